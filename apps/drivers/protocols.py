@@ -1,0 +1,98 @@
+"""What each kind of driver can do.
+
+Every verb is idempotent: `ensure_*` makes the backend match the spec and succeeds at once when it already does, so an
+operation may be run again from its start at any time. Every verb raises `DriverError` and nothing else.
+Each protocol has one contract suite in `tests/drivers/` which every implementation passes, the in-memory one too.
+"""
+
+from datetime import datetime
+from typing import Protocol
+
+from apps.drivers.specs import (
+    ConsoleAddress,
+    FabricInventory,
+    FabricKind,
+    HostObservation,
+    ImageInfo,
+    ImageSpec,
+    PoolObservation,
+    PoolSpec,
+    PortSpec,
+    Power,
+    SecurityGroupSpec,
+    SubnetSpec,
+    VmSpec,
+    VmStatus,
+    VolumeSpec,
+    VpcSpec,
+)
+
+
+class Hypervisor(Protocol):
+    """The virtual machines of one host."""
+
+    def ensure_vm(self, spec: VmSpec) -> None:
+        """Define the VM, or bring its definition up to `spec` (a running VM takes it at its next start)."""
+
+    def ensure_vm_absent(self, vm_id: str) -> None:
+        """Stop the VM by force if it runs and remove its definition and seed. Volumes are not touched."""
+
+    def ensure_power(self, vm_id: str, power: Power, *, boot: int = 0, graceful: bool = False) -> VmStatus:
+        """Switch the VM on or off and return what it is now.
+
+        ON records `boot` in the definition. A graceful OFF only asks the guest and returns at once, still ON perhaps:
+        the caller asks again until the answer is OFF. A forced OFF returns OFF.
+        """
+
+    def status(self, vm_id: str) -> VmStatus:
+        """Return the VM as it is; `exists` is False for one this host does not know."""
+
+    def open_console(self, vm_id: str, *, password: str, valid_until: datetime) -> ConsoleAddress:
+        """Let `password` (8 characters at most, a limit of VNC) in until `valid_until` (aware, UTC)."""
+
+    def close_console(self, vm_id: str) -> None:
+        """Let nobody in until the next `open_console`."""
+
+    def observe(self) -> HostObservation:
+        """Return the host's capacity, load and VMs."""
+
+
+class Volumes(Protocol):
+    """Disks and images of the pools a host can reach."""
+
+    def ensure_image(self, spec: ImageSpec, source: str) -> ImageInfo:
+        """Copy the disk image file `source` into the pool; permanent error when it is not a clean image."""
+
+    def ensure_image_absent(self, spec: ImageSpec) -> None:
+        """Remove the image."""
+
+    def ensure_volume(self, spec: VolumeSpec) -> None:
+        """Make the volume, blank or thin from its image, and at least `size_gib` large. Never shrinks."""
+
+    def ensure_volume_absent(self, spec: VolumeSpec) -> None:
+        """Remove the volume."""
+
+    def observe(self, pool: PoolSpec) -> PoolObservation:
+        """Return the pool's capacity and contents."""
+
+
+class Fabric(Protocol):
+    """The software-defined network of one region."""
+
+    def ensure_vpc(self, spec: VpcSpec) -> None:
+        """Make the VPC: a router of its own."""
+
+    def ensure_subnet(self, spec: SubnetSpec) -> None:
+        """Make the subnet with its gateway and DHCP. Its VPC must exist."""
+
+    def ensure_port(self, spec: PortSpec) -> None:
+        """Make the port with its address, anti-spoofing, DHCP and group membership. Subnet and groups must exist."""
+
+    def ensure_security_group(self, spec: SecurityGroupSpec) -> None:
+        """Make the group hold exactly these rules; they act at once on new connections."""
+
+    def ensure_absent(self, kind: FabricKind, id: str) -> None:
+        """Remove the object."""
+
+    def inventory(self) -> FabricInventory:
+        """Return everything of ours in the fabric."""

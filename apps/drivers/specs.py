@@ -1,0 +1,265 @@
+"""What drivers are told and what they answer: frozen dataclasses, never models.
+
+Identifiers are UUID strings. `generation` is the desired generation of the row the spec was made from; drivers write it
+into the backend (libvirt metadata, OVN external_ids) so that drift can be seen there.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Power(StrEnum):
+    ON = "on"
+    OFF = "off"
+
+
+# -- volumes ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSpec:
+    """Where volumes live. `driver` is "file" (a directory every host of the pool mounts) or, later, "rbd"."""
+
+    id: str
+    driver: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSpec:
+    """An image kept in a pool as the read-only parent of thin system disks."""
+
+    id: str
+    pool: PoolSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What the pool knows of an image after its import."""
+
+    virtual_bytes: int
+    stored_bytes: int
+    source_format: str
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeSpec:
+    """A disk: blank, or a thin clone of `image_id` in the same pool. Limits of 0 mean unlimited."""
+
+    id: str
+    pool: PoolSpec
+    size_gib: int
+    image_id: str | None = None
+    generation: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PoolObservation:
+    """Capacity of a pool and the identifiers of what it holds."""
+
+    capacity_bytes: int
+    used_bytes: int
+    volumes: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+
+
+# -- virtual machines ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DiskAttachment:
+    """One disk of a VM, in boot order. iops and bytes_per_second of 0 mean unlimited."""
+
+    volume: VolumeSpec
+    iops: int = 0
+    bytes_per_second: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NicAttachment:
+    """One NIC of a VM; `port_id` is the fabric port it plugs into. mtu in bytes."""
+
+    port_id: str
+    mac: str
+    mtu: int = 1442
+
+
+@dataclass(frozen=True, slots=True)
+class SeedSpec:
+    """First-boot data, handed to the guest as a NoCloud image.
+
+    `password_hash` is a crypt(3) string ($6$…), never the password. `user_data` is passed on untouched.
+    """
+
+    hostname: str
+    password_hash: str = ""
+    ssh_keys: tuple[str, ...] = ()
+    user_data: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VmSpec:
+    """A VM as it should be defined on its host. memory in MiB; cpu_percent caps the VM's CPU (100 = one full core)."""
+
+    id: str
+    name: str
+    vcpu: int
+    memory_mib: int
+    disks: tuple[DiskAttachment, ...]
+    nics: tuple[NicAttachment, ...]
+    seed: SeedSpec
+    cpu_percent: int = 0
+    generation: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class VmStatus:
+    """A VM as the host sees it. `boot` is the number given with the last power-on, 0 when there was none."""
+
+    id: str
+    exists: bool
+    power: Power = Power.OFF
+    boot: int = 0
+    generation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleAddress:
+    """Where a VM's VNC server listens on the management network."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class VmUsage:
+    """Counters of one running VM since it was started: nanoseconds of CPU, bytes of memory, disk and network."""
+
+    id: str
+    cpu_ns: int = 0
+    memory_bytes: int = 0
+    disk_read_bytes: int = 0
+    disk_write_bytes: int = 0
+    net_rx_bytes: int = 0
+    net_tx_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HostObservation:
+    """What a host reports of itself: capacity, platform, load and every VM it knows."""
+
+    architecture: str
+    cpu_model: str
+    vcpus: int
+    memory_mib: int
+    virtualisation: str
+    hypervisor_version: str
+    load_percent: float = 0.0
+    memory_used_mib: int = 0
+    vms: tuple[VmStatus, ...] = ()
+    usage: tuple[VmUsage, ...] = ()
+
+
+# -- network fabric --------------------------------------------------------------------------------------------------
+
+
+class Direction(StrEnum):
+    IN = "in"
+    OUT = "out"
+
+
+class RuleAction(StrEnum):
+    ACCEPT = "accept"
+    REJECT = "reject"
+
+
+class RulePriority(StrEnum):
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class RuleProtocol(StrEnum):
+    ALL = "all"
+    TCP = "tcp"
+    UDP = "udp"
+    ICMPV4 = "icmpv4"
+    ICMPV6 = "icmpv6"
+    GRE = "gre"
+
+
+@dataclass(frozen=True, slots=True)
+class VpcSpec:
+    """An isolated layer-2/3 domain. `vni` is its globally unique network identifier."""
+
+    id: str
+    vni: int
+    generation: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SubnetSpec:
+    """A subnet with DHCP; `gateway` is its first address."""
+
+    id: str
+    vpc_id: str
+    cidr: str
+    gateway: str
+    gateway_mac: str
+    dns: tuple[str, ...] = ()
+    mtu: int = 1442
+    generation: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PortSpec:
+    """A NIC's place in a subnet. Traffic with another source MAC or address is dropped.
+
+    `security_group_ids` empty means unfiltered; a group without rules denies everything.
+    """
+
+    id: str
+    subnet_id: str
+    mac: str
+    ip: str
+    security_group_ids: tuple[str, ...] = ()
+    generation: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSpec:
+    """One security group rule. `port_min`/`port_max` are None for protocols without ports and for "all ports"."""
+
+    direction: Direction
+    protocol: RuleProtocol
+    action: RuleAction
+    priority: RulePriority
+    cidr: str
+    port_min: int | None = None
+    port_max: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityGroupSpec:
+    """A stateful group: what no rule accepts is denied; of two matching rules the higher priority wins."""
+
+    id: str
+    rules: tuple[RuleSpec, ...] = ()
+    generation: int = 1
+
+
+class FabricKind(StrEnum):
+    VPC = "vpc"
+    SUBNET = "subnet"
+    PORT = "port"
+    SECURITY_GROUP = "security_group"
+
+
+@dataclass(frozen=True, slots=True)
+class FabricInventory:
+    """Identifier → generation of everything of ours in the fabric, by kind."""
+
+    vpcs: dict[str, int] = field(default_factory=dict)
+    subnets: dict[str, int] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
+    security_groups: dict[str, int] = field(default_factory=dict)
