@@ -61,10 +61,14 @@ def write_icon_sprite() -> None:
     for name in icon_names():
         icon = ElementTree.parse(MODULES / "@tabler/icons/icons/outline" / f"{name}.svg").getroot()
         symbol = ElementTree.SubElement(sprite, f"{{{SVG}}}symbol", {"id": name, "viewBox": "0 0 24 24"})
-        shapes = [shape for shape in icon if shape.get("stroke") != "none"]  # without the invisible bounding box
+        shapes = [
+            shape for shape in icon if shape.get("stroke") != "none"
+        ]  # without the invisible bounding box
         for shape in shapes:
             shape.tail = None
-        attributes = {key: icon.attrib[key] for key in ("stroke", "stroke-linecap", "stroke-linejoin")}  # width: CSS
+        attributes = {
+            key: icon.attrib[key] for key in ("stroke", "stroke-linecap", "stroke-linejoin")
+        }  # width: CSS
         group = ElementTree.SubElement(symbol, f"{{{SVG}}}g", {"fill": "none", **attributes})
         group.extend(shapes)
     ElementTree.indent(sprite, "", level=0)
@@ -89,16 +93,19 @@ def readme() -> str:
     rows = []
     for package, (folder, _) in TAKEN.items():
         about = json.loads((MODULES / package / "package.json").read_text())
-        rows.append(f"| {package} | {about['version']} | {about['license']} | `{folder.relative_to(ROOT)}/` |")
+        rows.append(
+            f"| {package} | {about['version']} | {about['license']} | `{folder.relative_to(ROOT)}/` |"
+        )
     hashes = [
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(ROOT)}" for path in vendored_files()
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(ROOT)}"
+        for path in vendored_files()
     ]
     return HEAD + "\n".join(rows) + "\n\n## SHA-256\n```\n" + "\n".join(hashes) + "\n```\n"
 
 
 HEAD = """# Vendored front-end files
 Written by `make vendor` from the exact versions in `package.json`; do not edit by hand. Files are as published, but for
-references to source maps (removed) and the icons (those named in `icons.txt`, joined into one sprite: `icons.svg#server`).
+references to source maps (removed) and the icons (those in `icons.txt`, joined into one sprite: `icons.svg#server`).
 
 | package | version | licence | files |
 | --- | --- | --- | --- |

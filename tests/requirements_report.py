@@ -1,0 +1,101 @@
+"""Which rows of docs/requirements.md have a passing test.
+
+As a pytest plugin it notes the outcome of every test marked `requirement("VM-3")` in var/requirements.json; a mark with
+an unknown ID stops the run at collection. `python -m tests.requirements_report` (make requirements) prints the rows.
+Runs add up: a test's last outcome counts, and outcomes of tests that no longer exist are dropped.
+"""
+
+import json
+import re
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ROWS = ROOT / "docs" / "requirements.md"
+OUTCOMES = ROOT / "var" / "requirements.json"
+ROW = re.compile(r"^\| ([A-Z]{2}-\d+) \| (.+) \|$", re.MULTILINE)
+PROPERTY = "requirement"
+
+Outcomes = dict[str, dict[str, object]]  # a test's node id -> {"rows": [...], "passed": bool}
+
+
+def rows() -> dict[str, str]:
+    """Requirement ID to text, in the order of docs/requirements.md."""
+    return dict(ROW.findall(ROWS.read_text()))
+
+
+def marked_rows(item: pytest.Item) -> list[str]:
+    """IDs on a test, its class and its module; each mark may name several."""
+    return sorted({str(name) for mark in item.iter_markers("requirement") for name in mark.args})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    known = rows()
+    for item in items:
+        for name in marked_rows(item):
+            if name not in known:
+                raise pytest.UsageError(f"{item.nodeid}: no row {name} in docs/requirements.md")
+            item.user_properties.append((PROPERTY, name))  # travels with the report from xdist's workers
+
+
+class Recorder:
+    """Collects outcomes in the process that sees all reports, and writes them when the session ends."""
+
+    def __init__(self) -> None:
+        self.seen: Outcomes = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        marked = [str(value) for name, value in report.user_properties if name == PROPERTY]
+        if not marked:
+            return
+        before = self.seen.get(report.nodeid, {"passed": True})
+        ok = report.passed or (report.when != "call" and not report.failed)
+        self.seen[report.nodeid] = {"rows": marked, "passed": bool(before["passed"]) and ok}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionfinish(self) -> Generator[None]:
+        yield
+        if self.seen:
+            OUTCOMES.parent.mkdir(exist_ok=True)
+            OUTCOMES.write_text(json.dumps({**still_there(stored()), **self.seen}, indent=1, sort_keys=True))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Recorder(), "requirements-recorder")
+
+
+def stored() -> Outcomes:
+    """Outcomes of earlier runs."""
+    return json.loads(OUTCOMES.read_text()) if OUTCOMES.exists() else {}
+
+
+def still_there(outcomes: Outcomes) -> Outcomes:
+    """Without tests whose file has gone or no longer holds the function."""
+    return {node: seen for node, seen in outcomes.items() if exists(node)}
+
+
+def exists(node: str) -> bool:
+    file, *names = node.split("[", maxsplit=1)[0].split("::")
+    return (ROOT / file).exists() and f"def {names[-1]}(" in (ROOT / file).read_text()
+
+
+def main() -> None:
+    """Print every row with its number of passing tests; failing tests are named."""
+    outcomes = still_there(stored())
+    proven = 0
+    for name, text in rows().items():
+        tests = {node: seen for node, seen in outcomes.items() if name in seen["rows"]}
+        failed = [node for node, seen in tests.items() if not seen["passed"]]
+        mark = "FAIL" if failed else f"{len(tests):>4}" if tests else "   -"
+        proven += bool(tests and not failed)
+        print(f"{mark}  {name:<6} {text[:100]}")
+        for node in failed:
+            print(f"        {node}")
+    print(f"\n{proven} of {len(rows())} rows have a passing test and no failing one.")
+
+
+if __name__ == "__main__":
+    main()
