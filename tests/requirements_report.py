@@ -31,13 +31,27 @@ def marked_rows(item: pytest.Item) -> list[str]:
     return sorted({str(name) for mark in item.iter_markers("requirement") for name in mark.args})
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     known = rows()
     for item in items:
-        for name in marked_rows(item):
-            if name not in known:
-                raise pytest.UsageError(f"{item.nodeid}: no row {name} in docs/requirements.md")
-            item.user_properties.append((PROPERTY, name))  # travels with the report from xdist's workers
+        marked = marked_rows(item)
+        item.user_properties += [
+            (PROPERTY, name) for name in marked
+        ]  # travels with the report from xdist's workers
+        unknown = [name for name in marked if name not in known]
+        if unknown and not in_worker(config):
+            raise pytest.UsageError(f"{item.nodeid}: no row {unknown[0]} in docs/requirements.md")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """The same error as at collection, where xdist's workers would only report an internal error."""
+    unknown = set(marked_rows(item)) - set(rows()) if in_worker(item.config) else set()
+    if unknown:
+        pytest.fail(f"no row {min(unknown)} in docs/requirements.md", pytrace=False)
+
+
+def in_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
 
 
 class Recorder:
@@ -63,7 +77,7 @@ class Recorder:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):
+    if not in_worker(config):
         config.pluginmanager.register(Recorder(), "requirements-recorder")
 
 
