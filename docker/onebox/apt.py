@@ -1,0 +1,26 @@
+"""The package mirror this machine uses, so that trees are built from the same one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+MIRROR = "http://deb.debian.org/debian"
+
+
+def mirror() -> str:
+    """The first Debian archive named in apt's own sources; the public one when none is."""
+    etc = Path("/etc/apt")
+    for file in [*sorted(etc.glob("sources.list.d/*.sources")), etc / "sources.list", *sorted(etc.glob("sources.list.d/*.list"))]:
+        text = file.read_text() if file.exists() else ""
+        found = re.search(r"^(?:URIs:|deb(?: \[.*?\])?) +(https?://\S+/debian)/?(?=\s|$)", text, re.MULTILINE)
+        if found:
+            return found[1]
+    return MIRROR
+
+
+def names(file: Path) -> list[str]:
+    """The entries of a list file: one a line, ``#`` starts a comment."""
+    lines = (line.partition("#")[0].strip() for line in file.read_text().splitlines())
+    return [line for line in lines if line]

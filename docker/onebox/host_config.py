@@ -1,0 +1,82 @@
+"""What an installer writes on a server: its identity, and the settings of its daemons at their default paths."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from onebox.instance import CENTRAL, COMPUTE
+from onebox.shell import run, write
+from onebox.tree import HOSTS
+
+if TYPE_CHECKING:
+    from onebox.hosts import Host
+
+CENTRAL_UNITS = ("ovn-central.service",)
+COMPUTE_UNITS = (
+    "openvswitch-switch.service",
+    "scloud-network.service",
+    "ovn-host.service",
+    "virtlogd.socket",
+    "libvirtd.socket",
+    "libvirtd-ro.socket",
+    "libvirtd-admin.socket",
+    "libvirtd-tcp.socket",
+    "libvirtd.service",
+    "libvirt-guests.service",
+)
+GUEST_SECONDS = "20"
+
+
+def write_all(host: Host) -> None:
+    """Write the configuration of a host into its mounted, not yet running file system."""
+    _identity(host)
+    units = CENTRAL_UNITS if host.name == CENTRAL else COMPUTE_UNITS
+    _central(host) if host.name == CENTRAL else _compute(host)
+    run(["chroot", host.root, "systemctl", "enable", "--quiet", *units])
+
+
+def _identity(host: Host) -> None:
+    etc = host.root / "etc"
+    if not (etc / "machine-id").read_text().strip():
+        write(etc / "machine-id", secrets.token_hex(16) + "\n", 0o444)
+        write(etc / "iscsi/initiatorname.iscsi", f"InitiatorName=iqn.1993-08.org.debian:01:{secrets.token_hex(6)}\n")
+    write(etc / "hostname", f"{host.name}\n")
+    names = [(host.instance.management_ip(10 + number), name) for number, name in enumerate((CENTRAL, *COMPUTE))]
+    lines = ["127.0.0.1 localhost", f"{host.instance.control_ip} control", *(" ".join(pair) for pair in names)]
+    write(etc / "hosts", "\n".join(lines) + "\n")
+
+
+def _central(host: Host) -> None:
+    options = "--db-nb-create-insecure-remote=yes --db-sb-create-insecure-remote=yes"
+    write(host.root / "etc/default/ovn-central", f'OVN_CTL_OPTS="{options}"\n')
+
+
+def _compute(host: Host) -> None:
+    etc, central_ip = host.root / "etc", host.instance.management_ip(10)
+    settings = {
+        "SCLOUD_OVN_REMOTE": f"tcp:{central_ip}:6642",
+        "SCLOUD_ENCAP_IP": host.underlay_ip,
+        "SCLOUD_DATAPATH": "netdev",
+        "SCLOUD_UNDERLAY_NIC": "ul0",
+        "SCLOUD_PROVIDER_NIC": "ex0",
+    }
+    write(etc / "scloud/network.env", "".join(f"{key}={value}\n" for key, value in settings.items()))
+    write(etc / "openvswitch/system-id.conf", f"{host.name}\n")
+    write(etc / "default/openvswitch-switch", 'OVS_CTL_OPTS="--no-mlockall"\n')
+    write(etc / "default/libvirtd", 'LIBVIRTD_ARGS=""\n')
+    _install(host, "libvirtd.conf", etc / "libvirt/libvirtd.conf")
+    _install(host, "qemu.conf", etc / "libvirt/qemu.conf", 0o600)
+    _install(host, "libvirt-guests.default", etc / "default/libvirt-guests")
+    _install(host, "scloud-network.service", etc / "systemd/system/scloud-network.service")
+    _install(host, "configure-network", host.root / "usr/local/lib/scloud/configure-network", 0o755)
+    shutil.rmtree(etc / "libvirt/qemu/networks/autostart", ignore_errors=True)
+
+
+def _install(host: Host, name: str, target: Path, mode: int = 0o644) -> None:
+    text = (HOSTS / name).read_text()
+    for mark, value in (("@MANAGEMENT_IP@", host.management_ip), ("@GUEST_SECONDS@", GUEST_SECONDS)):
+        text = text.replace(mark, value)
+    write(target, text, mode)

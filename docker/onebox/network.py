@@ -1,0 +1,65 @@
+"""The instance's networks: three bridges in a namespace of their own, and one veth pair into the machine.
+
+management  hosts, OVN databases, Redis, VNC; the machine itself is address .1 through ``scloud<slot>``
+underlay    the hosts' Geneve tunnels
+provider    the physical network "physnet1" that external networks and their VLANs live on
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from onebox.instance import Instance
+from onebox.shell import run
+
+BRIDGES = ("management", "underlay", "provider")
+HOST_NICS = {"management": "mgmt0", "underlay": "ul0", "provider": "ex0"}
+
+
+def up(instance: Instance) -> None:
+    """Make the namespace, its bridges and the machine's management address; safe to repeat."""
+    ns = instance.namespace
+    if not Path("/run/netns", ns).exists():
+        run(["ip", "netns", "add", ns])
+    run(["ip", "-n", ns, "link", "set", "lo", "up"])
+    for bridge in BRIDGES:
+        if not _exists(bridge, ns):
+            run(["ip", "-n", ns, "link", "add", bridge, "type", "bridge", "mcast_snooping", "0"])
+        run(["ip", "-n", ns, "link", "set", bridge, "up"])
+    if not _exists(instance.veth) or not _exists("control", ns):
+        run(["ip", "link", "del", instance.veth], check=False)
+        run(["ip", "link", "add", instance.veth, "type", "veth", "peer", "name", "control", "netns", ns])
+        run(["ethtool", "-K", instance.veth, "tx", "off"], check=False)
+    run(["ip", "-n", ns, "link", "set", "control", "master", "management", "up"])
+    run(["ip", "addr", "replace", f"{instance.control_ip}/24", "dev", instance.veth])
+    run(["ip", "link", "set", instance.veth, "up"])
+
+
+def plug(instance: Instance, number: int, pid: int) -> None:
+    """Give the namespace of process ``pid`` its three NICs, each the other end of a port on a bridge."""
+    unplug(instance, number)
+    ns = instance.namespace
+    for bridge, nic in HOST_NICS.items():
+        port = f"h{number}-{nic}"
+        run(["ip", "-n", ns, "link", "add", port, "type", "veth", "peer", "name", nic, "netns", str(pid)])
+        # The user-space datapath reads packets without their offload header: checksums must be real.
+        run(["ip", "netns", "exec", ns, "ethtool", "-K", port, "tx", "off"], check=False)
+        run(["ip", "-n", ns, "link", "set", port, "master", bridge, "up"])
+
+
+def unplug(instance: Instance, number: int) -> None:
+    """Pull a host's cables; safe when they are gone already."""
+    for nic in HOST_NICS.values():
+        run(["ip", "-n", instance.namespace, "link", "del", f"h{number}-{nic}"], check=False)
+
+
+def down(instance: Instance) -> None:
+    """Remove everything ``up`` made."""
+    run(["ip", "link", "del", instance.veth], check=False)
+    if Path("/run/netns", instance.namespace).exists():
+        run(["ip", "netns", "del", instance.namespace])
+
+
+def _exists(link: str, namespace: str | None = None) -> bool:
+    where = ["-n", namespace] if namespace else []
+    return run(["ip", *where, "link", "show", link], check=False).returncode == 0

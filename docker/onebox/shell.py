@@ -1,0 +1,68 @@
+"""Running other programs: argument lists only, and an error that says what failed and why."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+
+class OneboxError(Exception):
+    """A failure that the person at the terminal can act on; its text is shown as it is."""
+
+
+def run(
+    args: Sequence[str | Path],
+    *,
+    check: bool = True,
+    log: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: str | None = None,
+    timeout: float | None = None,
+    cwd: Path | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end and return its output.
+
+    With ``log`` the output is appended to that file instead of being returned. Raises OneboxError when the
+    program is missing, fails (unless ``check`` is false) or needs longer than ``timeout`` seconds.
+    """
+    argv = [str(a) for a in args]
+    try:
+        if log is not None:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("a") as out:
+                done = subprocess.run(
+                    argv, text=True, input=stdin, stdout=out, stderr=subprocess.STDOUT, env=env, timeout=timeout, cwd=cwd
+                )
+        else:
+            done = subprocess.run(
+                argv, text=True, input=stdin, capture_output=True, env=env, timeout=timeout, cwd=cwd
+            )
+    except FileNotFoundError as error:
+        raise OneboxError(f"{argv[0]} is not installed ({error})") from error
+    except subprocess.TimeoutExpired as error:
+        raise OneboxError(f"{' '.join(argv[:4])} did not finish within {timeout} s") from error
+    if check and done.returncode:
+        why = f"see {log}" if log else (done.stderr or done.stdout or "").strip()[-800:]
+        raise OneboxError(f"{' '.join(argv[:6])} failed with status {done.returncode}: {why}")
+    return done
+
+
+def wait_until(condition: Callable[[], object], what: str, *, seconds: float, every: float = 0.05) -> None:
+    """Wait until ``condition()`` is true, or raise OneboxError naming ``what`` after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise OneboxError(f"{what}: not reached within {seconds:g} s")
+        time.sleep(every)
+
+
+def write(path: Path, text: str, mode: int = 0o644) -> None:
+    """Write a file whole: a reader sees the old or the new content, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.touch(mode=mode)
+    fresh.chmod(mode)
+    fresh.write_text(text)
+    fresh.replace(path)
