@@ -1,0 +1,136 @@
+# Everything a developer or CI does. Targets install what they lack: Debian packages by apt (as root), Python's into .venv.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON := .venv/bin/python
+MANAGE := $(PYTHON) manage.py
+LOCK := $(shell sha256sum requirements-dev.txt | cut -c1-12)
+VENV := .venv/installed-$(LOCK)
+
+# To build libvirt-python, and for the browser tests (a Chinese font too: the pages come in two languages).
+BUILD_PACKAGES := python3-venv python3-dev gcc pkg-config libvirt-dev
+TEST_PACKAGES := chromium fonts-wqy-microhei
+
+# $(call pytest,part,arguments): output also goes to var/test-<part>.log, whose last line CI repeats
+pytest = mkdir -p var && $(PYTHON) -m pytest $(2) $(ARGS) 2>&1 | tee var/test-$(1).log
+
+.PHONY: help
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  %-14s %s\n", $$1, $$2 }'
+
+## --- running -------------------------------------------------------------------------------------------------------
+
+.PHONY: run stop status shell
+run: ## Install, start and load the whole platform on this machine; prints address and log-ins
+	@python3 docker/onebox up
+
+stop: ## Stop all that `make run` started; data stays under var/
+	@python3 docker/onebox down
+
+status: ## What runs, and where its logs are
+	@python3 docker/onebox status
+
+shell: $(VENV) ## Django's shell on the running platform
+	@python3 docker/onebox manage shell
+
+## --- testing -------------------------------------------------------------------------------------------------------
+
+.PHONY: test test-fast test-real test-browser bench screenshots requirements
+test: ## Lint, then all tests on real components (30 minutes at most); leaves nothing running
+	@rm -f var/requirements.json var/test-*.log
+	@$(MAKE) lint
+	@$(MAKE) test-fast
+	@$(MAKE) test-real
+	@$(MAKE) test-browser
+	@$(PYTHON) -m tests.requirements_report | tail -1
+
+test-fast: $(VENV) ## Tests that need PostgreSQL and Redis only (under 3 minutes); ARGS="-k name" narrows
+	@$(call pytest,fast,-n 2 -m "not real and not browser and not bench")
+
+test-real: $(VENV) ## Tests on two hosts with libvirt, QEMU and OVN
+	@$(call pytest,real,-m "real and not browser and not bench")
+
+test-browser: $(VENV) | test-packages ## A person's journeys in Chromium, against real guests
+	@$(call pytest,browser,-m "browser and not bench")
+
+bench: $(VENV) ## Measurements, each printed beside its aim
+	@$(call pytest,bench,-s -m bench)
+
+screenshots: $(VENV) | test-packages ## A picture of every page in var/screenshots/
+	@$(call pytest,screenshots,-m "browser and not bench" -k screenshot)
+
+requirements: $(VENV) ## Rows of docs/requirements.md with and without a passing test
+	@$(PYTHON) -m tests.requirements_report
+
+## --- code ----------------------------------------------------------------------------------------------------------
+
+.PHONY: lint lint-python lint-django lint-files format openapi
+# No running platform is needed, and none is looked at.
+lint lint-python lint-django openapi: export SCLOUD_NO_ENV_FILE = 1
+lint lint-python lint-django openapi: export SCLOUD_SECRET_KEY = only-for-checks
+lint: lint-python lint-django lint-files ## Format, style, types, import contracts, migrations, OpenAPI, YAML, shell
+
+lint-python: $(VENV)
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache | tail -n +11
+
+lint-django: $(VENV)
+	.venv/bin/djlint --lint --quiet templates
+	$(MANAGE) check --fail-level WARNING
+	$(MANAGE) makemigrations --check --dry-run
+	$(MANAGE) spectacular --validate --fail-on-warn | diff docs/openapi.yaml - || { echo "API changed: make openapi"; exit 1; }
+
+lint-files: $(VENV)
+	.venv/bin/yamllint --strict docker .pre-commit-config.yaml .yamllint
+	.venv/bin/shellcheck $$(git grep -lE '^#!.*\b(ba)?sh$$' -- ':!*.md')
+	if docker compose version >/dev/null 2>&1; then docker compose -f docker/compose.yaml --env-file docker/env.example config --quiet; fi
+
+format: $(VENV) ## Rewrite Python files in the house style
+	.venv/bin/ruff check --fix --quiet || true
+	.venv/bin/ruff format
+
+openapi: $(VENV) ## Write docs/openapi.yaml from the code
+	$(MANAGE) spectacular --validate --fail-on-warn --file docs/openapi.yaml
+
+## --- dependencies --------------------------------------------------------------------------------------------------
+
+.PHONY: venv lock vendor build-packages test-packages
+venv: $(VENV) ## .venv with the locked packages of requirements-dev.txt
+
+$(VENV): | build-packages
+	@test -x .venv/bin/python || /usr/bin/python3.11 -m venv .venv
+	@echo "Installing Python packages into .venv (about a minute the first time)"
+	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@rm -f .venv/installed-* && touch $@
+
+UV_LOCK = .venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+lock: $(VENV) ## Newest versions that requirements*.in allow, with hashes, into requirements*.txt
+	$(UV_LOCK) --python-version 3.11 requirements.in -o requirements.txt
+	$(UV_LOCK) --python-version 3.11 -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(UV_LOCK) --python-version 3.13 docker/hosts/requirements-agent.in -o docker/hosts/requirements-agent.txt
+
+vendor: ## Front-end files of package.json into static/vendor/ (needs npm)
+	npm install --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel error
+	python3 scripts/vendor.py
+	rm -rf node_modules
+
+build-packages:
+	@$(call apt,$(BUILD_PACKAGES))
+
+test-packages:
+	@$(call apt,$(TEST_PACKAGES))
+
+# $(call apt,names): installs those that are missing
+define apt
+missing=$$(for name in $(1); do dpkg-query -W -f '$${Status}' $$name 2>/dev/null | grep -q 'ok installed' || echo $$name; done); \
+if [[ -n $$missing ]]; then \
+    [[ $$(id -u) = 0 ]] || { echo "Run as root once, or: apt-get install "$$missing >&2; exit 1; }; \
+    echo "Installing Debian packages:" $$missing; \
+    apt-get -qq update; \
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 install --no-install-recommends -y $$missing >/dev/null; \
+fi
+endef
