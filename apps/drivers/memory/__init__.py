@@ -1,0 +1,14 @@
+"""A pretend region: hosts, pools and network that exist only as records.
+
+Every driver here acts on one `World` and refuses what the real backend would refuse, with the same error codes, so
+that the rest of the product can be tested and measured without machines. `World` lives in this process; `RedisWorld`
+holds the same records in Redis, so that several processes share them and they outlive any of them.
+"""
+
+from apps.drivers.memory.fabric import MemoryFabric
+from apps.drivers.memory.hypervisor import HostCapacity, MemoryHypervisor
+from apps.drivers.memory.redis_world import RedisWorld
+from apps.drivers.memory.volumes import MemoryVolumes
+from apps.drivers.memory.world import World
+
+__all__ = ["HostCapacity", "MemoryFabric", "MemoryHypervisor", "MemoryVolumes", "RedisWorld", "World"]

@@ -1,0 +1,170 @@
+"""The pretend hypervisor of one host."""
+
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from apps.drivers.hypervisor_errors import (
+    locked_volume,
+    missing_vm,
+    missing_volume,
+    unreachable,
+    vm_is_off,
+)
+from apps.drivers.memory.records import DISK_USERS, HOSTS, VOLUMES, MemoryVm, State, vms_of
+from apps.drivers.memory.world import World
+from apps.drivers.specs import ConsoleAddress, HostObservation, Power, VmSpec, VmStatus, VmUsage
+
+MIB = 1 << 20
+FIRST_VNC_PORT = 5900
+
+
+@dataclass(frozen=True, slots=True)
+class HostCapacity:
+    """What a pretend host says it has."""
+
+    vcpus: int = 64
+    memory_mib: int = 256 * 1024
+    architecture: str = "x86_64"
+    cpu_model: str = "Pretend CPU"
+
+
+class MemoryHypervisor:
+    """`Hypervisor` over a `World`, for the host called `host`.
+
+    A guest that is asked to shut down is off `shutdown_seconds` later.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        host: str,
+        capacity: HostCapacity | None = None,
+        *,
+        shutdown_seconds: float = 0.0,
+    ) -> None:
+        self._world = world
+        self._host = host
+        self._capacity = capacity or HostCapacity()
+        self._shutdown_seconds = shutdown_seconds
+        self._vms = vms_of(host)
+
+    def ensure_vm(self, spec: VmSpec) -> None:
+        with self._call("ensure_vm") as state:
+            known = state.get(self._vms, spec.id)
+            state.put(self._vms, spec.id, replace(known, spec=spec) if known else MemoryVm(spec))
+
+    def ensure_vm_absent(self, vm_id: str) -> None:
+        with self._call("ensure_vm_absent") as state:
+            if (vm := self._get(state, vm_id)) is not None:
+                self._close_disks(state, vm)
+                state.delete(self._vms, vm_id)
+
+    def ensure_power(self, vm_id: str, power: Power, *, boot: int = 0, graceful: bool = False) -> VmStatus:
+        with self._call("ensure_power") as state:
+            vm = self._get(state, vm_id)
+            if vm is None:
+                if power is Power.ON:
+                    raise missing_vm(vm_id)
+                return VmStatus(id=vm_id, exists=False)
+            if vm.power is power:
+                return _status(vm)
+            return _status(self._switch(state, vm, power, boot, graceful))
+
+    def status(self, vm_id: str) -> VmStatus:
+        with self._call("status") as state:
+            vm = self._get(state, vm_id)
+            return _status(vm) if vm else VmStatus(id=vm_id, exists=False)
+
+    def open_console(self, vm_id: str, *, password: str, valid_until: datetime) -> ConsoleAddress:
+        with self._call("open_console") as state:
+            vm = self._running(state, vm_id)
+            state.put(self._vms, vm_id, replace(vm, console_until=valid_until.timestamp()))
+            return ConsoleAddress(host=self._host, port=FIRST_VNC_PORT + zlib.crc32(vm_id.encode()) % 1000)
+
+    def close_console(self, vm_id: str) -> None:
+        with self._call("close_console") as state:
+            if (vm := self._get(state, vm_id)) is not None:
+                state.put(self._vms, vm_id, replace(vm, console_until=0.0))
+
+    def observe(self) -> HostObservation:
+        with self._call("observe") as state:
+            vms = [vm for vm_id in state.all(self._vms) if (vm := self._get(state, vm_id))]
+        running = [vm for vm in vms if vm.power is Power.ON]
+        return HostObservation(
+            architecture=self._capacity.architecture,
+            cpu_model=self._capacity.cpu_model,
+            vcpus=self._capacity.vcpus,
+            memory_mib=self._capacity.memory_mib,
+            virtualisation="memory",
+            hypervisor_version="1",
+            load_percent=min(100.0, 100.0 * sum(vm.spec.vcpu for vm in running) / self._capacity.vcpus),
+            memory_used_mib=sum(vm.spec.memory_mib for vm in running),
+            vms=tuple(_status(vm) for vm in vms),
+            usage=tuple(VmUsage(id=vm.spec.id, memory_bytes=vm.spec.memory_mib * MIB) for vm in running),
+        )
+
+    def stop_guest(self, vm_id: str) -> None:
+        """Let the guest power itself off, as a user inside it would."""
+        with self._world.records() as state:
+            if (vm := self._get(state, vm_id)) is not None:
+                self._switch(state, vm, Power.OFF, 0, False)
+
+    @contextmanager
+    def _call(self, verb: str) -> Iterator[State]:
+        with self._world.call(f"hypervisor.{verb}") as state:
+            host = state.get(HOSTS, self._host)
+            if host is not None and not host.up:
+                raise unreachable(self._host)
+            yield state
+
+    def _get(self, state: State, vm_id: str) -> MemoryVm | None:
+        """Return the VM as of now: a guest whose shutdown has had its time is off."""
+        vm = state.get(self._vms, vm_id)
+        if vm is not None and vm.off_at and vm.off_at <= time.time():
+            return self._switch(state, vm, Power.OFF, 0, False)
+        return vm
+
+    def _running(self, state: State, vm_id: str) -> MemoryVm:
+        vm = self._get(state, vm_id)
+        if vm is None:
+            raise missing_vm(vm_id)
+        if vm.power is Power.OFF:
+            raise vm_is_off(vm_id)
+        return vm
+
+    def _switch(self, state: State, vm: MemoryVm, power: Power, boot: int, graceful: bool) -> MemoryVm:
+        if power is Power.ON:
+            disks = self._open_disks(state, vm.spec)
+            vm = replace(vm, power=power, boot=boot, started_at=time.time(), open_disks=disks)
+        elif graceful and self._shutdown_seconds:
+            vm = replace(vm, off_at=vm.off_at or time.time() + self._shutdown_seconds)
+        else:
+            self._close_disks(state, vm)
+            vm = replace(vm, power=power, off_at=0.0, open_disks=(), console_until=0.0)
+        state.put(self._vms, vm.spec.id, vm)
+        return vm
+
+    def _open_disks(self, state: State, spec: VmSpec) -> tuple[str, ...]:
+        me = f"{self._host}/{spec.id}"
+        volumes = tuple(disk.volume.id for disk in spec.disks)
+        for volume_id in volumes:
+            if state.get(VOLUMES, volume_id) is None:
+                raise missing_volume(spec.id, volume_id)
+            if state.get(DISK_USERS, volume_id) not in (None, me):
+                raise locked_volume(spec.id, volume_id)
+        for volume_id in volumes:
+            state.put(DISK_USERS, volume_id, me)
+        return volumes
+
+    def _close_disks(self, state: State, vm: MemoryVm) -> None:
+        for volume_id in vm.open_disks:
+            if state.get(DISK_USERS, volume_id) == f"{self._host}/{vm.spec.id}":
+                state.delete(DISK_USERS, volume_id)
+
+
+def _status(vm: MemoryVm) -> VmStatus:
+    return VmStatus(id=vm.spec.id, exists=True, power=vm.power, boot=vm.boot, generation=vm.spec.generation)

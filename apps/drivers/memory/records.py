@@ -1,0 +1,93 @@
+"""The records of a pretend region and the tables that hold them."""
+
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from apps.drivers.specs import (
+    ImageInfo,
+    ImageSpec,
+    PortSpec,
+    Power,
+    SecurityGroupSpec,
+    SubnetSpec,
+    VmSpec,
+    VolumeSpec,
+    VpcSpec,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Table(Generic[T]):
+    """A named map from identifier to a record of one type."""
+
+    name: str
+    record: type[T]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryHost:
+    """A pretend host: whether it answers, and how often it was booted."""
+
+    up: bool = True
+    boots: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryVm:
+    """A defined VM. `off_at` is the time at which a guest that was asked to shut down has done so, 0 for never.
+
+    `open_disks` are the volumes it was started with; `spec` may have changed since.
+    """
+
+    spec: VmSpec
+    power: Power = Power.OFF
+    boot: int = 0
+    started_at: float = 0.0
+    off_at: float = 0.0
+    open_disks: tuple[str, ...] = ()
+    console_until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryImage:
+    """An imported image."""
+
+    spec: ImageSpec
+    info: ImageInfo
+
+
+HOSTS = Table("hosts", MemoryHost)
+IMAGES = Table("images", MemoryImage)
+VOLUMES = Table("volumes", VolumeSpec)
+DISK_USERS = Table("disk_users", str)
+"""Volume → "host/vm" of the running VM that has it open: what QEMU's image lock is on a real disk."""
+VPCS = Table("vpcs", VpcSpec)
+VNIS = Table("vnis", str)
+SUBNETS = Table("subnets", SubnetSpec)
+PORTS = Table("ports", PortSpec)
+ADDRESSES = Table("addresses", str)
+"""`subnet/ip` and `subnet/mac` → port."""
+GROUPS = Table("groups", SecurityGroupSpec)
+
+
+def vms_of(host: str) -> Table[MemoryVm]:
+    """Return the table of the VMs that `host` knows."""
+    return Table(f"vms.{host}", MemoryVm)
+
+
+class State(Protocol):
+    """The records inside one exclusive call."""
+
+    def get(self, table: Table[T], key: str) -> T | None:
+        """Return one record."""
+
+    def all(self, table: Table[T]) -> dict[str, T]:
+        """Return a copy of a table."""
+
+    def put(self, table: Table[T], key: str, record: T) -> None:
+        """Write one record."""
+
+    def delete(self, table: Table[T], key: str) -> None:
+        """Remove one record if it is there."""

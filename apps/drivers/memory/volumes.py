@@ -1,0 +1,96 @@
+"""The pretend pools."""
+
+import os
+import struct
+
+from apps.drivers.memory.records import DISK_USERS, IMAGES, VOLUMES, MemoryImage
+from apps.drivers.memory.world import World
+from apps.drivers.specs import ImageInfo, ImageSpec, PoolObservation, PoolSpec, VolumeSpec
+from apps.drivers.volume_errors import (
+    bad_image,
+    image_in_use,
+    missing_image,
+    missing_source,
+    volume_in_use,
+)
+
+GIB = 1 << 30
+PRETEND_SOURCE = "memory:"
+QCOW2_HEADER = struct.Struct(">4sIQIIQ")
+BOOT_SIGNATURE = b"\x55\xaa"
+
+
+class MemoryVolumes:
+    """`Volumes` over a `World`.
+
+    An image source is the path of a real file, whose header is looked at, or "memory:<virtual bytes>" for a clean image
+    that needs no file.
+    """
+
+    def __init__(self, world: World, *, capacity_bytes: int = 1 << 50) -> None:
+        self._world = world
+        self._capacity = capacity_bytes
+
+    def ensure_image(self, spec: ImageSpec, source: str) -> ImageInfo:
+        with self._world.call("volumes.ensure_image") as state:
+            known = state.get(IMAGES, spec.id)
+            if known is not None:
+                return known.info
+            image = MemoryImage(spec, _look_at(source))
+            state.put(IMAGES, spec.id, image)
+            return image.info
+
+    def ensure_image_absent(self, spec: ImageSpec) -> None:
+        with self._world.call("volumes.ensure_image_absent") as state:
+            if any(volume.image_id == spec.id for volume in state.all(VOLUMES).values()):
+                raise image_in_use(spec)
+            state.delete(IMAGES, spec.id)
+
+    def ensure_volume(self, spec: VolumeSpec) -> None:
+        with self._world.call("volumes.ensure_volume") as state:
+            known = state.get(VOLUMES, spec.id)
+            if known is None:
+                if spec.image_id is not None and state.get(IMAGES, spec.image_id) is None:
+                    raise missing_image(spec)
+                state.put(VOLUMES, spec.id, spec)
+            elif known.size_gib < spec.size_gib:
+                state.put(VOLUMES, spec.id, spec)
+
+    def ensure_volume_absent(self, spec: VolumeSpec) -> None:
+        with self._world.call("volumes.ensure_volume_absent") as state:
+            if state.get(DISK_USERS, spec.id) is not None:
+                raise volume_in_use(spec.id)
+            state.delete(VOLUMES, spec.id)
+
+    def observe(self, pool: PoolSpec) -> PoolObservation:
+        with self._world.call("volumes.observe") as state:
+            volumes = [volume for volume in state.all(VOLUMES).values() if volume.pool.id == pool.id]
+            images = [image for image in state.all(IMAGES).values() if image.spec.pool.id == pool.id]
+            used = sum(volume.size_gib * GIB for volume in volumes)
+            return PoolObservation(
+                capacity_bytes=self._capacity,
+                used_bytes=used + sum(image.info.stored_bytes for image in images),
+                volumes=tuple(volume.id for volume in volumes),
+                images=tuple(image.spec.id for image in images),
+            )
+
+
+def _look_at(source: str) -> ImageInfo:
+    """Return what an image file's header says; the same refusals as a real import, by a much shorter look."""
+    if source.startswith(PRETEND_SOURCE):
+        size = int(source.removeprefix(PRETEND_SOURCE))
+        return ImageInfo(virtual_bytes=size, stored_bytes=size, source_format="qcow2")
+    try:
+        stored = os.path.getsize(source)
+        with open(source, "rb") as file:
+            head = file.read(512)
+    except OSError as error:
+        raise missing_source(source) from error
+    if head[:4] == b"QFI\xfb" and len(head) >= QCOW2_HEADER.size:
+        _, _, backing, _, _, virtual = QCOW2_HEADER.unpack_from(head)
+        if backing:
+            raise bad_image("it refers to a backing file")
+        return ImageInfo(virtual_bytes=virtual, stored_bytes=stored, source_format="qcow2")
+    if head[510:512] != BOOT_SIGNATURE:
+        raise bad_image("it has neither a known image format nor a boot record")
+    return ImageInfo(virtual_bytes=stored, stored_bytes=stored, source_format="raw")

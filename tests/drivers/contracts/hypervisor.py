@@ -1,0 +1,131 @@
+"""What every `Hypervisor` does. Subclasses give `hypervisor` and `vm`, a spec whose volumes exist."""
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from apps.drivers.protocols import Hypervisor
+from apps.drivers.specs import DiskAttachment, Power, VmSpec, VmStatus
+from tests.drivers.contracts.fabric import refused
+from tests.drivers.samples import a_volume, new_id
+
+
+def wait_until_off(hypervisor: Hypervisor, vm_id: str, seconds: float) -> VmStatus:
+    """Ask the guest to shut down, again and again as an operation does, until it is off."""
+    give_up = time.monotonic() + seconds
+    while True:
+        status = hypervisor.ensure_power(vm_id, Power.OFF, graceful=True)
+        if status.power is Power.OFF:
+            return status
+        assert time.monotonic() < give_up, f"the guest was still on after {seconds} s"
+        time.sleep(0.2)
+
+
+class HypervisorContract:
+    def test_an_unknown_vm_does_not_exist(self, hypervisor: Hypervisor) -> None:
+        vm_id = new_id()
+        assert hypervisor.status(vm_id) == VmStatus(id=vm_id, exists=False)
+
+    def test_a_defined_vm_is_off_and_knows_its_generation(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
+        for generation in (3, 3, 4):
+            hypervisor.ensure_vm(replace(vm, generation=generation))
+        assert hypervisor.status(vm.id) == VmStatus(
+            id=vm.id, exists=True, power=Power.OFF, boot=0, generation=4
+        )
+
+    @pytest.mark.requirement("VM-3")
+    def test_power_goes_on_and_off_and_remembers_the_boot(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
+        hypervisor.ensure_vm(vm)
+        on = hypervisor.ensure_power(vm.id, Power.ON, boot=5)
+        assert (on.power, on.boot) == (Power.ON, 5)
+        assert hypervisor.status(vm.id) == on
+        off = hypervisor.ensure_power(vm.id, Power.OFF)
+        assert (off.power, off.boot) == (Power.OFF, 5)
+        assert hypervisor.status(vm.id) == off
+
+    def test_a_vm_that_is_on_stays_in_its_boot(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
+        hypervisor.ensure_vm(vm)
+        hypervisor.ensure_power(vm.id, Power.ON, boot=1)
+        assert hypervisor.ensure_power(vm.id, Power.ON, boot=2).boot == 1
+
+    def test_switching_off_what_is_off_or_unknown_is_fine(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
+        hypervisor.ensure_vm(vm)
+        assert hypervisor.ensure_power(vm.id, Power.OFF).power is Power.OFF
+        assert hypervisor.ensure_power(vm.id, Power.OFF, graceful=True).power is Power.OFF
+        assert not hypervisor.ensure_power(new_id(), Power.OFF).exists
+
+    def test_an_unknown_vm_cannot_be_switched_on(self, hypervisor: Hypervisor) -> None:
+        with refused("hypervisor.vm_missing"):
+            hypervisor.ensure_power(new_id(), Power.ON)
+
+    def test_a_vm_does_not_start_without_its_volumes(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
+        gone = a_volume(vm.disks[0].volume.pool)
+        hypervisor.ensure_vm(replace(vm, disks=(*vm.disks, DiskAttachment(gone))))
+        with refused("hypervisor.volume_missing"):
+            hypervisor.ensure_power(vm.id, Power.ON)
+        assert hypervisor.status(vm.id).power is Power.OFF
+
+    def test_a_running_vm_keeps_running_when_its_definition_changes(
+        self, hypervisor: Hypervisor, vm: VmSpec
+    ) -> None:
+        hypervisor.ensure_vm(vm)
+        hypervisor.ensure_power(vm.id, Power.ON, boot=1)
+        hypervisor.ensure_vm(replace(vm, memory_mib=vm.memory_mib + 32, generation=2))
+        assert hypervisor.status(vm.id) == VmStatus(
+            id=vm.id, exists=True, power=Power.ON, boot=1, generation=2
+        )
+
+    def test_removing_a_running_vm_stops_it_first(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
+        hypervisor.ensure_vm(vm)
+        hypervisor.ensure_power(vm.id, Power.ON)
+        for _ in range(2):
+            hypervisor.ensure_vm_absent(vm.id)
+        assert not hypervisor.status(vm.id).exists
+        hypervisor.ensure_vm(vm)
+        assert hypervisor.ensure_power(vm.id, Power.ON).power is Power.ON
+
+    def test_a_volume_runs_in_one_vm_at_a_time(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
+        twin = replace(vm, id=new_id(), name="twin", nics=())
+        hypervisor.ensure_vm(vm)
+        hypervisor.ensure_vm(twin)
+        hypervisor.ensure_power(vm.id, Power.ON)
+        with refused("hypervisor.volume_in_use"):
+            hypervisor.ensure_power(twin.id, Power.ON)
+        hypervisor.ensure_vm_absent(twin.id)
+
+    @pytest.mark.requirement("VN-2")
+    def test_the_console_of_a_running_vm_opens_and_closes(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
+        hypervisor.ensure_vm(vm)
+        hypervisor.ensure_power(vm.id, Power.ON)
+        until = datetime.now(UTC) + timedelta(seconds=300)
+        first = hypervisor.open_console(vm.id, password="abcd1234", valid_until=until)
+        assert first.host
+        assert 5900 <= first.port < 65536
+        assert hypervisor.open_console(vm.id, password="efgh5678", valid_until=until) == first
+        hypervisor.close_console(vm.id)
+        hypervisor.close_console(vm.id)
+
+    def test_the_console_of_a_vm_that_is_off_cannot_be_opened(
+        self, hypervisor: Hypervisor, vm: VmSpec
+    ) -> None:
+        until = datetime.now(UTC) + timedelta(seconds=300)
+        hypervisor.ensure_vm(vm)
+        with refused("hypervisor.vm_off"):
+            hypervisor.open_console(vm.id, password="abcd1234", valid_until=until)
+        with refused("hypervisor.vm_missing"):
+            hypervisor.open_console(new_id(), password="abcd1234", valid_until=until)
+        hypervisor.close_console(vm.id)
+
+    def test_the_host_observes_itself_and_its_vms(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
+        hypervisor.ensure_vm(vm)
+        hypervisor.ensure_power(vm.id, Power.ON, boot=9)
+
+        seen = hypervisor.observe()
+
+        assert seen.vcpus > 0
+        assert seen.memory_mib > 0
+        assert seen.architecture == "x86_64"
+        assert VmStatus(id=vm.id, exists=True, power=Power.ON, boot=9, generation=1) in seen.vms
+        assert vm.id in {usage.id for usage in seen.usage}

@@ -1,0 +1,74 @@
+"""Specs as the control plane would make them, each with identifiers of its own."""
+
+import itertools
+import uuid
+from pathlib import Path
+
+from apps.drivers.specs import (
+    DiskAttachment,
+    ImageSpec,
+    NicAttachment,
+    PoolSpec,
+    PortSpec,
+    SeedSpec,
+    SubnetSpec,
+    VmSpec,
+    VolumeSpec,
+    VpcSpec,
+)
+
+_numbers = itertools.count(1000)
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def new_mac() -> str:
+    number = next(_numbers)
+    return f"fa:16:3e:7f:{number >> 8:02x}:{number & 255:02x}"
+
+
+def a_pool(path: Path | str = "/nowhere") -> PoolSpec:
+    return PoolSpec(id=new_id(), driver="file", path=str(path))
+
+
+def an_image(pool: PoolSpec) -> ImageSpec:
+    return ImageSpec(id=new_id(), pool=pool)
+
+
+def a_volume(pool: PoolSpec, image: ImageSpec | None = None, size_gib: int = 1) -> VolumeSpec:
+    return VolumeSpec(id=new_id(), pool=pool, size_gib=size_gib, image_id=image.id if image else None)
+
+
+def a_vm(volume: VolumeSpec, *ports: PortSpec, seed: SeedSpec | None = None, memory_mib: int = 128) -> VmSpec:
+    id = new_id()
+    return VmSpec(
+        id=id,
+        name=f"vm-{id[:8]}",
+        vcpu=1,
+        memory_mib=memory_mib,
+        disks=(DiskAttachment(volume),),
+        nics=tuple(NicAttachment(port_id=port.id, mac=port.mac) for port in ports),
+        seed=seed or SeedSpec(hostname=f"host-{id[:8]}"),
+    )
+
+
+def a_vpc() -> VpcSpec:
+    return VpcSpec(id=new_id(), vni=next(_numbers))
+
+
+def a_subnet(vpc: VpcSpec, net: str = "10.0.1") -> SubnetSpec:
+    return SubnetSpec(
+        id=new_id(),
+        vpc_id=vpc.id,
+        cidr=f"{net}.0/24",
+        gateway=f"{net}.1",
+        gateway_mac=new_mac(),
+        dns=("9.9.9.9", "149.112.112.112"),
+    )
+
+
+def a_port(subnet: SubnetSpec, host_number: int = 11, *groups: str) -> PortSpec:
+    address = subnet.cidr.removesuffix("0/24") + str(host_number)
+    return PortSpec(id=new_id(), subnet_id=subnet.id, mac=new_mac(), ip=address, security_group_ids=groups)

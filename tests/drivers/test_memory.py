@@ -1,0 +1,164 @@
+"""The pretend region keeps the contracts of the real one."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import redis
+
+from apps.drivers.errors import DriverError
+from apps.drivers.memory import MemoryFabric, MemoryHypervisor, MemoryVolumes, RedisWorld, World
+from apps.drivers.memory.records import VOLUMES
+from apps.drivers.specs import PoolSpec, Power, VmSpec, VolumeSpec
+from tests.drivers.contracts.fabric import FabricContract, refused
+from tests.drivers.contracts.hypervisor import HypervisorContract, wait_until_off
+from tests.drivers.contracts.volumes import VolumesContract
+from tests.drivers.samples import a_pool, a_vm, a_volume, a_vpc, new_id
+
+WorldMaker = Callable[[], World]
+
+
+@pytest.fixture(params=["process", "redis"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    if request.param == "process":
+        yield World()
+        return
+    with redis.Redis.from_url(request.getfixturevalue("redis_url")) as client:
+        shared = RedisWorld(client, f"test-{new_id()}")
+        yield shared
+        shared.forget()
+
+
+@pytest.fixture
+def pool() -> PoolSpec:
+    return a_pool()
+
+
+@pytest.fixture
+def volumes(world: World) -> MemoryVolumes:
+    return MemoryVolumes(world)
+
+
+@pytest.fixture
+def vm(volumes: MemoryVolumes, pool: PoolSpec) -> VmSpec:
+    volume = a_volume(pool)
+    volumes.ensure_volume(volume)
+    return a_vm(volume)
+
+
+@pytest.fixture
+def hypervisor(world: World) -> MemoryHypervisor:
+    return MemoryHypervisor(world, "host1")
+
+
+class TestMemoryFabric(FabricContract):
+    @pytest.fixture
+    def fabric(self, world: World) -> MemoryFabric:
+        return MemoryFabric(world)
+
+
+class TestMemoryHypervisor(HypervisorContract):
+    pass
+
+
+class TestMemoryVolumes(VolumesContract):
+    @pytest.fixture
+    def source(self) -> str:
+        return f"memory:{64 << 20}"
+
+    @pytest.fixture
+    def backed_source(self, uploads: Path) -> str:
+        path = uploads / "backed.qcow2"
+        path.write_bytes(b"QFI\xfb" + (3).to_bytes(4, "big") + (104).to_bytes(8, "big") + bytes(496))
+        return str(path)
+
+    @pytest.fixture(autouse=True)
+    def _remember_world(self, world: World) -> None:
+        self.world = world
+
+    def size_gib(self, volumes: object, volume: object) -> int:
+        assert isinstance(volume, VolumeSpec)
+        with self.world.records() as state:
+            stored = state.get(VOLUMES, volume.id)
+        assert stored is not None
+        return stored.size_gib
+
+
+def test_a_volume_in_use_cannot_be_removed(
+    hypervisor: MemoryHypervisor, volumes: MemoryVolumes, vm: VmSpec
+) -> None:
+    hypervisor.ensure_vm(vm)
+    hypervisor.ensure_power(vm.id, Power.ON)
+    with refused("volumes.volume_in_use"):
+        volumes.ensure_volume_absent(vm.disks[0].volume)
+
+
+def test_a_vm_cannot_run_on_two_hosts(world: World, hypervisor: MemoryHypervisor, vm: VmSpec) -> None:
+    other = MemoryHypervisor(world, "host2")
+    for host in (hypervisor, other):
+        host.ensure_vm(vm)
+    hypervisor.ensure_power(vm.id, Power.ON)
+    with refused("hypervisor.volume_in_use"):
+        other.ensure_power(vm.id, Power.ON)
+    world.power_cut("host1")
+    assert other.ensure_power(vm.id, Power.ON).power is Power.ON
+
+
+def test_a_host_without_power_does_not_answer_and_comes_back_with_its_vms_off(
+    world: World, hypervisor: MemoryHypervisor, vm: VmSpec
+) -> None:
+    hypervisor.ensure_vm(vm)
+    hypervisor.ensure_power(vm.id, Power.ON, boot=1)
+    world.power_cut("host1")
+    with refused("host.unreachable"):
+        hypervisor.observe()
+    world.boot("host1")
+    assert hypervisor.status(vm.id) == replace(hypervisor.status(vm.id), power=Power.OFF, boot=1)
+
+
+def test_a_guest_takes_its_time_to_shut_down(world: World, vm: VmSpec) -> None:
+    slow = MemoryHypervisor(world, "host1", shutdown_seconds=0.3)
+    slow.ensure_vm(vm)
+    slow.ensure_power(vm.id, Power.ON)
+    assert slow.ensure_power(vm.id, Power.OFF, graceful=True).power is Power.ON
+    wait_until_off(slow, vm.id, 5)
+
+
+def test_a_fault_is_raised_as_often_as_asked(world: World) -> None:
+    fabric = MemoryFabric(world)
+    world.fail("fabric.ensure_vpc", DriverError("broken", code="test.broken"), times=2)
+    vpc = a_vpc()
+    for _ in range(2):
+        with refused("test.broken"):
+            fabric.ensure_vpc(vpc)
+    fabric.ensure_vpc(vpc)
+    assert fabric.inventory().vpcs == {vpc.id: 1}
+
+
+def _make_vpc_and_die(url: str, name: str, when: str) -> None:
+    """Make a VPC in a process that is killed right before or after the call."""
+
+    def die(verb: str, moment: str) -> None:
+        if moment == when:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    MemoryFabric(RedisWorld(redis.Redis.from_url(url), name, on_call=die)).ensure_vpc(a_vpc())
+
+
+@pytest.mark.parametrize(("when", "made"), [("before", 0), ("after", 1)])
+def test_what_a_killed_process_had_done_stays_done(redis_url: str, when: str, made: int) -> None:
+    name = f"test-{new_id()}"
+    process = multiprocessing.get_context("spawn").Process(
+        target=_make_vpc_and_die, args=(redis_url, name, when)
+    )
+    process.start()
+    process.join(20)
+    assert process.exitcode == -signal.SIGKILL
+    with redis.Redis.from_url(redis_url) as client:
+        world = RedisWorld(client, name)
+        assert len(MemoryFabric(world).inventory().vpcs) == made
+        world.forget()
