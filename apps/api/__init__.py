@@ -1,0 +1,1 @@
+"""The API kit (base views, paging, errors, authentication, idempotency) and the wiring of all endpoints."""

@@ -1,0 +1,73 @@
+"""Every error as application/problem+json (RFC 9457) with a stable code, the field, the next step and the request's id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from apps.lifecycle.errors import Invalid, Refused
+
+CONTENT_TYPE = "application/problem+json"
+
+
+def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler: None (a 500 by Django) only for bugs."""
+    request_id = getattr(context["request"], "request_id", "")
+    if isinstance(error, Refused):
+        return _respond(error.status, _of_refusal(error), request_id)
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    if isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    response = exception_handler(error, context)
+    if response is None:
+        return None
+    body = _of_drf(error)
+    headers = {k: v for k, v in response.items() if k in {"WWW-Authenticate", "Retry-After"}}
+    return _respond(response.status_code, body, request_id, headers)
+
+
+def _respond(
+    status: int, body: dict[str, Any], request_id: str, headers: dict[str, str] | None = None
+) -> Response:
+    body = {"type": "about:blank", "status": status, **body, "request_id": request_id}
+    return Response(body, status=status, headers=headers, content_type=CONTENT_TYPE)
+
+
+def _of_refusal(error: Refused) -> dict[str, Any]:
+    body: dict[str, Any] = {"code": error.code, "title": error.message, "hint": error.hint}
+    if isinstance(error, Invalid):
+        body["errors"] = [
+            {"field": f, "message": m} for f, messages in error.fields.items() for m in messages
+        ]
+    elif error.field:
+        body["errors"] = [{"field": error.field, "message": error.message}]
+    if error.details:
+        body["details"] = error.details
+    return body
+
+
+def _of_drf(error: Exception) -> dict[str, Any]:
+    if isinstance(error, exceptions.ValidationError):
+        return {"code": "invalid", "title": "Some fields are not valid.", "errors": list(_flat(error.detail))}
+    assert isinstance(error, exceptions.APIException)
+    return {"code": str(error.default_code), "title": str(error.detail)}
+
+
+def _flat(detail: Any, field: str = "") -> Any:
+    """Yield {"field", "message"} of a nested DRF error, fields joined by dots."""
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            path = name if not field else f"{field}.{name}"
+            yield from _flat(inner, "" if name == "non_field_errors" else path)
+    elif isinstance(detail, list):
+        for position, inner in enumerate(detail):
+            nested = isinstance(inner, dict)
+            yield from _flat(inner, f"{field}.{position}" if nested else field)
+    else:
+        yield {"field": field, "message": str(detail)}

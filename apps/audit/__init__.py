@@ -1,0 +1,1 @@
+"""The operation log: who did what, when, from where, with what result."""

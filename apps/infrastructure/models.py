@@ -1,0 +1,122 @@
+"""The physical side: regions, compute clusters, storage clusters, hosts."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from apps.drivers.specs import PoolSpec
+from apps.lifecycle.models import Kind
+
+
+class Region(models.Model):
+    """One physical data centre with one network fabric. Resources never change their region."""
+
+    name = models.SlugField(max_length=32, unique=True)
+    label = models.CharField(max_length=63)
+    # "ovn" (address of its northbound database) or "memory" (simulated, for tests and benchmarks).
+    fabric_driver = models.CharField(max_length=16, default="ovn")
+    fabric_address = models.CharField(max_length=255, blank=True, default="")
+    dns_servers = models.JSONField(default=list, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class Cluster(models.Model):
+    """What compute and storage clusters share: open to all tenants, or to the chosen ones only (CL-4)."""
+
+    region = models.ForeignKey(Region, models.PROTECT, related_name="%(class)ss")
+    name = models.CharField(max_length=63)
+    alias = models.CharField(max_length=63, blank=True, default="")
+    open_to_all = models.BooleanField(default=True)
+    tenants = models.ManyToManyField("tenancy.Tenant", blank=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        abstract = True
+        ordering = ["region", "name"]
+
+    def __str__(self) -> str:
+        return self.alias or self.name
+
+
+class ComputeCluster(Cluster):
+    """Hosts of one architecture between which VMs can move. VMs are spread over its healthy hosts."""
+
+    class Architecture(models.TextChoices):
+        X86 = "x86_64", "x86"
+        ARM = "aarch64", "ARM"
+
+    architecture = models.CharField(max_length=16, choices=Architecture, default=Architecture.X86)
+    gpu = models.BooleanField(default=False)
+    # vCPUs given out per physical thread; memory is never given out twice.
+    cpu_overcommit = models.DecimalField(max_digits=4, decimal_places=1, default=4)
+
+    class Meta(Cluster.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["region", "name"], name="one_compute_cluster_per_name")
+        ]
+
+
+class StorageCluster(Cluster):
+    """A pool that every host of the region reaches. `driver` "file": a directory mounted on all hosts."""
+
+    class Media(models.TextChoices):
+        SSD = "ssd", "SSD"
+        SATA = "sata", "SATA"
+        NVME = "nvme", "NVMe"
+
+    media = models.CharField(max_length=8, choices=Media, default=Media.SSD)
+    driver = models.CharField(max_length=16, default="file")
+    path = models.CharField(max_length=255)
+    max_disk_gib = models.PositiveIntegerField(default=32_000)
+    capacity_bytes = models.BigIntegerField(default=0)
+    used_bytes = models.BigIntegerField(default=0)
+    observed_at = models.DateTimeField(null=True)
+
+    class Meta(Cluster.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["region", "name"], name="one_storage_cluster_per_name")
+        ]
+
+    def spec(self) -> PoolSpec:
+        """Return what volume drivers need to know of the pool."""
+        return PoolSpec(id=str(self.pk), driver=self.driver, path=self.path)
+
+
+class Host(Kind):
+    """A server. Capacity and load are what its agent last reported; reserved columns are what placement promised.
+
+    `state` is PENDING until the agent reports for the first time. Reservations are guarded by placement's conditional
+    UPDATE, not by a constraint: a host that reports less memory than before must still be able to report.
+    """
+
+    cluster = models.ForeignKey(ComputeCluster, models.PROTECT, related_name="hosts")
+    # "agent": orders through the agent on the host; "memory": simulated in this process or in Redis.
+    driver = models.CharField(max_length=16, default="agent")
+    address = models.GenericIPAddressField(null=True, blank=True)
+    sealed_key = models.TextField(blank=True, default="", editable=False)
+    accepts_vms = models.BooleanField(_("accepts new VMs"), default=True)
+
+    architecture = models.CharField(max_length=16, blank=True, default="")
+    cpu_model = models.CharField(max_length=128, blank=True, default="")
+    virtualisation = models.CharField(max_length=16, blank=True, default="")
+    hypervisor_version = models.CharField(max_length=32, blank=True, default="")
+    agent_version = models.CharField(max_length=32, blank=True, default="")
+    boot_id = models.CharField(max_length=64, blank=True, default="")
+    vcpus = models.PositiveIntegerField(default=0)
+    memory_mib = models.PositiveIntegerField(default=0)
+    # cluster.cpu_overcommit × vcpus, and memory less what the host keeps for itself; written with every report.
+    vcpu_capacity = models.PositiveIntegerField(default=0)
+    memory_capacity_mib = models.PositiveIntegerField(default=0)
+    vcpu_reserved = models.PositiveIntegerField(default=0)
+    memory_reserved_mib = models.PositiveIntegerField(default=0)
+    load_percent = models.FloatField(default=0)
+    memory_used_mib = models.PositiveIntegerField(default=0)
+    last_report_at = models.DateTimeField(null=True)

@@ -1,0 +1,1 @@
+"""Resources, operations and the engine that runs them. Read `models/operation.py` first."""

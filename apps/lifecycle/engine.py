@@ -1,0 +1,176 @@
+"""Claiming, running and finishing operations. The state machine stands in `models/operation.py`."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import DatabaseError, transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.drivers.errors import DriverError
+from apps.lifecycle import doorbell, push
+from apps.lifecycle.handlers import Settle, handler_of
+from apps.lifecycle.keeper import keeper
+from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
+from apps.lifecycle.models.operation import LEASE
+from apps.lifecycle.running import Lost, Run
+
+log = logging.getLogger(__name__)
+
+#: Attempts after which an operation that keeps killing its worker, or keeps hitting a bug, is given up.
+MAX_ATTEMPTS = 20
+MAX_BUGS = 3
+MAX_BACKOFF_SECONDS = 15
+
+
+def execute(operation_id: UUID) -> None:
+    """Claim the operation and carry it out. Does nothing when somebody else has it or it is settled."""
+    operation = claim(operation_id)
+    if operation is None:
+        return
+    run = Run(operation)
+    try:
+        with keeper.keeping(run):
+            _attempt(run)
+    except Lost:
+        log.info("operation %s was taken away", operation.pk)
+        _release_blocked(operation)
+
+
+def _attempt(run: Run) -> None:
+    operation = run.operation
+    try:
+        run.check()
+        settle = handler_of(operation.verb)(run)
+        _finish(run, settle)
+    except Lost:
+        raise
+    except DriverError as error:
+        _failed(run, error)
+    except DatabaseError:
+        # The row cannot be written now, perhaps; the lease runs out and the sweeper hands it on.
+        log.exception("operation %s: database", operation.pk)
+    except Exception as error:
+        log.exception("operation %s: bug in its handler", operation.pk)
+        _failed(run, _bug(operation, error))
+
+
+def claim(operation_id: UUID) -> Operation | None:
+    """Take the operation if it is due or abandoned; None when it is not to be had."""
+    now = timezone.now()
+    taken = (
+        Operation.objects.claimable()
+        .filter(pk=operation_id)
+        .update(
+            status=OperationStatus.RUNNING,
+            attempt=F("attempt") + 1,
+            lease_until=now + LEASE,
+            started_at=Coalesce("started_at", now),
+        )
+    )
+    return Operation.objects.get(pk=operation_id) if taken else None
+
+
+def _finish(run: Run, settle: Settle | None) -> None:
+    """Settle the rows and mark the operation done, in one transaction, if it is still ours."""
+    with transaction.atomic():
+        _close(run, OperationStatus.DONE, progress=100)
+        Resource.objects.filter(pk=run.target_id).update(
+            state=State.READY, error={}, observed_generation=F("generation"), updated_at=timezone.now()
+        )
+        if settle is not None:
+            settle()
+        push.operation_changed(run.operation)
+
+
+def _failed(run: Run, error: DriverError) -> None:
+    """Hand the operation back for another attempt, or fail it for good."""
+    operation = run.operation
+    late = timezone.now() >= operation.deadline
+    if error.permanent or late or operation.attempt >= MAX_ATTEMPTS:
+        _fail(run, error)
+        return
+    run.steps.append(
+        {"at": timezone.now().isoformat(timespec="milliseconds"), "text": error.message, "failed": True}
+    )
+    wait = min(2**operation.failures, MAX_BACKOFF_SECONDS)
+    returned = Operation.objects.filter(
+        pk=operation.pk, status=OperationStatus.RUNNING, attempt=operation.attempt
+    ).update(
+        status=OperationStatus.QUEUED,
+        failures=F("failures") + 1,
+        not_before=timezone.now() + timedelta(seconds=wait),
+        lease_until=None,
+        steps=run.steps,
+        error=_error(operation, error),
+    )
+    if not returned:
+        raise Lost
+    push.operation_changed(operation)
+
+
+def _fail(run: Run, error: DriverError) -> None:
+    operation = run.operation
+    with transaction.atomic():
+        _close(run, OperationStatus.FAILED, error=_error(operation, error))
+        mark_failed(operation, error)
+
+
+def mark_failed(operation: Operation, error: DriverError) -> None:
+    """Leave the cause on the resource; one that was never created is in error, any other stays as it was."""
+    rows = Resource.objects.filter(pk=operation.target_id)
+    rows.update(error=_error(operation, error), updated_at=timezone.now())
+    rows.filter(state=State.PENDING).update(state=State.ERROR)
+    push.operation_changed(operation)
+
+
+def _close(run: Run, status: OperationStatus, **columns: Any) -> None:
+    """Compare-and-set to a final status; Lost when the operation is not ours any more."""
+    operation = run.operation
+    closed = Operation.objects.filter(
+        pk=operation.pk, status=OperationStatus.RUNNING, attempt=operation.attempt
+    ).update(
+        status=status,
+        finished_at=timezone.now(),
+        lease_until=None,
+        steps=run.steps,
+        result=operation.result,
+        **columns,
+    )
+    if not closed:
+        raise Lost
+    OperationLock.objects.filter(operation=operation).delete()
+
+
+def _release_blocked(operation: Operation) -> None:
+    """Let what superseded this operation begin, now that its handler has stopped."""
+    waiting = list(Operation.objects.open().filter(blocked_by=operation).values_list("pk", flat=True))
+    if waiting:
+        Operation.objects.filter(pk__in=waiting).update(blocked_by=None, not_before=timezone.now())
+        for operation_id in waiting:
+            doorbell.ring(operation_id)
+
+
+def _error(operation: Operation, error: DriverError) -> dict[str, str]:
+    return {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "operation": str(operation.pk),
+        "verb": operation.verb,
+    }
+
+
+def _bug(operation: Operation, error: Exception) -> DriverError:
+    return DriverError(
+        _("The platform made an error: %(type)s.") % {"type": type(error).__name__},
+        code="platform.bug",
+        permanent=operation.failures >= MAX_BUGS,
+        hint=_("Try again; if it happens again, give the operation's id to the administrator."),
+    )

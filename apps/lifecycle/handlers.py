@@ -1,0 +1,36 @@
+"""Binding verbs to the code that carries them out. Only workers import the modules that do the binding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.utils.module_loading import autodiscover_modules
+
+from apps.lifecycle.running import Run
+from apps.lifecycle.verbs import Verb
+
+#: Runs inside the finishing transaction, once the backend matches.
+Settle = Callable[[], None]
+#: Makes the backend match the desired columns; safe to run again from the top at any time.
+Handler = Callable[[Run], Settle | None]
+
+_handlers: dict[str, Handler] = {}
+
+
+def handles(verb: Verb) -> Callable[[Handler], Handler]:
+    """Make the decorated function carry out `verb`."""
+
+    def bind(handler: Handler) -> Handler:
+        if verb.name in _handlers:
+            raise ValueError(f"verb {verb.name} has two handlers")
+        _handlers[verb.name] = handler
+        return handler
+
+    return bind
+
+
+def handler_of(verb_name: str) -> Handler:
+    """Return the handler of a verb; KeyError when no app carries it out."""
+    if not _handlers:
+        autodiscover_modules("operations")
+    return _handlers[verb_name]

@@ -1,0 +1,99 @@
+"""Keeping the leases of everything this process runs, in one thread and one statement.
+
+Every tick it also writes step logs that changed and finds out what was taken away.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
+
+from apps.lifecycle import push
+from apps.lifecycle.models import Operation, OperationStatus
+from apps.lifecycle.models.operation import LEASE
+from apps.lifecycle.running import Run
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+RENEW_SECONDS = LEASE.total_seconds() / 4
+
+
+class Keeper:
+    """The runs of this process. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._runs: dict[UUID, Run] = {}
+        self._mutex = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._renewed = 0.0
+
+    @contextmanager
+    def keeping(self, run: Run) -> Iterator[None]:
+        """Keep the run's lease for the length of the block."""
+        with self._mutex:
+            self._runs[run.operation.pk] = run
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="lease-keeper", daemon=True)
+                self._thread.start()
+        try:
+            yield
+        finally:
+            with self._mutex:
+                self._runs.pop(run.operation.pk, None)
+
+    def _work(self) -> None:
+        while True:
+            time.sleep(TICK_SECONDS)
+            with self._mutex:
+                runs = list(self._runs.values())
+            if not runs:
+                continue
+            try:
+                self.tick(runs)
+            except DatabaseError:
+                # The database is away: leases run out there and another worker may take over later; `tick` will then
+                # find out that these runs are lost before any of them can finish.
+                log.exception("leases not renewed")
+                close_old_connections()
+
+    def tick(self, runs: list[Run]) -> None:
+        """Renew leases when due, mark runs that were taken away, write changed step logs."""
+        self._mark_lost(runs)
+        if time.monotonic() - self._renewed > RENEW_SECONDS:
+            self._renewed = time.monotonic()
+            mine = Operation.objects.filter(
+                pk__in=[run.operation.pk for run in runs if not run.lost.is_set()]
+            )
+            mine.filter(status=OperationStatus.RUNNING).update(lease_until=timezone.now() + LEASE)
+        for run in runs:
+            if run.dirty and not run.lost.is_set():
+                _write_steps(run)
+
+    def _mark_lost(self, runs: list[Run]) -> None:
+        rows = Operation.objects.filter(
+            pk__in=[run.operation.pk for run in runs], status=OperationStatus.RUNNING
+        ).values_list("pk", "attempt")
+        owned = set(rows)
+        for run in runs:
+            if (run.operation.pk, run.operation.attempt) not in owned and run.operation.pk in self._runs:
+                run.lost.set()
+
+
+def _write_steps(run: Run) -> None:
+    run.dirty = False
+    written = Operation.objects.filter(
+        pk=run.operation.pk, status=OperationStatus.RUNNING, attempt=run.operation.attempt
+    ).update(steps=run.steps, progress=run.progress)
+    if written:
+        push.operation_changed(run.operation)
+
+
+keeper = Keeper()

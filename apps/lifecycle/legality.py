@@ -1,0 +1,73 @@
+"""Whether a verb is possible on a resource now, and if not, why. One rule for services, API, pages and bulk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from apps.lifecycle.errors import Busy, NotNow
+from apps.lifecycle.models import Operation, Resource, State
+from apps.lifecycle.verbs import Verb, verb_named, verbs_of
+
+
+@dataclass(frozen=True)
+class Possibility:
+    """A verb and the reason why it is not possible now ("" when it is)."""
+
+    verb: Verb
+    code: str = ""
+    reason: str = ""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the verb is possible now."""
+        return not self.code
+
+
+def open_operation(resource: Resource) -> Operation | None:
+    """Return the operation that holds the resource, using rows prefetched by `with_open_operations`."""
+    prefetched = getattr(resource, "open_operations", None)
+    if prefetched is not None:
+        return next((op for op in prefetched if op.exclusive), None)
+    return (
+        Operation.objects.open().filter(resource_id=resource.pk, exclusive=True).first()
+        or Operation.objects.open().filter(locks__resource_id=resource.pk).first()
+    )
+
+
+def possibility(verb: Verb, resource: Resource, running: Operation | None) -> Possibility:
+    """Judge one verb on a resource that `running` (or nothing) holds."""
+    if running is not None and verb.exclusive:
+        held = verb_named(running.verb)
+        if not verb.supersedes or running.verb == verb.name:
+            return Possibility(verb, Busy.code, _("%(doing)s is still under way.") % {"doing": held.doing})
+    if resource.state not in verb.states:
+        return Possibility(verb, NotNow.code, _state_reason(resource))
+    reason = verb.obstacle(resource) if verb.obstacle else None
+    if reason:
+        return Possibility(verb, NotNow.code, str(reason))
+    return Possibility(verb)
+
+
+def possibilities(resource: Resource) -> list[Possibility]:
+    """Judge every verb of the resource's kind, in the verb table's order."""
+    running = open_operation(resource)
+    return [possibility(verb, resource, running) for verb in verbs_of(resource.kind)]
+
+
+def ensure_possible(verb: Verb, resource: Resource) -> None:
+    """Raise Busy or NotNow when the verb is not possible on the resource now."""
+    judged = possibility(verb, resource, open_operation(resource))
+    if judged.code == Busy.code:
+        raise Busy(judged.reason, hint=_("Wait until it has finished, then try again."))
+    if not judged.allowed:
+        raise NotNow(judged.reason)
+
+
+def _state_reason(resource: Resource) -> str:
+    if resource.state == State.ERROR:
+        return _("It is in error: %(cause)s") % {"cause": resource.error.get("message", "")}
+    if resource.state == State.PENDING:
+        return _("It has not been created yet.")
+    return _("Not possible in state %(state)s.") % {"state": resource.get_state_display()}

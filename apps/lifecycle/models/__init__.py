@@ -1,0 +1,5 @@
+from apps.lifecycle.models.event import Event
+from apps.lifecycle.models.operation import Operation, OperationLock, OperationStatus
+from apps.lifecycle.models.resource import Kind, Resource, State
+
+__all__ = ["Event", "Kind", "Operation", "OperationLock", "OperationStatus", "Resource", "State"]

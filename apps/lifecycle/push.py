@@ -1,0 +1,62 @@
+"""Telling open pages what changed, after commit. A page fetches what it shows; a message only names it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from channels.layers import get_channel_layer
+from django.db import transaction
+
+from apps.lifecycle.models import Operation, Resource
+
+log = logging.getLogger(__name__)
+
+ADMIN_GROUP = "pages.admin"
+
+
+def tenant_group(tenant_id: object) -> str:
+    """Name of the Channels group of a tenant's open pages."""
+    return f"pages.{tenant_id}"
+
+
+def resource_changed(resource: Resource, change: str = "updated") -> None:
+    """Push that a resource was created, updated or deleted, when the transaction commits."""
+    _push(resource.tenant_id, kind=resource.kind, id=resource.pk, change=change)
+
+
+def operation_changed(operation: Operation) -> None:
+    """Push that an operation moved (and with it the resource it acts on)."""
+    _push(operation.tenant_id, kind="operation", id=operation.pk, change="updated")
+    _push(operation.tenant_id, kind=operation.target_kind, id=operation.target_id, change="updated")
+
+
+def _push(tenant_id: int | None, *, kind: str, id: UUID, change: str) -> None:
+    message = {"type": "page.changed", "kind": kind, "id": str(id), "change": change}
+    transaction.on_commit(lambda: _send(tenant_id, message))
+
+
+def _send(tenant_id: int | None, message: dict[str, Any]) -> None:
+    groups = [ADMIN_GROUP] if tenant_id is None else [ADMIN_GROUP, tenant_group(tenant_id)]
+    for group in groups:
+        asyncio.run_coroutine_threadsafe(_deliver(group, message), _loop())
+
+
+async def _deliver(group: str, message: dict[str, Any]) -> None:
+    layer = get_channel_layer()
+    try:
+        await layer.group_send(group, message)
+    except OSError as error:
+        log.warning("push to %s lost: %s", group, error)
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    # One loop and one Redis connection per process; async_to_sync would open a connection per message.
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="push", daemon=True).start()
+    return loop

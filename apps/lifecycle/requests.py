@@ -1,0 +1,127 @@
+"""Accepting a change: the operation row, the audit row and the doorbell, in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.audit.record import record
+from apps.lifecycle import doorbell, push
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Busy
+from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource
+from apps.lifecycle.verbs import Verb, verb_named
+
+R = TypeVar("R", bound=Resource)
+
+
+def lock(resource: R) -> R:
+    """Return the resource read again under a row lock held until the transaction ends."""
+    Resource.objects.select_for_update(of=("self",)).get(pk=resource.pk)
+    return type(resource)._default_manager.get(pk=resource.pk)
+
+
+def bump(resource: Resource) -> None:
+    """Count a change of desired columns; call under `lock`, before `request`."""
+    now = timezone.now()
+    Resource.objects.filter(pk=resource.pk).update(generation=F("generation") + 1, updated_at=now)
+    resource.generation += 1
+
+
+def request(
+    actor: Actor,
+    verb: Verb,
+    resource: Resource,
+    *,
+    args: dict[str, Any] | None = None,
+    also: Sequence[Resource] = (),
+) -> Operation:
+    """Write the operation that will make the world match, and ring for a worker once the transaction commits.
+
+    `also` are further resources to hold until it settles. Call inside a transaction with every resource involved locked.
+    Raises Busy when one of them is held by an operation this verb may not supersede.
+    """
+    held = list(_holding([resource, *also])) if verb.exclusive else []
+    if held and not verb.supersedes:
+        raise _busy(held[0])
+    blocker = _supersede(held)
+    now = timezone.now()
+    operation = Operation(
+        verb=verb.name,
+        resource_id=resource.pk,
+        target_id=resource.pk,
+        target_kind=resource.kind,
+        target_name=resource.name,
+        tenant_id=resource.tenant_id,
+        actor=actor.user,
+        args=args or {},
+        exclusive=verb.exclusive,
+        blocked_by=blocker,
+        not_before=blocker.lease_until if blocker and blocker.lease_until else now,
+        deadline=now + verb.deadline,
+        request_id=actor.request_id,
+    )
+    operation.save(force_insert=True)
+    OperationLock.objects.bulk_create([OperationLock(resource_id=r.pk, operation=operation) for r in also])
+    record(actor, verb.name, resource, operation=operation, args=args)
+    doorbell.ring_on_commit(operation)
+    push.resource_changed(resource)
+    return operation
+
+
+def _holding(resources: Sequence[Resource]) -> list[Operation]:
+    ids = [resource.pk for resource in resources]
+    return list(
+        Operation.objects.open()
+        .filter(Q(resource__in=ids, exclusive=True) | Q(locks__resource__in=ids))
+        .distinct()
+    )
+
+
+def _supersede(held: Sequence[Operation]) -> Operation | None:
+    """Cancel what holds the resource; return the operation whose worker must let go first, if one is running."""
+    now = timezone.now()
+    running = None
+    for operation in held:
+        cancelled = Operation.objects.filter(
+            pk=operation.pk, status=operation.status, attempt=operation.attempt
+        ).update(status=OperationStatus.CANCELLED, finished_at=now, error=_superseded())
+        if not cancelled:
+            raise _busy(operation)
+        OperationLock.objects.filter(operation=operation).delete()
+        if operation.status == OperationStatus.RUNNING:
+            running = operation
+    return running
+
+
+def _superseded() -> dict[str, str]:
+    return {"code": "operation.superseded", "message": _("A later request took its place."), "hint": ""}
+
+
+def _busy(operation: Operation) -> Busy:
+    doing = verb_named(operation.verb).doing
+    return Busy(
+        _("%(doing)s is still under way.") % {"doing": doing},
+        hint=_("Wait until it has finished, then try again."),
+        details={"operation": str(operation.pk)},
+    )
+
+
+def cancel(actor: Actor, operation: Operation) -> bool:
+    """Cancel an operation no worker has begun; return whether it was still in time."""
+    with transaction.atomic():
+        done = Operation.objects.filter(pk=operation.pk, status=OperationStatus.QUEUED, attempt=0).update(
+            status=OperationStatus.CANCELLED,
+            finished_at=timezone.now(),
+            error={"code": "operation.cancelled", "message": _("Cancelled before it began."), "hint": ""},
+        )
+        if done:
+            OperationLock.objects.filter(operation=operation).delete()
+            record(actor, "operation.cancel", operation.resource, operation=operation)
+            push.operation_changed(operation)
+    return bool(done)

@@ -1,0 +1,23 @@
+"""Celery's side of the engine: ids in, nothing out."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from celery import shared_task
+
+from apps.lifecycle.doorbell import RUN_TASK
+from apps.lifecycle.engine import execute
+from apps.lifecycle.sweep import sweep
+
+
+@shared_task(name=RUN_TASK, ignore_result=True)
+def run_operation(operation_id: str) -> None:
+    """Carry out one operation, if it is still to be had."""
+    execute(UUID(operation_id))
+
+
+@shared_task(name="lifecycle.sweep", ignore_result=True)
+def sweep_operations() -> None:
+    """Ring again for what fell through; runs every few seconds, any number of times at once."""
+    sweep()

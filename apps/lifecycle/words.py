@@ -1,0 +1,49 @@
+"""The state words a user sees, derived, never stored: a word that is not stored cannot get stuck."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.lifecycle.legality import open_operation
+from apps.lifecycle.models import Operation, Resource, State
+from apps.lifecycle.verbs import Text, verb_named
+
+
+@dataclass(frozen=True)
+class StateWord:
+    """A state as shown: `tone` is one of ok, busy, off, error, warn; `reason` explains, `percent` is progress."""
+
+    word: Text
+    tone: str
+    reason: str = ""
+    percent: int | None = None
+    code: str = ""
+
+
+_WORDS = {
+    State.PENDING: (_("Creating"), "busy"),
+    State.READY: (_("Available"), "ok"),
+    State.ERROR: (_("Failed"), "error"),
+    State.RECYCLED: (_("Recycled"), "off"),
+}
+
+
+def state_word(resource: Any) -> StateWord:
+    """Return what to show for a resource; a kind with words of its own for READY has `ready_word()`."""
+    running = open_operation(resource)
+    if running is not None:
+        return _running(running, resource)
+    if resource.state == State.READY and hasattr(resource, "ready_word"):
+        word: StateWord = resource.ready_word()
+        return word
+    word_text, tone = _WORDS[State(resource.state)]
+    return StateWord(word_text, tone, reason=resource.error.get("message", ""), code=resource.state)
+
+
+def _running(operation: Operation, resource: Resource) -> StateWord:
+    verb = verb_named(operation.verb)
+    last = operation.steps[-1]["text"] if operation.steps else ""
+    return StateWord(verb.doing, "busy", reason=last, percent=operation.progress or None, code=verb.name)

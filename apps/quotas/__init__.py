@@ -1,0 +1,1 @@
+"""Per-tenant limits that concurrency cannot overrun."""

@@ -1,0 +1,1 @@
+"""Tenants, their members and roles, business groups (projects) and API keys."""

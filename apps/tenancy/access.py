@@ -1,0 +1,106 @@
+"""Who may see and do what. Every selector goes through `visible`, every service through `begin` or `allow`."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Forbidden, NotFound
+from apps.lifecycle.legality import ensure_possible
+from apps.lifecycle.models import Resource
+from apps.lifecycle.requests import lock
+from apps.lifecycle.verbs import Verb
+from apps.tenancy.models import ApiKey, Project, ProjectUserObjectPermission
+
+R = TypeVar("R", bound=Resource)
+
+#: Verb permission → guardian permission on the project.
+PROJECT_PERMISSIONS = {"view": "view_resources", "operate": "operate_resources", "manage": "manage_resources"}
+
+
+def visible(actor: Actor, queryset: QuerySet[R], permission: str = "view") -> QuerySet[R]:
+    """Return the resources of the queryset on which the actor has `permission` (view, operate or manage)."""
+    if actor.is_system or (actor.is_admin and actor.tenant is None):
+        return queryset
+    if actor.tenant is None:
+        return queryset.none()
+    mine = queryset.filter(tenant_id=actor.tenant.pk)
+    if _has_whole_tenant(actor):
+        return mine
+    # Resources of the tenant as a whole (project is NULL) may be seen by every member, changed by the owner only.
+    everyone = Q(project__isnull=True) if permission == "view" else Q(pk__in=[])
+    return mine.filter(Q(project_id__in=_granted(actor, permission)) | everyone)
+
+
+def visible_projects(actor: Actor, permission: str = "view") -> QuerySet[Project]:
+    """Return the projects in which the actor has `permission`."""
+    if actor.is_system or (actor.is_admin and actor.tenant is None):
+        return Project.objects.all()
+    projects = Project.objects.filter(tenant=actor.tenant)
+    return projects if _has_whole_tenant(actor) else projects.filter(pk__in=_granted(actor, permission))
+
+
+def get_visible(actor: Actor, queryset: QuerySet[R], pk: object) -> R:
+    """Return one resource; NotFound alike when it does not exist and when the actor may not know of it."""
+    found = visible(actor, queryset).filter(pk=pk).first()
+    if found is None:
+        raise NotFound(_("There is no such %(kind)s.") % {"kind": queryset.model._meta.verbose_name})
+    return found
+
+
+def may(actor: Actor, verb: Verb, project_id: int | None, tenant_id: int | None) -> bool:
+    """Whether the actor's role covers the verb in that project of that tenant."""
+    if actor.is_system:
+        return True
+    if actor.api_key is not None and actor.api_key.scope == ApiKey.Scope.READ and verb.permission != "view":
+        return False
+    if actor.is_admin and actor.tenant is None:
+        return True
+    if verb.permission == "admin" or actor.tenant is None or actor.tenant.pk != tenant_id:
+        return False
+    if _has_whole_tenant(actor):
+        return True
+    if verb.permission not in PROJECT_PERMISSIONS or project_id is None:
+        return False
+    return _granted(actor, verb.permission).filter(content_object_id=project_id).exists()
+
+
+def allow(actor: Actor, verb: Verb, *, project: Project | None, tenant_id: int | None) -> None:
+    """Raise Forbidden unless the actor's role covers the verb there. For verbs without an existing resource."""
+    if not may(actor, verb, project.pk if project else None, tenant_id):
+        raise Forbidden(
+            _("Your role does not allow this: %(verb)s.") % {"verb": verb.label},
+            hint=_("Ask the owner of the account for a role that does."),
+        )
+
+
+def begin(actor: Actor, verb: Verb, resource: R) -> R:
+    """Start a change: the resource read again under lock, permission and legality checked. Call in a transaction.
+
+    Raises NotFound, Forbidden, Busy or NotNow.
+    """
+    fresh = lock(get_visible(actor, type(resource)._default_manager.all(), resource.pk))
+    if not may(actor, verb, fresh.project_id, fresh.tenant_id):
+        raise Forbidden(
+            _("Your role does not allow this: %(verb)s.") % {"verb": verb.label},
+            hint=_("Ask the owner of the account for a role that does."),
+        )
+    ensure_possible(verb, fresh)
+    return fresh
+
+
+def _has_whole_tenant(actor: Actor) -> bool:
+    user = actor.user
+    return user is not None and (user.is_platform_admin or user.is_tenant_owner)
+
+
+def _granted(actor: Actor, permission: str) -> QuerySet[ProjectUserObjectPermission, int]:
+    # Guardian's own shortcuts load permission and content type rows on every call; the direct-key table needs neither.
+    return ProjectUserObjectPermission.objects.filter(
+        user=actor.user,
+        permission__codename=PROJECT_PERMISSIONS[permission],
+        content_object__tenant=actor.tenant,
+    ).values_list("content_object_id", flat=True)

@@ -1,0 +1,66 @@
+"""Who asks: a request id for every request, an Actor for every logged-in one."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
+
+from apps.lifecycle.actor import Actor
+from apps.tenancy.models import ApiKey, Tenant, User
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+#: Session key of the tenant an admin acts as.
+ACTING_AS = "acting_as_tenant"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+class RequestIdMiddleware:
+    """Give every request an id, the caller's own (`X-Request-Id`) if it is well-formed, and answer with it."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-Id", "")
+        request.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex  # type: ignore[attr-defined]
+        response = self.get_response(request)
+        response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+
+class ActorMiddleware:
+    """Set `request.actor` from the session's user, lazily."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.actor = SimpleLazyObject(lambda: _session_actor(request))  # type: ignore[attr-defined]
+        return self.get_response(request)
+
+
+def _session_actor(request: HttpRequest) -> Actor:
+    user = request.user
+    if not isinstance(user, User):
+        return Actor(user=None, via="anonymous")
+    return actor_for(request, user)
+
+
+def actor_for(request: HttpRequest, user: User, api_key: ApiKey | None = None) -> Actor:
+    """Return the actor a request of `user` is: of the user's tenant, or of the one an admin acts as."""
+    tenant = user.tenant
+    if user.is_platform_admin and api_key is None and ACTING_AS in request.session:
+        tenant = Tenant.objects.filter(pk=request.session[ACTING_AS]).first()
+    return Actor(
+        user=user,
+        tenant=tenant,
+        ip=request.META.get("REMOTE_ADDR"),
+        request_id=getattr(request, "request_id", ""),
+        via="api" if api_key else "portal",
+        api_key=api_key,
+    )

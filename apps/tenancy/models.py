@@ -1,0 +1,133 @@
+"""Accounts. A tenant owns resources; projects (business groups) part them; members get roles per project.
+
+What a role may do stands in guardian's table of project permissions, with direct foreign keys: its rows are
+the only grants there are, so visibility is one subquery.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
+
+
+class Tenant(models.Model):
+    """A customer of the cloud: one primary account (its owner) and any number of sub-accounts."""
+
+    uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=63, unique=True)
+    remark = models.CharField(max_length=255, blank=True, default="")
+    enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Project(models.Model):
+    """A business group of a tenant. Every tenant has a default one."""
+
+    uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="projects")
+    name = models.CharField(max_length=63)
+    remark = models.CharField(max_length=255, blank=True, default="")
+    is_default = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["-is_default", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "name"], name="one_project_per_name"),
+            models.UniqueConstraint(
+                fields=["tenant"], condition=models.Q(is_default=True), name="one_default_project_per_tenant"
+            ),
+        ]
+        permissions = [
+            ("view_resources", "See the resources of the project"),
+            ("operate_resources", "Start, stop, open the console of resources"),
+            ("manage_resources", "Create, change and delete resources"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ProjectUserObjectPermission(UserObjectPermissionBase):
+    """Guardian's direct-key grant of a project permission to a user."""
+
+    content_object = models.ForeignKey(Project, models.CASCADE)
+
+
+class ProjectGroupObjectPermission(GroupObjectPermissionBase):
+    """Guardian's direct-key grant to a group; not used by the product, required by guardian beside the other."""
+
+    content_object = models.ForeignKey(Project, models.CASCADE)
+
+
+class User(AbstractUser):
+    """A log-in: a platform admin (no tenant), a tenant's owner, or a member with roles in projects."""
+
+    tenant = models.ForeignKey(Tenant, models.CASCADE, null=True, blank=True, related_name="users")
+    is_platform_admin = models.BooleanField(default=False)
+    is_tenant_owner = models.BooleanField(default=False)
+    language = models.CharField(max_length=10, blank=True, default="")
+    time_zone = models.CharField(max_length=63, blank=True, default="")
+    theme = models.CharField(max_length=5, blank=True, default="")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(is_platform_admin=True, tenant__isnull=True)
+                | models.Q(is_platform_admin=False, tenant__isnull=False),
+                name="admins_have_no_tenant_and_others_have_one",
+            ),
+        ]
+
+
+class Role(models.TextChoices):
+    """What a member may do in one project. Each role includes the ones before it."""
+
+    VIEWER = "viewer", _("Viewer")
+    OPERATOR = "operator", _("Operator")
+    MANAGER = "manager", _("Manager")
+
+
+ROLE_PERMISSIONS: dict[str, tuple[str, ...]] = {
+    Role.VIEWER: ("view_resources",),
+    Role.OPERATOR: ("view_resources", "operate_resources"),
+    Role.MANAGER: ("view_resources", "operate_resources", "manage_resources"),
+}
+
+
+class ApiKey(models.Model):
+    """A key for the API: shown once, stored as a hash, limited to a scope and a time.
+
+    `prefix` finds the row; `secret_hash` is SHA-256 of the rest, which is 256 bits of randomness and needs no salt.
+    """
+
+    class Scope(models.TextChoices):
+        READ = "read", _("Read only")
+        WRITE = "write", _("Read and change")
+
+    uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=63)
+    prefix = models.CharField(max_length=16, unique=True)
+    secret_hash = models.CharField(max_length=64)
+    scope = models.CharField(max_length=8, choices=Scope, default=Scope.READ)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name
