@@ -1,0 +1,170 @@
+"""A tiny bootable guest (about 30 MB of qcow2) made from Debian packages only.
+
+A Debian cloud kernel, busybox, dropbear and the QEMU guest agent behind GRUB. It understands NoCloud first-boot
+data, grows with its disk, and takes hot-plugged CPUs, memory, disks and NICs into use. All tools it is made with
+come from the same unpacked packages, so nothing is installed on the machine.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from onebox import cache, tree
+from onebox.shell import OneboxError, run
+
+SUITE = "bookworm"
+SIZE_MIB = 64
+FILES = Path(__file__).with_name("guest")
+INSIDE = ("linux-image-cloud-amd64", "busybox-static", "dropbear-bin", "qemu-guest-agent", "e2fsprogs", "util-linux")
+TOOLS = ("fdisk", "kmod", "cpio", "lz4", "grub-pc-bin", "grub-common", "qemu-utils")
+PROGRAMS = ("/usr/sbin/dropbear", "/usr/bin/dropbearkey", "/usr/sbin/qemu-ga", "/sbin/resize2fs", "/usr/bin/partx")
+BOOT_MODULES = ("virtio_pci", "virtio_blk")
+MODULES = (
+    "virtio_net", "virtio_console", "virtio_balloon", "virtio_rng", "virtio_mem", "button", "evdev",
+    "isofs", "virtio_scsi", "sd_mod", "sr_mod",
+)  # fmt: skip
+DIRECTORIES = (
+    "bin", "sbin", "usr/bin", "usr/sbin", "etc/dropbear", "dev", "proc", "sys", "run", "tmp", "mnt", "root/.ssh",
+    "boot/grub", "var/log", "var/lib", "www", "lib/modules", "usr/local/var/run",
+)  # fmt: skip
+ACCOUNTS = {
+    "etc/passwd": "root:x:0:0:root:/root:/bin/sh\n",
+    "etc/group": "root:x:0:\n",
+    "etc/shadow": "root:*:19000:0:99999:7:::\n",  # no password until first-boot data sets one
+    "etc/securetty": "ttyS0\ntty1\n",
+    "etc/shells": "/bin/sh\n",
+    "etc/hostname": "tiny\n",
+    "etc/hosts": "127.0.0.1 localhost\n",
+    "etc/issue": "\nTiny Linux \\r on \\n (\\l)\n\n",
+    "etc/os-release": 'NAME="Tiny"\nID=tiny\nPRETTY_NAME="Tiny Linux"\nVERSION_ID="1"\n',
+}
+SECTOR = 512
+GAP = 1024 * 1024  # the partition starts here; GRUB's core image lies between it and the boot sector
+
+
+def cache_name() -> str:
+    """Changes whenever a file of the guest or this recipe does."""
+    files = [path for path in sorted(FILES.rglob("*")) if path.is_file()]
+    return f"guest-{cache.key(Path(__file__).read_text(), *(path.read_text() for path in files))}.qcow2"
+
+
+def obtain(log: Path) -> Path:
+    """The qcow2 file, built on first use (about 25 s)."""
+    return cache.obtain(cache_name(), lambda fresh: _build(fresh, log))
+
+
+def _build(target: Path, log: Path) -> None:
+    base = Path(tempfile.mkdtemp(prefix="guest-", dir=target.parent))
+    try:
+        workshop = Workshop(base / "packages", log)
+        tree.bootstrap(workshop.base, SUITE, [*INSIDE, *TOOLS], log, variant="extract")
+        _fill_root(workshop)
+        _fill_boot(workshop)
+        _assemble(workshop).replace(target)
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+
+
+class Workshop:
+    """The unpacked packages: ingredients and tools in one. ``root`` and ``initrd`` are being filled below it."""
+
+    def __init__(self, base: Path, log: Path) -> None:
+        self.base, self.log = base, log
+        self.work = base / "work"
+        self.root, self.initrd = self.work / "root", self.work / "initrd"
+
+    @property
+    def kernel(self) -> str:
+        """The version of the unpacked kernel."""
+        names = sorted(path.name for path in (self.base / "lib/modules").iterdir())
+        if not names:
+            raise OneboxError(f"no kernel was unpacked; see {self.log}")
+        return names[-1]
+
+    def tool(self, *args: str, stdin: str | None = None) -> str:
+        """Run one of the unpacked tools, with paths as seen from inside."""
+        return run(["chroot", self.base, *args], stdin=stdin).stdout
+
+    def copy_program(self, path: str) -> None:
+        """Copy a program and the libraries it is linked with into the guest."""
+        listing = self.tool("/lib64/ld-linux-x86-64.so.2", "--list", path)
+        libraries = [word for word in listing.split() if word.startswith("/")]
+        for name in (path, "/lib64/ld-linux-x86-64.so.2", *libraries):
+            target = self.root / name.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(self.base / name.lstrip("/"), target)
+
+    def copy_modules(self, names: tuple[str, ...], target: Path) -> None:
+        """Copy kernel modules and those they need, with a ``list`` in loading order."""
+        target.mkdir(parents=True, exist_ok=True)
+        files: dict[str, None] = {}
+        for name in names:
+            needs = self.tool("modprobe", "--set-version", self.kernel, "--ignore-install", "--show-depends", name)
+            files.update(dict.fromkeys(line.split()[1] for line in needs.splitlines() if line.startswith("insmod")))
+        for file in files:
+            shutil.copy(self.base / file.lstrip("/"), target)
+        (target / "list").write_text("".join(f"{Path(file).name}\n" for file in files))
+
+
+def _fill_root(shop: Workshop) -> None:
+    for name in DIRECTORIES:
+        (shop.root / name).mkdir(parents=True, exist_ok=True)
+    shutil.copytree(FILES, shop.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("init"))
+    for name, text in ACCOUNTS.items():
+        (shop.root / name).write_text(text)
+    (shop.root / "etc/shadow").chmod(0o600)
+    (shop.root / "root").chmod(0o700)
+    (shop.root / "root/.ssh").chmod(0o700)
+    shutil.copy(shop.base / "bin/busybox", shop.root / "bin/busybox")
+    for applet in shop.tool("/bin/busybox", "--list").split():
+        link = shop.root / "bin" / applet
+        if applet not in ("busybox", "shutdown"):
+            link.symlink_to("busybox")
+    for name in ("init", "reboot", "poweroff", "halt", "getty", "acpid"):
+        (shop.root / "sbin" / name).symlink_to("/bin/busybox")
+    for program in PROGRAMS:
+        shop.copy_program(program)
+    shop.tool("depmod", shop.kernel)
+    shop.copy_modules(MODULES, shop.root / "lib/modules")
+
+
+def _fill_boot(shop: Workshop) -> None:
+    for name in ("bin", "dev", "proc", "sys", "root"):
+        (shop.initrd / name).mkdir(parents=True)
+    shutil.copy(shop.base / "bin/busybox", shop.initrd / "bin/busybox")
+    shutil.copy(FILES / "init", shop.initrd / "init")
+    shop.copy_modules(BOOT_MODULES, shop.initrd / "modules")
+    names = "".join(f"{path.relative_to(shop.initrd)}\n" for path in sorted(shop.initrd.rglob("*")))
+    shop.tool("cpio", "-D", "/work/initrd", "-o", "-H", "newc", "--quiet", "-O", "/work/initrd.cpio", stdin=names)
+    shop.tool("lz4", "-l", "-9", "-q", "/work/initrd.cpio", "/work/root/boot/initrd")
+    shutil.copy(shop.base / f"boot/vmlinuz-{shop.kernel}", shop.root / "boot/vmlinuz")
+
+
+def _assemble(shop: Workshop) -> Path:
+    """Boot sector, GRUB's core image in the gap behind it, one ext4 partition; returns the qcow2 file."""
+    modules = ("biosdisk", "part_msdos", "ext2", "linux")
+    config = "/work/root/boot/grub/grub.cfg"
+    core = ("-O", "i386-pc", "-p", "/boot/grub", "-c", config, "-o", "/work/core.img")
+    shop.tool("grub-mkimage", *core, *modules)
+    _sparse(shop.work / "partition", SIZE_MIB * 1024 * 1024 - GAP)
+    features = ("-O", "^has_journal,resize_inode", "-E", "root_owner=0:0", "-m", "0", "-L", "root")
+    shop.tool("mke2fs", "-q", "-t", "ext4", "-b", "4096", *features, "-d", "/work/root", "/work/partition")
+    disk = shop.work / "disk"
+    _sparse(disk, SIZE_MIB * 1024 * 1024)
+    shop.tool("sfdisk", "-q", "/work/disk", stdin=f"{GAP // SECTOR},,83,*\n")
+    with disk.open("r+b") as out:
+        out.write((shop.base / "usr/lib/grub/i386-pc/boot.img").read_bytes()[:440])
+        out.seek(SECTOR)
+        out.write((shop.work / "core.img").read_bytes())
+        out.seek(GAP)
+        with (shop.work / "partition").open("rb") as partition:
+            shutil.copyfileobj(partition, out, 1024 * 1024)
+    shop.tool("qemu-img", "convert", "-O", "qcow2", "/work/disk", "/work/disk.qcow2")
+    return shop.work / "disk.qcow2"
+
+
+def _sparse(path: Path, size: int) -> None:
+    with path.open("wb") as file:
+        file.truncate(size)
