@@ -1,0 +1,79 @@
+"""Where things are in a pool's directory, and how a file appears there whole or not at all."""
+
+import os
+import secrets
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from apps.drivers.errors import DriverError
+from apps.drivers.specs import ImageSpec, PoolSpec, VolumeSpec
+from apps.drivers.volume_errors import bad_id
+
+SUFFIX = ".qcow2"
+
+
+def checked_id(value: str) -> str:
+    """Return `value` if it is a UUID in its usual form; nothing else may become part of a path."""
+    try:
+        good = str(uuid.UUID(value)) == value
+    except ValueError:
+        good = False
+    if not good:
+        raise bad_id(value)
+    return value
+
+
+def folder(pool: PoolSpec, kind: str) -> Path:
+    """Return the pool's directory for "volumes" or "images". The pool itself must be there: it may be a mount."""
+    root = Path(pool.path)
+    if not root.is_dir():
+        raise DriverError(
+            f"Pool {pool.id}: {pool.path} is not there.",
+            code="volumes.pool_unavailable",
+            hint="Check that the pool's directory is mounted on the host.",
+        )
+    path = root / kind
+    path.mkdir(mode=0o755, exist_ok=True)
+    return path
+
+
+def volume_path(spec: VolumeSpec) -> Path:
+    """Return the file of a volume."""
+    return folder(spec.pool, "volumes") / f"{checked_id(spec.id)}{SUFFIX}"
+
+
+def image_path(spec: ImageSpec) -> Path:
+    """Return the file of an image."""
+    return folder(spec.pool, "images") / f"{checked_id(spec.id)}{SUFFIX}"
+
+
+def ids_in(path: Path) -> list[str]:
+    """Return the identifiers of the finished files in a directory."""
+    return sorted(name.removesuffix(SUFFIX) for name in os.listdir(path) if name.endswith(SUFFIX))
+
+
+def remove_partials(path: Path) -> None:
+    """Remove what killed runs left of `path`. A run still at work on one fails in `appearing` and harms nothing."""
+    for partial in path.parent.glob(f"{path.name}.*.partial"):
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def appearing(path: Path) -> Iterator[Path]:
+    """Give a temporary path; when the block ends well that file gets the name `path`, unless there is one by then."""
+    remove_partials(path)
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        yield partial
+        try:
+            os.link(partial, path)
+        except FileExistsError:
+            pass
+        except FileNotFoundError as error:
+            raise DriverError(
+                f"{path.name} was taken over by another run.", code="volumes.overtaken"
+            ) from error
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,110 @@
+"""The `Volumes` driver for directories."""
+
+import os
+from pathlib import Path
+
+from apps.drivers.errors import DriverError
+from apps.drivers.files import importing, qcow2, qemu_img
+from apps.drivers.files.layout import (
+    SUFFIX,
+    appearing,
+    checked_id,
+    folder,
+    ids_in,
+    image_path,
+    remove_partials,
+    volume_path,
+)
+from apps.drivers.specs import ImageInfo, ImageSpec, PoolObservation, PoolSpec, VolumeSpec
+from apps.drivers.volume_errors import image_in_use, missing_image, volume_in_use
+
+GIB = 1 << 30
+DEFAULT_LIMIT = 2048 * GIB
+
+
+class FileVolumes:
+    """`Volumes` in a directory: `volumes/<id>.qcow2` thin over `images/<id>.qcow2`.
+
+    Files appear under their names only when they are whole, so a run killed at any point leaves nothing but `*.partial`
+    files, which the next run for the same volume or image removes.
+    """
+
+    def __init__(self, *, image_limit_bytes: int = DEFAULT_LIMIT) -> None:
+        self._limit = image_limit_bytes
+
+    def ensure_image(self, spec: ImageSpec, source: str) -> ImageInfo:
+        path = image_path(spec)
+        if not path.exists():
+            form, _ = importing.examine(Path(source), self._limit)
+            with appearing(path) as partial:
+                importing.convert(Path(source), form, partial)
+                partial.chmod(0o644)
+                importing.write_format(_about(path), form)
+        return ImageInfo(
+            virtual_bytes=qcow2.virtual_bytes(path),
+            stored_bytes=path.stat().st_blocks * 512,
+            source_format=importing.read_format(_about(path)),
+        )
+
+    def ensure_image_absent(self, spec: ImageSpec) -> None:
+        path = image_path(spec)
+        if any(_parent(volume) == path.name for volume in folder(spec.pool, "volumes").glob(f"*{SUFFIX}")):
+            raise image_in_use(spec)
+        remove_partials(path)
+        path.unlink(missing_ok=True)
+        _about(path).unlink(missing_ok=True)
+
+    def ensure_volume(self, spec: VolumeSpec) -> None:
+        path = volume_path(spec)
+        size = spec.size_gib * GIB
+        if not path.exists():
+            self._make(spec, path, size)
+        if qcow2.virtual_bytes(path) >= size:
+            return
+        if qcow2.is_open(path):
+            raise volume_in_use(spec.id)
+        qemu_img.resize(path, size)
+
+    def ensure_volume_absent(self, spec: VolumeSpec) -> None:
+        path = volume_path(spec)
+        remove_partials(path)
+        if not path.exists():
+            return
+        if qcow2.is_open(path):
+            raise volume_in_use(spec.id)
+        path.unlink(missing_ok=True)
+
+    def observe(self, pool: PoolSpec) -> PoolObservation:
+        volumes, images = folder(pool, "volumes"), folder(pool, "images")
+        room = os.statvfs(pool.path)
+        return PoolObservation(
+            capacity_bytes=room.f_blocks * room.f_frsize,
+            used_bytes=(room.f_blocks - room.f_bavail) * room.f_frsize,
+            volumes=tuple(ids_in(volumes)),
+            images=tuple(ids_in(images)),
+        )
+
+    def _make(self, spec: VolumeSpec, path: Path, size: int) -> None:
+        backing = ""
+        if spec.image_id is not None:
+            image = folder(spec.pool, "images") / f"{checked_id(spec.image_id)}{SUFFIX}"
+            if not image.exists():
+                raise missing_image(spec)
+            size = max(size, qcow2.virtual_bytes(image))
+            backing = f"../images/{image.name}"
+        with appearing(path) as partial:
+            qemu_img.create(partial, size, backing)
+
+
+def _about(image: Path) -> Path:
+    return image.with_suffix(".json")
+
+
+def _parent(volume: Path) -> str:
+    """Return the file name of the image a volume was made from, empty for none."""
+    try:
+        return Path(qcow2.backing_file(volume)).name
+    except FileNotFoundError:
+        return ""
+    except ValueError as error:
+        raise DriverError(str(error), code="volumes.failed") from error

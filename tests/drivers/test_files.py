@@ -1,0 +1,193 @@
+"""Volumes as files, with the real qemu-img in a temporary directory."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from apps.drivers.files import FileVolumes, qcow2
+from apps.drivers.files.layout import appearing, volume_path
+from apps.drivers.specs import ImageSpec, PoolSpec, VolumeSpec
+from tests.drivers.contracts.fabric import refused
+from tests.drivers.contracts.volumes import VolumesContract
+from tests.drivers.samples import a_pool, a_volume, an_image
+
+
+def qemu_img(*arguments: str | Path) -> None:
+    subprocess.run(["qemu-img", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[None]:
+    """Hold an image open as a running QEMU does."""
+    command = ["qemu-io", "-f", "qcow2", str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("length\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        yield
+        process.stdin.close()
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> PoolSpec:
+    folder = tmp_path / "pool"
+    folder.mkdir()
+    return a_pool(folder)
+
+
+@pytest.fixture
+def volumes() -> FileVolumes:
+    return FileVolumes(image_limit_bytes=1 << 30)
+
+
+@pytest.fixture
+def source(uploads: Path) -> str:
+    path = uploads / "clean.qcow2"
+    qemu_img("create", "-f", "qcow2", path, "64M")
+    qemu_img("bench", "-w", "-c", "8", "-f", "qcow2", path)
+    return str(path)
+
+
+@pytest.fixture
+def backed_source(uploads: Path) -> str:
+    qemu_img("create", "-f", "raw", uploads / "secret", "1M")
+    path = uploads / "backed.qcow2"
+    qemu_img("create", "-f", "qcow2", "-b", uploads / "secret", "-F", "raw", path)
+    return str(path)
+
+
+class TestFileVolumes(VolumesContract):
+    def size_gib(self, volumes: object, volume: object) -> int:
+        assert isinstance(volume, VolumeSpec)
+        return qcow2.virtual_bytes(volume_path(volume)) >> 30
+
+
+@pytest.mark.requirement("IM-5")
+class TestImages:
+    def refuse(
+        self, volumes: FileVolumes, pool: PoolSpec, path: Path, code: str = "volumes.image_invalid"
+    ) -> None:
+        with refused(code):
+            volumes.ensure_image(an_image(pool), str(path))
+        assert os.listdir(Path(pool.path) / "images") == []
+
+    @pytest.mark.parametrize("form", ["vmdk", "vpc", "vdi", "vhdx"])
+    def test_other_formats_are_converted(
+        self, volumes: FileVolumes, pool: PoolSpec, uploads: Path, source: str, form: str
+    ) -> None:
+        path = uploads / "other"
+        qemu_img("convert", "-O", form, source, path)
+        image = an_image(pool)
+        assert volumes.ensure_image(image, str(path)).source_format == form
+        assert qcow2.virtual_bytes(stored(image)) >= 64 << 20
+
+    def test_a_raw_disk_with_a_boot_record_is_taken(
+        self, volumes: FileVolumes, pool: PoolSpec, uploads: Path
+    ) -> None:
+        path = uploads / "disk.raw"
+        path.write_bytes(bytes(510) + b"\x55\xaa" + bytes(1 << 20))
+        assert volumes.ensure_image(an_image(pool), str(path)).source_format == "raw"
+
+    def test_an_external_data_file_is_refused(
+        self, volumes: FileVolumes, pool: PoolSpec, uploads: Path
+    ) -> None:
+        path = uploads / "external.qcow2"
+        qemu_img("create", "-f", "qcow2", "-o", f"data_file={uploads}/data", path, "1M")
+        self.refuse(volumes, pool, path)
+
+    def test_a_vmdk_that_names_a_file_of_the_host_is_refused(
+        self, volumes: FileVolumes, pool: PoolSpec, uploads: Path
+    ) -> None:
+        path = uploads / "flat.vmdk"
+        qemu_img("create", "-f", "vmdk", "-o", "subformat=monolithicFlat", path, "1M")
+        self.refuse(volumes, pool, path)
+
+    def test_a_disk_over_the_limit_is_refused(
+        self, volumes: FileVolumes, pool: PoolSpec, uploads: Path
+    ) -> None:
+        path = uploads / "huge.qcow2"
+        qemu_img("create", "-f", "qcow2", path, "2G")
+        self.refuse(volumes, pool, path, "volumes.image_too_large")
+
+    def test_a_damaged_image_is_refused(self, volumes: FileVolumes, pool: PoolSpec, source: str) -> None:
+        with open(source, "r+b") as file:
+            file.seek(0x10000)
+            file.write(b"\xff" * 0x1000)
+        self.refuse(volumes, pool, Path(source))
+
+    def test_a_truncated_image_is_refused(self, volumes: FileVolumes, pool: PoolSpec, source: str) -> None:
+        os.truncate(source, 0x30200)
+        self.refuse(volumes, pool, Path(source))
+
+
+def stored(image: ImageSpec) -> Path:
+    return Path(image.pool.path) / "images" / f"{image.id}.qcow2"
+
+
+@pytest.mark.requirement("SE-5")
+@pytest.mark.parametrize("bad", ["../../etc/passwd", "", "a;b", "{00000000-0000-4000-8000-000000000000}"])
+def test_what_is_no_identifier_never_becomes_a_path(volumes: FileVolumes, pool: PoolSpec, bad: str) -> None:
+    with refused("volumes.bad_id"):
+        volumes.ensure_volume(replace(a_volume(pool), id=bad))
+    with refused("volumes.bad_id"):
+        volumes.ensure_volume(replace(a_volume(pool), image_id=bad))
+
+
+def test_a_pool_that_is_not_mounted_is_not_written_to(volumes: FileVolumes, tmp_path: Path) -> None:
+    with refused("volumes.pool_unavailable"):
+        volumes.ensure_volume(a_volume(a_pool(tmp_path / "gone")))
+    assert not (tmp_path / "gone").exists()
+
+
+def test_a_volume_that_a_vm_has_open_is_neither_removed_nor_grown(
+    volumes: FileVolumes, pool: PoolSpec
+) -> None:
+    volume = a_volume(pool)
+    volumes.ensure_volume(volume)
+    with opened(volume_path(volume)):
+        volumes.ensure_volume(volume)
+        with refused("volumes.volume_in_use"):
+            volumes.ensure_volume(replace(volume, size_gib=2))
+        with refused("volumes.volume_in_use"):
+            volumes.ensure_volume_absent(volume)
+    volumes.ensure_volume_absent(volume)
+
+
+@pytest.mark.requirement("OP-2")
+def test_what_a_killed_run_left_is_removed_by_the_next(volumes: FileVolumes, pool: PoolSpec) -> None:
+    volume = a_volume(pool)
+    path = volume_path(volume)
+    path.with_name(f"{path.name}.0badcafe.partial").write_bytes(b"half")
+    assert volumes.observe(pool).volumes == ()
+    volumes.ensure_volume(volume)
+    assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.requirement("OP-2")
+def test_a_run_that_comes_second_does_not_replace_a_finished_volume(
+    volumes: FileVolumes, pool: PoolSpec
+) -> None:
+    path = volume_path(a_volume(pool))
+    with appearing(path) as late:
+        late.write_bytes(b"late")
+        with_data = path.with_name(path.name)
+        with_data.write_bytes(b"in use")
+    assert path.read_bytes() == b"in use"
+    assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.requirement("OP-2")
+def test_a_run_whose_temporary_file_was_taken_fails_and_harms_nothing(pool: PoolSpec) -> None:
+    path = volume_path(a_volume(pool))
+    with refused("volumes.overtaken"), appearing(path) as slow:
+        slow.write_bytes(b"slow")
+        with appearing(path) as quick:
+            quick.write_bytes(b"quick")
+    assert path.read_bytes() == b"quick"
