@@ -66,28 +66,41 @@ requirements: $(VENV) ## Rows of docs/requirements.md with and without a passing
 
 ## --- code ----------------------------------------------------------------------------------------------------------
 
-.PHONY: lint lint-python lint-django lint-files format openapi
-# No running platform is needed, and none is looked at.
-lint lint-python lint-django openapi: export SCLOUD_NO_ENV_FILE = 1
-lint lint-python lint-django openapi: export SCLOUD_SECRET_KEY = only-for-checks
-lint: lint-python lint-django lint-files ## Format, style, types, import contracts, migrations, OpenAPI, YAML, shell
+.PHONY: lint style types contracts templates django api-diff yaml shellcheck format openapi
+CHECKS := style types contracts templates django api-diff yaml shellcheck
+lint: $(VENV) ## Format, style, types, import contracts, templates, migrations, OpenAPI, YAML, shell
+	@$(MAKE) --keep-going --jobs 2 --output-sync $(CHECKS)
 
-lint-python: $(VENV)
+# No running platform is needed, and none is looked at.
+$(CHECKS) openapi: export SCLOUD_NO_ENV_FILE = 1
+$(CHECKS) openapi: export SCLOUD_SECRET_KEY = only-for-checks
+
+style: $(VENV)
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
+
+types: $(VENV)
 	.venv/bin/mypy
-	.venv/bin/lint-imports --no-cache | tail -n +11
 
-lint-django: $(VENV)
+contracts: $(VENV)
+	PYTHONPATH=. .venv/bin/lint-imports --no-logo --no-cache
+
+templates: $(VENV)
 	.venv/bin/djlint --lint --quiet templates
-	$(MANAGE) check --fail-level WARNING
-	$(MANAGE) makemigrations --check --dry-run
-	$(MANAGE) spectacular --validate --fail-on-warn | diff docs/openapi.yaml - || { echo "API changed: make openapi"; exit 1; }
 
-lint-files: $(VENV)
+django: $(VENV)
+	$(MANAGE) check --fail-level WARNING
+	$(MANAGE) makemigrations --check --dry-run 2>/dev/null
+
+api-diff: $(VENV)
+	$(MANAGE) spectacular --validate --fail-on-warn | diff docs/openapi.yaml - || { echo "The API changed: make openapi"; exit 1; }
+
+yaml: $(VENV)
 	.venv/bin/yamllint --strict docker .pre-commit-config.yaml .yamllint
-	.venv/bin/shellcheck $$(git grep -lE '^#!.*\b(ba)?sh$$' -- ':!*.md')
-	if docker compose version >/dev/null 2>&1; then docker compose -f docker/compose.yaml --env-file docker/env.example config --quiet; fi
+	if command -v docker-compose >/dev/null; then docker-compose -f docker/compose.yaml --env-file docker/env.example config --quiet; fi
+
+shellcheck: $(VENV)
+	.venv/bin/shellcheck --severity=warning $$(git grep -lE '^#!.*\b(ba)?sh$$' -- ':!*.md')
 
 format: $(VENV) ## Rewrite Python files in the house style
 	.venv/bin/ruff check --fix --quiet || true
