@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 from django.utils.module_loading import autodiscover_modules
 
@@ -31,6 +32,10 @@ def handles(verb: Verb) -> Callable[[Handler], Handler]:
 
 def handler_of(verb_name: str) -> Handler:
     """Return the handler of a verb; KeyError when no app carries it out."""
-    if not _handlers:
-        autodiscover_modules("operations")
+    _discover()
     return _handlers[verb_name]
+
+
+@cache
+def _discover() -> None:
+    autodiscover_modules("operations")

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -76,4 +77,6 @@ class Run:
             self.check()
             if time.monotonic() > end:
                 raise DriverError(message, code=code, permanent=True, hint=hint)
+            if not connection.in_atomic_block:
+                connection.close()  # back to the pool: a waiting handler needs none
             self.lost.wait(every)

@@ -1,0 +1,67 @@
+"""A kind to run operations on: hosts, with verbs and a scripted handler that exist in tests only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+
+from apps.infrastructure.models import ComputeCluster, Host, Region
+from apps.lifecycle.actor import SYSTEM
+from apps.lifecycle.handlers import Settle, handles
+from apps.lifecycle.models import Operation, State
+from apps.lifecycle.requests import request
+from apps.lifecycle.running import Run
+from apps.lifecycle.verbs import ANY_STATE, Verb, declare
+
+POLISH = declare(Verb("host.polish", label="Polish", doing="Polishing", deadline=timedelta(minutes=1)))
+SCRAP = declare(
+    Verb("host.scrap", label="Scrap", doing="Scrapping", states=ANY_STATE, supersedes=True, destructive=True)
+)
+GLANCE = declare(Verb("host.glance", label="Glance", doing="Glancing", exclusive=False))
+
+
+@dataclass
+class Script:
+    """What the handlers do in this test, and what they were called with."""
+
+    does: Callable[[Run], Settle | None] = lambda run: None
+    runs: list[Run] = field(default_factory=list)
+
+
+_script = Script()
+
+
+def _scripted(run: Run) -> Settle | None:
+    _script.runs.append(run)
+    return _script.does(run)
+
+
+for _verb in (POLISH, SCRAP, GLANCE):
+    handles(_verb)(_scripted)
+
+
+@pytest.fixture
+def script() -> Iterator[Script]:
+    _script.does, _script.runs = (lambda run: None), []
+    yield _script
+
+
+def make_host(name: str = "h1") -> Host:
+    region, _ = Region.objects.get_or_create(name="r1", defaults={"label": "R1", "fabric_driver": "memory"})
+    cluster, _ = ComputeCluster.objects.get_or_create(region=region, name="c1")
+    return Host.objects.create(
+        kind="host", name=name, region=region, cluster=cluster, driver="memory", state=State.READY
+    )
+
+
+@pytest.fixture
+def host(db: None) -> Host:
+    return make_host()
+
+
+def ask(verb: Verb, host: Host, also: tuple[Host, ...] = ()) -> Operation:
+    """Request without ringing for a real worker: the tests claim by themselves."""
+    return request(SYSTEM, verb, host, also=also)

@@ -1,0 +1,59 @@
+"""What falls through is found again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from apps.infrastructure.models import Host
+from apps.lifecycle.engine import claim
+from apps.lifecycle.models import Operation, OperationStatus
+from apps.lifecycle.sweep import RING_AGAIN, sweep
+from tests.lifecycle.conftest import POLISH, ask
+
+pytestmark = pytest.mark.django_db
+
+
+def age(operation: Operation, **columns: object) -> None:
+    Operation.objects.filter(pk=operation.pk).update(**columns)
+
+
+@pytest.mark.requirement("OP-1")
+def test_a_lost_ring_is_rung_again_but_not_at_every_sweep(host: Host) -> None:
+    operation = ask(POLISH, host)
+    assert sweep() == 0
+    age(operation, rung_at=timezone.now() - RING_AGAIN - timedelta(seconds=1))
+    assert sweep() == 1
+    assert sweep() == 0
+
+
+@pytest.mark.requirement("OP-2")
+def test_an_operation_of_a_dead_worker_is_rung_for(host: Host) -> None:
+    operation = ask(POLISH, host)
+    claim(operation.pk)
+    past = timezone.now() - timedelta(minutes=1)
+    age(operation, rung_at=past)
+    assert sweep() == 0  # its lease still runs
+    age(operation, lease_until=past)
+    assert sweep() == 1
+
+
+def test_an_operation_handed_back_is_rung_for_when_it_is_due(host: Host) -> None:
+    operation = ask(POLISH, host)
+    age(operation, not_before=timezone.now() + timedelta(seconds=5))
+    assert sweep() == 0
+    age(operation, not_before=timezone.now() - timedelta(milliseconds=1), rung_at=timezone.now() - timedelta(seconds=2))
+    assert sweep() == 1
+
+
+@pytest.mark.requirement("OP-4")
+def test_an_operation_nobody_ran_until_its_deadline_is_failed_with_a_reason(host: Host) -> None:
+    operation = ask(POLISH, host)
+    age(operation, deadline=timezone.now() - timedelta(minutes=5))
+    sweep()
+    operation.refresh_from_db()
+    host.refresh_from_db()
+    assert operation.status == OperationStatus.FAILED
+    assert host.error["code"] == "operation.deadline"
