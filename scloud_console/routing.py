@@ -1,6 +1,5 @@
 """WebSocket routes."""
 
-from channels.routing import URLRouter
-from django.urls import URLPattern, URLResolver
+from typing import Any
 
-websocket_urlpatterns: list[URLPattern | URLResolver | URLRouter] = []
+websocket_urlpatterns: list[Any] = []

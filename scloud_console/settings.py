@@ -1,4 +1,4 @@
-"""Settings, all from the environment (docs/configuration.md lists them). Everything not named here is Django's default."""
+"""Settings, all from the environment (docs/configuration.md lists them); the rest is Django's default."""
 
 import os
 from pathlib import Path
@@ -130,7 +130,7 @@ CHANNEL_LAYERS = {
 }
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 
-# -- Celery: see apps/lifecycle/doorbell.py for why it carries only ids -------------------------------------------------
+# -- Celery: see apps/lifecycle/doorbell.py for why it carries only ids ---------------------------------------------
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True

@@ -32,7 +32,7 @@ def record(
         ip=actor.ip,
         request_id=actor.request_id,
         verb=verb,
-        target_kind=target.kind if target is not None else verb.split(".")[0],
+        target_kind=target.kind if target is not None else verb.split(".", maxsplit=1)[0],
         target_id=target.pk if target is not None else None,
         target_name=target.name if target is not None else name,
         operation=operation,

@@ -48,6 +48,7 @@ def _send(tenant_id: int | None, message: dict[str, Any]) -> None:
 
 async def _deliver(group: str, message: dict[str, Any]) -> None:
     layer = get_channel_layer()
+    assert layer is not None
     try:
         await layer.group_send(group, message)
     except OSError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.db import transaction
 from django.db.models import F, Q
@@ -22,8 +22,8 @@ R = TypeVar("R", bound=Resource)
 
 def lock(resource: R) -> R:
     """Return the resource read again under a row lock held until the transaction ends."""
-    Resource.objects.select_for_update(of=("self",)).get(pk=resource.pk)
-    return type(resource)._default_manager.get(pk=resource.pk)
+    Resource.objects.select_for_update(of=("self",)).only("pk").get(pk=resource.pk)
+    return cast(R, type(resource)._default_manager.get(pk=resource.pk))
 
 
 def bump(resource: Resource) -> None:
@@ -43,7 +43,7 @@ def request(
 ) -> Operation:
     """Write the operation that will make the world match, and ring for a worker once the transaction commits.
 
-    `also` are further resources to hold until it settles. Call inside a transaction with every resource involved locked.
+    `also` are further resources to hold until it settles. Call inside a transaction, every resource involved locked.
     Raises Busy when one of them is held by an operation this verb may not supersede.
     """
     held = list(_holding([resource, *also])) if verb.exclusive else []

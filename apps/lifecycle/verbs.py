@@ -1,8 +1,8 @@
 """The verb table: everything that can be done to a resource, declared once.
 
 Services check it, the API's `allowed_actions`, buttons, bulk actions and the audit log read it. Each app declares its
-verbs in its own `verbs.py`, which every process loads; handlers are bound to them in `operations.py`, which only workers
-load.
+verbs in its own `verbs.py`, which every process loads; handlers are bound to them in `operations.py`, which only
+workers load.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from django.utils.functional import Promise
 
-from apps.lifecycle.models import Resource, State
+from apps.lifecycle.models import State
 
 Text = str | Promise
 #: Returns None when the verb is possible now, or the reason why not.

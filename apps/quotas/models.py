@@ -2,7 +2,7 @@ from django.db import models
 
 
 class Quota(models.Model):
-    """A tenant's limit and use of one metric. `used` is only ever changed by `services.take` and `services.give_back`."""
+    """A tenant's limit and use of one metric. Only `services.take` and `services.give_back` change `used`."""
 
     tenant = models.ForeignKey("tenancy.Tenant", models.CASCADE, related_name="quotas")
     metric = models.CharField(max_length=32)

@@ -10,13 +10,13 @@ from django.utils import timezone
 from apps.drivers.errors import DriverError
 from apps.infrastructure.models import Host
 from apps.lifecycle import keeper
+from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.engine import MAX_BUGS, claim, execute
 from apps.lifecycle.errors import Busy, NotNow
 from apps.lifecycle.legality import ensure_possible, possibilities
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
 from apps.lifecycle.models.operation import LEASE
 from apps.lifecycle.requests import cancel
-from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.running import Run
 from apps.lifecycle.words import state_word
 from tests.lifecycle.conftest import GLANCE, POLISH, SCRAP, Script, ask, make_host
@@ -57,7 +57,9 @@ def test_a_settled_operation_is_not_run_again_when_the_bell_rings_twice(host: Ho
 
 
 @pytest.mark.requirement("OP-2")
-def test_an_operation_whose_worker_died_is_claimed_by_another_after_its_lease(host: Host, script: Script) -> None:
+def test_an_operation_whose_worker_died_is_claimed_by_another_after_its_lease(
+    host: Host, script: Script
+) -> None:
     operation = ask(POLISH, host)
     first = claim(operation.pk)
     expire_lease(operation)
@@ -81,7 +83,9 @@ def test_a_worker_that_lost_its_lease_cannot_finish(host: Host, script: Script) 
     assert operation.attempt == 2
 
 
-def test_the_settling_rows_are_not_written_by_a_worker_that_lost_its_lease(host: Host, script: Script) -> None:
+def test_the_settling_rows_are_not_written_by_a_worker_that_lost_its_lease(
+    host: Host, script: Script
+) -> None:
     operation = ask(POLISH, host)
 
     def overtaken(run: Run) -> object:
@@ -115,9 +119,13 @@ def test_a_transient_error_is_tried_again_later_with_growing_waits(host: Host, s
 
 
 @pytest.mark.requirement("OP-4")
-def test_a_permanent_error_fails_the_operation_with_cause_code_and_next_step(host: Host, script: Script) -> None:
+def test_a_permanent_error_fails_the_operation_with_cause_code_and_next_step(
+    host: Host, script: Script
+) -> None:
     def fails(run: Run) -> None:
-        raise DriverError("not an image", code="volumes.image_invalid", permanent=True, hint="Upload another.")
+        raise DriverError(
+            "not an image", code="volumes.image_invalid", permanent=True, hint="Upload another."
+        )
 
     script.does = fails
     operation = ask(POLISH, host)
@@ -131,7 +139,9 @@ def test_a_permanent_error_fails_the_operation_with_cause_code_and_next_step(hos
     assert host.state == State.READY  # what existed before goes on existing
 
 
-def test_a_resource_that_was_never_created_is_in_error_when_its_operation_fails(host: Host, script: Script) -> None:
+def test_a_resource_that_was_never_created_is_in_error_when_its_operation_fails(
+    host: Host, script: Script
+) -> None:
     def fails(run: Run) -> None:
         raise DriverError("no", permanent=True)
 
@@ -175,7 +185,9 @@ def test_a_second_operation_on_a_held_resource_is_refused(host: Host) -> None:
         ensure_possible(POLISH, host)
 
 
-def test_an_operation_on_several_resources_holds_them_all_until_it_settles(host: Host, script: Script) -> None:
+def test_an_operation_on_several_resources_holds_them_all_until_it_settles(
+    host: Host, script: Script
+) -> None:
     other = make_host("h2")
     operation = ask(POLISH, host, also=(other,))
     with pytest.raises(Busy):

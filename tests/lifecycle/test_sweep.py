@@ -44,7 +44,11 @@ def test_an_operation_handed_back_is_rung_for_when_it_is_due(host: Host) -> None
     operation = ask(POLISH, host)
     age(operation, not_before=timezone.now() + timedelta(seconds=5))
     assert sweep() == 0
-    age(operation, not_before=timezone.now() - timedelta(milliseconds=1), rung_at=timezone.now() - timedelta(seconds=2))
+    age(
+        operation,
+        not_before=timezone.now() - timedelta(milliseconds=1),
+        rung_at=timezone.now() - timedelta(seconds=2),
+    )
     assert sweep() == 1
 
 
