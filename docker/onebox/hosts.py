@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from onebox.shell import OneboxError, run, wait_until
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LAUNCHER = Path(__file__).with_name("host-launch")
+POOL_DIRECTORIES = ("volumes", "images", "import")
 POWER_OFF = signal.SIGRTMIN + 4  # systemd(1): start poweroff.target
 
 
@@ -71,15 +72,21 @@ class Host:
         """Run a program inside the host and return what it printed."""
         return run(self.command(args), check=check, stdin=stdin, timeout=timeout).stdout
 
-    def start(self, layers: list[Path]) -> None:
-        """Switch the host on, its file system being the given layers under its own; nothing when it is on."""
+    def start(self, layers: list[Path], prepare: Callable[[Host], object] | None = None) -> None:
+        """Switch the host on, its file system being the given layers under its own; nothing when it is on.
+
+        ``prepare`` is called with the file system mounted and configured, before anything runs in it.
+        """
         if self.pid() is None:
             self._clear()
             mounts.overlay(layers, self.directory / "upper", self.directory / "work", self.root)
             (self.root / "old").mkdir(exist_ok=True)
-            self.instance.shared.mkdir(parents=True, exist_ok=True)
+            for name in POOL_DIRECTORIES:
+                (self.instance.shared / name).mkdir(parents=True, exist_ok=True)
             mounts.bind(self.instance.shared, self.root / "var/lib/scloud/shared")
             host_config.write_all(self)
+            if prepare is not None:
+                prepare(self)
             self._launch()
         self.wait_booted()
 

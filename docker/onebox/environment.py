@@ -1,0 +1,63 @@
+"""``var/<instance>/env``: what the product's settings need to know, secrets included, readable by root only.
+
+Secrets are made once and kept: losing them would lock the platform out of its own database and encrypted fields.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+from pathlib import Path
+
+from onebox import postgres, redis
+from onebox.instance import Instance
+from onebox.shell import write
+
+
+def load(instance: Instance) -> dict[str, str]:
+    """The file as it stands; empty before the first ``up``."""
+    path = _path(instance)
+    if not path.exists():
+        return {}
+    return dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
+
+
+def settle(instance: Instance, guest_image: Path | None = None) -> dict[str, str]:
+    """Complete the file and return its content."""
+    values = {**_secrets(), **load(instance)}
+    values |= {
+        "DATABASE_URL": postgres.url(instance, values["SCLOUD_POSTGRES_PASSWORD"]),
+        "REDIS_URL": redis.url(instance, values["SCLOUD_REDIS_PASSWORD"]),
+        "SCLOUD_OVN_NB": f"tcp:{instance.management_ip(10)}:6641",
+        "SCLOUD_OVN_SB": f"tcp:{instance.management_ip(10)}:6642",
+        "SCLOUD_WEB_PORT": str(instance.web_port),
+        "SCLOUD_CONSOLE_PORT": str(instance.console_port),
+        "SCLOUD_MANAGEMENT_IP": instance.control_ip,
+        "SCLOUD_AGENT_REDIS": f"{instance.control_ip}:{instance.redis_port}",
+        "SCLOUD_SHARED_DIR": str(instance.shared),
+        "SCLOUD_CREDENTIALS_FILE": str(instance.var / "credentials"),
+        "SCLOUD_STATIC_ROOT": str(instance.var / "static"),
+    }
+    if guest_image is not None:
+        values["SCLOUD_GUEST_IMAGE"] = str(guest_image)
+    write(_path(instance), "".join(f"{name}={value}\n" for name, value in values.items()), 0o600)
+    return values
+
+
+def for_process(instance: Instance) -> dict[str, str]:
+    """The environment the product's own processes run in."""
+    return {**os.environ, **load(instance), "SCLOUD_ENV": str(_path(instance))}
+
+
+def _secrets() -> dict[str, str]:
+    return {
+        "SCLOUD_SECRET_KEY": secrets.token_urlsafe(48),
+        "SCLOUD_FIELD_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        "SCLOUD_POSTGRES_PASSWORD": secrets.token_urlsafe(24),
+        "SCLOUD_REDIS_PASSWORD": secrets.token_urlsafe(24),
+    }
+
+
+def _path(instance: Instance) -> Path:
+    return instance.var / "env"

@@ -1,0 +1,116 @@
+"""A private PostgreSQL cluster under ``var/<instance>/pg``, reached over loopback with a password."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from onebox import accounts, ports
+from onebox.instance import Instance
+from onebox.shell import OneboxError, run, wait_until
+
+USER = "postgres"
+ROLE = DATABASE = "scloud"
+LIBRARY = Path("/usr/lib/postgresql")
+BOOTSTRAP = """
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN CREATE ROLE {role} LOGIN CREATEDB; END IF;
+END $$;
+ALTER ROLE {role} PASSWORD '{password}';
+SELECT 'CREATE DATABASE {database} OWNER {role}'
+  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{database}') \\gexec
+"""
+
+
+def binaries() -> Path:
+    """The directory of the newest installed server's programs."""
+    found = sorted(LIBRARY.glob("[0-9]*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    if not found:
+        raise OneboxError("PostgreSQL's server is not installed")
+    return found[-1].parent
+
+
+def start(instance: Instance, password: str) -> None:
+    """Start the cluster, making it and the role and database first where they are missing."""
+    data, fresh = _data(instance), False
+    if not is_up(instance):
+        ports.require_free(instance.postgres_port, "PostgreSQL")
+        accounts.own_directory(data.parent, USER)
+        if not (data / "PG_VERSION").exists():
+            _make_cluster(instance)
+            fresh = True
+        _configure(instance)
+        log = data.parent / "postgres.log"
+        run([*_as_postgres("pg_ctl"), "-D", data, "-l", log, "-w", "-t", "60", "-s", "start"], cwd=data)
+    if fresh or not (data.parent / "ready").exists():
+        text = BOOTSTRAP.format(role=ROLE, database=DATABASE, password=password)
+        run([*_as_postgres("psql"), *_local(instance), "-v", "ON_ERROR_STOP=1", "-q", "postgres"], stdin=text)
+        (data.parent / "ready").touch()
+
+
+def stop(instance: Instance) -> None:
+    """Stop the cluster; sessions are closed, nothing is lost."""
+    if is_up(instance):
+        run([*_as_postgres("pg_ctl"), "-D", _data(instance), "-m", "fast", "-w", "-t", "60", "-s", "stop"], cwd=Path("/"))
+
+
+def is_up(instance: Instance) -> bool:
+    """Whether the cluster runs, seen by its own PID file, which its programs check against the process."""
+    data = _data(instance)
+    if not (data / "postmaster.pid").exists():
+        return False
+    return run([*_as_postgres("pg_ctl"), "-D", data, "status"], check=False, cwd=Path("/")).returncode == 0
+
+
+def url(instance: Instance, password: str) -> str:
+    """The address of the database for the product's settings."""
+    return f"postgresql://{ROLE}:{password}@127.0.0.1:{instance.postgres_port}/{DATABASE}"
+
+
+def wait_for_connections(instance: Instance) -> None:
+    """Wait until the server answers on its port."""
+    wait_until(lambda: ports.accepts(instance.postgres_port), "PostgreSQL to answer", seconds=30)
+
+
+def _data(instance: Instance) -> Path:
+    return instance.var / "pg" / "data"
+
+
+def _as_postgres(program: str) -> list[str]:
+    return [*accounts.command_as(USER), str(binaries() / program)]
+
+
+def _local(instance: Instance) -> list[str]:
+    return ["-h", str(instance.runtime / "pg"), "-p", str(instance.postgres_port)]
+
+
+def _make_cluster(instance: Instance) -> None:
+    data = _data(instance)
+    options = ["-U", USER, "-E", "UTF8", "--locale=C.UTF-8", "--auth-local=peer", "--auth-host=scram-sha-256"]
+    run([*_as_postgres("initdb"), "-D", data, "--no-sync", *options], cwd=Path("/"))
+
+
+def _configure(instance: Instance) -> None:
+    """Settings for a small machine; the directory of the local socket is for administration only."""
+    accounts.own_directory(instance.runtime / "pg", USER)
+    durable = "on" if instance.name == "run" else "off"
+    settings = {
+        "listen_addresses": "'127.0.0.1'",
+        "port": instance.postgres_port,
+        "unix_socket_directories": f"'{instance.runtime / 'pg'}'",
+        "max_connections": 100,
+        "shared_buffers": "64MB",
+        "work_mem": "8MB",
+        "maintenance_work_mem": "64MB",
+        "effective_cache_size": "512MB",
+        "random_page_cost": "1.1",
+        "max_wal_size": "512MB",
+        "jit": "off",
+        "max_parallel_workers_per_gather": 0,
+        "fsync": durable,
+        "synchronous_commit": durable,
+        "full_page_writes": durable,
+        "log_min_duration_statement": 1000,
+        "log_line_prefix": "'%m [%p] '",
+    }
+    text = "".join(f"{name} = {value}\n" for name, value in settings.items())
+    accounts.owned_file(_data(instance) / "postgresql.auto.conf", text, USER)

@@ -1,0 +1,53 @@
+"""What must be true before anything is touched, each with a message that says what to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from onebox import cache, ports
+from onebox.instance import Instance
+from onebox.shell import OneboxError, run
+
+GIB = 1024**3
+DISK_GIB = 6
+FILESYSTEMS = ("overlay", "squashfs")
+
+
+def check_machine(instance: Instance) -> None:
+    """Raise OneboxError naming the first thing that keeps the platform from running here."""
+    if os.geteuid() != 0:
+        raise OneboxError("this must run as root: it makes network namespaces, mounts and control groups")
+    _check_distribution()
+    for directory in (instance.var, cache.root()):
+        directory.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(directory).free / GIB
+        if free < DISK_GIB:
+            raise OneboxError(f"{directory} has {free:.1f} GiB free, at least {DISK_GIB} GiB are needed")
+
+
+def check_hosts() -> None:
+    """What pretend hosts need of the kernel."""
+    if not Path("/dev/net/tun").exists():
+        raise OneboxError("/dev/net/tun is missing: virtual machines' NICs need it (modprobe tun)")
+    known = Path("/proc/filesystems").read_text().split()
+    for name in FILESYSTEMS:
+        if name not in known and run(["modprobe", name], check=False).returncode:
+            raise OneboxError(f"the kernel has no {name} file system, which the hosts' file systems are made of")
+
+
+def check_web_ports(instance: Instance) -> None:
+    """The ports a person sees; they can be chosen."""
+    ports.require_free(instance.web_port, "the web pages", "0.0.0.0", "SCLOUD_WEB_PORT")  # noqa: S104
+    ports.require_free(instance.console_port, "the console proxy", "0.0.0.0", "SCLOUD_CONSOLE_PORT")  # noqa: S104
+
+
+def _check_distribution() -> None:
+    release = Path("/etc/os-release")
+    lines = release.read_text().splitlines() if release.exists() else []
+    values = dict(line.replace('"', "").split("=", 1) for line in lines if "=" in line)
+    name, version = values.get("ID", "unknown"), values.get("VERSION_ID", "")
+    if name != "debian" or version not in ("12", "13"):
+        found = values.get("PRETTY_NAME", name)
+        raise OneboxError(f"this is {found}; the one-machine set-up knows Debian 12 and 13 only")

@@ -1,0 +1,84 @@
+"""Bringing an instance up, as far as asked, and taking it down again. Every step is safe to repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from onebox import agent, environment, guest_image, hosts, mounts, network, packages, postgres, preflight, redis, tree
+from onebox.hosts import Host
+from onebox.instance import Instance
+from onebox.progress import Progress
+
+PARTS = ("data", "infra", "all")
+
+
+def up(instance: Instance, only: str, progress: Progress) -> None:
+    """Bring up PostgreSQL and Redis (``data``), the hosts too (``infra``), or the whole platform (``all``)."""
+    preflight.check_machine(instance)
+    data(instance, progress)
+    if only != "data":
+        infra(instance, progress)
+
+
+def data(instance: Instance, progress: Progress) -> None:
+    """PostgreSQL and Redis, and the file that says how to reach them."""
+    _install(instance, packages.DATA, progress)
+    network.up(instance)
+    values = environment.settle(instance)
+    progress.together(
+        ("PostgreSQL", lambda: postgres.start(instance, values["SCLOUD_POSTGRES_PASSWORD"])),
+        ("Redis", lambda: redis.start(instance, values["SCLOUD_REDIS_PASSWORD"])),
+    )
+
+
+def infra(instance: Instance, progress: Progress) -> None:
+    """OVN central and the compute hosts, with the guest image in reach."""
+    preflight.check_hosts()
+    _install(instance, packages.INFRA, progress)
+    log = instance.logs
+    builds: list[tuple[str, Callable[[], Path]]] = [
+        ("host tree", lambda: tree.obtain(log / "host-tree.log")),
+        ("host agent's packages", lambda: agent.obtain_layer(log / "agent.log")),
+        ("guest image", lambda: guest_image.obtain(log / "guest-image.log")),
+    ]
+    *_, guest = progress.together(*builds)
+    environment.settle(instance, guest)
+    below = layers(instance)
+    starts = [(host.name, partial(switch_on, host, below)) for host in hosts.every(instance)]
+    progress.together(*starts)
+
+
+def switch_on(host: Host, below: list[Path]) -> None:
+    """Start a host that is off; give one that is on the present code."""
+    if host.pid() is None:
+        host.start(below, prepare=agent.install)
+    else:
+        agent.refresh(host)
+
+
+def layers(instance: Instance) -> list[Path]:
+    """The read-only layers of a host's file system, the uppermost first."""
+    base = tree.obtain(instance.logs / "host-tree.log")
+    place = instance.runtime / "tree" / base.stem
+    mounts.image(base, place)
+    return [agent.obtain_layer(instance.logs / "agent.log"), place]
+
+
+def _install(instance: Instance, wanted: tuple[str, ...], progress: Progress) -> None:
+    absent = packages.missing(wanted)
+    if absent:
+        with progress.step(f"Debian packages ({len(absent)})"):
+            packages.install(wanted, instance.logs / "packages.log")
+
+
+def down(instance: Instance, progress: Progress) -> None:
+    """Stop everything of the instance; its data stay."""
+    quick = instance.name == "test"
+    stops = [(host.name, host.power_cut if quick else host.stop) for host in hosts.every(instance)]
+    progress.together(*stops)
+    for mounted in sorted((instance.runtime / "tree").glob("*")):
+        mounts.unmount(mounted)
+    progress.together(("Redis", lambda: redis.stop(instance)), ("PostgreSQL", lambda: postgres.stop(instance)))
+    network.down(instance)
