@@ -1,0 +1,61 @@
+"""The cast of all tests. Tenant A: alice owns it; mia manages, otto operates and vera views its default project.
+
+bob owns tenant B and is a stranger to A. ada is a platform admin.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from apps.tenancy.models import Project, Role, Tenant, User
+from tests import factories
+
+
+@pytest.fixture
+def tenant_a(db: None) -> Tenant:
+    return factories.make_tenant("acme")
+
+
+@pytest.fixture
+def tenant_b(db: None) -> Tenant:
+    return factories.make_tenant("bolt")
+
+
+@pytest.fixture
+def project_a(tenant_a: Tenant) -> Project:
+    return factories.default_project(tenant_a)
+
+
+@pytest.fixture
+def project_b(tenant_b: Tenant) -> Project:
+    return factories.default_project(tenant_b)
+
+
+@pytest.fixture
+def alice(tenant_a: Tenant) -> User:
+    return factories.make_owner(tenant_a, "alice")
+
+
+@pytest.fixture
+def mia(tenant_a: Tenant) -> User:
+    return factories.make_member(tenant_a, Role.MANAGER, "mia")
+
+
+@pytest.fixture
+def otto(tenant_a: Tenant) -> User:
+    return factories.make_member(tenant_a, Role.OPERATOR, "otto")
+
+
+@pytest.fixture
+def vera(tenant_a: Tenant) -> User:
+    return factories.make_member(tenant_a, Role.VIEWER, "vera")
+
+
+@pytest.fixture
+def bob(tenant_b: Tenant) -> User:
+    return factories.make_owner(tenant_b, "bob")
+
+
+@pytest.fixture
+def ada(db: None) -> User:
+    return factories.make_admin("ada")
