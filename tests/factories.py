@@ -9,6 +9,8 @@ from functools import cache
 from itertools import count
 
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Permission
+from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -70,8 +72,6 @@ def make_admin(username: str = "") -> User:
 
 def grant(user: User, role: Role, project: Project) -> None:
     """Give a member a role in a further project."""
-    from django.contrib.auth.models import Permission
-
     codenames = ROLE_PERMISSIONS[role]
     for permission in Permission.objects.filter(
         content_type__app_label="tenancy", content_type__model="project", codename__in=codenames
@@ -90,6 +90,14 @@ def api_client(user: User | None = None, scope: str = ApiKey.Scope.WRITE) -> API
     if user is not None:
         _, token = issue_key(user, f"key-{next(_numbers)}", scope, None)
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    return client
+
+
+def page_client(user: User | None = None) -> Client:
+    """Return a browser's stand-in, logged in as the user; anonymous without one."""
+    client = Client()
+    if user is not None:
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return client
 
 
