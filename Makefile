@@ -33,20 +33,18 @@ status: ## What runs, and where its logs are
 	@python3 docker/onebox status
 
 shell: $(VENV) ## Django's shell on the running platform
-	@python3 docker/onebox manage shell
+	@$(MANAGE) shell
 
 ## --- testing -------------------------------------------------------------------------------------------------------
 
 .PHONY: test test-fast test-real test-browser bench screenshots requirements
 test: ## Lint, then all tests on real components (30 minutes at most); leaves nothing running
 	@rm -f var/requirements.json var/test-*.log
-	@$(MAKE) lint
-	@$(MAKE) test-fast
-	@$(MAKE) test-real
-	@$(MAKE) test-browser
-	@$(PYTHON) -m tests.requirements_report | tail -1
+	@trap 'python3 docker/onebox down --instance test' EXIT; \
+	$(MAKE) lint; $(MAKE) --keep-going test-fast test-real test-browser; \
+	$(PYTHON) -m tests.requirements_report | tail -1
 
-test-fast: $(VENV) ## Tests that need PostgreSQL and Redis only (under 3 minutes); ARGS="-k name" narrows
+test-fast: $(VENV) ## Tests on PostgreSQL and Redis only, which stay up (under 3 minutes); ARGS="-k name" narrows
 	@$(call pytest,fast,-n 2 -m "not real and not browser and not bench")
 
 test-real: $(VENV) ## Tests on two hosts with libvirt, QEMU and OVN
