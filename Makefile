@@ -47,17 +47,23 @@ test: ## Lint, then all tests on real components (30 minutes at most); leaves no
 test-fast: $(VENV) ## Tests on PostgreSQL and Redis only, which stay up (under 3 minutes); ARGS="-k name" narrows
 	@$(call pytest,fast,-n 2 -m "not real and not browser and not bench")
 
-test-real: $(VENV) ## Tests on two hosts with libvirt, QEMU and OVN
-	@$(call pytest,real,-m "real and not browser and not bench")
+HOSTS_UP := python3 docker/onebox up --instance test --only infra
+
+test-real: $(VENV) ## Tests on two hosts with libvirt, QEMU and OVN, which stay up
+	@$(HOSTS_UP)
+	@$(call pytest,real,--timeout 600 -m "real and not browser and not bench")
 
 test-browser: $(VENV) | test-packages ## A person's journeys in Chromium, against real guests
-	@$(call pytest,browser,-m "browser and not bench")
+	@$(HOSTS_UP)
+	@$(call pytest,browser,--timeout 600 -m "browser and not bench")
 
 bench: $(VENV) ## Measurements, each printed beside its aim
-	@$(call pytest,bench,-s -m bench)
+	@$(HOSTS_UP)
+	@$(call pytest,bench,--timeout 1800 -s -m bench)
 
 screenshots: $(VENV) | test-packages ## A picture of every page in var/screenshots/
-	@$(call pytest,screenshots,-m "browser and not bench" -k screenshot)
+	@$(HOSTS_UP)
+	@$(call pytest,screenshots,--timeout 600 -m "browser and not bench" -k screenshot)
 
 requirements: $(VENV) ## Rows of docs/requirements.md with and without a passing test
 	@$(PYTHON) -m tests.requirements_report
