@@ -15,9 +15,8 @@ RUN apt-get update \
  && useradd --system --uid 900 --home-dir /srv/scloud scloud
 COPY --from=build /opt/scloud /opt/scloud
 # Only the two extensions: all of dist-packages would put Debian's versions beside the locked ones.
-RUN mkdir /opt/scloud/ceph \
- && ln -s /usr/lib/python3/dist-packages/rbd.*.so /usr/lib/python3/dist-packages/rados.*.so /opt/scloud/ceph/ \
- && echo /opt/scloud/ceph > /opt/scloud/lib/python3.11/site-packages/ceph.pth \
+RUN ln -s /usr/lib/python3/dist-packages/rbd.cpython-311-*.so /usr/lib/python3/dist-packages/rados.cpython-311-*.so \
+    /opt/scloud/lib/python3.11/site-packages/ \
  && /opt/scloud/bin/python -c "import rados, rbd"
 WORKDIR /srv/scloud
 COPY manage.py ./
