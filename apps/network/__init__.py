@@ -1,0 +1,1 @@
+"""Private networks: VPCs, subnets, the NICs in them, and security groups."""

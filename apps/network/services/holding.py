@@ -1,0 +1,38 @@
+"""Keeping what is about to be used from being deleted meanwhile."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from apps.lifecycle.errors import NotNow
+from apps.lifecycle.models import Operation, Resource, State
+
+
+def hold_for_use(*resources: Resource) -> None:
+    """Lock the resources until the transaction ends and see that each is ready and stays: two statements.
+
+    Deleting takes the same rows' locks before it looks for users, so of a use and a deletion at the same time one sees
+    the other. Call before `quotas.services.take`: locks are taken in the order resources, quotas. Raises NotNow.
+    """
+    ids = [resource.pk for resource in resources]
+    locked = Resource.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=ids)
+    rows = list(locked.order_by("pk"))
+    for row in rows:
+        if row.state != State.READY:
+            raise _not_ready(row)
+    going = Operation.objects.open().filter(resource__in=ids, verb__endswith=".delete").first()
+    if going is not None or len(rows) < len(set(ids)):
+        name = going.target_name if going else _("What was chosen")
+        raise NotNow(_("%(name)s is being deleted.") % {"name": name}, hint=_("Choose another one."))
+
+
+def _not_ready(row: Resource) -> NotNow:
+    if row.state == State.PENDING:
+        return NotNow(
+            _("%(name)s has not been created yet.") % {"name": row.name},
+            hint=_("Wait until it has, then try again."),
+        )
+    return NotNow(
+        _("%(name)s is in error: %(cause)s") % {"name": row.name, "cause": row.error.get("message", "")},
+        hint=_("Choose another one, or delete it and create it again."),
+    )
