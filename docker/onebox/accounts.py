@@ -17,7 +17,15 @@ def command_as(user: str) -> list[str]:
     directories is kept; everything the daemon writes still belongs to it.
     """
     names = ["--reuid", user, "--regid", user, "--init-groups"]
-    return ["setpriv", *names, "--inh-caps", "-all,+dac_read_search", "--ambient-caps", "+dac_read_search", "--"]
+    return [
+        "setpriv",
+        *names,
+        "--inh-caps",
+        "-all,+dac_read_search",
+        "--ambient-caps",
+        "+dac_read_search",
+        "--",
+    ]
 
 
 def own_directory(path: Path, user: str, mode: int = 0o700) -> None:

@@ -12,7 +12,8 @@ MIRROR = "http://deb.debian.org/debian"
 def mirror() -> str:
     """The first Debian archive named in apt's own sources; the public one when none is."""
     etc = Path("/etc/apt")
-    for file in [*sorted(etc.glob("sources.list.d/*.sources")), etc / "sources.list", *sorted(etc.glob("sources.list.d/*.list"))]:
+    lists = (etc / "sources.list", *sorted(etc.glob("sources.list.d/*.list")))
+    for file in (*sorted(etc.glob("sources.list.d/*.sources")), *lists):
         text = file.read_text() if file.exists() else ""
         found = re.search(r"^(?:URIs:|deb(?: \[.*?\])?) +(https?://\S+/debian)/?(?=\s|$)", text, re.MULTILINE)
         if found:

@@ -7,7 +7,20 @@ import os
 import sys
 from pathlib import Path
 
-from onebox import environment, guest_image, hosts, instance, postgres, redis, tree, up
+from onebox import (
+    agent,
+    environment,
+    guest_image,
+    hosts,
+    instance,
+    postgres,
+    processes,
+    product,
+    redis,
+    tree,
+    up,
+    venv,
+)
 from onebox.instance import Instance
 from onebox.progress import Progress
 from onebox.shell import OneboxError
@@ -33,7 +46,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--instance", default="run", choices=("run", "test"), help="which instance (default: run)")
+    common.add_argument(
+        "--instance", default="run", choices=("run", "test"), help="which instance (default: run)"
+    )
     common.add_argument("--var", type=Path, help="its directory (default: var/INSTANCE)")
     parser = argparse.ArgumentParser(prog="onebox", description="The whole platform on one machine.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -43,8 +58,11 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(action=action)
         return command
 
+    add("restart", _restart, "give processes and agents the checkout's present code")
+    command = add("manage", _manage, "run a management command of the product")
+    command.add_argument("command", nargs=argparse.REMAINDER)
     bring_up = add("up", _up, "bring it up")
-    bring_up.add_argument("--only", choices=up.PARTS, default="all", help="stop after PostgreSQL and Redis, or the hosts")
+    bring_up.add_argument("--only", choices=up.PARTS, default="all", help="how far (default: all)")
     add("down", _down, "stop everything; data stay")
     add("status", _status, "say what is running")
     add("env", _env, "print the product's settings as KEY=VALUE lines")
@@ -74,17 +92,46 @@ def _down(found: Instance, _: argparse.Namespace) -> int:
     return 0
 
 
-def _status(found: Instance, _: argparse.Namespace) -> int:
-    print(f"instance {found.name}, slot {found.slot}, {found.var}")
-    print(f"  postgresql {_word(postgres.is_up(found))} (127.0.0.1:{found.postgres_port})")
-    print(f"  redis      {_word(redis.is_up(found))} (127.0.0.1:{found.redis_port}, {found.control_ip})")
-    for host in hosts.every(found):
-        print(f"  {host.name:10} {_word(host.pid() is not None)} ({host.management_ip})")
+def _restart(found: Instance, _: argparse.Namespace) -> int:
+    with found.locked():
+        product.stop(found)
+        for host in hosts.compute(found):
+            agent.refresh(host)
+        product.start(found)
     return 0
 
 
-def _word(is_up: bool) -> str:
-    return "up  " if is_up else "down"
+def _manage(found: Instance, args: argparse.Namespace) -> int:
+    command = [str(venv.PYTHON), str(instance.ROOT / "manage.py"), *args.command]
+    os.execve(command[0], command, environment.for_process(found))
+
+
+def _status(found: Instance, _: argparse.Namespace) -> int:
+    rows = [
+        (
+            "postgresql",
+            postgres.is_up(found),
+            f"127.0.0.1:{found.postgres_port}",
+            found.var / "pg/postgres.log",
+        ),
+        ("redis", redis.is_up(found), f"127.0.0.1:{found.redis_port}", found.var / "redis/redis.log"),
+    ]
+    for host in hosts.every(found):
+        rows.append((host.name, host.pid() is not None, host.management_ip, host.directory / "console.log"))
+    for process in processes.all_of(found):
+        where = f"port {process.port}" if process.port else ""
+        rows.append(
+            (
+                process.name,
+                processes.pid(found, process.name) is not None,
+                where,
+                processes.log(found, process),
+            )
+        )
+    print(f"instance {found.name} in {found.var} (slot {found.slot})")
+    for name, is_up, where, log in rows:
+        print(f"  {name:10} {'up' if is_up else 'down':4}  {where:17} {log}")
+    return 0
 
 
 def _env(found: Instance, _: argparse.Namespace) -> int:

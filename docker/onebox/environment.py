@@ -17,10 +17,7 @@ from onebox.shell import write
 
 def load(instance: Instance) -> dict[str, str]:
     """The file as it stands; empty before the first ``up``."""
-    path = _path(instance)
-    if not path.exists():
-        return {}
-    return dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
+    return instance.settings()
 
 
 def settle(instance: Instance, guest_image: Path | None = None) -> dict[str, str]:
@@ -41,13 +38,13 @@ def settle(instance: Instance, guest_image: Path | None = None) -> dict[str, str
     }
     if guest_image is not None:
         values["SCLOUD_GUEST_IMAGE"] = str(guest_image)
-    write(_path(instance), "".join(f"{name}={value}\n" for name, value in values.items()), 0o600)
+    write(path(instance), "".join(f"{name}={value}\n" for name, value in values.items()), 0o600)
     return values
 
 
 def for_process(instance: Instance) -> dict[str, str]:
     """The environment the product's own processes run in."""
-    return {**os.environ, **load(instance), "SCLOUD_ENV": str(_path(instance))}
+    return {**os.environ, **load(instance), "SCLOUD_ENV": str(path(instance))}
 
 
 def _secrets() -> dict[str, str]:
@@ -59,5 +56,11 @@ def _secrets() -> dict[str, str]:
     }
 
 
-def _path(instance: Instance) -> Path:
-    return instance.var / "env"
+def path(instance: Instance) -> Path:
+    """Where the file is; the product finds it by the variable SCLOUD_ENV."""
+    return instance.env_file
+
+
+def web_address() -> str:
+    """Where the pages are served: this machine only, unless SCLOUD_WEB_ADDRESS says otherwise (such as 0.0.0.0)."""
+    return os.environ.get("SCLOUD_WEB_ADDRESS", "127.0.0.1")

@@ -17,9 +17,22 @@ from onebox.shell import OneboxError, run
 SUITE = "bookworm"
 SIZE_MIB = 64
 FILES = Path(__file__).with_name("guest")
-INSIDE = ("linux-image-cloud-amd64", "busybox-static", "dropbear-bin", "qemu-guest-agent", "e2fsprogs", "util-linux")
+INSIDE = (
+    "linux-image-cloud-amd64",
+    "busybox-static",
+    "dropbear-bin",
+    "qemu-guest-agent",
+    "e2fsprogs",
+    "util-linux",
+)
 TOOLS = ("fdisk", "kmod", "cpio", "lz4", "grub-pc-bin", "grub-common", "qemu-utils")
-PROGRAMS = ("/usr/sbin/dropbear", "/usr/bin/dropbearkey", "/usr/sbin/qemu-ga", "/sbin/resize2fs", "/usr/bin/partx")
+PROGRAMS = (
+    "/usr/sbin/dropbear",
+    "/usr/bin/dropbearkey",
+    "/usr/sbin/qemu-ga",
+    "/sbin/resize2fs",
+    "/usr/bin/partx",
+)
 BOOT_MODULES = ("virtio_pci", "virtio_blk")
 MODULES = (
     "virtio_net", "virtio_console", "virtio_balloon", "virtio_rng", "virtio_mem", "button", "evdev",
@@ -101,8 +114,12 @@ class Workshop:
         target.mkdir(parents=True, exist_ok=True)
         files: dict[str, None] = {}
         for name in names:
-            needs = self.tool("modprobe", "--set-version", self.kernel, "--ignore-install", "--show-depends", name)
-            files.update(dict.fromkeys(line.split()[1] for line in needs.splitlines() if line.startswith("insmod")))
+            needs = self.tool(
+                "modprobe", "--set-version", self.kernel, "--ignore-install", "--show-depends", name
+            )
+            files.update(
+                dict.fromkeys(line.split()[1] for line in needs.splitlines() if line.startswith("insmod"))
+            )
         for file in files:
             shutil.copy(self.base / file.lstrip("/"), target)
         (target / "list").write_text("".join(f"{Path(file).name}\n" for file in files))
@@ -137,7 +154,9 @@ def _fill_boot(shop: Workshop) -> None:
     shutil.copy(FILES / "init", shop.initrd / "init")
     shop.copy_modules(BOOT_MODULES, shop.initrd / "modules")
     names = "".join(f"{path.relative_to(shop.initrd)}\n" for path in sorted(shop.initrd.rglob("*")))
-    shop.tool("cpio", "-D", "/work/initrd", "-o", "-H", "newc", "--quiet", "-O", "/work/initrd.cpio", stdin=names)
+    shop.tool(
+        "cpio", "-D", "/work/initrd", "-o", "-H", "newc", "--quiet", "-O", "/work/initrd.cpio", stdin=names
+    )
     shop.tool("lz4", "-l", "-9", "-q", "/work/initrd.cpio", "/work/root/boot/initrd")
     shutil.copy(shop.base / f"boot/vmlinuz-{shop.kernel}", shop.root / "boot/vmlinuz")
 

@@ -42,10 +42,19 @@ def _identity(host: Host) -> None:
     etc = host.root / "etc"
     if not (etc / "machine-id").read_text().strip():
         write(etc / "machine-id", secrets.token_hex(16) + "\n", 0o444)
-        write(etc / "iscsi/initiatorname.iscsi", f"InitiatorName=iqn.1993-08.org.debian:01:{secrets.token_hex(6)}\n")
+        write(
+            etc / "iscsi/initiatorname.iscsi",
+            f"InitiatorName=iqn.1993-08.org.debian:01:{secrets.token_hex(6)}\n",
+        )
     write(etc / "hostname", f"{host.name}\n")
-    names = [(host.instance.management_ip(10 + number), name) for number, name in enumerate((CENTRAL, *COMPUTE))]
-    lines = ["127.0.0.1 localhost", f"{host.instance.control_ip} control", *(" ".join(pair) for pair in names)]
+    names = [
+        (host.instance.management_ip(10 + number), name) for number, name in enumerate((CENTRAL, *COMPUTE))
+    ]
+    lines = [
+        "127.0.0.1 localhost",
+        f"{host.instance.control_ip} control",
+        *(" ".join(pair) for pair in names),
+    ]
     write(etc / "hosts", "\n".join(lines) + "\n")
 
 

@@ -93,10 +93,13 @@ class Host:
     def _launch(self) -> None:
         groups = cgroups.make(self.cgroup)
         address = f"{self.management_ip}/24"
-        args = ["setsid", "--fork", LAUNCHER, self.root, address, " ".join(cgroups.version1()), *groups]
+        args: list[str | Path] = ["setsid", "--fork", LAUNCHER, self.root, address]
+        args += [" ".join(cgroups.version1()), *groups]
         with (self.directory / "console.log").open("w") as console:
             launcher = subprocess.Popen(args, stdin=subprocess.PIPE, stdout=console, stderr=console)
-        wait_until(lambda: self._first_process() is not None, f"first process of {self.name}", seconds=10, every=0.01)
+        wait_until(
+            lambda: self._first_process() is not None, f"first process of {self.name}", seconds=10, every=0.01
+        )
         pid = self._first_process()
         assert pid is not None and launcher.stdin is not None
         self.pidfile.record(pid)
@@ -119,7 +122,9 @@ class Host:
 
         def booted() -> bool:
             nonlocal state
-            state = self.exec("systemctl", "is-system-running", "--wait", check=False, timeout=seconds).strip()
+            state = self.exec(
+                "systemctl", "is-system-running", "--wait", check=False, timeout=seconds
+            ).strip()
             return state in ("running", "degraded")
 
         try:

@@ -88,10 +88,22 @@ class Instance:
     def console_port(self) -> int:
         return self._port("SCLOUD_CONSOLE_PORT", 8001, self.postgres_port + 3)
 
+    @property
+    def env_file(self) -> Path:
+        """The product's settings as KEY=VALUE lines; see environment.py."""
+        return self.var / "env"
+
+    def settings(self) -> dict[str, str]:
+        """The content of ``env_file``; empty before the first ``up``."""
+        if not self.env_file.exists():
+            return {}
+        return dict(line.split("=", 1) for line in self.env_file.read_text().splitlines() if "=" in line)
+
     def _port(self, variable: str, for_run: int, otherwise: int) -> int:
-        text = os.environ.get(variable) if self.name == "run" else None
-        if text is None:
-            return for_run if self.name == "run" else otherwise
+        """Chosen now, or chosen before, or the usual one."""
+        usual = str(for_run if self.name == "run" else otherwise)
+        chosen = os.environ.get(variable) if self.name == "run" else None
+        text = chosen or self.settings().get(variable) or usual
         if not text.isdigit() or not 0 < int(text) < 65536:
             raise OneboxError(f"{variable}={text!r} is not a port number (1 to 65535)")
         return int(text)
@@ -126,7 +138,9 @@ def _slot(directory: Path) -> int:
         if _owner(number) == directory or _take(number, directory):
             noted.write_text(f"{number}\n")
             return number
-    raise OneboxError(f"all {LAST_SLOT + 1} slots are taken: remove links to checkouts you no longer use in {SLOTS}")
+    raise OneboxError(
+        f"all {LAST_SLOT + 1} slots are taken: remove links to checkouts you no longer use in {SLOTS}"
+    )
 
 
 def _owner(number: int) -> Path | None:

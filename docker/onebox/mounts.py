@@ -24,7 +24,9 @@ def overlay(lower: list[Path], upper: Path, work: Path, path: Path) -> None:
     for directory in (upper, work, path):
         directory.mkdir(parents=True, exist_ok=True)
     layers = ":".join(str(layer) for layer in lower)
-    run(["mount", "-t", "overlay", "scloud", "-o", f"lowerdir={layers},upperdir={upper},workdir={work}", path])
+    run(
+        ["mount", "-t", "overlay", "scloud", "-o", f"lowerdir={layers},upperdir={upper},workdir={work}", path]
+    )
     run(["mount", "--make-private", path])
 
 
@@ -37,5 +39,6 @@ def bind(source: Path, path: Path) -> None:
 def unmount(path: Path) -> None:
     """Unmount everything at and below ``path``; detaches what is still busy."""
     while is_mounted(path):
-        if run(["umount", "-R", path], check=False).returncode and run(["umount", "-R", "-l", path], check=False).returncode:
+        tries = (run(["umount", "-R", *lazy, path], check=False) for lazy in ([], ["-l"]))
+        if all(done.returncode for done in tries):
             raise OneboxError(f"cannot unmount {path}")

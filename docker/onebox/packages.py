@@ -9,7 +9,15 @@ from pathlib import Path
 
 from onebox.shell import OneboxError, run
 
-DATA = ("postgresql", "postgresql-contrib", "redis-server", "util-linux", "iproute2", "ethtool", "python3-venv")
+DATA = (
+    "postgresql",
+    "postgresql-contrib",
+    "redis-server",
+    "util-linux",
+    "iproute2",
+    "ethtool",
+    "python3-venv",
+)
 INFRA = ("mmdebstrap", "squashfs-tools", "debian-archive-keyring", "python3-rbd", "python3-rados")
 NEVER_ENABLED = ("redis-server.service", "postgresql.service")
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -19,7 +27,9 @@ NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/scloudstack.conf")
 
 def missing(wanted: tuple[str, ...]) -> list[str]:
     """Those of the packages that are not installed."""
-    listing = run(["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package}\\n", *wanted], check=False).stdout
+    listing = run(
+        ["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package}\\n", *wanted], check=False
+    ).stdout
     there = {line.split()[1] for line in listing.splitlines() if line.startswith("installed ")}
     return [name for name in wanted if name not in there]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +59,5 @@ class PidFile:
 
     @staticmethod
     def _send(pid: int, number: int, group: bool) -> None:
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(pid, number) if group else os.kill(pid, number)
-        except ProcessLookupError:
-            pass

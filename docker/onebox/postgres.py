@@ -50,7 +50,19 @@ def start(instance: Instance, password: str) -> None:
 def stop(instance: Instance) -> None:
     """Stop the cluster; sessions are closed, nothing is lost."""
     if is_up(instance):
-        run([*_as_postgres("pg_ctl"), "-D", _data(instance), "-m", "fast", "-w", "-t", "60", "-s", "stop"], cwd=Path("/"))
+        command = [
+            *_as_postgres("pg_ctl"),
+            "-D",
+            str(_data(instance)),
+            "-m",
+            "fast",
+            "-w",
+            "-t",
+            "60",
+            "-s",
+            "stop",
+        ]
+        run(command, cwd=Path("/"))
 
 
 def is_up(instance: Instance) -> bool:

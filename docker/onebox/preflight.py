@@ -34,7 +34,9 @@ def check_hosts() -> None:
     known = Path("/proc/filesystems").read_text().split()
     for name in FILESYSTEMS:
         if name not in known and run(["modprobe", name], check=False).returncode:
-            raise OneboxError(f"the kernel has no {name} file system, which the hosts' file systems are made of")
+            raise OneboxError(
+                f"the kernel has no {name} file system, which the hosts' file systems are made of"
+            )
 
 
 def check_web_ports(instance: Instance) -> None:

@@ -74,7 +74,9 @@ class Progress:
             with self._lock:
                 if self._running:
                     now = time.monotonic()
-                    names = ", ".join(f"{label} ({now - begun:.0f} s)" for label, begun in self._running.items())
+                    names = ", ".join(
+                        f"{label} ({now - begun:.0f} s)" for label, begun in self._running.items()
+                    )
                     sys.stdout.write(f"\r\033[K  ...    {names[:100]}")
                     sys.stdout.flush()
             time.sleep(0.5)

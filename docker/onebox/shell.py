@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
 class OneboxError(Exception):
@@ -29,15 +31,17 @@ def run(
     """
     argv = [str(a) for a in args]
     try:
-        if log is not None:
-            log.parent.mkdir(parents=True, exist_ok=True)
-            with log.open("a") as out:
-                done = subprocess.run(
-                    argv, text=True, input=stdin, stdout=out, stderr=subprocess.STDOUT, env=env, timeout=timeout, cwd=cwd
-                )
-        else:
+        with _output(log) as (out, errors):
             done = subprocess.run(
-                argv, text=True, input=stdin, capture_output=True, env=env, timeout=timeout, cwd=cwd
+                argv,
+                check=False,
+                text=True,
+                input=stdin,
+                stdout=out,
+                stderr=errors,
+                env=env,
+                timeout=timeout,
+                cwd=cwd,
             )
     except FileNotFoundError as error:
         raise OneboxError(f"{argv[0]} is not installed ({error})") from error
@@ -47,6 +51,17 @@ def run(
         why = f"see {log}" if log else (done.stderr or done.stdout or "").strip()[-800:]
         raise OneboxError(f"{' '.join(argv[:6])} failed with status {done.returncode}: {why}")
     return done
+
+
+@contextmanager
+def _output(log: Path | None) -> Iterator[tuple[int | IO[str], int]]:
+    """Where a program's output and errors go: both to the log's end, or apart and back to the caller."""
+    if log is None:
+        yield subprocess.PIPE, subprocess.PIPE
+        return
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a") as file:
+        yield file, subprocess.STDOUT
 
 
 def wait_until(condition: Callable[[], object], what: str, *, seconds: float, every: float = 0.05) -> None:

@@ -16,13 +16,25 @@ from onebox.shell import run
 
 SUITE = "trixie"
 HOSTS = ROOT / "docker" / "hosts"
-LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*", "/var/cache/apt/*.bin")
-NO_SERVICES = 'printf "#!/bin/sh\\nexit 101\\n" >"$1/usr/sbin/policy-rc.d"; chmod 755 "$1/usr/sbin/policy-rc.d"'
+LEFT_OUT = (
+    "/usr/share/man/*",
+    "/usr/share/doc/*",
+    "/usr/share/locale/*",
+    "/usr/share/info/*",
+    "/var/cache/apt/*.bin",
+)
+NO_SERVICES = (
+    'printf "#!/bin/sh\\nexit 101\\n" >"$1/usr/sbin/policy-rc.d"; chmod 755 "$1/usr/sbin/policy-rc.d"'
+)
 
 
 def cache_name() -> str:
     """Changes whenever the package list, the disabled units or this recipe do."""
-    parts = ((HOSTS / "packages.txt").read_text(), (HOSTS / "units-off.txt").read_text(), Path(__file__).read_text())
+    parts = (
+        (HOSTS / "packages.txt").read_text(),
+        (HOSTS / "units-off.txt").read_text(),
+        Path(__file__).read_text(),
+    )
     return f"host-tree-{cache.key(*parts)}.squashfs"
 
 
@@ -38,7 +50,8 @@ def _build(target: Path, log: Path) -> None:
         bootstrap(tree, SUITE, apt.names(HOSTS / "packages.txt"), log)
         run(["chroot", tree, "systemctl", "disable", "--quiet", *apt.names(HOSTS / "units-off.txt")], log=log)
         _settle(tree)
-        run(["mksquashfs", tree, target, "-comp", "zstd", "-Xcompression-level", "3", "-no-progress", "-noappend"], log=log)
+        quick = ["-comp", "zstd", "-Xcompression-level", "3"]
+        run(["mksquashfs", tree, target, *quick, "-no-progress", "-noappend"], log=log)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

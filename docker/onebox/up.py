@@ -6,7 +6,22 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from onebox import agent, environment, guest_image, hosts, mounts, network, packages, postgres, preflight, redis, tree
+from onebox import (
+    agent,
+    agent_layer,
+    environment,
+    guest_image,
+    hosts,
+    mounts,
+    network,
+    packages,
+    postgres,
+    preflight,
+    product,
+    redis,
+    tree,
+    venv,
+)
 from onebox.hosts import Host
 from onebox.instance import Instance
 from onebox.progress import Progress
@@ -17,14 +32,32 @@ PARTS = ("data", "infra", "all")
 def up(instance: Instance, only: str, progress: Progress) -> None:
     """Bring up PostgreSQL and Redis (``data``), the hosts too (``infra``), or the whole platform (``all``)."""
     preflight.check_machine(instance)
+    _install(instance, packages.DATA if only == "data" else (*packages.DATA, *packages.INFRA), progress)
+    if only != "data":
+        preflight.check_hosts()
+        _build(instance, with_python=only == "all", progress=progress)
     data(instance, progress)
     if only != "data":
         infra(instance, progress)
+    if only == "all":
+        product.up(instance, progress)
+
+
+def _build(instance: Instance, with_python: bool, progress: Progress) -> None:
+    """All that takes long on a fresh machine, at the same time; nothing to do on a warm one."""
+    log = instance.logs
+    builds: list[tuple[str, Callable[[], Path]]] = [
+        ("host tree", lambda: tree.obtain(log / "host-tree.log")),
+        ("host agent's packages", lambda: agent_layer.obtain(log / "agent.log")),
+        ("guest image", lambda: guest_image.obtain(log / "guest-image.log")),
+    ]
+    if with_python:
+        builds.append(("Python packages", lambda: venv.make(log / "venv.log")))
+    progress.together(*builds)
 
 
 def data(instance: Instance, progress: Progress) -> None:
     """PostgreSQL and Redis, and the file that says how to reach them."""
-    _install(instance, packages.DATA, progress)
     network.up(instance)
     values = environment.settle(instance)
     progress.together(
@@ -35,16 +68,7 @@ def data(instance: Instance, progress: Progress) -> None:
 
 def infra(instance: Instance, progress: Progress) -> None:
     """OVN central and the compute hosts, with the guest image in reach."""
-    preflight.check_hosts()
-    _install(instance, packages.INFRA, progress)
-    log = instance.logs
-    builds: list[tuple[str, Callable[[], Path]]] = [
-        ("host tree", lambda: tree.obtain(log / "host-tree.log")),
-        ("host agent's packages", lambda: agent.obtain_layer(log / "agent.log")),
-        ("guest image", lambda: guest_image.obtain(log / "guest-image.log")),
-    ]
-    *_, guest = progress.together(*builds)
-    environment.settle(instance, guest)
+    environment.settle(instance, guest_image.obtain(instance.logs / "guest-image.log"))
     below = layers(instance)
     starts = [(host.name, partial(switch_on, host, below)) for host in hosts.every(instance)]
     progress.together(*starts)
@@ -63,7 +87,7 @@ def layers(instance: Instance) -> list[Path]:
     base = tree.obtain(instance.logs / "host-tree.log")
     place = instance.runtime / "tree" / base.stem
     mounts.image(base, place)
-    return [agent.obtain_layer(instance.logs / "agent.log"), place]
+    return [agent_layer.obtain(instance.logs / "agent.log"), place]
 
 
 def _install(instance: Instance, wanted: tuple[str, ...], progress: Progress) -> None:
@@ -75,10 +99,13 @@ def _install(instance: Instance, wanted: tuple[str, ...], progress: Progress) ->
 
 def down(instance: Instance, progress: Progress) -> None:
     """Stop everything of the instance; its data stay."""
+    product.stop(instance)
     quick = instance.name == "test"
     stops = [(host.name, host.power_cut if quick else host.stop) for host in hosts.every(instance)]
     progress.together(*stops)
     for mounted in sorted((instance.runtime / "tree").glob("*")):
         mounts.unmount(mounted)
-    progress.together(("Redis", lambda: redis.stop(instance)), ("PostgreSQL", lambda: postgres.stop(instance)))
+    progress.together(
+        ("Redis", lambda: redis.stop(instance)), ("PostgreSQL", lambda: postgres.stop(instance))
+    )
     network.down(instance)

@@ -1,0 +1,107 @@
+"""The control plane's own processes: web, worker, beat and console proxy.
+
+A process is known by two variables in its environment, its name and its instance's settings file. So it is found
+again whatever happened to the ``up`` that started it, and no other program can be taken for it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from onebox import environment, ports, venv
+from onebox.instance import ROOT, Instance
+from onebox.shell import OneboxError, wait_until
+
+MARK = "SCLOUD_PROCESS"
+STOP_SECONDS = 15
+WORKER_THREADS = 4
+
+
+@dataclass(frozen=True)
+class Process:
+    """What to run under which name; ``port`` is the one it listens on when it is ready."""
+
+    name: str
+    args: tuple[str, ...]
+    port: int | None = None
+
+
+def all_of(instance: Instance) -> list[Process]:
+    """The control plane's processes in the order they are started."""
+    celery = ("-m", "celery", "--app", "scloud_console")
+    address = environment.web_address()
+    web = ("-m", "uvicorn", "scloud_console.asgi:application", "--host", address, "--no-server-header")
+    pool = ("--pool", "threads", "--concurrency", str(WORKER_THREADS), "--without-gossip", "--without-mingle")
+    return [
+        Process("worker", (*celery, "worker", "--queues", "control", "--hostname", "control@%h", *pool)),
+        Process("beat", (*celery, "beat", "--schedule", str(instance.var / "beat"), "--pidfile=")),
+        Process("console", ("-m", "apps.console.proxy"), instance.console_port),
+        Process("web", (*web, "--port", str(instance.web_port)), instance.web_port),
+    ]
+
+
+def pid(instance: Instance, name: str) -> int | None:
+    """The PID of a running process of that name (its first one, where it has children)."""
+    wanted = {f"{MARK}={name}".encode(), f"SCLOUD_ENV={environment.path(instance)}".encode()}
+    for directory in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            number = int(directory.name)
+            variables = (directory / "environ").read_bytes().split(b"\0")
+            if wanted <= set(variables) and os.getsid(number) == number:
+                return number
+    return None
+
+
+def log(instance: Instance, process: Process) -> Path:
+    """The file that takes a process's output."""
+    return instance.logs / f"{process.name}.log"
+
+
+def start(instance: Instance, process: Process) -> None:
+    """Start a process unless it runs, and wait until it listens; raises OneboxError with the log's end if it dies."""
+    if pid(instance, process.name) is not None:
+        return
+    output = log(instance, process)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    variables = {**environment.for_process(instance), MARK: process.name}
+    with output.open("a") as out:
+        child = subprocess.Popen(
+            [venv.PYTHON, *process.args],
+            env=variables,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+
+    def ready() -> bool:
+        if child.poll() is not None:
+            tail = "\n".join(output.read_text().splitlines()[-15:])
+            raise OneboxError(
+                f"{process.name} ended with status {child.returncode}; {output} ends with:\n{tail}"
+            )
+        return process.port is None or ports.accepts(process.port)
+
+    wait_until(ready, f"{process.name} to listen on port {process.port}", seconds=60)
+
+
+def stop(instance: Instance, name: str) -> None:
+    """Ask a process to end, then kill it and its children."""
+    number = pid(instance, name)
+    if number is None:
+        return
+    _signal(number, signal.SIGTERM)
+    with suppress(OneboxError):
+        wait_until(lambda: pid(instance, name) is None, f"end of {name}", seconds=STOP_SECONDS)
+    _signal(number, signal.SIGKILL)
+
+
+def _signal(group: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, number)

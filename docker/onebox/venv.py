@@ -1,0 +1,62 @@
+"""The checkout's virtual environment with the control plane's locked packages; `make venv` adds the tools for tests."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from onebox.instance import ROOT
+from onebox.shell import OneboxError, run
+
+DIRECTORY = ROOT / ".venv"
+PYTHON = DIRECTORY / "bin" / "python"
+SYSTEM_PYTHON = Path("/usr/bin/python3.11")  # Debian's: its python3-rbd and python3-rados fit no other
+DEBIAN_MODULES = ("rbd", "rados")
+
+
+def is_ready() -> bool:
+    """Whether the environment holds what the lock files say."""
+    marks = (DIRECTORY / f"installed-{_digest('requirements-dev.txt')}", _mark())
+    return PYTHON.exists() and any(mark.exists() for mark in marks)
+
+
+def make(log: Path) -> Path:
+    """Make or complete the environment and return its Python."""
+    if not is_ready():
+        if not SYSTEM_PYTHON.exists():
+            raise OneboxError(f"{SYSTEM_PYTHON} is missing: the control plane runs on Debian 12's Python")
+        if not PYTHON.exists():
+            run([str(SYSTEM_PYTHON), "-m", "venv", str(DIRECTORY)], log=log)
+        pip: list[str | Path] = [
+            PYTHON,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+        ]
+        run([*pip, "-r", ROOT / "requirements.txt"], log=log)
+        for old in DIRECTORY.glob("runtime-*"):
+            old.unlink()
+        _mark().touch()
+    _link_debian_modules()
+    return PYTHON
+
+
+def _link_debian_modules() -> None:
+    """Show the environment two of Debian's extension modules that are on no package index, and nothing else of it."""
+    target = DIRECTORY / "lib/python3.11/site-packages"
+    for name in DEBIAN_MODULES:
+        for file in Path("/usr/lib/python3/dist-packages").glob(f"{name}.cpython-311-*.so"):
+            link = target / file.name
+            if not link.is_symlink():
+                link.symlink_to(file)
+
+
+def _mark() -> Path:
+    return DIRECTORY / f"runtime-{_digest('requirements.txt')}"
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256((ROOT / name).read_bytes()).hexdigest()[:12]
