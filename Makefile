@@ -97,7 +97,9 @@ django: $(VENV)
 	$(MANAGE) makemigrations --check --dry-run 2>/dev/null
 
 api-diff: $(VENV)
-	$(MANAGE) spectacular --validate --fail-on-warn | diff docs/openapi.yaml - || { echo "The API changed: make openapi"; exit 1; }
+	@mkdir -p var
+	$(MANAGE) spectacular --validate --fail-on-warn --file var/openapi.yaml
+	diff docs/openapi.yaml var/openapi.yaml || { echo "The API changed: make openapi"; exit 1; }
 
 yaml: $(VENV)
 	.venv/bin/yamllint --strict docker .pre-commit-config.yaml .yamllint
