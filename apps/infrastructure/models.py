@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import models
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from apps.drivers.specs import PoolSpec
 from apps.lifecycle.models import Kind
+from apps.lifecycle.words import StateWord
+
+#: An agent reports every five seconds; a host silent for this long is out of reach.
+SILENCE = timedelta(seconds=20)
 
 
 class Region(models.Model):
@@ -93,6 +100,7 @@ class StorageCluster(Cluster):
 class Host(Kind):
     """A server. Capacity and load are what its agent last reported; reserved columns are what placement promised.
 
+    `name` is the one it was enrolled under: its queue, its Redis user and its OVN chassis bear it, so it never changes.
     `state` is PENDING until the agent reports for the first time. Reservations are guarded by placement's conditional
     UPDATE, not by a constraint: a host that reports less memory than before must still be able to report.
     """
@@ -102,7 +110,7 @@ class Host(Kind):
     driver = models.CharField(max_length=16, default="agent")
     address = models.GenericIPAddressField(null=True, blank=True)
     sealed_key = models.TextField(blank=True, default="", editable=False)
-    accepts_vms = models.BooleanField(_("accepts new VMs"), default=True)
+    accepts_vms = models.BooleanField(gettext_lazy("accepts new VMs"), default=True)
 
     architecture = models.CharField(max_length=16, blank=True, default="")
     cpu_model = models.CharField(max_length=128, blank=True, default="")
@@ -120,3 +128,20 @@ class Host(Kind):
     load_percent = models.FloatField(default=0)
     memory_used_mib = models.PositiveIntegerField(default=0)
     last_report_at = models.DateTimeField(null=True)
+
+    @property
+    def in_reach(self) -> bool:
+        """Whether its agent has reported lately. Derived from the time of the report, so it cannot be stale."""
+        return self.last_report_at is not None and timezone.now() - self.last_report_at < SILENCE
+
+    def ready_word(self) -> StateWord:
+        """Return the state to show for a host that has been taken in."""
+        if not self.in_reach:
+            since = timezone.localtime(self.last_report_at) if self.last_report_at else None
+            reason = _("No report since %(time)s.") % {"time": f"{since:%Y-%m-%d %H:%M:%S}"} if since else ""
+            return StateWord(_("Out of reach"), "error", reason=reason, code="out_of_reach")
+        if not self.accepts_vms:
+            return StateWord(
+                _("Closed"), "warn", reason=_("It does not accept new VMs."), code="closed"
+            )
+        return StateWord(_("Available"), "ok", code="ready")

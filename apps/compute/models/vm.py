@@ -1,0 +1,91 @@
+"""Virtual machines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.compute.models.image import Image
+from apps.compute.models.instance_type import InstanceType
+from apps.drivers.specs import Power as DriverPower
+from apps.infrastructure.models import ComputeCluster, Host
+from apps.infrastructure.placement import Need
+from apps.lifecycle.models import Kind
+from apps.lifecycle.words import StateWord
+
+if TYPE_CHECKING:
+    from django.db.models.fields.related_descriptors import RelatedManager
+
+    from apps.network.models import Nic
+    from apps.storage.models import Disk
+
+
+class Power(models.TextChoices):
+    ON = DriverPower.ON.value, gettext_lazy("On")
+    OFF = DriverPower.OFF.value, gettext_lazy("Off")
+
+
+class Vm(Kind):
+    """A VM on one host of one compute cluster.
+
+    `power` is what its owner wants, `power_seen` what the host said at `power_seen_at`. `boot` counts wanted power-ons: a
+    restart is done when the VM runs with the number asked for, however often it is tried. Size is copied from the instance
+    type, which may go.
+    """
+
+    cluster = models.ForeignKey(ComputeCluster, models.PROTECT, related_name="vms")
+    host = models.ForeignKey(Host, models.PROTECT, null=True, blank=True, related_name="vms")
+    instance_type = models.ForeignKey(InstanceType, models.SET_NULL, null=True, blank=True, related_name="+")
+    image = models.ForeignKey(Image, models.SET_NULL, null=True, blank=True, related_name="+")
+    vcpu = models.PositiveSmallIntegerField()
+    memory_mib = models.PositiveIntegerField()
+
+    power = models.CharField(max_length=3, choices=Power, default=Power.ON)
+    power_seen = models.CharField(max_length=3, choices=Power, default=Power.OFF)
+    power_seen_at = models.DateTimeField(default=timezone.now)
+    boot = models.PositiveIntegerField(default=1)
+
+    # First-boot data. The crypt(3) hash of the password is kept sealed, the password nowhere.
+    hostname = models.CharField(max_length=63)
+    sealed_password_hash = models.TextField(blank=True, default="", editable=False)
+    ssh_keys = models.JSONField(default=list, blank=True)
+    user_data = models.TextField(blank=True, default="")
+
+    if TYPE_CHECKING:
+        disks: RelatedManager[Disk]
+        nics: RelatedManager[Nic]
+
+    class Meta:
+        verbose_name = gettext_lazy("virtual machine")
+        verbose_name_plural = gettext_lazy("virtual machines")
+        indexes = [models.Index(fields=["host"], name="vm_host")]
+
+    @property
+    def need(self) -> Need:
+        """Return the room it takes on its host."""
+        return Need(self.vcpu, self.memory_mib)
+
+    @property
+    def memory_gib(self) -> int:
+        """Memory in GiB, as sold."""
+        return self.memory_mib // 1024
+
+    @property
+    def is_on(self) -> bool:
+        """Whether its host last saw it running."""
+        return self.power_seen == Power.ON
+
+    def ready_word(self) -> StateWord:
+        """Return the state to show for a VM that exists. Needs `host` for what is known of it."""
+        word, tone, code = (_("Running"), "ok", "running") if self.is_on else (_("Stopped"), "off", "stopped")
+        if self.host is not None and not self.host.in_reach:
+            since = timezone.localtime(self.host.last_report_at) if self.host.last_report_at else None
+            reason = _("Its host is out of reach; as of %(time)s.") % {
+                "time": f"{since:%Y-%m-%d %H:%M:%S}" if since else _("never")
+            }
+            return StateWord(word, "warn", reason=reason, code=code)
+        return StateWord(word, tone, reason=str(self.error.get("message", "")), code=code)

@@ -1,0 +1,201 @@
+"""Choosing hosts for VMs and promising them the room, in the transaction that creates the VMs.
+
+New VMs are spread (CL-5): of the healthy hosts that have room, those with the smallest share promised come first, and
+chance decides between nearly equal ones, so that parallel creates do not all want the same row. A promise is one
+conditional UPDATE, so hosts cannot be overbooked however many run at once.
+
+Locks: call this last in the transaction. A single VM then holds one host's row and waits for nothing more; batches, which
+hold several, queue on their cluster's row. So no two can wait for each other in a circle.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from django.db.models import F, FloatField, QuerySet, Value
+from django.db.models.functions import Cast, Greatest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.infrastructure.models import SILENCE, ComputeCluster, Host
+from apps.lifecycle.errors import NoCapacity
+from apps.lifecycle.models import State
+
+#: Hosts whose promised shares differ by less than this count as equal.
+NEARLY = 0.05
+#: So many of the least promised hosts are looked at for one VM of a request.
+CHOICES = 4
+#: How often to look again when others took the room between looking and promising.
+TRIES = 8
+
+
+@dataclass(frozen=True)
+class Need:
+    """The room one VM takes: vCPUs, and memory in MiB."""
+
+    vcpu: int
+    memory_mib: int
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    id: UUID
+    vcpu_free: int
+    vcpu_capacity: int
+    memory_free: int
+    memory_capacity: int
+
+    @property
+    def share(self) -> float:
+        """Share promised of what is scarcer on it, from 0 to 1."""
+        return max(1 - self.vcpu_free / self.vcpu_capacity, 1 - self.memory_free / self.memory_capacity)
+
+    def fits(self, need: Need) -> bool:
+        return self.vcpu_free >= need.vcpu and self.memory_free >= need.memory_mib
+
+    def less(self, need: Need) -> _Candidate:
+        return replace(
+            self, vcpu_free=self.vcpu_free - need.vcpu, memory_free=self.memory_free - need.memory_mib
+        )
+
+
+def place(cluster: ComputeCluster, need: Need, count: int = 1) -> list[UUID]:
+    """Promise room for `count` VMs and return the id of each one's host. Raises NoCapacity, and promises nothing."""
+    if count > 1:
+        ComputeCluster.objects.select_for_update(no_key=True).get(pk=cluster.pk)
+    for _attempt in range(TRIES):
+        chosen = _spread(_candidates(cluster, need, count), need, count)
+        if not chosen:
+            break
+        if _promise(Counter(chosen), need):
+            return chosen
+    raise _no_capacity(cluster, need, count)
+
+
+def release(host_id: UUID | None, need: Need) -> None:
+    """Take a promise back. Call last in the transaction, as with `place`."""
+    Host.objects.filter(pk=host_id).update(
+        vcpu_reserved=Greatest(F("vcpu_reserved") - need.vcpu, Value(0)),
+        memory_reserved_mib=Greatest(F("memory_reserved_mib") - need.memory_mib, Value(0)),
+    )
+
+
+def why_not(cluster: ComputeCluster, need: Need) -> list[dict[str, str]]:
+    """Return {"id", "name", "reason"} for every host of the cluster; reason is "" where the VM fits."""
+    return [
+        {"id": str(host.pk), "name": host.name, "reason": _reason(host, need)}
+        for host in cluster.hosts.order_by("name")
+    ]
+
+
+def healthy(cluster: ComputeCluster) -> QuerySet[Host]:
+    """Return the hosts of the cluster that take new VMs now."""
+    return Host.objects.filter(
+        cluster=cluster,
+        accepts_vms=True,
+        state=State.READY,
+        last_report_at__gt=timezone.now() - SILENCE,
+    )
+
+
+def _candidates(cluster: ComputeCluster, need: Need, count: int) -> list[_Candidate]:
+    share = Greatest(
+        Cast("vcpu_reserved", FloatField()) / F("vcpu_capacity"),
+        Cast("memory_reserved_mib", FloatField()) / F("memory_capacity_mib"),
+    )
+    rows = (
+        healthy(cluster)
+        .filter(
+            vcpu_capacity__gte=F("vcpu_reserved") + need.vcpu,
+            memory_capacity_mib__gte=F("memory_reserved_mib") + need.memory_mib,
+        )
+        .order_by(share)
+        .values_list("pk", "vcpu_reserved", "vcpu_capacity", "memory_reserved_mib", "memory_capacity_mib")
+    )
+    return [
+        _Candidate(pk, vcpus - vcpus_used, vcpus, memory - memory_used, memory)
+        for pk, vcpus_used, vcpus, memory_used, memory in rows[: CHOICES * count]
+    ]
+
+
+def _spread(candidates: list[_Candidate], need: Need, count: int) -> list[UUID]:
+    """Return a host id for each VM, [] when they do not all fit."""
+    chosen: list[UUID] = []
+    for _vm in range(count):
+        candidates = [candidate for candidate in candidates if candidate.fits(need)]
+        if not candidates:
+            return []
+        least = min(candidate.share for candidate in candidates)
+        picked = random.choice([c for c in candidates if c.share <= least + NEARLY][:CHOICES])  # noqa: S311
+        chosen.append(picked.id)
+        candidates[candidates.index(picked)] = picked.less(need)
+    return chosen
+
+
+def _promise(counts: Counter[UUID], need: Need) -> bool:
+    """Promise on every host or on none; False when one of them filled up meanwhile."""
+    promised: list[tuple[UUID, Need]] = []
+    for host_id in sorted(counts):
+        total = Need(need.vcpu * counts[host_id], need.memory_mib * counts[host_id])
+        done = Host.objects.filter(
+            pk=host_id,
+            vcpu_capacity__gte=F("vcpu_reserved") + total.vcpu,
+            memory_capacity_mib__gte=F("memory_reserved_mib") + total.memory_mib,
+        ).update(
+            vcpu_reserved=F("vcpu_reserved") + total.vcpu,
+            memory_reserved_mib=F("memory_reserved_mib") + total.memory_mib,
+        )
+        if not done:
+            for earlier, room in promised:
+                release(earlier, room)
+            return False
+        promised.append((host_id, total))
+    return True
+
+
+def _no_capacity(cluster: ComputeCluster, need: Need, count: int) -> NoCapacity:
+    hosts = why_not(cluster, need)
+    fitting = [host for host in hosts if not host["reason"]]
+    if not hosts:
+        message = _("Cluster %(name)s has no hosts.") % {"name": cluster}
+    elif fitting:
+        message = _("Cluster %(name)s has no room for %(count)s such VMs at once.") % {
+            "name": cluster,
+            "count": count,
+        }
+    else:
+        reasons = "; ".join(f"{host['name']}: {host['reason']}" for host in hosts[:5])
+        message = _("No host of cluster %(name)s has room. %(reasons)s.") % {
+            "name": cluster,
+            "reasons": reasons,
+        }
+    return NoCapacity(
+        message,
+        hint=_("Choose a smaller instance type or another cluster, or ask the administrator."),
+        details={"hosts": hosts},
+    )
+
+
+def _reason(host: Host, need: Need) -> str:
+    """Return why the VM cannot go to this host, "" when it can."""
+    if host.state != State.READY:
+        return host.error.get("message") or _("has not reported yet")
+    if not host.in_reach:
+        return _("out of reach since %(time)s") % {
+            "time": timezone.localtime(host.last_report_at).strftime("%Y-%m-%d %H:%M:%S")
+        }
+    if not host.accepts_vms:
+        return _("does not accept new VMs")
+    memory_free = host.memory_capacity_mib - host.memory_reserved_mib
+    if memory_free < need.memory_mib:
+        return _("needs %(need).3g GiB of memory, %(free).3g GiB free") % {
+            "need": need.memory_mib / 1024,
+            "free": max(memory_free, 0) / 1024,
+        }
+    vcpu_free = host.vcpu_capacity - host.vcpu_reserved
+    if vcpu_free < need.vcpu:
+        return _("needs %(need)s vCPUs, %(free)s free") % {"need": need.vcpu, "free": max(vcpu_free, 0)}
+    return ""

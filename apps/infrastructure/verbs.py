@@ -1,0 +1,48 @@
+"""What admins do to the physical side. None of it has a handler: these changes are rows and nothing else."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.lifecycle.models import State
+from apps.lifecycle.verbs import ANY_STATE, Text, Verb, declare
+
+
+def _must_be_closed(host: Any) -> Text | None:
+    return None if host.accepts_vms else _("It does not accept new VMs already.")
+
+
+def _must_be_open(host: Any) -> Text | None:
+    return _("It accepts new VMs already.") if host.accepts_vms else None
+
+
+REGION_CREATE = declare(
+    Verb("region.create", _("Create region"), _("Creating"), permission="admin", on_resource=False)
+)
+REGION_CHANGE = declare(
+    Verb("region.change", _("Change region"), _("Changing"), permission="admin", on_resource=False)
+)
+CLUSTER_CREATE = declare(
+    Verb("cluster.create", _("Create cluster"), _("Creating"), permission="admin", on_resource=False)
+)
+CLUSTER_CHANGE = declare(
+    Verb("cluster.change", _("Change cluster"), _("Changing"), permission="admin", on_resource=False)
+)
+CLUSTER_DELETE = declare(
+    Verb("cluster.delete", _("Delete cluster"), _("Deleting"), permission="admin", on_resource=False)
+)
+HOST_ENROLL = declare(
+    Verb("host.enroll", _("Enrol host"), _("Enrolling"), permission="admin", on_resource=False, icon="plus")
+)
+HOST_OPEN = declare(
+    Verb("host.open", _("Accept new VMs"), _("Opening"), permission="admin", obstacle=_must_be_open,
+         states=frozenset({State.READY}), icon="lock-open")
+)
+HOST_CLOSE = declare(
+    Verb("host.close", _("Take no new VMs"), _("Closing"), permission="admin", obstacle=_must_be_closed,
+         states=frozenset({State.READY}), icon="lock")
+)
+HOST_REMOVE = declare(
+    Verb("host.remove", _("Remove"), _("Removing"), permission="admin", states=ANY_STATE, destructive=True,
+         icon="trash")
+)

@@ -1,0 +1,48 @@
+"""Disks. In this version each is the system disk of a VM; the columns fit EVS data disks."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.infrastructure.models import StorageCluster
+from apps.lifecycle.models import Kind
+from apps.lifecycle.words import StateWord
+
+
+class Disk(Kind):
+    """A disk on a storage cluster, thin, perhaps cloned from an image. Limits of 0 mean unlimited.
+
+    A system disk lives and dies with its VM and is settled by the VM's operations.
+    """
+
+    class Role(models.TextChoices):
+        SYSTEM = "system", gettext_lazy("System disk")
+        DATA = "data", gettext_lazy("Data disk")
+
+    role = models.CharField(max_length=8, choices=Role, default=Role.DATA)
+    cluster = models.ForeignKey(StorageCluster, models.PROTECT, related_name="disks")
+    size_gib = models.PositiveIntegerField()
+    vm = models.ForeignKey("compute.Vm", models.PROTECT, null=True, blank=True, related_name="disks")
+    # Thin clones read what they have not written from their image, which therefore has to stay.
+    image = models.ForeignKey("compute.Image", models.PROTECT, null=True, blank=True, related_name="disks")
+    iops = models.PositiveIntegerField(default=0)
+    bytes_per_second = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = gettext_lazy("disk")
+        verbose_name_plural = gettext_lazy("disks")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["vm"], condition=Q(role="system"), name="one_system_disk_per_vm"
+            ),
+            models.CheckConstraint(condition=Q(size_gib__gte=1), name="disk_size_is_positive"),
+        ]
+
+    def ready_word(self) -> StateWord:
+        """Return the state to show for a disk that exists."""
+        if self.vm_id is not None:
+            return StateWord(_("Attached"), "ok", code="attached")
+        return StateWord(_("Available"), "ok", code="available")
