@@ -31,6 +31,8 @@ FIELD_KEY = os.environ.get("SCLOUD_FIELD_KEY", "")
 ALLOWED_HOSTS = os.environ.get("SCLOUD_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("SCLOUD_ORIGINS", "").split(",") if o]
 HTTPS = _flag("SCLOUD_HTTPS")
+#: Networks of reverse proxies whose X-Forwarded-For is believed; none by default.
+TRUSTED_PROXIES = [n for n in os.environ.get("SCLOUD_TRUSTED_PROXIES", "").split(",") if n]
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -65,6 +67,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "apps.tenancy.middleware.ClientAddressMiddleware",
     "apps.tenancy.middleware.RequestIdMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -147,7 +150,7 @@ CELERY_BEAT_SCHEDULE = {
 # -- accounts --------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "tenancy.User"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "apps.tenancy.backends.AccountBackend"]
 # Grants are read by apps/tenancy/access.py straight from guardian's direct-key table, not through has_perm().
 SILENCED_SYSTEM_CHECKS = ["guardian.W001"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -161,7 +164,8 @@ ANONYMOUS_USER_NAME = None
 GUARDIAN_MONKEY_PATCH_USER = False
 GUARDIAN_MONKEY_PATCH_GROUP = False
 AXES_FAILURE_LIMIT = 5
-AXES_COOLOFF_TIME = 0.25
+AXES_COOLOFF_TIME = 0.25  # hours; further tries do not prolong it, so that the page can say until when
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ADMIN = False
@@ -226,6 +230,14 @@ TIME_ZONE = os.environ.get("SCLOUD_TIME_ZONE", "UTC")
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(os.environ.get("SCLOUD_STATIC_ROOT", BASE_DIR / "var" / "static"))
 STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "scloud_console.static.HashedFiles"
+    },
+}
 
 # -- the platform's own ----------------------------------------------------------------------------------------------
 

@@ -18,7 +18,10 @@ if "DATABASE_URL" not in os.environ:
     os.environ["SCLOUD_ENV"] = str(ROOT / "var" / "test" / "env")
 
 from scloud_console.settings import *  # noqa: E402, F403
-from scloud_console.settings import DATABASES  # noqa: E402
+from scloud_console.settings import DATABASES, STORAGES  # noqa: E402
 
 # A name of its own, so that two runs at the same time do not meet; pytest-django adds the xdist worker's name.
 DATABASES["default"]["TEST"] = {"NAME": f"test_{os.getpid()}"}
+# Plain names: the hashed ones need `collectstatic` first.
+STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
+WHITENOISE_USE_FINDERS = True
