@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.onebox_fixtures import Onebox
+
 
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
@@ -46,3 +48,9 @@ def uploads(tmp_path: Path) -> Path:
     folder = tmp_path / "uploads"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture(scope="session")
+def northbound(onebox: Onebox) -> str:
+    """Address of the northbound database of the test instance."""
+    return onebox.ovn_northbound

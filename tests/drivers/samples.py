@@ -55,7 +55,7 @@ def a_vm(volume: VolumeSpec, *ports: PortSpec, seed: SeedSpec | None = None, mem
 
 
 def a_vpc() -> VpcSpec:
-    return VpcSpec(id=new_id(), vni=next(_numbers))
+    return VpcSpec(id=new_id(), vni=(1 << 20) + uuid.uuid4().int % (1 << 22))
 
 
 def a_subnet(vpc: VpcSpec, net: str = "10.0.1") -> SubnetSpec:

@@ -1,0 +1,74 @@
+"""The `Fabric` driver for OVN: one transaction a verb, and none when there is nothing to change."""
+
+from functools import partial
+from typing import Any
+
+from apps.drivers.ovn import ports, security_groups, topology
+from apps.drivers.ovn.northbound import Northbound
+from apps.drivers.specs import (
+    FabricInventory,
+    FabricKind,
+    PortSpec,
+    SecurityGroupSpec,
+    SubnetSpec,
+    VpcSpec,
+)
+
+
+class OvnFabric:
+    """`Fabric` over the northbound database at `address` ("tcp:10.0.0.5:6641", "unix:/run/ovn/ovnnb_db.sock").
+
+    Make one per process and keep it: it connects on first use and holds a replica. All threads may use it.
+    """
+
+    def __init__(self, address: str, *, timeout: float = 10.0) -> None:
+        self._northbound = Northbound(address, timeout)
+
+    def ensure_vpc(self, spec: VpcSpec) -> None:
+        self._northbound.change(partial(topology.ensure_vpc, spec=spec))
+
+    def ensure_subnet(self, spec: SubnetSpec) -> None:
+        self._northbound.change(partial(topology.ensure_subnet, spec=spec))
+
+    def ensure_port(self, spec: PortSpec) -> None:
+        self._northbound.change(partial(ports.ensure_port, spec=spec))
+
+    def ensure_security_group(self, spec: SecurityGroupSpec) -> None:
+        self._northbound.change(partial(security_groups.ensure_security_group, spec=spec))
+
+    def ensure_absent(self, kind: FabricKind, id: str) -> None:
+        match kind:
+            case FabricKind.VPC:
+                remove = topology.remove_vpc
+            case FabricKind.SUBNET:
+                remove = topology.remove_subnet
+            case FabricKind.PORT:
+                remove = ports.remove_port
+            case FabricKind.SECURITY_GROUP:
+                remove = security_groups.remove_security_group
+        self._northbound.change(lambda replica, _: remove(replica, id))
+
+    def inventory(self) -> FabricInventory:
+        return self._northbound.read(_inventory)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._northbound.close()
+
+
+def _inventory(replica: Any) -> FabricInventory:
+    return FabricInventory(
+        vpcs=_generations(replica, "Logical_Router", "vpc"),
+        subnets=_generations(replica, "Logical_Switch", "subnet"),
+        ports=_generations(replica, "Logical_Switch_Port", "port"),
+        security_groups=_generations(replica, "Port_Group", "security_group"),
+    )
+
+
+def _generations(replica: Any, table: str, kind: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for row in replica.tables[table].rows.values():
+        about = row.external_ids
+        if about.get("scloud:kind") == kind:
+            found[about["scloud:id"]] = int(about["scloud:generation"])
+    return found

@@ -1,0 +1,76 @@
+"""Ports: a logical switch port named by its UUID, which is the interface id that Open vSwitch knows it by."""
+
+import uuid
+from typing import Any
+
+from apps.drivers.fabric_errors import address_in_use, missing_group, missing_subnet
+from apps.drivers.ovn.rows import derived, ensure_row, find, labels
+from apps.drivers.specs import PortSpec
+
+
+def ensure_port(replica: Any, transaction: Any, spec: PortSpec) -> None:
+    """Make the port with its address, anti-spoofing, DHCP and groups."""
+    id = uuid.UUID(spec.id)
+    switch = find(replica, "Logical_Switch", uuid.UUID(spec.subnet_id))
+    if switch is None:
+        raise missing_subnet(spec)
+    groups = {group_id: _group(replica, spec, group_id) for group_id in spec.security_group_ids}
+    mac = spec.mac.lower()
+    if any(replica.port_at(spec.subnet_id, address) not in (None, id) for address in (mac, spec.ip)):
+        raise address_in_use(spec)
+    before = find(replica, "Logical_Switch_Port", id)
+    former = _group_ids(before) if before is not None else set()
+    address = f"{mac} {spec.ip}"
+    port, new = ensure_row(
+        replica,
+        transaction,
+        "Logical_Switch_Port",
+        id,
+        {
+            "name": spec.id,
+            "addresses": [address],
+            "port_security": [address],
+            "dhcpv4_options": [derived(spec.subnet_id, "dhcp")],
+            "external_ids": labels(
+                "port",
+                spec.id,
+                spec.generation,
+                subnet=spec.subnet_id,
+                groups=" ".join(sorted(spec.security_group_ids)),
+            ),
+        },
+    )
+    if new:
+        switch.addvalue("ports", port)
+    _join(replica, port, groups, former, new)
+
+
+def remove_port(replica: Any, id: str) -> None:
+    """Remove the port; OVSDB takes it out of its groups."""
+    port = find(replica, "Logical_Switch_Port", uuid.UUID(id))
+    if port is None:
+        return
+    switch = find(replica, "Logical_Switch", uuid.UUID(port.external_ids["scloud:subnet"]))
+    if switch is not None:
+        switch.delvalue("ports", port)
+
+
+def _group(replica: Any, spec: PortSpec, group_id: str) -> Any:
+    group = find(replica, "Port_Group", uuid.UUID(group_id))
+    if group is None:
+        raise missing_group(spec, group_id)
+    return group
+
+
+def _group_ids(port: Any) -> set[str]:
+    return set(port.external_ids.get("scloud:groups", "").split())
+
+
+def _join(replica: Any, port: Any, groups: dict[str, Any], former: set[str], new: bool) -> None:
+    for group in groups.values():
+        if new or port.uuid not in {member.uuid for member in group.ports}:
+            group.addvalue("ports", port)
+    for group_id in former - set(groups):
+        group = find(replica, "Port_Group", uuid.UUID(group_id))
+        if group is not None:
+            group.delvalue("ports", port)

@@ -1,0 +1,129 @@
+"""The fabric on a real northbound database."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from apps.drivers.errors import DriverError
+from apps.drivers.ovn import OvnFabric
+from apps.drivers.specs import (
+    Direction,
+    FabricKind,
+    RuleAction,
+    RulePriority,
+    RuleProtocol,
+    RuleSpec,
+    SecurityGroupSpec,
+)
+from tests.drivers.contracts.fabric import FabricContract, built, refused
+from tests.drivers.samples import a_port, a_subnet, a_vpc, new_id
+from tests.onebox_fixtures import Onebox
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def fabric(northbound: str) -> Iterator[OvnFabric]:
+    connected = OvnFabric(northbound)
+    yield connected
+    connected.close()
+
+
+class TestOvnFabric(FabricContract):
+    pass
+
+
+@pytest.fixture
+def group() -> SecurityGroupSpec:
+    return SecurityGroupSpec(new_id(), tuple(many_rules(200)))
+
+
+def many_rules(count: int) -> Iterator[RuleSpec]:
+    for number in range(count):
+        yield RuleSpec(
+            Direction.IN,
+            RuleProtocol.TCP,
+            RuleAction.ACCEPT,
+            RulePriority.MEDIUM,
+            f"192.168.{number}.0/24",
+            1000 + number,
+            1010 + number,
+        )
+
+
+def changes_seen(fabric: OvnFabric) -> int:
+    """Return a number that grows whenever the database changes."""
+    return fabric._northbound.read(lambda replica: int(replica.change_seqno))
+
+
+@pytest.mark.requirement("SG-3")
+def test_200_rules_are_set_and_replaced_within_a_second(fabric: OvnFabric, group: SecurityGroupSpec) -> None:
+    started = time.monotonic()
+    fabric.ensure_security_group(group)
+    set_after = time.monotonic() - started
+    high = tuple(replace(rule, priority=RulePriority.HIGH) for rule in group.rules)
+    started = time.monotonic()
+    fabric.ensure_security_group(replace(group, rules=high))
+    replaced_after = time.monotonic() - started
+    assert max(set_after, replaced_after) < 1
+    fabric.ensure_absent(FabricKind.SECURITY_GROUP, group.id)
+
+
+def test_what_is_right_already_is_not_written(fabric: OvnFabric, group: SecurityGroupSpec) -> None:
+    vpc, subnet = built(fabric)
+    port = a_port(subnet, 11, group.id)
+
+    def ensure() -> None:
+        fabric.ensure_vpc(vpc)
+        fabric.ensure_subnet(subnet)
+        fabric.ensure_security_group(group)
+        fabric.ensure_port(port)
+
+    ensure()
+    before = changes_seen(fabric)
+    ensure()
+    assert changes_seen(fabric) == before
+
+
+def test_what_another_hand_changed_is_put_right(fabric: OvnFabric, onebox: Onebox) -> None:
+    _, subnet = built(fabric)
+    port = a_port(subnet)
+    fabric.ensure_port(port)
+    onebox.northbound("lsp-set-addresses", port.id, "unknown")
+    deadline = time.monotonic() + 10
+    while onebox.northbound("lsp-get-addresses", port.id) != f"{port.mac} {port.ip}":
+        assert time.monotonic() < deadline, "the port kept the wrong address"
+        fabric.ensure_port(port)
+
+
+def test_processes_that_race_make_one_of_each(northbound: str) -> None:
+    fabrics = [OvnFabric(northbound) for _ in range(4)]
+    for fabric in fabrics:
+        fabric.inventory()
+    vpc = a_vpc()
+    subnet = a_subnet(vpc)
+    port = a_port(subnet)
+
+    def ensure(fabric: OvnFabric) -> None:
+        for _ in range(3):
+            try:
+                fabric.ensure_vpc(vpc)
+                fabric.ensure_subnet(subnet)
+                return fabric.ensure_port(port)
+            except DriverError as error:
+                assert not error.permanent, error
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(ensure, fabrics))
+    seen = fabrics[0].inventory()
+    assert (vpc.id in seen.vpcs, subnet.id in seen.subnets, port.id in seen.ports) == (True, True, True)
+    for fabric in fabrics:
+        fabric.close()
+
+
+def test_a_database_that_does_not_answer_is_told_within_the_time_out() -> None:
+    with refused("fabric.unreachable"):
+        OvnFabric("tcp:127.0.0.1:9", timeout=1).inventory()
