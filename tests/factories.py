@@ -97,7 +97,7 @@ def page_client(user: User | None = None) -> Client:
     """Return a browser's stand-in, logged in as the user; anonymous without one."""
     client = Client()
     if user is not None:
-        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(user, backend="apps.tenancy.backends.AccountBackend")
     return client
 
 

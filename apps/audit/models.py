@@ -1,12 +1,16 @@
 from django.db import models
 from django.utils import timezone
 
+DONE = "done"
+
 
 class AuditEntry(models.Model):
     """One line of the operation log. The result and duration of a change are those of its operation."""
 
     at = models.DateTimeField(default=timezone.now)
     tenant = models.ForeignKey("tenancy.Tenant", models.CASCADE, null=True, related_name="+")
+    # Of the target: members see what was done in the projects they see.
+    project = models.ForeignKey("tenancy.Project", models.SET_NULL, null=True, related_name="+")
     user = models.ForeignKey("tenancy.User", models.SET_NULL, null=True, related_name="+")
     # Who it was at that time, also after the account is gone; an admin acting as a tenant is named as such.
     actor_name = models.CharField(max_length=150)
@@ -21,8 +25,8 @@ class AuditEntry(models.Model):
         "lifecycle.Operation", models.SET_NULL, null=True, related_name="audit_entries"
     )
     args = models.JSONField(default=dict)
-    # For what has no operation: "done", or "refused" with its code.
-    outcome = models.CharField(max_length=64, default="done")
+    # For what has no operation: "done", or the code with which it was refused.
+    outcome = models.CharField(max_length=64, default=DONE)
 
     class Meta:
         indexes = [

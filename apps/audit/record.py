@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from apps.audit.models import AuditEntry
+from apps.audit.models import DONE, AuditEntry
 
 if TYPE_CHECKING:
     from apps.lifecycle.actor import Actor
     from apps.lifecycle.models import Operation, Resource
+    from apps.tenancy.models import Tenant
 
 
 def record(
@@ -19,13 +21,19 @@ def record(
     *,
     operation: Operation | None = None,
     args: Mapping[str, Any] | None = None,
-    outcome: str = "done",
+    outcome: str = DONE,
+    tenant: Tenant | None = None,
     name: str = "",
+    target_id: UUID | None = None,
 ) -> AuditEntry:
-    """Add a line. `args` must hold no secret; `name` names a target that is not a resource."""
-    tenant_id = target.tenant_id if target is not None else (actor.tenant.pk if actor.tenant else None)
+    """Add a line. `args` must hold no secret.
+
+    `name`, `target_id` and `tenant` (whose log it belongs in) describe a target that is not a resource. `outcome` is
+    DONE or the code of a refusal; what has an operation takes its result from there.
+    """
     return AuditEntry.objects.create(
-        tenant_id=tenant_id,
+        tenant_id=_tenant_id(actor, target, tenant),
+        project_id=target.project_id if target is not None else None,
         user=actor.user,
         actor_name=_actor_name(actor),
         via=actor.via,
@@ -33,17 +41,24 @@ def record(
         request_id=actor.request_id,
         verb=verb,
         target_kind=target.kind if target is not None else verb.split(".", maxsplit=1)[0],
-        target_id=target.pk if target is not None else None,
-        target_name=target.name if target is not None else name,
+        target_id=target.pk if target is not None else target_id,
+        target_name=(target.name if target is not None else name)[:63],
         operation=operation,
         args=dict(args or {}),
         outcome=outcome,
     )
 
 
+def _tenant_id(actor: Actor, target: Resource | None, tenant: Tenant | None) -> int | None:
+    if target is not None:
+        return target.tenant_id
+    owner = tenant or actor.tenant
+    return owner.pk if owner else None
+
+
 def _actor_name(actor: Actor) -> str:
     if actor.user is None:
-        return "platform"
+        return "platform" if actor.is_system else "nobody"
     if actor.is_admin and actor.tenant is not None:
         return f"{actor.user.username} as {actor.tenant.name}"
     return actor.user.username

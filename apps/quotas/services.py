@@ -6,25 +6,27 @@ order of their metric, so that two takers cannot wait for each other in a circle
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from django.db.models import Case, F, PositiveIntegerField, Value, When
+from django.db.models import Case, F, IntegerField, QuerySet, Value, When
 from django.db.models.functions import Greatest
 from django.utils.translation import gettext as _
 
+from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import QuotaExceeded
 from apps.quotas.metrics import BY_NAME, METRICS
 from apps.quotas.models import Quota
-from apps.tenancy.models import Tenant
+from apps.tenancy.models import Project, Tenant
 
 
 def create_quotas(tenant: Tenant, limits: Mapping[str, int] | None = None) -> None:
     """Give a new tenant its rows; `limits` overrides the defaults."""
-    given = limits or {}
-    Quota.objects.bulk_create(
-        [Quota(tenant=tenant, metric=m.name, limit=given.get(m.name, m.default)) for m in METRICS],
-        ignore_conflicts=True,
-    )
+    _insert(tenant.pk, {metric.name: metric.default for metric in METRICS} | dict(limits or {}))
+
+
+def welcome(actor: Actor, project: Project) -> None:
+    """Give a new account's tenant the rows it does not have yet."""
+    create_quotas(project.tenant)
 
 
 def take(tenant_id: int, amounts: Mapping[str, int]) -> None:
@@ -42,15 +44,32 @@ def give_back(tenant_id: int, amounts: Mapping[str, int]) -> None:
 
 
 def _locked(tenant_id: int, amounts: Mapping[str, int]) -> list[Quota]:
-    rows = Quota.objects.select_for_update().filter(tenant_id=tenant_id, metric__in=amounts)
-    return list(rows.order_by("metric"))
+    rows = list(_lock(tenant_id, amounts))
+    missing = amounts.keys() - {row.metric for row in rows}
+    if missing:
+        # A metric newer than the tenant. Without its row nothing would be counted.
+        _insert(tenant_id, {name: BY_NAME[name].default for name in missing})
+        rows = list(_lock(tenant_id, amounts))
+    return rows
+
+
+def _lock(tenant_id: int, metrics: Iterable[str]) -> QuerySet[Quota]:
+    rows = Quota.objects.select_for_update().filter(tenant_id=tenant_id, metric__in=metrics)
+    return rows.order_by("metric")
+
+
+def _insert(tenant_id: int, limits: Mapping[str, int]) -> None:
+    Quota.objects.bulk_create(
+        [Quota(tenant_id=tenant_id, metric=metric, limit=limit) for metric, limit in limits.items()],
+        ignore_conflicts=True,
+    )
 
 
 def _add(rows: list[Quota], amounts: Mapping[str, int], *, sign: int) -> None:
     change = Case(
         *(When(metric=row.metric, then=Value(sign * amounts[row.metric])) for row in rows),
         default=Value(0),
-        output_field=PositiveIntegerField(),
+        output_field=IntegerField(),
     )
     Quota.objects.filter(pk__in=[row.pk for row in rows]).update(used=Greatest(F("used") + change, 0))
 

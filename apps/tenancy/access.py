@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
@@ -53,28 +53,33 @@ def get_visible(actor: Actor, queryset: QuerySet[R], pk: object) -> R:
 
 def may(actor: Actor, verb: Verb, project_id: int | None, tenant_id: int | None) -> bool:
     """Whether the actor's role covers the verb in that project of that tenant."""
+    decided = decided_without_grants(actor, verb, tenant_id)
+    if decided is not None:
+        return decided
+    return _granted(actor, verb.permission).filter(content_object_id=project_id).exists()
+
+
+def decided_without_grants(actor: Actor, verb: Verb, tenant_id: int | None) -> bool | None:
+    """Judge by who the actor is; None when it depends on the roles held in projects."""
     if actor.is_system:
         return True
-    if actor.api_key is not None and actor.api_key.scope == ApiKey.Scope.READ and verb.permission != "view":
+    if actor.user is None or (_may_only_read(actor) and verb.permission != "view"):
         return False
-    if actor.is_admin and actor.tenant is None:
+    if verb.permission == "self" or (actor.is_admin and actor.tenant is None):
         return True
     if verb.permission == "admin" or actor.tenant is None or actor.tenant.pk != tenant_id:
         return False
     if _has_whole_tenant(actor):
         return True
-    if verb.permission not in PROJECT_PERMISSIONS or project_id is None:
-        return False
-    return _granted(actor, verb.permission).filter(content_object_id=project_id).exists()
+    return None if verb.permission in PROJECT_PERMISSIONS else False
 
 
 def allow(actor: Actor, verb: Verb, *, project: Project | None, tenant_id: int | None) -> None:
     """Raise Forbidden unless the actor's role covers the verb there. For verbs without an existing resource."""
+    if project is not None and project.tenant_id != tenant_id:
+        raise NotFound(_("There is no such business group."))
     if not may(actor, verb, project.pk if project else None, tenant_id):
-        raise Forbidden(
-            _("Your role does not allow this: %(verb)s.") % {"verb": verb.label},
-            hint=_("Ask the owner of the account for a role that does."),
-        )
+        raise _forbidden(verb)
 
 
 def begin(actor: Actor, verb: Verb, resource: R) -> R:
@@ -82,19 +87,28 @@ def begin(actor: Actor, verb: Verb, resource: R) -> R:
 
     Raises NotFound, Forbidden, Busy or NotNow.
     """
-    fresh = lock(get_visible(actor, type(resource)._default_manager.all(), resource.pk))
+    rows = cast("QuerySet[R]", type(resource)._default_manager.all())
+    fresh = lock(get_visible(actor, rows, resource.pk))
     if not may(actor, verb, fresh.project_id, fresh.tenant_id):
-        raise Forbidden(
-            _("Your role does not allow this: %(verb)s.") % {"verb": verb.label},
-            hint=_("Ask the owner of the account for a role that does."),
-        )
+        raise _forbidden(verb)
     ensure_possible(verb, fresh)
     return fresh
+
+
+def _forbidden(verb: Verb) -> Forbidden:
+    return Forbidden(
+        _("Your role does not allow this: %(verb)s.") % {"verb": verb.label},
+        hint=_("Ask the owner of the account for a role that does."),
+    )
 
 
 def _has_whole_tenant(actor: Actor) -> bool:
     user = actor.user
     return user is not None and (user.is_platform_admin or user.is_tenant_owner)
+
+
+def _may_only_read(actor: Actor) -> bool:
+    return actor.api_key is not None and actor.api_key.scope == ApiKey.Scope.READ
 
 
 def _granted(actor: Actor, permission: str) -> QuerySet[ProjectUserObjectPermission, int]:

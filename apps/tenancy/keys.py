@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 from django.utils import timezone
 
+from apps.tenancy.backends import usable
 from apps.tenancy.models import ApiKey, User
 
 PREFIX = "sk_"
@@ -34,12 +35,10 @@ def find_key(token: str) -> ApiKey | None:
     now = timezone.now()
     key = (
         ApiKey.objects.select_related("user__tenant")
-        .filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now), prefix=prefix, user__is_active=True)
+        .filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now), prefix=prefix)
         .first()
     )
-    if key is None or not hmac.compare_digest(key.secret_hash, _hash(secret)):
-        return None
-    if key.user.tenant is not None and not key.user.tenant.enabled:
+    if key is None or not hmac.compare_digest(key.secret_hash, _hash(secret)) or not usable(key.user):
         return None
     if key.last_used_at is None or now - key.last_used_at > USE_RESOLUTION:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)

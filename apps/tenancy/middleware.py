@@ -1,11 +1,13 @@
-"""Who asks: a request id for every request, an Actor for every logged-in one."""
+"""Who asks, from where: the client's address, a request id for every request, an Actor for every logged-in one."""
 
 from __future__ import annotations
 
 import re
 import uuid
 from collections.abc import Callable
+from ipaddress import ip_address, ip_network
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
@@ -17,6 +19,38 @@ Handler = Callable[[HttpRequest], HttpResponse]
 #: Session key of the tenant an admin acts as.
 ACTING_AS = "acting_as_tenant"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+class ClientAddressMiddleware:
+    """Put the client's own address into REMOTE_ADDR when a trusted proxy passed the request on.
+
+    X-Forwarded-For grows to the right, so it is read from the right, past proxies named in SCLOUD_TRUSTED_PROXIES.
+    What a client wrote into it stands further left and is never believed. Everything else reads REMOTE_ADDR only.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+        self.proxies = [ip_network(network) for network in settings.TRUSTED_PROXIES]
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]
+        address = request.META.get("REMOTE_ADDR", "")
+        while hops and self._is_proxy(address):
+            address = hops.pop()
+        if _is_address(address):
+            request.META["REMOTE_ADDR"] = address
+        return self.get_response(request)
+
+    def _is_proxy(self, address: str) -> bool:
+        return _is_address(address) and any(ip_address(address) in network for network in self.proxies)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 class RequestIdMiddleware:

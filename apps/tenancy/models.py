@@ -10,6 +10,7 @@ import uuid
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
@@ -74,9 +75,12 @@ class ProjectGroupObjectPermission(GroupObjectPermissionBase):
 class User(AbstractUser):
     """A log-in: a platform admin (no tenant), a tenant's owner, or a member with roles in projects."""
 
+    uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, models.CASCADE, null=True, blank=True, related_name="users")
     is_platform_admin = models.BooleanField(default=False)
     is_tenant_owner = models.BooleanField(default=False)
+    # Set with a generated password: nothing but choosing an own one is possible until it is done.
+    must_change_password = models.BooleanField(default=False)
     language = models.CharField(max_length=10, blank=True, default="")
     time_zone = models.CharField(max_length=63, blank=True, default="")
     theme = models.CharField(max_length=5, blank=True, default="")
@@ -87,6 +91,9 @@ class User(AbstractUser):
                 condition=models.Q(is_platform_admin=True, tenant__isnull=True)
                 | models.Q(is_platform_admin=False, tenant__isnull=False),
                 name="admins_have_no_tenant_and_others_have_one",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(username=Lower("username")), name="log_in_names_are_in_small_letters"
             ),
         ]
 

@@ -1,0 +1,72 @@
+"""What tenants' and admins' log-ins have in common: checked names, checked or generated passwords."""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from apps.lifecycle.errors import Invalid
+from apps.tenancy.models import User
+
+_USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,61}[a-z0-9]")
+MAX_NAME = 63
+
+
+def clean_name(name: str, field: str = "name") -> str:
+    """Return a name of 1 to 63 characters without surrounding blanks; Invalid otherwise."""
+    name = name.strip()
+    if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
+        raise Invalid({field: [_("Give a name of 1 to 63 characters.")]})
+    return name
+
+
+def new_user(username: str, password: str, *, email: str = "", must_change: bool, **columns: object) -> User:
+    """Insert a log-in. Raises Invalid for a bad or taken name, address or password. Call in a transaction."""
+    username = username.strip().lower()
+    if not _USERNAME.fullmatch(username):
+        raise Invalid(
+            {
+                "username": [
+                    _(
+                        "Use 3 to 63 small letters, digits and . _ @ -, beginning and ending with a letter or digit."
+                    )
+                ]
+            }
+        )
+    user = User(username=username, email=_email(email), must_change_password=must_change, **columns)
+    check_password_strength(password, user)
+    user.set_password(password)
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError as error:
+        raise Invalid({"username": [_("This log-in name is taken.")]}) from error
+    return user
+
+
+def check_password_strength(password: str, user: User, field: str = "password") -> None:
+    """Raise Invalid with every reason why the password is too weak for that user."""
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise Invalid({field: error.messages}) from error
+
+
+def generate_password() -> str:
+    """Return a password of 96 bits to be shown once and changed at the first log-in."""
+    return secrets.token_urlsafe(12)
+
+
+def _email(address: str) -> str:
+    try:
+        if address:
+            validate_email(address)
+    except ValidationError as error:
+        raise Invalid({"email": error.messages}) from error
+    return address

@@ -1,0 +1,90 @@
+"""Platform admins, managed by platform admins."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from apps.audit.record import record
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import NotFound, NotNow
+from apps.lifecycle.verbs import Verb
+from apps.tenancy.access import allow
+from apps.tenancy.models import User
+from apps.tenancy.services.accounts import generate_password, new_user
+from apps.tenancy.services.passwords import replace_password
+from apps.tenancy.verbs import (
+    ADMIN_ACTIVATE,
+    ADMIN_CREATE,
+    ADMIN_DEACTIVATE,
+    ADMIN_REMOVE,
+    ADMIN_RESET_PASSWORD,
+)
+
+
+@transaction.atomic
+def create_admin(
+    actor: Actor, username: str, *, password: str = "", email: str = "", must_change_password: bool = True
+) -> tuple[User, str]:
+    """Make an admin. Returns the password, generated unless given, to be shown once. Raises Forbidden or Invalid."""
+    allow(actor, ADMIN_CREATE, project=None, tenant_id=None)
+    password = password or generate_password()
+    user = new_user(username, password, email=email, must_change=must_change_password, is_platform_admin=True)
+    _record(actor, ADMIN_CREATE, user)
+    return user, password
+
+
+@transaction.atomic
+def deactivate_admin(actor: Actor, user: User) -> None:
+    """End an admin's sessions and keys at once. Raises Forbidden, NotFound or NotNow."""
+    _begin(actor, ADMIN_DEACTIVATE, user)
+    _ensure_another_admin(user)
+    if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
+        raise NotNow(_("The account is inactive already."))
+    _record(actor, ADMIN_DEACTIVATE, user)
+
+
+@transaction.atomic
+def activate_admin(actor: Actor, user: User) -> None:
+    """Give access back. Raises Forbidden, NotFound or NotNow."""
+    _begin(actor, ADMIN_ACTIVATE, user)
+    if not User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
+        raise NotNow(_("The account is active already."))
+    _record(actor, ADMIN_ACTIVATE, user)
+
+
+@transaction.atomic
+def reset_admin_password(actor: Actor, user: User) -> str:
+    """Return a new password to be shown once and changed at the next log-in; ends the admin's sessions."""
+    _begin(actor, ADMIN_RESET_PASSWORD, user)
+    password = replace_password(user)
+    _record(actor, ADMIN_RESET_PASSWORD, user)
+    return password
+
+
+@transaction.atomic
+def remove_admin(actor: Actor, user: User) -> None:
+    """Delete an admin's log-in. Raises Forbidden, NotFound or NotNow."""
+    _begin(actor, ADMIN_REMOVE, user)
+    if actor.user is not None and actor.user.pk == user.pk:
+        raise NotNow(_("You cannot remove yourself."))
+    _ensure_another_admin(user)
+    _record(actor, ADMIN_REMOVE, user)
+    user.delete()
+
+
+def _begin(actor: Actor, verb: Verb, user: User) -> None:
+    allow(actor, verb, project=None, tenant_id=None)
+    if not user.is_platform_admin:
+        raise NotFound(_("There is no such administrator."))
+
+
+def _ensure_another_admin(user: User) -> None:
+    # Locked, so that two admins cannot remove each other at the same time.
+    admins = User.objects.select_for_update().filter(is_platform_admin=True, is_active=True).order_by("pk")
+    if {admin.pk for admin in admins} <= {user.pk}:
+        raise NotNow(_("This is the only active administrator."), hint=_("Create another one first."))
+
+
+def _record(actor: Actor, verb: Verb, user: User) -> None:
+    record(actor, verb.name, name=user.username, target_id=user.uid)

@@ -1,0 +1,159 @@
+"""Sub-accounts of a tenant and their roles."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import Permission
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from apps.audit.record import record
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Forbidden, NotFound, NotNow
+from apps.lifecycle.verbs import Verb
+from apps.tenancy.access import allow
+from apps.tenancy.models import (
+    ROLE_PERMISSIONS,
+    Project,
+    ProjectUserObjectPermission,
+    Role,
+    Tenant,
+    User,
+)
+from apps.tenancy.newcomers import welcome_newcomer
+from apps.tenancy.services.accounts import generate_password, new_user
+from apps.tenancy.services.passwords import replace_password
+from apps.tenancy.services.projects import add_project
+from apps.tenancy.verbs import (
+    MEMBER_ACTIVATE,
+    MEMBER_CREATE,
+    MEMBER_DEACTIVATE,
+    MEMBER_REMOVE,
+    MEMBER_RESET_PASSWORD,
+    MEMBER_SET_OWNER,
+    MEMBER_SET_ROLE,
+)
+
+
+@transaction.atomic
+def create_member(
+    actor: Actor,
+    tenant: Tenant,
+    username: str,
+    *,
+    project: Project | None = None,
+    role: Role = Role.MANAGER,
+    password: str = "",
+    email: str = "",
+    must_change_password: bool = True,
+) -> tuple[User, str]:
+    """Make a sub-account with a role in `project`; without one, in a new project of its own, with a default network.
+
+    Returns its password, generated unless given, to be shown once. Raises Forbidden, Invalid, or QuotaExceeded when the
+    default network does not fit.
+    """
+    allow(actor, MEMBER_CREATE, project=None, tenant_id=tenant.pk)
+    password = password or generate_password()
+    user = new_user(username, password, email=email, must_change=must_change_password, tenant=tenant)
+    own = project is None
+    project = project or add_project(actor, tenant, user.username, _("Own business group of a sub-account"))
+    _ensure_same_tenant(user, project)
+    _replace_grants(user, project, role)
+    _record(actor, MEMBER_CREATE, user, project=project.name, role=str(role))
+    if own:
+        welcome_newcomer(actor, project)
+    return user, password
+
+
+@transaction.atomic
+def set_role(actor: Actor, user: User, project: Project, role: Role | None) -> None:
+    """Set what a sub-account may do in a project; None takes the role away. Raises Forbidden or NotFound."""
+    allow(actor, MEMBER_SET_ROLE, project=None, tenant_id=user.tenant_id)
+    _ensure_same_tenant(user, project)
+    _replace_grants(user, project, role)
+    _record(actor, MEMBER_SET_ROLE, user, project=project.name, role=str(role or ""))
+
+
+@transaction.atomic
+def set_owner(actor: Actor, user: User, owner: bool) -> None:
+    """Make a sub-account an owner of the tenant, or an owner a sub-account. Raises Forbidden or NotNow."""
+    allow(actor, MEMBER_SET_OWNER, project=None, tenant_id=user.tenant_id)
+    if not owner:
+        _ensure_another_owner(user)
+    User.objects.filter(pk=user.pk).update(is_tenant_owner=owner)
+    _record(actor, MEMBER_SET_OWNER, user, owner=owner)
+
+
+@transaction.atomic
+def deactivate_member(actor: Actor, user: User) -> None:
+    """End a sub-account's sessions and keys at once, keeping its roles. Raises Forbidden or NotNow."""
+    allow(actor, MEMBER_DEACTIVATE, project=None, tenant_id=user.tenant_id)
+    _ensure_another_owner(user)
+    if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
+        raise NotNow(_("The account is inactive already."))
+    _record(actor, MEMBER_DEACTIVATE, user)
+
+
+@transaction.atomic
+def activate_member(actor: Actor, user: User) -> None:
+    """Give access back. Raises Forbidden or NotNow."""
+    allow(actor, MEMBER_ACTIVATE, project=None, tenant_id=user.tenant_id)
+    if not User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
+        raise NotNow(_("The account is active already."))
+    _record(actor, MEMBER_ACTIVATE, user)
+
+
+@transaction.atomic
+def reset_member_password(actor: Actor, user: User) -> str:
+    """Return a new password to be shown once and changed at the next log-in; ends the user's sessions."""
+    allow(actor, MEMBER_RESET_PASSWORD, project=None, tenant_id=user.tenant_id)
+    password = replace_password(user)
+    _record(actor, MEMBER_RESET_PASSWORD, user)
+    return password
+
+
+@transaction.atomic
+def remove_member(actor: Actor, user: User) -> None:
+    """Delete a sub-account with its roles and keys; what it created stays. Raises Forbidden or NotNow."""
+    allow(actor, MEMBER_REMOVE, project=None, tenant_id=user.tenant_id)
+    if actor.user is not None and actor.user.pk == user.pk:
+        raise NotNow(_("You cannot remove yourself."))
+    _ensure_another_owner(user)
+    _record(actor, MEMBER_REMOVE, user)
+    user.delete()
+
+
+def _replace_grants(user: User, project: Project, role: Role | None) -> None:
+    grants = ProjectUserObjectPermission.objects.filter(user=user, content_object=project)
+    grants.delete()
+    permissions = Permission.objects.filter(
+        content_type__app_label=Project._meta.app_label,
+        content_type__model=Project._meta.model_name,
+        codename__in=ROLE_PERMISSIONS[role] if role else (),
+    )
+    ProjectUserObjectPermission.objects.bulk_create(
+        ProjectUserObjectPermission(user=user, content_object=project, permission=permission)
+        for permission in permissions
+    )
+
+
+def _ensure_another_owner(user: User) -> None:
+    if user.tenant is None or not user.is_tenant_owner:
+        return
+    # Locked, so that two owners cannot remove each other at the same time.
+    Tenant.objects.select_for_update().get(pk=user.tenant.pk)
+    owners = User.objects.filter(tenant=user.tenant, is_tenant_owner=True, is_active=True)
+    if not owners.exclude(pk=user.pk).exists():
+        raise NotNow(
+            _("This is the only active owner of the account."), hint=_("Make someone else an owner first.")
+        )
+
+
+def _ensure_same_tenant(user: User, project: Project) -> None:
+    if user.tenant_id is None:
+        raise Forbidden(_("Administrators have no roles in business groups."))
+    if project.tenant_id != user.tenant_id:
+        raise NotFound(_("There is no such business group."))
+
+
+def _record(actor: Actor, verb: Verb, user: User, **args: object) -> None:
+    record(actor, verb.name, tenant=user.tenant, name=user.username, target_id=user.uid, args=args)

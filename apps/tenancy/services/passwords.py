@@ -1,0 +1,41 @@
+"""Passwords of log-ins. A new password ends all of the user's other sessions: they carry a hash of the old one."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from apps.audit.record import record
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Invalid
+from apps.tenancy.access import allow
+from apps.tenancy.models import User
+from apps.tenancy.services.accounts import check_password_strength, generate_password
+from apps.tenancy.verbs import PASSWORD_CHANGE
+
+
+@transaction.atomic
+def change_own_password(actor: Actor, current: str, new: str) -> User:
+    """Change the actor's own password. Raises Forbidden, or Invalid with the field `current` or `new`."""
+    allow(actor, PASSWORD_CHANGE, project=None, tenant_id=None)
+    assert actor.user is not None, "allow() lets nobody else do this"
+    user = User.objects.select_for_update().get(pk=actor.user.pk)
+    if not user.check_password(current):
+        raise Invalid({"current": [_("This is not your present password.")]})
+    if current == new:
+        raise Invalid({"new": [_("Choose a password that differs from the present one.")]})
+    check_password_strength(new, user, field="new")
+    user.set_password(new)
+    user.must_change_password = False
+    user.save(update_fields=["password", "must_change_password"])
+    record(actor, PASSWORD_CHANGE.name, tenant=user.tenant, name=user.username, target_id=user.uid)
+    return user
+
+
+def replace_password(user: User) -> str:
+    """Give the user a generated password that must be changed at the next log-in, and return it."""
+    password = generate_password()
+    user.set_password(password)
+    user.must_change_password = True
+    user.save(update_fields=["password", "must_change_password"])
+    return password

@@ -1,0 +1,90 @@
+"""Projects (business groups) of a tenant."""
+
+from __future__ import annotations
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from apps.audit.record import record
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import InUse, Invalid, NotNow
+from apps.lifecycle.models import Resource
+from apps.tenancy.access import allow
+from apps.tenancy.models import Project, Tenant
+from apps.tenancy.services.accounts import clean_name
+from apps.tenancy.verbs import PROJECT_CREATE, PROJECT_DELETE, PROJECT_EDIT
+
+#: So many of the resources that keep a project from being deleted are named.
+NAMED = 20
+
+
+@transaction.atomic
+def create_project(actor: Actor, tenant: Tenant, name: str, *, remark: str = "") -> Project:
+    """Make a project. Raises Forbidden or Invalid."""
+    allow(actor, PROJECT_CREATE, project=None, tenant_id=tenant.pk)
+    return add_project(actor, tenant, name, remark)
+
+
+def add_project(actor: Actor, tenant: Tenant, name: str, remark: str = "") -> Project:
+    """Insert and record a project, the right to do so having been checked. Call in a transaction."""
+    project = Project(tenant=tenant, name=clean_name(name), remark=remark.strip())
+    try:
+        with transaction.atomic():
+            project.save(force_insert=True)
+    except IntegrityError as error:
+        raise _taken() from error
+    record(actor, PROJECT_CREATE.name, tenant=tenant, name=project.name, target_id=project.uid)
+    return project
+
+
+@transaction.atomic
+def edit_project(
+    actor: Actor, project: Project, *, name: str | None = None, remark: str | None = None
+) -> Project:
+    """Change name or remark; None leaves one as it is. Raises Forbidden or Invalid."""
+    allow(actor, PROJECT_EDIT, project=None, tenant_id=project.tenant_id)
+    project = Project.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=project.pk)
+    project.name = project.name if name is None else clean_name(name)
+    project.remark = project.remark if remark is None else remark.strip()
+    try:
+        with transaction.atomic():
+            project.save(update_fields=["name", "remark"])
+    except IntegrityError as error:
+        raise _taken() from error
+    record(actor, PROJECT_EDIT.name, tenant=project.tenant, name=project.name, target_id=project.uid)
+    return project
+
+
+def delete_project(actor: Actor, project: Project) -> None:
+    """Delete an empty project. Raises Forbidden, NotNow for the default one, InUse while it has resources."""
+    allow(actor, PROJECT_DELETE, project=None, tenant_id=project.tenant_id)
+    if project.is_default:
+        raise NotNow(_("The default business group cannot be deleted."))
+    try:
+        with transaction.atomic():
+            _ensure_empty(project)
+            Project.objects.filter(pk=project.pk).delete()
+            record(
+                actor, PROJECT_DELETE.name, tenant=project.tenant, name=project.name, target_id=project.uid
+            )
+    except IntegrityError as error:
+        # The foreign key is checked at commit: a resource was created in the meantime.
+        raise InUse(_("Something was created in it just now.")) from error
+
+
+def _ensure_empty(project: Project) -> None:
+    resources = Resource.objects.filter(project=project).order_by("kind", "name")
+    count = resources.count()
+    if not count:
+        return
+    named = [{"kind": r.kind, "id": str(r.pk), "name": r.name} for r in resources[:NAMED]]
+    raise InUse(
+        _("It still has %(count)s resources: %(names)s.")
+        % {"count": count, "names": ", ".join(str(n["name"]) for n in named)},
+        hint=_("Delete them or move them to another business group first."),
+        details={"resources": named, "count": count},
+    )
+
+
+def _taken() -> Invalid:
+    return Invalid({"name": [_("There is a business group of this name.")]})

@@ -1,0 +1,113 @@
+"""Tenants: made, edited, disabled and enabled by platform admins."""
+
+from __future__ import annotations
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from apps.audit.record import record
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Invalid, NotNow
+from apps.lifecycle.verbs import Verb
+from apps.tenancy.access import allow
+from apps.tenancy.models import Project, Tenant, User
+from apps.tenancy.newcomers import welcome_newcomer
+from apps.tenancy.services.accounts import clean_name, generate_password, new_user
+from apps.tenancy.verbs import TENANT_CREATE, TENANT_DISABLE, TENANT_EDIT, TENANT_ENABLE
+
+
+@transaction.atomic
+def create_tenant(
+    actor: Actor,
+    name: str,
+    owner_username: str,
+    *,
+    owner_password: str = "",
+    owner_email: str = "",
+    must_change_password: bool = True,
+    remark: str = "",
+) -> tuple[Tenant, User, str]:
+    """Make a tenant with its owner, default project, quotas and default network.
+
+    Returns the owner's password, generated unless given, to be shown once. Raises Forbidden or Invalid.
+    """
+    allow(actor, TENANT_CREATE, project=None, tenant_id=None)
+    tenant = Tenant(name=clean_name(name), remark=remark.strip())
+    _insert(tenant)
+    password = owner_password or generate_password()
+    owner = new_user(
+        owner_username,
+        password,
+        email=owner_email,
+        must_change=must_change_password,
+        tenant=tenant,
+        is_tenant_owner=True,
+    )
+    project = Project.objects.create(tenant=tenant, name="default", is_default=True)
+    record(
+        actor,
+        TENANT_CREATE.name,
+        tenant=tenant,
+        name=tenant.name,
+        target_id=tenant.uid,
+        args={"owner": owner.username},
+    )
+    welcome_newcomer(actor, project)
+    return tenant, owner, password
+
+
+@transaction.atomic
+def edit_tenant(
+    actor: Actor, tenant: Tenant, *, name: str | None = None, remark: str | None = None
+) -> Tenant:
+    """Change name or remark; None leaves one as it is. Raises Forbidden or Invalid."""
+    allow(actor, TENANT_EDIT, project=None, tenant_id=None)
+    tenant = Tenant.objects.select_for_update().get(pk=tenant.pk)
+    tenant.name = tenant.name if name is None else clean_name(name)
+    tenant.remark = tenant.remark if remark is None else remark.strip()
+    _update(tenant)
+    record(actor, TENANT_EDIT.name, tenant=tenant, name=tenant.name, target_id=tenant.uid)
+    return tenant
+
+
+def disable_tenant(actor: Actor, tenant: Tenant) -> Tenant:
+    """End all access of the tenant's log-ins and API keys at once; its resources go on running.
+
+    Raises Forbidden or NotNow.
+    """
+    return _switch(actor, TENANT_DISABLE, tenant, enabled=False)
+
+
+def enable_tenant(actor: Actor, tenant: Tenant) -> Tenant:
+    """Give access back. Raises Forbidden or NotNow."""
+    return _switch(actor, TENANT_ENABLE, tenant, enabled=True)
+
+
+@transaction.atomic
+def _switch(actor: Actor, verb: Verb, tenant: Tenant, *, enabled: bool) -> Tenant:
+    allow(actor, verb, project=None, tenant_id=None)
+    if not Tenant.objects.filter(pk=tenant.pk, enabled=not enabled).update(enabled=enabled):
+        raise NotNow(_("The tenant is enabled already.") if enabled else _("The tenant is disabled already."))
+    record(actor, verb.name, tenant=tenant, name=tenant.name, target_id=tenant.uid)
+    tenant.enabled = enabled
+    return tenant
+
+
+def _insert(tenant: Tenant) -> None:
+    try:
+        with transaction.atomic():
+            tenant.save(force_insert=True)
+    except IntegrityError as error:
+        raise _taken() from error
+
+
+def _update(tenant: Tenant) -> None:
+    try:
+        with transaction.atomic():
+            tenant.save(update_fields=["name", "remark"])
+    except IntegrityError as error:
+        raise _taken() from error
+
+
+def _taken() -> Invalid:
+    return Invalid({"name": [_("There is a tenant of this name.")]})
