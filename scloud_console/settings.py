@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     "channels",
     "django_htmx",
     "template_partials",
+    "netfields",
     "apps.audit",
     "apps.lifecycle",
     "apps.tenancy",
@@ -243,6 +244,13 @@ STORAGES = {
 
 #: Host and port of the console proxy as browsers reach it; empty: same host, path /console-proxy/.
 CONSOLE_PROXY_PORT = int(os.environ.get("SCLOUD_CONSOLE_PORT", "0"))
+#: Where the console proxy listens.
+CONSOLE_LISTEN = os.environ.get("SCLOUD_CONSOLE_LISTEN", f"127.0.0.1:{CONSOLE_PROXY_PORT or 8001}")
+#: Address and ports at which the proxy takes native VNC clients, as these reach it.
+CONSOLE_NATIVE_ADDRESS = os.environ.get("SCLOUD_CONSOLE_NATIVE_ADDRESS", "127.0.0.1")
+CONSOLE_NATIVE_PORTS = os.environ.get("SCLOUD_CONSOLE_NATIVE_PORTS", "5950-5999")
+#: Seconds without anything typed or anything moving on the screen after which a console session is cut.
+CONSOLE_IDLE_SECONDS = float(os.environ.get("SCLOUD_CONSOLE_IDLE_SECONDS", "300"))
 #: Address on which the control plane and the hosts meet.
 MANAGEMENT_ADDRESS = os.environ.get("SCLOUD_MANAGEMENT_IP", "127.0.0.1")
 #: Where simulated ("memory") drivers keep their world: "process" (fast) or "redis" (survives the worker).

@@ -1,0 +1,119 @@
+"""Making the fabric match. Every driver verb used here is idempotent, so each handler may run again from its top."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from apps.drivers.errors import DriverError
+from apps.drivers.protocols import Fabric
+from apps.drivers.specs import FabricKind
+from apps.infrastructure import backends
+from apps.lifecycle.handlers import Settle, handles
+from apps.lifecycle.models import Resource, State
+from apps.lifecycle.running import Run
+from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
+from apps.network.specs import port_spec, security_group_spec, subnet_spec, vpc_spec
+from apps.network.verbs import (
+    SECURITY_GROUP_CREATE,
+    SECURITY_GROUP_DELETE,
+    SECURITY_GROUP_SET_RULES,
+    SUBNET_CREATE,
+    SUBNET_DELETE,
+    VM_SET_SECURITY_GROUP,
+    VPC_CREATE,
+    VPC_DELETE,
+)
+from apps.quotas.services import give_back
+
+
+@handles(VPC_CREATE)
+def create_vpc(run: Run) -> None:
+    """Make the router."""
+    vpc = Vpc.objects.select_related("region").get(pk=run.target_id)
+    run.step(_("Making the network"), 50)
+    _fabric(vpc).ensure_vpc(vpc_spec(vpc))
+
+
+@handles(VPC_DELETE)
+def delete_vpc(run: Run) -> Settle | None:
+    """Remove the router."""
+    vpc = Vpc.objects.select_related("region").filter(pk=run.target_id).first()
+    return _removed(run, vpc, FabricKind.VPC, "vpc")
+
+
+@handles(SUBNET_CREATE)
+def create_subnet(run: Run) -> None:
+    """Make the switch, its gateway and DHCP, once the VPC is there."""
+    subnet = Subnet.objects.select_related("region", "vpc").get(pk=run.target_id)
+    _ensure_ready(subnet.vpc)
+    run.step(_("Making the subnet"), 50)
+    _fabric(subnet).ensure_subnet(subnet_spec(subnet))
+
+
+@handles(SUBNET_DELETE)
+def delete_subnet(run: Run) -> Settle | None:
+    """Remove the switch."""
+    subnet = Subnet.objects.select_related("region").filter(pk=run.target_id).first()
+    return _removed(run, subnet, FabricKind.SUBNET, "subnet")
+
+
+@handles(SECURITY_GROUP_CREATE)
+@handles(SECURITY_GROUP_SET_RULES)
+def apply_rules(run: Run) -> None:
+    """Make the group hold exactly its rules."""
+    group = SecurityGroup.objects.select_related("region").get(pk=run.target_id)
+    run.step(_("Applying %(count)s rules") % {"count": group.rules.count()}, 50)
+    _fabric(group).ensure_security_group(security_group_spec(group))
+
+
+@handles(SECURITY_GROUP_DELETE)
+def delete_security_group(run: Run) -> Settle | None:
+    """Remove the group."""
+    group = SecurityGroup.objects.select_related("region").filter(pk=run.target_id).first()
+    return _removed(run, group, FabricKind.SECURITY_GROUP, "security_group")
+
+
+@handles(VM_SET_SECURITY_GROUP)
+def set_security_group(run: Run) -> None:
+    """Put the NIC of that role into its group."""
+    nic = Nic.objects.select_related("owner__region").get(
+        owner_id=run.target_id, role=run.operation.args["role"]
+    )
+    run.step(_("Binding %(ip)s to its group") % {"ip": nic.ip}, 50)
+    _fabric(nic.owner).ensure_port(port_spec(nic, generation=nic.owner.generation))
+
+
+def _fabric(resource: Resource) -> Fabric:
+    assert resource.region is not None, "network resources have a region"
+    return backends.fabric(resource.region)
+
+
+def _removed(run: Run, resource: Resource | None, kind: FabricKind, metric: str) -> Settle | None:
+    if resource is None:
+        return None
+    run.step(_("Removing it from the network"), 50)
+    _fabric(resource).ensure_absent(kind, str(resource.pk))
+
+    def settle() -> None:
+        resource.delete()
+        if resource.tenant_id is not None:
+            give_back(resource.tenant_id, {metric: 1})
+
+    return settle
+
+
+def _ensure_ready(vpc: Vpc) -> None:
+    if vpc.state == State.READY:
+        return
+    if vpc.state == State.ERROR:
+        raise DriverError(
+            _("VPC %(name)s could not be made.") % {"name": vpc.name},
+            code="vpc.failed",
+            permanent=True,
+            hint=_("Delete this subnet and the VPC, then create them again."),
+        )
+    raise DriverError(
+        _("Waiting for VPC %(name)s.") % {"name": vpc.name},
+        code="vpc.pending",
+        hint=_("Nothing to do: it goes on as soon as the VPC is there."),
+    )

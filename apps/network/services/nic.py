@@ -1,0 +1,43 @@
+"""NICs of existing owners. Making and removing them is in `addresses.py`."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from apps.infrastructure.regions import ensure_one_region
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import NotNow
+from apps.lifecycle.models import Operation, Resource
+from apps.lifecycle.requests import bump, request
+from apps.network.models import Nic, NicRole, SecurityGroup
+from apps.network.services.holding import hold_for_use
+from apps.network.verbs import VM_SET_SECURITY_GROUP
+from apps.tenancy.access import begin, get_visible
+
+
+@transaction.atomic
+def set_security_group(
+    actor: Actor, owner: Resource, *, security_group: UUID | None, role: str = NicRole.INTERNAL
+) -> Operation:
+    """Bind the owner's NIC of that role to another group, or to none (then nothing is filtered).
+
+    Raises NotFound, NotNow, Refused `region.mismatch`, and what `begin` raises.
+    """
+    owner = begin(actor, VM_SET_SECURITY_GROUP, owner)
+    group = _bindable(actor, owner, security_group) if security_group else None
+    if not Nic.objects.filter(owner_id=owner.pk, role=role).update(security_group=group):
+        raise NotNow(_("It has no such network interface."))
+    bump(owner)
+    args = {"security_group": str(group.pk) if group else None, "role": str(role)}
+    return request(actor, VM_SET_SECURITY_GROUP, owner, args=args)
+
+
+def _bindable(actor: Actor, owner: Resource, pk: UUID) -> SecurityGroup:
+    groups = SecurityGroup.objects.select_related("region").filter(tenant=owner.tenant)
+    group = get_visible(actor, groups, pk)
+    ensure_one_region(owner, group)
+    hold_for_use(group)
+    return group

@@ -1,0 +1,118 @@
+"""Security groups and their rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from apps.infrastructure.models import Region
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Refused
+from apps.lifecycle.models import Operation, Resource
+from apps.lifecycle.requests import bump, request
+from apps.network.models import SecurityGroup, SecurityGroupRule
+from apps.network.rules import Rule, parse_rules
+from apps.network.services.choosing import chosen_region
+from apps.network.services.using import refuse_while_used
+from apps.network.verbs import SECURITY_GROUP_CREATE, SECURITY_GROUP_DELETE, SECURITY_GROUP_SET_RULES
+from apps.quotas.services import take
+from apps.tenancy.access import allow, begin
+from apps.tenancy.choosing import chosen_project
+from apps.tenancy.labels import clean_labels
+from apps.tenancy.models import Project
+
+#: Rules as typed: see `rules.parse_rules`.
+Entries = Sequence[Mapping[str, Any]]
+
+
+@transaction.atomic
+def create_security_group(
+    actor: Actor,
+    *,
+    name: str,
+    rules: Entries = (),
+    region: str | None = None,
+    project: UUID | None = None,
+    remark: str = "",
+) -> Operation:
+    """Make a group with these rules; without any it denies everything. Raises Invalid, Forbidden, QuotaExceeded."""
+    owner = chosen_project(actor, project)
+    allow(actor, SECURITY_GROUP_CREATE, project=owner, tenant_id=owner.tenant_id)
+    operation, _group = add_security_group(
+        actor, owner, chosen_region(region), name=name, rules=rules, remark=remark
+    )
+    return operation
+
+
+def add_security_group(
+    actor: Actor, project: Project, region: Region, *, name: str, rules: Entries, remark: str = ""
+) -> tuple[Operation, SecurityGroup]:
+    """Insert and request a group, the right to do so having been checked. Call in a transaction."""
+    name, remark = clean_labels(name, remark)
+    checked = parse_rules(rules)
+    group = SecurityGroup(
+        kind="security_group",
+        name=name,
+        remark=remark,
+        tenant_id=project.tenant_id,
+        project=project,
+        region=region,
+    )
+    take(project.tenant_id, {"security_group": 1})
+    group.save(force_insert=True)
+    _insert(group, checked)
+    return request(actor, SECURITY_GROUP_CREATE, group, args={"rules": len(checked)}), group
+
+
+@transaction.atomic
+def set_rules(
+    actor: Actor, group: SecurityGroup, *, rules: Entries, generation: int | None = None
+) -> Operation:
+    """Replace all rules of a group; they act on new connections as soon as the operation is done.
+
+    With `generation`, the one the caller last saw, a change made by someone else meanwhile is not overwritten.
+    Raises Invalid, Refused `security_group.changed`, and what `begin` raises.
+    """
+    group = begin(actor, SECURITY_GROUP_SET_RULES, group)
+    if generation is not None and generation != group.generation:
+        raise Refused(
+            _("Someone else changed the rules of %(name)s meanwhile.") % {"name": group.name},
+            code="security_group.changed",
+            hint=_("Look at the present rules in another window, then save again or start over."),
+        )
+    checked = parse_rules(rules)
+    group.rules.all().delete()
+    _insert(group, checked)
+    bump(group)
+    return request(actor, SECURITY_GROUP_SET_RULES, group, args={"rules": len(checked)})
+
+
+@transaction.atomic
+def delete_security_group(actor: Actor, group: SecurityGroup) -> Operation:
+    """Delete a group bound to nothing. Raises InUse, listing what it is bound to, and what `begin` raises."""
+    group = begin(actor, SECURITY_GROUP_DELETE, group)
+    users = Resource.objects.filter(nics__security_group=group).distinct()
+    refuse_while_used(group, users, hint=_("Bind them to another group first."))
+    return request(actor, SECURITY_GROUP_DELETE, group)
+
+
+def _insert(group: SecurityGroup, rules: Sequence[Rule]) -> None:
+    SecurityGroupRule.objects.bulk_create(
+        SecurityGroupRule(
+            group=group,
+            position=position,
+            direction=rule.direction,
+            protocol=rule.protocol,
+            port_min=rule.port_min,
+            port_max=rule.port_max,
+            cidr=rule.cidr,
+            action=rule.action,
+            priority=rule.priority,
+            description=rule.description,
+        )
+        for position, rule in enumerate(rules)
+    )

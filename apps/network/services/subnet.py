@@ -1,0 +1,91 @@
+"""Subnets."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Invalid, NotNow
+from apps.lifecycle.models import Operation, Resource, State
+from apps.lifecycle.requests import lock, request
+from apps.network.models import Subnet, Vpc
+from apps.network.ranges import subnet_block
+from apps.network.services.using import refuse_while_used
+from apps.network.verbs import SUBNET_CREATE, SUBNET_DELETE
+from apps.quotas.services import take
+from apps.tenancy.access import allow, begin, get_visible
+from apps.tenancy.labels import clean_labels
+
+
+@transaction.atomic
+def create_subnet(actor: Actor, *, vpc: UUID, name: str, cidr: str, remark: str = "") -> Operation:
+    """Make a subnet in the VPC with that id, of the same project and region.
+
+    Raises Invalid (field "cidr": outside the VPC, too small, overlapping), NotFound, Forbidden, NotNow, QuotaExceeded.
+    """
+    parent = get_visible(actor, Vpc.objects.select_related("project"), vpc)
+    allow(actor, SUBNET_CREATE, project=parent.project, tenant_id=parent.tenant_id)
+    return add_subnet(actor, parent, name=name, cidr=cidr, remark=remark)
+
+
+def add_subnet(
+    actor: Actor, vpc: Vpc, *, name: str, cidr: str, remark: str = "", field: str = "cidr"
+) -> Operation:
+    """Insert and request a subnet, the right to do so having been checked. Call in a transaction.
+
+    The VPC may still be on its way: the subnet's operation waits for it. `field` is where a bad block is reported.
+    """
+    name, remark = clean_labels(name, remark)
+    vpc = lock(vpc)
+    _ensure_staying(vpc)
+    block = subnet_block(cidr, vpc.cidr, field)
+    subnet = Subnet(
+        kind="subnet",
+        name=name,
+        remark=remark,
+        tenant_id=vpc.tenant_id,
+        project_id=vpc.project_id,
+        region_id=vpc.region_id,
+        vpc=vpc,
+        cidr=block,
+        gateway=block.network_address + 1,
+        last_given=block.network_address + 1,
+    )
+    assert vpc.tenant_id is not None, "every VPC belongs to a tenant"
+    take(vpc.tenant_id, {"subnet": 1})
+    _insert(subnet, field)
+    return request(actor, SUBNET_CREATE, subnet, args={"vpc": str(vpc.pk), "cidr": str(block)})
+
+
+@transaction.atomic
+def delete_subnet(actor: Actor, subnet: Subnet) -> Operation:
+    """Delete a subnet nothing is in. Raises InUse, listing what is, and what `begin` raises."""
+    subnet = begin(actor, SUBNET_DELETE, subnet)
+    users = Resource.objects.filter(nics__subnet=subnet).distinct()
+    refuse_while_used(subnet, users, hint=_("Delete them first."))
+    return request(actor, SUBNET_DELETE, subnet)
+
+
+def _ensure_staying(vpc: Vpc) -> None:
+    # Not `hold_for_use`: a VPC still being created will do.
+    if vpc.state == State.ERROR:
+        raise NotNow(
+            _("VPC %(name)s is in error.") % {"name": vpc.name}, hint=_("Delete it and create another.")
+        )
+    if Operation.objects.open().filter(resource_id=vpc.pk, verb="vpc.delete").exists():
+        raise NotNow(_("VPC %(name)s is being deleted.") % {"name": vpc.name})
+
+
+def _insert(subnet: Subnet, field: str) -> None:
+    try:
+        with transaction.atomic():
+            subnet.save(force_insert=True)
+    except IntegrityError as error:
+        if "subnets_of_a_vpc_do_not_overlap" not in str(error):
+            raise
+        other = Subnet.objects.filter(vpc=subnet.vpc_id, cidr__net_overlaps=str(subnet.cidr)).first()
+        names = {"name": other.name, "cidr": other.cidr} if other else {"name": "", "cidr": ""}
+        raise Invalid({field: [_("Overlaps subnet %(name)s (%(cidr)s).") % names]}) from None

@@ -1,0 +1,81 @@
+"""From rows to what the fabric driver is told."""
+
+from __future__ import annotations
+
+from apps.drivers.specs import (
+    Direction,
+    NicAttachment,
+    PortSpec,
+    RuleAction,
+    RulePriority,
+    RuleProtocol,
+    RuleSpec,
+    SecurityGroupSpec,
+    SubnetSpec,
+    VpcSpec,
+)
+from apps.network.models import Nic, Protocol, SecurityGroup, SecurityGroupRule, Subnet, Vpc
+
+_PROTOCOLS = {
+    Protocol.ALL: RuleProtocol.ALL,
+    Protocol.ALL_TCP: RuleProtocol.TCP,
+    Protocol.ALL_UDP: RuleProtocol.UDP,
+    Protocol.TCP: RuleProtocol.TCP,
+    Protocol.UDP: RuleProtocol.UDP,
+    Protocol.ICMPV4: RuleProtocol.ICMPV4,
+    Protocol.ICMPV6: RuleProtocol.ICMPV6,
+    Protocol.GRE: RuleProtocol.GRE,
+}
+
+
+def vpc_spec(vpc: Vpc) -> VpcSpec:
+    """Return the VPC for the fabric."""
+    return VpcSpec(id=str(vpc.pk), vni=vpc.vni, generation=vpc.generation)
+
+
+def subnet_spec(subnet: Subnet) -> SubnetSpec:
+    """Return the subnet for the fabric; its region gives the name servers."""
+    return SubnetSpec(
+        id=str(subnet.pk),
+        vpc_id=str(subnet.vpc_id),
+        cidr=str(subnet.cidr),
+        gateway=str(subnet.gateway),
+        gateway_mac=subnet.gateway_mac,
+        dns=tuple(subnet.region.dns_servers) if subnet.region else (),
+        generation=subnet.generation,
+    )
+
+
+def port_spec(nic: Nic, *, generation: int) -> PortSpec:
+    """Return the NIC's port; `generation` is that of its owner."""
+    return PortSpec(
+        id=str(nic.pk),
+        subnet_id=str(nic.subnet_id),
+        mac=nic.mac,
+        ip=str(nic.ip),
+        security_group_ids=(str(nic.security_group_id),) if nic.security_group_id else (),
+        generation=generation,
+    )
+
+
+def nic_attachment(nic: Nic) -> NicAttachment:
+    """Return the NIC for the hypervisor."""
+    return NicAttachment(port_id=str(nic.pk), mac=nic.mac)
+
+
+def security_group_spec(group: SecurityGroup) -> SecurityGroupSpec:
+    """Return the group with its rules."""
+    rules = tuple(_rule_spec(rule) for rule in group.rules.order_by("position"))
+    return SecurityGroupSpec(id=str(group.pk), rules=rules, generation=group.generation)
+
+
+def _rule_spec(rule: SecurityGroupRule) -> RuleSpec:
+    return RuleSpec(
+        direction=Direction(rule.direction),
+        protocol=_PROTOCOLS[Protocol(rule.protocol)],
+        action=RuleAction(rule.action),
+        priority=RulePriority(rule.priority),
+        cidr=str(rule.cidr),
+        port_min=rule.port_min,
+        port_max=rule.port_max,
+    )
