@@ -1,0 +1,42 @@
+"""Why a console connection is refused or ends, as WebSocket close codes (4000-4999 are an application's own).
+
+Stable: the page words them for people (templates/console/screen.html), docs/console.md lists them for programs.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class End(Enum):
+    """A close code and its reason, which RFC 6455 limits to 123 bytes."""
+
+    CLOSED = (1000, "closed by the client")
+    UNKNOWN = (4401, "no such ticket")
+    REFUSED = (4403, "the ticket is another user's, or the right to operate the VM is gone")
+    GONE = (4404, "the VM was deleted")
+    IDLE = (4408, "nothing was typed and nothing moved for too long")
+    USED = (4409, "the ticket was used already")
+    EXPIRED = (4410, "the ticket was not used in time")
+    STOPPED = (4423, "the VM is not running")
+    ORIGIN = (4430, "the page's address is not one of the platform's")
+    UNREACHABLE = (4502, "the VM's host does not answer")
+    RESTARTING = (4503, "the console proxy is full or going down")
+
+    @property
+    def code(self) -> int:
+        """The WebSocket close code."""
+        return self.value[0]
+
+    @property
+    def reason(self) -> str:
+        """The reason sent with it."""
+        return self.value[1]
+
+
+class Refusal(Exception):
+    """A connection may not begin."""
+
+    def __init__(self, end: End) -> None:
+        super().__init__(end.reason)
+        self.end = end

@@ -1,0 +1,78 @@
+"""Opening a VM's VNC server for a ticket. Runs in workers."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.compute.models import Vm
+from apps.console.models import ConsoleTicket, window
+from apps.console.services import mark_opened
+from apps.console.verbs import VM_CONSOLE, has_screen
+from apps.drivers.errors import DriverError
+from apps.drivers.specs import ConsoleAddress
+from apps.infrastructure import backends
+from apps.lifecycle.handlers import Settle, handles
+from apps.lifecycle.running import Run
+from apps.tenancy.secrets import unseal
+
+#: How long a VM that is wanted on may take until it has a screen.
+START_WITHIN = timedelta(seconds=45)
+NOT_RUNNING_YET = {"hypervisor.vm_off", "hypervisor.vm_missing"}
+
+
+@handles(VM_CONSOLE)
+def open_screen(run: Run) -> Settle | None:
+    """Let the ticket's password in for as long as the tickets that wait for this VM need."""
+    ticket = ConsoleTicket.objects.filter(pk=run.operation.args["ticket"]).first()
+    if ticket is None:  # the VM, or the account, is gone
+        return None
+    opened: list[ConsoleAddress] = []
+
+    def reached() -> bool:
+        address = _open(run, ticket)
+        if address is not None:
+            opened.append(address)
+        return address is not None
+
+    run.wait_until(
+        reached,
+        within=START_WITHIN,
+        message=_("The VM did not start in time."),
+        code="console.vm_off",
+        hint=_("See the VM's operations for why it does not start."),
+    )
+    address = opened[0]
+    return lambda: mark_opened(ticket.pk, address.host, address.port)
+
+
+def _open(run: Run, ticket: ConsoleTicket) -> ConsoleAddress | None:
+    """Return where the screen is, or None while the VM is still starting."""
+    vm = Vm.objects.select_related("host").filter(pk=run.target_id).first()
+    if vm is None or not has_screen(vm):
+        raise DriverError(
+            _("The VM is switched off."), code="console.vm_off", permanent=True, hint=_("Start it first.")
+        )
+    if vm.host is None:
+        return None
+    try:
+        return backends.hypervisor(vm.host, run).open_console(
+            str(vm.pk), password=unseal(ticket.sealed_screen_password), valid_until=_valid_until(vm)
+        )
+    except DriverError as error:
+        if error.code in NOT_RUNNING_YET:
+            return None
+        raise
+
+
+def _valid_until(vm: Vm) -> datetime:
+    """The latest moment at which a ticket that shares the password may still be redeemed."""
+    now = timezone.now()
+    waiting = ConsoleTicket.objects.alive().filter(vm=vm)
+    needs = [
+        t.expires_at if t.issued_at else (t.opened_at or now) + window(t.kind)
+        for t in waiting.only("kind", "expires_at", "issued_at", "opened_at")
+    ]
+    return max(needs, default=now)

@@ -1,0 +1,136 @@
+"""The native clients' side: for each ticket a port of its own, open from the moment the ticket is ready until a client
+with the right password has connected or the ticket is dead."""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import socket
+import threading
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from apps.console.ends import End, Refusal
+from apps.console.models import ConsoleTicket, TicketKind
+from apps.console.proxy import rfb
+from apps.console.proxy.admission import admit_native, database
+from apps.console.proxy.peers import TcpPeer
+from apps.console.proxy.sessions import HANDSHAKE_SECONDS, Sessions, serve
+from apps.console.services import mark_listening, spoil
+from apps.tenancy.secrets import unseal
+
+log = logging.getLogger(__name__)
+
+#: Wrong passwords after which a ticket is dead.
+MAX_WRONG = 10
+MAX_AT_ONCE = 8
+
+
+@dataclass(eq=False)
+class Door:
+    """An open port and its ticket."""
+
+    ticket_id: UUID
+    listener: socket.socket
+    wrong: int = 0
+    inside: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(MAX_AT_ONCE)
+    )
+    mutex: threading.Lock = field(default_factory=threading.Lock)
+
+    def missed(self) -> bool:
+        """Count a wrong password; whether that was one too many."""
+        with self.mutex:
+            self.wrong += 1
+            return self.wrong >= MAX_WRONG
+
+
+class Relay:
+    """All open doors. `look_after` runs in one thread, clients in threads of their own."""
+
+    def __init__(self, host: str, ports: range, sessions: Sessions) -> None:
+        self._host = host
+        self._ports = ports
+        self._sessions = sessions
+        self._doors: dict[UUID, Door] = {}
+        self._selector = selectors.DefaultSelector()
+
+    def accept(self, within: float) -> None:
+        """Let in whoever knocks in the next `within` seconds."""
+        for key, _events in self._selector.select(within):
+            door: Door = key.data
+            try:
+                connection, _ = door.listener.accept()
+            except OSError:
+                continue
+            if not door.inside.acquire(blocking=False):
+                connection.close()
+                continue
+            threading.Thread(target=self._serve, args=(door, connection), daemon=True).start()
+
+    def look_after(self) -> None:
+        """Open doors for tickets that are ready, close those of tickets that are used or dead."""
+        with database():
+            waiting = ConsoleTicket.objects.alive().filter(kind=TicketKind.NATIVE, opened_at__isnull=False)
+            wanted = dict(waiting.values_list("pk", "relay_port"))
+            for ticket_id in self._doors.keys() - wanted.keys():
+                self._close(self._doors.pop(ticket_id))
+            for ticket_id, port in wanted.items():
+                if ticket_id not in self._doors:
+                    self._open(ticket_id, port)
+
+    def _open(self, ticket_id: UUID, told: int | None) -> None:
+        """Listen on a free port, or on the one its owner was told by the process before this one."""
+        for port in (told,) if told else self._ports:
+            try:
+                listener = socket.create_server((self._host, port), backlog=MAX_AT_ONCE)
+            except OSError:  # taken, by another ticket or another program
+                continue
+            listener.setblocking(False)
+            door = Door(ticket_id, listener)
+            if told or mark_listening(ticket_id, port):
+                self._doors[ticket_id] = door
+                self._selector.register(listener, selectors.EVENT_READ, door)
+            else:
+                listener.close()
+            return
+        log.error("no port is free for native ticket %s", ticket_id)
+
+    def _close(self, door: Door) -> None:
+        self._selector.unregister(door.listener)
+        door.listener.close()
+
+    def _serve(self, door: Door, connection: socket.socket) -> None:
+        connection.settimeout(HANDSHAKE_SECONDS)
+        client = TcpPeer(connection)
+        try:
+            self._session(door, client)
+        except (OSError, EOFError, rfb.RfbError):
+            log.debug("native client of ticket %s left during the handshake", door.ticket_id)
+        except Exception:
+            log.exception("native console failed")
+        finally:
+            client.close(End.CLOSED)
+            door.inside.release()
+
+    def _session(self, door: Door, client: TcpPeer) -> None:
+        with database():
+            ticket = ConsoleTicket.objects.alive().filter(pk=door.ticket_id, issued_at__isnull=False).first()
+        if ticket is None:
+            return
+        if not rfb.challenge(client, unseal(ticket.sealed_password)):
+            if door.missed():
+                with database():
+                    spoil(door.ticket_id)
+            rfb.fail(client, "Wrong password.")
+            return
+        try:
+            serve(self._sessions, admit_native(door.ticket_id), client, lambda: rfb.succeed(client))
+        except Refusal as refusal:
+            rfb.fail(client, f"Refused: {refusal.end.reason}.")
+
+
+def parse_ports(text: str) -> range:
+    """Return the ports of "first-last"."""
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
