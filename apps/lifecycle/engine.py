@@ -81,9 +81,10 @@ def _finish(run: Run, settle: Settle | None) -> None:
     """Settle the rows and mark the operation done, in one transaction, if it is still ours."""
     with transaction.atomic():
         _close(run, OperationStatus.DONE, progress=100)
-        Resource.objects.filter(pk=run.target_id).update(
-            state=State.READY, error={}, observed_generation=F("generation"), updated_at=timezone.now()
-        )
+        if run.operation.exclusive:  # any other changes nothing and knows nothing of what may run beside it
+            Resource.objects.filter(pk=run.target_id).update(
+                state=State.READY, error={}, observed_generation=F("generation"), updated_at=timezone.now()
+            )
         if settle is not None:
             settle()
         push.operation_changed(run.operation)
@@ -124,9 +125,10 @@ def _fail(run: Run, error: DriverError) -> None:
 
 def mark_failed(operation: Operation, error: DriverError) -> None:
     """Leave the cause on the resource; one that was never created is in error, any other stays as it was."""
-    rows = Resource.objects.filter(pk=operation.target_id)
-    rows.update(error=_error(operation, error), updated_at=timezone.now())
-    rows.filter(state=State.PENDING).update(state=State.ERROR)
+    if operation.exclusive:
+        rows = Resource.objects.filter(pk=operation.target_id)
+        rows.update(error=_error(operation, error), updated_at=timezone.now())
+        rows.filter(state=State.PENDING).update(state=State.ERROR)
     push.operation_changed(operation)
 
 

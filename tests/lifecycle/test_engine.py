@@ -202,6 +202,20 @@ def test_what_is_not_exclusive_runs_beside_what_is(host: Host) -> None:
     assert ask(GLANCE, host).status == OperationStatus.QUEUED
 
 
+def test_what_is_not_exclusive_says_nothing_about_the_state_of_what_it_looks_at(
+    host: Host, script: Script
+) -> None:
+    def refuse(run: Run) -> None:
+        raise DriverError("no", permanent=True)
+
+    Resource.objects.filter(pk=host.pk).update(state=State.PENDING, generation=3, observed_generation=1)
+    execute(ask(GLANCE, host).pk)
+    script.does = refuse
+    execute(ask(GLANCE, host).pk)
+    host.refresh_from_db()
+    assert (host.state, host.observed_generation, host.error) == (State.PENDING, 1, {})
+
+
 @pytest.mark.requirement("OP-4")
 def test_a_superseding_verb_cancels_what_waits_and_begins_at_once(host: Host) -> None:
     polishing = ask(POLISH, host)
