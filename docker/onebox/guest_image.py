@@ -168,7 +168,8 @@ def _assemble(shop: Workshop) -> Path:
     core = ("-O", "i386-pc", "-p", "/boot/grub", "-c", config, "-o", "/work/core.img")
     shop.tool("grub-mkimage", *core, *modules)
     _sparse(shop.work / "partition", SIZE_MIB * 1024 * 1024 - GAP)
-    features = ("-O", "^has_journal,resize_inode", "-E", "root_owner=0:0", "-m", "0", "-L", "root")
+    # The journal matters even here: without it a host's power cut soon after boot broke the growing file system.
+    features = ("-O", "has_journal,resize_inode", "-E", "root_owner=0:0", "-m", "0", "-L", "root")
     shop.tool("mke2fs", "-q", "-t", "ext4", "-b", "4096", *features, "-d", "/work/root", "/work/partition")
     disk = shop.work / "disk"
     _sparse(disk, SIZE_MIB * 1024 * 1024)

@@ -19,7 +19,6 @@ from onebox.shell import OneboxError, run, wait_until
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LAUNCHER = Path(__file__).with_name("host-launch")
-POOL_DIRECTORIES = ("volumes", "images", "import")
 POWER_OFF = signal.SIGRTMIN + 4  # systemd(1): start poweroff.target
 
 
@@ -81,8 +80,6 @@ class Host:
             self._clear()
             mounts.overlay(layers, self.directory / "upper", self.directory / "work", self.root)
             (self.root / "old").mkdir(exist_ok=True)
-            for name in POOL_DIRECTORIES:
-                (self.instance.shared / name).mkdir(parents=True, exist_ok=True)
             mounts.bind(self.instance.shared, self.root / "var/lib/scloud/shared")
             host_config.write_all(self)
             if prepare is not None:

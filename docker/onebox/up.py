@@ -26,6 +26,7 @@ from onebox.hosts import Host
 from onebox.instance import Instance
 from onebox.progress import Progress
 
+POOL_DIRECTORIES = ("volumes", "images", "import")
 PARTS = ("data", "infra", "all")
 
 
@@ -69,6 +70,8 @@ def data(instance: Instance, progress: Progress) -> None:
 def infra(instance: Instance, progress: Progress) -> None:
     """OVN central and the compute hosts, with the guest image in reach."""
     environment.settle(instance, guest_image.obtain(instance.logs / "guest-image.log"))
+    for name in POOL_DIRECTORIES:
+        (instance.shared / name).mkdir(parents=True, exist_ok=True)
     below = layers(instance)
     starts = [(host.name, partial(switch_on, host, below)) for host in hosts.every(instance)]
     progress.together(*starts)
