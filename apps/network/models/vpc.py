@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from apps.network.models.nic import Nic
 
 
+#: Network, gateway and broadcast address.
+RESERVED_ADDRESSES = 3
+
+
 class AllowedRange(models.Model):
     """A block VPCs may be cut from, set by the admin. Without any row `ranges.DEFAULT_RANGES` hold."""
 
@@ -80,3 +84,8 @@ class Subnet(Kind):
                 ],
             ),
         ]
+
+    @property
+    def free_addresses(self) -> int:
+        """How many NICs still fit; the subnet must come from `selectors.with_free_addresses`."""
+        return int(self.cidr.num_addresses) - RESERVED_ADDRESSES - self.taken_addresses
