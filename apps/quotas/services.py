@@ -8,15 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from django.db import transaction
 from django.db.models import Case, F, IntegerField, QuerySet, Value, When
 from django.db.models.functions import Greatest
 from django.utils.translation import gettext as _
 
+from apps.audit.record import record
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.errors import QuotaExceeded
+from apps.lifecycle.errors import Invalid, QuotaExceeded
 from apps.quotas.metrics import BY_NAME, METRICS
 from apps.quotas.models import Quota
+from apps.quotas.verbs import QUOTA_SET
+from apps.tenancy.access import allow
 from apps.tenancy.models import Project, Tenant
+
+#: Largest limit, in the metric's unit: what the column holds.
+MOST = 2_147_483_647
 
 
 def create_quotas(tenant: Tenant, limits: Mapping[str, int] | None = None) -> None:
@@ -27,6 +34,31 @@ def create_quotas(tenant: Tenant, limits: Mapping[str, int] | None = None) -> No
 def welcome(actor: Actor, project: Project) -> None:
     """Give a new account's tenant the rows it does not have yet."""
     create_quotas(project.tenant)
+
+
+@transaction.atomic
+def set_limits(actor: Actor, tenant: Tenant, limits: Mapping[str, int]) -> None:
+    """Set limits by metric. One below what is used is taken as it is: it stops new ones, nothing else.
+
+    Raises Forbidden, or Invalid with the metric as the field.
+    """
+    allow(actor, QUOTA_SET, project=None, tenant_id=None)
+    wrong = {
+        metric: [_("Give a whole number from 0 to %(most)s.") % {"most": MOST}]
+        if metric in BY_NAME
+        else [_("There is no such quota.")]
+        for metric, limit in limits.items()
+        if metric not in BY_NAME or not 0 <= limit <= MOST
+    }
+    if wrong:
+        raise Invalid(wrong)
+    before = {row.metric: row.limit for row in _locked(tenant.pk, limits)}
+    changed = {metric: limit for metric, limit in limits.items() if before[metric] != limit}
+    for metric, limit in changed.items():
+        Quota.objects.filter(tenant=tenant, metric=metric).update(limit=limit)
+    if changed:
+        args = {metric: {"from": before[metric], "to": limit} for metric, limit in changed.items()}
+        record(actor, QUOTA_SET.name, tenant=tenant, name=tenant.name, target_id=tenant.uid, args=args)
 
 
 def take(tenant_id: int, amounts: Mapping[str, int]) -> None:
@@ -43,13 +75,13 @@ def give_back(tenant_id: int, amounts: Mapping[str, int]) -> None:
     _add(_locked(tenant_id, amounts), amounts, sign=-1)
 
 
-def _locked(tenant_id: int, amounts: Mapping[str, int]) -> list[Quota]:
-    rows = list(_lock(tenant_id, amounts))
-    missing = amounts.keys() - {row.metric for row in rows}
+def _locked(tenant_id: int, metrics: Mapping[str, int]) -> list[Quota]:
+    rows = list(_lock(tenant_id, metrics))
+    missing = metrics.keys() - {row.metric for row in rows}
     if missing:
         # A metric newer than the tenant. Without its row nothing would be counted.
         _insert(tenant_id, {name: BY_NAME[name].default for name in missing})
-        rows = list(_lock(tenant_id, amounts))
+        rows = list(_lock(tenant_id, metrics))
     return rows
 
 
@@ -75,21 +107,8 @@ def _add(rows: list[Quota], amounts: Mapping[str, int], *, sign: int) -> None:
 
 
 def _exceeded(short: list[Quota], amounts: Mapping[str, int]) -> QuotaExceeded:
-    lines = []
-    for row in short:
-        metric = BY_NAME[row.metric]
-        lines.append(
-            _("%(label)s: %(used)s of %(limit)s %(unit)s used, %(asked)s more asked for").replace("  ", " ")
-            % {
-                "label": metric.label,
-                "used": row.used,
-                "limit": row.limit,
-                "unit": metric.unit,
-                "asked": amounts[row.metric],
-            }
-        )
     return QuotaExceeded(
-        _("Over quota. %(lines)s.") % {"lines": "; ".join(lines)},
+        _("Over quota. %(lines)s.") % {"lines": "; ".join(_line(row, amounts[row.metric]) for row in short)},
         hint=_("Delete what you no longer need, or ask the administrator for a higher limit."),
         details={
             "quotas": [
@@ -98,3 +117,14 @@ def _exceeded(short: list[Quota], amounts: Mapping[str, int]) -> QuotaExceeded:
             ]
         },
     )
+
+
+def _line(row: Quota, asked: int) -> str:
+    metric = BY_NAME[row.metric]
+    limit = f"{row.limit} {metric.unit}".rstrip()
+    return _("%(label)s: %(used)s of %(limit)s used, %(asked)s more asked for") % {
+        "label": metric.label,
+        "used": row.used,
+        "limit": limit,
+        "asked": asked,
+    }

@@ -80,6 +80,7 @@ def set_owner(actor: Actor, user: User, owner: bool) -> None:
     if not owner:
         _ensure_another_owner(user)
     User.objects.filter(pk=user.pk).update(is_tenant_owner=owner)
+    user.is_tenant_owner = owner
     _record(actor, MEMBER_SET_OWNER, user, owner=owner)
 
 
@@ -137,12 +138,11 @@ def _replace_grants(user: User, project: Project, role: Role | None) -> None:
 
 
 def _ensure_another_owner(user: User) -> None:
-    if user.tenant is None or not user.is_tenant_owner:
-        return
     # Locked, so that two owners cannot remove each other at the same time.
-    Tenant.objects.select_for_update().get(pk=user.tenant.pk)
-    owners = User.objects.filter(tenant=user.tenant, is_tenant_owner=True, is_active=True)
-    if not owners.exclude(pk=user.pk).exists():
+    owners = User.objects.select_for_update().filter(
+        tenant_id=user.tenant_id, is_tenant_owner=True, is_active=True
+    )
+    if {owner.pk for owner in owners.order_by("pk")} == {user.pk}:
         raise NotNow(
             _("This is the only active owner of the account."), hint=_("Make someone else an owner first.")
         )

@@ -1,0 +1,49 @@
+"""Reading quotas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import NotFound
+from apps.quotas.metrics import METRICS, Metric
+from apps.quotas.models import Quota
+from apps.tenancy.models import Tenant
+from apps.tenancy.selectors import visible_tenants
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a tenant may use and uses of one metric. `used` may exceed `limit` when the limit was lowered."""
+
+    metric: Metric
+    limit: int
+    used: int
+
+    @property
+    def over(self) -> bool:
+        """Whether more is used than the limit allows."""
+        return self.used > self.limit
+
+    @property
+    def left(self) -> int:
+        """What may still be taken."""
+        return max(self.limit - self.used, 0)
+
+    @property
+    def percent(self) -> int:
+        """Share used, 100 at most."""
+        return min(round(100 * self.used / self.limit), 100) if self.limit else 100 * bool(self.used)
+
+
+def uses_of(actor: Actor, tenant: Tenant) -> list[Use]:
+    """Return limit and use of every metric, in the order of the table of metrics. Raises NotFound."""
+    if not visible_tenants(actor).filter(pk=tenant.pk).exists():
+        raise NotFound("There is no such tenant.")
+    rows = {row.metric: row for row in Quota.objects.filter(tenant=tenant)}
+    return [
+        Use(metric, rows[metric.name].limit, rows[metric.name].used)
+        if metric.name in rows
+        else Use(metric, metric.default, 0)
+        for metric in METRICS
+    ]
