@@ -62,6 +62,7 @@ class Keeper:
                 # The database is away: leases run out there and another worker may take over later; `tick` will then
                 # find out that these runs are lost before any of them can finish.
                 log.exception("leases not renewed")
+            finally:
                 close_old_connections()
 
     def tick(self, runs: list[Run]) -> None:
