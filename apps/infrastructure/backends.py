@@ -1,7 +1,7 @@
 """From a row to its driver. Workers only; everything here is safe to call from any thread.
 
-The driver columns decide: "memory" is the pretend region of `apps.drivers.memory`, anything else is real. Connections are
-kept for the life of the process, one per address.
+The driver columns decide: "memory" is the pretend region of `apps.drivers.memory`, anything else is real.
+Connections are kept for the life of the process, one per address.
 """
 
 from __future__ import annotations

@@ -141,7 +141,5 @@ class Host(Kind):
             reason = _("No report since %(time)s.") % {"time": f"{since:%Y-%m-%d %H:%M:%S}"} if since else ""
             return StateWord(_("Out of reach"), "error", reason=reason, code="out_of_reach")
         if not self.accepts_vms:
-            return StateWord(
-                _("Closed"), "warn", reason=_("It does not accept new VMs."), code="closed"
-            )
+            return StateWord(_("Closed"), "warn", reason=_("It does not accept new VMs."), code="closed")
         return StateWord(_("Available"), "ok", code="ready")

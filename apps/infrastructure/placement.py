@@ -4,8 +4,8 @@ New VMs are spread (CL-5): of the healthy hosts that have room, those with the s
 chance decides between nearly equal ones, so that parallel creates do not all want the same row. A promise is one
 conditional UPDATE, so hosts cannot be overbooked however many run at once.
 
-Locks: call this last in the transaction. A single VM then holds one host's row and waits for nothing more; batches, which
-hold several, queue on their cluster's row. So no two can wait for each other in a circle.
+Locks: call this when the transaction has all others it needs. A single VM then holds one host's row and waits for
+nothing more; batches, which hold several, queue on their cluster's row. So no two can wait for each other in a circle.
 """
 
 from __future__ import annotations

@@ -54,7 +54,9 @@ def get_cluster(actor: Actor, clusters: QuerySet[C], pk: object) -> C:
 
 def visible_regions(actor: Actor) -> QuerySet[Region]:
     """Return all regions to everybody who is logged in: their names are no secret, their use is by cluster."""
-    return Region.objects.all() if actor.is_admin or actor.tenant or actor.is_system else Region.objects.none()
+    return (
+        Region.objects.all() if actor.is_admin or actor.tenant or actor.is_system else Region.objects.none()
+    )
 
 
 def visible_hosts(actor: Actor) -> QuerySet[Host]:
@@ -82,9 +84,7 @@ def cluster_warnings(cluster: ComputeCluster) -> list[str]:
     hosts = list(cluster.hosts.filter(state=State.READY).values_list("cpu_model", "memory_mib", "vcpus"))
     warnings = []
     if len(hosts) < HOSTS_FOR_AVAILABILITY:
-        warnings.append(
-            _("Not highly available: %(count)s of at least 3 hosts.") % {"count": len(hosts)}
-        )
+        warnings.append(_("Not highly available: %(count)s of at least 3 hosts.") % {"count": len(hosts)})
     if len({cpu for cpu, _memory, _vcpus in hosts}) > 1:
         warnings.append(_("Its hosts have different CPUs: VMs may not be able to move between them."))
     if len({(memory, vcpus) for _cpu, memory, vcpus in hosts}) > 1:
@@ -93,8 +93,11 @@ def cluster_warnings(cluster: ComputeCluster) -> list[str]:
 
 
 def host_in_reach(region_id: int) -> Host | None:
-    """Return a host of the region that answers, the least loaded first, for work that any host can do."""
+    """Return a host of the region that answers, for work that any host can do.
+
+    Always the same one while it answers, so that a long job asked for again finds itself already begun.
+    """
     fresh = Host.objects.filter(
         region_id=region_id, state=State.READY, last_report_at__gt=timezone.now() - SILENCE
     )
-    return fresh.order_by("load_percent", "?").first()
+    return fresh.order_by("pk").first()

@@ -35,14 +35,35 @@ HOST_ENROLL = declare(
     Verb("host.enroll", _("Enrol host"), _("Enrolling"), permission="admin", on_resource=False, icon="plus")
 )
 HOST_OPEN = declare(
-    Verb("host.open", _("Accept new VMs"), _("Opening"), permission="admin", obstacle=_must_be_open,
-         states=frozenset({State.READY}), icon="lock-open")
+    Verb(
+        "host.open",
+        _("Accept new VMs"),
+        _("Opening"),
+        permission="admin",
+        obstacle=_must_be_open,
+        states=frozenset({State.READY}),
+        icon="lock-open",
+    )
 )
 HOST_CLOSE = declare(
-    Verb("host.close", _("Take no new VMs"), _("Closing"), permission="admin", obstacle=_must_be_closed,
-         states=frozenset({State.READY}), icon="lock")
+    Verb(
+        "host.close",
+        _("Take no new VMs"),
+        _("Closing"),
+        permission="admin",
+        obstacle=_must_be_closed,
+        states=frozenset({State.READY}),
+        icon="lock",
+    )
 )
 HOST_REMOVE = declare(
-    Verb("host.remove", _("Remove"), _("Removing"), permission="admin", states=ANY_STATE, destructive=True,
-         icon="trash")
+    Verb(
+        "host.remove",
+        _("Remove"),
+        _("Removing"),
+        permission="admin",
+        states=ANY_STATE,
+        destructive=True,
+        icon="trash",
+    )
 )

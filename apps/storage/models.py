@@ -35,9 +35,7 @@ class Disk(Kind):
         verbose_name = gettext_lazy("disk")
         verbose_name_plural = gettext_lazy("disks")
         constraints = [
-            models.UniqueConstraint(
-                fields=["vm"], condition=Q(role="system"), name="one_system_disk_per_vm"
-            ),
+            models.UniqueConstraint(fields=["vm"], condition=Q(role="system"), name="one_system_disk_per_vm"),
             models.CheckConstraint(condition=Q(size_gib__gte=1), name="disk_size_is_positive"),
         ]
 

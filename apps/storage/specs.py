@@ -19,6 +19,4 @@ def volume_spec(disk: Disk) -> VolumeSpec:
 
 def disk_attachment(disk: Disk) -> DiskAttachment:
     """Return a disk as part of a VM, with its limits."""
-    return DiskAttachment(
-        volume=volume_spec(disk), iops=disk.iops, bytes_per_second=disk.bytes_per_second
-    )
+    return DiskAttachment(volume=volume_spec(disk), iops=disk.iops, bytes_per_second=disk.bytes_per_second)

@@ -8,110 +8,248 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('infrastructure', '0003_initial'),
-        ('lifecycle', '0003_initial'),
+        ("infrastructure", "0003_initial"),
+        ("lifecycle", "0003_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='KeyPair',
+            name="KeyPair",
             fields=[
-                ('resource', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, parent_link=True, primary_key=True, related_name='as_%(class)s', serialize=False, to='lifecycle.resource')),
-                ('public_key', models.TextField()),
-                ('algorithm', models.CharField(max_length=32)),
-                ('fingerprint', models.CharField(max_length=64)),
+                (
+                    "resource",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        parent_link=True,
+                        primary_key=True,
+                        related_name="as_%(class)s",
+                        serialize=False,
+                        to="lifecycle.resource",
+                    ),
+                ),
+                ("public_key", models.TextField()),
+                ("algorithm", models.CharField(max_length=32)),
+                ("fingerprint", models.CharField(max_length=64)),
             ],
             options={
-                'verbose_name': 'SSH key pair',
-                'verbose_name_plural': 'SSH key pairs',
+                "verbose_name": "SSH key pair",
+                "verbose_name_plural": "SSH key pairs",
             },
-            bases=('lifecycle.resource',),
+            bases=("lifecycle.resource",),
         ),
         migrations.CreateModel(
-            name='Image',
+            name="Image",
             fields=[
-                ('resource', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, parent_link=True, primary_key=True, related_name='as_%(class)s', serialize=False, to='lifecycle.resource')),
-                ('os_family', models.CharField(choices=[('linux', 'Linux'), ('windows', 'Windows')], default='linux', max_length=8, verbose_name='OS family')),
-                ('os_name', models.CharField(blank=True, default='', max_length=63, verbose_name='operating system')),
-                ('architecture', models.CharField(choices=[('x86_64', 'x86'), ('aarch64', 'ARM')], default='x86_64', max_length=16, verbose_name='architecture')),
-                ('min_disk_gib', models.PositiveIntegerField(default=1)),
-                ('default_disk_gib', models.PositiveIntegerField(default=40)),
-                ('virtual_bytes', models.BigIntegerField(default=0)),
-                ('stored_bytes', models.BigIntegerField(default=0)),
-                ('source_format', models.CharField(blank=True, default='', max_length=16)),
-                ('cloud_init', models.BooleanField(default=True, verbose_name='reads first-boot data')),
-                ('guest_agent', models.BooleanField(default=False, verbose_name='has the guest agent')),
-                ('hot_upgrade', models.BooleanField(default=False, verbose_name='takes CPU and memory while running')),
-                ('cluster', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='images', to='infrastructure.storagecluster')),
+                (
+                    "resource",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        parent_link=True,
+                        primary_key=True,
+                        related_name="as_%(class)s",
+                        serialize=False,
+                        to="lifecycle.resource",
+                    ),
+                ),
+                (
+                    "os_family",
+                    models.CharField(
+                        choices=[("linux", "Linux"), ("windows", "Windows")],
+                        default="linux",
+                        max_length=8,
+                        verbose_name="OS family",
+                    ),
+                ),
+                (
+                    "os_name",
+                    models.CharField(blank=True, default="", max_length=63, verbose_name="operating system"),
+                ),
+                (
+                    "architecture",
+                    models.CharField(
+                        choices=[("x86_64", "x86"), ("aarch64", "ARM")],
+                        default="x86_64",
+                        max_length=16,
+                        verbose_name="architecture",
+                    ),
+                ),
+                ("min_disk_gib", models.PositiveIntegerField(default=1)),
+                ("default_disk_gib", models.PositiveIntegerField(default=40)),
+                ("virtual_bytes", models.BigIntegerField(default=0)),
+                ("stored_bytes", models.BigIntegerField(default=0)),
+                ("source_format", models.CharField(blank=True, default="", max_length=16)),
+                ("cloud_init", models.BooleanField(default=True, verbose_name="reads first-boot data")),
+                ("guest_agent", models.BooleanField(default=False, verbose_name="has the guest agent")),
+                (
+                    "hot_upgrade",
+                    models.BooleanField(default=False, verbose_name="takes CPU and memory while running"),
+                ),
+                (
+                    "cluster",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="images",
+                        to="infrastructure.storagecluster",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'image',
-                'verbose_name_plural': 'images',
+                "verbose_name": "image",
+                "verbose_name_plural": "images",
             },
-            bases=('lifecycle.resource',),
+            bases=("lifecycle.resource",),
         ),
         migrations.CreateModel(
-            name='InstanceType',
+            name="InstanceType",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=63)),
-                ('vcpu', models.PositiveSmallIntegerField(verbose_name='vCPUs')),
-                ('memory_gib', models.PositiveIntegerField(verbose_name='memory (GiB)')),
-                ('cluster', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='instance_types', to='infrastructure.computecluster')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=63)),
+                ("vcpu", models.PositiveSmallIntegerField(verbose_name="vCPUs")),
+                ("memory_gib", models.PositiveIntegerField(verbose_name="memory (GiB)")),
+                (
+                    "cluster",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="instance_types",
+                        to="infrastructure.computecluster",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'instance type',
-                'verbose_name_plural': 'instance types',
-                'ordering': ['cluster', 'vcpu', 'memory_gib'],
+                "verbose_name": "instance type",
+                "verbose_name_plural": "instance types",
+                "ordering": ["cluster", "vcpu", "memory_gib"],
             },
         ),
         migrations.CreateModel(
-            name='Vm',
+            name="Vm",
             fields=[
-                ('resource', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, parent_link=True, primary_key=True, related_name='as_%(class)s', serialize=False, to='lifecycle.resource')),
-                ('vcpu', models.PositiveSmallIntegerField()),
-                ('memory_mib', models.PositiveIntegerField()),
-                ('power', models.CharField(choices=[('on', 'On'), ('off', 'Off')], default='on', max_length=3)),
-                ('power_seen', models.CharField(choices=[('on', 'On'), ('off', 'Off')], default='off', max_length=3)),
-                ('power_seen_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('boot', models.PositiveIntegerField(default=1)),
-                ('hostname', models.CharField(max_length=63)),
-                ('sealed_password_hash', models.TextField(blank=True, default='', editable=False)),
-                ('ssh_keys', models.JSONField(blank=True, default=list)),
-                ('user_data', models.TextField(blank=True, default='')),
-                ('cluster', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='vms', to='infrastructure.computecluster')),
-                ('host', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='vms', to='infrastructure.host')),
-                ('image', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='compute.image')),
-                ('instance_type', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='compute.instancetype')),
+                (
+                    "resource",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        parent_link=True,
+                        primary_key=True,
+                        related_name="as_%(class)s",
+                        serialize=False,
+                        to="lifecycle.resource",
+                    ),
+                ),
+                ("vcpu", models.PositiveSmallIntegerField()),
+                ("memory_mib", models.PositiveIntegerField()),
+                (
+                    "power",
+                    models.CharField(choices=[("on", "On"), ("off", "Off")], default="on", max_length=3),
+                ),
+                (
+                    "power_seen",
+                    models.CharField(choices=[("on", "On"), ("off", "Off")], default="off", max_length=3),
+                ),
+                ("power_seen_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("boot", models.PositiveIntegerField(default=1)),
+                ("hostname", models.CharField(max_length=63)),
+                ("sealed_password_hash", models.TextField(blank=True, default="", editable=False)),
+                ("ssh_keys", models.JSONField(blank=True, default=list)),
+                ("user_data", models.TextField(blank=True, default="")),
+                (
+                    "cluster",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="vms",
+                        to="infrastructure.computecluster",
+                    ),
+                ),
+                (
+                    "host",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="vms",
+                        to="infrastructure.host",
+                    ),
+                ),
+                (
+                    "image",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="compute.image",
+                    ),
+                ),
+                (
+                    "instance_type",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="compute.instancetype",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'virtual machine',
-                'verbose_name_plural': 'virtual machines',
+                "verbose_name": "virtual machine",
+                "verbose_name_plural": "virtual machines",
             },
-            bases=('lifecycle.resource',),
+            bases=("lifecycle.resource",),
         ),
         migrations.AddConstraint(
-            model_name='instancetype',
-            constraint=models.UniqueConstraint(fields=('cluster', 'name'), name='one_instance_type_per_name'),
+            model_name="instancetype",
+            constraint=models.UniqueConstraint(fields=("cluster", "name"), name="one_instance_type_per_name"),
         ),
         migrations.AddConstraint(
-            model_name='instancetype',
-            constraint=models.UniqueConstraint(fields=('cluster', 'vcpu', 'memory_gib'), name='one_instance_type_per_size'),
+            model_name="instancetype",
+            constraint=models.UniqueConstraint(
+                fields=("cluster", "vcpu", "memory_gib"), name="one_instance_type_per_size"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='instancetype',
-            constraint=models.CheckConstraint(condition=models.Q(('vcpu', 1), models.Q(('vcpu__gte', 2), ('vcpu__lte', 240), django.db.models.lookups.Exact(django.db.models.functions.math.Mod(models.F('vcpu'), 2), 0)), _connector='OR'), name='vcpu_one_or_even'),
+            model_name="instancetype",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("vcpu", 1),
+                    models.Q(
+                        ("vcpu__gte", 2),
+                        ("vcpu__lte", 240),
+                        django.db.models.lookups.Exact(
+                            django.db.models.functions.math.Mod(models.F("vcpu"), 2), 0
+                        ),
+                    ),
+                    _connector="OR",
+                ),
+                name="vcpu_one_or_even",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='instancetype',
-            constraint=models.CheckConstraint(condition=models.Q(('memory_gib', 1), models.Q(('memory_gib__gte', 2), ('memory_gib__lte', 1024), django.db.models.lookups.Exact(django.db.models.functions.math.Mod(models.F('memory_gib'), 2), 0)), _connector='OR'), name='memory_one_or_even'),
+            model_name="instancetype",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("memory_gib", 1),
+                    models.Q(
+                        ("memory_gib__gte", 2),
+                        ("memory_gib__lte", 1024),
+                        django.db.models.lookups.Exact(
+                            django.db.models.functions.math.Mod(models.F("memory_gib"), 2), 0
+                        ),
+                    ),
+                    _connector="OR",
+                ),
+                name="memory_one_or_even",
+            ),
         ),
         migrations.AddIndex(
-            model_name='vm',
-            index=models.Index(fields=['host'], name='vm_host'),
+            model_name="vm",
+            index=models.Index(fields=["host"], name="vm_host"),
         ),
     ]

@@ -14,9 +14,7 @@ MOST_MEMORY_GIB = 1024
 
 
 def _one_or_even(field: str, most: int) -> Q:
-    even = Q(**{f"{field}__lte": most, f"{field}__gte": 2}) & Q(
-        models.lookups.Exact(Mod(F(field), 2), 0)
-    )
+    even = Q(**{f"{field}__lte": most, f"{field}__gte": 2}) & Q(models.lookups.Exact(Mod(F(field), 2), 0))
     return Q(**{field: 1}) | even
 
 

@@ -32,9 +32,9 @@ class Power(models.TextChoices):
 class Vm(Kind):
     """A VM on one host of one compute cluster.
 
-    `power` is what its owner wants, `power_seen` what the host said at `power_seen_at`. `boot` counts wanted power-ons: a
-    restart is done when the VM runs with the number asked for, however often it is tried. Size is copied from the instance
-    type, which may go.
+    `power` is what its owner wants, `power_seen` what the host said at `power_seen_at`. `boot` counts wanted
+    power-ons: a restart is done when the VM runs with the number asked for, however often it is tried. The size is
+    copied from the instance type, which may go.
     """
 
     cluster = models.ForeignKey(ComputeCluster, models.PROTECT, related_name="vms")

@@ -5,33 +5,81 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('compute', '0001_initial'),
-        ('infrastructure', '0003_initial'),
-        ('lifecycle', '0003_initial'),
+        ("compute", "0001_initial"),
+        ("infrastructure", "0003_initial"),
+        ("lifecycle", "0003_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Disk',
+            name="Disk",
             fields=[
-                ('resource', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, parent_link=True, primary_key=True, related_name='as_%(class)s', serialize=False, to='lifecycle.resource')),
-                ('role', models.CharField(choices=[('system', 'System disk'), ('data', 'Data disk')], default='data', max_length=8)),
-                ('size_gib', models.PositiveIntegerField()),
-                ('iops', models.PositiveIntegerField(default=0)),
-                ('bytes_per_second', models.BigIntegerField(default=0)),
-                ('cluster', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='disks', to='infrastructure.storagecluster')),
-                ('image', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='disks', to='compute.image')),
-                ('vm', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='disks', to='compute.vm')),
+                (
+                    "resource",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        parent_link=True,
+                        primary_key=True,
+                        related_name="as_%(class)s",
+                        serialize=False,
+                        to="lifecycle.resource",
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("system", "System disk"), ("data", "Data disk")],
+                        default="data",
+                        max_length=8,
+                    ),
+                ),
+                ("size_gib", models.PositiveIntegerField()),
+                ("iops", models.PositiveIntegerField(default=0)),
+                ("bytes_per_second", models.BigIntegerField(default=0)),
+                (
+                    "cluster",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="disks",
+                        to="infrastructure.storagecluster",
+                    ),
+                ),
+                (
+                    "image",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="disks",
+                        to="compute.image",
+                    ),
+                ),
+                (
+                    "vm",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="disks",
+                        to="compute.vm",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'disk',
-                'verbose_name_plural': 'disks',
-                'constraints': [models.UniqueConstraint(condition=models.Q(('role', 'system')), fields=('vm',), name='one_system_disk_per_vm'), models.CheckConstraint(condition=models.Q(('size_gib__gte', 1)), name='disk_size_is_positive')],
+                "verbose_name": "disk",
+                "verbose_name_plural": "disks",
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("role", "system")), fields=("vm",), name="one_system_disk_per_vm"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("size_gib__gte", 1)), name="disk_size_is_positive"
+                    ),
+                ],
             },
-            bases=('lifecycle.resource',),
+            bases=("lifecycle.resource",),
         ),
     ]

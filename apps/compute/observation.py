@@ -1,0 +1,111 @@
+"""What hosts report of VMs, and what follows from it.
+
+1. A VM's seen power is what its host says, unless an operation is at work on it or was about when the report was sent
+   (what was looked at a moment before may be older than what the operation did).
+2. A guest that powered itself off stays off: once it has been seen off for a while, off is also what is wanted.
+   Not at once: a host that is shutting down stops its guests first, and those must come back with it.
+3. A host that was off has stopped its VMs. Those that are wanted on are started by the platform.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.compute.models import Power, Vm
+from apps.compute.services.power import start_vm
+from apps.infrastructure.models import SILENCE
+from apps.infrastructure.reports import Reading
+from apps.lifecycle import push
+from apps.lifecycle.actor import SYSTEM
+from apps.lifecycle.errors import Refused
+from apps.lifecycle.models import Event, Operation, State
+
+log = logging.getLogger(__name__)
+
+#: How long a guest must be seen off until it is believed to want it.
+SETTLED = timedelta(seconds=20)
+
+# One statement for all VMs of all hosts; rows that already say so are not touched.
+_SEE = """
+UPDATE compute_vm vm
+   SET power_seen = seen.power, power_seen_at = seen.at
+  FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::uuid[]) AS seen(id, power, at, host)
+ WHERE vm.resource_id = seen.id AND vm.host_id = seen.host
+   AND vm.power_seen <> seen.power AND vm.power_seen_at < seen.at - interval '3 seconds'
+   AND NOT EXISTS (SELECT FROM lifecycle_operation o
+                    WHERE o.resource_id = seen.id AND o.exclusive AND o.status IN ('queued', 'running'))
+RETURNING vm.resource_id
+"""
+
+
+def take_reports(readings: Sequence[Reading]) -> None:
+    """Bring VMs up to what their hosts reported."""
+    _see(readings)
+    for reading in readings:
+        if reading.rebooted:
+            _start_again(reading)
+    believe_guests()
+
+
+def _see(readings: Sequence[Reading]) -> None:
+    rows = [
+        (vm.id, vm.power.value, reading.report.sent_at, reading.host.pk)
+        for reading in readings
+        for vm in reading.report.observation.vms
+    ]
+    if not rows:
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(_SEE, [list(column) for column in zip(*rows, strict=True)])
+            changed = [pk for (pk,) in cursor.fetchall()]
+        for vm in Vm.objects.filter(pk__in=changed):
+            message = _("Seen running.") if vm.is_on else _("Seen stopped.")
+            Event.objects.create(resource=vm, code=f"vm.seen_{vm.power_seen}", message=message)
+            push.resource_changed(vm)
+
+
+def _start_again(reading: Reading) -> None:
+    """Start what a power cut or reboot stopped."""
+    at_work = Operation.objects.open().filter(resource=OuterRef("pk"), exclusive=True)
+    Vm.objects.filter(~Exists(at_work), host_id=reading.host.pk, power_seen=Power.ON).update(
+        power_seen=Power.OFF, power_seen_at=reading.report.sent_at
+    )
+    stopped = Vm.objects.filter(
+        host_id=reading.host.pk, power=Power.ON, power_seen=Power.OFF, state=State.READY
+    )
+    Event.objects.create(
+        resource=reading.host, code="host.rebooted", message=_("It was off and has come back.")
+    )
+    for vm in stopped:
+        try:
+            start_vm(SYSTEM, vm)
+        except Refused as refusal:
+            log.info("VM %s not started again: %s", vm.pk, refusal.message)
+
+
+def believe_guests() -> None:
+    """Want off what has been seen off for a while without anybody having asked for it."""
+    now = timezone.now()
+    at_work = Operation.objects.open().filter(resource=OuterRef("pk"), exclusive=True)
+    gone_off = Vm.objects.filter(
+        ~Exists(at_work),
+        power=Power.ON,
+        power_seen=Power.OFF,
+        power_seen_at__lt=now - SETTLED,
+        state=State.READY,
+        host__last_report_at__gt=now - SILENCE,
+    )
+    for vm in gone_off[:500]:
+        with transaction.atomic():
+            if Vm.objects.filter(pk=vm.pk, power=Power.ON, power_seen=Power.OFF).update(power=Power.OFF):
+                Event.objects.create(
+                    resource=vm, code="vm.guest_off", message=_("The guest powered itself off.")
+                )

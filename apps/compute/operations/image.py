@@ -1,0 +1,80 @@
+"""What workers do for images."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.utils.translation import gettext as _
+
+from apps.compute.models import Image
+from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMPORT_DEADLINE
+from apps.drivers.errors import DriverError
+from apps.drivers.protocols import Volumes
+from apps.drivers.specs import ImageInfo
+from apps.infrastructure import backends
+from apps.lifecycle.handlers import Settle, handles
+from apps.lifecycle.running import Run
+from apps.quotas.services import give_back
+
+GIB = 1 << 30
+#: An agent that is still copying an image says so; the order is then given again.
+STILL_WORKING = "host.still_working"
+
+
+@handles(IMAGE_IMPORT)
+def import_image(run: Run) -> Settle:
+    """Have a host check and copy the file into the pool."""
+    image = _load(run)
+    run.step(_("Checking and copying the image"), 10)
+    volumes = backends.volumes(image.cluster, run)
+    info = _import(run, volumes, image)
+    return lambda: _settle_imported(image, info)
+
+
+@handles(IMAGE_DELETE)
+def delete_image(run: Run) -> Settle:
+    """Remove the image from the pool."""
+    image = _load(run)
+    run.step(_("Removing the image"), 30)
+    backends.volumes(image.cluster, run).ensure_image_absent(image.spec())
+    return lambda: _settle_deleted(image)
+
+
+def _load(run: Run) -> Image:
+    return Image.objects.select_related("cluster__region").get(pk=run.target_id)
+
+
+def _import(run: Run, volumes: Volumes, image: Image) -> ImageInfo:
+    done: list[ImageInfo] = []
+
+    def finished() -> bool:
+        try:
+            done.append(volumes.ensure_image(image.spec(), run.operation.args["source"]))
+        except DriverError as error:
+            if error.code != STILL_WORKING:
+                raise
+        return bool(done)
+
+    run.wait_until(
+        finished,
+        within=IMPORT_DEADLINE + timedelta(minutes=1),
+        message=_("The import did not finish in time."),
+        code="operation.deadline",
+        every=2,
+    )
+    return done[0]
+
+
+def _settle_imported(image: Image, info: ImageInfo) -> None:
+    Image.objects.filter(pk=image.pk).update(
+        virtual_bytes=info.virtual_bytes,
+        stored_bytes=info.stored_bytes,
+        source_format=info.source_format,
+        min_disk_gib=max(1, -(-info.virtual_bytes // GIB)),
+    )
+
+
+def _settle_deleted(image: Image) -> None:
+    if image.tenant_id is not None:
+        give_back(image.tenant_id, {"image": 1})
+    image.delete()

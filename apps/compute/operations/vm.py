@@ -1,0 +1,174 @@
+"""What workers do for VMs. Every handler is safe to run again from its top: drivers only ever ensure a state."""
+
+from __future__ import annotations
+
+from django.db.models import F, Prefetch
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.compute.models import Power, Vm
+from apps.compute.quota import vm_amounts
+from apps.compute.specs import vm_spec
+from apps.compute.verbs import (
+    SHUTDOWN_PATIENCE,
+    VM_CREATE,
+    VM_DELETE,
+    VM_POWER_OFF,
+    VM_RESTART,
+    VM_RETRY,
+    VM_SHUT_DOWN,
+    VM_START,
+)
+from apps.drivers.errors import DriverError
+from apps.drivers.protocols import Hypervisor
+from apps.drivers.specs import FabricKind
+from apps.drivers.specs import Power as DriverPower
+from apps.infrastructure import backends, placement
+from apps.infrastructure.models import Host, Region
+from apps.lifecycle.handlers import Settle, handles
+from apps.lifecycle.models import Resource, State
+from apps.lifecycle.running import Run
+from apps.network.models import Nic
+from apps.network.services.addresses import free_nics
+from apps.network.specs import port_spec
+from apps.quotas.services import give_back
+from apps.storage.models import Disk
+from apps.storage.specs import volume_spec
+
+
+@handles(VM_CREATE)
+def create(run: Run) -> Settle:
+    """Disk, ports, definition, power: each there already when an earlier attempt got that far."""
+    vm, host, region = _load(run)
+    run.step(_("Making the system disk on %(host)s") % {"host": host.name}, 10)
+    for disk in vm.disks.all():
+        backends.volumes(disk.cluster, run, host=host).ensure_volume(volume_spec(disk))
+    run.step(_("Connecting to the network"), 40)
+    _ensure_ports(vm, region)
+    run.step(_("Starting on %(host)s") % {"host": host.name}, 60)
+    _switch_on(backends.hypervisor(host, run), vm)
+    return lambda: _settle_created(vm)
+
+
+handles(VM_RETRY)(create)
+
+
+@handles(VM_START)
+def start(run: Run) -> Settle:
+    """Bring network and definition up to date, then switch on."""
+    vm, host, region = _load(run)
+    run.step(_("Starting on %(host)s") % {"host": host.name}, 30)
+    _ensure_ports(vm, region)
+    _switch_on(backends.hypervisor(host, run), vm)
+    return lambda: _settle_power(vm, Power.ON)
+
+
+@handles(VM_SHUT_DOWN)
+def shut_down(run: Run) -> Settle:
+    """Ask the guest, and wait until it has done so."""
+    vm, host, _region = _load(run)
+    _ask_guest(run, backends.hypervisor(host, run), vm)
+    return lambda: _settle_power(vm, Power.OFF)
+
+
+@handles(VM_POWER_OFF)
+def power_off(run: Run) -> Settle:
+    """Take the power away."""
+    vm, host, _region = _load(run)
+    run.step(_("Powering off on %(host)s") % {"host": host.name}, 30)
+    backends.hypervisor(host, run).ensure_power(str(vm.pk), DriverPower.OFF)
+    return lambda: _settle_power(vm, Power.OFF)
+
+
+@handles(VM_RESTART)
+def restart(run: Run) -> Settle:
+    """Shut the guest down, by force if need be, and start it. Done once it runs with the boot number asked for."""
+    vm, host, _region = _load(run)
+    hypervisor = backends.hypervisor(host, run)
+    seen = hypervisor.status(str(vm.pk))
+    if seen.power is DriverPower.ON and seen.boot != vm.boot:
+        try:
+            _ask_guest(run, hypervisor, vm)
+        except DriverError as error:
+            if error.code != _DEAF:
+                raise
+            run.step(error.message)
+            hypervisor.ensure_power(str(vm.pk), DriverPower.OFF)
+    run.step(_("Starting on %(host)s") % {"host": host.name}, 70)
+    _switch_on(hypervisor, vm)
+    return lambda: _settle_power(vm, Power.ON)
+
+
+@handles(VM_DELETE)
+def delete(run: Run) -> Settle:
+    """The definition first, so that nothing uses disks and ports any more; then those."""
+    vm, host, region = _load(run)
+    run.step(_("Removing from %(host)s") % {"host": host.name}, 20)
+    backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk))
+    run.step(_("Removing from the network"), 50)
+    for nic in vm.nics.all():
+        backends.fabric(region).ensure_absent(FabricKind.PORT, str(nic.pk))
+    run.step(_("Removing the system disk"), 70)
+    for disk in vm.disks.all():
+        backends.volumes(disk.cluster, run, host=host).ensure_volume_absent(volume_spec(disk))
+    return lambda: _settle_deleted(vm)
+
+
+_DEAF = "vm.guest_ignored_shutdown"
+
+
+def _load(run: Run) -> tuple[Vm, Host, Region]:
+    """Return the VM with all its drivers need. Its host is set from its first moment on."""
+    vm = (
+        Vm.objects.select_related("host", "cluster__region")
+        .prefetch_related(
+            Prefetch("disks", Disk.objects.select_related("cluster").filter(role=Disk.Role.SYSTEM)),
+            Prefetch("nics", Nic.objects.order_by("role")),
+        )
+        .get(pk=run.target_id)
+    )
+    assert vm.host is not None
+    return vm, vm.host, vm.cluster.region
+
+
+def _ensure_ports(vm: Vm, region: Region) -> None:
+    for nic in vm.nics.all():
+        backends.fabric(region).ensure_port(port_spec(nic, generation=vm.generation))
+
+
+def _switch_on(hypervisor: Hypervisor, vm: Vm) -> None:
+    hypervisor.ensure_vm(vm_spec(vm))
+    hypervisor.ensure_power(str(vm.pk), DriverPower.ON, boot=vm.boot)
+
+
+def _ask_guest(run: Run, hypervisor: Hypervisor, vm: Vm) -> None:
+    run.step(_("Asking the guest to shut down"), 20)
+    run.wait_until(
+        lambda: hypervisor.ensure_power(str(vm.pk), DriverPower.OFF, graceful=True).power is DriverPower.OFF,
+        within=SHUTDOWN_PATIENCE,
+        message=_("The guest did not shut down in %(seconds)s seconds.")
+        % {"seconds": int(SHUTDOWN_PATIENCE.total_seconds())},
+        code=_DEAF,
+        hint=_("Shut it down from inside, or power it off."),
+    )
+
+
+def _settle_power(vm: Vm, power: Power) -> None:
+    Vm.objects.filter(pk=vm.pk).update(power=power, power_seen=power, power_seen_at=timezone.now())
+
+
+def _settle_created(vm: Vm) -> None:
+    Vm.objects.filter(pk=vm.pk).update(power_seen=Power.ON, power_seen_at=timezone.now())
+    disks = [disk.pk for disk in vm.disks.all()]
+    Resource.objects.filter(pk__in=disks).update(state=State.READY, observed_generation=F("generation"))
+
+
+def _settle_deleted(vm: Vm) -> None:
+    disks = list(vm.disks.all())
+    if vm.tenant_id is not None:
+        give_back(vm.tenant_id, vm_amounts(vm.need, sum(disk.size_gib for disk in disks)))
+    free_nics(vm)
+    for disk in disks:
+        disk.delete()
+    vm.delete()
+    placement.release(vm.host_id, vm.need)

@@ -1,0 +1,65 @@
+"""Looking up what a create form or call named. What the asker may not use does not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from apps.compute import selectors
+from apps.compute.models import Image, InstanceType, KeyPair
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Invalid
+from apps.network.models import SecurityGroup, Subnet
+from apps.tenancy.access import visible
+from apps.tenancy.models import Project
+
+
+def instance_type(project: Project, pk: int) -> InstanceType:
+    """Return a type of a cluster the project's tenant may use (CL-4). Raises Invalid."""
+    found = selectors.usable_types(project.tenant_id).filter(pk=pk).first()
+    if found is None:
+        raise Invalid(
+            {"instance_type": [_("There is no such instance type, or you may not use its cluster.")]}
+        )
+    return found
+
+
+def image(actor: Actor, project: Project, pk: UUID) -> Image:
+    """Return a base image or one of the tenant's own, on a storage cluster it may use (CL-4). Raises Invalid."""
+    found = selectors.usable_images(actor, project.tenant_id).filter(pk=pk).first()
+    if found is None:
+        raise Invalid({"image": [_("There is no such image, or you may not use its storage cluster.")]})
+    return found
+
+
+def subnet(actor: Actor, project: Project, pk: UUID) -> Subnet:
+    """Return a subnet of the project's tenant. Raises Invalid."""
+    rows = visible(actor, Subnet.objects.select_related("region"))
+    found = rows.filter(pk=pk, tenant_id=project.tenant_id).first()
+    if found is None:
+        raise Invalid({"subnet": [_("There is no such subnet.")]})
+    return found
+
+
+def security_group(actor: Actor, project: Project, pk: UUID | None) -> SecurityGroup | None:
+    """Return a security group of the project's tenant; None for none. Raises Invalid."""
+    if pk is None:
+        return None
+    rows = visible(actor, SecurityGroup.objects.select_related("region"))
+    found = rows.filter(pk=pk, tenant_id=project.tenant_id).first()
+    if found is None:
+        raise Invalid({"security_group": [_("There is no such security group.")]})
+    return found
+
+
+def public_keys(actor: Actor, project: Project, pks: Sequence[UUID]) -> list[str]:
+    """Return the public keys of the tenant's key pairs. Raises Invalid."""
+    if not pks:
+        return []
+    rows = visible(actor, KeyPair.objects.all()).filter(pk__in=pks, tenant_id=project.tenant_id)
+    keys = list(rows.values_list("public_key", flat=True))
+    if len(keys) != len(set(pks)):
+        raise Invalid({"key_pairs": [_("There is no such key pair.")]})
+    return keys

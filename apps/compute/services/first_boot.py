@@ -1,0 +1,65 @@
+"""Checking what a guest is told at its first boot: host name, password, user data."""
+
+from __future__ import annotations
+
+import re
+
+from django.utils.translation import gettext as _
+from passlib.hash import sha512_crypt
+
+from apps.compute.models import Image
+from apps.tenancy.secrets import seal
+
+#: Bytes. Far above what cloud-init configurations are, far below what a seed image or an order could not carry.
+MOST_USER_DATA = 64 * 1024
+#: Linux takes up to 64 characters, DNS 63 for one label; one letter is no name. Windows (NetBIOS) takes 15.
+LONGEST_HOSTNAME = {Image.Family.LINUX: 63, Image.Family.WINDOWS: 15}
+SHORTEST_HOSTNAME = 2
+_HOSTNAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
+PASSWORD_LENGTHS = (8, 64)
+#: crypt(3)'s default; the guest checks it at every log-in.
+_ROUNDS = 5000
+
+
+def hostname_of(name: str, family: str) -> str:
+    """Return a host name made from a VM's name: what is no letter or digit becomes a hyphen."""
+    longest = LONGEST_HOSTNAME[Image.Family(family)]
+    made = re.sub(r"[^A-Za-z0-9]+", "-", name)[:longest].strip("-").lower()
+    return made if len(made) >= SHORTEST_HOSTNAME else f"vm-{made}".strip("-")
+
+
+def hostname_errors(hostname: str, family: str) -> list[str]:
+    """Return what is wrong with a host name."""
+    longest = LONGEST_HOSTNAME[Image.Family(family)]
+    if not SHORTEST_HOSTNAME <= len(hostname) <= longest:
+        return [_("2 to %(most)s characters.") % {"most": longest}]
+    if not _HOSTNAME.fullmatch(hostname) or hostname.isdigit():
+        return [_("Letters, digits and hyphens; no hyphen at the ends; not digits alone.")]
+    return []
+
+
+def password_errors(password: str) -> list[str]:
+    """Return what is wrong with a guest's password."""
+    shortest, longest = PASSWORD_LENGTHS
+    if not shortest <= len(password) <= longest:
+        return [_("%(least)s to %(most)s characters.") % {"least": shortest, "most": longest}]
+    if not password.isascii() or not password.isprintable():
+        return [_("Letters, digits and punctuation of ASCII only: consoles cannot type the rest.")]
+    kinds = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^A-Za-z0-9]")
+    if sum(bool(re.search(kind, password)) for kind in kinds) < 3:
+        return [_("At least three of: small letters, capitals, digits, punctuation.")]
+    return []
+
+
+def user_data_errors(user_data: str) -> list[str]:
+    """Return what is wrong with user data."""
+    if len(user_data.encode()) > MOST_USER_DATA:
+        return [_("At most 64 KiB.")]
+    if "\x00" in user_data:
+        return [_("Text only.")]
+    return []
+
+
+def sealed_hash(password: str) -> str:
+    """Return the crypt(3) hash of a password (SHA-512), sealed; "" for no password."""
+    return seal(sha512_crypt.using(rounds=_ROUNDS).hash(password)) if password else ""

@@ -1,0 +1,95 @@
+"""Importing and deleting images."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from apps.compute.models import Image
+from apps.compute.models.image import DEFAULT_DISK_GIB
+from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT
+from apps.infrastructure.models import ComputeCluster, StorageCluster
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import InUse, Invalid
+from apps.lifecycle.models import Operation, Resource
+from apps.lifecycle.requests import bump, request
+from apps.quotas.services import take
+from apps.tenancy.access import allow, begin
+from apps.tenancy.choosing import chosen_project
+from apps.tenancy.labels import clean_labels
+
+#: Importable files stand in this directory of the pool.
+IMPORT_DIRECTORY = "import"
+
+
+@transaction.atomic
+def import_image(
+    actor: Actor,
+    *,
+    name: str,
+    cluster: StorageCluster,
+    file: str,
+    os_family: str = Image.Family.LINUX,
+    os_name: str = "",
+    architecture: str = ComputeCluster.Architecture.X86,
+    default_disk_gib: int = DEFAULT_DISK_GIB,
+    cloud_init: bool = True,
+    guest_agent: bool = False,
+    hot_upgrade: bool = False,
+    project: UUID | None = None,
+    remark: str = "",
+) -> Operation:
+    """Take the disk image `file` of the pool's import directory in: as a base image, or for a project's tenant."""
+    allow(actor, IMAGE_IMPORT, project=None, tenant_id=None)
+    name, remark = clean_labels(name, remark)
+    into = chosen_project(actor, project) if project else None
+    if into is not None:
+        take(into.tenant_id, {"image": 1})
+    image = Image(
+        kind="image",
+        name=name,
+        remark=remark,
+        tenant_id=into.tenant_id if into else None,
+        project=into,
+        region_id=cluster.region_id,
+        cluster=cluster,
+        os_family=os_family,
+        os_name=os_name,
+        architecture=architecture,
+        default_disk_gib=default_disk_gib,
+        cloud_init=cloud_init,
+        guest_agent=guest_agent,
+        hot_upgrade=hot_upgrade,
+    )
+    image.save(force_insert=True)
+    return request(actor, IMAGE_IMPORT, image, args={"source": _source(cluster, file)})
+
+
+@transaction.atomic
+def delete_image(actor: Actor, image: Image) -> Operation:
+    """Delete an image from which no disk was cloned. Raises InUse with the disks' VMs."""
+    image = begin(actor, IMAGE_DELETE, image)
+    disks = list(image.disks.select_related("vm")[:50])
+    if disks:
+        raise InUse(
+            _("%(count)s system disks still read from this image.") % {"count": image.disks.count()},
+            hint=_("Delete the VMs made from it first."),
+            details={"resources": [_user(disk.vm or disk) for disk in disks]},
+        )
+    bump(image)
+    return request(actor, IMAGE_DELETE, image)
+
+
+def _user(resource: Resource) -> dict[str, str]:
+    return {"kind": resource.kind, "id": str(resource.pk), "name": resource.name}
+
+
+def _source(cluster: StorageCluster, file: str) -> str:
+    """Return the file as hosts see it: a plain name inside the import directory, anything for a pretend pool."""
+    if cluster.driver == "memory":
+        return file
+    if not file or "/" in file or file.startswith(".") or "\x00" in file:
+        raise Invalid({"file": [_("The name of a file in the pool's import directory.")]})
+    return f"{cluster.path.rstrip('/')}/{IMPORT_DIRECTORY}/{file}"

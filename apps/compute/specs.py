@@ -1,0 +1,37 @@
+"""VMs as drivers see them."""
+
+from __future__ import annotations
+
+from apps.compute.models import Vm
+from apps.drivers.specs import SeedSpec, VmSpec
+from apps.network.specs import nic_attachment
+from apps.storage.specs import disk_attachment
+from apps.tenancy.secrets import unseal
+
+
+def vm_spec(vm: Vm) -> VmSpec:
+    """Return a VM whose disks (with their clusters) and NICs have been prefetched."""
+    disks = sorted(vm.disks.all(), key=lambda disk: (disk.role != "system", disk.created_at))
+    nics = sorted(vm.nics.all(), key=lambda nic: nic.role, reverse=True)
+    return VmSpec(
+        id=str(vm.pk),
+        name=vm.name,
+        vcpu=vm.vcpu,
+        memory_mib=vm.memory_mib,
+        disks=tuple(disk_attachment(disk) for disk in disks),
+        nics=tuple(nic_attachment(nic) for nic in nics),
+        seed=seed_spec(vm),
+        # Each vCPU may use one physical thread in full and no more, whatever else its threads in QEMU do.
+        cpu_percent=vm.vcpu * 100,
+        generation=vm.generation,
+    )
+
+
+def seed_spec(vm: Vm) -> SeedSpec:
+    """Return the first-boot data of a VM."""
+    return SeedSpec(
+        hostname=vm.hostname,
+        password_hash=unseal(vm.sealed_password_hash) if vm.sealed_password_hash else "",
+        ssh_keys=tuple(vm.ssh_keys),
+        user_data=vm.user_data,
+    )

@@ -1,0 +1,127 @@
+"""Taking a host in: its row, its key, its log-in to Redis, and the settings file its agent starts with.
+
+The seal key protects everything between the control plane and this host; the Redis log-in can touch only this host's
+own queue and keys (SE-6). Both appear in the settings file, which is shown once; the key is kept sealed, the log-in
+only in Redis, as a hash.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+import redis
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from apps.agent.access import acl_rules, host_name_ok
+from apps.audit.record import record
+from apps.infrastructure.backends import redis_client
+from apps.infrastructure.models import ComputeCluster, Host, Region
+from apps.infrastructure.verbs import HOST_ENROLL, HOST_REMOVE
+from apps.lifecycle import push
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Invalid
+from apps.tenancy.access import allow, begin
+from apps.tenancy.secrets import seal
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """A host that was taken in, and the text of its /etc/scloud/agent.toml, which cannot be shown again."""
+
+    host: Host
+    agent_toml: str
+
+
+@transaction.atomic
+def enroll_host(actor: Actor, cluster: ComputeCluster, name: str, address: str) -> Enrolment:
+    """Take a host into a cluster; it stays pending until its agent reports. Raises Invalid."""
+    allow(actor, HOST_ENROLL, project=None, tenant_id=None)
+    _check(name, address)
+    # One enrolment at a time, so that no name is given twice.
+    list(Region.objects.select_for_update().values_list("pk"))
+    if Host.objects.filter(name=name).exists():
+        raise Invalid({"name": [_("There is a host of this name already.")]})
+    key = Fernet.generate_key().decode()
+    host = Host(
+        kind="host",
+        name=name,
+        cluster=cluster,
+        region_id=cluster.region_id,
+        address=address,
+        sealed_key=seal(key),
+    )
+    host.save(force_insert=True)
+    record(actor, HOST_ENROLL.name, host, args={"address": address})
+    push.resource_changed(host, "created")
+    return Enrolment(host, _open_door(host, key))
+
+
+@transaction.atomic
+def renew_enrolment(actor: Actor, host: Host) -> Enrolment:
+    """Give a host a new key and log-in; the old ones are dead from now on."""
+    allow(actor, HOST_ENROLL, project=None, tenant_id=None)
+    key = Fernet.generate_key().decode()
+    Host.objects.filter(pk=host.pk).update(sealed_key=seal(key))
+    record(actor, HOST_ENROLL.name, host, args={"renewed": True})
+    return Enrolment(host, _open_door(host, key))
+
+
+@transaction.atomic
+def remove_host(actor: Actor, host: Host) -> None:
+    """Forget a host on which nothing runs. Raises InUse through its caller's check of what is on it."""
+    host = begin(actor, HOST_REMOVE, host)
+    record(actor, HOST_REMOVE.name, host)
+    push.resource_changed(host, "deleted")
+    if host.driver == "agent":
+        transaction.on_commit(lambda: _close_door(host.name))
+    host.delete()
+
+
+def _check(name: str, address: str) -> None:
+    wrong: dict[str, list[str]] = {}
+    if not host_name_ok(name):
+        wrong["name"] = [
+            _("Use lower-case letters, digits and hyphens, 63 at most, as the host calls itself.")
+        ]
+    try:
+        ip_address(address)
+    except ValueError:
+        wrong["address"] = [_("Enter the host's IP address on the management network.")]
+    if wrong:
+        raise Invalid(wrong)
+
+
+def _open_door(host: Host, key: str) -> str:
+    """Make the host's Redis user once the transaction commits, and return its settings file."""
+    password = secrets.token_urlsafe(32)
+    rules = acl_rules(host.name, password)
+    transaction.on_commit(lambda: _set_user(f"host-{host.name}", rules))
+    return (
+        f'name = "{host.name}"\n'
+        f'redis_url = "redis://host-{host.name}:{password}@{settings.AGENT_REDIS}/0"\n'
+        f'seal_key = "{key}"\n'
+        f'management_ip = "{host.address}"\n'
+    )
+
+
+def _set_user(user: str, rules: list[str]) -> None:
+    redis_client().execute_command("ACL", "SETUSER", user, *rules)  # type: ignore[no-untyped-call]
+    _save_users()
+
+
+def _close_door(name: str) -> None:
+    redis_client().acl_deluser(f"host-{name}")
+    _save_users()
+
+
+def _save_users() -> None:
+    try:
+        redis_client().acl_save()
+    except redis.ResponseError:
+        # A Redis without an ACL file (development) forgets its users when it stops; there is nothing to save to.
+        return

@@ -1,0 +1,147 @@
+"""Taking in what hosts report of themselves: capacity, load, and which VMs run.
+
+The collector runs every two seconds on some worker. A report is taken once: `last_report_at` holds when the last one
+taken was sent. What the host says of VMs goes to `listeners`, since VMs stand above hosts.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.drivers.errors import DriverError
+from apps.drivers.memory import memory_report
+from apps.drivers.orders import REPORT
+from apps.drivers.reports import HostReport, report_key
+from apps.drivers.sealing import Seal
+from apps.drivers.specs import HostObservation
+from apps.infrastructure import backends
+from apps.infrastructure.models import Host
+from apps.lifecycle import push
+from apps.lifecycle.models import Event, Resource, State
+from apps.tenancy.secrets import unseal
+
+log = logging.getLogger(__name__)
+
+#: Memory a host keeps for itself: a twentieth, and at least this much.
+LEAST_RESERVE_MIB = 1024
+
+_MEASURED = ("last_report_at", "load_percent", "memory_used_mib")
+_INVENTORY = (
+    "architecture",
+    "cpu_model",
+    "virtualisation",
+    "hypervisor_version",
+    "agent_version",
+    "boot_id",
+    "vcpus",
+    "memory_mib",
+    "vcpu_capacity",
+    "memory_capacity_mib",
+)
+_BATCH = 200
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A report just taken. `rebooted`: the host has been off since the one before, and its VMs with it."""
+
+    host: Host
+    report: HostReport
+    rebooted: bool
+
+
+#: Called with all reports of one round.
+listeners: list[Callable[[Sequence[Reading]], None]] = []
+
+
+def collect() -> int:
+    """Take every report that is new; return how many."""
+    hosts = list(Host.objects.select_related("cluster"))
+    readings = [
+        Reading(host, report, rebooted=bool(host.boot_id) and host.boot_id != report.boot_id)
+        for host, report in _reports(hosts)
+        if host.last_report_at is None or report.sent_at > host.last_report_at
+    ]
+    changed = [reading.host for reading in readings if _take(reading)]
+    Host.objects.bulk_update([reading.host for reading in readings], _MEASURED, batch_size=_BATCH)
+    for reading in readings:
+        _judge(reading.host)
+    for listen in listeners:
+        listen(readings)
+    # Last, since the boot id stands in it: should anything above fail, the next report shows the reboot again.
+    Host.objects.bulk_update(changed, _INVENTORY, batch_size=_BATCH)
+    return len(readings)
+
+
+def _reports(hosts: Sequence[Host]) -> list[tuple[Host, HostReport]]:
+    real = [host for host in hosts if host.driver != "memory"]
+    found = [
+        (host, report)
+        for host in hosts
+        if host.driver == "memory"
+        and (report := memory_report(backends.memory_world(), host.name, backends.memory_capacity(host)))
+    ]
+    if not real:
+        return found
+    sealed = cast(
+        "list[bytes | None]", backends.redis_client().mget([report_key(host.name) for host in real])
+    )
+    for host, message in zip(real, sealed, strict=True):
+        if message is None:
+            continue
+        try:
+            found.append((host, Seal(unseal(host.sealed_key)).open(REPORT, message, HostReport)))
+        except DriverError as error:
+            log.warning("report of host %s: %s", host.name, error.message)
+    return found
+
+
+def _take(reading: Reading) -> bool:
+    """Copy a report to the host's columns (not saved); return whether its inventory changed."""
+    host, report = reading.host, reading.report
+    before = [getattr(host, name) for name in _INVENTORY]
+    _copy_inventory(host, report.observation)
+    host.agent_version, host.boot_id = report.agent_version, report.boot_id
+    host.last_report_at = report.sent_at
+    host.load_percent = report.observation.load_percent
+    host.memory_used_mib = report.observation.memory_used_mib
+    return before != [getattr(host, name) for name in _INVENTORY]
+
+
+def _copy_inventory(host: Host, seen: HostObservation) -> None:
+    host.architecture, host.cpu_model = seen.architecture, seen.cpu_model
+    host.virtualisation, host.hypervisor_version = seen.virtualisation, seen.hypervisor_version
+    host.vcpus, host.memory_mib = seen.vcpus, seen.memory_mib
+    host.vcpu_capacity = int(seen.vcpus * host.cluster.cpu_overcommit)
+    host.memory_capacity_mib = max(seen.memory_mib - max(LEAST_RESERVE_MIB, seen.memory_mib // 20), 0)
+
+
+def _judge(host: Host) -> None:
+    """Take a host in at its first report, or refuse it when its CPUs are not its cluster's (CL-1)."""
+    fits = host.architecture == host.cluster.architecture
+    if fits == (host.state == State.READY):
+        return
+    host.state = State.READY if fits else State.ERROR
+    host.error = {} if fits else _misfit(host)
+    Resource.objects.filter(pk=host.pk).update(state=host.state, error=host.error, updated_at=timezone.now())
+    Event.objects.create(
+        resource=host,
+        code="host.taken_in" if fits else "host.refused",
+        message=_("Its agent reported.") if fits else host.error["message"],
+    )
+    push.resource_changed(host)
+
+
+def _misfit(host: Host) -> dict[str, str]:
+    return {
+        "code": "host.architecture",
+        "message": _("Its CPUs are %(its)s, those of cluster %(cluster)s are %(wanted)s.")
+        % {"its": host.architecture, "cluster": host.cluster, "wanted": host.cluster.architecture},
+        "hint": _("Remove it and enrol it in a cluster of its kind."),
+    }

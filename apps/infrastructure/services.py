@@ -1,0 +1,195 @@
+"""Changes of regions, clusters and hosts by admins. Rows only: nothing here waits for a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
+from django.utils.translation import gettext as _
+
+from apps.audit.record import record
+from apps.infrastructure.models import Cluster, ComputeCluster, Host, Region, StorageCluster
+from apps.infrastructure.verbs import (
+    CLUSTER_CHANGE,
+    CLUSTER_CREATE,
+    CLUSTER_DELETE,
+    HOST_CLOSE,
+    HOST_OPEN,
+    REGION_CHANGE,
+    REGION_CREATE,
+)
+from apps.lifecycle import push
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import InUse, Invalid
+from apps.tenancy.access import allow, begin
+from apps.tenancy.models import Tenant
+
+C = TypeVar("C", bound=Cluster)
+
+#: Called with every new compute cluster, in its transaction: what a cluster is born with (its instance types).
+furnishings: list[Callable[[ComputeCluster], None]] = []
+
+
+@transaction.atomic
+def create_region(
+    actor: Actor,
+    name: str,
+    label: str,
+    *,
+    fabric_driver: str = "ovn",
+    fabric_address: str = "",
+    dns_servers: Sequence[str] = (),
+) -> Region:
+    """Add a data centre. `fabric_address` is that of OVN's northbound database ("tcp:192.0.2.1:6641")."""
+    allow(actor, REGION_CREATE, project=None, tenant_id=None)
+    region = _unique(
+        lambda: Region.objects.create(
+            name=name,
+            label=label or name,
+            fabric_driver=fabric_driver,
+            fabric_address=fabric_address,
+            dns_servers=list(dns_servers),
+        )
+    )
+    record(actor, REGION_CREATE.name, name=name)
+    return region
+
+
+@transaction.atomic
+def change_region(actor: Actor, region: Region, changes: Mapping[str, Any]) -> None:
+    """Change label, fabric address or DNS servers; a region's name and what is in it stay."""
+    allow(actor, REGION_CHANGE, project=None, tenant_id=None)
+    given = _only(changes, {"label", "fabric_address", "dns_servers"})
+    Region.objects.filter(pk=region.pk).update(**given)
+    record(actor, REGION_CHANGE.name, name=region.name, args=given)
+
+
+@transaction.atomic
+def create_compute_cluster(
+    actor: Actor,
+    region: Region,
+    name: str = "",
+    *,
+    architecture: str = ComputeCluster.Architecture.X86,
+    cpu_overcommit: Decimal = Decimal(4),
+) -> ComputeCluster:
+    """Add a compute cluster, open to all tenants; by default it is named after its architecture (CL-3)."""
+    allow(actor, CLUSTER_CREATE, project=None, tenant_id=None)
+    label = ComputeCluster.Architecture(architecture).label
+    cluster = _unique(
+        lambda: ComputeCluster.objects.create(
+            region=region,
+            name=name or _free_name(ComputeCluster, region, label),
+            architecture=architecture,
+            cpu_overcommit=cpu_overcommit,
+        )
+    )
+    for furnish in furnishings:
+        furnish(cluster)
+    record(actor, CLUSTER_CREATE.name, name=cluster.name)
+    return cluster
+
+
+@transaction.atomic
+def create_storage_cluster(
+    actor: Actor,
+    region: Region,
+    name: str = "",
+    *,
+    path: str,
+    media: str = StorageCluster.Media.SSD,
+    driver: str = "file",
+    max_disk_gib: int = 32_000,
+) -> StorageCluster:
+    """Add a storage cluster, open to all tenants; `path` is the pool's directory on every host."""
+    allow(actor, CLUSTER_CREATE, project=None, tenant_id=None)
+    label = StorageCluster.Media(media).label
+    cluster = _unique(
+        lambda: StorageCluster.objects.create(
+            region=region,
+            name=name or _free_name(StorageCluster, region, label),
+            path=path,
+            media=media,
+            driver=driver,
+            max_disk_gib=max_disk_gib,
+        )
+    )
+    record(actor, CLUSTER_CREATE.name, name=cluster.name)
+    return cluster
+
+
+@transaction.atomic
+def change_cluster(actor: Actor, cluster: C, changes: Mapping[str, Any]) -> None:
+    """Change name, alias, overcommit (compute) or largest disk (storage)."""
+    allow(actor, CLUSTER_CHANGE, project=None, tenant_id=None)
+    given = _only(changes, {"name", "alias", "cpu_overcommit", "max_disk_gib"})
+    _unique(lambda: type(cluster)._default_manager.filter(pk=cluster.pk).update(**given))
+    record(
+        actor, CLUSTER_CHANGE.name, name=cluster.name, args={key: str(value) for key, value in given.items()}
+    )
+
+
+@transaction.atomic
+def permit(actor: Actor, cluster: C, *, open_to_all: bool, tenants: Sequence[Tenant] = ()) -> None:
+    """Open a cluster to all tenants, or to the chosen ones only (CL-4). What others have in it stays."""
+    allow(actor, CLUSTER_CHANGE, project=None, tenant_id=None)
+    type(cluster)._default_manager.filter(pk=cluster.pk).update(open_to_all=open_to_all)
+    cluster.tenants.set(tenants)
+    names = [tenant.name for tenant in tenants]
+    record(actor, CLUSTER_CHANGE.name, name=cluster.name, args={"open_to_all": open_to_all, "tenants": names})
+
+
+@transaction.atomic
+def delete_cluster(actor: Actor, cluster: C) -> None:
+    """Delete an empty cluster. Raises InUse."""
+    allow(actor, CLUSTER_DELETE, project=None, tenant_id=None)
+    name = cluster.name
+    try:
+        with transaction.atomic():
+            cluster.delete()
+    except ProtectedError as error:
+        users = [{"kind": thing._meta.model_name, "name": str(thing)} for thing in error.protected_objects]
+        raise InUse(
+            _("Cluster %(name)s is in use.") % {"name": name},
+            hint=_("Remove its hosts and what is in it first."),
+            details={"resources": users[:50]},
+        ) from error
+    record(actor, CLUSTER_DELETE.name, name=name)
+
+
+@transaction.atomic
+def set_accepting(actor: Actor, host: Host, accepts: bool) -> Host:
+    """Let a host take new VMs, or no more; those on it stay."""
+    verb = HOST_OPEN if accepts else HOST_CLOSE
+    host = begin(actor, verb, host)
+    Host.objects.filter(pk=host.pk).update(accepts_vms=accepts)
+    host.accepts_vms = accepts
+    record(actor, verb.name, host)
+    push.resource_changed(host)
+    return host
+
+
+T = TypeVar("T")
+
+
+def _unique(write: Callable[[], T]) -> T:
+    try:
+        with transaction.atomic():
+            return write()
+    except IntegrityError as error:
+        raise Invalid({"name": [_("This name is taken.")]}) from error
+
+
+def _free_name(model: type[C], region: Region, label: str) -> str:
+    taken = set(model._default_manager.filter(region=region).values_list("name", flat=True))
+    return next(name for number in range(1, len(taken) + 2) if (name := f"{label}-{number}") not in taken)
+
+
+def _only(changes: Mapping[str, Any], allowed: set[str]) -> dict[str, Any]:
+    unknown = set(changes) - allowed
+    if unknown:
+        raise Invalid({name: [_("This cannot be changed.")] for name in unknown})
+    return dict(changes)

@@ -1,0 +1,118 @@
+"""Spreading VMs over hosts, and never promising the same room twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from apps.infrastructure.models import Host
+from apps.infrastructure.placement import Need, place, release
+from apps.lifecycle.errors import NoCapacity
+from apps.lifecycle.models import State
+from tests import factories
+
+SMALL = Need(vcpu=1, memory_mib=1024)
+
+
+@pytest.mark.django_db
+@pytest.mark.requirement("CL-5")
+def test_vms_are_spread_over_all_healthy_hosts() -> None:
+    cluster = factories.make_cluster(factories.make_region())
+    hosts = [factories.make_host(cluster) for _ in range(4)]
+    counts = Counter(place(cluster, SMALL)[0] for _ in range(40))
+    assert set(counts) == {host.pk for host in hosts}
+    assert max(counts.values()) - min(counts.values()) <= 6
+
+
+@pytest.mark.django_db
+@pytest.mark.requirement("CL-5")
+def test_a_batch_is_spread_too() -> None:
+    cluster = factories.make_cluster(factories.make_region())
+    for _ in range(5):
+        factories.make_host(cluster, vcpus=1, memory_gib=4)
+    assert len(set(place(cluster, Need(4, 4096), count=5))) == 5
+
+
+@pytest.mark.django_db
+@pytest.mark.requirement("CL-5")
+def test_a_refusal_says_for_each_host_why() -> None:
+    cluster = factories.make_cluster(factories.make_region())
+    factories.make_host(cluster, "full", memory_gib=4, memory_reserved_mib=2048)
+    factories.make_host(cluster, "busy", vcpus=1)
+    factories.make_host(cluster, "closed", accepts_vms=False)
+    factories.make_host(cluster, "silent", last_report_at=timezone.now() - timedelta(minutes=1))
+    factories.make_host(cluster, "alien", state=State.ERROR, error={"message": "Its CPUs are aarch64."})
+    factories.make_host(cluster, "new", state=State.PENDING)
+    with pytest.raises(NoCapacity) as refused:
+        place(cluster, Need(vcpu=8, memory_mib=4096))
+    hosts = refused.value.details["hosts"]
+    assert isinstance(hosts, list)
+    reasons = {host["name"]: host["reason"] for host in hosts}
+    assert reasons["full"] == "needs 4 GiB of memory, 2 GiB free"
+    assert reasons["busy"] == "needs 8 vCPUs, 4 free"
+    assert reasons["closed"] == "does not accept new VMs"
+    assert reasons["silent"].startswith("out of reach since ")
+    assert reasons["alien"] == "Its CPUs are aarch64."
+    assert reasons["new"] == "has not reported yet"
+
+
+@pytest.mark.django_db
+def test_what_was_promised_can_be_taken_back() -> None:
+    cluster = factories.make_cluster(factories.make_region())
+    host = factories.make_host(cluster, vcpus=1, memory_gib=1)
+    assert place(cluster, SMALL) == [host.pk]
+    with pytest.raises(NoCapacity):
+        place(cluster, SMALL)
+    release(host.pk, SMALL)
+    assert place(cluster, SMALL) == [host.pk]
+
+
+@pytest.mark.django_db
+def test_a_batch_that_does_not_fit_promises_nothing() -> None:
+    cluster = factories.make_cluster(factories.make_region())
+    host = factories.make_host(cluster, vcpus=1, memory_gib=2)
+    with pytest.raises(NoCapacity, match="at once"):
+        place(cluster, SMALL, count=3)
+    host.refresh_from_db()
+    assert host.memory_reserved_mib == 0
+
+
+@pytest.mark.django_db
+def test_placing_costs_two_statements_even_with_a_thousand_hosts() -> None:
+    cluster = factories.make_cluster(factories.make_region())
+    for _ in range(1000):
+        factories.make_host(cluster)
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        place(cluster, SMALL)
+    assert len(queries) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.requirement("CL-5")
+def test_parallel_placements_never_overbook() -> None:
+    cluster = factories.make_cluster(factories.make_region())
+    for _ in range(3):
+        factories.make_host(cluster, vcpus=2, memory_gib=6)
+
+    def try_one(number: int) -> int:
+        try:
+            return len(place(cluster, SMALL, count=2 if number % 5 == 0 else 1))
+        except NoCapacity:
+            return 0
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        placed = sum(pool.map(try_one, range(40)))
+    assert placed == 18
+    for host in Host.objects.all():
+        assert host.memory_reserved_mib == 6 * 1024
+        assert host.vcpu_reserved == 6
