@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from onebox import mounts
 from onebox.instance import Instance
 from onebox.shell import run
 
@@ -19,7 +20,9 @@ HOST_NICS = {"management": "mgmt0", "underlay": "ul0", "provider": "ex0"}
 def up(instance: Instance) -> None:
     """Make the namespace, its bridges and the machine's management address; safe to repeat."""
     ns = instance.namespace
-    if not Path("/run/netns", ns).exists():
+    place = Path("/run/netns", ns)
+    if not mounts.is_mounted(place):
+        place.unlink(missing_ok=True)  # the empty file that an interrupted ``ip netns add`` leaves
         run(["ip", "netns", "add", ns])
     run(["ip", "-n", ns, "link", "set", "lo", "up"])
     for bridge in BRIDGES:
@@ -57,7 +60,8 @@ def down(instance: Instance) -> None:
     """Remove everything ``up`` made."""
     run(["ip", "link", "del", instance.veth], check=False)
     if Path("/run/netns", instance.namespace).exists():
-        run(["ip", "netns", "del", instance.namespace])
+        run(["ip", "netns", "del", instance.namespace], check=False)
+        Path("/run/netns", instance.namespace).unlink(missing_ok=True)
 
 
 def _exists(link: str, namespace: str | None = None) -> bool:

@@ -61,3 +61,12 @@ class PidFile:
     def _send(pid: int, number: int, group: bool) -> None:
         with suppress(ProcessLookupError):
             os.killpg(pid, number) if group else os.kill(pid, number)
+
+
+def daemon(file: Path, directory: Path) -> int | None:
+    """The PID that a daemon wrote on the first line of its own file, if a process with it works in ``directory``."""
+    try:
+        pid = int(file.read_text().split()[0])
+        return pid if start_time(pid) and Path(f"/proc/{pid}/cwd").readlink() == directory else None
+    except (OSError, ValueError, IndexError):
+        return None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from pathlib import Path
 
-from onebox import accounts, ports
+from onebox import accounts, pidfile, ports
 from onebox.instance import Instance
-from onebox.shell import OneboxError, run, wait_until
+from onebox.shell import OneboxError, run
 
 USER = "postgres"
 ROLE = DATABASE = "scloud"
@@ -31,20 +33,20 @@ def binaries() -> Path:
 
 def start(instance: Instance, password: str) -> None:
     """Start the cluster, making it and the role and database first where they are missing."""
-    data, fresh = _data(instance), False
+    data = _data(instance)
     if not is_up(instance):
         ports.require_free(instance.postgres_port, "PostgreSQL")
         accounts.own_directory(data.parent, USER)
-        if not (data / "PG_VERSION").exists():
-            _make_cluster(instance)
-            fresh = True
+        if not data.exists():
+            _make_cluster(data)
         _configure(instance)
         log = data.parent / "postgres.log"
         run([*_as_postgres("pg_ctl"), "-D", data, "-l", log, "-w", "-t", "60", "-s", "start"], cwd=data)
-    if fresh or not (data.parent / "ready").exists():
+    prepared, digest = data.parent / "prepared", hashlib.sha256(password.encode()).hexdigest()
+    if not prepared.exists() or prepared.read_text() != digest:
         text = BOOTSTRAP.format(role=ROLE, database=DATABASE, password=password)
         run([*_as_postgres("psql"), *_local(instance), "-v", "ON_ERROR_STOP=1", "-q", "postgres"], stdin=text)
-        (data.parent / "ready").touch()
+        prepared.write_text(digest)
 
 
 def stop(instance: Instance) -> None:
@@ -66,21 +68,13 @@ def stop(instance: Instance) -> None:
 
 
 def is_up(instance: Instance) -> bool:
-    """Whether the cluster runs, seen by its own PID file, which its programs check against the process."""
-    data = _data(instance)
-    if not (data / "postmaster.pid").exists():
-        return False
-    return run([*_as_postgres("pg_ctl"), "-D", data, "status"], check=False, cwd=Path("/")).returncode == 0
+    """Whether this instance's cluster runs."""
+    return pidfile.daemon(_data(instance) / "postmaster.pid", _data(instance)) is not None
 
 
 def url(instance: Instance, password: str) -> str:
     """The address of the database for the product's settings."""
     return f"postgresql://{ROLE}:{password}@127.0.0.1:{instance.postgres_port}/{DATABASE}"
-
-
-def wait_for_connections(instance: Instance) -> None:
-    """Wait until the server answers on its port."""
-    wait_until(lambda: ports.accepts(instance.postgres_port), "PostgreSQL to answer", seconds=30)
 
 
 def _data(instance: Instance) -> Path:
@@ -95,10 +89,14 @@ def _local(instance: Instance) -> list[str]:
     return ["-h", str(instance.runtime / "pg"), "-p", str(instance.postgres_port)]
 
 
-def _make_cluster(instance: Instance) -> None:
-    data = _data(instance)
+def _make_cluster(data: Path) -> None:
+    """Make it beside its place and move it there whole, so that a run cut short leaves none that looks complete."""
+    fresh = data.with_name("data.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    (data.parent / "prepared").unlink(missing_ok=True)
     options = ["-U", USER, "-E", "UTF8", "--locale=C.UTF-8", "--auth-local=peer", "--auth-host=scram-sha-256"]
-    run([*_as_postgres("initdb"), "-D", data, "--no-sync", *options], cwd=Path("/"))
+    run([*_as_postgres("initdb"), "-D", fresh, "--no-sync", *options], cwd=Path("/"))
+    fresh.rename(data)
 
 
 def _configure(instance: Instance) -> None:

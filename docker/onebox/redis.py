@@ -1,18 +1,18 @@
 """A private Redis under ``var/<instance>/redis``, for the machine itself and for the hosts' agents.
 
 It listens on loopback and on the management address. Accounts stand in an ACL file: ``control`` may do everything;
-a host's account is added when the host is enrolled (ACL SETUSER, ACL SAVE), so the file is written only once here.
+a host's account is added when the host is enrolled (ACL SETUSER, ACL SAVE); they are kept.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import signal
 from pathlib import Path
 
-from onebox import accounts, ports
+from onebox import accounts, pidfile, ports
 from onebox.instance import Instance
-from onebox.pidfile import PidFile
 from onebox.shell import run, wait_until
 
 USER = "redis"
@@ -26,47 +26,41 @@ def start(instance: Instance, password: str) -> None:
     directory = instance.var / "redis"
     ports.require_free(instance.redis_port, "Redis")
     accounts.own_directory(directory, USER)
-    if not (directory / "users.acl").exists():
-        digest = hashlib.sha256(password.encode()).hexdigest()
-        users = f"user default off\nuser {CONTROL} on #{digest} ~* &* +@all\n"
-        accounts.owned_file(directory / "users.acl", users, USER)
+    accounts.owned_file(directory / "users.acl", _users(directory / "users.acl", password), USER)
     accounts.owned_file(directory / "redis.conf", _settings(instance), USER)
     run([*accounts.command_as(USER), "redis-server", directory / "redis.conf"])
     wait_until(lambda: ports.accepts(instance.redis_port), "Redis to answer", seconds=20, every=0.02)
-    wait_until(lambda: is_up(instance), "Redis's PID file", seconds=5, every=0.02)
+
+
+def _users(file: Path, password: str) -> str:
+    """The accounts: hosts' as they stand, the control plane's own with its present password, none without a name."""
+    kept = file.read_text().splitlines() if file.exists() else []
+    hosts = [line for line in kept if line.split()[1:2] not in ([CONTROL], ["default"])]
+    digest = hashlib.sha256(password.encode()).hexdigest()
+    return "\n".join(["user default off", f"user {CONTROL} on #{digest} ~* &* +@all", *hosts]) + "\n"
 
 
 def stop(instance: Instance) -> None:
     """Stop Redis, which writes out its data first."""
-    is_up(instance)
-    _pidfile(instance).stop(with_signal=signal.SIGTERM, seconds=20)
+    pid = _pid(instance)
+    if pid is not None:
+        os.kill(pid, signal.SIGTERM)
+        wait_until(lambda: _pid(instance) is None, "end of Redis", seconds=30, every=0.02)
 
 
 def is_up(instance: Instance) -> bool:
-    """Whether this instance's Redis runs; finds one again whose start was cut short before it was recorded."""
-    if _pidfile(instance).pid() is None:
-        _adopt(instance)
-    return _pidfile(instance).pid() is not None
+    """Whether this instance's Redis runs."""
+    return _pid(instance) is not None
 
 
-def _adopt(instance: Instance) -> None:
+def _pid(instance: Instance) -> int | None:
     directory = instance.var / "redis"
-    try:
-        pid = int((directory / "redis.pid").read_text())
-        is_ours = Path(f"/proc/{pid}/cwd").readlink() == directory
-        if is_ours and "redis" in Path(f"/proc/{pid}/comm").read_text():
-            _pidfile(instance).record(pid)
-    except (OSError, ValueError):
-        return
+    return pidfile.daemon(directory / "redis.pid", directory)
 
 
 def url(instance: Instance, password: str) -> str:
     """The address of the control plane's account for the product's settings."""
     return f"redis://{CONTROL}:{password}@127.0.0.1:{instance.redis_port}/0"
-
-
-def _pidfile(instance: Instance) -> PidFile:
-    return PidFile(instance.pids / "redis.pid")
 
 
 def _settings(instance: Instance) -> str:

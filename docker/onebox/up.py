@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -112,3 +113,4 @@ def down(instance: Instance, progress: Progress) -> None:
         ("Redis", lambda: redis.stop(instance)), ("PostgreSQL", lambda: postgres.stop(instance))
     )
     network.down(instance)
+    shutil.rmtree(instance.runtime, ignore_errors=True)

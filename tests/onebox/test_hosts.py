@@ -14,7 +14,7 @@ from tests.onebox_fixtures import Onebox
 pytestmark = pytest.mark.real
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def guests(onebox: Onebox) -> Iterator[list[Guest]]:
     """One tiny guest on each host, in one network, both booted."""
     network = Network(onebox, f"test-{uuid.uuid4().hex[:8]}")

@@ -1,0 +1,170 @@
+"""``up`` may be killed at any moment and repeated; ``down`` leaves nothing of an instance but its data."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from onebox import hosts, instance, postgres, redis
+from onebox.instance import Instance
+from onebox.shell import run, wait_until
+
+ONEBOX = instance.ROOT / "docker" / "onebox"
+pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
+
+
+def onebox_command(found: Instance, *args: str) -> list[str]:
+    return [
+        sys.executable,
+        str(ONEBOX),
+        args[0],
+        "--instance",
+        found.name,
+        "--var",
+        str(found.var),
+        *args[1:],
+    ]
+
+
+def left_on_the_machine(found: Instance) -> list[str]:
+    """Mounts, namespaces, interfaces, control groups and processes of the instance."""
+    mounts = [
+        line.split()[4]
+        for line in Path("/proc/self/mountinfo").read_text().splitlines()
+        if f" {found.var}/" in line or f" {found.runtime}/" in line
+    ]
+    namespaces = [f"namespace {found.namespace}"] if Path("/run/netns", found.namespace).exists() else []
+    links = [found.veth] if Path("/sys/class/net", found.veth).exists() else []
+    groups = [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/scloud-{found.slot}-*")]
+    return [*mounts, *namespaces, *links, *groups, *processes_below(found.var)]
+
+
+def processes_below(directory: Path) -> list[str]:
+    """Processes that work in the directory or name it on their command line (this test's own aside)."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            inside = str(entry.joinpath("cwd").readlink()).startswith(str(directory))
+        except OSError:
+            continue
+        if inside or (str(directory) in line and "pytest" not in line):
+            found.append(f"process {entry.name}: {line}")
+    return found
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Instance]:
+    """An instance of its own that nothing was done with yet; taken down at the end."""
+    found = instance.find("test", tmp_path / "var")
+    yield found
+    run(onebox_command(found, "down"))
+
+
+def test_down_leaves_nothing_but_data_and_the_next_up_finds_them(fresh: Instance) -> None:
+    run(onebox_command(fresh, "up", "--only", "infra"))
+    assert [host.name for host in hosts.every(fresh) if host.pid() is None] == []
+    host = hosts.compute(fresh)[0]
+    host.exec("sh", "-c", "echo kept >/root/note")
+    query(fresh, "CREATE TABLE note AS SELECT 'kept' AS text")
+    secrets_before = fresh.env_file.read_text()
+
+    run(onebox_command(fresh, "down"))
+    assert left_on_the_machine(fresh) == []
+
+    run(onebox_command(fresh, "up", "--only", "infra"))
+    assert host.exec("cat", "/root/note").strip() == "kept"
+    assert query(fresh, "SELECT text FROM note") == "kept"
+    assert fresh.env_file.read_text() == secrets_before
+
+
+def query(found: Instance, statement: str) -> str:
+    """Ask the database over TCP with the password of the settings file, as the product does."""
+    url = found.settings()["DATABASE_URL"]
+    return run(["psql", url, "-v", "ON_ERROR_STOP=1", "-qAt", "-c", statement]).stdout.strip()
+
+
+def test_redis_refuses_those_without_a_name_and_keeps_a_hosts_account(fresh: Instance) -> None:
+    def ask(url: str, *args: str) -> str:
+        return run(["redis-cli", "--no-auth-warning", "-u", url, *args]).stdout.strip()
+
+    run(onebox_command(fresh, "up", "--only", "data"))
+    assert "NOAUTH" in ask(f"redis://127.0.0.1:{fresh.redis_port}", "PING")
+    control = fresh.settings()["REDIS_URL"]
+    ask(control, "ACL", "SETUSER", "host-x", "on", ">sesame", "~x:*", "+get", "+ping")
+    assert ask(control, "ACL", "SAVE") == "OK"
+    run(onebox_command(fresh, "down"))
+    run(onebox_command(fresh, "up", "--only", "data"))
+    assert ask(f"redis://host-x:sesame@{fresh.control_ip}:{fresh.redis_port}", "PING") == "PONG"
+    assert "NOPERM" in ask(f"redis://host-x:sesame@{fresh.control_ip}:{fresh.redis_port}", "SET", "x:1", "1")
+
+
+def database_is_being_made(found: Instance) -> bool:
+    return (found.var / "pg/data.new").exists()
+
+
+def database_runs_unprepared(found: Instance) -> bool:
+    return (found.var / "pg/data/postmaster.pid").exists() and not (found.var / "pg/prepared").exists()
+
+
+def bridges_are_being_made(found: Instance) -> bool:
+    return Path("/run/netns", found.namespace).exists()
+
+
+def a_host_has_its_control_groups(found: Instance) -> bool:
+    return any(Path("/sys/fs/cgroup").glob(f"*/{hosts.compute(found)[0].cgroup}"))
+
+
+def a_host_is_recorded(found: Instance) -> bool:
+    return hosts.compute(found)[0].pidfile.path.exists()
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        bridges_are_being_made,
+        database_is_being_made,
+        database_runs_unprepared,
+        a_host_has_its_control_groups,
+        a_host_is_recorded,
+    ],
+)
+def test_up_goes_on_after_an_up_that_was_killed(fresh: Instance, moment: Callable[[Instance], bool]) -> None:
+    killed = subprocess.Popen(
+        onebox_command(fresh, "up", "--only", "infra"), stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    wait_until(lambda: moment(fresh) or killed.poll() is not None, moment.__name__, seconds=30, every=0.002)
+    assert killed.poll() is None, "it ended before the moment came"
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+
+    run(onebox_command(fresh, "up", "--only", "infra"))
+    for host in hosts.every(fresh):
+        assert host.exec("systemctl", "is-system-running").strip() == "running"
+    assert query(fresh, "SELECT 1") == "1"
+
+    run(onebox_command(fresh, "down"))
+    assert left_on_the_machine(fresh) == []
+
+
+def test_down_after_an_up_that_was_killed_leaves_nothing(fresh: Instance) -> None:
+    killed = subprocess.Popen(onebox_command(fresh, "up", "--only", "infra"), stdout=subprocess.DEVNULL)
+    wait_until(lambda: a_host_is_recorded(fresh), "a recorded host", seconds=30, every=0.002)
+    killed.kill()
+    killed.wait()
+    run(onebox_command(fresh, "down"))
+    assert left_on_the_machine(fresh) == []
+
+
+def test_the_shared_instance_goes_on_while_another_comes_and_goes(onebox: object, fresh: Instance) -> None:
+    shared = instance.find("test")
+    before = [host.pid() for host in hosts.every(shared)]
+    run(onebox_command(fresh, "up", "--only", "infra"))
+    run(onebox_command(fresh, "down"))
+    assert [host.pid() for host in hosts.every(shared)] == before
+    assert postgres.is_up(shared) and redis.is_up(shared)
