@@ -2,4 +2,8 @@
 
 from typing import Any
 
-websocket_urlpatterns: list[Any] = []
+from django.urls import path
+
+from apps.portal.consumers import PageConsumer
+
+websocket_urlpatterns: list[Any] = [path("ws/page/", PageConsumer.as_asgi())]

@@ -1,11 +1,13 @@
-"""Every error as application/problem+json (RFC 9457) with a stable code, the field, the next step and the request's id."""
+"""Every error as application/problem+json (RFC 9457): stable code, field, next step, the request's id."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.http import Http404, HttpRequest, JsonResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -71,3 +73,18 @@ def _flat(detail: Any, field: str = "") -> Any:
             yield from _flat(inner, f"{field}.{position}" if nested else field)
     else:
         yield {"field": field, "message": str(detail)}
+
+
+def problem(request: HttpRequest, status: int, code: str, title: str, hint: str = "") -> JsonResponse:
+    """Return a problem for what happens outside DRF: unknown paths, bugs."""
+    body = {"type": "about:blank", "status": status, "code": code, "title": title, "hint": hint}
+    body["request_id"] = getattr(request, "request_id", "")
+    return JsonResponse(body, status=status, content_type=CONTENT_TYPE)
+
+
+@csrf_exempt
+def no_such_endpoint(request: HttpRequest) -> JsonResponse:
+    """404 for paths under /api/ that no endpoint has."""
+    return problem(
+        request, 404, "not_found", _("There is no such endpoint."), _("See /api/v1/docs for those there are.")
+    )

@@ -1,5 +1,46 @@
-from django.urls import URLPattern, URLResolver
+"""Pages of the tenant's portal ("portal", at /) and of the administration ("admin", at /admin/).
 
-app_name = "portal"
+A domain app's `urls.py` has `tenant_patterns` and `admin_patterns`, made by `kind_paths()`; add the app to DOMAINS.
+"""
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from django.urls import URLPattern, URLResolver, include, path
+
+from apps.portal.home import TenantHome
+from apps.portal.operation_pages import OPERATION, OperationDetail, OperationList, OperationToast
+from apps.portal.paths import kind_paths
+
+#: Named, not imported: the kit knows no kind.
+DOMAINS = ("compute", "console", "storage", "network", "infrastructure", "quotas", "tenancy", "audit")
+
+
+def _domain_patterns(name: str) -> list[URLPattern | URLResolver]:
+    found: list[URLPattern | URLResolver] = []
+    for domain in DOMAINS:
+        if find_spec(f"apps.{domain}.urls") is not None:
+            found += getattr(import_module(f"apps.{domain}.urls"), name, [])
+    return found
+
+
+def _operation_patterns(*, admin: bool) -> list[URLPattern]:
+    return [
+        *kind_paths(OPERATION, list=OperationList, detail=OperationDetail, admin=admin),
+        path("operations/<uuid:key>/toast/", OperationToast.as_view(admin=admin), name="operation.toast"),
+    ]
+
+
+tenant = [
+    path("", TenantHome.as_view(), name="home"),
+    *_operation_patterns(admin=False),
+    *_domain_patterns("tenant_patterns"),
+]
+admin = [*_operation_patterns(admin=True), *_domain_patterns("admin_patterns")]
+
+urlpatterns = [
+    path("admin/", include((admin, "admin"))),
+    path("", include((tenant, "portal"))),
+]

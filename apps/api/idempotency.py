@@ -1,0 +1,77 @@
+"""`Idempotency-Key`: the same POST sent twice makes one resource and gets one answer.
+
+The key's row is inserted first, in the transaction that also makes the resource. A second request with the key waits at
+the unique index until the first has committed, then answers what the first did; if the first was refused, its
+transaction left no row and the second is judged afresh.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.api.models import IdempotentRequest
+from apps.lifecycle.errors import Invalid, Refused
+
+HEADER = "Idempotency-Key"
+KEPT = timedelta(hours=24)
+MAX_LENGTH = 255
+
+
+class KeyReused(Refused):
+    """The key came before with another request."""
+
+    status = 422
+    code = "idempotency.mismatch"
+
+
+def once(request: Request, perform: Callable[[], Response]) -> Response:
+    """Return `perform()`, or the answer an earlier request with the same key got. Raises KeyReused."""
+    key = request.headers.get(HEADER, "")
+    if not key:
+        return perform()
+    if len(key) > MAX_LENGTH:
+        raise Invalid({HEADER: [_("At most %(n)s characters.") % {"n": MAX_LENGTH}]})
+    fingerprint = _fingerprint(request)
+    user_id: int = request.user.pk  # type: ignore[assignment]  # nobody anonymous gets here
+    mine = IdempotentRequest.objects.filter(user_id=user_id, key=key)
+    with transaction.atomic():
+        mine.filter(created_at__lt=timezone.now() - KEPT).delete()
+        row = IdempotentRequest(user_id=user_id, key=key, fingerprint=fingerprint)
+        # ON CONFLICT DO NOTHING waits for a transaction that is inserting the same key.
+        IdempotentRequest.objects.bulk_create([row], ignore_conflicts=True)
+        kept = mine.select_for_update().get()
+        if kept.status is not None:
+            return _again(kept, fingerprint)
+        response = perform()
+        mine.update(status=response.status_code, body=response.data, location=response.get("Location", ""))
+    return response
+
+
+def forget_old() -> int:
+    """Delete answers older than a day; return how many."""
+    return IdempotentRequest.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
+
+
+def _again(kept: IdempotentRequest, fingerprint: str) -> Response:
+    if kept.fingerprint != fingerprint:
+        raise KeyReused(
+            _("This key was used before with a different request."),
+            hint=_("Use a new key for a new request."),
+        )
+    response = Response(kept.body, status=kept.status, headers={"Idempotency-Replayed": "true"})
+    if kept.location:
+        response["Location"] = kept.location
+    return response
+
+
+def _fingerprint(request: Request) -> str:
+    parts = (request.method or "", request.get_full_path(), request._request.body.decode("utf-8", "replace"))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -1,0 +1,24 @@
+"""What the API remembers of itself."""
+
+from django.db import models
+from django.utils import timezone
+
+
+class IdempotentRequest(models.Model):
+    """The answer a POST with an `Idempotency-Key` got, kept so that sending it again does nothing twice."""
+
+    user = models.ForeignKey("tenancy.User", models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    #: SHA-256 over method, path and body.
+    fingerprint = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(null=True)
+    location = models.CharField(max_length=255, blank=True, default="")
+    body = models.JSONField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="one_request_per_key")]
+        indexes = [models.Index(fields=["created_at"], name="idempotent_expiry")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,53 @@
+"""Operations: follow, cancel."""
+
+from __future__ import annotations
+
+import django_filters as filters
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from rest_framework.response import Response
+
+from apps.api.representation import OperationOut
+from apps.api.views import Action, ObjectApi
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import NotNow
+from apps.lifecycle.models import Operation, OperationStatus
+from apps.lifecycle.requests import cancel
+from apps.lifecycle.selectors import visible_operations
+from apps.lifecycle.verbs import Verb
+
+#: Not in the verb table: it acts on an operation, not on a resource.
+CANCEL = Verb("operation.cancel", label=gettext_lazy("Cancel"), doing=gettext_lazy("Cancelling"))
+
+
+class OperationFilter(filters.FilterSet):
+    status = filters.MultipleChoiceFilter(choices=OperationStatus.choices)
+    verb = filters.CharFilter()
+    kind = filters.CharFilter(field_name="target_kind")
+    target = filters.UUIDFilter(field_name="target_id")
+
+
+def cancel_operation(actor: Actor, operation: Operation) -> Operation:
+    """Cancel what no worker has begun; NotNow when it is too late."""
+    if not cancel(actor, operation):
+        raise NotNow(_("It has begun already."), hint=_("Wait until it has finished."))
+    operation.refresh_from_db()
+    return operation
+
+
+class OperationsApi(ObjectApi):
+    """What was asked for and how it is going. A change anywhere in the API answers with one of these."""
+
+    model = Operation
+    out = OperationOut
+    filterset_class = OperationFilter
+    actions = (Action(CANCEL, cancel_operation, immediate=True),)
+
+    def visible(self, actor: Actor) -> QuerySet[Operation]:
+        """Return what the actor's tenant asked for."""
+        return visible_operations(actor)
+
+    def post_action(self, request: object, key: object) -> Response:
+        """Cancel."""
+        return Response(OperationOut.own(cancel_operation(self.actor, self.found(key))))

@@ -1,0 +1,195 @@
+"""What a resource looks like to API callers. Plain functions: DRF's serializers cost ten times as much per row.
+
+The serializer classes say the same in the schema; `Out.represent` checks that the two agree.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, ClassVar
+
+from django.utils.translation import get_language
+from rest_framework import serializers
+
+from apps.lifecycle.legality import Possibility
+from apps.lifecycle.models import Operation, OperationStatus, Resource, State
+from apps.lifecycle.verbs import verb_named
+from apps.lifecycle.words import state_word
+from apps.tenancy.rights import Rights
+
+
+def moment(at: datetime | None) -> str | None:
+    """Return a time as RFC 3339 in UTC, to the millisecond."""
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Out(serializers.Serializer[Any]):
+    """The schema of a row's representation. A subclass adds fields and, in `own`, their values."""
+
+    @staticmethod
+    def own(row: Any) -> dict[str, Any]:
+        """Return the values of the subclass's own fields."""
+        raise NotImplementedError
+
+    @classmethod
+    def represent(cls, row: Any, rights: Rights) -> dict[str, Any]:
+        """Return the row as JSON-ready values."""
+        return cls._checked(cls.own(row))
+
+    @classmethod
+    def _checked(cls, values: dict[str, Any]) -> dict[str, Any]:
+        assert values.keys() == cls._declared_fields.keys(), (
+            f"{cls.__name__} declares and answers different fields: "
+            f"{sorted(values.keys() ^ cls._declared_fields.keys())}"
+        )
+        return values
+
+
+class ReferenceOut(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    name = serializers.CharField()
+
+
+class AllowedActionOut(serializers.Serializer[Any]):
+    action = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # hides Field.label, which is for forms
+    allowed = serializers.BooleanField()
+    code = serializers.CharField(help_text="Why not, for programs; empty when allowed.")
+    reason = serializers.CharField(help_text="Why not, for people; empty when allowed.")
+
+
+class ErrorOut(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    message = serializers.CharField()
+    hint = serializers.CharField(help_text="What to do next.")
+    operation = serializers.UUIDField(required=False)
+
+
+class ResourceOut(Out):
+    """What every kind of resource has."""
+
+    id = serializers.UUIDField()
+    kind = serializers.CharField()
+    name = serializers.CharField()
+    remark = serializers.CharField()
+    state = serializers.ChoiceField(choices=State.choices, help_text="Stored, coarse state.")
+    word = serializers.CharField(help_text="The state as people see it, also while an operation runs.")
+    progress = serializers.IntegerField(allow_null=True, help_text="Percent, while an operation runs.")
+    tenant = ReferenceOut(allow_null=True)
+    project = ReferenceOut(allow_null=True)
+    region = ReferenceOut(allow_null=True)
+    created_at = serializers.DateTimeField()
+    error = ErrorOut(allow_null=True, help_text="Of the last operation that failed.")
+    allowed_actions = AllowedActionOut(many=True)
+
+    #: Relations `represent` reads, for select_related.
+    related: ClassVar[tuple[str, ...]] = ("tenant", "project", "region")
+
+    @staticmethod
+    def own(row: Any) -> dict[str, Any]:
+        """Return the values of the subclass's own fields."""
+        return {}
+
+    @classmethod
+    def represent(cls, row: Resource, rights: Rights) -> dict[str, Any]:
+        """Return the resource as JSON-ready values; `allowed_actions` as far as `rights` reach."""
+        shown = state_word(row)
+        return cls._checked(
+            {
+                "id": str(row.pk),
+                "kind": row.kind,
+                "name": row.name,
+                "remark": row.remark,
+                "state": row.state,
+                "word": str(shown.word),
+                "progress": shown.percent,
+                "tenant": _reference(row.tenant.uid, row.tenant.name) if row.tenant else None,
+                "project": _reference(row.project.uid, row.project.name) if row.project else None,
+                "region": _reference(row.region.name, row.region.label) if row.region else None,
+                "created_at": moment(row.created_at),
+                "error": row.error or None,
+                "allowed_actions": [_action(judged) for judged in rights.actions(row)],
+                **cls.own(row),
+            }
+        )
+
+
+class StepOut(serializers.Serializer[Any]):
+    at = serializers.DateTimeField()
+    text = serializers.CharField()
+    failed = serializers.BooleanField(required=False)
+
+
+class TargetOut(serializers.Serializer[Any]):
+    kind = serializers.CharField()
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class OperationOut(Out):
+    id = serializers.UUIDField()
+    verb = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    status = serializers.ChoiceField(choices=OperationStatus.choices)
+    progress = serializers.IntegerField(help_text="Percent.")
+    target = TargetOut()
+    steps = StepOut(many=True)
+    error = ErrorOut(allow_null=True)
+    attempt = serializers.IntegerField()
+    cancellable = serializers.BooleanField()
+    request_id = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    deadline = serializers.DateTimeField()
+
+    @staticmethod
+    def own(row: Operation) -> dict[str, Any]:
+        """Return the operation's values."""
+        return {
+            "id": str(row.pk),
+            "verb": row.verb,
+            "label": str(verb_named(row.verb).label),
+            "status": row.status,
+            "progress": row.progress,
+            "target": {"kind": row.target_kind, "id": str(row.target_id), "name": row.target_name},
+            "steps": row.steps,
+            "error": row.error or None,
+            "attempt": row.attempt,
+            "cancellable": row.status == OperationStatus.QUEUED and row.attempt == 0,
+            "request_id": row.request_id,
+            "created_at": moment(row.created_at),
+            "started_at": moment(row.started_at),
+            "finished_at": moment(row.finished_at),
+            "deadline": moment(row.deadline),
+        }
+
+
+def _reference(id: object, name: str) -> dict[str, str]:
+    return {"id": str(id), "name": name}
+
+
+def _action(judged: Possibility) -> dict[str, Any]:
+    action, label = _names(judged.verb.name, get_language() or "")
+    return {
+        "action": action,
+        "label": label,
+        "allowed": judged.allowed,
+        "code": judged.code,
+        "reason": judged.reason,
+    }
+
+
+@cache
+def _names(verb_name: str, _language: str) -> tuple[str, str]:
+    # Translating a dozen labels for every row of a page is what a list would spend most of its time on.
+    verb = verb_named(verb_name)
+    return slug(verb.action), str(verb.label)
+
+
+def slug(action: str) -> str:
+    """Return an action as it stands in paths: power_off is power-off."""
+    return action.replace("_", "-")

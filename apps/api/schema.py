@@ -1,0 +1,159 @@
+"""OpenAPI of the kit's views: what each route takes and answers follows from the view's declarations."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import build_bearer_security_scheme_object
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from rest_framework import serializers
+
+from apps.api.bodies import Labels
+from apps.api.representation import OperationOut, Out
+
+if TYPE_CHECKING:
+    from apps.api.views import ObjectApi
+
+
+class FieldErrorOut(serializers.Serializer[Any]):
+    field = serializers.CharField()
+    message = serializers.CharField()
+
+
+class ProblemOut(serializers.Serializer[Any]):
+    """RFC 9457."""
+
+    type = serializers.CharField()
+    status = serializers.IntegerField()
+    title = serializers.CharField(help_text="The cause, for people.")
+    code = serializers.CharField(help_text="The cause, for programs; stable.")
+    hint = serializers.CharField(required=False, help_text="What to do next.")
+    errors = FieldErrorOut(many=True, required=False)  # type: ignore[assignment]  # hides Serializer.errors
+    details = serializers.DictField(required=False)
+    request_id = serializers.CharField()
+
+
+PROBLEM = OpenApiResponse(ProblemOut, description="Why it was not done.")
+KEY = OpenApiParameter(
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="Any text up to 255 characters. The same request sent again within 24 hours is answered, not repeated.",
+)
+
+
+class KitSchema(AutoSchema):
+    """Reads the route from the view's `action` and its `create`, `update`, `delete` and `act`."""
+
+    view: ObjectApi  # type: ignore[override]
+
+    @property
+    def _route(self) -> str:
+        return str(self.view.action)
+
+    def get_operation_id(self) -> str:
+        """list_vms, get_vms, create_vms, update_vms, delete_vms, start_vms."""
+        plural = self.path.removeprefix("/api/v1/").split("/")[0].replace("-", "_")
+        words = {
+            "get_list": "list",
+            "get_one": "get",
+            "post_list": "create",
+            "patch_one": "update",
+            "delete_one": "delete",
+        }
+        act = self.view.act
+        return f"{words.get(self._route) or (act.verb.action if act else '')}_{plural}"
+
+    def get_tags(self) -> list[str]:
+        """Group by kind."""
+        return [self.path.removeprefix("/api/v1/").split("/")[0].replace("-", " ").capitalize()]
+
+    def get_summary(self) -> str | None:
+        """Return the verb's label for actions."""
+        noun = str(self.view.model._meta.verbose_name)
+        if self.view.act is not None:
+            return f"{self.view.act.verb.label}: {noun}"
+        return {
+            "get_list": f"List: {noun}",
+            "get_one": f"Read one: {noun}",
+            "post_list": f"Create: {noun}",
+            "patch_one": f"Change name and remark: {noun}",
+            "delete_one": f"Delete: {noun}",
+        }[self._route]
+
+    def get_description(self) -> str:  # type: ignore[override]
+        """Return what the view's own docstring says, once: at its list."""
+        return (type(self.view).__doc__ or "") if self._route == "get_list" else ""
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        return self._route == "get_list"
+
+    def get_override_parameters(self) -> list[Any]:
+        """Every POST takes an idempotency key."""
+        return [KEY] if self._route in {"post_list", "post_action"} else []
+
+    def get_request_serializer(self) -> Any:
+        """Return the body's serializer."""
+        view = self.view
+        if self._route == "post_list" and view.create:
+            return view.create.body
+        if self._route == "patch_one" and view.update:
+            return view.update.body or Labels
+        if self._route == "post_action" and view.act:
+            return view.act.body
+        return None
+
+    def get_response_serializers(self) -> Any:
+        """Return the answers by status."""
+        if self._route in {"get_list", "get_one"}:
+            return {200: self.view.out(many=self._route == "get_list"), 403: PROBLEM, 404: PROBLEM}
+        return {**self._success(), 403: PROBLEM, 404: PROBLEM, 409: PROBLEM, 422: PROBLEM}
+
+    def _success(self) -> dict[int, Any]:
+        view = self.view
+        if self._route == "post_list" and view.create:
+            if view.create.immediate:
+                return {201: view.out}
+            return {202: self._accepted(batch=view.create.batch)}
+        if self._route == "patch_one" and view.update and view.update.service is None:
+            return {200: view.out}
+        done = view.delete if self._route == "delete_one" else view.act
+        if done is not None and done.immediate:
+            return {204: None} if self._route == "delete_one" else {200: view.out}
+        return {202: self._accepted()}
+
+    def _accepted(self, *, batch: bool = False) -> Any:
+        return accepted_out(self.view.out, batch)
+
+
+@cache
+def accepted_out(out: type[Out], batch: bool) -> type[serializers.Serializer[Any]]:
+    """Return the schema of a 202: the same class each time, as components are told apart by class."""
+    name = out.__name__.removesuffix("Out") + ("BatchAccepted" if batch else "Accepted")
+    fields: dict[str, Any] = {"operation": OperationOut(), "resource": out(allow_null=True)}
+    if batch:
+        fields = {"operations": OperationOut(many=True), "resources": out(many=True)}
+    return type(name, (serializers.Serializer,), fields)
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "apps.api.authentication.ApiKeyAuthentication"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        """An API key made in the portal."""
+        scheme: dict[str, Any] = build_bearer_security_scheme_object("Authorization", "Bearer")
+        return scheme
+
+
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "apps.api.authentication.PortalSessionAuthentication"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        """The portal's own session, for its scripts."""
+        return {"type": "apiKey", "in": "cookie", "name": "sessionid"}

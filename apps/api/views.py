@@ -1,0 +1,201 @@
+"""Base views. A kind's `api.py` declares one class and lists it in its `urls.py` with `routes()`.
+
+class VmApi(ResourceApi):
+    model = Vm
+    out = VmOut
+    filterset_class = VmFilter
+    create = Create(services.create_vm, VmBody)
+    update = Update(VM_UPDATE)
+    delete = Action(VM_DELETE, services.delete_vm)
+    actions = (Action(VM_START, services.start_vm), Action(VM_RESIZE, services.resize_vm, ResizeBody))
+
+    def visible(self, actor): return selectors.visible_vms(actor)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
+
+from django.db.models import Model, QuerySet
+from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.viewsets import GenericViewSet
+
+from apps.api.answers import accepted
+from apps.api.bodies import Labels
+from apps.api.idempotency import once
+from apps.api.representation import Out, ResourceOut, slug
+from apps.api.schema import KitSchema
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import NotFound
+from apps.lifecycle.models import Resource
+from apps.lifecycle.selectors import with_open_operations
+from apps.lifecycle.verbs import Verb
+from apps.tenancy.labels import relabel
+from apps.tenancy.rights import Rights
+
+Body = type[Serializer[Any]]
+
+
+@dataclass(frozen=True)
+class Create:
+    """POST on the list: `service(actor, **body)` returns an Operation, several, or (immediate) the resource."""
+
+    service: Callable[..., Any]
+    body: Body
+    immediate: bool = False
+    #: One POST may make several: the answer then has lists `operations` and `resources`.
+    batch: bool = False
+
+
+@dataclass(frozen=True)
+class Action:
+    """A verb on one resource: `service(actor, resource, **body)` returns an Operation, or (immediate) the resource."""
+
+    verb: Verb
+    service: Callable[..., Any]
+    body: Body | None = None
+    immediate: bool = False
+
+
+@dataclass(frozen=True)
+class Update:
+    """PATCH: name and remark by `relabel`, or a service of the kind's own with a wider body."""
+
+    verb: Verb
+    service: Callable[..., Any] | None = None
+    body: Body | None = None
+
+
+class ObjectApi(GenericViewSet[Any]):
+    """List and retrieve rows that are no resources (regions, instance types, …)."""
+
+    model: ClassVar[type[Model]]
+    out: ClassVar[type[Out]]
+    schema = KitSchema()
+    #: Column that stands in the path; with `converter` "slug", "int" or "uuid".
+    key: ClassVar[str] = "pk"
+    converter: ClassVar[str] = "uuid"
+    create: ClassVar[Create | None] = None
+    update: ClassVar[Update | None] = None
+    delete: ClassVar[Action | None] = None
+    actions: ClassVar[Sequence[Action]] = ()
+    #: Set per route.
+    act: Action | None = None
+
+    def visible(self, actor: Actor) -> QuerySet[Any]:
+        """Return the rows the actor may know of, related rows selected: the one thing every subclass must say."""
+        raise NotImplementedError
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks."""
+        return cast(Actor, self.request.actor)  # type: ignore[attr-defined]
+
+    @property
+    def rights(self) -> Rights:
+        """What the asker may do."""
+        if not hasattr(self, "_rights"):
+            self._rights = Rights(self.actor)
+        return self._rights
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """DRF's hook."""
+        if getattr(self, "swagger_fake_view", False):
+            return self.model._default_manager.none()
+        return self.visible(self.actor)
+
+    def represent(self, row: Any) -> dict[str, Any]:
+        """Return a row as the API shows it."""
+        return self.out.represent(row, self.rights)
+
+    def found(self, key: object) -> Any:
+        """Return the row of the path; NotFound when there is none that the asker may know of."""
+        row = self.get_queryset().filter(**{self.key: key}).first()
+        if row is None:
+            raise NotFound(_("There is no such %(kind)s.") % {"kind": self.model._meta.verbose_name})
+        return row
+
+    # -- routes --------------------------------------------------------------------------------------------------------
+
+    def get_list(self, request: Request) -> Response:
+        """A page of rows, newest first."""
+        rows = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response([self.represent(row) for row in rows or ()])
+
+    def get_one(self, request: Request, key: object) -> Response:
+        """One row."""
+        return Response(self.represent(self.found(key)))
+
+    def post_list(self, request: Request) -> Response:
+        """Create."""
+        assert self.create is not None
+        body = self._body(self.create.body)
+        create = self.create
+        return once(request, lambda: accepted(self, create.service(self.actor, **body), created=True))
+
+    def patch_one(self, request: Request, key: object) -> Response:
+        """Change name and remark."""
+        assert self.update is not None
+        row, update = self.found(key), self.update
+        body = self._body(update.body or Labels, partial=True)
+        if update.service is not None:
+            return accepted(self, update.service(self.actor, row, **body))
+        relabel(self.actor, update.verb, row, **body)
+        return Response(self.represent(self.found(key)))
+
+    def delete_one(self, request: Request, key: object) -> Response:
+        """Delete."""
+        assert self.delete is not None
+        return accepted(self, self.delete.service(self.actor, self.found(key)))
+
+    def post_action(self, request: Request, key: object) -> Response:
+        """Carry out the verb of the route."""
+        assert self.act is not None
+        act, row = self.act, self.found(key)
+        body = self._body(act.body) if act.body else {}
+        return once(request, lambda: accepted(self, act.service(self.actor, row, **body)))
+
+    def _body(self, serializer: Body, *, partial: bool = False) -> dict[str, Any]:
+        reader = serializer(data=self.request.data, partial=partial, context={"actor": self.actor})
+        reader.is_valid(raise_exception=True)
+        return dict(reader.validated_data)
+
+
+class ResourceApi(ObjectApi):
+    """Everything one kind of resource offers."""
+
+    model: ClassVar[type[Resource]]
+    out: ClassVar[type[ResourceOut]] = ResourceOut
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Add what the representation reads, so that a list costs the same number of queries however long it is."""
+        rows = super().get_queryset()
+        return with_open_operations(rows.select_related(*self.out.related))
+
+
+def routes(plural: str, view: type[ObjectApi]) -> list[URLPattern]:
+    """Return the paths of a kind: /vms, /vms/<id>, /vms/<id>/start … named "vms", "vms-one", "vms-start"."""
+    many: dict[str, Any] = {"get": "get_list"} | ({"post": "post_list"} if view.create else {})
+    one: dict[str, Any] = {"get": "get_one"}
+    one |= {"patch": "patch_one"} if view.update else {}
+    one |= {"delete": "delete_one"} if view.delete else {}
+    where = f"{plural}/<{view.converter}:key>"
+    acts = [
+        path(
+            f"{where}/{slug(act.verb.action)}",
+            view.as_view({"post": "post_action"}, act=act),
+            name=f"{plural}-{slug(act.verb.action)}",
+        )
+        for act in view.actions
+    ]
+    return [
+        path(plural, view.as_view(many), name=plural),
+        path(where, view.as_view(one), name=f"{plural}-one"),
+        *acts,
+    ]

@@ -1,0 +1,116 @@
+"""Carrying out a verb from a page: the question before it (a dialog, or a page without scripts) and the POST."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+
+from apps.lifecycle.errors import Refused
+from apps.lifecycle.verbs import Verb
+from apps.portal import feedback
+from apps.portal.forms import KitForm, LabelsForm
+from apps.portal.kinds import Do, PageKind
+from apps.portal.page import Page
+from apps.tenancy.labels import relabel
+
+
+def edit_labels(verb: Verb) -> Do:
+    """Return the action that changes name and remark of any kind."""
+
+    def service(actor: Any, row: Any, name: str, remark: str) -> None:
+        relabel(actor, verb, row, name=name, remark=remark)
+
+    return Do(verb, service, form=LabelsForm)
+
+
+class ActionPage(Page):
+    """One verb of one kind. GET asks; only POST changes anything."""
+
+    template_name = "portal/confirm.html"
+    # Set per route by `kind_paths`.
+    of: PageKind = None  # type: ignore[assignment]
+    do: Do = None  # type: ignore[assignment]
+
+    def get(self, request: HttpRequest, key: object) -> HttpResponse:
+        """Ask for what the verb needs, and say what it does."""
+        row = self.of.found(self.actor, key)
+        return self._ask(row, self._form(row))
+
+    def post(self, request: HttpRequest, key: object) -> HttpResponse:
+        """Do it."""
+        assert self.do.service is not None
+        row = self.of.found(self.actor, key)
+        form = self._form(row, request.POST)
+        if form is not None and not form.is_valid():
+            return self._ask(row, form, status=422)
+        if self.do.typed_name and request.POST.get("typed_name", "").strip() != row.name:
+            return self._ask(row, form, mistyped=True, status=422)
+        try:
+            outcome = self.do.service(self.actor, row, **(form.cleaned_data if form else {}))
+        except Refused as error:
+            if form is None:
+                raise
+            form.refuse(error)
+            return self._ask(row, form, refused=error, status=error.status)
+        return self._answer(row, feedback.toast_for(outcome, self.area, self._done_text(row)))
+
+    def _form(self, row: Any, data: Any = None) -> KitForm | None:
+        if self.do.form is None:
+            return None
+        given = {name: getattr(row, name) for name in self.do.form.base_fields if hasattr(row, name)}
+        return self.do.form(data, actor=self.actor, initial=given)
+
+    def _ask(
+        self,
+        row: Any,
+        form: forms.Form | None,
+        *,
+        mistyped: bool = False,
+        refused: Refused | None = None,
+        status: int = 200,
+    ) -> HttpResponse:
+        context = {
+            "title": f"{self.do.verb.label}: {row}",
+            "row": row,
+            "do": self.do,
+            "form": form,
+            "says": self.do.says(row) if self.do.says else [],
+            "mistyped": mistyped,
+            "refused": refused,
+            "request_id": getattr(self.request, "request_id", ""),
+            "back": self._back(row),
+        }
+        if not self.is_part:
+            return self.show(context, status=status)
+        response = self.show(context, "portal/confirm_dialog.html", status)
+        # A form that is refused is shown again where it was typed.
+        response["HX-Retarget"], response["HX-Reswap"] = "#dialog-content", "innerHTML"
+        return response
+
+    def _answer(self, row: Any, toast: feedback.Toast) -> HttpResponse:
+        if self.is_part:
+            return feedback.show(self.request, toast)
+        feedback.keep(self.request, toast)
+        return self.go(self._back(row))
+
+    def _back(self, row: Any) -> str:
+        still_there = self.of.rows(self.actor).filter(pk=row.pk).exists()
+        return self.of.url(self.area, "one", row) if still_there else self.of.url(self.area, "list")
+
+    def _done_text(self, row: Any) -> str:
+        return _("%(label)s: done for %(name)s") % {"label": self.do.verb.label, "name": row}
+
+
+class MenuPage(Page):
+    """The menu of one row, fetched when it is opened: 50 menus would weigh more than the list they stand in."""
+
+    template_name = "portal/menu.html"
+    of: PageKind = None  # type: ignore[assignment]
+
+    def get(self, request: HttpRequest, key: object) -> HttpResponse:
+        """Every action the kind has here, those not possible now with their reason."""
+        row = self.of.found(self.actor, key)
+        return self.show({"row": row, "offers": self.of.offers(self.rights, row, self.area)})

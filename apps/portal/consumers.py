@@ -1,0 +1,47 @@
+"""The one WebSocket of a page: it hears which rows changed, and fetches them itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+
+from apps.lifecycle.push import ADMIN_GROUP, tenant_group
+from apps.tenancy.middleware import ACTING_AS
+from apps.tenancy.models import User
+
+NOT_LOGGED_IN = 4401
+
+
+class PageConsumer(AsyncJsonWebsocketConsumer):
+    """Joins the tenant's group, or the admins'. Messages name kind, id and change, nothing that needs permission."""
+
+    group = ""
+
+    async def connect(self) -> None:
+        """Accept who is logged in."""
+        await self.accept()
+        user: object = self.scope.get("user")
+        if not isinstance(user, User) or not user.is_active:
+            await self.close(NOT_LOGGED_IN)
+            return
+        self.group = await database_sync_to_async(_group_of)(user, self.scope["session"])
+        await self.channel_layer.group_add(self.group, self.channel_name)
+        await self.send_json({"ready": True})
+
+    async def disconnect(self, code: int) -> None:
+        """Leave the group."""
+        if self.group:
+            await self.channel_layer.group_discard(self.group, self.channel_name)
+
+    async def page_changed(self, message: dict[str, Any]) -> None:
+        """Pass on what changed."""
+        await self.send_json({name: message[name] for name in ("kind", "id", "change")})
+
+
+def _group_of(user: User, session: Any) -> str:
+    if not user.is_platform_admin:
+        return tenant_group(user.tenant_id)
+    acting = session.get(ACTING_AS)
+    return tenant_group(acting) if acting else ADMIN_GROUP

@@ -1,0 +1,45 @@
+"""What every template of the portals has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from apps.lifecycle.actor import Actor
+from apps.portal import feedback, navigation
+
+THEMES = ("auto", "light", "dark")
+THEME_COOKIE = "theme"
+
+
+def portal(request: HttpRequest) -> dict[str, Any]:
+    """Navigation, who is logged in, whom an admin acts as, theme, toasts."""
+    actor: Actor | None = getattr(request, "actor", None)
+    logged_in = actor is not None and actor.user is not None
+    return {
+        "actor": actor,
+        "logged_in": logged_in,
+        "area": area_of(request),
+        "acting_as": actor.tenant if actor is not None and actor.is_admin else None,
+        "navigation": SimpleLazyObject(lambda: navigation.links(area_of(request), request.path)),
+        "theme": theme_of(request),
+        "toasts": SimpleLazyObject(lambda: feedback.kept(request)),
+        "request_id": getattr(request, "request_id", ""),
+    }
+
+
+def area_of(request: HttpRequest) -> str:
+    """Return the portal a request is in; for pages of neither, the one the user belongs to."""
+    given = getattr(request, "area", "")
+    if given:
+        return str(given)
+    actor: Actor | None = getattr(request, "actor", None)
+    return "admin" if actor is not None and actor.is_admin and actor.tenant is None else "portal"
+
+
+def theme_of(request: HttpRequest) -> str:
+    """Return light, dark, or auto: a cookie, so that the first paint of any page is right."""
+    chosen = request.COOKIES.get(THEME_COOKIE, "")
+    return chosen if chosen in THEMES else "auto"

@@ -1,0 +1,130 @@
+"""Details of one row: header, actions, tabs with URLs of their own, properties, timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+
+from apps.lifecycle.legality import open_operation
+from apps.lifecycle.models import Resource
+from apps.lifecycle.words import state_word
+from apps.portal import pieces
+from apps.portal.kinds import Offer, PageKind, Text
+from apps.portal.page import Page
+from apps.portal.timeline import timeline
+
+
+@dataclass(frozen=True)
+class Property:
+    """One line of a properties list; `value` is text or SafeString, "" shows a dash; `copy` adds a copy button."""
+
+    label: Text
+    value: object
+    copy: bool = False
+
+    def draw(self) -> object:
+        """Return the value as shown."""
+        if self.value in (None, ""):
+            return pieces.nothing()
+        return pieces.copyable(self.value) if self.copy else self.value
+
+
+@dataclass(frozen=True)
+class Properties:
+    """A titled group of properties."""
+
+    title: Text
+    items: Sequence[Property]
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A tab: its template, and what the template gets beside `row` and `page`. `admin`: in the administration only."""
+
+    slug: str
+    label: Text
+    template: str
+    context: Callable[[DetailPage, Any], dict[str, Any]] = field(default=lambda page, row: {})
+    admin: bool = False
+
+
+def _overview(page: DetailPage, row: Any) -> dict[str, Any]:
+    return {"groups": page.properties(row)}
+
+
+def _activity(page: DetailPage, row: Any) -> dict[str, Any]:
+    return {"timeline": timeline(row, page.area)}
+
+
+OVERVIEW = Tab("", _("Overview"), "portal/tab_overview.html", _overview)
+ACTIVITY = Tab("activity", _("Activity"), "portal/tab_activity.html", _activity)
+
+
+class DetailPage(Page):
+    """Subclass with `of`, `properties`, and where wanted `tabs`, `facts`, `primary` and `watch`."""
+
+    template_name = "portal/detail.html"
+    of: ClassVar[PageKind]
+    tabs: ClassVar[Sequence[Tab]] = (OVERVIEW, ACTIVITY)
+    #: Verbs shown as buttons when possible; all others stand in the menu.
+    primary: ClassVar[Sequence[str]] = ()
+    related: ClassVar[Sequence[str]] = ("tenant", "project", "region")
+    #: Slug of the tab shown; set per route.
+    tab: str = ""
+
+    def properties(self, row: Any) -> Sequence[Properties]:
+        """Return the groups of the overview."""
+        return []
+
+    def facts(self, row: Any) -> Sequence[Property]:
+        """Return the few facts that stand in the header, addresses before all."""
+        return []
+
+    def watch(self, row: Any) -> Sequence[str]:
+        """Return what else the page shows, as "kind" or "kind:id": a push about it refreshes the page."""
+        return []
+
+    def get(self, request: HttpRequest, key: object) -> HttpResponse:
+        """Show one tab."""
+        row = self.found(key)
+        tab = next(t for t in self.shown_tabs if t.slug == self.tab)
+        is_resource = isinstance(row, Resource)
+        offers = self.of.offers(self.rights, row, self.area)
+        context = {
+            "title": str(getattr(row, "name", row)),
+            "row": row,
+            "key": self.of.key_of(row),
+            "state": state_word(row) if is_resource else None,
+            "running": open_operation(row) if is_resource else None,
+            "facts": self.facts(row),
+            "buttons": self._buttons(offers),
+            "offers": offers,
+            "tab": tab,
+            "tab_links": [(t, self._tab_url(t, row)) for t in self.shown_tabs],
+            "list_url": self.of.url(self.area, "list"),
+            "watched": " ".join([f"{self.of.kind}:{self.of.key_of(row)}", *self.watch(row)]),
+            **tab.context(self, row),
+        }
+        return self.show(context)
+
+    def found(self, key: object) -> Any:
+        """Return the row; NotFound when there is none in view."""
+        return self.of.found(self.actor, key)
+
+    @property
+    def shown_tabs(self) -> list[Tab]:
+        """The tabs of this area."""
+        return [tab for tab in self.tabs if self.admin or not tab.admin]
+
+    def _buttons(self, offers: Sequence[Offer]) -> list[Offer]:
+        """Up to three buttons: the primary verbs possible now, else the first one with its reason."""
+        named = [offer for name in self.primary for offer in offers if offer.do.verb.action == name]
+        possible = [offer for offer in named if offer.judged.allowed]
+        return (possible or named[:1])[:3]
+
+    def _tab_url(self, tab: Tab, row: Any) -> str:
+        return self.of.url(self.area, f"tab.{tab.slug}" if tab.slug else "one", row)

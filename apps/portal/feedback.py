@@ -1,0 +1,76 @@
+"""Telling the user what became of a click: a toast, at once for htmx, on the next page otherwise."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from apps.lifecycle.errors import Refused
+from apps.lifecycle.models import Operation
+from apps.lifecycle.verbs import Text, verb_named
+from apps.portal.kinds import resource_url
+
+
+@dataclass(frozen=True)
+class Toast:
+    """tone: ok, busy or error. operation: id, for following it. url: where to read more."""
+
+    text: Text
+    tone: str = "ok"
+    detail: str = ""
+    hint: str = ""
+    code: str = ""
+    request_id: str = ""
+    operation: str = ""
+    url: str = ""
+
+
+def toast_for(outcome: Any, area: str, fallback: Text) -> Toast:
+    """Return what to say about what a service returned: operations are under way, anything else is done."""
+    operations = outcome if isinstance(outcome, list) else [outcome]
+    first = operations[0] if operations else None
+    if not isinstance(first, Operation):
+        return Toast(fallback)
+    doing = verb_named(first.verb).doing
+    if len(operations) > 1:
+        text = _("%(doing)s: %(n)s under way") % {"doing": doing, "n": len(operations)}
+    else:
+        text = f"{doing}: {first.target_name}"
+    return Toast(text, "busy", operation=str(first.pk), url=resource_url(area, "operation", first.pk))
+
+
+def refusal(error: Refused, request: HttpRequest) -> Toast:
+    """Return a refusal as a toast: cause, code, next step, request id."""
+    return Toast(
+        error.message,
+        "error",
+        hint=error.hint,
+        code=error.code,
+        request_id=getattr(request, "request_id", ""),
+    )
+
+
+def keep(request: HttpRequest, toast: Toast) -> None:
+    """Show the toast on the next page."""
+    kept = {name: str(value) for name, value in vars(toast).items() if value}
+    messages.info(request, "", extra_tags=json.dumps(kept))
+
+
+def kept(request: HttpRequest) -> list[Toast]:
+    """Return and forget the toasts kept for this page."""
+    return [Toast(**json.loads(message.extra_tags)) for message in messages.get_messages(request)]
+
+
+def show(request: HttpRequest, toast: Toast, status: int = 200) -> HttpResponse:
+    """Answer an htmx request with a toast, wherever its own target was, and close its dialog."""
+    response = render(request, "portal/toast.html", {"toast": toast}, status=status)
+    response["HX-Retarget"], response["HX-Reswap"] = "#toasts", "beforeend"
+    if status < 400:
+        response["HX-Trigger"] = "kit:done"
+    return response

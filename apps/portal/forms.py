@@ -1,0 +1,53 @@
+"""Forms of the portal. Fields are drawn by templates/portal/field.html through `{% field %}`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Invalid, Refused
+
+_CLASSES: tuple[tuple[type[forms.Widget], str], ...] = (
+    (forms.CheckboxInput, "form-check-input"),
+    (forms.RadioSelect, "form-check-input"),
+    (forms.CheckboxSelectMultiple, "form-check-input"),
+    (forms.Select, "form-select"),
+    (forms.Widget, "form-control"),
+)
+
+
+class KitForm(forms.Form):
+    """A form that knows who fills it in (`self.actor`), so that choices hold only what they may use."""
+
+    def __init__(self, *args: Any, actor: Actor, **kwargs: Any) -> None:
+        kwargs.setdefault("label_suffix", "")
+        super().__init__(*args, **kwargs)
+        self.actor = actor
+        self.prepare()
+        for field in self.fields.values():
+            _dress(field.widget)
+
+    def prepare(self) -> None:
+        """Fill in choices; for subclasses."""
+
+    def refuse(self, error: Refused) -> None:
+        """Show a service's refusal: at the fields it names, or above the form."""
+        named = error.fields if isinstance(error, Invalid) else {error.field: [error.message]}
+        for name, messages in named.items():
+            self.add_error(name if name in self.fields else None, [*messages])
+
+
+def _dress(widget: forms.Widget) -> None:
+    wanted = next(css for kind, css in _CLASSES if isinstance(widget, kind))
+    if wanted not in widget.attrs.get("class", ""):
+        widget.attrs["class"] = f"{wanted} {widget.attrs.get('class', '')}".strip()
+
+
+class LabelsForm(KitForm):
+    """Name and remark of any resource."""
+
+    name = forms.CharField(label=_("Name"), max_length=63)
+    remark = forms.CharField(label=_("Remark"), max_length=255, required=False)

@@ -1,0 +1,129 @@
+"""What the pages of one kind have in common: declared once in a domain's `pages.py`, used by all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Model, QuerySet
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import NotFound, NotNow
+from apps.lifecycle.legality import Possibility
+from apps.lifecycle.models import Resource
+from apps.lifecycle.selectors import with_open_operations
+from apps.lifecycle.verbs import Verb
+from apps.portal.forms import KitForm
+from apps.tenancy.rights import Rights
+
+Text = str | Promise
+
+
+@dataclass(frozen=True)
+class Do:
+    """A verb as a button: `service(actor, row, **form data)`.
+
+    form: asked for before it is done. says: what goes and what stays, one sentence each, shown before a destructive
+    verb. typed_name: the name must be typed. opens: name of a page (of the same area, keyed like the row) that the
+    button leads to instead of doing anything itself.
+    """
+
+    verb: Verb
+    service: Callable[..., Any] | None = None
+    form: type[KitForm] | None = None
+    says: Callable[[Any], Sequence[Text]] | None = None
+    typed_name: bool = False
+    opens: str = ""
+
+    @property
+    def slug(self) -> str:
+        """The action as it stands in paths."""
+        return self.verb.action.replace("_", "-")
+
+    @property
+    def asks(self) -> bool:
+        """Whether something is asked or shown before it is done."""
+        return self.verb.destructive or self.form is not None or self.typed_name or self.says is not None
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An action on one row, as shown: possible or not, and why not."""
+
+    do: Do
+    judged: Possibility
+    url: str
+
+
+@dataclass(frozen=True)
+class PageKind:
+    """kind and plural as in verbs and paths; one and many for people; visible: the selector all pages read through."""
+
+    kind: str
+    plural: str
+    one: Text
+    many: Text
+    icon: str
+    visible: Callable[[Actor], QuerySet[Any]]
+    actions: Sequence[Do] = ()
+    create: Verb | None = None
+    key: str = "pk"
+    converter: str = "uuid"
+
+    def rows(self, actor: Actor) -> QuerySet[Any]:
+        """Return the visible rows with what state words and actions read, at a constant number of queries."""
+        rows = self.visible(actor)
+        return with_open_operations(rows) if issubclass(rows.model, Resource) else rows
+
+    def found(self, actor: Actor, key: object) -> Any:
+        """Return one visible row; NotFound when there is none."""
+        row = self.rows(actor).filter(**{self.key: key}).first()
+        if row is None:
+            raise NotFound(_("There is no such %(kind)s.") % {"kind": self.one})
+        return row
+
+    def key_of(self, row: Any) -> Any:
+        """Return what stands for the row in paths."""
+        return getattr(row, self.key)
+
+    def url(self, area: str, name: str, row: Model | None = None) -> str:
+        """Return the path of one of the kind's pages: "list", "create", "one", an action, "tab.<slug>"."""
+        return reverse(f"{area}:{self.kind}.{name}", args=[self.key_of(row)] if row is not None else [])
+
+    def offers(self, rights: Rights, row: Any, area: str) -> list[Offer]:
+        """Return the actions on a row that this area has, judged, in the order they were declared."""
+        judged = {p.verb.name: p for p in self._judge(rights, row)}
+        return [
+            Offer(do, judged[do.verb.name], self._target(do, row, area))
+            for do in self.actions
+            if do.verb.name in judged
+        ]
+
+    def _judge(self, rights: Rights, row: Any) -> list[Possibility]:
+        if isinstance(row, Resource):
+            return rights.actions(row)
+        tenant_id = getattr(row, "tenant_id", None)
+        return [_possible(d.verb, row) for d in self.actions if rights.covers(d.verb, None, tenant_id)]
+
+    def _target(self, do: Do, row: Any, area: str) -> str:
+        if do.opens:
+            return reverse(f"{area}:{do.opens}", args=[self.key_of(row)])
+        return self.url(area, do.verb.action, row)
+
+
+def _possible(verb: Verb, row: Any) -> Possibility:
+    """Judge a verb on a row that is no resource: it has no state, but perhaps an obstacle."""
+    reason = verb.obstacle(row) if verb.obstacle else None
+    return Possibility(verb, NotNow.code, str(reason)) if reason else Possibility(verb)
+
+
+def resource_url(area: str, kind: str, key: object) -> str:
+    """Return the path of a resource's page by its kind's name; "" when this area has none."""
+    try:
+        return reverse(f"{area}:{kind}.one", args=[key])
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,34 @@
+"""What a service would not do, as an answer a person can use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from apps.lifecycle.errors import Refused
+from apps.portal import feedback
+
+API = "/api/"
+
+
+class RefusalMiddleware:
+    """Turn Refused, raised by a page, into an error page, or into a toast for htmx. The API has its own handler."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Answer a refusal; None lets any other exception pass."""
+        if not isinstance(error, Refused) or request.path.startswith(API):
+            return None
+        toast = feedback.refusal(error, request)
+        if "HX-Request" in request.headers:
+            return feedback.show(request, toast, status=error.status)
+        return render(
+            request, "portal/error.html", {"toast": toast, "status": error.status}, status=error.status
+        )

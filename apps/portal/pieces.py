@@ -1,0 +1,99 @@
+"""Small pieces of HTML that lists make thousands of: functions, as templates would cost more than the query."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from apps.lifecycle.words import StateWord
+
+_TONE_ICONS = {
+    "ok": "circle-check",
+    "busy": "loader-2",
+    "off": "circle",
+    "error": "alert-circle",
+    "warn": "alert-triangle",
+}
+
+
+def icon(name: str, css: str = "") -> SafeString:
+    """Return an icon of the sprite, hidden from screen readers: words stand beside icons."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true"><use href="{}#{}"></use></svg>', css, _sprite(), name
+    )
+
+
+@cache
+def _sprite() -> str:
+    return static("vendor/icons/icons.svg")
+
+
+def pill(shown: StateWord) -> SafeString:
+    """Return a state as word, icon and colour, with the reason as a hint and progress where there is one."""
+    percent = f"{shown.percent} %" if shown.percent else ""
+    return format_html(
+        '<span class="pill pill-{}" title="{}">{}<span>{}</span>{}</span>',
+        shown.tone,
+        shown.reason,
+        icon(_TONE_ICONS[shown.tone]),
+        shown.word,
+        format_html('<span class="pill-percent">{}</span>', percent) if percent else "",
+    )
+
+
+def moment(at: datetime | None) -> SafeString:
+    """Return a time in the reader's zone, to the minute, with the second and zone as a hint."""
+    if at is None:
+        return nothing()
+    local = timezone.localtime(at)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        at.isoformat(),
+        local.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        date_format(local, "Y-m-d H:i"),
+    )
+
+
+def nothing() -> SafeString:
+    """Return the sign for "no value"."""
+    return format_html('<span class="text-secondary" aria-label="{}">–</span>', _("none"))
+
+
+def link(url: str, text: object, css: str = "") -> SafeString:
+    """Return a link, or the bare text when there is nowhere to go."""
+    if not url:
+        return format_html("{}", text)
+    return format_html('<a href="{}" class="{}">{}</a>', url, css, text)
+
+
+def copyable(text: object, shown: object = "") -> SafeString:
+    """Return a value with a button that copies it."""
+    return format_html(
+        '<span class="copyable"><span class="mono">{}</span>'
+        '<button type="button" class="copy" data-copy="{}" aria-label="{}">{}</button></span>',
+        shown or text,
+        text,
+        _("Copy"),
+        icon("copy"),
+    )
+
+
+def meter(used: float, limit: float, label: object = "") -> SafeString:
+    """Return a bar of use against a limit, coloured as it fills. SVG: a style attribute would break the CSP."""
+    percent = min(100, round(100 * used / limit)) if limit else 0
+    tone = "error" if percent >= 95 else "warn" if percent >= 80 else "ok"
+    return format_html(
+        '<svg class="meter meter-{}" viewBox="0 0 100 4" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '<rect class="meter-track" width="100" height="4"></rect>'
+        '<rect class="meter-fill" width="{}" height="4"></rect></svg>',
+        tone,
+        label or f"{percent} %",
+        percent,
+    )

@@ -1,0 +1,112 @@
+"""Tags of the kit: {% load kit %}."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from apps.lifecycle.verbs import Text
+from apps.lifecycle.words import state_word
+from apps.portal import pieces
+from apps.portal.kinds import resource_url as url_of
+from apps.portal.timeline import label_of
+
+register = template.Library()
+
+register.simple_tag(pieces.icon, name="icon")
+register.simple_tag(pieces.copyable, name="copyable")
+register.simple_tag(pieces.meter, name="meter")
+register.filter("moment", pieces.moment)
+
+
+@register.filter
+def pill(resource: Any) -> SafeString:
+    """Return the state pill of a resource."""
+    return pieces.pill(state_word(resource))
+
+
+@register.filter
+def word_pill(shown: Any) -> SafeString:
+    """Return a StateWord as a pill."""
+    return pieces.pill(shown)
+
+
+@register.filter
+def verb_label(verb_name: str) -> Text:
+    """Return the label of a verb by its name."""
+    return label_of(verb_name)
+
+
+@register.filter
+def took(length: timedelta | None) -> str:
+    """Return a duration in the unit that reads best."""
+    if length is None:
+        return ""
+    seconds = length.total_seconds()
+    if seconds < 1:
+        return _("%(n)d ms") % {"n": seconds * 1000}
+    if seconds < 60:
+        return _("%(n).1f s") % {"n": seconds}
+    return _("%(m)d min %(s)d s") % {"m": seconds // 60, "s": seconds % 60}
+
+
+@register.simple_tag
+def cell(column: Any, row: Any, page: Any) -> SafeString:
+    """Draw one cell."""
+    drawn: SafeString = column.draw(row, page)
+    return drawn
+
+
+@register.simple_tag(takes_context=True)
+def resource_url(context: template.Context, kind: str, key: object) -> str:
+    """Return the path of a resource's page in this area; "" when there is none."""
+    return url_of(_area(context), kind, key)
+
+
+@register.simple_tag(takes_context=True)
+def resource_link(context: template.Context, resource: Any) -> SafeString:
+    """Return a resource's name, linked where this area has a page for it."""
+    if resource is None:
+        return pieces.nothing()
+    return pieces.link(url_of(_area(context), resource.kind, resource.pk), resource.name)
+
+
+def _area(context: template.Context) -> str:
+    return str(context.get("area") or "portal")
+
+
+@register.simple_tag
+def sort_link(page: Any, column: Any) -> str:
+    """Return the query that sorts a list by the column."""
+    link: str = page.sort_link(column)
+    return link
+
+
+@register.simple_tag
+def with_query(page: Any, **changes: object) -> str:
+    """Return the list's present query with changes."""
+    query: str = page.with_query(**changes)
+    return query
+
+
+@register.inclusion_tag("portal/field.html")
+def field(bound: BoundField) -> dict[str, Any]:
+    """Draw one form field: label, widget, help, errors."""
+    widget = bound.field.widget
+    return {
+        "field": bound,
+        "is_checkbox": isinstance(widget, CheckboxInput),
+        "is_group": isinstance(widget, RadioSelect | CheckboxSelectMultiple),
+    }
+
+
+@register.filter
+def iso(at: datetime) -> SafeString:
+    """Return a time for a datetime attribute."""
+    return format_html("{}", at.isoformat())

@@ -1,0 +1,88 @@
+// What every page can do: theme, dialog, toasts, copying. No inline handlers (the CSP forbids them): all is delegated.
+
+const dialog = document.getElementById("dialog");
+
+function chooseTheme(choice) {
+  document.cookie = `theme=${choice};path=/;max-age=31536000;samesite=lax`;
+  document.documentElement.dataset.theme = choice;
+  document.dispatchEvent(new Event("kit:theme"));
+  for (const button of document.querySelectorAll("[data-theme-choice]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.themeChoice === choice));
+  }
+}
+
+async function copy(button) {
+  await navigator.clipboard.writeText(button.dataset.copy);
+  button.classList.add("copied");
+  setTimeout(() => button.classList.remove("copied"), 1500);
+}
+
+document.addEventListener("click", (event) => {
+  const on = (selector) => event.target.closest(selector);
+  if (on("[data-theme-choice]")) chooseTheme(on("[data-theme-choice]").dataset.themeChoice);
+  if (on("[data-copy]")) copy(on("[data-copy]"));
+  if (on("[data-dismiss-toast]")) on(".toast-note").remove();
+  if (on("[data-close-dialog]")) dialog.close();
+  if (on("[aria-disabled=true]")) event.preventDefault();
+  if (on("[data-back]") && history.length > 1) {
+    event.preventDefault();
+    history.back();
+  }
+  if (event.target === dialog) dialog.close(); // the backdrop
+});
+
+// A dialog's content has come: show it, and begin with its first field.
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target.id === "dialog-content") {
+    if (!dialog.open) dialog.showModal();
+    const first = dialog.querySelector(".field-wrong input, [autofocus], input:not([type=hidden]), select, textarea");
+    (first || dialog.querySelector("[data-close-dialog]"))?.focus();
+  }
+  // A menu has grown: let its position be worked out again.
+  if (event.detail.target.classList?.contains("dropdown-menu")) window.dispatchEvent(new Event("resize"));
+});
+document.addEventListener("kit:done", () => dialog.close());
+dialog?.addEventListener("close", () => {
+  document.getElementById("dialog-content").replaceChildren();
+});
+
+// Empty filters do not belong in the URL.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.verb !== "get" || event.detail.elt.id !== "filters") return;
+  for (const [name, value] of [...event.detail.formData.entries()]) {
+    if (value === "") event.detail.formData.delete(name);
+  }
+});
+
+// A request that got no answer at all must say so too.
+document.addEventListener("htmx:sendError", () => toast(document.body.dataset.unreachable || "No answer."));
+
+// A form is sent once, however often the button is pressed.
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-once]")) return;
+  for (const button of event.target.querySelectorAll("button:not([type=button])")) {
+    setTimeout(() => (button.disabled = true));
+  }
+});
+window.addEventListener("pageshow", () => {
+  for (const button of document.querySelectorAll("[data-once] button:disabled")) button.disabled = false;
+});
+
+function toast(text) {
+  const note = document.createElement("div");
+  note.className = "toast-note toast-error";
+  note.textContent = text;
+  document.getElementById("toasts").append(note);
+  settle(note);
+}
+
+// Good news leaves by itself, bad news waits to be read.
+function settle(note) {
+  if (!note.classList.contains("toast-error")) setTimeout(() => note.remove(), 8000);
+}
+new MutationObserver((changes) => {
+  for (const change of changes) for (const note of change.addedNodes) if (note.nodeType === 1) settle(note);
+}).observe(document.getElementById("toasts"), { childList: true });
+document.querySelectorAll("#toasts .toast-note").forEach(settle);
+
+document.getElementById("form-errors")?.focus();

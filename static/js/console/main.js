@@ -1,0 +1,193 @@
+// The console page: gets a ticket, shows the screen, says in words why there is none.
+
+import { Screen } from "./screen.js";
+import { Refused, obtain, pause } from "./tickets.js";
+import { press, type, untypeable } from "./typing.js";
+
+const settings = JSON.parse(document.getElementById("console-settings").textContent);
+const at = (id) => document.getElementById(id);
+
+const STOPPED = "4423";
+const GONE = "4404";
+const WATCH_MS = 2_000;
+// A screen that was there for this long and ends although the VM runs (restart, move to another host) is fetched again.
+const STEADY_MS = 3_000;
+
+let screen = null;
+let attempt = null;
+let waiting = false;
+
+async function connect() {
+  attempt?.abort();
+  attempt = new AbortController();
+  const { signal } = attempt;
+  waiting = false;
+  screen?.leave();
+  screen = null;
+  say("opening", { busy: true });
+  try {
+    const credentials = await obtain(settings, settings.kinds.browser, { signal });
+    say("connecting", { busy: true });
+    show(credentials.websocket);
+  } catch (error) {
+    if (signal.aborted) return;
+    await refused(error);
+  }
+}
+
+function show(url) {
+  screen = new Screen(at("screen"), url, { scale: at("scale").ariaPressed === "true" });
+  const mine = screen;
+  mine.addEventListener("connected", () => {
+    at("notice").hidden = true;
+    able(true);
+    mine.rfb.focus();
+  });
+  mine.addEventListener("ended", ({ detail }) => { if (mine === screen) ended(detail, mine.lasted); });
+}
+
+async function ended(how, lasted) {
+  screen = null;
+  able(false);
+  if (how === STOPPED || how === "broken") {
+    const state = await look();
+    if (how === STOPPED && !state?.screen) return wait();
+    if (how === STOPPED && lasted > STEADY_MS) return connect();
+  }
+  say(how);
+}
+
+async function refused(error) {
+  if (!(error instanceof Refused)) return say("broken");
+  const { code, title, hint } = error.problem;
+  const state = await look();
+  if (code === "state.not_allowed" && state && !state.screen) return wait();
+  if (code in settings.messages) return say(code);
+  words(title || settings.messages.broken.title, hint || "");
+}
+
+function wait() {
+  waiting = true;
+  say(STOPPED, { button: false });
+}
+
+function say(how, { busy = false, button = !busy } = {}) {
+  const { title, hint } = settings.messages[how] ?? settings.messages.broken;
+  words(title, hint, { busy, button: button && how !== GONE });
+}
+
+function words(title, hint, { busy = false, button = true } = {}) {
+  at("notice-title").textContent = title;
+  at("notice-hint").textContent = hint;
+  at("notice-busy").hidden = !busy;
+  at("connect-again").hidden = !button;
+  at("notice").hidden = false;
+  able(false);
+}
+
+function able(on) {
+  for (const button of document.querySelectorAll("[data-needs-screen]")) button.disabled = !on;
+}
+
+// The VM's state in the bar; connects by itself when a VM that was off is wanted on.
+async function look() {
+  try {
+    const response = await fetch(settings.state, { headers: { Accept: "application/json" }, credentials: "same-origin" });
+    if (response.status === 404) { say(GONE); return null; }
+    if (!response.ok) return null;
+    const state = await response.json();
+    at("vm-state").textContent = state.word;
+    at("vm-state").dataset.tone = state.tone;
+    if (waiting && state.screen) connect();
+    return state;
+  } catch {
+    return null;
+  }
+}
+
+async function watch() {
+  for (;;) {
+    await pause(WATCH_MS);
+    if (!document.hidden) await look();
+  }
+}
+
+function pasting() {
+  const dialog = at("paste-dialog");
+  const note = at("paste-note");
+  let typing = null;
+  at("paste").addEventListener("click", () => { note.textContent = ""; dialog.showModal(); at("paste-text").focus(); });
+  at("paste-text").addEventListener("input", () => {
+    const left = untypeable(at("paste-text").value);
+    note.textContent = left ? note.dataset.cannot.replace("{characters}", left) : "";
+  });
+  at("paste-cancel").addEventListener("click", () => { typing?.abort(); dialog.close(); });
+  dialog.addEventListener("close", () => { typing?.abort(); screen?.rfb.focus(); });
+  at("paste-type").addEventListener("click", async () => {
+    if (!screen || typing) return;
+    typing = new AbortController();
+    const progress = (done, all) => { note.textContent = note.dataset.typing.replace("{done}", done).replace("{all}", all); };
+    try {
+      await type(screen.rfb, at("paste-text").value, { signal: typing.signal, progress });
+      at("paste-text").value = "";
+      dialog.close();
+    } catch { /* cancelled */ } finally { typing = null; }
+  });
+}
+
+function native() {
+  const dialog = at("native-dialog");
+  const note = at("native-note");
+  at("native").addEventListener("click", async () => {
+    at("native-credentials").hidden = true;
+    note.textContent = note.dataset.opening;
+    dialog.showModal();
+    try {
+      const given = await obtain(settings, settings.kinds.native);
+      at("native-address").textContent = given.address;
+      at("native-port").textContent = given.port;
+      at("native-password").textContent = given.password;
+      at("native-until").textContent = new Date(given.expires_at).toLocaleTimeString();
+      at("native-until").dateTime = given.expires_at;
+      at("native-credentials").hidden = false;
+      note.textContent = "";
+    } catch (error) {
+      const problem = error instanceof Refused ? error.problem : {};
+      const known = settings.messages[problem.code] ?? settings.messages.broken;
+      note.textContent = `${problem.title ?? known.title} ${problem.hint ?? known.hint}`;
+    }
+  });
+  // Shown once: gone from the page when the dialog is.
+  dialog.addEventListener("close", () => {
+    for (const id of ["native-address", "native-port", "native-password"]) at(id).textContent = "";
+    at("native-credentials").hidden = true;
+  });
+}
+
+function tools() {
+  at("ctrl-alt-del").addEventListener("click", () => { screen?.rfb.sendCtrlAltDel(); screen?.rfb.focus(); });
+  for (const button of document.querySelectorAll("[data-keys]")) {
+    button.addEventListener("click", () => {
+      if (screen) press(screen.rfb, button.dataset.keys.split(" "));
+      at("keys").open = false;
+      screen?.rfb.focus();
+    });
+  }
+  at("scale").addEventListener("click", () => {
+    const fit = at("scale").ariaPressed !== "true";
+    at("scale").ariaPressed = String(fit);
+    if (screen) screen.rfb.scaleViewport = fit;
+  });
+  at("full").addEventListener("click", () => {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else document.querySelector(".screen-stage").requestFullscreen().then(() => screen?.rfb.focus());
+  });
+  at("reconnect").addEventListener("click", connect);
+  at("connect-again").addEventListener("click", connect);
+}
+
+tools();
+pasting();
+native();
+watch();
+connect();

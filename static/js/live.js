@@ -1,0 +1,196 @@
+// Keeps a page true. The socket only names what changed; what is shown is fetched from the page's own URL.
+//   [data-live-rows][data-kind]   rows of a list, replaced cell by cell where they stand; new ones come on top
+//   [data-watch="vm:<id> disk"]   a page whose [data-live] parts are fetched again
+//   .toast-note[data-operation]   an operation this browser asked for: its end is told
+
+const socketUrl = new URL(document.body.dataset.liveUrl, location.href);
+socketUrl.protocol = socketUrl.protocol === "https:" ? "wss:" : "ws:";
+const DEBOUNCE = 120;
+const lost = document.getElementById("live-lost");
+const changed = new Map(); // "kind:id" -> change
+let timer = 0;
+let attempts = 0;
+
+function connect() {
+  const socket = new WebSocket(socketUrl);
+  socket.onmessage = (event) => {
+    const message = JSON.parse(event.data);
+    if (message.ready) return ready();
+    note(message.kind, message.id, message.change);
+  };
+  socket.onclose = (event) => {
+    if (event.code === 4401) return location.reload(); // logged out meanwhile
+    lost.hidden = attempts < 1;
+    const wait = Math.min(1000 * 2 ** attempts++, 30000) * (0.5 + Math.random() / 2);
+    setTimeout(connect, wait);
+  };
+}
+
+function ready() {
+  const gap = attempts > 0;
+  attempts = 0;
+  lost.hidden = true;
+  document.body.dataset.live = "on";
+  if (!gap) return;
+  // Pushes were missed: everything on the page may be old.
+  for (const row of document.querySelectorAll("tr[data-id]")) note(row.dataset.kind, row.dataset.id, "updated");
+  refreshPage();
+  follow([...following()].map(([id]) => id));
+}
+
+function note(kind, id, change) {
+  changed.set(`${kind}:${id}`, change);
+  timer ||= setTimeout(flush, DEBOUNCE);
+}
+
+function flush() {
+  timer = 0;
+  if (document.hidden) return; // caught up with when the tab is looked at again
+  const changes = [...changed].map(([name, change]) => ({ name, kind: name.split(":")[0], id: name.split(":")[1], change }));
+  changed.clear();
+  for (const body of document.querySelectorAll("[data-live-rows]")) {
+    refreshRows(body, changes.filter((one) => one.kind === body.dataset.kind));
+  }
+  const empty = document.querySelector("[data-live-list]");
+  if (empty && changes.some((one) => one.kind === empty.dataset.kind)) location.reload();
+  const watched = document.querySelector("[data-watch]")?.dataset.watch.split(" ") ?? [];
+  if (changes.some((one) => watched.includes(one.name) || watched.includes(one.kind))) refreshPage();
+  follow(changes.filter((one) => one.kind === "operation").map((one) => one.id));
+}
+document.addEventListener("visibilitychange", () => document.hidden || (changed.size && flush()));
+
+async function load(url) {
+  const response = await fetch(url, { headers: { "HX-Request": "true" } });
+  return { status: response.status, html: response.status === 200 ? await response.text() : "" };
+}
+
+async function refreshRows(body, changes) {
+  const find = (id) => body.querySelector(`tr[data-id="${CSS.escape(id)}"]`);
+  const shown = changes.filter((one) => find(one.id)).map((one) => one.id);
+  const fresh = "takesNew" in body.dataset ? changes.map((one) => one.id).filter((id) => !shown.includes(id)) : [];
+  if (!shown.length && !fresh.length) return;
+  const url = new URL(location.href);
+  url.searchParams.set("rows", shown.join(","));
+  url.searchParams.set("new", fresh.join(","));
+  const { status, html } = await load(url);
+  if (status !== 200) return;
+  const parsed = document.createElement("template");
+  parsed.innerHTML = html;
+  const rows = [...parsed.content.querySelectorAll("tr")];
+  for (const id of shown) if (!rows.some((row) => row.dataset.id === id)) leave(find(id));
+  for (const row of rows.reverse()) {
+    const old = find(row.dataset.id);
+    if (old) renew(old, row);
+    else enter(body, row);
+  }
+}
+
+// Cell by cell, so that an open menu, a selection and the focus stay where they are.
+function renew(old, row) {
+  [...row.cells].forEach((cell, index) => {
+    const present = old.cells[index];
+    if (present && !cell.classList.contains("row-menu") && present.innerHTML !== cell.innerHTML) {
+      present.innerHTML = cell.innerHTML;
+      flash(present);
+    }
+  });
+}
+
+function enter(body, row) {
+  body.prepend(row);
+  window.htmx?.process(row);
+  row.classList.add("entered");
+}
+
+function leave(row) {
+  row.classList.add("left");
+  setTimeout(() => row.remove(), 600);
+}
+
+function flash(element) {
+  element.classList.remove("renewed");
+  void element.offsetWidth; // restarts the animation
+  element.classList.add("renewed");
+}
+
+let refreshing = false;
+let again = false;
+async function refreshPage() {
+  const page = document.querySelector("[data-watch]");
+  if (!page) return;
+  if (refreshing) return void (again = true);
+  refreshing = true;
+  const { status, html } = await load(location.href).catch(() => ({ status: 0 }));
+  refreshing = false;
+  if (status === 404) return gone(page);
+  if (status === 200) {
+    const fetched = new DOMParser().parseFromString(html, "text/html");
+    for (const part of page.querySelectorAll("[data-live]")) replace(part, fetched);
+  }
+  if (again) refreshPage(void (again = false));
+}
+
+function replace(part, fetched) {
+  const fresh = fetched.querySelector(`[data-live="${part.dataset.live}"]`);
+  // An open menu or a field being typed in is left alone; the next push or the closing catches up.
+  if (!fresh || plain(fresh) === plain(part) || part.querySelector(".show, :focus:is(input, textarea, select)")) return;
+  const focused = part.contains(document.activeElement) ? document.activeElement.textContent.trim() : "";
+  part.innerHTML = fresh.innerHTML;
+  window.htmx?.process(part);
+  if (focused) [...part.querySelectorAll("a, button")].find((one) => one.textContent.trim() === focused)?.focus();
+}
+
+// The CSRF token is masked anew in every answer: not a change.
+function plain(part) {
+  return part.innerHTML.replace(/name="csrfmiddlewaretoken" value="[^"]*"/g, "").replace(/ aria-expanded="[^"]*"| class="[^"]*htmx[^"]*"/g, "");
+}
+
+function gone(page) {
+  const note = document.createElement("div");
+  note.className = "card empty-found";
+  const text = document.createElement("p");
+  text.textContent = page.dataset.gone || "";
+  const back = document.createElement("a");
+  back.className = "btn btn-sm";
+  back.href = page.dataset.list;
+  back.textContent = page.querySelector(".crumb")?.textContent.trim() || "←";
+  note.append(text, back);
+  page.replaceChildren(note);
+}
+
+// -- operations this browser asked for -----------------------------------------------------------------------------------
+
+function following() {
+  return new Map(JSON.parse(sessionStorage.getItem("following") || "[]"));
+}
+
+function remember(map) {
+  sessionStorage.setItem("following", JSON.stringify([...map].slice(-200)));
+}
+
+function adopt(note) {
+  if (note.dataset?.operation) {
+    remember(following().set(note.dataset.operation, note.dataset.follow));
+    follow([note.dataset.operation]); // it may have settled already
+  }
+}
+
+async function follow(ids) {
+  const map = following();
+  for (const id of ids.filter((one) => map.has(one))) {
+    const { status, html } = await load(map.get(id)).catch(() => ({ status: 0 }));
+    if (status === 204 || status === 0) continue;
+    const left = following();
+    const told = left.delete(id);
+    remember(left);
+    if (status !== 200 || !told) continue;
+    document.querySelector(`#toasts [data-operation="${CSS.escape(id)}"]`)?.remove();
+    document.getElementById("toasts").insertAdjacentHTML("beforeend", html);
+  }
+}
+
+new MutationObserver((changes) => {
+  for (const change of changes) change.addedNodes.forEach(adopt);
+}).observe(document.getElementById("toasts"), { childList: true });
+document.querySelectorAll("#toasts [data-operation]").forEach(adopt);
+connect();
