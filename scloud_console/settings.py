@@ -145,6 +145,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "lifecycle.sweep", "schedule": 2.0, "options": {"expires": 10}},
+    "observe storage": {"task": "storage.observe", "schedule": 60.0, "options": {"expires": 60}},
     "collect reports": {"task": "infrastructure.collect_reports", "schedule": 2.0, "options": {"expires": 4}},
 }
 
@@ -253,6 +254,8 @@ CONSOLE_NATIVE_PORTS = os.environ.get("SCLOUD_CONSOLE_NATIVE_PORTS", "5950-5999"
 CONSOLE_IDLE_SECONDS = float(os.environ.get("SCLOUD_CONSOLE_IDLE_SECONDS", "300"))
 #: Address on which the control plane and the hosts meet.
 MANAGEMENT_ADDRESS = os.environ.get("SCLOUD_MANAGEMENT_IP", "127.0.0.1")
+#: Host and port at which agents reach Redis.
+AGENT_REDIS = os.environ.get("SCLOUD_AGENT_REDIS") or urlsplit(REDIS_URL).netloc.rpartition("@")[2]
 #: Where simulated ("memory") drivers keep their world: "process" (fast) or "redis" (survives the worker).
 MEMORY_WORLD = os.environ.get("SCLOUD_MEMORY_WORLD", "process")
 
