@@ -121,7 +121,7 @@ class KitSchema(AutoSchema):
             return {202: self._accepted(batch=view.create.batch)}
         if self._route == "patch_one" and view.update and view.update.service is None:
             return {200: view.out}
-        done = view.delete if self._route == "delete_one" else view.act
+        done = type(view).delete if self._route == "delete_one" else view.act
         if done is not None and done.immediate:
             return {204: None} if self._route == "delete_one" else {200: view.out}
         return {202: self._accepted()}

@@ -151,8 +151,10 @@ class ObjectApi(GenericViewSet[Any]):
 
     def delete_one(self, request: Request, key: object) -> Response:
         """Delete."""
-        assert self.delete is not None
-        return accepted(self, self.delete.service(self.actor, self.found(key)))
+        # DRF sets the instance's `delete` to this very method.
+        delete = type(self).delete
+        assert delete is not None
+        return accepted(self, delete.service(self.actor, self.found(key)))
 
     def post_action(self, request: Request, key: object) -> Response:
         """Carry out the verb of the route."""
