@@ -1,0 +1,1 @@
+"""Networks in the API, one file per noun."""

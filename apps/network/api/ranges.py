@@ -1,0 +1,63 @@
+"""The allowed blocks in the API."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.api.schema import PROBLEM
+from apps.lifecycle.actor import Actor
+from apps.network.ranges import VpcRange, allowed_ranges
+from apps.network.services.allowed_ranges import set_allowed_ranges
+
+
+class RangeBody(serializers.Serializer[Any]):
+    cidr = serializers.CharField(max_length=43)
+    min_prefix = serializers.IntegerField(
+        min_value=0, max_value=32, help_text="Shortest mask a VPC may have."
+    )
+    max_prefix = serializers.IntegerField(min_value=0, max_value=32, help_text="Longest mask a VPC may have.")
+
+
+class RangesBody(serializers.Serializer[Any]):
+    ranges = RangeBody(many=True, help_text="All of them; an empty list brings the defaults back.")
+
+
+class VpcRangesApi(APIView):
+    """Which blocks VPCs may be cut from."""
+
+    @extend_schema(
+        operation_id="list_vpc_ranges", tags=["Vpcs"], summary="Allowed blocks", responses=RangesBody
+    )
+    def get(self, request: Request) -> Response:
+        """What holds now; everybody may know."""
+        return Response({"ranges": [range_out(r) for r in allowed_ranges()]})
+
+    @extend_schema(
+        operation_id="set_vpc_ranges",
+        tags=["Vpcs"],
+        summary="Set the allowed blocks (administrators)",
+        request=RangesBody,
+        responses={200: RangesBody, 403: PROBLEM, 422: PROBLEM},
+    )
+    def put(self, request: Request) -> Response:
+        """Replace the list. VPCs that exist stay as they are."""
+        body = RangesBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
+        set_allowed_ranges(actor, **body.validated_data)
+        return self.get(request)
+
+
+def range_out(allowed: VpcRange) -> dict[str, Any]:
+    """Return a range as it could be sent in."""
+    return {
+        "cidr": str(allowed.cidr),
+        "min_prefix": allowed.min_prefix,
+        "max_prefix": allowed.max_prefix,
+    }

@@ -1,0 +1,115 @@
+"""Security groups in the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from apps.api.bodies import NewResource
+from apps.api.representation import ResourceOut
+from apps.api.views import Action, Create, ResourceApi, Update
+from apps.lifecycle.actor import Actor
+from apps.network import selectors
+from apps.network.api.vpcs import REGION_HELP
+from apps.network.filters import SecurityGroupFilter
+from apps.network.models import Protocol, SecurityGroup, SecurityGroupRule
+from apps.network.rules import SHORTCUTS, port_text, service_name
+from apps.network.services.security_group import create_security_group, delete_security_group, set_rules
+from apps.network.verbs import SECURITY_GROUP_DELETE, SECURITY_GROUP_RENAME, SECURITY_GROUP_SET_RULES
+
+RULE_PROTOCOLS = [*Protocol.values, *SHORTCUTS]
+
+
+class RuleBody(serializers.Serializer[Any]):
+    direction = serializers.ChoiceField(choices=SecurityGroupRule.Direction.choices)
+    protocol = serializers.ChoiceField(
+        choices=RULE_PROTOCOLS, help_text="A protocol, or a service that stands for protocol and port."
+    )
+    port = serializers.CharField(
+        max_length=11,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="22 or 8000-8080, for tcp and udp only.",
+    )
+    address = serializers.CharField(
+        max_length=49,
+        help_text="The other side: IPv4 or IPv6 address or block; 0.0.0.0/0 or ::/0 is everybody.",
+    )
+    action = serializers.ChoiceField(choices=SecurityGroupRule.Action.choices, default="accept")
+    priority = serializers.ChoiceField(choices=SecurityGroupRule.Priority.choices, default="medium")
+    description = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
+
+
+class SecurityGroupBody(NewResource):
+    region = serializers.SlugField(required=False, allow_null=True, default=None, help_text=REGION_HELP)
+    rules = RuleBody(many=True, required=False, default=list)
+
+
+class RulesBody(serializers.Serializer[Any]):
+    rules = RuleBody(many=True, help_text="All rules; those not named are removed. At most 200.")
+    generation = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="The generation these were made from; refused when the rules have changed since.",
+    )
+
+
+class RuleOut(serializers.Serializer[Any]):
+    direction = serializers.ChoiceField(choices=SecurityGroupRule.Direction.choices)
+    protocol = serializers.ChoiceField(choices=Protocol.choices)
+    port = serializers.CharField()
+    service = serializers.CharField(help_text="SSH, HTTP, … where protocol and port mean one.")
+    address = serializers.CharField()
+    action = serializers.ChoiceField(choices=SecurityGroupRule.Action.choices)
+    priority = serializers.ChoiceField(choices=SecurityGroupRule.Priority.choices)
+    description = serializers.CharField()
+
+
+class SecurityGroupOut(ResourceOut):
+    rules = RuleOut(many=True)
+    generation = serializers.IntegerField(help_text="Counts changes of the rules.")
+    bound_count = serializers.IntegerField(help_text="NICs it is bound to: see /nics?security_group=…")
+
+    @staticmethod
+    def own(row: Any) -> dict[str, Any]:
+        """Return the group's own values."""
+        return {
+            "rules": [rule_out(rule) for rule in row.rules.all()],
+            "generation": row.generation,
+            "bound_count": row.bound_count,
+        }
+
+
+def rule_out(rule: SecurityGroupRule) -> dict[str, Any]:
+    """Return a rule as it could be sent in."""
+    port = port_text(rule.port_min, rule.port_max)
+    return {
+        "direction": rule.direction,
+        "protocol": rule.protocol,
+        "port": port,
+        "service": service_name(rule.protocol, port),
+        "address": str(rule.cidr),
+        "action": rule.action,
+        "priority": rule.priority,
+        "description": rule.description,
+    }
+
+
+class SecurityGroupsApi(ResourceApi):
+    """Stateful packet filters. What no rule accepts is denied; of rules that match, the higher priority wins."""
+
+    model = SecurityGroup
+    out = SecurityGroupOut
+    filterset_class = SecurityGroupFilter
+    create = Create(create_security_group, SecurityGroupBody)
+    update = Update(SECURITY_GROUP_RENAME)
+    delete = Action(SECURITY_GROUP_DELETE, delete_security_group)
+    actions = (Action(SECURITY_GROUP_SET_RULES, set_rules, RulesBody),)
+
+    def visible(self, actor: Actor) -> QuerySet[SecurityGroup]:
+        """Return the actor's groups."""
+        return selectors.visible_security_groups(actor)

@@ -1,0 +1,94 @@
+"""VPCs and subnets in the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from apps.api.bodies import NewResource
+from apps.api.representation import ReferenceOut, ResourceOut
+from apps.api.views import Action, Create, ResourceApi, Update
+from apps.lifecycle.actor import Actor
+from apps.network import selectors
+from apps.network.filters import SubnetFilter, VpcFilter
+from apps.network.models import Subnet, Vpc
+from apps.network.services.subnet import create_subnet, delete_subnet
+from apps.network.services.vpc import create_vpc, delete_vpc
+from apps.network.verbs import SUBNET_DELETE, SUBNET_RENAME, VPC_DELETE, VPC_RENAME
+
+REGION_HELP = "Name of a region; may be left out where there is only one."
+
+
+class VpcBody(NewResource):
+    cidr = serializers.CharField(max_length=43, help_text="IPv4 block, such as 10.0.0.0/16.")
+    region = serializers.SlugField(required=False, allow_null=True, default=None, help_text=REGION_HELP)
+    subnet_cidr = serializers.CharField(
+        max_length=43, required=False, allow_blank=True, default="", help_text="Makes a first subnet as well."
+    )
+
+
+class VpcOut(ResourceOut):
+    cidr = serializers.CharField()
+    vni = serializers.IntegerField(help_text="Network identifier, unique over the whole platform.")
+    subnet_count = serializers.IntegerField()
+
+    @staticmethod
+    def own(row: Any) -> dict[str, Any]:
+        """Return the VPC's own values."""
+        return {"cidr": str(row.cidr), "vni": row.vni, "subnet_count": row.subnet_count}
+
+
+class VpcsApi(ResourceApi):
+    """Private networks, isolated from each other; the same block may be used in several."""
+
+    model = Vpc
+    out = VpcOut
+    filterset_class = VpcFilter
+    create = Create(create_vpc, VpcBody)
+    update = Update(VPC_RENAME)
+    delete = Action(VPC_DELETE, delete_vpc)
+
+    def visible(self, actor: Actor) -> QuerySet[Vpc]:
+        """Return the actor's VPCs."""
+        return selectors.visible_vpcs(actor)
+
+
+class SubnetBody(serializers.Serializer[Any]):
+    vpc = serializers.UUIDField(help_text="The VPC it lies in; project and region are the VPC's.")
+    name = serializers.CharField(max_length=63)
+    cidr = serializers.CharField(max_length=43, help_text="IPv4 block inside the VPC's, /29 or larger.")
+    remark = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
+
+
+class SubnetOut(ResourceOut):
+    vpc = ReferenceOut()
+    cidr = serializers.CharField()
+    gateway = serializers.CharField()
+    free_addresses = serializers.IntegerField()
+
+    @staticmethod
+    def own(row: Subnet) -> dict[str, Any]:
+        """Return the subnet's own values."""
+        return {
+            "vpc": {"id": str(row.vpc_id), "name": row.vpc.name},
+            "cidr": str(row.cidr),
+            "gateway": str(row.gateway),
+            "free_addresses": row.free_addresses,
+        }
+
+
+class SubnetsApi(ResourceApi):
+    """Parts of a VPC's block, each with a gateway and DHCP."""
+
+    model = Subnet
+    out = SubnetOut
+    filterset_class = SubnetFilter
+    create = Create(create_subnet, SubnetBody)
+    update = Update(SUBNET_RENAME)
+    delete = Action(SUBNET_DELETE, delete_subnet)
+
+    def visible(self, actor: Actor) -> QuerySet[Subnet]:
+        """Return the actor's subnets."""
+        return selectors.visible_subnets(actor)
