@@ -1,0 +1,92 @@
+"""The page with the screen. It opens in a tab of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from apps.compute.models import Vm
+from apps.console.addresses import proxy_origin
+from apps.console.models import TicketKind
+from apps.console.verbs import VM_CONSOLE, has_screen
+from apps.console.wording import messages
+from apps.lifecycle.errors import Forbidden
+from apps.lifecycle.words import state_word
+from apps.portal.page import Page
+from apps.tenancy.access import get_visible, may
+
+#: Offered as buttons: what a browser or the user's own system would keep. Codes as in KeyboardEvent.code.
+COMBINATIONS = [
+    {"label": label, "codes": codes}
+    for label, codes in (
+        ("Esc", "Escape"),
+        ("Tab", "Tab"),
+        ("Ctrl+C", "ControlLeft KeyC"),
+        ("Ctrl+D", "ControlLeft KeyD"),
+        ("Alt+Tab", "AltLeft Tab"),
+        ("Alt+F4", "AltLeft F4"),
+        ("Win", "MetaLeft"),
+        ("Print", "PrintScreen"),
+        ("Ctrl+Alt+F1", "ControlLeft AltLeft F1"),
+        ("Ctrl+Alt+F2", "ControlLeft AltLeft F2"),
+    )
+]
+
+
+class ConsolePage(Page):
+    """A VM's screen."""
+
+    template_name = "console/screen.html"
+
+    def get(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Show the page; its script asks for a ticket."""
+        vm = self._vm(key)
+        self.title = vm.name
+        context = {
+            "vm": vm,
+            "state": _state(vm),
+            "settings": self._settings(vm),
+            "combinations": COMBINATIONS,
+        }
+        response = self.show(context)
+        # The one page that may open a connection to the proxy.
+        response._csp_update = {"connect-src": [proxy_origin(request)]}  # type: ignore[attr-defined]
+        return response
+
+    def _vm(self, key: UUID) -> Vm:
+        vm = get_visible(self.actor, Vm.objects.select_related("host"), key)
+        if not may(self.actor, VM_CONSOLE, vm.project_id, vm.tenant_id):
+            raise Forbidden(
+                _("Your role does not allow you to open the console."),
+                hint=_("Ask the owner of the account for a role that does."),
+            )
+        return vm
+
+    def _settings(self, vm: Vm) -> dict[str, Any]:
+        """What the page's script needs to know."""
+        nobody = UUID(int=0)
+        return {
+            "vm": str(vm.pk),
+            "open": reverse("api:vms-console", args=[vm.pk]),
+            "ticket": reverse("api:console-tickets-one", args=[nobody]).replace(str(nobody), "{id}"),
+            "state": reverse(f"{self.area}:vm.console.state", args=[vm.pk]),
+            "kinds": {"browser": TicketKind.BROWSER, "native": TicketKind.NATIVE},
+            "messages": messages(),
+        }
+
+
+class ConsoleStatePage(ConsolePage):
+    """The VM's state, for the page's bar and for connecting by itself when the VM starts."""
+
+    def get(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """Answer as JSON."""
+        return JsonResponse(_state(self._vm(key)))
+
+
+def _state(vm: Vm) -> dict[str, Any]:
+    shown = state_word(vm)
+    return {"name": vm.name, "word": str(shown.word), "tone": shown.tone, "screen": has_screen(vm)}

@@ -1,0 +1,25 @@
+from django.urls import path
+
+from apps.api.views import routes
+from apps.console.api import ConsoleTicketApi
+from apps.console.pages import ConsolePage, ConsoleStatePage
+
+api_routes = [
+    *routes("console-tickets", ConsoleTicketApi),
+    path(
+        "console-tickets/<uuid:key>/credentials",
+        ConsoleTicketApi.as_view({"post": "post_credentials"}),
+        name="console-tickets-credentials",
+    ),
+    path("vms/<uuid:key>/console", ConsoleTicketApi.as_view({"post": "post_console"}), name="vms-console"),
+]
+
+tenant_patterns = [
+    path("vms/<uuid:key>/console/", ConsolePage.as_view(), name="vm.console"),
+    path("vms/<uuid:key>/console/state/", ConsoleStatePage.as_view(), name="vm.console.state"),
+]
+
+admin_patterns = [
+    path("vms/<uuid:key>/console/", ConsolePage.as_view(admin=True), name="vm.console"),
+    path("vms/<uuid:key>/console/state/", ConsoleStatePage.as_view(admin=True), name="vm.console.state"),
+]
