@@ -89,6 +89,12 @@ class Instance:
         return self._port("SCLOUD_CONSOLE_PORT", 8001, self.postgres_port + 3)
 
     @property
+    def native_console_ports(self) -> str:
+        """The range on which native VNC clients are taken in."""
+        first = 5950 if self.name == "run" else 24000 + 50 * self.slot
+        return f"{first}-{first + 49}"
+
+    @property
     def env_file(self) -> Path:
         """The product's settings as KEY=VALUE lines; see environment.py."""
         return self.var / "env"
@@ -126,6 +132,11 @@ def find(name: str, var: Path | None = None) -> Instance:
     directory = (var or ROOT / "var" / name).resolve()
     directory.mkdir(parents=True, exist_ok=True)
     return Instance(name, directory, _slot(directory))
+
+
+def release(instance: Instance) -> None:
+    """Give the slot back; for an instance that is down and whose data nobody needs."""
+    (SLOTS / str(instance.slot)).unlink(missing_ok=True)
 
 
 def _slot(directory: Path) -> int:

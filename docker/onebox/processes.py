@@ -19,7 +19,7 @@ from onebox.shell import OneboxError, wait_until
 
 MARK = "SCLOUD_PROCESS"
 STOP_SECONDS = 15
-WORKER_THREADS = 4
+WORKER_THREADS = 16
 
 
 @dataclass(frozen=True)

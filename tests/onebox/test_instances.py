@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,15 @@ from onebox.instance import Instance
 from onebox.shell import OneboxError
 
 ONEBOX = instance.ROOT / "docker" / "onebox"
+
+
+@pytest.fixture
+def find(tmp_path: Path) -> Iterator[Callable[[str], Instance]]:
+    """Finds the instance of a directory below the test's own; slots are given back at the end."""
+    yield lambda name: instance.find("test", tmp_path / name)
+    for link in instance.SLOTS.iterdir():
+        if link.readlink().is_relative_to(tmp_path):
+            link.unlink()
 
 
 def test_every_interface_name_fits_the_kernels_limit_of_fifteen() -> None:
@@ -33,23 +43,23 @@ def test_no_two_slots_share_a_network_or_a_port() -> None:
     assert len(set(used)) == len(used)
 
 
-def test_two_directories_get_two_slots_and_keep_them(tmp_path: Path) -> None:
-    first, second = (instance.find("test", tmp_path / name) for name in ("a", "b"))
+def test_two_directories_get_two_slots_and_keep_them(find: Callable[[str], Instance]) -> None:
+    first, second = find("a"), find("b")
     assert first.slot != second.slot
-    assert instance.find("test", tmp_path / "a").slot == first.slot
+    assert find("a").slot == first.slot
 
 
-def test_a_lost_slot_file_does_not_lose_the_slot(tmp_path: Path) -> None:
-    slot = instance.find("test", tmp_path / "a").slot
-    (tmp_path / "a/slot").unlink()
-    assert instance.find("test", tmp_path / "a").slot == slot
+def test_a_lost_slot_file_does_not_lose_the_slot(find: Callable[[str], Instance]) -> None:
+    found = find("a")
+    (found.var / "slot").unlink()
+    assert find("a").slot == found.slot
 
 
-def test_the_slot_of_a_deleted_checkout_is_given_out_again(tmp_path: Path) -> None:
-    gone = instance.find("test", tmp_path / "gone")
-    (tmp_path / "gone/slot").unlink()
-    (tmp_path / "gone").rmdir()
-    assert instance.find("test", tmp_path / "next").slot <= gone.slot
+def test_the_slot_of_a_deleted_checkout_is_given_out_again(find: Callable[[str], Instance]) -> None:
+    gone = find("gone")
+    (gone.var / "slot").unlink()
+    gone.var.rmdir()
+    assert find("next").slot <= gone.slot
 
 
 def test_a_pid_that_another_process_has_now_is_not_taken_for_ours(tmp_path: Path) -> None:
@@ -115,8 +125,8 @@ def test_without_root_it_says_so_and_stops(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_an_unknown_host_is_answered_with_the_known_ones(tmp_path: Path) -> None:
-    command = [sys.executable, str(ONEBOX), "exec", "--instance", "test", "--var", str(tmp_path / "v")]
+def test_an_unknown_host_is_answered_with_the_known_ones(find: Callable[[str], Instance]) -> None:
+    command = [sys.executable, str(ONEBOX), "exec", "--instance", "test", "--var", str(find("v").var)]
     done = subprocess.run([*command, "nohost", "true"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "no host 'nohost': there are central, host-1, host-2" in done.stderr

@@ -64,6 +64,7 @@ def fresh(tmp_path: Path) -> Iterator[Instance]:
     found = instance.find("test", tmp_path / "var")
     yield found
     run(onebox_command(found, "down"))
+    instance.release(found)
 
 
 def test_down_leaves_nothing_but_data_and_the_next_up_finds_them(fresh: Instance) -> None:
