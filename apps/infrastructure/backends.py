@@ -23,6 +23,7 @@ from apps.drivers.memory import (
     RedisWorld,
     World,
 )
+from apps.drivers.orders import Fence
 from apps.drivers.protocols import Fabric, Hypervisor, Volumes
 from apps.infrastructure.models import Host, Region, StorageCluster
 from apps.infrastructure.selectors import host_in_reach
@@ -31,7 +32,7 @@ from apps.tenancy.secrets import unseal
 
 if TYPE_CHECKING:
     from apps.agent.post import CeleryPost
-    from apps.drivers.remote import Fence, RemoteHost
+    from apps.drivers.remote import RemoteHost
 
 _process_world = World()
 #: Held while a connection is made, so that two threads do not make one each.
@@ -115,6 +116,4 @@ def _remote_named(name: str, sealed_key: str) -> RemoteHost:
 
 
 def _fence(run: Run | None) -> Fence:
-    from apps.drivers.remote import Fence
-
     return Fence(run.operation.sequence, run.operation.attempt) if run else Fence(0, 0)

@@ -77,6 +77,8 @@ def place(cluster: ComputeCluster, need: Need, count: int = 1) -> list[UUID]:
 
 def release(host_id: UUID | None, need: Need) -> None:
     """Take a promise back. Call last in the transaction, as with `place`."""
+    if host_id is None:
+        return
     Host.objects.filter(pk=host_id).update(
         vcpu_reserved=Greatest(F("vcpu_reserved") - need.vcpu, Value(0)),
         memory_reserved_mib=Greatest(F("memory_reserved_mib") - need.memory_mib, Value(0)),
@@ -124,12 +126,14 @@ def _candidates(cluster: ComputeCluster, need: Need, count: int) -> list[_Candid
 def _spread(candidates: list[_Candidate], need: Need, count: int) -> list[UUID]:
     """Return a host id for each VM, [] when they do not all fit."""
     chosen: list[UUID] = []
+    # Within a batch nobody competes, so it is spread exactly.
+    near = NEARLY if count == 1 else 0
     for _vm in range(count):
         candidates = [candidate for candidate in candidates if candidate.fits(need)]
         if not candidates:
             return []
         least = min(candidate.share for candidate in candidates)
-        picked = random.choice([c for c in candidates if c.share <= least + NEARLY][:CHOICES])  # noqa: S311
+        picked = random.choice([c for c in candidates if c.share <= least + near][:CHOICES])  # noqa: S311
         chosen.append(picked.id)
         candidates[candidates.index(picked)] = picked.less(need)
     return chosen

@@ -13,9 +13,14 @@ from apps.lifecycle.errors import Refused
 class Regional(Protocol):
     """Anything with a region and a name: resources and clusters alike."""
 
-    name: str
-    region: Region | None
-    region_id: int | None
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def region(self) -> Region | None: ...
+
+    @property
+    def region_id(self) -> int | None: ...
 
 
 def ensure_one_region(first: Regional, *others: Regional) -> None:

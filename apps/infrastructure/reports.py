@@ -125,9 +125,10 @@ def _copy_inventory(host: Host, seen: HostObservation) -> None:
 def _judge(host: Host) -> None:
     """Take a host in at its first report, or refuse it when its CPUs are not its cluster's (CL-1)."""
     fits = host.architecture == host.cluster.architecture
-    if fits == (host.state == State.READY):
+    state = State.READY if fits else State.ERROR
+    if host.state == state:
         return
-    host.state = State.READY if fits else State.ERROR
+    host.state = state
     host.error = {} if fits else _misfit(host)
     Resource.objects.filter(pk=host.pk).update(state=host.state, error=host.error, updated_at=timezone.now())
     Event.objects.create(

@@ -20,16 +20,48 @@ REGION_CREATE = declare(
     Verb("region.create", _("Create region"), _("Creating"), permission="admin", on_resource=False)
 )
 REGION_CHANGE = declare(
-    Verb("region.change", _("Change region"), _("Changing"), permission="admin", on_resource=False)
+    Verb(
+        "region.change",
+        _("Change region"),
+        _("Changing"),
+        permission="admin",
+        on_resource=False,
+        icon="pencil",
+    )
 )
 CLUSTER_CREATE = declare(
     Verb("cluster.create", _("Create cluster"), _("Creating"), permission="admin", on_resource=False)
 )
 CLUSTER_CHANGE = declare(
-    Verb("cluster.change", _("Change cluster"), _("Changing"), permission="admin", on_resource=False)
+    Verb(
+        "cluster.change",
+        _("Change cluster"),
+        _("Changing"),
+        permission="admin",
+        on_resource=False,
+        icon="pencil",
+    )
+)
+CLUSTER_PERMIT = declare(
+    Verb(
+        "cluster.permit",
+        _("Permit tenants"),
+        _("Permitting"),
+        permission="admin",
+        on_resource=False,
+        icon="lock",
+    )
 )
 CLUSTER_DELETE = declare(
-    Verb("cluster.delete", _("Delete cluster"), _("Deleting"), permission="admin", on_resource=False)
+    Verb(
+        "cluster.delete",
+        _("Delete cluster"),
+        _("Deleting"),
+        permission="admin",
+        on_resource=False,
+        destructive=True,
+        icon="trash",
+    )
 )
 HOST_ENROLL = declare(
     Verb("host.enroll", _("Enrol host"), _("Enrolling"), permission="admin", on_resource=False, icon="plus")

@@ -21,7 +21,7 @@ from apps.network.models import Nic, Subnet
 from apps.quotas.models import Quota
 from apps.tenancy.models import Project, Tenant, User
 from tests import factories
-from tests.compute.factories import Cloud, ask_for_vms, make_group, make_image, make_vm
+from tests.compute.factories import Cloud, ask_for_vms, make_cloud, make_group, make_image, make_vm
 
 pytestmark = pytest.mark.django_db
 
@@ -132,8 +132,6 @@ def test_no_room_gives_the_quota_and_addresses_back(cloud: Cloud, subnet: Subnet
 def test_things_of_two_regions_are_not_bound_together(
     cloud: Cloud, subnet: Subnet, owner: Actor, project_a: Project, tenant_a: Tenant
 ) -> None:
-    from tests.compute.factories import make_cloud
-
     other = make_cloud(cloud.world)
     with pytest.raises(Refused, match=f"is in region {cloud.region}.*in region {other.region}") as refused:
         ask_for_vms(owner, cloud, other.network(tenant_a))

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -104,7 +104,8 @@ def test_parallel_placements_never_overbook() -> None:
 
     def try_one(number: int) -> int:
         try:
-            return len(place(cluster, SMALL, count=2 if number % 5 == 0 else 1))
+            with transaction.atomic():
+                return len(place(cluster, SMALL, count=2 if number % 5 == 0 else 1))
         except NoCapacity:
             return 0
         finally:

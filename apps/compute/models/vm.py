@@ -20,7 +20,6 @@ from apps.lifecycle.words import StateWord
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
 
-    from apps.network.models import Nic
     from apps.storage.models import Disk
 
 
@@ -57,7 +56,6 @@ class Vm(Kind):
 
     if TYPE_CHECKING:
         disks: RelatedManager[Disk]
-        nics: RelatedManager[Nic]
 
     class Meta:
         verbose_name = gettext_lazy("virtual machine")

@@ -70,6 +70,8 @@ def import_image(
 @transaction.atomic
 def delete_image(actor: Actor, image: Image) -> Operation:
     """Delete an image from which no disk was cloned. Raises InUse with the disks' VMs."""
+    # Tenants see base images, so for these "forbidden" is the answer and not "no such image".
+    allow(actor, IMAGE_DELETE, project=image.project, tenant_id=image.tenant_id)
     image = begin(actor, IMAGE_DELETE, image)
     disks = list(image.disks.select_related("vm")[:50])
     if disks:

@@ -1,0 +1,87 @@
+"""Base images: imported by admins, used by all, deleted when nothing reads from them."""
+
+from __future__ import annotations
+
+import pytest
+
+from apps.compute.models import Image, Vm
+from apps.compute.selectors import visible_images
+from apps.compute.services.image import delete_image, import_image
+from apps.compute.services.power import delete_vm
+from apps.drivers.memory import MemoryVolumes
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.engine import execute
+from apps.lifecycle.errors import Forbidden, InUse, Invalid
+from apps.lifecycle.models import Operation, State
+from apps.network.models import Subnet
+from apps.tenancy.models import User
+from tests import factories
+from tests.compute.factories import Cloud, make_vm
+
+pytestmark = pytest.mark.django_db
+GIB = 1 << 30
+
+
+@pytest.fixture
+def admin(ada: User) -> Actor:
+    return factories.actor_for_user(ada)
+
+
+def imported(operation: Operation) -> Image:
+    execute(operation.pk)
+    return Image.objects.get(pk=operation.target_id)
+
+
+@pytest.mark.requirement("IM-1")
+def test_an_imported_base_image_is_offered_to_every_tenant(
+    cloud: Cloud, admin: Actor, owner: Actor, bob: User
+) -> None:
+    image = imported(import_image(admin, name="Debian", cluster=cloud.storage, file=f"memory:{3 * GIB + 1}"))
+    assert (image.state, image.min_disk_gib, image.default_disk_gib) == (State.READY, 4, 40)
+    for actor in (owner, factories.actor_for_user(bob)):
+        assert image in visible_images(actor)
+        with pytest.raises(Forbidden):
+            delete_image(actor, image)
+
+
+@pytest.mark.requirement("IM-1")
+def test_a_vm_gets_a_forty_gib_system_disk_by_default(cloud: Cloud, owner: Actor, subnet: Subnet) -> None:
+    assert make_vm(owner, cloud, subnet).disks.get().size_gib == 40
+
+
+@pytest.mark.requirement("IM-5")
+def test_a_file_that_is_no_image_leaves_an_error_and_nothing_in_the_pool(
+    cloud: Cloud, admin: Actor, tmp_path: object
+) -> None:
+    image = imported(import_image(admin, name="Bad", cluster=cloud.storage, file=__file__))
+    assert image.state == State.ERROR
+    assert image.error["code"] == "volumes.image_invalid"
+    assert str(image.pk) not in MemoryVolumes(cloud.world).observe(cloud.storage.spec()).images
+    execute(delete_image(admin, image).pk)
+    assert not Image.objects.filter(pk=image.pk).exists()
+
+
+@pytest.mark.parametrize("file", ["", "../etc/shadow", "/etc/shadow", ".hidden", "a\x00b"])
+def test_only_plain_names_in_the_import_directory_are_taken(cloud: Cloud, admin: Actor, file: str) -> None:
+    pool = factories.make_storage(cloud.region, driver="file")
+    with pytest.raises(Invalid):
+        import_image(admin, name="x", cluster=pool, file=file)
+
+
+def test_only_admins_import(cloud: Cloud, owner: Actor) -> None:
+    with pytest.raises(Forbidden):
+        import_image(owner, name="x", cluster=cloud.storage, file="memory:1")
+
+
+@pytest.mark.requirement("IM-3")
+def test_an_image_with_disks_made_from_it_cannot_be_deleted(
+    cloud: Cloud, admin: Actor, owner: Actor, subnet: Subnet
+) -> None:
+    vm = make_vm(owner, cloud, subnet)
+    with pytest.raises(InUse) as refused:
+        delete_image(admin, cloud.image)
+    assert refused.value.details["resources"] == [{"kind": "vm", "id": str(vm.pk), "name": "web"}]
+    execute(delete_vm(owner, vm).pk)
+    assert not Vm.objects.exists()
+    execute(delete_image(admin, cloud.image).pk)
+    assert not Image.objects.exists()

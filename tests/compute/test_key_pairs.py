@@ -1,0 +1,71 @@
+"""SSH key pairs."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from apps.compute.models import KeyPair
+from apps.compute.services.key_pair import create_key_pair, delete_key_pair
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Invalid, QuotaExceeded
+from apps.quotas.models import Quota
+from apps.tenancy.models import Tenant
+
+pytestmark = pytest.mark.django_db
+
+
+def openssh(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
+    line = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    return line.decode()
+
+
+@pytest.mark.requirement("VM-1")
+def test_a_made_pair_shows_its_private_key_once_and_keeps_only_the_public_one(owner: Actor) -> None:
+    made = create_key_pair(owner, name="laptop")
+    private = serialization.load_ssh_private_key(made.private_key.encode(), password=None)
+    public = private.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    )
+    row = KeyPair.objects.get()
+    assert row.public_key.split()[:2] == public.decode().split()
+    assert row.fingerprint.startswith("SHA256:")
+    assert "PRIVATE" not in str(list(KeyPair.objects.values()))
+
+
+@pytest.mark.parametrize(
+    "key", [rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP256R1())]
+)
+def test_a_public_key_is_imported_and_its_comment_made_harmless(
+    owner: Actor, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+) -> None:
+    row = create_key_pair(owner, name="k", public_key=openssh(key) + ' me@"$(reboot)').key_pair
+    assert row.public_key == openssh(key) + " me@-reboot-"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ssh-ed25519",
+        "ssh-ed25519 AAAA nonsense",
+        "ssh-rsa " + "A" * 20_000,
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----",
+        openssh(rsa.generate_private_key(65537, 1024)),  # noqa: S505
+        openssh(ec.generate_private_key(ec.SECP256R1())) + "\nssh-rsa AAAA",
+    ],
+)
+def test_what_is_no_good_public_key_is_refused(owner: Actor, text: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        create_key_pair(owner, name="k", public_key=text)
+    assert list(refused.value.fields) == ["public_key"]
+    assert not KeyPair.objects.exists()
+
+
+def test_deleting_gives_the_quota_back(owner: Actor, tenant_a: Tenant) -> None:
+    Quota.objects.filter(tenant=tenant_a, metric="key_pair").update(limit=1)
+    made = create_key_pair(owner, name="one")
+    with pytest.raises(QuotaExceeded):
+        create_key_pair(owner, name="two")
+    delete_key_pair(owner, made.key_pair)
+    create_key_pair(owner, name="two")

@@ -1,0 +1,85 @@
+"""Taking in hosts and what they report."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from apps.drivers.memory import World
+from apps.infrastructure import backends
+from apps.infrastructure.models import Host
+from apps.infrastructure.reports import collect
+from apps.infrastructure.selectors import cluster_warnings
+from apps.lifecycle.models import State
+from apps.lifecycle.words import state_word
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    fresh = World()
+    monkeypatch.setattr(backends, "_process_world", fresh)
+    return fresh
+
+
+@pytest.mark.requirement("CL-1")
+def test_a_host_is_taken_in_with_its_first_report() -> None:
+    cluster = factories.make_cluster(factories.make_region(), cpu_overcommit=3)
+    host = factories.make_host(
+        cluster, vcpus=8, memory_gib=64, state=State.PENDING, last_report_at=None, vcpu_capacity=0
+    )
+    assert collect() == 1
+    host.refresh_from_db()
+    assert host.state == State.READY
+    assert host.vcpu_capacity == 24
+    assert host.memory_capacity_mib == 64 * 1024 - 64 * 1024 // 20
+    assert host.in_reach
+    assert state_word(host).word == "Available"
+
+
+@pytest.mark.requirement("CL-1")
+def test_a_host_of_another_architecture_is_refused_with_the_reason() -> None:
+    cluster = factories.make_cluster(factories.make_region())
+    host = factories.make_host(cluster, architecture="aarch64", state=State.PENDING, last_report_at=None)
+    collect()
+    host.refresh_from_db()
+    assert host.state == State.ERROR
+    assert "aarch64" in host.error["message"]
+
+
+@pytest.mark.requirement("CL-1")
+def test_a_cluster_warns_of_few_or_differing_hosts() -> None:
+    cluster = factories.make_cluster(factories.make_region())
+    for _ in range(2):
+        factories.make_host(cluster)
+    assert [w.split(":")[0] for w in cluster_warnings(cluster)] == ["Not highly available"]
+    factories.make_host(cluster, cpu_model="Other", memory_gib=128)
+    assert len(cluster_warnings(cluster)) == 2
+
+
+def test_a_silent_host_is_out_of_reach_until_it_reports_again(world: World) -> None:
+    host = factories.make_host(factories.make_cluster(factories.make_region()))
+    world.disconnect(host.name)
+    Host.objects.update(last_report_at=timezone.now() - timedelta(seconds=30))
+    collect()
+    host.refresh_from_db()
+    assert state_word(host).word == "Out of reach"
+    world.reconnect(host.name)
+    collect()
+    host.refresh_from_db()
+    assert state_word(host).word == "Available"
+
+
+def test_collecting_costs_the_same_number_of_statements_for_many_hosts(
+    django_assert_max_num_queries: object,
+) -> None:
+    cluster = factories.make_cluster(factories.make_region())
+    for _ in range(100):
+        factories.make_host(cluster)
+    collect()
+    with django_assert_max_num_queries(8):  # type: ignore[operator]
+        assert collect() == 100
