@@ -59,8 +59,3 @@ def volume_in_use(volume_id: str) -> DriverError:
         code="volumes.volume_in_use",
         hint="Power the VM off first.",
     )
-
-
-def bad_id(value: str) -> DriverError:
-    """An identifier that is not a UUID must never become part of a path."""
-    return DriverError(f"{value!r} is not an identifier.", code="volumes.bad_id", permanent=True)

@@ -1,46 +1,19 @@
 """Backends that driver tests run against."""
 
-import shutil
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import redis
 
+from tests.drivers.redis_server import running_redis
 from tests.onebox_fixtures import Onebox
 
 
 @pytest.fixture(scope="session")
-def redis_url() -> Iterator[str]:
-    """Start a Redis of our own on a socket of its own."""
-    folder = Path(tempfile.mkdtemp(prefix="scloud-redis-"))
-    socket = folder / "redis.sock"
-    server = subprocess.Popen(
-        ["redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--dir", folder],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        wait_for_redis(f"unix://{socket}")
-        yield f"unix://{socket}"
-    finally:
-        server.terminate()
-        server.wait(10)
-        shutil.rmtree(folder)
-
-
-def wait_for_redis(url: str) -> None:
-    give_up = time.monotonic() + 10
-    with redis.Redis.from_url(url) as client:
-        while True:
-            try:
-                client.ping()
-                return
-            except redis.ConnectionError:
-                assert time.monotonic() < give_up, "redis-server did not start"
-                time.sleep(0.02)
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a Redis of our own."""
+    with running_redis(tmp_path_factory.mktemp("redis")) as port:
+        yield f"redis://127.0.0.1:{port}/0"
 
 
 @pytest.fixture

@@ -2,27 +2,15 @@
 
 import os
 import secrets
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from apps.drivers.errors import DriverError
+from apps.drivers.ids import checked_id
 from apps.drivers.specs import ImageSpec, PoolSpec, VolumeSpec
-from apps.drivers.volume_errors import bad_id
 
 SUFFIX = ".qcow2"
-
-
-def checked_id(value: str) -> str:
-    """Return `value` if it is a UUID in its usual form; nothing else may become part of a path."""
-    try:
-        good = str(uuid.UUID(value)) == value
-    except ValueError:
-        good = False
-    if not good:
-        raise bad_id(value)
-    return value
 
 
 def folder(pool: PoolSpec, kind: str) -> Path:

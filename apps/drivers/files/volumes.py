@@ -8,13 +8,13 @@ from apps.drivers.files import importing, qcow2, qemu_img
 from apps.drivers.files.layout import (
     SUFFIX,
     appearing,
-    checked_id,
     folder,
     ids_in,
     image_path,
     remove_partials,
     volume_path,
 )
+from apps.drivers.ids import checked_id
 from apps.drivers.specs import ImageInfo, ImageSpec, PoolObservation, PoolSpec, VolumeSpec
 from apps.drivers.volume_errors import image_in_use, missing_image, volume_in_use
 

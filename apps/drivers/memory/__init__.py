@@ -8,7 +8,16 @@ holds the same records in Redis, so that several processes share them and they o
 from apps.drivers.memory.fabric import MemoryFabric
 from apps.drivers.memory.hypervisor import HostCapacity, MemoryHypervisor
 from apps.drivers.memory.redis_world import RedisWorld
+from apps.drivers.memory.reports import memory_report
 from apps.drivers.memory.volumes import MemoryVolumes
 from apps.drivers.memory.world import World
 
-__all__ = ["HostCapacity", "MemoryFabric", "MemoryHypervisor", "MemoryVolumes", "RedisWorld", "World"]
+__all__ = [
+    "HostCapacity",
+    "MemoryFabric",
+    "MemoryHypervisor",
+    "MemoryVolumes",
+    "RedisWorld",
+    "World",
+    "memory_report",
+]

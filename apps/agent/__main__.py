@@ -1,0 +1,41 @@
+"""`python -m apps.agent`: run the agent of this host."""
+
+import logging
+from pathlib import Path
+
+import redis
+
+from apps.agent import VERSION, config, worker
+from apps.agent.desk import Desk
+from apps.agent.fences import Fences
+from apps.agent.long_jobs import LongJobs
+from apps.agent.reporter import Reporter
+from apps.agent.verbs import table
+from apps.drivers.files import FileVolumes
+from apps.drivers.libvirt import LibvirtHypervisor
+from apps.drivers.sealing import Seal
+
+GIB = 1 << 30
+log = logging.getLogger("apps.agent")
+
+
+def main() -> None:
+    """Read the settings, put the parts together, work until told to stop."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    settings = config.load()
+    host = settings.host_settings()
+    log.info("Agent %s of %s: %s", VERSION, host.name, host.virtualisation)
+    hypervisor = LibvirtHypervisor(host)
+    volumes = FileVolumes(image_limit_bytes=settings.image_limit_gib * GIB)
+    seal = Seal(settings.seal_key)
+    client = redis.Redis.from_url(settings.redis_url, health_check_interval=30)
+    handlers = table(hypervisor, volumes, LongJobs())
+    desk = Desk(host.name, seal, client, handlers, Fences(Path(settings.state_dir) / "fences.sqlite"))
+    reporter = Reporter(host.name, seal, client, hypervisor)
+    hypervisor.connection.on_event = reporter.soon
+    app = worker.build(host.name, settings.redis_url, desk.take)
+    worker.run(app, settings.threads, reporter.start, reporter.stop)
+
+
+if __name__ == "__main__":
+    main()

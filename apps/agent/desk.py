@@ -1,0 +1,86 @@
+"""Taking an order: unseal, check, do, answer."""
+
+import contextlib
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from apps.agent.fences import Fences
+from apps.agent.subjects import Subjects
+from apps.agent.verbs import Handler
+from apps.drivers.errors import DriverError
+from apps.drivers.orders import ANSWER, ANSWER_KEPT_SECONDS, ORDER, Answer, Failure, Order, answer_key
+from apps.drivers.sealing import Seal
+
+if TYPE_CHECKING:
+    import redis
+
+log = logging.getLogger(__name__)
+
+
+class Desk:
+    """Handles the orders of one host, from many threads at once."""
+
+    def __init__(
+        self, host: str, seal: Seal, client: "redis.Redis", handlers: dict[str, Handler], fences: Fences
+    ) -> None:
+        self._host = host
+        self._seal = seal
+        self._client = client
+        self._handlers = handlers
+        self._fences = fences
+        self._subjects = Subjects()
+
+    def take(self, sealed: str) -> None:
+        """Carry out one order. What is not sealed with our key, or came too late, is dropped without an answer."""
+        try:
+            order = self._seal.open(ORDER, sealed, Order)
+        except DriverError as error:
+            log.warning("Dropped an order: %s", error.message)
+            return
+        with self._alone_with(order):
+            if time.time() > order.expires:
+                log.warning("Dropped %s for %s: too late", order.verb, order.subject)
+                return
+            answer = self._carry_out(order)
+        self._reply(order, answer)
+
+    def _alone_with(self, order: Order) -> contextlib.AbstractContextManager[None]:
+        """Looking needs no turn; a status must not wait for a slow change."""
+        handler = self._handlers.get(order.verb)
+        if handler is None or not handler.verb.changes:
+            return contextlib.nullcontext()
+        return self._subjects.alone_with(order.subject)
+
+    def _carry_out(self, order: Order) -> Answer:
+        started = time.monotonic()
+        try:
+            result = self._run(order)
+        except DriverError as error:
+            log.warning("%s for %s failed: %s (%s)", order.verb, order.subject, error.message, error.code)
+            return Answer(failure=Failure.of(error))
+        except Exception as error:
+            log.exception("%s for %s broke", order.verb, order.subject)
+            return Answer(failure=Failure(f"The agent failed: {error!r}", "agent.failed", False, ""))
+        log.info("%s for %s: %.0f ms", order.verb, order.subject, 1000 * (time.monotonic() - started))
+        return Answer(result=result)
+
+    def _run(self, order: Order) -> bytes:
+        handler = self._handlers.get(order.verb)
+        if handler is None:
+            raise DriverError(
+                f"This agent does not know {order.verb}.",
+                code="agent.unknown_verb",
+                permanent=True,
+                hint="Update the host's agent.",
+            )
+        if order.fence is not None:
+            self._fences.pass_or_refuse(order.subject, order.fence)
+        return handler.run(order.argument)
+
+    def _reply(self, order: Order, answer: Answer) -> None:
+        key = answer_key(self._host, order.id)
+        pipe = self._client.pipeline(transaction=True)
+        pipe.rpush(key, self._seal.close(ANSWER, answer))
+        pipe.expire(key, ANSWER_KEPT_SECONDS)
+        pipe.execute()

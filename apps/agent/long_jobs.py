@@ -1,0 +1,52 @@
+"""Work that outlasts an order: it goes on in a thread, and asking for it again joins it."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from apps.drivers.errors import DriverError
+
+T = TypeVar("T")
+PATIENCE_SECONDS = 20.0
+
+
+class LongJobs:
+    """At most `workers` at a time; an agent that stops forgets them, and the next order begins anew."""
+
+    def __init__(self, workers: int = 2, patience: float = PATIENCE_SECONDS) -> None:
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="long-job")
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._jobs: dict[str, Future[Any]] = {}
+
+    def join(self, name: str, work: Callable[[], T], kind: type[T]) -> T:
+        """Start the job unless it runs; return its result, or fail as "host.still_working" while there is none."""
+        with self._lock:
+            job = self._jobs.get(name) or self._jobs.setdefault(name, self._pool.submit(work))
+        try:
+            result = job.result(timeout=self._patience)
+        except TimeoutError:
+            if not job.done():
+                raise _still_working(name) from None
+            self._forget(name, job)
+            raise
+        except BaseException:
+            self._forget(name, job)
+            raise
+        self._forget(name, job)
+        assert isinstance(result, kind)
+        return result
+
+    def _forget(self, name: str, job: "Future[Any]") -> None:
+        with self._lock:
+            if self._jobs.get(name) is job:
+                del self._jobs[name]
+
+
+def _still_working(name: str) -> DriverError:
+    return DriverError(
+        f"The host is still working on {name}.",
+        code="host.still_working",
+        hint="It is asked again by itself.",
+    )

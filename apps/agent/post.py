@@ -1,0 +1,22 @@
+"""The control plane's end of the hosts' queues."""
+
+from celery import Celery
+
+from apps.drivers.orders import TASK, queue_of
+
+
+class CeleryPost:
+    """Puts sealed orders on hosts' queues. One per process; all threads may use it."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._app = Celery("scloud-post", broker=redis_url, set_as_current=False)
+        self._app.conf.update(
+            task_ignore_result=True,
+            task_serializer="json",
+            broker_transport_options={"priority_steps": [0]},
+            task_publish_retry=False,
+        )
+
+    def __call__(self, host: str, sealed: str, seconds: float) -> None:
+        """Queue an order for a host, to be dropped if its agent has not taken it within `seconds`."""
+        self._app.send_task(TASK, args=(sealed,), queue=queue_of(host), expires=seconds)

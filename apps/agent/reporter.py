@@ -1,0 +1,81 @@
+"""Reporting the host to the control plane: regularly, and soon after a VM started or stopped."""
+
+import logging
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import redis.exceptions
+
+from apps.agent import VERSION
+from apps.drivers.errors import DriverError
+from apps.drivers.libvirt.observation import boot_id
+from apps.drivers.protocols import Hypervisor
+from apps.drivers.reports import PERIOD_SECONDS, HostReport, write_report
+from apps.drivers.sealing import Seal
+
+if TYPE_CHECKING:
+    import redis
+
+log = logging.getLogger(__name__)
+DEBOUNCE_SECONDS = 0.2
+
+
+class Reporter:
+    """A thread that reports; `soon` may be called from any thread. Silent while libvirt or Redis does not answer."""
+
+    def __init__(
+        self,
+        host: str,
+        seal: Seal,
+        client: "redis.Redis",
+        hypervisor: Hypervisor,
+        period: float = PERIOD_SECONDS,
+    ) -> None:
+        self._host = host
+        self._seal = seal
+        self._client = client
+        self._hypervisor = hypervisor
+        self._period = period
+        self._sequence = 0
+        self._asked = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
+
+    def start(self) -> None:
+        """Report now and from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Report no more."""
+        self._stopping.set()
+        self._asked.set()
+
+    def soon(self) -> None:
+        """Report within moments; many calls make one report."""
+        self._asked.set()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._report()
+            if self._asked.wait(self._period) and not self._stopping.wait(DEBOUNCE_SECONDS):
+                self._asked.clear()
+
+    def _report(self) -> None:
+        try:
+            report = self._look()
+            write_report(self._client, self._host, self._seal, report)
+        except DriverError as error:
+            log.warning("No report: %s", error.message)
+        except redis.exceptions.RedisError as error:
+            log.warning("No report: Redis does not answer: %s", error)
+
+    def _look(self) -> HostReport:
+        self._sequence += 1
+        return HostReport(
+            observation=self._hypervisor.observe(),
+            agent_version=VERSION,
+            boot_id=boot_id(),
+            sequence=self._sequence,
+            sent_at=datetime.now(UTC),
+        )

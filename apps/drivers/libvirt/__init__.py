@@ -1,0 +1,6 @@
+"""Virtual machines of this host, through its libvirt."""
+
+from apps.drivers.libvirt.hypervisor import LibvirtHypervisor
+from apps.drivers.libvirt.settings import HostSettings
+
+__all__ = ["HostSettings", "LibvirtHypervisor"]

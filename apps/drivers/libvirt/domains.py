@@ -1,0 +1,71 @@
+"""Finding domains and reading them."""
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import libvirt
+
+from apps.drivers.libvirt import metadata
+from apps.drivers.specs import Power, VmStatus
+
+
+def find(connection: Any, vm_id: str) -> Any | None:
+    """Return the domain, None when the host does not know it."""
+    try:
+        return connection.lookupByUUIDString(vm_id)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+            return None
+        raise
+
+
+def about(domain: Any) -> metadata.VmMetadata:
+    """Return what the platform keeps in the definition that the next start will use."""
+    try:
+        kind, where = libvirt.VIR_DOMAIN_METADATA_ELEMENT, libvirt.VIR_DOMAIN_AFFECT_CONFIG
+        return metadata.parse(domain.metadata(kind, metadata.NAMESPACE, where))
+    except libvirt.libvirtError as error:
+        if error.get_error_code() in (libvirt.VIR_ERR_NO_DOMAIN_METADATA, libvirt.VIR_ERR_OPERATION_INVALID):
+            return metadata.VmMetadata()
+        raise
+
+
+def set_about(domain: Any, value: metadata.VmMetadata) -> None:
+    """Replace what `about` reads."""
+    domain.setMetadata(
+        libvirt.VIR_DOMAIN_METADATA_ELEMENT,
+        metadata.plain_element(value),
+        metadata.PREFIX,
+        metadata.NAMESPACE,
+        libvirt.VIR_DOMAIN_AFFECT_CONFIG,
+    )
+
+
+def status(vm_id: str, domain: Any | None) -> VmStatus:
+    """Return the domain as a `VmStatus`; one that vanishes meanwhile does not exist."""
+    if domain is None:
+        return VmStatus(id=vm_id, exists=False)
+    try:
+        known = about(domain)
+        power = Power.ON if domain.isActive() else Power.OFF
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+            return VmStatus(id=vm_id, exists=False)
+        raise
+    return VmStatus(id=vm_id, exists=True, power=power, boot=known.boot, generation=known.generation)
+
+
+def disk_files(domain: Any) -> list[Path]:
+    """Return the files of the disks that the VM would start with, seed included."""
+    tree = ET.fromstring(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+    return [Path(source.get("file", "")) for source in tree.iterfind("./devices/disk/source")]
+
+
+def stop(domain: Any) -> None:
+    """Switch the VM off by force; fine when it is off."""
+    try:
+        domain.destroy()
+    except libvirt.libvirtError as error:
+        if error.get_error_code() not in (libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_NO_DOMAIN):
+            raise

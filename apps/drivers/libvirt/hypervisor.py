@@ -1,0 +1,138 @@
+"""The `Hypervisor` driver for libvirt."""
+
+import time
+from datetime import datetime
+from typing import Any
+
+import libvirt
+
+from apps.drivers.errors import DriverError
+from apps.drivers.files.layout import volume_path
+from apps.drivers.hypervisor_errors import locked_volume, missing_vm, missing_volume, vm_is_off
+from apps.drivers.libvirt import console, domain_xml, domains, observation, seed
+from apps.drivers.libvirt.connection import Connection
+from apps.drivers.libvirt.metadata import VmMetadata
+from apps.drivers.libvirt.settings import HostSettings
+from apps.drivers.specs import ConsoleAddress, HostObservation, Power, VmSpec, VmStatus
+
+PRESS_SECONDS = 15.0
+"""The power button is not pressed again sooner: some guests take a second press for "cancel"."""
+
+
+class LibvirtHypervisor:
+    """`Hypervisor` over libvirt on this host. One caller at a time per VM; different VMs in parallel."""
+
+    def __init__(self, settings: HostSettings) -> None:
+        self._settings = settings
+        self.connection = Connection(settings.uri)
+        self._meter = observation.LoadMeter()
+        self._pressed: dict[str, float] = {}
+
+    def ensure_vm(self, spec: VmSpec) -> None:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, spec.id)
+            known = domains.about(domain) if domain is not None else VmMetadata()
+            wanted = VmMetadata(spec.generation, known.boot, seed.digest(spec.id, spec.seed))
+            path = self._settings.seed_path(spec.id)
+            if known.seed != wanted.seed or not path.exists():
+                seed.write(path, seed.image(spec.id, spec.seed))
+            paths = {disk.volume.id: volume_path(disk.volume) for disk in spec.disks}
+            xml = domain_xml.build(spec, self._settings, paths, wanted, console.random_password())
+            connection.defineXML(xml)
+
+    def ensure_vm_absent(self, vm_id: str) -> None:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, vm_id)
+            if domain is not None:
+                domains.stop(domain)
+                domain.undefineFlags(
+                    libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+                    | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+                    | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+                    | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+                )
+        self._pressed.pop(vm_id, None)
+        self._settings.seed_path(vm_id).unlink(missing_ok=True)
+        log = self._settings.serial_log(vm_id)
+        for file in log.parent.glob(f"{log.name}*"):
+            file.unlink(missing_ok=True)
+
+    def ensure_power(self, vm_id: str, power: Power, *, boot: int = 0, graceful: bool = False) -> VmStatus:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, vm_id)
+            if domain is None:
+                if power is Power.ON:
+                    raise missing_vm(vm_id)
+                return VmStatus(id=vm_id, exists=False)
+            if power is Power.ON:
+                self._start(vm_id, domain, boot)
+            elif graceful:
+                self._press_power_button(vm_id, domain)
+            else:
+                domains.stop(domain)
+            return domains.status(vm_id, domain)
+
+    def status(self, vm_id: str) -> VmStatus:
+        with self.connection.use() as connection:
+            return domains.status(vm_id, domains.find(connection, vm_id))
+
+    def open_console(self, vm_id: str, *, password: str, valid_until: datetime) -> ConsoleAddress:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, vm_id)
+            if domain is None:
+                raise missing_vm(vm_id)
+            if not domain.isActive():
+                raise vm_is_off(vm_id)
+            return console.open_vnc(domain, password, valid_until)
+
+    def close_console(self, vm_id: str) -> None:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, vm_id)
+            if domain is not None and domain.isActive():
+                console.close_vnc(domain)
+
+    def observe(self) -> HostObservation:
+        with self.connection.use() as connection:
+            return observation.observe(connection, self._settings.virtualisation, self._meter)
+
+    def _start(self, vm_id: str, domain: Any, boot: int) -> None:
+        if domain.isActive():
+            return
+        for path in domains.disk_files(domain):
+            if not path.exists():
+                raise missing_volume(vm_id, path.stem)
+        known = domains.about(domain)
+        domains.set_about(domain, VmMetadata(known.generation, boot, known.seed))
+        self._pressed.pop(vm_id, None)
+        try:
+            domain.createWithFlags(libvirt.VIR_DOMAIN_START_FORCE_BOOT)
+        except libvirt.libvirtError as error:
+            translated = self._start_error(vm_id, domain, error)
+            if translated is None:
+                raise
+            raise translated from error
+
+    def _start_error(self, vm_id: str, domain: Any, error: libvirt.libvirtError) -> DriverError | None:
+        words = str(error)
+        if 'write" lock' in words or 'shared "write' in words:
+            held = [path.stem for path in domains.disk_files(domain) if str(path) in words]
+            return locked_volume(vm_id, held[0] if held else "?")
+        if "KVM" in words or "kvm" in words:
+            return DriverError(
+                f"libvirt: {words}",
+                code="hypervisor.no_kvm",
+                permanent=True,
+                hint='Set virtualisation = "qemu" in the host\'s agent.toml, or mend its KVM.',
+            )
+        return None
+
+    def _press_power_button(self, vm_id: str, domain: Any) -> None:
+        now = time.monotonic()
+        if not domain.isActive() or now - self._pressed.get(vm_id, -PRESS_SECONDS) < PRESS_SECONDS:
+            return
+        self._pressed[vm_id] = now
+        try:
+            domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
+        except libvirt.libvirtError as error:
+            if error.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID:
+                raise

@@ -1,0 +1,94 @@
+"""Looking at the host and all its VMs at once."""
+
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import libvirt
+
+from apps.drivers.libvirt import domains
+from apps.drivers.specs import HostObservation, VmUsage
+
+KIB, MIB = 1 << 10, 1 << 20
+STATS = (
+    libvirt.VIR_DOMAIN_STATS_CPU_TOTAL
+    | libvirt.VIR_DOMAIN_STATS_BALLOON
+    | libvirt.VIR_DOMAIN_STATS_INTERFACE
+    | libvirt.VIR_DOMAIN_STATS_BLOCK
+)
+
+
+@dataclass(slots=True)
+class LoadMeter:
+    """Share of CPU time that was used between two readings, in percent."""
+
+    busy: float = 0.0
+    total: float = 0.0
+
+    def read(self) -> float:
+        """Return the load since the last reading."""
+        fields = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        total, idle = float(sum(fields)), float(fields[3] + fields[4])
+        busy_now, total_now = total - idle - self.busy, total - self.total
+        self.busy, self.total = total - idle, total
+        return round(100.0 * busy_now / total_now, 1) if total_now > 0 else 0.0
+
+
+def observe(connection: Any, virtualisation: str, meter: LoadMeter) -> HostObservation:
+    """Return the host and its VMs, defined and running."""
+    running = connection.getAllDomainStats(STATS, libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE)
+    info = connection.getInfo()
+    return HostObservation(
+        architecture=info[0],
+        cpu_model=_cpu_model(),
+        vcpus=info[2],
+        memory_mib=info[1],
+        virtualisation=virtualisation,
+        hypervisor_version=_version(connection.getVersion()),
+        load_percent=meter.read(),
+        memory_used_mib=_memory_used_mib(),
+        vms=tuple(domains.status(domain.UUIDString(), domain) for domain in connection.listAllDomains()),
+        usage=tuple(_usage(domain.UUIDString(), stats) for domain, stats in running),
+    )
+
+
+def _usage(vm_id: str, stats: dict[str, Any]) -> VmUsage:
+    return VmUsage(
+        id=vm_id,
+        cpu_ns=stats.get("cpu.time", 0),
+        memory_bytes=stats.get("balloon.rss", 0) * KIB,
+        disk_read_bytes=_total(stats, "block", "rd.bytes"),
+        disk_write_bytes=_total(stats, "block", "wr.bytes"),
+        net_rx_bytes=_total(stats, "net", "rx.bytes"),
+        net_tx_bytes=_total(stats, "net", "tx.bytes"),
+    )
+
+
+def _total(stats: dict[str, Any], group: str, counter: str) -> int:
+    devices = range(stats.get(f"{group}.count", 0))
+    return sum(int(stats.get(f"{group}.{device}.{counter}", 0)) for device in devices)
+
+
+def _version(number: int) -> str:
+    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
+
+
+def _cpu_model() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _memory_used_mib() -> int:
+    fields = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+    free = int(fields["MemAvailable"].split()[0])
+    return (int(fields["MemTotal"].split()[0]) - free) // KIB
+
+
+def boot_id() -> str:
+    """Return what changes at each boot of the host: its kernel's boot id and the start time of its first process."""
+    kernel = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    started = Path("/proc/1/stat").read_text().rpartition(")")[2].split()[19]
+    return f"{kernel}/{started}"

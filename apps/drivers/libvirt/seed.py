@@ -1,0 +1,66 @@
+"""First-boot data as a NoCloud disk: an ISO 9660 image labelled "cidata" with three files.
+
+The platform's own settings go into vendor-data, so that the user's user-data reaches the guest untouched; where both
+set the same thing cloud-init lets user-data win. JSON is used for values, being YAML that needs no further quoting.
+"""
+
+import hashlib
+import io
+import json
+import os
+from pathlib import Path
+
+import pycdlib
+
+from apps.drivers.specs import SeedSpec
+
+LABEL = "cidata"
+ISO_NAMES = {"meta-data": "/META.;1", "user-data": "/USER.;1", "vendor-data": "/VENDOR.;1"}
+
+
+def files(vm_id: str, seed: SeedSpec) -> dict[str, str]:
+    """Return the text of each file."""
+    meta = {"instance-id": vm_id, "local-hostname": seed.hostname}
+    return {
+        "meta-data": "".join(f"{key}: {json.dumps(value)}\n" for key, value in meta.items()),
+        "user-data": seed.user_data,
+        "vendor-data": "#cloud-config\n" + _vendor_data(seed),
+    }
+
+
+def digest(vm_id: str, seed: SeedSpec) -> str:
+    """Return what changes when any file changes."""
+    return hashlib.sha256(json.dumps(files(vm_id, seed)).encode()).hexdigest()[:32]
+
+
+def image(vm_id: str, seed: SeedSpec) -> bytes:
+    """Return the disk."""
+    iso = pycdlib.PyCdlib()
+    iso.new(interchange_level=3, joliet=3, rock_ridge="1.09", vol_ident=LABEL)
+    for name, text in files(vm_id, seed).items():
+        raw = text.encode()
+        iso.add_fp(io.BytesIO(raw), len(raw), ISO_NAMES[name], rr_name=name, joliet_path=f"/{name}")
+    out = io.BytesIO()
+    iso.write_fp(out)
+    iso.close()
+    return out.getvalue()
+
+
+def write(path: Path, content: bytes) -> None:
+    """Put the disk in its place in one step; a guest that runs keeps the one it started with."""
+    path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+    fresh = path.with_suffix(".partial")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+    fresh.replace(path)
+
+
+def _vendor_data(seed: SeedSpec) -> str:
+    settings: dict[str, object] = {"hostname": seed.hostname, "disable_root": False}
+    if seed.password_hash:
+        settings["ssh_pwauth"] = True
+        user = {"name": "root", "password": seed.password_hash, "type": "hash"}
+        settings["chpasswd"] = {"expire": False, "users": [user]}
+    if seed.ssh_keys:
+        settings["ssh_authorized_keys"] = list(seed.ssh_keys)
+    return "".join(f"{key}: {json.dumps(value)}\n" for key, value in settings.items())

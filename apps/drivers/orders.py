@@ -1,0 +1,147 @@
+"""What the control plane and a host's agent say to each other: orders and their answers.
+
+A verb names what its argument and its result are; both ends read the same table, so neither can call by a made-up name.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from apps.drivers.errors import DriverError
+from apps.drivers.specs import (
+    ConsoleAddress,
+    HostObservation,
+    ImageInfo,
+    ImageSpec,
+    PoolObservation,
+    PoolSpec,
+    Power,
+    VmSpec,
+    VmStatus,
+    VolumeSpec,
+)
+
+A = TypeVar("A")
+R = TypeVar("R")
+ORDER, ANSWER, REPORT = "order", "answer", "report"
+"""Purposes of a seal."""
+TASK = "agent.order"
+ANSWER_KEPT_SECONDS = 300
+NIL = msgspec.msgpack.encode(None)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fence:
+    """A number that grows with each operation and each attempt at it: an agent refuses orders of an older one."""
+
+    sequence: int
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """`subject` is the VM, volume, image or pool it is about; after `expires` (Unix time) it must not be begun."""
+
+    id: str
+    verb: str
+    subject: str
+    argument: bytes
+    expires: float
+    fence: Fence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A `DriverError` on its way."""
+
+    message: str
+    code: str
+    permanent: bool
+    hint: str
+
+    @classmethod
+    def of(cls, error: DriverError) -> "Failure":
+        """Return the error as data."""
+        return cls(error.message, error.code, error.permanent, error.hint)
+
+    def error(self) -> DriverError:
+        """Return the data as an error."""
+        return DriverError(self.message, code=self.code, permanent=self.permanent, hint=self.hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The result of an order, or why there is none."""
+
+    result: bytes = NIL
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verb(Generic[A, R]):
+    """One thing a host can be told. Only `changes` are held back by a fence."""
+
+    name: str
+    argument: type[A]
+    result: type[R]
+    changes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PowerArgument:
+    """Arguments of `Hypervisor.ensure_power`."""
+
+    vm_id: str
+    power: Power
+    boot: int
+    graceful: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleArgument:
+    """Arguments of `Hypervisor.open_console`."""
+
+    vm_id: str
+    password: str
+    valid_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ImageArgument:
+    """Arguments of `Volumes.ensure_image`."""
+
+    spec: ImageSpec
+    source: str
+
+
+Nothing: Any = type(None)
+ENSURE_VM: Verb[VmSpec, None] = Verb("hypervisor.ensure_vm", VmSpec, Nothing)
+ENSURE_VM_ABSENT: Verb[str, None] = Verb("hypervisor.ensure_vm_absent", str, Nothing)
+ENSURE_POWER: Verb[PowerArgument, VmStatus] = Verb("hypervisor.ensure_power", PowerArgument, VmStatus)
+STATUS: Verb[str, VmStatus] = Verb("hypervisor.status", str, VmStatus, changes=False)
+OPEN_CONSOLE: Verb[ConsoleArgument, ConsoleAddress] = Verb(
+    "hypervisor.open_console", ConsoleArgument, ConsoleAddress, changes=False
+)
+CLOSE_CONSOLE: Verb[str, None] = Verb("hypervisor.close_console", str, Nothing, changes=False)
+OBSERVE_HOST: Verb[None, HostObservation] = Verb(
+    "hypervisor.observe", Nothing, HostObservation, changes=False
+)
+ENSURE_IMAGE: Verb[ImageArgument, ImageInfo] = Verb("volumes.ensure_image", ImageArgument, ImageInfo)
+ENSURE_IMAGE_ABSENT: Verb[ImageSpec, None] = Verb("volumes.ensure_image_absent", ImageSpec, Nothing)
+ENSURE_VOLUME: Verb[VolumeSpec, None] = Verb("volumes.ensure_volume", VolumeSpec, Nothing)
+ENSURE_VOLUME_ABSENT: Verb[VolumeSpec, None] = Verb("volumes.ensure_volume_absent", VolumeSpec, Nothing)
+OBSERVE_POOL: Verb[PoolSpec, PoolObservation] = Verb(
+    "volumes.observe", PoolSpec, PoolObservation, changes=False
+)
+
+
+def queue_of(host: str) -> str:
+    """Return the name of a host's queue, which is its key in Redis too."""
+    return f"host.{host}"
+
+
+def answer_key(host: str, order_id: str) -> str:
+    """Return the Redis key of the list that gets an order's answer."""
+    return f"host.{host}.answer.{order_id}"

@@ -1,0 +1,149 @@
+"""The drivers of another host: each call is an order to its agent."""
+
+import time
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import msgspec
+import redis.exceptions
+
+from apps.drivers import orders
+from apps.drivers.errors import DriverError
+from apps.drivers.hypervisor_errors import unreachable
+from apps.drivers.orders import (
+    ANSWER,
+    ORDER,
+    Answer,
+    ConsoleArgument,
+    Fence,
+    ImageArgument,
+    Order,
+    PowerArgument,
+    Verb,
+)
+from apps.drivers.sealing import Seal
+from apps.drivers.specs import (
+    ConsoleAddress,
+    HostObservation,
+    ImageInfo,
+    ImageSpec,
+    PoolObservation,
+    PoolSpec,
+    Power,
+    VmSpec,
+    VmStatus,
+    VolumeSpec,
+)
+
+if TYPE_CHECKING:
+    import redis
+
+A = TypeVar("A")
+R = TypeVar("R")
+Post = Callable[[str, str, float], None]
+"""Puts a sealed order on a host's queue, to be dropped if nobody took it within so many seconds."""
+WAIT_SLICE = 1.0
+_encoder = msgspec.msgpack.Encoder()
+
+
+class RemoteHost:
+    """A host and the way to it. Cheap to make; all threads may use it. Times in seconds."""
+
+    def __init__(
+        self, name: str, client: "redis.Redis", seal_key: str | bytes, post: Post, *, timeout: float = 30.0
+    ) -> None:
+        self.name = name
+        self._client = client
+        self._seal = Seal(seal_key)
+        self._post = post
+        self._timeout = timeout
+
+    def hypervisor(self, fence: Fence | None = None) -> "RemoteHypervisor":
+        """Return the host's hypervisor; its changes carry `fence`."""
+        return RemoteHypervisor(self, fence)
+
+    def volumes(self, fence: Fence | None = None) -> "RemoteVolumes":
+        """Return the pools as this host sees them; changes carry `fence`."""
+        return RemoteVolumes(self, fence)
+
+    def call(self, verb: Verb[A, R], subject: str, argument: A, fence: Fence | None = None) -> R:
+        """Send one order and wait for its answer."""
+        id = uuid.uuid4().hex
+        raw = _encoder.encode(argument)
+        order = Order(
+            id, verb.name, subject, raw, time.time() + self._timeout, fence if verb.changes else None
+        )
+        try:
+            self._post(self.name, self._seal.close(ORDER, order).decode(), self._timeout)
+            sealed = self._wait(orders.answer_key(self.name, id))
+        except redis.exceptions.RedisError as error:
+            raise DriverError("The message broker does not answer.", code="broker.unreachable") from error
+        answer = self._seal.open(ANSWER, sealed, Answer)
+        if answer.failure is not None:
+            raise answer.failure.error()
+        return msgspec.msgpack.decode(answer.result, type=verb.result)
+
+    def _wait(self, key: str) -> bytes:
+        """Wait in slices, so that a time-out of the Redis client itself is never reached."""
+        give_up = time.monotonic() + self._timeout
+        while time.monotonic() < give_up:
+            found = self._client.blpop([key], timeout=WAIT_SLICE)
+            if found is not None:
+                return cast("tuple[bytes, bytes]", found)[1]
+        raise unreachable(self.name)
+
+
+class RemoteHypervisor:
+    """`Hypervisor` of a `RemoteHost`."""
+
+    def __init__(self, host: RemoteHost, fence: Fence | None) -> None:
+        self._host = host
+        self._fence = fence
+
+    def ensure_vm(self, spec: VmSpec) -> None:
+        self._host.call(orders.ENSURE_VM, spec.id, spec, self._fence)
+
+    def ensure_vm_absent(self, vm_id: str) -> None:
+        self._host.call(orders.ENSURE_VM_ABSENT, vm_id, vm_id, self._fence)
+
+    def ensure_power(self, vm_id: str, power: Power, *, boot: int = 0, graceful: bool = False) -> VmStatus:
+        argument = PowerArgument(vm_id, power, boot, graceful)
+        return self._host.call(orders.ENSURE_POWER, vm_id, argument, self._fence)
+
+    def status(self, vm_id: str) -> VmStatus:
+        return self._host.call(orders.STATUS, vm_id, vm_id)
+
+    def open_console(self, vm_id: str, *, password: str, valid_until: datetime) -> ConsoleAddress:
+        return self._host.call(orders.OPEN_CONSOLE, vm_id, ConsoleArgument(vm_id, password, valid_until))
+
+    def close_console(self, vm_id: str) -> None:
+        self._host.call(orders.CLOSE_CONSOLE, vm_id, vm_id)
+
+    def observe(self) -> HostObservation:
+        return self._host.call(orders.OBSERVE_HOST, "", None)
+
+
+class RemoteVolumes:
+    """`Volumes` of a `RemoteHost`."""
+
+    def __init__(self, host: RemoteHost, fence: Fence | None) -> None:
+        self._host = host
+        self._fence = fence
+
+    def ensure_image(self, spec: ImageSpec, source: str) -> ImageInfo:
+        """As the protocol says; a long import goes on at the host and is asked for again ("host.still_working")."""
+        return self._host.call(orders.ENSURE_IMAGE, spec.id, ImageArgument(spec, source), self._fence)
+
+    def ensure_image_absent(self, spec: ImageSpec) -> None:
+        self._host.call(orders.ENSURE_IMAGE_ABSENT, spec.id, spec, self._fence)
+
+    def ensure_volume(self, spec: VolumeSpec) -> None:
+        self._host.call(orders.ENSURE_VOLUME, spec.id, spec, self._fence)
+
+    def ensure_volume_absent(self, spec: VolumeSpec) -> None:
+        self._host.call(orders.ENSURE_VOLUME_ABSENT, spec.id, spec, self._fence)
+
+    def observe(self, pool: PoolSpec) -> PoolObservation:
+        return self._host.call(orders.OBSERVE_POOL, pool.id, pool)

@@ -1,0 +1,47 @@
+"""Messages between the control plane and a host: typed, encrypted and authenticated with the host's own key.
+
+The broker carries them and can neither read nor forge one; nor can another host, which has another key. The purpose is
+part of what is sealed, so that an answer cannot be passed off as an order.
+"""
+
+from typing import TypeVar
+
+import msgspec
+from cryptography.fernet import Fernet, InvalidToken
+
+from apps.drivers.errors import DriverError
+
+T = TypeVar("T")
+_encoder = msgspec.msgpack.Encoder()
+
+
+class Seal:
+    """One host's key (as `Fernet.generate_key` makes it)."""
+
+    def __init__(self, key: str | bytes) -> None:
+        self._fernet = Fernet(key)
+
+    def close(self, purpose: str, message: object) -> bytes:
+        """Return the message as printable ASCII that only a holder of the key can read."""
+        return self._fernet.encrypt(purpose.encode() + b"\0" + _encoder.encode(message))
+
+    def open(self, purpose: str, sealed: bytes | str, kind: type[T]) -> T:
+        """Return what `close` was given; raise a permanent `DriverError` for anything else."""
+        try:
+            found, _, raw = self._fernet.decrypt(sealed).partition(b"\0")
+            if found == purpose.encode():
+                return msgspec.msgpack.decode(raw, type=kind)
+        except InvalidToken as error:
+            raise _broken("was not sealed with the host's key") from error
+        except msgspec.MsgspecError as error:
+            raise _broken(f"does not make sense here: {error}") from error
+        raise _broken(f"is not an {purpose}")
+
+
+def _broken(reason: str) -> DriverError:
+    return DriverError(
+        f"A message between control plane and host {reason}.",
+        code="host.broken_seal",
+        permanent=True,
+        hint="Update the host's agent, or enrol the host again.",
+    )

@@ -1,0 +1,61 @@
+"""An agent that is killed, stopped and started."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from apps.drivers.orders import Fence
+from apps.drivers.specs import Power, VmSpec
+from tests.agent.conftest import PretendHost, enrol
+from tests.drivers.contracts.fabric import refused
+from tests.drivers.samples import a_pool, a_vm, a_volume, new_id
+
+
+@pytest.fixture
+def host(redis_port: int, tmp_path: Path) -> Iterator[PretendHost]:
+    enrolled = enrol(f"host-{new_id()[:8]}", redis_port, tmp_path)
+    enrolled.start()
+    yield enrolled
+    assert enrolled.process is not None
+    if enrolled.process.poll() is None:
+        enrolled.kill()
+
+
+@pytest.fixture
+def vm(host: PretendHost) -> VmSpec:
+    volume = a_volume(a_pool())
+    host.remote().volumes().ensure_volume(volume)
+    return a_vm(volume)
+
+
+@pytest.mark.requirement("OP-2")
+def test_a_killed_agent_is_reported_as_unreachable_and_drops_what_came_meanwhile(
+    host: PretendHost, vm: VmSpec
+) -> None:
+    host.kill()
+    began = time.monotonic()
+    with refused("host.unreachable"):
+        host.remote(timeout=1.0).hypervisor().ensure_vm(vm)
+    assert time.monotonic() - began < 3
+    host.start()
+    hypervisor = host.remote().hypervisor()
+    hypervisor.observe()
+    assert not hypervisor.status(vm.id).exists
+    hypervisor.ensure_vm(vm)
+    assert hypervisor.ensure_power(vm.id, Power.ON, boot=1).power is Power.ON
+
+
+@pytest.mark.requirement("OP-2")
+def test_a_fence_outlives_the_agent(host: PretendHost, vm: VmSpec) -> None:
+    host.remote().hypervisor(Fence(5, 2)).ensure_vm(vm)
+    host.kill()
+    host.start()
+    with refused("agent.stale_order"):
+        host.remote().hypervisor(Fence(5, 1)).ensure_vm_absent(vm.id)
+    assert host.remote().hypervisor().status(vm.id).exists
+
+
+def test_an_agent_ends_when_asked(host: PretendHost) -> None:
+    assert host.stop() == 0
