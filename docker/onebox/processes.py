@@ -24,11 +24,12 @@ WORKER_THREADS = 16
 
 @dataclass(frozen=True)
 class Process:
-    """What to run under which name; ``port`` is the one it listens on when it is ready."""
+    """What to run under which name. It is ready when it listens on ``port``, or once it ``says`` a text."""
 
     name: str
     args: tuple[str, ...]
     port: int | None = None
+    says: str = ""
 
 
 def all_of(instance: Instance) -> list[Process]:
@@ -37,9 +38,11 @@ def all_of(instance: Instance) -> list[Process]:
     address = environment.web_address()
     web = ("-m", "uvicorn", "scloud_console.asgi:application", "--host", address, "--no-server-header")
     pool = ("--pool", "threads", "--concurrency", str(WORKER_THREADS), "--without-gossip", "--without-mingle")
+    worker = ("worker", "--queues", "control", "--hostname", "control@%h", *pool)
+    beat = ("beat", "--schedule", str(instance.var / "beat"), "--pidfile=")
     return [
-        Process("worker", (*celery, "worker", "--queues", "control", "--hostname", "control@%h", *pool)),
-        Process("beat", (*celery, "beat", "--schedule", str(instance.var / "beat"), "--pidfile=")),
+        Process("worker", (*celery, *worker), says="[queues]"),
+        Process("beat", (*celery, *beat), says="scheduler ->"),
         Process("console", ("-m", "apps.console.proxy"), instance.console_port),
         Process("web", (*web, "--port", str(instance.web_port)), instance.web_port),
     ]
@@ -68,6 +71,8 @@ def start(instance: Instance, process: Process) -> None:
         return
     output = log(instance, process)
     output.parent.mkdir(parents=True, exist_ok=True)
+    before = output.stat().st_size if output.exists() else 0
+    before = output.stat().st_size if output.exists() else 0
     variables = {**environment.for_process(instance), MARK: process.name}
     with output.open("a") as out:
         child = subprocess.Popen(
@@ -86,9 +91,11 @@ def start(instance: Instance, process: Process) -> None:
             raise OneboxError(
                 f"{process.name} ended with status {child.returncode}; {output} ends with:\n{tail}"
             )
-        return process.port is None or ports.accepts(process.port)
+        if process.port is not None:
+            return ports.accepts(process.port)
+        return process.says.encode() in output.read_bytes()[before:]
 
-    wait_until(ready, f"{process.name} to listen on port {process.port}", seconds=60)
+    wait_until(ready, f"{process.name} to be ready (see {output})", seconds=60)
 
 
 def stop(instance: Instance, name: str) -> None:
