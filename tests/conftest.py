@@ -5,4 +5,10 @@ import os
 # Playwright's sync API keeps an event loop running in the test's thread, which Django would take for async code.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
-pytest_plugins = ["tests.requirements_report", "tests.fixtures", "tests.onebox_fixtures", "tests.chromium"]
+pytest_plugins = [
+    "tests.requirements_report",
+    "tests.fixtures",
+    "tests.onebox_fixtures",
+    "tests.platform_fixtures",
+    "tests.chromium",
+]

@@ -1,0 +1,213 @@
+"""The platform's own processes (web, worker, beat, console proxy) as `make run` starts them, on the test database.
+
+They live in processes of their own, so a test can kill any of them; what is seen of them is seen through the API, the
+pages and the rows they leave. Each platform has its own settings file, logs and ports in a directory of its own.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.conf import settings
+from django.db import connection, connections
+from django.test import override_settings
+from pytest_django.plugin import DjangoDbBlocker
+
+from apps.infrastructure import backends
+from tests.drivers.redis_server import running_redis
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "docker"))
+
+from onebox import instance as instances
+from onebox import processes, product
+from onebox.instance import Instance
+from onebox.processes import Process
+from onebox.shell import wait_until, write
+
+NAMES = ("web", "worker", "beat", "console")
+
+
+@dataclass
+class Platform:
+    """Processes that share one settings file. `instance` is a directory and two ports, with no hosts of its own."""
+
+    instance: Instance
+
+    @property
+    def port(self) -> int:
+        """Port of the web process."""
+        return self.instance.web_port
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def process(self, name: str) -> Process:
+        """Return what `make run` would start under this name."""
+        return next(process for process in processes.all_of(self.instance) if process.name == name)
+
+    def start(self, *names: str | Process) -> None:
+        """Start processes, by name or described, and wait until they listen."""
+        for name in names:
+            processes.start(self.instance, self.process(name) if isinstance(name, str) else name)
+
+    def pid(self, name: str) -> int | None:
+        return processes.pid(self.instance, name)
+
+    def kill(self, name: str) -> None:
+        """kill -9, children included."""
+        pid = self.pid(name)
+        assert pid is not None, f"{name} does not run"
+        os.killpg(pid, signal.SIGKILL)
+        wait_until(lambda: self.pid(name) is None, f"end of {name}", seconds=10)
+
+    def stop(self, *names: str) -> None:
+        """End processes as `make stop` does; all of them when none is named."""
+        for name in names or NAMES:
+            processes.stop(self.instance, name)
+
+    def log(self, name: str) -> str:
+        """Return what a process has said."""
+        path = self.instance.logs / f"{name}.log"
+        return path.read_text() if path.exists() else ""
+
+    def manage(self, *args: str) -> str:
+        """Run a management command with the platform's settings."""
+        return product.manage(self.instance, *args)
+
+    def client(self, token: str) -> Api:
+        """Return a client of the API."""
+        return Api(self.port, token)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the API said."""
+
+    status: int
+    body: Any
+
+
+class Api:
+    """A client of the API over a connection that is kept open; one thread may use it at a time."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+    def ask(self, method: str, path: str, body: object = None, *, key: str = "") -> Answer:
+        """Send one request to /api/v1`path`. Raises OSError or HTTPException when the server is not there."""
+        headers = self._headers | ({"Idempotency-Key": key} if key else {})
+        try:
+            self._connection.request(
+                method, f"/api/v1{path}", None if body is None else json.dumps(body), headers
+            )
+            response = self._connection.getresponse()
+            text = response.read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            raise
+        is_json = "json" in response.headers.get("Content-Type", "")
+        return Answer(response.status, json.loads(text) if is_json and text else text)
+
+    def get(self, path: str) -> Any:
+        """Return what is at a path; fails the test when it is not there."""
+        answer = self.ask("GET", path)
+        assert answer.status == 200, (path, answer)
+        return answer.body
+
+    def change(self, method: str, path: str, body: object = None, *, key: str = "") -> Any:
+        """Ask for a change and return what was accepted; fails the test when it is refused."""
+        answer = self.ask(method, path, body, key=key)
+        assert answer.status == 202, (method, path, answer)
+        return answer.body
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def platform(directory: Path, environment: Mapping[str, str]) -> Iterator[Platform]:
+    """Give a platform whose settings are `environment` and the test database; ends its processes."""
+    values = {
+        **environment,
+        "DATABASE_URL": _database_url(),
+        "DJANGO_SETTINGS_MODULE": "scloud_console.settings",
+        "SCLOUD_WEB_PORT": str(free_port()),
+        "SCLOUD_CONSOLE_PORT": str(free_port()),
+        "SCLOUD_STATIC_ROOT": str(directory / "static"),
+    }
+    write(directory / "env", "".join(f"{name}={value}\n" for name, value in values.items()), 0o600)
+    made = Platform(replace(instances.find("test"), var=directory))
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def _database_url() -> str:
+    database = settings.DATABASES["default"]
+    login = f"{quote(database['USER'])}:{quote(database['PASSWORD'], safe='')}"
+    return f"postgresql://{login}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
+
+
+@pytest.fixture(scope="module")
+def lasting_rows(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Let the module's tests share rows, which other processes see too, in a database of their own."""
+    test = connection.settings_dict["TEST"]
+    with django_db_blocker.unblock():
+        usual, usual_for_tests = connection.settings_dict["NAME"], test["NAME"]
+        connection.close()
+        connection.close_pool()
+        test["NAME"] = f"platform_{os.getpid()}"
+        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        yield
+        connections.close_all()
+        connection.creation.destroy_test_db(usual, verbosity=0)
+        test["NAME"] = usual_for_tests
+
+
+@contextmanager
+def drivers_of(values: Mapping[str, str]) -> Iterator[None]:
+    """Let this process reach the same hosts and pretend region as a platform's processes do."""
+    caches = (backends.redis_client, backends._redis_world, backends._post, backends._remote_named)
+    redis_url = values["REDIS_URL"]
+    world = values.get("SCLOUD_MEMORY_WORLD", "process")
+    with override_settings(REDIS_URL=redis_url, CELERY_BROKER_URL=redis_url, MEMORY_WORLD=world):
+        for cache in caches:
+            cache.cache_clear()
+        yield
+    for cache in caches:
+        cache.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def memory_platform(lasting_rows: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """A platform on pretend hosts, kept in a Redis of its own; nothing is started yet."""
+    directory = tmp_path_factory.mktemp("platform")
+    with running_redis(directory) as port:
+        values = {
+            "REDIS_URL": f"redis://127.0.0.1:{port}/0",
+            "SCLOUD_MEMORY_WORLD": "redis",
+            "SCLOUD_SECRET_KEY": settings.SECRET_KEY,
+            "SCLOUD_FIELD_KEY": settings.FIELD_KEY,
+        }
+        with drivers_of(values), platform(directory, values) as made:
+            yield made

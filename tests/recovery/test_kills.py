@@ -1,0 +1,163 @@
+"""kill -9 of control processes at every driver call, on pretend hosts: everything settles and nothing leaks."""
+
+from __future__ import annotations
+
+from http.client import HTTPException
+
+import pytest
+from django.conf import settings
+from onebox.processes import Process
+from onebox.shell import wait_until
+from redis import Redis
+
+from apps.compute.models import Power, Vm
+from apps.lifecycle.models import Operation, OperationStatus, Resource, State
+from tests.platform_fixtures import Platform
+from tests.recovery.audit import audit
+from tests.recovery.conftest import SETTLE_SECONDS, Site
+
+pytestmark = pytest.mark.timeout(240)
+
+CREATE_CALLS = (
+    "volumes.ensure_volume",
+    "fabric.ensure_port",
+    "hypervisor.ensure_vm",
+    "hypervisor.ensure_power",
+)
+DELETE_CALLS = ("hypervisor.ensure_vm_absent", "fabric.ensure_absent", "volumes.ensure_volume_absent")
+
+
+def points(calls: tuple[str, ...]) -> list[str]:
+    """Return the moments just before and just after each call."""
+    return [f"{call}:{moment}" for call in calls for moment in ("before", "after")]
+
+
+def doomed_worker(platform: Platform, point: str) -> Process:
+    """Describe a worker that takes one operation at a time and dies at that point."""
+    worker = platform.process("worker")
+    celery = worker.args[worker.args.index("worker") :]
+    one_at_a_time = ("--concurrency", "1", "--hostname", f"{point.replace(':', '-')}@%h")
+    return Process(
+        f"worker dying {point}", ("-m", "tests.recovery.worker_entry", point, *celery, *one_at_a_time)
+    )
+
+
+def let_a_worker_die_at_each(site: Site, calls: tuple[str, ...]) -> None:
+    """Run workers that die, one for each point, until all have; what they were at is left half done."""
+    workers = [doomed_worker(site.platform, point) for point in points(calls)]
+    site.platform.start(*workers)
+    for worker in workers:
+        wait_until(
+            lambda worker=worker: site.platform.pid(worker.name) is None,
+            f"death of {worker.name}",
+            seconds=60,
+        )
+
+
+@pytest.mark.requirement("OP-2")
+def test_a_create_whose_worker_dies_at_any_driver_call_is_finished_by_another(site: Site) -> None:
+    site.platform.kill("worker")
+    for point in points(CREATE_CALLS):
+        site.ask_for_vm(point.replace(":", "-").replace(".", "-").replace("_", "-"))
+    let_a_worker_die_at_each(site, CREATE_CALLS)
+    assert Operation.objects.filter(status=OperationStatus.RUNNING).count() == len(points(CREATE_CALLS))
+    site.platform.start("worker")
+    site.settle()
+    assert not Operation.objects.exclude(status=OperationStatus.DONE).exists()
+    assert Vm.objects.filter(state=State.READY, power_seen=Power.ON).count() == len(points(CREATE_CALLS))
+    assert audit() == []
+
+
+@pytest.mark.requirement("OP-2")
+def test_a_delete_whose_worker_dies_at_any_driver_call_leaves_nothing(site: Site) -> None:
+    vms = [site.ask_for_vm(f"vm-{number}") for number in range(len(points(DELETE_CALLS)))]
+    site.settle()
+    site.platform.kill("worker")
+    for vm in vms:
+        site.ask_to_delete(vm)
+    let_a_worker_die_at_each(site, DELETE_CALLS)
+    assert Operation.objects.filter(status=OperationStatus.RUNNING).count() == len(vms)
+    site.platform.start("worker")
+    site.settle()
+    assert not Vm.objects.exists()
+    assert audit() == []
+
+
+@pytest.mark.requirement("OP-2")
+def test_a_vm_deleted_while_its_creator_lies_dead_is_gone_for_good(site: Site) -> None:
+    site.platform.kill("worker")
+    vm = site.ask_for_vm("short-lived")
+    dying = doomed_worker(site.platform, "hypervisor.ensure_power:after")
+    site.platform.start(dying)
+    wait_until(lambda: site.platform.pid(dying.name) is None, "death of the creator", seconds=60)
+    site.ask_to_delete(vm)
+    site.platform.start("worker")
+    site.settle()
+    assert not Resource.objects.filter(pk=vm).exists()
+    assert audit() == []
+
+
+@pytest.mark.requirement("OP-2")
+def test_sixty_vms_asked_for_all_run_although_the_worker_is_killed_meanwhile(site: Site) -> None:
+    for number in range(60):
+        site.ask_for_vm(f"vm-{number}")
+    wait_until(lambda: Vm.objects.filter(state=State.READY).count() >= 5, "the first VMs", seconds=30)
+    site.platform.kill("worker")
+    assert Operation.objects.open().exists(), "the worker was too fast to be killed in time"
+    site.platform.start("worker")
+    site.settle()
+    assert Vm.objects.filter(state=State.READY, power_seen=Power.ON).count() == 60
+    assert audit() == []
+
+
+@pytest.mark.requirement("OP-2")
+@pytest.mark.requirement("OP-5")
+def test_what_was_accepted_survives_the_web_process(site: Site) -> None:
+    vm = site.ask_for_vm("kept", key="the-same-request")
+    site.platform.kill("web")
+    with pytest.raises((OSError, HTTPException)):
+        site.api.get(f"/vms/{vm}")
+    site.settle()
+    site.platform.start("web")
+    assert site.api.get(f"/vms/{vm}")["word"] == "Running"
+    assert site.ask_for_vm("kept", key="the-same-request") == vm, "asked again, it is the same VM"
+    assert Vm.objects.count() == 1
+    assert audit() == []
+
+
+@pytest.mark.requirement("OP-1")
+@pytest.mark.requirement("OP-2")
+def test_operations_survive_the_loss_of_all_messages(site: Site) -> None:
+    site.platform.stop("worker", "beat")
+    vms = [site.ask_for_vm(f"vm-{number}") for number in range(10)]
+    lose_messages()
+    site.platform.start("worker", "beat")
+    site.settle()
+    assert Vm.objects.filter(pk__in=vms, state=State.READY, power_seen=Power.ON).count() == len(vms)
+    assert audit() == []
+
+
+@pytest.mark.requirement("OP-2")
+def test_the_platform_settles_after_every_process_was_killed_at_once(site: Site) -> None:
+    kept = [site.ask_for_vm(f"kept-{number}") for number in range(5)]
+    site.settle()
+    deleted = [site.ask_for_vm(f"deleted-{number}") for number in range(5)]
+    for vm in deleted:
+        site.ask_to_delete(vm)
+    for vm in kept:
+        site.api.change("POST", f"/vms/{vm}/power-off")
+    for name in ("web", "worker", "beat"):
+        site.platform.kill(name)
+    site.platform.start("web", "worker", "beat")
+    site.settle(SETTLE_SECONDS)
+    assert set(map(str, Vm.objects.filter(power_seen=Power.OFF).values_list("pk", flat=True))) == set(kept)
+    assert Vm.objects.count() == len(kept)
+    assert audit() == []
+
+
+def lose_messages() -> None:
+    """Empty Redis of all but the pretend region, which stands for machines and is not the broker's to lose."""
+    client = Redis.from_url(settings.REDIS_URL)
+    lost = [key for key in client.scan_iter(count=1000) if not key.startswith(b"scloud-memory:")]
+    assert lost, "there were no messages to lose"
+    client.delete(*lost)

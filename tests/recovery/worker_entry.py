@@ -1,0 +1,32 @@
+"""A control worker that kills itself, as `kill -9` would, at its first driver call of a given kind.
+
+    python -m tests.recovery.worker_entry hypervisor.ensure_vm:before worker --queues control …
+
+Only the pretend region offers such a hook; the product knows nothing of it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import django
+
+
+def main(point: str, arguments: list[str]) -> None:
+    """Run Celery with `arguments` until the driver call `point` ("verb:before" or "verb:after")."""
+    django.setup()
+    from apps.infrastructure import backends
+    from scloud_console.celery import app
+
+    def kill_at_the_point(verb: str, moment: str) -> None:
+        if f"{verb}:{moment}" == point:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    backends.memory_world().on_call = kill_at_the_point
+    app.worker_main(arguments)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
