@@ -20,7 +20,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         key = find_key(token.strip())
         if key is None:
             raise AuthenticationFailed("The API key is unknown or has expired.")
-        request._request.actor = actor_for(request._request, key.user, api_key=key)
+        request._request.actor = actor_for(request._request, key.user, api_key=key)  # type: ignore[attr-defined]
         return key.user, key
 
     def authenticate_header(self, request: Request) -> str:

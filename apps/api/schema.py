@@ -117,9 +117,13 @@ class KitSchema(AutoSchema):
         view = self.view
         if self._route == "post_list" and view.create:
             if view.create.immediate:
-                return {201: view.out}
+                return {201: view.create.out or view.out}
             return {202: self._accepted(batch=view.create.batch)}
-        if self._route == "patch_one" and view.update and view.update.service is None:
+        if (
+            self._route == "patch_one"
+            and view.update
+            and (view.update.immediate or view.update.service is None)
+        ):
             return {200: view.out}
         done = type(view).delete if self._route == "delete_one" else view.act
         if done is not None and done.immediate:

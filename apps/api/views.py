@@ -51,6 +51,8 @@ class Create:
     immediate: bool = False
     #: One POST may make several: the answer then has lists `operations` and `resources`.
     batch: bool = False
+    #: Schema of an immediate answer that is not the representation (a secret shown once, say).
+    out: Body | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Update:
     verb: Verb
     service: Callable[..., Any] | None = None
     body: Body | None = None
+    immediate: bool = False
 
 
 class ObjectApi(GenericViewSet[Any]):

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from apps.lifecycle.models import Resource, State
-from apps.portal import navigation
 from apps.portal.operation_pages import OPERATION, operation_word
 from apps.portal.page import Page
+from apps.portal.tiles import tiles
 from apps.quotas.metrics import BY_NAME
 from apps.quotas.models import Quota
-from apps.tenancy.access import visible
 
+KINDS = ("vm", "disk", "image", "vpc", "security_group", "key_pair")
 LATEST = 8
 
 
@@ -25,39 +23,16 @@ class TenantHome(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show it."""
-        tiles = self._tiles()
+        shown = tiles(self.actor, self.area, KINDS)
         latest = OPERATION.rows(self.actor).order_by("-created_at")[:LATEST]
         return self.show(
             {
-                "tiles": tiles,
-                "is_new": not any(tile["count"] for tile in tiles),
+                "tiles": shown,
+                "is_new": not any(tile["count"] for tile in shown),
                 "quotas": self._quotas(),
                 "operations": [(operation, operation_word(operation)) for operation in latest],
             }
         )
-
-    def _tiles(self) -> list[dict[str, Any]]:
-        """One tile for each kind in the navigation, with how many there are and how many have failed."""
-        counts: dict[str, dict[str, int]] = {}
-        rows = (
-            visible(self.actor, Resource.objects.all())
-            .values("kind", "state")
-            .annotate(n=Count("pk"))
-            .order_by()
-        )
-        for row in rows:
-            of_kind = counts.setdefault(row["kind"], {"count": 0, "failed": 0})
-            of_kind["count"] += row["n"]
-            of_kind["failed"] += row["n"] if row["state"] == State.ERROR else 0
-        return [
-            {
-                "label": link.label,
-                "icon": link.icon,
-                "url": link.url,
-                **counts.get(kind, {"count": 0, "failed": 0}),
-            }
-            for kind, link in navigation.kinds(self.area, KINDS)
-        ]
 
     def _quotas(self) -> list[dict[str, Any]]:
         assert self.actor.tenant is not None
@@ -67,6 +42,3 @@ class TenantHome(Page):
             for name, metric in BY_NAME.items()
             if name in rows
         ]
-
-
-KINDS = ("vm", "disk", "image", "vpc", "security_group", "key_pair")

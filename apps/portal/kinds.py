@@ -94,6 +94,13 @@ class PageKind:
         """Return the path of one of the kind's pages: "list", "create", "one", an action, "tab.<slug>"."""
         return reverse(f"{area}:{self.kind}.{name}", args=[self.key_of(row)] if row is not None else [])
 
+    def create_url(self, area: str) -> str:
+        """Return the path of the form for a new one; "" where there is none: admins make no tenant's resources."""
+        try:
+            return self.url(area, "create")
+        except NoReverseMatch:
+            return ""
+
     def offers(self, rights: Rights, row: Any, area: str) -> list[Offer]:
         """Return the actions on a row that this area has, judged, in the order they were declared."""
         judged = {p.verb.name: p for p in self._judge(rights, row)}

@@ -184,12 +184,12 @@ class ListPage(Page):
         return self.request.headers.get("HX-Target") == "list"
 
     def _create(self) -> dict[str, Any] | None:
-        verb = self.of.create
-        if verb is None:
+        verb, url = self.of.create, self.of.create_url(self.area)
+        if verb is None or not url:
             return None
         allowed = self.rights.may_somewhere(verb)
         return {
             "label": verb.label,
-            "url": self.of.url(self.area, "create"),
+            "url": url,
             "reason": "" if allowed else _("Your role does not allow this."),
         }

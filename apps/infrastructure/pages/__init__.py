@@ -1,0 +1,1 @@
+"""The physical side in the portals. One file per noun."""

@@ -1,0 +1,214 @@
+"""Hosts: what they are, how full, and what runs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.infrastructure.enrolment import Enrolment, enroll_host, remove_host, renew_enrolment
+from apps.infrastructure.filters import HostFilter
+from apps.infrastructure.models import ComputeCluster, Host
+from apps.infrastructure.selectors import visible_hosts
+from apps.infrastructure.services import set_accepting
+from apps.infrastructure.verbs import HOST_CLOSE, HOST_ENROLL, HOST_OPEN, HOST_REMOVE, HOST_RENEW
+from apps.portal.actions import ActionPage
+from apps.portal.columns import NAME, REGION, STATE, Column
+from apps.portal.create import CreatePage
+from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
+from apps.portal.facets import choice_facet, region_facet, state_facet
+from apps.portal.forms import KitForm
+from apps.portal.kinds import Do, PageKind
+from apps.portal.lists import Empty, ListPage
+from apps.portal.page import Page
+from apps.portal.pieces import meter, moment
+
+
+class EnrolForm(KitForm):
+    cluster = forms.ModelChoiceField(ComputeCluster.objects.none(), label=gettext_lazy("Compute cluster"))
+    name = forms.CharField(
+        label=gettext_lazy("Host name"),
+        max_length=63,
+        help_text=gettext_lazy("What the host calls itself; it never changes."),
+    )
+    address = forms.GenericIPAddressField(
+        label=gettext_lazy("Address"), help_text=gettext_lazy("On the management network.")
+    )
+
+    def prepare(self) -> None:
+        """Offer the clusters."""
+        clusters = ComputeCluster.objects.select_related("region")
+        self.fields["cluster"].queryset = clusters  # type: ignore[attr-defined]
+        self.fields["cluster"].initial = clusters.first()
+
+
+def _goes(host: Host) -> list[str]:
+    return [
+        _("The platform forgets %(name)s and its agent can no longer log in.") % {"name": host.name},
+        _("Only a host without VMs can be removed."),
+    ]
+
+
+def _renews(host: Host) -> list[str]:
+    return [_("The agent of %(name)s is shut out until it has the new settings file.") % {"name": host.name}]
+
+
+HOST = PageKind(
+    "host",
+    "hosts",
+    one=gettext_lazy("host"),
+    many=gettext_lazy("Hosts"),
+    icon="server",
+    visible=visible_hosts,
+    create=HOST_ENROLL,
+    actions=(
+        Do(HOST_OPEN, partial(set_accepting, accepts=True)),
+        Do(HOST_CLOSE, partial(set_accepting, accepts=False)),
+        Do(HOST_RENEW, renew_enrolment, says=_renews, opens="host.renew_key"),
+        Do(HOST_REMOVE, remove_host, says=_goes, typed_name=True),
+    ),
+)
+
+
+def _promised_memory(row: Host, page: ListPage) -> object:
+    return meter(row.memory_reserved_mib, row.memory_capacity_mib)
+
+
+class HostList(ListPage):
+    of = HOST
+    columns = (
+        NAME,
+        STATE,
+        Column("cluster", gettext_lazy("Cluster"), lambda row, page: row.cluster, sort="cluster__name"),
+        REGION,
+        Column(
+            "load",
+            gettext_lazy("CPU load"),
+            lambda row, page: meter(row.load_percent, 100),
+            sort="load_percent",
+        ),
+        Column(
+            "vcpu",
+            gettext_lazy("vCPUs promised"),
+            lambda row, page: meter(row.vcpu_reserved, row.vcpu_capacity),
+            sort="vcpu_reserved",
+        ),
+        Column("memory", gettext_lazy("Memory promised"), _promised_memory, sort="memory_reserved_mib"),
+        Column("address", gettext_lazy("Address"), lambda row, page: row.address, sort="address"),
+        Column(
+            "seen",
+            gettext_lazy("Last report"),
+            lambda row, page: moment(row.last_report_at),
+            sort="last_report_at",
+        ),
+    )
+    filter = HostFilter
+    facets = (
+        state_facet,
+        region_facet,
+        choice_facet(
+            "cluster",
+            gettext_lazy("Cluster"),
+            lambda page: [(cluster.pk, str(cluster)) for cluster in ComputeCluster.objects.all()],
+        ),
+    )
+    related = ("cluster", "region")
+    order = ("cluster__name", "name")
+    empty = Empty(
+        gettext_lazy("No hosts yet"), gettext_lazy("Enrol a server: it gets a settings file for its agent.")
+    )
+
+
+def _vms_on(page: DetailPage, row: Any) -> dict[str, Any]:
+    return {"vms": row.vms.select_related("tenant", "host").order_by("name")[:200]}
+
+
+class HostDetail(DetailPage):
+    of = HOST
+    primary = ("open", "close")
+    tabs = (
+        OVERVIEW,
+        Tab("vms", gettext_lazy("Virtual machines"), "infrastructure/host_vms.html", _vms_on),
+        ACTIVITY,
+    )
+
+    def facts(self, row: Host) -> Sequence[Property]:
+        """Where it is."""
+        return [
+            Property(_("Address"), row.address, copy=True),
+            Property(_("Cluster"), str(row.cluster)),
+            Property(_("Last report"), moment(row.last_report_at)),
+        ]
+
+    def properties(self, row: Host) -> Sequence[Properties]:
+        """What it has and what of that is promised."""
+        return [
+            Properties(
+                _("Hardware"),
+                [
+                    Property(_("CPU"), row.cpu_model),
+                    Property(_("Architecture"), row.architecture),
+                    Property(_("CPU threads"), row.vcpus),
+                    Property(_("Memory"), f"{row.memory_mib / 1024:.4g} GiB"),
+                    Property(_("Virtualisation"), row.virtualisation),
+                    Property(_("Hypervisor"), row.hypervisor_version),
+                    Property(_("Agent"), row.agent_version),
+                ],
+            ),
+            Properties(
+                _("Load"),
+                [
+                    Property(_("CPU load"), f"{row.load_percent:.0f} %"),
+                    Property(_("Memory in use"), f"{row.memory_used_mib / 1024:.4g} GiB"),
+                    Property(_("vCPUs promised"), f"{row.vcpu_reserved} / {row.vcpu_capacity}"),
+                    Property(
+                        _("Memory promised"),
+                        f"{row.memory_reserved_mib / 1024:.4g} / {row.memory_capacity_mib / 1024:.4g} GiB",
+                    ),
+                    Property(_("Accepts new VMs"), _("yes") if row.accepts_vms else _("no")),
+                ],
+            ),
+        ]
+
+    def watch(self, row: Host) -> Sequence[str]:
+        """VMs on it come and go."""
+        return ["vm"]
+
+
+class HostEnrol(CreatePage):
+    of = HOST
+    form = EnrolForm
+    title = gettext_lazy("Enrol host")
+
+    def submit(self, data: dict[str, Any]) -> Enrolment:
+        """Take it in."""
+        return enroll_host(self.actor, data["cluster"], data["name"], data["address"])
+
+    def finish(self, outcome: Any) -> HttpResponse:
+        """Show the settings file, once."""
+        return _show_settings(self, outcome)
+
+
+class HostRenew(ActionPage):
+    """Asks, then shows the new settings file once."""
+
+    def post(self, request: HttpRequest, key: object) -> HttpResponse:
+        """Renew."""
+        return _show_settings(self, renew_enrolment(self.actor, self.of.found(self.actor, key)))
+
+
+def _show_settings(page: Page, made: Enrolment) -> HttpResponse:
+    context = {
+        "title": _("Settings of %(name)s's agent") % {"name": made.host.name},
+        "host": made.host,
+        "agent_toml": made.agent_toml,
+        "next": HOST.url(page.area, "one", made.host),
+    }
+    response = page.show(context, "infrastructure/host_enrolled.html")
+    response["Cache-Control"] = "no-store"
+    return response

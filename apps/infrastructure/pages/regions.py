@@ -1,0 +1,135 @@
+"""Regions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.infrastructure.filters import RegionFilter
+from apps.infrastructure.models import Region
+from apps.infrastructure.selectors import visible_regions
+from apps.infrastructure.services import change_region, create_region
+from apps.infrastructure.verbs import REGION_CHANGE, REGION_CREATE
+from apps.lifecycle.actor import Actor
+from apps.portal.columns import CREATED, Column
+from apps.portal.create import CreatePage
+from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property
+from apps.portal.forms import KitForm
+from apps.portal.kinds import Do, PageKind
+from apps.portal.lists import Empty, ListPage
+from apps.portal.pieces import link
+
+
+class RegionForm(KitForm):
+    label = forms.CharField(label=gettext_lazy("Name shown"), max_length=63)
+    fabric_address = forms.CharField(
+        label=gettext_lazy("OVN northbound database"),
+        max_length=255,
+        required=False,
+        help_text=gettext_lazy("For example tcp:192.0.2.1:6641."),
+    )
+    dns_servers = forms.CharField(
+        label=gettext_lazy("Name servers for guests"),
+        required=False,
+        help_text=gettext_lazy("IP addresses, separated by spaces."),
+    )
+
+    def clean_dns_servers(self) -> list[str]:
+        """Return the addresses one by one."""
+        field = forms.GenericIPAddressField()
+        return [str(field.clean(text)) for text in _words(self.cleaned_data["dns_servers"])]
+
+
+class NewRegionForm(RegionForm):
+    name = forms.SlugField(
+        label=gettext_lazy("Identifier"),
+        max_length=32,
+        help_text=gettext_lazy("Small letters and hyphens; it never changes."),
+    )
+    field_order = ("name", "label")
+
+
+def _words(text: str) -> list[str]:
+    return text.replace(",", " ").replace("[", " ").replace("]", " ").replace("'", " ").split()
+
+
+def _change(actor: Actor, region: Region, **changes: Any) -> None:
+    change_region(actor, region, changes)
+
+
+REGION = PageKind(
+    "region",
+    "regions",
+    one=gettext_lazy("region"),
+    many=gettext_lazy("Regions"),
+    icon="map-pin",
+    visible=visible_regions,
+    create=REGION_CREATE,
+    actions=(Do(REGION_CHANGE, _change, form=RegionForm),),
+    key="name",
+    converter="slug",
+)
+
+NAME = Column(
+    "name",
+    gettext_lazy("Region"),
+    lambda row, page: link(page.of.url(page.area, "one", row), row.label),
+    sort="label",
+    wide=False,
+)
+
+
+class RegionList(ListPage):
+    of = REGION
+    columns = (
+        NAME,
+        Column("id", gettext_lazy("Identifier"), lambda row, page: row.name, sort="name"),
+        Column("fabric", gettext_lazy("Network"), lambda row, page: row.fabric_driver),
+        CREATED,
+    )
+    filter = RegionFilter
+    facets = ()
+    related = ()
+    order = ("name",)
+    empty = Empty(
+        gettext_lazy("No regions yet"),
+        gettext_lazy("A region is one data centre. Everything else is in one."),
+    )
+
+
+class RegionDetail(DetailPage):
+    of = REGION
+    tabs = (OVERVIEW,)
+
+    def properties(self, row: Region) -> Sequence[Properties]:
+        """What is configured."""
+        return [
+            Properties(
+                _("Network"),
+                [
+                    Property(_("Driver"), row.fabric_driver),
+                    Property(_("Address"), row.fabric_address, copy=bool(row.fabric_address)),
+                    Property(_("Name servers for guests"), ", ".join(row.dns_servers)),
+                ],
+            ),
+            Properties(
+                _("Clusters"),
+                [
+                    Property(_("Compute"), ", ".join(map(str, row.computeclusters.all()))),
+                    Property(_("Storage"), ", ".join(map(str, row.storageclusters.all()))),
+                ],
+            ),
+        ]
+
+
+class RegionCreate(CreatePage):
+    of = REGION
+    form = NewRegionForm
+
+    def submit(self, data: dict[str, Any]) -> Region:
+        """Create it."""
+        return create_region(self.actor, **data)

@@ -1,0 +1,52 @@
+"""The physical side's paths, in the API and in the administration."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from apps.api.views import routes
+from apps.infrastructure.api.clusters import ComputeClusterApi, StorageClusterApi
+from apps.infrastructure.api.hosts import HostApi
+from apps.infrastructure.api.regions import RegionApi
+from apps.infrastructure.pages.clusters import (
+    COMPUTE_CLUSTER,
+    STORAGE_CLUSTER,
+    ComputeClusterCreate,
+    ComputeClusterDetail,
+    ComputeClusterList,
+    StorageClusterCreate,
+    StorageClusterDetail,
+    StorageClusterList,
+)
+from apps.infrastructure.pages.hosts import HOST, HostDetail, HostEnrol, HostList, HostRenew
+from apps.infrastructure.pages.regions import REGION, RegionCreate, RegionDetail, RegionList
+from apps.portal.paths import kind_paths
+
+api_routes = [
+    *routes("regions", RegionApi),
+    *routes("compute-clusters", ComputeClusterApi),
+    *routes("storage-clusters", StorageClusterApi),
+    *routes("hosts", HostApi),
+]
+
+_renew = next(do for do in HOST.actions if do.opens == "host.renew_key")
+
+admin_patterns = [
+    *kind_paths(REGION, list=RegionList, detail=RegionDetail, create=RegionCreate, admin=True),
+    *kind_paths(
+        COMPUTE_CLUSTER,
+        list=ComputeClusterList,
+        detail=ComputeClusterDetail,
+        create=ComputeClusterCreate,
+        admin=True,
+    ),
+    *kind_paths(
+        STORAGE_CLUSTER,
+        list=StorageClusterList,
+        detail=StorageClusterDetail,
+        create=StorageClusterCreate,
+        admin=True,
+    ),
+    *kind_paths(HOST, list=HostList, detail=HostDetail, create=HostEnrol, admin=True),
+    path("hosts/<uuid:key>/renew/", HostRenew.as_view(of=HOST, do=_renew, admin=True), name="host.renew_key"),
+]
