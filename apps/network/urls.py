@@ -9,6 +9,17 @@ from apps.network.api.nics import NicsApi
 from apps.network.api.ranges import VpcRangesApi
 from apps.network.api.security_groups import SecurityGroupsApi
 from apps.network.api.vpcs import SubnetsApi, VpcsApi
+from apps.network.pages.ranges import RangesPage
+from apps.network.pages.security_groups import (
+    SECURITY_GROUP,
+    RulesPage,
+    SecurityGroupCreate,
+    SecurityGroupDetail,
+    SecurityGroupList,
+)
+from apps.network.pages.subnets import SUBNET, SubnetCreate, SubnetDetail, SubnetList
+from apps.network.pages.vpcs import VPC, VpcCreate, VpcDetail, VpcList
+from apps.portal.paths import kind_paths
 
 api_routes = [
     *routes("vpcs", VpcsApi),
@@ -16,4 +27,23 @@ api_routes = [
     *routes("nics", NicsApi),
     *routes("security-groups", SecurityGroupsApi),
     path("vpc-ranges", VpcRangesApi.as_view(), name="vpc-ranges"),
+]
+
+_RULES = "security-groups/<uuid:key>/rules/edit/"
+
+tenant_patterns = [
+    *kind_paths(VPC, list=VpcList, detail=VpcDetail, create=VpcCreate),
+    *kind_paths(SUBNET, list=SubnetList, detail=SubnetDetail, create=SubnetCreate),
+    *kind_paths(
+        SECURITY_GROUP, list=SecurityGroupList, detail=SecurityGroupDetail, create=SecurityGroupCreate
+    ),
+    path(_RULES, RulesPage.as_view(), name="security_group.rules"),
+]
+
+admin_patterns = [
+    *kind_paths(VPC, list=VpcList, detail=VpcDetail, admin=True),
+    *kind_paths(SUBNET, list=SubnetList, detail=SubnetDetail, admin=True),
+    *kind_paths(SECURITY_GROUP, list=SecurityGroupList, detail=SecurityGroupDetail, admin=True),
+    path(_RULES, RulesPage.as_view(admin=True), name="security_group.rules"),
+    path("vpc-ranges/", RangesPage.as_view(admin=True), name="vpc_range.list"),
 ]

@@ -43,7 +43,7 @@ def create_default_network(actor: Actor, project: Project) -> None:
 
 def create_in_region(actor: Actor, project: Project, region: Region) -> None:
     """Make the default network of a project in one region."""
-    block, part = _default_blocks()
+    block, part = default_blocks()
     _operation, vpc = add_vpc(actor, project, region, name=NAME, cidr=str(block), remark=_("Made for you"))
     add_subnet(actor, vpc, name=NAME, cidr=str(part))
     add_security_group(
@@ -56,7 +56,7 @@ def create_in_region(actor: Actor, project: Project, region: Region) -> None:
     )
 
 
-def _default_blocks() -> tuple[IPv4Network, IPv4Network]:
+def default_blocks() -> tuple[IPv4Network, IPv4Network]:
     """Return the largest block of the first allowed range, and its first /20 (or all of it)."""
     first = allowed_ranges()[0]
     block = next(first.cidr.subnets(new_prefix=first.min_prefix))

@@ -1,0 +1,131 @@
+"""What is asked for in the pages of networks."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.infrastructure.models import Region
+from apps.lifecycle.actor import Actor
+from apps.network.models import SecurityGroup
+from apps.network.ranges import VpcRange, allowed_ranges
+from apps.network.selectors import visible_vpcs
+from apps.network.services.default_network import default_blocks
+from apps.portal.forms import KitForm
+from apps.tenancy.access import visible, visible_projects
+
+
+class PlacedForm(KitForm):
+    """Name, remark, and where it goes: a project the actor may create in, and a region."""
+
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=63)
+    remark = forms.CharField(label=gettext_lazy("Remark"), max_length=255, required=False)
+    project = forms.TypedChoiceField(label=gettext_lazy("Project"), coerce=UUID)
+    region = forms.ChoiceField(label=gettext_lazy("Region"))
+
+    def prepare(self) -> None:
+        """Offer projects and regions."""
+        self._offer("project", visible_projects(self.actor, "manage").values_list("uid", "name"))
+        self._offer("region", Region.objects.values_list("name", "label"))
+
+    def _offer(self, name: str, choices: Any) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = list(choices)
+
+
+class VpcForm(PlacedForm):
+    cidr = forms.CharField(label=gettext_lazy("Block"), max_length=43)
+    subnet_cidr = forms.CharField(
+        label=gettext_lazy("Block of the first subnet"),
+        max_length=43,
+        required=False,
+        help_text=gettext_lazy(
+            "Inside the VPC's block, /29 or larger. More subnets can be made at any time."
+        ),
+    )
+
+    def prepare(self) -> None:
+        """Propose blocks and say which are allowed."""
+        super().prepare()
+        block, part = default_blocks()
+        cidr, subnet = self.fields["cidr"], self.fields["subnet_cidr"]
+        cidr.initial, subnet.initial = str(block), str(part)
+        listed = ", ".join(str(allowed) for allowed in allowed_ranges())
+        cidr.help_text = _("Allowed: %(ranges)s.") % {"ranges": listed}
+
+
+class SubnetForm(KitForm):
+    vpc = forms.TypedChoiceField(label=gettext_lazy("VPC"), coerce=UUID)
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=63)
+    cidr = forms.CharField(
+        label=gettext_lazy("Block"),
+        max_length=43,
+        help_text=gettext_lazy("Inside the VPC's block, /29 or larger, beside its other subnets."),
+    )
+    remark = forms.CharField(label=gettext_lazy("Remark"), max_length=255, required=False)
+
+    def prepare(self) -> None:
+        """Offer the VPCs with their blocks."""
+        field = self.fields["vpc"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [
+            (vpc.pk, f"{vpc.name} ({vpc.cidr})") for vpc in visible_vpcs(self.actor).order_by("name")
+        ]
+
+
+class SecurityGroupForm(PlacedForm):
+    """The group itself; its rules are typed in the rule editor."""
+
+
+class BindingForm(KitForm):
+    """Which security group the internal NIC of a VM is bound to."""
+
+    security_group = forms.TypedChoiceField(
+        label=gettext_lazy("Security group"), coerce=UUID, required=False, empty_value=None
+    )
+
+    def prepare(self) -> None:
+        """Offer the groups in view, and none."""
+        field = self.fields["security_group"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [("", _("None: nothing is filtered")), *group_choices(self.actor)]
+
+
+class RangesForm(KitForm):
+    """The allowed blocks, one a line: "10.0.0.0/16 16-29"."""
+
+    ranges = forms.CharField(
+        label=gettext_lazy("Allowed blocks"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 8, "class": "mono", "spellcheck": "false"}),
+        help_text=gettext_lazy("One a line: the block, then the masks a VPC may have. Empty: the defaults."),
+    )
+
+    def clean_ranges(self) -> list[dict[str, Any]]:
+        """Return the lines as the service takes them."""
+        lines = [line for line in self.cleaned_data["ranges"].splitlines() if line.strip()]
+        return [self._entry(line) for line in lines]
+
+    def _entry(self, line: str) -> dict[str, Any]:
+        cidr, _space, masks = line.strip().partition(" ")
+        first, _dash, last = masks.replace("/", "").partition("-")
+        if not (first.strip().isdecimal() and last.strip().isdecimal()):
+            raise forms.ValidationError(_("Not like 10.0.0.0/16 16-29: %(line)s") % {"line": line})
+        return {"cidr": cidr, "min_prefix": int(first), "max_prefix": int(last)}
+
+
+def ranges_text(ranges: list[VpcRange]) -> str:
+    """Return ranges as typed in `RangesForm`."""
+    return "\n".join(f"{r.cidr} {r.min_prefix}-{r.max_prefix}" for r in ranges)
+
+
+def group_choices(actor: Actor) -> list[tuple[object, str]]:
+    """Return the security groups the actor may see, for a form."""
+    groups = visible(actor, SecurityGroup.objects.select_related("region")).order_by("name")
+    several = Region.objects.count() > 1
+    return [(g.pk, f"{g.name} ({g.region})" if several else g.name) for g in groups]

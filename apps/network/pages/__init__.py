@@ -1,0 +1,1 @@
+"""Networks in both portals, one file per noun."""

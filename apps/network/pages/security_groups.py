@@ -1,0 +1,215 @@
+"""Security groups in the portals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.lifecycle.errors import Invalid, Refused
+from apps.lifecycle.models import Operation
+from apps.network import selectors
+from apps.network.filters import SecurityGroupFilter
+from apps.network.forms import SecurityGroupForm
+from apps.network.models import SecurityGroup, SecurityGroupRule
+from apps.network.pages.rule_editor import RuleEditor
+from apps.network.rules import port_text, service_name
+from apps.network.services.default_network import DEFAULT_RULES
+from apps.network.services.security_group import create_security_group, delete_security_group, set_rules
+from apps.network.verbs import (
+    SECURITY_GROUP_CREATE,
+    SECURITY_GROUP_DELETE,
+    SECURITY_GROUP_RENAME,
+    SECURITY_GROUP_SET_RULES,
+)
+from apps.portal import feedback
+from apps.portal.actions import edit_labels
+from apps.portal.columns import CREATED, NAME, PROJECT, REGION, STATE, TENANT, Column
+from apps.portal.create import CreatePage, Section
+from apps.portal.detail import ACTIVITY, DetailPage, Property, Tab
+from apps.portal.facets import choice_facet, project_facet, region_facet, state_facet, tenant_facet
+from apps.portal.forms import KitForm
+from apps.portal.kinds import Do, PageKind
+from apps.portal.lists import Empty, ListPage
+from apps.portal.page import Page
+
+MOST_NICS = 200
+
+
+def _what_goes(group: SecurityGroup) -> list[str]:
+    return [_("The group and its %(n)s rules go. It must be bound to nothing.") % {"n": group.rules.count()}]
+
+
+SECURITY_GROUP = PageKind(
+    "security_group",
+    "security-groups",
+    one=gettext_lazy("security group"),
+    many=gettext_lazy("Security groups"),
+    icon="shield",
+    visible=selectors.visible_security_groups,
+    create=SECURITY_GROUP_CREATE,
+    actions=(
+        Do(SECURITY_GROUP_SET_RULES, opens="security_group.rules"),
+        edit_labels(SECURITY_GROUP_RENAME),
+        Do(SECURITY_GROUP_DELETE, delete_security_group, says=_what_goes),
+    ),
+)
+
+
+class SecurityGroupList(ListPage):
+    of = SECURITY_GROUP
+    columns = (
+        NAME,
+        STATE,
+        Column("rules", gettext_lazy("Rules"), lambda row, page: len(row.rules.all()), end=True),
+        Column(
+            "bound", gettext_lazy("Bound to"), lambda row, page: row.bound_count, sort="bound_count", end=True
+        ),
+        TENANT,
+        PROJECT,
+        REGION,
+        CREATED,
+    )
+    filter = SecurityGroupFilter
+    facets = (
+        state_facet,
+        choice_facet(
+            "bound", gettext_lazy("Use"), lambda page: [("true", _("In use")), ("false", _("Unused"))]
+        ),
+        tenant_facet,
+        project_facet,
+        region_facet,
+    )
+    empty = Empty(
+        gettext_lazy("No security groups yet"),
+        gettext_lazy("A security group says which traffic reaches a machine, and which it may send."),
+    )
+
+
+def _rules(page: DetailPage, group: SecurityGroup) -> dict[str, Any]:
+    rules = list(group.rules.all())
+    return {
+        "directions": [
+            (label, [_shown(rule) for rule in rules if rule.direction == direction])
+            for direction, label in SecurityGroupRule.Direction.choices
+        ]
+    }
+
+
+def _shown(rule: SecurityGroupRule) -> dict[str, Any]:
+    port = port_text(rule.port_min, rule.port_max)
+    return {"rule": rule, "port": port, "service": service_name(rule.protocol, port)}
+
+
+def _used_by(page: DetailPage, group: Any) -> dict[str, Any]:
+    nics = selectors.visible_nics(page.actor).filter(security_group=group).order_by("owner__name", "ip")
+    return {"nics": nics[:MOST_NICS], "most": MOST_NICS, "more": group.bound_count > MOST_NICS}
+
+
+class SecurityGroupDetail(DetailPage):
+    of = SECURITY_GROUP
+    primary = ("set_rules",)
+    tabs = (
+        Tab("", gettext_lazy("Rules"), "network/security_group_rules.html", _rules),
+        Tab("used-by", gettext_lazy("Used by"), "network/security_group_used_by.html", _used_by),
+        ACTIVITY,
+    )
+
+    def facts(self, row: Any) -> Sequence[Property]:
+        """How many NICs it guards."""
+        return [Property(_("Bound to"), _("%(n)s NICs") % {"n": row.bound_count})]
+
+    def watch(self, row: Any) -> Sequence[str]:
+        """Machines that are bound and unbound."""
+        return ["vm"]
+
+
+class SecurityGroupCreate(CreatePage):
+    template_name = "network/security_group_create.html"
+    of = SECURITY_GROUP
+    form = SecurityGroupForm
+    sections = (
+        Section(gettext_lazy("Basics"), ("name", "remark", "project", "region")),
+        Section(
+            gettext_lazy("Rules"),
+            (),
+            text=gettext_lazy("What no rule accepts is denied. Replies to what was let through always pass."),
+            template="network/rule_editor.html",
+        ),
+    )
+    editor: RuleEditor
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Start with the rules most machines need."""
+        self.editor = RuleEditor(DEFAULT_RULES)
+        return super().get(request)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Create; or change the rows and show them again."""
+        self.editor = RuleEditor.typed(request.POST)
+        if self.editor.apply(request.POST.get("do", "")):
+            return self._draw(self.form(actor=self.actor, initial=request.POST.dict()))
+        if not self.editor.check():
+            form = self.form(request.POST, actor=self.actor)
+            return self._draw(form, status=422)
+        return super().post(request)
+
+    def more(self, form: KitForm) -> dict[str, Any]:
+        """The rows."""
+        return {"editor": self.editor}
+
+    def submit(self, data: dict[str, Any]) -> Operation:
+        """Make the group with its rules."""
+        return create_security_group(self.actor, **data, rules=self.editor.entries)
+
+
+class RulesPage(Page):
+    """All rules of one group, edited together and applied together."""
+
+    template_name = "network/security_group_edit.html"
+
+    def get(self, request: HttpRequest, key: object) -> HttpResponse:
+        """Show the rules as they are."""
+        group = SECURITY_GROUP.found(self.actor, key)
+        return self._draw(group, RuleEditor.of(group.rules.all()), group.generation)
+
+    def post(self, request: HttpRequest, key: object) -> HttpResponse:
+        """Apply the rules; or change the rows and show them again."""
+        group = SECURITY_GROUP.found(self.actor, key)
+        editor = RuleEditor.typed(request.POST)
+        given = request.POST.get("generation", "")
+        generation = int(given) if given.isdecimal() else group.generation
+        if editor.apply(request.POST.get("do", "")):
+            return self._draw(group, editor, generation)
+        try:
+            operation = set_rules(self.actor, group, rules=editor.entries, generation=generation)
+        except Invalid as error:
+            editor.mark(error)
+            return self._draw(group, editor, generation, status=error.status)
+        except Refused as error:
+            return self._draw(group, editor, generation, refused=error, status=error.status)
+        feedback.keep(request, feedback.toast_for(operation, self.area, ""))
+        return self.go(SECURITY_GROUP.url(self.area, "one", group))
+
+    def _draw(
+        self,
+        group: Any,
+        editor: RuleEditor,
+        generation: int,
+        *,
+        refused: Refused | None = None,
+        status: int = 200,
+    ) -> HttpResponse:
+        context = {
+            "title": _("Rules of %(name)s") % {"name": group.name},
+            "group": group,
+            "editor": editor,
+            "generation": generation,
+            "refused": refused,
+            "request_id": getattr(self.request, "request_id", ""),
+            "back": SECURITY_GROUP.url(self.area, "one", group),
+        }
+        return self.show(context, status=status)

@@ -1,0 +1,129 @@
+"""Subnets in the portals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.lifecycle.models import Operation
+from apps.network import selectors
+from apps.network.filters import SubnetFilter
+from apps.network.forms import SubnetForm
+from apps.network.models import Subnet
+from apps.network.models.vpc import RESERVED_ADDRESSES
+from apps.network.services.subnet import create_subnet, delete_subnet
+from apps.network.verbs import SUBNET_CREATE, SUBNET_DELETE, SUBNET_RENAME
+from apps.portal import pieces
+from apps.portal.actions import edit_labels
+from apps.portal.columns import CREATED, NAME, PROJECT, REGION, STATE, TENANT, Column
+from apps.portal.create import CreatePage
+from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
+from apps.portal.kinds import Do, PageKind, resource_url
+from apps.portal.lists import Empty, ListPage
+
+#: A page shows no more NICs than this; the API's /nics has them all.
+MOST_NICS = 200
+
+
+def _what_goes(subnet: Subnet) -> list[str]:
+    return [_("The subnet %(cidr)s goes. It must be empty.") % {"cidr": subnet.cidr}]
+
+
+def free_of_all(subnet: Subnet) -> SafeString:
+    """Return "free of all", with a bar of those in use."""
+    size = int(subnet.cidr.num_addresses) - RESERVED_ADDRESSES
+    shown = _("%(free)s of %(size)s") % {"free": f"{subnet.free_addresses:,}", "size": f"{size:,}"}
+    return format_html("{}{}", shown, pieces.meter(size - subnet.free_addresses, size, shown))
+
+
+SUBNET = PageKind(
+    "subnet",
+    "subnets",
+    one=gettext_lazy("subnet"),
+    many=gettext_lazy("Subnets"),
+    icon="hierarchy-2",
+    visible=selectors.visible_subnets,
+    create=SUBNET_CREATE,
+    actions=(edit_labels(SUBNET_RENAME), Do(SUBNET_DELETE, delete_subnet, says=_what_goes)),
+)
+
+
+class SubnetList(ListPage):
+    of = SUBNET
+    columns = (
+        NAME,
+        STATE,
+        Column(
+            "cidr",
+            gettext_lazy("Block"),
+            lambda row, page: pieces.copyable(row.cidr),
+            sort="cidr",
+            wide=False,
+        ),
+        Column(
+            "vpc",
+            gettext_lazy("VPC"),
+            lambda row, page: pieces.link(resource_url(page.area, "vpc", row.vpc_id), row.vpc.name),
+            sort="vpc__name",
+        ),
+        Column("free", gettext_lazy("Free addresses"), lambda row, page: free_of_all(row)),
+        TENANT,
+        PROJECT,
+        REGION,
+        CREATED,
+    )
+    filter = SubnetFilter
+    empty = Empty(
+        gettext_lazy("No subnets yet"), gettext_lazy("Machines get their addresses from a VPC's subnets.")
+    )
+
+
+def _addresses(page: DetailPage, subnet: Subnet) -> dict[str, Any]:
+    nics = selectors.visible_nics(page.actor).filter(subnet=subnet).order_by("ip")
+    return {"nics": nics[:MOST_NICS], "most": MOST_NICS, "more": subnet.taken_addresses > MOST_NICS}
+
+
+class SubnetDetail(DetailPage):
+    of = SUBNET
+    tabs = (
+        OVERVIEW,
+        Tab("addresses", gettext_lazy("Addresses in use"), "network/subnet_addresses.html", _addresses),
+        ACTIVITY,
+    )
+
+    def facts(self, row: Any) -> Sequence[Property]:
+        """Block and gateway."""
+        return [Property(_("Block"), row.cidr, copy=True), Property(_("Gateway"), row.gateway, copy=True)]
+
+    def properties(self, row: Any) -> Sequence[Properties]:
+        """What it is, and how much is left of it."""
+        return [
+            Properties(
+                _("Subnet"),
+                [
+                    Property(_("VPC"), pieces.link(resource_url(self.area, "vpc", row.vpc_id), row.vpc.name)),
+                    Property(_("Block"), row.cidr, copy=True),
+                    Property(_("Gateway"), row.gateway, copy=True),
+                    Property(_("Free addresses"), free_of_all(row)),
+                    Property(_("Name servers"), ", ".join(row.region.dns_servers)),
+                ],
+            )
+        ]
+
+    def watch(self, row: Any) -> Sequence[str]:
+        """Machines that come and go."""
+        return ["vm"]
+
+
+class SubnetCreate(CreatePage):
+    of = SUBNET
+    form = SubnetForm
+
+    def submit(self, data: dict[str, Any]) -> Operation:
+        """Make it."""
+        return create_subnet(self.actor, **data)

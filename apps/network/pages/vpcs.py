@@ -1,0 +1,131 @@
+"""VPCs in the portals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.lifecycle.models import Operation
+from apps.lifecycle.selectors import with_open_operations
+from apps.network import selectors
+from apps.network.filters import VpcFilter
+from apps.network.forms import VpcForm
+from apps.network.models import Vpc
+from apps.network.services.vpc import create_vpc, delete_vpc
+from apps.network.verbs import SUBNET_CREATE, VPC_CREATE, VPC_DELETE, VPC_RENAME
+from apps.portal import pieces
+from apps.portal.actions import edit_labels
+from apps.portal.columns import CREATED, NAME, PROJECT, REGION, STATE, TENANT, Column
+from apps.portal.create import CreatePage, Section
+from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
+from apps.portal.kinds import Do, PageKind
+from apps.portal.lists import Empty, ListPage
+
+
+def _what_goes(vpc: Vpc) -> list[str]:
+    return [
+        _("The network %(cidr)s goes, with its operation history staying in the log.") % {"cidr": vpc.cidr},
+        _("It must have no subnets any more."),
+    ]
+
+
+VPC = PageKind(
+    "vpc",
+    "vpcs",
+    one=gettext_lazy("VPC"),
+    many=gettext_lazy("VPCs"),
+    icon="network",
+    visible=selectors.visible_vpcs,
+    create=VPC_CREATE,
+    actions=(edit_labels(VPC_RENAME), Do(VPC_DELETE, delete_vpc, says=_what_goes)),
+)
+
+
+class VpcList(ListPage):
+    of = VPC
+    columns = (
+        NAME,
+        STATE,
+        Column(
+            "cidr",
+            gettext_lazy("Block"),
+            lambda row, page: pieces.copyable(row.cidr),
+            sort="cidr",
+            wide=False,
+        ),
+        Column("subnets", gettext_lazy("Subnets"), lambda row, page: row.subnet_count, end=True),
+        Column(
+            "vni", gettext_lazy("Identifier"), lambda row, page: row.vni, sort="vni", end=True, admin=True
+        ),
+        TENANT,
+        PROJECT,
+        REGION,
+        CREATED,
+    )
+    filter = VpcFilter
+    empty = Empty(
+        gettext_lazy("No VPCs yet"),
+        gettext_lazy(
+            "A VPC is a private network of your own: machines in it reach each other and nobody else does."
+        ),
+    )
+
+
+def _subnets(page: DetailPage, vpc: Vpc) -> dict[str, Any]:
+    subnets = with_open_operations(selectors.visible_subnets(page.actor).filter(vpc=vpc))
+    may_create = page.rights.covers(SUBNET_CREATE, vpc.project_id, vpc.tenant_id)
+    return {"subnets": subnets.order_by("cidr"), "may_create": may_create and not page.admin}
+
+
+class VpcDetail(DetailPage):
+    of = VPC
+    tabs = (
+        OVERVIEW,
+        Tab("subnets", gettext_lazy("Subnets"), "network/vpc_subnets.html", _subnets),
+        ACTIVITY,
+    )
+
+    def facts(self, row: Any) -> Sequence[Property]:
+        """The block."""
+        return [Property(_("Block"), row.cidr, copy=True)]
+
+    def properties(self, row: Any) -> Sequence[Properties]:
+        """What it is, and how much is in it."""
+        return [
+            Properties(
+                _("Network"),
+                [
+                    Property(_("Block"), row.cidr, copy=True),
+                    Property(_("Addresses"), f"{row.cidr.num_addresses:,}"),
+                    Property(
+                        _("Subnets"),
+                        pieces.link(self.of.url(self.area, "tab.subnets", row), row.subnet_count),
+                    ),
+                    Property(_("Network identifier"), row.vni),
+                ],
+            )
+        ]
+
+    def watch(self, row: Any) -> Sequence[str]:
+        """Its subnets."""
+        return ["subnet"]
+
+
+class VpcCreate(CreatePage):
+    of = VPC
+    form = VpcForm
+    sections = (
+        Section(gettext_lazy("Basics"), ("name", "remark", "project", "region")),
+        Section(
+            gettext_lazy("Addresses"),
+            ("cidr", "subnet_cidr"),
+            text=gettext_lazy("The block cannot be changed later. Other VPCs may use the same one."),
+        ),
+    )
+
+    def submit(self, data: dict[str, Any]) -> Operation:
+        """Make it, with its first subnet."""
+        return create_vpc(self.actor, **data)
