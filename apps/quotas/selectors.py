@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
 from apps.quotas.metrics import METRICS, Metric
@@ -39,7 +41,7 @@ class Use:
 def uses_of(actor: Actor, tenant: Tenant) -> list[Use]:
     """Return limit and use of every metric, in the order of the table of metrics. Raises NotFound."""
     if not visible_tenants(actor).filter(pk=tenant.pk).exists():
-        raise NotFound("There is no such tenant.")
+        raise NotFound(_("There is no such tenant."))
     rows = {row.metric: row for row in Quota.objects.filter(tenant=tenant)}
     return [
         Use(metric, rows[metric.name].limit, rows[metric.name].used)

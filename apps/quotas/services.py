@@ -18,9 +18,9 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, QuotaExceeded
 from apps.quotas.metrics import BY_NAME, METRICS
 from apps.quotas.models import Quota
-from apps.quotas.verbs import QUOTA_SET
 from apps.tenancy.access import allow
 from apps.tenancy.models import Project, Tenant
+from apps.tenancy.verbs import TENANT_SET_QUOTAS
 
 #: Largest limit, in the metric's unit: what the column holds.
 MOST = 2_147_483_647
@@ -42,7 +42,7 @@ def set_limits(actor: Actor, tenant: Tenant, limits: Mapping[str, int]) -> None:
 
     Raises Forbidden, or Invalid with the metric as the field.
     """
-    allow(actor, QUOTA_SET, project=None, tenant_id=None)
+    allow(actor, TENANT_SET_QUOTAS, project=None, tenant_id=None)
     wrong = {
         metric: [_("Give a whole number from 0 to %(most)s.") % {"most": MOST}]
         if metric in BY_NAME
@@ -58,7 +58,9 @@ def set_limits(actor: Actor, tenant: Tenant, limits: Mapping[str, int]) -> None:
         Quota.objects.filter(tenant=tenant, metric=metric).update(limit=limit)
     if changed:
         args = {metric: {"from": before[metric], "to": limit} for metric, limit in changed.items()}
-        record(actor, QUOTA_SET.name, tenant=tenant, name=tenant.name, target_id=tenant.uid, args=args)
+        record(
+            actor, TENANT_SET_QUOTAS.name, tenant=tenant, name=tenant.name, target_id=tenant.uid, args=args
+        )
 
 
 def take(tenant_id: int, amounts: Mapping[str, int]) -> None:

@@ -1,1 +1,1 @@
-"""Tenants, their members and roles, business groups (projects) and API keys."""
+"""Tenants, their members and roles, projects (business groups) and API keys."""

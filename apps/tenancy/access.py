@@ -77,7 +77,7 @@ def decided_without_grants(actor: Actor, verb: Verb, tenant_id: int | None) -> b
 def allow(actor: Actor, verb: Verb, *, project: Project | None, tenant_id: int | None) -> None:
     """Raise Forbidden unless the actor's role covers the verb there. For verbs without an existing resource."""
     if project is not None and project.tenant_id != tenant_id:
-        raise NotFound(_("There is no such business group."))
+        raise NotFound(_("There is no such project."))
     if not may(actor, verb, project.pk if project else None, tenant_id):
         raise _forbidden(verb)
 

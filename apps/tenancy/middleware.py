@@ -8,7 +8,9 @@ from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.functional import SimpleLazyObject
 
 from apps.lifecycle.actor import Actor
@@ -76,6 +78,31 @@ class ActorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.actor = SimpleLazyObject(lambda: _session_actor(request))  # type: ignore[attr-defined]
         return self.get_response(request)
+
+
+class OwnPasswordFirstMiddleware:
+    """Let whoever logged in with a generated password do nothing but choose an own one. API keys are not held up."""
+
+    FREE = frozenset({"account", "logout", "login", "account-password", "me"})
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: object, args: object, kwargs: object
+    ) -> HttpResponse | None:
+        """Lead pages to the account, refuse the API."""
+        match, user = request.resolver_match, request.user
+        if match is None or not isinstance(user, User) or not user.must_change_password:
+            return None
+        if match.url_name in self.FREE:
+            return None
+        if match.namespace == "api":
+            raise PermissionDenied
+        return redirect("admin:account" if user.is_platform_admin else "portal:account")
 
 
 def _session_actor(request: HttpRequest) -> Actor:

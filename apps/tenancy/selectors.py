@@ -75,22 +75,31 @@ class Membership:
 def memberships_of(user: User) -> list[Membership]:
     """Return the user's role in every project of the tenant, in the projects' order."""
     projects = Project.objects.filter(tenant=user.tenant)
-    grants = _codenames(ProjectUserObjectPermission.objects.filter(user=user), "content_object_id")
-    return [Membership(project, user, _role(grants.get(project.pk, set()))) for project in projects]
+    held = held_roles(user)
+    return [Membership(project, user, held.get(project)) for project in projects]
 
 
 def memberships_in(project: Project) -> list[Membership]:
     """Return the sub-accounts that have a role in the project."""
-    grants = _codenames(ProjectUserObjectPermission.objects.filter(content_object=project), "user_id")
-    users = User.objects.filter(pk__in=grants).order_by("username")
-    return [Membership(project, user, _role(grants[user.pk])) for user in users]
+    granted = ProjectUserObjectPermission.objects.filter(content_object=project).values("user")
+    users = with_grants(User.objects.filter(pk__in=granted).order_by("username"))
+    return [Membership(project, user, held_roles(user).get(project)) for user in users]
 
 
-def _codenames(grants: QuerySet[ProjectUserObjectPermission], key: str) -> dict[int, set[str]]:
-    found: dict[int, set[str]] = {}
-    for pk, codename in grants.values_list(key, "permission__codename"):
-        found.setdefault(pk, set()).add(codename)
-    return found
+def with_grants(users: QuerySet[User]) -> QuerySet[User]:
+    """Prefetch what `held_roles` reads."""
+    return users.prefetch_related(
+        "projectuserobjectpermission_set__permission", "projectuserobjectpermission_set__content_object"
+    )
+
+
+def held_roles(user: User) -> dict[Project, Role]:
+    """Return the user's roles by project. Costs no query on rows of `with_grants`."""
+    codenames: dict[Project, set[str]] = {}
+    for grant in user.projectuserobjectpermission_set.all():
+        codenames.setdefault(grant.content_object, set()).add(grant.permission.codename)
+    held = {project: _role(names) for project, names in codenames.items()}
+    return {project: role for project, role in held.items() if role is not None}
 
 
 def _role(codenames: set[str]) -> Role | None:

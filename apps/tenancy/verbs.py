@@ -5,47 +5,96 @@ permission "owner": the tenant's owner, platform admins; "admin": platform admin
 
 from __future__ import annotations
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from apps.lifecycle.verbs import Verb, declare
+from apps.lifecycle.verbs import Obstacle, Text, Verb, declare
+from apps.tenancy.models import Project, Tenant, User
 
 
-def _account_verb(name: str, label: Promise | str, permission: str, *, destructive: bool = False) -> Verb:
+def _declare(
+    name: str,
+    label: Text,
+    permission: str,
+    icon: str = "",
+    *,
+    destructive: bool = False,
+    obstacle: Obstacle | None = None,
+) -> Verb:
     return declare(
         Verb(
-            name, label=label, doing=label, permission=permission, destructive=destructive, on_resource=False
+            name,
+            label=label,
+            doing=label,
+            permission=permission,
+            icon=icon,
+            destructive=destructive,
+            obstacle=obstacle,
+            on_resource=False,
         )
     )
 
 
-TENANT_CREATE = _account_verb("tenant.create", _("Create tenant"), "admin")
-TENANT_EDIT = _account_verb("tenant.edit", _("Edit tenant"), "admin")
-TENANT_DISABLE = _account_verb("tenant.disable", _("Disable tenant"), "admin", destructive=True)
-TENANT_ENABLE = _account_verb("tenant.enable", _("Enable tenant"), "admin")
+def _enabled(tenant: Tenant) -> Text | None:
+    return _("The tenant is enabled already.") if tenant.enabled else None
 
-ADMIN_CREATE = _account_verb("admin.create", _("Create administrator"), "admin")
-ADMIN_DEACTIVATE = _account_verb("admin.deactivate", _("Deactivate administrator"), "admin", destructive=True)
-ADMIN_ACTIVATE = _account_verb("admin.activate", _("Activate administrator"), "admin")
-ADMIN_RESET_PASSWORD = _account_verb("admin.reset_password", _("Reset administrator's password"), "admin")
-ADMIN_REMOVE = _account_verb("admin.remove", _("Remove administrator"), "admin", destructive=True)
 
-PROJECT_CREATE = _account_verb("project.create", _("Create business group"), "owner")
-PROJECT_EDIT = _account_verb("project.edit", _("Edit business group"), "owner")
-PROJECT_DELETE = _account_verb("project.delete", _("Delete business group"), "owner", destructive=True)
+def _disabled(tenant: Tenant) -> Text | None:
+    return None if tenant.enabled else _("The tenant is disabled already.")
 
-MEMBER_CREATE = _account_verb("member.create", _("Create sub-account"), "owner")
-MEMBER_SET_ROLE = _account_verb("member.set_role", _("Set role"), "owner")
-MEMBER_SET_OWNER = _account_verb("member.set_owner", _("Set ownership"), "owner")
-MEMBER_DEACTIVATE = _account_verb("member.deactivate", _("Deactivate sub-account"), "owner", destructive=True)
-MEMBER_ACTIVATE = _account_verb("member.activate", _("Activate sub-account"), "owner")
-MEMBER_RESET_PASSWORD = _account_verb("member.reset_password", _("Reset password"), "owner")
-MEMBER_REMOVE = _account_verb("member.remove", _("Remove sub-account"), "owner", destructive=True)
 
-KEY_ISSUE = _account_verb("api_key.issue", _("Create API key"), "self")
-KEY_REVOKE = _account_verb("api_key.revoke", _("Revoke API key"), "self", destructive=True)
+def _active(user: User) -> Text | None:
+    return _("The account is active already.") if user.is_active else None
 
-PASSWORD_CHANGE = _account_verb("account.change_password", _("Change own password"), "self")
-LOG_IN = _account_verb("account.log_in", _("Log in"), "self")
-LOG_IN_FAILED = _account_verb("account.log_in_failed", _("Failed log-in"), "self")
-LOG_OUT = _account_verb("account.log_out", _("Log out"), "self")
+
+def _inactive(user: User) -> Text | None:
+    return None if user.is_active else _("The account is inactive already.")
+
+
+def _default(project: Project) -> Text | None:
+    return _("The default project cannot be deleted.") if project.is_default else None
+
+
+TENANT_CREATE = _declare("tenant.create", _("Create tenant"), "admin", "plus")
+TENANT_EDIT = _declare("tenant.edit", _("Edit tenant"), "admin", "pencil")
+TENANT_DISABLE = _declare(
+    "tenant.disable", _("Disable tenant"), "admin", "lock", destructive=True, obstacle=_disabled
+)
+TENANT_ENABLE = _declare("tenant.enable", _("Enable tenant"), "admin", "lock-open", obstacle=_enabled)
+# Carried out by apps.quotas; declared here so that the tenant's page can lead there.
+TENANT_SET_QUOTAS = _declare("tenant.set_quotas", _("Set quotas"), "admin", "gauge")
+
+ADMIN_CREATE = _declare("admin_user.create", _("Create administrator"), "admin", "plus")
+ADMIN_DEACTIVATE = _declare(
+    "admin_user.deactivate", _("Deactivate"), "admin", "lock", destructive=True, obstacle=_inactive
+)
+ADMIN_ACTIVATE = _declare("admin_user.activate", _("Activate"), "admin", "lock-open", obstacle=_active)
+ADMIN_RESET_PASSWORD = _declare(
+    "admin_user.reset_password", _("Reset password"), "admin", "key", destructive=True
+)
+ADMIN_REMOVE = _declare("admin_user.remove", _("Remove"), "admin", "trash", destructive=True)
+
+PROJECT_CREATE = _declare("project.create", _("Create project"), "owner", "plus")
+PROJECT_EDIT = _declare("project.edit", _("Edit"), "owner", "pencil")
+PROJECT_DELETE = _declare(
+    "project.delete", _("Delete"), "owner", "trash", destructive=True, obstacle=_default
+)
+
+MEMBER_CREATE = _declare("member.create", _("Create sub-account"), "owner", "plus")
+MEMBER_SET_ROLE = _declare("member.set_role", _("Set role in a project"), "owner", "users")
+MEMBER_SET_OWNER = _declare("member.set_owner", _("Set ownership"), "owner", "user")
+MEMBER_DEACTIVATE = _declare(
+    "member.deactivate", _("Deactivate"), "owner", "lock", destructive=True, obstacle=_inactive
+)
+MEMBER_ACTIVATE = _declare("member.activate", _("Activate"), "owner", "lock-open", obstacle=_active)
+MEMBER_RESET_PASSWORD = _declare(
+    "member.reset_password", _("Reset password"), "owner", "key", destructive=True
+)
+MEMBER_REMOVE = _declare("member.remove", _("Remove"), "owner", "trash", destructive=True)
+
+KEY_ISSUE = _declare("api_key.create", _("Create API key"), "self", "plus")
+KEY_REVOKE = _declare("api_key.revoke", _("Revoke"), "self", "trash", destructive=True)
+
+PASSWORD_CHANGE = _declare("account.change_password", _("Change own password"), "self")
+LOG_IN = _declare("account.log_in", _("Log in"), "self")
+LOG_IN_FAILED = _declare("account.log_in_failed", _("Failed log-in"), "self")
+LOG_OUT = _declare("account.log_out", _("Log out"), "self")

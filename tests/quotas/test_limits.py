@@ -49,7 +49,7 @@ def test_only_admins_set_limits(alice: User, tenant_a: Tenant) -> None:
 
 def test_setting_limits_is_in_the_tenants_log_with_old_and_new(ada: User, tenant_a: Tenant) -> None:
     set_limits(actor_for_user(ada), tenant_a, {"vm": 7, "disk": 100})
-    entry = AuditEntry.objects.get(verb="quota.set")
+    entry = AuditEntry.objects.get(verb="tenant.set_quotas")
     assert (entry.tenant, entry.args) == (tenant_a, {"vm": {"from": 50, "to": 7}})
 
 

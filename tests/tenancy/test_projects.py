@@ -1,4 +1,4 @@
-"""Business groups."""
+"""Projects, called business groups in the requirements."""
 
 from __future__ import annotations
 

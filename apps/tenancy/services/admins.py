@@ -35,22 +35,26 @@ def create_admin(
 
 
 @transaction.atomic
-def deactivate_admin(actor: Actor, user: User) -> None:
+def deactivate_admin(actor: Actor, user: User) -> User:
     """End an admin's sessions and keys at once. Raises Forbidden, NotFound or NotNow."""
     _begin(actor, ADMIN_DEACTIVATE, user)
     _ensure_another_admin(user)
     if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
         raise NotNow(_("The account is inactive already."))
     _record(actor, ADMIN_DEACTIVATE, user)
+    user.is_active = False
+    return user
 
 
 @transaction.atomic
-def activate_admin(actor: Actor, user: User) -> None:
+def activate_admin(actor: Actor, user: User) -> User:
     """Give access back. Raises Forbidden, NotFound or NotNow."""
     _begin(actor, ADMIN_ACTIVATE, user)
     if not User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
         raise NotNow(_("The account is active already."))
     _record(actor, ADMIN_ACTIVATE, user)
+    user.is_active = True
+    return user
 
 
 @transaction.atomic

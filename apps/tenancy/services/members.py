@@ -55,7 +55,7 @@ def create_member(
     password = password or generate_password()
     user = new_user(username, password, email=email, must_change=must_change_password, tenant=tenant)
     own = project is None
-    project = project or add_project(actor, tenant, user.username, _("Own business group of a sub-account"))
+    project = project or add_project(actor, tenant, user.username, _("Own project of a sub-account"))
     _ensure_same_tenant(user, project)
     _replace_grants(user, project, role)
     _record(actor, MEMBER_CREATE, user, project=project.name, role=str(role))
@@ -65,16 +65,17 @@ def create_member(
 
 
 @transaction.atomic
-def set_role(actor: Actor, user: User, project: Project, role: Role | None) -> None:
+def set_role(actor: Actor, user: User, project: Project, role: Role | None) -> User:
     """Set what a sub-account may do in a project; None takes the role away. Raises Forbidden or NotFound."""
     allow(actor, MEMBER_SET_ROLE, project=None, tenant_id=user.tenant_id)
     _ensure_same_tenant(user, project)
     _replace_grants(user, project, role)
     _record(actor, MEMBER_SET_ROLE, user, project=project.name, role=str(role or ""))
+    return user
 
 
 @transaction.atomic
-def set_owner(actor: Actor, user: User, owner: bool) -> None:
+def set_owner(actor: Actor, user: User, owner: bool) -> User:
     """Make a sub-account an owner of the tenant, or an owner a sub-account. Raises Forbidden or NotNow."""
     allow(actor, MEMBER_SET_OWNER, project=None, tenant_id=user.tenant_id)
     if not owner:
@@ -82,25 +83,30 @@ def set_owner(actor: Actor, user: User, owner: bool) -> None:
     User.objects.filter(pk=user.pk).update(is_tenant_owner=owner)
     user.is_tenant_owner = owner
     _record(actor, MEMBER_SET_OWNER, user, owner=owner)
+    return user
 
 
 @transaction.atomic
-def deactivate_member(actor: Actor, user: User) -> None:
+def deactivate_member(actor: Actor, user: User) -> User:
     """End a sub-account's sessions and keys at once, keeping its roles. Raises Forbidden or NotNow."""
     allow(actor, MEMBER_DEACTIVATE, project=None, tenant_id=user.tenant_id)
     _ensure_another_owner(user)
     if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
         raise NotNow(_("The account is inactive already."))
     _record(actor, MEMBER_DEACTIVATE, user)
+    user.is_active = False
+    return user
 
 
 @transaction.atomic
-def activate_member(actor: Actor, user: User) -> None:
+def activate_member(actor: Actor, user: User) -> User:
     """Give access back. Raises Forbidden or NotNow."""
     allow(actor, MEMBER_ACTIVATE, project=None, tenant_id=user.tenant_id)
     if not User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
         raise NotNow(_("The account is active already."))
     _record(actor, MEMBER_ACTIVATE, user)
+    user.is_active = True
+    return user
 
 
 @transaction.atomic
@@ -139,9 +145,7 @@ def _replace_grants(user: User, project: Project, role: Role | None) -> None:
 
 def _ensure_another_owner(user: User) -> None:
     # Locked, so that two owners cannot remove each other at the same time.
-    owners = User.objects.select_for_update().filter(
-        tenant_id=user.tenant_id, is_tenant_owner=True, is_active=True
-    )
+    owners = User.objects.select_for_update().filter(tenant=user.tenant, is_tenant_owner=True, is_active=True)
     if {owner.pk for owner in owners.order_by("pk")} == {user.pk}:
         raise NotNow(
             _("This is the only active owner of the account."), hint=_("Make someone else an owner first.")
@@ -150,9 +154,9 @@ def _ensure_another_owner(user: User) -> None:
 
 def _ensure_same_tenant(user: User, project: Project) -> None:
     if user.tenant_id is None:
-        raise Forbidden(_("Administrators have no roles in business groups."))
+        raise Forbidden(_("Administrators have no roles in projects."))
     if project.tenant_id != user.tenant_id:
-        raise NotFound(_("There is no such business group."))
+        raise NotFound(_("There is no such project."))
 
 
 def _record(actor: Actor, verb: Verb, user: User, **args: object) -> None:

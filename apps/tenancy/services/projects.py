@@ -59,7 +59,7 @@ def delete_project(actor: Actor, project: Project) -> None:
     """Delete an empty project. Raises Forbidden, NotNow for the default one, InUse while it has resources."""
     allow(actor, PROJECT_DELETE, project=None, tenant_id=project.tenant_id)
     if project.is_default:
-        raise NotNow(_("The default business group cannot be deleted."))
+        raise NotNow(_("The default project cannot be deleted."))
     try:
         with transaction.atomic():
             _ensure_empty(project)
@@ -81,10 +81,10 @@ def _ensure_empty(project: Project) -> None:
     raise InUse(
         _("It still has %(count)s resources: %(names)s.")
         % {"count": count, "names": ", ".join(str(n["name"]) for n in named)},
-        hint=_("Delete them or move them to another business group first."),
+        hint=_("Delete them or move them to another project first."),
         details={"resources": named, "count": count},
     )
 
 
 def _taken() -> Invalid:
-    return Invalid({"name": [_("There is a business group of this name.")]})
+    return Invalid({"name": [_("There is a project of this name.")]})

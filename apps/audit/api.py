@@ -1,0 +1,82 @@
+"""The operation log in the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from apps.api.paging import CursorPages
+from apps.api.representation import Out, ReferenceOut, TargetOut, moment
+from apps.api.views import ObjectApi
+from apps.audit.filters import RESULTS, AuditFilter
+from apps.audit.models import AuditEntry
+from apps.audit.selectors import duration_of, reason_of, result_of, visible_entries
+from apps.lifecycle.actor import Actor
+
+
+class AuditPages(CursorPages):
+    """Pages of log lines."""
+
+    ordering = ("-at", "-id")
+
+
+class AuditTargetOut(TargetOut):
+    id = serializers.UUIDField(allow_null=True)
+
+
+class AuditEntryOut(Out):
+    id = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    who = serializers.CharField()
+    via = serializers.CharField(help_text="portal, api or system")
+    ip = serializers.CharField(allow_null=True)
+    request_id = serializers.CharField()
+    verb = serializers.CharField()
+    target = AuditTargetOut()
+    tenant = ReferenceOut(allow_null=True)
+    args = serializers.DictField()
+    operation = serializers.UUIDField(allow_null=True)
+    result = serializers.ChoiceField(choices=RESULTS)
+    reason = serializers.CharField(help_text="Why it failed or was refused.")
+    duration_seconds = serializers.FloatField(allow_null=True, help_text="null while it runs.")
+
+    @staticmethod
+    def own(row: AuditEntry) -> dict[str, Any]:
+        """Return the line's values."""
+        duration = duration_of(row)
+        return {
+            "id": row.pk,
+            "at": moment(row.at),
+            "who": row.actor_name,
+            "via": row.via,
+            "ip": row.ip,
+            "request_id": row.request_id,
+            "verb": row.verb,
+            "target": {
+                "kind": row.target_kind,
+                "id": str(row.target_id) if row.target_id else None,
+                "name": row.target_name,
+            },
+            "tenant": {"id": str(row.tenant.uid), "name": row.tenant.name} if row.tenant else None,
+            "args": row.args,
+            "operation": str(row.operation_id) if row.operation_id else None,
+            "result": result_of(row),
+            "reason": reason_of(row),
+            "duration_seconds": duration.total_seconds() if duration is not None else None,
+        }
+
+
+class AuditApi(ObjectApi):
+    """Who did what, when, from where, with what result and how long it took. Refused attempts are in it too."""
+
+    model = AuditEntry
+    out = AuditEntryOut
+    filterset_class = AuditFilter
+    pagination_class = AuditPages
+    converter = "int"
+
+    def visible(self, actor: Actor) -> QuerySet[AuditEntry]:
+        """Return the lines in view."""
+        return visible_entries(actor)

@@ -1,0 +1,97 @@
+"""The operation log as a list."""
+
+from __future__ import annotations
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from apps.audit.filters import RESULTS, AuditFilter
+from apps.audit.models import DONE, AuditEntry
+from apps.audit.selectors import (
+    CANCELLED,
+    FAILED,
+    REFUSED,
+    RUNNING,
+    duration_of,
+    reason_of,
+    result_of,
+    visible_entries,
+)
+from apps.lifecycle.verbs import all_verbs
+from apps.lifecycle.words import StateWord
+from apps.portal import pieces
+from apps.portal.columns import TENANT, Column
+from apps.portal.facets import Choices, choice_facet, tenant_facet
+from apps.portal.kinds import PageKind, resource_url
+from apps.portal.lists import Empty, ListPage
+from apps.portal.templatetags.kit import took
+from apps.portal.timeline import label_of
+
+AUDIT = PageKind(
+    "audit",
+    "audit",
+    one=_("log line"),
+    many=_("Operation log"),
+    icon="history",
+    visible=visible_entries,
+    converter="int",
+)
+
+_TONES = {DONE: "ok", RUNNING: "busy", FAILED: "error", CANCELLED: "off", REFUSED: "warn"}
+_WORDS = dict(RESULTS)
+
+
+def _when(row: AuditEntry, page: ListPage) -> SafeString:
+    return pieces.moment(row.at)
+
+
+def _target(row: AuditEntry, page: ListPage) -> SafeString:
+    url = resource_url(page.area, row.target_kind, row.target_id) if row.target_id else ""
+    return pieces.link(url, row.target_name or row.target_id or "–")
+
+
+def _origin(row: AuditEntry, page: ListPage) -> SafeString:
+    return format_html('<span class="mono">{}</span> {}', row.ip or "–", row.via)
+
+
+def _result(row: AuditEntry, page: ListPage) -> SafeString:
+    result = result_of(row)
+    pill = pieces.pill(StateWord(_WORDS[result], _TONES[result], reason=reason_of(row)))
+    url = resource_url(page.area, "operation", row.operation_id) if row.operation_id else ""
+    return pieces.link(url, pill) if url else pill
+
+
+def _took(row: AuditEntry, page: ListPage) -> str:
+    return took(duration_of(row)) if row.operation_id else ""
+
+
+def _kinds(page: ListPage) -> Choices:
+    return [(kind, kind.replace("_", " ")) for kind in sorted({verb.kind for verb in all_verbs()})]
+
+
+class AuditList(ListPage):
+    of = AUDIT
+    columns = (
+        Column("at", _("When"), _when, sort="at", wide=False),
+        Column("who", _("Who"), lambda row, page: row.actor_name, sort="actor_name", wide=False),
+        Column("verb", _("What"), lambda row, page: label_of(row.verb), sort="verb", wide=False),
+        Column("kind", _("Kind"), lambda row, page: row.target_kind.replace("_", " "), sort="target_kind"),
+        Column("target", _("On"), _target, sort="target_name"),
+        TENANT,
+        Column("origin", _("From"), _origin, sort="ip"),
+        Column("result", _("Result"), _result),
+        Column("took", _("Took"), _took, end=True),
+    )
+    filter = AuditFilter
+    facets = (
+        choice_facet("result", _("Result"), lambda page: RESULTS),
+        choice_facet("kind", _("Kind"), _kinds),
+        tenant_facet,
+    )
+    related = ("operation", "tenant")
+    order = ("-at", "-pk")
+    has_detail = False
+    empty = Empty(
+        _("Nothing has been done yet"), _("Every change is kept here: who, when, from where, result.")
+    )

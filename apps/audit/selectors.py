@@ -1,0 +1,71 @@
+"""Reading the operation log."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Q, QuerySet
+
+from apps.audit.models import DONE, AuditEntry
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.models import OperationStatus
+from apps.tenancy.access import visible_projects
+from apps.tenancy.selectors import is_admin_as_such, runs_tenant
+
+RUNNING, FAILED, CANCELLED, REFUSED = "running", "failed", "cancelled", "refused"
+
+#: Result → operation's states, for what has an operation.
+RESULTS = {
+    DONE: (OperationStatus.DONE,),
+    RUNNING: (OperationStatus.QUEUED, OperationStatus.RUNNING),
+    FAILED: (OperationStatus.FAILED,),
+    CANCELLED: (OperationStatus.CANCELLED,),
+}
+
+
+def visible_entries(actor: Actor) -> QuerySet[AuditEntry]:
+    """Return all lines for an admin as such, the tenant's for who runs it.
+
+    A member sees its own and those about the projects it has a role in.
+    """
+    entries = AuditEntry.objects.select_related("operation", "tenant")
+    if is_admin_as_such(actor):
+        return entries
+    if actor.tenant is None:
+        return entries.none()
+    mine = entries.filter(tenant=actor.tenant)
+    if runs_tenant(actor):
+        return mine
+    return mine.filter(Q(user=actor.user) | Q(project__in=visible_projects(actor)))
+
+
+def result_of(entry: AuditEntry) -> str:
+    """Return done, running, failed, cancelled or refused."""
+    if entry.operation is None:
+        return DONE if entry.outcome == DONE else REFUSED
+    return next(result for result, states in RESULTS.items() if entry.operation.status in states)
+
+
+def reason_of(entry: AuditEntry) -> str:
+    """Return why it failed or was refused; "" otherwise."""
+    if entry.operation is not None:
+        return str(entry.operation.error.get("message", ""))
+    return "" if entry.outcome == DONE else entry.outcome
+
+
+def duration_of(entry: AuditEntry) -> timedelta | None:
+    """Return the time from request to result; nothing took time where there is no operation. None while it runs."""
+    if entry.operation is None:
+        return timedelta()
+    finished = entry.operation.finished_at
+    return finished - entry.operation.created_at if finished else None
+
+
+def with_result(entries: QuerySet[AuditEntry], result: str) -> QuerySet[AuditEntry]:
+    """Keep the lines of one result."""
+    if result == REFUSED:
+        return entries.filter(operation__isnull=True).exclude(outcome=DONE)
+    condition = Q(operation__status__in=RESULTS.get(result, ()))
+    if result == DONE:
+        condition |= Q(operation__isnull=True, outcome=DONE)
+    return entries.filter(condition)

@@ -1,0 +1,109 @@
+"""Quotas in the API: one's own, and for admins those of any tenant."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.api.schema import PROBLEM
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import NotFound
+from apps.quotas.selectors import uses_of
+from apps.quotas.services import set_limits
+from apps.tenancy.models import Tenant
+from apps.tenancy.selectors import visible_tenants
+
+
+class QuotaOut(serializers.Serializer[Any]):
+    metric = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # shadows the serializer's own, which is not used
+    unit = serializers.CharField(help_text="Empty for plain counts.")
+    limit = serializers.IntegerField()
+    used = serializers.IntegerField()
+    over = serializers.BooleanField(help_text="More is used than the limit, which was lowered later, allows.")
+
+
+class QuotasOut(serializers.Serializer[Any]):
+    quotas = QuotaOut(many=True)
+
+
+class LimitsBody(serializers.Serializer[Any]):
+    limits = serializers.DictField(child=serializers.IntegerField(), help_text="Metric to limit.")
+
+
+def _answer(actor: Actor, tenant: Tenant) -> Response:
+    uses = uses_of(actor, tenant)
+    return Response(
+        {
+            "quotas": [
+                {
+                    "metric": use.metric.name,
+                    "label": str(use.metric.label),
+                    "unit": use.metric.unit,
+                    "limit": use.limit,
+                    "used": use.used,
+                    "over": use.over,
+                }
+                for use in uses
+            ]
+        }
+    )
+
+
+def _actor(request: Request) -> Actor:
+    return cast(Actor, request._request.actor)  # type: ignore[attr-defined]
+
+
+class OwnQuotas(APIView):
+    @extend_schema(
+        operation_id="list_quotas",
+        tags=["Quotas"],
+        summary="Limits and use of the own tenant",
+        responses={200: QuotasOut, 404: PROBLEM},
+    )
+    def get(self, request: Request) -> Response:
+        """Read the quotas of the tenant acted for; administrators name one in the path of the tenant."""
+        actor = _actor(request)
+        if actor.tenant is None:
+            raise NotFound(_("You act for no tenant."), hint=_("Read /api/v1/tenants/<id>/quotas."))
+        return _answer(actor, actor.tenant)
+
+
+class TenantQuotas(APIView):
+    @extend_schema(
+        operation_id="get_tenant_quotas",
+        tags=["Quotas"],
+        summary="Limits and use of a tenant",
+        responses={200: QuotasOut, 404: PROBLEM},
+    )
+    def get(self, request: Request, key: UUID) -> Response:
+        """Read."""
+        return _answer(_actor(request), self._tenant(request, key))
+
+    @extend_schema(
+        operation_id="set_tenant_quotas",
+        tags=["Quotas"],
+        summary="Set limits of a tenant",
+        request=LimitsBody,
+        responses={200: QuotasOut, 403: PROBLEM, 404: PROBLEM, 422: PROBLEM},
+    )
+    def patch(self, request: Request, key: UUID) -> Response:
+        """Set the limits given, for administrators; one below what is used stops new ones only."""
+        body = LimitsBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        tenant = self._tenant(request, key)
+        set_limits(_actor(request), tenant, body.validated_data["limits"])
+        return _answer(_actor(request), tenant)
+
+    def _tenant(self, request: Request, key: UUID) -> Tenant:
+        tenant = visible_tenants(_actor(request)).filter(uid=key).first()
+        if tenant is None:
+            raise NotFound(_("There is no such tenant."))
+        return tenant

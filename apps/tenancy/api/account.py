@@ -1,0 +1,42 @@
+"""The caller's own account."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib.auth import update_session_auth_hash
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.api.schema import PROBLEM
+from apps.lifecycle.actor import Actor
+from apps.tenancy.services.passwords import change_own_password
+
+
+class PasswordBody(serializers.Serializer[Any]):
+    current = serializers.CharField(trim_whitespace=False)
+    new = serializers.CharField(trim_whitespace=False)
+
+
+class AccountPassword(APIView):
+    """The caller's own password."""
+
+    @extend_schema(
+        operation_id="change_password",
+        tags=["Me"],
+        summary="Change own password",
+        request=PasswordBody,
+        responses={204: None, 403: PROBLEM, 422: PROBLEM},
+    )
+    def post(self, request: Request) -> Response:
+        """Change it; all other sessions end, API keys stay."""
+        body = PasswordBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
+        user = change_own_password(actor, **body.validated_data)
+        if actor.api_key is None:
+            update_session_auth_hash(request._request, user)
+        return Response(status=204)

@@ -1,0 +1,73 @@
+"""Platform admins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from apps.api.representation import Out, moment
+from apps.api.views import Action, Create
+from apps.lifecycle.actor import Actor
+from apps.tenancy.api.shown_once import ShownOnceApi, UserPages
+from apps.tenancy.filters import UserFilter
+from apps.tenancy.models import User
+from apps.tenancy.selectors import visible_admins
+from apps.tenancy.services import admins
+from apps.tenancy.verbs import ADMIN_ACTIVATE, ADMIN_DEACTIVATE, ADMIN_REMOVE, ADMIN_RESET_PASSWORD
+
+
+class AdminBody(serializers.Serializer[Any]):
+    username = serializers.CharField(max_length=63)
+    email = serializers.EmailField(required=False, allow_blank=True, default="")
+
+
+class AdminOut(Out):
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+    email = serializers.CharField()
+    is_active = serializers.BooleanField()
+    must_change_password = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+    last_log_in = serializers.DateTimeField(allow_null=True)
+    password = serializers.CharField(
+        allow_null=True, help_text="Only in the answer that creates the account or resets its password."
+    )
+
+    @staticmethod
+    def own(row: User) -> dict[str, Any]:
+        """Return the account's values."""
+        return {
+            "id": str(row.uid),
+            "username": row.username,
+            "email": row.email,
+            "is_active": row.is_active,
+            "must_change_password": row.must_change_password,
+            "created_at": moment(row.date_joined),
+            "last_log_in": moment(row.last_login),
+            "password": None,
+        }
+
+
+class AdminsApi(ShownOnceApi):
+    """Accounts that run the platform. For administrators only."""
+
+    model = User
+    out = AdminOut
+    filterset_class = UserFilter
+    pagination_class = UserPages
+    key = "uid"
+    secret = "password"  # noqa: S105 -- the field's name
+    resets = (ADMIN_RESET_PASSWORD,)
+    create = Create(admins.create_admin, AdminBody, immediate=True)
+    delete = Action(ADMIN_REMOVE, admins.remove_admin, immediate=True)
+    actions = (
+        Action(ADMIN_ACTIVATE, admins.activate_admin, immediate=True),
+        Action(ADMIN_DEACTIVATE, admins.deactivate_admin, immediate=True),
+        Action(ADMIN_RESET_PASSWORD, admins.reset_admin_password, immediate=True),
+    )
+
+    def visible(self, actor: Actor) -> QuerySet[User]:
+        """Return the admins in view."""
+        return visible_admins(actor)

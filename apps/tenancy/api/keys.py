@@ -1,0 +1,67 @@
+"""API keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from apps.api.representation import Out, moment
+from apps.api.views import Action, Create
+from apps.lifecycle.actor import Actor
+from apps.tenancy.api.shown_once import ShownOnceApi
+from apps.tenancy.filters import KeyFilter
+from apps.tenancy.models import ApiKey
+from apps.tenancy.selectors import visible_keys
+from apps.tenancy.services.keys import issue_own_key, revoke_key
+from apps.tenancy.verbs import KEY_REVOKE
+
+
+class KeyBody(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=63)
+    scope = serializers.ChoiceField(choices=ApiKey.Scope.choices)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+
+class ApiKeyOut(Out):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    username = serializers.CharField()
+    prefix = serializers.CharField(help_text="What the token begins with after sk_.")
+    scope = serializers.ChoiceField(choices=ApiKey.Scope.choices)
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    last_used_at = serializers.DateTimeField(allow_null=True)
+    token = serializers.CharField(allow_null=True, help_text="Only in the answer that creates the key.")
+
+    @staticmethod
+    def own(row: ApiKey) -> dict[str, Any]:
+        """Return the key's values."""
+        return {
+            "id": str(row.uid),
+            "name": row.name,
+            "username": row.user.username,
+            "prefix": row.prefix,
+            "scope": row.scope,
+            "created_at": moment(row.created_at),
+            "expires_at": moment(row.expires_at),
+            "last_used_at": moment(row.last_used_at),
+            "token": None,
+        }
+
+
+class ApiKeysApi(ShownOnceApi):
+    """Keys for this API: one's own, and for a tenant's owner those of its members."""
+
+    model = ApiKey
+    out = ApiKeyOut
+    filterset_class = KeyFilter
+    key = "uid"
+    secret = "token"  # noqa: S105 -- the field's name
+    create = Create(issue_own_key, KeyBody, immediate=True)
+    delete = Action(KEY_REVOKE, revoke_key, immediate=True)
+
+    def visible(self, actor: Actor) -> QuerySet[ApiKey]:
+        """Return the keys in view."""
+        return visible_keys(actor)

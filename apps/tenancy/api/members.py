@@ -1,0 +1,144 @@
+"""Sub-accounts of a tenant."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+from apps.api.representation import Out, ReferenceOut, moment
+from apps.api.views import Action, Create
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Invalid
+from apps.tenancy.api.shown_once import ShownOnceApi, UserPages
+from apps.tenancy.api.tenants import named_tenant
+from apps.tenancy.filters import MemberFilter
+from apps.tenancy.models import Project, Role, Tenant, User
+from apps.tenancy.selectors import held_roles, visible_members, with_grants
+from apps.tenancy.services import members
+from apps.tenancy.verbs import (
+    MEMBER_ACTIVATE,
+    MEMBER_DEACTIVATE,
+    MEMBER_REMOVE,
+    MEMBER_RESET_PASSWORD,
+    MEMBER_SET_OWNER,
+    MEMBER_SET_ROLE,
+)
+
+
+class MemberBody(serializers.Serializer[Any]):
+    username = serializers.CharField(max_length=63)
+    email = serializers.EmailField(required=False, allow_blank=True, default="")
+    project = serializers.UUIDField(
+        required=False, allow_null=True, default=None, help_text="A new project of its own when left out."
+    )
+    role = serializers.ChoiceField(choices=Role.choices, default=Role.MANAGER)
+    tenant = serializers.UUIDField(
+        required=False, allow_null=True, default=None, help_text="For administrators; else the own one."
+    )
+
+
+class RoleBody(serializers.Serializer[Any]):
+    project = serializers.UUIDField()
+    role = serializers.ChoiceField(
+        choices=Role.choices, allow_null=True, help_text="null takes the role away."
+    )
+
+
+class OwnerBody(serializers.Serializer[Any]):
+    owner = serializers.BooleanField()
+
+
+class MemberRoleOut(serializers.Serializer[Any]):
+    project = ReferenceOut()
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class MemberOut(Out):
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+    email = serializers.CharField()
+    tenant = ReferenceOut()
+    is_owner = serializers.BooleanField()
+    is_active = serializers.BooleanField()
+    must_change_password = serializers.BooleanField()
+    roles = MemberRoleOut(many=True)
+    created_at = serializers.DateTimeField()
+    last_log_in = serializers.DateTimeField(allow_null=True)
+    password = serializers.CharField(
+        allow_null=True, help_text="Only in the answer that creates the sub-account or resets its password."
+    )
+
+    @staticmethod
+    def own(row: User) -> dict[str, Any]:
+        """Return the member's values."""
+        assert row.tenant is not None
+        return {
+            "id": str(row.uid),
+            "username": row.username,
+            "email": row.email,
+            "tenant": {"id": str(row.tenant.uid), "name": row.tenant.name},
+            "is_owner": row.is_tenant_owner,
+            "is_active": row.is_active,
+            "must_change_password": row.must_change_password,
+            "roles": [
+                {"project": {"id": str(project.uid), "name": project.name}, "role": str(role)}
+                for project, role in held_roles(row).items()
+            ],
+            "created_at": moment(row.date_joined),
+            "last_log_in": moment(row.last_login),
+            "password": None,
+        }
+
+
+def _create(
+    actor: Actor, *, tenant: UUID | None, project: UUID | None, role: str, **body: Any
+) -> tuple[User, str]:
+    owner = named_tenant(actor, tenant)
+    return members.create_member(
+        actor, owner, body.pop("username"), project=_project(owner, project), role=Role(role), **body
+    )
+
+
+def _set_role(actor: Actor, user: User, *, project: UUID, role: str | None) -> User:
+    assert user.tenant is not None
+    found = _project(user.tenant, project)
+    assert found is not None
+    return members.set_role(actor, user, found, Role(role) if role else None)
+
+
+def _project(tenant: Tenant, uid: UUID | None) -> Project | None:
+    if uid is None:
+        return None
+    found = Project.objects.filter(tenant=tenant, uid=uid).first()
+    if found is None:
+        raise Invalid({"project": [_("There is no such project.")]})
+    return found
+
+
+class MembersApi(ShownOnceApi):
+    """Log-ins of a tenant: its owners, and sub-accounts with a role per project."""
+
+    model = User
+    out = MemberOut
+    filterset_class = MemberFilter
+    pagination_class = UserPages
+    key = "uid"
+    secret = "password"  # noqa: S105 -- the field's name
+    resets = (MEMBER_RESET_PASSWORD,)
+    create = Create(_create, MemberBody, immediate=True)
+    delete = Action(MEMBER_REMOVE, members.remove_member, immediate=True)
+    actions = (
+        Action(MEMBER_SET_ROLE, _set_role, RoleBody, immediate=True),
+        Action(MEMBER_SET_OWNER, members.set_owner, OwnerBody, immediate=True),
+        Action(MEMBER_ACTIVATE, members.activate_member, immediate=True),
+        Action(MEMBER_DEACTIVATE, members.deactivate_member, immediate=True),
+        Action(MEMBER_RESET_PASSWORD, members.reset_member_password, immediate=True),
+    )
+
+    def visible(self, actor: Actor) -> QuerySet[User]:
+        """Return the members in view."""
+        return with_grants(visible_members(actor))

@@ -1,0 +1,69 @@
+"""Projects of a tenant."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from apps.api.bodies import Labels
+from apps.api.representation import Out, ReferenceOut, moment
+from apps.api.views import Action, Create, ObjectApi, Update
+from apps.lifecycle.actor import Actor
+from apps.tenancy.access import visible_projects
+from apps.tenancy.api.tenants import named_tenant
+from apps.tenancy.filters import ProjectFilter
+from apps.tenancy.models import Project
+from apps.tenancy.services import projects
+from apps.tenancy.verbs import PROJECT_DELETE, PROJECT_EDIT
+
+
+class ProjectBody(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=63)
+    remark = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
+    tenant = serializers.UUIDField(
+        required=False, allow_null=True, default=None, help_text="For administrators; else the own one."
+    )
+
+
+class ProjectOut(Out):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    remark = serializers.CharField()
+    is_default = serializers.BooleanField()
+    tenant = ReferenceOut()
+    created_at = serializers.DateTimeField()
+
+    @staticmethod
+    def own(row: Project) -> dict[str, Any]:
+        """Return the project's values."""
+        return {
+            "id": str(row.uid),
+            "name": row.name,
+            "remark": row.remark,
+            "is_default": row.is_default,
+            "tenant": {"id": str(row.tenant.uid), "name": row.tenant.name},
+            "created_at": moment(row.created_at),
+        }
+
+
+def _create(actor: Actor, *, tenant: UUID | None, name: str, remark: str) -> Project:
+    return projects.create_project(actor, named_tenant(actor, tenant), name, remark=remark)
+
+
+class ProjectsApi(ObjectApi):
+    """Projects (business groups) part a tenant's resources; members get a role per project."""
+
+    model = Project
+    out = ProjectOut
+    filterset_class = ProjectFilter
+    key = "uid"
+    create = Create(_create, ProjectBody, immediate=True)
+    update = Update(PROJECT_EDIT, projects.edit_project, Labels, immediate=True)
+    delete = Action(PROJECT_DELETE, projects.delete_project, immediate=True)
+
+    def visible(self, actor: Actor) -> QuerySet[Project]:
+        """Return the projects in view."""
+        return visible_projects(actor).select_related("tenant")

@@ -1,0 +1,90 @@
+"""Tenants: all of them for admins, the own one for everybody else."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+from apps.api.bodies import Labels
+from apps.api.representation import Out, moment
+from apps.api.views import Action, Create, Update
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Invalid
+from apps.tenancy.api.shown_once import ShownOnceApi
+from apps.tenancy.filters import TenantFilter
+from apps.tenancy.models import Tenant
+from apps.tenancy.selectors import visible_tenants
+from apps.tenancy.services import tenants
+from apps.tenancy.verbs import TENANT_DISABLE, TENANT_EDIT, TENANT_ENABLE
+
+
+class TenantBody(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=63)
+    owner_username = serializers.CharField(max_length=63)
+    owner_email = serializers.EmailField(required=False, allow_blank=True, default="")
+    remark = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
+
+
+class TenantOut(Out):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    remark = serializers.CharField()
+    enabled = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+    owner_password = serializers.CharField(
+        allow_null=True,
+        help_text="Only in the answer that creates the tenant; must be changed at the first log-in.",
+    )
+
+    @staticmethod
+    def own(row: Tenant) -> dict[str, Any]:
+        """Return the tenant's values."""
+        return {
+            "id": str(row.uid),
+            "name": row.name,
+            "remark": row.remark,
+            "enabled": row.enabled,
+            "created_at": moment(row.created_at),
+            "owner_password": None,
+        }
+
+
+def _create(actor: Actor, **body: Any) -> tuple[Tenant, str]:
+    tenant, _owner, password = tenants.create_tenant(
+        actor, body.pop("name"), body.pop("owner_username"), **body
+    )
+    return tenant, password
+
+
+class TenantsApi(ShownOnceApi):
+    """Customers of the cloud. A tenant comes with an owner, a default project, quotas and a default network."""
+
+    model = Tenant
+    out = TenantOut
+    filterset_class = TenantFilter
+    key = "uid"
+    secret = "owner_password"  # noqa: S105 -- the field's name
+    create = Create(_create, TenantBody, immediate=True)
+    update = Update(TENANT_EDIT, tenants.edit_tenant, Labels, immediate=True)
+    actions = (
+        Action(TENANT_DISABLE, tenants.disable_tenant, immediate=True),
+        Action(TENANT_ENABLE, tenants.enable_tenant, immediate=True),
+    )
+
+    def visible(self, actor: Actor) -> QuerySet[Tenant]:
+        """Return the tenants in view."""
+        return visible_tenants(actor)
+
+
+def named_tenant(actor: Actor, uid: UUID | None) -> Tenant:
+    """Return the tenant of a body's `tenant`, or the one acted for. Raises Invalid."""
+    if uid is None and actor.tenant is not None:
+        return actor.tenant
+    found = visible_tenants(actor).filter(uid=uid).first() if uid else None
+    if found is None:
+        raise Invalid({"tenant": [_("There is no such tenant.") if uid else _("Say for which tenant.")]})
+    return found

@@ -1,0 +1,95 @@
+"""Platform admins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.portal.forms import KitForm
+from apps.portal.kinds import Do, PageKind, Text
+from apps.portal.lists import ListPage
+from apps.tenancy.filters import UserFilter
+from apps.tenancy.models import User
+from apps.tenancy.pages.columns import ACTIVE, EMAIL, JOINED, LAST_LOG_IN, USERNAME
+from apps.tenancy.pages.shown_once import CreateShownOnce, ResetPage, ShownOnce
+from apps.tenancy.selectors import visible_admins
+from apps.tenancy.services import admins
+from apps.tenancy.verbs import (
+    ADMIN_ACTIVATE,
+    ADMIN_CREATE,
+    ADMIN_DEACTIVATE,
+    ADMIN_REMOVE,
+    ADMIN_RESET_PASSWORD,
+)
+
+
+class AdminForm(KitForm):
+    username = forms.CharField(label=gettext_lazy("User name"), max_length=63)
+    email = forms.EmailField(label=gettext_lazy("E-mail"), required=False)
+
+
+def _ends(user: User) -> Sequence[Text]:
+    return [_("All sessions and API keys of %(name)s stop at once.") % {"name": user.username}]
+
+
+RESET = Do(
+    ADMIN_RESET_PASSWORD,
+    admins.reset_admin_password,
+    opens="admin_user.reset_password",
+    says=lambda user: [_("All sessions of %(name)s end.") % {"name": user.username}],
+)
+
+ADMIN = PageKind(
+    "admin_user",
+    "administrators",
+    one=gettext_lazy("administrator"),
+    many=gettext_lazy("Administrators"),
+    icon="users",
+    visible=visible_admins,
+    create=ADMIN_CREATE,
+    key="uid",
+    actions=(
+        RESET,
+        Do(ADMIN_ACTIVATE, admins.activate_admin),
+        Do(ADMIN_DEACTIVATE, admins.deactivate_admin, says=_ends),
+        Do(ADMIN_REMOVE, admins.remove_admin, says=_ends),
+    ),
+)
+
+
+class AdminList(ListPage):
+    of = ADMIN
+    columns = (USERNAME, ACTIVE, EMAIL, LAST_LOG_IN, JOINED)
+    filter = UserFilter
+    facets = ()
+    related = ()
+    order = ("username",)
+    has_detail = False
+
+
+class AdminCreate(CreateShownOnce):
+    of = ADMIN
+    form = AdminForm
+
+    def submit(self, data: dict[str, Any]) -> ShownOnce:
+        """Create the account."""
+        user, password = admins.create_admin(self.actor, data["username"], email=data["email"])
+        return ShownOnce(
+            _("Administrator created"),
+            _("Password"),
+            user.username,
+            password,
+            _("Pass it on; it must be changed at the first log-in."),
+            ADMIN.url(self.area, "list"),
+        )
+
+
+class AdminReset(ResetPage):
+    of = ADMIN
+    do = RESET
+    label = gettext_lazy("New password")
+    text = gettext_lazy("Pass it on; it must be changed at the next log-in.")

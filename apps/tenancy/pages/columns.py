@@ -1,0 +1,37 @@
+"""Columns that lists of accounts share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from apps.lifecycle.words import StateWord
+from apps.portal import pieces
+from apps.portal.columns import Column
+from apps.portal.lists import ListPage
+from apps.tenancy.models import User
+
+
+def _username(row: Any, page: ListPage) -> SafeString:
+    url = page.of.url(page.area, "one", row) if page.has_detail else ""
+    return pieces.link(url, row.username, "row-name")
+
+
+def user_word(user: User) -> StateWord:
+    """Return whether the account may be used."""
+    return StateWord(_("Active"), "ok") if user.is_active else StateWord(_("Inactive"), "off")
+
+
+def _last_log_in(row: Any, page: ListPage) -> object:
+    return pieces.moment(row.last_login) if row.last_login else _("never")
+
+
+USERNAME = Column("username", _("User name"), _username, sort="username", wide=False)
+ACTIVE = Column(
+    "active", _("State"), lambda row, page: pieces.pill(user_word(row)), sort="is_active", wide=False
+)
+EMAIL = Column("email", _("E-mail"), lambda row, page: row.email, sort="email")
+LAST_LOG_IN = Column("last_log_in", _("Last log-in"), _last_log_in, sort="last_login")
+JOINED = Column("joined", _("Created"), lambda row, page: pieces.moment(row.date_joined), sort="date_joined")

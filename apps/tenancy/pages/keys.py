@@ -1,0 +1,109 @@
+"""API keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.portal import pieces
+from apps.portal.columns import CREATED, Column
+from apps.portal.facets import choice_facet
+from apps.portal.forms import KitForm
+from apps.portal.kinds import Do, PageKind, Text
+from apps.portal.lists import Empty, ListPage
+from apps.tenancy.filters import KeyFilter
+from apps.tenancy.models import ApiKey
+from apps.tenancy.pages.shown_once import CreateShownOnce, ShownOnce
+from apps.tenancy.selectors import visible_keys
+from apps.tenancy.services.keys import issue_own_key, revoke_key
+from apps.tenancy.verbs import KEY_ISSUE, KEY_REVOKE
+
+LASTING = (
+    ("30", gettext_lazy("30 days")),
+    ("90", gettext_lazy("90 days")),
+    ("365", gettext_lazy("a year")),
+    ("", gettext_lazy("until revoked")),
+)
+
+
+class KeyForm(KitForm):
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=63)
+    scope = forms.ChoiceField(label=gettext_lazy("Scope"), choices=ApiKey.Scope.choices)
+    days = forms.ChoiceField(label=gettext_lazy("Valid for"), choices=LASTING, initial="90", required=False)
+
+
+def _stops(key: ApiKey) -> Sequence[Text]:
+    return [_("Programs that use the key %(name)s are turned away at once.") % {"name": key.name}]
+
+
+KEY = PageKind(
+    "api_key",
+    "api-keys",
+    one=gettext_lazy("API key"),
+    many=gettext_lazy("API keys"),
+    icon="api",
+    visible=visible_keys,
+    create=KEY_ISSUE,
+    key="uid",
+    actions=(Do(KEY_REVOKE, revoke_key, says=_stops),),
+)
+
+
+def _expiry(key: ApiKey, page: ListPage) -> object:
+    return pieces.moment(key.expires_at) if key.expires_at else _("never")
+
+
+class KeyList(ListPage):
+    of = KEY
+    columns = (
+        Column("name", gettext_lazy("Name"), lambda row, page: row.name, sort="name", wide=False),
+        Column("user", gettext_lazy("User"), lambda row, page: row.user.username, sort="user__username"),
+        Column("prefix", gettext_lazy("Begins with"), lambda row, page: f"sk_{row.prefix}…"),
+        Column(
+            "scope",
+            gettext_lazy("Scope"),
+            lambda row, page: row.get_scope_display(),
+            sort="scope",
+            wide=False,
+        ),
+        Column("expires", gettext_lazy("Expires"), _expiry, sort="expires_at"),
+        Column(
+            "used",
+            gettext_lazy("Last used"),
+            lambda row, page: pieces.moment(row.last_used_at),
+            sort="last_used_at",
+        ),
+        CREATED,
+    )
+    filter = KeyFilter
+    facets = (choice_facet("scope", gettext_lazy("Scope"), lambda page: ApiKey.Scope.choices),)
+    related = ("user",)
+    has_detail = False
+    empty = Empty(
+        gettext_lazy("No API keys yet"),
+        gettext_lazy("With a key, programs do through the API what you do here."),
+    )
+
+
+class KeyCreate(CreateShownOnce):
+    of = KEY
+    form = KeyForm
+
+    def submit(self, data: dict[str, Any]) -> ShownOnce:
+        """Make a key of one's own."""
+        expires_at = timezone.now() + timedelta(days=int(data["days"])) if data["days"] else None
+        key, token = issue_own_key(self.actor, data["name"], data["scope"], expires_at)
+        return ShownOnce(
+            _("API key created"),
+            _("Key"),
+            key.name,
+            token,
+            _("Send it as “Authorization: Bearer …” with every request."),
+            KEY.url(self.area, "list"),
+        )

@@ -1,0 +1,216 @@
+"""Sub-accounts of a tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.lifecycle.actor import Actor
+from apps.portal import pieces
+from apps.portal.columns import TENANT, Column
+from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property, Tab
+from apps.portal.facets import tenant_facet
+from apps.portal.forms import KitForm
+from apps.portal.kinds import Do, PageKind, Text
+from apps.portal.lists import Empty, ListPage
+from apps.tenancy.filters import MemberFilter
+from apps.tenancy.models import Project, Role, User
+from apps.tenancy.pages.columns import ACTIVE, EMAIL, JOINED, LAST_LOG_IN, USERNAME, user_word
+from apps.tenancy.pages.shown_once import CreateShownOnce, ResetPage, ShownOnce
+from apps.tenancy.selectors import memberships_of, visible_members
+from apps.tenancy.services import members
+from apps.tenancy.verbs import (
+    MEMBER_ACTIVATE,
+    MEMBER_CREATE,
+    MEMBER_DEACTIVATE,
+    MEMBER_REMOVE,
+    MEMBER_RESET_PASSWORD,
+    MEMBER_SET_OWNER,
+    MEMBER_SET_ROLE,
+)
+
+
+def _projects(actor: Actor) -> list[tuple[str, str]]:
+    projects = Project.objects.filter(tenant=actor.tenant) if actor.tenant else Project.objects.none()
+    return [(str(project.uid), project.name) for project in projects]
+
+
+class RoleForm(KitForm):
+    project = forms.ChoiceField(label=gettext_lazy("Project"))
+    role = forms.ChoiceField(
+        label=gettext_lazy("Role"), choices=[*Role.choices, ("", gettext_lazy("none"))], required=False
+    )
+
+    def prepare(self) -> None:
+        """Offer the projects of the tenant."""
+        self.fields["project"].choices = _projects(self.actor)  # type: ignore[attr-defined]
+
+
+class OwnerForm(KitForm):
+    owner = forms.BooleanField(
+        label=gettext_lazy("Owner: may do everything in the tenant and manages its accounts"), required=False
+    )
+
+
+class MemberForm(KitForm):
+    username = forms.CharField(label=gettext_lazy("User name"), max_length=63)
+    email = forms.EmailField(label=gettext_lazy("E-mail"), required=False)
+    project = forms.ChoiceField(
+        label=gettext_lazy("Project"),
+        required=False,
+        help_text=gettext_lazy("A project of its own comes with a default network."),
+    )
+    role = forms.ChoiceField(label=gettext_lazy("Role"), choices=Role.choices, initial=Role.MANAGER)
+
+    def prepare(self) -> None:
+        """Offer a new project before those of the tenant."""
+        own = ("", _("a new project of its own"))
+        self.fields["project"].choices = [own, *_projects(self.actor)]  # type: ignore[attr-defined]
+
+
+def _project(uid: str) -> Project | None:
+    return Project.objects.get(uid=uid) if uid else None
+
+
+def _set_role(actor: Actor, user: User, project: str, role: str) -> None:
+    members.set_role(actor, user, Project.objects.get(uid=project), Role(role) if role else None)
+
+
+def _ends(user: User) -> Sequence[Text]:
+    return [_("All sessions and API keys of %(name)s stop at once.") % {"name": user.username}]
+
+
+def _goes(user: User) -> Sequence[Text]:
+    return [
+        *_ends(user),
+        _("The account, its roles and its API keys go. What it created stays."),
+    ]
+
+
+RESET = Do(
+    MEMBER_RESET_PASSWORD,
+    members.reset_member_password,
+    opens="member.reset_password",
+    says=lambda user: [_("All sessions of %(name)s end.") % {"name": user.username}],
+)
+
+MEMBER = PageKind(
+    "member",
+    "members",
+    one=gettext_lazy("member"),
+    many=gettext_lazy("Members"),
+    icon="users",
+    visible=visible_members,
+    create=MEMBER_CREATE,
+    key="uid",
+    actions=(
+        Do(MEMBER_SET_ROLE, _set_role, form=RoleForm),
+        RESET,
+        Do(MEMBER_SET_OWNER, members.set_owner, form=OwnerForm),
+        Do(MEMBER_ACTIVATE, members.activate_member),
+        Do(MEMBER_DEACTIVATE, members.deactivate_member, says=_ends),
+        Do(MEMBER_REMOVE, members.remove_member, says=_goes),
+    ),
+)
+
+
+#: As admins as such see it: roles and new sub-accounts are the tenant's own business.
+MEMBER_OF_ANY = replace(
+    MEMBER, create=None, actions=[do for do in MEMBER.actions if do.verb is not MEMBER_SET_ROLE]
+)
+
+
+class MemberList(ListPage):
+    of = MEMBER
+    columns = (
+        USERNAME,
+        ACTIVE,
+        Column(
+            "owner",
+            gettext_lazy("Owner"),
+            lambda row, page: pieces.icon("check") if row.is_tenant_owner else "",
+        ),
+        EMAIL,
+        TENANT,
+        LAST_LOG_IN,
+        JOINED,
+    )
+    filter = MemberFilter
+    facets = (tenant_facet,)
+    related = ("tenant",)
+    order = ("-is_tenant_owner", "username")
+    empty = Empty(gettext_lazy("Nobody here"))
+
+
+def _roles(page: DetailPage, row: User) -> dict[str, Any]:
+    return {"memberships": memberships_of(row)}
+
+
+class MemberDetail(DetailPage):
+    of = MEMBER
+    tabs = (OVERVIEW, Tab("roles", gettext_lazy("Roles"), "tenancy/member_roles.html", _roles))
+    primary: ClassVar[Sequence[str]] = ("set_role", "reset_password")
+
+    def properties(self, row: User) -> Sequence[Properties]:
+        """Return the state of the account."""
+        last = pieces.moment(row.last_login) if row.last_login else _("never")
+        return [
+            Properties(
+                _("Account"),
+                [
+                    Property(_("State"), pieces.pill(user_word(row))),
+                    Property(_("Owner"), _("yes") if row.is_tenant_owner else _("no")),
+                    Property(_("Tenant"), row.tenant and row.tenant.name),
+                    Property(_("E-mail"), row.email),
+                    Property(_("Created"), pieces.moment(row.date_joined)),
+                    Property(_("Last log-in"), last),
+                    Property(_("Must change password"), _("yes") if row.must_change_password else _("no")),
+                ],
+            )
+        ]
+
+
+class AnyMemberList(MemberList):
+    of = MEMBER_OF_ANY
+
+
+class AnyMemberDetail(MemberDetail):
+    of = MEMBER_OF_ANY
+    primary = ("reset_password",)
+
+
+class MemberCreate(CreateShownOnce):
+    of = MEMBER
+    form = MemberForm
+
+    def submit(self, data: dict[str, Any]) -> ShownOnce:
+        """Create it in the tenant acted for."""
+        assert self.actor.tenant is not None
+        user, password = members.create_member(
+            self.actor,
+            self.actor.tenant,
+            data["username"],
+            email=data["email"],
+            project=_project(data["project"]),
+            role=Role(data["role"]),
+        )
+        return ShownOnce(
+            _("Sub-account created"),
+            _("Password"),
+            user.username,
+            password,
+            _("Pass it on; it must be changed at the first log-in."),
+            MEMBER.url(self.area, "one", user),
+        )
+
+
+class MemberReset(ResetPage):
+    of = MEMBER
+    do = RESET
+    label = gettext_lazy("New password")
+    text = gettext_lazy("Pass it on; it must be changed at the next log-in.")

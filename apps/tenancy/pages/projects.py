@@ -1,0 +1,100 @@
+"""Projects of a tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Count
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.lifecycle.models import Resource
+from apps.portal import pieces
+from apps.portal.columns import CREATED, NAME, TENANT, Column
+from apps.portal.create import CreatePage
+from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property, Tab
+from apps.portal.facets import tenant_facet
+from apps.portal.forms import LabelsForm
+from apps.portal.kinds import Do, PageKind, Text
+from apps.portal.lists import Empty, ListPage
+from apps.tenancy.access import visible_projects
+from apps.tenancy.filters import ProjectFilter
+from apps.tenancy.models import Project
+from apps.tenancy.selectors import memberships_in
+from apps.tenancy.services import projects
+from apps.tenancy.verbs import PROJECT_CREATE, PROJECT_DELETE, PROJECT_EDIT
+
+
+def _what_goes(project: Project) -> Sequence[Text]:
+    return [
+        _("The project %(name)s goes, and with it the roles its members have in it.")
+        % {"name": project.name},
+        _("It is refused while it has resources."),
+    ]
+
+
+PROJECT = PageKind(
+    "project",
+    "projects",
+    one=gettext_lazy("project"),
+    many=gettext_lazy("Projects"),
+    icon="package",
+    visible=visible_projects,
+    create=PROJECT_CREATE,
+    key="uid",
+    actions=(
+        Do(PROJECT_EDIT, projects.edit_project, form=LabelsForm),
+        Do(PROJECT_DELETE, projects.delete_project, says=_what_goes),
+    ),
+)
+
+
+class ProjectList(ListPage):
+    of = PROJECT
+    columns = (
+        NAME,
+        Column(
+            "default",
+            gettext_lazy("Default"),
+            lambda row, page: pieces.icon("check") if row.is_default else "",
+        ),
+        TENANT,
+        CREATED,
+    )
+    filter = ProjectFilter
+    facets = (tenant_facet,)
+    related = ("tenant",)
+    order = ("-is_default", "name")
+    empty = Empty(
+        gettext_lazy("You have no role in any project"), gettext_lazy("Ask the owner of the account for one.")
+    )
+
+
+def _members(page: DetailPage, row: Project) -> dict[str, Any]:
+    return {"memberships": memberships_in(row)}
+
+
+class ProjectDetail(DetailPage):
+    of = PROJECT
+    tabs = (OVERVIEW, Tab("members", gettext_lazy("Members"), "tenancy/project_members.html", _members))
+    primary = ("edit",)
+
+    def properties(self, row: Project) -> Sequence[Properties]:
+        """Return how many resources of each kind it has."""
+        counts = Resource.objects.filter(project=row).values("kind").annotate(n=Count("pk")).order_by("kind")
+        items = [Property(each["kind"].replace("_", " "), str(each["n"])) for each in counts]
+        return [
+            Properties(_("Project"), [Property(_("Created"), pieces.moment(row.created_at))]),
+            Properties(_("Resources"), items or [Property(_("Resources"), _("none"))]),
+        ]
+
+
+class ProjectCreate(CreatePage):
+    of = PROJECT
+    form = LabelsForm
+
+    def submit(self, data: dict[str, Any]) -> Project:
+        """Create it in the tenant acted for."""
+        assert self.actor.tenant is not None
+        return projects.create_project(self.actor, self.actor.tenant, **data)

@@ -1,0 +1,152 @@
+"""Tenants, for platform admins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.lifecycle.words import StateWord
+from apps.portal import pieces
+from apps.portal.columns import CREATED, NAME, Column
+from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property, Tab
+from apps.portal.facets import choice_facet
+from apps.portal.forms import KitForm, LabelsForm
+from apps.portal.kinds import Do, PageKind, Text
+from apps.portal.lists import Empty, ListPage
+from apps.tenancy.filters import TenantFilter
+from apps.tenancy.models import Tenant, User
+from apps.tenancy.pages.shown_once import CreateShownOnce, ShownOnce
+from apps.tenancy.selectors import visible_tenants
+from apps.tenancy.services import tenants
+from apps.tenancy.verbs import (
+    TENANT_CREATE,
+    TENANT_DISABLE,
+    TENANT_EDIT,
+    TENANT_ENABLE,
+    TENANT_SET_QUOTAS,
+)
+
+
+class TenantForm(KitForm):
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=63)
+    remark = forms.CharField(label=gettext_lazy("Remark"), max_length=255, required=False)
+    owner_username = forms.CharField(label=gettext_lazy("Owner's user name"), max_length=63)
+    owner_email = forms.EmailField(label=gettext_lazy("Owner's e-mail"), required=False)
+
+    # Services name the field of a bad user name "username".
+    def add_error(self, field: str | None, error: Any) -> None:
+        """Show it at the field of this form."""
+        super().add_error(
+            {"username": "owner_username", "email": "owner_email"}.get(field or "", field), error
+        )
+
+
+def _ends(tenant: Tenant) -> Sequence[Text]:
+    return [
+        _("All sessions and API keys of %(name)s stop at once.") % {"name": tenant.name},
+        _("Its resources go on running."),
+    ]
+
+
+TENANT = PageKind(
+    "tenant",
+    "tenants",
+    one=gettext_lazy("tenant"),
+    many=gettext_lazy("Tenants"),
+    icon="building",
+    visible=visible_tenants,
+    create=TENANT_CREATE,
+    key="uid",
+    actions=(
+        Do(TENANT_EDIT, tenants.edit_tenant, form=LabelsForm),
+        Do(TENANT_SET_QUOTAS, opens="quota.set"),
+        Do(TENANT_ENABLE, tenants.enable_tenant),
+        Do(TENANT_DISABLE, tenants.disable_tenant, says=_ends),
+    ),
+)
+
+
+def _word(tenant: Tenant) -> StateWord:
+    return StateWord(_("Enabled"), "ok") if tenant.enabled else StateWord(_("Disabled"), "off")
+
+
+class TenantList(ListPage):
+    of = TENANT
+    columns = (
+        NAME,
+        Column(
+            "enabled",
+            gettext_lazy("State"),
+            lambda row, page: pieces.pill(_word(row)),
+            sort="enabled",
+            wide=False,
+        ),
+        Column(
+            "members", gettext_lazy("Members"), lambda row, page: str(row.members), sort="members", end=True
+        ),
+        CREATED,
+    )
+    filter = TenantFilter
+    facets = (
+        choice_facet(
+            "enabled",
+            gettext_lazy("State"),
+            lambda page: [("true", gettext_lazy("Enabled")), ("false", gettext_lazy("Disabled"))],
+        ),
+    )
+    related = ()
+    order = ("name",)
+    empty = Empty(
+        gettext_lazy("No tenants yet"), gettext_lazy("A tenant has an owner, quotas and a network.")
+    )
+
+
+def _members(page: DetailPage, row: Tenant) -> dict[str, Any]:
+    return {"users": User.objects.filter(tenant=row).order_by("-is_tenant_owner", "username")}
+
+
+class TenantDetail(DetailPage):
+    of = TENANT
+    tabs = (OVERVIEW, Tab("members", gettext_lazy("Members"), "tenancy/tenant_members.html", _members))
+    primary = ("edit", "set_quotas", "enable")
+
+    def properties(self, row: Tenant) -> Sequence[Properties]:
+        """Return the state of the tenant."""
+        projects = ", ".join(project.name for project in row.projects.all())
+        return [
+            Properties(
+                _("Tenant"),
+                [
+                    Property(_("State"), pieces.pill(_word(row))),
+                    Property(_("Created"), pieces.moment(row.created_at)),
+                    Property(_("Projects"), projects),
+                ],
+            )
+        ]
+
+
+class TenantCreate(CreateShownOnce):
+    of = TENANT
+    form = TenantForm
+
+    def submit(self, data: dict[str, Any]) -> ShownOnce:
+        """Create it with its owner."""
+        tenant, owner, password = tenants.create_tenant(
+            self.actor,
+            data["name"],
+            data["owner_username"],
+            owner_email=data["owner_email"],
+            remark=data["remark"],
+        )
+        return ShownOnce(
+            _("Tenant created"),
+            _("Password"),
+            owner.username,
+            password,
+            _("Pass it on to the owner; it must be changed at the first log-in."),
+            TENANT.url(self.area, "one", tenant),
+        )

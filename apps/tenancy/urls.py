@@ -1,0 +1,58 @@
+"""Accounts' paths; the kits pick these lists up."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from apps.api.views import routes
+from apps.portal.paths import kind_paths
+from apps.tenancy.api import AccountPassword, AdminsApi, ApiKeysApi, MembersApi, ProjectsApi, TenantsApi
+from apps.tenancy.pages.account import AccountPage
+from apps.tenancy.pages.admins import ADMIN, AdminCreate, AdminList, AdminReset
+from apps.tenancy.pages.keys import KEY, KeyCreate, KeyList
+from apps.tenancy.pages.login import LogIn, LogOut
+from apps.tenancy.pages.members import (
+    MEMBER,
+    MEMBER_OF_ANY,
+    AnyMemberDetail,
+    AnyMemberList,
+    MemberCreate,
+    MemberDetail,
+    MemberList,
+    MemberReset,
+)
+from apps.tenancy.pages.projects import PROJECT, ProjectCreate, ProjectDetail, ProjectList
+from apps.tenancy.pages.tenants import TENANT, TenantCreate, TenantDetail, TenantList
+
+api_routes = [
+    *routes("tenants", TenantsApi),
+    *routes("projects", ProjectsApi),
+    *routes("members", MembersApi),
+    *routes("api-keys", ApiKeysApi),
+    *routes("administrators", AdminsApi),
+    path("account/password", AccountPassword.as_view(), name="account-password"),
+]
+
+tenant_patterns = [
+    path("login/", LogIn.as_view(), name="login"),
+    path("logout/", LogOut.as_view(), name="logout"),
+    path("account/", AccountPage.as_view(), name="account"),
+    *kind_paths(PROJECT, list=ProjectList, detail=ProjectDetail, create=ProjectCreate),
+    path("members/<uuid:key>/reset-password/", MemberReset.as_view(), name="member.reset_password"),
+    *kind_paths(MEMBER, list=MemberList, detail=MemberDetail, create=MemberCreate),
+    *kind_paths(KEY, list=KeyList, create=KeyCreate),
+]
+
+admin_patterns = [
+    path("account/", AccountPage.as_view(admin=True), name="account"),
+    *kind_paths(TENANT, list=TenantList, detail=TenantDetail, create=TenantCreate, admin=True),
+    path("members/<uuid:key>/reset-password/", MemberReset.as_view(admin=True), name="member.reset_password"),
+    *kind_paths(MEMBER_OF_ANY, list=AnyMemberList, detail=AnyMemberDetail, admin=True),
+    path(
+        "administrators/<uuid:key>/reset-password/",
+        AdminReset.as_view(admin=True),
+        name="admin_user.reset_password",
+    ),
+    *kind_paths(ADMIN, list=AdminList, create=AdminCreate, admin=True),
+    *kind_paths(KEY, list=KeyList, create=KeyCreate, admin=True),
+]
