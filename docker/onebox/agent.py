@@ -10,6 +10,7 @@ from onebox import tree
 from onebox.agent_layer import VENV
 from onebox.hosts import Host
 from onebox.instance import CENTRAL, ROOT
+from onebox.shell import write
 
 UNIT = "scloud-agent.service"
 PARTS = ("apps/__init__.py", "apps/agent", "apps/drivers")
@@ -36,11 +37,12 @@ def refresh(host: Host) -> None:
 
 
 def configure(host: Host, config: str) -> None:
-    """Write a running host's agent settings, which its enrolment made, and start the agent."""
+    """Write a running host's agent settings, which its enrolment made, and see that the agent runs with them."""
     path = host.root / CONFIG
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    path.write_text(config)
+    if path.exists() and path.read_text() == config:
+        host.exec("systemctl", "start", UNIT)
+        return
+    write(path, config, 0o600)
     host.exec("systemctl", "enable", "--quiet", UNIT)
     host.exec("systemctl", "restart", UNIT)
 

@@ -36,7 +36,6 @@ def settle(instance: Instance, guest_image: Path | None = None) -> dict[str, str
         "SCLOUD_MANAGEMENT_IP": instance.control_ip,
         "SCLOUD_AGENT_REDIS": f"{instance.control_ip}:{instance.redis_port}",
         "SCLOUD_SHARED_DIR": str(instance.shared),
-        "SCLOUD_CREDENTIALS_FILE": str(instance.var / "credentials"),
         "SCLOUD_STATIC_ROOT": str(instance.var / "static"),
     }
     if guest_image is not None:

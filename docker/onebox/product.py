@@ -2,44 +2,68 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
-from onebox import agent, environment, hosts, preflight, processes, venv
+from onebox import agent, credentials, environment, hosts, preflight, processes, venv
 from onebox.instance import ROOT, Instance
 from onebox.progress import Progress
 from onebox.shell import run
 
-CREDENTIALS = "credentials"
-DEMO_VM_SECONDS = 120
+POOL = "/var/lib/scloud/shared"  # as the hosts see it
+DEMO_VM_SECONDS = 180
 
 
 def up(instance: Instance, progress: Progress) -> None:
     """Migrate, load the demo data, start every process and the hosts' agents, wait for the demo VM."""
-    running = [
-        process.name for process in processes.all_of(instance) if processes.pid(instance, process.name)
-    ]
-    if "web" not in running:
+    if processes.pid(instance, "web") is None:
         preflight.check_web_ports(instance)
     with progress.step("database tables"):
         manage(instance, "migrate", "--noinput")
-    with progress.step("static files"):
-        manage(instance, "collectstatic", "--noinput")
-    with progress.step("demo data"):
-        manage(instance, "demo", "--agents", str(agents(instance)))
-    with progress.step("web, worker, beat, console proxy"):
-        start(instance)
-    with progress.step("host agents"):
-        enrol(instance)
+    progress.together(
+        ("demo data", lambda: load_demo(instance)),
+        ("static files", lambda: manage(instance, "collectstatic", "--noinput")),
+    )
+    progress.together(
+        *(
+            (process.name, partial(processes.start, instance, process))
+            for process in processes.all_of(instance)
+        ),
+        ("host agents", lambda: enrol(instance)),
+    )
     announce(instance, progress)
     with progress.step("demo virtual machine"):
-        manage(instance, "demo", "--wait", str(DEMO_VM_SECONDS))
+        manage(instance, "demo_vm", "--wait", str(DEMO_VM_SECONDS))
 
 
-def manage(instance: Instance, *args: str) -> str:
-    """Run a management command of the product with the instance's settings."""
+def load_demo(instance: Instance) -> str:
+    """Region, cluster, hosts, base image, admin and demo tenant; what is there already stays as it is."""
+    image = Path(instance.settings()["SCLOUD_GUEST_IMAGE"])
+    offered = instance.shared / "import" / image.name
+    if not offered.exists():
+        shutil.copy(image, offered)
+    where = [
+        "--fabric",
+        instance.settings()["SCLOUD_OVN_NB"],
+        "--pool",
+        POOL,
+        "--configs",
+        str(agents(instance)),
+    ]
+    members = [f"--host={host.name}={host.management_ip}" for host in hosts.compute(instance)]
+    passwords = credentials.settle(instance)
+    secret = {"SCLOUD_DEMO_ADMIN_PASSWORD": passwords["admin"], "SCLOUD_DEMO_PASSWORD": passwords["demo"]}
+    return manage(
+        instance, "demo", *where, *members, "--guest-image", f"{POOL}/import/{image.name}", **secret
+    )
+
+
+def manage(instance: Instance, *args: str, **secret: str) -> str:
+    """Run a management command of the product with the instance's settings; secrets go by its environment."""
     command = [str(venv.PYTHON), str(ROOT / "manage.py"), *args]
-    return run(command, env=environment.for_process(instance), cwd=ROOT).stdout
+    return run(command, env={**environment.for_process(instance), **secret}, cwd=ROOT).stdout
 
 
 def start(instance: Instance) -> None:
@@ -55,7 +79,7 @@ def stop(instance: Instance) -> None:
 
 
 def agents(instance: Instance) -> Path:
-    """Where ``manage.py demo`` leaves each enrolled host's agent settings, as HOST.toml."""
+    """Where ``manage.py demo`` leaves each host's agent settings, as HOST.toml."""
     directory = instance.var / "agents"
     directory.mkdir(mode=0o700, exist_ok=True)
     return directory
@@ -72,7 +96,9 @@ def enrol(instance: Instance) -> None:
 def announce(instance: Instance, progress: Progress) -> None:
     """Print where the pages are and who can log in; on a terminal only, since logs are kept and read by others."""
     progress.say(f"\n  http://{environment.web_address()}:{instance.web_port}/")
-    credentials = instance.var / CREDENTIALS
-    if credentials.exists():
-        text = credentials.read_text() if sys.stdout.isatty() else f"log-ins: see {credentials}"
-        progress.say("".join(f"  {line}\n" for line in text.splitlines()))
+    if sys.stdout.isatty():
+        for user, password in credentials.settle(instance).items():
+            progress.say(f"  log in as {user:6} with {password}")
+    else:
+        progress.say(f"  log-ins: {credentials.file(instance)}")
+    progress.say("")
