@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import django_filters as filters
 from django.db.models import QuerySet
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework.response import Response
 
 from apps.api.representation import OperationOut
 from apps.api.views import Action, ObjectApi
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.errors import NotNow
 from apps.lifecycle.models import Operation, OperationStatus
-from apps.lifecycle.requests import cancel
-from apps.lifecycle.selectors import visible_operations
 from apps.lifecycle.verbs import Verb
+from apps.tenancy.operation_access import cancel_operation, visible_operations
 
 #: Not in the verb table: it acts on an operation, not on a resource.
 CANCEL = Verb("operation.cancel", label=gettext_lazy("Cancel"), doing=gettext_lazy("Cancelling"))
@@ -26,14 +23,6 @@ class OperationFilter(filters.FilterSet):
     verb = filters.CharFilter()
     kind = filters.CharFilter(field_name="target_kind")
     target = filters.UUIDFilter(field_name="target_id")
-
-
-def cancel_operation(actor: Actor, operation: Operation) -> Operation:
-    """Cancel what no worker has begun; NotNow when it is too late."""
-    if not cancel(actor, operation):
-        raise NotNow(_("It has begun already."), hint=_("Wait until it has finished."))
-    operation.refresh_from_db()
-    return operation
 
 
 class OperationsApi(ObjectApi):

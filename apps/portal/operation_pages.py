@@ -15,11 +15,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_filters import FilterSet
 
-from apps.api.operation_api import CANCEL, cancel_operation
+from apps.api.operation_api import CANCEL
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.models import Operation, OperationStatus
-from apps.lifecycle.selectors import visible_operations
+from apps.lifecycle.verbs import verb_named
 from apps.lifecycle.words import StateWord
 from apps.portal import feedback, pieces
 from apps.portal.columns import Column
@@ -31,6 +31,7 @@ from apps.portal.lists import Empty, ListPage
 from apps.portal.page import Page
 from apps.portal.templatetags.kit import took
 from apps.portal.timeline import TONES, duration, label_of
+from apps.tenancy.operation_access import cancel_operation, visible_operations
 from apps.tenancy.rights import Rights
 
 STATUS_WORDS: dict[str, Text] = {
@@ -63,6 +64,8 @@ class _OperationKind(PageKind):
     def offers(self, rights: Rights, row: Any, area: str) -> list[Offer]:
         """Return cancel, possible until a worker begins."""
         if not row.is_open:
+            return []
+        if not rights.covers(verb_named(row.verb), row.resource and row.resource.project_id, row.tenant_id):
             return []
         begun = row.status != OperationStatus.QUEUED or row.attempt > 0
         reason = _("It has begun already.") if begun else ""

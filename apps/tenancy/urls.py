@@ -7,8 +7,10 @@ from django.urls import path
 from apps.api.views import routes
 from apps.portal.paths import kind_paths
 from apps.tenancy.api import AccountPassword, AdminsApi, ApiKeysApi, MembersApi, ProjectsApi, TenantsApi
+from apps.tenancy.api.audit import AuditApi
 from apps.tenancy.pages.account import AccountPage
 from apps.tenancy.pages.admins import ADMIN, AdminCreate, AdminList, AdminReset
+from apps.tenancy.pages.audit import AUDIT, AuditList
 from apps.tenancy.pages.keys import KEY, KeyCreate, KeyList
 from apps.tenancy.pages.login import LogIn, LogOut
 from apps.tenancy.pages.members import (
@@ -30,6 +32,7 @@ api_routes = [
     *routes("members", MembersApi),
     *routes("api-keys", ApiKeysApi),
     *routes("administrators", AdminsApi),
+    *routes("audit", AuditApi),
     path("account/password", AccountPassword.as_view(), name="account-password"),
 ]
 
@@ -41,6 +44,7 @@ tenant_patterns = [
     path("members/<uuid:key>/reset-password/", MemberReset.as_view(), name="member.reset_password"),
     *kind_paths(MEMBER, list=MemberList, detail=MemberDetail, create=MemberCreate),
     *kind_paths(KEY, list=KeyList, create=KeyCreate),
+    *kind_paths(AUDIT, list=AuditList),
 ]
 
 admin_patterns = [
@@ -55,4 +59,5 @@ admin_patterns = [
     ),
     *kind_paths(ADMIN, list=AdminList, create=AdminCreate, admin=True),
     *kind_paths(KEY, list=KeyList, create=KeyCreate, admin=True),
+    *kind_paths(AUDIT, list=AuditList, admin=True),
 ]

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.models import DONE, AuditEntry
-from apps.audit.selectors import CANCELLED, FAILED, REFUSED, RUNNING, with_result
+from apps.tenancy.operation_log import CANCELLED, FAILED, REFUSED, RUNNING, with_result
 
 RESULTS = (
     (DONE, _("Done")),

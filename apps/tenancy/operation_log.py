@@ -1,4 +1,7 @@
-"""Reading the operation log."""
+"""Reading the operation log: who may see which lines, and what came of them.
+
+apps.audit only writes it; it stands below everything that is logged.
+"""
 
 from __future__ import annotations
 

@@ -6,18 +6,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from apps.audit.filters import RESULTS, AuditFilter
 from apps.audit.models import DONE, AuditEntry
-from apps.audit.selectors import (
-    CANCELLED,
-    FAILED,
-    REFUSED,
-    RUNNING,
-    duration_of,
-    reason_of,
-    result_of,
-    visible_entries,
-)
 from apps.lifecycle.verbs import all_verbs
 from apps.lifecycle.words import StateWord
 from apps.portal import pieces
@@ -27,6 +16,17 @@ from apps.portal.kinds import PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
 from apps.portal.templatetags.kit import took
 from apps.portal.timeline import label_of
+from apps.tenancy.audit_filter import RESULTS, AuditFilter
+from apps.tenancy.operation_log import (
+    CANCELLED,
+    FAILED,
+    REFUSED,
+    RUNNING,
+    duration_of,
+    reason_of,
+    result_of,
+    visible_entries,
+)
 
 AUDIT = PageKind(
     "audit",

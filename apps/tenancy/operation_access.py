@@ -1,0 +1,45 @@
+"""Who may see which operations, and cancel them."""
+
+from __future__ import annotations
+
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Forbidden, NotNow
+from apps.lifecycle.models import Operation
+from apps.lifecycle.requests import cancel
+from apps.lifecycle.verbs import verb_named
+from apps.tenancy.access import may, visible_projects
+from apps.tenancy.selectors import is_admin_as_such, runs_tenant
+
+
+def visible_operations(actor: Actor) -> QuerySet[Operation]:
+    """Return all operations for an admin as such, the tenant's for who runs it.
+
+    A member sees its own, and those on resources it sees. What is gone has no project any more.
+    """
+    if is_admin_as_such(actor):
+        return Operation.objects.all()
+    if actor.tenant is None:
+        return Operation.objects.none()
+    mine = Operation.objects.filter(tenant=actor.tenant)
+    if runs_tenant(actor):
+        return mine
+    in_view = Q(resource__project__in=visible_projects(actor)) | Q(
+        resource__isnull=False, resource__project__isnull=True
+    )
+    return mine.filter(Q(actor=actor.user) | in_view)
+
+
+def cancel_operation(actor: Actor, operation: Operation) -> Operation:
+    """Cancel what no worker has begun. Whoever may ask for it may cancel it. Raises Forbidden or NotNow."""
+    resource = operation.resource
+    if not may(
+        actor, verb_named(operation.verb), resource.project_id if resource else None, operation.tenant_id
+    ):
+        raise Forbidden(_("Your role does not allow this."))
+    if not cancel(actor, operation):
+        raise NotNow(_("It has begun already."), hint=_("Wait until it has finished."))
+    operation.refresh_from_db()
+    return operation
