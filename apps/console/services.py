@@ -57,6 +57,12 @@ def open_console(
     vm = begin(actor, VM_CONSOLE, vm)
     if actor.user is None:
         raise Forbidden(_("Only a person or an API key can look at a screen."))
+    if kind == TicketKind.NATIVE and not settings.CONSOLE_NATIVE_PORTS:
+        raise Refused(
+            _("VNC clients are switched off on this platform."),
+            code="console.native_off",
+            hint=_("Use the console in the browser."),
+        )
     now = timezone.now()
     ConsoleTicket.objects.filter(vm=vm, expires_at__lt=now - FORGET_AFTER).delete()
     ticket = ConsoleTicket(

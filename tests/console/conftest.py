@@ -95,8 +95,6 @@ def listens(port: int, host: str = "127.0.0.1") -> bool:
 
 @pytest.fixture(scope="session")
 def proxy(django_db_setup: None, django_db_blocker: Any) -> Iterator[Proxy]:
-    """One proxy for the run; tests that use it commit: `pytest.mark.django_db(transaction=True)`."""
-    with django_db_blocker.unblock():
-        running = running_proxy()
-        with running as started:
-            yield started
+    """One proxy for the run, without native ports; tests that use it commit: `django_db(transaction=True)`."""
+    with django_db_blocker.unblock(), running_proxy(SCLOUD_CONSOLE_NATIVE_PORTS="") as running:
+        yield running

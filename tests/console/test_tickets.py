@@ -8,13 +8,14 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from apps.audit.models import AuditEntry
 from apps.compute.models import Power, Vm
 from apps.console import services
 from apps.console.models import COLLECT_WITHIN, ConsoleTicket, TicketKind, TicketState
 from apps.lifecycle.actor import SYSTEM
-from apps.lifecycle.errors import Forbidden, NotFound, NotNow
+from apps.lifecycle.errors import Forbidden, NotFound, NotNow, Refused
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.tenancy.models import Project, User
 from apps.tenancy.secrets import unseal
@@ -126,6 +127,14 @@ def test_native_credentials_are_good_for_300_seconds_from_issue(otto: User, vm: 
     given = services.collect(factories.actor_for_user(otto), ticket.pk)
     assert (given.port, len(given.password), given.token) == (5950, 8, "")
     assert abs(given.expires_at - timezone.now() - timedelta(seconds=300)) < timedelta(seconds=5)
+
+
+@pytest.mark.requirement("VN-2")
+def test_native_tickets_can_be_switched_off(otto: User, vm: Vm, settings: Settings) -> None:
+    settings.CONSOLE_NATIVE_PORTS = ""
+    with pytest.raises(Refused) as refused:
+        ready_ticket(otto, vm, kind=TicketKind.NATIVE)
+    assert refused.value.code == "console.native_off"
 
 
 def test_what_failed_says_why(otto: User, vm: Vm) -> None:

@@ -70,6 +70,8 @@ class Relay:
 
     def look_after(self) -> None:
         """Open doors for tickets that are ready, close those of tickets that are used or dead."""
+        if not self._ports:
+            return
         with database():
             waiting = ConsoleTicket.objects.alive().filter(kind=TicketKind.NATIVE, opened_at__isnull=False)
             wanted = dict(waiting.values_list("pk", "relay_port"))
@@ -131,6 +133,8 @@ class Relay:
 
 
 def parse_ports(text: str) -> range:
-    """Return the ports of "first-last"."""
+    """Return the ports of "first-last"; none for ""."""
+    if not text:
+        return range(0)
     first, _, last = text.partition("-")
     return range(int(first), int(last or first) + 1)

@@ -20,7 +20,7 @@ from apps.console.proxy.pump import pump
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5.0
-HANDSHAKE_SECONDS = 10.0
+HANDSHAKE_SECONDS = 5.0
 
 
 @dataclass(eq=False)

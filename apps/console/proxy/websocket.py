@@ -7,12 +7,16 @@ import warnings
 from typing import Any
 
 # websockify unmasks with numpy when it is there. What clients send is keys and pointer moves, for which plain Python is
-# as fast, and numpy would be a fifth of this process's memory.
-sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]
+# as fast, and numpy would be a fifth of this process's memory: hide it for the length of this import.
+hidden = sys.modules.pop("numpy", None)
+sys.modules["numpy"] = None  # type: ignore[assignment]
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from websockify.websocket import WebSocketWantReadError, WebSocketWantWriteError
     from websockify.websockifyserver import CompatibleWebSocket, WebSockifyRequestHandler
+del sys.modules["numpy"]
+if hidden is not None:
+    sys.modules["numpy"] = hidden
 
 __all__ = ["RequestHandler", "WebSocket", "WebSocketWantReadError", "WebSocketWantWriteError"]
 
