@@ -1,0 +1,77 @@
+"""A site to browse: web and worker processes on pretend hosts, two tenants, an admin, and something in every list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from apps.infrastructure import backends
+from apps.tenancy.models import User
+from tests import factories
+from tests.compute.factories import Cloud, make_cloud
+from tests.platform_fixtures import Platform
+
+PICTURES = Path(__file__).resolve().parents[2] / "var" / "screenshots"
+
+
+@dataclass
+class Site:
+    """A running platform, the people on it and its pretend region."""
+
+    platform: Platform
+    owner: User
+    admin: User
+    cloud: Cloud
+
+    @property
+    def url(self) -> str:
+        return self.platform.url
+
+    def log_in(self, context: BrowserContext, user: User) -> None:
+        """Give the browser a session of the user, as the log-in would."""
+        session = SessionStore()
+        session[SESSION_KEY] = str(user.pk)
+        session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        session.save()
+        assert session.session_key is not None
+        context.add_cookies(
+            [{"name": settings.SESSION_COOKIE_NAME, "value": session.session_key, "url": self.url}]
+        )
+
+    def open(self, page: Page, path: str, user: User | None = None) -> None:
+        """Log in and open a page; wait until it hears of changes."""
+        if user is not None:
+            self.log_in(page.context, user)
+        page.goto(self.url + path)
+        page.wait_for_selector("body[data-live=on]", state="attached")
+
+
+@pytest.fixture(scope="module")
+def site(memory_platform: Platform) -> Iterator[Site]:
+    memory_platform.manage("collectstatic", "--noinput", "--verbosity", "0")
+    memory_platform.start("web", "worker", "beat")
+    tenant = factories.make_tenant("acme")
+    factories.make_tenant("bolt")
+    cloud = make_cloud(backends.memory_world(), hosts=3)
+    yield Site(
+        platform=memory_platform,
+        owner=factories.make_owner(tenant, "alice"),
+        admin=factories.make_admin("ada"),
+        cloud=cloud,
+    )
+
+
+@pytest.fixture
+def phone(chromium: Browser) -> Iterator[Page]:
+    """A page as wide as a phone."""
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, device_scale_factor=2)
+    yield context.new_page()
+    context.close()
