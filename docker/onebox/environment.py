@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 import os
 import secrets
+import socket
 from pathlib import Path
 
 from onebox import postgres, redis
 from onebox.instance import Instance
-from onebox.shell import write
+from onebox.shell import run, write
 
 
 def load(instance: Instance) -> dict[str, str]:
@@ -31,7 +32,8 @@ def settle(instance: Instance, guest_image: Path | None = None) -> dict[str, str
         "SCLOUD_WEB_PORT": str(instance.web_port),
         "SCLOUD_CONSOLE_PORT": str(instance.console_port),
         "SCLOUD_CONSOLE_LISTEN": f"{web_address()}:{instance.console_port}",
-        "SCLOUD_CONSOLE_ORIGINS": f"ws://127.0.0.1:{instance.console_port},ws://localhost:{instance.console_port}",
+        "SCLOUD_CONSOLE_ORIGINS": ",".join(f"ws://{name}:{instance.console_port}" for name in web_names()),
+        "SCLOUD_HOSTS": os.environ.get("SCLOUD_HOSTS") or ",".join(web_names()),
         "SCLOUD_CONSOLE_NATIVE_PORTS": instance.native_console_ports,
         "SCLOUD_MANAGEMENT_IP": instance.control_ip,
         "SCLOUD_AGENT_REDIS": f"{instance.control_ip}:{instance.redis_port}",
@@ -66,3 +68,13 @@ def path(instance: Instance) -> Path:
 def web_address() -> str:
     """Where the pages are served: this machine only, unless SCLOUD_WEB_ADDRESS says otherwise (such as 0.0.0.0)."""
     return os.environ.get("SCLOUD_WEB_ADDRESS", "127.0.0.1")
+
+
+def web_names() -> list[str]:
+    """The host names under which browsers may ask for the pages."""
+    own = ["127.0.0.1", "localhost", "[::1]"]
+    if web_address() in own:
+        return own
+    if web_address() == "0.0.0.0":  # noqa: S104
+        return [*own, socket.gethostname(), *run(["hostname", "-I"]).stdout.split()]
+    return [*own, web_address()]
