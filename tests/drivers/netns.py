@@ -1,0 +1,148 @@
+"""Network-namespace "guests" on a pretend host: as cheap as a process, plugged into OVN like a VM."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from onebox.hosts import Host
+from onebox.shell import OneboxError
+
+from apps.drivers.specs import PortSpec
+
+SERVER = """
+import selectors, socket, sys
+ready = selectors.DefaultSelector()
+for word in sys.argv[1:]:
+    kind, port = word.split("/")
+    sock = socket.socket(type=socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("0.0.0.0", int(port)))
+    kind == "tcp" and sock.listen(64)
+    ready.register(sock, selectors.EVENT_READ, kind)
+print("ready", flush=True)
+while True:
+    for key, _ in ready.select():
+        if key.data == "tcp":
+            connection, _ = key.fileobj.accept()
+            connection.sendall(b"hello")
+            connection.close()
+        else:
+            data, sender = key.fileobj.recvfrom(100)
+            key.fileobj.sendto(b"hello", sender)
+"""
+CLIENT = """
+import json, socket, sys
+from concurrent.futures import ThreadPoolExecutor
+def reach(word):
+    kind, port = word.split("/")
+    sock = socket.socket(type=socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+    sock.settimeout(1.5)
+    try:
+        sock.connect((sys.argv[1], int(port)))
+        kind == "udp" and sock.send(b"?")
+        return sock.recv(5) == b"hello"
+    except OSError:
+        return False
+with ThreadPoolExecutor(32) as pool:
+    print(json.dumps(list(pool.map(reach, sys.argv[2:]))))
+"""
+
+DHCP_DISCOVER = """
+import os, socket, struct, sys
+mac = bytes.fromhex(sys.argv[1].replace(":", ""))
+request = struct.pack("!4B4s2H4I16s64x128xI", 1, 1, 6, 0, os.urandom(4), 0, 0x8000, 0, 0, 0, 0, mac, 0x63825363)
+sock = socket.socket(type=socket.SOCK_DGRAM)
+sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+sock.bind(("", 68))
+sock.settimeout(2)
+for _ in range(5):
+    sock.sendto(request + bytes([53, 1, 1, 255]), ("255.255.255.255", 67))
+    try:
+        print(socket.inet_ntoa(sock.recv(1500)[16:20]))
+        break
+    except TimeoutError:
+        pass
+"""
+
+
+@dataclass(frozen=True)
+class NetnsGuest:
+    """A name space with the address of a port. Services are words like "tcp/80"."""
+
+    host: Host
+    port: PortSpec
+
+    @property
+    def name(self) -> str:
+        return f"t{self.port.id[:8]}"
+
+    def exec(self, *command: str, check: bool = True) -> str:
+        return self.host.exec("ip", "netns", "exec", self.name, *command, check=check)
+
+    def serve(self, *services: str) -> None:
+        """Answer "hello" on these services until the guest goes."""
+        unit = f"scloud-{self.name}-{'-'.join(services).replace('/', '')}"[:200]
+        self.host.exec(
+            *("systemd-run", "--collect", f"--unit={unit}", "--slice", self.slice, "--"),
+            *("ip", "netns", "exec", self.name, "python3", "-c", SERVER, *services),
+        )
+
+    @property
+    def slice(self) -> str:
+        return f"scloud{self.name}.slice"
+
+    def reaches(self, address: str, *services: str) -> list[str]:
+        """Return those of the services at an address that answer."""
+        answers = json.loads(self.exec("python3", "-c", CLIENT, address, *services))
+        return [service for service, answered in zip(services, answers, strict=True) if answered]
+
+    def dhcp_offer(self) -> str:
+        """Return the address that DHCP offers, empty for none."""
+        return self.exec("python3", "-c", DHCP_DISCOVER, self.port.mac).strip()
+
+    def pings(self, address: str) -> bool:
+        try:
+            self.exec("ping", "-c", "2", "-i", "0.2", "-W", "1", address)
+        except OneboxError:
+            return False
+        return True
+
+    def wait_reaches(self, address: str, service: str) -> None:
+        """Wait until a service answers: the network takes a moment to follow its database."""
+        give_up = time.monotonic() + 20
+        while not self.reaches(address, service):
+            assert time.monotonic() < give_up, f"{address} {service} never answered"
+
+
+@contextmanager
+def netns_guest(host: Host, port: PortSpec, gateway: str) -> Iterator[NetnsGuest]:
+    """Make the guest and plug it into the integration bridge."""
+    guest = NetnsGuest(host, port)
+    outer = f"v{guest.name}"
+    host.exec("ip", "netns", "add", guest.name)
+    try:
+        host.exec(
+            *("ip", "link", "add", outer, "type", "veth", "peer", "name", "eth0"),
+            *("netns", guest.name, "address", port.mac),
+        )
+        for command in (
+            ("ip", "link", "set", "lo", "up"),
+            ("ethtool", "-K", "eth0", "tx", "off"),
+            ("ip", "link", "set", "eth0", "mtu", "1442", "up"),
+            ("ip", "addr", "add", f"{port.ip}/24", "dev", "eth0"),
+            ("ip", "route", "add", "default", "via", gateway),
+        ):
+            guest.exec(*command)
+        host.exec("ip", "link", "set", outer, "up")
+        host.exec(
+            *("ovs-vsctl", "--timeout=10", "add-port", "br-int", outer),
+            *("--", "set", "interface", outer, f"external_ids:iface-id={port.id}"),
+        )
+        yield guest
+    finally:
+        host.exec("systemctl", "stop", guest.slice, check=False)
+        host.exec("ovs-vsctl", "--timeout=10", "--if-exists", "del-port", "br-int", outer, check=False)
+        host.exec("ip", "netns", "del", guest.name, check=False)

@@ -1,0 +1,173 @@
+"""Security groups on real traffic between two hosts."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+import pytest
+
+from apps.drivers.ovn import OvnFabric
+from apps.drivers.specs import (
+    Direction,
+    FabricKind,
+    PortSpec,
+    RuleAction,
+    RulePriority,
+    RuleProtocol,
+    RuleSpec,
+    SecurityGroupSpec,
+)
+from tests.drivers.contracts.fabric import built
+from tests.drivers.netns import NetnsGuest, netns_guest
+from tests.drivers.samples import a_port, new_id
+from tests.onebox_fixtures import Onebox
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
+
+ANYONE = "0.0.0.0/0"
+SERVICES = ("tcp/22", "tcp/80", "tcp/85", "tcp/90", "tcp/91", "udp/53", "udp/54")
+
+
+def accept(
+    protocol: RuleProtocol,
+    ports: tuple[int, int] | None = None,
+    cidr: str = ANYONE,
+    direction: Direction = Direction.IN,
+    priority: RulePriority = RulePriority.MEDIUM,
+) -> RuleSpec:
+    low, high = ports or (None, None)
+    return RuleSpec(direction, protocol, RuleAction.ACCEPT, priority, cidr, low, high)
+
+
+def reject(rule: RuleSpec, priority: RulePriority) -> RuleSpec:
+    return replace(rule, action=RuleAction.REJECT, priority=priority)
+
+
+@dataclass
+class Net:
+    """`client` without a group on one host, `server` in `group` on the other."""
+
+    fabric: OvnFabric
+    client: NetnsGuest
+    server: NetnsGuest
+    group: SecurityGroupSpec
+
+    def rules(self, *rules: RuleSpec) -> None:
+        """Give the server's group these rules and wait until both hosts have them."""
+        self.fabric.ensure_security_group(replace(self.group, rules=rules))
+
+    def reached(self, *expected: str) -> list[str]:
+        """Return which services the client reaches, as soon as they are the expected ones or after 10 s."""
+        give_up = time.monotonic() + 10
+        while True:
+            found = self.client.reaches(self.server.port.ip, *SERVICES)
+            if found == list(expected) or time.monotonic() > give_up:
+                return found
+
+
+@pytest.fixture(scope="module")
+def net(onebox: Onebox, northbound: str) -> Iterator[Net]:
+    with ExitStack() as stack:
+        fabric = OvnFabric(northbound)
+        stack.callback(fabric.close)
+        vpc, subnet = built(fabric)
+        stack.callback(fabric.ensure_absent, FabricKind.VPC, vpc.id)
+        stack.callback(fabric.ensure_absent, FabricKind.SUBNET, subnet.id)
+        group = SecurityGroupSpec(new_id())
+        fabric.ensure_security_group(group)
+        stack.callback(fabric.ensure_absent, FabricKind.SECURITY_GROUP, group.id)
+
+        def plug(host: int, port: PortSpec) -> NetnsGuest:
+            fabric.ensure_port(port)
+            stack.callback(fabric.ensure_absent, FabricKind.PORT, port.id)
+            return stack.enter_context(netns_guest(onebox.hosts[host], port, subnet.gateway))
+
+        client = plug(0, a_port(subnet, 11))
+        server = plug(1, a_port(subnet, 12, group.id))
+        made = Net(fabric, client, server, group)
+        server.serve(*SERVICES)
+        client.serve("tcp/80", "udp/53")
+        made.rules(accept(RuleProtocol.ALL))
+        client.wait_reaches(server.port.ip, "tcp/80")
+        yield made
+
+
+@pytest.mark.requirement("SG-3")
+def test_a_group_without_rules_denies_everything_both_ways(net: Net) -> None:
+    net.rules()
+    assert net.reached() == []
+    assert not net.client.pings(net.server.port.ip)
+    assert net.server.reaches(net.client.port.ip, "tcp/80", "udp/53") == []
+
+
+@pytest.mark.requirement("SG-2")
+def test_ports_ranges_and_protocols(net: Net) -> None:
+    net.rules(accept(RuleProtocol.TCP, (80, 90)), accept(RuleProtocol.UDP, (53, 53)))
+    assert net.reached("tcp/80", "tcp/85", "tcp/90", "udp/53") == ["tcp/80", "tcp/85", "tcp/90", "udp/53"]
+    assert not net.client.pings(net.server.port.ip)
+    net.rules(accept(RuleProtocol.ICMPV4))
+    assert net.reached() == []
+    assert net.client.pings(net.server.port.ip)
+
+
+@pytest.mark.requirement("SG-2")
+def test_all_tcp_and_all_udp(net: Net) -> None:
+    tcp = [service for service in SERVICES if service.startswith("tcp")]
+    net.rules(accept(RuleProtocol.TCP))
+    assert net.reached(*tcp) == tcp
+    net.rules(accept(RuleProtocol.UDP))
+    assert net.reached("udp/53", "udp/54") == ["udp/53", "udp/54"]
+
+
+@pytest.mark.requirement("SG-2")
+def test_a_rule_holds_for_its_addresses_only(net: Net) -> None:
+    net.rules(
+        accept(RuleProtocol.TCP, (80, 80), "10.0.1.11/32"), accept(RuleProtocol.TCP, (22, 22), "10.9.0.0/16")
+    )
+    assert net.reached("tcp/80") == ["tcp/80"]
+
+
+@pytest.mark.requirement("SG-3")
+def test_the_higher_priority_wins(net: Net) -> None:
+    web = accept(RuleProtocol.TCP, (80, 90), priority=RulePriority.MEDIUM)
+    one = replace(web, port_min=85, port_max=85)
+    net.rules(web, reject(one, RulePriority.HIGH))
+    assert net.reached("tcp/80", "tcp/90") == ["tcp/80", "tcp/90"]
+    net.rules(web, reject(one, RulePriority.LOW))
+    assert net.reached("tcp/80", "tcp/85", "tcp/90") == ["tcp/80", "tcp/85", "tcp/90"]
+    net.rules(web, reject(one, RulePriority.MEDIUM))
+    assert net.reached("tcp/80", "tcp/90") == ["tcp/80", "tcp/90"]
+
+
+@pytest.mark.requirement("SG-4")
+def test_replies_to_what_the_guest_began_pass(net: Net) -> None:
+    outwards = accept(RuleProtocol.TCP, (80, 80), direction=Direction.OUT)
+    net.rules(outwards)
+    net.server.wait_reaches(net.client.port.ip, "tcp/80")
+    assert net.server.reaches(net.client.port.ip, "udp/53") == []
+    assert net.reached() == []
+
+
+@pytest.mark.requirement("SG-4")
+def test_a_change_of_rules_acts_at_once_on_new_connections(net: Net) -> None:
+    net.rules(accept(RuleProtocol.TCP, (80, 80)))
+    net.client.wait_reaches(net.server.port.ip, "tcp/80")
+    began = time.monotonic()
+    net.rules()
+    while net.client.reaches(net.server.port.ip, "tcp/80"):
+        assert time.monotonic() - began < 2, "the rule still held"
+
+
+@pytest.mark.requirement("SG-3")
+def test_the_last_of_200_rules_holds(net: Net) -> None:
+    others = [accept(RuleProtocol.TCP, (1000 + n, 1000 + n), f"192.168.{n}.0/24") for n in range(199)]
+    net.rules(*others, accept(RuleProtocol.UDP, (54, 54)))
+    assert net.reached("udp/54") == ["udp/54"]
+
+
+@pytest.mark.requirement("NI-2")
+def test_dhcp_passes_a_group_that_denies_everything(net: Net) -> None:
+    net.rules()
+    assert net.reached() == []
+    assert net.server.dhcp_offer() == net.server.port.ip
