@@ -10,5 +10,6 @@ pytest_plugins = [
     "tests.fixtures",
     "tests.onebox_fixtures",
     "tests.platform_fixtures",
+    "tests.real_site",
     "tests.chromium",
 ]

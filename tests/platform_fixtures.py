@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -101,24 +101,20 @@ class Answer:
 
 
 class Api:
-    """A client of the API over a connection that is kept open; one thread may use it at a time."""
+    """A client of the API."""
 
     def __init__(self, port: int, token: str) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self._port = port
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
     def ask(self, method: str, path: str, body: object = None, *, key: str = "") -> Answer:
         """Send one request to /api/v1`path`. Raises OSError or HTTPException when the server is not there."""
         headers = self._headers | ({"Idempotency-Key": key} if key else {})
-        try:
-            self._connection.request(
-                method, f"/api/v1{path}", None if body is None else json.dumps(body), headers
-            )
-            response = self._connection.getresponse()
+        # A connection for each: the server closes idle ones, and tests kill the server.
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)) as connection:
+            connection.request(method, f"/api/v1{path}", None if body is None else json.dumps(body), headers)
+            response = connection.getresponse()
             text = response.read()
-        except (OSError, http.client.HTTPException):
-            self._connection.close()
-            raise
         is_json = "json" in response.headers.get("Content-Type", "")
         return Answer(response.status, json.loads(text) if is_json and text else text)
 
@@ -198,16 +194,22 @@ def drivers_of(values: Mapping[str, str]) -> Iterator[None]:
         cache.cache_clear()
 
 
-@pytest.fixture(scope="module")
-def memory_platform(lasting_rows: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A platform on pretend hosts, kept in a Redis of its own; nothing is started yet."""
-    directory = tmp_path_factory.mktemp("platform")
+@contextmanager
+def pretend_platform(directory: Path, world: str) -> Iterator[Platform]:
+    """Give a platform with a Redis of its own, for pretend hosts in that Redis ("redis") or its worker ("process")."""
     with running_redis(directory) as port:
         values = {
             "REDIS_URL": f"redis://127.0.0.1:{port}/0",
-            "SCLOUD_MEMORY_WORLD": "redis",
+            "SCLOUD_MEMORY_WORLD": world,
             "SCLOUD_SECRET_KEY": settings.SECRET_KEY,
             "SCLOUD_FIELD_KEY": settings.FIELD_KEY,
         }
         with drivers_of(values), platform(directory, values) as made:
             yield made
+
+
+@pytest.fixture(scope="module")
+def memory_platform(lasting_rows: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """A platform on pretend hosts that outlive its processes; nothing is started yet."""
+    with pretend_platform(tmp_path_factory.mktemp("platform"), "redis") as made:
+        yield made

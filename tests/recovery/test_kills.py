@@ -16,7 +16,8 @@ from tests.platform_fixtures import Platform
 from tests.recovery.audit import audit
 from tests.recovery.conftest import SETTLE_SECONDS, Site
 
-pytestmark = pytest.mark.timeout(240)
+# They need no real hosts, but minutes: a dead worker keeps its operations until their leases run out.
+pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
 CREATE_CALLS = (
     "volumes.ensure_volume",
