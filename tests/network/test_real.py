@@ -1,0 +1,161 @@
+"""From a service call to packets: operations carried out by the engine, OVN, and namespaces plugged in like VMs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from onebox.shell import wait_until
+
+from apps.drivers.protocols import Fabric
+from apps.drivers.specs import FabricKind
+from apps.infrastructure import backends
+from apps.infrastructure.models import Region
+from apps.lifecycle.actor import SYSTEM
+from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
+from apps.network.services.addresses import allocate_nic
+from apps.network.services.nic import set_security_group
+from apps.network.services.security_group import set_rules
+from apps.network.specs import port_spec
+from apps.tenancy.models import Project
+from tests.drivers.netns import NetnsGuest, netns_guest
+from tests.network.factories import make_group, make_machine, make_subnet, make_vpc, settle
+from tests.onebox_fixtures import Onebox
+
+pytestmark = [pytest.mark.real, pytest.mark.django_db, pytest.mark.timeout(240)]
+
+ALL_OUT = {"direction": "out", "protocol": "all", "address": "0.0.0.0/0"}
+PING_IN = {"direction": "in", "protocol": "ping", "address": "0.0.0.0/0"}
+WEB_IN = {"direction": "in", "protocol": "http", "address": "0.0.0.0/0"}
+
+
+@dataclass
+class Net:
+    """A region on the real fabric, and machines plugged into it."""
+
+    region: Region
+    project: Project
+    box: Onebox
+    stack: ExitStack
+
+    @property
+    def fabric(self) -> Fabric:
+        return backends.fabric(self.region)
+
+    def vpc(self) -> Vpc:
+        return make_vpc(self.project, self.region)
+
+    def group(self, *rules: dict[str, Any]) -> SecurityGroup:
+        return make_group(self.project, self.region, *rules)
+
+    def machine(self, subnet: Subnet, host: int = 0, group: SecurityGroup | None = None) -> NetnsGuest:
+        """Allocate a NIC, make its port as a VM's create operation does, and plug a namespace in."""
+        owner = make_machine(self.project, self.region)
+        nic = allocate_nic(subnet, owner, security_group=group)
+        spec = port_spec(nic, generation=owner.generation)
+        self.fabric.ensure_port(spec)
+        self.stack.callback(self.fabric.ensure_absent, FabricKind.PORT, spec.id)
+        return self.stack.enter_context(netns_guest(self.box.hosts[host], spec, str(subnet.gateway)))
+
+
+@pytest.fixture
+def net(onebox: Onebox, project_a: Project) -> Iterator[Net]:
+    region = Region.objects.create(name="real", label="Real", fabric_address=onebox.ovn_northbound)
+    with ExitStack() as stack:
+        made = Net(region, project_a, onebox, stack)
+        yield made
+    # Machines and ports are gone; the rows vanish with the test's transaction, so what they made goes by hand.
+    for kind, rows in (
+        (FabricKind.SUBNET, Subnet),
+        (FabricKind.VPC, Vpc),
+        (FabricKind.SECURITY_GROUP, SecurityGroup),
+    ):
+        for row in rows.objects.all():
+            made.fabric.ensure_absent(kind, str(row.pk))
+
+
+def wait_pings(guest: NetnsGuest, address: str) -> None:
+    wait_until(lambda: guest.pings(address), f"answer of {address}", seconds=20)
+
+
+@pytest.mark.requirement("VP-3")
+def test_the_same_block_in_two_vpcs_leads_to_different_machines(net: Net) -> None:
+    mine, theirs = make_subnet(net.vpc()), make_subnet(net.vpc())
+    a1, a2 = net.machine(mine), net.machine(mine, host=1)
+    b1, b2 = net.machine(theirs), net.machine(theirs, host=1)
+    b3 = net.machine(theirs)
+    assert (a1.port.ip, a2.port.ip) == (b1.port.ip, b2.port.ip) == ("10.0.1.2", "10.0.1.3")
+
+    a2.serve("tcp/80")
+    a1.wait_reaches("10.0.1.3", "tcp/80")
+    wait_pings(b1, "10.0.1.3")
+    assert b1.reaches("10.0.1.3", "tcp/80") == []  # b2 answers there, and has no such service
+    wait_pings(b1, b3.port.ip)
+    assert not a1.pings(b3.port.ip)  # nobody has that address in the first VPC
+
+
+@pytest.mark.requirement("VP-3")
+def test_subnets_of_one_vpc_reach_each_other_across_hosts(net: Net) -> None:
+    vpc = net.vpc()
+    web = net.machine(make_subnet(vpc, "10.0.1.0/24"))
+    db = net.machine(make_subnet(vpc, "10.0.2.0/24"), host=1)
+    db.serve("tcp/5432")
+    web.wait_reaches(db.port.ip, "tcp/5432")
+    assert web.pings("10.0.1.1") and db.pings("10.0.1.1")
+
+
+@pytest.mark.requirement("VP-2")
+@pytest.mark.requirement("NI-2")
+def test_dhcp_offers_the_address_that_was_allocated(net: Net) -> None:
+    subnet = make_subnet(net.vpc())
+    guests = [net.machine(subnet), net.machine(subnet, host=1, group=net.group())]
+    for guest in guests:  # also behind a group that lets nothing through
+        wait_until(lambda g=guest: g.dhcp_offer() == g.port.ip, f"an offer of {guest.port.ip}", seconds=20)  # type: ignore[misc]
+
+
+@pytest.mark.requirement("NI-2")
+def test_an_address_changed_by_hand_carries_no_traffic(net: Net) -> None:
+    subnet = make_subnet(net.vpc())
+    honest, sly = net.machine(subnet), net.machine(subnet, host=1)
+    wait_pings(sly, honest.port.ip)
+    sly.exec("ip", "addr", "flush", "dev", "eth0")
+    sly.exec("ip", "addr", "add", "10.0.1.77/24", "dev", "eth0")
+    assert not sly.pings(honest.port.ip)
+    sly.exec("ip", "addr", "flush", "dev", "eth0")
+    sly.exec("ip", "addr", "add", f"{sly.port.ip}/24", "dev", "eth0")
+    wait_pings(sly, honest.port.ip)
+
+
+@pytest.mark.requirement("SG-3")
+@pytest.mark.requirement("SG-4")
+def test_changed_rules_act_at_once_and_replies_pass(net: Net) -> None:
+    subnet = make_subnet(net.vpc())
+    group = net.group(WEB_IN)
+    client, server = net.machine(subnet), net.machine(subnet, host=1, group=group)
+    server.serve("tcp/80", "tcp/81")
+    client.serve("tcp/80")
+    client.wait_reaches(server.port.ip, "tcp/80")  # the reply leaves although nothing may go out
+    assert client.reaches(server.port.ip, "tcp/81") == []
+    assert server.reaches(client.port.ip, "tcp/80") == []
+
+    settle(set_rules(SYSTEM, group, rules=[PING_IN, ALL_OUT]))
+    server.wait_reaches(client.port.ip, "tcp/80")
+    assert client.reaches(server.port.ip, "tcp/80", "tcp/81") == []
+    assert client.pings(server.port.ip)
+
+
+@pytest.mark.requirement("NI-3")
+def test_a_machine_is_bound_to_another_group_while_it_runs(net: Net) -> None:
+    subnet = make_subnet(net.vpc())
+    closed, open_ = net.group(), net.group(PING_IN)
+    client, server = net.machine(subnet), net.machine(subnet, host=1, group=open_)
+    owner = Nic.objects.get(pk=server.port.id).owner
+    wait_pings(client, server.port.ip)
+
+    settle(set_security_group(SYSTEM, owner, security_group=closed.pk))
+    wait_until(lambda: not client.pings(server.port.ip), "the closed group", seconds=20)
+    settle(set_security_group(SYSTEM, owner, security_group=open_.pk))
+    wait_pings(client, server.port.ip)
