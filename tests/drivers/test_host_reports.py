@@ -1,0 +1,90 @@
+"""What a real host reports, and how soon."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from apps.drivers.errors import DriverError
+from apps.drivers.reports import HostReport, read_report
+from apps.drivers.specs import Power, VmSpec, VmStatus
+from tests.drivers.real_agents import RealAgent, running_agent, shared_pool
+from tests.drivers.samples import a_vm, a_volume
+from tests.onebox_fixtures import Onebox
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
+
+
+@pytest.fixture(scope="module")
+def agent(onebox: Onebox) -> Iterator[RealAgent]:
+    with running_agent(onebox, onebox.hosts[1]) as running:
+        yield running
+
+
+@pytest.fixture
+def vm(onebox: Onebox, agent: RealAgent) -> Iterator[VmSpec]:
+    with shared_pool(onebox) as (pool, _):
+        volume = a_volume(pool)
+        agent.remote.volumes().ensure_volume(volume)
+        spec = a_vm(volume)
+        agent.remote.hypervisor().ensure_vm(spec)
+        yield spec
+        agent.remote.hypervisor().ensure_vm_absent(spec.id)
+
+
+def report_of(agent: RealAgent) -> HostReport:
+    report = read_report(agent.client, agent.name, agent.key)
+    assert report is not None, agent.log()
+    return report
+
+
+def wait_for_status(agent: RealAgent, wanted: VmStatus, seconds: float) -> HostReport:
+    """Wait until the host reports this of a VM."""
+    give_up = time.monotonic() + seconds
+    while True:
+        report = report_of(agent)
+        if wanted in report.observation.vms:
+            return report
+        assert time.monotonic() < give_up, f"not reported within {seconds} s: {report.observation.vms}"
+        time.sleep(0.05)
+
+
+@pytest.mark.requirement("CL-3")
+def test_a_host_reports_what_it_has(agent: RealAgent) -> None:
+    seen = report_of(agent).observation
+    assert (seen.architecture, seen.virtualisation) == ("x86_64", "qemu")
+    assert seen.vcpus >= 1
+    assert 0 < seen.memory_used_mib < seen.memory_mib
+    assert 0 <= seen.load_percent <= 100
+    assert seen.cpu_model
+    assert seen.hypervisor_version.split(".")[0].isdigit()
+
+
+@pytest.mark.requirement("VM-9")
+def test_a_vm_that_starts_or_stops_is_reported_at_once(agent: RealAgent, vm: VmSpec) -> None:
+    agent.remote.hypervisor().ensure_power(vm.id, Power.ON, boot=3)
+    on = VmStatus(vm.id, exists=True, power=Power.ON, boot=3, generation=1)
+    report = wait_for_status(agent, on, 3)
+    assert next(usage for usage in report.observation.usage if usage.id == vm.id).memory_bytes > 0
+    agent.host.exec("virsh", "-q", "destroy", f"vm-{vm.id}")
+    wait_for_status(agent, VmStatus(vm.id, exists=True, power=Power.OFF, boot=3, generation=1), 3)
+
+
+@pytest.mark.requirement("OP-2")
+def test_a_killed_libvirtd_takes_no_vm_with_it_and_is_used_again_when_back(
+    agent: RealAgent, vm: VmSpec
+) -> None:
+    hypervisor = agent.remote.hypervisor()
+    hypervisor.ensure_power(vm.id, Power.ON, boot=1)
+    agent.host.exec("systemctl", "kill", "--signal=KILL", "libvirtd.service")
+    give_up = time.monotonic() + 30
+    while True:
+        try:
+            status = hypervisor.status(vm.id)
+            break
+        except DriverError as error:
+            assert error.code == "hypervisor.unreachable", error
+            assert time.monotonic() < give_up, "libvirt was not reached again"
+    assert status.power is Power.ON
+    agent.host.exec("virsh", "-q", "destroy", f"vm-{vm.id}")
+    wait_for_status(agent, VmStatus(vm.id, exists=True, power=Power.OFF, boot=1, generation=1), 4)
