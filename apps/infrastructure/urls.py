@@ -18,6 +18,7 @@ from apps.infrastructure.pages.clusters import (
     StorageClusterDetail,
     StorageClusterList,
 )
+from apps.infrastructure.pages.home import AdminHome
 from apps.infrastructure.pages.hosts import HOST, HostDetail, HostEnrol, HostList, HostRenew
 from apps.infrastructure.pages.regions import REGION, RegionCreate, RegionDetail, RegionList
 from apps.portal.paths import kind_paths
@@ -32,6 +33,7 @@ api_routes = [
 _renew = next(do for do in HOST.actions if do.opens == "host.renew_key")
 
 admin_patterns = [
+    path("", AdminHome.as_view(admin=True), name="home"),
     *kind_paths(REGION, list=RegionList, detail=RegionDetail, create=RegionCreate, admin=True),
     *kind_paths(
         COMPUTE_CLUSTER,

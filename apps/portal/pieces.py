@@ -85,6 +85,14 @@ def copyable(text: object, shown: object = "") -> SafeString:
     )
 
 
+def gauge(used: float, limit: float, text: str = "") -> SafeString:
+    """Return a figure ("3 / 12" unless `text` says it) above a meter; a dash when there is no limit yet."""
+    if not limit:
+        return nothing()
+    text = text or f"{used:g} / {limit:g}"
+    return format_html('<span class="gauge"><span>{}</span>{}</span>', text, meter(used, limit, text))
+
+
 def meter(used: float, limit: float, label: object = "") -> SafeString:
     """Return a bar of use against a limit, coloured as it fills. SVG: a style attribute would break the CSP."""
     percent = min(100, round(100 * used / limit)) if limit else 0

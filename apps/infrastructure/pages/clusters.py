@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from apps.infrastructure import services
 from apps.infrastructure.filters import ClusterFilter
 from apps.infrastructure.models import Cluster, ComputeCluster, Host, Region, StorageCluster
+from apps.infrastructure.pages.figures import bytes_bar, memory_bar, vcpu_bar
 from apps.infrastructure.selectors import (
     cluster_warnings,
     visible_compute_clusters,
@@ -26,7 +27,7 @@ from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.forms import KitForm
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
-from apps.portal.pieces import link, meter, moment
+from apps.portal.pieces import link, moment
 from apps.tenancy.models import Tenant
 
 GIB = 1 << 30
@@ -175,12 +176,12 @@ class ComputeClusterList(ListPage):
         Column(
             "vcpu",
             gettext_lazy("vCPUs promised"),
-            lambda row, page: meter(row.vcpu_reserved, row.vcpu_capacity),
+            lambda row, page: vcpu_bar(row),
         ),
         Column(
             "memory",
             gettext_lazy("Memory promised"),
-            lambda row, page: meter(row.memory_reserved_mib, row.memory_capacity_mib),
+            lambda row, page: memory_bar(row),
         ),
         OPEN_TO,
         CREATED,
@@ -198,7 +199,7 @@ class StorageClusterList(ListPage):
         NAME,
         REGION,
         Column("media", gettext_lazy("Media"), lambda row, page: row.get_media_display()),
-        Column("used", gettext_lazy("Used"), lambda row, page: meter(row.used_bytes, row.capacity_bytes)),
+        Column("used", gettext_lazy("Used"), lambda row, page: bytes_bar(row.used_bytes, row.capacity_bytes)),
         Column(
             "capacity",
             gettext_lazy("Capacity"),

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from apps.infrastructure.enrolment import Enrolment, enroll_host, remove_host, renew_enrolment
 from apps.infrastructure.filters import HostFilter
 from apps.infrastructure.models import ComputeCluster, Host
+from apps.infrastructure.pages.figures import load_bar, memory_bar, vcpu_bar
 from apps.infrastructure.selectors import visible_hosts
 from apps.infrastructure.services import set_accepting
 from apps.infrastructure.verbs import HOST_CLOSE, HOST_ENROLL, HOST_OPEN, HOST_REMOVE, HOST_RENEW
@@ -26,7 +27,7 @@ from apps.portal.forms import KitForm
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
 from apps.portal.page import Page
-from apps.portal.pieces import meter, moment
+from apps.portal.pieces import moment
 
 
 class EnrolForm(KitForm):
@@ -75,10 +76,6 @@ HOST = PageKind(
 )
 
 
-def _promised_memory(row: Host, page: ListPage) -> object:
-    return meter(row.memory_reserved_mib, row.memory_capacity_mib)
-
-
 class HostList(ListPage):
     of = HOST
     columns = (
@@ -89,16 +86,21 @@ class HostList(ListPage):
         Column(
             "load",
             gettext_lazy("CPU load"),
-            lambda row, page: meter(row.load_percent, 100),
+            lambda row, page: load_bar(row),
             sort="load_percent",
         ),
         Column(
             "vcpu",
             gettext_lazy("vCPUs promised"),
-            lambda row, page: meter(row.vcpu_reserved, row.vcpu_capacity),
+            lambda row, page: vcpu_bar(row),
             sort="vcpu_reserved",
         ),
-        Column("memory", gettext_lazy("Memory promised"), _promised_memory, sort="memory_reserved_mib"),
+        Column(
+            "memory",
+            gettext_lazy("Memory promised"),
+            lambda row, page: memory_bar(row),
+            sort="memory_reserved_mib",
+        ),
         Column("address", gettext_lazy("Address"), lambda row, page: row.address, sort="address"),
         Column(
             "seen",

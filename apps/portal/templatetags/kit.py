@@ -22,6 +22,7 @@ register = template.Library()
 register.simple_tag(pieces.icon, name="icon")
 register.simple_tag(pieces.copyable, name="copyable")
 register.simple_tag(pieces.meter, name="meter")
+register.simple_tag(pieces.gauge, name="gauge")
 register.filter("moment", pieces.moment)
 
 
