@@ -22,6 +22,7 @@ log = logging.getLogger("apps.agent")
 def main() -> None:
     """Read the settings, put the parts together, work until told to stop."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("celery").setLevel(logging.WARNING)
     settings = config.load()
     host = settings.host_settings()
     log.info("Agent %s of %s: %s", VERSION, host.name, host.virtualisation)

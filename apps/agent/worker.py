@@ -4,9 +4,11 @@ Orders are acknowledged when they are taken (a lost one is sent anew by the oper
 Celery that needs further keys or channels in Redis is off: results, events, remote control, gossip.
 """
 
+import warnings
 from collections.abc import Callable
 
 from celery import Celery, signals
+from celery.platforms import SecurityWarning  # type: ignore[attr-defined]
 from kombu import Queue
 
 from apps.drivers.orders import TASK, queue_of
@@ -49,6 +51,8 @@ def build(host: str, redis_url: str, take: Callable[[str], None]) -> Celery:
 
 def run(app: Celery, threads: int, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> None:
     """Work until told to stop by a signal; orders under way are finished first."""
+    warnings.filterwarnings("ignore", category=SecurityWarning)  # it is to manage the host, so it is root
+    signals.setup_logging.connect(_keep_our_logging, weak=False)
     signals.worker_ready.connect(lambda **_: on_ready(), weak=False)
     signals.worker_shutdown.connect(lambda **_: on_stop(), weak=False)
     worker = app.Worker(
@@ -57,7 +61,10 @@ def run(app: Celery, threads: int, on_ready: Callable[[], None], on_stop: Callab
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,
-        loglevel="WARNING",
         quiet=True,
     )
     worker.start()
+
+
+def _keep_our_logging(**_: object) -> None:
+    """A receiver of this signal is all that keeps Celery from configuring the loggers itself."""

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -19,6 +20,7 @@ from apps.drivers.specs import (
     SecurityGroupSpec,
 )
 from tests.drivers.contracts.fabric import FabricContract, built, refused
+from tests.drivers.ovn_tidy import tidy_fabric
 from tests.drivers.samples import a_port, a_subnet, a_vpc, new_id
 from tests.onebox_fixtures import Onebox
 
@@ -27,9 +29,8 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture(scope="module")
 def fabric(northbound: str) -> Iterator[OvnFabric]:
-    connected = OvnFabric(northbound)
-    yield connected
-    connected.close()
+    with tidy_fabric(northbound) as connected:
+        yield connected
 
 
 class TestOvnFabric(FabricContract):
@@ -99,8 +100,14 @@ def test_what_another_hand_changed_is_put_right(fabric: OvnFabric, onebox: Onebo
         fabric.ensure_port(port)
 
 
-def test_processes_that_race_make_one_of_each(northbound: str) -> None:
-    fabrics = [OvnFabric(northbound) for _ in range(4)]
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as opened:
+        yield opened
+
+
+def test_processes_that_race_make_one_of_each(northbound: str, stack: ExitStack) -> None:
+    fabrics = [stack.enter_context(tidy_fabric(northbound)) for _ in range(4)]
     for fabric in fabrics:
         fabric.inventory()
     vpc = a_vpc()
@@ -120,8 +127,6 @@ def test_processes_that_race_make_one_of_each(northbound: str) -> None:
         list(pool.map(ensure, fabrics))
     seen = fabrics[0].inventory()
     assert (vpc.id in seen.vpcs, subnet.id in seen.subnets, port.id in seen.ports) == (True, True, True)
-    for fabric in fabrics:
-        fabric.close()
 
 
 def test_a_database_that_does_not_answer_is_told_within_the_time_out() -> None:
