@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from apps.compute.models import Vm
 from apps.console.addresses import proxy_origin
 from apps.console.models import TicketKind
-from apps.console.verbs import VM_CONSOLE, has_screen
+from apps.console.verbs import VM_CONSOLE
 from apps.console.wording import messages
 from apps.lifecycle.errors import Forbidden
-from apps.lifecycle.words import state_word
+from apps.lifecycle.legality import possibility
 from apps.portal.page import Page
 from apps.tenancy.access import get_visible, may
 
@@ -48,7 +48,7 @@ class ConsolePage(Page):
         self.title = vm.name
         context = {
             "vm": vm,
-            "state": _state(vm),
+            "possible": possibility(VM_CONSOLE, vm, None).allowed,
             "settings": self._settings(vm),
             "combinations": COMBINATIONS,
         }
@@ -73,20 +73,6 @@ class ConsolePage(Page):
             "vm": str(vm.pk),
             "open": reverse("api:vms-console", args=[vm.pk]),
             "ticket": reverse("api:console-tickets-one", args=[nobody]).replace(str(nobody), "{id}"),
-            "state": reverse(f"{self.area}:vm.console.state", args=[vm.pk]),
             "kinds": {"browser": TicketKind.BROWSER, "native": TicketKind.NATIVE},
             "messages": messages(),
         }
-
-
-class ConsoleStatePage(ConsolePage):
-    """The VM's state, for the page's bar and for connecting by itself when the VM starts."""
-
-    def get(self, request: HttpRequest, key: UUID) -> HttpResponse:
-        """Answer as JSON."""
-        return JsonResponse(_state(self._vm(key)))
-
-
-def _state(vm: Vm) -> dict[str, Any]:
-    shown = state_word(vm)
-    return {"name": vm.name, "word": str(shown.word), "tone": shown.tone, "screen": has_screen(vm)}

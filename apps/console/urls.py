@@ -2,7 +2,7 @@ from django.urls import path
 
 from apps.api.views import routes
 from apps.console.api import ConsoleTicketApi
-from apps.console.pages import ConsolePage, ConsoleStatePage
+from apps.console.pages import ConsolePage
 
 api_routes = [
     *routes("console-tickets", ConsoleTicketApi),
@@ -16,10 +16,8 @@ api_routes = [
 
 tenant_patterns = [
     path("vms/<uuid:key>/console/", ConsolePage.as_view(), name="vm.console"),
-    path("vms/<uuid:key>/console/state/", ConsoleStatePage.as_view(), name="vm.console.state"),
 ]
 
 admin_patterns = [
     path("vms/<uuid:key>/console/", ConsolePage.as_view(admin=True), name="vm.console"),
-    path("vms/<uuid:key>/console/state/", ConsoleStatePage.as_view(admin=True), name="vm.console.state"),
 ]

@@ -141,6 +141,7 @@ class WebPeer:
 
     def receive(self) -> bytes | None:
         data, self._arrived = bytes(self._arrived), bytearray()
+        message: bytes | None
         try:
             while True:
                 message = self._websocket.recvmsg()

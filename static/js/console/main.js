@@ -1,7 +1,7 @@
 // The console page: gets a ticket, shows the screen, says in words why there is none.
 
 import { Screen } from "./screen.js";
-import { Refused, obtain, pause } from "./tickets.js";
+import { Refused, obtain } from "./tickets.js";
 import { press, type, untypeable } from "./typing.js";
 
 const settings = JSON.parse(document.getElementById("console-settings").textContent);
@@ -9,7 +9,8 @@ const at = (id) => document.getElementById(id);
 
 const STOPPED = "4423";
 const GONE = "4404";
-const WATCH_MS = 2_000;
+const NOT_NOW = "state.not_allowed";
+const VM_OFF = "console.vm_off";
 // A screen that was there for this long and ends although the VM runs (restart, move to another host) is fetched again.
 const STEADY_MS = 3_000;
 
@@ -30,8 +31,7 @@ async function connect() {
     say("connecting", { busy: true });
     show(credentials.websocket);
   } catch (error) {
-    if (signal.aborted) return;
-    await refused(error);
+    if (!signal.aborted) refused(error);
   }
 }
 
@@ -46,29 +46,26 @@ function show(url) {
   mine.addEventListener("ended", ({ detail }) => { if (mine === screen) ended(detail, mine.lasted); });
 }
 
-async function ended(how, lasted) {
+function ended(how, lasted) {
   screen = null;
   able(false);
-  if (how === STOPPED || how === "broken") {
-    const state = await look();
-    if (how === STOPPED && !state?.screen) return wait();
-    if (how === STOPPED && lasted > STEADY_MS) return connect();
-  }
-  say(how);
+  if (how !== STOPPED) return say(how);
+  if (lasted > STEADY_MS) return connect();
+  wait();
 }
 
-async function refused(error) {
+function refused(error) {
   if (!(error instanceof Refused)) return say("broken");
-  const { code, title, hint } = error.problem;
-  const state = await look();
-  if (code === "state.not_allowed" && state && !state.screen) return wait();
+  const { code, title, hint, details } = error.problem;
+  if (code === NOT_NOW || details?.cause?.code === VM_OFF) return wait(title);
   if (code in settings.messages) return say(code);
   words(title || settings.messages.broken.title, hint || "");
 }
 
-function wait() {
+// Until the bar's state says that the console is possible; see watch().
+function wait(title) {
   waiting = true;
-  say(STOPPED, { button: false });
+  words(title || settings.messages[STOPPED].title, settings.messages[STOPPED].hint);
 }
 
 function say(how, { busy = false, button = !busy } = {}) {
@@ -89,27 +86,20 @@ function able(on) {
   for (const button of document.querySelectorAll("[data-needs-screen]")) button.disabled = !on;
 }
 
-// The VM's state in the bar; connects by itself when a VM that was off is wanted on.
-async function look() {
-  try {
-    const response = await fetch(settings.state, { headers: { Accept: "application/json" }, credentials: "same-origin" });
-    if (response.status === 404) { say(GONE); return null; }
-    if (!response.ok) return null;
-    const state = await response.json();
-    at("vm-state").textContent = state.word;
-    at("vm-state").dataset.tone = state.tone;
-    if (waiting && state.screen) connect();
-    return state;
-  } catch {
-    return null;
-  }
+// The bar's state is kept true by live.js. A VM that was off and is not any more is connected to without a click.
+function watch() {
+  let possible = isPossible();
+  new MutationObserver(() => {
+    const before = possible;
+    possible = isPossible();
+    if (possible === null) say(GONE);
+    if (waiting && possible && before === false) connect();
+  }).observe(at("vm-state"), { childList: true, subtree: true });
 }
 
-async function watch() {
-  for (;;) {
-    await pause(WATCH_MS);
-    if (!document.hidden) await look();
-  }
+function isPossible() {
+  const shown = document.querySelector("#vm-state [data-possible]");
+  return shown && shown.dataset.possible === "yes";
 }
 
 function pasting() {
