@@ -190,7 +190,7 @@ CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
         "img-src": ["'self'", "data:"],
-        "connect-src": ["'self'", *filter(None, os.environ.get("SCLOUD_CONSOLE_ORIGINS", "").split(","))],
+        "connect-src": ["'self'"],  # the console page adds its proxy's address by itself
         "frame-ancestors": ["'none'"],
         "base-uri": ["'none'"],
         "form-action": ["'self'"],
