@@ -66,7 +66,7 @@ VM_RETRY = declare(
         _("Creating"),
         permission="manage",
         states=frozenset({State.ERROR}),
-        icon="rotate-clockwise",
+        icon="rotate-clockwise-2",
     )
 )
 VM_DELETE = declare(

@@ -15,16 +15,17 @@ import redis
 from cryptography.fernet import Fernet
 from django.conf import settings
 from django.db import transaction
+from django.db.models import ProtectedError
 from django.utils.translation import gettext as _
 
-from apps.agent.access import acl_rules, host_name_ok
+from apps.agent.access import acl_rules, host_name_ok, user_of
 from apps.audit.record import record
-from apps.infrastructure.backends import redis_client
 from apps.infrastructure.models import ComputeCluster, Host, Region
-from apps.infrastructure.verbs import HOST_ENROLL, HOST_REMOVE
+from apps.infrastructure.verbs import HOST_ENROLL, HOST_REMOVE, HOST_RENEW
 from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.errors import Invalid
+from apps.lifecycle.errors import InUse, Invalid
+from apps.lifecycle.models import Resource
 from apps.tenancy.access import allow, begin
 from apps.tenancy.secrets import seal
 
@@ -64,22 +65,32 @@ def enroll_host(actor: Actor, cluster: ComputeCluster, name: str, address: str) 
 @transaction.atomic
 def renew_enrolment(actor: Actor, host: Host) -> Enrolment:
     """Give a host a new key and log-in; the old ones are dead from now on."""
-    allow(actor, HOST_ENROLL, project=None, tenant_id=None)
+    host = begin(actor, HOST_RENEW, host)
     key = Fernet.generate_key().decode()
     Host.objects.filter(pk=host.pk).update(sealed_key=seal(key))
-    record(actor, HOST_ENROLL.name, host, args={"renewed": True})
+    record(actor, HOST_RENEW.name, host)
     return Enrolment(host, _open_door(host, key))
 
 
 @transaction.atomic
 def remove_host(actor: Actor, host: Host) -> None:
-    """Forget a host on which nothing runs. Raises InUse through its caller's check of what is on it."""
+    """Forget a host that has no VMs. Raises InUse with those it has."""
     host = begin(actor, HOST_REMOVE, host)
+    name, pretend = host.name, host.driver == "memory"
     record(actor, HOST_REMOVE.name, host)
     push.resource_changed(host, "deleted")
-    if host.driver == "agent":
-        transaction.on_commit(lambda: _close_door(host.name))
-    host.delete()
+    try:
+        with transaction.atomic():
+            host.delete()
+    except ProtectedError as error:
+        vms = [thing for thing in error.protected_objects if isinstance(thing, Resource)]
+        raise InUse(
+            _("%(count)s VMs are on this host.") % {"count": len(vms)},
+            hint=_("Move or delete them first."),
+            details={"resources": [{"kind": r.kind, "id": str(r.pk), "name": r.name} for r in vms[:50]]},
+        ) from error
+    if not pretend:
+        transaction.on_commit(lambda: _close_door(name))
 
 
 def _check(name: str, address: str) -> None:
@@ -100,28 +111,33 @@ def _open_door(host: Host, key: str) -> str:
     """Make the host's Redis user once the transaction commits, and return its settings file."""
     password = secrets.token_urlsafe(32)
     rules = acl_rules(host.name, password)
-    transaction.on_commit(lambda: _set_user(f"host-{host.name}", rules))
+    transaction.on_commit(lambda: _set_user(user_of(host.name), rules))
     return (
         f'name = "{host.name}"\n'
-        f'redis_url = "redis://host-{host.name}:{password}@{settings.AGENT_REDIS}/0"\n'
+        f'redis_url = "redis://{user_of(host.name)}:{password}@{settings.AGENT_REDIS}/0"\n'
         f'seal_key = "{key}"\n'
         f'management_ip = "{host.address}"\n'
     )
 
 
+def _redis() -> redis.Redis:
+    # Not backends.redis_client: that module loads every driver, which no web process needs.
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=10)
+
+
 def _set_user(user: str, rules: list[str]) -> None:
-    redis_client().execute_command("ACL", "SETUSER", user, *rules)  # type: ignore[no-untyped-call]
+    _redis().execute_command("ACL", "SETUSER", user, *rules)  # type: ignore[no-untyped-call]
     _save_users()
 
 
 def _close_door(name: str) -> None:
-    redis_client().acl_deluser(f"host-{name}")
+    _redis().acl_deluser(user_of(name))
     _save_users()
 
 
 def _save_users() -> None:
     try:
-        redis_client().acl_save()
+        _redis().acl_save()
     except redis.ResponseError:
         # A Redis without an ACL file (development) forgets its users when it stops; there is nothing to save to.
         return

@@ -16,6 +16,7 @@ from apps.infrastructure.verbs import (
     CLUSTER_CHANGE,
     CLUSTER_CREATE,
     CLUSTER_DELETE,
+    CLUSTER_PERMIT,
     HOST_CLOSE,
     HOST_OPEN,
     REGION_CHANGE,
@@ -135,11 +136,11 @@ def change_cluster(actor: Actor, cluster: C, changes: Mapping[str, Any]) -> None
 @transaction.atomic
 def permit(actor: Actor, cluster: C, *, open_to_all: bool, tenants: Sequence[Tenant] = ()) -> None:
     """Open a cluster to all tenants, or to the chosen ones only (CL-4). What others have in it stays."""
-    allow(actor, CLUSTER_CHANGE, project=None, tenant_id=None)
+    allow(actor, CLUSTER_PERMIT, project=None, tenant_id=None)
     type(cluster)._default_manager.filter(pk=cluster.pk).update(open_to_all=open_to_all)
     cluster.tenants.set(tenants)
     names = [tenant.name for tenant in tenants]
-    record(actor, CLUSTER_CHANGE.name, name=cluster.name, args={"open_to_all": open_to_all, "tenants": names})
+    record(actor, CLUSTER_PERMIT.name, name=cluster.name, args={"open_to_all": open_to_all, "tenants": names})
 
 
 @transaction.atomic

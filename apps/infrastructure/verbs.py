@@ -88,6 +88,18 @@ HOST_CLOSE = declare(
         icon="lock",
     )
 )
+HOST_RENEW = declare(
+    Verb(
+        "host.renew",
+        _("Renew agent key"),
+        _("Renewing"),
+        permission="admin",
+        states=ANY_STATE,
+        exclusive=False,
+        destructive=True,
+        icon="key",
+    )
+)
 HOST_REMOVE = declare(
     Verb(
         "host.remove",

@@ -1,0 +1,1 @@
+"""Compute in the API. One file per noun."""

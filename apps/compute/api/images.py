@@ -1,0 +1,95 @@
+"""/api/v1/images"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from apps.api.representation import ReferenceOut, ResourceOut
+from apps.api.views import Action, Create, ResourceApi, Update
+from apps.compute import selectors
+from apps.compute.filters import ImageFilter
+from apps.compute.models import Image
+from apps.compute.models.image import DEFAULT_DISK_GIB
+from apps.compute.services.image import delete_image, import_image
+from apps.compute.verbs import IMAGE_DELETE, IMAGE_RENAME
+from apps.infrastructure.models import ComputeCluster, StorageCluster
+from apps.infrastructure.selectors import get_cluster
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.models import Operation
+
+
+class ImageBody(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=63)
+    remark = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
+    cluster = serializers.IntegerField(help_text="Storage cluster.")
+    file = serializers.CharField(max_length=255, help_text="Name in the pool's import directory.")
+    project = serializers.UUIDField(
+        required=False, allow_null=True, default=None, help_text="Whose image it becomes; null: a base image."
+    )
+    os_family = serializers.ChoiceField(choices=Image.Family.choices, default=Image.Family.LINUX)
+    os_name = serializers.CharField(max_length=63, required=False, allow_blank=True, default="")
+    architecture = serializers.ChoiceField(
+        choices=ComputeCluster.Architecture.choices, default=ComputeCluster.Architecture.X86
+    )
+    default_disk_gib = serializers.IntegerField(default=DEFAULT_DISK_GIB, min_value=1)
+    cloud_init = serializers.BooleanField(default=True)
+    guest_agent = serializers.BooleanField(default=False)
+    hot_upgrade = serializers.BooleanField(default=False)
+
+
+class ImageOut(ResourceOut):
+    base = serializers.BooleanField(help_text="Offered to all tenants.")
+    os_family = serializers.ChoiceField(choices=Image.Family.choices)
+    os_name = serializers.CharField()
+    architecture = serializers.ChoiceField(choices=ComputeCluster.Architecture.choices)
+    min_disk_gib = serializers.IntegerField()
+    default_disk_gib = serializers.IntegerField()
+    stored_bytes = serializers.IntegerField()
+    source_format = serializers.CharField()
+    cloud_init = serializers.BooleanField()
+    guest_agent = serializers.BooleanField()
+    hot_upgrade = serializers.BooleanField()
+    cluster = ReferenceOut(help_text="Storage cluster.")
+
+    @staticmethod
+    def own(row: Image) -> dict[str, Any]:
+        """Return the image's values."""
+        return {
+            "base": row.is_base,
+            "os_family": row.os_family,
+            "os_name": row.os_name,
+            "architecture": row.architecture,
+            "min_disk_gib": row.min_disk_gib,
+            "default_disk_gib": row.default_disk_gib,
+            "stored_bytes": row.stored_bytes,
+            "source_format": row.source_format,
+            "cloud_init": row.cloud_init,
+            "guest_agent": row.guest_agent,
+            "hot_upgrade": row.hot_upgrade,
+            "cluster": {"id": str(row.cluster_id), "name": row.cluster.name},
+        }
+
+
+def import_from_api(actor: Actor, *, cluster: int, project: UUID | None, **rest: Any) -> Operation:
+    """Import an image on the storage cluster of this id."""
+    pool = get_cluster(actor, StorageCluster.objects.all(), cluster)
+    return import_image(actor, cluster=pool, project=project, **rest)
+
+
+class ImageApi(ResourceApi):
+    """Images: base images for everybody, and a tenant's own."""
+
+    model = Image
+    out = ImageOut
+    filterset_class = ImageFilter
+    create = Create(import_from_api, ImageBody)
+    update = Update(IMAGE_RENAME)
+    delete = Action(IMAGE_DELETE, delete_image)
+
+    def visible(self, actor: Actor) -> QuerySet[Image]:
+        """Return the images the actor may see."""
+        return selectors.visible_images(actor)

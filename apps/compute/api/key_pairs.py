@@ -1,0 +1,68 @@
+"""/api/v1/key-pairs"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from apps.api.bodies import NewResource
+from apps.api.representation import ResourceOut
+from apps.api.views import Action, Create, ResourceApi, Update
+from apps.compute import selectors
+from apps.compute.filters import KeyPairFilter
+from apps.compute.models import KeyPair
+from apps.compute.services.key_pair import create_key_pair, delete_key_pair
+from apps.compute.verbs import KEY_PAIR_DELETE, KEY_PAIR_RENAME
+from apps.lifecycle.actor import Actor
+
+
+class KeyPairBody(NewResource):
+    public_key = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="In OpenSSH's one-line format. Left out: a pair is made and its private key answered, once.",
+    )
+
+
+class KeyPairOut(ResourceOut):
+    public_key = serializers.CharField()
+    algorithm = serializers.CharField()
+    fingerprint = serializers.CharField()
+    private_key = serializers.CharField(
+        allow_null=True, help_text="In the answer to the request that made the pair only; it is not kept."
+    )
+
+    @staticmethod
+    def own(row: KeyPair) -> dict[str, Any]:
+        """Return the pair's values. Only the row that was just made carries its private key."""
+        return {
+            "public_key": row.public_key,
+            "algorithm": row.algorithm,
+            "fingerprint": row.fingerprint,
+            "private_key": getattr(row, "private_key", None),
+        }
+
+
+def create_from_api(actor: Actor, **body: Any) -> KeyPair:
+    """Make or import a pair and return its row, the private key attached for this one answer."""
+    made = create_key_pair(actor, **body)
+    made.key_pair.private_key = made.private_key or None  # type: ignore[attr-defined]
+    return made.key_pair
+
+
+class KeyPairApi(ResourceApi):
+    """SSH key pairs, to log in to VMs with."""
+
+    model = KeyPair
+    out = KeyPairOut
+    filterset_class = KeyPairFilter
+    create = Create(create_from_api, KeyPairBody, immediate=True)
+    update = Update(KEY_PAIR_RENAME)
+    delete = Action(KEY_PAIR_DELETE, delete_key_pair, immediate=True)
+
+    def visible(self, actor: Actor) -> QuerySet[KeyPair]:
+        """Return the key pairs the actor may see."""
+        return selectors.visible_key_pairs(actor)

@@ -1,0 +1,160 @@
+"""/api/v1/vms"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from apps.api.bodies import NewResource
+from apps.api.representation import ReferenceOut, ResourceOut, moment
+from apps.api.views import Action, Create, ResourceApi, Update
+from apps.compute import selectors
+from apps.compute.filters import VmFilter
+from apps.compute.models import Power, Vm
+from apps.compute.services import power
+from apps.compute.services.vm import MOST_AT_ONCE, create_vms
+from apps.compute.verbs import (
+    VM_DELETE,
+    VM_POWER_OFF,
+    VM_RENAME,
+    VM_RESTART,
+    VM_RETRY,
+    VM_SHUT_DOWN,
+    VM_START,
+)
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.models import Resource
+from apps.network.models import NicRole
+from apps.network.services.nic import set_security_group
+from apps.network.verbs import VM_SET_SECURITY_GROUP
+from apps.tenancy.rights import Rights
+
+
+class VmBody(NewResource):
+    instance_type = serializers.IntegerField()
+    image = serializers.UUIDField()
+    subnet = serializers.UUIDField()
+    security_group = serializers.UUIDField(
+        required=False, allow_null=True, default=None, help_text="Of the internal NIC; null: unfiltered."
+    )
+    disk_gib = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=1,
+        help_text="System disk; by default the image's.",
+    )
+    password = serializers.CharField(
+        required=False, default="", allow_blank=True, trim_whitespace=False, write_only=True
+    )
+    key_pairs = serializers.ListField(
+        child=serializers.UUIDField(), required=False, default=list, max_length=20
+    )
+    hostname = serializers.CharField(required=False, default="", allow_blank=True, max_length=63)
+    user_data = serializers.CharField(required=False, default="", allow_blank=True, trim_whitespace=False)
+    count = serializers.IntegerField(required=False, default=1, help_text=f"Up to {MOST_AT_ONCE} at once.")
+
+
+class SecurityGroupBody(serializers.Serializer[Any]):
+    security_group = serializers.UUIDField(allow_null=True)
+    role = serializers.ChoiceField(choices=NicRole.choices, default=NicRole.INTERNAL)
+
+
+class NicOut(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    role = serializers.ChoiceField(choices=NicRole.choices)
+    mac = serializers.CharField()
+    ip = serializers.IPAddressField()
+    subnet = ReferenceOut()
+    vpc = ReferenceOut()
+    security_group = ReferenceOut(allow_null=True)
+
+
+class VmDiskOut(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    role = serializers.CharField()
+    name = serializers.CharField()
+    size_gib = serializers.IntegerField()
+
+
+class VmOut(ResourceOut):
+    hostname = serializers.CharField()
+    power = serializers.ChoiceField(choices=Power.choices, help_text="As wanted.")
+    power_seen = serializers.ChoiceField(choices=Power.choices, help_text="As its host last saw it.")
+    power_seen_at = serializers.DateTimeField()
+    vcpu = serializers.IntegerField()
+    memory_gib = serializers.IntegerField()
+    instance_type = ReferenceOut(allow_null=True)
+    image = ReferenceOut(allow_null=True)
+    cluster = ReferenceOut()
+    host = ReferenceOut(allow_null=True, help_text="For administrators only, else null.")
+    nics = NicOut(many=True)
+    disks = VmDiskOut(many=True)
+
+    @staticmethod
+    def own(row: Vm) -> dict[str, Any]:
+        """Return the VM's values; NICs and disks have been prefetched."""
+        return {
+            "hostname": row.hostname,
+            "power": row.power,
+            "power_seen": row.power_seen,
+            "power_seen_at": moment(row.power_seen_at),
+            "vcpu": row.vcpu,
+            "memory_gib": row.memory_gib,
+            "instance_type": _named(row.instance_type),
+            "image": _named(row.image),
+            "cluster": _named(row.cluster),
+            "host": _named(row.host),
+            "nics": [_nic(nic) for nic in row.nics.all()],
+            "disks": [
+                {"id": str(disk.pk), "role": disk.role, "name": disk.name, "size_gib": disk.size_gib}
+                for disk in row.disks.all()
+            ],
+        }
+
+    @classmethod
+    def represent(cls, row: Resource, rights: Rights) -> dict[str, Any]:
+        """Return the VM; which host it is on is no tenant's business."""
+        values = super().represent(row, rights)
+        return values if rights.everywhere else {**values, "host": None}
+
+
+class VmApi(ResourceApi):
+    """Virtual machines."""
+
+    model = Vm
+    out = VmOut
+    filterset_class = VmFilter
+    create = Create(create_vms, VmBody, batch=True)
+    update = Update(VM_RENAME)
+    delete = Action(VM_DELETE, power.delete_vm)
+    actions = (
+        Action(VM_START, power.start_vm),
+        Action(VM_SHUT_DOWN, power.shut_down_vm),
+        Action(VM_RESTART, power.restart_vm),
+        Action(VM_POWER_OFF, power.power_off_vm),
+        Action(VM_RETRY, power.retry_vm),
+        Action(VM_SET_SECURITY_GROUP, set_security_group, SecurityGroupBody),
+    )
+
+    def visible(self, actor: Actor) -> QuerySet[Vm]:
+        """Return the VMs the actor may see."""
+        return selectors.visible_vms(actor)
+
+
+def _named(row: Any) -> dict[str, str] | None:
+    return None if row is None else {"id": str(row.pk), "name": row.name}
+
+
+def _nic(nic: Any) -> dict[str, Any]:
+    return {
+        "id": str(nic.pk),
+        "role": nic.role,
+        "mac": nic.mac,
+        "ip": str(nic.ip),
+        "subnet": _named(nic.subnet),
+        "vpc": _named(nic.subnet.vpc),
+        "security_group": _named(nic.security_group),
+    }

@@ -1,0 +1,1 @@
+"""Compute in the portals. One file per noun."""

@@ -1,0 +1,127 @@
+"""Images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.compute import selectors
+from apps.compute.filters import ImageFilter
+from apps.compute.forms import ImageForm
+from apps.compute.models import Image
+from apps.compute.services.image import delete_image, import_image
+from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RENAME
+from apps.lifecycle.models import Operation
+from apps.portal.actions import edit_labels
+from apps.portal.columns import CREATED, NAME, REGION, STATE, TENANT, Column
+from apps.portal.create import CreatePage
+from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
+from apps.portal.facets import choice_facet, region_facet, state_facet, tenant_facet
+from apps.portal.kinds import Do, PageKind
+from apps.portal.lists import Empty, ListPage
+
+
+def _goes(image: Image) -> list[str]:
+    return [
+        _("The image %(name)s is removed from its storage cluster.") % {"name": image.name},
+        _("It cannot go while system disks made from it exist."),
+    ]
+
+
+IMAGE = PageKind(
+    "image",
+    "images",
+    one=gettext_lazy("image"),
+    many=gettext_lazy("Images"),
+    icon="disc",
+    visible=selectors.visible_images,
+    create=IMAGE_IMPORT,
+    actions=(edit_labels(IMAGE_RENAME), Do(IMAGE_DELETE, delete_image, says=_goes, typed_name=True)),
+)
+
+
+def _system(row: Image, page: ListPage) -> str:
+    return row.os_name or row.get_os_family_display()
+
+
+class ImageList(ListPage):
+    of = IMAGE
+    columns = (
+        NAME,
+        STATE,
+        Column("kind", gettext_lazy("Kind"), lambda row, page: _("base image") if row.is_base else _("own")),
+        Column(
+            "system",
+            gettext_lazy("Operating system"),
+            lambda row, page: row.os_name or row.get_os_family_display(),
+        ),
+        Column("arch", gettext_lazy("CPUs"), lambda row, page: row.get_architecture_display()),
+        Column("disk", gettext_lazy("System disk"), lambda row, page: f"≥ {row.min_disk_gib} GiB", end=True),
+        REGION,
+        TENANT,
+        CREATED,
+    )
+    filter = ImageFilter
+    facets = (
+        state_facet,
+        choice_facet("os_family", gettext_lazy("OS family"), lambda page: Image.Family.choices),
+        tenant_facet,
+        region_facet,
+    )
+    empty = Empty(
+        gettext_lazy("No images yet"), gettext_lazy("VMs are made from images the administrator imports.")
+    )
+
+
+class TenantImageList(ImageList):
+    """Tenants use images; importing is the admin's."""
+
+    searchable = True
+
+    def _create(self) -> None:
+        return None
+
+
+class ImageDetail(DetailPage):
+    of = IMAGE
+    tabs = (OVERVIEW, ACTIVITY)
+
+    def properties(self, row: Image) -> Sequence[Properties]:
+        """What it holds."""
+        traits = [
+            (row.cloud_init, _("reads first-boot data")),
+            (row.guest_agent, _("has the guest agent")),
+            (row.hot_upgrade, _("takes CPU and memory while running")),
+        ]
+        return [
+            Properties(
+                _("System"),
+                [
+                    Property(_("Operating system"), row.os_name or row.get_os_family_display()),
+                    Property(_("CPU architecture"), row.get_architecture_display()),
+                    Property(_("Can"), ", ".join(text for has, text in traits if has)),
+                ],
+            ),
+            Properties(
+                _("Storage"),
+                [
+                    Property(_("Storage cluster"), str(row.cluster)),
+                    Property(_("Smallest system disk"), f"{row.min_disk_gib} GiB"),
+                    Property(_("Suggested system disk"), f"{row.default_disk_gib} GiB"),
+                    Property(_("Stored"), f"{row.stored_bytes / (1 << 20):,.0f} MiB"),
+                    Property(_("Imported from"), row.source_format),
+                ],
+            ),
+        ]
+
+
+class ImageImport(CreatePage):
+    of = IMAGE
+    form = ImageForm
+
+    def submit(self, data: dict[str, Any]) -> Operation:
+        """Import it as a base image."""
+        return import_image(self.actor, **data)

@@ -1,0 +1,98 @@
+"""Instance types, in the administration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.compute import selectors
+from apps.compute.filters import InstanceTypeFilter
+from apps.compute.forms import InstanceTypeForm
+from apps.compute.models import InstanceType
+from apps.compute.services.instance_type import create_instance_type, delete_instance_type
+from apps.compute.verbs import INSTANCE_TYPE_CREATE, INSTANCE_TYPE_DELETE
+from apps.infrastructure.models import ComputeCluster
+from apps.portal.columns import NAME, Column
+from apps.portal.create import CreatePage
+from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property
+from apps.portal.facets import choice_facet
+from apps.portal.kinds import Do, PageKind
+from apps.portal.lists import Empty, ListPage
+
+
+def _goes(row: InstanceType) -> list[str]:
+    return [_("No new VM can have this size. Existing ones keep it.")]
+
+
+INSTANCE_TYPE = PageKind(
+    "instance_type",
+    "instance-types",
+    one=gettext_lazy("instance type"),
+    many=gettext_lazy("Instance types"),
+    icon="cpu",
+    visible=selectors.visible_types,
+    create=INSTANCE_TYPE_CREATE,
+    actions=(Do(INSTANCE_TYPE_DELETE, delete_instance_type, says=_goes),),
+    converter="int",
+)
+
+
+class InstanceTypeList(ListPage):
+    of = INSTANCE_TYPE
+    columns = (
+        NAME,
+        Column("vcpu", gettext_lazy("vCPUs"), lambda row, page: row.vcpu, sort="vcpu", end=True),
+        Column(
+            "memory",
+            gettext_lazy("Memory (GiB)"),
+            lambda row, page: row.memory_gib,
+            sort="memory_gib",
+            end=True,
+        ),
+        Column("cluster", gettext_lazy("Cluster"), lambda row, page: row.cluster, sort="cluster__name"),
+        Column("region", gettext_lazy("Region"), lambda row, page: row.cluster.region.label),
+    )
+    filter = InstanceTypeFilter
+    facets = (
+        choice_facet(
+            "cluster",
+            gettext_lazy("Cluster"),
+            lambda page: [(cluster.pk, str(cluster)) for cluster in ComputeCluster.objects.all()],
+        ),
+    )
+    related = ()
+    order = ("cluster__name", "vcpu", "memory_gib")
+    empty = Empty(
+        gettext_lazy("No instance types"), gettext_lazy("Every cluster is created with the usual ones.")
+    )
+
+
+class InstanceTypeDetail(DetailPage):
+    of = INSTANCE_TYPE
+    tabs = (OVERVIEW,)
+
+    def properties(self, row: InstanceType) -> Sequence[Properties]:
+        """Its size and where it is offered."""
+        return [
+            Properties(
+                _("Instance type"),
+                [
+                    Property(_("vCPUs"), row.vcpu),
+                    Property(_("Memory"), f"{row.memory_gib} GiB"),
+                    Property(_("Cluster"), str(row.cluster)),
+                    Property(_("Region"), row.cluster.region.label),
+                ],
+            )
+        ]
+
+
+class InstanceTypeCreate(CreatePage):
+    of = INSTANCE_TYPE
+    form = InstanceTypeForm
+
+    def submit(self, data: dict[str, Any]) -> InstanceType:
+        """Offer it."""
+        return create_instance_type(self.actor, **data)

@@ -1,0 +1,105 @@
+"""SSH key pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.compute import selectors
+from apps.compute.filters import KeyPairFilter
+from apps.compute.forms import KeyPairForm
+from apps.compute.models import KeyPair
+from apps.compute.services.key_pair import NewKeyPair, create_key_pair, delete_key_pair
+from apps.compute.verbs import KEY_PAIR_CREATE, KEY_PAIR_DELETE, KEY_PAIR_RENAME
+from apps.portal import pieces
+from apps.portal.actions import edit_labels
+from apps.portal.columns import CREATED, NAME, PROJECT, Column
+from apps.portal.create import CreatePage
+from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
+from apps.portal.facets import project_facet
+from apps.portal.kinds import Do, PageKind
+from apps.portal.lists import Empty, ListPage
+
+
+def _goes(key_pair: KeyPair) -> list[str]:
+    return [
+        _("The public key %(name)s is removed here.") % {"name": key_pair.name},
+        _("VMs that have it keep it, until you take it out of them."),
+    ]
+
+
+KEY_PAIR = PageKind(
+    "key_pair",
+    "key-pairs",
+    one=gettext_lazy("SSH key pair"),
+    many=gettext_lazy("SSH keys"),
+    icon="key",
+    visible=selectors.visible_key_pairs,
+    create=KEY_PAIR_CREATE,
+    actions=(edit_labels(KEY_PAIR_RENAME), Do(KEY_PAIR_DELETE, delete_key_pair, says=_goes)),
+)
+
+
+class KeyPairList(ListPage):
+    of = KEY_PAIR
+    columns = (
+        NAME,
+        Column("algorithm", gettext_lazy("Kind"), lambda row, page: row.algorithm, sort="algorithm"),
+        Column(
+            "fingerprint", gettext_lazy("Fingerprint"), lambda row, page: pieces.copyable(row.fingerprint)
+        ),
+        PROJECT,
+        CREATED,
+    )
+    filter = KeyPairFilter
+    facets = (project_facet,)
+    empty = Empty(
+        gettext_lazy("No SSH keys yet"),
+        gettext_lazy("Import your public key, or have a pair made, to log in to VMs."),
+    )
+
+
+class KeyPairDetail(DetailPage):
+    of = KEY_PAIR
+    tabs = (OVERVIEW, ACTIVITY)
+
+    def properties(self, row: KeyPair) -> Sequence[Properties]:
+        """The public half."""
+        return [
+            Properties(
+                _("Public key"),
+                [
+                    Property(_("Kind"), row.algorithm),
+                    Property(_("Fingerprint"), row.fingerprint, copy=True),
+                    Property(_("Public key"), row.public_key, copy=True),
+                ],
+            )
+        ]
+
+
+class KeyPairCreate(CreatePage):
+    of = KEY_PAIR
+    form = KeyPairForm
+
+    def submit(self, data: dict[str, Any]) -> NewKeyPair:
+        """Make or import it."""
+        project = data.pop("project")
+        return create_key_pair(self.actor, project=project.uid, **data)
+
+    def finish(self, outcome: Any) -> HttpResponse:
+        """Show a private key that was made, once."""
+        if not outcome.private_key:
+            return super().finish(outcome.key_pair)
+        context = {
+            "title": _("Private key of %(name)s") % {"name": outcome.key_pair.name},
+            "key_pair": outcome.key_pair,
+            "private_key": outcome.private_key,
+            "next": KEY_PAIR.url(self.area, "list"),
+        }
+        response = self.show(context, "compute/key_pair_made.html")
+        response["Cache-Control"] = "no-store"
+        return response

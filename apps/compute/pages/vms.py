@@ -1,0 +1,194 @@
+"""Virtual machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.compute import selectors
+from apps.compute.filters import VmFilter
+from apps.compute.forms import SecurityGroupForm, VmForm
+from apps.compute.models import Power, Vm
+from apps.compute.services import power
+from apps.compute.services.vm import create_vms
+from apps.compute.verbs import (
+    VM_CREATE,
+    VM_DELETE,
+    VM_POWER_OFF,
+    VM_RENAME,
+    VM_RESTART,
+    VM_RETRY,
+    VM_SHUT_DOWN,
+    VM_START,
+)
+from apps.lifecycle.models import Operation
+from apps.lifecycle.verbs import verb_named
+from apps.network.services.nic import set_security_group
+from apps.network.verbs import VM_SET_SECURITY_GROUP
+from apps.portal import pieces
+from apps.portal.actions import edit_labels
+from apps.portal.columns import CREATED, NAME, PROJECT, STATE, TENANT, Column
+from apps.portal.create import CreatePage, Section
+from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
+from apps.portal.facets import choice_facet, project_facet, region_facet, state_facet, tenant_facet
+from apps.portal.kinds import Do, PageKind, resource_url
+from apps.portal.lists import Empty, ListPage
+
+
+def _goes(vm: Vm) -> list[str]:
+    """What deleting destroys and what it leaves."""
+    disks = ", ".join(f"{disk.name} ({disk.size_gib} GiB)" for disk in vm.disks.all())
+    addresses = ", ".join(str(nic.ip) for nic in vm.nics.all())
+    return [
+        _("The virtual machine %(name)s stops at once.") % {"name": vm.name},
+        _("Its system disk is destroyed with all data on it: %(disks)s.") % {"disks": disks or "–"},
+        _("Its network interfaces and addresses go: %(addresses)s.") % {"addresses": addresses or "–"},
+        _("Its image, security groups and SSH keys stay."),
+    ]
+
+
+def _stops(vm: Vm) -> list[str]:
+    return [_("As when its plug is pulled: what the guest has not written is lost.")]
+
+
+VM = PageKind(
+    "vm",
+    "vms",
+    one=gettext_lazy("virtual machine"),
+    many=gettext_lazy("Virtual machines"),
+    icon="device-desktop",
+    visible=selectors.visible_vms,
+    create=VM_CREATE,
+    actions=(
+        Do(VM_START, power.start_vm),
+        Do(VM_SHUT_DOWN, power.shut_down_vm),
+        Do(VM_RESTART, power.restart_vm),
+        Do(verb_named("vm.console"), opens="vm.console"),
+        Do(VM_POWER_OFF, power.power_off_vm, says=_stops),
+        Do(VM_RETRY, power.retry_vm),
+        Do(VM_SET_SECURITY_GROUP, set_security_group, form=SecurityGroupForm),
+        edit_labels(VM_RENAME),
+        Do(VM_DELETE, power.delete_vm, says=_goes, typed_name=True),
+    ),
+)
+
+
+def _addresses(row: Vm, page: ListPage) -> object:
+    return pieces.copyable(", ".join(str(nic.ip) for nic in row.nics.all())) if row.nics.all() else ""
+
+
+def _size(row: Vm, page: ListPage | None = None) -> str:
+    return _("%(vcpu)s vCPU · %(memory)s GiB") % {"vcpu": row.vcpu, "memory": row.memory_gib}
+
+
+class VmList(ListPage):
+    of = VM
+    columns = (
+        NAME,
+        STATE,
+        Column("ip", gettext_lazy("IP address"), _addresses),
+        Column("size", gettext_lazy("Size"), _size, sort="vcpu"),
+        Column(
+            "image", gettext_lazy("Image"), lambda row, page: row.image and row.image.name, sort="image__name"
+        ),
+        Column(
+            "host",
+            gettext_lazy("Host"),
+            lambda row, page: (
+                row.host and pieces.link(resource_url(page.area, "host", row.host_id), row.host.name)
+            ),
+            sort="host__name",
+            admin=True,
+        ),
+        TENANT,
+        PROJECT,
+        CREATED,
+    )
+    filter = VmFilter
+    facets = (
+        state_facet,
+        choice_facet("power", gettext_lazy("Power"), lambda page: Power.choices),
+        tenant_facet,
+        project_facet,
+        region_facet,
+    )
+    empty = Empty(
+        gettext_lazy("No virtual machines yet"),
+        gettext_lazy("Name one and choose an image: the rest has defaults."),
+    )
+
+
+def _network(page: DetailPage, row: Vm) -> dict[str, Any]:
+    return {"nics": row.nics.all()}
+
+
+def _storage(page: DetailPage, row: Vm) -> dict[str, Any]:
+    return {"disks": row.disks.all()}
+
+
+class VmDetail(DetailPage):
+    of = VM
+    primary = ("console", "start", "shut_down", "retry")
+    tabs = (
+        OVERVIEW,
+        Tab("network", gettext_lazy("Network"), "compute/vm_network.html", _network),
+        Tab("disks", gettext_lazy("Disks"), "compute/vm_disks.html", _storage),
+        ACTIVITY,
+    )
+
+    def facts(self, row: Vm) -> Sequence[Property]:
+        """Addresses, size, and for admins where it is."""
+        facts = [Property(_("IP address"), str(nic.ip), copy=True) for nic in row.nics.all()]
+        facts.append(Property(_("Size"), _size(row)))
+        if self.admin and row.host is not None:
+            url = resource_url(self.area, "host", row.host_id)
+            facts.append(Property(_("Host"), pieces.link(url, row.host.name)))
+        return facts
+
+    def properties(self, row: Vm) -> Sequence[Properties]:
+        """What it is made of."""
+        return [
+            Properties(
+                _("Machine"),
+                [
+                    Property(_("Instance type"), row.instance_type and row.instance_type.name),
+                    Property(_("vCPUs"), row.vcpu),
+                    Property(_("Memory"), f"{row.memory_gib} GiB"),
+                    Property(_("Cluster"), str(row.cluster)),
+                    Property(_("Region"), row.region and row.region.label),
+                ],
+            ),
+            Properties(
+                _("System"),
+                [
+                    Property(_("Image"), row.image and row.image.name),
+                    Property(_("Host name"), row.hostname, copy=True),
+                    Property(_("Power seen"), pieces.moment(row.power_seen_at)),
+                    Property(_("Project"), row.project and row.project.name),
+                    Property(_("Remark"), row.remark),
+                ],
+            ),
+        ]
+
+
+class VmCreate(CreatePage):
+    of = VM
+    form = VmForm
+    sections = (
+        Section(gettext_lazy("Basics"), ("name", "count", "project", "remark")),
+        Section(gettext_lazy("System"), ("image", "instance_type", "disk_gib")),
+        Section(gettext_lazy("Network"), ("subnet", "security_group")),
+        Section(
+            gettext_lazy("First boot"),
+            ("password", "key_pairs", "hostname", "user_data"),
+            text=gettext_lazy("Without a password or a key nobody can log in, unless user data sees to it."),
+        ),
+    )
+
+    def submit(self, data: dict[str, Any]) -> Operation | Sequence[Operation]:
+        """Create one or several."""
+        operations = create_vms(self.actor, **data)
+        return operations[0] if len(operations) == 1 else operations

@@ -1,0 +1,40 @@
+"""Compute's paths, in the API and in both portals."""
+
+from __future__ import annotations
+
+from apps.api.views import routes
+from apps.compute.api.images import ImageApi
+from apps.compute.api.instance_types import InstanceTypeApi
+from apps.compute.api.key_pairs import KeyPairApi
+from apps.compute.api.vms import VmApi
+from apps.compute.pages.images import IMAGE, ImageDetail, ImageImport, ImageList, TenantImageList
+from apps.compute.pages.instance_types import (
+    INSTANCE_TYPE,
+    InstanceTypeCreate,
+    InstanceTypeDetail,
+    InstanceTypeList,
+)
+from apps.compute.pages.key_pairs import KEY_PAIR, KeyPairCreate, KeyPairDetail, KeyPairList
+from apps.compute.pages.vms import VM, VmCreate, VmDetail, VmList
+from apps.portal.paths import kind_paths
+
+api_routes = [
+    *routes("vms", VmApi),
+    *routes("images", ImageApi),
+    *routes("key-pairs", KeyPairApi),
+    *routes("instance-types", InstanceTypeApi),
+]
+
+tenant_patterns = [
+    *kind_paths(VM, list=VmList, detail=VmDetail, create=VmCreate),
+    *kind_paths(IMAGE, list=TenantImageList, detail=ImageDetail),
+    *kind_paths(KEY_PAIR, list=KeyPairList, detail=KeyPairDetail, create=KeyPairCreate),
+]
+
+admin_patterns = [
+    *kind_paths(VM, list=VmList, detail=VmDetail, admin=True),
+    *kind_paths(IMAGE, list=ImageList, detail=ImageDetail, create=ImageImport, admin=True),
+    *kind_paths(
+        INSTANCE_TYPE, list=InstanceTypeList, detail=InstanceTypeDetail, create=InstanceTypeCreate, admin=True
+    ),
+]

@@ -1,0 +1,1 @@
+"""The physical side in the API. One file per noun."""

@@ -1,0 +1,206 @@
+"""/api/v1/compute-clusters and /api/v1/storage-clusters"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+from apps.api.representation import Out, ReferenceOut, moment
+from apps.api.views import Action, Create, ObjectApi, Update
+from apps.infrastructure import services
+from apps.infrastructure.filters import ClusterFilter
+from apps.infrastructure.models import Cluster, ComputeCluster, Region, StorageCluster
+from apps.infrastructure.selectors import visible_compute_clusters, visible_storage_clusters
+from apps.infrastructure.verbs import CLUSTER_CHANGE, CLUSTER_DELETE, CLUSTER_PERMIT
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Invalid
+from apps.tenancy.models import Tenant
+from apps.tenancy.rights import Rights
+
+
+class NewCluster(serializers.Serializer[Any]):
+    region = serializers.SlugField(help_text="Name of the region.")
+    name = serializers.CharField(
+        max_length=63, required=False, allow_blank=True, default="", help_text="By default after its kind."
+    )
+
+
+class ComputeClusterBody(NewCluster):
+    architecture = serializers.ChoiceField(
+        choices=ComputeCluster.Architecture.choices, default=ComputeCluster.Architecture.X86
+    )
+    cpu_overcommit = serializers.DecimalField(
+        max_digits=4,
+        decimal_places=1,
+        min_value=1,
+        max_value=64,
+        default=4,
+        help_text="vCPUs per CPU thread.",
+    )
+
+
+class StorageClusterBody(NewCluster):
+    path = serializers.CharField(max_length=255, help_text="The pool's directory on every host.")
+    media = serializers.ChoiceField(choices=StorageCluster.Media.choices, default=StorageCluster.Media.SSD)
+    max_disk_gib = serializers.IntegerField(default=32_000, min_value=10)
+
+
+class ClusterChanges(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=63)
+    alias = serializers.CharField(max_length=63, allow_blank=True)
+
+
+class ComputeClusterChanges(ClusterChanges):
+    cpu_overcommit = serializers.DecimalField(max_digits=4, decimal_places=1, min_value=1, max_value=64)
+
+
+class StorageClusterChanges(ClusterChanges):
+    max_disk_gib = serializers.IntegerField(min_value=10)
+
+
+class PermitBody(serializers.Serializer[Any]):
+    open_to_all = serializers.BooleanField()
+    tenants = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        default=list,
+        help_text="Who may use it when not open to all.",
+    )
+
+
+class ClusterOut(Out):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    alias = serializers.CharField()
+    region = ReferenceOut()
+    open_to_all = serializers.BooleanField()
+    tenants = ReferenceOut(many=True, help_text="Who may use it; for administrators only, else empty.")
+    created_at = serializers.DateTimeField()
+
+    @staticmethod
+    def own(row: Any) -> dict[str, Any]:
+        """Return what both kinds of cluster have."""
+        return {
+            "id": row.pk,
+            "name": row.name,
+            "alias": row.alias,
+            "region": {"id": row.region.name, "name": row.region.label},
+            "open_to_all": row.open_to_all,
+            "tenants": [{"id": str(tenant.uid), "name": tenant.name} for tenant in row.tenants.all()],
+            "created_at": moment(row.created_at),
+        }
+
+    @classmethod
+    def represent(cls, row: Any, rights: Rights) -> dict[str, Any]:
+        """Return the cluster; who else may use it is no tenant's business."""
+        values = super().represent(row, rights)
+        return values if rights.everywhere else {**values, "tenants": []}
+
+
+class ComputeClusterOut(ClusterOut):
+    architecture = serializers.ChoiceField(choices=ComputeCluster.Architecture.choices)
+    cpu_overcommit = serializers.FloatField()
+
+    @staticmethod
+    def own(row: ComputeCluster) -> dict[str, Any]:
+        """Return the cluster's values."""
+        return {
+            **ClusterOut.own(row),
+            "architecture": row.architecture,
+            "cpu_overcommit": float(row.cpu_overcommit),
+        }
+
+
+class StorageClusterOut(ClusterOut):
+    media = serializers.ChoiceField(choices=StorageCluster.Media.choices)
+    max_disk_gib = serializers.IntegerField()
+    capacity_bytes = serializers.IntegerField()
+    used_bytes = serializers.IntegerField()
+    observed_at = serializers.DateTimeField(allow_null=True)
+
+    @staticmethod
+    def own(row: StorageCluster) -> dict[str, Any]:
+        """Return the cluster's values."""
+        return {
+            **ClusterOut.own(row),
+            "media": row.media,
+            "max_disk_gib": row.max_disk_gib,
+            "capacity_bytes": row.capacity_bytes,
+            "used_bytes": row.used_bytes,
+            "observed_at": moment(row.observed_at),
+        }
+
+
+def region_named(name: str) -> Region:
+    """Return the region. Raises Invalid (field "region")."""
+    found = Region.objects.filter(name=name).first()
+    if found is None:
+        raise Invalid({"region": [_("There is no such region.")]})
+    return found
+
+
+def tenants_with(uids: Sequence[UUID]) -> list[Tenant]:
+    """Return the tenants. Raises Invalid (field "tenants")."""
+    found = list(Tenant.objects.filter(uid__in=uids))
+    if len(found) != len(set(uids)):
+        raise Invalid({"tenants": [_("There is no such tenant.")]})
+    return found
+
+
+def _create_compute(actor: Actor, *, region: str, **body: Any) -> ComputeCluster:
+    return services.create_compute_cluster(actor, region_named(region), **body)
+
+
+def _create_storage(actor: Actor, *, region: str, **body: Any) -> StorageCluster:
+    return services.create_storage_cluster(actor, region_named(region), **body)
+
+
+def _change(actor: Actor, cluster: Cluster, **changes: Any) -> Cluster:
+    services.change_cluster(actor, cluster, changes)
+    cluster.refresh_from_db()
+    return cluster
+
+
+def _permit(actor: Actor, cluster: Cluster, *, open_to_all: bool, tenants: Sequence[UUID]) -> Cluster:
+    services.permit(actor, cluster, open_to_all=open_to_all, tenants=tenants_with(tenants))
+    cluster.refresh_from_db()
+    return cluster
+
+
+class ComputeClusterApi(ObjectApi):
+    """Compute clusters: hosts of one architecture between which VMs can move."""
+
+    model = ComputeCluster
+    out = ComputeClusterOut
+    converter = "int"
+    filterset_class = ClusterFilter
+    create = Create(_create_compute, ComputeClusterBody, immediate=True)
+    update = Update(CLUSTER_CHANGE, _change, ComputeClusterChanges)
+    delete = Action(CLUSTER_DELETE, services.delete_cluster, immediate=True)
+    actions = (Action(CLUSTER_PERMIT, _permit, PermitBody, immediate=True),)
+
+    def visible(self, actor: Actor) -> QuerySet[ComputeCluster]:
+        """Return the clusters the actor may see."""
+        return visible_compute_clusters(actor).prefetch_related("tenants")
+
+
+class StorageClusterApi(ObjectApi):
+    """Storage clusters: pools of disks and images that every host of the region reaches."""
+
+    model = StorageCluster
+    out = StorageClusterOut
+    converter = "int"
+    filterset_class = ClusterFilter
+    create = Create(_create_storage, StorageClusterBody, immediate=True)
+    update = Update(CLUSTER_CHANGE, _change, StorageClusterChanges)
+    delete = Action(CLUSTER_DELETE, services.delete_cluster, immediate=True)
+    actions = (Action(CLUSTER_PERMIT, _permit, PermitBody, immediate=True),)
+
+    def visible(self, actor: Actor) -> QuerySet[StorageCluster]:
+        """Return the clusters the actor may see."""
+        return visible_storage_clusters(actor).prefetch_related("tenants")

@@ -1,0 +1,89 @@
+"""Disks in the portals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.portal.columns import CREATED, NAME, PROJECT, STATE, TENANT, Column
+from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
+from apps.portal.facets import choice_facet, project_facet, region_facet, state_facet, tenant_facet
+from apps.portal.kinds import PageKind, resource_url
+from apps.portal.lists import Empty, ListPage
+from apps.portal.pieces import link
+from apps.storage.filters import DiskFilter
+from apps.storage.models import Disk
+from apps.storage.selectors import visible_disks
+
+DISK = PageKind(
+    "disk",
+    "disks",
+    one=gettext_lazy("disk"),
+    many=gettext_lazy("Disks"),
+    icon="database",
+    visible=visible_disks,
+)
+
+
+def _vm(row: Disk, page: ListPage | DetailPage) -> object:
+    return link(resource_url(page.area, "vm", row.vm.pk), row.vm.name) if row.vm else ""
+
+
+class DiskList(ListPage):
+    of = DISK
+    columns = (
+        NAME,
+        STATE,
+        Column("role", gettext_lazy("Role"), lambda row, page: row.get_role_display(), sort="role"),
+        Column("size", gettext_lazy("Size (GiB)"), lambda row, page: row.size_gib, sort="size_gib", end=True),
+        Column("vm", gettext_lazy("Virtual machine"), _vm),
+        Column(
+            "cluster", gettext_lazy("Storage cluster"), lambda row, page: row.cluster, sort="cluster__name"
+        ),
+        TENANT,
+        PROJECT,
+        CREATED,
+    )
+    filter = DiskFilter
+    facets = (
+        state_facet,
+        choice_facet("role", gettext_lazy("Role"), lambda page: Disk.Role.choices),
+        tenant_facet,
+        project_facet,
+        region_facet,
+    )
+    empty = Empty(gettext_lazy("No disks yet"), gettext_lazy("Every virtual machine brings its system disk."))
+
+
+class DiskDetail(DetailPage):
+    of = DISK
+    tabs = (OVERVIEW, ACTIVITY)
+
+    def properties(self, row: Disk) -> Sequence[Properties]:
+        """What it is and how fast it may be."""
+        return [
+            Properties(
+                _("Disk"),
+                [
+                    Property(_("Role"), row.get_role_display()),
+                    Property(_("Size"), f"{row.size_gib} GiB"),
+                    Property(_("Virtual machine"), _vm(row, self)),
+                    Property(_("Storage cluster"), str(row.cluster)),
+                    Property(_("Region"), row.region and row.region.label),
+                ],
+            ),
+            Properties(
+                _("Limits"),
+                [
+                    Property(_("Operations per second"), f"{row.iops:,}" if row.iops else _("none")),
+                    Property(
+                        _("Throughput"),
+                        f"{row.bytes_per_second / (1 << 20):,.0f} MiB/s"
+                        if row.bytes_per_second
+                        else _("none"),
+                    ),
+                ],
+            ),
+        ]

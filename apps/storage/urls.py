@@ -1,0 +1,12 @@
+"""Storage's paths, in the API and in both portals."""
+
+from __future__ import annotations
+
+from apps.api.views import routes
+from apps.portal.paths import kind_paths
+from apps.storage.api import DiskApi
+from apps.storage.pages import DISK, DiskDetail, DiskList
+
+api_routes = [*routes("disks", DiskApi)]
+tenant_patterns = [*kind_paths(DISK, list=DiskList, detail=DiskDetail)]
+admin_patterns = [*kind_paths(DISK, list=DiskList, detail=DiskDetail, admin=True)]
