@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from onebox import cache, ports
+from onebox import cache
 from onebox.instance import Instance
 from onebox.shell import OneboxError, run
 
@@ -37,12 +37,6 @@ def check_hosts() -> None:
             raise OneboxError(
                 f"the kernel has no {name} file system, which the hosts' file systems are made of"
             )
-
-
-def check_web_ports(instance: Instance) -> None:
-    """The ports a person sees; they can be chosen."""
-    ports.require_free(instance.web_port, "the web pages", "0.0.0.0", "SCLOUD_WEB_PORT")  # noqa: S104
-    ports.require_free(instance.console_port, "the console proxy", "0.0.0.0", "SCLOUD_CONSOLE_PORT")  # noqa: S104
 
 
 def _check_distribution() -> None:

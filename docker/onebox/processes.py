@@ -13,11 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from onebox import environment, ports, venv
+from onebox import cache, environment, ports, venv
 from onebox.instance import ROOT, Instance
 from onebox.shell import OneboxError, wait_until
 
 MARK = "SCLOUD_PROCESS"
+CODE_MARK = "SCLOUD_CODE"
+CODE = ("apps", "scloud_console", "templates")
 STOP_SECONDS = 15
 WORKER_THREADS = 16
 
@@ -48,9 +50,10 @@ def all_of(instance: Instance) -> list[Process]:
     ]
 
 
-def pid(instance: Instance, name: str) -> int | None:
-    """The PID of a running process of that name (its first one, where it has children)."""
-    wanted = {f"{MARK}={name}".encode(), f"SCLOUD_ENV={environment.path(instance)}".encode()}
+def pid(instance: Instance, name: str, **marks: str) -> int | None:
+    """The PID of a running process of that name (its first one, where it has children) with the given marks."""
+    named = {MARK: name, "SCLOUD_ENV": str(environment.path(instance)), **marks}
+    wanted = {f"{key}={value}".encode() for key, value in named.items()}
     for directory in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             number = int(directory.name)
@@ -66,14 +69,19 @@ def log(instance: Instance, process: Process) -> Path:
 
 
 def start(instance: Instance, process: Process) -> None:
-    """Start a process unless it runs, and wait until it listens; raises OneboxError with the log's end if it dies."""
-    if pid(instance, process.name) is not None:
+    """Have a process run the present code and settings, and wait until it is ready.
+
+    Raises OneboxError with the end of its log when it dies.
+    """
+    code = fingerprint(instance)
+    if pid(instance, process.name, **{CODE_MARK: code}) is not None:
         return
+    stop(instance, process.name)
     output = log(instance, process)
     output.parent.mkdir(parents=True, exist_ok=True)
     before = output.stat().st_size if output.exists() else 0
     before = output.stat().st_size if output.exists() else 0
-    variables = {**environment.for_process(instance), MARK: process.name}
+    variables = {**environment.for_process(instance), MARK: process.name, CODE_MARK: code}
     with output.open("a") as out:
         child = subprocess.Popen(
             [venv.PYTHON, *process.args],
@@ -96,6 +104,15 @@ def start(instance: Instance, process: Process) -> None:
         return process.says.encode() in output.read_bytes()[before:]
 
     wait_until(ready, f"{process.name} to be ready (see {output})", seconds=60)
+
+
+def fingerprint(instance: Instance) -> str:
+    """Changes with the product's code and with the instance's settings."""
+    files = [
+        path for folder in CODE for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".html")
+    ]
+    parts = [f"{path} {path.stat().st_mtime_ns}" for path in sorted(files)]
+    return cache.key(*parts, *(f"{name}={value}" for name, value in instance.settings().items()))
 
 
 def stop(instance: Instance, name: str) -> None:

@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from onebox import agent, credentials, environment, hosts, preflight, processes, venv
+from onebox import agent, credentials, environment, hosts, ports, processes, venv
 from onebox.instance import ROOT, Instance
 from onebox.progress import Progress
 from onebox.shell import run
@@ -18,8 +18,6 @@ DEMO_VM_SECONDS = 180
 
 def up(instance: Instance, progress: Progress) -> None:
     """Migrate, load the demo data, start every process and the hosts' agents, wait for the demo VM."""
-    if processes.pid(instance, "web") is None:
-        preflight.check_web_ports(instance)
     with progress.step("database tables"):
         manage(instance, "migrate", "--noinput")
     progress.together(
@@ -36,6 +34,15 @@ def up(instance: Instance, progress: Progress) -> None:
     announce(instance, progress)
     with progress.step("demo virtual machine"):
         manage(instance, "demo_vm", "--wait", str(DEMO_VM_SECONDS))
+
+
+def check_ports(instance: Instance) -> None:
+    """Tell early that a port a person has to choose is taken by another program."""
+    address = environment.web_address()
+    if processes.pid(instance, "web") is None:
+        ports.require_free(instance.web_port, "the web pages", address, "SCLOUD_WEB_PORT")
+    if processes.pid(instance, "console") is None:
+        ports.require_free(instance.console_port, "the console proxy", address, "SCLOUD_CONSOLE_PORT")
 
 
 def load_demo(instance: Instance) -> str:

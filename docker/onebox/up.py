@@ -34,6 +34,8 @@ PARTS = ("data", "infra", "all")
 def up(instance: Instance, only: str, progress: Progress) -> None:
     """Bring up PostgreSQL and Redis (``data``), the hosts too (``infra``), or the whole platform (``all``)."""
     preflight.check_machine(instance)
+    if only == "all":
+        product.check_ports(instance)
     _install(instance, packages.DATA if only == "data" else (*packages.DATA, *packages.INFRA), progress)
     if only != "data":
         preflight.check_hosts()

@@ -89,3 +89,16 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_a_start_after_a_change_of_settings_replaces_the_process(
+    somewhere: Instance, sleeper: Process
+) -> None:
+    processes.start(somewhere, sleeper)
+    first = processes.pid(somewhere, sleeper.name)
+    somewhere.env_file.write_text("SCLOUD_LOG_LEVEL=DEBUG\n")
+    processes.start(somewhere, sleeper)
+    second = processes.pid(somewhere, sleeper.name)
+    assert second not in (None, first)
+    assert first is not None
+    assert not alive(first)
