@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from typing import Any
+from uuid import UUID
 
 import django_filters as filters
 from django.db.models import QuerySet
@@ -38,7 +39,7 @@ class VmFilter(ResourceFilter):
             return queryset.none()
         return queryset.filter(host_id=value)
 
-    def in_subnet(self, queryset: QuerySet[Any], name: str, value: object) -> QuerySet[Any]:
+    def in_subnet(self, queryset: QuerySet[Any], name: str, value: UUID) -> QuerySet[Any]:
         """Keep the VMs with a NIC in a subnet."""
         return queryset.filter(pk__in=Nic.objects.filter(subnet_id=value).values("owner"))
 

@@ -33,19 +33,19 @@ class ProjectForm(KitForm):
         self.fields["project"].initial = projects.first()
 
 
-class _TypeField(forms.ModelChoiceField):
+class _TypeField(forms.ModelChoiceField):  # type: ignore[type-arg]  # no generic at run time
     def label_from_instance(self, obj: Any) -> str:
         """Size first, since that is what one looks for."""
         return f"{obj.name} — {obj.vcpu} vCPU, {obj.memory_gib} GiB · {obj.cluster} · {obj.cluster.region}"
 
 
-class _ImageField(forms.ModelChoiceField):
+class _ImageField(forms.ModelChoiceField):  # type: ignore[type-arg]  # no generic at run time
     def label_from_instance(self, obj: Any) -> str:
         """Name, system and where it is."""
         return " · ".join(filter(None, (obj.name, obj.os_name, str(obj.region))))
 
 
-class _SubnetField(forms.ModelChoiceField):
+class _SubnetField(forms.ModelChoiceField):  # type: ignore[type-arg]  # no generic at run time
     def label_from_instance(self, obj: Any) -> str:
         """With the VPC it is in."""
         return f"{obj.vpc.name} / {obj.name} — {obj.cidr} · {obj.region}"

@@ -107,6 +107,7 @@ def test_lists_cost_the_same_number_of_statements_for_one_and_for_many(
     cloud: Cloud, subnet: Subnet, owner: Actor, alice: User
 ) -> None:
     api, page = factories.api_client(alice), factories.page_client(alice)
+    api.get("/api/v1/me")  # the first use of a key is written down
     counts: list[tuple[int, int]] = []
     for count in (1, 9):
         for number in range(count):
@@ -116,7 +117,6 @@ def test_lists_cost_the_same_number_of_statements_for_one_and_for_many(
         with CaptureQueriesContext(connection) as by_page:
             assert page.get("/vms/").status_code == 200
         counts.append((len(by_api), len(by_page)))
-        print("\n".join(q["sql"][:150] for q in by_page))
     assert counts[0] == counts[1]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -39,7 +40,7 @@ class ComputeClusterBody(NewCluster):
         decimal_places=1,
         min_value=1,
         max_value=64,
-        default=4,
+        default=Decimal(4),
         help_text="vCPUs per CPU thread.",
     )
 

@@ -20,7 +20,7 @@ from apps.tenancy.rights import Rights
 
 
 class RegionChanges(serializers.Serializer[Any]):
-    label = serializers.CharField(max_length=63)
+    label = serializers.CharField(max_length=63)  # type: ignore[assignment]  # DRF takes fields off the class
     fabric_address = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
     dns_servers = serializers.ListField(
         child=serializers.IPAddressField(), required=False, default=list, max_length=3
@@ -34,7 +34,7 @@ class RegionBody(RegionChanges):
 
 class RegionOut(Out):
     name = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # DRF takes fields off the class
     fabric_driver = serializers.CharField()
     fabric_address = serializers.CharField(help_text="For administrators only, else empty.")
     dns_servers = serializers.ListField(child=serializers.CharField())

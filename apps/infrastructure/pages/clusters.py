@@ -59,7 +59,7 @@ class NewComputeClusterForm(NewClusterForm):
 
 
 class NewStorageClusterForm(NewClusterForm):
-    media = forms.ChoiceField(
+    media = forms.ChoiceField(  # type: ignore[assignment]  # Django takes fields off the class
         label=gettext_lazy("Media"), choices=StorageCluster.Media.choices, initial=StorageCluster.Media.SSD
     )
     path = forms.CharField(

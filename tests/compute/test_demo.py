@@ -1,0 +1,78 @@
+"""The demonstration data: loaded once, kept at every later start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from apps.compute.models import Image
+from apps.infrastructure import backends
+from apps.infrastructure.models import Host
+from apps.lifecycle.models import State
+from apps.network.models import Subnet
+from apps.tenancy.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+def load(configs: Path) -> None:
+    call_command(
+        "demo",
+        "--fabric=tcp:192.0.2.1:6641",
+        "--pool=/srv/pool",
+        "--host=host-1=192.0.2.11",
+        "--host=host-2=192.0.2.12",
+        f"--configs={configs}",
+        "--guest-image=/srv/pool/import/tiny.qcow2",
+    )
+
+
+@pytest.fixture(autouse=True)
+def passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCLOUD_DEMO_ADMIN_PASSWORD", "correct-horse-battery")
+    monkeypatch.setenv("SCLOUD_DEMO_PASSWORD", "correct-horse-staple")
+
+
+def test_it_makes_all_of_it_once(tmp_path: Path) -> None:
+    load(tmp_path)
+    config = tmp_path / "host-1.toml"
+    text = config.read_text()
+    assert 'name = "host-1"' in text
+    assert 'management_ip = "192.0.2.11"' in text
+    assert config.stat().st_mode & 0o777 == 0o600
+    load(tmp_path)
+    assert config.read_text() == text
+    assert Host.objects.filter(state=State.PENDING).count() == 2
+    assert Image.objects.get().name == "Debian tiny"
+    assert User.objects.filter(username__in=["admin", "demo"]).count() == 2
+    assert Subnet.objects.filter(tenant__name="demo").exists()
+
+
+def test_a_lost_settings_file_is_made_again_with_a_new_key(tmp_path: Path) -> None:
+    load(tmp_path)
+    config = tmp_path / "host-1.toml"
+    before = config.read_text()
+    config.unlink()
+    load(tmp_path)
+    assert config.read_text() != before
+
+
+@pytest.mark.requirement("SE-6")
+@pytest.mark.django_db(transaction=True)
+def test_an_enrolled_host_may_touch_its_own_queue_only(tmp_path: Path) -> None:
+    load(tmp_path)
+    client = backends.redis_client()
+    users = client.acl_list()
+    (rules,) = [user for user in users if user.startswith("user host-host-1 ")]
+    assert "~host.host-1 " in rules
+    assert "-@all" in rules
+    for name in ("host-host-1", "host-host-2"):
+        client.acl_deluser(name)
+
+
+def test_the_vm_command_says_what_is_missing(tmp_path: Path) -> None:
+    load(tmp_path)
+    with pytest.raises(CommandError, match="no host has reported"):
+        call_command("demo_vm", "--wait=0")
