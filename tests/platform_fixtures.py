@@ -147,7 +147,9 @@ def platform(directory: Path, environment: Mapping[str, str]) -> Iterator[Platfo
         "DATABASE_URL": _database_url(),
         "DJANGO_SETTINGS_MODULE": "scloud_console.settings",
         "SCLOUD_WEB_PORT": str(free_port()),
-        "SCLOUD_CONSOLE_PORT": str(free_port()),
+        "SCLOUD_CONSOLE_PORT": str(console_port := free_port()),
+        "SCLOUD_CONSOLE_LISTEN": f"127.0.0.1:{console_port}",
+        "SCLOUD_CONSOLE_NATIVE_ADDRESS": "127.0.0.1",
         "SCLOUD_STATIC_ROOT": str(directory / "static"),
     }
     write(directory / "env", "".join(f"{name}={value}\n" for name, value in values.items()), 0o600)
