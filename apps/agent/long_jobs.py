@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from apps.drivers.errors import DriverError
+from apps.drivers.orders import STILL_WORKING
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 20.0
@@ -47,6 +48,6 @@ class LongJobs:
 def _still_working(name: str) -> DriverError:
     return DriverError(
         f"The host is still working on {name}.",
-        code="host.still_working",
+        code=STILL_WORKING,
         hint="It is asked again by itself.",
     )

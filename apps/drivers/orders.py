@@ -29,6 +29,8 @@ ORDER, ANSWER, REPORT = "order", "answer", "report"
 """Purposes of a seal."""
 TASK = "agent.order"
 ANSWER_KEPT_SECONDS = 300
+STILL_WORKING = "host.still_working"
+"""Code of the failure that means: ask again, the work goes on."""
 NIL = msgspec.msgpack.encode(None)
 
 

@@ -15,6 +15,7 @@ from apps.drivers.hypervisor_errors import unreachable
 from apps.drivers.orders import (
     ANSWER,
     ORDER,
+    STILL_WORKING,
     Answer,
     ConsoleArgument,
     Fence,
@@ -45,6 +46,7 @@ R = TypeVar("R")
 Post = Callable[[str, str, float], None]
 """Puts a sealed order on a host's queue, to be dropped if nobody took it within so many seconds."""
 WAIT_SLICE = 1.0
+IMPORT_SECONDS = 900.0
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -133,8 +135,14 @@ class RemoteVolumes:
         self._fence = fence
 
     def ensure_image(self, spec: ImageSpec, source: str) -> ImageInfo:
-        """As the protocol says; a long import goes on at the host and is asked for again ("host.still_working")."""
-        return self._host.call(orders.ENSURE_IMAGE, spec.id, ImageArgument(spec, source), self._fence)
+        """As the protocol says. The import goes on at the host while it is asked for again and again, for a while."""
+        give_up = time.monotonic() + IMPORT_SECONDS
+        while True:
+            try:
+                return self._host.call(orders.ENSURE_IMAGE, spec.id, ImageArgument(spec, source), self._fence)
+            except DriverError as error:
+                if error.code != STILL_WORKING or time.monotonic() > give_up:
+                    raise
 
     def ensure_image_absent(self, spec: ImageSpec) -> None:
         self._host.call(orders.ENSURE_IMAGE_ABSENT, spec.id, spec, self._fence)

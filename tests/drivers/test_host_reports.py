@@ -64,10 +64,20 @@ def test_a_host_reports_what_it_has(agent: RealAgent) -> None:
 def test_a_vm_that_starts_or_stops_is_reported_at_once(agent: RealAgent, vm: VmSpec) -> None:
     agent.remote.hypervisor().ensure_power(vm.id, Power.ON, boot=3)
     on = VmStatus(vm.id, exists=True, power=Power.ON, boot=3, generation=1)
-    report = wait_for_status(agent, on, 3)
-    assert next(usage for usage in report.observation.usage if usage.id == vm.id).memory_bytes > 0
+    wait_for_status(agent, on, 3)
     agent.host.exec("virsh", "-q", "destroy", f"vm-{vm.id}")
     wait_for_status(agent, VmStatus(vm.id, exists=True, power=Power.OFF, boot=3, generation=1), 3)
+
+
+@pytest.mark.requirement("MO-1")
+def test_a_running_vm_is_reported_with_its_counters(agent: RealAgent, vm: VmSpec) -> None:
+    agent.remote.hypervisor().ensure_power(vm.id, Power.ON, boot=1)
+    give_up = time.monotonic() + 20
+    while not (found := [usage for usage in report_of(agent).observation.usage if usage.id == vm.id]):
+        assert time.monotonic() < give_up, "no counters were reported"
+        time.sleep(0.2)
+    assert found[0].cpu_ns > 0
+    assert found[0].memory_bytes > 0
 
 
 @pytest.mark.requirement("OP-2")

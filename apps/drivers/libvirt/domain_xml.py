@@ -3,6 +3,7 @@
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+from apps.drivers.libvirt.domains import name_of
 from apps.drivers.libvirt.metadata import VmMetadata, element
 from apps.drivers.libvirt.settings import HostSettings
 from apps.drivers.specs import DiskAttachment, NicAttachment, VmSpec
@@ -27,7 +28,7 @@ def build(
     The VM must start with a VNC password for one to be set later; this one is valid no more, so the console is closed.
     """
     domain = ET.Element("domain", type=host.virtualisation)
-    _text(domain, "name", f"vm-{spec.id}")
+    _text(domain, "name", name_of(spec.id))
     _text(domain, "uuid", spec.id)
     _text(domain, "title", " ".join(spec.name.split()))
     ET.SubElement(domain, "metadata").append(element(metadata))

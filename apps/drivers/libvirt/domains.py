@@ -20,6 +20,16 @@ def find(connection: Any, vm_id: str) -> Any | None:
         raise
 
 
+def name_of(vm_id: str) -> str:
+    """Return what libvirt calls a VM of the platform."""
+    return f"vm-{vm_id}"
+
+
+def is_ours(domain: Any) -> bool:
+    """Return whether the platform made the domain; what else runs on the host is none of its business."""
+    return bool(domain.name() == name_of(domain.UUIDString()))
+
+
 def about(domain: Any) -> metadata.VmMetadata:
     """Return what the platform keeps in the definition that the next start will use."""
     try:

@@ -1,6 +1,7 @@
 """Looking at the host and all its VMs at once."""
 
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ STATS = (
     | libvirt.VIR_DOMAIN_STATS_INTERFACE
     | libvirt.VIR_DOMAIN_STATS_BLOCK
 )
+WHICH = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE | libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
+"""A VM whose QEMU is busy or hangs holds no report up; its usage is left out, as a gap."""
 
 
 @dataclass(slots=True)
@@ -36,8 +39,8 @@ class LoadMeter:
 
 
 def observe(connection: Any, virtualisation: str, meter: LoadMeter) -> HostObservation:
-    """Return the host and its VMs, defined and running."""
-    running = connection.getAllDomainStats(STATS, libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE)
+    """Return the host and the platform's VMs on it, defined and running."""
+    running = connection.getAllDomainStats(STATS, WHICH)
     info = connection.getInfo()
     return HostObservation(
         architecture=info[0],
@@ -48,9 +51,17 @@ def observe(connection: Any, virtualisation: str, meter: LoadMeter) -> HostObser
         hypervisor_version=_version(connection.getVersion()),
         load_percent=meter.read(),
         memory_used_mib=_memory_used_mib(),
-        vms=tuple(domains.status(domain.UUIDString(), domain) for domain in connection.listAllDomains()),
-        usage=tuple(_usage(domain.UUIDString(), stats) for domain, stats in running),
+        vms=tuple(domains.status(vm_id, domain) for vm_id, domain in _ours(connection.listAllDomains())),
+        usage=tuple(_usage(domain.UUIDString(), stats) for domain, stats in running if _known(domain, stats)),
     )
+
+
+def _ours(found: list[Any]) -> Iterator[tuple[str, Any]]:
+    return ((domain.UUIDString(), domain) for domain in found if domains.is_ours(domain))
+
+
+def _known(domain: Any, stats: dict[str, Any]) -> bool:
+    return "balloon.rss" in stats and domains.is_ours(domain)
 
 
 def _usage(vm_id: str, stats: dict[str, Any]) -> VmUsage:

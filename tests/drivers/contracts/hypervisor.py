@@ -128,4 +128,3 @@ class HypervisorContract:
         assert seen.memory_mib > 0
         assert seen.architecture == "x86_64"
         assert VmStatus(id=vm.id, exists=True, power=Power.ON, boot=9, generation=1) in seen.vms
-        assert vm.id in {usage.id for usage in seen.usage}
