@@ -107,7 +107,10 @@ class Host:
 
     def _first_process(self) -> int | None:
         for pid in cgroups.processes(self.cgroup):
-            status = Path(f"/proc/{pid}/status").read_text()
+            try:
+                status = Path(f"/proc/{pid}/status").read_text()
+            except FileNotFoundError:  # one of the launcher's own, which has ended since
+                continue
             numbers = next(line for line in status.splitlines() if line.startswith("NSpid:")).split()
             if len(numbers) == 3 and numbers[-1] == "1":
                 return pid
