@@ -1,11 +1,13 @@
-"""The hypervisor contract on a real libvirt, through the agent of a pretend host."""
+"""The hypervisor contract on a real libvirt, through the agent of a pretend host, and what only a real one shows."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from apps.drivers.remote import RemoteHypervisor, RemoteVolumes
-from apps.drivers.specs import PoolSpec, VmSpec
+from apps.drivers.specs import PoolSpec, Power, SeedSpec, VmSpec
+from tests.drivers.contracts.fabric import refused
 from tests.drivers.contracts.hypervisor import HypervisorContract
 from tests.drivers.real_agents import RealAgent, running_agent, shared_pool
 from tests.drivers.samples import a_vm, a_volume
@@ -48,3 +50,69 @@ def vm(hypervisor: RemoteHypervisor, volumes: RemoteVolumes, pool: PoolSpec) -> 
 
 class TestLibvirtHypervisor(HypervisorContract):
     pass
+
+
+def seed_path(agent: RealAgent, vm: VmSpec) -> str:
+    return f"/var/lib/scloud/{agent.name}/seeds/{vm.id}.iso"
+
+
+@pytest.mark.requirement("OP-2")
+def test_a_definition_without_its_seed_is_made_whole(
+    agent: RealAgent, hypervisor: RemoteHypervisor, vm: VmSpec
+) -> None:
+    hypervisor.ensure_vm(vm)
+    agent.host.exec("rm", seed_path(agent, vm))
+    with refused("hypervisor.volume_missing"):
+        hypervisor.ensure_power(vm.id, Power.ON)
+    hypervisor.ensure_vm(vm)
+    assert hypervisor.ensure_power(vm.id, Power.ON).power is Power.ON
+
+
+@pytest.mark.requirement("OP-2")
+def test_a_seed_without_its_definition_goes_with_the_vm(
+    agent: RealAgent, hypervisor: RemoteHypervisor, vm: VmSpec
+) -> None:
+    hypervisor.ensure_vm(vm)
+    agent.host.exec("virsh", "-q", "undefine", f"vm-{vm.id}")
+    hypervisor.ensure_vm_absent(vm.id)
+    agent.host.exec("test", "!", "-e", seed_path(agent, vm))
+
+
+@pytest.mark.requirement("OP-2")
+def test_a_removed_vm_leaves_no_file_of_its_own(
+    agent: RealAgent, hypervisor: RemoteHypervisor, vm: VmSpec
+) -> None:
+    hypervisor.ensure_vm(vm)
+    hypervisor.ensure_power(vm.id, Power.ON)
+    hypervisor.ensure_vm_absent(vm.id)
+    places = ("/var/lib/scloud", "/var/log/libvirt/qemu", "/etc/libvirt/qemu")
+    assert agent.host.exec("find", *places, "-name", f"*{vm.id}*").split() == []
+
+
+def test_a_new_seed_is_written_for_a_changed_one(
+    agent: RealAgent, hypervisor: RemoteHypervisor, vm: VmSpec
+) -> None:
+    hypervisor.ensure_vm(vm)
+    before = agent.host.exec("sha256sum", seed_path(agent, vm))
+    hypervisor.ensure_vm(vm)
+    assert agent.host.exec("sha256sum", seed_path(agent, vm)) == before
+    hypervisor.ensure_vm(replace(vm, seed=SeedSpec("another-name")))
+    assert agent.host.exec("sha256sum", seed_path(agent, vm)) != before
+
+
+@pytest.mark.requirement("SE-5")
+def test_any_name_can_be_given_to_a_vm(hypervisor: RemoteHypervisor, vm: VmSpec) -> None:
+    hypervisor.ensure_vm(replace(vm, name='<实例> & "co"\n\''))
+    assert hypervisor.status(vm.id).exists
+
+
+def test_a_foreign_vm_of_the_host_is_not_reported(agent: RealAgent, hypervisor: RemoteHypervisor) -> None:
+    foreign = (
+        "<domain type='qemu'><name>theirs</name><memory>65536</memory><os><type>hvm</type></os></domain>"
+    )
+    agent.host.exec("virsh", "-q", "define", "/dev/stdin", stdin=foreign)
+    try:
+        uuid = agent.host.exec("virsh", "domuuid", "theirs").strip()
+        assert uuid not in {status.id for status in hypervisor.observe().vms}
+    finally:
+        agent.host.exec("virsh", "-q", "undefine", "theirs")

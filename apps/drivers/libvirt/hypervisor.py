@@ -9,6 +9,7 @@ import libvirt
 from apps.drivers.errors import DriverError
 from apps.drivers.files.layout import volume_path
 from apps.drivers.hypervisor_errors import locked_volume, missing_vm, missing_volume, vm_is_off
+from apps.drivers.ids import checked_id
 from apps.drivers.libvirt import console, domain_xml, domains, observation, seed
 from apps.drivers.libvirt.connection import Connection
 from apps.drivers.libvirt.metadata import VmMetadata
@@ -53,9 +54,8 @@ class LibvirtHypervisor:
                 )
         self._pressed.pop(vm_id, None)
         self._settings.seed_path(vm_id).unlink(missing_ok=True)
-        log = self._settings.serial_log(vm_id)
-        for file in log.parent.glob(f"{log.name}*"):
-            file.unlink(missing_ok=True)
+        for log in self._settings.log_dir.glob(f"*{checked_id(vm_id)}*"):
+            log.unlink(missing_ok=True)
 
     def ensure_power(self, vm_id: str, power: Power, *, boot: int = 0, graceful: bool = False) -> VmStatus:
         with self.connection.use() as connection:
