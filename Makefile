@@ -45,6 +45,7 @@ test: ## Lint, then all tests on real components (30 minutes at most); leaves no
 	$(PYTHON) -m tests.requirements_report | tail -1
 
 test-fast: $(VENV) ## Tests on PostgreSQL and Redis only, which stay up (under 3 minutes); ARGS="-k name" narrows
+	@$(call apt,qemu-utils)
 	@$(call pytest,fast,-n 2 -m "not real and not browser and not bench")
 
 HOSTS_UP := python3 docker/onebox up --instance test --only infra
