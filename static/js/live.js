@@ -31,11 +31,12 @@ function ready() {
   attempts = 0;
   lost.hidden = true;
   document.body.dataset.live = "on";
-  if (!gap) return;
-  // Pushes were missed: everything on the page may be old.
-  for (const row of document.querySelectorAll("tr[data-id]")) note(row.dataset.kind, row.dataset.id, "updated");
-  refreshPage();
-  follow([...following()].map(([id]) => id));
+  // Pushes were missed: since the connection was lost, everything on the page may be old; since the page was made, what
+  // was under way then.
+  const rows = document.querySelectorAll(gap ? "tr[data-id]" : "tr[data-id]:has(.pill-busy)");
+  for (const row of rows) note(row.dataset.kind, row.dataset.id, "updated");
+  if (gap || document.querySelector("[data-watch] .pill-busy")) refreshPage();
+  follow([...following().keys()]);
 }
 
 function note(kind, id, change) {
