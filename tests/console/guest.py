@@ -54,6 +54,22 @@ class EchoGuest:
         while self._answer().get("event") != name:
             pass
 
+    def wait_until_it_echoes(self) -> None:
+        """Wait for the BIOS to have started the guest; before that it swallows keys."""
+        self.serial.settimeout(0.2)
+        wait_until(self._echoes, "the guest does not start")
+        while self._echoes(press=False):  # what was pressed while it started
+            pass
+        self.serial.settimeout(20)
+
+    def _echoes(self, press: bool = True) -> bool:
+        if press:
+            self.order("send-key", keys=[{"type": "qcode", "data": "ret"}])
+        try:
+            return bool(self.serial.recv(64))
+        except TimeoutError:
+            return False
+
     def typed(self, count: int) -> str:
         """Return the next `count` characters that arrived in the guest."""
         text = b""
@@ -96,6 +112,7 @@ def running_guest(onebox: Onebox, number: int = 0) -> Iterator[EchoGuest]:
             guest = EchoGuest(host, vnc, serial_line, control_line)
             guest._answer()
             guest.order("qmp_capabilities")
+            guest.wait_until_it_echoes()
             yield guest
     finally:
         host.exec("systemctl", "stop", unit, check=False)

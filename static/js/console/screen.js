@@ -1,6 +1,10 @@
 // One connection to the proxy, drawn by noVNC. Says how it ended by the proxy's close code.
 
 import RFB from "../../vendor/novnc/core/rfb.js";
+import { initLogging } from "../../vendor/novnc/core/util/logging.js";
+
+// How a connection ends is said on the page; noVNC would report each as an error of the program.
+initLogging("none");
 
 // Close codes 4000-4999 are the proxy's (apps/console/ends.py). A browser says 1006 for all else.
 const ABNORMAL = 1006;
