@@ -46,7 +46,8 @@ def request(
     `also` are further resources to hold until it settles. Call inside a transaction, every resource involved locked.
     Raises Busy when one of them is held by an operation this verb may not supersede.
     """
-    held = list(_holding([resource, *also])) if verb.exclusive else []
+    # What a create verb acts on has only just been inserted: nobody can hold it.
+    held = list(_holding([resource, *also])) if verb.exclusive and (verb.on_resource or also) else []
     if held and not verb.supersedes:
         raise _busy(held[0])
     blocker = _supersede(held)

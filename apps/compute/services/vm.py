@@ -119,7 +119,7 @@ def _reserve_and_insert(actor: Actor, plan: _Plan) -> list[Operation]:
         vm.host_id = host_id
     insert([*vms, *disks])
     for vm in vms:
-        allocate_nic(plan.subnet, vm, security_group=plan.group)
+        allocate_nic(plan.subnet, vm, security_group=plan.group, held=True)
     args = {"instance_type": plan.type.name, "image": plan.image.name, "subnet": plan.subnet.name}
     return [request(actor, VM_CREATE, vm, args=args) for vm in vms]
 
@@ -214,12 +214,19 @@ def _ensure_fit(kind: InstanceType, image: Image, subnet: Subnet, group: Securit
         )
 
 
+_HOLD = """
+SELECT state, EXISTS (SELECT FROM lifecycle_operation o
+                       WHERE o.resource_id = r.id AND o.verb = %(delete)s AND o.status IN ('queued', 'running'))
+  FROM lifecycle_resource r WHERE id = %(image)s FOR SHARE OF r
+"""
+
+
 def _hold_image(image: Image) -> None:
     """Keep the image from being deleted until this transaction ends, without queueing others who use it too."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT state FROM lifecycle_resource WHERE id = %s FOR SHARE", [image.pk])
+        cursor.execute(_HOLD, {"image": image.pk, "delete": IMAGE_DELETE.name})
         row = cursor.fetchone()
-    if row is None or Operation.objects.open().filter(resource_id=image.pk, verb=IMAGE_DELETE.name).exists():
+    if row is None or row[1]:
         raise NotNow(_("Image %(name)s is being deleted.") % {"name": image.name})
     if row[0] != State.READY:
         raise NotNow(

@@ -52,12 +52,15 @@ def allocate_nic(
     security_group: SecurityGroup | None = None,
     address: IPv4Address | str | None = None,
     role: NicRole = NicRole.INTERNAL,
+    held: bool = False,
 ) -> Nic:
     """Give `owner` a NIC in the subnet, with `address` or the next free one: four statements. Call in a transaction.
 
+    `held`: the caller has called `hold_for_use` for subnet and group in this transaction; two statements then.
     Raises NotNow (subnet or group not ready), Refused `subnet.full` or `address.taken`, Invalid (field "address").
     """
-    hold_for_use(subnet, *([security_group] if security_group else []))
+    if not held:
+        hold_for_use(subnet, *([security_group] if security_group else []))
     nic = Nic(owner_id=owner.pk, role=role, subnet=subnet, security_group=security_group)
     if address:
         nic.ip = usable_address(subnet, address)
