@@ -38,7 +38,17 @@ def all_of(instance: Instance) -> list[Process]:
     """The control plane's processes in the order they are started."""
     celery = ("-m", "celery", "--app", "scloud_console")
     address = environment.web_address()
-    web = ("-m", "uvicorn", "scloud_console.asgi:application", "--host", address, "--no-server-header")
+    web = (
+        "-m",
+        "uvicorn",
+        "scloud_console.asgi:application",
+        "--host",
+        address,
+        "--no-server-header",
+        "--no-access-log",
+        "--lifespan",
+        "off",
+    )
     pool = ("--pool", "threads", "--concurrency", str(WORKER_THREADS), "--without-gossip", "--without-mingle")
     worker = ("worker", "--queues", "control", "--hostname", "control@%h", *pool)
     beat = ("beat", "--schedule", str(instance.var / "beat"), "--pidfile=")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,57 +13,9 @@ from onebox import hosts, instance, postgres, redis
 from onebox.instance import Instance
 from onebox.shell import run, wait_until
 
-ONEBOX = instance.ROOT / "docker" / "onebox"
+from tests.onebox.conftest import left_on_the_machine, onebox_command
+
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
-
-
-def onebox_command(found: Instance, *args: str) -> list[str]:
-    return [
-        sys.executable,
-        str(ONEBOX),
-        args[0],
-        "--instance",
-        found.name,
-        "--var",
-        str(found.var),
-        *args[1:],
-    ]
-
-
-def left_on_the_machine(found: Instance) -> list[str]:
-    """Mounts, namespaces, interfaces, control groups and processes of the instance."""
-    mounts = [
-        line.split()[4]
-        for line in Path("/proc/self/mountinfo").read_text().splitlines()
-        if f" {found.var}/" in line or f" {found.runtime}/" in line
-    ]
-    namespaces = [f"namespace {found.namespace}"] if Path("/run/netns", found.namespace).exists() else []
-    links = [found.veth] if Path("/sys/class/net", found.veth).exists() else []
-    groups = [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/scloud-{found.slot}-*")]
-    return [*mounts, *namespaces, *links, *groups, *processes_below(found.var)]
-
-
-def processes_below(directory: Path) -> list[str]:
-    """Processes that work in the directory or name it on their command line (this test's own aside)."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            inside = str(entry.joinpath("cwd").readlink()).startswith(str(directory))
-        except OSError:
-            continue
-        if inside or (str(directory) in line and "pytest" not in line):
-            found.append(f"process {entry.name}: {line}")
-    return found
-
-
-@pytest.fixture
-def fresh(tmp_path: Path) -> Iterator[Instance]:
-    """An instance of its own that nothing was done with yet; taken down at the end."""
-    found = instance.find("test", tmp_path / "var")
-    yield found
-    run(onebox_command(found, "down"))
-    instance.release(found)
 
 
 def test_down_leaves_nothing_but_data_and_the_next_up_finds_them(fresh: Instance) -> None:
