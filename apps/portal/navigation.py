@@ -48,6 +48,7 @@ TENANT = (
         _("Network"),
         (
             Entry(_("VPCs"), "network", "vpc.list"),
+            Entry(_("Subnets"), "hierarchy-2", "subnet.list"),
             Entry(_("Security groups"), "shield", "security_group.list"),
         ),
     ),
@@ -73,6 +74,7 @@ ADMIN = (
             Entry(_("Compute clusters"), "stack-2", "compute_cluster.list"),
             Entry(_("Hosts"), "server", "host.list"),
             Entry(_("Storage clusters"), "database", "storage_cluster.list"),
+            Entry(_("VPC blocks"), "adjustments", "vpc_range.list"),
         ),
     ),
     Group(
@@ -81,6 +83,7 @@ ADMIN = (
             Entry(_("Virtual machines"), "device-desktop", "vm.list"),
             Entry(_("Disks"), "disc", "disk.list"),
             Entry(_("VPCs"), "network", "vpc.list"),
+            Entry(_("Subnets"), "hierarchy-2", "subnet.list"),
             Entry(_("Security groups"), "shield", "security_group.list"),
             Entry(_("Images"), "photo", "image.list"),
             Entry(_("Instance types"), "cpu", "instance_type.list"),

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from apps.lifecycle.errors import Invalid
 from apps.network.models import Protocol, SecurityGroupRule
-from apps.network.rules import MAX_RULES, SHORTCUTS, parse_rules, port_text
+from apps.network.rules import MAX_RULES, SHORTCUTS, Rule, parse_rules, port_text
 
 FIELDS = ("direction", "protocol", "port", "address", "action", "priority", "description")
 #: What makes a row count as filled in.
@@ -65,8 +65,8 @@ class RuleEditor:
         self.errors: list[str] = []
 
     @classmethod
-    def of(cls, rules: Iterable[SecurityGroupRule]) -> RuleEditor:
-        """Start from stored rules."""
+    def of(cls, rules: Iterable[SecurityGroupRule | Rule]) -> RuleEditor:
+        """Start from rules that stand."""
         return cls(
             {**vars(rule), "port": port_text(rule.port_min, rule.port_max), "address": rule.cidr}
             for rule in rules

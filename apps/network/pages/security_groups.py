@@ -16,7 +16,7 @@ from apps.network.filters import SecurityGroupFilter
 from apps.network.forms import SecurityGroupForm
 from apps.network.models import SecurityGroup, SecurityGroupRule
 from apps.network.pages.rule_editor import RuleEditor
-from apps.network.rules import port_text, service_name
+from apps.network.rules import parse_rules, port_text, service_name
 from apps.network.services.default_network import DEFAULT_RULES
 from apps.network.services.security_group import create_security_group, delete_security_group, set_rules
 from apps.network.verbs import (
@@ -144,7 +144,7 @@ class SecurityGroupCreate(CreatePage):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Start with the rules most machines need."""
-        self.editor = RuleEditor(DEFAULT_RULES)
+        self.editor = RuleEditor.of(parse_rules(DEFAULT_RULES))
         return super().get(request)
 
     def post(self, request: HttpRequest) -> HttpResponse:
