@@ -1,1 +1,1 @@
-"""Screens of VMs: tickets, the proxy that redeems them, the console page. How it works: docs/console.md."""
+"""Screens of VMs: tickets, the proxy that redeems them, the console page. How it works: docs/concepts/console.md."""

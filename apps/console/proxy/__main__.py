@@ -1,4 +1,4 @@
-"""`python -m apps.console.proxy`: see docs/console.md."""
+"""`python -m apps.console.proxy`: see docs/concepts/console.md."""
 
 import os
 
