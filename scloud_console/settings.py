@@ -226,6 +226,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "StateEnum": "apps.lifecycle.models.State",
         "RoleEnum": "apps.tenancy.models.Role",
+        "DiskRoleEnum": "apps.storage.models.Disk.Role",
+        "NicRoleEnum": "apps.network.models.NicRole",
+        "PowerEnum": "apps.compute.models.vm.Power",
     },
 }
 

@@ -8,7 +8,7 @@ transaction left no row and the second is judged afresh.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from django.db import transaction
@@ -32,8 +32,11 @@ class KeyReused(Refused):
     code = "idempotency.mismatch"
 
 
-def once(request: Request, perform: Callable[[], Response]) -> Response:
-    """Return `perform()`, or the answer an earlier request with the same key got. Raises KeyReused."""
+def once(request: Request, perform: Callable[[], Response], *, secrets: Collection[str] = ()) -> Response:
+    """Return `perform()`, or the answer an earlier request with the same key got. Raises KeyReused.
+
+    `secrets` are fields that only the first answer has: they are null in what is kept and answered again.
+    """
     key = request.headers.get(HEADER, "")
     if not key:
         return perform()
@@ -51,7 +54,8 @@ def once(request: Request, perform: Callable[[], Response]) -> Response:
         if kept.status is not None:
             return _again(kept, fingerprint)
         response = perform()
-        mine.update(status=response.status_code, body=response.data, location=response.get("Location", ""))
+        kept_body = {**response.data, **dict.fromkeys(secrets)} if secrets else response.data
+        mine.update(status=response.status_code, body=kept_body, location=response.get("Location", ""))
     return response
 
 

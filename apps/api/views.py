@@ -88,6 +88,8 @@ class ObjectApi(GenericViewSet[Any]):
     update: ClassVar[Update | None] = None
     delete: ClassVar[Action | None] = None
     actions: ClassVar[Sequence[Action]] = ()
+    #: Fields of `out` that only the answer to the request that made them shows; kept nowhere, not even in a cache.
+    secrets: ClassVar[Sequence[str]] = ()
     #: Set per route.
     act: Action | None = None
 
@@ -106,6 +108,11 @@ class ObjectApi(GenericViewSet[Any]):
         if not hasattr(self, "_rights"):
             self._rights = Rights(self.actor)
         return self._rights
+
+    def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
+        """Answer 405 to what the route does not map: `delete` is a declaration here, which DRF would call."""
+        self.http_method_names = [*(self.action_map or {}), "options"]
+        return super().initialize_request(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[Any]:
         """DRF's hook."""
@@ -140,7 +147,7 @@ class ObjectApi(GenericViewSet[Any]):
         assert self.create is not None
         body = self._body(self.create.body)
         create = self.create
-        return once(request, lambda: accepted(self, create.service(self.actor, **body), created=True))
+        return self._once(request, lambda: accepted(self, create.service(self.actor, **body), created=True))
 
     def patch_one(self, request: Request, key: object) -> Response:
         """Change name and remark."""
@@ -164,7 +171,13 @@ class ObjectApi(GenericViewSet[Any]):
         assert self.act is not None
         act, row = self.act, self.found(key)
         body = self._body(act.body) if act.body else {}
-        return once(request, lambda: accepted(self, act.service(self.actor, row, **body)))
+        return self._once(request, lambda: accepted(self, act.service(self.actor, row, **body)))
+
+    def _once(self, request: Request, perform: Callable[[], Response]) -> Response:
+        response = once(request, perform, secrets=self.secrets)
+        if self.secrets:
+            response["Cache-Control"] = "no-store"
+        return response
 
     def _body(self, serializer: Body, *, partial: bool = False) -> dict[str, Any]:
         reader = serializer(data=self.request.data, partial=partial, context={"actor": self.actor})

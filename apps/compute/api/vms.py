@@ -57,12 +57,12 @@ class VmBody(NewResource):
     count = serializers.IntegerField(required=False, default=1, help_text=f"Up to {MOST_AT_ONCE} at once.")
 
 
-class SecurityGroupBody(serializers.Serializer[Any]):
+class VmSecurityGroupBody(serializers.Serializer[Any]):
     security_group = serializers.UUIDField(allow_null=True)
     role = serializers.ChoiceField(choices=NicRole.choices, default=NicRole.INTERNAL)
 
 
-class NicOut(serializers.Serializer[Any]):
+class VmNicOut(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     role = serializers.ChoiceField(choices=NicRole.choices)
     mac = serializers.CharField()
@@ -90,7 +90,7 @@ class VmOut(ResourceOut):
     image = ReferenceOut(allow_null=True)
     cluster = ReferenceOut()
     host = ReferenceOut(allow_null=True, help_text="For administrators only, else null.")
-    nics = NicOut(many=True)
+    nics = VmNicOut(many=True)
     disks = VmDiskOut(many=True)
 
     @staticmethod
@@ -136,7 +136,7 @@ class VmApi(ResourceApi):
         Action(VM_RESTART, power.restart_vm),
         Action(VM_POWER_OFF, power.power_off_vm),
         Action(VM_RETRY, power.retry_vm),
-        Action(VM_SET_SECURITY_GROUP, set_security_group, SecurityGroupBody),
+        Action(VM_SET_SECURITY_GROUP, set_security_group, VmSecurityGroupBody),
     )
 
     def visible(self, actor: Actor) -> QuerySet[Vm]:
