@@ -19,7 +19,7 @@ DATA = (
     "python3-venv",
 )
 INFRA = ("mmdebstrap", "squashfs-tools", "debian-archive-keyring", "python3-rbd", "python3-rados")
-NEVER_ENABLED = ("redis-server.service", "postgresql.service")
+NEVER_ENABLED = ("redis-server.service",)  # it would listen on 6379 after the next boot
 POLICY = Path("/usr/sbin/policy-rc.d")
 OUR_POLICY = "#!/bin/sh\n# scloudstack: only while its packages are being installed\nexit 101\n"
 NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/scloudstack.conf")
@@ -66,7 +66,11 @@ def _nothing_started() -> Iterator[None]:
         if own_policy:
             POLICY.unlink(missing_ok=True)
         for unit in new:
-            run(["systemctl", "disable", "--quiet", unit], check=False)
+            run(
+                ["deb-systemd-helper", "disable", unit],
+                check=False,
+                env={**os.environ, "DPKG_MAINTSCRIPT_PACKAGE": "scloudstack"},
+            )
 
 
 def _unit_exists(name: str) -> bool:
