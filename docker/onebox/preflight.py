@@ -44,6 +44,6 @@ def _check_distribution() -> None:
     lines = release.read_text().splitlines() if release.exists() else []
     values = dict(line.replace('"', "").split("=", 1) for line in lines if "=" in line)
     name, version = values.get("ID", "unknown"), values.get("VERSION_ID", "")
-    if name != "debian" or version not in ("12", "13"):
+    if (name, version) != ("debian", "12"):
         found = values.get("PRETTY_NAME", name)
-        raise OneboxError(f"this is {found}; the one-machine set-up knows Debian 12 and 13 only")
+        raise OneboxError(f"this is {found}; the one-machine set-up knows Debian 12 only")
