@@ -5,19 +5,37 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from apps.infrastructure.models import Host
+from apps.infrastructure.models import ComputeCluster, Host
 from apps.infrastructure.placement import Need, place, release
 from apps.lifecycle.errors import NoCapacity
 from apps.lifecycle.models import State
+from apps.lifecycle.rows import insert
 from tests import factories
 
 SMALL = Need(vcpu=1, memory_mib=1024)
+
+
+def add_hosts(cluster: ComputeCluster, count: int) -> None:
+    """Add many hosts like the first one, faster than one by one."""
+    first = factories.make_host(cluster)
+    others = [Host(**{**_columns(first), "id": uuid4(), "name": f"h{n}"}) for n in range(count - 1)]
+    insert(others)
+
+
+def _columns(host: Host) -> dict[str, Any]:
+    return {
+        field.attname: getattr(host, field.attname)
+        for field in Host._meta.concrete_fields
+        if field.attname != "resource_id"
+    }
 
 
 @pytest.mark.django_db
@@ -86,8 +104,7 @@ def test_a_batch_that_does_not_fit_promises_nothing() -> None:
 @pytest.mark.django_db
 def test_placing_costs_two_statements_even_with_a_thousand_hosts() -> None:
     cluster = factories.make_cluster(factories.make_region())
-    for _ in range(1000):
-        factories.make_host(cluster)
+    add_hosts(cluster, 1000)
     with CaptureQueriesContext(
         connection,
     ) as queries:
