@@ -10,13 +10,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.infrastructure.models import Region
-from apps.lifecycle.actor import Actor
-from apps.network.models import SecurityGroup
 from apps.network.ranges import VpcRange, allowed_ranges
 from apps.network.selectors import visible_vpcs
 from apps.network.services.default_network import default_blocks
 from apps.portal.forms import KitForm
-from apps.tenancy.access import visible, visible_projects
+from apps.tenancy.access import visible_projects
 
 
 class PlacedForm(KitForm):
@@ -82,20 +80,6 @@ class SecurityGroupForm(PlacedForm):
     """The group itself; its rules are typed in the rule editor."""
 
 
-class BindingForm(KitForm):
-    """Which security group the internal NIC of a VM is bound to."""
-
-    security_group = forms.TypedChoiceField(
-        label=gettext_lazy("Security group"), coerce=UUID, required=False, empty_value=None
-    )
-
-    def prepare(self) -> None:
-        """Offer the groups in view, and none."""
-        field = self.fields["security_group"]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = [("", _("None: nothing is filtered")), *group_choices(self.actor)]
-
-
 class RangesForm(KitForm):
     """The allowed blocks, one a line: "10.0.0.0/16 16-29"."""
 
@@ -122,10 +106,3 @@ class RangesForm(KitForm):
 def ranges_text(ranges: list[VpcRange]) -> str:
     """Return ranges as typed in `RangesForm`."""
     return "\n".join(f"{r.cidr} {r.min_prefix}-{r.max_prefix}" for r in ranges)
-
-
-def group_choices(actor: Actor) -> list[tuple[object, str]]:
-    """Return the security groups the actor may see, for a form."""
-    groups = visible(actor, SecurityGroup.objects.select_related("region")).order_by("name")
-    several = Region.objects.count() > 1
-    return [(g.pk, f"{g.name} ({g.region})" if several else g.name) for g in groups]

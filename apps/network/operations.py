@@ -16,17 +16,21 @@ from apps.network.specs import port_spec, security_group_spec, subnet_spec, vpc_
 from apps.network.verbs import (
     SECURITY_GROUP_CREATE,
     SECURITY_GROUP_DELETE,
+    SECURITY_GROUP_RETRY,
     SECURITY_GROUP_SET_RULES,
     SUBNET_CREATE,
     SUBNET_DELETE,
+    SUBNET_RETRY,
     VM_SET_SECURITY_GROUP,
     VPC_CREATE,
     VPC_DELETE,
+    VPC_RETRY,
 )
 from apps.quotas.services import give_back
 
 
 @handles(VPC_CREATE)
+@handles(VPC_RETRY)
 def create_vpc(run: Run) -> None:
     """Make the router."""
     vpc = Vpc.objects.select_related("region").get(pk=run.target_id)
@@ -42,6 +46,7 @@ def delete_vpc(run: Run) -> Settle | None:
 
 
 @handles(SUBNET_CREATE)
+@handles(SUBNET_RETRY)
 def create_subnet(run: Run) -> None:
     """Make the switch, its gateway and DHCP, once the VPC is there."""
     subnet = Subnet.objects.select_related("region", "vpc").get(pk=run.target_id)
@@ -58,6 +63,7 @@ def delete_subnet(run: Run) -> Settle | None:
 
 
 @handles(SECURITY_GROUP_CREATE)
+@handles(SECURITY_GROUP_RETRY)
 @handles(SECURITY_GROUP_SET_RULES)
 def apply_rules(run: Run) -> None:
     """Make the group hold exactly its rules."""

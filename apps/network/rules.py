@@ -100,10 +100,10 @@ def port_text(port_min: int | None, port_max: int | None) -> str:
 
 
 def service_name(protocol: str, port: str) -> str:
-    """Return the shortcut that stands for just this ("SSH"), or ""."""
+    """Return the shortcut that stands for this, or for this among others: "SSH", "PPTP", or ""."""
     if protocol == Protocol.ICMPV6:
         return SHORTCUTS["ping"].label
-    names = (s.label for s in SHORTCUTS.values() if s.means == ((protocol, port),))
+    names = (s.label for s in SHORTCUTS.values() if s.means[0] == (protocol, port))
     return next(names, "")
 
 

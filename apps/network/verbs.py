@@ -1,4 +1,4 @@
-"""What can be done to networks."""
+"""What can be done to networks. Making, retrying, renaming and deleting are alike for all their kinds."""
 
 from __future__ import annotations
 
@@ -11,16 +11,24 @@ from apps.lifecycle.models import State
 from apps.lifecycle.verbs import ANY_STATE, Text, Verb, declare
 
 
-def _must_have_an_internal_nic(vm: Any) -> Text | None:
-    return None if vm.nics.all() else _("It has no network interface.")
+def _create(kind: str, label: Text) -> Verb:
+    return Verb(f"{kind}.create", label, _("Creating"), permission="manage", icon="plus", on_resource=False)
 
 
-VPC_CREATE = declare(
-    Verb("vpc.create", _("Create VPC"), _("Creating"), permission="manage", icon="plus", on_resource=False)
-)
-VPC_RENAME = declare(
-    Verb(
-        "vpc.rename",
+def _retry(kind: str) -> Verb:
+    return Verb(
+        f"{kind}.retry",
+        _("Try again"),
+        _("Creating"),
+        permission="manage",
+        states=frozenset({State.ERROR}),
+        icon="rotate-clockwise-2",
+    )
+
+
+def _rename(kind: str) -> Verb:
+    return Verb(
+        f"{kind}.rename",
         _("Rename"),
         _("Renaming"),
         permission="manage",
@@ -28,10 +36,11 @@ VPC_RENAME = declare(
         exclusive=False,
         icon="pencil",
     )
-)
-VPC_DELETE = declare(
-    Verb(
-        "vpc.delete",
+
+
+def _delete(kind: str) -> Verb:
+    return Verb(
+        f"{kind}.delete",
         _("Delete"),
         _("Deleting"),
         permission="manage",
@@ -40,52 +49,19 @@ VPC_DELETE = declare(
         supersedes=True,
         icon="trash",
     )
-)
 
-SUBNET_CREATE = declare(
-    Verb(
-        "subnet.create",
-        _("Create subnet"),
-        _("Creating"),
-        permission="manage",
-        icon="plus",
-        on_resource=False,
-    )
-)
-SUBNET_RENAME = declare(
-    Verb(
-        "subnet.rename",
-        _("Rename"),
-        _("Renaming"),
-        permission="manage",
-        states=ANY_STATE,
-        exclusive=False,
-        icon="pencil",
-    )
-)
-SUBNET_DELETE = declare(
-    Verb(
-        "subnet.delete",
-        _("Delete"),
-        _("Deleting"),
-        permission="manage",
-        states=ANY_STATE,
-        destructive=True,
-        supersedes=True,
-        icon="trash",
-    )
-)
 
-SECURITY_GROUP_CREATE = declare(
-    Verb(
-        "security_group.create",
-        _("Create security group"),
-        _("Creating"),
-        permission="manage",
-        icon="plus",
-        on_resource=False,
-    )
-)
+VPC_CREATE = declare(_create("vpc", _("Create VPC")))
+VPC_RETRY = declare(_retry("vpc"))
+VPC_RENAME = declare(_rename("vpc"))
+VPC_DELETE = declare(_delete("vpc"))
+
+SUBNET_CREATE = declare(_create("subnet", _("Create subnet")))
+SUBNET_RETRY = declare(_retry("subnet"))
+SUBNET_RENAME = declare(_rename("subnet"))
+SUBNET_DELETE = declare(_delete("subnet"))
+
+SECURITY_GROUP_CREATE = declare(_create("security_group", _("Create security group")))
 SECURITY_GROUP_SET_RULES = declare(
     Verb(
         "security_group.set_rules",
@@ -97,29 +73,14 @@ SECURITY_GROUP_SET_RULES = declare(
         icon="list-check",
     )
 )
-SECURITY_GROUP_RENAME = declare(
-    Verb(
-        "security_group.rename",
-        _("Rename"),
-        _("Renaming"),
-        permission="manage",
-        states=ANY_STATE,
-        exclusive=False,
-        icon="pencil",
-    )
-)
-SECURITY_GROUP_DELETE = declare(
-    Verb(
-        "security_group.delete",
-        _("Delete"),
-        _("Deleting"),
-        permission="manage",
-        states=ANY_STATE,
-        destructive=True,
-        supersedes=True,
-        icon="trash",
-    )
-)
+SECURITY_GROUP_RETRY = declare(_retry("security_group"))
+SECURITY_GROUP_RENAME = declare(_rename("security_group"))
+SECURITY_GROUP_DELETE = declare(_delete("security_group"))
+
+
+def _must_have_a_nic(vm: Any) -> Text | None:
+    return None if vm.nics.all() else _("It has no network interface.")
+
 
 # A NIC lives and dies with its VM, so what changes it is a verb of the VM and takes turns with its other operations.
 VM_SET_SECURITY_GROUP = declare(
@@ -128,7 +89,7 @@ VM_SET_SECURITY_GROUP = declare(
         _("Change security group"),
         _("Changing security group"),
         permission="manage",
-        obstacle=_must_have_an_internal_nic,
+        obstacle=_must_have_a_nic,
         deadline=timedelta(minutes=2),
         icon="shield",
     )

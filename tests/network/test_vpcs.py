@@ -7,13 +7,13 @@ from apps.infrastructure import backends
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import execute
-from apps.lifecycle.errors import InUse, Invalid, NotFound, QuotaExceeded
+from apps.lifecycle.errors import InUse, Invalid, NotFound, NotNow, QuotaExceeded
 from apps.lifecycle.models import Operation, State
 from apps.network.models import Subnet, Vpc
 from apps.network.ranges import DEFAULT_RANGES, allowed_ranges
 from apps.network.services.allowed_ranges import set_allowed_ranges
-from apps.network.services.subnet import create_subnet
-from apps.network.services.vpc import create_vpc, delete_vpc
+from apps.network.services.subnet import create_subnet, retry_subnet
+from apps.network.services.vpc import create_vpc, delete_vpc, retry_vpc
 from apps.quotas.models import Quota
 from apps.tenancy.models import Project, Tenant, User
 from tests import factories
@@ -178,3 +178,23 @@ def test_a_stranger_neither_deletes_a_vpc_nor_puts_a_subnet_in_it(stranger: Acto
         delete_vpc(stranger, vpc)
     with pytest.raises(NotFound):
         create_subnet(stranger, vpc=vpc.pk, name="mine", cidr="10.0.1.0/24")
+
+
+@pytest.mark.requirement("OP-4")
+def test_what_failed_is_made_by_trying_again(owner: Actor, region: Region) -> None:
+    vpc_operation = create_vpc(owner, name="web", cidr="10.0.0.0/16", subnet_cidr="10.0.0.0/24")
+    subnet = Subnet.objects.get()
+    cause = DriverError("The network is full.", code="fabric.invalid", permanent=True)
+    backends.memory_world().fail("fabric.ensure_vpc", cause, times=1)
+    execute(vpc_operation.pk)
+    execute(Operation.objects.get(resource=subnet).pk)
+    subnet.refresh_from_db()
+    assert (subnet.state, subnet.error["code"]) == (State.ERROR, "vpc.failed")
+
+    vpc = Vpc.objects.get()
+    settle(retry_vpc(owner, vpc))
+    settle(retry_subnet(owner, subnet))
+    subnet.refresh_from_db()
+    assert (subnet.state, subnet.error) == (State.READY, {})
+    with pytest.raises(NotNow):
+        retry_vpc(owner, vpc)

@@ -16,8 +16,18 @@ from apps.network.api.vpcs import REGION_HELP
 from apps.network.filters import SecurityGroupFilter
 from apps.network.models import Protocol, SecurityGroup, SecurityGroupRule
 from apps.network.rules import SHORTCUTS, port_text, service_name
-from apps.network.services.security_group import create_security_group, delete_security_group, set_rules
-from apps.network.verbs import SECURITY_GROUP_DELETE, SECURITY_GROUP_RENAME, SECURITY_GROUP_SET_RULES
+from apps.network.services.security_group import (
+    create_security_group,
+    delete_security_group,
+    retry_security_group,
+    set_rules,
+)
+from apps.network.verbs import (
+    SECURITY_GROUP_DELETE,
+    SECURITY_GROUP_RENAME,
+    SECURITY_GROUP_RETRY,
+    SECURITY_GROUP_SET_RULES,
+)
 
 RULE_PROTOCOLS = [*Protocol.values, *SHORTCUTS]
 
@@ -108,7 +118,10 @@ class SecurityGroupsApi(ResourceApi):
     create = Create(create_security_group, SecurityGroupBody)
     update = Update(SECURITY_GROUP_RENAME)
     delete = Action(SECURITY_GROUP_DELETE, delete_security_group)
-    actions = (Action(SECURITY_GROUP_SET_RULES, set_rules, RulesBody),)
+    actions = (
+        Action(SECURITY_GROUP_SET_RULES, set_rules, RulesBody),
+        Action(SECURITY_GROUP_RETRY, retry_security_group),
+    )
 
     def visible(self, actor: Actor) -> QuerySet[SecurityGroup]:
         """Return the actor's groups."""

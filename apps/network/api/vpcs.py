@@ -14,9 +14,9 @@ from apps.lifecycle.actor import Actor
 from apps.network import selectors
 from apps.network.filters import SubnetFilter, VpcFilter
 from apps.network.models import Subnet, Vpc
-from apps.network.services.subnet import create_subnet, delete_subnet
-from apps.network.services.vpc import create_vpc, delete_vpc
-from apps.network.verbs import SUBNET_DELETE, SUBNET_RENAME, VPC_DELETE, VPC_RENAME
+from apps.network.services.subnet import create_subnet, delete_subnet, retry_subnet
+from apps.network.services.vpc import create_vpc, delete_vpc, retry_vpc
+from apps.network.verbs import SUBNET_DELETE, SUBNET_RENAME, SUBNET_RETRY, VPC_DELETE, VPC_RENAME, VPC_RETRY
 
 REGION_HELP = "Name of a region; may be left out where there is only one."
 
@@ -49,6 +49,7 @@ class VpcsApi(ResourceApi):
     create = Create(create_vpc, VpcBody)
     update = Update(VPC_RENAME)
     delete = Action(VPC_DELETE, delete_vpc)
+    actions = (Action(VPC_RETRY, retry_vpc),)
 
     def visible(self, actor: Actor) -> QuerySet[Vpc]:
         """Return the actor's VPCs."""
@@ -88,6 +89,7 @@ class SubnetsApi(ResourceApi):
     create = Create(create_subnet, SubnetBody)
     update = Update(SUBNET_RENAME)
     delete = Action(SUBNET_DELETE, delete_subnet)
+    actions = (Action(SUBNET_RETRY, retry_subnet),)
 
     def visible(self, actor: Actor) -> QuerySet[Subnet]:
         """Return the actor's subnets."""

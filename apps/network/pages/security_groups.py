@@ -14,15 +14,21 @@ from apps.lifecycle.models import Operation
 from apps.network import selectors
 from apps.network.filters import SecurityGroupFilter
 from apps.network.forms import SecurityGroupForm
-from apps.network.models import SecurityGroup, SecurityGroupRule
+from apps.network.models import Protocol, SecurityGroup, SecurityGroupRule
 from apps.network.pages.rule_editor import RuleEditor
 from apps.network.rules import parse_rules, port_text, service_name
 from apps.network.services.default_network import DEFAULT_RULES
-from apps.network.services.security_group import create_security_group, delete_security_group, set_rules
+from apps.network.services.security_group import (
+    create_security_group,
+    delete_security_group,
+    retry_security_group,
+    set_rules,
+)
 from apps.network.verbs import (
     SECURITY_GROUP_CREATE,
     SECURITY_GROUP_DELETE,
     SECURITY_GROUP_RENAME,
+    SECURITY_GROUP_RETRY,
     SECURITY_GROUP_SET_RULES,
 )
 from apps.portal import feedback
@@ -53,6 +59,7 @@ SECURITY_GROUP = PageKind(
     create=SECURITY_GROUP_CREATE,
     actions=(
         Do(SECURITY_GROUP_SET_RULES, opens="security_group.rules"),
+        Do(SECURITY_GROUP_RETRY, retry_security_group),
         edit_labels(SECURITY_GROUP_RENAME),
         Do(SECURITY_GROUP_DELETE, delete_security_group, says=_what_goes),
     ),
@@ -101,7 +108,12 @@ def _rules(page: DetailPage, group: SecurityGroup) -> dict[str, Any]:
 
 def _shown(rule: SecurityGroupRule) -> dict[str, Any]:
     port = port_text(rule.port_min, rule.port_max)
-    return {"rule": rule, "port": port, "service": service_name(rule.protocol, port)}
+    has_ports = rule.protocol in {Protocol.ALL, Protocol.ALL_TCP, Protocol.ALL_UDP}
+    return {
+        "rule": rule,
+        "port": port or (_("all") if has_ports else ""),
+        "service": service_name(rule.protocol, port),
+    }
 
 
 def _used_by(page: DetailPage, group: Any) -> dict[str, Any]:

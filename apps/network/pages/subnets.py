@@ -16,8 +16,8 @@ from apps.network.filters import SubnetFilter
 from apps.network.forms import SubnetForm
 from apps.network.models import Subnet
 from apps.network.models.vpc import RESERVED_ADDRESSES
-from apps.network.services.subnet import create_subnet, delete_subnet
-from apps.network.verbs import SUBNET_CREATE, SUBNET_DELETE, SUBNET_RENAME
+from apps.network.services.subnet import create_subnet, delete_subnet, retry_subnet
+from apps.network.verbs import SUBNET_CREATE, SUBNET_DELETE, SUBNET_RENAME, SUBNET_RETRY
 from apps.portal import pieces
 from apps.portal.actions import edit_labels
 from apps.portal.columns import CREATED, NAME, PROJECT, REGION, STATE, TENANT, Column
@@ -49,7 +49,11 @@ SUBNET = PageKind(
     icon="hierarchy-2",
     visible=selectors.visible_subnets,
     create=SUBNET_CREATE,
-    actions=(edit_labels(SUBNET_RENAME), Do(SUBNET_DELETE, delete_subnet, says=_what_goes)),
+    actions=(
+        Do(SUBNET_RETRY, retry_subnet),
+        edit_labels(SUBNET_RENAME),
+        Do(SUBNET_DELETE, delete_subnet, says=_what_goes),
+    ),
 )
 
 
@@ -90,6 +94,7 @@ def _addresses(page: DetailPage, subnet: Subnet) -> dict[str, Any]:
 
 class SubnetDetail(DetailPage):
     of = SUBNET
+    primary = ("retry", "rename")
     tabs = (
         OVERVIEW,
         Tab("addresses", gettext_lazy("Addresses in use"), "network/subnet_addresses.html", _addresses),

@@ -14,8 +14,8 @@ from apps.network import selectors
 from apps.network.filters import VpcFilter
 from apps.network.forms import VpcForm
 from apps.network.models import Vpc
-from apps.network.services.vpc import create_vpc, delete_vpc
-from apps.network.verbs import SUBNET_CREATE, VPC_CREATE, VPC_DELETE, VPC_RENAME
+from apps.network.services.vpc import create_vpc, delete_vpc, retry_vpc
+from apps.network.verbs import SUBNET_CREATE, VPC_CREATE, VPC_DELETE, VPC_RENAME, VPC_RETRY
 from apps.portal import pieces
 from apps.portal.actions import edit_labels
 from apps.portal.columns import CREATED, NAME, PROJECT, REGION, STATE, TENANT, Column
@@ -40,7 +40,7 @@ VPC = PageKind(
     icon="network",
     visible=selectors.visible_vpcs,
     create=VPC_CREATE,
-    actions=(edit_labels(VPC_RENAME), Do(VPC_DELETE, delete_vpc, says=_what_goes)),
+    actions=(Do(VPC_RETRY, retry_vpc), edit_labels(VPC_RENAME), Do(VPC_DELETE, delete_vpc, says=_what_goes)),
 )
 
 
@@ -82,6 +82,7 @@ def _subnets(page: DetailPage, vpc: Vpc) -> dict[str, Any]:
 
 class VpcDetail(DetailPage):
     of = VPC
+    primary = ("retry", "rename")
     tabs = (
         OVERVIEW,
         Tab("subnets", gettext_lazy("Subnets"), "network/vpc_subnets.html", _subnets),

@@ -18,7 +18,12 @@ from apps.network.models import SecurityGroup, SecurityGroupRule
 from apps.network.rules import Rule, parse_rules
 from apps.network.services.choosing import chosen_region
 from apps.network.services.using import refuse_while_used
-from apps.network.verbs import SECURITY_GROUP_CREATE, SECURITY_GROUP_DELETE, SECURITY_GROUP_SET_RULES
+from apps.network.verbs import (
+    SECURITY_GROUP_CREATE,
+    SECURITY_GROUP_DELETE,
+    SECURITY_GROUP_RETRY,
+    SECURITY_GROUP_SET_RULES,
+)
 from apps.quotas.services import take
 from apps.tenancy.access import allow, begin
 from apps.tenancy.choosing import chosen_project
@@ -89,6 +94,13 @@ def set_rules(
     _insert(group, checked)
     bump(group)
     return request(actor, SECURITY_GROUP_SET_RULES, group, args={"rules": len(checked)})
+
+
+@transaction.atomic
+def retry_security_group(actor: Actor, group: SecurityGroup) -> Operation:
+    """Try again to make what could not be made. Raises what `begin` raises."""
+    group = begin(actor, SECURITY_GROUP_RETRY, group)
+    return request(actor, SECURITY_GROUP_RETRY, group)
 
 
 @transaction.atomic

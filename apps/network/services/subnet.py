@@ -14,7 +14,7 @@ from apps.lifecycle.requests import lock, request
 from apps.network.models import Subnet, Vpc
 from apps.network.ranges import subnet_block
 from apps.network.services.using import refuse_while_used
-from apps.network.verbs import SUBNET_CREATE, SUBNET_DELETE
+from apps.network.verbs import SUBNET_CREATE, SUBNET_DELETE, SUBNET_RETRY
 from apps.quotas.services import take
 from apps.tenancy.access import allow, begin, get_visible
 from apps.tenancy.labels import clean_labels
@@ -58,6 +58,13 @@ def add_subnet(
     take(vpc.tenant_id, {"subnet": 1})
     _insert(subnet, field)
     return request(actor, SUBNET_CREATE, subnet, args={"vpc": str(vpc.pk), "cidr": str(block)})
+
+
+@transaction.atomic
+def retry_subnet(actor: Actor, subnet: Subnet) -> Operation:
+    """Try again to make what could not be made. Raises what `begin` raises."""
+    subnet = begin(actor, SUBNET_RETRY, subnet)
+    return request(actor, SUBNET_RETRY, subnet)
 
 
 @transaction.atomic

@@ -16,7 +16,7 @@ from apps.network.ranges import vpc_block
 from apps.network.services.choosing import chosen_region
 from apps.network.services.subnet import add_subnet
 from apps.network.services.using import refuse_while_used
-from apps.network.verbs import VPC_CREATE, VPC_DELETE
+from apps.network.verbs import VPC_CREATE, VPC_DELETE, VPC_RETRY
 from apps.quotas.services import take
 from apps.tenancy.access import allow, begin
 from apps.tenancy.choosing import chosen_project
@@ -65,6 +65,13 @@ def add_vpc(
     take(project.tenant_id, {"vpc": 1})
     vpc.save(force_insert=True)
     return request(actor, VPC_CREATE, vpc, args={"cidr": str(vpc.cidr)}), vpc
+
+
+@transaction.atomic
+def retry_vpc(actor: Actor, vpc: Vpc) -> Operation:
+    """Try again to make what could not be made. Raises what `begin` raises."""
+    vpc = begin(actor, VPC_RETRY, vpc)
+    return request(actor, VPC_RETRY, vpc)
 
 
 @transaction.atomic
