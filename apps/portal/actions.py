@@ -12,7 +12,7 @@ from apps.lifecycle.errors import Refused
 from apps.lifecycle.verbs import Verb
 from apps.portal import feedback
 from apps.portal.forms import KitForm, LabelsForm
-from apps.portal.kinds import Do, PageKind
+from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.page import Page
 from apps.tenancy.labels import relabel
 
@@ -98,7 +98,8 @@ class ActionPage(Page):
 
     def _back(self, row: Any) -> str:
         still_there = self.of.rows(self.actor).filter(pk=row.pk).exists()
-        return self.of.url(self.area, "one", row) if still_there else self.of.url(self.area, "list")
+        detail = resource_url(self.area, self.of.kind, self.of.key_of(row)) if still_there else ""
+        return detail or self.of.url(self.area, "list")
 
     def _done_text(self, row: Any) -> str:
         return _("%(label)s: done for %(name)s") % {"label": self.do.verb.label, "name": row}

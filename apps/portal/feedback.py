@@ -59,12 +59,12 @@ def refusal(error: Refused, request: HttpRequest) -> Toast:
 def keep(request: HttpRequest, toast: Toast) -> None:
     """Show the toast on the next page."""
     kept = {name: str(value) for name, value in vars(toast).items() if value}
-    messages.info(request, "", extra_tags=json.dumps(kept))
+    messages.info(request, json.dumps(kept))
 
 
 def kept(request: HttpRequest) -> list[Toast]:
     """Return and forget the toasts kept for this page."""
-    return [Toast(**json.loads(message.extra_tags)) for message in messages.get_messages(request)]
+    return [Toast(**json.loads(message.message)) for message in messages.get_messages(request)]
 
 
 def show(request: HttpRequest, toast: Toast, status: int = 200) -> HttpResponse:

@@ -90,9 +90,9 @@ def sort_link(page: Any, column: Any) -> str:
 
 
 @register.simple_tag
-def with_query(page: Any, **changes: object) -> str:
+def with_query(listing: Any, **changes: object) -> str:
     """Return the list's present query with changes."""
-    query: str = page.with_query(**changes)
+    query: str = listing.with_query(**changes)
     return query
 
 
