@@ -10,13 +10,17 @@ import pytest
 from onebox import agent, product
 from onebox.shell import wait_until
 
-from apps.compute.models import Image, InstanceType
+from apps.compute.models import Image, InstanceType, Vm
 from apps.compute.services.image import import_image
+from apps.drivers.specs import FabricKind
+from apps.infrastructure import backends
 from apps.infrastructure.enrolment import enroll_host
 from apps.infrastructure.models import Host
 from apps.infrastructure.services import create_compute_cluster, create_region, create_storage_cluster
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Resource, State
+from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
+from apps.storage.models import Disk
 from apps.tenancy.keys import issue_key
 from apps.tenancy.models import ApiKey, Tenant, User
 from apps.tenancy.services.tenants import create_tenant
@@ -89,7 +93,37 @@ def real_site(
             seconds=60,
         )
         site.wait_ready(kind="image")
-        yield site
+        try:
+            yield site
+        finally:
+            made.stop("web", "worker", "beat")
+            _clear(onebox)
+
+
+def _clear(box: Onebox) -> None:
+    """Take away by hand what a failed test left, and what the tenants and the image have on the hosts anyway."""
+    for vm in Vm.objects.select_related("host"):
+        assert vm.host is not None
+        for command in (["destroy"], ["undefine"]):
+            box.host(vm.host.name).exec("virsh", *command, f"vm-{vm.pk}", check=False)
+    for row in (*Disk.objects.all(), *Image.objects.all()):
+        for directory in ("volumes", "images"):
+            for path in (box.shared / directory).glob(f"{row.pk}.*"):
+                path.unlink()
+    _clear_fabric()
+
+
+def _clear_fabric() -> None:
+    # Leaves first: what is in use cannot go.
+    for nic in Nic.objects.select_related("subnet__region"):
+        backends.fabric(nic.subnet.region).ensure_absent(FabricKind.PORT, str(nic.pk))
+    for kind, model in (
+        (FabricKind.SECURITY_GROUP, SecurityGroup),
+        (FabricKind.SUBNET, Subnet),
+        (FabricKind.VPC, Vpc),
+    ):
+        for row in model.objects.select_related("region"):
+            backends.fabric(row.region).ensure_absent(kind, str(row.pk))
 
 
 def _import(onebox: Onebox, pool: object) -> Image:

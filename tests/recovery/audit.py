@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from apps.compute.models import Image, Vm
 from apps.compute.quota import vm_amounts
-from apps.drivers.specs import HostObservation, Power
+from apps.drivers.specs import Power
 from apps.infrastructure import backends
 from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
 from apps.lifecycle.models import Operation, OperationLock, Resource, State
@@ -19,16 +21,58 @@ from apps.storage.models import Disk
 from apps.tenancy.models import Tenant
 
 
-def audit() -> list[str]:
-    """Return one sentence for each thing that is not as the rows say; for a platform at rest that is none."""
+def audit(strange: frozenset[str] = frozenset()) -> list[str]:
+    """Return one sentence for each thing that is not as the rows say; for a platform at rest that is none.
+
+    `strange` are ids of things that were there before and are none of this platform's.
+    """
     return [
         *_unsettled(),
-        *_hosts(),
-        *_pools(),
-        *_fabrics(),
+        *_power(),
+        *(sentence for pair in _pairs() if (sentence := _difference(pair, strange))),
         *_reservations(),
         *_quotas(),
     ]
+
+
+def strangers() -> frozenset[str]:
+    """Return the ids of what is there without a row."""
+    return frozenset(thing for pair in _pairs() for thing in pair.found - pair.rows)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Ids of one kind in one place: of rows, and of what was found there."""
+
+    what: str
+    rows: frozenset[str]
+    found: frozenset[str]
+
+
+def _pair(what: str, rows: QuerySet[Any], found: Iterable[str]) -> _Pair:
+    return _Pair(what, frozenset(map(str, rows.values_list("pk", flat=True))), frozenset(found))
+
+
+def _difference(pair: _Pair, strange: frozenset[str]) -> str:
+    leaked, missing = sorted(pair.found - pair.rows - strange), sorted(pair.rows - pair.found)
+    return f"{pair.what}: without a row {leaked}, missing {missing}" if leaked or missing else ""
+
+
+def _pairs() -> Iterator[_Pair]:
+    for host in Host.objects.all():
+        seen = backends.hypervisor(host, None).observe()
+        yield _pair(f"domains of {host.name}", Vm.objects.filter(host=host), (vm.id for vm in seen.vms))
+    for pool in StorageCluster.objects.all():
+        content = backends.volumes(pool, None).observe(pool.spec())
+        yield _pair(f"volumes of {pool.name}", Disk.objects.filter(cluster=pool), content.volumes)
+        yield _pair(f"images of {pool.name}", Image.objects.filter(cluster=pool), content.images)
+    for region in Region.objects.all():
+        fabric = backends.fabric(region).inventory()
+        groups = SecurityGroup.objects.filter(region=region)
+        yield _pair(f"VPCs of {region.name}", Vpc.objects.filter(region=region), fabric.vpcs)
+        yield _pair(f"subnets of {region.name}", Subnet.objects.filter(region=region), fabric.subnets)
+        yield _pair(f"groups of {region.name}", groups, fabric.security_groups)
+        yield _pair(f"ports of {region.name}", Nic.objects.filter(subnet__region=region), fabric.ports)
 
 
 def _unsettled() -> Iterator[str]:
@@ -44,46 +88,17 @@ def _unsettled() -> Iterator[str]:
         yield f"address {nic.ip} is held by NIC {nic.pk} without a VM"
 
 
-def _hosts() -> Iterator[str]:
+def _power() -> Iterator[str]:
     for host in Host.objects.all():
-        wanted = {str(vm.pk): vm for vm in Vm.objects.filter(host=host)}
-        seen = backends.hypervisor(host, None).observe()
-        yield from _differences(f"domains of {host.name}", wanted, (vm.id for vm in seen.vms))
-        yield from _power(host, wanted, seen)
-
-
-def _power(host: Host, wanted: dict[str, Vm], seen: HostObservation) -> Iterator[str]:
-    for status in seen.vms:
-        vm = wanted.get(status.id)
-        if vm is None:
-            continue
-        if status.power != Power(vm.power) or vm.power_seen != vm.power:
-            yield f"{vm.name} on {host.name}: wanted {vm.power}, said to be {vm.power_seen}, is {status.power}"
-        if status.generation != vm.generation and status.power is Power.ON:
-            yield f"{vm.name} on {host.name}: generation {status.generation} instead of {vm.generation}"
-
-
-def _pools() -> Iterator[str]:
-    for pool in StorageCluster.objects.all():
-        seen = backends.volumes(pool, None).observe(pool.spec())
-        disks = Disk.objects.filter(cluster=pool).values_list("pk", flat=True)
-        yield from _differences(f"volumes of {pool.name}", map(str, disks), seen.volumes)
-        images = Image.objects.filter(cluster=pool).values_list("pk", flat=True)
-        yield from _differences(f"images of {pool.name}", map(str, images), seen.images)
-
-
-def _fabrics() -> Iterator[str]:
-    for region in Region.objects.all():
-        seen = backends.fabric(region).inventory()
-        for what, ids, model in (
-            ("VPCs", seen.vpcs, Vpc),
-            ("subnets", seen.subnets, Subnet),
-            ("security groups", seen.security_groups, SecurityGroup),
-        ):
-            rows = model.objects.filter(region=region).values_list("pk", flat=True)
-            yield from _differences(f"{what} of {region.name}", map(str, rows), ids)
-        nics = Nic.objects.filter(subnet__region=region).values_list("pk", flat=True)
-        yield from _differences(f"ports of {region.name}", map(str, nics), seen.ports)
+        seen = {status.id: status for status in backends.hypervisor(host, None).observe().vms}
+        for vm in Vm.objects.filter(host=host):
+            status = seen.get(str(vm.pk))
+            if status is None:
+                continue
+            if status.power != Power(vm.power) or vm.power_seen != vm.power:
+                yield f"{vm.name}: wanted {vm.power}, said to be {vm.power_seen}, is {status.power}"
+            if status.generation != vm.generation and status.power is Power.ON:
+                yield f"{vm.name}: generation {status.generation} runs, {vm.generation} is wanted"
 
 
 def _reservations() -> Iterator[str]:
@@ -113,11 +128,3 @@ def _existing(tenant: Tenant) -> Counter[str]:
     kinds = Resource.objects.filter(tenant=tenant).values_list("kind", flat=True)
     exists.update(kind for kind in kinds if kind not in {"vm", "disk"})
     return exists
-
-
-def _differences(what: str, wanted: Iterable[str], found: Iterable[str]) -> Iterator[str]:
-    rows, things = set(wanted), set(found)
-    if things - rows:
-        yield f"{what}: without a row: {sorted(things - rows)}"
-    if rows - things:
-        yield f"{what}: missing: {sorted(rows - things)}"

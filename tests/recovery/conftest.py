@@ -87,7 +87,7 @@ def site(memory_platform: Platform) -> Iterator[Site]:
     yield Site(memory_platform, memory_platform.client(token), choices)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def nothing_left_over(site: Site) -> Iterator[None]:
     """Start every test with the usual processes and end it with no VM."""
     site.platform.start("web", "worker", "beat")

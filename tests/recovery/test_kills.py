@@ -17,7 +17,7 @@ from tests.recovery.audit import audit
 from tests.recovery.conftest import SETTLE_SECONDS, Site
 
 # They need no real hosts, but minutes: a dead worker keeps its operations until their leases run out.
-pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(240), pytest.mark.usefixtures("nothing_left_over")]
 
 CREATE_CALLS = (
     "volumes.ensure_volume",
