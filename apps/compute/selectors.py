@@ -5,8 +5,7 @@ from __future__ import annotations
 from django.db.models import Prefetch, Q, QuerySet
 
 from apps.compute.models import Image, InstanceType, KeyPair, Vm
-from apps.infrastructure.models import ComputeCluster, StorageCluster
-from apps.infrastructure.selectors import usable, visible_compute_clusters
+from apps.infrastructure.selectors import in_usable_compute, in_usable_storage, visible_compute_clusters
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import State
 from apps.network.models import Nic
@@ -14,16 +13,45 @@ from apps.storage.models import Disk
 from apps.tenancy.access import visible
 
 
+_FIRST_BOOT = {"user_data", "sealed_password_hash", "ssh_keys"}
+# Of what a VM refers to, lists show little more than names: reading whole rows would cost more than all the rest.
+_SHOWN = [
+    *(field.name for field in Vm._meta.concrete_fields if field.name not in _FIRST_BOOT),
+    "host__name",
+    "host__last_report_at",
+    "cluster__name",
+    "cluster__alias",
+    "image__name",
+    "instance_type__name",
+]
+_NICS = (
+    Nic.objects.select_related("subnet__vpc", "security_group")
+    .only(
+        *(field.name for field in Nic._meta.concrete_fields),
+        "subnet__name",
+        "subnet__kind",
+        "subnet__cidr",
+        "subnet__vpc__name",
+        "subnet__vpc__kind",
+        "security_group__name",
+        "security_group__kind",
+    )
+    .order_by("role")
+)
+_DISKS = (
+    Disk.objects.select_related("cluster")
+    .only("vm", "kind", "name", "role", "size_gib", "created_at", "cluster__name", "cluster__alias")
+    .order_by("-role", "created_at")
+)
+
+
 def visible_vms(actor: Actor) -> QuerySet[Vm]:
     """Return the VMs the actor may see, with what lists and details show; first-boot data stays in the database."""
     return (
         visible(actor, Vm.objects.all())
         .select_related("host", "cluster", "image", "instance_type")
-        .defer("user_data", "sealed_password_hash", "ssh_keys")
-        .prefetch_related(
-            Prefetch("nics", Nic.objects.select_related("subnet__vpc", "security_group").order_by("role")),
-            Prefetch("disks", Disk.objects.select_related("cluster").order_by("-role", "created_at")),
-        )
+        .only(*_SHOWN)
+        .prefetch_related(Prefetch("nics", _NICS), Prefetch("disks", _DISKS))
     )
 
 
@@ -34,18 +62,16 @@ def visible_images(actor: Actor) -> QuerySet[Image]:
         return rows
     if actor.tenant is None:
         return rows.none()
-    allowed = usable(actor.tenant.pk, StorageCluster.objects.all())
     own = visible(actor, Image.objects.all()).values("pk")
-    base = Q(tenant__isnull=True, cluster__in=allowed)
+    base = Q(tenant__isnull=True) & in_usable_storage(actor.tenant.pk)
     return rows.filter(base | Q(pk__in=own))
 
 
 def usable_images(actor: Actor, tenant_id: int) -> QuerySet[Image]:
     """Return the images from which a tenant can make VMs."""
     own = visible(actor, Image.objects.filter(tenant_id=tenant_id)).values("pk")
-    allowed = usable(tenant_id, StorageCluster.objects.all())
     return Image.objects.select_related("cluster", "region").filter(
-        Q(tenant__isnull=True) | Q(pk__in=own), cluster__in=allowed
+        Q(tenant__isnull=True) | Q(pk__in=own), in_usable_storage(tenant_id)
     )
 
 
@@ -61,8 +87,7 @@ def visible_key_pairs(actor: Actor) -> QuerySet[KeyPair]:
 
 def usable_types(tenant_id: int | None) -> QuerySet[InstanceType]:
     """Return the instance types of the clusters a tenant may use (IT-3)."""
-    allowed = usable(tenant_id, ComputeCluster.objects.all())
-    return InstanceType.objects.filter(cluster__in=allowed).select_related("cluster__region")
+    return InstanceType.objects.filter(in_usable_compute(tenant_id)).select_related("cluster__region")
 
 
 def visible_types(actor: Actor) -> QuerySet[InstanceType]:
