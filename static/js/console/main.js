@@ -86,14 +86,12 @@ function able(on) {
   for (const button of document.querySelectorAll("[data-needs-screen]")) button.disabled = !on;
 }
 
-// The bar's state is kept true by live.js. A VM that was off and is not any more is connected to without a click.
+// The bar's state is kept true by live.js; whenever it changes to one with a screen, what waits for that connects.
 function watch() {
-  let possible = isPossible();
   new MutationObserver(() => {
-    const before = possible;
-    possible = isPossible();
+    const possible = isPossible();
     if (possible === null) say(GONE);
-    if (waiting && possible && before === false) connect();
+    if (waiting && possible) connect();
   }).observe(at("vm-state"), { childList: true, subtree: true });
 }
 

@@ -1,6 +1,6 @@
 // Asking for a ticket, waiting until it is ready, collecting what it gives. One click, one ticket.
 
-const POLL_MS = 250;
+const POLL_MS = 120;
 const PATIENCE_MS = 60_000;
 
 export class Refused extends Error {
