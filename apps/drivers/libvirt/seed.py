@@ -15,6 +15,8 @@ import pycdlib
 from apps.drivers.specs import SeedSpec
 
 LABEL = "cidata"
+PADDING_BYTES = 150 * 2048
+"""As mkisofs adds: guests look for other file systems too, and some (busybox) give up on a disk that ends too soon."""
 ISO_NAMES = {"meta-data": "/META.;1", "user-data": "/USER.;1", "vendor-data": "/VENDOR.;1"}
 
 
@@ -43,7 +45,7 @@ def image(vm_id: str, seed: SeedSpec) -> bytes:
     out = io.BytesIO()
     iso.write_fp(out)
     iso.close()
-    return out.getvalue()
+    return out.getvalue() + bytes(PADDING_BYTES)
 
 
 def write(path: Path, content: bytes) -> None:
