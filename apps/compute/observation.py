@@ -107,5 +107,5 @@ def believe_guests() -> None:
         with transaction.atomic():
             if Vm.objects.filter(pk=vm.pk, power=Power.ON, power_seen=Power.OFF).update(power=Power.OFF):
                 Event.objects.create(
-                    resource=vm, code="vm.guest_off", message=_("The guest powered itself off.")
+                    resource=vm, code="vm.guest_off", message=_("Stopped from inside; it stays so.")
                 )

@@ -12,7 +12,6 @@ from apps.network.models import Nic
 from apps.storage.models import Disk
 from apps.tenancy.access import visible
 
-
 _FIRST_BOOT = {"user_data", "sealed_password_hash", "ssh_keys"}
 # Of what a VM refers to, lists show little more than names: reading whole rows would cost more than all the rest.
 _SHOWN = [
@@ -85,7 +84,7 @@ def visible_key_pairs(actor: Actor) -> QuerySet[KeyPair]:
     return visible(actor, KeyPair.objects.all()).select_related("tenant", "project")
 
 
-def usable_types(tenant_id: int | None) -> QuerySet[InstanceType]:
+def usable_types(tenant_id: int) -> QuerySet[InstanceType]:
     """Return the instance types of the clusters a tenant may use (IT-3)."""
     return InstanceType.objects.filter(in_usable_compute(tenant_id)).select_related("cluster__region")
 

@@ -134,6 +134,11 @@ class Host(Kind):
         """Whether its agent has reported lately. Derived from the time of the report, so it cannot be stale."""
         return self.last_report_at is not None and timezone.now() - self.last_report_at < SILENCE
 
+    def pending_word(self) -> StateWord:
+        """Return the state to show for a host nobody has heard of since it was enrolled."""
+        reason = _("Its agent has not reported yet.")
+        return StateWord(_("Enrolled"), "warn", reason=reason, code="enrolled")
+
     def ready_word(self) -> StateWord:
         """Return the state to show for a host that has been taken in."""
         if not self.in_reach:

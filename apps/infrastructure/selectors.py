@@ -20,20 +20,19 @@ C = TypeVar("C", bound=Cluster)
 HOSTS_FOR_AVAILABILITY = 3
 
 
-def usable(tenant_id: int | None, clusters: QuerySet[C]) -> QuerySet[C]:
+def usable(tenant_id: int, clusters: QuerySet[C]) -> QuerySet[C]:
     """Return the clusters a tenant may use: open to all, or to it (CL-4)."""
-    granted = clusters.model.tenants.through.objects.filter(tenant_id=tenant_id)
-    column = f"{clusters.model._meta.model_name}_id"
-    return clusters.filter(Q(open_to_all=True) | Q(pk__in=granted.values(column)))
+    granted = clusters.model._default_manager.filter(tenants=tenant_id).values("pk")
+    return clusters.filter(Q(open_to_all=True) | Q(pk__in=granted))
 
 
-def in_usable_compute(tenant_id: int | None) -> Q:
+def in_usable_compute(tenant_id: int) -> Q:
     """Return the condition that a row's `cluster` is a compute cluster the tenant may use (CL-4)."""
     granted = ComputeCluster.tenants.through.objects.filter(tenant_id=tenant_id).values("computecluster_id")
     return Q(cluster__open_to_all=True) | Q(cluster_id__in=granted)
 
 
-def in_usable_storage(tenant_id: int | None) -> Q:
+def in_usable_storage(tenant_id: int) -> Q:
     """Return the condition that a row's `cluster` is a storage cluster the tenant may use (CL-4)."""
     granted = StorageCluster.tenants.through.objects.filter(tenant_id=tenant_id).values("storagecluster_id")
     return Q(cluster__open_to_all=True) | Q(cluster_id__in=granted)

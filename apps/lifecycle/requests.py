@@ -14,7 +14,7 @@ from apps.audit.record import record
 from apps.lifecycle import doorbell, push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Busy
-from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource
+from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
 from apps.lifecycle.verbs import Verb, verb_named
 
 R = TypeVar("R", bound=Resource)
@@ -114,15 +114,19 @@ def _busy(operation: Operation) -> Busy:
 
 
 def cancel(actor: Actor, operation: Operation) -> bool:
-    """Cancel an operation no worker has begun; return whether it was still in time."""
+    """Cancel an operation no worker has begun; return whether it was still in time.
+
+    What was to be created stays, in error, to be tried again or deleted.
+    """
+    error = {"code": "operation.cancelled", "message": _("Cancelled before it began."), "hint": ""}
     with transaction.atomic():
         done = Operation.objects.filter(pk=operation.pk, status=OperationStatus.QUEUED, attempt=0).update(
-            status=OperationStatus.CANCELLED,
-            finished_at=timezone.now(),
-            error={"code": "operation.cancelled", "message": _("Cancelled before it began."), "hint": ""},
+            status=OperationStatus.CANCELLED, finished_at=timezone.now(), error=error
         )
         if done:
             OperationLock.objects.filter(operation=operation).delete()
+            created = Resource.objects.filter(pk=operation.target_id, state=State.PENDING)
+            created.update(state=State.ERROR, error=error)
             record(actor, "operation.cancel", operation.resource, operation=operation)
             push.operation_changed(operation)
     return bool(done)

@@ -32,13 +32,16 @@ _WORDS = {
 
 
 def state_word(resource: Any) -> StateWord:
-    """Return what to show for a resource; a kind with words of its own for READY has `ready_word()`."""
+    """Return what to show for a resource; a kind with words of its own has `ready_word()`, `pending_word()`."""
     running = open_operation(resource)
     if running is not None:
         return _running(running, resource)
     if resource.state == State.READY and hasattr(resource, "ready_word"):
         word: StateWord = resource.ready_word()
         return word
+    if resource.state == State.PENDING and hasattr(resource, "pending_word"):
+        waiting: StateWord = resource.pending_word()
+        return waiting
     word_text, tone = _WORDS[State(resource.state)]
     return StateWord(word_text, tone, reason=resource.error.get("message", ""), code=resource.state)
 

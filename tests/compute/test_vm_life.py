@@ -26,6 +26,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import execute
 from apps.lifecycle.errors import Busy, NotNow
 from apps.lifecycle.models import Operation, OperationStatus, State
+from apps.lifecycle.requests import cancel
 from apps.lifecycle.words import state_word
 from apps.network.models import Nic, Subnet
 from apps.quotas.models import Quota
@@ -201,6 +202,17 @@ def test_a_failed_creation_can_be_deleted_and_leaves_nothing(
     assert used(vm) == {}
     assert MemoryVolumes(cloud.world).observe(cloud.storage.spec()).volumes == ()
     assert not MemoryFabric(cloud.world).inventory().ports
+
+
+@pytest.mark.requirement("OP-4")
+def test_a_creation_cancelled_in_time_leaves_a_vm_to_be_tried_again(
+    cloud: Cloud, subnet: Subnet, owner: Actor
+) -> None:
+    (creating,) = ask_for_vms(owner, cloud, subnet)
+    assert cancel(owner, creating)
+    vm = Vm.objects.get()
+    assert (vm.state, vm.error["code"], state_word(vm).word) == (State.ERROR, "operation.cancelled", "Failed")
+    assert settled(retry_vm(owner, vm)).state == State.READY
 
 
 @pytest.mark.django_db(transaction=True)

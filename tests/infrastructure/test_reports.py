@@ -32,6 +32,7 @@ def test_a_host_is_taken_in_with_its_first_report() -> None:
     host = factories.make_host(
         cluster, vcpus=8, memory_gib=64, state=State.PENDING, last_report_at=None, vcpu_capacity=0
     )
+    assert state_word(host).word == "Enrolled"
     assert collect() == 1
     host.refresh_from_db()
     assert host.state == State.READY

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from apps.infrastructure.models import ComputeCluster, Host, Region
 from apps.lifecycle.actor import SYSTEM
@@ -53,7 +54,13 @@ def make_host(name: str = "h1") -> Host:
     region, _ = Region.objects.get_or_create(name="r1", defaults={"label": "R1", "fabric_driver": "memory"})
     cluster, _ = ComputeCluster.objects.get_or_create(region=region, name="c1")
     return Host.objects.create(
-        kind="host", name=name, region=region, cluster=cluster, driver="memory", state=State.READY
+        kind="host",
+        name=name,
+        region=region,
+        cluster=cluster,
+        driver="memory",
+        state=State.READY,
+        last_report_at=timezone.now(),
     )
 
 

@@ -59,6 +59,7 @@ class KeyPairApi(ResourceApi):
     model = KeyPair
     out = KeyPairOut
     filterset_class = KeyPairFilter
+    secrets = ("private_key",)
     create = Create(create_from_api, KeyPairBody, immediate=True)
     update = Update(KEY_PAIR_RENAME)
     delete = Action(KEY_PAIR_DELETE, delete_key_pair, immediate=True)

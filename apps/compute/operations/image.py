@@ -12,11 +12,14 @@ from apps.drivers.errors import DriverError
 from apps.drivers.protocols import Volumes
 from apps.drivers.specs import ImageInfo
 from apps.infrastructure import backends
+from apps.infrastructure.selectors import host_in_reach
 from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.running import Run
 from apps.quotas.services import give_back
 
 GIB = 1 << 30
+#: How long an import waits for the first host to report.
+PATIENCE = timedelta(minutes=10)
 #: An agent that is still copying an image says so; the order is then given again.
 STILL_WORKING = "host.still_working"
 
@@ -25,6 +28,7 @@ STILL_WORKING = "host.still_working"
 def import_image(run: Run) -> Settle:
     """Have a host check and copy the file into the pool."""
     image = _load(run)
+    _wait_for_a_host(run, image)
     run.step(_("Checking and copying the image"), 10)
     volumes = backends.volumes(image.cluster, run)
     info = _import(run, volumes, image)
@@ -42,6 +46,20 @@ def delete_image(run: Run) -> Settle:
 
 def _load(run: Run) -> Image:
     return Image.objects.select_related("cluster__region").get(pk=run.target_id)
+
+
+def _wait_for_a_host(run: Run, image: Image) -> None:
+    """A platform that has just come up has no host yet; asking again and again is cheaper than failing and waiting."""
+    region = image.cluster.region_id
+    if host_in_reach(region) is None:
+        run.step(_("Waiting for a host to copy it"))
+        run.wait_until(
+            lambda: host_in_reach(region) is not None,
+            within=PATIENCE,
+            message=_("No host of region %(region)s is in reach.") % {"region": image.cluster.region},
+            code="host.unreachable",
+            hint=_("Check that the hosts are up and their agents are running."),
+        )
 
 
 def _import(run: Run, volumes: Volumes, image: Image) -> ImageInfo:

@@ -98,6 +98,7 @@ class HostApi(ResourceApi):
     model = Host
     out = HostOut
     filterset_class = HostFilter
+    secrets = ("agent_toml",)
     create = Create(_enroll, HostBody, immediate=True)
     delete = Action(HOST_REMOVE, remove_host, immediate=True)
     actions = (
