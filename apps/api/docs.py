@@ -9,11 +9,13 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
 METHODS = ("get", "post", "patch", "put", "delete")
 
 
+@require_safe
 @login_required
 def documentation(request: HttpRequest) -> HttpResponse:
     """Every endpoint with its parameters, body and answers, on one page."""

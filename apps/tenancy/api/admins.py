@@ -8,9 +8,9 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from apps.api.representation import Out, moment
-from apps.api.views import Action, Create
+from apps.api.views import Action, Create, ObjectApi
 from apps.lifecycle.actor import Actor
-from apps.tenancy.api.shown_once import ShownOnceApi, UserPages
+from apps.tenancy.api.users import UserPages, shown_password, with_password
 from apps.tenancy.filters import UserFilter
 from apps.tenancy.models import User
 from apps.tenancy.selectors import visible_admins
@@ -46,11 +46,19 @@ class AdminOut(Out):
             "must_change_password": row.must_change_password,
             "created_at": moment(row.date_joined),
             "last_log_in": moment(row.last_login),
-            "password": None,
+            "password": shown_password(row),
         }
 
 
-class AdminsApi(ShownOnceApi):
+def _create(actor: Actor, **body: Any) -> User:
+    return with_password(*admins.create_admin(actor, **body))
+
+
+def _reset(actor: Actor, user: User) -> User:
+    return with_password(user, admins.reset_admin_password(actor, user))
+
+
+class AdminsApi(ObjectApi):
     """Accounts that run the platform. For administrators only."""
 
     model = User
@@ -58,14 +66,13 @@ class AdminsApi(ShownOnceApi):
     filterset_class = UserFilter
     pagination_class = UserPages
     key = "uid"
-    secret = "password"  # noqa: S105 -- the field's name
-    resets = (ADMIN_RESET_PASSWORD,)
-    create = Create(admins.create_admin, AdminBody, immediate=True)
+    secrets = ("password",)
+    create = Create(_create, AdminBody, immediate=True)
     delete = Action(ADMIN_REMOVE, admins.remove_admin, immediate=True)
     actions = (
         Action(ADMIN_ACTIVATE, admins.activate_admin, immediate=True),
         Action(ADMIN_DEACTIVATE, admins.deactivate_admin, immediate=True),
-        Action(ADMIN_RESET_PASSWORD, admins.reset_admin_password, immediate=True),
+        Action(ADMIN_RESET_PASSWORD, _reset, immediate=True),
     )
 
     def visible(self, actor: Actor) -> QuerySet[User]:

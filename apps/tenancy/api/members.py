@@ -10,11 +10,11 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from apps.api.representation import Out, ReferenceOut, moment
-from apps.api.views import Action, Create
+from apps.api.views import Action, Create, ObjectApi
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
-from apps.tenancy.api.shown_once import ShownOnceApi, UserPages
 from apps.tenancy.api.tenants import named_tenant
+from apps.tenancy.api.users import UserPages, shown_password, with_password
 from apps.tenancy.filters import MemberFilter
 from apps.tenancy.models import Project, Role, Tenant, User
 from apps.tenancy.selectors import held_roles, visible_members, with_grants
@@ -90,24 +90,28 @@ class MemberOut(Out):
             ],
             "created_at": moment(row.date_joined),
             "last_log_in": moment(row.last_login),
-            "password": None,
+            "password": shown_password(row),
         }
 
 
-def _create(
-    actor: Actor, *, tenant: UUID | None, project: UUID | None, role: str, **body: Any
-) -> tuple[User, str]:
+def _create(actor: Actor, *, tenant: UUID | None, project: UUID | None, role: str, **body: Any) -> User:
     owner = named_tenant(actor, tenant)
-    return members.create_member(
+    user, password = members.create_member(
         actor, owner, body.pop("username"), project=_project(owner, project), role=Role(role), **body
     )
+    return with_password(user, password)
+
+
+def _reset(actor: Actor, user: User) -> User:
+    return with_password(user, members.reset_member_password(actor, user))
 
 
 def _set_role(actor: Actor, user: User, *, project: UUID, role: str | None) -> User:
     assert user.tenant is not None
     found = _project(user.tenant, project)
     assert found is not None
-    return members.set_role(actor, user, found, Role(role) if role else None)
+    members.set_role(actor, user, found, Role(role) if role else None)
+    return with_grants(User.objects.select_related("tenant")).get(pk=user.pk)
 
 
 def _project(tenant: Tenant, uid: UUID | None) -> Project | None:
@@ -119,7 +123,7 @@ def _project(tenant: Tenant, uid: UUID | None) -> Project | None:
     return found
 
 
-class MembersApi(ShownOnceApi):
+class MembersApi(ObjectApi):
     """Log-ins of a tenant: its owners, and sub-accounts with a role per project."""
 
     model = User
@@ -127,8 +131,7 @@ class MembersApi(ShownOnceApi):
     filterset_class = MemberFilter
     pagination_class = UserPages
     key = "uid"
-    secret = "password"  # noqa: S105 -- the field's name
-    resets = (MEMBER_RESET_PASSWORD,)
+    secrets = ("password",)
     create = Create(_create, MemberBody, immediate=True)
     delete = Action(MEMBER_REMOVE, members.remove_member, immediate=True)
     actions = (
@@ -136,7 +139,7 @@ class MembersApi(ShownOnceApi):
         Action(MEMBER_SET_OWNER, members.set_owner, OwnerBody, immediate=True),
         Action(MEMBER_ACTIVATE, members.activate_member, immediate=True),
         Action(MEMBER_DEACTIVATE, members.deactivate_member, immediate=True),
-        Action(MEMBER_RESET_PASSWORD, members.reset_member_password, immediate=True),
+        Action(MEMBER_RESET_PASSWORD, _reset, immediate=True),
     )
 
     def visible(self, actor: Actor) -> QuerySet[User]:

@@ -11,10 +11,9 @@ from rest_framework import serializers
 
 from apps.api.bodies import Labels
 from apps.api.representation import Out, moment
-from apps.api.views import Action, Create, Update
+from apps.api.views import Action, Create, ObjectApi, Update
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
-from apps.tenancy.api.shown_once import ShownOnceApi
 from apps.tenancy.filters import TenantFilter
 from apps.tenancy.models import Tenant
 from apps.tenancy.selectors import visible_tenants
@@ -49,25 +48,26 @@ class TenantOut(Out):
             "remark": row.remark,
             "enabled": row.enabled,
             "created_at": moment(row.created_at),
-            "owner_password": None,
+            "owner_password": getattr(row, "owner_password", None),
         }
 
 
-def _create(actor: Actor, **body: Any) -> tuple[Tenant, str]:
+def _create(actor: Actor, **body: Any) -> Tenant:
     tenant, _owner, password = tenants.create_tenant(
         actor, body.pop("name"), body.pop("owner_username"), **body
     )
-    return tenant, password
+    tenant.owner_password = password  # type: ignore[attr-defined]  # for this one answer
+    return tenant
 
 
-class TenantsApi(ShownOnceApi):
+class TenantsApi(ObjectApi):
     """Customers of the cloud. A tenant comes with an owner, a default project, quotas and a default network."""
 
     model = Tenant
     out = TenantOut
     filterset_class = TenantFilter
     key = "uid"
-    secret = "owner_password"  # noqa: S105 -- the field's name
+    secrets = ("owner_password",)
     create = Create(_create, TenantBody, immediate=True)
     update = Update(TENANT_EDIT, tenants.edit_tenant, Labels, immediate=True)
     actions = (

@@ -43,6 +43,7 @@ class LogIn(LoginView):
     template_name = "portal/login.html"
     authentication_form = LogInForm
     redirect_authenticated_user = True
+    http_method_names = ("get", "head", "post", "options")  # Django's takes PUT too
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Log in."""

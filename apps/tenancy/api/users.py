@@ -1,0 +1,23 @@
+"""What the endpoints of sub-accounts and of admins share."""
+
+from __future__ import annotations
+
+from apps.api.paging import CursorPages
+from apps.tenancy.models import User
+
+
+class UserPages(CursorPages):
+    """Pages of log-ins."""
+
+    ordering = ("-date_joined", "id")
+
+
+def with_password(user: User, password: str) -> User:
+    """Return the user with the new password attached, for the one answer that shows it."""
+    user.shown_password = password  # type: ignore[attr-defined]
+    return user
+
+
+def shown_password(user: User) -> str | None:
+    """Return what `with_password` attached; None for every other row. The column `password` is a hash."""
+    return getattr(user, "shown_password", None)

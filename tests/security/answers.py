@@ -1,0 +1,301 @@
+"""SE-1: the one table of who gets which answer, for every URL and method, tried on objects of tenant A.
+
+Columns, in this order:
+    nobody  not logged in
+    bob     owner of tenant B, a stranger
+    vera    member of A, viewer of the project
+    otto    member of A, operator of the project
+    mia     member of A, manager of the project
+    alice   owner of A
+    ada     platform admin
+
+Words:
+    ok         it is done (2xx, a redirect onward, or 409: not in its present state)
+    login      redirect to the log-in page
+    elsewhere  redirect to the same page in the administration
+    no         turned away with 403, 404 or 422, nothing changed: a form that does not even offer what is not allowed
+    401 … 404  this status, nothing changed
+
+A new kind of resource needs one line in API and one in PAGES. A route without a row fails test_every_route.py.
+"""
+
+from __future__ import annotations
+
+ROLES = ("nobody", "bob", "vera", "otto", "mia", "alice", "ada")
+
+# -- API ---------------------------------------------------------------------------------------------------------------
+
+A_ANYONE = "ok ok ok ok ok ok ok"
+A_MEMBER = "401 ok ok ok ok ok ok"
+A_VIEW = "401 404 ok ok ok ok ok"
+A_OPERATE = "401 404 403 ok ok ok ok"
+A_MANAGE = "401 404 403 403 ok ok ok"
+A_OWNER = "401 404 403 403 403 ok ok"
+A_OWNER_HIDDEN = "401 404 404 404 404 ok ok"
+A_CREATE = "401 no 403 403 ok ok ok"
+A_ADMIN = "401 403 403 403 403 403 ok"
+A_ADMIN_HIDDEN = "401 404 404 404 404 404 ok"
+A_ADMIN_UNKNOWN = "401 404 403 403 403 403 ok"
+
+Rows = dict[str, str]
+
+
+def api(
+    plural: str,
+    *,
+    see: str = A_VIEW,
+    create: str = "",
+    patch: str = "",
+    delete: str = "",
+    **actions: str,
+) -> Rows:
+    """Return the rows of a kind's endpoints; `actions` maps an action to its answers, "_" standing for "-"."""
+    rows = {f"api:{plural} GET": A_MEMBER, f"api:{plural}-one GET": see}
+    for name, answers in (("POST", create), ("PATCH", patch), ("DELETE", delete)):
+        if answers:
+            rows[f"api:{plural}{'' if name == 'POST' else '-one'} {name}"] = answers
+    return rows | {f"api:{plural}-{action.replace('_', '-')} POST": ans for action, ans in actions.items()}
+
+
+API: Rows = {
+    **api(
+        "vms",
+        create=A_CREATE,
+        patch=A_MANAGE,
+        delete=A_MANAGE,
+        start=A_OPERATE,
+        shut_down=A_OPERATE,
+        restart=A_OPERATE,
+        power_off=A_OPERATE,
+        console=A_OPERATE,
+        retry=A_MANAGE,
+        set_security_group=A_MANAGE,
+    ),
+    **api("images", create=A_ADMIN, patch=A_MANAGE, delete=A_MANAGE),
+    **api("key-pairs", create=A_CREATE, patch=A_MANAGE, delete=A_MANAGE),
+    **api("instance-types", see=A_MEMBER, create=A_ADMIN, delete=A_ADMIN),
+    # A ticket is its asker's own: otto's here.
+    **api("console-tickets", see="401 404 404 ok 404 404 404", credentials="401 404 404 ok 404 404 404"),
+    **api("disks"),
+    **api("vpcs", create=A_CREATE, patch=A_MANAGE, delete=A_MANAGE, retry=A_MANAGE),
+    **api("subnets", create=A_MANAGE, patch=A_MANAGE, delete=A_MANAGE, retry=A_MANAGE),
+    **api("nics"),
+    **api(
+        "security-groups",
+        create=A_CREATE,
+        patch=A_MANAGE,
+        delete=A_MANAGE,
+        set_rules=A_MANAGE,
+        retry=A_MANAGE,
+    ),
+    "api:vpc-ranges GET": A_MEMBER,
+    "api:vpc-ranges PUT": A_ADMIN,
+    **api("regions", see=A_MEMBER, create=A_ADMIN, patch=A_ADMIN),
+    **api("compute-clusters", see=A_MEMBER, create=A_ADMIN, patch=A_ADMIN, delete=A_ADMIN, permit=A_ADMIN),
+    **api("storage-clusters", see=A_MEMBER, create=A_ADMIN, patch=A_ADMIN, delete=A_ADMIN, permit=A_ADMIN),
+    **api(
+        "hosts",
+        see=A_ADMIN_HIDDEN,
+        create=A_ADMIN,
+        delete=A_ADMIN_HIDDEN,
+        open=A_ADMIN_HIDDEN,
+        close=A_ADMIN_HIDDEN,
+        renew=A_ADMIN_HIDDEN,
+    ),
+    **api("operations", cancel=A_MANAGE),
+    **api("audit"),
+    **api("tenants", create=A_ADMIN, patch=A_ADMIN_UNKNOWN, disable=A_ADMIN_UNKNOWN, enable=A_ADMIN_UNKNOWN),
+    "api:quotas GET": "401 ok ok ok ok ok 404",
+    "api:tenants-quotas GET": A_VIEW,
+    "api:tenants-quotas PATCH": A_ADMIN_UNKNOWN,
+    **api("projects", create="401 ok 403 403 403 ok no", patch=A_OWNER, delete=A_OWNER),
+    **api(
+        "members",
+        see=A_OWNER_HIDDEN,
+        create="401 no 403 403 403 ok no",
+        delete=A_OWNER_HIDDEN,
+        set_role=A_OWNER_HIDDEN,
+        set_owner=A_OWNER_HIDDEN,
+        activate=A_OWNER_HIDDEN,
+        deactivate=A_OWNER_HIDDEN,
+        reset_password=A_OWNER_HIDDEN,
+    ),
+    # A key of another member: who runs the tenant sees it; an admin deactivates the account instead.
+    **api("api-keys", see="401 404 404 404 404 ok 404", create=A_MEMBER, delete="401 404 404 404 404 ok 404"),
+    **api(
+        "administrators",
+        see=A_ADMIN_HIDDEN,
+        create=A_ADMIN,
+        delete=A_ADMIN_HIDDEN,
+        activate=A_ADMIN_HIDDEN,
+        deactivate=A_ADMIN_HIDDEN,
+        reset_password=A_ADMIN_HIDDEN,
+    ),
+    "api:account-password POST": A_MEMBER,
+    "api:me GET": A_MEMBER,
+    "api:schema GET": A_ANYONE,
+    "api:docs GET": "login ok ok ok ok ok ok",
+}
+
+# -- pages of the tenant's portal --------------------------------------------------------------------------------------
+
+P_MEMBER = "login ok ok ok ok ok elsewhere"
+P_VIEW = "login 404 ok ok ok ok elsewhere"
+P_OPERATE = "login 404 403 ok ok ok elsewhere"
+P_MANAGE = "login 404 403 403 ok ok elsewhere"
+P_OWNER = "login 404 403 403 403 ok elsewhere"
+P_OWNER_HIDDEN = "login 404 404 404 404 ok elsewhere"
+P_CREATE = "login no no no ok ok elsewhere"
+
+
+def pages(
+    kind: str,
+    *,
+    see: str = P_VIEW,
+    read: str = "",
+    create: str = "",
+    **actions: str,
+) -> Rows:
+    """Return the rows of a kind's pages.
+
+    read: further pages that only show something. An action is asked for by GET, which shows and changes nothing.
+    """
+    rows = {f"portal:{kind}.list GET": P_MEMBER}
+    rows |= {f"portal:{kind}.{name} GET": see for name in read.split()}
+    if create:
+        rows |= {f"portal:{kind}.create GET": P_MEMBER, f"portal:{kind}.create POST": create}
+    for action, answers in actions.items():
+        rows |= {f"portal:{kind}.{action} GET": see, f"portal:{kind}.{action} POST": answers}
+    return rows
+
+
+PAGES: Rows = {
+    "portal:home GET": P_MEMBER,
+    "portal:login GET": A_ANYONE,
+    "portal:login POST": A_ANYONE,
+    "portal:logout POST": A_ANYONE,
+    "portal:account GET": P_MEMBER,
+    "portal:account POST": P_MEMBER,
+    "portal:quota.list GET": P_MEMBER,
+    "portal:audit.list GET": P_MEMBER,
+    **pages("operation", read="one menu toast", cancel=P_MANAGE),
+    **pages(
+        "vm",
+        read="one tab.network tab.disks tab.activity menu",
+        create=P_CREATE,
+        start=P_OPERATE,
+        shut_down=P_OPERATE,
+        restart=P_OPERATE,
+        power_off=P_OPERATE,
+        retry=P_MANAGE,
+        set_security_group=P_MANAGE,
+        rename=P_MANAGE,
+        delete=P_MANAGE,
+    ),
+    "portal:vm.console GET": P_OPERATE,
+    **pages("image", read="one tab.activity menu", rename=P_MANAGE, delete=P_MANAGE),
+    **pages("key_pair", read="one tab.activity menu", create=P_CREATE, rename=P_MANAGE, delete=P_MANAGE),
+    **pages("disk", read="one tab.activity"),
+    **pages(
+        "vpc",
+        read="one tab.subnets tab.activity menu",
+        create=P_CREATE,
+        retry=P_MANAGE,
+        rename=P_MANAGE,
+        delete=P_MANAGE,
+    ),
+    **pages(
+        "subnet",
+        read="one tab.addresses tab.activity menu",
+        create=P_CREATE,
+        retry=P_MANAGE,
+        rename=P_MANAGE,
+        delete=P_MANAGE,
+    ),
+    **pages(
+        "security_group",
+        read="one tab.used-by tab.activity menu",
+        create=P_CREATE,
+        retry=P_MANAGE,
+        rename=P_MANAGE,
+        delete=P_MANAGE,
+        rules=P_MANAGE,
+    ),
+    **pages(
+        "project",
+        read="one tab.members menu",
+        create="login ok 403 403 403 ok elsewhere",
+        edit=P_OWNER,
+        delete=P_OWNER,
+    ),
+    **pages(
+        "member",
+        see=P_OWNER_HIDDEN,
+        read="one tab.roles menu",
+        create="login no no no no ok elsewhere",
+        set_role=P_OWNER_HIDDEN,
+        set_owner=P_OWNER_HIDDEN,
+        activate=P_OWNER_HIDDEN,
+        deactivate=P_OWNER_HIDDEN,
+        remove=P_OWNER_HIDDEN,
+        reset_password=P_OWNER_HIDDEN,
+    ),
+    **pages("api_key", see=P_OWNER_HIDDEN, read="menu", create=P_MEMBER, revoke=P_OWNER_HIDDEN),
+}
+
+# -- pages of the administration ---------------------------------------------------------------------------------------
+
+ADMIN_ONLY = "login 404 404 404 404 404 ok"
+#: A tenant user's key: an admin deactivates the account instead of reading its keys.
+ADMIN_NOT_THEIRS = "login 404 404 404 404 404 404"
+
+
+def admin(kind: str, *, read: str = "", acts: str = "", answers: str = ADMIN_ONLY) -> Rows:
+    """Return the rows of a kind's pages in the administration: `read` only shows, `acts` shows and does."""
+    rows = {f"admin:{kind}.list GET": ADMIN_ONLY}
+    rows |= {f"admin:{kind}.{name} GET": answers for name in (*read.split(), *acts.split())}
+    return rows | {f"admin:{kind}.{name} POST": answers for name in acts.split()}
+
+
+ADMIN: Rows = {
+    "admin:home GET": ADMIN_ONLY,
+    "admin:account GET": ADMIN_ONLY,
+    "admin:account POST": ADMIN_ONLY,
+    "admin:audit.list GET": ADMIN_ONLY,
+    "admin:quota.set GET": ADMIN_ONLY,
+    "admin:quota.set POST": ADMIN_ONLY,
+    "admin:vpc_range.list GET": ADMIN_ONLY,
+    "admin:vpc_range.list POST": ADMIN_ONLY,
+    **admin("operation", read="one menu toast", acts="cancel"),
+    **admin(
+        "vm",
+        read="one tab.network tab.disks tab.activity menu console",
+        acts="start shut_down restart power_off retry set_security_group rename delete",
+    ),
+    **admin("image", read="one tab.activity menu", acts="create rename delete"),
+    **admin("instance_type", read="one menu", acts="create delete"),
+    **admin("disk", read="one tab.activity"),
+    **admin("vpc", read="one tab.subnets tab.activity menu", acts="retry rename delete"),
+    **admin("subnet", read="one tab.addresses tab.activity menu", acts="retry rename delete"),
+    **admin("security_group", read="one tab.used-by tab.activity menu", acts="retry rename delete rules"),
+    **admin("region", read="one menu", acts="create change"),
+    **admin("compute_cluster", read="one tab.hosts menu", acts="create change permit delete"),
+    **admin("storage_cluster", read="one menu", acts="create change permit delete"),
+    **admin("host", read="one tab.vms tab.activity menu", acts="create open close remove renew_key"),
+    **admin("tenant", read="one tab.members menu", acts="create edit enable disable"),
+    **admin(
+        "member",
+        read="one tab.roles menu",
+        acts="set_owner activate deactivate remove reset_password",
+    ),
+    **admin("admin_user", read="menu", acts="create activate deactivate remove reset_password"),
+    **admin("api_key", acts="create"),
+    "admin:api_key.menu GET": ADMIN_NOT_THEIRS,
+    "admin:api_key.revoke GET": ADMIN_NOT_THEIRS,
+    "admin:api_key.revoke POST": ADMIN_NOT_THEIRS,
+}
+
+TABLE: Rows = API | PAGES | ADMIN
+
+#: WebSockets: who may stay connected. What each of them hears is tried in test_websockets.py.
+WEBSOCKETS: Rows = {"ws/page/": "closed ok ok ok ok ok ok"}

@@ -1,0 +1,165 @@
+"""What to send with a request so that it is accepted from whoever may make it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.factories import PASSWORD
+from tests.security.world import MARK, World
+
+Body = Callable[[World], dict[str, Any]]
+
+NEW_PASSWORD = "another-horse-battery"
+RULE = {"direction": "in", "protocol": "tcp", "port": "22", "address": "0.0.0.0/0"}
+SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ test"
+
+_RENAME: Body = lambda w: {"name": f"{MARK} new name", "remark": "new"}  # noqa: E731
+_LABELS = ("vms", "images", "key-pairs", "vpcs", "subnets", "security-groups", "tenants", "projects")
+
+API_BODIES: dict[str, Body] = {
+    **{f"api:{plural}-one PATCH": _RENAME for plural in _LABELS},
+    "api:vms POST": lambda w: {
+        "name": "new",
+        "project": str(w.project.uid),
+        "instance_type": w.instance_type.pk,
+        "image": str(w.image.pk),
+        "subnet": str(w.subnet.pk),
+    },
+    "api:vms-set-security-group POST": lambda w: {"security_group": str(w.keys["security-groups"])},
+    "api:vms-console POST": lambda w: {"kind": "browser"},
+    "api:images POST": lambda w: {"name": "new", "cluster": w.storage.pk, "file": "new.qcow2"},
+    "api:key-pairs POST": lambda w: {"name": "new", "project": str(w.project.uid), "public_key": SSH_KEY},
+    "api:instance-types POST": lambda w: {"cluster": w.cluster.pk, "vcpu": 2, "memory_gib": 64},
+    "api:vpcs POST": lambda w: {
+        "name": "new",
+        "project": str(w.project.uid),
+        "region": w.region.name,
+        "cidr": "192.168.0.0/16",
+    },
+    "api:subnets POST": lambda w: {"name": "new", "vpc": str(w.vpc.pk), "cidr": _free_block(w)},
+    "api:security-groups POST": lambda w: {
+        "name": "new",
+        "project": str(w.project.uid),
+        "region": w.region.name,
+        "rules": [RULE],
+    },
+    "api:security-groups-set-rules POST": lambda w: {"rules": [RULE]},
+    "api:vpc-ranges PUT": lambda w: {"ranges": [{"cidr": "10.0.0.0/8", "min_prefix": 16, "max_prefix": 29}]},
+    "api:regions POST": lambda w: {"name": "new", "label": "New", "fabric_driver": "memory"},
+    "api:regions-one PATCH": lambda w: {"label": "New"},
+    "api:compute-clusters POST": lambda w: {"region": w.region.name, "name": "new"},
+    "api:compute-clusters-one PATCH": lambda w: {"alias": "new"},
+    "api:compute-clusters-permit POST": lambda w: {"open_to_all": True, "tenants": []},
+    "api:storage-clusters POST": lambda w: {"region": w.region.name, "name": "new", "path": "/srv/new"},
+    "api:storage-clusters-one PATCH": lambda w: {"alias": "new"},
+    "api:storage-clusters-permit POST": lambda w: {"open_to_all": True, "tenants": []},
+    "api:hosts POST": lambda w: {"name": "new", "cluster": w.cluster.pk, "address": "192.0.2.9"},
+    "api:tenants POST": lambda w: {"name": "new", "owner_username": "new-owner"},
+    "api:tenants-quotas PATCH": lambda w: {"limits": {"vm": 1}},
+    "api:projects POST": lambda w: {"name": "new"},
+    "api:members POST": lambda w: {"username": "new-user", "project": str(w.project.uid), "role": "viewer"},
+    "api:members-set-role POST": lambda w: {"project": str(w.project.uid), "role": "manager"},
+    "api:members-set-owner POST": lambda w: {"owner": True},
+    "api:api-keys POST": lambda w: {"name": "new", "scope": "read"},
+    "api:administrators POST": lambda w: {"username": "new-admin"},
+    "api:account-password POST": lambda w: {"current": PASSWORD, "new": NEW_PASSWORD},
+}
+
+#: Forms of pages; the same in both portals. All get the name that destructive ones want typed.
+FORMS: dict[str, Body] = {
+    "login": lambda w: {"username": "bob", "password": PASSWORD},
+    "account": lambda w: {"current": PASSWORD, "new": NEW_PASSWORD, "again": NEW_PASSWORD},
+    **{
+        f"{kind}.rename": _RENAME
+        for kind in ("vm", "image", "key_pair", "disk", "vpc", "subnet", "security_group")
+    },
+    "vm.create": lambda w: {
+        "name": "new",
+        "count": 1,
+        "project": str(w.project.uid),
+        "instance_type": w.instance_type.pk,
+        "image": str(w.image.pk),
+        "subnet": str(w.subnet.pk),
+    },
+    "vm.set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},
+    "image.create": lambda w: {
+        "name": "new",
+        "cluster": w.storage.pk,
+        "file": "new.qcow2",
+        "os_family": "linux",
+        "architecture": "x86_64",
+        "default_disk_gib": 40,
+    },
+    "key_pair.create": lambda w: {"name": "new", "project": str(w.project.uid), "public_key": SSH_KEY},
+    "instance_type.create": lambda w: {"cluster": w.cluster.pk, "vcpu": 2, "memory_gib": 64},
+    "vpc.create": lambda w: {
+        "name": "new",
+        "project": str(w.project.uid),
+        "region": w.region.name,
+        "cidr": "192.168.0.0/16",
+    },
+    "subnet.create": lambda w: {"name": "new", "vpc": str(w.vpc.pk), "cidr": _free_block(w)},
+    "security_group.create": lambda w: {
+        "name": "new",
+        "project": str(w.project.uid),
+        "region": w.region.name,
+    },
+    "vpc_range.list": lambda w: {"ranges": "10.0.0.0/8 16-29"},
+    "region.create": lambda w: {"name": "new", "label": "New", "fabric_address": "tcp:192.0.2.1:6641"},
+    "region.change": lambda w: {"label": "New"},
+    "compute_cluster.create": lambda w: {
+        "region": w.region.pk,
+        "name": "new",
+        "architecture": "x86_64",
+        "cpu_overcommit": "4",
+    },
+    "compute_cluster.change": lambda w: {"name": "new", "cpu_overcommit": "4"},
+    "compute_cluster.permit": lambda w: {"open_to_all": "on"},
+    "storage_cluster.create": lambda w: {
+        "region": w.region.pk,
+        "name": "new",
+        "media": "ssd",
+        "path": "/srv/new",
+        "max_disk_gib": 100,
+    },
+    "storage_cluster.change": lambda w: {"name": "new", "max_disk_gib": 100},
+    "storage_cluster.permit": lambda w: {"open_to_all": "on"},
+    "host.create": lambda w: {"name": "new", "cluster": w.cluster.pk, "address": "192.0.2.9"},
+    "tenant.create": lambda w: {"name": "new", "owner_username": "new-owner"},
+    "tenant.edit": lambda w: {"name": f"{MARK} new"},
+    "quota.set": lambda w: dict.fromkeys(
+        (
+            "vm",
+            "vcpu",
+            "memory_gib",
+            "disk",
+            "disk_gib",
+            "image",
+            "key_pair",
+            "vpc",
+            "subnet",
+            "security_group",
+        ),
+        9,
+    ),
+    "project.create": lambda w: {"name": "new"},
+    "project.edit": lambda w: {"name": f"{MARK} new"},
+    "member.create": lambda w: {"username": "new-user", "role": "viewer", "project": str(w.project.uid)},
+    "member.set_role": lambda w: {"project": str(w.project.uid), "role": "manager"},
+    "member.set_owner": lambda w: {"owner": "on"},
+    "admin_user.create": lambda w: {"username": "new-admin"},
+    "api_key.create": lambda w: {"name": "new", "scope": "read", "days": "30"},
+}
+
+
+def _free_block(world: World) -> str:
+    """Return a block of the VPC that no subnet has."""
+    from ipaddress import IPv4Network
+
+    taken = IPv4Network(str(world.subnet.cidr))
+    return next(
+        str(block)
+        for block in IPv4Network(str(world.vpc.cidr)).subnets(new_prefix=28)
+        if not block.overlaps(taken)
+    )

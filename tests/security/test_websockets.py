@@ -1,0 +1,72 @@
+"""SE-1: WebSockets through the whole application: who may stay connected. Who hears what: tests/portal/test_live.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from asgiref.testing import ApplicationCommunicator
+
+from apps.tenancy.models import Tenant, User
+from scloud_console.asgi import application
+from tests.factories import page_client
+from tests.security.answers import ROLES, WEBSOCKETS
+from tests.security.routes import all_websockets
+
+pytestmark = [pytest.mark.requirement("SE-1"), pytest.mark.django_db(transaction=True)]
+
+
+def _headers(user: User | None, origin: str) -> list[tuple[bytes, bytes]]:
+    headers = [(b"origin", origin.encode()), (b"host", b"localhost")]
+    if user is not None:
+        session = page_client(user).cookies["sessionid"].value
+        headers.append((b"cookie", f"sessionid={session}".encode()))
+    return headers
+
+
+def _stays(path: str, headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether the server keeps the connection: it says that it is ready, or it closes."""
+    scope = {
+        "type": "websocket",
+        "path": f"/{path}",
+        "headers": headers,
+        "query_string": b"",
+        "subprotocols": [],
+    }
+
+    async def connect() -> dict[str, Any]:
+        connection = ApplicationCommunicator(application, scope)
+        await connection.send_input({"type": "websocket.connect"})
+        answer: dict[str, Any] = await connection.receive_output(timeout=20)
+        if answer["type"] == "websocket.accept":
+            answer = await connection.receive_output(timeout=20)
+        await connection.send_input({"type": "websocket.disconnect", "code": 1000})
+        await connection.wait(timeout=20)
+        return answer
+
+    return bool(async_to_sync(connect)()["type"] == "websocket.send")
+
+
+def test_every_websocket_has_a_row() -> None:
+    assert sorted(all_websockets()) == sorted(WEBSOCKETS)
+
+
+@pytest.mark.parametrize("path", WEBSOCKETS)
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_stays_or_is_closed_as_the_table_says(
+    path: str, role: str, request: pytest.FixtureRequest
+) -> None:
+    user = None if role == "nobody" else request.getfixturevalue(role)
+    word = dict(zip(ROLES, WEBSOCKETS[path].split(), strict=True))[role]
+    assert _stays(path, _headers(user, "http://localhost")) == (word == "ok")
+
+
+def test_a_page_of_another_site_cannot_connect(alice: User) -> None:
+    assert not _stays("ws/page/", _headers(alice, "http://evil.example"))
+
+
+def test_a_disabled_tenants_page_cannot_connect(alice: User) -> None:
+    headers = _headers(alice, "http://localhost")
+    Tenant.objects.update(enabled=False)
+    assert not _stays("ws/page/", headers)

@@ -1,0 +1,202 @@
+"""One object of every kind, all of tenant A, and a client for each role."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.test import Client
+from rest_framework.test import APIClient
+
+from apps.audit.models import AuditEntry
+from apps.compute.models import Image, InstanceType, Power, Vm
+from apps.compute.services.instance_type import create_default_types
+from apps.compute.services.key_pair import create_key_pair
+from apps.compute.services.vm import create_vms
+from apps.console.services import open_console
+from apps.infrastructure.models import ComputeCluster, Region, StorageCluster
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.models import Operation, OperationStatus, Resource, State
+from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
+from apps.network.services.default_network import create_default_network
+from apps.storage.models import Disk
+from apps.tenancy.keys import issue_key
+from apps.tenancy.models import ApiKey, Project, Role, Tenant, User
+from apps.tenancy.services.projects import create_project
+from tests import factories
+from tests.factories import actor_for_user
+
+#: In the name of everything tenant A has: it must not turn up in anything a stranger is answered.
+MARK = "acme-only"
+
+
+@dataclass
+class World:
+    """keys: what stands in paths, by the path's first part; names: of those that want theirs typed."""
+
+    tenant: Tenant
+    project: Project
+    region: Region
+    cluster: ComputeCluster
+    storage: StorageCluster
+    image: Image
+    instance_type: InstanceType
+    subnet: Subnet
+    vpc: Vpc
+    nina: User
+    users: dict[str, User | None]
+    keys: dict[str, object] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+    cookies: dict[str, str] = field(default_factory=dict)
+    # One of each for all requests: a new one would load all middleware again.
+    _browser: Client = field(default_factory=Client)
+    _careful_browser: Client = field(default_factory=lambda: Client(enforce_csrf_checks=True))
+    _program: APIClient = field(default_factory=APIClient)
+
+    def browser(self, role: str) -> Client:
+        """Return a browser in which the role is logged in."""
+        return self._logged_in(role, self._browser)
+
+    def careful_browser(self, role: str) -> Client:
+        """Return one whose requests are checked for their tokens, as real ones are."""
+        return self._logged_in(role, self._careful_browser)
+
+    def program(self, role: str) -> APIClient:
+        """Return a program with a key of the role."""
+        self._program.credentials()
+        if role in self.tokens:
+            self._program.credentials(HTTP_AUTHORIZATION=f"Bearer {self.tokens[role]}")
+        return self._program
+
+    def _logged_in(self, role: str, browser: Client) -> Client:
+        browser.cookies.clear()
+        if role in self.cookies:
+            browser.cookies["sessionid"] = self.cookies[role]
+        return browser
+
+
+def make_world() -> World:
+    """Make it, in the present transaction."""
+    region = factories.make_region("harbour")
+    cluster = factories.make_cluster(region)
+    storage = factories.make_storage(region)
+    create_default_types(cluster)
+    tenant = factories.make_tenant(f"{MARK} tenant")
+    project = create_project(actor_for_user(factories.make_admin("root")), tenant, f"{MARK} project")
+    users = _users(tenant, project)
+    alice = users["alice"]
+    assert alice is not None
+    owner = actor_for_user(alice)
+    create_default_network(owner, project)
+    subnet, vpc = Subnet.objects.get(project=project), Vpc.objects.get(project=project)
+    world = World(
+        tenant,
+        project,
+        region,
+        cluster,
+        storage,
+        image=_image(storage, "Tiny"),
+        instance_type=InstanceType.objects.filter(cluster=cluster).order_by("vcpu")[0],
+        subnet=subnet,
+        vpc=vpc,
+        nina=factories.make_member(tenant, Role.VIEWER, f"{MARK}-nina", project=project),
+        users=users,
+    )
+    host = factories.make_host(cluster)
+    world.tokens = {role: issue_key(user, "key", "write", None)[1] for role, user in users.items() if user}
+    world.cookies = {
+        role: factories.page_client(user).cookies["sessionid"].value for role, user in users.items() if user
+    }
+    _all_settled()
+    _fill(world, host)
+    return world
+
+
+def _users(tenant: Tenant, project: Project) -> dict[str, User | None]:
+    stranger = factories.make_tenant("bolt")
+    return {
+        "nobody": None,
+        "bob": factories.make_owner(stranger, "bob"),
+        "vera": factories.make_member(tenant, Role.VIEWER, f"{MARK}-vera", project=project),
+        "otto": factories.make_member(tenant, Role.OPERATOR, f"{MARK}-otto", project=project),
+        "mia": factories.make_member(tenant, Role.MANAGER, f"{MARK}-mia", project=project),
+        "alice": factories.make_owner(tenant, f"{MARK}-alice"),
+        "ada": factories.make_admin("ada"),
+    }
+
+
+def _image(storage: StorageCluster, name: str, **columns: Any) -> Image:
+    return Image.objects.create(
+        kind="image", name=name, region=storage.region, cluster=storage, state=State.READY, **columns
+    )
+
+
+def _all_settled() -> None:
+    Operation.objects.update(status=OperationStatus.DONE)
+    Resource.objects.update(state=State.READY)
+
+
+def _fill(world: World, host: Any) -> None:
+    alice, otto = world.users["alice"], world.users["otto"]
+    assert alice is not None and otto is not None
+    actor = actor_for_user(alice)
+    vm = _vm(world, f"{MARK} vm")
+    own_image = _image(world.storage, f"{MARK} image", tenant=world.tenant, project=world.project)
+    key_pair = create_key_pair(actor, name=f"{MARK} key pair", project=world.project.uid).key_pair
+    group = SecurityGroup.objects.get(project=world.project)
+    Resource.objects.filter(project=world.project).exclude(name__contains=MARK).update(name=f"{MARK} thing")
+    _all_settled()
+    Vm.objects.filter(pk=vm.pk).update(power=Power.ON, power_seen=Power.ON)
+    otto_key = ApiKey.objects.get(user=otto)
+    ticket = open_console(
+        Actor(user=otto, tenant=otto.tenant, via="api", api_key=otto_key), vm, kind="browser"
+    )
+    Operation.objects.filter(resource=vm).update(status=OperationStatus.DONE)
+    pending = _vm(world, f"{MARK} second vm")
+    world.keys = {
+        "vms": vm.pk,
+        "images": own_image.pk,
+        "key-pairs": key_pair.pk,
+        "instance-types": world.instance_type.pk,
+        "console-tickets": ticket.pk,
+        "disks": Disk.objects.filter(project=world.project).order_by("created_at")[0].pk,
+        "vpcs": world.vpc.pk,
+        "subnets": world.subnet.pk,
+        "nics": Nic.objects.filter(owner=vm.pk)[0].pk,
+        "security-groups": group.pk,
+        "regions": world.region.name,
+        "compute-clusters": world.cluster.pk,
+        "storage-clusters": world.storage.pk,
+        "hosts": host.pk,
+        "operations": Operation.objects.get(resource=pending.pk).pk,
+        "audit": AuditEntry.objects.filter(target_id=vm.pk).order_by("pk")[0].pk,
+        "tenants": world.tenant.uid,
+        "projects": world.project.uid,
+        "members": world.nina.uid,
+        "api-keys": issue_key(world.nina, f"{MARK} nina's key", "read", None)[0].uid,
+        "administrators": User.objects.get(username="root").uid,
+    }
+    named = Resource.objects.filter(pk__in=[key for key in world.keys.values() if isinstance(key, UUID)])
+    names = dict(named.values_list("pk", "name"))
+    world.names = {segment: names[key] for segment, key in world.keys.items() if key in names} | {
+        "compute-clusters": world.cluster.name,
+        "storage-clusters": world.storage.name,
+        "instance-types": world.instance_type.name,
+        "regions": world.region.name,
+    }
+
+
+def _vm(world: World, name: str) -> Vm:
+    alice = world.users["alice"]
+    assert alice is not None
+    (operation,) = create_vms(
+        actor_for_user(alice),
+        name=name,
+        instance_type=world.instance_type.pk,
+        image=world.image.pk,
+        subnet=world.subnet.pk,
+        project=world.project.uid,
+    )
+    return Vm.objects.get(pk=operation.target_id)
