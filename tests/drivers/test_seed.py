@@ -1,7 +1,80 @@
-"""First-boot data as a disk."""
+"""First-boot data, read back from the disk image."""
+
+import io
+import json
+from pathlib import Path
+
+import pycdlib
+import pytest
 
 from apps.drivers.libvirt import seed
 from apps.drivers.specs import SeedSpec
+from tests.drivers.samples import new_id
+
+HASH = "$6$salt$hash"
+SPEC = SeedSpec("web-1", HASH, ("ssh-ed25519 AAAA me@home",), "#!/bin/sh\necho 'hi: \"there\"'\n")
+
+
+def read(image: bytes) -> dict[str, str]:
+    """Return the files by their Joliet names, as an operating system shows them."""
+    iso = pycdlib.PyCdlib()
+    iso.open_fp(io.BytesIO(image))
+    assert iso.pvd.volume_identifier.decode().strip() == "cidata"
+    found = {}
+    for child in iso.list_children(joliet_path="/"):
+        if child.is_file():
+            name = child.file_identifier().decode("utf-16-be").removesuffix(";1")
+            out = io.BytesIO()
+            iso.get_file_from_iso_fp(out, joliet_path=f"/{name}")
+            found[name] = out.getvalue().decode()
+    return found
+
+
+@pytest.mark.requirement("VM-1")
+def test_the_disk_holds_what_the_guest_needs() -> None:
+    vm_id = new_id()
+    files = read(seed.image(vm_id, SPEC))
+    assert set(files) == {"meta-data", "user-data", "vendor-data"}
+    assert vm_id in files["meta-data"]
+    assert files["user-data"] == SPEC.user_data
+    header, *lines = files["vendor-data"].splitlines()
+    settings = {key: json.loads(value) for key, value in (line.split(": ", 1) for line in lines)}
+    assert header == "#cloud-config"
+    assert settings["hostname"] == "web-1"
+    assert settings["chpasswd"]["users"] == [{"name": "root", "password": HASH, "type": "hash"}]
+    assert settings["ssh_authorized_keys"] == list(SPEC.ssh_keys)
+
+
+def test_without_a_password_none_is_set() -> None:
+    vendor = read(seed.image(new_id(), SeedSpec("web-1")))["vendor-data"]
+    assert "chpasswd" not in vendor
+    assert "ssh_pwauth" not in vendor
+
+
+@pytest.mark.requirement("SE-5")
+def test_a_hostname_cannot_add_settings() -> None:
+    files = read(seed.image(new_id(), SeedSpec("x\nruncmd: [reboot]")))
+    assert not any(
+        line.startswith("runcmd") for line in (files["meta-data"] + files["vendor-data"]).splitlines()
+    )
+
+
+@pytest.mark.requirement("SE-4")
+def test_the_file_is_for_root_only_and_replaced_in_one_step(tmp_path: Path) -> None:
+    path = tmp_path / "seeds" / "x.iso"
+    seed.write(path, b"one")
+    with path.open("rb") as running:
+        seed.write(path, b"two")
+        assert running.read() == b"one"
+    assert path.read_bytes() == b"two"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_digest_changes_with_what_is_in_it() -> None:
+    vm_id = new_id()
+    assert seed.digest(vm_id, SPEC) == seed.digest(vm_id, SPEC)
+    assert seed.digest(vm_id, SPEC) != seed.digest(vm_id, SeedSpec("web-2"))
+
 
 #: Where busybox looks for a btrfs superblock, before it looks for ISO 9660; it reads 4 KiB there.
 FARTHEST_LOOK = 68 * 1024
@@ -10,4 +83,3 @@ FARTHEST_LOOK = 68 * 1024
 def test_a_disk_with_next_to_nothing_on_it_is_long_enough_to_be_looked_at() -> None:
     image = seed.image("vm-1", SeedSpec(hostname="a"))
     assert len(image) >= FARTHEST_LOOK
-    assert image[16 * 2048 + 40 :].startswith(b"cidata")
