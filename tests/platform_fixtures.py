@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from django.conf import settings
+from django.conf import global_settings, settings
 from django.db import connection, connections
 from django.test import override_settings
 from pytest_django.plugin import DjangoDbBlocker
@@ -188,7 +188,12 @@ def drivers_of(values: Mapping[str, str]) -> Iterator[None]:
     caches = (backends.redis_client, backends._redis_world, backends._post, backends._remote_named)
     redis_url = values["REDIS_URL"]
     world = values.get("SCLOUD_MEMORY_WORLD", "process")
-    with override_settings(REDIS_URL=redis_url, CELERY_BROKER_URL=redis_url, MEMORY_WORLD=world):
+    with override_settings(
+        REDIS_URL=redis_url,
+        CELERY_BROKER_URL=redis_url,
+        MEMORY_WORLD=world,
+        PASSWORD_HASHERS=global_settings.PASSWORD_HASHERS,  # those of the processes, not the tests' quick one
+    ):
         for cache in caches:
             cache.cache_clear()
         yield

@@ -190,7 +190,9 @@ def serial_log(guest: Guest, path: str) -> str:
 
 def look_around_as_admin(chromium: Browser, site: RealSite, guests: dict[str, Guest]) -> None:
     """See region, cluster, both hosts, and each VM on the host where it really runs."""
-    factories.make_admin("root-admin")
+    admin = factories.make_admin("root-admin")
+    admin.set_password(factories.PASSWORD)
+    admin.save(update_fields=["password"])
     context = chromium.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
     log_in(page, site, "root-admin")
