@@ -20,15 +20,15 @@ from apps.network.services.holding import hold_for_use
 
 # In order: the next address; the first gap behind the last one given out; the first address; the first gap behind it.
 _TAKE_NEXT = """
-WITH here AS (
+WITH here AS MATERIALIZED (
     SELECT last_given FROM network_subnet WHERE resource_id = %(subnet)s
-), next AS (
+), next AS MATERIALIZED (
     SELECT COALESCE(
         (SELECT last_given + 1 FROM here
           WHERE last_given < %(last)s
             AND NOT EXISTS (SELECT FROM network_nic WHERE subnet_id = %(subnet)s AND ip = last_given + 1)),
-        (SELECT used.ip + 1 FROM network_nic used, here
-          WHERE used.subnet_id = %(subnet)s AND used.ip > here.last_given AND used.ip < %(last)s
+        (SELECT used.ip + 1 FROM network_nic used
+          WHERE used.subnet_id = %(subnet)s AND used.ip > (SELECT last_given FROM here) AND used.ip < %(last)s
             AND NOT EXISTS (SELECT FROM network_nic WHERE subnet_id = %(subnet)s AND ip = used.ip + 1)
           ORDER BY used.ip LIMIT 1),
         (SELECT %(first)s::inet
