@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
+CONTROLLERS = ("cpu", "memory", "io", "pids")
 
 
 def version1() -> list[str]:
@@ -20,9 +21,18 @@ def _parents() -> list[Path]:
 
 def make(name: str) -> list[Path]:
     """Make the group in every hierarchy and return its ``cgroup.procs`` files, which a process joins by its PID."""
+    _offer_controllers(_parents()[0])
     for parent in _parents():
         (parent / name).mkdir(exist_ok=True)
     return [parent / name / "cgroup.procs" for parent in _parents()]
+
+
+def _offer_controllers(unified: Path) -> None:
+    """Let groups below the top use version 2's controllers, where the machine has them under version 2."""
+    there = (unified / "cgroup.controllers").read_text().split()
+    wanted = [f"+{name}" for name in CONTROLLERS if name in there]
+    if wanted:
+        (unified / "cgroup.subtree_control").write_text(" ".join(wanted))
 
 
 def remove(name: str) -> None:
