@@ -126,7 +126,7 @@ FORMS: dict[str, Body] = {
     "storage_cluster.change": lambda w: {"name": "new", "max_disk_gib": 100},
     "storage_cluster.permit": lambda w: {"open_to_all": "on"},
     "host.create": lambda w: {"name": "new", "cluster": w.cluster.pk, "address": "192.0.2.9"},
-    "tenant.create": lambda w: {"name": "new", "owner_username": "new-owner"},
+    "tenant.create": lambda w: {"name": "new", "username": "new-owner"},
     "tenant.edit": lambda w: {"name": f"{MARK} new"},
     "quota.set": lambda w: dict.fromkeys(
         (

@@ -34,15 +34,9 @@ from apps.tenancy.verbs import (
 class TenantForm(KitForm):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=63)
     remark = forms.CharField(label=gettext_lazy("Remark"), max_length=255, required=False)
-    owner_username = forms.CharField(label=gettext_lazy("Owner's user name"), max_length=63)
-    owner_email = forms.EmailField(label=gettext_lazy("Owner's e-mail"), required=False)
-
-    # Services name the field of a bad user name "username".
-    def add_error(self, field: str | None, error: Any) -> None:
-        """Show it at the field of this form."""
-        super().add_error(
-            {"username": "owner_username", "email": "owner_email"}.get(field or "", field), error
-        )
+    # Named as the service names them in its refusals.
+    username = forms.CharField(label=gettext_lazy("Owner's user name"), max_length=63)
+    email = forms.EmailField(label=gettext_lazy("Owner's e-mail"), required=False)
 
 
 def _ends(tenant: Tenant) -> Sequence[Text]:
@@ -138,8 +132,8 @@ class TenantCreate(CreateShownOnce):
         tenant, owner, password = tenants.create_tenant(
             self.actor,
             data["name"],
-            data["owner_username"],
-            owner_email=data["owner_email"],
+            data["username"],
+            owner_email=data["email"],
             remark=data["remark"],
         )
         return ShownOnce(
