@@ -47,7 +47,8 @@ _DISKS = (
 def visible_vms(actor: Actor) -> QuerySet[Vm]:
     """Return the VMs the actor may see, with what lists and details show; first-boot data stays in the database."""
     return (
-        visible(actor, Vm.objects.all())
+        # All rows of this table are VMs, but only with the kind named can PostgreSQL walk the index of lists.
+        visible(actor, Vm.objects.filter(kind="vm"))
         .select_related("host", "cluster", "image", "instance_type")
         .only(*_SHOWN)
         .prefetch_related(Prefetch("nics", _NICS), Prefetch("disks", _DISKS))
