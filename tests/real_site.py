@@ -68,6 +68,16 @@ class Customer:
     owner: User
     api: Api
 
+    @property
+    def subnet(self) -> str:
+        """Id of the subnet every tenant starts with."""
+        return str(Subnet.objects.filter(tenant=self.tenant).earliest("created_at").pk)
+
+    @property
+    def security_group(self) -> str:
+        """Id of the security group every tenant starts with."""
+        return str(SecurityGroup.objects.filter(tenant=self.tenant).earliest("created_at").pk)
+
 
 @pytest.fixture(scope="module")
 def real_site(
