@@ -10,13 +10,16 @@ import pytest
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from apps.infrastructure import backends
 from apps.tenancy.models import User
 from tests import factories
 from tests.compute.factories import Cloud, make_cloud
 from tests.platform_fixtures import Platform
+
+#: A loaded machine is slow, and a page that never changes is what a test looks for.
+expect.set_options(timeout=20_000)
 
 PICTURES = Path(__file__).resolve().parents[2] / "var" / "screenshots"
 

@@ -27,7 +27,9 @@ def furnished(site: Site) -> Site:
     actor = factories.actor_for_user(site.owner)
     subnet = site.cloud.network(site.owner.tenant)
     ask_for_vms(actor, site.cloud, subnet, name="web", count=3)
-    ask_for_vms(actor, site.cloud, subnet, name="build-runner-with-a-rather-long-name", remark="CI <b>jobs</b>")
+    ask_for_vms(
+        actor, site.cloud, subnet, name="build-runner-with-a-rather-long-name", remark="CI <b>jobs</b>"
+    )
     wait_until(lambda: not Operation.objects.open().exists(), "the first VMs", seconds=60)
     broken = Operation.objects.filter(target_kind="vm").latest("created_at")
     error = {
@@ -87,14 +89,20 @@ def shoot(page: Page, name: str) -> None:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("who", ["owner", "admin"])
 @pytest.mark.timeout(600)
-def test_screenshots_of_every_page(furnished: Site, chromium: Browser, who: str, size: str, theme: str) -> None:
+def test_screenshots_of_every_page(
+    furnished: Site, chromium: Browser, who: str, size: str, theme: str
+) -> None:
     user = furnished.owner if who == "owner" else furnished.admin
     width, height = SIZES[size]
     context = chromium.new_context(viewport={"width": width, "height": height}, locale="en-GB")
     furnished.log_in(context, user)
     context.add_cookies([{"name": "theme", "value": theme, "url": furnished.url}])
     page = context.new_page()
-    given = paths(urls.tenant, "/", rows_of(user)) if who == "owner" else paths(urls.admin, "/admin/", rows_of(user))
+    given = (
+        paths(urls.tenant, "/", rows_of(user))
+        if who == "owner"
+        else paths(urls.admin, "/admin/", rows_of(user))
+    )
     broken, overflowing = [], []
     for path in [*given, "/api/v1/docs", "/nowhere/"]:
         answer = page.goto(furnished.url + path)

@@ -1,0 +1,175 @@
+"""Open pages follow what happens, without a reload and without polling."""
+
+from __future__ import annotations
+
+import pytest
+from django.utils import timezone
+from onebox.shell import wait_until
+from playwright.sync_api import Browser, Page, expect
+
+from apps.compute.models import Image, Vm
+from apps.lifecycle.models import Operation, State
+from apps.network.models import Subnet
+from tests import factories
+from tests.browser.conftest import Site
+from tests.compute.factories import ask_for_vms
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def subnet(site: Site) -> Subnet:
+    return site.cloud.network(site.owner.tenant)
+
+
+def new_vm(site: Site, subnet: Subnet, name: str) -> Vm:
+    """Return a VM that runs."""
+    (operation,) = ask_for_vms(factories.actor_for_user(site.owner), site.cloud, subnet, name=name)
+    settle()
+    return Vm.objects.get(pk=operation.target_id)
+
+
+def settle() -> None:
+    wait_until(lambda: not Operation.objects.open().exists(), "all operations to settle", seconds=60)
+
+
+def mark(page: Page) -> None:
+    """Leave a mark that a reload would wipe."""
+    page.evaluate("window.notReloaded = true")
+
+
+def not_reloaded(page: Page) -> bool:
+    return bool(page.evaluate("window.notReloaded === true"))
+
+
+@pytest.mark.requirement("UX-2")
+def test_a_new_row_comes_on_top_and_its_state_changes_by_itself(
+    site: Site, page: Page, subnet: Subnet
+) -> None:
+    new_vm(site, subnet, "first")
+    site.open(page, "/vms/", site.owner)
+    mark(page)
+    new_vm(site, subnet, "second")
+    top = page.locator("tbody tr").first
+    expect(top).to_contain_text("second")
+    expect(top.locator(".pill")).to_have_text("Running")
+    assert not_reloaded(page)
+
+
+@pytest.mark.requirement("UX-3")
+def test_a_vm_is_shut_down_from_its_page_and_the_page_follows(site: Site, page: Page, subnet: Subnet) -> None:
+    vm = new_vm(site, subnet, "shop")
+    site.open(page, f"/vms/{vm.pk}/", site.owner)
+    mark(page)
+    page.get_by_role("button", name="Shut down").first.click()
+    expect(page.locator(".detail-title .pill")).to_have_text("Stopped")
+    # Its end is told too, and the buttons are those of a stopped VM.
+    expect(page.locator("#toasts")).to_contain_text("Shut down: shop – Done")
+    expect(page.locator(".actions > form").get_by_role("button", name="Start")).to_be_visible()
+    assert not_reloaded(page)
+
+
+@pytest.mark.requirement("OP-4")
+def test_a_failure_of_what_one_asked_for_is_told_with_its_cause(
+    site: Site, page: Page, subnet: Subnet
+) -> None:
+    lost = Image.objects.create(
+        kind="image",
+        name="Lost image",
+        region=site.cloud.region,
+        cluster=site.cloud.storage,
+        state=State.READY,
+        default_disk_gib=40,
+    )
+    site.open(page, "/vms/create/", site.owner)
+    page.fill("[name=name]", "doomed")
+    page.select_option("[name=image]", str(lost.pk))
+    page.get_by_role("button", name="Create VM").click()
+    expect(page.locator(".under-way")).to_contain_text("needs image")
+    # Its worker would try again for minutes: the image may be on its way.
+    Operation.objects.open().update(deadline=timezone.now())
+    note = page.locator("#toasts .toast-error")
+    expect(note).to_contain_text("Create VM: doomed – Failed")
+    settle()
+    expect(note).to_contain_text(Operation.objects.latest("created_at").error["message"])
+    expect(page.locator(".detail-title .pill")).to_have_text("Failed")
+    expect(page.locator(".detail-head .failed")).to_be_visible()
+
+
+@pytest.mark.requirement("UX-4")
+def test_deleting_asks_for_the_name_in_a_dialog_and_the_row_goes(
+    site: Site, page: Page, subnet: Subnet
+) -> None:
+    new_vm(site, subnet, "old")
+    site.open(page, "/vms/", site.owner)
+    mark(page)
+    row = page.locator("tbody tr", has_text="old").first
+    row.get_by_role("button", name="Actions").click()
+    row.get_by_text("Delete").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("system disk")
+    expect(dialog.locator("[name=typed_name]")).to_be_focused()
+    page.keyboard.type("odl")
+    page.keyboard.press("Enter")
+    expect(dialog).to_contain_text("The name does not match.")
+    dialog.locator("[name=typed_name]").fill("old")
+    page.keyboard.press("Enter")
+    expect(dialog).to_be_hidden()
+    expect(page.locator("tbody tr", has_text="old")).to_have_count(0)
+    assert not_reloaded(page)
+
+
+@pytest.mark.requirement("UX-10")
+def test_a_row_menu_is_worked_with_the_keyboard(site: Site, page: Page, subnet: Subnet) -> None:
+    new_vm(site, subnet, "keys")
+    site.open(page, "/vms/", site.owner)
+    button = page.locator("tbody tr", has_text="keys").get_by_role("button", name="Actions")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".dropdown-menu.show .dropdown-item").first).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".dropdown-menu.show .dropdown-item").first).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(button).to_be_focused()
+
+
+@pytest.mark.requirement("UX-1")
+def test_the_search_box_narrows_the_list_and_the_url_and_back_undoes_it(
+    site: Site, page: Page, subnet: Subnet
+) -> None:
+    for name in ("needle", "hay"):
+        new_vm(site, subnet, name)
+    site.open(page, "/vms/", site.owner)
+    page.fill("#q", "needle")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    assert page.url.endswith("/vms/?q=needle")
+    page.go_back()
+    expect(page.locator("tbody tr", has_text="hay")).to_have_count(1)
+    assert page.url.endswith("/vms/")
+
+
+@pytest.mark.requirement("UX-10")
+def test_a_theme_is_kept(site: Site, page: Page, subnet: Subnet) -> None:
+    site.open(page, "/", site.owner)
+    page.get_by_role("button", name="Theme").click()
+    page.get_by_role("button", name="Dark").click()
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+
+
+@pytest.mark.requirement("UX-2")
+def test_after_a_lost_connection_the_page_catches_up(site: Site, chromium: Browser, subnet: Subnet) -> None:
+    vm = new_vm(site, subnet, "gap")
+    # Not the `page` fixture: failing to connect is an error in the browser's console, and wanted here.
+    page = chromium.new_context().new_page()
+    site.open(page, "/vms/", site.owner)
+    mark(page)
+    site.platform.kill("web")
+    expect(page.locator("#live-lost")).to_be_visible(timeout=15_000)
+    Vm.objects.filter(pk=vm.pk).update(name="after-the-gap")
+    site.platform.start("web")
+    expect(page.locator("#live-lost")).to_be_hidden(timeout=30_000)
+    expect(page.locator("tbody")).to_contain_text("after-the-gap")
+    assert not_reloaded(page)
+    page.context.close()
