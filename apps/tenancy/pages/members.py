@@ -133,7 +133,7 @@ class MemberList(ListPage):
         Column(
             "owner",
             gettext_lazy("Owner"),
-            lambda row, page: pieces.icon("check") if row.is_tenant_owner else "",
+            lambda row, page: _("yes") if row.is_tenant_owner else "",
         ),
         EMAIL,
         TENANT,

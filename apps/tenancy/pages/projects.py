@@ -57,7 +57,7 @@ class ProjectList(ListPage):
         Column(
             "default",
             gettext_lazy("Default"),
-            lambda row, page: pieces.icon("check") if row.is_default else "",
+            lambda row, page: _("yes") if row.is_default else "",
         ),
         TENANT,
         CREATED,
