@@ -85,6 +85,8 @@ class ConsoleTicket(models.Model):
     objects = ConsoleTicketQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("console ticket")
+        verbose_name_plural = _("console tickets")
         indexes = [
             # The proxy's look for native tickets that want a port.
             models.Index(

@@ -6,6 +6,7 @@ import hashlib
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.console.models import ConsoleTicket
@@ -35,5 +36,8 @@ def may_look(ticket: ConsoleTicket) -> bool:
     user = ticket.user
     if not user.is_active or (user.tenant is not None and not user.tenant.enabled):
         return False
-    actor = Actor(user=user, tenant=user.tenant, api_key=ticket.api_key)
+    key = ticket.api_key
+    if key is not None and key.expires_at is not None and key.expires_at <= timezone.now():
+        return False
+    actor = Actor(user=user, tenant=user.tenant, api_key=key)
     return may(actor, VM_CONSOLE, ticket.vm.project_id, ticket.vm.tenant_id)

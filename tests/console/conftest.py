@@ -16,7 +16,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 60
 
 
 def wait_until(reached: Callable[[], Any], message: str, within: float = DEADLINE_SECONDS) -> Any:

@@ -208,6 +208,11 @@ def test_the_page_fits_a_phone(desk: Desk, page: Page) -> None:
     box = page.get_by_role("button", name="Ctrl+Alt+Del").bounding_box()
     assert box is not None and box["height"] >= 40
     page.screenshot(path=_picture("console-phone"))
+    page.get_by_role("button", name="Keyboard of the phone").click()
+    page.keyboard.type("Ab")
+    page.keyboard.press("Backspace")
+    page.keyboard.press("Enter")
+    assert desk.guest.typed(4) == "Ab\b\r", "a phone's keyboard types into a field"
 
 
 def _picture(name: str) -> str:

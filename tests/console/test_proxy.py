@@ -104,6 +104,13 @@ def test_a_ticket_dies_with_the_api_key_it_was_asked_for_with(otto: User, vm: Vm
     assert not ConsoleTicket.objects.filter(pk=ticket.pk).exists()
 
 
+def test_an_expired_api_keys_ticket_is_refused(proxy: Proxy, otto: User, vm: Vm) -> None:
+    token = issued_token(otto, ready_ticket(otto, vm))
+    key, _ = issue_key(otto, "ci", ApiKey.Scope.WRITE, timezone.now() - timedelta(seconds=1))
+    ConsoleTicket.objects.update(api_key=key)
+    assert end_of(proxy, token) == End.REFUSED.value
+
+
 @pytest.mark.requirement("VN-1")
 def test_who_lost_the_role_is_refused(proxy: Proxy, otto: User, vm: Vm) -> None:
     token = issued_token(otto, ready_ticket(otto, vm))

@@ -1,6 +1,7 @@
 // The console page: gets a ticket, shows the screen, says in words why there is none.
 
 import { Screen } from "./screen.js";
+import { softKeys } from "./softkeys.js";
 import { Refused, obtain } from "./tickets.js";
 import { press, type, untypeable } from "./typing.js";
 
@@ -175,6 +176,7 @@ function tools() {
 }
 
 tools();
+softKeys(at("soft-field"), at("soft-keys"), () => screen?.rfb);
 pasting();
 native();
 watch();
