@@ -6,10 +6,13 @@ class ComputeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Give every new cluster its instance types, and learn of VMs' power from hosts' reports."""
+        """Give every new cluster its instance types, learn of VMs' power from hosts' reports, count for quotas."""
         from apps.compute.observation import take_reports
+        from apps.compute.quota import existing
         from apps.compute.services.instance_type import create_default_types
         from apps.infrastructure import reports, services
+        from apps.quotas.recount import count_with
 
+        count_with(existing)
         services.furnishings.append(create_default_types)
         reports.listeners.append(take_reports)
