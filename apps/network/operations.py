@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from django.utils.translation import gettext as _
 
 from apps.drivers.errors import DriverError
@@ -28,6 +30,9 @@ from apps.network.verbs import (
 )
 from apps.quotas.services import give_back
 
+#: A VPC is made in a fraction of this.
+VPC_PATIENCE_SECONDS = 1.0
+
 
 @handles(VPC_CREATE)
 @handles(VPC_RETRY)
@@ -50,7 +55,7 @@ def delete_vpc(run: Run) -> Settle | None:
 def create_subnet(run: Run) -> None:
     """Make the switch, its gateway and DHCP, once the VPC is there."""
     subnet = Subnet.objects.select_related("region", "vpc").get(pk=run.target_id)
-    _ensure_ready(subnet.vpc)
+    _await_vpc(run, subnet.vpc)
     run.step(_("Making the subnet"), 50)
     _fabric(subnet).ensure_subnet(subnet_spec(subnet))
 
@@ -108,18 +113,23 @@ def _removed(run: Run, resource: Resource | None, kind: FabricKind, metric: str)
     return settle
 
 
-def _ensure_ready(vpc: Vpc) -> None:
-    if vpc.state == State.READY:
-        return
-    if vpc.state == State.ERROR:
+def _await_vpc(run: Run, vpc: Vpc) -> None:
+    """Wait a moment for a VPC asked for together with its subnet; longer waits are another attempt's."""
+    end = time.monotonic() + VPC_PATIENCE_SECONDS
+    while vpc.state == State.PENDING and time.monotonic() < end:
+        run.lost.wait(0.05)
+        run.check()
+        vpc.refresh_from_db(fields=["state"])
+    if vpc.state == State.PENDING:
+        raise DriverError(
+            _("Waiting for VPC %(name)s.") % {"name": vpc.name},
+            code="vpc.pending",
+            hint=_("Nothing to do: it goes on as soon as the VPC is there."),
+        )
+    if vpc.state != State.READY:
         raise DriverError(
             _("VPC %(name)s could not be made.") % {"name": vpc.name},
             code="vpc.failed",
             permanent=True,
-            hint=_("Delete this subnet and the VPC, then create them again."),
+            hint=_("Try again with the VPC, then with this subnet."),
         )
-    raise DriverError(
-        _("Waiting for VPC %(name)s.") % {"name": vpc.name},
-        code="vpc.pending",
-        hint=_("Nothing to do: it goes on as soon as the VPC is there."),
-    )
