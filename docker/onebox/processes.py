@@ -45,6 +45,7 @@ def all_of(instance: Instance) -> list[Process]:
         "--host",
         address,
         "--no-server-header",
+        "--no-proxy-headers",  # Django reads them, and only from proxies it was told of
         "--no-access-log",
         "--lifespan",
         "off",
