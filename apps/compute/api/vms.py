@@ -107,10 +107,10 @@ class VmOut(ResourceOut):
             "image": _named(row.image),
             "cluster": _named(row.cluster),
             "host": _named(row.host),
-            "nics": [_nic(nic) for nic in row.nics.all()],
+            "nics": [_nic(nic) for nic in row.shown_nics],
             "disks": [
                 {"id": str(disk.pk), "role": disk.role, "name": disk.name, "size_gib": disk.size_gib}
-                for disk in row.disks.all()
+                for disk in row.shown_disks
             ],
         }
 

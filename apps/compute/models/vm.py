@@ -20,6 +20,7 @@ from apps.lifecycle.words import StateWord
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
 
+    from apps.network.models import Nic
     from apps.storage.models import Disk
 
 
@@ -56,6 +57,9 @@ class Vm(Kind):
 
     if TYPE_CHECKING:
         disks: RelatedManager[Disk]
+        # Set by `selectors.visible_vms`.
+        shown_nics: list[Nic]
+        shown_disks: list[Disk]
 
     class Meta:
         verbose_name = gettext_lazy("virtual machine")

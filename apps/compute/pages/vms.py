@@ -40,8 +40,8 @@ from apps.portal.lists import Empty, ListPage
 
 def _goes(vm: Vm) -> list[str]:
     """What deleting destroys and what it leaves."""
-    disks = ", ".join(f"{disk.name} ({disk.size_gib} GiB)" for disk in vm.disks.all())
-    addresses = ", ".join(str(nic.ip) for nic in vm.nics.all())
+    disks = ", ".join(f"{disk.name} ({disk.size_gib} GiB)" for disk in vm.shown_disks)
+    addresses = ", ".join(str(nic.ip) for nic in vm.shown_nics)
     return [
         _("The virtual machine %(name)s stops at once.") % {"name": vm.name},
         _("Its system disk is destroyed with all data on it: %(disks)s.") % {"disks": disks or "–"},
@@ -77,7 +77,7 @@ VM = PageKind(
 
 
 def _addresses(row: Vm, page: ListPage) -> object:
-    return pieces.copyable(", ".join(str(nic.ip) for nic in row.nics.all())) if row.nics.all() else ""
+    return pieces.copyable(", ".join(str(nic.ip) for nic in row.shown_nics)) if row.shown_nics else ""
 
 
 def _size(row: Vm, page: ListPage | None = None) -> str:
@@ -122,11 +122,11 @@ class VmList(ListPage):
 
 
 def _network(page: DetailPage, row: Vm) -> dict[str, Any]:
-    return {"nics": row.nics.all()}
+    return {"nics": row.shown_nics}
 
 
 def _storage(page: DetailPage, row: Vm) -> dict[str, Any]:
-    return {"disks": row.disks.all()}
+    return {"disks": row.shown_disks}
 
 
 class VmDetail(DetailPage):
@@ -141,7 +141,7 @@ class VmDetail(DetailPage):
 
     def facts(self, row: Vm) -> Sequence[Property]:
         """Addresses, size, and for admins where it is."""
-        facts = [Property(_("IP address"), str(nic.ip), copy=True) for nic in row.nics.all()]
+        facts = [Property(_("IP address"), str(nic.ip), copy=True) for nic in row.shown_nics]
         facts.append(Property(_("Size"), _size(row)))
         if self.admin and row.host is not None:
             url = resource_url(self.area, "host", row.host_id)
