@@ -21,6 +21,7 @@ from apps.tenancy.models import ProjectUserObjectPermission, Role, User
 from apps.tenancy.secrets import unseal
 from tests import factories
 from tests.browser.conftest import PICTURES, Site
+from tests.browser.test_accessibility import violations
 from tests.compute.factories import make_cloud
 from tests.console.conftest import wait_until
 from tests.console.factories import make_vm
@@ -199,6 +200,17 @@ def test_login_data_for_a_native_client_is_shown_once_and_works(desk: Desk, page
     page.screenshot(path=_picture("console-native"))
     page.get_by_role("button", name="Close").click()
     expect(password).to_be_empty()
+
+
+@pytest.mark.requirement("UX-10")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_the_page(desk: Desk, page: Page, theme: str) -> None:
+    page.context.add_cookies([{"name": "theme", "value": theme, "url": desk.site.url}])
+    desk.show(page)
+    assert violations(page) == []
+    page.get_by_role("button", name="Paste text").click()
+    assert violations(page) == []
+    page.screenshot(path=_picture(f"console-paste-{theme}"))
 
 
 def test_the_page_fits_a_phone(desk: Desk, page: Page) -> None:
