@@ -23,6 +23,7 @@ class Rights:
 
     def __init__(self, actor: Actor) -> None:
         self.actor = actor
+        self._verbs_of: dict[str, list[Verb]] = {}
 
     @property
     def everywhere(self) -> bool:
@@ -39,7 +40,7 @@ class Rights:
     def actions(self, resource: Resource) -> list[Possibility]:
         """Judge every verb of the resource's kind: role first, then state. Verbs for admins only are left out."""
         running = open_operation(resource)
-        verbs = [v for v in verbs_of(resource.kind) if v.permission != "admin" or self.everywhere]
+        verbs = self._verbs(resource.kind)
         return [
             possibility(verb, resource, running)
             if self.covers(verb, resource.project_id, resource.tenant_id)
@@ -55,6 +56,13 @@ class Rights:
             return True
         wanted = PROJECT_PERMISSIONS.get(verb.permission)
         return verb.permission != "admin" and any(codename == wanted for _project, codename in self._grants)
+
+    def _verbs(self, kind: str) -> list[Verb]:
+        if kind not in self._verbs_of:
+            self._verbs_of[kind] = [
+                verb for verb in verbs_of(kind) if verb.permission != "admin" or self.everywhere
+            ]
+        return self._verbs_of[kind]
 
     @cached_property
     def _grants(self) -> set[tuple[int | None, str | None]]:
