@@ -235,7 +235,8 @@ SPECTACULAR_SETTINGS = {
 # -- language, time, static ------------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+# Chinese joins when its catalogue is complete: Django's own half of a page translated is worse than none.
+LANGUAGES = [("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_TZ = True
 TIME_ZONE = os.environ.get("SCLOUD_TIME_ZONE", "UTC")
