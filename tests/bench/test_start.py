@@ -32,11 +32,13 @@ class Pattern:
     vm_id: str
     nic: Nic
     disk_id: str
+    host: Host
     xml: str
 
-    def copy(self, vm_id: str, port: str, mac: str) -> str:
-        """Return the definition with other names in it."""
+    def copy(self, host: Host, vm_id: str, port: str, mac: str) -> str:
+        """Return the definition for another host and with other names in it."""
         changed = self.xml.replace(self.vm_id, vm_id).replace(self.disk_id, vm_id)
+        changed = changed.replace(self.host.management_ip, host.management_ip)
         return changed.replace(str(self.nic.pk), port).replace(self.nic.mac, mac)
 
 
@@ -90,8 +92,9 @@ def delete(customer: Customer, vm: Vm) -> None:
 
 def pattern_of(site: RealSite, vm: Vm) -> Pattern:
     assert vm.host is not None
-    xml = site.box.host(vm.host.name).exec("virsh", "dumpxml", "--inactive", "--security-info", f"vm-{vm.pk}")
-    return Pattern(str(vm.pk), vm.nics.get(), str(vm.disks.get().pk), xml)
+    host = site.box.host(vm.host.name)
+    xml = host.exec("virsh", "dumpxml", "--inactive", "--security-info", f"vm-{vm.pk}")
+    return Pattern(str(vm.pk), vm.nics.get(), str(vm.disks.get().pk), host, xml)
 
 
 def seconds_of_script(site: RealSite, pattern: Pattern, host: Host, number: int) -> float:
@@ -105,7 +108,7 @@ def seconds_of_script(site: RealSite, pattern: Pattern, host: Host, number: int)
     subnet, group = str(pattern.nic.subnet_id), str(pattern.nic.security_group_id)
     box = site.box
     dhcp = str(derived(subnet, "dhcp"))
-    (host.root / xml.lstrip("/")).write_text(pattern.copy(vm_id, port, mac))
+    (host.root / xml.lstrip("/")).write_text(pattern.copy(host, vm_id, port, mac))
     script = host.root / "root/bare-start"
     script.write_bytes(SCRIPT.read_bytes())
     arguments = [box.ovn_northbound, subnet, dhcp, group, port, mac, f"10.0.9.{number + 1}", xml]
