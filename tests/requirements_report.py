@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = ROOT / "docs" / "requirements.md"
+PARTIAL = ROOT / "docs" / "requirements-partial.md"
 OUTCOMES = ROOT / "var" / "requirements.json"
 ROW = re.compile(r"^\| ([A-Z]{2}-\d+) \| (.+) \|$", re.MULTILINE)
 PROPERTY = "requirement"
@@ -24,6 +25,11 @@ Outcomes = dict[str, dict[str, object]]  # a test's node id -> {"rows": [...], "
 def rows() -> dict[str, str]:
     """Requirement ID to text, in the order of docs/requirements.md."""
     return dict(ROW.findall(ROWS.read_text()))
+
+
+def missing() -> dict[str, str]:
+    """Requirement ID to what is still missing, for rows whose tests prove a part only."""
+    return dict(ROW.findall(PARTIAL.read_text()))
 
 
 def marked_rows(item: pytest.Item) -> list[str]:
@@ -97,18 +103,21 @@ def exists(node: str) -> bool:
 
 
 def main() -> None:
-    """Print every row with its number of passing tests; failing tests are named."""
-    outcomes = still_there(stored())
-    proven = 0
+    """Print every row with its number of passing tests; failing tests and missing parts are named."""
+    outcomes, partly = still_there(stored()), missing()
+    whole = part = 0
     for name, text in rows().items():
         tests = {node: seen for node, seen in outcomes.items() if name in seen["rows"]}
         failed = [node for node, seen in tests.items() if not seen["passed"]]
+        proven = bool(tests and not failed)
         mark = "FAIL" if failed else f"{len(tests):>4}" if tests else "   -"
-        proven += bool(tests and not failed)
+        whole, part = whole + (proven and name not in partly), part + (proven and name in partly)
         print(f"{mark}  {name:<6} {text[:100]}")
+        if proven and name in partly:
+            print(f"        part; missing: {partly[name]}")
         for node in failed:
             print(f"        {node}")
-    print(f"\n{proven} of {len(rows())} rows have a passing test and no failing one.")
+    print(f"\n{whole} of {len(rows())} rows are proven by tests, {part} more in part.")
 
 
 if __name__ == "__main__":
