@@ -7,7 +7,15 @@ from apps.compute.api.images import ImageApi
 from apps.compute.api.instance_types import InstanceTypeApi
 from apps.compute.api.key_pairs import KeyPairApi
 from apps.compute.api.vms import VmApi
-from apps.compute.pages.images import IMAGE, ImageDetail, ImageImport, ImageList, TenantImageList
+from apps.compute.pages.images import (
+    IMAGE,
+    TENANT_IMAGE,
+    ImageDetail,
+    ImageImport,
+    ImageList,
+    TenantImageDetail,
+    TenantImageList,
+)
 from apps.compute.pages.instance_types import (
     INSTANCE_TYPE,
     InstanceTypeCreate,
@@ -27,7 +35,7 @@ api_routes = [
 
 tenant_patterns = [
     *kind_paths(VM, list=VmList, detail=VmDetail, create=VmCreate),
-    *kind_paths(IMAGE, list=TenantImageList, detail=ImageDetail),
+    *kind_paths(TENANT_IMAGE, list=TenantImageList, detail=TenantImageDetail),
     *kind_paths(KEY_PAIR, list=KeyPairList, detail=KeyPairDetail, create=KeyPairCreate),
 ]
 

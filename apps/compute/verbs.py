@@ -93,6 +93,17 @@ IMAGE_IMPORT = declare(
         icon="upload",
     )
 )
+IMAGE_RETRY = declare(
+    Verb(
+        "image.retry",
+        _("Try again"),
+        _("Importing"),
+        permission="admin",
+        states=frozenset({State.ERROR}),
+        deadline=IMPORT_DEADLINE,
+        icon="rotate-clockwise-2",
+    )
+)
 IMAGE_RENAME = declare(
     Verb(
         "image.rename",

@@ -6,8 +6,9 @@ import pytest
 
 from apps.compute.models import Image, Vm
 from apps.compute.selectors import visible_images
-from apps.compute.services.image import delete_image, import_image
+from apps.compute.services.image import delete_image, import_image, retry_image
 from apps.compute.services.power import delete_vm
+from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryVolumes
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import execute
@@ -59,6 +60,14 @@ def test_a_file_that_is_no_image_leaves_an_error_and_nothing_in_the_pool(
     assert str(image.pk) not in MemoryVolumes(cloud.world).observe(cloud.storage.spec()).images
     execute(delete_image(admin, image).pk)
     assert not Image.objects.filter(pk=image.pk).exists()
+
+
+@pytest.mark.requirement("OP-4")
+def test_an_import_that_failed_can_be_tried_again(cloud: Cloud, admin: Actor) -> None:
+    cloud.world.fail("volumes.ensure_image", DriverError("The pool is full.", permanent=True))
+    image = imported(import_image(admin, name="Debian", cluster=cloud.storage, file=f"memory:{GIB}"))
+    assert image.state == State.ERROR
+    assert imported(retry_image(admin, image)).state == State.READY
 
 
 @pytest.mark.parametrize("file", ["", "../etc/shadow", "/etc/shadow", ".hidden", "a\x00b"])

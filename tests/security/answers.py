@@ -71,7 +71,7 @@ API: Rows = {
         retry=A_MANAGE,
         set_security_group=A_MANAGE,
     ),
-    **api("images", create=A_ADMIN, patch=A_MANAGE, delete=A_MANAGE),
+    **api("images", create=A_ADMIN, patch=A_MANAGE, delete=A_MANAGE, retry=A_ADMIN_UNKNOWN),
     **api("key-pairs", create=A_CREATE, patch=A_MANAGE, delete=A_MANAGE),
     **api("instance-types", see=A_MEMBER, create=A_ADMIN, delete=A_ADMIN),
     # A ticket is its asker's own: otto's here.
@@ -272,7 +272,7 @@ ADMIN: Rows = {
         read="one tab.network tab.disks tab.activity menu console",
         acts="start shut_down restart power_off retry set_security_group rename delete",
     ),
-    **admin("image", read="one tab.activity menu", acts="create rename delete"),
+    **admin("image", read="one tab.activity menu", acts="create retry rename delete"),
     **admin("instance_type", read="one menu", acts="create delete"),
     **admin("disk", read="one tab.activity"),
     **admin("vpc", read="one tab.subnets tab.activity menu", acts="retry rename delete"),

@@ -14,8 +14,8 @@ from apps.compute import selectors
 from apps.compute.filters import ImageFilter
 from apps.compute.models import Image
 from apps.compute.models.image import DEFAULT_DISK_GIB
-from apps.compute.services.image import delete_image, import_image
-from apps.compute.verbs import IMAGE_DELETE, IMAGE_RENAME
+from apps.compute.services.image import delete_image, import_image, retry_image
+from apps.compute.verbs import IMAGE_DELETE, IMAGE_RENAME, IMAGE_RETRY
 from apps.infrastructure.models import ComputeCluster, StorageCluster
 from apps.infrastructure.selectors import get_cluster
 from apps.lifecycle.actor import Actor
@@ -89,6 +89,7 @@ class ImageApi(ResourceApi):
     create = Create(import_from_api, ImageBody)
     update = Update(IMAGE_RENAME)
     delete = Action(IMAGE_DELETE, delete_image)
+    actions = (Action(IMAGE_RETRY, retry_image),)
 
     def visible(self, actor: Actor) -> QuerySet[Image]:
         """Return the images the actor may see."""

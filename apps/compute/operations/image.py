@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.utils.translation import gettext as _
 
 from apps.compute.models import Image
-from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMPORT_DEADLINE
+from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RETRY, IMPORT_DEADLINE
 from apps.drivers.errors import DriverError
 from apps.drivers.protocols import Volumes
 from apps.drivers.specs import ImageInfo
@@ -33,6 +33,9 @@ def import_image(run: Run) -> Settle:
     volumes = backends.volumes(image.cluster, run)
     info = _import(run, volumes, image)
     return lambda: _settle_imported(image, info)
+
+
+handles(IMAGE_RETRY)(import_image)
 
 
 @handles(IMAGE_DELETE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -12,8 +13,8 @@ from apps.compute import selectors
 from apps.compute.filters import ImageFilter
 from apps.compute.forms import ImageForm
 from apps.compute.models import Image
-from apps.compute.services.image import delete_image, import_image
-from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RENAME
+from apps.compute.services.image import delete_image, import_image, retry_image
+from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RENAME, IMAGE_RETRY
 from apps.lifecycle.models import Operation
 from apps.portal.actions import edit_labels
 from apps.portal.columns import CREATED, NAME, REGION, STATE, TENANT, Column
@@ -31,16 +32,19 @@ def _goes(image: Image) -> list[str]:
     ]
 
 
-IMAGE = PageKind(
+_OWN = (edit_labels(IMAGE_RENAME), Do(IMAGE_DELETE, delete_image, says=_goes, typed_name=True))
+
+#: As tenants have it: importing is the administrator's.
+TENANT_IMAGE = PageKind(
     "image",
     "images",
     one=gettext_lazy("image"),
     many=gettext_lazy("Images"),
     icon="disc",
     visible=selectors.visible_images,
-    create=IMAGE_IMPORT,
-    actions=(edit_labels(IMAGE_RENAME), Do(IMAGE_DELETE, delete_image, says=_goes, typed_name=True)),
+    actions=_OWN,
 )
+IMAGE = replace(TENANT_IMAGE, create=IMAGE_IMPORT, actions=(Do(IMAGE_RETRY, retry_image), *_OWN))
 
 
 def _system(row: Image, page: ListPage) -> str:
@@ -53,11 +57,7 @@ class ImageList(ListPage):
         NAME,
         STATE,
         Column("kind", gettext_lazy("Kind"), lambda row, page: _("base image") if row.is_base else _("own")),
-        Column(
-            "system",
-            gettext_lazy("Operating system"),
-            lambda row, page: row.os_name or row.get_os_family_display(),
-        ),
+        Column("system", gettext_lazy("Operating system"), _system),
         Column("arch", gettext_lazy("CPUs"), lambda row, page: row.get_architecture_display()),
         Column("disk", gettext_lazy("System disk"), lambda row, page: f"≥ {row.min_disk_gib} GiB", end=True),
         REGION,
@@ -77,12 +77,7 @@ class ImageList(ListPage):
 
 
 class TenantImageList(ImageList):
-    """Tenants use images; importing is the admin's."""
-
-    searchable = True
-
-    def _create(self) -> None:
-        return None
+    of = TENANT_IMAGE
 
 
 class ImageDetail(DetailPage):
@@ -116,6 +111,10 @@ class ImageDetail(DetailPage):
                 ],
             ),
         ]
+
+
+class TenantImageDetail(ImageDetail):
+    of = TENANT_IMAGE
 
 
 class ImageImport(CreatePage):

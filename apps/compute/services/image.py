@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.compute.models import Image
 from apps.compute.models.image import DEFAULT_DISK_GIB
-from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT
+from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RETRY
 from apps.infrastructure.models import ComputeCluster, StorageCluster
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import InUse, Invalid
@@ -65,6 +65,14 @@ def import_image(
     )
     image.save(force_insert=True)
     return request(actor, IMAGE_IMPORT, image, args={"source": _source(cluster, file)})
+
+
+@transaction.atomic
+def retry_image(actor: Actor, image: Image) -> Operation:
+    """Import the same file once more after a failure."""
+    image = begin(actor, IMAGE_RETRY, image)
+    imports = Operation.objects.filter(target_id=image.pk, verb=IMAGE_IMPORT.name)
+    return request(actor, IMAGE_RETRY, image, args=imports.latest("created_at").args)
 
 
 @transaction.atomic
