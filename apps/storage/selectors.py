@@ -12,4 +12,6 @@ from apps.tenancy.access import visible
 def visible_disks(actor: Actor) -> QuerySet[Disk]:
     """Return the disks the actor may see, with what a list shows of them."""
     # All rows of this table are disks, but only with the kind named can PostgreSQL walk the index of lists.
-    return visible(actor, Disk.objects.filter(kind="disk")).select_related("cluster", "vm", "tenant", "project", "region")
+    return visible(actor, Disk.objects.filter(kind="disk")).select_related(
+        "cluster", "vm", "tenant", "project", "region"
+    )
