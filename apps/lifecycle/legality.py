@@ -70,4 +70,6 @@ def _state_reason(resource: Resource) -> str:
         return _("It is in error: %(cause)s") % {"cause": resource.error.get("message", "")}
     if resource.state == State.PENDING:
         return _("It has not been created yet.")
+    if resource.state == State.READY:
+        return _("Nothing about it has failed.")
     return _("Not possible in state %(state)s.") % {"state": resource.get_state_display()}
