@@ -119,6 +119,35 @@ def test_screenshots_of_every_page(
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_screenshots_of_what_opens(furnished: Site, chromium: Browser, size: str, theme: str) -> None:
+    width, height = SIZES[size]
+    context = chromium.new_context(viewport={"width": width, "height": height}, locale="en-GB")
+    context.add_cookies([{"name": "theme", "value": theme, "url": furnished.url}])
+    page = context.new_page()
+    furnished.open(page, "/vms/", furnished.owner)
+    row = page.locator("tbody tr", has_text="web-1")
+    row.get_by_role("button", name="Actions").click()
+    row.get_by_text("Delete").wait_for()
+    picture = f"owner-{size}-{theme}-open"
+    page.screenshot(path=PICTURES / f"{picture}-menu.png")
+    row.get_by_text("Delete").click()
+    page.get_by_role("dialog").wait_for()
+    page.screenshot(path=PICTURES / f"{picture}-dialog.png")
+    page.keyboard.press("Escape")
+    page.goto(f"{furnished.url}/vms/create/")
+    page.fill("[name=name]", "")
+    page.get_by_role("button", name="Create VM").click()
+    page.locator(".field-wrong").first.wait_for()
+    page.screenshot(path=PICTURES / f"{picture}-refused.png")
+    if size == "phone":
+        page.get_by_role("button", name="Navigation").click()
+        page.locator("#side.show").wait_for()
+        page.screenshot(path=PICTURES / f"{picture}-navigation.png")
+    context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_screenshot_of_the_log_in(furnished: Site, chromium: Browser, theme: str) -> None:
     for size, (width, height) in SIZES.items():
         context = chromium.new_context(viewport={"width": width, "height": height})
