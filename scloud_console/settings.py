@@ -150,6 +150,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "lifecycle.sweep", "schedule": 2.0, "options": {"expires": 10}},
     "observe storage": {"task": "storage.observe", "schedule": 60.0, "options": {"expires": 60}},
     "collect reports": {"task": "infrastructure.collect_reports", "schedule": 2.0, "options": {"expires": 4}},
+    "forget old sessions": {"task": "tenancy.forget_old", "schedule": 3600.0, "options": {"expires": 600}},
 }
 
 # -- accounts --------------------------------------------------------------------------------------------------------
@@ -175,6 +176,7 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ADMIN = False
+AXES_DISABLE_ACCESS_LOG = True  # the operation log has log-ins and log-outs
 AXES_LOCKOUT_CALLABLE = "apps.tenancy.pages.login.locked_out"
 AXES_VERBOSE = False
 
