@@ -97,7 +97,9 @@ class ResourceOut(Out):
     def represent(cls, row: Resource, rights: Rights) -> dict[str, Any]:
         """Return the resource as JSON-ready values; `allowed_actions` as far as `rights` reach."""
         shown = state_word(row)
-        language = get_language() or ""  # asked once: for each action of each row it is a tenth of a page's time
+        language = (
+            get_language() or ""
+        )  # asked once: for each action of each row it is a tenth of a page's time
         return cls._checked(
             {
                 "id": str(row.pk),
