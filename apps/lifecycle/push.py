@@ -35,6 +35,16 @@ def operation_changed(operation: Operation) -> None:
     _push(operation.tenant_id, kind=operation.target_kind, id=operation.target_id, change="updated")
 
 
+def sessions_ended(tenant_id: int | None) -> None:
+    """Have a tenant's (None: the admins') open pages connect again, when the transaction commits.
+
+    Who may still be logged in comes back at once; who may not, hears nothing more.
+    """
+    group = ADMIN_GROUP if tenant_id is None else tenant_group(tenant_id)
+    message = {"type": "page.closed"}
+    transaction.on_commit(lambda: asyncio.run_coroutine_threadsafe(_deliver(group, message), _loop()))
+
+
 def _push(tenant_id: int | None, *, kind: str, id: UUID, change: str) -> None:
     message = {"type": "page.changed", "kind": kind, "id": str(id), "change": change}
     transaction.on_commit(lambda: _send(tenant_id, message))

@@ -12,6 +12,7 @@ from apps.tenancy.middleware import ACTING_AS
 from apps.tenancy.models import User
 
 NOT_LOGGED_IN = 4401
+CONNECT_AGAIN = 4408
 
 
 class PageConsumer(AsyncJsonWebsocketConsumer):
@@ -38,6 +39,10 @@ class PageConsumer(AsyncJsonWebsocketConsumer):
     async def page_changed(self, message: dict[str, Any]) -> None:
         """Pass on what changed."""
         await self.send_json({name: message[name] for name in ("kind", "id", "change")})
+
+    async def page_closed(self, message: dict[str, Any]) -> None:
+        """Somebody's sessions ended: all connect again, and whoever is logged out cannot."""
+        await self.close(CONNECT_AGAIN)
 
 
 def _group_of(user: User, session: Any) -> str:

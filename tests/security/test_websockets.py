@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
 
 from apps.tenancy.models import Tenant, User
+from apps.tenancy.services.members import deactivate_member
+from apps.tenancy.services.tenants import disable_tenant
 from scloud_console.asgi import application
-from tests.factories import page_client
+from tests.factories import actor_for_user, page_client
 from tests.security.answers import ROLES, WEBSOCKETS
 from tests.security.routes import all_websockets
 
@@ -69,4 +72,30 @@ def test_a_page_of_another_site_cannot_connect(alice: User) -> None:
 def test_a_disabled_tenants_page_cannot_connect(alice: User) -> None:
     headers = _headers(alice, "http://localhost")
     Tenant.objects.update(enabled=False)
+    assert not _stays("ws/page/", headers)
+
+
+@pytest.mark.parametrize("end", [disable_tenant, deactivate_member])
+def test_a_page_that_is_open_is_closed_when_its_session_ends(
+    alice: User, vera: User, ada: User, end: Callable[..., object]
+) -> None:
+    headers = _headers(vera, "http://localhost")
+    scope = {
+        "type": "websocket",
+        "path": "/ws/page/",
+        "headers": headers,
+        "query_string": b"",
+        "subprotocols": [],
+    }
+
+    async def scenario() -> list[str]:
+        connection = ApplicationCommunicator(application, scope)
+        await connection.send_input({"type": "websocket.connect"})
+        said = [(await connection.receive_output(timeout=20))["type"] for _ in range(2)]
+        target = vera.tenant if end is disable_tenant else vera
+        await sync_to_async(end)(actor_for_user(ada), target)
+        said.append((await connection.receive_output(timeout=20))["type"])
+        return said
+
+    assert async_to_sync(scenario)() == ["websocket.accept", "websocket.send", "websocket.close"]
     assert not _stays("ws/page/", headers)

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.audit.record import record
+from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound, NotNow
 from apps.lifecycle.verbs import Verb
@@ -42,6 +43,7 @@ def deactivate_admin(actor: Actor, user: User) -> User:
     if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
         raise NotNow(_("The account is inactive already."))
     _record(actor, ADMIN_DEACTIVATE, user)
+    push.sessions_ended(None)
     user.is_active = False
     return user
 
@@ -63,6 +65,7 @@ def reset_admin_password(actor: Actor, user: User) -> str:
     _begin(actor, ADMIN_RESET_PASSWORD, user)
     password = replace_password(user)
     _record(actor, ADMIN_RESET_PASSWORD, user)
+    push.sessions_ended(None)
     return password
 
 
@@ -74,6 +77,7 @@ def remove_admin(actor: Actor, user: User) -> None:
         raise NotNow(_("You cannot remove yourself."))
     _ensure_another_admin(user)
     _record(actor, ADMIN_REMOVE, user)
+    push.sessions_ended(None)
     user.delete()
 
 

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.audit.record import record
+from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, NotFound, NotNow
 from apps.lifecycle.verbs import Verb
@@ -94,6 +95,7 @@ def deactivate_member(actor: Actor, user: User) -> User:
     if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
         raise NotNow(_("The account is inactive already."))
     _record(actor, MEMBER_DEACTIVATE, user)
+    push.sessions_ended(user.tenant_id)
     user.is_active = False
     return user
 
@@ -115,6 +117,7 @@ def reset_member_password(actor: Actor, user: User) -> str:
     allow(actor, MEMBER_RESET_PASSWORD, project=None, tenant_id=user.tenant_id)
     password = replace_password(user)
     _record(actor, MEMBER_RESET_PASSWORD, user)
+    push.sessions_ended(user.tenant_id)
     return password
 
 
@@ -126,6 +129,7 @@ def remove_member(actor: Actor, user: User) -> None:
         raise NotNow(_("You cannot remove yourself."))
     _ensure_another_owner(user)
     _record(actor, MEMBER_REMOVE, user)
+    push.sessions_ended(user.tenant_id)
     user.delete()
 
 

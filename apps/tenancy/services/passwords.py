@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.audit.record import record
+from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.tenancy.access import allow
@@ -29,6 +30,7 @@ def change_own_password(actor: Actor, current: str, new: str) -> User:
     user.must_change_password = False
     user.save(update_fields=["password", "must_change_password"])
     record(actor, PASSWORD_CHANGE.name, tenant=user.tenant, name=user.username, target_id=user.uid)
+    push.sessions_ended(user.tenant_id)
     return user
 
 

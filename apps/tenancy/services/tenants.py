@@ -6,6 +6,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from apps.audit.record import record
+from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, NotNow
 from apps.lifecycle.verbs import Verb
@@ -90,6 +91,8 @@ def _switch(actor: Actor, verb: Verb, tenant: Tenant, *, enabled: bool) -> Tenan
         raise NotNow(_("The tenant is enabled already.") if enabled else _("The tenant is disabled already."))
     record(actor, verb.name, tenant=tenant, name=tenant.name, target_id=tenant.uid)
     tenant.enabled = enabled
+    if not enabled:
+        push.sessions_ended(tenant.pk)
     return tenant
 
 
