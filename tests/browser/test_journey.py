@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from onebox.shell import wait_until
 from playwright.sync_api import Browser, Page, expect
 
 from apps.compute.models import Vm
+from apps.tenancy.keys import issue_key
+from apps.tenancy.models import ApiKey
 from tests import factories
 from tests.browser.conftest import PICTURES
 from tests.browser.screen import TextScreen
 from tests.onebox.fabric import Guest
+from tests.platform_fixtures import Api
 from tests.real_site import Customer, RealSite
 from tests.recovery.audit import audit, strangers
 
@@ -221,3 +227,80 @@ def delete_on_its_page(page: Page, name: str) -> None:
     page.locator("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_text("It no longer exists.")).to_be_visible(timeout=SLOW_MS)
     picture(page, "8-gone")
+
+
+@pytest.mark.requirement("VM-3")
+@pytest.mark.requirement("CL-3")
+def test_the_same_is_done_through_the_documented_api(real_site: RealSite) -> None:
+    """Only paths that docs/openapi.yaml describes."""
+    customer = real_site.tenant("program")
+    api, admin = Documented(customer.api), Documented(admin_client(real_site))
+
+    def settled(operation: dict[str, str]) -> str:
+        shown = {"status": "queued"}
+
+        def ended() -> bool:
+            shown.update(api.get("/operations/{id}", id=operation["id"]))
+            return shown["status"] not in ("queued", "running")
+
+        wait_until(ended, operation["verb"], seconds=90, every=0.2)
+        return shown["status"]
+
+    body = {
+        "name": "by-program",
+        "image": api.get("/images")["results"][0]["id"],
+        "instance_type": api.get("/instance-types")["results"][0]["id"],
+        "subnet": api.get("/subnets")["results"][0]["id"],
+        "password": PASSWORD,
+    }
+    created = api.change("POST", "/vms", body)
+    vm = created["resources"][0]["id"]
+    assert settled(created["operations"][0]) == "done"
+    assert api.get("/vms/{id}", id=vm)["word"] == "Running"
+    assert any(row["id"] == vm for row in api.get("/vms")["results"])
+
+    opened = api.change("POST", "/vms/{id}/console", {"kind": "browser"}, id=vm)
+    assert settled(opened["operation"]) == "done"
+    guest_of(real_site, vm).wait_for_agent()
+    for action, word in (("shut-down", "Stopped"), ("start", "Running"), ("power-off", "Stopped")):
+        assert settled(api.change("POST", f"/vms/{{id}}/{action}", id=vm)["operation"]) == "done"
+        assert api.get("/vms/{id}", id=vm)["word"] == word
+
+    names = {host.name for host in real_site.box.hosts}
+    assert [region["name"] for region in admin.get("/regions")["results"]] == ["local"]
+    assert len(admin.get("/compute-clusters")["results"]) == 1
+    assert {host["name"] for host in admin.get("/hosts")["results"]} == names
+    assert admin.get("/vms/{id}", id=vm)["host"]["name"] in names
+    assert api.get("/vms/{id}", id=vm)["host"] is None, "where it runs is no tenant's business"
+
+    assert settled(api.change("DELETE", "/vms/{id}", id=vm)["operation"]) == "done"
+    assert customer.api.ask("GET", f"/vms/{vm}").status == 404
+
+
+class Documented:
+    """A client that uses no path and method the published description does not have."""
+
+    description = yaml.safe_load(Path("docs/openapi.yaml").read_text())["paths"]
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def get(self, path: str, **names: str) -> Any:
+        """Return what is at a path."""
+        self._check("get", path)
+        return self._api.get(path.format(**names))
+
+    def change(self, method: str, path: str, body: object = None, **names: str) -> Any:
+        """Ask for a change."""
+        self._check(method.lower(), path)
+        return self._api.change(method, path.format(**names), body)
+
+    def _check(self, method: str, path: str) -> None:
+        wanted = re.sub(r"{\w+}", "{}", f"/api/v1{path}")
+        known = {re.sub(r"{\w+}", "{}", known): methods for known, methods in self.description.items()}
+        assert method in known.get(wanted, {}), f"{method} {path} is not documented"
+
+
+def admin_client(site: RealSite) -> Api:
+    _key, token = issue_key(factories.make_admin("admin-program"), "tests", ApiKey.Scope.READ, None)
+    return site.platform.client(token)
