@@ -22,6 +22,9 @@ _SHOWN = [
     "cluster__alias",
     "image__name",
     "instance_type__name",
+    *(f"{related}__{column}" for related in ("tenant", "project") for column in ("uid", "name")),
+    "region__name",
+    "region__label",
 ]
 _NICS = (
     Nic.objects.select_related("subnet__vpc", "security_group")

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from django.db import transaction
-from django.db.models import Case, F, IntegerField, QuerySet, Value, When
-from django.db.models.functions import Greatest
+from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from apps.audit.record import record
@@ -24,6 +23,11 @@ from apps.tenancy.verbs import TENANT_SET_QUOTAS
 
 #: Largest limit, in the metric's unit: what the column holds.
 MOST = 2_147_483_647
+
+_ADD = """
+UPDATE quotas_quota q SET used = GREATEST(q.used + change.units, 0)
+  FROM unnest(%s::bigint[], %s::bigint[]) AS change(id, units) WHERE q.id = change.id
+"""
 
 
 def create_quotas(tenant: Tenant, limits: Mapping[str, int] | None = None) -> None:
@@ -100,12 +104,8 @@ def _insert(tenant_id: int, limits: Mapping[str, int]) -> None:
 
 
 def _add(rows: list[Quota], amounts: Mapping[str, int], *, sign: int) -> None:
-    change = Case(
-        *(When(metric=row.metric, then=Value(sign * amounts[row.metric])) for row in rows),
-        default=Value(0),
-        output_field=IntegerField(),
-    )
-    Quota.objects.filter(pk__in=[row.pk for row in rows]).update(used=Greatest(F("used") + change, 0))
+    with connection.cursor() as cursor:
+        cursor.execute(_ADD, [[row.pk for row in rows], [sign * amounts[row.metric] for row in rows]])
 
 
 def _exceeded(short: list[Quota], amounts: Mapping[str, int]) -> QuotaExceeded:

@@ -15,10 +15,31 @@ from apps.network.models import SecurityGroup, Subnet
 from apps.tenancy.access import visible
 from apps.tenancy.models import Project
 
+# Of each row only what a create reads: most of the time of a small query is spent on the columns nobody looks at.
+_TYPE = (
+    "name",
+    "vcpu",
+    "memory_gib",
+    "cluster__name",
+    "cluster__alias",
+    "cluster__architecture",
+    "cluster__region__label",
+)
+_IMAGE = (
+    "name",
+    "os_family",
+    "architecture",
+    "min_disk_gib",
+    "default_disk_gib",
+    "cluster__media",
+    "cluster__max_disk_gib",
+    "region__label",
+)
+
 
 def instance_type(project: Project, pk: int) -> InstanceType:
     """Return a type of a cluster the project's tenant may use (CL-4). Raises Invalid."""
-    found = selectors.usable_types(project.tenant_id).filter(pk=pk).first()
+    found = selectors.usable_types(project.tenant_id).only(*_TYPE).filter(pk=pk).first()
     if found is None:
         raise Invalid(
             {"instance_type": [_("There is no such instance type, or you may not use its cluster.")]}
@@ -28,7 +49,7 @@ def instance_type(project: Project, pk: int) -> InstanceType:
 
 def image(actor: Actor, project: Project, pk: UUID) -> Image:
     """Return a base image or one of the tenant's own, on a storage cluster it may use (CL-4). Raises Invalid."""
-    found = selectors.usable_images(actor, project.tenant_id).filter(pk=pk).first()
+    found = selectors.usable_images(actor, project.tenant_id).only(*_IMAGE).filter(pk=pk).first()
     if found is None:
         raise Invalid({"image": [_("There is no such image, or you may not use its storage cluster.")]})
     return found
@@ -36,7 +57,7 @@ def image(actor: Actor, project: Project, pk: UUID) -> Image:
 
 def subnet(actor: Actor, project: Project, pk: UUID) -> Subnet:
     """Return a subnet of the project's tenant. Raises Invalid."""
-    rows = visible(actor, Subnet.objects.select_related("region"))
+    rows = visible(actor, Subnet.objects.select_related("region").only("name", "cidr", "region__label"))
     found = rows.filter(pk=pk, tenant_id=project.tenant_id).first()
     if found is None:
         raise Invalid({"subnet": [_("There is no such subnet.")]})
@@ -47,7 +68,7 @@ def security_group(actor: Actor, project: Project, pk: UUID | None) -> SecurityG
     """Return a security group of the project's tenant; None for none. Raises Invalid."""
     if pk is None:
         return None
-    rows = visible(actor, SecurityGroup.objects.select_related("region"))
+    rows = visible(actor, SecurityGroup.objects.select_related("region").only("name", "region__label"))
     found = rows.filter(pk=pk, tenant_id=project.tenant_id).first()
     if found is None:
         raise Invalid({"security_group": [_("There is no such security group.")]})

@@ -16,13 +16,14 @@ def hold_for_use(*resources: Resource) -> None:
     """
     ids = [resource.pk for resource in resources]
     locked = Resource.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=ids)
-    rows = list(locked.order_by("pk"))
+    rows = list(locked.only("state", "name", "error").order_by("pk"))
     for row in rows:
         if row.state != State.READY:
             raise _not_ready(row)
-    going = Operation.objects.open().filter(resource__in=ids, verb__endswith=".delete").first()
-    if going is not None or len(rows) < len(set(ids)):
-        name = going.target_name if going else _("What was chosen")
+    deletions = Operation.objects.open().filter(resource__in=ids, verb__endswith=".delete")
+    going = list(deletions.values_list("target_name", flat=True)[:1])
+    if going or len(rows) < len(set(ids)):
+        name = going[0] if going else _("What was chosen")
         raise NotNow(_("%(name)s is being deleted.") % {"name": name}, hint=_("Choose another one."))
 
 
