@@ -2,10 +2,14 @@
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scloud_console.settings")
-http = get_asgi_application()
+django.setup(set_prefix=False)
+
+from scloud_console.handler import OneThreadHandler  # noqa: E402
+
+http = OneThreadHandler()
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
