@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from onebox.ports import accepts
 from onebox.shell import OneboxError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -164,11 +165,17 @@ def _owner(number: int) -> Path | None:
 def _take(number: int, directory: Path) -> bool:
     link, owner = SLOTS / str(number), _owner(number)
     if owner is not None:
-        if owner.exists():
+        if owner.exists() or _serves(number):
             return False
-        link.unlink(missing_ok=True)  # its checkout was deleted
+        link.unlink(missing_ok=True)  # its checkout was deleted, and nothing of it runs any more
     try:
         link.symlink_to(directory)
     except FileExistsError:
         return False
     return True
+
+
+def _serves(number: int) -> bool:
+    """Whether a PostgreSQL or Redis of that slot still runs, left behind by a checkout that was deleted."""
+    slot = Instance("", Path(), number)
+    return accepts(slot.postgres_port) or accepts(slot.redis_port)
