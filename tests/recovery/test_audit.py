@@ -1,0 +1,92 @@
+"""The audit that kill tests end with finds what they look for."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from uuid import uuid4
+
+import pytest
+
+from apps.compute.models import Power, Vm
+from apps.drivers.memory import MemoryFabric, MemoryHypervisor, MemoryVolumes, World
+from apps.drivers.specs import FabricKind, PortSpec, VolumeSpec
+from apps.infrastructure import backends
+from apps.infrastructure.models import Host
+from apps.lifecycle import engine
+from apps.network.models import Subnet
+from apps.network.specs import port_spec
+from apps.quotas.models import Quota
+from apps.quotas.services import take
+from apps.storage.specs import volume_spec
+from apps.tenancy.models import Tenant, User
+from tests import factories
+from tests.compute.factories import Cloud, ask_for_vms, make_cloud, make_vm
+from tests.recovery.audit import audit, strangers
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def cloud(db: None, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    world = World()
+    monkeypatch.setattr(backends, "_process_world", world)
+    # A keeper does not see rows of the test's own transaction.
+    monkeypatch.setattr(engine.keeper, "keeping", lambda run: nullcontext())
+    return make_cloud(world)
+
+
+@pytest.fixture
+def subnet(cloud: Cloud, tenant_a: Tenant) -> Subnet:
+    take(tenant_a.pk, {"vpc": 1, "subnet": 1})
+    return cloud.network(tenant_a)
+
+
+@pytest.fixture
+def vm(cloud: Cloud, subnet: Subnet, alice: User) -> Vm:
+    return make_vm(factories.actor_for_user(alice), cloud, subnet)
+
+
+def host_of(vm: Vm) -> Host:
+    assert vm.host is not None
+    return vm.host
+
+
+def test_nothing_is_found_where_all_is_well(vm: Vm) -> None:
+    assert audit() == []
+
+
+def test_things_without_a_row_are_found_unless_they_were_there_before(cloud: Cloud, vm: Vm) -> None:
+    pool = cloud.storage.spec()
+    MemoryVolumes(cloud.world).ensure_volume(VolumeSpec(id=str(uuid4()), pool=pool, size_gib=1))
+    stray = PortSpec(
+        id=str(uuid4()), subnet_id=str(vm.nics.get().subnet_id), mac="02:00:00:00:99:99", ip="10.0.9.9"
+    )
+    MemoryFabric(cloud.world).ensure_port(stray)
+    found = audit()
+    assert len(found) == 2
+    assert stray.id in " ".join(found)
+    assert audit(strangers()) == []
+
+
+def test_missing_disks_ports_and_domains_are_found(cloud: Cloud, vm: Vm) -> None:
+    MemoryHypervisor(cloud.world, host_of(vm).name).ensure_vm_absent(str(vm.pk))
+    MemoryFabric(cloud.world).ensure_absent(FabricKind.PORT, port_spec(vm.nics.get(), generation=1).id)
+    MemoryVolumes(cloud.world).ensure_volume_absent(volume_spec(vm.disks.get()))
+    assert sum("missing" in sentence for sentence in audit()) == 3
+
+
+def test_wrong_power_promises_and_counts_are_found(cloud: Cloud, vm: Vm) -> None:
+    MemoryHypervisor(cloud.world, host_of(vm).name).stop_guest(str(vm.pk))
+    Host.objects.filter(pk=host_of(vm).pk).update(vcpu_reserved=7)
+    Quota.objects.filter(tenant=vm.tenant, metric="vm").update(used=2)
+    found = " ".join(audit())
+    assert f"wanted {Power.ON}" in found
+    assert "has promised (7," in found
+    assert "quota vm of acme: 2 counted, 1 exist" in found
+
+
+def test_what_has_not_settled_is_found(cloud: Cloud, subnet: Subnet, alice: User) -> None:
+    ask_for_vms(factories.actor_for_user(alice), cloud, subnet)
+    found = " ".join(audit())
+    assert "is still open" in found
+    assert "is pending" in found
