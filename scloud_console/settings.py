@@ -272,8 +272,6 @@ CONSOLE_NATIVE_ADDRESS = os.environ.get("SCLOUD_CONSOLE_NATIVE_ADDRESS", "127.0.
 CONSOLE_NATIVE_PORTS = os.environ.get("SCLOUD_CONSOLE_NATIVE_PORTS", "5950-5999")
 #: Seconds without anything typed or anything moving on the screen after which a console session is cut.
 CONSOLE_IDLE_SECONDS = float(os.environ.get("SCLOUD_CONSOLE_IDLE_SECONDS", "300"))
-#: Address on which the control plane and the hosts meet.
-MANAGEMENT_ADDRESS = os.environ.get("SCLOUD_MANAGEMENT_IP", "127.0.0.1")
 #: Host and port at which agents reach Redis.
 AGENT_REDIS = os.environ.get("SCLOUD_AGENT_REDIS") or urlsplit(REDIS_URL).netloc.rpartition("@")[2]
 #: Where simulated ("memory") drivers keep their world: "process" (fast) or "redis" (survives the worker).
