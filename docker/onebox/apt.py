@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from onebox.shell import OneboxError
+
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-MIRROR = "http://deb.debian.org/debian"
 
 
 def mirror() -> str:
-    """The first Debian archive named in apt's own sources; the public one when none is."""
+    """The first Debian archive named in apt's own sources. OneboxError when there is none."""
     etc = Path("/etc/apt")
     lists = (etc / "sources.list", *sorted(etc.glob("sources.list.d/*.list")))
     for file in (*sorted(etc.glob("sources.list.d/*.sources")), *lists):
@@ -18,7 +19,9 @@ def mirror() -> str:
         found = re.search(r"^(?:URIs:|deb(?: \[.*?\])?) +(https?://\S+/debian)/?(?=\s|$)", text, re.MULTILINE)
         if found:
             return found[1]
-    return MIRROR
+    raise OneboxError(
+        "apt's sources name no Debian archive: add one to /etc/apt/sources.list and run apt-get update"
+    )
 
 
 def names(file: Path) -> list[str]:

@@ -85,8 +85,8 @@ class Workshop:
 
     def __init__(self, base: Path, log: Path) -> None:
         self.base, self.log = base, log
-        self.work = base / "work"
-        self.root, self.initrd = self.work / "root", self.work / "initrd"
+        self.build = base / "build"
+        self.root, self.initrd = self.build / "root", self.build / "initrd"
 
     @property
     def kernel(self) -> str:
@@ -155,34 +155,34 @@ def _fill_boot(shop: Workshop) -> None:
     shop.copy_modules(BOOT_MODULES, shop.initrd / "modules")
     names = "".join(f"{path.relative_to(shop.initrd)}\n" for path in sorted(shop.initrd.rglob("*")))
     shop.tool(
-        "cpio", "-D", "/work/initrd", "-o", "-H", "newc", "--quiet", "-O", "/work/initrd.cpio", stdin=names
+        "cpio", "-D", "/build/initrd", "-o", "-H", "newc", "--quiet", "-O", "/build/initrd.cpio", stdin=names
     )
-    shop.tool("lz4", "-l", "-9", "-q", "/work/initrd.cpio", "/work/root/boot/initrd")
+    shop.tool("lz4", "-l", "-9", "-q", "/build/initrd.cpio", "/build/root/boot/initrd")
     shutil.copy(shop.base / f"boot/vmlinuz-{shop.kernel}", shop.root / "boot/vmlinuz")
 
 
 def _assemble(shop: Workshop) -> Path:
     """Boot sector, GRUB's core image in the gap behind it, one ext4 partition; returns the qcow2 file."""
     modules = ("biosdisk", "part_msdos", "ext2", "linux")
-    config = "/work/root/boot/grub/grub.cfg"
-    core = ("-O", "i386-pc", "-p", "/boot/grub", "-c", config, "-o", "/work/core.img")
+    config = "/build/root/boot/grub/grub.cfg"
+    core = ("-O", "i386-pc", "-p", "/boot/grub", "-c", config, "-o", "/build/core.img")
     shop.tool("grub-mkimage", *core, *modules)
-    _sparse(shop.work / "partition", SIZE_MIB * 1024 * 1024 - GAP)
+    _sparse(shop.build / "partition", SIZE_MIB * 1024 * 1024 - GAP)
     # The journal matters even here: without it a host's power cut soon after boot broke the growing file system.
     features = ("-O", "has_journal,resize_inode", "-E", "root_owner=0:0", "-m", "0", "-L", "root")
-    shop.tool("mke2fs", "-q", "-t", "ext4", "-b", "4096", *features, "-d", "/work/root", "/work/partition")
-    disk = shop.work / "disk"
+    shop.tool("mke2fs", "-q", "-t", "ext4", "-b", "4096", *features, "-d", "/build/root", "/build/partition")
+    disk = shop.build / "disk"
     _sparse(disk, SIZE_MIB * 1024 * 1024)
-    shop.tool("sfdisk", "-q", "/work/disk", stdin=f"{GAP // SECTOR},,83,*\n")
+    shop.tool("sfdisk", "-q", "/build/disk", stdin=f"{GAP // SECTOR},,83,*\n")
     with disk.open("r+b") as out:
         out.write((shop.base / "usr/lib/grub/i386-pc/boot.img").read_bytes()[:440])
         out.seek(SECTOR)
-        out.write((shop.work / "core.img").read_bytes())
+        out.write((shop.build / "core.img").read_bytes())
         out.seek(GAP)
-        with (shop.work / "partition").open("rb") as partition:
+        with (shop.build / "partition").open("rb") as partition:
             shutil.copyfileobj(partition, out, 1024 * 1024)
-    shop.tool("qemu-img", "convert", "-O", "qcow2", "/work/disk", "/work/disk.qcow2")
-    return shop.work / "disk.qcow2"
+    shop.tool("qemu-img", "convert", "-O", "qcow2", "/build/disk", "/build/disk.qcow2")
+    return shop.build / "disk.qcow2"
 
 
 def _sparse(path: Path, size: int) -> None:

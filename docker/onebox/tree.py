@@ -80,7 +80,7 @@ def bootstrap(tree: Path, suite: str, packages: list[str], log: Path, variant: s
 
 def _settle(tree: Path) -> None:
     """Leave in the tree nothing of this machine (its mirror, its name) and nothing that must differ by host."""
-    (tree / "etc/apt/sources.list").write_text(f"deb {apt.MIRROR} {SUITE} main\n")
+    (tree / "etc/apt/sources.list").write_text("")
     (tree / "etc/machine-id").write_text("")
     (tree / "etc/hostname").write_text("")
     (tree / "etc/resolv.conf").write_text("")
