@@ -33,14 +33,13 @@ def points(calls: tuple[str, ...]) -> list[str]:
     return [f"{call}:{moment}" for call in calls for moment in ("before", "after")]
 
 
-def doomed_worker(platform: Platform, point: str) -> Process:
-    """Describe a worker that takes one operation at a time and dies at that point."""
+def doomed_worker(platform: Platform, point: str, *, number: int = 1, threads: int = 1) -> Process:
+    """Describe a worker that dies at its `number`-th call at that point, at most `threads` operations under way."""
     worker = platform.process("worker")
     celery = worker.args[worker.args.index("worker") :]
-    one_at_a_time = ("--concurrency", "1", "--hostname", f"{point.replace(':', '-')}@%h")
-    return Process(
-        f"worker dying {point}", ("-m", "tests.recovery.worker_entry", point, *celery, *one_at_a_time)
-    )
+    how = ("--concurrency", str(threads), "--hostname", f"{point.replace(':', '-')}@%h")
+    entry = ("-m", "tests.recovery.worker_entry", point, str(number))
+    return Process(f"worker dying {point}", (*entry, *celery, *how))
 
 
 def let_a_worker_die_at_each(site: Site, calls: tuple[str, ...]) -> None:
@@ -100,11 +99,13 @@ def test_a_vm_deleted_while_its_creator_lies_dead_is_gone_for_good(site: Site) -
 
 @pytest.mark.requirement("OP-2")
 def test_sixty_vms_asked_for_all_run_although_the_worker_is_killed_meanwhile(site: Site) -> None:
+    site.platform.kill("worker")
     for number in range(60):
         site.ask_for_vm(f"vm-{number}")
-    wait_until(lambda: Vm.objects.filter(state=State.READY).count() >= 5, "the first VMs", seconds=30)
-    site.platform.kill("worker")
-    assert Operation.objects.open().exists(), "the worker was too fast to be killed in time"
+    dying = doomed_worker(site.platform, "hypervisor.ensure_power:after", number=20, threads=16)
+    site.platform.start(dying)
+    wait_until(lambda: site.platform.pid(dying.name) is None, "death of the worker", seconds=60)
+    assert 1 < Operation.objects.filter(status=OperationStatus.RUNNING).count() <= 16
     site.platform.start("worker")
     site.settle()
     assert Vm.objects.filter(state=State.READY, power_seen=Power.ON).count() == 60
