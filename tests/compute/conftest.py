@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-
 import pytest
 
 from apps.drivers.memory import World
 from apps.infrastructure import backends
-from apps.lifecycle import engine
 from apps.lifecycle.actor import Actor
 from apps.network.models import Subnet
 from apps.tenancy.models import Tenant, User
 from tests import factories
 from tests.compute.factories import Cloud, make_cloud
+from tests.keeper import no_keeper
 
-
-@pytest.fixture(autouse=True)
-def no_keeper(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows inside a test's own transaction are invisible to the lease keeper, which would take the runs for lost."""
-    monkeypatch.setattr(engine.keeper, "keeping", lambda run: nullcontext())
+__all__ = ["no_keeper"]
 
 
 @pytest.fixture

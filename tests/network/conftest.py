@@ -1,22 +1,16 @@
 from __future__ import annotations
 
-from contextlib import nullcontext
-
 import pytest
 
 from apps.infrastructure.models import Region
-from apps.lifecycle import engine
 from apps.lifecycle.actor import Actor
 from apps.network.models import Subnet, Vpc
 from apps.tenancy.models import Project, User
 from tests import factories
+from tests.keeper import no_keeper
 from tests.network.factories import make_subnet, make_vpc
 
-
-@pytest.fixture(autouse=True)
-def no_keeper(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows inside a test's own transaction are invisible to the lease keeper, which would take the runs for lost."""
-    monkeypatch.setattr(engine.keeper, "keeping", lambda run: nullcontext())
+__all__ = ["no_keeper"]
 
 
 @pytest.fixture
