@@ -51,9 +51,11 @@ INSTALLED_APPS = [
     "django_htmx",
     "template_partials",
     "netfields",
+    "apps.platform_settings",
     "apps.audit",
     "apps.lifecycle",
     "apps.tenancy",
+    "apps.metrics",
     "apps.quotas",
     "apps.infrastructure",
     "apps.storage",
@@ -75,7 +77,9 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "apps.tenancy.session_limits.SessionLimitsMiddleware",
     "apps.tenancy.middleware.ActorMiddleware",
+    "apps.tenancy.preferences.PreferencesMiddleware",
     "apps.audit.middleware.RefusedAttemptsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -151,6 +155,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
     "forget idempotency keys": {"task": "api.forget_idempotency_keys", "schedule": 3600.0},
+    "forget batches": {"task": "lifecycle.forget_batches", "schedule": 3600.0},
     "sweep": {"task": "lifecycle.sweep", "schedule": 2.0, "options": {"expires": 10}},
     "observe storage": {"task": "storage.observe", "schedule": 60.0, "options": {"expires": 60}},
     "collect reports": {"task": "infrastructure.collect_reports", "schedule": 2.0, "options": {"expires": 4}},
@@ -165,7 +170,7 @@ AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "apps.tenancy.
 SILENCED_SYSTEM_CHECKS = ["guardian.W001"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "apps.tenancy.lockout.PasswordLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 CSRF_FAILURE_VIEW = "apps.portal.errors.csrf_failure"
@@ -174,8 +179,8 @@ LOGIN_REDIRECT_URL = "/"
 ANONYMOUS_USER_NAME = None
 GUARDIAN_MONKEY_PATCH_USER = False
 GUARDIAN_MONKEY_PATCH_GROUP = False
-AXES_FAILURE_LIMIT = 5
-AXES_COOLOFF_TIME = 0.25  # hours; further tries do not prolong it, so that the page can say until when
+AXES_FAILURE_LIMIT = "apps.tenancy.lockout.failure_limit"
+AXES_COOLOFF_TIME = "apps.tenancy.lockout.cool_off"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
@@ -241,8 +246,9 @@ SPECTACULAR_SETTINGS = {
 # -- language, time, static ------------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
-# Chinese joins when its catalogue is complete: Django's own half of a page translated is worse than none.
-LANGUAGES = [("en", "English")]
+# Each in its own words: whoever looks for their language must be able to read its name.
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+LANGUAGE_COOKIE_NAME = "language"
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_TZ = True
 TIME_ZONE = os.environ.get("SCLOUD_TIME_ZONE", "UTC")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 from drf_spectacular.utils import extend_schema
@@ -11,8 +12,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.api.representation import ReferenceOut
+from apps.api.schema import PROBLEM
 from apps.lifecycle.actor import Actor
 from apps.tenancy.access import visible_projects
+from apps.tenancy.services.preferences import set_preferences
 
 
 class MeOut(serializers.Serializer[Any]):
@@ -22,7 +25,18 @@ class MeOut(serializers.Serializer[Any]):
     tenant = ReferenceOut(allow_null=True)
     projects = ReferenceOut(many=True)
     api_key = serializers.CharField(allow_null=True, help_text="Name of the key used.")
+    language = serializers.CharField(help_text="Of the pages; empty: as the browser says.")
+    time_zone = serializers.CharField(help_text="Of the pages; empty: as the browser says.")
+    theme = serializers.CharField(help_text="Of the pages; empty: as the system says.")
     scope = serializers.CharField(help_text="read or write")
+
+
+class PreferencesBody(serializers.Serializer[Any]):
+    """Empty text: as the browser says."""
+
+    language = serializers.CharField(required=False, allow_blank=True, help_text="en or zh-hans")
+    time_zone = serializers.CharField(required=False, allow_blank=True, help_text="As in Asia/Shanghai.")
+    theme = serializers.CharField(required=False, help_text="auto, light or dark")
 
 
 class Me(APIView):
@@ -31,7 +45,23 @@ class Me(APIView):
     @extend_schema(operation_id="get_me", tags=["Me"], summary="Who the caller is", responses=MeOut)
     def get(self, request: Request) -> Response:
         """Answer for the present credentials."""
+        return self._answer(cast(Actor, request._request.actor))  # type: ignore[attr-defined]
+
+    @extend_schema(
+        operation_id="set_preferences",
+        tags=["Me"],
+        summary="Choose language, time zone and theme of one's own pages",
+        request=PreferencesBody,
+        responses={200: MeOut, 422: PROBLEM},
+    )
+    def patch(self, request: Request) -> Response:
+        """Change what is given."""
+        body = PreferencesBody(data=request.data)
+        body.is_valid(raise_exception=True)
         actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
+        return self._answer(replace(actor, user=set_preferences(actor, **body.validated_data)))
+
+    def _answer(self, actor: Actor) -> Response:
         assert actor.user is not None
         projects = visible_projects(actor) if actor.tenant else []
         return Response(
@@ -42,6 +72,9 @@ class Me(APIView):
                 "tenant": {"id": str(actor.tenant.uid), "name": actor.tenant.name} if actor.tenant else None,
                 "projects": [{"id": str(p.uid), "name": p.name} for p in projects],
                 "api_key": actor.api_key.name if actor.api_key else None,
+                "language": actor.user.language,
+                "time_zone": actor.user.time_zone,
+                "theme": actor.user.theme,
                 "scope": actor.api_key.scope if actor.api_key else "write",
             }
         )

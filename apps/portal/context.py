@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from apps.lifecycle.actor import Actor
 from apps.portal import feedback, navigation
-
-THEMES = ("auto", "light", "dark")
-THEME_COOKIE = "theme"
+from apps.tenancy.preferences import theme_of
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
@@ -25,6 +24,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         "acting_as": actor.tenant if actor is not None and actor.is_admin else None,
         "navigation": SimpleLazyObject(lambda: navigation.links(area_of(request), request.path)),
         "theme": theme_of(request),
+        "languages": settings.LANGUAGES,
         "toasts": SimpleLazyObject(lambda: feedback.kept(request)),
         "request_id": getattr(request, "request_id", ""),
     }
@@ -37,9 +37,3 @@ def area_of(request: HttpRequest) -> str:
         return str(given)
     actor: Actor | None = getattr(request, "actor", None)
     return "admin" if actor is not None and actor.is_admin and actor.tenant is None else "portal"
-
-
-def theme_of(request: HttpRequest) -> str:
-    """Return light, dark, or auto: a cookie, so that the first paint of any page is right."""
-    chosen = request.COOKIES.get(THEME_COOKIE, "")
-    return chosen if chosen in THEMES else "auto"

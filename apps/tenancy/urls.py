@@ -23,6 +23,7 @@ from apps.tenancy.pages.members import (
     MemberList,
     MemberReset,
 )
+from apps.tenancy.pages.preferences import ChooseLanguage, PreferencesPage
 from apps.tenancy.pages.projects import PROJECT, ProjectCreate, ProjectDetail, ProjectList
 from apps.tenancy.pages.tenants import TENANT, TenantCreate, TenantDetail, TenantList
 
@@ -40,6 +41,8 @@ tenant_patterns = [
     path("login/", LogIn.as_view(), name="login"),
     path("logout/", LogOut.as_view(), name="logout"),
     path("account/", AccountPage.as_view(), name="account"),
+    path("account/preferences/", PreferencesPage.as_view(), name="account.preferences"),
+    path("language/", ChooseLanguage.as_view(), name="language"),
     *kind_paths(PROJECT, list=ProjectList, detail=ProjectDetail, create=ProjectCreate),
     path("members/<uuid:key>/reset-password/", MemberReset.as_view(), name="member.reset_password"),
     *kind_paths(MEMBER, list=MemberList, detail=MemberDetail, create=MemberCreate),
@@ -49,6 +52,7 @@ tenant_patterns = [
 
 admin_patterns = [
     path("account/", AccountPage.as_view(admin=True), name="account"),
+    path("account/preferences/", PreferencesPage.as_view(admin=True), name="account.preferences"),
     *kind_paths(TENANT, list=TenantList, detail=TenantDetail, create=TenantCreate, admin=True),
     path("members/<uuid:key>/reset-password/", MemberReset.as_view(admin=True), name="member.reset_password"),
     *kind_paths(MEMBER_OF_ANY, list=AnyMemberList, detail=AnyMemberDetail, admin=True),

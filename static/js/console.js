@@ -2,6 +2,12 @@
 
 const dialog = document.getElementById("dialog");
 
+// Only the browser knows where its reader is; the server shows times there from the next page on.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone && !document.cookie.split("; ").includes(`time_zone=${zone}`)) {
+  document.cookie = `time_zone=${zone};path=/;max-age=31536000;samesite=lax`;
+}
+
 function chooseTheme(choice) {
   document.cookie = `theme=${choice};path=/;max-age=31536000;samesite=lax`;
   document.documentElement.dataset.theme = choice;

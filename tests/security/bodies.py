@@ -63,12 +63,16 @@ API_BODIES: dict[str, Body] = {
     "api:members-set-owner POST": lambda w: {"owner": True},
     "api:api-keys POST": lambda w: {"name": "new", "scope": "read"},
     "api:administrators POST": lambda w: {"username": "new-admin"},
+    "api:me PATCH": lambda w: {"time_zone": "Asia/Tokyo"},
+    "api:settings PATCH": lambda w: {"settings": {"acting_minutes": 30}},
     "api:account-password POST": lambda w: {"current": PASSWORD, "new": NEW_PASSWORD},
 }
 
 #: Forms of pages; the same in both portals. All get the name that destructive ones want typed.
 FORMS: dict[str, Body] = {
     "login": lambda w: {"username": "bob", "password": PASSWORD},
+    "account.preferences": lambda w: {"language": "zh-hans", "time_zone": "Asia/Tokyo", "theme": "dark"},
+    "language": lambda w: {"language": "zh-hans"},
     "account": lambda w: {"current": PASSWORD, "new": NEW_PASSWORD, "again": NEW_PASSWORD},
     **{
         f"{kind}.rename": _RENAME
@@ -128,6 +132,7 @@ FORMS: dict[str, Body] = {
     "host.create": lambda w: {"name": "new", "cluster": w.cluster.pk, "address": "192.0.2.9"},
     "tenant.create": lambda w: {"name": "new", "username": "new-owner"},
     "tenant.edit": lambda w: {"name": f"{MARK} new"},
+    "settings": lambda w: _all_settings() | {"acting_minutes": 30},
     "quota.set": lambda w: dict.fromkeys(
         (
             "vm",
@@ -151,6 +156,14 @@ FORMS: dict[str, Body] = {
     "admin_user.create": lambda w: {"username": "new-admin"},
     "api_key.create": lambda w: {"name": "new", "scope": "read", "days": "30"},
 }
+
+
+def _all_settings() -> dict[str, Any]:
+    """Return every setting as it stands, as the form holds it."""
+    from apps.platform_settings.catalogue import all_settings
+
+    values = {setting.name: setting.value() for setting in all_settings()}
+    return {name: value for name, value in values.items() if value not in (None, False)}
 
 
 def _free_block(world: World) -> str:

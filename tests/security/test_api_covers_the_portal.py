@@ -16,7 +16,10 @@ pytestmark = pytest.mark.requirement("AC-4")
 #: Page actions whose endpoint has another name than the action.
 ELSEWHERE = {
     "account": ("post", "/api/v1/account/password"),
+    "account.preferences": ("patch", "/api/v1/me"),
+    "language": ("patch", "/api/v1/me"),
     "quota.set": ("patch", "/api/v1/tenants/{key}/quotas"),
+    "settings": ("patch", "/api/v1/settings"),
     "vpc_range.list": ("put", "/api/v1/vpc-ranges"),
     "security_group.rules": ("post", "/api/v1/security-groups/{key}/set-rules"),
     "host.renew_key": ("post", "/api/v1/hosts/{key}/renew"),

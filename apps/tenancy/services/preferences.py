@@ -1,0 +1,33 @@
+"""One's own language, time zone and theme."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Invalid
+from apps.tenancy.models import User
+from apps.tenancy.preferences import THEMES, is_language, is_time_zone
+
+
+def set_preferences(
+    actor: Actor, *, language: str | None = None, time_zone: str | None = None, theme: str | None = None
+) -> User:
+    """Change what is given; "" means as the browser says. Raises Invalid with the field that is wrong.
+
+    No audit line: this changes nothing but how the asker's own pages look.
+    """
+    assert actor.user is not None, "only who is logged in has preferences"
+    wrong: dict[str, list[str]] = {}
+    if language and not is_language(language):
+        wrong["language"] = [_("The pages do not come in this language.")]
+    if time_zone and not is_time_zone(time_zone):
+        wrong["time_zone"] = [_("This is no time zone, such as Asia/Shanghai.")]
+    if theme and theme not in THEMES:
+        wrong["theme"] = [_("Themes are: %(themes)s.") % {"themes": ", ".join(THEMES)}]
+    if wrong:
+        raise Invalid(wrong)
+    given = {"language": language, "time_zone": time_zone, "theme": theme}
+    changed = {name: value for name, value in given.items() if value is not None}
+    User.objects.filter(pk=actor.user.pk).update(**changed)
+    return User.objects.get(pk=actor.user.pk)
