@@ -1,0 +1,89 @@
+"""Samples in PostgreSQL: one wide row for each subject and time, in three resolutions, partitioned by time.
+
+Wide, since all of a subject is measured at once: one row header and one index entry for nine values instead of nine of
+each. The key begins with the time, so that a round of samples is written to the end of table and index; a reader knows
+the times it wants, which stand on a grid, and looks each up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.utils import timezone
+
+from apps.metrics import partitions, reading
+from apps.metrics.names import BY_NAME, NAMES
+from apps.metrics.store import STEP, Chart, Sample, Subject
+from apps.metrics.tiers import FIVE_MINUTES, HOUR, RAW, floor
+
+_INSERT = (
+    f"INSERT INTO {RAW.table} (at, subject, {', '.join(NAMES)})"  # noqa: S608  # names of our own
+    f" SELECT * FROM unnest(%s::timestamptz[], %s::uuid[]{', %s::real[]' * len(NAMES)}) ON CONFLICT DO NOTHING"
+)
+_BATCH = 5000
+#: A sample older than this comes too late: what is made of its time is made already.
+LATE = timedelta(minutes=5)
+
+
+class PostgresStore:
+    """`Store` in the platform's own database."""
+
+    def record(self, samples: Sequence[Sample]) -> int:
+        """Keep samples that are not late and not there yet, `_BATCH` rows a statement."""
+        now = timezone.now()
+        rows = [
+            (floor(sample.at, STEP), sample.subject.key, *map(sample.values.get, NAMES))
+            for sample in samples
+            if now - LATE < sample.at < now + LATE
+        ]
+        if not rows:
+            return 0
+        rows.sort(key=lambda row: row[:2])  # in the index's order, which makes its pages fill in turn
+        partitions.ensure(RAW, rows[0][0], rows[-1][0])
+        kept = 0
+        with connection.cursor() as cursor:
+            for begin in range(0, len(rows), _BATCH):
+                columns = zip(*rows[begin : begin + _BATCH], strict=True)
+                cursor.execute(_INSERT, [list(column) for column in columns])
+                kept += cursor.rowcount
+        return kept
+
+    def series(
+        self, subject: Subject, names: Sequence[str], start: datetime, end: datetime, step: timedelta
+    ) -> Chart:
+        """Read the coarsest resolution that is fine enough, and what is too new to be there from the finer ones."""
+        return reading.chart(subject, _checked(names), start, end, step)
+
+    def latest(
+        self, kind: str, keys: Sequence[str], names: Sequence[str], not_older_than: timedelta
+    ) -> dict[str, dict[str, float]]:
+        """Look the last few steps up for all keys at once."""
+        wanted = _checked(names)
+        newest = floor(timezone.now(), STEP)
+        times = [newest - number * STEP for number in range(int(not_older_than / STEP) + 1)]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT DISTINCT ON (subject) subject::text, {', '.join(wanted)} FROM {RAW.table}"  # noqa: S608
+                " WHERE at = ANY(%s) AND subject = ANY(%s::uuid[]) ORDER BY subject, at DESC",
+                [times, list(keys)],
+            )
+            found = cursor.fetchall()
+        return {
+            row[0]: {name: value for name, value in zip(wanted, row[1:], strict=True) if value is not None}
+            for row in found
+        }
+
+    def last_seen(self, subject: Subject) -> datetime | None:
+        """Look up the last hour's samples, then what they were rolled up into: the index has no order by subject."""
+        now = timezone.now()
+        for tier, since in ((RAW, timedelta(hours=1)), (FIVE_MINUTES, FIVE_MINUTES.kept), (HOUR, HOUR.kept)):
+            if moment := reading.last_time(tier, subject, now - since):
+                return moment
+        return None
+
+
+def _checked(names: Sequence[str]) -> list[str]:
+    """Names become columns in SQL, so none but known ones pass; raise KeyError for another."""
+    return [BY_NAME[name].name for name in names]

@@ -1,0 +1,87 @@
+"""Reading one subject's rows and putting them on the grid that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from apps.metrics.store import Chart, Series, Subject
+from apps.metrics.tiers import TIERS, Tier, floor
+
+#: time, weight, values
+Row = tuple[datetime, float, Sequence[float | None]]
+
+
+def chart(subject: Subject, names: Sequence[str], start: datetime, end: datetime, step: timedelta) -> Chart:
+    """Return the mean of what was measured in each step from `start` to `end`; None where nothing was."""
+    first = floor(start, step)
+    count = max(0, -(-(end - first) // step))
+    sums = [[0.0] * count for _ in names]
+    weights = [[0.0] * count for _ in names]
+    for at, weight, values in _rows(_tier_for(first, step), subject, names, first, end):
+        bucket = (at - first) // step
+        for column, value in enumerate(values):
+            if value is not None:
+                sums[column][bucket] += weight * value
+                weights[column][bucket] += weight
+    return Chart(
+        times=[first + number * step for number in range(count)],
+        step=step,
+        series=[
+            Series(name, [total / weight if weight else None for total, weight in zip(*pair, strict=True)])
+            for name, pair in zip(names, zip(sums, weights, strict=True), strict=True)
+        ],
+    )
+
+
+def _tier_for(start: datetime, step: timedelta) -> int:
+    """Return the coarsest resolution that is fine enough for `step`, or coarser if that one forgot `start` already."""
+    now = timezone.now()
+    fine = max(number for number, tier in enumerate(TIERS) if tier.step <= max(step, TIERS[0].step))
+    return next((n for n in range(fine, len(TIERS)) if now - start <= TIERS[n].kept), len(TIERS) - 1)
+
+
+def _rows(number: int, subject: Subject, names: Sequence[str], start: datetime, end: datetime) -> list[Row]:
+    """Return the rows of a resolution, and from the finer one those of the time that has not been rolled up yet."""
+    tier = TIERS[number]
+    if number == 0:
+        return _look_up(tier, subject, names, start, end)
+    edge = rolled_until(tier) or start
+    rows = _look_up(tier, subject, names, start, min(edge, end))
+    return rows + (_rows(number - 1, subject, names, max(edge, start), end) if edge < end else [])
+
+
+def _look_up(tier: Tier, subject: Subject, names: Sequence[str], start: datetime, end: datetime) -> list[Row]:
+    """Look each time of the grid up by the primary key."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT at, {', '.join(names)} FROM {tier.table}"  # noqa: S608  # names of our own
+            " WHERE at = ANY(ARRAY(SELECT generate_series(%s::timestamptz, %s::timestamptz, %s)))"
+            "   AND at >= %s AND at < %s AND subject = %s::uuid",
+            [_ceiling(start, tier), end, tier.step, start, end, subject.key],
+        )
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return [(row[0], tier.step.total_seconds(), row[1:]) for row in found]
+
+
+def _ceiling(moment: datetime, tier: Tier) -> datetime:
+    floored = floor(moment, tier.step)
+    return floored if floored == moment else floored + tier.step
+
+
+def rolled_until(tier: Tier) -> datetime | None:
+    """Return the end of what has been rolled up into a resolution, None when nothing has."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT max(at) FROM {tier.table}")  # noqa: S608
+        (newest,) = cursor.fetchone()
+    return newest and newest + tier.step
+
+
+def last_time(tier: Tier, subject: Subject, since: datetime) -> datetime | None:
+    """Return the time of a subject's newest row in a resolution since `since`."""
+    rows = _look_up(tier, subject, ["subject"], since, timezone.now())
+    return max((row[0] for row in rows), default=None)
