@@ -7,8 +7,16 @@ from __future__ import annotations
 
 import pytest
 
+from apps.platform_settings import store
 from apps.tenancy.models import Project, Role, Tenant, User
 from tests import factories
+
+
+@pytest.fixture(autouse=True)
+def fresh_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read the platform's settings once in each test: what the test before set is rolled back."""
+    monkeypatch.setattr(store, "FRESH", 3600.0)
+    store.forget()
 
 
 @pytest.fixture

@@ -17,7 +17,17 @@ from apps.api.views import routes
 app_name = "api"
 
 #: In the order their kinds stand in the documentation. Named, not imported: the kit knows no kind.
-DOMAINS = ("compute", "console", "storage", "network", "infrastructure", "quotas", "tenancy", "audit")
+DOMAINS = (
+    "compute",
+    "console",
+    "storage",
+    "network",
+    "infrastructure",
+    "quotas",
+    "tenancy",
+    "audit",
+    "platform_settings",
+)
 
 
 def _domain_routes() -> list[URLPattern | URLResolver]:

@@ -6,10 +6,17 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from apps.lifecycle.actor import Actor
 from apps.portal import feedback, navigation
+from apps.portal.platform_settings import (
+    ANNOUNCEMENT,
+    ANNOUNCEMENT_TONE,
+    ANNOUNCEMENT_UNTIL,
+    SUPPORT_CONTACT,
+)
 from apps.tenancy.preferences import theme_of
 
 
@@ -27,7 +34,17 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         "languages": settings.LANGUAGES,
         "toasts": SimpleLazyObject(lambda: feedback.kept(request)),
         "request_id": getattr(request, "request_id", ""),
+        "announcement": SimpleLazyObject(announcement),
+        "support_contact": SimpleLazyObject(SUPPORT_CONTACT.value),
     }
+
+
+def announcement() -> dict[str, str]:
+    """Return text and tone of what administrators have to say to everybody; {} when there is nothing now."""
+    text, until = ANNOUNCEMENT.value(), ANNOUNCEMENT_UNTIL.value()
+    if not text or (until is not None and until <= timezone.now()):
+        return {}
+    return {"text": text, "tone": ANNOUNCEMENT_TONE.value()}
 
 
 def area_of(request: HttpRequest) -> str:

@@ -97,6 +97,7 @@ ADMIN = (
             Entry(_("Tenants"), "building", "tenant.list"),
             Entry(_("Administrators"), "users", "admin_user.list"),
             Entry(_("API keys"), "api", "api_key.list"),
+            Entry(_("Settings"), "settings", "settings"),
         ),
     ),
 )

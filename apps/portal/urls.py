@@ -15,7 +15,17 @@ from apps.portal.operation_pages import OPERATION, OperationDetail, OperationLis
 from apps.portal.paths import kind_paths
 
 #: Named, not imported: the kit knows no kind.
-DOMAINS = ("compute", "console", "storage", "network", "infrastructure", "quotas", "tenancy", "audit")
+DOMAINS = (
+    "compute",
+    "console",
+    "storage",
+    "network",
+    "infrastructure",
+    "quotas",
+    "tenancy",
+    "audit",
+    "platform_settings",
+)
 
 
 def _domain_patterns(name: str) -> list[URLPattern | URLResolver]:

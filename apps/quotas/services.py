@@ -15,8 +15,9 @@ from django.utils.translation import gettext as _
 from apps.audit.record import record
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, QuotaExceeded
-from apps.quotas.metrics import BY_NAME, METRICS
+from apps.quotas.metrics import BY_NAME
 from apps.quotas.models import Quota
+from apps.quotas.platform_settings import DEFAULT_LIMITS
 from apps.tenancy.access import allow
 from apps.tenancy.models import Project, Tenant
 from apps.tenancy.verbs import TENANT_SET_QUOTAS
@@ -32,7 +33,9 @@ UPDATE quotas_quota q SET used = GREATEST(q.used + change.units, 0)
 
 def create_quotas(tenant: Tenant, limits: Mapping[str, int] | None = None) -> None:
     """Give a new tenant its rows; `limits` overrides the defaults."""
-    _insert(tenant.pk, {metric.name: metric.default for metric in METRICS} | dict(limits or {}))
+    _insert(
+        tenant.pk, {name: setting.value() for name, setting in DEFAULT_LIMITS.items()} | dict(limits or {})
+    )
 
 
 def welcome(actor: Actor, project: Project) -> None:
@@ -72,7 +75,7 @@ def take(tenant_id: int, amounts: Mapping[str, int]) -> None:
     rows = _locked(tenant_id, amounts)
     short = [row for row in rows if row.used + amounts[row.metric] > row.limit]
     if short:
-        raise _exceeded(short, amounts)
+        raise exceeded(short, amounts)
     _add(rows, amounts, sign=1)
 
 
@@ -86,7 +89,7 @@ def _locked(tenant_id: int, metrics: Mapping[str, int]) -> list[Quota]:
     missing = metrics.keys() - {row.metric for row in rows}
     if missing:
         # A metric newer than the tenant. Without its row nothing would be counted.
-        _insert(tenant_id, {name: BY_NAME[name].default for name in missing})
+        _insert(tenant_id, {name: DEFAULT_LIMITS[name].value() for name in missing})
         rows = list(_lock(tenant_id, metrics))
     return rows
 
@@ -108,7 +111,8 @@ def _add(rows: list[Quota], amounts: Mapping[str, int], *, sign: int) -> None:
         cursor.execute(_ADD, [[row.pk for row in rows], [sign * amounts[row.metric] for row in rows]])
 
 
-def _exceeded(short: list[Quota], amounts: Mapping[str, int]) -> QuotaExceeded:
+def exceeded(short: list[Quota], amounts: Mapping[str, int]) -> QuotaExceeded:
+    """Return the refusal for rows that cannot give what is asked."""
     return QuotaExceeded(
         _("Over quota. %(lines)s.") % {"lines": "; ".join(_line(row, amounts[row.metric]) for row in short)},
         hint=_("Delete what you no longer need, or ask the administrator for a higher limit."),

@@ -61,7 +61,8 @@ function flush() {
 document.addEventListener("visibilitychange", () => document.hidden || (changed.size && flush()));
 
 async function load(url) {
-  const response = await fetch(url, { headers: { "HX-Request": "true" } });
+  // In the background: what the page fetches by itself keeps no session alive.
+  const response = await fetch(url, { headers: { "HX-Request": "true", "X-Background": "true" } });
   return { status: response.status, html: response.status === 200 ? await response.text() : "" };
 }
 

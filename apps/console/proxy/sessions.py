@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from django.conf import settings
-
 from apps.console.ends import End, Refusal
+from apps.console.platform_settings import IDLE_SECONDS
 from apps.console.proxy import rfb
 from apps.console.proxy.admission import Admitted, database, end_of
 from apps.console.proxy.peers import Peer, TcpPeer
@@ -82,7 +81,9 @@ def serve(sessions: Sessions, admitted: Admitted, client: Peer, welcome: Callabl
             try:
                 welcome()
                 rfb.join(client, screen)
-                end = pump(client, screen, settings.CONSOLE_IDLE_SECONDS, lambda: session.cut)
+                with database():
+                    idle_seconds = IDLE_SECONDS.value()
+                end = pump(client, screen, idle_seconds, lambda: session.cut)
             except (OSError, EOFError, rfb.RfbError):
                 end = End.CLOSED
             log.info("console of VM %s: ticket %s: %s", admitted.vm_id, admitted.ticket_id, end.reason)

@@ -1,0 +1,47 @@
+"""What administrators set about what everybody sees."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.platform_settings.catalogue import NOTICES, declare
+from apps.platform_settings.kinds import Choice, Line, Moment
+
+ANNOUNCEMENT = declare(
+    Line(
+        name="announcement",
+        group=NOTICES,
+        label=_("Announcement"),
+        help=_("Shown at the top of every page, also before the log-in. Empty: none."),
+        default="",
+        longest=300,
+    )
+)
+ANNOUNCEMENT_TONE = declare(
+    Choice(
+        name="announcement_tone",
+        group=NOTICES,
+        label=_("Tone of the announcement"),
+        help=_("A warning stands out."),
+        default="busy",
+        choices=(("busy", _("Information")), ("warn", _("Warning"))),
+    )
+)
+ANNOUNCEMENT_UNTIL = declare(
+    Moment(
+        name="announcement_until",
+        group=NOTICES,
+        label=_("Announcement until"),
+        help=_("It goes by itself at this time. Empty: it stays."),
+        default=None,
+    )
+)
+SUPPORT_CONTACT = declare(
+    Line(
+        name="support_contact",
+        group=NOTICES,
+        label=_("Support contact"),
+        help=_("Whom to ask, as error pages say it: an address, a telephone number, a page."),
+        default="",
+    )
+)

@@ -1,0 +1,23 @@
+"""How much of everything a new tenant gets: one setting for each metric."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.platform_settings.catalogue import QUOTAS, declare
+from apps.platform_settings.kinds import Number
+from apps.quotas.metrics import METRICS
+
+DEFAULT_LIMITS = {
+    metric.name: declare(
+        Number(
+            name=f"default_quota_{metric.name}",
+            group=QUOTAS,
+            label=metric.label,
+            help=_("Tenants that exist keep their limits."),
+            unit=metric.unit,
+            default=metric.default,
+        )
+    )
+    for metric in METRICS
+}

@@ -1,0 +1,89 @@
+"""What administrators set about log-ins, sessions and acting as a tenant."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.platform_settings.catalogue import ACCOUNTS, declare
+from apps.platform_settings.kinds import Flag, Number
+
+PASSWORD_LENGTH = declare(
+    Number(
+        name="password_length",
+        group=ACCOUNTS,
+        label=_("Shortest password"),
+        help=_("Holds for passwords chosen from now on."),
+        unit=_("characters"),
+        default=10,
+        least=8,
+        most=64,
+    )
+)
+LOGIN_FAILURES = declare(
+    Number(
+        name="login_failures",
+        group=ACCOUNTS,
+        label=_("Failed log-ins before a lock"),
+        help=_("Of one name from one address."),
+        default=5,
+        least=3,
+        most=100,
+    )
+)
+LOGIN_LOCK_MINUTES = declare(
+    Number(
+        name="login_lock_minutes",
+        group=ACCOUNTS,
+        label=_("Log-in lock"),
+        help=_("How long a name stays locked for that address."),
+        unit=_("minutes"),
+        default=15,
+        least=1,
+        most=1440,
+    )
+)
+REQUIRE_ADMIN_TWO_FACTOR = declare(
+    Flag(
+        name="require_admin_two_factor",
+        group=ACCOUNTS,
+        label=_("Administrators need two-factor log-in"),
+        help=_("Administrators without a second factor must set one up before anything else."),
+        default=False,
+    )
+)
+SESSION_HOURS = declare(
+    Number(
+        name="session_hours",
+        group=ACCOUNTS,
+        label=_("Longest session"),
+        help=_("After this long everybody logs in again, however busy."),
+        unit=_("hours"),
+        default=336,
+        least=1,
+        most=2160,
+    )
+)
+SESSION_IDLE_MINUTES = declare(
+    Number(
+        name="session_idle_minutes",
+        group=ACCOUNTS,
+        label=_("Idle session"),
+        help=_("A session in which nothing is clicked for this long ends."),
+        unit=_("minutes"),
+        default=720,
+        least=5,
+        most=43_200,
+    )
+)
+ACTING_MINUTES = declare(
+    Number(
+        name="acting_minutes",
+        group=ACCOUNTS,
+        label=_("Acting as a tenant"),
+        help=_("After this long an administrator is back in the administration."),
+        unit=_("minutes"),
+        default=60,
+        least=5,
+        most=480,
+    )
+)
