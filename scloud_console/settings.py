@@ -37,7 +37,6 @@ TRUSTED_PROXIES = [n for n in os.environ.get("SCLOUD_TRUSTED_PROXIES", "").split
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.postgres",
     "django.contrib.staticfiles",
@@ -47,6 +46,11 @@ INSTALLED_APPS = [
     "django_filters",
     "guardian",
     "axes",
+    # For what it knows of codes, passkeys and OpenID Connect; none of its pages: docs/decisions/0006
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
     "channels",
     "django_htmx",
     "template_partials",
@@ -78,6 +82,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "apps.tenancy.session_limits.SessionLimitsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "apps.tenancy.middleware.ActorMiddleware",
     "apps.tenancy.preferences.PreferencesMiddleware",
     "apps.audit.middleware.RefusedAttemptsMiddleware",
@@ -189,6 +194,14 @@ AXES_DISABLE_ACCESS_LOG = True  # the operation log has log-ins and log-outs
 AXES_LOCKOUT_CALLABLE = "apps.tenancy.pages.login.locked_out"
 AXES_VERBOSE = False
 
+MFA_ADAPTER = "apps.tenancy.factors.adapter.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_TOLERANCE = 1  # steps of 30 s that a telephone's clock may be off
+MFA_RECOVERY_CODE_DIGITS = 10
+#: TOML file with the OpenID Connect providers that may be logged in with; none without it (docs/configuration.md).
+OIDC_FILE = os.environ.get("SCLOUD_OIDC_FILE", "")
+
+SESSION_ENGINE = "apps.tenancy.sessions"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

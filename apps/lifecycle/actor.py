@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 if TYPE_CHECKING:
     from apps.tenancy.models import ApiKey, Tenant, User
@@ -22,6 +23,9 @@ class Actor:
     request_id: str = ""
     via: str = "portal"
     api_key: ApiKey | None = field(default=None, compare=False)
+    # Of a browser: which session it is, and whether it has proved a moment ago who sits there (tenancy/recent.py).
+    session: UUID | None = field(default=None, compare=False)
+    recent: bool = field(default=True, compare=False)
 
     @property
     def is_admin(self) -> bool:

@@ -15,6 +15,8 @@ from django.utils.functional import SimpleLazyObject
 
 from apps.lifecycle.actor import Actor
 from apps.tenancy.models import ApiKey, Tenant, User
+from apps.tenancy.recent import is_recent
+from apps.tenancy.sessions import session_uid
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -117,6 +119,7 @@ def actor_for(request: HttpRequest, user: User, api_key: ApiKey | None = None) -
     tenant = user.tenant
     if user.is_platform_admin and api_key is None and ACTING_AS in request.session:
         tenant = Tenant.objects.filter(pk=request.session[ACTING_AS]).first()
+    session_key = None if api_key else request.session.session_key
     return Actor(
         user=user,
         tenant=tenant,
@@ -124,4 +127,6 @@ def actor_for(request: HttpRequest, user: User, api_key: ApiKey | None = None) -
         request_id=getattr(request, "request_id", ""),
         via="api" if api_key else "portal",
         api_key=api_key,
+        session=session_uid(session_key) if session_key else None,
+        recent=api_key is not None or is_recent(request),
     )

@@ -9,6 +9,8 @@ from __future__ import annotations
 import uuid
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -81,6 +83,8 @@ class User(AbstractUser):
     is_tenant_owner = models.BooleanField(default=False)
     # Set with a generated password: nothing but choosing an own one is possible until it is done.
     must_change_password = models.BooleanField(default=False)
+    # Typed by whoever manages the account, not by its user: only such an address says whose log-in elsewhere fits.
+    email_is_vouched_for = models.BooleanField(default=True)
     language = models.CharField(max_length=10, blank=True, default="")
     time_zone = models.CharField(max_length=63, blank=True, default="")
     theme = models.CharField(max_length=5, blank=True, default="")
@@ -138,3 +142,26 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Session(AbstractBaseSession):
+    """A browser's session, with what its list shows. The columns follow the session's data: see `sessions.py`."""
+
+    # The key itself is what the browser's cookie holds, and is never shown.
+    uid = models.UUIDField(unique=True)
+    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="sessions")
+    began_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)
+    ip = models.GenericIPAddressField(null=True)
+    user_agent = models.CharField(max_length=255, blank=True, default="")
+    method = models.CharField(max_length=16, blank=True, default="")
+
+    class Meta(AbstractBaseSession.Meta):
+        ordering = ["-seen_at"]
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionBase]:
+        """Return what reads and writes these rows."""
+        from apps.tenancy.sessions import SessionStore  # reads this module
+
+        return SessionStore

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from axes.models import AccessAttempt
 from celery import shared_task
-from django.contrib.sessions.models import Session
 from django.utils import timezone
+
+from apps.tenancy.models import Session
 
 #: A failed log-in is forgotten after this long; it locks for a quarter of an hour only.
 KEPT = timedelta(days=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,12 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from apps.infrastructure import backends
 from apps.tenancy.models import User
+from apps.tenancy.recent import PROVED
+from apps.tenancy.sessions import SessionStore
 from tests import factories
 from tests.compute.factories import Cloud, make_cloud
 from tests.platform_fixtures import Platform
@@ -43,6 +45,7 @@ class Site:
         session[SESSION_KEY] = str(user.pk)
         session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
         session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        session[PROVED] = time.time()
         session.save()
         assert session.session_key is not None
         context.add_cookies(

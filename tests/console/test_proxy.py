@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 from websockets.exceptions import ConnectionClosed
@@ -18,7 +17,7 @@ from apps.compute.models import Power, Vm
 from apps.console.ends import End
 from apps.console.models import ConsoleTicket
 from apps.tenancy.keys import issue_key
-from apps.tenancy.models import ApiKey, Project, ProjectUserObjectPermission, Tenant, User
+from apps.tenancy.models import ApiKey, Project, ProjectUserObjectPermission, Session, Tenant, User
 from tests import factories
 from tests.console.conftest import Proxy, free_port
 from tests.console.factories import issued_token, make_vm, ready_ticket

@@ -6,14 +6,13 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from django.contrib.sessions.models import Session
 
 from apps.compute.models import Vm
 from apps.console.ends import End
 from apps.console.models import ConsoleTicket, TicketKind
 from apps.console.proxy import rfb
 from apps.console.services import Credentials, collect
-from apps.tenancy.models import Project, ProjectUserObjectPermission, User
+from apps.tenancy.models import Project, ProjectUserObjectPermission, Session, User
 from apps.tenancy.secrets import unseal
 from tests import factories
 from tests.console.conftest import Proxy, listens, running_proxy, wait_until

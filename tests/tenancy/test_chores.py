@@ -6,10 +6,9 @@ from datetime import timedelta
 
 import pytest
 from axes.models import AccessAttempt
-from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from apps.tenancy.models import User
+from apps.tenancy.models import Session, User
 from apps.tenancy.tasks import forget_old
 from tests.factories import page_client
 

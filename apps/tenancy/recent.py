@@ -1,0 +1,41 @@
+"""Whether the browser has proved a moment ago who sits in front of it: asked before what a thief would do first."""
+
+from __future__ import annotations
+
+import time
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Forbidden
+
+#: Session key: when the password, a code or a passkey was last given, in seconds since 1970.
+PROVED = "proved_at"
+#: Seconds for which that holds.
+HOLDS = 15 * 60
+
+
+class NotRecent(Forbidden):
+    """Pages lead to where it can be proved; the API answers 403."""
+
+    code = "login.not_recent"
+
+
+def note_proof(request: HttpRequest) -> None:
+    """Keep that the user has just proved who they are."""
+    request.session[PROVED] = time.time()
+
+
+def is_recent(request: HttpRequest) -> bool:
+    """Whether that was less than 15 minutes ago."""
+    return time.time() - request.session.get(PROVED, 0) < HOLDS
+
+
+def ensure_recent(actor: Actor) -> None:
+    """Raise NotRecent unless it was proved a moment ago. API keys and the platform itself prove nothing anew."""
+    if not actor.recent:
+        raise NotRecent(
+            _("Confirm that it is you first."),
+            hint=_("Your last log-in was more than 15 minutes ago: give your password or passkey again."),
+        )
