@@ -9,6 +9,7 @@ from apps.agent.fences import Fences
 from apps.agent.subjects import Subjects
 from apps.agent.verbs import Handler
 from apps.drivers.errors import DriverError
+from apps.drivers.errors import mark as _
 from apps.drivers.orders import ANSWER, ANSWER_KEPT_SECONDS, ORDER, Answer, Failure, Order, answer_key
 from apps.drivers.sealing import Seal
 
@@ -69,10 +70,11 @@ class Desk:
         handler = self._handlers.get(order.verb)
         if handler is None:
             raise DriverError(
-                f"This agent does not know {order.verb}.",
+                _("This agent does not know %(verb)s."),
+                values={"verb": order.verb},
                 code="agent.unknown_verb",
                 permanent=True,
-                hint="Update the host's agent.",
+                hint=_("Update the host's agent."),
             )
         if order.fence is not None:
             self._fences.pass_or_refuse(order.subject, order.fence)

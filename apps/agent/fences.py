@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from apps.drivers.errors import DriverError
+from apps.drivers.errors import mark as _
 from apps.drivers.orders import Fence
 
 KEPT_SECONDS = 7 * 86400
@@ -46,7 +47,8 @@ class Fences:
 
 def _stale(subject: str) -> DriverError:
     return DriverError(
-        f"An order for {subject} came from an operation that a newer one has overtaken.",
+        _("An order for %(subject)s came from an operation that a newer one has overtaken."),
+        values={"subject": subject},
         code="agent.stale_order",
         permanent=True,
     )

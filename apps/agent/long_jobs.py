@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from apps.drivers.errors import DriverError
+from apps.drivers.errors import mark as _
 from apps.drivers.orders import STILL_WORKING
 
 T = TypeVar("T")
@@ -47,7 +48,8 @@ class LongJobs:
 
 def _still_working(name: str) -> DriverError:
     return DriverError(
-        f"The host is still working on {name}.",
+        _("The host is still working on %(name)s."),
+        values={"name": name},
         code=STILL_WORKING,
-        hint="It is asked again by itself.",
+        hint=_("It is asked again by itself."),
     )

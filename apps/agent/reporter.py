@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from apps.drivers.libvirt.observation import boot_id
 from apps.drivers.protocols import Hypervisor
 from apps.drivers.reports import PERIOD_SECONDS, HostReport, write_report
 from apps.drivers.sealing import Seal
+from apps.drivers.usage import UsageReading, step_of, write_usage
 
 if TYPE_CHECKING:
     import redis
@@ -38,6 +40,7 @@ class Reporter:
         self._hypervisor = hypervisor
         self._period = period
         self._sequence = 0
+        self._step = 0
         self._asked = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
@@ -64,11 +67,22 @@ class Reporter:
     def _report(self) -> None:
         try:
             report = self._look()
-            write_report(self._client, self._host, self._seal, report)
+            self._write_usage(report)
+            light = replace(report, observation=replace(report.observation, usage=(), host_usage=None))
+            write_report(self._client, self._host, self._seal, light)
         except DriverError as error:
             log.warning("No report: %s", error.message)
         except redis.exceptions.RedisError as error:
             log.warning("No report: Redis does not answer: %s", error)
+
+    def _write_usage(self, report: HostReport) -> None:
+        """Leave the counters with the first report in each step; the others go without."""
+        seen, step = report.observation, step_of(report.sent_at)
+        if step == self._step or seen.host_usage is None:
+            return
+        reading = UsageReading(report.sent_at, report.boot_id, seen.host_usage, seen.usage)
+        write_usage(self._client, self._host, self._seal, reading)
+        self._step = step
 
     def _look(self) -> HostReport:
         self._sequence += 1

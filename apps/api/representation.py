@@ -14,6 +14,7 @@ from rest_framework import serializers
 
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
+from apps.lifecycle.told import told, told_error
 from apps.lifecycle.verbs import verb_named
 from apps.lifecycle.words import state_word
 from apps.tenancy.rights import Rights
@@ -113,7 +114,7 @@ class ResourceOut(Out):
                 "project": _reference(row.project.uid, row.project.name) if row.project else None,
                 "region": _reference(row.region.name, row.region.label) if row.region else None,
                 "created_at": moment(row.created_at),
-                "error": row.error or None,
+                "error": _error(row),
                 "allowed_actions": [_action(judged, language) for judged in rights.actions(row)],
                 **cls.own(row),
             }
@@ -159,8 +160,8 @@ class OperationOut(Out):
             "status": row.status,
             "progress": row.progress,
             "target": {"kind": row.target_kind, "id": str(row.target_id), "name": row.target_name},
-            "steps": row.steps,
-            "error": row.error or None,
+            "steps": [_step(step) for step in row.steps],
+            "error": _error(row),
             "attempt": row.attempt,
             "cancellable": row.status == OperationStatus.QUEUED and row.attempt == 0,
             "request_id": row.request_id,
@@ -169,6 +170,19 @@ class OperationOut(Out):
             "finished_at": moment(row.finished_at),
             "deadline": moment(row.deadline),
         }
+
+
+def _error(row: Resource | Operation) -> dict[str, str] | None:
+    """Return the kept error in the caller's language."""
+    if not row.error:
+        return None
+    operation = {"operation": row.error["operation"]} if "operation" in row.error else {}
+    return {**told_error(row.error), **operation}
+
+
+def _step(step: dict[str, Any]) -> dict[str, Any]:
+    failed = {"failed": True} if step.get("failed") else {}
+    return {"at": step["at"], "text": told(step), **failed}
 
 
 def _reference(id: object, name: str) -> dict[str, str]:

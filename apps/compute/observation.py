@@ -16,7 +16,7 @@ from datetime import timedelta
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Power, Vm
 from apps.compute.services.power import start_vm

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Vm
 from apps.console.models import ConsoleTicket, window
@@ -40,9 +40,12 @@ def open_screen(run: Run) -> Settle | None:
     run.wait_until(
         reached,
         within=START_WITHIN,
-        message=_("The VM did not start in time."),
-        code="console.vm_off",
-        hint=_("See the VM's operations for why it does not start."),
+        error=DriverError(
+            _("The VM did not start in time."),
+            code="console.vm_off",
+            permanent=True,
+            hint=_("See the VM's operations for why it does not start."),
+        ),
     )
     address = opened[0]
     return lambda: mark_opened(ticket.pk, address.host, address.port)

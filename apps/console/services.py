@@ -24,6 +24,7 @@ from apps.console.verbs import VM_CONSOLE
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, Refused
 from apps.lifecycle.requests import request
+from apps.lifecycle.told import told, told_error
 from apps.tenancy.access import begin
 from apps.tenancy.secrets import seal
 
@@ -162,10 +163,10 @@ def _spent(ticket: ConsoleTicket) -> TicketSpent:
     if ticket.state == TicketState.FAILED:
         error = ticket.operation.error if ticket.operation else {}
         return TicketSpent(
-            error.get("message", ""),
+            told(error, "message"),
             code="console.failed",
-            hint=error.get("hint", ""),
-            details={"cause": error},
+            hint=told_error(error)["hint"],
+            details={"cause": told_error(error)},
         )
     if ticket.state == TicketState.EXPIRED:
         return TicketSpent(_("The ticket was not used in time."), code="console.expired", hint=again)

@@ -3,6 +3,7 @@
 import uuid
 
 from apps.drivers.errors import DriverError
+from apps.drivers.errors import mark as _
 
 
 def checked_id(value: str) -> str:
@@ -12,5 +13,10 @@ def checked_id(value: str) -> str:
     except ValueError:
         good = False
     if not good:
-        raise DriverError(f"{value!r} is not an identifier.", code="driver.bad_id", permanent=True)
+        raise DriverError(
+            _("%(value)s is not an identifier."),
+            values={"value": repr(value)},
+            code="driver.bad_id",
+            permanent=True,
+        )
     return value

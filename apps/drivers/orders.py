@@ -3,7 +3,7 @@
 A verb names what its argument and its result are; both ends read the same table, so neither can call by a made-up name.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -58,19 +58,22 @@ class Order:
 class Failure:
     """A `DriverError` on its way."""
 
-    message: str
+    template: str
     code: str
     permanent: bool
     hint: str
+    values: dict[str, str | int | float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, error: DriverError) -> "Failure":
         """Return the error as data."""
-        return cls(error.message, error.code, error.permanent, error.hint)
+        return cls(error.template, error.code, error.permanent, error.hint, error.values)
 
     def error(self) -> DriverError:
         """Return the data as an error."""
-        return DriverError(self.message, code=self.code, permanent=self.permanent, hint=self.hint)
+        return DriverError(
+            self.template, code=self.code, permanent=self.permanent, hint=self.hint, values=self.values
+        )
 
 
 @dataclass(frozen=True, slots=True)

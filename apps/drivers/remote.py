@@ -11,6 +11,7 @@ import redis.exceptions
 
 from apps.drivers import orders
 from apps.drivers.errors import DriverError
+from apps.drivers.errors import mark as _
 from apps.drivers.hypervisor_errors import unreachable
 from apps.drivers.orders import (
     ANSWER,
@@ -81,7 +82,7 @@ class RemoteHost:
             self._post(self.name, self._seal.close(ORDER, order).decode(), self._timeout)
             sealed = self._wait(orders.answer_key(self.name, id))
         except redis.exceptions.RedisError as error:
-            raise DriverError("The message broker does not answer.", code="broker.unreachable") from error
+            raise DriverError(_("The message broker does not answer."), code="broker.unreachable") from error
         answer = self._seal.open(ANSWER, sealed, Answer)
         if answer.failure is not None:
             raise answer.failure.error()

@@ -10,6 +10,7 @@ import msgspec
 from cryptography.fernet import Fernet, InvalidToken
 
 from apps.drivers.errors import DriverError
+from apps.drivers.errors import mark as _
 
 T = TypeVar("T")
 _encoder = msgspec.msgpack.Encoder()
@@ -40,8 +41,9 @@ class Seal:
 
 def _broken(reason: str) -> DriverError:
     return DriverError(
-        f"A message between control plane and host {reason}.",
+        _("A message between control plane and host %(reason)s."),
+        values={"reason": reason},
         code="host.broken_seal",
         permanent=True,
-        hint="Update the host's agent, or enrol the host again.",
+        hint=_("Update the host's agent, or enrol the host again."),
     )

@@ -133,20 +133,53 @@ class ConsoleAddress:
 
 @dataclass(frozen=True, slots=True)
 class VmUsage:
-    """Counters of one running VM since it was started: nanoseconds of CPU, bytes of memory, disk and network."""
+    """Counters of one running VM since it was started, by power-on `boot`, and its memory; seen from the guest.
+
+    `memory_bytes` is what the guest uses by its balloon driver's account, else what QEMU holds of the host.
+    """
 
     id: str
+    boot: int = 0
     cpu_ns: int = 0
+    vcpus: int = 0
     memory_bytes: int = 0
+    memory_total_bytes: int = 0
     disk_read_bytes: int = 0
     disk_write_bytes: int = 0
+    disk_read_ops: int = 0
+    disk_write_ops: int = 0
     net_rx_bytes: int = 0
     net_tx_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
+class HostUsage:
+    """Counters of a host since it was booted, and what it uses now. CPU in nanoseconds, summed over its threads.
+
+    `disk_used_bytes` and `disk_total_bytes` are of the file system that holds the agent's state.
+    """
+
+    cpu_busy_ns: int = 0
+    cpu_total_ns: int = 0
+    load: float = 0.0
+    memory_bytes: int = 0
+    memory_total_bytes: int = 0
+    disk_read_bytes: int = 0
+    disk_write_bytes: int = 0
+    disk_read_ops: int = 0
+    disk_write_ops: int = 0
+    net_rx_bytes: int = 0
+    net_tx_bytes: int = 0
+    disk_used_bytes: int = 0
+    disk_total_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class HostObservation:
-    """What a host reports of itself: capacity, platform, load and every VM it knows."""
+    """What a host reports of itself: capacity, platform, load and every VM it knows.
+
+    `host_usage` and `usage` (of running VMs) travel apart from the rest, less often: see `apps.drivers.usage`.
+    """
 
     architecture: str
     cpu_model: str
@@ -158,6 +191,7 @@ class HostObservation:
     memory_used_mib: int = 0
     vms: tuple[VmStatus, ...] = ()
     usage: tuple[VmUsage, ...] = ()
+    host_usage: HostUsage | None = None
 
 
 # -- network fabric --------------------------------------------------------------------------------------------------

@@ -1,61 +1,68 @@
 """What every pool says when it refuses, so that all implementations refuse alike."""
 
 from apps.drivers.errors import DriverError
+from apps.drivers.errors import mark as _
 from apps.drivers.specs import ImageSpec, VolumeSpec
 
 
 def bad_image(reason: str) -> DriverError:
     """The file offered as an image is not a clean one. `reason` completes "refused because …"."""
     return DriverError(
-        f"The image was refused because {reason}.",
+        _("The image was refused because %(reason)s."),
+        values={"reason": reason},
         code="volumes.image_invalid",
         permanent=True,
-        hint="Upload a self-contained qcow2, raw, VMDK, VHD or VDI image.",
+        hint=_("Upload a self-contained qcow2, raw, VMDK, VHD or VDI image."),
     )
 
 
 def image_too_large(virtual_bytes: int, limit_bytes: int) -> DriverError:
     """The image's virtual disk is larger than allowed."""
     return DriverError(
-        f"The image's disk has {virtual_bytes >> 20} MiB, over the limit of {limit_bytes >> 20} MiB.",
+        _("The image's disk has %(size)s MiB, over the limit of %(limit)s MiB."),
+        values={"size": virtual_bytes >> 20, "limit": limit_bytes >> 20},
         code="volumes.image_too_large",
         permanent=True,
-        hint="Shrink the image's disk before uploading it.",
+        hint=_("Shrink the image's disk before uploading it."),
     )
 
 
 def missing_source(source: str) -> DriverError:
     """The file to import cannot be read."""
     return DriverError(
-        f"There is no readable file {source} to import.",
+        _("There is no readable file %(source)s to import."),
+        values={"source": source},
         code="volumes.source_missing",
         permanent=True,
-        hint="Upload the image again.",
+        hint=_("Upload the image again."),
     )
 
 
 def missing_image(spec: VolumeSpec) -> DriverError:
     """The volume's image is not in its pool (yet)."""
     return DriverError(
-        f"Volume {spec.id} needs image {spec.image_id}, which pool {spec.pool.id} does not have.",
+        _("Volume %(volume)s needs image %(image_id)s, which pool %(pool)s does not have."),
+        values={"volume": spec.id, "image_id": spec.image_id, "pool": spec.pool.id},
         code="volumes.image_missing",
-        hint="Import the image into the pool, then retry.",
+        hint=_("Import the image into the pool, then retry."),
     )
 
 
 def image_in_use(spec: ImageSpec) -> DriverError:
     """Thin volumes still read from the image."""
     return DriverError(
-        f"Image {spec.id} still has volumes made from it.",
+        _("Image %(image)s still has volumes made from it."),
+        values={"image": spec.id},
         code="volumes.image_in_use",
-        hint="Delete the VMs and disks made from it first.",
+        hint=_("Delete the VMs and disks made from it first."),
     )
 
 
 def volume_in_use(volume_id: str) -> DriverError:
     """A running VM has the volume open."""
     return DriverError(
-        f"Volume {volume_id} is open in a running VM.",
+        _("Volume %(volume_id)s is open in a running VM."),
+        values={"volume_id": volume_id},
         code="volumes.volume_in_use",
-        hint="Power the VM off first.",
+        hint=_("Power the VM off first."),
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import redis
 from django.conf import settings
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _
 
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import (
@@ -51,7 +51,8 @@ def volumes(cluster: StorageCluster, run: Run | None, *, host: Host | None = Non
     host = host or host_in_reach(cluster.region_id)
     if host is None:
         raise DriverError(
-            _("No host of region %(region)s is in reach.") % {"region": cluster.region},
+            _("No host of region %(region)s is in reach."),
+            values={"region": cluster.region},
             code="host.unreachable",
             hint=_("Check that the hosts are up and their agents are running."),
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _
 
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import memory_report
@@ -24,6 +24,7 @@ from apps.infrastructure import backends
 from apps.infrastructure.models import Host
 from apps.lifecycle import push
 from apps.lifecycle.models import Event, Resource, State
+from apps.lifecycle.told import Kept, keep_error
 from apps.tenancy.secrets import unseal
 
 log = logging.getLogger(__name__)
@@ -134,15 +135,17 @@ def _judge(host: Host) -> None:
     Event.objects.create(
         resource=host,
         code="host.taken_in" if fits else "host.refused",
-        message=_("Its agent reported.") if fits else host.error["message"],
+        message=_("Its agent reported.") if fits else _("Its CPUs are not those of its cluster."),
     )
     push.resource_changed(host)
 
 
-def _misfit(host: Host) -> dict[str, str]:
-    return {
-        "code": "host.architecture",
-        "message": _("Its CPUs are %(its)s, those of cluster %(cluster)s are %(wanted)s.")
-        % {"its": host.architecture, "cluster": host.cluster, "wanted": host.cluster.architecture},
-        "hint": _("Remove it and enrol it in a cluster of its kind."),
-    }
+def _misfit(host: Host) -> Kept:
+    return keep_error(
+        DriverError(
+            _("Its CPUs are %(its)s, those of cluster %(cluster)s are %(wanted)s."),
+            values={"its": host.architecture, "cluster": host.cluster, "wanted": host.cluster.architecture},
+            code="host.architecture",
+            hint=_("Remove it and enrol it in a cluster of its kind."),
+        )
+    )

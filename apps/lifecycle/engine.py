@@ -11,7 +11,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _
 
 from apps.drivers.errors import DriverError
 from apps.lifecycle import doorbell, push
@@ -19,7 +19,8 @@ from apps.lifecycle.handlers import Settle, handler_of
 from apps.lifecycle.keeper import keeper
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
 from apps.lifecycle.models.operation import LEASE
-from apps.lifecycle.running import Lost, Run
+from apps.lifecycle.running import Lost, Run, dated
+from apps.lifecycle.told import Kept, keep, keep_error
 
 log = logging.getLogger(__name__)
 
@@ -97,9 +98,7 @@ def _failed(run: Run, error: DriverError) -> None:
     if error.permanent or late or operation.attempt >= MAX_ATTEMPTS:
         _fail(run, error)
         return
-    run.steps.append(
-        {"at": timezone.now().isoformat(timespec="milliseconds"), "text": error.message, "failed": True}
-    )
+    run.steps.append(dated({**keep(error.template, error.values), "failed": True}))
     wait = min(2**operation.failures, MAX_BACKOFF_SECONDS)
     returned = Operation.objects.filter(
         pk=operation.pk, status=OperationStatus.RUNNING, attempt=operation.attempt
@@ -159,19 +158,14 @@ def _release_blocked(operation: Operation) -> None:
             doorbell.ring(operation_id)
 
 
-def _error(operation: Operation, error: DriverError) -> dict[str, str]:
-    return {
-        "code": error.code,
-        "message": error.message,
-        "hint": error.hint,
-        "operation": str(operation.pk),
-        "verb": operation.verb,
-    }
+def _error(operation: Operation, error: DriverError) -> Kept:
+    return {**keep_error(error), "operation": str(operation.pk), "verb": operation.verb}
 
 
 def _bug(operation: Operation, error: Exception) -> DriverError:
     return DriverError(
-        _("The platform made an error: %(type)s.") % {"type": type(error).__name__},
+        _("The platform made an error: %(type)s."),
+        values={"type": type(error).__name__},
         code="platform.bug",
         permanent=operation.failures >= MAX_BUGS,
         hint=_("Try again; if it happens again, give the operation's id to the administrator."),

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from apps.audit.record import record
 from apps.lifecycle import doorbell, push
@@ -101,7 +102,11 @@ def _supersede(held: Sequence[Operation]) -> Operation | None:
 
 
 def _superseded() -> dict[str, str]:
-    return {"code": "operation.superseded", "message": _("A later request took its place."), "hint": ""}
+    return {
+        "code": "operation.superseded",
+        "message": gettext_noop("A later request took its place."),
+        "hint": "",
+    }
 
 
 def _busy(operation: Operation) -> Busy:
@@ -118,7 +123,7 @@ def cancel(actor: Actor, operation: Operation) -> bool:
 
     What was to be created stays, in error, to be tried again or deleted.
     """
-    error = {"code": "operation.cancelled", "message": _("Cancelled before it began."), "hint": ""}
+    error = {"code": "operation.cancelled", "message": gettext_noop("Cancelled before it began."), "hint": ""}
     with transaction.atomic():
         done = Operation.objects.filter(pk=operation.pk, status=OperationStatus.QUEUED, attempt=0).update(
             status=OperationStatus.CANCELLED, finished_at=timezone.now(), error=error

@@ -11,14 +11,20 @@ from uuid import UUID
 
 from django.db import connection
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _
 
 from apps.drivers.errors import DriverError
 from apps.lifecycle.models import Operation
+from apps.lifecycle.told import Kept, keep
 
 
 class Lost(Exception):
     """The operation was taken away: lease lost, superseded or cancelled. The handler must stop at once."""
+
+
+def dated(kept: Kept) -> Kept:
+    """Return what is kept of a step, with the present time."""
+    return {"at": timezone.now().isoformat(timespec="milliseconds"), **kept}
 
 
 class Run:
@@ -41,10 +47,13 @@ class Run:
         """Grows with every request and attempt; a host refuses orders with a lower one than it has seen."""
         return self.operation.sequence * 1000 + self.operation.attempt
 
-    def step(self, text: str, percent: int | None = None) -> None:
-        """Log a step and its progress in percent. Raises Lost when the operation is no longer ours."""
+    def step(self, template: str, percent: int | None = None, **values: object) -> None:
+        """Log a step and its progress in percent. Raises Lost when the operation is no longer ours.
+
+        `template` is marked with `_` and may have the values' names in it ("Starting on %(host)s").
+        """
         self.check()
-        self.steps.append({"at": timezone.now().isoformat(timespec="milliseconds"), "text": str(text)})
+        self.steps.append(dated(keep(template, values)))
         if percent is not None:
             self.progress = percent
         self.dirty = True
@@ -66,17 +75,15 @@ class Run:
         reached: Callable[[], bool],
         *,
         within: timedelta,
-        message: str,
-        code: str,
-        hint: str = "",
+        error: DriverError,
         every: float = 0.5,
     ) -> None:
-        """Call `reached` every `every` seconds until it is true; a permanent DriverError after `within`."""
+        """Call `reached` every `every` seconds until it is true; `error` after `within`."""
         end = time.monotonic() + within.total_seconds()
         while not reached():
             self.check()
             if time.monotonic() > end:
-                raise DriverError(message, code=code, permanent=True, hint=hint)
+                raise error
             if not connection.in_atomic_block:
                 connection.close()  # back to the pool: a waiting handler needs none
             self.lost.wait(every)

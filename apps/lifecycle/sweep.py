@@ -7,12 +7,13 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _
 
 from apps.drivers.errors import DriverError
 from apps.lifecycle import doorbell
 from apps.lifecycle.engine import mark_failed
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus
+from apps.lifecycle.told import keep_error
 
 #: A claimable operation is rung for again after this long.
 RING_AGAIN = timedelta(seconds=5)
@@ -51,7 +52,7 @@ def _fail_overdue() -> None:
                 status=OperationStatus.FAILED,
                 finished_at=timezone.now(),
                 lease_until=None,
-                error={"code": error.code, "message": error.message, "hint": error.hint},
+                error=keep_error(error),
             )
             if failed:
                 OperationLock.objects.filter(operation=operation).delete()

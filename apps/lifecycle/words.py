@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.lifecycle.legality import open_operation
 from apps.lifecycle.models import Operation, Resource, State
+from apps.lifecycle.told import told
 from apps.lifecycle.verbs import Text, verb_named
 
 
@@ -43,10 +44,10 @@ def state_word(resource: Any) -> StateWord:
         waiting: StateWord = resource.pending_word()
         return waiting
     word_text, tone = _WORDS[State(resource.state)]
-    return StateWord(word_text, tone, reason=resource.error.get("message", ""), code=resource.state)
+    return StateWord(word_text, tone, reason=told(resource.error, "message"), code=resource.state)
 
 
 def _running(operation: Operation, resource: Resource) -> StateWord:
     verb = verb_named(operation.verb)
-    last = operation.steps[-1]["text"] if operation.steps else ""
+    last = told(operation.steps[-1]) if operation.steps else ""
     return StateWord(verb.doing, "busy", reason=last, percent=operation.progress or None, code=verb.name)

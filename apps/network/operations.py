@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _
 
 from apps.drivers.errors import DriverError
 from apps.drivers.protocols import Fabric
@@ -73,7 +73,7 @@ def delete_subnet(run: Run) -> Settle | None:
 def apply_rules(run: Run) -> None:
     """Make the group hold exactly its rules."""
     group = SecurityGroup.objects.select_related("region").get(pk=run.target_id)
-    run.step(_("Applying %(count)s rules") % {"count": group.rules.count()}, 50)
+    run.step(_("Applying %(count)s rules"), 50, count=group.rules.count())
     _fabric(group).ensure_security_group(security_group_spec(group))
 
 
@@ -90,7 +90,7 @@ def set_security_group(run: Run) -> None:
     nic = Nic.objects.select_related("owner__region").get(
         owner_id=run.target_id, role=run.operation.args["role"]
     )
-    run.step(_("Binding %(ip)s to its group") % {"ip": nic.ip}, 50)
+    run.step(_("Binding %(ip)s to its group"), 50, ip=nic.ip)
     _fabric(nic.owner).ensure_port(port_spec(nic, generation=nic.owner.generation))
 
 
@@ -122,13 +122,15 @@ def _await_vpc(run: Run, vpc: Vpc) -> None:
         vpc.refresh_from_db(fields=["state"])
     if vpc.state == State.PENDING:
         raise DriverError(
-            _("Waiting for VPC %(name)s.") % {"name": vpc.name},
+            _("Waiting for VPC %(name)s."),
+            values={"name": vpc.name},
             code="vpc.pending",
             hint=_("Nothing to do: it goes on as soon as the VPC is there."),
         )
     if vpc.state != State.READY:
         raise DriverError(
-            _("VPC %(name)s could not be made.") % {"name": vpc.name},
+            _("VPC %(name)s could not be made."),
+            values={"name": vpc.name},
             code="vpc.failed",
             permanent=True,
             hint=_("Try again with the VPC, then with this subnet."),

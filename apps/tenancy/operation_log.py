@@ -5,6 +5,7 @@ apps.audit only writes it; it stands below everything that is logged.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db.models import Q, QuerySet
@@ -12,6 +13,7 @@ from django.db.models import Q, QuerySet
 from apps.audit.models import DONE, AuditEntry
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import OperationStatus
+from apps.lifecycle.told import told
 from apps.tenancy.access import visible_projects
 from apps.tenancy.selectors import is_admin_as_such, runs_tenant
 
@@ -52,7 +54,7 @@ def result_of(entry: AuditEntry) -> str:
 def reason_of(entry: AuditEntry) -> str:
     """Return why it failed or was refused; "" otherwise."""
     if entry.operation is not None:
-        return str(entry.operation.error.get("message", ""))
+        return told(entry.operation.error, "message")
     return "" if entry.outcome == DONE else entry.outcome
 
 
@@ -64,11 +66,12 @@ def duration_of(entry: AuditEntry) -> timedelta | None:
     return finished - entry.operation.created_at if finished else None
 
 
-def with_result(entries: QuerySet[AuditEntry], result: str) -> QuerySet[AuditEntry]:
-    """Keep the lines of one result."""
-    if result == REFUSED:
-        return entries.filter(operation__isnull=True).exclude(outcome=DONE)
-    condition = Q(operation__status__in=RESULTS.get(result, ()))
-    if result == DONE:
+def of_results(results: Sequence[str]) -> Q:
+    """Return the condition for lines of any of these results."""
+    statuses = [status for result in results for status in RESULTS.get(result, ())]
+    condition = Q(operation__status__in=statuses)
+    if DONE in results:
         condition |= Q(operation__isnull=True, outcome=DONE)
-    return entries.filter(condition)
+    if REFUSED in results:
+        condition |= Q(operation__isnull=True) & ~Q(outcome=DONE)
+    return condition

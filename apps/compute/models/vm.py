@@ -15,6 +15,7 @@ from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure.models import ComputeCluster, Host
 from apps.infrastructure.placement import Need
 from apps.lifecycle.models import Kind
+from apps.lifecycle.told import told
 from apps.lifecycle.words import StateWord
 
 if TYPE_CHECKING:
@@ -90,4 +91,4 @@ class Vm(Kind):
                 "time": f"{since:%Y-%m-%d %H:%M:%S}" if since else _("never")
             }
             return StateWord(word, "warn", reason=reason, code=code)
-        return StateWord(word, tone, reason=str(self.error.get("message", "")), code=code)
+        return StateWord(word, tone, reason=told(self.error, "message"), code=code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Image
 from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RETRY, IMPORT_DEADLINE
@@ -59,9 +59,13 @@ def _wait_for_a_host(run: Run, image: Image) -> None:
         run.wait_until(
             lambda: host_in_reach(region) is not None,
             within=PATIENCE,
-            message=_("No host of region %(region)s is in reach.") % {"region": image.cluster.region},
-            code="host.unreachable",
-            hint=_("Check that the hosts are up and their agents are running."),
+            error=DriverError(
+                _("No host of region %(region)s is in reach."),
+                values={"region": image.cluster.region},
+                code="host.unreachable",
+                permanent=True,
+                hint=_("Check that the hosts are up and their agents are running."),
+            ),
         )
 
 
@@ -79,8 +83,7 @@ def _import(run: Run, volumes: Volumes, image: Image) -> ImageInfo:
     run.wait_until(
         finished,
         within=IMPORT_DEADLINE + timedelta(minutes=1),
-        message=_("The import did not finish in time."),
-        code="operation.deadline",
+        error=DriverError(_("The import did not finish in time."), code="operation.deadline", permanent=True),
         every=2,
     )
     return done[0]

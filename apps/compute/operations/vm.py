@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import F, Prefetch
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Power, Vm
 from apps.compute.quota import vm_amounts
@@ -40,12 +40,12 @@ from apps.storage.specs import volume_spec
 def create(run: Run) -> Settle:
     """Disk, ports, definition, power: each there already when an earlier attempt got that far."""
     vm, host, region = _load(run)
-    run.step(_("Making the system disk on %(host)s") % {"host": host.name}, 10)
+    run.step(_("Making the system disk on %(host)s"), 10, host=host.name)
     for disk in vm.disks.all():
         backends.volumes(disk.cluster, run, host=host).ensure_volume(volume_spec(disk))
     run.step(_("Connecting to the network"), 40)
     _ensure_ports(vm, region)
-    run.step(_("Starting on %(host)s") % {"host": host.name}, 60)
+    run.step(_("Starting on %(host)s"), 60, host=host.name)
     _switch_on(backends.hypervisor(host, run), vm)
     return lambda: _settle_created(vm)
 
@@ -57,7 +57,7 @@ handles(VM_RETRY)(create)
 def start(run: Run) -> Settle:
     """Bring network and definition up to date, then switch on."""
     vm, host, region = _load(run)
-    run.step(_("Starting on %(host)s") % {"host": host.name}, 30)
+    run.step(_("Starting on %(host)s"), 30, host=host.name)
     _ensure_ports(vm, region)
     _switch_on(backends.hypervisor(host, run), vm)
     return lambda: _settle_power(vm, Power.ON)
@@ -75,7 +75,7 @@ def shut_down(run: Run) -> Settle:
 def power_off(run: Run) -> Settle:
     """Take the power away."""
     vm, host, _region = _load(run)
-    run.step(_("Powering off on %(host)s") % {"host": host.name}, 30)
+    run.step(_("Powering off on %(host)s"), 30, host=host.name)
     backends.hypervisor(host, run).ensure_power(str(vm.pk), DriverPower.OFF)
     return lambda: _settle_power(vm, Power.OFF)
 
@@ -92,9 +92,9 @@ def restart(run: Run) -> Settle:
         except DriverError as error:
             if error.code != _DEAF:
                 raise
-            run.step(error.message)
+            run.step(error.template, **error.values)
             hypervisor.ensure_power(str(vm.pk), DriverPower.OFF)
-    run.step(_("Starting on %(host)s") % {"host": host.name}, 70)
+    run.step(_("Starting on %(host)s"), 70, host=host.name)
     _switch_on(hypervisor, vm)
     return lambda: _settle_power(vm, Power.ON)
 
@@ -103,7 +103,7 @@ def restart(run: Run) -> Settle:
 def delete(run: Run) -> Settle:
     """The definition first, so that nothing uses disks and ports any more; then those."""
     vm, host, region = _load(run)
-    run.step(_("Removing from %(host)s") % {"host": host.name}, 20)
+    run.step(_("Removing from %(host)s"), 20, host=host.name)
     backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk))
     run.step(_("Removing from the network"), 50)
     for nic in vm.nics.all():
@@ -146,10 +146,13 @@ def _ask_guest(run: Run, hypervisor: Hypervisor, vm: Vm) -> None:
     run.wait_until(
         lambda: hypervisor.ensure_power(str(vm.pk), DriverPower.OFF, graceful=True).power is DriverPower.OFF,
         within=SHUTDOWN_PATIENCE,
-        message=_("The guest did not shut down in %(seconds)s seconds.")
-        % {"seconds": int(SHUTDOWN_PATIENCE.total_seconds())},
-        code=_DEAF,
-        hint=_("Shut it down from inside, or power it off."),
+        error=DriverError(
+            _("The guest did not shut down in %(seconds)s seconds."),
+            values={"seconds": int(SHUTDOWN_PATIENCE.total_seconds())},
+            code=_DEAF,
+            permanent=True,
+            hint=_("Shut it down from inside, or power it off."),
+        ),
     )
 
 

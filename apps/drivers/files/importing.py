@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.drivers.errors import DriverError
+from apps.drivers.errors import mark as _
 from apps.drivers.files.qemu_img import CONVERT_SECONDS, PROBE_LIMITS, QemuImgFailed, probe, qemu_img
 from apps.drivers.volume_errors import bad_image, image_too_large, missing_source
 
@@ -90,4 +91,4 @@ def read_format(path: Path) -> str:
     try:
         return str(json.loads(path.read_text())["source_format"])
     except (OSError, ValueError, KeyError) as error:
-        raise DriverError(f"{path} is damaged.", code="volumes.failed") from error
+        raise DriverError(_("%(path)s is damaged."), values={"path": path}, code="volumes.failed") from error

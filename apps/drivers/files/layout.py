@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from apps.drivers.errors import DriverError
+from apps.drivers.errors import mark as _
 from apps.drivers.ids import checked_id
 from apps.drivers.specs import ImageSpec, PoolSpec, VolumeSpec
 
@@ -18,9 +19,10 @@ def folder(pool: PoolSpec, kind: str) -> Path:
     root = Path(pool.path)
     if not root.is_dir():
         raise DriverError(
-            f"Pool {pool.id}: {pool.path} is not there.",
+            _("Pool %(pool)s: %(path)s is not there."),
+            values={"pool": pool.id, "path": pool.path},
             code="volumes.pool_unavailable",
-            hint="Check that the pool's directory is mounted on the host.",
+            hint=_("Check that the pool's directory is mounted on the host."),
         )
     path = root / kind
     path.mkdir(mode=0o755, exist_ok=True)
@@ -61,7 +63,9 @@ def appearing(path: Path) -> Iterator[Path]:
             pass
         except FileNotFoundError as error:
             raise DriverError(
-                f"{path.name} was taken over by another run.", code="volumes.overtaken"
+                _("%(path)s was taken over by another run."),
+                values={"path": path.name},
+                code="volumes.overtaken",
             ) from error
     finally:
         partial.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.drivers.errors import DriverError
+from apps.drivers.errors import mark as _
 
 QUICK_SECONDS = 60
 CONVERT_SECONDS = 3600
@@ -33,13 +34,17 @@ def qemu_img(*arguments: str | Path, seconds: float = QUICK_SECONDS, limits: tup
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
     except FileNotFoundError as error:
         raise DriverError(
-            "qemu-img is not installed.",
+            _("qemu-img is not installed."),
             code="driver.tool_missing",
             permanent=True,
-            hint="Install qemu-utils.",
+            hint=_("Install qemu-utils."),
         ) from error
     except subprocess.TimeoutExpired as error:
-        raise DriverError(f"qemu-img took over {seconds:.0f} s.", code="volumes.timeout") from error
+        raise DriverError(
+            _("qemu-img took over %(seconds)s s."),
+            values={"seconds": f"{seconds:.0f}"},
+            code="volumes.timeout",
+        ) from error
     if done.returncode:
         raise QemuImgFailed(done.returncode, done.stderr)
     return done.stdout

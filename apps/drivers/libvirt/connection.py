@@ -13,6 +13,7 @@ from typing import Any
 import libvirt
 
 from apps.drivers.errors import DriverError
+from apps.drivers.errors import mark as _
 
 KEEPALIVE_SECONDS, KEEPALIVE_MISSES = 5, 3
 GONE = frozenset(
@@ -70,7 +71,12 @@ class Connection:
     def _translated(self, error: libvirt.libvirtError) -> DriverError:
         if error.get_error_code() in GONE and not _is_alive(self._connection):
             return _unreachable(error)
-        return DriverError(f"libvirt: {error}", code="hypervisor.failed", hint="See the host's libvirt log.")
+        return DriverError(
+            _("libvirt: %(error)s"),
+            values={"error": error},
+            code="hypervisor.failed",
+            hint=_("See the host's libvirt log."),
+        )
 
 
 def _is_alive(connection: Any) -> bool:
@@ -81,9 +87,10 @@ def _is_alive(connection: Any) -> bool:
 
 def _unreachable(error: libvirt.libvirtError) -> DriverError:
     return DriverError(
-        f"libvirt does not answer: {error}",
+        _("libvirt does not answer: %(error)s"),
+        values={"error": error},
         code="hypervisor.unreachable",
-        hint="Check libvirtd on the host.",
+        hint=_("Check libvirtd on the host."),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import libvirt
 
 from apps.drivers.errors import DriverError
+from apps.drivers.errors import mark as _
 from apps.drivers.libvirt.domain_xml import NEVER
 from apps.drivers.specs import ConsoleAddress
 
@@ -18,7 +19,7 @@ def open_vnc(domain: Any, password: str, valid_until: datetime) -> ConsoleAddres
     """Let `password` in until `valid_until`; return where."""
     if not 0 < len(password) <= MOST_CHARACTERS:
         raise DriverError(
-            "A VNC password has 1 to 8 characters.", code="hypervisor.bad_password", permanent=True
+            _("A VNC password has 1 to 8 characters."), code="hypervisor.bad_password", permanent=True
         )
     graphics = _set_password(domain, password, valid_until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S"))
     return ConsoleAddress(host=graphics.get("listen", ""), port=int(graphics.get("port", "0")))
@@ -38,7 +39,7 @@ def _set_password(domain: Any, password: str, valid_to: str) -> ET.Element:
     tree = ET.fromstring(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_SECURE))
     graphics = tree.find("./devices/graphics[@type='vnc']")
     if graphics is None:
-        raise DriverError("The VM has no VNC server.", code="hypervisor.no_console", permanent=True)
+        raise DriverError(_("The VM has no VNC server."), code="hypervisor.no_console", permanent=True)
     graphics.set("passwd", password)
     graphics.set("passwdValidTo", valid_to)
     domain.updateDeviceFlags(ET.tostring(graphics, encoding="unicode"), libvirt.VIR_DOMAIN_AFFECT_LIVE)

@@ -7,6 +7,7 @@ from typing import Any
 import libvirt
 
 from apps.drivers.errors import DriverError
+from apps.drivers.errors import mark as _
 from apps.drivers.files.layout import volume_path
 from apps.drivers.hypervisor_errors import locked_volume, missing_vm, missing_volume, vm_is_off
 from apps.drivers.ids import checked_id
@@ -119,10 +120,11 @@ class LibvirtHypervisor:
             return locked_volume(vm_id, held[0] if held else "?")
         if "KVM" in words or "kvm" in words:
             return DriverError(
-                f"libvirt: {words}",
+                _("libvirt: %(words)s"),
+                values={"words": words},
                 code="hypervisor.no_kvm",
                 permanent=True,
-                hint='Set virtualisation = "qemu" in the host\'s agent.toml, or mend its KVM.',
+                hint=_('Set virtualisation = "qemu" in the host\'s agent.toml, or mend its KVM.'),
             )
         return None
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import libvirt
 
-from apps.drivers.libvirt import domains
-from apps.drivers.specs import HostObservation, VmUsage
+from apps.drivers.libvirt import domains, host_usage
+from apps.drivers.specs import HostObservation, VmStatus, VmUsage
 
 KIB, MIB = 1 << 10, 1 << 20
 STATS = (
@@ -17,6 +17,7 @@ STATS = (
     | libvirt.VIR_DOMAIN_STATS_BALLOON
     | libvirt.VIR_DOMAIN_STATS_INTERFACE
     | libvirt.VIR_DOMAIN_STATS_BLOCK
+    | libvirt.VIR_DOMAIN_STATS_VCPU
 )
 WHICH = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE | libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
 """A VM whose QEMU is busy or hangs holds no report up; its usage is left out, as a gap."""
@@ -42,6 +43,7 @@ def observe(connection: Any, virtualisation: str, meter: LoadMeter) -> HostObser
     """Return the host and the platform's VMs on it, defined and running."""
     running = connection.getAllDomainStats(STATS, WHICH)
     info = connection.getInfo()
+    vms = {vm_id: domains.status(vm_id, domain) for vm_id, domain in _ours(connection.listAllDomains())}
     return HostObservation(
         architecture=info[0],
         cpu_model=_cpu_model(),
@@ -51,8 +53,11 @@ def observe(connection: Any, virtualisation: str, meter: LoadMeter) -> HostObser
         hypervisor_version=_version(connection.getVersion()),
         load_percent=meter.read(),
         memory_used_mib=_memory_used_mib(),
-        vms=tuple(domains.status(vm_id, domain) for vm_id, domain in _ours(connection.listAllDomains())),
-        usage=tuple(_usage(domain.UUIDString(), stats) for domain, stats in running if _known(domain, stats)),
+        vms=tuple(vms.values()),
+        usage=tuple(
+            _usage(vms[domain.UUIDString()], stats) for domain, stats in running if _known(vms, domain, stats)
+        ),
+        host_usage=host_usage.read(),
     )
 
 
@@ -60,20 +65,33 @@ def _ours(found: list[Any]) -> Iterator[tuple[str, Any]]:
     return ((domain.UUIDString(), domain) for domain in found if domains.is_ours(domain))
 
 
-def _known(domain: Any, stats: dict[str, Any]) -> bool:
-    return "balloon.rss" in stats and domains.is_ours(domain)
+def _known(vms: dict[str, VmStatus], domain: Any, stats: dict[str, Any]) -> bool:
+    return "balloon.rss" in stats and domain.UUIDString() in vms
 
 
-def _usage(vm_id: str, stats: dict[str, Any]) -> VmUsage:
+def _usage(vm: VmStatus, stats: dict[str, Any]) -> VmUsage:
+    """Pick from libvirt's names (virConnectGetAllDomainStats): balloon.* are KiB, cpu.time nanoseconds."""
     return VmUsage(
-        id=vm_id,
+        id=vm.id,
+        boot=vm.boot,
         cpu_ns=stats.get("cpu.time", 0),
-        memory_bytes=stats.get("balloon.rss", 0) * KIB,
+        vcpus=stats.get("vcpu.current", 0),
+        memory_bytes=_memory_kib(stats) * KIB,
+        memory_total_bytes=stats.get("balloon.current", 0) * KIB,
         disk_read_bytes=_total(stats, "block", "rd.bytes"),
         disk_write_bytes=_total(stats, "block", "wr.bytes"),
+        disk_read_ops=_total(stats, "block", "rd.reqs"),
+        disk_write_ops=_total(stats, "block", "wr.reqs"),
         net_rx_bytes=_total(stats, "net", "rx.bytes"),
         net_tx_bytes=_total(stats, "net", "tx.bytes"),
     )
+
+
+def _memory_kib(stats: dict[str, Any]) -> int:
+    """Believe the guest's driver, which knows its caches from its needs; without one, what QEMU holds."""
+    if "balloon.available" in stats and "balloon.usable" in stats:
+        return max(0, int(stats["balloon.available"]) - int(stats["balloon.usable"]))
+    return int(stats.get("balloon.rss", 0))
 
 
 def _total(stats: dict[str, Any], group: str, counter: str) -> int:

@@ -8,7 +8,7 @@ holds the same records in Redis, so that several processes share them and they o
 from apps.drivers.memory.fabric import MemoryFabric
 from apps.drivers.memory.hypervisor import HostCapacity, MemoryHypervisor
 from apps.drivers.memory.redis_world import RedisWorld
-from apps.drivers.memory.reports import memory_report
+from apps.drivers.memory.reports import memory_report, memory_usage
 from apps.drivers.memory.volumes import MemoryVolumes
 from apps.drivers.memory.world import World
 
@@ -20,4 +20,5 @@ __all__ = [
     "RedisWorld",
     "World",
     "memory_report",
+    "memory_usage",
 ]

@@ -16,9 +16,8 @@ from apps.drivers.hypervisor_errors import (
 )
 from apps.drivers.memory.records import DISK_USERS, HOSTS, VOLUMES, MemoryVm, State, vms_of
 from apps.drivers.memory.world import World
-from apps.drivers.specs import ConsoleAddress, HostObservation, Power, VmSpec, VmStatus, VmUsage
+from apps.drivers.specs import ConsoleAddress, HostObservation, Power, VmSpec, VmStatus
 
-MIB = 1 << 20
 FIRST_VNC_PORT = 5900
 
 
@@ -104,8 +103,13 @@ class MemoryHypervisor:
             load_percent=min(100.0, 100.0 * sum(vm.spec.vcpu for vm in running) / self._capacity.vcpus),
             memory_used_mib=sum(vm.spec.memory_mib for vm in running),
             vms=tuple(_status(vm) for vm in vms),
-            usage=tuple(VmUsage(id=vm.spec.id, memory_bytes=vm.spec.memory_mib * MIB) for vm in running),
         )
+
+    def running(self) -> list[MemoryVm]:
+        """Return the VMs that are on."""
+        with self._call("observe") as state:
+            vms = [vm for vm_id in state.all(self._vms) if (vm := self._get(state, vm_id))]
+        return [vm for vm in vms if vm.power is Power.ON]
 
     def stop_guest(self, vm_id: str) -> None:
         """Let the guest power itself off, as a user inside it would."""

@@ -10,6 +10,7 @@ import msgspec
 import redis
 
 from apps.drivers.errors import DriverError
+from apps.drivers.errors import mark as _
 from apps.drivers.memory.records import State, Table
 from apps.drivers.memory.world import CallHook, World
 
@@ -106,7 +107,7 @@ class RedisWorld(World):
         give_up = time.monotonic() + WAIT_SECONDS
         while not self._client.set(f"{self._name}:lock", token, nx=True, px=LOCK_MS):
             if time.monotonic() > give_up:
-                raise DriverError("The pretend region stayed locked.", code="memory.locked")
+                raise DriverError(_("The pretend region stayed locked."), code="memory.locked")
             time.sleep(0.001)
         return token
 
@@ -116,7 +117,7 @@ class RedisWorld(World):
         with self._client.pipeline() as pipe:
             pipe.watch(lock)  # type: ignore[no-untyped-call]
             if pipe.get(lock) != token:
-                raise DriverError("The pretend region took too long in one call.", code="memory.lock_lost")
+                raise DriverError(_("The pretend region took too long in one call."), code="memory.lock_lost")
             pipe.multi()
             if state is not None:
                 state.write(pipe)

@@ -1,11 +1,13 @@
-"""The report a pretend host would send."""
+"""What a pretend host would send: its report, and its counters."""
 
 from datetime import UTC, datetime
 
 from apps.drivers.memory.hypervisor import HostCapacity, MemoryHypervisor
 from apps.drivers.memory.records import HOSTS, MemoryHost
+from apps.drivers.memory.usage import host_usage, vm_usage
 from apps.drivers.memory.world import World
 from apps.drivers.reports import HostReport
+from apps.drivers.usage import UsageReading
 
 
 def memory_report(world: World, host: str, capacity: HostCapacity | None = None) -> HostReport | None:
@@ -21,4 +23,20 @@ def memory_report(world: World, host: str, capacity: HostCapacity | None = None)
         boot_id=str(known.boots),
         sequence=int(now.timestamp() * 1000),
         sent_at=now,
+    )
+
+
+def memory_usage(world: World, host: str, capacity: HostCapacity) -> UsageReading | None:
+    """Return the counters of `host` and its VMs as of now; None when it is without power or off the network."""
+    with world.records() as state:
+        known = state.get(HOSTS, host) or MemoryHost()
+    if not known.up:
+        return None
+    now = datetime.now(UTC)
+    running = MemoryHypervisor(world, host, capacity).running()
+    return UsageReading(
+        at=now,
+        boot_id=str(known.boots),
+        host=host_usage(host, capacity.vcpus, capacity.memory_mib, now.timestamp()),
+        vms=tuple(vm_usage(vm, now.timestamp()) for vm in running),
     )

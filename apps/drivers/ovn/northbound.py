@@ -16,6 +16,7 @@ from ovsdbapp.backend.ovs_idl import command, connection, idlutils
 from ovsdbapp.schema.ovn_northbound import impl_idl
 
 from apps.drivers.errors import DriverError
+from apps.drivers.errors import mark as _
 
 T = TypeVar("T")
 SCHEMA = "OVN_Northbound"
@@ -145,7 +146,9 @@ class Northbound:
         except RuntimeError as error:
             if "timed out" in str(error):
                 raise self._unreachable() from error
-            raise DriverError(f"The network refused: {error}", code="fabric.refused") from error
+            raise DriverError(
+                _("The network refused: %(error)s"), values={"error": error}, code="fabric.refused"
+            ) from error
         return cast("T", work.result)
 
     def _connected(self) -> _Api:
@@ -168,7 +171,7 @@ class Northbound:
 
     def _unreachable(self) -> DriverError:
         return DriverError(
-            "The network's northbound database did not answer.",
+            _("The network's northbound database did not answer."),
             code="fabric.unreachable",
-            hint="Check that OVN central is running and reachable.",
+            hint=_("Check that OVN central is running and reachable."),
         )

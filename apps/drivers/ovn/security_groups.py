@@ -11,6 +11,7 @@ import uuid
 from typing import Any
 
 from apps.drivers.errors import DriverError
+from apps.drivers.errors import mark as _
 from apps.drivers.fabric_errors import group_in_use
 from apps.drivers.ovn.rows import Columns, derived, ensure_row, find, labels
 from apps.drivers.specs import Direction, RuleAction, RulePriority, RuleProtocol, RuleSpec, SecurityGroupSpec
@@ -119,4 +120,6 @@ def _protocol(rule: RuleSpec) -> list[str]:
 
 
 def _invalid(rule: RuleSpec) -> DriverError:
-    return DriverError(f"This rule makes no sense: {rule}.", code="fabric.invalid", permanent=True)
+    return DriverError(
+        _("This rule makes no sense: %(rule)s."), values={"rule": rule}, code="fabric.invalid", permanent=True
+    )

@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 from apps.drivers.errors import DriverError
+from apps.drivers.errors import mark as _
 from apps.drivers.fabric_errors import missing_vpc, subnet_in_use, vni_in_use, vpc_in_use
 from apps.drivers.ovn.rows import derived, drop_keys, ensure_row, find, labels
 from apps.drivers.specs import SubnetSpec, VpcSpec
@@ -88,7 +89,8 @@ def _network(spec: SubnetSpec) -> ipaddress.IPv4Network:
         inside = False
     if not inside:
         raise DriverError(
-            f"{spec.cidr} with gateway {spec.gateway} is no IPv4 subnet.",
+            _("%(cidr)s with gateway %(gateway)s is no IPv4 subnet."),
+            values={"cidr": spec.cidr, "gateway": spec.gateway},
             code="fabric.invalid",
             permanent=True,
         )

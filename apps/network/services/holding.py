@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from apps.lifecycle.errors import NotNow
 from apps.lifecycle.models import Operation, Resource, State
+from apps.lifecycle.told import told
 
 
 def hold_for_use(*resources: Resource) -> None:
@@ -15,8 +19,16 @@ def hold_for_use(*resources: Resource) -> None:
     the other. Call before `quotas.services.take`: locks are taken in the order resources, quotas. Raises NotNow.
     """
     ids = [resource.pk for resource in resources]
-    locked = Resource.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=ids)
-    rows = list(locked.only("state", "name", "error").order_by("pk"))
+    _ensure_ready(Resource.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=ids), ids)
+
+
+def ensure_usable(resource: Resource) -> None:
+    """Raise what `hold_for_use` would raise, without holding anything."""
+    _ensure_ready(Resource.objects.filter(pk=resource.pk), [resource.pk])
+
+
+def _ensure_ready(chosen: QuerySet[Resource], ids: list[UUID]) -> None:
+    rows = list(chosen.only("state", "name", "error").order_by("pk"))
     for row in rows:
         if row.state != State.READY:
             raise _not_ready(row)
@@ -34,6 +46,6 @@ def _not_ready(row: Resource) -> NotNow:
             hint=_("Wait until it has, then try again."),
         )
     return NotNow(
-        _("%(name)s is in error: %(cause)s") % {"name": row.name, "cause": row.error.get("message", "")},
+        _("%(name)s is in error: %(cause)s") % {"name": row.name, "cause": told(row.error, "message")},
         hint=_("Choose another one, or delete it and create it again."),
     )
