@@ -8,19 +8,21 @@ from apps.api.views import routes
 from apps.infrastructure.api.clusters import ComputeClusterApi, StorageClusterApi
 from apps.infrastructure.api.hosts import HostApi
 from apps.infrastructure.api.regions import RegionApi
-from apps.infrastructure.pages.clusters import (
+from apps.infrastructure.pages.compute_clusters import (
     COMPUTE_CLUSTER,
-    STORAGE_CLUSTER,
     ComputeClusterCreate,
     ComputeClusterDetail,
     ComputeClusterList,
-    StorageClusterCreate,
-    StorageClusterDetail,
-    StorageClusterList,
 )
 from apps.infrastructure.pages.home import AdminHome
 from apps.infrastructure.pages.hosts import HOST, HostDetail, HostEnrol, HostList, HostRenew
 from apps.infrastructure.pages.regions import REGION, RegionCreate, RegionDetail, RegionList
+from apps.infrastructure.pages.storage_clusters import (
+    STORAGE_CLUSTER,
+    StorageClusterCreate,
+    StorageClusterDetail,
+    StorageClusterList,
+)
 from apps.portal.paths import kind_paths
 
 api_routes = [

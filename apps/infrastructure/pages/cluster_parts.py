@@ -1,0 +1,95 @@
+"""What the pages of compute and storage clusters have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.infrastructure import services
+from apps.infrastructure.models import Cluster, Region
+from apps.lifecycle.actor import Actor
+from apps.portal.columns import Column
+from apps.portal.detail import Properties, Property
+from apps.portal.forms import KitForm
+from apps.portal.pieces import link
+from apps.tenancy.models import Tenant
+
+
+class NewClusterForm(KitForm):
+    region = forms.ModelChoiceField(Region.objects.none(), label=gettext_lazy("Region"))
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        max_length=63,
+        required=False,
+        help_text=gettext_lazy("Left empty, it is named after its kind."),
+    )
+
+    def prepare(self) -> None:
+        """Offer the regions."""
+        regions = Region.objects.all()
+        self.fields["region"].queryset = regions  # type: ignore[attr-defined]
+        self.fields["region"].initial = regions.first()
+
+
+class ChangeForm(KitForm):
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=63)
+    alias = forms.CharField(
+        label=gettext_lazy("Alias"),
+        max_length=63,
+        required=False,
+        help_text=gettext_lazy("Shown in place of the name."),
+    )
+
+
+class PermitForm(KitForm):
+    open_to_all = forms.BooleanField(label=gettext_lazy("Open to all tenants"), required=False)
+    tenants = forms.ModelMultipleChoiceField(
+        Tenant.objects.none(),
+        label=gettext_lazy("Else only to"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=gettext_lazy("What other tenants have in the cluster stays."),
+    )
+
+    def prepare(self) -> None:
+        """Offer the tenants; those who may use it now are ticked."""
+        self.fields["tenants"].queryset = Tenant.objects.all()  # type: ignore[attr-defined]
+        given = self.initial.get("tenants")
+        if given is not None and hasattr(given, "all"):
+            self.initial["tenants"] = list(given.all())
+
+
+def change(actor: Actor, cluster: Cluster, **changes: Any) -> None:
+    """Change what the form asked for."""
+    services.change_cluster(actor, cluster, changes)
+
+
+def goes(cluster: Cluster) -> list[str]:
+    """Say what stops a deletion."""
+    return [_("Only an empty cluster can be deleted.")]
+
+
+NAME = Column(
+    "name",
+    gettext_lazy("Name"),
+    lambda row, page: link(page.of.url(page.area, "one", row), row),
+    sort="name",
+    wide=False,
+)
+OPEN_TO = Column(
+    "open_to",
+    gettext_lazy("Open to"),
+    lambda row, page: _("all tenants") if row.open_to_all else _("chosen tenants"),
+    sort="open_to_all",
+)
+
+
+def permission(row: Cluster) -> Properties:
+    """Return who may use it."""
+    allowed = (
+        _("all tenants") if row.open_to_all else ", ".join(t.name for t in row.tenants.all()) or _("nobody")
+    )
+    return Properties(_("Permission"), [Property(_("Open to"), allowed)])

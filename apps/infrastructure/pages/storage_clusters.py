@@ -1,0 +1,143 @@
+"""Storage clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.infrastructure import services
+from apps.infrastructure.filters import ClusterFilter
+from apps.infrastructure.models import Region, StorageCluster
+from apps.infrastructure.pages.cluster_parts import (
+    NAME,
+    OPEN_TO,
+    ChangeForm,
+    NewClusterForm,
+    PermitForm,
+    change,
+    goes,
+    permission,
+)
+from apps.infrastructure.pages.figures import bytes_bar
+from apps.infrastructure.selectors import visible_storage_clusters
+from apps.infrastructure.verbs import CLUSTER_CHANGE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_PERMIT
+from apps.portal.columns import CREATED, REGION, Column
+from apps.portal.create import CreatePage
+from apps.portal.dependencies import Related
+from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property
+from apps.portal.kinds import Do, PageKind
+from apps.portal.lists import Empty, ListPage
+from apps.portal.pieces import moment
+
+GIB = 1 << 30
+
+
+class NewStorageClusterForm(NewClusterForm):
+    media = forms.ChoiceField(  # type: ignore[assignment]  # Django takes fields off the class
+        label=gettext_lazy("Media"), choices=StorageCluster.Media.choices, initial=StorageCluster.Media.SSD
+    )
+    path = forms.CharField(
+        label=gettext_lazy("Directory"),
+        max_length=255,
+        help_text=gettext_lazy("Where every host of the region has the pool mounted."),
+    )
+    max_disk_gib = forms.IntegerField(label=gettext_lazy("Largest disk (GiB)"), min_value=10, initial=32_000)
+
+
+class ChangeStorageForm(ChangeForm):
+    max_disk_gib = forms.IntegerField(label=gettext_lazy("Largest disk (GiB)"), min_value=10)
+
+
+STORAGE_CLUSTER = PageKind(
+    "storage_cluster",
+    "storage-clusters",
+    one=gettext_lazy("storage cluster"),
+    many=gettext_lazy("Storage clusters"),
+    icon="database",
+    visible=visible_storage_clusters,
+    create=CLUSTER_CREATE,
+    actions=(
+        Do(CLUSTER_CHANGE, change, form=ChangeStorageForm),
+        Do(CLUSTER_PERMIT, services.permit, form=PermitForm),
+        Do(CLUSTER_DELETE, services.delete_cluster, says=goes, typed_name=True),
+    ),
+    converter="int",
+)
+
+
+class StorageClusterList(ListPage):
+    of = STORAGE_CLUSTER
+    columns = (
+        NAME,
+        REGION,
+        Column("media", gettext_lazy("Media"), lambda row, page: row.get_media_display()),
+        Column("used", gettext_lazy("Used"), lambda row, page: bytes_bar(row.used_bytes, row.capacity_bytes)),
+        Column(
+            "capacity",
+            gettext_lazy("Capacity"),
+            lambda row, page: f"{row.capacity_bytes // GIB:,} GiB" if row.observed_at else "",
+            end=True,
+        ),
+        OPEN_TO,
+        CREATED,
+    )
+    filter = ClusterFilter
+    facets = ()
+    related = ("region",)
+    order = ("region__name", "name")
+    empty = Empty(gettext_lazy("No storage clusters yet"), gettext_lazy("Disks and images live in one."))
+
+
+class StorageClusterDetail(DetailPage):
+    of = STORAGE_CLUSTER
+    tabs = (OVERVIEW,)
+
+    def properties(self, row: Any) -> Sequence[Properties]:
+        """What it is and how full."""
+        return [
+            Properties(
+                _("Cluster"),
+                [
+                    Property(_("Name"), row.name),
+                    Property(_("Alias"), row.alias),
+                    Property(_("Region"), row.region.label),
+                    Property(_("Media"), row.get_media_display()),
+                    Property(_("Driver"), row.driver),
+                    Property(_("Directory"), row.path, copy=True),
+                    Property(_("Largest disk"), f"{row.max_disk_gib:,} GiB"),
+                ],
+            ),
+            Properties(
+                _("Capacity"),
+                [
+                    Property(_("Capacity"), f"{row.capacity_bytes / GIB:,.1f} GiB"),
+                    Property(_("Used"), f"{row.used_bytes / GIB:,.1f} GiB"),
+                    Property(_("As of"), moment(row.observed_at)),
+                ],
+            ),
+            permission(row),
+        ]
+
+    def uses(self, row: Any) -> Sequence[Related]:
+        """Where it is."""
+        return [Related("region", Region.objects.filter(pk=row.region_id))]
+
+    def used_by(self, row: Any) -> Sequence[Related]:
+        """What is stored in it."""
+        return [
+            Related("image", row.images.all()),
+            Related("disk", row.disks.all(), f"cluster={row.pk}"),
+        ]
+
+
+class StorageClusterCreate(CreatePage):
+    of = STORAGE_CLUSTER
+    form = NewStorageClusterForm
+
+    def submit(self, data: dict[str, Any]) -> StorageCluster:
+        """Create it."""
+        return services.create_storage_cluster(self.actor, **data)
