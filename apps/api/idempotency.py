@@ -18,18 +18,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api.models import IdempotentRequest
-from apps.lifecycle.errors import Invalid, Refused
+from apps.lifecycle.errors import Invalid, KeyReused
 
 HEADER = "Idempotency-Key"
 KEPT = timedelta(hours=24)
 MAX_LENGTH = 255
-
-
-class KeyReused(Refused):
-    """The key came before with another request."""
-
-    status = 422
-    code = "idempotency.mismatch"
 
 
 def once(request: Request, perform: Callable[[], Response], *, secrets: Collection[str] = ()) -> Response:
@@ -37,11 +30,9 @@ def once(request: Request, perform: Callable[[], Response], *, secrets: Collecti
 
     `secrets` are fields that only the first answer has: they are null in what is kept and answered again.
     """
-    key = request.headers.get(HEADER, "")
+    key = given_key(request)
     if not key:
         return perform()
-    if len(key) > MAX_LENGTH:
-        raise Invalid({HEADER: [_("At most %(n)s characters.") % {"n": MAX_LENGTH}]})
     fingerprint = _fingerprint(request)
     user_id: int = request.user.pk  # type: ignore[assignment]  # nobody anonymous gets here
     mine = IdempotentRequest.objects.filter(user_id=user_id, key=key)
@@ -59,6 +50,14 @@ def once(request: Request, perform: Callable[[], Response], *, secrets: Collecti
     return response
 
 
+def given_key(request: Request) -> str:
+    """Return the request's key, "" without one. Raises Invalid for one that is too long."""
+    key = request.headers.get(HEADER, "")
+    if len(key) > MAX_LENGTH:
+        raise Invalid({HEADER: [_("At most %(n)s characters.") % {"n": MAX_LENGTH}]})
+    return key
+
+
 def forget_old() -> int:
     """Delete answers older than a day; return how many."""
     return IdempotentRequest.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
@@ -66,10 +65,7 @@ def forget_old() -> int:
 
 def _again(kept: IdempotentRequest, fingerprint: str) -> Response:
     if kept.fingerprint != fingerprint:
-        raise KeyReused(
-            _("This key was used before with a different request."),
-            hint=_("Use a new key for a new request."),
-        )
+        raise KeyReused
     response = Response(kept.body, status=kept.status, headers={"Idempotency-Replayed": "true"})
     if kept.location:
         response["Location"] = kept.location

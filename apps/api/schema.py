@@ -13,7 +13,9 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 from apps.api.bodies import Labels
-from apps.api.representation import OperationOut, Out
+from apps.api.bulk import MULTI_STATUS, BulkBody, BulkOut, bulk_actions
+from apps.api.dry_run import PARAMETER
+from apps.api.representation import OperationOut, Out, slug
 
 if TYPE_CHECKING:
     from apps.api.views import ObjectApi
@@ -37,12 +39,56 @@ class ProblemOut(serializers.Serializer[Any]):
     request_id = serializers.CharField()
 
 
+class RefusalOut(serializers.Serializer[Any]):
+    """As the problem with which the create itself would be answered."""
+
+    status = serializers.IntegerField()
+    code = serializers.CharField()
+    title = serializers.CharField()
+    hint = serializers.CharField()
+    errors = FieldErrorOut(many=True, required=False)  # type: ignore[assignment]  # hides Serializer.errors
+    details = serializers.DictField(required=False)
+
+
+class PermissionOut(serializers.Serializer[Any]):
+    allowed = serializers.BooleanField()
+    reason = serializers.CharField()
+
+
+class QuotaForecastOut(serializers.Serializer[Any]):
+    metric = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # hides Field.label, which is for forms
+    unit = serializers.CharField()
+    used = serializers.IntegerField(help_text="Now.")
+    asked = serializers.IntegerField()
+    after = serializers.IntegerField()
+    limit = serializers.IntegerField()
+    exceeded = serializers.BooleanField()
+
+
+class ForecastOut(serializers.Serializer[Any]):
+    """What a create would come to now. It reserves nothing: a moment later there may be less."""
+
+    possible = serializers.BooleanField(help_text="Whether the create itself would be accepted.")
+    permission = PermissionOut()
+    refusals = RefusalOut(many=True, help_text="Everything that is wrong, as far as it can be known at once.")
+    quotas = QuotaForecastOut(many=True, help_text="The metrics it counts for.")
+
+
 PROBLEM = OpenApiResponse(ProblemOut, description="Why it was not done.")
 KEY = OpenApiParameter(
     "Idempotency-Key",
     OpenApiTypes.STR,
     OpenApiParameter.HEADER,
     description="Any text up to 255 characters. The same request sent again within 24 hours is answered, not repeated.",
+)
+DRY_RUN = OpenApiParameter(
+    PARAMETER,
+    OpenApiTypes.STR,
+    OpenApiParameter.QUERY,
+    enum=["0", "1"],
+    description="1: change nothing, and answer 200 with what the create would come to and all that would be refused. "
+    "An Idempotency-Key is ignored then.",
 )
 
 
@@ -64,6 +110,7 @@ class KitSchema(AutoSchema):
             "post_list": "create",
             "patch_one": "update",
             "delete_one": "delete",
+            "post_bulk": "bulk",
         }
         act = self.view.act
         return f"{words.get(self._route) or (act.verb.action if act else '')}_{plural}"
@@ -83,18 +130,27 @@ class KitSchema(AutoSchema):
             "post_list": f"Create: {noun}",
             "patch_one": f"Change name and remark: {noun}",
             "delete_one": f"Delete: {noun}",
+            "post_bulk": f"One action on many: {noun}",
         }[self._route]
 
     def get_description(self) -> str:  # type: ignore[override]
         """Return what the view's own docstring says, once: at its list."""
+        if self._route == "post_bulk":
+            return self._bulk_description()
         return (type(self.view).__doc__ or "") if self._route == "get_list" else ""
+
+    def _bulk_description(self) -> str:
+        names = ", ".join(f"`{slug(act.verb.action)}`" for act in bulk_actions(type(self.view)))
+        return f"Actions: {names}. Each row is asked for in a transaction of its own; the answer has an item for each."
 
     def _is_list_view(self, serializer: Any = None) -> bool:
         return self._route == "get_list"
 
     def get_override_parameters(self) -> list[Any]:
-        """Every POST takes an idempotency key."""
-        return [KEY] if self._route in {"post_list", "post_action"} else []
+        """Every POST takes an idempotency key, and every create a dry run."""
+        if self._route == "post_list":
+            return [KEY, DRY_RUN]
+        return [KEY] if self._route in {"post_action", "post_bulk"} else []
 
     def get_request_serializer(self) -> Any:
         """Return the body's serializer."""
@@ -105,20 +161,23 @@ class KitSchema(AutoSchema):
             return view.update.body or Labels
         if self._route == "post_action" and view.act:
             return view.act.body
-        return None
+        return BulkBody if self._route == "post_bulk" else None
 
     def get_response_serializers(self) -> Any:
         """Return the answers by status."""
         if self._route in {"get_list", "get_one"}:
             return {200: self.view.out(many=self._route == "get_list"), 403: PROBLEM, 404: PROBLEM}
+        if self._route == "post_bulk":
+            return {MULTI_STATUS: BulkOut, 422: PROBLEM}
         return {**self._success(), 403: PROBLEM, 404: PROBLEM, 409: PROBLEM, 422: PROBLEM}
 
     def _success(self) -> dict[int, Any]:
         view = self.view
         if self._route == "post_list" and view.create:
+            tried = {200: forecast_out(view.create.explain.out if view.create.explain else None)}
             if view.create.immediate:
-                return {201: view.create.out or view.out}
-            return {202: self._accepted(batch=view.create.batch)}
+                return {**tried, 201: view.create.out or view.out}
+            return {**tried, 202: self._accepted(batch=view.create.batch)}
         if (
             self._route == "patch_one"
             and view.update
@@ -142,6 +201,12 @@ def accepted_out(out: type[Out], batch: bool) -> type[serializers.Serializer[Any
     if batch:
         fields = {"operations": OperationOut(many=True), "resources": out(many=True)}
     return type(name, (serializers.Serializer,), fields)
+
+
+@cache
+def forecast_out(own: type[serializers.Serializer[Any]] | None) -> type[serializers.Serializer[Any]]:
+    """Return the schema of a dry run's answer, with a kind's own fields where it has some."""
+    return ForecastOut if own is None else type(own.__name__, (own, ForecastOut), {})
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -21,6 +21,7 @@ from typing import Any, ClassVar, cast
 from django.db.models import Model, QuerySet
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -28,6 +29,8 @@ from rest_framework.viewsets import GenericViewSet
 
 from apps.api.answers import accepted
 from apps.api.bodies import Labels
+from apps.api.bulk import bulk_actions, carried_out, wanted
+from apps.api.dry_run import Explain, forecast, is_dry_run, represent
 from apps.api.idempotency import once
 from apps.api.representation import Out, ResourceOut, slug
 from apps.api.schema import KitSchema
@@ -51,6 +54,8 @@ class Create:
     immediate: bool = False
     #: One POST may make several: the answer then has lists `operations` and `resources`.
     batch: bool = False
+    #: What a dry run can say beside quotas and refusals.
+    explain: Explain | None = None
     #: Schema of an immediate answer that is not the representation (a secret shown once, say).
     out: Body | None = None
 
@@ -63,6 +68,8 @@ class Action:
     service: Callable[..., Any]
     body: Body | None = None
     immediate: bool = False
+    #: Whether it may be asked for on many rows at once; not for what answers with a secret.
+    bulk: bool = True
 
 
 @dataclass(frozen=True)
@@ -114,6 +121,12 @@ class ObjectApi(GenericViewSet[Any]):
         self.http_method_names = [*(self.action_map or {}), "options"]
         return super().initialize_request(request, *args, **kwargs)
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse a dry run of anything but a create: it would be done."""
+        super().initial(request, *args, **kwargs)
+        changes = request.method not in SAFE_METHODS
+        self.dry_run = changes and is_dry_run(request, offered=self.action == "post_list")
+
     def get_queryset(self) -> QuerySet[Any]:
         """DRF's hook."""
         if getattr(self, "swagger_fake_view", False):
@@ -143,10 +156,13 @@ class ObjectApi(GenericViewSet[Any]):
         return Response(self.represent(self.found(key)))
 
     def post_list(self, request: Request) -> Response:
-        """Create."""
-        assert self.create is not None
-        body = self._body(self.create.body)
+        """Create; or say what that would come to."""
         create = self.create
+        assert create is not None
+        if self.dry_run:
+            seen = forecast(self.actor, create, request.data)
+            return Response(represent(seen, create, self.rights), headers={"Cache-Control": "no-store"})
+        body = self._body(create.body)
         return self._once(request, lambda: accepted(self, create.service(self.actor, **body), created=True))
 
     def patch_one(self, request: Request, key: object) -> Response:
@@ -173,6 +189,17 @@ class ObjectApi(GenericViewSet[Any]):
         body = self._body(act.body) if act.body else {}
         return self._once(request, lambda: accepted(self, act.service(self.actor, row, **body)))
 
+    def post_bulk(self, request: Request) -> Response:
+        """Carry out one action on many rows, with an answer for each."""
+        act, ids = wanted(type(self), request)
+        values = self._body(act.body) if act.body else {}
+        return carried_out(self, request, act, ids, values)
+
+    @property
+    def kind(self) -> str:
+        """The kind's name, as in verbs."""
+        return bulk_actions(type(self))[0].verb.kind
+
     def _once(self, request: Request, perform: Callable[[], Response]) -> Response:
         response = once(request, perform, secrets=self.secrets)
         if self.secrets:
@@ -198,7 +225,10 @@ class ResourceApi(ObjectApi):
 
 
 def routes(plural: str, view: type[ObjectApi]) -> list[URLPattern]:
-    """Return the paths of a kind: /vms, /vms/<id>, /vms/<id>/start … named "vms", "vms-one", "vms-start"."""
+    """Return the paths of a kind: /vms, /vms/bulk, /vms/<id>, /vms/<id>/start …
+
+    Their names: "vms", "vms-bulk", "vms-one", "vms-start".
+    """
     many: dict[str, Any] = {"get": "get_list"} | ({"post": "post_list"} if view.create else {})
     one: dict[str, Any] = {"get": "get_one"}
     one |= {"patch": "patch_one"} if view.update else {}
@@ -212,8 +242,10 @@ def routes(plural: str, view: type[ObjectApi]) -> list[URLPattern]:
         )
         for act in view.actions
     ]
+    bulk = [path(f"{plural}/bulk", view.as_view({"post": "post_bulk"}), name=f"{plural}-bulk")]
     return [
         path(plural, view.as_view(many), name=plural),
+        *(bulk if bulk_actions(view) else []),
         path(where, view.as_view(one), name=f"{plural}-one"),
         *acts,
     ]

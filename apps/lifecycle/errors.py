@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from django.utils.translation import gettext as _
+
 
 class Refused(Exception):
     status = 409
@@ -78,6 +80,19 @@ class QuotaExceeded(Refused):
 
 
 class NoCapacity(Refused):
-    """No host fits; `details["hosts"]` says why for each."""
+    """No host fits; `details["reasons"]` says why not, for how many hosts each."""
 
     code = "placement.no_host"
+
+
+class KeyReused(Refused):
+    """The key came before with another request."""
+
+    status = 422
+    code = "idempotency.mismatch"
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("This key was used before with a different request."),
+            hint=_("Use a new key for a new request."),
+        )

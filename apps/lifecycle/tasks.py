@@ -6,6 +6,7 @@ from uuid import UUID
 
 from celery import shared_task
 
+from apps.lifecycle import batches
 from apps.lifecycle.doorbell import RUN_TASK
 from apps.lifecycle.engine import execute
 from apps.lifecycle.sweep import sweep
@@ -21,3 +22,9 @@ def run_operation(operation_id: str) -> None:
 def sweep_operations() -> None:
     """Ring again for what fell through; runs every few seconds, any number of times at once."""
     sweep()
+
+
+@shared_task(name="lifecycle.forget_batches", ignore_result=True)
+def forget_batches() -> None:
+    """Drop the outcomes of bulk actions nobody will look at any more."""
+    batches.forget_old()

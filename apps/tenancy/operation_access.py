@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, NotNow
-from apps.lifecycle.models import Operation
+from apps.lifecycle.models import Batch, Operation
 from apps.lifecycle.requests import cancel
 from apps.lifecycle.verbs import verb_named
 from apps.tenancy.access import may, visible_projects
@@ -30,6 +30,16 @@ def visible_operations(actor: Actor) -> QuerySet[Operation]:
         resource__isnull=False, resource__project__isnull=True
     )
     return mine.filter(Q(actor=actor.user) | in_view)
+
+
+def visible_batches(actor: Actor) -> QuerySet[Batch]:
+    """Return all bulk actions for an admin as such, the tenant's for who runs it, their own for anybody else."""
+    if is_admin_as_such(actor):
+        return Batch.objects.all()
+    if actor.tenant is None:
+        return Batch.objects.none()
+    mine = Batch.objects.filter(tenant=actor.tenant)
+    return mine if runs_tenant(actor) else mine.filter(actor=actor.user)
 
 
 def cancel_operation(actor: Actor, operation: Operation) -> Operation:

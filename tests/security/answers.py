@@ -47,10 +47,16 @@ def api(
     create: str = "",
     patch: str = "",
     delete: str = "",
+    bulk: str = A_MEMBER,
     **actions: str,
 ) -> Rows:
-    """Return the rows of a kind's endpoints; `actions` maps an action to its answers, "_" standing for "-"."""
+    """Return the rows of a kind's endpoints; `actions` maps an action to its answers, "_" standing for "-".
+
+    bulk: of the request as a whole; who may do what with each row is tried in tests/api/test_bulk.py.
+    """
     rows = {f"api:{plural} GET": A_MEMBER, f"api:{plural}-one GET": see}
+    if bulk and (delete or actions):
+        rows[f"api:{plural}-bulk POST"] = bulk
     for name, answers in (("POST", create), ("PATCH", patch), ("DELETE", delete)):
         if answers:
             rows[f"api:{plural}{'' if name == 'POST' else '-one'} {name}"] = answers
@@ -75,7 +81,9 @@ API: Rows = {
     **api("key-pairs", create=A_CREATE, patch=A_MANAGE, delete=A_MANAGE),
     **api("instance-types", see=A_MEMBER, create=A_ADMIN, delete=A_ADMIN),
     # A ticket is its asker's own: otto's here.
-    **api("console-tickets", see="401 404 404 ok 404 404 404", credentials="401 404 404 ok 404 404 404"),
+    **api(
+        "console-tickets", see="401 404 404 ok 404 404 404", credentials="401 404 404 ok 404 404 404", bulk=""
+    ),
     **api("disks"),
     **api("vpcs", create=A_CREATE, patch=A_MANAGE, delete=A_MANAGE, retry=A_MANAGE),
     **api("subnets", create=A_MANAGE, patch=A_MANAGE, delete=A_MANAGE, retry=A_MANAGE),

@@ -17,7 +17,36 @@ SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7
 _RENAME: Body = lambda w: {"name": f"{MARK} new name", "remark": "new"}  # noqa: E731
 _LABELS = ("vms", "images", "key-pairs", "vpcs", "subnets", "security-groups", "tenants", "projects")
 
+#: Kinds that are not deleted through the API, and what else can be asked of many.
+_BULK = {"operations": "cancel", "tenants": "disable"}
+
+
+def _of_many(plural: str) -> Body:
+    return lambda w: {"action": _BULK.get(plural, "delete"), "ids": [str(w.keys[plural])]}
+
+
 API_BODIES: dict[str, Body] = {
+    **{
+        f"api:{plural}-bulk POST": _of_many(plural)
+        for plural in (
+            "vms",
+            "images",
+            "key-pairs",
+            "instance-types",
+            "vpcs",
+            "subnets",
+            "security-groups",
+            "compute-clusters",
+            "storage-clusters",
+            "hosts",
+            "operations",
+            "tenants",
+            "projects",
+            "members",
+            "api-keys",
+            "administrators",
+        )
+    },
     **{f"api:{plural}-one PATCH": _RENAME for plural in _LABELS},
     "api:vms POST": lambda w: {
         "name": "new",

@@ -104,7 +104,7 @@ class HostApi(ResourceApi):
     actions = (
         Action(HOST_OPEN, partial(set_accepting, accepts=True), immediate=True),
         Action(HOST_CLOSE, partial(set_accepting, accepts=False), immediate=True),
-        Action(HOST_RENEW, _renew, immediate=True),
+        Action(HOST_RENEW, _renew, immediate=True, bulk=False),
     )
 
     def visible(self, actor: Actor) -> QuerySet[Host]:

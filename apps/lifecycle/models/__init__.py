@@ -1,5 +1,17 @@
+from apps.lifecycle.models.batch import Batch, BatchItem, BatchOutcome
 from apps.lifecycle.models.event import Event
 from apps.lifecycle.models.operation import Operation, OperationLock, OperationStatus
 from apps.lifecycle.models.resource import Kind, Resource, State
 
-__all__ = ["Event", "Kind", "Operation", "OperationLock", "OperationStatus", "Resource", "State"]
+__all__ = [
+    "Batch",
+    "BatchItem",
+    "BatchOutcome",
+    "Event",
+    "Kind",
+    "Operation",
+    "OperationLock",
+    "OperationStatus",
+    "Resource",
+    "State",
+]

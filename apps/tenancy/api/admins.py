@@ -72,7 +72,7 @@ class AdminsApi(ObjectApi):
     actions = (
         Action(ADMIN_ACTIVATE, admins.activate_admin, immediate=True),
         Action(ADMIN_DEACTIVATE, admins.deactivate_admin, immediate=True),
-        Action(ADMIN_RESET_PASSWORD, _reset, immediate=True),
+        Action(ADMIN_RESET_PASSWORD, _reset, immediate=True, bulk=False),
     )
 
     def visible(self, actor: Actor) -> QuerySet[User]:

@@ -139,7 +139,7 @@ class MembersApi(ObjectApi):
         Action(MEMBER_SET_OWNER, members.set_owner, OwnerBody, immediate=True),
         Action(MEMBER_ACTIVATE, members.activate_member, immediate=True),
         Action(MEMBER_DEACTIVATE, members.deactivate_member, immediate=True),
-        Action(MEMBER_RESET_PASSWORD, _reset, immediate=True),
+        Action(MEMBER_RESET_PASSWORD, _reset, immediate=True, bulk=False),
     )
 
     def visible(self, actor: Actor) -> QuerySet[User]:

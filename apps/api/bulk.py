@@ -1,0 +1,126 @@
+"""POST /api/v1/<plural>/bulk: one action on many rows, with an answer for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.api.idempotency import KEPT, given_key
+from apps.api.representation import slug
+from apps.lifecycle import batches
+from apps.lifecycle.errors import Invalid
+from apps.lifecycle.models import Batch, BatchItem, BatchOutcome
+
+if TYPE_CHECKING:
+    from apps.api.views import Action, ObjectApi
+
+MULTI_STATUS = 207
+
+
+class BulkBody(serializers.Serializer[Any]):
+    """Beside these two, whatever the action itself takes; all rows are given the same."""
+
+    action = serializers.CharField(help_text="As in `allowed_actions`, and `delete`.")
+    ids = serializers.ListField(
+        child=serializers.CharField(max_length=64), min_length=1, max_length=batches.MOST
+    )
+
+
+class BulkErrorOut(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    title = serializers.CharField(help_text="The cause, for people.")
+    hint = serializers.CharField(help_text="What to do next.")
+
+
+class BulkItemOut(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    status = serializers.ChoiceField(
+        choices=BatchOutcome.choices,
+        help_text="accepted: follow its operation; done: at once; waiting: not reached, send the request again.",
+    )
+    operation = serializers.UUIDField(allow_null=True)
+    error = BulkErrorOut(allow_null=True)
+
+
+class BulkOut(serializers.Serializer[Any]):
+    id = serializers.UUIDField(
+        help_text="Of the whole request; its outcome stands in the portal under /bulk/<id>/."
+    )
+    results = BulkItemOut(many=True)
+
+
+def bulk_actions(view: type[ObjectApi]) -> list[Action]:
+    """Return the view's actions that may be asked for on many rows at once, `delete` among them."""
+    given = [*view.actions, *([view.delete] if view.delete else [])]
+    return [act for act in given if act.bulk]
+
+
+def wanted(view: type[ObjectApi], request: Request) -> tuple[Action, list[str]]:
+    """Return the action and the ids of the body, each id once. Raises Invalid for an action there is none of."""
+    body = BulkBody(data=request.data)
+    body.is_valid(raise_exception=True)
+    return _named(view, body.validated_data["action"]), list(dict.fromkeys(body.validated_data["ids"]))
+
+
+def carried_out(
+    view: ObjectApi, request: Request, act: Action, ids: Sequence[str], values: dict[str, Any]
+) -> Response:
+    """Carry out the action on every id and answer 207, whatever became of each."""
+    key = given_key(request)
+    _expire(view, key)
+    targets = [(each, "") for each in ids]
+    batch, is_new = batches.open_batch(view.actor, view.kind, act.verb, targets, values, key)
+    batches.carry_out(view.actor, batch, _rows(view, ids), lambda row: act.service(view.actor, row, **values))
+    headers = {} if is_new else {"Idempotency-Replayed": "true"}
+    return Response(_answer(batch), status=MULTI_STATUS, headers=headers)
+
+
+def _named(view: type[ObjectApi], action: str) -> Action:
+    there = {slug(act.verb.action): act for act in bulk_actions(view)}
+    if view.delete and view.delete.bulk:
+        there["delete"] = view.delete
+    act = there.get(slug(action))
+    if act is None:
+        raise Invalid({"action": [_("One of: %(actions)s.") % {"actions": ", ".join(there)}]})
+    return act
+
+
+def _rows(view: ObjectApi, ids: Sequence[str]) -> dict[str, Any]:
+    valid = [each for each in ids if _is_key(view.converter, each)]
+    rows = view.get_queryset().filter(**{f"{view.key}__in": valid})
+    return {str(getattr(row, view.key)): row for row in rows}
+
+
+def _is_key(converter: str, text: str) -> bool:
+    if converter == "int":
+        return text.isdecimal() and len(text) < 10
+    if converter != "uuid":
+        return True
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
+
+
+def _expire(view: ObjectApi, key: str) -> None:
+    """Let a key be used again once the time it is good for is over."""
+    if key:
+        old = timezone.now() - KEPT
+        Batch.objects.filter(actor=view.actor.user, key=key, created_at__lt=old).update(key="")
+
+
+def _answer(batch: Batch) -> dict[str, Any]:
+    return {"id": str(batch.pk), "results": [_item(item) for item in batch.items.order_by("position")]}
+
+
+def _item(item: BatchItem) -> dict[str, Any]:
+    error = {"code": item.code, "title": item.message, "hint": item.hint} if item.code else None
+    operation = str(item.operation_id) if item.operation_id else None
+    return {"id": item.target, "status": item.outcome, "operation": operation, "error": error}
