@@ -51,9 +51,11 @@ class ActionPage(Page):
         try:
             outcome = self.do.service(self.actor, row, **(form.cleaned_data if form else {}))
         except Refused as error:
-            if form is None:
+            # Where it was asked, it is answered: in the dialog, at the form. A bare button gets a toast or a page.
+            if form is None and not (self.do.asks and self.is_part):
                 raise
-            form.refuse(error)
+            if form is not None:
+                form.refuse(error)
             return self._ask(row, form, refused=error, status=error.status)
         return self._answer(row, feedback.toast_for(outcome, self.area, self._done_text(row)))
 

@@ -13,9 +13,11 @@ from apps.lifecycle.legality import open_operation
 from apps.lifecycle.models import Resource
 from apps.lifecycle.words import state_word
 from apps.portal import pieces
+from apps.portal.dependencies import Related, groups
 from apps.portal.kinds import Offer, PageKind, Text
 from apps.portal.page import Page
-from apps.portal.timeline import timeline
+from apps.portal.standing import failure_of, since
+from apps.portal.timeline import ALL, SHORT, VIEWS, timeline
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,12 @@ def _overview(page: DetailPage, row: Any) -> dict[str, Any]:
 
 
 def _activity(page: DetailPage, row: Any) -> dict[str, Any]:
-    return {"timeline": timeline(row, page.area)}
+    asked = page.request.GET
+    show = next((view for view, _label in VIEWS if view == asked.get("show")), ALL)
+    given = asked.get("page", "")
+    number = min(int(given), 10_000) if given.isdecimal() and int(given) else 1
+    shown = timeline(page.actor, row, page.area, show=show, number=number)
+    return {"timeline": shown, "show": show, "views": VIEWS}
 
 
 OVERVIEW = Tab("", _("Overview"), "portal/tab_overview.html", _overview)
@@ -65,7 +72,7 @@ ACTIVITY = Tab("activity", _("Activity"), "portal/tab_activity.html", _activity)
 
 
 class DetailPage(Page):
-    """Subclass with `of`, `properties`, and where wanted `tabs`, `facts`, `primary` and `watch`."""
+    """Subclass with `of`, `properties`, and where wanted `tabs`, `facts`, `primary`, `uses`, `used_by`, `watch`."""
 
     template_name = "portal/detail.html"
     of: ClassVar[PageKind]
@@ -73,6 +80,8 @@ class DetailPage(Page):
     #: Verbs shown as buttons when possible; all others stand in the menu.
     primary: ClassVar[Sequence[str]] = ()
     related: ClassVar[Sequence[str]] = ("tenant", "project", "region")
+    #: Whether the first tab ends with what it uses, what uses it and what happened last.
+    has_context: ClassVar[bool] = True
     #: Slug of the tab shown; set per route.
     tab: str = ""
 
@@ -82,6 +91,14 @@ class DetailPage(Page):
 
     def facts(self, row: Any) -> Sequence[Property]:
         """Return the few facts that stand in the header, addresses before all."""
+        return []
+
+    def uses(self, row: Any) -> Sequence[Related]:
+        """Return what the row depends on."""
+        return []
+
+    def used_by(self, row: Any) -> Sequence[Related]:
+        """Return what depends on the row, and so may keep it from being deleted."""
         return []
 
     def watch(self, row: Any) -> Sequence[str]:
@@ -100,6 +117,8 @@ class DetailPage(Page):
             "key": self.of.key_of(row),
             "state": state_word(row) if is_resource else None,
             "running": open_operation(row) if is_resource else None,
+            "since": since(row) if is_resource else None,
+            "failure": failure_of(row, offers, self.area) if is_resource else None,
             "facts": self.facts(row),
             "buttons": self._buttons(offers),
             "offers": offers,
@@ -108,8 +127,19 @@ class DetailPage(Page):
             "list_url": self.of.url(self.area, "list"),
             "watched": " ".join([f"{self.of.kind}:{self.of.key_of(row)}", *self.watch(row)]),
             **tab.context(self, row),
+            **(self._around(row) if self.has_context and not tab.slug else {}),
         }
         return self.show(context)
+
+    def _around(self, row: Any) -> dict[str, Any]:
+        """Return what stands below the first tab: dependencies and the latest moments."""
+        activity = any(tab is ACTIVITY for tab in self.shown_tabs)
+        return {
+            "uses": groups(self, self.uses(row)),
+            "used_by": groups(self, self.used_by(row)),
+            "latest": timeline(self.actor, row, self.area, length=SHORT),
+            "activity_url": self._tab_url(ACTIVITY, row) if activity else "",
+        }
 
     def found(self, key: object) -> Any:
         """Return the row; NotFound when there is none in view."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,10 @@ from apps.portal.kinds import resource_url
 
 @dataclass(frozen=True)
 class Toast:
-    """tone: ok, busy or error. operation: id, for following it. url: where to read more."""
+    """tone: ok, busy or error. operation: id, for following it. url: where to read more.
+
+    users: name and path of what stands in the way.
+    """
 
     text: Text
     tone: str = "ok"
@@ -29,6 +33,7 @@ class Toast:
     request_id: str = ""
     operation: str = ""
     url: str = ""
+    users: Sequence[tuple[str, str]] = ()
 
 
 def toast_for(outcome: Any, area: str, fallback: Text) -> Toast:
@@ -53,7 +58,14 @@ def refusal(error: Refused, request: HttpRequest) -> Toast:
         hint=error.hint,
         code=error.code,
         request_id=getattr(request, "request_id", ""),
+        users=users_of(error, str(getattr(request, "area", "") or "portal")),
     )
+
+
+def users_of(error: Refused, area: str) -> list[tuple[str, str]]:
+    """Return name and path of the resources that a refusal names as its cause."""
+    named: Any = error.details.get("resources", ())
+    return [(str(each["name"]), resource_url(area, each["kind"], each["id"])) for each in named]
 
 
 def keep(request: HttpRequest, toast: Toast) -> None:

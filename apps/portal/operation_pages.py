@@ -169,6 +169,7 @@ def _steps(page: DetailPage, row: Operation) -> dict[str, Any]:
 
 class OperationDetail(DetailPage):
     of = OPERATION
+    has_context = False
     template_name = "portal/operation.html"
     tabs = (Tab("", gettext_lazy("Steps"), "portal/operation_steps.html", _steps),)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from functools import cache
 
+from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -59,6 +60,32 @@ def moment(at: datetime | None) -> SafeString:
         local.strftime("%Y-%m-%d %H:%M:%S %Z"),
         date_format(local, "Y-m-d H:i"),
     )
+
+
+def ago(at: datetime | None) -> SafeString:
+    """Return how long ago it was, with the exact time as a hint; the browser keeps it true while the page is open."""
+    if at is None:
+        return nothing()
+    return format_html(
+        '<time datetime="{}" title="{}" data-ago>{}</time>',
+        at.isoformat(),
+        timezone.localtime(at).strftime("%Y-%m-%d %H:%M:%S %Z"),
+        naturaltime(at),
+    )
+
+
+def as_of(at: datetime | None) -> SafeString:
+    """Return since when what is shown may be out of date; nothing for what is known now."""
+    if at is None:
+        return SafeString("")
+    local = timezone.localtime(at)
+    clock = format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        at.isoformat(),
+        local.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        date_format(local, "H:i:s" if local.date() == timezone.localdate() else "Y-m-d H:i"),
+    )
+    return format_html('<span class="as-of">{}</span>', format_html(_("as of {}"), clock))
 
 
 def nothing() -> SafeString:

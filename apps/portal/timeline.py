@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from apps.audit.models import AuditEntry
-from apps.lifecycle.models import Event, Operation, OperationStatus
+from django.db.models import CharField, QuerySet, Value
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.audit.models import DONE, AuditEntry
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.models import Event, Operation, OperationStatus, Resource
 from apps.lifecycle.verbs import Text, verb_named
 from apps.portal.kinds import resource_url
+from apps.portal.steps import Step, steps_of
+from apps.tenancy.operation_log import visible_entries
 
-LENGTH = 100
+#: Moments of one page; the overview shows the latest few.
+LENGTH = 50
+SHORT = 6
+
+ALL, CHANGES, EVENTS = "", "changes", "events"
+#: What can be looked at, in the order of the filter.
+VIEWS: Sequence[tuple[str, Text]] = (
+    (ALL, gettext_lazy("All")),
+    (CHANGES, gettext_lazy("Changes")),
+    (EVENTS, gettext_lazy("Observed")),
+)
 
 TONES = {
     OperationStatus.QUEUED: "busy",
@@ -34,17 +51,34 @@ class Moment:
     tone: str = "off"
     detail: str = ""
     hint: str = ""
+    code: str = ""
     took: timedelta | None = None
     url: str = ""
+    steps: Sequence[Step] = field(default=())
 
 
-def timeline(row: Any, area: str) -> Sequence[Moment]:
-    """Return the latest moments, newest first."""
-    audit = AuditEntry.objects.filter(target_id=row.pk).select_related("operation").order_by("-at")[:LENGTH]
-    events = Event.objects.filter(resource_id=row.pk).order_by("-at")[:LENGTH]
-    moments = [_of_audit(entry, area) for entry in audit]
-    moments += [Moment(event.at, event.message, detail=event.code) for event in events]
-    return sorted(moments, key=lambda moment: moment.at, reverse=True)[:LENGTH]
+@dataclass(frozen=True)
+class Timeline:
+    moments: Sequence[Moment]
+    number: int = 1
+    more: bool = False
+
+
+def timeline(
+    actor: Actor, row: Any, area: str, *, show: str = ALL, number: int = 1, length: int = LENGTH
+) -> Timeline:
+    """Return one page of the moments the actor may read, newest first, in three queries however many there are."""
+    names = _moments(actor, row, show).order_by("-at", "source", "-id")
+    start = (number - 1) * length
+    some = list(names[start : start + length + 1])
+    ids = {source: [pk for _at, pk, each in some if each == source] for source in ("audit", "event")}
+    entries = visible_entries(actor).in_bulk(ids["audit"]) if ids["audit"] else {}
+    events = Event.objects.in_bulk(ids["event"]) if ids["event"] else {}
+    moments = [
+        _of_audit(entries[pk], area) if source == "audit" else _of_event(events[pk])
+        for _at, pk, source in some[:length]
+    ]
+    return Timeline(moments, number, len(some) > length)
 
 
 def duration(operation: Operation) -> timedelta | None:
@@ -60,11 +94,42 @@ def label_of(verb_name: str) -> Text:
         return verb_name
 
 
+def _moments(actor: Actor, row: Any, show: str) -> QuerySet[Any, Any]:
+    """Return (at, id, source) of everything that is shown, to be sorted and cut by the database."""
+    # What is no resource has its log under the id that stands in its path.
+    target = row.pk if isinstance(row, Resource) else getattr(row, "uid", None)
+    entries = visible_entries(actor) if target is not None else AuditEntry.objects.none()
+    audit = _named(entries.filter(target_id=target).select_related(None), "audit")
+    events = Event.objects.filter(resource_id=row.pk) if isinstance(row, Resource) else Event.objects.none()
+    observed = _named(events, "event")
+    if show == CHANGES:
+        return audit
+    return observed if show == EVENTS else audit.union(observed, all=True)
+
+
+def _named(rows: QuerySet[Any], source: str) -> QuerySet[Any, Any]:
+    named = rows.order_by().annotate(source=Value(source, output_field=CharField()))
+    return named.values_list("at", "id", "source")
+
+
+def _of_event(event: Event) -> Moment:
+    return Moment(event.at, event.message, code=event.code)
+
+
 def _of_audit(entry: AuditEntry, area: str) -> Moment:
-    origin = " · ".join(filter(None, [entry.via, entry.ip]))
+    origin = " · ".join(filter(None, [_via(entry.via), entry.ip]))
     operation = entry.operation
     if operation is None:
-        return Moment(entry.at, label_of(entry.verb), who=entry.actor_name, origin=origin)
+        refused = entry.outcome != DONE
+        return Moment(
+            entry.at,
+            label_of(entry.verb),
+            who=entry.actor_name,
+            origin=origin,
+            tone="warn" if refused else "ok",
+            detail=_("Refused") if refused else "",
+            code=entry.outcome if refused else "",
+        )
     return Moment(
         entry.at,
         label_of(entry.verb),
@@ -73,6 +138,13 @@ def _of_audit(entry: AuditEntry, area: str) -> Moment:
         tone=TONES[OperationStatus(operation.status)],
         detail=operation.error.get("message", ""),
         hint=operation.error.get("hint", ""),
+        code=operation.error.get("code", ""),
         took=duration(operation),
         url=resource_url(area, "operation", operation.pk),
+        steps=steps_of(operation),
     )
+
+
+def _via(via: str) -> str:
+    words = {"portal": _("by the portal"), "api": _("by API key"), "system": _("by the platform")}
+    return words.get(via, via)

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.infrastructure.models import StorageCluster
+from apps.lifecycle.models import Resource
 from apps.portal.columns import CREATED, NAME, PROJECT, STATE, TENANT, Column
+from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
 from apps.portal.facets import choice_facet, project_facet, region_facet, state_facet, tenant_facet
 from apps.portal.kinds import PageKind, resource_url
@@ -87,3 +90,14 @@ class DiskDetail(DetailPage):
                 ],
             ),
         ]
+
+    def uses(self, row: Disk) -> Sequence[Related]:
+        """What it was cloned from, and where it is."""
+        return [
+            Related("image", Resource.objects.filter(pk=row.image_id)),
+            Related("storage_cluster", StorageCluster.objects.filter(pk=row.cluster_id)),
+        ]
+
+    def used_by(self, row: Disk) -> Sequence[Related]:
+        """The machine it is attached to."""
+        return [Related("vm", Resource.objects.filter(pk=row.vm_id))]

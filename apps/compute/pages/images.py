@@ -12,17 +12,20 @@ from django.utils.translation import gettext_lazy
 from apps.compute import selectors
 from apps.compute.filters import ImageFilter
 from apps.compute.forms import ImageForm
-from apps.compute.models import Image
+from apps.compute.models import Image, Vm
 from apps.compute.services.image import delete_image, import_image, retry_image
 from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RENAME, IMAGE_RETRY
+from apps.infrastructure.models import StorageCluster
 from apps.lifecycle.models import Operation
 from apps.portal.actions import edit_labels
 from apps.portal.columns import CREATED, NAME, REGION, STATE, TENANT, Column
 from apps.portal.create import CreatePage
+from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
 from apps.portal.facets import choice_facet, region_facet, state_facet, tenant_facet
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
+from apps.storage.models import Disk
 
 
 def _goes(image: Image) -> list[str]:
@@ -110,6 +113,17 @@ class ImageDetail(DetailPage):
                     Property(_("Imported from"), row.source_format),
                 ],
             ),
+        ]
+
+    def uses(self, row: Image) -> Sequence[Related]:
+        """Where it is stored."""
+        return [Related("storage_cluster", StorageCluster.objects.filter(pk=row.cluster_id))]
+
+    def used_by(self, row: Image) -> Sequence[Related]:
+        """What was made from it: disks go on reading from it."""
+        return [
+            Related("vm", Vm.objects.filter(image=row), f"image={row.pk}"),
+            Related("disk", Disk.objects.filter(image=row)),
         ]
 
 

@@ -11,12 +11,13 @@ from django.utils.translation import gettext_lazy
 from apps.compute import selectors
 from apps.compute.filters import InstanceTypeFilter
 from apps.compute.forms import InstanceTypeForm
-from apps.compute.models import InstanceType
+from apps.compute.models import InstanceType, Vm
 from apps.compute.services.instance_type import create_instance_type, delete_instance_type
 from apps.compute.verbs import INSTANCE_TYPE_CREATE, INSTANCE_TYPE_DELETE
 from apps.infrastructure.models import ComputeCluster
 from apps.portal.columns import NAME, Column
 from apps.portal.create import CreatePage
+from apps.portal.dependencies import Related
 from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property
 from apps.portal.facets import choice_facet
 from apps.portal.kinds import Do, PageKind
@@ -87,6 +88,14 @@ class InstanceTypeDetail(DetailPage):
                 ],
             )
         ]
+
+    def uses(self, row: InstanceType) -> Sequence[Related]:
+        """Where it is offered."""
+        return [Related("compute_cluster", ComputeCluster.objects.filter(pk=row.cluster_id))]
+
+    def used_by(self, row: InstanceType) -> Sequence[Related]:
+        """Machines of this size."""
+        return [Related("vm", Vm.objects.filter(instance_type=row))]
 
 
 class InstanceTypeCreate(CreatePage):

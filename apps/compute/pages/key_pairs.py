@@ -12,13 +12,14 @@ from django.utils.translation import gettext_lazy
 from apps.compute import selectors
 from apps.compute.filters import KeyPairFilter
 from apps.compute.forms import KeyPairForm
-from apps.compute.models import KeyPair
+from apps.compute.models import KeyPair, Vm
 from apps.compute.services.key_pair import NewKeyPair, create_key_pair, delete_key_pair
 from apps.compute.verbs import KEY_PAIR_CREATE, KEY_PAIR_DELETE, KEY_PAIR_RENAME
 from apps.portal import pieces
 from apps.portal.actions import edit_labels
 from apps.portal.columns import CREATED, NAME, PROJECT, Column
 from apps.portal.create import CreatePage
+from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
 from apps.portal.facets import project_facet
 from apps.portal.kinds import Do, PageKind
@@ -79,6 +80,11 @@ class KeyPairDetail(DetailPage):
                 ],
             )
         ]
+
+    def used_by(self, row: KeyPair) -> Sequence[Related]:
+        """Machines that were given it. They keep it when it goes here."""
+        given = Vm.objects.filter(tenant=row.tenant, ssh_keys__contains=[row.public_key])
+        return [Related("vm", given)]
 
 
 class KeyPairCreate(CreatePage):

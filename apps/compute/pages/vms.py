@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from apps.compute import selectors
 from apps.compute.filters import VmFilter
 from apps.compute.forms import SecurityGroupForm, VmForm
-from apps.compute.models import Power, Vm
+from apps.compute.models import Image, InstanceType, KeyPair, Power, Vm
 from apps.compute.services import power
 from apps.compute.services.vm import create_vms
 from apps.compute.verbs import (
@@ -24,18 +24,22 @@ from apps.compute.verbs import (
     VM_SHUT_DOWN,
     VM_START,
 )
+from apps.infrastructure.models import ComputeCluster, Host
 from apps.lifecycle.models import Operation
 from apps.lifecycle.verbs import verb_named
+from apps.network.models import SecurityGroup, Subnet, Vpc
 from apps.network.services.nic import set_security_group
 from apps.network.verbs import VM_SET_SECURITY_GROUP
 from apps.portal import pieces
 from apps.portal.actions import edit_labels
 from apps.portal.columns import CREATED, NAME, PROJECT, STATE, TENANT, Column
 from apps.portal.create import CreatePage, Section
+from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.facets import choice_facet, project_facet, region_facet, state_facet, tenant_facet
 from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
+from apps.storage.models import Disk
 
 
 def _goes(vm: Vm) -> list[str]:
@@ -171,6 +175,23 @@ class VmDetail(DetailPage):
                     Property(_("Remark"), row.remark),
                 ],
             ),
+        ]
+
+    def uses(self, row: Vm) -> Sequence[Related]:
+        """What it was made from, what it is plugged into, and for admins where it runs."""
+        nics = row.shown_nics
+        return [
+            Related("image", Image.objects.filter(pk=row.image_id)),
+            Related("instance_type", InstanceType.objects.filter(pk=row.instance_type_id)),
+            Related("disk", Disk.objects.filter(vm=row), f"vm={row.pk}"),
+            Related("subnet", Subnet.objects.filter(pk__in=[nic.subnet_id for nic in nics])),
+            Related("vpc", Vpc.objects.filter(pk__in=[nic.subnet.vpc_id for nic in nics])),
+            Related(
+                "security_group", SecurityGroup.objects.filter(pk__in=[n.security_group_id for n in nics])
+            ),
+            Related("key_pair", KeyPair.objects.filter(tenant=row.tenant, public_key__in=row.ssh_keys)),
+            Related("host", Host.objects.filter(pk=row.host_id)),
+            Related("compute_cluster", ComputeCluster.objects.filter(pk=row.cluster_id)),
         ]
 
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.infrastructure.enrolment import Enrolment, enroll_host, remove_host, renew_enrolment
 from apps.infrastructure.filters import HostFilter
-from apps.infrastructure.models import ComputeCluster, Host
+from apps.infrastructure.models import ComputeCluster, Host, Region
 from apps.infrastructure.pages.figures import load_bar, memory_bar, vcpu_bar
 from apps.infrastructure.selectors import visible_hosts
 from apps.infrastructure.services import set_accepting
@@ -21,6 +21,7 @@ from apps.infrastructure.verbs import HOST_CLOSE, HOST_ENROLL, HOST_OPEN, HOST_R
 from apps.portal.actions import ActionPage
 from apps.portal.columns import NAME, REGION, STATE, Column
 from apps.portal.create import CreatePage
+from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.facets import choice_facet, region_facet, state_facet
 from apps.portal.forms import KitForm
@@ -176,6 +177,17 @@ class HostDetail(DetailPage):
                 ],
             ),
         ]
+
+    def uses(self, row: Host) -> Sequence[Related]:
+        """Where it belongs."""
+        return [
+            Related("compute_cluster", ComputeCluster.objects.filter(pk=row.cluster_id)),
+            Related("region", Region.objects.filter(pk=row.region_id)),
+        ]
+
+    def used_by(self, row: Host) -> Sequence[Related]:
+        """Machines on it: it cannot be removed while there are any."""
+        return [Related("vm", row.vms.all(), f"host={row.pk}")]
 
     def watch(self, row: Host) -> Sequence[str]:
         """VMs on it come and go."""

@@ -10,13 +10,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.infrastructure.filters import RegionFilter
-from apps.infrastructure.models import Region
+from apps.infrastructure.models import Host, Region
 from apps.infrastructure.selectors import visible_regions
 from apps.infrastructure.services import change_region, create_region
 from apps.infrastructure.verbs import REGION_CHANGE, REGION_CREATE
 from apps.lifecycle.actor import Actor
 from apps.portal.columns import CREATED, Column
 from apps.portal.create import CreatePage
+from apps.portal.dependencies import Related
 from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property
 from apps.portal.forms import KitForm
 from apps.portal.kinds import Do, PageKind
@@ -123,6 +124,15 @@ class RegionDetail(DetailPage):
                     Property(_("Storage"), ", ".join(map(str, row.storageclusters.all()))),
                 ],
             ),
+        ]
+
+    def used_by(self, row: Region) -> Sequence[Related]:
+        """Its clusters and hosts."""
+        narrowed = f"region={row.name}"
+        return [
+            Related("compute_cluster", row.computeclusters.all(), narrowed),
+            Related("storage_cluster", row.storageclusters.all(), narrowed),
+            Related("host", Host.objects.filter(region=row), narrowed),
         ]
 
 

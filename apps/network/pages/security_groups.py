@@ -10,11 +10,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.lifecycle.errors import Invalid, Refused
-from apps.lifecycle.models import Operation
+from apps.lifecycle.models import Operation, Resource
 from apps.network import selectors
 from apps.network.filters import SecurityGroupFilter
 from apps.network.forms import SecurityGroupForm
-from apps.network.models import Protocol, SecurityGroup, SecurityGroupRule
+from apps.network.models import Nic, Protocol, SecurityGroup, SecurityGroupRule
 from apps.network.pages.rule_editor import RuleEditor
 from apps.network.rules import parse_rules, port_text, service_name
 from apps.network.services.default_network import DEFAULT_RULES
@@ -35,6 +35,7 @@ from apps.portal import feedback
 from apps.portal.actions import edit_labels
 from apps.portal.columns import CREATED, NAME, PROJECT, REGION, STATE, TENANT, Column
 from apps.portal.create import CreatePage, Section
+from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, DetailPage, Property, Tab
 from apps.portal.facets import choice_facet, project_facet, region_facet, state_facet, tenant_facet
 from apps.portal.forms import KitForm
@@ -133,6 +134,11 @@ class SecurityGroupDetail(DetailPage):
     def facts(self, row: Any) -> Sequence[Property]:
         """How many NICs it guards."""
         return [Property(_("Bound to"), _("%(n)s NICs") % {"n": row.bound_count})]
+
+    def used_by(self, row: Any) -> Sequence[Related]:
+        """Machines whose traffic it decides."""
+        owners = Nic.objects.filter(security_group=row).values("owner")
+        return [Related("vm", Resource.objects.filter(pk__in=owners), f"security_group={row.pk}")]
 
     def watch(self, row: Any) -> Sequence[str]:
         """Machines that are bound and unbound."""

@@ -10,11 +10,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.lifecycle.models import Operation
+from apps.lifecycle.models import Operation, Resource
 from apps.network import selectors
 from apps.network.filters import SubnetFilter
 from apps.network.forms import SubnetForm
-from apps.network.models import Subnet
+from apps.network.models import Nic, Subnet, Vpc
 from apps.network.models.vpc import RESERVED_ADDRESSES
 from apps.network.services.subnet import create_subnet, delete_subnet, retry_subnet
 from apps.network.verbs import SUBNET_CREATE, SUBNET_DELETE, SUBNET_RENAME, SUBNET_RETRY
@@ -22,6 +22,7 @@ from apps.portal import pieces
 from apps.portal.actions import edit_labels
 from apps.portal.columns import CREATED, NAME, PROJECT, REGION, STATE, TENANT, Column
 from apps.portal.create import CreatePage
+from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
@@ -119,6 +120,15 @@ class SubnetDetail(DetailPage):
                 ],
             )
         ]
+
+    def uses(self, row: Any) -> Sequence[Related]:
+        """The network it is a part of."""
+        return [Related("vpc", Vpc.objects.filter(pk=row.vpc_id))]
+
+    def used_by(self, row: Any) -> Sequence[Related]:
+        """Machines with an address in it."""
+        owners = Nic.objects.filter(subnet=row).values("owner")
+        return [Related("vm", Resource.objects.filter(pk__in=owners), f"subnet={row.pk}")]
 
     def watch(self, row: Any) -> Sequence[str]:
         """Machines that come and go."""

@@ -8,18 +8,19 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.lifecycle.models import Operation
+from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.selectors import with_open_operations
 from apps.network import selectors
 from apps.network.filters import VpcFilter
 from apps.network.forms import VpcForm
-from apps.network.models import Vpc
+from apps.network.models import Nic, Subnet, Vpc
 from apps.network.services.vpc import create_vpc, delete_vpc, retry_vpc
 from apps.network.verbs import SUBNET_CREATE, VPC_CREATE, VPC_DELETE, VPC_RENAME, VPC_RETRY
 from apps.portal import pieces
 from apps.portal.actions import edit_labels
 from apps.portal.columns import CREATED, NAME, PROJECT, REGION, STATE, TENANT, Column
 from apps.portal.create import CreatePage, Section
+from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
@@ -110,9 +111,17 @@ class VpcDetail(DetailPage):
             )
         ]
 
+    def used_by(self, row: Any) -> Sequence[Related]:
+        """Its subnets, and the machines in them."""
+        owners = Nic.objects.filter(subnet__vpc=row).values("owner")
+        return [
+            Related("subnet", Subnet.objects.filter(vpc=row), f"vpc={row.pk}"),
+            Related("vm", Resource.objects.filter(pk__in=owners), f"vpc={row.pk}"),
+        ]
+
     def watch(self, row: Any) -> Sequence[str]:
-        """Its subnets."""
-        return ["subnet"]
+        """Its subnets, and what is in them."""
+        return ["subnet", "vm"]
 
 
 class VpcCreate(CreatePage):

@@ -24,6 +24,7 @@ register.simple_tag(pieces.copyable, name="copyable")
 register.simple_tag(pieces.meter, name="meter")
 register.simple_tag(pieces.gauge, name="gauge")
 register.filter("moment", pieces.moment)
+register.filter("ago", pieces.ago)
 
 
 @register.filter

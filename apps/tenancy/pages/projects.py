@@ -13,6 +13,7 @@ from apps.lifecycle.models import Resource
 from apps.portal import pieces
 from apps.portal.columns import CREATED, NAME, TENANT, Column
 from apps.portal.create import CreatePage
+from apps.portal.dependencies import Related
 from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.facets import tenant_facet
 from apps.portal.forms import LabelsForm
@@ -88,6 +89,13 @@ class ProjectDetail(DetailPage):
             Properties(_("Project"), [Property(_("Created"), pieces.moment(row.created_at))]),
             Properties(_("Resources"), items or [Property(_("Resources"), _("none"))]),
         ]
+
+
+    def used_by(self, row: Project) -> Sequence[Related]:
+        """Everything that is in it."""
+        rows = Resource.objects.filter(project=row)
+        kinds = rows.order_by("kind").values_list("kind", flat=True).distinct()
+        return [Related(kind, rows.filter(kind=kind), f"project={row.uid}") for kind in kinds]
 
 
 class ProjectCreate(CreatePage):

@@ -1,0 +1,92 @@
+"""What a resource uses and what uses it: the panel on every detail page.
+
+A kind says which rows are meant, whoever may see them (`Related`); here the asker's own view of them is cut out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import QuerySet
+
+from apps.lifecycle.models import Resource
+from apps.lifecycle.words import StateWord, state_word
+from apps.portal.kinds import PageKind, Text
+from apps.portal.registry import list_pages
+from apps.tenancy.selectors import is_admin_as_such, runs_tenant
+
+if TYPE_CHECKING:
+    from apps.lifecycle.actor import Actor
+    from apps.portal.detail import DetailPage
+
+#: So many of a group are named; the rest stand in the list its link leads to.
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Related:
+    """Rows of one kind. narrowed: query of the kind's list that shows just these ("vpc=<id>"), for "all …"."""
+
+    kind: str
+    rows: QuerySet[Any]
+    narrowed: str = ""
+
+
+@dataclass(frozen=True)
+class Item:
+    name: str
+    url: str
+    state: StateWord | None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows of one kind as shown: the first few, how many there are, how many the asker cannot see."""
+
+    label: Text
+    icon: str
+    items: Sequence[Item]
+    total: int
+    hidden: int
+    url: str
+
+    @property
+    def more(self) -> int:
+        """How many are in view but not named here."""
+        return self.total - len(self.items)
+
+
+def groups(page: DetailPage, related: Iterable[Related]) -> list[Group]:
+    """Return the groups that are not empty, at a constant number of queries for each; kinds without pages here go."""
+    lists = list_pages(page.area)
+    drawn = [_group(page, each) for each in related if each.kind in lists]
+    return [group for group in drawn if group.items or group.hidden]
+
+
+def _group(page: DetailPage, related: Related) -> Group:
+    listing = list_pages(page.area)[related.kind]
+    kind = listing.of
+    mine = kind.rows(page.actor).filter(pk__in=related.rows.order_by().values("pk"))
+    some = list(mine.order_by(*listing.order)[: SHOWN + 1])
+    total = len(some) if len(some) <= SHOWN else mine.order_by().values("pk").count()
+    items = [_item(kind, row, page.area if listing.has_detail else "") for row in some[:SHOWN]]
+    url = f"{kind.url(page.area, 'list')}?{related.narrowed}" if related.narrowed else ""
+    return Group(kind.many, kind.icon, items, total, _hidden(page.actor, related.rows, total), url)
+
+
+def _item(kind: PageKind, row: Any, area: str) -> Item:
+    url = kind.url(area, "one", row) if area else ""
+    state = state_word(row) if isinstance(row, Resource) else None
+    return Item(str(row), url, state)
+
+
+def _hidden(actor: Actor, rows: QuerySet[Any], seen: int) -> int:
+    """Count what the asker may not see of its own tenant: it may be why something cannot be deleted.
+
+    Other tenants' rows are not even counted; who runs the tenant sees all there is.
+    """
+    if is_admin_as_such(actor) or runs_tenant(actor) or not issubclass(rows.model, Resource):
+        return 0
+    return max(0, rows.filter(tenant=actor.tenant).values("pk").distinct().count() - seen)

@@ -1,0 +1,25 @@
+"""Which kinds an area has, read from its paths: whatever has a list there is found, without being named twice."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from django.urls import URLPattern
+
+if TYPE_CHECKING:
+    from apps.portal.lists import ListPage
+
+
+@cache
+def list_pages(area: str) -> dict[str, type[ListPage]]:
+    """Return the list page of every kind of an area ("portal", "admin"), by the kind's name, in the paths' order."""
+    from apps.portal import urls  # the paths import every page, and pages import this
+    from apps.portal.lists import ListPage
+
+    found: dict[str, type[ListPage]] = {}
+    for pattern in urls.admin if area == "admin" else urls.tenant:
+        view = getattr(pattern.callback, "view_class", None) if isinstance(pattern, URLPattern) else None
+        if view is not None and issubclass(view, ListPage) and str(pattern.name).endswith(".list"):
+            found[view.of.kind] = view
+    return found

@@ -1,0 +1,67 @@
+"""How a resource stands: since when, and if its last operation failed, all that is known of the failure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from apps.lifecycle.legality import open_operation
+from apps.lifecycle.models import Event, Operation, OperationStatus, Resource, State
+from apps.portal.kinds import Offer, resource_url
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Cause, code and next step of the last operation that failed; `retry` is the action that tries it again."""
+
+    verb: str
+    message: str
+    hint: str
+    code: str
+    at: datetime | None
+    request_id: str
+    url: str
+    retry: Offer | None
+
+
+def since(row: Resource) -> datetime:
+    """Return when its state became what it is: the open operation's begin, or the latest thing that changed it."""
+    running = open_operation(row)
+    if running is not None:
+        return running.created_at
+    settled = Operation.objects.filter(resource=row.pk, exclusive=True, finished_at__isnull=False)
+    finished = settled.order_by("-created_at").values_list("finished_at", flat=True).first()
+    seen = Event.objects.filter(resource=row.pk).order_by("-at").values_list("at", flat=True).first()
+    return max(at for at in (finished, seen, row.created_at) if at is not None)
+
+
+def failure_of(row: Resource, offers: Sequence[Offer], area: str) -> Failure | None:
+    """Return the failure that is on the resource; None where there is none or something is under way."""
+    if not row.error.get("message") or open_operation(row) is not None:
+        return None
+    verb, operation_id = str(row.error.get("verb", "")), row.error.get("operation")
+    operation = Operation.objects.filter(pk=operation_id).first() if operation_id else None
+    return Failure(
+        verb=verb,
+        message=str(row.error["message"]),
+        hint=str(row.error.get("hint", "")),
+        code=str(row.error.get("code", "")),
+        at=operation.finished_at if operation else None,
+        request_id=operation.request_id if operation else "",
+        url=resource_url(area, "operation", operation.pk) if operation else "",
+        retry=retry_of(row, verb, offers),
+    )
+
+
+def retry_of(row: Resource, verb: str, offers: Sequence[Offer]) -> Offer | None:
+    """Return the action that does again what failed: the kind's own retry for a creation, else the same verb."""
+    wanted = f"{row.kind}.retry" if row.state == State.ERROR and not verb.endswith(".delete") else verb
+    return next((offer for offer in offers if offer.do.verb.name == wanted), None)
+
+
+def is_superseded(operation: Operation) -> bool:
+    """Whether a failed operation no longer says how its resource stands: something later has settled it."""
+    if operation.status != OperationStatus.FAILED or operation.resource is None:
+        return False
+    return str(operation.resource.error.get("operation", "")) != str(operation.pk)
