@@ -21,7 +21,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     """DRF's exception handler: None (a 500 by Django) only for bugs."""
     request_id = getattr(context["request"], "request_id", "")
     if isinstance(error, Refused):
-        return _respond(error.status, _of_refusal(error), request_id)
+        return _respond(error.status, problem_of(error), request_id)
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     if isinstance(error, PermissionDenied):
@@ -41,7 +41,8 @@ def _respond(
     return Response(body, status=status, headers=headers, content_type=CONTENT_TYPE)
 
 
-def _of_refusal(error: Refused) -> dict[str, Any]:
+def problem_of(error: Refused) -> dict[str, Any]:
+    """Return a refusal as a problem's body, without status and request id."""
     body: dict[str, Any] = {"code": error.code, "title": error.message, "hint": error.hint}
     if isinstance(error, Invalid):
         body["errors"] = [
@@ -56,9 +57,18 @@ def _of_refusal(error: Refused) -> dict[str, Any]:
 
 def _of_drf(error: Exception) -> dict[str, Any]:
     if isinstance(error, exceptions.ValidationError):
-        return {"code": "invalid", "title": "Some fields are not valid.", "errors": list(_flat(error.detail))}
+        return {
+            "code": "invalid",
+            "title": "Some fields are not valid.",
+            "errors": field_errors(error.detail),
+        }
     assert isinstance(error, exceptions.APIException)
     return {"code": str(error.default_code), "title": str(error.detail)}
+
+
+def field_errors(detail: Any) -> list[dict[str, str]]:
+    """Return a DRF error's messages with their fields."""
+    return list(_flat(detail))
 
 
 def _flat(detail: Any, field: str = "") -> Any:

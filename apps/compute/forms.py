@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.compute import selectors
 from apps.compute.models import Image, InstanceType, KeyPair
 from apps.compute.models.image import DEFAULT_DISK_GIB
-from apps.compute.services.vm import MOST_AT_ONCE
+from apps.compute.services.planning import MOST_AT_ONCE
 from apps.infrastructure.models import ComputeCluster, StorageCluster
 from apps.lifecycle.models import State
 from apps.network.models import SecurityGroup, Subnet

@@ -18,10 +18,9 @@ from uuid import UUID
 from django.db.models import F, FloatField, QuerySet, Value
 from django.db.models.functions import Cast, Greatest
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from apps.infrastructure.models import SILENCE, ComputeCluster, Host
-from apps.lifecycle.errors import NoCapacity
+from apps.infrastructure.outlook import no_capacity, outlook
 from apps.lifecycle.models import State
 
 #: Hosts whose promised shares differ by less than this count as equal.
@@ -72,7 +71,7 @@ def place(cluster: ComputeCluster, need: Need, count: int = 1) -> list[UUID]:
             break
         if _promise(Counter(chosen), need):
             return chosen
-    raise _no_capacity(cluster, need, count)
+    raise no_capacity(cluster, outlook(cluster, need), count)
 
 
 def release(host_id: UUID | None, need: Need) -> None:
@@ -83,14 +82,6 @@ def release(host_id: UUID | None, need: Need) -> None:
         vcpu_reserved=Greatest(F("vcpu_reserved") - need.vcpu, Value(0)),
         memory_reserved_mib=Greatest(F("memory_reserved_mib") - need.memory_mib, Value(0)),
     )
-
-
-def why_not(cluster: ComputeCluster, need: Need) -> list[dict[str, str]]:
-    """Return {"id", "name", "reason"} for every host of the cluster; reason is "" where the VM fits."""
-    return [
-        {"id": str(host.pk), "name": host.name, "reason": _reason(host, need)}
-        for host in cluster.hosts.order_by("name")
-    ]
 
 
 def healthy(cluster: ComputeCluster) -> QuerySet[Host]:
@@ -158,48 +149,3 @@ def _promise(counts: Counter[UUID], need: Need) -> bool:
             return False
         promised.append((host_id, total))
     return True
-
-
-def _no_capacity(cluster: ComputeCluster, need: Need, count: int) -> NoCapacity:
-    hosts = why_not(cluster, need)
-    fitting = [host for host in hosts if not host["reason"]]
-    if not hosts:
-        message = _("Cluster %(name)s has no hosts.") % {"name": cluster}
-    elif fitting:
-        message = _("Cluster %(name)s has no room for %(count)s such VMs at once.") % {
-            "name": cluster,
-            "count": count,
-        }
-    else:
-        reasons = "; ".join(f"{host['name']}: {host['reason']}" for host in hosts[:5])
-        message = _("No host of cluster %(name)s has room. %(reasons)s.") % {
-            "name": cluster,
-            "reasons": reasons,
-        }
-    return NoCapacity(
-        message,
-        hint=_("Choose a smaller instance type or another cluster, or ask the administrator."),
-        details={"hosts": hosts},
-    )
-
-
-def _reason(host: Host, need: Need) -> str:
-    """Return why the VM cannot go to this host, "" when it can."""
-    if host.state != State.READY:
-        return host.error.get("message") or _("has not reported yet")
-    if not host.in_reach:
-        return _("out of reach since %(time)s") % {
-            "time": timezone.localtime(host.last_report_at).strftime("%Y-%m-%d %H:%M:%S")
-        }
-    if not host.accepts_vms:
-        return _("does not accept new VMs")
-    memory_free = host.memory_capacity_mib - host.memory_reserved_mib
-    if memory_free < need.memory_mib:
-        return _("needs %(need).3g GiB of memory, %(free).3g GiB free") % {
-            "need": need.memory_mib / 1024,
-            "free": max(memory_free, 0) / 1024,
-        }
-    vcpu_free = host.vcpu_capacity - host.vcpu_reserved
-    if vcpu_free < need.vcpu:
-        return _("needs %(need)s vCPUs, %(free)s free") % {"need": need.vcpu, "free": max(vcpu_free, 0)}
-    return ""

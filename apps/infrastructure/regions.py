@@ -23,13 +23,14 @@ class Regional(Protocol):
     def region_id(self) -> int | None: ...
 
 
-def ensure_one_region(first: Regional, *others: Regional) -> None:
-    """Raise Refused, naming both, when one of `others` is of another region than `first`."""
+def ensure_one_region(first: Regional, *others: Regional, field: str = "") -> None:
+    """Raise Refused (at `field`), naming both, when one of `others` is of another region than `first`."""
     for other in others:
         if other.region_id != first.region_id:
             raise Refused(
                 _("%(first)s is in region %(here)s, %(other)s in region %(there)s.")
                 % {"first": first.name, "here": first.region, "other": other.name, "there": other.region},
                 code="region.mismatch",
+                field=field,
                 hint=_("Choose both in one region."),
             )

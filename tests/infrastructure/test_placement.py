@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.infrastructure.models import ComputeCluster, Host
+from apps.infrastructure.outlook import outlook
 from apps.infrastructure.placement import Need, place, release
 from apps.lifecycle.errors import NoCapacity
 from apps.lifecycle.models import State
@@ -69,15 +70,50 @@ def test_a_refusal_says_for_each_host_why() -> None:
     factories.make_host(cluster, "new", state=State.PENDING)
     with pytest.raises(NoCapacity) as refused:
         place(cluster, Need(vcpu=8, memory_mib=4096))
-    hosts = refused.value.details["hosts"]
-    assert isinstance(hosts, list)
-    reasons = {host["name"]: host["reason"] for host in hosts}
-    assert reasons["full"] == "needs 4 GiB of memory, 2 GiB free"
-    assert reasons["busy"] == "needs 8 vCPUs, 4 free"
-    assert reasons["closed"] == "does not accept new VMs"
-    assert reasons["silent"].startswith("out of reach since ")
-    assert reasons["alien"] == "Its CPUs are aarch64."
-    assert reasons["new"] == "has not reported yet"
+    reasons = refused.value.details["reasons"]
+    assert isinstance(reasons, list)
+    assert [(reason["code"], reason["hosts"], reason["text"]) for reason in reasons] == [
+        ("memory", 1, "1 host lacks memory: 2 of 4 GiB free"),
+        ("vcpu", 1, "1 host lacks vCPUs: 4 of 4 free"),
+        ("closed", 1, "1 host is closed"),
+        ("out_of_reach", 1, "1 host is out of reach"),
+        ("not_ready", 2, "2 hosts are not ready"),
+    ]
+    told = f"{refused.value.message} {refused.value.details}"
+    assert not any(name in told for name in ("full", "busy", "silent", "alien")), (
+        "hosts are no tenant's business"
+    )
+
+
+@pytest.mark.django_db
+@pytest.mark.requirement("OP-6")
+def test_the_outlook_names_every_host_with_its_own_reason() -> None:
+    cluster = factories.make_cluster(factories.make_region())
+    factories.make_host(cluster, "free")
+    factories.make_host(cluster, "full", memory_gib=4, memory_reserved_mib=2048)
+    factories.make_host(cluster, "fuller", memory_gib=4, memory_reserved_mib=3072)
+    factories.make_host(cluster, "silent", last_report_at=timezone.now() - timedelta(minutes=1))
+    factories.make_host(cluster, "alien", state=State.ERROR, error={"message": "Its CPUs are aarch64."})
+    seen = outlook(cluster, Need(vcpu=8, memory_mib=4096))
+    assert (seen.total, seen.fitting, seen.room) == (5, 1, 8)
+    assert [reason.text for reason in seen.reasons] == [
+        "2 hosts lack memory: at most 2 of 4 GiB free",
+        "1 host is out of reach",
+        "1 host is not ready",
+    ]
+    own = {name: text for reason in seen.reasons for _id, name, text in reason.hosts}
+    assert own["full"] == "needs 4 GiB of memory, 2 of 4 GiB free"
+    assert own["silent"].startswith("out of reach since ")
+    assert own["alien"] == "Its CPUs are aarch64."
+
+
+@pytest.mark.django_db
+@pytest.mark.requirement("OP-6")
+def test_the_outlook_of_a_thousand_hosts_is_one_query(django_assert_num_queries: Any) -> None:
+    cluster = factories.make_cluster(factories.make_region())
+    add_hosts(cluster, 1000)
+    with django_assert_num_queries(1):
+        assert outlook(cluster, SMALL).fitting == 1000
 
 
 @pytest.mark.django_db

@@ -11,10 +11,12 @@ from apps.api.bodies import NewResource
 from apps.api.representation import ReferenceOut, ResourceOut, moment
 from apps.api.views import Action, Create, ResourceApi, Update
 from apps.compute import selectors
+from apps.compute.api.vm_forecast import EXPLAIN
 from apps.compute.filters import VmFilter
 from apps.compute.models import Power, Vm
 from apps.compute.services import power
-from apps.compute.services.vm import MOST_AT_ONCE, create_vms
+from apps.compute.services.planning import MOST_AT_ONCE
+from apps.compute.services.vm import create_vms
 from apps.compute.verbs import (
     VM_DELETE,
     VM_POWER_OFF,
@@ -127,7 +129,7 @@ class VmApi(ResourceApi):
     model = Vm
     out = VmOut
     filterset_class = VmFilter
-    create = Create(create_vms, VmBody, batch=True)
+    create = Create(create_vms, VmBody, batch=True, explain=EXPLAIN)
     update = Update(VM_RENAME)
     delete = Action(VM_DELETE, power.delete_vm)
     actions = (

@@ -101,12 +101,18 @@ def _take_next(subnet: Subnet) -> IPv4Address:
         cursor.execute(_TAKE_NEXT, {"subnet": subnet.pk, "first": str(first), "last": str(last)})
         row = cursor.fetchone()
     if row is None:
-        raise Refused(
-            _("Subnet %(name)s has no free address left.") % {"name": subnet.name},
-            code="subnet.full",
-            hint=_("Choose another subnet, or create one."),
-        )
+        raise subnet_full(subnet)
     return IPv4Address(row[0])
+
+
+def subnet_full(subnet: Subnet) -> Refused:
+    """Return the refusal for a subnet without enough free addresses."""
+    return Refused(
+        _("Subnet %(name)s has no free address left.") % {"name": subnet.name},
+        code="subnet.full",
+        field="subnet",
+        hint=_("Choose another subnet, or create one."),
+    )
 
 
 def _insert_chosen(nic: Nic) -> None:

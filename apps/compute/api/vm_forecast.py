@@ -1,0 +1,102 @@
+"""What `POST /api/v1/vms?dry_run=1` says beside quotas and refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.api.dry_run import Explain
+from apps.api.representation import ReferenceOut
+from apps.compute.services.forecast import VmForecast, forecast_vms
+from apps.infrastructure.outlook import Outlook
+from apps.tenancy.rights import Rights
+
+
+class SizeOut(ReferenceOut):
+    vcpu = serializers.IntegerField()
+    memory_gib = serializers.IntegerField()
+
+
+class NewDiskOut(serializers.Serializer[Any]):
+    size_gib = serializers.IntegerField()
+    min_gib = serializers.IntegerField(help_text="The least this image needs.")
+
+
+class HostReasonOut(serializers.Serializer[Any]):
+    code = serializers.ChoiceField(choices=["memory", "vcpu", "closed", "out_of_reach", "not_ready"])
+    text = serializers.CharField()
+    count = serializers.IntegerField(help_text="Hosts it goes for.")
+    hosts = serializers.DictField(
+        child=serializers.CharField(), help_text="Name and own reason of each; empty but for administrators."
+    )
+
+
+class HostsOut(serializers.Serializer[Any]):
+    cluster = ReferenceOut()
+    total = serializers.IntegerField()
+    fitting = serializers.IntegerField(help_text="Hosts with room for one of these VMs.")
+    room = serializers.IntegerField(help_text="How many such VMs find room on all of them.")
+    reasons = HostReasonOut(many=True, help_text="Why the others have none.")
+
+
+class AddressesOut(serializers.Serializer[Any]):
+    subnet = ReferenceOut()
+    free = serializers.IntegerField(help_text="Now.")
+    left = serializers.IntegerField(help_text="After.")
+
+
+class VmForecastOut(serializers.Serializer[Any]):
+    count = serializers.IntegerField()
+    names = serializers.ListField(child=serializers.CharField())
+    instance_type = SizeOut(allow_null=True)
+    image = ReferenceOut(allow_null=True)
+    disk = NewDiskOut(allow_null=True, help_text="System disk of each.")
+    hosts = HostsOut(allow_null=True)
+    addresses = AddressesOut(allow_null=True)
+
+
+def own(seen: VmForecast, rights: Rights) -> dict[str, Any]:
+    """Return the VMs' part of the forecast; hosts are named to administrators only."""
+    kind, image, subnet = seen.draft.type, seen.draft.image, seen.subnet
+    return {
+        "count": seen.draft.count,
+        "names": seen.names,
+        "instance_type": kind
+        and {"id": str(kind.pk), "name": kind.name, "vcpu": kind.vcpu, "memory_gib": kind.memory_gib},
+        "image": image and _reference(image),
+        "disk": image and {"size_gib": seen.draft.disk_gib, "min_gib": image.min_disk_gib},
+        "hosts": kind
+        and seen.hosts
+        and {"cluster": _cluster(kind.cluster), **_hosts(seen.hosts, rights.everywhere)},
+        "addresses": subnet
+        and {"subnet": _reference(subnet), "free": subnet.free_addresses, "left": seen.addresses_left},
+    }
+
+
+def _hosts(seen: Outlook, named: bool) -> dict[str, Any]:
+    return {
+        "total": seen.total,
+        "fitting": seen.fitting,
+        "room": seen.room,
+        "reasons": [
+            {
+                "code": reason.code,
+                "text": reason.text,
+                "count": len(reason.hosts),
+                "hosts": {name: text for _id, name, text in reason.hosts} if named else {},
+            }
+            for reason in seen.reasons
+        ],
+    }
+
+
+def _reference(row: Any) -> dict[str, str]:
+    return {"id": str(row.pk), "name": row.name}
+
+
+def _cluster(row: Any) -> dict[str, str]:
+    return {"id": str(row.pk), "name": str(row)}
+
+
+EXPLAIN = Explain(forecast_vms, own, VmForecastOut)

@@ -1,0 +1,73 @@
+"""What creating VMs would come to, without creating any: the dry run of the API, and the create page's summary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from apps.compute.quota import vm_amounts
+from apps.compute.services.planning import Asked, Draft, hold_image, look_up, numbered
+from apps.infrastructure.outlook import Outlook, no_capacity, outlook
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.rehearsal import Refusals
+from apps.network.models import Subnet
+from apps.network.selectors import with_free_addresses
+from apps.network.services.addresses import subnet_full
+from apps.network.services.holding import ensure_usable
+from apps.quotas.forecast import Forecast, over_quota, quota_lines
+
+
+@dataclass(frozen=True)
+class VmForecast(Forecast):
+    """`names` are those the VMs would get; what has not been chosen yet is None."""
+
+    draft: Draft = field(default_factory=Draft)
+    names: list[str] = field(default_factory=list)
+    hosts: Outlook | None = None
+    #: With its addresses counted.
+    subnet: Subnet | None = None
+
+    @property
+    def addresses_left(self) -> int:
+        """Free addresses of the subnet once the VMs have theirs; below zero when there are too few."""
+        return self.subnet.free_addresses - self.draft.count if self.subnet else 0
+
+
+def forecast_vms(actor: Actor, asked: Mapping[str, Any]) -> VmForecast:
+    """Return what `create_vms` with these arguments would come to now; any of them may still be missing.
+
+    Nothing is locked, so a create a moment later may find less. The number of queries does not depend on what exists.
+    """
+    wanted, refusals = Asked(**asked), Refusals()
+    draft = look_up(actor, wanted, refusals)
+    if refusals.forbidden or draft.project is None:
+        return VmForecast(refusals.merged, draft=draft)
+    if draft.image is not None:
+        refusals.attempt(hold_image, draft.image, lock=False)
+    for used in (draft.subnet, draft.group):
+        if used is not None:
+            refusals.attempt(ensure_usable, used)
+    amounts = vm_amounts(draft.need, draft.disk_gib, draft.count) if draft.need else {"vm": draft.count}
+    quotas = quota_lines(draft.project.tenant_id, amounts)
+    short = over_quota(quotas)
+    hosts = outlook(draft.type.cluster, draft.need) if draft.type and draft.need else None
+    if short is not None:
+        refusals.found.append(short)
+    if draft.type and hosts and hosts.room < draft.count:
+        refusals.found.append(no_capacity(draft.type.cluster, hosts, draft.count))
+    subnet = (
+        with_free_addresses(Subnet.objects.select_related("vpc")).get(pk=draft.subnet.pk)
+        if draft.subnet
+        else None
+    )
+    if subnet is not None and subnet.free_addresses < draft.count:
+        refusals.found.append(subnet_full(subnet))
+    return VmForecast(
+        refusals.merged,
+        quotas,
+        draft=draft,
+        names=numbered(wanted.name.strip(), draft.count) if wanted.name else [],
+        hosts=hosts,
+        subnet=subnet,
+    )

@@ -1,0 +1,225 @@
+"""What a call for new VMs asks for, looked up and checked. The create and its dry run share it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from apps.compute.models import Image, InstanceType
+from apps.compute.services import choosing, first_boot
+from apps.compute.verbs import IMAGE_DELETE, VM_CREATE
+from apps.infrastructure.placement import Need
+from apps.infrastructure.regions import ensure_one_region
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Invalid, NotNow, Refused
+from apps.lifecycle.models import State
+from apps.lifecycle.rehearsal import Refusals
+from apps.network.models import SecurityGroup, Subnet
+from apps.tenancy.access import allow
+from apps.tenancy.choosing import chosen_project
+from apps.tenancy.labels import clean_labels
+from apps.tenancy.models import Project
+
+MOST_AT_ONCE = 10
+LONGEST_NAME = 63
+
+
+@dataclass
+class Draft:
+    """What was found of what was asked for: None where nothing was named, or what was named is refused."""
+
+    project: Project | None = None
+    type: InstanceType | None = None
+    image: Image | None = None
+    subnet: Subnet | None = None
+    group: SecurityGroup | None = None
+    disk_gib: int = 0
+    ssh_keys: list[str] | None = None
+    count: int = 1
+
+    @property
+    def need(self) -> Need | None:
+        """The room one of the VMs takes."""
+        return Need(self.type.vcpu, self.type.memory_gib * 1024) if self.type else None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was asked for, all of it there and checked."""
+
+    project: Project
+    type: InstanceType
+    image: Image
+    subnet: Subnet
+    group: SecurityGroup | None
+    disk_gib: int
+    ssh_keys: list[str]
+    names: list[str]
+    hostnames: list[str]
+    remark: str
+    sealed_hash: str
+    user_data: str
+
+    @property
+    def need(self) -> Need:
+        """The room one of the VMs takes."""
+        return Need(self.type.vcpu, self.type.memory_gib * 1024)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A call for VMs as it came in. What is None has not been chosen; a dry run looks at the rest."""
+
+    name: str | None = None
+    instance_type: int | None = None
+    image: UUID | None = None
+    subnet: UUID | None = None
+    security_group: UUID | None = None
+    project: UUID | None = None
+    disk_gib: int | None = None
+    password: str = ""
+    key_pairs: Sequence[UUID] = ()
+    hostname: str = ""
+    user_data: str = ""
+    remark: str = ""
+    count: int = 1
+
+
+def look_up(actor: Actor, asked: Asked, refusals: Refusals) -> Draft:
+    """Find and check everything that needs no lock; what is wrong goes to `refusals`, all of it at once."""
+    draft = Draft(count=asked.count if 1 <= asked.count <= MOST_AT_ONCE else 1)
+    into = draft.project = refusals.attempt(chosen_project, actor, asked.project)
+    if into is None:
+        return draft
+    refusals.attempt(allow, actor, VM_CREATE, project=into, tenant_id=into.tenant_id)
+    if refusals.forbidden:
+        return draft
+    if asked.instance_type is not None:
+        draft.type = refusals.attempt(choosing.instance_type, into, asked.instance_type)
+    if asked.image is not None:
+        draft.image = refusals.attempt(choosing.image, actor, into, asked.image)
+    if asked.subnet is not None:
+        draft.subnet = refusals.attempt(choosing.subnet, actor, into, asked.subnet)
+    draft.group = refusals.attempt(choosing.security_group, actor, into, asked.security_group)
+    draft.ssh_keys = refusals.attempt(choosing.public_keys, actor, into, asked.key_pairs)
+    if draft.image is not None:
+        draft.disk_gib = asked.disk_gib or max(draft.image.default_disk_gib, draft.image.min_disk_gib)
+    refusals.attempt(_check, asked, draft)
+    _check_fit(draft, refusals)
+    return draft
+
+
+def complete(asked: Asked, draft: Draft, refusals: Refusals) -> Plan:
+    """Return the plan of a draft nothing is missing from. Raises what has been refused."""
+    refusals.raise_any()
+    assert draft.project and draft.type and draft.image and draft.subnet and asked.name is not None
+    name, remark = clean_labels(asked.name, asked.remark)
+    hostname = asked.hostname or first_boot.hostname_of(name, draft.image.os_family)
+    return Plan(
+        project=draft.project,
+        type=draft.type,
+        image=draft.image,
+        subnet=draft.subnet,
+        group=draft.group,
+        disk_gib=draft.disk_gib,
+        ssh_keys=draft.ssh_keys or [],
+        names=numbered(name, asked.count),
+        hostnames=numbered(hostname, asked.count),
+        remark=remark,
+        sealed_hash=first_boot.sealed_hash(asked.password),
+        user_data=asked.user_data,
+    )
+
+
+def numbered(name: str, count: int) -> list[str]:
+    """Return the names of `count` VMs: the name itself, or with -1, -2 … behind it."""
+    return [name] if count == 1 else [f"{name}-{number}" for number in range(1, count + 1)]
+
+
+def _check(asked: Asked, draft: Draft) -> None:
+    """Raise Invalid with everything that is wrong with what was typed."""
+    wrong: dict[str, list[str]] = {"user_data": first_boot.user_data_errors(asked.user_data)}
+    if not 1 <= asked.count <= MOST_AT_ONCE:
+        wrong["count"] = [_("1 to %(most)s at once.") % {"most": MOST_AT_ONCE}]
+    if asked.name is not None:
+        wrong |= _label_errors(asked.name, asked.remark, draft.count)
+    if asked.password:
+        wrong["password"] = first_boot.password_errors(asked.password)
+    image = draft.image
+    if image is not None and not image.min_disk_gib <= draft.disk_gib <= image.cluster.max_disk_gib:
+        wrong["disk_gib"] = [
+            _("%(least)s to %(most)s GiB for this image.")
+            % {"least": image.min_disk_gib, "most": image.cluster.max_disk_gib}
+        ]
+    if image is not None and asked.hostname:
+        last = numbered(asked.hostname, draft.count)[-1]
+        wrong["hostname"] = first_boot.hostname_errors(last, image.os_family)
+    wrong = {field: messages for field, messages in wrong.items() if messages}
+    if wrong:
+        raise Invalid(wrong)
+
+
+def _label_errors(name: str, remark: str, count: int) -> dict[str, list[str]]:
+    try:
+        name, _remark = clean_labels(name, remark)
+    except Invalid as error:
+        return error.fields
+    if len(numbered(name, count)[-1]) > LONGEST_NAME:
+        return {"name": [_("At most %(n)s characters, numbers included.") % {"n": LONGEST_NAME}]}
+    return {}
+
+
+def _check_fit(draft: Draft, refusals: Refusals) -> None:
+    """One region (RG-2), and an image that the cluster's CPUs can run."""
+    if draft.type is None:
+        return
+    cluster = draft.type.cluster
+    for field, chosen in (("image", draft.image), ("subnet", draft.subnet), ("security_group", draft.group)):
+        if chosen is not None:
+            refusals.attempt(ensure_one_region, cluster, chosen, field=field)
+    if draft.image is not None:
+        refusals.attempt(_ensure_cpus, draft.type, draft.image)
+
+
+def _ensure_cpus(kind: InstanceType, image: Image) -> None:
+    if image.architecture != kind.cluster.architecture:
+        raise Refused(
+            _("Image %(image)s is for %(arch)s, cluster %(cluster)s has other CPUs.")
+            % {
+                "image": image.name,
+                "arch": image.get_architecture_display(),
+                "cluster": kind.cluster,
+            },
+            code="image.architecture",
+            field="image",
+            hint=_("Choose an image for the cluster's CPUs, or an instance type of another cluster."),
+        )
+
+
+_STATE = """
+SELECT state, EXISTS (SELECT FROM lifecycle_operation o
+                       WHERE o.resource_id = r.id AND o.verb = %(delete)s AND o.status IN ('queued', 'running'))
+  FROM lifecycle_resource r WHERE id = %(image)s
+"""
+
+
+def hold_image(image: Image, *, lock: bool = True) -> None:
+    """See that the image is ready and stays, and keep it from being deleted until this transaction ends.
+
+    Others who use it do not queue. Without `lock` it is only looked at. Raises NotNow.
+    """
+    with connection.cursor() as cursor:
+        statement = _STATE + "FOR SHARE OF r" if lock else _STATE
+        cursor.execute(statement, {"image": image.pk, "delete": IMAGE_DELETE.name})
+        row = cursor.fetchone()
+    if row is None or row[1]:
+        raise NotNow(_("Image %(name)s is being deleted.") % {"name": image.name})
+    if row[0] != State.READY:
+        raise NotNow(
+            _("Image %(name)s is not ready.") % {"name": image.name},
+            hint=_("Wait until its import has finished, or choose another one."),
+        )

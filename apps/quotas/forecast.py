@@ -1,0 +1,93 @@
+"""What a create would take of a tenant's quotas, without taking it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from apps.lifecycle.errors import Forbidden, QuotaExceeded, Refused
+from apps.quotas.metrics import BY_NAME, METRICS, Metric
+from apps.quotas.models import Quota
+from apps.quotas.services import exceeded
+
+
+@dataclass(frozen=True)
+class QuotaLine:
+    """One metric before and after, in its own unit."""
+
+    metric: Metric
+    used: int
+    asked: int
+    limit: int
+
+    @property
+    def after(self) -> int:
+        """What would be used."""
+        return self.used + self.asked
+
+    @property
+    def short(self) -> bool:
+        """Whether the limit does not allow it."""
+        return self.asked > 0 and self.after > self.limit
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a create would come to. Kinds that can say more (hosts, addresses) subclass it."""
+
+    refusals: list[Refused] = field(default_factory=list)
+    quotas: list[QuotaLine] = field(default_factory=list)
+
+    @property
+    def possible(self) -> bool:
+        """Whether the real call would be accepted, as things are now."""
+        return not self.refusals
+
+    @property
+    def forbidden(self) -> bool:
+        """Whether the role does not allow it."""
+        return any(isinstance(error, Forbidden) for error in self.refusals)
+
+
+def quota_lines(tenant_id: int, amounts: Mapping[str, int]) -> list[QuotaLine]:
+    """Return a line for each metric of `amounts` (metric → units), in the order of the table of metrics."""
+    rows = {row.metric: row for row in Quota.objects.filter(tenant_id=tenant_id, metric__in=amounts)}
+    return [
+        QuotaLine(
+            metric,
+            used=rows[metric.name].used if metric.name in rows else 0,
+            asked=amounts[metric.name],
+            limit=rows[metric.name].limit if metric.name in rows else metric.default,
+        )
+        for metric in METRICS
+        if metric.name in amounts
+    ]
+
+
+def over_quota(lines: list[QuotaLine]) -> QuotaExceeded | None:
+    """Return what `services.take` would raise for these lines."""
+    short = [line for line in lines if line.short]
+    if not short:
+        return None
+    rows = [Quota(metric=line.metric.name, used=line.used, limit=line.limit) for line in short]
+    return exceeded(sorted(rows, key=lambda row: row.metric), {row.metric.name: row.asked for row in short})
+
+
+def used_by(tenant_id: int) -> dict[str, tuple[int, int]]:
+    """Return metric → (used, limit) of a tenant."""
+    rows = Quota.objects.filter(tenant_id=tenant_id).values_list("metric", "used", "limit")
+    return {metric: (used, limit) for metric, used, limit in rows}
+
+
+def lines_between(
+    before: Mapping[str, tuple[int, int]], after: Mapping[str, tuple[int, int]], asked: Mapping[str, int]
+) -> list[QuotaLine]:
+    """Return what has been taken from one reading to the next, and what was asked for but refused (`asked`)."""
+    lines = []
+    for metric in METRICS:
+        default = (0, BY_NAME[metric.name].default)
+        used, limit = before.get(metric.name, default)
+        units = asked.get(metric.name, after.get(metric.name, default)[0] - used)
+        if units:
+            lines.append(QuotaLine(metric, used, units, limit))
+    return lines
