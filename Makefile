@@ -71,14 +71,14 @@ requirements: $(VENV) ## Rows of docs/requirements.md with and without a passing
 
 ## --- code ----------------------------------------------------------------------------------------------------------
 
-.PHONY: lint style types contracts templates django api-diff yaml shellcheck format openapi
-CHECKS := style types contracts templates django api-diff yaml shellcheck
+.PHONY: lint style types contracts templates django api-diff yaml shellcheck catalogue format openapi messages
+CHECKS := style types contracts templates django api-diff yaml shellcheck catalogue
 lint: $(VENV) ## Format, style, types, import contracts, templates, migrations, OpenAPI, YAML, shell
 	@$(MAKE) --keep-going --jobs 2 --output-sync $(CHECKS)
 
 # No running platform is needed, and none is looked at.
-$(CHECKS) openapi: export SCLOUD_NO_ENV_FILE = 1
-$(CHECKS) openapi: export SCLOUD_SECRET_KEY = only-for-checks
+$(CHECKS) openapi messages: export SCLOUD_NO_ENV_FILE = 1
+$(CHECKS) openapi messages: export SCLOUD_SECRET_KEY = only-for-checks
 
 style: $(VENV)
 	.venv/bin/ruff check
@@ -108,6 +108,23 @@ yaml: $(VENV)
 
 shellcheck: $(VENV)
 	.venv/bin/shellcheck --severity=warning $$(git grep -lE '^#!.*\b(ba)?sh$$' -- ':!*.md')
+
+CATALOGUE := locale/zh_Hans/LC_MESSAGES/django
+MAKEMESSAGES := $(MANAGE) makemessages --locale zh_Hans --no-wrap --no-obsolete --no-location --verbosity 0 \
+    --ignore var --ignore docker --ignore tests --ignore scripts --ignore node_modules
+
+# Every text of the code is in the catalogue, translated, and the compiled catalogue is that of the text.
+catalogue: $(VENV)
+	@$(call apt,gettext)
+	@mkdir -p var && cp $(CATALOGUE).po var/committed.po && $(MAKEMESSAGES) && mv $(CATALOGUE).po var/extracted.po && mv var/committed.po $(CATALOGUE).po
+	@diff <(grep -v POT-Creation-Date $(CATALOGUE).po) <(grep -v POT-Creation-Date var/extracted.po) || { echo "Texts changed: make messages, then translate what is empty or fuzzy"; exit 1; }
+	@msgattrib --untranslated $(CATALOGUE).po | { ! grep . ; } && msgattrib --only-fuzzy $(CATALOGUE).po | { ! grep . ; }
+	@msgfmt --check --output-file var/catalogue.mo $(CATALOGUE).po && cmp var/catalogue.mo $(CATALOGUE).mo
+
+messages: $(VENV) ## Take the code's texts into the Chinese catalogue and compile it
+	@$(call apt,gettext)
+	@mkdir -p $(dir $(CATALOGUE)) && $(MAKEMESSAGES)
+	@msgfmt --check --statistics --output-file $(CATALOGUE).mo $(CATALOGUE).po
 
 format: $(VENV) ## Rewrite Python files in the house style
 	.venv/bin/ruff check --fix --quiet || true
