@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from apps.infrastructure.models import SILENCE, ComputeCluster
 from apps.lifecycle.errors import NoCapacity
 from apps.lifecycle.models import State
+from apps.lifecycle.told import told
 
 if TYPE_CHECKING:
     from apps.infrastructure.placement import Need
@@ -114,7 +115,7 @@ def no_capacity(cluster: ComputeCluster, seen: Outlook, count: int) -> NoCapacit
 def _misfit(host: _Judged, need: Need) -> tuple[str, str]:
     """Return code and text of why the VM cannot go to this host; "" for both when it can."""
     if host.state != State.READY:
-        return "not_ready", host.error.get("message") or _("has not reported yet")
+        return "not_ready", told(host.error, "message") or _("has not reported yet")
     if host.last_report_at is None or timezone.now() - host.last_report_at >= SILENCE:
         since = timezone.localtime(host.last_report_at) if host.last_report_at else None
         at = f"{since:%Y-%m-%d %H:%M:%S}" if since else "–"

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from apps.lifecycle.legality import open_operation
 from apps.lifecycle.models import Event, Operation, OperationStatus, Resource, State
+from apps.lifecycle.told import told_error
 from apps.portal.kinds import Offer, resource_url
 
 
@@ -44,9 +45,7 @@ def failure_of(row: Resource, offers: Sequence[Offer], area: str) -> Failure | N
     operation = Operation.objects.filter(pk=operation_id).first() if operation_id else None
     return Failure(
         verb=verb,
-        message=str(row.error["message"]),
-        hint=str(row.error.get("hint", "")),
-        code=str(row.error.get("code", "")),
+        **told_error(row.error),
         at=operation.finished_at if operation else None,
         request_id=operation.request_id if operation else "",
         url=resource_url(area, "operation", operation.pk) if operation else "",

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from apps.audit.models import DONE, AuditEntry
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Event, Operation, OperationStatus, Resource
+from apps.lifecycle.told import told, told_error
 from apps.lifecycle.verbs import Text, verb_named
 from apps.portal.kinds import resource_url
 from apps.portal.steps import Step, steps_of
@@ -113,7 +114,7 @@ def _named(rows: QuerySet[Any], source: str) -> QuerySet[Any, Any]:
 
 
 def _of_event(event: Event) -> Moment:
-    return Moment(event.at, event.message, code=event.code)
+    return Moment(event.at, told({"text": event.message}), code=event.code)
 
 
 def _of_audit(entry: AuditEntry, area: str) -> Moment:
@@ -130,15 +131,16 @@ def _of_audit(entry: AuditEntry, area: str) -> Moment:
             detail=_("Refused") if refused else "",
             code=entry.outcome if refused else "",
         )
+    error = told_error(operation.error)
     return Moment(
         entry.at,
         label_of(entry.verb),
         who=entry.actor_name,
         origin=origin,
         tone=TONES[OperationStatus(operation.status)],
-        detail=operation.error.get("message", ""),
-        hint=operation.error.get("hint", ""),
-        code=operation.error.get("code", ""),
+        detail=error["message"],
+        hint=error["hint"],
+        code=error["code"],
         took=duration(operation),
         url=resource_url(area, "operation", operation.pk),
         steps=steps_of(operation),

@@ -11,10 +11,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from apps.lifecycle.told import told_error
 from apps.lifecycle.verbs import Text
 from apps.lifecycle.words import state_word
 from apps.portal import pieces
+from apps.portal.kinds import menu_parts
 from apps.portal.kinds import resource_url as url_of
+from apps.portal.pickers import SEARCHED_FROM, PickField, PickSeveralField, rows_of
 from apps.portal.timeline import label_of
 
 register = template.Library()
@@ -24,6 +27,7 @@ register.simple_tag(pieces.copyable, name="copyable")
 register.simple_tag(pieces.meter, name="meter")
 register.simple_tag(pieces.gauge, name="gauge")
 register.filter("moment", pieces.moment)
+register.filter("menu_parts", menu_parts)
 register.filter("ago", pieces.ago)
 
 
@@ -37,6 +41,18 @@ def pill(resource: Any) -> SafeString:
 def word_pill(shown: Any) -> SafeString:
     """Return a StateWord as a pill."""
     return pieces.pill(shown)
+
+
+@register.filter
+def told_message(error: dict[str, Any]) -> str:
+    """Return the message of a kept error in the reader's language."""
+    return told_error(error)["message"]
+
+
+@register.filter
+def told_hint(error: dict[str, Any]) -> str:
+    """Return the next step of a kept error in the reader's language."""
+    return told_error(error)["hint"]
 
 
 @register.filter
@@ -63,6 +79,19 @@ def cell(column: Any, row: Any, page: Any) -> SafeString:
     """Draw one cell."""
     drawn: SafeString = column.draw(row, page)
     return drawn
+
+
+@register.inclusion_tag("portal/picker.html")
+def picker(bound: BoundField) -> dict[str, Any]:
+    """Draw a field of `apps.portal.pickers`."""
+    rows = rows_of(bound)
+    return {"field": bound, "rows": rows, "searched": len(rows) >= SEARCHED_FROM}
+
+
+@register.filter
+def is_picker(bound: BoundField) -> bool:
+    """Whether the field is one of `apps.portal.pickers`."""
+    return isinstance(bound.field, PickField | PickSeveralField)
 
 
 @register.simple_tag(takes_context=True)
