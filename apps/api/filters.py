@@ -2,45 +2,101 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 from uuid import UUID
 
 import django_filters as filters
+from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from apps.api.narrowing import By, Choices, Moment, Narrow, Text
 from apps.lifecycle.models import State
 
+#: From so many characters on, what looks like the beginning of an id is searched as one.
+LEAST_ID = 6
 
-class CommaSeparated(filters.BaseInFilter, filters.CharFilter):
-    """`?field=a,b`: any of them."""
+
+class ListFilter(filters.FilterSet):
+    """Subclass with `by`: what the list can be narrowed by, beside what its parents have."""
+
+    by: ClassVar[Mapping[str, By]] = {}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Of dozens of parameters a request has two or three: only those are worth a form field.
+        self.filters = {name: each for name, each in self.filters.items() if name in self.data}
+
+    @classmethod
+    def narrowed_by(cls) -> dict[str, By]:
+        """Return everything the list can be narrowed by, the parents' first."""
+        found: dict[str, By] = {}
+        for parent in reversed(cls.__mro__):
+            found |= vars(parent).get("by", {})
+        return found
+
+    @classmethod
+    def get_filters(cls) -> dict[str, Any]:
+        """Add the parameters of `by`, and `not`."""
+        found: dict[str, Any] = dict(super().get_filters())
+        entries = cls.narrowed_by()
+        for name, by in entries.items():
+            found |= by.parameters(name)
+        negatable = [(name, name) for name, by in entries.items() if by.negatable]
+        return found | Choices(_("Filters to turn round: “is not”"), choices=negatable).parameters("not")
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Apply what is given."""
+        given = self.form.cleaned_data
+        turned = given.pop("not", [])
+        for name, value in given.items():
+            parameter = self.filters[name]
+            if isinstance(parameter, Narrow) and value not in (None, "", []):
+                if parameter.by.admin and not self._is_admin:
+                    return queryset.none()
+                parameter.exclude = name in turned
+            queryset = parameter.filter(queryset, value)
+        return queryset
+
+    @property
+    def _is_admin(self) -> bool:
+        actor = getattr(self.request, "actor", None)
+        return actor is not None and actor.is_admin and actor.tenant is None
 
 
-class ResourceFilter(filters.FilterSet):
+class ResourceFilter(ListFilter):
     """Subclass to add a kind's own filters; override `search` to find it by more than name and id."""
 
     q = filters.CharFilter(method="search", label=_("Search"))
-    name = filters.CharFilter(lookup_expr="icontains", label=_("Name"))
-    state = filters.MultipleChoiceFilter(choices=State.choices, label=_("State"))
-    project = filters.UUIDFilter(field_name="project__uid", label=_("Project"))
-    tenant = filters.UUIDFilter(field_name="tenant__uid", label=_("Tenant"))
-    region = CommaSeparated(field_name="region__name", label=_("Region"))
-    created_after = filters.IsoDateTimeFilter(
-        field_name="created_at", lookup_expr="gte", label=_("Created after")
-    )
-    created_before = filters.IsoDateTimeFilter(
-        field_name="created_at", lookup_expr="lt", label=_("Created before")
-    )
+    by = {
+        "name": Text(_("Name"), "name"),
+        "remark": Text(_("Remark"), "remark"),
+        "id": Choices(_("ID"), "id", each=forms.UUIDField),
+        "state": Choices(_("State"), "state", choices=State.choices),
+        "project": Choices(_("Project"), "project__uid", each=forms.UUIDField),
+        "tenant": Choices(_("Tenant"), "tenant__uid", each=forms.UUIDField),
+        "region": Choices(_("Region"), "region__name"),
+        "created": Moment(_("Created"), "created_at"),
+        "updated": Moment(_("Updated"), "updated_at"),
+    }
 
     def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep rows whose name holds `value`, or whose id it is."""
+        """Keep rows whose name holds `value`, or whose id begins with it."""
         return queryset.filter(named_or_with_id(value.strip()))
 
 
 def named_or_with_id(value: str) -> Q:
-    """Return the condition of the search box that every kind shares."""
-    condition = Q(name__icontains=value)
+    """Return the condition of the search box all kinds share: part of name or remark, or beginning of the id."""
+    return Q(name__icontains=value) | Q(remark__icontains=value) | with_id(value)
+
+
+def with_id(value: str) -> Q:
+    """Return the condition that the id begins with `value`: a range, which the key's index answers."""
+    digits = value.replace("-", "")
     try:
-        return condition | Q(pk=UUID(value))
+        first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
     except ValueError:
-        return condition
+        return Q(pk__in=[])
+    # `id`, not `pk`: with the name in one table, so that both conditions together can use its indexes.
+    return Q(id__gte=first, id__lte=last) if len(digits) >= LEAST_ID else Q(pk__in=[])

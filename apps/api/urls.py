@@ -27,6 +27,7 @@ DOMAINS = (
     "tenancy",
     "audit",
     "platform_settings",
+    "portal",
 )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Model, QuerySet
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound, NotNow
@@ -29,7 +31,8 @@ class Do:
 
     form: asked for before it is done. says: what goes and what stays, one sentence each, shown before a destructive
     verb. typed_name: the name must be typed. opens: name of a page (of the same area, keyed like the row) that the
-    button leads to instead of doing anything itself.
+    button leads to instead of doing anything itself. bulk: whether it may be asked for on many rows at once, a form
+    being filled in once for all; by default when there is no form. part: heading in the menu, see `menu_parts`.
     """
 
     verb: Verb
@@ -38,6 +41,17 @@ class Do:
     says: Callable[[Any], Sequence[Text]] | None = None
     typed_name: bool = False
     opens: str = ""
+    bulk: bool | None = None
+    part: Text = ""
+    #: What people also call it, for the search box: "stop" for shutting down.
+    also: Text = ""
+
+    @property
+    def for_many(self) -> bool:
+        """Whether lists offer it for all selected rows."""
+        if self.service is None or self.opens:
+            return False
+        return self.form is None if self.bulk is None else self.bulk
 
     @property
     def slug(self) -> str:
@@ -59,6 +73,24 @@ class Offer:
     url: str
 
 
+OPERATE, CONFIGURE, DANGER = gettext_lazy("Operate"), gettext_lazy("Configure"), gettext_lazy("Danger zone")
+
+
+def menu_parts(offers: Sequence[Offer]) -> list[tuple[Text, list[Offer]]]:
+    """Return a menu's offers by part: what operators may do, what managers set, what destroys; each in its order."""
+    parts: dict[Text, list[Offer]] = {}
+    for offer in offers:
+        parts.setdefault(offer.do.part or _part(offer.do.verb), []).append(offer)
+    usual: list[Text] = [OPERATE, CONFIGURE, DANGER]
+    return sorted(parts.items(), key=lambda part: usual.index(part[0]) if part[0] in usual else 1)
+
+
+def _part(verb: Verb) -> Text:
+    if verb.permission == "operate":
+        return OPERATE
+    return DANGER if verb.destructive else CONFIGURE
+
+
 @dataclass(frozen=True)
 class PageKind:
     """kind and plural as in verbs and paths; one and many for people; visible: the selector all pages read through."""
@@ -73,6 +105,10 @@ class PageKind:
     create: Verb | None = None
     key: str = "pk"
     converter: str = "uuid"
+    #: What stands beside a row's name where it is found by search: its addresses, say.
+    beside: Callable[[Any], object] = lambda row: ""
+    #: When what a row shows was last seen, where that is not now: its host is out of reach. None: up to date.
+    as_of: Callable[[Any], datetime | None] = lambda row: None
 
     def rows(self, actor: Actor) -> QuerySet[Any]:
         """Return the visible rows with what state words and actions read, at a constant number of queries."""
@@ -103,14 +139,20 @@ class PageKind:
 
     def offers(self, rights: Rights, row: Any, area: str) -> list[Offer]:
         """Return the actions on a row that this area has, judged, in the order they were declared."""
-        judged = {p.verb.name: p for p in self._judge(rights, row)}
+        judged = {p.verb.name: p for p in self.judge(rights, row)}
         return [
             Offer(do, judged[do.verb.name], self._target(do, row, area))
             for do in self.actions
             if do.verb.name in judged
         ]
 
-    def _judge(self, rights: Rights, row: Any) -> list[Possibility]:
+    @property
+    def for_many(self) -> list[Do]:
+        """The actions that may be asked for on many rows at once."""
+        return [do for do in self.actions if do.for_many]
+
+    def judge(self, rights: Rights, row: Any) -> list[Possibility]:
+        """Judge the kind's verbs on a row: the one rule behind buttons, menus and bulk."""
         if isinstance(row, Resource):
             return rights.actions(row)
         tenant_id = getattr(row, "tenant_id", None)

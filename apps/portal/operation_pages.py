@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
-from uuid import UUID
 
-import django_filters as filters
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
+from django.db.models.fields.json import KeyTextTransform
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django_filters import FilterSet
 
 from apps.api.operation_api import CANCEL
+from apps.api.operation_filter import SECONDS, OperationFilter
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.models import Operation, OperationStatus
-from apps.lifecycle.verbs import verb_named
+from apps.lifecycle.told import told, told_error
+from apps.lifecycle.verbs import all_verbs, verb_named
 from apps.lifecycle.words import StateWord
 from apps.portal import feedback, pieces
-from apps.portal.columns import Column
+from apps.portal.columns import TENANT, Column
 from apps.portal.detail import DetailPage, Properties, Property, Tab
-from apps.portal.facets import Facet, choice_facet
+from apps.portal.facets import Choices, Facet, choice_facet, tenant_facet
 from apps.portal.feedback import Toast
-from apps.portal.kinds import Do, Offer, PageKind, Text, resource_url
+from apps.portal.kinds import Do, PageKind, Text, resource_url
 from apps.portal.lists import Empty, ListPage
 from apps.portal.page import Page
 from apps.portal.templatetags.kit import took
@@ -49,7 +49,7 @@ def operation_word(operation: Operation) -> StateWord:
     return StateWord(
         STATUS_WORDS[operation.status],
         TONES[OperationStatus(operation.status)],
-        reason=operation.error.get("message", ""),
+        reason=told(operation.error, "message"),
         percent=operation.progress if running and operation.progress else None,
     )
 
@@ -61,16 +61,15 @@ def _visible(actor: Actor) -> QuerySet[Operation]:
 class _OperationKind(PageKind):
     """Cancel is judged here: operations are no resources and have no verb table."""
 
-    def offers(self, rights: Rights, row: Any, area: str) -> list[Offer]:
-        """Return cancel, possible until a worker begins."""
+    def judge(self, rights: Rights, row: Any) -> list[Possibility]:
+        """Judge cancel, possible until a worker begins."""
         if not row.is_open:
             return []
         if not rights.covers(verb_named(row.verb), row.resource and row.resource.project_id, row.tenant_id):
             return []
         begun = row.status != OperationStatus.QUEUED or row.attempt > 0
         reason = _("It has begun already.") if begun else ""
-        judged = Possibility(CANCEL, "state.not_allowed" if begun else "", reason)
-        return [Offer(self.actions[0], judged, self.url(area, "cancel", row))]
+        return [Possibility(CANCEL, "state.not_allowed" if begun else "", reason)]
 
 
 OPERATION = _OperationKind(
@@ -82,28 +81,6 @@ OPERATION = _OperationKind(
     visible=_visible,
     actions=(Do(CANCEL, cancel_operation),),
 )
-
-
-class OperationFilter(FilterSet):
-    q = filters.CharFilter(method="search")
-    status = filters.MultipleChoiceFilter(choices=OperationStatus.choices)
-    kind = filters.CharFilter(field_name="target_kind")
-
-    def search(self, queryset: QuerySet[Operation], name: str, value: str) -> QuerySet[Operation]:
-        """Find by the target's name, or by a whole id: of the operation, its target or its request."""
-        value = value.strip()
-        condition = Q(target_name__icontains=value) | Q(request_id=value)
-        if _is_uuid(value):
-            condition |= Q(pk=value) | Q(target_id=value)
-        return queryset.filter(condition)
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _what(row: Operation, page: ListPage) -> SafeString:
@@ -122,40 +99,76 @@ def target_link(row: Operation, area: str) -> SafeString:
 
 def _outcome(row: Operation, page: ListPage) -> object:
     if row.is_open:
-        return row.steps[-1]["text"] if row.steps else ""
-    return row.error.get("message", "") if row.status != OperationStatus.DONE else ""
+        return told(row.steps[-1]) if row.steps else ""
+    return told(row.error, "message") if row.status != OperationStatus.DONE else ""
 
 
 def _took(row: Operation, page: ListPage) -> str:
     return took(duration(row))
 
 
+def _seconds(row: Operation, page: ListPage) -> float | None:
+    length = duration(row)
+    return length.total_seconds() if length is not None else None
+
+
+def _kinds(page: ListPage) -> Choices:
+    return [(kind, kind.replace("_", " ")) for kind in sorted({verb.kind for verb in all_verbs()})]
+
+
+def _verbs(page: ListPage) -> Choices:
+    return sorted(((verb.name, str(verb.label)) for verb in all_verbs()), key=lambda each: each[1])
+
+
 class OperationList(ListPage):
     of = OPERATION
+    in_search = False  # they bear their target's name: a search for a machine would find little else
     columns = (
-        Column("what", gettext_lazy("Task"), _what, sort="verb", wide=False),
-        Column("target", gettext_lazy("On"), _target, sort="target_name", wide=False),
         Column(
-            "status", gettext_lazy("Status"), lambda row, page: pieces.pill(operation_word(row)), wide=False
+            "what",
+            gettext_lazy("Task"),
+            _what,
+            sort="verb",
+            wide=False,
+            filter="verb",
+            facet=choice_facet("verb", gettext_lazy("Task"), _verbs),
         ),
-        Column("outcome", gettext_lazy("Last step or cause"), _outcome),
+        Column("target", gettext_lazy("On"), _target, sort="target_name", wide=False, filter="target_name"),
         Column(
-            "tenant", gettext_lazy("Tenant"), lambda row, page: row.tenant and row.tenant.name, admin=True
+            "status",
+            gettext_lazy("Status"),
+            lambda row, page: pieces.pill(operation_word(row)),
+            sort="status",
+            wide=False,
+            text=lambda row, page: operation_word(row).word,
         ),
         Column(
-            "actor", gettext_lazy("By"), lambda row, page: row.actor.username if row.actor else _("platform")
+            "outcome",
+            gettext_lazy("Last step or cause"),
+            _outcome,
+            sort=KeyTextTransform("message", "error"),
+        ),
+        TENANT,
+        Column(
+            "actor",
+            gettext_lazy("By"),
+            lambda row, page: row.actor.username if row.actor else _("platform"),
+            sort="actor__username",
         ),
         Column(
             "created",
             gettext_lazy("Asked"),
             lambda row, page: pieces.moment(row.created_at),
             sort="created_at",
+            text=lambda row, page: row.created_at,
         ),
-        Column("took", gettext_lazy("Took"), _took, end=True),
+        Column("took", gettext_lazy("Took"), _took, sort=SECONDS, end=True, text=_seconds),
     )
     filter = OperationFilter
     facets: ClassVar[Sequence[Facet]] = (
         choice_facet("status", gettext_lazy("Status"), lambda page: STATUS_WORDS.items()),
+        choice_facet("kind", gettext_lazy("Kind"), _kinds),
+        tenant_facet,
     )
     related = ()
     empty = Empty(
@@ -203,13 +216,13 @@ class OperationToast(Page):
         if row.is_open:
             return HttpResponse(status=204)
         failed = row.status == OperationStatus.FAILED
-        word = STATUS_WORDS[row.status]
+        word, error = STATUS_WORDS[row.status], told_error(row.error if failed else {})
         toast = Toast(
             f"{label_of(row.verb)}: {row.target_name} – {word}",
             "error" if failed else "ok",
-            detail=row.error.get("message", "") if failed else "",
-            hint=row.error.get("hint", "") if failed else "",
-            code=row.error.get("code", "") if failed else "",
+            detail=error["message"],
+            hint=error["hint"],
+            code=error["code"],
             url=OPERATION.url(self.area, "one", row),
         )
         return feedback.show(request, toast)

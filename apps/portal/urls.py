@@ -10,9 +10,12 @@ from importlib.util import find_spec
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from apps.portal.bulk_outcome import OutcomePage
 from apps.portal.home import TenantHome
+from apps.portal.list_settings import ListSettingsPage, SavedViewsPage
 from apps.portal.operation_pages import OPERATION, OperationDetail, OperationList, OperationToast
 from apps.portal.paths import kind_paths
+from apps.portal.search_pages import SearchApi, SearchPage
 
 #: Named, not imported: the kit knows no kind.
 DOMAINS = (
@@ -40,15 +43,31 @@ def _operation_patterns(*, admin: bool) -> list[URLPattern]:
     return [
         *kind_paths(OPERATION, list=OperationList, detail=OperationDetail, admin=admin),
         path("operations/<uuid:key>/toast/", OperationToast.as_view(admin=admin), name="operation.toast"),
+        path("bulk/<uuid:key>/", OutcomePage.as_view(admin=admin), name="bulk.one"),
+    ]
+
+
+def _list_patterns(*, admin: bool) -> list[URLPattern]:
+    return [
+        path("lists/settings/", ListSettingsPage.as_view(admin=admin), name="list_settings"),
+        path("lists/views/", SavedViewsPage.as_view(admin=admin), name="saved_views"),
     ]
 
 
 tenant = [
     path("", TenantHome.as_view(), name="home"),
+    path("search/", SearchPage.as_view(), name="search"),
     *_operation_patterns(admin=False),
+    *_list_patterns(admin=False),
     *_domain_patterns("tenant_patterns"),
 ]
-admin = [*_operation_patterns(admin=True), *_domain_patterns("admin_patterns")]
+admin = [
+    path("search/", SearchPage.as_view(admin=True), name="search"),
+    *_operation_patterns(admin=True),
+    *_domain_patterns("admin_patterns"),
+]
+
+api_routes = [path("search", SearchApi.as_view(), name="search")]
 
 urlpatterns = [
     path("admin/", include((admin, "admin"))),

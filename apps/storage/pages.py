@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.infrastructure.models import StorageCluster
 from apps.lifecycle.models import Resource
-from apps.portal.columns import CREATED, NAME, PROJECT, STATE, TENANT, Column
+from apps.infrastructure.selectors import visible_storage_clusters
+from apps.portal.columns import CREATED, ID, NAME, PROJECT, REGION, REMARK, STATE, TENANT, UPDATED, Column
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
-from apps.portal.facets import choice_facet, project_facet, region_facet, state_facet, tenant_facet
+from apps.portal.facets import MOST_CHOICES, Choices, choice_facet, project_facet, region_facet, state_facet, tenant_facet
 from apps.portal.kinds import PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
 from apps.portal.pieces import link
@@ -27,11 +29,16 @@ DISK = PageKind(
     many=gettext_lazy("Disks"),
     icon="database",
     visible=visible_disks,
+    beside=lambda disk: disk.vm.name if disk.vm else "",
 )
 
 
 def _vm(row: Disk, page: ListPage | DetailPage) -> object:
     return link(resource_url(page.area, "vm", row.vm.pk), row.vm.name) if row.vm else ""
+
+
+def _clusters(page: ListPage) -> Choices:
+    return [(cluster.pk, str(cluster)) for cluster in visible_storage_clusters(page.actor)[:MOST_CHOICES]]
 
 
 class DiskList(ListPage):
@@ -41,15 +48,24 @@ class DiskList(ListPage):
         STATE,
         Column("role", gettext_lazy("Role"), lambda row, page: row.get_role_display(), sort="role"),
         Column("size", gettext_lazy("Size (GiB)"), lambda row, page: row.size_gib, sort="size_gib", end=True),
-        Column("vm", gettext_lazy("Virtual machine"), _vm),
+        Column("vm", gettext_lazy("Virtual machine"), _vm, sort="vm__name", filter="vm_name"),
         Column(
-            "cluster", gettext_lazy("Storage cluster"), lambda row, page: row.cluster, sort="cluster__name"
+            "cluster",
+            gettext_lazy("Storage cluster"),
+            lambda row, page: row.cluster,
+            sort="cluster__name",
+            facet=choice_facet("cluster", gettext_lazy("Storage cluster"), _clusters),
         ),
         TENANT,
         PROJECT,
         CREATED,
+        replace(REGION, hidden=True),
+        UPDATED,
+        ID,
+        REMARK,
     )
     filter = DiskFilter
+    more_filters = ("iops",)
     facets = (
         state_facet,
         choice_facet("role", gettext_lazy("Role"), lambda page: Disk.Role.choices),

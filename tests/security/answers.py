@@ -77,6 +77,8 @@ API: Rows = {
         retry=A_MANAGE,
         set_security_group=A_MANAGE,
     ),
+    "api:vms-metrics GET": A_VIEW,
+    "api:hosts-metrics GET": A_ADMIN_HIDDEN,
     **api("images", create=A_ADMIN, patch=A_MANAGE, delete=A_MANAGE, retry=A_ADMIN_UNKNOWN),
     **api("key-pairs", create=A_CREATE, patch=A_MANAGE, delete=A_MANAGE),
     **api("instance-types", see=A_MEMBER, create=A_ADMIN, delete=A_ADMIN),
@@ -144,6 +146,7 @@ API: Rows = {
     "api:account-password POST": A_MEMBER,
     "api:me PATCH": A_MEMBER,
     "api:me GET": A_MEMBER,
+    "api:search GET": A_MEMBER,
     "api:schema GET": A_ANYONE,
     "api:docs GET": "login ok ok ok ok ok ok",
 }
@@ -182,6 +185,7 @@ def pages(
 
 PAGES: Rows = {
     "portal:home GET": P_MEMBER,
+    "portal:search GET": P_MEMBER,
     "portal:login GET": A_ANYONE,
     "portal:login POST": A_ANYONE,
     "portal:logout POST": A_ANYONE,
@@ -273,6 +277,7 @@ def admin(kind: str, *, read: str = "", acts: str = "", answers: str = ADMIN_ONL
 
 ADMIN: Rows = {
     "admin:home GET": ADMIN_ONLY,
+    "admin:search GET": ADMIN_ONLY,
     "admin:account GET": ADMIN_ONLY,
     "admin:account POST": ADMIN_ONLY,
     "admin:account.preferences GET": ADMIN_ONLY,

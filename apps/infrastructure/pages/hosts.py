@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from apps.infrastructure.enrolment import Enrolment, enroll_host, remove_host, renew_enrolment
 from apps.infrastructure.filters import HostFilter
 from apps.infrastructure.models import ComputeCluster, Host, Region
+from apps.infrastructure.pages import host_tabs
 from apps.infrastructure.pages.figures import load_bar, memory_bar, vcpu_bar
 from apps.infrastructure.selectors import visible_hosts
 from apps.infrastructure.services import set_accepting
@@ -22,7 +23,7 @@ from apps.portal.actions import ActionPage
 from apps.portal.columns import NAME, REGION, STATE, Column
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
-from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
+from apps.portal.detail import ACTIVITY, DetailPage, Properties, Property, Tab
 from apps.portal.facets import choice_facet, region_facet, state_facet
 from apps.portal.forms import KitForm
 from apps.portal.kinds import Do, PageKind
@@ -67,10 +68,11 @@ HOST = PageKind(
     many=gettext_lazy("Hosts"),
     icon="server",
     visible=visible_hosts,
+    beside=lambda host: host.address or "",
     create=HOST_ENROLL,
     actions=(
         Do(HOST_OPEN, partial(set_accepting, accepts=True)),
-        Do(HOST_CLOSE, partial(set_accepting, accepts=False)),
+        Do(HOST_CLOSE, partial(set_accepting, accepts=False), says=host_tabs.closing_plan),
         Do(HOST_RENEW, renew_enrolment, says=_renews, opens="host.renew_key"),
         Do(HOST_REMOVE, remove_host, says=_goes, typed_name=True),
     ),
@@ -89,18 +91,21 @@ class HostList(ListPage):
             gettext_lazy("CPU load"),
             lambda row, page: load_bar(row),
             sort="load_percent",
+            text=lambda row, page: row.load_percent,
         ),
         Column(
             "vcpu",
-            gettext_lazy("vCPUs promised"),
+            gettext_lazy("vCPUs allocated"),
             lambda row, page: vcpu_bar(row),
             sort="vcpu_reserved",
+            text=lambda row, page: row.vcpu_reserved,
         ),
         Column(
             "memory",
-            gettext_lazy("Memory promised"),
+            gettext_lazy("Memory allocated"),
             lambda row, page: memory_bar(row),
             sort="memory_reserved_mib",
+            text=lambda row, page: row.memory_reserved_mib / 1024,
         ),
         Column("address", gettext_lazy("Address"), lambda row, page: row.address, sort="address"),
         Column(
@@ -108,6 +113,7 @@ class HostList(ListPage):
             gettext_lazy("Last report"),
             lambda row, page: moment(row.last_report_at),
             sort="last_report_at",
+            text=lambda row, page: row.last_report_at,
         ),
     )
     filter = HostFilter
@@ -127,16 +133,12 @@ class HostList(ListPage):
     )
 
 
-def _vms_on(page: DetailPage, row: Any) -> dict[str, Any]:
-    return {"vms": row.vms.select_related("tenant", "host").order_by("name")[:200]}
-
-
 class HostDetail(DetailPage):
     of = HOST
     primary = ("open", "close")
     tabs = (
-        OVERVIEW,
-        Tab("vms", gettext_lazy("Virtual machines"), "infrastructure/host_vms.html", _vms_on),
+        Tab("", gettext_lazy("Overview"), "infrastructure/host_overview.html", host_tabs.overview),
+        Tab("vms", gettext_lazy("Virtual machines"), "infrastructure/host_vms.html", host_tabs.vms),
         ACTIVITY,
     )
 
@@ -160,17 +162,25 @@ class HostDetail(DetailPage):
                     Property(_("Memory"), f"{row.memory_mib / 1024:.4g} GiB"),
                     Property(_("Virtualisation"), row.virtualisation),
                     Property(_("Hypervisor"), row.hypervisor_version),
-                    Property(_("Agent"), row.agent_version),
                 ],
             ),
             Properties(
-                _("Load"),
+                _("Agent"),
+                [
+                    Property(_("Version"), row.agent_version),
+                    Property(_("Last report"), moment(row.last_report_at)),
+                    Property(_("Clock"), host_tabs.clock(row)),
+                    Property(_("Booted as"), row.boot_id, copy=bool(row.boot_id)),
+                ],
+            ),
+            Properties(
+                _("As it reported last"),
                 [
                     Property(_("CPU load"), f"{row.load_percent:.0f} %"),
                     Property(_("Memory in use"), f"{row.memory_used_mib / 1024:.4g} GiB"),
-                    Property(_("vCPUs promised"), f"{row.vcpu_reserved} / {row.vcpu_capacity}"),
+                    Property(_("vCPUs allocated"), f"{row.vcpu_reserved} / {row.vcpu_capacity}"),
                     Property(
-                        _("Memory promised"),
+                        _("Memory allocated"),
                         f"{row.memory_reserved_mib / 1024:.4g} / {row.memory_capacity_mib / 1024:.4g} GiB",
                     ),
                     Property(_("Accepts new VMs"), _("yes") if row.accepts_vms else _("no")),

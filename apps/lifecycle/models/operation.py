@@ -112,6 +112,12 @@ class Operation(models.Model):
             models.Index(fields=["-created_at"], name="operation_admin_list"),
             models.Index(fields=["resource", "-created_at"], name="operation_timeline"),
             models.Index(fields=["target_id", "-created_at"], name="operation_target"),
+            # What failed lately of what somebody asked for: in the top bar of every page.
+            models.Index(
+                fields=["actor", "-finished_at"],
+                condition=Q(status=OperationStatus.FAILED),
+                name="operation_failed_of_actor",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -57,6 +57,8 @@ class Resource(models.Model):
             models.Index(fields=["project", "kind"], name="resource_project"),
             # Search by part of a name (upper-cased, as icontains compiles to).
             GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="resource_name_search"),
+            # Most have no remark, and empty ones take no room in it.
+            GinIndex(OpClass(Upper("remark"), name="gin_trgm_ops"), name="resource_remark_search"),
         ]
 
     def __str__(self) -> str:

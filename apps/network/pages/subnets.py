@@ -20,10 +20,22 @@ from apps.network.services.subnet import create_subnet, delete_subnet, retry_sub
 from apps.network.verbs import SUBNET_CREATE, SUBNET_DELETE, SUBNET_RENAME, SUBNET_RETRY
 from apps.portal import pieces
 from apps.portal.actions import edit_labels
-from apps.portal.columns import CREATED, NAME, PROJECT, REGION, STATE, TENANT, Column
+from apps.portal.columns import (
+    CREATED,
+    ID,
+    NAME,
+    PROJECT,
+    REGION,
+    REMARK,
+    STATE,
+    TENANT,
+    UPDATED,
+    Column,
+)
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
+from apps.portal.facets import MOST_CHOICES, Choices, choice_facet
 from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
 
@@ -49,6 +61,7 @@ SUBNET = PageKind(
     many=gettext_lazy("Subnets"),
     icon="hierarchy-2",
     visible=selectors.visible_subnets,
+    beside=lambda row: row.cidr,
     create=SUBNET_CREATE,
     actions=(
         Do(SUBNET_RETRY, retry_subnet),
@@ -56,6 +69,11 @@ SUBNET = PageKind(
         Do(SUBNET_DELETE, delete_subnet, says=_what_goes),
     ),
 )
+
+
+def _vpcs(page: ListPage) -> Choices:
+    vpcs = selectors.visible_vpcs(page.actor).order_by("name").values_list("pk", "name", "cidr")
+    return [(pk, f"{name} ({cidr})") for pk, name, cidr in vpcs[:MOST_CHOICES]]
 
 
 class SubnetList(ListPage):
@@ -69,20 +87,33 @@ class SubnetList(ListPage):
             lambda row, page: pieces.copyable(row.cidr),
             sort="cidr",
             wide=False,
+            text=lambda row, page: str(row.cidr),
         ),
         Column(
             "vpc",
             gettext_lazy("VPC"),
             lambda row, page: pieces.link(resource_url(page.area, "vpc", row.vpc_id), row.vpc.name),
             sort="vpc__name",
+            facet=choice_facet("vpc", gettext_lazy("VPC"), _vpcs),
         ),
-        Column("free", gettext_lazy("Free addresses"), lambda row, page: free_of_all(row)),
+        Column(
+            "free",
+            gettext_lazy("Free addresses"),
+            lambda row, page: free_of_all(row),
+            sort=selectors.FREE_ADDRESSES,
+            text=lambda row, page: row.free_addresses,
+        ),
         TENANT,
         PROJECT,
         REGION,
         CREATED,
+        UPDATED,
+        ID,
+        REMARK,
     )
     filter = SubnetFilter
+    watch = ("vm",)
+    search_hint = gettext_lazy("Name, ID or address")
     empty = Empty(
         gettext_lazy("No subnets yet"), gettext_lazy("Machines get their addresses from a VPC's subnets.")
     )

@@ -18,7 +18,18 @@ from apps.network.services.vpc import create_vpc, delete_vpc, retry_vpc
 from apps.network.verbs import SUBNET_CREATE, VPC_CREATE, VPC_DELETE, VPC_RENAME, VPC_RETRY
 from apps.portal import pieces
 from apps.portal.actions import edit_labels
-from apps.portal.columns import CREATED, NAME, PROJECT, REGION, STATE, TENANT, Column
+from apps.portal.columns import (
+    CREATED,
+    ID,
+    NAME,
+    PROJECT,
+    REGION,
+    REMARK,
+    STATE,
+    TENANT,
+    UPDATED,
+    Column,
+)
 from apps.portal.create import CreatePage, Section
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
@@ -40,6 +51,7 @@ VPC = PageKind(
     many=gettext_lazy("VPCs"),
     icon="network",
     visible=selectors.visible_vpcs,
+    beside=lambda row: row.cidr,
     create=VPC_CREATE,
     actions=(Do(VPC_RETRY, retry_vpc), edit_labels(VPC_RENAME), Do(VPC_DELETE, delete_vpc, says=_what_goes)),
 )
@@ -56,8 +68,15 @@ class VpcList(ListPage):
             lambda row, page: pieces.copyable(row.cidr),
             sort="cidr",
             wide=False,
+            text=lambda row, page: str(row.cidr),
         ),
-        Column("subnets", gettext_lazy("Subnets"), lambda row, page: row.subnet_count, end=True),
+        Column(
+            "subnets",
+            gettext_lazy("Subnets"),
+            lambda row, page: row.subnet_count,
+            sort="subnet_count",
+            end=True,
+        ),
         Column(
             "vni", gettext_lazy("Identifier"), lambda row, page: row.vni, sort="vni", end=True, admin=True
         ),
@@ -65,8 +84,13 @@ class VpcList(ListPage):
         PROJECT,
         REGION,
         CREATED,
+        UPDATED,
+        ID,
+        REMARK,
     )
     filter = VpcFilter
+    watch = ("subnet",)
+    search_hint = gettext_lazy("Name, ID or address")
     empty = Empty(
         gettext_lazy("No VPCs yet"),
         gettext_lazy(

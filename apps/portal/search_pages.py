@@ -1,0 +1,94 @@
+"""The search's faces: a page of results, the palette's choices, and the API's answer."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import NotFound
+from apps.portal import search
+from apps.portal.page import Page
+from apps.portal.registry import list_pages
+
+
+class SearchPage(Page):
+    """`?q=` finds; for the palette (htmx) as choices. `?kind=&key=` are the choices for one resource: its actions."""
+
+    title = _("Search")
+    template_name = "portal/search.html"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Show what is found."""
+        if self.is_part and "key" in request.GET:
+            return self._actions(request.GET.get("kind", ""), request.GET["key"])
+        text = request.GET.get("q", "")
+        found = {
+            "text": text,
+            "kinds": search.resources(
+                self.actor, self.area, text, search.FEW if self.is_part else search.MANY
+            ),
+            "creations": search.creations(self.actor, self.area, text),
+            "actions": search.actions(self.actor, self.area, text),
+            "pages": [] if self.is_part else search.pages(self.area, text),
+        }
+        return self.show(found, "portal/palette_results.html" if self.is_part else "")
+
+    def _actions(self, kind: str, key: str) -> HttpResponse:
+        page = list_pages(self.area).get(kind)
+        if page is None:
+            raise NotFound(str(_("There is no such page.")))
+        try:
+            row = page.of.found(self.actor, key)
+        except (ValueError, ValidationError) as error:  # no key of this kind looks like that
+            raise NotFound(str(_("There is no such page."))) from error
+        offers = page.of.offers(self.rights, row, self.area)
+        return self.show({"row": row, "offers": offers}, "portal/palette_actions.html")
+
+
+class FoundOut(serializers.Serializer[Any]):
+    kind = serializers.CharField()
+    id = serializers.CharField()
+    name = serializers.CharField()
+    beside = serializers.CharField(help_text="Addresses and the like, or the remark.")
+    word = serializers.CharField(help_text="The state as people see it; empty for what has none.")
+
+
+class SearchOut(serializers.Serializer[Any]):
+    results = FoundOut(many=True)
+
+
+class SearchApi(APIView):
+    """What the search box finds."""
+
+    @extend_schema(
+        operation_id="search",
+        tags=["Search"],
+        summary="Find resources of all kinds by name, id, IP address, MAC or remark",
+        parameters=[OpenApiParameter("q", str, description="What is looked for.", required=True)],
+        responses=SearchOut,
+    )
+    def get(self, request: Request) -> Response:
+        """Return a few of each kind, exact names first."""
+        actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
+        area = "admin" if actor.is_admin and actor.tenant is None else "portal"
+        kinds = search.resources(actor, area, request.query_params.get("q", ""), search.MANY)
+        return Response({"results": [_represent(found) for kind in kinds for found in kind.found]})
+
+
+def _represent(found: search.Found) -> dict[str, str]:
+    return {
+        "kind": found.kind.kind,
+        "id": found.key,
+        "name": found.name,
+        "beside": found.beside,
+        "word": str(found.state.word) if found.state else "",
+    }
