@@ -10,9 +10,11 @@ class ComputeConfig(AppConfig):
         from apps.compute.observation import take_reports
         from apps.compute.quota import existing
         from apps.compute.services.instance_type import create_default_types
-        from apps.infrastructure import reports, services
+        from apps.compute.usage import vm_samples
+        from apps.infrastructure import reports, services, usage
         from apps.quotas.recount import count_with
 
         count_with(existing)
         services.furnishings.append(create_default_types)
         reports.listeners.append(take_reports)
+        usage.samplers.append(vm_samples)

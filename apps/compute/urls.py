@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from django.urls import path
+
 from apps.api.views import routes
 from apps.compute.api.images import ImageApi
 from apps.compute.api.instance_types import InstanceTypeApi
 from apps.compute.api.key_pairs import KeyPairApi
-from apps.compute.api.vms import VmApi
+from apps.compute.api.vms import VmApi, VmMetrics
 from apps.compute.pages.images import (
     IMAGE,
     TENANT_IMAGE,
@@ -28,6 +30,7 @@ from apps.portal.paths import kind_paths
 
 api_routes = [
     *routes("vms", VmApi),
+    path("vms/<uuid:key>/metrics", VmMetrics.as_view(), name="vms-metrics"),
     *routes("images", ImageApi),
     *routes("key-pairs", KeyPairApi),
     *routes("instance-types", InstanceTypeApi),

@@ -154,13 +154,13 @@ class VmUsage:
 
 @dataclass(frozen=True, slots=True)
 class HostUsage:
-    """Counters of a host since it was booted, and what it uses now. CPU in nanoseconds, summed over its threads.
+    """Counters of a host since it was booted, and what it uses now. CPU in milliseconds, summed over its threads.
 
     `disk_used_bytes` and `disk_total_bytes` are of the file system that holds the agent's state.
     """
 
-    cpu_busy_ns: int = 0
-    cpu_total_ns: int = 0
+    cpu_busy_ms: int = 0
+    cpu_total_ms: int = 0
     load: float = 0.0
     memory_bytes: int = 0
     memory_total_bytes: int = 0

@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from apps.infrastructure import usage
 from apps.infrastructure.reports import collect
 
 
@@ -9,3 +10,9 @@ from apps.infrastructure.reports import collect
 def collect_reports() -> None:
     """Take in what hosts reported."""
     collect()
+
+
+@shared_task(name="infrastructure.collect_usage", ignore_result=True)
+def collect_usage() -> None:
+    """Take in hosts' counters."""
+    usage.collect_usage()

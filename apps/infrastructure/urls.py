@@ -6,7 +6,7 @@ from django.urls import path
 
 from apps.api.views import routes
 from apps.infrastructure.api.clusters import ComputeClusterApi, StorageClusterApi
-from apps.infrastructure.api.hosts import HostApi
+from apps.infrastructure.api.hosts import HostApi, HostMetrics
 from apps.infrastructure.api.regions import RegionApi
 from apps.infrastructure.pages.compute_clusters import (
     COMPUTE_CLUSTER,
@@ -30,6 +30,7 @@ api_routes = [
     *routes("compute-clusters", ComputeClusterApi),
     *routes("storage-clusters", StorageClusterApi),
     *routes("hosts", HostApi),
+    path("hosts/<uuid:key>/metrics", HostMetrics.as_view(), name="hosts-metrics"),
 ]
 
 _renew = next(do for do in HOST.actions if do.opens == "host.renew_key")

@@ -16,7 +16,7 @@ from django.utils import timezone
 from apps.metrics import partitions, reading
 from apps.metrics.names import BY_NAME, NAMES
 from apps.metrics.store import STEP, Chart, Sample, Subject
-from apps.metrics.tiers import FIVE_MINUTES, HOUR, RAW, floor
+from apps.metrics.tiers import FIVE_MINUTES, HOUR, RAW, TIERS, floor
 
 _INSERT = (
     f"INSERT INTO {RAW.table} (at, subject, {', '.join(NAMES)})"  # noqa: S608  # names of our own
@@ -74,6 +74,10 @@ class PostgresStore:
             row[0]: {name: value for name, value in zip(wanted, row[1:], strict=True) if value is not None}
             for row in found
         }
+
+    def finest_step(self, start: datetime) -> timedelta:
+        """Go by how long each resolution is kept."""
+        return TIERS[reading.tier_for(start, STEP)].step
 
     def last_seen(self, subject: Subject) -> datetime | None:
         """Look up the last hour's samples, then what they were rolled up into: the index has no order by subject."""

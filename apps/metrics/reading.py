@@ -22,7 +22,7 @@ def chart(subject: Subject, names: Sequence[str], start: datetime, end: datetime
     count = max(0, -(-(end - first) // step))
     sums = [[0.0] * count for _ in names]
     weights = [[0.0] * count for _ in names]
-    for at, weight, values in _rows(_tier_for(first, step), subject, names, first, end):
+    for at, weight, values in _rows(tier_for(first, step), subject, names, first, end):
         bucket = (at - first) // step
         for column, value in enumerate(values):
             if value is not None:
@@ -38,7 +38,7 @@ def chart(subject: Subject, names: Sequence[str], start: datetime, end: datetime
     )
 
 
-def _tier_for(start: datetime, step: timedelta) -> int:
+def tier_for(start: datetime, step: timedelta) -> int:
     """Return the coarsest resolution that is fine enough for `step`, or coarser if that one forgot `start` already."""
     now = timezone.now()
     fine = max(number for number, tier in enumerate(TIERS) if tier.step <= max(step, TIERS[0].step))

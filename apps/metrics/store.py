@@ -67,6 +67,9 @@ class Store(Protocol):
     ) -> dict[str, dict[str, float]]:
         """Return key → name → the newest value; what has none that new is left out."""
 
+    def finest_step(self, start: datetime) -> timedelta:
+        """Return the finest step in which samples since `start` are kept."""
+
     def last_seen(self, subject: Subject) -> datetime | None:
         """Return the time of a subject's newest sample, None when nothing is kept of it."""
 

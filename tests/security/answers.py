@@ -173,8 +173,11 @@ def pages(
     """Return the rows of a kind's pages.
 
     read: further pages that only show something. An action is asked for by GET, which shows and changes nothing.
+    Bulk only asks here; who may do what with each row is tried in tests/portal/test_bulk.py.
     """
     rows = {f"portal:{kind}.list GET": P_MEMBER}
+    if actions:
+        rows |= {f"portal:{kind}.bulk GET": P_MEMBER, f"portal:{kind}.bulk POST": P_MEMBER}
     rows |= {f"portal:{kind}.{name} GET": see for name in read.split()}
     if create:
         rows |= {f"portal:{kind}.create GET": P_MEMBER, f"portal:{kind}.create POST": create}

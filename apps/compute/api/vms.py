@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from apps.api.bodies import NewResource
+from apps.api.metrics import MetricsApi
 from apps.api.representation import ReferenceOut, ResourceOut, moment
 from apps.api.views import Action, Create, ResourceApi, Update
 from apps.compute import selectors
@@ -140,6 +141,14 @@ class VmApi(ResourceApi):
         Action(VM_RETRY, power.retry_vm),
         Action(VM_SET_SECURITY_GROUP, set_security_group, VmSecurityGroupBody),
     )
+
+    def visible(self, actor: Actor) -> QuerySet[Vm]:
+        """Return the VMs the actor may see."""
+        return selectors.visible_vms(actor)
+
+
+class VmMetrics(MetricsApi):
+    subject = "vm"
 
     def visible(self, actor: Actor) -> QuerySet[Vm]:
         """Return the VMs the actor may see."""

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import serializers
 
+from apps.api.metrics import MetricsApi
 from apps.api.representation import ReferenceOut, ResourceOut, moment
 from apps.api.views import Action, Create, ResourceApi
 from apps.infrastructure.enrolment import enroll_host, remove_host, renew_enrolment
@@ -106,6 +107,14 @@ class HostApi(ResourceApi):
         Action(HOST_CLOSE, partial(set_accepting, accepts=False), immediate=True),
         Action(HOST_RENEW, _renew, immediate=True, bulk=False),
     )
+
+    def visible(self, actor: Actor) -> QuerySet[Host]:
+        """Return the hosts, for an admin as such."""
+        return visible_hosts(actor)
+
+
+class HostMetrics(MetricsApi):
+    subject = "host"
 
     def visible(self, actor: Actor) -> QuerySet[Host]:
         """Return the hosts, for an admin as such."""

@@ -1,0 +1,107 @@
+"""Taking in hosts' counters and keeping what they say as samples of the metrics.
+
+Apart from the collector of reports, on a task of its own, so that a slow or full metrics store holds no report up. The
+reading before is kept in Redis: a rate needs two. Lose it, and one sample is a gap.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import msgspec
+
+from apps.drivers.errors import DriverError
+from apps.drivers.memory import memory_usage
+from apps.drivers.sealing import Seal
+from apps.drivers.usage import KEPT_SECONDS, USAGE, UsageReading, step_of, usage_key
+from apps.infrastructure import backends
+from apps.infrastructure.models import Host
+from apps.metrics.rates import host_values
+from apps.metrics.store import Sample, Subject, store
+from apps.tenancy.secrets import unseal
+
+log = logging.getLogger(__name__)
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(UsageReading)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A host's new reading and the one before it, None when there is none since the host was booted."""
+
+    host: Host
+    now: UsageReading
+    before: UsageReading | None
+
+    @property
+    def seconds(self) -> float:
+        """Return the time between the two."""
+        return (self.now.at - self.before.at).total_seconds() if self.before else 0.0
+
+
+#: What makes samples of what stands above hosts, from one round's readings.
+samplers: list[Callable[[Sequence[Measured]], list[Sample]]] = []
+
+
+def collect_usage() -> int:
+    """Keep every new reading; return how many samples were new. Safe to run twice at the same time."""
+    hosts = list(Host.objects.select_related("cluster"))
+    measured = [found for found in _pairs(hosts) if _is_new(found)]
+    samples = [_sample(found) for found in measured]
+    for sampler in samplers:
+        samples += sampler(measured)
+    kept = store().record(samples)
+    # Last: should anything above fail, the next round's rates begin where this one's would have.
+    pipe = backends.redis_client().pipeline(transaction=False)
+    for found in measured:
+        pipe.set(_before_key(found.host), _encoder.encode(found.now), ex=KEPT_SECONDS)
+    pipe.execute()
+    return kept
+
+
+def _is_new(found: Measured) -> bool:
+    return found.before is None or step_of(found.now.at) > step_of(found.before.at)
+
+
+def _sample(found: Measured) -> Sample:
+    before = found.before if found.before and found.before.boot_id == found.now.boot_id else None
+    values = host_values(found.now.host, before and before.host, found.seconds)
+    return Sample(Subject("host", str(found.host.pk)), found.now.at, values)
+
+
+def _pairs(hosts: Sequence[Host]) -> list[Measured]:
+    befores = _fetch([_before_key(host) for host in hosts])
+    return [
+        Measured(host, now, _decoder.decode(before) if before else None)
+        for (host, now), before in zip(_readings(hosts), befores, strict=True)
+        if now is not None
+    ]
+
+
+def _readings(hosts: Sequence[Host]) -> list[tuple[Host, UsageReading | None]]:
+    sealed = _fetch([usage_key(host.name) for host in hosts])
+    return [(host, _reading(host, message)) for host, message in zip(hosts, sealed, strict=True)]
+
+
+def _reading(host: Host, message: bytes | None) -> UsageReading | None:
+    if host.driver == "memory":
+        return memory_usage(backends.memory_world(), host.name, backends.memory_capacity(host))
+    if message is None:
+        return None
+    try:
+        return Seal(unseal(host.sealed_key)).open(USAGE, message, UsageReading)
+    except DriverError as error:
+        log.warning("usage of host %s: %s", host.name, error.message)
+        return None
+
+
+def _fetch(keys: Sequence[str]) -> list[bytes | None]:
+    return cast("list[bytes | None]", backends.redis_client().mget(keys)) if keys else []
+
+
+def _before_key(host: Host) -> str:
+    return f"metrics.before.{host.pk}"
