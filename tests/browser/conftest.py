@@ -33,6 +33,8 @@ class Site:
     platform: Platform
     owner: User
     admin: User
+    #: Owner of a tenant that has nothing yet.
+    newcomer: User
     cloud: Cloud
 
     @property
@@ -65,14 +67,24 @@ def site(memory_platform: Platform) -> Iterator[Site]:
     memory_platform.manage("collectstatic", "--noinput", "--verbosity", "0")
     memory_platform.start("web", "worker", "beat")
     tenant = factories.make_tenant("acme")
-    factories.make_tenant("bolt")
+    bolt = factories.make_tenant("bolt")
     cloud = make_cloud(backends.memory_world(), hosts=3)
     yield Site(
         platform=memory_platform,
         owner=factories.make_owner(tenant, "alice"),
         admin=factories.make_admin("ada"),
+        newcomer=factories.make_owner(bolt, "bob"),
         cloud=cloud,
     )
+
+
+@pytest.fixture(scope="module")
+def furnished(site: Site) -> Site:
+    """The site as in use; see `furniture`."""
+    from tests.browser.furniture import furnish
+
+    furnish(site)
+    return site
 
 
 @pytest.fixture

@@ -1,158 +1,160 @@
-"""A picture of every page, for people to look at: 1440 and 390 px wide, light and dark, under var/screenshots/."""
+"""A picture of every page, for people to look at: `make screenshots` writes var/screenshots/<theme>/<size>/….
+
+Both portals at 1440 and 390 px, light and dark, in English; every list, detail and form in the other languages too,
+under their code. The pictures of the README come from here as well: var/screenshots/readme/.
+"""
 
 from __future__ import annotations
 
+import base64
 import re
+from pathlib import Path
 
 import pytest
-from django.db.models import Model
-from django.urls import URLPattern, URLResolver
-from onebox.shell import wait_until
-from playwright.sync_api import Browser, Page
+from django.conf import settings
+from playwright.sync_api import Browser, Error, Page, expect
 
-from apps.lifecycle.models import Operation, OperationStatus, Resource, State
-from apps.portal import urls
-from apps.tenancy.models import User
-from tests import factories
+from apps.compute.models import Vm
+from apps.infrastructure.models import ComputeCluster
 from tests.browser.conftest import PICTURES, Site
-from tests.compute.factories import ask_for_vms
+from tests.browser.furniture import SHOWN
+from tests.browser.tour import PORTALS, SIZES, THEMES, Visit, pages
 
-pytestmark = pytest.mark.browser
-SIZES = {"wide": (1440, 900), "phone": (390, 844)}
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
-
-@pytest.fixture(scope="module")
-def furnished(site: Site) -> Site:
-    """Something in every list, one failure among it."""
-    actor = factories.actor_for_user(site.owner)
-    subnet = site.cloud.network(site.owner.tenant)
-    ask_for_vms(actor, site.cloud, subnet, name="web", count=3)
-    ask_for_vms(
-        actor, site.cloud, subnet, name="build-runner-with-a-rather-long-name", remark="CI <b>jobs</b>"
-    )
-    wait_until(lambda: not Operation.objects.open().exists(), "the first VMs", seconds=60)
-    broken = Operation.objects.filter(target_kind="vm").latest("created_at")
-    error = {
-        "code": "host.unreachable",
-        "message": "Host host-2 did not answer within 20 s.",
-        "hint": "Wait until the host reports again, then try again.",
-        "operation": str(broken.pk),
-        "verb": broken.verb,
-    }
-    Operation.objects.filter(pk=broken.pk).update(status=OperationStatus.FAILED, error=error)
-    Resource.objects.filter(pk=broken.target_id).update(state=State.ERROR, error=error)
-    return site
+OTHERS = [code for code, _name in settings.LANGUAGES if code != "en"]
 
 
-def paths(patterns: list[URLPattern | URLResolver], prefix: str, rows: dict[str, Model]) -> list[str]:
-    """Return every page's path: one of each kind's rows stands for all."""
-    found = []
-    for pattern in patterns:
-        if not isinstance(pattern, URLPattern):
-            continue
-        path = str(pattern.pattern)
-        if path.endswith(("/menu/", "/toast/")) or path in {"logout/"}:
-            continue
-        kind = (pattern.name or "").split(".")[0]
-        if "<" in path:
-            if kind not in rows:
-                continue
-            path = re.sub(r"<[^>]*>", str(rows[kind]), path)
-        found.append(prefix + path)
-    return found
+def folder(visit: Visit) -> Path:
+    """Return where a visit's pictures go."""
+    within = PICTURES if visit.language == "en" else PICTURES / visit.language
+    return within / visit.theme / visit.size
 
 
-def rows_of(user: User) -> dict[str, Model]:
-    """Return the key of one row of each kind, the newest."""
-    rows = Resource.objects.filter(tenant=user.tenant) if user.tenant else Resource.objects.all()
-    found = {row.kind: row.pk for row in rows.order_by("created_at")}
-    found["vm"] = rows.filter(kind="vm", name__startswith="web").values_list("pk", flat=True).first()
-    operation = Operation.objects.filter(status=OperationStatus.FAILED).first()
-    found["operation"] = operation.pk if operation else None
-    if user.is_platform_admin:
-        from apps.infrastructure.models import ComputeCluster, Region, StorageCluster
-        from apps.tenancy.models import Tenant
-
-        found["region"] = Region.objects.values_list("name", flat=True).first()
-        found["compute_cluster"] = ComputeCluster.objects.values_list("pk", flat=True).first()
-        found["storage_cluster"] = StorageCluster.objects.values_list("pk", flat=True).first()
-        found["tenant"] = Tenant.objects.values_list("uid", flat=True).first()
-    return {kind: key for kind, key in found.items() if key is not None}
+def shoot(page: Page, visit: Visit, name: str, *, whole: bool = True) -> None:
+    """Take a picture; `whole`: of all one could scroll to."""
+    folder(visit).mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=folder(visit) / f"{visit.portal}-{name}.png", full_page=whole, animations="disabled")
 
 
-def shoot(page: Page, name: str) -> None:
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+def named(path: str) -> str:
+    """Return a path as a file name, keys left out: "vms-one-network"."""
+    name = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|/\d+/", "/one/", path.removeprefix("/admin"))
+    return re.sub(r"/+", "-", name.strip("/")) or "home"
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("who", ["owner", "admin"])
-@pytest.mark.timeout(600)
-def test_screenshots_of_every_page(
-    furnished: Site, chromium: Browser, who: str, size: str, theme: str
-) -> None:
-    user = furnished.owner if who == "owner" else furnished.admin
-    width, height = SIZES[size]
-    context = chromium.new_context(viewport={"width": width, "height": height}, locale="en-GB")
-    furnished.log_in(context, user)
-    context.add_cookies([{"name": "theme", "value": theme, "url": furnished.url}])
+def walk(site: Site, chromium: Browser, visit: Visit, paths: list[str]) -> list[str]:
+    """Photograph the pages; return what is wrong with them: errors, log-ins, wider than the screen."""
+    context = visit.context(site, chromium)
     page = context.new_page()
-    given = (
-        paths(urls.tenant, "/", rows_of(user))
-        if who == "owner"
-        else paths(urls.admin, "/admin/", rows_of(user))
-    )
-    broken, overflowing = [], []
-    for path in [*given, "/api/v1/docs", "/nowhere/"]:
-        answer = page.goto(furnished.url + path)
+    wrong = []
+    for path in paths:
+        try:
+            answer = page.goto(site.url + path)
+        except Error as error:
+            if "Download is starting" in error.message:
+                continue
+            raise
         assert answer is not None
-        if answer.status >= 500 or page.url.endswith(f"/login/?next={path}"):
-            broken.append((path, answer.status))
+        if page.locator(".shell, .plain-main, .screen-page").count() == 0:
+            continue  # a fragment
+        if answer.status >= 500 or "/login/" in page.url:
+            wrong.append(f"{path}: {answer.status} at {page.url}")
         if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-            overflowing.append(path)
-        name = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "one", path).strip("/").replace("/", "-") or "home"
-        shoot(page, f"{who}-{size}-{theme}-{name}")
+            wrong.append(f"{path}: wider than the screen")
+        page.wait_for_function(
+            "document.fonts.status === 'loaded' && !document.querySelector('.htmx-request')"
+        )
+        shoot(page, visit, named(path))
     context.close()
-    assert broken == []
-    assert overflowing == [], "pages wider than the screen"
+    return wrong
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("portal", PORTALS)
+def test_screenshots_of_every_page(
+    furnished: Site, chromium: Browser, portal: str, size: str, theme: str
+) -> None:
+    # Confirmations have one template: once is enough.
+    verbs = (size, theme) in {("wide", "light"), ("phone", "dark")}
+    paths = [*pages(furnished, portal, verbs=verbs), "/api/v1/docs", "/nowhere/"]
+    assert walk(furnished, chromium, Visit(portal, size, theme), paths) == []
+
+
+@pytest.mark.requirement("UX-10")
+@pytest.mark.parametrize("portal", PORTALS)
+@pytest.mark.parametrize("language", OTHERS)
+def test_screenshots_in_other_languages(
+    furnished: Site, chromium: Browser, portal: str, language: str
+) -> None:
+    paths = pages(furnished, portal, verbs=False)
+    assert walk(furnished, chromium, Visit(portal, language=language), paths) == []
+    assert walk(furnished, chromium, Visit(portal, "phone", "dark", language), paths[:12]) == []
+
+
+@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("size", SIZES)
 def test_screenshots_of_what_opens(furnished: Site, chromium: Browser, size: str, theme: str) -> None:
-    width, height = SIZES[size]
-    context = chromium.new_context(viewport={"width": width, "height": height}, locale="en-GB")
-    context.add_cookies([{"name": "theme", "value": theme, "url": furnished.url}])
+    visit = Visit("tenant", size, theme)
+    context = visit.context(furnished, chromium)
     page = context.new_page()
-    furnished.open(page, "/vms/", furnished.owner)
-    row = page.locator("tbody tr", has_text="web-1")
+    furnished.open(page, "/vms/")
+    row = page.locator("tbody tr", has_text=SHOWN).first
     row.get_by_role("button", name="Actions").click()
     row.get_by_text("Delete").wait_for()
-    picture = f"owner-{size}-{theme}-open"
-    page.screenshot(path=PICTURES / f"{picture}-menu.png")
+    shoot(page, visit, "open-menu", whole=False)
     row.get_by_text("Delete").click()
     page.get_by_role("dialog").wait_for()
-    page.screenshot(path=PICTURES / f"{picture}-dialog.png")
+    shoot(page, visit, "open-dialog", whole=False)
     page.keyboard.press("Escape")
-    page.goto(f"{furnished.url}/vms/create/")
+    page.goto(f"{furnished.url}/vpcs/create/")
     page.fill("[name=name]", "")
-    page.get_by_role("button", name="Create VM").click()
+    page.locator("main form button[type=submit]").last.click()
     page.locator(".field-wrong").first.wait_for()
-    page.screenshot(path=PICTURES / f"{picture}-refused.png")
+    shoot(page, visit, "open-refused", whole=False)
     if size == "phone":
         page.get_by_role("button", name="Navigation").click()
         page.locator("#side.show").wait_for()
-        page.screenshot(path=PICTURES / f"{picture}-navigation.png")
+        shoot(page, visit, "open-navigation", whole=False)
     context.close()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_screenshot_of_the_log_in(furnished: Site, chromium: Browser, theme: str) -> None:
-    for size, (width, height) in SIZES.items():
-        context = chromium.new_context(viewport={"width": width, "height": height})
-        context.add_cookies([{"name": "theme", "value": theme, "url": furnished.url}])
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("size", SIZES)
+def test_screenshots_of_a_newcomer(furnished: Site, chromium: Browser, size: str, theme: str) -> None:
+    """The log-in, and what one sees who has nothing yet."""
+    visit = Visit("newcomer", size, theme)
+    context = visit.context(furnished, chromium)
+    context.clear_cookies(name=settings.SESSION_COOKIE_NAME)
+    page = context.new_page()
+    page.goto(f"{furnished.url}/login/")
+    shoot(page, visit, "login")
+    furnished.log_in(context, furnished.newcomer)
+    for path in ("/", "/vms/", "/disks/", "/images/"):
+        page.goto(furnished.url + path)
+        shoot(page, visit, named(path))
+    context.close()
+
+
+def test_screenshots_for_the_readme(furnished: Site, chromium: Browser) -> None:
+    vm = Vm.objects.get(name=SHOWN)
+    cluster = ComputeCluster.objects.get(pk=furnished.cloud.cluster.pk)
+    chosen = {
+        "vms": (Visit("tenant"), "/vms/"),
+        "vm": (Visit("tenant", theme="dark"), f"/vms/{vm.pk}/"),
+        "cluster": (Visit("admin"), f"/admin/compute-clusters/{cluster.pk}/"),
+    }
+    (PICTURES / "readme").mkdir(parents=True, exist_ok=True)
+    for name, (visit, path) in chosen.items():
+        context = visit.context(furnished, chromium)
         page = context.new_page()
-        page.goto(f"{furnished.url}/login/")
-        shoot(page, f"anyone-{size}-{theme}-login")
+        furnished.open(page, path)
+        expect(page.locator("h1")).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        asked = {"format": "webp", "quality": 88}
+        taken = context.new_cdp_session(page).send("Page.captureScreenshot", asked)
+        picture = PICTURES / "readme" / f"{name}.webp"
+        picture.write_bytes(base64.b64decode(taken["data"]))
+        assert picture.stat().st_size < 200_000
         context.close()

@@ -1,0 +1,218 @@
+"""What the screenshots show: a small shop's cloud on a working day, with a failure, a task under way and a lost host.
+
+One place for everything that pages need in order to look as they do in use. A part that adds a page adds its rows here,
+as a function called by `furnish()`; names are invented, figures are plausible.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+from onebox.shell import wait_until
+
+from apps.compute.models import Image, InstanceType, Vm
+from apps.compute.services.key_pair import create_key_pair
+from apps.compute.services.power import shut_down_vm
+from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.models import Operation, OperationStatus, Resource, State
+from apps.network.models import SecurityGroup, Subnet, Vpc
+from apps.network.services.security_group import create_security_group
+from apps.network.services.subnet import create_subnet
+from apps.network.services.vpc import create_vpc
+from apps.quotas.models import Quota
+from apps.tenancy.models import Project, Role, Tenant
+from apps.tenancy.services.keys import issue_own_key
+from apps.tenancy.services.members import create_member
+from apps.tenancy.services.projects import create_project
+from tests import factories
+from tests.compute.factories import Cloud, ask_for_vms, make_image
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Site
+
+#: Name of the VM that details are shown of, and of the one that failed.
+SHOWN, FAILED = "shop-web-1", "build-runner-with-a-rather-long-name"
+
+
+def furnish(site: Site) -> None:
+    """Fill the site. Takes some ten seconds: most of it is done by the workers, as a user would have it done."""
+    name_the_region(site.cloud)
+    alice = factories.actor_for_user(site.owner)
+    people(alice, site.owner.tenant)
+    subnet = network(alice)
+    groups(alice)
+    settle()
+    machines(alice, site.cloud, subnet)
+    other_tenants()
+    lost_and_new_hosts(site.cloud)
+    limits(site.owner.tenant)
+
+
+def settle() -> None:
+    """Wait until the workers have done all that was asked for."""
+    wait_until(lambda: not Operation.objects.open().exists(), "all operations to settle", seconds=90)
+
+
+def name_the_region(cloud: Cloud) -> None:
+    """Give what the factories numbered the names an operator would choose, before anything refers to them."""
+    Region.objects.filter(pk=cloud.region.pk).update(name="fra", label="Frankfurt")
+    ComputeCluster.objects.filter(pk=cloud.cluster.pk).update(name="fra-compute-1", alias="General purpose")
+    StorageCluster.objects.filter(pk=cloud.storage.pk).update(
+        name="fra-nvme-1", capacity_bytes=48 << 40, used_bytes=17 << 40
+    )
+    for number, host in enumerate(cloud.hosts, start=1):
+        Host.objects.filter(pk=host.pk).update(
+            name=f"fra1-node{number:02}",
+            address=f"10.20.0.{10 + number}",
+            cpu_model="AMD EPYC 9354",
+            hypervisor_version="7.2.17",
+        )
+    Image.objects.filter(pk=cloud.image.pk).update(name="Debian 12", os_name="Debian 12 (bookworm)")
+    for name, system in (("Ubuntu 24.04 LTS", "Ubuntu 24.04"), ("Rocky Linux 9", "Rocky Linux 9.5")):
+        make_image(cloud.storage, name, os_name=system, virtual_bytes=3 << 30, stored_bytes=700 << 20)
+
+
+def people(alice: Actor, tenant: Tenant | None) -> None:
+    """A second project, members in it, and keys for programs."""
+    assert tenant is not None
+    Tenant.objects.filter(pk=tenant.pk).update(remark="Online shop, since 2024")
+    staging = create_project(alice, tenant, "staging", remark="Rebuilt every night")
+    default = Project.objects.get(tenant=tenant, is_default=True)
+    for name, project, role in (
+        ("mia.lindqvist", default, Role.MANAGER),
+        ("otto.brandt", staging, Role.OPERATOR),
+        ("vera.novak", default, Role.VIEWER),
+    ):
+        create_member(alice, tenant, name, project=project, role=role, email=f"{name}@acme.example")
+    issue_own_key(alice, "terraform", "write")
+    issue_own_key(alice, "grafana", "read", timezone.now() + timedelta(days=90))
+    for name in ("alice-laptop", "deploy"):
+        create_key_pair(alice, name=name)
+
+
+def network(alice: Actor) -> Subnet:
+    """Two VPCs, the first with two subnets. Returns the subnet that machines stand in."""
+    create_vpc(
+        alice, name="production", cidr="10.0.0.0/16", subnet_cidr="10.0.0.0/20", remark="Shop and back office"
+    )
+    create_vpc(alice, name="staging", cidr="172.16.0.0/20", subnet_cidr="172.16.0.0/24")
+    production = Vpc.objects.get(name="production", tenant=alice.tenant)
+    Subnet.objects.filter(vpc=production).update(name="frontend")
+    create_subnet(alice, vpc=production.pk, name="databases", cidr="10.0.16.0/24")
+    return Subnet.objects.get(vpc=production, name="frontend")
+
+
+def groups(alice: Actor) -> None:
+    """Security groups as people write them."""
+    anyone, inside = "0.0.0.0/0", "10.0.0.0/16"
+    for name, rules in (
+        (
+            "web",
+            [("tcp", "80", anyone, "HTTP"), ("tcp", "443", anyone, "HTTPS"), ("tcp", "22", inside, "SSH")],
+        ),
+        ("database", [("tcp", "5432", inside, "PostgreSQL"), ("icmpv4", "", inside, "Ping")]),
+    ):
+        create_security_group(
+            alice,
+            name=name,
+            rules=[
+                {"direction": "in", "protocol": protocol, "port": port, "address": cidr, "description": text}
+                for protocol, port, cidr, text in rules
+            ],
+        )
+
+
+def machines(alice: Actor, cloud: Cloud, subnet: Subnet) -> None:
+    """Running ones, two stopped, one that failed and one on its way."""
+    web = SecurityGroup.objects.get(name="web", tenant=alice.tenant)
+    sizes = {kind.vcpu: kind.pk for kind in InstanceType.objects.filter(cluster=cloud.cluster)}
+    for name, vcpu, count, remark in (
+        ("mail-relay", 1, 1, ""),
+        (FAILED, 4, 1, "CI jobs <main> & nightly"),
+        ("shop-db", 8, 2, "PostgreSQL 16, primary and replica"),
+        ("cache", 2, 1, "Redis"),
+        ("shop-worker", 2, 2, ""),
+        ("shop-web", 4, 3, "Storefront"),
+    ):
+        ask_for_vms(
+            alice,
+            cloud,
+            subnet,
+            name=name,
+            count=count,
+            instance_type=sizes[vcpu],
+            security_group=web.pk,
+            remark=remark,
+        )
+    settle()
+    for vm in Vm.objects.filter(name__in=["mail-relay", "shop-worker-2"]):
+        shut_down_vm(alice, vm)
+    settle()
+    fail(Operation.objects.filter(target_name=FAILED).latest("created_at"))
+    # An image whose file is not in the pool yet: its VM waits, step by step, for as long as the pictures are taken.
+    late = make_late_image(cloud)
+    ask_for_vms(alice, cloud, subnet, name="analytics", image=late.pk, instance_type=sizes[16])
+
+
+def make_late_image(cloud: Cloud) -> Image:
+    """Make an image that is offered, but whose file the pool does not have."""
+    return Image.objects.create(
+        kind="image",
+        name="AlmaLinux 9",
+        region=cloud.region,
+        cluster=cloud.storage,
+        state=State.READY,
+        os_name="AlmaLinux 9.4",
+        default_disk_gib=40,
+    )
+
+
+def fail(operation: Operation) -> None:
+    """Let an operation have ended the way a lost host ends it."""
+    error = {
+        "code": "host.unreachable",
+        "message": "Host fra1-node04 did not answer within 20 s.",
+        "hint": "Wait until the host reports again, then try again.",
+        "operation": str(operation.pk),
+        "verb": operation.verb,
+    }
+    Operation.objects.filter(pk=operation.pk).update(status=OperationStatus.FAILED, error=error)
+    Resource.objects.filter(pk=operation.target_id).update(state=State.ERROR, error=error)
+
+
+def other_tenants() -> None:
+    """Neighbours, so that the administration is not about one tenant; one is disabled."""
+    Tenant.objects.filter(name="bolt").update(remark="Logistics")
+    for name, remark, enabled, used in (
+        ("northwind", "Wholesale", True, 34),
+        ("fabrikam", "", True, 48),
+        ("tailspin", "Contract ended in October", False, 0),
+    ):
+        tenant = factories.make_tenant(name)
+        factories.make_owner(tenant, f"{name}.owner")
+        Tenant.objects.filter(pk=tenant.pk).update(remark=remark, enabled=enabled)
+        Quota.objects.filter(tenant=tenant, metric="vm").update(used=used)
+
+
+def lost_and_new_hosts(cloud: Cloud) -> None:
+    """One host that went silent an hour ago, one that was enrolled but never reported."""
+    silent = timezone.now() - timedelta(hours=1)
+    common = {"driver": "agent", "load_percent": 0.0}
+    factories.make_host(
+        cloud.cluster,
+        "fra1-node04",
+        address="10.20.0.14",
+        cpu_model="AMD EPYC 9354",
+        last_report_at=silent,
+        **common,
+    )
+    factories.make_host(cloud.cluster, "fra1-node05", state=State.PENDING, last_report_at=None, **common)
+
+
+def limits(tenant: Tenant | None) -> None:
+    """Limits near enough to what is used that the meters show all their tones."""
+    for metric, limit in (("vm", 20), ("vcpu", 64), ("memory_gib", 120), ("disk_gib", 1000), ("vpc", 3)):
+        Quota.objects.filter(tenant=tenant, metric=metric).update(limit=limit)
