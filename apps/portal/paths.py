@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from apps.portal.actions import ActionPage, MenuPage
+from apps.portal.bulk import BulkPage
 from apps.portal.create import CreatePage
 from apps.portal.detail import DetailPage
 from apps.portal.kinds import PageKind
@@ -19,7 +20,7 @@ def kind_paths(
     create: type[CreatePage] | None = None,
     admin: bool = False,
 ) -> list[URLPattern]:
-    """Return /vms/, /vms/create/, /vms/<id>/, /vms/<id>/<tab>/, /vms/<id>/<action>/.
+    """Return /vms/, /vms/bulk/, /vms/create/, /vms/<id>/, /vms/<id>/<tab>/, /vms/<id>/<action>/.
 
     Their names: vm.list, vm.create, vm.one, vm.tab.<slug>, vm.<action>, vm.menu.
     """
@@ -27,6 +28,14 @@ def kind_paths(
     found = []
     if list is not None:
         found.append(path(f"{of.plural}/", list.as_view(admin=admin), name=f"{of.kind}.list"))
+    if list is not None and of.for_many:
+        found.append(
+            path(
+                f"{of.plural}/bulk/",
+                BulkPage.as_view(of=of, list=list, admin=admin),
+                name=f"{of.kind}.bulk",
+            )
+        )
     if create is not None:
         found.append(path(f"{of.plural}/create/", create.as_view(admin=admin), name=f"{of.kind}.create"))
     if detail is not None:

@@ -85,13 +85,14 @@ async function refreshRows(body, changes) {
     if (old) renew(old, row);
     else enter(body, row);
   }
+  document.dispatchEvent(new Event("kit:rows"));
 }
 
 // Cell by cell, so that an open menu, a selection and the focus stay where they are.
 function renew(old, row) {
   [...row.cells].forEach((cell, index) => {
     const present = old.cells[index];
-    if (present && !cell.classList.contains("row-menu") && present.innerHTML !== cell.innerHTML) {
+    if (present && !cell.matches(".row-menu, .row-pick") && present.innerHTML !== cell.innerHTML) {
       present.innerHTML = cell.innerHTML;
       flash(present);
     }

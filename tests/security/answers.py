@@ -188,6 +188,8 @@ def pages(
 
 PAGES: Rows = {
     "portal:home GET": P_MEMBER,
+    # A bulk action's outcome is its asker's, otto's here, and of who runs the tenant.
+    "portal:bulk.one GET": "login 404 404 ok 404 ok elsewhere",
     "portal:search GET": P_MEMBER,
     "portal:login GET": A_ANYONE,
     "portal:login POST": A_ANYONE,
@@ -199,6 +201,8 @@ PAGES: Rows = {
     "portal:language POST": "ok ok ok ok ok ok ok",
     "portal:quota.list GET": P_MEMBER,
     "portal:audit.list GET": P_MEMBER,
+    "portal:list_settings POST": P_MEMBER,
+    "portal:saved_views POST": P_MEMBER,
     **pages("operation", read="one menu toast", cancel=P_MANAGE),
     **pages(
         "vm",
@@ -275,17 +279,22 @@ def admin(kind: str, *, read: str = "", acts: str = "", answers: str = ADMIN_ONL
     """Return the rows of a kind's pages in the administration: `read` only shows, `acts` shows and does."""
     rows = {f"admin:{kind}.list GET": ADMIN_ONLY}
     rows |= {f"admin:{kind}.{name} GET": answers for name in (*read.split(), *acts.split())}
+    if set(acts.split()) - {"create", "change"}:
+        rows |= {f"admin:{kind}.bulk GET": ADMIN_ONLY, f"admin:{kind}.bulk POST": ADMIN_ONLY}
     return rows | {f"admin:{kind}.{name} POST": answers for name in acts.split()}
 
 
 ADMIN: Rows = {
     "admin:home GET": ADMIN_ONLY,
+    "admin:bulk.one GET": ADMIN_ONLY,
     "admin:search GET": ADMIN_ONLY,
     "admin:account GET": ADMIN_ONLY,
     "admin:account POST": ADMIN_ONLY,
     "admin:account.preferences GET": ADMIN_ONLY,
     "admin:account.preferences POST": ADMIN_ONLY,
     "admin:audit.list GET": ADMIN_ONLY,
+    "admin:list_settings POST": ADMIN_ONLY,
+    "admin:saved_views POST": ADMIN_ONLY,
     "admin:settings GET": ADMIN_ONLY,
     "admin:settings POST": ADMIN_ONLY,
     "admin:quota.set GET": ADMIN_ONLY,
@@ -316,6 +325,8 @@ ADMIN: Rows = {
     ),
     **admin("admin_user", read="menu", acts="create activate deactivate remove reset_password"),
     **admin("api_key", acts="create"),
+    "admin:api_key.bulk GET": ADMIN_ONLY,
+    "admin:api_key.bulk POST": ADMIN_ONLY,
     "admin:api_key.menu GET": ADMIN_NOT_THEIRS,
     "admin:api_key.revoke GET": ADMIN_NOT_THEIRS,
     "admin:api_key.revoke POST": ADMIN_NOT_THEIRS,

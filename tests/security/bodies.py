@@ -97,8 +97,29 @@ API_BODIES: dict[str, Body] = {
     "api:account-password POST": lambda w: {"current": PASSWORD, "new": NEW_PASSWORD},
 }
 
+
+def _picked(segment: str, action: str = "delete") -> Body:
+    return lambda w: {"action": action, "key": str(w.keys[segment])}
+
+
 #: Forms of pages; the same in both portals. All get the name that destructive ones want typed.
 FORMS: dict[str, Body] = {
+    "operation.bulk": _picked("operations", "cancel"),
+    "vm.bulk": _picked("vms"),
+    "image.bulk": _picked("images"),
+    "key_pair.bulk": _picked("key-pairs"),
+    "instance_type.bulk": _picked("instance-types"),
+    "vpc.bulk": _picked("vpcs"),
+    "subnet.bulk": _picked("subnets"),
+    "security_group.bulk": _picked("security-groups"),
+    "compute_cluster.bulk": _picked("compute-clusters"),
+    "storage_cluster.bulk": _picked("storage-clusters"),
+    "host.bulk": _picked("hosts", "remove"),
+    "tenant.bulk": _picked("tenants", "disable"),
+    "project.bulk": _picked("projects"),
+    "member.bulk": _picked("members", "remove"),
+    "admin_user.bulk": _picked("administrators", "remove"),
+    "api_key.bulk": _picked("api-keys", "revoke"),
     "login": lambda w: {"username": "bob", "password": PASSWORD},
     "account.preferences": lambda w: {"language": "zh-hans", "time_zone": "Asia/Tokyo", "theme": "dark"},
     "language": lambda w: {"language": "zh-hans"},

@@ -45,6 +45,8 @@ def _endpoint(name: str) -> tuple[str, str]:
     action = name.rpartition(".")[2]
     if action == "create":
         return "post", f"/api/v1/{segment}"
+    if action == "bulk":
+        return "post", f"/api/v1/{segment}/bulk"
     if action in METHODS:
         return METHODS[action], f"/api/v1/{segment}/{{key}}"
     return "post", f"/api/v1/{segment}/{{key}}/{action.replace('_', '-')}"

@@ -14,9 +14,11 @@ from apps.compute.models import Image, InstanceType, Power, Vm
 from apps.compute.services.instance_type import create_default_types
 from apps.compute.services.key_pair import create_key_pair
 from apps.compute.services.vm import create_vms
+from apps.compute.verbs import VM_RESTART
 from apps.console.services import open_console
 from apps.infrastructure.models import ComputeCluster, Region, StorageCluster
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.batches import open_batch
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
 from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
 from apps.network.services.default_network import create_default_network
@@ -171,6 +173,7 @@ def _fill(world: World, host: Any) -> None:
         "storage-clusters": world.storage.pk,
         "hosts": host.pk,
         "operations": Operation.objects.get(resource=pending.pk).pk,
+        "bulk": open_batch(actor_for_user(otto), "vm", VM_RESTART, [(str(vm.pk), vm.name)], {})[0].pk,
         "audit": AuditEntry.objects.filter(target_id=vm.pk).order_by("pk")[0].pk,
         "tenants": world.tenant.uid,
         "projects": world.project.uid,

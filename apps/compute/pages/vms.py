@@ -9,9 +9,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.compute import selectors
+from apps.compute.api.vms import VmApi
 from apps.compute.filters import VmFilter
-from apps.compute.forms import SecurityGroupForm, VmForm
+from apps.compute.forms import SecurityGroupForm
 from apps.compute.models import Image, InstanceType, KeyPair, Power, Vm
+from apps.compute.pages.vm_columns import COLUMNS, VIEWS, as_of, size
 from apps.compute.services import power
 from apps.compute.services.vm import create_vms
 from apps.compute.verbs import (
@@ -24,6 +26,7 @@ from apps.compute.verbs import (
     VM_SHUT_DOWN,
     VM_START,
 )
+from apps.compute.vm_form import VmForm
 from apps.infrastructure.models import ComputeCluster, Host
 from apps.lifecycle.models import Operation
 from apps.lifecycle.verbs import verb_named
@@ -32,7 +35,6 @@ from apps.network.services.nic import set_security_group
 from apps.network.verbs import VM_SET_SECURITY_GROUP
 from apps.portal import pieces
 from apps.portal.actions import edit_labels
-from apps.portal.columns import CREATED, NAME, PROJECT, STATE, TENANT, Column
 from apps.portal.create import CreatePage, Section
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
@@ -78,41 +80,17 @@ VM = PageKind(
         edit_labels(VM_RENAME),
         Do(VM_DELETE, power.delete_vm, says=_goes, typed_name=True),
     ),
+    as_of=as_of,
 )
-
-
-def _addresses(row: Vm, page: ListPage) -> object:
-    return pieces.copyable(", ".join(str(nic.ip) for nic in row.shown_nics)) if row.shown_nics else ""
-
-
-def _size(row: Vm, page: ListPage | None = None) -> str:
-    return _("%(vcpu)s vCPU · %(memory)s GiB") % {"vcpu": row.vcpu, "memory": row.memory_gib}
 
 
 class VmList(ListPage):
     of = VM
-    columns = (
-        NAME,
-        STATE,
-        Column("ip", gettext_lazy("IP address"), _addresses),
-        Column("size", gettext_lazy("Size"), _size, sort="vcpu"),
-        Column(
-            "image", gettext_lazy("Image"), lambda row, page: row.image and row.image.name, sort="image__name"
-        ),
-        Column(
-            "host",
-            gettext_lazy("Host"),
-            lambda row, page: (
-                row.host and pieces.link(resource_url(page.area, "host", row.host_id), row.host.name)
-            ),
-            sort="host__name",
-            admin=True,
-        ),
-        TENANT,
-        PROJECT,
-        CREATED,
-    )
+    columns = COLUMNS
     filter = VmFilter
+    views = VIEWS
+    more_filters = ("attention",)
+    search_hint = gettext_lazy("Name, ID, IP or MAC")
     facets = (
         state_facet,
         choice_facet("power", gettext_lazy("Power"), lambda page: Power.choices),
@@ -147,7 +125,7 @@ class VmDetail(DetailPage):
     def facts(self, row: Vm) -> Sequence[Property]:
         """Addresses, size, and for admins where it is."""
         facts = [Property(_("IP address"), str(nic.ip), copy=True) for nic in row.shown_nics]
-        facts.append(Property(_("Size"), _size(row)))
+        facts.append(Property(_("Size"), size(row)))
         if self.admin and row.host is not None:
             url = resource_url(self.area, "host", row.host_id)
             facts.append(Property(_("Host"), pieces.link(url, row.host.name)))
@@ -199,18 +177,45 @@ class VmDetail(DetailPage):
 class VmCreate(CreatePage):
     of = VM
     form = VmForm
+    api = VmApi
+    aside = "compute/vm_summary.html"
     sections = (
-        Section(gettext_lazy("Basics"), ("name", "count", "project", "remark")),
-        Section(gettext_lazy("System"), ("image", "instance_type", "disk_gib")),
+        Section(gettext_lazy("Basics"), ("name", "count", "region")),
+        Section(gettext_lazy("Image"), ("image",)),
+        Section(gettext_lazy("Size"), ("instance_type", "disk_gib")),
         Section(gettext_lazy("Network"), ("subnet", "security_group")),
         Section(
-            gettext_lazy("First boot"),
-            ("password", "key_pairs", "hostname", "user_data"),
+            gettext_lazy("Access"),
+            ("key_pairs", "password"),
             text=gettext_lazy("Without a password or a key nobody can log in, unless user data sees to it."),
+            template="compute/vm_access.html",
         ),
+        Section(gettext_lazy("More"), ("project", "remark", "hostname", "user_data"), folded=True),
     )
 
     def submit(self, data: dict[str, Any]) -> Operation | Sequence[Operation]:
         """Create one or several."""
         operations = create_vms(self.actor, **data)
         return operations[0] if len(operations) == 1 else operations
+
+    def values_of(self, row: Vm) -> dict[str, Any]:
+        """Return the choices a VM was made with; its secrets are not among them, and its addresses are its own."""
+        nic, disk = next(iter(row.shown_nics), None), next(iter(row.shown_disks), None)
+        found = {
+            "name": next_name(row.name),
+            "remark": row.remark,
+            "region": row.region and row.region.name,
+            "project": row.project and row.project.uid,
+            "image": row.image_id,
+            "instance_type": row.instance_type_id,
+            "disk_gib": disk and disk.size_gib,
+            "subnet": nic and nic.subnet_id,
+            "security_group": nic and nic.security_group_id,
+        }
+        return {name: value for name, value in found.items() if value}
+
+
+def next_name(name: str) -> str:
+    """Return the name of another one: web is followed by web-2, web-2 by web-3."""
+    stem, _hyphen, number = name.rpartition("-")
+    return f"{stem}-{int(number) + 1}" if stem and number.isdecimal() else f"{name[:60]}-2"

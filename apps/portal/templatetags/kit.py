@@ -19,6 +19,7 @@ from apps.portal.kinds import menu_parts
 from apps.portal.kinds import resource_url as url_of
 from apps.portal.pickers import SEARCHED_FROM, PickField, PickSeveralField, rows_of
 from apps.portal.timeline import label_of
+from apps.quotas.forecast import QuotaLine
 
 register = template.Library()
 
@@ -86,6 +87,21 @@ def picker(bound: BoundField) -> dict[str, Any]:
     """Draw a field of `apps.portal.pickers`."""
     rows = rows_of(bound)
     return {"field": bound, "rows": rows, "searched": len(rows) >= SEARCHED_FROM}
+
+
+@register.simple_tag
+def quota_change(line: QuotaLine) -> SafeString:
+    """Draw what a create takes of one quota: before, after, and a meter with both."""
+    unit = f" {line.metric.unit}" if line.metric.unit else ""
+    figures = {"used": f"{line.used:,}", "after": f"{line.after:,}", "limit": f"{line.limit:,}{unit}"}
+    text = _("%(used)s → %(after)s of %(limit)s") % figures
+    return format_html(
+        '<div class="quota-change{}"><span>{}</span><span class="quota-figure">{}</span>{}</div>',
+        " quota-short" if line.short else "",
+        line.metric.label,
+        text,
+        pieces.change_meter(line.used, line.asked, line.limit, text),
+    )
 
 
 @register.filter
