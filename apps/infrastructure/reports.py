@@ -7,8 +7,9 @@ taken was sent. What the host says of VMs goes to `listeners`, since VMs stand a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import cast
 
 from django.utils import timezone
@@ -21,7 +22,7 @@ from apps.drivers.reports import HostReport, report_key
 from apps.drivers.sealing import Seal
 from apps.drivers.specs import HostObservation
 from apps.infrastructure import backends
-from apps.infrastructure.models import Host
+from apps.infrastructure.models import SILENCE, Host
 from apps.lifecycle import push
 from apps.lifecycle.models import Event, Resource, State
 from apps.lifecycle.told import Kept, keep_error
@@ -31,6 +32,11 @@ log = logging.getLogger(__name__)
 
 #: Memory a host keeps for itself: a twentieth, and at least this much.
 LEAST_RESERVE_MIB = 1024
+
+#: Seconds between two pushes about a cluster's load.
+TOLD = 10
+#: Somewhat longer than the time between two rounds of the collector.
+LOOKED = timedelta(seconds=4)
 
 _MEASURED = ("last_report_at", "load_percent", "memory_used_mib")
 _INVENTORY = (
@@ -64,6 +70,7 @@ listeners: list[Callable[[Sequence[Reading]], None]] = []
 def collect() -> int:
     """Take every report that is new; return how many."""
     hosts = list(Host.objects.select_related("cluster"))
+    before = _newest(hosts)
     readings = [
         Reading(host, report, rebooted=bool(host.boot_id) and host.boot_id != report.boot_id)
         for host, report in _reports(hosts)
@@ -73,6 +80,8 @@ def collect() -> int:
     Host.objects.bulk_update([reading.host for reading in readings], _MEASURED, batch_size=_BATCH)
     for reading in readings:
         _judge(reading.host)
+    _tell_of_load(before, _newest(hosts))
+    _tell_of_silence(hosts)
     for listen in listeners:
         listen(readings)
     # Last, since the boot id stands in it: should anything above fail, the next report shows the reboot again.
@@ -101,6 +110,32 @@ def _reports(hosts: Sequence[Host]) -> list[tuple[Host, HostReport]]:
         except DriverError as error:
             log.warning("report of host %s: %s", host.name, error.message)
     return found
+
+
+def _newest(hosts: Sequence[Host]) -> dict[int, datetime]:
+    """Return cluster → time of the newest report taken from its hosts."""
+    newest: dict[int, datetime] = {}
+    for host in hosts:
+        if host.last_report_at is not None:
+            newest[host.cluster_id] = max(
+                host.last_report_at, newest.get(host.cluster_id, host.last_report_at)
+            )
+    return newest
+
+
+def _tell_of_load(before: Mapping[int, datetime], after: Mapping[int, datetime]) -> None:
+    """Have pages that show a cluster's load look again: once in `TOLD`, not with every report of 1,000 hosts."""
+    for cluster, at in after.items():
+        if cluster not in before or before[cluster].timestamp() // TOLD != at.timestamp() // TOLD:
+            push.row_changed("compute_cluster", cluster)
+
+
+def _tell_of_silence(hosts: Sequence[Host]) -> None:
+    """Have pages look at hosts that have just become out of reach: silence is no event, so nothing else tells."""
+    now = timezone.now()
+    for host in hosts:
+        if host.last_report_at is not None and SILENCE <= now - host.last_report_at < SILENCE + LOOKED:
+            push.resource_changed(host)
 
 
 def _take(reading: Reading) -> bool:

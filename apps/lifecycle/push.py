@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -29,6 +30,12 @@ def resource_changed(resource: Resource, change: str = "updated") -> None:
     _push(resource.tenant_id, kind=resource.kind, id=resource.pk, change=change)
 
 
+def row_changed(kind: str, key: object) -> None:
+    """Push to the administrators that a row which is no resource changed, when the transaction commits."""
+    message = {"type": "page.changed", "kind": kind, "id": str(key), "change": "updated"}
+    transaction.on_commit(lambda: _send(None, message))
+
+
 def operation_changed(operation: Operation) -> None:
     """Push that an operation moved (and with it the resource it acts on)."""
     _push(operation.tenant_id, kind="operation", id=operation.pk, change="updated")
@@ -43,6 +50,19 @@ def sessions_ended(tenant_id: int | None) -> None:
     group = ADMIN_GROUP if tenant_id is None else tenant_group(tenant_id)
     message = {"type": "page.closed"}
     transaction.on_commit(lambda: asyncio.run_coroutine_threadsafe(_deliver(group, message), _loop()))
+
+
+def user_group(user_id: object) -> str:
+    """Name of the Channels group of a user's open pages."""
+    return f"pages.user.{user_id}"
+
+
+def user_logged_out(user_id: int, sessions: Iterable[UUID]) -> None:
+    """Close the pages that a user has open in these sessions, when the transaction commits."""
+    message = {"type": "page.logged_out", "sessions": [str(uid) for uid in sessions]}
+    transaction.on_commit(
+        lambda: asyncio.run_coroutine_threadsafe(_deliver(user_group(user_id), message), _loop())
+    )
 
 
 def _push(tenant_id: int | None, *, kind: str, id: UUID, change: str) -> None:

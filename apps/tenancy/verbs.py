@@ -62,6 +62,7 @@ TENANT_DISABLE = _declare(
 TENANT_ENABLE = _declare("tenant.enable", _("Enable tenant"), "admin", "lock-open", obstacle=_enabled)
 # Carried out by apps.quotas; declared here so that the tenant's page can lead there.
 TENANT_SET_QUOTAS = _declare("tenant.set_quotas", _("Set quotas"), "admin", "gauge")
+TENANT_RECOUNT = _declare("tenant.recount", _("Recount quotas"), "admin", "refresh")
 
 ADMIN_CREATE = _declare("admin_user.create", _("Create administrator"), "admin", "plus")
 ADMIN_DEACTIVATE = _declare(
@@ -70,6 +71,12 @@ ADMIN_DEACTIVATE = _declare(
 ADMIN_ACTIVATE = _declare("admin_user.activate", _("Activate"), "admin", "lock-open", obstacle=_active)
 ADMIN_RESET_PASSWORD = _declare(
     "admin_user.reset_password", _("Reset password"), "admin", "key", destructive=True
+)
+ADMIN_RESET_TWO_FACTOR = _declare(
+    "admin_user.reset_two_factor", _("Reset two-factor log-in"), "admin", "shield", destructive=True
+)
+ADMIN_END_SESSIONS = _declare(
+    "admin_user.end_sessions", _("End all sessions"), "admin", "logout", destructive=True
 )
 ADMIN_REMOVE = _declare("admin_user.remove", _("Remove"), "admin", "trash", destructive=True)
 
@@ -89,6 +96,12 @@ MEMBER_ACTIVATE = _declare("member.activate", _("Activate"), "owner", "lock-open
 MEMBER_RESET_PASSWORD = _declare(
     "member.reset_password", _("Reset password"), "owner", "key", destructive=True
 )
+MEMBER_RESET_TWO_FACTOR = _declare(
+    "member.reset_two_factor", _("Reset two-factor log-in"), "owner", "shield", destructive=True
+)
+MEMBER_END_SESSIONS = _declare(
+    "member.end_sessions", _("End all sessions"), "owner", "logout", destructive=True
+)
 MEMBER_REMOVE = _declare("member.remove", _("Remove"), "owner", "trash", destructive=True)
 
 KEY_ISSUE = _declare("api_key.create", _("Create API key"), "self", "plus")
@@ -98,3 +111,14 @@ PASSWORD_CHANGE = _declare("account.change_password", _("Change own password"), 
 LOG_IN = _declare("account.log_in", _("Log in"), "self")
 LOG_IN_FAILED = _declare("account.log_in_failed", _("Failed log-in"), "self")
 LOG_OUT = _declare("account.log_out", _("Log out"), "self")
+
+PROFILE_EDIT = _declare("account.edit_profile", _("Change own profile"), "self")
+APP_ADD = _declare("account.add_app", _("Set up authenticator app"), "self")
+APP_REMOVE = _declare("account.remove_app", _("Remove authenticator app"), "self", destructive=True)
+PASSKEY_ADD = _declare("account.add_passkey", _("Add passkey"), "self")
+PASSKEY_REMOVE = _declare("account.remove_passkey", _("Remove passkey"), "self", destructive=True)
+RECOVERY_CODES_MAKE = _declare("account.make_recovery_codes", _("Make recovery codes"), "self")
+SESSION_END = _declare("account.end_session", _("End session"), "self", destructive=True)
+SESSIONS_END = _declare("account.end_other_sessions", _("End all other sessions"), "self", destructive=True)
+LOG_IN_LINK = _declare("account.link_log_in", _("Link log-in"), "self")
+LOG_IN_UNLINK = _declare("account.unlink_log_in", _("Unlink log-in"), "self", destructive=True)

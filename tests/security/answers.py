@@ -314,7 +314,7 @@ ADMIN: Rows = {
     **admin("subnet", read="one tab.addresses tab.activity menu", acts="retry rename delete"),
     **admin("security_group", read="one tab.used-by tab.activity menu", acts="retry rename delete rules"),
     **admin("region", read="one menu", acts="create change"),
-    **admin("compute_cluster", read="one tab.hosts menu", acts="create change permit delete"),
+    **admin("compute_cluster", read="one tab.hosts tab.vms tab.types tab.tenants menu", acts="create change permit delete"),
     **admin("storage_cluster", read="one menu", acts="create change permit delete"),
     **admin("host", read="one tab.vms tab.activity menu", acts="create open close remove renew_key"),
     **admin("tenant", read="one tab.members menu", acts="create edit enable disable"),

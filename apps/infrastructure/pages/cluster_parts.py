@@ -78,6 +78,7 @@ NAME = Column(
     lambda row, page: link(page.of.url(page.area, "one", row), row),
     sort="name",
     wide=False,
+    text=lambda row, page: str(row),
 )
 OPEN_TO = Column(
     "open_to",

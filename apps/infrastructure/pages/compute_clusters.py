@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.infrastructure import services
-from apps.infrastructure.filters import ClusterFilter
-from apps.infrastructure.models import ComputeCluster, Host, Region
+from apps.infrastructure.filters import LoadedClusterFilter
+from apps.infrastructure.models import ComputeCluster, Region
 from apps.infrastructure.pages.cluster_parts import (
     NAME,
     OPEN_TO,
@@ -22,13 +22,14 @@ from apps.infrastructure.pages.cluster_parts import (
     goes,
     permission,
 )
+from apps.infrastructure.pages.cluster_tabs import TABS
 from apps.infrastructure.pages.figures import memory_bar, vcpu_bar
-from apps.infrastructure.selectors import cluster_warnings, visible_compute_clusters, with_load
+from apps.infrastructure.selectors import visible_compute_clusters, with_load
 from apps.infrastructure.verbs import CLUSTER_CHANGE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_PERMIT
 from apps.portal.columns import CREATED, REGION, Column
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
-from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property, Tab
+from apps.portal.detail import DetailPage, Properties, Property
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
 
@@ -74,44 +75,48 @@ class ComputeClusterList(ListPage):
     columns = (
         NAME,
         REGION,
-        Column("arch", gettext_lazy("CPUs"), lambda row, page: row.get_architecture_display()),
-        Column("hosts", gettext_lazy("Healthy hosts"), _hosts, end=True),
+        Column(
+            "arch",
+            gettext_lazy("CPUs"),
+            lambda row, page: row.get_architecture_display(),
+            sort="architecture",
+        ),
+        Column("hosts", gettext_lazy("Healthy hosts"), _hosts, sort="healthy_count", end=True),
         Column(
             "vcpu",
-            gettext_lazy("vCPUs promised"),
+            gettext_lazy("vCPUs allocated"),
             lambda row, page: vcpu_bar(row),
+            sort="vcpu_reserved",
+            text=lambda row, page: row.vcpu_reserved,
         ),
         Column(
             "memory",
-            gettext_lazy("Memory promised"),
+            gettext_lazy("Memory allocated"),
             lambda row, page: memory_bar(row),
+            sort="memory_reserved_mib",
+            text=lambda row, page: row.memory_reserved_mib / 1024,
         ),
         OPEN_TO,
         CREATED,
     )
-    filter = ClusterFilter
+    filter = LoadedClusterFilter
     facets = ()
     related = ("region",)
     order = ("region__name", "name")
     empty = Empty(gettext_lazy("No compute clusters yet"), gettext_lazy("Hosts of one kind form a cluster."))
 
 
-def _hosts_of(page: DetailPage, row: ComputeCluster) -> dict[str, Any]:
-    return {"hosts": Host.objects.filter(cluster=row).select_related("cluster").order_by("name")}
-
-
 class ComputeClusterDetail(DetailPage):
     of = COMPUTE_CLUSTER
-    tabs = (OVERVIEW, Tab("hosts", gettext_lazy("Hosts"), "infrastructure/cluster_hosts.html", _hosts_of))
+    template_name = "infrastructure/with_heat.html"
+    tabs = TABS
 
     def properties(self, row: Any) -> Sequence[Properties]:
         """What it is and how full."""
-        warnings = [Property(_("Warning"), text) for text in cluster_warnings(row)]
         return [
             Properties(
                 _("Cluster"),
                 [
-                    *warnings,
                     Property(_("Name"), row.name),
                     Property(_("Alias"), row.alias),
                     Property(_("Region"), row.region.label),
@@ -119,19 +124,12 @@ class ComputeClusterDetail(DetailPage):
                     Property(_("vCPUs per CPU thread"), row.cpu_overcommit),
                 ],
             ),
-            Properties(
-                _("Capacity"),
-                [
-                    Property(_("Healthy hosts"), f"{row.healthy_count} / {row.host_count}"),
-                    Property(_("vCPUs promised"), f"{row.vcpu_reserved} / {row.vcpu_capacity}"),
-                    Property(
-                        _("Memory promised"),
-                        f"{row.memory_reserved_mib / 1024:.3g} / {row.memory_capacity_mib / 1024:.3g} GiB",
-                    ),
-                ],
-            ),
             permission(row),
         ]
+
+    def watch(self, row: Any) -> Sequence[str]:
+        """Hosts come, go and change; their load is pushed as the cluster's."""
+        return ["host"]
 
     def uses(self, row: Any) -> Sequence[Related]:
         """Where it is."""

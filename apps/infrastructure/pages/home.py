@@ -1,48 +1,76 @@
-"""The admin's overview: what there is, what is full, what is out of reach, what failed."""
+"""The admin's overview: load, what needs a look, the fullest cluster as a heat map, what failed."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext_lazy as _
+from collections.abc import Sequence
+from typing import Any
 
-from apps.infrastructure import selectors
-from apps.infrastructure.models import ComputeCluster, Host, StorageCluster
-from apps.infrastructure.pages.figures import bytes_bar, memory_bar, vcpu_bar
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.infrastructure.load import Load, load_of, loads_by
+from apps.infrastructure.models import ComputeCluster, Host
+from apps.infrastructure.pages.attention import worth_a_look
+from apps.infrastructure.pages.figures import bytes_bar, load_figures, memory_bar, pool_figures, vcpu_bar
+from apps.infrastructure.pages.heat_cells import heat_context
+from apps.infrastructure.selectors import with_provisioned
 from apps.lifecycle.models import OperationStatus
-from apps.lifecycle.words import state_word
 from apps.portal.operation_pages import OPERATION, operation_word
 from apps.portal.page import Page
 from apps.portal.tiles import tiles
 
 KINDS = ("tenant", "vm", "disk", "vpc", "image", "host")
 LATEST = 8
+#: More clusters than this stand in their list only.
+MOST_CLUSTERS = 12
 
 
 class AdminHome(Page):
     template_name = "infrastructure/home.html"
-    title = _("Overview")
+    title = gettext_lazy("Overview")
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show it."""
-        hosts = selectors.visible_hosts(self.actor).order_by("name")
-        troubled = [host for host in hosts if state_word(host).tone != "ok"]
-        operations = OPERATION.rows(self.actor).order_by("-created_at")
-        failed = operations.filter(status=OperationStatus.FAILED)
+        loads = loads_by(Host.objects.all(), "cluster_id")
+        clusters = self._clusters(loads)
+        pools = list(with_provisioned().select_related("region")[:MOST_CLUSTERS])
+        failed = OPERATION.rows(self.actor).filter(status=OperationStatus.FAILED).order_by("-created_at")
         return self.show(
             {
                 "tiles": tiles(self.actor, self.area, KINDS),
-                "is_new": not Host.objects.exists(),
-                "clusters": self._clusters(),
-                "pools": self._pools(),
-                "troubled": [(host, state_word(host)) for host in troubled],
+                "is_new": not loads,
+                "figures": [*load_figures(load_of(Host.objects.all())), *pool_figures(pools)]
+                if loads
+                else [],
+                "looks": worth_a_look(),
+                "clusters": clusters,
+                "pools": [
+                    {"row": row, "used": bytes_bar(row.used_bytes, row.capacity_bytes)} for row in pools
+                ],
                 "operations": [(operation, operation_word(operation)) for operation in failed[:LATEST]],
+                **self._heat(clusters),
             }
         )
 
-    def _clusters(self) -> list[dict[str, object]]:
-        rows = selectors.with_load(ComputeCluster.objects.select_related("region"))
-        return [{"row": row, "vcpu": vcpu_bar(row), "memory": memory_bar(row)} for row in rows]
+    def _clusters(self, loads: dict[Any, Load]) -> list[dict[str, Any]]:
+        """The fullest first."""
+        rows = [(row, loads.get(row.pk, Load())) for row in ComputeCluster.objects.select_related("region")]
+        rows.sort(key=lambda pair: -max(pair[1].memory_share, pair[1].vcpu_share))
+        return [
+            {"row": row, "load": load, "vcpu": vcpu_bar(load), "memory": memory_bar(load)}
+            for row, load in rows[:MOST_CLUSTERS]
+        ]
 
-    def _pools(self) -> list[dict[str, object]]:
-        rows = StorageCluster.objects.select_related("region")
-        return [{"row": row, "used": bytes_bar(row.used_bytes, row.capacity_bytes)} for row in rows]
+    def _heat(self, clusters: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        if not clusters or not clusters[0]["load"].hosts:
+            return {}
+        fullest = clusters[0]["row"]
+        title = _("Fullest cluster: %(name)s") % {"name": fullest}
+        url = reverse("admin:compute_cluster.tab.hosts", args=[fullest.pk])
+        return {
+            **heat_context(self, Host.objects.filter(cluster=fullest)),
+            "heat_title": title,
+            "heat_more": url,
+        }

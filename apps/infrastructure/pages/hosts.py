@@ -200,8 +200,8 @@ class HostDetail(DetailPage):
         return [Related("vm", row.vms.all(), f"host={row.pk}")]
 
     def watch(self, row: Host) -> Sequence[str]:
-        """VMs on it come and go."""
-        return ["vm"]
+        """VMs on it come and go; its load is pushed as its cluster's."""
+        return ["vm", f"compute_cluster:{row.cluster_id}"]
 
 
 class HostEnrol(CreatePage):

@@ -10,15 +10,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.infrastructure.filters import RegionFilter
-from apps.infrastructure.models import Host, Region
+from apps.infrastructure.models import Region
+from apps.infrastructure.pages import region_tabs
 from apps.infrastructure.selectors import visible_regions
 from apps.infrastructure.services import change_region, create_region
 from apps.infrastructure.verbs import REGION_CHANGE, REGION_CREATE
 from apps.lifecycle.actor import Actor
 from apps.portal.columns import CREATED, Column
 from apps.portal.create import CreatePage
-from apps.portal.dependencies import Related
-from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property
+from apps.portal.detail import DetailPage, Properties, Property, Tab
 from apps.portal.forms import KitForm
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
@@ -81,6 +81,7 @@ NAME = Column(
     lambda row, page: link(page.of.url(page.area, "one", row), row.label),
     sort="label",
     wide=False,
+    text=lambda row, page: row.label,
 )
 
 
@@ -89,7 +90,7 @@ class RegionList(ListPage):
     columns = (
         NAME,
         Column("id", gettext_lazy("Identifier"), lambda row, page: row.name, sort="name"),
-        Column("fabric", gettext_lazy("Network"), lambda row, page: row.fabric_driver),
+        Column("fabric", gettext_lazy("Network"), lambda row, page: row.fabric_driver, sort="fabric_driver"),
         CREATED,
     )
     filter = RegionFilter
@@ -104,7 +105,8 @@ class RegionList(ListPage):
 
 class RegionDetail(DetailPage):
     of = REGION
-    tabs = (OVERVIEW,)
+    tabs = (Tab("", gettext_lazy("Overview"), "infrastructure/region_overview.html", region_tabs.overview),)
+    has_context = False
 
     def properties(self, row: Region) -> Sequence[Properties]:
         """What is configured."""
@@ -117,23 +119,11 @@ class RegionDetail(DetailPage):
                     Property(_("Name servers for guests"), ", ".join(row.dns_servers)),
                 ],
             ),
-            Properties(
-                _("Clusters"),
-                [
-                    Property(_("Compute"), ", ".join(map(str, row.computeclusters.all()))),
-                    Property(_("Storage"), ", ".join(map(str, row.storageclusters.all()))),
-                ],
-            ),
         ]
 
-    def used_by(self, row: Region) -> Sequence[Related]:
-        """Its clusters and hosts."""
-        narrowed = f"region={row.name}"
-        return [
-            Related("compute_cluster", row.computeclusters.all(), narrowed),
-            Related("storage_cluster", row.storageclusters.all(), narrowed),
-            Related("host", Host.objects.filter(region=row), narrowed),
-        ]
+    def watch(self, row: Region) -> Sequence[str]:
+        """Hosts come, go and change; load is pushed as the clusters'."""
+        return ["host", "compute_cluster"]
 
 
 class RegionCreate(CreatePage):

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.db.models import Count, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.infrastructure import services
-from apps.infrastructure.filters import ClusterFilter
+from apps.infrastructure.filters import StorageClusterFilter
 from apps.infrastructure.models import Region, StorageCluster
 from apps.infrastructure.pages.cluster_parts import (
     NAME,
@@ -22,13 +23,14 @@ from apps.infrastructure.pages.cluster_parts import (
     goes,
     permission,
 )
-from apps.infrastructure.pages.figures import bytes_bar
-from apps.infrastructure.selectors import visible_storage_clusters
+from apps.infrastructure.pages.cluster_tabs import MOST_TENANTS
+from apps.infrastructure.pages.figures import bytes_bar, pool_figures, size
+from apps.infrastructure.selectors import visible_storage_clusters, with_provisioned
 from apps.infrastructure.verbs import CLUSTER_CHANGE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_PERMIT
 from apps.portal.columns import CREATED, REGION, Column
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
-from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property
+from apps.portal.detail import DetailPage, Properties, Property, Tab
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
 from apps.portal.pieces import moment
@@ -74,27 +76,47 @@ class StorageClusterList(ListPage):
     columns = (
         NAME,
         REGION,
-        Column("media", gettext_lazy("Media"), lambda row, page: row.get_media_display()),
-        Column("used", gettext_lazy("Used"), lambda row, page: bytes_bar(row.used_bytes, row.capacity_bytes)),
+        Column("media", gettext_lazy("Media"), lambda row, page: row.get_media_display(), sort="media"),
+        Column(
+            "used",
+            gettext_lazy("Used"),
+            lambda row, page: bytes_bar(row.used_bytes, row.capacity_bytes),
+            sort="used_bytes",
+            text=lambda row, page: row.used_bytes / GIB,
+        ),
         Column(
             "capacity",
             gettext_lazy("Capacity"),
             lambda row, page: f"{row.capacity_bytes // GIB:,} GiB" if row.observed_at else "",
+            sort="capacity_bytes",
             end=True,
+            text=lambda row, page: row.capacity_bytes / GIB,
         ),
         OPEN_TO,
         CREATED,
     )
-    filter = ClusterFilter
+    filter = StorageClusterFilter
     facets = ()
     related = ("region",)
     order = ("region__name", "name")
     empty = Empty(gettext_lazy("No storage clusters yet"), gettext_lazy("Disks and images live in one."))
 
 
+def _overview(page: DetailPage, row: Any) -> dict[str, Any]:
+    pool = with_provisioned().get(pk=row.pk)
+    # Disks stand above storage clusters: they are reached by the name of their relation.
+    tenants = row.disks.order_by().values("tenant__uid", "tenant__name")
+    sums = {"disks": Count("pk"), "gib": Sum("size_gib")}
+    return {
+        "groups": page.properties(row),
+        "figures": pool_figures([pool]) if row.observed_at else [],
+        "tenants": tenants.annotate(**sums).order_by("-gib", "tenant__name")[:MOST_TENANTS],
+    }
+
+
 class StorageClusterDetail(DetailPage):
     of = STORAGE_CLUSTER
-    tabs = (OVERVIEW,)
+    tabs = (Tab("", gettext_lazy("Overview"), "infrastructure/pool_overview.html", _overview),)
 
     def properties(self, row: Any) -> Sequence[Properties]:
         """What it is and how full."""
@@ -108,15 +130,8 @@ class StorageClusterDetail(DetailPage):
                     Property(_("Media"), row.get_media_display()),
                     Property(_("Driver"), row.driver),
                     Property(_("Directory"), row.path, copy=True),
-                    Property(_("Largest disk"), f"{row.max_disk_gib:,} GiB"),
-                ],
-            ),
-            Properties(
-                _("Capacity"),
-                [
-                    Property(_("Capacity"), f"{row.capacity_bytes / GIB:,.1f} GiB"),
-                    Property(_("Used"), f"{row.used_bytes / GIB:,.1f} GiB"),
-                    Property(_("As of"), moment(row.observed_at)),
+                    Property(_("Largest disk"), size(row.max_disk_gib)),
+                    Property(_("Observed"), moment(row.observed_at)),
                 ],
             ),
             permission(row),

@@ -1,0 +1,160 @@
+"""What an administrator should look at: each line says what is wrong and leads to where it is mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlencode
+
+from django.db.models import ExpressionWrapper, F, FloatField, Value
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from apps.audit.models import AuditEntry
+from apps.infrastructure.load import fresh, loads_by
+from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
+from apps.infrastructure.selectors import HOSTS_FOR_AVAILABILITY
+from apps.lifecycle.models import Operation, OperationStatus
+from apps.lifecycle.selectors import with_open_operations
+from apps.lifecycle.words import state_word
+from apps.quotas.metrics import BY_NAME
+from apps.quotas.models import Quota
+from apps.tenancy.verbs import TENANT_RECOUNT
+
+#: Shares from which something counts as nearly full, in percent.
+NEARLY_FULL = 85
+FULL = 95
+#: So many hosts, quotas and so on are named; the rest are counted.
+NAMED = 8
+LATELY = timedelta(days=1)
+#: A storage cluster is observed every minute.
+OLD = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Look:
+    """One line. tone: "error" or "warn"."""
+
+    tone: str
+    text: str
+    url: str
+    detail: str = ""
+
+
+def worth_a_look(region: Region | None = None) -> list[Look]:
+    """Return what is wrong on the platform, or in one region, errors first; a constant number of queries."""
+    found = [*_hosts(region), *_clusters(region), *_pools(region)]
+    if region is None:
+        found += [*_failed(), *_quotas(), *_drift()]
+    return sorted(found, key=lambda look: look.tone)
+
+
+def _hosts(region: Region | None) -> Iterator[Look]:
+    odd = Host.objects.filter(~fresh()).select_related("cluster")
+    odd = odd.filter(region=region) if region else odd
+    hosts = list(with_open_operations(odd.order_by("name"))[: NAMED + 1])
+    for host in hosts[:NAMED]:
+        word = state_word(host)
+        text = _("%(host)s: %(state)s") % {"host": host.name, "state": word.word}
+        reason = word.reason or str(host.cluster)
+        yield Look(
+            "warn" if word.tone == "warn" else "error",
+            text,
+            reverse("admin:host.one", args=[host.pk]),
+            reason,
+        )
+    if len(hosts) > NAMED:
+        more = odd.count() - NAMED
+        text = ngettext("%(n)s more host", "%(n)s more hosts", more) % {"n": more}
+        yield Look("error", text, reverse("admin:host.list"), _("not available"))
+
+
+def _clusters(region: Region | None) -> Iterator[Look]:
+    clusters = ComputeCluster.objects.select_related("region")
+    loads = loads_by(Host.objects.all(), "cluster_id")
+    for cluster in clusters.filter(region=region) if region else clusters:
+        url = reverse("admin:compute_cluster.one", args=[cluster.pk])
+        load = loads.get(cluster.pk)
+        if load is None:
+            continue
+        if load.in_reach < HOSTS_FOR_AVAILABILITY:
+            text = _("%(cluster)s is not highly available") % {"cluster": cluster}
+            detail = _("%(n)s of at least %(least)s hosts") % {
+                "n": load.in_reach,
+                "least": HOSTS_FOR_AVAILABILITY,
+            }
+            yield Look("warn", text, url, detail)
+        share = round(100 * max(load.memory_share, load.vcpu_share))
+        if share >= NEARLY_FULL:
+            what = _("memory") if load.memory_share >= load.vcpu_share else _("vCPUs")
+            text = _("%(cluster)s is nearly full") % {"cluster": cluster}
+            yield Look(
+                _tone(share),
+                text,
+                url,
+                _("%(share)s %% of its %(what)s allocated") % {"share": share, "what": what},
+            )
+
+
+def _pools(region: Region | None) -> Iterator[Look]:
+    pools = StorageCluster.objects.select_related("region")
+    for pool in pools.filter(region=region) if region else pools:
+        url = reverse("admin:storage_cluster.one", args=[pool.pk])
+        share = round(100 * pool.used_bytes / pool.capacity_bytes) if pool.capacity_bytes else 0
+        if share >= NEARLY_FULL:
+            text = _("%(pool)s is nearly full") % {"pool": pool}
+            yield Look(_tone(share), text, url, _("%(share)s %% used") % {"share": share})
+        if pool.observed_at is not None and timezone.now() - pool.observed_at > OLD:
+            text = _("%(pool)s cannot be observed") % {"pool": pool}
+            since = timezone.localtime(pool.observed_at)
+            yield Look("warn", text, url, _("as of %(time)s") % {"time": f"{since:%Y-%m-%d %H:%M}"})
+
+
+def _failed() -> Iterator[Look]:
+    since = timezone.now() - LATELY
+    failed = Operation.objects.filter(status=OperationStatus.FAILED, created_at__gt=since).count()
+    if failed:
+        text = ngettext("%(n)s failed task", "%(n)s failed tasks", failed) % {"n": failed}
+        url = f"{reverse('admin:operation.list')}?{urlencode({'status': 'failed'})}"
+        yield Look("error", text, url, _("in the last 24 hours"))
+
+
+def _quotas() -> Iterator[Look]:
+    nearly = ExpressionWrapper(F("limit") * Value(0.9), output_field=FloatField())
+    tight = Quota.objects.filter(metric__in=BY_NAME, used__gt=0, used__gte=nearly)
+    rows = list(tight.select_related("tenant").order_by("-used", "pk")[: NAMED + 1])
+    for row in rows[:NAMED]:
+        metric = BY_NAME[row.metric]
+        text = _("%(tenant)s: %(metric)s") % {"tenant": row.tenant.name, "metric": metric.label}
+        detail = _("%(used)s of %(limit)s %(unit)s used") % {
+            "used": row.used,
+            "limit": row.limit,
+            "unit": metric.unit,
+        }
+        yield Look("warn", text, reverse("admin:tenant.tab.quotas", args=[row.tenant.uid]), detail)
+    if len(rows) > NAMED:
+        more = tight.count() - NAMED
+        text = ngettext("%(n)s more quota nearly used up", "%(n)s more quotas nearly used up", more) % {
+            "n": more
+        }
+        yield Look("warn", text, reverse("admin:tenant.list"))
+
+
+def _drift() -> Iterator[Look]:
+    since = timezone.now() - LATELY
+    lines = AuditEntry.objects.filter(verb=TENANT_RECOUNT.name, at__gt=since, user=None).order_by("-at")
+    for line in lines[:NAMED]:
+        text = _("%(tenant)s: quotas were counted wrongly") % {"tenant": line.target_name}
+        detail = ", ".join(
+            _("%(metric)s %(used)s instead of %(exists)s") % {"metric": metric, **change}
+            for metric, change in line.args.items()
+        )
+        url = reverse("admin:tenant.tab.quotas", args=[line.target_id])
+        yield Look("warn", text, url, _("Mended: %(what)s.") % {"what": detail})
+
+
+def _tone(share: int) -> str:
+    return "error" if share >= FULL else "warn"

@@ -1,0 +1,96 @@
+"""What the tabs of a host show, and what closing it means."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from apps.infrastructure.load import fresh, load_of
+from apps.infrastructure.models import Host
+from apps.infrastructure.pages.cluster_tabs import list_url
+from apps.infrastructure.pages.figures import GIB, MIB_PER_GIB, load_figures, size, whole
+from apps.infrastructure.selectors import HOSTS_FOR_AVAILABILITY
+from apps.lifecycle.selectors import with_open_operations
+from apps.metrics.store import store
+from apps.portal.detail import DetailPage
+
+#: Most VMs a host's page names; the list it links to has them all.
+MOST_VMS = 300
+#: Older samples say nothing about now.
+RECENT = timedelta(minutes=3)
+#: A clock that is further ahead than this is worth saying.
+AHEAD = timedelta(seconds=2)
+
+
+def overview(page: DetailPage, row: Host) -> dict[str, Any]:
+    """Return load and capacity as figures beside the properties."""
+    # Added up over one host: its figures read like a cluster's. Nothing is known of one that is out of reach.
+    load = load_of(Host.objects.filter(pk=row.pk))
+    return {
+        "groups": page.properties(row),
+        "figures": load_figures(load) if load.in_reach else [],
+        "plan": [] if row.accepts_vms else closing_plan(row),
+    }
+
+
+def vms(page: DetailPage, row: Any) -> dict[str, Any]:
+    """Return its VMs with what they use now, the busiest first."""
+    rows = list(with_open_operations(row.vms.select_related("tenant", "host").order_by("name"))[:MOST_VMS])
+    loads = store().latest("vm", [str(vm.pk) for vm in rows], ("cpu_percent", "memory_bytes"), RECENT)
+    shown = [_with_load(vm, loads.get(str(vm.pk), {})) for vm in rows]
+    shown.sort(key=lambda each: (-(each["cpu"] or -1), each["row"].name))
+    return {"vms": shown, "total": row.vms.count(), "all_url": list_url("vm.list", host=row.pk)}
+
+
+def _with_load(vm: Any, load: dict[str, float]) -> dict[str, Any]:
+    cpu, memory, limit = load.get("cpu_percent"), load.get("memory_bytes"), vm.memory_mib / MIB_PER_GIB
+    used = memory / GIB if memory is not None else None
+    return {
+        "row": vm,
+        "cpu": cpu,
+        "cpu_text": f"{cpu:.0f} %" if cpu is not None else "",
+        "memory_gib": limit,
+        "memory_used_gib": used,
+        "memory_text": f"{size(used)} / {size(limit)}" if used is not None else size(limit),
+    }
+
+
+def closing_plan(host: Any) -> list[str]:
+    """Say what closing a host means: for its VMs, for the room that is left, for the cluster's availability."""
+    count = host.vms.count()
+    others = Host.objects.filter(fresh(), cluster=host.cluster_id, accepts_vms=True).exclude(pk=host.pk)
+    left = load_of(others)
+    memory = max(left.memory_capacity_mib - left.memory_reserved_mib, 0) / MIB_PER_GIB
+    lines = [
+        _("No new VM is placed on %(name)s.") % {"name": host.name},
+        ngettext(
+            "Its %(n)s VM stays and runs on: nothing is moved. To empty the host, delete it or power it off.",
+            "Its %(n)s VMs stay and run on: nothing is moved. To empty the host, delete them or power them off.",
+            count,
+        )
+        % {"n": count}
+        if count
+        else _("No VM is on it: it can be switched off."),
+        _("Other hosts of the cluster have %(memory)s of memory and %(vcpu)s vCPUs free.")
+        % {"memory": size(memory), "vcpu": whole(max(left.vcpu_capacity - left.vcpu_reserved, 0))},
+    ]
+    if left.in_reach < HOSTS_FOR_AVAILABILITY:
+        lines.append(
+            _("%(n)s hosts would take VMs: fewer than the %(least)s a cluster needs to lose one.")
+            % {"n": left.in_reach, "least": HOSTS_FOR_AVAILABILITY}
+        )
+    return lines
+
+
+def clock(host: Host) -> str:
+    """Return what its reports say of its clock. One that is behind looks like silence and cannot be told from it."""
+    if host.last_report_at is None:
+        return ""
+    ahead = host.last_report_at - timezone.now()
+    if ahead > AHEAD:
+        return _("%(n)s s ahead of the platform's") % {"n": whole(ahead.total_seconds())}
+    return _("as the platform's") if host.in_reach else ""
