@@ -1,4 +1,8 @@
-"""Creating: one page, sections, a summary that stays in view; whatever is refused, nothing typed is lost."""
+"""Creating: one page, sections, a summary that stays in view; whatever is refused, nothing typed is lost.
+
+With `api`, the kind's class of the API, the page shows beside the form what would come of it, renewed while one types:
+the same forecast that `?dry_run=1` answers, and the call that does the same.
+"""
 
 from __future__ import annotations
 
@@ -6,39 +10,71 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from django import forms
 from django.http import HttpRequest, HttpResponse
+from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
+from apps.api.dry_run import forecast
+from apps.api.views import ObjectApi
 from apps.lifecycle.errors import Refused
 from apps.lifecycle.models import Operation, Resource
 from apps.portal import feedback
 from apps.portal.forms import KitForm
 from apps.portal.kinds import PageKind, Text, resource_url
 from apps.portal.page import Page
+from apps.portal.prefill import as_typed, query_values
+from apps.portal.summary import Summary, call_for, errors_at
+
+#: In the query of a POST that asks for the summary only.
+PREVIEW = "preview"
+#: In the query of a link to the page: the key of a row whose values fill the form.
+LIKE = "like"
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the form. `template` draws it by hand; else its fields stand one below the other."""
+    """A part of the form. `template` draws it by hand; else its fields stand one below the other.
+
+    folded: closed at first, unless something in it is wrong. css: a class for it.
+    """
 
     title: Text
     fields: Sequence[str]
     text: Text = ""
     template: str = ""
+    folded: bool = False
+    css: str = ""
+
+    @property
+    def anchor(self) -> str:
+        """Its id in the page."""
+        return f"section-{slugify(self.fields[0] if self.fields else self.template)}"
 
 
 class CreatePage(Page):
-    """Subclass with `of`, `form`, and `submit`; `sections` and `aside` (a template for the summary) where wanted."""
+    """Subclass with `of`, `form`, and `submit`; `sections`, `api` and `aside` where wanted."""
 
     template_name = "portal/create.html"
     of: ClassVar[PageKind]
     form: ClassVar[type[KitForm]]
     sections: ClassVar[Sequence[Section]] = ()
+    #: The kind's API, whose create the summary tries.
+    api: ClassVar[type[ObjectApi] | None] = None
+    #: Template with the kind's own part of the summary; it gets `seen`, the forecast.
     aside: ClassVar[str] = ""
 
     def submit(self, data: dict[str, Any]) -> Operation | Sequence[Operation] | Resource | Any:
         """Call the service with the cleaned data and return what it returns."""
         raise NotImplementedError
+
+    def body(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Return the API's body for cleaned data, of which fields that are wrong are missing."""
+        return data
+
+    def values_of(self, row: Any) -> dict[str, Any]:
+        """Return what fills the form for another one like `row`."""
+        return {}
 
     def more(self, form: KitForm) -> dict[str, Any]:
         """Return what the aside's or the sections' templates need beside the form."""
@@ -46,12 +82,16 @@ class CreatePage(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the form; values may be given in the query, so that a link can pre-fill it."""
-        given = {name: request.GET[name] for name in self.form.base_fields if name in request.GET}
+        given = query_values(request.GET, self.form)
+        if LIKE in request.GET:
+            given = {**self.values_of(self.of.found(self.actor, request.GET[LIKE])), **given}
         return self._draw(self.form(actor=self.actor, initial=given))
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Create."""
+        """Create; or only tell what that would come to."""
         form = self.form(request.POST, request.FILES, actor=self.actor)
+        if PREVIEW in request.GET:
+            return self._preview(form)
         if not form.is_valid():
             return self._draw(form, status=422)
         try:
@@ -67,23 +107,69 @@ class CreatePage(Page):
         feedback.keep(self.request, feedback.toast_for(outcome, self.area, done))
         return self.go(self._next(outcome))
 
+    def summary(self, form: KitForm) -> Summary | None:
+        """Return what creating from a form that has been looked at would come to; None for a page without `api`."""
+        if self.api is None or self.api.create is None:
+            return None
+        body = {
+            name: value for name, value in self.body(_cleaned(form)).items() if value not in (None, "", [])
+        }
+        seen = forecast(self.actor, self.api.create, body)
+        return Summary(form, seen, call_for(self.request, self.of.plural, form, body))
+
     def _next(self, outcome: Any) -> str:
         if isinstance(outcome, Operation):
             return resource_url(self.area, self.of.kind, outcome.target_id) or self.of.url(self.area, "list")
         return self.of.url(self.area, "list")
 
-    def _draw(self, form: KitForm, *, refused: Refused | None = None, status: int = 200) -> HttpResponse:
-        verb = self.of.create
+    def _preview(self, form: KitForm) -> HttpResponse:
+        """Return the summary, and for the fields typed in so far what is wrong with each."""
+        summary = self.summary(form)
+        touched = {*self.request.POST.get("touched", "").split(",")}
         context = {
-            "title": self.title or (verb.label if verb else self.of.one),
             "form": form,
+            "summary": summary,
+            "seen": summary and summary.seen,
+            "field_errors": [(bound, errors_at(bound, summary, touched)) for bound in form.visible_fields()],
+            "title": self._title,
+            **self.more(form),
+        }
+        return self.show(context, "portal/create_preview.html")
+
+    def _draw(self, form: KitForm, *, refused: Refused | None = None, status: int = 200) -> HttpResponse:
+        # A form not sent yet is looked at as if it had been sent as it stands.
+        summary = self.summary(form if form.is_bound else as_typed(form))
+        if form.is_bound:
+            _say_what_is_not_kept(form)
+        context = {
+            "form": form,
+            "summary": summary,
+            "seen": summary and summary.seen,
             "sections": [(s, [form[name] for name in s.fields]) for s in self._sections(form)],
             "refused": refused,
             "request_id": getattr(self.request, "request_id", ""),
             "back": self.of.url(self.area, "list"),
             **self.more(form),
+            "title": self._title,
         }
         return self.show(context, status=status)
 
+    @property
+    def _title(self) -> Text:
+        return self.title or (self.of.create.label if self.of.create else self.of.one)
+
     def _sections(self, form: KitForm) -> Sequence[Section]:
         return self.sections or [Section("", list(form.fields))]
+
+
+def _cleaned(form: KitForm) -> dict[str, Any]:
+    form.is_valid()
+    return dict(form.cleaned_data)
+
+
+def _say_what_is_not_kept(form: KitForm) -> None:
+    """Passwords are not sent back to the browser, so that they have to be typed again."""
+    for bound in form.visible_fields():
+        if isinstance(bound.field.widget, forms.PasswordInput) and bound.value():
+            bound.field.help_text = _("Type it again: it is not kept.")
+            bound.help_text = bound.field.help_text

@@ -132,3 +132,18 @@ def meter(used: float, limit: float, label: object = "") -> SafeString:
         label or f"{percent} %",
         percent,
     )
+
+
+def change_meter(used: float, asked: float, limit: float, label: object) -> SafeString:
+    """Return a bar of what is used and, in another tone, of what would come on top."""
+    before = min(100.0, 100 * used / limit) if limit else 0
+    added = min(100 - before, 100 * asked / limit) if limit else 100
+    return format_html(
+        '<svg class="meter meter-change" viewBox="0 0 100 4" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '<rect class="meter-track" width="100" height="4"></rect><rect class="meter-fill" width="{}" height="4"></rect>'
+        '<rect class="meter-added" x="{}" width="{}" height="4"></rect></svg>',
+        label,
+        f"{before:.1f}",
+        f"{before:.1f}",
+        f"{max(added, 1.0 if asked else 0):.1f}",
+    )

@@ -112,6 +112,15 @@ def _storage(page: DetailPage, row: Vm) -> dict[str, Any]:
     return {"disks": row.shown_disks}
 
 
+def _why_nothing_new(row: Vm) -> str:
+    """Say why nothing is measured of a VM now."""
+    if row.host is None or not row.is_on:
+        return _("It is stopped: nothing is measured until it runs.")
+    if not row.host.in_reach:
+        return _("Its host is out of reach: what happens there meanwhile is not known.")
+    return ""
+
+
 class VmDetail(DetailPage):
     of = VM
     primary = ("console", "start", "shut_down", "retry")
@@ -119,6 +128,7 @@ class VmDetail(DetailPage):
         OVERVIEW,
         Tab("network", gettext_lazy("Network"), "compute/vm_network.html", _network),
         Tab("disks", gettext_lazy("Disks"), "compute/vm_disks.html", _storage),
+        monitoring(VM_CHARTS, "api:vms-metrics", _why_nothing_new),
         ACTIVITY,
     )
 

@@ -29,6 +29,16 @@ class VmForecast(Forecast):
     subnet: Subnet | None = None
 
     @property
+    def last_name(self) -> str:
+        """The last of the names."""
+        return self.names[-1] if self.names else ""
+
+    @property
+    def addresses_left_shown(self) -> str:
+        """Free addresses after and before, as shown."""
+        return f"{max(self.addresses_left, 0):,}"
+
+    @property
     def addresses_left(self) -> int:
         """Free addresses of the subnet once the VMs have theirs; below zero when there are too few."""
         return self.subnet.free_addresses - self.draft.count if self.subnet else 0

@@ -1,0 +1,216 @@
+"""The form of a new VM: everything has a default but the name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.compute import selectors
+from apps.compute.forms import ProjectForm
+from apps.compute.models import Image, InstanceType, KeyPair
+from apps.compute.services.planning import MOST_AT_ONCE
+from apps.infrastructure.models import Region
+from apps.lifecycle.models import State
+from apps.network.models import SecurityGroup, Subnet
+from apps.network.selectors import visible_subnets
+from apps.portal.pickers import Pick, PickField, PickSeveralField
+from apps.quotas.forecast import used_by
+from apps.quotas.metrics import BY_NAME
+from apps.tenancy.access import visible
+
+#: Set on the input of an image that reads no first-boot data; static/css/create.css hides what would do nothing.
+NO_FIRST_BOOT = "no-first-boot"
+
+
+class VmForm(ProjectForm):
+    name = forms.CharField(
+        label=gettext_lazy("Name"), max_length=63, widget=forms.TextInput(attrs={"autofocus": True})
+    )
+    count = forms.IntegerField(
+        label=gettext_lazy("How many"),
+        min_value=1,
+        max_value=MOST_AT_ONCE,
+        initial=1,
+        help_text=gettext_lazy("Several are numbered: web-1, web-2 …"),
+    )
+    region = forms.ModelChoiceField(
+        Region.objects.none(),
+        label=gettext_lazy("Region"),
+        to_field_name="name",
+        empty_label=None,
+        required=False,
+        widget=forms.Select(attrs={"data-places": ""}),
+    )
+    remark = forms.CharField(label=gettext_lazy("Remark"), max_length=255, required=False)
+    image = PickField(
+        Image.objects.none(),
+        label=gettext_lazy("Image"),
+        empty_label=None,
+        headings=[gettext_lazy("Disk from")],
+    )
+    instance_type = PickField(
+        InstanceType.objects.none(),
+        label=gettext_lazy("Instance type"),
+        empty_label=None,
+        headings=[gettext_lazy("vCPU"), gettext_lazy("Memory")],
+    )
+    disk_gib = forms.IntegerField(
+        label=gettext_lazy("System disk (GiB)"),
+        min_value=1,
+        required=False,
+        help_text=gettext_lazy("Left empty, as large as the image suggests."),
+    )
+    subnet = PickField(
+        Subnet.objects.none(),
+        label=gettext_lazy("Subnet"),
+        empty_label=None,
+        headings=[gettext_lazy("Free addresses")],
+    )
+    security_group = PickField(
+        SecurityGroup.objects.none(),
+        label=gettext_lazy("Security group"),
+        required=False,
+        empty_label=gettext_lazy("none: nothing is filtered"),
+    )
+    key_pairs = PickSeveralField(KeyPair.objects.none(), label=gettext_lazy("SSH keys"), required=False)
+    password = forms.CharField(
+        label=gettext_lazy("Password"),
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=gettext_lazy("Of root or Administrator. It is not kept."),
+    )
+    hostname = forms.CharField(
+        label=gettext_lazy("Host name"),
+        max_length=63,
+        required=False,
+        help_text=gettext_lazy("Left empty, made from the name."),
+    )
+    user_data = forms.CharField(
+        label=gettext_lazy("User data"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "class": "mono"}),
+        help_text=gettext_lazy("A script (#!) or #cloud-config, run at the first boot."),
+    )
+
+    def prepare(self) -> None:
+        """Offer what the actor's tenant may use, the fitting first of each chosen: a name is enough."""
+        super().prepare()
+        tenant = self.actor.tenant
+        if tenant is None:
+            return
+        ready = {"tenant": tenant, "state": State.READY}
+        types = list(selectors.usable_types(tenant.pk))
+        images = selectors.ready_images(self.actor, tenant.pk)
+        subnets = visible_subnets(self.actor).filter(**ready).select_related("vpc", "region")
+        groups = visible(self.actor, SecurityGroup.objects.filter(**ready)).select_related("region")
+        keys = visible(self.actor, KeyPair.objects.filter(tenant=tenant)).order_by("name")
+        left = {metric: limit - used for metric, (used, limit) in used_by(tenant.pk).items()}
+        self._offer_rows("instance_type", selectors.usable_types(tenant.pk), lambda row: _type(row, left))
+        self._offer_rows("image", images, _image)
+        self._offer_rows("subnet", subnets.order_by("created_at"), _subnet)
+        self._offer_rows("security_group", groups.order_by("created_at"), _group)
+        self._offer_rows("key_pairs", keys, lambda row: Pick(row.name, row.fingerprint))
+        self._say_where_to_make()
+        self._choose(types, left)
+
+    def clean(self) -> dict[str, Any]:
+        """Turn rows into what the service takes: ids; leave out what the image would never read."""
+        data = super().clean() or {}
+        data.pop("region", None)
+        image = data.get("image")
+        if image is not None and not image.cloud_init:
+            data |= {"password": "", "key_pairs": [], "user_data": "", "hostname": ""}
+        for name in ("instance_type", "image", "subnet", "security_group"):
+            if data.get(name) is not None:
+                data[name] = data[name].pk
+        data["key_pairs"] = [getattr(key, "pk", key) for key in data.get("key_pairs") or ()]
+        if data.get("project") is not None:
+            data["project"] = data["project"].uid
+        return data
+
+    def _offer_rows(self, name: str, rows: QuerySet[Any], describe: Any) -> None:
+        field = self.fields[name]
+        assert isinstance(field, PickField | PickSeveralField)
+        field.queryset, field.describe = rows, describe
+
+    def _say_where_to_make(self) -> None:
+        for name, kind, label in (
+            ("subnet", "vpc", _("Create a VPC with a subnet")),
+            ("key_pairs", "key_pair", _("Import or make a key pair")),
+        ):
+            field = self.fields[name]
+            assert isinstance(field, PickField | PickSeveralField)
+            field.make = (reverse(f"portal:{kind}.create"), label)
+
+    def _choose(self, types: list[InstanceType], left: Mapping[str, int]) -> None:
+        """Choose for each field what goes with the rest: the smallest type that fits, and things of its region."""
+        fitting = [kind for kind in types if not _short(kind, left)] or types
+        first = fitting[0] if fitting else None
+        place = first.cluster.region_id if first else None
+        self._choose_region(types, place)
+        self.fields["instance_type"].initial = first
+        for name in ("image", "subnet", "security_group"):
+            rows = list(self.fields[name].queryset)  # type: ignore[attr-defined]
+            here = [row for row in rows if row.region_id == place]
+            self.fields[name].initial = next(iter(here), None)
+        keys = list(self.fields["key_pairs"].queryset)  # type: ignore[attr-defined]
+        self.fields["key_pairs"].initial = [key.pk for key in keys] if len(keys) == 1 else []
+
+    def _choose_region(self, types: list[InstanceType], place: int | None) -> None:
+        regions = Region.objects.filter(pk__in={kind.cluster.region_id for kind in types})
+        self.fields["region"].queryset = regions  # type: ignore[attr-defined]
+        self.fields["region"].initial = next((region for region in regions if region.pk == place), None)
+        if len(regions) < 2:
+            self.fields["region"].widget = forms.HiddenInput()
+
+
+def _short(kind: InstanceType, left: Mapping[str, int]) -> list[str]:
+    """Return the labels of the quotas that do not have enough left for one VM of this type."""
+    needs = {"vm": 1, "vcpu": kind.vcpu, "memory_gib": kind.memory_gib}
+    return [str(BY_NAME[name].label) for name, units in needs.items() if left.get(name, units) < units]
+
+
+def _type(row: InstanceType, left: Mapping[str, int]) -> Pick:
+    short = _short(row, left)
+    return Pick(
+        row.name,
+        str(row.cluster),
+        figures=[row.vcpu, f"{row.memory_gib} GiB"],
+        warning=_("over quota: %(what)s") % {"what": ", ".join(short)} if short else "",
+        place=row.cluster.region.name,
+    )
+
+
+def _image(row: Image) -> Pick:
+    system = row.os_name or row.get_os_family_display()
+    kind = _("own image") if row.tenant_id else ""
+    return Pick(
+        row.name,
+        " · ".join(filter(None, (system, row.get_architecture_display(), kind))),
+        figures=[f"{row.min_disk_gib} GiB"],
+        mark=system[:1].upper(),
+        flags=() if row.cloud_init else (NO_FIRST_BOOT,),
+        place=row.region.name if row.region else "",
+    )
+
+
+def _subnet(row: Subnet) -> Pick:
+    return Pick(
+        f"{row.vpc.name} / {row.name}",
+        str(row.cidr),
+        figures=[f"{row.free_addresses:,}"],
+        warning="" if row.free_addresses else _("full"),
+        place=row.region.name if row.region else "",
+    )
+
+
+def _group(row: SecurityGroup) -> Pick:
+    return Pick(row.name, row.remark, place=row.region.name if row.region else "")

@@ -1,0 +1,38 @@
+"""What stands in a form before anybody typed: from a link, or as its own defaults."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+
+from apps.portal.forms import KitForm
+
+
+def query_values(query: QueryDict, form: type[KitForm]) -> dict[str, Any]:
+    """Return the values a link gives for the form's fields."""
+    several = (forms.MultipleChoiceField, forms.ModelMultipleChoiceField)
+    return {
+        name: query.getlist(name) if isinstance(field, several) else query[name]
+        for name, field in form.base_fields.items()
+        if name in query
+    }
+
+
+def as_typed(form: KitForm) -> KitForm:
+    """Return a copy of a form not sent yet as if it had been sent with the values it shows."""
+    sent = QueryDict(mutable=True)
+    for bound in form:
+        value = bound.value()
+        values = value if isinstance(value, list | tuple) else [value]
+        kept = ["on" if one is True else str(one) for one in values if one not in (None, "", False)]
+        if kept:
+            sent.setlist(bound.html_name, kept)
+    twin = copy(form)
+    twin.data, twin.is_bound = sent, True
+    # Both belong to the copy: the form itself is still to be drawn as not sent.
+    twin._bound_fields_cache = {}
+    twin._errors = None
+    return twin

@@ -1,0 +1,101 @@
+"""The summary beside a create form: what is still missing, what would be refused, and what it would take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.forms import BoundField
+from django.http import HttpRequest
+from django.urls import reverse
+
+from apps.lifecycle.errors import Invalid, Refused
+from apps.portal.api_call import ApiCall, placeholder
+from apps.portal.forms import KitForm
+from apps.quotas.forecast import Forecast
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A form as filled in so far, the forecast for it, and the same as an API call."""
+
+    form: KitForm
+    seen: Forecast
+    call: ApiCall
+
+    @property
+    def missing(self) -> list[BoundField]:
+        """Fields that must be filled in and are empty."""
+        return [bound for bound in self.form.visible_fields() if _is_missing(bound)]
+
+    @property
+    def wrong(self) -> list[tuple[BoundField, str]]:
+        """Fields filled in wrongly, each with what is wrong."""
+        return [
+            (bound, messages[0])
+            for bound in self.form.visible_fields()
+            if not _is_missing(bound) and (messages := _wrong(bound, self.seen))
+        ]
+
+    @property
+    def refusals(self) -> list[Refused]:
+        """What else would be refused, beside single fields that were typed wrong."""
+        return [error for error in self.seen.refusals if not isinstance(error, Invalid)] + [
+            Invalid({name: messages})
+            for error in self.seen.refusals
+            if isinstance(error, Invalid)
+            for name, messages in error.fields.items()
+            if name not in self.form.fields and not self.form.errors
+        ]
+
+    @property
+    def problem_count(self) -> int:
+        """How many things are wrong."""
+        return len(self.wrong) + len(self.refusals)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the button would do it."""
+        return not (self.missing or self.wrong or self.refusals)
+
+
+def errors_at(bound: BoundField, summary: Summary | None, touched: set[str]) -> Sequence[str]:
+    """Return what to say at a field while the form is being filled in: nothing before it has been typed in."""
+    if bound.html_name not in touched:
+        return []
+    if summary is None:
+        return list(map(str, bound.errors))
+    refused = [
+        e.message for e in summary.seen.refusals if not isinstance(e, Invalid) and e.field == bound.name
+    ]
+    return [*_wrong(bound, summary.seen), *refused]
+
+
+def call_for(request: HttpRequest, plural: str, form: KitForm, body: Mapping[str, Any]) -> ApiCall:
+    """Return the call that sends `body`, secrets replaced."""
+    return ApiCall(
+        request.build_absolute_uri(reverse(f"api:{plural}")),
+        {name: placeholder(name) if _is_secret(form, name) else value for name, value in body.items()},
+    )
+
+
+def _is_secret(form: KitForm, name: str) -> bool:
+    return name in form.fields and isinstance(form.fields[name].widget, forms.PasswordInput)
+
+
+def _is_missing(bound: BoundField) -> bool:
+    return bound.field.required and bound.data in (None, "", [])
+
+
+def _wrong(bound: BoundField, seen: Forecast) -> list[str]:
+    """Return what is wrong with what was typed: as the form finds, else as the service does."""
+    if bound.errors:
+        return list(map(str, bound.errors))
+    return [
+        message
+        for error in seen.refusals
+        if isinstance(error, Invalid)
+        for message in error.fields.get(bound.name, [])
+    ]

@@ -1,0 +1,128 @@
+// The create page: which fields have been typed in, the summary's dialog, searching pickers, Ctrl+Enter. Without this
+// module the page is a plain form.
+
+const form = document.querySelector("form[data-create]");
+const touched = form.elements.touched;
+const names = new Set();
+
+function touch(name) {
+  if (!name || names.has(name)) return;
+  names.add(name);
+  touched.value = [...names].join(",");
+}
+
+// Before the form hears of it: what is sent says which fields have been touched.
+form.addEventListener("input", (event) => touch(event.target.name), true);
+// An empty field that was left counts as touched too, so that it is asked for.
+form.addEventListener("focusout", (event) => {
+  if (!event.target.matches("input, select, textarea") || !event.target.name || !event.target.value) return;
+  touch(event.target.name);
+});
+
+// A field swapped in with errors is marked as such, for those who see it and those who hear it.
+document.addEventListener("htmx:afterSettle", () => {
+  for (const field of form.querySelectorAll("[data-field]")) {
+    const wrong = field.querySelector(".field-error") !== null;
+    field.classList.toggle("field-wrong", wrong);
+    const errors = field.querySelector(".field-errors")?.id;
+    for (const input of field.querySelectorAll(":is(input, select, textarea):not([type=search], [type=hidden])")) {
+      if (wrong) input.setAttribute("aria-invalid", "true");
+      else input.removeAttribute("aria-invalid");
+      describe(input, errors, wrong);
+    }
+  }
+});
+
+function describe(input, id, wrong) {
+  const ids = new Set((input.getAttribute("aria-describedby") || "").split(" ").filter((one) => one && one !== id));
+  if (wrong) ids.add(id);
+  if (ids.size) input.setAttribute("aria-describedby", [...ids].join(" "));
+  else input.removeAttribute("aria-describedby");
+}
+
+// -- pickers -------------------------------------------------------------------------------------------------------------
+
+const place = form.querySelector("[data-places]");
+
+function filter(picker) {
+  const sought = (picker.querySelector("[data-picker-search]")?.value || "").trim().toLowerCase().split(/\s+/);
+  let shown = 0;
+  for (const row of picker.querySelectorAll(".pick")) {
+    const elsewhere = place && row.dataset.place && row.dataset.place !== place.value;
+    const found = sought.every((word) => row.textContent.toLowerCase().includes(word));
+    row.hidden = elsewhere || !found;
+    row.classList.toggle("elsewhere", Boolean(elsewhere));
+    shown += row.hidden ? 0 : 1;
+  }
+  picker.querySelector("[data-picker-none]").hidden = shown > 0 || !picker.querySelector(".pick");
+}
+
+// What is chosen must be of the chosen region: else the first one that is.
+function chooseHere(picker) {
+  const chosen = picker.querySelector(".pick.elsewhere input:checked");
+  if (!chosen) return;
+  const here = picker.querySelector(".pick:not(.elsewhere) input[type=radio]");
+  if (here) here.checked = true;
+  else chosen.checked = false;
+}
+
+for (const picker of form.querySelectorAll("[data-picker]")) {
+  filter(picker);
+  const search = picker.querySelector("[data-picker-search]");
+  search?.addEventListener("input", (event) => {
+    event.stopPropagation(); // it is no field of the form
+    filter(picker);
+  });
+  search?.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      picker.querySelector(".pick:not([hidden]) input")?.click();
+    }
+  });
+}
+place?.addEventListener("input", () => {
+  for (const picker of form.querySelectorAll("[data-picker]")) {
+    filter(picker);
+    chooseHere(picker);
+  }
+});
+
+// -- summary -------------------------------------------------------------------------------------------------------------
+
+const summary = form.querySelector("[data-summary]");
+const narrow = matchMedia("(max-width: 991.98px)");
+const fold = () => summary && (summary.open = !narrow.matches);
+fold();
+narrow.addEventListener("change", fold);
+summary?.querySelector("summary").addEventListener("click", (event) => narrow.matches || event.preventDefault());
+
+document.addEventListener("click", (event) => {
+  const call = event.target.closest("[data-api-call]");
+  if (call) {
+    const dialog = document.getElementById("dialog");
+    const content = form.querySelector("[data-api-template]").content.cloneNode(true);
+    document.getElementById("dialog-content").replaceChildren(content);
+    dialog.showModal();
+    dialog.querySelector("[data-copy]").focus();
+    dialog.addEventListener("close", () => call.focus(), { once: true });
+  }
+  const goto = event.target.closest("[data-goto]");
+  if (goto) {
+    event.preventDefault();
+    go(form.querySelector(`[data-field="${CSS.escape(goto.dataset.goto)}"]`));
+  }
+});
+
+function go(field) {
+  const folded = field?.closest("details");
+  if (folded) folded.open = true;
+  field?.querySelector(":is(input:checked, input:not([type=search], [type=radio]), select, textarea)")?.focus();
+  field?.scrollIntoView({ block: "center" });
+}
+
+form.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    form.requestSubmit(form.querySelector(".form-actions [type=submit]"));
+  }
+});
