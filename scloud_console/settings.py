@@ -87,10 +87,12 @@ MIDDLEWARE = [
     "apps.tenancy.preferences.PreferencesMiddleware",
     "apps.audit.middleware.RefusedAttemptsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "apps.tenancy.middleware.ActingLimitMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "apps.portal.middleware.RefusalMiddleware",
     "apps.tenancy.middleware.OwnPasswordFirstMiddleware",
+    "apps.tenancy.middleware.SecondFactorFirstMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -197,6 +199,8 @@ AXES_ENABLE_ADMIN = False
 AXES_DISABLE_ACCESS_LOG = True  # the operation log has log-ins and log-outs
 AXES_LOCKOUT_CALLABLE = "apps.tenancy.pages.login.locked_out"
 AXES_VERBOSE = False
+# Kept of a failed try, all but these and the password.
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "credential", "csrfmiddlewaretoken"]
 
 MFA_ADAPTER = "apps.tenancy.factors.adapter.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

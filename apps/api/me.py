@@ -16,10 +16,13 @@ from apps.api.schema import PROBLEM
 from apps.lifecycle.actor import Actor
 from apps.tenancy.access import visible_projects
 from apps.tenancy.services.preferences import set_preferences
+from apps.tenancy.services.profile import MAX_FULL_NAME, edit_profile
 
 
 class MeOut(serializers.Serializer[Any]):
     username = serializers.CharField()
+    name = serializers.CharField(help_text="The full name; may be empty.")
+    email = serializers.CharField()
     is_platform_admin = serializers.BooleanField()
     is_tenant_owner = serializers.BooleanField()
     tenant = ReferenceOut(allow_null=True)
@@ -31,9 +34,11 @@ class MeOut(serializers.Serializer[Any]):
     scope = serializers.CharField(help_text="read or write")
 
 
-class PreferencesBody(serializers.Serializer[Any]):
-    """Empty text: as the browser says."""
+class ProfileBody(serializers.Serializer[Any]):
+    """Of language, time zone and theme, empty text says: as the browser says."""
 
+    name = serializers.CharField(required=False, allow_blank=True, max_length=MAX_FULL_NAME)
+    email = serializers.EmailField(required=False, allow_blank=True)
     language = serializers.CharField(required=False, allow_blank=True, help_text="en or zh-hans")
     time_zone = serializers.CharField(required=False, allow_blank=True, help_text="As in Asia/Shanghai.")
     theme = serializers.CharField(required=False, help_text="auto, light or dark")
@@ -48,18 +53,22 @@ class Me(APIView):
         return self._answer(cast(Actor, request._request.actor))  # type: ignore[attr-defined]
 
     @extend_schema(
-        operation_id="set_preferences",
+        operation_id="change_me",
         tags=["Me"],
-        summary="Choose language, time zone and theme of one's own pages",
-        request=PreferencesBody,
+        summary="Change own name and e-mail; choose language, time zone and theme of one's own pages",
+        request=ProfileBody,
         responses={200: MeOut, 422: PROBLEM},
     )
     def patch(self, request: Request) -> Response:
         """Change what is given."""
-        body = PreferencesBody(data=request.data)
+        body = ProfileBody(data=request.data)
         body.is_valid(raise_exception=True)
         actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
-        return self._answer(replace(actor, user=set_preferences(actor, **body.validated_data)))
+        given = dict(body.validated_data)
+        profile = {name: given.pop(name) for name in ("name", "email") if name in given}
+        if profile:
+            edit_profile(actor, **profile)
+        return self._answer(replace(actor, user=set_preferences(actor, **given)))
 
     def _answer(self, actor: Actor) -> Response:
         assert actor.user is not None
@@ -67,6 +76,8 @@ class Me(APIView):
         return Response(
             {
                 "username": actor.user.username,
+                "name": actor.user.first_name,
+                "email": actor.user.email,
                 "is_platform_admin": actor.user.is_platform_admin,
                 "is_tenant_owner": actor.user.is_tenant_owner,
                 "tenant": {"id": str(actor.tenant.uid), "name": actor.tenant.name} if actor.tenant else None,

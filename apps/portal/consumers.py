@@ -7,18 +7,19 @@ from typing import Any
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
-from apps.lifecycle.push import ADMIN_GROUP, tenant_group
-from apps.tenancy.middleware import ACTING_AS
+from apps.lifecycle.push import ADMIN_GROUP, tenant_group, user_group
+from apps.tenancy.acting import acting_tenant_id
 from apps.tenancy.models import User
+from apps.tenancy.sessions import session_uid
 
 NOT_LOGGED_IN = 4401
 CONNECT_AGAIN = 4408
 
 
 class PageConsumer(AsyncJsonWebsocketConsumer):
-    """Joins the tenant's group, or the admins'. Messages name kind, id and change, nothing that needs permission."""
+    """Joins the tenant's group, or the admins', and its user's own. Messages name kind, id and change, nothing that needs permission."""
 
-    group = ""
+    groups_joined: tuple[str, ...] = ()
 
     async def connect(self) -> None:
         """Accept who is logged in."""
@@ -27,14 +28,16 @@ class PageConsumer(AsyncJsonWebsocketConsumer):
         if not isinstance(user, User) or not user.is_active:
             await self.close(NOT_LOGGED_IN)
             return
-        self.group = await database_sync_to_async(_group_of)(user, self.scope["session"])
-        await self.channel_layer.group_add(self.group, self.channel_name)
+        group = await database_sync_to_async(_group_of)(user, self.scope["session"])
+        self.groups_joined = (group, user_group(user.pk))
+        for name in self.groups_joined:
+            await self.channel_layer.group_add(name, self.channel_name)
         await self.send_json({"ready": True})
 
     async def disconnect(self, code: int) -> None:
-        """Leave the group."""
-        if self.group:
-            await self.channel_layer.group_discard(self.group, self.channel_name)
+        """Leave the groups."""
+        for name in self.groups_joined:
+            await self.channel_layer.group_discard(name, self.channel_name)
 
     async def page_changed(self, message: dict[str, Any]) -> None:
         """Pass on what changed."""
@@ -44,9 +47,15 @@ class PageConsumer(AsyncJsonWebsocketConsumer):
         """Somebody's sessions ended: all connect again, and whoever is logged out cannot."""
         await self.close(CONNECT_AGAIN)
 
+    async def page_logged_out(self, message: dict[str, Any]) -> None:
+        """Some of the user's sessions ended."""
+        key = self.scope["session"].session_key
+        if key is None or str(session_uid(key)) in message["sessions"]:
+            await self.close(NOT_LOGGED_IN)
+
 
 def _group_of(user: User, session: Any) -> str:
     if not user.is_platform_admin:
         return tenant_group(user.tenant_id)
-    acting = session.get(ACTING_AS)
-    return tenant_group(acting) if acting else ADMIN_GROUP
+    acting = acting_tenant_id(session)
+    return tenant_group(acting) if acting is not None else ADMIN_GROUP

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlsplit, urlunsplit
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from apps.lifecycle.errors import Refused
 from apps.portal import feedback
+from apps.portal.page import lead_to_proof
+from apps.tenancy.recent import NotRecent
 
 API = "/api/"
 
@@ -26,9 +29,17 @@ class RefusalMiddleware:
         """Answer a refusal; None lets any other exception pass."""
         if not isinstance(error, Refused) or request.path.startswith(API):
             return None
+        if isinstance(error, NotRecent):
+            return lead_to_proof(request, _where_from(request))
         toast = feedback.refusal(error, request)
         if "HX-Request" in request.headers:
             return feedback.show(request, toast, status=error.status)
         return render(
             request, "portal/error.html", {"toast": toast, "status": error.status}, status=error.status
         )
+
+
+def _where_from(request: HttpRequest) -> str:
+    """Return the page of ours that the request came from: what was refused was a POST, which cannot be led back to."""
+    parts = urlsplit(request.headers.get("Referer", ""))
+    return urlunsplit(("", "", parts.path, parts.query, "")) if parts.netloc == request.get_host() else "/"

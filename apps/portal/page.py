@@ -9,6 +9,8 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views import View
 
@@ -24,6 +26,8 @@ class Page(View):
     admin: bool = False
     title: Text = ""
     template_name: str = ""
+    #: Whether it is opened only to who has proved a moment ago that it is them.
+    sensitive: bool = False
 
     @property
     def actor(self) -> Actor:
@@ -77,4 +81,15 @@ class Page(View):
         if not self.admin and self.actor.tenant is None:
             # An admin follows a tenant's link: the same page stands in the administration.
             return HttpResponseRedirect(f"/admin{request.get_full_path()}")
+        if self.sensitive and not self.actor.recent:
+            return lead_to_proof(request, request.get_full_path())
         return None
+
+
+def lead_to_proof(request: HttpRequest, onward: str) -> HttpResponse:
+    """Lead to where the user proves who they are, and from there to `onward`."""
+    area = "admin" if getattr(request, "area", "") == "admin" else "portal"
+    url = f"{reverse(f'{area}:account.confirm')}?{urlencode({'next': onward})}"
+    if "HX-Request" in request.headers:
+        return HttpResponse(status=204, headers={"HX-Redirect": url})
+    return HttpResponseRedirect(url)

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 
 from django.conf import settings
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
 
 from apps.lifecycle.actor import Actor
+from apps.tenancy import acting
 from apps.tenancy.models import ApiKey, Tenant, User
+from apps.tenancy.platform_settings import REQUIRE_ADMIN_TWO_FACTOR
 from apps.tenancy.recent import is_recent
+from apps.tenancy.services.acting import TIME_OVER, record_stop
 from apps.tenancy.sessions import session_uid
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
-#: Session key of the tenant an admin acts as.
-ACTING_AS = "acting_as_tenant"
+#: Session key: whether a second factor must be set up before anything else.
+MUST_ENROL = "must_enrol"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -82,10 +88,28 @@ class ActorMiddleware:
         return self.get_response(request)
 
 
+class ActingLimitMiddleware:
+    """End acting as a tenant when its time is over: log it, say so, and lead to the administration.
+
+    From that time on `actor_for` has taken the admin for an admin again; this only tidies up.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated and acting.is_over(request.session):
+            tenant = end_acting(request, TIME_OVER)
+            if tenant is not None:
+                text = _("The time of acting as %(name)s is over.") % {"name": tenant.name}
+                messages.info(request, json.dumps({"text": text, "tone": "busy"}))
+        return self.get_response(request)
+
+
 class OwnPasswordFirstMiddleware:
     """Let whoever logged in with a generated password do nothing but choose an own one. API keys are not held up."""
 
-    FREE = frozenset({"account", "logout", "login", "account-password", "me"})
+    FREE = frozenset({"account.security", "logout", "login", "language", "account-password", "me"})
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
@@ -104,7 +128,56 @@ class OwnPasswordFirstMiddleware:
             return None
         if match.namespace == "api":
             raise PermissionDenied
-        return redirect("admin:account" if user.is_platform_admin else "portal:account")
+        return redirect("admin:account.security" if user.is_platform_admin else "portal:account.security")
+
+
+class SecondFactorFirstMiddleware:
+    """Let an administrator who needs a second factor and has none do nothing but set one up."""
+
+    FREE = frozenset(
+        {
+            "account.security",
+            "account.app",
+            "account.passkey",
+            "account.passkey_options",
+            "account.confirm",
+            "account.confirm_passkey",
+            "account.confirm_options",
+            "logout",
+            "login",
+            "language",
+            "me",
+        }
+    )
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: object, args: object, kwargs: object
+    ) -> HttpResponse | None:
+        """Lead pages to the account's security, refuse the API."""
+        match = request.resolver_match
+        if match is None or match.url_name in self.FREE or not request.session.get(MUST_ENROL):
+            return None
+        if not isinstance(request.user, User) or not REQUIRE_ADMIN_TWO_FACTOR.value():
+            return None
+        if match.namespace == "api":
+            raise PermissionDenied
+        return redirect("admin:account.security")
+
+
+def end_acting(request: HttpRequest, why: str) -> Tenant | None:
+    """Stop acting and log it; return the tenant, None when the session did not act."""
+    session, user = request.session, request.user
+    tenant = Tenant.objects.filter(pk=session.get(acting.ACTING_AS)).first()
+    acting.stop(session)
+    if tenant is not None and isinstance(user, User):
+        record_stop(actor_for(request, user), tenant, why)
+    return tenant
 
 
 def _session_actor(request: HttpRequest) -> Actor:
@@ -117,8 +190,9 @@ def _session_actor(request: HttpRequest) -> Actor:
 def actor_for(request: HttpRequest, user: User, api_key: ApiKey | None = None) -> Actor:
     """Return the actor a request of `user` is: of the user's tenant, or of the one an admin acts as."""
     tenant = user.tenant
-    if user.is_platform_admin and api_key is None and ACTING_AS in request.session:
-        tenant = Tenant.objects.filter(pk=request.session[ACTING_AS]).first()
+    if user.is_platform_admin and api_key is None:
+        acted_as = acting.acting_tenant_id(request.session)
+        tenant = Tenant.objects.filter(pk=acted_as).first() if acted_as is not None else None
     session_key = None if api_key else request.session.session_key
     return Actor(
         user=user,

@@ -154,7 +154,7 @@ class Session(AbstractBaseSession):
     seen_at = models.DateTimeField(null=True)
     ip = models.GenericIPAddressField(null=True)
     user_agent = models.CharField(max_length=255, blank=True, default="")
-    method = models.CharField(max_length=16, blank=True, default="")
+    method = models.CharField(max_length=32, blank=True, default="")
 
     class Meta(AbstractBaseSession.Meta):
         ordering = ["-seen_at"]

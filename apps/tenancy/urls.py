@@ -6,9 +6,9 @@ from django.urls import path
 
 from apps.api.views import routes
 from apps.portal.paths import kind_paths
+from apps.tenancy.account_paths import account_paths
 from apps.tenancy.api import AccountPassword, AdminsApi, ApiKeysApi, MembersApi, ProjectsApi, TenantsApi
 from apps.tenancy.api.audit import AuditApi
-from apps.tenancy.pages.account import AccountPage
 from apps.tenancy.pages.admins import ADMIN, AdminCreate, AdminList, AdminReset
 from apps.tenancy.pages.audit import AUDIT, AuditList
 from apps.tenancy.pages.keys import KEY, KeyCreate, KeyList
@@ -23,8 +23,10 @@ from apps.tenancy.pages.members import (
     MemberList,
     MemberReset,
 )
+from apps.tenancy.pages.oidc import OidcBack, OidcStart
 from apps.tenancy.pages.preferences import ChooseLanguage, PreferencesPage
 from apps.tenancy.pages.projects import PROJECT, ProjectCreate, ProjectDetail, ProjectList
+from apps.tenancy.pages.second_step import PasskeyLogIn, PasskeyOptions, SecondStep
 from apps.tenancy.pages.tenants import TENANT, TenantCreate, TenantDetail, TenantList
 
 api_routes = [
@@ -40,7 +42,12 @@ api_routes = [
 tenant_patterns = [
     path("login/", LogIn.as_view(), name="login"),
     path("logout/", LogOut.as_view(), name="logout"),
-    path("account/", AccountPage.as_view(), name="account"),
+    path("login/second-step/", SecondStep.as_view(), name="login.second"),
+    path("login/passkey/", PasskeyLogIn.as_view(), name="login.passkey"),
+    path("login/passkey/options/", PasskeyOptions.as_view(), name="login.passkey_options"),
+    path("login/with/<slug:key>/", OidcStart.as_view(), name="oidc.start"),
+    path("login/with/<slug:key>/back/", OidcBack.as_view(), name="oidc.back"),
+    *account_paths(),
     path("account/preferences/", PreferencesPage.as_view(), name="account.preferences"),
     path("language/", ChooseLanguage.as_view(), name="language"),
     *kind_paths(PROJECT, list=ProjectList, detail=ProjectDetail, create=ProjectCreate),
@@ -51,7 +58,7 @@ tenant_patterns = [
 ]
 
 admin_patterns = [
-    path("account/", AccountPage.as_view(admin=True), name="account"),
+    *account_paths(admin=True),
     path("account/preferences/", PreferencesPage.as_view(admin=True), name="account.preferences"),
     *kind_paths(TENANT, list=TenantList, detail=TenantDetail, create=TenantCreate, admin=True),
     path("members/<uuid:key>/reset-password/", MemberReset.as_view(admin=True), name="member.reset_password"),

@@ -19,6 +19,7 @@ def _declare(
     *,
     destructive: bool = False,
     obstacle: Obstacle | None = None,
+    in_person: bool = False,
 ) -> Verb:
     return declare(
         Verb(
@@ -30,6 +31,7 @@ def _declare(
             destructive=destructive,
             obstacle=obstacle,
             on_resource=False,
+            in_person=in_person,
         )
     )
 
@@ -63,6 +65,8 @@ TENANT_ENABLE = _declare("tenant.enable", _("Enable tenant"), "admin", "lock-ope
 # Carried out by apps.quotas; declared here so that the tenant's page can lead there.
 TENANT_SET_QUOTAS = _declare("tenant.set_quotas", _("Set quotas"), "admin", "gauge")
 TENANT_RECOUNT = _declare("tenant.recount", _("Recount quotas"), "admin", "refresh")
+TENANT_ACT_AS = _declare("tenant.act_as", _("Act as this tenant"), "admin", "eye")
+TENANT_STOP_ACTING = _declare("tenant.stop_acting", _("Stop acting"), "admin", "eye-off")
 
 ADMIN_CREATE = _declare("admin_user.create", _("Create administrator"), "admin", "plus")
 ADMIN_DEACTIVATE = _declare(
@@ -86,7 +90,7 @@ PROJECT_DELETE = _declare(
     "project.delete", _("Delete"), "owner", "trash", destructive=True, obstacle=_default
 )
 
-MEMBER_CREATE = _declare("member.create", _("Create sub-account"), "owner", "plus")
+MEMBER_CREATE = _declare("member.create", _("Create sub-account"), "owner", "plus", in_person=True)
 MEMBER_SET_ROLE = _declare("member.set_role", _("Set role in a project"), "owner", "users")
 MEMBER_SET_OWNER = _declare("member.set_owner", _("Set ownership"), "owner", "user")
 MEMBER_DEACTIVATE = _declare(
@@ -94,7 +98,7 @@ MEMBER_DEACTIVATE = _declare(
 )
 MEMBER_ACTIVATE = _declare("member.activate", _("Activate"), "owner", "lock-open", obstacle=_active)
 MEMBER_RESET_PASSWORD = _declare(
-    "member.reset_password", _("Reset password"), "owner", "key", destructive=True
+    "member.reset_password", _("Reset password"), "owner", "key", destructive=True, in_person=True
 )
 MEMBER_RESET_TWO_FACTOR = _declare(
     "member.reset_two_factor", _("Reset two-factor log-in"), "owner", "shield", destructive=True
@@ -104,7 +108,7 @@ MEMBER_END_SESSIONS = _declare(
 )
 MEMBER_REMOVE = _declare("member.remove", _("Remove"), "owner", "trash", destructive=True)
 
-KEY_ISSUE = _declare("api_key.create", _("Create API key"), "self", "plus")
+KEY_ISSUE = _declare("api_key.create", _("Create API key"), "self", "plus", in_person=True)
 KEY_REVOKE = _declare("api_key.revoke", _("Revoke"), "self", "trash", destructive=True)
 
 PASSWORD_CHANGE = _declare("account.change_password", _("Change own password"), "self")

@@ -129,6 +129,8 @@ API: Rows = {
         activate=A_OWNER_HIDDEN,
         deactivate=A_OWNER_HIDDEN,
         reset_password=A_OWNER_HIDDEN,
+        reset_two_factor=A_OWNER_HIDDEN,
+        end_sessions=A_OWNER_HIDDEN,
     ),
     # A key of another member: who runs the tenant sees it; an admin deactivates the account instead.
     **api("api-keys", see="401 404 404 404 404 ok 404", create=A_MEMBER, delete="401 404 404 404 404 ok 404"),
@@ -140,6 +142,8 @@ API: Rows = {
         activate=A_ADMIN_HIDDEN,
         deactivate=A_ADMIN_HIDDEN,
         reset_password=A_ADMIN_HIDDEN,
+        reset_two_factor=A_ADMIN_HIDDEN,
+        end_sessions=A_ADMIN_HIDDEN,
     ),
     "api:settings GET": A_ADMIN,
     "api:settings PATCH": A_ADMIN,
@@ -160,6 +164,38 @@ P_MANAGE = "login 404 403 403 ok ok elsewhere"
 P_OWNER = "login 404 403 403 403 ok elsewhere"
 P_OWNER_HIDDEN = "login 404 404 404 404 ok elsewhere"
 P_CREATE = "login no no no ok ok elsewhere"
+#: Another member's session or passkey, and a provider that is not for the user: nobody's but their own.
+P_NOT_THEIRS = "login 404 404 404 404 404 elsewhere"
+
+#: The pages of one's own account, the same in both portals.
+ACCOUNT = (
+    "account GET",
+    "account POST",
+    "account.security GET",
+    "account.security POST",
+    "account.app GET",
+    "account.app POST",
+    "account.app_remove GET",
+    "account.passkey GET",
+    "account.passkey_options POST",
+    "account.recovery_codes GET",
+    "account.sessions GET",
+    "account.sessions_end GET",
+    "account.sessions_end POST",
+    "account.linked GET",
+    "account.confirm GET",
+    "account.confirm POST",
+    "account.confirm_options POST",
+)
+ACCOUNT_OF_SOMEBODY = (
+    "account.passkey_remove GET",
+    "account.passkey_remove POST",
+    "account.session_end GET",
+    "account.session_end POST",
+    "account.link POST",
+    "account.unlink GET",
+    "account.unlink POST",
+)
 
 
 def pages(
@@ -191,11 +227,24 @@ PAGES: Rows = {
     # A bulk action's outcome is its asker's, otto's here, and of who runs the tenant.
     "portal:bulk.one GET": "login 404 404 ok 404 ok elsewhere",
     "portal:search GET": P_MEMBER,
+    # In development only.
+    "portal:style GET": "404 404 404 404 404 404 404",
     "portal:login GET": A_ANYONE,
     "portal:login POST": A_ANYONE,
     "portal:logout POST": A_ANYONE,
-    "portal:account GET": P_MEMBER,
-    "portal:account POST": P_MEMBER,
+    "portal:login.second GET": A_ANYONE,
+    "portal:login.second POST": A_ANYONE,
+    "portal:login.passkey POST": "no no no no no no no",
+    "portal:login.passkey_options POST": A_ANYONE,
+    "portal:oidc.start GET": "404 404 404 404 404 404 404",
+    "portal:oidc.back GET": "404 404 404 404 404 404 404",
+    **{f"portal:{row}": P_MEMBER for row in ACCOUNT},
+    **{f"portal:{row}": P_NOT_THEIRS for row in ACCOUNT_OF_SOMEBODY},
+    # Nobody of them has an app or a passkey.
+    "portal:account.app_remove POST": P_NOT_THEIRS,
+    "portal:account.passkey POST": "login no no no no no elsewhere",
+    "portal:account.recovery_codes POST": P_MEMBER,
+    "portal:account.confirm_passkey POST": "login no no no no no elsewhere",
     "portal:account.preferences GET": P_MEMBER,
     "portal:account.preferences POST": P_MEMBER,
     "portal:language POST": "ok ok ok ok ok ok ok",
@@ -206,7 +255,7 @@ PAGES: Rows = {
     **pages("operation", read="one menu toast", cancel=P_MANAGE),
     **pages(
         "vm",
-        read="one tab.network tab.disks tab.activity menu",
+        read="one tab.network tab.disks tab.monitoring tab.activity menu",
         create=P_CREATE,
         start=P_OPERATE,
         shut_down=P_OPERATE,
@@ -264,6 +313,8 @@ PAGES: Rows = {
         deactivate=P_OWNER_HIDDEN,
         remove=P_OWNER_HIDDEN,
         reset_password=P_OWNER_HIDDEN,
+        reset_two_factor=P_OWNER_HIDDEN,
+        end_sessions=P_OWNER_HIDDEN,
     ),
     **pages("api_key", see=P_OWNER_HIDDEN, read="menu", create=P_MEMBER, revoke=P_OWNER_HIDDEN),
 }
@@ -288,8 +339,12 @@ ADMIN: Rows = {
     "admin:home GET": ADMIN_ONLY,
     "admin:bulk.one GET": ADMIN_ONLY,
     "admin:search GET": ADMIN_ONLY,
-    "admin:account GET": ADMIN_ONLY,
-    "admin:account POST": ADMIN_ONLY,
+    **{f"admin:{row}": ADMIN_ONLY for row in ACCOUNT},
+    **{f"admin:{row}": ADMIN_NOT_THEIRS for row in ACCOUNT_OF_SOMEBODY},
+    "admin:account.app_remove POST": ADMIN_NOT_THEIRS,
+    "admin:account.passkey POST": "login 404 404 404 404 404 no",
+    "admin:account.recovery_codes POST": ADMIN_ONLY,
+    "admin:account.confirm_passkey POST": "login 404 404 404 404 404 no",
     "admin:account.preferences GET": ADMIN_ONLY,
     "admin:account.preferences POST": ADMIN_ONLY,
     "admin:audit.list GET": ADMIN_ONLY,
@@ -304,7 +359,7 @@ ADMIN: Rows = {
     **admin("operation", read="one menu toast", acts="cancel"),
     **admin(
         "vm",
-        read="one tab.network tab.disks tab.activity menu console",
+        read="one tab.network tab.disks tab.monitoring tab.activity menu console",
         acts="start shut_down restart power_off retry set_security_group rename delete",
     ),
     **admin("image", read="one tab.activity menu", acts="create retry rename delete"),
@@ -316,14 +371,14 @@ ADMIN: Rows = {
     **admin("region", read="one menu", acts="create change"),
     **admin("compute_cluster", read="one tab.hosts tab.vms tab.types tab.tenants menu", acts="create change permit delete"),
     **admin("storage_cluster", read="one menu", acts="create change permit delete"),
-    **admin("host", read="one tab.vms tab.activity menu", acts="create open close remove renew_key"),
+    **admin("host", read="one tab.vms tab.monitoring tab.activity menu", acts="create open close remove renew_key"),
     **admin("tenant", read="one tab.members menu", acts="create edit enable disable"),
     **admin(
         "member",
         read="one tab.roles menu",
-        acts="set_owner activate deactivate remove reset_password",
+        acts="set_owner activate deactivate remove reset_password reset_two_factor end_sessions",
     ),
-    **admin("admin_user", read="menu", acts="create activate deactivate remove reset_password"),
+    **admin("admin_user", read="menu", acts="create activate deactivate remove reset_password reset_two_factor end_sessions"),
     **admin("api_key", acts="create"),
     "admin:api_key.bulk GET": ADMIN_ONLY,
     "admin:api_key.bulk POST": ADMIN_ONLY,

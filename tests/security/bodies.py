@@ -104,6 +104,8 @@ def _picked(segment: str, action: str = "delete") -> Body:
 
 #: Forms of pages; the same in both portals. All get the name that destructive ones want typed.
 FORMS: dict[str, Body] = {
+    "list_settings": lambda w: {"list": "portal.vm", "columns": ["name"], "density": "compact"},
+    "saved_views": lambda w: {"list": "portal.vm", "name": "mine", "query": "q=a"},
     "operation.bulk": _picked("operations", "cancel"),
     "vm.bulk": _picked("vms"),
     "image.bulk": _picked("images"),
@@ -123,7 +125,10 @@ FORMS: dict[str, Body] = {
     "login": lambda w: {"username": "bob", "password": PASSWORD},
     "account.preferences": lambda w: {"language": "zh-hans", "time_zone": "Asia/Tokyo", "theme": "dark"},
     "language": lambda w: {"language": "zh-hans"},
-    "account": lambda w: {"current": PASSWORD, "new": NEW_PASSWORD, "again": NEW_PASSWORD},
+    "account": lambda w: {"name": "New Name", "email": "new@example.com"},
+    "account.security": lambda w: {"current": PASSWORD, "new": NEW_PASSWORD, "again": NEW_PASSWORD},
+    "account.passkey": lambda w: {"name": "new", "credential": "{}"},
+    "account.confirm": lambda w: {"password": PASSWORD},
     **{
         f"{kind}.rename": _RENAME
         for kind in ("vm", "image", "key_pair", "disk", "vpc", "subnet", "security_group")

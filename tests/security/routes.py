@@ -26,7 +26,9 @@ class Route:
     def segment(self) -> str:
         """Tell which kind of object the key in the path names."""
         inside = self.path.removeprefix("admin/").removeprefix("api/v1/")
-        return inside.split("/")[0]
+        parts = inside.split("/")
+        # What belongs to the account itself stands one step further in: "account/sessions".
+        return "/".join(parts[:2]) if parts[0] in {"account", "login"} else parts[0]
 
     @property
     def takes_key(self) -> bool:

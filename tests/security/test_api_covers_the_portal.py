@@ -15,7 +15,8 @@ pytestmark = pytest.mark.requirement("AC-4")
 
 #: Page actions whose endpoint has another name than the action.
 ELSEWHERE = {
-    "account": ("post", "/api/v1/account/password"),
+    "account": ("patch", "/api/v1/me"),
+    "account.security": ("post", "/api/v1/account/password"),
     "account.preferences": ("patch", "/api/v1/me"),
     "language": ("patch", "/api/v1/me"),
     "quota.set": ("patch", "/api/v1/tenants/{key}/quotas"),
@@ -24,8 +25,19 @@ ELSEWHERE = {
     "security_group.rules": ("post", "/api/v1/security-groups/{key}/set-rules"),
     "host.renew_key": ("post", "/api/v1/hosts/{key}/renew"),
 }
-#: A browser's session has no meaning for programs.
-BROWSER_ONLY = {"login", "logout"}
+#: A browser's session has no meaning for programs, and what a browser logs in with is none of theirs: a stolen key must
+#: not be enough to take an account over.
+BROWSER_ONLY = {
+    "login",
+    "login.second",
+    "login.passkey",
+    "login.passkey_options",
+    "logout",
+    *(f"account.{name}" for name in ("app", "app_remove", "recovery_codes")),
+    *(f"account.{name}" for name in ("passkey", "passkey_options", "passkey_remove")),
+    *(f"account.{name}" for name in ("session_end", "sessions_end", "link", "unlink")),
+    *(f"account.{name}" for name in ("confirm", "confirm_passkey", "confirm_options")),
+}
 #: HTTP has words of its own for these.
 METHODS = {
     "rename": "patch",

@@ -126,7 +126,7 @@ def test_reading_writes_nothing(row: str, world: World) -> None:
             and not any(
                 table in q["sql"]
                 for table in (
-                    '"django_session"',
+                    '"tenancy_session"',
                     '"last_used_at"',
                     '"tenancy_user" SET "last_login"',
                     "axes_",

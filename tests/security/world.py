@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from allauth.mfa.models import Authenticator
 from django.test import Client
 from rest_framework.test import APIClient
 
@@ -24,7 +25,7 @@ from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
 from apps.network.services.default_network import create_default_network
 from apps.storage.models import Disk
 from apps.tenancy.keys import issue_key
-from apps.tenancy.models import ApiKey, Project, Role, Tenant, User
+from apps.tenancy.models import ApiKey, Project, Role, Session, Tenant, User
 from apps.tenancy.services.projects import create_project
 from tests import factories
 from tests.factories import actor_for_user
@@ -157,6 +158,10 @@ def _fill(world: World, host: Any) -> None:
     )
     Operation.objects.filter(resource=vm).update(status=OperationStatus.DONE)
     pending = _vm(world, f"{MARK} second vm")
+    factories.page_client(world.nina)
+    for kind in ("totp", "webauthn"):
+        Authenticator.objects.create(user=world.nina, type=kind, data={"name": MARK})
+        Authenticator.objects.create(user=User.objects.get(username="root"), type=kind, data={"name": MARK})
     world.keys = {
         "vms": vm.pk,
         "images": own_image.pk,
@@ -179,6 +184,10 @@ def _fill(world: World, host: Any) -> None:
         "projects": world.project.uid,
         "members": world.nina.uid,
         "api-keys": issue_key(world.nina, f"{MARK} nina's key", "read", None)[0].uid,
+        "account/sessions": Session.objects.get(user=world.nina).uid,
+        "account/passkeys": Authenticator.objects.get(user=world.nina, type="webauthn").pk,
+        "account/linked": "corp",
+        "login/with": "corp",
         "administrators": User.objects.get(username="root").uid,
     }
     named = Resource.objects.filter(pk__in=[key for key in world.keys.values() if isinstance(key, UUID)])

@@ -15,7 +15,14 @@ from apps.tenancy.filters import UserFilter
 from apps.tenancy.models import User
 from apps.tenancy.selectors import visible_admins
 from apps.tenancy.services import admins
-from apps.tenancy.verbs import ADMIN_ACTIVATE, ADMIN_DEACTIVATE, ADMIN_REMOVE, ADMIN_RESET_PASSWORD
+from apps.tenancy.verbs import (
+    ADMIN_ACTIVATE,
+    ADMIN_DEACTIVATE,
+    ADMIN_END_SESSIONS,
+    ADMIN_REMOVE,
+    ADMIN_RESET_PASSWORD,
+    ADMIN_RESET_TWO_FACTOR,
+)
 
 
 class AdminBody(serializers.Serializer[Any]):
@@ -73,6 +80,8 @@ class AdminsApi(ObjectApi):
         Action(ADMIN_ACTIVATE, admins.activate_admin, immediate=True),
         Action(ADMIN_DEACTIVATE, admins.deactivate_admin, immediate=True),
         Action(ADMIN_RESET_PASSWORD, _reset, immediate=True, bulk=False),
+        Action(ADMIN_RESET_TWO_FACTOR, admins.reset_admin_two_factor, immediate=True, bulk=False),
+        Action(ADMIN_END_SESSIONS, admins.end_admin_sessions, immediate=True, bulk=False),
     )
 
     def visible(self, actor: Actor) -> QuerySet[User]:

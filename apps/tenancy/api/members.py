@@ -22,8 +22,10 @@ from apps.tenancy.services import members
 from apps.tenancy.verbs import (
     MEMBER_ACTIVATE,
     MEMBER_DEACTIVATE,
+    MEMBER_END_SESSIONS,
     MEMBER_REMOVE,
     MEMBER_RESET_PASSWORD,
+    MEMBER_RESET_TWO_FACTOR,
     MEMBER_SET_OWNER,
     MEMBER_SET_ROLE,
 )
@@ -140,6 +142,8 @@ class MembersApi(ObjectApi):
         Action(MEMBER_ACTIVATE, members.activate_member, immediate=True),
         Action(MEMBER_DEACTIVATE, members.deactivate_member, immediate=True),
         Action(MEMBER_RESET_PASSWORD, _reset, immediate=True, bulk=False),
+        Action(MEMBER_RESET_TWO_FACTOR, members.reset_member_two_factor, immediate=True, bulk=False),
+        Action(MEMBER_END_SESSIONS, members.end_member_sessions, immediate=True, bulk=False),
     )
 
     def visible(self, actor: Actor) -> QuerySet[User]:

@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
                 ("seen_at", models.DateTimeField(null=True)),
                 ("ip", models.GenericIPAddressField(null=True)),
                 ("user_agent", models.CharField(blank=True, default="", max_length=255)),
-                ("method", models.CharField(blank=True, default="", max_length=16)),
+                ("method", models.CharField(blank=True, default="", max_length=32)),
                 (
                     "user",
                     models.ForeignKey(

@@ -1,11 +1,10 @@
-"""One's own account: who one is, and changing the password."""
+"""One's own account: name and e-mail. The other parts have pages of their own beside this one."""
 
 from __future__ import annotations
 
 from typing import cast
 
 from django import forms
-from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -17,58 +16,47 @@ from apps.portal.forms import KitForm
 from apps.portal.page import Page
 from apps.tenancy.models import User
 from apps.tenancy.selectors import memberships_of
-from apps.tenancy.services.passwords import change_own_password
+from apps.tenancy.services.profile import MAX_FULL_NAME, edit_profile
 
 
-class PasswordForm(KitForm):
-    current = forms.CharField(
-        label=gettext_lazy("Present password"),
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+class ProfileForm(KitForm):
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        max_length=MAX_FULL_NAME,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
-    new = forms.CharField(
-        label=gettext_lazy("New password"),
-        strip=False,
-        help_text=gettext_lazy("At least 10 characters. All your other sessions end."),
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
-    again = forms.CharField(
-        label=gettext_lazy("New password again"),
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    email = forms.EmailField(
+        label=gettext_lazy("E-mail"),
+        required=False,
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
 
-    def clean_again(self) -> str:
-        """The two must be the same."""
-        if self.cleaned_data["again"] != self.cleaned_data.get("new"):
-            raise forms.ValidationError(_("The two differ."))
-        return str(self.cleaned_data["again"])
 
-
-class AccountPage(Page):
-    template_name = "tenancy/account.html"
+class ProfilePage(Page):
+    template_name = "tenancy/account_profile.html"
     title = gettext_lazy("Account")
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show it."""
-        return self._draw(PasswordForm(actor=self.actor))
+        user = cast(User, self.actor.user)
+        given = {"name": user.first_name, "email": user.email}
+        return self._draw(ProfileForm(actor=self.actor, initial=given))
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Change the password; this session goes on, all others end."""
-        form = PasswordForm(request.POST, actor=self.actor)
+        """Change name and e-mail."""
+        form = ProfileForm(request.POST, actor=self.actor)
         if not form.is_valid():
             return self._draw(form, status=422)
-        data = form.cleaned_data
         try:
-            user = change_own_password(self.actor, data["current"], data["new"])
+            edit_profile(self.actor, **form.cleaned_data)
         except Refused as error:
             form.refuse(error)
             return self._draw(form, status=error.status)
-        update_session_auth_hash(request, user)
-        feedback.keep(request, feedback.Toast(_("Password changed.")))
+        feedback.keep(request, feedback.Toast(_("Profile saved.")))
         return self.go(reverse(f"{self.area}:account"))
 
-    def _draw(self, form: PasswordForm, status: int = 200) -> HttpResponse:
+    def _draw(self, form: ProfileForm, status: int = 200) -> HttpResponse:
         user = cast(User, self.actor.user)
         roles = [each for each in memberships_of(user) if each.role] if user.tenant else []
         return self.show({"form": form, "user": user, "roles": roles}, status=status)

@@ -22,8 +22,10 @@ from apps.tenancy.verbs import (
     ADMIN_ACTIVATE,
     ADMIN_CREATE,
     ADMIN_DEACTIVATE,
+    ADMIN_END_SESSIONS,
     ADMIN_REMOVE,
     ADMIN_RESET_PASSWORD,
+    ADMIN_RESET_TWO_FACTOR,
 )
 
 
@@ -34,6 +36,18 @@ class AdminForm(KitForm):
 
 def _ends(user: User) -> Sequence[Text]:
     return [_("All sessions and API keys of %(name)s stop at once.") % {"name": user.username}]
+
+
+def _logged_out(user: User) -> Sequence[Text]:
+    return [_("%(name)s is logged out everywhere. API keys stay.") % {"name": user.username}]
+
+
+def _without_factors(user: User) -> Sequence[Text]:
+    return [
+        _("Authenticator app, passkeys and recovery codes of %(name)s go: the password alone logs in again.")
+        % {"name": user.username},
+        *_logged_out(user),
+    ]
 
 
 RESET = Do(
@@ -54,6 +68,8 @@ ADMIN = PageKind(
     key="uid",
     actions=(
         RESET,
+        Do(ADMIN_RESET_TWO_FACTOR, admins.reset_admin_two_factor, says=_without_factors),
+        Do(ADMIN_END_SESSIONS, admins.end_admin_sessions, says=_logged_out),
         Do(ADMIN_ACTIVATE, admins.activate_admin),
         Do(ADMIN_DEACTIVATE, admins.deactivate_admin, says=_ends),
         Do(ADMIN_REMOVE, admins.remove_admin, says=_ends),

@@ -64,7 +64,7 @@ class KeyList(ListPage):
     columns = (
         Column("name", gettext_lazy("Name"), lambda row, page: row.name, sort="name", wide=False),
         Column("user", gettext_lazy("User"), lambda row, page: row.user.username, sort="user__username"),
-        Column("prefix", gettext_lazy("Begins with"), lambda row, page: f"sk_{row.prefix}…"),
+        Column("prefix", gettext_lazy("Begins with"), lambda row, page: f"sk_{row.prefix}…", sort="prefix"),
         Column(
             "scope",
             gettext_lazy("Scope"),
@@ -72,12 +72,19 @@ class KeyList(ListPage):
             sort="scope",
             wide=False,
         ),
-        Column("expires", gettext_lazy("Expires"), _expiry, sort="expires_at"),
+        Column(
+            "expires",
+            gettext_lazy("Expires"),
+            _expiry,
+            sort="expires_at",
+            text=lambda row, page: row.expires_at,
+        ),
         Column(
             "used",
             gettext_lazy("Last used"),
             lambda row, page: pieces.moment(row.last_used_at),
             sort="last_used_at",
+            text=lambda row, page: row.last_used_at,
         ),
         CREATED,
     )
@@ -93,6 +100,7 @@ class KeyList(ListPage):
 
 class KeyCreate(CreateShownOnce):
     of = KEY
+    sensitive = True
     form = KeyForm
 
     def submit(self, data: dict[str, Any]) -> ShownOnce:

@@ -1,4 +1,4 @@
-"""Logging in and out. Five failures of a name from an address lock that pair for a quarter of an hour (django-axes)."""
+"""Logging in and out. Failures of a name from an address lock that pair for a while (django-axes)."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from apps.audit.models import DONE
 from apps.audit.record import record
-from apps.lifecycle.actor import Actor
-from apps.lifecycle.verbs import Verb
+from apps.lifecycle import push
+from apps.tenancy.entering import note_failure, pass_first_step
 from apps.tenancy.middleware import actor_for
 from apps.tenancy.models import User
-from apps.tenancy.verbs import LOG_IN, LOG_IN_FAILED, LOG_OUT
+from apps.tenancy.oidc.providers import providers
+from apps.tenancy.sessions import session_uid
+from apps.tenancy.verbs import LOG_OUT
 
-FAILED = "login.failed"
+#: How somebody got in, as sessions and the operation log name it.
+PASSWORD = "password"  # noqa: S105  # a word, not a secret
 
 
 class LogInForm(AuthenticationForm):
@@ -45,20 +47,21 @@ class LogIn(LoginView):
     redirect_authenticated_user = True
     http_method_names = ("get", "head", "post", "options")  # Django's takes PUT too
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add the other ways in."""
+        return super().get_context_data(**kwargs) | {"providers": providers()}
+
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        """Log in."""
-        response = super().form_valid(form)
+        """Log in, or go on to the second step."""
         user = form.get_user()
         assert isinstance(user, User)
-        _record(actor_for(self.request, user), LOG_IN, user)
-        return response
+        return pass_first_step(self.request, user, PASSWORD, self.get_success_url())
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         """Keep a line of every try that was judged; what is locked is not judged, and would only fill the log."""
         if getattr(self.request, "axes_failures_since_start", None) is not None:
             name = form.cleaned_data.get("username", "")
-            user = User.objects.select_related("tenant").filter(username=name).first()
-            _record(_nobody(self.request), LOG_IN_FAILED, user, outcome=FAILED)
+            note_failure(self.request, User.objects.select_related("tenant").filter(username=name).first())
         return super().form_invalid(form)
 
 
@@ -68,9 +71,17 @@ class LogOut(LogoutView):
     next_page = "portal:login"
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Log out."""
-        if isinstance(request.user, User):
-            _record(actor_for(request, request.user), LOG_OUT, request.user)
+        """Log out; the browser's other open pages follow."""
+        user, key = request.user, request.session.session_key
+        if isinstance(user, User):
+            record(
+                actor_for(request, user),
+                LOG_OUT.name,
+                tenant=user.tenant,
+                name=user.username,
+                target_id=user.uid,
+            )
+            push.user_logged_out(user.pk, [session_uid(key)] if key else [])
         return super().post(request, *args, **kwargs)
 
 
@@ -84,15 +95,3 @@ def locked_out(
     last, wait = tries.aggregate(last=Max("attempt_time"))["last"], get_cool_off(request)
     until = last + wait if last and wait else None
     return render(request, "portal/locked_out.html", {"until": until}, status=429)
-
-
-def _nobody(request: HttpRequest) -> Actor:
-    return Actor(user=None, ip=request.META.get("REMOTE_ADDR"), request_id=getattr(request, "request_id", ""))
-
-
-def _record(actor: Actor, verb: Verb, user: User | None, outcome: str = DONE) -> None:
-    if user is None:
-        # A name that does not exist is not kept: people type their password into the wrong field.
-        record(actor, verb.name, outcome=outcome)
-        return
-    record(actor, verb.name, tenant=user.tenant, name=user.username, target_id=user.uid, outcome=outcome)

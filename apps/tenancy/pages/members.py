@@ -28,8 +28,10 @@ from apps.tenancy.verbs import (
     MEMBER_ACTIVATE,
     MEMBER_CREATE,
     MEMBER_DEACTIVATE,
+    MEMBER_END_SESSIONS,
     MEMBER_REMOVE,
     MEMBER_RESET_PASSWORD,
+    MEMBER_RESET_TWO_FACTOR,
     MEMBER_SET_OWNER,
     MEMBER_SET_ROLE,
 )
@@ -85,6 +87,18 @@ def _ends(user: User) -> Sequence[Text]:
     return [_("All sessions and API keys of %(name)s stop at once.") % {"name": user.username}]
 
 
+def _logged_out(user: User) -> Sequence[Text]:
+    return [_("%(name)s is logged out everywhere. API keys stay.") % {"name": user.username}]
+
+
+def _without_factors(user: User) -> Sequence[Text]:
+    return [
+        _("Authenticator app, passkeys and recovery codes of %(name)s go: the password alone logs in again.")
+        % {"name": user.username},
+        *_logged_out(user),
+    ]
+
+
 def _goes(user: User) -> Sequence[Text]:
     return [
         *_ends(user),
@@ -112,6 +126,8 @@ MEMBER = PageKind(
         Do(MEMBER_SET_ROLE, _set_role, form=RoleForm),
         RESET,
         Do(MEMBER_SET_OWNER, members.set_owner, form=OwnerForm),
+        Do(MEMBER_RESET_TWO_FACTOR, members.reset_member_two_factor, says=_without_factors),
+        Do(MEMBER_END_SESSIONS, members.end_member_sessions, says=_logged_out),
         Do(MEMBER_ACTIVATE, members.activate_member),
         Do(MEMBER_DEACTIVATE, members.deactivate_member, says=_ends),
         Do(MEMBER_REMOVE, members.remove_member, says=_goes),
@@ -134,6 +150,7 @@ class MemberList(ListPage):
             "owner",
             gettext_lazy("Owner"),
             lambda row, page: _("yes") if row.is_tenant_owner else "",
+            sort="is_tenant_owner",
         ),
         EMAIL,
         TENANT,

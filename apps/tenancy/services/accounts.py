@@ -39,7 +39,7 @@ def new_user(username: str, password: str, *, email: str = "", must_change: bool
                 ]
             }
         )
-    user = User(username=username, email=_email(email), must_change_password=must_change, **columns)
+    user = User(username=username, email=clean_email(email), must_change_password=must_change, **columns)
     check_password_strength(password, user)
     user.set_password(password)
     try:
@@ -63,7 +63,8 @@ def generate_password() -> str:
     return secrets.token_urlsafe(12)
 
 
-def _email(address: str) -> str:
+def clean_email(address: str) -> str:
+    """Return an e-mail address, or nothing; Invalid (field "email") when it is none."""
     try:
         if address:
             validate_email(address)

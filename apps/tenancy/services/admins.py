@@ -6,20 +6,24 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.audit.record import record
-from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound, NotNow
 from apps.lifecycle.verbs import Verb
 from apps.tenancy.access import allow
 from apps.tenancy.models import User
+from apps.tenancy.recent import ensure_recent
 from apps.tenancy.services.accounts import generate_password, new_user
+from apps.tenancy.services.factors import drop_all_factors
 from apps.tenancy.services.passwords import replace_password
+from apps.tenancy.services.sessions import end_sessions
 from apps.tenancy.verbs import (
     ADMIN_ACTIVATE,
     ADMIN_CREATE,
     ADMIN_DEACTIVATE,
+    ADMIN_END_SESSIONS,
     ADMIN_REMOVE,
     ADMIN_RESET_PASSWORD,
+    ADMIN_RESET_TWO_FACTOR,
 )
 
 
@@ -43,7 +47,7 @@ def deactivate_admin(actor: Actor, user: User) -> User:
     if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
         raise NotNow(_("The account is inactive already."))
     _record(actor, ADMIN_DEACTIVATE, user)
-    push.sessions_ended(None)
+    end_sessions(user)
     user.is_active = False
     return user
 
@@ -65,8 +69,30 @@ def reset_admin_password(actor: Actor, user: User) -> str:
     _begin(actor, ADMIN_RESET_PASSWORD, user)
     password = replace_password(user)
     _record(actor, ADMIN_RESET_PASSWORD, user)
-    push.sessions_ended(None)
     return password
+
+
+@transaction.atomic
+def reset_admin_two_factor(actor: Actor, user: User) -> User:
+    """Take away an admin's codes, passkeys and recovery codes; ends the admin's sessions.
+
+    Raises Forbidden, NotRecent, NotFound, or NotNow when there is none.
+    """
+    _begin(actor, ADMIN_RESET_TWO_FACTOR, user)
+    ensure_recent(actor)
+    drop_all_factors(user)
+    _record(actor, ADMIN_RESET_TWO_FACTOR, user)
+    end_sessions(user)
+    return user
+
+
+@transaction.atomic
+def end_admin_sessions(actor: Actor, user: User) -> User:
+    """Log the admin out everywhere; API keys stay. Raises Forbidden or NotFound."""
+    _begin(actor, ADMIN_END_SESSIONS, user)
+    end_sessions(user)
+    _record(actor, ADMIN_END_SESSIONS, user)
+    return user
 
 
 @transaction.atomic
@@ -77,7 +103,7 @@ def remove_admin(actor: Actor, user: User) -> None:
         raise NotNow(_("You cannot remove yourself."))
     _ensure_another_admin(user)
     _record(actor, ADMIN_REMOVE, user)
-    push.sessions_ended(None)
+    end_sessions(user)
     user.delete()
 
 

@@ -14,6 +14,7 @@ from apps.lifecycle.errors import Invalid
 from apps.tenancy.access import allow
 from apps.tenancy.keys import issue_key
 from apps.tenancy.models import ApiKey
+from apps.tenancy.recent import ensure_recent
 from apps.tenancy.services.accounts import clean_name
 from apps.tenancy.verbs import KEY_ISSUE, KEY_REVOKE
 
@@ -24,9 +25,10 @@ def issue_own_key(
 ) -> tuple[ApiKey, str]:
     """Make a key for the actor and return it with its token, which cannot be shown again.
 
-    Raises Forbidden or Invalid. A key made with another key does not outlive that one.
+    Raises Forbidden, NotRecent or Invalid. A key made with another key does not outlive that one.
     """
     allow(actor, KEY_ISSUE, project=None, tenant_id=None)
+    ensure_recent(actor)
     assert actor.user is not None, "allow() lets nobody else do this"
     if scope not in ApiKey.Scope.values:
         raise Invalid({"scope": [_("Choose read or write.")]})

@@ -7,7 +7,6 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.audit.record import record
-from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, NotFound, NotNow
 from apps.lifecycle.verbs import Verb
@@ -21,15 +20,20 @@ from apps.tenancy.models import (
     User,
 )
 from apps.tenancy.newcomers import welcome_newcomer
+from apps.tenancy.recent import ensure_recent
 from apps.tenancy.services.accounts import generate_password, new_user
+from apps.tenancy.services.factors import drop_all_factors
 from apps.tenancy.services.passwords import replace_password
 from apps.tenancy.services.projects import add_project
+from apps.tenancy.services.sessions import end_sessions
 from apps.tenancy.verbs import (
     MEMBER_ACTIVATE,
     MEMBER_CREATE,
     MEMBER_DEACTIVATE,
+    MEMBER_END_SESSIONS,
     MEMBER_REMOVE,
     MEMBER_RESET_PASSWORD,
+    MEMBER_RESET_TWO_FACTOR,
     MEMBER_SET_OWNER,
     MEMBER_SET_ROLE,
 )
@@ -95,7 +99,7 @@ def deactivate_member(actor: Actor, user: User) -> User:
     if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
         raise NotNow(_("The account is inactive already."))
     _record(actor, MEMBER_DEACTIVATE, user)
-    push.sessions_ended(user.tenant_id)
+    end_sessions(user)
     user.is_active = False
     return user
 
@@ -117,8 +121,30 @@ def reset_member_password(actor: Actor, user: User) -> str:
     allow(actor, MEMBER_RESET_PASSWORD, project=None, tenant_id=user.tenant_id)
     password = replace_password(user)
     _record(actor, MEMBER_RESET_PASSWORD, user)
-    push.sessions_ended(user.tenant_id)
     return password
+
+
+@transaction.atomic
+def reset_member_two_factor(actor: Actor, user: User) -> User:
+    """Take away a lost telephone's codes, passkeys and recovery codes; ends the user's sessions.
+
+    Raises Forbidden, NotRecent, or NotNow when there is none.
+    """
+    allow(actor, MEMBER_RESET_TWO_FACTOR, project=None, tenant_id=user.tenant_id)
+    ensure_recent(actor)
+    drop_all_factors(user)
+    _record(actor, MEMBER_RESET_TWO_FACTOR, user)
+    end_sessions(user)
+    return user
+
+
+@transaction.atomic
+def end_member_sessions(actor: Actor, user: User) -> User:
+    """Log the user out everywhere; API keys stay. Raises Forbidden."""
+    allow(actor, MEMBER_END_SESSIONS, project=None, tenant_id=user.tenant_id)
+    end_sessions(user)
+    _record(actor, MEMBER_END_SESSIONS, user)
+    return user
 
 
 @transaction.atomic
@@ -129,7 +155,7 @@ def remove_member(actor: Actor, user: User) -> None:
         raise NotNow(_("You cannot remove yourself."))
     _ensure_another_owner(user)
     _record(actor, MEMBER_REMOVE, user)
-    push.sessions_ended(user.tenant_id)
+    end_sessions(user)
     user.delete()
 
 

@@ -6,12 +6,12 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.audit.record import record
-from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.tenancy.access import allow
 from apps.tenancy.models import User
 from apps.tenancy.services.accounts import check_password_strength, generate_password
+from apps.tenancy.services.sessions import end_sessions
 from apps.tenancy.verbs import PASSWORD_CHANGE
 
 
@@ -30,7 +30,7 @@ def change_own_password(actor: Actor, current: str, new: str) -> User:
     user.must_change_password = False
     user.save(update_fields=["password", "must_change_password"])
     record(actor, PASSWORD_CHANGE.name, tenant=user.tenant, name=user.username, target_id=user.uid)
-    push.sessions_ended(user.tenant_id)
+    end_sessions(user, but=actor.session)
     return user
 
 
@@ -40,4 +40,5 @@ def replace_password(user: User) -> str:
     user.set_password(password)
     user.must_change_password = True
     user.save(update_fields=["password", "must_change_password"])
+    end_sessions(user)
     return password

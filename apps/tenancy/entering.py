@@ -1,0 +1,125 @@
+"""From the right password, or a log-in elsewhere, to a session: the second step, and what a new session remembers.
+
+Between the two steps nobody is logged in. The session only keeps who has passed the first one, for ten minutes, and a
+password changed meanwhile makes that void.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from axes.handlers.proxy import AxesProxyHandler
+from django.contrib.auth import login
+from django.contrib.auth.signals import user_login_failed
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.utils.crypto import constant_time_compare
+
+from apps.audit.models import DONE
+from apps.audit.record import record
+from apps.lifecycle.actor import Actor
+from apps.tenancy.backends import usable
+from apps.tenancy.factors.rows import has_second_factor, must_enrol
+from apps.tenancy.middleware import MUST_ENROL, actor_for
+from apps.tenancy.models import User
+from apps.tenancy.recent import note_proof
+from apps.tenancy.session_limits import BEGAN
+from apps.tenancy.sessions import note_device
+from apps.tenancy.verbs import LOG_IN, LOG_IN_FAILED
+
+BACKEND = "apps.tenancy.backends.AccountBackend"
+#: Session key: who has passed the first step.
+PENDING = "pending_log_in"
+#: Seconds from the first step to the second.
+PATIENCE = 600
+FAILED, SECOND_FAILED = "login.failed", "login.second_step_failed"
+
+
+@dataclass(frozen=True)
+class Pending:
+    """Somebody who has passed the first step, by which method, on the way to where."""
+
+    user: User
+    method: str
+    onward: str
+
+
+def pass_first_step(
+    request: HttpRequest, user: User, method: str, onward: str, *, trusted: bool = False
+) -> HttpResponse:
+    """Let the user in, or lead to the second step when there is one. `trusted`: it was taken elsewhere."""
+    if trusted or not has_second_factor(user):
+        enter(request, user, method, trusted=trusted)
+        return HttpResponseRedirect(onward)
+    request.session.flush()
+    request.session[PENDING] = {
+        "user": user.pk,
+        "hash": user.get_session_auth_hash(),
+        "method": method,
+        "onward": onward,
+        "at": time.time(),
+    }
+    return redirect("portal:login.second")
+
+
+def pending(request: HttpRequest) -> Pending | None:
+    """Return who has passed the first step in this browser, not long ago, and may still log in."""
+    kept: dict[str, Any] = request.session.get(PENDING, {})
+    if not kept or time.time() - kept["at"] > PATIENCE:
+        return None
+    user = User.objects.select_related("tenant").filter(pk=kept["user"]).first()
+    if (
+        user is None
+        or not usable(user)
+        or not constant_time_compare(kept["hash"], user.get_session_auth_hash())
+    ):
+        return None
+    return Pending(user, kept["method"], kept["onward"])
+
+
+def enter(request: HttpRequest, user: User, method: str, *, trusted: bool = False) -> None:
+    """Log in: a new session key, and what the session remembers of it. The user has proved all there is to prove."""
+    login(request, user, backend=BACKEND)
+    request.session.pop(PENDING, None)
+    request.session[BEGAN] = time.time()
+    note_device(request, method)
+    note_proof(request)
+    if not trusted and must_enrol(user):
+        request.session[MUST_ENROL] = True
+    _record(actor_for(request, user), LOG_IN.name, user, method=method)
+
+
+def is_locked(request: HttpRequest, user: User) -> bool:
+    """Whether failures lock the name from this address; the lock's own page becomes the answer then."""
+    credentials = {"username": user.username}
+    if AxesProxyHandler.is_allowed(request, credentials):
+        return False
+    request.axes_locked_out = True  # type: ignore[attr-defined]
+    request.axes_credentials = credentials  # type: ignore[attr-defined]
+    return True
+
+
+def count_failure(request: HttpRequest, user: User, outcome: str = SECOND_FAILED) -> None:
+    """Count a wrong code, passkey or repeated password like a wrong password: together they lock."""
+    user_login_failed.send(sender=__name__, credentials={"username": user.username}, request=request)
+    note_failure(request, user, outcome)
+
+
+def note_failure(request: HttpRequest, user: User | None, outcome: str = FAILED) -> None:
+    """Keep a line of it in the operation log."""
+    nobody = Actor(
+        user=None, ip=request.META.get("REMOTE_ADDR"), request_id=getattr(request, "request_id", "")
+    )
+    _record(nobody, LOG_IN_FAILED.name, user, outcome)
+
+
+def _record(actor: Actor, verb: str, user: User | None, outcome: str = DONE, **args: str) -> None:
+    if user is None:
+        # A name that does not exist is not kept: people type their password into the wrong field.
+        record(actor, verb, outcome=outcome)
+        return
+    record(
+        actor, verb, tenant=user.tenant, name=user.username, target_id=user.uid, outcome=outcome, args=args
+    )

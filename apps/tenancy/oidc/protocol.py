@@ -1,0 +1,179 @@
+"""The authorization code flow with PKCE, state and nonce (OpenID Connect Core 1.0, RFC 7636)."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import requests
+from allauth.socialaccount.adapter import get_adapter
+from allauth.socialaccount.internal import jwtkit
+from allauth.socialaccount.providers.oauth2.client import OAuth2Client, OAuth2Error
+from allauth.socialaccount.providers.oauth2.utils import generate_code_challenge
+from django.core.cache import cache
+from django.http import HttpRequest
+from django.utils.crypto import constant_time_compare
+from django.utils.translation import gettext as _
+from jwt import PyJWTError
+
+from apps.lifecycle.errors import Refused
+from apps.tenancy.oidc.providers import Provider, is_safe_url
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+#: Session key of a flow that is under way.
+FLOW = "oidc"
+PATIENCE = 600
+#: Seconds for which a provider's description of itself is kept.
+DESCRIPTION_KEPT = 3600
+_ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+_FAILURES = (OAuth2Error, requests.RequestException, PyJWTError, KeyError, TypeError, ValueError)
+
+
+class OidcRefused(Refused):
+    """A log-in elsewhere that led to none here."""
+
+    status = 403
+    code = "oidc.refused"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who the provider says it is. onward: where to go then. link_to: the account that asked to be linked with it."""
+
+    subject: str
+    email: str
+    email_verified: bool
+    username: str
+    name: str
+    onward: str = ""
+    link_to: int | None = None
+
+
+def begin(
+    request: HttpRequest, provider: Provider, back: str, *, onward: str, link_to: int | None = None
+) -> str:
+    """Return where to send the browser; what must come back is kept in the session. Raises OidcRefused."""
+    described = _asked(provider, lambda: _description(provider))
+    challenge = generate_code_challenge()
+    flow = {
+        "provider": provider.key,
+        "state": secrets.token_urlsafe(32),
+        "nonce": secrets.token_urlsafe(32),
+        "verifier": challenge.pop("code_verifier"),
+        "onward": onward,
+        "link_to": link_to,
+        "at": time.time(),
+    }
+    request.session[FLOW] = flow
+    sent = {**challenge, "state": flow["state"], "nonce": flow["nonce"]}
+    client = _client(request, provider, described, back)
+    return str(
+        client.get_redirect_url(described["authorization_endpoint"], ["openid", "email", "profile"], sent)
+    )
+
+
+def finish(request: HttpRequest, provider: Provider, back: str) -> Identity:
+    """Return who came back from the provider. Raises OidcRefused."""
+    flow = request.session.pop(FLOW, {})
+    fits = constant_time_compare(flow.get("state", ""), request.GET.get("state", ""))
+    if not flow or not fits or flow["provider"] != provider.key or time.time() - flow["at"] > PATIENCE:
+        raise OidcRefused(
+            _("This log-in was not begun in this browser, or it took too long."),
+            code="oidc.state",
+            hint=_("Begin again at the log-in page."),
+        )
+    if "code" not in request.GET:
+        log.info("%s answered %s", provider.key, request.GET.get("error", "nothing")[:64])
+        raise OidcRefused(
+            _("%(provider)s did not log you in.") % {"provider": provider.label},
+            code="oidc.denied",
+            hint=_("Begin again, or log in with your password."),
+        )
+    claims = _asked(provider, lambda: _claims(request, provider, flow, back))
+    return Identity(
+        subject=str(claims["sub"]),
+        email=str(claims.get("email", "")),
+        email_verified=claims.get("email_verified") is True,
+        username=str(claims.get("preferred_username", "")),
+        name=str(claims.get("name", "")),
+        onward=flow["onward"],
+        link_to=flow["link_to"],
+    )
+
+
+def _claims(request: HttpRequest, provider: Provider, flow: dict[str, Any], back: str) -> dict[str, Any]:
+    described = _description(provider)
+    client = _client(request, provider, described, back)
+    token = client.get_access_token(request.GET["code"], pkce_code_verifier=flow["verifier"])
+    claims: dict[str, Any] = jwtkit.verify_and_decode(
+        credential=token["id_token"],
+        keys_url=described["jwks_uri"],
+        issuer=described["issuer"],
+        audience=provider.client_id,
+        lookup_kid=jwtkit.lookup_kid_jwk,
+    )
+    if not constant_time_compare(str(claims.get("nonce", "")), flow["nonce"]):
+        raise ValueError("the nonce is not ours")
+    if not claims["sub"] or claims.get("azp", provider.client_id) != provider.client_id:
+        raise ValueError("the token is meant for somebody else")
+    if "email" not in claims and "userinfo_endpoint" in described:
+        claims = _userinfo(described["userinfo_endpoint"], token["access_token"], claims["sub"]) | claims
+    return claims
+
+
+def _userinfo(url: str, access_token: str, subject: str) -> dict[str, Any]:
+    if not is_safe_url(url):
+        raise ValueError("userinfo_endpoint is no https address")
+    with get_adapter().get_requests_session() as session:
+        answer = session.get(url, headers={"Authorization": f"Bearer {access_token}"})
+        answer.raise_for_status()
+    found: dict[str, Any] = answer.json()
+    return found if found.get("sub") == subject else {}
+
+
+def _description(provider: Provider) -> dict[str, Any]:
+    key = f"oidc-description:{provider.issuer}"
+    described: dict[str, Any] | None = cache.get(key)
+    if described is None:
+        with get_adapter().get_requests_session() as session:
+            answer = session.get(f"{provider.issuer}/.well-known/openid-configuration")
+            answer.raise_for_status()
+        described = dict(answer.json())
+        if str(described["issuer"]).rstrip("/") != provider.issuer:
+            raise ValueError(f"it calls itself {described['issuer']}")
+        if not all(is_safe_url(described[name]) for name in _ENDPOINTS):
+            raise ValueError("an endpoint is no https address")
+        cache.set(key, described, DESCRIPTION_KEPT)
+    return described
+
+
+def _client(request: HttpRequest, provider: Provider, described: dict[str, Any], back: str) -> OAuth2Client:
+    ways = described.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+    return OAuth2Client(
+        request,
+        provider.client_id,
+        provider.client_secret,
+        "POST",
+        described["token_endpoint"],
+        back,
+        basic_auth="client_secret_post" not in ways,
+    )
+
+
+def _asked(provider: Provider, ask: Callable[[], T]) -> T:
+    try:
+        return ask()
+    except _FAILURES as error:
+        # What a provider answers can hold a token: its kind must do.
+        log.warning("OpenID provider %s failed: %s", provider.key, type(error).__name__)
+        raise OidcRefused(
+            _("%(provider)s could not be asked, or its answer does not hold.") % {"provider": provider.label},
+            code="oidc.provider_failed",
+            hint=_("Try again in a while, or log in with your password. The platform’s log says more."),
+        ) from error

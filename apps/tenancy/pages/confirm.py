@@ -1,0 +1,87 @@
+"""Proving again who sits in front of the browser, before what a thief would do first."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.portal.page import Page
+from apps.tenancy.entering import count_failure, is_locked
+from apps.tenancy.factors.codes import use_code
+from apps.tenancy.factors.passkeys import options_to_log_in, use_passkey
+from apps.tenancy.factors.rows import factors_of
+from apps.tenancy.models import User
+from apps.tenancy.recent import note_proof
+
+FAILED = "login.confirmation_failed"
+
+
+class ConfirmPage(Page):
+    """By password; by a code for accounts without one; by passkey."""
+
+    template_name = "tenancy/confirm.html"
+    title = gettext_lazy("Confirm that it is you")
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Ask."""
+        return self._draw()
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Judge a password or a code."""
+        user = cast(User, self.actor.user)
+        if is_locked(request, user):
+            return self._draw()
+        if user.has_usable_password():
+            right = user.check_password(request.POST.get("password", ""))
+        else:
+            right = bool(use_code(user, request.POST.get("code", "").strip()))
+        return self.judge(right, _("That is wrong."))
+
+    def judge(self, right: bool, error: str) -> HttpResponse:
+        """Lead on, or ask again."""
+        if not right:
+            count_failure(self.request, cast(User, self.actor.user), FAILED)
+            return self._draw(error)
+        note_proof(self.request)
+        onward = self.request.POST.get("next", "")
+        safe = url_has_allowed_host_and_scheme(onward, {self.request.get_host()}, self.request.is_secure())
+        return self.go(onward if safe else reverse(f"{self.area}:account.security"))
+
+    def _draw(self, error: str = "") -> HttpResponse:
+        user = cast(User, self.actor.user)
+        context = {
+            "user": user,
+            "factors": factors_of(user),
+            "by_password": user.has_usable_password(),
+            "onward": self.request.POST.get("next") or self.request.GET.get("next", ""),
+            "error": error,
+            "confirm_url": reverse(f"{self.area}:account.confirm"),
+            "passkey_url": reverse(f"{self.area}:account.confirm_passkey"),
+            "options": reverse(f"{self.area}:account.confirm_options"),
+        }
+        return self.show(context, status=422 if error else 200)
+
+
+class ConfirmOptionsPage(Page):
+    """What the browser needs to show one of the user's passkeys."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Begin."""
+        return JsonResponse(options_to_log_in(cast(User, self.actor.user)))
+
+
+class ConfirmPasskeyPage(ConfirmPage):
+    http_method_names = ("post", "options")
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Judge a passkey."""
+        user = cast(User, self.actor.user)
+        if is_locked(request, user):
+            return self._draw()
+        right = use_passkey(request.POST.get("credential", ""), user) is not None
+        return self.judge(right, _("The passkey was not accepted."))

@@ -1,0 +1,80 @@
+"""The account's security: the password, and an overview of second factors."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django import forms
+from django.contrib.auth import update_session_auth_hash
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.lifecycle.errors import Refused
+from apps.portal import feedback
+from apps.portal.forms import KitForm
+from apps.portal.page import Page
+from apps.tenancy.factors.rows import factors_of
+from apps.tenancy.middleware import MUST_ENROL
+from apps.tenancy.models import User
+from apps.tenancy.services.passwords import change_own_password
+
+
+class PasswordForm(KitForm):
+    current = forms.CharField(
+        label=gettext_lazy("Present password"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    new = forms.CharField(
+        label=gettext_lazy("New password"),
+        strip=False,
+        help_text=gettext_lazy("All your other sessions end."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    again = forms.CharField(
+        label=gettext_lazy("New password again"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def clean_again(self) -> str:
+        """The two must be the same."""
+        if self.cleaned_data["again"] != self.cleaned_data.get("new"):
+            raise forms.ValidationError(_("The two differ."))
+        return str(self.cleaned_data["again"])
+
+
+class SecurityPage(Page):
+    template_name = "tenancy/account_security.html"
+    title = gettext_lazy("Account")
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Show it."""
+        return self._draw(PasswordForm(actor=self.actor))
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Change the password; this session goes on, all others end."""
+        form = PasswordForm(request.POST, actor=self.actor)
+        if not form.is_valid():
+            return self._draw(form, status=422)
+        data = form.cleaned_data
+        try:
+            user = change_own_password(self.actor, data["current"], data["new"])
+        except Refused as error:
+            form.refuse(error)
+            return self._draw(form, status=error.status)
+        update_session_auth_hash(request, user)
+        feedback.keep(request, feedback.Toast(_("Password changed.")))
+        return self.go(reverse(f"{self.area}:account.security"))
+
+    def _draw(self, form: PasswordForm, status: int = 200) -> HttpResponse:
+        user = cast(User, self.actor.user)
+        context = {
+            "form": form,
+            "user": user,
+            "factors": factors_of(user),
+            "must_enrol": bool(self.request.session.get(MUST_ENROL)),
+        }
+        return self.show(context, status=status)

@@ -1,0 +1,125 @@
+"""Setting up and taking away second factors. The first one comes with recovery codes, the last one takes them along."""
+
+from __future__ import annotations
+
+from allauth.mfa.models import Authenticator
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from apps.audit.record import record
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Invalid, NotFound, NotNow
+from apps.lifecycle.verbs import Verb
+from apps.tenancy.access import allow
+from apps.tenancy.factors.codes import fitting_counter, keep_app, new_recovery_codes
+from apps.tenancy.factors.passkeys import keep_passkey
+from apps.tenancy.factors.rows import SECOND, Passkey, factors_of, has_second_factor
+from apps.tenancy.models import User
+from apps.tenancy.recent import ensure_recent
+from apps.tenancy.services.accounts import clean_name
+from apps.tenancy.verbs import APP_ADD, APP_REMOVE, PASSKEY_ADD, PASSKEY_REMOVE, RECOVERY_CODES_MAKE
+
+Kind = Authenticator.Type
+MOST_PASSKEYS = 20
+
+
+@transaction.atomic
+def add_app(actor: Actor, secret: str, code: str) -> list[str]:
+    """Set up an authenticator app, proved by one of its codes; return recovery codes if there were none.
+
+    Raises Forbidden, NotRecent, or Invalid (field "code").
+    """
+    user = _begin(actor, APP_ADD)
+    counter = fitting_counter(secret, code)
+    if counter is None:
+        raise Invalid({"code": [_("The code does not fit. Is the telephone’s clock right?")]})
+    keep_app(user, secret, counter)
+    _record(actor, APP_ADD, user)
+    return _first_recovery_codes(user)
+
+
+@transaction.atomic
+def add_passkey(actor: Actor, name: str, answer: str) -> list[str]:
+    """Add the passkey that the browser has made; return recovery codes if there were none.
+
+    Raises Forbidden, NotRecent, Invalid (field "name"), or NotNow.
+    """
+    user = _begin(actor, PASSKEY_ADD)
+    name = clean_name(name)
+    if Authenticator.objects.filter(user=user, type=Kind.WEBAUTHN).count() >= MOST_PASSKEYS:
+        raise NotNow(_("You have %(n)d passkeys. Remove one first.") % {"n": MOST_PASSKEYS})
+    if keep_passkey(user, name, answer) is None:
+        raise NotNow(_("The passkey was not accepted."), hint=_("Try again, with this page freshly loaded."))
+    _record(actor, PASSKEY_ADD, user, passkey=name)
+    return _first_recovery_codes(user)
+
+
+@transaction.atomic
+def remove_app(actor: Actor) -> None:
+    """Take the authenticator app away. Raises Forbidden, NotRecent or NotFound."""
+    user = _begin(actor, APP_REMOVE)
+    if not Authenticator.objects.filter(user=user, type=Kind.TOTP).delete()[0]:
+        raise NotFound(_("There is no authenticator app."))
+    _drop_useless_codes(user)
+    _record(actor, APP_REMOVE, user)
+
+
+@transaction.atomic
+def remove_passkey(actor: Actor, pk: int) -> None:
+    """Take a passkey of the actor away. Raises Forbidden, NotRecent or NotFound."""
+    user = _begin(actor, PASSKEY_REMOVE)
+    row = Authenticator.objects.filter(user=user, type=Kind.WEBAUTHN, pk=pk).first()
+    if row is None:
+        raise NotFound(_("There is no such passkey."))
+    name = row.data["name"]
+    row.delete()
+    _drop_useless_codes(user)
+    _record(actor, PASSKEY_REMOVE, user, passkey=name)
+
+
+def own_passkey(actor: Actor, pk: int) -> Passkey:
+    """Return one of the actor's passkeys. Raises NotFound."""
+    found = [key for key in factors_of(actor.user).passkeys if key.pk == pk] if actor.user else []
+    if not found:
+        raise NotFound(_("There is no such passkey."))
+    return found[0]
+
+
+@transaction.atomic
+def make_recovery_codes(actor: Actor) -> list[str]:
+    """Return ten new recovery codes, to be shown once; the old ones are void. Raises Forbidden, NotRecent or NotNow."""
+    user = _begin(actor, RECOVERY_CODES_MAKE)
+    if not has_second_factor(user):
+        raise NotNow(_("Set up an authenticator app or a passkey first."))
+    codes = new_recovery_codes(user)
+    _record(actor, RECOVERY_CODES_MAKE, user)
+    return codes
+
+
+def drop_all_factors(user: User) -> None:
+    """Take everything away. Raises NotNow when there is nothing. Call in a transaction."""
+    if not Authenticator.objects.filter(user=user).delete()[0]:
+        raise NotNow(_("Two-factor log-in is not set up."))
+
+
+def _begin(actor: Actor, verb: Verb) -> User:
+    allow(actor, verb, project=None, tenant_id=None)
+    ensure_recent(actor)
+    assert actor.user is not None, "allow() lets nobody else do this"
+    # Locked, so that two pages do not both think theirs is the first factor.
+    return User.objects.select_for_update().get(pk=actor.user.pk)
+
+
+def _first_recovery_codes(user: User) -> list[str]:
+    if Authenticator.objects.filter(user=user, type=Kind.RECOVERY_CODES).exists():
+        return []
+    return new_recovery_codes(user)
+
+
+def _drop_useless_codes(user: User) -> None:
+    if not Authenticator.objects.filter(user=user, type__in=SECOND).exists():
+        Authenticator.objects.filter(user=user).delete()
+
+
+def _record(actor: Actor, verb: Verb, user: User, **args: str) -> None:
+    record(actor, verb.name, tenant=user.tenant, name=user.username, target_id=user.uid, args=args)

@@ -1,0 +1,166 @@
+"""Log-ins elsewhere and the accounts they stand for."""
+
+from __future__ import annotations
+
+import re
+
+from allauth.socialaccount.models import SocialAccount
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from apps.audit.record import record
+from apps.lifecycle.actor import SYSTEM, Actor
+from apps.lifecycle.errors import Invalid, NotNow
+from apps.tenancy.backends import usable
+from apps.tenancy.models import Project, Role, Tenant, User
+from apps.tenancy.oidc.protocol import Identity, OidcRefused
+from apps.tenancy.oidc.providers import Provider
+from apps.tenancy.recent import ensure_recent
+from apps.tenancy.services.members import create_member
+from apps.tenancy.verbs import LOG_IN_LINK, LOG_IN_UNLINK
+
+
+@transaction.atomic
+def account_of(provider: Provider, identity: Identity) -> User:
+    """Return whose log-in this is: the linked account, else the one with that e-mail, else a new one.
+
+    Raises OidcRefused when there is none, or it may not be used.
+    """
+    link = SocialAccount.objects.filter(provider=provider.key, uid=identity.subject).first()
+    if link is not None:
+        link.save(update_fields=["last_login"])
+        user = User.objects.select_related("tenant").get(pk=link.user_id)
+    else:
+        user = _by_email(provider, identity) or _new_user(provider, identity)
+        _link(SYSTEM, provider, identity, user)
+    if not usable(user) or not provider.is_for(user):
+        raise OidcRefused(
+            _("This account may not be used now."),
+            code="oidc.account_disabled",
+            hint=_("Ask the owner of the account, or the administrator."),
+        )
+    return user
+
+
+@transaction.atomic
+def link_log_in(actor: Actor, provider: Provider, identity: Identity) -> None:
+    """Let the actor log in there from now on. Raises OidcRefused when it is somebody else's already, or NotRecent."""
+    ensure_recent(actor)
+    user = actor.user
+    if user is None or user.pk != identity.link_to or not provider.is_for(user):
+        raise OidcRefused(_("This log-in is not for your account."), code="oidc.not_for_you")
+    taken = SocialAccount.objects.filter(provider=provider.key, uid=identity.subject).exclude(user=user)
+    if taken.exists():
+        raise OidcRefused(
+            _("This log-in at %(provider)s belongs to another account here.") % {"provider": provider.label},
+            code="oidc.linked_elsewhere",
+            hint=_("Log out there, and log in with the one that is yours."),
+        )
+    if not SocialAccount.objects.filter(provider=provider.key, uid=identity.subject).exists():
+        _link(actor, provider, identity, user)
+
+
+@transaction.atomic
+def unlink_log_in(actor: Actor, link: SocialAccount) -> None:
+    """End that. Raises NotNow when it is the only way in, or NotRecent."""
+    ensure_recent(actor)
+    user = link.user
+    if not user.has_usable_password() and SocialAccount.objects.filter(user=user).count() < 2:
+        raise NotNow(
+            _("This is the only way into your account."),
+            hint=_("Ask whoever manages your account for a password first."),
+        )
+    record(
+        actor,
+        LOG_IN_UNLINK.name,
+        tenant=user.tenant,
+        name=user.username,
+        target_id=user.uid,
+        args={"provider": link.provider},
+    )
+    link.delete()
+
+
+def links_of(user: User) -> QuerySet[SocialAccount]:
+    """Return the user's log-ins elsewhere."""
+    found: QuerySet[SocialAccount] = SocialAccount.objects.filter(user=user).order_by("pk")
+    return found
+
+
+def _link(actor: Actor, provider: Provider, identity: Identity, user: User) -> None:
+    # Of what the provider tells only what the account's page shows.
+    SocialAccount.objects.create(
+        provider=provider.key, uid=identity.subject, user=user, extra_data={"email": identity.email}
+    )
+    record(
+        actor,
+        LOG_IN_LINK.name,
+        tenant=user.tenant,
+        name=user.username,
+        target_id=user.uid,
+        args={"provider": provider.key},
+    )
+
+
+def _by_email(provider: Provider, identity: Identity) -> User | None:
+    """Return the one account with that e-mail among those the provider is for.
+
+    Only an address that whoever manages the account has set counts: an own one can be anybody's.
+    """
+    if not identity.email or not identity.email_verified:
+        return None
+    users = User.objects.select_related("tenant").filter(
+        email__iexact=identity.email, email_is_vouched_for=True
+    )
+    found = [user for user in users if provider.is_for(user)]
+    if len(found) > 1:
+        raise OidcRefused(
+            _("Several accounts here have your e-mail address."),
+            code="oidc.ambiguous",
+            hint=_("Log in with your password and link this log-in on your account’s page."),
+        )
+    return found[0] if found else None
+
+
+def _new_user(provider: Provider, identity: Identity) -> User:
+    tenant = Tenant.objects.filter(name=provider.tenant).first() if provider.new_users else None
+    if tenant is None:
+        raise OidcRefused(
+            _("There is no account here for your log-in at %(provider)s.") % {"provider": provider.label},
+            code="oidc.no_account",
+            hint=_("Ask whoever manages your accounts for one with your e-mail address."),
+        )
+    if not tenant.enabled:
+        raise OidcRefused(_("This account may not be used now."), code="oidc.account_disabled")
+    project = Project.objects.get(tenant=tenant, is_default=True)
+    wanted = identity.username or identity.email.partition("@")[0] or "user"
+    name = re.sub(r"[^a-z0-9._@-]", "-", wanted.lower()).strip("._@-")[:50]
+    email = identity.email if identity.email_verified else ""
+    for number in range(1, 100):
+        username = name if number == 1 else f"{name}-{number}"
+        if User.objects.filter(username=username).exists():
+            continue
+        try:
+            user, _password = create_member(
+                SYSTEM,
+                tenant,
+                username,
+                project=project,
+                role=Role(provider.role),
+                email=email,
+                must_change_password=False,
+            )
+        except Invalid as error:
+            log_in_name = "username" in error.fields
+            raise OidcRefused(
+                _("No account can be made of what %(provider)s says about you.")
+                % {"provider": provider.label},
+                code="oidc.bad_name" if log_in_name else "oidc.bad_claims",
+                hint=_("Ask whoever manages your accounts for one with your e-mail address."),
+            ) from error
+        user.set_unusable_password()
+        user.first_name = identity.name[:150]
+        user.save(update_fields=["password", "first_name"])
+        return user
+    raise OidcRefused(_("There are too many accounts of that name."), code="oidc.bad_name")

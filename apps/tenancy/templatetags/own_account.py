@@ -1,0 +1,38 @@
+"""{% load own_account %}: the tabs of one's own account, on every page that is part of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy as _
+
+from apps.tenancy.oidc.providers import providers
+
+register = template.Library()
+
+_SECTIONS = (
+    ("account", _("Profile")),
+    ("account.security", _("Security")),
+    ("account.sessions", _("Sessions")),
+    ("account.linked", _("Linked log-ins")),
+    ("api_key.list", _("API keys")),
+    ("key_pair.list", _("SSH keys")),
+    ("account.preferences", _("Preferences")),
+)
+
+
+@register.inclusion_tag("tenancy/account_tabs.html", takes_context=True)
+def account_tabs(context: template.Context) -> dict[str, Any]:
+    """Draw the tabs of the pages this area has; log-ins elsewhere only where there are any."""
+    area, here = str(context.get("area") or "portal"), context["request"].path
+    names = [(name, label) for name, label in _SECTIONS if name != "account.linked" or providers()]
+    return {"tabs": [(label, url, url == here) for name, label in names if (url := _url(area, name))]}
+
+
+def _url(area: str, name: str) -> str:
+    try:
+        return reverse(f"{area}:{name}")
+    except NoReverseMatch:
+        return ""
