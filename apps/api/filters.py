@@ -12,10 +12,11 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from apps.api.narrowing import By, Choices, Moment, Narrow, Text
-from apps.lifecycle.models import State
+from apps.lifecycle.models import Resource, State
 
 #: From so many characters on, what looks like the beginning of an id is searched as one.
 LEAST_ID = 6
+ID_DIGITS = 32
 
 
 class ListFilter(filters.FilterSet):
@@ -88,15 +89,26 @@ class ResourceFilter(ListFilter):
 
 def named_or_with_id(value: str) -> Q:
     """Return the condition of the search box all kinds share: part of name or remark, or beginning of the id."""
-    return Q(name__icontains=value) | Q(remark__icontains=value) | with_id(value)
+    named = Q(name__icontains=value) | Q(remark__icontains=value)
+    ids = _ids(value)
+    if ids is None:
+        return named
+    # In one table, so that all three conditions together can use its indexes.
+    return Q(pk__in=Resource.objects.filter(named | Q(id__range=ids)).values("pk"))
 
 
 def with_id(value: str) -> Q:
     """Return the condition that the id begins with `value`: a range, which the key's index answers."""
+    ids = _ids(value)
+    return Q(id__range=ids) if ids is not None else Q(pk__in=[])
+
+
+def _ids(value: str) -> tuple[UUID, UUID] | None:
+    """Return the first and last id that begin with `value`; None when it is no beginning of an id."""
     digits = value.replace("-", "")
+    if not LEAST_ID <= len(digits) <= ID_DIGITS:
+        return None
     try:
-        first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+        return UUID(digits.ljust(ID_DIGITS, "0")), UUID(digits.ljust(ID_DIGITS, "f"))
     except ValueError:
-        return Q(pk__in=[])
-    # `id`, not `pk`: with the name in one table, so that both conditions together can use its indexes.
-    return Q(id__gte=first, id__lte=last) if len(digits) >= LEAST_ID else Q(pk__in=[])
+        return None

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import django_filters as filters
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy
 from rest_framework.response import Response
 
+from apps.api.operation_filter import OperationFilter
 from apps.api.representation import OperationOut
 from apps.api.views import Action, ObjectApi
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.models import Operation, OperationStatus
+from apps.lifecycle.models import Operation
 from apps.lifecycle.verbs import Verb
 from apps.tenancy.operation_access import cancel_operation, visible_operations
 
 #: Not in the verb table: it acts on an operation, not on a resource.
 CANCEL = Verb("operation.cancel", label=gettext_lazy("Cancel"), doing=gettext_lazy("Cancelling"))
-
-
-class OperationFilter(filters.FilterSet):
-    status = filters.MultipleChoiceFilter(choices=OperationStatus.choices)
-    verb = filters.CharFilter()
-    kind = filters.CharFilter(field_name="target_kind")
-    target = filters.UUIDFilter(field_name="target_id")
 
 
 class OperationsApi(ObjectApi):

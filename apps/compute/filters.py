@@ -2,71 +2,152 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from collections.abc import Sequence
+from ipaddress import ip_address, ip_network
 from typing import Any
 from uuid import UUID
 
 import django_filters as filters
-from django.db.models import QuerySet
+from django import forms
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from apps.api.filters import ResourceFilter, named_or_with_id
-from apps.compute.models import Image, InstanceType, Power
+from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
+from apps.api.narrowing import Choices, Flag, Number, Text
+from apps.compute.models import Image, Power
+from apps.compute.verbs import VM_CREATE
+from apps.infrastructure.models import SILENCE, ComputeCluster
+from apps.lifecycle.models import Operation, State
 from apps.network.models import Nic
+
+MIB_PER_GIB = 1024
+OCTETS = 4
+
+
+def _owning(**nic: object) -> Q:
+    return Q(pk__in=Nic.objects.filter(**nic).values("owner"))
+
+
+def _in_subnets(values: Sequence[UUID]) -> Q:
+    return _owning(subnet_id__in=values)
+
+
+def _in_vpcs(values: Sequence[UUID]) -> Q:
+    return _owning(subnet__vpc_id__in=values)
+
+
+def _guarded_by(values: Sequence[UUID]) -> Q:
+    return _owning(security_group_id__in=values)
+
+
+def _with_address(value: str) -> Q:
+    """An address, the beginning of one, or a block."""
+    block = _block(value.strip())
+    return _owning(ip__net_contained_or_equal=block) if block else Q(pk__in=[])
+
+
+def _with_mac(value: str) -> Q:
+    return _owning(mac__startswith=value.strip().lower().replace("-", ":"))
+
+
+def _created_by(value: str) -> Q:
+    asked = Operation.objects.filter(verb=VM_CREATE.name, actor__username__icontains=value.strip())
+    return Q(pk__in=asked.values("target_id"))
+
+
+def _needing_attention(value: bool) -> Q:
+    # What has failed, and what nobody can see: its host is out of reach.
+    silent = Q(host__last_report_at__lt=timezone.now() - SILENCE) | Q(
+        host__isnull=False, host__last_report_at__isnull=True
+    )
+    wanted = Q(state=State.ERROR) | ~Q(error={}) | silent
+    return wanted if value else ~wanted
 
 
 class VmFilter(ResourceFilter):
     """Also found by IP address and MAC."""
 
-    power = filters.ChoiceFilter(field_name="power_seen", choices=Power.choices, label=_("Power"))
-    cluster = filters.NumberFilter(field_name="cluster_id", label=_("Cluster"))
-    host = filters.UUIDFilter(method="on_host", label=_("Host"))
-    image = filters.UUIDFilter(field_name="image_id", label=_("Image"))
-    subnet = filters.UUIDFilter(method="in_subnet", label=_("Subnet"))
+    by = {
+        "power": Choices(_("Power"), "power_seen", choices=Power.choices),
+        "vcpu": Number(_("vCPU"), "vcpu"),
+        "memory": Number(_("Memory (GiB)"), "memory_mib", scale=MIB_PER_GIB),
+        "type": Text(_("Instance type"), "instance_type__name"),
+        "image": Choices(_("Image"), "image_id", each=forms.UUIDField),
+        "cluster": Choices(_("Cluster"), "cluster_id", each=forms.IntegerField),
+        "host": Choices(_("Host"), "host_id", each=forms.UUIDField, admin=True),
+        "subnet": Choices(_("Subnet"), where=_in_subnets, each=forms.UUIDField),
+        "vpc": Choices(_("VPC"), where=_in_vpcs, each=forms.UUIDField),
+        "security_group": Choices(_("Security group"), where=_guarded_by, each=forms.UUIDField),
+        "ip": Text(_("IP address"), where=_with_address),
+        "mac": Text(_("MAC"), where=_with_mac),
+        "hostname": Text(_("Host name"), "hostname"),
+        "created_by": Text(_("Created by"), where=_created_by),
+        "attention": Flag(_("Needs attention"), where=_needing_attention),
+    }
 
     def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep VMs by part of the name, id, IP address or MAC."""
+        """Keep VMs by part of the name, or the beginning of the id, IP address or MAC."""
         value = value.strip()
-        nics = _nics(value)
-        if nics is not None:
-            return queryset.filter(pk__in=nics.values("owner"))
+        # One or the other, by how it looks: a condition over two tables could use the index of neither.
+        if _block(value) is not None:
+            return queryset.filter(_with_address(value))
+        if value.count(":") + value.count("-") >= 2 and _is_mac(value):
+            return queryset.filter(_with_mac(value))
         return queryset.filter(named_or_with_id(value))
 
-    def on_host(self, queryset: QuerySet[Any], name: str, value: object) -> QuerySet[Any]:
-        """Keep the VMs of a host; hosts are for admins only, nobody else learns who shares one."""
-        actor = getattr(self.request, "actor", None)
-        if actor is None or not actor.is_admin or actor.tenant is not None:
-            return queryset.none()
-        return queryset.filter(host_id=value)
 
-    def in_subnet(self, queryset: QuerySet[Any], name: str, value: UUID) -> QuerySet[Any]:
-        """Keep the VMs with a NIC in a subnet."""
-        return queryset.filter(pk__in=Nic.objects.filter(subnet_id=value).values("owner"))
-
-
-def _nics(value: str) -> QuerySet[Nic] | None:
-    """Return the NICs with this address, None when it is neither an IP address nor a MAC."""
+def _block(value: str) -> str | None:
+    """Return the block that an address, its beginning (10.1.) or a block stands for; None when it is neither."""
+    octets = value.rstrip(".").split(".")
     try:
-        return Nic.objects.filter(ip=str(ip_address(value)))
+        if "/" in value:
+            return str(ip_network(value, strict=False))
+        if "." in value and len(octets) < OCTETS and all(octet.isdecimal() for octet in octets):
+            padded = ".".join([*octets, *["0"] * (OCTETS - len(octets))])
+            return str(ip_network(f"{padded}/{8 * len(octets)}"))
+        return str(ip_address(value))
     except ValueError:
-        mac = value.lower().replace("-", ":")
-        return Nic.objects.filter(mac=mac) if mac.count(":") == 5 else None
+        return None
+
+
+def _is_mac(value: str) -> bool:
+    parts = value.replace("-", ":").rstrip(":").split(":")
+    return len(parts) <= 6 and all(len(part) <= 2 and _is_hex(part) for part in parts)
+
+
+def _is_hex(text: str) -> bool:
+    return bool(text) and all(character in "0123456789abcdefABCDEF" for character in text)
 
 
 class ImageFilter(ResourceFilter):
-    os_family = filters.ChoiceFilter(choices=Image.Family.choices, label=_("OS family"))
-    base = filters.BooleanFilter(field_name="tenant", lookup_expr="isnull", label=_("Base image"))
+    by = {
+        "os_family": Choices(_("OS family"), "os_family", choices=Image.Family.choices),
+        "system": Text(_("Operating system"), "os_name"),
+        "arch": Choices(_("CPUs"), "architecture", choices=ComputeCluster.Architecture.choices),
+        "disk": Number(_("Smallest system disk (GiB)"), "min_disk_gib"),
+        "base": Flag(_("Base image"), where=lambda value: Q(tenant__isnull=value)),
+    }
 
 
 class KeyPairFilter(ResourceFilter):
-    pass
+    by = {
+        "algorithm": Text(_("Kind"), "algorithm"),
+        "fingerprint": Text(_("Fingerprint"), "fingerprint"),
+    }
+
+    def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Keep key pairs by part of the name, beginning of the id, or part of the fingerprint."""
+        value = value.strip()
+        return queryset.filter(named_or_with_id(value) | Q(fingerprint__icontains=value))
 
 
-class InstanceTypeFilter(filters.FilterSet):
+class InstanceTypeFilter(ListFilter):
     q = filters.CharFilter(field_name="name", lookup_expr="icontains", label=_("Search"))
-    cluster = filters.NumberFilter(field_name="cluster_id", label=_("Cluster"))
-    region = filters.CharFilter(field_name="cluster__region__name", label=_("Region"))
-
-    class Meta:
-        model = InstanceType
-        fields: tuple[str, ...] = ()
+    by = {
+        "name": Text(_("Name"), "name"),
+        "vcpu": Number(_("vCPUs"), "vcpu"),
+        "memory": Number(_("Memory (GiB)"), "memory_gib"),
+        "cluster": Choices(_("Cluster"), "cluster_id", each=forms.IntegerField),
+        "region": Choices(_("Region"), "cluster__region__name"),
+    }

@@ -3,30 +3,84 @@
 from __future__ import annotations
 
 import django_filters as filters
+from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from apps.api.filters import ResourceFilter
-from apps.infrastructure.models import Cluster, Region
+from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
+from apps.api.narrowing import Choices, Flag, Moment, Number, Text
+from apps.infrastructure.models import Cluster, ComputeCluster, Region, StorageCluster
+
+MIB_PER_GIB = 1024
+GIB = 1 << 30
 
 
-class RegionFilter(filters.FilterSet):
+class RegionFilter(ListFilter):
     q = filters.CharFilter(method="search", label=_("Search"))
+    by = {
+        "name": Text(_("Region"), "label"),
+        "id": Text(_("Identifier"), "name"),
+        "fabric": Text(_("Network"), "fabric_driver"),
+        "created": Moment(_("Created"), "created_at"),
+    }
 
     def search(self, queryset: QuerySet[Region], name: str, value: str) -> QuerySet[Region]:
         """Find by name or label."""
         return queryset.filter(Q(name__icontains=value) | Q(label__icontains=value))
 
 
-class ClusterFilter(filters.FilterSet):
+def _called(value: str) -> Q:
+    return Q(name__icontains=value) | Q(alias__icontains=value)
+
+
+class ClusterFilter(ListFilter):
     q = filters.CharFilter(method="search", label=_("Search"))
-    region = filters.CharFilter(field_name="region__name", label=_("Region"))
+    by = {
+        "name": Text(_("Name"), where=_called),
+        "region": Choices(_("Region"), "region__name"),
+        "open_to": Flag(_("Open to all tenants"), "open_to_all"),
+        "created": Moment(_("Created"), "created_at"),
+    }
 
     def search(self, queryset: QuerySet[Cluster], name: str, value: str) -> QuerySet[Cluster]:
         """Find by name or alias."""
-        return queryset.filter(Q(name__icontains=value) | Q(alias__icontains=value))
+        return queryset.filter(_called(value.strip()))
+
+
+class ComputeClusterFilter(ClusterFilter):
+    by = {"arch": Choices(_("CPUs"), "architecture", choices=ComputeCluster.Architecture.choices)}
+
+
+class LoadedClusterFilter(ComputeClusterFilter):
+    """For rows of `selectors.with_load`, as the administration shows them."""
+
+    by = {
+        "hosts": Number(_("Healthy hosts"), "healthy_count"),
+        "vcpu": Number(_("vCPUs allocated"), "vcpu_reserved"),
+        "memory": Number(_("Memory allocated (GiB)"), "memory_reserved_mib", scale=MIB_PER_GIB),
+    }
+
+
+class StorageClusterFilter(ClusterFilter):
+    by = {
+        "media": Choices(_("Media"), "media", choices=StorageCluster.Media.choices),
+        "used": Number(_("Used (GiB)"), "used_bytes", scale=GIB),
+        "capacity": Number(_("Capacity (GiB)"), "capacity_bytes", scale=GIB),
+    }
 
 
 class HostFilter(ResourceFilter):
-    cluster = filters.NumberFilter(field_name="cluster_id", label=_("Cluster"))
-    accepts_vms = filters.BooleanFilter(label=_("Accepts new VMs"))
+    by = {
+        "cluster": Choices(_("Cluster"), "cluster_id", each=forms.IntegerField),
+        "accepts_vms": Flag(_("Accepts new VMs"), "accepts_vms"),
+        "address": Text(_("Address"), where=lambda value: Q(address__startswith=value.strip())),
+        "load": Number(_("CPU load (%)"), "load_percent"),
+        "vcpu": Number(_("vCPUs allocated"), "vcpu_reserved"),
+        "memory": Number(_("Memory allocated (GiB)"), "memory_reserved_mib", scale=MIB_PER_GIB),
+        "seen": Moment(_("Last report"), "last_report_at"),
+    }
+
+    def search(self, queryset: QuerySet[Cluster], name: str, value: str) -> QuerySet[Cluster]:
+        """Find by part of the name, beginning of the id, or address."""
+        value = value.strip()
+        return queryset.filter(named_or_with_id(value) | Q(address__startswith=value))

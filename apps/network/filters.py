@@ -6,36 +6,53 @@ from ipaddress import ip_address
 from typing import Any
 
 import django_filters as filters
+from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from apps.api.filters import ResourceFilter, named_or_with_id
+from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
+from apps.api.narrowing import Choices, Flag, Number, Text
 from apps.network.models import Nic, NicRole
+from apps.network.selectors import FREE_ADDRESSES, RULE_COUNT
 
 
 class VpcFilter(ResourceFilter):
+    by = {
+        "cidr": Text(_("Block"), "cidr", lookup="istartswith"),
+        "subnets": Number(_("Subnets"), "subnet_count"),
+        "vni": Number(_("Identifier"), "vni"),
+    }
+
     def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Find by name, id, or an address or block in it."""
         return queryset.filter(named_or_with_id(value.strip()) | _holding(value))
 
 
 class SubnetFilter(ResourceFilter):
-    vpc = filters.UUIDFilter(field_name="vpc_id", label=_("VPC"))
+    by = {
+        "cidr": Text(_("Block"), "cidr", lookup="istartswith"),
+        "vpc": Choices(_("VPC"), "vpc_id", each=forms.UUIDField),
+        "free": Number(_("Free addresses"), expression=FREE_ADDRESSES),
+    }
 
     def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Find by name, id, or an address or block in it."""
         return queryset.filter(named_or_with_id(value.strip()) | _holding(value))
 
 
-class NicFilter(filters.FilterSet):
+class NicFilter(ListFilter):
     """NICs by where they are, whose they are, and what they are called on the wire."""
 
     q = filters.CharFilter(method="search", label=_("Search"))
-    subnet = filters.UUIDFilter(field_name="subnet_id", label=_("Subnet"))
-    vpc = filters.UUIDFilter(field_name="subnet__vpc_id", label=_("VPC"))
-    security_group = filters.UUIDFilter(field_name="security_group_id", label=_("Security group"))
-    owner = filters.UUIDFilter(field_name="owner_id", label=_("Owner"))
-    role = filters.ChoiceFilter(choices=NicRole.choices, label=_("Role"))
+    by = {
+        "subnet": Choices(_("Subnet"), "subnet_id", each=forms.UUIDField),
+        "vpc": Choices(_("VPC"), "subnet__vpc_id", each=forms.UUIDField),
+        "security_group": Choices(_("Security group"), "security_group_id", each=forms.UUIDField),
+        "owner": Choices(_("Owner"), "owner_id", each=forms.UUIDField),
+        "role": Choices(_("Role"), "role", choices=NicRole.choices),
+        "mac": Text(_("MAC"), "mac", lookup="istartswith"),
+        "ip": Text(_("IP address"), "ip", lookup="istartswith"),
+    }
 
     def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Find by address, MAC or the owner's name."""
@@ -45,12 +62,15 @@ class NicFilter(filters.FilterSet):
 
 
 class SecurityGroupFilter(ResourceFilter):
-    bound = filters.BooleanFilter(method="by_use", label=_("In use"))
+    by = {
+        "rules": Number(_("Rules"), expression=RULE_COUNT),
+        "bindings": Number(_("Bound to"), "bound_count"),
+        "bound": Flag(_("In use"), where=lambda value: _bound() if value else ~_bound()),
+    }
 
-    def by_use(self, queryset: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
-        """Keep groups that are bound to something, or to nothing."""
-        bound = Nic.objects.filter(security_group__isnull=False).values("security_group")
-        return queryset.filter(pk__in=bound) if value else queryset.exclude(pk__in=bound)
+
+def _bound() -> Q:
+    return Q(pk__in=Nic.objects.filter(security_group__isnull=False).values("security_group"))
 
 
 def _holding(value: str) -> Q:

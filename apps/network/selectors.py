@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count, F, Func, IntegerField, OuterRef, Prefetch, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Power
 
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Resource
 from apps.network.models import Nic, SecurityGroup, SecurityGroupRule, Subnet, Vpc
+from apps.network.models.vpc import RESERVED_ADDRESSES
 from apps.tenancy.access import visible
+
+IPV4_BITS = 32
 
 
 def visible_vpcs(actor: Actor) -> QuerySet[Vpc]:
@@ -47,3 +50,14 @@ def with_free_addresses(subnets: QuerySet[Subnet]) -> QuerySet[Subnet]:
 
 def _counted(grouped: QuerySet[Any, Any]) -> Coalesce:
     return Coalesce(Subquery(grouped.annotate(n=Count("pk")).values("n")), 0)
+
+
+#: How many rules a security group has.
+RULE_COUNT = _counted(SecurityGroupRule.objects.filter(group=OuterRef("pk")).order_by().values("group"))
+
+#: As `Subnet.free_addresses`, in SQL: 2 to the number of host bits, less the reserved ones and those taken.
+FREE_ADDRESSES = (
+    Power(Value(2), Value(IPV4_BITS) - Func(F("cidr"), function="masklen", output_field=IntegerField()))
+    - Value(RESERVED_ADDRESSES)
+    - _counted(Nic.objects.filter(subnet=OuterRef("pk")).order_by().values("subnet"))
+)

@@ -1,11 +1,12 @@
-"""Filters offered above a list. A facet is a function of the page; None when the page does not want it."""
+"""Choices offered above a list: a facet is a filter of the list's FilterSet with the values it can have."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from apps.lifecycle.models import Resource, State
 from apps.portal.kinds import Text
@@ -15,54 +16,59 @@ from apps.tenancy.models import Tenant
 if TYPE_CHECKING:
     from apps.portal.lists import ListPage
 
-Facet = Callable[["ListPage"], dict[str, Any] | None]
 Choices = Iterable[tuple[object, Text]]
 
 #: Longest list of choices offered; whoever has more tenants than this narrows by search.
-MOST_CHOICES = 200
+MOST_CHOICES = 500
+
+
+@dataclass(frozen=True)
+class Facet:
+    """name: the query parameter. area: the only portal that offers it; "" = both."""
+
+    name: str
+    label: Text
+    choices: Callable[[ListPage], Choices]
+    area: str = ""
+
+    def options(self, page: ListPage) -> list[tuple[str, Text]]:
+        """Return the choices as they stand in URLs, with their labels."""
+        return [(str(value), text) for value, text in self.choices(page)]
 
 
 def choice_facet(name: str, label: Text, choices: Callable[[ListPage], Choices]) -> Facet:
-    """Return a facet with one choice of several: a parameter of the list's FilterSet."""
-
-    def draw(page: ListPage) -> dict[str, Any] | None:
-        options = [(str(value), text) for value, text in choices(page)]
-        chosen = page.request.GET.get(name, "")
-        return (
-            {"name": name, "label": label, "options": options, "chosen": chosen} if len(options) > 1 else None
-        )
-
-    return draw
+    """Return a facet of both portals."""
+    return Facet(name, label, choices)
 
 
-def state_facet(page: ListPage) -> dict[str, Any] | None:
-    """Filter by stored state."""
-    words = [
+def _states(page: ListPage) -> Choices:
+    return [
         (State.READY, _("Available")),
         (State.PENDING, _("Being created")),
         (State.ERROR, _("Failed")),
     ]
-    return choice_facet("state", _("State"), lambda _page: words)(page)
 
 
-def project_facet(page: ListPage) -> dict[str, Any] | None:
-    """Filter by project, in a tenant's own portal."""
-    if page.admin:
-        return None
-    projects = visible_projects(page.actor).values_list("uid", "name")[:MOST_CHOICES]
-    return choice_facet("project", _("Project"), lambda _page: projects)(page)
-
-
-def tenant_facet(page: ListPage) -> dict[str, Any] | None:
-    """Filter by tenant, in the administration."""
+def _projects(page: ListPage) -> Choices:
+    projects = visible_projects(page.actor)
     if not page.admin:
-        return None
-    tenants = Tenant.objects.values_list("uid", "name")[:MOST_CHOICES]
-    return choice_facet("tenant", _("Tenant"), lambda _page: tenants)(page)
+        return projects.order_by("name").values_list("uid", "name")[:MOST_CHOICES]
+    # Every tenant has a project "default": with the tenant's name they can be told apart.
+    rows = projects.order_by("tenant__name", "name").values_list("uid", "tenant__name", "name")
+    return [(uid, f"{tenant} / {name}") for uid, tenant, name in rows[:MOST_CHOICES]]
 
 
-def region_facet(page: ListPage) -> dict[str, Any] | None:
-    """Filter by region."""
+def _tenants(page: ListPage) -> Choices:
+    return Tenant.objects.order_by("name").values_list("uid", "name")[:MOST_CHOICES]
+
+
+def _regions(page: ListPage) -> Choices:
     # The kit imports no domain app: the model is the one the column points to.
     regions = Resource._meta.get_field("region").related_model._default_manager.values_list("name", "label")
-    return choice_facet("region", _("Region"), lambda _page: regions[:MOST_CHOICES])(page)
+    return regions[:MOST_CHOICES]
+
+
+state_facet = Facet("state", _("State"), _states)
+project_facet = Facet("project", _("Project"), _projects)
+tenant_facet = Facet("tenant", _("Tenant"), _tenants, area="admin")
+region_facet = Facet("region", _("Region"), _regions)

@@ -289,5 +289,5 @@ class ListPage(Page):
         return {
             "label": verb.label,
             "url": url,
-            "reason": "" if allowed else _("Your role does not allow this."),
+            "reason": "" if allowed else self.rights.why_not(verb),
         }

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import django_filters as filters
+from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from apps.api.filters import ResourceFilter
+from apps.api.narrowing import Choices, Number, Text
 from apps.storage.models import Disk
 
 
 class DiskFilter(ResourceFilter):
-    role = filters.ChoiceFilter(choices=Disk.Role.choices, label=_("Role"))
-    cluster = filters.NumberFilter(field_name="cluster_id", label=_("Storage cluster"))
-    vm = filters.UUIDFilter(field_name="vm_id", label=_("Virtual machine"))
+    by = {
+        "role": Choices(_("Role"), "role", choices=Disk.Role.choices),
+        "size": Number(_("Size (GiB)"), "size_gib"),
+        "cluster": Choices(_("Storage cluster"), "cluster_id", each=forms.IntegerField),
+        "vm": Choices(_("Virtual machine"), "vm_id", each=forms.UUIDField),
+        "vm_name": Text(_("Virtual machine's name"), "vm__name"),
+        "iops": Number(_("Operations per second"), "iops"),
+    }

@@ -9,12 +9,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.infrastructure.models import StorageCluster
-from apps.lifecycle.models import Resource
 from apps.infrastructure.selectors import visible_storage_clusters
+from apps.lifecycle.models import Resource
 from apps.portal.columns import CREATED, ID, NAME, PROJECT, REGION, REMARK, STATE, TENANT, UPDATED, Column
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
-from apps.portal.facets import MOST_CHOICES, Choices, choice_facet, project_facet, region_facet, state_facet, tenant_facet
+from apps.portal.facets import (
+    MOST_CHOICES,
+    Choices,
+    choice_facet,
+    project_facet,
+    region_facet,
+    state_facet,
+    tenant_facet,
+)
 from apps.portal.kinds import PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
 from apps.portal.pieces import link

@@ -6,11 +6,15 @@ from contextlib import suppress
 from uuid import UUID
 
 import django_filters as filters
-from django.db.models import Q, QuerySet
+from django import forms
+from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet
+from django.db.models.functions import Extract
 from django.utils.translation import gettext_lazy as _
 
+from apps.api.filters import ListFilter
+from apps.api.narrowing import Choices, Moment, Number, Text
 from apps.audit.models import DONE, AuditEntry
-from apps.tenancy.operation_log import CANCELLED, FAILED, REFUSED, RUNNING, with_result
+from apps.tenancy.operation_log import CANCELLED, FAILED, REFUSED, RUNNING, of_results
 
 RESULTS = (
     (DONE, _("Done")),
@@ -20,17 +24,32 @@ RESULTS = (
     (REFUSED, _("Refused")),
 )
 
+#: Seconds from request to result; NULL while there is none.
+SECONDS = Extract(
+    ExpressionWrapper(F("operation__finished_at") - F("operation__created_at"), output_field=DurationField()),
+    "epoch",
+)
 
-class AuditFilter(filters.FilterSet):
+
+def _from(value: str) -> Q:
+    return Q(ip__startswith=value.strip()) | Q(via=value.strip())
+
+
+class AuditFilter(ListFilter):
     q = filters.CharFilter(method="search", label=_("Search"))
-    user = filters.CharFilter(field_name="actor_name", lookup_expr="istartswith", label=_("User"))
-    verb = filters.CharFilter(label=_("Action"))
-    kind = filters.CharFilter(field_name="target_kind", label=_("Kind"))
-    target = filters.UUIDFilter(field_name="target_id", label=_("Target's id"))
-    result = filters.ChoiceFilter(choices=RESULTS, method="of_result", label=_("Result"))
-    tenant = filters.UUIDFilter(field_name="tenant__uid", label=_("Tenant"))
-    after = filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte", label=_("After"))
-    before = filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt", label=_("Before"))
+    by = {
+        "user": Text(_("User"), "actor_name", lookup="istartswith"),
+        "verb": Choices(_("Action"), "verb"),
+        "kind": Choices(_("Kind"), "target_kind"),
+        "target": Choices(_("Target's id"), "target_id", each=forms.UUIDField),
+        "target_name": Text(_("Target's name"), "target_name"),
+        "result": Choices(_("Result"), where=of_results, choices=RESULTS),
+        "tenant": Choices(_("Tenant"), "tenant__uid", each=forms.UUIDField),
+        "request": Text(_("Request id"), "request_id", lookup="istartswith"),
+        "origin": Text(_("From"), where=_from),
+        "at": Moment(_("When"), "at", prefix=""),
+        "took": Number(_("Took (seconds)"), expression=SECONDS),
+    }
 
     def search(self, queryset: QuerySet[AuditEntry], name: str, value: str) -> QuerySet[AuditEntry]:
         """Find by who, by the target's name, by address or request, or by the target's whole id."""
@@ -39,7 +58,3 @@ class AuditFilter(filters.FilterSet):
         with suppress(ValueError):
             condition |= Q(target_id=UUID(value))
         return queryset.filter(condition)
-
-    def of_result(self, queryset: QuerySet[AuditEntry], name: str, value: str) -> QuerySet[AuditEntry]:
-        """Keep one result."""
-        return with_result(queryset, value)

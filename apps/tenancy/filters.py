@@ -2,44 +2,92 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from uuid import UUID
+
 import django_filters as filters
+from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from apps.tenancy.models import ApiKey, Tenant, User
+from apps.api.filters import ListFilter
+from apps.api.narrowing import Choices, Flag, Moment, Number, Text
+from apps.tenancy.models import ApiKey, Project, Tenant, User
 
 
-class TenantFilter(filters.FilterSet):
+def _with_uid(value: str) -> Q:
+    with suppress(ValueError):
+        return Q(uid=UUID(value))
+    return Q(pk__in=[])
+
+
+class TenantFilter(ListFilter):
     q = filters.CharFilter(method="search", label=_("Search"))
-    enabled = filters.BooleanFilter(label=_("Enabled"))
+    by = {
+        "name": Text(_("Name"), "name"),
+        "enabled": Flag(_("Enabled"), "enabled"),
+        "members": Number(_("Members"), "members"),
+        "created": Moment(_("Created"), "created_at"),
+    }
 
     def search(self, queryset: QuerySet[Tenant], name: str, value: str) -> QuerySet[Tenant]:
-        """Find by name, by remark or by a user's name."""
+        """Find by name, by remark, by a user's name or by id."""
+        value = value.strip()
         users = User.objects.filter(username__icontains=value).values("tenant")
-        return queryset.filter(Q(name__icontains=value) | Q(remark__icontains=value) | Q(pk__in=users))
+        return queryset.filter(
+            Q(name__icontains=value) | Q(remark__icontains=value) | Q(pk__in=users) | _with_uid(value)
+        )
 
 
-class UserFilter(filters.FilterSet):
+class UserFilter(ListFilter):
     q = filters.CharFilter(method="search", label=_("Search"))
-    active = filters.BooleanFilter(field_name="is_active", label=_("Active"))
+    by = {
+        "username": Text(_("User name"), "username"),
+        "active": Flag(_("Active"), "is_active"),
+        "email": Text(_("E-mail"), "email"),
+        "last_log_in": Moment(_("Last log-in"), "last_login"),
+        "joined": Moment(_("Created"), "date_joined"),
+    }
 
     def search(self, queryset: QuerySet[User], name: str, value: str) -> QuerySet[User]:
-        """Find by user name or address."""
-        return queryset.filter(Q(username__icontains=value) | Q(email__icontains=value))
+        """Find by user name or address, or by id."""
+        value = value.strip()
+        return queryset.filter(Q(username__icontains=value) | Q(email__icontains=value) | _with_uid(value))
 
 
 class MemberFilter(UserFilter):
-    tenant = filters.UUIDFilter(field_name="tenant__uid", label=_("Tenant"))
+    by = {
+        "tenant": Choices(_("Tenant"), "tenant__uid", each=forms.UUIDField),
+        "owner": Flag(_("Owner"), "is_tenant_owner"),
+    }
 
 
-class ProjectFilter(filters.FilterSet):
-    q = filters.CharFilter(field_name="name", lookup_expr="icontains", label=_("Search"))
-    tenant = filters.UUIDFilter(field_name="tenant__uid", label=_("Tenant"))
-
-
-class KeyFilter(filters.FilterSet):
+class ProjectFilter(ListFilter):
     q = filters.CharFilter(method="search", label=_("Search"))
-    scope = filters.ChoiceFilter(choices=ApiKey.Scope.choices, label=_("Scope"))
+    by = {
+        "name": Text(_("Name"), "name"),
+        "default": Flag(_("Default"), "is_default"),
+        "tenant": Choices(_("Tenant"), "tenant__uid", each=forms.UUIDField),
+        "created": Moment(_("Created"), "created_at"),
+    }
+
+    def search(self, queryset: QuerySet[Project], name: str, value: str) -> QuerySet[Project]:
+        """Find by name or id."""
+        value = value.strip()
+        return queryset.filter(Q(name__icontains=value) | _with_uid(value))
+
+
+class KeyFilter(ListFilter):
+    q = filters.CharFilter(method="search", label=_("Search"))
+    by = {
+        "name": Text(_("Name"), "name"),
+        "user": Text(_("User"), "user__username"),
+        "prefix": Text(_("Begins with"), where=lambda value: Q(prefix__startswith=value.removeprefix("sk_"))),
+        "scope": Choices(_("Scope"), "scope", choices=ApiKey.Scope.choices),
+        "expires": Moment(_("Expires"), "expires_at"),
+        "used": Moment(_("Last used"), "last_used_at"),
+        "created": Moment(_("Created"), "created_at"),
+    }
 
     def search(self, queryset: QuerySet[ApiKey], name: str, value: str) -> QuerySet[ApiKey]:
         """Find by name, by prefix or by the user's name."""

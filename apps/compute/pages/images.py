@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -18,7 +19,7 @@ from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RENAME, IMAGE_R
 from apps.infrastructure.models import StorageCluster
 from apps.lifecycle.models import Operation
 from apps.portal.actions import edit_labels
-from apps.portal.columns import CREATED, NAME, REGION, STATE, TENANT, Column
+from apps.portal.columns import CREATED, ID, NAME, REGION, REMARK, STATE, TENANT, UPDATED, Column
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
@@ -54,18 +55,42 @@ def _system(row: Image, page: ListPage) -> str:
     return row.os_name or row.get_os_family_display()
 
 
+_IS_BASE = ExpressionWrapper(Q(tenant__isnull=True), output_field=BooleanField())
+
+
 class ImageList(ListPage):
     of = IMAGE
     columns = (
         NAME,
         STATE,
-        Column("kind", gettext_lazy("Kind"), lambda row, page: _("base image") if row.is_base else _("own")),
-        Column("system", gettext_lazy("Operating system"), _system),
-        Column("arch", gettext_lazy("CPUs"), lambda row, page: row.get_architecture_display()),
-        Column("disk", gettext_lazy("System disk"), lambda row, page: f"≥ {row.min_disk_gib} GiB", end=True),
+        Column(
+            "kind",
+            gettext_lazy("Kind"),
+            lambda row, page: _("base image") if row.is_base else _("own"),
+            sort=_IS_BASE,
+            filter="base",
+        ),
+        Column("system", gettext_lazy("Operating system"), _system, sort=("os_family", "os_name")),
+        Column(
+            "arch",
+            gettext_lazy("CPUs"),
+            lambda row, page: row.get_architecture_display(),
+            sort="architecture",
+        ),
+        Column(
+            "disk",
+            gettext_lazy("System disk"),
+            lambda row, page: f"≥ {row.min_disk_gib} GiB",
+            sort="min_disk_gib",
+            end=True,
+            text=lambda row, page: row.min_disk_gib,
+        ),
         REGION,
         TENANT,
         CREATED,
+        UPDATED,
+        ID,
+        REMARK,
     )
     filter = ImageFilter
     facets = (

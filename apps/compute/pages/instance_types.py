@@ -19,7 +19,7 @@ from apps.portal.columns import NAME, Column
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property
-from apps.portal.facets import choice_facet
+from apps.portal.facets import choice_facet, region_facet
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
 
@@ -54,7 +54,13 @@ class InstanceTypeList(ListPage):
             end=True,
         ),
         Column("cluster", gettext_lazy("Cluster"), lambda row, page: row.cluster, sort="cluster__name"),
-        Column("region", gettext_lazy("Region"), lambda row, page: row.cluster.region.label),
+        Column(
+            "region",
+            gettext_lazy("Region"),
+            lambda row, page: row.cluster.region.label,
+            sort="cluster__region__name",
+            facet=region_facet,
+        ),
     )
     filter = InstanceTypeFilter
     facets = (

@@ -17,7 +17,7 @@ from apps.compute.services.key_pair import NewKeyPair, create_key_pair, delete_k
 from apps.compute.verbs import KEY_PAIR_CREATE, KEY_PAIR_DELETE, KEY_PAIR_RENAME
 from apps.portal import pieces
 from apps.portal.actions import edit_labels
-from apps.portal.columns import CREATED, NAME, PROJECT, Column
+from apps.portal.columns import CREATED, ID, NAME, PROJECT, REMARK, Column
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
@@ -51,10 +51,16 @@ class KeyPairList(ListPage):
         NAME,
         Column("algorithm", gettext_lazy("Kind"), lambda row, page: row.algorithm, sort="algorithm"),
         Column(
-            "fingerprint", gettext_lazy("Fingerprint"), lambda row, page: pieces.copyable(row.fingerprint)
+            "fingerprint",
+            gettext_lazy("Fingerprint"),
+            lambda row, page: pieces.copyable(row.fingerprint),
+            sort="fingerprint",
+            text=lambda row, page: row.fingerprint,
         ),
         PROJECT,
         CREATED,
+        ID,
+        REMARK,
     )
     filter = KeyPairFilter
     facets = (project_facet,)

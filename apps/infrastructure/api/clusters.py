@@ -14,7 +14,7 @@ from rest_framework import serializers
 from apps.api.representation import Out, ReferenceOut, moment
 from apps.api.views import Action, Create, ObjectApi, Update
 from apps.infrastructure import services
-from apps.infrastructure.filters import ClusterFilter
+from apps.infrastructure.filters import ComputeClusterFilter, StorageClusterFilter
 from apps.infrastructure.models import Cluster, ComputeCluster, Region, StorageCluster
 from apps.infrastructure.selectors import visible_compute_clusters, visible_storage_clusters
 from apps.infrastructure.verbs import CLUSTER_CHANGE, CLUSTER_DELETE, CLUSTER_PERMIT
@@ -179,7 +179,7 @@ class ComputeClusterApi(ObjectApi):
     model = ComputeCluster
     out = ComputeClusterOut
     converter = "int"
-    filterset_class = ClusterFilter
+    filterset_class = ComputeClusterFilter
     create = Create(_create_compute, ComputeClusterBody, immediate=True)
     update = Update(CLUSTER_CHANGE, _change, ComputeClusterChanges)
     delete = Action(CLUSTER_DELETE, services.delete_cluster, immediate=True)
@@ -196,7 +196,7 @@ class StorageClusterApi(ObjectApi):
     model = StorageCluster
     out = StorageClusterOut
     converter = "int"
-    filterset_class = ClusterFilter
+    filterset_class = StorageClusterFilter
     create = Create(_create_storage, StorageClusterBody, immediate=True)
     update = Update(CLUSTER_CHANGE, _change, StorageClusterChanges)
     delete = Action(CLUSTER_DELETE, services.delete_cluster, immediate=True)

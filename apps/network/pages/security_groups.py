@@ -33,7 +33,18 @@ from apps.network.verbs import (
 )
 from apps.portal import feedback
 from apps.portal.actions import edit_labels
-from apps.portal.columns import CREATED, NAME, PROJECT, REGION, STATE, TENANT, Column
+from apps.portal.columns import (
+    CREATED,
+    ID,
+    NAME,
+    PROJECT,
+    REGION,
+    REMARK,
+    STATE,
+    TENANT,
+    UPDATED,
+    Column,
+)
 from apps.portal.create import CreatePage, Section
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, DetailPage, Property, Tab
@@ -72,16 +83,31 @@ class SecurityGroupList(ListPage):
     columns = (
         NAME,
         STATE,
-        Column("rules", gettext_lazy("Rules"), lambda row, page: len(row.rules.all()), end=True),
         Column(
-            "bound", gettext_lazy("Bound to"), lambda row, page: row.bound_count, sort="bound_count", end=True
+            "rules",
+            gettext_lazy("Rules"),
+            lambda row, page: len(row.rules.all()),
+            sort=selectors.RULE_COUNT,
+            end=True,
+        ),
+        Column(
+            "bound",
+            gettext_lazy("Bound to"),
+            lambda row, page: row.bound_count,
+            sort="bound_count",
+            filter="bindings",
+            end=True,
         ),
         TENANT,
         PROJECT,
         REGION,
         CREATED,
+        UPDATED,
+        ID,
+        REMARK,
     )
     filter = SecurityGroupFilter
+    watch = ("vm",)
     facets = (
         state_facet,
         choice_facet(

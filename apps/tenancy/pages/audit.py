@@ -16,7 +16,7 @@ from apps.portal.kinds import PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
 from apps.portal.templatetags.kit import took
 from apps.portal.timeline import label_of
-from apps.tenancy.audit_filter import RESULTS, AuditFilter
+from apps.tenancy.audit_filter import RESULTS, SECONDS, AuditFilter
 from apps.tenancy.operation_log import (
     CANCELLED,
     FAILED,
@@ -66,6 +66,19 @@ def _took(row: AuditEntry, page: ListPage) -> str:
     return took(duration_of(row)) if row.operation_id else ""
 
 
+def _result_word(row: AuditEntry, page: ListPage) -> object:
+    return _WORDS[result_of(row)]
+
+
+def _seconds(row: AuditEntry, page: ListPage) -> float | None:
+    length = duration_of(row) if row.operation_id else None
+    return length.total_seconds() if length is not None else None
+
+
+def _verbs(page: ListPage) -> Choices:
+    return sorted(((verb.name, str(verb.label)) for verb in all_verbs()), key=lambda each: each[1])
+
+
 def _kinds(page: ListPage) -> Choices:
     return [(kind, kind.replace("_", " ")) for kind in sorted({verb.kind for verb in all_verbs()})]
 
@@ -73,15 +86,26 @@ def _kinds(page: ListPage) -> Choices:
 class AuditList(ListPage):
     of = AUDIT
     columns = (
-        Column("at", _("When"), _when, sort="at", wide=False),
-        Column("who", _("Who"), lambda row, page: row.actor_name, sort="actor_name", wide=False),
-        Column("verb", _("What"), lambda row, page: label_of(row.verb), sort="verb", wide=False),
+        Column("at", _("When"), _when, sort="at", wide=False, text=lambda row, page: row.at),
+        Column(
+            "who", _("Who"), lambda row, page: row.actor_name, sort="actor_name", wide=False, filter="user"
+        ),
+        Column(
+            "verb",
+            _("What"),
+            lambda row, page: label_of(row.verb),
+            sort="verb",
+            wide=False,
+            facet=choice_facet("verb", _("What"), _verbs),
+        ),
         Column("kind", _("Kind"), lambda row, page: row.target_kind.replace("_", " "), sort="target_kind"),
-        Column("target", _("On"), _target, sort="target_name"),
+        Column("target", _("On"), _target, sort="target_name", filter="target_name"),
         TENANT,
         Column("origin", _("From"), _origin, sort="ip"),
-        Column("result", _("Result"), _result),
-        Column("took", _("Took"), _took, end=True),
+        # What has an operation by how that stands; a refusal has none, and its code stands in the line itself.
+        Column("result", _("Result"), _result, sort=("operation__status", "outcome"), text=_result_word),
+        Column("took", _("Took"), _took, sort=SECONDS, end=True, text=_seconds),
+        Column("request", _("Request id"), lambda row, page: row.request_id, sort="request_id", hidden=True),
     )
     filter = AuditFilter
     facets = (

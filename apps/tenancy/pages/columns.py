@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.lifecycle.words import StateWord
 from apps.portal import pieces
 from apps.portal.columns import Column
+from apps.portal.facets import choice_facet
 from apps.portal.lists import ListPage
 from apps.tenancy.models import User
 
@@ -30,8 +31,26 @@ def _last_log_in(row: Any, page: ListPage) -> object:
 
 USERNAME = Column("username", _("User name"), _username, sort="username", wide=False)
 ACTIVE = Column(
-    "active", _("State"), lambda row, page: pieces.pill(user_word(row)), sort="is_active", wide=False
+    "active",
+    _("State"),
+    lambda row, page: pieces.pill(user_word(row)),
+    sort="is_active",
+    wide=False,
+    facet=choice_facet("active", _("State"), lambda page: [("true", _("Active")), ("false", _("Inactive"))]),
+    text=lambda row, page: user_word(row).word,
 )
 EMAIL = Column("email", _("E-mail"), lambda row, page: row.email, sort="email")
-LAST_LOG_IN = Column("last_log_in", _("Last log-in"), _last_log_in, sort="last_login")
-JOINED = Column("joined", _("Created"), lambda row, page: pieces.moment(row.date_joined), sort="date_joined")
+LAST_LOG_IN = Column(
+    "last_log_in",
+    _("Last log-in"),
+    _last_log_in,
+    sort="last_login",
+    text=lambda row, page: row.last_login,
+)
+JOINED = Column(
+    "joined",
+    _("Created"),
+    lambda row, page: pieces.moment(row.date_joined),
+    sort="date_joined",
+    text=lambda row, page: row.date_joined,
+)

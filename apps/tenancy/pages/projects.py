@@ -59,6 +59,7 @@ class ProjectList(ListPage):
             "default",
             gettext_lazy("Default"),
             lambda row, page: _("yes") if row.is_default else "",
+            sort="is_default",
         ),
         TENANT,
         CREATED,
@@ -89,7 +90,6 @@ class ProjectDetail(DetailPage):
             Properties(_("Project"), [Property(_("Created"), pieces.moment(row.created_at))]),
             Properties(_("Resources"), items or [Property(_("Resources"), _("none"))]),
         ]
-
 
     def used_by(self, row: Project) -> Sequence[Related]:
         """Everything that is in it."""

@@ -80,10 +80,9 @@ class TenantList(ListPage):
             lambda row, page: pieces.pill(_word(row)),
             sort="enabled",
             wide=False,
+            text=lambda row, page: _word(row).word,
         ),
-        Column(
-            "members", gettext_lazy("Members"), lambda row, page: str(row.members), sort="members", end=True
-        ),
+        Column("members", gettext_lazy("Members"), lambda row, page: row.members, sort="members", end=True),
         CREATED,
     )
     filter = TenantFilter
@@ -123,7 +122,6 @@ class TenantDetail(DetailPage):
                 ],
             )
         ]
-
 
     def used_by(self, row: Tenant) -> Sequence[Related]:
         """Everything it has."""

@@ -1,0 +1,49 @@
+"""What lists of operations can be narrowed by, in the API and the pages alike."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from uuid import UUID
+
+import django_filters as filters
+from django import forms
+from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet
+from django.db.models.functions import Extract
+from django.utils.translation import gettext_lazy as _
+
+from apps.api.filters import ListFilter
+from apps.api.narrowing import Choices, Moment, Number, Text
+from apps.lifecycle.models import Operation, OperationStatus
+
+#: Seconds from request to result; NULL while there is none.
+SECONDS = Extract(
+    ExpressionWrapper(F("finished_at") - F("created_at"), output_field=DurationField()), "epoch"
+)
+
+
+def _saying(value: str) -> Q:
+    return Q(error__message__icontains=value) | Q(steps__icontains=value)
+
+
+class OperationFilter(ListFilter):
+    q = filters.CharFilter(method="search", label=_("Search"))
+    by = {
+        "status": Choices(_("Status"), "status", choices=OperationStatus.choices),
+        "verb": Choices(_("Action"), "verb"),
+        "kind": Choices(_("Kind"), "target_kind"),
+        "target": Choices(_("Target's id"), "target_id", each=forms.UUIDField),
+        "target_name": Text(_("Target's name"), "target_name"),
+        "outcome": Text(_("Step or cause"), where=_saying),
+        "tenant": Choices(_("Tenant"), "tenant__uid", each=forms.UUIDField),
+        "actor": Text(_("By"), "actor__username"),
+        "created": Moment(_("Asked"), "created_at"),
+        "took": Number(_("Took (seconds)"), expression=SECONDS),
+    }
+
+    def search(self, queryset: QuerySet[Operation], name: str, value: str) -> QuerySet[Operation]:
+        """Find by the target's name, or by a whole id: of the operation, its target or its request."""
+        value = value.strip()
+        condition = Q(target_name__icontains=value) | Q(request_id=value)
+        with suppress(ValueError):
+            condition |= Q(pk=UUID(value)) | Q(target_id=UUID(value))
+        return queryset.filter(condition)

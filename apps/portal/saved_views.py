@@ -1,0 +1,107 @@
+"""Reading and writing what users keep of their lists. Their own affair: nothing here is logged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Forbidden, Invalid, NotFound
+from apps.portal.models import ListSetting, SavedView
+
+#: Names of columns are short and few; whatever else is sent is cut off.
+MOST_COLUMNS, LONGEST_QUERY = 60, 4000
+
+
+def setting_of(actor: Actor, list_key: str) -> ListSetting:
+    """Return how the actor has the list shown; unsaved defaults when nothing is kept."""
+    found = ListSetting.objects.filter(user=actor.user, list_key=list_key).first()
+    return found or ListSetting(user=actor.user, list_key=list_key)
+
+
+def views_of(actor: Actor, list_key: str) -> QuerySet[SavedView]:
+    """Return the actor's own views of a list and those shared in the tenant acted for."""
+    tenant = Q(tenant=actor.tenant) if actor.tenant else Q(tenant__isnull=True)
+    return SavedView.objects.filter(tenant, Q(user=actor.user) | Q(shared=True), list_key=list_key)
+
+
+def view_to_use(actor: Actor, list_key: str, pk: int | None) -> SavedView | None:
+    """Return a view in sight, None for no number; NotFound when there is none."""
+    if pk is None:
+        return None
+    view = views_of(actor, list_key).filter(pk=pk).first()
+    if view is None:
+        raise NotFound(_("There is no such view."))
+    return view
+
+
+def own_view(actor: Actor, list_key: str, pk: int) -> SavedView:
+    """Return a view to change; NotFound when it is not in sight, Forbidden when it is somebody else's."""
+    view = view_to_use(actor, list_key, pk)
+    assert view is not None
+    if view.user != actor.user:
+        raise Forbidden(
+            _("Only who made the view can change it."), hint=_("Save it under a name of your own.")
+        )
+    return view
+
+
+def keep_setting(
+    actor: Actor, list_key: str, *, columns: Sequence[str], density: str, page_size: int | None
+) -> None:
+    """Keep how the actor wants the list shown."""
+    ListSetting.objects.update_or_create(
+        user=actor.user,
+        list_key=list_key,
+        defaults={
+            "columns": list(columns)[:MOST_COLUMNS],
+            "density": density,
+            "page_size": page_size,
+        },
+    )
+
+
+def forget_setting(actor: Actor, list_key: str) -> None:
+    """Show the list as it comes; which view it opens with stays."""
+    ListSetting.objects.filter(user=actor.user, list_key=list_key).update(
+        columns=[], density=ListSetting.Density.COMFORTABLE, page_size=None
+    )
+
+
+def write_view(
+    actor: Actor,
+    list_key: str,
+    view: SavedView | None,
+    *,
+    name: str,
+    query: str,
+    columns: Sequence[str],
+    shared: bool,
+) -> SavedView:
+    """Keep a new view, or change one's own; Invalid when the name is empty or taken."""
+    view = view or SavedView(user=actor.user, tenant=actor.tenant, list_key=list_key)
+    view.name = name.strip()[:63]
+    if not view.name:
+        raise Invalid({"name": [_("A view needs a name.")]})
+    view.query, view.columns, view.shared = query[:LONGEST_QUERY], list(columns)[:MOST_COLUMNS], shared
+    try:
+        with transaction.atomic():
+            view.save()
+    except IntegrityError as error:
+        raise Invalid({"name": [_("You have a view of this name already.")]}) from error
+    return view
+
+
+def set_default(actor: Actor, list_key: str, view: SavedView, *, opens: bool) -> None:
+    """Open the list with this view from now on, or no longer."""
+    if opens:
+        ListSetting.objects.update_or_create(
+            user=actor.user, list_key=list_key, defaults={"default_view": view}
+        )
+    else:
+        ListSetting.objects.filter(user=actor.user, list_key=list_key, default_view=view).update(
+            default_view=None
+        )
