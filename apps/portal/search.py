@@ -6,7 +6,8 @@ without being named anywhere. Each kind costs a bounded number of queries.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -14,6 +15,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from apps.api.filters import ResourceFilter
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Resource
 from apps.lifecycle.words import StateWord, state_word
@@ -29,6 +31,7 @@ FEW, MANY = 5, 20
 LONGEST = 100
 #: Rows of one name whose kinds are looked at: exact names come first, whatever is newer.
 SAME_NAME = 50
+_THREE = re.compile(r"[^\W_]{3}")
 
 
 @dataclass(frozen=True)
@@ -120,18 +123,30 @@ def _searched(area: str) -> list[type[ListPage]]:
 
 
 def _of_kind(
-    actor: Actor, area: str, page: type[ListPage], text: str, same: Sequence[UUID], few: int
+    actor: Actor, area: str, page: type[ListPage], text: str, same: Mapping[str, Sequence[UUID]], few: int
 ) -> FoundKind:
     kind = page.of
-    rows = kind.rows(actor)
-    exact = list(rows.filter(pk__in=same)[:few]) if same and issubclass(rows.model, Resource) else []
+    given = _matching(page, kind.visible(actor), text)
+    # Keys first: with all a list shows joined in, the database would no longer find the best way to so few rows.
+    keys = list(given.order_by(*page.order).values_list("pk", flat=True)[: few + 1])
+    exact = same.get(kind.kind, ())
+    wanted = list(dict.fromkeys([*exact, *keys]))
+    rows = {row.pk: row for row in kind.rows(actor).filter(pk__in=wanted)} if wanted else {}
+    named = [rows[key] for key in wanted if key in rows]
+    url = f"{kind.url(area, 'list')}?{urlencode({'q': text})}" if len(named) > few else ""
+    return FoundKind(kind, [_found(kind, area, row) for row in named[:few]], url)
+
+
+def _matching(page: type[ListPage], rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+    """Ask the list's own search; where that knows only names, short texts must begin the name.
+
+    The index on parts of names knows threes: for less the database would read every row of every kind.
+    """
+    only_names = issubclass(page.filter, ResourceFilter) and page.filter.search is ResourceFilter.search
+    if only_names and not _THREE.search(text):
+        return rows.filter(name__istartswith=text)
     given: QuerySet[Any] = page.filter({"q": text}, queryset=rows).qs
-    seen = {row.pk for row in exact}
-    others = [row for row in given.order_by(*page.order)[: few + 1] if row.pk not in seen]
-    named = [*exact, *others][:few]
-    more = len(exact) + len(others) > few
-    url = f"{kind.url(area, 'list')}?{urlencode({'q': text})}" if more else ""
-    return FoundKind(kind, [_found(kind, area, row) for row in named], url)
+    return given
 
 
 def _found(kind: PageKind, area: str, row: Any) -> Found:
@@ -139,14 +154,17 @@ def _found(kind: PageKind, area: str, row: Any) -> Found:
     return Found(kind, row, kind.url(area, "one", row), state)
 
 
-def _same_names(actor: Actor, text: str) -> list[UUID]:
-    """Return ids of what is called just this. Only kinds' own selectors decide what of it is shown."""
+def _same_names(actor: Actor, text: str) -> dict[str, list[UUID]]:
+    """Return by kind the ids of what is called just this. Only a kind's own selector decides what of it is shown."""
     if not text:
-        return []
+        return {}
     rows = Resource.objects.filter(name__iexact=text)
     if actor.tenant is not None:
         rows = rows.filter(Q(tenant=actor.tenant) | Q(tenant__isnull=True))
-    return list(rows.values_list("pk", flat=True)[:SAME_NAME])
+    found: dict[str, list[UUID]] = {}
+    for kind, key in rows.values_list("kind", "pk")[:SAME_NAME]:
+        found.setdefault(kind, []).append(key)
+    return found
 
 
 def _verbs(area: str, text: str) -> Iterator[tuple[type[ListPage], Do, str]]:

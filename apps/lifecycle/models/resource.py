@@ -57,6 +57,8 @@ class Resource(models.Model):
             models.Index(fields=["project", "kind"], name="resource_project"),
             # Search by part of a name (upper-cased, as icontains compiles to).
             GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="resource_name_search"),
+            # What is called just so: "db" among ten thousand "db-…".
+            models.Index("tenant", Upper("name"), name="resource_named"),
             # Most have no remark, and empty ones take no room in it.
             GinIndex(OpClass(Upper("remark"), name="gin_trgm_ops"), name="resource_remark_search"),
         ]
