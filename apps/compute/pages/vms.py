@@ -9,13 +9,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.compute import selectors
-from apps.compute.api.vms import VmApi
 from apps.compute.filters import VmFilter
 from apps.compute.forms import SecurityGroupForm
 from apps.compute.models import Image, InstanceType, KeyPair, Power, Vm
 from apps.compute.pages.vm_columns import COLUMNS, VIEWS, as_of, size
 from apps.compute.services import power
-from apps.compute.services.vm import create_vms
 from apps.compute.verbs import (
     VM_CREATE,
     VM_DELETE,
@@ -26,16 +24,14 @@ from apps.compute.verbs import (
     VM_SHUT_DOWN,
     VM_START,
 )
-from apps.compute.vm_form import VmForm
 from apps.infrastructure.models import ComputeCluster, Host
-from apps.lifecycle.models import Operation
 from apps.lifecycle.verbs import verb_named
 from apps.network.models import SecurityGroup, Subnet, Vpc
 from apps.network.services.nic import set_security_group
 from apps.network.verbs import VM_SET_SECURITY_GROUP
 from apps.portal import pieces
 from apps.portal.actions import edit_labels
-from apps.portal.create import CreatePage, Section
+from apps.portal.charts import VM_CHARTS, monitoring
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.facets import choice_facet, project_facet, region_facet, state_facet, tenant_facet
@@ -182,50 +178,3 @@ class VmDetail(DetailPage):
             Related("host", Host.objects.filter(pk=row.host_id)),
             Related("compute_cluster", ComputeCluster.objects.filter(pk=row.cluster_id)),
         ]
-
-
-class VmCreate(CreatePage):
-    of = VM
-    form = VmForm
-    api = VmApi
-    aside = "compute/vm_summary.html"
-    sections = (
-        Section(gettext_lazy("Basics"), ("name", "count", "region")),
-        Section(gettext_lazy("Image"), ("image",)),
-        Section(gettext_lazy("Size"), ("instance_type", "disk_gib")),
-        Section(gettext_lazy("Network"), ("subnet", "security_group")),
-        Section(
-            gettext_lazy("Access"),
-            ("key_pairs", "password"),
-            text=gettext_lazy("Without a password or a key nobody can log in, unless user data sees to it."),
-            template="compute/vm_access.html",
-        ),
-        Section(gettext_lazy("More"), ("project", "remark", "hostname", "user_data"), folded=True),
-    )
-
-    def submit(self, data: dict[str, Any]) -> Operation | Sequence[Operation]:
-        """Create one or several."""
-        operations = create_vms(self.actor, **data)
-        return operations[0] if len(operations) == 1 else operations
-
-    def values_of(self, row: Vm) -> dict[str, Any]:
-        """Return the choices a VM was made with; its secrets are not among them, and its addresses are its own."""
-        nic, disk = next(iter(row.shown_nics), None), next(iter(row.shown_disks), None)
-        found = {
-            "name": next_name(row.name),
-            "remark": row.remark,
-            "region": row.region and row.region.name,
-            "project": row.project and row.project.uid,
-            "image": row.image_id,
-            "instance_type": row.instance_type_id,
-            "disk_gib": disk and disk.size_gib,
-            "subnet": nic and nic.subnet_id,
-            "security_group": nic and nic.security_group_id,
-        }
-        return {name: value for name, value in found.items() if value}
-
-
-def next_name(name: str) -> str:
-    """Return the name of another one: web is followed by web-2, web-2 by web-3."""
-    stem, _hyphen, number = name.rpartition("-")
-    return f"{stem}-{int(number) + 1}" if stem and number.isdecimal() else f"{name[:60]}-2"

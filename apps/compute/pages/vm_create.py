@@ -1,0 +1,63 @@
+"""Creating VMs on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.translation import gettext_lazy
+
+from apps.compute.api.vms import VmApi
+from apps.compute.models import Vm
+from apps.compute.pages.vms import VM
+from apps.compute.services.vm import create_vms
+from apps.compute.vm_form import VmForm
+from apps.lifecycle.models import Operation
+from apps.portal.create import CreatePage, Section
+
+
+class VmCreate(CreatePage):
+    of = VM
+    form = VmForm
+    api = VmApi
+    aside = "compute/vm_summary.html"
+    sections = (
+        Section(gettext_lazy("Basics"), ("name", "count", "region")),
+        Section(gettext_lazy("Image"), ("image",)),
+        Section(gettext_lazy("Size"), ("instance_type", "disk_gib")),
+        Section(gettext_lazy("Network"), ("subnet", "security_group")),
+        Section(
+            gettext_lazy("Access"),
+            ("key_pairs", "password"),
+            text=gettext_lazy("Without a password or a key nobody can log in, unless user data sees to it."),
+            template="compute/vm_access.html",
+        ),
+        Section(gettext_lazy("More"), ("project", "remark", "hostname", "user_data"), folded=True),
+    )
+
+    def submit(self, data: dict[str, Any]) -> Operation | Sequence[Operation]:
+        """Create one or several."""
+        operations = create_vms(self.actor, **data)
+        return operations[0] if len(operations) == 1 else operations
+
+    def values_of(self, row: Vm) -> dict[str, Any]:
+        """Return the choices a VM was made with; its secrets are not among them, and its addresses are its own."""
+        nic, disk = next(iter(row.shown_nics), None), next(iter(row.shown_disks), None)
+        found = {
+            "name": next_name(row.name),
+            "remark": row.remark,
+            "region": row.region and row.region.name,
+            "project": row.project and row.project.uid,
+            "image": row.image_id,
+            "instance_type": row.instance_type_id,
+            "disk_gib": disk and disk.size_gib,
+            "subnet": nic and nic.subnet_id,
+            "security_group": nic and nic.security_group_id,
+        }
+        return {name: value for name, value in found.items() if value}
+
+
+def next_name(name: str) -> str:
+    """Return the name of another one: web is followed by web-2, web-2 by web-3."""
+    stem, _hyphen, number = name.rpartition("-")
+    return f"{stem}-{int(number) + 1}" if stem and number.isdecimal() else f"{name[:60]}-2"
