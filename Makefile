@@ -9,9 +9,9 @@ MANAGE := $(PYTHON) manage.py
 LOCK := $(shell sha256sum requirements-dev.txt | cut -c1-12)
 VENV := .venv/installed-$(LOCK)
 
-# To build libvirt-python, and for the browser tests (a Chinese font too: the pages come in two languages).
+# To build libvirt-python, and for the browser tests (fonts as people's systems have them, Chinese ones too).
 BUILD_PACKAGES := python3-venv python3-dev gcc pkg-config libvirt-dev
-TEST_PACKAGES := chromium fonts-wqy-microhei
+TEST_PACKAGES := chromium fonts-inter fonts-wqy-microhei
 
 # $(call pytest,part,arguments): output also goes to var/test-<part>.log, whose last line CI repeats
 pytest = mkdir -p var && $(PYTHON) -m pytest $(2) $(ARGS) 2>&1 | tee var/test-$(1).log
@@ -56,15 +56,17 @@ test-real: $(VENV) ## Tests on two hosts with libvirt, QEMU and OVN, which stay 
 
 test-browser: $(VENV) | test-packages ## A person's journeys in Chromium, against real guests
 	@$(HOSTS_UP)
-	@$(call pytest,browser,--timeout 600 -m "browser and not bench")
+	@$(call pytest,browser,--timeout 600 -m "browser and not bench and not pictures")
 
 bench: $(VENV) ## Measurements, each printed beside its aim
 	@$(HOSTS_UP)
 	@$(call pytest,bench,--timeout 1800 -s -m bench)
 
-screenshots: $(VENV) | test-packages ## A picture of every page in var/screenshots/
+screenshots: $(VENV) | test-packages ## A picture of every page in var/screenshots/, and those of the README
 	@$(HOSTS_UP)
-	@$(call pytest,screenshots,--timeout 600 -m "browser and not bench" -k screenshot)
+	@rm -rf var/screenshots
+	@$(call pytest,screenshots,-m pictures tests/browser/test_screenshots.py)
+	@mkdir -p docs/images && cp var/screenshots/readme/*.webp docs/images/
 
 requirements: $(VENV) ## Rows of docs/requirements.md with and without a passing test
 	@$(PYTHON) -m tests.requirements_report

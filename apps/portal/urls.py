@@ -16,6 +16,7 @@ from apps.portal.list_settings import ListSettingsPage, SavedViewsPage
 from apps.portal.operation_pages import OPERATION, OperationDetail, OperationList, OperationToast
 from apps.portal.paths import kind_paths
 from apps.portal.search_pages import SearchApi, SearchPage
+from apps.portal.style_page import StylePage
 
 #: Named, not imported: the kit knows no kind.
 DOMAINS = (
@@ -56,6 +57,7 @@ def _list_patterns(*, admin: bool) -> list[URLPattern]:
 
 tenant = [
     path("", TenantHome.as_view(), name="home"),
+    path("style/", StylePage.as_view(), name="style"),
     path("search/", SearchPage.as_view(), name="search"),
     *_operation_patterns(admin=False),
     *_list_patterns(admin=False),

@@ -92,3 +92,16 @@ new MutationObserver((changes) => {
 document.querySelectorAll("#toasts .toast-note").forEach(settle);
 
 document.getElementById("form-errors")?.focus();
+
+// Leaving for another page: say so at once. The line under the top bar shows it when the answer takes long (shell.css).
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]:not([download], [target], [hx-get])");
+  const plain = !event.defaultPrevented && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0;
+  if (link && plain && link.origin === location.origin && link.pathname + link.search !== location.pathname + location.search) going();
+});
+document.addEventListener("submit", (event) => event.defaultPrevented || going());
+window.addEventListener("pageshow", () => document.documentElement.classList.remove("going"));
+function going() {
+  document.documentElement.classList.add("going");
+  setTimeout(() => document.documentElement.classList.remove("going"), 10_000);
+}

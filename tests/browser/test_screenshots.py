@@ -20,7 +20,7 @@ from tests.browser.conftest import PICTURES, Site
 from tests.browser.furniture import SHOWN
 from tests.browser.tour import PORTALS, SIZES, THEMES, Visit, pages
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.browser, pytest.mark.pictures, pytest.mark.timeout(1200)]
 
 OTHERS = [code for code, _name in settings.LANGUAGES if code != "en"]
 
@@ -82,7 +82,6 @@ def test_screenshots_of_every_page(
     assert walk(furnished, chromium, Visit(portal, size, theme), paths) == []
 
 
-@pytest.mark.requirement("UX-10")
 @pytest.mark.parametrize("portal", PORTALS)
 @pytest.mark.parametrize("language", OTHERS)
 def test_screenshots_in_other_languages(

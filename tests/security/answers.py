@@ -232,6 +232,7 @@ PAGES: Rows = {
     "portal:login GET": A_ANYONE,
     "portal:login POST": A_ANYONE,
     "portal:logout POST": A_ANYONE,
+    "portal:stop_acting POST": "login 404 404 404 404 404 elsewhere",
     "portal:login.second GET": A_ANYONE,
     "portal:login.second POST": A_ANYONE,
     "portal:login.passkey POST": "no no no no no no no",
@@ -372,7 +373,7 @@ ADMIN: Rows = {
     **admin("compute_cluster", read="one tab.hosts tab.vms tab.types tab.tenants menu", acts="create change permit delete"),
     **admin("storage_cluster", read="one menu", acts="create change permit delete"),
     **admin("host", read="one tab.vms tab.monitoring tab.activity menu", acts="create open close remove renew_key"),
-    **admin("tenant", read="one tab.members menu", acts="create edit enable disable"),
+    **admin("tenant", read="one tab.members menu", acts="create edit enable disable act_as"),
     **admin(
         "member",
         read="one tab.roles menu",
