@@ -135,6 +135,7 @@ KEY_PAIR_CREATE = declare(
         _("Creating"),
         permission="manage",
         on_resource=False,
+        in_person=True,
         icon="plus",
     )
 )

@@ -26,6 +26,7 @@ from apps.lifecycle.errors import Forbidden, Refused
 from apps.lifecycle.requests import request
 from apps.lifecycle.told import told, told_error
 from apps.tenancy.access import begin
+from apps.tenancy.acting import is_acting
 from apps.tenancy.secrets import seal
 
 #: VNC's authentication knows 8 characters at most; letters and digits survive every keyboard and every form field.
@@ -58,6 +59,11 @@ def open_console(
     vm = begin(actor, VM_CONSOLE, vm)
     if actor.user is None:
         raise Forbidden(_("Only a person or an API key can look at a screen."))
+    if kind == TicketKind.NATIVE and is_acting(actor):
+        raise Forbidden(
+            _("Administrators acting as a tenant see no log-in data of consoles."),
+            hint=_("Use the console in the browser."),
+        )
     if kind == TicketKind.NATIVE and not settings.CONSOLE_NATIVE_PORTS:
         raise Refused(
             _("VNC clients are switched off on this platform."),

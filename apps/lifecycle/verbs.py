@@ -30,7 +30,8 @@ class Verb:
     obstacle: a further condition on the row. destructive: wants a confirmation that says what goes.
     supersedes: may push aside an open operation (power off, delete). exclusive: takes the one place for an open
     operation. deadline: from request to settled, after which the operation fails. icon: name in the icon sprite.
-    on_resource: False for "create" and the like, which need no existing resource.
+    on_resource: False for "create" and the like, which need no existing resource. in_person: not for an admin acting as
+    the tenant, since it shows a secret with which one could come in as somebody else.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Verb:
     deadline: timedelta = timedelta(minutes=5)
     icon: str = ""
     on_resource: bool = True
+    in_person: bool = False
 
     @property
     def kind(self) -> str:

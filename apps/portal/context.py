@@ -17,6 +17,7 @@ from apps.portal.platform_settings import (
     ANNOUNCEMENT_UNTIL,
     SUPPORT_CONTACT,
 )
+from apps.tenancy import acting
 from apps.tenancy.preferences import theme_of
 
 
@@ -29,6 +30,8 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         "logged_in": logged_in,
         "area": area_of(request),
         "acting_as": actor.tenant if actor is not None and actor.is_admin else None,
+        "acting_until": SimpleLazyObject(lambda: acting.ends_at(request.session)),
+        "acting_reason": SimpleLazyObject(lambda: request.session.get(acting.REASON, "")),
         "navigation": SimpleLazyObject(lambda: navigation.links(area_of(request), request.path)),
         "theme": theme_of(request),
         "languages": settings.LANGUAGES,

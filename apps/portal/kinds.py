@@ -14,12 +14,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.errors import NotFound, NotNow
+from apps.lifecycle.errors import Forbidden, NotFound, NotNow
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.models import Resource
 from apps.lifecycle.selectors import with_open_operations
 from apps.lifecycle.verbs import Verb
 from apps.portal.forms import KitForm
+from apps.tenancy.acting import refused_while_acting
 from apps.tenancy.rights import Rights
 
 Text = str | Promise
@@ -110,6 +111,9 @@ class PageKind:
     #: When what a row shows was last seen, where that is not now: its host is out of reach. None: up to date.
     as_of: Callable[[Any], datetime | None] = lambda row: None
 
+    #: Whether the create page can be filled in from a row ("create another like this").
+    copies: bool = False
+
     def rows(self, actor: Actor) -> QuerySet[Any]:
         """Return the visible rows with what state words and actions read, at a constant number of queries."""
         rows = self.visible(actor)
@@ -137,6 +141,13 @@ class PageKind:
         except NoReverseMatch:
             return ""
 
+    def like_url(self, rights: Rights, row: Any, area: str) -> str:
+        """Return the path of the form for another one like this; "" where the role or the kind has none."""
+        if not self.copies or self.create is None or not self.create_url(area):
+            return ""
+        may = rights.covers(self.create, getattr(row, "project_id", None), getattr(row, "tenant_id", None))
+        return f"{self.create_url(area)}?like={self.key_of(row)}" if may else ""
+
     def offers(self, rights: Rights, row: Any, area: str) -> list[Offer]:
         """Return the actions on a row that this area has, judged, in the order they were declared."""
         judged = {p.verb.name: p for p in self.judge(rights, row)}
@@ -156,7 +167,13 @@ class PageKind:
         if isinstance(row, Resource):
             return rights.actions(row)
         tenant_id = getattr(row, "tenant_id", None)
-        return [_possible(d.verb, row) for d in self.actions if rights.covers(d.verb, None, tenant_id)]
+        judged = []
+        for verb in (do.verb for do in self.actions):
+            if rights.covers(verb, None, tenant_id):
+                judged.append(_possible(verb, row))
+            elif reason := refused_while_acting(rights.actor, verb):
+                judged.append(Possibility(verb, Forbidden.code, reason))
+        return judged
 
     def _target(self, do: Do, row: Any, area: str) -> str:
         if do.opens:

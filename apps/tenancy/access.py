@@ -13,6 +13,7 @@ from apps.lifecycle.legality import ensure_possible
 from apps.lifecycle.models import Resource
 from apps.lifecycle.requests import lock
 from apps.lifecycle.verbs import Verb
+from apps.tenancy.acting import refused_while_acting
 from apps.tenancy.models import ApiKey, Project, ProjectUserObjectPermission
 
 R = TypeVar("R", bound=Resource)
@@ -63,7 +64,8 @@ def decided_without_grants(actor: Actor, verb: Verb, tenant_id: int | None) -> b
     """Judge by who the actor is; None when it depends on the roles held in projects."""
     if actor.is_system:
         return True
-    if actor.user is None or (_may_only_read(actor) and verb.permission != "view"):
+    reads_only = _may_only_read(actor) and verb.permission != "view"
+    if actor.user is None or reads_only or refused_while_acting(actor, verb):
         return False
     if verb.permission == "self" or (actor.is_admin and actor.tenant is None):
         return True
@@ -79,7 +81,7 @@ def allow(actor: Actor, verb: Verb, *, project: Project | None, tenant_id: int |
     if project is not None and project.tenant_id != tenant_id:
         raise NotFound(_("There is no such project."))
     if not may(actor, verb, project.pk if project else None, tenant_id):
-        raise _forbidden(verb)
+        raise _forbidden(actor, verb)
 
 
 def begin(actor: Actor, verb: Verb, resource: R) -> R:
@@ -90,12 +92,14 @@ def begin(actor: Actor, verb: Verb, resource: R) -> R:
     rows = cast("QuerySet[R]", type(resource)._default_manager.all())
     fresh = lock(get_visible(actor, rows, resource.pk))
     if not may(actor, verb, fresh.project_id, fresh.tenant_id):
-        raise _forbidden(verb)
+        raise _forbidden(actor, verb)
     ensure_possible(verb, fresh)
     return fresh
 
 
-def _forbidden(verb: Verb) -> Forbidden:
+def _forbidden(actor: Actor, verb: Verb) -> Forbidden:
+    if reason := refused_while_acting(actor, verb):
+        return Forbidden(reason, hint=_("Stop acting as the tenant, or ask its owner to do it."))
     return Forbidden(
         _("Your role does not allow this: %(verb)s.") % {"verb": verb.label},
         hint=_("Ask the owner of the account for a role that does."),

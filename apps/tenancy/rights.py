@@ -15,6 +15,7 @@ from apps.lifecycle.legality import Possibility, open_operation, possibility
 from apps.lifecycle.models import Resource
 from apps.lifecycle.verbs import Verb, verbs_of
 from apps.tenancy.access import PROJECT_PERMISSIONS, decided_without_grants
+from apps.tenancy.acting import refused_while_acting
 from apps.tenancy.models import ProjectUserObjectPermission
 
 
@@ -44,9 +45,13 @@ class Rights:
         return [
             possibility(verb, resource, running)
             if self.covers(verb, resource.project_id, resource.tenant_id)
-            else Possibility(verb, Forbidden.code, _("Your role does not allow this."))
+            else Possibility(verb, Forbidden.code, self.why_not(verb))
             for verb in verbs
         ]
+
+    def why_not(self, verb: Verb) -> str:
+        """Return why the role does not cover a verb, for people."""
+        return refused_while_acting(self.actor, verb) or _("Your role does not allow this.")
 
     def may_somewhere(self, verb: Verb) -> bool:
         """Whether the role allows a create verb in any project at all: for the button, not for the service."""

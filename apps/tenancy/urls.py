@@ -9,6 +9,7 @@ from apps.portal.paths import kind_paths
 from apps.tenancy.account_paths import account_paths
 from apps.tenancy.api import AccountPassword, AdminsApi, ApiKeysApi, MembersApi, ProjectsApi, TenantsApi
 from apps.tenancy.api.audit import AuditApi
+from apps.tenancy.pages.acting import ActAsPage, StopActing
 from apps.tenancy.pages.admins import ADMIN, AdminCreate, AdminList, AdminReset
 from apps.tenancy.pages.audit import AUDIT, AuditList
 from apps.tenancy.pages.keys import KEY, KeyCreate, KeyList
@@ -42,6 +43,7 @@ api_routes = [
 tenant_patterns = [
     path("login/", LogIn.as_view(), name="login"),
     path("logout/", LogOut.as_view(), name="logout"),
+    path("stop-acting/", StopActing.as_view(), name="stop_acting"),
     path("login/second-step/", SecondStep.as_view(), name="login.second"),
     path("login/passkey/", PasskeyLogIn.as_view(), name="login.passkey"),
     path("login/passkey/options/", PasskeyOptions.as_view(), name="login.passkey_options"),
@@ -60,6 +62,7 @@ tenant_patterns = [
 admin_patterns = [
     *account_paths(admin=True),
     path("account/preferences/", PreferencesPage.as_view(admin=True), name="account.preferences"),
+    path("tenants/<uuid:key>/act-as/", ActAsPage.as_view(admin=True), name="tenant.act_as"),
     *kind_paths(TENANT, list=TenantList, detail=TenantDetail, create=TenantCreate, admin=True),
     path("members/<uuid:key>/reset-password/", MemberReset.as_view(admin=True), name="member.reset_password"),
     *kind_paths(MEMBER_OF_ANY, list=AnyMemberList, detail=AnyMemberDetail, admin=True),

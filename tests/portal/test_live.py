@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from django.contrib.auth.models import AnonymousUser
 
 from apps.lifecycle.push import ADMIN_GROUP, tenant_group
 from apps.portal.consumers import NOT_LOGGED_IN, PageConsumer
-from apps.tenancy.middleware import ACTING_AS
+from apps.tenancy.acting import ACTING_AS, SINCE
 from apps.tenancy.models import Tenant, User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -54,8 +55,8 @@ def test_a_tenants_page_hears_of_its_own_tenant_only(alice: User, tenant_a: Tena
 @pytest.mark.requirement("UX-2")
 def test_an_admins_page_hears_of_all_and_while_acting_of_that_tenant(ada: User, tenant_a: Tenant) -> None:
     assert run(hears)(socket(ada), ADMIN_GROUP)
-    assert run(hears)(socket(ada, {ACTING_AS: tenant_a.pk}), tenant_group(tenant_a.pk))
-    assert not run(hears)(socket(ada, {ACTING_AS: tenant_a.pk}), ADMIN_GROUP)
+    assert run(hears)(socket(ada, {ACTING_AS: tenant_a.pk, SINCE: time.time()}), tenant_group(tenant_a.pk))
+    assert not run(hears)(socket(ada, {ACTING_AS: tenant_a.pk, SINCE: time.time()}), ADMIN_GROUP)
 
 
 @pytest.mark.requirement("SE-1")

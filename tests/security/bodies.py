@@ -186,6 +186,7 @@ FORMS: dict[str, Body] = {
     "storage_cluster.permit": lambda w: {"open_to_all": "on"},
     "host.create": lambda w: {"name": "new", "cluster": w.cluster.pk, "address": "192.0.2.9"},
     "tenant.create": lambda w: {"name": "new", "username": "new-owner"},
+    "tenant.act_as": lambda w: {"reason": "asked for help"},
     "tenant.edit": lambda w: {"name": f"{MARK} new"},
     "settings": lambda w: _all_settings() | {"acting_minutes": 30},
     "quota.set": lambda w: dict.fromkeys(

@@ -33,6 +33,8 @@ BROWSER_ONLY = {
     "login.passkey",
     "login.passkey_options",
     "logout",
+    "tenant.act_as",
+    "stop_acting",
     *(f"account.{name}" for name in ("app", "app_remove", "recovery_codes")),
     *(f"account.{name}" for name in ("passkey", "passkey_options", "passkey_remove")),
     *(f"account.{name}" for name in ("session_end", "sessions_end", "link", "unlink")),

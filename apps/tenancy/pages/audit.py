@@ -46,6 +46,12 @@ def _when(row: AuditEntry, page: ListPage) -> SafeString:
     return pieces.moment(row.at)
 
 
+def _what(row: AuditEntry, page: ListPage) -> SafeString:
+    """What was done, and why where a reason was asked for."""
+    label, reason = format_html("{}", label_of(row.verb)), row.args.get("reason", "")
+    return format_html('{}<div class="row-remark">{}</div>', label, reason) if reason else label
+
+
 def _target(row: AuditEntry, page: ListPage) -> SafeString:
     url = resource_url(page.area, row.target_kind, row.target_id) if row.target_id else ""
     return pieces.link(url, row.target_name or row.target_id or "–")
@@ -93,7 +99,7 @@ class AuditList(ListPage):
         Column(
             "verb",
             _("What"),
-            lambda row, page: label_of(row.verb),
+            _what,
             sort="verb",
             wide=False,
             facet=choice_facet("verb", _("What"), _verbs),

@@ -17,9 +17,10 @@ from django.utils.translation import gettext as _
 from apps.audit.record import record
 from apps.lifecycle import push
 from apps.tenancy.entering import note_failure, pass_first_step
-from apps.tenancy.middleware import actor_for
+from apps.tenancy.middleware import actor_for, end_acting
 from apps.tenancy.models import User
 from apps.tenancy.oidc.providers import providers
+from apps.tenancy.services.acting import LOGGED_OUT
 from apps.tenancy.sessions import session_uid
 from apps.tenancy.verbs import LOG_OUT
 
@@ -74,6 +75,7 @@ class LogOut(LogoutView):
         """Log out; the browser's other open pages follow."""
         user, key = request.user, request.session.session_key
         if isinstance(user, User):
+            end_acting(request, LOGGED_OUT)
             record(
                 actor_for(request, user),
                 LOG_OUT.name,

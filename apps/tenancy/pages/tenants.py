@@ -25,6 +25,7 @@ from apps.tenancy.pages.shown_once import CreateShownOnce, ShownOnce
 from apps.tenancy.selectors import visible_tenants
 from apps.tenancy.services import tenants
 from apps.tenancy.verbs import (
+    TENANT_ACT_AS,
     TENANT_CREATE,
     TENANT_DISABLE,
     TENANT_EDIT,
@@ -60,6 +61,7 @@ TENANT = PageKind(
     actions=(
         Do(TENANT_EDIT, tenants.edit_tenant, form=LabelsForm),
         Do(TENANT_SET_QUOTAS, opens="quota.set"),
+        Do(TENANT_ACT_AS, opens="tenant.act_as"),
         Do(TENANT_ENABLE, tenants.enable_tenant),
         Do(TENANT_DISABLE, tenants.disable_tenant, says=_ends),
     ),
@@ -107,7 +109,7 @@ def _members(page: DetailPage, row: Tenant) -> dict[str, Any]:
 class TenantDetail(DetailPage):
     of = TENANT
     tabs = (OVERVIEW, Tab("members", gettext_lazy("Members"), "tenancy/tenant_members.html", _members))
-    primary = ("edit", "set_quotas", "enable")
+    primary = ("act_as", "edit", "enable")
 
     def properties(self, row: Tenant) -> Sequence[Properties]:
         """Return the state of the tenant."""
