@@ -162,11 +162,12 @@ class BulkPage(Page):
         can, cannot = self._parted(do, rows)
         shared = _shared(can)
         context = {
-            "title": do.verb.label,
+            "title": _("%(label)s: %(n)s selected") % {"label": do.verb.label, "n": len(rows) + gone},
             "do": do,
             "can": can,
             "cannot": cannot,
             "gone": gone,
+            "left_out": len(cannot) + gone,
             "shared": shared,
             "differs": any(set(each.says) - set(shared) for each in can),
             "phrase": phrase(do, len(can)) if do.verb.destructive else "",

@@ -60,8 +60,8 @@ def open_verbs() -> list[str]:
 def test_asking_changes_nothing_and_says_what_will_happen_to_each(vms: list[Vm], alice: User) -> None:
     Vm.objects.filter(pk=vms[0].pk).update(power=Power.OFF, power_seen=Power.OFF)
     question = html(asked(factories.page_client(alice), "shut-down", keys(vms)))
-    assert "Will be asked for 2" in question
-    assert "Left out, as it is not possible: 1" in question
+    assert "Will be done: 2" in question
+    assert "Left out: 1" in question
     assert "<strong>web-0</strong>" in question and "It is stopped." in question
     assert question.count('name="key"') == 2
     assert open_verbs() == [] and not Batch.objects.exists()
@@ -132,7 +132,7 @@ def test_the_bar_judges_by_the_same_rule_as_one_row_alone(vms: list[Vm], alice: 
 def test_all_that_match_are_those_of_the_lists_own_filters(vms: list[Vm], alice: User) -> None:
     client = factories.page_client(alice)
     answer = client.post(BULK, {"action": "restart", "all": "1", "query": "q=web-1"})
-    assert "Will be asked for 1" in html(answer)
+    assert "Will be done: 1" in html(answer)
     assert f'value="{vms[1].pk}"' in html(answer)
 
 
@@ -189,7 +189,7 @@ def test_what_failed_later_is_told_with_its_cause_and_may_be_tried_again(vms: li
     outcome = html(client.get(address))
     assert "The host does not answer." in outcome and "Look at the host." in outcome
     again = asked(client, "restart", re.findall(r'name="key" value="([^"]+)"', outcome))
-    assert "Will be asked for 1" in html(again)
+    assert "Will be done: 1" in html(again)
 
 
 @pytest.mark.requirement("UX-4")
