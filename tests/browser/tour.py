@@ -66,13 +66,19 @@ def pages(site: Site, portal: str, *, verbs: bool = True) -> list[str]:
     for pattern in patterns:
         assert isinstance(pattern, URLPattern)
         path = str(pattern.pattern)
-        if NOT_PAGES.search(path) or not (verbs or _is_read(pattern.name or "")):
+        if NOT_PAGES.search(path) or not _can_be_read(pattern) or not (verbs or _is_read(pattern.name or "")):
             continue
         plural = path.partition("/")[0]
         if "<" in path and plural not in keys:
             continue
         found.append(prefix + re.sub(r"<[^>]*>", keys.get(plural, ""), path, count=1))
     return [path for path in dict.fromkeys(found) if "<" not in path]
+
+
+def _can_be_read(pattern: URLPattern) -> bool:
+    """Whether it answers GET."""
+    view = getattr(pattern.callback, "view_class", None)
+    return view is None or hasattr(view, "get")
 
 
 def _is_read(name: str) -> bool:
