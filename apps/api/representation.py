@@ -14,6 +14,7 @@ from rest_framework import serializers
 
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
+from apps.lifecycle.requests import why_not_cancel
 from apps.lifecycle.told import told, told_error
 from apps.lifecycle.verbs import verb_named
 from apps.lifecycle.words import state_word
@@ -125,6 +126,7 @@ class StepOut(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     text = serializers.CharField()
     failed = serializers.BooleanField(required=False)
+    attempt = serializers.IntegerField(required=False, help_text="Which attempt it belongs to.")
 
 
 class TargetOut(serializers.Serializer[Any]):
@@ -163,7 +165,7 @@ class OperationOut(Out):
             "steps": [_step(step) for step in row.steps],
             "error": _error(row),
             "attempt": row.attempt,
-            "cancellable": row.status == OperationStatus.QUEUED and row.attempt == 0,
+            "cancellable": not why_not_cancel(row),
             "request_id": row.request_id,
             "created_at": moment(row.created_at),
             "started_at": moment(row.started_at),
@@ -181,8 +183,8 @@ def _error(row: Resource | Operation) -> dict[str, str] | None:
 
 
 def _step(step: dict[str, Any]) -> dict[str, Any]:
-    failed = {"failed": True} if step.get("failed") else {}
-    return {"at": step["at"], "text": told(step), **failed}
+    more = {name: step[name] for name in ("failed", "attempt") if step.get(name)}
+    return {"at": step["at"], "text": told(step), **more}
 
 
 def _reference(id: object, name: str) -> dict[str, str]:

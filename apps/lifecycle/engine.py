@@ -98,7 +98,9 @@ def _failed(run: Run, error: DriverError) -> None:
     if error.permanent or late or operation.attempt >= MAX_ATTEMPTS:
         _fail(run, error)
         return
-    run.steps.append(dated({**keep(error.template, error.values), "failed": True}))
+    run.steps.append(
+        dated({**keep(error.template, error.values), "failed": True, "attempt": operation.attempt})
+    )
     wait = min(2**operation.failures, MAX_BACKOFF_SECONDS)
     returned = Operation.objects.filter(
         pk=operation.pk, status=OperationStatus.RUNNING, attempt=operation.attempt

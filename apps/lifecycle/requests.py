@@ -16,6 +16,7 @@ from apps.lifecycle import doorbell, push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Busy
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
+from apps.lifecycle.told import keep
 from apps.lifecycle.verbs import Verb, verb_named
 
 R = TypeVar("R", bound=Resource)
@@ -118,20 +119,48 @@ def _busy(operation: Operation) -> Busy:
     )
 
 
-def cancel(actor: Actor, operation: Operation) -> bool:
-    """Cancel an operation no worker has begun; return whether it was still in time.
+def why_not_cancel(operation: Operation) -> str:
+    """Return why an operation cannot be cancelled; "" when it can: while no worker is at it."""
+    if not operation.is_open:
+        return _("It has finished.")
+    if not verb_named(operation.verb).cancellable:
+        return _("What was asked for is written down already and is being put in force.")
+    if operation.status == OperationStatus.RUNNING:
+        return _("A worker is carrying it out.")
+    return ""
 
-    What was to be created stays, in error, to be tried again or deleted.
+
+def cancel(actor: Actor, operation: Operation) -> bool:
+    """Cancel an operation that no worker is at: none has begun, or the last one gave it back to try again later.
+
+    Return whether it was still in time. What was to be created stays, in error, to be tried again or deleted; what an
+    attempt has changed stays as it is, and the resource says so.
     """
-    error = {"code": "operation.cancelled", "message": gettext_noop("Cancelled before it began."), "hint": ""}
+    if why_not_cancel(operation):
+        return False
+    error = _cancelled(operation)
     with transaction.atomic():
-        done = Operation.objects.filter(pk=operation.pk, status=OperationStatus.QUEUED, attempt=0).update(
-            status=OperationStatus.CANCELLED, finished_at=timezone.now(), error=error
-        )
+        done = Operation.objects.filter(
+            pk=operation.pk, status=OperationStatus.QUEUED, attempt=operation.attempt
+        ).update(status=OperationStatus.CANCELLED, finished_at=timezone.now(), error=error)
         if done:
             OperationLock.objects.filter(operation=operation).delete()
-            created = Resource.objects.filter(pk=operation.target_id, state=State.PENDING)
-            created.update(state=State.ERROR, error=error)
+            rows = Resource.objects.filter(pk=operation.target_id)
+            if operation.attempt and operation.exclusive:
+                rows.update(error=error, updated_at=timezone.now())
+            rows.filter(state=State.PENDING).update(state=State.ERROR, error=error)
             record(actor, "operation.cancel", operation.resource, operation=operation)
             push.operation_changed(operation)
     return bool(done)
+
+
+def _cancelled(operation: Operation) -> dict[str, Any]:
+    """Return what is kept of the cancellation, on the operation and on what it leaves in error."""
+    known = {"code": "operation.cancelled", "operation": str(operation.pk), "verb": operation.verb}
+    if not operation.attempt:
+        return {**known, "hint": "", **keep(gettext_noop("Cancelled before it began."), name="message")}
+    text, hint = (
+        gettext_noop("Cancelled after %(n)s attempts."),
+        gettext_noop("Try again to have it finished."),
+    )
+    return {**known, "hint": hint, **keep(text, {"n": operation.attempt}, name="message")}

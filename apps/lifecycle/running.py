@@ -53,7 +53,7 @@ class Run:
         `template` is marked with `_` and may have the values' names in it ("Starting on %(host)s").
         """
         self.check()
-        self.steps.append(dated(keep(template, values)))
+        self.steps.append(dated({**keep(template, values), "attempt": self.operation.attempt}))
         if percent is not None:
             self.progress = percent
         self.dirty = True

@@ -47,6 +47,9 @@ class Verb:
     icon: str = ""
     on_resource: bool = True
     in_person: bool = False
+    #: Whether nothing is lost by cancelling it before it is done. Not where what was asked for is shown as being in
+    #: force already: cancelled, a security group's page and its rules in the network would differ.
+    cancellable: bool = True
 
     @property
     def kind(self) -> str:

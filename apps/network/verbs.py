@@ -70,6 +70,7 @@ SECURITY_GROUP_SET_RULES = declare(
         permission="manage",
         # Applying rules makes the group too, so it also mends one whose creation failed.
         states=frozenset({State.READY, State.ERROR}),
+        cancellable=False,
         icon="list-check",
     )
 )
@@ -92,6 +93,7 @@ VM_SET_SECURITY_GROUP = declare(
         _("Changing security group"),
         permission="manage",
         obstacle=_must_have_a_nic,
+        cancellable=False,
         deadline=timedelta(minutes=2),
         icon="shield",
     )

@@ -11,6 +11,7 @@ from django.utils.functional import SimpleLazyObject
 
 from apps.lifecycle.actor import Actor
 from apps.portal import feedback, navigation
+from apps.portal.own_tasks import standing
 from apps.portal.platform_settings import (
     ANNOUNCEMENT,
     ANNOUNCEMENT_TONE,
@@ -32,6 +33,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         "acting_as": actor.tenant if actor is not None and actor.is_admin else None,
         "acting_until": SimpleLazyObject(lambda: acting.ends_at(request.session)),
         "acting_reason": SimpleLazyObject(lambda: request.session.get(acting.REASON, "")),
+        "tasks": SimpleLazyObject(lambda: standing(actor, request)) if logged_in and actor else None,
         "navigation": SimpleLazyObject(lambda: navigation.links(area_of(request), request.path)),
         "theme": theme_of(request),
         "languages": settings.LANGUAGES,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, When
 from django.db.models.fields.json import KeyTextTransform
-from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -18,19 +17,18 @@ from apps.api.operation_filter import SECONDS, OperationFilter
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.models import Operation, OperationStatus
-from apps.lifecycle.told import told, told_error
+from apps.lifecycle.requests import why_not_cancel
+from apps.lifecycle.told import told
 from apps.lifecycle.verbs import all_verbs, verb_named
 from apps.lifecycle.words import StateWord
-from apps.portal import feedback, pieces
+from apps.portal import pieces
 from apps.portal.columns import TENANT, Column
-from apps.portal.detail import DetailPage, Properties, Property, Tab
 from apps.portal.facets import Choices, Facet, choice_facet, tenant_facet
-from apps.portal.feedback import Toast
 from apps.portal.kinds import Do, PageKind, Text, resource_url
 from apps.portal.lists import Empty, ListPage
-from apps.portal.page import Page
 from apps.portal.templatetags.kit import took
 from apps.portal.timeline import TONES, duration, label_of
+from apps.portal.view_tabs import ListView
 from apps.tenancy.operation_access import cancel_operation, visible_operations
 from apps.tenancy.rights import Rights
 
@@ -62,14 +60,13 @@ class _OperationKind(PageKind):
     """Cancel is judged here: operations are no resources and have no verb table."""
 
     def judge(self, rights: Rights, row: Any) -> list[Possibility]:
-        """Judge cancel, possible until a worker begins."""
+        """Judge cancel, possible while no worker is at it."""
         if not row.is_open:
             return []
         if not rights.covers(verb_named(row.verb), row.resource and row.resource.project_id, row.tenant_id):
             return []
-        begun = row.status != OperationStatus.QUEUED or row.attempt > 0
-        reason = _("It has begun already.") if begun else ""
-        return [Possibility(CANCEL, "state.not_allowed" if begun else "", reason)]
+        reason = why_not_cancel(row)
+        return [Possibility(CANCEL, "state.not_allowed" if reason else "", reason)]
 
 
 OPERATION = _OperationKind(
@@ -103,8 +100,19 @@ def _outcome(row: Operation, page: ListPage) -> object:
     return told(row.error, "message") if row.status != OperationStatus.DONE else ""
 
 
+def _status(row: Operation, page: ListPage) -> SafeString:
+    shown = pieces.pill(operation_word(row))
+    running = row.status == OperationStatus.RUNNING
+    return format_html("{}{}", shown, pieces.progress(row.progress)) if running else shown
+
+
 def _took(row: Operation, page: ListPage) -> str:
     return took(duration(row))
+
+
+#: Sorted by status, what needs somebody comes first and what is done last.
+_ORDER = ("failed", "running", "queued", "cancelled", "done")
+_FAILED_FIRST = Case(*(When(status=status, then=position) for position, status in enumerate(_ORDER)))
 
 
 def _seconds(row: Operation, page: ListPage) -> float | None:
@@ -137,8 +145,8 @@ class OperationList(ListPage):
         Column(
             "status",
             gettext_lazy("Status"),
-            lambda row, page: pieces.pill(operation_word(row)),
-            sort="status",
+            _status,
+            sort=_FAILED_FIRST,
             wide=False,
             text=lambda row, page: operation_word(row).word,
         ),
@@ -170,59 +178,12 @@ class OperationList(ListPage):
         choice_facet("kind", gettext_lazy("Kind"), _kinds),
         tenant_facet,
     )
+    views = (
+        ListView("open", gettext_lazy("Under way"), "status=queued&status=running"),
+        ListView("failed", gettext_lazy("Failed"), "status=failed"),
+        ListView("failed-first", gettext_lazy("Failed first"), "sort=status"),
+    )
     related = ()
     empty = Empty(
         gettext_lazy("No tasks yet"), gettext_lazy("Whatever you create, start or delete is followed here.")
     )
-
-
-def _steps(page: DetailPage, row: Operation) -> dict[str, Any]:
-    return {"groups": page.properties(row), "steps": row.steps, "word": operation_word(row)}
-
-
-class OperationDetail(DetailPage):
-    of = OPERATION
-    has_context = False
-    template_name = "portal/operation.html"
-    tabs = (Tab("", gettext_lazy("Steps"), "portal/operation_steps.html", _steps),)
-
-    def properties(self, row: Operation) -> Sequence[Properties]:
-        """Return who asked for what, when."""
-        who = row.actor.username if row.actor else _("platform")
-        return [
-            Properties(
-                _("Request"),
-                [
-                    Property(_("On"), target_link(row, self.area)),
-                    Property(_("Tenant"), row.tenant.name if row.tenant else ""),
-                    Property(_("By"), who),
-                    Property(_("Request id"), row.request_id, copy=True),
-                    Property(_("Asked"), pieces.moment(row.created_at)),
-                    Property(_("Begun"), pieces.moment(row.started_at)),
-                    Property(_("Finished"), pieces.moment(row.finished_at)),
-                    Property(_("Deadline"), pieces.moment(row.deadline)),
-                    Property(_("Attempts"), format_html("{}", row.attempt)),
-                ],
-            )
-        ]
-
-
-class OperationToast(Page):
-    """What became of an operation that a browser follows: nothing while it is open, a toast when it has settled."""
-
-    def get(self, request: HttpRequest, key: object) -> HttpResponse:
-        """Return 204 while it runs."""
-        row: Operation = OPERATION.found(self.actor, key)
-        if row.is_open:
-            return HttpResponse(status=204)
-        failed = row.status == OperationStatus.FAILED
-        word, error = STATUS_WORDS[row.status], told_error(row.error if failed else {})
-        toast = Toast(
-            f"{label_of(row.verb)}: {row.target_name} – {word}",
-            "error" if failed else "ok",
-            detail=error["message"],
-            hint=error["hint"],
-            code=error["code"],
-            url=OPERATION.url(self.area, "one", row),
-        )
-        return feedback.show(request, toast)

@@ -112,6 +112,15 @@ def copyable(text: object, shown: object = "") -> SafeString:
     )
 
 
+def progress(percent: int) -> SafeString:
+    """Return a bar of how far something has got."""
+    return format_html(
+        '<progress class="progress-line" max="100" value="{}" aria-label="{}"></progress>',
+        percent,
+        _("Progress"),
+    )
+
+
 def gauge(used: float, limit: float, text: str = "") -> SafeString:
     """Return a figure ("3 / 12" unless `text` says it) above a meter; a dash when there is no limit yet."""
     if not limit:

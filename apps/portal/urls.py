@@ -13,7 +13,9 @@ from django.urls import URLPattern, URLResolver, include, path
 from apps.portal.bulk_outcome import OutcomePage
 from apps.portal.home import TenantHome
 from apps.portal.list_settings import ListSettingsPage, SavedViewsPage
-from apps.portal.operation_pages import OPERATION, OperationDetail, OperationList, OperationToast
+from apps.portal.operation_detail import OperationDetail, OperationToast
+from apps.portal.operation_pages import OPERATION, OperationList
+from apps.portal.own_tasks import OwnTasks
 from apps.portal.paths import kind_paths
 from apps.portal.search_pages import SearchApi, SearchPage
 from apps.portal.style_page import StylePage
@@ -43,6 +45,7 @@ def _domain_patterns(name: str) -> list[URLPattern | URLResolver]:
 def _operation_patterns(*, admin: bool) -> list[URLPattern]:
     return [
         *kind_paths(OPERATION, list=OperationList, detail=OperationDetail, admin=admin),
+        path("operations/own/", OwnTasks.as_view(admin=admin), name="operation.own"),
         path("operations/<uuid:key>/toast/", OperationToast.as_view(admin=admin), name="operation.toast"),
         path("bulk/<uuid:key>/", OutcomePage.as_view(admin=admin), name="bulk.one"),
     ]

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, NotNow
 from apps.lifecycle.models import Batch, Operation
-from apps.lifecycle.requests import cancel
+from apps.lifecycle.requests import cancel, why_not_cancel
 from apps.lifecycle.verbs import verb_named
 from apps.tenancy.access import may, visible_projects
 from apps.tenancy.selectors import is_admin_as_such, runs_tenant
@@ -43,13 +43,14 @@ def visible_batches(actor: Actor) -> QuerySet[Batch]:
 
 
 def cancel_operation(actor: Actor, operation: Operation) -> Operation:
-    """Cancel what no worker has begun. Whoever may ask for it may cancel it. Raises Forbidden or NotNow."""
+    """Cancel what no worker is at. Whoever may ask for it may cancel it. Raises Forbidden or NotNow."""
     resource = operation.resource
     if not may(
         actor, verb_named(operation.verb), resource.project_id if resource else None, operation.tenant_id
     ):
         raise Forbidden(_("Your role does not allow this."))
     if not cancel(actor, operation):
-        raise NotNow(_("It has begun already."), hint=_("Wait until it has finished."))
+        reason = why_not_cancel(operation) or _("A worker has just taken it up.")
+        raise NotNow(reason, hint=_("Wait until it has finished."))
     operation.refresh_from_db()
     return operation

@@ -6,6 +6,8 @@
 const socketUrl = new URL(document.body.dataset.liveUrl, location.href);
 socketUrl.protocol = socketUrl.protocol === "https:" ? "wss:" : "ws:";
 const DEBOUNCE = 120;
+const MOST_NEW = 50;
+const MOST_ASKED = 150; // the server answers for no more than 200 rows
 const lost = document.getElementById("live-lost");
 const changed = new Map(); // "kind:id" -> change
 let timer = 0;
@@ -49,15 +51,40 @@ function flush() {
   if (document.hidden) return; // caught up with when the tab is looked at again
   const changes = [...changed].map(([name, change]) => ({ name, kind: name.split(":")[0], id: name.split(":")[1], change }));
   changed.clear();
-  for (const body of document.querySelectorAll("[data-live-rows]")) {
-    refreshRows(body, changes.filter((one) => one.kind === body.dataset.kind));
-  }
+  document.dispatchEvent(new CustomEvent("kit:changed", { detail: changes }));
+  for (const body of document.querySelectorAll("[data-live-rows]")) rowsFor(body, changes);
   const empty = document.querySelector("[data-live-list]");
   if (empty && changes.some((one) => one.kind === empty.dataset.kind)) location.reload();
   const watched = document.querySelector("[data-watch]")?.dataset.watch.split(" ") ?? [];
-  if (changes.some((one) => watched.includes(one.name) || watched.includes(one.kind))) refreshPage();
+  if (changes.some((one) => watched.some((name) => meant(one, name)))) refreshPage();
   follow(changes.filter((one) => one.kind === "operation").map((one) => one.id));
 }
+
+// Of a change to "vm:*" any VM may be meant.
+function meant(change, name) {
+  return name === change.name || name === change.kind || (change.id === "*" && name.startsWith(`${change.kind}:`));
+}
+
+// One request at a time for a list: what comes meanwhile waits, and goes together.
+async function rowsFor(body, changes) {
+  const also = (body.dataset.watches || "").split(" ");
+  const all = changes.some((one) => (one.id === "*" && one.kind === body.dataset.kind) || also.includes(one.kind));
+  const shown = all ? [...body.querySelectorAll("tr[data-id]")].map((row) => ({ id: row.dataset.id, change: "updated" })) : [];
+  const waiting = (body.waiting ??= new Map());
+  for (const one of [...shown, ...changes.filter((one) => one.kind === body.dataset.kind && one.id !== "*")]) waiting.set(one.id, one);
+  if (body.busy || !waiting.size) return;
+  body.busy = true;
+  try {
+    while (waiting.size && body.isConnected) {
+      const now = [...waiting.values()].slice(0, MOST_ASKED);
+      for (const one of now) waiting.delete(one.id);
+      await refreshRows(body, now);
+    }
+  } finally {
+    body.busy = false;
+  }
+}
+
 document.addEventListener("visibilitychange", () => document.hidden || (changed.size && flush()));
 
 async function load(url) {
@@ -69,12 +96,13 @@ async function load(url) {
 async function refreshRows(body, changes) {
   const find = (id) => body.querySelector(`tr[data-id="${CSS.escape(id)}"]`);
   const shown = changes.filter((one) => find(one.id)).map((one) => one.id);
-  const fresh = "takesNew" in body.dataset ? changes.map((one) => one.id).filter((id) => !shown.includes(id)) : [];
+  // Of a hundred that come at once the last ones stand on top; the others are on the pages that follow.
+  const fresh = "takesNew" in body.dataset ? changes.map((one) => one.id).filter((id) => !shown.includes(id)).slice(-MOST_NEW) : [];
   if (!shown.length && !fresh.length) return;
   const url = new URL(location.href);
   url.searchParams.set("rows", shown.join(","));
   url.searchParams.set("new", fresh.join(","));
-  const { status, html } = await load(url);
+  const { status, html } = await load(url).catch(() => ({ status: 0 }));
   if (status !== 200) return;
   const parsed = document.createElement("template");
   parsed.innerHTML = html;
@@ -90,6 +118,7 @@ async function refreshRows(body, changes) {
 
 // Cell by cell, so that an open menu, a selection and the focus stay where they are.
 function renew(old, row) {
+  old.classList.toggle("stale", row.classList.contains("stale"));
   [...row.cells].forEach((cell, index) => {
     const present = old.cells[index];
     if (present && !cell.matches(".row-menu, .row-pick") && present.innerHTML !== cell.innerHTML) {
@@ -134,6 +163,7 @@ async function refreshPage() {
 }
 
 function replace(part, fetched) {
+  if (part.querySelector("[data-keeps-itself]")) return; // charts, say; what is to be renewed in there says so itself
   const fresh = fetched.querySelector(`[data-live="${part.dataset.live}"]`);
   // An open menu or a field being typed in is left alone; the next push or the closing catches up.
   if (!fresh || plain(fresh) === plain(part) || part.querySelector(".show, :focus:is(input, textarea, select)")) return;

@@ -118,6 +118,7 @@ API: Rows = {
     "api:quotas GET": "401 ok ok ok ok ok 404",
     "api:tenants-quotas GET": A_VIEW,
     "api:tenants-quotas PATCH": A_ADMIN_UNKNOWN,
+    "api:tenants-recount POST": A_ADMIN_UNKNOWN,
     **api("projects", create="401 ok 403 403 403 ok no", patch=A_OWNER, delete=A_OWNER),
     **api(
         "members",
@@ -253,6 +254,7 @@ PAGES: Rows = {
     "portal:audit.list GET": P_MEMBER,
     "portal:list_settings POST": P_MEMBER,
     "portal:saved_views POST": P_MEMBER,
+    "portal:operation.own GET": P_MEMBER,
     **pages("operation", read="one menu toast", cancel=P_MANAGE),
     **pages(
         "vm",
@@ -340,6 +342,7 @@ ADMIN: Rows = {
     "admin:home GET": ADMIN_ONLY,
     "admin:bulk.one GET": ADMIN_ONLY,
     "admin:search GET": ADMIN_ONLY,
+    "admin:operation.own GET": ADMIN_ONLY,
     **{f"admin:{row}": ADMIN_ONLY for row in ACCOUNT},
     **{f"admin:{row}": ADMIN_NOT_THEIRS for row in ACCOUNT_OF_SOMEBODY},
     "admin:account.app_remove POST": ADMIN_NOT_THEIRS,
@@ -373,11 +376,16 @@ ADMIN: Rows = {
     **admin("compute_cluster", read="one tab.hosts tab.vms tab.types tab.tenants menu", acts="create change permit delete"),
     **admin("storage_cluster", read="one menu", acts="create change permit delete"),
     **admin("host", read="one tab.vms tab.monitoring tab.activity menu", acts="create open close remove renew_key"),
-    **admin("tenant", read="one tab.members menu", acts="create edit enable disable act_as"),
+    **admin(
+        "tenant",
+        read="one tab.quotas tab.projects tab.members tab.resources tab.activity menu",
+        acts="create edit enable disable act_as",
+    ),
+    "admin:tenant.recount POST": ADMIN_ONLY,
     **admin(
         "member",
         read="one tab.roles menu",
-        acts="set_owner activate deactivate remove reset_password reset_two_factor end_sessions",
+        acts="set_role set_owner activate deactivate remove reset_password reset_two_factor end_sessions",
     ),
     **admin("admin_user", read="menu", acts="create activate deactivate remove reset_password reset_two_factor end_sessions"),
     **admin("api_key", acts="create"),
