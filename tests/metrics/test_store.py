@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from apps.metrics import partitions, rollups
 from apps.metrics.postgres import PostgresStore
 from apps.metrics.store import STEP, Chart, Sample, Subject
 from apps.metrics.tiers import FIVE_MINUTES, HOUR, RAW, Tier, floor
+from tests.metrics.keeping import keep as keep_samples
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("UX-9")]
 STORE = PostgresStore()
@@ -25,15 +25,8 @@ def vm() -> Subject:
     return Subject("vm", str(uuid.uuid4()))
 
 
-def keep(subject: Subject, tier: Tier, values: Iterable[tuple[datetime, float]]) -> None:
-    """Write straight to a resolution, also what `record` would find too late."""
-    rows = list(values)
-    partitions.ensure(tier, min(at for at, _ in rows), max(at for at, _ in rows))
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO {tier.table} (at, subject, cpu_percent) VALUES (%s, %s, %s)",  # noqa: S608
-            [(at, subject.key, value) for at, value in rows],
-        )
+def keep(subject: Subject, tier: Tier, points: Iterable[tuple[datetime, float]]) -> None:
+    keep_samples(subject, tier, [(at, {"cpu_percent": value}) for at, value in points])
 
 
 def values(chart: Chart) -> list[float | None]:

@@ -65,6 +65,7 @@ VM = PageKind(
     visible=selectors.visible_vms,
     beside=lambda vm: ", ".join(str(nic.ip) for nic in vm.shown_nics),
     create=VM_CREATE,
+    copies=True,
     actions=(
         Do(VM_START, power.start_vm),
         Do(VM_SHUT_DOWN, power.shut_down_vm, also=gettext_lazy("Stop")),

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.infrastructure.api.hosts import HostApi
 from apps.infrastructure.enrolment import Enrolment, enroll_host, remove_host, renew_enrolment
 from apps.infrastructure.filters import HostFilter
 from apps.infrastructure.models import ComputeCluster, Host, Region
@@ -20,6 +21,7 @@ from apps.infrastructure.selectors import visible_hosts
 from apps.infrastructure.services import set_accepting
 from apps.infrastructure.verbs import HOST_CLOSE, HOST_ENROLL, HOST_OPEN, HOST_REMOVE, HOST_RENEW
 from apps.portal.actions import ActionPage
+from apps.portal.charts import HOST_CHARTS, monitoring
 from apps.portal.columns import NAME, REGION, STATE, Column
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
@@ -133,12 +135,20 @@ class HostList(ListPage):
     )
 
 
+def _why_nothing_new(row: Host) -> str:
+    """Say why nothing is measured of a host now."""
+    if row.last_report_at is None:
+        return _("Its agent has not reported yet.")
+    return "" if row.in_reach else _("It is out of reach: what happens there meanwhile is not known.")
+
+
 class HostDetail(DetailPage):
     of = HOST
     primary = ("open", "close")
     tabs = (
         Tab("", gettext_lazy("Overview"), "infrastructure/host_overview.html", host_tabs.overview),
         Tab("vms", gettext_lazy("Virtual machines"), "infrastructure/host_vms.html", host_tabs.vms),
+        monitoring(HOST_CHARTS, "api:hosts-metrics", _why_nothing_new),
         ACTIVITY,
     )
 
@@ -207,6 +217,7 @@ class HostDetail(DetailPage):
 class HostEnrol(CreatePage):
     of = HOST
     form = EnrolForm
+    api = HostApi
     title = gettext_lazy("Enrol host")
 
     def submit(self, data: dict[str, Any]) -> Enrolment:
