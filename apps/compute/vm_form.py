@@ -52,7 +52,7 @@ class VmForm(ProjectForm):
         Image.objects.none(),
         label=gettext_lazy("Image"),
         empty_label=None,
-        headings=[gettext_lazy("Disk from")],
+        headings=[gettext_lazy("Smallest disk")],
     )
     instance_type = PickField(
         InstanceType.objects.none(),
@@ -76,6 +76,7 @@ class VmForm(ProjectForm):
         SecurityGroup.objects.none(),
         label=gettext_lazy("Security group"),
         required=False,
+        blank=True,
         empty_label=gettext_lazy("none: nothing is filtered"),
     )
     key_pairs = PickSeveralField(KeyPair.objects.none(), label=gettext_lazy("SSH keys"), required=False)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django import forms
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
@@ -25,6 +26,8 @@ from apps.portal.kinds import PageKind, Text, resource_url
 from apps.portal.page import Page
 from apps.portal.prefill import as_typed, query_values
 from apps.portal.summary import Summary, call_for, errors_at
+from apps.quotas.forecast import Forecast, QuotaLine, quota_lines
+from apps.quotas.metrics import BY_NAME
 
 #: In the query of a POST that asks for the summary only.
 PREVIEW = "preview"
@@ -61,6 +64,8 @@ class CreatePage(Page):
     sections: ClassVar[Sequence[Section]] = ()
     #: The kind's API, whose create the summary tries.
     api: ClassVar[type[ObjectApi] | None] = None
+    #: False where trying costs as much as doing (passwords are hashed): the summary then tells what is missing only.
+    tries: ClassVar[bool] = True
     #: Template with the kind's own part of the summary; it gets `seen`, the forecast.
     aside: ClassVar[str] = ""
 
@@ -70,7 +75,7 @@ class CreatePage(Page):
 
     def body(self, data: dict[str, Any]) -> dict[str, Any]:
         """Return the API's body for cleaned data, of which fields that are wrong are missing."""
-        return data
+        return {name: value.pk if isinstance(value, Model) else value for name, value in data.items()}
 
     def values_of(self, row: Any) -> dict[str, Any]:
         """Return what fills the form for another one like `row`."""
@@ -114,8 +119,15 @@ class CreatePage(Page):
         body = {
             name: value for name, value in self.body(_cleaned(form)).items() if value not in (None, "", [])
         }
-        seen = forecast(self.actor, self.api.create, body)
+        seen = forecast(self.actor, self.api.create, body) if self.tries else Forecast()
+        if not seen.quotas and not seen.forbidden:
+            seen.quotas.extend(self._own_quota())
         return Summary(form, seen, call_for(self.request, self.of.plural, form, body))
+
+    def _own_quota(self) -> list[QuotaLine]:
+        """Return what one more takes of the quota that counts the kind, as long as nothing could be tried."""
+        tenant, kind = self.actor.tenant, self.of.kind
+        return quota_lines(tenant.pk, {kind: 1}) if tenant is not None and kind in BY_NAME else []
 
     def _next(self, outcome: Any) -> str:
         if isinstance(outcome, Operation):

@@ -26,6 +26,8 @@ def as_typed(form: KitForm) -> KitForm:
     sent = QueryDict(mutable=True)
     for bound in form:
         value = bound.value()
+        if value is None and isinstance(bound.field.widget, forms.Select):
+            value = _first_choice(bound.field.widget)
         values = value if isinstance(value, list | tuple) else [value]
         kept = ["on" if one is True else str(one) for one in values if one not in (None, "", False)]
         if kept:
@@ -36,3 +38,9 @@ def as_typed(form: KitForm) -> KitForm:
     twin._bound_fields_cache = {}
     twin._errors = None
     return twin
+
+
+def _first_choice(widget: forms.Select) -> Any:
+    """Return what a browser chooses in a list when nobody did."""
+    several = isinstance(widget, forms.SelectMultiple | forms.RadioSelect)
+    return None if several else next((str(value) for value, _label in widget.choices), None)

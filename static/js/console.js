@@ -91,7 +91,10 @@ new MutationObserver((changes) => {
 }).observe(document.getElementById("toasts"), { childList: true });
 document.querySelectorAll("#toasts .toast-note").forEach(settle);
 
-document.getElementById("form-errors")?.focus();
+// After a refusal: to the first wrong field, or where it says why.
+const wrong = document.querySelector("main .field-wrong :is(input:not([type=hidden], [type=search]), select, textarea)");
+if (wrong?.closest("details")) wrong.closest("details").open = true;
+(wrong || document.getElementById("form-errors"))?.focus();
 
 // Leaving for another page: say so at once. The line under the top bar shows it when the answer takes long (shell.css).
 document.addEventListener("click", (event) => {

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
+from html import unescape
+
 import pytest
+from django.urls import reverse
 
 from apps.lifecycle.actor import Actor
 from apps.network.models import Subnet, Vpc
+from apps.portal.prefill import as_typed
 from apps.quotas.models import Quota
 from apps.tenancy.models import User
 from tests import factories
 from tests.compute.factories import Cloud
+from tests.security.routes import all_routes
 
 
 @pytest.mark.requirement("UX-5")
@@ -57,3 +64,58 @@ def chosen(page: object) -> dict[str, str]:
 def test_values_in_the_query_fill_the_form(alice: User) -> None:
     html = factories.page_client(alice).get("/vpcs/create/?name=from-a-link").content.decode()
     assert 'value="from-a-link"' in html
+
+
+@pytest.mark.requirement("UX-5")
+@pytest.mark.parametrize("portal", ["portal", "admin"])
+def test_every_create_page_has_the_summary_and_the_call(
+    portal: str, alice: User, ada: User, cloud: Cloud, subnet: Subnet
+) -> None:
+    client = factories.page_client(alice if portal == "portal" else ada)
+    names = sorted(r.name for r in all_routes() if r.area == portal and r.name.endswith(".create"))
+    assert len(names) >= (6 if portal == "portal" else 7)
+    for name in names:
+        url = reverse(name)
+        page = client.get(url)
+        if page.status_code == 302:
+            continue  # asks for the password first
+        assert "data-api-template" in page.content.decode(), name
+        shown = dict(as_typed(page.context["form"]).data.lists())
+        renewed = client.post(f"{url}?preview=1", shown, headers={"HX-Request": "true"})
+        assert renewed.status_code == 200, name
+        assert f"/api/v1/{page.context['page'].of.plural}" in renewed.content.decode(), name
+
+
+@pytest.mark.requirement("UX-5")
+def test_a_vpcs_summary_shows_its_quota_and_its_call_makes_it(alice: User, cloud: Cloud) -> None:
+    client = factories.page_client(alice)
+    page = client.get("/vpcs/create/")
+    assert "0 → 1 of 10" in page.content.decode()
+    typed = {**dict(as_typed(page.context["form"]).data.lists()), "name": "shop", "touched": "name"}
+    html = client.post("/vpcs/create/?preview=1", typed, headers={"HX-Request": "true"}).content.decode()
+    assert "Ready to create" in html
+    assert "0 → 1 of 10" in html and "0 → 1 of 50" in html, "the VPC and its first subnet"
+    found = re.search(r"data-api-body>(.*?)</pre>", html, re.DOTALL)
+    assert found is not None
+    assert not Vpc.objects.exists()
+    answer = factories.api_client(alice).post(
+        "/api/v1/vpcs", json.loads(unescape(found.group(1))), format="json"
+    )
+    assert answer.status_code == 202
+    assert Vpc.objects.get().name == "shop"
+
+
+@pytest.mark.requirement("UX-5")
+def test_rules_typed_in_the_editor_are_in_the_summary_and_the_call(alice: User, cloud: Cloud) -> None:
+    client = factories.page_client(alice)
+    page = client.get("/security-groups/create/")
+    typed: dict[str, object] = {**dict(as_typed(page.context["form"]).data.lists()), "name": "web"}
+    rule = {"direction": "in", "protocol": "tcp", "port": "443", "address": "0.0.0.0/0", "action": "accept"}
+    rows = {
+        f"rule_{name}": [value] for name, value in {**rule, "priority": "medium", "description": ""}.items()
+    }
+    html = client.post("/security-groups/create/?preview=1", {**typed, **rows}).content.decode()
+    assert "&quot;port&quot;: &quot;443&quot;" in html
+    wrong = {**rows, "rule_port": ["99999"]}
+    html = client.post("/security-groups/create/?preview=1", {**typed, **wrong}).content.decode()
+    assert "1 problem" in html

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.compute import selectors
+from apps.compute.api.images import ImageApi
 from apps.compute.filters import ImageFilter
 from apps.compute.forms import ImageForm
 from apps.compute.models import Image, Vm
@@ -159,6 +160,7 @@ class TenantImageDetail(ImageDetail):
 class ImageImport(CreatePage):
     of = IMAGE
     form = ImageForm
+    api = ImageApi
 
     def submit(self, data: dict[str, Any]) -> Operation:
         """Import it as a base image."""

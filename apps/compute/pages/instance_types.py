@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.compute import selectors
+from apps.compute.api.instance_types import InstanceTypeApi
 from apps.compute.filters import InstanceTypeFilter
 from apps.compute.forms import InstanceTypeForm
 from apps.compute.models import InstanceType, Vm
@@ -107,6 +108,7 @@ class InstanceTypeDetail(DetailPage):
 class InstanceTypeCreate(CreatePage):
     of = INSTANCE_TYPE
     form = InstanceTypeForm
+    api = InstanceTypeApi
 
     def submit(self, data: dict[str, Any]) -> InstanceType:
         """Offer it."""

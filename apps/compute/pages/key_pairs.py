@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.compute import selectors
+from apps.compute.api.key_pairs import KeyPairApi
 from apps.compute.filters import KeyPairFilter
 from apps.compute.forms import KeyPairForm
 from apps.compute.models import KeyPair, Vm
@@ -96,6 +97,11 @@ class KeyPairDetail(DetailPage):
 class KeyPairCreate(CreatePage):
     of = KEY_PAIR
     form = KeyPairForm
+    api = KeyPairApi
+
+    def body(self, data: dict[str, Any]) -> dict[str, Any]:
+        """The project by its id."""
+        return {**data, "project": data["project"].uid} if data.get("project") else data
 
     def submit(self, data: dict[str, Any]) -> NewKeyPair:
         """Make or import it."""

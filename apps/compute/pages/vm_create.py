@@ -23,7 +23,7 @@ class VmCreate(CreatePage):
     aside = "compute/vm_summary.html"
     sections = (
         Section(gettext_lazy("Basics"), ("name", "count", "region")),
-        Section(gettext_lazy("Image"), ("image",)),
+        Section(gettext_lazy("Image"), ("image",), css="one-field"),
         Section(gettext_lazy("Size"), ("instance_type", "disk_gib")),
         Section(gettext_lazy("Network"), ("subnet", "security_group")),
         Section(

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.infrastructure import services
+from apps.infrastructure.api.clusters import ComputeClusterApi
 from apps.infrastructure.filters import LoadedClusterFilter
 from apps.infrastructure.models import ComputeCluster, Region
 from apps.infrastructure.pages.cluster_parts import (
@@ -147,6 +148,11 @@ class ComputeClusterDetail(DetailPage):
 class ComputeClusterCreate(CreatePage):
     of = COMPUTE_CLUSTER
     form = NewComputeClusterForm
+    api = ComputeClusterApi
+
+    def body(self, data: dict[str, Any]) -> dict[str, Any]:
+        """The region by its name."""
+        return {**data, "region": data["region"].name} if data.get("region") else data
 
     def submit(self, data: dict[str, Any]) -> ComputeCluster:
         """Create it."""

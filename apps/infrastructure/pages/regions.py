@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.infrastructure.api.regions import RegionApi
 from apps.infrastructure.filters import RegionFilter
 from apps.infrastructure.models import Region
 from apps.infrastructure.pages import region_tabs
@@ -129,6 +130,7 @@ class RegionDetail(DetailPage):
 class RegionCreate(CreatePage):
     of = REGION
     form = NewRegionForm
+    api = RegionApi
 
     def submit(self, data: dict[str, Any]) -> Region:
         """Create it."""

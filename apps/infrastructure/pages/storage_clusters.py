@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.infrastructure import services
+from apps.infrastructure.api.clusters import StorageClusterApi
 from apps.infrastructure.filters import StorageClusterFilter
 from apps.infrastructure.models import Region, StorageCluster
 from apps.infrastructure.pages.cluster_parts import (
@@ -152,6 +153,11 @@ class StorageClusterDetail(DetailPage):
 class StorageClusterCreate(CreatePage):
     of = STORAGE_CLUSTER
     form = NewStorageClusterForm
+    api = StorageClusterApi
+
+    def body(self, data: dict[str, Any]) -> dict[str, Any]:
+        """The region by its name."""
+        return {**data, "region": data["region"].name} if data.get("region") else data
 
     def submit(self, data: dict[str, Any]) -> StorageCluster:
         """Create it."""

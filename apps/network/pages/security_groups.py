@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.models import Operation, Resource
 from apps.network import selectors
+from apps.network.api.security_groups import SecurityGroupsApi
 from apps.network.filters import SecurityGroupFilter
 from apps.network.forms import SecurityGroupForm
 from apps.network.models import Nic, Protocol, SecurityGroup, SecurityGroupRule
@@ -45,7 +46,7 @@ from apps.portal.columns import (
     UPDATED,
     Column,
 )
-from apps.portal.create import CreatePage, Section
+from apps.portal.create import PREVIEW, CreatePage, Section
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, DetailPage, Property, Tab
 from apps.portal.facets import choice_facet, project_facet, region_facet, state_facet, tenant_facet
@@ -175,6 +176,7 @@ class SecurityGroupCreate(CreatePage):
     template_name = "network/security_group_create.html"
     of = SECURITY_GROUP
     form = SecurityGroupForm
+    api = SecurityGroupsApi
     sections = (
         Section(gettext_lazy("Basics"), ("name", "remark", "project", "region")),
         Section(
@@ -196,7 +198,7 @@ class SecurityGroupCreate(CreatePage):
         self.editor = RuleEditor.typed(request.POST)
         if self.editor.apply(request.POST.get("do", "")):
             return self._draw(self.form(actor=self.actor, initial=request.POST.dict()))
-        if not self.editor.check():
+        if not self.editor.check() and PREVIEW not in request.GET:
             form = self.form(request.POST, actor=self.actor)
             return self._draw(form, status=422)
         return super().post(request)
@@ -204,6 +206,11 @@ class SecurityGroupCreate(CreatePage):
     def more(self, form: KitForm) -> dict[str, Any]:
         """The rows."""
         return {"editor": self.editor}
+
+    def body(self, data: dict[str, Any]) -> dict[str, Any]:
+        """With its rules, what is empty in them left out."""
+        rules = [{name: value for name, value in entry.items() if value} for entry in self.editor.entries]
+        return {**data, "rules": rules}
 
     def submit(self, data: dict[str, Any]) -> Operation:
         """Make the group with its rules."""

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.lifecycle.models import Operation, Resource
 from apps.network import selectors
+from apps.network.api.vpcs import SubnetsApi
 from apps.network.filters import SubnetFilter
 from apps.network.forms import SubnetForm
 from apps.network.models import Nic, Subnet, Vpc
@@ -169,6 +170,7 @@ class SubnetDetail(DetailPage):
 class SubnetCreate(CreatePage):
     of = SUBNET
     form = SubnetForm
+    api = SubnetsApi
 
     def submit(self, data: dict[str, Any]) -> Operation:
         """Make it."""

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.selectors import with_open_operations
 from apps.network import selectors
+from apps.network.api.vpcs import VpcsApi
 from apps.network.filters import VpcFilter
 from apps.network.forms import VpcForm
 from apps.network.models import Nic, Subnet, Vpc
@@ -151,6 +152,7 @@ class VpcDetail(DetailPage):
 class VpcCreate(CreatePage):
     of = VPC
     form = VpcForm
+    api = VpcsApi
     sections = (
         Section(gettext_lazy("Basics"), ("name", "remark", "project", "region")),
         Section(

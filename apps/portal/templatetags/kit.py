@@ -28,6 +28,7 @@ register.simple_tag(pieces.copyable, name="copyable")
 register.simple_tag(pieces.meter, name="meter")
 register.simple_tag(pieces.gauge, name="gauge")
 register.filter("moment", pieces.moment)
+register.filter("as_of", pieces.as_of)
 register.filter("menu_parts", menu_parts)
 register.filter("ago", pieces.ago)
 
@@ -87,6 +88,14 @@ def picker(bound: BoundField) -> dict[str, Any]:
     """Draw a field of `apps.portal.pickers`."""
     rows = rows_of(bound)
     return {"field": bound, "rows": rows, "searched": len(rows) >= SEARCHED_FROM}
+
+
+@register.simple_tag(takes_context=True)
+def like_url(context: template.Context) -> str:
+    """Return the path of the form for another one like the page's row; "" where there is none."""
+    page = context["page"]
+    url: str = page.of.like_url(page.rights, context["row"], page.area) if hasattr(page, "of") else ""
+    return url
 
 
 @register.simple_tag

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from apps.portal.forms import KitForm
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import ListPage
+from apps.tenancy.api.admins import AdminsApi
 from apps.tenancy.filters import UserFilter
 from apps.tenancy.models import User
 from apps.tenancy.pages.columns import ACTIVE, EMAIL, JOINED, LAST_LOG_IN, USERNAME
@@ -90,6 +91,8 @@ class AdminList(ListPage):
 class AdminCreate(CreateShownOnce):
     of = ADMIN
     form = AdminForm
+    api = AdminsApi
+    tries = False
 
     def submit(self, data: dict[str, Any]) -> ShownOnce:
         """Create the account."""

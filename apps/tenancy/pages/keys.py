@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -17,6 +17,7 @@ from apps.portal.facets import choice_facet
 from apps.portal.forms import KitForm
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import Empty, ListPage
+from apps.tenancy.api.keys import ApiKeysApi
 from apps.tenancy.filters import KeyFilter
 from apps.tenancy.models import ApiKey
 from apps.tenancy.pages.shown_once import CreateShownOnce, ShownOnce
@@ -98,15 +99,23 @@ class KeyList(ListPage):
     )
 
 
+def _ends_at(days: str | None) -> datetime | None:
+    return timezone.now() + timedelta(days=int(days)) if days else None
+
+
 class KeyCreate(CreateShownOnce):
     of = KEY
     sensitive = True
     form = KeyForm
+    api = ApiKeysApi
+
+    def body(self, data: dict[str, Any]) -> dict[str, Any]:
+        """The day it ends in place of how long it lasts."""
+        return {"name": data.get("name"), "scope": data.get("scope"), "expires_at": _ends_at(data.get("days"))}
 
     def submit(self, data: dict[str, Any]) -> ShownOnce:
         """Make a key of one's own."""
-        expires_at = timezone.now() + timedelta(days=int(data["days"])) if data["days"] else None
-        key, token = issue_own_key(self.actor, data["name"], data["scope"], expires_at)
+        key, token = issue_own_key(self.actor, data["name"], data["scope"], _ends_at(data["days"]))
         return ShownOnce(
             _("API key created"),
             _("Key"),

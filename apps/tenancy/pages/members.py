@@ -12,12 +12,14 @@ from django.utils.translation import gettext_lazy
 
 from apps.lifecycle.actor import Actor
 from apps.portal import pieces
+from apps.portal.actions import ActionPage
 from apps.portal.columns import TENANT, Column
 from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.facets import tenant_facet
 from apps.portal.forms import KitForm
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import Empty, ListPage
+from apps.tenancy.api.members import MembersApi
 from apps.tenancy.filters import MemberFilter
 from apps.tenancy.models import Project, Role, User
 from apps.tenancy.pages.columns import ACTIVE, EMAIL, JOINED, LAST_LOG_IN, USERNAME, user_word
@@ -135,9 +137,13 @@ MEMBER = PageKind(
 )
 
 
-#: As admins as such see it: roles and new sub-accounts are the tenant's own business.
+#: Asked for on a page of its own, since which projects there are depends on whose member it is.
+ROLE_OF_ANY = Do(MEMBER_SET_ROLE, _set_role, form=RoleForm, opens="member.set_role")
+#: As admins as such see it: they make no sub-accounts.
 MEMBER_OF_ANY = replace(
-    MEMBER, create=None, actions=[do for do in MEMBER.actions if do.verb is not MEMBER_SET_ROLE]
+    MEMBER,
+    create=None,
+    actions=[ROLE_OF_ANY if do.verb is MEMBER_SET_ROLE else do for do in MEMBER.actions],
 )
 
 
@@ -198,12 +204,23 @@ class AnyMemberList(MemberList):
 
 class AnyMemberDetail(MemberDetail):
     of = MEMBER_OF_ANY
-    primary = ("reset_password",)
+
+
+class AnyMemberRole(ActionPage):
+    """A role for a member of any tenant: the projects offered are those of its tenant."""
+
+    of = MEMBER_OF_ANY
+    do = ROLE_OF_ANY
+
+    def _form(self, row: User, data: Any = None) -> KitForm:
+        return RoleForm(data, actor=replace(self.actor, tenant=row.tenant))
 
 
 class MemberCreate(CreateShownOnce):
     of = MEMBER
     form = MemberForm
+    api = MembersApi
+    tries = False
 
     def submit(self, data: dict[str, Any]) -> ShownOnce:
         """Create it in the tenant acted for."""

@@ -20,6 +20,7 @@ from apps.portal.forms import LabelsForm
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import Empty, ListPage
 from apps.tenancy.access import visible_projects
+from apps.tenancy.api.projects import ProjectsApi
 from apps.tenancy.filters import ProjectFilter
 from apps.tenancy.models import Project
 from apps.tenancy.selectors import memberships_in
@@ -101,6 +102,7 @@ class ProjectDetail(DetailPage):
 class ProjectCreate(CreatePage):
     of = PROJECT
     form = LabelsForm
+    api = ProjectsApi
 
     def submit(self, data: dict[str, Any]) -> Project:
         """Create it in the tenant acted for."""

@@ -14,13 +14,14 @@ from apps.lifecycle.words import StateWord
 from apps.portal import pieces
 from apps.portal.columns import CREATED, NAME, Column
 from apps.portal.dependencies import Related
-from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property, Tab
+from apps.portal.detail import DetailPage, Properties, Property
 from apps.portal.facets import choice_facet
 from apps.portal.forms import KitForm, LabelsForm
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import Empty, ListPage
+from apps.tenancy.api.tenants import TenantsApi
 from apps.tenancy.filters import TenantFilter
-from apps.tenancy.models import Tenant, User
+from apps.tenancy.models import Tenant
 from apps.tenancy.pages.shown_once import CreateShownOnce, ShownOnce
 from apps.tenancy.selectors import visible_tenants
 from apps.tenancy.services import tenants
@@ -44,8 +45,12 @@ class TenantForm(KitForm):
 
 def _ends(tenant: Tenant) -> Sequence[Text]:
     return [
-        _("All sessions and API keys of %(name)s stop at once.") % {"name": tenant.name},
-        _("Its resources go on running."),
+        _("All sessions and API keys of %(name)s stop at once; nobody of it can log in.")
+        % {"name": tenant.name},
+        _(
+            "Its virtual machines, disks and networks stay and go on running; they go on counting for its quotas."
+        ),
+        _("Administrators can act as it, and enable it again at any time."),
     ]
 
 
@@ -60,7 +65,7 @@ TENANT = PageKind(
     key="uid",
     actions=(
         Do(TENANT_EDIT, tenants.edit_tenant, form=LabelsForm),
-        Do(TENANT_SET_QUOTAS, opens="quota.set"),
+        Do(TENANT_SET_QUOTAS, opens="tenant.tab.quotas"),
         Do(TENANT_ACT_AS, opens="tenant.act_as"),
         Do(TENANT_ENABLE, tenants.enable_tenant),
         Do(TENANT_DISABLE, tenants.disable_tenant, says=_ends),
@@ -72,19 +77,25 @@ def _word(tenant: Tenant) -> StateWord:
     return StateWord(_("Enabled"), "ok") if tenant.enabled else StateWord(_("Disabled"), "off")
 
 
+STATE_COLUMN = Column(
+    "enabled",
+    gettext_lazy("State"),
+    lambda row, page: pieces.pill(_word(row)),
+    sort="enabled",
+    wide=False,
+    text=lambda row, page: _word(row).word,
+)
+MEMBERS_COLUMN = Column(
+    "members", gettext_lazy("Members"), lambda row, page: row.members, sort="members", end=True
+)
+
+
 class TenantList(ListPage):
     of = TENANT
     columns = (
         NAME,
-        Column(
-            "enabled",
-            gettext_lazy("State"),
-            lambda row, page: pieces.pill(_word(row)),
-            sort="enabled",
-            wide=False,
-            text=lambda row, page: _word(row).word,
-        ),
-        Column("members", gettext_lazy("Members"), lambda row, page: row.members, sort="members", end=True),
+        STATE_COLUMN,
+        MEMBERS_COLUMN,
         CREATED,
     )
     filter = TenantFilter
@@ -102,25 +113,18 @@ class TenantList(ListPage):
     )
 
 
-def _members(page: DetailPage, row: Tenant) -> dict[str, Any]:
-    return {"users": User.objects.filter(tenant=row).order_by("-is_tenant_owner", "username")}
-
-
 class TenantDetail(DetailPage):
     of = TENANT
-    tabs = (OVERVIEW, Tab("members", gettext_lazy("Members"), "tenancy/tenant_members.html", _members))
     primary = ("act_as", "edit", "enable")
 
     def properties(self, row: Tenant) -> Sequence[Properties]:
         """Return the state of the tenant."""
-        projects = ", ".join(project.name for project in row.projects.all())
         return [
             Properties(
                 _("Tenant"),
                 [
                     Property(_("State"), pieces.pill(_word(row))),
                     Property(_("Created"), pieces.moment(row.created_at)),
-                    Property(_("Projects"), projects),
                 ],
             )
         ]
@@ -139,6 +143,13 @@ class TenantDetail(DetailPage):
 class TenantCreate(CreateShownOnce):
     of = TENANT
     form = TenantForm
+    api = TenantsApi
+    tries = False
+
+    def body(self, data: dict[str, Any]) -> dict[str, Any]:
+        """The owner's columns as the API names them."""
+        names = {"username": "owner_username", "email": "owner_email"}
+        return {names.get(name, name): value for name, value in data.items()}
 
     def submit(self, data: dict[str, Any]) -> ShownOnce:
         """Create it with its owner."""
