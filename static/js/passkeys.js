@@ -18,12 +18,6 @@ async function credential(form) {
   return navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(publicKey) });
 }
 
-function fail(form) {
-  const note = form.querySelector("[data-passkey-failed]");
-  note.lastElementChild.textContent = form.dataset.failed;
-  note.hidden = false;
-}
-
 async function submit(event) {
   event.preventDefault();
   const form = event.target;
@@ -35,7 +29,7 @@ async function submit(event) {
     form.elements.credential.value = JSON.stringify((await credential(form)).toJSON());
     form.submit();
   } catch {
-    fail(form);
+    form.querySelector("[data-passkey-failed]").hidden = false;
     button.disabled = false;
     button.focus();
   }

@@ -42,14 +42,17 @@ def add_app(actor: Actor, secret: str, code: str) -> list[str]:
 def add_passkey(actor: Actor, name: str, answer: str) -> list[str]:
     """Add the passkey that the browser has made; return recovery codes if there were none.
 
-    Raises Forbidden, NotRecent, Invalid (field "name"), or NotNow.
+    Raises Forbidden, NotRecent, NotNow, or Invalid with `name` or `passkey`.
     """
     user = _begin(actor, PASSKEY_ADD)
     name = clean_name(name)
     if Authenticator.objects.filter(user=user, type=Kind.WEBAUTHN).count() >= MOST_PASSKEYS:
         raise NotNow(_("You have %(n)d passkeys. Remove one first.") % {"n": MOST_PASSKEYS})
     if keep_passkey(user, name, answer) is None:
-        raise NotNow(_("The passkey was not accepted."), hint=_("Try again, with this page freshly loaded."))
+        raise Invalid(
+            {"passkey": [_("The passkey was not accepted.")]},
+            hint=_("Try again, with this page freshly loaded."),
+        )
     _record(actor, PASSKEY_ADD, user, passkey=name)
     return _first_recovery_codes(user)
 
