@@ -28,13 +28,14 @@ from apps.tenancy.services.keys import issue_own_key
 from apps.tenancy.services.members import create_member
 from apps.tenancy.services.projects import create_project
 from tests import factories
+from tests.browser.past import hold_under_way, measure, spread_over_days
 from tests.compute.factories import Cloud, ask_for_vms, make_image
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Site
 
-#: Name of the VM that details are shown of, and of the one that failed.
-SHOWN, FAILED = "shop-web-1", "build-runner-with-a-rather-long-name"
+#: Names of the VM that details are shown of, of the one that failed, and of the one that is being made.
+SHOWN, FAILED, UNDER_WAY = "shop-web-1", "build-runner-with-a-rather-long-name", "analytics"
 
 
 def furnish(site: Site) -> None:
@@ -49,6 +50,9 @@ def furnish(site: Site) -> None:
     other_tenants()
     lost_and_new_hosts(site.cloud)
     limits(site.owner.tenant)
+    spread_over_days()
+    hold_under_way(UNDER_WAY)
+    measure()
 
 
 def settle() -> None:
@@ -129,13 +133,14 @@ def machines(alice: Actor, cloud: Cloud, subnet: Subnet) -> None:
     """Running ones, two stopped, one that failed and one on its way."""
     web = SecurityGroup.objects.get(name="web", tenant=alice.tenant)
     sizes = {kind.vcpu: kind.pk for kind in InstanceType.objects.filter(cluster=cloud.cluster)}
-    for name, vcpu, count, remark in (
-        ("mail-relay", 1, 1, ""),
-        (FAILED, 4, 1, "CI jobs <main> & nightly"),
-        ("shop-db", 8, 2, "PostgreSQL 16, primary and replica"),
-        ("cache", 2, 1, "Redis"),
-        ("shop-worker", 2, 2, ""),
-        ("shop-web", 4, 3, "Storefront"),
+    images = dict(Image.objects.values_list("name", "pk"))
+    for name, vcpu, count, image, remark in (
+        ("mail-relay", 1, 1, "Debian 12", ""),
+        (FAILED, 4, 1, "Ubuntu 24.04 LTS", "CI jobs <main> & nightly"),
+        ("shop-db", 8, 2, "Rocky Linux 9", "PostgreSQL 16, primary and replica"),
+        ("cache", 2, 1, "Debian 12", "Redis"),
+        ("shop-worker", 2, 2, "Debian 12", ""),
+        ("shop-web", 4, 3, "Debian 12", "Storefront"),
     ):
         ask_for_vms(
             alice,
@@ -144,6 +149,7 @@ def machines(alice: Actor, cloud: Cloud, subnet: Subnet) -> None:
             name=name,
             count=count,
             instance_type=sizes[vcpu],
+            image=images[image],
             security_group=web.pk,
             remark=remark,
         )
@@ -152,22 +158,8 @@ def machines(alice: Actor, cloud: Cloud, subnet: Subnet) -> None:
         shut_down_vm(alice, vm)
     settle()
     fail(Operation.objects.filter(target_name=FAILED).latest("created_at"))
-    # An image whose file is not in the pool yet: its VM waits, step by step, for as long as the pictures are taken.
-    late = make_late_image(cloud)
-    ask_for_vms(alice, cloud, subnet, name="analytics", image=late.pk, instance_type=sizes[16])
-
-
-def make_late_image(cloud: Cloud) -> Image:
-    """Make an image that is offered, but whose file the pool does not have."""
-    return Image.objects.create(
-        kind="image",
-        name="AlmaLinux 9",
-        region=cloud.region,
-        cluster=cloud.storage,
-        state=State.READY,
-        os_name="AlmaLinux 9.4",
-        default_disk_gib=40,
-    )
+    ask_for_vms(alice, cloud, subnet, name=UNDER_WAY, instance_type=sizes[16], image=images["Rocky Linux 9"])
+    settle()
 
 
 def fail(operation: Operation) -> None:
