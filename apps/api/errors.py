@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -55,15 +56,31 @@ def problem_of(error: Refused) -> dict[str, Any]:
     return body
 
 
+#: What to do next, by the code of what Django REST framework turns away itself.
+HINTS = {
+    "not_authenticated": gettext_lazy("Send a valid API key as “Authorization: Bearer …”."),
+    "authentication_failed": gettext_lazy("Send a valid API key as “Authorization: Bearer …”."),
+    "permission_denied": gettext_lazy("Ask the owner of the account for a role or key that allows it."),
+    "not_found": gettext_lazy("It may have been deleted."),
+    "method_not_allowed": gettext_lazy("See /api/v1/docs for what this path takes."),
+    "not_acceptable": gettext_lazy("Ask for application/json."),
+    "unsupported_media_type": gettext_lazy("Send application/json."),
+    "parse_error": gettext_lazy("Send well-formed JSON."),
+    "throttled": gettext_lazy("Wait, then try again."),
+}
+
+
 def _of_drf(error: Exception) -> dict[str, Any]:
     if isinstance(error, exceptions.ValidationError):
         return {
             "code": "invalid",
-            "title": "Some fields are not valid.",
+            "title": _("Some fields are not valid."),
+            "hint": _("See what is said of each field."),
             "errors": field_errors(error.detail),
         }
     assert isinstance(error, exceptions.APIException)
-    return {"code": str(error.default_code), "title": str(error.detail)}
+    code = str(error.default_code)
+    return {"code": code, "title": str(error.detail), "hint": str(HINTS.get(code, ""))}
 
 
 def field_errors(detail: Any) -> list[dict[str, str]]:

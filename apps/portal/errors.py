@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+
+import kombu.exceptions
+import redis.exceptions
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from apps.api.errors import problem
 from apps.portal.feedback import Toast
 from apps.portal.middleware import API
 
+log = logging.getLogger(__name__)
+
+#: What a request meets when a service it needs is gone; anything else is a bug.
+UNAVAILABLE = (
+    OperationalError,
+    InterfaceError,
+    redis.exceptions.ConnectionError,
+    redis.exceptions.TimeoutError,
+    kombu.exceptions.OperationalError,
+)
+#: Seconds after which a client may ask again.
+RETRY_AFTER = 10
+
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """400."""
-    return _answer(request, 400, "bad_request", _("The request is malformed."))
+    return _answer(request, 400, "bad_request", _("The request is malformed."), _("Go back and try again."))
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None, reason: str = "") -> HttpResponse:
     """403."""
-    return _answer(request, 403, "forbidden", _("You may not see this."))
+    hint = _("Ask the owner of the account for a role that allows it, or log in as somebody else.")
+    return _answer(request, 403, "forbidden", _("You may not see this."), hint)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -35,7 +56,9 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500."""
+    """500; 503 when the database or Redis is gone."""
+    if isinstance(sys.exc_info()[1], UNAVAILABLE):
+        return _unavailable(request)
     hint = _("Try again; if it happens again, give the administrator the request's id.")
     return _answer(request, 500, "platform.bug", _("The platform made an error."), hint)
 
@@ -44,4 +67,29 @@ def _answer(request: HttpRequest, status: int, code: str, text: str, hint: str =
     if request.path.startswith(API):
         return problem(request, status, code, text, hint)
     toast = Toast(text, "error", hint=hint, code=code, request_id=getattr(request, "request_id", ""))
-    return render(request, "portal/error.html", {"toast": toast, "status": status}, status=status)
+    context = {"toast": toast, "status": status}
+    try:
+        return render(request, "portal/error.html", context, status=status)
+    except Exception:  # whatever broke the page may break its frame as well
+        log.exception("the error page could not be drawn in the portal's frame")
+        return HttpResponse(render_to_string("portal/error.html", context), status=status)
+
+
+def _unavailable(request: HttpRequest) -> HttpResponse:
+    """Say so without asking the database who asks."""
+    text = _("The platform is out of order at the moment.")
+    hint = _("Nothing that was accepted is lost. Try again in a minute.")
+    if request.path.startswith(API):
+        answer: HttpResponse = problem(request, 503, "platform.unavailable", text, hint)
+    else:
+        toast = Toast(
+            text,
+            "error",
+            hint=hint,
+            code="platform.unavailable",
+            request_id=getattr(request, "request_id", ""),
+        )
+        page = render_to_string("portal/error.html", {"toast": toast, "status": 503})
+        answer = HttpResponse(page, status=503)
+    answer["Retry-After"] = str(RETRY_AFTER)
+    return answer
