@@ -170,6 +170,7 @@ CELERY_BEAT_SCHEDULE = {
     "collect usage": {"task": "infrastructure.collect_usage", "schedule": 10.0, "options": {"expires": 10}},
     "roll metrics up": {"task": "metrics.roll_up", "schedule": 300.0, "options": {"expires": 300}},
     "keep metrics' partitions": {"task": "metrics.keep_up", "schedule": 3600.0, "options": {"expires": 600}},
+    "recount quotas": {"task": "quotas.recount", "schedule": 60.0, "options": {"expires": 60}},
     "forget old sessions": {"task": "tenancy.forget_old", "schedule": 3600.0, "options": {"expires": 600}},
 }
 

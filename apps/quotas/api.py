@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, cast
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from rest_framework.views import APIView
 from apps.api.schema import PROBLEM
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
+from apps.quotas.recount import recount_now
 from apps.quotas.selectors import uses_of
 from apps.quotas.services import set_limits
 from apps.tenancy.models import Tenant
@@ -61,6 +63,16 @@ def _actor(request: Request) -> Actor:
     return cast(Actor, request._request.actor)  # type: ignore[attr-defined]
 
 
+class DifferenceOut(serializers.Serializer[Any]):
+    metric = serializers.CharField()
+    used = serializers.IntegerField(help_text="As it was counted.")
+    exists = serializers.IntegerField(help_text="As it is now counted.")
+
+
+class RecountOut(serializers.Serializer[Any]):
+    mended = DifferenceOut(many=True)
+
+
 class OwnQuotas(APIView):
     @extend_schema(
         operation_id="list_quotas",
@@ -85,7 +97,7 @@ class TenantQuotas(APIView):
     )
     def get(self, request: Request, key: UUID) -> Response:
         """Read."""
-        return _answer(_actor(request), self._tenant(request, key))
+        return _answer(_actor(request), _tenant(_actor(request), key))
 
     @extend_schema(
         operation_id="set_tenant_quotas",
@@ -98,12 +110,28 @@ class TenantQuotas(APIView):
         """Set the limits given, for administrators; one below what is used stops new ones only."""
         body = LimitsBody(data=request.data)
         body.is_valid(raise_exception=True)
-        tenant = self._tenant(request, key)
+        tenant = _tenant(_actor(request), key)
         set_limits(_actor(request), tenant, body.validated_data["limits"])
         return _answer(_actor(request), tenant)
 
-    def _tenant(self, request: Request, key: UUID) -> Tenant:
-        tenant = visible_tenants(_actor(request)).filter(uid=key).first()
-        if tenant is None:
-            raise NotFound(_("There is no such tenant."))
-        return tenant
+
+class TenantRecount(APIView):
+    @extend_schema(
+        operation_id="recount_tenant_quotas",
+        tags=["Quotas"],
+        summary="Count a tenant's use again",
+        request=None,
+        responses={200: RecountOut, 403: PROBLEM, 404: PROBLEM},
+    )
+    def post(self, request: Request, key: UUID) -> Response:
+        """Compare what is counted as used with what exists, mend it, and say what was wrong; for administrators."""
+        actor = _actor(request)
+        differences = recount_now(actor, _tenant(actor, key))
+        return Response({"mended": [asdict(difference) for difference in differences]})
+
+
+def _tenant(actor: Actor, key: UUID) -> Tenant:
+    tenant = visible_tenants(actor).filter(uid=key).first()
+    if tenant is None:
+        raise NotFound(_("There is no such tenant."))
+    return tenant

@@ -1,19 +1,32 @@
 """Comparing what is counted as used with what exists.
 
-Every kind registers a function that counts what exists, in its app's `AppConfig.ready()`; a reconciler calls
-`recount`.
+Every kind registers a function that counts what exists, in its app's `AppConfig.ready()`. Beat has every tenant counted
+once an hour, a sixtieth of them each minute; administrators can have it done at once.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Mod
+from django.utils import timezone
 
+from apps.audit.record import record
+from apps.lifecycle.actor import SYSTEM, Actor
 from apps.quotas.metrics import METRICS
 from apps.quotas.models import Quota
+from apps.tenancy.access import allow
 from apps.tenancy.models import Tenant
+from apps.tenancy.verbs import TENANT_RECOUNT
+
+log = logging.getLogger(__name__)
+
+#: Each minute takes the tenants whose primary key leaves that remainder.
+TURNS = 60
 
 #: Returns metric → units that exist, for the tenant of that primary key.
 Count = Callable[[int], Mapping[str, int]]
@@ -57,3 +70,38 @@ def recount(tenant: Tenant, *, mend: bool = False) -> list[Difference]:
         for difference in differences:
             Quota.objects.filter(tenant=tenant, metric=difference.metric).update(used=difference.exists)
     return differences
+
+
+@transaction.atomic
+def recount_now(actor: Actor, tenant: Tenant) -> list[Difference]:
+    """Count a tenant's use again and mend what was wrong, with a line in the log. Raises Forbidden."""
+    allow(actor, TENANT_RECOUNT, project=None, tenant_id=None)
+    differences = recount(tenant, mend=True)
+    _record(actor, tenant, differences)
+    return differences
+
+
+def recount_some() -> int:
+    """Recount the tenants whose minute it is; mend, log and record what was wrong. Returns how many tenants were."""
+    turn = Tenant.objects.annotate(turn=Mod(F("pk"), TURNS)).filter(turn=timezone.now().minute)
+    wrong = 0
+    for tenant in turn.iterator():
+        with transaction.atomic():
+            differences = recount(tenant, mend=True)
+            if differences:
+                _record(SYSTEM, tenant, differences)
+        for difference in differences:
+            log.warning(
+                "quota %s of tenant %s: %s counted as used, %s exist; mended",
+                difference.metric,
+                tenant.uid,
+                difference.used,
+                difference.exists,
+            )
+        wrong += bool(differences)
+    return wrong
+
+
+def _record(actor: Actor, tenant: Tenant, differences: list[Difference]) -> None:
+    args = {d.metric: {"used": d.used, "exists": d.exists} for d in differences}
+    record(actor, TENANT_RECOUNT.name, tenant=tenant, name=tenant.name, target_id=tenant.uid, args=args)

@@ -19,6 +19,7 @@ from apps.tenancy.pages.members import (
     MEMBER_OF_ANY,
     AnyMemberDetail,
     AnyMemberList,
+    AnyMemberRole,
     MemberCreate,
     MemberDetail,
     MemberList,
@@ -28,7 +29,6 @@ from apps.tenancy.pages.oidc import OidcBack, OidcStart
 from apps.tenancy.pages.preferences import ChooseLanguage, PreferencesPage
 from apps.tenancy.pages.projects import PROJECT, ProjectCreate, ProjectDetail, ProjectList
 from apps.tenancy.pages.second_step import PasskeyLogIn, PasskeyOptions, SecondStep
-from apps.tenancy.pages.tenants import TENANT, TenantCreate, TenantDetail, TenantList
 
 api_routes = [
     *routes("tenants", TenantsApi),
@@ -63,8 +63,8 @@ admin_patterns = [
     *account_paths(admin=True),
     path("account/preferences/", PreferencesPage.as_view(admin=True), name="account.preferences"),
     path("tenants/<uuid:key>/act-as/", ActAsPage.as_view(admin=True), name="tenant.act_as"),
-    *kind_paths(TENANT, list=TenantList, detail=TenantDetail, create=TenantCreate, admin=True),
     path("members/<uuid:key>/reset-password/", MemberReset.as_view(admin=True), name="member.reset_password"),
+    path("members/<uuid:key>/set-role/", AnyMemberRole.as_view(admin=True), name="member.set_role"),
     *kind_paths(MEMBER_OF_ANY, list=AnyMemberList, detail=AnyMemberDetail, admin=True),
     path(
         "administrators/<uuid:key>/reset-password/",

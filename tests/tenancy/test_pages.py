@@ -75,8 +75,10 @@ def test_a_bad_owner_name_stands_at_the_owners_field(ada: User) -> None:
 def test_an_admin_sets_quotas_and_the_tenant_sees_them(ada: User, alice: User, tenant_a: Tenant) -> None:
     client, url = page_client(ada), f"/admin/tenants/{tenant_a.uid}/quotas/"
     form = {name: field.value() for name, field in ((f.name, f) for f in client.get(url).context["form"])}
-    assert client.post(url, {**form, "vm": 3}).status_code == 302
-    assert client.post(url, {**form, "vm": -3}).status_code == 422
+    answers_to = f"/admin/tenants/{tenant_a.uid}/set-quotas/"
+    assert answers_to in client.get(url).content.decode()
+    assert client.post(answers_to, {**form, "vm": 3})["Location"] == url
+    assert client.post(answers_to, {**form, "vm": -3}).status_code == 422
     uses = {use.metric.name: use.limit for use in page_client(alice).get("/quotas/").context["uses"]}
     assert (uses["vm"], uses["disk"]) == (3, 100)
 

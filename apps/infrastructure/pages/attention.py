@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from django.db.models import ExpressionWrapper, F, FloatField, Value
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -20,8 +19,8 @@ from apps.infrastructure.selectors import HOSTS_FOR_AVAILABILITY
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.selectors import with_open_operations
 from apps.lifecycle.words import state_word
+from apps.quotas.filters import nearly_used_up
 from apps.quotas.metrics import BY_NAME
-from apps.quotas.models import Quota
 from apps.tenancy.verbs import TENANT_RECOUNT
 
 #: Shares from which something counts as nearly full, in percent.
@@ -123,8 +122,7 @@ def _failed() -> Iterator[Look]:
 
 
 def _quotas() -> Iterator[Look]:
-    nearly = ExpressionWrapper(F("limit") * Value(0.9), output_field=FloatField())
-    tight = Quota.objects.filter(metric__in=BY_NAME, used__gt=0, used__gte=nearly)
+    tight = nearly_used_up().filter(metric__in=BY_NAME)
     rows = list(tight.select_related("tenant").order_by("-used", "pk")[: NAMED + 1])
     for row in rows[:NAMED]:
         metric = BY_NAME[row.metric]
@@ -140,7 +138,7 @@ def _quotas() -> Iterator[Look]:
         text = ngettext("%(n)s more quota nearly used up", "%(n)s more quotas nearly used up", more) % {
             "n": more
         }
-        yield Look("warn", text, reverse("admin:tenant.list"))
+        yield Look("warn", text, f"{reverse('admin:tenant.list')}?{urlencode({'tight': 'true'})}")
 
 
 def _drift() -> Iterator[Look]:

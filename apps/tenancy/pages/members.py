@@ -213,7 +213,7 @@ class AnyMemberRole(ActionPage):
     do = ROLE_OF_ANY
 
     def _form(self, row: User, data: Any = None) -> KitForm:
-        return RoleForm(data, actor=replace(self.actor, tenant=row.tenant))
+        return RoleForm(data, actor=Actor(user=self.actor.user, tenant=row.tenant))
 
 
 class MemberCreate(CreateShownOnce):

@@ -1,0 +1,26 @@
+"""Narrowing the list of tenants by what they use."""
+
+from __future__ import annotations
+
+import django_filters as filters
+from django.db.models import ExpressionWrapper, F, FloatField, QuerySet, Value
+from django.utils.translation import gettext_lazy as _
+
+from apps.quotas.models import Quota
+from apps.tenancy.filters import TenantFilter
+from apps.tenancy.models import Tenant
+
+
+class TenantUseFilter(TenantFilter):
+    tight = filters.BooleanFilter(method="with_little_left", label=_("A quota nearly used up"))
+
+    def with_little_left(self, queryset: QuerySet[Tenant], name: str, value: bool) -> QuerySet[Tenant]:
+        """Keep tenants that have used nine tenths of some quota, or those that have not."""
+        rows = nearly_used_up().values("tenant_id")
+        return queryset.filter(pk__in=rows) if value else queryset.exclude(pk__in=rows)
+
+
+def nearly_used_up() -> QuerySet[Quota]:
+    """Return the quotas of which nine tenths are used."""
+    nearly = ExpressionWrapper(F("limit") * Value(0.9), output_field=FloatField())
+    return Quota.objects.filter(used__gt=0, used__gte=nearly)
