@@ -152,7 +152,10 @@ def delete_cluster(actor: Actor, cluster: C) -> None:
         with transaction.atomic():
             cluster.delete()
     except ProtectedError as error:
-        users = [{"kind": thing._meta.model_name, "name": str(thing)} for thing in error.protected_objects]
+        users = [
+            {"kind": thing._meta.model_name, "id": str(thing.pk), "name": str(thing)}
+            for thing in error.protected_objects
+        ]
         raise InUse(
             _("Cluster %(name)s is in use.") % {"name": name},
             hint=_("Remove its hosts and what is in it first."),
