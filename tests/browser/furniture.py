@@ -179,14 +179,17 @@ def other_tenants() -> None:
     """Neighbours, so that the administration is not about one tenant; one is disabled."""
     Tenant.objects.filter(name="bolt").update(remark="Logistics")
     for name, remark, enabled, used in (
-        ("northwind", "Wholesale", True, 34),
-        ("fabrikam", "", True, 48),
-        ("tailspin", "Contract ended in October", False, 0),
+        ("northwind", "Wholesale", True, {"vm": 34, "vcpu": 118, "memory_gib": 236, "disk_gib": 2900}),
+        ("fabrikam", "", True, {"vm": 48, "vcpu": 196, "memory_gib": 392, "disk_gib": 7400}),
+        ("tailspin", "Contract ended in October", False, {}),
     ):
         tenant = factories.make_tenant(name)
         factories.make_owner(tenant, f"{name}.owner")
         Tenant.objects.filter(pk=tenant.pk).update(remark=remark, enabled=enabled)
-        Quota.objects.filter(tenant=tenant, metric="vm").update(used=used)
+        for metric, units in used.items():
+            Quota.objects.filter(tenant=tenant, metric=metric).update(used=units)
+    for months, tenant in enumerate(Tenant.objects.order_by("-pk"), start=1):
+        Tenant.objects.filter(pk=tenant.pk).update(created_at=timezone.now() - timedelta(days=41 * months))
 
 
 def lost_and_new_hosts(cloud: Cloud) -> None:
