@@ -139,4 +139,10 @@ def pool_figures(pools: Sequence[Any]) -> list[Figure]:
 
 
 def _of(used: float, limit: float) -> str:
-    return f"{number_format(used, 0, force_grouping=True)} / {size(limit)}"
+    # In the limit's unit, which is said once.
+    shown = (
+        number_format(used / GIB_PER_TIB, 1)
+        if limit >= LARGE
+        else number_format(used, 0, force_grouping=True)
+    )
+    return f"{shown} / {size(limit)}"
