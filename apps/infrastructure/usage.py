@@ -19,8 +19,10 @@ from apps.drivers.sealing import Seal
 from apps.drivers.usage import KEPT_SECONDS, USAGE, UsageReading, step_of, usage_key
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host
+from apps.lifecycle import push
 from apps.metrics.rates import host_values
 from apps.metrics.store import Sample, Subject, store
+from apps.tenancy.models import Tenant
 from apps.tenancy.secrets import unseal
 
 log = logging.getLogger(__name__)
@@ -60,6 +62,8 @@ def collect_usage() -> int:
     for found in measured:
         pipe.set(_before_key(found.host), _encoder.encode(found.now), ex=KEPT_SECONDS)
     pipe.execute()
+    if kept:
+        push.many_changed("metrics", Tenant.objects.values_list("pk", flat=True))
     return kept
 
 

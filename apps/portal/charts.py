@@ -11,7 +11,6 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.metrics import ranges
 from apps.metrics.names import BY_NAME, Quantity
-from apps.metrics.store import STEP_SECONDS
 from apps.portal.detail import DetailPage, Tab
 from apps.portal.kinds import Text
 
@@ -64,7 +63,6 @@ def monitoring(charts: tuple[ChartCard, ...], api: str, why: Callable[[Any], Tex
             "shown_range": asked.name,
             "default_range": ranges.DEFAULT.name,
             "why": why(row),
-            "step_seconds": STEP_SECONDS,
         }
 
     return Tab("monitoring", _("Monitoring"), "portal/tab_monitoring.html", context)

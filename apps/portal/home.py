@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from apps.portal.operation_pages import OPERATION, operation_word
 from apps.portal.page import Page
 from apps.portal.tiles import tiles
-from apps.quotas.metrics import BY_NAME
-from apps.quotas.models import Quota
+from apps.quotas.selectors import uses_of
 
 KINDS = ("vm", "disk", "image", "vpc", "security_group", "key_pair")
+#: What most often runs short; the quotas' own page has all.
+QUOTAS = ("vm", "vcpu", "memory_gib", "disk", "disk_gib", "vpc")
 LATEST = 8
 
 
@@ -23,22 +22,14 @@ class TenantHome(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show it."""
+        assert self.actor.tenant is not None, "the gate leads admins as such to their own overview"
         shown = tiles(self.actor, self.area, KINDS)
         latest = OPERATION.rows(self.actor).order_by("-created_at")[:LATEST]
         return self.show(
             {
                 "tiles": shown,
                 "is_new": not any(tile["count"] for tile in shown),
-                "quotas": self._quotas(),
+                "uses": [use for use in uses_of(self.actor, self.actor.tenant) if use.metric.name in QUOTAS],
                 "operations": [(operation, operation_word(operation)) for operation in latest],
             }
         )
-
-    def _quotas(self) -> list[dict[str, Any]]:
-        assert self.actor.tenant is not None
-        rows = {row.metric: row for row in Quota.objects.filter(tenant=self.actor.tenant)}
-        return [
-            {"label": metric.label, "unit": metric.unit, "used": rows[name].used, "limit": rows[name].limit}
-            for name, metric in BY_NAME.items()
-            if name in rows
-        ]

@@ -13,6 +13,9 @@ from apps.quotas.models import Quota
 from apps.tenancy.models import Tenant
 from apps.tenancy.selectors import visible_tenants
 
+#: The largest limit there can be: an administrator who sets it means none.
+UNLIMITED = 2_147_483_647
+
 
 @dataclass(frozen=True)
 class Use:
@@ -26,6 +29,11 @@ class Use:
     def over(self) -> bool:
         """Whether more is used than the limit allows."""
         return self.used > self.limit
+
+    @property
+    def unlimited(self) -> bool:
+        """Whether the limit is meant as none."""
+        return self.limit >= UNLIMITED
 
     @property
     def left(self) -> int:

@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from apps.audit.record import record
+from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, QuotaExceeded
 from apps.quotas.metrics import BY_NAME
@@ -68,6 +69,7 @@ def set_limits(actor: Actor, tenant: Tenant, limits: Mapping[str, int]) -> None:
         record(
             actor, TENANT_SET_QUOTAS.name, tenant=tenant, name=tenant.name, target_id=tenant.uid, args=args
         )
+        push.many_changed("quota", [tenant.pk])
 
 
 def take(tenant_id: int, amounts: Mapping[str, int]) -> None:

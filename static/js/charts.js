@@ -1,9 +1,9 @@
 // Charts of what was measured: <div data-charts data-api=… data-range=…> with a [data-chart] for each.
-// The range stands in the URL; while it ends now and the page is looked at, new samples are fetched at each step.
+// The range stands in the URL. While it ends now, a push that new samples are there fetches it anew.
 import { clock, fill, length, value } from "./charts/format.js";
 import { plot } from "./charts/plot.js";
 
-const LONGEST_WAIT = 300;
+const SPREAD = 2000; // all open pages hear of new samples at once; they need not ask at once
 
 function mount(root) {
   const say = root.dataset;
@@ -16,6 +16,7 @@ function mount(root) {
   let answer = null;
   let asked = 0;
   let timer = 0;
+  let fetched = 0;
 
   function card(element) {
     const rows = [...element.querySelectorAll("tr[data-name]")];
@@ -54,6 +55,8 @@ function mount(root) {
 
   async function load(background = false) {
     clearTimeout(timer);
+    timer = 0;
+    fetched = Date.now();
     const number = (asked += 1);
     const query = wanted();
     if (query.range) preset = query.range;
@@ -65,12 +68,13 @@ function mount(root) {
     if (number !== asked) return;
     if (found) draw((answer = found), query);
     else status.textContent = say.failed;
-    plan(query);
   }
 
-  function plan(query) {
-    const wait = Math.min(Math.max(answer?.step_seconds ?? 0, Number(say.step)), LONGEST_WAIT);
-    if (query.range) timer = setTimeout(() => (document.hidden ? plan(query) : load(true)), wait * 1000);
+  // New samples are there: worth fetching while the range ends now, and once a step of what is shown has gone by.
+  function renew() {
+    const step = Number(answer?.step_seconds ?? 0);
+    const due = fetched + (step > 60 ? step * 1000 : 5000); // hosts tell within seconds of each other
+    if (wanted().range && !timer && Date.now() >= due) timer = setTimeout(() => load(true), Math.random() * SPREAD);
   }
 
   function mark(query) {
@@ -133,7 +137,7 @@ function mount(root) {
   function point(each, index) {
     if (!answer) return;
     const at = index === null || index === undefined ? null : answer.times[index];
-    each.element.querySelector("[data-when]").textContent = at ? times.within(answer.times.at(-1) - answer.times[0], at) : say.now;
+    each.element.querySelector("[data-when]").textContent = at ? times.within(answer.times.at(-1) - answer.times[0], at) : wanted().range ? say.now : say.end;
     each.rows.forEach((row, number) => {
       const shown = at ? each.columns[number][index] : newest(each, number);
       row.querySelector("[data-value]").textContent = text(each, shown);
@@ -163,7 +167,7 @@ function mount(root) {
   reset.addEventListener("click", unzoom);
   download.addEventListener("click", save);
   addEventListener("popstate", () => load());
-  document.addEventListener("visibilitychange", () => !document.hidden && wanted().range && load(true));
+  document.addEventListener("kit:changed", (event) => event.detail.some((one) => one.kind === "metrics") && renew());
   new MutationObserver(() => cards.forEach((each) => each.plot.redraw())).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
   load();
 }
