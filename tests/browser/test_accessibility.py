@@ -73,7 +73,8 @@ def test_no_page_has_a_serious_violation(furnished: Site, chromium: Browser, por
             for complaint in complaints(page):
                 found.setdefault(complaint, []).append(path)
     context.close()
-    assert found == {}
+    told = [f"{complaint}\n  {len(paths)} pages, first {paths[0]}" for complaint, paths in found.items()]
+    assert told == [], "\n".join(told)
 
 
 @pytest.mark.requirement("UX-10")

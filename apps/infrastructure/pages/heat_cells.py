@@ -36,9 +36,10 @@ def cells(shown: HeatMap) -> SafeString:
 
 
 def _cell(cell: Cell, shown: HeatMap, one_url: str, *, first: bool) -> SafeString:
-    said = f"{cell.name}: {shown.measure.label} {cell.figure}"
-    if cell.state:
-        said = f"{said}, {cell.state}"
+    state = f", {cell.state}" if cell.state else ""
+    said = f"{cell.name}: {shown.measure.label} {cell.figure}{state}"
+    # Begins with what is seen, so that who speaks to the computer can name it.
+    spoken = f"{cell.name} {cell.figure}, {shown.measure.label}{state}"
     return format_html(
         '<li><a class="heat heat-{}{}" href="{}" tabindex="{}" title="{}" aria-label="{}">'
         '{}<span class="heat-name">{}</span><span class="heat-figure">{}</span></a></li>',
@@ -47,7 +48,7 @@ def _cell(cell: Cell, shown: HeatMap, one_url: str, *, first: bool) -> SafeStrin
         one_url.replace(str(_ANY), str(cell.key)),
         0 if first else -1,
         said,
-        said,
+        spoken,
         pieces.icon(cell.icon) if cell.icon else "",
         cell.name,
         cell.figure,
