@@ -116,6 +116,7 @@ class DetailPage(Page):
             "row": row,
             "key": self.of.key_of(row),
             "state": state_word(row) if is_resource else None,
+            "as_of": self.of.as_of(row),
             "running": open_operation(row) if is_resource else None,
             "since": since(row) if is_resource else None,
             "failure": failure_of(row, offers, self.area) if is_resource else None,
@@ -134,9 +135,11 @@ class DetailPage(Page):
     def _around(self, row: Any) -> dict[str, Any]:
         """Return what stands below the first tab: dependencies and the latest moments."""
         activity = any(tab is ACTIVITY for tab in self.shown_tabs)
+        users = self.used_by(row)
         return {
             "uses": groups(self, self.uses(row)),
-            "used_by": groups(self, self.used_by(row)),
+            "used_by": groups(self, users),
+            "has_users": bool(users),
             "latest": timeline(self.actor, row, self.area, length=SHORT),
             "activity_url": self._tab_url(ACTIVITY, row) if activity else "",
         }

@@ -15,6 +15,8 @@ const MOST_OF_A_SOURCE = 6;
 let chosen = -1;
 let timer = 0;
 let asking = null;
+let awaited = false; // what was typed last has not been answered yet
+let entered = false; // Enter was pressed meanwhile: it means the first answer
 let within = ""; // what was typed before the actions of one resource were opened
 let elements = new Map(); // option -> element of the page that it stands for
 
@@ -107,6 +109,8 @@ function show(options, made = []) {
   none.textContent = count ? "" : palette.dataset.none;
   said.textContent = !count ? palette.dataset.none : count === 1 ? palette.dataset.one : palette.dataset.many.replace("%n", count);
   choose(count && box.value.trim() ? 0 : -1);
+  awaited = false;
+  if (entered) keys.Enter(void (entered = false));
 }
 
 async function ask(query) {
@@ -222,7 +226,11 @@ const keys = {
   ArrowUp: () => move(-1),
   Home: () => (box.selectionStart === 0 || !box.value) && choose(0),
   End: () => box.selectionStart === box.value.length && choose(all().length - 1),
-  Enter: () => (chosen >= 0 ? go(all()[chosen]) : box.value.trim() && box.form.requestSubmit()),
+  Enter() {
+    if (awaited) entered = true;
+    else if (chosen >= 0) go(all()[chosen]);
+    else if (box.value.trim()) box.form.requestSubmit();
+  },
   Tab: () => openActions(all()[chosen]),
 };
 
@@ -235,6 +243,8 @@ box.addEventListener("keydown", (event) => {
   act();
 });
 box.addEventListener("input", () => {
+  awaited = true;
+  entered = false;
   clearTimeout(timer);
   timer = setTimeout(search, WAIT);
 });
@@ -255,4 +265,8 @@ list.addEventListener("pointermove", (event) => {
   const one = event.target.closest("[role=option]");
   if (one && one.getAttribute("aria-selected") !== "true") choose(all().indexOf(one));
 });
-palette.addEventListener("close", () => asking?.abort());
+palette.addEventListener("close", () => {
+  clearTimeout(timer);
+  asking?.abort();
+  awaited = entered = false;
+});
