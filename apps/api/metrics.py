@@ -103,7 +103,7 @@ class MetricsApi(APIView):
             OpenApiParameter("start", OpenApiTypes.DATETIME, description="In place of a range."),
             OpenApiParameter("end", OpenApiTypes.DATETIME, description="In place of now."),
         ],
-        responses={200: MetricsOut, 404: PROBLEM, 422: PROBLEM},
+        responses={200: MetricsOut, 400: PROBLEM, 404: PROBLEM},
     )
     def get(self, request: Request, key: object) -> Response:
         """Answer at most 600 points; the longer the range, the wider the step."""

@@ -51,13 +51,13 @@ def _tone(use: Use) -> str:
 
 def _figures(use: Use) -> str:
     if use.unlimited:
-        return _("%(used)s used, no limit") % {"used": _amount(use, use.used)}
+        return _("%(used)s used") % {"used": _amount(use, use.used)}
     return _("%(used)s of %(limit)s") % {"used": intcomma(use.used), "limit": _amount(use, use.limit)}
 
 
 def _left(use: Use) -> str:
     if use.unlimited:
-        return ""
+        return _("no limit")
     if use.over:
         return _("%(amount)s over the limit") % {"amount": _amount(use, use.used - use.limit)}
     return _("%(amount)s left") % {"amount": _amount(use, use.left)} if use.left else _("nothing left")
