@@ -7,7 +7,7 @@ class ComputeConfig(AppConfig):
 
     def ready(self) -> None:
         """Give every new cluster its instance types, learn of VMs' power from hosts' reports, count for quotas."""
-        from apps.compute.observation import take_reports
+        from apps.compute.observation import take_reports, tell_of_reach
         from apps.compute.quota import existing
         from apps.compute.services.instance_type import create_default_types
         from apps.compute.usage import vm_samples
@@ -17,4 +17,5 @@ class ComputeConfig(AppConfig):
         count_with(existing)
         services.furnishings.append(create_default_types)
         reports.listeners.append(take_reports)
+        reports.reach_listeners.append(tell_of_reach)
         usage.samplers.append(vm_samples)

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Power, Vm
 from apps.compute.services.power import start_vm
-from apps.infrastructure.models import SILENCE
+from apps.infrastructure.models import SILENCE, Host
 from apps.infrastructure.reports import Reading
 from apps.lifecycle import push
 from apps.lifecycle.actor import SYSTEM
@@ -52,6 +52,12 @@ def take_reports(readings: Sequence[Reading]) -> None:
         if reading.rebooted:
             _start_again(reading)
     believe_guests()
+
+
+def tell_of_reach(hosts: Sequence[Host]) -> None:
+    """Have pages look again at the VMs of hosts that went out of reach or came back: how old their state is shows."""
+    on_them = Vm.objects.filter(host__in=[host.pk for host in hosts])
+    push.many_changed("vm", on_them.order_by().values_list("tenant", flat=True).distinct())
 
 
 def _see(readings: Sequence[Reading]) -> None:

@@ -65,12 +65,15 @@ class Reading:
 
 #: Called with all reports of one round.
 listeners: list[Callable[[Sequence[Reading]], None]] = []
+#: Called with hosts that have just become out of reach, or have just come back.
+reach_listeners: list[Callable[[Sequence[Host]], None]] = []
 
 
 def collect() -> int:
     """Take every report that is new; return how many."""
     hosts = list(Host.objects.select_related("cluster"))
     before = _newest(hosts)
+    silent = {host.pk for host in hosts if not host.in_reach}
     readings = [
         Reading(host, report, rebooted=bool(host.boot_id) and host.boot_id != report.boot_id)
         for host, report in _reports(hosts)
@@ -81,9 +84,13 @@ def collect() -> int:
     for reading in readings:
         _judge(reading.host)
     _tell_of_load(before, _newest(hosts))
-    _tell_of_silence(hosts)
+    gone = _tell_of_silence(hosts)
+    back = [reading.host for reading in readings if reading.host.pk in silent and reading.host.in_reach]
     for listen in listeners:
         listen(readings)
+    if gone or back:
+        for tell in reach_listeners:
+            tell([*gone, *back])
     # Last, since the boot id stands in it: should anything above fail, the next report shows the reboot again.
     Host.objects.bulk_update(changed, _INVENTORY, batch_size=_BATCH)
     return len(readings)
@@ -130,12 +137,17 @@ def _tell_of_load(before: Mapping[int, datetime], after: Mapping[int, datetime])
             push.row_changed("compute_cluster", cluster)
 
 
-def _tell_of_silence(hosts: Sequence[Host]) -> None:
+def _tell_of_silence(hosts: Sequence[Host]) -> list[Host]:
     """Have pages look at hosts that have just become out of reach: silence is no event, so nothing else tells."""
     now = timezone.now()
-    for host in hosts:
-        if host.last_report_at is not None and SILENCE <= now - host.last_report_at < SILENCE + LOOKED:
-            push.resource_changed(host)
+    gone = [
+        host
+        for host in hosts
+        if host.last_report_at is not None and SILENCE <= now - host.last_report_at < SILENCE + LOOKED
+    ]
+    for host in gone:
+        push.resource_changed(host)
+    return gone
 
 
 def _take(reading: Reading) -> bool:

@@ -36,6 +36,16 @@ def row_changed(kind: str, key: object) -> None:
     transaction.on_commit(lambda: _send(None, message))
 
 
+def many_changed(kind: str, tenant_ids: Iterable[int | None]) -> None:
+    """Push that any of these tenants' resources of a kind may have changed, when the transaction commits.
+
+    One message for each tenant instead of one for each resource; the id is "*".
+    """
+    message = {"type": "page.changed", "kind": kind, "id": "*", "change": "updated"}
+    groups = [tenant_group(tenant_id) for tenant_id in tenant_ids if tenant_id is not None]
+    transaction.on_commit(lambda: _send_to([ADMIN_GROUP, *groups], message) if groups else None)
+
+
 def operation_changed(operation: Operation) -> None:
     """Push that an operation moved (and with it the resource it acts on)."""
     _push(operation.tenant_id, kind="operation", id=operation.pk, change="updated")
@@ -71,7 +81,10 @@ def _push(tenant_id: int | None, *, kind: str, id: UUID, change: str) -> None:
 
 
 def _send(tenant_id: int | None, message: dict[str, Any]) -> None:
-    groups = [ADMIN_GROUP] if tenant_id is None else [ADMIN_GROUP, tenant_group(tenant_id)]
+    _send_to([ADMIN_GROUP] if tenant_id is None else [ADMIN_GROUP, tenant_group(tenant_id)], message)
+
+
+def _send_to(groups: Iterable[str], message: dict[str, Any]) -> None:
     for group in groups:
         asyncio.run_coroutine_threadsafe(_deliver(group, message), _loop())
 

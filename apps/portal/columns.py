@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Expression, F, Model, OrderBy, QuerySet
+from django.db.models import Expression, F, Model, OrderBy, QuerySet, Subquery
 from django.template.loader import render_to_string
 from django.utils.html import format_html, strip_tags
 from django.utils.safestring import SafeString
@@ -20,7 +20,8 @@ from apps.portal.kinds import Text
 if TYPE_CHECKING:
     from apps.portal.lists import ListPage
 
-By = str | Expression
+#: Path of a column, or an expression.
+By = str | Expression | Subquery
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Column:
     filter: entry of the list's FilterSet that narrows by it; "" = the one of the column's name.
     facet: the choices of such a filter, where the FilterSet does not name them.
     end: numbers, aligned right. wide: hidden on narrow screens. admin: shown in the administration only.
+    brief: on a phone, where there is no room for a column of its own, it stands below the name.
     hidden: shown only to who chooses it. observed: comes from the host, and is greyed when that is out of reach.
     text: the value in exports, where `value` returns HTML. prepare: adds to the query what the column reads.
     """
@@ -39,12 +41,13 @@ class Column:
     label: Text
     value: Callable[[Any, ListPage], object] | None = None
     template: str = ""
-    sort: By | Sequence[By] = ""
+    sort: By | tuple[By, ...] = ""
     end: bool = False
     wide: bool = True
     admin: bool = False
     filter: str = ""
     facet: Facet | None = None
+    brief: bool = False
     hidden: bool = False
     observed: bool = False
     text: Callable[[Any, ListPage], object] | None = None
@@ -74,7 +77,7 @@ class Column:
 
     def order(self, model: type[Model], *, descending: bool) -> list[OrderBy]:
         """Return what to order by, rows without a value last either way."""
-        several = (self.sort,) if isinstance(self.sort, str | Expression) else self.sort
+        several = self.sort if isinstance(self.sort, tuple) else (self.sort,)
         return [_order(by, model, descending=descending) for by in several]
 
 

@@ -45,13 +45,14 @@ class Empty:
 
 @dataclass(frozen=True)
 class Row:
-    """`stale`: what it shows was seen some time ago, see `PageKind.as_of`."""
+    """stale: what it shows was seen a while ago, see `PageKind.as_of`. brief: what a phone shows below the name."""
 
     key: str
     cells: Sequence[tuple[Column, SafeString]]
     menu: str
-    stale: bool = False
     name: str = ""
+    stale: bool = False
+    brief: str = ""
 
 
 class ListPage(Page):
@@ -276,7 +277,15 @@ class ListPage(Page):
     def _row(self, row: Any) -> Row:
         cells = [(column, column.draw(row, self)) for column in self.shown_columns]
         menu = self.of.url(self.area, "menu", row) if self.of.actions else ""
-        return Row(str(self.of.key_of(row)), cells, menu, self.of.as_of(row) is not None, str(row))
+        brief = [str(column.export(row, self) or "") for column in self.shown_columns if column.brief]
+        return Row(
+            key=str(self.of.key_of(row)),
+            cells=cells,
+            menu=menu,
+            name=str(row),
+            stale=self.of.as_of(row) is not None,
+            brief=" · ".join(text for text in brief if text),
+        )
 
     def _only_table(self) -> bool:
         return self.request.headers.get("HX-Target") == "list"

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 import django_filters as filters
-from django.db.models import ExpressionWrapper, F, FloatField, QuerySet, Value
+from django.db.models import (
+    Expression,
+    ExpressionWrapper,
+    F,
+    FloatField,
+    IntegerField,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    Value,
+)
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from apps.api.narrowing import Number
+from apps.quotas.metrics import BY_NAME
 from apps.quotas.models import Quota
 from apps.tenancy.filters import TenantFilter
 from apps.tenancy.models import Tenant
 
 
+def _used(metric: str) -> Expression:
+    row = Quota.objects.filter(tenant=OuterRef("pk"), metric=metric)
+    return Coalesce(Subquery(row.values("used")[:1], output_field=IntegerField()), 0)
+
+
 class TenantUseFilter(TenantFilter):
+    by = {
+        f"used_{name}": Number(BY_NAME[name].label, expression=_used(name))
+        for name in ("vm", "vcpu", "memory_gib", "disk_gib")
+    }
     tight = filters.BooleanFilter(method="with_little_left", label=_("A quota nearly used up"))
 
     def with_little_left(self, queryset: QuerySet[Tenant], name: str, value: bool) -> QuerySet[Tenant]:

@@ -118,9 +118,14 @@ COLUMNS = (
     # Within one stored state those that run stand together.
     replace(STATE, sort=("state", "power_seen")),
     Column(
-        "ip", gettext_lazy("IP address"), _copyable_ips, sort=Subquery(_FIRST_NIC.values("ip")[:1]), text=_ips
+        "ip",
+        gettext_lazy("IP address"),
+        _copyable_ips,
+        sort=Subquery(_FIRST_NIC.values("ip")[:1]),
+        brief=True,
+        text=_ips,
     ),
-    Column("size", gettext_lazy("Size"), size, sort=("vcpu", "memory_mib"), filter="vcpu"),
+    Column("size", gettext_lazy("Size"), size, sort=("vcpu", "memory_mib"), filter="vcpu", brief=True),
     Column(
         "image",
         gettext_lazy("Image"),
