@@ -74,10 +74,10 @@ def test_every_cell_of_the_heat_map_says_its_figure_and_what_is_wrong_with_the_h
     some_hosts(cluster)
     client = factories.page_client(ada)
     html = shown(client, f"/admin/compute-clusters/{cluster.pk}/")
-    assert cell(html, "idle") == "heat heat-0 | idle: CPU load 2 %"
-    assert cell(html, "busy") == "heat heat-5 | busy: CPU load 96 %"
-    assert cell(html, "closed") == "heat heat-2 heat-odd | closed: CPU load 50 %, Closed"
-    assert cell(html, "silent") == "heat heat-2 heat-odd | silent: CPU load 40 %, Out of reach"
+    assert cell(html, "idle") == "heat heat-0 | idle 2 %, CPU load"
+    assert cell(html, "busy") == "heat heat-5 | busy 96 %, CPU load"
+    assert cell(html, "closed") == "heat heat-2 heat-odd | closed 50 %, CPU load, Closed"
+    assert cell(html, "silent") == "heat heat-2 heat-odd | silent 40 %, CPU load, Out of reach"
     assert "Enrolled" in cell(html, "new")
     assert "Failed" in cell(html, "odd")
     html = shown(client, f"/admin/compute-clusters/{cluster.pk}/?measure=allocated&order=value")
