@@ -8,6 +8,7 @@ import pytest
 from apps.drivers.errors import DriverError
 from apps.drivers.reports import HostReport, read_report
 from apps.drivers.specs import Power, VmSpec, VmStatus
+from apps.drivers.usage import STEP_SECONDS, read_usage
 from tests.drivers.real_agents import RealAgent, running_agent, shared_pool
 from tests.drivers.samples import a_vm, a_volume
 from tests.onebox_fixtures import Onebox
@@ -70,14 +71,24 @@ def test_a_vm_that_starts_or_stops_is_reported_at_once(agent: RealAgent, vm: VmS
 
 
 @pytest.mark.requirement("MO-1")
-def test_a_running_vm_is_reported_with_its_counters(agent: RealAgent, vm: VmSpec) -> None:
+def test_a_host_leaves_its_and_its_vms_counters_apart_from_its_reports(agent: RealAgent, vm: VmSpec) -> None:
     agent.remote.hypervisor().ensure_power(vm.id, Power.ON, boot=1)
-    give_up = time.monotonic() + 20
-    while not (found := [usage for usage in report_of(agent).observation.usage if usage.id == vm.id]):
-        assert time.monotonic() < give_up, "no counters were reported"
+    give_up = time.monotonic() + 3 * STEP_SECONDS
+    while True:
+        reading = read_usage(agent.client, agent.name, agent.key)
+        found = [usage for usage in reading.vms if usage.id == vm.id] if reading else []
+        if reading and found:
+            break
+        assert time.monotonic() < give_up, "no counters were left"
         time.sleep(0.2)
+    assert (found[0].boot, found[0].vcpus) == (1, vm.vcpu)
     assert found[0].cpu_ns > 0
     assert found[0].memory_bytes > 0
+    assert found[0].memory_total_bytes == vm.memory_mib << 20
+    assert 0 < reading.host.cpu_busy_ms < reading.host.cpu_total_ms
+    assert 0 < reading.host.memory_bytes < reading.host.memory_total_bytes
+    assert 0 < reading.host.disk_used_bytes < reading.host.disk_total_bytes
+    assert report_of(agent).observation.usage == ()
 
 
 @pytest.mark.requirement("OP-2")
