@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from typing import Any
 
 from channels.db import database_sync_to_async
@@ -41,7 +43,7 @@ class PageConsumer(AsyncJsonWebsocketConsumer):
 
     async def page_changed(self, message: dict[str, Any]) -> None:
         """Pass on what changed."""
-        await self.send_json({name: message[name] for name in ("kind", "id", "change")})
+        await self.send(text_data=_said(message["kind"], message["id"], message["change"]))
 
     async def page_closed(self, message: dict[str, Any]) -> None:
         """Somebody's sessions ended: all connect again, and whoever is logged out cannot."""
@@ -52,6 +54,12 @@ class PageConsumer(AsyncJsonWebsocketConsumer):
         key = self.scope["session"].session_key
         if key is None or str(session_uid(key)) in message["sessions"]:
             await self.close(NOT_LOGGED_IN)
+
+
+@lru_cache(maxsize=256)
+def _said(kind: str, key: str, change: str) -> str:
+    # The same text for every open page: with a thousand of them, making it anew is what a push would cost.
+    return json.dumps({"kind": kind, "id": key, "change": change})
 
 
 def _group_of(user: User, session: Any) -> str:

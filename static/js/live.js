@@ -6,11 +6,13 @@
 const socketUrl = new URL(document.body.dataset.liveUrl, location.href);
 socketUrl.protocol = socketUrl.protocol === "https:" ? "wss:" : "ws:";
 const DEBOUNCE = 120;
+const TOGETHER = 15; // one commit pushes several rows: the task and what it acts on
 const MOST_NEW = 50;
 const MOST_ASKED = 150; // the server answers for no more than 200 rows
 const lost = document.getElementById("live-lost");
 const changed = new Map(); // "kind:id" -> change
 let timer = 0;
+let flushed = -DEBOUNCE;
 let attempts = 0;
 
 function connect() {
@@ -43,11 +45,13 @@ function ready() {
 
 function note(kind, id, change) {
   changed.set(`${kind}:${id}`, change);
-  timer ||= setTimeout(flush, DEBOUNCE);
+  // The first change is shown at once, those of a storm step by step.
+  timer ||= setTimeout(flush, performance.now() - flushed > DEBOUNCE ? TOGETHER : DEBOUNCE);
 }
 
 function flush() {
   timer = 0;
+  flushed = performance.now();
   if (document.hidden) return; // caught up with when the tab is looked at again
   const changes = [...changed].map(([name, change]) => ({ name, kind: name.split(":")[0], id: name.split(":")[1], change }));
   changed.clear();
@@ -78,7 +82,9 @@ async function rowsFor(body, changes) {
     while (waiting.size && body.isConnected) {
       const now = [...waiting.values()].slice(0, MOST_ASKED);
       for (const one of now) waiting.delete(one.id);
+      const begun = performance.now();
       await refreshRows(body, now);
+      await rest(begun);
     }
   } finally {
     body.busy = false;
@@ -86,6 +92,11 @@ async function rowsFor(body, changes) {
 }
 
 document.addEventListener("visibilitychange", () => document.hidden || (changed.size && flush()));
+
+// As long as the answer took: however many pages are open, together they ask for no more than the server can answer.
+function rest(begun) {
+  return new Promise((done) => setTimeout(done, performance.now() - begun));
+}
 
 async function load(url) {
   // In the background: what the page fetches by itself keeps no session alive.
@@ -152,13 +163,15 @@ async function refreshPage() {
   if (!page) return;
   if (refreshing) return void (again = true);
   refreshing = true;
+  const begun = performance.now();
   const { status, html } = await load(location.href).catch(() => ({ status: 0 }));
-  refreshing = false;
   if (status === 404) return gone(page);
   if (status === 200) {
     const fetched = new DOMParser().parseFromString(html, "text/html");
     for (const part of page.querySelectorAll("[data-live]")) replace(part, fetched);
   }
+  await rest(begun);
+  refreshing = false;
   if (again) refreshPage(void (again = false));
 }
 
