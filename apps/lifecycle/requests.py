@@ -127,6 +127,9 @@ def why_not_cancel(operation: Operation) -> str:
         return _("What was asked for is written down already and is being put in force.")
     if operation.status == OperationStatus.RUNNING:
         return _("A worker is carrying it out.")
+    if operation.blocked_by_id is not None:
+        # Without it, the next request would begin while the handler it has pushed aside is still at work.
+        return _("It waits until what it has pushed aside has stopped.")
     return ""
 
 

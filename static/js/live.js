@@ -181,7 +181,9 @@ function replace(part, fetched) {
   // An open menu or a field being typed in is left alone; the next push or the closing catches up.
   if (!fresh || plain(fresh) === plain(part) || part.querySelector(".show, :focus:is(input, textarea, select)")) return;
   const focused = part.contains(document.activeElement) ? document.activeElement.textContent.trim() : "";
+  const opened = [...part.querySelectorAll("details[open][data-key]")].map((one) => one.dataset.key);
   part.innerHTML = fresh.innerHTML;
+  for (const one of part.querySelectorAll("details[data-key]")) one.open = opened.includes(one.dataset.key);
   window.htmx?.process(part);
   if (focused) [...part.querySelectorAll("a, button")].find((one) => one.textContent.trim() === focused)?.focus();
 }

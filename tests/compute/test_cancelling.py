@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.compute.models import Vm
 from apps.compute.services.power import delete_vm, retry_vm, shut_down_vm
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.engine import execute
+from apps.lifecycle.engine import claim, execute
 from apps.lifecycle.models import Operation, OperationStatus, State
 from apps.lifecycle.requests import cancel, why_not_cancel
 from apps.network.models import Subnet
@@ -68,6 +68,14 @@ def test_a_deletion_cancelled_in_time_leaves_all_as_it_was_and_can_be_asked_for_
     again = delete_vm(owner, vm)
     execute(again.pk)
     assert not Vm.objects.filter(pk=vm.pk).exists()
+
+
+@pytest.mark.requirement("OP-4")
+def test_what_waits_for_a_pushed_aside_handler_to_stop_is_not_cancelled(vm: Vm, owner: Actor) -> None:
+    claim(shut_down_vm(owner, vm).pk)
+    deletion = delete_vm(owner, vm)
+    assert "pushed aside" in why_not_cancel(deletion)
+    assert not cancel(owner, deletion)
 
 
 @pytest.mark.requirement("OP-4")

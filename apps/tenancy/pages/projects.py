@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Count
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -84,12 +83,16 @@ class ProjectDetail(DetailPage):
     primary = ("edit",)
 
     def properties(self, row: Project) -> Sequence[Properties]:
-        """Return how many resources of each kind it has."""
-        counts = Resource.objects.filter(project=row).values("kind").annotate(n=Count("pk")).order_by("kind")
-        items = [Property(each["kind"].replace("_", " "), str(each["n"])) for each in counts]
+        """Return what it is; what is in it stands below."""
         return [
-            Properties(_("Project"), [Property(_("Created"), pieces.moment(row.created_at))]),
-            Properties(_("Resources"), items or [Property(_("Resources"), _("none"))]),
+            Properties(
+                _("Project"),
+                [
+                    Property(_("Default"), _("yes") if row.is_default else _("no")),
+                    Property(_("Remark"), row.remark),
+                    Property(_("Created"), pieces.moment(row.created_at)),
+                ],
+            )
         ]
 
     def used_by(self, row: Project) -> Sequence[Related]:
