@@ -35,7 +35,7 @@ def shown(client: Client, path: str) -> str:
 
 
 def cell(html: str, name: str) -> str:
-    found = re.search(rf'<li><a class="(heat[^"]*)"[^>]*aria-label="({name}: [^"]*)"', html)
+    found = re.search(rf'<li><a class="(heat[^"]*)"[^>]*aria-label="({name} [^"]*)"', html)
     assert found, name
     return f"{found[1]} | {found[2]}"
 
@@ -81,7 +81,7 @@ def test_every_cell_of_the_heat_map_says_its_figure_and_what_is_wrong_with_the_h
     assert "Enrolled" in cell(html, "new")
     assert "Failed" in cell(html, "odd")
     html = shown(client, f"/admin/compute-clusters/{cluster.pk}/?measure=allocated&order=value")
-    assert cell(html, "busy") == "heat heat-4 | busy: Memory allocated 75 %"
+    assert cell(html, "busy") == "heat heat-4 | busy 75 %, Memory allocated"
     assert html.index('aria-label="busy') < html.index('aria-label="idle')
 
 
