@@ -82,7 +82,7 @@ def test_a_cluster_with_hosts_is_not_deleted(admin: Actor) -> None:
     host = factories.make_host(cluster)
     with pytest.raises(InUse) as refused:
         delete_cluster(admin, cluster)
-    assert refused.value.details["resources"] == [{"kind": "host", "name": host.name}]
+    assert refused.value.details["resources"] == [{"kind": "host", "id": str(host.pk), "name": host.name}]
     Host.objects.all().delete()
     delete_cluster(admin, cluster)
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.password_validation import validate_password
-from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import ValidationError
 
 from apps.audit.models import AuditEntry
@@ -131,12 +130,12 @@ def test_the_lock_comes_after_as_many_failures_as_are_set(ada: User, alice: User
 def test_an_idle_session_ends_and_what_a_page_fetches_by_itself_keeps_none_alive(alice: User) -> None:
     client = factories.page_client(alice)
     assert client.get("/").status_code == 200
-    session = SessionStore(client.cookies["sessionid"].value)
+    session = client.session
     long_ago = session[SEEN] - timedelta(hours=11).total_seconds()
     session[SEEN] = long_ago
     session.save()
     assert client.get("/", headers={"X-Background": "true"}).status_code == 200
-    session = SessionStore(client.cookies["sessionid"].value)
+    session = client.session
     assert session[SEEN] == long_ago
     session[SEEN] -= timedelta(hours=2).total_seconds()
     session.save()

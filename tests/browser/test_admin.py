@@ -1,0 +1,104 @@
+"""The administration in a browser: live load, the heat map by keyboard, acting as a tenant."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from apps.audit.models import AuditEntry
+from apps.infrastructure.models import Host
+from apps.lifecycle import push
+from tests.browser.conftest import Site
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+
+@pytest.mark.requirement("UX-9")
+def test_the_heat_map_follows_the_load_without_reloading(site: Site, page: Page) -> None:
+    host = site.cloud.hosts[0]
+    site.open(page, f"/admin/compute-clusters/{site.cloud.cluster.pk}/?measure=allocated", site.admin)
+    cell = page.get_by_role("link", name=f"{host.name} ")
+    expect(cell).to_contain_text("0 %")
+    page.evaluate("window.sameDocument = true")
+    Host.objects.filter(pk=host.pk).update(memory_reserved_mib=host.memory_capacity_mib // 2)
+    push.row_changed("compute_cluster", site.cloud.cluster.pk)
+    expect(cell).to_contain_text("50 %")
+    assert page.evaluate("window.sameDocument")
+
+
+@pytest.mark.requirement("UX-2")
+def test_closing_a_host_shows_at_once_on_its_clusters_map(site: Site, page: Page) -> None:
+    host = site.cloud.hosts[1]
+    site.open(page, f"/admin/compute-clusters/{site.cloud.cluster.pk}/", site.admin)
+    other = page.context.new_page()
+    site.open(other, f"/admin/hosts/{host.pk}/")
+    other.get_by_role("link", name="Take no new VMs").first.click()
+    dialog = other.get_by_role("dialog")
+    expect(dialog).to_contain_text(f"No new VM is placed on {host.name}.")
+    dialog.get_by_role("button", name="Take no new VMs").click()
+    expect(page.get_by_role("link", name=f"{host.name} ")).to_have_accessible_name(
+        re.compile(f"{host.name} .*, CPU load, Closed")
+    )
+    expect(other.locator(".tab-body")).to_contain_text("Closed for new VMs")
+
+
+@pytest.mark.requirement("UX-10")
+def test_the_heat_map_is_one_stop_for_tab_and_the_arrows_lead_through_it(site: Site, page: Page) -> None:
+    site.open(page, f"/admin/compute-clusters/{site.cloud.cluster.pk}/", site.admin)
+    cells = page.locator("[data-heat-map] a")
+    cells.first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(cells.nth(1)).to_be_focused()
+    page.keyboard.press("End")
+    expect(cells.last).to_be_focused()
+    page.keyboard.press("Home")
+    expect(cells.first).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator("[data-heat-map] a:focus")).to_have_count(0)
+    cells.nth(1).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/admin/hosts/**")
+
+
+@pytest.mark.requirement("UX-11")
+def test_an_admin_acts_as_a_tenant_and_comes_back_with_the_keyboard_alone(site: Site, page: Page) -> None:
+    assert site.owner.tenant is not None
+    site.open(page, f"/admin/tenants/{site.owner.tenant.uid}/", site.admin)
+    page.get_by_role("link", name="Act as this tenant").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/act-as/")
+    page.get_by_label("Why").focus()
+    page.keyboard.type("Ticket 4711")
+    page.keyboard.press("Enter")
+    banner = page.locator(".acting")
+    expect(banner).to_contain_text("You are acting as acme.")
+    expect(banner).to_contain_text("Ticket 4711")
+    page.goto(site.url + "/vms/")
+    expect(banner).to_be_visible()
+    banner.get_by_role("button", name="Stop acting").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/admin/tenants/**")
+    expect(page.locator(".acting")).to_have_count(0)
+    verbs = AuditEntry.objects.filter(tenant=site.owner.tenant).order_by("pk").values_list("verb", flat=True)
+    assert [verb for verb in verbs if "act" in verb] == ["tenant.act_as", "tenant.stop_acting"]
+
+
+@pytest.mark.requirement("UX-9")
+def test_a_map_of_200_hosts_stays_readable_on_a_phone(site: Site, phone: Page) -> None:
+    from tests import factories
+
+    crowd = factories.make_cluster(site.cloud.region, "crowd")
+    for number in range(200):
+        factories.make_host(crowd, f"node{number:03}", driver="agent", load_percent=number % 100)
+    Host.objects.filter(cluster=crowd).update(last_report_at=timezone.now())
+    site.open(phone, f"/admin/compute-clusters/{crowd.pk}/", site.admin)
+    cells = phone.locator("[data-heat-map] a")
+    expect(cells).to_have_count(200)
+    assert phone.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    box = cells.nth(50).bounding_box()
+    assert box is not None
+    assert box["width"] >= 24 and box["height"] >= 24, box
+    Host.objects.filter(cluster=crowd).delete()
