@@ -5,14 +5,20 @@ Dropping a partition costs nothing; deleting as many rows would cost as much as 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from apps.metrics.tiers import TIERS, Tier, floor
+from apps.metrics.platform_settings import HISTORY_DAYS
+from apps.metrics.tiers import HOUR, TIERS, Tier, floor
 
 #: One writer at a time makes partitions; the number is arbitrary and only ours.
 _LOCK = 0x6D657472
+
+
+def kept(tier: Tier) -> timedelta:
+    """Return how long a resolution is kept: the coarsest as long as administrators set."""
+    return timedelta(days=HISTORY_DAYS.value()) if tier == HOUR else tier.kept
 
 
 def ensure(tier: Tier, first: datetime, last: datetime) -> None:
@@ -41,7 +47,7 @@ def keep_up(now: datetime) -> list[str]:
     for tier in TIERS:
         ensure(tier, now, now + tier.partition)
         for name in _names(tier):
-            if name < _name(tier, floor(now - tier.kept, tier.partition)):
+            if name < _name(tier, floor(now - kept(tier), tier.partition)):
                 with connection.cursor() as cursor:
                     cursor.execute(f"DROP TABLE {name}")
                 dropped.append(name)

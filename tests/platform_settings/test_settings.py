@@ -12,6 +12,8 @@ from django.core.exceptions import ValidationError
 from apps.audit.models import AuditEntry
 from apps.console.platform_settings import IDLE_SECONDS
 from apps.lifecycle.errors import Forbidden, Invalid
+from apps.metrics.partitions import kept
+from apps.metrics.tiers import HOUR, RAW
 from apps.platform_settings import store
 from apps.platform_settings.catalogue import all_settings
 from apps.platform_settings.models import PlatformSetting
@@ -177,3 +179,10 @@ def test_an_announcement_stands_on_every_page_until_its_time(ada: User, alice: U
 def test_error_pages_say_whom_to_ask(ada: User, alice: User) -> None:
     set_(ada, support_contact="help@example.org")
     assert "help@example.org" in factories.page_client(alice).get("/no-such-page/").content.decode()
+
+
+def test_hourly_metrics_are_kept_as_long_as_is_set(ada: User) -> None:
+    assert kept(HOUR) == HOUR.kept
+    set_(ada, metrics_history_days=90)
+    assert kept(HOUR) == timedelta(days=90)
+    assert kept(RAW) == RAW.kept
