@@ -15,6 +15,8 @@ import django_filters as filters
 from django import forms
 from django.db.models import Expression, Q, QuerySet
 from django.utils.datastructures import MultiValueDict
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 from django_filters.constants import EMPTY_VALUES
 from django_filters.fields import IsoDateTimeField
 from drf_spectacular.plumbing import build_basic_type
@@ -57,7 +59,9 @@ class Text(By):
 
     def parameters(self, name: str) -> dict[str, Narrow]:
         """Return one parameter."""
-        return {name: Narrow(name, self, forms.CharField(required=False), self.lookup, OpenApiTypes.STR)}
+        says = _("{}: begins with") if self.lookup.endswith("startswith") else _("{}: contains")
+        field = forms.CharField(required=False)
+        return {name: Narrow(name, self, field, self.lookup, OpenApiTypes.STR, says)}
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,8 @@ class Choices(By):
         if given:
             items["enum"] = sorted(str(value) for value, _label in given)
         schema = {"type": "array", "items": items}
-        return {name: Narrow(name, self, AnyOfField(each), "in", schema)}
+        says = _("{}: any of these, repeated or with commas between them")
+        return {name: Narrow(name, self, AnyOfField(each), "in", schema, says)}
 
 
 @dataclass(frozen=True)
@@ -93,8 +98,8 @@ class Number(By):
         """Return the lower and the upper bound."""
         field = forms.FloatField(required=False)
         return {
-            f"{name}_min": Narrow(name, self, field, "gte", OpenApiTypes.NUMBER),
-            f"{name}_max": Narrow(name, self, field, "lte", OpenApiTypes.NUMBER),
+            f"{name}_min": Narrow(name, self, field, "gte", OpenApiTypes.NUMBER, _("{}: at least")),
+            f"{name}_max": Narrow(name, self, field, "lte", OpenApiTypes.NUMBER, _("{}: at most")),
         }
 
 
@@ -114,8 +119,12 @@ class Moment(By):
         field = IsoDateTimeField(required=False)
         prefix = f"{name}_" if self.prefix is None else self.prefix
         return {
-            f"{prefix}after": Narrow(name, self, field, "gte", OpenApiTypes.DATETIME),
-            f"{prefix}before": Narrow(name, self, field, "lt", OpenApiTypes.DATETIME),
+            f"{prefix}after": Narrow(
+                name, self, field, "gte", OpenApiTypes.DATETIME, _("{}: from this time on")
+            ),
+            f"{prefix}before": Narrow(
+                name, self, field, "lt", OpenApiTypes.DATETIME, _("{}: before this time")
+            ),
         }
 
 
@@ -137,14 +146,16 @@ _TYPES = {forms.UUIDField: OpenApiTypes.UUID, forms.IntegerField: OpenApiTypes.I
 class Narrow(filters.Filter):
     """One parameter of a By. `exclude` is set for a request that names it in `not=`."""
 
-    def __init__(self, name: str, by: By, field: forms.Field, lookup: str, schema: Any) -> None:
+    def __init__(
+        self, name: str, by: By, field: forms.Field, lookup: str, schema: Any, says: Label = "{}"
+    ) -> None:
         super().__init__(field_name=by.on or name, lookup_expr=lookup, label=by.label)
         self.by, self.alias = by, f"by_{name}"
         # What django-filter would make from `field_class`.
         self._field = field
         field.label = by.label
         shown = dict(schema) if isinstance(schema, dict) else dict(build_basic_type(schema) or {})
-        extend_schema_field({**shown, "description": by.label})(self)
+        extend_schema_field({**shown, "description": format_lazy(says, by.label)})(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Narrow:
         # Every FilterSet copies its filters deeply, with all the SQL in them; what is set per request is flat.

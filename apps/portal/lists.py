@@ -98,7 +98,7 @@ class ListPage(Page):
         found = self._sorted(self._filtered(self._all()))
         size = self.page_size
         start = (self.number - 1) * size
-        some = list(found[start : start + size + 1])
+        some = self._slice(found, start, start + size + 1)
         context = {
             "title": self.of.many,
             "rows": [self._row(row) for row in some[:size]],
@@ -246,6 +246,14 @@ class ListPage(Page):
             return rows.order_by(*self.order)
         descending = self.sort.startswith("-")
         return rows.order_by(*self._sorted_by.order(rows.model, descending=descending), "pk")
+
+    def _slice(self, found: QuerySet[Any], start: int, end: int) -> list[Any]:
+        """Return rows by their place; where thousands are sorted or passed over, first the keys alone."""
+        if self._sorted_by is None and not start:
+            return list(found[start:end])
+        keys = list(found.values_list("pk", flat=True)[start:end])
+        rows = {row.pk: row for row in self._all().filter(pk__in=keys)}
+        return [rows[key] for key in keys if key in rows]
 
     def _total(self, found: QuerySet[Any], start: int, got: int) -> str:
         if got <= self.page_size and (got or not start):
