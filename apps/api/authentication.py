@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext as _
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
+from apps.lifecycle.errors import Forbidden
 from apps.tenancy.keys import find_key
 from apps.tenancy.middleware import actor_for
 from apps.tenancy.models import ApiKey, User
@@ -13,14 +16,17 @@ from apps.tenancy.models import ApiKey, User
 
 class ApiKeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[User, ApiKey] | None:
-        """Return the key's user; AuthenticationFailed when the key is unknown or expired."""
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        """Return the key's user. Raises AuthenticationFailed, or Forbidden for a change by a key for reading."""
+        scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             return None
         key = find_key(token.strip())
         if key is None:
             raise AuthenticationFailed("The API key is unknown or has expired.")
         request._request.actor = actor_for(request._request, key.user, api_key=key)  # type: ignore[attr-defined]
+        if key.scope == ApiKey.Scope.READ and request.method not in SAFE_METHODS:
+            # Once for all endpoints, whatever each of them checks besides.
+            raise Forbidden(_("This API key may only read."), hint=_("Use a key with a wider scope."))
         return key.user, key
 
     def authenticate_header(self, request: Request) -> str:

@@ -21,6 +21,9 @@ R = TypeVar("R", bound=Resource)
 #: Verb permission → guardian permission on the project.
 PROJECT_PERMISSIONS = {"view": "view_resources", "operate": "operate_resources", "manage": "manage_resources"}
 
+#: What a key of these scopes may do at most; one that may change has the rights of its user.
+_COVERED = {ApiKey.Scope.READ: {"view"}, ApiKey.Scope.OPERATE: {"view", "operate"}}
+
 
 def visible(actor: Actor, queryset: QuerySet[R], permission: str = "view") -> QuerySet[R]:
     """Return the resources of the queryset on which the actor has `permission` (view, operate or manage)."""
@@ -64,8 +67,7 @@ def decided_without_grants(actor: Actor, verb: Verb, tenant_id: int | None) -> b
     """Judge by who the actor is; None when it depends on the roles held in projects."""
     if actor.is_system:
         return True
-    reads_only = _may_only_read(actor) and verb.permission != "view"
-    if actor.user is None or reads_only or refused_while_acting(actor, verb):
+    if actor.user is None or not key_covers(actor, verb) or refused_while_acting(actor, verb):
         return False
     if verb.permission == "self" or (actor.is_admin and actor.tenant is None):
         return True
@@ -98,6 +100,11 @@ def begin(actor: Actor, verb: Verb, resource: R) -> R:
 
 
 def _forbidden(actor: Actor, verb: Verb) -> Forbidden:
+    if not key_covers(actor, verb):
+        return Forbidden(
+            _("The scope of this API key does not allow it: %(verb)s.") % {"verb": verb.label},
+            hint=_("Use a key with a wider scope."),
+        )
     if reason := refused_while_acting(actor, verb):
         return Forbidden(reason, hint=_("Stop acting as the tenant, or ask its owner to do it."))
     return Forbidden(
@@ -111,8 +118,10 @@ def _has_whole_tenant(actor: Actor) -> bool:
     return user is not None and (user.is_platform_admin or user.is_tenant_owner)
 
 
-def _may_only_read(actor: Actor) -> bool:
-    return actor.api_key is not None and actor.api_key.scope == ApiKey.Scope.READ
+def key_covers(actor: Actor, verb: Verb) -> bool:
+    """Whether the scope of the API key, if one is used, covers the verb; the user's role is another matter."""
+    covered = _COVERED.get(actor.api_key.scope) if actor.api_key is not None else None
+    return covered is None or verb.permission in covered
 
 
 def _granted(actor: Actor, permission: str) -> QuerySet[ProjectUserObjectPermission, int]:

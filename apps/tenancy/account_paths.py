@@ -26,7 +26,7 @@ _PAGES = (
     ("security/recovery-codes/", RecoveryCodesPage, "account.recovery_codes"),
     ("security/passkey/", PasskeyPage, "account.passkey"),
     ("security/passkey/options/", PasskeyOptionsPage, "account.passkey_options"),
-    ("passkeys/<int:key>/remove/", PasskeyRemovePage, "account.passkey_remove"),
+    ("security/passkeys/<int:key>/remove/", PasskeyRemovePage, "account.passkey_remove"),
     ("sessions/", SessionsPage, "account.sessions"),
     ("sessions/end-others/", SessionsEndPage, "account.sessions_end"),
     ("sessions/<uuid:key>/end/", SessionEndPage, "account.session_end"),

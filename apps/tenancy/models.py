@@ -125,6 +125,7 @@ class ApiKey(models.Model):
 
     class Scope(models.TextChoices):
         READ = "read", _("Read only")
+        OPERATE = "operate", _("Read and operate")
         WRITE = "write", _("Read and change")
 
     uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)

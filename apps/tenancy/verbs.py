@@ -101,7 +101,12 @@ MEMBER_RESET_PASSWORD = _declare(
     "member.reset_password", _("Reset password"), "owner", "key", destructive=True, in_person=True
 )
 MEMBER_RESET_TWO_FACTOR = _declare(
-    "member.reset_two_factor", _("Reset two-factor log-in"), "owner", "shield", destructive=True
+    "member.reset_two_factor",
+    _("Reset two-factor log-in"),
+    "owner",
+    "shield",
+    destructive=True,
+    in_person=True,
 )
 MEMBER_END_SESSIONS = _declare(
     "member.end_sessions", _("End all sessions"), "owner", "logout", destructive=True

@@ -185,7 +185,7 @@ def _fill(world: World, host: Any) -> None:
         "members": world.nina.uid,
         "api-keys": issue_key(world.nina, f"{MARK} nina's key", "read", None)[0].uid,
         "account/sessions": Session.objects.get(user=world.nina).uid,
-        "account/passkeys": Authenticator.objects.get(user=world.nina, type="webauthn").pk,
+        "account/security": Authenticator.objects.get(user=world.nina, type="webauthn").pk,
         "account/linked": "corp",
         "login/with": "corp",
         "administrators": User.objects.get(username="root").uid,

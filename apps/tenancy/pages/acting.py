@@ -32,6 +32,7 @@ class ReasonForm(KitForm):
 
 class ActAsPage(Page):
     template_name = "tenancy/act_as.html"
+    sensitive = True
 
     def get(self, request: HttpRequest, key: object) -> HttpResponse:
         """Ask why, and say what it means."""

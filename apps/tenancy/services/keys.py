@@ -31,7 +31,7 @@ def issue_own_key(
     ensure_recent(actor)
     assert actor.user is not None, "allow() lets nobody else do this"
     if scope not in ApiKey.Scope.values:
-        raise Invalid({"scope": [_("Choose read or write.")]})
+        raise Invalid({"scope": [_("Choose read, operate or write.")]})
     if expires_at is not None and expires_at <= timezone.now():
         raise Invalid({"expires_at": [_("This time has passed.")]})
     if actor.api_key is not None and actor.api_key.expires_at is not None:

@@ -28,7 +28,11 @@ def account_tabs(context: template.Context) -> dict[str, Any]:
     """Draw the tabs of the pages this area has; log-ins elsewhere only where there are any."""
     area, here = str(context.get("area") or "portal"), context["request"].path
     names = [(name, label) for name, label in _SECTIONS if name != "account.linked" or providers()]
-    return {"tabs": [(label, url, url == here) for name, label in names if (url := _url(area, name))]}
+    found = [(label, url) for name, label in names if (url := _url(area, name))]
+    # "Profile" stands at the root of all others.
+    inside = max((url for _label, url in found if here.startswith(url)), key=len, default="")
+    shown = inside if inside == here or inside != _url(area, "account") else ""
+    return {"tabs": [(label, url, url == shown) for label, url in found]}
 
 
 def _url(area: str, name: str) -> str:
