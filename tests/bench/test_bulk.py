@@ -1,0 +1,45 @@
+"""One action on 200 VMs by one request: how long until every one of them is accepted."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from apps.compute.models import Vm
+from apps.infrastructure import backends
+from apps.lifecycle.models import Operation
+from apps.tenancy.keys import issue_key
+from apps.tenancy.models import ApiKey
+from tests import factories
+from tests.bench.report import Figure, report
+from tests.bench.test_lists import insert_vms
+from tests.compute.factories import make_cloud, make_subnet
+from tests.platform_fixtures import Platform
+
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(300)]
+
+COUNT = 200
+
+
+@pytest.mark.requirement("UX-4")
+def test_two_hundred_rows_in_one_request(memory_platform: Platform) -> None:
+    cloud = make_cloud(backends.memory_world(), hosts=1)
+    tenant = factories.make_tenant("acme")
+    subnet = make_subnet(cloud.region, factories.default_project(tenant), "10.0.0.0/16")
+    insert_vms(tenant, COUNT + 1, subnet, cloud.hosts[0], cloud.image, cloud.small)
+    memory_platform.start("web")
+    client = memory_platform.client(
+        issue_key(factories.make_owner(tenant), "bench", ApiKey.Scope.WRITE, None)[1]
+    )
+    first, *rest = [str(pk) for pk in Vm.objects.values_list("pk", flat=True)]
+    client.ask("POST", "/vms/bulk", {"action": "restart", "ids": [first]})  # loads all code in use
+    begun = time.perf_counter()
+    answer = client.ask("POST", "/vms/bulk", {"action": "restart", "ids": rest})
+    seconds = time.perf_counter() - begun
+    assert {item["status"] for item in answer.body["results"]} == {"accepted"}
+    assert Operation.objects.filter(verb="vm.restart").count() == COUNT + 1
+    report(
+        "bulk",
+        [Figure(f"{COUNT} VMs", seconds, "s", 4), Figure("each of them", 1000 * seconds / COUNT, "ms")],
+    )
