@@ -19,19 +19,49 @@ form.addEventListener("focusout", (event) => {
   touch(event.target.name);
 });
 
-// A field swapped in with errors is marked as such, for those who see it and those who hear it.
-document.addEventListener("htmx:afterSettle", () => {
-  for (const field of form.querySelectorAll("[data-field]")) {
-    const wrong = field.querySelector(".field-error") !== null;
-    field.classList.toggle("field-wrong", wrong);
-    const errors = field.querySelector(".field-errors")?.id;
-    for (const input of field.querySelectorAll(":is(input, select, textarea):not([type=search], [type=hidden])")) {
-      if (wrong) input.setAttribute("aria-invalid", "true");
-      else input.removeAttribute("aria-invalid");
-      describe(input, errors, wrong);
-    }
-  }
+// -- what would come of it, asked while one types -------------------------------------------------------------------------
+
+let timer = 0;
+let asked = new AbortController();
+form.addEventListener("input", () => {
+  clearTimeout(timer);
+  timer = setTimeout(preview, 250);
 });
+
+// Only the answer to the last change counts. Without an answer the page stays as it is: sending it still works.
+async function preview() {
+  if (!form.hasAttribute("data-preview")) return;
+  asked.abort();
+  asked = new AbortController();
+  let html = "";
+  try {
+    const response = await fetch(form.dataset.preview, {
+      method: "POST", body: new FormData(form), headers: { "HX-Request": "true" }, signal: asked.signal,
+    });
+    if (response.status !== 200) return;
+    html = await response.text();
+  } catch {
+    return;
+  }
+  const answer = document.createElement("template");
+  answer.innerHTML = html;
+  for (const part of answer.content.querySelectorAll("[data-part]")) {
+    document.getElementById(part.dataset.part)?.replaceChildren(...part.childNodes);
+  }
+  form.querySelectorAll("[data-field]").forEach(mark);
+}
+
+// A field with errors is marked as such, for those who see it and those who hear it.
+function mark(field) {
+  const wrong = field.querySelector(".field-error") !== null;
+  field.classList.toggle("field-wrong", wrong);
+  const errors = field.querySelector(".field-errors")?.id;
+  for (const input of field.querySelectorAll(":is(input, select, textarea):not([type=search], [type=hidden])")) {
+    if (wrong) input.setAttribute("aria-invalid", "true");
+    else input.removeAttribute("aria-invalid");
+    if (errors) describe(input, errors, wrong);
+  }
+}
 
 function describe(input, id, wrong) {
   const ids = new Set((input.getAttribute("aria-describedby") || "").split(" ").filter((one) => one && one !== id));
