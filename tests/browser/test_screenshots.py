@@ -141,7 +141,7 @@ def test_screenshots_for_the_readme(furnished: Site, chromium: Browser) -> None:
     cluster = ComputeCluster.objects.get(pk=furnished.cloud.cluster.pk)
     chosen = {
         "vms": (Visit("tenant"), "/vms/"),
-        "vm": (Visit("tenant", theme="dark"), f"/vms/{vm.pk}/"),
+        "vm": (Visit("tenant", theme="dark"), f"/vms/{vm.pk}/monitoring/"),
         "cluster": (Visit("admin"), f"/admin/compute-clusters/{cluster.pk}/"),
     }
     (PICTURES / "readme").mkdir(parents=True, exist_ok=True)

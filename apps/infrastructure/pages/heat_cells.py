@@ -42,7 +42,7 @@ def _cell(cell: Cell, shown: HeatMap, one_url: str, *, first: bool) -> SafeStrin
     spoken = f"{cell.name} {cell.figure}, {shown.measure.label}{state}"
     return format_html(
         '<li><a class="heat heat-{}{}" href="{}" tabindex="{}" title="{}" aria-label="{}">'
-        '{}<span class="heat-name">{}</span><span class="heat-figure">{}</span></a></li>',
+        '{}<span class="heat-name">{}</span> <span class="heat-figure">{}</span></a></li>',
         cell.shade,
         " heat-odd" if cell.state else "",
         one_url.replace(str(_ANY), str(cell.key)),
