@@ -3,56 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.infrastructure.models import SILENCE, ComputeCluster
 from apps.lifecycle.errors import NoCapacity
-from apps.lifecycle.models import State
-from apps.lifecycle.told import told
 
 if TYPE_CHECKING:
     from apps.infrastructure.placement import Need
 
 
-class _Judged(NamedTuple):
-    """The columns of a host that decide whether a VM fits: whole rows of 1,000 hosts would take 30 ms."""
-
-    pk: UUID
-    name: str
-    state: str
-    error: dict[str, str]
-    last_report_at: datetime | None
-    accepts_vms: bool
-    vcpu_capacity: int
-    vcpu_reserved: int
-    memory_capacity_mib: int
-    memory_reserved_mib: int
-
-    @property
-    def vcpu_free(self) -> int:
-        return self.vcpu_capacity - self.vcpu_reserved
-
-    @property
-    def memory_free(self) -> int:
-        return self.memory_capacity_mib - self.memory_reserved_mib
-
-
-class _Misfit(NamedTuple):
-    host: _Judged
-    text: str
-
-
 class Reason(NamedTuple):
-    """Why some hosts do not take a VM, in words with figures. `hosts`: id, name and own text; for admins only."""
+    """Why `count` hosts do not take a VM, in words with figures."""
 
     code: str
     text: str
-    hosts: list[tuple[str, str, str]]
+    count: int
 
 
 class Outlook(NamedTuple):
@@ -64,21 +34,62 @@ class Outlook(NamedTuple):
     reasons: list[Reason]
 
 
+# Judged where the rows are: to bring a thousand of them here would take twenty times as long.
+_JUDGED = """
+SELECT r.name, r.state, r.error, h.last_report_at,
+       h.vcpu_capacity, h.vcpu_capacity - h.vcpu_reserved AS vcpu_free,
+       h.memory_capacity_mib, h.memory_capacity_mib - h.memory_reserved_mib AS memory_free,
+       CASE WHEN r.state <> 'ready' THEN 'not_ready'
+            WHEN h.last_report_at IS NULL OR h.last_report_at <= %(silent)s THEN 'out_of_reach'
+            WHEN NOT h.accepts_vms THEN 'closed'
+            WHEN h.memory_capacity_mib - h.memory_reserved_mib < %(memory)s THEN 'memory'
+            WHEN h.vcpu_capacity - h.vcpu_reserved < %(vcpu)s THEN 'vcpu'
+            ELSE '' END AS code
+  FROM infrastructure_host h JOIN lifecycle_resource r ON r.id = h.resource_id
+ WHERE h.cluster_id = %(cluster)s
+"""
+# Of each group the figures of the host that has most left.
+_OUTLOOK = f"""
+SELECT code, count(*), sum(least(vcpu_free / %(vcpu)s, memory_free / %(memory)s)),
+       max(vcpu_free), (array_agg(vcpu_capacity ORDER BY vcpu_free DESC))[1],
+       max(memory_free), (array_agg(memory_capacity_mib ORDER BY memory_free DESC))[1]
+  FROM ({_JUDGED}) hosts GROUP BY code
+"""  # noqa: S608
+_MISFITS = f"""
+SELECT name, code, error ->> 'message', last_report_at, vcpu_free, vcpu_capacity, memory_free, memory_capacity_mib
+  FROM ({_JUDGED}) hosts WHERE code <> '' ORDER BY name
+"""  # noqa: S608
+
+#: In the order they are told: first what is short, which a smaller VM would mend.
+_CODES = ("memory", "vcpu", "closed", "out_of_reach", "not_ready")
+
+
 def outlook(cluster: ComputeCluster, need: Need) -> Outlook:
     """Return how many hosts of the cluster have room for such a VM now, and why the others have none: one query."""
-    fitting, room, groups = 0, 0, dict[str, list[_Misfit]]()
-    for row in cluster.hosts.order_by("name").values_list(*_Judged._fields):
-        host = _Judged(*row)
-        code, text = _misfit(host, need)
-        if code:
-            groups.setdefault(code, []).append(_Misfit(host, text))
-            continue
-        fitting += 1
-        room += min(host.vcpu_free // need.vcpu, host.memory_free // need.memory_mib)
-    reasons = [_grouped(code, groups[code]) for code in _CODES if code in groups]
-    return Outlook(
-        total=fitting + sum(map(len, groups.values())), fitting=fitting, room=room, reasons=reasons
-    )
+    groups = {row[0]: row[1:] for row in _rows(_OUTLOOK, cluster, need)}
+    fitting, room, *_rest = groups.pop("", (0, 0))
+    reasons = [
+        Reason(code, _grouped(code, *groups[code]), groups[code][0]) for code in _CODES if code in groups
+    ]
+    return Outlook(fitting + sum(reason.count for reason in reasons), fitting, int(room), reasons)
+
+
+def misfits(cluster: ComputeCluster, need: Need) -> dict[str, dict[str, str]]:
+    """Return code → host's name → why it takes no such VM, for administrators: one query."""
+    found: dict[str, dict[str, str]] = {}
+    for name, code, message, seen, *figures in _rows(_MISFITS, cluster, need):
+        found.setdefault(code, {})[name] = _own(code, need, message, seen, *figures)
+    return found
+
+
+def _rows(statement: str, cluster: ComputeCluster, need: Need) -> list[tuple[Any, ...]]:
+    silent = timezone.now() - SILENCE
+    with connection.cursor() as cursor:
+        cursor.execute(
+            statement,
+            {"cluster": cluster.pk, "vcpu": need.vcpu, "memory": need.memory_mib, "silent": silent},
+        )
+        return list(cursor.fetchall())
 
 
 def no_capacity(cluster: ComputeCluster, seen: Outlook, count: int) -> NoCapacity:
@@ -105,45 +116,44 @@ def no_capacity(cluster: ComputeCluster, seen: Outlook, count: int) -> NoCapacit
             "fitting": seen.fitting,
             "room": seen.room,
             "reasons": [
-                {"code": reason.code, "hosts": len(reason.hosts), "text": reason.text}
-                for reason in seen.reasons
+                {"code": reason.code, "hosts": reason.count, "text": reason.text} for reason in seen.reasons
             ],
         },
     )
 
 
-def _misfit(host: _Judged, need: Need) -> tuple[str, str]:
-    """Return code and text of why the VM cannot go to this host; "" for both when it can."""
-    if host.state != State.READY:
-        return "not_ready", told(host.error, "message") or _("has not reported yet")
-    if host.last_report_at is None or timezone.now() - host.last_report_at >= SILENCE:
-        since = timezone.localtime(host.last_report_at) if host.last_report_at else None
-        at = f"{since:%Y-%m-%d %H:%M:%S}" if since else "–"
-        return "out_of_reach", _("out of reach since %(time)s") % {"time": at}
-    if not host.accepts_vms:
-        return "closed", _("does not accept new VMs")
-    if host.memory_free < need.memory_mib:
-        return "memory", _("needs %(need).4g GiB of memory, %(free).4g of %(all).4g GiB free") % {
+def _own(
+    code: str,
+    need: Need,
+    message: str | None,
+    seen: datetime | None,
+    vcpu_free: int,
+    vcpus: int,
+    memory_free: int,
+    memory: int,
+) -> str:
+    if code == "not_ready":
+        return message or _("has not reported yet")
+    if code == "out_of_reach":
+        at = f"{timezone.localtime(seen):%Y-%m-%d %H:%M:%S}" if seen else "–"
+        return _("out of reach since %(time)s") % {"time": at}
+    if code == "closed":
+        return _("does not accept new VMs")
+    if code == "memory":
+        return _("needs %(need).4g GiB of memory, %(free).4g of %(all).4g GiB free") % {
             "need": need.memory_mib / 1024,
-            "free": max(host.memory_free, 0) / 1024,
-            "all": host.memory_capacity_mib / 1024,
+            "free": max(memory_free, 0) / 1024,
+            "all": memory / 1024,
         }
-    if host.vcpu_free < need.vcpu:
-        return "vcpu", _("needs %(need)s vCPUs, %(free)s of %(all)s free") % {
-            "need": need.vcpu,
-            "free": max(host.vcpu_free, 0),
-            "all": host.vcpu_capacity,
-        }
-    return "", ""
+    return _("needs %(need)s vCPUs, %(free)s of %(all)s free") % {
+        "need": need.vcpu,
+        "free": max(vcpu_free, 0),
+        "all": vcpus,
+    }
 
 
-#: In the order they are told: first what is short, which a smaller VM would mend.
-_CODES = ("memory", "vcpu", "closed", "out_of_reach", "not_ready")
-
-
-def _grouped(code: str, misfits: list[_Misfit]) -> Reason:
+def _grouped(code: str, n: int, _room: int, vcpu_free: int, vcpus: int, memory_free: int, memory: int) -> str:
     """Say once what goes for several hosts, with the figures of the one that has most left."""
-    hosts, n = [misfit.host for misfit in misfits], len(misfits)
     texts = {
         "memory": ngettext("%(n)s host lacks memory", "%(n)s hosts lack memory", n),
         "vcpu": ngettext("%(n)s host lacks vCPUs", "%(n)s hosts lack vCPUs", n),
@@ -153,15 +163,11 @@ def _grouped(code: str, misfits: list[_Misfit]) -> Reason:
     }
     text = texts[code] % {"n": n}
     if code == "memory":
-        most = max(hosts, key=lambda host: host.memory_free)
-        figures = {"free": max(most.memory_free, 0) / 1024, "all": most.memory_capacity_mib / 1024}
         free = (
             _("%(free).4g of %(all).4g GiB free") if n == 1 else _("at most %(free).4g of %(all).4g GiB free")
         )
-        text = f"{text}: {free % figures}"
-    elif code == "vcpu":
-        most = max(hosts, key=lambda host: host.vcpu_free)
-        counts = {"free": max(most.vcpu_free, 0), "all": most.vcpu_capacity}
+        return f"{text}: {free % {'free': max(memory_free, 0) / 1024, 'all': memory / 1024}}"
+    if code == "vcpu":
         free = _("%(free)s of %(all)s free") if n == 1 else _("at most %(free)s of %(all)s free")
-        text = f"{text}: {free % counts}"
-    return Reason(code, text, [(str(misfit.host.pk), misfit.host.name, misfit.text) for misfit in misfits])
+        return f"{text}: {free % {'free': max(vcpu_free, 0), 'all': vcpus}}"
+    return text

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.infrastructure.models import ComputeCluster, Host
-from apps.infrastructure.outlook import outlook
+from apps.infrastructure.outlook import misfits, outlook
 from apps.infrastructure.placement import Need, place, release
 from apps.lifecycle.errors import NoCapacity
 from apps.lifecycle.models import State
@@ -101,7 +101,11 @@ def test_the_outlook_names_every_host_with_its_own_reason() -> None:
         "1 host is out of reach",
         "1 host is not ready",
     ]
-    own = {name: text for reason in seen.reasons for _id, name, text in reason.hosts}
+    own = {
+        name: text
+        for hosts in misfits(cluster, Need(vcpu=8, memory_mib=4096)).values()
+        for name, text in hosts.items()
+    }
     assert own["full"] == "needs 4 GiB of memory, 2 of 4 GiB free"
     assert own["silent"].startswith("out of reach since ")
     assert own["alien"] == "Its CPUs are aarch64."

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from apps.api.dry_run import Explain
 from apps.api.representation import ReferenceOut
 from apps.compute.services.forecast import VmForecast, forecast_vms
-from apps.infrastructure.outlook import Outlook
+from apps.infrastructure.outlook import misfits
 from apps.tenancy.rights import Rights
 
 
@@ -66,37 +66,28 @@ def own(seen: VmForecast, rights: Rights) -> dict[str, Any]:
         and {"id": str(kind.pk), "name": kind.name, "vcpu": kind.vcpu, "memory_gib": kind.memory_gib},
         "image": image and _reference(image),
         "disk": image and {"size_gib": seen.draft.disk_gib, "min_gib": image.min_disk_gib},
-        "hosts": kind
-        and seen.hosts
-        and {"cluster": _cluster(kind.cluster), **_hosts(seen.hosts, rights.everywhere)},
+        "hosts": _hosts(seen, rights.everywhere),
         "addresses": subnet
         and {"subnet": _reference(subnet), "free": subnet.free_addresses, "left": seen.addresses_left},
     }
 
 
-def _hosts(seen: Outlook, named: bool) -> dict[str, Any]:
+def _hosts(seen: VmForecast, named: bool) -> dict[str, Any] | None:
+    kind, need, hosts = seen.draft.type, seen.draft.need, seen.hosts
+    if kind is None or need is None or hosts is None:
+        return None
+    names = misfits(kind.cluster, need) if named else {}
     return {
-        "total": seen.total,
-        "fitting": seen.fitting,
-        "room": seen.room,
-        "reasons": [
-            {
-                "code": reason.code,
-                "text": reason.text,
-                "count": len(reason.hosts),
-                "hosts": {name: text for _id, name, text in reason.hosts} if named else {},
-            }
-            for reason in seen.reasons
-        ],
+        "cluster": {"id": str(kind.cluster.pk), "name": str(kind.cluster)},
+        "total": hosts.total,
+        "fitting": hosts.fitting,
+        "room": hosts.room,
+        "reasons": [{**reason._asdict(), "hosts": names.get(reason.code, {})} for reason in hosts.reasons],
     }
 
 
 def _reference(row: Any) -> dict[str, str]:
     return {"id": str(row.pk), "name": row.name}
-
-
-def _cluster(row: Any) -> dict[str, str]:
-    return {"id": str(row.pk), "name": str(row)}
 
 
 EXPLAIN = Explain(forecast_vms, own, VmForecastOut)
