@@ -24,10 +24,10 @@ class ListFilter(filters.FilterSet):
 
     by: ClassVar[Mapping[str, By]] = {}
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # Of dozens of parameters a request has two or three: only those are worth a form field.
-        self.filters = {name: each for name, each in self.filters.items() if name in self.data}
+    def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
+        # Of dozens of parameters a request has two or three: only those are worth a copy and a form field.
+        self.base_filters = {name: each for name, each in self.base_filters.items() if name in (data or ())}
+        super().__init__(data, *args, **kwargs)
 
     @classmethod
     def narrowed_by(cls) -> dict[str, By]:

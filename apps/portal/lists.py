@@ -215,7 +215,7 @@ class ListPage(Page):
         """Whether rows that appear belong at the top of what is shown."""
         return self.number == 1 and not self.sort
 
-    @property
+    @cached_property
     def bulk_url(self) -> str:
         """Where actions on many rows are asked for; "" when the kind has none."""
         return self.of.url(self.area, "bulk") if self.of.for_many else ""
