@@ -17,7 +17,7 @@ from apps.metrics.names import names_of
 from apps.metrics.store import STEP, Subject
 from apps.metrics.tiers import RAW, floor
 from tests.browser.conftest import Site
-from tests.metrics.keeping import keep
+from tests.metrics.keeping import forget, keep
 
 pytestmark = [pytest.mark.browser, pytest.mark.requirement("UX-9")]
 GIB = 1 << 30
@@ -29,6 +29,7 @@ GAP = (timedelta(minutes=40), timedelta(minutes=20))
 def vm(furnished: Site) -> Vm:
     """A VM measured for an hour, but for twenty minutes in its middle."""
     vm = Vm.objects.get(name="cache")
+    forget(Subject("vm", str(vm.pk)))
     furnish_with_samples(Subject("vm", str(vm.pk)), timezone.now(), timedelta(hours=1))
     return vm
 
@@ -180,6 +181,14 @@ def test_a_push_about_the_vm_leaves_the_charts_and_says_that_it_is_stopped(
     monitoring.get_by_role("button", name="Shut down").first.click()
     expect(monitoring.locator(".chart-why")).to_contain_text("stopped")
     expect(monitoring.locator("canvas[data-same]")).to_have_count(1)
+
+
+def test_new_samples_come_by_themselves(furnished: Site, vm: Vm, page: Page) -> None:
+    host = vm.host_id
+    furnished.open(page, f"/admin/hosts/{host}/monitoring/", furnished.admin)
+    with page.expect_response(re.compile(f"/hosts/{host}/metrics"), timeout=60_000) as answer:
+        pass  # nobody asks: the platform has measured its pretend hosts
+    assert answer.value.request.headers["x-background"] == "true"
 
 
 def test_without_any_sample_the_charts_say_so(furnished: Site, vm: Vm, page: Page) -> None:

@@ -9,7 +9,7 @@ from django.db import connection
 
 from apps.metrics import partitions
 from apps.metrics.store import Subject
-from apps.metrics.tiers import Tier
+from apps.metrics.tiers import TIERS, Tier
 
 
 def keep(subject: Subject, tier: Tier, samples: Iterable[tuple[datetime, Mapping[str, float]]]) -> None:
@@ -24,3 +24,10 @@ def keep(subject: Subject, tier: Tier, samples: Iterable[tuple[datetime, Mapping
             " ON CONFLICT DO NOTHING",
             [(at, subject.key, *values.values()) for at, values in rows],
         )
+
+
+def forget(subject: Subject) -> None:
+    """Drop all there is of a subject."""
+    with connection.cursor() as cursor:
+        for tier in TIERS:
+            cursor.execute(f"DELETE FROM {tier.table} WHERE subject = %s", [subject.key])  # noqa: S608
