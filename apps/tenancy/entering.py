@@ -54,6 +54,7 @@ def pass_first_step(
         enter(request, user, method, trusted=trusted)
         return HttpResponseRedirect(onward)
     request.session.flush()
+    keep_briefly(request)
     request.session[PENDING] = {
         "user": user.pk,
         "hash": user.get_session_auth_hash(),
@@ -62,6 +63,12 @@ def pass_first_step(
         "at": time.time(),
     }
     return redirect("portal:login.second")
+
+
+def keep_briefly(request: HttpRequest) -> None:
+    """Let the session of somebody who is not logged in yet go by itself: anybody can begin any number of them."""
+    if not request.user.is_authenticated:
+        request.session.set_expiry(PATIENCE)
 
 
 def pending(request: HttpRequest) -> Pending | None:
@@ -83,6 +90,7 @@ def enter(request: HttpRequest, user: User, method: str, *, trusted: bool = Fals
     """Log in: a new session key, and what the session remembers of it. The user has proved all there is to prove."""
     login(request, user, backend=BACKEND)
     request.session.pop(PENDING, None)
+    request.session.set_expiry(None)
     request.session[BEGAN] = time.time()
     note_device(request, method)
     note_proof(request)

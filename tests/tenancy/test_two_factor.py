@@ -140,6 +140,17 @@ def test_the_right_password_between_wrong_codes_gives_no_new_tries(
     assert client.post(SECOND, {"code": "000000"}).status_code == 429
 
 
+def test_what_somebody_began_who_never_logged_in_does_not_stay(
+    client: Client, alice: User, secret: str
+) -> None:
+    first_step(client)
+    Client().post("/login/passkey/options/")
+    kept = [row.expire_date - datetime.now(UTC) for row in Session.objects.filter(user=None)]
+    assert len(kept) == 2 and max(kept) <= timedelta(minutes=10)
+    client.post(SECOND, {"code": app_code(secret)})
+    assert Session.objects.get(user=alice).expire_date - datetime.now(UTC) > timedelta(days=1)
+
+
 def test_the_second_step_must_follow_soon(client: Client, alice: User, secret: str) -> None:
     first_step(client)
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=11)):

@@ -35,7 +35,13 @@ LASTING = (
 
 class KeyForm(KitForm):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=63)
-    scope = forms.ChoiceField(label=gettext_lazy("Scope"), choices=ApiKey.Scope.choices)
+    scope = forms.ChoiceField(
+        label=gettext_lazy("Scope"),
+        choices=ApiKey.Scope.choices,
+        help_text=gettext_lazy(
+            "Operate: also start, stop and open consoles. No key may do more than its user."
+        ),
+    )
     days = forms.ChoiceField(label=gettext_lazy("Valid for"), choices=LASTING, initial="90", required=False)
 
 
@@ -111,7 +117,11 @@ class KeyCreate(CreateShownOnce):
 
     def body(self, data: dict[str, Any]) -> dict[str, Any]:
         """The day it ends in place of how long it lasts."""
-        return {"name": data.get("name"), "scope": data.get("scope"), "expires_at": _ends_at(data.get("days"))}
+        return {
+            "name": data.get("name"),
+            "scope": data.get("scope"),
+            "expires_at": _ends_at(data.get("days")),
+        }
 
     def submit(self, data: dict[str, Any]) -> ShownOnce:
         """Make a key of one's own."""

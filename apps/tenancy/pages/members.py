@@ -20,6 +20,7 @@ from apps.portal.forms import KitForm
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import Empty, ListPage
 from apps.tenancy.api.members import MembersApi
+from apps.tenancy.factors.rows import has_second_factor
 from apps.tenancy.filters import MemberFilter
 from apps.tenancy.models import Project, Role, User
 from apps.tenancy.pages.columns import ACTIVE, EMAIL, JOINED, LAST_LOG_IN, USERNAME, user_word
@@ -192,6 +193,7 @@ class MemberDetail(DetailPage):
                     Property(_("E-mail"), row.email),
                     Property(_("Created"), pieces.moment(row.date_joined)),
                     Property(_("Last log-in"), last),
+                    Property(_("Two-factor log-in"), _("on") if has_second_factor(row) else _("off")),
                     Property(_("Must change password"), _("yes") if row.must_change_password else _("no")),
                 ],
             )

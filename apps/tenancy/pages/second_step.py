@@ -9,7 +9,15 @@ from django.utils.translation import gettext as _
 from django.views import View
 
 from apps.tenancy.backends import usable
-from apps.tenancy.entering import Pending, count_failure, enter, is_locked, note_failure, pending
+from apps.tenancy.entering import (
+    Pending,
+    count_failure,
+    enter,
+    is_locked,
+    keep_briefly,
+    note_failure,
+    pending,
+)
 from apps.tenancy.factors.codes import use_code
 from apps.tenancy.factors.passkeys import PASSKEY, options_to_log_in, use_passkey
 from apps.tenancy.factors.rows import factors_of
@@ -53,6 +61,7 @@ class PasskeyOptions(View):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Begin: for whoever has passed the first step, else for whichever passkey there is."""
         waiting = pending(request)
+        keep_briefly(request)
         return JsonResponse(options_to_log_in(waiting.user if waiting else None))
 
 
