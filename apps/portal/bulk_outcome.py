@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from apps.api.operation_api import CANCEL
 from apps.lifecycle.errors import NotFound
 from apps.lifecycle.models import Batch, BatchItem, BatchOutcome, Operation, OperationStatus
+from apps.lifecycle.told import told_error
 from apps.lifecycle.verbs import Text
 from apps.lifecycle.words import StateWord
 from apps.portal.kinds import resource_url
@@ -78,15 +79,15 @@ class OutcomePage(Page):
     def _line(self, batch: Batch, item: BatchItem) -> Line:
         operation = item.operation
         there = operation.resource_id is not None if operation else item.outcome == BatchOutcome.REFUSED
-        error = operation.error if operation and not operation.is_open else {}
+        error = told_error(operation.error if operation and not operation.is_open else {})
         return Line(
             item,
             operation_word(operation) if operation else _WORDS[item.outcome],
             url=resource_url(self.area, batch.kind, item.target) if there else "",
             task=resource_url(self.area, "operation", operation.pk) if operation else "",
-            cause=item.message or error.get("message", ""),
-            hint=item.hint or error.get("hint", ""),
-            code=item.code or error.get("code", ""),
+            cause=item.message or error["message"],
+            hint=item.hint or error["hint"],
+            code=item.code or error["code"],
         )
 
     def _url(self, name: str) -> str:

@@ -53,7 +53,12 @@ async function judge() {
 
 function show(place, html) {
   const focused = place.contains(document.activeElement) ? document.activeElement.value : "";
-  place.innerHTML = html;
+  const fetched = document.createElement("template");
+  fetched.innerHTML = html;
+  // The parts stay and their content changes: what is read aloud must have been there before.
+  for (const part of [".bulk-count", ".bulk-verbs"]) {
+    place.querySelector(part).replaceChildren(...fetched.content.querySelector(part).childNodes);
+  }
   if (focused) [...place.querySelectorAll("button")].find((one) => one.value === focused)?.focus();
 }
 
