@@ -28,6 +28,8 @@ from apps.portal.forms import KitForm
 from apps.portal.kinds import Do, Offer
 from apps.portal.lists import Row
 from apps.portal.timeline import Moment
+from apps.quotas.metrics import BY_NAME
+from apps.quotas.selectors import Use
 
 THEMES = ("light", "dark")
 DENSITIES = ("comfortable", "compact")
@@ -81,6 +83,7 @@ def sample(theme: str) -> dict[str, Any]:
         "offers": offers(),
         "charts": range(1, 7),
         "heat": range(6),
+        "rings": [Use(BY_NAME["vm"], 20, used) for used in (6, 17, 20)],
         "meters": ((30, "30 of 100"), (85, "85 of 100"), (97, "97 of 100")),
         "page": SimpleNamespace(
             of=SimpleNamespace(kind="sample", icon="device-desktop", actions=()),
