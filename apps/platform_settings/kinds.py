@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.dateparse import parse_datetime
+from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
@@ -79,6 +80,10 @@ class Number(Setting[int]):
         if isinstance(given, bool) or (isinstance(given, float) and not given.is_integer()):
             raise ValidationError(_("Enter a whole number."))
         return super().clean(given)
+
+    def shown(self, value: int) -> str:
+        """Return it grouped as the reader is used to, with its unit."""
+        return f"{number_format(value, force_grouping=True)} {self.unit}".strip()
 
     def form_field(self) -> forms.Field:
         """Return a number field."""

@@ -14,7 +14,8 @@ DEFAULT_LIMITS = {
             name=f"default_quota_{metric.name}",
             group=QUOTAS,
             label=metric.label,
-            help=_("Tenants that exist keep their limits."),
+            # Said once for all of them.
+            help=_("Tenants that exist keep their limits.") if metric is METRICS[0] else "",
             unit=metric.unit,
             default=metric.default,
         )

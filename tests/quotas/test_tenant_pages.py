@@ -44,6 +44,8 @@ def test_the_list_of_tenants_shows_what_they_use_of_their_quotas(ada: User, tena
     html = shown(client, "/admin/tenants/")
     assert "3 / 50" in html
     assert "12 / 200" in html
+    overview = shown(client, f"/admin/tenants/{tenant_a.uid}/")
+    assert '<span class="figure-value">12</span>' in overview
     factories.make_tenant("busy", vm=10)
     take(Tenant.objects.get(name="busy").pk, {"vm": 9})
     html = shown(client, "/admin/tenants/?sort=-used_vm")

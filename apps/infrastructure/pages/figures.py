@@ -33,7 +33,8 @@ class Figure:
 
 def vcpu_bar(row: Any) -> SafeString:
     """Return vCPUs allocated out of those there are after over-commit, of a host or a cluster."""
-    return pieces.gauge(row.vcpu_reserved, row.vcpu_capacity)
+    text = f"{whole(row.vcpu_reserved)} / {whole(row.vcpu_capacity)}"
+    return pieces.gauge(row.vcpu_reserved, row.vcpu_capacity, text)
 
 
 def memory_bar(row: Any) -> SafeString:

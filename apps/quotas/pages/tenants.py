@@ -75,7 +75,7 @@ class TenantUseList(TenantList):
 
 def _overview(page: DetailPage, row: Tenant) -> dict[str, Any]:
     uses = [use for use in uses_of(page.actor, row) if use.metric.name in FOREMOST]
-    return {"groups": page.properties(row), "uses": uses, "owners": _owners(row)}
+    return {"groups": page.properties(row), "foremost": uses, "owners": _owners(row)}
 
 
 def _owners(row: Tenant) -> QuerySet[User]:
@@ -139,6 +139,8 @@ def _activity(page: DetailPage, row: Tenant) -> dict[str, Any]:
 
 
 class TenantUseDetail(TenantDetail):
+    # Tabs of their own say what it has and what happened.
+    has_context = False
     tabs = (
         Tab("", _("Overview"), "quotas/tenant_overview.html", _overview),
         Tab("quotas", _("Quotas"), "quotas/tenant_limits.html", _quotas),
