@@ -120,7 +120,11 @@ class VmForm(ProjectForm):
         self._offer_rows("security_group", groups.order_by("created_at"), _group)
         self._offer_rows("key_pairs", keys, lambda row: Pick(row.name, row.fingerprint))
         self._say_where_to_make()
-        self._choose(types, left)
+        fitting = [kind for kind in types if not _short(kind, left)] or types
+        first = fitting[0] if fitting else None
+        self._choose_region(types, first)
+        if not self.is_bound:
+            self._choose(first)
 
     def clean(self) -> dict[str, Any]:
         """Turn rows into what the service takes: ids; leave out what the image would never read."""
@@ -151,24 +155,20 @@ class VmForm(ProjectForm):
             assert isinstance(field, PickField | PickSeveralField)
             field.make = (reverse(f"portal:{kind}.create"), label)
 
-    def _choose(self, types: list[InstanceType], left: Mapping[str, int]) -> None:
-        """Choose for each field what goes with the rest: the smallest type that fits, and things of its region."""
-        fitting = [kind for kind in types if not _short(kind, left)] or types
-        first = fitting[0] if fitting else None
-        place = first.cluster.region_id if first else None
-        self._choose_region(types, place)
+    def _choose(self, first: InstanceType | None) -> None:
+        """Choose for each field what goes with the type: the first thing of its region."""
         self.fields["instance_type"].initial = first
+        place = first.cluster.region_id if first else None
         for name in ("image", "subnet", "security_group"):
-            rows = list(self.fields[name].queryset)  # type: ignore[attr-defined]
-            here = [row for row in rows if row.region_id == place]
-            self.fields[name].initial = next(iter(here), None)
-        keys = list(self.fields["key_pairs"].queryset)  # type: ignore[attr-defined]
+            rows = self.fields[name].queryset  # type: ignore[attr-defined]
+            self.fields[name].initial = rows.filter(region=place).first()
+        keys = list(self.fields["key_pairs"].queryset[:2])  # type: ignore[attr-defined]
         self.fields["key_pairs"].initial = [key.pk for key in keys] if len(keys) == 1 else []
 
-    def _choose_region(self, types: list[InstanceType], place: int | None) -> None:
-        regions = Region.objects.filter(pk__in={kind.cluster.region_id for kind in types})
-        self.fields["region"].queryset = regions  # type: ignore[attr-defined]
-        self.fields["region"].initial = next((region for region in regions if region.pk == place), None)
+    def _choose_region(self, types: list[InstanceType], first: InstanceType | None) -> None:
+        regions = {kind.cluster.region_id: kind.cluster.region for kind in types}
+        self.fields["region"].queryset = Region.objects.filter(pk__in=regions)  # type: ignore[attr-defined]
+        self.fields["region"].initial = first.cluster.region if first else None
         if len(regions) < 2:
             self.fields["region"].widget = forms.HiddenInput()
 

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from apps.compute.models import Vm
 from apps.infrastructure.models import Host
@@ -14,7 +14,7 @@ from apps.lifecycle.models import Resource, State
 from apps.network.models import Subnet
 from apps.network.services.default_network import create_default_network
 from tests import factories
-from tests.browser.conftest import PICTURES, Site
+from tests.browser.conftest import Site
 from tests.compute.factories import make_image
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -126,7 +126,6 @@ def test_on_a_phone_the_summary_is_a_bar_that_unfolds(site: Site, phone: Page) -
     head.click()
     expect(phone.locator("#create-summary")).to_be_visible()
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
-    phone.screenshot(path=PICTURES / "c-phone-open.png")
 
 
 @pytest.mark.requirement("UX-5")
@@ -162,29 +161,3 @@ def test_nobody_waits_for_an_answer_that_is_out_of_date(creating: Page) -> None:
         name.fill("second")
     expect(creating.locator(".summary-names")).to_have_text("second")
     assert len(given_up) == 1, "the older request was not given up"
-
-
-def test_pictures(site: Site, creating: Page, chromium: Browser) -> None:
-    pages = [
-        "/vms/create/",
-        "/vpcs/create/",
-        "/security-groups/create/",
-        "/key-pairs/create/",
-        "/subnets/create/",
-    ]
-    for theme, width in (("light", 1440), ("dark", 1440), ("light", 390), ("dark", 390)):
-        context = chromium.new_context(viewport={"width": width, "height": 900})
-        page = context.new_page()
-        site.open(page, "/", site.owner)
-        context.add_cookies([{"name": "theme", "value": theme, "url": site.url}])
-        for path in pages:
-            page.goto(site.url + path)
-            page.get_by_label("Name", exact=True).fill("web")
-            if "vms" in path:
-                page.get_by_label("How many").fill("3")
-            page.wait_for_timeout(1200)
-            page.evaluate("window.scrollTo(0, 0)")
-            page.screenshot(
-                path=PICTURES / f"c-{theme}-{width}-{path.split('/')[1]}.png", full_page=width > 400
-            )
-        context.close()
