@@ -9,11 +9,9 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.lifecycle.models import Resource
 from apps.lifecycle.words import StateWord
 from apps.portal import pieces
 from apps.portal.columns import CREATED, NAME, Column
-from apps.portal.dependencies import Related
 from apps.portal.detail import DetailPage, Properties, Property
 from apps.portal.facets import choice_facet
 from apps.portal.forms import KitForm, LabelsForm
@@ -127,16 +125,6 @@ class TenantDetail(DetailPage):
                     Property(_("Created"), pieces.moment(row.created_at)),
                 ],
             )
-        ]
-
-    def used_by(self, row: Tenant) -> Sequence[Related]:
-        """Everything it has."""
-        rows = Resource.objects.filter(tenant=row)
-        kinds = rows.order_by("kind").values_list("kind", flat=True).distinct()
-        narrowed = f"tenant={row.uid}"
-        return [
-            Related("project", row.projects.all(), narrowed),
-            *(Related(kind, rows.filter(kind=kind), narrowed) for kind in kinds),
         ]
 
 
