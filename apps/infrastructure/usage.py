@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import msgspec
+from django.utils import timezone
 
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import memory_usage
@@ -51,8 +52,7 @@ samplers: list[Callable[[Sequence[Measured]], list[Sample]]] = []
 
 def collect_usage() -> int:
     """Keep every new reading; return how many samples were new. Safe to run twice at the same time."""
-    hosts = list(Host.objects.select_related("cluster"))
-    measured = [found for found in _pairs(hosts) if _is_new(found)]
+    measured = _measured(list(Host.objects.all()))
     samples = [_sample(found) for found in measured]
     for sampler in samplers:
         samples += sampler(measured)
@@ -67,28 +67,26 @@ def collect_usage() -> int:
     return kept
 
 
-def _is_new(found: Measured) -> bool:
-    return found.before is None or step_of(found.now.at) > step_of(found.before.at)
-
-
 def _sample(found: Measured) -> Sample:
     before = found.before if found.before and found.before.boot_id == found.now.boot_id else None
     values = host_values(found.now.host, before and before.host, found.seconds)
     return Sample(Subject("host", str(found.host.pk)), found.now.at, values)
 
 
-def _pairs(hosts: Sequence[Host]) -> list[Measured]:
+def _measured(hosts: Sequence[Host]) -> list[Measured]:
+    """Return what is new: at most one reading of a host in each step."""
+    present = step_of(timezone.now())
     befores = _fetch([_before_key(host) for host in hosts])
-    return [
-        Measured(host, now, _decoder.decode(before) if before else None)
-        for (host, now), before in zip(_readings(hosts), befores, strict=True)
-        if now is not None
-    ]
-
-
-def _readings(hosts: Sequence[Host]) -> list[tuple[Host, UsageReading | None]]:
-    sealed = _fetch([usage_key(host.name) for host in hosts])
-    return [(host, _reading(host, message)) for host, message in zip(hosts, sealed, strict=True)]
+    messages = _fetch([usage_key(host.name) for host in hosts])
+    found = []
+    for host, kept, message in zip(hosts, befores, messages, strict=True):
+        before = _decoder.decode(kept) if kept else None
+        if before and step_of(before.at) >= present:
+            continue  # there can be none yet, so none is opened
+        now = _reading(host, message)
+        if now and (before is None or step_of(now.at) > step_of(before.at)):
+            found.append(Measured(host, now, before))
+    return found
 
 
 def _reading(host: Host, message: bytes | None) -> UsageReading | None:
