@@ -69,6 +69,7 @@ tenant = [
 admin = [
     path("search/", SearchPage.as_view(admin=True), name="search"),
     *_operation_patterns(admin=True),
+    *_list_patterns(admin=True),
     *_domain_patterns("admin_patterns"),
 ]
 

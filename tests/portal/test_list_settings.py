@@ -194,3 +194,11 @@ def test_the_built_in_views_of_vms(alice: User, vms: list[Vm]) -> None:
     assert names(shown(client, "/vms/?view=attention&attention=true")) == ["db"]
     assert names(shown(client, "/vms/?attention=false")) == ["web"]
     assert names(shown(client, "/vms/?view=running&power=on")) == ["db", "web"]
+
+
+def test_an_administrator_keeps_columns_of_the_same_lists_too(ada: User, vms: list[Vm]) -> None:
+    client = factories.page_client(ada)
+    assert 'action="/admin/lists/settings/"' in shown(client, "/admin/vms/")
+    given = {"list": "admin.vm", "columns": ["name", "host"], "next": "/admin/vms/"}
+    assert client.post("/admin/lists/settings/", given).status_code == 302
+    assert heads(shown(client, "/admin/vms/")) == ["Name", "Host"]
