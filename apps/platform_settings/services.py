@@ -30,7 +30,7 @@ def change_settings(actor: Actor, given: Mapping[str, Any]) -> list[str]:
     """
     allow(actor, CHANGE, project=None, tenant_id=None)
     cleaned = _cleaned(given)
-    PlatformSetting.objects.select_for_update().filter(name__in=given).first()
+    list(PlatformSetting.objects.select_for_update().filter(name__in=given).order_by("name"))
     store.forget()
     changes = {
         setting: (setting.value(), value) for setting, value in cleaned.items() if setting.value() != value

@@ -71,6 +71,7 @@ def _column(name: str) -> Column:
 class TenantUseList(TenantList):
     columns = (NAME, STATE_COLUMN, *(_column(name) for name in FOREMOST), MEMBERS_COLUMN, CREATED)
     filter = TenantUseFilter
+    more_filters = ("tight",)
 
 
 def _overview(page: DetailPage, row: Tenant) -> dict[str, Any]:
