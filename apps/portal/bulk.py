@@ -47,7 +47,7 @@ class BulkPage(Page):
     template_name = "portal/bulk_question.html"
     # Set per route by `kind_paths`.
     of: PageKind = None  # type: ignore[assignment]
-    list: type[ListPage] = None  # type: ignore[assignment]
+    shown_by: type[ListPage] = None  # type: ignore[assignment]
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """The bar, judged for the rows in `key`, or for all that match `query`; the list for whoever comes by hand."""
@@ -114,15 +114,15 @@ class BulkPage(Page):
         keys = list_of_keys(data)
         if not 1 <= len(keys) <= batches.MOST:
             raise Invalid({"key": [_("Select 1 to %(most)s rows.") % {"most": batches.MOST}]})
-        rows = self.of.rows(self.actor).filter(**{f"{self.of.key}__in": self._valid(keys)})
+        found = self.of.rows(self.actor).filter(**{f"{self.of.key}__in": self._valid(keys)})
         place = {key: number for number, key in enumerate(keys)}
-        return sorted(rows, key=lambda row: place.get(str(self.of.key_of(row)), 0))
+        return sorted(found, key=lambda row: place.get(str(self.of.key_of(row)), 0))
 
     def _matching(self, query: str) -> Any:
         """Return the rows of the list as its own URL would show them."""
         request = copy(self.request)
         request.GET = QueryDict(query)
-        page = self.list(admin=self.admin)
+        page = self.shown_by(admin=self.admin)
         page.setup(request)
         return page.matching()
 

@@ -32,7 +32,7 @@ def kind_paths(
         found.append(
             path(
                 f"{of.plural}/bulk/",
-                BulkPage.as_view(of=of, list=list, admin=admin),
+                BulkPage.as_view(of=of, shown_by=list, admin=admin),
                 name=f"{of.kind}.bulk",
             )
         )

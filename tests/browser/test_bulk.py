@@ -23,6 +23,7 @@ START = re.compile("^Start")
 
 @pytest.fixture(scope="module")
 def subnet(site: Site) -> Subnet:
+    assert site.owner.tenant is not None
     return site.cloud.network(site.owner.tenant)
 
 

@@ -36,6 +36,7 @@ RING = """() => {
 
 @pytest.fixture(scope="module")
 def subnet(site: Site) -> Subnet:
+    assert site.owner.tenant is not None
     return site.cloud.network(site.owner.tenant)
 
 
