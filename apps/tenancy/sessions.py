@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib.auth import SESSION_KEY
@@ -24,7 +24,13 @@ from apps.tenancy.session_limits import BEGAN, SEEN
 DEVICE = "device"
 
 
-class SessionStore(DatabaseStore):
+if TYPE_CHECKING:
+    _Store = DatabaseStore[Session]
+else:
+    _Store = DatabaseStore
+
+
+class SessionStore(_Store):
     @classmethod
     def get_model_class(cls) -> type[Session]:
         """Return the table."""
@@ -32,7 +38,7 @@ class SessionStore(DatabaseStore):
 
     def create_model_instance(self, data: dict[str, Any]) -> Session:
         """Return the row of this session."""
-        row: Session = super().create_model_instance(data)
+        row = super().create_model_instance(data)
         device = data.get(DEVICE, {})
         row.uid = session_uid(row.session_key)
         row.user_id = int(data[SESSION_KEY]) if SESSION_KEY in data else None
