@@ -103,10 +103,11 @@ def heat_map(hosts: QuerySet[Host], measure: Measure, order: str = "name") -> He
 
 
 def _rows(hosts: QuerySet[Host], measure: Measure) -> Iterable[dict[str, Any]]:
-    if not measure.counts:
-        return hosts.values(*_COLUMNS)
-    # VMs stand above hosts, so they are counted by the name of their relation; only when they are wanted.
-    return hosts.annotate(vm_count=Count("vms")).values(*_COLUMNS, "vm_count")
+    rows: Iterable[dict[str, Any]] = hosts.values(*_COLUMNS)
+    if measure.counts:
+        # VMs stand above hosts, so they are counted by the name of their relation; only when they are wanted.
+        rows = hosts.annotate(vm_count=Count("vms")).values(*_COLUMNS, "vm_count")
+    return rows
 
 
 def _cell(row: dict[str, Any], measure: Measure, most: float, silent_since: Any) -> Cell:

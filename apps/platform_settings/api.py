@@ -24,7 +24,7 @@ class SettingOut(serializers.Serializer[Any]):
     help = serializers.CharField()
     unit = serializers.CharField(help_text="Empty for what has none.")
     value = serializers.JSONField(help_text="Number, flag, text, or time in ISO 8601.")
-    default = serializers.JSONField()  # type: ignore[assignment]
+    default = serializers.JSONField()
     changed_by = serializers.CharField(help_text="Empty while the default holds.")
     changed_at = serializers.DateTimeField(allow_null=True)
 

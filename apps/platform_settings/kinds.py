@@ -43,7 +43,8 @@ class Setting(Generic[T]):
     def default_value(self) -> T:
         """Return what holds while nothing is set."""
         default: Any = self.default
-        return default() if callable(default) else default
+        value: T = default() if callable(default) else default
+        return value
 
     def load(self, kept: Any) -> T:
         """Return the value of what the database keeps."""
@@ -87,7 +88,7 @@ class Number(Setting[int]):
 
     def form_field(self) -> forms.Field:
         """Return a number field."""
-        return forms.IntegerField(min_value=self.least, max_value=self.most, label=self.label)
+        return forms.IntegerField(min_value=self.least, max_value=self.most, label=str(self.label))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +97,7 @@ class Flag(Setting[bool]):
 
     def form_field(self) -> forms.Field:
         """Return a box to tick."""
-        return forms.BooleanField(required=False, label=self.label)
+        return forms.BooleanField(required=False, label=str(self.label))
 
     def shown(self, value: bool) -> str:
         """Say it in a word."""
@@ -111,7 +112,7 @@ class Line(Setting[str]):
 
     def form_field(self) -> forms.Field:
         """Return a field for one line."""
-        return forms.CharField(required=False, max_length=self.longest, label=self.label)
+        return forms.CharField(required=False, max_length=self.longest, label=str(self.label))
 
     def shown(self, value: str) -> str:
         """Say so when there is none."""
@@ -126,7 +127,7 @@ class Choice(Setting[str]):
 
     def form_field(self) -> forms.Field:
         """Return a list to choose from."""
-        return forms.ChoiceField(choices=self.choices, label=self.label)
+        return forms.ChoiceField(choices=self.choices, label=str(self.label))
 
     def shown(self, value: str) -> str:
         """Return the label."""
@@ -155,7 +156,7 @@ class Moment(Setting["datetime | None"]):
     def form_field(self) -> forms.Field:
         """Return a field for a time in the reader's zone."""
         widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
-        return forms.DateTimeField(required=False, label=self.label, widget=widget)
+        return forms.DateTimeField(required=False, label=str(self.label), widget=widget)
 
     def shown(self, value: datetime | None) -> str:
         """Say so when there is none."""

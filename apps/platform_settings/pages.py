@@ -28,7 +28,7 @@ class SettingsForm(KitForm):
             field = setting.form_field()
             if setting.unit:
                 field.label = f"{setting.label} ({setting.unit})"
-            field.help_text = setting.help
+            field.help_text = str(setting.help)
             self.fields[setting.name] = field
 
 

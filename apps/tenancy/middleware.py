@@ -173,7 +173,8 @@ class SecondFactorFirstMiddleware:
 def end_acting(request: HttpRequest, why: str) -> Tenant | None:
     """Stop acting and log it; return the tenant, None when the session did not act."""
     session, user = request.session, request.user
-    tenant = Tenant.objects.filter(pk=session.get(acting.ACTING_AS)).first()
+    tenant_id = session.get(acting.ACTING_AS)
+    tenant = Tenant.objects.filter(pk=tenant_id).first() if tenant_id is not None else None
     acting.stop(session)
     if tenant is not None and isinstance(user, User):
         record_stop(actor_for(request, user), tenant, why)

@@ -141,7 +141,7 @@ def test_every_tenant_is_recounted_within_the_hour_and_drift_is_mended_logged_an
     with caplog.at_level(logging.WARNING, logger="apps.quotas.recount"):
         for minute in range(60):
             now = datetime(2026, 11, 23, 10, minute, tzinfo=UTC)
-            monkeypatch.setattr(recounting.timezone, "now", lambda now=now: now)
+            monkeypatch.setattr("apps.quotas.recount.timezone.now", lambda now=now: now)
             done += recount_some()
     monkeypatch.undo()
     assert done == 1

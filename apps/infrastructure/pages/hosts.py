@@ -202,7 +202,7 @@ class HostDetail(DetailPage):
         """Where it belongs."""
         return [
             Related("compute_cluster", ComputeCluster.objects.filter(pk=row.cluster_id)),
-            Related("region", Region.objects.filter(pk=row.region_id)),
+            Related("region", Region.objects.filter(pk=row.cluster.region_id)),
         ]
 
     def used_by(self, row: Host) -> Sequence[Related]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.utils.translation import gettext as _
@@ -90,7 +90,7 @@ MEMBERS_COLUMN = Column(
 
 class TenantList(ListPage):
     of = TENANT
-    columns = (
+    columns: ClassVar[Sequence[Column]] = (
         NAME,
         STATE_COLUMN,
         MEMBERS_COLUMN,
