@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from apps.compute.models import Vm
 from apps.lifecycle.models import Operation
 from apps.network.models import Subnet
+from apps.portal.models import ListSetting
 from tests import factories
 from tests.browser.conftest import Site
 from tests.compute.factories import ask_for_vms
@@ -95,24 +96,25 @@ def test_a_selection_outlasts_live_changes_of_its_rows_and_the_bar_follows(
 @pytest.mark.requirement("UX-4")
 def test_all_that_match_are_deleted_after_the_words_are_typed(site: Site, page: Page, subnet: Subnet) -> None:
     # More than one page, of which only the first is in sight.
-    for number in range(6):
+    ListSetting.objects.create(user=site.owner, list_key="portal.vm", page_size=25)
+    for number in range(3):
         new_vms(site, subnet, f"old-{number}", 10)
     site.open(page, "/vms/?q=old", site.owner)
     page.get_by_role("checkbox", name="Select all on this page").check()
-    expect(bar(page)).to_contain_text("50 selected")
-    page.get_by_role("checkbox", name="All 60 that match").check()
-    expect(bar(page)).to_contain_text("60 selected")
+    expect(bar(page)).to_contain_text("25 selected")
+    page.get_by_role("checkbox", name="All 30 that match").check()
+    expect(bar(page)).to_contain_text("30 selected")
     bar(page).get_by_role("button", name="Delete").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("Will be done: 60")
-    typed = dialog.get_by_label("Type delete 60 to confirm")
+    expect(dialog).to_contain_text("Will be done: 30")
+    typed = dialog.get_by_label("Type delete 30 to confirm")
     expect(typed).to_be_focused()
-    typed.fill("delete 50")
+    typed.fill("delete 25")
     page.keyboard.press("Enter")
     expect(dialog.get_by_role("alert")).to_be_visible()
-    dialog.get_by_label("Type delete 60 to confirm").fill("delete 60")
+    dialog.get_by_label("Type delete 30 to confirm").fill("delete 30")
     page.keyboard.press("Enter")
-    expect(page.locator(".bulk-sum")).to_contain_text("60 done", timeout=60_000)
+    expect(page.locator(".bulk-sum")).to_contain_text("30 done", timeout=60_000)
     assert not Vm.objects.filter(name__startswith="old").exists()
 
 
