@@ -47,6 +47,8 @@ def all_of(instance: Instance) -> list[Process]:
         "--no-server-header",
         "--no-proxy-headers",  # Django reads them, and only from proxies it was told of
         "--no-access-log",
+        "--ws-per-message-deflate",
+        "false",  # a push is 100 bytes for every open page: compressing them costs more than it saves
         "--lifespan",
         "off",
     )

@@ -146,6 +146,7 @@ function enter(body, row) {
 }
 
 function leave(row) {
+  if (!row) return; // gone while the answer was under way
   row.classList.add("left");
   setTimeout(() => row.remove(), 600);
 }
