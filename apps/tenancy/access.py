@@ -22,7 +22,7 @@ R = TypeVar("R", bound=Resource)
 PROJECT_PERMISSIONS = {"view": "view_resources", "operate": "operate_resources", "manage": "manage_resources"}
 
 #: What a key of these scopes may do at most; one that may change has the rights of its user.
-_COVERED = {ApiKey.Scope.READ: {"view"}, ApiKey.Scope.OPERATE: {"view", "operate"}}
+_COVERED: dict[str, set[str]] = {ApiKey.Scope.READ: {"view"}, ApiKey.Scope.OPERATE: {"view", "operate"}}
 
 
 def visible(actor: Actor, queryset: QuerySet[R], permission: str = "view") -> QuerySet[R]:

@@ -29,7 +29,7 @@ def note_proof(request: HttpRequest) -> None:
 
 def is_recent(request: HttpRequest) -> bool:
     """Whether that was less than 15 minutes ago."""
-    return time.time() - request.session.get(PROVED, 0) < HOLDS
+    return bool(time.time() - request.session.get(PROVED, 0) < HOLDS)
 
 
 def ensure_recent(actor: Actor) -> None:

@@ -34,7 +34,7 @@ def new_secret() -> str:
 def qr_code(user: User, secret: str) -> SafeString:
     """Return the secret as a QR code for authenticator apps: inline SVG made of nothing but paths."""
     adapter = get_adapter()
-    svg = adapter.build_totp_svg(adapter.build_totp_url(user, secret))
+    svg: str = adapter.build_totp_svg(adapter.build_totp_url(user, secret))
     return mark_safe(svg[svg.index("<svg") :])  # noqa: S308  # holds no text, only the drawing
 
 

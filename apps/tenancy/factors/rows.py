@@ -57,7 +57,7 @@ def factors_of(user: User) -> Factors:
 
 def has_second_factor(user: User) -> bool:
     """Whether a log-in of the user has a second step."""
-    return Authenticator.objects.filter(user=user, type__in=SECOND).exists()
+    return bool(Authenticator.objects.filter(user=user, type__in=SECOND).exists())
 
 
 def must_enrol(user: User) -> bool:

@@ -45,7 +45,8 @@ def end_other_sessions(actor: Actor) -> int:
 
 def end_sessions(user: User, but: UUID | None = None) -> int:
     """End the user's sessions, all or all but one; return how many. Call in a transaction."""
-    rows = Session.objects.filter(user=user).exclude(uid=but)
+    rows = Session.objects.filter(user=user)
+    rows = rows.exclude(uid=but) if but is not None else rows
     ended = list(rows.values_list("uid", flat=True))
     rows.delete()
     push.user_logged_out(user.pk, ended)
