@@ -69,7 +69,7 @@ def collect_usage() -> int:
 
 def _sample(found: Measured) -> Sample:
     before = found.before if found.before and found.before.boot_id == found.now.boot_id else None
-    values = host_values(found.now.host, before and before.host, found.seconds)
+    values = host_values(found.now.host, before.host if before else None, found.seconds)
     return Sample(Subject("host", str(found.host.pk)), found.now.at, values)
 
 

@@ -62,7 +62,7 @@ def _name(tier: Tier, begin: datetime) -> str:
 def _exists(name: str) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass(%s)", [name])
-        return cursor.fetchone() != (None,)
+        return bool(cursor.fetchone() != (None,))
 
 
 def _names(tier: Tier) -> list[str]:

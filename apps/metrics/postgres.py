@@ -34,15 +34,16 @@ class PostgresStore:
     def record(self, samples: Sequence[Sample]) -> int:
         """Keep samples that are not late and not there yet: by COPY, six times as fast as statements with values."""
         now = timezone.now()
+        timely = [sample for sample in samples if now - LATE < sample.at < now + LATE]
+        if not timely:
+            return 0
+        times = [sample.at for sample in timely]
+        partitions.ensure(RAW, min(times), max(times))
         rows = [
             (floor(sample.at, STEP), UUID(sample.subject.key), *map(sample.values.get, NAMES))
-            for sample in samples
-            if now - LATE < sample.at < now + LATE
+            for sample in timely
         ]
-        if not rows:
-            return 0
         rows.sort(key=lambda row: row[:2])  # in the index's order, which makes its pages fill in turn
-        partitions.ensure(RAW, rows[0][0], rows[-1][0])
         # COPY knows no ON CONFLICT, so the rows pass through a table of this transaction's own.
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_INCOMING)
@@ -51,7 +52,7 @@ class PostgresStore:
                 for row in rows:
                     copy.write_row(row)
             cursor.execute(_KEEP)
-            kept = cursor.rowcount
+            kept = int(cursor.rowcount)
             cursor.execute("DROP TABLE incoming")
         return kept
 

@@ -48,6 +48,7 @@ def tier_for(start: datetime, step: timedelta) -> int:
 def _rows(number: int, subject: Subject, names: Sequence[str], start: datetime, end: datetime) -> list[Row]:
     """Return the rows of a resolution, and from the finer one those of the time that has not been rolled up yet."""
     tier = TIERS[number]
+    start = max(start, timezone.now() - tier.kept - tier.step)
     if number == 0:
         return _look_up(tier, subject, names, start, end)
     edge = rolled_until(tier) or start
@@ -60,9 +61,10 @@ def _look_up(tier: Tier, subject: Subject, names: Sequence[str], start: datetime
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT at, {', '.join(names)} FROM {tier.table}"  # noqa: S608  # names of our own
-            " WHERE at = ANY(ARRAY(SELECT generate_series(%s::timestamptz, %s::timestamptz, %s)))"
+            " WHERE at = ANY(ARRAY("
+            "   SELECT generate_series(%s::timestamptz, %s::timestamptz, make_interval(secs => %s))))"
             "   AND at >= %s AND at < %s AND subject = %s::uuid",
-            [_ceiling(start, tier), end, tier.step, start, end, subject.key],
+            [_ceiling(start, tier), end, tier.step.total_seconds(), start, end, subject.key],
         )
         found: list[tuple[Any, ...]] = cursor.fetchall()
     return [(row[0], tier.step.total_seconds(), row[1:]) for row in found]
@@ -77,8 +79,8 @@ def rolled_until(tier: Tier) -> datetime | None:
     """Return the end of what has been rolled up into a resolution, None when nothing has."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT max(at) FROM {tier.table}")  # noqa: S608
-        (newest,) = cursor.fetchone()
-    return newest and newest + tier.step
+        newest: datetime | None = cursor.fetchone()[0]
+    return newest + tier.step if newest else None
 
 
 def last_time(tier: Tier, subject: Subject, since: datetime) -> datetime | None:

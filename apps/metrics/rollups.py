@@ -46,8 +46,8 @@ def _write(fine: Tier, coarse: Tier, begin: datetime, end: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {coarse.table} (at, subject, {', '.join(NAMES)})"  # noqa: S608  # names of our own
-            f" SELECT date_bin(%s, at, '2000-01-01Z'), subject, {means} FROM {fine.table}"
+            f" SELECT date_bin(make_interval(secs => %s), at, '2000-01-01Z'), subject, {means} FROM {fine.table}"
             " WHERE at >= %s AND at < %s GROUP BY 1, 2 ORDER BY 1, 2 ON CONFLICT DO NOTHING",
-            [coarse.step, begin, end],
+            [coarse.step.total_seconds(), begin, end],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)

@@ -16,6 +16,8 @@ from apps.compute.models import Vm
 from apps.metrics.names import names_of
 from apps.metrics.store import STEP, Subject
 from apps.metrics.tiers import RAW, floor
+from apps.tenancy.keys import issue_key
+from apps.tenancy.models import ApiKey
 from tests.browser.conftest import Site
 from tests.metrics.keeping import forget, keep
 
@@ -202,3 +204,15 @@ def test_it_works_on_a_phone(furnished: Site, vm: Vm, phone: Page) -> None:
     furnished.open(phone, f"/vms/{vm.pk}/monitoring/?range=6h", furnished.owner)
     expect(phone.locator("[data-status]")).to_contain_text("1 minute")
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_quotas_ring_changes_when_an_administrator_sets_the_limit(furnished: Site, page: Page) -> None:
+    tenant = furnished.owner.tenant
+    assert tenant is not None
+    furnished.open(page, "/quotas/", furnished.owner)
+    ring = page.locator(".ring-item").filter(has=page.get_by_role("link", name="Images"))
+    expect(ring).to_contain_text("of 50")
+    key = str(issue_key(furnished.admin, "tests", ApiKey.Scope.WRITE, None)[1])
+    quotas = f"/tenants/{tenant.uid}/quotas"
+    furnished.platform.client(key).ask("PATCH", quotas, {"limits": {"image": 77}})
+    expect(ring).to_contain_text("of 77")
