@@ -65,7 +65,9 @@ function open(control) {
 
 document.addEventListener("shown.bs.dropdown", (event) => {
   const panel = event.target.parentElement.querySelector(".control-panel");
-  panel?.querySelector("[data-narrow], .control-options input, .control-field input, input:not([type=hidden])")?.focus();
+  // What is chosen most, not what comes first: "is not" stands above the choices.
+  const first = ["[data-narrow]", ".control-options input", ".control-field input", "input:not([type=hidden])"];
+  first.map((stop) => panel?.querySelector(stop)).find(Boolean)?.focus();
 });
 
 // Searching the choices must not fetch the list.
