@@ -51,7 +51,7 @@ def is_dry_run(request: Request, *, offered: bool) -> bool:
     return _WORDS[word]
 
 
-def forecast(actor: Actor, create: Create, data: Mapping[str, Any]) -> Forecast:
+def forecast(actor: Actor, create: Create, data: Any) -> Forecast:
     """Return what creating from this body would come to now; what is wrong with its shape is among the refusals."""
     body: Any = create.body(data=data, context={"actor": actor})
     if body.is_valid():

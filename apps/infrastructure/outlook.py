@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from apps.infrastructure.placement import Need
 
 
-class Reason(NamedTuple):
+@dataclass(frozen=True)
+class Reason:
     """Why `count` hosts do not take a VM, in words with figures."""
 
     code: str

@@ -23,6 +23,16 @@ def query_values(query: QueryDict, form: type[KitForm]) -> dict[str, Any]:
 
 def as_typed(form: KitForm) -> KitForm:
     """Return a copy of a form not sent yet as if it had been sent with the values it shows."""
+    twin = copy(form)
+    twin.data, twin.is_bound = shown_values(form), True
+    # Both belong to the copy: the form itself is still to be drawn as not sent.
+    twin._bound_fields_cache = {}  # type: ignore[attr-defined]
+    twin._errors = None  # type: ignore[attr-defined]
+    return twin
+
+
+def shown_values(form: KitForm) -> QueryDict:
+    """Return what a browser would send of a form nobody has typed in."""
     sent = QueryDict(mutable=True)
     for bound in form:
         value = bound.value()
@@ -32,12 +42,7 @@ def as_typed(form: KitForm) -> KitForm:
         kept = ["on" if one is True else str(one) for one in values if one not in (None, "", False)]
         if kept:
             sent.setlist(bound.html_name, kept)
-    twin = copy(form)
-    twin.data, twin.is_bound = sent, True
-    # Both belong to the copy: the form itself is still to be drawn as not sent.
-    twin._bound_fields_cache = {}
-    twin._errors = None
-    return twin
+    return sent
 
 
 def _first_choice(widget: forms.Select) -> Any:

@@ -35,10 +35,10 @@ def browser(alice: User) -> Client:
 
 def as_shown(page: Any) -> dict[str, Any]:
     """What a browser would send of the form as it was opened."""
-    from apps.portal.prefill import as_typed
+    from apps.portal.prefill import shown_values
 
     form = page.context["form"]
-    return dict(as_typed(form).data.lists())
+    return dict(shown_values(form).lists())
 
 
 def preview(browser: Client, typed: dict[str, Any], *touched: str) -> Any:

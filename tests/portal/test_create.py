@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from apps.lifecycle.actor import Actor
 from apps.network.models import Subnet, Vpc
-from apps.portal.prefill import as_typed
+from apps.portal.prefill import shown_values
 from apps.quotas.models import Quota
 from apps.tenancy.models import User
 from tests import factories
@@ -80,7 +80,7 @@ def test_every_create_page_has_the_summary_and_the_call(
         if page.status_code == 302:
             continue  # asks for the password first
         assert "data-api-template" in page.content.decode(), name
-        shown = dict(as_typed(page.context["form"]).data.lists())
+        shown = dict(shown_values(page.context["form"]).lists())
         renewed = client.post(f"{url}?preview=1", shown, headers={"HX-Request": "true"})
         assert renewed.status_code == 200, name
         assert f"/api/v1/{page.context['page'].of.plural}" in renewed.content.decode(), name
@@ -91,7 +91,7 @@ def test_a_vpcs_summary_shows_its_quota_and_its_call_makes_it(alice: User, cloud
     client = factories.page_client(alice)
     page = client.get("/vpcs/create/")
     assert "0 → 1 of 10" in page.content.decode()
-    typed = {**dict(as_typed(page.context["form"]).data.lists()), "name": "shop", "touched": "name"}
+    typed = {**dict(shown_values(page.context["form"]).lists()), "name": "shop", "touched": "name"}
     html = client.post("/vpcs/create/?preview=1", typed, headers={"HX-Request": "true"}).content.decode()
     assert "Ready to create" in html
     assert "0 → 1 of 10" in html and "0 → 1 of 50" in html, "the VPC and its first subnet"
@@ -109,7 +109,7 @@ def test_a_vpcs_summary_shows_its_quota_and_its_call_makes_it(alice: User, cloud
 def test_rules_typed_in_the_editor_are_in_the_summary_and_the_call(alice: User, cloud: Cloud) -> None:
     client = factories.page_client(alice)
     page = client.get("/security-groups/create/")
-    typed: dict[str, object] = {**dict(as_typed(page.context["form"]).data.lists()), "name": "web"}
+    typed: dict[str, object] = {**dict(shown_values(page.context["form"]).lists()), "name": "web"}
     rule = {"direction": "in", "protocol": "tcp", "port": "443", "address": "0.0.0.0/0", "action": "accept"}
     rows = {
         f"rule_{name}": [value] for name, value in {**rule, "priority": "medium", "description": ""}.items()

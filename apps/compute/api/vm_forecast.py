@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from rest_framework import serializers
@@ -82,7 +83,7 @@ def _hosts(seen: VmForecast, named: bool) -> dict[str, Any] | None:
         "total": hosts.total,
         "fitting": hosts.fitting,
         "room": hosts.room,
-        "reasons": [{**reason._asdict(), "hosts": names.get(reason.code, {})} for reason in hosts.reasons],
+        "reasons": [{**asdict(reason), "hosts": names.get(reason.code, {})} for reason in hosts.reasons],
     }
 
 
