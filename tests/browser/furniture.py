@@ -7,7 +7,7 @@ as a function called by `furnish()`; names are invented, figures are plausible.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from onebox.shell import wait_until
@@ -195,7 +195,7 @@ def other_tenants() -> None:
 def lost_and_new_hosts(cloud: Cloud) -> None:
     """One host that went silent an hour ago, one that was enrolled but never reported."""
     silent = timezone.now() - timedelta(hours=1)
-    common = {"driver": "agent", "load_percent": 0.0}
+    common: dict[str, Any] = {"driver": "agent", "load_percent": 0.0}
     factories.make_host(
         cloud.cluster,
         "fra1-node04",

@@ -101,6 +101,7 @@ def keys_of(site: Site, portal: str) -> dict[str, str]:
 def other_keys(site: Site, portal: str) -> dict[str, object]:
     """Return the keys of what is no resource."""
     tenant = site.owner.tenant
+    assert tenant is not None
     failed = Operation.objects.filter(status=OperationStatus.FAILED).values_list("pk", flat=True).first()
     member = User.objects.filter(tenant=tenant, is_tenant_owner=False).values_list("uid", flat=True).first()
     who = site.admin if portal == "admin" else site.owner
@@ -109,7 +110,7 @@ def other_keys(site: Site, portal: str) -> dict[str, object]:
         "members": member,
         "projects": Project.objects.filter(tenant=tenant).values_list("uid", flat=True).last(),
         "api-keys": ApiKey.objects.filter(user=who).values_list("uid", flat=True).first(),
-        "tenants": Tenant.objects.filter(pk=site.owner.tenant_id).values_list("uid", flat=True).first(),
+        "tenants": Tenant.objects.filter(pk=tenant.pk).values_list("uid", flat=True).first(),
         "regions": Region.objects.values_list("name", flat=True).first(),
         "compute-clusters": ComputeCluster.objects.values_list("pk", flat=True).first(),
         "storage-clusters": StorageCluster.objects.values_list("pk", flat=True).first(),
