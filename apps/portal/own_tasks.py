@@ -29,13 +29,12 @@ class Standing:
 
 def standing(actor: Actor, request: HttpRequest) -> Standing:
     """Return the counts, by two partial indexes."""
-    mine = _own(actor)
-    failed = mine.filter(status=OperationStatus.FAILED, finished_at__gt=_seen(request))
-    return Standing(mine.open().count(), failed.count())
+    failed = Operation.objects.filter(status=OperationStatus.FAILED, finished_at__gt=_seen(request))
+    return Standing(_own(actor, Operation.objects.open()).count(), _own(actor, failed).count())
 
 
-def _own(actor: Actor) -> QuerySet[Operation]:
-    own = Operation.objects.filter(actor=actor.user)
+def _own(actor: Actor, rows: QuerySet[Operation]) -> QuerySet[Operation]:
+    own = rows.filter(actor=actor.user)
     return own.filter(tenant=actor.tenant) if actor.tenant is not None else own
 
 

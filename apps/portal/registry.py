@@ -19,7 +19,9 @@ def list_pages(area: str) -> dict[str, type[ListPage]]:
 
     found: dict[str, type[ListPage]] = {}
     for pattern in urls.admin if area == "admin" else urls.tenant:
-        view = getattr(pattern.callback, "view_class", None) if isinstance(pattern, URLPattern) else None
-        if view is not None and issubclass(view, ListPage) and str(pattern.name).endswith(".list"):
+        if not isinstance(pattern, URLPattern) or not str(pattern.name).endswith(".list"):
+            continue
+        view = getattr(pattern.callback, "view_class", None)
+        if view is not None and issubclass(view, ListPage):
             found[view.of.kind] = view
     return found

@@ -109,8 +109,9 @@ def _moments(actor: Actor, row: Any, show: str) -> QuerySet[Any, Any]:
 
 
 def _named(rows: QuerySet[Any], source: str) -> QuerySet[Any, Any]:
-    named = rows.order_by().annotate(source=Value(source, output_field=CharField()))
-    return named.values_list("at", "id", "source")
+    annotated = rows.order_by().annotate(source=Value(source, output_field=CharField()))
+    named: QuerySet[Any, Any] = annotated.values_list("at", "id", "source")
+    return named
 
 
 def _of_event(event: Event) -> Moment:
