@@ -205,10 +205,6 @@ class HostDetail(DetailPage):
             Related("region", Region.objects.filter(pk=row.cluster.region_id)),
         ]
 
-    def used_by(self, row: Host) -> Sequence[Related]:
-        """Machines on it: it cannot be removed while there are any."""
-        return [Related("vm", row.vms.all(), f"host={row.pk}")]
-
     def watch(self, row: Host) -> Sequence[str]:
         """VMs on it come and go; its load is pushed as its cluster's."""
         return ["vm", f"compute_cluster:{row.cluster_id}"]
