@@ -28,8 +28,6 @@ from apps.portal.forms import KitForm
 from apps.portal.kinds import Do, Offer
 from apps.portal.lists import Row
 from apps.portal.timeline import Moment
-from apps.quotas.metrics import BY_NAME
-from apps.quotas.selectors import Use
 
 THEMES = ("light", "dark")
 DENSITIES = ("comfortable", "compact")
@@ -83,7 +81,7 @@ def sample(theme: str) -> dict[str, Any]:
         "offers": offers(),
         "charts": range(1, 7),
         "heat": range(6),
-        "rings": [Use(BY_NAME["vm"], 20, used) for used in (6, 17, 20)],
+        "rings": [ring(used) for used in (6, 17, 20)],
         "meters": ((30, "30 of 100"), (85, "85 of 100"), (97, "97 of 100")),
         "page": SimpleNamespace(
             of=SimpleNamespace(kind="sample", icon="device-desktop", actions=()),
@@ -127,6 +125,13 @@ def offers() -> list[Offer]:
         Offer(Do(start), Possibility(start, "state", "It is running already."), "#"),
         Offer(DELETE, Possibility(DELETE.verb), "#"),
     ]
+
+
+def ring(used: int) -> SimpleNamespace:
+    """Return a quota's use as rings are drawn from; the real one stands below this layer."""
+    metric = SimpleNamespace(name="vm", label="Virtual machines", unit="")
+    share = {"percent": 5 * used, "left": 20 - used, "over": False, "unlimited": False}
+    return SimpleNamespace(metric=metric, limit=20, used=used, **share)
 
 
 def rows() -> list[Row]:
