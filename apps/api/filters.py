@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import UUID
@@ -26,7 +27,9 @@ class ListFilter(filters.FilterSet):
 
     def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
         # Of dozens of parameters a request has two or three: only those are worth a copy and a form field.
-        self.base_filters = {name: each for name, each in self.base_filters.items() if name in (data or ())}
+        self.base_filters = OrderedDict(
+            (name, each) for name, each in self.base_filters.items() if name in (data or ())
+        )
         super().__init__(data, *args, **kwargs)
 
     @classmethod
@@ -38,9 +41,9 @@ class ListFilter(filters.FilterSet):
         return found
 
     @classmethod
-    def get_filters(cls) -> dict[str, Any]:
+    def get_filters(cls) -> OrderedDict[str, Any]:
         """Add the parameters of `by`, and `not`."""
-        found: dict[str, Any] = dict(super().get_filters())
+        found: OrderedDict[str, Any] = OrderedDict(super().get_filters())
         entries = cls.narrowed_by()
         for name, by in entries.items():
             found |= by.parameters(name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import django_filters as filters
 from django import forms
@@ -19,6 +19,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from django_filters.constants import EMPTY_VALUES
 from django_filters.fields import IsoDateTimeField
+from django_filters.widgets import BooleanWidget
 from drf_spectacular.plumbing import build_basic_type
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
@@ -136,7 +137,7 @@ class Flag(By):
 
     def parameters(self, name: str) -> dict[str, Narrow]:
         """Return one parameter."""
-        field = forms.NullBooleanField(required=False, widget=filters.widgets.BooleanWidget())
+        field = forms.NullBooleanField(required=False, widget=BooleanWidget())
         return {name: Narrow(name, self, field, "exact", OpenApiTypes.BOOL)}
 
 
@@ -149,13 +150,15 @@ class Narrow(filters.Filter):
     def __init__(
         self, name: str, by: By, field: forms.Field, lookup: str, schema: Any, says: Label = "{}"
     ) -> None:
-        super().__init__(field_name=by.on or name, lookup_expr=lookup, label=by.label)
+        label, spoken = cast(Any, by.label), cast(Any, says)  # the stubs know no lazy texts
+        super().__init__(field_name=by.on or name, lookup_expr=lookup, label=label)
         self.by, self.alias = by, f"by_{name}"
         # What django-filter would make from `field_class`.
         self._field = field
-        field.label = by.label
+        field.label = label
         shown = dict(schema) if isinstance(schema, dict) else dict(build_basic_type(schema) or {})
-        extend_schema_field({**shown, "description": format_lazy(says, by.label)})(self)
+        described: Any = extend_schema_field({**shown, "description": format_lazy(spoken, label)})
+        described(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Narrow:
         # Every FilterSet copies its filters deeply, with all the SQL in them; what is set per request is flat.

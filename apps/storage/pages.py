@@ -118,10 +118,10 @@ class DiskDetail(DetailPage):
     def uses(self, row: Disk) -> Sequence[Related]:
         """What it was cloned from, and where it is."""
         return [
-            Related("image", Resource.objects.filter(pk=row.image_id)),
+            Related("image", Resource.objects.filter(pk__in=[row.image_id])),
             Related("storage_cluster", StorageCluster.objects.filter(pk=row.cluster_id)),
         ]
 
     def used_by(self, row: Disk) -> Sequence[Related]:
         """The machine it is attached to."""
-        return [Related("vm", Resource.objects.filter(pk=row.vm_id))]
+        return [Related("vm", Resource.objects.filter(pk__in=[row.vm_id]))]

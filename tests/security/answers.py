@@ -373,9 +373,15 @@ ADMIN: Rows = {
     **admin("subnet", read="one tab.addresses tab.activity menu", acts="retry rename delete"),
     **admin("security_group", read="one tab.used-by tab.activity menu", acts="retry rename delete rules"),
     **admin("region", read="one menu", acts="create change"),
-    **admin("compute_cluster", read="one tab.hosts tab.vms tab.types tab.tenants menu", acts="create change permit delete"),
+    **admin(
+        "compute_cluster",
+        read="one tab.hosts tab.vms tab.types tab.tenants menu",
+        acts="create change permit delete",
+    ),
     **admin("storage_cluster", read="one menu", acts="create change permit delete"),
-    **admin("host", read="one tab.vms tab.monitoring tab.activity menu", acts="create open close remove renew_key"),
+    **admin(
+        "host", read="one tab.vms tab.monitoring tab.activity menu", acts="create open close remove renew_key"
+    ),
     **admin(
         "tenant",
         read="one tab.quotas tab.projects tab.members tab.resources tab.activity menu",
@@ -387,7 +393,11 @@ ADMIN: Rows = {
         read="one tab.roles menu",
         acts="set_role set_owner activate deactivate remove reset_password reset_two_factor end_sessions",
     ),
-    **admin("admin_user", read="menu", acts="create activate deactivate remove reset_password reset_two_factor end_sessions"),
+    **admin(
+        "admin_user",
+        read="menu",
+        acts="create activate deactivate remove reset_password reset_two_factor end_sessions",
+    ),
     **admin("api_key", acts="create"),
     "admin:api_key.bulk GET": ADMIN_ONLY,
     "admin:api_key.bulk POST": ADMIN_ONLY,

@@ -26,8 +26,10 @@ ELSEWHERE = {
     "host.renew_key": ("post", "/api/v1/hosts/{key}/renew"),
 }
 #: A browser's session has no meaning for programs, and what a browser logs in with is none of theirs: a stolen key must
-#: not be enough to take an account over.
+#: not be enough to take an account over. How lists look in a browser means nothing to a program either.
 BROWSER_ONLY = {
+    "list_settings",
+    "saved_views",
     "login",
     "login.second",
     "login.passkey",

@@ -92,7 +92,7 @@ def restart(run: Run) -> Settle:
         except DriverError as error:
             if error.code != _DEAF:
                 raise
-            run.step(error.template, **error.values)
+            run.step(error.template, None, **error.values)
             hypervisor.ensure_power(str(vm.pk), DriverPower.OFF)
     run.step(_("Starting on %(host)s"), 70, host=host.name)
     _switch_on(hypervisor, vm)

@@ -167,8 +167,8 @@ class VmDetail(DetailPage):
         """What it was made from, what it is plugged into, and for admins where it runs."""
         nics = row.shown_nics
         return [
-            Related("image", Image.objects.filter(pk=row.image_id)),
-            Related("instance_type", InstanceType.objects.filter(pk=row.instance_type_id)),
+            Related("image", Image.objects.filter(pk__in=[row.image_id])),
+            Related("instance_type", InstanceType.objects.filter(pk__in=[row.instance_type_id])),
             Related("disk", Disk.objects.filter(vm=row), f"vm={row.pk}"),
             Related("subnet", Subnet.objects.filter(pk__in=[nic.subnet_id for nic in nics])),
             Related("vpc", Vpc.objects.filter(pk__in=[nic.subnet.vpc_id for nic in nics])),
@@ -176,6 +176,6 @@ class VmDetail(DetailPage):
                 "security_group", SecurityGroup.objects.filter(pk__in=[n.security_group_id for n in nics])
             ),
             Related("key_pair", KeyPair.objects.filter(tenant=row.tenant, public_key__in=row.ssh_keys)),
-            Related("host", Host.objects.filter(pk=row.host_id)),
+            Related("host", Host.objects.filter(pk__in=[row.host_id])),
             Related("compute_cluster", ComputeCluster.objects.filter(pk=row.cluster_id)),
         ]

@@ -7,54 +7,109 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenancy', '0001_initial'),
+        ("tenancy", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SavedView',
+            name="SavedView",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('list_key', models.CharField(max_length=64)),
-                ('name', models.CharField(max_length=63, verbose_name='name')),
-                ('query', models.TextField(blank=True, default='', max_length=4000)),
-                ('columns', models.JSONField(default=list)),
-                ('shared', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('tenant', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.tenant')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("list_key", models.CharField(max_length=64)),
+                ("name", models.CharField(max_length=63, verbose_name="name")),
+                ("query", models.TextField(blank=True, default="", max_length=4000)),
+                ("columns", models.JSONField(default=list)),
+                ("shared", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.tenant",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='ListSetting',
+            name="ListSetting",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('list_key', models.CharField(max_length=64)),
-                ('columns', models.JSONField(default=list)),
-                ('density', models.CharField(choices=[('comfortable', 'Comfortable'), ('compact', 'Compact')], default='comfortable', max_length=12)),
-                ('page_size', models.PositiveSmallIntegerField(null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('default_view', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='portal.savedview')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("list_key", models.CharField(max_length=64)),
+                ("columns", models.JSONField(default=list)),
+                (
+                    "density",
+                    models.CharField(
+                        choices=[("comfortable", "Comfortable"), ("compact", "Compact")],
+                        default="comfortable",
+                        max_length=12,
+                    ),
+                ),
+                ("page_size", models.PositiveSmallIntegerField(null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "default_view",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="portal.savedview",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='savedview',
-            constraint=models.UniqueConstraint(fields=('list_key', 'tenant', 'user', 'name'), name='one_saved_view_per_name', nulls_distinct=False),
+            model_name="savedview",
+            constraint=models.UniqueConstraint(
+                fields=("list_key", "tenant", "user", "name"),
+                name="one_saved_view_per_name",
+                nulls_distinct=False,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='listsetting',
-            constraint=models.UniqueConstraint(fields=('user', 'list_key'), name='one_setting_per_list'),
+            model_name="listsetting",
+            constraint=models.UniqueConstraint(fields=("user", "list_key"), name="one_setting_per_list"),
         ),
         migrations.AddConstraint(
-            model_name='listsetting',
-            constraint=models.CheckConstraint(condition=models.Q(('page_size__in', (25, 50, 100, 200)), ('page_size__isnull', True), _connector='OR'), name='a_page_size_that_is_offered'),
+            model_name="listsetting",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("page_size__in", (25, 50, 100, 200)), ("page_size__isnull", True), _connector="OR"
+                ),
+                name="a_page_size_that_is_offered",
+            ),
         ),
     ]
