@@ -152,6 +152,7 @@ def test_orders_for_different_vms_run_side_by_side(host: PretendHost, pool: Pool
     assert len(remote.volumes().observe(pool).volumes) == 40
 
 
+@pytest.mark.bench
 def test_a_call_costs_little(host: PretendHost) -> None:
     hypervisor = host.remote().hypervisor()
     vm_id = new_id()

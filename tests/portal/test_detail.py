@@ -75,9 +75,11 @@ def test_an_admin_also_sees_host_cluster_and_size_and_finds_the_vm_on_each(
     uses = named(context(ada, f"/admin/vms/{vm.pk}/")["uses"])
     assert vm.host is not None
     assert (uses["Hosts"], uses["Instance types"]) == ([vm.host.name], [cloud.small.name])
+    assert "web-1" in page(ada, f"/admin/hosts/{vm.host_id}/vms/")
+    listed = f"/admin/vms/?cluster={cloud.cluster.pk}"
+    assert listed in page(ada, f"/admin/compute-clusters/{cloud.cluster.pk}/vms/")
+    assert "web-1" in page(ada, listed)
     for path in (
-        f"hosts/{vm.host_id}",
-        f"compute-clusters/{cloud.cluster.pk}",
         f"instance-types/{cloud.small.pk}",
         f"tenants/{vm.tenant and vm.tenant.uid}",
     ):
