@@ -26,6 +26,7 @@ from apps.portal.columns import TENANT, Column
 from apps.portal.facets import Choices, Facet, choice_facet, tenant_facet
 from apps.portal.kinds import Do, PageKind, Text, resource_url
 from apps.portal.lists import Empty, ListPage
+from apps.portal.registry import kind_word
 from apps.portal.templatetags.kit import took
 from apps.portal.timeline import TONES, duration, label_of
 from apps.portal.view_tabs import ListView
@@ -94,10 +95,15 @@ def target_link(row: Operation, area: str) -> SafeString:
     return pieces.link(url, row.target_name)
 
 
-def _outcome(row: Operation, page: ListPage) -> object:
+def _said(row: Operation, page: ListPage) -> str:
     if row.is_open:
         return told(row.steps[-1]) if row.steps else ""
     return told(row.error, "message") if row.status != OperationStatus.DONE else ""
+
+
+def _outcome(row: Operation, page: ListPage) -> SafeString | str:
+    said = _said(row, page)
+    return format_html('<span class="row-note">{}</span>', said) if said else ""
 
 
 def _status(row: Operation, page: ListPage) -> SafeString:
@@ -121,7 +127,7 @@ def _seconds(row: Operation, page: ListPage) -> float | None:
 
 
 def _kinds(page: ListPage) -> Choices:
-    return [(kind, kind.replace("_", " ")) for kind in sorted({verb.kind for verb in all_verbs()})]
+    return [(kind, str(kind_word(kind))) for kind in sorted({verb.kind for verb in all_verbs()})]
 
 
 def _verbs(page: ListPage) -> Choices:
@@ -141,7 +147,9 @@ class OperationList(ListPage):
             filter="verb",
             facet=choice_facet("verb", gettext_lazy("Task"), _verbs),
         ),
-        Column("target", gettext_lazy("On"), _target, sort="target_name", wide=False, filter="target_name"),
+        Column(
+            "target", gettext_lazy("Target"), _target, sort="target_name", wide=False, filter="target_name"
+        ),
         Column(
             "status",
             gettext_lazy("Status"),
@@ -155,6 +163,7 @@ class OperationList(ListPage):
             gettext_lazy("Last step or cause"),
             _outcome,
             sort=KeyTextTransform("message", "error"),
+            text=_said,
         ),
         TENANT,
         Column(

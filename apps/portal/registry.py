@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.urls import URLPattern
 
 if TYPE_CHECKING:
+    from apps.portal.kinds import Text
     from apps.portal.lists import ListPage
 
 
@@ -25,3 +26,9 @@ def list_pages(area: str) -> dict[str, type[ListPage]]:
         if view is not None and issubclass(view, ListPage):
             found[view.of.kind] = view
     return found
+
+
+def kind_word(kind: str) -> Text:
+    """Return what people call a kind ("virtual machine"); its plain name where no list is kept of it."""
+    listing = (list_pages("admin") | list_pages("portal")).get(kind)
+    return listing.of.one if listing else kind.replace("_", " ")

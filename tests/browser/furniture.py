@@ -166,8 +166,10 @@ def fail(operation: Operation) -> None:
     """Let an operation have ended the way a lost host ends it."""
     error = {
         "code": "host.unreachable",
-        "message": "Host fra1-node04 did not answer within 20 s.",
-        "hint": "Wait until the host reports again, then try again.",
+        "message": "Host fra1-node04 did not answer.",
+        "template": "Host %(host)s did not answer.",
+        "values": {"host": "fra1-node04"},
+        "hint": "Check that the host is up and its agent is running.",
         "operation": str(operation.pk),
         "verb": operation.verb,
     }

@@ -9,6 +9,7 @@ from django.db.models import Count, Q, Sum
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
+from apps.infrastructure.filters import MIB_PER_GIB
 from apps.infrastructure.load import load_of
 from apps.infrastructure.models import Host
 from apps.infrastructure.pages.figures import load_bar, load_figures, memory_bar, vcpu_bar
@@ -59,7 +60,11 @@ def _vms(page: DetailPage, row: Any) -> dict[str, Any]:
             for host in hosts.order_by("-vm_count", "name")[:MOST]
         ],
         "tenants": [
-            {**each, "url": list_url("vm.list", cluster=row.pk, tenant=each["tenant__uid"])}
+            {
+                **each,
+                "memory": each["memory"] // MIB_PER_GIB,
+                "url": list_url("vm.list", cluster=row.pk, tenant=each["tenant__uid"]),
+            }
             for each in tenants.order_by("-vms", "tenant__name")[:MOST_TENANTS]
         ],
         "total": row.vms.count(),

@@ -14,6 +14,7 @@ from apps.portal.columns import TENANT, Column
 from apps.portal.facets import Choices, choice_facet, tenant_facet
 from apps.portal.kinds import PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
+from apps.portal.registry import kind_word
 from apps.portal.templatetags.kit import took
 from apps.portal.timeline import label_of
 from apps.tenancy.audit_filter import RESULTS, SECONDS, AuditFilter
@@ -57,8 +58,12 @@ def _target(row: AuditEntry, page: ListPage) -> SafeString:
     return pieces.link(url, row.target_name or row.target_id or "–")
 
 
+#: How somebody came in.
+_VIA = {"portal": _("portal"), "api": _("API"), "system": _("platform")}
+
+
 def _origin(row: AuditEntry, page: ListPage) -> SafeString:
-    return format_html('<span class="mono">{}</span> {}', row.ip or "–", row.via)
+    return format_html('<span class="mono">{}</span> {}', row.ip or "–", _VIA.get(row.via, row.via))
 
 
 def _result(row: AuditEntry, page: ListPage) -> SafeString:
@@ -86,7 +91,7 @@ def _verbs(page: ListPage) -> Choices:
 
 
 def _kinds(page: ListPage) -> Choices:
-    return [(kind, kind.replace("_", " ")) for kind in sorted({verb.kind for verb in all_verbs()})]
+    return [(kind, str(kind_word(kind))) for kind in sorted({verb.kind for verb in all_verbs()})]
 
 
 class AuditList(ListPage):
@@ -104,8 +109,8 @@ class AuditList(ListPage):
             wide=False,
             facet=choice_facet("verb", _("What"), _verbs),
         ),
-        Column("kind", _("Kind"), lambda row, page: row.target_kind.replace("_", " "), sort="target_kind"),
-        Column("target", _("On"), _target, sort="target_name", filter="target_name"),
+        Column("kind", _("Kind"), lambda row, page: str(kind_word(row.target_kind)), sort="target_kind"),
+        Column("target", _("Target"), _target, sort="target_name", filter="target_name"),
         TENANT,
         Column("origin", _("From"), _origin, sort="ip"),
         # What has an operation by how that stands; a refusal has none, and its code stands in the line itself.
