@@ -29,4 +29,4 @@ ENV PATH=/opt/scloud/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 SCLO
 RUN SCLOUD_SECRET_KEY=only-for-this-step python manage.py collectstatic --noinput
 USER scloud
 EXPOSE 8000
-CMD ["uvicorn", "scloud_console.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--no-proxy-headers", "--no-server-header"]
+CMD ["uvicorn", "scloud_console.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--no-proxy-headers", "--no-server-header", "--ws-per-message-deflate", "false"]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from functools import lru_cache
+from collections import deque
+from contextlib import suppress
 from typing import Any
 
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer
 
 from apps.lifecycle.push import ADMIN_GROUP, tenant_group, user_group
+from apps.portal import rooms
 from apps.tenancy.acting import acting_tenant_id
 from apps.tenancy.models import User
 from apps.tenancy.sessions import session_uid
@@ -18,10 +21,21 @@ NOT_LOGGED_IN = 4401
 CONNECT_AGAIN = 4408
 
 
-class PageConsumer(AsyncJsonWebsocketConsumer):
-    """Joins the tenant's group, or the admins', and its user's own. Messages name kind, id and change, nothing that needs permission."""
+class PageConsumer(AsyncWebsocketConsumer):
+    """Joins the tenant's room, or the admins', and its user's own.
 
-    groups_joined: tuple[str, ...] = ()
+    Messages name kind, id and change, nothing that needs permission.
+    """
+
+    # The rooms listen for all pages.
+    channel_layer_alias = ""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.joined: list[str] = []
+        self.unsent: deque[str] = deque()
+        self.sending: asyncio.Task[None] | None = None
+        self.ended = False
 
     async def connect(self) -> None:
         """Accept who is logged in."""
@@ -31,35 +45,66 @@ class PageConsumer(AsyncJsonWebsocketConsumer):
             await self.close(NOT_LOGGED_IN)
             return
         group = await database_sync_to_async(_group_of)(user, self.scope["session"])
-        self.groups_joined = (group, user_group(user.pk))
-        for name in self.groups_joined:
-            await self.channel_layer.group_add(name, self.channel_name)
-        await self.send_json({"ready": True})
+        await self._join(group, user_group(user.pk))
+        self.tell(json.dumps({"ready": True}))
 
     async def disconnect(self, code: int) -> None:
-        """Leave the groups."""
-        for name in self.groups_joined:
-            await self.channel_layer.group_discard(name, self.channel_name)
+        """Hear nothing more."""
+        self._leave()
 
-    async def page_changed(self, message: dict[str, Any]) -> None:
-        """Pass on what changed."""
-        await self.send(text_data=_said(message["kind"], message["id"], message["change"]))
+    def tell(self, text: str) -> None:
+        """Pass on what changed, after what has not been taken yet."""
+        if self.ended:
+            return
+        self.unsent.append(text)
+        if self.sending is None or self.sending.done():
+            self.sending = asyncio.create_task(self._send())
 
-    async def page_closed(self, message: dict[str, Any]) -> None:
-        """Somebody's sessions ended: all connect again, and whoever is logged out cannot."""
-        await self.close(CONNECT_AGAIN)
+    def end(self, message: dict[str, Any]) -> None:
+        """Close if the page's session may have ended.
 
-    async def page_logged_out(self, message: dict[str, Any]) -> None:
-        """Some of the user's sessions ended."""
+        "page.closed": somebody's did. All connect again, and whoever is logged out cannot.
+        "page.logged_out": those named did.
+        """
+        if message["type"] == "page.closed":
+            self._end(CONNECT_AGAIN)
+            return
         key = self.scope["session"].session_key
         if key is None or str(session_uid(key)) in message["sessions"]:
-            await self.close(NOT_LOGGED_IN)
+            self._end(NOT_LOGGED_IN)
 
+    async def _join(self, *groups: str) -> None:
+        try:
+            for name in groups:
+                self.joined.append(name)
+                await rooms.join(name, self)
+        except BaseException:
+            self._leave()
+            raise
+        if self.ended:
+            self._leave()
 
-@lru_cache(maxsize=256)
-def _said(kind: str, key: str, change: str) -> str:
-    # The same text for every open page: with a thousand of them, making it anew is what a push would cost.
-    return json.dumps({"kind": kind, "id": key, "change": change})
+    async def _send(self) -> None:
+        with suppress(OSError):  # gone meanwhile; `disconnect` comes
+            while self.unsent:
+                await self.send(text_data=self.unsent.popleft())
+
+    def _end(self, code: int) -> None:
+        self.ended = True
+        self._leave()
+        if self.sending is not None:
+            self.sending.cancel()
+        self.sending = asyncio.create_task(self._close(code))
+
+    async def _close(self, code: int) -> None:
+        with suppress(OSError):
+            await self.close(code)
+
+    def _leave(self) -> None:
+        for name in self.joined:
+            rooms.leave(name, self)
+        self.joined.clear()
+        self.unsent.clear()
 
 
 def _group_of(user: User, session: Any) -> str:

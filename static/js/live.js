@@ -20,7 +20,7 @@ function connect() {
   socket.onmessage = (event) => {
     const message = JSON.parse(event.data);
     if (message.ready) return ready();
-    note(message.kind, message.id, message.change);
+    for (const one of [message].flat()) note(one.kind, one.id, one.change);
   };
   socket.onclose = (event) => {
     if (event.code === 4401) return location.reload(); // logged out meanwhile

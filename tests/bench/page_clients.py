@@ -47,10 +47,12 @@ class Pages:
         changed: set[str] = set()
         fetching: asyncio.Task[None] | None = None
         async for text in socket:
-            self.messages += 1
+            said = json.loads(text)
+            changes = said if isinstance(said, list) else [said]
+            self.messages += len(changes)
             if not self.task["fetch"]:
                 continue
-            changed.add(json.loads(text)["id"])
+            changed.update(change["id"] for change in changes)
             if fetching is None or fetching.done():
                 fetching = asyncio.create_task(self.catch_up(changed))
 

@@ -72,8 +72,12 @@ def test_a_change_is_seen_in_an_open_page(memory_platform: Platform, owner: User
     figures = []
     for count in SESSIONS:
         with others(memory_platform, owner, count - 1, fetch="") as told:
+            before = cpu_seconds({"web": tree(_pid(memory_platform))})["web"]
             times = seen_after(memory_platform, owner, chromium, CHANGES)
+            spent = cpu_seconds({"web": tree(_pid(memory_platform))})["web"] - before
         figures += _figures(f"{count} open", times, AIM)
+        # The browser's own fetches are in it: what the others cost is what it is above that of one open page.
+        figures.append(Figure(f"{count} open, web CPU per change", 1000 * spent / (WARM_UP + CHANGES), "ms"))
         if count > 1:
             assert told["messages"] >= CHANGES * (count - 1)
     report("push", figures)
