@@ -54,9 +54,11 @@ def walk(site: Site, chromium: Browser, visit: Visit, paths: list[str]) -> list[
         try:
             answer = page.goto(site.url + path)
         except Error as error:
-            if any(said in error.message for said in NO_PAGE):
-                continue
-            raise
+            if not any(said in error.message for said in NO_PAGE):
+                raise
+            page.close()  # it is about to show Chromium's own error, which would interrupt what comes next
+            page = context.new_page()
+            continue
         assert answer is not None
         if page.locator(".shell, .plain-main, .screen-page").count() == 0:
             continue  # a fragment
