@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
@@ -57,6 +58,29 @@ def test_an_admins_page_hears_of_all_and_while_acting_of_that_tenant(ada: User, 
     assert run(hears)(socket(ada), ADMIN_GROUP)
     assert run(hears)(socket(ada, {ACTING_AS: tenant_a.pk, SINCE: time.time()}), tenant_group(tenant_a.pk))
     assert not run(hears)(socket(ada, {ACTING_AS: tenant_a.pk, SINCE: time.time()}), ADMIN_GROUP)
+
+
+@pytest.mark.requirement("UX-2")
+def test_a_page_that_takes_nothing_holds_up_no_other(alice: User, tenant_a: Tenant) -> None:
+    async def scenario() -> bool:
+        opened: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        opened.put_nowait({"type": "websocket.connect"})
+        stuck, never = asyncio.Event(), asyncio.Event()
+
+        async def send(message: Any) -> None:
+            if message["type"] == "websocket.send":
+                stuck.set()
+                await never.wait()
+
+        scope: Any = {"type": "websocket", "path": "/ws/page/", "user": alice, "session": {}}
+        page = asyncio.create_task(PageConsumer.as_asgi()(scope, opened.get, send))  # type: ignore[arg-type]
+        async with asyncio.timeout(20):
+            await stuck.wait()
+            heard = await hears(socket(alice), tenant_group(tenant_a.pk))
+        page.cancel()
+        return heard
+
+    assert async_to_sync(scenario)()
 
 
 @pytest.mark.requirement("SE-1")
