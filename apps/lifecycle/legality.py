@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
 from apps.lifecycle.errors import Busy, NotNow
-from apps.lifecycle.models import Operation, Resource, State
+from apps.lifecycle.models import Operation, OperationLock, Resource, State
 from apps.lifecycle.told import told
 from apps.lifecycle.verbs import Verb, verb_named, verbs_of
 
@@ -31,10 +32,16 @@ def open_operation(resource: Resource) -> Operation | None:
     prefetched = getattr(resource, "open_operations", None)
     if prefetched is not None:
         return next((op for op in prefetched if op.exclusive), None)
-    return (
-        Operation.objects.open().filter(resource_id=resource.pk, exclusive=True).first()
-        or Operation.objects.open().filter(locks__resource_id=resource.pk).first()
-    )
+    return next(iter(holding([resource])), None)
+
+
+def holding(resources: Sequence[Resource]) -> list[Operation]:
+    """Return the open operations that hold any of the resources, as what they act on or beside it."""
+    ids = [resource.pk for resource in resources]
+    acting = Operation.objects.open().filter(resource__in=ids, exclusive=True).values("pk")
+    beside = OperationLock.objects.filter(resource__in=ids).values("operation")
+    # By their keys: an OR over both tables would read all open operations of the platform.
+    return list(Operation.objects.open().filter(pk__in=acting.union(beside)))
 
 
 def possibility(verb: Verb, resource: Resource, running: Operation | None) -> Possibility:

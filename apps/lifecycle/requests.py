@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -15,6 +15,7 @@ from apps.audit.record import record
 from apps.lifecycle import doorbell, push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Busy
+from apps.lifecycle.legality import holding
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
 from apps.lifecycle.told import keep
 from apps.lifecycle.verbs import Verb, verb_named
@@ -22,9 +23,14 @@ from apps.lifecycle.verbs import Verb, verb_named
 R = TypeVar("R", bound=Resource)
 
 
-def lock(resource: R) -> R:
-    """Return the resource read again under a row lock held until the transaction ends."""
-    Resource.objects.select_for_update(of=("self",)).only("pk").get(pk=resource.pk)
+def lock(resource: R, among: QuerySet[Resource] | None = None) -> R:
+    """Return the resource read again under a row lock held until the transaction ends.
+
+    Raises Resource.DoesNotExist when it is gone, or not among the rows it was to be found in.
+    """
+    rows = Resource.objects.all() if among is None else among
+    # Two statements: the second one sees what was committed while the first one waited.
+    rows.select_for_update(of=("self",)).only("pk").get(pk=resource.pk)
     return cast(R, type(resource)._default_manager.get(pk=resource.pk))
 
 
@@ -49,7 +55,7 @@ def request(
     Raises Busy when one of them is held by an operation this verb may not supersede.
     """
     # What a create verb acts on has only just been inserted: nobody can hold it.
-    held = list(_holding([resource, *also])) if verb.exclusive and (verb.on_resource or also) else []
+    held = holding([resource, *also]) if verb.exclusive and (verb.on_resource or also) else []
     if held and not verb.supersedes:
         raise _busy(held[0])
     blocker = _supersede(held)
@@ -75,15 +81,6 @@ def request(
     doorbell.ring_on_commit(operation)
     push.resource_changed(resource)
     return operation
-
-
-def _holding(resources: Sequence[Resource]) -> list[Operation]:
-    ids = [resource.pk for resource in resources]
-    return list(
-        Operation.objects.open()
-        .filter(Q(resource__in=ids, exclusive=True) | Q(locks__resource__in=ids))
-        .distinct()
-    )
 
 
 def _supersede(held: Sequence[Operation]) -> Operation | None:

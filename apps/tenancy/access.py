@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
@@ -51,7 +51,7 @@ def get_visible(actor: Actor, queryset: QuerySet[R], pk: object) -> R:
     """Return one resource; NotFound alike when it does not exist and when the actor may not know of it."""
     found = visible(actor, queryset).filter(pk=pk).first()
     if found is None:
-        raise NotFound(_("There is no such %(kind)s.") % {"kind": queryset.model._meta.verbose_name})
+        raise _not_found(queryset.model)
     return found
 
 
@@ -91,12 +91,18 @@ def begin(actor: Actor, verb: Verb, resource: R) -> R:
 
     Raises NotFound, Forbidden, Busy or NotNow.
     """
-    rows = cast("QuerySet[R]", type(resource)._default_manager.all())
-    fresh = lock(get_visible(actor, rows, resource.pk))
+    try:
+        fresh = lock(resource, visible(actor, Resource.objects.all()))
+    except Resource.DoesNotExist:
+        raise _not_found(type(resource)) from None
     if not may(actor, verb, fresh.project_id, fresh.tenant_id):
         raise _forbidden(actor, verb)
     ensure_possible(verb, fresh)
     return fresh
+
+
+def _not_found(model: type[Resource]) -> NotFound:
+    return NotFound(_("There is no such %(kind)s.") % {"kind": model._meta.verbose_name})
 
 
 def _forbidden(actor: Actor, verb: Verb) -> Forbidden:

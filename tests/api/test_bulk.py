@@ -166,7 +166,7 @@ def test_each_further_row_costs_the_same_few_queries(vms: list[Vm], alice: User)
         ) as queries:
             assert set(statuses(post(alice, "restart", ids))) == {"accepted"}
         counts.append(len(queries))
-    assert counts[1] - counts[0] <= 20
+    assert counts[1] - counts[0] <= 14
 
 
 def test_outcomes_are_forgotten_after_a_month(vms: list[Vm], alice: User) -> None:
