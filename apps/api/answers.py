@@ -20,8 +20,11 @@ class Representing(Protocol):
     def get_queryset(self) -> Any: ...
 
 
-def accepted(view: Representing, outcome: Any, *, created: bool = False) -> Response:
-    """Answer for what a service returned: an Operation, a list of them, a row, or None."""
+def accepted(view: Representing, outcome: Any, *, created: bool = False, in_memory: bool = False) -> Response:
+    """Answer for what a service returned: an Operation, a list of them, a row, or None.
+
+    in_memory: the operations bring their resources along, complete, see `Create.in_memory`.
+    """
     if outcome is None:
         return Response(status=204)
     if isinstance(outcome, Operation):
@@ -31,7 +34,7 @@ def accepted(view: Representing, outcome: Any, *, created: bool = False) -> Resp
         return Response(
             {
                 "operations": [OperationOut.own(operation) for operation in outcome],
-                "resources": _targets(view, outcome),
+                "resources": _brought(view, outcome) if in_memory else _targets(view, outcome),
             },
             status=202,
         )
@@ -51,3 +54,13 @@ def _target(view: Representing, operation: Operation) -> dict[str, Any] | None:
 def _targets(view: Representing, operations: Sequence[Operation]) -> list[dict[str, Any]]:
     rows = {row.pk: row for row in view.get_queryset().filter(pk__in=[op.target_id for op in operations])}
     return [view.represent(rows[op.target_id]) for op in operations if op.target_id in rows]
+
+
+def _brought(view: Representing, operations: Sequence[Operation]) -> list[dict[str, Any]]:
+    # Reading back what has just been written was a quarter of what a create costs.
+    shown = []
+    for operation in operations:
+        row: Any = operation.resource
+        row.open_operations = [operation]
+        shown.append(view.represent(row))
+    return shown

@@ -54,6 +54,8 @@ class Create:
     immediate: bool = False
     #: One POST may make several: the answer then has lists `operations` and `resources`.
     batch: bool = False
+    #: Of a batch: each operation's `resource` has in memory all that the representation reads; it is not read again.
+    in_memory: bool = False
     #: What a dry run can say beside quotas and refusals.
     explain: Explain | None = None
     #: Schema of an immediate answer that is not the representation (a secret shown once, say).
@@ -163,7 +165,12 @@ class ObjectApi(GenericViewSet[Any]):
             seen = forecast(self.actor, create, request.data)
             return Response(represent(seen, create, self.rights), headers={"Cache-Control": "no-store"})
         body = self._body(create.body)
-        return self._once(request, lambda: accepted(self, create.service(self.actor, **body), created=True))
+
+        def perform() -> Response:
+            made = create.service(self.actor, **body)
+            return accepted(self, made, created=True, in_memory=create.in_memory)
+
+        return self._once(request, perform)
 
     def patch_one(self, request: Request, key: object) -> Response:
         """Change name and remark."""

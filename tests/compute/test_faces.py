@@ -16,7 +16,7 @@ from apps.lifecycle.models import Operation
 from apps.network.models import Subnet
 from apps.tenancy.models import User
 from tests import factories
-from tests.compute.factories import Cloud, make_vm
+from tests.compute.factories import Cloud, make_group, make_vm
 
 pytestmark = pytest.mark.django_db
 
@@ -67,6 +67,22 @@ def test_bad_input_answers_422_with_the_field(cloud: Cloud, subnet: Subnet, alic
     )
     assert answer.status_code == 422
     assert answer.data["errors"][0]["field"] == "hostname"
+
+
+def test_a_create_answers_what_a_get_does_without_reading_the_vms_back(
+    cloud: Cloud, subnet: Subnet, alice: User
+) -> None:
+    api, group = factories.api_client(alice), make_group(cloud.region, subnet.project)
+    with CaptureQueriesContext(connection) as asked:
+        answer = api.post("/api/v1/vms", body(cloud, subnet, security_group=group.pk, count=2), format="json")
+    statements = [query["sql"] for query in asked]
+    assert statements and not [
+        sql for sql in statements if sql.startswith("SELECT") and '"compute_vm"' in sql
+    ]
+    assert answer.status_code == 202, answer.data
+    assert len(answer.data["resources"]) == 2
+    for shown in answer.data["resources"]:
+        assert shown == api.get(f"/api/v1/vms/{shown['id']}").data
 
 
 @pytest.mark.requirement("OP-5")

@@ -28,7 +28,6 @@ from apps.compute.verbs import (
     VM_START,
 )
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.models import Resource
 from apps.network.models import NicRole
 from apps.network.services.nic import set_security_group
 from apps.network.verbs import VM_SET_SECURITY_GROUP
@@ -109,7 +108,7 @@ class VmOut(ResourceOut):
             "instance_type": _named(row.instance_type),
             "image": _named(row.image),
             "cluster": _named(row.cluster),
-            "host": _named(row.host),
+            "host": None,
             "nics": [_nic(nic) for nic in row.shown_nics],
             "disks": [
                 {"id": str(disk.pk), "role": disk.role, "name": disk.name, "size_gib": disk.size_gib}
@@ -118,10 +117,10 @@ class VmOut(ResourceOut):
         }
 
     @classmethod
-    def represent(cls, row: Resource, rights: Rights) -> dict[str, Any]:
+    def represent(cls, row: Any, rights: Rights) -> dict[str, Any]:
         """Return the VM; which host it is on is no tenant's business."""
         values = super().represent(row, rights)
-        return values if rights.everywhere else {**values, "host": None}
+        return {**values, "host": _named(row.host)} if rights.everywhere else values
 
 
 class VmApi(ResourceApi):
@@ -130,7 +129,7 @@ class VmApi(ResourceApi):
     model = Vm
     out = VmOut
     filterset_class = VmFilter
-    create = Create(create_vms, VmBody, batch=True, explain=EXPLAIN)
+    create = Create(create_vms, VmBody, batch=True, in_memory=True, explain=EXPLAIN)
     update = Update(VM_RENAME)
     delete = Action(VM_DELETE, power.delete_vm)
     actions = (

@@ -23,6 +23,7 @@ _TYPE = (
     "cluster__name",
     "cluster__alias",
     "cluster__architecture",
+    "cluster__region__name",
     "cluster__region__label",
 )
 _IMAGE = (
@@ -57,7 +58,8 @@ def image(actor: Actor, project: Project, pk: UUID) -> Image:
 
 def subnet(actor: Actor, project: Project, pk: UUID) -> Subnet:
     """Return a subnet of the project's tenant. Raises Invalid."""
-    rows = visible(actor, Subnet.objects.select_related("region").only("name", "cidr", "region__label"))
+    rows = visible(actor, Subnet.objects.select_related("region", "vpc"))
+    rows = rows.only("name", "cidr", "region__label", "vpc__name")
     found = rows.filter(pk=pk, tenant_id=project.tenant_id).first()
     if found is None:
         raise Invalid({"subnet": [_("There is no such subnet.")]})

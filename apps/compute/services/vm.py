@@ -28,7 +28,8 @@ def create_vms(actor: Actor, **asked: Any) -> list[Operation]:
     """Create VMs, named with -1, -2 … when there are several, each settled by an operation of its own.
 
     `asked` is what `planning.Asked` has; name, instance_type, image and subnet are needed. Raises Invalid, Forbidden,
-    NotNow, QuotaExceeded, NoCapacity and what address allocation raises; then nothing is created.
+    NotNow, QuotaExceeded, NoCapacity and what address allocation raises; then nothing is created. Each operation's
+    `resource` is the VM with all that `selectors.visible_vms` would read, so that it can be shown at once.
     """
     wanted, refusals = Asked(**asked), Refusals()
     draft = look_up(actor, wanted, refusals)
@@ -46,10 +47,17 @@ def _reserve_and_insert(actor: Actor, plan: Plan) -> list[Operation]:
     for vm, host_id in zip(vms, place(plan.type.cluster, plan.need, count), strict=True):
         vm.host_id = host_id
     insert([*vms, *disks])
-    for vm in vms:
-        allocate_nic(plan.subnet, vm, security_group=plan.group, held=True)
+    for vm, disk in zip(vms, disks, strict=True):
+        vm.shown_nics = [allocate_nic(plan.subnet, vm, security_group=plan.group, held=True)]
+        vm.shown_disks = [disk]
+    return [_request(actor, plan, vm) for vm in vms]
+
+
+def _request(actor: Actor, plan: Plan, vm: Vm) -> Operation:
     args = {"instance_type": plan.type.name, "image": plan.image.name, "subnet": plan.subnet.name}
-    return [request(actor, VM_CREATE, vm, args=args) for vm in vms]
+    operation = request(actor, VM_CREATE, vm, args=args)
+    operation.resource = vm
+    return operation
 
 
 def _new_vm(plan: Plan, name: str, hostname: str) -> Vm:
@@ -57,9 +65,9 @@ def _new_vm(plan: Plan, name: str, hostname: str) -> Vm:
         kind="vm",
         name=name,
         remark=plan.remark,
-        tenant_id=plan.project.tenant_id,
+        tenant=plan.project.tenant,
         project=plan.project,
-        region_id=plan.type.cluster.region_id,
+        region=plan.type.cluster.region,
         cluster=plan.type.cluster,
         instance_type=plan.type,
         image=plan.image,
