@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Expression, F, Model, OrderBy, QuerySet, Subquery
 from django.template.loader import render_to_string
-from django.utils.html import format_html, strip_tags
+from django.utils.html import conditional_escape, format_html, strip_tags
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -58,6 +58,12 @@ class Column:
         """Name of the filter that narrows by it."""
         return self.filter or self.name
 
+    @property
+    def css(self) -> str:
+        """Classes of its cells."""
+        named = {"end": self.end, "wide": self.wide, "observed": self.observed}
+        return " ".join(name for name, has in named.items() if has)
+
     def draw(self, row: Any, page: ListPage) -> SafeString:
         """Return the cell's content."""
         if self.template:
@@ -66,7 +72,7 @@ class Column:
             )
         assert self.value is not None
         shown = self.value(row, page)
-        return pieces.nothing() if shown in (None, "") else format_html("{}", shown)
+        return pieces.nothing() if shown in (None, "") else conditional_escape(shown)
 
     def export(self, row: Any, page: ListPage) -> object:
         """Return the value as exports have it: plain text or a number."""

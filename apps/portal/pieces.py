@@ -24,6 +24,7 @@ _TONE_ICONS = {
 }
 
 
+@cache
 def icon(name: str, css: str = "") -> SafeString:
     """Return an icon of the sprite, hidden from screen readers: words stand beside icons."""
     return format_html(
