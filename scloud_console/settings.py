@@ -132,7 +132,7 @@ def _database(url: str) -> dict[str, Any]:
         # Statements are prepared once a connection has seen them three times: planning them anew each time was half
         # of PostgreSQL's work for a VM.
         "OPTIONS": {
-            "pool": {"min_size": 1, "max_size": int(os.environ.get("SCLOUD_DB_POOL", "20")), "timeout": 30},
+            "pool": {"min_size": 1, "max_size": int(os.environ.get("SCLOUD_DB_POOL", "20")), "timeout": 5},
             "server_side_binding": True,
             "prepare_threshold": 3,
         },
