@@ -27,7 +27,7 @@ from apps.lifecycle.verbs import Verb
 
 log = logging.getLogger(__name__)
 
-#: Most rows one request may name. 500 take a few seconds.
+#: Most rows one request may name. 500 take some ten seconds.
 MOST = 500
 #: How long outcomes can be read again.
 KEPT = timedelta(days=30)
