@@ -71,7 +71,7 @@ class Column:
                 self.template, {"row": row, "page": page, "area": page.area}, page.request
             )
         assert self.value is not None
-        shown = self.value(row, page)
+        shown: Any = self.value(row, page)
         return pieces.nothing() if shown in (None, "") else conditional_escape(shown)
 
     def export(self, row: Any, page: ListPage) -> object:

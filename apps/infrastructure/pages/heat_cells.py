@@ -31,15 +31,17 @@ def heat_context(page: Page, hosts: QuerySet[Host]) -> dict[str, Any]:
 def cells(shown: HeatMap) -> SafeString:
     """Return the list items of a map. The first can be reached by Tab, the others from it with the arrow keys."""
     one_url = resource_url("admin", "host", _ANY)
-    drawn = [_cell(cell, shown, one_url, first=number == 0) for number, cell in enumerate(shown.cells)]
+    # As text, once: it would be translated anew for each cell.
+    label = str(shown.measure.label)
+    drawn = [_cell(cell, label, one_url, first=number == 0) for number, cell in enumerate(shown.cells)]
     return mark_safe("".join(drawn))  # noqa: S308  # each is made by format_html
 
 
-def _cell(cell: Cell, shown: HeatMap, one_url: str, *, first: bool) -> SafeString:
+def _cell(cell: Cell, label: str, one_url: str, *, first: bool) -> SafeString:
     state = f", {cell.state}" if cell.state else ""
-    said = f"{cell.name}: {shown.measure.label} {cell.figure}{state}"
+    said = f"{cell.name}: {label} {cell.figure}{state}"
     # Begins with what is seen, so that who speaks to the computer can name it.
-    spoken = f"{cell.name} {cell.figure}, {shown.measure.label}{state}"
+    spoken = f"{cell.name} {cell.figure}, {label}{state}"
     return format_html(
         '<li><a class="heat heat-{}{}" href="{}" tabindex="{}" title="{}" aria-label="{}">'
         '{}<span class="heat-name">{}</span> <span class="heat-figure">{}</span></a></li>',
