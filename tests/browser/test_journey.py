@@ -61,7 +61,7 @@ def log_in(page: Page, site: RealSite, username: str) -> None:
     page.goto(f"{site.platform.url}/login/")
     page.get_by_label("User name").fill(username)
     page.get_by_label("Password").fill(factories.PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log in", exact=True).click()
     page.wait_for_selector("body[data-live=on]", state="attached")
 
 
