@@ -179,6 +179,8 @@ async function refreshPage() {
 function replace(part, fetched) {
   if (part.querySelector("[data-keeps-itself]")) return; // charts, say; what is to be renewed in there says so itself
   const fresh = fetched.querySelector(`[data-live="${part.dataset.live}"]`);
+  // What has asked for something stays until it is answered: htmx finds no place for an answer to what has left the page.
+  if (part.matches(".htmx-request") || part.querySelector(".htmx-request")) return void (again = true);
   // An open menu or a field being typed in is left alone; the next push or the closing catches up.
   if (!fresh || plain(fresh) === plain(part) || part.querySelector(".show, :focus:is(input, textarea, select)")) return;
   const focused = part.contains(document.activeElement) ? document.activeElement.textContent.trim() : "";

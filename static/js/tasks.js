@@ -33,7 +33,7 @@ if (button) {
   document.addEventListener("visibilitychange", () => document.hidden || soon());
   button.addEventListener("show.bs.dropdown", list);
   button.addEventListener("shown.bs.dropdown", () => {
-    document.cookie = `tasks_seen=${Math.floor(Date.now() / 1000)};path=/;max-age=31536000;samesite=lax`;
+    document.cookie = `tasks_seen=${Math.ceil(Date.now() / 1000)};path=/;max-age=31536000;samesite=lax`;
   });
   button.addEventListener("hidden.bs.dropdown", soon);
 }

@@ -33,9 +33,9 @@ class Site:
     platform: Platform
     owner: User
     admin: User
-    #: Owner of a tenant that has nothing yet.
-    newcomer: User
     cloud: Cloud
+    #: Owner of a tenant that has nothing yet, on the sites that have one.
+    newcomer: User | None = None
 
     @property
     def url(self) -> str:

@@ -38,9 +38,7 @@ def violations(page: Page, run_only: dict[str, Any] = RULES) -> list[str]:
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
         # Colours on their way from one to the other are neither.
-        page.add_style_tag(
-            content="*, *::before, *::after { transition: none !important; animation: none !important }"
-        )
+        page.emulate_media(reduced_motion="reduce")
     found: dict[str, Any] = page.evaluate(
         "only => axe.run({runOnly: only, resultTypes: ['violations']})", run_only
     )

@@ -133,6 +133,7 @@ def test_screenshots_of_a_newcomer(furnished: Site, chromium: Browser, size: str
     page = context.new_page()
     page.goto(f"{furnished.url}/login/")
     shoot(page, visit, "login")
+    assert furnished.newcomer is not None
     furnished.log_in(context, furnished.newcomer)
     for path in ("/", "/vms/", "/disks/", "/images/"):
         page.goto(furnished.url + path)
