@@ -38,7 +38,7 @@ shell: $(VENV) ## Django's shell on the running platform
 ## --- testing -------------------------------------------------------------------------------------------------------
 
 .PHONY: test test-fast test-real test-browser bench screenshots requirements
-test: ## Lint, then all tests on real components (30 minutes at most); leaves nothing running
+test: ## Lint, then all tests on real components (about 40 minutes); leaves nothing running
 	@rm -f var/requirements.json var/test-*.log
 	@trap 'python3 docker/onebox down --instance test' EXIT; \
 	$(MAKE) lint; $(MAKE) --keep-going test-fast test-real test-browser; \
