@@ -55,11 +55,27 @@ def _attempt(run: Run) -> None:
     except DriverError as error:
         _failed(run, error)
     except DatabaseError:
-        # The row cannot be written now, perhaps; the lease runs out and the sweeper hands it on.
         log.exception("operation %s: database", operation.pk)
+        _hand_back(run)
     except Exception as error:
         log.exception("operation %s: bug in its handler", operation.pk)
         _failed(run, _bug(operation, error))
+
+
+def _hand_back(run: Run) -> None:
+    """Have it tried again soon after a deadlock or a moment without the database.
+
+    While the database stays away nothing can be written: then the lease runs out, and the sweeper hands it on.
+    """
+    error = DriverError(
+        _("The database did not answer."),
+        code="database.unreachable",
+        hint=_("It is tried again by itself."),
+    )
+    try:
+        _failed(run, error)
+    except DatabaseError:
+        log.warning("operation %s keeps its lease until it runs out", run.operation.pk)
 
 
 def claim(operation_id: UUID) -> Operation | None:

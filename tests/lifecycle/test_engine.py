@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from apps.drivers.errors import DriverError
@@ -161,6 +162,26 @@ def test_an_operation_past_its_deadline_fails(host: Host, script: Script) -> Non
     operation.refresh_from_db()
     assert operation.status == OperationStatus.FAILED
     assert operation.error["code"] == "operation.deadline"
+
+
+@pytest.mark.requirement("OP-2")
+def test_a_deadlock_in_the_database_hands_the_operation_back_at_once(host: Host, script: Script) -> None:
+    """Otherwise it would look as if it were under way until its lease runs out, with nobody at it."""
+
+    def deadlock(run: Run) -> None:
+        raise OperationalError("deadlock detected")
+
+    script.does = deadlock
+    operation = ask(POLISH, host)
+    execute(operation.pk)
+    operation.refresh_from_db()
+    assert operation.status == OperationStatus.QUEUED
+    assert operation.error["code"] == "database.unreachable"
+    script.does = lambda run: None
+    make_due(operation)
+    execute(operation.pk)
+    operation.refresh_from_db()
+    assert operation.status == OperationStatus.DONE
 
 
 def test_a_bug_in_a_handler_is_tried_a_few_times_then_named(host: Host, script: Script) -> None:
