@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "apps.network",
     "apps.compute",
     "apps.console",
+    "apps.reconciliation",
     "apps.portal",
     "apps.api",
 ]
@@ -304,6 +305,8 @@ CONSOLE_IDLE_SECONDS = float(os.environ.get("SCLOUD_CONSOLE_IDLE_SECONDS", "300"
 AGENT_REDIS = os.environ.get("SCLOUD_AGENT_REDIS") or urlsplit(REDIS_URL).netloc.rpartition("@")[2]
 #: Where simulated ("memory") drivers keep their world: "process" (fast) or "redis" (survives the worker).
 MEMORY_WORLD = os.environ.get("SCLOUD_MEMORY_WORLD", "process")
+#: The Redis that keeps it. It stands for machines, which stay when the broker's data are lost.
+MEMORY_REDIS_URL = os.environ.get("SCLOUD_MEMORY_REDIS") or REDIS_URL
 
 LOGGING = {
     "version": 1,

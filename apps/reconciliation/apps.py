@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class ReconciliationConfig(AppConfig):
+    name = "apps.reconciliation"
+    default_auto_field = "django.db.models.BigAutoField"
