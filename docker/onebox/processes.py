@@ -93,7 +93,6 @@ def start(instance: Instance, process: Process) -> None:
     output = log(instance, process)
     output.parent.mkdir(parents=True, exist_ok=True)
     before = output.stat().st_size if output.exists() else 0
-    before = output.stat().st_size if output.exists() else 0
     variables = {**environment.for_process(instance), MARK: process.name, CODE_MARK: code}
     with output.open("a") as out:
         child = subprocess.Popen(
@@ -114,7 +113,11 @@ def start(instance: Instance, process: Process) -> None:
             )
         if process.port is not None:
             return ports.accepts(process.port)
-        return process.says.encode() in output.read_bytes()[before:]
+        # The kernel shows a program's environment some moments after it was started: not found yet, it would be taken
+        # for dead.
+        return (
+            process.says.encode() in output.read_bytes()[before:] and pid(instance, process.name) is not None
+        )
 
     wait_until(ready, f"{process.name} to be ready (see {output})", seconds=60)
 

@@ -105,8 +105,7 @@ def test_sixty_vms_asked_for_all_run_although_the_worker_is_killed_meanwhile(sit
     dying = doomed_worker(site.platform, "hypervisor.ensure_power:after", number=20, threads=16)
     site.platform.start(dying)
     wait_until(lambda: site.platform.pid(dying.name) is None, "death of the worker", seconds=60)
-    under_way = set(Operation.objects.filter(status=OperationStatus.RUNNING).values_list("pk", flat=True))
-    assert len(under_way) > 1, "it died before or after the rush"
+    assert 1 < Operation.objects.filter(status=OperationStatus.RUNNING).count() <= 16
     site.platform.start("worker")
     site.settle()
     assert Vm.objects.filter(state=State.READY, power_seen=Power.ON).count() == 60
