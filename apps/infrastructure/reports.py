@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
@@ -80,7 +81,7 @@ def collect() -> int:
         if host.last_report_at is None or report.sent_at > host.last_report_at
     ]
     changed = [reading.host for reading in readings if _take(reading)]
-    Host.objects.bulk_update([reading.host for reading in readings], _MEASURED, batch_size=_BATCH)
+    _write([reading.host for reading in readings], _MEASURED)
     for reading in readings:
         _judge(reading.host)
     _tell_of_load(before, _newest(hosts))
@@ -92,8 +93,18 @@ def collect() -> int:
         for tell in reach_listeners:
             tell([*gone, *back])
     # Last, since the boot id stands in it: should anything above fail, the next report shows the reboot again.
-    Host.objects.bulk_update(changed, _INVENTORY, batch_size=_BATCH)
+    _write(changed, _INVENTORY)
     return len(readings)
+
+
+@transaction.atomic
+def _write(hosts: Sequence[Host], columns: Sequence[str]) -> None:
+    """Save columns of many hosts, their rows locked in the order in which placement takes several."""
+    rows = Host.objects.select_for_update(of=("self",), no_key=True).filter(
+        pk__in=[host.pk for host in hosts]
+    )
+    list(rows.order_by("pk").values_list("pk"))
+    Host.objects.bulk_update(hosts, columns, batch_size=_BATCH)
 
 
 def _reports(hosts: Sequence[Host]) -> list[tuple[Host, HostReport]]:

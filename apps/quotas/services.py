@@ -6,7 +6,7 @@ order of their metric, so that two takers cannot wait for each other in a circle
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
@@ -70,6 +70,11 @@ def set_limits(actor: Actor, tenant: Tenant, limits: Mapping[str, int]) -> None:
             actor, TENANT_SET_QUOTAS.name, tenant=tenant, name=tenant.name, target_id=tenant.uid, args=args
         )
         push.many_changed("quota", [tenant.pk])
+
+
+def hold(tenant_id: int, metrics: Collection[str]) -> None:
+    """Lock the rows of these metrics, in their order: before several `take` in one transaction."""
+    _locked(tenant_id, dict.fromkeys(metrics, 0))
 
 
 def take(tenant_id: int, amounts: Mapping[str, int]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from apps.audit.record import record
 from apps.lifecycle.actor import Actor
@@ -24,6 +24,8 @@ def set_allowed_ranges(actor: Actor, *, ranges: Sequence[Mapping[str, Any]]) -> 
     """
     allow(actor, NETWORK_SET_RANGES, project=None, tenant_id=None)
     checked = _checked(ranges)
+    with connection.cursor() as cursor:  # one at a time: two that replace the list would both insert the same
+        cursor.execute("LOCK TABLE network_allowedrange IN SHARE ROW EXCLUSIVE MODE")
     AllowedRange.objects.all().delete()
     AllowedRange.objects.bulk_create(
         AllowedRange(cidr=r.cidr, min_prefix=r.min_prefix, max_prefix=r.max_prefix) for r in checked

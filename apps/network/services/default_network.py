@@ -13,6 +13,7 @@ from apps.network.ranges import allowed_ranges
 from apps.network.services.security_group import add_security_group
 from apps.network.services.subnet import add_subnet
 from apps.network.services.vpc import add_vpc
+from apps.quotas.services import hold
 from apps.tenancy.models import Project
 
 #: 4093 addresses, and room for fifteen more subnets of that size in a /16.
@@ -43,6 +44,7 @@ def create_default_network(actor: Actor, project: Project) -> None:
 
 def create_in_region(actor: Actor, project: Project, region: Region) -> None:
     """Make the default network of a project in one region."""
+    hold(project.tenant_id, ("vpc", "subnet", "security_group"))
     block, part = default_blocks()
     _operation, vpc = add_vpc(actor, project, region, name=NAME, cidr=str(block), remark=_("Made for you"))
     add_subnet(actor, vpc, name=NAME, cidr=str(part))

@@ -17,7 +17,7 @@ from apps.network.services.choosing import chosen_region
 from apps.network.services.subnet import add_subnet
 from apps.network.services.using import refuse_while_used
 from apps.network.verbs import VPC_CREATE, VPC_DELETE, VPC_RETRY
-from apps.quotas.services import take
+from apps.quotas.services import hold, take
 from apps.tenancy.access import allow, begin
 from apps.tenancy.choosing import chosen_project
 from apps.tenancy.labels import clean_labels
@@ -42,6 +42,7 @@ def create_vpc(
     """
     owner = chosen_project(actor, project)
     allow(actor, VPC_CREATE, project=owner, tenant_id=owner.tenant_id)
+    hold(owner.tenant_id, ("vpc", "subnet") if subnet_cidr else ("vpc",))
     operation, vpc = add_vpc(actor, owner, chosen_region(region), name=name, cidr=cidr, remark=remark)
     if subnet_cidr:
         add_subnet(actor, vpc, name=name, cidr=subnet_cidr, field="subnet_cidr")

@@ -160,6 +160,8 @@ def remove_member(actor: Actor, user: User) -> None:
 
 
 def _replace_grants(user: User, project: Project, role: Role | None) -> None:
+    # One at a time: of two at once, each would delete what was before and insert the same.
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
     grants = ProjectUserObjectPermission.objects.filter(user=user, content_object=project)
     grants.delete()
     permissions = Permission.objects.filter(
