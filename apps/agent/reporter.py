@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -39,6 +40,7 @@ class Reporter:
         self._client = client
         self._hypervisor = hypervisor
         self._period = period
+        self._life = uuid.uuid4().hex
         self._sequence = 0
         self._step = 0
         self._asked = threading.Event()
@@ -60,16 +62,17 @@ class Reporter:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._report()
+            self.report()
             if self._asked.wait(self._period) and not self._stopping.wait(DEBOUNCE_SECONDS):
                 self._asked.clear()
 
-    def _report(self) -> None:
+    def report(self) -> None:
+        """Report once, if libvirt and Redis answer."""
         try:
             report = self._look()
             self._write_usage(report)
             light = replace(report, observation=replace(report.observation, usage=(), host_usage=None))
-            write_report(self._client, self._host, self._seal, light)
+            write_report(self._client, self._host, self._seal, light, self._life)
         except DriverError as error:
             log.warning("No report: %s", error.message)
         except redis.exceptions.RedisError as error:

@@ -1,0 +1,130 @@
+"""A platform on simulated hosts, with VMs standing on them and tenants who may ask for more."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.db import connection
+from onebox.shell import wait_until
+
+from apps.compute.models import Image, InstanceType
+from apps.compute.services.instance_type import create_default_types
+from apps.infrastructure.models import ComputeCluster, Host
+from apps.infrastructure.services import create_region
+from apps.lifecycle.actor import SYSTEM
+from apps.lifecycle.models import Operation, Resource, State
+from apps.network.models import Subnet
+from apps.quotas.models import Quota
+from apps.quotas.recount import recount
+from apps.tenancy.keys import issue_key
+from apps.tenancy.models import ApiKey, Tenant
+from apps.tenancy.services.tenants import create_tenant
+from tests import factories
+from tests.bench.simulator.fleet import Fleet, spread_vms
+from tests.bench.test_lists import insert_vms
+from tests.compute.factories import make_image, make_subnet
+from tests.platform_fixtures import Platform
+
+STANDING_TENANTS, TENANTS, CLIENTS = 5, 5, 10
+
+
+@dataclass
+class Site:
+    """Everything a load needs to know."""
+
+    platform: Platform
+    cluster: ComputeCluster
+    image: Image
+    clients: list[dict[str, Any]]
+    standing: list[Tenant]
+
+    def load(self, rate: float, seconds: int, linger: float, reads: Mapping[str, Any]) -> dict[str, Any]:
+        """Create and delete VMs at a pace, and return what the clients saw; see `load.py`."""
+        task = {
+            "port": self.platform.port,
+            "clients": self.clients,
+            "rate": rate,
+            "seconds": seconds,
+            "linger": linger,
+            "reads": dict(reads),
+        }
+        done = subprocess.run(
+            [sys.executable, str(Path(__file__).with_name("load.py"))],
+            input=json.dumps(task),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            timeout=seconds * 4 + 300,
+        )
+        seen: dict[str, Any] = json.loads(done.stdout)
+        return seen
+
+    def settle(self, seconds: float = 120) -> None:
+        """Wait until no operation is open."""
+        wait_until(
+            lambda: not Operation.objects.open().exists(), "every operation", seconds=seconds, every=0.1
+        )
+
+
+@contextmanager
+def simulated_site(
+    platform: Platform, directory: Path, *, hosts: int, vms: int, processes: int
+) -> Iterator[Site]:
+    """Give a platform whose hosts have all reported; ends the hosts' processes."""
+    region = create_region(SYSTEM, "simulated", "Simulated", fabric_driver="memory")
+    cluster = factories.make_cluster(region)
+    create_default_types(cluster)
+    pool = factories.make_storage(region)
+    image = make_image(pool)
+    fleet = Fleet(platform.instance.settings()["REDIS_URL"], directory)
+    fleet.enrol(cluster, hosts)
+    standing = _standing(cluster, image, vms) if vms else []
+    with fleet.running([image.spec()], processes):
+        platform.start("web", "worker", "beat")
+        owners = [create_tenant(SYSTEM, f"tenant-{n}", f"owner-{n}")[1] for n in range(TENANTS)]
+        Quota.objects.update(limit=1_000_000)
+        wait_until(
+            lambda: (
+                not Resource.objects.exclude(state=State.READY).exists()
+                and not Host.objects.filter(agent_version="").exists()
+            ),
+            "hosts and networks",
+            seconds=120,
+        )
+        small = InstanceType.objects.get(cluster=cluster, vcpu=1)
+        clients = [
+            {
+                "token": issue_key(owner, f"key-{n}", ApiKey.Scope.WRITE, None)[1],
+                "body": {
+                    "instance_type": small.pk,
+                    "image": str(image.pk),
+                    "subnet": str(Subnet.objects.get(tenant=owner.tenant).pk),
+                },
+            }
+            for n in range(CLIENTS)
+            for owner in [owners[n % TENANTS]]
+        ]
+        yield Site(platform, cluster, image, clients, standing)
+
+
+def _standing(cluster: ComputeCluster, image: Image, vms: int) -> list[Tenant]:
+    """Insert VMs of a few tenants, evenly on all hosts, with quota and room counted as theirs."""
+    small = InstanceType.objects.get(cluster=cluster, vcpu=1)
+    tenants = []
+    for number in range(STANDING_TENANTS):
+        tenant = factories.make_tenant(f"standing-{number}")
+        subnet = make_subnet(cluster.region, factories.default_project(tenant), "10.0.0.0/16")
+        insert_vms(tenant, vms // STANDING_TENANTS, subnet, Host.objects.all()[0], image, small)
+        recount(tenant, mend=True)
+        tenants.append(tenant)
+    spread_vms()
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    return tenants
