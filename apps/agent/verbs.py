@@ -56,6 +56,11 @@ def table(hypervisor: Hypervisor, volumes: Volumes, long_jobs: LongJobs) -> dict
         _handler(orders.ENSURE_VOLUME, volumes.ensure_volume),
         _handler(orders.ENSURE_VOLUME_ABSENT, volumes.ensure_volume_absent),
         _handler(orders.OBSERVE_POOL, volumes.observe),
+        _handler(orders.LIST_POOL, volumes.inventory),
+        _handler(
+            orders.DISCARD_UNFINISHED,
+            lambda wish: volumes.discard_unfinished(wish.pool, wish.kind, wish.id, wish.idle_seconds),
+        ),
     ]
     return {handler.verb.name: handler for handler in handlers}
 

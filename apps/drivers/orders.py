@@ -15,6 +15,8 @@ from apps.drivers.specs import (
     HostObservation,
     ImageInfo,
     ImageSpec,
+    PoolInventory,
+    PoolKind,
     PoolObservation,
     PoolSpec,
     Power,
@@ -121,6 +123,16 @@ class ImageArgument:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class UnfinishedArgument:
+    """Arguments of `Volumes.discard_unfinished`."""
+
+    pool: PoolSpec
+    kind: PoolKind
+    id: str
+    idle_seconds: float
+
+
 Nothing: Any = type(None)
 ENSURE_VM: Verb[VmSpec, None] = Verb("hypervisor.ensure_vm", VmSpec, Nothing)
 ENSURE_VM_ABSENT: Verb[str, None] = Verb("hypervisor.ensure_vm_absent", str, Nothing)
@@ -139,6 +151,10 @@ ENSURE_VOLUME: Verb[VolumeSpec, None] = Verb("volumes.ensure_volume", VolumeSpec
 ENSURE_VOLUME_ABSENT: Verb[VolumeSpec, None] = Verb("volumes.ensure_volume_absent", VolumeSpec, Nothing)
 OBSERVE_POOL: Verb[PoolSpec, PoolObservation] = Verb(
     "volumes.observe", PoolSpec, PoolObservation, changes=False
+)
+LIST_POOL: Verb[PoolSpec, PoolInventory] = Verb("volumes.inventory", PoolSpec, PoolInventory, changes=False)
+DISCARD_UNFINISHED: Verb[UnfinishedArgument, None] = Verb(
+    "volumes.discard_unfinished", UnfinishedArgument, Nothing
 )
 
 

@@ -15,6 +15,8 @@ from apps.drivers.specs import (
     HostObservation,
     ImageInfo,
     ImageSpec,
+    PoolInventory,
+    PoolKind,
     PoolObservation,
     PoolSpec,
     PortSpec,
@@ -74,6 +76,12 @@ class Volumes(Protocol):
 
     def observe(self, pool: PoolSpec) -> PoolObservation:
         """Return the pool's capacity and contents."""
+
+    def inventory(self, pool: PoolSpec) -> PoolInventory:
+        """Return everything of ours in the pool; it opens each file, so ask for it seldom."""
+
+    def discard_unfinished(self, pool: PoolSpec, kind: PoolKind, id: str, idle_seconds: float) -> None:
+        """Remove unfinished files of a volume or image that nobody has written to for so long."""
 
 
 class Fabric(Protocol):

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import msgspec
 import redis.exceptions
 
-from apps.drivers import orders
+from apps.drivers import orders, reports
+from apps.drivers.bulkhead import Bulkhead
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
-from apps.drivers.hypervisor_errors import unreachable
+from apps.drivers.hypervisor_errors import UNREACHABLE, busy_host, restarted_agent, silent_host, unreachable
 from apps.drivers.orders import (
     ANSWER,
     ORDER,
@@ -23,6 +24,7 @@ from apps.drivers.orders import (
     ImageArgument,
     Order,
     PowerArgument,
+    UnfinishedArgument,
     Verb,
 )
 from apps.drivers.sealing import Seal
@@ -31,6 +33,8 @@ from apps.drivers.specs import (
     HostObservation,
     ImageInfo,
     ImageSpec,
+    PoolInventory,
+    PoolKind,
     PoolObservation,
     PoolSpec,
     Power,
@@ -48,6 +52,8 @@ Post = Callable[[str, str, float], None]
 """Puts a sealed order on a host's queue, to be dropped if nobody took it within so many seconds."""
 WAIT_SLICE = 1.0
 IMPORT_SECONDS = 900.0
+SILENT_SECONDS = 2 * reports.PERIOD_SECONDS + 2
+"""Two reports are missing: a host is not asked any more. The pages call it out of reach somewhat later."""
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -62,6 +68,7 @@ class RemoteHost:
         self._seal = Seal(seal_key)
         self._post = post
         self._timeout = timeout
+        self._bulkhead = Bulkhead()
 
     def hypervisor(self, fence: Fence | None = None) -> "RemoteHypervisor":
         """Return the host's hypervisor; its changes carry `fence`."""
@@ -72,15 +79,12 @@ class RemoteHost:
         return RemoteVolumes(self, fence)
 
     def call(self, verb: Verb[A, R], subject: str, argument: A, fence: Fence | None = None) -> R:
-        """Send one order and wait for its answer."""
-        id = uuid.uuid4().hex
+        """Send one order and wait for its answer. Fails at once where there is no use in waiting."""
         raw = _encoder.encode(argument)
-        order = Order(
-            id, verb.name, subject, raw, time.time() + self._timeout, fence if verb.changes else None
-        )
         try:
-            self._post(self.name, self._seal.close(ORDER, order).decode(), self._timeout)
-            sealed = self._wait(orders.answer_key(self.name, id))
+            life = self._pulse().life
+            with self._bulkhead.place(lambda: busy_host(self.name)):
+                sealed = self._ask(verb, subject, raw, fence, life)
         except redis.exceptions.RedisError as error:
             raise DriverError(_("The message broker does not answer."), code="broker.unreachable") from error
         answer = self._seal.open(ANSWER, sealed, Answer)
@@ -88,14 +92,37 @@ class RemoteHost:
             raise answer.failure.error()
         return msgspec.msgpack.decode(answer.result, type=verb.result)
 
-    def _wait(self, key: str) -> bytes:
-        """Wait in slices, so that a time-out of the Redis client itself is never reached."""
-        give_up = time.monotonic() + self._timeout
+    def _ask(self, verb: Verb[A, R], subject: str, raw: bytes, fence: Fence | None, life: bytes) -> bytes:
+        id, begun = uuid.uuid4().hex, time.monotonic()
+        order = Order(
+            id, verb.name, subject, raw, time.time() + self._timeout, fence if verb.changes else None
+        )
+        self._post(self.name, self._seal.close(ORDER, order).decode(), self._timeout)
+        try:
+            sealed = self._wait(orders.answer_key(self.name, id), begun + self._timeout, life)
+        except DriverError as error:
+            if error.code == UNREACHABLE:
+                self._bulkhead.in_vain(begun)
+            raise
+        self._bulkhead.heard()
+        return sealed
+
+    def _wait(self, key: str, give_up: float, life: bytes) -> bytes:
+        """Wait in slices: no time-out of the Redis client is ever reached, and an agent that dies is noticed."""
         while time.monotonic() < give_up:
             found = self._client.blpop([key], timeout=WAIT_SLICE)
             if found is not None:
                 return cast("tuple[bytes, bytes]", found)[1]
+            if self._pulse().life not in (b"", life):
+                raise restarted_agent(self.name)
         raise unreachable(self.name)
+
+    def _pulse(self) -> reports.Pulse:
+        """An agent reports every few seconds: one that does not takes no orders either."""
+        pulse = reports.read_pulse(self._client, self.name)
+        if pulse.age > SILENT_SECONDS:
+            raise silent_host(self.name, pulse.age)
+        return pulse
 
 
 class RemoteHypervisor:
@@ -156,3 +183,10 @@ class RemoteVolumes:
 
     def observe(self, pool: PoolSpec) -> PoolObservation:
         return self._host.call(orders.OBSERVE_POOL, pool.id, pool)
+
+    def inventory(self, pool: PoolSpec) -> PoolInventory:
+        return self._host.call(orders.LIST_POOL, pool.id, pool)
+
+    def discard_unfinished(self, pool: PoolSpec, kind: PoolKind, id: str, idle_seconds: float) -> None:
+        argument = UnfinishedArgument(pool, kind, id, idle_seconds)
+        self._host.call(orders.DISCARD_UNFINISHED, id, argument, self._fence)

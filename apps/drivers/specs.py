@@ -63,6 +63,29 @@ class PoolObservation:
     images: tuple[str, ...] = ()
 
 
+class PoolKind(StrEnum):
+    VOLUME = "volume"
+    IMAGE = "image"
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """Files that a run was writing for a volume or image, and for how long nobody has written to any of them."""
+
+    kind: PoolKind
+    id: str
+    idle_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PoolInventory:
+    """Everything of ours in a pool: identifier → size of the disk inside in bytes, and what never became whole."""
+
+    volumes: dict[str, int] = field(default_factory=dict)
+    images: dict[str, int] = field(default_factory=dict)
+    unfinished: tuple[Unfinished, ...] = ()
+
+
 # -- virtual machines ------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pytest
 
 from apps.drivers.files import FileVolumes, qcow2
 from apps.drivers.files.layout import appearing, volume_path
-from apps.drivers.specs import ImageSpec, PoolSpec, VolumeSpec
+from apps.drivers.specs import ImageSpec, PoolKind, PoolSpec, VolumeSpec
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.contracts.volumes import VolumesContract
 from tests.drivers.samples import a_pool, a_volume, an_image
@@ -168,6 +169,35 @@ def test_what_a_killed_run_left_is_removed_by_the_next(volumes: FileVolumes, poo
     assert volumes.observe(pool).volumes == ()
     volumes.ensure_volume(volume)
     assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.requirement("OP-3")
+def test_unfinished_files_are_told_and_removed_once_nobody_has_written_to_them_for_long(
+    volumes: FileVolumes, pool: PoolSpec
+) -> None:
+    volume = a_volume(pool)
+    volumes.ensure_volume(volume)
+    path = volume_path(volume)
+    partials = [path.with_name(f"{path.name}.{end}.partial") for end in ("0badcafe", "deadbeef")]
+    for partial, age in zip(partials, (7200, 60), strict=True):
+        partial.write_bytes(b"half")
+        os.utime(partial, (time.time() - age,) * 2)
+
+    (left,) = volumes.inventory(pool).unfinished
+    assert (left.kind, left.id) == (PoolKind.VOLUME, volume.id)
+    assert 60 <= left.idle_seconds < 120
+    volumes.discard_unfinished(pool, PoolKind.VOLUME, volume.id, 3600)
+    assert all(partial.exists() for partial in partials)
+    volumes.discard_unfinished(pool, PoolKind.VOLUME, volume.id, 30)
+    assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.requirement("OP-3")
+def test_a_damaged_volume_is_in_the_inventory_without_a_size(volumes: FileVolumes, pool: PoolSpec) -> None:
+    volume = a_volume(pool)
+    volumes.ensure_volume(volume)
+    volume_path(volume).write_bytes(b"")
+    assert volumes.inventory(pool).volumes == {volume.id: 0}
 
 
 @pytest.mark.requirement("OP-2")

@@ -10,7 +10,15 @@ import pytest
 
 from apps.drivers.files import qcow2
 from apps.drivers.remote import RemoteVolumes
-from apps.drivers.specs import ImageInfo, ImageSpec, PoolObservation, PoolSpec, VolumeSpec
+from apps.drivers.specs import (
+    ImageInfo,
+    ImageSpec,
+    PoolInventory,
+    PoolKind,
+    PoolObservation,
+    PoolSpec,
+    VolumeSpec,
+)
 from tests.drivers.contracts.volumes import VolumesContract
 from tests.drivers.real_agents import HOST_POOLS, RealAgent, running_agent, shared_pool
 from tests.onebox_fixtures import Onebox
@@ -39,6 +47,12 @@ class SeenFromHere:
 
     def observe(self, pool: PoolSpec) -> PoolObservation:
         return self.remote.observe(pool)
+
+    def inventory(self, pool: PoolSpec) -> PoolInventory:
+        return self.remote.inventory(pool)
+
+    def discard_unfinished(self, pool: PoolSpec, kind: PoolKind, id: str, idle_seconds: float) -> None:
+        self.remote.discard_unfinished(pool, kind, id, idle_seconds)
 
 
 def qemu_img(*arguments: str | Path) -> None:

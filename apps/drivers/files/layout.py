@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,21 +45,50 @@ def ids_in(path: Path) -> list[str]:
     return sorted(name.removesuffix(SUFFIX) for name in os.listdir(path) if name.endswith(SUFFIX))
 
 
+def unfinished_in(path: Path) -> dict[str, float]:
+    """Return identifier → seconds since anybody wrote to an unfinished file of it."""
+    found: dict[str, float] = {}
+    for name in os.listdir(path):
+        id, dot, rest = name.partition(SUFFIX)
+        if not dot or not rest.endswith(".partial"):
+            continue
+        try:
+            idle = time.time() - (path / name).stat().st_mtime
+        except FileNotFoundError:
+            continue
+        found[id] = min(idle, found.get(id, idle))
+    return found
+
+
 def remove_partials(path: Path) -> None:
     """Remove what killed runs left of `path`. A run still at work on one fails in `appearing` and harms nothing."""
     for partial in path.parent.glob(f"{path.name}.*.partial"):
         partial.unlink(missing_ok=True)
 
 
+def sync(path: Path) -> None:
+    """Wait until a file's content, or a directory's names, are on the disk."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
 @contextmanager
 def appearing(path: Path) -> Iterator[Path]:
-    """Give a temporary path; when the block ends well that file gets the name `path`, unless there is one by then."""
+    """Give a temporary path; when the block ends well that file gets the name `path`, unless there is one by then.
+
+    What it holds is on the disk before it has its name, so that a power cut leaves no empty file under it.
+    """
     remove_partials(path)
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
     try:
         yield partial
         try:
+            sync(partial)
             os.link(partial, path)
+            sync(path.parent)
         except FileExistsError:
             pass
         except FileNotFoundError as error:

@@ -12,10 +12,21 @@ from apps.drivers.files.layout import (
     ids_in,
     image_path,
     remove_partials,
+    sync,
+    unfinished_in,
     volume_path,
 )
 from apps.drivers.ids import checked_id
-from apps.drivers.specs import ImageInfo, ImageSpec, PoolObservation, PoolSpec, VolumeSpec
+from apps.drivers.specs import (
+    ImageInfo,
+    ImageSpec,
+    PoolInventory,
+    PoolKind,
+    PoolObservation,
+    PoolSpec,
+    Unfinished,
+    VolumeSpec,
+)
 from apps.drivers.volume_errors import image_in_use, missing_image, volume_in_use
 
 GIB = 1 << 30
@@ -34,12 +45,15 @@ class FileVolumes:
 
     def ensure_image(self, spec: ImageSpec, source: str) -> ImageInfo:
         path = image_path(spec)
-        if not path.exists():
+        if path.exists():
+            remove_partials(path)  # a run killed after it gave the file its name
+        else:
             form, _ = importing.examine(Path(source), self._limit)
             with appearing(path) as partial:
                 importing.convert(Path(source), form, partial)
                 partial.chmod(0o644)
                 importing.write_format(_about(path), form)
+                sync(_about(path))
         return ImageInfo(
             virtual_bytes=qcow2.virtual_bytes(path),
             stored_bytes=path.stat().st_blocks * 512,
@@ -57,7 +71,9 @@ class FileVolumes:
     def ensure_volume(self, spec: VolumeSpec) -> None:
         path = volume_path(spec)
         size = spec.size_gib * GIB
-        if not path.exists():
+        if path.exists():
+            remove_partials(path)  # a run killed after it gave the file its name
+        else:
             self._make(spec, path, size)
         if qcow2.virtual_bytes(path) >= size:
             return
@@ -84,6 +100,23 @@ class FileVolumes:
             images=tuple(ids_in(images)),
         )
 
+    def inventory(self, pool: PoolSpec) -> PoolInventory:
+        folders = {kind: folder(pool, f"{kind}s") for kind in PoolKind}
+        return PoolInventory(
+            volumes=_sizes(folders[PoolKind.VOLUME]),
+            images=_sizes(folders[PoolKind.IMAGE]),
+            unfinished=tuple(
+                Unfinished(kind, id, idle)
+                for kind, path in folders.items()
+                for id, idle in sorted(unfinished_in(path).items())
+            ),
+        )
+
+    def discard_unfinished(self, pool: PoolSpec, kind: PoolKind, id: str, idle_seconds: float) -> None:
+        where = folder(pool, f"{kind}s")
+        if unfinished_in(where).get(checked_id(id), 0.0) >= idle_seconds:
+            remove_partials(where / f"{id}{SUFFIX}")
+
     def _make(self, spec: VolumeSpec, path: Path, size: int) -> None:
         backing = ""
         if spec.image_id is not None:
@@ -94,6 +127,19 @@ class FileVolumes:
             backing = f"../images/{image.name}"
         with appearing(path) as partial:
             qemu_img.create(partial, size, backing)
+
+
+def _sizes(path: Path) -> dict[str, int]:
+    """Return identifier → size of the disk inside, 0 for a file that is damaged."""
+    found: dict[str, int] = {}
+    for id in ids_in(path):
+        try:
+            found[id] = qcow2.virtual_bytes(path / f"{id}{SUFFIX}")
+        except FileNotFoundError:
+            continue
+        except (ValueError, OSError):
+            found[id] = 0
+    return found
 
 
 def _about(image: Path) -> Path:

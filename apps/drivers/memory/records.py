@@ -10,6 +10,7 @@ from apps.drivers.specs import (
     Power,
     SecurityGroupSpec,
     SubnetSpec,
+    Unfinished,
     VmSpec,
     VolumeSpec,
     VpcSpec,
@@ -61,6 +62,8 @@ class MemoryImage:
 HOSTS = Table("hosts", MemoryHost)
 IMAGES = Table("images", MemoryImage)
 VOLUMES = Table("volumes", VolumeSpec)
+UNFINISHED = Table("unfinished", Unfinished)
+"""`pool/kind/id` → what a test has left there: nothing stays unfinished in a pretend pool."""
 DISK_USERS = Table("disk_users", str)
 """Volume → "host/vm" of the running VM that has it open: what QEMU's image lock is on a real disk."""
 VPCS = Table("vpcs", VpcSpec)

@@ -3,9 +3,17 @@
 import os
 import struct
 
-from apps.drivers.memory.records import DISK_USERS, IMAGES, VOLUMES, MemoryImage
+from apps.drivers.memory.records import DISK_USERS, IMAGES, UNFINISHED, VOLUMES, MemoryImage
 from apps.drivers.memory.world import World
-from apps.drivers.specs import ImageInfo, ImageSpec, PoolObservation, PoolSpec, VolumeSpec
+from apps.drivers.specs import (
+    ImageInfo,
+    ImageSpec,
+    PoolInventory,
+    PoolKind,
+    PoolObservation,
+    PoolSpec,
+    VolumeSpec,
+)
 from apps.drivers.volume_errors import (
     bad_image,
     image_in_use,
@@ -73,6 +81,24 @@ class MemoryVolumes:
                 volumes=tuple(volume.id for volume in volumes),
                 images=tuple(image.spec.id for image in images),
             )
+
+    def inventory(self, pool: PoolSpec) -> PoolInventory:
+        with self._world.call("volumes.inventory") as state:
+            volumes = [volume for volume in state.all(VOLUMES).values() if volume.pool.id == pool.id]
+            images = [image for image in state.all(IMAGES).values() if image.spec.pool.id == pool.id]
+            left = state.all(UNFINISHED).items()
+            return PoolInventory(
+                volumes={volume.id: volume.size_gib * GIB for volume in volumes},
+                images={image.spec.id: image.info.virtual_bytes for image in images},
+                unfinished=tuple(thing for key, thing in left if key.startswith(f"{pool.id}/")),
+            )
+
+    def discard_unfinished(self, pool: PoolSpec, kind: PoolKind, id: str, idle_seconds: float) -> None:
+        key = f"{pool.id}/{kind}/{id}"
+        with self._world.call("volumes.discard_unfinished") as state:
+            left = state.get(UNFINISHED, key)
+            if left is not None and left.idle_seconds >= idle_seconds:
+                state.delete(UNFINISHED, key)
 
 
 def _look_at(source: str) -> ImageInfo:

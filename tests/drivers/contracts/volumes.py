@@ -7,7 +7,7 @@ import pytest
 
 from apps.drivers.errors import DriverError
 from apps.drivers.protocols import Volumes
-from apps.drivers.specs import PoolSpec
+from apps.drivers.specs import PoolKind, PoolSpec
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.samples import a_volume, an_image
 
@@ -63,6 +63,19 @@ class VolumesContract:
         assert set(seen.volumes) == {thin.id, blank.id}
         assert seen.images == (image.id,)
         assert 0 < seen.used_bytes < seen.capacity_bytes
+
+    def test_the_inventory_tells_the_sizes(self, volumes: Volumes, pool: PoolSpec, source: str) -> None:
+        image, blank = an_image(pool), replace(a_volume(pool), size_gib=3)
+        info = volumes.ensure_image(image, source)
+        volumes.ensure_volume(blank)
+
+        seen = volumes.inventory(pool)
+
+        assert seen.volumes == {blank.id: 3 << 30}
+        assert seen.images == {image.id: info.virtual_bytes}
+        assert seen.unfinished == ()
+        volumes.discard_unfinished(pool, PoolKind.VOLUME, blank.id, 0)
+        assert volumes.inventory(pool) == seen
 
     def test_a_thin_volume_needs_its_image(self, volumes: Volumes, pool: PoolSpec) -> None:
         with refused("volumes.image_missing"):
