@@ -8,8 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from onebox import instance as instances
-from onebox import postgres
+from django.db import connection
 from redis import Redis
 
 from tests.platform_fixtures import Platform
@@ -53,9 +52,11 @@ def resident_mib(pids: Mapping[str, list[int]]) -> dict[str, float]:
 
 
 def _postmaster() -> int:
-    data = instances.find("test").var / "pg" / "data"
-    assert postgres.is_up(instances.find("test")), "PostgreSQL of the test instance does not run"
-    return int((data / "postmaster.pid").read_text().splitlines()[0])
+    """Return the parent of the process that serves us: PostgreSQL runs on this machine."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        backend = cursor.fetchone()[0]
+    return int(Path(f"/proc/{backend}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def _ticks(pid: int) -> int:

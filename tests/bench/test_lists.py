@@ -77,7 +77,7 @@ def owners(memory_platform: Platform) -> Iterator[dict[int, User]]:
         found[count] = factories.make_owner(tenant)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    memory_platform.manage("collectstatic", "--noinput", "--verbosity", "0")
+    memory_platform.collect_static()
     memory_platform.start("web")
     yield found
 

@@ -58,7 +58,7 @@ def owner(memory_platform: Platform) -> Iterator[User]:
     tenant = factories.make_tenant("acme")
     subnet = make_subnet(cloud.region, factories.default_project(tenant), "10.0.0.0/16")
     insert_vms(tenant, VMS, subnet, cloud.hosts[0], cloud.image, cloud.small)
-    memory_platform.manage("collectstatic", "--noinput", "--verbosity", "0")
+    memory_platform.collect_static()
     memory_platform.start("web")
     # This process stands for a worker: its pushes go where the web process listens.
     layer: dict[str, Any] = settings.CHANNEL_LAYERS["default"]

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from django.db import connection
 from onebox.shell import wait_until
+from redis import Redis
 
 from apps.compute.models import Image, InstanceType
 from apps.compute.services.instance_type import create_default_types
@@ -27,6 +29,7 @@ from apps.tenancy.keys import issue_key
 from apps.tenancy.models import ApiKey, Tenant
 from apps.tenancy.services.tenants import create_tenant
 from tests import factories
+from tests.bench.report import Figure
 from tests.bench.simulator.fleet import Fleet, spread_vms
 from tests.bench.test_lists import insert_vms
 from tests.compute.factories import make_image, make_subnet
@@ -44,6 +47,7 @@ class Site:
     image: Image
     clients: list[dict[str, Any]]
     standing: list[Tenant]
+    fleet: Fleet
 
     def load(self, rate: float, seconds: int, linger: float, reads: Mapping[str, Any]) -> dict[str, Any]:
         """Create and delete VMs at a pace, and return what the clients saw; see `load.py`."""
@@ -71,6 +75,20 @@ class Site:
         wait_until(
             lambda: not Operation.objects.open().exists(), "every operation", seconds=seconds, every=0.1
         )
+
+    def reads(self) -> dict[str, tuple[str, str]]:
+        """Return what a tenant with many VMs looks at: path and token by name."""
+        token = issue_key(factories.make_owner(self.standing[0]), "reads", ApiKey.Scope.READ, None)[1]
+        return {"list": ("/api/v1/vms", token), "name filter": ("/api/v1/vms?q=vm-12", token)}
+
+    def message_sizes(self) -> list[Figure]:
+        """Return how long what a host has left in Redis is."""
+        client = Redis.from_url(self.platform.instance.settings()["REDIS_URL"])
+        figures = []
+        for kind in ("report", "usage"):
+            sizes = [client.strlen(f"host.{name}.{kind}") for name in self.fleet.keys]
+            figures.append(Figure(f"a host's {kind}, mean", mean(map(int, sizes)), "bytes"))
+        return figures
 
 
 @contextmanager
@@ -111,7 +129,7 @@ def simulated_site(
             for n in range(CLIENTS)
             for owner in [owners[n % TENANTS]]
         ]
-        yield Site(platform, cluster, image, clients, standing)
+        yield Site(platform, cluster, image, clients, standing, fleet)
 
 
 def _standing(cluster: ComputeCluster, image: Image, vms: int) -> list[Tenant]:
