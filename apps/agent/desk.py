@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import time
+import traceback
 from typing import TYPE_CHECKING
 
 from apps.agent.fences import Fences
@@ -61,8 +62,8 @@ class Desk:
             log.warning("%s for %s failed: %s (%s)", order.verb, order.subject, error.message, error.code)
             return Answer(failure=Failure.of(error))
         except Exception as error:
-            log.exception("%s for %s broke", order.verb, order.subject)
-            return Answer(failure=Failure(f"The agent failed: {error!r}", "agent.failed", False, ""))
+            log.error("%s for %s broke: %s", order.verb, order.subject, where_it_broke(error))
+            return Answer(failure=Failure.of(_failed(error)))
         log.info("%s for %s: %.0f ms", order.verb, order.subject, 1000 * (time.monotonic() - started))
         return Answer(result=result)
 
@@ -86,3 +87,28 @@ class Desk:
         pipe.rpush(key, self._seal.close(ANSWER, answer))
         pipe.expire(key, ANSWER_KEPT_SECONDS)
         pipe.execute()
+
+
+def _failed(error: Exception) -> DriverError:
+    return DriverError(
+        _("The agent failed: %(type)s."),
+        values={"type": type(error).__name__},
+        code="agent.failed",
+        hint=_("See the agent's log on the host."),
+    )
+
+
+def where_it_broke(error: BaseException) -> str:
+    """Return types and places of an error and its causes. What they say may hold an order's secrets: it is left out."""
+    told = []
+    cause: BaseException | None = error
+    while cause is not None:
+        lines = (f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in _frames(cause))
+        words = f" {cause.strerror}: {cause.filename}" if isinstance(cause, OSError) else ""
+        told.append(f"{type(cause).__name__}{words} in {' > '.join(lines)}")
+        cause = cause.__cause__ or cause.__context__
+    return "; after ".join(told)
+
+
+def _frames(error: BaseException) -> traceback.StackSummary:
+    return traceback.extract_tb(error.__traceback__)

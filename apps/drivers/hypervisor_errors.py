@@ -3,6 +3,8 @@
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
 
+UNREACHABLE = "host.unreachable"
+
 
 def missing_vm(vm_id: str) -> DriverError:
     """The host has no such VM. Not permanent: the next attempt defines it first."""
@@ -50,6 +52,36 @@ def unreachable(host: str) -> DriverError:
     return DriverError(
         _("Host %(host)s did not answer."),
         values={"host": host},
-        code="host.unreachable",
+        code=UNREACHABLE,
         hint=_("Check that the host is up and its agent is running."),
+    )
+
+
+def silent_host(host: str, seconds: float) -> DriverError:
+    """The host's agent has not been heard of for so long that it is not asked."""
+    return DriverError(
+        _("Host %(host)s has not reported for %(seconds)s s."),
+        values={"host": host, "seconds": round(seconds)},
+        code=UNREACHABLE,
+        hint=_("Check that the host is up and its agent is running."),
+    )
+
+
+def busy_host(host: str) -> DriverError:
+    """As many orders as may be are waiting for the host's answer."""
+    return DriverError(
+        _("Host %(host)s has not answered earlier orders yet."),
+        values={"host": host},
+        code="host.busy",
+        hint=_("It is asked again by itself. If it goes on, check the load of the host and its storage."),
+    )
+
+
+def restarted_agent(host: str) -> DriverError:
+    """The agent has been started anew since it was asked, and what it was at is lost."""
+    return DriverError(
+        _("The agent of host %(host)s was started anew meanwhile."),
+        values={"host": host},
+        code="host.restarted",
+        hint=_("It is asked again by itself."),
     )

@@ -27,9 +27,23 @@ class HostReport:
     sent_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """`age`: seconds since the last report by the clock of Redis, at most KEPT_SECONDS. `life`: another one after each
+    start of the agent; empty when it is not known."""
+
+    age: float
+    life: bytes
+
+
 def report_key(host: str) -> str:
     """Return the Redis key of a host's last report."""
     return f"host.{host}.report"
+
+
+def life_key(host: str) -> str:
+    """Return the Redis key of what differs after each start of a host's agent."""
+    return f"host.{host}.life"
 
 
 def report_channel(host: str) -> str:
@@ -43,9 +57,20 @@ def read_report(client: "redis.Redis", host: str, seal_key: str | bytes) -> Host
     return None if sealed is None else Seal(seal_key).open(REPORT, sealed, HostReport)
 
 
-def write_report(client: "redis.Redis", host: str, seal: Seal, report: HostReport) -> None:
-    """Leave a report and tell those who listen."""
+def read_pulse(client: "redis.Redis", host: str) -> Pulse:
+    """Return when a host reported last and which start of its agent that was."""
     pipe = client.pipeline(transaction=False)
+    left_ms, life = cast(
+        "tuple[int, bytes | None]", pipe.pttl(report_key(host)).get(life_key(host)).execute()
+    )
+    return Pulse(KEPT_SECONDS - max(left_ms, 0) / 1000, life or b"")
+
+
+def write_report(client: "redis.Redis", host: str, seal: Seal, report: HostReport, life: str = "") -> None:
+    """Leave a report, and which start of the agent it is from, and tell those who listen."""
+    pipe = client.pipeline(transaction=False)
+    if life:
+        pipe.set(life_key(host), life, ex=KEPT_SECONDS)
     pipe.set(report_key(host), seal.close(REPORT, report), ex=KEPT_SECONDS)
     pipe.publish(report_channel(host), str(time.time()))
     pipe.execute()

@@ -46,7 +46,7 @@ def convert(source: Path, form: str, target: Path) -> None:
     try:
         qemu_img("convert", "-q", "-f", form, "-O", "qcow2", source, target, seconds=CONVERT_SECONDS)
     except QemuImgFailed as error:
-        if error.code == "volumes.no_space":
+        if error.code == "volumes.no_space" or error.was_killed:
             raise
         raise bad_image("it could not be read to its end") from error
 
@@ -77,6 +77,8 @@ def _check(source: Path, form: str) -> None:
     try:
         qemu_img("check", "-q", "-f", form, source, seconds=CONVERT_SECONDS, limits=PROBE_LIMITS[:2])
     except QemuImgFailed as error:
+        if error.was_killed:
+            raise
         if error.status not in (LEAKS_ONLY, NO_CHECK):
             raise bad_image("its contents are damaged") from error
 

@@ -1,6 +1,7 @@
 """Running qemu-img: argument lists, time-outs, and limits for images that strangers made."""
 
 import json
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,11 @@ class QemuImgFailed(DriverError):
             hint="Add capacity to the storage cluster." if full else "",
         )
         self.status = status
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether somebody else ended it (out of memory, a host that shuts down): that says nothing about the image."""
+        return self.status in (-signal.SIGKILL, -signal.SIGTERM)
 
 
 def qemu_img(*arguments: str | Path, seconds: float = QUICK_SECONDS, limits: tuple[str, ...] = ()) -> str:

@@ -72,6 +72,23 @@ def disk_files(domain: Any) -> list[Path]:
     return [Path(source.get("file", "")) for source in tree.iterfind("./devices/disk/source")]
 
 
+def runs(domain: Any) -> bool:
+    """Return whether the VM is on, and will be.
+
+    A libvirtd that was killed finds its VMs again in the background when it starts, and ends those that were only just
+    being started; until then they pass for active. Asking what needs the VM's job waits for that (libvirt's
+    qemuProcessReconnect holds it).
+    """
+    try:
+        if domain.isActive():
+            domain.memoryStats()
+            return bool(domain.isActive())
+    except libvirt.libvirtError as error:
+        if error.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID:
+            raise
+    return False
+
+
 def stop(domain: Any) -> None:
     """Switch the VM off by force; fine when it is off."""
     try:

@@ -54,7 +54,7 @@ class LibvirtHypervisor:
                     | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
                 )
         self._pressed.pop(vm_id, None)
-        self._settings.seed_path(vm_id).unlink(missing_ok=True)
+        seed.remove(self._settings.seed_path(vm_id))
         for log in self._settings.log_dir.glob(f"*{checked_id(vm_id)}*"):
             log.unlink(missing_ok=True)
 
@@ -97,7 +97,7 @@ class LibvirtHypervisor:
             return observation.observe(connection, self._settings.virtualisation, self._meter)
 
     def _start(self, vm_id: str, domain: Any, boot: int) -> None:
-        if domain.isActive():
+        if domains.runs(domain):
             return
         for path in domains.disk_files(domain):
             if not path.exists():

@@ -51,10 +51,22 @@ def image(vm_id: str, seed: SeedSpec) -> bytes:
 def write(path: Path, content: bytes) -> None:
     """Put the disk in its place in one step; a guest that runs keeps the one it started with."""
     path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
-    fresh = path.with_suffix(".partial")
+    fresh = _fresh(path)
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
+        file.flush()
+        os.fsync(file.fileno())  # after a power cut it would be there, and empty
     fresh.replace(path)
+
+
+def remove(path: Path) -> None:
+    """Remove the disk, and what a run killed while writing it left."""
+    _fresh(path).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+
+
+def _fresh(path: Path) -> Path:
+    return path.with_suffix(".partial")
 
 
 def _vendor_data(seed: SeedSpec) -> str:

@@ -12,11 +12,13 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from ovsdbapp import exceptions
-from ovsdbapp.backend.ovs_idl import command, connection, idlutils
+from ovsdbapp.backend.ovs_idl import command, connection
 from ovsdbapp.schema.ovn_northbound import impl_idl
 
+from apps.drivers.bulkhead import Bulkhead
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
+from apps.drivers.ovn import schema
 
 T = TypeVar("T")
 SCHEMA = "OVN_Northbound"
@@ -37,6 +39,7 @@ COLUMNS = {
     "Port_Group": ["name", "ports", "acls", "external_ids"],
     "ACL": ["direction", "priority", "match", "action", "external_ids"],
 }
+AWAY = ("fabric.unreachable", "fabric.busy")
 LAG_SECONDS = 0.5
 """How long another process's transaction may take to show up in our replica."""
 
@@ -86,13 +89,20 @@ class _Api(impl_idl.OvnNbApiIdlImpl):
 
 
 class Work(command.BaseCommand):
-    """A function that reads the replica and changes rows, as one command of a transaction."""
+    """A function that reads the replica and changes rows, as one command of a transaction.
 
-    def __init__(self, api: Any, function: Callable[[Any, Any], Any]) -> None:
+    Nothing is changed after `give_up` (monotonic seconds): whoever asked for it has been told by then that it failed,
+    and what was asked for since must not be undone.
+    """
+
+    def __init__(self, api: Any, function: Callable[[Any, Any], Any], give_up: float) -> None:
         super().__init__(api)
         self._function = function
+        self._give_up = give_up
 
     def run_idl(self, txn: Any) -> None:
+        if time.monotonic() > self._give_up:
+            raise RuntimeError("timed out in the queue")
         self.result = self._function(self.api.idl, txn)
 
 
@@ -103,6 +113,7 @@ class Northbound:
         self._address = address
         self._timeout = timeout
         self._lock = threading.Lock()
+        self._bulkhead = Bulkhead()
         self._api: _Api | None = None
         self._pid = 0
 
@@ -114,9 +125,10 @@ class Northbound:
         give_up = time.monotonic() + LAG_SECONDS
         while True:
             try:
-                return self._commit(function)
+                with self._bulkhead.place(self._busy):
+                    return self._ask(function)
             except DriverError as error:
-                if error.permanent or error.code == "fabric.unreachable" or time.monotonic() > give_up:
+                if error.permanent or error.code in AWAY or time.monotonic() > give_up:
                     raise
             time.sleep(0.05)
 
@@ -133,9 +145,22 @@ class Northbound:
                 self._api.ovsdb_connection.stop(timeout=5)
             self._api = None
 
+    def _ask(self, function: Callable[[Any, Any], T]) -> T:
+        begun = time.monotonic()
+        try:
+            result = self._commit(function)
+        except DriverError as error:
+            if error.code in AWAY:
+                self._bulkhead.in_vain(begun)
+            else:
+                self._bulkhead.heard()
+            raise
+        self._bulkhead.heard()
+        return result
+
     def _commit(self, function: Callable[[Any, Any], T]) -> T:
         api = self._connected()
-        work = Work(api, function)
+        work = Work(api, function, time.monotonic() + self._timeout)
         try:
             with api.transaction(check_error=True, log_errors=False) as transaction:
                 transaction.add(work)
@@ -160,7 +185,7 @@ class Northbound:
 
     def _connect(self) -> _Api:
         try:
-            helper = idlutils.get_schema_helper(self._address, SCHEMA)
+            helper = schema.fetch(self._address, SCHEMA, self._timeout)
             for table, columns in COLUMNS.items():
                 helper.register_columns(table, columns)
             return _Api(connection.Connection(Replica(self._address, helper), timeout=self._timeout))
@@ -174,4 +199,11 @@ class Northbound:
             _("The network's northbound database did not answer."),
             code="fabric.unreachable",
             hint=_("Check that OVN central is running and reachable."),
+        )
+
+    def _busy(self) -> DriverError:
+        return DriverError(
+            _("The network's northbound database has not answered earlier changes yet."),
+            code="fabric.busy",
+            hint=_("It is asked again by itself. If it goes on, check OVN central."),
         )
