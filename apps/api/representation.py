@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 from django.utils.translation import get_language
 from rest_framework import serializers
 
+from apps.lifecycle.cancelling import why_not_cancel
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
-from apps.lifecycle.requests import why_not_cancel
 from apps.lifecycle.told import told, told_error
 from apps.lifecycle.verbs import verb_named
 from apps.lifecycle.words import state_word

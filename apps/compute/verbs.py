@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
+from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
+from apps.compute.models import Vm
 from apps.lifecycle.legality import open_operation
 from apps.lifecycle.models import State
-from apps.lifecycle.verbs import ANY_STATE, Text, Verb, declare
+from apps.lifecycle.verbs import ANY_STATE, Cancel, Text, Verb, declare
 
-#: Importing copies and checks a whole disk image.
-IMPORT_DEADLINE = timedelta(hours=2)
+#: Importing copies and checks a whole disk image. Until a host has said how large it is: enough to wait for a host and
+#: for a small one. From then on so much more for its size, by the slowest pool that is still of use.
+IMPORT_DEADLINE = timedelta(minutes=30)
+SLOWEST_IMPORT_BYTES_PER_SECOND = 10 << 20
 #: A guest is asked to shut down for this long.
 SHUTDOWN_PATIENCE = timedelta(seconds=90)
 
@@ -29,20 +34,54 @@ def _must_be_on_or_busy(vm: Any) -> Text | None:
     return None if vm.is_on or open_operation(vm) else _("It is stopped.")
 
 
+def _want_what_is_seen(vm_id: UUID) -> None:
+    """Cancelled: the power that was asked for is wanted no more."""
+    Vm.objects.filter(pk=vm_id).update(power=F("power_seen"))
+
+
 VM_CREATE = declare(
-    Verb("vm.create", _("Create VM"), _("Creating"), permission="manage", on_resource=False, icon="plus")
+    Verb(
+        "vm.create",
+        _("Create VM"),
+        _("Creating"),
+        permission="manage",
+        on_resource=False,
+        retried_by="retry",
+        icon="plus",
+    )
 )
-VM_START = declare(Verb("vm.start", _("Start"), _("Starting"), obstacle=_must_be_off, icon="player-play"))
+VM_START = declare(
+    Verb(
+        "vm.start",
+        _("Start"),
+        _("Starting"),
+        obstacle=_must_be_off,
+        taken_back=_want_what_is_seen,
+        icon="player-play",
+    )
+)
 VM_SHUT_DOWN = declare(
     Verb("vm.shut_down", _("Shut down"), _("Shutting down"), obstacle=_must_be_on, icon="player-stop")
 )
-VM_RESTART = declare(Verb("vm.restart", _("Restart"), _("Restarting"), obstacle=_must_be_on, icon="refresh"))
+VM_RESTART = declare(
+    Verb(
+        "vm.restart",
+        _("Restart"),
+        _("Restarting"),
+        obstacle=_must_be_on,
+        taken_back=_want_what_is_seen,
+        icon="refresh",
+    )
+)
 VM_POWER_OFF = declare(
     Verb(
         "vm.power_off",
         _("Power off"),
         _("Powering off"),
+        # Also while it is being made, or when that failed half-way: the guest may be running all the same.
+        states=ANY_STATE,
         obstacle=_must_be_on_or_busy,
+        taken_back=_want_what_is_seen,
         supersedes=True,
         destructive=True,
         icon="power",
@@ -77,7 +116,9 @@ VM_DELETE = declare(
         permission="manage",
         states=ANY_STATE,
         supersedes=True,
+        final=True,
         destructive=True,
+        taken_back=_want_what_is_seen,
         icon="trash",
     )
 )
@@ -90,6 +131,7 @@ IMAGE_IMPORT = declare(
         permission="admin",
         on_resource=False,
         deadline=IMPORT_DEADLINE,
+        retried_by="retry",
         icon="upload",
     )
 )
@@ -123,6 +165,8 @@ IMAGE_DELETE = declare(
         permission="manage",
         states=ANY_STATE,
         supersedes=True,
+        final=True,
+        cancel=Cancel.BEFORE,
         destructive=True,
         icon="trash",
     )

@@ -15,11 +15,13 @@ from django.utils.translation import gettext_noop as _
 
 from apps.drivers.errors import DriverError
 from apps.lifecycle import doorbell, push
+from apps.lifecycle.cancelling import cancelled, settle_cancelled
 from apps.lifecycle.handlers import Settle, handler_of
 from apps.lifecycle.keeper import keeper
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
 from apps.lifecycle.models.operation import LEASE
-from apps.lifecycle.running import Lost, Run, dated
+from apps.lifecycle.requests import hold_target
+from apps.lifecycle.running import Lost, Run, Stopped, dated
 from apps.lifecycle.told import Kept, keep, keep_error
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,8 @@ def _attempt(run: Run) -> None:
         _finish(run, settle)
     except Lost:
         raise
+    except Stopped:
+        _stop(run)
     except DriverError as error:
         _failed(run, error)
     except DatabaseError:
@@ -97,11 +101,14 @@ def claim(operation_id: UUID) -> Operation | None:
 def _finish(run: Run, settle: Settle | None) -> None:
     """Settle the rows and mark the operation done, in one transaction, if it is still ours."""
     with transaction.atomic():
-        _close(run, OperationStatus.DONE, progress=100)
-        if run.operation.exclusive:  # any other changes nothing and knows nothing of what may run beside it
+        if run.operation.exclusive:
+            # Before the operation's row, as locks are taken in that order; undone with it should that raise Lost.
             Resource.objects.filter(pk=run.target_id).update(
                 state=State.READY, error={}, observed_generation=F("generation"), updated_at=timezone.now()
             )
+        else:  # changes nothing and knows nothing of what may run beside it
+            hold_target(run.operation)
+        _close(run, OperationStatus.DONE, progress=100)
         if settle is not None:
             settle()
         push.operation_changed(run.operation)
@@ -117,6 +124,9 @@ def _failed(run: Run, error: DriverError) -> None:
     run.steps.append(
         dated({**keep(error.template, error.values), "failed": True, "attempt": operation.attempt})
     )
+    if run.stopping.is_set():
+        _stop(run)
+        return
     wait = min(2**operation.failures, MAX_BACKOFF_SECONDS)
     returned = Operation.objects.filter(
         pk=operation.pk, status=OperationStatus.RUNNING, attempt=operation.attempt
@@ -133,9 +143,20 @@ def _failed(run: Run, error: DriverError) -> None:
     push.operation_changed(operation)
 
 
+def _stop(run: Run) -> None:
+    """Settle what was cancelled while it ran, now that its handler has stopped."""
+    error = cancelled(run.operation)
+    with transaction.atomic():
+        hold_target(run.operation)
+        _close(run, OperationStatus.CANCELLED, error=error)
+        settle_cancelled(run.operation, error)
+        push.operation_changed(run.operation)
+
+
 def _fail(run: Run, error: DriverError) -> None:
     operation = run.operation
     with transaction.atomic():
+        hold_target(operation)
         _close(run, OperationStatus.FAILED, error=_error(operation, error))
         mark_failed(operation, error)
 

@@ -1,6 +1,6 @@
 """Keeping the leases of everything this process runs, in one thread and one statement.
 
-Every tick it also writes step logs that changed and finds out what was taken away.
+Every tick it also writes step logs that changed and finds out what was taken away or is to stop.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from apps.lifecycle import push
 from apps.lifecycle.models import Operation, OperationStatus
-from apps.lifecycle.models.operation import LEASE
+from apps.lifecycle.models.operation import LEASE, Stopping
 from apps.lifecycle.running import Run
 
 log = logging.getLogger(__name__)
@@ -81,11 +81,14 @@ class Keeper:
     def _mark_lost(self, runs: list[Run]) -> None:
         rows = Operation.objects.filter(
             pk__in=[run.operation.pk for run in runs], status=OperationStatus.RUNNING
-        ).values_list("pk", "attempt")
-        owned = set(rows)
+        ).values_list("pk", "attempt", "stopping")
+        owned = {(pk, attempt): stopping for pk, attempt, stopping in rows}
         for run in runs:
-            if (run.operation.pk, run.operation.attempt) not in owned and run.operation.pk in self._runs:
+            mine = (run.operation.pk, run.operation.attempt)
+            if mine not in owned and run.operation.pk in self._runs:
                 run.lost.set()
+            elif owned.get(mine) == Stopping.ASKED:
+                run.stopping.set()
 
 
 def _write_steps(run: Run) -> None:

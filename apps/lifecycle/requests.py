@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
-from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,8 +15,7 @@ from apps.lifecycle import doorbell, push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Busy
 from apps.lifecycle.legality import holding
-from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
-from apps.lifecycle.told import keep
+from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource
 from apps.lifecycle.verbs import Verb, verb_named
 
 R = TypeVar("R", bound=Resource)
@@ -30,8 +28,18 @@ def lock(resource: R, among: QuerySet[Resource] | None = None) -> R:
     """
     rows = Resource.objects.all() if among is None else among
     # Two statements: the second one sees what was committed while the first one waited.
-    rows.select_for_update(of=("self",)).only("pk").get(pk=resource.pk)
+    # Not its key: rows that only refer to it, such as events, may be inserted meanwhile.
+    rows.select_for_update(of=("self",), no_key=True).only("pk").get(pk=resource.pk)
     return cast(R, type(resource)._default_manager.get(pk=resource.pk))
+
+
+def hold_target(operation: Operation) -> None:
+    """Lock the row of what an operation acts on, if it is still there; to be called before changing the operation's.
+
+    Whoever asks for a change locks the resource first and may then push the operation aside.
+    """
+    rows = Resource.objects.select_for_update(no_key=True).filter(pk=operation.target_id)
+    list(rows.order_by().values_list("pk"))
 
 
 def bump(resource: Resource) -> None:
@@ -114,53 +122,3 @@ def _busy(operation: Operation) -> Busy:
         hint=_("Wait until it has finished, then try again."),
         details={"operation": str(operation.pk)},
     )
-
-
-def why_not_cancel(operation: Operation) -> str:
-    """Return why an operation cannot be cancelled; "" when it can: while no worker is at it."""
-    if not operation.is_open:
-        return _("It has finished.")
-    if not verb_named(operation.verb).cancellable:
-        return _("What was asked for is written down already and is being put in force.")
-    if operation.status == OperationStatus.RUNNING:
-        return _("A worker is carrying it out.")
-    if operation.blocked_by_id is not None:
-        # Without it, the next request would begin while the handler it has pushed aside is still at work.
-        return _("It waits until what it has pushed aside has stopped.")
-    return ""
-
-
-def cancel(actor: Actor, operation: Operation) -> bool:
-    """Cancel an operation that no worker is at: none has begun, or the last one gave it back to try again later.
-
-    Return whether it was still in time. What was to be created stays, in error, to be tried again or deleted; what an
-    attempt has changed stays as it is, and the resource says so.
-    """
-    if why_not_cancel(operation):
-        return False
-    error = _cancelled(operation)
-    with transaction.atomic():
-        done = Operation.objects.filter(
-            pk=operation.pk, status=OperationStatus.QUEUED, attempt=operation.attempt
-        ).update(status=OperationStatus.CANCELLED, finished_at=timezone.now(), error=error)
-        if done:
-            OperationLock.objects.filter(operation=operation).delete()
-            rows = Resource.objects.filter(pk=operation.target_id)
-            if operation.attempt and operation.exclusive:
-                rows.update(error=error, updated_at=timezone.now())
-            rows.filter(state=State.PENDING).update(state=State.ERROR, error=error)
-            record(actor, "operation.cancel", operation.resource, operation=operation)
-            push.operation_changed(operation)
-    return bool(done)
-
-
-def _cancelled(operation: Operation) -> dict[str, Any]:
-    """Return what is kept of the cancellation, on the operation and on what it leaves in error."""
-    known = {"code": "operation.cancelled", "operation": str(operation.pk), "verb": operation.verb}
-    if not operation.attempt:
-        return {**known, "hint": "", **keep(gettext_noop("Cancelled before it began."), name="message")}
-    text, hint = (
-        gettext_noop("Cancelled after %(n)s attempts."),
-        gettext_noop("Try again to have it finished."),
-    )
-    return {**known, "hint": hint, **keep(text, {"n": operation.attempt}, name="message")}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +14,31 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from apps.drivers.errors import DriverError
-from apps.lifecycle.models import Operation
+from apps.lifecycle.models import Operation, OperationStatus
+from apps.lifecycle.models.operation import OperationQuerySet, Stopping
 from apps.lifecycle.told import Kept, keep
 
 
 class Lost(Exception):
     """The operation was taken away: lease lost, superseded or cancelled. The handler must stop at once."""
+
+
+class Stopped(Exception):
+    """Somebody cancelled the operation, and this is a step at which it can stop."""
+
+
+def overdue(operation: Operation, steps: Sequence[dict[str, Any]], otherwise: DriverError) -> DriverError:
+    """Return why an operation past its deadline fails: what its last attempt failed by, if nothing came after that."""
+    kept = operation.error
+    if kept.get("message") and steps and steps[-1].get("failed"):
+        return DriverError(
+            kept.get("template") or kept["message"],
+            values=kept.get("values"),
+            code=kept.get("code", "operation.deadline"),
+            permanent=True,
+            hint=kept.get("hint", ""),
+        )
+    return otherwise
 
 
 def dated(kept: Kept) -> Kept:
@@ -36,6 +55,9 @@ class Run:
         self.progress = operation.progress
         self.dirty = False
         self.lost = threading.Event()
+        self.stopping = threading.Event()
+        if operation.stopping == Stopping.ASKED:
+            self.stopping.set()
 
     @property
     def target_id(self) -> UUID:
@@ -59,16 +81,40 @@ class Run:
         self.dirty = True
 
     def check(self) -> None:
-        """Raise Lost when the operation was taken away, DriverError when its deadline has passed."""
+        """Raise Lost when the operation was taken away, Stopped when cancelled, DriverError past its deadline."""
         if self.lost.is_set():
             raise Lost
+        if self.stopping.is_set():
+            raise Stopped
         if timezone.now() > self.operation.deadline:
-            raise DriverError(
+            late = DriverError(
                 _("It did not finish in time."),
                 code="operation.deadline",
                 permanent=True,
                 hint=_("See the last step for what it waited for, then try again."),
             )
+            raise overdue(self.operation, self.steps, late)
+
+    def no_way_back(self) -> None:
+        """Say that what comes next cannot be taken back: from here on nobody can cancel it. Raises what `check` raises.
+
+        A later attempt calls it again, and passes.
+        """
+        self.check()
+        mine = self._mine()
+        if not mine.exclude(stopping=Stopping.ASKED).update(stopping=Stopping.TOO_LATE):
+            raise Stopped if mine.exists() else Lost
+
+    def extend(self, deadline: datetime) -> None:
+        """Move the deadline, now that it is known how much there is to do; never to an earlier time."""
+        if deadline > self.operation.deadline and self._mine().update(deadline=deadline):
+            self.operation.deadline = deadline
+
+    def _mine(self) -> OperationQuerySet:
+        """Return the operation's row, if this attempt still has it."""
+        return Operation.objects.filter(
+            pk=self.operation.pk, status=OperationStatus.RUNNING, attempt=self.operation.attempt
+        )
 
     def wait_until(
         self,

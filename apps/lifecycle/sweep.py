@@ -13,6 +13,8 @@ from apps.drivers.errors import DriverError
 from apps.lifecycle import doorbell
 from apps.lifecycle.engine import mark_failed
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus
+from apps.lifecycle.requests import hold_target
+from apps.lifecycle.running import overdue
 from apps.lifecycle.told import keep_error
 
 #: A claimable operation is rung for again after this long.
@@ -38,14 +40,16 @@ def sweep() -> int:
 
 
 def _fail_overdue() -> None:
-    overdue = Operation.objects.claimable().filter(deadline__lt=timezone.now() - GRACE)
-    for operation in overdue[:BATCH]:
-        error = DriverError(
+    late = Operation.objects.claimable().filter(deadline__lt=timezone.now() - GRACE)
+    for operation in late[:BATCH]:
+        nobody = DriverError(
             _("No worker could finish it in time."),
             code="operation.deadline",
             hint=_("Check that workers and the host are up, then try again."),
         )
+        error = overdue(operation, operation.steps, nobody)
         with transaction.atomic():
+            hold_target(operation)
             failed = Operation.objects.filter(
                 pk=operation.pk, status=operation.status, attempt=operation.attempt
             ).update(

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
 from typing import Any
+from uuid import UUID
 
 from django.utils.functional import Promise
 
@@ -19,6 +21,17 @@ from apps.lifecycle.models import State
 Text = str | Promise
 #: Returns None when the verb is possible now, or the reason why not.
 Obstacle = Callable[[Any], Text | None]
+
+
+class Cancel(Enum):
+    """Until when an operation can be cancelled without leaving anything that nobody can mend."""
+
+    #: What was asked for is shown as being in force already: cancelled, a security group's page and its rules differ.
+    NEVER = "never"
+    #: Until a worker has begun: part of it may be gone after that.
+    BEFORE = "before it begins"
+    #: Also while a worker is at it: it stops at its next step, unless that step cannot be taken back.
+    ANY_TIME = "until it is done"
 
 
 @dataclass(frozen=True)
@@ -31,7 +44,10 @@ class Verb:
     supersedes: may push aside an open operation (power off, delete). exclusive: takes the one place for an open
     operation. deadline: from request to settled, after which the operation fails. icon: name in the icon sprite.
     on_resource: False for "create" and the like, which need no existing resource. in_person: not for an admin acting as
-    the tenant, since it shows a secret with which one could come in as somebody else.
+    the tenant, since it shows a secret with which one could come in as somebody else. cancel: until when it can be
+    cancelled. taken_back: called with the resource's id when it was cancelled, takes back what was wanted. retried_by:
+    the action that does it again when it failed, where that is not the verb itself. final: it ends the resource, so
+    nothing pushes it aside.
     """
 
     name: str
@@ -47,9 +63,10 @@ class Verb:
     icon: str = ""
     on_resource: bool = True
     in_person: bool = False
-    #: Whether nothing is lost by cancelling it before it is done. Not where what was asked for is shown as being in
-    #: force already: cancelled, a security group's page and its rules in the network would differ.
-    cancellable: bool = True
+    cancel: Cancel = Cancel.ANY_TIME
+    taken_back: Callable[[UUID], object] | None = None
+    retried_by: str = ""
+    final: bool = False
 
     @property
     def kind(self) -> str:
@@ -61,10 +78,15 @@ class Verb:
         """The part after the kind, as it stands in API paths."""
         return self.name.split(".")[1]
 
+    @property
+    def retry(self) -> str:
+        """Name of the verb that does it again when it failed or was cancelled."""
+        return f"{self.kind}.{self.retried_by}" if self.retried_by else self.name
+
 
 _table: dict[str, Verb] = {}
 
-ANY_STATE = frozenset({State.PENDING, State.READY, State.ERROR})
+ANY_STATE: frozenset[str] = frozenset(State)
 
 
 def declare(verb: Verb) -> Verb:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
 from apps.lifecycle.models import State
-from apps.lifecycle.verbs import ANY_STATE, Text, Verb, declare
+from apps.lifecycle.verbs import ANY_STATE, Cancel, Text, Verb, declare
 
 
 def _create(kind: str, label: Text) -> Verb:
-    return Verb(f"{kind}.create", label, _("Creating"), permission="manage", icon="plus", on_resource=False)
+    return Verb(
+        f"{kind}.create",
+        label,
+        _("Creating"),
+        permission="manage",
+        icon="plus",
+        on_resource=False,
+        retried_by="retry",
+    )
 
 
 def _retry(kind: str) -> Verb:
@@ -47,8 +56,14 @@ def _delete(kind: str) -> Verb:
         states=ANY_STATE,
         destructive=True,
         supersedes=True,
+        final=True,
+        cancel=Cancel.BEFORE,
         icon="trash",
     )
+
+
+def _must_have_failed(resource: Any) -> Text | None:
+    return None if resource.error or resource.state == State.ERROR else _("Nothing about it has failed.")
 
 
 VPC_CREATE = declare(_create("vpc", _("Create VPC")))
@@ -70,11 +85,17 @@ SECURITY_GROUP_SET_RULES = declare(
         permission="manage",
         # Applying rules makes the group too, so it also mends one whose creation failed.
         states=frozenset({State.READY, State.ERROR}),
-        cancellable=False,
+        cancel=Cancel.NEVER,
+        retried_by="retry",
         icon="list-check",
     )
 )
-SECURITY_GROUP_RETRY = declare(_retry("security_group"))
+# Rules that were changed but could not be applied are applied by trying again, too.
+SECURITY_GROUP_RETRY = declare(
+    replace(
+        _retry("security_group"), states=frozenset({State.READY, State.ERROR}), obstacle=_must_have_failed
+    )
+)
 SECURITY_GROUP_RENAME = declare(_rename("security_group"))
 SECURITY_GROUP_DELETE = declare(_delete("security_group"))
 
@@ -93,7 +114,7 @@ VM_SET_SECURITY_GROUP = declare(
         _("Changing security group"),
         permission="manage",
         obstacle=_must_have_a_nic,
-        cancellable=False,
+        cancel=Cancel.NEVER,
         deadline=timedelta(minutes=2),
         icon="shield",
     )

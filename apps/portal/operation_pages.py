@@ -15,9 +15,9 @@ from django.utils.translation import gettext_lazy
 from apps.api.operation_api import CANCEL
 from apps.api.operation_filter import SECONDS, OperationFilter
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.cancelling import why_not_cancel
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.models import Operation, OperationStatus
-from apps.lifecycle.requests import why_not_cancel
 from apps.lifecycle.told import told
 from apps.lifecycle.verbs import all_verbs, verb_named
 from apps.lifecycle.words import StateWord

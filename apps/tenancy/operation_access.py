@@ -6,9 +6,9 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.cancelling import cancel, why_not_cancel
 from apps.lifecycle.errors import Forbidden, NotNow
 from apps.lifecycle.models import Batch, Operation
-from apps.lifecycle.requests import cancel, why_not_cancel
 from apps.lifecycle.verbs import verb_named
 from apps.tenancy.access import may, visible_projects
 from apps.tenancy.selectors import is_admin_as_such, runs_tenant

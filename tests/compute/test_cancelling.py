@@ -11,9 +11,9 @@ from django.utils import timezone
 from apps.compute.models import Vm
 from apps.compute.services.power import delete_vm, retry_vm, shut_down_vm
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.cancelling import cancel, why_not_cancel
 from apps.lifecycle.engine import claim, execute
 from apps.lifecycle.models import Operation, OperationStatus, State
-from apps.lifecycle.requests import cancel, why_not_cancel
 from apps.network.models import Subnet
 from apps.network.services.nic import set_security_group
 from apps.network.services.security_group import set_rules

@@ -23,10 +23,10 @@ from apps.drivers.memory.records import vms_of
 from apps.drivers.specs import VmStatus
 from apps.infrastructure.models import Host
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.cancelling import cancel
 from apps.lifecycle.engine import execute
 from apps.lifecycle.errors import Busy, NotNow
 from apps.lifecycle.models import Operation, OperationStatus, State
-from apps.lifecycle.requests import cancel
 from apps.lifecycle.words import state_word
 from apps.network.models import Nic, Subnet
 from apps.quotas.models import Quota

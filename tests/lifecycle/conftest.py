@@ -15,12 +15,13 @@ from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.models import Operation, State
 from apps.lifecycle.requests import request
 from apps.lifecycle.running import Run
-from apps.lifecycle.verbs import ANY_STATE, Verb, declare
+from apps.lifecycle.verbs import ANY_STATE, Cancel, Verb, declare
 
 POLISH = declare(Verb("host.polish", label="Polish", doing="Polishing", deadline=timedelta(minutes=1)))
 SCRAP = declare(
     Verb("host.scrap", label="Scrap", doing="Scrapping", states=ANY_STATE, supersedes=True, destructive=True)
 )
+TIDY = declare(Verb("host.tidy", label="Tidy", doing="Tidying", cancel=Cancel.BEFORE))
 GLANCE = declare(Verb("host.glance", label="Glance", doing="Glancing", exclusive=False))
 
 
@@ -40,7 +41,7 @@ def _scripted(run: Run) -> Settle | None:
     return _script.does(run)
 
 
-for _verb in (POLISH, SCRAP, GLANCE):
+for _verb in (POLISH, SCRAP, TIDY, GLANCE):
     handles(_verb)(_scripted)
 
 

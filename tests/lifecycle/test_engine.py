@@ -11,13 +11,11 @@ from django.utils import timezone
 from apps.drivers.errors import DriverError
 from apps.infrastructure.models import Host
 from apps.lifecycle import keeper
-from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.engine import MAX_BUGS, claim, execute
 from apps.lifecycle.errors import Busy, NotNow
 from apps.lifecycle.legality import ensure_possible, possibilities
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
 from apps.lifecycle.models.operation import LEASE
-from apps.lifecycle.requests import cancel
 from apps.lifecycle.running import Run
 from apps.lifecycle.words import state_word
 from tests.lifecycle.conftest import GLANCE, POLISH, SCRAP, Script, ask, make_host
@@ -286,14 +284,6 @@ def test_the_keeper_renews_leases_and_writes_the_step_log(host: Host) -> None:
     assert operation.lease_until is not None and operation.lease_until > timezone.now()
     assert [step["text"] for step in operation.steps] == ["Rubbing"]
     assert operation.progress == 40
-
-
-def test_only_an_operation_nobody_began_can_be_cancelled(host: Host) -> None:
-    operation = ask(POLISH, host)
-    assert cancel(SYSTEM, operation)
-    again = ask(POLISH, host)
-    claim(again.pk)
-    assert not cancel(SYSTEM, again)
 
 
 @pytest.mark.requirement("VM-9")

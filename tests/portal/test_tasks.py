@@ -12,6 +12,7 @@ from apps.compute.models import Power, Vm
 from apps.compute.services.power import shut_down_vm, start_vm
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation, OperationStatus, State
+from apps.lifecycle.models.operation import Stopping
 from apps.network.models import Subnet
 from apps.tenancy.models import User
 from tests import factories
@@ -163,12 +164,14 @@ def test_pages_and_api_cancel_by_the_same_rule(
     vm: Vm, owner: Actor, alice: User, cloud: Cloud, subnet: Subnet
 ) -> None:
     waiting, running = ask_for_vms(owner, cloud, subnet, count=2)
-    Operation.objects.filter(pk=running.pk).update(status=OperationStatus.RUNNING, attempt=1)
+    Operation.objects.filter(pk=running.pk).update(
+        status=OperationStatus.RUNNING, attempt=1, stopping=Stopping.TOO_LATE
+    )
     api = factories.api_client(alice)
     told = {pk: api.get(f"/api/v1/operations/{pk}").json()["cancellable"] for pk in (waiting.pk, running.pk)}
     assert told == {waiting.pk: True, running.pk: False}
     shown = html(alice, f"/operations/{running.pk}/")
-    assert "A worker is carrying it out." in shown
+    assert "It is too late: what it is doing now cannot be taken back." in shown
     assert factories.page_client(alice).post(f"/operations/{running.pk}/cancel/").status_code == 409
     assert factories.page_client(alice).post(f"/operations/{waiting.pk}/cancel/").status_code == 302
     waiting.refresh_from_db()

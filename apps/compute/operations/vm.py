@@ -39,15 +39,11 @@ from apps.storage.specs import volume_spec
 @handles(VM_CREATE)
 def create(run: Run) -> Settle:
     """Disk, ports, definition, power: each there already when an earlier attempt got that far."""
-    vm, host, region = _load(run)
-    run.step(_("Making the system disk on %(host)s"), 10, host=host.name)
-    for disk in vm.disks.all():
-        backends.volumes(disk.cluster, run, host=host).ensure_volume(volume_spec(disk))
-    run.step(_("Connecting to the network"), 40)
-    _ensure_ports(vm, region)
+    vm, host, region = load_vm(run)
+    _make_parts(run, vm, host, region)
     run.step(_("Starting on %(host)s"), 60, host=host.name)
     _switch_on(backends.hypervisor(host, run), vm)
-    return lambda: _settle_created(vm)
+    return lambda: _settle_created(vm, Power.ON)
 
 
 handles(VM_RETRY)(create)
@@ -56,9 +52,9 @@ handles(VM_RETRY)(create)
 @handles(VM_START)
 def start(run: Run) -> Settle:
     """Bring network and definition up to date, then switch on."""
-    vm, host, region = _load(run)
+    vm, host, region = load_vm(run)
     run.step(_("Starting on %(host)s"), 30, host=host.name)
-    _ensure_ports(vm, region)
+    ensure_ports(vm, region)
     _switch_on(backends.hypervisor(host, run), vm)
     return lambda: _settle_power(vm, Power.ON)
 
@@ -66,24 +62,29 @@ def start(run: Run) -> Settle:
 @handles(VM_SHUT_DOWN)
 def shut_down(run: Run) -> Settle:
     """Ask the guest, and wait until it has done so."""
-    vm, host, _region = _load(run)
+    vm, host, _region = load_vm(run)
     _ask_guest(run, backends.hypervisor(host, run), vm)
     return lambda: _settle_power(vm, Power.OFF)
 
 
 @handles(VM_POWER_OFF)
 def power_off(run: Run) -> Settle:
-    """Take the power away."""
-    vm, host, _region = _load(run)
-    run.step(_("Powering off on %(host)s"), 30, host=host.name)
-    backends.hypervisor(host, run).ensure_power(str(vm.pk), DriverPower.OFF)
+    """Take the power away. A VM that was not made to its end is then made, and stays off."""
+    vm, host, region = load_vm(run)
+    hypervisor = backends.hypervisor(host, run)
+    run.step(_("Powering off on %(host)s"), 10, host=host.name)
+    hypervisor.ensure_power(str(vm.pk), DriverPower.OFF)
+    if vm.state != State.READY:
+        _make_parts(run, vm, host, region)
+        hypervisor.ensure_vm(vm_spec(vm))
+        return lambda: _settle_created(vm, Power.OFF)
     return lambda: _settle_power(vm, Power.OFF)
 
 
 @handles(VM_RESTART)
 def restart(run: Run) -> Settle:
     """Shut the guest down, by force if need be, and start it. Done once it runs with the boot number asked for."""
-    vm, host, _region = _load(run)
+    vm, host, region = load_vm(run)
     hypervisor = backends.hypervisor(host, run)
     seen = hypervisor.status(str(vm.pk))
     if seen.power is DriverPower.ON and seen.boot != vm.boot:
@@ -94,7 +95,9 @@ def restart(run: Run) -> Settle:
                 raise
             run.step(error.template, None, **error.values)
             hypervisor.ensure_power(str(vm.pk), DriverPower.OFF)
+    run.no_way_back()  # it is off now: cancelled here, it would stay so
     run.step(_("Starting on %(host)s"), 70, host=host.name)
+    ensure_ports(vm, region)
     _switch_on(hypervisor, vm)
     return lambda: _settle_power(vm, Power.ON)
 
@@ -102,22 +105,23 @@ def restart(run: Run) -> Settle:
 @handles(VM_DELETE)
 def delete(run: Run) -> Settle:
     """The definition first, so that nothing uses disks and ports any more; then those."""
-    vm, host, region = _load(run)
+    vm, host, region = load_vm(run)
     run.step(_("Removing from %(host)s"), 20, host=host.name)
     backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk))
     run.step(_("Removing from the network"), 50)
     for nic in vm.nics.all():
         backends.fabric(region).ensure_absent(FabricKind.PORT, str(nic.pk))
+    run.no_way_back()
     run.step(_("Removing the system disk"), 70)
     for disk in vm.disks.all():
         backends.volumes(disk.cluster, run, host=host).ensure_volume_absent(volume_spec(disk))
-    return lambda: _settle_deleted(vm)
+    return lambda: settle_deleted(vm)
 
 
 _DEAF = "vm.guest_ignored_shutdown"
 
 
-def _load(run: Run) -> tuple[Vm, Host, Region]:
+def load_vm(run: Run) -> tuple[Vm, Host, Region]:
     """Return the VM with all its drivers need. Its host is set from its first moment on."""
     vm = (
         Vm.objects.select_related("host", "cluster__region")
@@ -131,7 +135,16 @@ def _load(run: Run) -> tuple[Vm, Host, Region]:
     return vm, vm.host, vm.cluster.region
 
 
-def _ensure_ports(vm: Vm, region: Region) -> None:
+def _make_parts(run: Run, vm: Vm, host: Host, region: Region) -> None:
+    run.step(_("Making the system disk on %(host)s"), 10, host=host.name)
+    for disk in vm.disks.all():
+        backends.volumes(disk.cluster, run, host=host).ensure_volume(volume_spec(disk))
+    run.step(_("Connecting to the network"), 40)
+    ensure_ports(vm, region)
+
+
+def ensure_ports(vm: Vm, region: Region) -> None:
+    """Make the ports of a VM from `load_vm`."""
     for nic in vm.nics.all():
         backends.fabric(region).ensure_port(port_spec(nic, generation=vm.generation))
 
@@ -160,18 +173,22 @@ def _settle_power(vm: Vm, power: Power) -> None:
     Vm.objects.filter(pk=vm.pk).update(power=power, power_seen=power, power_seen_at=timezone.now())
 
 
-def _settle_created(vm: Vm) -> None:
-    Vm.objects.filter(pk=vm.pk).update(power_seen=Power.ON, power_seen_at=timezone.now())
+def _settle_created(vm: Vm, power: Power) -> None:
+    _settle_power(vm, power)
     disks = [disk.pk for disk in vm.disks.all()]
     Resource.objects.filter(pk__in=disks).update(state=State.READY, observed_generation=F("generation"))
 
 
-def _settle_deleted(vm: Vm) -> None:
+def settle_deleted(vm: Vm) -> None:
+    """Remove the rows of a VM from `load_vm`, and give quota, addresses and room back.
+
+    Call in a transaction. Locks in the order everybody keeps: resources, quota, host.
+    """
     disks = list(vm.disks.all())
-    if vm.tenant_id is not None:
-        give_back(vm.tenant_id, vm_amounts(vm.need, sum(disk.size_gib for disk in disks)))
     free_nics(vm)
     for disk in disks:
         disk.delete()
     vm.delete()
+    if vm.tenant_id is not None:
+        give_back(vm.tenant_id, vm_amounts(vm.need, sum(disk.size_gib for disk in disks)))
     placement.release(vm.host_id, vm.need)

@@ -58,6 +58,7 @@ def restart_vm(actor: Actor, vm: Vm) -> Operation:
 def retry_vm(actor: Actor, vm: Vm) -> Operation:
     """Take up again the creation of a VM that failed; its reservation and addresses are still its own."""
     vm = begin(actor, VM_RETRY, vm)
+    Vm.objects.filter(pk=vm.pk).update(power=Power.ON)
     return request(actor, VM_RETRY, vm)
 
 

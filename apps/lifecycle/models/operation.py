@@ -7,7 +7,8 @@ State machine (every arrow is one compare-and-set UPDATE on (status, attempt); w
                     │  │               │ └──finish────> FAILED      permanent error, deadline, too many attempts
                     │  │               └────give back─> QUEUED      transient error: not_before = now + back-off
                     │  │    lease over: RUNNING ──claim──> RUNNING  (attempt + 1, another worker)
-                    │  └──cancel / superseded─────────> CANCELLED
+                    │  └──cancel / superseded─────────> CANCELLED    (RUNNING too: at once when superseded; when it was
+                    │                                                 asked to stop, once its handler has: `Stopping`)
                     └──sweep rings the doorbell again for what nobody claimed
 
 * claim: status QUEUED and not_before reached, or RUNNING with an expired lease. attempt + 1, lease_until = now + LEASE.
@@ -48,6 +49,18 @@ class OperationStatus(models.TextChoices):
 OPEN = (OperationStatus.QUEUED, OperationStatus.RUNNING)
 
 
+class Stopping(models.TextChoices):
+    """Whether a running operation was asked to stop; compare-and-set, so that asking and passing cannot both succeed.
+
+    ASKED: it stays open, and holds its resource, until its handler (or, that one being dead, the next attempt) has
+    come to its next step. TOO_LATE: what comes next cannot be taken back; its handler said so before doing it.
+    """
+
+    NO = "", "no"
+    ASKED = "asked", "asked"
+    TOO_LATE = "too_late", "too late"
+
+
 class OperationQuerySet(models.QuerySet["Operation"]):
     def open(self) -> OperationQuerySet:
         """Operations not settled yet."""
@@ -78,6 +91,7 @@ class Operation(models.Model):
     result = models.JSONField(default=dict)
 
     status = models.CharField(max_length=12, choices=OperationStatus, default=OperationStatus.QUEUED)
+    stopping = models.CharField(max_length=8, choices=Stopping, default=Stopping.NO, blank=True)
     exclusive = models.BooleanField(default=True)
     blocked_by = models.ForeignKey("self", models.SET_NULL, null=True, related_name="blocks")
     attempt = models.PositiveSmallIntegerField(default=0)

@@ -1,0 +1,116 @@
+"""Cancelling operations: before a worker has begun, between two attempts, or by asking the handler to stop.
+
+How far a verb lets itself be cancelled is said in the verb table (`verbs.Cancel`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from apps.audit.record import record
+from apps.lifecycle import push
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
+from apps.lifecycle.models.operation import Stopping
+from apps.lifecycle.requests import hold_target
+from apps.lifecycle.told import keep
+from apps.lifecycle.verbs import Cancel, verb_named
+
+
+def why_not_cancel(operation: Operation) -> str:
+    """Return why an operation cannot be cancelled, or asked to stop; "" when it can."""
+    verb = verb_named(operation.verb)
+    if not operation.is_open:
+        return _("It has finished.")
+    if verb.cancel is Cancel.NEVER:
+        return _("What was asked for is written down already and is being put in force.")
+    if operation.blocked_by_id is not None:
+        # Without it, the next request would begin while the handler it has pushed aside is still at work.
+        return _("It waits until what it has pushed aside has stopped.")
+    if verb.cancel is Cancel.BEFORE and operation.attempt:
+        return _("A worker has begun, and part of it may be gone already.")
+    return _why_not_stop(operation)
+
+
+def _why_not_stop(operation: Operation) -> str:
+    if operation.stopping == Stopping.ASKED:
+        return _("It has been asked to stop, and does so at its next step.")
+    if operation.stopping == Stopping.TOO_LATE:
+        return _("It is too late: what it is doing now cannot be taken back.")
+    return ""
+
+
+def cancel(actor: Actor, operation: Operation) -> bool:
+    """Cancel an operation at once where no worker is at it, otherwise ask its handler to stop at its next step.
+
+    Return whether it was still in time. What was to be created stays, in error, to be tried again or deleted; what an
+    attempt has changed stays as it is, and the resource says so. One that is asked to stop stays open, holding its
+    resource, until it has; should it be done before, it is done.
+    """
+    if why_not_cancel(operation):
+        return False
+    with transaction.atomic():
+        hold_target(operation)
+        done = _cancel_waiting(operation) or _ask_to_stop(operation)
+        if done:
+            record(actor, "operation.cancel", operation.resource, operation=operation)
+            push.operation_changed(operation)
+    return done
+
+
+def _cancel_waiting(operation: Operation) -> bool:
+    error = cancelled(operation)
+    waiting = Operation.objects.filter(
+        pk=operation.pk, status=OperationStatus.QUEUED, attempt=operation.attempt, stopping=Stopping.NO
+    )
+    done = waiting.update(status=OperationStatus.CANCELLED, finished_at=timezone.now(), error=error)
+    if done:
+        settle_cancelled(operation, error)
+    return bool(done)
+
+
+def _ask_to_stop(operation: Operation) -> bool:
+    """Whichever attempt runs: one may have begun since the row was read."""
+    if verb_named(operation.verb).cancel is not Cancel.ANY_TIME:
+        return False
+    running = Operation.objects.filter(
+        pk=operation.pk, status=OperationStatus.RUNNING, stopping=Stopping.NO, blocked_by=None
+    )
+    return bool(running.update(stopping=Stopping.ASKED))
+
+
+def settle_cancelled(operation: Operation, error: dict[str, Any]) -> None:
+    """Bring the rows up to a cancellation; call in its transaction, the target held."""
+    OperationLock.objects.filter(operation=operation).delete()
+    if not operation.exclusive:
+        return
+    rows = Resource.objects.filter(pk=operation.target_id)
+    if operation.attempt:
+        rows.update(error=error, updated_at=timezone.now())
+    rows.filter(state=State.PENDING).update(state=State.ERROR, error=error)
+    take_back = verb_named(operation.verb).taken_back
+    if take_back is not None:
+        take_back(operation.target_id)
+
+
+def cancelled(operation: Operation) -> dict[str, Any]:
+    """Return what is kept of the cancellation, on the operation and on what it leaves in error."""
+    known = {"code": "operation.cancelled", "operation": str(operation.pk), "verb": operation.verb}
+    if not operation.attempt:
+        return {**known, "hint": "", **keep(gettext_noop("Cancelled before it began."), name="message")}
+    text, hint = (
+        gettext_noop("Cancelled after %(n)s attempts."),
+        gettext_noop("Try again to have it finished."),
+    )
+    if operation.attempt == 1:
+        return {
+            **known,
+            "hint": hint,
+            **keep(gettext_noop("Cancelled while it was under way."), name="message"),
+        }
+    return {**known, "hint": hint, **keep(text, {"n": operation.attempt}, name="message")}

@@ -1,0 +1,199 @@
+"""Cancelling what a worker is at: it stops at its next step and holds its resource until then."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from apps.drivers.errors import DriverError
+from apps.infrastructure.models import Host
+from apps.lifecycle import keeper
+from apps.lifecycle.actor import SYSTEM
+from apps.lifecycle.cancelling import cancel, why_not_cancel
+from apps.lifecycle.engine import claim, execute
+from apps.lifecycle.errors import Busy
+from apps.lifecycle.legality import ensure_possible
+from apps.lifecycle.models import Operation, OperationStatus, Resource, State
+from apps.lifecycle.running import Run
+from apps.lifecycle.sweep import sweep
+from tests.lifecycle.conftest import POLISH, SCRAP, TIDY, Script, ask
+
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("OP-4")]
+
+
+def notices(run: Run) -> None:
+    """What the keeper's thread does every second."""
+    keeper.Keeper()._mark_lost([run])
+
+
+def status(operation: Operation) -> str:
+    operation.refresh_from_db()
+    return operation.status
+
+
+def test_a_running_operation_stops_at_its_next_step_and_leaves_the_resource_to_be_tried_again(
+    host: Host, script: Script
+) -> None:
+    operation, steps = ask(POLISH, host), []
+
+    def two_steps(run: Run) -> None:
+        steps.append("first")
+        assert cancel(SYSTEM, operation)
+        notices(run)
+        run.step("second")
+        steps.append("second")
+
+    script.does = two_steps
+    execute(operation.pk)
+    assert (status(operation), steps) == (OperationStatus.CANCELLED, ["first"])
+    host.refresh_from_db()
+    assert (host.state, host.error["code"]) == (State.READY, "operation.cancelled")
+    ensure_possible(POLISH, host)
+
+
+def test_until_it_has_stopped_it_holds_its_resource(host: Host) -> None:
+    operation = ask(POLISH, host)
+    claim(operation.pk)
+    assert cancel(SYSTEM, operation)
+    operation.refresh_from_db()
+    assert (operation.is_open, "asked to stop" in why_not_cancel(operation)) == (True, True)
+    assert not cancel(SYSTEM, operation)
+    with pytest.raises(Busy):
+        ensure_possible(POLISH, host)
+    ensure_possible(SCRAP, host)
+
+
+def test_one_that_is_done_before_it_noticed_is_done(host: Host, script: Script) -> None:
+    operation = ask(POLISH, host)
+    script.does = lambda run: cancel(SYSTEM, operation) and None
+    execute(operation.pk)
+    assert status(operation) == OperationStatus.DONE
+
+
+def test_past_the_point_of_no_return_nobody_can_cancel_it_any_more(host: Host, script: Script) -> None:
+    operation = ask(POLISH, host)
+
+    def destroys(run: Run) -> None:
+        run.no_way_back()
+        operation.refresh_from_db()
+        assert "too late" in why_not_cancel(operation)
+        assert not cancel(SYSTEM, operation)
+        raise DriverError("no answer")
+
+    script.does = destroys
+    execute(operation.pk)
+    assert status(operation) == OperationStatus.QUEUED
+    # Nor between two attempts: the first may have done it.
+    assert not cancel(SYSTEM, operation)
+
+
+def test_a_cancellation_just_before_the_point_of_no_return_is_kept(host: Host, script: Script) -> None:
+    operation, destroyed = ask(POLISH, host), []
+
+    def destroys(run: Run) -> None:
+        assert cancel(SYSTEM, operation)
+        run.no_way_back()
+        destroyed.append(True)
+
+    script.does = destroys
+    execute(operation.pk)
+    assert (status(operation), destroyed) == (OperationStatus.CANCELLED, [])
+
+
+def test_a_worker_that_lost_its_lease_does_not_pass_the_point_of_no_return(
+    host: Host, script: Script
+) -> None:
+    operation, destroyed = ask(POLISH, host), []
+
+    def overtaken(run: Run) -> None:
+        Operation.objects.filter(pk=operation.pk).update(attempt=7)
+        run.no_way_back()
+        destroyed.append(True)
+
+    script.does = overtaken
+    execute(operation.pk)
+    assert destroyed == []
+
+
+def test_what_a_dead_worker_was_at_is_cancelled_by_the_next_attempt_without_running(
+    host: Host, script: Script
+) -> None:
+    operation = ask(POLISH, host)
+    claim(operation.pk)
+    assert cancel(SYSTEM, operation)
+    Operation.objects.filter(pk=operation.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    execute(operation.pk)
+    assert (status(operation), script.runs) == (OperationStatus.CANCELLED, [])
+
+
+def test_an_attempt_that_fails_after_it_was_asked_to_stop_is_not_tried_again(
+    host: Host, script: Script
+) -> None:
+    operation = ask(POLISH, host)
+
+    def fails(run: Run) -> None:
+        assert cancel(SYSTEM, operation)
+        notices(run)
+        raise DriverError("no answer")
+
+    script.does = fails
+    execute(operation.pk)
+    assert status(operation) == OperationStatus.CANCELLED
+    assert operation.steps[-1]["text"] == "no answer"
+
+
+def test_what_is_cancellable_only_before_it_begins_is_not_once_a_worker_has_begun(host: Host) -> None:
+    assert cancel(SYSTEM, ask(TIDY, host))
+    begun = ask(TIDY, host)
+    stale = Operation.objects.get(pk=begun.pk)  # read before the worker took it
+    claim(begun.pk)
+    begun.refresh_from_db()
+    assert not cancel(SYSTEM, begun)
+    assert not cancel(SYSTEM, stale)
+
+
+def test_an_operation_read_while_it_waited_is_asked_to_stop_if_it_runs_by_now(host: Host) -> None:
+    operation = ask(POLISH, host)
+    claim(operation.pk)
+    assert operation.status == OperationStatus.QUEUED
+    assert cancel(SYSTEM, operation)
+    assert status(operation) == OperationStatus.RUNNING
+
+
+@pytest.mark.parametrize("swept", [False, True])
+def test_past_its_deadline_it_fails_by_what_its_last_attempt_failed_by(
+    host: Host, script: Script, swept: bool
+) -> None:
+    def fails(run: Run) -> None:
+        raise DriverError(
+            "Host %(name)s does not answer.", values={"name": "h1"}, code="host.unreachable", hint="Look."
+        )
+
+    script.does = fails
+    operation = ask(POLISH, host)
+    execute(operation.pk)
+    long_ago = timezone.now() - timedelta(minutes=10)
+    Operation.objects.filter(pk=operation.pk).update(deadline=long_ago, not_before=long_ago)
+    sweep() if swept else execute(operation.pk)
+    assert status(operation) == OperationStatus.FAILED
+    for error in (operation.error, Resource.objects.get(pk=host.pk).error):
+        assert (error["code"], error["hint"]) == ("host.unreachable", "Look.")
+        assert error["message"] == "Host h1 does not answer."
+
+
+def test_a_deadline_is_moved_only_later_and_only_by_who_has_the_operation(host: Host, script: Script) -> None:
+    operation = ask(POLISH, host)
+    before = operation.deadline
+
+    def measures(run: Run) -> None:
+        run.extend(before - timedelta(minutes=1))
+        run.extend(before + timedelta(minutes=5))
+        Operation.objects.filter(pk=operation.pk).update(attempt=7)
+        run.extend(before + timedelta(minutes=9))
+
+    script.does = measures
+    execute(operation.pk)
+    operation.refresh_from_db()
+    assert operation.deadline == before + timedelta(minutes=5)
