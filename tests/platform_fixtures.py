@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,9 +60,15 @@ class Platform:
         return next(process for process in processes.all_of(self.instance) if process.name == name)
 
     def start(self, *names: str | Process) -> None:
-        """Start processes, by name or described, and wait until they listen."""
-        for name in names:
-            processes.start(self.instance, self.process(name) if isinstance(name, str) else name)
+        """Start processes, by name or described, side by side, and wait until they listen."""
+        wanted = [self.process(name) if isinstance(name, str) else name for name in names]
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda process: processes.start(self.instance, process), wanted))
+
+    def collect_static(self) -> None:
+        """Gather what pages load, once for all platforms of a run."""
+        if not (_static_root(self.instance.var) / "staticfiles.json").exists():
+            self.manage("collectstatic", "--noinput", "--verbosity", "0")
 
     def pid(self, name: str) -> int | None:
         return processes.pid(self.instance, name)
@@ -75,8 +82,8 @@ class Platform:
 
     def stop(self, *names: str) -> None:
         """End processes as `make stop` does; all of them when none is named."""
-        for name in names or NAMES:
-            processes.stop(self.instance, name)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda name: processes.stop(self.instance, name), names or NAMES))
 
     def log(self, name: str) -> str:
         """Return what a process has said."""
@@ -150,7 +157,7 @@ def platform(directory: Path, environment: Mapping[str, str]) -> Iterator[Platfo
         "SCLOUD_CONSOLE_PORT": str(console_port := free_port()),
         "SCLOUD_CONSOLE_LISTEN": f"127.0.0.1:{console_port}",
         "SCLOUD_CONSOLE_NATIVE_ADDRESS": "127.0.0.1",
-        "SCLOUD_STATIC_ROOT": str(directory / "static"),
+        "SCLOUD_STATIC_ROOT": str(_static_root(directory)),
     }
     write(directory / "env", "".join(f"{name}={value}\n" for name, value in values.items()), 0o600)
     made = Platform(replace(instances.find("test"), var=directory))
@@ -158,6 +165,11 @@ def platform(directory: Path, environment: Mapping[str, str]) -> Iterator[Platfo
         yield made
     finally:
         made.stop()
+
+
+def _static_root(directory: Path) -> Path:
+    """Return where all platforms beside one another keep their static files."""
+    return directory.parent / "static"
 
 
 def _database_url() -> str:
@@ -192,6 +204,7 @@ def drivers_of(values: Mapping[str, str]) -> Iterator[None]:
         REDIS_URL=redis_url,
         CELERY_BROKER_URL=redis_url,
         MEMORY_WORLD=world,
+        MEMORY_REDIS_URL=values.get("SCLOUD_MEMORY_REDIS", redis_url),
         PASSWORD_HASHERS=global_settings.PASSWORD_HASHERS,  # those of the processes, not the tests' quick one
     ):
         for cache in caches:

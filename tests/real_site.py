@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from onebox import agent, product
+from onebox import agent
 from onebox.shell import wait_until
 
 from apps.compute.models import Image, InstanceType, Vm
@@ -92,7 +92,7 @@ def real_site(
         for host in onebox.hosts:
             enrolment = enroll_host(SYSTEM, cluster, host.name, host.management_ip)
             agent.configure(host, enrolment.agent_toml)
-        product.manage(made.instance, "collectstatic", "--noinput")
+        made.collect_static()
         made.start("worker", "beat", "console", "web")
         site = RealSite(
             made, onebox, _import(onebox, pool), InstanceType.objects.get(cluster=cluster, vcpu=1)

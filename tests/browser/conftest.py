@@ -64,7 +64,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(memory_platform: Platform) -> Iterator[Site]:
-    memory_platform.manage("collectstatic", "--noinput", "--verbosity", "0")
+    memory_platform.collect_static()
     memory_platform.start("web", "worker", "beat")
     tenant = factories.make_tenant("acme")
     bolt = factories.make_tenant("bolt")

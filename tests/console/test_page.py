@@ -87,7 +87,7 @@ def guest(onebox: Onebox) -> Iterator[EchoGuest]:
 @pytest.fixture(scope="module")
 def desk_site(memory_platform: Platform) -> Site:
     """A site without workers: nobody but the test answers tickets."""
-    memory_platform.manage("collectstatic", "--noinput", "--verbosity", "0")
+    memory_platform.collect_static()
     memory_platform.start("web", "console")
     owner = factories.make_owner(factories.make_tenant("acme"))
     return Site(memory_platform, owner, factories.make_admin(), make_cloud(backends.memory_world(), hosts=1))
