@@ -30,7 +30,7 @@ class LongJobs:
             result = job.result(timeout=self._patience)
         except TimeoutError:
             if not job.done():
-                raise _still_working(name) from None
+                raise still_working(name) from None
             self._forget(name, job)
             raise
         except BaseException:
@@ -46,10 +46,11 @@ class LongJobs:
                 del self._jobs[name]
 
 
-def _still_working(name: str) -> DriverError:
+def still_working(name: str, **how_far: int) -> DriverError:
+    """Return what is said while there is no result; `how_far`: `done_bytes` of `total_bytes`, where that is known."""
     return DriverError(
         _("The host is still working on %(name)s."),
-        values={"name": name},
+        values={"name": name, **how_far},
         code=STILL_WORKING,
         hint=_("It is asked again by itself."),
     )

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from apps.agent.long_jobs import LongJobs
+from apps.agent.long_jobs import LongJobs, still_working
 from apps.drivers import orders
+from apps.drivers.errors import DriverError
+from apps.drivers.files.importing import how_far
+from apps.drivers.files.layout import image_path
 from apps.drivers.orders import Verb
 from apps.drivers.protocols import Hypervisor, Volumes
 from apps.drivers.specs import ImageInfo
@@ -29,9 +33,14 @@ def table(hypervisor: Hypervisor, volumes: Volumes, long_jobs: LongJobs) -> dict
     """Return the handlers by verb name."""
 
     def import_image(argument: orders.ImageArgument) -> ImageInfo:
-        return long_jobs.join(
-            argument.spec.id, lambda: volumes.ensure_image(argument.spec, argument.source), ImageInfo
-        )
+        spec, source = argument.spec, argument.source
+        try:
+            return long_jobs.join(spec.id, lambda: volumes.ensure_image(spec, source), ImageInfo)
+        except DriverError as error:
+            if error.code != orders.STILL_WORKING:
+                raise
+            done, total = how_far(image_path(spec), Path(source))
+            raise still_working(spec.id, done_bytes=done, total_bytes=total) from None
 
     handlers = [
         _handler(orders.ENSURE_VM, hypervisor.ensure_vm),

@@ -18,8 +18,15 @@ from apps.lifecycle.verbs import ANY_STATE, Cancel, Text, Verb, declare
 #: for a small one. From then on so much more for its size, by the slowest pool that is still of use.
 IMPORT_DEADLINE = timedelta(minutes=30)
 SLOWEST_IMPORT_BYTES_PER_SECOND = 10 << 20
+#: No image is larger (the agents' own limit).
+LARGEST_IMAGE_BYTES = 2 << 40
 #: A guest is asked to shut down for this long.
 SHUTDOWN_PATIENCE = timedelta(seconds=90)
+
+
+def import_takes(size_bytes: int) -> timedelta:
+    """Return the time that importing a file of this size may take."""
+    return IMPORT_DEADLINE + timedelta(seconds=size_bytes / SLOWEST_IMPORT_BYTES_PER_SECOND)
 
 
 def _must_be_off(vm: Any) -> Text | None:

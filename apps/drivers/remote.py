@@ -17,7 +17,6 @@ from apps.drivers.hypervisor_errors import UNREACHABLE, busy_host, restarted_age
 from apps.drivers.orders import (
     ANSWER,
     ORDER,
-    STILL_WORKING,
     Answer,
     ConsoleArgument,
     Fence,
@@ -51,7 +50,6 @@ R = TypeVar("R")
 Post = Callable[[str, str, float], None]
 """Puts a sealed order on a host's queue, to be dropped if nobody took it within so many seconds."""
 WAIT_SLICE = 1.0
-IMPORT_SECONDS = 900.0
 SILENT_SECONDS = 2 * reports.PERIOD_SECONDS + 2
 """Two reports are missing: a host is not asked any more. The pages call it out of reach somewhat later."""
 _encoder = msgspec.msgpack.Encoder()
@@ -163,14 +161,8 @@ class RemoteVolumes:
         self._fence = fence
 
     def ensure_image(self, spec: ImageSpec, source: str) -> ImageInfo:
-        """As the protocol says. The import goes on at the host while it is asked for again and again, for a while."""
-        give_up = time.monotonic() + IMPORT_SECONDS
-        while True:
-            try:
-                return self._host.call(orders.ENSURE_IMAGE, spec.id, ImageArgument(spec, source), self._fence)
-            except DriverError as error:
-                if error.code != STILL_WORKING or time.monotonic() > give_up:
-                    raise
+        """As the protocol says. One that takes long goes on at the host; `host.still_working` means: ask again."""
+        return self._host.call(orders.ENSURE_IMAGE, spec.id, ImageArgument(spec, source), self._fence)
 
     def ensure_image_absent(self, spec: ImageSpec) -> None:
         self._host.call(orders.ENSURE_IMAGE_ABSENT, spec.id, spec, self._fence)

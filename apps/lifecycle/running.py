@@ -15,7 +15,7 @@ from django.utils.translation import gettext_noop as _
 
 from apps.drivers.errors import DriverError
 from apps.lifecycle.models import Operation, OperationStatus
-from apps.lifecycle.models.operation import OperationQuerySet, Stopping
+from apps.lifecycle.models.operation import LEASE, OperationQuerySet, Stopping
 from apps.lifecycle.told import Kept, keep
 
 
@@ -58,6 +58,9 @@ class Run:
         self.stopping = threading.Event()
         if operation.stopping == Stopping.ASKED:
             self.stopping.set()
+        # Claimed a lease's length before the lease ends, by the same clock that the deadline was set by.
+        claimed_at = operation.lease_until - LEASE if operation.lease_until else operation.created_at
+        self._ends = time.monotonic() + (operation.deadline - claimed_at).total_seconds()
 
     @property
     def target_id(self) -> UUID:
@@ -68,6 +71,11 @@ class Run:
     def fence(self) -> int:
         """Grows with every request and attempt; a host refuses orders with a lower one than it has seen."""
         return self.operation.sequence * 1000 + self.operation.attempt
+
+    @property
+    def late(self) -> bool:
+        """Whether the deadline has passed."""
+        return time.monotonic() >= self._ends
 
     def step(self, template: str, percent: int | None = None, **values: object) -> None:
         """Log a step and its progress in percent. Raises Lost when the operation is no longer ours.
@@ -80,13 +88,18 @@ class Run:
             self.progress = percent
         self.dirty = True
 
+    def progressed(self, percent: int) -> None:
+        """Show how far the present step is, in percent of the whole operation."""
+        self.dirty = self.dirty or percent != self.progress
+        self.progress = percent
+
     def check(self) -> None:
         """Raise Lost when the operation was taken away, Stopped when cancelled, DriverError past its deadline."""
         if self.lost.is_set():
             raise Lost
         if self.stopping.is_set():
             raise Stopped
-        if timezone.now() > self.operation.deadline:
+        if self.late:
             late = DriverError(
                 _("It did not finish in time."),
                 code="operation.deadline",
@@ -108,6 +121,7 @@ class Run:
     def extend(self, deadline: datetime) -> None:
         """Move the deadline, now that it is known how much there is to do; never to an earlier time."""
         if deadline > self.operation.deadline and self._mine().update(deadline=deadline):
+            self._ends += (deadline - self.operation.deadline).total_seconds()
             self.operation.deadline = deadline
 
     def _mine(self) -> OperationQuerySet:

@@ -3,13 +3,21 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from apps.agent.long_jobs import LongJobs
 from apps.agent.subjects import Subjects
+from apps.agent.verbs import table
+from apps.drivers import orders
 from apps.drivers.errors import DriverError
+from apps.drivers.files.layout import image_path
+from apps.drivers.memory import MemoryHypervisor, MemoryVolumes, World
+from apps.drivers.specs import ImageInfo, ImageSpec, PoolSpec
 from tests.drivers.contracts.fabric import refused
+from tests.drivers.samples import new_id
 
 
 def test_a_job_goes_on_and_is_joined() -> None:
@@ -63,3 +71,25 @@ def test_one_subject_has_one_visitor_and_others_do_not_wait() -> None:
         list(pool.map(visit, range(20)))
     assert max(most) == 1
     assert not subjects._held
+
+
+def test_an_import_under_way_says_how_many_bytes_it_has_copied(tmp_path: Path) -> None:
+    pool = PoolSpec(id="1", driver="file", path=str(tmp_path))
+    spec, source = ImageSpec(id=new_id(), pool=pool), tmp_path / "upload.raw"
+    source.write_bytes(b"x" * (1 << 20))
+    may_end = threading.Event()
+
+    class Slow(MemoryVolumes):
+        def ensure_image(self, spec: ImageSpec, source: str) -> ImageInfo:
+            image_path(spec).with_name(f"{spec.id}.qcow2.0a.partial").write_bytes(b"x" * (1 << 19))
+            assert may_end.wait(10)
+            return ImageInfo(virtual_bytes=1, stored_bytes=1, source_format="raw")
+
+    world = World()
+    handlers = table(MemoryHypervisor(world, "h"), Slow(world), LongJobs(patience=0.05))
+    order = msgspec.msgpack.encode(orders.ImageArgument(spec, str(source)))
+    with pytest.raises(DriverError) as said:
+        handlers[orders.ENSURE_IMAGE.name].run(order)
+    may_end.set()
+    assert said.value.code == orders.STILL_WORKING
+    assert (said.value.values["done_bytes"], said.value.values["total_bytes"]) == (1 << 19, 1 << 20)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from apps.compute.models import Image, Vm
@@ -11,9 +13,11 @@ from apps.compute.services.power import delete_vm
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryVolumes
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.engine import execute
+from apps.lifecycle.engine import claim, execute
 from apps.lifecycle.errors import Forbidden, InUse, Invalid
+from apps.lifecycle.handlers import handler_of
 from apps.lifecycle.models import Operation, State
+from apps.lifecycle.running import Run
 from apps.network.models import Subnet
 from apps.tenancy.models import User
 from tests import factories
@@ -68,6 +72,26 @@ def test_an_import_that_failed_can_be_tried_again(cloud: Cloud, admin: Actor) ->
     image = imported(import_image(admin, name="Debian", cluster=cloud.storage, file=f"memory:{GIB}"))
     assert image.state == State.ERROR
     assert imported(retry_image(admin, image)).state == State.READY
+
+
+@pytest.mark.requirement("OP-4")
+def test_a_large_image_is_given_the_time_it_takes_and_shows_how_far_it_is(cloud: Cloud, admin: Actor) -> None:
+    operation = import_image(admin, name="Large", cluster=cloud.storage, file=f"memory:{100 * GIB}")
+    still = DriverError(
+        "Still copying.",
+        code="host.still_working",
+        values={"done_bytes": 50 * GIB, "total_bytes": 100 * GIB},
+    )
+    cloud.world.fail("volumes.ensure_image", still)
+    claimed, seen = claim(operation.pk), []
+    assert claimed is not None
+    run = Run(claimed)
+    cloud.world.on_call = lambda verb, moment: seen.append(run.progress)
+    handler_of(operation.verb)(run)
+    assert 50 in seen
+    operation.refresh_from_db()
+    # 10 MiB/s, beside what any import may take.
+    assert timedelta(hours=2, minutes=50) < operation.deadline - operation.created_at < timedelta(hours=4)
 
 
 @pytest.mark.parametrize("file", ["", "../etc/shadow", "/etc/shadow", ".hidden", "a\x00b"])

@@ -7,7 +7,13 @@ from datetime import timedelta
 from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Image
-from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RETRY, IMPORT_DEADLINE
+from apps.compute.verbs import (
+    IMAGE_DELETE,
+    IMAGE_IMPORT,
+    IMAGE_RETRY,
+    LARGEST_IMAGE_BYTES,
+    import_takes,
+)
 from apps.drivers.errors import DriverError
 from apps.drivers.protocols import Volumes
 from apps.drivers.specs import ImageInfo
@@ -20,6 +26,8 @@ from apps.quotas.services import give_back
 GIB = 1 << 30
 #: How long an import waits for the first host to report.
 PATIENCE = timedelta(minutes=10)
+#: Percent of the whole between which the copying is.
+IMPORT_BEGINS, IMPORT_ENDS = 5, 95
 #: An agent that is still copying an image says so; the order is then given again.
 STILL_WORKING = "host.still_working"
 
@@ -29,7 +37,7 @@ def import_image(run: Run) -> Settle:
     """Have a host check and copy the file into the pool."""
     image = _load(run)
     _wait_for_a_host(run, image)
-    run.step(_("Checking and copying the image"), 10)
+    run.step(_("Checking and copying the image"), IMPORT_BEGINS)
     volumes = backends.volumes(image.cluster, run)
     info = _import(run, volumes, image)
     return lambda: _settle_imported(image, info)
@@ -78,15 +86,24 @@ def _import(run: Run, volumes: Volumes, image: Image) -> ImageInfo:
         except DriverError as error:
             if error.code != STILL_WORKING:
                 raise
+            _tell_how_far(run, error)
         return bool(done)
 
     run.wait_until(
         finished,
-        within=IMPORT_DEADLINE + timedelta(minutes=1),
+        within=import_takes(LARGEST_IMAGE_BYTES),
         error=DriverError(_("The import did not finish in time."), code="operation.deadline", permanent=True),
-        every=2,
+        every=1,
     )
     return done[0]
+
+
+def _tell_how_far(run: Run, said: DriverError) -> None:
+    """Show how much has been copied, and give the time that so large a file takes."""
+    done, total = int(said.values.get("done_bytes", 0)), int(said.values.get("total_bytes", 0))
+    if total:
+        run.progressed(IMPORT_BEGINS + (IMPORT_ENDS - IMPORT_BEGINS) * done // total)
+        run.extend(run.operation.created_at + import_takes(total))
 
 
 def _settle_imported(image: Image, info: ImageInfo) -> None:

@@ -11,7 +11,14 @@ from typing import Any
 
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
-from apps.drivers.files.qemu_img import CONVERT_SECONDS, PROBE_LIMITS, QemuImgFailed, probe, qemu_img
+from apps.drivers.files.qemu_img import (
+    CONVERT_SECONDS,
+    PROBE_LIMITS,
+    SLOWEST_BYTES_PER_SECOND,
+    QemuImgFailed,
+    probe,
+    qemu_img,
+)
 from apps.drivers.volume_errors import bad_image, image_too_large, missing_source
 
 FORMATS = frozenset({"qcow2", "raw", "vmdk", "vpc", "vhdx", "vdi"})
@@ -44,11 +51,27 @@ def examine(source: Path, limit_bytes: int) -> tuple[str, int]:
 def convert(source: Path, form: str, target: Path) -> None:
     """Write `source` to `target` as a qcow2 file that stands alone."""
     try:
-        qemu_img("convert", "-q", "-f", form, "-O", "qcow2", source, target, seconds=CONVERT_SECONDS)
+        qemu_img("convert", "-q", "-f", form, "-O", "qcow2", source, target, seconds=_patience(source))
     except QemuImgFailed as error:
         if error.code == "volumes.no_space" or error.was_killed:
             raise
         raise bad_image("it could not be read to its end") from error
+
+
+def how_far(image: Path, source: Path) -> tuple[int, int]:
+    """Return how many bytes of `source` have been copied to `image` so far, about, and of how many; 0 for unknown."""
+    try:
+        total = source.stat().st_blocks * 512
+        parts = image.parent.glob(f"{image.name}.*.partial")
+        done = sum(part.stat().st_blocks * 512 for part in parts)
+    except OSError:
+        return 0, 0
+    return min(done, total), total
+
+
+def _patience(source: Path) -> float:
+    """Return how many seconds reading a whole image may take."""
+    return max(CONVERT_SECONDS, source.stat().st_size / SLOWEST_BYTES_PER_SECOND)
 
 
 def _need_boot_record(source: Path) -> None:
@@ -75,7 +98,7 @@ def _check(source: Path, form: str) -> None:
     if form not in CHECKABLE:
         return
     try:
-        qemu_img("check", "-q", "-f", form, source, seconds=CONVERT_SECONDS, limits=PROBE_LIMITS[:2])
+        qemu_img("check", "-q", "-f", form, source, seconds=_patience(source), limits=PROBE_LIMITS[:2])
     except QemuImgFailed as error:
         if error.was_killed:
             raise

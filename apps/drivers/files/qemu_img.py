@@ -11,6 +11,8 @@ from apps.drivers.errors import mark as _
 
 QUICK_SECONDS = 60
 CONVERT_SECONDS = 3600
+SLOWEST_BYTES_PER_SECOND = 10 << 20
+"""An image is given the time that the slowest pool of use takes for its size, and an hour at least."""
 PROBE_LIMITS = ("prlimit", f"--as={1 << 30}", "--cpu=30")
 """A crafted image can make qemu-img eat memory and time; the same limits as OpenStack's image check."""
 
