@@ -132,8 +132,17 @@ def _database(url: str) -> dict[str, Any]:
         "TEST": {"NAME": os.environ.get("SCLOUD_TEST_DB", "test_scloud")},
         # Statements are prepared once a connection has seen them three times: planning them anew each time was half
         # of PostgreSQL's work for a VM.
+        # Connections are tried before they are handed out: all that lie in the pool are dead once PostgreSQL restarted.
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
-            "pool": {"min_size": 1, "max_size": int(os.environ.get("SCLOUD_DB_POOL", "20")), "timeout": 5},
+            "pool": {
+                "min_size": 1,
+                "max_size": int(os.environ.get("SCLOUD_DB_POOL", "20")),
+                "timeout": 5,
+                # The pool waits twice as long before each further try to connect, up to this many seconds, and then
+                # leaves it to the next request. The usual five minutes keep it away long after PostgreSQL is back.
+                "reconnect_timeout": 1,
+            },
             "server_side_binding": True,
             "prepare_threshold": 3,
         },
@@ -171,6 +180,8 @@ CELERY_BEAT_SCHEDULE = {
     "collect usage": {"task": "infrastructure.collect_usage", "schedule": 10.0, "options": {"expires": 10}},
     "roll metrics up": {"task": "metrics.roll_up", "schedule": 300.0, "options": {"expires": 300}},
     "keep metrics' partitions": {"task": "metrics.keep_up", "schedule": 3600.0, "options": {"expires": 600}},
+    "reconcile": {"task": "reconciliation.look", "schedule": 5.0, "options": {"expires": 10}},
+    "forget old findings": {"task": "reconciliation.forget", "schedule": 3600.0, "options": {"expires": 600}},
     "recount quotas": {"task": "quotas.recount", "schedule": 60.0, "options": {"expires": 60}},
     "forget old sessions": {"task": "tenancy.forget_old", "schedule": 3600.0, "options": {"expires": 600}},
 }
@@ -257,6 +268,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.api.refusals.document_refusals",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "StateEnum": "apps.lifecycle.models.State",
         "RoleEnum": "apps.tenancy.models.Role",

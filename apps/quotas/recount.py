@@ -7,7 +7,7 @@ once an hour, a sixtieth of them each minute; administrators can have it done at
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -32,6 +32,9 @@ TURNS = 60
 Count = Callable[[int], Mapping[str, int]]
 
 _counts: list[Count] = []
+
+#: Called with what a recount by beat has put right, in its transaction.
+drift_listeners: list[Callable[[Tenant, Sequence[Difference]], None]] = []
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,8 @@ def recount_some() -> int:
             differences = recount(tenant, mend=True)
             if differences:
                 _record(SYSTEM, tenant, differences)
+                for listen in drift_listeners:
+                    listen(tenant, differences)
         for difference in differences:
             log.warning(
                 "quota %s of tenant %s: %s counted as used, %s exist; mended",

@@ -1,19 +1,46 @@
-"""What the administrator sees. Tenants see none of it."""
+"""What the administrator sees. Tenants see none of it, and an administrator acting as one neither."""
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from datetime import timedelta
+
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.utils import timezone
 
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.models import Resource
+from apps.lifecycle.models import Operation, Resource, State
+from apps.lifecycle.selectors import with_open_operations
 from apps.reconciliation.models import Finding
+from apps.reconciliation.verbs import FORCE_CLEAN
+
+#: A worker ends what is past its deadline within this time, and the sweeper half a minute after.
+LATE = timedelta(minutes=1)
 
 
 def visible_findings(actor: Actor) -> QuerySet[Finding]:
-    """Return confirmed findings of all states with what a list shows of them; only for an administrator as such."""
-    raise NotImplementedError
+    """Return confirmed findings of all states with all a list and `services.actions` want of them: two queries."""
+    findings = Finding.objects.shown().select_related(
+        "host", "storage_cluster", "region", "tenant", "resource__as_vm", "operation"
+    )
+    if not _sees_all(actor):
+        return findings.none()
+    running = Operation.objects.open().filter(exclusive=True)
+    return findings.prefetch_related(
+        Prefetch("resource__operations", queryset=running, to_attr="open_operations")
+    )
 
 
 def in_trouble(actor: Actor) -> QuerySet[Resource]:
     """Return resources no rule sees: in error, left by a failed operation, or with one open far past its deadline."""
-    raise NotImplementedError
+    rows = Resource.objects.filter(kind__in=FORCE_CLEAN)
+    if not _sees_all(actor):
+        return rows.none()
+    late = Operation.objects.open().filter(
+        resource=OuterRef("pk"), exclusive=True, deadline__lt=timezone.now() - LATE
+    )
+    trouble = Q(state=State.ERROR) | ~Q(error={}) | Q(Exists(late))
+    return with_open_operations(rows.filter(trouble).select_related("tenant", "region", "as_vm"))
+
+
+def _sees_all(actor: Actor) -> bool:
+    return actor.is_system or (actor.is_admin and actor.tenant is None)

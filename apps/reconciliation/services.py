@@ -5,75 +5,158 @@ Nothing here reaches a host or the network: `do` writes an operation, and a work
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
-from django.db import models
-from django.utils.translation import gettext_lazy as _
+from django.db import transaction
+from django.utils.translation import gettext as _
 
+from apps.audit.record import record
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import NotFound, NotNow
 from apps.lifecycle.models import Operation, Resource
-from apps.reconciliation.models import Finding
+from apps.lifecycle.requests import lock, request
+from apps.lifecycle.verbs import Verb
+from apps.reconciliation.choices import Action, Choice, Subject, actions, choice_of, removes_only_a_copy
+from apps.reconciliation.mending import request_on_finding, resync_args, under_way
+from apps.reconciliation.models import Finding, FindingState
+from apps.reconciliation.noting import tell
+from apps.reconciliation.previews import Preview, preview
+from apps.reconciliation.retrying import ports_only, retry
+from apps.reconciliation.rules import MISPLACED
+from apps.reconciliation.usage import refuse_while_needed
+from apps.reconciliation.verbs import (
+    FINDING_DISMISS,
+    FINDING_FORCE_CLEAN,
+    FINDING_REOPEN,
+    FORCE_CLEAN,
+    RESYNC,
+    VM_ROLL_BACK,
+)
+from apps.tenancy.access import allow, begin
 
-#: A finding, or a resource that `selectors.in_trouble` lists.
-Subject = Finding | Resource
-
-
-class Action(models.TextChoices):
-    """resync: make what is there match the rows. retry: the failed operation again. roll_back: make the row match
-    what is there. force_clean: remove the row, or what is left without one, for good; give quota and addresses back.
-    """
-
-    RESYNC = "resync", _("Resync")
-    RETRY = "retry", _("Retry")
-    ROLL_BACK = "roll_back", _("Roll back")
-    FORCE_CLEAN = "force_clean", _("Force clean")
-
-
-@dataclass(frozen=True)
-class Choice:
-    """An action and the reason why it is not possible now ("" when it is)."""
-
-    action: Action
-    reason: str = ""
-
-    @property
-    def allowed(self) -> bool:
-        """Whether the action is possible now."""
-        return not self.reason
+__all__ = ["Action", "Choice", "Preview", "Subject", "actions", "dismiss", "do", "preview", "reopen"]
 
 
-@dataclass(frozen=True)
-class Preview:
-    """What an action will do, in plain sentences, and what is lost for good by it (empty: nothing)."""
-
-    done: Sequence[str]
-    lost: Sequence[str] = ()
-
-
-def actions(subject: Subject) -> list[Choice]:
-    """Return all four actions with the reason why not. No query if `selectors` fetched the subject."""
-    raise NotImplementedError
-
-
-def preview(subject: Subject, action: Action) -> Preview:
-    """Say what the action would do, from rows alone."""
-    raise NotImplementedError
-
-
+@transaction.atomic
 def do(actor: Actor, subject: Subject, action: Action) -> Operation:
-    """Ask for the action; the operation that carries it out. Asked twice, the one under way is returned.
+    """Ask for the action; return the operation that carries it out. Asked twice, the one under way is returned.
 
-    Raises Forbidden (administrators only), NotFound, NotNow (`reason` of the choice), Busy, InUse.
+    Raises Forbidden (administrators only), NotFound, NotNow (with the `reason` of the choice), Busy, InUse.
     """
-    raise NotImplementedError
+    _administrators_only(actor, FINDING_FORCE_CLEAN)
+    if isinstance(subject, Finding):
+        return _do_finding(actor, subject, action)
+    return _do_resource(actor, subject, action)
 
 
+@transaction.atomic
 def dismiss(actor: Actor, finding: Finding) -> Finding:
-    """Do not list an open finding any more while it stays as it is. Raises Forbidden, NotNow."""
-    raise NotImplementedError
+    """Do not list an open finding any more while it stays true. Raises Forbidden, NotFound, NotNow."""
+    return _move(actor, FINDING_DISMISS, finding, FindingState.OPEN, FindingState.DISMISSED)
 
 
+@transaction.atomic
 def reopen(actor: Actor, finding: Finding) -> Finding:
-    """List a dismissed finding again. Raises Forbidden, NotNow."""
-    raise NotImplementedError
+    """List a dismissed finding again. Raises Forbidden, NotFound, NotNow."""
+    return _move(actor, FINDING_REOPEN, finding, FindingState.DISMISSED, FindingState.OPEN)
+
+
+def _do_finding(actor: Actor, finding: Finding, action: Action) -> Operation:
+    if finding.resource is not None:
+        _locked_row(finding.resource)  # first, in the order in which operations settle
+    finding = _locked(finding)
+    if finding.state == FindingState.MENDING and finding.operation is not None and finding.operation.is_open:
+        return finding.operation
+    if not (chosen := choice_of(finding, action)).allowed:
+        raise NotNow(chosen.reason)
+    operation = _ask(actor, finding, action)
+    under_way(Finding.objects.filter(pk=finding.pk), operation)
+    return operation
+
+
+def _ask(actor: Actor, finding: Finding, action: Action) -> Operation:
+    resource = finding.resource
+    if resource is None or (action == Action.FORCE_CLEAN and removes_only_a_copy(finding)):
+        also = [resource] if resource is not None else []
+        return request_on_finding(actor, FINDING_FORCE_CLEAN, finding, also=also)
+    if action == Action.RESYNC and resource.kind == "vm":
+        args = {**resync_args([finding]), "power": finding.kind == "vm"}
+        return _on_resource(actor, RESYNC["vm"], resource, args)
+    if action == Action.ROLL_BACK and finding.aspect == MISPLACED:
+        return _on_resource(actor, VM_ROLL_BACK, resource, {"host": str(finding.host_id)})
+    return _perform(actor, resource, action)
+
+
+def _do_resource(actor: Actor, resource: Resource, action: Action) -> Operation:
+    _locked_row(resource)
+    resource = _with_vm(resource)
+    running = next((op for op in resource.operations.all() if op.is_open and op.exclusive), None)
+    if running is not None and running.verb.partition(".")[2] == action:
+        return running
+    if not (chosen := choice_of(resource, action)).allowed:
+        raise NotNow(chosen.reason)
+    return _perform(actor, resource, action)
+
+
+def _perform(actor: Actor, resource: Resource, action: Action) -> Operation:
+    match action:
+        case Action.RESYNC:
+            args = {"power": True} if resource.kind == "vm" else {}
+            return _on_resource(actor, RESYNC[resource.kind], resource, args)
+        case Action.RETRY:
+            if ports_only(resource):
+                return _on_resource(actor, RESYNC[resource.kind], resource, {"definition": False})
+            return retry(actor, resource)
+        case Action.ROLL_BACK:
+            return _on_resource(actor, VM_ROLL_BACK, resource, {})
+        case Action.FORCE_CLEAN:
+            refuse_while_needed(resource)
+            return _on_resource(actor, FORCE_CLEAN[resource.kind], resource, {})
+
+
+def _on_resource(actor: Actor, verb: Verb, resource: Resource, args: dict[str, Any]) -> Operation:
+    row = begin(actor, verb, _concrete(resource))
+    return request(actor, verb, row, args=args)
+
+
+def _concrete(resource: Resource) -> Resource:
+    """Return the row of its kind: obstacles of verbs look at its columns."""
+    return resource.as_vm if resource.kind == "vm" else resource
+
+
+def _with_vm(resource: Resource) -> Resource:
+    return Resource.objects.select_related("as_vm").get(pk=resource.pk)
+
+
+def _locked_row(resource: Resource) -> None:
+    try:
+        lock(resource, Resource.objects.all())
+    except Resource.DoesNotExist:
+        raise NotFound(_("It is gone.")) from None
+
+
+def _locked(finding: Finding) -> Finding:
+    """Return the finding read again under its lock."""
+    rows = Finding.objects.shown().select_related(
+        "host", "storage_cluster", "region", "resource__as_vm", "operation"
+    )
+    found = rows.select_for_update(of=("self",)).filter(pk=finding.pk).first()
+    if found is None:
+        raise NotFound(_("There is no such finding."))
+    return found
+
+
+def _move(actor: Actor, verb: Verb, finding: Finding, before: FindingState, after: FindingState) -> Finding:
+    _administrators_only(actor, verb)
+    finding = _locked(finding)
+    if finding.state != before:
+        raise NotNow(_("It is %(state)s by now.") % {"state": finding.get_state_display()})
+    finding.state = after
+    Finding.objects.filter(pk=finding.pk).update(state=after)
+    record(actor, verb.name, name=finding.name, target_id=finding.pk, args={"rule": finding.rule})
+    tell()
+    return finding
+
+
+def _administrators_only(actor: Actor, verb: Verb) -> None:
+    allow(actor, verb, project=None, tenant_id=None)

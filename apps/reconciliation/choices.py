@@ -1,0 +1,155 @@
+"""Which actions are possible on a finding or on a resource in trouble, and why not. Judged from the row in hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import models
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.lifecycle.legality import open_operation, possibility
+from apps.lifecycle.models import Resource
+from apps.lifecycle.verbs import Verb
+from apps.reconciliation.models import Finding, FindingState, Rule
+from apps.reconciliation.retrying import why_not_retry
+from apps.reconciliation.rules import DOUBLED, MISPLACED, PARTIAL, POWER, SIZE
+from apps.reconciliation.verbs import FORCE_CLEAN, RESYNC, VM_ROLL_BACK
+
+#: A finding, or a resource that `selectors.in_trouble` lists.
+Subject = Finding | Resource
+
+
+class Action(models.TextChoices):
+    """What can be done.
+
+    resync: make what is there match the rows. retry: the failed operation again. roll_back: make the row match what is
+    there. force_clean: remove the row, or what is there without one, for good; give quota and addresses back.
+    """
+
+    RESYNC = "resync", gettext_lazy("Resync")
+    RETRY = "retry", gettext_lazy("Retry")
+    ROLL_BACK = "roll_back", gettext_lazy("Roll back")
+    FORCE_CLEAN = "force_clean", gettext_lazy("Force clean")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An action and the reason why it is not possible now ("" when it is)."""
+
+    action: Action
+    reason: str = ""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the action is possible now."""
+        return not self.reason
+
+
+def actions(subject: Subject) -> list[Choice]:
+    """Return all four actions with the reason why not. No query if `selectors` fetched the subject."""
+    return [choice_of(subject, action) for action in Action]
+
+
+def choice_of(subject: Subject, action: Action) -> Choice:
+    """Judge one action."""
+    if isinstance(subject, Finding):
+        return Choice(action, _why_settled(subject) or _why_not(subject, action))
+    return Choice(action, _why_not_on(subject, action))
+
+
+def removes_only_a_copy(finding: Finding) -> bool:
+    """Whether force clean takes away what is on a host that is not the VM's own, and leaves the VM itself."""
+    return finding.aspect in (MISPLACED, DOUBLED)
+
+
+def _why_settled(finding: Finding) -> str:
+    if finding.state == FindingState.MENDING:
+        return _("An operation is at it.")
+    if finding.state not in (FindingState.OPEN, FindingState.DISMISSED):
+        return _("It is settled.")
+    return ""
+
+
+def _why_not(finding: Finding, action: Action) -> str:
+    resource = finding.resource
+    if resource is None:
+        return _why_not_orphan(finding, action)
+    match action:
+        case Action.RESYNC:
+            return _why_no_resync(finding) or _why_not_on(resource, action)
+        case Action.ROLL_BACK:
+            return _why_no_way_back(finding) or _why_not_on(resource, action)
+        case Action.FORCE_CLEAN:
+            return _why_no_cleaning(finding) or _why_not_on(resource, action)
+    return _why_not_on(resource, action)
+
+
+def _why_not_orphan(finding: Finding, action: Action) -> str:
+    if finding.rule != Rule.ORPHAN:
+        return _("Its row is gone.")
+    if action != Action.FORCE_CLEAN:
+        return _("No row says how it should be.")
+    if finding.aspect != PARTIAL and finding.host is not None and not finding.host.in_reach:
+        return _("Host %(host)s is out of reach.") % {"host": finding.host.name}
+    return ""
+
+
+def _why_no_resync(finding: Finding) -> str:
+    if finding.rule == Rule.MISCOUNTED:
+        return _("Its address stays for its life: delete the VM and create it again.")
+    if (finding.rule, finding.kind) == (Rule.STALE, "disk"):
+        return _("Its data is gone, and an empty disk in its place would hide that.")
+    if (finding.rule, finding.kind) == (Rule.STALE, "image"):
+        return _("Its file is gone: import it again as a new image.")
+    if removes_only_a_copy(finding):
+        return _("Choose which of the two is to stay: roll back, or force clean what is on this host.")
+    vm = getattr(finding.resource, "as_vm", None)
+    if finding.aspect == SIZE and vm is not None and vm.is_on:
+        return _("Shut the VM down first: a volume in use cannot grow.")
+    return ""
+
+
+def _why_no_way_back(finding: Finding) -> str:
+    if finding.kind != "vm" or finding.rule != Rule.UNSYNCED:
+        return _("There is nothing to go back to.")
+    if finding.aspect == DOUBLED:
+        return _("It is on its own host as well: force clean the definition that is off.")
+    if finding.aspect not in (POWER, MISPLACED):
+        return _("What it was before is not kept.")
+    return ""
+
+
+def _why_no_cleaning(finding: Finding) -> str:
+    if finding.rule == Rule.MISCOUNTED:
+        return _("Delete the VM instead.")
+    if finding.rule == Rule.UNSYNCED and not removes_only_a_copy(finding):
+        return _("It is there, and its row too: delete it instead.")
+    return ""
+
+
+def _why_not_on(resource: Resource, action: Action) -> str:
+    if action == Action.RETRY:
+        return why_not_retry(_own(resource))
+    if action == Action.ROLL_BACK:
+        if resource.kind != "vm":
+            return _("What it was before is not kept.")
+        return _illegal(VM_ROLL_BACK, resource)
+    table = RESYNC if action == Action.RESYNC else FORCE_CLEAN
+    if resource.kind not in table:
+        return _("Not possible for this kind.")
+    return _illegal(table[resource.kind], resource)
+
+
+def _illegal(verb: Verb, resource: Resource) -> str:
+    return possibility(verb, _own(resource), open_operation(resource)).reason
+
+
+def _own(resource: Resource) -> Resource:
+    """Return the row of its kind, as far as obstacles of verbs look at one, with what was prefetched."""
+    if resource.kind != "vm":
+        return resource
+    vm: Resource = resource.as_vm
+    if hasattr(resource, "open_operations"):
+        vm.open_operations = resource.open_operations
+    return vm

@@ -1,0 +1,168 @@
+"""Asking for what mends a finding, by itself where that is safe, and noting what became of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from apps.audit.record import record
+from apps.infrastructure.models import SILENCE
+from apps.lifecycle import doorbell, push
+from apps.lifecycle.actor import SYSTEM, Actor
+from apps.lifecycle.errors import Busy, Refused
+from apps.lifecycle.legality import holding
+from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource
+from apps.lifecycle.requests import lock, request
+from apps.lifecycle.verbs import Verb
+from apps.reconciliation.models import Finding, FindingState, Rule
+from apps.reconciliation.noting import tell
+from apps.reconciliation.rules import BY_ITSELF, MOST_TRIES, TRIES_WITHIN, at_rest
+from apps.reconciliation.verbs import FINDING_FORCE_CLEAN, RESYNC
+
+log = logging.getLogger(__name__)
+
+#: So many resources are taken on in one round; the next comes in seconds.
+AT_ONCE = 50
+
+
+def mend_some() -> int:
+    """Ask for what mends findings that are the platform's own to mend; return how many operations that took."""
+    groups: dict[UUID, list[Finding]] = {}
+    for finding in _due()[: AT_ONCE * 2]:
+        groups.setdefault(finding.resource_id or finding.pk, []).append(finding)
+    return sum(_mend(findings) for findings in list(groups.values())[:AT_ONCE])
+
+
+def settle_mended() -> None:
+    """Note how operations ended that were to mend something; what failed is open again."""
+    ended = Finding.objects.filter(state=FindingState.MENDING).exclude(
+        operation__status__in=(OperationStatus.QUEUED, OperationStatus.RUNNING)
+    )
+    now = timezone.now()
+    settled = ended.filter(operation__status=OperationStatus.DONE).update(
+        state=FindingState.MENDED, settled_at=now
+    )
+    if settled + ended.update(state=FindingState.OPEN):
+        tell()
+
+
+def mark_mended(operation: Operation) -> None:
+    """Settle what the operation was to mend, in its finishing transaction."""
+    mending = Finding.objects.filter(operation=operation, state=FindingState.MENDING)
+    if mending.update(state=FindingState.MENDED, settled_at=timezone.now()):
+        tell()
+
+
+def request_on_finding(
+    actor: Actor, verb: Verb, finding: Finding, *, also: Sequence[Resource] = ()
+) -> Operation:
+    """Write an operation whose target is a finding, since there is no row for what it removes. `also` are held.
+
+    Call in a transaction with the finding and `also` locked. Raises Busy.
+    """
+    if held := holding(also) if also else []:
+        raise Busy(str(held[0]), details={"operation": str(held[0].pk)})
+    operation = Operation(
+        verb=verb.name,
+        target_id=finding.pk,
+        target_kind="finding",
+        target_name=finding.name[:63],
+        actor=actor.user,
+        args={"kind": finding.kind, "id": str(finding.target_id), "place": finding.place},
+        exclusive=False,
+        deadline=timezone.now() + verb.deadline,
+        request_id=actor.request_id,
+    )
+    operation.save(force_insert=True)
+    OperationLock.objects.bulk_create([OperationLock(resource_id=r.pk, operation=operation) for r in also])
+    record(
+        actor,
+        verb.name,
+        operation=operation,
+        name=finding.name,
+        target_id=finding.pk,
+        args=operation.args,
+    )
+    doorbell.ring_on_commit(operation)
+    push.row_changed("finding", finding.pk)
+    return operation
+
+
+def resync_args(findings: Sequence[Finding]) -> dict[str, Any]:
+    """Return which parts of a VM a resync is to bring into line: its ports only, or its definition and disks too."""
+    kinds = {finding.kind for finding in findings}
+    return {"definition": kinds != {"nic"}, "disks": "disk" in kinds}
+
+
+def under_way(findings: QuerySet[Finding], operation: Operation) -> None:
+    """Note that an operation is at these findings."""
+    findings.update(state=FindingState.MENDING, operation=operation)
+    tell()
+
+
+def _due() -> QuerySet[Finding]:
+    ours = Q()
+    for rule, aspect, kind in BY_ITSELF:
+        ours |= Q(rule=rule, aspect=aspect, kind=kind)
+    # Seen since its row was last changed, and nothing is at work on it.
+    resting = Q(resource__updated_at__lt=F("last_seen_at")) & at_rest("resource__")
+    in_reach = Q(host__isnull=True) | Q(host__last_report_at__gt=timezone.now() - SILENCE)
+    findings = Finding.objects.filter(ours, in_reach, state=FindingState.OPEN, tries__lt=MOST_TRIES)
+    return findings.filter(Q(resource__isnull=True) | resting).order_by("first_seen_at", "pk")
+
+
+def _mend(findings: list[Finding]) -> bool:
+    """Ask for one operation for all findings of one resource, or of one thing without a row."""
+    if any(_in_vain(finding) for finding in findings):
+        return False
+    try:
+        with transaction.atomic():
+            return _ask(findings)
+    except (Refused, Resource.DoesNotExist) as error:
+        log.info("%s not mended now: %s", findings[0], error)
+        return False
+
+
+def _ask(findings: list[Finding]) -> bool:
+    resource = findings[0].resource
+    if resource is not None:
+        resource = lock(resource)
+    # Another beat's round may have been first.
+    rows = Finding.objects.filter(pk__in=[finding.pk for finding in findings], state=FindingState.OPEN)
+    if len(rows.select_for_update(of=("self",), skip_locked=True).order_by("pk")) < len(findings):
+        return False
+    if resource is None:
+        operation = request_on_finding(SYSTEM, FINDING_FORCE_CLEAN, findings[0])
+    else:
+        if _elsewhere(resource):
+            return False
+        args = resync_args(findings) if resource.kind == "vm" else {}
+        operation = request(SYSTEM, RESYNC[resource.kind], resource, args=args)
+    rows.update(tries=F("tries") + 1)
+    under_way(rows, operation)
+    return True
+
+
+def _elsewhere(resource: Resource) -> bool:
+    """Whether a VM was seen on a host that is not its own: then nothing is done by itself."""
+    seen = Finding.objects.live().filter(resource=resource, kind="vm", rule=Rule.UNSYNCED)
+    return seen.filter(aspect__in=("misplaced", "doubled")).exists()
+
+
+def _in_vain(finding: Finding) -> bool:
+    """Whether the same was mended so often lately that mending it does not help."""
+    before = Finding.objects.filter(
+        rule=finding.rule,
+        aspect=finding.aspect,
+        kind=finding.kind,
+        target_id=finding.target_id,
+        state=FindingState.MENDED,
+        settled_at__gt=timezone.now() - TRIES_WITHIN,
+    )
+    return before.count() >= MOST_TRIES

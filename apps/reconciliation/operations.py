@@ -1,0 +1,233 @@
+"""What workers do about differences. Every handler looks again before it changes anything, and may run again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from apps.compute.models import Image, Power, Vm
+from apps.compute.operations.vm import ensure_ports, load_vm, settle_deleted
+from apps.compute.specs import vm_spec
+from apps.drivers.errors import DriverError
+from apps.drivers.specs import FabricKind
+from apps.drivers.specs import Power as DriverPower
+from apps.infrastructure import backends
+from apps.infrastructure.models import Host
+from apps.lifecycle.handlers import Handler, Settle, handles
+from apps.lifecycle.models import Resource
+from apps.lifecycle.running import Run
+from apps.network.operations import apply_rules, create_subnet, create_vpc
+from apps.quotas.services import give_back
+from apps.reconciliation import counts
+from apps.reconciliation.mending import mark_mended
+from apps.reconciliation.models import Finding
+from apps.reconciliation.orphans import remove
+from apps.reconciliation.verbs import (
+    FINDING_FORCE_CLEAN,
+    IMAGE_FORCE_CLEAN,
+    SECURITY_GROUP_FORCE_CLEAN,
+    SECURITY_GROUP_RESYNC,
+    SUBNET_FORCE_CLEAN,
+    SUBNET_RESYNC,
+    VM_FORCE_CLEAN,
+    VM_RESYNC,
+    VM_ROLL_BACK,
+    VPC_FORCE_CLEAN,
+    VPC_RESYNC,
+)
+from apps.storage.models import Disk
+from apps.storage.specs import volume_spec
+
+GIB = 1 << 30
+#: A force clean tries each removal so often; then it leaves behind what does not go, to be listed as an orphan.
+PATIENCE = 3
+
+
+def _mending(handler: Handler) -> Handler:
+    """Have the findings that an operation is at settled together with it."""
+
+    def run_it(run: Run) -> Settle:
+        settle = handler(run)
+
+        def settle_all() -> None:
+            if settle is not None:
+                settle()
+            mark_mended(run.operation)
+
+        return settle_all
+
+    return run_it
+
+
+handles(VPC_RESYNC)(_mending(create_vpc))
+handles(SUBNET_RESYNC)(_mending(create_subnet))
+handles(SECURITY_GROUP_RESYNC)(_mending(apply_rules))
+
+
+@handles(VM_RESYNC)
+@_mending
+def resync_vm(run: Run) -> Settle | None:
+    """Ports, definition and power as the rows say. A disk is grown, never made: an empty one would hide a loss.
+
+    The power of a VM that is there is changed only for who asked for it (`power`).
+    """
+    vm, host, region = load_vm(run)
+    run.step(_("Connecting to the network"), 20)
+    ensure_ports(vm, region)
+    args = run.operation.args
+    if not args.get("definition", True):
+        return None
+    hypervisor = backends.hypervisor(host, run)
+    there = hypervisor.status(str(vm.pk)).exists
+    if args.get("disks"):
+        run.step(_("Bringing the disks to their sizes"), 40)
+        for disk in vm.disks.all():
+            _grow(run, disk, host)
+    run.step(_("Defining it on %(host)s"), 60, host=host.name)
+    hypervisor.ensure_vm(vm_spec(vm))
+    if there and not args.get("power"):
+        return None
+    run.step(_("Switching it as it is wanted on %(host)s"), 80, host=host.name)
+    status = hypervisor.ensure_power(str(vm.pk), DriverPower(vm.power), boot=vm.boot)
+    return lambda: _seen(vm, status.power)
+
+
+@handles(VM_ROLL_BACK)
+@_mending
+def roll_back_vm(run: Run) -> Settle:
+    """Want what is there: the host it is on, and the power it has."""
+    vm, host, _region = load_vm(run)
+    found = Host.objects.get(pk=run.operation.args.get("host") or host.pk)
+    run.step(_("Looking for it on %(host)s"), 30, host=found.name)
+    status = backends.hypervisor(found, run).status(str(vm.pk))
+    if found.pk != host.pk:
+        _must_have_moved(vm, host, found, status.exists)
+    power = Power(status.power.value)
+
+    def settle() -> None:
+        Vm.objects.filter(pk=vm.pk).update(
+            host=found, power=power, power_seen=power, power_seen_at=timezone.now()
+        )
+        for moved in sorted({host.pk, found.pk}) if found.pk != host.pk else ():
+            counts.recount_host(moved)
+
+    return settle
+
+
+@handles(VM_FORCE_CLEAN)
+@_mending
+def force_clean_vm(run: Run) -> Settle:
+    """Remove what can be removed, and the rows in any case."""
+    vm, host, region = load_vm(run)
+    run.step(_("Removing from %(host)s"), 20, host=host.name)
+    if host.in_reach:
+        _leave_what_stays(run, lambda: backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk)))
+    else:
+        run.step(_("Host %(host)s is out of reach: what it has of it stays there."), None, host=host.name)
+    run.step(_("Removing from the network"), 50)
+    for nic in vm.nics.all():
+        _leave_what_stays(run, partial(backends.fabric(region).ensure_absent, FabricKind.PORT, str(nic.pk)))
+    run.step(_("Removing the system disk"), 70)
+    for disk in vm.disks.all():
+        _leave_what_stays(run, partial(_remove_volume, run, disk, host))
+    return lambda: settle_deleted(vm)
+
+
+@handles(IMAGE_FORCE_CLEAN)
+@_mending
+def force_clean_image(run: Run) -> Settle:
+    """Remove the image's file, if it can be, and its row."""
+    image = Image.objects.select_related("cluster__region").get(pk=run.target_id)
+    run.step(_("Removing the image"), 30)
+    _leave_what_stays(run, lambda: backends.volumes(image.cluster, run).ensure_image_absent(image.spec()))
+    return _forgotten(image, "image")
+
+
+def _network(kind: FabricKind) -> Handler:
+    def force_clean(run: Run) -> Settle:
+        row = Resource.objects.select_related("region").get(pk=run.target_id)
+        run.step(_("Removing it from the network"), 50)
+        if row.region is not None:
+            fabric = backends.fabric(row.region)
+            _leave_what_stays(run, lambda: fabric.ensure_absent(kind, str(row.pk)))
+        return _forgotten(row, kind.value)
+
+    return _mending(force_clean)
+
+
+handles(VPC_FORCE_CLEAN)(_network(FabricKind.VPC))
+handles(SUBNET_FORCE_CLEAN)(_network(FabricKind.SUBNET))
+handles(SECURITY_GROUP_FORCE_CLEAN)(_network(FabricKind.SECURITY_GROUP))
+
+
+@handles(FINDING_FORCE_CLEAN)
+@_mending
+def force_clean_finding(run: Run) -> None:
+    """Remove what has no row, or the copy of a VM on a host that is not its own."""
+    finding = Finding.objects.filter(pk=run.target_id).first()
+    if finding is not None:
+        remove(run, finding)
+
+
+def _grow(run: Run, disk: Disk, host: Host) -> None:
+    volumes = backends.volumes(disk.cluster, run, host=host)
+    if str(disk.pk) not in volumes.inventory(disk.cluster.spec()).volumes:
+        raise DriverError(
+            _("Volume %(id)s is gone."),
+            values={"id": disk.pk},
+            code="volumes.volume_missing",
+            permanent=True,
+            hint=_("Nothing can bring its data back; force clean the VM when it is of no use any more."),
+        )
+    volumes.ensure_volume(volume_spec(disk))
+
+
+def _must_have_moved(vm: Vm, home: Host, found: Host, exists: bool) -> None:
+    """Refuse where the VM is not on the host it was found on, or may still be on its own as well."""
+    if not exists:
+        raise DriverError(
+            _("Host %(host)s does not have it any more."),
+            values={"host": found.name},
+            code="reconciliation.changed",
+            permanent=True,
+        )
+    # Without an answer from its own host nobody knows; the call fails then, and the operation with it.
+    if backends.hypervisor(home, None).status(str(vm.pk)).exists:
+        raise DriverError(
+            _("It is defined on host %(host)s as well."),
+            values={"host": home.name},
+            code="reconciliation.doubled",
+            permanent=True,
+            hint=_("Force clean the definition that is off."),
+        )
+
+
+def _leave_what_stays(run: Run, remove_it: Callable[[], None]) -> None:
+    """Remove, with a few attempts; what cannot be removed then is left behind and said in the step log."""
+    try:
+        remove_it()
+    except DriverError as error:
+        if not error.permanent and run.operation.attempt < PATIENCE:
+            raise
+        run.step(_("Left behind: %(error)s"), None, error=error.message)
+
+
+def _remove_volume(run: Run, disk: Disk, host: Host) -> None:
+    through = host if host.in_reach else None
+    backends.volumes(disk.cluster, run, host=through).ensure_volume_absent(volume_spec(disk))
+
+
+def _forgotten(row: Resource, metric: str) -> Settle:
+    def settle() -> None:
+        row.delete()
+        if row.tenant_id is not None:
+            give_back(row.tenant_id, {metric: 1})
+
+    return settle
+
+
+def _seen(vm: Vm, power: DriverPower) -> None:
+    Vm.objects.filter(pk=vm.pk).update(power_seen=Power(power.value), power_seen_at=timezone.now())

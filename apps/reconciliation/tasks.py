@@ -1,0 +1,66 @@
+"""What beat asks of the reconciler. Any number of these may run at once: see `turns.py`."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from celery import shared_task
+from django.utils import timezone
+
+from apps.drivers.errors import DriverError
+from apps.infrastructure.models import Region, StorageCluster
+from apps.reconciliation import counts, fabric, mending, storage, turns
+from apps.reconciliation.models import Finding
+from apps.reconciliation.noting import confirm
+from apps.reconciliation.rules import KEPT, LOOK_EVERY
+
+log = logging.getLogger(__name__)
+
+#: A pool's files are opened one by one, so it is looked at less often.
+POOL_EVERY = timedelta(minutes=2)
+RECOUNT_EVERY = timedelta(seconds=60)
+
+
+@shared_task(name="reconciliation.look", ignore_result=True)
+def look() -> None:
+    """Look at what is due, confirm what was seen twice, mend what may be mended. Hosts are looked at as they report."""
+    look_at_regions()
+    look_at_pools()
+    if turns.take(["counts"], RECOUNT_EVERY):
+        counts.recount_hosts()
+        counts.recount_subnets()
+    reconcile()
+
+
+@shared_task(name="reconciliation.forget", ignore_result=True)
+def forget() -> None:
+    """Drop findings that were settled long ago."""
+    Finding.objects.filter(settled_at__lt=timezone.now() - KEPT).delete()
+
+
+def look_at_regions() -> None:
+    """Compare the networks of those regions whose turn it is."""
+    regions = {f"region:{region.pk}": region for region in Region.objects.all()}
+    for place in turns.take(list(regions), LOOK_EVERY):
+        try:
+            fabric.look(regions[place])
+        except DriverError as error:
+            log.info("network of region %s not looked at: %s", regions[place].name, error.message)
+
+
+def look_at_pools() -> None:
+    """Compare the disks and images of those storage clusters whose turn it is."""
+    pools = {f"storage:{pool.pk}": pool for pool in StorageCluster.objects.select_related("region")}
+    for place in turns.take(list(pools), POOL_EVERY):
+        try:
+            storage.look(pools[place])
+        except DriverError as error:
+            log.info("storage cluster %s not looked at: %s", pools[place].name, error.message)
+
+
+def reconcile() -> None:
+    """Confirm, mend, and note what became of it."""
+    mending.settle_mended()
+    confirm()
+    mending.mend_some()

@@ -1,0 +1,102 @@
+"""What the reconciler and the administrator do about differences. All for administrators only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.lifecycle.models import State
+from apps.lifecycle.verbs import ANY_STATE, Text, Verb, declare
+
+
+def _resync(kind: str) -> Verb:
+    return Verb(
+        f"{kind}.resync",
+        _("Resync"),
+        _("Resyncing"),
+        permission="admin",
+        states=frozenset({State.READY}),
+        icon="refresh",
+    )
+
+
+def _force_clean(kind: str) -> Verb:
+    return Verb(
+        f"{kind}.force_clean",
+        _("Force clean"),
+        _("Removing for good"),
+        permission="admin",
+        states=ANY_STATE,
+        destructive=True,
+        supersedes=True,
+        icon="trash",
+    )
+
+
+def _needs_a_host(vm: Any) -> Text | None:
+    return None if vm.host_id else _("It has no host.")
+
+
+VM_RESYNC = declare(_resync("vm"))
+VM_ROLL_BACK = declare(
+    Verb(
+        "vm.roll_back",
+        _("Roll back"),
+        _("Rolling back"),
+        permission="admin",
+        states=frozenset({State.READY}),
+        obstacle=_needs_a_host,
+        icon="rotate-clockwise-2",
+    )
+)
+VM_FORCE_CLEAN = declare(_force_clean("vm"))
+IMAGE_FORCE_CLEAN = declare(_force_clean("image"))
+VPC_RESYNC = declare(_resync("vpc"))
+VPC_FORCE_CLEAN = declare(_force_clean("vpc"))
+SUBNET_RESYNC = declare(_resync("subnet"))
+SUBNET_FORCE_CLEAN = declare(_force_clean("subnet"))
+SECURITY_GROUP_RESYNC = declare(_resync("security_group"))
+SECURITY_GROUP_FORCE_CLEAN = declare(_force_clean("security_group"))
+
+RESYNC = {verb.kind: verb for verb in (VM_RESYNC, VPC_RESYNC, SUBNET_RESYNC, SECURITY_GROUP_RESYNC)}
+FORCE_CLEAN = {
+    verb.kind: verb
+    for verb in (
+        VM_FORCE_CLEAN,
+        IMAGE_FORCE_CLEAN,
+        VPC_FORCE_CLEAN,
+        SUBNET_FORCE_CLEAN,
+        SECURITY_GROUP_FORCE_CLEAN,
+    )
+}
+
+
+def _on_finding(action: str, label: Text, doing: Text, *, destructive: bool = False, icon: str = "") -> Verb:
+    """Return a verb whose target is a finding, which is no resource: it holds nothing but what it locks beside."""
+    return Verb(
+        f"finding.{action}",
+        label,
+        doing,
+        permission="admin",
+        destructive=destructive,
+        exclusive=False,
+        on_resource=False,
+        icon=icon,
+    )
+
+
+#: Removes what has no row: an orphan, or the second definition of a VM.
+FINDING_FORCE_CLEAN = declare(
+    _on_finding("force_clean", _("Force clean"), _("Removing for good"), destructive=True, icon="trash")
+)
+FINDING_DISMISS = declare(_on_finding("dismiss", _("Dismiss"), _("Dismissing"), icon="eye-off"))
+FINDING_REOPEN = declare(_on_finding("reopen", _("List again"), _("Listing again"), icon="eye"))
+
+# Written by the platform when it puts a count right.
+HOST_RECOUNT = declare(
+    Verb("host.recount", _("Recount promised room"), _("Recounting"), permission="admin", on_resource=False)
+)
+SUBNET_RECOUNT = declare(
+    Verb("subnet.recount", _("Recount addresses"), _("Recounting"), permission="admin", on_resource=False)
+)

@@ -1,0 +1,425 @@
+"""Every rule and kind: plant a difference, look twice, see what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from apps.compute.models import Power, Vm
+from apps.compute.services.power import power_off_vm, restart_vm
+from apps.compute.specs import vm_spec
+from apps.drivers.memory import MemoryFabric, MemoryHypervisor, MemoryVolumes
+from apps.drivers.memory.records import GROUPS, PORTS, SUBNETS, UNFINISHED, VOLUMES, VPCS
+from apps.drivers.specs import (
+    FabricKind,
+    ImageSpec,
+    PoolKind,
+    PortSpec,
+    SecurityGroupSpec,
+    SubnetSpec,
+    Unfinished,
+    VolumeSpec,
+    VpcSpec,
+)
+from apps.drivers.specs import Power as DriverPower
+from apps.lifecycle.models import Operation, OperationLock, Resource
+from apps.lifecycle.told import told
+from apps.network.models import Subnet
+from apps.network.services.nic import set_security_group
+from apps.network.services.vpc import create_vpc
+from apps.reconciliation.models import Finding, FindingState, Look, Rule
+from apps.storage.models import Disk
+from apps.storage.specs import volume_spec
+from apps.tenancy.models import Project
+from tests.compute.factories import GIB, Cloud, make_group
+from tests.reconciliation.drift import findings, later, look, look_twice, mended, the_finding, work
+
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("OP-3")]
+
+Plant = Callable[[Cloud, Vm], None]
+
+
+def hypervisor(cloud: Cloud, vm: Vm) -> MemoryHypervisor:
+    assert vm.host is not None
+    return MemoryHypervisor(cloud.world, vm.host.name)
+
+
+def other_host(cloud: Cloud, vm: Vm) -> MemoryHypervisor:
+    return MemoryHypervisor(cloud.world, next(host.name for host in cloud.hosts if host.pk != vm.host_id))
+
+
+def with_parts(vm: Vm) -> Vm:
+    return Vm.objects.prefetch_related("disks__cluster", "nics").get(pk=vm.pk)
+
+
+def change(cloud: Cloud, table: Any, id: object, **columns: Any) -> None:
+    with cloud.world.records() as state:
+        record = state.get(table, str(id))
+        assert record is not None
+        state.put(table, str(id), replace(record, **columns))
+
+
+def forget(cloud: Cloud, kind: FabricKind, id: object) -> None:
+    """Remove something from the fabric without asking what needs it, as another hand might."""
+    tables = {
+        FabricKind.VPC: VPCS,
+        FabricKind.SUBNET: SUBNETS,
+        FabricKind.SECURITY_GROUP: GROUPS,
+        FabricKind.PORT: PORTS,
+    }
+    with cloud.world.records() as state:
+        state.delete(tables[kind], str(id))
+
+
+# -- R1: the row says it is there ------------------------------------------------------------------------------------
+
+
+def test_nothing_is_found_where_all_is_well(vm: Vm) -> None:
+    look_twice()
+    assert not Finding.objects.exists()
+
+
+def test_a_running_vms_lost_domain_is_defined_and_started_again(cloud: Cloud, vm: Vm) -> None:
+    hypervisor(cloud, vm).ensure_vm_absent(str(vm.pk))
+    look_twice()
+    assert work() == ["vm.resync"]
+    status = hypervisor(cloud, vm).status(str(vm.pk))
+    assert (status.exists, status.power, status.generation) == (True, DriverPower.ON, vm.generation)
+    assert mended() == [(Rule.STALE, "", "vm")]
+
+
+def test_a_lost_domain_of_a_vm_wanted_off_is_defined_and_stays_off(cloud: Cloud, vm: Vm) -> None:
+    Vm.objects.filter(pk=vm.pk).update(power=Power.OFF, power_seen=Power.OFF)
+    hypervisor(cloud, vm).ensure_vm_absent(str(vm.pk))
+    look_twice()
+    assert work() == ["vm.resync"]
+    assert hypervisor(cloud, vm).status(str(vm.pk)).power is DriverPower.OFF
+    assert hypervisor(cloud, vm).status(str(vm.pk)).exists
+
+
+def test_a_lost_volume_is_for_the_administrator_and_never_made_anew(cloud: Cloud, vm: Vm) -> None:
+    disk = vm.disks.get()
+    with cloud.world.records() as state:
+        state.delete(VOLUMES, str(disk.pk))
+    look_twice()
+    assert work() == []
+    finding = the_finding()
+    assert (finding.rule, finding.kind, finding.target_id) == (Rule.STALE, "disk", disk.pk)
+    assert finding.resource_id == vm.pk and finding.tenant_id == vm.tenant_id
+    assert str(disk.pk) not in MemoryVolumes(cloud.world).inventory(cloud.storage.spec()).volumes
+    assert told(finding.kept) == f"Its volume is not in {cloud.storage}."
+
+
+def test_a_lost_image_is_for_the_administrator(cloud: Cloud, vm: Vm) -> None:
+    volumes = MemoryVolumes(cloud.world)
+    spare = cloud.image.spec()
+    with cloud.world.records() as state:
+        for volume in state.all(VOLUMES).values():
+            state.put(VOLUMES, volume.id, replace(volume, image_id=None))
+    volumes.ensure_image_absent(spare)
+    look_twice()
+    assert (the_finding().rule, the_finding().kind) == (Rule.STALE, "image")
+    assert work() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "verb"),
+    [
+        (FabricKind.VPC, "vpc.resync"),
+        (FabricKind.SUBNET, "subnet.resync"),
+        (FabricKind.SECURITY_GROUP, "security_group.resync"),
+        (FabricKind.PORT, "vm.resync"),
+    ],
+)
+def test_a_lost_network_object_is_made_again(
+    cloud: Cloud, vm: Vm, subnet: Subnet, project_a: Project, kind: FabricKind, verb: str
+) -> None:
+    group = make_group(cloud.region, project_a)
+    ids = {
+        FabricKind.VPC: subnet.vpc_id,
+        FabricKind.SUBNET: subnet.pk,
+        FabricKind.SECURITY_GROUP: group.pk,
+        FabricKind.PORT: vm.nics.get().pk,
+    }
+    forget(cloud, kind, ids[kind])
+    look_twice()
+    assert work() == [verb]
+    seen = MemoryFabric(cloud.world).inventory()
+    there = {**seen.vpcs, **seen.subnets, **seen.security_groups, **seen.ports}
+    assert str(ids[kind]) in there
+    assert [rule for rule, _aspect, _kind in mended()] == [Rule.STALE]
+    look_twice()
+    assert findings() == []
+
+
+# -- R2: no row knows it ---------------------------------------------------------------------------------------------
+
+
+def stray_domain(cloud: Cloud, vm: Vm) -> None:
+    hypervisor(cloud, vm).ensure_vm(replace(vm_spec(with_parts(vm)), id=str(uuid4()), disks=()))
+
+
+def stray_volume(cloud: Cloud, vm: Vm) -> None:
+    MemoryVolumes(cloud.world).ensure_volume(VolumeSpec(str(uuid4()), cloud.storage.spec(), 7))
+
+
+def stray_image(cloud: Cloud, vm: Vm) -> None:
+    MemoryVolumes(cloud.world).ensure_image(ImageSpec(str(uuid4()), cloud.storage.spec()), f"memory:{GIB}")
+
+
+def stray_vpc(cloud: Cloud, vm: Vm) -> None:
+    MemoryFabric(cloud.world).ensure_vpc(VpcSpec(str(uuid4()), vni=4711))
+
+
+def stray_subnet(cloud: Cloud, vm: Vm) -> None:
+    vpc = str(vm.nics.get().subnet.vpc_id)
+    spec = SubnetSpec(str(uuid4()), vpc, "10.9.0.0/24", "10.9.0.1", "02:00:00:00:99:01")
+    MemoryFabric(cloud.world).ensure_subnet(spec)
+
+
+def stray_port(cloud: Cloud, vm: Vm) -> None:
+    spec = PortSpec(str(uuid4()), str(vm.nics.get().subnet_id), "02:00:00:00:99:99", "10.0.9.9")
+    MemoryFabric(cloud.world).ensure_port(spec)
+
+
+def stray_group(cloud: Cloud, vm: Vm) -> None:
+    MemoryFabric(cloud.world).ensure_security_group(SecurityGroupSpec(str(uuid4())))
+
+
+STRAYS: dict[str, Plant] = {
+    "vm": stray_domain,
+    "disk": stray_volume,
+    "image": stray_image,
+    "vpc": stray_vpc,
+    "subnet": stray_subnet,
+    "nic": stray_port,
+    "security_group": stray_group,
+}
+
+
+@pytest.mark.parametrize("kind", STRAYS)
+def test_what_no_row_knows_is_listed_and_never_removed_by_itself(cloud: Cloud, vm: Vm, kind: str) -> None:
+    STRAYS[kind](cloud, vm)
+    look_twice()
+    finding = the_finding()
+    assert (finding.rule, finding.kind, finding.resource_id) == (Rule.ORPHAN, kind, None)
+    assert finding.place
+    look_twice()
+    assert work() == []
+    assert the_finding().pk == finding.pk and the_finding().looks == 4
+
+
+def test_unfinished_files_go_after_a_day_without_a_write(cloud: Cloud, vm: Vm) -> None:
+    pool = cloud.storage.spec()
+    for age in (3600.0, 2 * 86400.0):
+        left = Unfinished(PoolKind.VOLUME, str(uuid4()), age)
+        with cloud.world.records() as state:
+            state.put(UNFINISHED, f"{pool.id}/volume/{left.id}", left)
+    look_twice()
+    assert work() == ["finding.force_clean"]
+    (rest,) = MemoryVolumes(cloud.world).inventory(pool).unfinished
+    assert rest.idle_seconds == 3600.0
+    assert mended() == [(Rule.ORPHAN, "partial", "disk")]
+
+
+def test_an_orphan_that_gets_a_row_or_goes_is_gone(cloud: Cloud, vm: Vm) -> None:
+    stray_volume(cloud, vm)
+    look_twice()
+    finding = the_finding()
+    MemoryVolumes(cloud.world).ensure_volume_absent(
+        VolumeSpec(str(finding.target_id), cloud.storage.spec(), 7)
+    )
+    later()
+    look()
+    finding.refresh_from_db()
+    assert finding.state == FindingState.GONE and finding.settled_at is not None
+
+
+# -- R3: both are there and differ -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "verb"),
+    [
+        (VPCS, "vpc.resync"),
+        (SUBNETS, "subnet.resync"),
+        (GROUPS, "security_group.resync"),
+        (PORTS, "vm.resync"),
+    ],
+)
+def test_an_older_generation_in_the_network_is_brought_up_to_date(
+    cloud: Cloud, vm: Vm, subnet: Subnet, project_a: Project, table: Any, verb: str
+) -> None:
+    group = make_group(cloud.region, project_a)
+    nic = vm.nics.get()
+    id = {VPCS: subnet.vpc_id, SUBNETS: subnet.pk, GROUPS: group.pk, PORTS: nic.pk}[table]
+    change(cloud, table, id, generation=0)
+    look_twice()
+    assert work() == [verb]
+    with cloud.world.records() as state:
+        assert state.all(table)[str(id)].generation == 1
+    look_twice()
+    assert findings() == []
+
+
+def test_a_newer_generation_is_for_the_administrator(cloud: Cloud, vm: Vm, subnet: Subnet) -> None:
+    change(cloud, SUBNETS, subnet.pk, generation=9)
+    look_twice()
+    assert (the_finding().rule, the_finding().aspect) == (Rule.UNSYNCED, "ahead")
+    assert work() == []
+
+
+def test_a_running_vm_defined_from_an_older_generation_is_defined_anew_and_runs_on(
+    cloud: Cloud, vm: Vm
+) -> None:
+    assert vm.host is not None
+    Resource.objects.filter(pk=vm.pk).update(generation=5)
+    change(cloud, PORTS, vm.nics.get().pk, generation=5)
+    look_twice()
+    assert work() == ["vm.resync"]
+    status = hypervisor(cloud, vm).status(str(vm.pk))
+    assert (status.generation, status.power, status.boot) == (5, DriverPower.ON, 1)
+
+
+def test_a_vm_that_is_off_may_lag_behind_since_its_start_defines_it_anew(cloud: Cloud, vm: Vm) -> None:
+    hypervisor(cloud, vm).ensure_power(str(vm.pk), DriverPower.OFF)
+    Vm.objects.filter(pk=vm.pk).update(power=Power.OFF, power_seen=Power.OFF)
+    Resource.objects.filter(pk=vm.pk).update(generation=5)
+    look_twice()
+    assert findings() == []
+
+
+def test_binding_another_group_needs_no_new_definition(
+    cloud: Cloud, vm: Vm, project_a: Project, owner: Any
+) -> None:
+    group = make_group(cloud.region, project_a)
+    set_security_group(owner, vm, security_group=group.pk)
+    work()
+    look_twice()
+    assert findings() == [] and not Operation.objects.filter(verb="vm.resync").exists()
+    Resource.objects.filter(pk=vm.pk).update(generation=5)
+    change(cloud, PORTS, vm.nics.get().pk, generation=5)
+    look_twice()
+    assert work() == ["vm.resync"], "that explains one generation, not more"
+
+
+def test_a_vm_running_against_its_owners_will_is_for_the_administrator(cloud: Cloud, vm: Vm) -> None:
+    Vm.objects.filter(pk=vm.pk).update(power=Power.OFF)
+    look_twice()
+    finding = the_finding()
+    assert (finding.rule, finding.aspect) == (Rule.UNSYNCED, "power")
+    assert "It is wanted off and is on" in told(finding.kept)
+    assert work() == []
+    assert hypervisor(cloud, vm).status(str(vm.pk)).power is DriverPower.ON
+
+
+def test_a_vm_defined_on_two_hosts_is_never_touched(cloud: Cloud, vm: Vm) -> None:
+    other_host(cloud, vm).ensure_vm(vm_spec(with_parts(vm)))
+    look_twice()
+    assert the_finding().aspect == "doubled"
+    look_twice()
+    assert work() == []
+
+
+def test_a_vm_on_another_host_is_not_started_on_its_own_again(cloud: Cloud, vm: Vm) -> None:
+    hypervisor(cloud, vm).ensure_vm_absent(str(vm.pk))
+    other_host(cloud, vm).ensure_vm(vm_spec(with_parts(vm)))
+    other_host(cloud, vm).ensure_power(str(vm.pk), DriverPower.ON, boot=1)
+    for _ in range(2):
+        look_twice()
+    assert {(f.rule, f.aspect) for f in findings()} == {(Rule.STALE, ""), (Rule.UNSYNCED, "misplaced")}
+    assert work() == []
+
+
+def test_a_volume_that_is_too_small_grows_once_its_vm_is_off(cloud: Cloud, vm: Vm) -> None:
+    disk = vm.disks.get()
+    Disk.objects.filter(pk=disk.pk).update(size_gib=80)
+    hypervisor(cloud, vm).ensure_power(str(vm.pk), DriverPower.OFF)
+    Vm.objects.filter(pk=vm.pk).update(power=Power.OFF, power_seen=Power.OFF)
+    look_twice()
+    assert work() == ["vm.resync"]
+    volumes = MemoryVolumes(cloud.world).inventory(cloud.storage.spec()).volumes
+    assert volumes[str(disk.pk)] == 80 * GIB
+    assert hypervisor(cloud, vm).status(str(vm.pk)).power is DriverPower.OFF
+    assert volume_spec(Disk.objects.select_related("cluster").get(pk=disk.pk)).size_gib == 80
+
+
+# -- when it counts --------------------------------------------------------------------------------------------------
+
+
+def every_difference(cloud: Cloud, vm: Vm) -> None:
+    hypervisor(cloud, vm).ensure_vm_absent(str(vm.pk))
+    forget(cloud, FabricKind.PORT, vm.nics.get().pk)
+    with cloud.world.records() as state:
+        state.delete(VOLUMES, str(vm.disks.get().pk))
+
+
+def test_one_look_is_not_enough(cloud: Cloud, vm: Vm) -> None:
+    every_difference(cloud, vm)
+    stray_volume(cloud, vm)
+    later()
+    look()
+    assert findings() == [] and work() == []
+    assert set(Finding.objects.values_list("state", flat=True)) == {FindingState.SUSPECTED}
+
+
+def test_two_looks_must_be_in_a_row(cloud: Cloud, vm: Vm) -> None:
+    spec = VolumeSpec(str(uuid4()), cloud.storage.spec(), 7)
+    volumes = MemoryVolumes(cloud.world)
+    for there in (True, False, True):
+        (volumes.ensure_volume if there else volumes.ensure_volume_absent)(spec)
+        later()
+        look()
+    assert findings() == []
+
+
+def test_what_has_just_changed_is_left_alone(cloud: Cloud, vm: Vm) -> None:
+    every_difference(cloud, vm)
+    for _ in range(3):
+        later()
+        Resource.objects.filter(pk=vm.pk).update(updated_at=Operation.objects.latest("created_at").created_at)
+        look()
+    assert not Finding.objects.exclude(kind="disk").exists()
+    assert not Finding.objects.filter(resource=vm).exists()
+
+
+def test_an_orphan_seen_twice_within_the_grace_time_is_not_confirmed(cloud: Cloud, vm: Vm) -> None:
+    stray_volume(cloud, vm)
+    for _ in range(3):
+        Look.objects.all().delete()
+        look()
+    assert findings() == []
+    assert Finding.objects.get().looks == 3
+
+
+def test_what_an_operation_is_at_is_left_alone(cloud: Cloud, vm: Vm, owner: Any) -> None:
+    every_difference(cloud, vm)
+    operation = restart_vm(owner, vm)
+    look_twice()
+    assert not Finding.objects.exists()
+    assert list(Operation.objects.open()) == [operation]
+
+
+def test_what_is_locked_beside_another_operation_is_left_alone(
+    cloud: Cloud, vm: Vm, subnet: Subnet, owner: Any
+) -> None:
+
+    holder = create_vpc(owner, name="other", cidr="10.0.0.0/24", region=cloud.region.name)
+    OperationLock.objects.create(resource_id=vm.pk, operation=holder)
+    every_difference(cloud, vm)
+    look_twice()
+    assert not Finding.objects.exists()
+
+
+def test_what_a_busy_vm_was_found_for_stays_listed(cloud: Cloud, vm: Vm, owner: Any) -> None:
+    with cloud.world.records() as state:
+        state.delete(VOLUMES, str(vm.disks.get().pk))
+    look_twice()
+    power_off_vm(owner, vm)
+    later()
+    look()
+    assert the_finding().kind == "disk"
