@@ -81,7 +81,7 @@ def memory_world() -> World:
 
 @cache
 def _redis_world() -> RedisWorld:
-    return RedisWorld(redis_client())
+    return RedisWorld(redis.Redis.from_url(settings.MEMORY_REDIS_URL, socket_timeout=10))
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -68,7 +69,7 @@ def _cancel_waiting(operation: Operation) -> bool:
     waiting = Operation.objects.filter(
         pk=operation.pk, status=OperationStatus.QUEUED, attempt=operation.attempt, stopping=Stopping.NO
     )
-    done = waiting.update(status=OperationStatus.CANCELLED, finished_at=timezone.now(), error=error)
+    done = waiting.update(status=OperationStatus.CANCELLED, finished_at=Now(), error=error)
     if done:
         settle_cancelled(operation, error)
     return bool(done)

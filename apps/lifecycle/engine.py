@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, transaction
 from django.db.models import F
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
@@ -84,15 +84,14 @@ def _hand_back(run: Run) -> None:
 
 def claim(operation_id: UUID) -> Operation | None:
     """Take the operation if it is due or abandoned; None when it is not to be had."""
-    now = timezone.now()
     taken = (
         Operation.objects.claimable()
         .filter(pk=operation_id)
         .update(
             status=OperationStatus.RUNNING,
             attempt=F("attempt") + 1,
-            lease_until=now + LEASE,
-            started_at=Coalesce("started_at", now),
+            lease_until=Now() + LEASE,
+            started_at=Coalesce("started_at", Now()),
         )
     )
     return Operation.objects.get(pk=operation_id) if taken else None
@@ -117,8 +116,7 @@ def _finish(run: Run, settle: Settle | None) -> None:
 def _failed(run: Run, error: DriverError) -> None:
     """Hand the operation back for another attempt, or fail it for good."""
     operation = run.operation
-    late = timezone.now() >= operation.deadline
-    if error.permanent or late or operation.attempt >= MAX_ATTEMPTS:
+    if error.permanent or run.late or operation.attempt >= MAX_ATTEMPTS:
         _fail(run, error)
         return
     run.steps.append(
@@ -133,7 +131,7 @@ def _failed(run: Run, error: DriverError) -> None:
     ).update(
         status=OperationStatus.QUEUED,
         failures=F("failures") + 1,
-        not_before=timezone.now() + timedelta(seconds=wait),
+        not_before=Now() + timedelta(seconds=wait),
         lease_until=None,
         steps=run.steps,
         error=_error(operation, error),
@@ -177,7 +175,7 @@ def _close(run: Run, status: OperationStatus, **columns: Any) -> None:
         pk=operation.pk, status=OperationStatus.RUNNING, attempt=operation.attempt
     ).update(
         status=status,
-        finished_at=timezone.now(),
+        finished_at=Now(),
         lease_until=None,
         steps=run.steps,
         result=operation.result,
@@ -192,7 +190,7 @@ def _release_blocked(operation: Operation) -> None:
     """Let what superseded this operation begin, now that its handler has stopped."""
     waiting = list(Operation.objects.open().filter(blocked_by=operation).values_list("pk", flat=True))
     if waiting:
-        Operation.objects.filter(pk__in=waiting).update(blocked_by=None, not_before=timezone.now())
+        Operation.objects.filter(pk__in=waiting).update(blocked_by=None, not_before=Now())
         for operation_id in waiting:
             doorbell.ring(operation_id)
 

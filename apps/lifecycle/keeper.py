@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from apps.lifecycle import push
 from apps.lifecycle.models import Operation, OperationStatus
@@ -73,7 +73,7 @@ class Keeper:
             mine = Operation.objects.filter(
                 pk__in=[run.operation.pk for run in runs if not run.lost.is_set()]
             )
-            mine.filter(status=OperationStatus.RUNNING).update(lease_until=timezone.now() + LEASE)
+            mine.filter(status=OperationStatus.RUNNING).update(lease_until=Now() + LEASE)
         for run in runs:
             if run.dirty and not run.lost.is_set():
                 _write_steps(run)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
 from django.db.models import F, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -67,7 +68,6 @@ def request(
     if held and not verb.supersedes:
         raise _busy(held[0])
     blocker = _supersede(held)
-    now = timezone.now()
     operation = Operation(
         verb=verb.name,
         resource_id=resource.pk,
@@ -79,11 +79,13 @@ def request(
         args=args or {},
         exclusive=verb.exclusive,
         blocked_by=blocker,
-        not_before=blocker.lease_until if blocker and blocker.lease_until else now,
-        deadline=now + verb.deadline,
+        deadline=Now() + verb.deadline,
         request_id=actor.request_id,
     )
+    if blocker and blocker.lease_until:
+        operation.not_before = blocker.lease_until
     operation.save(force_insert=True)
+    operation.deadline = operation.created_at + verb.deadline  # what the statement has written
     OperationLock.objects.bulk_create([OperationLock(resource_id=r.pk, operation=operation) for r in also])
     record(actor, verb.name, resource, operation=operation, args=args)
     doorbell.ring_on_commit(operation)
@@ -93,12 +95,11 @@ def request(
 
 def _supersede(held: Sequence[Operation]) -> Operation | None:
     """Cancel what holds the resource; return the operation whose worker must let go first, if one is running."""
-    now = timezone.now()
     running = None
     for operation in held:
         cancelled = Operation.objects.filter(
             pk=operation.pk, status=operation.status, attempt=operation.attempt
-        ).update(status=OperationStatus.CANCELLED, finished_at=now, error=_superseded())
+        ).update(status=OperationStatus.CANCELLED, finished_at=Now(), error=_superseded())
         if not cancelled:
             raise _busy(operation)
         OperationLock.objects.filter(operation=operation).delete()

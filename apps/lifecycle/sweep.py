@@ -6,13 +6,14 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import F, Q
-from django.utils import timezone
+from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
 
 from apps.drivers.errors import DriverError
 from apps.lifecycle import doorbell
 from apps.lifecycle.engine import mark_failed
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus
+from apps.lifecycle.models.operation import LEASE
 from apps.lifecycle.requests import hold_target
 from apps.lifecycle.running import overdue
 from apps.lifecycle.told import keep_error
@@ -22,25 +23,39 @@ RING_AGAIN = timedelta(seconds=5)
 #: Past its deadline by this much, an operation nobody runs is failed here. A running one fails itself.
 GRACE = timedelta(seconds=30)
 BATCH = 500
+#: More than any lease or back-off.
+FAR = timedelta(minutes=1)
 
 
 def sweep() -> int:
     """Ring for what is claimable and was not rung for lately; return how many."""
+    _after_a_clock_step()
     _fail_overdue()
-    now = timezone.now()
     # A fresh request was rung for on commit, a handed-back one is rung for here as soon as it is due.
     due = Operation.objects.claimable().filter(
-        Q(rung_at__lt=now - RING_AGAIN) | Q(rung_at__lt=F("not_before"))
+        Q(rung_at__lt=Now() - RING_AGAIN) | Q(rung_at__lt=F("not_before")) | Q(rung_at__gt=Now())
     )
     ids = list(due.order_by("not_before").values_list("pk", flat=True)[:BATCH])
-    Operation.objects.filter(pk__in=ids).update(rung_at=now)
+    Operation.objects.filter(pk__in=ids).update(rung_at=Now())
     for operation_id in ids:
         doorbell.ring(operation_id)
     return len(ids)
 
 
+def _after_a_clock_step() -> None:
+    """Bring near what lies further ahead than it was ever put: PostgreSQL's clock has been set back.
+
+    A worker that lives renews its lease long before it runs out.
+    """
+    opened = Operation.objects.open()
+    opened.filter(status=OperationStatus.QUEUED, not_before__gt=Now() + FAR).update(not_before=Now())
+    opened.filter(status=OperationStatus.RUNNING, lease_until__gt=Now() + FAR).update(
+        lease_until=Now() + LEASE
+    )
+
+
 def _fail_overdue() -> None:
-    late = Operation.objects.claimable().filter(deadline__lt=timezone.now() - GRACE)
+    late = Operation.objects.claimable().filter(deadline__lt=Now() - GRACE)
     for operation in late[:BATCH]:
         nobody = DriverError(
             _("No worker could finish it in time."),
@@ -54,7 +69,7 @@ def _fail_overdue() -> None:
                 pk=operation.pk, status=operation.status, attempt=operation.attempt
             ).update(
                 status=OperationStatus.FAILED,
-                finished_at=timezone.now(),
+                finished_at=Now(),
                 lease_until=None,
                 error=keep_error(error),
             )

@@ -10,6 +10,7 @@ from django.utils import timezone
 from apps.infrastructure.models import Host
 from apps.lifecycle.engine import claim
 from apps.lifecycle.models import Operation, OperationStatus
+from apps.lifecycle.models.operation import LEASE
 from apps.lifecycle.sweep import RING_AGAIN, sweep
 from tests.lifecycle.conftest import POLISH, ask
 
@@ -61,3 +62,16 @@ def test_an_operation_nobody_ran_until_its_deadline_is_failed_with_a_reason(host
     host.refresh_from_db()
     assert operation.status == OperationStatus.FAILED
     assert host.error["code"] == "operation.deadline"
+
+
+@pytest.mark.requirement("OP-1")
+def test_nothing_waits_for_the_clock_to_come_round_again_after_it_was_set_back(host: Host) -> None:
+    operation = ask(POLISH, host)
+    far = timezone.now() + timedelta(minutes=10)
+    age(operation, not_before=far, rung_at=far)
+    assert sweep() == 1
+    assert claim(operation.pk) is not None
+    age(operation, lease_until=far)
+    sweep()
+    operation.refresh_from_db()
+    assert operation.lease_until is not None and operation.lease_until < timezone.now() + LEASE

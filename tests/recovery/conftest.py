@@ -60,8 +60,13 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(memory_platform: Platform) -> Iterator[Site]:
+def site(memory_platform: Platform) -> Site:
     """A pretend region of four hosts with web, worker and beat running."""
+    return peopled(memory_platform)
+
+
+def peopled(platform: Platform) -> Site:
+    """Make a pretend region of four hosts and a tenant, and start what serves them."""
     region = factories.make_region()
     cluster = factories.make_cluster(region)
     create_default_types(cluster)
@@ -71,7 +76,7 @@ def site(memory_platform: Platform) -> Iterator[Site]:
     tenant, owner, _password = create_tenant(SYSTEM, "acme", "alice")
     Quota.objects.filter(tenant=tenant).update(limit=10_000)
     _key, token = issue_key(owner, "tests", ApiKey.Scope.WRITE, None)
-    memory_platform.start("web", "worker", "beat")
+    platform.start("web", "worker", "beat")
     wait_until(
         lambda: not Resource.objects.filter(tenant=tenant).exclude(state=State.READY).exists(),
         "the tenant's first network",
@@ -84,7 +89,7 @@ def site(memory_platform: Platform) -> Iterator[Site]:
         "image": str(image.pk),
         "subnet": str(subnet.pk),
     }
-    yield Site(memory_platform, memory_platform.client(token), choices)
+    return Site(platform, platform.client(token), choices)
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ State machine (every arrow is one compare-and-set UPDATE on (status, attempt); w
 * An operation that supersedes another (delete, power off) cancels it and waits, by `blocked_by` and `not_before`, until
   its worker has let go or its lease has run out, so that two handlers never act on one resource at once.
 * Celery carries only ids. The row is the truth.
+* Times that decide anything are PostgreSQL's: web and workers compare no clock of theirs with another's. While a worker
+  carries an operation out, it counts down to the deadline by its monotonic clock, which nobody sets.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from datetime import timedelta
 
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from apps.lifecycle.models.resource import Resource
 
@@ -68,10 +70,9 @@ class OperationQuerySet(models.QuerySet["Operation"]):
 
     def claimable(self) -> OperationQuerySet:
         """Operations a worker may take now: due, or abandoned by a worker whose lease ran out."""
-        now = timezone.now()
         return self.filter(
-            Q(status=OperationStatus.QUEUED, not_before__lte=now)
-            | Q(status=OperationStatus.RUNNING, lease_until__lt=now)
+            Q(status=OperationStatus.QUEUED, not_before__lte=Now())
+            | Q(status=OperationStatus.RUNNING, lease_until__lt=Now())
         )
 
 
@@ -96,8 +97,8 @@ class Operation(models.Model):
     blocked_by = models.ForeignKey("self", models.SET_NULL, null=True, related_name="blocks")
     attempt = models.PositiveSmallIntegerField(default=0)
     failures = models.PositiveSmallIntegerField(default=0)
-    not_before = models.DateTimeField(default=timezone.now)
-    rung_at = models.DateTimeField(default=timezone.now)
+    not_before = models.DateTimeField(db_default=Now())
+    rung_at = models.DateTimeField(db_default=Now())
     lease_until = models.DateTimeField(null=True)
     deadline = models.DateTimeField()
 
@@ -105,7 +106,7 @@ class Operation(models.Model):
     steps = models.JSONField(default=list)
     error = models.JSONField(default=dict)
     request_id = models.CharField(max_length=64, blank=True, default="")
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
