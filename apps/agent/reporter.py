@@ -13,7 +13,14 @@ from apps.agent import VERSION
 from apps.drivers.errors import DriverError
 from apps.drivers.libvirt.observation import boot_id
 from apps.drivers.protocols import Hypervisor
-from apps.drivers.reports import PERIOD_SECONDS, HostReport, write_report
+from apps.drivers.reports import (
+    PERIOD_SECONDS,
+    WHOLE_SECONDS,
+    HostReport,
+    heartbeat,
+    write_heartbeat,
+    write_report,
+)
 from apps.drivers.sealing import Seal
 from apps.drivers.usage import UsageReading, step_of, write_usage
 
@@ -43,6 +50,7 @@ class Reporter:
         self._life = uuid.uuid4().hex
         self._sequence = 0
         self._step = 0
+        self._whole: HostReport | None = None
         self._asked = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
@@ -72,11 +80,24 @@ class Reporter:
             report = self._look()
             self._write_usage(report)
             light = replace(report, observation=replace(report.observation, usage=(), host_usage=None))
-            write_report(self._client, self._host, self._seal, light, self._life)
+            self._write(light)
         except DriverError as error:
             log.warning("No report: %s", error.message)
         except redis.exceptions.RedisError as error:
+            self._whole = None  # it may be lost, with the rest of what Redis had
             log.warning("No report: Redis does not answer: %s", error)
+        except Exception:
+            # Without this thread the host would stay out of reach, however well it works.
+            log.exception("No report")
+
+    def _write(self, report: HostReport) -> None:
+        """Leave the whole report, or a heartbeat when the last whole one still holds."""
+        whole = self._whole
+        if whole is not None and _holds(whole, report):
+            write_heartbeat(self._client, self._host, self._seal, heartbeat(report, whole.sent_at))
+            return
+        write_report(self._client, self._host, self._seal, report, self._life)
+        self._whole = report
 
     def _write_usage(self, report: HostReport) -> None:
         """Leave the counters with the first report in each step; the others go without."""
@@ -96,3 +117,14 @@ class Reporter:
             sequence=self._sequence,
             sent_at=datetime.now(UTC),
         )
+
+
+def _holds(whole: HostReport, now: HostReport) -> bool:
+    """Whether the whole report is young, and says all that the one of now does but for the measures."""
+    measured = replace(
+        whole.observation,
+        load_percent=now.observation.load_percent,
+        memory_used_mib=now.observation.memory_used_mib,
+    )
+    age = (now.sent_at - whole.sent_at).total_seconds()
+    return 0 <= age < WHOLE_SECONDS and whole.boot_id == now.boot_id and measured == now.observation

@@ -1,4 +1,8 @@
-"""What a host reports of itself, and where the control plane finds it."""
+"""What a host reports of itself, and where the control plane finds it.
+
+A whole report names every VM of the host; little of it changes from one to the next. So it is left when it says
+something new, and every fifteen seconds; in between, a heartbeat a tenth as long says that it still holds.
+"""
 
 import time
 from dataclasses import dataclass
@@ -13,7 +17,11 @@ if TYPE_CHECKING:
     import redis
 
 PERIOD_SECONDS = 5.0
+WHOLE_SECONDS = 15.0
+"""A whole report is left again after so long, changed or not: sooner than a host that is not heard counts as silent."""
 KEPT_SECONDS = 60
+HEARTBEAT = "heartbeat"
+"""Purpose of the seal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +44,23 @@ class Pulse:
     life: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """At `sent_at`, the whole report sent at `report_at` still held, but for these measures."""
+
+    sent_at: datetime
+    report_at: datetime
+    load_percent: float
+    memory_used_mib: int
+
+
+def heartbeat_key(host: str) -> str:
+    """Return the Redis key of a host's last heartbeat."""
+    return f"host.{host}.heartbeat"
+
+
 def report_key(host: str) -> str:
-    """Return the Redis key of a host's last report."""
+    """Return the Redis key of a host's last whole report."""
     return f"host.{host}.report"
 
 
@@ -47,12 +70,12 @@ def life_key(host: str) -> str:
 
 
 def report_channel(host: str) -> str:
-    """Return the Redis channel that hears of each new report."""
+    """Return the Redis channel that hears of each whole report."""
     return f"host.{host}.reported"
 
 
 def read_report(client: "redis.Redis", host: str, seal_key: str | bytes) -> HostReport | None:
-    """Return a host's last report, None when it has been silent for a minute."""
+    """Return a host's last whole report, None when it has been silent for a minute."""
     sealed = cast("bytes | None", client.get(report_key(host)))
     return None if sealed is None else Seal(seal_key).open(REPORT, sealed, HostReport)
 
@@ -61,16 +84,29 @@ def read_pulse(client: "redis.Redis", host: str) -> Pulse:
     """Return when a host reported last and which start of its agent that was."""
     pipe = client.pipeline(transaction=False)
     left_ms, life = cast(
-        "tuple[int, bytes | None]", pipe.pttl(report_key(host)).get(life_key(host)).execute()
+        "tuple[int, bytes | None]", pipe.pttl(heartbeat_key(host)).get(life_key(host)).execute()
     )
     return Pulse(KEPT_SECONDS - max(left_ms, 0) / 1000, life or b"")
 
 
 def write_report(client: "redis.Redis", host: str, seal: Seal, report: HostReport, life: str = "") -> None:
-    """Leave a report, and which start of the agent it is from, and tell those who listen."""
+    """Leave a whole report with its first heartbeat, and which start of the agent it is from; tell those who listen."""
     pipe = client.pipeline(transaction=False)
     if life:
         pipe.set(life_key(host), life, ex=KEPT_SECONDS)
+    # Before the heartbeat that names it: who has read that finds this.
     pipe.set(report_key(host), seal.close(REPORT, report), ex=KEPT_SECONDS)
+    pipe.set(heartbeat_key(host), seal.close(HEARTBEAT, heartbeat(report, report.sent_at)), ex=KEPT_SECONDS)
     pipe.publish(report_channel(host), str(time.time()))
     pipe.execute()
+
+
+def write_heartbeat(client: "redis.Redis", host: str, seal: Seal, beat: Heartbeat) -> None:
+    """Leave a heartbeat."""
+    client.set(heartbeat_key(host), seal.close(HEARTBEAT, beat), ex=KEPT_SECONDS)
+
+
+def heartbeat(report: HostReport, report_at: datetime) -> Heartbeat:
+    """Return what is left of a report when the one sent at `report_at` says the rest."""
+    seen = report.observation
+    return Heartbeat(report.sent_at, report_at, seen.load_percent, seen.memory_used_mib)

@@ -6,27 +6,20 @@ reading before is kept in Redis: a rate needs two. Lose it, and one sample is a 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import msgspec
 from django.utils import timezone
 
-from apps.drivers.errors import DriverError
 from apps.drivers.memory import memory_usage
-from apps.drivers.sealing import Seal
 from apps.drivers.usage import KEPT_SECONDS, USAGE, UsageReading, step_of, usage_key
-from apps.infrastructure import backends
+from apps.infrastructure import backends, inbox
 from apps.infrastructure.models import Host
 from apps.lifecycle import push
 from apps.metrics.rates import host_values
 from apps.metrics.store import Sample, Subject, store
 from apps.tenancy.models import Tenant
-from apps.tenancy.secrets import unseal
-
-log = logging.getLogger(__name__)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(UsageReading)
@@ -76,8 +69,8 @@ def _sample(found: Measured) -> Sample:
 def _measured(hosts: Sequence[Host]) -> list[Measured]:
     """Return what is new: at most one reading of a host in each step."""
     present = step_of(timezone.now())
-    befores = _fetch([_before_key(host) for host in hosts])
-    messages = _fetch([usage_key(host.name) for host in hosts])
+    befores = inbox.fetch([_before_key(host) for host in hosts])
+    messages = inbox.fetch([usage_key(host.name) for host in hosts])
     found = []
     for host, kept, message in zip(hosts, befores, messages, strict=True):
         before = _decoder.decode(kept) if kept else None
@@ -92,17 +85,7 @@ def _measured(hosts: Sequence[Host]) -> list[Measured]:
 def _reading(host: Host, message: bytes | None) -> UsageReading | None:
     if host.driver == "memory":
         return memory_usage(backends.memory_world(), host.name, backends.memory_capacity(host))
-    if message is None:
-        return None
-    try:
-        return Seal(unseal(host.sealed_key)).open(USAGE, message, UsageReading)
-    except DriverError as error:
-        log.warning("usage of host %s: %s", host.name, error.message)
-        return None
-
-
-def _fetch(keys: Sequence[str]) -> list[bytes | None]:
-    return cast("list[bytes | None]", backends.redis_client().mget(keys)) if keys else []
+    return inbox.opened(host, USAGE, message, UsageReading)
 
 
 def _before_key(host: Host) -> str:

@@ -11,12 +11,13 @@ from typing import Any
 import msgspec
 import pytest
 import redis
+from onebox.shell import wait_until
 
 from apps.drivers import orders
 from apps.drivers.errors import DriverError
 from apps.drivers.orders import Fence, Order
 from apps.drivers.remote import RemoteHypervisor, RemoteVolumes
-from apps.drivers.reports import read_report, report_channel
+from apps.drivers.reports import HEARTBEAT, Heartbeat, heartbeat_key, read_report, report_channel
 from apps.drivers.sealing import Seal
 from apps.drivers.specs import PoolSpec, Power, VmSpec
 from tests.agent.conftest import PretendHost, enrol
@@ -134,7 +135,7 @@ def test_a_verb_that_is_not_in_the_table_is_refused(host: PretendHost, vm: VmSpe
     send(host, order)
     found = host.client.blpop([orders.answer_key(host.name, order.id)], timeout=5)
     assert found is not None
-    answer = Seal(host.key).open(orders.ANSWER, found[1], orders.Answer)
+    answer = Seal(host.key).open(orders.answer_purpose(order.id), found[1], orders.Answer)
     assert answer.failure is not None
     assert answer.failure.code == "agent.unknown_verb"
 
@@ -167,15 +168,25 @@ def test_a_call_costs_little(host: PretendHost) -> None:
 
 
 @pytest.mark.requirement("CL-3")
-def test_the_host_reports_and_reports_again(host: PretendHost) -> None:
-    listener = host.client.pubsub(ignore_subscribe_messages=True)
-    listener.subscribe(report_channel(host.name))
+def test_the_host_reports_and_says_that_it_still_holds_until_something_changes(
+    host: PretendHost, hypervisor: RemoteHypervisor, vm: VmSpec
+) -> None:
     first = read_report(host.client, host.name, host.key)
     assert first is not None
     assert first.observation.vcpus > 0
-    deadline = time.monotonic() + 10
-    while listener.get_message(timeout=1) is None:
-        assert time.monotonic() < deadline, "nothing was published"
+    before = heartbeat_of(host)
+    wait_until(lambda: heartbeat_of(host).sent_at > before.sent_at, "a heartbeat", seconds=10)
+    listener = host.client.pubsub(ignore_subscribe_messages=True)
+    listener.subscribe(report_channel(host.name))
+    hypervisor.ensure_vm(vm)
+    wait_until(lambda: listener.get_message(timeout=1), "a whole report", seconds=10)
     second = read_report(host.client, host.name, host.key)
     assert second is not None
     assert (second.sequence > first.sequence, second.boot_id) == (True, first.boot_id)
+    assert vm.id in {status.id for status in second.observation.vms}
+    assert heartbeat_of(host).report_at == second.sent_at
+
+
+def heartbeat_of(host: PretendHost) -> Heartbeat:
+    sealed: Any = host.client.get(heartbeat_key(host.name))
+    return Seal(host.key).open(HEARTBEAT, sealed, Heartbeat)

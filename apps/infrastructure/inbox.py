@@ -1,0 +1,86 @@
+"""What agents have left in Redis since it was last looked at, each message opened once.
+
+Hosts leave a short heartbeat every few seconds and a whole report when it says something new (`apps.drivers.reports`).
+What a process has opened it remembers, so that the next round opens only what is new; another worker, or this one
+started anew, opens the rest again, which costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import TypeVar, cast
+
+from apps.drivers.errors import DriverError
+from apps.drivers.orders import REPORT
+from apps.drivers.reports import HEARTBEAT, Heartbeat, HostReport, heartbeat_key, report_key
+from apps.drivers.sealing import Seal
+from apps.infrastructure import backends
+from apps.infrastructure.models import Host
+from apps.tenancy.secrets import unseal
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+#: Host → its last heartbeat as it was found, sealed.
+_heard: dict[str, bytes] = {}
+#: Host → its last whole report.
+_whole: dict[str, HostReport] = {}
+
+
+def new_reports(hosts: Sequence[Host]) -> list[tuple[Host, HostReport]]:
+    """Return the hosts that were heard of since the last call, each with what it says now."""
+    beats = _new_beats(hosts)
+    _fetch_whole([host for host, beat in beats if not _is_known(host, beat)])
+    return [(host, _as_of(beat, whole)) for host, beat in beats if (whole := _whole.get(host.name))]
+
+
+def fetch(keys: Sequence[str]) -> list[bytes | None]:
+    """Return what stands under each key."""
+    return cast("list[bytes | None]", backends.redis_client().mget(keys)) if keys else []
+
+
+def opened(host: Host, purpose: str, message: bytes | None, kind: type[T]) -> T | None:
+    """Return what a host has sealed; None when there is nothing, or nothing that can be read."""
+    if message is None:
+        return None
+    try:
+        return _seal(host.sealed_key).open(purpose, message, kind)
+    except DriverError as error:
+        log.warning("%s of host %s: %s", purpose, host.name, error.message)
+        return None
+
+
+def _new_beats(hosts: Sequence[Host]) -> list[tuple[Host, Heartbeat]]:
+    found = []
+    for host, message in zip(hosts, fetch([heartbeat_key(host.name) for host in hosts]), strict=True):
+        if message is None or message == _heard.get(host.name):
+            continue
+        if beat := opened(host, HEARTBEAT, message, Heartbeat):
+            _heard[host.name] = message
+            found.append((host, beat))
+    return found
+
+
+def _is_known(host: Host, beat: Heartbeat) -> bool:
+    whole = _whole.get(host.name)
+    return whole is not None and whole.sent_at == beat.report_at
+
+
+def _fetch_whole(hosts: Sequence[Host]) -> None:
+    for host, message in zip(hosts, fetch([report_key(host.name) for host in hosts]), strict=True):
+        _whole.pop(host.name, None)
+        if report := opened(host, REPORT, message, HostReport):
+            _whole[host.name] = report
+
+
+def _as_of(beat: Heartbeat, whole: HostReport) -> HostReport:
+    seen = replace(whole.observation, load_percent=beat.load_percent, memory_used_mib=beat.memory_used_mib)
+    return replace(whole, observation=seen, sent_at=max(beat.sent_at, whole.sent_at))
+
+
+@lru_cache(maxsize=10_000)
+def _seal(sealed_key: str) -> Seal:
+    return Seal(unseal(sealed_key))
