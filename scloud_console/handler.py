@@ -1,20 +1,52 @@
-"""Django's ASGI handler, all of a request's work in one thread."""
+"""Django's ASGI handler: a request's work in one thread, and no more of these at once than there are connections."""
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+#: Connections of the pool left to what runs beside requests: WebSockets, pushes.
+SPARED = 4
+#: Seconds a request waits for its turn at most.
+PATIENCE = 30.0
+
 
 class OneThreadHandler(ASGIHandler):
-    """Enters a thread once a request. Django's own does so twice for each middleware, since all of ours are sync."""
+    """Enters a thread once a request. Django's own does so twice for each middleware, since all of ours are sync.
+
+    Requests beyond the pool of database connections wait their turn here. In threads of their own they would only
+    hinder those at work, and after five seconds without a connection be told that the database is gone.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._turns = asyncio.Semaphore(turns(settings.DATABASES["default"]))
 
     def load_middleware(self, is_async: bool = False) -> None:
         """Build the chain as for WSGI."""
         super().load_middleware(is_async=False)
 
     async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
-        """Run the chain in the request's thread."""
-        return await sync_to_async(self.get_response)(request)
+        """Run the chain in the request's thread, when it is its turn; 503 when that does not come."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._turns.acquire()
+        except TimeoutError:
+            from apps.portal.errors import unavailable  # needs Django set up
+
+            return unavailable(request)
+        try:
+            return await sync_to_async(self.get_response)(request)
+        finally:
+            self._turns.release()
+
+
+def turns(database: dict[str, Any]) -> int:
+    """Return how many requests may be at work at once."""
+    return max(int(database["OPTIONS"]["pool"]["max_size"]) - SPARED, 1)

@@ -58,7 +58,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def server_error(request: HttpRequest) -> HttpResponse:
     """500; 503 when the database or Redis is gone."""
     if isinstance(sys.exc_info()[1], UNAVAILABLE):
-        return _unavailable(request)
+        return unavailable(request)
     hint = _("Try again; if it happens again, give the administrator the request's id.")
     return _answer(request, 500, "platform.bug", _("The platform made an error."), hint)
 
@@ -75,7 +75,7 @@ def _answer(request: HttpRequest, status: int, code: str, text: str, hint: str =
         return HttpResponse(render_to_string("portal/error.html", context), status=status)
 
 
-def _unavailable(request: HttpRequest) -> HttpResponse:
+def unavailable(request: HttpRequest) -> HttpResponse:
     """Say so without asking the database who asks."""
     text = _("The platform is out of order at the moment.")
     hint = _("Nothing that was accepted is lost. Try again in a minute.")
