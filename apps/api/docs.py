@@ -12,6 +12,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
+from apps.api.refusals import MEANING, REFUSALS
+
 METHODS = ("get", "post", "patch", "put", "delete")
 
 
@@ -68,6 +70,8 @@ def _parameter(parameter: dict[str, Any]) -> dict[str, Any]:
 
 
 def _name(answer: dict[str, Any]) -> str:
+    if "$ref" in answer:  # a refusal, the same for all that share it
+        return MEANING[answer["$ref"].removeprefix(REFUSALS)]
     return next((_type(c.get("schema", {})) for c in answer.get("content", {}).values()), "")
 
 

@@ -44,7 +44,8 @@ def _respond(
 
 def problem_of(error: Refused) -> dict[str, Any]:
     """Return a refusal as a problem's body, without status and request id."""
-    body: dict[str, Any] = {"code": error.code, "title": error.message, "hint": error.hint}
+    hint = error.hint or str(HINTS.get(error.code) or HINTS.get(type(error).code, ""))
+    body: dict[str, Any] = {"code": error.code, "title": error.message, "hint": hint}
     if isinstance(error, Invalid):
         body["errors"] = [
             {"field": f, "message": m} for f, messages in error.fields.items() for m in messages
@@ -56,8 +57,18 @@ def problem_of(error: Refused) -> dict[str, Any]:
     return body
 
 
-#: What to do next, by the code of what Django REST framework turns away itself.
+#: What to do next, by the code: of what Django REST framework turns away itself, and where a refusal says nothing.
 HINTS = {
+    "invalid": gettext_lazy("See what is said of each field."),
+    "forbidden": gettext_lazy("Ask the owner of the account for a role or key that allows it."),
+    "refused": gettext_lazy("Read it again to see what can be done with it now."),
+    "state.not_allowed": gettext_lazy("Read it again to see what can be done with it now."),
+    "operation.busy": gettext_lazy("Wait until its task is finished, then try again."),
+    "resource.in_use": gettext_lazy("Remove what depends on it first."),
+    "quota.exceeded": gettext_lazy("Delete what is not needed, or ask the administrator for more."),
+    "placement.no_host": gettext_lazy(
+        "Choose another size or cluster, or ask the administrator for more hosts."
+    ),
     "not_authenticated": gettext_lazy("Send a valid API key as “Authorization: Bearer …”."),
     "authentication_failed": gettext_lazy("Send a valid API key as “Authorization: Bearer …”."),
     "permission_denied": gettext_lazy("Ask the owner of the account for a role or key that allows it."),
@@ -75,7 +86,7 @@ def _of_drf(error: Exception) -> dict[str, Any]:
         return {
             "code": "invalid",
             "title": _("Some fields are not valid."),
-            "hint": _("See what is said of each field."),
+            "hint": str(HINTS["invalid"]),
             "errors": field_errors(error.detail),
         }
     assert isinstance(error, exceptions.APIException)

@@ -3,29 +3,27 @@ between neither repeat nor hide others."""
 
 from __future__ import annotations
 
-import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as NotBase64
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from django.core.exceptions import ValidationError
-from django.core.serializers.json import DjangoJSONEncoder
+from django.core.signing import BadSignature, Signer
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
-from rest_framework.exceptions import NotFound
+from rest_framework import exceptions
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 CURSOR, SIZE = "cursor", "page_size"
+MOST_DIGITS = 10
 
 
 class CursorPages(BasePagination):
     """`?page_size=` up to 200; `next` and `previous` are links. Newest first.
 
-    A subclass may set `ordering`: one column, "-" before it for descending; rows equal in it are ordered by their key.
+    A subclass may set `ordering`: columns, "-" before one for descending; rows equal in all are ordered by their key.
     """
 
     page_size: ClassVar[int] = 50
@@ -35,21 +33,22 @@ class CursorPages(BasePagination):
     def paginate_queryset(  # type: ignore[override]
         self, queryset: QuerySet[Any], request: Request, view: Any = None
     ) -> list[Any]:
-        """Return the page's rows; NotFound for a cursor that is none."""
+        """Return the page's rows. Raises ValidationError for a size or cursor that is none."""
         self._url = request.build_absolute_uri()
         size = self._size(request)
+        # What comes back was signed for this very list: nobody makes up a position in it.
+        self._signer = Signer(salt=f"{CURSOR}:{queryset.model._meta.label}:{','.join(self.ordering)}")
         backwards, position = self._decode(request.query_params.get(CURSOR, ""), queryset)
-        column = self._column
-        descending = self.ordering[0].startswith("-") != backwards
-        found = queryset.order_by(f"-{column}" if descending else column, "-pk" if backwards else "pk")
-        if position is not None:
-            found = found.filter(_beyond(column, position, descending=descending, backwards=backwards))
+        columns = [_Column.read(each, backwards=backwards) for each in (*self.ordering, "pk")]
+        found = queryset.order_by(*(column.ordering for column in columns))
+        if position:
+            found = found.filter(_beyond(columns, position))
         rows = list(found[: size + 1])
         more, rows = len(rows) > size, rows[:size]
         if backwards:
             rows.reverse()
         self._next = rows[-1] if rows and (more or backwards) else None
-        self._previous = rows[0] if rows and (more if backwards else position is not None) else None
+        self._previous = rows[0] if rows and (more if backwards else position) else None
         return rows
 
     def get_paginated_response(self, data: Any) -> Response:
@@ -85,42 +84,67 @@ class CursorPages(BasePagination):
             {"name": SIZE, "in": "query", "required": False, "schema": whole},
         ]
 
-    @property
-    def _column(self) -> str:
-        return self.ordering[0].removeprefix("-")
-
     def _size(self, request: Request) -> int:
         given = request.query_params.get(SIZE, "")
-        return min(int(given), self.max_page_size) if given.isdecimal() and int(given) else self.page_size
+        if not given:
+            return self.page_size
+        # Longer numbers are none of these, and int() refuses very long ones.
+        size = int(given) if given.isascii() and given.isdecimal() and len(given) < MOST_DIGITS else 0
+        if not 1 <= size <= self.max_page_size:
+            raise exceptions.ValidationError({SIZE: [_("From 1 to %(n)s.") % {"n": self.max_page_size}]})
+        return size
 
     def _link(self, row: Any, *, backwards: bool) -> str | None:
         if row is None:
             return None
-        place = [backwards, getattr(row, self._column), row.pk]
-        cursor = urlsafe_b64encode(json.dumps(place, cls=_Exactly).encode()).decode()
-        return replace_query_param(remove_query_param(self._url, CURSOR), CURSOR, cursor)
+        place = [
+            backwards,
+            *(_plain(getattr(row, name.removeprefix("-"))) for name in (*self.ordering, "pk")),
+        ]
+        return replace_query_param(
+            remove_query_param(self._url, CURSOR), CURSOR, self._signer.sign_object(place)
+        )
 
-    def _decode(self, cursor: str, queryset: QuerySet[Any]) -> tuple[bool, tuple[Any, Any] | None]:
+    def _decode(self, cursor: str, queryset: QuerySet[Any]) -> tuple[bool, list[Any]]:
         if not cursor:
-            return False, None
+            return False, []
         try:
-            backwards, value, key = json.loads(urlsafe_b64decode(cursor))
-            column = queryset.model._meta.get_field(self._column)
-            return bool(backwards), (column.to_python(value), queryset.model._meta.pk.to_python(key))
-        except (NotBase64, ValueError, TypeError, ValidationError) as error:
-            raise NotFound(_("There is no such page.")) from error
+            backwards, *position = self._signer.unsign_object(cursor)
+        except BadSignature as error:
+            message = _("There is no such page: use the links of the page before.")
+            raise exceptions.ValidationError({CURSOR: [message]}) from error
+        return backwards, position
 
 
-class _Exactly(DjangoJSONEncoder):
-    """Times to the microsecond: Django's own encoder cuts them to milliseconds."""
+def _plain(value: Any) -> Any:
+    """Return a column's value as JSON has it; times to the microsecond, which Django's own encoder cuts."""
+    return (
+        value.isoformat() if hasattr(value, "isoformat") else value if isinstance(value, int) else str(value)
+    )
 
-    def default(self, o: Any) -> Any:
-        return o.isoformat() if hasattr(o, "isoformat") else super().default(o)
+
+@dataclass(frozen=True)
+class _Column:
+    name: str
+    descending: bool
+
+    @classmethod
+    def read(cls, ordering: str, *, backwards: bool) -> _Column:
+        return cls(ordering.removeprefix("-"), ordering.startswith("-") != backwards)
+
+    @property
+    def ordering(self) -> str:
+        return f"-{self.name}" if self.descending else self.name
+
+    def condition(self, value: Any, *, equal: bool = False) -> Q:
+        lookup = ("lt" if self.descending else "gt") + ("e" if equal else "")
+        return Q(**{f"{self.name}__{lookup}": value})
 
 
-def _beyond(column: str, position: tuple[Any, Any], *, descending: bool, backwards: bool) -> Q:
-    value, key = position
-    past, at_most = ("lt", "lte") if descending else ("gt", "gte")
-    after_key = Q(pk__lt=key) if backwards else Q(pk__gt=key)
+def _beyond(columns: Sequence[_Column], position: Sequence[Any]) -> Q:
+    after = Q()
+    for column, value in reversed(list(zip(columns, position, strict=True))):
+        further = column.condition(value)
+        after = further | (Q(**{column.name: value}) & after) if after else further
     # The first condition alone lets PostgreSQL enter the index at the right place.
-    return Q(**{f"{column}__{at_most}": value}) & (Q(**{f"{column}__{past}": value}) | after_key)
+    return columns[0].condition(position[0], equal=True) & after

@@ -99,6 +99,8 @@ class VmFilter(ResourceFilter):
 
 def _block(value: str) -> str | None:
     """Return the block that an address, its beginning (10.1.) or a block stands for; None when it is neither."""
+    if "%" in value:
+        return None  # a zone of one machine (fe80::1%eth0): PostgreSQL knows none
     octets = value.rstrip(".").split(".")
     try:
         if "/" in value:

@@ -100,7 +100,9 @@ def _check(name: str, address: str) -> None:
             _("Use lower-case letters, digits and hyphens, 63 at most, as the host calls itself.")
         ]
     try:
-        ip_address(address)
+        ip_address(
+            address.replace("%", "?")
+        )  # no zone (fe80::1%eth0): it means something on one machine only
     except ValueError:
         wrong["address"] = [_("Enter the host's IP address on the management network.")]
     if wrong:
@@ -126,7 +128,9 @@ def _redis() -> redis.Redis:
 
 
 def _set_user(user: str, rules: list[str]) -> None:
-    _redis().execute_command("ACL", "SETUSER", user, *rules)  # type: ignore[no-untyped-call]
+    client = _redis()
+    client.acl_deluser(user)  # cuts its connections: one made with the old log-in would live on
+    client.execute_command("ACL", "SETUSER", user, *rules)  # type: ignore[no-untyped-call]
     _save_users()
 
 

@@ -85,4 +85,4 @@ def _is_address(text: str) -> bool:
         ip_address(text)
     except ValueError:
         return False
-    return True
+    return "%" not in text  # a zone of one machine (fe80::1%eth0): PostgreSQL knows none

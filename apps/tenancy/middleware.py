@@ -48,7 +48,8 @@ class ClientAddressMiddleware:
         while hops and self._is_proxy(address):
             address = hops.pop()
         if _is_address(address):
-            request.META["REMOTE_ADDR"] = address
+            # Without the zone of a link-local address (fe80::1%eth0), which PostgreSQL keeps in no column.
+            request.META["REMOTE_ADDR"] = address.partition("%")[0]
         return self.get_response(request)
 
     def _is_proxy(self, address: str) -> bool:

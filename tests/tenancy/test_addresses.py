@@ -23,6 +23,7 @@ pytestmark = pytest.mark.requirement("AC-3")
         ("10.0.0.1", "<script>", "10.0.0.1"),
         ("10.0.0.1", "", "10.0.0.1"),
         ("fd00::1", "2001:db8::7", "2001:db8::7"),
+        ("fe80::1%eth0", "", "fe80::1"),
     ],
 )
 def test_only_what_trusted_proxies_say_is_believed(

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 from rest_framework import serializers
-from rest_framework.pagination import CursorPagination
 
+from apps.api.paging import CursorPages
 from apps.api.representation import Out, ReferenceOut
 from apps.api.views import Action, Create, ObjectApi
 from apps.compute import selectors
@@ -49,9 +49,9 @@ class InstanceTypeOut(Out):
         }
 
 
-class SmallestFirst(CursorPagination):
+class SmallestFirst(CursorPages):
     page_size = 100
-    ordering = ("vcpu", "memory_gib", "id")
+    ordering = ("vcpu", "memory_gib")
 
 
 def create_from_api(actor: Actor, *, cluster: int, **rest: Any) -> InstanceType:

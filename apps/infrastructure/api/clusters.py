@@ -181,7 +181,7 @@ class ComputeClusterApi(ObjectApi):
     converter = "int"
     filterset_class = ComputeClusterFilter
     create = Create(_create_compute, ComputeClusterBody, immediate=True)
-    update = Update(CLUSTER_CHANGE, _change, ComputeClusterChanges)
+    update = Update(CLUSTER_CHANGE, _change, ComputeClusterChanges, immediate=True)
     delete = Action(CLUSTER_DELETE, services.delete_cluster, immediate=True)
     actions = (Action(CLUSTER_PERMIT, _permit, PermitBody, immediate=True),)
 
@@ -198,7 +198,7 @@ class StorageClusterApi(ObjectApi):
     converter = "int"
     filterset_class = StorageClusterFilter
     create = Create(_create_storage, StorageClusterBody, immediate=True)
-    update = Update(CLUSTER_CHANGE, _change, StorageClusterChanges)
+    update = Update(CLUSTER_CHANGE, _change, StorageClusterChanges, immediate=True)
     delete = Action(CLUSTER_DELETE, services.delete_cluster, immediate=True)
     actions = (Action(CLUSTER_PERMIT, _permit, PermitBody, immediate=True),)
 

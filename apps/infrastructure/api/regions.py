@@ -6,8 +6,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 from rest_framework import serializers
-from rest_framework.pagination import CursorPagination
 
+from apps.api.paging import CursorPages
 from apps.api.representation import Out, moment
 from apps.api.views import Create, ObjectApi, Update
 from apps.infrastructure.filters import RegionFilter
@@ -59,7 +59,7 @@ class RegionOut(Out):
         return values if rights.everywhere else {**values, "fabric_address": ""}
 
 
-class ByName(CursorPagination):
+class ByName(CursorPages):
     page_size = 100
     ordering = ("name",)
 
@@ -79,7 +79,7 @@ class RegionApi(ObjectApi):
     filterset_class = RegionFilter
     pagination_class = ByName
     create = Create(create_region, RegionBody, immediate=True)
-    update = Update(REGION_CHANGE, _change, RegionChanges)
+    update = Update(REGION_CHANGE, _change, RegionChanges, immediate=True)
 
     def visible(self, actor: Actor) -> QuerySet[Region]:
         """Return the regions the actor may see."""

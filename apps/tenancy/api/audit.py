@@ -19,7 +19,7 @@ from apps.tenancy.operation_log import duration_of, reason_of, result_of, visibl
 class AuditPages(CursorPages):
     """Pages of log lines."""
 
-    ordering = ("-at", "-id")
+    ordering = ("-at",)
 
 
 class AuditTargetOut(TargetOut):

@@ -9,7 +9,7 @@ from apps.tenancy.models import User
 class UserPages(CursorPages):
     """Pages of log-ins."""
 
-    ordering = ("-date_joined", "id")
+    ordering = ("-date_joined",)
 
 
 def with_password(user: User, password: str) -> User:

@@ -1,0 +1,53 @@
+"""Refusals in the OpenAPI document: which ones an operation may answer with follows from what it takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apps.api.errors import CONTENT_TYPE
+
+PROBLEM_REF = "#/components/schemas/ProblemOut"
+#: Where a refusal stands, before its status.
+REFUSALS = "#/components/responses/Refused"
+MEANING = {
+    "400": "Something sent is malformed; `errors` names it.",
+    "401": "No valid API key or session came along.",
+    "403": "The caller may not do this.",
+    "404": "There is no such thing, or the caller may not know of it.",
+    "406": "Something other than JSON is asked for.",
+    "409": "Not in its present state, or other things depend on it.",
+    "413": "The body is too large.",
+    "415": "The body is said to be something other than JSON.",
+    "422": "Something sent cannot be done; `errors` names it.",
+    "503": "The platform is out of order; `Retry-After` says when to try again.",
+}
+
+
+def document_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Give every operation the refusals it may answer with; a postprocessing hook of drf-spectacular."""
+    shared = result.setdefault("components", {}).setdefault("responses", {})
+    shared |= {f"{REFUSALS.rpartition('/')[2]}{status}": _refusal(status) for status in MEANING}
+    for methods in result["paths"].values():
+        for operation in methods.values():
+            operation["responses"] = _completed(operation)
+    return result
+
+
+def _completed(operation: dict[str, Any]) -> dict[str, Any]:
+    answers = operation["responses"]
+    refused = {status for status, answer in answers.items() if _is_problem(answer)}
+    refused |= {"400", "406", "503"}
+    if operation.get("security"):
+        refused |= {"401", "403"}
+    if "requestBody" in operation:
+        refused |= {"413", "415"}
+    said = {status: {"$ref": f"{REFUSALS}{status}"} for status in sorted(refused)}
+    return {status: answer for status, answer in answers.items() if status not in refused} | said
+
+
+def _is_problem(answer: dict[str, Any]) -> bool:
+    return any(c.get("schema", {}).get("$ref") == PROBLEM_REF for c in answer.get("content", {}).values())
+
+
+def _refusal(status: str) -> dict[str, Any]:
+    return {"description": MEANING[status], "content": {CONTENT_TYPE: {"schema": {"$ref": PROBLEM_REF}}}}
