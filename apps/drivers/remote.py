@@ -13,9 +13,15 @@ from apps.drivers import orders, reports
 from apps.drivers.bulkhead import Bulkhead
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
-from apps.drivers.hypervisor_errors import UNREACHABLE, busy_host, restarted_agent, silent_host, unreachable
+from apps.drivers.hypervisor_errors import (
+    UNREACHABLE,
+    busy_host,
+    restarted_agent,
+    senseless_answer,
+    silent_host,
+    unreachable,
+)
 from apps.drivers.orders import (
-    ANSWER,
     ORDER,
     Answer,
     ConsoleArgument,
@@ -82,15 +88,17 @@ class RemoteHost:
         try:
             life = self._pulse().life
             with self._bulkhead.place(lambda: busy_host(self.name)):
-                sealed = self._ask(verb, subject, raw, fence, life)
+                answer = self._ask(verb, subject, raw, fence, life)
         except redis.exceptions.RedisError as error:
             raise DriverError(_("The message broker does not answer."), code="broker.unreachable") from error
-        answer = self._seal.open(ANSWER, sealed, Answer)
         if answer.failure is not None:
             raise answer.failure.error()
-        return msgspec.msgpack.decode(answer.result, type=verb.result)
+        try:
+            return msgspec.msgpack.decode(answer.result, type=verb.result)
+        except msgspec.MsgspecError as error:
+            raise senseless_answer(self.name) from error
 
-    def _ask(self, verb: Verb[A, R], subject: str, raw: bytes, fence: Fence | None, life: bytes) -> bytes:
+    def _ask(self, verb: Verb[A, R], subject: str, raw: bytes, fence: Fence | None, life: bytes) -> Answer:
         id, begun = uuid.uuid4().hex, time.monotonic()
         order = Order(
             id, verb.name, subject, raw, time.time() + self._timeout, fence if verb.changes else None
@@ -103,7 +111,7 @@ class RemoteHost:
                 self._bulkhead.in_vain(begun)
             raise
         self._bulkhead.heard()
-        return sealed
+        return self._seal.open(orders.answer_purpose(id), sealed, Answer)
 
     def _wait(self, key: str, give_up: float, life: bytes) -> bytes:
         """Wait in slices: no time-out of the Redis client is ever reached, and an agent that dies is noticed."""
@@ -111,7 +119,8 @@ class RemoteHost:
             found = self._client.blpop([key], timeout=WAIT_SLICE)
             if found is not None:
                 return cast("tuple[bytes, bytes]", found)[1]
-            if self._pulse().life not in (b"", life):
+            now = self._pulse().life
+            if life and now and now != life:
                 raise restarted_agent(self.name)
         raise unreachable(self.name)
 

@@ -1,0 +1,70 @@
+"""Runs of qemu-img and writers that were killed, and what is left of them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from apps.drivers.files import FileVolumes
+from apps.drivers.files.layout import volume_path
+from apps.drivers.files.qemu_img import create
+from apps.drivers.libvirt import seed
+from apps.drivers.specs import ImageSpec, PoolSpec
+from tests.drivers.contracts.fabric import refused
+from tests.drivers.samples import a_pool, a_volume, new_id
+
+pytestmark = pytest.mark.requirement("OP-2")
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> PoolSpec:
+    return PoolSpec(id=a_pool().id, driver="file", path=str(tmp_path))
+
+
+def a_tool_that_is_killed(directory: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> Path:
+    """Put a qemu-img before the real one that is killed when it is asked for `word`; return the file that ends this."""
+    mended, tool = directory / "mended", directory / "bin" / "qemu-img"
+    tool.parent.mkdir()
+    real = next(path for path in os.environ["PATH"].split(":") if (Path(path) / "qemu-img").exists())
+    tool.write_text(
+        f'#!/bin/sh\n[ "$1" != {word} ] || [ -e {mended} ] || kill -9 $$\nexec {real}/qemu-img "$@"\n'
+    )
+    tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
+    return mended
+
+
+@pytest.mark.parametrize("word", ["convert", "check"])
+def test_an_image_whose_copying_was_killed_is_not_refused_for_good(
+    pool: PoolSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    source = tmp_path / "source.qcow2"
+    create(source, 1 << 20)
+    mended = a_tool_that_is_killed(tmp_path, monkeypatch, word)
+    image, volumes = ImageSpec(id=new_id(), pool=pool), FileVolumes()
+    with refused("volumes.failed"):
+        volumes.ensure_image(image, str(source))
+    mended.touch()
+    assert volumes.ensure_image(image, str(source)).virtual_bytes == 1 << 20
+
+
+def test_a_second_name_that_a_killed_run_left_goes_with_the_next_run(pool: PoolSpec) -> None:
+    volume, volumes = a_volume(pool), FileVolumes()
+    volumes.ensure_volume(volume)
+    path = volume_path(volume)
+    second = path.with_name(f"{path.name}.0badcafe.partial")
+    os.link(path, second)
+    volumes.ensure_volume(volume)
+    assert not second.exists()
+    assert path.exists()
+
+
+def test_removing_first_boot_data_removes_what_a_killed_writer_left(tmp_path: Path) -> None:
+    path = tmp_path / "seeds" / "vm.iso"
+    seed.write(path, b"whole")
+    path.with_suffix(".partial").write_bytes(b"ha")
+    seed.remove(path)
+    assert list(path.parent.iterdir()) == []
