@@ -11,7 +11,15 @@ from apps.agent.subjects import Subjects
 from apps.agent.verbs import Handler
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
-from apps.drivers.orders import ANSWER, ANSWER_KEPT_SECONDS, ORDER, Answer, Failure, Order, answer_key
+from apps.drivers.orders import (
+    ANSWER_KEPT_SECONDS,
+    ORDER,
+    Answer,
+    Failure,
+    Order,
+    answer_key,
+    answer_purpose,
+)
 from apps.drivers.sealing import Seal
 
 if TYPE_CHECKING:
@@ -34,18 +42,21 @@ class Desk:
         self._subjects = Subjects()
 
     def take(self, sealed: str) -> None:
-        """Carry out one order. What is not sealed with our key, or came too late, is dropped without an answer."""
+        """Carry out one order. What is not sealed with our key is dropped without an answer."""
         try:
             order = self._seal.open(ORDER, sealed, Order)
         except DriverError as error:
             log.warning("Dropped an order: %s", error.message)
             return
         with self._alone_with(order):
-            if time.time() > order.expires:
-                log.warning("Dropped %s for %s: too late", order.verb, order.subject)
-                return
-            answer = self._carry_out(order)
+            late = time.time() - order.expires
+            answer = self._carry_out(order) if late <= 0 else self._too_late(order, late)
         self._reply(order, answer)
+
+    def _too_late(self, order: Order, seconds: float) -> Answer:
+        """Whoever sent it has given up long ago, unless our clock is ahead: then this is how they learn of it."""
+        log.warning("Dropped %s for %s: %.0f s too late", order.verb, order.subject, seconds)
+        return Answer(failure=Failure.of(_late(seconds)))
 
     def _alone_with(self, order: Order) -> contextlib.AbstractContextManager[None]:
         """Looking needs no turn; a status must not wait for a slow change."""
@@ -84,7 +95,7 @@ class Desk:
     def _reply(self, order: Order, answer: Answer) -> None:
         key = answer_key(self._host, order.id)
         pipe = self._client.pipeline(transaction=True)
-        pipe.rpush(key, self._seal.close(ANSWER, answer))
+        pipe.rpush(key, self._seal.close(answer_purpose(order.id), answer))
         pipe.expire(key, ANSWER_KEPT_SECONDS)
         pipe.execute()
 
@@ -95,6 +106,17 @@ def _failed(error: Exception) -> DriverError:
         values={"type": type(error).__name__},
         code="agent.failed",
         hint=_("See the agent's log on the host."),
+    )
+
+
+def _late(seconds: float) -> DriverError:
+    return DriverError(
+        _("The order came %(seconds)s s too late by the host's clock."),
+        values={"seconds": round(seconds)},
+        code="agent.late_order",
+        hint=_(
+            "Compare the clocks of the host and of the control plane; both should follow the same NTP server."
+        ),
     )
 
 

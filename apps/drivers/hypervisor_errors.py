@@ -85,3 +85,13 @@ def restarted_agent(host: str) -> DriverError:
         code="host.restarted",
         hint=_("It is asked again by itself."),
     )
+
+
+def senseless_answer(host: str) -> DriverError:
+    """What came back is not what the order's answer must be."""
+    return DriverError(
+        _("What host %(host)s answered makes no sense."),
+        values={"host": host},
+        code="host.broken_answer",
+        hint=_("Update the host's agent, or enrol the host again."),
+    )

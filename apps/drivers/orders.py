@@ -3,6 +3,7 @@
 A verb names what its argument and its result are; both ends read the same table, so neither can call by a made-up name.
 """
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -34,6 +35,11 @@ ANSWER_KEPT_SECONDS = 300
 STILL_WORKING = "host.still_working"
 """Code of the failure that means: ask again, the work goes on."""
 NIL = msgspec.msgpack.encode(None)
+LONGEST = 1000
+"""Characters of a host's sentence that are kept."""
+_MARKS = re.compile(r"%\(\w+\)[sd]|%%")
+_NAMES = re.compile(r"%\((\w+)\)")
+_CODE = re.compile(r"[a-z_]{1,40}\.[a-z_]{1,40}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -72,9 +78,14 @@ class Failure:
         return cls(error.template, error.code, error.permanent, error.hint, error.values)
 
     def error(self) -> DriverError:
-        """Return the data as an error."""
+        """Return the data as an error, whatever a host that is not itself any more has put into it."""
+        values = {name: v[:LONGEST] if isinstance(v, str) else v for name, v in self.values.items()}
+        template = self.template[:LONGEST]
+        if _MARKS.sub("", template).count("%") or not set(_NAMES.findall(template)) <= values.keys():
+            values = {}  # without values it is text as it stands, not a template
+        code = self.code if _CODE.fullmatch(self.code) else "agent.failed"
         return DriverError(
-            self.template, code=self.code, permanent=self.permanent, hint=self.hint, values=self.values
+            template, code=code, permanent=self.permanent, hint=self.hint[:LONGEST], values=values
         )
 
 
@@ -161,6 +172,11 @@ DISCARD_UNFINISHED: Verb[UnfinishedArgument, None] = Verb(
 def queue_of(host: str) -> str:
     """Return the name of a host's queue, which is its key in Redis too."""
     return f"host.{host}"
+
+
+def answer_purpose(order_id: str) -> str:
+    """Return the purpose of the seal of an order's answer: that of another order, or attempt, does not open."""
+    return f"{ANSWER} {order_id}"
 
 
 def answer_key(host: str, order_id: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
+from apps.drivers.bounds import Counter, Mark, Measure, Moment, Number, Version
 from apps.drivers.orders import REPORT
 from apps.drivers.sealing import Seal
 from apps.drivers.specs import HostObservation
@@ -29,10 +30,10 @@ class HostReport:
     """`boot_id` changes when the host was booted: all its VMs are off then. `sequence` grows while the agent runs."""
 
     observation: HostObservation
-    agent_version: str
-    boot_id: str
-    sequence: int
-    sent_at: datetime
+    agent_version: Version
+    boot_id: Mark
+    sequence: Counter
+    sent_at: Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,10 @@ class Pulse:
 class Heartbeat:
     """At `sent_at`, the whole report sent at `report_at` still held, but for these measures."""
 
-    sent_at: datetime
-    report_at: datetime
-    load_percent: float
-    memory_used_mib: int
+    sent_at: Moment
+    report_at: Moment
+    load_percent: Measure
+    memory_used_mib: Number
 
 
 def heartbeat_key(host: str) -> str:

@@ -7,6 +7,8 @@ into the backend (libvirt metadata, OVN external_ids) so that drift can be seen 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from apps.drivers.bounds import Counter, Id, Line, Measure, Number, Port, Version, Word
+
 
 class Power(StrEnum):
     ON = "on"
@@ -37,9 +39,9 @@ class ImageSpec:
 class ImageInfo:
     """What the pool knows of an image after its import."""
 
-    virtual_bytes: int
-    stored_bytes: int
-    source_format: str
+    virtual_bytes: Counter
+    stored_bytes: Counter
+    source_format: Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,8 @@ class VolumeSpec:
 class PoolObservation:
     """Capacity of a pool and the identifiers of what it holds."""
 
-    capacity_bytes: int
-    used_bytes: int
+    capacity_bytes: Counter
+    used_bytes: Counter
     volumes: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
 
@@ -139,19 +141,19 @@ class VmSpec:
 class VmStatus:
     """A VM as the host sees it. `boot` is the number given with the last power-on, 0 when there was none."""
 
-    id: str
+    id: Id
     exists: bool
     power: Power = Power.OFF
-    boot: int = 0
-    generation: int = 0
+    boot: Number = 0
+    generation: Number = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ConsoleAddress:
     """Where a VM's VNC server listens on the management network."""
 
-    host: str
-    port: int
+    host: Line
+    port: Port
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,18 +163,18 @@ class VmUsage:
     `memory_bytes` is what the guest uses by its balloon driver's account, else what QEMU holds of the host.
     """
 
-    id: str
-    boot: int = 0
-    cpu_ns: int = 0
-    vcpus: int = 0
-    memory_bytes: int = 0
-    memory_total_bytes: int = 0
-    disk_read_bytes: int = 0
-    disk_write_bytes: int = 0
-    disk_read_ops: int = 0
-    disk_write_ops: int = 0
-    net_rx_bytes: int = 0
-    net_tx_bytes: int = 0
+    id: Id
+    boot: Number = 0
+    cpu_ns: Counter = 0
+    vcpus: Number = 0
+    memory_bytes: Counter = 0
+    memory_total_bytes: Counter = 0
+    disk_read_bytes: Counter = 0
+    disk_write_bytes: Counter = 0
+    disk_read_ops: Counter = 0
+    disk_write_ops: Counter = 0
+    net_rx_bytes: Counter = 0
+    net_tx_bytes: Counter = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,19 +184,19 @@ class HostUsage:
     `disk_used_bytes` and `disk_total_bytes` are of the file system that holds the agent's state.
     """
 
-    cpu_busy_ms: int = 0
-    cpu_total_ms: int = 0
-    load: float = 0.0
-    memory_bytes: int = 0
-    memory_total_bytes: int = 0
-    disk_read_bytes: int = 0
-    disk_write_bytes: int = 0
-    disk_read_ops: int = 0
-    disk_write_ops: int = 0
-    net_rx_bytes: int = 0
-    net_tx_bytes: int = 0
-    disk_used_bytes: int = 0
-    disk_total_bytes: int = 0
+    cpu_busy_ms: Counter = 0
+    cpu_total_ms: Counter = 0
+    load: Measure = 0.0
+    memory_bytes: Counter = 0
+    memory_total_bytes: Counter = 0
+    disk_read_bytes: Counter = 0
+    disk_write_bytes: Counter = 0
+    disk_read_ops: Counter = 0
+    disk_write_ops: Counter = 0
+    net_rx_bytes: Counter = 0
+    net_tx_bytes: Counter = 0
+    disk_used_bytes: Counter = 0
+    disk_total_bytes: Counter = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,14 +206,14 @@ class HostObservation:
     `host_usage` and `usage` (of running VMs) travel apart from the rest, less often: see `apps.drivers.usage`.
     """
 
-    architecture: str
-    cpu_model: str
-    vcpus: int
-    memory_mib: int
-    virtualisation: str
-    hypervisor_version: str
-    load_percent: float = 0.0
-    memory_used_mib: int = 0
+    architecture: Word
+    cpu_model: Line
+    vcpus: Number
+    memory_mib: Number
+    virtualisation: Word
+    hypervisor_version: Version
+    load_percent: Measure = 0.0
+    memory_used_mib: Number = 0
     vms: tuple[VmStatus, ...] = ()
     usage: tuple[VmUsage, ...] = ()
     host_usage: HostUsage | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
+from apps.drivers.bounds import Mark, Moment
 from apps.drivers.sealing import Seal
 from apps.drivers.specs import HostUsage, VmUsage
 
@@ -25,8 +26,8 @@ USAGE = "usage"
 class UsageReading:
     """Counters at one moment. `boot_id` changes when the host was booted, and all counters with it."""
 
-    at: datetime
-    boot_id: str
+    at: Moment
+    boot_id: Mark
     host: HostUsage
     vms: tuple[VmUsage, ...] = ()
 

@@ -123,10 +123,18 @@ def test_an_order_sealed_with_another_key_is_not_carried_out(host: PretendHost, 
     assert not host.remote().hypervisor().status(vm.id).exists
 
 
-def test_an_order_that_expired_is_dropped(host: PretendHost, vm: VmSpec) -> None:
-    late = order_for(vm, expires_in=-1)
+@pytest.mark.requirement("SE-6")
+def test_an_order_that_expired_is_not_carried_out_but_answered_lest_it_was_the_clock(
+    host: PretendHost, vm: VmSpec
+) -> None:
+    late = order_for(vm, expires_in=-60)
     send(host, late)
-    assert not answered(host, late, within=0.5)
+    found = host.client.blpop([orders.answer_key(host.name, late.id)], timeout=5)
+    assert found is not None
+    answer = Seal(host.key).open(orders.answer_purpose(late.id), found[1], orders.Answer)
+    assert answer.failure is not None
+    assert answer.failure.error().code == "agent.late_order"
+    assert "60 s too late" in answer.failure.error().message
     assert not host.remote().hypervisor().status(vm.id).exists
 
 

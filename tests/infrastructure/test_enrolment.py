@@ -58,7 +58,11 @@ def test_the_settings_file_opens_redis_for_the_hosts_own_keys_alone(
                 client.get(key)
         with pytest.raises(redis.exceptions.NoPermissionError):
             client.flushdb()
+    thief = redis.Redis.from_url(given["redis_url"], single_connection_client=True, retry=None)
+    assert thief.ping()
     renewed = tomllib.loads(renew_enrolment(admin, host).agent_toml)
+    with pytest.raises(redis.exceptions.ConnectionError):
+        thief.connection.read_response()  # cut, and not only refused when it comes anew
     assert renewed["seal_key"] != given["seal_key"]
     with (
         redis.Redis.from_url(given["redis_url"]) as client,
