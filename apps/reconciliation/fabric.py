@@ -12,7 +12,7 @@ from apps.infrastructure import backends
 from apps.infrastructure.models import Region
 from apps.reconciliation.models import Finding, Rule
 from apps.reconciliation.noting import Difference, Place, note
-from apps.reconciliation.rules import AHEAD, AT_REST, GENERATION, GRACE
+from apps.reconciliation.rules import AHEAD, AT_REST, GENERATION, GRACE, is_id
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,10 @@ def look(region: Region) -> None:
 
 def _differences(kind: _Kind, seen: Mapping[str, int], place: Place) -> Iterator[Difference]:
     statement = _COMPARE.format(rows=kind.rows, all_ids=kind.all_ids, behind=GENERATION, ahead=AHEAD)
+    ours = {id: generation for id, generation in seen.items() if is_id(id)}
     values: dict[str, Any] = {
-        "ids": list(seen),
-        "generations": list(seen.values()),
+        "ids": list(ours),
+        "generations": list(ours.values()),
         "region": place.region,
         "grace": GRACE,
     }

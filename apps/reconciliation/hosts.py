@@ -11,7 +11,20 @@ from apps.infrastructure.reports import Reading
 from apps.reconciliation import turns
 from apps.reconciliation.models import Finding, Rule
 from apps.reconciliation.noting import Difference, Place, note
-from apps.reconciliation.rules import AHEAD, AT_REST, DOUBLED, GENERATION, GRACE, LOOK_EVERY, MISPLACED, POWER
+from apps.reconciliation.rules import (
+    AHEAD,
+    AT_REST,
+    DOUBLED,
+    GENERATION,
+    GRACE,
+    LOOK_EVERY,
+    MISPLACED,
+    POWER,
+    is_id,
+)
+
+#: What a host that lies can have listed at most; no host has so many.
+MOST_VMS = 2000
 
 # A running VM's definition may lag behind its row: binding another security group counts a generation and changes
 # nothing in the definition, and a VM that is off gets a new definition at its next start.
@@ -81,7 +94,8 @@ def _differences(readings: Sequence[Reading], hosts: dict[Any, Place]) -> Iterat
     seen = [
         (vm.id, reading.host.pk, vm.power.value, vm.generation)
         for reading in readings
-        for vm in reading.report.observation.vms
+        for vm in reading.report.observation.vms[:MOST_VMS]
+        if is_id(vm.id) and vm.generation < 1 << 31
     ]
     ids, on, powers, generations = ([list(c) for c in zip(*seen, strict=True)]) if seen else ([], [], [], [])
     values: dict[str, Any] = {

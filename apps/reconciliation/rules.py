@@ -26,6 +26,7 @@ where no data can be lost and no running guest be stopped; everything else is li
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
@@ -110,6 +111,14 @@ def text_of(rule: str, aspect: str, kind: str) -> str:
 def mends_itself(rule: str, aspect: str, kind: str) -> bool:
     """Whether the platform mends such a difference without being asked."""
     return (rule, aspect, kind) in BY_ITSELF
+
+
+def is_id(text: str) -> bool:
+    """Whether it is an identifier as the platform writes them: what is called otherwise is not ours."""
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def at_rest(prefix: str = "") -> Q:

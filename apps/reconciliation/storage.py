@@ -13,7 +13,7 @@ from apps.infrastructure import backends
 from apps.infrastructure.models import StorageCluster
 from apps.reconciliation.models import Finding, Rule
 from apps.reconciliation.noting import Difference, Place, note
-from apps.reconciliation.rules import ABANDONED, AT_REST, GRACE, PARTIAL, SIZE
+from apps.reconciliation.rules import ABANDONED, AT_REST, GRACE, PARTIAL, SIZE, is_id
 
 GIB = 1 << 30
 KINDS = {PoolKind.VOLUME: "disk", PoolKind.IMAGE: "image"}
@@ -96,11 +96,3 @@ def _unfinished(seen: PoolInventory, place: Place) -> Iterator[Difference]:
         if is_id(left.id) and left.idle_seconds >= ABANDONED.total_seconds():
             name = f"{left.id}.qcow2.*.partial"
             yield Difference(Rule.ORPHAN, KINDS[left.kind], UUID(left.id), place, aspect=PARTIAL, name=name)
-
-
-def is_id(text: str) -> bool:
-    """Whether it is an identifier as the platform writes them: what is called otherwise is not ours."""
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False

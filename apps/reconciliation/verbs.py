@@ -30,6 +30,7 @@ def _force_clean(kind: str) -> Verb:
         states=ANY_STATE,
         destructive=True,
         supersedes=True,
+        rank=2,
         icon="trash",
     )
 

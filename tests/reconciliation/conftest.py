@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import transaction
 
 from apps.compute.models import Vm
 from apps.lifecycle.actor import Actor
@@ -20,7 +21,8 @@ __all__ = ["cloud", "no_keeper", "owner", "world"]
 
 @pytest.fixture
 def subnet(cloud: Cloud, tenant_a: Tenant) -> Subnet:
-    take(tenant_a.pk, {"vpc": 1, "subnet": 1})
+    with transaction.atomic():
+        take(tenant_a.pk, {"vpc": 1, "subnet": 1})
     return cloud.network(tenant_a)
 
 
