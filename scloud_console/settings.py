@@ -170,6 +170,8 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Who rings tries once to connect: a request must not wait for a broker that is away; the sweeper rings later.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 0}
 CELERY_BEAT_SCHEDULE = {
     "forget idempotency keys": {"task": "api.forget_idempotency_keys", "schedule": 3600.0},
     "forget batches": {"task": "lifecycle.forget_batches", "schedule": 3600.0},

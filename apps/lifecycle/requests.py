@@ -97,15 +97,19 @@ def _supersede(held: Sequence[Operation]) -> Operation | None:
     """Cancel what holds the resource; return the operation whose worker must let go first, if one is running."""
     running = None
     for operation in held:
-        cancelled = Operation.objects.filter(
-            pk=operation.pk, status=operation.status, attempt=operation.attempt
-        ).update(status=OperationStatus.CANCELLED, finished_at=Now(), error=_superseded())
-        if not cancelled:
-            raise _busy(operation)
+        while operation.is_open and not _push_aside(operation):
+            # A worker has claimed it, or given it back, since it was read. It cannot finish: its resource is locked.
+            operation.refresh_from_db(fields=["status", "attempt", "lease_until"])
         OperationLock.objects.filter(operation=operation).delete()
         if operation.status == OperationStatus.RUNNING:
             running = operation
     return running
+
+
+def _push_aside(operation: Operation) -> bool:
+    """Cancel the operation; return whether it was still as it is here."""
+    as_read = Operation.objects.filter(pk=operation.pk, status=operation.status, attempt=operation.attempt)
+    return bool(as_read.update(status=OperationStatus.CANCELLED, finished_at=Now(), error=_superseded()))
 
 
 def _superseded() -> dict[str, str]:

@@ -16,6 +16,7 @@ from apps.lifecycle.errors import Busy, NotNow
 from apps.lifecycle.legality import ensure_possible, possibilities
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
 from apps.lifecycle.models.operation import LEASE
+from apps.lifecycle.requests import _supersede
 from apps.lifecycle.running import Run
 from apps.lifecycle.words import state_word
 from tests.lifecycle.conftest import GLANCE, POLISH, SCRAP, Script, ask, make_host
@@ -242,6 +243,16 @@ def test_a_superseding_verb_cancels_what_waits_and_begins_at_once(host: Host) ->
     polishing.refresh_from_db()
     assert polishing.status == OperationStatus.CANCELLED
     assert claim(scrapping.pk) is not None
+
+
+@pytest.mark.requirement("OP-4")
+def test_what_a_worker_claims_just_then_is_pushed_aside_all_the_same(host: Host) -> None:
+    seen_waiting = ask(POLISH, host)
+    claimed = claim(seen_waiting.pk)
+    assert claimed is not None
+    assert _supersede([seen_waiting]) == claimed, "its worker has to let go first"
+    claimed.refresh_from_db()
+    assert claimed.status == OperationStatus.CANCELLED
 
 
 @pytest.mark.requirement("OP-4")

@@ -1,0 +1,135 @@
+"""PostgreSQL, Redis, beat and every process go away under load, on pretend hosts: nothing is lost, nothing doubled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from onebox.processes import Process
+from pytest_django.plugin import DjangoDbBlocker
+
+from apps.tenancy.models import User
+from tests.factories import page_client
+from tests.platform_fixtures import drivers_of, platform
+from tests.recovery.conftest import peopled
+from tests.recovery.outages import Yard, endure
+from tests.recovery.servers import own_postgres, own_redis, rows_on
+
+# They need no real hosts, but minutes.
+pytestmark = [pytest.mark.real, pytest.mark.timeout(240), pytest.mark.requirement("OP-1", "OP-2")]
+
+AWAY_SECONDS = 15
+
+
+@pytest.fixture(scope="module")
+def yard(
+    django_test_environment: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Yard]:
+    """Web, worker and beat with a PostgreSQL and a broker of their own; the pretend machines are in another Redis."""
+    place = tmp_path_factory.mktemp("outages")
+    with (
+        own_postgres(place / "pg") as postgres,
+        own_redis(place / "broker") as broker,
+        own_redis(place / "world") as world,
+    ):
+        values = {
+            "REDIS_URL": broker.url,
+            "SCLOUD_MEMORY_WORLD": "redis",
+            "SCLOUD_MEMORY_REDIS": world.url,
+            "SCLOUD_SECRET_KEY": settings.SECRET_KEY,
+            "SCLOUD_FIELD_KEY": settings.FIELD_KEY,
+        }
+        with (
+            django_db_blocker.unblock(),
+            rows_on(postgres),
+            drivers_of(values),
+            platform(place, values) as made,
+        ):
+            made.collect_static()
+            site = peopled(made)
+            User.objects.filter(username="alice").update(must_change_password=False)
+            session = page_client(User.objects.get(username="alice")).cookies["sessionid"].value
+            yield Yard(site, postgres, broker, f"sessionid={session}")
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_over(yard: Yard) -> Iterator[None]:
+    """Start every test with the usual processes and end it with no VM."""
+    yard.platform.start("web", "worker", "beat")
+    yield
+    yard.platform.start("web", "worker", "beat")
+    yard.site.empty()
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_postgresql_is_restarted(yard: Yard, mode: str) -> None:
+    def restart() -> None:
+        yard.postgres.stop(mode)
+        yard.postgres.start()
+
+    endure(yard, f"PostgreSQL restarted (`{mode}`)", restart)
+
+
+@pytest.mark.requirement("OP-5")
+def test_postgresql_is_away(yard: Yard) -> None:
+    def stay_away() -> None:
+        yard.postgres.stop()
+        time.sleep(AWAY_SECONDS)  # how long the outage lasts
+        yard.postgres.start()
+
+    endure(yard, f"PostgreSQL away for {AWAY_SECONDS} s", stay_away)
+
+
+@pytest.mark.parametrize("loses", [False, True], ids=["keeps its data", "loses its data"])
+def test_redis_is_restarted(yard: Yard, loses: bool) -> None:
+    def restart() -> None:
+        yard.broker.stop()
+        if loses:
+            yard.broker.lose_everything()
+        yard.broker.start()
+
+    endure(yard, "Redis restarted, all its data lost" if loses else "Redis restarted", restart)
+
+
+def test_redis_is_away(yard: Yard) -> None:
+    def stay_away() -> None:
+        yard.broker.stop()
+        time.sleep(AWAY_SECONDS)  # how long the outage lasts
+        yard.broker.start()
+
+    endure(yard, f"Redis away for {AWAY_SECONDS} s", stay_away)
+
+
+def test_two_beats_run_at_once(yard: Yard) -> None:
+    usual = yard.platform.process("beat")
+    args = tuple(arg.replace("/beat", "/second-beat") for arg in usual.args)
+    second = Process("second beat", args, says=usual.says)
+
+    def both() -> None:
+        yard.platform.start(second)
+        time.sleep(5)  # so long they ring together
+        yard.platform.kill(second.name)
+
+    endure(yard, "two beats at once", both)
+
+
+def test_beat_is_away(yard: Yard) -> None:
+    def stay_away() -> None:
+        yard.platform.kill("beat")
+        time.sleep(5)  # so long nothing sweeps
+        yard.platform.start("beat")
+
+    endure(yard, "no beat for 5 s", stay_away)
+
+
+def test_each_process_is_killed_in_turn(yard: Yard) -> None:
+    def kill_all() -> None:
+        for name in ("web", "worker", "beat"):
+            yard.platform.kill(name)
+            yard.platform.start(name)
+
+    endure(yard, "web, worker, beat killed in turn (`kill -9`)", kill_all)
