@@ -6,8 +6,9 @@ from cryptography.fernet import Fernet
 from apps.drivers.sealing import Seal
 from apps.drivers.specs import VmStatus
 from tests.drivers.contracts.fabric import refused
+from tests.drivers.samples import new_id
 
-STATUS = VmStatus("x", exists=False)
+STATUS = VmStatus(new_id(), exists=False)
 
 
 @pytest.fixture
