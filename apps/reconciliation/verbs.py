@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from apps.lifecycle.models import State
-from apps.lifecycle.verbs import ANY_STATE, Text, Verb, declare
+from apps.lifecycle.verbs import ANY_STATE, Cancel, Text, Verb, declare
 
 
 def _resync(kind: str) -> Verb:
@@ -31,6 +31,7 @@ def _force_clean(kind: str) -> Verb:
         destructive=True,
         supersedes=True,
         rank=2,
+        cancel=Cancel.BEFORE,
         icon="trash",
     )
 
@@ -83,6 +84,7 @@ def _on_finding(action: str, label: Text, doing: Text, *, destructive: bool = Fa
         destructive=destructive,
         exclusive=False,
         on_resource=False,
+        cancel=Cancel.BEFORE,
         icon=icon,
     )
 

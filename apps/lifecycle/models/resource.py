@@ -61,6 +61,12 @@ class Resource(models.Model):
             models.Index("tenant", Upper("name"), name="resource_named"),
             # Most have no remark, and empty ones take no room in it.
             GinIndex(OpClass(Upper("remark"), name="gin_trgm_ops"), name="resource_remark_search"),
+            # The few that failed, among all: the administrator's list of resources in trouble.
+            models.Index(
+                fields=["-updated_at"],
+                condition=models.Q(state=State.ERROR) | ~models.Q(error={}),
+                name="resource_in_trouble",
+            ),
         ]
 
     def __str__(self) -> str:
