@@ -44,7 +44,7 @@ from tests.reconciliation.drift import (
     work,
     work_with_patience,
 )
-from tests.reconciliation.test_rules import (
+from tests.reconciliation.planting import (
     STRAYS,
     hypervisor,
     other_host,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -12,18 +11,13 @@ import pytest
 from apps.compute.models import Power, Vm
 from apps.compute.services.power import power_off_vm, restart_vm
 from apps.compute.specs import vm_spec
-from apps.drivers.memory import MemoryFabric, MemoryHypervisor, MemoryVolumes
+from apps.drivers.memory import MemoryFabric, MemoryVolumes
 from apps.drivers.memory.records import GROUPS, PORTS, SUBNETS, UNFINISHED, VOLUMES, VPCS
 from apps.drivers.specs import (
     FabricKind,
-    ImageSpec,
     PoolKind,
-    PortSpec,
-    SecurityGroupSpec,
-    SubnetSpec,
     Unfinished,
     VolumeSpec,
-    VpcSpec,
 )
 from apps.drivers.specs import Power as DriverPower
 from apps.lifecycle.models import Operation, OperationLock, Resource
@@ -37,43 +31,18 @@ from apps.storage.specs import volume_spec
 from apps.tenancy.models import Project
 from tests.compute.factories import GIB, Cloud, make_group
 from tests.reconciliation.drift import findings, later, look, look_twice, mended, the_finding, work
+from tests.reconciliation.planting import (
+    STRAYS,
+    change,
+    every_difference,
+    forget,
+    hypervisor,
+    other_host,
+    stray_volume,
+    with_parts,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("OP-3")]
-
-Plant = Callable[[Cloud, Vm], None]
-
-
-def hypervisor(cloud: Cloud, vm: Vm) -> MemoryHypervisor:
-    assert vm.host is not None
-    return MemoryHypervisor(cloud.world, vm.host.name)
-
-
-def other_host(cloud: Cloud, vm: Vm) -> MemoryHypervisor:
-    return MemoryHypervisor(cloud.world, next(host.name for host in cloud.hosts if host.pk != vm.host_id))
-
-
-def with_parts(vm: Vm) -> Vm:
-    return Vm.objects.prefetch_related("disks__cluster", "nics").get(pk=vm.pk)
-
-
-def change(cloud: Cloud, table: Any, id: object, **columns: Any) -> None:
-    with cloud.world.records() as state:
-        record = state.get(table, str(id))
-        assert record is not None
-        state.put(table, str(id), replace(record, **columns))
-
-
-def forget(cloud: Cloud, kind: FabricKind, id: object) -> None:
-    """Remove something from the fabric without asking what needs it, as another hand might."""
-    tables = {
-        FabricKind.VPC: VPCS,
-        FabricKind.SUBNET: SUBNETS,
-        FabricKind.SECURITY_GROUP: GROUPS,
-        FabricKind.PORT: PORTS,
-    }
-    with cloud.world.records() as state:
-        state.delete(tables[kind], str(id))
-
 
 # -- R1: the row says it is there ------------------------------------------------------------------------------------
 
@@ -157,48 +126,6 @@ def test_a_lost_network_object_is_made_again(
 
 
 # -- R2: no row knows it ---------------------------------------------------------------------------------------------
-
-
-def stray_domain(cloud: Cloud, vm: Vm) -> None:
-    hypervisor(cloud, vm).ensure_vm(replace(vm_spec(with_parts(vm)), id=str(uuid4()), disks=()))
-
-
-def stray_volume(cloud: Cloud, vm: Vm) -> None:
-    MemoryVolumes(cloud.world).ensure_volume(VolumeSpec(str(uuid4()), cloud.storage.spec(), 7))
-
-
-def stray_image(cloud: Cloud, vm: Vm) -> None:
-    MemoryVolumes(cloud.world).ensure_image(ImageSpec(str(uuid4()), cloud.storage.spec()), f"memory:{GIB}")
-
-
-def stray_vpc(cloud: Cloud, vm: Vm) -> None:
-    MemoryFabric(cloud.world).ensure_vpc(VpcSpec(str(uuid4()), vni=4711))
-
-
-def stray_subnet(cloud: Cloud, vm: Vm) -> None:
-    vpc = str(vm.nics.get().subnet.vpc_id)
-    spec = SubnetSpec(str(uuid4()), vpc, "10.9.0.0/24", "10.9.0.1", "02:00:00:00:99:01")
-    MemoryFabric(cloud.world).ensure_subnet(spec)
-
-
-def stray_port(cloud: Cloud, vm: Vm) -> None:
-    spec = PortSpec(str(uuid4()), str(vm.nics.get().subnet_id), "02:00:00:00:99:99", "10.0.9.9")
-    MemoryFabric(cloud.world).ensure_port(spec)
-
-
-def stray_group(cloud: Cloud, vm: Vm) -> None:
-    MemoryFabric(cloud.world).ensure_security_group(SecurityGroupSpec(str(uuid4())))
-
-
-STRAYS: dict[str, Plant] = {
-    "vm": stray_domain,
-    "disk": stray_volume,
-    "image": stray_image,
-    "vpc": stray_vpc,
-    "subnet": stray_subnet,
-    "nic": stray_port,
-    "security_group": stray_group,
-}
 
 
 @pytest.mark.parametrize("kind", STRAYS)
@@ -349,13 +276,6 @@ def test_a_volume_that_is_too_small_grows_once_its_vm_is_off(cloud: Cloud, vm: V
 
 
 # -- when it counts --------------------------------------------------------------------------------------------------
-
-
-def every_difference(cloud: Cloud, vm: Vm) -> None:
-    hypervisor(cloud, vm).ensure_vm_absent(str(vm.pk))
-    forget(cloud, FabricKind.PORT, vm.nics.get().pk)
-    with cloud.world.records() as state:
-        state.delete(VOLUMES, str(vm.disks.get().pk))
 
 
 def test_one_look_is_not_enough(cloud: Cloud, vm: Vm) -> None:

@@ -23,7 +23,7 @@ from apps.reconciliation import mending, tasks, turns
 from apps.reconciliation.models import Finding, FindingState, Rule
 from tests.compute.factories import Cloud, make_vm
 from tests.reconciliation.drift import later, look, look_twice
-from tests.reconciliation.test_rules import hypervisor, stray_domain, with_parts
+from tests.reconciliation.planting import hypervisor, stray_domain, with_parts
 
 pytestmark = pytest.mark.requirement("OP-3")
 
