@@ -1,4 +1,4 @@
-"""Real operations broken at driver calls on real hosts: worker or agent killed, answers lost, libvirtd killed, and more.
+"""Real operations broken at driver calls on real hosts: worker, agent, libvirtd, qemu-img killed; answers lost.
 
 A sample of the points by default, all of them with SCLOUD_CRASH_POINTS=all.
 """
@@ -61,7 +61,7 @@ def test_operations_broken_at_driver_calls_settle_within_a_minute(storm: Storm, 
 
 
 def seconds_after(one: Broken, storm: Storm) -> float:
-    """Return the time from the start of the new worker to the operation's end, its break included where an agent broke."""
+    """Return the time from the start of the new worker to the operation's end, breaks in agents included."""
     assert one.operation.finished_at is not None
     return (one.operation.finished_at - storm.back_at).total_seconds()
 

@@ -1,0 +1,256 @@
+"""Outages of real hosts under load: OVN's northbound database, libvirtd, a host's agent, a host's power.
+
+They last some seconds by default, as long as people know them with SCLOUD_OUTAGES=long.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from onebox.shell import wait_until
+
+from apps.compute.models import Power, Vm
+from apps.infrastructure.models import Host
+from apps.lifecycle.models import Event, Operation, OperationStatus, State
+from apps.quotas.models import Quota
+from tests.real_site import Customer, RealSite
+from tests.recovery.audit import audit, strangers
+from tests.recovery.outage_table import Row, tell
+from tests.recovery.real import hosts
+from tests.recovery.traces import traces
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(500),
+    pytest.mark.requirement("OP-1"),
+    pytest.mark.requirement("OP-2"),
+    pytest.mark.requirement("OP-4"),
+]
+
+SETTLE_SECONDS = 60
+LONG = os.environ.get("SCLOUD_OUTAGES") == "long"
+#: Longer than a host may be silent until it is not asked any more (remote.SILENT_SECONDS).
+GONE_SECONDS = 60 if LONG else 18
+#: Longer than a transaction waits for the northbound database.
+NETWORK_SECONDS = 20 if LONG else 12
+LIBVIRTD_SECONDS = 20 if LONG else 6
+#: More than a worker has threads.
+FOR_THE_DEAD = 18
+#: What a change of a living host's VM may take while another host is dead, on a busy machine; orders wait for 30 s.
+AT_ONCE_SECONDS = 10
+RULES = [{"direction": "in", "protocol": "tcp", "port": "22", "address": "10.0.0.0/8"}]
+
+
+@dataclass
+class Yard:
+    """A site with a tenant that has a guest on each host, and one more VM on the last, to be switched off and on."""
+
+    site: RealSite
+    customer: Customer
+    body: dict[str, Any]
+    strange: frozenset[str]
+    lasting: set[str] = field(default_factory=set)
+    living: str = ""
+    accepted: list[str] = field(default_factory=list)  # operations of the present outage
+
+    def create(self, name: str, on: str) -> str:
+        """Ask for a VM on that host and return its id. Most are deleted before they run: what fits is none of ours."""
+        Host.objects.update(accepts_vms=False)
+        Host.objects.filter(name=on).update(accepts_vms=True, vcpu_capacity=1000, memory_capacity_mib=1 << 20)
+        answer = self.customer.api.change("POST", "/vms", {**self.body, "name": name})
+        self.accepted.append(answer["operations"][0]["id"])
+        return str(answer["resources"][0]["id"])
+
+    def ask(self, method: str, path: str, body: object = None) -> str:
+        """Ask for a change; return its operation's id."""
+        operation = str(self.customer.api.change(method, path, body)["operation"]["id"])
+        self.accepted.append(operation)
+        return operation
+
+    def settle(self) -> float:
+        """Wait until no operation is open; return how many seconds that took."""
+        begun = time.monotonic()
+        wait_until(
+            lambda: not Operation.objects.open().exists(), "all to settle", seconds=SETTLE_SECONDS, every=0.1
+        )
+        return time.monotonic() - begun
+
+    def seconds_for(self, action: str) -> float:
+        """Change the living host's VM; return how long that took."""
+        begun = time.monotonic()
+        operation = self.ask("POST", f"/vms/{self.living}/{action}")
+        wait_until(
+            lambda: Operation.objects.get(pk=operation).status == OperationStatus.DONE,
+            f"{action} on the living host",
+            seconds=30,
+        )
+        return time.monotonic() - begun
+
+    def clear(self) -> None:
+        """Delete the VMs of the test."""
+        for vm in Vm.objects.exclude(pk__in=self.lasting):
+            self.ask("DELETE", f"/vms/{vm.pk}")
+        self.settle()
+
+    def reckon(self, outage: str, settled: float, users_saw: str) -> None:
+        """Compare what was accepted with what became of it; nothing may be lost, doubled or left over."""
+        self.clear()
+        rows = Operation.objects.filter(pk__in=self.accepted)
+        done = rows.filter(status__in=[OperationStatus.DONE, OperationStatus.CANCELLED]).count()
+        failed = rows.filter(status=OperationStatus.FAILED).count()
+        lost, doubled = len(self.accepted) - rows.count(), Vm.objects.count() - len(self.lasting)
+        tell(Row(f"real: {outage}", len(self.accepted), done, failed, lost, doubled, settled, users_saw))
+        self.accepted.clear()
+        assert (failed, lost, doubled) == (0, 0, 0), [row.error for row in rows if row.error]
+        assert audit(self.strange) == []
+
+
+@pytest.fixture(scope="module")
+def yard(real_site: RealSite) -> Iterator[Yard]:
+    """A guest runs on each host from here on; nothing but a power cut may touch it."""
+    customer = real_site.tenant("outages")
+    Quota.objects.filter(tenant=customer.tenant).update(limit=10_000)
+    body = {
+        "image": str(real_site.image.pk),
+        "instance_type": real_site.small.pk,
+        "subnet": customer.subnet,
+        "security_group": customer.security_group,
+    }
+    strange, before = strangers(), traces(real_site.box)
+    made = Yard(real_site, customer, body, strange)
+    names = [host.name for host in real_site.box.hosts]
+    made.lasting = {made.create(f"guest-{number}", name) for number, name in enumerate(names)}
+    made.living = made.create("living", names[-1])
+    made.lasting.add(made.living)
+    made.settle()
+    yield made
+    made.lasting.clear()
+    made.clear()
+    assert audit(strange) == []
+    assert traces(real_site.box) == before
+
+
+def test_an_agent_that_is_gone_keeps_its_own_host_waiting_and_no_other(yard: Yard) -> None:
+    dead, living = yard.site.box.hosts
+    untouched = hosts.guests(yard.site.box) - {f"{living.name} {pid}" for pid in pids_of(yard)}
+    usual = max(yard.seconds_for("power-off"), yard.seconds_for("start"))
+    took = []
+    with hosts.away(dead, hosts.AGENT):
+        begun = time.monotonic()
+        waiting = [yard.create(f"waits-{number}", dead.name) for number in range(FOR_THE_DEAD)]
+        beside = yard.create("beside", living.name)
+        while time.monotonic() < begun + GONE_SECONDS:
+            took += [yard.seconds_for("power-off"), yard.seconds_for("start")]
+        assert Vm.objects.get(pk=beside).state == State.READY
+        reasons = [last_words(vm) for vm in waiting]
+        for vm in waiting[4:]:
+            yard.ask("DELETE", f"/vms/{vm}")
+    settled = yard.settle()
+    assert [words for words in reasons if dead.name not in words] == []
+    assert any("has not reported for" in words for words in reasons)
+    assert max(took) < AT_ONCE_SECONDS, f"usually {usual:.1f} s, meanwhile {took}"
+    assert running(waiting[:4]) == 4
+    assert hosts.guests(yard.site.box) >= untouched
+    saw = f"“{reasons[0]}”; changes on the other host took {max(took):.1f} s at most"
+    yard.reckon(
+        f"agent of a host gone for {GONE_SECONDS} s, {FOR_THE_DEAD} VMs asked for there", settled, saw
+    )
+
+
+def test_a_host_without_libvirtd_does_what_was_asked_once_it_is_back(yard: Yard) -> None:
+    host = yard.site.box.hosts[0]
+    before = hosts.guests(yard.site.box)
+    with hosts.away(host, hosts.LIBVIRTD):
+        begun = time.monotonic()
+        vms = [yard.create(f"later-{number}", host.name) for number in range(2)]
+        wait_until(
+            lambda: "libvirt does not answer" in last_words(vms[0]),
+            "the reason to show",
+            seconds=LIBVIRTD_SECONDS,
+        )
+        reason = last_words(vms[0])
+        hosts.last(LIBVIRTD_SECONDS, begun)
+    settled = yard.settle()
+    assert running(vms) == 2
+    assert hosts.guests(yard.site.box) >= before, "a guest was touched"
+    yard.reckon(f"libvirtd of a host gone for {LIBVIRTD_SECONDS} s", settled, f"“{reason}”")
+
+
+@pytest.mark.parametrize("seconds", [0, NETWORK_SECONDS], ids=["killed", "gone"])
+def test_what_needs_the_network_waits_for_the_northbound_database(yard: Yard, seconds: int) -> None:
+    """Killed while one transaction after the other is sent."""
+    central = yard.site.box.central
+    before = hosts.guests(yard.site.box)
+    early = yard.create("early", yard.site.box.hosts[0].name)
+    groups = [new_group(yard, f"group-{seconds}-{number}") for number in range(6)]
+    if seconds:
+        with hosts.away(central, hosts.NORTHBOUND):
+            begun = time.monotonic()
+            groups += [new_group(yard, f"late-{seconds}-{number}") for number in range(2)]
+            late = yard.create("late", yard.site.box.hosts[1].name)
+            hosts.last(seconds, begun)
+            reason = last_words(groups[-1])
+    else:
+        hosts.kill(central, hosts.NORTHBOUND[0])
+        late, reason = yard.create("late", yard.site.box.hosts[1].name), ""
+    settled = yard.settle()
+    assert running([early, late]) == 2
+    assert hosts.guests(yard.site.box) >= before, "a guest was touched"
+    if seconds:
+        assert "northbound database" in reason
+    for group in groups:
+        yard.ask("DELETE", f"/security-groups/{group}")
+    yard.reckon(
+        f"OVN's northbound database {f'gone for {seconds} s' if seconds else 'killed'}",
+        settled,
+        f"“{reason}”" if reason else "",
+    )
+
+
+def test_a_host_whose_power_was_cut_goes_on_where_it_was(yard: Yard) -> None:
+    cut, other = yard.site.box.hosts
+    untouched = {one for one in hosts.guests(yard.site.box) if one.startswith(other.name)}
+    doomed = yard.create("doomed", cut.name)
+    yard.settle()
+    vms = [yard.create(f"under-way-{number}", cut.name) for number in range(3)]
+    yard.ask("DELETE", f"/vms/{doomed}")
+    cut.power_cut()
+    reboots = Event.objects.filter(code="host.rebooted").count()
+    yard.site.box.switch_on(cut)
+    begun = time.monotonic()
+    wait_until(
+        lambda: Event.objects.filter(code="host.rebooted").count() > reboots, "news of the reboot", seconds=60
+    )
+    yard.settle()
+    settled = time.monotonic() - begun
+    assert running(vms) == len(vms)
+    assert running(list(yard.lasting)) == len(yard.lasting), "what ran there before runs again"
+    assert hosts.guests(yard.site.box) >= untouched
+    yard.reckon("power of a host cut", settled, "")
+
+
+def new_group(yard: Yard, name: str) -> str:
+    answer = yard.customer.api.change("POST", "/security-groups", {"name": name})
+    yard.accepted.append(answer["operation"]["id"])
+    return str(answer["resource"]["id"])
+
+
+def last_words(target: str) -> str:
+    """Return the last step of a resource's latest operation, as its page shows it."""
+    steps = Operation.objects.filter(target_id=target).latest("created_at").steps
+    return str(steps[-1]["text"]) if steps else ""
+
+
+def running(vms: list[str]) -> int:
+    return Vm.objects.filter(pk__in=vms, state=State.READY, power_seen=Power.ON).count()
+
+
+def pids_of(yard: Yard) -> list[str]:
+    """Return the PIDs of the living VM's QEMU, which the tests switch off and on."""
+    host = yard.site.box.hosts[-1]
+    return host.exec("pgrep", "--full", f"guest=vm-{yard.living}", check=False).split()
