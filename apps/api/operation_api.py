@@ -1,21 +1,24 @@
-"""Operations: follow, cancel."""
+"""Operations: follow, cancel, try again."""
 
 from __future__ import annotations
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api.operation_filter import OperationFilter
 from apps.api.representation import OperationOut
+from apps.api.retrying import retry_operation
 from apps.api.views import Action, ObjectApi
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation
 from apps.lifecycle.verbs import Verb
 from apps.tenancy.operation_access import cancel_operation, visible_operations
 
-#: Not in the verb table: it acts on an operation, not on a resource.
+#: Not in the verb table: they act on an operation, not on a resource.
 CANCEL = Verb("operation.cancel", label=gettext_lazy("Cancel"), doing=gettext_lazy("Cancelling"))
+RETRY = Verb("operation.retry", label=gettext_lazy("Try again"), doing=gettext_lazy("Trying again"))
 
 
 class OperationsApi(ObjectApi):
@@ -24,12 +27,14 @@ class OperationsApi(ObjectApi):
     model = Operation
     out = OperationOut
     filterset_class = OperationFilter
-    actions = (Action(CANCEL, cancel_operation, immediate=True),)
+    actions = (Action(CANCEL, cancel_operation, immediate=True), Action(RETRY, retry_operation))
 
     def visible(self, actor: Actor) -> QuerySet[Operation]:
         """Return what the actor's tenant asked for."""
         return visible_operations(actor)
 
-    def post_action(self, request: object, key: object) -> Response:
-        """Cancel."""
-        return Response(OperationOut.own(cancel_operation(self.actor, self.found(key))))
+    def post_action(self, request: Request, key: object) -> Response:
+        """Cancel; or try again, and answer with the new operation."""
+        if self.act is not None and self.act.verb is CANCEL:
+            return Response(OperationOut.own(cancel_operation(self.actor, self.found(key))))
+        return super().post_action(request, key)

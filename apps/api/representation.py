@@ -15,6 +15,7 @@ from rest_framework import serializers
 from apps.lifecycle.cancelling import why_not_cancel
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
+from apps.lifecycle.models.operation import Stopping
 from apps.lifecycle.told import told, told_error
 from apps.lifecycle.verbs import verb_named
 from apps.lifecycle.words import state_word
@@ -146,6 +147,9 @@ class OperationOut(Out):
     error = ErrorOut(allow_null=True)
     attempt = serializers.IntegerField()
     cancellable = serializers.BooleanField()
+    stopping = serializers.BooleanField(
+        help_text="Whether it was cancelled while a worker was at it: it is open until that has stopped."
+    )
     request_id = serializers.CharField()
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
@@ -166,6 +170,7 @@ class OperationOut(Out):
             "error": _error(row),
             "attempt": row.attempt,
             "cancellable": not why_not_cancel(row),
+            "stopping": row.is_open and row.stopping == Stopping.ASKED,
             "request_id": row.request_id,
             "created_at": moment(row.created_at),
             "started_at": moment(row.started_at),

@@ -48,7 +48,7 @@ def possibility(verb: Verb, resource: Resource, running: Operation | None) -> Po
     """Judge one verb on a resource that `running` (or nothing) holds."""
     if running is not None and verb.exclusive:
         held = verb_named(running.verb)
-        if not verb.supersedes or held.final or running.verb == verb.name:
+        if not verb.supersedes or held.rank > verb.rank or running.verb == verb.name:
             return Possibility(verb, Busy.code, _("%(doing)s is still under way.") % {"doing": held.doing})
     if resource.state not in verb.states:
         return Possibility(verb, NotNow.code, _state_reason(resource))

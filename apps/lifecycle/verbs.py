@@ -46,8 +46,8 @@ class Verb:
     on_resource: False for "create" and the like, which need no existing resource. in_person: not for an admin acting as
     the tenant, since it shows a secret with which one could come in as somebody else. cancel: until when it can be
     cancelled. taken_back: called with the resource's id when it was cancelled, takes back what was wanted. retried_by:
-    the action that does it again when it failed, where that is not the verb itself. final: it ends the resource, so
-    nothing pushes it aside.
+    the action that does it again when it failed, where that is not the verb itself. rank: what supersedes pushes
+    nothing of a higher rank aside (power off 0, delete 1, force clean 2).
     """
 
     name: str
@@ -66,7 +66,7 @@ class Verb:
     cancel: Cancel = Cancel.ANY_TIME
     taken_back: Callable[[UUID], object] | None = None
     retried_by: str = ""
-    final: bool = False
+    rank: int = 0
 
     @property
     def kind(self) -> str:

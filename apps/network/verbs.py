@@ -56,7 +56,7 @@ def _delete(kind: str) -> Verb:
         states=ANY_STATE,
         destructive=True,
         supersedes=True,
-        final=True,
+        rank=1,
         cancel=Cancel.BEFORE,
         icon="trash",
     )

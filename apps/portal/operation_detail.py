@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.lifecycle.models import Operation, OperationStatus
+from apps.lifecycle.retrying import why_not_retry
 from apps.lifecycle.told import told_error
 from apps.portal import feedback, pieces
 from apps.portal.detail import DetailPage, Properties, Property, Tab
@@ -38,15 +39,12 @@ def retry_offer(page: Page, operation: Operation) -> tuple[Offer | None, str]:
     """Return the action that does again what failed, and why there is none ("" where that needs no word)."""
     if operation.status not in UNSUCCESSFUL:
         return None, ""
+    if reason := why_not_retry(operation):
+        return None, reason
     kind = list_pages(page.area).get(operation.target_kind)
-    if operation.resource is None or kind is None:
+    row = kind.of.rows(page.actor).filter(pk=operation.target_id).first() if kind else None
+    if kind is None or row is None:
         return None, _("What it acted on no longer exists.")
-    row = kind.of.rows(page.actor).filter(pk=operation.target_id).first()
-    if row is None:
-        return None, _("What it acted on no longer exists.")
-    later = Operation.objects.filter(resource=operation.resource, created_at__gt=operation.created_at)
-    if later.filter(exclusive=True).exists():
-        return None, _("Something else has been done with it since.")
     return retry_of(row, operation.verb, kind.of.offers(page.rights, row, page.area)), ""
 
 

@@ -18,6 +18,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.cancelling import why_not_cancel
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.models import Operation, OperationStatus
+from apps.lifecycle.models.operation import Stopping
 from apps.lifecycle.told import told
 from apps.lifecycle.verbs import all_verbs, verb_named
 from apps.lifecycle.words import StateWord
@@ -45,8 +46,9 @@ STATUS_WORDS: dict[str, Text] = {
 def operation_word(operation: Operation) -> StateWord:
     """Return an operation's status as shown."""
     running = operation.status == OperationStatus.RUNNING
+    stopping = operation.is_open and operation.stopping == Stopping.ASKED
     return StateWord(
-        STATUS_WORDS[operation.status],
+        _("Stopping") if stopping else STATUS_WORDS[operation.status],
         TONES[OperationStatus(operation.status)],
         reason=told(operation.error, "message"),
         percent=operation.progress if running and operation.progress else None,
@@ -61,7 +63,7 @@ class _OperationKind(PageKind):
     """Cancel is judged here: operations are no resources and have no verb table."""
 
     def judge(self, rights: Rights, row: Any) -> list[Possibility]:
-        """Judge cancel, possible while no worker is at it."""
+        """Judge cancel."""
         if not row.is_open:
             return []
         if not rights.covers(verb_named(row.verb), row.resource and row.resource.project_id, row.tenant_id):

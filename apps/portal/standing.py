@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from apps.lifecycle.legality import open_operation
-from apps.lifecycle.models import Event, Operation, OperationStatus, Resource, State
+from apps.lifecycle.models import Event, Operation, OperationStatus, Resource
 from apps.lifecycle.told import told_error
+from apps.lifecycle.verbs import verb_named
 from apps.portal.kinds import Offer, resource_url
 
 
@@ -54,8 +55,8 @@ def failure_of(row: Resource, offers: Sequence[Offer], area: str) -> Failure | N
 
 
 def retry_of(row: Resource, verb: str, offers: Sequence[Offer]) -> Offer | None:
-    """Return the action that does again what failed: the kind's own retry for a creation, else the same verb."""
-    wanted = f"{row.kind}.retry" if row.state == State.ERROR and not verb.endswith(".delete") else verb
+    """Return the action that does again what failed, as the verb table says."""
+    wanted = verb_named(verb).retry if verb else ""
     return next((offer for offer in offers if offer.do.verb.name == wanted), None)
 
 

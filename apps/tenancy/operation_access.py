@@ -9,7 +9,8 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.cancelling import cancel, why_not_cancel
 from apps.lifecycle.errors import Forbidden, NotNow
 from apps.lifecycle.models import Batch, Operation
-from apps.lifecycle.verbs import verb_named
+from apps.lifecycle.retrying import why_not_retry
+from apps.lifecycle.verbs import Verb, verb_named
 from apps.tenancy.access import may, visible_projects
 from apps.tenancy.selectors import is_admin_as_such, runs_tenant
 
@@ -43,14 +44,27 @@ def visible_batches(actor: Actor) -> QuerySet[Batch]:
 
 
 def cancel_operation(actor: Actor, operation: Operation) -> Operation:
-    """Cancel what no worker is at. Whoever may ask for it may cancel it. Raises Forbidden or NotNow."""
-    resource = operation.resource
-    if not may(
-        actor, verb_named(operation.verb), resource.project_id if resource else None, operation.tenant_id
-    ):
-        raise Forbidden(_("Your role does not allow this."))
+    """Cancel it, or ask the worker that is at it to stop. Whoever may ask for it may cancel it.
+
+    Raises Forbidden or NotNow.
+    """
+    _ensure_may(actor, verb_named(operation.verb), operation)
     if not cancel(actor, operation):
+        operation.refresh_from_db()
         reason = why_not_cancel(operation) or _("A worker has just taken it up.")
         raise NotNow(reason, hint=_("Wait until it has finished."))
     operation.refresh_from_db()
     return operation
+
+
+def ensure_may_retry(actor: Actor, operation: Operation) -> None:
+    """Raise Forbidden when the role does not cover what tries it again, NotNow when there is nothing to try again."""
+    _ensure_may(actor, verb_named(verb_named(operation.verb).retry), operation)
+    if reason := why_not_retry(operation):
+        raise NotNow(reason)
+
+
+def _ensure_may(actor: Actor, verb: Verb, operation: Operation) -> None:
+    resource = operation.resource
+    if not may(actor, verb, resource.project_id if resource else None, operation.tenant_id):
+        raise Forbidden(_("Your role does not allow this."))

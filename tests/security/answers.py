@@ -112,7 +112,7 @@ API: Rows = {
         close=A_ADMIN_HIDDEN,
         renew=A_ADMIN_HIDDEN,
     ),
-    **api("operations", cancel=A_MANAGE),
+    **api("operations", cancel=A_MANAGE, retry=A_MANAGE),
     **api("audit"),
     **api("tenants", create=A_ADMIN, patch=A_ADMIN_UNKNOWN, disable=A_ADMIN_UNKNOWN, enable=A_ADMIN_UNKNOWN),
     "api:quotas GET": "401 ok ok ok ok ok 404",

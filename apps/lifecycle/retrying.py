@@ -1,0 +1,28 @@
+"""Trying a failed operation again. It is no verb of operations: the resource's own verb does it, judged as always."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from apps.lifecycle.models import Operation, OperationStatus
+from apps.lifecycle.verbs import verb_named
+
+
+def why_not_retry(operation: Operation) -> str:
+    """Return why an operation cannot be tried again; "" when only its resource's state is still to be judged."""
+    if operation.is_open:
+        return _("It is still under way.")
+    if operation.status == OperationStatus.DONE:
+        return _("Nothing about it has failed.")
+    if not verb_named(operation.verb).exclusive:
+        return _("Ask for it anew where it was asked for.")
+    return _why_settled(operation)
+
+
+def _why_settled(operation: Operation) -> str:
+    if operation.resource_id is None:
+        return _("What it acted on no longer exists.")
+    later = Operation.objects.filter(
+        resource=operation.resource_id, exclusive=True, created_at__gt=operation.created_at
+    )
+    return _("Something else has been done with it since.") if later.exists() else ""
