@@ -84,9 +84,9 @@ def read_report(client: "redis.Redis", host: str, seal_key: str | bytes) -> Host
 def read_pulse(client: "redis.Redis", host: str) -> Pulse:
     """Return when a host reported last and which start of its agent that was."""
     pipe = client.pipeline(transaction=False)
-    left_ms, life = cast(
-        "tuple[int, bytes | None]", pipe.pttl(heartbeat_key(host)).get(life_key(host)).execute()
-    )
+    pipe.pttl(heartbeat_key(host))
+    pipe.get(life_key(host))
+    left_ms, life = cast("tuple[int, bytes | None]", pipe.execute())
     return Pulse(KEPT_SECONDS - max(left_ms, 0) / 1000, life or b"")
 
 

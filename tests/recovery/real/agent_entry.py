@@ -109,7 +109,7 @@ def run(command: list[str], **options: Any) -> "subprocess.CompletedProcess[str]
         if armed.exists():
             armed.unlink()
             return _killed_half_way(command)
-    return real_run(command, **options)  # type: ignore[no-any-return]
+    return real_run(command, **options)
 
 
 def id_in(path: Path) -> str:
@@ -128,9 +128,9 @@ def _killed_half_way(command: list[str]) -> "subprocess.CompletedProcess[str]":
 
 def main() -> None:
     """Put the points in and run the agent."""
-    Desk._carry_out = carry_out  # type: ignore[method-assign]
-    Desk._reply = reply  # type: ignore[method-assign]
-    qemu_img.create = create
+    Desk._carry_out = carry_out  # type: ignore[method-assign, assignment]
+    Desk._reply = reply  # type: ignore[method-assign, assignment]
+    qemu_img.create = create  # type: ignore[assignment]
     os.link = link  # type: ignore[assignment]
     subprocess.run = run  # type: ignore[assignment]
     agent.main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 SEED = 4
@@ -80,8 +81,12 @@ def batches() -> list[list[Point]]:
 
 def _sample(points: list[Point]) -> list[Point]:
     """Take the first of each verb, side and action, then of each verb, so that all kinds are in it."""
+    keys: list[Callable[[Point], tuple[str, str]]] = [
+        lambda point: (point.side, point.action),
+        lambda point: (point.verb, point.side),
+    ]
     chosen: dict[Point, None] = {}
-    for key in (lambda point: (point.side, point.action), lambda point: (point.verb, point.side)):
+    for key in keys:
         seen = {key(point) for point in chosen}
         for point in points:
             if key(point) not in seen:
