@@ -15,28 +15,37 @@ from datetime import timedelta
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
-from django.utils import timezone
+from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Power, Vm
 from apps.compute.services.power import start_vm
+from apps.compute.verbs import VM_CREATE, VM_RESTART, VM_RETRY, VM_START
 from apps.infrastructure.models import SILENCE, Host
 from apps.infrastructure.reports import Reading
 from apps.lifecycle import push
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.errors import Refused
-from apps.lifecycle.models import Event, Operation, State
+from apps.lifecycle.models import Event, Operation, OperationStatus, State
 
 log = logging.getLogger(__name__)
 
 #: How long a guest must be seen off until it is believed to want it.
 SETTLED = timedelta(seconds=20)
+#: What ends with the VM running.
+STARTING = (VM_CREATE.name, VM_RETRY.name, VM_START.name, VM_RESTART.name)
 
-# One statement for all VMs of all hosts; rows that already say so are not touched.
+# One statement for all VMs of all hosts; rows that already say so are not touched. The ids of a host come in one text,
+# since a parameter for each of 25,000 VMs costs more than all the rest.
 _SEE = """
+WITH told AS (
+    SELECT * FROM unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::text[]) AS told(host, at, power, ids)
+), seen AS (
+    SELECT host, at, power, unnest(string_to_array(ids, ','))::uuid AS id FROM told
+)
 UPDATE compute_vm vm
    SET power_seen = seen.power, power_seen_at = seen.at
-  FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::uuid[]) AS seen(id, power, at, host)
+  FROM seen
  WHERE vm.resource_id = seen.id AND vm.host_id = seen.host
    AND vm.power_seen <> seen.power AND vm.power_seen_at < seen.at - interval '3 seconds'
    AND NOT EXISTS (SELECT FROM lifecycle_operation o
@@ -62,9 +71,10 @@ def tell_of_reach(hosts: Sequence[Host]) -> None:
 
 def _see(readings: Sequence[Reading]) -> None:
     rows = [
-        (vm.id, vm.power.value, reading.report.sent_at, reading.host.pk)
+        (reading.host.pk, reading.report.sent_at, power, ",".join(ids))
         for reading in readings
-        for vm in reading.report.observation.vms
+        for power in Power.values
+        if (ids := [vm.id for vm in reading.report.observation.vms if vm.power == power])
     ]
     if not rows:
         return
@@ -91,25 +101,38 @@ def _start_again(reading: Reading) -> None:
         resource=reading.host, code="host.rebooted", message=_("It was off and has come back.")
     )
     for vm in stopped:
-        try:
-            start_vm(SYSTEM, vm)
-        except Refused as refusal:
-            log.info("VM %s not started again: %s", vm.pk, refusal.message)
+        _start(vm)
+
+
+def _start(vm: Vm) -> None:
+    try:
+        start_vm(SYSTEM, vm)
+    except Refused as refusal:
+        log.info("VM %s not started again: %s", vm.pk, refusal.message)
+
+
+def _lost_with_its_host(vm: Vm) -> bool:
+    """Whether the VM is off since its host was, and could not be started then: an operation was at work on it."""
+    back = Event.objects.filter(resource_id=vm.host_id, code="host.rebooted").order_by("-at").first()
+    started = Operation.objects.filter(target_id=vm.pk, verb__in=STARTING, status=OperationStatus.DONE)
+    return back is not None and not started.filter(finished_at__gt=back.at).exists()
 
 
 def believe_guests() -> None:
     """Want off what has been seen off for a while without anybody having asked for it."""
-    now = timezone.now()
     at_work = Operation.objects.open().filter(resource=OuterRef("pk"), exclusive=True)
     gone_off = Vm.objects.filter(
         ~Exists(at_work),
         power=Power.ON,
         power_seen=Power.OFF,
-        power_seen_at__lt=now - SETTLED,
+        power_seen_at__lt=Now() - SETTLED,
         state=State.READY,
-        host__last_report_at__gt=now - SILENCE,
+        host__last_report_at__gt=Now() - SILENCE,
     )
     for vm in gone_off[:500]:
+        if _lost_with_its_host(vm):
+            _start(vm)
+            continue
         with transaction.atomic():
             if Vm.objects.filter(pk=vm.pk, power=Power.ON, power_seen=Power.OFF).update(power=Power.OFF):
                 Event.objects.create(

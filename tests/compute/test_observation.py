@@ -18,6 +18,7 @@ from apps.lifecycle.engine import execute
 from apps.lifecycle.models import Event, Operation
 from apps.lifecycle.words import state_word
 from apps.network.models import Subnet
+from apps.network.services.nic import set_security_group
 from tests.compute.factories import Cloud, make_vm
 
 pytestmark = pytest.mark.django_db
@@ -71,6 +72,30 @@ def test_a_host_back_from_a_power_cut_gets_its_vms_started(cloud: Cloud, vm: Vm)
     assert MemoryHypervisor(cloud.world, name).status(str(vm.pk)).power == Power.ON
     collect()
     assert not Operation.objects.open().exists()
+
+
+@pytest.mark.requirement("OP-2")
+def test_a_vm_at_work_when_its_host_came_back_is_started_later(cloud: Cloud, vm: Vm, owner: Actor) -> None:
+    """What cannot be started at once is not taken for a guest that powered itself off."""
+    name = host_of(vm).name
+    binding = set_security_group(owner, vm, security_group=None)
+    cloud.world.power_cut(name)
+    cloud.world.boot(name)
+    collect()
+    execute(binding.pk)
+    collect()
+    make_old(vm)
+    believe_guests()
+    assert again(vm).power == Power.ON
+    execute(Operation.objects.open().get(resource=vm, verb="vm.start").pk)
+    assert MemoryHypervisor(cloud.world, name).status(str(vm.pk)).power == Power.ON
+
+    MemoryHypervisor(cloud.world, name).stop_guest(str(vm.pk))
+    make_old(vm)
+    collect()
+    make_old(vm)
+    believe_guests()
+    assert again(vm).power == Power.OFF, "from then on it is believed as always"
 
 
 def test_a_vm_that_was_stopped_stays_stopped_after_a_power_cut(cloud: Cloud, vm: Vm, owner: Actor) -> None:
