@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.utils import timezone
@@ -127,12 +127,18 @@ class Host(Kind):
     memory_reserved_mib = models.PositiveIntegerField(default=0)
     load_percent = models.FloatField(default=0)
     memory_used_mib = models.PositiveIntegerField(default=0)
+    # When its last report was taken in, by PostgreSQL's clock; and when it was sent, by the host's own.
     last_report_at = models.DateTimeField(null=True)
+    report_sent_at = models.DateTimeField(null=True)
 
     @property
     def in_reach(self) -> bool:
         """Whether its agent has reported lately. Derived from the time of the report, so it cannot be stale."""
-        return self.last_report_at is not None and timezone.now() - self.last_report_at < SILENCE
+        return self.in_reach_at(timezone.now())
+
+    def in_reach_at(self, now: datetime) -> bool:
+        """Whether it is in reach, for whoever has PostgreSQL's time."""
+        return self.last_report_at is not None and now - self.last_report_at < SILENCE
 
     def pending_word(self) -> StateWord:
         """Return the state to show for a host nobody has heard of since it was enrolled."""
@@ -148,3 +154,9 @@ class Host(Kind):
         if not self.accepts_vms:
             return StateWord(_("Closed"), "warn", reason=_("It does not accept new VMs."), code="closed")
         return StateWord(_("Available"), "ok", code="ready")
+
+
+class Collection(models.Model):
+    """When hosts' reports were last looked for: one row, written by the collector after each round."""
+
+    at = models.DateTimeField()

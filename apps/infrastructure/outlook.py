@@ -42,7 +42,9 @@ SELECT r.name, r.state, r.error, h.last_report_at,
        h.vcpu_capacity, h.vcpu_capacity - h.vcpu_reserved AS vcpu_free,
        h.memory_capacity_mib, h.memory_capacity_mib - h.memory_reserved_mib AS memory_free,
        CASE WHEN r.state <> 'ready' THEN 'not_ready'
-            WHEN h.last_report_at IS NULL OR h.last_report_at <= %(silent)s THEN 'out_of_reach'
+            WHEN h.last_report_at IS NULL OR h.last_report_at <=  -- as `silent_since` in reach.py
+                 least((SELECT at FROM infrastructure_collection), statement_timestamp()) - %(silence)s
+                 THEN 'out_of_reach'
             WHEN NOT h.accepts_vms THEN 'closed'
             WHEN h.memory_capacity_mib - h.memory_reserved_mib < %(memory)s THEN 'memory'
             WHEN h.vcpu_capacity - h.vcpu_reserved < %(vcpu)s THEN 'vcpu'
@@ -85,11 +87,10 @@ def misfits(cluster: ComputeCluster, need: Need) -> dict[str, dict[str, str]]:
 
 
 def _rows(statement: str, cluster: ComputeCluster, need: Need) -> list[tuple[Any, ...]]:
-    silent = timezone.now() - SILENCE
     with connection.cursor() as cursor:
         cursor.execute(
             statement,
-            {"cluster": cluster.pk, "vcpu": need.vcpu, "memory": need.memory_mib, "silent": silent},
+            {"cluster": cluster.pk, "vcpu": need.vcpu, "memory": need.memory_mib, "silence": SILENCE},
         )
         return list(cursor.fetchall())
 

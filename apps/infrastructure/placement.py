@@ -17,10 +17,10 @@ from uuid import UUID
 
 from django.db.models import F, FloatField, QuerySet, Value
 from django.db.models.functions import Cast, Greatest
-from django.utils import timezone
 
-from apps.infrastructure.models import SILENCE, ComputeCluster, Host
+from apps.infrastructure.models import ComputeCluster, Host
 from apps.infrastructure.outlook import no_capacity, outlook
+from apps.infrastructure.reach import silent_since
 from apps.lifecycle.models import State
 
 #: Hosts whose promised shares differ by less than this count as equal.
@@ -90,7 +90,7 @@ def healthy(cluster: ComputeCluster) -> QuerySet[Host]:
         cluster=cluster,
         accepts_vms=True,
         state=State.READY,
-        last_report_at__gt=timezone.now() - SILENCE,
+        last_report_at__gt=silent_since(),
     )
 
 

@@ -1,7 +1,8 @@
 """Taking in what hosts report of themselves: capacity, load, and which VMs run.
 
-The collector runs every two seconds on some worker. A report is taken once: `last_report_at` holds when the last one
-taken was sent. What the host says of VMs goes to `listeners`, since VMs stand above hosts.
+The collector runs every two seconds on some worker. A report is taken once: `report_sent_at` holds when the last one
+taken was sent, by the host's clock, `last_report_at` when it was taken, by PostgreSQL's. What the host says of VMs goes
+to `listeners`, since VMs stand above hosts.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
+import msgspec
+from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
@@ -19,9 +21,10 @@ from apps.drivers.errors import DriverError
 from apps.drivers.memory import memory_report
 from apps.drivers.reports import HostReport
 from apps.drivers.specs import HostObservation
-from apps.infrastructure import backends, inbox
+from apps.infrastructure import backends, inbox, reach
 from apps.infrastructure.models import SILENCE, Host
 from apps.lifecycle import push
+from apps.lifecycle.clock import database_now
 from apps.lifecycle.models import Event, Resource, State
 from apps.lifecycle.told import Kept, keep_error
 
@@ -35,17 +38,7 @@ TOLD = 10
 #: Somewhat longer than the time between two rounds of the collector.
 LOOKED = timedelta(seconds=4)
 
-# Rows are locked in the order in which placement takes several; one statement, so that placement does not wait long.
-_MEASURE = """
-WITH heard AS (
-    SELECT * FROM unnest(%s::uuid[], %s::timestamptz[], %s::float8[], %s::int[]) AS h(id, at, load, memory)
-), held AS (
-    SELECT resource_id AS id FROM infrastructure_host WHERE resource_id IN (SELECT id FROM heard)
-     ORDER BY resource_id FOR NO KEY UPDATE
-)
-UPDATE infrastructure_host SET last_report_at = heard.at, load_percent = heard.load, memory_used_mib = heard.memory
-  FROM held JOIN heard USING (id) WHERE resource_id = held.id
-"""
+_MEASURED = ("last_report_at", "report_sent_at", "load_percent", "memory_used_mib")
 _INVENTORY = (
     "architecture",
     "cpu_model",
@@ -58,7 +51,17 @@ _INVENTORY = (
     "vcpu_capacity",
     "memory_capacity_mib",
 )
-_BATCH = 200
+# Rows are locked in the order in which placement takes several. One statement, since placement waits for these rows and
+# Django's bulk_update takes a second for every hundred hosts.
+_WRITE = """
+WITH held AS (
+    SELECT resource_id AS id FROM infrastructure_host WHERE resource_id = ANY(%s::uuid[])
+     ORDER BY resource_id FOR NO KEY UPDATE
+)
+UPDATE infrastructure_host SET {columns}
+  FROM held JOIN jsonb_populate_recordset(NULL::infrastructure_host, %s::jsonb) AS new ON new.resource_id = held.id
+ WHERE infrastructure_host.resource_id = held.id
+"""
 
 
 @dataclass(frozen=True)
@@ -79,20 +82,22 @@ reach_listeners: list[Callable[[Sequence[Host]], None]] = []
 def collect() -> int:
     """Take every report that is new; return how many."""
     hosts = list(Host.objects.select_related("cluster"))
+    now = database_now()
     before = _newest(hosts)
-    silent = {host.pk for host in hosts if not host.in_reach}
+    silent = {host.pk for host in hosts if not host.in_reach_at(now)}
     readings = [
         Reading(host, report, rebooted=bool(host.boot_id) and host.boot_id != report.boot_id)
         for host, report in _reports(hosts)
-        if host.last_report_at is None or report.sent_at > host.last_report_at
+        if _is_new(host, report, now)
     ]
-    changed = [reading.host for reading in readings if _take(reading)]
-    _write_measures([reading.host for reading in readings])
+    changed = [reading.host for reading in readings if _take(reading, now)]
+    _write([reading.host for reading in readings], _MEASURED)
     for reading in readings:
         _judge(reading.host)
+    reach.looked_now()
     _tell_of_load(before, _newest(hosts))
-    gone = _tell_of_silence(hosts)
-    back = [reading.host for reading in readings if reading.host.pk in silent and reading.host.in_reach]
+    gone = _tell_of_silence(hosts, now)
+    back = [reading.host for reading in readings if reading.host.pk in silent]
     for listen in listeners:
         listen(readings)
     if gone or back:
@@ -103,21 +108,14 @@ def collect() -> int:
     return len(readings)
 
 
-def _write_measures(hosts: Sequence[Host]) -> None:
-    rows = [(host.pk, host.last_report_at, host.load_percent, host.memory_used_mib) for host in hosts]
-    if rows:
-        with connection.cursor() as cursor:
-            cursor.execute(_MEASURE, [list(column) for column in zip(*rows, strict=True)])
-
-
-@transaction.atomic
 def _write(hosts: Sequence[Host], columns: Sequence[str]) -> None:
-    """Save columns of many hosts, their rows locked in the order in which placement takes several."""
-    rows = Host.objects.select_for_update(of=("self",), no_key=True).filter(
-        pk__in=[host.pk for host in hosts]
-    )
-    list(rows.order_by("pk").values_list("pk"))
-    Host.objects.bulk_update(hosts, columns, batch_size=_BATCH)
+    """Save columns of many hosts."""
+    if not hosts:
+        return
+    rows = [{name: getattr(host, name) for name in ("resource_id", *columns)} for host in hosts]
+    statement = _WRITE.format(columns=", ".join(f"{name} = new.{name}" for name in columns))
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [[host.pk for host in hosts], msgspec.json.encode(rows).decode()])
 
 
 def _reports(hosts: Sequence[Host]) -> list[tuple[Host, HostReport]]:
@@ -149,9 +147,8 @@ def _tell_of_load(before: Mapping[int, datetime], after: Mapping[int, datetime])
             push.row_changed("compute_cluster", cluster)
 
 
-def _tell_of_silence(hosts: Sequence[Host]) -> list[Host]:
+def _tell_of_silence(hosts: Sequence[Host], now: datetime) -> list[Host]:
     """Have pages look at hosts that have just become out of reach: silence is no event, so nothing else tells."""
-    now = timezone.now()
     gone = [
         host
         for host in hosts
@@ -162,14 +159,24 @@ def _tell_of_silence(hosts: Sequence[Host]) -> list[Host]:
     return gone
 
 
-def _take(reading: Reading) -> bool:
+def _is_new(host: Host, report: HostReport, now: datetime) -> bool:
+    """Whether a report was not taken yet.
+
+    One older than the last by the host's clock counts once nothing newer comes: then that clock has been set back.
+    """
+    if host.report_sent_at is None or host.last_report_at is None or report.sent_at > host.report_sent_at:
+        return True
+    return report.sent_at < host.report_sent_at and now - host.last_report_at > SILENCE / 2
+
+
+def _take(reading: Reading, now: datetime) -> bool:
     """Copy a report to the host's columns (not saved); return whether its inventory changed."""
     host, report = reading.host, reading.report
     before = [getattr(host, name) for name in _INVENTORY]
     _copy_inventory(host, report.observation)
     host.agent_version, host.boot_id = report.agent_version, report.boot_id
-    host.last_report_at = report.sent_at
-    host.load_percent = report.observation.load_percent
+    host.last_report_at, host.report_sent_at = now, report.sent_at
+    host.load_percent = min(100.0, max(0.0, report.observation.load_percent))  # 0 for what is no number
     host.memory_used_mib = report.observation.memory_used_mib
     return before != [getattr(host, name) for name in _INVENTORY]
 

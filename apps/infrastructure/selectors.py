@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TypeVar
 
 from django.db.models import Count, Q, QuerySet, Sum
-from django.db.models.functions import Coalesce
-from django.utils import timezone
+from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext as _
 
 from apps.infrastructure.models import SILENCE, Cluster, ComputeCluster, Host, Region, StorageCluster
+from apps.infrastructure.reach import silent_since
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
 from apps.lifecycle.models import State
@@ -80,7 +80,7 @@ def visible_hosts(actor: Actor) -> QuerySet[Host]:
 
 def with_load(clusters: QuerySet[ComputeCluster]) -> QuerySet[ComputeCluster]:
     """Annotate compute clusters with host counts, capacity and reservations, for the admin's list."""
-    fresh = Q(hosts__state=State.READY, hosts__last_report_at__gt=timezone.now() - SILENCE)
+    fresh = Q(hosts__state=State.READY, hosts__last_report_at__gt=Now() - SILENCE)
     return clusters.annotate(
         host_count=Count("hosts"),
         healthy_count=Count("hosts", filter=fresh),
@@ -109,9 +109,7 @@ def host_in_reach(region_id: int) -> Host | None:
 
     Always the same one while it answers, so that a long job asked for again finds itself already begun.
     """
-    fresh = Host.objects.filter(
-        region_id=region_id, state=State.READY, last_report_at__gt=timezone.now() - SILENCE
-    )
+    fresh = Host.objects.filter(region_id=region_id, state=State.READY, last_report_at__gt=silent_since())
     return fresh.order_by("pk").first()
 
 

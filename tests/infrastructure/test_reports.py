@@ -9,9 +9,12 @@ from django.utils import timezone
 
 from apps.drivers.memory import World
 from apps.infrastructure import backends
-from apps.infrastructure.models import Host
+from apps.infrastructure.models import Collection, Host
+from apps.infrastructure.outlook import outlook
+from apps.infrastructure.placement import Need, place
 from apps.infrastructure.reports import collect
 from apps.infrastructure.selectors import cluster_warnings
+from apps.lifecycle.errors import NoCapacity
 from apps.lifecycle.models import State
 from apps.lifecycle.words import state_word
 from tests import factories
@@ -73,6 +76,23 @@ def test_a_silent_host_is_out_of_reach_until_it_reports_again(world: World) -> N
     collect()
     host.refresh_from_db()
     assert state_word(host).word == "Available"
+
+
+@pytest.mark.requirement("OP-1")
+def test_hosts_nobody_listened_to_are_not_taken_for_silent(world: World) -> None:
+    """All workers were killed: what is asked for meanwhile is accepted, and waits for them."""
+    cluster = factories.make_cluster(factories.make_region())
+    host = factories.make_host(cluster)
+    collect()
+    minute_ago = timezone.now() - timedelta(minutes=1)
+    Host.objects.update(last_report_at=minute_ago)
+    Collection.objects.update(at=minute_ago)
+    assert place(cluster, Need(1, 1024)) == [host.pk]
+    assert outlook(cluster, Need(1, 1024)).fitting == 1
+    world.disconnect(host.name)
+    collect()
+    with pytest.raises(NoCapacity):
+        place(cluster, Need(1, 1024))
 
 
 def test_collecting_costs_the_same_number_of_statements_for_many_hosts(
