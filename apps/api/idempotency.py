@@ -7,12 +7,12 @@ transaction left no row and the second is judged afresh.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -51,10 +51,12 @@ def once(request: Request, perform: Callable[[], Response], *, secrets: Collecti
 
 
 def given_key(request: Request) -> str:
-    """Return the request's key, "" without one. Raises Invalid for one that is too long."""
+    """Return the request's key, "" without one. Raises Invalid for one that is too long or no text."""
     key = request.headers.get(HEADER, "")
     if len(key) > MAX_LENGTH:
         raise Invalid({HEADER: [_("At most %(n)s characters.") % {"n": MAX_LENGTH}]})
+    if not key.isprintable():
+        raise Invalid({HEADER: [_("Printable characters only.")]})
     return key
 
 
@@ -73,5 +75,9 @@ def _again(kept: IdempotentRequest, fingerprint: str) -> Response:
 
 
 def _fingerprint(request: Request) -> str:
-    parts = (request.method or "", request.get_full_path(), request._request.body.decode("utf-8", "replace"))
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    # The tenant too: an admin's next request under the same key may be in another one's name.
+    tenant = request._request.actor.tenant  # type: ignore[attr-defined]
+    body = request._request.body.decode("utf-8", "replace")
+    parts = (request.method or "", request.get_full_path(), str(tenant.pk if tenant else ""), body)
+    # With the platform's secret: a password may be in the body, and a plain hash can be guessed at.
+    return salted_hmac("apps.api.idempotency", "\n".join(parts), algorithm="sha256").hexdigest()

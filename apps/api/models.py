@@ -9,7 +9,7 @@ class IdempotentRequest(models.Model):
 
     user = models.ForeignKey("tenancy.User", models.CASCADE, related_name="+")
     key = models.CharField(max_length=255)
-    #: SHA-256 over method, path and body.
+    #: HMAC-SHA-256 over method, path, tenant and body.
     fingerprint = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField(null=True)
     location = models.CharField(max_length=255, blank=True, default="")

@@ -44,7 +44,7 @@ def enroll_host(actor: Actor, cluster: ComputeCluster, name: str, address: str) 
     allow(actor, HOST_ENROLL, project=None, tenant_id=None)
     _check(name, address)
     # One enrolment at a time, so that no name is given twice.
-    list(Region.objects.select_for_update().values_list("pk"))
+    list(Region.objects.select_for_update(no_key=True).values_list("pk"))
     if Host.objects.filter(name=name).exists():
         raise Invalid({"name": [_("There is a host of this name already.")]})
     key = Fernet.generate_key().decode()

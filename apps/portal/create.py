@@ -21,6 +21,7 @@ from apps.api.views import ObjectApi
 from apps.lifecycle.errors import Refused
 from apps.lifecycle.models import Operation, Resource
 from apps.portal import feedback
+from apps.portal.form_once import new_token, once
 from apps.portal.forms import KitForm
 from apps.portal.kinds import PageKind, Text, resource_url
 from apps.portal.page import Page
@@ -100,17 +101,27 @@ class CreatePage(Page):
         if not form.is_valid():
             return self._draw(form, status=422)
         try:
-            outcome = self.submit(form.cleaned_data)
+            return once(
+                request, self.actor, lambda: self.finish(self.submit(form.cleaned_data)), self._sent_before
+            )
         except Refused as error:
             form.refuse(error)
             return self._draw(form, refused=error, status=error.status)
-        return self.finish(outcome)
 
     def finish(self, outcome: Any) -> HttpResponse:
         """Lead on to what was created."""
         done = _("%(one)s created") % {"one": str(self.of.one).capitalize()}
         feedback.keep(self.request, feedback.toast_for(outcome, self.area, done))
         return self.go(self._next(outcome))
+
+    def _sent_before(self, path: str) -> HttpResponse:
+        """Lead to what the form made when it was sent first."""
+        toast = feedback.Toast(
+            _("This form was sent twice; it was carried out once."),
+            hint="" if path else _("What is shown only once is not shown again."),
+        )
+        feedback.keep(self.request, toast)
+        return self.go(path or self.of.url(self.area, "list"))
 
     def summary(self, form: KitForm) -> Summary | None:
         """Return what creating from a form that has been looked at would come to; None for a page without `api`."""
@@ -163,6 +174,7 @@ class CreatePage(Page):
             "back": self.of.url(self.area, "list"),
             **self.more(form),
             "title": self._title,
+            "form_token": new_token(),
         }
         return self.show(context, status=status)
 

@@ -115,7 +115,11 @@ def _begin(actor: Actor, verb: Verb, user: User) -> None:
 
 def _ensure_another_admin(user: User) -> None:
     # Locked, so that two admins cannot remove each other at the same time.
-    admins = User.objects.select_for_update().filter(is_platform_admin=True, is_active=True).order_by("pk")
+    admins = (
+        User.objects.select_for_update(no_key=True)
+        .filter(is_platform_admin=True, is_active=True)
+        .order_by("pk")
+    )
     if {admin.pk for admin in admins} <= {user.pk}:
         raise NotNow(_("This is the only active administrator."), hint=_("Create another one first."))
 

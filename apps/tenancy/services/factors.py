@@ -110,7 +110,7 @@ def _begin(actor: Actor, verb: Verb) -> User:
     ensure_recent(actor)
     assert actor.user is not None, "allow() lets nobody else do this"
     # Locked, so that two pages do not both think theirs is the first factor.
-    return User.objects.select_for_update().get(pk=actor.user.pk)
+    return User.objects.select_for_update(no_key=True).get(pk=actor.user.pk)
 
 
 def _first_recovery_codes(user: User) -> list[str]:

@@ -161,7 +161,8 @@ def remove_member(actor: Actor, user: User) -> None:
 
 def _replace_grants(user: User, project: Project, role: Role | None) -> None:
     # One at a time: of two at once, each would delete what was before and insert the same.
-    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    if not User.objects.select_for_update(no_key=True).filter(pk=user.pk).first():
+        raise NotFound(_("There is no such %(kind)s.") % {"kind": User._meta.verbose_name})
     grants = ProjectUserObjectPermission.objects.filter(user=user, content_object=project)
     grants.delete()
     permissions = Permission.objects.filter(
@@ -177,7 +178,9 @@ def _replace_grants(user: User, project: Project, role: Role | None) -> None:
 
 def _ensure_another_owner(user: User) -> None:
     # Locked, so that two owners cannot remove each other at the same time.
-    owners = User.objects.select_for_update().filter(tenant=user.tenant, is_tenant_owner=True, is_active=True)
+    owners = User.objects.select_for_update(no_key=True).filter(
+        tenant=user.tenant, is_tenant_owner=True, is_active=True
+    )
     if {owner.pk for owner in owners.order_by("pk")} == {user.pk}:
         raise NotNow(
             _("This is the only active owner of the account."), hint=_("Make someone else an owner first.")

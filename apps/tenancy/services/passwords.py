@@ -20,7 +20,7 @@ def change_own_password(actor: Actor, current: str, new: str) -> User:
     """Change the actor's own password. Raises Forbidden, or Invalid with the field `current` or `new`."""
     allow(actor, PASSWORD_CHANGE, project=None, tenant_id=None)
     assert actor.user is not None, "allow() lets nobody else do this"
-    user = User.objects.select_for_update().get(pk=actor.user.pk)
+    user = User.objects.select_for_update(no_key=True).get(pk=actor.user.pk)
     if not user.check_password(current):
         raise Invalid({"current": [_("This is not your present password.")]})
     if current == new:

@@ -21,7 +21,7 @@ def edit_profile(actor: Actor, name: str | None = None, email: str | None = None
     """Set what is given of the actor's full name and e-mail address. Raises Forbidden or Invalid."""
     allow(actor, PROFILE_EDIT, project=None, tenant_id=None)
     assert actor.user is not None, "allow() lets nobody else do this"
-    user = User.objects.select_for_update().get(pk=actor.user.pk)
+    user = User.objects.select_for_update(no_key=True).get(pk=actor.user.pk)
     name = user.first_name if name is None else name.strip()
     if len(name) > MAX_FULL_NAME or not name.isprintable():
         raise Invalid({"name": [_("Give a name of at most %(n)d characters.") % {"n": MAX_FULL_NAME}]})

@@ -43,7 +43,11 @@ def edit_project(
 ) -> Project:
     """Change name or remark; None leaves one as it is. Raises Forbidden or Invalid."""
     allow(actor, PROJECT_EDIT, project=None, tenant_id=project.tenant_id)
-    project = Project.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=project.pk)
+    project = (
+        Project.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("tenant")
+        .get(pk=project.pk)
+    )
     project.name = project.name if name is None else clean_name(name)
     project.remark = project.remark if remark is None else remark.strip()
     try:

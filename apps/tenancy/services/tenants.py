@@ -63,7 +63,7 @@ def edit_tenant(
 ) -> Tenant:
     """Change name or remark; None leaves one as it is. Raises Forbidden or Invalid."""
     allow(actor, TENANT_EDIT, project=None, tenant_id=None)
-    tenant = Tenant.objects.select_for_update().get(pk=tenant.pk)
+    tenant = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
     tenant.name = tenant.name if name is None else clean_name(name)
     tenant.remark = tenant.remark if remark is None else remark.strip()
     _update(tenant)
