@@ -116,7 +116,9 @@ def _finish(run: Run, settle: Settle | None) -> None:
 def _failed(run: Run, error: DriverError) -> None:
     """Hand the operation back for another attempt, or fail it for good."""
     operation = run.operation
-    if error.permanent or run.late or operation.attempt >= MAX_ATTEMPTS:
+    # Those that were handed back end at the deadline: a host may be away for many more of them.
+    spoilt = operation.attempt - operation.failures
+    if error.permanent or run.late or spoilt >= MAX_ATTEMPTS:
         _fail(run, error)
         return
     run.steps.append(

@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.drivers.errors import DriverError
 from apps.infrastructure.models import Host
 from apps.lifecycle import keeper
-from apps.lifecycle.engine import MAX_BUGS, claim, execute
+from apps.lifecycle.engine import MAX_ATTEMPTS, MAX_BUGS, claim, execute
 from apps.lifecycle.errors import Busy, NotNow
 from apps.lifecycle.legality import ensure_possible, possibilities
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
@@ -116,6 +116,29 @@ def test_a_transient_error_is_tried_again_later_with_growing_waits(host: Host, s
     assert waits == sorted(waits)
     assert operation.error["code"] == "host.unreachable"
     assert Host.objects.get(pk=host.pk).state == State.READY
+
+
+@pytest.mark.requirement("OP-4")
+def test_what_waits_for_a_host_is_tried_until_its_deadline_however_often_that_is(
+    host: Host, script: Script
+) -> None:
+    """A host that is known to be away is refused at once, so that attempts are soon many."""
+
+    def fails(run: Run) -> None:
+        raise DriverError("no answer", code="host.unreachable")
+
+    script.does = fails
+    operation = ask(POLISH, host)
+    for _ in range(MAX_ATTEMPTS + 5):
+        make_due(operation)
+        execute(operation.pk)
+    operation.refresh_from_db()
+    assert operation.status == OperationStatus.QUEUED
+    Operation.objects.filter(pk=operation.pk).update(deadline=timezone.now())
+    make_due(operation)
+    execute(operation.pk)
+    operation.refresh_from_db()
+    assert operation.status == OperationStatus.FAILED
 
 
 @pytest.mark.requirement("OP-4")
