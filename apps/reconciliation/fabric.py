@@ -98,7 +98,7 @@ def _differences(kind: _Kind, seen: Mapping[str, int], place: Place) -> Iterator
                 id,
                 place,
                 aspect=aspect,
-                name=name or f"{kind.name} {id}",
+                name=name or str(id),
                 resource=resource,
                 tenant=tenant,
                 values=_values(rule, ip, wanted, found),

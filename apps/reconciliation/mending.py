@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from apps.audit.record import record
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 #: So many resources are taken on in one round; the next comes in seconds.
 AT_ONCE = 50
+FIRST = ("vpc", "subnet", "security_group")
 
 
 def mend_some() -> int:
@@ -113,8 +114,13 @@ def _due() -> QuerySet[Finding]:
     # Seen since its row was last changed, and nothing is at work on it.
     resting = Q(resource__updated_at__lt=F("last_seen_at")) & at_rest("resource__")
     in_reach = Q(host__isnull=True) | Q(host__last_report_at__gt=timezone.now() - SILENCE)
+    orphaned = Q(resource__isnull=True, rule=Rule.ORPHAN)
     findings = Finding.objects.filter(ours, in_reach, state=FindingState.OPEN, tries__lt=MOST_TRIES)
-    return findings.filter(Q(resource__isnull=True) | resting).order_by("first_seen_at", "pk")
+    # What others stand on first: a port needs its subnet, which needs its VPC.
+    ranks = [When(kind=kind, then=Value(rank)) for rank, kind in enumerate(FIRST)]
+    return findings.filter(orphaned | resting).order_by(
+        Case(*ranks, default=Value(len(FIRST))), "first_seen_at", "pk"
+    )
 
 
 def _mend(findings: list[Finding]) -> bool:

@@ -83,7 +83,7 @@ def _resync(resource: Resource, ports_only: bool) -> Preview:
         return Preview([_("The network is made as the row of %(name)s says.") % {"name": resource.name}])
     if ports_only:
         return Preview([_("The ports of %(name)s are made as its row says.") % {"name": resource.name}])
-    vm = Vm.objects.select_related("host").get(pk=resource.pk)
+    vm = resource.as_vm
     names = {"name": vm.name, "host": vm.host.name if vm.host else ""}
     done = [_("The ports of %(name)s and its definition on host %(host)s are made as its rows say.") % names]
     if vm.power == "on":

@@ -20,7 +20,7 @@ LATE = timedelta(minutes=1)
 def visible_findings(actor: Actor) -> QuerySet[Finding]:
     """Return confirmed findings of all states with all a list and `services.actions` want of them: two queries."""
     findings = Finding.objects.shown().select_related(
-        "host", "storage_cluster", "region", "tenant", "resource__as_vm", "operation"
+        "host", "storage_cluster", "region", "tenant", "resource__as_vm__host", "operation"
     )
     if not _sees_all(actor):
         return findings.none()

@@ -74,10 +74,12 @@ FORCE_CLEAN = {
 }
 
 
-def _on_finding(action: str, label: Text, doing: Text, *, destructive: bool = False, icon: str = "") -> Verb:
+def _on_finding(
+    action: str, label: Text, doing: Text, *, destructive: bool = False, icon: str = "", kind: str = "finding"
+) -> Verb:
     """Return a verb whose target is a finding, which is no resource: it holds nothing but what it locks beside."""
     return Verb(
-        f"finding.{action}",
+        f"{kind}.{action}",
         label,
         doing,
         permission="admin",
@@ -95,6 +97,28 @@ FINDING_FORCE_CLEAN = declare(
 )
 FINDING_DISMISS = declare(_on_finding("dismiss", _("Dismiss"), _("Dismissing"), icon="eye-off"))
 FINDING_REOPEN = declare(_on_finding("reopen", _("List again"), _("Listing again"), icon="eye"))
+
+# What the administrator asks for; the operations that come of it are the resource's own.
+FINDING_RESYNC = declare(_on_finding("resync", _("Resync"), _("Resyncing"), icon="refresh"))
+FINDING_RETRY = declare(_on_finding("retry", _("Retry"), _("Trying again"), icon="rotate-clockwise-2"))
+FINDING_ROLL_BACK = declare(_on_finding("roll_back", _("Roll back"), _("Rolling back"), icon="arrow-back-up"))
+#: The same on resources in trouble, which no rule sees.
+TROUBLE_RESYNC = declare(
+    _on_finding("resync", _("Resync"), _("Resyncing"), icon="refresh", kind="trouble")
+)
+TROUBLE_RETRY = declare(
+    _on_finding("retry", _("Retry"), _("Trying again"), icon="rotate-clockwise-2", kind="trouble")
+)
+TROUBLE_FORCE_CLEAN = declare(
+    _on_finding(
+        "force_clean",
+        _("Force clean"),
+        _("Removing for good"),
+        destructive=True,
+        icon="trash",
+        kind="trouble",
+    )
+)
 
 # Written by the platform when it puts a count right.
 HOST_RECOUNT = declare(

@@ -25,6 +25,7 @@ from apps.lifecycle.told import told
 from apps.network.models import Subnet
 from apps.network.services.nic import set_security_group
 from apps.network.services.vpc import create_vpc
+from apps.reconciliation import tasks
 from apps.reconciliation.models import Finding, FindingState, Look, Rule
 from apps.storage.models import Disk
 from apps.storage.specs import volume_spec
@@ -123,6 +124,34 @@ def test_a_lost_network_object_is_made_again(
     assert [rule for rule, _aspect, _kind in mended()] == [Rule.STALE]
     look_twice()
     assert findings() == []
+
+
+def test_a_network_that_is_lost_altogether_is_made_again_from_the_ground_up(
+    cloud: Cloud, vm: Vm, subnet: Subnet, owner: Any, project_a: Project
+) -> None:
+    group = make_group(cloud.region, project_a)
+    set_security_group(owner, vm, security_group=group.pk)
+    work()
+    before = MemoryFabric(cloud.world).inventory()
+    for kind, id in (
+        (FabricKind.PORT, vm.nics.get().pk),
+        (FabricKind.SECURITY_GROUP, group.pk),
+        (FabricKind.SUBNET, subnet.pk),
+        (FabricKind.VPC, subnet.vpc_id),
+    ):
+        forget(cloud, kind, id)
+    look_twice()
+    assert work() == ["vpc.resync", "subnet.resync", "security_group.resync", "vm.resync"]
+    assert MemoryFabric(cloud.world).inventory() == before
+
+
+def test_nothing_is_removed_because_a_row_went(cloud: Cloud, vm: Vm, owner: Any) -> None:
+    hypervisor(cloud, vm).ensure_vm_absent(str(vm.pk))
+    look_twice()
+    Operation.objects.open().delete()
+    Finding.objects.update(state=FindingState.OPEN, resource=None)
+    tasks.reconcile()
+    assert not Operation.objects.open().exists()
 
 
 # -- R2: no row knows it ---------------------------------------------------------------------------------------------
