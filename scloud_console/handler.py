@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -50,3 +51,19 @@ class OneThreadHandler(ASGIHandler):
 def turns(database: dict[str, Any]) -> int:
     """Return how many requests may be at work at once."""
     return max(int(database["OPTIONS"]["pool"]["max_size"]) - SPARED, 1)
+
+    async def read_body(self, receive: Callable[[], Awaitable[dict[str, Any]]]) -> Any:
+        """Keep one byte more than is allowed and drop the rest: Django's own keeps on disk whatever is sent.
+
+        Whoever reads the body then finds it too large, as if all of it were there.
+        """
+        room = (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0) + 1
+
+        async def receive_some() -> dict[str, Any]:
+            nonlocal room
+            message = await receive()
+            kept = message.get("body", b"")[:room]
+            room -= len(kept)
+            return {**message, "body": kept} if message["type"] == "http.request" else message
+
+        return await super().read_body(receive_some)  # type: ignore[no-untyped-call]

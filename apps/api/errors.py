@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -18,6 +18,14 @@ from apps.lifecycle.errors import Invalid, Refused
 CONTENT_TYPE = "application/problem+json"
 
 
+class TooLarge(exceptions.APIException):
+    """The body is larger than any request is."""
+
+    status_code = 413
+    default_detail = gettext_lazy("The body is too large.")
+    default_code = "too_large"
+
+
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: None (a 500 by Django) only for bugs."""
     request_id = getattr(context["request"], "request_id", "")
@@ -25,6 +33,8 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
         return _respond(error.status, problem_of(error), request_id)
     if isinstance(error, Http404):
         error = exceptions.NotFound()
+    if isinstance(error, RequestDataTooBig):
+        error = TooLarge()
     if isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
     response = exception_handler(error, context)
@@ -76,6 +86,7 @@ HINTS = {
     "method_not_allowed": gettext_lazy("See /api/v1/docs for what this path takes."),
     "not_acceptable": gettext_lazy("Ask for application/json."),
     "unsupported_media_type": gettext_lazy("Send application/json."),
+    "too_large": gettext_lazy("Send less at once."),
     "parse_error": gettext_lazy("Send well-formed JSON."),
     "throttled": gettext_lazy("Wait, then try again."),
 }

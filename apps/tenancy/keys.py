@@ -29,7 +29,7 @@ def issue_key(user: User, name: str, scope: str, expires_at: datetime | None) ->
 
 def find_key(token: str) -> ApiKey | None:
     """Return the valid key of a token, its user active and the tenant enabled; None otherwise."""
-    if not token.startswith(PREFIX):
+    if not token.startswith(PREFIX) or "\0" in token:  # which PostgreSQL keeps in no text
         return None
     prefix, _, secret = token.removeprefix(PREFIX).partition("_")
     now = timezone.now()

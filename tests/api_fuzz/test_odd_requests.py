@@ -1,0 +1,188 @@
+"""SE-5: bodies that are no JSON, headers that mean nothing, methods and paths that are not there: a clear 4xx each."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+
+from tests.api_fuzz.judging import judge_answer
+from tests.api_fuzz.raw import Answer, send
+from tests.api_fuzz.sending import held, watched
+from tests.security.world import World
+
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("SE-5")]
+
+JSON = "application/json"
+VMS = "/api/v1/vms"
+PROJECT = b'{"name": "new"}'
+LEVELS = 100_000
+SIXTEEN = json.dumps({"name": "new"}).encode("utf-16")
+
+
+def ask(world: World, role: str, method: str, path: str, **sent: object) -> Answer:
+    headers: dict[str, str | bytes] = {"content-type": JSON}
+    if role in world.tokens:
+        headers["authorization"] = f"Bearer {world.tokens[role]}"
+    headers |= sent.pop("headers", {})  # type: ignore[call-overload]
+    with watched(held()) as seen:
+        answer = send(method, path, headers=headers, **sent)  # type: ignore[arg-type]
+        judge_answer(*answer, seen)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers"),
+    [
+        (400, b"", {}),
+        (400, b"{", {}),
+        (400, b"not json", {}),
+        (400, b"\x00", {}),
+        (400, b"\xff\xfe\xfa", {}),
+        (400, b'{"name": "new"', {}),
+        (400, b'{"name": "new"} {}', {}),
+        (400, b'{"name": "one", "name": "two"}', {}),
+        (400, b'{"name": NaN}', {}),
+        (400, b'{"name": Infinity}', {}),
+        (400, b'{"name": ' + b"9" * 5_000 + b"}", {}),
+        (400, b"[" * LEVELS + b"]" * LEVELS, {}),
+        (400, b'{"a":' * LEVELS + b"1" + b"}" * LEVELS, {}),
+        (400, SIXTEEN, {"content-type": f"{JSON}; charset=utf-16"}),
+        (400, gzip.compress(PROJECT), {"content-encoding": "gzip"}),
+        (400, b"null", {}),
+        (400, b"[]", {}),
+        (400, b'"name"', {}),
+        (400, b"5", {}),
+        (400, b'{"name": "\\ud800"}', {}),
+        (400, b'{"name": "a\\u0000b"}', {}),
+        (415, PROJECT, {"content-type": "text/plain"}),
+        (415, PROJECT, {"content-type": "application/x-www-form-urlencoded"}),
+        (415, PROJECT, {"content-type": "multipart/form-data; boundary=x"}),
+        (415, PROJECT, {"content-type": "application/xml"}),
+        (415, PROJECT, {"content-type": "\x00"}),
+        (415, PROJECT, {"content-type": ";;;=/"}),
+        (413, b'{"name": "' + b"x" * 10_000_000 + b'"}', {}),
+        (413, b" " * 10_000_000 + PROJECT, {}),
+        (400, PROJECT, {"content-length": "banana"}),
+    ],
+    ids=lambda value: repr(value[:30]) if isinstance(value, bytes) else None,
+)
+def test_a_body_that_is_no_request_is_refused(
+    world: World, status: int, body: bytes, headers: dict[str, str]
+) -> None:
+    answer = ask(world, "alice", "POST", "/api/v1/projects", body=body, headers=headers)
+    assert answer[0] == status, answer
+
+
+@pytest.mark.parametrize("path", ["/api/v1/vms/bulk", "/api/v1/me", "/api/v1/vms?dry_run=1"])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"5", b'"x"', b"[" * LEVELS])
+def test_so_it_is_at_the_other_kinds_of_endpoints(world: World, path: str, body: bytes) -> None:
+    path, _, query = path.partition("?")
+    method = "PATCH" if path.endswith("/me") else "POST"
+    status = ask(world, "alice", method, path, body=body, query=query.encode())[0]
+    assert status in {200, 400} if query or method == "PATCH" else status == 400
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (401, {"authorization": ""}),
+        (401, {"authorization": "Bearer"}),
+        (401, {"authorization": "Bearer "}),
+        (401, {"authorization": "Bearer sk_"}),
+        (401, {"authorization": "Bearer sk_\x00"}),
+        (401, {"authorization": b"Bearer \xff\xfe\xc3"}),
+        (401, {"authorization": "Bearer " + "a" * 60_000}),
+        (401, {"authorization": "Basic YWxpY2U6eA=="}),
+        (401, {"authorization": "Bearer a b c"}),
+        (401, {"authorization": "", "cookie": "sessionid=" + "x" * 20_000}),
+        (401, {"authorization": "", "cookie": b"sessionid=\x00\xff; ;;=; a"}),
+        (406, {"accept": "text/html"}),
+        (406, {"accept": "application/xml;q=0.9"}),
+        (406, {"accept": ";;;"}),
+        (406, {"accept": "application/" + "a" * 20_000}),
+        (200, {"accept": "*/*;q=banana"}),
+        (200, {"accept-language": "\x00,;q=,zz-" + "x" * 20_000}),
+        (200, {"accept-language": "zh-hans;q=1e400, de"}),
+        (200, {"x-request-id": "a" * 20_000}),
+        (200, {"x-request-id": "\x00\x00\x00\x00\x00\x00\x00\x00"}),
+        (200, {"x-forwarded-for": "a,,,\x00, fe80::1%eth0"}),
+        (200, {"range": "bytes=-1"}),
+        (200, {"if-none-match": "\x00", "if-modified-since": "yesterday"}),
+        (400, {"host": "evil.example"}),
+        (400, {"host": "\x00"}),
+        (400, {"host": ""}),
+    ],
+    ids=lambda value: repr(value)[:60] if isinstance(value, dict) else None,
+)
+def test_headers_that_mean_nothing_are_no_bug(
+    world: World, status: int, headers: dict[str, str | bytes]
+) -> None:
+    answer = ask(world, "alice", "GET", VMS, headers=headers)
+    assert answer[0] == status, answer
+
+
+@pytest.mark.parametrize("key", ["k" * 256, "k" * 10_000, "\x00", "a\x7fb"])
+def test_an_idempotency_key_that_is_none_is_refused_at_its_name(world: World, key: str | bytes) -> None:
+    for path, body in (
+        ("/api/v1/projects", PROJECT),
+        ("/api/v1/vms/bulk", b'{"action": "start", "ids": ["x"]}'),
+    ):
+        answer = ask(world, "alice", "POST", path, body=body, headers={"idempotency-key": key})
+        assert answer[0] == 422, answer
+        assert json.loads(answer[2])["errors"][0]["field"] == "Idempotency-Key"
+
+
+@pytest.mark.parametrize("method", ["TRACE", "PROPFIND", "CONNECT", "FOO", "PUT", "DELETE", "get", ""])
+def test_a_method_that_no_endpoint_has_is_405(world: World, method: str) -> None:
+    for path in (VMS, "/api/v1/me", f"{VMS}/bulk"):
+        if (method, path) == ("get", path):
+            continue
+        assert ask(world, "alice", method, path)[0] == 405, (method, path)
+
+
+@pytest.mark.parametrize("role", ["nobody", "alice", "ada"])
+@pytest.mark.parametrize("method", ["OPTIONS", "HEAD"])
+def test_options_and_head_are_no_bug(world: World, role: str, method: str) -> None:
+    for path in (VMS, f"{VMS}/{world.keys['vms']}", "/api/v1/me", f"{VMS}/bulk", "/api/v1/vpc-ranges"):
+        with watched(held()) as seen:
+            headers = {"authorization": f"Bearer {world.tokens[role]}"} if role in world.tokens else {}
+            status, _headers, _content = send(method, path, headers=dict(headers))
+            assert not seen.errors, seen.errors
+            assert not seen.left()
+            assert status in ({401} if role == "nobody" else {200, 405})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{VMS}/",
+        f"{VMS}//",
+        f"{VMS}/%00",
+        f"{VMS}/\x00",
+        f"{VMS}/../me",
+        f"{VMS}/{{00000000-0000-4000-8000-000000000000}}",
+        f"{VMS}/00000000-0000-4000-8000-000000000000/",
+        f"{VMS}/00000000-0000-4000-8000-000000000000",
+        f"{VMS}/00000000-0000-4000-8000-000000000000;x",
+        "/api/v1/instance-types/99999999999999999999",
+        "/api/v1/instance-types/-1",
+        "/api/v1/instance-types/" + "9" * 5_000,
+        "/api/v1/audit/9223372036854775808",
+        "/api/v1/regions/\x00",
+        "/api/v1/regions/" + "x" * 60_000,
+        "/api/v1/\ufffd",
+        "/api/v2/vms",
+        "/api/v1/" + "a/" * 2_000,
+    ],
+    ids=lambda path: repr(path)[:60],
+)
+def test_a_path_that_leads_nowhere_is_404(world: World, path: str) -> None:
+    assert ask(world, "ada", "GET", path)[0] == 404
+
+
+def test_a_body_of_no_known_length_is_cut_off_where_it_grows_too_large(world: World) -> None:
+    much = b'{"name": "' + b"x" * 10_000_000 + b'"}'
+    answer = ask(world, "alice", "POST", "/api/v1/projects", body=much, headers={"content-length": "20"})
+    assert answer[0] == 413
