@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import libvirt
+
 from apps.agent import __main__ as agent
 from apps.agent.desk import Desk
 from apps.drivers.files import qemu_img
@@ -26,6 +28,7 @@ SLOW = ("-r", "1M")
 HALF_WRITTEN_BLOCKS = 1000
 this_order = threading.local()
 real_carry_out, real_reply = Desk._carry_out, Desk._reply
+real_start = libvirt.virDomain.createWithFlags
 real_create, real_link, real_run = qemu_img.create, os.link, subprocess.run
 
 
@@ -112,6 +115,20 @@ def run(command: list[str], **options: Any) -> "subprocess.CompletedProcess[str]
     return real_run(command, **options)
 
 
+def start(domain: Any, flags: int) -> Any:
+    """Start a VM; libvirtd is killed once its QEMU is there when that is armed."""
+    vm_id = domain.UUIDString()
+    threading.Thread(target=_when_started, args=(vm_id,), daemon=True).start()
+    return real_start(domain, flags)
+
+
+def _when_started(vm_id: str) -> None:
+    point = f"domain.start:during@{vm_id}"
+    while (POINTS / point).exists():
+        if real_run(["pgrep", "--full", f"qemu.*guest=vm-{vm_id}"], capture_output=True).returncode == 0:
+            at("domain.start:during", vm_id)
+
+
 def id_in(path: Path) -> str:
     """Return the id of the volume or image a file is, or is to become."""
     return path.name.split(".")[0]
@@ -130,6 +147,7 @@ def main() -> None:
     """Put the points in and run the agent."""
     Desk._carry_out = carry_out  # type: ignore[method-assign, assignment]
     Desk._reply = reply  # type: ignore[method-assign, assignment]
+    libvirt.virDomain.createWithFlags = start
     qemu_img.create = create  # type: ignore[assignment]
     os.link = link  # type: ignore[assignment]
     subprocess.run = run  # type: ignore[assignment]
