@@ -10,7 +10,7 @@ from uuid import UUID
 import django_filters as filters
 from django import forms
 from django.db.models import Q, QuerySet
-from django.utils import timezone
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
@@ -58,7 +58,7 @@ def _created_by(value: str) -> Q:
 
 def _needing_attention(value: bool) -> Q:
     # What has failed, and what nobody can see: its host is out of reach.
-    silent = Q(host__last_report_at__lt=timezone.now() - SILENCE) | Q(
+    silent = Q(host__last_report_at__lt=Now() - SILENCE) | Q(
         host__isnull=False, host__last_report_at__isnull=True
     )
     wanted = Q(state=State.ERROR) | ~Q(error={}) | silent

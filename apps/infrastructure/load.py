@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet, Sum
-from django.db.models.functions import Coalesce
-from django.utils import timezone
+from django.db.models.functions import Coalesce, Now
 
 from apps.infrastructure.models import SILENCE, Host
 from apps.lifecycle.models import State
@@ -53,7 +52,7 @@ class Load:
 
 def fresh() -> Q:
     """Return the condition that a host is taken in and has reported lately."""
-    return Q(state=State.READY, last_report_at__gt=timezone.now() - SILENCE)
+    return Q(state=State.READY, last_report_at__gt=Now() - SILENCE)
 
 
 def load_of(hosts: QuerySet[Host]) -> Load:

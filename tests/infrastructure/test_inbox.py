@@ -62,7 +62,7 @@ def test_a_heartbeat_says_that_the_whole_report_still_holds(host: Host, readings
     assert collect() == 1
     host.refresh_from_db()
     assert (host.load_percent, host.memory_used_mib, host.vcpus) == (70, 1234, 8)
-    assert host.last_report_at == then + timedelta(seconds=5)
+    assert host.report_sent_at == then + timedelta(seconds=5)
     assert [reading.report.observation.vms for reading in readings] == [(VM,), (VM,)]
 
 
@@ -103,3 +103,28 @@ def test_what_another_key_sealed_is_dropped(host: Host) -> None:
     assert collect() == 0
     leave(host, report(timezone.now()))
     assert collect() == 1
+
+
+@pytest.mark.requirement("SE-6")
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"vms": (replace(VM, id="x"),)},
+        {"vms": (replace(VM, id=f"{VM.id},{VM.id}"),)},
+        {"cpu_model": "x" * 200},
+        {"vcpus": -1},
+        {"vcpus": 2**31 - 1},
+        {"memory_mib": 1 << 40},
+        {"load_percent": float("nan")},
+        {"load_percent": 1e300},
+    ],
+)
+def test_one_hosts_nonsense_does_not_keep_another_hosts_report_from_being_taken(
+    host: Host, nonsense: dict[str, object]
+) -> None:
+    other = factories.make_host(host.cluster, driver="agent", sealed_key=seal(KEY), last_report_at=None)
+    leave(other, report(timezone.now(), **nonsense))
+    leave(host, report(timezone.now(), vms=(VM,)))
+    assert collect() >= 1
+    host.refresh_from_db()
+    assert host.last_report_at is not None

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from django.conf import settings
+from onebox import packages
 from onebox.processes import Process
+from onebox.shell import write
 from pytest_django.plugin import DjangoDbBlocker
 
 from apps.tenancy.models import User
@@ -21,6 +25,9 @@ from tests.recovery.servers import own_postgres, own_redis, rows_on
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240), pytest.mark.requirement("OP-1", "OP-2")]
 
 AWAY_SECONDS = 15
+#: How long two beats run, or none, or clocks are wrong.
+A_WHILE = 5
+STEP_SECONDS = 600
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +118,7 @@ def test_two_beats_run_at_once(yard: Yard) -> None:
 
     def both() -> None:
         yard.platform.start(second)
-        time.sleep(5)  # so long they ring together
+        time.sleep(A_WHILE)  # so long they ring together
         yard.platform.kill(second.name)
 
     endure(yard, "two beats at once", both)
@@ -120,10 +127,10 @@ def test_two_beats_run_at_once(yard: Yard) -> None:
 def test_beat_is_away(yard: Yard) -> None:
     def stay_away() -> None:
         yard.platform.kill("beat")
-        time.sleep(5)  # so long nothing sweeps
+        time.sleep(A_WHILE)  # so long nothing sweeps
         yard.platform.start("beat")
 
-    endure(yard, "no beat for 5 s", stay_away)
+    endure(yard, f"no beat for {A_WHILE} s", stay_away)
 
 
 def test_each_process_is_killed_in_turn(yard: Yard) -> None:
@@ -133,3 +140,56 @@ def test_each_process_is_killed_in_turn(yard: Yard) -> None:
             yard.platform.start(name)
 
     endure(yard, "web, worker, beat killed in turn (`kill -9`)", kill_all)
+
+
+@pytest.fixture(scope="module")
+def clocks(yard: Yard, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clocks]:
+    """Web, worker and beat with clocks of their own, which go as PostgreSQL's until a test steps them."""
+    directory = tmp_path_factory.mktemp("clocks")
+    packages.install(("libfaketime",), directory / "packages.log")
+    made = Clocks(directory)
+    made.step(web=0, worker=0, beat=0)
+    shifted = [made.shifted(yard.platform.process(name)) for name in made.names]
+    for name in made.names:
+        yard.platform.kill(name)
+    yard.platform.start(*shifted)
+    yield made
+    for name in made.names:
+        yard.platform.kill(name)
+    yard.platform.start(*made.names)
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """Files that say how many seconds the processes' clocks are off."""
+
+    directory: Path
+    names: tuple[str, ...] = ("web", "worker", "beat")
+
+    def shifted(self, usual: Process) -> Process:
+        """Return the same process with such a clock."""
+        _module, *program = usual.args
+        entry = ("-m", "tests.recovery.shifted_entry", str(self.directory / usual.name))
+        return replace(usual, args=(*entry, *program))
+
+    def step(self, **seconds: int) -> None:
+        """Set clocks; a process notices within a second."""
+        for name, offset in seconds.items():
+            write(self.directory / name, f"{offset:+d}\n")
+
+
+@pytest.mark.parametrize(
+    ("web", "worker", "what"),
+    [
+        (STEP_SECONDS, STEP_SECONDS, "clocks 10 minutes forwards, then right again"),
+        (-STEP_SECONDS, -STEP_SECONDS, "clocks 10 minutes backwards, then right again"),
+        (STEP_SECONDS, -STEP_SECONDS, "web's clock forwards, the workers' backwards, then right again"),
+    ],
+)
+def test_clocks_are_stepped(yard: Yard, clocks: Clocks, web: int, worker: int, what: str) -> None:
+    def step() -> None:
+        clocks.step(web=web, worker=worker, beat=worker)
+        time.sleep(A_WHILE)  # so long they are wrong
+        clocks.step(web=0, worker=0, beat=0)
+
+    endure(yard, what, step)

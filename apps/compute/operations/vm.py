@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db.models import F, Prefetch
-from django.utils import timezone
+from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Power, Vm
@@ -54,7 +54,7 @@ def start(run: Run) -> Settle:
     """Bring network and definition up to date, then switch on."""
     vm, host, region = load_vm(run)
     run.step(_("Starting on %(host)s"), 30, host=host.name)
-    ensure_ports(vm, region)
+    ensure_ports(run, vm, region)
     _switch_on(backends.hypervisor(host, run), vm)
     return lambda: _settle_power(vm, Power.ON)
 
@@ -97,7 +97,7 @@ def restart(run: Run) -> Settle:
             hypervisor.ensure_power(str(vm.pk), DriverPower.OFF)
     run.no_way_back()  # it is off now: cancelled here, it would stay so
     run.step(_("Starting on %(host)s"), 70, host=host.name)
-    ensure_ports(vm, region)
+    ensure_ports(run, vm, region)
     _switch_on(hypervisor, vm)
     return lambda: _settle_power(vm, Power.ON)
 
@@ -110,7 +110,7 @@ def delete(run: Run) -> Settle:
     backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk))
     run.step(_("Removing from the network"), 50)
     for nic in vm.nics.all():
-        backends.fabric(region).ensure_absent(FabricKind.PORT, str(nic.pk))
+        backends.fabric(region, run).ensure_absent(FabricKind.PORT, str(nic.pk))
     run.no_way_back()
     run.step(_("Removing the system disk"), 70)
     for disk in vm.disks.all():
@@ -140,13 +140,13 @@ def _make_parts(run: Run, vm: Vm, host: Host, region: Region) -> None:
     for disk in vm.disks.all():
         backends.volumes(disk.cluster, run, host=host).ensure_volume(volume_spec(disk))
     run.step(_("Connecting to the network"), 40)
-    ensure_ports(vm, region)
+    ensure_ports(run, vm, region)
 
 
-def ensure_ports(vm: Vm, region: Region) -> None:
+def ensure_ports(run: Run, vm: Vm, region: Region) -> None:
     """Make the ports of a VM from `load_vm`."""
     for nic in vm.nics.all():
-        backends.fabric(region).ensure_port(port_spec(nic, generation=vm.generation))
+        backends.fabric(region, run).ensure_port(port_spec(nic, generation=vm.generation))
 
 
 def _switch_on(hypervisor: Hypervisor, vm: Vm) -> None:
@@ -170,7 +170,7 @@ def _ask_guest(run: Run, hypervisor: Hypervisor, vm: Vm) -> None:
 
 
 def _settle_power(vm: Vm, power: Power) -> None:
-    Vm.objects.filter(pk=vm.pk).update(power=power, power_seen=power, power_seen_at=timezone.now())
+    Vm.objects.filter(pk=vm.pk).update(power=power, power_seen=power, power_seen_at=Now())
 
 
 def _settle_created(vm: Vm, power: Power) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -88,9 +87,9 @@ def closing_plan(host: Any) -> list[str]:
 
 def clock(host: Host) -> str:
     """Return what its reports say of its clock. One that is behind looks like silence and cannot be told from it."""
-    if host.last_report_at is None:
+    if host.last_report_at is None or host.report_sent_at is None:
         return ""
-    ahead = host.last_report_at - timezone.now()
+    ahead = host.report_sent_at - host.last_report_at
     if ahead > AHEAD:
         return _("%(n)s s ahead of the platform's") % {"n": whole(ahead.total_seconds())}
     return _("as the platform's") if host.in_reach else ""
