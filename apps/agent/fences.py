@@ -9,9 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from apps.drivers.errors import DriverError
-from apps.drivers.errors import mark as _
-from apps.drivers.orders import Fence
+from apps.drivers.orders import Fence, stale_order
 
 log = logging.getLogger(__name__)
 KEPT_SECONDS = 7 * 86400
@@ -40,7 +38,7 @@ class Fences:
                 "SELECT sequence, attempt FROM fence WHERE subject = ?", (subject,)
             ).fetchone()
             if row is not None and Fence(*row) > fence:
-                raise _stale(subject)
+                raise stale_order(subject)
             self._database.execute(
                 "INSERT INTO fence VALUES (?, ?, ?, ?) ON CONFLICT (subject) DO UPDATE"
                 " SET sequence = excluded.sequence, attempt = excluded.attempt, seen = excluded.seen",
@@ -61,12 +59,3 @@ def _open(path: Path) -> sqlite3.Connection:
     if state != "ok":
         raise sqlite3.DatabaseError(state)
     return database
-
-
-def _stale(subject: str) -> DriverError:
-    return DriverError(
-        _("An order for %(subject)s came from an operation that a newer one has overtaken."),
-        values={"subject": subject},
-        code="agent.stale_order",
-        permanent=True,
-    )

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from apps.drivers.errors import DriverError
+from apps.drivers.errors import mark as _
 from apps.drivers.specs import (
     ConsoleAddress,
     HostObservation,
@@ -48,6 +49,16 @@ class Fence:
 
     sequence: int
     attempt: int = 0
+
+
+def stale_order(subject: str) -> DriverError:
+    """Return the refusal of an order that is older than one seen before."""
+    return DriverError(
+        _("An order for %(subject)s came from an operation that a newer one has overtaken."),
+        values={"subject": subject},
+        code="agent.stale_order",
+        permanent=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)

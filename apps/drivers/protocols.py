@@ -5,6 +5,7 @@ operation may be run again from its start at any time. Every verb raises `Driver
 Each protocol has one contract suite in `tests/drivers/` which every implementation passes, the in-memory one too.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
@@ -28,6 +29,9 @@ from apps.drivers.specs import (
     VolumeSpec,
     VpcSpec,
 )
+
+#: Called right before a change is made; raises when it must not be made any more.
+Guard = Callable[[], None]
 
 
 class Hypervisor(Protocol):

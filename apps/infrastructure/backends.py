@@ -32,6 +32,7 @@ from apps.tenancy.secrets import unseal
 
 if TYPE_CHECKING:
     from apps.agent.post import CeleryPost
+    from apps.drivers.ovn import OvnFabric
     from apps.drivers.remote import RemoteHost
 
 _process_world = World()
@@ -42,7 +43,9 @@ _making = threading.Lock()
 def hypervisor(host: Host, run: Run | None) -> Hypervisor:
     """Return the hypervisor of a host. `run` fences its orders; None is for looking only."""
     if host.driver == "memory":
-        return MemoryHypervisor(memory_world(), host.name, memory_capacity(host))
+        return MemoryHypervisor(
+            memory_world(), host.name, memory_capacity(host), fence=_fence(run) if run else None
+        )
     return _remote(host).hypervisor(fence=_fence(run))
 
 
@@ -57,16 +60,18 @@ def volumes(cluster: StorageCluster, run: Run | None, *, host: Host | None = Non
             hint=_("Check that the hosts are up and their agents are running."),
         )
     if host.driver == "memory":
-        return MemoryVolumes(memory_world())
+        return MemoryVolumes(memory_world(), fence=_fence(run) if run else None)
     return _remote(host).volumes(fence=_fence(run))
 
 
-def fabric(region: Region) -> Fabric:
-    """Return the network fabric of a region."""
+def fabric(region: Region, run: Run | None = None) -> Fabric:
+    """Return the network fabric of a region. No change is made once `run` no longer holds its lease."""
+    guard = run.guard if run else None
     if region.fabric_driver == "memory":
-        return MemoryFabric(memory_world())
+        return MemoryFabric(memory_world(), guard)
     with _making:
-        return _ovn(region.fabric_address)
+        ovn = _ovn(region.fabric_address)
+    return ovn.guarded(guard) if guard else ovn
 
 
 def memory_capacity(host: Host) -> HostCapacity:
@@ -91,7 +96,7 @@ def redis_client() -> redis.Redis:
 
 
 @cache
-def _ovn(address: str) -> Fabric:
+def _ovn(address: str) -> OvnFabric:
     from apps.drivers.ovn import OvnFabric
 
     return OvnFabric(address)

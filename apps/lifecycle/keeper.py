@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from apps.lifecycle import push
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.models.operation import LEASE, Stopping
-from apps.lifecycle.running import Run
+from apps.lifecycle.running import Run, lease_clock
 
 log = logging.getLogger(__name__)
 
@@ -70,10 +70,13 @@ class Keeper:
         self._mark_lost(runs)
         if time.monotonic() - self._renewed > RENEW_SECONDS:
             self._renewed = time.monotonic()
+            begun = lease_clock()
             mine = Operation.objects.filter(
                 pk__in=[run.operation.pk for run in runs if not run.lost.is_set()]
             )
             mine.filter(status=OperationStatus.RUNNING).update(lease_until=Now() + LEASE)
+            for run in runs:
+                run.renewed(begun)
         for run in runs:
             if run.dirty and not run.lost.is_set():
                 _write_steps(run)

@@ -18,6 +18,27 @@ from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.models.operation import LEASE, OperationQuerySet, Stopping
 from apps.lifecycle.told import Kept, keep
 
+#: From a renewal on, a lease is relied upon for so long: a little less than the database grants.
+HELD_SECONDS = LEASE.total_seconds() - 2
+
+
+def lease_clock() -> float:
+    """Return seconds that also pass while this process, or the machine, is stopped."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+#: So many handlers of a process wait in their threads; more would leave too few for everybody else's operations.
+MOST_WAITING = 4
+#: How soon others are looked at again.
+LATER = timedelta(seconds=2)
+#: Where a step keeps how many seconds it has been waited for in attempts before.
+WAITED = "waited"
+waiting_places = threading.BoundedSemaphore(MOST_WAITING)
+
+
+class Later(Exception):
+    """What it waits for takes long: the operation is handed back, and run again from its top in a moment."""
+
 
 class Lost(Exception):
     """The operation was taken away: lease lost, superseded or cancelled. The handler must stop at once."""
@@ -56,6 +77,7 @@ class Run:
         self.dirty = False
         self.lost = threading.Event()
         self.stopping = threading.Event()
+        self._held_until = lease_clock() + HELD_SECONDS
         if operation.stopping == Stopping.ASKED:
             self.stopping.set()
         # Claimed a lease's length before the lease ends, by the same clock that the deadline was set by.
@@ -77,13 +99,27 @@ class Run:
         """Whether the deadline has passed."""
         return time.monotonic() >= self._ends
 
+    def guard(self) -> None:
+        """Raise Lost when the lease may have run out: a process that stood still must not act on old orders.
+
+        For what has no fence of its own, such as the network; hosts refuse old orders by `fence`.
+        """
+        if self.lost.is_set() or lease_clock() > self._held_until:
+            raise Lost
+
+    def renewed(self, asked_at: float) -> None:
+        """Note that the lease was renewed by a statement begun at `asked_at`, by `lease_clock`."""
+        self._held_until = asked_at + HELD_SECONDS
+
     def step(self, template: str, percent: int | None = None, **values: object) -> None:
         """Log a step and its progress in percent. Raises Lost when the operation is no longer ours.
 
         `template` is marked with `_` and may have the values' names in it ("Starting on %(host)s").
         """
         self.check()
-        self.steps.append(dated({**keep(template, values), "attempt": self.operation.attempt}))
+        kept = keep(template, values)
+        if not self._goes_on_waiting(kept):
+            self.steps.append(dated({**kept, "attempt": self.operation.attempt}))
         if percent is not None:
             self.progress = percent
         self.dirty = True
@@ -138,12 +174,41 @@ class Run:
         error: DriverError,
         every: float = 0.5,
     ) -> None:
-        """Call `reached` every `every` seconds until it is true; `error` after `within`."""
-        end = time.monotonic() + within.total_seconds()
-        while not reached():
+        """Call `reached` every `every` seconds until it is true; `error` after `within`.
+
+        Raises Later when enough handlers wait in their threads already.
+        """
+        if reached():
+            return
+        waited = timedelta(seconds=self.steps[-1].get(WAITED, 0)) if self.steps else timedelta()
+        if waited > within:
+            raise error
+        if not waiting_places.acquire(blocking=False):
+            self._come_back(waited)
+            waiting_places.acquire()
+        try:
+            self._wait(reached, time.monotonic() + (within - waited).total_seconds(), error, every)
+        finally:
+            waiting_places.release()
+
+    def _wait(self, reached: Callable[[], bool], end: float, error: DriverError, every: float) -> None:
+        while True:
             self.check()
             if time.monotonic() > end:
                 raise error
             if not connection.in_atomic_block:
                 connection.close()  # back to the pool: a waiting handler needs none
             self.lost.wait(every)
+            if reached():
+                return
+
+    def _come_back(self, waited: timedelta) -> None:
+        """Note how long it has waited with the step that says for what, so that the next attempt goes on from there."""
+        self.check()
+        if self.steps:
+            self.steps[-1][WAITED] = (waited + LATER).total_seconds()
+            raise Later
+
+    def _goes_on_waiting(self, kept: Kept) -> bool:
+        last = self.steps[-1] if self.steps else {}
+        return WAITED in last and last["text"] == kept["text"]

@@ -40,7 +40,7 @@ def create_vpc(run: Run) -> None:
     """Make the router."""
     vpc = Vpc.objects.select_related("region").get(pk=run.target_id)
     run.step(_("Making the network"), 50)
-    _fabric(vpc).ensure_vpc(vpc_spec(vpc))
+    _fabric(run, vpc).ensure_vpc(vpc_spec(vpc))
 
 
 @handles(VPC_DELETE)
@@ -57,7 +57,7 @@ def create_subnet(run: Run) -> None:
     subnet = Subnet.objects.select_related("region", "vpc").get(pk=run.target_id)
     _await_vpc(run, subnet.vpc)
     run.step(_("Making the subnet"), 50)
-    _fabric(subnet).ensure_subnet(subnet_spec(subnet))
+    _fabric(run, subnet).ensure_subnet(subnet_spec(subnet))
 
 
 @handles(SUBNET_DELETE)
@@ -74,7 +74,7 @@ def apply_rules(run: Run) -> None:
     """Make the group hold exactly its rules."""
     group = SecurityGroup.objects.select_related("region").get(pk=run.target_id)
     run.step(_("Applying %(count)s rules"), 50, count=group.rules.count())
-    _fabric(group).ensure_security_group(security_group_spec(group))
+    _fabric(run, group).ensure_security_group(security_group_spec(group))
 
 
 @handles(SECURITY_GROUP_DELETE)
@@ -91,19 +91,19 @@ def set_security_group(run: Run) -> None:
         owner_id=run.target_id, role=run.operation.args["role"]
     )
     run.step(_("Binding %(ip)s to its group"), 50, ip=nic.ip)
-    _fabric(nic.owner).ensure_port(port_spec(nic, generation=nic.owner.generation))
+    _fabric(run, nic.owner).ensure_port(port_spec(nic, generation=nic.owner.generation))
 
 
-def _fabric(resource: Resource) -> Fabric:
+def _fabric(run: Run, resource: Resource) -> Fabric:
     assert resource.region is not None, "network resources have a region"
-    return backends.fabric(resource.region)
+    return backends.fabric(resource.region, run)
 
 
 def _removed(run: Run, resource: Resource | None, kind: FabricKind, metric: str) -> Settle | None:
     if resource is None:
         return None
     run.step(_("Removing it from the network"), 50)
-    _fabric(resource).ensure_absent(kind, str(resource.pk))
+    _fabric(run, resource).ensure_absent(kind, str(resource.pk))
 
     def settle() -> None:
         resource.delete()

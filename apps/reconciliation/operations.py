@@ -76,7 +76,7 @@ def resync_vm(run: Run) -> Settle | None:
     """
     vm, host, region = load_vm(run)
     run.step(_("Connecting to the network"), 20)
-    ensure_ports(vm, region)
+    ensure_ports(run, vm, region)
     args = run.operation.args
     if not args.get("definition", True):
         return None
@@ -129,7 +129,9 @@ def force_clean_vm(run: Run) -> Settle:
         run.step(_("Host %(host)s is out of reach: what it has of it stays there."), None, host=host.name)
     run.step(_("Removing from the network"), 50)
     for nic in vm.nics.all():
-        _leave_what_stays(run, partial(backends.fabric(region).ensure_absent, FabricKind.PORT, str(nic.pk)))
+        _leave_what_stays(
+            run, partial(backends.fabric(region, run).ensure_absent, FabricKind.PORT, str(nic.pk))
+        )
     run.step(_("Removing the system disk"), 70)
     for disk in vm.disks.all():
         _leave_what_stays(run, partial(_remove_volume, run, disk, host))
@@ -151,7 +153,7 @@ def _network(kind: FabricKind) -> Handler:
         row = Resource.objects.select_related("region").get(pk=run.target_id)
         run.step(_("Removing it from the network"), 50)
         if row.region is not None:
-            fabric = backends.fabric(row.region)
+            fabric = backends.fabric(row.region, run)
             _leave_what_stays(run, lambda: fabric.ensure_absent(kind, str(row.pk)))
         return _forgotten(row, kind.value)
 

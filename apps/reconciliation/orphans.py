@@ -49,7 +49,7 @@ def _remove_orphan(run: Run, finding: Finding, id: str) -> None:
     if finding.kind == "vm" and finding.host is not None:
         backends.hypervisor(finding.host, run).ensure_vm_absent(id)
     elif finding.kind in FABRIC_KINDS and finding.region is not None:
-        backends.fabric(finding.region).ensure_absent(FABRIC_KINDS[finding.kind], id)
+        backends.fabric(finding.region, run).ensure_absent(FABRIC_KINDS[finding.kind], id)
     elif finding.storage_cluster is not None:
         _remove_file(run, finding.kind, id, finding.storage_cluster)
 

@@ -1,5 +1,8 @@
 """The pretend network fabric."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from apps.drivers.fabric_errors import (
     address_in_use,
     group_in_use,
@@ -12,6 +15,7 @@ from apps.drivers.fabric_errors import (
 )
 from apps.drivers.memory.records import ADDRESSES, GROUPS, PORTS, SUBNETS, VNIS, VPCS, State
 from apps.drivers.memory.world import World
+from apps.drivers.protocols import Guard
 from apps.drivers.specs import (
     FabricInventory,
     FabricKind,
@@ -23,13 +27,14 @@ from apps.drivers.specs import (
 
 
 class MemoryFabric:
-    """`Fabric` over a `World`."""
+    """`Fabric` over a `World`; `guard` is called right before every change and may raise."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, guard: Guard | None = None) -> None:
         self._world = world
+        self._guard = guard
 
     def ensure_vpc(self, spec: VpcSpec) -> None:
-        with self._world.call("fabric.ensure_vpc") as state:
+        with self._change("ensure_vpc") as state:
             if state.get(VNIS, str(spec.vni)) not in (None, spec.id):
                 raise vni_in_use(spec)
             old = state.get(VPCS, spec.id)
@@ -39,13 +44,13 @@ class MemoryFabric:
             state.put(VPCS, spec.id, spec)
 
     def ensure_subnet(self, spec: SubnetSpec) -> None:
-        with self._world.call("fabric.ensure_subnet") as state:
+        with self._change("ensure_subnet") as state:
             if state.get(VPCS, spec.vpc_id) is None:
                 raise missing_vpc(spec)
             state.put(SUBNETS, spec.id, spec)
 
     def ensure_port(self, spec: PortSpec) -> None:
-        with self._world.call("fabric.ensure_port") as state:
+        with self._change("ensure_port") as state:
             if state.get(SUBNETS, spec.subnet_id) is None:
                 raise missing_subnet(spec)
             for group_id in spec.security_group_ids:
@@ -62,11 +67,11 @@ class MemoryFabric:
             state.put(PORTS, spec.id, spec)
 
     def ensure_security_group(self, spec: SecurityGroupSpec) -> None:
-        with self._world.call("fabric.ensure_security_group") as state:
+        with self._change("ensure_security_group") as state:
             state.put(GROUPS, spec.id, spec)
 
     def ensure_absent(self, kind: FabricKind, id: str) -> None:
-        with self._world.call("fabric.ensure_absent") as state:
+        with self._change("ensure_absent") as state:
             match kind:
                 case FabricKind.VPC:
                     _remove_vpc(state, id)
@@ -87,6 +92,13 @@ class MemoryFabric:
                 ports={key: port.generation for key, port in state.all(PORTS).items()},
                 security_groups={key: group.generation for key, group in state.all(GROUPS).items()},
             )
+
+    @contextmanager
+    def _change(self, verb: str) -> Iterator[State]:
+        with self._world.call(f"fabric.{verb}") as state:
+            if self._guard is not None:
+                self._guard()
+            yield state
 
 
 def _address_keys(spec: PortSpec) -> tuple[str, str]:

@@ -14,8 +14,10 @@ from apps.drivers.hypervisor_errors import (
     unreachable,
     vm_is_off,
 )
+from apps.drivers.memory.fences import pass_or_refuse
 from apps.drivers.memory.records import DISK_USERS, HOSTS, VOLUMES, MemoryVm, State, vms_of
 from apps.drivers.memory.world import World
+from apps.drivers.orders import Fence
 from apps.drivers.specs import ConsoleAddress, HostObservation, Power, VmSpec, VmStatus
 
 FIRST_VNC_PORT = 5900
@@ -43,9 +45,11 @@ class MemoryHypervisor:
         host: str,
         capacity: HostCapacity | None = None,
         *,
+        fence: Fence | None = None,
         shutdown_seconds: float = 0.0,
     ) -> None:
         self._world = world
+        self._fence = fence
         self._host = host
         self._capacity = capacity or HostCapacity()
         self._shutdown_seconds = shutdown_seconds
@@ -53,17 +57,20 @@ class MemoryHypervisor:
 
     def ensure_vm(self, spec: VmSpec) -> None:
         with self._call("ensure_vm") as state:
+            pass_or_refuse(state, spec.id, self._fence)
             known = state.get(self._vms, spec.id)
             state.put(self._vms, spec.id, replace(known, spec=spec) if known else MemoryVm(spec))
 
     def ensure_vm_absent(self, vm_id: str) -> None:
         with self._call("ensure_vm_absent") as state:
+            pass_or_refuse(state, vm_id, self._fence)
             if (vm := self._get(state, vm_id)) is not None:
                 self._close_disks(state, vm)
                 state.delete(self._vms, vm_id)
 
     def ensure_power(self, vm_id: str, power: Power, *, boot: int = 0, graceful: bool = False) -> VmStatus:
         with self._call("ensure_power") as state:
+            pass_or_refuse(state, vm_id, self._fence)
             vm = self._get(state, vm_id)
             if vm is None:
                 if power is Power.ON:

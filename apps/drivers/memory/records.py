@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from apps.drivers.orders import Fence
 from apps.drivers.specs import (
     ImageInfo,
     ImageSpec,
@@ -73,6 +74,8 @@ PORTS = Table("ports", PortSpec)
 ADDRESSES = Table("addresses", str)
 """`subnet/ip` and `subnet/mac` → port."""
 GROUPS = Table("groups", SecurityGroupSpec)
+FENCES = Table("fences", Fence)
+"""VM, volume or image → the newest operation that changed it."""
 
 
 def vms_of(host: str) -> Table[MemoryVm]:

@@ -3,8 +3,10 @@
 import os
 import struct
 
+from apps.drivers.memory.fences import pass_or_refuse
 from apps.drivers.memory.records import DISK_USERS, IMAGES, UNFINISHED, VOLUMES, MemoryImage
 from apps.drivers.memory.world import World
+from apps.drivers.orders import Fence
 from apps.drivers.specs import (
     ImageInfo,
     ImageSpec,
@@ -35,12 +37,14 @@ class MemoryVolumes:
     that needs no file.
     """
 
-    def __init__(self, world: World, *, capacity_bytes: int = 1 << 50) -> None:
+    def __init__(self, world: World, *, fence: Fence | None = None, capacity_bytes: int = 1 << 50) -> None:
         self._world = world
+        self._fence = fence
         self._capacity = capacity_bytes
 
     def ensure_image(self, spec: ImageSpec, source: str) -> ImageInfo:
         with self._world.call("volumes.ensure_image") as state:
+            pass_or_refuse(state, spec.id, self._fence)
             known = state.get(IMAGES, spec.id)
             if known is not None:
                 return known.info
@@ -50,12 +54,14 @@ class MemoryVolumes:
 
     def ensure_image_absent(self, spec: ImageSpec) -> None:
         with self._world.call("volumes.ensure_image_absent") as state:
+            pass_or_refuse(state, spec.id, self._fence)
             if any(volume.image_id == spec.id for volume in state.all(VOLUMES).values()):
                 raise image_in_use(spec)
             state.delete(IMAGES, spec.id)
 
     def ensure_volume(self, spec: VolumeSpec) -> None:
         with self._world.call("volumes.ensure_volume") as state:
+            pass_or_refuse(state, spec.id, self._fence)
             known = state.get(VOLUMES, spec.id)
             if known is None:
                 if spec.image_id is not None and state.get(IMAGES, spec.image_id) is None:
@@ -66,6 +72,7 @@ class MemoryVolumes:
 
     def ensure_volume_absent(self, spec: VolumeSpec) -> None:
         with self._world.call("volumes.ensure_volume_absent") as state:
+            pass_or_refuse(state, spec.id, self._fence)
             if state.get(DISK_USERS, spec.id) is not None:
                 raise volume_in_use(spec.id)
             state.delete(VOLUMES, spec.id)

@@ -1,10 +1,13 @@
 """The `Fabric` driver for OVN: one transaction a verb, and none when there is nothing to change."""
 
+from collections.abc import Callable
+from copy import copy
 from functools import partial
 from typing import Any
 
 from apps.drivers.ovn import ports, security_groups, topology
 from apps.drivers.ovn.northbound import Northbound
+from apps.drivers.protocols import Guard
 from apps.drivers.specs import (
     FabricInventory,
     FabricKind,
@@ -23,18 +26,25 @@ class OvnFabric:
 
     def __init__(self, address: str, *, timeout: float = 10.0) -> None:
         self._northbound = Northbound(address, timeout)
+        self._guard: Guard | None = None
+
+    def guarded(self, guard: Guard) -> "OvnFabric":
+        """Return the same fabric, calling `guard` right before every change, in the thread that sends it."""
+        view = copy(self)
+        view._guard = guard
+        return view
 
     def ensure_vpc(self, spec: VpcSpec) -> None:
-        self._northbound.change(partial(topology.ensure_vpc, spec=spec))
+        self._change(partial(topology.ensure_vpc, spec=spec))
 
     def ensure_subnet(self, spec: SubnetSpec) -> None:
-        self._northbound.change(partial(topology.ensure_subnet, spec=spec))
+        self._change(partial(topology.ensure_subnet, spec=spec))
 
     def ensure_port(self, spec: PortSpec) -> None:
-        self._northbound.change(partial(ports.ensure_port, spec=spec))
+        self._change(partial(ports.ensure_port, spec=spec))
 
     def ensure_security_group(self, spec: SecurityGroupSpec) -> None:
-        self._northbound.change(partial(security_groups.ensure_security_group, spec=spec))
+        self._change(partial(security_groups.ensure_security_group, spec=spec))
 
     def ensure_absent(self, kind: FabricKind, id: str) -> None:
         match kind:
@@ -46,7 +56,7 @@ class OvnFabric:
                 remove = ports.remove_port
             case FabricKind.SECURITY_GROUP:
                 remove = security_groups.remove_security_group
-        self._northbound.change(lambda replica, _: remove(replica, id))
+        self._change(lambda replica, _: remove(replica, id))
 
     def inventory(self) -> FabricInventory:
         return self._northbound.read(_inventory)
@@ -54,6 +64,16 @@ class OvnFabric:
     def close(self) -> None:
         """End the connection."""
         self._northbound.close()
+
+    def _change(self, function: Callable[[Any, Any], None]) -> None:
+        guard = self._guard
+
+        def guarded(replica: Any, transaction: Any) -> None:
+            if guard is not None:
+                guard()
+            function(replica, transaction)
+
+        self._northbound.change(guarded)
 
 
 def _inventory(replica: Any) -> FabricInventory:
