@@ -1,0 +1,171 @@
+"""Everything that is broken, in order: requests, runs, runs that are pushed aside, the sweeper."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from tests.recovery.crash import breaking, forks
+from tests.recovery.crash.fingerprint import fingerprint
+from tests.recovery.crash.forks import Child
+from tests.recovery.crash.points import (
+    CALL_WAYS,
+    Broken,
+    During,
+    Point,
+    Result,
+    Trace,
+    Way,
+    pushing_points,
+    request_points,
+    run_points,
+)
+from tests.recovery.crash.recipes import RECIPES
+from tests.recovery.crash.repairs import repair_all
+from tests.recovery.crash.yard import hosts_reported, load_yard, make_yard
+
+log = logging.getLogger(__name__)
+
+#: No process asks the hosts for reports while things are broken: they count as in reach for so long.
+WHILE_BREAKING = timedelta(minutes=15)
+#: While the operations of one verb are broken, those of the next are asked for.
+AHEAD = 2
+ENDINGS = {Way.STALL_BEFORE: "stalled", Way.STALL_AFTER: "stalled"} | dict.fromkeys(
+    (Way.LOSE_ANSWER, Way.TRANSIENT, Way.PERMANENT), "done"
+)
+
+
+class Campaign:
+    """Breaks things and keeps what came of it in `result`; stalled processes stay with it until `go_on`.
+
+    `only`: what the names of the verbs to break begin with.
+    """
+
+    def __init__(self, at_once: int, only: str = "") -> None:
+        self._at_once = at_once
+        self._only = only
+        self._stalled: list[Child] = []
+        self._pushers: dict[str, tuple[str, ...]] = {}
+        self.result = Result()
+
+    def run(self) -> None:
+        """Break all there is to break."""
+        from django.db import connections
+
+        with self._timed("make the yard"):
+            forks.only(lambda say: make_yard())
+            forks.only(lambda say: hosts_reported(ahead=WHILE_BREAKING))
+            self._yard = load_yard()
+            connections.close_all()  # a child must not speak on its parent's connection
+        with self._timed("look at clean runs"):
+            self._look()
+        with self._timed("break requests"):
+            self._break_requests()
+        with self._timed("break runs"):
+            self._break_runs()
+        with self._timed("push aside"):
+            self._push_aside()
+        forks.only(lambda say: hosts_reported())
+
+    def go_on(self) -> None:
+        """Let every stalled process go on, to its end."""
+        for child in self._stalled:
+            forks.go_on(child)
+        self._stalled.clear()
+
+    def repair(self) -> None:
+        """Do what is offered for each operation that failed."""
+        forks.only(lambda say: repair_all(self._yard))
+
+    def _look(self) -> None:
+        names = [verb.name for verb in breaking.verbs_with_a_handler()]
+        verbs = [name for name in names if name in RECIPES and name.startswith(self._only)]
+        works = ((verb, breaking.look(self._yard, verb)) for verb in verbs)
+        for verb, child in forks.all_of(works, self._at_once):
+            said = dict(child.said)
+            self._pushers[verb] = tuple(said.pop("pushers"))
+            self.result.traces[verb] = {during: Trace(*trace) for during, trace in said.items()}
+
+    def _break_requests(self) -> None:
+        """First all that must leave nothing behind, then those that must leave everything."""
+        points = [
+            point
+            for verb, trace in self.result.traces.items()
+            for point in request_points(verb, trace[During.REQUEST])
+        ]
+        committed = [point for point in points if point.way == Way.KILL_COMMITTED]
+        others = [point for point in points if point.way != Way.KILL_COMMITTED]
+        made = self._make(committed)
+        on = {point.verb: one for point, one in zip(committed, made, strict=True)}
+        before = forks.only(lambda say: say(fingerprint()))
+        self._ask_and_break(others, [on[point.verb] for point in others])
+        after = forks.only(lambda say: say(fingerprint()))
+        self.result.torn += [
+            f"a request killed before its commit changed {table}"
+            for table in after
+            if after[table] != before[table]
+        ]
+        self._ask_and_break(committed, made)
+        self._find_accepted()
+
+    def _find_accepted(self) -> None:
+        """Note the operations of requests whose process died once they were accepted: nobody was told of these."""
+        accepted = forks.only(lambda say: say(breaking.waiting()))
+        for one in self.result.broken:
+            if one.point.way == Way.KILL_COMMITTED and one.point.verb in accepted:
+                one.target, one.operation = accepted[one.point.verb]
+            elif one.point.way == Way.KILL_COMMITTED:
+                self.result.torn.append(f"{one.point}: committed, but there is no operation")
+
+    def _ask_and_break(self, points: list[Point], made: list[str]) -> None:
+        works = (
+            (point, breaking.break_request(self._yard, point, one))
+            for point, one in zip(points, made, strict=True)
+        )
+        for point, child in forks.all_of(works, self._at_once):
+            self.result.broken.append(Broken(point, reached=child.ending == "killed"))
+
+    def _points(self, verb: str) -> list[Point]:
+        trace = self.result.traces[verb][During.RUN]
+        ways = [way for way in CALL_WAYS if way != Way.PERMANENT or not RECIPES[verb].gives_up]
+        return [*run_points(verb, trace, ways), *pushing_points(verb, trace, self._pushers[verb])]
+
+    def _make(self, points: Iterable[Point]) -> list[str]:
+        """Return for each point the id of a resource to ask its verb for."""
+        works = ((point, breaking.make(self._yard, point.verb, 1)) for point in points)
+        return [child.said[0] for _point, child in forks.all_of(works, self._at_once)]
+
+    def _break_runs(self) -> None:
+        """Verb by verb: what is asked for must not wait until its deadline has come."""
+        by_verb = {verb: list(self._points(verb)) for verb in self.result.traces}
+        works = ((verb, breaking.ask(self._yard, verb, len(points))) for verb, points in by_verb.items())
+        for verb, child in forks.all_of(works, AHEAD):
+            self._break_each(by_verb[verb], child.said)
+
+    def _break_each(self, points: list[Point], asked: list[list[str]]) -> None:
+        works = (
+            (Broken(point, False, target, operation), breaking.break_run(point, operation))
+            for point, (target, operation) in zip(points, asked, strict=True)
+        )
+        for broken, child in forks.all_of(works, self._at_once):
+            broken.reached = child.ending == ENDINGS.get(broken.point.way, "killed")
+            self.result.broken.append(broken)
+            if child.ending == "stalled":
+                self._stalled.append(child)
+
+    def _push_aside(self) -> None:
+        pushed = [one for one in self.result.broken if one.point.then]
+        work = breaking.push_aside(self._yard, [(one.point.then, one.target) for one in pushed])
+        operations = forks.all_said(work)
+        for one, operation in zip(pushed, operations, strict=True):
+            one.then_operation = operation
+
+    @contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        begun = time.monotonic()
+        yield
+        self.result.seconds[what] = time.monotonic() - begun
+        log.info("%s: %.1f s", what, self.result.seconds[what])

@@ -1,0 +1,40 @@
+"""Doing what is offered for what failed."""
+
+from __future__ import annotations
+
+from itertools import count
+
+from apps.lifecycle.legality import possibilities
+from apps.lifecycle.models import Operation, OperationStatus, State
+from apps.reconciliation.mending import settle_mended
+from tests.recovery.crash.recipes import RECIPES, load
+from tests.recovery.crash.yard import Yard
+
+_numbers = count()
+
+
+def repair_all(yard: Yard) -> None:
+    """Ask for what is offered, for each resource whose last operation failed and has not been settled since."""
+    settle_mended()  # as beat does: what could not be mended is open again
+    for operation in Operation.objects.filter(status=OperationStatus.FAILED).order_by("created_at"):
+        if operation.target_kind == "finding":
+            RECIPES[operation.verb].ask(yard, load(operation))
+        elif operation.resource is not None and not _is_settled(operation):
+            repair(yard, operation)
+
+
+def _is_settled(operation: Operation) -> bool:
+    """Whether something later has settled what failed: the resource then no longer bears its error."""
+    assert operation.resource is not None
+    return operation.exclusive and operation.resource.error.get("operation") != str(operation.pk)
+
+
+def repair(yard: Yard, operation: Operation) -> Operation:
+    """Ask for what is offered: to try again or, for every other thing that was never created, to delete it."""
+    row = load(operation)
+    possible = {one.verb.name for one in possibilities(row) if one.allowed}
+    wanted = operation.verb
+    if row.state == State.ERROR and not wanted.endswith(".delete"):
+        wanted = f"{row.kind}.{'retry' if next(_numbers) % 2 else 'delete'}"
+    assert wanted in possible, f"{wanted} is not offered for {operation}, only {sorted(possible)}"
+    return RECIPES[wanted].ask(yard, row)

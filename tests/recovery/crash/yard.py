@@ -1,0 +1,75 @@
+"""A pretend region whose tenant may have a thousand of everything: where the breaking is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils import timezone
+
+from apps.compute.models import Image, InstanceType
+from apps.compute.services.instance_type import create_default_types
+from apps.infrastructure.models import Host, Region, StorageCluster
+from apps.lifecycle.actor import Actor
+from apps.network.models import SecurityGroup, Subnet
+from apps.quotas.models import Quota
+from apps.tenancy.models import Project, User
+from tests import factories
+from tests.compute.factories import make_image
+from tests.network.factories import make_group, make_subnet, make_vpc
+
+PLENTY = 1_000_000
+HOSTS = 4
+
+
+@dataclass
+class Yard:
+    """What recipes make their resources in, and who asks: the tenant's owner, and an administrator for images."""
+
+    region: Region
+    storage: StorageCluster
+    project: Project
+    small: InstanceType
+    image: Image
+    subnet: Subnet
+    group: SecurityGroup
+    owner: Actor
+    admin: Actor
+
+
+def make_yard() -> None:
+    """Make it, in rows and in the pretend region."""
+    region = factories.make_region("yard")
+    cluster = factories.make_cluster(region)
+    create_default_types(cluster)
+    storage = factories.make_storage(region)
+    for _ in range(HOSTS):
+        factories.make_host(cluster, vcpus=1024, memory_gib=8192)
+    make_image(storage)
+    tenant = factories.make_tenant("acme")
+    Quota.objects.filter(tenant=tenant).update(limit=PLENTY)
+    factories.make_owner(tenant, "alice")
+    factories.make_admin("ada")
+    project = factories.default_project(tenant)
+    make_subnet(make_vpc(project, region), "10.0.0.0/18")
+    make_group(project, region)
+
+
+def load_yard() -> Yard:
+    """Return what `make_yard` made, before there is more than one of anything."""
+    return Yard(
+        region=Region.objects.get(),
+        storage=StorageCluster.objects.get(),
+        project=Project.objects.get(),
+        small=InstanceType.objects.get(vcpu=1),
+        image=Image.objects.get(),
+        subnet=Subnet.objects.get(),
+        group=SecurityGroup.objects.get(),
+        owner=factories.actor_for_user(User.objects.get(username="alice")),
+        admin=factories.actor_for_user(User.objects.get(username="ada")),
+    )
+
+
+def hosts_reported(ahead: timedelta = timedelta()) -> None:
+    """Have the hosts look as if they had reported just now, or will have in a while."""
+    Host.objects.update(last_report_at=timezone.now() + ahead)
