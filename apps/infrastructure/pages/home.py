@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.infrastructure.control_plane import trouble
 from apps.infrastructure.load import Load, load_of, loads_by
 from apps.infrastructure.models import ComputeCluster, Host
 from apps.infrastructure.pages.attention import worth_a_look
@@ -44,6 +45,7 @@ class AdminHome(Page):
                 "figures": [*load_figures(load_of(Host.objects.all())), *pool_figures(pools)]
                 if loads
                 else [],
+                "trouble": trouble(),
                 "looks": worth_a_look(),
                 "clusters": clusters,
                 "pools": [

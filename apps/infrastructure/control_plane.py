@@ -1,0 +1,87 @@
+"""Whether the platform's own parts are at work: seen by the administrator before anything that hosts say.
+
+Nothing here is noted while all is well: the collector's round, which beat asks for, the broker carries and a worker
+makes, is a pulse of the three together. Only when it is missing is the broker asked, to tell which of them is away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import redis
+from django.conf import settings
+from django.db.models import Count, ExpressionWrapper, F, Min, Q
+from django.db.models.fields import DurationField
+from django.db.models.functions import Least, Now
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from apps.infrastructure.models import Collection
+from apps.lifecycle.models import Operation, OperationStatus
+
+#: Rounds come every two seconds.
+MISSED = timedelta(seconds=15)
+#: What nobody has claimed for so long waits for more than its turn.
+WAITED = timedelta(minutes=1)
+ANSWER_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A part that is away, or too slow. at: since when."""
+
+    message: str
+    hint: str
+    code: str
+    at: datetime | None
+
+
+def trouble() -> Trouble | None:
+    """Return what keeps accepted work from being carried out now; None when nothing does. Two queries."""
+    waiting, since = _waiting()
+    last = Collection.objects.annotate(age=ExpressionWrapper(Now() - F("at"), DurationField())).first()
+    if last is not None and last.age > MISSED:
+        return _away(waiting, last.at)
+    if not waiting:
+        return None
+    message = ngettext(
+        "%(n)s task has waited for a worker for more than a minute.",
+        "%(n)s tasks have waited for a worker for more than a minute.",
+        waiting,
+    )
+    return Trouble(message % {"n": waiting}, _("Start more workers."), "workers.busy", since)
+
+
+def _away(waiting: int, since: datetime) -> Trouble:
+    kept = _("What was accepted waits; nothing of it is lost.")
+    if waiting:
+        kept = ngettext(
+            "%(n)s accepted task waits; nothing is lost.",
+            "%(n)s accepted tasks wait; nothing is lost.",
+            waiting,
+        ) % {"n": waiting}
+    if not _broker_answers():
+        message, hint = _("The message broker does not answer."), _("See that Redis runs.")
+        return Trouble(message, f"{hint} {kept}", "broker.unreachable", since)
+    message, hint = _("No work is carried out."), _("See that workers and beat run.")
+    return Trouble(message, f"{hint} {kept}", "workers.away", since)
+
+
+def _waiting() -> tuple[int, datetime | None]:
+    """Return how many operations nobody has claimed for a while, and since when the first of them could be."""
+    long_due = Q(status=OperationStatus.QUEUED, not_before__lt=Now() - WAITED)
+    abandoned = Q(status=OperationStatus.RUNNING, lease_until__lt=Now() - WAITED)
+    found = Operation.objects.filter(long_due | abandoned).aggregate(
+        n=Count("pk"), since=Min(Least("not_before", "lease_until"))
+    )
+    return found["n"], found["since"]
+
+
+def _broker_answers() -> bool:
+    patience = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": ANSWER_SECONDS}
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, retry=None, **patience) as client:
+            return bool(client.ping())
+    except redis.RedisError:
+        return False
