@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -85,7 +87,7 @@ def real_site(
 ) -> Iterator[RealSite]:
     """Web, worker, beat and console proxy on the test database, and the test instance's hosts enrolled in it."""
     values = onebox.environment
-    with drivers_of(values), platform(tmp_path_factory.mktemp("platform"), values) as made:
+    with _alone_on(onebox), drivers_of(values), platform(tmp_path_factory.mktemp("platform"), values) as made:
         region = create_region(SYSTEM, "local", "Local", fabric_address=onebox.ovn_northbound)
         cluster = create_compute_cluster(SYSTEM, region)
         pool = create_storage_cluster(SYSTEM, region, path=POOL)
@@ -108,6 +110,14 @@ def real_site(
         finally:
             made.stop("web", "worker", "beat")
             _clear(onebox)
+
+
+@contextmanager
+def _alone_on(box: Onebox) -> Iterator[None]:
+    """Hold the hosts: a second platform that enrols them takes them away from the first."""
+    with (box.instance.var / "hosts.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _clear(box: Onebox) -> None:
