@@ -20,6 +20,7 @@ app_name = "api"
 DOMAINS = (
     "compute",
     "console",
+    "reconciliation",
     "storage",
     "network",
     "infrastructure",

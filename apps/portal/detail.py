@@ -21,6 +21,18 @@ from apps.portal.timeline import ALL, SHORT, VIEWS, timeline
 
 
 @dataclass(frozen=True)
+class Notice:
+    """Something about a row that its kind does not know: a sentence, and lines that lead to more ("" leads nowhere)."""
+
+    text: Text
+    lines: Sequence[tuple[Text, str]] = ()
+
+
+#: Asked for every resource's page; filled by apps that stand above its kind.
+notices: list[Callable[[DetailPage, Resource], Notice | None]] = []
+
+
+@dataclass(frozen=True)
 class Property:
     """One line of a properties list; `value` is text or SafeString, "" shows a dash; `copy` adds a copy button."""
 
@@ -62,7 +74,7 @@ def _activity(page: DetailPage, row: Any) -> dict[str, Any]:
     asked = page.request.GET
     show = next((view for view, _label in VIEWS if view == asked.get("show")), ALL)
     given = asked.get("page", "")
-    number = min(int(given), 10_000) if given.isdecimal() and int(given) else 1
+    number = max(1, int(given)) if given.isdecimal() and len(given) < 5 else 1
     shown = timeline(page.actor, row, page.area, show=show, number=number)
     return {"timeline": shown, "show": show, "views": VIEWS}
 
@@ -120,6 +132,7 @@ class DetailPage(Page):
             "running": open_operation(row) if is_resource else None,
             "since": since(row) if is_resource else None,
             "failure": failure_of(row, offers, self.area) if is_resource else None,
+            "notices": [said for tell in notices if (said := tell(self, row))] if is_resource else [],
             "facts": self.facts(row),
             "buttons": self._buttons(offers),
             "offers": offers,

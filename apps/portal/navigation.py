@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.urls import NoReverseMatch, reverse
@@ -31,7 +32,11 @@ class Link:
     icon: str
     url: str
     here: bool
+    badge: int = 0
 
+
+#: URL name → how many of what it lists want looking at. Filled by apps: the kit knows no kind.
+badges: dict[str, Callable[[], int]] = {}
 
 TENANT = (
     Group("", (Entry(_("Overview"), "layout-dashboard", "home"),)),
@@ -93,6 +98,7 @@ ADMIN = (
         _("Operation"),
         (
             Entry(_("Tasks"), "list-check", "operation.list"),
+            Entry(_("Inconsistencies"), "alert-triangle", "finding.list"),
             Entry(_("Operation log"), "history", "audit.list"),
             Entry(_("Tenants"), "building", "tenant.list"),
             Entry(_("Administrators"), "users", "admin_user.list"),
@@ -118,7 +124,8 @@ def _link(entry: Entry, area: str, path: str) -> Link | None:
     except NoReverseMatch:
         return None
     here = path == url if entry.name == "home" else path.startswith(url)
-    return Link(entry.label, entry.icon, url, here)
+    count = badges.get(f"{area}:{entry.name}")
+    return Link(entry.label, entry.icon, url, here, count() if count else 0)
 
 
 def kinds(area: str, names: tuple[str, ...]) -> list[tuple[str, Link]]:

@@ -24,6 +24,7 @@ from apps.portal.style_page import StylePage
 DOMAINS = (
     "compute",
     "console",
+    "reconciliation",
     "storage",
     "network",
     "infrastructure",

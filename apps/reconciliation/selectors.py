@@ -10,7 +10,7 @@ from django.utils import timezone
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation, Resource, State
 from apps.lifecycle.selectors import with_open_operations
-from apps.reconciliation.models import Finding
+from apps.reconciliation.models import Finding, FindingState
 from apps.reconciliation.verbs import FORCE_CLEAN
 
 #: A worker ends what is past its deadline within this time, and the sweeper half a minute after.
@@ -28,6 +28,11 @@ def visible_findings(actor: Actor) -> QuerySet[Finding]:
     return findings.prefetch_related(
         Prefetch("resource__operations", queryset=running, to_attr="open_operations")
     )
+
+
+def count_open() -> int:
+    """Return how many findings wait for somebody."""
+    return Finding.objects.filter(state=FindingState.OPEN).count()
 
 
 def in_trouble(actor: Actor) -> QuerySet[Resource]:

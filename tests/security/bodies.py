@@ -18,7 +18,7 @@ _RENAME: Body = lambda w: {"name": f"{MARK} new name", "remark": "new"}  # noqa:
 _LABELS = ("vms", "images", "key-pairs", "vpcs", "subnets", "security-groups", "tenants", "projects")
 
 #: Kinds that are not deleted through the API, and what else can be asked of many.
-_BULK = {"operations": "cancel", "tenants": "disable"}
+_BULK = {"operations": "cancel", "tenants": "disable", "findings": "resync", "in-trouble": "retry"}
 
 
 def _of_many(plural: str) -> Body:
@@ -40,6 +40,8 @@ API_BODIES: dict[str, Body] = {
             "storage-clusters",
             "hosts",
             "operations",
+            "findings",
+            "in-trouble",
             "tenants",
             "projects",
             "members",
@@ -107,6 +109,8 @@ FORMS: dict[str, Body] = {
     "list_settings": lambda w: {"list": "portal.vm", "columns": ["name"], "density": "compact"},
     "saved_views": lambda w: {"list": "portal.vm", "name": "mine", "query": "q=a"},
     "operation.bulk": _picked("operations", "cancel"),
+    "finding.bulk": _picked("findings", "resync"),
+    "trouble.bulk": _picked("in-trouble", "retry"),
     "vm.bulk": _picked("vms"),
     "image.bulk": _picked("images"),
     "key_pair.bulk": _picked("key-pairs"),

@@ -23,6 +23,7 @@ from apps.lifecycle.batches import open_batch
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
 from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
 from apps.network.services.default_network import create_default_network
+from apps.reconciliation.models import Finding, FindingState
 from apps.storage.models import Disk
 from apps.tenancy.keys import issue_key
 from apps.tenancy.models import ApiKey, Project, Role, Session, Tenant, User
@@ -177,6 +178,8 @@ def _fill(world: World, host: Any) -> None:
         "compute-clusters": world.cluster.pk,
         "storage-clusters": world.storage.pk,
         "hosts": host.pk,
+        "findings": _finding(vm).pk,
+        "in-trouble": _in_trouble(f"{MARK} third vm", world).pk,
         "operations": Operation.objects.get(resource=pending.pk).pk,
         "bulk": open_batch(actor_for_user(otto), "vm", VM_RESTART, [(str(vm.pk), vm.name)], {})[0].pk,
         "audit": AuditEntry.objects.filter(target_id=vm.pk).order_by("pk")[0].pk,
@@ -197,7 +200,30 @@ def _fill(world: World, host: Any) -> None:
         "storage-clusters": world.storage.name,
         "instance-types": world.instance_type.name,
         "regions": world.region.name,
+        "findings": f"{MARK} finding",
     }
+
+
+def _finding(vm: Vm) -> Finding:
+    return Finding.objects.create(
+        rule="unsynced",
+        aspect="power",
+        kind="vm",
+        target_id=vm.pk,
+        name=f"{MARK} finding",
+        resource=vm,
+        host=vm.host,
+        tenant=vm.tenant,
+        kept={"text": f"{MARK} differs"},
+        state=FindingState.OPEN,
+    )
+
+
+def _in_trouble(name: str, world: World) -> Vm:
+    vm = _vm(world, name)
+    Operation.objects.filter(resource=vm).update(status=OperationStatus.FAILED)
+    Resource.objects.filter(pk=vm.pk).update(state=State.ERROR, error={"code": "x.y", "message": MARK})
+    return vm
 
 
 def _vm(world: World, name: str) -> Vm:

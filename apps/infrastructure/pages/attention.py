@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
@@ -43,11 +43,17 @@ class Look:
     detail: str = ""
 
 
+#: Asked beside the platform's own; filled by apps that stand above this one.
+more: list[Callable[[Region | None], Iterator[Look]]] = []
+
+
 def worth_a_look(region: Region | None = None) -> list[Look]:
     """Return what is wrong on the platform, or in one region, errors first; a constant number of queries."""
     found = [*_hosts(region), *_clusters(region), *_pools(region)]
     if region is None:
         found += [*_failed(), *_quotas(), *_drift()]
+    for looks in more:
+        found += looks(region)
     return sorted(found, key=lambda look: look.tone)
 
 

@@ -1,0 +1,149 @@
+"""One finding: both sides beside each other, what the platform does by itself, and what each action would do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.lifecycle.told import told
+from apps.lifecycle.words import state_word
+from apps.portal import pieces
+from apps.portal.detail import DetailPage, Property, Tab
+from apps.portal.kinds import Offer, Text, resource_url
+from apps.portal.registry import kind_word
+from apps.reconciliation import services
+from apps.reconciliation.choices import Action
+from apps.reconciliation.models import Finding, FindingState, Rule
+from apps.reconciliation.pages.kinds import FINDING, ON_FINDING
+from apps.reconciliation.pages.lists import finding_word, place_url
+from apps.reconciliation.rules import MOST_TRIES, mends_itself
+
+
+@dataclass(frozen=True)
+class Possible:
+    """An action with its button, and what it would do."""
+
+    offer: Offer
+    done: Sequence[str]
+    lost: Sequence[str]
+
+
+#: What the platform does by itself about a finding in any other state than open.
+_NOT_OPEN = {
+    FindingState.MENDING: gettext_lazy("An operation is at it. It is looked at again when that has ended."),
+    FindingState.MENDED: gettext_lazy("Nothing: it is true no longer."),
+    FindingState.GONE: gettext_lazy("Nothing: it is true no longer."),
+    FindingState.DISMISSED: gettext_lazy(
+        "Nothing. It was dismissed, and goes from the list when it is true no longer."
+    ),
+}
+
+
+def by_itself(finding: Finding) -> Text:
+    """Say what the platform does about it without being asked, and when."""
+    if finding.state in _NOT_OPEN:
+        return _NOT_OPEN[FindingState(finding.state)]
+    if finding.rule == Rule.MISCOUNTED and finding.kind != "nic":
+        return _("It is counted anew within a minute.")
+    if not mends_itself(finding.rule, finding.aspect, finding.kind):
+        return _("Nothing: data or a running guest could be lost, so it waits for an administrator.")
+    if finding.tries >= MOST_TRIES:
+        return _("It has tried %(tries)s times in vain, and now waits for an administrator.") % {
+            "tries": finding.tries
+        }
+    if finding.rule == Rule.ORPHAN:
+        return _("It removes them as soon as nobody has written to them for a day.")
+    return _("It resyncs it within a minute, as soon as nothing else is under way with it.")
+
+
+def row_says(finding: Finding, area: str) -> list[Property]:
+    """Return what the platform's rows say of it."""
+    if finding.resource is None:
+        return [Property(_("Row"), _("none"))]
+    resource = finding.resource
+    said = [
+        Property(
+            str(kind_word(resource.kind)),
+            pieces.link(resource_url(area, resource.kind, resource.pk), resource.name),
+        ),
+        Property(_("State"), pieces.pill(state_word(resource))),
+        Property(_("Generation"), resource.generation),
+    ]
+    vm = getattr(resource, "as_vm", None) if resource.kind == "vm" else None
+    if vm is not None:
+        host = pieces.link(resource_url(area, "host", vm.host_id), vm.host.name) if vm.host else ""
+        said += [Property(_("Host"), host), Property(_("Power wanted"), vm.get_power_display())]
+    if "wanted" in finding.seen:
+        said.append(Property(_("Wanted"), finding.seen["wanted"]))
+    if "ip" in finding.seen:
+        said.append(Property(_("Address"), finding.seen["ip"], copy=True))
+    return said
+
+
+def is_there(finding: Finding, area: str) -> list[Property]:
+    """Return what was seen where it was looked for."""
+    seen = [
+        Property(_("Where"), pieces.link(place_url(finding, area), finding.place)),
+        Property(_("Looked for"), str(kind_word(finding.kind))),
+        Property(_("Found"), _("no") if finding.rule == Rule.STALE else _("yes")),
+    ]
+    if "found" in finding.seen:
+        seen.append(Property(_("As"), finding.seen["found"]))
+    seen.append(Property(_("Last seen"), pieces.moment(finding.last_seen_at)))
+    return seen
+
+
+def _possible(offers: Sequence[Offer], row: Finding) -> list[Possible]:
+    found = []
+    actions = {verb.name: action for action, verb in ON_FINDING.items()}
+    for offer in offers:
+        action: Action | None = actions.get(offer.do.verb.name)
+        if action is not None and offer.judged.allowed:
+            seen = services.preview(row, action)
+            found.append(Possible(offer, seen.done, seen.lost))
+    return found
+
+
+def _overview(page: DetailPage, row: Finding) -> dict[str, Any]:
+    offers = page.of.offers(page.rights, row, page.area)
+    names = {verb.name for verb in ON_FINDING.values()}
+    operation = resource_url(page.area, "operation", row.operation_id) if row.operation_id else ""
+    return {
+        "sentence": told(row.kept),
+        "word": finding_word(row),
+        "sides": [
+            (_("What the rows say"), row_says(row, page.area)),
+            (_("What is there"), is_there(row, page.area)),
+        ],
+        "by_itself": by_itself(row),
+        "operation_url": operation,
+        "possible": _possible(offers, row),
+        "impossible": [o for o in offers if o.do.verb.name in names and not o.judged.allowed],
+    }
+
+
+class FindingDetail(DetailPage):
+    of = FINDING
+    has_context = False
+    template_name = "reconciliation/finding.html"
+    primary = ("resync", "retry", "roll_back")
+    tabs = (Tab("", gettext_lazy("Overview"), "reconciliation/finding_overview.html", _overview),)
+
+    def facts(self, row: Finding) -> Sequence[Property]:
+        """Which rule, about what, how long."""
+        tenant: Text = row.tenant.name if row.tenant is not None else ""
+        return [
+            Property(_("Rule"), row.get_rule_display()),
+            Property(_("Where"), pieces.link(place_url(row, self.area), row.place)),
+            Property(_("Since"), pieces.moment(row.first_seen_at)),
+            Property(_("Looks in a row"), row.looks),
+            *([Property(_("Tenant"), tenant)] if tenant else []),
+        ]
+
+    def watch(self, row: Finding) -> Sequence[str]:
+        """A look changes many at once; its operation moves on its own."""
+        return ["finding", "operation"]

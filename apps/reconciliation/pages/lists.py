@@ -1,0 +1,213 @@
+"""The two lists: what differs, and resources that no rule sees but that are in trouble."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.db.models import Max
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from apps.infrastructure.models import Host, Region, StorageCluster
+from apps.lifecycle.legality import open_operation
+from apps.lifecycle.models import Resource
+from apps.lifecycle.told import told
+from apps.lifecycle.words import StateWord
+from apps.portal import pieces
+from apps.portal.columns import CREATED, STATE, TENANT, Column
+from apps.portal.facets import MOST_CHOICES, Choices, choice_facet, region_facet, state_facet, tenant_facet
+from apps.portal.kinds import Text, resource_url
+from apps.portal.lists import Empty, ListPage
+from apps.portal.registry import kind_word
+from apps.portal.view_tabs import ListView
+from apps.reconciliation.filters import KINDS, STATES, FindingFilter, TroubleFilter
+from apps.reconciliation.models import Finding, FindingState, Look, Rule
+from apps.reconciliation.pages.kinds import FINDING, TROUBLE
+from apps.reconciliation.verbs import FORCE_CLEAN
+
+TONES = {
+    FindingState.OPEN: "warn",
+    FindingState.MENDING: "busy",
+    FindingState.MENDED: "ok",
+    FindingState.GONE: "ok",
+    FindingState.DISMISSED: "off",
+}
+
+
+def finding_word(finding: Finding) -> StateWord:
+    """Return a finding's state as shown."""
+    return StateWord(finding.get_state_display(), TONES[FindingState(finding.state)])
+
+
+def place_url(finding: Finding, area: str) -> str:
+    """Return the page of where it was found."""
+    for kind, row in (("host", finding.host), ("storage_cluster", finding.storage_cluster)):
+        if row is not None:
+            return resource_url(area, kind, row.pk)
+    return resource_url(area, "region", finding.region.name) if finding.region is not None else ""
+
+
+def _name(row: Finding, page: ListPage) -> SafeString:
+    name = pieces.link(page.of.url(page.area, "one", row), row.name or str(row.target_id), "row-name")
+    return format_html('{}<div class="row-remark">{}</div>', name, told(row.kept))
+
+
+def _kinds(page: ListPage) -> Choices:
+    return [(kind, str(kind_word(kind))) for kind in KINDS]
+
+
+def _hosts(page: ListPage) -> Choices:
+    return Host.objects.order_by("name").values_list("pk", "name")[:MOST_CHOICES]
+
+
+def _pools(page: ListPage) -> Choices:
+    return [(pool.pk, str(pool)) for pool in StorageCluster.objects.all()[:MOST_CHOICES]]
+
+
+def _regions(page: ListPage) -> Choices:
+    return Region.objects.values_list("name", "label")[:MOST_CHOICES]
+
+
+class _Tabs(ListPage):
+    """The two lists lead to each other."""
+
+    template_name = "reconciliation/list.html"
+
+    @property
+    def siblings(self) -> list[tuple[Text, str, bool]]:
+        """Label and path of both lists, and which one this is."""
+        kinds = (FINDING, TROUBLE)
+        return [(kind.many, reverse(f"admin:{kind.kind}.list"), kind is self.of) for kind in kinds]
+
+    @property
+    def last_look(self) -> datetime | None:
+        """When something was last looked at: hosts as they report, networks and pools in turn."""
+        seen = [
+            Look.objects.aggregate(at=Max("at"))["at"],
+            Host.objects.aggregate(at=Max("last_report_at"))["at"],
+        ]
+        return max((at for at in seen if at is not None), default=None)
+
+
+class FindingList(_Tabs):
+    of = FINDING
+    in_search = False
+    columns = (
+        Column(
+            "name",
+            _("What differs"),
+            _name,
+            sort="name",
+            wide=False,
+            text=lambda row, page: f"{row.name}: {told(row.kept)}",
+        ),
+        Column(
+            "state",
+            _("State"),
+            lambda row, page: pieces.pill(finding_word(row)),
+            sort="state",
+            wide=False,
+            text=lambda row, page: row.get_state_display(),
+        ),
+        Column("rule", _("Rule"), lambda row, page: row.get_rule_display(), sort="rule", brief=True),
+        Column(
+            "kind",
+            _("Kind"),
+            lambda row, page: str(kind_word(row.kind)),
+            sort="kind",
+            facet=choice_facet("kind", _("Kind"), _kinds),
+        ),
+        Column(
+            "place",
+            _("Where"),
+            lambda row, page: pieces.link(place_url(row, page.area), row.place),
+            sort=("host__name", "storage_cluster__name", "region__name"),
+            filter="host",
+            facet=choice_facet("host", _("Host"), _hosts),
+            brief=True,
+        ),
+        TENANT,
+        Column("looks", _("Looks"), lambda row, page: row.looks, sort="looks", end=True, hidden=True),
+        Column(
+            "first_seen",
+            _("Since"),
+            lambda row, page: pieces.moment(row.first_seen_at),
+            sort="first_seen_at",
+            text=lambda row, page: row.first_seen_at,
+        ),
+        Column(
+            "last_seen",
+            _("Last seen"),
+            lambda row, page: pieces.moment(row.last_seen_at),
+            sort="last_seen_at",
+            text=lambda row, page: row.last_seen_at,
+            hidden=True,
+        ),
+    )
+    filter = FindingFilter
+    more_filters = ("storage_cluster", "region", "resource")
+    facets = (
+        choice_facet("state", _("State"), lambda page: STATES),
+        choice_facet("rule", _("Rule"), lambda page: Rule.choices),
+        choice_facet("kind", _("Kind"), _kinds),
+        choice_facet("host", _("Host"), _hosts),
+        choice_facet("storage_cluster", _("Storage cluster"), _pools),
+        choice_facet("region", _("Region"), _regions),
+        tenant_facet,
+    )
+    views = (
+        ListView("open", _("Open"), "state=open&state=mending"),
+        ListView("settled", _("Settled"), "state=mended&state=gone"),
+        ListView("dismissed", _("Dismissed"), "state=dismissed"),
+    )
+    related = ()
+    order = ("standing", "-first_seen_at", "pk")
+    search_hint = _("Name or ID")
+    empty = Empty(_("Nothing differs"), _("What the rows say is what is there."))
+
+
+def _resource(row: Resource, page: ListPage) -> SafeString:
+    name = pieces.link(resource_url(page.area, row.kind, row.pk), row.name, "row-name")
+    said = _said(row, page)
+    return format_html('{}<div class="row-remark">{}</div>', name, said) if said else name
+
+
+def _said(row: Any, page: ListPage) -> str:
+    return told(row.error, "message")
+
+
+def _deadline(row: Resource, page: ListPage) -> SafeString:
+    running = open_operation(row)
+    return pieces.moment(running.deadline) if running is not None else pieces.nothing()
+
+
+class TroubleList(_Tabs):
+    of = TROUBLE
+    in_search = False
+    has_detail = False
+    columns = (
+        Column("name", _("Name"), _resource, sort="name", wide=False, text=lambda row, page: row.name),
+        STATE,
+        Column(
+            "kind",
+            _("Kind"),
+            lambda row, page: str(kind_word(row.kind)),
+            sort="kind",
+            facet=choice_facet("kind", _("Kind"), lambda page: [(k, str(kind_word(k))) for k in FORCE_CLEAN]),
+            brief=True,
+        ),
+        TENANT,
+        Column("deadline", _("Deadline"), _deadline),
+        CREATED,
+    )
+    filter = TroubleFilter
+    facets: ClassVar = (
+        state_facet,
+        choice_facet("kind", _("Kind"), lambda page: [(k, str(kind_word(k))) for k in FORCE_CLEAN]),
+        tenant_facet,
+        region_facet,
+    )
+    empty = Empty(_("Nothing is in trouble"), _("No resource is in error, and no task is past its deadline."))
