@@ -103,6 +103,8 @@ def _supersede(held: Sequence[Operation]) -> Operation | None:
         OperationLock.objects.filter(operation=operation).delete()
         if operation.status == OperationStatus.RUNNING:
             running = operation
+        elif operation.blocked_by_id is not None:  # what it waited for has not let go yet
+            running = operation.blocked_by
     return running
 
 

@@ -297,6 +297,14 @@ def test_a_superseding_verb_waits_for_the_running_handler_to_let_go(host: Host, 
     assert claim(scrapping.pk) is not None
 
 
+@pytest.mark.requirement("OP-4")
+def test_what_pushes_aside_a_verb_that_waits_for_a_handler_waits_for_that_handler_too(host: Host) -> None:
+    assert claim(ask(POLISH, host).pk) is not None
+    ask(SCRAP, host)
+    again = ask(SCRAP, host)
+    assert claim(again.pk) is None
+
+
 @pytest.mark.requirement("OP-2")
 def test_a_superseding_verb_does_not_wait_for_ever_for_a_dead_worker(host: Host) -> None:
     claim(ask(POLISH, host).pk)
