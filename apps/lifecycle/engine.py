@@ -21,7 +21,7 @@ from apps.lifecycle.keeper import keeper
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
 from apps.lifecycle.models.operation import LEASE
 from apps.lifecycle.requests import hold_target
-from apps.lifecycle.running import Lost, Run, Stopped, dated
+from apps.lifecycle.running import LATER, Later, Lost, Run, Stopped, dated
 from apps.lifecycle.told import Kept, keep, keep_error
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,8 @@ def _attempt(run: Run) -> None:
         raise
     except Stopped:
         _stop(run)
+    except Later:
+        _look_again(run)
     except DriverError as error:
         _failed(run, error)
     except DatabaseError:
@@ -141,6 +143,23 @@ def _failed(run: Run, error: DriverError) -> None:
     if not returned:
         raise Lost
     push.operation_changed(operation)
+
+
+def _look_again(run: Run) -> None:
+    """Hand back what waits for something that takes long: nothing has failed, and the sweeper rings for it when due."""
+    operation = run.operation
+    returned = Operation.objects.filter(
+        pk=operation.pk, status=OperationStatus.RUNNING, attempt=operation.attempt
+    ).update(
+        status=OperationStatus.QUEUED,
+        failures=F("failures") + 1,
+        not_before=Now() + LATER,
+        lease_until=None,
+        steps=run.steps,
+        progress=run.progress,
+    )
+    if not returned:
+        raise Lost
 
 
 def _stop(run: Run) -> None:

@@ -183,13 +183,14 @@ class Run:
         waited = timedelta(seconds=self.steps[-1].get(WAITED, 0)) if self.steps else timedelta()
         if waited > within:
             raise error
-        if not waiting_places.acquire(blocking=False):
+        placed = waiting_places.acquire(blocking=False)
+        if not placed and self.steps:
             self._come_back(waited)
-            waiting_places.acquire()
         try:
             self._wait(reached, time.monotonic() + (within - waited).total_seconds(), error, every)
         finally:
-            waiting_places.release()
+            if placed:
+                waiting_places.release()
 
     def _wait(self, reached: Callable[[], bool], end: float, error: DriverError, every: float) -> None:
         while True:
@@ -205,9 +206,8 @@ class Run:
     def _come_back(self, waited: timedelta) -> None:
         """Note how long it has waited with the step that says for what, so that the next attempt goes on from there."""
         self.check()
-        if self.steps:
-            self.steps[-1][WAITED] = (waited + LATER).total_seconds()
-            raise Later
+        self.steps[-1][WAITED] = (waited + LATER).total_seconds()
+        raise Later
 
     def _goes_on_waiting(self, kept: Kept) -> bool:
         last = self.steps[-1] if self.steps else {}
