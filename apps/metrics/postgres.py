@@ -43,7 +43,8 @@ class PostgresStore:
             (floor(sample.at, STEP), UUID(sample.subject.key), *map(sample.values.get, NAMES))
             for sample in timely
         ]
-        rows.sort(key=lambda row: row[:2])  # in the index's order, which makes its pages fill in turn
+        # In the index's order, which makes its pages fill in turn; numbers compare faster than UUIDs.
+        rows.sort(key=lambda row: (row[0], row[1].int))
         # COPY knows no ON CONFLICT, so the rows pass through a table of this transaction's own.
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_INCOMING)
