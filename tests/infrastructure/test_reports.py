@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from apps.drivers.memory import World
 from apps.infrastructure import backends
-from apps.infrastructure.models import Collection, Host
+from apps.infrastructure.models import SILENCE, Collection, Host
 from apps.infrastructure.outlook import outlook
 from apps.infrastructure.placement import Need, place
 from apps.infrastructure.reports import collect
@@ -76,6 +76,29 @@ def test_a_silent_host_is_out_of_reach_until_it_reports_again(world: World) -> N
     collect()
     host.refresh_from_db()
     assert state_word(host).word == "Available"
+
+
+def test_a_host_whose_clock_was_set_back_stays_in_reach(world: World) -> None:
+    host = factories.make_host(factories.make_cluster(factories.make_region()))
+    later = timezone.now() + timedelta(minutes=10)
+    Host.objects.update(report_sent_at=later, last_report_at=timezone.now())
+    assert collect() == 0, "this might be an old report that came late"
+    Host.objects.update(last_report_at=timezone.now() - SILENCE * 0.6)
+    assert collect() == 1
+    host.refresh_from_db()
+    assert host.in_reach and host.report_sent_at is not None and host.report_sent_at < later
+
+
+@pytest.mark.parametrize("minutes", [10, -10])
+def test_a_wrong_clock_of_a_web_process_takes_no_host_out_of_service(
+    monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    cluster = factories.make_cluster(factories.make_region())
+    host = factories.make_host(cluster)
+    right = timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: right() + timedelta(minutes=minutes))
+    assert place(cluster, Need(1, 1024)) == [host.pk]
+    assert outlook(cluster, Need(1, 1024)).fitting == 1
 
 
 @pytest.mark.requirement("OP-1")

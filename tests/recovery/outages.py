@@ -6,6 +6,7 @@ import http.client
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -126,6 +127,21 @@ def database_time() -> datetime:
     return now
 
 
+def one_look(yard: Yard) -> Seen:
+    """Load the list of VMs."""
+    begun, status, text = time.monotonic(), None, ""
+    with suppress(OSError, http.client.HTTPException):
+        status, text = yard.page("/vms/")
+    code = "platform.unavailable" if "platform.unavailable" in text else ""
+    return Seen(begun, time.monotonic() - begun, status, code)
+
+
+def asked_at_once(yard: Yard, count: int) -> list[Seen]:
+    """Load the list of VMs so many times side by side."""
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(lambda _number: one_look(yard), range(count)))
+
+
 @contextmanager
 def looking_on(yard: Yard) -> Iterator[list[Seen]]:
     """Ask for the list of VMs again and again, as an open page does; give what came of it."""
@@ -134,11 +150,7 @@ def looking_on(yard: Yard) -> Iterator[list[Seen]]:
 
     def look() -> None:
         while not enough.wait(PAUSE):
-            begun, status, text = time.monotonic(), None, ""
-            with suppress(OSError, http.client.HTTPException):
-                status, text = yard.page("/vms/")
-            code = "platform.unavailable" if "platform.unavailable" in text else ""
-            seen.append(Seen(begun, time.monotonic() - begun, status, code))
+            seen.append(one_look(yard))
 
     looker = threading.Thread(target=look, daemon=True)
     looker.start()

@@ -18,13 +18,16 @@ from apps.tenancy.models import User
 from tests.factories import page_client
 from tests.platform_fixtures import drivers_of, platform
 from tests.recovery.conftest import peopled
-from tests.recovery.outages import Yard, endure
+from tests.recovery.load import Seen
+from tests.recovery.outages import ANSWERED, Yard, asked_at_once, endure
 from tests.recovery.servers import own_postgres, own_redis, rows_on
 
 # They need no real hosts, but minutes.
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240), pytest.mark.requirement("OP-1", "OP-2")]
 
 AWAY_SECONDS = 15
+#: Requests at once while PostgreSQL is away: as many as the pool has connections.
+RUSH = 20
 #: How long two beats run, or none, or clocks are wrong.
 A_WHILE = 5
 STEP_SECONDS = 600
@@ -83,12 +86,18 @@ def test_postgresql_is_restarted(yard: Yard, mode: str) -> None:
 
 @pytest.mark.requirement("OP-5")
 def test_postgresql_is_away(yard: Yard) -> None:
+    rush: list[Seen] = []
+
     def stay_away() -> None:
+        until = time.monotonic() + AWAY_SECONDS
         yard.postgres.stop()
-        time.sleep(AWAY_SECONDS)  # how long the outage lasts
+        rush.extend(asked_at_once(yard, RUSH))
+        time.sleep(max(0.0, until - time.monotonic()))  # how long the outage lasts
         yard.postgres.start()
 
     endure(yard, f"PostgreSQL away for {AWAY_SECONDS} s", stay_away)
+    assert {(one.status, one.code) for one in rush} == {(503, "platform.unavailable")}
+    assert max(one.seconds for one in rush) < ANSWERED
 
 
 @pytest.mark.parametrize("loses", [False, True], ids=["keeps its data", "loses its data"])
