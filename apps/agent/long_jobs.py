@@ -14,11 +14,15 @@ PATIENCE_SECONDS = 20.0
 
 
 class LongJobs:
-    """At most `workers` at a time; an agent that stops forgets them, and the next order begins anew."""
+    """At most `workers` at a time; an agent that stops forgets them, and the next order begins anew.
+
+    As many orders wait for a result, and so hold a thread of the agent; further ones are told at once to ask again.
+    """
 
     def __init__(self, workers: int = 2, patience: float = PATIENCE_SECONDS) -> None:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="long-job")
         self._patience = patience
+        self._waiters = threading.BoundedSemaphore(workers)
         self._lock = threading.Lock()
         self._jobs: dict[str, Future[Any]] = {}
 
@@ -27,7 +31,7 @@ class LongJobs:
         with self._lock:
             job = self._jobs.get(name) or self._jobs.setdefault(name, self._pool.submit(work))
         try:
-            result = job.result(timeout=self._patience)
+            result = self._result(job)
         except TimeoutError:
             if not job.done():
                 raise still_working(name) from None
@@ -39,6 +43,14 @@ class LongJobs:
         self._forget(name, job)
         assert isinstance(result, kind)
         return result
+
+    def _result(self, job: "Future[Any]") -> Any:
+        if not self._waiters.acquire(blocking=False):
+            return job.result(timeout=0)
+        try:
+            return job.result(timeout=self._patience)
+        finally:
+            self._waiters.release()
 
     def _forget(self, name: str, job: "Future[Any]") -> None:
         with self._lock:

@@ -42,6 +42,23 @@ def test_a_job_goes_on_and_is_joined() -> None:
     assert runs == [1]
 
 
+@pytest.mark.requirement("OP-2")
+def test_no_more_wait_for_jobs_than_there_are_workers() -> None:
+    """The agent's other threads are for orders that are quickly done."""
+    jobs, may_end = LongJobs(workers=2, patience=30), threading.Event()
+    with ThreadPoolExecutor(2) as threads:
+        waiting = [threads.submit(jobs.join, name, may_end.wait, bool) for name in "ab"]
+        deadline = time.monotonic() + 10
+        while jobs._waiters._value:
+            assert time.monotonic() < deadline, "they never waited"
+        begun = time.monotonic()
+        with refused("host.still_working"):
+            jobs.join("c", may_end.wait, bool)
+        assert time.monotonic() - begun < 5
+        may_end.set()
+        assert [one.result() for one in waiting] == [True, True]
+
+
 def test_a_job_that_failed_is_begun_anew() -> None:
     jobs, failures = LongJobs(patience=5), [TimeoutError("slow disk"), ValueError("bad")]
 
