@@ -61,7 +61,7 @@ class Difference:
     def kept(self) -> dict[str, Any]:
         """Return the sentence."""
         values = {"place": self.place.name, **self.values}
-        return keep(text_of(self.rule, self.aspect, self.kind), values)
+        return keep(text_of(self.rule, self.aspect, self.kind, values.get("found")), values)
 
     def finding(self, at: datetime) -> Finding:
         """Return a new suspicion, not saved."""

@@ -57,12 +57,13 @@ def _on_resource(resource: Resource, action: Action, *, ports_only: bool = False
             return _resync(resource, ports_only)
         case Action.RETRY:
             verb = verb_to_retry(resource)
-            label = verb_named(verb).label if verb else _("nothing")
+            if not verb:
+                return Preview([_("Nothing about it has failed that could be done again.")])
             cause = told(resource.error, "message")
             return Preview(
                 [
                     _("What failed is asked for again for %(name)s: %(verb)s.")
-                    % {"name": resource.name, "verb": label},
+                    % {"name": resource.name, "verb": verb_named(verb).label},
                     *([_("It failed with: %(cause)s") % {"cause": cause}] if cause else []),
                 ]
             )

@@ -59,6 +59,9 @@ GENERATION, AHEAD, POWER, MISPLACED, DOUBLED, SIZE, PARTIAL = (
     "partial",
 )
 
+#: A VM whose power differs runs, or rests, against what is wanted.
+RUNS, RESTS = "runs", "rests"
+
 #: (rule, aspect, kind) of what the platform mends by itself, by a resync; an orphan's file by removing it.
 BY_ITSELF = frozenset(
     {
@@ -92,7 +95,8 @@ TEXTS: dict[tuple[str, str], str] = {
     (Rule.ORPHAN, ""): _("The network of %(place)s has it, and no row knows it."),
     (Rule.UNSYNCED, GENERATION): _("At %(place)s it is of generation %(found)s, wanted is %(wanted)s."),
     (Rule.UNSYNCED, AHEAD): _("At %(place)s it is of generation %(found)s, the row knows only %(wanted)s."),
-    (Rule.UNSYNCED, POWER): _("It is wanted %(wanted)s and is %(found)s on host %(place)s."),
+    (Rule.UNSYNCED, RUNS): _("It is to be off, and runs on host %(place)s."),
+    (Rule.UNSYNCED, RESTS): _("It is to run, and is off on host %(place)s."),
     (Rule.UNSYNCED, MISPLACED): _("It is on host %(place)s; its row says %(wanted)s, which has it not."),
     (Rule.UNSYNCED, DOUBLED): _("It is defined on host %(place)s as well as on its own, %(wanted)s."),
     (Rule.UNSYNCED, SIZE): _("Its volume has %(found)s GiB, wanted are %(wanted)s GiB."),
@@ -103,8 +107,10 @@ TEXTS: dict[tuple[str, str], str] = {
 }
 
 
-def text_of(rule: str, aspect: str, kind: str) -> str:
+def text_of(rule: str, aspect: str, kind: str, found: object = None) -> str:
     """Return the template for a difference: that of its aspect, of its kind, or of its rule."""
+    if aspect == POWER:
+        return TEXTS[rule, RUNS if found == "on" else RESTS]
     return TEXTS.get((rule, aspect or kind)) or TEXTS.get((rule, kind)) or TEXTS[rule, ""]
 
 

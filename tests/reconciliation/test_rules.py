@@ -268,7 +268,7 @@ def test_a_vm_running_against_its_owners_will_is_for_the_administrator(cloud: Cl
     look_twice()
     finding = the_finding()
     assert (finding.rule, finding.aspect) == (Rule.UNSYNCED, "power")
-    assert "It is wanted off and is on" in told(finding.kept)
+    assert vm.host is not None and told(finding.kept) == f"It is to be off, and runs on host {vm.host.name}."
     assert work() == []
     assert hypervisor(cloud, vm).status(str(vm.pk)).power is DriverPower.ON
 
