@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.urls.converters import SlugConverter
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework import serializers
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from apps.api.views import Action, ObjectApi
 
 MULTI_STATUS = 207
+_SLUG = re.compile(SlugConverter.regex)
 
 
 class BulkBody(serializers.Serializer[Any]):
@@ -93,16 +96,17 @@ def _named(view: type[ObjectApi], action: str) -> Action:
 
 
 def _rows(view: ObjectApi, ids: Sequence[str]) -> dict[str, Any]:
-    valid = [each for each in ids if _is_key(view.converter, each)]
+    valid = [each for each in ids if is_key(view.converter, each)]
     rows = view.get_queryset().filter(**{f"{view.key}__in": valid})
     return {str(getattr(row, view.key)): row for row in rows}
 
 
-def _is_key(converter: str, text: str) -> bool:
+def is_key(converter: str, text: str) -> bool:
+    """Whether the text can be a key of a kind whose keys stand in paths by this converter."""
     if converter == "int":
         return text.isdecimal() and len(text) < 10
     if converter != "uuid":
-        return True
+        return _SLUG.fullmatch(text) is not None
     try:
         return str(UUID(text)) == text
     except ValueError:

@@ -98,7 +98,7 @@ class RangesForm(KitForm):
     def _entry(self, line: str) -> dict[str, Any]:
         cidr, _space, masks = line.strip().partition(" ")
         first, _dash, last = masks.replace("/", "").partition("-")
-        if not (first.strip().isdecimal() and last.strip().isdecimal()):
+        if not (first.strip().isdecimal() and last.strip().isdecimal()) or len(masks) > 20:
             raise forms.ValidationError(_("Not like 10.0.0.0/16 16-29: %(line)s") % {"line": line})
         return {"cidr": cidr, "min_prefix": int(first), "max_prefix": int(last)}
 

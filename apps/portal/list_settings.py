@@ -47,7 +47,7 @@ class ListSettingsPage(_ListForm):
                 self.list_key,
                 columns=request.POST.getlist("columns"),
                 density=density if density in ListSetting.Density else ListSetting.Density.COMFORTABLE,
-                page_size=int(size) if size.isdecimal() and int(size) in PAGE_SIZES else None,
+                page_size=next((each for each in PAGE_SIZES if str(each) == size), None),
             )
         return self.back(request.POST.get("next", ""))
 
@@ -58,7 +58,8 @@ class SavedViewsPage(_ListForm):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Do it, and show the list with the view."""
         given = request.POST
-        number = int(given["view"]) if given.get("view", "").isdecimal() else None
+        view_id = given.get("view", "")
+        number = int(view_id) if view_id.isdecimal() and len(view_id) < 10 else None
         path = given.get("path", "")
         if given.get("do") == "delete" and number is not None:
             saved_views.own_view(self.actor, self.list_key, number).delete()

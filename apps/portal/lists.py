@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
-from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django_filters import FilterSet
 
+from apps.api.bulk import is_key
 from apps.api.filters import ResourceFilter
 from apps.portal.columns import CREATED, NAME, PROJECT, REGION, STATE, TENANT, Column
 from apps.portal.controls import Controls, query_of
@@ -32,6 +32,8 @@ PAGE_SIZE = 50
 COUNTED = 1000
 #: Most rows one live request may ask for.
 MOST_LIVE = 200
+#: The last page that can be asked for; a number with more digits is none.
+MOST_PAGES, MOST_DIGITS = 100_000, 20
 #: Names in a list's URL that narrow nothing.
 NO_FILTERS = frozenset({"sort", "page", "view", "add", "not", "rows", "new", "format"})
 
@@ -192,7 +194,7 @@ class ListPage(Page):
     def number(self) -> int:
         """Which page is shown, from 1."""
         given = self.request.GET.get("page", "1")
-        return min(int(given), 100_000) if given.isdecimal() and int(given) else 1
+        return max(1, min(int(given), MOST_PAGES)) if given.isdecimal() and len(given) < MOST_DIGITS else 1
 
     @property
     def sort(self) -> str:
@@ -279,16 +281,7 @@ class ListPage(Page):
 
     def _ids(self, name: str) -> list[str]:
         given = self.request.GET.get(name, "").split(",")[:MOST_LIVE]
-        return [text for text in given if text and self._is_key(text)]
-
-    def _is_key(self, text: str) -> bool:
-        if self.of.converter != "uuid":
-            return True
-        try:
-            UUID(text)
-        except ValueError:
-            return False
-        return True
+        return [text for text in given if is_key(self.of.converter, text)]
 
     def _row(self, row: Any) -> Row:
         cells = [(column, column.draw(row, self)) for column in self.shown_columns]

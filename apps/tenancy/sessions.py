@@ -36,6 +36,10 @@ class SessionStore(_Store):
         """Return the table."""
         return Session
 
+    def _validate_session_key(self, key: str | None) -> bool:
+        """Whether it can be one of ours: cookies may hold anything, such as a NUL, which PostgreSQL refuses."""
+        return bool(key and key.isascii() and key.isalnum() and super()._validate_session_key(key))
+
     def create_model_instance(self, data: dict[str, Any]) -> Session:
         """Return the row of this session."""
         row = super().create_model_instance(data)

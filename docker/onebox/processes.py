@@ -49,6 +49,8 @@ def all_of(instance: Instance) -> list[Process]:
         "--no-access-log",
         "--ws-per-message-deflate",
         "false",  # a push is 100 bytes for every open page: compressing them costs more than it saves
+        "--ws-max-size",
+        "65536",  # pages send nothing
         "--lifespan",
         "off",
     )

@@ -98,6 +98,10 @@ def test_so_it_is_at_the_other_kinds_of_endpoints(world: World, path: str, body:
         (401, {"authorization": "Bearer a b c"}),
         (401, {"authorization": "", "cookie": "sessionid=" + "x" * 20_000}),
         (401, {"authorization": "", "cookie": b"sessionid=\x00\xff; ;;=; a"}),
+        (
+            401,
+            {"authorization": "", "cookie": 'sessionid="\\000aaaaaaaa"; csrftoken="\\000"; language="\\000"'},
+        ),
         (406, {"accept": "text/html"}),
         (406, {"accept": "application/xml;q=0.9"}),
         (406, {"accept": ";;;"}),

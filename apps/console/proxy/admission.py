@@ -106,7 +106,10 @@ def _is_ours(origin: str) -> bool:
     # Programs send no Origin, browsers always do: another site's page must not use a visitor's session.
     if not origin or origin in settings.CSRF_TRUSTED_ORIGINS:
         return True
-    host = urlsplit(origin).hostname
+    try:
+        host = urlsplit(origin).hostname
+    except ValueError:
+        return False
     return host is not None and validate_host(host, settings.ALLOWED_HOSTS)
 
 

@@ -35,8 +35,8 @@ class ConsoleHandler(RequestHandler):
         browser.close(self._session(browser))
 
     def _session(self, browser: WebPeer) -> End:
-        token = parse_qs(urlsplit(self.path).query).get("token", [""])[0]
         try:
+            token = parse_qs(urlsplit(self.path).query).get("token", [""])[0]
             admitted = admit_browser(self.headers.get("Origin", ""), self.headers.get("Cookie", ""), token)
             return serve(self.server.sessions, admitted, browser, lambda: rfb.admit(browser))
         except Refusal as refusal:

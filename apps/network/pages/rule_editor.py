@@ -104,7 +104,7 @@ class RuleEditor:
     def apply(self, command: str) -> bool:
         """Carry out a button without scripts ("add", "remove:3", "up:3", "down:3"); False when it is none of these."""
         name, _colon, text = command.partition(":")
-        place = int(text) if text.isdecimal() else -1
+        place = int(text) if text.isdecimal() and len(text) < 10 else -1
         if name == "add":
             self.rows.append(self.blank)
         elif name == "remove" and 0 <= place < len(self.rows):

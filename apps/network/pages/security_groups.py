@@ -232,7 +232,7 @@ class RulesPage(Page):
         group = SECURITY_GROUP.found(self.actor, key)
         editor = RuleEditor.typed(request.POST)
         given = request.POST.get("generation", "")
-        generation = int(given) if given.isdecimal() else group.generation
+        generation = int(given) if given.isdecimal() and len(given) < 10 else group.generation
         if editor.apply(request.POST.get("do", "")):
             return self._draw(group, editor, generation)
         try:
