@@ -37,11 +37,11 @@ shell: $(VENV) ## Django's shell on the running platform
 
 ## --- testing -------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-fast test-real test-browser bench screenshots requirements
-test: ## Lint, then all tests on real components (about 40 minutes); leaves nothing running
+.PHONY: test test-fast test-slow test-hosts test-beside test-real test-browser bench screenshots requirements
+test: ## Lint, then all tests on real components (about 35 minutes); leaves nothing running
 	@rm -f var/requirements.json var/test-*.log
 	@trap 'python3 docker/onebox down --instance test' EXIT; \
-	$(MAKE) lint; $(MAKE) --keep-going test-fast test-real test-browser; \
+	$(MAKE) lint; $(MAKE) --keep-going test-fast test-slow; \
 	$(PYTHON) -m tests.requirements_report | tail -1
 
 test-fast: $(VENV) ## Tests on PostgreSQL and Redis only, which stay up (under 3 minutes); ARGS="-k name" narrows
@@ -49,6 +49,18 @@ test-fast: $(VENV) ## Tests on PostgreSQL and Redis only, which stay up (under 3
 	@$(call pytest,fast,-n 2 -m "not real and not browser and not bench")
 
 HOSTS_UP := python3 docker/onebox up --instance test --only infra
+SLOW := (real or browser) and not bench and not pictures
+
+# Both wait more than they compute: on the hosts for guests, beside them for leases and pages.
+test-slow: ## All other tests: those on hosts, and beside them those that need none
+	@$(MAKE) --keep-going --jobs 2 --output-sync=recurse test-hosts test-beside
+
+test-hosts: $(VENV) | test-packages ## Tests, a browser's too, on two hosts with libvirt, QEMU and OVN, which stay up
+	@$(HOSTS_UP)
+	@$(call pytest,hosts,--timeout 600 -m "$(SLOW) and hosts")
+
+test-beside: $(VENV) | test-packages ## Tests, a browser's too, that take minutes but need no hosts
+	@$(call pytest,beside,--timeout 600 -m "$(SLOW) and not hosts")
 
 test-real: $(VENV) ## Tests on two hosts with libvirt, QEMU and OVN, which stay up
 	@$(HOSTS_UP)

@@ -72,3 +72,11 @@ def onebox() -> Iterator[Onebox]:
     with found.locked():
         up.up(found, "infra", Progress())
     yield Onebox(found, environment.load(found))
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m is looked at
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need the hosts: there is one set of them, and `make test` runs all others meanwhile."""
+    for item in items:
+        if "onebox" in getattr(item, "fixturenames", ()) or "onebox" in item.path.parts:
+            item.add_marker("hosts")

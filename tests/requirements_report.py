@@ -5,6 +5,7 @@ an unknown ID stops the run at collection. `python -m tests.requirements_report`
 Runs add up: a test's last outcome counts, and outcomes of tests that no longer exist are dropped.
 """
 
+import fcntl
 import json
 import re
 from collections.abc import Generator
@@ -79,7 +80,11 @@ class Recorder:
         yield
         if self.seen:
             OUTCOMES.parent.mkdir(exist_ok=True)
-            OUTCOMES.write_text(json.dumps({**still_there(stored()), **self.seen}, indent=1, sort_keys=True))
+            with OUTCOMES.with_suffix(".lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)  # another run may end at the same moment
+                OUTCOMES.write_text(
+                    json.dumps({**still_there(stored()), **self.seen}, indent=1, sort_keys=True)
+                )
 
 
 def pytest_configure(config: pytest.Config) -> None:
