@@ -44,7 +44,7 @@ LOOKS = 2
 #: The platform tries so often by itself within `TRIES_WITHIN`, then it is the administrator's.
 MOST_TRIES = 3
 TRIES_WITHIN = timedelta(hours=1)
-#: An unfinished file nobody has written to for so long was left by a process that is dead: imports end in two hours.
+#: An unfinished file nobody has written to for so long was left by a process that is dead: imports write all the time.
 ABANDONED = timedelta(hours=24)
 #: Settled findings are kept for so long.
 KEPT = timedelta(days=90)

@@ -107,7 +107,10 @@ def delete(run: Run) -> Settle:
     """The definition first, so that nothing uses disks and ports any more; then those."""
     vm, host, region = load_vm(run)
     run.step(_("Removing from %(host)s"), 20, host=host.name)
-    backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk))
+    try:
+        backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk))
+    except DriverError as error:
+        raise _with_way_out(error) from error
     run.step(_("Removing from the network"), 50)
     for nic in vm.nics.all():
         backends.fabric(region, run).ensure_absent(FabricKind.PORT, str(nic.pk))
@@ -133,6 +136,14 @@ def load_vm(run: Run) -> tuple[Vm, Host, Region]:
     )
     assert vm.host is not None
     return vm, vm.host, vm.cluster.region
+
+
+def _with_way_out(error: DriverError) -> DriverError:
+    """Say what is left to do when a host does not answer and may never do so again."""
+    if error.code != "host.unreachable":
+        return error
+    hint = _("Check that the host is up. If it is gone for good, an administrator can force clean the VM.")
+    return DriverError(error.template, code=error.code, values=error.values, hint=hint)
 
 
 def _make_parts(run: Run, vm: Vm, host: Host, region: Region) -> None:
