@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 #: Memory a host keeps for itself: a twentieth, and at least this much.
 LEAST_RESERVE_MIB = 1024
+#: What the column holds.
+MOST_VCPUS = 2**31 - 1
 
 #: Seconds between two pushes about a cluster's load.
 TOLD = 10
@@ -185,7 +187,7 @@ def _copy_inventory(host: Host, seen: HostObservation) -> None:
     host.architecture, host.cpu_model = seen.architecture, seen.cpu_model
     host.virtualisation, host.hypervisor_version = seen.virtualisation, seen.hypervisor_version
     host.vcpus, host.memory_mib = seen.vcpus, seen.memory_mib
-    host.vcpu_capacity = int(seen.vcpus * host.cluster.cpu_overcommit)
+    host.vcpu_capacity = min(int(seen.vcpus * host.cluster.cpu_overcommit), MOST_VCPUS)
     host.memory_capacity_mib = max(seen.memory_mib - max(LEAST_RESERVE_MIB, seen.memory_mib // 20), 0)
 
 
