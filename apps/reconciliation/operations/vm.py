@@ -1,14 +1,13 @@
-"""What workers do about differences. Every handler looks again before it changes anything, and may run again."""
+"""Resync, roll back and force clean of VMs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
-from apps.compute.models import Image, Power, Vm
+from apps.compute.models import Power, Vm
 from apps.compute.operations.vm import ensure_ports, load_vm, settle_deleted
 from apps.compute.specs import vm_spec
 from apps.drivers.errors import DriverError
@@ -16,59 +15,17 @@ from apps.drivers.specs import FabricKind
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host
-from apps.lifecycle.handlers import Handler, Settle, handles
-from apps.lifecycle.models import Resource
+from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.running import Run
-from apps.network.operations import apply_rules, create_subnet, create_vpc
-from apps.quotas.services import give_back
 from apps.reconciliation import counts
-from apps.reconciliation.mending import mark_mended
-from apps.reconciliation.models import Finding
-from apps.reconciliation.orphans import remove
-from apps.reconciliation.verbs import (
-    FINDING_FORCE_CLEAN,
-    IMAGE_FORCE_CLEAN,
-    SECURITY_GROUP_FORCE_CLEAN,
-    SECURITY_GROUP_RESYNC,
-    SUBNET_FORCE_CLEAN,
-    SUBNET_RESYNC,
-    VM_FORCE_CLEAN,
-    VM_RESYNC,
-    VM_ROLL_BACK,
-    VPC_FORCE_CLEAN,
-    VPC_RESYNC,
-)
+from apps.reconciliation.operations.common import leave_what_stays, mending
+from apps.reconciliation.verbs import VM_FORCE_CLEAN, VM_RESYNC, VM_ROLL_BACK
 from apps.storage.models import Disk
 from apps.storage.specs import volume_spec
 
-GIB = 1 << 30
-#: A force clean tries each removal so often; then it leaves behind what does not go, to be listed as an orphan.
-PATIENCE = 3
-
-
-def _mending(handler: Handler) -> Handler:
-    """Have the findings that an operation is at settled together with it."""
-
-    def run_it(run: Run) -> Settle:
-        settle = handler(run)
-
-        def settle_all() -> None:
-            if settle is not None:
-                settle()
-            mark_mended(run.operation)
-
-        return settle_all
-
-    return run_it
-
-
-handles(VPC_RESYNC)(_mending(create_vpc))
-handles(SUBNET_RESYNC)(_mending(create_subnet))
-handles(SECURITY_GROUP_RESYNC)(_mending(apply_rules))
-
 
 @handles(VM_RESYNC)
-@_mending
+@mending
 def resync_vm(run: Run) -> Settle | None:
     """Ports, definition and power as the rows say. A disk is grown, never made: an empty one would hide a loss.
 
@@ -96,7 +53,7 @@ def resync_vm(run: Run) -> Settle | None:
 
 
 @handles(VM_ROLL_BACK)
-@_mending
+@mending
 def roll_back_vm(run: Run) -> Settle:
     """Want what is there: the host it is on, and the power it has."""
     vm, host, _region = load_vm(run)
@@ -118,60 +75,24 @@ def roll_back_vm(run: Run) -> Settle:
 
 
 @handles(VM_FORCE_CLEAN)
-@_mending
+@mending
 def force_clean_vm(run: Run) -> Settle:
     """Remove what can be removed, and the rows in any case."""
     vm, host, region = load_vm(run)
     run.step(_("Removing from %(host)s"), 20, host=host.name)
     if host.in_reach:
-        _leave_what_stays(run, lambda: backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk)))
+        leave_what_stays(run, lambda: backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk)))
     else:
         run.step(_("Host %(host)s is out of reach: what it has of it stays there."), None, host=host.name)
     run.step(_("Removing from the network"), 50)
     for nic in vm.nics.all():
-        _leave_what_stays(
+        leave_what_stays(
             run, partial(backends.fabric(region, run).ensure_absent, FabricKind.PORT, str(nic.pk))
         )
     run.step(_("Removing the system disk"), 70)
     for disk in vm.disks.all():
-        _leave_what_stays(run, partial(_remove_volume, run, disk, host))
+        leave_what_stays(run, partial(_remove_volume, run, disk, host))
     return lambda: settle_deleted(vm)
-
-
-@handles(IMAGE_FORCE_CLEAN)
-@_mending
-def force_clean_image(run: Run) -> Settle:
-    """Remove the image's file, if it can be, and its row."""
-    image = Image.objects.select_related("cluster__region").get(pk=run.target_id)
-    run.step(_("Removing the image"), 30)
-    _leave_what_stays(run, lambda: backends.volumes(image.cluster, run).ensure_image_absent(image.spec()))
-    return _forgotten(image, "image")
-
-
-def _network(kind: FabricKind) -> Handler:
-    def force_clean(run: Run) -> Settle:
-        row = Resource.objects.select_related("region").get(pk=run.target_id)
-        run.step(_("Removing it from the network"), 50)
-        if row.region is not None:
-            fabric = backends.fabric(row.region, run)
-            _leave_what_stays(run, lambda: fabric.ensure_absent(kind, str(row.pk)))
-        return _forgotten(row, kind.value)
-
-    return _mending(force_clean)
-
-
-handles(VPC_FORCE_CLEAN)(_network(FabricKind.VPC))
-handles(SUBNET_FORCE_CLEAN)(_network(FabricKind.SUBNET))
-handles(SECURITY_GROUP_FORCE_CLEAN)(_network(FabricKind.SECURITY_GROUP))
-
-
-@handles(FINDING_FORCE_CLEAN)
-@_mending
-def force_clean_finding(run: Run) -> None:
-    """Remove what has no row, or the copy of a VM on a host that is not its own."""
-    finding = Finding.objects.filter(pk=run.target_id).first()
-    if finding is not None:
-        remove(run, finding)
 
 
 def _grow(run: Run, disk: Disk, host: Host) -> None:
@@ -207,28 +128,9 @@ def _must_have_moved(vm: Vm, home: Host, found: Host, exists: bool) -> None:
         )
 
 
-def _leave_what_stays(run: Run, remove_it: Callable[[], None]) -> None:
-    """Remove, with a few attempts; what cannot be removed then is left behind and said in the step log."""
-    try:
-        remove_it()
-    except DriverError as error:
-        if not error.permanent and run.operation.attempt < PATIENCE:
-            raise
-        run.step(_("Left behind: %(error)s"), None, error=error.message)
-
-
 def _remove_volume(run: Run, disk: Disk, host: Host) -> None:
     through = host if host.in_reach else None
     backends.volumes(disk.cluster, run, host=through).ensure_volume_absent(volume_spec(disk))
-
-
-def _forgotten(row: Resource, metric: str) -> Settle:
-    def settle() -> None:
-        row.delete()
-        if row.tenant_id is not None:
-            give_back(row.tenant_id, {metric: 1})
-
-    return settle
 
 
 def _seen(vm: Vm, power: DriverPower) -> None:
