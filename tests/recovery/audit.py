@@ -97,8 +97,17 @@ def _power() -> Iterator[str]:
                 continue
             if status.power != Power(vm.power) or vm.power_seen != vm.power:
                 yield f"{vm.name}: wanted {vm.power}, said to be {vm.power_seen}, is {status.power}"
-            if status.generation != vm.generation and status.power is Power.ON:
+            if status.power is not Power.ON:
+                continue
+            if not vm.generation - _of_ports_only(vm) <= status.generation <= vm.generation:
                 yield f"{vm.name}: generation {status.generation} runs, {vm.generation} is wanted"
+            if status.boot != vm.boot:
+                yield f"{vm.name}: boot {status.boot} runs, {vm.boot} is wanted"
+
+
+def _of_ports_only(vm: Vm) -> int:
+    """Return how many generations changed nothing in the VM's definition: its ports carry them."""
+    return Operation.objects.filter(resource=vm.pk, verb="vm.set_security_group").count()
 
 
 def _reservations() -> Iterator[str]:

@@ -22,13 +22,14 @@ from onebox import environment
 from onebox.shell import OneboxError, wait_until
 
 from apps.lifecycle.models import Operation
+from apps.reconciliation.models import Finding
 from tests.platform_fixtures import Platform
 from tests.recovery.audit import audit
 from tests.recovery.conftest import SETTLE_SECONDS
 from tests.recovery.crash import table
 from tests.recovery.crash.breaking import verbs_with_a_handler
-from tests.recovery.crash.points import ERRORS, Result, Way
-from tests.recovery.crash.recipes import RECIPES
+from tests.recovery.crash.points import During, Point, Result, Way
+from tests.recovery.crash.recipes import PLANTED, RECIPES
 from tests.recovery.crash.verdicts import Outcome, Verdict, judge
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
@@ -40,7 +41,7 @@ WRITE = "SCLOUD_WRITE_DOCS"
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What the campaign came to: `unsettled` before and `leaks` after all repairs."""
+    """What the campaign came to: `leaks` are the audit's sentences after all repairs."""
 
     result: Result
     verdicts: list[Verdict]
@@ -102,7 +103,8 @@ def outcomes(memory_platform: Platform, tmp_path_factory: pytest.TempPathFactory
         settle()
         repairs_failed = [str(row) for row in Operation.objects.filter(pk__in=set(failed()) - failed_before)]
         breaking.tell("go on")
-    leaks = audit()
+    found = Finding.objects.shown().exclude(name=PLANTED)
+    leaks = [*audit(), *(f"the reconciler has found: {one} ({one.state})" for one in found)]
     return Outcomes(result, verdicts, repairs_failed, leaks)
 
 
@@ -117,6 +119,14 @@ def settle() -> None:
         )
     except OneboxError:
         return
+
+
+def expected(point: Point) -> Outcome:
+    """Return what a break must come to: a failure only where a backend refused for good, or time was up."""
+    if point.during == During.REQUEST and point.way != Way.KILL_COMMITTED:
+        return Outcome.NEVER
+    gone_wrong = point.way == Way.PERMANENT or point.during == During.SWEEP
+    return Outcome.OFFERED if gone_wrong else Outcome.SETTLED
 
 
 def failed() -> list[object]:
@@ -140,23 +150,14 @@ def test_a_request_is_one_transaction_and_leaves_all_or_nothing(outcomes: Outcom
 
 
 @pytest.mark.requirement("OP-2")
-def test_whatever_is_killed_stalled_or_cut_off_settles_by_itself_in_time(outcomes: Outcomes) -> None:
-    late = [
-        f"{verdict.point}: {verdict.outcome} after {verdict.seconds:.0f} s"
-        for verdict in outcomes.verdicts
-        if verdict.seconds > SETTLE_SECONDS
-    ]
-    assert late == []
-    refused = {verdict.point for verdict in outcomes.verdicts if verdict.outcome == Outcome.OFFERED}
-    assert {str(point) for point in refused if point.way != Way.PERMANENT} == set()
+def test_whatever_is_broken_settles_in_time_and_nothing_but_refusals_fails(outcomes: Outcomes) -> None:
+    wrong = [v for v in outcomes.verdicts if v.outcome != expected(v.point) or v.seconds > SETTLE_SECONDS]
+    assert [f"{v.point}: {v.outcome}, after {v.seconds:.0f} s" for v in wrong] == []
 
 
 @pytest.mark.requirement("OP-4")
 def test_what_failed_says_why_and_what_next_and_that_works(outcomes: Outcomes) -> None:
-    offered = [v for v in outcomes.verdicts if v.outcome == Outcome.OFFERED]
-    refused = [v for v in outcomes.verdicts if v.point.way == Way.PERMANENT]
-    assert offered == refused
-    assert offered, "nothing was refused for good"
+    assert any(v.outcome == Outcome.OFFERED for v in outcomes.verdicts), "nothing was refused for good"
     assert outcomes.repairs_failed == []
 
 
@@ -174,4 +175,3 @@ def test_the_table_is_told(outcomes: Outcomes, capsys: pytest.CaptureFixture[str
         table.write_into(PAGE, told)
     ways = Counter(verdict.point.way for verdict in outcomes.verdicts)
     assert ways.keys() == set(Way), f"never tried: {set(Way) - ways.keys()}"
-    assert ways.keys() >= set(ERRORS)

@@ -12,7 +12,7 @@ from django.db import connection
 
 from apps.drivers.errors import DriverError
 from apps.infrastructure import backends
-from tests.recovery.crash.points import Point, Trace, Way
+from tests.recovery.crash.points import INSIDE, Point, Trace, Way
 
 Execute = Callable[[str, Any, bool, dict[str, Any]], Any]
 
@@ -73,7 +73,7 @@ class Watch:
     def _on_statement(
         self, execute: Execute, sql: str, params: Any, many: bool, context: dict[str, Any]
     ) -> Any:
-        self._statements.append(_subject(sql))
+        self._statements.append(_subject(sql) + (INSIDE if connection.in_atomic_block else ""))
         self._break_at(Way.KILL_AT_STATEMENT, len(self._statements))
         return execute(sql, params, many, context)
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
+
+from django.utils import timezone
 
 from apps.lifecycle import engine
 from apps.lifecycle.handlers import handler_of
 from apps.lifecycle.legality import possibility
 from apps.lifecycle.models import Operation, Resource
+from apps.lifecycle.sweep import GRACE, sweep
 from apps.lifecycle.verbs import Verb, all_verbs, verbs_of
 from tests.recovery.crash.breaker import Watch
 from tests.recovery.crash.forks import Say, Work
@@ -110,6 +114,22 @@ def push_aside(yard: Yard, asked: Sequence[tuple[str, str]]) -> Work:
     def work(say: Say) -> None:
         for verb, target in asked:
             say(str(RECIPES[verb].ask(yard, _loaded(target)).pk))
+
+    return work
+
+
+def sweep_overdue(yard: Yard, point: Point | None = None) -> Work:
+    """Leave two operations past their deadline, say them, then sweep, and break at the point; says the trace if any."""
+
+    def work(say: Say) -> None:
+        overdue = [RECIPES["vpc.create"].ask(yard, None) for _ in range(2)]
+        past = timezone.now() - GRACE - timedelta(seconds=1)
+        Operation.objects.filter(pk__in=[one.pk for one in overdue]).update(deadline=past, rung_at=past)
+        say([[str(one.target_id), str(one.pk)] for one in overdue])
+        watch = Watch(point)
+        with watch.watching():
+            sweep()
+        say(_plain(watch.trace))
 
     return work
 

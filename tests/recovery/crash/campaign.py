@@ -22,6 +22,7 @@ from tests.recovery.crash.points import (
     pushing_points,
     request_points,
     run_points,
+    sweep_points,
 )
 from tests.recovery.crash.recipes import RECIPES
 from tests.recovery.crash.repairs import repair_all
@@ -68,6 +69,8 @@ class Campaign:
             self._break_runs()
         with self._timed("push aside"):
             self._push_aside()
+        with self._timed("break sweeps"):
+            self._break_sweeps()
         forks.only(lambda say: hosts_reported())
 
     def go_on(self) -> None:
@@ -162,6 +165,14 @@ class Campaign:
         operations = forks.all_said(work)
         for one, operation in zip(pushed, operations, strict=True):
             one.then_operation = operation
+
+    def _break_sweeps(self) -> None:
+        """One after another: what one left over, the next finds."""
+        trace = Trace(*forks.only(breaking.sweep_overdue(self._yard)))
+        for point in sweep_points(trace):
+            child = forks.wait(forks.fork(breaking.sweep_overdue(self._yard, point)))
+            for target, operation in child.said[0]:
+                self.result.broken.append(Broken(point, child.ending == "killed", target, operation))
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -12,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+#: From linux/prctl.h.
+PR_SET_PDEATHSIG = 1
 #: Says something to the parent, at once: what was said before a kill is heard.
 Say = Callable[[Any], None]
 Work = Callable[[Say], None]
@@ -35,6 +38,7 @@ def fork(work: Work) -> Child:
         os.close(writing)
         return Child(pid, reading)
     os.close(reading)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # no stalled child outlives its parent
     os.dup2(
         sys.stderr.fileno(), sys.stdout.fileno()
     )  # who listens to the parent hears of its end, not of ours

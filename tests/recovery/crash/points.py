@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
 
 class During(StrEnum):
-    """`REQUEST`: the web process takes the request. `RUN`: a worker carries it out."""
+    """`REQUEST`: the web process takes the request. `RUN`: a worker carries it out.
+
+    `SWEEP`: one looks for what fell through.
+    """
 
     REQUEST = "request"
     RUN = "run"
+    SWEEP = "sweep"
 
 
 class Way(StrEnum):
@@ -31,10 +35,14 @@ class Way(StrEnum):
     KILL_COMMITTED = "killed after a commit"
 
 
+#: What stands in the verb's place where the sweeper is broken.
+SWEEP = "(sweep)"
 KILLS = (Way.KILL_BEFORE, Way.KILL_AFTER)
-STALLS = (Way.STALL_BEFORE, Way.STALL_AFTER)
 ERRORS = (Way.LOSE_ANSWER, Way.TRANSIENT, Way.PERMANENT)
-CALL_WAYS = (*KILLS, *ERRORS, *STALLS)
+PUSHED_WAYS = (Way.KILL_AFTER, Way.LOSE_ANSWER, Way.STALL_BEFORE)
+CALL_WAYS = (*KILLS, *ERRORS, Way.STALL_BEFORE)
+#: Ends the words for a statement that was made in a transaction.
+INSIDE = ", in a transaction"
 
 
 @dataclass(frozen=True)
@@ -124,15 +132,25 @@ def run_points(verb: str, trace: Trace, ways: Sequence[Way]) -> Iterator[Point]:
     for number, call in enumerate(trace.calls, 1):
         for way in ways:
             yield Point(verb, During.RUN, way, number, call)
-    yield from _statement_points(verb, During.RUN, trace)
+    if trace.calls:
+        yield Point(verb, During.RUN, Way.STALL_AFTER, len(trace.calls), trace.calls[-1])
+    # Inside a transaction, dead before a statement is dead before the commit.
+    outside = replace(trace, statements=tuple("SELECT" if INSIDE in one else one for one in trace.statements))
+    yield from _statement_points(verb, During.RUN, outside)
 
 
 def pushing_points(verb: str, trace: Trace, pushers: tuple[str, ...]) -> Iterator[Point]:
     """Return breaks of a worker whose operation is then pushed aside by a later request."""
-    for then in pushers:
-        for number, call in enumerate(trace.calls, 1):
-            for way in (*KILLS, Way.LOSE_ANSWER, *STALLS):
-                yield Point(verb, During.RUN, way, number, call, then)
+    for number, call in enumerate(trace.calls, 1):
+        for turn, then in enumerate(pushers):
+            # The ways take turns: each comes with each call, or with each verb that pushes.
+            way = PUSHED_WAYS[(number + turn) % len(PUSHED_WAYS)]
+            yield Point(verb, During.RUN, way, number, call, then)
+
+
+def sweep_points(trace: Trace) -> Iterator[Point]:
+    """Return every boundary between statements of a sweep."""
+    yield from _statement_points(SWEEP, During.SWEEP, trace)
 
 
 def _statement_points(verb: str, during: During, trace: Trace) -> Iterator[Point]:

@@ -37,6 +37,8 @@ MODELS: dict[str, type[Any]] = {
     "security_group": SecurityGroup,
     "finding": Finding,
 }
+#: Name of the findings made here.
+PLANTED = "planted"
 Ask = Callable[[Yard, Any], Operation]
 
 
@@ -154,7 +156,12 @@ def _orphan(yard: Yard) -> Finding:
     pk = uuid4()
     backends.volumes(yard.storage, None).ensure_volume(VolumeSpec(str(pk), yard.storage.spec(), size_gib=1))
     return Finding.objects.create(
-        rule=Rule.ORPHAN, kind="disk", target_id=pk, storage_cluster=yard.storage, state=FindingState.OPEN
+        name=PLANTED,
+        rule=Rule.ORPHAN,
+        kind="disk",
+        target_id=pk,
+        storage_cluster=yard.storage,
+        state=FindingState.OPEN,
     )
 
 
