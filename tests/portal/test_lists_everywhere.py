@@ -17,10 +17,11 @@ from apps.api.filters import ListFilter
 from apps.compute.models import InstanceType
 from apps.compute.services.key_pair import create_key_pair
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.models import State
+from apps.lifecycle.models import Resource, State
 from apps.network.models import Subnet, Vpc
 from apps.portal import urls
 from apps.portal.lists import PAGE_SIZE, ListPage
+from apps.reconciliation.models import Finding
 from apps.tenancy.keys import issue_key
 from apps.tenancy.models import ApiKey, Role, User
 from tests import factories
@@ -84,6 +85,10 @@ def furnish(owner: Actor, cloud: Cloud, subnet: Subnet, count: int) -> None:
             gateway=f"10.9.{third}.1",
             last_given=f"10.9.{third}.1",
             **common,
+        )
+        Resource.objects.filter(pk=vpc.pk).update(error={"code": "x.y", "message": "It did not answer."})
+        Finding.objects.create(
+            rule="stale", kind="vpc", target_id=vpc.pk, name="more", resource=vpc, region=region, state="open"
         )
         further = factories.make_region()
         cluster = factories.make_cluster(further)

@@ -92,7 +92,7 @@ def is_there(finding: Finding, area: str) -> list[Property]:
         Property(_("Found"), _("no") if finding.rule == Rule.STALE else _("yes")),
     ]
     if "found" in finding.seen:
-        seen.append(Property(_("As"), finding.seen["found"]))
+        seen.append(Property(_("Seen as"), finding.seen["found"]))
     seen.append(Property(_("Last seen"), pieces.moment(finding.last_seen_at)))
     return seen
 

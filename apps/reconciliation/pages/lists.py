@@ -7,17 +7,21 @@ from typing import Any, ClassVar
 
 from django.db.models import Max
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.infrastructure.models import Host, Region, StorageCluster
 from apps.lifecycle.legality import open_operation
 from apps.lifecycle.models import Resource
 from apps.lifecycle.told import told
+from apps.lifecycle.verbs import verb_named
 from apps.lifecycle.words import StateWord
 from apps.portal import pieces
-from apps.portal.columns import CREATED, STATE, TENANT, Column
+from apps.portal.columns import CREATED, REGION, STATE, TENANT, UPDATED, Column
 from apps.portal.facets import MOST_CHOICES, Choices, choice_facet, region_facet, state_facet, tenant_facet
 from apps.portal.kinds import Text, resource_url
 from apps.portal.lists import Empty, ListPage
@@ -52,7 +56,7 @@ def place_url(finding: Finding, area: str) -> str:
 
 def _name(row: Finding, page: ListPage) -> SafeString:
     name = pieces.link(page.of.url(page.area, "one", row), row.name or str(row.target_id), "row-name")
-    return format_html('{}<div class="row-remark">{}</div>', name, told(row.kept))
+    return format_html('{}<div class="finding-why">{}</div>', name, told(row.kept))
 
 
 def _kinds(page: ListPage) -> Choices:
@@ -172,16 +176,18 @@ class FindingList(_Tabs):
 def _resource(row: Resource, page: ListPage) -> SafeString:
     name = pieces.link(resource_url(page.area, row.kind, row.pk), row.name, "row-name")
     said = _said(row, page)
-    return format_html('{}<div class="row-remark">{}</div>', name, said) if said else name
+    return format_html('{}<div class="finding-why">{}</div>', name, said) if said else name
 
 
 def _said(row: Any, page: ListPage) -> str:
-    return told(row.error, "message")
-
-
-def _deadline(row: Resource, page: ListPage) -> SafeString:
     running = open_operation(row)
-    return pieces.moment(running.deadline) if running is not None else pieces.nothing()
+    if running is not None:
+        at = date_format(timezone.localtime(running.deadline), "Y-m-d H:i")
+        return gettext("%(doing)s; its deadline: %(time)s") % {
+            "doing": verb_named(running.verb).doing,
+            "time": at,
+        }
+    return told(row.error, "message")
 
 
 class TroubleList(_Tabs):
@@ -200,8 +206,9 @@ class TroubleList(_Tabs):
             brief=True,
         ),
         TENANT,
-        Column("deadline", _("Deadline"), _deadline),
+        REGION,
         CREATED,
+        UPDATED,
     )
     filter = TroubleFilter
     facets: ClassVar = (
