@@ -22,7 +22,7 @@ class OneThreadHandler(ASGIHandler):
     """Enters a thread once a request. Django's own does so twice for each middleware, since all of ours are sync.
 
     Requests beyond the pool of database connections wait their turn here. In threads of their own they would only
-    hinder those at work, and after five seconds without a connection be told that the database is gone.
+    hinder those at work, and after a few seconds without a connection be told that the database is gone.
     """
 
     def __init__(self) -> None:

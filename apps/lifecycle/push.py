@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+import redis.exceptions
 from channels.layers import get_channel_layer
 from django.db import transaction
 
@@ -94,7 +95,7 @@ async def _deliver(group: str, message: dict[str, Any]) -> None:
     assert layer is not None
     try:
         await layer.group_send(group, message)
-    except OSError as error:
+    except (OSError, redis.exceptions.RedisError) as error:
         log.warning("push to %s lost: %s", group, error)
 
 

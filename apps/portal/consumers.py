@@ -45,7 +45,11 @@ class PageConsumer(AsyncWebsocketConsumer):
             await self.close(NOT_LOGGED_IN)
             return
         group = await database_sync_to_async(_group_of)(user, self.scope["session"])
-        await self._join(group, user_group(user.pk))
+        try:
+            await self._join(group, user_group(user.pk))
+        except rooms.AWAY:
+            await self.close(CONNECT_AGAIN)
+            return
         self.tell(json.dumps({"ready": True}))
 
     async def disconnect(self, code: int) -> None:

@@ -2,6 +2,10 @@
 
 A process subscribes once to a group, however many of its pages are open, and writes the same text to all of them:
 a subscription, a queue and a dispatch for each page, as Channels does by itself, cost four times as much.
+
+The layer connects again by itself when Redis was away, without a word about what was not heard meanwhile. So each
+process looks every few seconds whether it is still the same Redis, and closes its pages when it is not: they say that
+they have lost touch, and fetch everything again once they are back.
 """
 
 from __future__ import annotations
@@ -11,8 +15,15 @@ import json
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+import redis.asyncio
+import redis.exceptions
 from channels.layers import get_channel_layer
+from django.conf import settings
 
+#: What Redis that is away raises.
+AWAY = (OSError, redis.exceptions.RedisError)
+#: Seconds between two looks at Redis, and how long one may take.
+LOOK, PATIENCE = 2.0, 2.0
 #: Seconds to wait for what else the same commit has changed: it goes in one message.
 TOGETHER = 0.01
 
@@ -55,10 +66,14 @@ class Room:
                 self._hear(await layer.receive(channel))
         except Exception:
             # Nobody would be told that nothing is heard any more.
-            self._hear({"type": "page.closed"})
+            self.close()
             raise
         finally:
             await layer.group_discard(group, channel)
+
+    def close(self) -> None:
+        """Have all pages connect again: something may not have been heard."""
+        self._hear({"type": "page.closed"})
 
     def _hear(self, message: dict[str, Any]) -> None:
         if message["type"] != "page.changed":
@@ -91,18 +106,47 @@ def joined(changes: Iterable[str]) -> str:
     return texts[0] if len(texts) == 1 else f"[{','.join(texts)}]"
 
 
+async def _watch() -> None:
+    """Close the rooms of this loop when Redis is away or has been started anew."""
+    here, last = asyncio.get_running_loop(), None
+    patience = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
+    try:
+        async with redis.asyncio.Redis.from_url(settings.REDIS_URL, **patience) as client:
+            while any(loop is here for loop, _group in _rooms):
+                life = await _life(client)
+                if last is not None and life != last:
+                    for room in [room for (loop, _group), room in _rooms.items() if loop is here]:
+                        room.close()
+                last = life
+                await asyncio.sleep(LOOK)
+    finally:
+        _watching.pop(here, None)
+
+
+async def _life(client: redis.asyncio.Redis) -> str:
+    """Return what changes when Redis is started anew; "" while it is away."""
+    try:
+        return str((await client.info("server"))["run_id"])
+    except AWAY:
+        return ""
+
+
+_watching: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
 _rooms: dict[tuple[asyncio.AbstractEventLoop, str], Room] = {}
 
 
 async def join(group: str, page: Listener) -> None:
     """Have a page told of what is sent to a group from now on.
 
-    Raises OSError while Redis is out of reach; the page must `leave` then as well.
+    Raises one of AWAY while Redis is out of reach; the page must `leave` then as well.
     """
-    key = (asyncio.get_running_loop(), group)
+    loop = asyncio.get_running_loop()
+    key = (loop, group)
     room = _rooms.get(key)
     if room is None:
         room = _rooms[key] = Room(group)
+        if loop not in _watching:
+            _watching[loop] = asyncio.create_task(_watch())
     room.pages.add(page)
     if not room.subscribed.is_set():
         await room.opened()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,11 +12,16 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import pytest
 from django.db import connection
 from onebox.shell import wait_until
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from apps.compute.models import Power, Vm
 from apps.lifecycle.models import Operation, OperationStatus, State
+from apps.portal.consumers import CONNECT_AGAIN
 from tests.platform_fixtures import Platform
 from tests.recovery.audit import audit
 from tests.recovery.conftest import SETTLE_SECONDS, Site
@@ -140,6 +146,35 @@ def asked_at_once(yard: Yard, count: int) -> list[Seen]:
     """Load the list of VMs so many times side by side."""
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(lambda _number: one_look(yard), range(count)))
+
+
+@contextmanager
+def open_socket(yard: Yard) -> Iterator[ClientConnection]:
+    """Give the socket of an open page that is ready to hear."""
+    url = f"127.0.0.1:{yard.platform.port}"
+    cookie = {"Cookie": yard.cookie}
+    with connect(f"ws://{url}/ws/page/", origin=Origin(f"http://{url}"), additional_headers=cookie) as socket:
+        assert "ready" in json.loads(socket.recv(10))
+        yield socket
+
+
+def knows_that_it_missed_something(socket: ClientConnection) -> None:
+    """Fail unless the page was told to connect again: it then fetches everything anew."""
+    with pytest.raises(ConnectionClosed) as closed:
+        while True:
+            socket.recv(10)
+    assert closed.value.rcvd is not None and closed.value.rcvd.code == CONNECT_AGAIN
+
+
+def pages_hear(yard: Yard) -> None:
+    """Fail unless an open page hears of what web accepts and of what the worker then does."""
+    with open_socket(yard) as socket:
+        vm = yard.site.ask_for_vm("heard")
+        yard.site.settle()
+        heard: list[str] = []
+        while heard.count(vm) < 2:  # accepted, and done
+            said = json.loads(socket.recv(10))
+            heard += [str(change["id"]) for change in (said if isinstance(said, list) else [said])]
 
 
 @contextmanager

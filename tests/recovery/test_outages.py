@@ -19,17 +19,26 @@ from tests.factories import page_client
 from tests.platform_fixtures import drivers_of, platform
 from tests.recovery.conftest import peopled
 from tests.recovery.load import Seen
-from tests.recovery.outages import ANSWERED, Yard, asked_at_once, endure
+from tests.recovery.outages import (
+    ANSWERED,
+    Yard,
+    asked_at_once,
+    endure,
+    knows_that_it_missed_something,
+    open_socket,
+    pages_hear,
+)
 from tests.recovery.servers import own_postgres, own_redis, rows_on
 
 # They need no real hosts, but minutes.
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240), pytest.mark.requirement("OP-1", "OP-2")]
 
 AWAY_SECONDS = 15
+BROKER_AWAY_SECONDS = 8
 #: Requests at once while PostgreSQL is away: as many as the pool has connections.
 RUSH = 20
 #: How long two beats run, or none, or clocks are wrong.
-A_WHILE = 5
+A_WHILE = 4
 STEP_SECONDS = 600
 
 
@@ -108,16 +117,19 @@ def test_redis_is_restarted(yard: Yard, loses: bool) -> None:
             yard.broker.lose_everything()
         yard.broker.start()
 
-    endure(yard, "Redis restarted, all its data lost" if loses else "Redis restarted", restart)
+    with open_socket(yard) as page:
+        endure(yard, "Redis restarted, all its data lost" if loses else "Redis restarted", restart)
+        knows_that_it_missed_something(page)
+    pages_hear(yard)
 
 
 def test_redis_is_away(yard: Yard) -> None:
     def stay_away() -> None:
         yard.broker.stop()
-        time.sleep(AWAY_SECONDS)  # how long the outage lasts
+        time.sleep(BROKER_AWAY_SECONDS)  # how long the outage lasts
         yard.broker.start()
 
-    endure(yard, f"Redis away for {AWAY_SECONDS} s", stay_away)
+    endure(yard, f"Redis away for {BROKER_AWAY_SECONDS} s", stay_away)
 
 
 def test_two_beats_run_at_once(yard: Yard) -> None:
