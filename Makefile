@@ -37,7 +37,7 @@ shell: $(VENV) ## Django's shell on the running platform
 
 ## --- testing -------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-fast test-slow test-hosts test-beside test-real test-browser bench screenshots requirements
+.PHONY: test test-fast test-slow test-hosts test-beside test-real test-browser bench scale screenshots requirements
 test: ## Lint, then all tests on real components (about 35 minutes); leaves nothing running
 	@rm -f var/requirements.json var/test-*.log
 	@trap 'python3 docker/onebox down --instance test' EXIT; \
@@ -73,6 +73,10 @@ test-browser: $(VENV) | test-packages ## A person's journeys in Chromium, agains
 bench: $(VENV) ## Measurements, each printed beside its aim
 	@$(HOSTS_UP)
 	@$(call pytest,bench,--timeout 1800 -s -m bench)
+
+SCALE := tests/bench/test_scale_costs.py tests/bench/test_scale_reads.py tests/bench/test_scale.py
+scale: $(VENV) ## Measure a simulated site: 1,000 hosts, 25,000 VMs, 20 created and deleted a second (about 15 minutes)
+	@$(call pytest,scale,--timeout 1800 -s -m bench $(SCALE))
 
 screenshots: $(VENV) | test-packages ## A picture of every page in var/screenshots/, and those of the README
 	@$(HOSTS_UP)

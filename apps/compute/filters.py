@@ -9,7 +9,8 @@ from uuid import UUID
 
 import django_filters as filters
 from django import forms
-from django.db.models import Q, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import BooleanField, F, Func, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -23,6 +24,7 @@ from apps.network.models import Nic
 
 MIB_PER_GIB = 1024
 OCTETS = 4
+MAC_LENGTH = len("00:00:00:00:00:00")
 
 
 def _owning(**nic: object) -> Q:
@@ -44,11 +46,34 @@ def _guarded_by(values: Sequence[UUID]) -> Q:
 def _with_address(value: str) -> Q:
     """An address, the beginning of one, or a block."""
     block = _block(value.strip())
-    return _owning(ip__net_contained_or_equal=block) if block else Q(pk__in=[])
+    if block is None:
+        return Q(pk__in=[])
+    return (
+        _owning(ip__net_contained_or_equal=block) if "/" in block else _having(Nic.objects.filter(ip=block))
+    )
+
+
+def _having(nics: QuerySet[Nic]) -> Q:
+    """Return the condition that one of few NICs is the VM's.
+
+    As an array, it is what PostgreSQL begins with. A subquery it would join last, behind all that lists show, having
+    read all of the tenant's VMs by then.
+    """
+    owners = ArraySubquery(nics.values("owner"))
+    return Q(
+        Func(
+            F("pk"),
+            owners,
+            arg_joiner=" = ANY(",
+            template="%(expressions)s)",
+            output_field=BooleanField(),
+        )
+    )
 
 
 def _with_mac(value: str) -> Q:
-    return _owning(mac__startswith=value.strip().lower().replace("-", ":"))
+    mac = value.strip().lower().replace("-", ":")
+    return _having(Nic.objects.filter(mac=mac)) if len(mac) == MAC_LENGTH else _owning(mac__startswith=mac)
 
 
 def _created_by(value: str) -> Q:

@@ -45,6 +45,8 @@ class Nic(models.Model):
             models.UniqueConstraint(fields=["subnet", "ip"], name="one_nic_per_address"),
             models.UniqueConstraint(fields=["owner", "role"], name="one_nic_per_role"),
         ]
+        # Search by address, in whichever subnet.
+        indexes = [models.Index(fields=["ip"], name="nic_address")]
 
     def __str__(self) -> str:
         return f"{self.ip} {self.mac}"

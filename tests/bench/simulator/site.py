@@ -85,7 +85,7 @@ class Site:
         """Return how long what a host has left in Redis is."""
         client = Redis.from_url(self.platform.instance.settings()["REDIS_URL"])
         figures = []
-        for kind in ("report", "usage"):
+        for kind in ("report", "heartbeat", "usage"):
             sizes = [client.strlen(f"host.{name}.{kind}") for name in self.fleet.keys]
             figures.append(Figure(f"a host's {kind}, mean", mean(map(int, sizes)), "bytes"))
         return figures
@@ -103,7 +103,7 @@ def simulated_site(
     image = make_image(pool)
     fleet = Fleet(platform.instance.settings()["REDIS_URL"], directory)
     fleet.enrol(cluster, hosts)
-    standing = _standing(cluster, image, vms) if vms else []
+    standing = insert_standing(cluster, image, vms) if vms else []
     with fleet.running([image.spec()], processes):
         platform.start("web", "worker", "beat")
         owners = [create_tenant(SYSTEM, f"tenant-{n}", f"owner-{n}")[1] for n in range(TENANTS)]
@@ -132,7 +132,7 @@ def simulated_site(
         yield Site(platform, cluster, image, clients, standing, fleet)
 
 
-def _standing(cluster: ComputeCluster, image: Image, vms: int) -> list[Tenant]:
+def insert_standing(cluster: ComputeCluster, image: Image, vms: int) -> list[Tenant]:
     """Insert VMs of a few tenants, evenly on all hosts, with quota and room counted as theirs."""
     small = InstanceType.objects.get(cluster=cluster, vcpu=1)
     tenants = []
