@@ -73,9 +73,10 @@ def test_operations_broken_at_driver_calls_settle_within_a_minute(storm: Storm, 
 
 
 def seconds_after(one: Broken, storm: Storm) -> float:
-    """Return the time from the start of the new worker to the operation's end, breaks in agents included."""
+    """Return how long it took once the new worker was there and, for breaks in agents, it was broken."""
     assert one.operation.finished_at is not None
-    return (one.operation.finished_at - storm.back_at).total_seconds()
+    back = max(storm.back_at, one.broken_at or storm.back_at)
+    return (one.operation.finished_at - back).total_seconds()
 
 
 def wrong_results(broken: list[Broken]) -> list[str]:

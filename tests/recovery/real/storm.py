@@ -12,11 +12,14 @@ from typing import Any
 
 from django.utils import timezone
 from onebox import environment, venv
+from onebox.hosts import Host
 from onebox.instance import ROOT
 from onebox.shell import run, wait_until
 
 from apps.compute.models import Image
 from apps.compute.services.image import import_image
+from apps.drivers.reports import PERIOD_SECONDS, read_pulse
+from apps.infrastructure import backends
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation
 from apps.storage.models import Disk
@@ -54,9 +57,17 @@ def breakable_agents(box: Onebox) -> Iterator[Path]:
             _start_anew(host)
 
 
-def _start_anew(host: Any) -> None:
+def _start_anew(host: Host) -> None:
+    """Start a host's agent again and wait for its first report."""
+    before = read_pulse(backends.redis_client(), host.name).life
     host.exec("systemctl", "daemon-reload")
     host.exec("systemctl", "restart", UNIT)
+
+    def reported() -> bool:
+        pulse = read_pulse(backends.redis_client(), host.name)
+        return pulse.life not in (b"", before) and pulse.age < PERIOD_SECONDS
+
+    wait_until(reported, f"a report of {host.name}", seconds=60)
 
 
 @dataclass
@@ -66,6 +77,7 @@ class Broken:
     point: Point
     operation: Operation
     subject: str = ""
+    broken_at: datetime | None = None
 
 
 def is_open(one: Broken) -> bool:
@@ -120,13 +132,9 @@ class Storm:
         self._let_workers_die([one for one in broken if one.point.side == "worker"])
         self.site.platform.start("worker")
         self.back_at = timezone.now()
-        by_path = {self._armed(one): one for one in broken if one.point.side == "agent"}
-        wait_until(
-            lambda: not any(path.exists() and is_open(one) for path, one in by_path.items()),
-            "every point to be met",
-            seconds=90,
-        )
-        missed = [one for path, one in by_path.items() if path.exists()]
+        in_agents = [one for one in broken if one.point.side == "agent"]
+        wait_until(lambda: not any([self._may_be_met(one) for one in in_agents]), "the breaks", seconds=90)
+        missed = [one for one in in_agents if one.broken_at is None]
         assert len(missed) <= MISSED, f"never met: {[str(one.point) for one in missed]}"
         for one in missed:
             self._armed(one).unlink()
@@ -135,6 +143,13 @@ class Storm:
     def _armed(self, one: Broken) -> Path:
         """Return the file that arms a point; an agent that meets it takes it away."""
         return self.points / f"{one.point.call}@{one.subject}"
+
+    def _may_be_met(self, one: Broken) -> bool:
+        """Return whether a point is still to be met; note when it has been."""
+        if not self._armed(one).exists():
+            one.broken_at = one.broken_at or timezone.now()
+            return False
+        return is_open(one)
 
     def _let_workers_die(self, broken: list[Broken]) -> None:
         pairs = [f"{one.point.call}={one.operation.pk}" for one in broken]
