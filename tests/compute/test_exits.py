@@ -11,14 +11,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import cycle, product
+from typing import Any
 
 import pytest
 from django.db import transaction
 from django.utils import timezone
 
 from apps.compute.models import Power, Vm
+from apps.compute.services.image import delete_image
 from apps.compute.services.power import delete_vm, power_off_vm
 from apps.drivers.memory import MemoryFabric, MemoryVolumes
+from apps.drivers.specs import FabricKind
+from apps.infrastructure import backends
 from apps.infrastructure.enrolment import remove_host
 from apps.infrastructure.models import SILENCE, Host
 from apps.lifecycle.actor import Actor
@@ -30,16 +34,34 @@ from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Res
 from apps.lifecycle.requests import request
 from apps.lifecycle.verbs import all_verbs, verb_named
 from apps.network.models import Nic, Subnet
+from apps.network.services.security_group import delete_security_group
+from apps.network.services.subnet import delete_subnet
+from apps.network.services.vpc import delete_vpc
 from apps.quotas.models import Quota
+from apps.quotas.services import take
 from apps.storage.models import Disk
 from apps.tenancy.models import User
 from tests import factories
-from tests.compute.factories import Cloud, ask_for_vms, make_vm, settled
+from tests.compute.factories import (
+    Cloud,
+    ask_for_vms,
+    make_group,
+    make_image,
+    make_subnet,
+    make_vm,
+    settled,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("OP-4")]
 
+
+def held_by(kind: str) -> list[str]:
+    """Return every verb that takes a resource's one place for an open operation, made by creating it or later."""
+    return [verb.name for verb in all_verbs() if verb.kind == kind and verb.exclusive]
+
+
 #: None and every verb that takes a VM's one place for an open operation.
-HELD_BY = [None, *(verb.name for verb in all_verbs() if verb.kind == "vm" and verb.exclusive)]
+HELD_BY = [None, *held_by("vm")]
 
 
 def _queued(operation: Operation) -> None:
@@ -94,7 +116,9 @@ def situations() -> Iterator[tuple[str | None, Callable[[Operation], None], Call
     yield from ((verb, stage, host) for (verb, stage), host in zip(pairs, cycle(HOSTS), strict=False))
 
 
-def hold(owner: Actor, vm: Vm, verb_name: str | None, stage: Callable[[Operation], None]) -> Operation | None:
+def hold(
+    owner: Actor, vm: Resource, verb_name: str | None, stage: Callable[[Operation], None]
+) -> Operation | None:
     """Have an operation hold the VM, as far as `stage` says."""
     if verb_name is None:
         return None
@@ -219,3 +243,68 @@ def test_power_off_does_not_push_a_deletion_aside(cloud: Cloud, subnet: Subnet, 
     delete_vm(owner, vm)
     with pytest.raises(Busy, match="Deleting"):
         power_off_vm(owner, vm)
+
+
+def _an_image(cloud: Cloud, subnet: Subnet) -> Resource:
+    return make_image(cloud.storage, "Unused")
+
+
+def _a_vpc(cloud: Cloud, subnet: Subnet) -> Resource:
+    made = make_subnet(cloud.region, factories.default_project(subnet.tenant), "10.77.0.0/16")
+    vpc = made.vpc
+    backends.fabric(cloud.region).ensure_absent(FabricKind.SUBNET, str(made.pk))
+    made.delete()
+    return vpc
+
+
+def _a_subnet(cloud: Cloud, subnet: Subnet) -> Resource:
+    return make_subnet(cloud.region, factories.default_project(subnet.tenant), "10.78.0.0/16")
+
+
+def _a_group(cloud: Cloud, subnet: Subnet) -> Resource:
+    return make_group(cloud.region, factories.default_project(subnet.tenant))
+
+
+@pytest.mark.parametrize(
+    ("make", "delete"),
+    [
+        (_an_image, delete_image),
+        (_a_vpc, delete_vpc),
+        (_a_subnet, delete_subnet),
+        (_a_group, delete_security_group),
+    ],
+)
+def test_every_other_kind_is_deleted_from_every_state(
+    cloud: Cloud, subnet: Subnet, ada: User, make: Any, delete: Any
+) -> None:
+    admin = factories.actor_for_user(ada)
+    for metric in ("vpc", "subnet", "security_group"):
+        take(subnet.tenant_id, {metric: 2})
+    resource = make(cloud, subnet)
+    tables = cloud.world._state._tables
+    before = {name: dict(records) for name, records in tables.items()}
+    for state, verb_name, stage in product(State.values, [None, *held_by(resource.kind)], STAGES):
+        with undone():
+            Resource.objects.filter(pk=resource.pk).update(state=state)
+            held = hold(admin, resource, verb_name, stage)
+            try:
+                operation = delete(admin, resource)
+            except Busy as busy:
+                assert held is not None
+                assert held.verb.endswith((".delete", ".force_clean")), busy.message
+            else:
+                run_to_its_end(operation)
+                assert operation.status == OperationStatus.DONE, operation.error
+                assert not Resource.objects.filter(pk=resource.pk).exists()
+                assert not Operation.objects.open().filter(target_id=resource.pk).exists()
+        tables.update({name: dict(before.get(name, {})) for name in tables})
+
+
+def test_an_image_is_not_deleted_for_ever_where_no_host_is_in_reach(cloud: Cloud, ada: User) -> None:
+    image = make_image(cloud.storage, "Unused")
+    for host in cloud.hosts:
+        _silent(cloud, host)
+    operation = delete_image(factories.actor_for_user(ada), image)
+    run_to_its_end(operation)
+    assert (operation.status, operation.error["code"]) == (OperationStatus.FAILED, "host.unreachable")
+    delete_image(factories.actor_for_user(ada), image)

@@ -67,7 +67,11 @@ def test_until_it_has_stopped_it_holds_its_resource(host: Host) -> None:
 
 def test_one_that_is_done_before_it_noticed_is_done(host: Host, script: Script) -> None:
     operation = ask(POLISH, host)
-    script.does = lambda run: cancel(SYSTEM, operation) and None
+
+    def too_late(run: Run) -> None:
+        assert cancel(SYSTEM, operation)
+
+    script.does = too_late
     execute(operation.pk)
     assert status(operation) == OperationStatus.DONE
 
