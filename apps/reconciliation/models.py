@@ -108,7 +108,7 @@ class Finding(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.rule} {self.kind} {self.name or self.target_id}"
+        return self.name or str(self.target_id)
 
     @property
     def place(self) -> str:
