@@ -18,6 +18,11 @@ SPARED = 4
 PATIENCE = 30.0
 
 
+def turns(database: dict[str, Any]) -> int:
+    """Return how many requests may be at work at once."""
+    return max(int(database["OPTIONS"]["pool"]["max_size"]) - SPARED, 1)
+
+
 class OneThreadHandler(ASGIHandler):
     """Enters a thread once a request. Django's own does so twice for each middleware, since all of ours are sync.
 
@@ -46,11 +51,6 @@ class OneThreadHandler(ASGIHandler):
             return await sync_to_async(self.get_response)(request)
         finally:
             self._turns.release()
-
-
-def turns(database: dict[str, Any]) -> int:
-    """Return how many requests may be at work at once."""
-    return max(int(database["OPTIONS"]["pool"]["max_size"]) - SPARED, 1)
 
     async def read_body(self, receive: Callable[[], Awaitable[dict[str, Any]]]) -> Any:
         """Keep one byte more than is allowed and drop the rest: Django's own keeps on disk whatever is sent.
