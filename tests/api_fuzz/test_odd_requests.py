@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from tests.api_fuzz.judging import judge_answer
 from tests.api_fuzz.raw import Answer, send
-from tests.api_fuzz.sending import held, watched
+from tests.api_fuzz.sending import watched
 from tests.security.world import World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("SE-5")]
@@ -21,15 +23,24 @@ LEVELS = 100_000
 SIXTEEN = json.dumps({"name": "new"}).encode("utf-16")
 
 
-def ask(world: World, role: str, method: str, path: str, **sent: object) -> Answer:
-    headers: dict[str, str | bytes] = {"content-type": JSON}
-    if role in world.tokens:
-        headers["authorization"] = f"Bearer {world.tokens[role]}"
-    headers |= sent.pop("headers", {})  # type: ignore[call-overload]
-    with watched(held()) as seen:
-        answer = send(method, path, headers=headers, **sent)  # type: ignore[arg-type]
-        judge_answer(*answer, seen)
-    return answer
+Ask = Callable[..., Answer]
+
+
+@pytest.fixture
+def ask(world: World, before: dict[str, object]) -> Ask:
+    """Send something as somebody, and judge the answer."""
+
+    def send_and_judge(role: str, method: str, path: str, **sent: Any) -> Answer:
+        headers: dict[str, str | bytes] = {"content-type": JSON}
+        if role in world.tokens:
+            headers["authorization"] = f"Bearer {world.tokens[role]}"
+        headers |= sent.pop("headers", {})
+        with watched(before) as seen:
+            answer = send(method, path, headers=headers, **sent)
+            judge_answer(*answer, seen)
+        return answer
+
+    return send_and_judge
 
 
 @pytest.mark.parametrize(
@@ -69,18 +80,18 @@ def ask(world: World, role: str, method: str, path: str, **sent: object) -> Answ
     ids=lambda value: repr(value[:30]) if isinstance(value, bytes) else None,
 )
 def test_a_body_that_is_no_request_is_refused(
-    world: World, status: int, body: bytes, headers: dict[str, str]
+    ask: Ask, status: int, body: bytes, headers: dict[str, str]
 ) -> None:
-    answer = ask(world, "alice", "POST", "/api/v1/projects", body=body, headers=headers)
+    answer = ask("alice", "POST", "/api/v1/projects", body=body, headers=headers)
     assert answer[0] == status, answer
 
 
 @pytest.mark.parametrize("path", ["/api/v1/vms/bulk", "/api/v1/me", "/api/v1/vms?dry_run=1"])
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"5", b'"x"', b"[" * LEVELS])
-def test_so_it_is_at_the_other_kinds_of_endpoints(world: World, path: str, body: bytes) -> None:
+def test_so_it_is_at_the_other_kinds_of_endpoints(ask: Ask, path: str, body: bytes) -> None:
     path, _, query = path.partition("?")
     method = "PATCH" if path.endswith("/me") else "POST"
-    status = ask(world, "alice", method, path, body=body, query=query.encode())[0]
+    status = ask("alice", method, path, body=body, query=query.encode())[0]
     assert status in {200, 400} if query or method == "PATCH" else status == 400
 
 
@@ -120,37 +131,35 @@ def test_so_it_is_at_the_other_kinds_of_endpoints(world: World, path: str, body:
     ],
     ids=lambda value: repr(value)[:60] if isinstance(value, dict) else None,
 )
-def test_headers_that_mean_nothing_are_no_bug(
-    world: World, status: int, headers: dict[str, str | bytes]
-) -> None:
-    answer = ask(world, "alice", "GET", VMS, headers=headers)
+def test_headers_that_mean_nothing_are_no_bug(ask: Ask, status: int, headers: dict[str, str | bytes]) -> None:
+    answer = ask("alice", "GET", VMS, headers=headers)
     assert answer[0] == status, answer
 
 
 @pytest.mark.parametrize("key", ["k" * 256, "k" * 10_000, "\x00", "a\x7fb"])
-def test_an_idempotency_key_that_is_none_is_refused_at_its_name(world: World, key: str | bytes) -> None:
+def test_an_idempotency_key_that_is_none_is_refused_at_its_name(ask: Ask, key: str | bytes) -> None:
     for path, body in (
         ("/api/v1/projects", PROJECT),
         ("/api/v1/vms/bulk", b'{"action": "start", "ids": ["x"]}'),
     ):
-        answer = ask(world, "alice", "POST", path, body=body, headers={"idempotency-key": key})
+        answer = ask("alice", "POST", path, body=body, headers={"idempotency-key": key})
         assert answer[0] == 422, answer
         assert json.loads(answer[2])["errors"][0]["field"] == "Idempotency-Key"
 
 
 @pytest.mark.parametrize("method", ["TRACE", "PROPFIND", "CONNECT", "FOO", "PUT", "DELETE", "get", ""])
-def test_a_method_that_no_endpoint_has_is_405(world: World, method: str) -> None:
+def test_a_method_that_no_endpoint_has_is_405(ask: Ask, method: str) -> None:
     for path in (VMS, "/api/v1/me", f"{VMS}/bulk"):
         if (method, path) == ("get", path):
             continue
-        assert ask(world, "alice", method, path)[0] == 405, (method, path)
+        assert ask("alice", method, path)[0] == 405, (method, path)
 
 
 @pytest.mark.parametrize("role", ["nobody", "alice", "ada"])
 @pytest.mark.parametrize("method", ["OPTIONS", "HEAD"])
-def test_options_and_head_are_no_bug(world: World, role: str, method: str) -> None:
+def test_options_and_head_are_no_bug(world: World, before: dict[str, object], role: str, method: str) -> None:
     for path in (VMS, f"{VMS}/{world.keys['vms']}", "/api/v1/me", f"{VMS}/bulk", "/api/v1/vpc-ranges"):
-        with watched(held()) as seen:
+        with watched(before) as seen:
             headers = {"authorization": f"Bearer {world.tokens[role]}"} if role in world.tokens else {}
             status, _headers, _content = send(method, path, headers=dict(headers))
             assert not seen.errors, seen.errors
@@ -182,11 +191,11 @@ def test_options_and_head_are_no_bug(world: World, role: str, method: str) -> No
     ],
     ids=lambda path: repr(path)[:60],
 )
-def test_a_path_that_leads_nowhere_is_404(world: World, path: str) -> None:
-    assert ask(world, "ada", "GET", path)[0] == 404
+def test_a_path_that_leads_nowhere_is_404(ask: Ask, path: str) -> None:
+    assert ask("ada", "GET", path)[0] == 404
 
 
-def test_a_body_of_no_known_length_is_cut_off_where_it_grows_too_large(world: World) -> None:
+def test_a_body_of_no_known_length_is_cut_off_where_it_grows_too_large(ask: Ask) -> None:
     much = b'{"name": "' + b"x" * 10_000_000 + b'"}'
-    answer = ask(world, "alice", "POST", "/api/v1/projects", body=much, headers={"content-length": "20"})
+    answer = ask("alice", "POST", "/api/v1/projects", body=much, headers={"content-length": "20"})
     assert answer[0] == 413
