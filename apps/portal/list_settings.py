@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -55,6 +56,7 @@ class ListSettingsPage(_ListForm):
 class SavedViewsPage(_ListForm):
     """POST: make, change or delete a view, and say whether the list opens with it."""
 
+    @transaction.atomic
     def post(self, request: HttpRequest) -> HttpResponse:
         """Do it, and show the list with the view."""
         given = request.POST

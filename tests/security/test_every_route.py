@@ -37,7 +37,8 @@ def test_every_row_has_a_word_for_every_role() -> None:
         assert len(words) == len(ROLES) and set(words) <= WORDS, row
 
 
-def _send(world: World, role: str, route: Route, method: str) -> Any:
+def send(world: World, role: str, route: Route, method: str) -> Any:
+    """Send the request as the role."""
     url = reverse(route.name, kwargs={"key": world.keys[route.segment]} if route.takes_key else None)
     if _is_api(route):
         body = API_BODIES.get(f"{route.name} {method}", lambda _world: {})(world)
@@ -92,7 +93,7 @@ def test_each_role_gets_the_answer_of_the_table(row: str, world: World) -> None:
     before = _accepted() if TABLE[row].split() != ["ok"] * len(ROLES) else {}
     for role, word in zip(ROLES, TABLE[row].split(), strict=True):
         with transaction.atomic():
-            response = _send(world, role, ROUTES[name], method)
+            response = send(world, role, ROUTES[name], method)
             content = b"".join(response.streaming_content) if response.streaming else response.content
             said = (
                 f"{row} as {role}: {response.status_code} {response.get('Location', '')} {content[:1500]!r}"
@@ -133,7 +134,7 @@ def test_reading_writes_nothing(row: str, world: World) -> None:
     route = ROUTES[_name(row)]
     for role in ("alice", "ada"):
         with transaction.atomic(), CaptureQueriesContext(connection) as queries:
-            _send(world, role, route, "GET")
+            send(world, role, route, "GET")
             transaction.set_rollback(True)
         written = [
             q["sql"]
