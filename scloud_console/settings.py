@@ -138,7 +138,9 @@ def _database(url: str) -> dict[str, Any]:
             "pool": {
                 "min_size": 1,
                 "max_size": int(os.environ.get("SCLOUD_DB_POOL", "20")),
-                "timeout": 5,
+                # Seconds until a request is told that PostgreSQL is away. More would only help a rush, which waits its
+                # turn elsewhere (scloud_console/handler.py).
+                "timeout": 3,
                 # The pool waits twice as long before each further try to connect, up to this many seconds, and then
                 # leaves it to the next request. The usual five minutes keep it away long after PostgreSQL is back.
                 "reconnect_timeout": 1,
@@ -329,7 +331,12 @@ MEMORY_REDIS_URL = os.environ.get("SCLOUD_MEMORY_REDIS") or REDIS_URL
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "plain": {
+            "class": "scloud_console.log_lines.OneLine",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("SCLOUD_LOG_LEVEL", "INFO")},
 }

@@ -26,9 +26,15 @@ from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import InUse, Invalid
 from apps.tenancy.access import allow, begin
+from apps.tenancy.labels import MAX_NAME
+from apps.tenancy.lines import clean_line
 from apps.tenancy.models import Tenant
 
 C = TypeVar("C", bound=Cluster)
+
+MAX_ADDRESS = 255
+#: Columns with text of one line, and how long it may be.
+_LONGEST = {"name": MAX_NAME, "alias": MAX_NAME, "label": MAX_NAME, "fabric_address": MAX_ADDRESS}
 
 #: Called with every new compute cluster, in its transaction: what a cluster is born with (its instance types).
 furnishings: list[Callable[[ComputeCluster], None]] = []
@@ -49,9 +55,9 @@ def create_region(
     region = _unique(
         lambda: Region.objects.create(
             name=name,
-            label=label or name,
+            label=clean_line("label", label, MAX_NAME) or name,
             fabric_driver=fabric_driver,
-            fabric_address=fabric_address,
+            fabric_address=clean_line("fabric_address", fabric_address, MAX_ADDRESS),
             dns_servers=list(dns_servers),
         )
     )
@@ -83,7 +89,7 @@ def create_compute_cluster(
     cluster = _unique(
         lambda: ComputeCluster.objects.create(
             region=region,
-            name=name or _free_name(ComputeCluster, region, label),
+            name=clean_line("name", name, MAX_NAME) or _free_name(ComputeCluster, region, label),
             architecture=architecture,
             cpu_overcommit=cpu_overcommit,
         )
@@ -111,8 +117,8 @@ def create_storage_cluster(
     cluster = _unique(
         lambda: StorageCluster.objects.create(
             region=region,
-            name=name or _free_name(StorageCluster, region, label),
-            path=path,
+            name=clean_line("name", name, MAX_NAME) or _free_name(StorageCluster, region, label),
+            path=_directory(path),
             media=media,
             driver=driver,
             max_disk_gib=max_disk_gib,
@@ -196,4 +202,15 @@ def _only(changes: Mapping[str, Any], allowed: set[str]) -> dict[str, Any]:
     unknown = set(changes) - allowed
     if unknown:
         raise Invalid({name: [_("This cannot be changed.")] for name in unknown})
-    return dict(changes)
+    return {
+        name: clean_line(name, value, _LONGEST[name], blank=name != "name") if name in _LONGEST else value
+        for name, value in changes.items()
+    }
+
+
+def _directory(path: str) -> str:
+    """Return a pool's directory. Raises Invalid for what is no plain absolute path."""
+    path = clean_line("path", path, MAX_ADDRESS)
+    if not path.startswith("/") or ".." in path.split("/"):
+        raise Invalid({"path": [_("Give an absolute path, without “..”.")]})
+    return path

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from apps.lifecycle.errors import Invalid
 from apps.network.models import Protocol, SecurityGroupRule
 from apps.network.models.security_group import WITH_PORTS
+from apps.tenancy.lines import is_one_line
 
 #: SG-3.
 MAX_RULES = 200
@@ -173,6 +174,8 @@ def _description(entry: Mapping[str, Any]) -> str:
     text = _Field("description", entry).text
     if len(text) > MAX_DESCRIPTION:
         raise Invalid({"description": [_("At most %(n)s characters.") % {"n": MAX_DESCRIPTION}]})
+    if not is_one_line(text):
+        raise Invalid({"description": [_("No control characters or line breaks.")]})
     return text
 
 

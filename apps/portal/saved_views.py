@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, Invalid, NotFound
 from apps.portal.models import ListSetting, SavedView
+from apps.tenancy.lines import clean_line, is_one_line
 
 #: Names of columns are short and few; whatever else is sent is cut off.
 MOST_COLUMNS, LONGEST_QUERY = 60, 4000
@@ -57,7 +58,7 @@ def keep_setting(
         user=actor.user,
         list_key=list_key,
         defaults={
-            "columns": list(columns)[:MOST_COLUMNS],
+            "columns": _kept(columns),
             "density": density,
             "page_size": page_size,
         },
@@ -83,10 +84,11 @@ def write_view(
 ) -> SavedView:
     """Keep a new view, or change one's own; Invalid when the name is empty or taken."""
     view = view or SavedView(user=actor.user, tenant=actor.tenant, list_key=list_key)
-    view.name = name.strip()[:63]
+    view.name = clean_line("name", name.strip()[:63], 63)
     if not view.name:
         raise Invalid({"name": [_("A view needs a name.")]})
-    view.query, view.columns, view.shared = query[:LONGEST_QUERY], list(columns)[:MOST_COLUMNS], shared
+    view.query = clean_line("query", query[:LONGEST_QUERY], LONGEST_QUERY)
+    view.columns, view.shared = _kept(columns), shared
     try:
         with transaction.atomic():
             view.save()
@@ -105,3 +107,8 @@ def set_default(actor: Actor, list_key: str, view: SavedView, *, opens: bool) ->
         ListSetting.objects.filter(user=actor.user, list_key=list_key, default_view=view).update(
             default_view=None
         )
+
+
+def _kept(columns: Sequence[str]) -> list[str]:
+    """Return the columns to keep; what a database cannot hold is none's name."""
+    return [column for column in columns if is_one_line(column)][:MOST_COLUMNS]

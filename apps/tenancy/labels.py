@@ -6,15 +6,14 @@ from typing import TypeVar
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from apps.audit.record import record
 from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.errors import Invalid
 from apps.lifecycle.models import Resource
 from apps.lifecycle.verbs import Verb
 from apps.tenancy.access import begin
+from apps.tenancy.lines import clean_line
 
 R = TypeVar("R", bound=Resource)
 MAX_NAME, MAX_REMARK = 63, 255
@@ -28,9 +27,9 @@ def relabel(
     resource = begin(actor, verb, resource)
     changes = {}
     if name is not None:
-        changes["name"] = _checked("name", name.strip(), MAX_NAME, blank=False)
+        changes["name"] = clean_line("name", name, MAX_NAME, blank=False)
     if remark is not None:
-        changes["remark"] = _checked("remark", remark.strip(), MAX_REMARK, blank=True)
+        changes["remark"] = clean_line("remark", remark, MAX_REMARK)
     changes = {field: value for field, value in changes.items() if getattr(resource, field) != value}
     if changes:
         Resource.objects.filter(pk=resource.pk).update(**changes, updated_at=timezone.now())
@@ -44,16 +43,6 @@ def relabel(
 def clean_labels(name: str, remark: str = "") -> tuple[str, str]:
     """Return name and remark as they are stored. Raises Invalid."""
     return (
-        _checked("name", name.strip(), MAX_NAME, blank=False),
-        _checked("remark", remark.strip(), MAX_REMARK, blank=True),
+        clean_line("name", name, MAX_NAME, blank=False),
+        clean_line("remark", remark, MAX_REMARK),
     )
-
-
-def _checked(field: str, value: str, longest: int, *, blank: bool) -> str:
-    if not value and not blank:
-        raise Invalid({field: [_("Give a name.")]})
-    if len(value) > longest:
-        raise Invalid({field: [_("At most %(n)s characters.") % {"n": longest}]})
-    if any(ord(letter) < 32 for letter in value):
-        raise Invalid({field: [_("No control characters or line breaks.")]})
-    return value

@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 
 import pytest
 from django.db import transaction
+from onebox.processes import Process
 from onebox.shell import wait_until
 
 from apps.compute.models import InstanceType, Vm
@@ -179,3 +181,28 @@ def test_creates_and_deletes_at_the_edge_leave_the_sums_right(rush: Rush) -> Non
     assert Quota.objects.get(tenant=tenant, metric="vm").used == exist.count() <= 20
     assert (recount(tenant), audit(), deadlocks()) == ([], [], before)
     assert Host.objects.filter(vcpu_reserved__lt=0).count() == 0
+
+
+@pytest.mark.requirement("OP-5")
+def test_a_request_whose_answer_was_lost_with_the_web_process_is_answered_when_it_comes_again(
+    rush: Rush,
+) -> None:
+    tenant = factories.make_tenant()
+    _owner, token = make_client(tenant)
+    body, api = rush.body(tenant, "10.4.0.0/20"), rush.platform.client(token)
+    web = rush.platform.process("web")
+    rush.platform.stop("web")
+    dying = Process("dying web", ("-m", "tests.concurrency.web_entry", *web.args[2:]), web.port)
+    rush.platform.start(dying)
+    with pytest.raises((OSError, HTTPException)):
+        api.ask("POST", "/vms", body, key="lost")
+    wait_until(lambda: rush.platform.pid(dying.name) is None, "death of the web process", seconds=20)
+    vm = Vm.objects.get(tenant=tenant)
+    rush.platform.start("web")
+    answers = [api.ask("POST", "/vms", body, key="lost") for _ in range(2)]
+    assert counted(answers) == {(202, ""): 2}
+    assert {answer.body["resources"][0]["id"] for answer in answers} == {str(vm.pk)}
+    assert Vm.objects.filter(tenant=tenant).count() == 1
+    assert Quota.objects.get(tenant=tenant, metric="vm").used == 1
+    rush.settle()
+    assert (recount(tenant), audit()) == ([], [])

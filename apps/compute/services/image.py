@@ -18,7 +18,8 @@ from apps.lifecycle.requests import bump, request
 from apps.quotas.services import take
 from apps.tenancy.access import allow, begin
 from apps.tenancy.choosing import chosen_project
-from apps.tenancy.labels import clean_labels
+from apps.tenancy.labels import MAX_NAME, clean_labels
+from apps.tenancy.lines import clean_line, is_one_line
 
 #: Importable files stand in this directory of the pool.
 IMPORT_DIRECTORY = "import"
@@ -56,7 +57,7 @@ def import_image(
         region_id=cluster.region_id,
         cluster=cluster,
         os_family=os_family,
-        os_name=os_name,
+        os_name=clean_line("os_name", os_name, MAX_NAME),
         architecture=architecture,
         default_disk_gib=default_disk_gib,
         cloud_init=cloud_init,
@@ -100,6 +101,6 @@ def _source(cluster: StorageCluster, file: str) -> str:
     """Return the file as hosts see it: a plain name inside the import directory, anything for a pretend pool."""
     if cluster.driver == "memory":
         return file
-    if not file or "/" in file or file.startswith(".") or "\x00" in file:
+    if not file or "/" in file or file.startswith(".") or not is_one_line(file):
         raise Invalid({"file": [_("The name of a file in the pool's import directory.")]})
     return f"{cluster.path.rstrip('/')}/{IMPORT_DIRECTORY}/{file}"

@@ -13,6 +13,8 @@ from apps.infrastructure.models import ComputeCluster
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.tenancy.access import allow
+from apps.tenancy.labels import MAX_NAME
+from apps.tenancy.lines import clean_line
 
 #: vCPUs and GiB of the types every cluster has (IT-1).
 DEFAULTS = ((1, 2), (2, 4), (4, 8), (8, 16), (16, 32))
@@ -37,15 +39,14 @@ def create_instance_type(
         wrong["vcpu"] = [_("1 or an even number up to %(most)s.") % {"most": MOST_VCPU}]
     if not one_or_even(memory_gib, MOST_MEMORY_GIB):
         wrong["memory_gib"] = [_("1 or an even number of GiB up to %(most)s.") % {"most": MOST_MEMORY_GIB}]
-    if len(name) > 63:
-        wrong["name"] = [_("At most 63 characters.")]
     if wrong:
         raise Invalid(wrong)
+    name = clean_line("name", name, MAX_NAME)
     try:
         with transaction.atomic():
             made = InstanceType.objects.create(
                 cluster=cluster,
-                name=name.strip() or _name(vcpu, memory_gib),
+                name=name or _name(vcpu, memory_gib),
                 vcpu=vcpu,
                 memory_gib=memory_gib,
             )

@@ -1,5 +1,6 @@
 """The definition of a VM as libvirt's domain XML."""
 
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -17,6 +18,7 @@ NO_OFFLOAD = {
     "host": ("csum", "gso", "tso4", "tso6", "ecn", "ufo"),
     "guest": ("csum", "tso4", "tso6", "ecn", "ufo"),
 }
+NOT_XML = re.compile("[^\\t\\n\\r -\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 NEVER = "1970-01-01T00:00:01"
 
 
@@ -30,7 +32,7 @@ def build(
     domain = ET.Element("domain", type=host.virtualisation)
     _text(domain, "name", name_of(spec.id))
     _text(domain, "uuid", spec.id)
-    _text(domain, "title", " ".join(spec.name.split()))
+    _text(domain, "title", title_of(spec.name))
     ET.SubElement(domain, "metadata").append(element(metadata))
     _text(domain, "memory", str(spec.memory_mib), unit="MiB")
     _text(domain, "vcpu", str(spec.vcpu))
@@ -46,6 +48,11 @@ def build(
     _helpers(devices)
     ET.indent(domain)
     return ET.tostring(domain, encoding="unicode")
+
+
+def title_of(name: str) -> str:
+    """Return a name as a title: one line, without the characters that XML cannot hold (XML 1.0, 2.2)."""
+    return " ".join(NOT_XML.sub(" ", name).split())
 
 
 def _text(parent: ET.Element, tag: str, text: str, **attributes: str) -> None:

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from apps.lifecycle.errors import Invalid
+from apps.tenancy.lines import clean_line
 from apps.tenancy.models import User
 
 _USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,61}[a-z0-9]")
@@ -20,10 +21,7 @@ MAX_NAME = 63
 
 def clean_name(name: str, field: str = "name") -> str:
     """Return a name of 1 to 63 characters without surrounding blanks; Invalid otherwise."""
-    name = name.strip()
-    if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
-        raise Invalid({field: [_("Give a name of 1 to 63 characters.")]})
-    return name
+    return clean_line(field, name, MAX_NAME, blank=False)
 
 
 def new_user(username: str, password: str, *, email: str = "", must_change: bool, **columns: object) -> User:

@@ -10,6 +10,8 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import InUse, Invalid, NotNow
 from apps.lifecycle.models import Resource
 from apps.tenancy.access import allow
+from apps.tenancy.labels import MAX_REMARK
+from apps.tenancy.lines import clean_line
 from apps.tenancy.models import Project, Tenant
 from apps.tenancy.services.accounts import clean_name
 from apps.tenancy.verbs import PROJECT_CREATE, PROJECT_DELETE, PROJECT_EDIT
@@ -27,7 +29,7 @@ def create_project(actor: Actor, tenant: Tenant, name: str, *, remark: str = "")
 
 def add_project(actor: Actor, tenant: Tenant, name: str, remark: str = "") -> Project:
     """Insert and record a project, the right to do so having been checked. Call in a transaction."""
-    project = Project(tenant=tenant, name=clean_name(name), remark=remark.strip())
+    project = Project(tenant=tenant, name=clean_name(name), remark=clean_line("remark", remark, MAX_REMARK))
     try:
         with transaction.atomic():
             project.save(force_insert=True)
@@ -49,7 +51,7 @@ def edit_project(
         .get(pk=project.pk)
     )
     project.name = project.name if name is None else clean_name(name)
-    project.remark = project.remark if remark is None else remark.strip()
+    project.remark = project.remark if remark is None else clean_line("remark", remark, MAX_REMARK)
     try:
         with transaction.atomic():
             project.save(update_fields=["name", "remark"])

@@ -11,6 +11,8 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, NotNow
 from apps.lifecycle.verbs import Verb
 from apps.tenancy.access import allow
+from apps.tenancy.labels import MAX_REMARK
+from apps.tenancy.lines import clean_line
 from apps.tenancy.models import Project, Tenant, User
 from apps.tenancy.newcomers import welcome_newcomer
 from apps.tenancy.services.accounts import clean_name, generate_password, new_user
@@ -33,7 +35,7 @@ def create_tenant(
     Returns the owner's password, generated unless given, to be shown once. Raises Forbidden or Invalid.
     """
     allow(actor, TENANT_CREATE, project=None, tenant_id=None)
-    tenant = Tenant(name=clean_name(name), remark=remark.strip())
+    tenant = Tenant(name=clean_name(name), remark=clean_line("remark", remark, MAX_REMARK))
     _insert(tenant)
     password = owner_password or generate_password()
     owner = new_user(
@@ -65,7 +67,7 @@ def edit_tenant(
     allow(actor, TENANT_EDIT, project=None, tenant_id=None)
     tenant = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
     tenant.name = tenant.name if name is None else clean_name(name)
-    tenant.remark = tenant.remark if remark is None else remark.strip()
+    tenant.remark = tenant.remark if remark is None else clean_line("remark", remark, MAX_REMARK)
     _update(tenant)
     record(actor, TENANT_EDIT.name, tenant=tenant, name=tenant.name, target_id=tenant.uid)
     return tenant
