@@ -8,10 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from apps.audit.record import record
+from apps.compute.models import Power
 from apps.infrastructure.models import SILENCE
 from apps.lifecycle import doorbell, push
 from apps.lifecycle.actor import SYSTEM, Actor
@@ -22,7 +23,7 @@ from apps.lifecycle.requests import lock, request
 from apps.lifecycle.verbs import Verb
 from apps.reconciliation.models import Finding, FindingState, Rule
 from apps.reconciliation.noting import tell
-from apps.reconciliation.rules import BY_ITSELF, MOST_TRIES, TRIES_WITHIN, at_rest
+from apps.reconciliation.rules import BY_ITSELF, DOUBLED, MISPLACED, MOST_TRIES, SIZE, TRIES_WITHIN, at_rest
 from apps.reconciliation.verbs import FINDING_FORCE_CLEAN, RESYNC
 
 log = logging.getLogger(__name__)
@@ -115,6 +116,9 @@ def _due() -> QuerySet[Finding]:
     resting = Q(resource__updated_at__lt=F("last_seen_at")) & at_rest("resource__")
     in_reach = Q(host__isnull=True) | Q(host__last_report_at__gt=timezone.now() - SILENCE)
     orphaned = Q(resource__isnull=True, rule=Rule.ORPHAN)
+    # A volume in use cannot grow, and of a VM that was seen on another host nobody knows enough.
+    resting &= ~Q(aspect=SIZE) | Q(resource__as_vm__power_seen=Power.OFF)
+    resting &= ~Q(Exists(_elsewhere(OuterRef("resource"))))
     findings = Finding.objects.filter(ours, in_reach, state=FindingState.OPEN, tries__lt=MOST_TRIES)
     # What others stand on first: a port needs its subnet, which needs its VPC.
     ranks = [When(kind=kind, then=Value(rank)) for rank, kind in enumerate(FIRST)]
@@ -125,7 +129,8 @@ def _due() -> QuerySet[Finding]:
 
 def _mend(findings: list[Finding]) -> bool:
     """Ask for one operation for all findings of one resource, or of one thing without a row."""
-    if any(_in_vain(finding) for finding in findings):
+    if vain := [finding.pk for finding in findings if _in_vain(finding)]:
+        Finding.objects.filter(pk__in=vain).update(tries=MOST_TRIES)
         return False
     try:
         with transaction.atomic():
@@ -146,7 +151,7 @@ def _ask(findings: list[Finding]) -> bool:
     if resource is None:
         operation = request_on_finding(SYSTEM, FINDING_FORCE_CLEAN, findings[0])
     else:
-        if _elsewhere(resource):
+        if _elsewhere(resource.pk).exists():
             return False
         args = resync_args(findings) if resource.kind == "vm" else {}
         operation = request(SYSTEM, RESYNC[resource.kind], resource, args=args)
@@ -155,10 +160,10 @@ def _ask(findings: list[Finding]) -> bool:
     return True
 
 
-def _elsewhere(resource: Resource) -> bool:
-    """Whether a VM was seen on a host that is not its own: then nothing is done by itself."""
+def _elsewhere(resource: Any) -> QuerySet[Finding]:
+    """Return what says that a VM was seen on a host that is not its own."""
     seen = Finding.objects.live().filter(resource=resource, kind="vm", rule=Rule.UNSYNCED)
-    return seen.filter(aspect__in=("misplaced", "doubled")).exists()
+    return seen.filter(aspect__in=(MISPLACED, DOUBLED))
 
 
 def _in_vain(finding: Finding) -> bool:

@@ -294,6 +294,8 @@ def test_a_vm_on_another_host_is_not_started_on_its_own_again(cloud: Cloud, vm: 
 def test_a_volume_that_is_too_small_grows_once_its_vm_is_off(cloud: Cloud, vm: Vm) -> None:
     disk = vm.disks.get()
     Disk.objects.filter(pk=disk.pk).update(size_gib=80)
+    look_twice()
+    assert the_finding().aspect == "size" and work() == [], "a volume in use cannot grow"
     hypervisor(cloud, vm).ensure_power(str(vm.pk), DriverPower.OFF)
     Vm.objects.filter(pk=vm.pk).update(power=Power.OFF, power_seen=Power.OFF)
     look_twice()
