@@ -35,10 +35,10 @@ pytestmark = [
 SETTLE_SECONDS = 60
 LONG = os.environ.get("SCLOUD_OUTAGES") == "long"
 #: Longer than a host may be silent until it is not asked any more (remote.SILENT_SECONDS).
-GONE_SECONDS = 60 if LONG else 15
+GONE_SECONDS = 60 if LONG else 18
 #: Longer than a transaction waits for the northbound database.
 NETWORK_SECONDS = 20 if LONG else 12
-LIBVIRTD_SECONDS = 20 if LONG else 4
+LIBVIRTD_SECONDS = 20 if LONG else 6
 #: More than a worker has threads.
 FOR_THE_DEAD = 18
 #: What a change of a living host's VM may take while another host is dead, on a busy machine; orders wait for 30 s.
