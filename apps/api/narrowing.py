@@ -94,10 +94,12 @@ class Number(By):
     scale: int = 1
 
     control = "number"
+    #: Far beyond anything there is; times `scale`, what is larger would be infinite.
+    most: ClassVar[float] = 1e15
 
     def parameters(self, name: str) -> dict[str, Narrow]:
         """Return the lower and the upper bound."""
-        field = forms.FloatField(required=False)
+        field = forms.FloatField(required=False, min_value=-self.most, max_value=self.most)
         return {
             f"{name}_min": Narrow(name, self, field, "gte", OpenApiTypes.NUMBER, _("{}: at least")),
             f"{name}_max": Narrow(name, self, field, "lte", OpenApiTypes.NUMBER, _("{}: at most")),

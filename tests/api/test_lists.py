@@ -117,3 +117,18 @@ def test_strangers_and_members_without_a_grant_see_nothing(
         assert client.get("/api/v1/vms").json()["results"] == []
         assert client.get(f"/api/v1/vms/{vm.pk}").status_code == 404
         assert client.post(f"/api/v1/vms/{vm.pk}/shut-down").status_code == 404
+
+
+@pytest.mark.requirement("SE-5")
+def test_a_number_beyond_all_reason_is_refused_at_its_name(alice: User) -> None:
+    for number in ("1e308", "-1e16"):
+        answer = factories.api_client(alice).get(f"/api/v1/vms?memory_min={number}")
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "memory_min")
+
+
+@pytest.mark.requirement("SE-5")
+def test_a_cursor_or_page_size_that_is_none_is_refused_at_its_name(alice: User) -> None:
+    client = factories.api_client(alice)
+    for query in ("cursor=x", "cursor=WzFd", "page_size=0", "page_size=201", f"page_size={'9' * 5000}"):
+        answer = client.get(f"/api/v1/regions?{query}")
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, query.partition("=")[0])
