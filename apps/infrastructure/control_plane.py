@@ -79,9 +79,11 @@ def _waiting() -> tuple[int, datetime | None]:
 
 
 def _broker_answers() -> bool:
-    patience = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": ANSWER_SECONDS}
+    asked = redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS, retry=None
+    )
     try:
-        with redis.Redis.from_url(settings.REDIS_URL, retry=None, **patience) as client:
+        with asked as client:
             return bool(client.ping())
     except redis.RedisError:
         return False

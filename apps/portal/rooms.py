@@ -109,9 +109,11 @@ def joined(changes: Iterable[str]) -> str:
 async def _watch() -> None:
     """Close the rooms of this loop when Redis is away or has been started anew."""
     here, last = asyncio.get_running_loop(), None
-    patience = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
+    asked = redis.asyncio.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
+    )
     try:
-        async with redis.asyncio.Redis.from_url(settings.REDIS_URL, **patience) as client:
+        async with asked as client:
             while any(loop is here for loop, _group in _rooms):
                 life = await _life(client)
                 if last is not None and life != last:

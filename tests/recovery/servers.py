@@ -141,4 +141,4 @@ def rows_on(server: OwnPostgres) -> Iterator[None]:
 
 def _forget_connections() -> None:
     connections.close_all()
-    connection.close_pool()
+    connections["default"].close_pool()  # type: ignore[attr-defined]  # PostgreSQL's has one

@@ -28,7 +28,7 @@ def main(file: str, module: str, arguments: list[str]) -> None:
         }
         os.execve(sys.executable, sys.orig_argv, environment)
     # Python sleeps until a moment of the monotonic clock, which the library takes for one of the wall clock.
-    time.sleep = lambda seconds: select.select((), (), (), seconds) and None
+    time.sleep = lambda seconds: select.select((), (), (), float(seconds)) and None
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
