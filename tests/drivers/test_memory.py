@@ -13,6 +13,7 @@ import redis
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryFabric, MemoryHypervisor, MemoryVolumes, RedisWorld, World
 from apps.drivers.memory.records import VOLUMES
+from apps.drivers.orders import Fence
 from apps.drivers.specs import PoolSpec, Power, VmSpec, VolumeSpec
 from tests.drivers.contracts.fabric import FabricContract, refused
 from tests.drivers.contracts.hypervisor import HypervisorContract, wait_until_off
@@ -162,3 +163,14 @@ def test_what_a_killed_process_had_done_stays_done(redis_url: str, when: str, ma
         world = RedisWorld(client, name)
         assert len(MemoryFabric(world).inventory().vpcs) == made
         world.forget()
+
+
+@pytest.mark.requirement("OP-2")
+def test_an_order_older_than_one_that_was_seen_is_refused(world: World, pool: PoolSpec) -> None:
+    volume = a_volume(pool)
+    MemoryVolumes(world, fence=Fence(2)).ensure_volume(volume)
+    MemoryVolumes(world, fence=Fence(3)).ensure_volume_absent(volume)
+    with pytest.raises(DriverError) as caught:
+        MemoryVolumes(world, fence=Fence(2, attempt=9)).ensure_volume(volume)
+    assert (caught.value.code, caught.value.permanent) == ("agent.stale_order", True)
+    assert volume.id not in MemoryVolumes(world).observe(pool).volumes

@@ -9,6 +9,8 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from apps.drivers.errors import DriverError
+from apps.drivers.memory import MemoryFabric, World
+from apps.drivers.specs import VpcSpec
 from apps.infrastructure.models import Host
 from apps.lifecycle import keeper
 from apps.lifecycle.engine import MAX_ATTEMPTS, MAX_BUGS, claim, execute
@@ -17,7 +19,7 @@ from apps.lifecycle.legality import ensure_possible, possibilities
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
 from apps.lifecycle.models.operation import LEASE
 from apps.lifecycle.requests import _supersede
-from apps.lifecycle.running import Run
+from apps.lifecycle.running import Lost, Run, lease_clock
 from apps.lifecycle.words import state_word
 from tests.lifecycle.conftest import GLANCE, POLISH, SCRAP, Script, ask, make_host
 
@@ -312,6 +314,19 @@ def test_a_superseding_verb_does_not_wait_for_ever_for_a_dead_worker(host: Host)
     assert scrapping.not_before <= timezone.now() + LEASE
     make_due(scrapping)
     assert claim(scrapping.pk) is not None
+
+
+@pytest.mark.requirement("OP-2")
+def test_an_attempt_that_may_have_lost_its_lease_changes_nothing_in_the_network(host: Host) -> None:
+    operation = claim(ask(POLISH, host).pk)
+    assert operation is not None
+    run, world = Run(operation), World()
+    run.renewed(lease_clock() - LEASE.total_seconds())
+    with pytest.raises(Lost):
+        MemoryFabric(world, run.guard).ensure_vpc(VpcSpec("1", vni=1))
+    assert MemoryFabric(world).inventory().vpcs == {}
+    keeper.Keeper().tick([run])  # it was nobody else's yet, and is held again
+    MemoryFabric(world, run.guard).ensure_vpc(VpcSpec("1", vni=1))
 
 
 def test_the_keeper_renews_leases_and_writes_the_step_log(host: Host) -> None:
