@@ -60,6 +60,27 @@ def changes_seen(fabric: OvnFabric) -> int:
     return fabric._northbound.read(lambda replica: int(replica.change_seqno))
 
 
+class TooLate(Exception):
+    """What a guard raises that has changed its mind."""
+
+
+@pytest.mark.requirement("OP-2")
+def test_nothing_is_changed_for_whom_the_guard_stops(fabric: OvnFabric) -> None:
+    def guard() -> None:
+        raise TooLate
+
+    vpc, before = a_vpc(), changes_seen(fabric)
+    with pytest.raises(TooLate):
+        fabric.guarded(guard).ensure_vpc(vpc)
+    assert vpc.id not in fabric.inventory().vpcs
+    assert changes_seen(fabric) == before
+    fabric.ensure_vpc(vpc)
+    with pytest.raises(TooLate):
+        fabric.guarded(guard).ensure_absent(FabricKind.VPC, vpc.id)
+    assert vpc.id in fabric.inventory().vpcs
+    fabric.ensure_absent(FabricKind.VPC, vpc.id)
+
+
 @pytest.mark.requirement("SG-3")
 def test_200_rules_are_set_and_replaced_within_a_second(fabric: OvnFabric, group: SecurityGroupSpec) -> None:
     started = time.monotonic()
