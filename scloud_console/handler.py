@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -52,18 +52,18 @@ class OneThreadHandler(ASGIHandler):
         finally:
             self._turns.release()
 
-    async def read_body(self, receive: Callable[[], Awaitable[dict[str, Any]]]) -> Any:
+    async def read_body(self, receive: Callable[[], Awaitable[Mapping[str, Any]]]) -> Any:
         """Keep one byte more than is allowed and drop the rest: Django's own keeps on disk whatever is sent.
 
         Whoever reads the body then finds it too large, as if all of it were there.
         """
         room = (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0) + 1
 
-        async def receive_some() -> dict[str, Any]:
+        async def receive_some() -> Mapping[str, Any]:
             nonlocal room
             message = await receive()
             kept = message.get("body", b"")[:room]
             room -= len(kept)
             return {**message, "body": kept} if message["type"] == "http.request" else message
 
-        return await super().read_body(receive_some)  # type: ignore[no-untyped-call]
+        return await super().read_body(receive_some)

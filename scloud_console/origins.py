@@ -14,7 +14,7 @@ class WellFormedOrigin:
     def __init__(self, application: Any) -> None:
         self.application = application
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         origins = [value for name, value in scope["headers"] if name == b"origin"]
         if all(_is_url(origin.decode("latin-1")) for origin in origins):
             return await self.application(scope, receive, send)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, JsonResponse
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_exempt
@@ -54,7 +55,7 @@ def _respond(
 
 def problem_of(error: Refused) -> dict[str, Any]:
     """Return a refusal as a problem's body, without status and request id."""
-    hint = error.hint or str(HINTS.get(error.code) or HINTS.get(type(error).code, ""))
+    hint = error.hint or str(HINTS.get(error.code) or HINTS.get(type(error).code) or "")
     body: dict[str, Any] = {"code": error.code, "title": error.message, "hint": hint}
     if isinstance(error, Invalid):
         body["errors"] = [
@@ -68,7 +69,7 @@ def problem_of(error: Refused) -> dict[str, Any]:
 
 
 #: What to do next, by the code: of what Django REST framework turns away itself, and where a refusal says nothing.
-HINTS = {
+HINTS: dict[str, Promise] = {
     "invalid": gettext_lazy("See what is said of each field."),
     "forbidden": gettext_lazy("Ask the owner of the account for a role or key that allows it."),
     "refused": gettext_lazy("Read it again to see what can be done with it now."),

@@ -22,6 +22,8 @@ from apps.tenancy.session_limits import BEGAN, SEEN
 
 #: Session key of where and how somebody logged in: {"ip", "agent", "method"}.
 DEVICE = "device"
+#: As Django has it.
+SHORTEST_KEY = 8
 
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class SessionStore(_Store):
 
     def _validate_session_key(self, key: str | None) -> bool:
         """Whether it can be one of ours: cookies may hold anything, such as a NUL, which PostgreSQL refuses."""
-        return bool(key and key.isascii() and key.isalnum() and super()._validate_session_key(key))
+        return key is not None and len(key) >= SHORTEST_KEY and key.isascii() and key.isalnum()
 
     def create_model_instance(self, data: dict[str, Any]) -> Session:
         """Return the row of this session."""
