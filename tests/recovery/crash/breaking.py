@@ -134,6 +134,13 @@ def sweep_overdue(yard: Yard, point: Point | None = None) -> Work:
     return work
 
 
+def count_deadlines_from_now() -> None:
+    """Give what is open the whole of its time: none of it is to be used up by the breaking of others."""
+    for verb in verbs_with_a_handler():
+        deadline = timezone.now() + verb.deadline
+        Operation.objects.open().filter(verb=verb.name, deadline__lt=deadline).update(deadline=deadline)
+
+
 def waiting() -> dict[str, tuple[str, str]]:
     """Return verb → target and id of the operation that nobody has begun yet."""
     rows = Operation.objects.open().filter(attempt=0)

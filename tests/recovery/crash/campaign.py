@@ -67,6 +67,7 @@ class Campaign:
             self._break_requests()
         with self._timed("break runs"):
             self._break_runs()
+            forks.only(lambda say: breaking.count_deadlines_from_now())
         with self._timed("push aside"):
             self._push_aside()
         with self._timed("break sweeps"):
