@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.urls import path
 
 from apps.api.views import routes
@@ -12,7 +14,7 @@ from apps.reconciliation.pages.detail import FindingDetail
 from apps.reconciliation.pages.kinds import FINDING, TROUBLE
 from apps.reconciliation.pages.lists import FindingList, TroubleList
 
-_PREVIEW = {"get": "get_preview"}
+_PREVIEW: dict[str, Any] = {"get": "get_preview"}
 
 api_routes = [
     *routes("findings", FindingApi),

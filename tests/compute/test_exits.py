@@ -40,7 +40,7 @@ from apps.network.services.vpc import delete_vpc
 from apps.quotas.models import Quota
 from apps.quotas.services import take
 from apps.storage.models import Disk
-from apps.tenancy.models import User
+from apps.tenancy.models import Project, User
 from tests import factories
 from tests.compute.factories import (
     Cloud,
@@ -245,12 +245,17 @@ def test_power_off_does_not_push_a_deletion_aside(cloud: Cloud, subnet: Subnet, 
         power_off_vm(owner, vm)
 
 
+def _project(subnet: Subnet) -> Project:
+    assert subnet.project is not None
+    return subnet.project
+
+
 def _an_image(cloud: Cloud, subnet: Subnet) -> Resource:
     return make_image(cloud.storage, "Unused")
 
 
 def _a_vpc(cloud: Cloud, subnet: Subnet) -> Resource:
-    made = make_subnet(cloud.region, factories.default_project(subnet.tenant), "10.77.0.0/16")
+    made = make_subnet(cloud.region, _project(subnet), "10.77.0.0/16")
     vpc = made.vpc
     backends.fabric(cloud.region).ensure_absent(FabricKind.SUBNET, str(made.pk))
     made.delete()
@@ -258,11 +263,11 @@ def _a_vpc(cloud: Cloud, subnet: Subnet) -> Resource:
 
 
 def _a_subnet(cloud: Cloud, subnet: Subnet) -> Resource:
-    return make_subnet(cloud.region, factories.default_project(subnet.tenant), "10.78.0.0/16")
+    return make_subnet(cloud.region, _project(subnet), "10.78.0.0/16")
 
 
 def _a_group(cloud: Cloud, subnet: Subnet) -> Resource:
-    return make_group(cloud.region, factories.default_project(subnet.tenant))
+    return make_group(cloud.region, _project(subnet))
 
 
 @pytest.mark.parametrize(
@@ -279,7 +284,7 @@ def test_every_other_kind_is_deleted_from_every_state(
 ) -> None:
     admin = factories.actor_for_user(ada)
     for metric in ("vpc", "subnet", "security_group"):
-        take(subnet.tenant_id, {metric: 2})
+        take(_project(subnet).tenant_id, {metric: 2})
     resource = make(cloud, subnet)
     tables = cloud.world._state._tables
     before = {name: dict(records) for name, records in tables.items()}

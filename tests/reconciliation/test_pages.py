@@ -74,7 +74,7 @@ def test_a_finding_is_listed_counted_narrowed_and_exported(
     only = html(ada, f"/admin/findings/?rule=orphan&host={orphan.host_id}&state=open")
     assert (orphan.name in only, "It is wanted on" in only) == (True, False)
     csv = factories.page_client(ada).get("/admin/findings/?format=csv&sort=name")
-    assert "It is wanted on and is off on host x." in b"".join(csv).decode()  # type: ignore[arg-type]
+    assert "It is wanted on and is off on host x." in b"".join(csv).decode()
 
 
 def test_the_list_costs_the_same_however_long_it_is(switched_off: Finding, ada: User) -> None:
