@@ -74,7 +74,7 @@ bench: $(VENV) ## Measurements, each printed beside its aim
 	@$(HOSTS_UP)
 	@$(call pytest,bench,--timeout 1800 -s -m bench)
 
-SCALE := tests/bench/test_scale_costs.py tests/bench/test_scale_reads.py tests/bench/test_scale.py
+SCALE := tests/bench/test_creates.py tests/bench/test_scale_costs.py tests/bench/test_scale_reads.py tests/bench/test_scale.py
 scale: $(VENV) ## Measure a simulated site: 1,000 hosts, 25,000 VMs, 20 created and deleted a second (about 15 minutes)
 	@$(call pytest,scale,--timeout 1800 -s -m bench $(SCALE))
 

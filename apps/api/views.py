@@ -139,9 +139,13 @@ class ObjectApi(GenericViewSet[Any]):
         """Return a row as the API shows it."""
         return self.out.represent(row, self.rights)
 
-    def found(self, key: object) -> Any:
-        """Return the row of the path; NotFound when there is none that the asker may know of."""
-        row = self.get_queryset().filter(**{self.key: key}).first()
+    def found(self, key: object, *, to_show: bool = True) -> Any:
+        """Return the row of the path; NotFound when there is none that the asker may know of.
+
+        `to_show` False leaves out what is read beside it for its representation: services read what they change anew.
+        """
+        rows = self.get_queryset() if to_show else self.get_queryset().prefetch_related(None)
+        row = rows.filter(**{self.key: key}).first()
         if row is None:
             raise NotFound(_("There is no such %(kind)s.") % {"kind": self.model._meta.verbose_name})
         return row
@@ -187,12 +191,13 @@ class ObjectApi(GenericViewSet[Any]):
         # DRF sets the instance's `delete` to this very method.
         delete = type(self).delete
         assert delete is not None
-        return accepted(self, delete.service(self.actor, self.found(key)))
+        return accepted(self, delete.service(self.actor, self.found(key, to_show=False)))
 
     def post_action(self, request: Request, key: object) -> Response:
         """Carry out the verb of the route."""
         assert self.act is not None
-        act, row = self.act, self.found(key)
+        act = self.act
+        row = self.found(key, to_show=act.immediate)
         body = self._body(act.body) if act.body else {}
         return self._once(request, lambda: accepted(self, act.service(self.actor, row, **body)))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -39,7 +40,7 @@ class PostgresStore:
             return 0
         times = [sample.at for sample in timely]
         partitions.ensure(RAW, min(times), max(times))
-        rows = [
+        rows: list[tuple[Any, ...]] = [
             (floor(sample.at, STEP), UUID(sample.subject.key), *map(sample.values.get, NAMES))
             for sample in timely
         ]
