@@ -113,7 +113,7 @@ def _start(vm: Vm) -> None:
 
 def _lost_with_its_host(vm: Vm) -> bool:
     """Whether the VM is off since its host was, and could not be started then: an operation was at work on it."""
-    back = Event.objects.filter(resource_id=vm.host_id, code="host.rebooted").order_by("-at").first()
+    back = Event.objects.filter(resource=vm.host, code="host.rebooted").order_by("-at").first()
     started = Operation.objects.filter(target_id=vm.pk, verb__in=STARTING, status=OperationStatus.DONE)
     return back is not None and not started.filter(finished_at__gt=back.at).exists()
 

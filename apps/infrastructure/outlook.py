@@ -43,8 +43,8 @@ SELECT r.name, r.state, r.error, h.last_report_at,
        h.memory_capacity_mib, h.memory_capacity_mib - h.memory_reserved_mib AS memory_free,
        CASE WHEN r.state <> 'ready' THEN 'not_ready'
             WHEN h.last_report_at IS NULL OR h.last_report_at <=  -- as `silent_since` in reach.py
-                 least((SELECT at FROM infrastructure_collection), statement_timestamp()) - %(silence)s
-                 THEN 'out_of_reach'
+                 least((SELECT at FROM infrastructure_collection), statement_timestamp())
+                 - make_interval(secs => %(silence)s) THEN 'out_of_reach'
             WHEN NOT h.accepts_vms THEN 'closed'
             WHEN h.memory_capacity_mib - h.memory_reserved_mib < %(memory)s THEN 'memory'
             WHEN h.vcpu_capacity - h.vcpu_reserved < %(vcpu)s THEN 'vcpu'
@@ -90,7 +90,12 @@ def _rows(statement: str, cluster: ComputeCluster, need: Need) -> list[tuple[Any
     with connection.cursor() as cursor:
         cursor.execute(
             statement,
-            {"cluster": cluster.pk, "vcpu": need.vcpu, "memory": need.memory_mib, "silence": SILENCE},
+            {
+                "cluster": cluster.pk,
+                "vcpu": need.vcpu,
+                "memory": need.memory_mib,
+                "silence": SILENCE.total_seconds(),
+            },
         )
         return list(cursor.fetchall())
 

@@ -7,13 +7,15 @@ accepted meanwhile waits as operations do.
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import DateTimeField, ExpressionWrapper, Subquery
 from django.db.models.functions import Least, Now
 
 from apps.infrastructure.models import SILENCE, Collection
 
 
-def silent_since() -> ExpressionWrapper:
+def silent_since() -> ExpressionWrapper[Any]:
     """Return, for a query, the moment up to which a host's last report means that it is silent.
 
     LEAST leaves NULL out: before the first round it is the present that counts. `outlook` says the same in SQL.

@@ -30,7 +30,9 @@ def change_settings(actor: Actor, given: Mapping[str, Any]) -> list[str]:
     """
     allow(actor, CHANGE, project=None, tenant_id=None)
     cleaned = _cleaned(given)
-    with connection.cursor() as cursor:  # one at a time: what is at its default has no row to lock; reading goes on
+    with (
+        connection.cursor() as cursor
+    ):  # one at a time: what is at its default has no row to lock; reading goes on
         cursor.execute("LOCK TABLE platform_settings_platformsetting IN SHARE ROW EXCLUSIVE MODE")
     store.forget()
     changes = {

@@ -55,8 +55,11 @@ def test_whoever_may_ask_for_it_may_cancel_it(vera: User, otto: User, mia: User,
     assert cancel_operation(actor_for_user(mia), delete).status == OperationStatus.CANCELLED
 
 
-def test_what_has_begun_is_not_cancelled(alice: User, project_a: Project) -> None:
+def test_what_has_begun_is_asked_to_stop_once(alice: User, project_a: Project) -> None:
     operation = _queued(project_a, "one")
     Operation.objects.update(status=OperationStatus.RUNNING, attempt=1)
-    with pytest.raises(NotNow):
+    operation.refresh_from_db()
+    assert cancel_operation(actor_for_user(alice), operation).status == OperationStatus.RUNNING
+    operation.refresh_from_db()
+    with pytest.raises(NotNow, match="asked to stop"):
         cancel_operation(actor_for_user(alice), operation)
