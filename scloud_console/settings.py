@@ -189,6 +189,8 @@ CELERY_BEAT_SCHEDULE = {
     "recount quotas": {"task": "quotas.recount", "schedule": 60.0, "options": {"expires": 60}},
     "forget old sessions": {"task": "tenancy.forget_old", "schedule": 3600.0, "options": {"expires": 600}},
 }
+# Workers take from both queues in turn: a thousand waiting operations must not keep hosts from being heard.
+CELERY_TASK_ROUTES = {entry["task"]: {"queue": "periodic"} for entry in CELERY_BEAT_SCHEDULE.values()}
 
 # -- accounts --------------------------------------------------------------------------------------------------------
 

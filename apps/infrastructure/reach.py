@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import DateTimeField, ExpressionWrapper, Subquery
 from django.db.models.functions import Least, Now
 
-from apps.infrastructure.models import SILENCE, Collection
+from apps.infrastructure.models import SILENCE, Collection, Host
 
 
 def silent_since() -> ExpressionWrapper[Any]:
@@ -22,6 +22,11 @@ def silent_since() -> ExpressionWrapper[Any]:
     """
     looked = Subquery(Collection.objects.values("at")[:1])
     return ExpressionWrapper(Least(looked, Now()) - SILENCE, DateTimeField())
+
+
+def is_silent(host: Host) -> bool:
+    """Return whether a host was listened for in vain, as of now and not of when its row was read."""
+    return not Host.objects.filter(pk=host.pk, last_report_at__gt=silent_since()).exists()
 
 
 def looked_now() -> None:

@@ -55,7 +55,7 @@ def all_of(instance: Instance) -> list[Process]:
         "off",
     )
     pool = ("--pool", "threads", "--concurrency", str(WORKER_THREADS), "--without-gossip", "--without-mingle")
-    worker = ("worker", "--queues", "control", "--hostname", "control@%h", *pool)
+    worker = ("worker", "--queues", "control,periodic", "--hostname", "control@%h", *pool)
     beat = ("beat", "--schedule", str(instance.var / "beat"), "--pidfile=")
     return [
         Process("worker", (*celery, *worker), says="[queues]"),

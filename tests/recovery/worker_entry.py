@@ -1,6 +1,6 @@
 """A control worker that kills itself, as `kill -9` would, at its n-th driver call of a given kind.
 
-    python -m tests.recovery.worker_entry hypervisor.ensure_vm:before 1 worker --queues control …
+    python -m tests.recovery.worker_entry hypervisor.ensure_vm:before 1 worker --queues control,periodic …
 
 Only the pretend region offers such a hook; the product knows nothing of it.
 """

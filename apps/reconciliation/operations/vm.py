@@ -15,6 +15,7 @@ from apps.drivers.specs import FabricKind
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host
+from apps.infrastructure.reach import is_silent
 from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.running import Run
 from apps.reconciliation import counts
@@ -80,10 +81,10 @@ def force_clean_vm(run: Run) -> Settle:
     """Remove what can be removed, and the rows in any case."""
     vm, host, region = load_vm(run)
     run.step(_("Removing from %(host)s"), 20, host=host.name)
-    if host.in_reach:
-        leave_what_stays(run, lambda: backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk)))
-    else:
+    if is_silent(host):
         run.step(_("Host %(host)s is out of reach: what it has of it stays there."), None, host=host.name)
+    else:
+        leave_what_stays(run, lambda: backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk)))
     run.step(_("Removing from the network"), 50)
     for nic in vm.nics.all():
         leave_what_stays(
@@ -129,7 +130,7 @@ def _must_have_moved(vm: Vm, home: Host, found: Host, exists: bool) -> None:
 
 
 def _remove_volume(run: Run, disk: Disk, host: Host) -> None:
-    through = host if host.in_reach else None
+    through = None if is_silent(host) else host
     backends.volumes(disk.cluster, run, host=through).ensure_volume_absent(volume_spec(disk))
 
 
