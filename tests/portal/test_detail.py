@@ -178,7 +178,10 @@ def test_a_failure_says_cause_code_request_next_step_and_offers_the_retry(
 
 @pytest.mark.requirement("OP-4")
 def test_what_was_never_created_is_offered_the_kinds_own_retry(failed: Operation, alice: User) -> None:
-    Vm.objects.filter(pk=failed.target_id).update(state=State.ERROR)
+    failed.refresh_from_db()
+    error = {**failed.error, "verb": "vm.create"}
+    Operation.objects.filter(pk=failed.pk).update(verb="vm.create", error=error)
+    Vm.objects.filter(pk=failed.target_id).update(state=State.ERROR, error=error)
     failure = context(alice, f"/vms/{failed.target_id}/")["failure"]
     assert failure.retry.do.verb.name == "vm.retry"
     assert failure.retry.judged.allowed
