@@ -9,6 +9,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from apps.audit.models import AuditEntry
+from apps.compute.models import Vm
 from apps.infrastructure.models import Host
 from apps.lifecycle import push
 from tests.browser.conftest import Site
@@ -23,7 +24,12 @@ def test_the_heat_map_follows_the_load_without_reloading(site: Site, page: Page)
     cell = page.locator("[data-heat-map] a", has_text=host.name)
     expect(cell).to_contain_text("0 %")
     page.evaluate("window.sameDocument = true")
-    Host.objects.filter(pk=host.pk).update(memory_reserved_mib=host.memory_capacity_mib // 2)
+    half = host.memory_capacity_mib // 2
+    columns = {"name": "large", "cluster": host.cluster, "host": host, "vcpu": 1, "memory_mib": half}
+    Vm.objects.create(
+        kind="vm", hostname="large", **columns
+    )  # what is promised to nobody is soon counted away
+    Host.objects.filter(pk=host.pk).update(memory_reserved_mib=half, vcpu_reserved=1)
     push.row_changed("compute_cluster", site.cloud.cluster.pk)
     # Its agent goes on reporting, and what a host keeps for itself changes with it.
     expect(cell).to_contain_text(re.compile(r"5\d %"))
