@@ -19,6 +19,8 @@ from apps.tenancy.sessions import session_uid
 
 NOT_LOGGED_IN = 4401
 CONNECT_AGAIN = 4408
+#: Seconds for joining; a page that has not come in by then knocks again.
+PATIENCE = 10
 
 
 class PageConsumer(AsyncWebsocketConsumer):
@@ -44,10 +46,11 @@ class PageConsumer(AsyncWebsocketConsumer):
         if not isinstance(user, User) or not user.is_active:
             await self.close(NOT_LOGGED_IN)
             return
-        group = await database_sync_to_async(_group_of)(user, self.scope["session"])
         try:
-            await self._join(group, user_group(user.pk))
-        except rooms.AWAY:
+            async with asyncio.timeout(PATIENCE):
+                group = await database_sync_to_async(_group_of)(user, self.scope["session"])
+                await self._join(group, user_group(user.pk))
+        except rooms.AWAY:  # or too slow: TimeoutError is an OSError
             await self.close(CONNECT_AGAIN)
             return
         self.tell(json.dumps({"ready": True}))

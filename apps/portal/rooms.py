@@ -53,6 +53,8 @@ class Room:
         waiting = asyncio.create_task(self.subscribed.wait())
         await asyncio.wait([waiting, self.listening], return_when=asyncio.FIRST_COMPLETED)
         if waiting.cancel():
+            if self.listening.cancelled():
+                raise ConnectionError("the last page left while this one came")
             self.listening.result()
 
     async def _listen(self, group: str) -> None:
@@ -145,7 +147,7 @@ async def join(group: str, page: Listener) -> None:
     loop = asyncio.get_running_loop()
     key = (loop, group)
     room = _rooms.get(key)
-    if room is None:
+    if room is None or room.listening.done():  # one that has stopped hearing has told its pages so
         room = _rooms[key] = Room(group)
         if loop not in _watching:
             _watching[loop] = asyncio.create_task(_watch())
