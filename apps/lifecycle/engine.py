@@ -65,7 +65,7 @@ def _attempt(run: Run) -> None:
         _hand_back(run)
     except Exception as error:
         log.exception("operation %s: bug in its handler", operation.pk)
-        _failed(run, _bug(operation, error))
+        _failed(run, _bug(run, error))
 
 
 def _hand_back(run: Run) -> None:
@@ -123,13 +123,13 @@ def _failed(run: Run, error: DriverError) -> None:
     if error.permanent or run.late or spoilt >= MAX_ATTEMPTS:
         _fail(run, error)
         return
+    wait = min(2 ** _failed_before(run), MAX_BACKOFF_SECONDS)
     run.steps.append(
         dated({**keep(error.template, error.values), "failed": True, "attempt": operation.attempt})
     )
     if run.stopping.is_set():
         _stop(run)
         return
-    wait = min(2**operation.failures, MAX_BACKOFF_SECONDS)
     returned = Operation.objects.filter(
         pk=operation.pk, status=OperationStatus.RUNNING, attempt=operation.attempt
     ).update(
@@ -220,11 +220,16 @@ def _error(operation: Operation, error: DriverError) -> Kept:
     return {**keep_error(error), "operation": str(operation.pk), "verb": operation.verb}
 
 
-def _bug(operation: Operation, error: Exception) -> DriverError:
+def _bug(run: Run, error: Exception) -> DriverError:
     return DriverError(
         _("The platform made an error: %(type)s."),
         values={"type": type(error).__name__},
         code="platform.bug",
-        permanent=operation.failures >= MAX_BUGS,
+        permanent=_failed_before(run) >= MAX_BUGS,
         hint=_("Try again; if it happens again, give the operation's id to the administrator."),
     )
+
+
+def _failed_before(run: Run) -> int:
+    """Return how many attempts have failed. Those that only waited were handed back too, and are none of them."""
+    return sum(bool(step.get("failed")) for step in run.steps)

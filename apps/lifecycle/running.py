@@ -90,11 +90,6 @@ class Run:
         return self.operation.target_id
 
     @property
-    def fence(self) -> int:
-        """Grows with every request and attempt; a host refuses orders with a lower one than it has seen."""
-        return self.operation.sequence * 1000 + self.operation.attempt
-
-    @property
     def late(self) -> bool:
         """Whether the deadline has passed."""
         return time.monotonic() >= self._ends

@@ -222,6 +222,18 @@ def test_a_bug_in_a_handler_is_tried_a_few_times_then_named(host: Host, script: 
     assert operation.error["code"] == "platform.bug"
 
 
+def test_having_waited_for_long_is_no_failure_when_a_bug_comes_up(host: Host, script: Script) -> None:
+    def bug(run: Run) -> None:
+        raise ZeroDivisionError
+
+    script.does = bug
+    operation = ask(POLISH, host)
+    Operation.objects.filter(pk=operation.pk).update(attempt=40_000, failures=40_000)
+    execute(operation.pk)
+    operation.refresh_from_db()
+    assert operation.status == OperationStatus.QUEUED
+
+
 def test_a_second_operation_on_a_held_resource_is_refused(host: Host) -> None:
     ask(POLISH, host)
     with pytest.raises(Busy):

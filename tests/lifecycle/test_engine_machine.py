@@ -17,6 +17,7 @@ from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from apps.drivers.errors import DriverError
+from apps.drivers.orders import Fence
 from apps.infrastructure.models import Host
 from apps.lifecycle import doorbell, engine
 from apps.lifecycle.actor import SYSTEM
@@ -73,7 +74,7 @@ class Engine(RuleBasedStateMachine):
         #: Attempts whose lease ran out in their hands: the only ones another may overtake.
         self.silent: set[tuple[Any, int]] = set()
         self.settled: dict[Any, tuple[Any, ...]] = {}
-        self.fences: dict[Any, int] = {}
+        self.fences: dict[Any, Fence] = {}
 
     def teardown(self) -> None:
         try:
@@ -133,8 +134,9 @@ class Engine(RuleBasedStateMachine):
             same = other.target_id == run.target_id and other.operation.exclusive and claimed.exclusive
             assert not same or self._key(other) in self.silent, "two handlers at work on one resource"
         if claimed.exclusive:
-            assert run.fence > self.fences.get(run.target_id, 0)
-            self.fences[run.target_id] = run.fence
+            fence = Fence(run.operation.sequence, run.operation.attempt)
+            assert fence > self.fences.get(run.target_id, Fence(0))
+            self.fences[run.target_id] = fence
         self.held.append(run)
 
     @precondition(lambda self: self.held)

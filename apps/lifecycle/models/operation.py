@@ -95,8 +95,9 @@ class Operation(models.Model):
     stopping = models.CharField(max_length=8, choices=Stopping, default=Stopping.NO, blank=True)
     exclusive = models.BooleanField(default=True)
     blocked_by = models.ForeignKey("self", models.SET_NULL, null=True, related_name="blocks")
-    attempt = models.PositiveSmallIntegerField(default=0)
-    failures = models.PositiveSmallIntegerField(default=0)
+    # What waits for long comes back every two seconds, for a large image's import many hours.
+    attempt = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0)
     not_before = models.DateTimeField(db_default=Now())
     rung_at = models.DateTimeField(db_default=Now())
     lease_until = models.DateTimeField(null=True)
