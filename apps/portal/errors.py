@@ -7,11 +7,12 @@ import sys
 
 import kombu.exceptions
 import redis.exceptions
-from django.db import InterfaceError, OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
+from psycopg.errors import ForeignKeyViolation
 
 from apps.api.errors import problem
 from apps.portal.feedback import Toast
@@ -56,9 +57,14 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500; 503 when the database or Redis is gone."""
-    if isinstance(sys.exc_info()[1], UNAVAILABLE):
+    """500; 503 when the database or Redis is gone; 409 when what the request refers to was removed while it ran."""
+    error = sys.exc_info()[1]
+    if isinstance(error, UNAVAILABLE):
         return unavailable(request)
+    if isinstance(error, IntegrityError) and isinstance(error.__cause__, ForeignKeyViolation):
+        text = _("Something that this refers to was removed at the same moment.")
+        hint = _("Nothing was changed. Read it again to see what is left.")
+        return _answer(request, 409, "removed_meanwhile", text, hint)
     hint = _("Try again; if it happens again, give the administrator the request's id.")
     return _answer(request, 500, "platform.bug", _("The platform made an error."), hint)
 

@@ -27,12 +27,17 @@ from apps.lifecycle.cancelling import cancel
 from apps.lifecycle.engine import execute
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.sweep import sweep
+from apps.network.models import Vpc
+from apps.network.services import vpc
 from apps.network.services.allowed_ranges import set_allowed_ranges
 from apps.network.services.vpc import create_vpc
 from apps.quotas import services as quotas
 from apps.quotas.recount import recount
+from apps.tenancy.factors.codes import keep_app, new_secret
 from apps.tenancy.models import Project, Role, Tenant, User
+from apps.tenancy.services import members
 from apps.tenancy.services.members import set_role
+from apps.tenancy.services.projects import create_project, delete_project
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_cloud, make_vm
 from tests.concurrency.together import at_once, deadlocks, overtaken
@@ -173,3 +178,69 @@ def test_a_role_set_several_times_at_once(alice: User, otto: User, project_a: Pr
     owner = factories.actor_for_user(alice)
     roles = [Role.MANAGER, Role.VIEWER, Role.OPERATOR, None]
     at_once([lambda r=role: set_role(owner, otto, project_a, r) for role in roles])  # type: ignore[misc]
+
+
+def paused(function: Callable[..., Any], go_on: Callable[[], None]) -> Callable[..., Any]:
+    """Return the function, which lets others overtake before it begins."""
+
+    def begin(*args: Any, **kwargs: Any) -> Any:
+        if not begun:
+            begun.append(1)
+            go_on()
+        return function(*args, **kwargs)
+
+    begun: list[int] = []
+    return begin
+
+
+@pytest.mark.parametrize("meanwhile", ["removed", "sessions ended", "project deleted"])
+def test_a_role_set_while_its_holder_or_project_goes(
+    alice: User, otto: User, tenant_a: Tenant, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    owner = factories.actor_for_user(alice)
+    project = create_project(owner, tenant_a, "shop")
+    set_role(owner, otto, project, Role.MANAGER)
+    others: dict[str, Callable[[], object]] = {
+        "removed": lambda: members.remove_member(owner, otto),
+        "sessions ended": lambda: members.end_member_sessions(owner, otto),
+        "project deleted": lambda: delete_project(owner, project),
+    }
+
+    def setting(go_on: Callable[[], None]) -> User:
+        monkeypatch.setattr(members, "drop_grants", paused(members.drop_grants, go_on))
+        return set_role(owner, otto, project, Role.VIEWER)
+
+    set_to, other = overtaken(setting, others[meanwhile])
+    assert set_to == otto and not isinstance(other, Exception)
+
+
+def test_a_member_loses_the_second_factor_while_being_removed(
+    alice: User, otto: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = factories.actor_for_user(alice)
+    keep_app(otto, new_secret(), 1)
+    factories.page_client(otto)
+
+    def resetting(go_on: Callable[[], None]) -> User:
+        monkeypatch.setattr(members, "end_sessions", paused(members.end_sessions, go_on))
+        return members.reset_member_two_factor(owner, otto)
+
+    reset, other = overtaken(resetting, lambda: members.remove_member(owner, otto))
+    assert reset == otto and other is None
+    assert not User.objects.filter(pk=otto.pk).exists()
+
+
+def test_what_somebody_who_is_removed_meanwhile_asked_for_is_refused_clearly(
+    cloud: Cloud, owner: Actor, mia: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That the log-in is gone is found when the transaction ends: too late for any service to look."""
+    client = factories.api_client(mia)
+    client.raise_request_exception = False
+
+    def asking(go_on: Callable[[], None]) -> Any:
+        monkeypatch.setattr(vpc, "take", paused(vpc.take, go_on))
+        return client.post("/api/v1/vpcs", {"name": "net", "cidr": "10.0.0.0/16"}, format="json")
+
+    answer, _removed = overtaken(asking, lambda: members.remove_member(owner, mia))
+    assert (answer.status_code, answer.json()["code"]) == (409, "removed_meanwhile"), answer.content
+    assert not Vpc.objects.exists() and not User.objects.filter(pk=mia.pk).exists()

@@ -17,6 +17,7 @@ from apps.tenancy.factors.rows import SECOND, Passkey, factors_of, has_second_fa
 from apps.tenancy.models import User
 from apps.tenancy.recent import ensure_recent
 from apps.tenancy.services.accounts import clean_name
+from apps.tenancy.services.holding import hold_user
 from apps.tenancy.verbs import APP_ADD, APP_REMOVE, PASSKEY_ADD, PASSKEY_REMOVE, RECOVERY_CODES_MAKE
 
 Kind = Authenticator.Type
@@ -100,7 +101,8 @@ def make_recovery_codes(actor: Actor) -> list[str]:
 
 
 def drop_all_factors(user: User) -> None:
-    """Take everything away. Raises NotNow when there is nothing. Call in a transaction."""
+    """Take everything away. Raises NotFound, or NotNow when there is nothing. Call in a transaction."""
+    hold_user(user)
     if not Authenticator.objects.filter(user=user).delete()[0]:
         raise NotNow(_("Two-factor log-in is not set up."))
 
@@ -110,7 +112,7 @@ def _begin(actor: Actor, verb: Verb) -> User:
     ensure_recent(actor)
     assert actor.user is not None, "allow() lets nobody else do this"
     # Locked, so that two pages do not both think theirs is the first factor.
-    return User.objects.select_for_update(no_key=True).get(pk=actor.user.pk)
+    return hold_user(actor.user)
 
 
 def _first_recovery_codes(user: User) -> list[str]:

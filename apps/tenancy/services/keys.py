@@ -16,6 +16,7 @@ from apps.tenancy.keys import issue_key
 from apps.tenancy.models import ApiKey
 from apps.tenancy.recent import ensure_recent
 from apps.tenancy.services.accounts import clean_name
+from apps.tenancy.services.holding import hold_user
 from apps.tenancy.verbs import KEY_ISSUE, KEY_REVOKE
 
 
@@ -36,7 +37,7 @@ def issue_own_key(
         raise Invalid({"expires_at": [_("This time has passed.")]})
     if actor.api_key is not None and actor.api_key.expires_at is not None:
         expires_at = min(expires_at or actor.api_key.expires_at, actor.api_key.expires_at)
-    key, token = issue_key(actor.user, clean_name(name), scope, expires_at)
+    key, token = issue_key(hold_user(actor.user), clean_name(name), scope, expires_at)
     record(
         actor,
         KEY_ISSUE.name,

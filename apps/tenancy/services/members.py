@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth.models import Permission
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from apps.audit.record import record
@@ -23,6 +24,7 @@ from apps.tenancy.newcomers import welcome_newcomer
 from apps.tenancy.recent import ensure_recent
 from apps.tenancy.services.accounts import generate_password, new_user
 from apps.tenancy.services.factors import drop_all_factors
+from apps.tenancy.services.holding import drop_grants, hold_project, hold_user
 from apps.tenancy.services.passwords import replace_password
 from apps.tenancy.services.projects import add_project
 from apps.tenancy.services.sessions import end_sessions
@@ -156,15 +158,15 @@ def remove_member(actor: Actor, user: User) -> None:
     _ensure_another_owner(user)
     _record(actor, MEMBER_REMOVE, user)
     end_sessions(user)
+    drop_grants(user=user)
     user.delete()
 
 
 def _replace_grants(user: User, project: Project, role: Role | None) -> None:
     # One at a time: of two at once, each would delete what was before and insert the same.
-    if not User.objects.select_for_update(no_key=True).filter(pk=user.pk).first():
-        raise NotFound(_("There is no such %(kind)s.") % {"kind": User._meta.verbose_name})
-    grants = ProjectUserObjectPermission.objects.filter(user=user, content_object=project)
-    grants.delete()
+    hold_user(user)
+    hold_project(project)
+    drop_grants(user=user, content_object=project)
     permissions = Permission.objects.filter(
         content_type__app_label=Project._meta.app_label,
         content_type__model=Project._meta.model_name,
@@ -177,11 +179,14 @@ def _replace_grants(user: User, project: Project, role: Role | None) -> None:
 
 
 def _ensure_another_owner(user: User) -> None:
-    # Locked, so that two owners cannot remove each other at the same time.
-    owners = User.objects.select_for_update(no_key=True).filter(
-        tenant=user.tenant, is_tenant_owner=True, is_active=True
-    )
-    if {owner.pk for owner in owners.order_by("pk")} == {user.pk}:
+    """Lock the user and the account's active owners, and refuse if the user is the only one of these.
+
+    So two owners cannot remove each other at the same time. Log-ins are locked before all else, by id.
+    """
+    owner = Q(is_tenant_owner=True, is_active=True)
+    rows = User.objects.select_for_update(no_key=True).filter(Q(pk=user.pk) | owner, tenant=user.tenant)
+    locked = list(rows.order_by("pk"))
+    if {row.pk for row in locked if row.is_tenant_owner and row.is_active} == {user.pk}:
         raise NotNow(
             _("This is the only active owner of the account."), hint=_("Make someone else an owner first.")
         )

@@ -11,6 +11,7 @@ from apps.lifecycle.errors import Invalid
 from apps.tenancy.access import allow
 from apps.tenancy.models import User
 from apps.tenancy.services.accounts import check_password_strength, generate_password
+from apps.tenancy.services.holding import hold_user
 from apps.tenancy.services.sessions import end_sessions
 from apps.tenancy.verbs import PASSWORD_CHANGE
 
@@ -20,7 +21,7 @@ def change_own_password(actor: Actor, current: str, new: str) -> User:
     """Change the actor's own password. Raises Forbidden, or Invalid with the field `current` or `new`."""
     allow(actor, PASSWORD_CHANGE, project=None, tenant_id=None)
     assert actor.user is not None, "allow() lets nobody else do this"
-    user = User.objects.select_for_update(no_key=True).get(pk=actor.user.pk)
+    user = hold_user(actor.user)
     if not user.check_password(current):
         raise Invalid({"current": [_("This is not your present password.")]})
     if current == new:

@@ -11,6 +11,7 @@ from apps.lifecycle.errors import Invalid
 from apps.tenancy.access import allow
 from apps.tenancy.models import User
 from apps.tenancy.services.accounts import clean_email
+from apps.tenancy.services.holding import hold_user
 from apps.tenancy.verbs import PROFILE_EDIT
 
 MAX_FULL_NAME = 150
@@ -21,7 +22,7 @@ def edit_profile(actor: Actor, name: str | None = None, email: str | None = None
     """Set what is given of the actor's full name and e-mail address. Raises Forbidden or Invalid."""
     allow(actor, PROFILE_EDIT, project=None, tenant_id=None)
     assert actor.user is not None, "allow() lets nobody else do this"
-    user = User.objects.select_for_update(no_key=True).get(pk=actor.user.pk)
+    user = hold_user(actor.user)
     name = user.first_name if name is None else name.strip()
     if len(name) > MAX_FULL_NAME or not name.isprintable():
         raise Invalid({"name": [_("Give a name of at most %(n)d characters.") % {"n": MAX_FULL_NAME}]})

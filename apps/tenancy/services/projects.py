@@ -14,6 +14,7 @@ from apps.tenancy.labels import MAX_REMARK
 from apps.tenancy.lines import clean_line
 from apps.tenancy.models import Project, Tenant
 from apps.tenancy.services.accounts import clean_name
+from apps.tenancy.services.holding import drop_grants, hold_project
 from apps.tenancy.verbs import PROJECT_CREATE, PROJECT_DELETE, PROJECT_EDIT
 
 #: So many of the resources that keep a project from being deleted are named.
@@ -68,7 +69,9 @@ def delete_project(actor: Actor, project: Project) -> None:
         raise NotNow(_("The default project cannot be deleted."))
     try:
         with transaction.atomic():
+            hold_project(project)
             _ensure_empty(project)
+            drop_grants(content_object=project)
             Project.objects.filter(pk=project.pk).delete()
             record(
                 actor, PROJECT_DELETE.name, tenant=project.tenant, name=project.name, target_id=project.uid

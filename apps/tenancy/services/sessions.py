@@ -14,6 +14,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.verbs import Verb
 from apps.tenancy.access import allow
 from apps.tenancy.models import Session, User
+from apps.tenancy.services.holding import hold_user
 from apps.tenancy.sessions import browser_name
 from apps.tenancy.verbs import SESSION_END, SESSIONS_END
 
@@ -44,7 +45,8 @@ def end_other_sessions(actor: Actor) -> int:
 
 
 def end_sessions(user: User, but: UUID | None = None) -> int:
-    """End the user's sessions, all or all but one; return how many. Call in a transaction."""
+    """End the user's sessions, all or all but one; return how many. Call in a transaction. Raises NotFound."""
+    hold_user(user)
     rows = Session.objects.filter(user=user)
     rows = rows.exclude(uid=but) if but is not None else rows
     ended = list(rows.values_list("uid", flat=True))

@@ -1,0 +1,32 @@
+"""Locks of accounts: log-ins by id, then a project, then what hangs on them (docs/concepts/operations.md)."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from apps.lifecycle.errors import NotFound
+from apps.tenancy.models import Project, ProjectUserObjectPermission, User
+
+
+def hold_user(user: User) -> User:
+    """Lock a log-in for the transaction, before its sessions, keys, factors or roles; return it as it is now.
+
+    Raises NotFound when it has been removed meanwhile.
+    """
+    held = User.objects.select_for_update(no_key=True, of=("self",)).filter(pk=user.pk).first()
+    if held is None:
+        raise NotFound(_("There is no such %(kind)s.") % {"kind": User._meta.verbose_name})
+    return held
+
+
+def hold_project(project: Project) -> None:
+    """Lock a project for the transaction, before roles in it. Raises NotFound when it has been deleted meanwhile."""
+    if not Project.objects.select_for_update(no_key=True).filter(pk=project.pk).values_list("pk"):
+        raise NotFound(_("There is no such project."))
+
+
+def drop_grants(**of: object) -> None:
+    """Take away the roles that match, locked by id: two at once may mean the same rows."""
+    rows = ProjectUserObjectPermission.objects.filter(**of)
+    held = rows.select_for_update().order_by("pk").values_list("pk", flat=True)
+    ProjectUserObjectPermission.objects.filter(pk__in=list(held)).delete()
