@@ -10,14 +10,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.drivers.specs import PoolSpec
-from apps.lifecycle.models import Kind
+from apps.lifecycle.models import Kind, Loaded
 from apps.lifecycle.words import StateWord
 
 #: An agent reports every five seconds; a host silent for this long is out of reach.
 SILENCE = timedelta(seconds=20)
 
 
-class Region(models.Model):
+class Region(Loaded):
     """One physical data centre with one network fabric. Resources never change their region."""
 
     name = models.SlugField(max_length=32, unique=True)
@@ -35,7 +35,7 @@ class Region(models.Model):
         return self.label
 
 
-class Cluster(models.Model):
+class Cluster(Loaded):
     """What compute and storage clusters share: open to all tenants, or to the chosen ones only (CL-4)."""
 
     region = models.ForeignKey(Region, models.PROTECT, related_name="%(class)ss")

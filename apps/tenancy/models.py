@@ -17,8 +17,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
+from apps.lifecycle.models.loading import Loaded
 
-class Tenant(models.Model):
+
+class Tenant(Loaded):
     """A customer of the cloud: one primary account (its owner) and any number of sub-accounts."""
 
     uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
@@ -34,7 +36,7 @@ class Tenant(models.Model):
         return self.name
 
 
-class Project(models.Model):
+class Project(Loaded):
     """A business group of a tenant. Every tenant has a default one."""
 
     uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)

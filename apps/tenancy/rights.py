@@ -25,6 +25,7 @@ class Rights:
     def __init__(self, actor: Actor) -> None:
         self.actor = actor
         self._verbs_of: dict[str, list[Verb]] = {}
+        self._covered: dict[tuple[str, int | None, int | None], bool] = {}
 
     @property
     def everywhere(self) -> bool:
@@ -33,6 +34,12 @@ class Rights:
 
     def covers(self, verb: Verb, project_id: int | None, tenant_id: int | None) -> bool:
         """Whether the role allows the verb in that project of that tenant."""
+        key = (verb.name, project_id, tenant_id)
+        if key not in self._covered:
+            self._covered[key] = self._decide(verb, project_id, tenant_id)
+        return self._covered[key]
+
+    def _decide(self, verb: Verb, project_id: int | None, tenant_id: int | None) -> bool:
         decided = decided_without_grants(self.actor, verb, tenant_id)
         if decided is not None:
             return decided

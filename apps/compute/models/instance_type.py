@@ -8,6 +8,7 @@ from django.db.models.functions import Mod
 from django.utils.translation import gettext_lazy as _
 
 from apps.infrastructure.models import ComputeCluster
+from apps.lifecycle.models import Loaded
 
 MOST_VCPU = 240
 MOST_MEMORY_GIB = 1024
@@ -18,7 +19,7 @@ def _one_or_even(field: str, most: int) -> Q:
     return Q(**{field: 1}) | even
 
 
-class InstanceType(models.Model):
+class InstanceType(Loaded):
     """A size offered on one compute cluster to every tenant that may use the cluster (IT-3)."""
 
     cluster = models.ForeignKey(ComputeCluster, models.CASCADE, related_name="instance_types")

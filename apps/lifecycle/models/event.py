@@ -3,10 +3,11 @@
 from django.db import models
 from django.utils import timezone
 
+from apps.lifecycle.models.loading import Loaded
 from apps.lifecycle.models.resource import Resource
 
 
-class Event(models.Model):
+class Event(Loaded):
     """One line of a resource's timeline that no operation or audit row already says (observed changes, repairs)."""
 
     resource = models.ForeignKey(Resource, models.CASCADE, related_name="events")

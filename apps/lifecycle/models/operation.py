@@ -30,6 +30,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from apps.lifecycle.models.loading import Loaded
 from apps.lifecycle.models.resource import Resource
 
 #: How long a silent worker keeps an operation.
@@ -76,7 +77,7 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         )
 
 
-class Operation(models.Model):
+class Operation(Loaded):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     #: Grows with every request; with `attempt` it is the fence that stops an old attempt's orders on a host.
     sequence = models.BigIntegerField(editable=False, unique=True, db_default=NEXT_FENCE)

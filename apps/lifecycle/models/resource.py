@@ -10,6 +10,8 @@ from django.db import models
 from django.db.models.functions import Upper
 from django.utils import timezone
 
+from apps.lifecycle.models.loading import Loaded
+
 if TYPE_CHECKING:
     from apps.lifecycle.models.operation import Operation
 
@@ -23,7 +25,7 @@ class State(models.TextChoices):
     RECYCLED = "recycled"
 
 
-class Resource(models.Model):
+class Resource(Loaded):
     """Fields, no behaviour.
 
     `generation` counts changes of desired columns; `observed_generation` is the last one the backend was seen to

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from netfields import InetAddressField
 
-from apps.lifecycle.models import Resource
+from apps.lifecycle.models import Loaded, Resource
 from apps.network.models.numbers import NEXT_MAC
 from apps.network.models.security_group import SecurityGroup
 from apps.network.models.vpc import Subnet
@@ -20,7 +20,7 @@ class NicRole(models.TextChoices):
     EXTERNAL = "external", _("External")
 
 
-class Nic(models.Model):
+class Nic(Loaded):
     """A NIC that comes and goes with its owner (a VM). No resource of its own: the owner's operations settle it.
 
     `security_group` NULL means unfiltered.
