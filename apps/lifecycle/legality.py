@@ -28,11 +28,16 @@ class Possibility:
 
 
 def open_operation(resource: Resource) -> Operation | None:
-    """Return the operation that holds the resource, using rows prefetched by `with_open_operations`."""
+    """Return the operation that holds the resource, using what `begin` or `with_open_operations` has read."""
     prefetched = getattr(resource, "open_operations", None)
-    if prefetched is not None:
+    if resource.held_by is None and prefetched is not None:
         return next((op for op in prefetched if op.exclusive), None)
-    return next(iter(holding([resource])), None)
+    return next(iter(held_by(resource)), None)
+
+
+def held_by(resource: Resource) -> list[Operation]:
+    """Return the open operations that hold the resource, as read under its lock if it has been begun with."""
+    return holding([resource]) if resource.held_by is None else resource.held_by
 
 
 def holding(resources: Sequence[Resource]) -> list[Operation]:

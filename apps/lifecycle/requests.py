@@ -15,7 +15,7 @@ from apps.audit.record import record
 from apps.lifecycle import doorbell, push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Busy
-from apps.lifecycle.legality import holding
+from apps.lifecycle.legality import held_by, holding
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource
 from apps.lifecycle.verbs import Verb, verb_named
 
@@ -64,7 +64,7 @@ def request(
     Raises Busy when one of them is held by an operation this verb may not supersede.
     """
     # What a create verb acts on has only just been inserted: nobody can hold it.
-    held = holding([resource, *also]) if verb.exclusive and (verb.on_resource or also) else []
+    held = _held(resource, also) if verb.exclusive and (verb.on_resource or also) else []
     if held and not verb.supersedes:
         raise _busy(held[0])
     blocker = _supersede(held)
@@ -91,6 +91,10 @@ def request(
     doorbell.ring_on_commit(operation)
     push.resource_changed(resource)
     return operation
+
+
+def _held(resource: Resource, also: Sequence[Resource]) -> list[Operation]:
+    return holding([resource, *also]) if also else held_by(resource)
 
 
 def _supersede(held: Sequence[Operation]) -> Operation | None:

@@ -11,7 +11,8 @@ from apps.drivers.protocols import Fabric
 from apps.drivers.specs import FabricKind
 from apps.infrastructure import backends
 from apps.lifecycle.handlers import Settle, handles
-from apps.lifecycle.models import Resource, State
+from apps.lifecycle.models import Kind, Resource, State
+from apps.lifecycle.rows import remove
 from apps.lifecycle.running import Run
 from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
 from apps.network.specs import port_spec, security_group_spec, subnet_spec, vpc_spec
@@ -99,14 +100,14 @@ def _fabric(run: Run, resource: Resource) -> Fabric:
     return backends.fabric(resource.region, run)
 
 
-def _removed(run: Run, resource: Resource | None, kind: FabricKind, metric: str) -> Settle | None:
+def _removed(run: Run, resource: Kind | None, kind: FabricKind, metric: str) -> Settle | None:
     if resource is None:
         return None
     run.step(_("Removing it from the network"), 50)
     _fabric(run, resource).ensure_absent(kind, str(resource.pk))
 
     def settle() -> None:
-        resource.delete()
+        remove([resource])
         if resource.tenant_id is not None:
             give_back(resource.tenant_id, {metric: 1})
 

@@ -61,9 +61,9 @@ class Room:
         layer = get_channel_layer()
         assert layer is not None
         channel = await layer.new_channel()
-        await layer.group_add(group, channel)
-        self.subscribed.set()
         try:
+            await layer.group_add(group, channel)
+            self.subscribed.set()
             while True:
                 self._hear(await layer.receive(channel))
         except Exception:
@@ -123,8 +123,12 @@ async def _watch() -> None:
                         room.close()
                 last = life
                 await asyncio.sleep(LOOK)
+            del _watching[
+                here
+            ]  # before the connection is closed: a room opened meanwhile starts a watch of its own
     finally:
-        _watching.pop(here, None)
+        if _watching.get(here) is asyncio.current_task():
+            del _watching[here]
 
 
 async def _life(client: redis.asyncio.Redis) -> str:

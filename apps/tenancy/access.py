@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, NotFound
-from apps.lifecycle.legality import ensure_possible
+from apps.lifecycle.legality import ensure_possible, holding
 from apps.lifecycle.models import Resource
 from apps.lifecycle.requests import lock
 from apps.lifecycle.verbs import Verb
@@ -97,6 +97,7 @@ def begin(actor: Actor, verb: Verb, resource: R) -> R:
         raise _not_found(type(resource)) from None
     if not may(actor, verb, fresh.project_id, fresh.tenant_id):
         raise _forbidden(actor, verb)
+    fresh.held_by = holding([fresh])  # read once, for the rule and for the request
     ensure_possible(verb, fresh)
     return fresh
 

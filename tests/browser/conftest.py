@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError, expect
 
 from apps.infrastructure import backends
 from apps.tenancy.models import User
@@ -23,6 +23,8 @@ from tests.platform_fixtures import Platform
 #: A loaded machine is slow, and a page that never changes is what a test looks for.
 expect.set_options(timeout=20_000)
 
+#: What web said last, of a page that is not let in.
+LAST_LINES = 40
 PICTURES = Path(__file__).resolve().parents[2] / "var" / "screenshots"
 
 
@@ -59,7 +61,11 @@ class Site:
         if user is not None:
             self.log_in(page.context, user)
         page.goto(self.url + path)
-        page.wait_for_selector("body[data-live=on]", state="attached")
+        try:
+            page.wait_for_selector("body[data-live=on]", state="attached")
+        except TimeoutError as error:
+            said = "\n".join(self.platform.log("web").splitlines()[-LAST_LINES:])
+            raise AssertionError(f"{page.url} was not let in; web said last:\n{said}") from error
 
 
 @pytest.fixture(scope="module")

@@ -6,16 +6,17 @@ import json
 import re
 
 import pytest
+from onebox.shell import wait_until
 from playwright.sync_api import Page, Route, expect
 
 from apps.compute.models import Vm
 from apps.infrastructure.models import Host
-from apps.lifecycle.models import Resource, State
+from apps.lifecycle.models import Operation, Resource, State
 from apps.network.models import Subnet
 from apps.network.services.default_network import create_default_network
 from tests import factories
 from tests.browser.conftest import Site
-from tests.compute.factories import make_image
+from tests.compute.factories import ask_for_vms, make_image
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -161,3 +162,25 @@ def test_nobody_waits_for_an_answer_that_is_out_of_date(creating: Page) -> None:
         name.fill("second")
     expect(creating.locator(".summary-names")).to_have_text("second")
     assert len(given_up) == 1, "the older request was not given up"
+
+
+@pytest.mark.requirement("OP-5")
+def test_a_double_click_on_create_makes_one_vm(site: Site, creating: Page) -> None:
+    creating.get_by_label("Name", exact=True).fill("twice")
+    expect(creating.locator(".create-side")).to_contain_text("Ready to create")
+    creating.get_by_role("button", name="Create VM").dblclick()
+    expect(creating.locator(".detail-title")).to_contain_text("twice")
+    assert Vm.objects.filter(name="twice", tenant=site.owner.tenant).count() == 1
+
+
+@pytest.mark.requirement("OP-5")
+def test_a_double_click_on_an_action_asks_for_it_once(site: Site, page: Page) -> None:
+    subnet = Subnet.objects.filter(tenant=site.owner.tenant).first()
+    assert subnet is not None
+    (creating,) = ask_for_vms(factories.actor_for_user(site.owner), site.cloud, subnet, name="clicked")
+    wait_until(lambda: not Operation.objects.open().exists(), "the VM", seconds=60)
+    site.open(page, f"/vms/{creating.target_id}/", site.owner)
+    page.get_by_role("button", name="Shut down").first.dblclick()
+    expect(page.locator(".detail-title .pill")).to_have_text("Stopped")
+    asked = Operation.objects.filter(target_id=creating.target_id).exclude(pk=creating.pk)
+    assert [operation.verb for operation in asked] == ["vm.shut_down"]

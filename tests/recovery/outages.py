@@ -179,14 +179,21 @@ def pages_hear(yard: Yard) -> None:
 
 
 def hears_of_a_vm(yard: Yard) -> None:
-    """Open a page, ask for a VM and wait until the page was told of it twice."""
+    """Open a page and wait until it was told what the worker has done with a VM, and then what web has."""
     with open_socket(yard) as socket:
         vm = yard.site.ask_for_vm("heard")
         yard.site.settle()
-        heard: list[str] = []
-        while heard.count(vm) < 2:  # accepted, and done
-            said = json.loads(socket.recv(10))
-            heard += [str(change["id"]) for change in (said if isinstance(said, list) else [said])]
+        wait_to_hear(socket, "operation", str(Operation.objects.get(target_id=vm).pk))
+        assert yard.site.api.ask("PATCH", f"/vms/{vm}", {"remark": "heard"}).status == 200
+        wait_to_hear(socket, "vm", vm)
+
+
+def wait_to_hear(socket: ClientConnection, kind: str, id: str) -> None:
+    """Wait until the page is told that this has changed. What changes within moments comes in one message."""
+    heard: list[tuple[str, str]] = []
+    while (kind, id) not in heard:
+        said = json.loads(socket.recv(10))
+        heard = [(change["kind"], change["id"]) for change in (said if isinstance(said, list) else [said])]
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from apps.drivers.specs import ImageInfo
 from apps.infrastructure import backends
 from apps.infrastructure.selectors import host_in_reach
 from apps.lifecycle.handlers import Settle, handles
+from apps.lifecycle.rows import remove
 from apps.lifecycle.running import Run
 from apps.quotas.services import give_back
 
@@ -118,4 +119,4 @@ def _settle_imported(image: Image, info: ImageInfo) -> None:
 def _settle_deleted(image: Image) -> None:
     if image.tenant_id is not None:
         give_back(image.tenant_id, {"image": 1})
-    image.delete()
+    remove([image])

@@ -27,6 +27,7 @@ from apps.infrastructure import backends, placement
 from apps.infrastructure.models import Host, Region
 from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.models import Resource, State
+from apps.lifecycle.rows import remove
 from apps.lifecycle.running import Run
 from apps.network.models import Nic
 from apps.network.services.addresses import free_nics
@@ -197,9 +198,7 @@ def settle_deleted(vm: Vm) -> None:
     """
     disks = list(vm.disks.all())
     free_nics(vm)
-    for disk in disks:
-        disk.delete()
-    vm.delete()
+    remove([vm, *disks])
     if vm.tenant_id is not None:
         give_back(vm.tenant_id, vm_amounts(vm.need, sum(disk.size_gib for disk in disks)))
     placement.release(vm.host_id, vm.need)
