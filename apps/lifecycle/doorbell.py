@@ -5,21 +5,35 @@ from __future__ import annotations
 import logging
 from uuid import UUID
 
+import redis.exceptions
 from celery import current_app
+from django.conf import settings
 from django.db import transaction
-from kombu.exceptions import OperationalError
+from kombu.exceptions import ChannelError, OperationalError
 
 from apps.lifecycle.models import Operation
 
 log = logging.getLogger(__name__)
 
 RUN_TASK = "lifecycle.run"
+#: What a broker that is away raises, and one that knows no such queue because nothing is in it.
+_NOTHING = (OperationalError, ChannelError, OSError, redis.exceptions.RedisError)
 
 
 def ring_on_commit(operation: Operation) -> None:
     """Ring for the operation when the present transaction commits."""
     operation_id = operation.pk
     transaction.on_commit(lambda: ring(operation_id))
+
+
+def waiting() -> int:
+    """Return how many rings no worker has taken yet; 0 when the broker is away or has lost them."""
+    try:
+        with current_app.connection_or_acquire() as connection:
+            queue = connection.default_channel.queue_declare(settings.CELERY_TASK_DEFAULT_QUEUE, passive=True)
+            return int(queue.message_count)
+    except _NOTHING:
+        return 0
 
 
 def ring(operation_id: UUID) -> None:

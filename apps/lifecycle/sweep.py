@@ -18,8 +18,9 @@ from apps.lifecycle.requests import hold_target
 from apps.lifecycle.running import overdue
 from apps.lifecycle.told import keep_error
 
-#: A claimable operation is rung for again after this long.
-RING_AGAIN = timedelta(seconds=5)
+#: A claimable operation is rung for again after this long when no ring waits for a worker: its own was lost. While
+#: some wait it is most likely among them; a second one each time would keep workers from the first ones.
+RING_AGAIN, RING_ANYWAY = timedelta(seconds=5), timedelta(seconds=30)
 #: Past its deadline by this much, an operation nobody runs is failed here. A running one fails itself.
 GRACE = timedelta(seconds=30)
 BATCH = 500
@@ -31,10 +32,10 @@ def sweep() -> int:
     """Ring for what is claimable and was not rung for lately; return how many."""
     _after_a_clock_step()
     _fail_overdue()
-    # A fresh request was rung for on commit, a handed-back one is rung for here as soon as it is due.
-    due = Operation.objects.claimable().filter(
-        Q(rung_at__lt=Now() - RING_AGAIN) | Q(rung_at__lt=F("not_before")) | Q(rung_at__gt=Now())
-    )
+    again = RING_ANYWAY if doorbell.waiting() else RING_AGAIN
+    # A fresh request was rung for on commit; one handed back, or left by a dead worker, is as soon as it is due.
+    later = Q(rung_at__lt=F("not_before")) | Q(rung_at__lt=F("lease_until"))
+    due = Operation.objects.claimable().filter(Q(rung_at__lt=Now() - again) | later | Q(rung_at__gt=Now()))
     ids = list(due.order_by("not_before").values_list("pk", flat=True)[:BATCH])
     Operation.objects.filter(pk__in=ids).update(rung_at=Now())
     for operation_id in ids:

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
+import redis.exceptions
+from celery import current_app
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from apps.infrastructure.models import Host
+from apps.lifecycle import doorbell
 from apps.lifecycle.engine import claim
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.models.operation import LEASE
-from apps.lifecycle.sweep import RING_AGAIN, sweep
+from apps.lifecycle.sweep import RING_AGAIN, RING_ANYWAY, sweep
 from tests.lifecycle.conftest import POLISH, ask
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def rings(settings: Settings) -> Iterator[str]:
+    """A queue of the test's own, in which nothing waits yet."""
+    name = f"test-{uuid4()}"
+    settings.CELERY_TASK_DEFAULT_QUEUE = name
+    yield name
+    with current_app.connection_for_write() as connection:
+        connection.default_channel.queue_delete(name)
 
 
 def age(operation: Operation, **columns: object) -> None:
@@ -28,6 +44,40 @@ def test_a_lost_ring_is_rung_again_but_not_at_every_sweep(host: Host) -> None:
     age(operation, rung_at=timezone.now() - RING_AGAIN - timedelta(seconds=1))
     assert sweep() == 1
     assert sweep() == 0
+
+
+@pytest.mark.requirement("OP-1")
+def test_while_rings_wait_for_a_worker_none_is_rung_twice_until_it_must_have_been_lost(
+    host: Host, rings: str
+) -> None:
+    operation = ask(POLISH, host)
+    assert doorbell.waiting() == 0
+    for _ in range(2):
+        current_app.send_task(doorbell.RUN_TASK, args=[str(uuid4())], queue=rings)
+    assert doorbell.waiting() == 2
+    age(operation, rung_at=timezone.now() - RING_AGAIN - timedelta(seconds=1))
+    assert sweep() == 0
+    age(operation, rung_at=timezone.now() - RING_ANYWAY - timedelta(seconds=1))
+    assert sweep() == 1
+
+
+@pytest.mark.requirement("OP-2")
+def test_a_dead_workers_operation_is_rung_for_at_once_whatever_waits(host: Host, rings: str) -> None:
+    operation = ask(POLISH, host)
+    claim(operation.pk)
+    current_app.send_task(doorbell.RUN_TASK, args=[str(uuid4())], queue=rings)
+    now = timezone.now()
+    age(operation, rung_at=now - timedelta(seconds=21), lease_until=now - timedelta(milliseconds=1))
+    assert sweep() == 1
+    assert sweep() == 0
+
+
+def test_a_broker_that_is_away_has_lost_what_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        raise redis.exceptions.ConnectionError("refused")
+
+    monkeypatch.setattr(doorbell.current_app, "connection_or_acquire", away)
+    assert doorbell.waiting() == 0
 
 
 @pytest.mark.requirement("OP-2")
