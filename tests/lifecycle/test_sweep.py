@@ -55,10 +55,10 @@ def test_while_rings_wait_for_a_worker_none_is_rung_twice_until_it_must_have_bee
     for _ in range(2):
         current_app.send_task(doorbell.RUN_TASK, args=[str(uuid4())], queue=rings)
     assert doorbell.waiting() == 2
-    age(operation, rung_at=timezone.now() - RING_AGAIN - timedelta(seconds=1))
-    assert sweep() == 0
-    age(operation, rung_at=timezone.now() - RING_ANYWAY - timedelta(seconds=1))
-    assert sweep() == 1
+    for wait, rung in ((RING_AGAIN, 0), (RING_ANYWAY, 1)):
+        asked = timezone.now() - wait - timedelta(seconds=1)
+        age(operation, not_before=asked, rung_at=asked)
+        assert sweep() == rung
 
 
 @pytest.mark.requirement("OP-2")
