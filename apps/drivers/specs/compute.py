@@ -1,0 +1,140 @@
+"""Virtual machines, and what hosts say of them and of themselves."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from apps.drivers.bounds import Counter, Id, Line, Measure, Number, Port, Version, Word
+from apps.drivers.specs.storage import VolumeSpec
+
+
+class Power(StrEnum):
+    ON = "on"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class DiskAttachment:
+    """One disk of a VM, in boot order. iops and bytes_per_second of 0 mean unlimited."""
+
+    volume: VolumeSpec
+    iops: int = 0
+    bytes_per_second: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NicAttachment:
+    """One NIC of a VM; `port_id` is the fabric port it plugs into. mtu in bytes."""
+
+    port_id: str
+    mac: str
+    mtu: int = 1442
+
+
+@dataclass(frozen=True, slots=True)
+class SeedSpec:
+    """First-boot data, handed to the guest as a NoCloud image.
+
+    `password_hash` is a crypt(3) string ($6$…), never the password. `user_data` is passed on untouched.
+    """
+
+    hostname: str
+    password_hash: str = ""
+    ssh_keys: tuple[str, ...] = ()
+    user_data: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VmSpec:
+    """A VM as it should be defined on its host. memory in MiB; cpu_percent caps the VM's CPU (100 = one full core)."""
+
+    id: str
+    name: str
+    vcpu: int
+    memory_mib: int
+    disks: tuple[DiskAttachment, ...]
+    nics: tuple[NicAttachment, ...]
+    seed: SeedSpec
+    cpu_percent: int = 0
+    generation: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class VmStatus:
+    """A VM as the host sees it. `boot` is the number given with the last power-on, 0 when there was none."""
+
+    id: Id
+    exists: bool
+    power: Power = Power.OFF
+    boot: Number = 0
+    generation: Number = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleAddress:
+    """Where a VM's VNC server listens on the management network."""
+
+    host: Line
+    port: Port
+
+
+@dataclass(frozen=True, slots=True)
+class VmUsage:
+    """Counters of one running VM since it was started, by power-on `boot`, and its memory; seen from the guest.
+
+    `memory_bytes` is what the guest uses by its balloon driver's account, else what QEMU holds of the host.
+    """
+
+    id: Id
+    boot: Number = 0
+    cpu_ns: Counter = 0
+    vcpus: Number = 0
+    memory_bytes: Counter = 0
+    memory_total_bytes: Counter = 0
+    disk_read_bytes: Counter = 0
+    disk_write_bytes: Counter = 0
+    disk_read_ops: Counter = 0
+    disk_write_ops: Counter = 0
+    net_rx_bytes: Counter = 0
+    net_tx_bytes: Counter = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HostUsage:
+    """Counters of a host since it was booted, and what it uses now. CPU in milliseconds, summed over its threads.
+
+    `disk_used_bytes` and `disk_total_bytes` are of the file system that holds the agent's state.
+    """
+
+    cpu_busy_ms: Counter = 0
+    cpu_total_ms: Counter = 0
+    load: Measure = 0.0
+    memory_bytes: Counter = 0
+    memory_total_bytes: Counter = 0
+    disk_read_bytes: Counter = 0
+    disk_write_bytes: Counter = 0
+    disk_read_ops: Counter = 0
+    disk_write_ops: Counter = 0
+    net_rx_bytes: Counter = 0
+    net_tx_bytes: Counter = 0
+    disk_used_bytes: Counter = 0
+    disk_total_bytes: Counter = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HostObservation:
+    """What a host reports of itself: capacity, platform, load and every VM it knows.
+
+    `host_usage` and `usage` (of running VMs) travel apart from the rest, less often: see `apps.drivers.usage`.
+    """
+
+    architecture: Word
+    cpu_model: Line
+    vcpus: Number
+    memory_mib: Number
+    virtualisation: Word
+    hypervisor_version: Version
+    load_percent: Measure = 0.0
+    memory_used_mib: Number = 0
+    vms: tuple[VmStatus, ...] = ()
+    usage: tuple[VmUsage, ...] = ()
+    host_usage: HostUsage | None = None

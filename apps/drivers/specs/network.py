@@ -1,0 +1,106 @@
+"""The network fabric: VPCs, subnets, ports, security groups."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Direction(StrEnum):
+    IN = "in"
+    OUT = "out"
+
+
+class RuleAction(StrEnum):
+    ACCEPT = "accept"
+    REJECT = "reject"
+
+
+class RulePriority(StrEnum):
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class RuleProtocol(StrEnum):
+    ALL = "all"
+    TCP = "tcp"
+    UDP = "udp"
+    ICMPV4 = "icmpv4"
+    ICMPV6 = "icmpv6"
+    GRE = "gre"
+
+
+@dataclass(frozen=True, slots=True)
+class VpcSpec:
+    """An isolated layer-2/3 domain. `vni` is its globally unique network identifier."""
+
+    id: str
+    vni: int
+    generation: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SubnetSpec:
+    """A subnet with DHCP; `gateway` is its first address."""
+
+    id: str
+    vpc_id: str
+    cidr: str
+    gateway: str
+    gateway_mac: str
+    dns: tuple[str, ...] = ()
+    mtu: int = 1442
+    generation: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PortSpec:
+    """A NIC's place in a subnet. Traffic with another source MAC or address is dropped.
+
+    `security_group_ids` empty means unfiltered; a group without rules denies everything.
+    """
+
+    id: str
+    subnet_id: str
+    mac: str
+    ip: str
+    security_group_ids: tuple[str, ...] = ()
+    generation: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSpec:
+    """One security group rule. `port_min`/`port_max` are None for protocols without ports and for "all ports"."""
+
+    direction: Direction
+    protocol: RuleProtocol
+    action: RuleAction
+    priority: RulePriority
+    cidr: str
+    port_min: int | None = None
+    port_max: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityGroupSpec:
+    """A stateful group: what no rule accepts is denied; of two matching rules the higher priority wins."""
+
+    id: str
+    rules: tuple[RuleSpec, ...] = ()
+    generation: int = 1
+
+
+class FabricKind(StrEnum):
+    VPC = "vpc"
+    SUBNET = "subnet"
+    PORT = "port"
+    SECURITY_GROUP = "security_group"
+
+
+@dataclass(frozen=True, slots=True)
+class FabricInventory:
+    """Identifier → generation of everything of ours in the fabric, by kind."""
+
+    vpcs: dict[str, int] = field(default_factory=dict)
+    subnets: dict[str, int] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
+    security_groups: dict[str, int] = field(default_factory=dict)
