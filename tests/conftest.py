@@ -12,4 +12,5 @@ pytest_plugins = [
     "tests.platform_fixtures",
     "tests.real_site",
     "tests.chromium",
+    "tests.steady_network",
 ]

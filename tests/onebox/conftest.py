@@ -11,6 +11,8 @@ from onebox import instance
 from onebox.instance import Instance
 from onebox.shell import run
 
+from tests.steady_network import changing_network
+
 ONEBOX = instance.ROOT / "docker" / "onebox"
 
 
@@ -57,7 +59,8 @@ def processes_below(directory: Path) -> list[str]:
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Instance]:
     """An instance of its own that nothing was done with yet; taken down at the end."""
-    found = instance.find("test", tmp_path / "var")
-    yield found
-    run(onebox_command(found, "down"))
-    instance.release(found)
+    with changing_network():
+        found = instance.find("test", tmp_path / "var")
+        yield found
+        run(onebox_command(found, "down"))
+        instance.release(found)

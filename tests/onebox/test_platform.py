@@ -11,7 +11,7 @@ from onebox.shell import run
 
 from tests.onebox.conftest import left_on_the_machine, onebox_command
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(480)]
 
 
 def running_guests(found: Instance) -> list[str]:

@@ -15,7 +15,7 @@ from onebox.shell import run, wait_until
 
 from tests.onebox.conftest import left_on_the_machine, onebox_command
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(360)]
 
 
 def test_down_leaves_nothing_but_data_and_the_next_up_finds_them(fresh: Instance) -> None:
