@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Max, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
 
@@ -18,9 +18,12 @@ from apps.lifecycle.requests import hold_target
 from apps.lifecycle.running import overdue
 from apps.lifecycle.told import keep_error
 
-#: A claimable operation is rung for again after this long when no ring waits for a worker: its own was lost. While
-#: some wait it is most likely among them; a second one each time would keep workers from the first ones.
-RING_AGAIN, RING_ANYWAY = timedelta(seconds=5), timedelta(seconds=30)
+#: A claimable operation is rung for again after this long, if its ring must have been lost.
+RING_AGAIN = timedelta(seconds=5)
+#: Rings are taken in turn, but for so much: what was rung for later reaches a worker earlier by no more than that.
+OUT_OF_TURN = timedelta(seconds=2)
+#: Whatever one may think of it.
+RING_ANYWAY = timedelta(seconds=30)
 #: Past its deadline by this much, an operation nobody runs is failed here. A running one fails itself.
 GRACE = timedelta(seconds=30)
 BATCH = 500
@@ -32,15 +35,26 @@ def sweep() -> int:
     """Ring for what is claimable and was not rung for lately; return how many."""
     _after_a_clock_step()
     _fail_overdue()
-    again = RING_ANYWAY if doorbell.waiting() else RING_AGAIN
     # A fresh request was rung for on commit; one handed back, or left by a dead worker, is as soon as it is due.
     later = Q(rung_at__lt=F("not_before")) | Q(rung_at__lt=F("lease_until"))
-    due = Operation.objects.claimable().filter(Q(rung_at__lt=Now() - again) | later | Q(rung_at__gt=Now()))
+    due = Operation.objects.claimable().filter(_lost() | later | Q(rung_at__gt=Now()))
     ids = list(due.order_by("not_before").values_list("pk", flat=True)[:BATCH])
     Operation.objects.filter(pk__in=ids).update(rung_at=Now())
     for operation_id in ids:
         doorbell.ring(operation_id)
     return len(ids)
+
+
+def _lost() -> Q:
+    """Say whose rings are lost: of all, when none waits for a worker; else of those whose turn is over.
+
+    Rung for a second time while the first ring waits, workers would mostly find that there is nothing to do.
+    """
+    if not doorbell.waiting():
+        return Q(rung_at__lt=Now() - RING_AGAIN)
+    begun = Operation.objects.filter(status=OperationStatus.RUNNING).aggregate(last=Max("rung_at"))["last"]
+    passed = Q(rung_at__lt=begun - OUT_OF_TURN) if begun else Q(pk__in=[])
+    return (passed & Q(rung_at__lt=Now() - RING_AGAIN)) | Q(rung_at__lt=Now() - RING_ANYWAY)
 
 
 def _after_a_clock_step() -> None:

@@ -17,8 +17,8 @@ from apps.lifecycle import doorbell
 from apps.lifecycle.engine import claim
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.models.operation import LEASE
-from apps.lifecycle.sweep import RING_AGAIN, RING_ANYWAY, sweep
-from tests.lifecycle.conftest import POLISH, ask
+from apps.lifecycle.sweep import OUT_OF_TURN, RING_AGAIN, RING_ANYWAY, sweep
+from tests.lifecycle.conftest import GLANCE, POLISH, ask
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +59,20 @@ def test_while_rings_wait_for_a_worker_none_is_rung_twice_until_it_must_have_bee
         asked = timezone.now() - wait - timedelta(seconds=1)
         age(operation, not_before=asked, rung_at=asked)
         assert sweep() == rung
+
+
+@pytest.mark.requirement("OP-1")
+def test_a_ring_that_others_have_overtaken_was_lost_although_some_wait(host: Host, rings: str) -> None:
+    lost, begun = ask(POLISH, host), ask(GLANCE, host)
+    current_app.send_task(doorbell.RUN_TASK, args=[str(uuid4())], queue=rings)
+    asked = timezone.now() - timedelta(seconds=10)
+    age(lost, not_before=asked, rung_at=asked)
+    age(begun, not_before=asked, rung_at=asked)
+    assert claim(begun.pk) is not None
+    assert sweep() == 0, "the one that has begun was rung for at the same time"
+    age(begun, rung_at=asked + OUT_OF_TURN + timedelta(seconds=1))
+    assert sweep() == 1
+    assert sweep() == 0
 
 
 @pytest.mark.requirement("OP-2")
