@@ -52,7 +52,9 @@ def _lost() -> Q:
     """
     if not doorbell.waiting():
         return Q(rung_at__lt=Now() - RING_AGAIN)
-    begun = Operation.objects.filter(status=OperationStatus.RUNNING).aggregate(last=Max("rung_at"))["last"]
+    # Without those of dead workers, which may have been rung for again and wait as well.
+    running = Operation.objects.filter(status=OperationStatus.RUNNING, lease_until__gte=Now())
+    begun = running.aggregate(last=Max("rung_at"))["last"]
     passed = Q(rung_at__lt=begun - OUT_OF_TURN) if begun else Q(pk__in=[])
     return (passed & Q(rung_at__lt=Now() - RING_AGAIN)) | Q(rung_at__lt=Now() - RING_ANYWAY)
 

@@ -70,7 +70,10 @@ def test_a_ring_that_others_have_overtaken_was_lost_although_some_wait(host: Hos
     age(begun, not_before=asked, rung_at=asked)
     assert claim(begun.pk) is not None
     assert sweep() == 0, "the one that has begun was rung for at the same time"
-    age(begun, rung_at=asked + OUT_OF_TURN + timedelta(seconds=1))
+    overtaken = asked + OUT_OF_TURN + timedelta(seconds=1)
+    age(begun, rung_at=overtaken, lease_until=overtaken - timedelta(seconds=1))
+    assert sweep() == 0, "its worker is dead, and it waits like the other one"
+    age(begun, lease_until=timezone.now() + LEASE)
     assert sweep() == 1
     assert sweep() == 0
 
