@@ -73,13 +73,21 @@ def _measured(hosts: Sequence[Host]) -> list[Measured]:
     messages = inbox.fetch([usage_key(host.name) for host in hosts])
     found = []
     for host, kept, message in zip(hosts, befores, messages, strict=True):
-        before = _decoder.decode(kept) if kept else None
+        before = _last(kept)
         if before and step_of(before.at) >= present:
             continue  # there can be none yet, so none is opened
         now = _reading(host, message)
         if now and (before is None or step_of(now.at) > step_of(before.at)):
             found.append(Measured(host, now, before))
     return found
+
+
+def _last(kept: bytes | None) -> UsageReading | None:
+    """Return the reading before; None for one that another version wrote, which must not stop all others."""
+    try:
+        return _decoder.decode(kept) if kept else None
+    except msgspec.MsgspecError:
+        return None
 
 
 def _reading(host: Host, message: bytes | None) -> UsageReading | None:

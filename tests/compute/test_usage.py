@@ -10,6 +10,8 @@ from cryptography.fernet import Fernet
 from django.utils import timezone
 
 from apps.compute.models import Vm
+from apps.drivers.memory.records import MemoryVm
+from apps.drivers.memory.usage import vm_usage
 from apps.drivers.sealing import Seal
 from apps.drivers.specs import HostUsage, VmUsage
 from apps.drivers.usage import UsageReading, write_usage
@@ -22,6 +24,7 @@ from apps.metrics.tiers import floor
 from apps.network.models import Subnet
 from apps.tenancy.secrets import seal
 from tests.compute.factories import Cloud, make_vm
+from tests.drivers.samples import a_pool, a_vm, a_volume
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("UX-9")]
 KEY = Fernet.generate_key().decode()
@@ -83,6 +86,23 @@ def test_a_host_that_was_booted_has_a_gap(vm: Vm, then: datetime) -> None:
     collect_usage()
     assert seen("vm", vm.pk, then)[0] == [None, None]
     assert seen("host", vm.host_id, then)[0] == [None, None]
+
+
+def test_what_another_version_has_kept_of_a_host_is_as_if_there_were_nothing(vm: Vm, then: datetime) -> None:
+    other = Host.objects.exclude(pk=vm.host_id).first()
+    assert other is not None
+    for host in (other, host_of(vm)):
+        tell(host, then)
+    assert collect_usage() == 2
+    backends.redis_client().set(f"metrics.before.{other.pk}", b"\x80")
+    for host in (other, host_of(vm)):
+        tell(host, then + STEP)
+    assert collect_usage() == 2
+
+
+def test_the_counters_of_a_pretend_vm_that_started_after_the_clock_was_read_are_nought() -> None:
+    started = MemoryVm(a_vm(a_volume(a_pool())), started_at=100.5)
+    assert vm_usage(started, now=100.0).cpu_ns == 0
 
 
 @pytest.mark.requirement("SE-1")

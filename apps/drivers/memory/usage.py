@@ -35,7 +35,9 @@ class Wave:
 def vm_usage(vm: MemoryVm, now: float) -> VmUsage:
     """Return the counters of a running VM since it was started."""
     wave = Wave(vm.spec.id)
-    done = wave.until(now) - wave.until(vm.started_at)
+    done = max(
+        0.0, wave.until(now) - wave.until(vm.started_at)
+    )  # it may have started after the clock was read
     memory = vm.spec.memory_mib * MIB
     return VmUsage(
         id=vm.spec.id,
