@@ -1,6 +1,7 @@
 """The fabric on a real northbound database."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -81,16 +82,27 @@ def test_nothing_is_changed_for_whom_the_guard_stops(fabric: OvnFabric) -> None:
     fabric.ensure_absent(FabricKind.VPC, vpc.id)
 
 
+def priorities(fabric: OvnFabric) -> Counter[int]:
+    """Count the ACLs of the database by priority."""
+    return fabric._northbound.read(
+        lambda replica: Counter(row.priority for row in replica.tables["ACL"].rows.values())
+    )
+
+
 @pytest.mark.requirement("SG-3")
-def test_200_rules_are_set_and_replaced_in_one_transaction_each(
-    fabric: OvnFabric, group: SecurityGroupSpec
-) -> None:
-    high = tuple(replace(rule, priority=RulePriority.HIGH) for rule in group.rules)
-    for rules in (group.rules, high):
-        before = changes_seen(fabric)
-        fabric.ensure_security_group(replace(group, rules=rules))
-        assert changes_seen(fabric) == before + 1
+def test_200_rules_are_set_and_replaced_as_a_whole(fabric: OvnFabric, group: SecurityGroupSpec) -> None:
+    before = priorities(fabric)
+    fabric.ensure_security_group(group)
+    medium = priorities(fabric) - before
+    fabric.ensure_security_group(
+        replace(group, rules=tuple(replace(rule, priority=RulePriority.HIGH) for rule in group.rules))
+    )
+    high = priorities(fabric) - before
+    (of_medium,), (of_high,) = ([at for at, n in some.items() if n >= 200] for some in (medium, high))
+    assert of_high > of_medium and medium[of_medium] == high[of_high] == 200
+    assert high[of_medium] == 0
     fabric.ensure_absent(FabricKind.SECURITY_GROUP, group.id)
+    assert priorities(fabric) == before
 
 
 def test_what_is_right_already_is_not_written(fabric: OvnFabric, group: SecurityGroupSpec) -> None:
