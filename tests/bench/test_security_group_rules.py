@@ -54,10 +54,10 @@ def test_200_rules_beside_the_raw_tool(onebox: Onebox) -> None:
         "security-group-rules",
         [
             Figure("200 rules by ovn-nbctl", 1000 * median(raw), "ms"),
-            Figure("200 rules set", 1000 * median(set_), "ms"),
-            Figure("200 rules replaced", 1000 * median(replaced), "ms"),
-            Figure("set over raw", median(set_) / median(raw), "", 2),
-            Figure("replaced over raw", median(replaced) / median(raw), "", 3),
+            Figure("200 rules set", 1000 * median(set_), "ms", 1000),
+            Figure("200 rules replaced", 1000 * median(replaced), "ms", 1000),
+            Figure("set over raw", median(set_) / median(raw), ""),
+            Figure("replaced over raw", median(replaced) / median(raw), ""),
         ],
     )
 
