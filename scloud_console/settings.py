@@ -321,6 +321,11 @@ CONSOLE_LISTEN = os.environ.get("SCLOUD_CONSOLE_LISTEN", f"127.0.0.1:{CONSOLE_PR
 #: Address and ports at which the proxy takes native VNC clients, as these reach it.
 CONSOLE_NATIVE_ADDRESS = os.environ.get("SCLOUD_CONSOLE_NATIVE_ADDRESS", "127.0.0.1")
 CONSOLE_NATIVE_PORTS = os.environ.get("SCLOUD_CONSOLE_NATIVE_PORTS", "5950-5999")
+#: The console proxy's certificate, its key, and the CA of the hosts' VNC servers. With them it speaks TLS to screens, and
+#: never without.
+VNC_CERT = os.environ.get("SCLOUD_VNC_CERT", "")
+VNC_KEY = os.environ.get("SCLOUD_VNC_KEY", "")
+VNC_CA = os.environ.get("SCLOUD_VNC_CA", "")
 #: Seconds without anything typed or anything moving on the screen after which a console session is cut.
 CONSOLE_IDLE_SECONDS = float(os.environ.get("SCLOUD_CONSOLE_IDLE_SECONDS", "300"))
 #: Host and port at which agents reach Redis.

@@ -11,7 +11,7 @@ import secrets
 import socket
 from pathlib import Path
 
-from onebox import postgres, redis
+from onebox import certificates, postgres, redis
 from onebox.instance import Instance
 from onebox.shell import run, write
 
@@ -24,6 +24,7 @@ def load(instance: Instance) -> dict[str, str]:
 def settle(instance: Instance, guest_image: Path | None = None) -> dict[str, str]:
     """Complete the file and return its content."""
     values = {**_secrets(), **load(instance)}
+    pki = certificates.control_directory(instance)
     values |= {
         "DATABASE_URL": postgres.url(instance, values["SCLOUD_POSTGRES_PASSWORD"]),
         "REDIS_URL": redis.url(instance, values["SCLOUD_REDIS_PASSWORD"]),
@@ -37,6 +38,9 @@ def settle(instance: Instance, guest_image: Path | None = None) -> dict[str, str
         "SCLOUD_CONSOLE_NATIVE_PORTS": instance.native_console_ports,
         "SCLOUD_MANAGEMENT_IP": instance.control_ip,
         "SCLOUD_AGENT_REDIS": f"{instance.control_ip}:{instance.redis_port}",
+        "SCLOUD_VNC_CERT": f"{pki}/console.pem",
+        "SCLOUD_VNC_KEY": f"{pki}/console.key",
+        "SCLOUD_VNC_CA": f"{pki}/vnc-ca.pem",
         "SCLOUD_SHARED_DIR": str(instance.shared),
         "SCLOUD_STATIC_ROOT": str(instance.var / "static"),
     }

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from onebox import certificates
 from onebox.instance import CENTRAL, COMPUTE
 from onebox.shell import run, write
 from onebox.tree import HOSTS
@@ -35,6 +36,7 @@ def write_all(host: Host) -> None:
     _identity(host)
     units = CENTRAL_UNITS if host.name == CENTRAL else COMPUTE_UNITS
     _central(host) if host.name == CENTRAL else _compute(host)
+    certificates.place(host)
     run(["chroot", host.root, "systemctl", "enable", "--quiet", *units])
 
 

@@ -17,6 +17,7 @@ DATA = (
     "iproute2",
     "ethtool",
     "python3-venv",
+    "python3-cryptography",
 )
 INFRA = ("mmdebstrap", "squashfs-tools", "debian-archive-keyring", "python3-rbd", "python3-rados")
 NEVER_ENABLED = ("redis-server.service",)  # it would listen on 6379 after the next boot

@@ -10,6 +10,7 @@ from pathlib import Path
 from onebox import (
     agent,
     agent_layer,
+    certificates,
     environment,
     guest_image,
     hosts,
@@ -63,6 +64,7 @@ def _build(instance: Instance, with_python: bool, progress: Progress) -> None:
 def data(instance: Instance, progress: Progress) -> None:
     """PostgreSQL and Redis, and the file that says how to reach them."""
     network.up(instance)
+    certificates.settle(instance)
     values = environment.settle(instance)
     progress.together(
         ("PostgreSQL", lambda: postgres.start(instance, values["SCLOUD_POSTGRES_PASSWORD"])),
