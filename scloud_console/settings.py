@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -135,6 +135,7 @@ def _database(url: str) -> dict[str, Any]:
         # Connections are tried before they are handed out: all that lie in the pool are dead once PostgreSQL restarted.
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
+            **dict(parse_qsl(parts.query)),  # libpq's own, such as sslmode and the certificates' files
             "pool": {
                 "min_size": 1,
                 "max_size": int(os.environ.get("SCLOUD_DB_POOL", "20")),
@@ -321,8 +322,8 @@ CONSOLE_LISTEN = os.environ.get("SCLOUD_CONSOLE_LISTEN", f"127.0.0.1:{CONSOLE_PR
 #: Address and ports at which the proxy takes native VNC clients, as these reach it.
 CONSOLE_NATIVE_ADDRESS = os.environ.get("SCLOUD_CONSOLE_NATIVE_ADDRESS", "127.0.0.1")
 CONSOLE_NATIVE_PORTS = os.environ.get("SCLOUD_CONSOLE_NATIVE_PORTS", "5950-5999")
-#: The console proxy's certificate, its key, and the CA of the hosts' VNC servers. With them it speaks TLS to screens, and
-#: never without.
+#: The console proxy's certificate, its key, and the CA of the hosts' VNC servers. With them it speaks TLS to screens,
+#: and never without.
 VNC_CERT = os.environ.get("SCLOUD_VNC_CERT", "")
 VNC_KEY = os.environ.get("SCLOUD_VNC_KEY", "")
 VNC_CA = os.environ.get("SCLOUD_VNC_CA", "")
@@ -330,6 +331,12 @@ VNC_CA = os.environ.get("SCLOUD_VNC_CA", "")
 CONSOLE_IDLE_SECONDS = float(os.environ.get("SCLOUD_CONSOLE_IDLE_SECONDS", "300"))
 #: Host and port at which agents reach Redis.
 AGENT_REDIS = os.environ.get("SCLOUD_AGENT_REDIS") or urlsplit(REDIS_URL).netloc.rpartition("@")[2]
+#: Directory of a host's certificates on the host; its agent shows them to Redis.
+AGENT_CERTIFICATES = os.environ.get("SCLOUD_AGENT_CERTIFICATES", "/etc/scloud/pki")
+#: The control plane's certificate, its key, and the CA of OVN's databases: for regions whose address is "ssl:...".
+OVN_CERT = os.environ.get("SCLOUD_OVN_CERT", "")
+OVN_KEY = os.environ.get("SCLOUD_OVN_KEY", "")
+OVN_CA = os.environ.get("SCLOUD_OVN_CA", "")
 #: Where simulated ("memory") drivers keep their world: "process" (fast) or "redis" (survives the worker).
 MEMORY_WORLD = os.environ.get("SCLOUD_MEMORY_WORLD", "process")
 #: The Redis that keeps it. It stands for machines, which stay when the broker's data are lost.

@@ -20,6 +20,8 @@ from onebox.hosts import Host
 from onebox.instance import Instance
 from onebox.progress import Progress
 
+from apps.drivers.ovn import certificates
+
 
 @dataclass(frozen=True)
 class Onebox:
@@ -40,7 +42,7 @@ class Onebox:
 
     @property
     def ovn_northbound(self) -> str:
-        """Address of OVN's northbound database, such as tcp:172.31.0.10:6641."""
+        """Address of OVN's northbound database, such as ssl:172.31.0.10:6641."""
         return self.environment["SCLOUD_OVN_NB"]
 
     @property
@@ -71,7 +73,9 @@ def onebox() -> Iterator[Onebox]:
     found = instance.find("test")
     with found.locked():
         up.up(found, "infra", Progress())
-    yield Onebox(found, environment.load(found))
+    values = environment.load(found)
+    certificates.use(values["SCLOUD_OVN_KEY"], values["SCLOUD_OVN_CERT"], values["SCLOUD_OVN_CA"])
+    yield Onebox(found, values)
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m is looked at

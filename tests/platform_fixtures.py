@@ -18,7 +18,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 from django.conf import global_settings, settings
@@ -151,7 +151,7 @@ def platform(directory: Path, environment: Mapping[str, str]) -> Iterator[Platfo
     """Give a platform whose settings are `environment` and the test database; ends its processes."""
     values = {
         **environment,
-        "DATABASE_URL": _database_url(),
+        "DATABASE_URL": database_url(),
         "DJANGO_SETTINGS_MODULE": "scloud_console.settings",
         "SCLOUD_WEB_PORT": str(free_port()),
         "SCLOUD_CONSOLE_PORT": str(console_port := free_port()),
@@ -172,10 +172,13 @@ def _static_root(directory: Path) -> Path:
     return directory.parent / "static"
 
 
-def _database_url() -> str:
-    database = settings.DATABASES["default"]
+def database_url() -> str:
+    """Return the tests' own database, as another process reaches it."""
+    database = connection.settings_dict
     login = f"{quote(database['USER'])}:{quote(database['PASSWORD'], safe='')}"
-    return f"postgresql://{login}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
+    tls = {name: value for name, value in database["OPTIONS"].items() if name.startswith("ssl")}
+    where = f"{database['HOST']}:{database['PORT']}/{database['NAME']}"
+    return f"postgresql://{login}@{where}?{urlencode(tls)}"
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,20 @@ def host_name_ok(name: str) -> bool:
     return HOST_NAME.fullmatch(name) is not None
 
 
+def redis_url(host: str, password: str, address: str, certificates: str, database: int = 0) -> str:
+    """Return the URL with which a host's agent reaches Redis at `address` (HOST:PORT).
+
+    `certificates` is the directory with the host's (docs/concepts/certificates.md); "" for a Redis without TLS.
+    """
+    scheme = "rediss" if certificates else "redis"
+    url = f"{scheme}://{user_of(host)}:{password}@{address}/{database}"
+    if not certificates:
+        return url
+    files = {"ca_certs": "services-ca.pem", "certfile": "host.pem", "keyfile": "host.key"}
+    named = "".join(f"&ssl_{name}={certificates}/{file}" for name, file in files.items())
+    return f"{url}?ssl_cert_reqs=required{named}"
+
+
 def user_of(name: str) -> str:
     """Return the name of a host's Redis user."""
     return f"host-{name}"

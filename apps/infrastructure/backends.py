@@ -97,8 +97,10 @@ def redis_client() -> redis.Redis:
 
 @cache
 def _ovn(address: str) -> OvnFabric:
-    from apps.drivers.ovn import OvnFabric
+    from apps.drivers.ovn import OvnFabric, certificates
 
+    if settings.OVN_CERT:
+        certificates.use(settings.OVN_KEY, settings.OVN_CERT, settings.OVN_CA)
     return OvnFabric(address)
 
 

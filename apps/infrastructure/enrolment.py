@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 import redis
 from cryptography.fernet import Fernet
@@ -18,7 +19,7 @@ from django.db import transaction
 from django.db.models import ProtectedError
 from django.utils.translation import gettext as _
 
-from apps.agent.access import acl_rules, host_name_ok, user_of
+from apps.agent.access import acl_rules, host_name_ok, redis_url, user_of
 from apps.audit.record import record
 from apps.infrastructure.models import ComputeCluster, Host, Region
 from apps.infrastructure.verbs import HOST_ENROLL, HOST_REMOVE, HOST_RENEW
@@ -116,10 +117,22 @@ def _open_door(host: Host, key: str) -> str:
     transaction.on_commit(lambda: _set_user(user_of(host.name), rules))
     return (
         f'name = "{host.name}"\n'
-        f'redis_url = "redis://{user_of(host.name)}:{password}@{settings.AGENT_REDIS}/0"\n'
+        f'redis_url = "{_agents_redis(host.name, password)}"\n'
         f'seal_key = "{key}"\n'
         f'management_ip = "{host.address}"\n'
     )
+
+
+def reaches_redis(agent_toml: str) -> bool:
+    """Return whether an agent's settings name the Redis of today; those of a version without TLS do not."""
+    scheme = urlsplit(settings.REDIS_URL).scheme
+    return f'redis_url = "{scheme}://' in agent_toml and f"@{settings.AGENT_REDIS}/" in agent_toml
+
+
+def _agents_redis(name: str, password: str) -> str:
+    """Return how the agent reaches Redis: by TLS, with its host's certificate, where the control plane does."""
+    with_tls = urlsplit(settings.REDIS_URL).scheme == "rediss"
+    return redis_url(name, password, settings.AGENT_REDIS, settings.AGENT_CERTIFICATES if with_tls else "")
 
 
 def _redis() -> redis.Redis:

@@ -50,7 +50,7 @@ def create_region(
     fabric_address: str = "",
     dns_servers: Sequence[str] = (),
 ) -> Region:
-    """Add a data centre. `fabric_address` is that of OVN's northbound database ("tcp:192.0.2.1:6641")."""
+    """Add a data centre. `fabric_address` is that of OVN's northbound database ("ssl:192.0.2.1:6641")."""
     allow(actor, REGION_CREATE, project=None, tenant_id=None)
     region = _unique(
         lambda: Region.objects.create(

@@ -40,12 +40,15 @@ def own_directory(path: Path, user: str, mode: int = 0o700) -> None:
         shutil.chown(path, user, entry.pw_gid)
 
 
-def owned_file(path: Path, text: str, user: str, mode: int = 0o600) -> None:
-    """Write a file that only ``user`` may read."""
+def owned_file(path: Path, text: str, user: str, mode: int = 0o600) -> bool:
+    """Write a file that only ``user`` may read; False when it has that content already."""
     entry = pwd.getpwnam(user)
+    if path.exists() and path.read_text() == text and path.stat().st_uid == entry.pw_uid:
+        return False
     fresh = path.with_name(f".{path.name}.new")
     fresh.touch(mode=mode)
     fresh.chmod(mode)
     os.chown(fresh, entry.pw_uid, entry.pw_gid)
     fresh.write_text(text)
     fresh.replace(path)
+    return True

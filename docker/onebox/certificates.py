@@ -6,9 +6,11 @@ during ``up``: so it is imported only when it is used.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from onebox import accounts
 from onebox.instance import CENTRAL, COMPUTE, Instance
 
 if TYPE_CHECKING:
@@ -61,11 +63,47 @@ def refresh(host: Host) -> None:
         host.exec("/" + RELOAD)
 
 
-def service_files(instance: Instance, service: str) -> list[File]:
-    """The files of PostgreSQL or Redis."""
+def rotate(instance: Instance, spread: Callable[[], None], with_authorities: bool) -> None:
+    """Replace all certificates and keys; ``spread`` gives every machine its present files and has daemons read them.
+
+    With authorities, in steps between which both sides always agree: all trust the old and the new key, then
+    certificates are issued by the new one, then the old one is trusted no more.
+    """
+    from pki.authority import Authority
+
+    pki = authorities(instance)
+    if not with_authorities:
+        for authority in pki.authorities():
+            authority.reissue_all()
+        spread()
+        return
+    for step in (Authority.announce, Authority.switch, Authority.retire):
+        for authority in pki.authorities():
+            step(authority)
+        spread()
+
+
+def place_service(instance: Instance, service: str, directory: Path, user: str) -> bool:
+    """Give PostgreSQL or Redis its files, which only its user may read; True when something changed."""
     from pki import plan
 
-    return plan.machine_files(authorities(instance), service)
+    accounts.own_directory(directory, user)
+    packed = plan.machine_files(authorities(instance), service)
+    return any(
+        [accounts.owned_file(directory / file.path.name, file.content.decode(), user) for file in packed]
+    )
+
+
+def summary(instance: Instance) -> str:
+    """How many certificates there are, when the first one ends, and what to do when that is soon."""
+    from pki.authority import expiry, is_due
+
+    found = [a.certificate(name) for a in authorities(instance).authorities() for name in ("ca", *a.names())]
+    if not found:
+        return "none yet"
+    line = f"{len(found)}, the first ends on {min(map(expiry, found)):%Y-%m-%d}"
+    due = sum(map(is_due, found))
+    return f"{line}; {due} DUE: python3 docker/onebox rotate --authorities" if due else line
 
 
 def _place_control(instance: Instance, packed: list[File]) -> None:

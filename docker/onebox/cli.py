@@ -9,6 +9,7 @@ from pathlib import Path
 
 from onebox import (
     agent,
+    certificates,
     environment,
     guest_image,
     hosts,
@@ -65,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     bring_up.add_argument("--only", choices=up.PARTS, default="all", help="how far (default: all)")
     add("down", _down, "stop everything; data stay")
     add("status", _status, "say what is running")
+    rotate = add("rotate", _rotate, "replace all certificates; guests and connections live on")
+    rotate.add_argument("--authorities", action="store_true", help="the authorities' own keys too")
     add("env", _env, "print the product's settings as KEY=VALUE lines")
     add("tree", _tree, "build the hosts' file system if missing, print its path")
     add("image", _image, "build the guest image if missing, print its path")
@@ -131,6 +134,13 @@ def _status(found: Instance, _: argparse.Namespace) -> int:
     print(f"instance {found.name} in {found.var} (slot {found.slot})")
     for name, is_up, where, log in rows:
         print(f"  {name:10} {'up' if is_up else 'down':4}  {where:17} {log}")
+    print(f"  certificates: {certificates.summary(found)}")
+    return 0
+
+
+def _rotate(found: Instance, args: argparse.Namespace) -> int:
+    with found.locked():
+        certificates.rotate(found, lambda: up.spread_certificates(found), args.authorities)
     return 0
 
 

@@ -28,8 +28,11 @@ def settle(instance: Instance, guest_image: Path | None = None) -> dict[str, str
     values |= {
         "DATABASE_URL": postgres.url(instance, values["SCLOUD_POSTGRES_PASSWORD"]),
         "REDIS_URL": redis.url(instance, values["SCLOUD_REDIS_PASSWORD"]),
-        "SCLOUD_OVN_NB": f"tcp:{instance.management_ip(10)}:6641",
-        "SCLOUD_OVN_SB": f"tcp:{instance.management_ip(10)}:6642",
+        "SCLOUD_OVN_NB": f"ssl:{instance.management_ip(10)}:6641",
+        "SCLOUD_OVN_SB": f"ssl:{instance.management_ip(10)}:6642",
+        "SCLOUD_OVN_CERT": f"{pki}/control.pem",
+        "SCLOUD_OVN_KEY": f"{pki}/control.key",
+        "SCLOUD_OVN_CA": f"{pki}/ovn-ca.pem",
         "SCLOUD_WEB_PORT": str(instance.web_port),
         "SCLOUD_CONSOLE_PORT": str(instance.console_port),
         "SCLOUD_CONSOLE_LISTEN": f"{web_address()}:{instance.console_port}",

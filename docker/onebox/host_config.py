@@ -15,7 +15,7 @@ from onebox.tree import HOSTS
 if TYPE_CHECKING:
     from onebox.hosts import Host
 
-CENTRAL_UNITS = ("ovn-central.service",)
+CENTRAL_UNITS = ("ovn-central.service", "scloud-central.service")
 COMPUTE_UNITS = (
     "openvswitch-switch.service",
     "scloud-network.service",
@@ -24,7 +24,7 @@ COMPUTE_UNITS = (
     "libvirtd.socket",
     "libvirtd-ro.socket",
     "libvirtd-admin.socket",
-    "libvirtd-tcp.socket",
+    "libvirtd-tls.socket",
     "libvirtd.service",
     "libvirt-guests.service",
 )
@@ -37,6 +37,7 @@ def write_all(host: Host) -> None:
     units = CENTRAL_UNITS if host.name == CENTRAL else COMPUTE_UNITS
     _central(host) if host.name == CENTRAL else _compute(host)
     certificates.place(host)
+    _install(host, "reload-certificates", host.root / certificates.RELOAD, 0o755)
     run(["chroot", host.root, "systemctl", "enable", "--quiet", *units])
 
 
@@ -61,14 +62,17 @@ def _identity(host: Host) -> None:
 
 
 def _central(host: Host) -> None:
-    options = "--db-nb-create-insecure-remote=yes --db-sb-create-insecure-remote=yes"
-    write(host.root / "etc/default/ovn-central", f'OVN_CTL_OPTS="{options}"\n')
+    etc = host.root / "etc"
+    _install(host, "ovn-central.default", etc / "default/ovn-central")
+    _install(host, "scloud-central.service", etc / "systemd/system/scloud-central.service")
+    _install(host, "configure-central", host.root / "usr/local/lib/scloud/configure-central", 0o755)
+    write(etc / "scloud/central.env", f"SCLOUD_MANAGEMENT_IP={host.management_ip}\n")
 
 
 def _compute(host: Host) -> None:
     etc, central_ip = host.root / "etc", host.instance.management_ip(10)
     settings = {
-        "SCLOUD_OVN_REMOTE": f"tcp:{central_ip}:6642",
+        "SCLOUD_OVN_REMOTE": f"ssl:{central_ip}:6642",
         "SCLOUD_ENCAP_IP": host.underlay_ip,
         "SCLOUD_DATAPATH": "netdev",
         "SCLOUD_UNDERLAY_NIC": "ul0",
@@ -79,6 +83,10 @@ def _compute(host: Host) -> None:
     write(etc / "default/openvswitch-switch", 'OVS_CTL_OPTS="--no-mlockall"\n')
     write(etc / "default/libvirtd", 'LIBVIRTD_ARGS=""\n')
     _install(host, "libvirtd.conf", etc / "libvirt/libvirtd.conf")
+    _install(host, "libvirtd-tls.socket.conf", etc / "systemd/system/libvirtd-tls.socket.d/address.conf")
+    (etc / "systemd/system/sockets.target.wants/libvirtd-tcp.socket").unlink(
+        missing_ok=True
+    )  # of earlier versions
     _install(host, "qemu.conf", etc / "libvirt/qemu.conf", 0o600)
     _install(host, "libvirt-guests.default", etc / "default/libvirt-guests")
     _install(host, "scloud-network.service", etc / "systemd/system/scloud-network.service")

@@ -1,18 +1,23 @@
-"""A private PostgreSQL cluster under ``var/<instance>/pg``, reached over loopback with a password."""
+"""A private PostgreSQL cluster under ``var/<instance>/pg``, reached over loopback by TLS with a password."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
 from pathlib import Path
+from urllib.parse import urlencode
 
-from onebox import accounts, pidfile, ports
+from onebox import accounts, certificates, pidfile, ports
 from onebox.instance import Instance
 from onebox.shell import OneboxError, run
 
 USER = "postgres"
 ROLE = DATABASE = "scloud"
 LIBRARY = Path("/usr/lib/postgresql")
+ADMISSION = """# over the network by TLS only, with a certificate of the control authority beside the password
+local   all all                peer
+hostssl all all 127.0.0.1/32   scram-sha-256 clientcert=verify-ca
+"""
 BOOTSTRAP = """
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN CREATE ROLE {role} LOGIN CREATEDB; END IF;
@@ -34,9 +39,13 @@ def binaries() -> Path:
 def start(instance: Instance, password: str) -> None:
     """Start the cluster, making it and the role and database first where they are missing."""
     data = _data(instance)
-    if not is_up(instance):
+    accounts.own_directory(data.parent, USER)
+    changed = certificates.place_service(instance, "postgresql", data.parent / "tls", USER)
+    if is_up(instance):
+        if changed:
+            run([*_as_postgres("pg_ctl"), "-D", data, "-s", "reload"], cwd=data)
+    else:
         ports.require_free(instance.postgres_port, "PostgreSQL")
-        accounts.own_directory(data.parent, USER)
         if not data.exists():
             _make_cluster(data)
         _configure(instance)
@@ -74,7 +83,11 @@ def is_up(instance: Instance) -> bool:
 
 def url(instance: Instance, password: str) -> str:
     """The address of the database for the product's settings."""
-    return f"postgresql://{ROLE}:{password}@127.0.0.1:{instance.postgres_port}/{DATABASE}"
+    files = certificates.control_directory(instance)
+    named = {"sslrootcert": "services-ca.pem", "sslcert": "control.pem", "sslkey": "control.key"}
+    tls = {name: f"{files}/{file}" for name, file in named.items()}
+    query = urlencode({"sslmode": "verify-full", **tls}, safe="/")
+    return f"postgresql://{ROLE}:{password}@127.0.0.1:{instance.postgres_port}/{DATABASE}?{query}"
 
 
 def _data(instance: Instance) -> Path:
@@ -102,6 +115,7 @@ def _make_cluster(data: Path) -> None:
 def _configure(instance: Instance) -> None:
     """Settings for a small machine; the directory of the local socket is for administration only."""
     accounts.own_directory(instance.runtime / "pg", USER)
+    tls = _data(instance).parent / "tls"
     durable = "on" if instance.name == "run" else "off"
     settings = {
         "listen_addresses": "'127.0.0.1'",
@@ -121,6 +135,12 @@ def _configure(instance: Instance) -> None:
         "full_page_writes": durable,
         "log_min_duration_statement": 1000,
         "log_line_prefix": "'%m [%p] '",
+        "ssl": "on",
+        "ssl_min_protocol_version": "'TLSv1.3'",
+        "ssl_cert_file": f"'{tls}/postgresql.pem'",
+        "ssl_key_file": f"'{tls}/postgresql.key'",
+        "ssl_ca_file": f"'{tls}/postgresql-clients.pem'",
     }
     text = "".join(f"{name} = {value}\n" for name, value in settings.items())
     accounts.owned_file(_data(instance) / "postgresql.auto.conf", text, USER)
+    accounts.owned_file(_data(instance) / "pg_hba.conf", ADMISSION, USER)

@@ -1,6 +1,7 @@
 """A private Redis under ``var/<instance>/redis``, for the machine itself and for the hosts' agents.
 
-It listens on loopback and on the management address. Accounts stand in an ACL file: ``control`` may do everything;
+It listens on loopback and on the management address, by TLS only, and admits the certificates of the control plane and
+of hosts; which of them it is, the account says. Accounts stand in an ACL file: ``control`` may do everything;
 a host's account is added when the host is enrolled (ACL SETUSER, ACL SAVE); they are kept.
 """
 
@@ -10,8 +11,9 @@ import hashlib
 import os
 import signal
 from pathlib import Path
+from urllib.parse import urlencode
 
-from onebox import accounts, pidfile, ports
+from onebox import accounts, certificates, pidfile, ports
 from onebox.instance import Instance
 from onebox.shell import run, wait_until
 
@@ -20,16 +22,34 @@ CONTROL = "control"
 
 
 def start(instance: Instance, password: str) -> None:
-    """Start Redis unless it runs."""
-    if is_up(instance):
-        return
+    """Start Redis unless it runs; one that runs gets its present certificates."""
     directory = instance.var / "redis"
+    changed = certificates.place_service(instance, "redis", directory / "tls", USER)
+    if is_up(instance):
+        if changed:
+            _reload(instance, password)
+        return
     ports.require_free(instance.redis_port, "Redis")
     accounts.own_directory(directory, USER)
     accounts.owned_file(directory / "users.acl", _users(directory / "users.acl", password), USER)
     accounts.owned_file(directory / "redis.conf", _settings(instance), USER)
     run([*accounts.command_as(USER), "redis-server", directory / "redis.conf"])
     wait_until(lambda: ports.accepts(instance.redis_port), "Redis to answer", seconds=20, every=0.02)
+
+
+def _reload(instance: Instance, password: str) -> None:
+    """Have it use the certificates that were just replaced: it reads them only when told; connections live on."""
+    pairs = [word for setting in _tls(instance).items() for word in setting]
+    run(command(instance, "CONFIG", "SET", *pairs), env={**os.environ, "REDISCLI_AUTH": password})
+
+
+def command(instance: Instance, *args: str) -> list[str]:
+    """A command line of redis-cli as the control plane; the password is taken from $REDISCLI_AUTH."""
+    files = certificates.control_directory(instance)
+    tls = ["--tls", "--cacert", f"{files}/services-ca.pem"]
+    tls += ["--cert", f"{files}/control.pem", "--key", f"{files}/control.key"]
+    where = ["-h", "127.0.0.1", "-p", str(instance.redis_port), "--user", CONTROL, "--no-auth-warning", "-e"]
+    return ["redis-cli", *where, *tls, *args]
 
 
 def _users(file: Path, password: str) -> str:
@@ -60,14 +80,31 @@ def _pid(instance: Instance) -> int | None:
 
 def url(instance: Instance, password: str) -> str:
     """The address of the control plane's account for the product's settings."""
-    return f"redis://{CONTROL}:{password}@127.0.0.1:{instance.redis_port}/0"
+    files = certificates.control_directory(instance)
+    named = {"ca_certs": "services-ca.pem", "certfile": "control.pem", "keyfile": "control.key"}
+    tls = {f"ssl_{name}": f"{files}/{file}" for name, file in named.items()}
+    query = urlencode({"ssl_cert_reqs": "required", **tls}, safe="/")
+    return f"rediss://{CONTROL}:{password}@127.0.0.1:{instance.redis_port}/0?{query}"
+
+
+def _tls(instance: Instance) -> dict[str, str]:
+    directory = instance.var / "redis/tls"
+    return {
+        "tls-cert-file": f"{directory}/redis.pem",
+        "tls-key-file": f"{directory}/redis.key",
+        "tls-ca-cert-file": f"{directory}/redis-clients.pem",
+    }
 
 
 def _settings(instance: Instance) -> str:
     directory = instance.var / "redis"
     settings = {
         "bind": f"127.0.0.1 {instance.control_ip}",
-        "port": instance.redis_port,
+        "port": 0,
+        "tls-port": instance.redis_port,
+        "tls-auth-clients": "yes",
+        "tls-protocols": "TLSv1.3",
+        **_tls(instance),
         "dir": f'"{directory}"',
         "aclfile": f'"{directory}/users.acl"',
         "daemonize": "yes",

@@ -72,6 +72,19 @@ def data(instance: Instance, progress: Progress) -> None:
     )
 
 
+def spread_certificates(instance: Instance) -> None:
+    """Give every part that runs its present certificates."""
+    values = environment.load(instance)
+    certificates.settle(instance)
+    if postgres.is_up(instance):
+        postgres.start(instance, values["SCLOUD_POSTGRES_PASSWORD"])
+    if redis.is_up(instance):
+        redis.start(instance, values["SCLOUD_REDIS_PASSWORD"])
+    for host in hosts.every(instance):
+        if host.pid() is not None:
+            certificates.refresh(host)
+
+
 def infra(instance: Instance, progress: Progress) -> None:
     """OVN central and the compute hosts, with the guest image in reach."""
     environment.settle(instance, guest_image.obtain(instance.logs / "guest-image.log"))
@@ -87,6 +100,7 @@ def switch_on(host: Host, below: list[Path]) -> None:
     if host.pid() is None:
         host.start(below, prepare=agent.install)
     else:
+        certificates.refresh(host)
         agent.refresh(host)
 
 

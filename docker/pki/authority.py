@@ -40,7 +40,7 @@ class UnknownName(Exception):
 
 @dataclass(frozen=True)
 class Authority:
-    """A certificate authority. ``ca.pem`` begins with the certificate it signs with; during a change another follows."""
+    """A certificate authority. ``ca.pem`` begins with the one it signs with; during a change another follows."""
 
     directory: Path
 
@@ -101,6 +101,11 @@ class Authority:
         names = present.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         self._issue(name, _use(present), list(names))
 
+    def reissue_all(self) -> None:
+        """Replace all certificates it issued."""
+        for name in self.names():
+            self.reissue(name)
+
     def announce(self) -> None:
         """Make the next key and have ``ca.pem`` trust both; certificates are issued by the present one."""
         if (self.directory / "next.pem").exists():
@@ -119,8 +124,7 @@ class Authority:
         self._write("ca.pem", fresh.read_bytes() + _pem(old), 0o644)
         for part in ("next.pem", "next.key"):
             (self.directory / part).unlink()
-        for name in self.names():
-            self.reissue(name)
+        self.reissue_all()
 
     def retire(self) -> None:
         """Trust only what it signs with: certificates issued by an earlier key are refused from now on."""

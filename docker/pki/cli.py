@@ -115,8 +115,7 @@ def _status(pki: Pki, _: argparse.Namespace) -> int:
 
 def _rotate(pki: Pki, _: argparse.Namespace) -> int:
     for authority in pki.authorities():
-        for name in authority.names():
-            authority.reissue(name)
+        authority.reissue_all()
     return 0
 
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
+
+from tests.platform_fixtures import database_url
 
 DEADLINE_SECONDS = 60
 
@@ -50,12 +51,6 @@ class Proxy:
         with open(f"/proc/{self.process.pid}/status") as status:
             line = next(line for line in status if line.startswith("VmRSS"))
         return int(line.split()[1]) / 1024
-
-
-def database_url() -> str:
-    """The tests' own database, as another process reaches it."""
-    given = connection.settings_dict
-    return f"postgresql://{given['USER']}:{given['PASSWORD']}@{given['HOST']}:{given['PORT']}/{given['NAME']}"
 
 
 @contextmanager

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlparse
 
 import redis
 from cryptography.fernet import Fernet
 from onebox.hosts import Host
 from onebox.shell import OneboxError
 
-from apps.agent.access import acl_rules, user_of
+from apps.agent.access import acl_rules, redis_url, user_of
 from apps.agent.post import CeleryPost
 from apps.drivers.remote import RemoteHost
 from apps.drivers.reports import read_report
@@ -73,8 +72,7 @@ def running_agent(onebox: Onebox, host: Host) -> Iterator[RealAgent]:
     name, key = f"test-{new_id()[:8]}", Fernet.generate_key().decode()
     client = redis.Redis.from_url(control)
     client.execute_command("ACL", "SETUSER", user_of(name), *acl_rules(name, PASSWORD))
-    database = urlparse(control).path
-    url = f"redis://{user_of(name)}:{PASSWORD}@{onebox.environment['SCLOUD_AGENT_REDIS']}{database}"
+    url = redis_url(name, PASSWORD, onebox.environment["SCLOUD_AGENT_REDIS"], "/etc/scloud/pki")
     remote = RemoteHost(name, client, key, CeleryPost(control), timeout=60)
     agent = RealAgent(host, name, key, url, remote, client)
     settings = {

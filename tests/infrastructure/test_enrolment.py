@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -21,6 +23,7 @@ from apps.lifecycle.models import State
 from apps.tenancy.models import User
 from apps.tenancy.secrets import unseal
 from tests import factories
+from tests.certificates import files_of_host
 
 NAME = "enrol-test"
 
@@ -39,11 +42,10 @@ def no_user_left() -> Iterator[None]:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.requirement("SE-6")
 def test_the_settings_file_opens_redis_for_the_hosts_own_keys_alone(
-    admin: Actor, no_user_left: None, monkeypatch: pytest.MonkeyPatch
+    admin: Actor, no_user_left: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(
-        settings, "AGENT_REDIS", settings.REDIS_URL.split("@")[-1].removeprefix("redis://").split("/")[0]
-    )
+    monkeypatch.setattr(settings, "AGENT_REDIS", urlsplit(settings.REDIS_URL).netloc.rpartition("@")[2])
+    monkeypatch.setattr(settings, "AGENT_CERTIFICATES", str(files_of_host(tmp_path)))
     made = enroll_host(admin, factories.make_cluster(factories.make_region()), NAME, "192.0.2.7")
     given = tomllib.loads(made.agent_toml)
     assert (given["name"], given["management_ip"]) == (NAME, "192.0.2.7")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable
@@ -12,6 +13,8 @@ import pytest
 from onebox import hosts, instance, postgres, redis
 from onebox.instance import Instance
 from onebox.shell import run, wait_until
+from redis import Redis
+from redis.exceptions import AuthenticationError, NoPermissionError
 
 from tests.onebox.conftest import left_on_the_machine, onebox_command
 
@@ -42,18 +45,24 @@ def query(found: Instance, statement: str) -> str:
 
 
 def test_redis_refuses_those_without_a_name_and_keeps_a_hosts_account(fresh: Instance) -> None:
-    def ask(url: str, *args: str) -> str:
-        return run(["redis-cli", "--no-auth-warning", "-u", url, *args]).stdout.strip()
+    def client(user: str = "", password: str = "") -> Redis:
+        login = f"//{user}:{password}@" if user else "//"
+        url = fresh.settings()["REDIS_URL"]
+        return Redis.from_url(re.sub("//.*@127.0.0.1", f"{login}{fresh.control_ip}", url))
 
     run(onebox_command(fresh, "up", "--only", "data"))
-    assert "NOAUTH" in ask(f"redis://127.0.0.1:{fresh.redis_port}", "PING")
-    control = fresh.settings()["REDIS_URL"]
-    ask(control, "ACL", "SETUSER", "host-x", "on", ">sesame", "~x:*", "+get", "+ping")
-    assert ask(control, "ACL", "SAVE") == "OK"
+    with pytest.raises(AuthenticationError):
+        client().ping()
+    control = Redis.from_url(fresh.settings()["REDIS_URL"])
+    control.acl_setuser(
+        "host-x", enabled=True, passwords=["+sesame"], keys=["x:*"], commands=["+get", "+ping"]
+    )
+    assert control.acl_save()
     run(onebox_command(fresh, "down"))
     run(onebox_command(fresh, "up", "--only", "data"))
-    assert ask(f"redis://host-x:sesame@{fresh.control_ip}:{fresh.redis_port}", "PING") == "PONG"
-    assert "NOPERM" in ask(f"redis://host-x:sesame@{fresh.control_ip}:{fresh.redis_port}", "SET", "x:1", "1")
+    assert client("host-x", "sesame").ping()
+    with pytest.raises(NoPermissionError):
+        client("host-x", "sesame").set("x:1", "1")
 
 
 def database_is_being_made(found: Instance) -> bool:

@@ -19,7 +19,7 @@ from apps.drivers.specs import (
 
 
 class OvnFabric:
-    """`Fabric` over the northbound database at `address` ("tcp:10.0.0.5:6641", "unix:/run/ovn/ovnnb_db.sock").
+    """`Fabric` over the northbound database at `address` ("ssl:10.0.0.5:6641", "unix:/run/ovn/ovnnb_db.sock").
 
     Make one per process and keep it: it connects on first use and holds a replica. All threads may use it.
     """

@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from apps.compute.models import Image
 from apps.compute.services.image import IMPORT_DIRECTORY, import_image
-from apps.infrastructure.enrolment import Enrolment, enroll_host, renew_enrolment
+from apps.infrastructure.enrolment import Enrolment, enroll_host, reaches_redis, renew_enrolment
 from apps.infrastructure.management.commands.enroll_host import write_config
 from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
 from apps.infrastructure.services import (
@@ -37,7 +37,7 @@ class Command(BaseCommand):
     help = "Load the demonstration data; what is there already is kept."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--fabric", required=True, help="OVN northbound database, tcp:ADDRESS:6641")
+        parser.add_argument("--fabric", required=True, help="OVN northbound database, ssl:ADDRESS:6641")
         parser.add_argument("--pool", required=True, help="the pool's directory as hosts see it")
         parser.add_argument("--host", action="append", default=[], metavar="NAME=ADDRESS")
         parser.add_argument(
@@ -83,7 +83,7 @@ class Command(BaseCommand):
         host = Host.objects.filter(name=name).first()
         if host is None:
             return enroll_host(SYSTEM, cluster, name, address)
-        if config.exists() and host.address == address:
+        if config.exists() and host.address == address and reaches_redis(config.read_text()):
             return None
         Host.objects.filter(pk=host.pk).update(address=address)
         host.address = address
