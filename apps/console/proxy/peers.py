@@ -1,4 +1,4 @@
-"""The two kinds of connection a session joins: plain TCP and a WebSocket.
+"""The two kinds of connection a session joins: TCP, with or without TLS, and a WebSocket.
 
 Each reads and writes in blocking steps during the handshake, then without blocking while the session is pumped.
 """
@@ -6,6 +6,7 @@ Each reads and writes in blocking steps during the handshake, then without block
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from collections import deque
 from typing import Protocol
@@ -52,6 +53,10 @@ class Peer(Protocol):
         """Take leave and close."""
 
 
+#: What a socket without blocking raises when it must wait; one with TLS has its own errors for it.
+MUST_WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
 class TcpPeer:
     """A TCP connection: a VM's VNC server, or a native client."""
 
@@ -75,13 +80,21 @@ class TcpPeer:
     def write(self, data: bytes) -> None:
         self._socket.sendall(data)
 
+    def start_tls(self, context: ssl.SSLContext, name: str) -> None:
+        """Go on in TLS, as the client of the server called `name`. Raises OSError (ssl.SSLError, too)."""
+        self._socket = context.wrap_socket(self._socket, server_hostname=name)
+
     def start(self) -> None:
         self._socket.setblocking(False)
 
     def receive(self) -> bytes | None:
         try:
-            return self._socket.recv(CHUNK) or None
-        except BlockingIOError:
+            data = self._socket.recv(CHUNK)
+            # What TLS has decrypted and not yet given out is invisible to poll().
+            while isinstance(self._socket, ssl.SSLSocket) and (more := self._socket.pending()):
+                data += self._socket.recv(more)
+            return data or None
+        except MUST_WAIT:
             return b""
         except OSError:
             return None
@@ -94,7 +107,7 @@ class TcpPeer:
         try:
             while self._queue:
                 del self._queue[: self._socket.send(self._queue)]
-        except BlockingIOError:
+        except MUST_WAIT:
             pass
 
     @property

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from apps.console.ends import End
 from apps.console.proxy.relay import Relay, parse_ports
+from apps.console.proxy.screen_tls import client_context
 from apps.console.proxy.server import ConsoleServer, split_address
 from apps.console.proxy.sessions import Sessions
 
@@ -25,6 +26,8 @@ LEAVE_WITHIN = 3.0
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
+    if client_context() is None:  # raises when the settings do not work: better now than at the first session
+        log.warning("no SCLOUD_VNC_CERT: the connections to screens are not encrypted")
     sessions = Sessions()
     host, port = split_address(settings.CONSOLE_LISTEN)
     server = ConsoleServer((host, port), sessions)

@@ -1,4 +1,4 @@
-"""The opening of the RFB protocol (RFC 6143, 7.1 to 7.3), spoken towards both sides.
+"""The opening of the RFB protocol (RFC 6143, 7.1 to 7.3, and the VeNCrypt extension), spoken towards both sides.
 
 The proxy logs in to the VM's VNC server itself, so that server's password never leaves the platform. A browser, which
 has shown its ticket already, needs no password, and a native client is asked for its ticket's.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import secrets
 import struct
+from collections.abc import Callable
 from typing import Protocol
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
@@ -17,7 +18,10 @@ from cryptography.hazmat.primitives.ciphers import Cipher, modes
 VERSION = b"RFB 003.008\n"
 #: The oldest version whose security handshake is the one below (macOS says 003.889).
 OLDEST = (3, 7)
-NONE, VNC_AUTHENTICATION = 1, 2
+NONE, VNC_AUTHENTICATION, VENCRYPT = 1, 2, 19
+VENCRYPT_VERSION = b"\x00\x02"
+#: VeNCrypt's subtype: TLS with certificates, then VNC's own authentication inside.
+X509_VNC = 261
 CHALLENGE_BYTES = 16
 MAX_REASON_BYTES = 4096
 
@@ -40,16 +44,23 @@ class Stream(Protocol):
         """Send all of `data`."""
 
 
-def log_in(server: Stream, password: str) -> None:
-    """Open the protocol as a client and authenticate; WrongPassword when refused, RfbError when it makes no sense."""
+def log_in(server: Stream, password: str, start_tls: Callable[[], None] | None = None) -> None:
+    """Open the protocol as a client and authenticate; WrongPassword when refused, RfbError when it makes no sense.
+
+    With `start_tls`, which makes TLS of the connection, the password is sent inside TLS or not at all.
+    """
     _parse_version(server.read(len(VERSION)))
     server.write(VERSION)
     offered = server.read(server.read(1)[0])
     if not offered:
         raise RfbError(_reason(server))
-    if VNC_AUTHENTICATION not in offered:
+    if start_tls is not None:
+        _start_vencrypt(server, offered)
+        start_tls()
+    elif VNC_AUTHENTICATION in offered:
+        server.write(bytes([VNC_AUTHENTICATION]))
+    else:
         raise RfbError("the VNC server asks for no password")
-    server.write(bytes([VNC_AUTHENTICATION]))
     server.write(des_response(password, server.read(CHALLENGE_BYTES)))
     if _u32(server):
         raise WrongPassword(_reason(server))
@@ -104,6 +115,24 @@ def _greet(client: Stream, security_type: int) -> None:
     client.write(bytes([1, security_type]))
     if client.read(1)[0] != security_type:
         raise RfbError("the VNC client chose a security type that was not offered")
+
+
+def _start_vencrypt(server: Stream, offered: bytes) -> None:
+    """Choose TLS with certificates and a password; any other offer is refused."""
+    if VENCRYPT not in offered:
+        raise RfbError("the VNC server does not offer TLS")
+    server.write(bytes([VENCRYPT]))
+    if server.read(2) < VENCRYPT_VERSION:
+        raise RfbError("the VNC server's VeNCrypt is too old: 0.2 is needed")
+    server.write(VENCRYPT_VERSION)
+    if server.read(1) != b"\0":
+        raise RfbError("the VNC server refused VeNCrypt 0.2")
+    subtypes = struct.unpack(f">{(count := server.read(1)[0])}I", server.read(4 * count))
+    if X509_VNC not in subtypes:
+        raise RfbError("the VNC server does not offer TLS with certificates and a password")
+    server.write(struct.pack(">I", X509_VNC))
+    if server.read(1) != b"\1":
+        raise RfbError("the VNC server refused TLS")
 
 
 def _parse_version(line: bytes) -> tuple[int, int]:

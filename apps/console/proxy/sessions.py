@@ -15,6 +15,7 @@ from apps.console.proxy import rfb
 from apps.console.proxy.admission import Admitted, database, end_of
 from apps.console.proxy.peers import Peer, TcpPeer
 from apps.console.proxy.pump import pump
+from apps.console.proxy.screen_tls import client_context
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +106,9 @@ def _log_in(admitted: Admitted) -> TcpPeer:
     screen = TcpPeer(connection)
     try:
         connection.settimeout(HANDSHAKE_SECONDS)
-        rfb.log_in(screen, admitted.screen_password)
+        context = client_context()
+        start_tls = (lambda: screen.start_tls(context, admitted.host)) if context else None
+        rfb.log_in(screen, admitted.screen_password, start_tls)
     except rfb.WrongPassword:
         screen.close(End.CLOSED)
         raise Refusal(End.EXPIRED) from None
