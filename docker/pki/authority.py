@@ -215,11 +215,12 @@ def _builder(
 
 
 def _key_usage(*, ca: bool) -> x509.KeyUsage:
+    """What a key may do; libvirt 9 (Debian 12) refuses a certificate without key encipherment."""
     return x509.KeyUsage(
         digital_signature=True,
         key_cert_sign=ca,
         crl_sign=ca,
-        key_encipherment=False,
+        key_encipherment=not ca,
         content_commitment=False,
         data_encipherment=False,
         key_agreement=False,
