@@ -32,7 +32,7 @@ class RegionForm(KitForm):
         label=gettext_lazy("OVN northbound database"),
         max_length=255,
         required=False,
-        help_text=gettext_lazy("For example tcp:192.0.2.1:6641."),
+        help_text=gettext_lazy("For example ssl:192.0.2.1:6641."),
     )
     dns_servers = forms.CharField(
         label=gettext_lazy("Name servers for guests"),
