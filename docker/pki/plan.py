@@ -65,7 +65,7 @@ class Pki:
 
     def ensure_host(self, name: str, address: str) -> bool:
         """The certificates of a compute host; ``name`` is the one it is enrolled under."""
-        if name in MACHINES or not _HOST_NAME.fullmatch(name):
+        if name in (*MACHINES, "ca", "next") or not _HOST_NAME.fullmatch(name):
             raise UnknownName(
                 f"{name!r} cannot be a host's name here: lower-case letters, digits and hyphens"
             )
@@ -81,6 +81,7 @@ class Pki:
 
     def remove_host(self, name: str) -> None:
         """Forget a host: its certificates and keys are deleted here, its own authority too."""
+        _check_host(name)
         for authority in (self.authority(HOSTS), self.authority(LIBVIRT), self.authority(MIGRATION)):
             for suffix in ("pem", "key"):
                 (authority.directory / f"{name}.{suffix}").unlink(missing_ok=True)
@@ -170,6 +171,11 @@ MACHINES = {
 def machine_files(pki: Pki, machine: str) -> list[File]:
     """The files of a machine: one of MACHINES, or a host's name."""
     return MACHINES[machine](pki) if machine in MACHINES else host_files(pki, machine)
+
+
+def _check_host(name: str) -> None:
+    if name in (*MACHINES, "ca", "next") or not _HOST_NAME.fullmatch(name):
+        raise UnknownName(f"{name!r} cannot be a host's name here: lower-case letters, digits and hyphens")
 
 
 def _pair(pki: Pki, authority: str, name: str, directory: PurePosixPath, as_name: str) -> list[File]:
