@@ -192,3 +192,48 @@ def test_every_authority_is_documented(pki: Pki) -> None:
     page = (ROOT / "docs/concepts/certificates.md").read_text()
     names = {"vnc-HOST" if each.name.startswith(plan.VNC) else each.name for each in pki.authorities()}
     assert [name for name in names if f"| `{name}` |" not in page] == []
+
+
+@pytest.mark.requirement("SE-7")
+@pytest.mark.parametrize(
+    ("machine", "file", "believed"),
+    [
+        ("control", "services-ca.pem", {"services/postgresql", "services/redis"}),
+        ("control", "ovn-ca.pem", {"ovn/northbound", "ovn/southbound"}),
+        ("control", "vnc-ca.pem", {"vnc-host-1/host-1", "vnc-host-2/host-2"}),
+        ("control", "libvirt/cacert.pem", {"libvirt/host-1", "libvirt/host-2"}),
+        ("host-1", "services-ca.pem", {"services/postgresql", "services/redis"}),
+        ("host-1", "ovn-ca.pem", {"ovn/northbound", "ovn/southbound"}),
+    ],
+)
+def test_nobody_can_pass_for_a_server_with_another_certificate(
+    pki: Pki, tmp_path: Path, machine: str, file: str, believed: set[str]
+) -> None:
+    """Even to clients that look at no name, as those of OVSDB."""
+    files.place(tmp_path, plan.machine_files(pki, machine))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.load_verify_locations(tmp_path / plan.DIRECTORY / file)
+    passed = {
+        f"{each.name}/{name}"
+        for each in pki.authorities()
+        for name in each.names()
+        if believes(context, each, name)
+    }
+    assert passed == believed
+
+
+def believes(context: ssl.SSLContext, server: Authority, name: str) -> bool:
+    """Whether a client goes on with a server that shows this certificate."""
+    here = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    here.load_cert_chain(server.directory / f"{name}.pem", server.directory / f"{name}.key")
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    a, b = here.wrap_bio(up, down, server_side=True), context.wrap_bio(down, up)
+    for side in (b, a, b):
+        try:
+            side.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+        except ssl.SSLCertVerificationError:
+            return False
+    return True

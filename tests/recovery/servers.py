@@ -127,8 +127,15 @@ def rows_on(server: OwnPostgres) -> Iterator[None]:
     """Let this process's rows be in a fresh database of `server`."""
     _forget_connections()
     kept = dict(connection.settings_dict)
+    # Without TLS: the server is the test's alone, on loopback.
+    plain = {name: value for name, value in kept["OPTIONS"].items() if not name.startswith("ssl")}
     connection.settings_dict.update(
-        HOST="127.0.0.1", PORT=str(server.port), USER=ROLE, PASSWORD=PASSWORD, NAME="postgres"
+        HOST="127.0.0.1",
+        PORT=str(server.port),
+        USER=ROLE,
+        PASSWORD=PASSWORD,
+        NAME="postgres",
+        OPTIONS=plain,
     )
     connection.settings_dict["TEST"] = {**kept["TEST"], "NAME": "outages"}
     try:
