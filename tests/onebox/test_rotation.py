@@ -17,10 +17,10 @@ from apps.drivers.ovn import OvnFabric
 from apps.drivers.specs import FabricKind
 from tests.certificates import Listener, holders, listeners, screens
 from tests.drivers.samples import new_id
-from tests.listeners import admits, opened
 from tests.onebox.conftest import onebox_command
 from tests.onebox.test_migration import connected
 from tests.onebox_fixtures import Onebox
+from tests.tls_probe import admits, opened
 
 pytestmark = [pytest.mark.real, pytest.mark.requirement("SE-7"), pytest.mark.timeout(240)]
 

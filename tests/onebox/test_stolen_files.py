@@ -13,7 +13,7 @@ import pytest
 from onebox.hosts import Host
 from onebox.shell import run
 
-from tests import listeners as probes
+from tests import tls_probe as probe
 from tests.certificates import Listener, listeners, screens
 from tests.onebox.fabric import Network
 from tests.onebox_fixtures import Onebox
@@ -46,7 +46,7 @@ class Thief:
     def tries(self, each: Listener, pair: tuple[str, str] | None, kind: str = "", port: int = 0) -> bool:
         """Return whether the listener admits what the thief shows."""
         arguments = [kind or each.kind, each.address, str(port or each.port), *(pair or ())]
-        answer = self.host.exec("python3", "-", *arguments, stdin=Path(probes.__file__).read_text())
+        answer = self.host.exec("python3", "-", *arguments, stdin=Path(probe.__file__).read_text())
         assert answer in ("admitted", "refused"), answer
         return answer == "admitted"
 

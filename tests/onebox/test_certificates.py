@@ -9,8 +9,8 @@ import pytest
 from pki.plan import Pki
 
 from tests.certificates import Listener, holders, listeners, screens
-from tests.listeners import admits
 from tests.onebox_fixtures import Onebox
+from tests.tls_probe import admits
 
 pytestmark = [pytest.mark.real, pytest.mark.requirement("SE-7")]
 
