@@ -103,8 +103,9 @@ def with_certificate_of_the_control_plane(box: Onebox, host: Host) -> str:
     """Let the script write to the northbound database, as no host may; return ovn-nbctl's options."""
     control = certificates.control_directory(box.instance)
     for name in ("control.key", "control.pem", "ovn-ca.pem"):
-        write(host.root / "run/bench" / name, (control / name).read_text(), 0o600)
-    return "--private-key=/run/bench/control.key --certificate=/run/bench/control.pem --ca-cert=/run/bench/ovn-ca.pem"
+        write(host.root / "root/bench" / name, (control / name).read_text(), 0o600)
+    files = {"private-key": "control.key", "certificate": "control.pem", "ca-cert": "ovn-ca.pem"}
+    return " ".join(f"--{option}=/root/bench/{name}" for option, name in files.items())
 
 
 def seconds_of_script(site: RealSite, pattern: Pattern, host: Host, number: int) -> float:

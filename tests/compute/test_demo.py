@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 def load(configs: Path) -> None:
     call_command(
         "demo",
-        "--fabric=tcp:192.0.2.1:6641",
+        "--fabric=ssl:192.0.2.1:6641",
         "--pool=/srv/pool",
         "--host=host-1=192.0.2.11",
         "--host=host-2=192.0.2.12",
@@ -57,6 +57,14 @@ def test_a_lost_settings_file_is_made_again_with_a_new_key(tmp_path: Path) -> No
     config.unlink()
     load(tmp_path)
     assert config.read_text() != before
+
+
+def test_a_settings_file_of_a_version_without_tls_is_made_again(tmp_path: Path) -> None:
+    load(tmp_path)
+    config = tmp_path / "host-1.toml"
+    config.write_text(config.read_text().replace("rediss://", "redis://"))
+    load(tmp_path)
+    assert 'redis_url = "rediss://' in config.read_text()
 
 
 @pytest.mark.requirement("SE-6")
