@@ -13,13 +13,19 @@ import sys
 from collections.abc import Callable
 
 SECONDS = 10.0
+CONNECT_SECONDS = 3.0
 VENCRYPT, X509_VNC = 19, 261
 Pair = tuple[str, str]
 
 
 def connect(address: str, port: int) -> socket.socket:
-    """Return a TCP connection."""
-    return socket.create_connection((address, port), timeout=SECONDS)
+    """Return a TCP connection. Raises OSError; a firewall that drops what comes counts as a refusal."""
+    try:
+        link = socket.create_connection((address, port), timeout=CONNECT_SECONDS)
+    except TimeoutError as error:
+        raise ConnectionRefusedError(f"{address}:{port} does not answer") from error
+    link.settimeout(SECONDS)
+    return link
 
 
 def start_tls(plain: socket.socket, pair: Pair | None) -> ssl.SSLSocket:
