@@ -71,7 +71,7 @@ def tell_of_reach(hosts: Sequence[Host]) -> None:
 
 def _see(readings: Sequence[Reading]) -> None:
     rows = [
-        (reading.host.pk, reading.report.sent_at, power, ",".join(ids))
+        (reading.host.pk, reading.seen_at, power, ",".join(ids))
         for reading in readings
         for power in Power.values
         if (ids := [vm.id for vm in reading.report.observation.vms if vm.power == power])
@@ -92,7 +92,7 @@ def _start_again(reading: Reading) -> None:
     """Start what a power cut or reboot stopped."""
     at_work = Operation.objects.open().filter(resource=OuterRef("pk"), exclusive=True)
     Vm.objects.filter(~Exists(at_work), host_id=reading.host.pk, power_seen=Power.ON).update(
-        power_seen=Power.OFF, power_seen_at=reading.report.sent_at
+        power_seen=Power.OFF, power_seen_at=reading.seen_at
     )
     stopped = Vm.objects.filter(
         host_id=reading.host.pk, power=Power.ON, power_seen=Power.OFF, state=State.READY

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
@@ -14,10 +16,15 @@ from apps.console.verbs import VM_CONSOLE, has_screen
 from apps.drivers.errors import DriverError
 from apps.drivers.specs import ConsoleAddress
 from apps.infrastructure import backends
+from apps.infrastructure.models import Host
 from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.running import Run
 from apps.tenancy.secrets import unseal
 
+log = logging.getLogger(__name__)
+
+#: What libvirt gives to VNC servers: 5900 and what follows (qemu.conf, remote_display_port_min), for 1,000 VMs.
+VNC_PORTS = range(5900, 6900)
 #: How long a VM that is wanted on may take until it has a screen.
 START_WITHIN = timedelta(seconds=45)
 NOT_RUNNING_YET = {"hypervisor.vm_off", "hypervisor.vm_missing"}
@@ -61,13 +68,37 @@ def _open(run: Run, ticket: ConsoleTicket) -> ConsoleAddress | None:
     if vm.host is None:
         return None
     try:
-        return backends.hypervisor(vm.host, run).open_console(
+        address = backends.hypervisor(vm.host, run).open_console(
             str(vm.pk), password=unseal(ticket.sealed_screen_password), valid_until=_valid_until(vm)
         )
+        return _checked(vm.host, address)
     except DriverError as error:
         if error.code in NOT_RUNNING_YET:
             return None
         raise
+
+
+def _checked(host: Host, address: ConsoleAddress) -> ConsoleAddress:
+    """Return the address if a VNC server of the host can have it: the proxy connects wherever it says."""
+    own = host.name if host.driver == "memory" else host.address
+    if own and same_address(address.host, own) and address.port in VNC_PORTS:
+        return address
+    log.warning("host %s says that a screen is at %s:%s", host.name, address.host, address.port)
+    raise DriverError(
+        _("Host %(host)s gave an address for the console that is not its own."),
+        values={"host": host.name},
+        code="console.foreign_address",
+        permanent=True,
+        hint=_("Check the host and its management_ip in /etc/scloud/agent.toml. The console was not opened."),
+    )
+
+
+def same_address(told: str, own: str) -> bool:
+    """Whether both are the same IP address, or the same name."""
+    try:
+        return ip_address(told) == ip_address(own)
+    except ValueError:
+        return told == own
 
 
 def _valid_until(vm: Vm) -> datetime:

@@ -4,7 +4,7 @@ A host that is not itself any more can lie, but only within what a column holds:
 collector from everybody else's.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from msgspec import Meta
@@ -20,3 +20,20 @@ Number = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Counter = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Measure = Annotated[float, Meta(ge=0, le=1e9)]
 Moment = Annotated[datetime, Meta(tz=True)]
+"""With a time zone; whoever holds one checks it by `check_moment`."""
+Seconds = Annotated[float, Meta(ge=-1e12, le=1e12)]
+FileName = Annotated[str, Meta(max_length=255)]
+"""Any name a file can have; what is to be an identifier is checked by whoever takes it for one."""
+
+MOST_VMS = 4096
+"""On one host."""
+MOST_FILES = 1_000_000
+"""In one pool."""
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def check_moment(moment: datetime) -> None:
+    """Raise ValueError for a time that no clock shows: PostgreSQL holds some that Python cannot read back."""
+    # By the year first: near the ends of the calendar the comparison itself would overflow.
+    if not (EARLIEST.year <= moment.year <= LATEST.year and EARLIEST <= moment <= LATEST):
+        raise ValueError(f"{moment} is no time of a clock")

@@ -3,6 +3,8 @@
 A verb names what its argument and its result are; both ends read the same table, so neither can call by a made-up name.
 """
 
+import itertools
+import math
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,6 +40,8 @@ STILL_WORKING = "host.still_working"
 NIL = msgspec.msgpack.encode(None)
 LONGEST = 1000
 """Characters of a host's sentence that are kept."""
+MOST_VALUES = 16
+"""Values in it."""
 _MARKS = re.compile(r"%\(\w+\)[sd]|%%")
 _NAMES = re.compile(r"%\((\w+)\)")
 _CODE = re.compile(r"[a-z_]{1,40}\.[a-z_]{1,40}")
@@ -90,14 +94,38 @@ class Failure:
 
     def error(self) -> DriverError:
         """Return the data as an error, whatever a host that is not itself any more has put into it."""
-        values = {name: v[:LONGEST] if isinstance(v, str) else v for name, v in self.values.items()}
-        template = self.template[:LONGEST]
-        if _MARKS.sub("", template).count("%") or not set(_NAMES.findall(template)) <= values.keys():
+        values = {
+            plain_text(name): _plain_value(value)
+            for name, value in itertools.islice(self.values.items(), MOST_VALUES)
+        }
+        template = plain_text(self.template)
+        if not _is_template(template, values):
             values = {}  # without values it is text as it stands, not a template
         code = self.code if _CODE.fullmatch(self.code) else "agent.failed"
         return DriverError(
-            template, code=code, permanent=self.permanent, hint=self.hint[:LONGEST], values=values
+            template, code=code, permanent=self.permanent, hint=plain_text(self.hint), values=values
         )
+
+
+def plain_text(text: str) -> str:
+    """Return a host's text as it can be kept and shown: cut, and without characters that print nothing."""
+    return "".join(c if c.isprintable() or c in "\n\t" else " " for c in text[:LONGEST])
+
+
+def _plain_value(value: str | int | float) -> str | int | float:
+    if isinstance(value, str):
+        return plain_text(value)
+    return value if math.isfinite(value) else str(value)  # JSON has no such number
+
+
+def _is_template(template: str, values: dict[str, str | int | float]) -> bool:
+    if _MARKS.sub("", template).count("%") or not set(_NAMES.findall(template)) <= values.keys():
+        return False
+    try:
+        template % values
+    except (TypeError, ValueError):  # text where a number belongs
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

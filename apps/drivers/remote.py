@@ -147,10 +147,10 @@ class RemoteHypervisor:
 
     def ensure_power(self, vm_id: str, power: Power, *, boot: int = 0, graceful: bool = False) -> VmStatus:
         argument = PowerArgument(vm_id, power, boot, graceful)
-        return self._host.call(orders.ENSURE_POWER, vm_id, argument, self._fence)
+        return self._of(vm_id, self._host.call(orders.ENSURE_POWER, vm_id, argument, self._fence))
 
     def status(self, vm_id: str) -> VmStatus:
-        return self._host.call(orders.STATUS, vm_id, vm_id)
+        return self._of(vm_id, self._host.call(orders.STATUS, vm_id, vm_id))
 
     def open_console(self, vm_id: str, *, password: str, valid_until: datetime) -> ConsoleAddress:
         return self._host.call(orders.OPEN_CONSOLE, vm_id, ConsoleArgument(vm_id, password, valid_until))
@@ -160,6 +160,11 @@ class RemoteHypervisor:
 
     def observe(self) -> HostObservation:
         return self._host.call(orders.OBSERVE_HOST, "", None)
+
+    def _of(self, vm_id: str, status: VmStatus) -> VmStatus:
+        if status.id != vm_id:
+            raise senseless_answer(self._host.name)
+        return status
 
 
 class RemoteVolumes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
-from apps.drivers.bounds import Counter, Mark, Measure, Moment, Number, Version
+from apps.drivers.bounds import Counter, Mark, Measure, Moment, Number, Version, check_moment
 from apps.drivers.orders import REPORT
 from apps.drivers.sealing import Seal
 from apps.drivers.specs import HostObservation
@@ -35,6 +35,9 @@ class HostReport:
     sequence: Counter
     sent_at: Moment
 
+    def __post_init__(self) -> None:
+        check_moment(self.sent_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
@@ -53,6 +56,10 @@ class Heartbeat:
     report_at: Moment
     load_percent: Measure
     memory_used_mib: Number
+
+    def __post_init__(self) -> None:
+        check_moment(self.sent_at)
+        check_moment(self.report_at)
 
 
 def heartbeat_key(host: str) -> str:

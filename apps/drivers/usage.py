@@ -6,9 +6,11 @@ would make each report several times as large. Rates are made of two readings by
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
-from apps.drivers.bounds import Mark, Moment
+from msgspec import Meta
+
+from apps.drivers.bounds import MOST_VMS, Mark, Moment, check_moment
 from apps.drivers.sealing import Seal
 from apps.drivers.specs import HostUsage, VmUsage
 
@@ -29,7 +31,10 @@ class UsageReading:
     at: Moment
     boot_id: Mark
     host: HostUsage
-    vms: tuple[VmUsage, ...] = ()
+    vms: Annotated[tuple[VmUsage, ...], Meta(max_length=MOST_VMS)] = ()
+
+    def __post_init__(self) -> None:
+        check_moment(self.at)
 
 
 def usage_key(host: str) -> str:

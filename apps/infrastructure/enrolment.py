@@ -68,7 +68,10 @@ def renew_enrolment(actor: Actor, host: Host) -> Enrolment:
     """Give a host a new key and log-in; the old ones are dead from now on."""
     host = begin(actor, HOST_RENEW, host)
     key = Fernet.generate_key().decode()
-    Host.objects.filter(pk=host.pk).update(sealed_key=seal(key))
+    # Whoever renews it knows the machine: what it reports next is what it has.
+    Host.objects.filter(pk=host.pk).update(
+        sealed_key=seal(key), enrolled_vcpus=0, enrolled_memory_mib=0, claims_more=False
+    )
     record(actor, HOST_RENEW.name, host)
     return Enrolment(host, _open_door(host, key))
 

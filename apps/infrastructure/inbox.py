@@ -11,7 +11,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import TypeVar, cast
+from typing import TypeVar
+
+import redis.exceptions
 
 from apps.drivers.errors import DriverError
 from apps.drivers.orders import REPORT
@@ -23,6 +25,9 @@ from apps.tenancy.secrets import unseal
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+#: What a heartbeat, and any other message, has at most: a whole report of as many VMs as there can be has 1 MiB.
+MOST_BYTES_OF_A_HEARTBEAT, MOST_BYTES = 4096, 4 << 20
 
 #: Host → its last heartbeat as it was found, sealed.
 _heard: dict[str, bytes] = {}
@@ -37,9 +42,18 @@ def new_reports(hosts: Sequence[Host]) -> list[tuple[Host, HostReport]]:
     return [(host, _as_of(beat, whole)) for host, beat in beats if (whole := _whole.get(host.name))]
 
 
-def fetch(keys: Sequence[str]) -> list[bytes | None]:
-    """Return what stands under each key."""
-    return cast("list[bytes | None]", backends.redis_client().mget(keys)) if keys else []
+def fetch(keys: Sequence[str], most_bytes: int = MOST_BYTES) -> list[bytes | None]:
+    """Return what is stored under each key; None for nothing, and for what is larger or no text."""
+    pipe = backends.redis_client().pipeline(transaction=False)
+    for key in keys:
+        pipe.getrange(key, 0, most_bytes)
+    found = pipe.execute(raise_on_error=False) if keys else []
+    for answer in found:
+        if isinstance(answer, Exception) and not isinstance(answer, redis.exceptions.ResponseError):
+            raise answer
+    return [
+        answer if isinstance(answer, bytes) and 0 < len(answer) <= most_bytes else None for answer in found
+    ]
 
 
 def opened(host: Host, purpose: str, message: bytes | None, kind: type[T]) -> T | None:
@@ -55,7 +69,8 @@ def opened(host: Host, purpose: str, message: bytes | None, kind: type[T]) -> T 
 
 def _new_beats(hosts: Sequence[Host]) -> list[tuple[Host, Heartbeat]]:
     found = []
-    for host, message in zip(hosts, fetch([heartbeat_key(host.name) for host in hosts]), strict=True):
+    messages = fetch([heartbeat_key(host.name) for host in hosts], MOST_BYTES_OF_A_HEARTBEAT)
+    for host, message in zip(hosts, messages, strict=True):
         if message is None or message == _heard.get(host.name):
             continue
         if beat := opened(host, HEARTBEAT, message, Heartbeat):

@@ -120,6 +120,10 @@ class Host(Kind):
     boot_id = models.CharField(max_length=64, blank=True, default="")
     vcpus = models.PositiveIntegerField(default=0)
     memory_mib = models.PositiveIntegerField(default=0)
+    # What it had at its first report after its enrolment; it may have less later, and more only once it is renewed.
+    enrolled_vcpus = models.PositiveIntegerField(default=0)
+    enrolled_memory_mib = models.PositiveIntegerField(default=0)
+    claims_more = models.BooleanField(default=False)
     # cluster.cpu_overcommit × vcpus, and memory less what the host keeps for itself; written with every report.
     vcpu_capacity = models.PositiveIntegerField(default=0)
     memory_capacity_mib = models.PositiveIntegerField(default=0)

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 #: Memory a host keeps for itself: a twentieth, and at least this much.
 LEAST_RESERVE_MIB = 1024
+#: A kernel keeps somewhat more or less of the memory for itself than the one before: a part of so many.
+KERNELS_DIFFER = 50
 #: What the column holds.
 MOST_VCPUS = 2**31 - 1
 
@@ -52,6 +54,9 @@ _INVENTORY = (
     "memory_mib",
     "vcpu_capacity",
     "memory_capacity_mib",
+    "enrolled_vcpus",
+    "enrolled_memory_mib",
+    "claims_more",
 )
 # Rows are locked in the order in which placement takes several. One statement, since placement waits for these rows and
 # Django's bulk_update takes a second for every hundred hosts.
@@ -73,6 +78,12 @@ class Reading:
     host: Host
     report: HostReport
     rebooted: bool
+    taken_at: datetime
+
+    @property
+    def seen_at(self) -> datetime:
+        """When what it says was so: by the host's clock, but never later than it was taken."""
+        return min(self.report.sent_at, self.taken_at)
 
 
 #: Called with all reports of one round.
@@ -88,7 +99,7 @@ def collect() -> int:
     before = _newest(hosts)
     silent = {host.pk for host in hosts if not host.in_reach_at(now)}
     readings = [
-        Reading(host, report, rebooted=bool(host.boot_id) and host.boot_id != report.boot_id)
+        Reading(host, report, bool(host.boot_id) and host.boot_id != report.boot_id, now)
         for host, report in _reports(hosts)
         if _is_new(host, report, now)
     ]
@@ -179,16 +190,40 @@ def _take(reading: Reading, now: datetime) -> bool:
     host.agent_version, host.boot_id = report.agent_version, report.boot_id
     host.last_report_at, host.report_sent_at = now, report.sent_at
     host.load_percent = min(100.0, max(0.0, report.observation.load_percent))  # 0 for what is no number
-    host.memory_used_mib = report.observation.memory_used_mib
+    host.memory_used_mib = min(report.observation.memory_used_mib, host.memory_mib)
     return before != [getattr(host, name) for name in _INVENTORY]
 
 
 def _copy_inventory(host: Host, seen: HostObservation) -> None:
     host.architecture, host.cpu_model = seen.architecture, seen.cpu_model
     host.virtualisation, host.hypervisor_version = seen.virtualisation, seen.hypervisor_version
-    host.vcpus, host.memory_mib = seen.vcpus, seen.memory_mib
-    host.vcpu_capacity = min(int(seen.vcpus * host.cluster.cpu_overcommit), MOST_VCPUS)
-    host.memory_capacity_mib = max(seen.memory_mib - max(LEAST_RESERVE_MIB, seen.memory_mib // 20), 0)
+    host.vcpus, host.memory_mib = _believed(host, seen)
+    host.vcpu_capacity = min(int(host.vcpus * host.cluster.cpu_overcommit), MOST_VCPUS)
+    host.memory_capacity_mib = max(host.memory_mib - max(LEAST_RESERVE_MIB, host.memory_mib // 20), 0)
+
+
+def _believed(host: Host, seen: HostObservation) -> tuple[int, int]:
+    """Return vCPUs and memory in MiB: what it says, but no more than it was enrolled with.
+
+    A host that lies would draw the VMs of others to itself.
+    """
+    if host.driver == "memory":
+        return seen.vcpus, seen.memory_mib
+    host.enrolled_vcpus = host.enrolled_vcpus or seen.vcpus
+    host.enrolled_memory_mib = host.enrolled_memory_mib or seen.memory_mib
+    most_memory = host.enrolled_memory_mib + host.enrolled_memory_mib // KERNELS_DIFFER
+    more = seen.vcpus > host.enrolled_vcpus or seen.memory_mib > most_memory
+    if more and not host.claims_more:
+        claim = (host.name, seen.vcpus, seen.memory_mib, host.enrolled_vcpus, host.enrolled_memory_mib)
+        log.warning("host %s claims %s vCPUs and %s MiB, and was enrolled with %s and %s", *claim)
+        Event.objects.create(
+            resource=host,
+            code="host.claims_more",
+            message=_("Reports more CPUs or memory than at its enrolment. Renew the enrolment to use them."),
+        )
+    host.claims_more = more
+    memory = seen.memory_mib if seen.memory_mib <= most_memory else host.enrolled_memory_mib
+    return min(seen.vcpus, host.enrolled_vcpus), memory
 
 
 def _judge(host: Host) -> None:

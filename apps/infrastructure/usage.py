@@ -6,8 +6,10 @@ reading before is kept in Redis: a rate needs two. Lose it, and one sample is a 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import msgspec
 from django.utils import timezone
@@ -21,6 +23,10 @@ from apps.metrics.rates import host_values
 from apps.metrics.store import Sample, Subject, store
 from apps.tenancy.models import Tenant
 
+log = logging.getLogger(__name__)
+
+#: A sample bears the time of the host's clock, within this of ours.
+CLOCKS_DIFFER = timedelta(minutes=5)
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(UsageReading)
 
@@ -68,7 +74,8 @@ def _sample(found: Measured) -> Sample:
 
 def _measured(hosts: Sequence[Host]) -> list[Measured]:
     """Return what is new: at most one reading of a host in each step."""
-    present = step_of(timezone.now())
+    now_at = timezone.now()
+    present = step_of(now_at)
     befores = inbox.fetch([_before_key(host) for host in hosts])
     messages = inbox.fetch([usage_key(host.name) for host in hosts])
     found = []
@@ -77,6 +84,9 @@ def _measured(hosts: Sequence[Host]) -> list[Measured]:
         if before and step_of(before.at) >= present:
             continue  # there can be none yet, so none is opened
         now = _reading(host, message)
+        if now and abs(now.at - now_at) > CLOCKS_DIFFER:
+            log.warning("counters of host %s are of %s: dropped", host.name, now.at)
+            continue
         if now and (before is None or step_of(now.at) > step_of(before.at)):
             found.append(Measured(host, now, before))
     return found

@@ -12,6 +12,9 @@ from apps.metrics.store import STEP_SECONDS
 #: Readings further apart than this have a gap between them.
 LONGEST_SECONDS = 2.5 * STEP_SECONDS
 
+#: What no VM or host moves in a second: 8 Tbit, or as many requests. Beyond, a counter says what cannot be.
+MOST_PER_SECOND = 1e12
+
 Values = dict[str, float]
 
 
@@ -21,7 +24,7 @@ def vm_values(now: VmUsage, before: VmUsage | None, seconds: float) -> Values:
     if before is None or now.boot != before.boot or not _near(seconds):
         return values
     if now.vcpus and now.cpu_ns >= before.cpu_ns:
-        values["cpu_percent"] = 100 * (now.cpu_ns - before.cpu_ns) / (now.vcpus * seconds * 1e9)
+        values["cpu_percent"] = min(100, 100 * (now.cpu_ns - before.cpu_ns) / (now.vcpus * seconds * 1e9))
     return values | _rates(now, before, seconds)
 
 
@@ -38,7 +41,7 @@ def host_values(now: HostUsage, before: HostUsage | None, seconds: float) -> Val
         return values
     total = now.cpu_total_ms - before.cpu_total_ms
     if total > 0 and now.cpu_busy_ms >= before.cpu_busy_ms:
-        values["cpu_percent"] = 100 * (now.cpu_busy_ms - before.cpu_busy_ms) / total
+        values["cpu_percent"] = min(100, 100 * (now.cpu_busy_ms - before.cpu_busy_ms) / total)
     return values | _rates(now, before, seconds)
 
 
@@ -55,4 +58,6 @@ def _rates(now: VmUsage | HostUsage, before: VmUsage | HostUsage, seconds: float
         "net_rx_bytes_per_second": now.net_rx_bytes - before.net_rx_bytes,
         "net_tx_bytes_per_second": now.net_tx_bytes - before.net_tx_bytes,
     }
-    return {name: growth / seconds for name, growth in grown.items() if growth >= 0}
+    return {
+        name: growth / seconds for name, growth in grown.items() if 0 <= growth <= MOST_PER_SECOND * seconds
+    }

@@ -21,6 +21,10 @@ def observe_clusters() -> None:
         except DriverError as error:
             log.info("storage cluster %s not observed: %s", cluster.name, error.message)
             continue
+        if seen.used_bytes > seen.capacity_bytes:
+            used = (seen.used_bytes, seen.capacity_bytes)
+            log.warning("storage cluster %s: %s of %s bytes in use cannot be", cluster.name, *used)
+            continue
         StorageCluster.objects.filter(pk=cluster.pk).update(
             capacity_bytes=seen.capacity_bytes, used_bytes=seen.used_bytes, observed_at=timezone.now()
         )

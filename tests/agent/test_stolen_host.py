@@ -20,6 +20,7 @@ from apps.drivers.orders import Answer, Failure, Fence, Order
 from apps.drivers.remote import RemoteHost
 from apps.drivers.reports import HEARTBEAT, Heartbeat, HostReport, heartbeat_key, life_key
 from apps.drivers.sealing import Seal
+from apps.drivers.specs import Power, VmStatus
 from apps.drivers.usage import UsageReading
 from tests.agent.conftest import PretendHost, enrol
 from tests.drivers.samples import new_id
@@ -117,6 +118,16 @@ def test_a_result_of_another_kind_is_refused(thief: Thief) -> None:
     error = call(thief, lambda order: (orders.answer_purpose(order.id), nonsense))
     assert error is not None
     assert error.code == "host.broken_answer"
+
+
+def test_an_answer_about_another_vm_is_refused(thief: Thief) -> None:
+    other = Answer(result=msgspec.msgpack.encode(VmStatus(new_id(), exists=True, power=Power.ON)))
+    with ThreadPoolExecutor(1) as thread:
+        answering = thread.submit(thief.answer, lambda order: (orders.answer_purpose(order.id), other))
+        with pytest.raises(DriverError) as refused:
+            thief.host.remote(timeout=5).hypervisor().status(new_id())
+        answering.result(10)
+    assert refused.value.code == "host.broken_answer"
 
 
 @pytest.mark.parametrize("key", ["control", "control\x06\x163", "asgi:group:push", "_kombu.binding.control"])

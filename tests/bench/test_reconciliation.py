@@ -87,6 +87,7 @@ def readings(cloud: Cloud, count: int) -> list[Reading]:
             host,
             HostReport(_with(seen, tuple(vms.get(pk, ()))), "bench", "1", 1, now),
             rebooted=False,
+            taken_at=now,
         )
         for pk, host in chosen.items()
     ]

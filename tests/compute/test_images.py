@@ -12,6 +12,7 @@ from apps.compute.services.image import delete_image, import_image, retry_image
 from apps.compute.services.power import delete_vm
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryVolumes
+from apps.drivers.specs import ImageInfo
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import claim, execute
 from apps.lifecycle.errors import Forbidden, InUse, Invalid
@@ -92,6 +93,50 @@ def test_a_large_image_is_given_the_time_it_takes_and_shows_how_far_it_is(cloud:
     operation.refresh_from_db()
     # 10 MiB/s, beside what any import may take.
     assert timedelta(hours=2, minutes=50) < operation.deadline - operation.created_at < timedelta(hours=4)
+
+
+@pytest.mark.requirement("SE-6")
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"done_bytes": "text", "total_bytes": 1},
+        {"done_bytes": 2, "total_bytes": 1},
+        {"done_bytes": -1, "total_bytes": GIB},
+        {"done_bytes": 1, "total_bytes": 2**63 - 1},
+        {"done_bytes": 1.5, "total_bytes": "nan"},
+    ],
+    ids=str,
+)
+def test_figures_of_a_copy_that_cannot_be_move_neither_progress_nor_deadline(
+    cloud: Cloud, admin: Actor, figures: dict[str, object]
+) -> None:
+    operation = import_image(admin, name="Large", cluster=cloud.storage, file=f"memory:{GIB}")
+    before = operation.deadline
+    cloud.world.fail(
+        "volumes.ensure_image", DriverError("Still copying.", code="host.still_working", values=figures)
+    )
+    assert imported(operation).state == State.READY
+    operation.refresh_from_db()
+    assert (operation.deadline, operation.progress) == (before, 100)
+
+
+@pytest.mark.requirement("SE-6")
+@pytest.mark.parametrize(
+    "info",
+    [
+        ImageInfo(virtual_bytes=2**63 - 1, stored_bytes=1, source_format="qcow2"),
+        ImageInfo(virtual_bytes=0, stored_bytes=1, source_format="qcow2"),
+        ImageInfo(virtual_bytes=GIB, stored_bytes=2**63 - 1, source_format="qcow2"),
+        ImageInfo(virtual_bytes=GIB, stored_bytes=GIB, source_format="<b>new</b>"),
+    ],
+    ids=str,
+)
+def test_an_image_that_cannot_be_so_is_not_offered(
+    cloud: Cloud, admin: Actor, monkeypatch: pytest.MonkeyPatch, info: ImageInfo
+) -> None:
+    monkeypatch.setattr(MemoryVolumes, "ensure_image", lambda *_: info)
+    image = imported(import_image(admin, name="Odd", cluster=cloud.storage, file=f"memory:{GIB}"))
+    assert (image.state, image.error["code"]) == (State.ERROR, "image.implausible")
 
 
 @pytest.mark.parametrize("file", ["", "../etc/shadow", "/etc/shadow", ".hidden", "a\x00b"])

@@ -13,8 +13,10 @@ from apps.console.models import LIFETIME, ConsoleTicket, TicketKind, TicketState
 from apps.console.services import open_console, redeem
 from apps.drivers.memory import MemoryHypervisor, World
 from apps.drivers.memory.records import vms_of
+from apps.drivers.specs import ConsoleAddress
 from apps.drivers.specs import Power as Switch
 from apps.infrastructure import backends
+from apps.infrastructure.models import Host
 from apps.lifecycle import engine
 from apps.lifecycle.engine import execute
 from apps.lifecycle.models import OperationStatus, State
@@ -142,6 +144,47 @@ def test_a_vm_that_is_deleted_meanwhile_takes_its_ticket_along(world: World, vm:
     execute(ticket.operation.pk)
     ticket.operation.refresh_from_db()
     assert ticket.operation.status == OperationStatus.DONE
+
+
+@pytest.mark.requirement("SE-6")
+@pytest.mark.parametrize(
+    ("address", "host_says", "believed"),
+    [
+        ("192.0.2.10", ConsoleAddress("192.0.2.10", 5901), True),
+        ("2001:db8::a", ConsoleAddress("2001:0db8:0::a", 6899), True),
+        ("192.0.2.10", ConsoleAddress("192.0.2.11", 5901), False),
+        ("192.0.2.10", ConsoleAddress("127.0.0.1", 5901), False),
+        ("192.0.2.10", ConsoleAddress("localhost", 5901), False),
+        ("192.0.2.10", ConsoleAddress("", 5901), False),
+        ("192.0.2.10", ConsoleAddress("192.0.2.10", 6900), False),
+        ("192.0.2.10", ConsoleAddress("192.0.2.10", 22), False),
+        (None, ConsoleAddress("192.0.2.10", 5901), False),
+    ],
+    ids=str,
+)
+def test_a_screen_is_where_the_host_is_or_nowhere(
+    world: World,
+    vm: Vm,
+    alice: User,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str | None,
+    host_says: ConsoleAddress,
+    believed: bool,
+) -> None:
+    """The proxy connects wherever a host says: it must not become a way to what only the control plane reaches."""
+    Host.objects.filter(pk=vm.host_id).update(driver="agent", address=address)
+
+    class LyingHost:
+        def open_console(self, vm_id: str, **_: object) -> ConsoleAddress:
+            return host_says
+
+    monkeypatch.setattr(backends, "hypervisor", lambda *_: LyingHost())
+    ticket = carried_out(ask(alice, vm))
+    if believed:
+        assert (ticket.host, ticket.port) == (host_says.host, host_says.port)
+    else:
+        assert (ticket.state, ticket.host) == (TicketState.FAILED, "")
+        assert ticket.operation and ticket.operation.error["code"] == "console.foreign_address"
 
 
 def test_the_lifetimes_are_those_of_the_requirement() -> None:

@@ -67,3 +67,11 @@ def test_a_hosts_cpu_is_the_busy_share_of_its_threads() -> None:
     assert values["net_rx_bytes_per_second"] == 10
     assert (values["load"], values["disk_used_bytes"]) == (1.5, 7)
     assert "cpu_percent" not in host_values(before, now, 30)
+
+
+@pytest.mark.requirement("SE-6")
+def test_a_counter_that_grew_more_than_anything_can_is_a_gap_and_no_cpu_is_over_whole() -> None:
+    lie = replace(VM, cpu_ns=2**62, net_rx_bytes=2**62)
+    values = vm_values(lie, VM, 30)
+    assert "net_rx_bytes_per_second" not in values
+    assert values["cpu_percent"] == 100

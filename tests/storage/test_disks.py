@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from apps.drivers.memory import MemoryVolumes, World
-from apps.drivers.specs import VolumeSpec
+from apps.drivers.specs import PoolObservation, VolumeSpec
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host, StorageCluster
 from apps.storage.limits import disk_limits
@@ -52,3 +52,17 @@ def test_a_cluster_nobody_reaches_keeps_what_was_last_seen() -> None:
     observe_clusters()
     pool.refresh_from_db()
     assert pool.used_bytes == 5
+
+
+@pytest.mark.django_db
+@pytest.mark.requirement("SE-6")
+def test_a_pool_with_more_in_use_than_it_has_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "_process_world", World())
+    region = factories.make_region()
+    factories.make_host(factories.make_cluster(region))
+    cluster = factories.make_storage(region, capacity_bytes=7, used_bytes=3)
+    lie = PoolObservation(capacity_bytes=10, used_bytes=11)
+    monkeypatch.setattr(MemoryVolumes, "observe", lambda *_: lie)
+    observe_clusters()
+    cluster.refresh_from_db()
+    assert (cluster.capacity_bytes, cluster.used_bytes) == (7, 3)

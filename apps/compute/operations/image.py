@@ -17,6 +17,7 @@ from apps.compute.verbs import (
 from apps.drivers.errors import DriverError
 from apps.drivers.protocols import Volumes
 from apps.drivers.specs import ImageInfo
+from apps.drivers.specs.storage import IMAGE_FORMATS
 from apps.infrastructure import backends
 from apps.infrastructure.selectors import host_in_reach
 from apps.lifecycle.handlers import Settle, handles
@@ -29,6 +30,8 @@ GIB = 1 << 30
 PATIENCE = timedelta(minutes=10)
 #: Percent of the whole between which the copying is.
 IMPORT_BEGINS, IMPORT_ENDS = 5, 95
+#: What a file system may set aside beyond what is written.
+SLACK_BYTES = 64 << 20
 #: An agent that is still copying an image says so; the order is then given again.
 STILL_WORKING = "host.still_working"
 
@@ -96,13 +99,35 @@ def _import(run: Run, volumes: Volumes, image: Image) -> ImageInfo:
         error=DriverError(_("The import did not finish in time."), code="operation.deadline", permanent=True),
         every=1,
     )
-    return done[0]
+    return _checked(done[0])
+
+
+def _checked(info: ImageInfo) -> ImageInfo:
+    """Return what the host says of the image, if an image can be so."""
+    most_stored = 2 * info.virtual_bytes + SLACK_BYTES
+    if (
+        info.source_format in IMAGE_FORMATS
+        and 0 < info.virtual_bytes <= LARGEST_IMAGE_BYTES
+        and info.stored_bytes <= most_stored
+    ):
+        return info
+    raise DriverError(
+        _(
+            "The host's figures for the image cannot be right: %(format)s, %(virtual)s bytes, %(stored)s stored."
+        ),
+        values={"format": info.source_format, "virtual": info.virtual_bytes, "stored": info.stored_bytes},
+        code="image.implausible",
+        permanent=True,
+        hint=_("Check the host that imported it, delete the image and import it again."),
+    )
 
 
 def _tell_how_far(run: Run, said: DriverError) -> None:
     """Show how much has been copied, and give the time that so large a file takes."""
-    done, total = int(said.values.get("done_bytes", 0)), int(said.values.get("total_bytes", 0))
-    if total:
+    done, total = (said.values.get(name, 0) for name in ("done_bytes", "total_bytes"))
+    if not (isinstance(done, int) and isinstance(total, int)):
+        return
+    if 0 <= done <= total <= LARGEST_IMAGE_BYTES and total:
         run.progressed(IMPORT_BEGINS + (IMPORT_ENDS - IMPORT_BEGINS) * done // total)
         run.extend(run.operation.created_at + import_takes(total))
 

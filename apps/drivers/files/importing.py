@@ -19,9 +19,9 @@ from apps.drivers.files.qemu_img import (
     probe,
     qemu_img,
 )
+from apps.drivers.specs.storage import IMAGE_FORMATS
 from apps.drivers.volume_errors import bad_image, image_too_large, missing_source
 
-FORMATS = frozenset({"qcow2", "raw", "vmdk", "vpc", "vhdx", "vdi"})
 CHECKABLE = frozenset({"qcow2", "vmdk", "vhdx", "vdi"})
 BOOT_SIGNATURE = b"\x55\xaa"
 LEAKS_ONLY, NO_CHECK = 3, 63
@@ -37,7 +37,7 @@ def examine(source: Path, limit_bytes: int) -> tuple[str, int]:
     except QemuImgFailed as error:
         raise bad_image("its header is damaged") from error
     form, size = str(found["format"]), int(found["virtual-size"])
-    if form not in FORMATS:
+    if form not in IMAGE_FORMATS:
         raise bad_image(f"its format {form} is not accepted")
     if form == "raw":
         _need_boot_record(source)

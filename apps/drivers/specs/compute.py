@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
-from apps.drivers.bounds import Counter, Id, Line, Measure, Number, Port, Version, Word
+from msgspec import Meta
+
+from apps.drivers.bounds import MOST_VMS, Counter, Id, Line, Measure, Number, Port, Version, Word
 from apps.drivers.specs.storage import VolumeSpec
 
 
@@ -135,6 +138,6 @@ class HostObservation:
     hypervisor_version: Version
     load_percent: Measure = 0.0
     memory_used_mib: Number = 0
-    vms: tuple[VmStatus, ...] = ()
-    usage: tuple[VmUsage, ...] = ()
+    vms: Annotated[tuple[VmStatus, ...], Meta(max_length=MOST_VMS)] = ()
+    usage: Annotated[tuple[VmUsage, ...], Meta(max_length=MOST_VMS)] = ()
     host_usage: HostUsage | None = None

@@ -2,8 +2,18 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Annotated
 
-from apps.drivers.bounds import Counter, Word
+from msgspec import Meta
+
+from apps.drivers.bounds import MOST_FILES, Counter, FileName, Seconds, Word
+
+FileNames = Annotated[tuple[FileName, ...], Meta(max_length=MOST_FILES)]
+Sizes = Annotated[dict[FileName, Counter], Meta(max_length=MOST_FILES)]
+
+
+#: What can be imported.
+IMAGE_FORMATS = frozenset({"qcow2", "raw", "vmdk", "vpc", "vhdx", "vdi"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +59,8 @@ class PoolObservation:
 
     capacity_bytes: Counter
     used_bytes: Counter
-    volumes: tuple[str, ...] = ()
-    images: tuple[str, ...] = ()
+    volumes: FileNames = ()
+    images: FileNames = ()
 
 
 class PoolKind(StrEnum):
@@ -63,14 +73,14 @@ class Unfinished:
     """Files that a run was writing for a volume or image, and for how long nobody has written to any of them."""
 
     kind: PoolKind
-    id: str
-    idle_seconds: float
+    id: FileName
+    idle_seconds: Seconds
 
 
 @dataclass(frozen=True, slots=True)
 class PoolInventory:
     """Everything of ours in a pool: identifier → size of the disk inside in bytes, and what never became whole."""
 
-    volumes: dict[str, int] = field(default_factory=dict)
-    images: dict[str, int] = field(default_factory=dict)
-    unfinished: tuple[Unfinished, ...] = ()
+    volumes: Sizes = field(default_factory=dict)
+    images: Sizes = field(default_factory=dict)
+    unfinished: Annotated[tuple[Unfinished, ...], Meta(max_length=MOST_FILES)] = ()
