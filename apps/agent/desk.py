@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import sqlite3
 import time
 import traceback
 from typing import TYPE_CHECKING
@@ -42,11 +43,21 @@ class Desk:
         self._subjects = Subjects()
 
     def take(self, sealed: str) -> None:
-        """Carry out one order. What is not sealed with our key is dropped without an answer."""
+        """Carry out one order, once. One taken before, or not sealed with our key, is dropped without an answer."""
         try:
             order = self._seal.open(ORDER, sealed, Order)
         except DriverError as error:
             log.warning("Dropped an order: %s", error.message)
+            return
+        try:
+            if time.time() <= order.expires and not self._fences.take_once(order.id, order.expires):
+                log.warning(
+                    "Dropped %s for %s: order %s was taken before", order.verb, order.subject, order.id
+                )
+                return
+        except sqlite3.Error as error:
+            log.error("%s for %s broke: %s", order.verb, order.subject, where_it_broke(error))
+            self._reply(order, Answer(failure=Failure.of(_failed(error))))
             return
         with self._alone_with(order):
             late = time.time() - order.expires

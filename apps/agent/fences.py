@@ -1,6 +1,7 @@
-"""Remembering, for each VM and volume, the newest operation that an order came from.
+"""Remembering, for each VM and volume, the newest operation that an order came from, and which orders were taken.
 
-Kept in a file, because an agent that starts again must refuse what it would have refused before.
+Several orders of one attempt have the same fence, so a fence alone does not tell a new order from a repeated one. Kept
+in a file, because an agent that starts again must refuse what it would have refused before.
 """
 
 import logging
@@ -13,6 +14,10 @@ from apps.drivers.orders import Fence, stale_order
 
 log = logging.getLogger(__name__)
 KEPT_SECONDS = 7 * 86400
+ORDER_KEPT_SECONDS = 3600
+"""So long after its expiry an order is remembered, lest a clock that is set back makes it good again."""
+FORGET_EVERY = 1000
+"""Orders between two looks for those that may be forgotten."""
 
 
 class Fences:
@@ -21,6 +26,7 @@ class Fences:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
+        self._taken = 0
         try:
             self._database = _open(path)
         except sqlite3.DatabaseError:
@@ -30,6 +36,15 @@ class Fences:
             for part in path.parent.glob(f"{path.name}*"):
                 part.unlink()
             self._database = _open(path)
+
+    def take_once(self, order_id: str, expires: float) -> bool:
+        """Note an order that is good until `expires` (Unix time); return whether it was not taken before."""
+        with self._lock:
+            self._taken += 1
+            if self._taken % FORGET_EVERY == 0:
+                _forget_orders(self._database)
+            noted = self._database.execute("INSERT OR IGNORE INTO taken VALUES (?, ?)", (order_id, expires))
+            return noted.rowcount == 1
 
     def pass_or_refuse(self, subject: str, fence: Fence) -> None:
         """Note `fence`; raise a permanent `DriverError` when a newer one was seen."""
@@ -54,8 +69,14 @@ def _open(path: Path) -> sqlite3.Connection:
         "CREATE TABLE IF NOT EXISTS fence"
         " (subject TEXT PRIMARY KEY, sequence INTEGER, attempt INTEGER, seen REAL) WITHOUT ROWID"
     )
+    database.execute("CREATE TABLE IF NOT EXISTS taken (id TEXT PRIMARY KEY, expires REAL) WITHOUT ROWID")
+    _forget_orders(database)
     database.execute("DELETE FROM fence WHERE seen < ?", (time.time() - KEPT_SECONDS,))
     (state,) = database.execute("PRAGMA quick_check(1)").fetchone()
     if state != "ok":
         raise sqlite3.DatabaseError(state)
     return database
+
+
+def _forget_orders(database: sqlite3.Connection) -> None:
+    database.execute("DELETE FROM taken WHERE expires < ?", (time.time() - ORDER_KEPT_SECONDS,))
