@@ -137,11 +137,6 @@ def redeem(ticket_id: UUID) -> bool:
     return bool(live.update(used_at=timezone.now()))
 
 
-def spoil(ticket_id: UUID) -> None:
-    """Kill a ticket that somebody tries passwords on."""
-    ConsoleTicket.objects.alive().filter(pk=ticket_id).update(expires_at=timezone.now())
-
-
 def fingerprint(secret: str) -> str:
     """SHA-256 of a token or session key: enough, since both are long and random."""
     return hashlib.sha256(secret.encode()).hexdigest()

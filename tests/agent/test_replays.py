@@ -34,7 +34,7 @@ class Recorder:
             self.sealed.append(sealed)
             self.host.post(name, sealed, seconds)
 
-        return RemoteHost(self.host.name, self.host.client, self.host.key, post, timeout=10)
+        return RemoteHost(self.host.name, self.host.client, self.host.key, post, timeout=60)
 
     def send_again(self, sealed: str) -> bool:
         """Send a recorded order; return whether the agent carries it out, which it would answer at once."""

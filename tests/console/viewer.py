@@ -94,9 +94,9 @@ def web_viewer(url: str, token: str, session: str = "") -> Viewer:
     return Viewer.of(stream)
 
 
-def native_viewer(address: tuple[str, int], password: str) -> Viewer:
+def native_viewer(address: tuple[str, int], password: str, source: str = "127.0.0.1") -> Viewer:
     """Connect as a VNC client of the user's own does; rfb.WrongPassword when it is not let in."""
-    stream = TcpPeer(socket.create_connection(address, timeout=SECONDS))
+    stream = TcpPeer(socket.create_connection(address, timeout=SECONDS, source_address=(source, 0)))
     rfb.log_in(stream, password)
     return Viewer.of(stream)
 

@@ -60,9 +60,11 @@ MUST_WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 class TcpPeer:
     """A TCP connection: a VM's VNC server, or a native client."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, give_up: float | None = None) -> None:
+        """`give_up`: when the handshake must be over, by the monotonic clock, however the other side spreads it."""
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = connection
+        self._give_up = give_up
         self._queue = bytearray()
 
     def fileno(self) -> int:
@@ -71,6 +73,8 @@ class TcpPeer:
     def read(self, count: int) -> bytes:
         data = bytearray()
         while len(data) < count:
+            if self._give_up is not None and time.monotonic() > self._give_up:
+                raise TimeoutError
             part = self._socket.recv(count - len(data))
             if not part:
                 raise EOFError

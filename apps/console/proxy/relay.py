@@ -7,6 +7,8 @@ import logging
 import selectors
 import socket
 import threading
+import time
+from collections import Counter
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -16,14 +18,16 @@ from apps.console.proxy import rfb
 from apps.console.proxy.admission import admit_native, database
 from apps.console.proxy.peers import TcpPeer
 from apps.console.proxy.sessions import HANDSHAKE_SECONDS, Sessions, serve
-from apps.console.services import mark_listening, spoil
+from apps.console.proxy.throttle import Throttle, network_of
+from apps.console.services import mark_listening
 from apps.tenancy.secrets import unseal
 
 log = logging.getLogger(__name__)
 
-#: Wrong passwords after which a ticket is dead.
-MAX_WRONG = 10
-MAX_AT_ONCE = 8
+#: Clients of one port whose handshake is not finished: from one network, and in all.
+MAX_OF_A_NETWORK, MAX_AT_ONCE = 2, 32
+#: A native client has this long from connecting to being let in, however it spreads what it sends.
+ADMISSION_SECONDS = 30.0
 
 
 @dataclass(eq=False)
@@ -32,17 +36,27 @@ class Door:
 
     ticket_id: UUID
     listener: socket.socket
-    wrong: int = 0
-    inside: threading.BoundedSemaphore = field(
-        default_factory=lambda: threading.BoundedSemaphore(MAX_AT_ONCE)
-    )
+    throttle: Throttle = field(default_factory=Throttle)
+    inside: Counter[str] = field(default_factory=Counter)
     mutex: threading.Lock = field(default_factory=threading.Lock)
 
-    def missed(self) -> bool:
-        """Count a wrong password; whether that was one too many."""
+    def enter(self, address: str) -> bool:
+        """Whether a client may try now; one that may has to `leave`."""
+        network = network_of(address)
         with self.mutex:
-            self.wrong += 1
-            return self.wrong >= MAX_WRONG
+            full = self.inside.total() >= MAX_AT_ONCE or self.inside[network] >= MAX_OF_A_NETWORK
+            if full or self.throttle.must_wait(address):
+                return False
+            self.inside[network] += 1
+            return True
+
+    def leave(self, address: str) -> None:
+        """Give a client's place back."""
+        network = network_of(address)
+        with self.mutex:
+            self.inside[network] -= 1
+            if not self.inside[network]:
+                del self.inside[network]
 
 
 class Relay:
@@ -60,13 +74,13 @@ class Relay:
         for key, _events in self._selector.select(within):
             door: Door = key.data
             try:
-                connection, _ = door.listener.accept()
+                connection, (address, *_rest) = door.listener.accept()
             except OSError:
                 continue
-            if not door.inside.acquire(blocking=False):
+            if not door.enter(address):
                 connection.close()
                 continue
-            threading.Thread(target=self._serve, args=(door, connection), daemon=True).start()
+            threading.Thread(target=self._serve, args=(door, connection, address), daemon=True).start()
 
     def look_after(self) -> None:
         """Open doors for tickets that are ready, close those of tickets that are used or dead."""
@@ -102,28 +116,27 @@ class Relay:
         self._selector.unregister(door.listener)
         door.listener.close()
 
-    def _serve(self, door: Door, connection: socket.socket) -> None:
+    def _serve(self, door: Door, connection: socket.socket, address: str) -> None:
         connection.settimeout(HANDSHAKE_SECONDS)
-        client = TcpPeer(connection)
+        client = TcpPeer(connection, time.monotonic() + ADMISSION_SECONDS)
         try:
-            self._session(door, client)
+            self._session(door, client, address)
         except (OSError, EOFError, rfb.RfbError):
             log.debug("native client of ticket %s left during the handshake", door.ticket_id)
         except Exception:
             log.exception("native console failed")
         finally:
             client.close(End.CLOSED)
-            door.inside.release()
+            door.leave(address)
 
-    def _session(self, door: Door, client: TcpPeer) -> None:
+    def _session(self, door: Door, client: TcpPeer, address: str) -> None:
         with database():
             ticket = ConsoleTicket.objects.alive().filter(pk=door.ticket_id, issued_at__isnull=False).first()
         if ticket is None:
             return
         if not rfb.challenge(client, unseal(ticket.sealed_password)):
-            if door.missed():
-                with database():
-                    spoil(door.ticket_id)
+            door.throttle.failed(address)
+            log.warning("wrong password for native ticket %s from %s", door.ticket_id, address)
             rfb.fail(client, "Wrong password.")
             return
         try:
