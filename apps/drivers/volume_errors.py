@@ -38,6 +38,17 @@ def missing_source(source: str) -> DriverError:
     )
 
 
+def refused_source(source: str) -> DriverError:
+    """The file to import is not a plain file of the pool's import directory, with that one name."""
+    return DriverError(
+        _("%(source)s cannot be imported: it is no plain file of the pool's import directory."),
+        values={"source": source},
+        code="volumes.source_refused",
+        permanent=True,
+        hint=_("Copy the image itself there. Links, hard links too, devices and pipes are refused."),
+    )
+
+
 def missing_image(spec: VolumeSpec) -> DriverError:
     """The volume's image is not in its pool (yet)."""
     return DriverError(

@@ -18,8 +18,9 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def uploads(tmp_path: Path) -> Path:
-    folder = tmp_path / "uploads"
-    folder.mkdir()
+    """The import directory of the pool in `tmp_path / "pool"`."""
+    folder = tmp_path / "pool" / "import"
+    folder.mkdir(parents=True)
     return folder
 
 

@@ -39,7 +39,7 @@ def opened(path: Path) -> Iterator[None]:
 @pytest.fixture
 def pool(tmp_path: Path) -> PoolSpec:
     folder = tmp_path / "pool"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     return a_pool(folder)
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,15 @@ def pool(tmp_path: Path) -> PoolSpec:
     return PoolSpec(id=a_pool().id, driver="file", path=str(tmp_path))
 
 
+@pytest.fixture
+def everybodys() -> Iterator[Path]:
+    """A directory that an unprivileged tool may pass through, which pytest's own are not."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
 def a_tool_that_is_killed(directory: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> Path:
     """Put a qemu-img before the real one that is killed when it is asked for `word`; return the file that ends this."""
     mended, tool = directory / "mended", directory / "bin" / "qemu-img"
@@ -39,11 +51,12 @@ def a_tool_that_is_killed(directory: Path, monkeypatch: pytest.MonkeyPatch, word
 
 @pytest.mark.parametrize("word", ["convert", "check"])
 def test_an_image_whose_copying_was_killed_is_not_refused_for_good(
-    pool: PoolSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str
+    pool: PoolSpec, tmp_path: Path, everybodys: Path, monkeypatch: pytest.MonkeyPatch, word: str
 ) -> None:
-    source = tmp_path / "source.qcow2"
+    source = tmp_path / "import" / "source.qcow2"
+    source.parent.mkdir()
     create(source, 1 << 20)
-    mended = a_tool_that_is_killed(tmp_path, monkeypatch, word)
+    mended = a_tool_that_is_killed(everybodys, monkeypatch, word)
     image, volumes = ImageSpec(id=new_id(), pool=pool), FileVolumes()
     with refused("volumes.failed"):
         volumes.ensure_image(image, str(source))

@@ -73,7 +73,7 @@ def pool(onebox: Onebox) -> Iterator[PoolSpec]:
 
 @pytest.fixture
 def uploads(onebox: Onebox, pool: PoolSpec) -> Iterator[Path]:
-    folder = onebox.shared / Path(pool.path).name / "uploads"
+    folder = onebox.shared / Path(pool.path).name / "import"
     folder.mkdir()
     yield folder
     shutil.rmtree(folder)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from apps.compute.models import Image
 from apps.compute.models.image import DEFAULT_DISK_GIB
 from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RETRY
+from apps.drivers.specs.storage import IMPORTS
 from apps.infrastructure.models import ComputeCluster, StorageCluster
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import InUse, Invalid
@@ -22,7 +23,7 @@ from apps.tenancy.labels import MAX_NAME, clean_labels
 from apps.tenancy.lines import clean_line, is_one_line
 
 #: Importable files stand in this directory of the pool.
-IMPORT_DIRECTORY = "import"
+IMPORT_DIRECTORY = IMPORTS
 
 
 @transaction.atomic

@@ -6,21 +6,17 @@ always a fresh, self-contained qcow2 file.
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
-from apps.drivers.files.qemu_img import (
-    CONVERT_SECONDS,
-    PROBE_LIMITS,
-    SLOWEST_BYTES_PER_SECOND,
-    QemuImgFailed,
-    probe,
-    qemu_img,
-)
+from apps.drivers.files import qcow2, sources
+from apps.drivers.files.qemu_img import QemuImgFailed, name_of, of_strangers, probe, whole_image
+from apps.drivers.specs import PoolSpec
 from apps.drivers.specs.storage import IMAGE_FORMATS
-from apps.drivers.volume_errors import bad_image, image_too_large, missing_source
+from apps.drivers.volume_errors import bad_image, image_too_large
 
 CHECKABLE = frozenset({"qcow2", "vmdk", "vhdx", "vdi"})
 BOOT_SIGNATURE = b"\x55\xaa"
@@ -28,77 +24,98 @@ LEAKS_ONLY, NO_CHECK = 3, 63
 """Exit statuses of `qemu-img check` that are no reason to refuse."""
 
 
-def examine(source: Path, limit_bytes: int) -> tuple[str, int]:
+def take_in(pool: PoolSpec, source: str, target: Path, limit_bytes: int) -> str:
+    """Write a clean image to `target` as a qcow2 file that stands alone; return the format it had.
+
+    Raises a permanent `DriverError` for any other file. `target` ends in ".partial", and so does the copy beside it.
+    """
+    copied = target.with_name(f"{target.stem}.copy.partial")
+    with sources.private_copy(pool, source, copied, limit_bytes) as copy:
+        form, size = _examine(copy, limit_bytes)
+        _convert(copy, form, target, size)
+    return form
+
+
+def _examine(file: int, limit_bytes: int) -> tuple[str, int]:
     """Return the format and virtual size in bytes of a clean image; raise a permanent `DriverError` otherwise."""
-    if not source.is_absolute() or not source.is_file():
-        raise missing_source(str(source))
     try:
-        found = probe(source)
+        found = probe(file)
     except QemuImgFailed as error:
+        if error.was_killed:
+            raise
         raise bad_image("its header is damaged") from error
     form, size = str(found["format"]), int(found["virtual-size"])
     if form not in IMAGE_FORMATS:
         raise bad_image(f"its format {form} is not accepted")
     if form == "raw":
-        _need_boot_record(source)
-    _refuse_references(source, found)
+        _need_boot_record(file)
+    _refuse_references(file, found)
     if size > limit_bytes:
         raise image_too_large(size, limit_bytes)
-    _check(source, form)
+    _check(file, form)
     return form, size
 
 
-def convert(source: Path, form: str, target: Path) -> None:
-    """Write `source` to `target` as a qcow2 file that stands alone."""
+def _convert(file: int, form: str, target: Path, size: int) -> None:
+    written = sources.owned_by_tools(target)
+    limits = whole_image(os.fstat(file).st_size, size)
+    words = ("convert", "-q", "-f", form, "-O", "qcow2", name_of(file), name_of(written))
     try:
-        qemu_img("convert", "-q", "-f", form, "-O", "qcow2", source, target, seconds=_patience(source))
+        of_strangers(*words, limits=limits, files=(file, written))
+        _must_stand_alone(written)
+        os.fchown(written, os.geteuid(), os.getegid())
     except QemuImgFailed as error:
         if error.code == "volumes.no_space" or error.was_killed:
             raise
         raise bad_image("it could not be read to its end") from error
+    finally:
+        os.close(written)
+
+
+def _must_stand_alone(file: int) -> None:
+    """What converted it may have been taken over by the image; VMs would read whatever file it names."""
+    header = qcow2.Header.of(os.pread(file, qcow2.Header.BYTES, 0))
+    if header is None or header.refers:
+        raise bad_image("its conversion refers to another file")
 
 
 def how_far(image: Path, source: Path) -> tuple[int, int]:
-    """Return how many bytes of `source` have been copied to `image` so far, about, and of how many; 0 for unknown."""
+    """Return how many bytes of `source` have been taken in as `image` so far, about, and of how many; 0 for unknown.
+
+    Each is written twice: to the private copy, and from there to the image.
+    """
     try:
-        total = source.stat().st_blocks * 512
+        total = source.lstat().st_blocks * 512
         parts = image.parent.glob(f"{image.name}.*.partial")
-        done = sum(part.stat().st_blocks * 512 for part in parts)
+        done = sum(part.stat().st_blocks * 512 for part in parts) // 2
     except OSError:
         return 0, 0
     return min(done, total), total
 
 
-def _patience(source: Path) -> float:
-    """Return how many seconds reading a whole image may take."""
-    return max(CONVERT_SECONDS, source.stat().st_size / SLOWEST_BYTES_PER_SECOND)
-
-
-def _need_boot_record(source: Path) -> None:
+def _need_boot_record(file: int) -> None:
     """Anything passes for a raw image; a disk that boots has this signature, with an MBR and with a GPT."""
-    with source.open("rb") as file:
-        file.seek(510)
-        signature = file.read(2)
-    if signature != BOOT_SIGNATURE:
+    if os.pread(file, 2, 510) != BOOT_SIGNATURE:
         raise bad_image("it has neither a known image format nor a boot record")
 
 
-def _refuse_references(source: Path, found: dict[str, Any]) -> None:
+def _refuse_references(file: int, found: dict[str, Any]) -> None:
     if found.get("backing-filename") or found.get("full-backing-filename"):
         raise bad_image("it refers to a backing file")
     details = found.get("format-specific", {}).get("data", {})
     if details.get("data-file"):
         raise bad_image("it keeps its data in another file")
     for extent in details.get("extents", ()):
-        if Path(extent.get("filename", "")) != source:
+        if extent.get("filename", "") != name_of(file):
             raise bad_image("it keeps its data in another file")
 
 
-def _check(source: Path, form: str) -> None:
+def _check(file: int, form: str) -> None:
     if form not in CHECKABLE:
         return
+    limits = whole_image(os.fstat(file).st_size)
     try:
-        qemu_img("check", "-q", "-f", form, source, seconds=_patience(source), limits=PROBE_LIMITS[:2])
+        of_strangers("check", "-q", "-f", form, name_of(file), limits=limits, files=(file,))
     except QemuImgFailed as error:
         if error.was_killed:
             raise

@@ -2,14 +2,32 @@
 
 import fcntl
 import struct
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 HEADER = struct.Struct(">4sIQIIQ")
+EXTERNAL_DATA_FILE = 1 << 2
 MAGIC = b"QFI\xfb"
 FLOCK = struct.Struct("hhqqi4x")
 LOCK_START, LOCK_BYTES = 100, 200
 """QEMU marks what it may do with an image by locks on these bytes (its block/file-posix.c, RAW_LOCK_PERM_BASE)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What is needed of the first bytes; `refers`: whether another file belongs to it."""
+
+    refers: bool
+    BYTES: ClassVar[int] = 80
+
+    @classmethod
+    def of(cls, raw: bytes) -> "Header | None":
+        """Return the header in a file's first `BYTES`, None when it is not a qcow2 file of version 3."""
+        if len(raw) < cls.BYTES or not raw.startswith(MAGIC) or HEADER.unpack_from(raw)[1] != 3:
+            return None
+        (incompatible,) = struct.unpack_from(">Q", raw, 72)
+        return cls(refers=HEADER.unpack_from(raw)[2] != 0 or bool(incompatible & EXTERNAL_DATA_FILE))
 
 
 def virtual_bytes(path: Path) -> int:

@@ -1,20 +1,23 @@
-"""Running qemu-img: argument lists, time-outs, and limits for images that strangers made."""
+"""Running qemu-img: on files of ours with limits, on what strangers made without root and network as well."""
 
 import json
+import math
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
+from apps.drivers import tools
 from apps.drivers.errors import DriverError
-from apps.drivers.errors import mark as _
+from apps.drivers.tools import GIB, Limits
 
-QUICK_SECONDS = 60
-CONVERT_SECONDS = 3600
+QUICK = Limits(seconds=60, cpu_seconds=60)
+PROBE = Limits(seconds=60, cpu_seconds=30, memory_bytes=GIB, file_bytes=1 << 20)
+"""A crafted image can make qemu-img eat memory and time; the same limits as OpenStack's image check."""
+LEAST_SECONDS = 3600
 SLOWEST_BYTES_PER_SECOND = 10 << 20
 """An image is given the time that the slowest pool of use takes for its size, and an hour at least."""
-PROBE_LIMITS = ("prlimit", f"--as={1 << 30}", "--cpu=30")
-"""A crafted image can make qemu-img eat memory and time; the same limits as OpenStack's image check."""
+SLACK_BYTES = GIB
+"""What a qcow2 file may have beyond the disk inside: its tables."""
 
 
 class QemuImgFailed(DriverError):
@@ -35,42 +38,46 @@ class QemuImgFailed(DriverError):
         return self.status in (-signal.SIGKILL, -signal.SIGTERM)
 
 
-def qemu_img(*arguments: str | Path, seconds: float = QUICK_SECONDS, limits: tuple[str, ...] = ()) -> str:
-    """Return what `qemu-img ARGUMENTS` prints; raise `QemuImgFailed` when it fails."""
-    command = [*limits, "qemu-img", *map(str, arguments)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
-    except FileNotFoundError as error:
-        raise DriverError(
-            _("qemu-img is not installed."),
-            code="driver.tool_missing",
-            permanent=True,
-            hint=_("Install qemu-utils."),
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        raise DriverError(
-            _("qemu-img took over %(seconds)s s."),
-            values={"seconds": f"{seconds:.0f}"},
-            code="volumes.timeout",
-        ) from error
-    if done.returncode:
-        raise QemuImgFailed(done.returncode, done.stderr)
-    return done.stdout
+def whole_image(file_bytes: int, most_written: int = 0) -> Limits:
+    """Return the limits of reading a whole image of `file_bytes`, and writing a file of at most `most_written`."""
+    seconds = max(LEAST_SECONDS, file_bytes / SLOWEST_BYTES_PER_SECOND)
+    most = most_written + most_written // 1000 + SLACK_BYTES if most_written else 1 << 20
+    return Limits(seconds=seconds, cpu_seconds=math.ceil(seconds), memory_bytes=2 * GIB, file_bytes=most)
 
 
-def probe(path: Path) -> dict[str, Any]:
-    """Return `qemu-img info` of an untrusted file."""
-    found = json.loads(qemu_img("info", "--output=json", path, limits=PROBE_LIMITS))
+def of_strangers(*arguments: str, limits: Limits, files: tuple[int, ...]) -> str:
+    """Return what `qemu-img ARGUMENTS` prints, run on untrusted files without root, capabilities and network."""
+    return _output(tools.run("qemu-img", *arguments, limits=limits, confined=True, files=files))
+
+
+def probe(file: int) -> dict[str, Any]:
+    """Return `qemu-img info` of an untrusted file, given by its descriptor."""
+    found = json.loads(of_strangers("info", "--output=json", name_of(file), limits=PROBE, files=(file,)))
     assert isinstance(found, dict)
     return found
+
+
+def name_of(file: int) -> str:
+    """Return the name under which a tool finds a descriptor that it was given."""
+    return f"/proc/self/fd/{file}"
 
 
 def create(path: Path, size_bytes: int, backing: str = "") -> None:
     """Make a qcow2 file, thin over `backing` (a qcow2 file, named relative to `path`'s directory)."""
     parent = ("-b", backing, "-F", "qcow2") if backing else ()
-    qemu_img("create", "-q", "-f", "qcow2", *parent, path, str(size_bytes))
+    _run("create", "-q", "-f", "qcow2", *parent, str(path), str(size_bytes))
 
 
 def resize(path: Path, size_bytes: int) -> None:
     """Grow a qcow2 file that no VM has open."""
-    qemu_img("resize", "-q", "-f", "qcow2", path, str(size_bytes))
+    _run("resize", "-q", "-f", "qcow2", str(path), str(size_bytes))
+
+
+def _run(*arguments: str) -> None:
+    _output(tools.run("qemu-img", *arguments, limits=QUICK))
+
+
+def _output(done: tools.Finished) -> str:
+    if done.status:
+        raise QemuImgFailed(done.status, done.errors)
+    return done.output

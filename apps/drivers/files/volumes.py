@@ -48,9 +48,8 @@ class FileVolumes:
         if path.exists():
             remove_partials(path)  # a run killed after it gave the file its name
         else:
-            form, _ = importing.examine(Path(source), self._limit)
             with appearing(path) as partial:
-                importing.convert(Path(source), form, partial)
+                form = importing.take_in(spec.pool, source, partial, self._limit)
                 partial.chmod(0o644)
                 importing.write_format(_about(path), form)
                 sync(_about(path))

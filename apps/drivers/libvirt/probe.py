@@ -6,11 +6,13 @@ no kernel. So a tiny program is booted (probe.S), with a deadline.
 
 import json
 import platform
-import subprocess
 import tempfile
 from pathlib import Path
 
+from apps.drivers import tools
+from apps.drivers.errors import DriverError
 from apps.drivers.libvirt.settings import Virtualisation
+from apps.drivers.tools import GIB, Limits
 
 PROGRAM = bytes.fromhex(
     "fa31c08ed88ec08ed0bc007cfc66bf001000000f22df6631c066b9000c000066f3ab66c70600100320000066c7060020033000"
@@ -37,12 +39,10 @@ def boots(accelerator: str, cpu: str, seconds: float = DEADLINE_SECONDS) -> bool
             *("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"),
         ]
         try:
-            done = subprocess.run(
-                command, timeout=seconds, check=False, stdin=subprocess.DEVNULL, capture_output=True
-            )
-        except (subprocess.TimeoutExpired, FileNotFoundError):
+            done = tools.run(*command, limits=Limits(seconds=seconds, memory_bytes=8 * GIB))
+        except DriverError:
             return False
-    return done.returncode == SUCCESS
+    return done.status == SUCCESS
 
 
 def virtualisation(cache: Path) -> Virtualisation:
@@ -59,9 +59,9 @@ def virtualisation(cache: Path) -> Virtualisation:
 
 def userspace_datapath(bridge: str = "br-int") -> bool:
     """Return whether Open vSwitch forwards for this bridge in user space."""
-    command = ["ovs-vsctl", "--timeout=10", "--if-exists", "get", "bridge", bridge, "datapath_type"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    return done.stdout.strip().strip('"') == "netdev"
+    words = ("--timeout=10", "--if-exists", "get", "bridge", bridge, "datapath_type")
+    done = tools.run("ovs-vsctl", *words, limits=Limits(seconds=20))
+    return done.output.strip().strip('"') == "netdev"
 
 
 def _read(cache: Path) -> dict[str, str]:

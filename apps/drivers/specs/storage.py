@@ -12,6 +12,8 @@ FileNames = Annotated[tuple[FileName, ...], Meta(max_length=MOST_FILES)]
 Sizes = Annotated[dict[FileName, Counter], Meta(max_length=MOST_FILES)]
 
 
+#: The directory of a pool from which images are imported.
+IMPORTS = "import"
 #: What can be imported.
 IMAGE_FORMATS = frozenset({"qcow2", "raw", "vmdk", "vpc", "vhdx", "vdi"})
 
