@@ -76,7 +76,7 @@ def running_proxy(**environment: str) -> Iterator[Proxy]:
         yield Proxy(port, native_port, process)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(30)
 
 
 def listens(port: int, host: str = "127.0.0.1") -> bool:

@@ -107,11 +107,12 @@ def link(source: Path, target: Path) -> None:
 
 def run(command: list[str], **options: Any) -> "subprocess.CompletedProcess[str]":
     """Run a program; qemu-img is killed with half of its copy written when that is armed."""
-    if command[:2] == ["qemu-img", "convert"]:
-        armed = POINTS / f"qemu_img.convert:during@{id_in(Path(command[-1]))}"
+    if "convert" in command and command[command.index("convert") - 1] == "qemu-img":
+        target = Path(os.readlink(command[-1]))  # a descriptor, which the tool inherits
+        armed = POINTS / f"qemu_img.convert:during@{id_in(target)}"
         if armed.exists():
             armed.unlink()
-            return _killed_half_way(command)
+            return _killed_half_way(command, target, options)
     return real_run(command, **options)
 
 
@@ -134,9 +135,12 @@ def id_in(path: Path) -> str:
     return path.name.split(".")[0]
 
 
-def _killed_half_way(command: list[str]) -> "subprocess.CompletedProcess[str]":
-    target = Path(command[-1])
-    copying = subprocess.Popen([*command[:2], *SLOW, *command[2:]])
+def _killed_half_way(
+    command: list[str], target: Path, options: dict[str, Any]
+) -> "subprocess.CompletedProcess[str]":
+    words = command.index("convert") + 1
+    slowly = [*command[:words], *SLOW, *command[words:]]
+    copying = subprocess.Popen(slowly, env=options["env"], pass_fds=options["pass_fds"])
     while not (target.exists() and target.stat().st_blocks > HALF_WRITTEN_BLOCKS):
         time.sleep(0.01)
     copying.kill()
