@@ -90,7 +90,9 @@ def _compute(host: Host) -> None:
     _install(host, "qemu.conf", etc / "libvirt/qemu.conf", 0o600)
     _install(host, "libvirt-guests.default", etc / "default/libvirt-guests")
     _install(host, "scloud-network.service", etc / "systemd/system/scloud-network.service")
-    _install(host, "configure-network", host.root / "usr/local/lib/scloud/configure-network", 0o755)
+    for script in ("configure-network", "limit-datapath"):
+        _install(host, script, host.root / "usr/local/lib/scloud" / script, 0o755)
+    _install(host, "ovs-vswitchd.conf", etc / "systemd/system/ovs-vswitchd.service.d/scloud.conf")
     shutil.rmtree(etc / "libvirt/qemu/networks/autostart", ignore_errors=True)
 
 

@@ -1,6 +1,7 @@
 """Network-namespace "guests" on a pretend host: as cheap as a process, plugged into OVN like a VM."""
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,6 +82,11 @@ class NetnsGuest:
 
     def exec(self, *command: str, check: bool = True) -> str:
         return self.host.exec("ip", "netns", "exec", self.name, *command, check=check)
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Start a command in the guest; read what it writes from its `stdout`."""
+        inside = self.host.command(("ip", "netns", "exec", self.name, *command))
+        return subprocess.Popen(inside, text=True, stdout=subprocess.PIPE)
 
     def serve(self, *services: str) -> None:
         """Answer "hello" on these services until the guest goes."""

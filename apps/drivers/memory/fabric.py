@@ -91,6 +91,7 @@ class MemoryFabric:
                 subnets={key: subnet.generation for key, subnet in state.all(SUBNETS).items()},
                 ports={key: port.generation for key, port in state.all(PORTS).items()},
                 security_groups={key: group.generation for key, group in state.all(GROUPS).items()},
+                connection_limits={key: port.connection_limit for key, port in state.all(PORTS).items()},
             )
 
     @contextmanager

@@ -1,11 +1,11 @@
 """The `Fabric` driver for OVN: one transaction a verb, and none when there is nothing to change."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import copy
 from functools import partial
 from typing import Any
 
-from apps.drivers.ovn import ports, security_groups, topology
+from apps.drivers.ovn import fair_shares, ports, security_groups, topology
 from apps.drivers.ovn.northbound import Northbound
 from apps.drivers.protocols import Guard
 from apps.drivers.specs import (
@@ -82,13 +82,35 @@ def _inventory(replica: Any) -> FabricInventory:
         subnets=_generations(replica, "Logical_Switch", "subnet"),
         ports=_generations(replica, "Logical_Switch_Port", "port"),
         security_groups=_generations(replica, "Port_Group", "security_group"),
+        connection_limits={
+            row.external_ids["scloud:id"]: ports.connection_limit(row)
+            for row in _ours(replica, "Logical_Switch_Port", "port")
+        },
+        unprotected=frozenset(_unprotected(replica)),
     )
 
 
 def _generations(replica: Any, table: str, kind: str) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for row in replica.tables[table].rows.values():
-        about = row.external_ids
-        if about.get("scloud:kind") == kind:
-            found[about["scloud:id"]] = int(about["scloud:generation"])
-    return found
+    return {
+        row.external_ids["scloud:id"]: int(row.external_ids["scloud:generation"])
+        for row in _ours(replica, table, kind)
+    }
+
+
+def _unprotected(replica: Any) -> Iterator[str]:
+    switches = list(_ours(replica, "Logical_Switch", "subnet"))
+    flooding = {rule.uuid for switch in switches for rule in switch.qos_rules}
+    checked = (
+        (_ours(replica, "Logical_Router", "vpc"), topology.vpc_holds),
+        (switches, topology.subnet_holds),
+        (
+            _ours(replica, "Logical_Switch_Port", "port"),
+            lambda replica, port: fair_shares.port_limits_hold(replica, port, flooding),
+        ),
+    )
+    for rows, holds in checked:
+        yield from (row.external_ids["scloud:id"] for row in rows if not holds(replica, row))
+
+
+def _ours(replica: Any, table: str, kind: str) -> Iterator[Any]:
+    return (row for row in replica.tables[table].rows.values() if row.external_ids.get("scloud:kind") == kind)

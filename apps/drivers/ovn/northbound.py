@@ -23,9 +23,9 @@ from apps.drivers.ovn import schema
 T = TypeVar("T")
 SCHEMA = "OVN_Northbound"
 COLUMNS = {
-    "Logical_Router": ["name", "ports", "options", "external_ids"],
+    "Logical_Router": ["name", "ports", "options", "copp", "external_ids"],
     "Logical_Router_Port": ["name", "mac", "networks", "external_ids"],
-    "Logical_Switch": ["name", "ports", "acls", "external_ids"],
+    "Logical_Switch": ["name", "ports", "acls", "qos_rules", "copp", "other_config", "external_ids"],
     "Logical_Switch_Port": [
         "name",
         "type",
@@ -38,6 +38,10 @@ COLUMNS = {
     "DHCP_Options": ["cidr", "options", "external_ids"],
     "Port_Group": ["name", "ports", "acls", "external_ids"],
     "ACL": ["direction", "priority", "match", "action", "external_ids"],
+    "QoS": ["direction", "priority", "match", "bandwidth", "external_ids"],
+    "Copp": ["name", "meters", "external_ids"],
+    "Meter": ["name", "unit", "bands", "external_ids"],
+    "Meter_Band": ["action", "rate", "burst_size", "external_ids"],
 }
 AWAY = ("fabric.unreachable", "fabric.busy")
 LAG_SECONDS = 0.5

@@ -4,12 +4,13 @@ import uuid
 from typing import Any
 
 from apps.drivers.fabric_errors import address_in_use, missing_group, missing_subnet
-from apps.drivers.ovn.rows import derived, ensure_row, find, labels
+from apps.drivers.ovn import fair_shares
+from apps.drivers.ovn.rows import derived, drop_keys, ensure_row, find, labels
 from apps.drivers.specs import PortSpec
 
 
 def ensure_port(replica: Any, transaction: Any, spec: PortSpec) -> None:
-    """Make the port with its address, anti-spoofing, DHCP and groups."""
+    """Make the port with its address, anti-spoofing, limits, DHCP and groups."""
     id = uuid.UUID(spec.id)
     switch = find(replica, "Logical_Switch", uuid.UUID(spec.subnet_id))
     if switch is None:
@@ -30,6 +31,7 @@ def ensure_port(replica: Any, transaction: Any, spec: PortSpec) -> None:
             "name": spec.id,
             "addresses": [address],
             "port_security": [address],
+            "options": fair_shares.port_options(spec.connection_limit),
             "dhcpv4_options": [derived(spec.subnet_id, "dhcp")],
             "external_ids": labels(
                 "port",
@@ -42,6 +44,9 @@ def ensure_port(replica: Any, transaction: Any, spec: PortSpec) -> None:
     )
     if new:
         switch.addvalue("ports", port)
+    elif not spec.connection_limit:
+        drop_keys(port, "options", set(port.options) - {fair_shares.LIMIT})
+    fair_shares.ensure_flooding_limit(replica, transaction, spec.id, switch)
     _join(replica, port, groups, former, new)
 
 
@@ -52,7 +57,14 @@ def remove_port(replica: Any, id: str) -> None:
         return
     switch = find(replica, "Logical_Switch", uuid.UUID(port.external_ids["scloud:subnet"]))
     if switch is not None:
+        fair_shares.remove_flooding_limit(replica, id, switch)
         switch.delvalue("ports", port)
+
+
+def connection_limit(port: Any) -> int:
+    """Return the limit a port has, 0 for none of its own."""
+    text = port.options.get(fair_shares.LIMIT, "")
+    return int(text) if text.isdecimal() else 0
 
 
 def _group(replica: Any, spec: PortSpec, group_id: str) -> Any:

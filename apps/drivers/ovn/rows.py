@@ -42,16 +42,26 @@ def ensure_row(
     return row, False
 
 
+def differs(row: Any | None, columns: Columns) -> bool:
+    """Whether the row is missing, or a column is not as given (maps may hold others' keys)."""
+    return row is None or any(_unlike(getattr(row, column), value) for column, value in columns.items())
+
+
+def _unlike(old: Any, value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(old.get(key) != text for key, text in value.items())
+    if isinstance(value, list):
+        return sorted(map(_plain, old)) != sorted(map(_plain, value))
+    return bool(old != value)
+
+
 def _write(row: Any, column: str, value: Any) -> None:
     old = getattr(row, column)
     if isinstance(value, dict):
         for key, text in value.items():
             if old.get(key) != text:
                 row.setkey(column, key, text)
-    elif isinstance(value, list):
-        if sorted(map(_plain, old)) != sorted(map(_plain, value)):
-            setattr(row, column, value)
-    elif old != value:
+    elif _unlike(old, value):
         setattr(row, column, value)
 
 

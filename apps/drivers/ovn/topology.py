@@ -7,13 +7,21 @@ from typing import Any
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
 from apps.drivers.fabric_errors import missing_vpc, subnet_in_use, vni_in_use, vpc_in_use
-from apps.drivers.ovn.rows import derived, drop_keys, ensure_row, find, labels
+from apps.drivers.ovn import fair_shares
+from apps.drivers.ovn.rows import derived, differs, drop_keys, ensure_row, find, labels
 from apps.drivers.specs import SubnetSpec, VpcSpec
 
 LEASE_SECONDS = 3600
 DHCP_PRIORITY = 1900
 LAST_TUNNEL_KEY = (1 << 24) - (1 << 16)
 """OVN gives datapaths keys from 1 to this number (its lib/ovn-util.h, OVN_MAX_DP_KEY_LOCAL)."""
+ROUTER_OPTIONS = {
+    "always_learn_from_arp_request": "false",
+    "dynamic_neigh_routers": "true",
+    "mac_binding_age_threshold": str(fair_shares.NEIGHBOUR_SECONDS),
+    fair_shares.LIMIT: str(fair_shares.ROUTER_CONNECTIONS),
+}
+SWITCH_OPTIONS = {fair_shares.LIMIT: str(fair_shares.SWITCH_CONNECTIONS)}
 
 
 def ensure_vpc(replica: Any, transaction: Any, spec: VpcSpec) -> None:
@@ -22,12 +30,13 @@ def ensure_vpc(replica: Any, transaction: Any, spec: VpcSpec) -> None:
     for router in replica.tables["Logical_Router"].rows.values():
         if router.uuid != id and router.external_ids.get("scloud:vni") == str(spec.vni):
             raise vni_in_use(spec)
-    options = {"always_learn_from_arp_request": "false", "dynamic_neigh_routers": "true"}
+    options = dict(ROUTER_OPTIONS)
     if 0 < spec.vni <= LAST_TUNNEL_KEY:
         options["requested-tnl-key"] = str(spec.vni)
     columns = {
         "name": f"vpc-{spec.id}",
         "options": options,
+        "copp": [fair_shares.ensure_controller_limits(replica, transaction, spec.id)],
         "external_ids": labels("vpc", spec.id, spec.generation, vni=str(spec.vni)),
     }
     ensure_row(replica, transaction, "Logical_Router", id, columns)
@@ -40,7 +49,14 @@ def remove_vpc(replica: Any, id: str) -> None:
         return
     if router.ports:
         raise vpc_in_use(id)
+    fair_shares.remove_controller_limits(replica, id)
     router.delete()
+
+
+def vpc_holds(replica: Any, router: Any) -> bool:
+    """Whether a VPC's router has what every one has."""
+    limited = fair_shares.controller_limits_hold(replica, router.external_ids["scloud:id"], router)
+    return limited and not differs(router, {"options": ROUTER_OPTIONS})
 
 
 def ensure_subnet(replica: Any, transaction: Any, spec: SubnetSpec) -> None:
@@ -49,19 +65,22 @@ def ensure_subnet(replica: Any, transaction: Any, spec: SubnetSpec) -> None:
     router = find(replica, "Logical_Router", uuid.UUID(spec.vpc_id))
     if router is None:
         raise missing_vpc(spec)
-    switch, _ = ensure_row(
+    switch, new = ensure_row(
         replica,
         transaction,
         "Logical_Switch",
         uuid.UUID(spec.id),
         {
             "name": f"subnet-{spec.id}",
-            "external_ids": labels("subnet", spec.id, spec.generation, vpc=spec.vpc_id),
+            "other_config": SWITCH_OPTIONS,
+            "copp": [fair_shares.ensure_controller_limits(replica, transaction, spec.vpc_id)],
+            "external_ids": labels("subnet", spec.id, spec.generation, vpc=spec.vpc_id, cidr=spec.cidr),
         },
     )
     _ensure_gateway(replica, transaction, spec, network, router, switch)
     _ensure_dhcp(replica, transaction, spec, network)
     _ensure_dhcp_passes(replica, transaction, spec, switch)
+    fair_shares.ensure_always_on_rules(replica, transaction, spec.id, spec.cidr, switch, new)
 
 
 def remove_subnet(replica: Any, id: str) -> None:
@@ -79,6 +98,17 @@ def remove_subnet(replica: Any, id: str) -> None:
     if dhcp is not None:
         dhcp.delete()
     switch.delete()
+
+
+def subnet_holds(replica: Any, switch: Any) -> bool:
+    """Whether a subnet's switch has what every one has."""
+    about = switch.external_ids
+    id, vpc_id, cidr = about["scloud:id"], about["scloud:vpc"], about.get("scloud:cidr", "")
+    return (
+        fair_shares.controller_limits_hold(replica, vpc_id, switch)
+        and fair_shares.always_on_rules_hold(replica, id, cidr, switch)
+        and not differs(switch, {"other_config": SWITCH_OPTIONS})
+    )
 
 
 def _network(spec: SubnetSpec) -> ipaddress.IPv4Network:

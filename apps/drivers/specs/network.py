@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+CONNECTION_LIMIT = 65_536
+"""Of a NIC, where nobody chose another."""
+
 
 class Direction(StrEnum):
     IN = "in"
@@ -56,7 +59,8 @@ class SubnetSpec:
 class PortSpec:
     """A NIC's place in a subnet. Traffic with another source MAC or address is dropped.
 
-    `security_group_ids` empty means unfiltered; a group without rules denies everything.
+    `security_group_ids` empty means unfiltered; a group without rules denies everything. `connection_limit`: how many
+    connections the NIC may have tracked at once on its host, 0 for no limit of its own.
     """
 
     id: str
@@ -65,6 +69,7 @@ class PortSpec:
     ip: str
     security_group_ids: tuple[str, ...] = ()
     generation: int = 1
+    connection_limit: int = CONNECTION_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +103,15 @@ class FabricKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FabricInventory:
-    """Identifier → generation of everything of ours in the fabric, by kind."""
+    """Identifier → generation of everything of ours in the fabric, by kind.
+
+    `connection_limits`: that of each port. `unprotected`: VPCs, subnets and ports that lack a limit or an always-on
+    rule which all of their kind have, or have it otherwise: an older version made them, or another hand changed them.
+    """
 
     vpcs: dict[str, int] = field(default_factory=dict)
     subnets: dict[str, int] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
     security_groups: dict[str, int] = field(default_factory=dict)
+    connection_limits: dict[str, int] = field(default_factory=dict)
+    unprotected: frozenset[str] = frozenset()
