@@ -15,6 +15,7 @@ from apps.drivers.specs import (
     VpcSpec,
 )
 from apps.network.models import Nic, Protocol, SecurityGroup, SecurityGroupRule, Subnet, Vpc
+from apps.network.platform_settings import NIC_CONNECTIONS
 
 _PROTOCOLS = {
     Protocol.ALL: RuleProtocol.ALL,
@@ -55,6 +56,7 @@ def port_spec(nic: Nic, *, generation: int) -> PortSpec:
         ip=str(nic.ip),
         security_group_ids=(str(nic.security_group_id),) if nic.security_group_id else (),
         generation=generation,
+        connection_limit=NIC_CONNECTIONS.value(),
     )
 
 

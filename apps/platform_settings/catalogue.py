@@ -15,8 +15,9 @@ ACCOUNTS = _("Log-in and sessions")
 NOTICES = _("Notices")
 QUOTAS = _("Quotas of new tenants")
 CONSOLE = _("Consoles")
+NETWORKS = _("Networks")
 METRICS = _("Metrics")
-GROUPS = (ACCOUNTS, NOTICES, QUOTAS, CONSOLE, METRICS)
+GROUPS = (ACCOUNTS, NOTICES, QUOTAS, CONSOLE, NETWORKS, METRICS)
 
 _table: dict[str, Setting[Any]] = {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,10 @@ from django.db import connection
 
 from apps.infrastructure import backends
 from apps.infrastructure.models import Region
+from apps.network.platform_settings import NIC_CONNECTIONS
 from apps.reconciliation.models import Finding, Rule
 from apps.reconciliation.noting import Difference, Place, note
-from apps.reconciliation.rules import AHEAD, AT_REST, GENERATION, GRACE, is_id
+from apps.reconciliation.rules import AHEAD, AT_REST, GENERATION, GRACE, PROTECTION, is_id
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,9 @@ _VPCS, _SUBNETS = _plain("vpc", "network_vpc"), _plain("subnet", "network_subnet
 _GROUPS = _plain("security_group", "network_securitygroup")
 
 _COMPARE = """
-WITH seen AS MATERIALIZED (SELECT * FROM unnest(%(ids)s::uuid[], %(generations)s::bigint[]) AS s(id, generation)),
+WITH seen AS MATERIALIZED (
+    SELECT * FROM unnest(%(ids)s::uuid[], %(generations)s::bigint[], %(bare)s::boolean[]) AS s(id, generation, bare)
+),
 wanted AS MATERIALIZED ({rows})
 SELECT 'stale', '', w.id, w.resource, w.name, w.tenant_id, w.ip, 0, 0
   FROM wanted w LEFT JOIN seen s ON s.id = w.id WHERE s.id IS NULL
@@ -60,6 +63,8 @@ UNION ALL SELECT 'unsynced', CASE WHEN s.generation < w.generation THEN '{behind
        w.id, w.resource, w.name, w.tenant_id, w.ip, w.generation, s.generation
   FROM wanted w JOIN seen s ON s.id = w.id
  WHERE s.generation > w.generation OR (s.generation < w.generation AND w.lags)
+UNION ALL SELECT 'unsynced', '{protection}', w.id, w.resource, w.name, w.tenant_id, w.ip, 0, 0
+  FROM wanted w JOIN seen s ON s.id = w.id WHERE s.bare AND s.generation <= w.generation AND w.lags
 UNION ALL SELECT 'orphan', '', s.id, NULL, '', NULL, '', 0, s.generation
   FROM seen s WHERE NOT EXISTS (SELECT FROM ({all_ids}) k WHERE k.id = s.id) AND NOT EXISTS (
        SELECT FROM lifecycle_operation o WHERE o.target_id = s.id
@@ -70,22 +75,30 @@ UNION ALL SELECT 'orphan', '', s.id, NULL, '', NULL, '', 0, s.generation
 def look(region: Region) -> None:
     """Compare a region's networks with its fabric. Raises DriverError."""
     seen = backends.fabric(region).inventory()
+    limit = NIC_CONNECTIONS.value()
+    unlimited = {id for id, found in seen.connection_limits.items() if found != limit}
     place = Place(region.label or region.name, region=region.pk)
     differences = [
-        *_differences(_VPCS, seen.vpcs, place),
-        *_differences(_SUBNETS, seen.subnets, place),
+        *_differences(_VPCS, seen.vpcs, place, seen.unprotected),
+        *_differences(_SUBNETS, seen.subnets, place, seen.unprotected),
         *_differences(_GROUPS, seen.security_groups, place),
-        *_differences(_PORTS, seen.ports, place),
+        *_differences(_PORTS, seen.ports, place, seen.unprotected | unlimited),
     ]
     note(Finding.objects.live().filter(region=region).exclude(rule=Rule.MISCOUNTED), differences)
 
 
-def _differences(kind: _Kind, seen: Mapping[str, int], place: Place) -> Iterator[Difference]:
-    statement = _COMPARE.format(rows=kind.rows, all_ids=kind.all_ids, behind=GENERATION, ahead=AHEAD)
+def _differences(
+    kind: _Kind, seen: Mapping[str, int], place: Place, bare: Set[str] = frozenset()
+) -> Iterator[Difference]:
+    """Compare one kind; `bare`: identifiers of what lacks a limit or an always-on rule."""
+    statement = _COMPARE.format(
+        rows=kind.rows, all_ids=kind.all_ids, behind=GENERATION, ahead=AHEAD, protection=PROTECTION
+    )
     ours = {id: generation for id, generation in seen.items() if is_id(id)}
     values: dict[str, Any] = {
         "ids": list(ours),
         "generations": list(ours.values()),
+        "bare": [id in bare for id in ours],
         "region": place.region,
         "grace": GRACE,
     }
@@ -101,11 +114,11 @@ def _differences(kind: _Kind, seen: Mapping[str, int], place: Place) -> Iterator
                 name=name or str(id),
                 resource=resource,
                 tenant=tenant,
-                values=_values(rule, ip, wanted, found),
+                values=_values(aspect, ip, wanted, found),
             )
 
 
-def _values(rule: str, ip: str, wanted: int, found: int) -> dict[str, object]:
-    if rule == Rule.UNSYNCED:
+def _values(aspect: str, ip: str, wanted: int, found: int) -> dict[str, object]:
+    if aspect in (GENERATION, AHEAD):
         return {"wanted": wanted, "found": found}
     return {"ip": ip} if ip else {}

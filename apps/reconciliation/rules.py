@@ -11,7 +11,8 @@ R3 unsynced. Both are there and differ:
    power       wanted on and seen off, or wanted off and seen on;
    misplaced   a VM is on another host than its row says, and not on its own;
    doubled     a VM is defined on its own host and on another one;
-   size        a volume is smaller than its row says.
+   size        a volume is smaller than its row says;
+   protection  a VPC, subnet or port lacks a limit or an always-on rule that all of its kind have.
 R4 miscounted. What is counted differs from what exists: a tenant's quota, the room promised on a host, the address to
    be given out next in a subnet, an address outside its subnet.
 
@@ -49,13 +50,14 @@ ABANDONED = timedelta(hours=24)
 #: Settled findings are kept for so long.
 KEPT = timedelta(days=90)
 
-GENERATION, AHEAD, POWER, MISPLACED, DOUBLED, SIZE, PARTIAL = (
+GENERATION, AHEAD, POWER, MISPLACED, DOUBLED, SIZE, PROTECTION, PARTIAL = (
     "generation",
     "ahead",
     "power",
     "misplaced",
     "doubled",
     "size",
+    "protection",
     "partial",
 )
 
@@ -75,6 +77,9 @@ BY_ITSELF = frozenset(
         (Rule.UNSYNCED, GENERATION, "subnet"),
         (Rule.UNSYNCED, GENERATION, "security_group"),
         (Rule.UNSYNCED, GENERATION, "nic"),
+        (Rule.UNSYNCED, PROTECTION, "vpc"),
+        (Rule.UNSYNCED, PROTECTION, "subnet"),
+        (Rule.UNSYNCED, PROTECTION, "nic"),
         (Rule.UNSYNCED, SIZE, "disk"),
         (Rule.ORPHAN, PARTIAL, "disk"),
         (Rule.ORPHAN, PARTIAL, "image"),
@@ -99,6 +104,7 @@ TEXTS: dict[tuple[str, str], str] = {
     (Rule.UNSYNCED, RESTS): _("It is to run, and is off on host %(place)s."),
     (Rule.UNSYNCED, MISPLACED): _("It is on host %(place)s; its row says %(wanted)s, which has it not."),
     (Rule.UNSYNCED, DOUBLED): _("It is defined on host %(place)s as well as on its own, %(wanted)s."),
+    (Rule.UNSYNCED, PROTECTION): _("The network of %(place)s lacks its limits or always-on rules."),
     (Rule.UNSYNCED, SIZE): _("Its volume has %(found)s GiB, wanted are %(wanted)s GiB."),
     (Rule.MISCOUNTED, "quota"): _("%(found)s were counted as used, %(wanted)s exist. Put right."),
     (Rule.MISCOUNTED, "host"): _("%(found)s were promised (vCPU/MiB), its VMs take %(wanted)s. Put right."),

@@ -12,7 +12,7 @@ from apps.compute.models import Power, Vm
 from apps.compute.services.power import power_off_vm, restart_vm
 from apps.compute.specs import vm_spec
 from apps.drivers.memory import MemoryFabric, MemoryVolumes
-from apps.drivers.memory.records import GROUPS, PORTS, SUBNETS, UNFINISHED, VOLUMES, VPCS
+from apps.drivers.memory.records import GROUPS, PORTS, SUBNETS, UNFINISHED, UNPROTECTED, VOLUMES, VPCS
 from apps.drivers.specs import (
     FabricKind,
     PoolKind,
@@ -23,10 +23,13 @@ from apps.drivers.specs import Power as DriverPower
 from apps.lifecycle.models import Operation, OperationLock, Resource
 from apps.lifecycle.told import told
 from apps.network.models import Subnet
+from apps.network.platform_settings import NIC_CONNECTIONS
 from apps.network.services.nic import set_security_group
 from apps.network.services.vpc import create_vpc
+from apps.platform_settings.services import change_settings
 from apps.reconciliation import tasks
 from apps.reconciliation.models import Finding, FindingState, Look, Rule
+from apps.reconciliation.rules import PROTECTION
 from apps.storage.models import Disk
 from apps.storage.specs import volume_spec
 from apps.tenancy.models import Project
@@ -124,6 +127,34 @@ def test_a_lost_network_object_is_made_again(
     assert [rule for rule, _aspect, _kind in mended()] == [Rule.STALE]
     look_twice()
     assert findings() == []
+
+
+@pytest.mark.requirement("SE-10")
+@pytest.mark.parametrize(
+    ("kind", "verb"), [("vpc", "vpc.resync"), ("subnet", "subnet.resync"), ("nic", "vm.resync")]
+)
+def test_what_lacks_its_limits_gets_them_back(
+    cloud: Cloud, vm: Vm, subnet: Subnet, kind: str, verb: str
+) -> None:
+    id = {"vpc": subnet.vpc_id, "subnet": subnet.pk, "nic": vm.nics.get().pk}[kind]
+    with cloud.world.records() as state:
+        state.put(UNPROTECTED, str(id), "its limits")
+    look_twice()
+    assert (the_finding().kind, the_finding().aspect) == (kind, PROTECTION)
+    assert work() == [verb]
+    assert mended() == [(Rule.UNSYNCED, PROTECTION, kind)]
+    look_twice()
+    assert findings() == []
+
+
+@pytest.mark.requirement("SE-10")
+def test_ports_follow_the_setting_of_connections_per_nic(cloud: Cloud, vm: Vm, admin: Any) -> None:
+    port = str(vm.nics.get().pk)
+    assert MemoryFabric(cloud.world).inventory().connection_limits[port] == NIC_CONNECTIONS.default
+    change_settings(admin, {NIC_CONNECTIONS.name: 4096})
+    look_twice()
+    assert work() == ["vm.resync"]
+    assert MemoryFabric(cloud.world).inventory().connection_limits[port] == 4096
 
 
 def test_a_network_that_is_lost_altogether_is_made_again_from_the_ground_up(

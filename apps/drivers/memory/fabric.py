@@ -13,7 +13,7 @@ from apps.drivers.fabric_errors import (
     vni_in_use,
     vpc_in_use,
 )
-from apps.drivers.memory.records import ADDRESSES, GROUPS, PORTS, SUBNETS, VNIS, VPCS, State
+from apps.drivers.memory.records import ADDRESSES, GROUPS, PORTS, SUBNETS, UNPROTECTED, VNIS, VPCS, State
 from apps.drivers.memory.world import World
 from apps.drivers.protocols import Guard
 from apps.drivers.specs import (
@@ -42,12 +42,14 @@ class MemoryFabric:
                 state.delete(VNIS, str(old.vni))
             state.put(VNIS, str(spec.vni), spec.id)
             state.put(VPCS, spec.id, spec)
+            state.delete(UNPROTECTED, spec.id)
 
     def ensure_subnet(self, spec: SubnetSpec) -> None:
         with self._change("ensure_subnet") as state:
             if state.get(VPCS, spec.vpc_id) is None:
                 raise missing_vpc(spec)
             state.put(SUBNETS, spec.id, spec)
+            state.delete(UNPROTECTED, spec.id)
 
     def ensure_port(self, spec: PortSpec) -> None:
         with self._change("ensure_port") as state:
@@ -65,6 +67,7 @@ class MemoryFabric:
             for key in keys:
                 state.put(ADDRESSES, key, spec.id)
             state.put(PORTS, spec.id, spec)
+            state.delete(UNPROTECTED, spec.id)
 
     def ensure_security_group(self, spec: SecurityGroupSpec) -> None:
         with self._change("ensure_security_group") as state:
@@ -92,6 +95,7 @@ class MemoryFabric:
                 ports={key: port.generation for key, port in state.all(PORTS).items()},
                 security_groups={key: group.generation for key, group in state.all(GROUPS).items()},
                 connection_limits={key: port.connection_limit for key, port in state.all(PORTS).items()},
+                unprotected=frozenset(state.all(UNPROTECTED)),
             )
 
     @contextmanager

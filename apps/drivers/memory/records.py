@@ -74,6 +74,8 @@ PORTS = Table("ports", PortSpec)
 ADDRESSES = Table("addresses", str)
 """`subnet/ip` and `subnet/mac` → port."""
 GROUPS = Table("groups", SecurityGroupSpec)
+UNPROTECTED = Table("unprotected", str)
+"""VPC, subnet or port → how, where a test has taken a limit or an always-on rule away; ensuring it gives it back."""
 FENCES = Table("fences", Fence)
 """VM, volume or image → the newest operation that changed it."""
 

@@ -17,6 +17,7 @@ from apps.drivers.specs.compute import (
     VmUsage,
 )
 from apps.drivers.specs.network import (
+    CONNECTION_LIMIT,
     Direction,
     FabricInventory,
     FabricKind,
@@ -41,6 +42,7 @@ from apps.drivers.specs.storage import (
 )
 
 __all__ = [
+    "CONNECTION_LIMIT",
     "ConsoleAddress",
     "Direction",
     "DiskAttachment",

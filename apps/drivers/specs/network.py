@@ -60,7 +60,7 @@ class PortSpec:
     """A NIC's place in a subnet. Traffic with another source MAC or address is dropped.
 
     `security_group_ids` empty means unfiltered; a group without rules denies everything. `connection_limit`: how many
-    connections the NIC may have tracked at once on its host, 0 for no limit of its own.
+    connections the NIC may have tracked at once on its host, 0 for what its subnet has for all.
     """
 
     id: str

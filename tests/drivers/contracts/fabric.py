@@ -81,6 +81,21 @@ class FabricContract:
         assert (seen.vpcs[vpc.id], seen.subnets[subnet.id], seen.ports[port.id]) == (2, 3, 4)
         fabric.ensure_port(a_port(subnet, 11))
 
+    def test_what_was_made_has_its_limits_and_always_on_rules(self, fabric: Fabric) -> None:
+        vpc, subnet = built(fabric)
+        port = a_port(subnet)
+        fabric.ensure_port(port)
+        fabric.ensure_port(other := replace(a_port(subnet, 12), connection_limit=2048))
+
+        seen = fabric.inventory()
+
+        assert seen.unprotected.isdisjoint({vpc.id, subnet.id, port.id, other.id})
+        assert (seen.connection_limits[port.id], seen.connection_limits[other.id]) == (65_536, 2048)
+        fabric.ensure_port(replace(other, connection_limit=4096))
+        fabric.ensure_port(replace(port, connection_limit=0))
+        seen = fabric.inventory()
+        assert (seen.connection_limits[port.id], seen.connection_limits[other.id]) == (0, 4096)
+
     def test_a_subnet_needs_its_vpc(self, fabric: Fabric) -> None:
         with refused("fabric.vpc_missing"):
             fabric.ensure_subnet(a_subnet(a_vpc()))

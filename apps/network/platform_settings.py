@@ -1,0 +1,21 @@
+"""What administrators set about networks."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.drivers.specs import CONNECTION_LIMIT
+from apps.platform_settings.catalogue import NETWORKS, declare
+from apps.platform_settings.kinds import Number
+
+NIC_CONNECTIONS = declare(
+    Number(
+        name="nic_connections",
+        group=NETWORKS,
+        label=_("Connections per NIC"),
+        help=_("Tracked at once on its host. A NIC at its limit cannot start or accept new connections."),
+        default=CONNECTION_LIMIT,
+        least=1024,
+        most=1_000_000,
+    )
+)
