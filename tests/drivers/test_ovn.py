@@ -1,5 +1,6 @@
 """The fabric on a real northbound database."""
 
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -8,9 +9,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
+from onebox.shell import wait_until
 
 from apps.drivers.errors import DriverError
 from apps.drivers.ovn import OvnFabric
+from apps.drivers.ovn.rows import derived
 from apps.drivers.specs import (
     Direction,
     FabricKind,
@@ -130,6 +133,96 @@ def test_what_another_hand_changed_is_put_right(fabric: OvnFabric, onebox: Onebo
     while onebox.northbound("lsp-get-addresses", port.id) != f"{port.mac} {port.ip}":
         assert time.monotonic() < deadline, "the port kept the wrong address"
         fabric.ensure_port(port)
+
+
+TAMPERINGS = {
+    "a router without its controller limits": ("vpc", "clear logical_router {vpc} copp"),
+    "a router without its connection limit": ("vpc", "remove logical_router {vpc} options ct-zone-limit"),
+    "a meter at another rate": ("vpc", "set meter_band {band} rate=1000000"),
+    "a meter gone": ("vpc", "destroy meter {meter}"),
+    "controller limits without one protocol": ("vpc", "remove copp {copp} meters arp-resolve"),
+    "a switch without its controller limits": ("subnet", "clear logical_switch {subnet} copp"),
+    "a switch without its connection limit": (
+        "subnet",
+        "remove logical_switch {subnet} other_config ct-zone-limit",
+    ),
+    "a switch without rules, as an older version made it": ("subnet", "clear logical_switch {subnet} acls"),
+    "an always-on rule that drops less": ("subnet", "set acl {forged} match=ip6"),
+    "an always-on rule that lets through": ("subnet", "set acl {forged} action=allow"),
+    "a port without port security": ("port", "clear logical_switch_port {port} port_security"),
+    "a port without its flooding limit": ("port", "clear logical_switch {subnet} qos_rules"),
+    "a port with another flooding limit": ("port", "set qos {flooding} bandwidth:rate=1000000"),
+}
+
+
+@pytest.mark.requirement("SE-10")
+@pytest.mark.parametrize("tampering", TAMPERINGS)
+def test_limits_and_rules_taken_away_are_noticed_and_put_back(
+    fabric: OvnFabric, onebox: Onebox, tampering: str
+) -> None:
+    vpc, subnet = built(fabric)
+    port = a_port(subnet)
+    fabric.ensure_port(port)
+    id = {"vpc": vpc.id, "subnet": subnet.id, "port": port.id}[TAMPERINGS[tampering][0]]
+    command = TAMPERINGS[tampering][1].format(
+        vpc=vpc.id,
+        subnet=subnet.id,
+        port=port.id,
+        copp=derived(vpc.id, "copp"),
+        meter=derived(vpc.id, "meter-neighbours"),
+        band=derived(vpc.id, "band-neighbours"),
+        forged=derived(subnet.id, "never-forged"),
+        flooding=derived(port.id, "flooding"),
+    )
+    assert id not in fabric.inventory().unprotected
+    onebox.northbound(*command.split())
+    wait_until(lambda: id in fabric.inventory().unprotected, "notice", seconds=10)
+    fabric.ensure_vpc(vpc)
+    fabric.ensure_subnet(subnet)
+    fabric.ensure_port(port)
+    assert fabric.inventory().unprotected.isdisjoint({vpc.id, subnet.id, port.id})
+
+
+@pytest.mark.requirement("SE-10")
+def test_a_connection_limit_taken_away_is_noticed_and_put_back(fabric: OvnFabric, onebox: Onebox) -> None:
+    _, subnet = built(fabric)
+    port = a_port(subnet)
+    fabric.ensure_port(port)
+    onebox.northbound("remove", "logical_switch_port", port.id, "options", "ct-zone-limit")
+    wait_until(lambda: fabric.inventory().connection_limits[port.id] == 0, "notice", seconds=10)
+    fabric.ensure_port(port)
+    assert fabric.inventory().connection_limits[port.id] == port.connection_limit
+
+
+@pytest.mark.requirement("SE-10")
+def test_what_a_network_was_limited_by_goes_with_it(fabric: OvnFabric) -> None:
+    tables = ("ACL", "QoS", "Copp", "Meter", "Meter_Band")
+
+    def rows() -> list[int]:
+        return fabric._northbound.read(lambda replica: [len(replica.tables[table].rows) for table in tables])
+
+    before = rows()
+    vpc, subnet = built(fabric)
+    port = a_port(subnet)
+    fabric.ensure_port(port)
+    assert all(now > then for now, then in zip(rows(), before, strict=True))
+    for kind, id in ((FabricKind.PORT, port.id), (FabricKind.SUBNET, subnet.id), (FabricKind.VPC, vpc.id)):
+        fabric.ensure_absent(kind, id)
+    assert rows() == before
+
+
+@pytest.mark.requirement("SE-10")
+def test_every_protocol_that_ovn_can_limit_is_limited(fabric: OvnFabric, onebox: Onebox) -> None:
+    """ovn-nbctl refuses a protocol it does not know, and names all that it does."""
+    vpc = a_vpc()
+    fabric.ensure_vpc(vpc)
+    refusal = onebox.central.exec(
+        *("sh", "-c", "ovn-nbctl --timeout=15 copp-add nobody no-such-protocol meter 2>&1 || true")
+    )
+    known = set(re.findall(r"[a-z0-9]+(?:-[a-z0-9]+)*", refusal.rpartition("Allowed values:")[2]))
+    limited = onebox.northbound("--bare", "--columns=meters", "list", "copp", str(derived(vpc.id, "copp")))
+    assert known >= {"arp", "dhcpv4-opts", "reject"}, refusal
+    assert {word.partition("=")[0] for word in limited.split()} == known
 
 
 @pytest.fixture
