@@ -16,8 +16,9 @@ Version = Annotated[str, Meta(pattern=_PRINTABLE, max_length=32)]
 Mark = Annotated[str, Meta(pattern=_PRINTABLE, max_length=64)]
 Line = Annotated[str, Meta(pattern=_PRINTABLE, max_length=128)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
-Number = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-Counter = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+MOST_NUMBER, MOST_COUNT = 2**31 - 1, 2**63 - 1
+Number = Annotated[int, Meta(ge=0, le=MOST_NUMBER)]
+Counter = Annotated[int, Meta(ge=0, le=MOST_COUNT)]
 Measure = Annotated[float, Meta(ge=0, le=1e9)]
 Moment = Annotated[datetime, Meta(tz=True)]
 """With a time zone; whoever holds one checks it by `check_moment`."""
@@ -37,3 +38,8 @@ def check_moment(moment: datetime) -> None:
     # By the year first: near the ends of the calendar the comparison itself would overflow.
     if not (EARLIEST.year <= moment.year <= LATEST.year and EARLIEST <= moment <= LATEST):
         raise ValueError(f"{moment} is no time of a clock")
+
+
+def clamped(value: int, most: int) -> int:
+    """Return the nearest that can be: what a guest says of itself must not make its host's whole message void."""
+    return max(0, min(value, most))

@@ -8,6 +8,7 @@ from typing import Any
 
 import libvirt
 
+from apps.drivers.bounds import MOST_COUNT, MOST_NUMBER, clamped
 from apps.drivers.libvirt import domains, host_usage
 from apps.drivers.specs import HostObservation, VmStatus, VmUsage
 
@@ -55,7 +56,9 @@ def observe(connection: Any, virtualisation: str, meter: LoadMeter) -> HostObser
         memory_used_mib=_memory_used_mib(),
         vms=tuple(vms.values()),
         usage=tuple(
-            _usage(vms[domain.UUIDString()], stats) for domain, stats in running if _known(vms, domain, stats)
+            usage_of(vms[domain.UUIDString()], stats)
+            for domain, stats in running
+            if _known(vms, domain, stats)
         ),
         host_usage=host_usage.read(),
     )
@@ -69,15 +72,20 @@ def _known(vms: dict[str, VmStatus], domain: Any, stats: dict[str, Any]) -> bool
     return "balloon.rss" in stats and domain.UUIDString() in vms
 
 
-def _usage(vm: VmStatus, stats: dict[str, Any]) -> VmUsage:
-    """Pick from libvirt's names (virConnectGetAllDomainStats): balloon.* are KiB, cpu.time nanoseconds."""
+def usage_of(vm: VmStatus, stats: dict[str, Any]) -> VmUsage:
+    """Pick from libvirt's names (virConnectGetAllDomainStats): balloon.* are KiB, cpu.time nanoseconds.
+
+    The guest's balloon driver decides balloon.available, .usable and .current, and what a guest does to its disks can
+    make their counters anything: all is clamped to what this VM can have, and the host's other VMs keep their figures.
+    """
+    whole = clamped(stats.get("balloon.maximum", 0) * KIB, MOST_COUNT)
     return VmUsage(
         id=vm.id,
         boot=vm.boot,
-        cpu_ns=stats.get("cpu.time", 0),
-        vcpus=stats.get("vcpu.current", 0),
-        memory_bytes=_memory_kib(stats) * KIB,
-        memory_total_bytes=stats.get("balloon.current", 0) * KIB,
+        cpu_ns=clamped(stats.get("cpu.time", 0), MOST_COUNT),
+        vcpus=clamped(stats.get("vcpu.current", 0), MOST_NUMBER),
+        memory_bytes=clamped(_memory_kib(stats) * KIB, whole),
+        memory_total_bytes=clamped(stats.get("balloon.current", 0) * KIB, whole),
         disk_read_bytes=_total(stats, "block", "rd.bytes"),
         disk_write_bytes=_total(stats, "block", "wr.bytes"),
         disk_read_ops=_total(stats, "block", "rd.reqs"),
@@ -90,13 +98,13 @@ def _usage(vm: VmStatus, stats: dict[str, Any]) -> VmUsage:
 def _memory_kib(stats: dict[str, Any]) -> int:
     """Believe the guest's driver, which knows its caches from its needs; without one, what QEMU holds."""
     if "balloon.available" in stats and "balloon.usable" in stats:
-        return max(0, int(stats["balloon.available"]) - int(stats["balloon.usable"]))
+        return int(stats["balloon.available"]) - int(stats["balloon.usable"])
     return int(stats.get("balloon.rss", 0))
 
 
 def _total(stats: dict[str, Any], group: str, counter: str) -> int:
     devices = range(stats.get(f"{group}.count", 0))
-    return sum(int(stats.get(f"{group}.{device}.{counter}", 0)) for device in devices)
+    return clamped(sum(int(stats.get(f"{group}.{device}.{counter}", 0)) for device in devices), MOST_COUNT)
 
 
 def _version(number: int) -> str:

@@ -1,0 +1,64 @@
+"""What a guest says of itself stays within what it can have, and is that guest's loss alone."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from cryptography.fernet import Fernet
+
+from apps.drivers.libvirt.observation import KIB, usage_of
+from apps.drivers.sealing import Seal
+from apps.drivers.specs import HostUsage, Power, VmStatus, VmUsage
+from apps.drivers.usage import USAGE, UsageReading
+from tests.drivers.samples import new_id
+
+HONEST = {
+    "cpu.time": 5_000_000_000,
+    "vcpu.current": 2,
+    "balloon.maximum": 1 << 20,
+    "balloon.current": 1 << 20,
+    "balloon.rss": 300 << 10,
+    "balloon.available": 1000 << 10,
+    "balloon.usable": 600 << 10,
+    "block.count": 2,
+    "block.0.rd.bytes": 10,
+    "block.0.rd.reqs": 1,
+    "block.0.wr.bytes": 10,
+    "block.0.wr.reqs": 1,
+    "block.1.rd.bytes": 5,
+    "net.count": 1,
+    "net.0.rx.bytes": 10,
+    "net.0.tx.bytes": 10,
+}
+"""What libvirt says of a VM of 1 GiB."""
+GUESTS_WORD = [name for name in HONEST if name not in ("balloon.maximum", "block.count", "net.count")]
+ABSURD = (2**64 - 1, 2**63, 2**54, -1, -(2**63))
+
+
+def lies() -> Iterator[tuple[str, int]]:
+    return ((name, value) for name in GUESTS_WORD for value in ABSURD)
+
+
+def a_vm() -> VmStatus:
+    return VmStatus(new_id(), exists=True, power=Power.ON, boot=1)
+
+
+def arrived(*vms: VmUsage) -> UsageReading:
+    """Return a host's reading as the control plane opens it."""
+    seal = Seal(Fernet.generate_key())
+    return seal.open(
+        USAGE, seal.close(USAGE, UsageReading(datetime.now(UTC), "boot", HostUsage(), vms)), UsageReading
+    )
+
+
+@pytest.mark.requirement("SE-10")
+@pytest.mark.parametrize(("name", "value"), list(lies()))
+def test_a_guest_that_lies_spoils_no_other_figures(name: str, value: int) -> None:
+    honest, liar = a_vm(), a_vm()
+    before = usage_of(honest, HONEST)
+    first, second = arrived(before, usage_of(liar, {**HONEST, name: value})).vms
+    assert first == before
+    assert (first.memory_bytes, first.memory_total_bytes) == (400 << 20, 1 << 30)
+    assert second.id == liar.id
+    assert 0 <= second.memory_bytes <= HONEST["balloon.maximum"] * KIB
+    assert 0 <= second.memory_total_bytes <= HONEST["balloon.maximum"] * KIB
