@@ -118,7 +118,7 @@ def test_a_host_can_say_nothing_of_another_hosts_vms(vm: Vm, then: datetime) -> 
 def test_a_vm_uses_no_more_memory_than_it_has(vm: Vm, then: datetime) -> None:
     tell(host_of(vm), then, VmUsage(str(vm.pk), memory_bytes=2**62, memory_total_bytes=2**62))
     assert collect_usage() == 2
-    assert seen("vm", vm.pk, then)[1] == [float(vm.memory_mib << 20), None]
+    assert seen("vm", vm.pk, then)[1] == [pytest.approx(vm.memory_mib << 20), None]
     assert seen("host", vm.host_id, then)[1] == [5.0, None]
 
 

@@ -126,8 +126,6 @@ FLOODS = {
     "TCP connections": lambda g, n: g.to_peer(TCP, g.syn(n, g.peer)),
     "UDP connections": lambda g, n: g.to_peer(UDP, udp(port(n), 9 + n // 60000)),
     "small packets": lambda g, n: g.to_peer(UDP, udp(7, 9)),
-    "first fragments": lambda g, n: g.to_peer(UDP, b"\0" * 1400, id=n & 0xFFFF, offset=0x2000),
-    "last fragments": lambda g, n: g.to_peer(UDP, b"\0" * 40, id=n & 0xFFFF, offset=175),
     "ARP, targets outside": lambda g, n: g.arp(g.far()),
     "ARP, targets inside": lambda g, n: g.arp(g.near(n)),
     "ARP answers to the router": lambda g, n: g.arp(g.near(n), 2, g.gateway_mac),
@@ -147,6 +145,8 @@ FLOODS = {
     "unknown MACs": lambda g, n: g.frame(mac(), IPV4, g.ipv4(g.peer, UDP, udp(7, 9))),
     "forged addresses": lambda g, n: g.to_peer(UDP, udp(7, 9), source=g.far()),
     "other ethertypes": lambda g, n: g.frame(EVERYBODY, 0x88B5 if n % 2 else 0x88CC, os.urandom(46)),
+    "first fragments": lambda g, n: g.to_peer(UDP, b"\0" * 1400, id=n & 0xFFFF, offset=0x2000),
+    "last fragments": lambda g, n: g.to_peer(UDP, b"\0" * 40, id=n & 0xFFFF, offset=175),
 }
 
 FORGERIES = {

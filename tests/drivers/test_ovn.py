@@ -150,8 +150,8 @@ TAMPERINGS = {
     "an always-on rule that drops less": ("subnet", "set acl {forged} match=ip6"),
     "an always-on rule that lets through": ("subnet", "set acl {forged} action=allow"),
     "a port without port security": ("port", "clear logical_switch_port {port} port_security"),
-    "a port without its flooding limit": ("port", "clear logical_switch {subnet} qos_rules"),
-    "a port with another flooding limit": ("port", "set qos {flooding} bandwidth:rate=1000000"),
+    "a switch without its flooding limits": ("subnet", "clear logical_switch {subnet} qos_rules"),
+    "a switch with another flooding limit": ("subnet", "set qos {flooding} bandwidth:rate=1000000"),
 }
 
 
@@ -172,7 +172,7 @@ def test_limits_and_rules_taken_away_are_noticed_and_put_back(
         meter=derived(vpc.id, "meter-neighbours"),
         band=derived(vpc.id, "band-neighbours"),
         forged=derived(subnet.id, "never-forged"),
-        flooding=derived(port.id, "flooding"),
+        flooding=derived(subnet.id, "flooding-arp"),
     )
     assert id not in fabric.inventory().unprotected
     onebox.northbound(*command.split())

@@ -5,7 +5,7 @@ from copy import copy
 from functools import partial
 from typing import Any
 
-from apps.drivers.ovn import fair_shares, ports, security_groups, topology
+from apps.drivers.ovn import ports, security_groups, topology
 from apps.drivers.ovn.northbound import Northbound
 from apps.drivers.protocols import Guard
 from apps.drivers.specs import (
@@ -98,18 +98,15 @@ def _generations(replica: Any, table: str, kind: str) -> dict[str, int]:
 
 
 def _unprotected(replica: Any) -> Iterator[str]:
-    switches = list(_ours(replica, "Logical_Switch", "subnet"))
-    flooding = {rule.uuid for switch in switches for rule in switch.qos_rules}
     checked = (
-        (_ours(replica, "Logical_Router", "vpc"), topology.vpc_holds),
-        (switches, topology.subnet_holds),
-        (
-            _ours(replica, "Logical_Switch_Port", "port"),
-            lambda replica, port: fair_shares.port_limits_hold(replica, port, flooding),
-        ),
+        ("Logical_Router", "vpc", topology.vpc_holds),
+        ("Logical_Switch", "subnet", topology.subnet_holds),
+        ("Logical_Switch_Port", "port", ports.port_holds),
     )
-    for rows, holds in checked:
-        yield from (row.external_ids["scloud:id"] for row in rows if not holds(replica, row))
+    for table, kind, holds in checked:
+        yield from (
+            row.external_ids["scloud:id"] for row in _ours(replica, table, kind) if not holds(replica, row)
+        )
 
 
 def _ours(replica: Any, table: str, kind: str) -> Iterator[Any]:

@@ -1,8 +1,11 @@
 """What keeps one guest from using up its neighbours' share, whatever its security groups say.
 
-Per NIC: a limit of tracked connections, and of what it may send to everybody at once. Per VPC: how many packets a
-second each host's ovn-controller takes from it (CoPP), so that no other VPC's wait behind them. Per subnet: rules above
-and below those of the security groups.
+Per NIC: a limit of tracked connections. Per VPC: how many packets a second each host's ovn-controller takes from it
+(CoPP), so that no other VPC's wait behind them. Per subnet: rules above and below those of the security groups, and how
+much each host takes from it for everybody at once.
+
+Ports come and go all day, so nothing here is a row for each: northd takes in a new port by itself, but goes through all
+its region for another meter or QoS row.
 """
 
 import uuid
@@ -28,9 +31,10 @@ CONTROLLER_METERS = {
 """Every protocol OVN hands to ovn-controller, by the meter that it shares with its kind."""
 PACKETS_PER_SECOND = 100
 """Of each meter on each host; as many may come at once."""
-FLOODED_KBPS = 1000
-"""Broadcast and multicast from one NIC: about 3,000 ARP requests a second. Each is copied to the whole subnet."""
-FLOODED_BURST_KBITS = 500
+FLOODED_KBPS = 2000
+"""Broadcast and multicast from a subnet's guests on one host: about 6,000 ARP requests a second, and as much of IPv4.
+Each is copied to the whole subnet."""
+FLOODED_BURST_KBITS = 1000
 
 NEVER = 3000
 DEFAULT_ACCEPT, DEFAULT_DENY = 2, 1
@@ -76,23 +80,31 @@ def controller_limits_hold(replica: Any, vpc_id: str, holder: Any) -> bool:
     )
 
 
-def ensure_always_on_rules(
+def ensure_always_on(
     replica: Any, transaction: Any, subnet_id: str, cidr: str, switch: Any, new: bool
 ) -> None:
-    """Make the rules that hold for every NIC of the subnet, with a group or without; `new`: the switch is."""
-    present = set() if new else {rule.uuid for rule in switch.acls}
-    for id, columns in always_on_rules(subnet_id, cidr).items():
-        rule, _ = ensure_row(replica, transaction, "ACL", id, columns)
-        if id not in present:
-            switch.addvalue("acls", rule)
+    """Make what holds for every NIC of the subnet, with a group or without; `new`: the switch is."""
+    for table, column, rows in _always_on(subnet_id, cidr):
+        present = set() if new else {row.uuid for row in getattr(switch, column)}
+        for id, columns in rows.items():
+            row, _ = ensure_row(replica, transaction, table, id, columns)
+            if id not in present:
+                switch.addvalue(column, row)
 
 
-def always_on_rules_hold(replica: Any, subnet_id: str, cidr: str, switch: Any) -> bool:
-    """Whether the switch has them all as they should be."""
-    present = {rule.uuid for rule in switch.acls}
+def always_on_holds(replica: Any, subnet_id: str, cidr: str, switch: Any) -> bool:
+    """Whether the switch has all of it as it should be."""
     return all(
-        id in present and not differs(find(replica, "ACL", id), columns)
-        for id, columns in always_on_rules(subnet_id, cidr).items()
+        id in {row.uuid for row in getattr(switch, column)} and not differs(find(replica, table, id), columns)
+        for table, column, rows in _always_on(subnet_id, cidr)
+        for id, columns in rows.items()
+    )
+
+
+def _always_on(subnet_id: str, cidr: str) -> tuple[tuple[str, str, dict[uuid.UUID, Columns]], ...]:
+    return (
+        ("ACL", "acls", always_on_rules(subnet_id, cidr)),
+        ("QoS", "qos_rules", _flooding(subnet_id)),
     )
 
 
@@ -112,31 +124,6 @@ def always_on_rules(subnet_id: str, cidr: str) -> dict[uuid.UUID, Columns]:
     }
 
 
-def ensure_flooding_limit(replica: Any, transaction: Any, port_id: str, switch: Any) -> None:
-    """Limit what the NIC may send to everybody."""
-    id, columns = _flooding(port_id)
-    rule, new = ensure_row(replica, transaction, "QoS", id, columns)
-    if new or id not in {row.uuid for row in switch.qos_rules}:
-        switch.addvalue("qos_rules", rule)
-
-
-def remove_flooding_limit(replica: Any, id: str, switch: Any) -> None:
-    """Remove that limit."""
-    rule = find(replica, "QoS", _flooding(id)[0])
-    if rule is not None:
-        switch.delvalue("qos_rules", rule)
-
-
-def port_limits_hold(replica: Any, port: Any, flooding: set[uuid.UUID]) -> bool:
-    """Whether a port is limited as it should be; `flooding`: identifiers of the QoS rows of all switches."""
-    id, columns = _flooding(port.external_ids["scloud:id"])
-    return (
-        id in flooding
-        and not differs(find(replica, "QoS", id), columns)
-        and sorted(port.port_security) == sorted(port.addresses)
-    )
-
-
 def port_options(connection_limit: int) -> dict[str, str]:
     """Return the options of a port; no limit of its own for 0."""
     return {LIMIT: str(connection_limit)} if connection_limit else {}
@@ -146,13 +133,19 @@ def _rule(priority: int, match: str, action: str) -> Columns:
     return {"direction": "from-lport", "priority": priority, "match": match, "action": action}
 
 
-def _flooding(port_id: str) -> tuple[uuid.UUID, Columns]:
-    return derived(port_id, "flooding"), {
-        "direction": "from-lport",
-        "priority": NEVER,
-        "match": f'inport == "{port_id}" && eth.mcast',
-        "bandwidth": {"rate": FLOODED_KBPS, "burst": FLOODED_BURST_KBITS},
-        "external_ids": labels("flooding", port_id, 0),
+def _flooding(subnet_id: str) -> dict[uuid.UUID, Columns]:
+    """Return the limits by identifier: ARP and the rest apart, so that neither takes the other's."""
+    # Always true, and only this switch's: OVN makes one flow, with one meter, of rows that read the same in several.
+    own = f'!is_chassis_resident("up-{subnet_id}")'
+    return {
+        derived(subnet_id, f"flooding-{kind}"): {
+            "direction": "from-lport",
+            "priority": NEVER,
+            "match": f"eth.mcast && {kind} && {own}",
+            "bandwidth": {"rate": FLOODED_KBPS, "burst": FLOODED_BURST_KBITS},
+            "external_ids": labels("flooding", subnet_id, 0),
+        }
+        for kind in ("arp", "ip4")
     }
 
 

@@ -46,7 +46,6 @@ def ensure_port(replica: Any, transaction: Any, spec: PortSpec) -> None:
         switch.addvalue("ports", port)
     elif not spec.connection_limit:
         drop_keys(port, "options", set(port.options) - {fair_shares.LIMIT})
-    fair_shares.ensure_flooding_limit(replica, transaction, spec.id, switch)
     _join(replica, port, groups, former, new)
 
 
@@ -57,8 +56,12 @@ def remove_port(replica: Any, id: str) -> None:
         return
     switch = find(replica, "Logical_Switch", uuid.UUID(port.external_ids["scloud:subnet"]))
     if switch is not None:
-        fair_shares.remove_flooding_limit(replica, id, switch)
         switch.delvalue("ports", port)
+
+
+def port_holds(replica: Any, port: Any) -> bool:
+    """Whether a port may use its own address only."""
+    return sorted(port.port_security) == sorted(port.addresses)
 
 
 def connection_limit(port: Any) -> int:

@@ -80,7 +80,7 @@ def ensure_subnet(replica: Any, transaction: Any, spec: SubnetSpec) -> None:
     _ensure_gateway(replica, transaction, spec, network, router, switch)
     _ensure_dhcp(replica, transaction, spec, network)
     _ensure_dhcp_passes(replica, transaction, spec, switch)
-    fair_shares.ensure_always_on_rules(replica, transaction, spec.id, spec.cidr, switch, new)
+    fair_shares.ensure_always_on(replica, transaction, spec.id, spec.cidr, switch, new)
 
 
 def remove_subnet(replica: Any, id: str) -> None:
@@ -106,7 +106,7 @@ def subnet_holds(replica: Any, switch: Any) -> bool:
     id, vpc_id, cidr = about["scloud:id"], about["scloud:vpc"], about.get("scloud:cidr", "")
     return (
         fair_shares.controller_limits_hold(replica, vpc_id, switch)
-        and fair_shares.always_on_rules_hold(replica, id, cidr, switch)
+        and fair_shares.always_on_holds(replica, id, cidr, switch)
         and not differs(switch, {"other_config": SWITCH_OPTIONS})
     )
 
