@@ -153,6 +153,19 @@ def test_no_forgery_reaches_a_neighbour_whatever_the_group(
 
 
 @pytest.mark.requirement("SE-10")
+def test_a_nic_tracks_no_more_connections_than_its_limit(onebox: Onebox, northbound: str) -> None:
+    fabric, host, limit = OvnFabric(northbound), onebox.hosts[0], 50
+    may = {"one_may": (Direction.IN,), "other_may": (Direction.OUT,)}
+    with closing(fabric), tenant(fabric, host, limit, **may) as guests:
+        appctl(host, "dpctl/flush-conntrack")
+        probes = guests.other.exec("python3", "-c", PROBE, guests.one.port.ip, "0.5", "40")
+        answered = sum(answered for _, answered in json.loads(probes))
+        assert 0 < answered <= limit < 80, "40 small ones and 40 large ones"
+        zones = re.findall(r"limit=50,count=(\d+)", appctl(host, "dpctl/ct-get-limits"))
+        assert [int(count) for count in zones] == [limit, limit]
+
+
+@pytest.mark.requirement("SE-10")
 def test_the_hosts_own_limits_outlive_its_switch(onebox: Onebox) -> None:
     host = onebox.hosts[1]
 
@@ -172,6 +185,50 @@ def test_the_hosts_own_limits_outlive_its_switch(onebox: Onebox) -> None:
     host.exec("kill", "-9", old)
     wait_until(lambda: pid(host) not in ("", old), "another ovs-vswitchd", seconds=20)
     wait_until(lambda: limits() == before, "the limits of before", seconds=20)
+
+
+@pytest.mark.requirement("SE-10")
+def test_a_started_guests_nics_are_limited_in_packets_a_second_by_the_kernels_datapath(
+    onebox: Onebox,
+) -> None:
+    """The kernel here has no such datapath: what is tried is that Open vSwitch is told."""
+    host = onebox.hosts[1]
+    host.exec(
+        "ovs-vsctl",
+        "--timeout=10",
+        "add-port",
+        "br-ex",
+        "vnet990",
+        "--",
+        "set",
+        "interface",
+        "vnet990",
+        "type=internal",
+    )
+
+    def told(datapath: str) -> str:
+        settings = f"SCLOUD_DATAPATH={datapath}\nSCLOUD_NIC_KPPS=50\n"
+        host.exec("sh", "-c", "cat >/tmp/network.env", stdin=settings)
+        definition = (
+            "<domain>\n<interface type='bridge'>\n  <target dev='vnet990'/>\n</interface>\n</domain>\n"
+        )
+        hook = (
+            "env",
+            "SCLOUD_NETWORK_ENV=/tmp/network.env",
+            "/etc/libvirt/hooks/qemu",
+            "vm",
+            "started",
+            "begin",
+            "-",
+        )
+        host.exec(*hook, stdin=definition)
+        return host.exec("ovs-vsctl", "get", "interface", "vnet990", "ingress_policing_kpkts_rate").strip()
+
+    try:
+        assert told("netdev") == "0"
+        assert told("system") == "50"
+    finally:
+        host.exec("ovs-vsctl", "--timeout=10", "del-port", "br-ex", "vnet990")
 
 
 def pid(host: Host) -> str:
