@@ -24,8 +24,8 @@ TABLE, LIMIT = 4000, 1000
 """Connections the host can track, and one NIC: low, so that a small flood shows what a large one would."""
 FLOWS = 3000
 """Datapath flows the host should keep at most."""
-COUNT, RATE = 6000, 3000
-COUNTS = {"first fragments": 2000, "last fragments": 2000}
+COUNT, RATE = 4500, 3000
+COUNTS = {"first fragments": 1200, "last fragments": 1200}
 """Fewer, and last: Open vSwitch keeps 5,000 of all guests together, for 15 s (docs/concepts/fair-shares.md)."""
 PROBES = 25
 
