@@ -1,12 +1,15 @@
 """The `Fabric` driver for OVN: one transaction a verb, and none when there is nothing to change."""
 
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from apps.drivers.ovn import ports, security_groups, topology
 from apps.drivers.ovn.northbound import Northbound
+from apps.drivers.ovn.rows import find
 from apps.drivers.protocols import Guard
 from apps.drivers.specs import (
     FabricInventory,
@@ -16,6 +19,9 @@ from apps.drivers.specs import (
     SubnetSpec,
     VpcSpec,
 )
+
+AT_ONCE = 100
+"""So many objects are looked at before a change may come between: some 30 ms."""
 
 
 class OvnFabric:
@@ -59,7 +65,20 @@ class OvnFabric:
         self._change(lambda replica, _: remove(replica, id))
 
     def inventory(self) -> FabricInventory:
-        return self._northbound.read(_inventory)
+        seen = self._northbound.read(_inventory)
+        bare = (
+            *self._unprotected(seen.vpcs, "Logical_Router", topology.vpc_holds),
+            *self._unprotected(seen.subnets, "Logical_Switch", topology.subnet_holds),
+            *self._unprotected(seen.ports, "Logical_Switch_Port", ports.port_holds),
+        )
+        return replace(seen, unprotected=frozenset(bare))
+
+    def _unprotected(
+        self, ids: Iterable[str], table: str, holds: Callable[[Any, Any], bool]
+    ) -> Iterator[str]:
+        """Yield those that lack something, a few at a time: changes wait while the replica is read."""
+        for some in _batches(list(ids)):
+            yield from self._northbound.read(partial(_lacking, some=some, table=table, holds=holds))
 
     def close(self) -> None:
         """End the connection."""
@@ -86,7 +105,6 @@ def _inventory(replica: Any) -> FabricInventory:
             row.external_ids["scloud:id"]: ports.connection_limit(row)
             for row in _ours(replica, "Logical_Switch_Port", "port")
         },
-        unprotected=frozenset(_unprotected(replica)),
     )
 
 
@@ -97,16 +115,13 @@ def _generations(replica: Any, table: str, kind: str) -> dict[str, int]:
     }
 
 
-def _unprotected(replica: Any) -> Iterator[str]:
-    checked = (
-        ("Logical_Router", "vpc", topology.vpc_holds),
-        ("Logical_Switch", "subnet", topology.subnet_holds),
-        ("Logical_Switch_Port", "port", ports.port_holds),
-    )
-    for table, kind, holds in checked:
-        yield from (
-            row.external_ids["scloud:id"] for row in _ours(replica, table, kind) if not holds(replica, row)
-        )
+def _batches(ids: list[str]) -> Iterator[list[str]]:
+    return (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
+
+
+def _lacking(replica: Any, some: list[str], table: str, holds: Callable[[Any, Any], bool]) -> list[str]:
+    rows = ((id, find(replica, table, uuid.UUID(id))) for id in some)
+    return [id for id, row in rows if row is not None and not holds(replica, row)]
 
 
 def _ours(replica: Any, table: str, kind: str) -> Iterator[Any]:

@@ -66,17 +66,18 @@ def remove_controller_limits(replica: Any, vpc_id: str) -> None:
             row.delete()
 
 
-def controller_limits_hold(replica: Any, vpc_id: str, holder: Any) -> bool:
-    """Whether the router or switch `holder` is under its VPC's limits and those are as they should be."""
+def is_under_controller_limits(vpc_id: str, holder: Any) -> bool:
+    """Whether the router or switch `holder` is under its VPC's limits."""
+    return [row.uuid for row in holder.copp] == [derived(vpc_id, "copp")]
+
+
+def controller_limits_hold(replica: Any, vpc_id: str) -> bool:
+    """Whether a VPC's limits are as they should be."""
     id, columns = _copp(vpc_id)
-    return (
-        [row.uuid for row in holder.copp] == [id]
-        and not differs(find(replica, "Copp", id), columns)
-        and not any(
-            differs(find(replica, "Meter", meter[0]), meter[1])
-            or differs(find(replica, "Meter_Band", band[0]), band[1])
-            for meter, band in _meters(vpc_id)
-        )
+    return not differs(find(replica, "Copp", id), columns) and not any(
+        differs(find(replica, "Meter", meter[0]), meter[1])
+        or differs(find(replica, "Meter_Band", band[0]), band[1])
+        for meter, band in _meters(vpc_id)
     )
 
 

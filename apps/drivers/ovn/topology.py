@@ -55,8 +55,12 @@ def remove_vpc(replica: Any, id: str) -> None:
 
 def vpc_holds(replica: Any, router: Any) -> bool:
     """Whether a VPC's router has what every one has."""
-    limited = fair_shares.controller_limits_hold(replica, router.external_ids["scloud:id"], router)
-    return limited and not differs(router, {"options": ROUTER_OPTIONS})
+    id = router.external_ids["scloud:id"]
+    return (
+        fair_shares.is_under_controller_limits(id, router)
+        and fair_shares.controller_limits_hold(replica, id)
+        and not differs(router, {"options": ROUTER_OPTIONS})
+    )
 
 
 def ensure_subnet(replica: Any, transaction: Any, spec: SubnetSpec) -> None:
@@ -105,7 +109,7 @@ def subnet_holds(replica: Any, switch: Any) -> bool:
     about = switch.external_ids
     id, vpc_id, cidr = about["scloud:id"], about["scloud:vpc"], about.get("scloud:cidr", "")
     return (
-        fair_shares.controller_limits_hold(replica, vpc_id, switch)
+        fair_shares.is_under_controller_limits(vpc_id, switch)
         and fair_shares.always_on_holds(replica, id, cidr, switch)
         and not differs(switch, {"other_config": SWITCH_OPTIONS})
     )
