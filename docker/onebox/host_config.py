@@ -92,7 +92,7 @@ def _compute(host: Host) -> None:
     _install(host, "scloud-network.service", etc / "systemd/system/scloud-network.service")
     for script in ("configure-network", "limit-datapath"):
         _install(host, script, host.root / "usr/local/lib/scloud" / script, 0o755)
-    _install(host, "limit-nics", etc / "libvirt/hooks/qemu", 0o755)
+    _install(host, "limit-nics", etc / "libvirt/hooks/qemu.d/limit-nics", 0o755)
     _install(host, "ovs-vswitchd.conf", etc / "systemd/system/ovs-vswitchd.service.d/scloud.conf")
     shutil.rmtree(etc / "libvirt/qemu/networks/autostart", ignore_errors=True)
 

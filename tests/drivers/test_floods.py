@@ -215,7 +215,7 @@ def test_a_started_guests_nics_are_limited_in_packets_a_second_by_the_kernels_da
         hook = (
             "env",
             "SCLOUD_NETWORK_ENV=/tmp/network.env",
-            "/etc/libvirt/hooks/qemu",
+            "/etc/libvirt/hooks/qemu.d/limit-nics",
             "vm",
             "started",
             "begin",
