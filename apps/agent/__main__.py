@@ -1,6 +1,7 @@
 """`python -m apps.agent`: run the agent of this host."""
 
 import logging
+import os
 from pathlib import Path
 
 import redis
@@ -12,6 +13,7 @@ from apps.agent.long_jobs import LongJobs
 from apps.agent.reporter import Reporter
 from apps.agent.verbs import table
 from apps.drivers.files import FileVolumes
+from apps.drivers.files.layout import passable
 from apps.drivers.libvirt import LibvirtHypervisor
 from apps.drivers.redis_tls import believe_no_public_authority
 from apps.drivers.sealing import Seal
@@ -25,7 +27,9 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("celery").setLevel(logging.WARNING)
     believe_no_public_authority()
+    os.umask(0o077)  # nothing it makes is for guests' processes, but for what it gives them by name
     settings = config.load()
+    passable(Path(settings.state_dir))
     host = settings.host_settings()
     log.info("Agent %s of %s: %s", VERSION, host.name, host.virtualisation)
     hypervisor = LibvirtHypervisor(host)

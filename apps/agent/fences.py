@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+from apps.drivers.files.layout import keep_private, passable
 from apps.drivers.orders import Fence, stale_order
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ class Fences:
     """One row per subject; safe from all threads."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        passable(path.parent)
         self._lock = threading.Lock()
         self._taken = 0
         try:
@@ -36,6 +37,8 @@ class Fences:
             for part in path.parent.glob(f"{path.name}*"):
                 part.unlink()
             self._database = _open(path)
+        for part in path.parent.glob(f"{path.name}*"):
+            keep_private(part)
 
     def take_once(self, order_id: str, expires: float) -> bool:
         """Note an order that is good until `expires` (Unix time); return whether it was not taken before."""

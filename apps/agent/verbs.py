@@ -51,6 +51,8 @@ def table(hypervisor: Hypervisor, volumes: Volumes, long_jobs: LongJobs) -> dict
                 wish.vm_id, wish.power, boot=wish.boot, graceful=wish.graceful
             ),
         ),
+        _handler(orders.ENSURE_RESUMED, hypervisor.ensure_resumed),
+        _handler(orders.ENSURE_SEED, lambda wish: hypervisor.ensure_seed(wish.vm_id, wish.seed)),
         _handler(orders.STATUS, hypervisor.status),
         _handler(
             orders.OPEN_CONSOLE,

@@ -24,6 +24,7 @@ from apps.drivers.specs import (
     PoolObservation,
     PoolSpec,
     Power,
+    SeedSpec,
     VmSpec,
     VmStatus,
     VolumeSpec,
@@ -157,6 +158,14 @@ class PowerArgument:
 
 
 @dataclass(frozen=True, slots=True)
+class SeedArgument:
+    """Arguments of `Hypervisor.ensure_seed`."""
+
+    vm_id: str
+    seed: SeedSpec
+
+
+@dataclass(frozen=True, slots=True)
 class ConsoleArgument:
     """Arguments of `Hypervisor.open_console`."""
 
@@ -187,6 +196,8 @@ Nothing: Any = type(None)
 ENSURE_VM: Verb[VmSpec, None] = Verb("hypervisor.ensure_vm", VmSpec, Nothing)
 ENSURE_VM_ABSENT: Verb[str, None] = Verb("hypervisor.ensure_vm_absent", str, Nothing)
 ENSURE_POWER: Verb[PowerArgument, VmStatus] = Verb("hypervisor.ensure_power", PowerArgument, VmStatus)
+ENSURE_RESUMED: Verb[str, VmStatus] = Verb("hypervisor.ensure_resumed", str, VmStatus)
+ENSURE_SEED: Verb[SeedArgument, None] = Verb("hypervisor.ensure_seed", SeedArgument, Nothing)
 STATUS: Verb[str, VmStatus] = Verb("hypervisor.status", str, VmStatus, changes=False)
 OPEN_CONSOLE: Verb[ConsoleArgument, ConsoleAddress] = Verb(
     "hypervisor.open_console", ConsoleArgument, ConsoleAddress, changes=False

@@ -23,6 +23,7 @@ from apps.drivers.specs import (
     PortSpec,
     Power,
     SecurityGroupSpec,
+    SeedSpec,
     SubnetSpec,
     VmSpec,
     VmStatus,
@@ -48,6 +49,18 @@ class Hypervisor(Protocol):
 
         ON records `boot` in the definition. A graceful OFF only asks the guest and returns at once, still ON perhaps:
         the caller asks again until the answer is OFF. A forced OFF returns OFF.
+        """
+
+    def ensure_resumed(self, vm_id: str) -> VmStatus:
+        """Let a VM run on that its host paused for want of space or after an I/O error; return what it is now.
+
+        A VM that is paused for any other reason, runs, is off or unknown is left as it is.
+        """
+
+    def ensure_seed(self, vm_id: str, seed: SeedSpec) -> None:
+        """Bring the first-boot data of a defined VM to `seed`, also what a running guest sees of it.
+
+        What is gone from it is overwritten. A VM this host does not know is left alone.
         """
 
     def status(self, vm_id: str) -> VmStatus:

@@ -29,6 +29,7 @@ from apps.drivers.orders import (
     ImageArgument,
     Order,
     PowerArgument,
+    SeedArgument,
     UnfinishedArgument,
     Verb,
 )
@@ -43,6 +44,7 @@ from apps.drivers.specs import (
     PoolObservation,
     PoolSpec,
     Power,
+    SeedSpec,
     VmSpec,
     VmStatus,
     VolumeSpec,
@@ -148,6 +150,12 @@ class RemoteHypervisor:
     def ensure_power(self, vm_id: str, power: Power, *, boot: int = 0, graceful: bool = False) -> VmStatus:
         argument = PowerArgument(vm_id, power, boot, graceful)
         return self._of(vm_id, self._host.call(orders.ENSURE_POWER, vm_id, argument, self._fence))
+
+    def ensure_resumed(self, vm_id: str) -> VmStatus:
+        return self._host.call(orders.ENSURE_RESUMED, vm_id, vm_id, self._fence)
+
+    def ensure_seed(self, vm_id: str, seed: SeedSpec) -> None:
+        self._host.call(orders.ENSURE_SEED, vm_id, SeedArgument(vm_id, seed), self._fence)
 
     def status(self, vm_id: str) -> VmStatus:
         return self._of(vm_id, self._host.call(orders.STATUS, vm_id, vm_id))

@@ -69,6 +69,17 @@ def image_in_use(spec: ImageSpec) -> DriverError:
     )
 
 
+def strange_volume(volume_id: str) -> DriverError:
+    """The volume's file refers to another file than it was made with."""
+    return DriverError(
+        _("Volume %(volume_id)s was changed on its host: it refers to another file than its image."),
+        values={"volume_id": volume_id},
+        code="volumes.volume_changed",
+        permanent=True,
+        hint=_("Treat its VM as compromised. Restore the disk from a backup."),
+    )
+
+
 def volume_in_use(volume_id: str) -> DriverError:
     """A running VM has the volume open."""
     return DriverError(

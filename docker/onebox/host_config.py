@@ -88,6 +88,9 @@ def _compute(host: Host) -> None:
         missing_ok=True
     )  # of earlier versions
     _install(host, "qemu.conf", etc / "libvirt/qemu.conf", 0o600)
+    _install(host, "tmpfiles.conf", etc / "tmpfiles.d/scloud.conf")
+    for unit in ("libvirtd.socket", "libvirtd-ro.socket"):
+        _install(host, "libvirt-socket.conf", etc / f"systemd/system/{unit}.d/scloud.conf")
     _install(host, "libvirt-guests.default", etc / "default/libvirt-guests")
     _install(host, "scloud-network.service", etc / "systemd/system/scloud-network.service")
     for script in ("configure-network", "limit-datapath"):

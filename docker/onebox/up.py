@@ -90,6 +90,8 @@ def infra(instance: Instance, progress: Progress) -> None:
     environment.settle(instance, guest_image.obtain(instance.logs / "guest-image.log"))
     for name in POOL_DIRECTORIES:
         (instance.shared / name).mkdir(parents=True, exist_ok=True)
+    instance.shared.chmod(0o711)
+    (instance.shared / "import").chmod(0o700)
     below = layers(instance)
     starts = [(host.name, partial(switch_on, host, below)) for host in hosts.every(instance)]
     progress.together(*starts)

@@ -17,6 +17,8 @@ from apps.drivers.specs import (
     VpcSpec,
 )
 
+#: Far from what the platform's sequence gives out.
+FIRST_UID = 1_700_000_000
 _numbers = itertools.count(1000)
 
 
@@ -50,6 +52,7 @@ def a_vm(volume: VolumeSpec, *ports: PortSpec, seed: SeedSpec | None = None, mem
         memory_mib=memory_mib,
         disks=(DiskAttachment(volume),),
         nics=tuple(NicAttachment(port_id=port.id, mac=port.mac) for port in ports),
+        uid=FIRST_UID + next(_numbers),
         seed=seed or SeedSpec(hostname=f"host-{id[:8]}"),
     )
 

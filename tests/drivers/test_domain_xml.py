@@ -9,6 +9,7 @@ import pytest
 
 from apps.drivers.errors import DriverError
 from apps.drivers.libvirt import HostSettings, domain_xml, metadata
+from apps.drivers.libvirt.domain_xml import DiskFiles
 from apps.drivers.libvirt.metadata import VmMetadata
 from apps.drivers.specs import DiskAttachment, NicAttachment, PoolSpec, SeedSpec, VmSpec, VolumeSpec
 
@@ -24,6 +25,7 @@ VM = VmSpec(
     disks=(DiskAttachment(SYSTEM), DiskAttachment(DATA, iops=500, bytes_per_second=100 << 20)),
     nics=(NicAttachment("dddddddd-0000-4000-8000-000000000001", "fa:16:3e:00:00:01"),),
     seed=SeedSpec("web-1"),
+    uid=1_900_000_007,
     cpu_percent=200,
     generation=3,
 )
@@ -31,8 +33,12 @@ HOST = HostSettings("host-1", "192.0.2.1", "qemu", userspace_datapath=True)
 
 
 def xml_of(vm: VmSpec = VM, host: HostSettings = HOST) -> str:
-    paths = {disk.volume.id: Path(f"/pool/volumes/{disk.volume.id}.qcow2") for disk in vm.disks}
-    return domain_xml.build(vm, host, paths, VmMetadata(vm.generation, 7, "digest"), "hidden") + "\n"
+    base = Path("/pool/images/eeeeeeee-0000-4000-8000-000000000001.qcow2")
+    files = {
+        disk.volume.id: DiskFiles(Path(f"/pool/volumes/{disk.volume.id}.qcow2"), base if index == 0 else None)
+        for index, disk in enumerate(vm.disks)
+    }
+    return domain_xml.build(vm, host, files, VmMetadata(vm.generation, 7, "digest"), "hidden") + "\n"
 
 
 @pytest.mark.parametrize(

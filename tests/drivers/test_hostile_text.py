@@ -32,7 +32,7 @@ fast = settings(max_examples=100, derandomize=True, database=None, deadline=None
 
 
 def spec(name: str, told: SeedSpec) -> VmSpec:
-    return VmSpec(id=ID, name=name, vcpu=1, memory_mib=512, disks=(), nics=(), seed=told)
+    return VmSpec(id=ID, name=name, vcpu=1, memory_mib=512, disks=(), nics=(), seed=told, uid=1)
 
 
 def built(name: str) -> ET.Element:

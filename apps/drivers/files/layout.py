@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,10 @@ from apps.drivers.ids import checked_id
 from apps.drivers.specs import ImageSpec, PoolSpec, VolumeSpec
 
 SUFFIX = ".qcow2"
+PASS_THROUGH = 0o711
+"""Of a directory that holds files of many guests: each QEMU reaches its own by name, and none can list the others'."""
+PRIVATE, BASE = 0o600, 0o444
+"""Of a guest's own file, and of an image that many guests read."""
 
 
 def folder(pool: PoolSpec, kind: str) -> Path:
@@ -25,14 +30,45 @@ def folder(pool: PoolSpec, kind: str) -> Path:
             code="volumes.pool_unavailable",
             hint=_("Check that the pool's directory is mounted on the host."),
         )
-    path = root / kind
-    path.mkdir(mode=0o755, exist_ok=True)
+    return passable(root / kind)
+
+
+def passable(path: Path) -> Path:
+    """Return the directory, made if it is missing, which guests' processes may pass through but not list."""
+    path.mkdir(parents=True, exist_ok=True)
+    if stat.S_IMODE(path.stat().st_mode) != PASS_THROUGH:
+        path.chmod(PASS_THROUGH)
     return path
+
+
+def keep_private(path: Path) -> None:
+    """Let nobody but its owner read or write a guest's file. The owner is left as it is: the guest's while it runs."""
+    if stat.S_IMODE(path.stat().st_mode) != PRIVATE:
+        path.chmod(PRIVATE)
+
+
+def keep_base(path: Path) -> None:
+    """Let every guest read an image and none change it: libvirt once gave it to whichever guest started last."""
+    seen = path.stat()
+    if (seen.st_uid, seen.st_gid) != (os.geteuid(), os.getegid()):
+        os.chown(path, os.geteuid(), os.getegid())
+    if stat.S_IMODE(seen.st_mode) != BASE:
+        path.chmod(BASE)
 
 
 def volume_path(spec: VolumeSpec) -> Path:
     """Return the file of a volume."""
     return folder(spec.pool, "volumes") / f"{checked_id(spec.id)}{SUFFIX}"
+
+
+def base_path(spec: VolumeSpec) -> Path | None:
+    """Return the file of the image that a volume is thin over, None for a blank one.
+
+    By the spec, not by the volume's header: a guest that has taken over its QEMU can write what it likes there.
+    """
+    if spec.image_id is None:
+        return None
+    return folder(spec.pool, "images") / f"{checked_id(spec.image_id)}{SUFFIX}"
 
 
 def image_path(spec: ImageSpec) -> Path:

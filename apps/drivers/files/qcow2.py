@@ -8,6 +8,9 @@ from typing import BinaryIO, ClassVar
 
 HEADER = struct.Struct(">4sIQIIQ")
 EXTERNAL_DATA_FILE = 1 << 2
+FEATURES = struct.Struct(">Q")
+FEATURES_AT, EXTERNAL_DATA = 72, 1 << 2
+"""Of version 3 and later: incompatible features, among them that the data is in another file."""
 MAGIC = b"QFI\xfb"
 FLOCK = struct.Struct("hhqqi4x")
 LOCK_START, LOCK_BYTES = 100, 200
@@ -42,6 +45,17 @@ def backing_file(path: Path) -> str:
         offset, length, _ = _header(path, file)
         file.seek(offset)
         return file.read(length).decode() if offset else ""
+
+
+def references(path: Path) -> str:
+    """Return the backing file a qcow2 file names, or "data file" where its data is in another file."""
+    with path.open("rb") as file:
+        version = HEADER.unpack(file.read(HEADER.size))[1]
+        file.seek(FEATURES_AT)
+        raw = file.read(FEATURES.size)
+    if version >= 3 and len(raw) == FEATURES.size and FEATURES.unpack(raw)[0] & EXTERNAL_DATA:
+        return "data file"
+    return backing_file(path)
 
 
 def _header(path: Path, file: BinaryIO) -> tuple[int, int, int]:

@@ -6,8 +6,11 @@ from pathlib import Path
 from apps.drivers.errors import DriverError
 from apps.drivers.files import importing, qcow2, qemu_img
 from apps.drivers.files.layout import (
+    BASE,
+    PRIVATE,
     SUFFIX,
     appearing,
+    base_path,
     folder,
     ids_in,
     image_path,
@@ -27,7 +30,7 @@ from apps.drivers.specs import (
     Unfinished,
     VolumeSpec,
 )
-from apps.drivers.volume_errors import image_in_use, missing_image, volume_in_use
+from apps.drivers.volume_errors import image_in_use, missing_image, strange_volume, volume_in_use
 
 GIB = 1 << 30
 DEFAULT_LIMIT = 2048 * GIB
@@ -50,8 +53,9 @@ class FileVolumes:
         else:
             with appearing(path) as partial:
                 form = importing.take_in(spec.pool, source, partial, self._limit)
-                partial.chmod(0o644)
+                partial.chmod(BASE)
                 importing.write_format(_about(path), form)
+                _about(path).chmod(PRIVATE)
                 sync(_about(path))
         return ImageInfo(
             virtual_bytes=qcow2.virtual_bytes(path),
@@ -78,6 +82,9 @@ class FileVolumes:
             return
         if qcow2.is_open(path):
             raise volume_in_use(spec.id)
+        if qcow2.references(path) != _backing(spec):
+            # Its QEMU may have written anything into it, and qemu-img, which runs as root, would follow it.
+            raise strange_volume(spec.id)
         qemu_img.resize(path, size)
 
     def ensure_volume_absent(self, spec: VolumeSpec) -> None:
@@ -117,15 +124,14 @@ class FileVolumes:
             remove_partials(where / f"{id}{SUFFIX}")
 
     def _make(self, spec: VolumeSpec, path: Path, size: int) -> None:
-        backing = ""
-        if spec.image_id is not None:
-            image = folder(spec.pool, "images") / f"{checked_id(spec.image_id)}{SUFFIX}"
+        image = base_path(spec)
+        if image is not None:
             if not image.exists():
                 raise missing_image(spec)
             size = max(size, qcow2.virtual_bytes(image))
-            backing = f"../images/{image.name}"
         with appearing(path) as partial:
-            qemu_img.create(partial, size, backing)
+            qemu_img.create(partial, size, _backing(spec))
+            partial.chmod(PRIVATE)
 
 
 def _sizes(path: Path) -> dict[str, int]:
@@ -139,6 +145,12 @@ def _sizes(path: Path) -> dict[str, int]:
         except (ValueError, OSError):
             found[id] = 0
     return found
+
+
+def _backing(spec: VolumeSpec) -> str:
+    """Return what a volume's header names as its backing file."""
+    image = base_path(spec)
+    return f"../images/{image.name}" if image is not None else ""
 
 
 def _about(image: Path) -> Path:

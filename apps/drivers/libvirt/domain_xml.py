@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import dataclass
 from pathlib import Path
 
 from apps.drivers.libvirt.domains import name_of
@@ -22,10 +23,22 @@ NOT_XML = re.compile("[^\\t\\n\\r -\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff
 NEVER = "1970-01-01T00:00:01"
 
 
+@dataclass(frozen=True, slots=True)
+class DiskFiles:
+    """The file of a volume, and that of the image it is thin over."""
+
+    volume: Path
+    base: Path | None = None
+
+
 def build(
-    spec: VmSpec, host: HostSettings, disk_paths: dict[str, Path], metadata: VmMetadata, vnc_password: str
+    spec: VmSpec,
+    host: HostSettings,
+    files: dict[str, DiskFiles],
+    metadata: VmMetadata,
+    vnc_password: str,
 ) -> str:
-    """Return the XML. `disk_paths` has a file for each volume id.
+    """Return the XML. `files` has those of each volume id.
 
     The VM must start with a VNC password for one to be set later; this one is valid no more, so the console is closed.
     """
@@ -40,12 +53,13 @@ def build(
     _platform(domain, host)
     devices = ET.SubElement(domain, "devices")
     for index, disk in enumerate(spec.disks):
-        _disk(devices, disk, disk_paths[disk.volume.id], index)
+        _disk(devices, disk, files[disk.volume.id], index)
     _seed(devices, host.seed_path(spec.id))
     for nic in spec.nics:
         _nic(devices, nic, host)
     _consoles(devices, spec.id, host, vnc_password)
     _helpers(devices)
+    _owner(domain, spec.uid)
     ET.indent(domain)
     return ET.tostring(domain, encoding="unicode")
 
@@ -86,10 +100,21 @@ def _platform(domain: ET.Element, host: HostSettings) -> None:
     _text(domain, "on_crash", "destroy")
 
 
-def _disk(devices: ET.Element, attachment: DiskAttachment, path: Path, index: int) -> None:
+def _owner(domain: ET.Element, uid: int) -> None:
+    """Run QEMU as a user and group of its own; libvirt gives it the VM's files when it starts.
+
+    Beside this stands what libvirt adds by itself where the kernel has AppArmor or SELinux.
+    """
+    label = ET.SubElement(domain, "seclabel", type="static", model="dac", relabel="yes")
+    _text(label, "label", f"+{uid}:+{uid}")
+
+
+def _disk(devices: ET.Element, attachment: DiskAttachment, files: DiskFiles, index: int) -> None:
     disk = ET.SubElement(devices, "disk", type="file", device="disk")
-    ET.SubElement(disk, "driver", name="qemu", type="qcow2", cache="none", discard="unmap")
-    ET.SubElement(disk, "source", file=str(path))
+    driver = {"cache": "none", "error_policy": "enospace", "discard": "unmap"}
+    ET.SubElement(disk, "driver", name="qemu", type="qcow2", **driver)
+    ET.SubElement(disk, "source", file=str(files.volume))
+    _chain(disk, files.base)
     ET.SubElement(disk, "target", dev=_disk_name(index), bus="virtio")
     _text(disk, "serial", attachment.volume.id.replace("-", "")[:SERIAL_LENGTH])
     if index == 0:
@@ -100,6 +125,18 @@ def _disk(devices: ET.Element, attachment: DiskAttachment, path: Path, index: in
             _text(tune, "total_bytes_sec", str(attachment.bytes_per_second))
         if attachment.iops:
             _text(tune, "total_iops_sec", str(attachment.iops))
+
+
+def _chain(disk: ET.Element, base: Path | None) -> None:
+    """Write the chain out to its end: libvirt then believes no header, and leaves the image to its owner."""
+    backing = ET.SubElement(disk, "backingStore")
+    if base is None:
+        return
+    backing.set("type", "file")
+    ET.SubElement(backing, "format", type="qcow2")
+    source = ET.SubElement(backing, "source", file=str(base))
+    ET.SubElement(source, "seclabel", model="dac", relabel="no")
+    ET.SubElement(backing, "backingStore")
 
 
 def _disk_name(index: int) -> str:

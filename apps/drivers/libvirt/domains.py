@@ -6,8 +6,8 @@ from typing import Any
 
 import libvirt
 
-from apps.drivers.libvirt import metadata
-from apps.drivers.specs import Power, VmStatus
+from apps.drivers.libvirt import metadata, pauses
+from apps.drivers.specs import PauseReason, Power, VmStatus
 
 
 def find(connection: Any, vm_id: str) -> Any | None:
@@ -59,17 +59,41 @@ def status(vm_id: str, domain: Any | None) -> VmStatus:
     try:
         known = about(domain)
         power = Power.ON if domain.isActive() else Power.OFF
+        paused = pauses.reason(domain) if power is Power.ON else PauseReason.NONE
+        connected = known.secret and power is Power.ON and guest_agent_connected(domain)
     except libvirt.libvirtError as error:
         if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
             return VmStatus(id=vm_id, exists=False)
         raise
-    return VmStatus(id=vm_id, exists=True, power=power, boot=known.boot, generation=known.generation)
+    return VmStatus(
+        id=vm_id,
+        exists=True,
+        power=power,
+        boot=known.boot,
+        generation=known.generation,
+        paused=paused,
+        resumable=pauses.cause_is_gone(paused, disk_files(domain)) if paused else False,
+        guest_agent=connected,
+    )
+
+
+def guest_agent_connected(domain: Any) -> bool:
+    """Return whether the guest agent has opened its end of the channel in the VM that runs."""
+    tree = ET.fromstring(domain.XMLDesc(0))
+    target = tree.find("./devices/channel/target[@name='org.qemu.guest_agent.0']")
+    return target is not None and target.get("state") == "connected"
 
 
 def disk_files(domain: Any) -> list[Path]:
     """Return the files of the disks that the VM would start with, seed included."""
     tree = ET.fromstring(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
     return [Path(source.get("file", "")) for source in tree.iterfind("./devices/disk/source")]
+
+
+def base_files(domain: Any) -> list[Path]:
+    """Return the files of the images that the VM's disks are thin over."""
+    tree = ET.fromstring(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+    return [Path(source.get("file", "")) for source in tree.iterfind("./devices/disk/backingStore/source")]
 
 
 def runs(domain: Any) -> bool:
@@ -87,6 +111,15 @@ def runs(domain: Any) -> bool:
         if error.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID:
             raise
     return False
+
+
+def resume(domain: Any) -> None:
+    """Let a paused VM go on; fine when it does by now, or is off."""
+    try:
+        domain.resume()
+    except libvirt.libvirtError as error:
+        if error.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID:
+            raise
 
 
 def stop(domain: Any) -> None:

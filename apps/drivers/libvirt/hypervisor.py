@@ -1,6 +1,7 @@
 """The `Hypervisor` driver for libvirt."""
 
 import time
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -8,14 +9,23 @@ import libvirt
 
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
-from apps.drivers.files.layout import volume_path
+from apps.drivers.files.layout import base_path, keep_base, keep_private, volume_path
 from apps.drivers.hypervisor_errors import locked_volume, missing_vm, missing_volume, vm_is_off
 from apps.drivers.ids import checked_id
 from apps.drivers.libvirt import console, domain_xml, domains, observation, seed
 from apps.drivers.libvirt.connection import Connection
+from apps.drivers.libvirt.domain_xml import DiskFiles
 from apps.drivers.libvirt.metadata import VmMetadata
 from apps.drivers.libvirt.settings import HostSettings
-from apps.drivers.specs import ConsoleAddress, HostObservation, Power, VmSpec, VmStatus
+from apps.drivers.specs import (
+    RESUMABLE,
+    ConsoleAddress,
+    HostObservation,
+    Power,
+    SeedSpec,
+    VmSpec,
+    VmStatus,
+)
 
 PRESS_SECONDS = 15.0
 """The power button is not pressed again sooner: some guests take a second press for "cancel"."""
@@ -34,13 +44,22 @@ class LibvirtHypervisor:
         with self.connection.use() as connection:
             domain = domains.find(connection, spec.id)
             known = domains.about(domain) if domain is not None else VmMetadata()
-            wanted = VmMetadata(spec.generation, known.boot, seed.digest(spec.id, spec.seed))
-            path = self._settings.seed_path(spec.id)
-            if known.seed != wanted.seed or not path.exists():
-                seed.write(path, seed.image(spec.id, spec.seed))
-            paths = {disk.volume.id: volume_path(disk.volume) for disk in spec.disks}
-            xml = domain_xml.build(spec, self._settings, paths, wanted, console.random_password())
+            wanted = replace(self._bring_seed(spec.id, spec.seed, known), generation=spec.generation)
+            files = {
+                disk.volume.id: DiskFiles(volume_path(disk.volume), base_path(disk.volume))
+                for disk in spec.disks
+            }
+            xml = domain_xml.build(spec, self._settings, files, wanted, console.random_password())
             connection.defineXML(xml)
+
+    def _bring_seed(self, vm_id: str, wanted: SeedSpec, known: VmMetadata) -> VmMetadata:
+        """Bring the seed to what is wanted and return what is to stand of it in the definition."""
+        path, digest = self._settings.seed_path(vm_id), seed.digest(vm_id, wanted)
+        if not path.exists() or (known.seed != digest and wanted.is_secret):
+            seed.write(path, seed.image(vm_id, wanted))
+        elif known.seed != digest:
+            seed.overwrite(path, seed.image(vm_id, wanted))
+        return replace(known, seed=digest, secret=wanted.is_secret)
 
     def ensure_vm_absent(self, vm_id: str) -> None:
         with self.connection.use() as connection:
@@ -73,6 +92,21 @@ class LibvirtHypervisor:
                 domains.stop(domain)
             return domains.status(vm_id, domain)
 
+    def ensure_resumed(self, vm_id: str) -> VmStatus:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, vm_id)
+            status = domains.status(vm_id, domain)
+            if domain is None or status.paused not in RESUMABLE or not status.resumable:
+                return status
+            domains.resume(domain)
+            return domains.status(vm_id, domain)
+
+    def ensure_seed(self, vm_id: str, seed: SeedSpec) -> None:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, vm_id)
+            if domain is not None:
+                domains.set_about(domain, self._bring_seed(vm_id, seed, domains.about(domain)))
+
     def status(self, vm_id: str) -> VmStatus:
         with self.connection.use() as connection:
             return domains.status(vm_id, domains.find(connection, vm_id))
@@ -102,8 +136,10 @@ class LibvirtHypervisor:
         for path in domains.disk_files(domain):
             if not path.exists():
                 raise missing_volume(vm_id, path.stem)
-        known = domains.about(domain)
-        domains.set_about(domain, VmMetadata(known.generation, boot, known.seed))
+            keep_private(path)  # made before guests had users of their own, it may be readable by all
+        for path in domains.base_files(domain):
+            keep_base(path)
+        domains.set_about(domain, replace(domains.about(domain), boot=boot))
         self._pressed.pop(vm_id, None)
         try:
             domain.createWithFlags(libvirt.VIR_DOMAIN_START_FORCE_BOOT)

@@ -10,17 +10,26 @@ TAG = f"{{{NAMESPACE}}}vm"
 
 @dataclass(frozen=True, slots=True)
 class VmMetadata:
-    """`generation` of the spec the domain was defined from, number of its last `boot`, digest of its seed."""
+    """`generation` of the spec the domain was defined from, number of its last `boot`, digest of its seed.
+
+    `secret`: the seed holds what only the guest may read.
+    """
 
     generation: int = 0
     boot: int = 0
     seed: str = ""
+    secret: bool = False
 
 
 def element(metadata: VmMetadata) -> ET.Element:
     """Return the metadata as an element for a domain's <metadata>."""
     ET.register_namespace(PREFIX, NAMESPACE)
-    attributes = {"generation": str(metadata.generation), "boot": str(metadata.boot), "seed": metadata.seed}
+    attributes = {
+        "generation": str(metadata.generation),
+        "boot": str(metadata.boot),
+        "seed": metadata.seed,
+        "secret": str(int(metadata.secret)),
+    }
     return ET.Element(TAG, attributes)
 
 
@@ -39,6 +48,8 @@ def parse(text: str) -> VmMetadata:
             generation=int(node.get("generation", "0")),
             boot=int(node.get("boot", "0")),
             seed=node.get("seed", ""),
+            # A definition of before says nothing of it, and its seed holds all it ever did.
+            secret=node.get("secret", "1") != "0",
         )
     except (ET.ParseError, ValueError):
         return VmMetadata()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pycdlib
 
+from apps.drivers.files.layout import passable
 from apps.drivers.specs import SeedSpec
 
 LABEL = "cidata"
@@ -50,13 +51,27 @@ def image(vm_id: str, seed: SeedSpec) -> bytes:
 
 def write(path: Path, content: bytes) -> None:
     """Put the disk in its place in one step; a guest that runs keeps the one it started with."""
-    path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+    passable(path.parent)
     fresh = _fresh(path)
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())  # after a power cut it would be there, and empty
     fresh.replace(path)
+
+
+def overwrite(path: Path, content: bytes) -> None:
+    """Write over the disk where it is, so that nothing of what was there is left, for a guest that runs neither.
+
+    A run that dies half-way is repeated: the definition names the new content only after this.
+    """
+    _fresh(path).unlink(missing_ok=True)
+    with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        file.write(content.ljust(size, b"\0"))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def remove(path: Path) -> None:

@@ -18,7 +18,16 @@ from apps.drivers.memory.fences import pass_or_refuse
 from apps.drivers.memory.records import DISK_USERS, HOSTS, VOLUMES, MemoryVm, State, vms_of
 from apps.drivers.memory.world import World
 from apps.drivers.orders import Fence
-from apps.drivers.specs import ConsoleAddress, HostObservation, Power, VmSpec, VmStatus
+from apps.drivers.specs import (
+    RESUMABLE,
+    ConsoleAddress,
+    HostObservation,
+    PauseReason,
+    Power,
+    SeedSpec,
+    VmSpec,
+    VmStatus,
+)
 
 FIRST_VNC_PORT = 5900
 
@@ -80,6 +89,23 @@ class MemoryHypervisor:
                 return _status(vm)
             return _status(self._switch(state, vm, power, boot, graceful))
 
+    def ensure_resumed(self, vm_id: str) -> VmStatus:
+        with self._call("ensure_resumed") as state:
+            pass_or_refuse(state, vm_id, self._fence)
+            vm = self._get(state, vm_id)
+            if vm is None:
+                return VmStatus(id=vm_id, exists=False)
+            if vm.paused in RESUMABLE and vm.cause_gone:
+                vm = replace(vm, paused=PauseReason.NONE)
+                state.put(self._vms, vm_id, vm)
+            return _status(vm)
+
+    def ensure_seed(self, vm_id: str, seed: SeedSpec) -> None:
+        with self._call("ensure_seed") as state:
+            pass_or_refuse(state, vm_id, self._fence)
+            if (vm := self._get(state, vm_id)) is not None:
+                state.put(self._vms, vm_id, replace(vm, spec=replace(vm.spec, seed=seed)))
+
     def status(self, vm_id: str) -> VmStatus:
         with self._call("status") as state:
             vm = self._get(state, vm_id)
@@ -124,6 +150,12 @@ class MemoryHypervisor:
             if (vm := self._get(state, vm_id)) is not None:
                 self._switch(state, vm, Power.OFF, 0, False)
 
+    def pause_guest(self, vm_id: str, reason: PauseReason, *, cause_gone: bool = False) -> None:
+        """Pause a running VM as its host does, or say that the cause is gone."""
+        with self._world.records() as state:
+            vm = self._running(state, vm_id)
+            state.put(self._vms, vm_id, replace(vm, paused=reason, cause_gone=cause_gone))
+
     @contextmanager
     def _call(self, verb: str) -> Iterator[State]:
         with self._world.call(f"hypervisor.{verb}") as state:
@@ -151,11 +183,15 @@ class MemoryHypervisor:
         if power is Power.ON:
             disks = self._open_disks(state, vm.spec)
             vm = replace(vm, power=power, boot=boot, started_at=time.time(), open_disks=disks)
+        elif graceful and vm.paused:
+            return vm  # a guest that does not run hears nothing
         elif graceful and self._shutdown_seconds:
             vm = replace(vm, off_at=vm.off_at or time.time() + self._shutdown_seconds)
         else:
             self._close_disks(state, vm)
-            vm = replace(vm, power=power, off_at=0.0, open_disks=(), console_until=0.0)
+            vm = replace(
+                vm, power=power, off_at=0.0, open_disks=(), console_until=0.0, paused=PauseReason.NONE
+            )
         state.put(self._vms, vm.spec.id, vm)
         return vm
 
@@ -178,4 +214,13 @@ class MemoryHypervisor:
 
 
 def _status(vm: MemoryVm) -> VmStatus:
-    return VmStatus(id=vm.spec.id, exists=True, power=vm.power, boot=vm.boot, generation=vm.spec.generation)
+    return VmStatus(
+        id=vm.spec.id,
+        exists=True,
+        power=vm.power,
+        boot=vm.boot,
+        generation=vm.spec.generation,
+        paused=vm.paused,
+        resumable=vm.paused in RESUMABLE and vm.cause_gone,
+        guest_agent=vm.spec.seed.is_secret and vm.power is Power.ON and vm.guest_agent,
+    )

@@ -7,6 +7,7 @@ from apps.drivers.orders import Fence
 from apps.drivers.specs import (
     ImageInfo,
     ImageSpec,
+    PauseReason,
     PortSpec,
     Power,
     SecurityGroupSpec,
@@ -40,7 +41,8 @@ class MemoryHost:
 class MemoryVm:
     """A defined VM. `off_at` is the time at which a guest that was asked to shut down has done so, 0 for never.
 
-    `open_disks` are the volumes it was started with; `spec` may have changed since.
+    `open_disks` are the volumes it was started with; `spec` may have changed since. `paused` by its host until
+    `cause_gone`, and resumed.
     """
 
     spec: VmSpec
@@ -50,6 +52,9 @@ class MemoryVm:
     off_at: float = 0.0
     open_disks: tuple[str, ...] = ()
     console_until: float = 0.0
+    paused: PauseReason = PauseReason.NONE
+    cause_gone: bool = False
+    guest_agent: bool = True
 
 
 @dataclass(frozen=True, slots=True)

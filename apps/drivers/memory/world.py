@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar, cast
 
 from apps.drivers.errors import DriverError
 from apps.drivers.memory.records import DISK_USERS, HOSTS, MemoryHost, State, Table, vms_of
-from apps.drivers.specs import Power
+from apps.drivers.specs import PauseReason, Power
 
 T = TypeVar("T")
 Moment = Literal["before", "after"]
@@ -81,7 +81,8 @@ class World:
         with self.records() as state:
             state.put(HOSTS, host, replace(state.get(HOSTS, host) or MemoryHost(), up=False))
             for vm_id, vm in state.all(vms_of(host)).items():
-                state.put(vms_of(host), vm_id, replace(vm, power=Power.OFF, off_at=0.0, open_disks=()))
+                off = replace(vm, power=Power.OFF, off_at=0.0, open_disks=(), paused=PauseReason.NONE)
+                state.put(vms_of(host), vm_id, off)
             for volume_id, user in state.all(DISK_USERS).items():
                 if user.startswith(f"{host}/"):
                     state.delete(DISK_USERS, volume_id)

@@ -5,11 +5,13 @@ into the backend (libvirt metadata, OVN external_ids) so that drift can be seen 
 """
 
 from apps.drivers.specs.compute import (
+    RESUMABLE,
     ConsoleAddress,
     DiskAttachment,
     HostObservation,
     HostUsage,
     NicAttachment,
+    PauseReason,
     Power,
     SeedSpec,
     VmSpec,
@@ -43,6 +45,7 @@ from apps.drivers.specs.storage import (
 
 __all__ = [
     "CONNECTION_LIMIT",
+    "RESUMABLE",
     "ConsoleAddress",
     "Direction",
     "DiskAttachment",
@@ -53,6 +56,7 @@ __all__ = [
     "ImageInfo",
     "ImageSpec",
     "NicAttachment",
+    "PauseReason",
     "PoolInventory",
     "PoolKind",
     "PoolObservation",

@@ -15,6 +15,21 @@ class Power(StrEnum):
     OFF = "off"
 
 
+class PauseReason(StrEnum):
+    """Why a VM that is on does not run: its host paused it. "" is a VM that runs, or is off."""
+
+    NONE = ""
+    NO_SPACE = "no_space"
+    IO_ERROR = "io_error"
+    WATCHDOG = "watchdog"
+    MIGRATION = "migration"
+    OTHER = "other"
+
+
+RESUMABLE = frozenset({PauseReason.NO_SPACE, PauseReason.IO_ERROR})
+"""What a VM may be resumed from when the cause is gone; of all else somebody else takes care."""
+
+
 @dataclass(frozen=True, slots=True)
 class DiskAttachment:
     """One disk of a VM, in boot order. iops and bytes_per_second of 0 mean unlimited."""
@@ -37,7 +52,8 @@ class NicAttachment:
 class SeedSpec:
     """First-boot data, handed to the guest as a NoCloud image.
 
-    `password_hash` is a crypt(3) string ($6$…), never the password. `user_data` is passed on untouched.
+    `password_hash` is a crypt(3) string ($6$…), never the password. `user_data` is passed on untouched. After the first
+    boot only the host name is left; the instance id stays the VM's, so that the guest does not take it for a new one.
     """
 
     hostname: str
@@ -45,10 +61,18 @@ class SeedSpec:
     ssh_keys: tuple[str, ...] = ()
     user_data: str = ""
 
+    @property
+    def is_secret(self) -> bool:
+        """Whether it holds anything that only the guest itself may read."""
+        return bool(self.password_hash or self.user_data)
+
 
 @dataclass(frozen=True, slots=True)
 class VmSpec:
-    """A VM as it should be defined on its host. memory in MiB; cpu_percent caps the VM's CPU (100 = one full core)."""
+    """A VM as it should be defined on its host. memory in MiB; cpu_percent caps the VM's CPU (100 = one full core).
+
+    `uid` is the user and the group of its QEMU process, and of no other VM's, on any host.
+    """
 
     id: str
     name: str
@@ -57,19 +81,27 @@ class VmSpec:
     disks: tuple[DiskAttachment, ...]
     nics: tuple[NicAttachment, ...]
     seed: SeedSpec
+    uid: int
     cpu_percent: int = 0
     generation: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class VmStatus:
-    """A VM as the host sees it. `boot` is the number given with the last power-on, 0 when there was none."""
+    """A VM as the host sees it. `boot` is the number given with the last power-on, 0 when there was none.
+
+    `paused` says why a VM that is on does not run. `resumable`: the cause is gone, as far as the host can tell.
+    `guest_agent`: the guest agent has connected; looked at only while the seed holds secrets.
+    """
 
     id: Id
     exists: bool
     power: Power = Power.OFF
     boot: Number = 0
     generation: Number = 0
+    paused: PauseReason = PauseReason.NONE
+    resumable: bool = False
+    guest_agent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
