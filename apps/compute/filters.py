@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
 from apps.api.narrowing import Choices, Flag, Number, Text
-from apps.compute.models import Image, Power
+from apps.compute.models import Image, PauseReason, Power
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.models import SILENCE, ComputeCluster
 from apps.lifecycle.models import Operation, State
@@ -82,11 +82,11 @@ def _created_by(value: str) -> Q:
 
 
 def _needing_attention(value: bool) -> Q:
-    # What has failed, and what nobody can see: its host is out of reach.
+    # What has failed, what its host has paused, and what nobody can see: its host is out of reach.
     silent = Q(host__last_report_at__lt=Now() - SILENCE) | Q(
         host__isnull=False, host__last_report_at__isnull=True
     )
-    wanted = Q(state=State.ERROR) | ~Q(error={}) | silent
+    wanted = Q(state=State.ERROR) | ~Q(error={}) | ~Q(pause_reason="") | silent
     return wanted if value else ~wanted
 
 
@@ -95,6 +95,7 @@ class VmFilter(ResourceFilter):
 
     by = {
         "power": Choices(_("Power"), "power_seen", choices=Power.choices),
+        "paused": Choices(_("Paused"), "pause_reason", choices=PauseReason.choices),
         "vcpu": Number(_("vCPU"), "vcpu"),
         "memory": Number(_("Memory (GiB)"), "memory_mib", scale=MIB_PER_GIB),
         "type": Text(_("Instance type"), "instance_type__name"),

@@ -5,6 +5,8 @@
 2. A guest that powered itself off stays off: once it has been seen off for a while, off is also what is wanted.
    Not at once: a host that is shutting down stops its guests first, and those must come back with it.
 3. A host that was off has stopped its VMs. Those that are wanted on are started by the platform.
+4. A VM that its host has paused is resumed once the host says that the cause is gone.
+5. A guest that has run for long enough has read its first-boot data: what is secret of it is removed.
 """
 
 from __future__ import annotations
@@ -14,13 +16,21 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
 
-from apps.compute.models import Power, Vm
-from apps.compute.services.power import start_vm
-from apps.compute.verbs import VM_CREATE, VM_RESTART, VM_RETRY, VM_START
+from apps.compute.models import Image, PauseReason, Power, Vm
+from apps.compute.services.power import finish_first_boot, resume_vm, start_vm
+from apps.compute.verbs import (
+    VM_CREATE,
+    VM_FINISH_FIRST_BOOT,
+    VM_RESTART,
+    VM_RESUME,
+    VM_RETRY,
+    VM_START,
+)
+from apps.drivers.specs import RESUMABLE
 from apps.infrastructure.models import SILENCE, Host
 from apps.infrastructure.reports import Reading
 from apps.lifecycle import push
@@ -35,19 +45,36 @@ SETTLED = timedelta(seconds=20)
 #: What ends with the VM running.
 STARTING = (VM_CREATE.name, VM_RETRY.name, VM_START.name, VM_RESTART.name)
 
+#: A VM that is paused again at once, since many wait for a little room, is resumed no more often than this.
+RESUME_EVERY = timedelta(minutes=1)
+#: A guest agent is started after cloud-init has read and kept its data, in the first seconds of a boot. Windows' first
+#: boots are several, and take long; of a guest without an agent nothing is known but that it runs.
+READ_WITH_AGENT, READ_WITHOUT = timedelta(minutes=10), timedelta(hours=24)
+#: So many VMs' first-boot data is removed in one round, and one that failed is tried again after this.
+AT_ONCE, AGAIN = 20, timedelta(hours=1)
+PAUSED = {
+    PauseReason.NO_SPACE: _("Paused: the storage pool is full. It resumes by itself when there is space."),
+    PauseReason.IO_ERROR: _("Paused: its disk cannot be read or written. It resumes by itself when it can."),
+    PauseReason.WATCHDOG: _("Paused: its watchdog timer expired."),
+    PauseReason.MIGRATION: _("Paused: it is being migrated."),
+    PauseReason.OTHER: _("Paused: it was paused on its host."),
+}
+
 # One statement for all VMs of all hosts; rows that already say so are not touched. The ids of a host come in one text,
 # since a parameter for each of 25,000 VMs costs more than all the rest.
 _SEE = """
 WITH told AS (
-    SELECT * FROM unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::text[]) AS told(host, at, power, ids)
+    SELECT * FROM unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::text[], %s::text[])
+               AS told(host, at, power, paused, ids)
 ), seen AS (
-    SELECT host, at, power, unnest(string_to_array(ids, ','))::uuid AS id FROM told
+    SELECT host, at, power, paused, unnest(string_to_array(ids, ','))::uuid AS id FROM told
 )
 UPDATE compute_vm vm
-   SET power_seen = seen.power, power_seen_at = seen.at
+   SET power_seen = seen.power, pause_reason = seen.paused, power_seen_at = seen.at
   FROM seen
  WHERE vm.resource_id = seen.id AND vm.host_id = seen.host
-   AND vm.power_seen <> seen.power AND vm.power_seen_at < seen.at - interval '3 seconds'
+   AND (vm.power_seen, vm.pause_reason) <> (seen.power, seen.paused)
+   AND vm.power_seen_at < seen.at - interval '3 seconds'
    AND NOT EXISTS (SELECT FROM lifecycle_operation o
                     WHERE o.resource_id = seen.id AND o.exclusive AND o.status IN ('queued', 'running'))
 RETURNING vm.resource_id
@@ -61,6 +88,8 @@ def take_reports(readings: Sequence[Reading]) -> None:
         if reading.rebooted:
             _start_again(reading)
     believe_guests()
+    _resume(readings)
+    _finish_first_boots(readings)
 
 
 def tell_of_reach(hosts: Sequence[Host]) -> None:
@@ -71,10 +100,9 @@ def tell_of_reach(hosts: Sequence[Host]) -> None:
 
 def _see(readings: Sequence[Reading]) -> None:
     rows = [
-        (reading.host.pk, reading.seen_at, power, ",".join(ids))
+        (reading.host.pk, reading.seen_at, power, paused, ",".join(ids))
         for reading in readings
-        for power in Power.values
-        if (ids := [vm.id for vm in reading.report.observation.vms if vm.power == power])
+        for (power, paused), ids in _by_state(reading).items()
     ]
     if not rows:
         return
@@ -83,16 +111,79 @@ def _see(readings: Sequence[Reading]) -> None:
             cursor.execute(_SEE, [list(column) for column in zip(*rows, strict=True)])
             changed = [pk for (pk,) in cursor.fetchall()]
         for vm in Vm.objects.filter(pk__in=changed):
-            message = _("Seen running.") if vm.is_on else _("Seen stopped.")
-            Event.objects.create(resource=vm, code=f"vm.seen_{vm.power_seen}", message=message)
+            code, message = _what_was_seen(vm)
+            Event.objects.create(resource=vm, code=code, message=message)
             push.resource_changed(vm)
+
+
+def _by_state(reading: Reading) -> dict[tuple[str, str], list[str]]:
+    """Return power and reason of a pause → the VMs of which the host says so."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for vm in reading.report.observation.vms:
+        found.setdefault((vm.power.value, vm.paused.value), []).append(vm.id)
+    return found
+
+
+def _what_was_seen(vm: Vm) -> tuple[str, str]:
+    if vm.pause_reason:
+        return "vm.seen_paused", PAUSED[PauseReason(vm.pause_reason)]
+    return f"vm.seen_{vm.power_seen}", _("Seen running.") if vm.is_on else _("Seen stopped.")
+
+
+def _resume(readings: Sequence[Reading]) -> None:
+    """Resume VMs of which their hosts say that they could go on."""
+    ready = Q()
+    for reading in readings:
+        if ids := [vm.id for vm in reading.report.observation.vms if vm.resumable]:
+            ready |= Q(host_id=reading.host.pk, pk__in=ids)
+    if not ready:  # nothing is paused, as nearly always
+        return
+    lately = Operation.objects.filter(
+        target_id=OuterRef("pk"), verb=VM_RESUME.name, finished_at__gt=Now() - RESUME_EVERY
+    )
+    paused = _at_rest().filter(ready, ~Exists(lately), power=Power.ON, pause_reason__in=RESUMABLE)
+    for vm in paused:
+        try:
+            resume_vm(SYSTEM, vm)
+        except Refused as refusal:
+            log.info("VM %s not resumed: %s", vm.pk, refusal.message)
+
+
+def _finish_first_boots(readings: Sequence[Reading]) -> None:
+    """Remove the first-boot data of guests that must have read it."""
+    told = [vm.id for r in readings for vm in r.report.observation.vms if vm.guest_agent and not vm.paused]
+    has_agent = Q(pk__in=told, image__os_family=Image.Family.LINUX)
+    read = Q(power_seen_at__lt=Now() - READ_WITHOUT)
+    if told:
+        read |= has_agent & Q(power_seen_at__lt=Now() - READ_WITH_AGENT)
+    lately = Operation.objects.filter(
+        target_id=OuterRef("pk"), verb=VM_FINISH_FIRST_BOOT.name, finished_at__gt=Now() - AGAIN
+    )
+    due = _at_rest().filter(
+        read,
+        ~Exists(lately),
+        first_boot_done_at__isnull=True,
+        pause_reason="",
+        host_id__in=[reading.host.pk for reading in readings],
+    )
+    for vm in due[:AT_ONCE]:
+        try:
+            finish_first_boot(SYSTEM, vm)
+        except Refused as refusal:
+            log.info("First-boot data of VM %s not removed: %s", vm.pk, refusal.message)
+
+
+def _at_rest() -> QuerySet[Vm]:
+    """Return the VMs that are seen on and that no operation works on."""
+    at_work = Operation.objects.open().filter(resource=OuterRef("pk"), exclusive=True)
+    return Vm.objects.filter(~Exists(at_work), state=State.READY, power_seen=Power.ON)
 
 
 def _start_again(reading: Reading) -> None:
     """Start what a power cut or reboot stopped."""
     at_work = Operation.objects.open().filter(resource=OuterRef("pk"), exclusive=True)
     Vm.objects.filter(~Exists(at_work), host_id=reading.host.pk, power_seen=Power.ON).update(
-        power_seen=Power.OFF, power_seen_at=reading.seen_at
+        power_seen=Power.OFF, pause_reason="", power_seen_at=reading.seen_at
     )
     stopped = Vm.objects.filter(
         host_id=reading.host.pk, power=Power.ON, power_seen=Power.OFF, state=State.READY

@@ -12,10 +12,10 @@ from apps.network.models import Nic
 from apps.storage.models import Disk
 from apps.tenancy.access import visible
 
-_FIRST_BOOT = {"user_data", "sealed_password_hash", "ssh_keys"}
+_NOT_SHOWN = {"sealed_user_data", "sealed_password_hash", "ssh_keys", "first_boot_done_at", "guest_uid"}
 # Of what a VM refers to, lists show little more than names: reading whole rows would cost more than all the rest.
 _SHOWN = [
-    *(field.name for field in Vm._meta.concrete_fields if field.name not in _FIRST_BOOT),
+    *(field.name for field in Vm._meta.concrete_fields if field.name not in _NOT_SHOWN),
     "host__name",
     "host__last_report_at",
     "cluster__name",

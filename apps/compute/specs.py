@@ -21,6 +21,7 @@ def vm_spec(vm: Vm) -> VmSpec:
         disks=tuple(disk_attachment(disk) for disk in disks),
         nics=tuple(nic_attachment(nic) for nic in nics),
         seed=seed_spec(vm),
+        uid=vm.guest_uid,
         # Each vCPU may use one physical thread in full and no more, whatever else its threads in QEMU do.
         cpu_percent=vm.vcpu * 100,
         generation=vm.generation,
@@ -28,10 +29,12 @@ def vm_spec(vm: Vm) -> VmSpec:
 
 
 def seed_spec(vm: Vm) -> SeedSpec:
-    """Return the first-boot data of a VM."""
+    """Return the first-boot data of a VM; once it has been used, its host name is all that is left."""
+    if vm.first_boot_done_at is not None:
+        return SeedSpec(hostname=vm.hostname)
     return SeedSpec(
         hostname=vm.hostname,
         password_hash=unseal(vm.sealed_password_hash) if vm.sealed_password_hash else "",
         ssh_keys=tuple(vm.ssh_keys),
-        user_data=vm.user_data,
+        user_data=unseal(vm.sealed_user_data) if vm.sealed_user_data else "",
     )

@@ -30,11 +30,23 @@ def import_takes(size_bytes: int) -> timedelta:
 
 
 def _must_be_off(vm: Any) -> Text | None:
+    if vm.is_on and vm.pause_reason:
+        return _("It is paused. Restart it, or power it off first.")
     return _("It is running.") if vm.is_on else None
 
 
 def _must_be_on(vm: Any) -> Text | None:
     return None if vm.is_on else _("It is stopped.")
+
+
+def _must_listen(vm: Any) -> Text | None:
+    if vm.is_on and vm.pause_reason:
+        return _("It is paused, so its guest cannot answer. Restart it or power it off.")
+    return _must_be_on(vm)
+
+
+def _must_be_resumable(vm: Any) -> Text | None:
+    return None if vm.is_on and vm.is_resumable else _("It is not paused.")
 
 
 def _must_be_on_or_busy(vm: Any) -> Text | None:
@@ -68,7 +80,7 @@ VM_START = declare(
     )
 )
 VM_SHUT_DOWN = declare(
-    Verb("vm.shut_down", _("Shut down"), _("Shutting down"), obstacle=_must_be_on, icon="player-stop")
+    Verb("vm.shut_down", _("Shut down"), _("Shutting down"), obstacle=_must_listen, icon="player-stop")
 )
 VM_RESTART = declare(
     Verb(
@@ -92,6 +104,26 @@ VM_POWER_OFF = declare(
         supersedes=True,
         destructive=True,
         icon="power",
+    )
+)
+# The platform asks for these two by itself (`observation.py`).
+VM_RESUME = declare(
+    Verb(
+        "vm.resume",
+        _("Resume"),
+        _("Resuming"),
+        permission="admin",
+        obstacle=_must_be_resumable,
+        icon="player-play",
+    )
+)
+VM_FINISH_FIRST_BOOT = declare(
+    Verb(
+        "vm.finish_first_boot",
+        _("Remove first-boot data"),
+        _("Removing first-boot data"),
+        permission="admin",
+        cancel=Cancel.NEVER,
     )
 )
 VM_RENAME = declare(

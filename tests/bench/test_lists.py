@@ -38,8 +38,9 @@ WITH vm AS (
     RETURNING id, name, created_at
 ), machine AS (
     INSERT INTO compute_vm (resource_id, cluster_id, host_id, instance_type_id, image_id, vcpu, memory_mib, power,
-                            power_seen, power_seen_at, boot, hostname, sealed_password_hash, ssh_keys, user_data)
-    SELECT id, %(cluster)s, %(host)s, %(type)s, %(image)s, 1, 2048, 'on', 'on', now(), 1, name, '', '[]', ''
+                            power_seen, power_seen_at, boot, hostname, pause_reason,
+                            sealed_password_hash, ssh_keys, sealed_user_data)
+    SELECT id, %(cluster)s, %(host)s, %(type)s, %(image)s, 1, 2048, 'on', 'on', now(), 1, name, '', '', '[]', ''
       FROM vm
 ), card AS (
     INSERT INTO network_nic (id, owner_id, role, subnet_id, ip, created_at)

@@ -14,7 +14,7 @@ from apps.api.views import Action, Create, ResourceApi, Update
 from apps.compute import selectors
 from apps.compute.api.vm_forecast import EXPLAIN
 from apps.compute.filters import VmFilter
-from apps.compute.models import Power, Vm
+from apps.compute.models import PauseReason, Power, Vm
 from apps.compute.services import power
 from apps.compute.services.planning import MOST_AT_ONCE
 from apps.compute.services.vm import create_vms
@@ -86,6 +86,11 @@ class VmOut(ResourceOut):
     power = serializers.ChoiceField(choices=Power.choices, help_text="As wanted.")
     power_seen = serializers.ChoiceField(choices=Power.choices, help_text="As its host last saw it.")
     power_seen_at = serializers.DateTimeField()
+    pause_reason = serializers.ChoiceField(
+        choices=PauseReason.choices,
+        allow_blank=True,
+        help_text="Why its host has paused it; empty while it runs or is off.",
+    )
     vcpu = serializers.IntegerField()
     memory_gib = serializers.IntegerField()
     instance_type = ReferenceOut(allow_null=True)
@@ -103,6 +108,7 @@ class VmOut(ResourceOut):
             "power": row.power,
             "power_seen": row.power_seen,
             "power_seen_at": moment(row.power_seen_at),
+            "pause_reason": row.pause_reason,
             "vcpu": row.vcpu,
             "memory_gib": row.memory_gib,
             "instance_type": _named(row.instance_type),

@@ -11,6 +11,9 @@ from django.utils.translation import gettext_lazy
 
 from apps.compute.models.image import Image
 from apps.compute.models.instance_type import InstanceType
+from apps.compute.models.numbers import NEXT_GUEST_UID
+from apps.drivers.specs import RESUMABLE
+from apps.drivers.specs import PauseReason as DriverPause
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure.models import ComputeCluster, Host
 from apps.infrastructure.placement import Need
@@ -30,12 +33,23 @@ class Power(models.TextChoices):
     OFF = DriverPower.OFF.value, gettext_lazy("Off")
 
 
+class PauseReason(models.TextChoices):
+    """Why a host has paused a VM; none is the empty text."""
+
+    NO_SPACE = DriverPause.NO_SPACE.value, gettext_lazy("The storage pool is full")
+    IO_ERROR = DriverPause.IO_ERROR.value, gettext_lazy("Its disk cannot be read or written")
+    WATCHDOG = DriverPause.WATCHDOG.value, gettext_lazy("Its watchdog timer expired")
+    MIGRATION = DriverPause.MIGRATION.value, gettext_lazy("It is being migrated")
+    OTHER = DriverPause.OTHER.value, gettext_lazy("It was paused on its host")
+
+
 class Vm(Kind):
     """A VM on one host of one compute cluster.
 
     `power` is what its owner wants, `power_seen` what the host said at `power_seen_at`. `boot` counts wanted
     power-ons: a restart is done when the VM runs with the number asked for, however often it is tried. The size is
-    copied from the instance type, which may go.
+    copied from the instance type, which may go. `pause_reason` says why a VM seen on does not run. `guest_uid` is the
+    user and group its QEMU runs as.
     """
 
     cluster = models.ForeignKey(ComputeCluster, models.PROTECT, related_name="vms")
@@ -50,11 +64,16 @@ class Vm(Kind):
     power_seen_at = models.DateTimeField(default=timezone.now)
     boot = models.PositiveIntegerField(default=1)
 
-    # First-boot data. The crypt(3) hash of the password is kept sealed, the password nowhere.
+    pause_reason = models.CharField(max_length=16, choices=PauseReason, blank=True, default="")
+    guest_uid = models.PositiveIntegerField(db_default=NEXT_GUEST_UID, unique=True, editable=False)
+
+    # First-boot data. The crypt(3) hash of the password is kept sealed, the password nowhere. Hash and user data are
+    # erased here and on the host once the guest has read them, at `first_boot_done_at`.
     hostname = models.CharField(max_length=63)
     sealed_password_hash = models.TextField(blank=True, default="", editable=False)
     ssh_keys = models.JSONField(default=list, blank=True)
-    user_data = models.TextField(blank=True, default="")
+    sealed_user_data = models.TextField(blank=True, default="", editable=False)
+    first_boot_done_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     if TYPE_CHECKING:
         disks: RelatedManager[Disk]
@@ -65,7 +84,15 @@ class Vm(Kind):
     class Meta:
         verbose_name = gettext_lazy("virtual machine")
         verbose_name_plural = gettext_lazy("virtual machines")
-        indexes = [models.Index(fields=["host"], name="vm_host")]
+        indexes = [
+            models.Index(fields=["host"], name="vm_host"),
+            # Those whose first-boot data is still to be removed.
+            models.Index(
+                fields=["power_seen_at"],
+                condition=models.Q(first_boot_done_at__isnull=True),
+                name="vm_first_boot",
+            ),
+        ]
 
     @property
     def need(self) -> Need:
@@ -82,13 +109,22 @@ class Vm(Kind):
         """Whether its host last saw it running."""
         return self.power_seen == Power.ON
 
+    @property
+    def is_resumable(self) -> bool:
+        """Whether the platform resumes it once the cause of its pause is gone."""
+        return self.pause_reason in RESUMABLE
+
     def ready_word(self) -> StateWord:
         """Return the state to show for a VM that exists. Needs `host` for what is known of it."""
         word, tone, code = (_("Running"), "ok", "running") if self.is_on else (_("Stopped"), "off", "stopped")
+        reason = told(self.error, "message")
+        if self.is_on and self.pause_reason:
+            word, tone, code = _("Paused"), "warn", "paused"
+            reason = str(PauseReason(self.pause_reason).label)
         if self.host is not None and not self.host.in_reach:
             since = timezone.localtime(self.host.last_report_at) if self.host.last_report_at else None
             reason = _("Its host is out of reach; as of %(time)s.") % {
                 "time": f"{since:%Y-%m-%d %H:%M:%S}" if since else _("never")
             }
             return StateWord(word, "warn", reason=reason, code=code)
-        return StateWord(word, tone, reason=told(self.error, "message"), code=code)
+        return StateWord(word, tone, reason=reason, code=code)

@@ -13,15 +13,17 @@ from apps.compute.verbs import (
     SHUTDOWN_PATIENCE,
     VM_CREATE,
     VM_DELETE,
+    VM_FINISH_FIRST_BOOT,
     VM_POWER_OFF,
     VM_RESTART,
+    VM_RESUME,
     VM_RETRY,
     VM_SHUT_DOWN,
     VM_START,
 )
 from apps.drivers.errors import DriverError
 from apps.drivers.protocols import Hypervisor
-from apps.drivers.specs import FabricKind
+from apps.drivers.specs import FabricKind, SeedSpec
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure import backends, placement
 from apps.infrastructure.models import Host, Region
@@ -92,7 +94,7 @@ def restart(run: Run) -> Settle:
         try:
             _ask_guest(run, hypervisor, vm)
         except DriverError as error:
-            if error.code != _DEAF:
+            if error.code not in (_DEAF, _PAUSED):
                 raise
             run.step(error.template, None, **error.values)
             hypervisor.ensure_power(str(vm.pk), DriverPower.OFF)
@@ -101,6 +103,32 @@ def restart(run: Run) -> Settle:
     ensure_ports(run, vm, region)
     _switch_on(hypervisor, vm)
     return lambda: _settle_power(vm, Power.ON)
+
+
+@handles(VM_RESUME)
+def resume(run: Run) -> Settle:
+    """Let it go on. One that runs by now, or is off, is left as it is."""
+    vm, host, _region = load_vm(run)
+    run.step(_("Resuming on %(host)s"), 50, host=host.name)
+    seen = backends.hypervisor(host, run).ensure_resumed(str(vm.pk))
+    if seen.paused:
+        raise DriverError(
+            _("It is still paused: the cause is not gone."),
+            code="vm.still_paused",
+            permanent=True,
+            hint=_("It resumes by itself when the cause is gone. Restart or power it off to end the pause."),
+        )
+    power = Power(seen.power.value)
+    return lambda: _seen(vm, power)
+
+
+@handles(VM_FINISH_FIRST_BOOT)
+def finish_first_boot(run: Run) -> Settle:
+    """Overwrite the seed with one without secrets, then erase them here. The instance id stays the same."""
+    vm, host, _region = load_vm(run)
+    run.step(_("Removing first-boot data on %(host)s"), 50, host=host.name)
+    backends.hypervisor(host, run).ensure_seed(str(vm.pk), SeedSpec(hostname=vm.hostname))
+    return lambda: _forget_first_boot(vm)
 
 
 @handles(VM_DELETE)
@@ -123,6 +151,7 @@ def delete(run: Run) -> Settle:
 
 
 _DEAF = "vm.guest_ignored_shutdown"
+_PAUSED = "vm.paused"
 
 
 def load_vm(run: Run) -> tuple[Vm, Host, Region]:
@@ -169,7 +198,7 @@ def _switch_on(hypervisor: Hypervisor, vm: Vm) -> None:
 def _ask_guest(run: Run, hypervisor: Hypervisor, vm: Vm) -> None:
     run.step(_("Asking the guest to shut down"), 20)
     run.wait_until(
-        lambda: hypervisor.ensure_power(str(vm.pk), DriverPower.OFF, graceful=True).power is DriverPower.OFF,
+        lambda: _asked(hypervisor, vm) is DriverPower.OFF,
         within=SHUTDOWN_PATIENCE,
         error=DriverError(
             _("The guest did not shut down in %(seconds)s seconds."),
@@ -181,8 +210,31 @@ def _ask_guest(run: Run, hypervisor: Hypervisor, vm: Vm) -> None:
     )
 
 
+def _asked(hypervisor: Hypervisor, vm: Vm) -> DriverPower:
+    """Ask the guest once. One that is paused cannot answer, and is not waited for."""
+    seen = hypervisor.ensure_power(str(vm.pk), DriverPower.OFF, graceful=True)
+    if seen.paused:
+        raise DriverError(
+            _("The guest is paused and cannot shut down."),
+            code=_PAUSED,
+            permanent=True,
+            hint=_("Restart the VM or power it off."),
+        )
+    return seen.power
+
+
 def _settle_power(vm: Vm, power: Power) -> None:
-    Vm.objects.filter(pk=vm.pk).update(power=power, power_seen=power, power_seen_at=Now())
+    Vm.objects.filter(pk=vm.pk).update(power=power)
+    _seen(vm, power)
+
+
+def _seen(vm: Vm, power: Power) -> None:
+    """Note what an operation has just seen. Should the host pause it again, the next report says so."""
+    Vm.objects.filter(pk=vm.pk).update(power_seen=power, pause_reason="", power_seen_at=Now())
+
+
+def _forget_first_boot(vm: Vm) -> None:
+    Vm.objects.filter(pk=vm.pk).update(sealed_password_hash="", sealed_user_data="", first_boot_done_at=Now())
 
 
 def _settle_created(vm: Vm, power: Power) -> None:

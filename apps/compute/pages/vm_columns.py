@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.compute import selectors
-from apps.compute.models import Power, Vm
+from apps.compute.models import PauseReason, Power, Vm
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.selectors import visible_compute_clusters, visible_hosts
 from apps.lifecycle.models import Operation
@@ -70,6 +70,10 @@ def _copyable_macs(row: Vm, page: ListPage) -> object:
     return pieces.copyable(_macs(row, page)) if row.shown_nics else ""
 
 
+def _paused(row: Vm, page: ListPage) -> str:
+    return str(PauseReason(row.pause_reason).label) if row.pause_reason else ""
+
+
 def _host(row: Vm, page: ListPage) -> object:
     return row.host and pieces.link(resource_url(page.area, "host", row.host_id), row.host.name)
 
@@ -116,7 +120,7 @@ def _vpcs(page: ListPage) -> Choices:
 COLUMNS = (
     NAME,
     # Within one stored state those that run stand together.
-    replace(STATE, sort=("state", "power_seen")),
+    replace(STATE, sort=("state", "power_seen", "pause_reason")),
     Column(
         "ip",
         gettext_lazy("IP address"),
@@ -168,6 +172,15 @@ COLUMNS = (
         sort="power_seen",
         hidden=True,
         observed=True,
+    ),
+    Column(
+        "paused",
+        gettext_lazy("Paused"),
+        _paused,
+        sort="pause_reason",
+        hidden=True,
+        observed=True,
+        facet=choice_facet("paused", gettext_lazy("Paused"), lambda page: PauseReason.choices),
     ),
     Column(
         "mac",

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from apps.compute import selectors
 from apps.compute.filters import VmFilter
 from apps.compute.forms import SecurityGroupForm
-from apps.compute.models import Image, InstanceType, KeyPair, Power, Vm
+from apps.compute.models import Image, InstanceType, KeyPair, PauseReason, Power, Vm
 from apps.compute.pages.vm_columns import COLUMNS, VIEWS, as_of, size
 from apps.compute.services import power
 from apps.compute.verbs import (
@@ -157,6 +157,7 @@ class VmDetail(DetailPage):
                     Property(_("Image"), row.image and row.image.name),
                     Property(_("Host name"), row.hostname, copy=True),
                     Property(_("Power seen"), pieces.moment(row.power_seen_at)),
+                    Property(_("Paused"), row.pause_reason and PauseReason(row.pause_reason).label),
                     Property(_("Project"), row.project and row.project.name),
                     Property(_("Remark"), row.remark),
                 ],

@@ -63,3 +63,8 @@ def user_data_errors(user_data: str) -> list[str]:
 def sealed_hash(password: str) -> str:
     """Return the crypt(3) hash of a password (SHA-512), sealed; "" for no password."""
     return seal(sha512_crypt.using(rounds=_ROUNDS).hash(password)) if password else ""
+
+
+def sealed_user_data(user_data: str) -> str:
+    """Return user data sealed; "" for none."""
+    return seal(user_data) if user_data else ""

@@ -62,7 +62,7 @@ class Plan:
     hostnames: list[str]
     remark: str
     sealed_hash: str
-    user_data: str
+    sealed_user_data: str
 
     @property
     def need(self) -> Need:
@@ -131,7 +131,7 @@ def complete(asked: Asked, draft: Draft, refusals: Refusals) -> Plan:
         hostnames=numbered(hostname, asked.count),
         remark=remark,
         sealed_hash=first_boot.sealed_hash(asked.password),
-        user_data=asked.user_data,
+        sealed_user_data=first_boot.sealed_user_data(asked.user_data),
     )
 
 

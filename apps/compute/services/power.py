@@ -8,8 +8,10 @@ from django.db.models import F
 from apps.compute.models import Power, Vm
 from apps.compute.verbs import (
     VM_DELETE,
+    VM_FINISH_FIRST_BOOT,
     VM_POWER_OFF,
     VM_RESTART,
+    VM_RESUME,
     VM_RETRY,
     VM_SHUT_DOWN,
     VM_START,
@@ -52,6 +54,20 @@ def restart_vm(actor: Actor, vm: Vm) -> Operation:
     Vm.objects.filter(pk=vm.pk).update(power=Power.ON, boot=F("boot") + 1)
     bump(vm)
     return request(actor, VM_RESTART, vm)
+
+
+@transaction.atomic
+def resume_vm(actor: Actor, vm: Vm) -> Operation:
+    """Let a VM go on that its host paused, now that the cause is gone."""
+    vm = begin(actor, VM_RESUME, vm)
+    return request(actor, VM_RESUME, vm)
+
+
+@transaction.atomic
+def finish_first_boot(actor: Actor, vm: Vm) -> Operation:
+    """Remove a VM's first-boot data from its host and from the database, now that its guest has read it."""
+    vm = begin(actor, VM_FINISH_FIRST_BOOT, vm)
+    return request(actor, VM_FINISH_FIRST_BOOT, vm)
 
 
 @transaction.atomic

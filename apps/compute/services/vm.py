@@ -77,7 +77,7 @@ def _new_vm(plan: Plan, name: str, hostname: str) -> Vm:
         hostname=hostname,
         sealed_password_hash=plan.sealed_hash,
         ssh_keys=plan.ssh_keys,
-        user_data=plan.user_data,
+        sealed_user_data=plan.sealed_user_data,
     )
 
 

@@ -11,7 +11,7 @@ from apps.compute.models import Power, Vm
 from apps.compute.operations.vm import ensure_ports, load_vm, settle_deleted
 from apps.compute.specs import vm_spec
 from apps.drivers.errors import DriverError
-from apps.drivers.specs import FabricKind
+from apps.drivers.specs import FabricKind, VmStatus
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host
@@ -50,7 +50,7 @@ def resync_vm(run: Run) -> Settle | None:
         return None
     run.step(_("Switching it as it is wanted on %(host)s"), 80, host=host.name)
     status = hypervisor.ensure_power(str(vm.pk), DriverPower(vm.power), boot=vm.boot)
-    return lambda: _seen(vm, status.power)
+    return lambda: _seen(vm, status)
 
 
 @handles(VM_ROLL_BACK)
@@ -134,5 +134,6 @@ def _remove_volume(run: Run, disk: Disk, host: Host) -> None:
     backends.volumes(disk.cluster, run, host=through).ensure_volume_absent(volume_spec(disk))
 
 
-def _seen(vm: Vm, power: DriverPower) -> None:
-    Vm.objects.filter(pk=vm.pk).update(power_seen=Power(power.value), power_seen_at=timezone.now())
+def _seen(vm: Vm, status: VmStatus) -> None:
+    power, paused = Power(status.power.value), status.paused.value
+    Vm.objects.filter(pk=vm.pk).update(power_seen=power, pause_reason=paused, power_seen_at=timezone.now())
