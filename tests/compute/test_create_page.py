@@ -12,6 +12,7 @@ from django.test import Client
 
 from apps.compute.models import InstanceType, Vm
 from apps.compute.services.key_pair import create_key_pair
+from apps.compute.specs import vm_spec
 from apps.infrastructure.models import Host
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation, State
@@ -190,7 +191,8 @@ def facts(vm: Vm) -> dict[str, Any]:
     )
     nic, disk = vm.nics.get(), vm.disks.get()
     return {
-        **{name: getattr(vm, name) for name in (*columns, "ssh_keys", "user_data", "power")},
+        **{name: getattr(vm, name) for name in (*columns, "ssh_keys", "power")},
+        "user_data": vm_spec(vm).seed.user_data,
         "password": bool(vm.sealed_password_hash),
         "nic": (nic.subnet_id, nic.security_group_id),
         "disk": (disk.size_gib, disk.cluster_id),

@@ -112,7 +112,7 @@ def _owner(domain: ET.Element, uid: int) -> None:
 def _disk(devices: ET.Element, attachment: DiskAttachment, files: DiskFiles, index: int) -> None:
     disk = ET.SubElement(devices, "disk", type="file", device="disk")
     driver = {"cache": "none", "error_policy": "enospace", "discard": "unmap"}
-    ET.SubElement(disk, "driver", name="qemu", type="qcow2", **driver)
+    ET.SubElement(disk, "driver", {"name": "qemu", "type": "qcow2", **driver})
     ET.SubElement(disk, "source", file=str(files.volume))
     _chain(disk, files.base)
     ET.SubElement(disk, "target", dev=_disk_name(index), bus="virtio")
