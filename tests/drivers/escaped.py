@@ -97,10 +97,8 @@ def look(path: str, wanted: list[str], found: dict[str, Any]) -> None:
 def abstract_sockets() -> Iterator[str]:
     """Yield the addresses of sockets that have no file."""
     with open("/proc/net/unix") as file:
-        for line in file:
-            name = line.rstrip("\n").split(" ")[-1]
-            if name.startswith("@"):
-                yield "\0" + name[1:]
+        names = {line.rstrip("\n").split(" ")[-1] for line in file}
+    return iter(sorted(name for name in names if name.startswith("@")))
 
 
 def processes(found: dict[str, Any]) -> None:
@@ -151,7 +149,7 @@ def main() -> None:
     walked = set(walk("/"))
     for path in [*sorted(walked), *(p for p in request["known"] if p not in walked)]:
         look(path, request["wanted"], found)
-    found["connected"] += [name for name in abstract_sockets() if connects(name)]
+    found["connected"] += [name for name in abstract_sockets() if connects("\0" + name[1:])]
     processes(found)
     kernel_settings(found)
     json.dump(found, sys.stdout)
