@@ -15,11 +15,13 @@ from onebox.shell import wait_until
 
 from apps.drivers import orders
 from apps.drivers.errors import DriverError
+from apps.drivers.memory import MemoryHypervisor
 from apps.drivers.orders import Fence, Order
+from apps.drivers.protocols import Hypervisor
 from apps.drivers.remote import RemoteHypervisor, RemoteVolumes
 from apps.drivers.reports import HEARTBEAT, Heartbeat, heartbeat_key, read_report, report_channel
 from apps.drivers.sealing import Seal
-from apps.drivers.specs import PoolSpec, Power, VmSpec
+from apps.drivers.specs import PauseReason, PoolSpec, Power, VmSpec
 from tests.agent.conftest import PretendHost, enrol
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.contracts.hypervisor import HypervisorContract
@@ -49,7 +51,12 @@ def vm(volumes: RemoteVolumes, pool: PoolSpec) -> VmSpec:
 
 
 class TestRemoteHypervisor(HypervisorContract):
-    pass
+    @pytest.fixture(autouse=True)
+    def _remember_host(self, host: PretendHost) -> None:
+        self.host = host
+
+    def pause(self, hypervisor: Hypervisor, vm_id: str) -> None:
+        MemoryHypervisor(self.host.world, self.host.name).pause_guest(vm_id, PauseReason.OTHER)
 
 
 def send(host: PretendHost, order: Order, key: str | None = None) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from apps.drivers.protocols import Hypervisor
 from apps.drivers.remote import RemoteHypervisor, RemoteVolumes
 from apps.drivers.specs import PoolSpec, Power, SeedSpec, VmSpec
 from tests.drivers.contracts.fabric import refused
@@ -49,7 +50,12 @@ def vm(hypervisor: RemoteHypervisor, volumes: RemoteVolumes, pool: PoolSpec) -> 
 
 
 class TestLibvirtHypervisor(HypervisorContract):
-    pass
+    @pytest.fixture(autouse=True)
+    def _remember_host(self, agent: RealAgent) -> None:
+        self.host = agent.host
+
+    def pause(self, hypervisor: Hypervisor, vm_id: str) -> None:
+        self.host.exec("virsh", "suspend", f"vm-{vm_id}")
 
 
 def seed_path(agent: RealAgent, vm: VmSpec) -> str:

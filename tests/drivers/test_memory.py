@@ -14,7 +14,8 @@ from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryFabric, MemoryHypervisor, MemoryVolumes, RedisWorld, World
 from apps.drivers.memory.records import VOLUMES
 from apps.drivers.orders import Fence
-from apps.drivers.specs import PoolSpec, Power, VmSpec, VolumeSpec
+from apps.drivers.protocols import Hypervisor
+from apps.drivers.specs import PauseReason, PoolSpec, Power, VmSpec, VolumeSpec
 from tests.drivers.contracts.fabric import FabricContract, refused
 from tests.drivers.contracts.hypervisor import HypervisorContract, wait_until_off
 from tests.drivers.contracts.volumes import VolumesContract
@@ -63,7 +64,22 @@ class TestMemoryFabric(FabricContract):
 
 
 class TestMemoryHypervisor(HypervisorContract):
-    pass
+    def pause(self, hypervisor: Hypervisor, vm_id: str) -> None:
+        assert isinstance(hypervisor, MemoryHypervisor)
+        hypervisor.pause_guest(vm_id, PauseReason.OTHER)
+
+
+@pytest.mark.requirement("VM-9")
+def test_a_vm_whose_pool_was_full_goes_on_when_there_is_space(
+    hypervisor: MemoryHypervisor, vm: VmSpec
+) -> None:
+    hypervisor.ensure_vm(vm)
+    hypervisor.ensure_power(vm.id, Power.ON, boot=1)
+    hypervisor.pause_guest(vm.id, PauseReason.NO_SPACE)
+    assert hypervisor.ensure_resumed(vm.id).paused is PauseReason.NO_SPACE
+    hypervisor.pause_guest(vm.id, PauseReason.NO_SPACE, cause_gone=True)
+    assert hypervisor.status(vm.id).resumable
+    assert hypervisor.ensure_resumed(vm.id).paused is PauseReason.NONE
 
 
 class TestMemoryVolumes(VolumesContract):

@@ -99,6 +99,8 @@ def _power() -> Iterator[str]:
                 yield f"{vm.name}: wanted {vm.power}, said to be {vm.power_seen}, is {status.power}"
             if status.power is not Power.ON:
                 continue
+            if status.paused or vm.pause_reason:
+                yield f"{vm.name}: paused ({status.paused or 'no more'}), said to be ({vm.pause_reason})"
             if not vm.generation - _of_ports_only(vm) <= status.generation <= vm.generation:
                 yield f"{vm.name}: generation {status.generation} runs, {vm.generation} is wanted"
             if status.boot != vm.boot:

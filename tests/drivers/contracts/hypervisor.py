@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from apps.drivers.protocols import Hypervisor
-from apps.drivers.specs import DiskAttachment, Power, VmSpec, VmStatus
+from apps.drivers.specs import DiskAttachment, PauseReason, Power, SeedSpec, VmSpec, VmStatus
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.samples import a_volume, new_id
 
@@ -24,6 +24,10 @@ def wait_until_off(hypervisor: Hypervisor, vm_id: str, seconds: float) -> VmStat
 
 
 class HypervisorContract:
+    def pause(self, hypervisor: Hypervisor, vm_id: str) -> None:
+        """Pause a VM by hand, as an administrator does on its host."""
+        raise NotImplementedError
+
     def test_an_unknown_vm_does_not_exist(self, hypervisor: Hypervisor) -> None:
         vm_id = new_id()
         assert hypervisor.status(vm_id) == VmStatus(id=vm_id, exists=False)
@@ -128,3 +132,53 @@ class HypervisorContract:
         assert seen.memory_mib > 0
         assert seen.architecture == "x86_64"
         assert VmStatus(id=vm.id, exists=True, power=Power.ON, boot=9, generation=1) in seen.vms
+
+    @pytest.mark.requirement("VM-9")
+    def test_resuming_what_runs_is_off_or_unknown_changes_nothing(
+        self, hypervisor: Hypervisor, vm: VmSpec
+    ) -> None:
+        assert not hypervisor.ensure_resumed(new_id()).exists
+        hypervisor.ensure_vm(vm)
+        assert hypervisor.ensure_resumed(vm.id).power is Power.OFF
+        on = hypervisor.ensure_power(vm.id, Power.ON, boot=1)
+        assert hypervisor.ensure_resumed(vm.id) == on
+
+    @pytest.mark.requirement("VM-9")
+    def test_what_somebody_paused_on_purpose_says_so_and_is_not_resumed(
+        self, hypervisor: Hypervisor, vm: VmSpec
+    ) -> None:
+        hypervisor.ensure_vm(vm)
+        hypervisor.ensure_power(vm.id, Power.ON, boot=1)
+        self.pause(hypervisor, vm.id)
+        paused = hypervisor.status(vm.id)
+        assert (paused.power, paused.paused, paused.resumable) == (Power.ON, PauseReason.OTHER, False)
+        assert hypervisor.ensure_resumed(vm.id) == paused
+        assert hypervisor.ensure_power(vm.id, Power.ON, boot=2) == paused
+        assert paused in hypervisor.observe().vms
+
+    @pytest.mark.requirement("VM-9")
+    def test_a_paused_vm_hears_no_request_but_goes_off_by_force(
+        self, hypervisor: Hypervisor, vm: VmSpec
+    ) -> None:
+        hypervisor.ensure_vm(vm)
+        hypervisor.ensure_power(vm.id, Power.ON, boot=1)
+        self.pause(hypervisor, vm.id)
+        assert hypervisor.ensure_power(vm.id, Power.OFF, graceful=True).paused
+        off = hypervisor.ensure_power(vm.id, Power.OFF)
+        assert (off.power, off.paused) == (Power.OFF, PauseReason.NONE)
+        assert not hypervisor.ensure_power(vm.id, Power.ON, boot=2).paused
+
+    @pytest.mark.requirement("SE-4")
+    def test_a_seed_can_be_brought_down_to_what_is_no_secret(
+        self, hypervisor: Hypervisor, vm: VmSpec
+    ) -> None:
+        hypervisor.ensure_seed(new_id(), SeedSpec("nobody"))
+        hypervisor.ensure_vm(replace(vm, seed=SeedSpec("web", password_hash="$6$secret")))
+        hypervisor.ensure_power(vm.id, Power.ON, boot=1)
+        for _ in range(2):
+            hypervisor.ensure_seed(vm.id, SeedSpec("web"))
+        status = hypervisor.status(vm.id)
+        assert (status.power, status.boot, status.generation) == (Power.ON, 1, vm.generation)
+        hypervisor.ensure_vm(replace(vm, seed=SeedSpec("web")))
+        hypervisor.ensure_power(vm.id, Power.OFF)
+        assert hypervisor.ensure_power(vm.id, Power.ON, boot=2).boot == 2

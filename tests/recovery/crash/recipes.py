@@ -16,8 +16,11 @@ from apps.compute.services import power
 from apps.compute.services.vm import create_vms
 from apps.console.services import open_console
 from apps.drivers.errors import DriverError
+from apps.drivers.memory import MemoryHypervisor
+from apps.drivers.specs import PauseReason as DriverPause
 from apps.drivers.specs import VolumeSpec
 from apps.infrastructure import backends
+from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.engine import execute
 from apps.lifecycle.models import Operation, OperationStatus, Resource
 from apps.network.models import SecurityGroup, Subnet, Vpc
@@ -103,6 +106,17 @@ def _stopped_vm(yard: Yard) -> Vm:
     return made
 
 
+def _paused_vm(yard: Yard) -> Vm:
+    """A VM that its host has paused for want of space, which there is again."""
+    made = _vm(yard)
+    assert made.host is not None
+    hypervisor = backends.hypervisor(made.host, None)
+    assert isinstance(hypervisor, MemoryHypervisor)
+    hypervisor.pause_guest(str(made.pk), DriverPause.NO_SPACE, cause_gone=True)
+    Vm.objects.filter(pk=made.pk).update(pause_reason=DriverPause.NO_SPACE)
+    return Vm.objects.get(pk=made.pk)
+
+
 def _open_console(yard: Yard, vm: Vm) -> Operation:
     operation = open_console(yard.owner, vm).operation
     assert operation is not None
@@ -185,6 +199,8 @@ RECIPES: dict[str, Recipe] = {
     "vm.start": Recipe(lambda yard, vm: power.start_vm(yard.owner, vm), _stopped_vm),
     "vm.shut_down": Recipe(lambda yard, vm: power.shut_down_vm(yard.owner, vm), _vm),
     "vm.restart": Recipe(lambda yard, vm: power.restart_vm(yard.owner, vm), _vm),
+    "vm.resume": Recipe(lambda yard, vm: power.resume_vm(SYSTEM, vm), _paused_vm),
+    "vm.finish_first_boot": Recipe(lambda yard, vm: power.finish_first_boot(SYSTEM, vm), _vm),
     "vm.power_off": Recipe(lambda yard, vm: power.power_off_vm(yard.owner, vm), _vm),
     "vm.delete": Recipe(lambda yard, vm: power.delete_vm(yard.owner, vm), _vm),
     "vm.set_security_group": Recipe(
