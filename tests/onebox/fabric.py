@@ -54,9 +54,10 @@ class Guest:
 
     def start(self, box: Onebox, port: str, mac: str, user_data: str = "") -> None:
         """Clone the image thin, write first-boot data, define and start."""
-        image, files = f"{POOL}/import/{box.guest_image.name}", f"{POOL}/{self.name}"
-        if not (box.shared / "import" / box.guest_image.name).exists():
-            (box.shared / "import" / box.guest_image.name).write_bytes(box.guest_image.read_bytes())
+        # Beside the pool's directories: what is in "import" is closed to guests.
+        image, files = f"{POOL}/{box.guest_image.name}", f"{POOL}/{self.name}"
+        if not (box.shared / box.guest_image.name).exists():
+            (box.shared / box.guest_image.name).write_bytes(box.guest_image.read_bytes())
         seed = box.shared / f"{self.name}.seed"
         seed.mkdir(exist_ok=True)
         (seed / "meta-data").write_text(f"instance-id: {uuid.uuid4()}\nlocal-hostname: {self.name}\n")

@@ -1,0 +1,169 @@
+"""A full pool on a real host: its guest is shown as paused, can be restarted, and is resumed when there is space."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models import F
+from onebox.hosts import Host as Machine
+from onebox.shell import wait_until
+
+from apps.compute.models import Image, Vm
+from apps.compute.services.image import import_image
+from apps.infrastructure.models import Host
+from apps.infrastructure.services import create_storage_cluster
+from apps.lifecycle.actor import SYSTEM
+from apps.lifecycle.models import Operation, OperationStatus
+from tests.drivers.guests import Guest
+from tests.real_site import Customer, RealSite
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600), pytest.mark.requirement("VM-9")]
+
+POOL, FILLER = "/var/lib/scloud/small", "/var/lib/scloud/small/filler"
+POOL_SIZE = "600M"
+WRITE = "dd if=/dev/urandom of=/root/big bs=1M count=40 conv=fsync && echo written >/root/done"
+
+
+@dataclass
+class Small:
+    """A VM whose disk is in a small pool of the first host."""
+
+    site: RealSite
+    customer: Customer
+    machine: Machine
+    vm: Vm
+
+    @property
+    def guest(self) -> Guest:
+        return Guest(self.machine, str(self.vm.pk))
+
+    def fill(self) -> None:
+        """Leave no space in the pool."""
+        self.machine.exec("sh", "-c", f"cat /dev/zero >{FILLER} 2>/dev/null; true")
+
+    def make_space(self) -> None:
+        self.machine.exec("rm", "-f", FILLER)
+
+    def write(self) -> None:
+        """Have the guest write, without waiting for it."""
+        self.guest.output(f"rm -f /root/done; ({WRITE}) >/dev/null 2>&1 &")
+
+    def shown(self) -> dict[str, Any]:
+        answer: dict[str, Any] = self.customer.api.get(f"/vms/{self.vm.pk}")
+        return answer
+
+    def wait_shown(self, code: str, seconds: float = 60) -> dict[str, Any]:
+        """Wait until the API shows the VM in a state."""
+        wait_until(
+            lambda: self.shown()["state"]["code"] == code,
+            f"{code}: {self.shown()}",
+            seconds=seconds,
+            every=0.5,
+        )
+        return self.shown()
+
+    def finished(self, operation: str, seconds: float) -> Operation:
+        """Wait until an operation has ended."""
+        rows = Operation.objects.filter(pk=operation)
+        wait_until(lambda: not rows.open().exists(), f"the end of {rows.get()}", seconds=seconds, every=0.5)
+        return rows.get()
+
+
+@pytest.fixture(scope="module")
+def small(real_site: RealSite) -> Iterator[Small]:
+    first, second = real_site.box.hosts
+    second.exec("systemctl", "stop", "scloud-agent")  # so that the first host gets the VM
+    first.exec("mkdir", "-p", POOL)
+    first.exec("mount", "-t", "tmpfs", "-o", f"size={POOL_SIZE},mode=0711", "tmpfs", POOL)
+    try:
+        yield started(real_site, first)
+    finally:
+        for vm in Vm.objects.all():
+            first.exec("virsh", "destroy", f"vm-{vm.pk}", check=False)
+        wait_until(
+            lambda: not first.exec("sh", "-c", f"umount {POOL} 2>&1; true"), "the pool to be left", seconds=30
+        )
+        second.exec("systemctl", "start", "scloud-agent")
+
+
+def started(site: RealSite, machine: Machine) -> Small:
+    region = site.image.region
+    assert region is not None
+    gone = Host.objects.exclude(name=machine.name)
+    wait_until(lambda: not any(host.in_reach for host in gone.all()), "the second host's silence", seconds=90)
+    pool = create_storage_cluster(SYSTEM, region, path=POOL)
+    machine.exec("mkdir", "-m", "700", f"{POOL}/import")
+    shutil.copy(site.box.guest_image, site.box.shared / "import")
+    machine.exec("cp", f"/var/lib/scloud/shared/import/{site.box.guest_image.name}", f"{POOL}/import/")
+    imported = import_image(
+        SYSTEM,
+        name="small",
+        cluster=pool,
+        file=site.box.guest_image.name,
+        os_name="Debian",
+        default_disk_gib=1,
+    )
+    site.wait_ready(kind="image")
+    customer = site.tenant("small")
+    body = {
+        "name": "small",
+        "image": str(Image.objects.get(pk=imported.target_id).pk),
+        "instance_type": site.small.pk,
+        "subnet": customer.subnet,
+        "password": "First-boot-4711",
+        "user_data": "#!/bin/sh\necho again >>/root/runs\n",
+    }
+    (made,) = customer.api.change("POST", "/vms", body)["resources"]
+    site.wait_ready(kind="vm")
+    found = Small(site, customer, machine, Vm.objects.get(pk=made["id"]))
+    found.guest.wait_booted()
+    return found
+
+
+def test_a_guest_of_a_full_pool_is_shown_as_paused_and_goes_on_when_there_is_space(small: Small) -> None:
+    small.fill()
+    small.write()
+    shown = small.wait_shown("paused")
+    assert (shown["pause_reason"], shown["power_seen"]) == ("no_space", "on")
+    assert shown["state"]["reason"] == "The storage pool is full"
+    assert "paused" in small.machine.exec("virsh", "domstate", f"vm-{small.vm.pk}")
+
+    small.make_space()
+    small.wait_shown("running")
+    resumed = Operation.objects.get(target_id=small.vm.pk, verb="vm.resume")
+    assert (resumed.status, resumed.actor_id) == (OperationStatus.DONE, None)
+    small.guest.output("until [ -e /root/done ]; do usleep 200000; done", seconds=120)
+
+
+def test_a_restart_of_a_paused_guest_ends(small: Small) -> None:
+    small.fill()
+    small.write()
+    small.wait_shown("paused")
+    asked = small.customer.api.change("POST", f"/vms/{small.vm.pk}/restart")
+    operation = small.finished(asked["operation"]["id"] if "operation" in asked else asked["id"], seconds=60)
+    assert operation.status == OperationStatus.DONE, operation.error
+    small.make_space()
+    small.guest.wait_booted()
+    small.wait_shown("running")
+
+
+@pytest.mark.requirement("SE-4")
+def test_first_boot_data_is_removed_once_the_guest_has_run_for_a_while(small: Small) -> None:
+    small.guest.output("until [ -e /root/runs ]; do usleep 200000; done; sync", seconds=60)
+    seed = f"/var/lib/scloud/seeds/{small.vm.pk}.iso"
+    assert int(small.machine.exec("grep", "-acE", "again|[$]6[$]", seed)) > 0
+    Vm.objects.filter(pk=small.vm.pk).update(power_seen_at=F("power_seen_at") - timedelta(minutes=11))
+    wait_until(
+        lambda: Vm.objects.filter(pk=small.vm.pk, first_boot_done_at__isnull=False).exists(),
+        "the removal of first-boot data",
+        seconds=60,
+        every=0.5,
+    )
+    vm = Vm.objects.get(pk=small.vm.pk)
+    assert (vm.sealed_password_hash, vm.sealed_user_data) == ("", "")
+    assert small.machine.exec("grep", "-acE", "again|[$]6[$]", seed, check=False).strip() == "0"
