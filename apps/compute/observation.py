@@ -166,7 +166,8 @@ def _finish_first_boots(readings: Sequence[Reading]) -> None:
         pause_reason="",
         host_id__in=[reading.host.pk for reading in readings],
     )
-    for vm in due[:AT_ONCE]:
+    with_secrets = due.exclude(sealed_password_hash="", sealed_user_data="")
+    for vm in with_secrets[:AT_ONCE]:
         try:
             finish_first_boot(SYSTEM, vm)
         except Refused as refusal:

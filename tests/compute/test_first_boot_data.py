@@ -92,6 +92,12 @@ def test_a_guest_without_an_agent_gets_a_day(cloud: Cloud, vm: Vm) -> None:
 
 
 @pytest.mark.django_db
+def test_a_vm_without_secrets_is_left_alone(cloud: Cloud, subnet: Subnet, owner: Actor) -> None:
+    vm = make_vm(owner, cloud, subnet)
+    assert ran_for(vm, READ_WITHOUT + A_MOMENT) is None
+
+
+@pytest.mark.django_db
 def test_windows_first_boots_get_a_day(cloud: Cloud, vm: Vm) -> None:
     Image.objects.filter(pk=vm.image_id).update(os_family=Image.Family.WINDOWS)
     assert ran_for(vm, READ_WITHOUT - A_MOMENT) is None

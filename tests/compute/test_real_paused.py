@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,8 +26,9 @@ from tests.real_site import Customer, RealSite
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600), pytest.mark.requirement("VM-9")]
 
 POOL, FILLER = "/var/lib/scloud/small", "/var/lib/scloud/small/filler"
-POOL_SIZE = "600M"
-WRITE = "dd if=/dev/urandom of=/root/big bs=1M count=40 conv=fsync && echo written >/root/done"
+POOL_SIZE = "700M"
+#: The guest finds space for a third of what it writes.
+LEFT_KIB, WRITES_MIB = 40_000, 120
 
 
 @dataclass
@@ -43,25 +45,33 @@ class Small:
         return Guest(self.machine, str(self.vm.pk))
 
     def fill(self) -> None:
-        """Leave no space in the pool."""
-        self.machine.exec("sh", "-c", f"cat /dev/zero >{FILLER} 2>/dev/null; true")
+        """Leave little space in the pool."""
+        free = f"$(df --output=avail -k {POOL} | tail -n 1)"
+        self.machine.exec("sh", "-c", f"fallocate -l $(({free} - {LEFT_KIB}))K {FILLER}")
 
     def make_space(self) -> None:
         self.machine.exec("rm", "-f", FILLER)
 
-    def write(self) -> None:
-        """Have the guest write, without waiting for it."""
-        self.guest.output(f"rm -f /root/done; ({WRITE}) >/dev/null 2>&1 &")
+    def write(self, name: str) -> None:
+        """Have the guest write more than there is space for. Once it is paused, nobody can ask how it goes."""
+        script = (
+            f"dd if=/dev/zero of=/root/{name} bs=1M count={WRITES_MIB} conv=fsync && touch /root/{name}.done"
+        )
+        command = {
+            "execute": "guest-exec",
+            "arguments": {"path": "/bin/sh", "arg": ["-c", f"sleep 1; {script}"]},
+        }
+        self.machine.exec("virsh", "qemu-agent-command", f"vm-{self.vm.pk}", json.dumps(command))
 
     def shown(self) -> dict[str, Any]:
         answer: dict[str, Any] = self.customer.api.get(f"/vms/{self.vm.pk}")
         return answer
 
-    def wait_shown(self, code: str, seconds: float = 60) -> dict[str, Any]:
+    def wait_shown(self, word: str, seconds: float = 60) -> dict[str, Any]:
         """Wait until the API shows the VM in a state."""
         wait_until(
-            lambda: self.shown()["state"]["code"] == code,
-            f"{code}: {self.shown()}",
+            lambda: self.shown()["word"] == word,
+            f"{word}: {self.shown()}",
             seconds=seconds,
             every=0.5,
         )
@@ -127,29 +137,28 @@ def started(site: RealSite, machine: Machine) -> Small:
 
 def test_a_guest_of_a_full_pool_is_shown_as_paused_and_goes_on_when_there_is_space(small: Small) -> None:
     small.fill()
-    small.write()
-    shown = small.wait_shown("paused")
+    small.write("first")
+    shown = small.wait_shown("Paused")
     assert (shown["pause_reason"], shown["power_seen"]) == ("no_space", "on")
-    assert shown["state"]["reason"] == "The storage pool is full"
     assert "paused" in small.machine.exec("virsh", "domstate", f"vm-{small.vm.pk}")
 
     small.make_space()
-    small.wait_shown("running")
+    small.wait_shown("Running")
     resumed = Operation.objects.get(target_id=small.vm.pk, verb="vm.resume")
     assert (resumed.status, resumed.actor_id) == (OperationStatus.DONE, None)
-    small.guest.output("until [ -e /root/done ]; do usleep 200000; done", seconds=120)
+    small.guest.output("until [ -e /root/first.done ]; do usleep 200000; done", seconds=120)
 
 
 def test_a_restart_of_a_paused_guest_ends(small: Small) -> None:
     small.fill()
-    small.write()
-    small.wait_shown("paused")
+    small.write("second")
+    small.wait_shown("Paused")
     asked = small.customer.api.change("POST", f"/vms/{small.vm.pk}/restart")
     operation = small.finished(asked["operation"]["id"] if "operation" in asked else asked["id"], seconds=60)
     assert operation.status == OperationStatus.DONE, operation.error
     small.make_space()
     small.guest.wait_booted()
-    small.wait_shown("running")
+    small.wait_shown("Running")
 
 
 @pytest.mark.requirement("SE-4")

@@ -80,7 +80,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="vm",
             index=models.Index(
-                condition=models.Q(("first_boot_done_at__isnull", True)),
+                condition=models.Q(
+                    ("first_boot_done_at__isnull", True),
+                    models.Q(("sealed_password_hash", ""), ("sealed_user_data", ""), _negated=True),
+                ),
                 fields=["power_seen_at"],
                 name="vm_first_boot",
             ),

@@ -89,7 +89,8 @@ class Vm(Kind):
             # Those whose first-boot data is still to be removed.
             models.Index(
                 fields=["power_seen_at"],
-                condition=models.Q(first_boot_done_at__isnull=True),
+                condition=models.Q(first_boot_done_at__isnull=True)
+                & ~models.Q(sealed_password_hash="", sealed_user_data=""),
                 name="vm_first_boot",
             ),
         ]

@@ -11,8 +11,9 @@ from tests.recovery.crash.recipes import RECIPES, load
 from tests.recovery.crash.yard import Yard
 
 _numbers = count()
-#: A restart may have failed half way: the VM is off, and what is left of it is to start it.
-INSTEAD = {"vm.restart": "vm.start"}
+#: A restart may have failed half way: the VM is off, and what is left of it is to start it. A VM whose resuming failed
+#: may run by now.
+INSTEAD = {"vm.restart": "vm.start", "vm.resume": "vm.restart"}
 
 
 def repair_all(yard: Yard) -> None:
