@@ -1,6 +1,7 @@
 """Volumes as files, with the real qemu-img in a temporary directory."""
 
 import os
+import stat
 import subprocess
 import time
 from collections.abc import Iterator
@@ -159,6 +160,44 @@ def test_a_volume_that_a_vm_has_open_is_neither_removed_nor_grown(
         with refused("volumes.volume_in_use"):
             volumes.ensure_volume_absent(volume)
     volumes.ensure_volume_absent(volume)
+
+
+@pytest.mark.requirement("SE-10")
+@pytest.mark.parametrize("way", ["backing file", "data file"])
+def test_a_volume_that_its_qemu_has_pointed_at_another_file_is_not_grown(
+    volumes: FileVolumes, pool: PoolSpec, tmp_path: Path, way: str
+) -> None:
+    volume, victim = a_volume(pool), tmp_path / "victim"
+    volumes.ensure_volume(volume)
+    path = volume_path(volume)
+    path.unlink()
+    qemu_img("create", "-f", "raw", victim, "1G")
+    before = victim.stat()
+    options = {
+        "backing file": ("-b", victim, "-F", "raw"),
+        "data file": ("-o", f"data_file={victim},data_file_raw=on"),
+    }
+    qemu_img("create", "-f", "qcow2", *options[way], path, "1G")
+    with refused("volumes.volume_changed"):
+        volumes.ensure_volume(replace(volume, size_gib=2))
+    assert victim.stat().st_size == before.st_size
+
+
+@pytest.mark.requirement("SE-10")
+def test_volumes_are_private_images_cannot_be_changed_and_neither_can_be_listed(
+    volumes: FileVolumes, pool: PoolSpec, source: str
+) -> None:
+    image = an_image(pool)
+    volumes.ensure_image(image, source)
+    thin, blank = a_volume(pool, image), a_volume(pool)
+    for volume in (thin, blank):
+        volumes.ensure_volume(volume)
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in Path(pool.path).rglob("*")}
+    folders = {mode for path, mode in modes.items() if path.is_dir() and path.name in ("volumes", "images")}
+    assert folders == {0o711}
+    assert {mode for path, mode in modes.items() if path.parent.name == "volumes"} == {0o600}
+    assert modes[stored(image)] == 0o444
+    assert modes[stored(image).with_suffix(".json")] == 0o600
 
 
 @pytest.mark.requirement("OP-2")

@@ -67,7 +67,11 @@ def roll_back_vm(run: Run) -> Settle:
 
     def settle() -> None:
         Vm.objects.filter(pk=vm.pk).update(
-            host=found, power=power, power_seen=power, power_seen_at=timezone.now()
+            host=found,
+            power=power,
+            power_seen=power,
+            pause_reason=status.paused.value,
+            power_seen_at=timezone.now(),
         )
         for moved in sorted({host.pk, found.pk}) if found.pk != host.pk else ():
             counts.recount_host(moved)
