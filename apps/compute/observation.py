@@ -151,10 +151,12 @@ def _resume(readings: Sequence[Reading]) -> None:
 
 def _finish_first_boots(readings: Sequence[Reading]) -> None:
     """Remove the first-boot data of guests that must have read it."""
-    told = [vm.id for r in readings for vm in r.report.observation.vms if vm.guest_agent and not vm.paused]
-    has_agent = Q(pk__in=told, image__os_family=Image.Family.LINUX)
+    with_agent = [
+        vm.id for r in readings for vm in r.report.observation.vms if vm.guest_agent and not vm.paused
+    ]
+    has_agent = Q(pk__in=with_agent, image__os_family=Image.Family.LINUX)
     read = Q(power_seen_at__lt=Now() - READ_WITHOUT)
-    if told:
+    if with_agent:
         read |= has_agent & Q(power_seen_at__lt=Now() - READ_WITH_AGENT)
     lately = Operation.objects.filter(
         target_id=OuterRef("pk"), verb=VM_FINISH_FIRST_BOOT.name, finished_at__gt=Now() - AGAIN

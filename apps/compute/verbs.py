@@ -39,7 +39,7 @@ def _must_be_on(vm: Any) -> Text | None:
     return None if vm.is_on else _("It is stopped.")
 
 
-def _must_listen(vm: Any) -> Text | None:
+def _must_run(vm: Any) -> Text | None:
     if vm.is_on and vm.pause_reason:
         return _("It is paused, so its guest cannot answer. Restart it or power it off.")
     return _must_be_on(vm)
@@ -80,7 +80,7 @@ VM_START = declare(
     )
 )
 VM_SHUT_DOWN = declare(
-    Verb("vm.shut_down", _("Shut down"), _("Shutting down"), obstacle=_must_listen, icon="player-stop")
+    Verb("vm.shut_down", _("Shut down"), _("Shutting down"), obstacle=_must_run, icon="player-stop")
 )
 VM_RESTART = declare(
     Verb(

@@ -72,7 +72,7 @@ def status(vm_id: str, domain: Any | None) -> VmStatus:
         boot=known.boot,
         generation=known.generation,
         paused=paused,
-        resumable=pauses.cause_is_gone(paused, disk_files(domain)) if paused else False,
+        resumable=pauses.cause_is_gone(paused, volume_files(domain)) if paused else False,
         guest_agent=connected,
     )
 
@@ -88,6 +88,13 @@ def disk_files(domain: Any) -> list[Path]:
     """Return the files of the disks that the VM would start with, seed included."""
     tree = ET.fromstring(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
     return [Path(source.get("file", "")) for source in tree.iterfind("./devices/disk/source")]
+
+
+def volume_files(domain: Any) -> list[Path]:
+    """Return the files of the disks that the VM may write to: all but the seed."""
+    tree = ET.fromstring(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+    disks = [disk for disk in tree.iterfind("./devices/disk") if disk.find("readonly") is None]
+    return [Path(source.get("file", "")) for disk in disks if (source := disk.find("source")) is not None]
 
 
 def base_files(domain: Any) -> list[Path]:

@@ -184,7 +184,7 @@ class MemoryHypervisor:
             disks = self._open_disks(state, vm.spec)
             vm = replace(vm, power=power, boot=boot, started_at=time.time(), open_disks=disks)
         elif graceful and vm.paused:
-            return vm  # a guest that does not run hears nothing
+            return vm  # a guest that does not run cannot react
         elif graceful and self._shutdown_seconds:
             vm = replace(vm, off_at=vm.off_at or time.time() + self._shutdown_seconds)
         else:

@@ -157,9 +157,7 @@ class HypervisorContract:
         assert paused in hypervisor.observe().vms
 
     @pytest.mark.requirement("VM-9")
-    def test_a_paused_vm_hears_no_request_but_goes_off_by_force(
-        self, hypervisor: Hypervisor, vm: VmSpec
-    ) -> None:
+    def test_a_paused_vm_cannot_react_but_goes_off_by_force(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
         hypervisor.ensure_vm(vm)
         hypervisor.ensure_power(vm.id, Power.ON, boot=1)
         self.pause(hypervisor, vm.id)
