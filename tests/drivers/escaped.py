@@ -18,7 +18,7 @@ KERNEL = ("/proc", "/sys")
 NOT_SEARCHED = ("/usr/",)
 MOST_BYTES = 64 << 20
 KINDS = (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET)
-OF_PROCESSES = ("mem", "environ", "maps", "syscall", "stack", "auxv", "pagemap")
+OF_PROCESSES = ("environ", "maps", "syscall", "stack", "auxv", "pagemap")
 
 
 def walk(top: str) -> Iterator[str]:
@@ -42,6 +42,15 @@ def can(path: str, flags: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def yields(path: str) -> bool:
+    """Return whether anything can be read: of a process that is just ending, everything opens and is empty."""
+    try:
+        with open(path, "rb") as file:
+            return bool(file.read(1))
+    except OSError:
+        return False
 
 
 def connects(address: str) -> bool:
@@ -111,7 +120,9 @@ def processes(found: dict[str, Any]) -> None:
             found["signalled"].append(name)
         except OSError:
             pass
-        entered = [part for part in OF_PROCESSES if can(f"/proc/{name}/{part}", os.O_RDONLY)]
+        entered = [part for part in OF_PROCESSES if yields(f"/proc/{name}/{part}")]
+        if "maps" in entered and can(f"/proc/{name}/mem", os.O_RDONLY):
+            entered.append("mem")
         for part in ("fd", "map_files"):
             try:
                 os.listdir(f"/proc/{name}/{part}")

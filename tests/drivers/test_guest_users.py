@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import libvirt
 import pytest
 from onebox.hosts import Host
 
@@ -12,6 +13,7 @@ from apps.drivers.specs import ImageSpec, PoolSpec, Power, SeedSpec, VmSpec
 from tests.drivers.guests import Guest
 from tests.drivers.real_agents import RealAgent, running_agent, shared_pool
 from tests.drivers.samples import a_vm, a_volume, an_image
+from tests.onebox.test_migration import MOVE, connected
 from tests.onebox_fixtures import Onebox
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400), pytest.mark.requirement("SE-10")]
@@ -19,8 +21,6 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(400), pytest.mark.requiremen
 Making = Callable[..., VmSpec]
 TOKEN = "token-of-the-tenant-4711"
 HASH = "$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/"
-#: A migration as the manual of the hosts has it, run on the source. Without VIR_MIGRATE_UNSAFE.
-MIGRATE = ("virsh", "migrate", "--live", "--persistent", "--undefinesource", "--p2p")
 
 
 @pytest.fixture(scope="module")
@@ -147,15 +147,17 @@ def test_a_guest_migrates_between_hosts_and_stays_its_user(
     for folder in (f"/var/lib/scloud/{source.name}", f"/var/lib/scloud/{source.name}/seeds"):
         target.host.exec("chmod", "711", folder)
     try:
-        address, name = target.host.management_ip, f"vm-{vm.id}"
-        # Its screen listens on the source's address, which the other host does not have.
-        xml = source.host.exec("virsh", "dumpxml", "--migratable", "--security-info", name)
-        there = f"/run/{vm.id}.xml"
-        moved_xml = xml.replace(source.host.management_ip, address)
-        source.host.exec("sh", "-c", f"umask 077; cat >{there}", stdin=moved_xml)
-        how = ("--xml", there, "--persistent-xml", there)
-        source.host.exec(*MIGRATE, *how, name, f"qemu+tcp://{address}/system", timeout=120)
-        source.host.exec("rm", there)
+        # By the control plane over TLS. Its screen listens on the source's address, which the other host does not have.
+        here, there = (connected(onebox, agent.host) for agent in agents)
+        domain, address = here.lookupByName(f"vm-{vm.id}"), target.host.management_ip
+        wanted = libvirt.VIR_DOMAIN_XML_MIGRATABLE | libvirt.VIR_DOMAIN_XML_SECURE
+        xml = domain.XMLDesc(wanted).replace(source.host.management_ip, address)
+        how = {
+            libvirt.VIR_MIGRATE_PARAM_URI: f"tcp://{address}",
+            libvirt.VIR_MIGRATE_PARAM_DEST_XML: xml,
+            libvirt.VIR_MIGRATE_PARAM_PERSIST_XML: xml,
+        }
+        domain.migrate3(there, how, MOVE | libvirt.VIR_MIGRATE_TLS)
         assert owner(target.host, volume_of(vm)) == f"{vm.uid}:{vm.uid} 600"
         moved = Guest(target.host, vm.id)
         assert moved.output("cat /root/note").strip() == "kept"
