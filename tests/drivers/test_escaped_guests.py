@@ -111,9 +111,9 @@ def neighbours(onebox: Onebox) -> Iterator[Neighbours]:
 
 def started(agent: RealAgent, pool: PoolSpec, folder: Path, onebox: Onebox) -> Iterator[Neighbours]:
     volumes, hypervisor, image = agent.remote.volumes(), agent.remote.hypervisor(), an_image(pool)
-    shutil.copy(onebox.guest_image, folder / "upload.qcow2")
-    volumes.ensure_image(image, f"{pool.path}/upload.qcow2")
-    (folder / "upload.qcow2").unlink()
+    (folder / "import").mkdir(mode=0o700, exist_ok=True)
+    shutil.copy(onebox.guest_image, folder / "import/upload.qcow2")
+    volumes.ensure_image(image, f"{pool.path}/import/upload.qcow2")
     vms = [
         a_vm(a_volume(pool, image), seed=SeedSpec("guest", user_data=f"#!/bin/sh\n# {SECRET}\n"))
         for _ in range(2)

@@ -38,8 +38,9 @@ def pool(onebox: Onebox) -> Iterator[tuple[PoolSpec, Path]]:
 @pytest.fixture(scope="module")
 def image(onebox: Onebox, agents: list[RealAgent], pool: tuple[PoolSpec, Path]) -> ImageSpec:
     made = an_image(pool[0])
-    shutil.copy(onebox.guest_image, pool[1] / "upload.qcow2")
-    agents[0].remote.volumes().ensure_image(made, f"{pool[0].path}/upload.qcow2")
+    (pool[1] / "import").mkdir(mode=0o700, exist_ok=True)
+    shutil.copy(onebox.guest_image, pool[1] / "import/upload.qcow2")
+    agents[0].remote.volumes().ensure_image(made, f"{pool[0].path}/import/upload.qcow2")
     return made
 
 

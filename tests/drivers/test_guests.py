@@ -87,8 +87,9 @@ def lab(onebox: Onebox, northbound: str) -> Iterator[Lab]:
         fabric = OvnFabric(northbound)
         stack.callback(fabric.close)
         image = an_image(pool)
-        shutil.copy(onebox.guest_image, folder / "upload.qcow2")
-        agents[0].remote.volumes().ensure_image(image, f"{pool.path}/upload.qcow2")
+        (folder / "import").mkdir(mode=0o700)
+        shutil.copy(onebox.guest_image, folder / "import/upload.qcow2")
+        agents[0].remote.volumes().ensure_image(image, f"{pool.path}/import/upload.qcow2")
         yield Lab(agents, fabric, pool, image, stack)
 
 

@@ -8,9 +8,8 @@ from typing import BinaryIO, ClassVar
 
 HEADER = struct.Struct(">4sIQIIQ")
 EXTERNAL_DATA_FILE = 1 << 2
-FEATURES = struct.Struct(">Q")
-FEATURES_AT, EXTERNAL_DATA = 72, 1 << 2
-"""Of version 3 and later: incompatible features, among them that the data is in another file."""
+FEATURES, FEATURES_AT = struct.Struct(">Q"), 72
+"""Incompatible features of version 3 and later."""
 MAGIC = b"QFI\xfb"
 FLOCK = struct.Struct("hhqqi4x")
 LOCK_START, LOCK_BYTES = 100, 200
@@ -53,7 +52,7 @@ def references(path: Path) -> str:
         version = HEADER.unpack(file.read(HEADER.size))[1]
         file.seek(FEATURES_AT)
         raw = file.read(FEATURES.size)
-    if version >= 3 and len(raw) == FEATURES.size and FEATURES.unpack(raw)[0] & EXTERNAL_DATA:
+    if version >= 3 and len(raw) == FEATURES.size and FEATURES.unpack(raw)[0] & EXTERNAL_DATA_FILE:
         return "data file"
     return backing_file(path)
 
