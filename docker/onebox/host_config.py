@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onebox import certificates
+from onebox import certificates, host_firewall
 from onebox.instance import CENTRAL, COMPUTE
 from onebox.shell import run, write
 from onebox.tree import HOSTS
@@ -38,7 +38,8 @@ def write_all(host: Host) -> None:
     _central(host) if host.name == CENTRAL else _compute(host)
     certificates.place(host)
     _install(host, "reload-certificates", host.root / certificates.RELOAD, 0o755)
-    run(["chroot", host.root, "systemctl", "enable", "--quiet", *units])
+    host_firewall.write_all(host)
+    run(["chroot", host.root, "systemctl", "enable", "--quiet", *host_firewall.UNITS, *units])
 
 
 def _identity(host: Host) -> None:

@@ -89,8 +89,7 @@ class Host:
 
     def _launch(self) -> None:
         groups = cgroups.make(self.cgroup)
-        address = f"{self.management_ip}/24"
-        args: list[str | Path] = ["setsid", "--fork", LAUNCHER, self.root, address]
+        args: list[str | Path] = ["setsid", "--fork", LAUNCHER, self.root]
         args += [" ".join(cgroups.version1()), *groups]
         with (self.directory / "console.log").open("w") as console:
             launcher = subprocess.Popen(args, stdin=subprocess.PIPE, stdout=console, stderr=console)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from onebox import mounts
+from onebox import machine_firewall, mounts
 from onebox.instance import Instance
 from onebox.shell import run
 
@@ -24,6 +24,10 @@ def up(instance: Instance) -> None:
     if not mounts.is_mounted(place):
         place.unlink(missing_ok=True)  # the empty file that an interrupted ``ip netns add`` leaves
         run(["ip", "netns", "add", ns])
+    # The bridges only pass frames on: the namespace itself is to have no address that anybody on them could reach.
+    run(
+        ["ip", "netns", "exec", ns, "sysctl", "-q", "-w", "net.ipv6.conf.default.disable_ipv6=1"], check=False
+    )
     run(["ip", "-n", ns, "link", "set", "lo", "up"])
     for bridge in BRIDGES:
         if not _exists(bridge, ns):
@@ -34,6 +38,8 @@ def up(instance: Instance) -> None:
         run(["ip", "link", "add", instance.veth, "type", "veth", "peer", "name", "control", "netns", ns])
         run(["ethtool", "-K", instance.veth, "tx", "off"], check=False)
     run(["ip", "-n", ns, "link", "set", "control", "master", "management", "up"])
+    machine_firewall.load(instance)
+    machine_firewall.harden(instance)
     run(["ip", "addr", "replace", f"{instance.control_ip}/24", "dev", instance.veth])
     run(["ip", "link", "set", instance.veth, "up"])
 
@@ -59,6 +65,7 @@ def unplug(instance: Instance, number: int) -> None:
 def down(instance: Instance) -> None:
     """Remove everything ``up`` made."""
     run(["ip", "link", "del", instance.veth], check=False)
+    machine_firewall.remove(instance)
     if Path("/run/netns", instance.namespace).exists():
         run(["ip", "netns", "del", instance.namespace], check=False)
         Path("/run/netns", instance.namespace).unlink(missing_ok=True)

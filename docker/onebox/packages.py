@@ -16,6 +16,8 @@ DATA = (
     "util-linux",
     "iproute2",
     "ethtool",
+    "nftables",
+    "procps",
     "python3-venv",
     "python3-cryptography",
 )
