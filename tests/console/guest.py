@@ -14,8 +14,8 @@ from onebox.hosts import Host
 from tests.console.conftest import listens, wait_until
 from tests.onebox_fixtures import Onebox
 
-#: Of the first guest; a second one at the same time has the next ones.
-VNC_PORT, SERIAL_PORT, CONTROL_PORT = 5960, 15960, 16960
+#: Of the first guest; a second one at the same time has the next one.
+VNC_PORT = 5960
 # xor bx,bx; again: xor ax,ax; int 16h (get a key); mov ah,0eh; int 10h (print it); mov dx,3f8h; out dx,al; jmp again
 ECHO = bytes.fromhex("31db 31c0 cd16 b40e cd10 baf803 ee ebf2")
 BOOT_SECTOR = ECHO.ljust(510, b"\0") + b"\x55\xaa"
@@ -86,10 +86,20 @@ class EchoGuest:
 
 
 @contextmanager
+def _inside(host: Host, path: str) -> Iterator[socket.socket]:
+    """Connect to a Unix socket in the host's own file system."""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(20)
+        line.connect(f"/proc/{host.pid()}/root{path}")
+        yield line
+
+
+@contextmanager
 def running_guest(onebox: Onebox, number: int = 0) -> Iterator[EchoGuest]:
     """Start the guest on the first host; stop it at the end."""
     host = onebox.host("host-1")
-    vnc, serial, control = (port + number for port in (VNC_PORT, SERIAL_PORT, CONTROL_PORT))
+    vnc = VNC_PORT + number
+    serial, control = (f"/run/console-test-{number}.{name}" for name in ("serial", "control"))
     unit, disk = f"console-test-{number}.service", onebox.shared / f"console-test-{number}.img"
     disk.write_bytes(BOOT_SECTOR)
     host.exec("systemctl", "stop", unit, check=False)
@@ -99,16 +109,15 @@ def running_guest(onebox: Onebox, number: int = 0) -> Iterator[EchoGuest]:
         *("-machine", "pc", "-accel", "tcg,tb-size=16", "-m", "16", "-nodefaults", "-vga", "cirrus"),
         *("-drive", f"file=/var/lib/scloud/shared/{disk.name},format=raw", "-display", "none"),
         *("-vnc", f"{ip}:{vnc - 5900},password=on"),
-        *("-serial", f"tcp:{ip}:{serial},server=on,wait=off"),
-        *("-qmp", f"tcp:{ip}:{control},server=on,wait=off"),
+        *(
+            "-serial",
+            f"unix:{serial},server=on,wait=off",
+        ),  # the host admits VNC and no other port of the guest
+        *("-qmp", f"unix:{control},server=on,wait=off"),
     )
     try:
-        for port in (vnc, serial):
-            wait_until(lambda port=port: listens(port, ip), f"QEMU does not listen on port {port}")
-        with (
-            socket.create_connection((ip, serial), timeout=20) as serial_line,
-            socket.create_connection((ip, control), timeout=20) as control_line,
-        ):
+        wait_until(lambda: listens(vnc, ip), f"QEMU does not listen on port {vnc}")
+        with _inside(host, serial) as serial_line, _inside(host, control) as control_line:
             guest = EchoGuest(host, vnc, serial_line, control_line)
             guest._answer()
             guest.order("qmp_capabilities")

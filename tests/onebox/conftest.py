@@ -30,7 +30,7 @@ def onebox_command(found: Instance, *args: str) -> list[str]:
 
 
 def left_on_the_machine(found: Instance) -> list[str]:
-    """Mounts, namespaces, interfaces, control groups and processes of the instance."""
+    """Mounts, namespaces, interfaces, control groups, firewall rules and processes of the instance."""
     mounts = [
         line.split()[4]
         for line in Path("/proc/self/mountinfo").read_text().splitlines()
@@ -39,7 +39,9 @@ def left_on_the_machine(found: Instance) -> list[str]:
     namespaces = [f"namespace {found.namespace}"] if Path("/run/netns", found.namespace).exists() else []
     links = [found.veth] if Path("/sys/class/net", found.veth).exists() else []
     groups = [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/scloud-{found.slot}-*")]
-    return [*mounts, *namespaces, *links, *groups, *processes_below(found.var)]
+    tables = run(["nft", "list", "tables"]).stdout.splitlines()
+    rules = [table for table in tables if table.split()[-1] == found.veth]
+    return [*mounts, *namespaces, *links, *groups, *rules, *processes_below(found.var)]
 
 
 def processes_below(directory: Path) -> list[str]:

@@ -132,7 +132,7 @@ class Guest:
             done = self.host.exec("virsh", "qemu-agent-command", self.name, request, check=False)
             return "return" in done
 
-        wait_until(answers, f"guest agent of {self.name}", seconds=90, every=0.5)
+        wait_until(answers, f"guest agent of {self.name}", seconds=180, every=0.5)
 
     def remove(self, box: Onebox) -> None:
         if self.host.pid() is not None:
