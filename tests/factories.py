@@ -95,6 +95,13 @@ def api_client(user: User | None = None, scope: str = ApiKey.Scope.WRITE) -> API
     return client
 
 
+def session_client(user: User) -> APIClient:
+    """Return a client of the API in a session of the user that has proved a moment ago who it is."""
+    client = APIClient()
+    client.cookies["sessionid"] = page_client(user).cookies["sessionid"].value
+    return client
+
+
 def page_client(user: User | None = None) -> Client:
     """Return a browser's stand-in, logged in as the user; anonymous without one."""
     client = Client()

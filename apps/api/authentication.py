@@ -16,13 +16,19 @@ from apps.tenancy.models import ApiKey, User
 
 class ApiKeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[User, ApiKey] | None:
-        """Return the key's user. Raises AuthenticationFailed, or Forbidden for a change by a key for reading."""
+        """Return the key's user. Raises AuthenticationFailed, or Forbidden for a change by a read key."""
         scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             return None
         key = find_key(token.strip())
         if key is None:
             raise AuthenticationFailed("The API key is unknown or has expired.")
+        if key.user.must_change_password:
+            raise Forbidden(
+                _("%(name)s must choose a password first.") % {"name": key.user.username},
+                code="password.must_change",
+                hint=_("Log in to the portal and choose a password."),
+            )
         request._request.actor = actor_for(request._request, key.user, api_key=key)  # type: ignore[attr-defined]
         if key.scope == ApiKey.Scope.READ and request.method not in SAFE_METHODS:
             # Once for all endpoints, whatever each of them checks besides.

@@ -19,6 +19,7 @@ from apps.api.representation import slug
 from apps.lifecycle import batches
 from apps.lifecycle.errors import Invalid
 from apps.lifecycle.models import Batch, BatchItem, BatchOutcome
+from apps.tenancy.access import ensure_in_reach
 
 if TYPE_CHECKING:
     from apps.api.views import Action, ObjectApi
@@ -75,7 +76,11 @@ def wanted(view: type[ObjectApi], request: Request) -> tuple[Action, list[str]]:
 def carried_out(
     view: ObjectApi, request: Request, act: Action, ids: Sequence[str], values: dict[str, Any]
 ) -> Response:
-    """Carry out the action on every id and answer 207, whatever became of each."""
+    """Carry out the action on every id and answer 207, whatever became of each.
+
+    Raises Forbidden when the API key's scope does not cover the action, NotRecent when it needs a fresh proof.
+    """
+    ensure_in_reach(view.actor, act.verb)
     key = given_key(request)
     _expire(view, key)
     targets = [(each, "") for each in ids]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, cast
 
 from drf_spectacular.utils import extend_schema
@@ -15,6 +14,7 @@ from apps.api.representation import ReferenceOut
 from apps.api.schema import PROBLEM
 from apps.lifecycle.actor import Actor
 from apps.tenancy.access import visible_projects
+from apps.tenancy.models import User
 from apps.tenancy.services.preferences import set_preferences
 from apps.tenancy.services.profile import MAX_FULL_NAME, edit_profile
 
@@ -31,7 +31,7 @@ class MeOut(serializers.Serializer[Any]):
     language = serializers.CharField(help_text="Of the pages; empty: as the browser says.")
     time_zone = serializers.CharField(help_text="Of the pages; empty: as the browser says.")
     theme = serializers.CharField(help_text="Of the pages; empty: as the system says.")
-    scope = serializers.CharField(help_text="read or write")
+    scope = serializers.CharField(help_text="Of the API key used; “session” without one.")
 
 
 class ProfileBody(serializers.Serializer[Any]):
@@ -50,7 +50,8 @@ class Me(APIView):
     @extend_schema(operation_id="get_me", tags=["Me"], summary="Who the caller is", responses=MeOut)
     def get(self, request: Request) -> Response:
         """Answer for the present credentials."""
-        return self._answer(cast(Actor, request._request.actor))  # type: ignore[attr-defined]
+        actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
+        return self._answer(actor, actor.user)
 
     @extend_schema(
         operation_id="change_me",
@@ -68,24 +69,24 @@ class Me(APIView):
         profile = {name: given.pop(name) for name in ("name", "email") if name in given}
         if profile:
             edit_profile(actor, **profile)
-        return self._answer(replace(actor, user=set_preferences(actor, **given)))
+        return self._answer(actor, set_preferences(actor, **given))
 
-    def _answer(self, actor: Actor) -> Response:
-        assert actor.user is not None
+    def _answer(self, actor: Actor, user: User | None) -> Response:
+        assert user is not None, "only who is logged in gets here"
         projects = visible_projects(actor) if actor.tenant else []
         return Response(
             {
-                "username": actor.user.username,
-                "name": actor.user.first_name,
-                "email": actor.user.email,
-                "is_platform_admin": actor.user.is_platform_admin,
-                "is_tenant_owner": actor.user.is_tenant_owner,
+                "username": user.username,
+                "name": user.first_name,
+                "email": user.email,
+                "is_platform_admin": user.is_platform_admin,
+                "is_tenant_owner": user.is_tenant_owner,
                 "tenant": {"id": str(actor.tenant.uid), "name": actor.tenant.name} if actor.tenant else None,
                 "projects": [{"id": str(p.uid), "name": p.name} for p in projects],
                 "api_key": actor.api_key.name if actor.api_key else None,
-                "language": actor.user.language,
-                "time_zone": actor.user.time_zone,
-                "theme": actor.user.theme,
-                "scope": actor.api_key.scope if actor.api_key else "write",
+                "language": user.language,
+                "time_zone": user.time_zone,
+                "theme": user.theme,
+                "scope": actor.api_key.scope if actor.api_key else "session",
             }
         )

@@ -65,6 +65,8 @@ VM_CREATE = declare(
         _("Creating"),
         permission="manage",
         on_resource=False,
+        # It sets what runs at the first boot and which keys log in.
+        inside=True,
         retried_by="retry",
         icon="plus",
     )
@@ -218,7 +220,8 @@ KEY_PAIR_CREATE = declare(
         _("Creating"),
         permission="manage",
         on_resource=False,
-        in_person=True,
+        while_acting=False,
+        inside=True,
         icon="plus",
     )
 )

@@ -29,6 +29,7 @@ VM_CONSOLE = declare(
         permission="operate",
         obstacle=must_be_on,
         exclusive=False,
+        inside=True,
         deadline=timedelta(seconds=60),
         icon="terminal-2",
     )

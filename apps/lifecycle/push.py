@@ -76,6 +76,14 @@ def user_logged_out(user_id: int, sessions: Iterable[UUID]) -> None:
     )
 
 
+def rights_changed(user_id: int) -> None:
+    """Have a user's open pages connect again, when the transaction commits: they may now hear of other things."""
+    message = {"type": "page.closed"}
+    transaction.on_commit(
+        lambda: asyncio.run_coroutine_threadsafe(_deliver(user_group(user_id), message), _loop())
+    )
+
+
 def _push(tenant_id: int | None, *, kind: str, id: UUID, change: str) -> None:
     message = {"type": "page.changed", "kind": kind, "id": str(id), "change": change}
     transaction.on_commit(lambda: _send(tenant_id, message))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +34,25 @@ class Cancel(Enum):
     ANY_TIME = "until it is done"
 
 
+class VerbClass(StrEnum):
+    """What a verb acts on, and so which API keys reach it (apps/tenancy/scopes.py)."""
+
+    #: Resources, and the platform they run on. A key reaches them by its scope.
+    RESOURCE = "resource"
+    #: Who has access to what: members, roles, owners, administrators, keys, tenants, resets. Keys need `accounts`.
+    ACCOUNTS = "accounts"
+    #: A person's own password, factors, sessions, log-ins and profile: only that person's session, no key at all.
+    OWN_ACCOUNT = "own_account"
+
+
+class Proof(StrEnum):
+    """Whether whoever asks must have proved a moment ago who they are (apps/tenancy/recent.py)."""
+
+    NONE = "none"
+    #: It gives access. A person must have proved it within 15 minutes; an API key never has.
+    FRESH = "fresh"
+
+
 @dataclass(frozen=True)
 class Verb:
     """One action on one kind.
@@ -43,11 +62,13 @@ class Verb:
     obstacle: a further condition on the row. destructive: wants a confirmation that says what goes.
     supersedes: may push aside an open operation (power off, delete). exclusive: takes the one place for an open
     operation. deadline: from request to settled, after which the operation fails. icon: name in the icon sprite.
-    on_resource: False for "create" and the like, which need no existing resource. in_person: not for an admin acting as
-    the tenant, since it shows a secret with which one could come in as somebody else. cancel: until when it can be
-    cancelled. taken_back: called with the resource's id when it was cancelled, takes back what was wanted. retried_by:
-    the action that does it again when it failed, where that is not the verb itself. rank: what supersedes pushes
-    nothing of a higher rank aside (power off 0, delete 1, force clean 2).
+    on_resource: False for "create" and the like, which need no existing resource. verb_class: which API keys reach it.
+    proof: whether it needs a fresh proof of who asks; no_proof: why it needs none, of verbs about accounts.
+    while_acting: whether an administrator acting as the tenant may do it; by default only verbs on resources.
+    inside: it shows or changes the inside of a tenant's machines, so an administrator must act as the tenant first.
+    cancel: until when it can be cancelled. taken_back: called with the resource's id when it was cancelled, takes back
+    what was wanted. retried_by: the action that does it again when it failed, where that is not the verb itself.
+    rank: what supersedes pushes nothing of a higher rank aside (power off 0, delete 1, force clean 2).
     """
 
     name: str
@@ -62,11 +83,20 @@ class Verb:
     deadline: timedelta = timedelta(minutes=5)
     icon: str = ""
     on_resource: bool = True
-    in_person: bool = False
+    verb_class: VerbClass = VerbClass.RESOURCE
+    proof: Proof = Proof.NONE
+    no_proof: str = ""
+    while_acting: bool | None = None
+    inside: bool = False
     cancel: Cancel = Cancel.ANY_TIME
     taken_back: Callable[[UUID], object] | None = None
     retried_by: str = ""
     rank: int = 0
+
+    @property
+    def allowed_while_acting(self) -> bool:
+        """Whether an administrator acting as the tenant may do it."""
+        return self.verb_class is VerbClass.RESOURCE if self.while_acting is None else self.while_acting
 
     @property
     def kind(self) -> str:
@@ -93,6 +123,8 @@ def declare(verb: Verb) -> Verb:
     """Add a verb to the table."""
     if verb.name in _table:
         raise ValueError(f"verb {verb.name} is declared twice")
+    if verb.verb_class is VerbClass.ACCOUNTS and (verb.proof is Proof.NONE) != bool(verb.no_proof):
+        raise ValueError(f"verb {verb.name} needs a proof, or a reason why it needs none")
     _table[verb.name] = verb
     return verb
 

@@ -17,6 +17,7 @@ from apps.platform_settings.services import change_settings
 from apps.portal import feedback
 from apps.portal.forms import KitForm
 from apps.portal.page import Page
+from apps.tenancy.recent import NotRecent
 
 
 class SettingsForm(KitForm):
@@ -50,6 +51,8 @@ class SettingsPage(Page):
         try:
             # An empty time is "none": for the service, None restores the default, which is the same.
             changed = change_settings(self.actor, form.cleaned_data)
+        except NotRecent:
+            raise
         except Refused as error:
             form.refuse(error)
             return self._draw(form, refused=error, status=error.status)

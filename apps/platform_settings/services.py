@@ -14,10 +14,10 @@ from apps.audit.record import record
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.platform_settings import store
-from apps.platform_settings.catalogue import named
+from apps.platform_settings.catalogue import ACCOUNTS, named
 from apps.platform_settings.kinds import Setting
 from apps.platform_settings.models import PlatformSetting
-from apps.platform_settings.verbs import CHANGE
+from apps.platform_settings.verbs import CHANGE, CHANGE_LOG_IN
 from apps.tenancy.access import allow
 
 
@@ -26,7 +26,7 @@ def change_settings(actor: Actor, given: Mapping[str, Any]) -> list[str]:
     """Set values by name; None restores a default. Returns the names that changed.
 
     All or nothing. A value equal to the default is not kept, so that a default from the environment goes on holding.
-    Other processes follow within two seconds. Raises Forbidden, or Invalid with the setting as the field.
+    Other processes follow within two seconds. Raises Forbidden, NotRecent, or Invalid with the setting as the field.
     """
     allow(actor, CHANGE, project=None, tenant_id=None)
     cleaned = _cleaned(given)
@@ -38,6 +38,8 @@ def change_settings(actor: Actor, given: Mapping[str, Any]) -> list[str]:
     changes = {
         setting: (setting.value(), value) for setting, value in cleaned.items() if setting.value() != value
     }
+    if any(setting.group is ACCOUNTS for setting in changes):
+        allow(actor, CHANGE_LOG_IN, project=None, tenant_id=None)
     for setting, (_before, value) in changes.items():
         _write(actor, setting, value)
     if changes:

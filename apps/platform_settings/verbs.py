@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.lifecycle.verbs import Verb, declare
+from apps.lifecycle.verbs import Proof, Verb, VerbClass, declare
 
 CHANGE = declare(
     Verb(
@@ -12,5 +12,18 @@ CHANGE = declare(
         permission="admin",
         on_resource=False,
         icon="settings",
+    )
+)
+#: Besides, for settings about log-ins and sessions: they decide how hard it is to get in.
+CHANGE_LOG_IN = declare(
+    Verb(
+        "platform_settings.change_log_in",
+        _("Change settings of log-ins and sessions"),
+        _("Changing"),
+        permission="admin",
+        on_resource=False,
+        icon="settings",
+        verb_class=VerbClass.ACCOUNTS,
+        proof=Proof.FRESH,
     )
 )

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from apps.lifecycle.errors import Refused
-from apps.lifecycle.verbs import Verb
+from apps.lifecycle.verbs import Proof, Verb
 from apps.portal import feedback
 from apps.portal.forms import KitForm, LabelsForm
 from apps.portal.kinds import Do, PageKind, resource_url
@@ -33,6 +33,11 @@ class ActionPage(Page):
     # Set per route by `kind_paths`.
     of: PageKind = None  # type: ignore[assignment]
     do: Do = None  # type: ignore[assignment]
+
+    @property
+    def needs_proof(self) -> bool:
+        """As its verb says."""
+        return self.do.verb.proof is Proof.FRESH
 
     def get(self, request: HttpRequest, key: object) -> HttpResponse:
         """Ask for what the verb needs, and say what it does."""

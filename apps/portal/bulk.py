@@ -16,10 +16,11 @@ from django.utils.translation import gettext as _
 from apps.lifecycle import batches
 from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.legality import Possibility
+from apps.lifecycle.verbs import Proof
 from apps.portal.forms import KitForm
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import ListPage
-from apps.portal.page import Page
+from apps.portal.page import Page, lead_to_proof
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class BulkPage(Page):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Ask; carry out what was asked about and confirmed."""
         do = self._do(request.POST.get("action", ""))
+        if do.verb.proof is Proof.FRESH and not self.actor.recent:
+            return lead_to_proof(request, self.of.url(self.area, "list"))
         keys = list_of_keys(request.POST)
         rows = self._selected(request.POST)
         token = request.POST.get("token", "")

@@ -20,6 +20,7 @@ from apps.api.dry_run import forecast
 from apps.api.views import ObjectApi
 from apps.lifecycle.errors import Refused
 from apps.lifecycle.models import Operation, Resource
+from apps.lifecycle.verbs import Proof
 from apps.portal import feedback
 from apps.portal.form_once import new_token, once
 from apps.portal.forms import KitForm
@@ -69,6 +70,11 @@ class CreatePage(Page):
     tries: ClassVar[bool] = True
     #: Template with the kind's own part of the summary; it gets `seen`, the forecast.
     aside: ClassVar[str] = ""
+
+    @property
+    def needs_proof(self) -> bool:
+        """As its verb says."""
+        return self.of.create is not None and self.of.create.proof is Proof.FRESH
 
     def submit(self, data: dict[str, Any]) -> Operation | Sequence[Operation] | Resource | Any:
         """Call the service with the cleaned data and return what it returns."""

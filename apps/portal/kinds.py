@@ -22,7 +22,7 @@ from apps.lifecycle.models import Resource
 from apps.lifecycle.selectors import with_open_operations
 from apps.lifecycle.verbs import Verb
 from apps.portal.forms import KitForm
-from apps.tenancy.acting import refused_while_acting
+from apps.tenancy.acting import refused_to_administrator
 from apps.tenancy.rights import Rights
 
 Text = str | Promise
@@ -179,7 +179,7 @@ class PageKind:
         for verb in (do.verb for do in self.actions):
             if rights.covers(verb, None, tenant_id):
                 judged.append(_possible(verb, row))
-            elif reason := refused_while_acting(rights.actor, verb):
+            elif reason := refused_to_administrator(rights.actor, verb):
                 judged.append(Possibility(verb, Forbidden.code, reason))
         return judged
 

@@ -49,6 +49,11 @@ class Page(View):
         """Whether only a part of the page is wanted, by htmx or by the live module."""
         return "HX-Request" in self.request.headers
 
+    @property
+    def needs_proof(self) -> bool:
+        """Whether only somebody who has proved a moment ago who they are may open it."""
+        return self.sensitive
+
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Let in who belongs here."""
         turned_away = self._gate(request)
@@ -81,7 +86,7 @@ class Page(View):
         if not self.admin and self.actor.tenant is None:
             # An admin follows a tenant's link: the same page stands in the administration.
             return HttpResponseRedirect(f"/admin{request.get_full_path()}")
-        if self.sensitive and not self.actor.recent:
+        if self.needs_proof and not self.actor.recent:
             return lead_to_proof(request, request.get_full_path())
         return None
 

@@ -13,16 +13,15 @@ from apps.lifecycle.legality import ensure_possible, holding
 from apps.lifecycle.models import Resource
 from apps.lifecycle.requests import lock
 from apps.lifecycle.verbs import Verb
-from apps.tenancy.acting import refused_while_acting
-from apps.tenancy.models import ApiKey, Project, ProjectUserObjectPermission
+from apps.tenancy.acting import is_acting, refused_to_administrator
+from apps.tenancy.models import Project, ProjectUserObjectPermission
+from apps.tenancy.recent import ensure_proved
+from apps.tenancy.scopes import narrowest, reaches
 
 R = TypeVar("R", bound=Resource)
 
 #: Verb permission → guardian permission on the project.
 PROJECT_PERMISSIONS = {"view": "view_resources", "operate": "operate_resources", "manage": "manage_resources"}
-
-#: What a key of these scopes may do at most; one that may change has the rights of its user.
-_COVERED: dict[str, set[str]] = {ApiKey.Scope.READ: {"view"}, ApiKey.Scope.OPERATE: {"view", "operate"}}
 
 
 def visible(actor: Actor, queryset: QuerySet[R], permission: str = "view") -> QuerySet[R]:
@@ -67,7 +66,7 @@ def decided_without_grants(actor: Actor, verb: Verb, tenant_id: int | None) -> b
     """Judge by who the actor is; None when it depends on the roles held in projects."""
     if actor.is_system:
         return True
-    if actor.user is None or not key_covers(actor, verb) or refused_while_acting(actor, verb):
+    if actor.user is None or not key_covers(actor, verb) or refused_to_administrator(actor, verb):
         return False
     if verb.permission == "self" or (actor.is_admin and actor.tenant is None):
         return True
@@ -79,24 +78,39 @@ def decided_without_grants(actor: Actor, verb: Verb, tenant_id: int | None) -> b
 
 
 def allow(actor: Actor, verb: Verb, *, project: Project | None, tenant_id: int | None) -> None:
-    """Raise Forbidden unless the actor's role covers the verb there. For verbs without an existing resource."""
+    """Raise Forbidden unless the actor's role covers the verb there. For verbs without an existing resource.
+
+    NotRecent, a Forbidden too, when the verb needs a fresh proof and there is none.
+    """
     if project is not None and project.tenant_id != tenant_id:
         raise NotFound(_("There is no such project."))
-    if not may(actor, verb, project.pk if project else None, tenant_id):
+    ensure_may(actor, verb, project.pk if project else None, tenant_id)
+
+
+def ensure_may(actor: Actor, verb: Verb, project_id: int | None, tenant_id: int | None) -> None:
+    """Raise Forbidden unless the role, and the API key's scope, cover the verb there; NotRecent without its proof."""
+    if not may(actor, verb, project_id, tenant_id):
         raise _forbidden(actor, verb)
+    ensure_proved(actor, verb)
+
+
+def ensure_in_reach(actor: Actor, verb: Verb) -> None:
+    """Raise what refuses the verb whatever it acts on: the API key's scope, or a missing proof."""
+    if not key_covers(actor, verb):
+        raise _out_of_scope(verb)
+    ensure_proved(actor, verb)
 
 
 def begin(actor: Actor, verb: Verb, resource: R) -> R:
     """Start a change: the resource read again under lock, permission and legality checked. Call in a transaction.
 
-    Raises NotFound, Forbidden, Busy or NotNow.
+    Raises NotFound, Forbidden, NotRecent, Busy or NotNow.
     """
     try:
         fresh = lock(resource, visible(actor, Resource.objects.all()))
     except Resource.DoesNotExist:
         raise _not_found(type(resource)) from None
-    if not may(actor, verb, fresh.project_id, fresh.tenant_id):
-        raise _forbidden(actor, verb)
+    ensure_may(actor, verb, fresh.project_id, fresh.tenant_id)
     fresh.held_by = holding([fresh])  # read once, for the rule and for the request
     ensure_possible(verb, fresh)
     return fresh
@@ -108,15 +122,28 @@ def _not_found(model: type[Resource]) -> NotFound:
 
 def _forbidden(actor: Actor, verb: Verb) -> Forbidden:
     if not key_covers(actor, verb):
-        return Forbidden(
-            _("The scope of this API key does not allow it: %(verb)s.") % {"verb": verb.label},
-            hint=_("Use a key with a wider scope."),
-        )
-    if reason := refused_while_acting(actor, verb):
-        return Forbidden(reason, hint=_("Stop acting as the tenant, or ask its owner to do it."))
+        return _out_of_scope(verb)
+    if reason := refused_to_administrator(actor, verb):
+        if is_acting(actor):
+            return Forbidden(reason, hint=_("Stop acting as the tenant, or ask its owner to do it."))
+        return Forbidden(reason, code="tenant.not_acting", hint=_("Open the tenant’s page to act as it."))
     return Forbidden(
         _("Your role does not allow this: %(verb)s.") % {"verb": verb.label},
         hint=_("Ask the owner of the account for a role that does."),
+    )
+
+
+def _out_of_scope(verb: Verb) -> Forbidden:
+    wanted = narrowest(verb)
+    if not wanted:
+        return Forbidden(
+            _("No API key may do this: %(verb)s.") % {"verb": verb.label},
+            code="key.not_in_person",
+            hint=_("Log in to the portal and do it there."),
+        )
+    return Forbidden(
+        _("The scope of this API key does not allow it: %(verb)s.") % {"verb": verb.label},
+        hint=_("Use a key with the scope “%(scope)s”.") % {"scope": wanted},
     )
 
 
@@ -127,8 +154,7 @@ def _has_whole_tenant(actor: Actor) -> bool:
 
 def key_covers(actor: Actor, verb: Verb) -> bool:
     """Whether the scope of the API key, if one is used, covers the verb; the user's role is another matter."""
-    covered = _COVERED.get(actor.api_key.scope) if actor.api_key is not None else None
-    return covered is None or verb.permission in covered
+    return actor.api_key is None or reaches(actor.api_key.scope, verb)
 
 
 def _granted(actor: Actor, permission: str) -> QuerySet[ProjectUserObjectPermission, int]:

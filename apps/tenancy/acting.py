@@ -54,8 +54,18 @@ def is_acting(actor: Actor) -> bool:
     return actor.is_admin and actor.tenant is not None
 
 
-def refused_while_acting(actor: Actor, verb: Verb) -> str:
-    """Return why an administrator acting as a tenant may not do it: it is for the tenant's own people; "" if it may."""
-    if not (verb.in_person and is_acting(actor)):
+def refused_to_administrator(actor: Actor, verb: Verb) -> str:
+    """Return why an administrator may not do it, acting as a tenant or not; "" for what may be done, and for others.
+
+    Acting, an administrator works on the tenant's resources, not on its accounts, nor on the own account. The inside of
+    a tenant's machines is open only while acting: then there is a reason, a time limit and a line in the tenant's log.
+    """
+    if is_acting(actor):
+        if verb.allowed_while_acting:
+            return ""
+        return _("Administrators acting as a tenant may not do this. The tenant’s own people must do it.")
+    if not (verb.inside and actor.is_admin):
         return ""
-    return _("Administrators acting as a tenant may not do this: it would let them in as somebody else.")
+    if verb.allowed_while_acting:
+        return _("Only administrators acting as the tenant may do this. Act as the tenant first.")
+    return _("Administrators may not do this. The tenant’s own people must do it.")

@@ -18,11 +18,19 @@ PREFIX = "sk_"
 USE_RESOLUTION = timedelta(minutes=5)
 
 
-def issue_key(user: User, name: str, scope: str, expires_at: datetime | None) -> tuple[ApiKey, str]:
+def issue_key(
+    user: User, name: str, scope: str, expires_at: datetime | None, *, parent: ApiKey | None = None
+) -> tuple[ApiKey, str]:
     """Create a key and return it with its token, which is not kept and cannot be shown again."""
     prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     key = ApiKey.objects.create(
-        user=user, name=name, scope=scope, expires_at=expires_at, prefix=prefix, secret_hash=_hash(secret)
+        user=user,
+        name=name,
+        scope=scope,
+        expires_at=expires_at,
+        prefix=prefix,
+        secret_hash=_hash(secret),
+        parent=parent,
     )
     return key, f"{PREFIX}{prefix}_{secret}"
 

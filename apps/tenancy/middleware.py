@@ -108,9 +108,12 @@ class ActingLimitMiddleware:
 
 
 class OwnPasswordFirstMiddleware:
-    """Let whoever logged in with a generated password do nothing but choose an own one. API keys are not held up."""
+    """Let whoever logged in with a generated password do nothing but choose an own one.
 
-    FREE = frozenset({"account.security", "logout", "login", "language", "account-password", "me"})
+    API keys are refused by their authentication (apps/api/authentication.py).
+    """
+
+    FREE = frozenset({"account.security", "logout", "login", "language", "account-password"})
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
@@ -125,7 +128,7 @@ class OwnPasswordFirstMiddleware:
         match, user = request.resolver_match, request.user
         if match is None or not isinstance(user, User) or not user.must_change_password:
             return None
-        if match.url_name in self.FREE:
+        if match.url_name in self.FREE or _only_says_who(request):
             return None
         if match.namespace == "api":
             raise PermissionDenied
@@ -147,7 +150,6 @@ class SecondFactorFirstMiddleware:
             "logout",
             "login",
             "language",
-            "me",
         }
     )
 
@@ -164,11 +166,19 @@ class SecondFactorFirstMiddleware:
         match = request.resolver_match
         if match is None or match.url_name in self.FREE or not request.session.get(MUST_ENROL):
             return None
+        if _only_says_who(request):
+            return None
         if not isinstance(request.user, User) or not REQUIRE_ADMIN_TWO_FACTOR.value():
             return None
         if match.namespace == "api":
             raise PermissionDenied
         return redirect("admin:account.security")
+
+
+def _only_says_who(request: HttpRequest) -> bool:
+    """Whether it is GET /api/v1/me: who must do something else first may ask who they are, and change nothing of it."""
+    match = request.resolver_match
+    return match is not None and match.view_name == "api:me" and request.method in {"GET", "HEAD"}
 
 
 def end_acting(request: HttpRequest, why: str) -> Tenant | None:
@@ -204,5 +214,5 @@ def actor_for(request: HttpRequest, user: User, api_key: ApiKey | None = None) -
         via="api" if api_key else "portal",
         api_key=api_key,
         session=session_uid(session_key) if session_key else None,
-        recent=api_key is not None or is_recent(request),
+        recent=api_key is None and is_recent(request),
     )

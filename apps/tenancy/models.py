@@ -126,12 +126,17 @@ class ApiKey(models.Model):
     """
 
     class Scope(models.TextChoices):
+        """Each includes the ones before it."""
+
         READ = "read", _("Read only")
         OPERATE = "operate", _("Read and operate")
         WRITE = "write", _("Read and change")
+        ACCOUNTS = "accounts", _("Read, change and manage accounts")
 
     uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, models.CASCADE, related_name="api_keys")
+    #: The key it was made with, if any. It ends with that one.
+    parent = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="children")
     name = models.CharField(max_length=63)
     prefix = models.CharField(max_length=16, unique=True)
     secret_hash = models.CharField(max_length=64)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden
+from apps.lifecycle.verbs import Proof, Verb
 
 #: Session key: when the password, a code or a passkey was last given, in seconds since 1970.
 PROVED = "proved_at"
@@ -33,9 +34,15 @@ def is_recent(request: HttpRequest) -> bool:
 
 
 def ensure_recent(actor: Actor) -> None:
-    """Raise NotRecent unless it was proved a moment ago. API keys and the platform itself prove nothing anew."""
-    if not actor.recent:
+    """Raise NotRecent unless a person proved it a moment ago. An API key never has; the platform itself need not."""
+    if actor.api_key is not None or not actor.recent:
         raise NotRecent(
             _("Confirm that it is you first."),
             hint=_("Your last log-in was more than 15 minutes ago: give your password or passkey again."),
         )
+
+
+def ensure_proved(actor: Actor, verb: Verb) -> None:
+    """Raise NotRecent when the verb needs a fresh proof and there is none."""
+    if verb.proof is Proof.FRESH:
+        ensure_recent(actor)

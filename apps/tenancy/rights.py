@@ -15,7 +15,7 @@ from apps.lifecycle.legality import Possibility, open_operation, possibility
 from apps.lifecycle.models import Resource
 from apps.lifecycle.verbs import Verb, verbs_of
 from apps.tenancy.access import PROJECT_PERMISSIONS, decided_without_grants
-from apps.tenancy.acting import refused_while_acting
+from apps.tenancy.acting import refused_to_administrator
 from apps.tenancy.models import ProjectUserObjectPermission
 
 
@@ -58,7 +58,7 @@ class Rights:
 
     def why_not(self, verb: Verb) -> str:
         """Return why the role does not cover a verb, for people."""
-        return refused_while_acting(self.actor, verb) or _("Your role does not allow this.")
+        return refused_to_administrator(self.actor, verb) or _("Your role does not allow this.")
 
     def may_somewhere(self, verb: Verb) -> bool:
         """Whether the role allows a create verb in any project at all: for the button, not for the service."""

@@ -68,16 +68,49 @@ def test_bad_input_names_its_field(
     assert list(refused.value.fields) == [field]
 
 
-def test_a_key_cannot_raise_its_own_rights(alice: User) -> None:
+def _as(key: ApiKey) -> Actor:
+    return Actor(user=key.user, tenant=key.user.tenant, via="api", api_key=key)
+
+
+@pytest.mark.parametrize("scope", ["read", "operate", "write"])
+def test_a_key_for_resources_makes_and_revokes_no_key(alice: User, scope: str) -> None:
+    key, _ = issue_own_key(actor_for_user(alice), "program", scope)
+    with pytest.raises(Forbidden):
+        issue_own_key(_as(key), "more", "read")
+    with pytest.raises(Forbidden):
+        revoke_key(_as(key), key)
+
+
+def test_a_key_made_with_a_key_is_not_wider_and_lives_no_longer(alice: User) -> None:
     soon = timezone.now() + timedelta(hours=1)
-    reading, _ = issue_own_key(actor_for_user(alice), "reading", "read")
-    brief, _ = issue_own_key(actor_for_user(alice), "brief", "write", soon)
+    parent, _ = issue_own_key(actor_for_user(alice), "brief", "accounts", soon)
+    for asked in (None, soon + timedelta(days=1)):
+        child, _ = issue_own_key(_as(parent), "child", "write", asked)
+        assert (child.parent, child.expires_at) == (parent, soon)
+    with pytest.raises(Invalid) as refused:
+        issue_own_key(_as(parent), "wider", "accounts")
+    assert list(refused.value.fields) == ["scope"]
+
+
+@pytest.mark.requirement("SE-2")
+def test_a_key_made_with_a_key_dies_with_it(alice: User) -> None:
+    parent, _ = issue_own_key(actor_for_user(alice), "parent", "accounts")
+    _child, token = issue_own_key(_as(parent), "child", "write")
+    assert _with(token).get("/api/v1/me").status_code == 200
+    revoke_key(actor_for_user(alice), parent)
+    assert _with(token).get("/api/v1/me").status_code == 401
+    revoked = AuditEntry.objects.filter(verb="api_key.revoke").values_list("target_name", flat=True)
+    assert sorted(revoked) == ["child", "parent"]
+
+
+@pytest.mark.requirement("SE-2")
+def test_a_revoked_key_that_is_still_being_answered_makes_no_other(alice: User) -> None:
+    parent, _ = issue_own_key(actor_for_user(alice), "parent", "accounts")
+    slow = _as(ApiKey.objects.select_related("user__tenant").get(pk=parent.pk))
+    revoke_key(actor_for_user(alice), parent)
     with pytest.raises(Forbidden):
-        issue_own_key(Actor(user=alice, tenant=alice.tenant, api_key=reading), "more", "write")
-    with pytest.raises(Forbidden):
-        revoke_key(Actor(user=alice, tenant=alice.tenant, api_key=reading), brief)
-    child, _ = issue_own_key(Actor(user=alice, tenant=alice.tenant, api_key=brief), "child", "write")
-    assert child.expires_at == soon
+        issue_own_key(slow, "late", "read")
+    assert not ApiKey.objects.exists()
 
 
 def test_an_owner_sees_the_members_keys_and_a_member_only_its_own(alice: User, vera: User, bob: User) -> None:

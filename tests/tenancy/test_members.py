@@ -65,7 +65,9 @@ def test_only_who_runs_the_tenant_manages_its_members(
         with pytest.raises(Forbidden):
             members.reset_member_password(actor_for_user(stranger), alice)
     members.deactivate_member(actor_for_user(ada), vera)
-    members.activate_member(actor_for_user(ada, tenant=tenant_a), vera)
+    with pytest.raises(Forbidden, match="acting as a tenant"):
+        members.activate_member(actor_for_user(ada, tenant=tenant_a), vera)
+    members.activate_member(actor_for_user(ada), vera)
 
 
 def test_members_are_seen_by_who_runs_the_tenant_and_by_themselves(

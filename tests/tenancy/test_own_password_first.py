@@ -40,8 +40,28 @@ def test_an_admin_is_led_to_the_administrations_account(ada: User) -> None:
     assert page_client(ada).get("/admin/tenants/")["Location"] == "/admin/account/security/"
 
 
-def test_programs_with_a_key_are_not_held_up(fresh: User) -> None:
-    assert api_client(fresh).get("/api/v1/projects").status_code == 200
+@pytest.mark.requirement("SE-2")
+def test_a_key_gets_no_further_either(fresh: User) -> None:
+    assert api_client(fresh).get("/api/v1/projects").json()["code"] == "password.must_change"
+
+
+@pytest.mark.requirement("SE-2")
+def test_the_own_profile_is_read_but_not_changed(fresh: User) -> None:
+    client = page_client(fresh)
+    assert client.get("/api/v1/me").json()["username"] == "alice"
+    change = {"name": "Mallory", "email": "mallory@example.com", "language": "zh-hans"}
+    assert client.patch("/api/v1/me", change, content_type="application/json").status_code == 403
+    fresh.refresh_from_db()
+    assert (fresh.first_name, fresh.email, fresh.language) == ("", "", "")
+
+
+@pytest.mark.requirement("AC-4")
+def test_the_own_profile_is_changed_in_a_session(alice: User) -> None:
+    client = page_client(alice)
+    change = {"name": "Alice A.", "time_zone": "Asia/Tokyo"}
+    answer = client.patch("/api/v1/me", change, content_type="application/json")
+    assert answer.status_code == 200, answer.content
+    assert (answer.json()["name"], answer.json()["time_zone"]) == ("Alice A.", "Asia/Tokyo")
 
 
 @pytest.mark.parametrize(

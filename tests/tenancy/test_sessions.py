@@ -20,7 +20,7 @@ from apps.tenancy.services.members import end_member_sessions
 from apps.tenancy.services.sessions import end_other_sessions, end_session
 from apps.tenancy.sessions import browser_name, session_uid
 from scloud_console.asgi import application
-from tests.factories import PASSWORD, actor_for_user, api_client, page_client
+from tests.factories import PASSWORD, actor_for_user, api_client, page_client, session_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("SE-2")]
 
@@ -98,7 +98,7 @@ def test_nobody_ends_a_session_of_somebody_else(alice: User, vera: User, bob: Us
 
 def test_an_owner_ends_all_sessions_of_a_member_without_seeing_them(alice: User, vera: User) -> None:
     theirs = [log_in("vera"), log_in("vera", IPHONE)]
-    assert api_client(alice).post(f"/api/v1/members/{vera.uid}/end-sessions").status_code == 200
+    assert session_client(alice).post(f"/api/v1/members/{vera.uid}/end-sessions").status_code == 200
     assert [client.get("/api/v1/me").status_code for client in theirs] == [401, 401]
     assert AuditEntry.objects.get(verb="member.end_sessions").target_name == "vera"
 

@@ -28,7 +28,7 @@ from apps.tenancy.recent import NotRecent
 from apps.tenancy.services.factors import add_app, make_recovery_codes, remove_app
 from apps.tenancy.services.keys import issue_own_key
 from apps.tenancy.services.members import reset_member_two_factor
-from tests.factories import PASSWORD, actor_for_user, api_client, page_client
+from tests.factories import PASSWORD, actor_for_user, page_client, session_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("SE-2")]
 
@@ -226,7 +226,7 @@ def test_an_owner_resets_a_members_factors_and_it_is_in_the_log(alice: User, ver
     browser = page_client(vera)
     with pytest.raises(Forbidden):
         reset_member_two_factor(actor_for_user(bob), vera)
-    assert api_client(alice).post(f"/api/v1/members/{vera.uid}/reset-two-factor").status_code == 200
+    assert session_client(alice).post(f"/api/v1/members/{vera.uid}/reset-two-factor").status_code == 200
     assert not has_second_factor(vera) and not is_in(browser)
     entry = AuditEntry.objects.get(verb="member.reset_two_factor")
     assert (entry.user, entry.target_name) == (alice, "vera")

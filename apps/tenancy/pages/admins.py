@@ -47,7 +47,7 @@ def _without_factors(user: User) -> Sequence[Text]:
     return [
         _("Authenticator app, passkeys and recovery codes of %(name)s go: the password alone logs in again.")
         % {"name": user.username},
-        *_logged_out(user),
+        *_ends(user),
     ]
 
 
@@ -55,7 +55,7 @@ RESET = Do(
     ADMIN_RESET_PASSWORD,
     admins.reset_admin_password,
     opens="admin_user.reset_password",
-    says=lambda user: [_("All sessions of %(name)s end.") % {"name": user.username}],
+    says=_ends,
 )
 
 ADMIN = PageKind(

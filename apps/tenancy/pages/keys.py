@@ -39,14 +39,17 @@ class KeyForm(KitForm):
         label=gettext_lazy("Scope"),
         choices=ApiKey.Scope.choices,
         help_text=gettext_lazy(
-            "Operate: also start, stop and open consoles. No key may do more than its user."
+            "Operate: also start, stop and open consoles. Accounts: also log members out, deactivate and remove them. "
+            "No key may do more than its user."
         ),
     )
     days = forms.ChoiceField(label=gettext_lazy("Valid for"), choices=LASTING, initial="90", required=False)
 
 
 def _stops(key: ApiKey) -> Sequence[Text]:
-    return [_("Programs that use the key %(name)s are turned away at once.") % {"name": key.name}]
+    stops = [_("Programs that use the key %(name)s are turned away at once.") % {"name": key.name}]
+    made = ", ".join(key.children.order_by("name").values_list("name", flat=True))
+    return [*stops, _("Keys made with it are revoked too: %(names)s.") % {"names": made}] if made else stops
 
 
 KEY = PageKind(
@@ -111,7 +114,6 @@ def _ends_at(days: str | None) -> datetime | None:
 
 class KeyCreate(CreateShownOnce):
     of = KEY
-    sensitive = True
     form = KeyForm
     api = ApiKeysApi
 

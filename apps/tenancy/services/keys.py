@@ -10,14 +10,14 @@ from django.utils.translation import gettext as _
 
 from apps.audit.record import record
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.errors import Invalid
+from apps.lifecycle.errors import Forbidden, Invalid
 from apps.tenancy.access import allow
 from apps.tenancy.keys import issue_key
 from apps.tenancy.models import ApiKey
-from apps.tenancy.recent import ensure_recent
+from apps.tenancy.scopes import SCOPES, scopes_of_child
 from apps.tenancy.services.accounts import clean_name
 from apps.tenancy.services.holding import hold_user
-from apps.tenancy.verbs import KEY_ISSUE, KEY_REVOKE
+from apps.tenancy.verbs import KEY_DERIVE, KEY_ISSUE, KEY_REVOKE
 
 
 @transaction.atomic
@@ -26,39 +26,56 @@ def issue_own_key(
 ) -> tuple[ApiKey, str]:
     """Make a key for the actor and return it with its token, which cannot be shown again.
 
-    Raises Forbidden, NotRecent or Invalid. A key made with another key does not outlive that one.
+    A person proves it first (KEY_ISSUE). A key with the scope `accounts` makes keys too (KEY_DERIVE): not wider than
+    itself, not for longer, and they end with it. Raises Forbidden, NotRecent or Invalid.
     """
-    allow(actor, KEY_ISSUE, project=None, tenant_id=None)
-    ensure_recent(actor)
+    parent = actor.api_key
+    verb = KEY_ISSUE if parent is None else KEY_DERIVE
+    allow(actor, verb, project=None, tenant_id=None)
     assert actor.user is not None, "allow() lets nobody else do this"
-    if scope not in ApiKey.Scope.values:
-        raise Invalid({"scope": [_("Choose read, operate or write.")]})
-    if expires_at is not None and expires_at <= timezone.now():
-        raise Invalid({"expires_at": [_("This time has passed.")]})
-    if actor.api_key is not None and actor.api_key.expires_at is not None:
-        expires_at = min(expires_at or actor.api_key.expires_at, actor.api_key.expires_at)
-    key, token = issue_key(hold_user(actor.user), clean_name(name), scope, expires_at)
-    record(
-        actor,
-        KEY_ISSUE.name,
-        tenant=actor.user.tenant,
-        name=key.name,
-        target_id=key.uid,
-        args={"scope": scope},
-    )
+    _ensure_possible(scope, expires_at, parent)
+    user = hold_user(actor.user)
+    if parent is not None:
+        expires_at = _within(_still_there(parent), expires_at)
+    key, token = issue_key(user, clean_name(name), scope, expires_at, parent=parent)
+    args = {"scope": scope} | ({"made_with": parent.name} if parent else {})
+    record(actor, verb.name, tenant=user.tenant, name=key.name, target_id=key.uid, args=args)
     return key, token
 
 
 @transaction.atomic
 def revoke_key(actor: Actor, key: ApiKey) -> None:
-    """End a key at once. Raises Forbidden. The caller has found the key among those the actor may see."""
+    """End a key, and those made with it, at once. Raises Forbidden.
+
+    The caller has found the key among those the actor may see.
+    """
     allow(actor, KEY_REVOKE, project=None, tenant_id=None)
-    record(
-        actor,
-        KEY_REVOKE.name,
-        tenant=key.user.tenant,
-        name=key.name,
-        target_id=key.uid,
-        args={"user": key.user.username},
-    )
+    hold_user(key.user)
+    args = {"user": key.user.username}
+    for each in (key, *key.children.all()):
+        record(actor, KEY_REVOKE.name, tenant=key.user.tenant, name=each.name, target_id=each.uid, args=args)
     key.delete()
+
+
+def _ensure_possible(scope: str, expires_at: datetime | None, parent: ApiKey | None) -> None:
+    if scope not in SCOPES:
+        raise Invalid({"scope": [_("Choose one of: %(scopes)s.") % {"scopes": ", ".join(SCOPES)}]})
+    if parent is not None and scope not in (within := scopes_of_child(parent.scope)):
+        text = _("A key made with this key can have: %(scopes)s.") % {"scopes": ", ".join(within)}
+        raise Invalid({"scope": [text]}, hint=_("Log in to the portal to create other keys."))
+    if expires_at is not None and expires_at <= timezone.now():
+        raise Invalid({"expires_at": [_("This time has passed.")]})
+
+
+def _still_there(parent: ApiKey) -> ApiKey:
+    """Return the parent as it is now, its user being held: a key that was revoked meanwhile makes no other."""
+    held = ApiKey.objects.filter(pk=parent.pk).first()
+    if held is None:
+        raise Forbidden(_("This API key was revoked."))
+    return held
+
+
+def _within(parent: ApiKey, expires_at: datetime | None) -> datetime | None:
+    if parent.expires_at is None:
+        return expires_at
+    return min(expires_at or parent.expires_at, parent.expires_at)

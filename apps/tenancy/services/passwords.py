@@ -10,6 +10,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.tenancy.access import allow
 from apps.tenancy.models import User
+from apps.tenancy.services.access_end import end_all_access
 from apps.tenancy.services.accounts import check_password_strength, generate_password
 from apps.tenancy.services.holding import hold_user
 from apps.tenancy.services.sessions import end_sessions
@@ -36,10 +37,13 @@ def change_own_password(actor: Actor, current: str, new: str) -> User:
 
 
 def replace_password(user: User) -> str:
-    """Give the user a generated password that must be changed at the next log-in, and return it."""
+    """Give the user a generated password that must be changed at the next log-in, and return it.
+
+    Everything else that lets the user in ends: whoever asks for a reset may have lost more than the password.
+    """
     password = generate_password()
     user.set_password(password)
     user.must_change_password = True
     user.save(update_fields=["password", "must_change_password"])
-    end_sessions(user)
+    end_all_access(user)
     return password

@@ -6,18 +6,21 @@ from django.utils.translation import gettext as _
 
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
+from apps.tenancy.access import allow
 from apps.tenancy.models import User
 from apps.tenancy.preferences import THEMES, is_language, is_time_zone
+from apps.tenancy.verbs import PREFERENCES_SET
 
 
 def set_preferences(
     actor: Actor, *, language: str | None = None, time_zone: str | None = None, theme: str | None = None
 ) -> User:
-    """Change what is given; "" means as the browser says. Raises Invalid with the field that is wrong.
+    """Change what is given; "" means as the browser says. Raises Forbidden, or Invalid with the field that is wrong.
 
     No audit line: this changes nothing but how the asker's own pages look.
     """
-    assert actor.user is not None, "only who is logged in has preferences"
+    allow(actor, PREFERENCES_SET, project=None, tenant_id=None)
+    assert actor.user is not None, "allow() lets nobody else do this"
     wrong: dict[str, list[str]] = {}
     if language and not is_language(language):
         wrong["language"] = [_("The pages do not come in this language.")]
