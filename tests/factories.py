@@ -19,6 +19,7 @@ from apps.infrastructure.models import ComputeCluster, Host, Region, StorageClus
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import State
 from apps.quotas.services import create_quotas
+from apps.tenancy.acting import start as start_acting
 from apps.tenancy.keys import issue_key
 from apps.tenancy.models import (
     ROLE_PERMISSIONS,
@@ -110,6 +111,15 @@ def page_client(user: User | None = None) -> Client:
         session = client.session
         session[PROVED] = time.time()  # as a log-in does
         session.save()
+    return client
+
+
+def acting_client(admin: User, tenant: Tenant) -> Client:
+    """Return a browser's stand-in in which an administrator acts as the tenant."""
+    client = page_client(admin)
+    session = client.session
+    start_acting(session, tenant, "asked for help")
+    session.save()
     return client
 
 

@@ -62,7 +62,8 @@ def collect_usage() -> int:
         pipe.set(_before_key(found.host), _encoder.encode(found.now), ex=KEPT_SECONDS)
     pipe.execute()
     if kept:
-        push.many_changed("metrics", Tenant.objects.values_list("pk", flat=True))
+        tenants = Tenant.objects.values_list("pk", flat=True)
+        push.many_changed("metrics", [(pk, None) for pk in tenants])
     return kept
 
 

@@ -20,37 +20,53 @@ log = logging.getLogger(__name__)
 
 ADMIN_GROUP = "pages.admin"
 
+#: Where something is: its tenant and project, by primary key. Without a project it is of the tenant as a whole.
+Place = tuple[int | None, int | None]
+
 
 def tenant_group(tenant_id: object) -> str:
-    """Name of the Channels group of a tenant's open pages."""
+    """Name of the Channels group of all open pages of a tenant."""
     return f"pages.{tenant_id}"
+
+
+def whole_tenant_group(tenant_id: object) -> str:
+    """Name of the group of those open pages of a tenant whose users see all of its projects."""
+    return f"pages.{tenant_id}.whole"
+
+
+def project_group(project_id: object) -> str:
+    """Name of the group of open pages whose users have a role in the project."""
+    return f"pages.project.{project_id}"
 
 
 def resource_changed(resource: Resource, change: str = "updated") -> None:
     """Push that a resource was created, updated or deleted, when the transaction commits."""
-    _push(resource.tenant_id, kind=resource.kind, id=resource.pk, change=change)
+    place = (resource.tenant_id, resource.project_id)
+    _push(place, kind=resource.kind, id=resource.pk, change=change)
 
 
 def row_changed(kind: str, key: object) -> None:
     """Push to the administrators that a row which is no resource changed, when the transaction commits."""
     message = {"type": "page.changed", "kind": kind, "id": str(key), "change": "updated"}
-    transaction.on_commit(lambda: _send(None, message))
+    transaction.on_commit(lambda: _send_to([ADMIN_GROUP], message))
 
 
-def many_changed(kind: str, tenant_ids: Iterable[int | None]) -> None:
-    """Push that any of these tenants' resources of a kind may have changed, when the transaction commits.
+def many_changed(kind: str, places: Iterable[Place]) -> None:
+    """Push that any of the resources of a kind at these places may have changed, when the transaction commits.
 
-    One message for each tenant instead of one for each resource; the id is "*".
+    One message for each group instead of one for each resource; the id is "*".
     """
     message = {"type": "page.changed", "kind": kind, "id": "*", "change": "updated"}
-    groups = [tenant_group(tenant_id) for tenant_id in tenant_ids if tenant_id is not None]
-    transaction.on_commit(lambda: _send_to([ADMIN_GROUP, *groups], message) if groups else None)
+    groups = list(dict.fromkeys(group for place in places for group in _groups(place)))
+    transaction.on_commit(lambda: _send_to(groups, message))
 
 
 def operation_changed(operation: Operation) -> None:
     """Push that an operation moved (and with it the resource it acts on)."""
-    _push(operation.tenant_id, kind="operation", id=operation.pk, change="updated")
-    _push(operation.tenant_id, kind=operation.target_kind, id=operation.target_id, change="updated")
+    # Kept on the operation: when it has deleted its resource, nothing else says where that was.
+    place = (operation.tenant_id, operation.target_project)
+    _push(place, kind="operation", id=operation.pk, change="updated")
+    _push(place, kind=operation.target_kind, id=operation.target_id, change="updated")
 
 
 def sessions_ended(tenant_id: int | None) -> None:
@@ -76,6 +92,17 @@ def user_logged_out(user_id: int, sessions: Iterable[UUID]) -> None:
     )
 
 
+def session_changed(user_id: int, sessions: Iterable[UUID]) -> None:
+    """Have the pages that a user has open in these sessions connect again, when the transaction commits.
+
+    They begin or end to show another tenant.
+    """
+    message = {"type": "page.session_changed", "sessions": [str(uid) for uid in sessions]}
+    transaction.on_commit(
+        lambda: asyncio.run_coroutine_threadsafe(_deliver(user_group(user_id), message), _loop())
+    )
+
+
 def rights_changed(user_id: int) -> None:
     """Have a user's open pages connect again, when the transaction commits: they may now hear of other things."""
     message = {"type": "page.closed"}
@@ -84,13 +111,19 @@ def rights_changed(user_id: int) -> None:
     )
 
 
-def _push(tenant_id: int | None, *, kind: str, id: UUID, change: str) -> None:
+def _push(place: Place, *, kind: str, id: UUID, change: str) -> None:
     message = {"type": "page.changed", "kind": kind, "id": str(id), "change": change}
-    transaction.on_commit(lambda: _send(tenant_id, message))
+    transaction.on_commit(lambda: _send_to(_groups(place), message))
 
 
-def _send(tenant_id: int | None, message: dict[str, Any]) -> None:
-    _send_to([ADMIN_GROUP] if tenant_id is None else [ADMIN_GROUP, tenant_group(tenant_id)], message)
+def _groups(place: Place) -> list[str]:
+    """Return the groups that may know of what is there, and no others: members see their own projects only."""
+    tenant_id, project_id = place
+    if tenant_id is None:
+        return [ADMIN_GROUP]
+    if project_id is None:
+        return [ADMIN_GROUP, tenant_group(tenant_id)]
+    return [ADMIN_GROUP, whole_tenant_group(tenant_id), project_group(project_id)]
 
 
 def _send_to(groups: Iterable[str], message: dict[str, Any]) -> None:

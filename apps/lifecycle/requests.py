@@ -74,6 +74,7 @@ def request(
         target_id=resource.pk,
         target_kind=resource.kind,
         target_name=resource.name,
+        target_project=resource.project_id,
         tenant_id=resource.tenant_id,
         actor=actor.user,
         args=args or {},

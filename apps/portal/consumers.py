@@ -11,22 +11,28 @@ from typing import Any
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from apps.lifecycle.push import ADMIN_GROUP, tenant_group, user_group
-from apps.portal import rooms
-from apps.tenancy.acting import acting_tenant_id
+from apps.portal import open_pages, rooms
+from apps.portal.page_access import (
+    CONNECT_AGAIN,
+    NOT_LOGGED_IN,
+    TOO_MANY,
+    Seat,
+    judge_anew_in_thread,
+    judge_in_thread,
+)
+from apps.portal.platform_settings import OPEN_PAGES_PER_SESSION, OPEN_PAGES_PER_USER
 from apps.tenancy.models import User
 from apps.tenancy.sessions import session_uid
 
-NOT_LOGGED_IN = 4401
-CONNECT_AGAIN = 4408
-#: Seconds for joining; a page that has not come in by then knocks again.
+#: Seconds for joining; a page that has not come in by then connects again.
 PATIENCE = 10
 
 
 class PageConsumer(AsyncWebsocketConsumer):
-    """Joins the tenant's room, or the admins', and its user's own.
+    """Joins the rooms of what its user may see, and the user's own (page_access.py).
 
-    Messages name kind, id and change, nothing that needs permission.
+    Messages name kind, id and change. Its right to them is judged again when the session or acting ends, and at the
+    latest every ten minutes.
     """
 
     # The rooms listen for all pages.
@@ -37,27 +43,61 @@ class PageConsumer(AsyncWebsocketConsumer):
         self.joined: list[str] = []
         self.unsent: deque[str] = deque()
         self.sending: asyncio.Task[None] | None = None
+        self.judging: asyncio.Task[None] | None = None
+        self.entry: open_pages.Entry | None = None
         self.ended = False
 
     async def connect(self) -> None:
-        """Accept who is logged in."""
+        """Accept who is logged in and may go on."""
         await self.accept()
         user: object = self.scope.get("user")
-        if not isinstance(user, User) or not user.is_active:
-            await self.close(NOT_LOGGED_IN)
+        seat = await judge_in_thread(user, self.scope["session"])
+        if not isinstance(seat, Seat):
+            await self.close(seat)
             return
+        assert isinstance(user, User), "nobody else is given a seat"
         try:
             async with asyncio.timeout(PATIENCE):
-                group = await database_sync_to_async(_group_of)(user, self.scope["session"])
-                await self._join(group, user_group(user.pk))
+                self.entry = await open_pages.enter(await database_sync_to_async(self._limits)(user))
+                if self.entry is None:
+                    await self.close(TOO_MANY)
+                    return
+                await self._join(*seat.groups)
         except rooms.AWAY:  # or too slow: TimeoutError is an OSError
             await self.close(CONNECT_AGAIN)
             return
+        self.judging = asyncio.create_task(self._judge_again(seat))
         self.tell(json.dumps({"ready": True}))
+
+    def _limits(self, user: User) -> list[tuple[str, int]]:
+        limits = [(open_pages.user_key(user.uid), OPEN_PAGES_PER_USER.value())]
+        if key := self._session_key():
+            limits.append((open_pages.session_key(session_uid(key)), OPEN_PAGES_PER_SESSION.value()))
+        return limits
+
+    async def _judge_again(self, seat: Seat) -> None:
+        """End the page when its user may hear something else now, or nothing any more."""
+        key = self._session_key()
+        while key and not self.ended:
+            await asyncio.sleep(seat.again)
+            judged = await judge_anew_in_thread(key)
+            if not isinstance(judged, Seat):
+                self._end(judged)
+            elif judged.groups != seat.groups:
+                self._end(CONNECT_AGAIN)
+            else:
+                seat = judged
+
+    def _session_key(self) -> str:
+        return getattr(self.scope["session"], "session_key", None) or ""
 
     async def disconnect(self, code: int) -> None:
         """Hear nothing more."""
         self._leave()
+        if self.judging is not None:
+            self.judging.cancel()
+        if self.entry is not None:
+            await open_pages.leave(self.entry)
 
     def tell(self, text: str) -> None:
         """Pass on what changed, after what has not been taken yet."""
@@ -71,14 +111,14 @@ class PageConsumer(AsyncWebsocketConsumer):
         """Close if the page's session may have ended.
 
         "page.closed": somebody's did. All connect again, and whoever is logged out cannot.
-        "page.logged_out": those named did.
+        "page.logged_out": those named did. "page.session_changed": those named show another tenant now.
         """
         if message["type"] == "page.closed":
             self._end(CONNECT_AGAIN)
             return
-        key = self.scope["session"].session_key
-        if key is None or str(session_uid(key)) in message["sessions"]:
-            self._end(NOT_LOGGED_IN)
+        key = self._session_key()
+        if not key or str(session_uid(key)) in message["sessions"]:
+            self._end(NOT_LOGGED_IN if message["type"] == "page.logged_out" else CONNECT_AGAIN)
 
     async def _join(self, *groups: str) -> None:
         try:
@@ -112,10 +152,3 @@ class PageConsumer(AsyncWebsocketConsumer):
             rooms.leave(name, self)
         self.joined.clear()
         self.unsent.clear()
-
-
-def _group_of(user: User, session: Any) -> str:
-    if not user.is_platform_admin:
-        return tenant_group(user.tenant_id)
-    acting = acting_tenant_id(session)
-    return tenant_group(acting) if acting is not None else ADMIN_GROUP

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.platform_settings.catalogue import NOTICES, declare
-from apps.platform_settings.kinds import Choice, Line, Moment
+from apps.platform_settings.catalogue import ACCOUNTS, NOTICES, declare
+from apps.platform_settings.kinds import Choice, Line, Moment, Number
 
 ANNOUNCEMENT = declare(
     Line(
@@ -43,5 +43,27 @@ SUPPORT_CONTACT = declare(
         label=_("Support contact"),
         help=_("Whom to ask, as error pages say it: an address, a telephone number, a page."),
         default="",
+    )
+)
+OPEN_PAGES_PER_USER = declare(
+    Number(
+        name="open_pages_per_user",
+        group=ACCOUNTS,
+        label=_("Open pages per user"),
+        help=_("Pages beyond this number do not update by themselves."),
+        default=200,
+        least=5,
+        most=10_000,
+    )
+)
+OPEN_PAGES_PER_SESSION = declare(
+    Number(
+        name="open_pages_per_session",
+        group=ACCOUNTS,
+        label=_("Open pages per session"),
+        help=_("Pages beyond this number do not update by themselves."),
+        default=100,
+        least=5,
+        most=10_000,
     )
 )

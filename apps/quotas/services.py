@@ -69,7 +69,7 @@ def set_limits(actor: Actor, tenant: Tenant, limits: Mapping[str, int]) -> None:
         record(
             actor, TENANT_SET_QUOTAS.name, tenant=tenant, name=tenant.name, target_id=tenant.uid, args=args
         )
-        push.many_changed("quota", [tenant.pk])
+        push.many_changed("quota", [(tenant.pk, None)])
 
 
 def hold(tenant_id: int, metrics: Collection[str]) -> None:

@@ -16,6 +16,7 @@ from django.shortcuts import redirect
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
+from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
 from apps.tenancy import acting
 from apps.tenancy.models import ApiKey, Tenant, User
@@ -187,9 +188,19 @@ def end_acting(request: HttpRequest, why: str) -> Tenant | None:
     tenant_id = session.get(acting.ACTING_AS)
     tenant = Tenant.objects.filter(pk=tenant_id).first() if tenant_id is not None else None
     acting.stop(session)
+    if isinstance(user, User):
+        tell_pages(request, user)
     if tenant is not None and isinstance(user, User):
         record_stop(actor_for(request, user), tenant, why)
     return tenant
+
+
+def tell_pages(request: HttpRequest, user: User) -> None:
+    """Have the session's open pages connect again: whom it acts as has changed."""
+    # Kept first: a page may connect again before the request has been answered.
+    request.session.save()
+    if request.session.session_key:
+        push.session_changed(user.pk, [session_uid(request.session.session_key)])
 
 
 def _session_actor(request: HttpRequest) -> Actor:

@@ -39,10 +39,15 @@ class SessionLimitsMiddleware:
 
 def over(session: SessionBase, now: float) -> bool:
     """Whether the session may not be used any more."""
+    return now > ends_at(session, now)
+
+
+def ends_at(session: SessionBase, now: float) -> float:
+    """Return when the session ends unless somebody clicks before, in seconds since 1970."""
     began, seen = session.get(BEGAN, now), session.get(SEEN, now)
     longest = timedelta(hours=SESSION_HOURS.value()).total_seconds()
     idle = timedelta(minutes=SESSION_IDLE_MINUTES.value()).total_seconds()
-    return bool(now - began > longest or now - seen > idle)
+    return float(min(began + longest, seen + idle))
 
 
 def _note(request: HttpRequest, now: float) -> None:

@@ -24,6 +24,8 @@ function connect() {
   };
   socket.onclose = (event) => {
     if (event.code === 4401) return location.reload(); // logged out meanwhile
+    if (event.code === 4403) return; // a password or a second factor comes first: the next click leads there
+    if (event.code === 4429) attempts = Math.max(attempts, 5); // too many open pages: one of them must be closed first
     lost.hidden = attempts < 1;
     const wait = Math.min(1000 * 2 ** attempts++, 30000) * (0.5 + Math.random() / 2);
     setTimeout(connect, wait);

@@ -15,7 +15,8 @@ from channels.layers import get_channel_layer
 from django.contrib.auth.models import AnonymousUser
 
 from apps.lifecycle.push import ADMIN_GROUP, tenant_group
-from apps.portal.consumers import NOT_LOGGED_IN, PageConsumer
+from apps.portal.consumers import PageConsumer
+from apps.portal.page_access import NOT_LOGGED_IN
 from apps.tenancy.acting import ACTING_AS, SINCE
 from apps.tenancy.models import Tenant, User
 

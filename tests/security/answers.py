@@ -1,6 +1,6 @@
 """SE-1: the one table of who gets which answer, for every URL and method, tried on objects of tenant A.
 
-Columns, in this order:
+Columns, in this order. People use a session that has proved a moment ago who it is:
     nobody  not logged in
     bob     owner of tenant B, a stranger
     vera    member of A, viewer of the project
@@ -8,6 +8,9 @@ Columns, in this order:
     mia     member of A, manager of the project
     alice   owner of A
     ada     platform admin
+    read key, operate key, write key, accounts key
+            API keys of these scopes, of alice; of ada where alice may not do it and ada may
+    acting  ada, acting as tenant A in a session
 
 Words:
     ok         it is done (2xx, a redirect onward, or 409: not in its present state)
@@ -21,21 +24,44 @@ A new kind of resource needs one line in API and one in PAGES. A route without a
 
 from __future__ import annotations
 
-ROLES = ("nobody", "bob", "vera", "otto", "mia", "alice", "ada")
+PEOPLE = ("nobody", "bob", "vera", "otto", "mia", "alice", "ada")
+KEYS = ("read key", "operate key", "write key", "accounts key")
+ROLES = (*PEOPLE, *KEYS, "acting")
 
 # -- API ---------------------------------------------------------------------------------------------------------------
+# In each: people, keys, acting.
 
-A_ANYONE = "ok ok ok ok ok ok ok"
-A_MEMBER = "401 ok ok ok ok ok ok"
-A_VIEW = "401 404 ok ok ok ok ok"
-A_OPERATE = "401 404 403 ok ok ok ok"
-A_MANAGE = "401 404 403 403 ok ok ok"
-A_OWNER = "401 404 403 403 403 ok ok"
-A_OWNER_HIDDEN = "401 404 404 404 404 ok ok"
-A_CREATE = "401 no 403 403 ok ok ok"
-A_ADMIN = "401 403 403 403 403 403 ok"
-A_ADMIN_HIDDEN = "401 404 404 404 404 404 ok"
-A_ADMIN_UNKNOWN = "401 404 403 403 403 403 ok"
+A_ANYONE = "ok ok ok ok ok ok ok  ok ok ok ok  ok"
+A_MEMBER = "401 ok ok ok ok ok ok  ok ok ok ok  ok"
+A_VIEW = "401 404 ok ok ok ok ok  ok ok ok ok  ok"
+A_OPERATE = "401 404 403 ok ok ok ok  403 ok ok ok  ok"
+A_MANAGE = "401 404 403 403 ok ok ok  403 403 ok ok  ok"
+A_OWNER = "401 404 403 403 403 ok ok  403 403 ok ok  ok"
+A_CREATE = "401 no 403 403 ok ok ok  403 403 ok ok  ok"
+A_ADMIN_READS = "401 403 403 403 403 403 ok  ok ok ok ok  403"
+A_ADMIN = "401 403 403 403 403 403 ok  403 403 ok ok  403"
+A_ADMIN_SEES = "401 404 404 404 404 404 ok  ok ok ok ok  404"
+A_ADMIN_HIDDEN = "401 404 404 404 404 404 ok  403 403 ok ok  404"
+A_ADMIN_UNKNOWN = "401 404 403 403 403 403 ok  403 403 ok ok  403"
+#: The inside of a tenant's machines: an admin acts as the tenant first, and has no key for it.
+A_INSIDE = "401 404 403 ok ok ok 403  403 ok ok ok  ok"
+A_INSIDE_CREATE = "401 no 403 403 ok ok 403  403 403 ok ok  ok"
+#: Accounts. What takes access away: keys with the scope `accounts`. What gives access: no key.
+A_MEMBERS_SEEN = "401 404 404 404 404 ok ok  ok ok ok ok  ok"
+A_TAKES = "401 404 404 404 404 ok ok  403 403 403 ok  403"
+A_GIVES = "401 404 404 404 404 ok ok  403 403 403 403  403"
+A_ADMIN_TAKES = "401 404 404 404 404 404 ok  403 403 403 ok  404"
+A_ADMIN_GIVES = "401 404 404 404 404 404 ok  403 403 403 403  404"
+A_TENANT_TAKES = "401 404 403 403 403 403 ok  403 403 403 ok  403"
+A_TENANT_GIVES = "401 404 403 403 403 403 ok  403 403 403 403  403"
+#: Bulk requests as a whole, by the verb that is asked for.
+A_BULK = "401 ok ok ok ok ok ok  403 403 ok ok  ok"
+A_BULK_OPERATE = "401 ok ok ok ok ok ok  403 ok ok ok  ok"
+A_BULK_TAKES = "401 ok ok ok ok ok ok  403 403 403 ok  ok"
+A_BULK_GIVES = "401 ok ok ok ok ok ok  403 403 403 403  ok"
+
+#: What is otto's own, asked for in his session.
+A_OTTOS = "401 404 404 ok 404 404 404  404 404 404 404  404"
 
 Rows = dict[str, str]
 
@@ -47,7 +73,7 @@ def api(
     create: str = "",
     patch: str = "",
     delete: str = "",
-    bulk: str = A_MEMBER,
+    bulk: str = A_BULK,
     **actions: str,
 ) -> Rows:
     """Return the rows of a kind's endpoints; `actions` maps an action to its answers, "_" standing for "-".
@@ -66,25 +92,30 @@ def api(
 API: Rows = {
     **api(
         "vms",
-        create=A_CREATE,
+        create=A_INSIDE_CREATE,
         patch=A_MANAGE,
         delete=A_MANAGE,
         start=A_OPERATE,
         shut_down=A_OPERATE,
         restart=A_OPERATE,
         power_off=A_OPERATE,
-        console=A_OPERATE,
+        console=A_INSIDE,
         retry=A_MANAGE,
         set_security_group=A_MANAGE,
     ),
     "api:vms-metrics GET": A_VIEW,
-    "api:hosts-metrics GET": A_ADMIN_HIDDEN,
+    "api:hosts-metrics GET": A_ADMIN_SEES,
     **api("images", create=A_ADMIN, patch=A_MANAGE, delete=A_MANAGE, retry=A_ADMIN_UNKNOWN),
-    **api("key-pairs", create=A_CREATE, patch=A_MANAGE, delete=A_MANAGE),
+    **api(
+        "key-pairs", create="401 no 403 403 ok ok 403  403 403 ok ok  403", patch=A_MANAGE, delete=A_MANAGE
+    ),
     **api("instance-types", see=A_MEMBER, create=A_ADMIN, delete=A_ADMIN),
     # A ticket is its asker's own: otto's here.
     **api(
-        "console-tickets", see="401 404 404 ok 404 404 404", credentials="401 404 404 ok 404 404 404", bulk=""
+        "console-tickets",
+        see=A_OTTOS,
+        credentials="401 404 404 ok 404 404 404  403 404 404 404  404",
+        bulk="",
     ),
     **api("disks"),
     **api("vpcs", create=A_CREATE, patch=A_MANAGE, delete=A_MANAGE, retry=A_MANAGE),
@@ -105,17 +136,17 @@ API: Rows = {
     **api("storage-clusters", see=A_MEMBER, create=A_ADMIN, patch=A_ADMIN, delete=A_ADMIN, permit=A_ADMIN),
     **api(
         "hosts",
-        see=A_ADMIN_HIDDEN,
+        see=A_ADMIN_SEES,
         create=A_ADMIN,
         delete=A_ADMIN_HIDDEN,
         open=A_ADMIN_HIDDEN,
         close=A_ADMIN_HIDDEN,
         renew=A_ADMIN_HIDDEN,
     ),
-    **api("operations", cancel=A_MANAGE, retry=A_MANAGE),
+    **api("operations", cancel=A_MANAGE, retry=A_MANAGE, bulk=A_BULK_OPERATE),
     **api(
         "findings",
-        see=A_ADMIN_HIDDEN,
+        see=A_ADMIN_SEES,
         resync=A_ADMIN_HIDDEN,
         retry=A_ADMIN_HIDDEN,
         roll_back=A_ADMIN_HIDDEN,
@@ -124,69 +155,87 @@ API: Rows = {
         reopen=A_ADMIN_HIDDEN,
     ),
     # What is asked about stands in the query, which is missing here.
-    "api:findings-preview GET": "401 404 404 404 404 404 no",
+    "api:findings-preview GET": "401 404 404 404 404 404 no  no no no no  404",
     **api(
         "in-trouble",
-        see=A_ADMIN_HIDDEN,
+        see=A_ADMIN_SEES,
         resync=A_ADMIN_HIDDEN,
         retry=A_ADMIN_HIDDEN,
         force_clean=A_ADMIN_HIDDEN,
     ),
-    "api:in-trouble-preview GET": "401 404 404 404 404 404 no",
+    "api:in-trouble-preview GET": "401 404 404 404 404 404 no  no no no no  404",
     **api("audit"),
-    **api("tenants", create=A_ADMIN, patch=A_ADMIN_UNKNOWN, disable=A_ADMIN_UNKNOWN, enable=A_ADMIN_UNKNOWN),
-    "api:quotas GET": "401 ok ok ok ok ok 404",
+    **api(
+        "tenants",
+        create="401 403 403 403 403 403 ok  403 403 403 403  403",
+        patch=A_TENANT_TAKES,
+        disable=A_TENANT_TAKES,
+        enable=A_TENANT_GIVES,
+        bulk=A_BULK_TAKES,
+    ),
+    "api:quotas GET": "401 ok ok ok ok ok 404  ok ok ok ok  ok",
     "api:tenants-quotas GET": A_VIEW,
     "api:tenants-quotas PATCH": A_ADMIN_UNKNOWN,
     "api:tenants-recount POST": A_ADMIN_UNKNOWN,
-    **api("projects", create="401 ok 403 403 403 ok no", patch=A_OWNER, delete=A_OWNER),
+    **api("projects", create="401 ok 403 403 403 ok no  403 403 ok ok  ok", patch=A_OWNER, delete=A_OWNER),
     **api(
         "members",
-        see=A_OWNER_HIDDEN,
-        create="401 no 403 403 403 ok no",
-        delete=A_OWNER_HIDDEN,
-        set_role=A_OWNER_HIDDEN,
-        set_owner=A_OWNER_HIDDEN,
-        activate=A_OWNER_HIDDEN,
-        deactivate=A_OWNER_HIDDEN,
-        reset_password=A_OWNER_HIDDEN,
-        reset_two_factor=A_OWNER_HIDDEN,
-        end_sessions=A_OWNER_HIDDEN,
+        see=A_MEMBERS_SEEN,
+        create="401 no 403 403 403 ok no  403 403 403 403  403",
+        delete=A_TAKES,
+        set_role=A_GIVES,
+        set_owner=A_GIVES,
+        activate=A_GIVES,
+        deactivate=A_TAKES,
+        reset_password=A_GIVES,
+        reset_two_factor=A_GIVES,
+        end_sessions=A_TAKES,
+        bulk=A_BULK_TAKES,
     ),
     # A key of another member: who runs the tenant sees it; an admin deactivates the account instead.
-    **api("api-keys", see="401 404 404 404 404 ok 404", create=A_MEMBER, delete="401 404 404 404 404 ok 404"),
+    **api(
+        "api-keys",
+        see="401 404 404 404 404 ok 404  ok ok ok ok  ok",
+        create="401 ok ok ok ok ok ok  403 403 403 ok  403",
+        delete="401 404 404 404 404 ok 404  403 403 403 ok  403",
+        bulk=A_BULK_TAKES,
+    ),
     **api(
         "administrators",
-        see=A_ADMIN_HIDDEN,
-        create=A_ADMIN,
-        delete=A_ADMIN_HIDDEN,
-        activate=A_ADMIN_HIDDEN,
-        deactivate=A_ADMIN_HIDDEN,
-        reset_password=A_ADMIN_HIDDEN,
-        reset_two_factor=A_ADMIN_HIDDEN,
-        end_sessions=A_ADMIN_HIDDEN,
+        see=A_ADMIN_SEES,
+        create="401 403 403 403 403 403 ok  403 403 403 403  403",
+        delete=A_ADMIN_GIVES,
+        activate=A_ADMIN_GIVES,
+        deactivate=A_ADMIN_GIVES,
+        reset_password=A_ADMIN_GIVES,
+        reset_two_factor=A_ADMIN_GIVES,
+        end_sessions=A_ADMIN_TAKES,
+        bulk=A_BULK_GIVES,
     ),
-    "api:settings GET": A_ADMIN,
-    "api:settings PATCH": A_ADMIN,
-    "api:account-password POST": A_MEMBER,
-    "api:me PATCH": A_MEMBER,
+    "api:settings GET": A_ADMIN_READS,
+    # A setting of log-ins and sessions; others: tests/tenancy/test_stolen_key.py.
+    "api:settings PATCH": "401 403 403 403 403 403 ok  403 403 403 403  403",
+    "api:account-password POST": "401 ok ok ok ok ok ok  403 403 403 403  403",
+    # Preferences; while acting the profile stays as it is.
+    "api:me PATCH": "401 ok ok ok ok ok ok  403 403 403 403  ok",
     "api:me GET": A_MEMBER,
     "api:search GET": A_MEMBER,
     "api:schema GET": A_ANYONE,
-    "api:docs GET": "login ok ok ok ok ok ok",
+    "api:docs GET": "login ok ok ok ok ok ok  login login login login  ok",
 }
 
 # -- pages of the tenant's portal --------------------------------------------------------------------------------------
 
-P_MEMBER = "login ok ok ok ok ok elsewhere"
-P_VIEW = "login 404 ok ok ok ok elsewhere"
-P_OPERATE = "login 404 403 ok ok ok elsewhere"
-P_MANAGE = "login 404 403 403 ok ok elsewhere"
-P_OWNER = "login 404 403 403 403 ok elsewhere"
-P_OWNER_HIDDEN = "login 404 404 404 404 ok elsewhere"
-P_CREATE = "login no no no ok ok elsewhere"
+P_MEMBER = "login ok ok ok ok ok elsewhere  login login login login  ok"
+P_VIEW = "login 404 ok ok ok ok elsewhere  login login login login  ok"
+P_OPERATE = "login 404 403 ok ok ok elsewhere  login login login login  ok"
+P_MANAGE = "login 404 403 403 ok ok elsewhere  login login login login  ok"
+P_OWNER = "login 404 403 403 403 ok elsewhere  login login login login  ok"
+P_MEMBERS_SEEN = "login 404 404 404 404 ok elsewhere  login login login login  ok"
+P_OWNER_HIDDEN = "login 404 404 404 404 ok elsewhere  login login login login  no"
+P_CREATE = "login no no no ok ok elsewhere  login login login login  ok"
 #: Another member's session or passkey, and a provider that is not for the user: nobody's but their own.
-P_NOT_THEIRS = "login 404 404 404 404 404 elsewhere"
+P_NOT_THEIRS = "login 404 404 404 404 404 elsewhere  login login login login  404"
 
 #: The pages of one's own account, the same in both portals.
 ACCOUNT = (
@@ -246,30 +295,30 @@ def pages(
 PAGES: Rows = {
     "portal:home GET": P_MEMBER,
     # A bulk action's outcome is its asker's, otto's here, and of who runs the tenant.
-    "portal:bulk.one GET": "login 404 404 ok 404 ok elsewhere",
+    "portal:bulk.one GET": "login 404 404 ok 404 ok elsewhere  login login login login  ok",
     "portal:search GET": P_MEMBER,
     # In development only.
-    "portal:style GET": "404 404 404 404 404 404 404",
+    "portal:style GET": "404 404 404 404 404 404 404  404 404 404 404  404",
     "portal:login GET": A_ANYONE,
     "portal:login POST": A_ANYONE,
     "portal:logout POST": A_ANYONE,
-    "portal:stop_acting POST": "login 404 404 404 404 404 elsewhere",
+    "portal:stop_acting POST": "login 404 404 404 404 404 elsewhere  login login login login  404",
     "portal:login.second GET": A_ANYONE,
     "portal:login.second POST": A_ANYONE,
-    "portal:login.passkey POST": "no no no no no no no",
+    "portal:login.passkey POST": "no no no no no no no  no no no no  no",
     "portal:login.passkey_options POST": A_ANYONE,
-    "portal:oidc.start GET": "404 404 404 404 404 404 404",
-    "portal:oidc.back GET": "404 404 404 404 404 404 404",
+    "portal:oidc.start GET": "404 404 404 404 404 404 404  404 404 404 404  404",
+    "portal:oidc.back GET": "404 404 404 404 404 404 404  404 404 404 404  404",
     **{f"portal:{row}": P_MEMBER for row in ACCOUNT},
     **{f"portal:{row}": P_NOT_THEIRS for row in ACCOUNT_OF_SOMEBODY},
     # Nobody of them has an app or a passkey.
     "portal:account.app_remove POST": P_NOT_THEIRS,
-    "portal:account.passkey POST": "login no no no no no elsewhere",
+    "portal:account.passkey POST": "login no no no no no elsewhere  login login login login  no",
     "portal:account.recovery_codes POST": P_MEMBER,
-    "portal:account.confirm_passkey POST": "login no no no no no elsewhere",
+    "portal:account.confirm_passkey POST": "login no no no no no elsewhere  login login login login  no",
     "portal:account.preferences GET": P_MEMBER,
     "portal:account.preferences POST": P_MEMBER,
-    "portal:language POST": "ok ok ok ok ok ok ok",
+    "portal:language POST": "ok ok ok ok ok ok ok  ok ok ok ok  ok",
     "portal:quota.list GET": P_MEMBER,
     "portal:audit.list GET": P_MEMBER,
     "portal:list_settings POST": P_MEMBER,
@@ -321,15 +370,15 @@ PAGES: Rows = {
     **pages(
         "project",
         read="one tab.members menu",
-        create="login ok 403 403 403 ok elsewhere",
+        create="login ok 403 403 403 ok elsewhere  login login login login  ok",
         edit=P_OWNER,
         delete=P_OWNER,
     ),
     **pages(
         "member",
-        see=P_OWNER_HIDDEN,
+        see=P_MEMBERS_SEEN,
         read="one tab.roles menu",
-        create="login no no no no ok elsewhere",
+        create="login no no no no ok elsewhere  login login login login  ok",
         set_role=P_OWNER_HIDDEN,
         set_owner=P_OWNER_HIDDEN,
         activate=P_OWNER_HIDDEN,
@@ -339,14 +388,20 @@ PAGES: Rows = {
         reset_two_factor=P_OWNER_HIDDEN,
         end_sessions=P_OWNER_HIDDEN,
     ),
-    **pages("api_key", see=P_OWNER_HIDDEN, read="menu", create=P_MEMBER, revoke=P_OWNER_HIDDEN),
+    **pages(
+        "api_key",
+        see=P_MEMBERS_SEEN,
+        read="menu",
+        create="login ok ok ok ok ok elsewhere  login login login login  403",
+        revoke=P_OWNER_HIDDEN,
+    ),
 }
 
 # -- pages of the administration ---------------------------------------------------------------------------------------
 
-ADMIN_ONLY = "login 404 404 404 404 404 ok"
+ADMIN_ONLY = "login 404 404 404 404 404 ok  login login login login  403"
 #: A tenant user's key: an admin deactivates the account instead of reading its keys.
-ADMIN_NOT_THEIRS = "login 404 404 404 404 404 404"
+ADMIN_NOT_THEIRS = "login 404 404 404 404 404 404  login login login login  403"
 
 
 def admin(kind: str, *, read: str = "", acts: str = "", answers: str = ADMIN_ONLY) -> Rows:
@@ -366,9 +421,9 @@ ADMIN: Rows = {
     **{f"admin:{row}": ADMIN_ONLY for row in ACCOUNT},
     **{f"admin:{row}": ADMIN_NOT_THEIRS for row in ACCOUNT_OF_SOMEBODY},
     "admin:account.app_remove POST": ADMIN_NOT_THEIRS,
-    "admin:account.passkey POST": "login 404 404 404 404 404 no",
+    "admin:account.passkey POST": "login 404 404 404 404 404 no  login login login login  403",
     "admin:account.recovery_codes POST": ADMIN_ONLY,
-    "admin:account.confirm_passkey POST": "login 404 404 404 404 404 no",
+    "admin:account.confirm_passkey POST": "login 404 404 404 404 404 no  login login login login  403",
     "admin:account.preferences GET": ADMIN_ONLY,
     "admin:account.preferences POST": ADMIN_ONLY,
     "admin:audit.list GET": ADMIN_ONLY,
@@ -385,9 +440,11 @@ ADMIN: Rows = {
     **admin("trouble", read="menu", acts="resync retry force_clean"),
     **admin(
         "vm",
-        read="one tab.network tab.disks tab.monitoring tab.activity menu console",
+        read="one tab.network tab.disks tab.monitoring tab.activity menu",
         acts="start shut_down restart power_off retry set_security_group rename delete",
     ),
+    # The inside of a tenant's machine: an admin acts as the tenant first.
+    "admin:vm.console GET": "login 404 404 404 404 404 403  login login login login  403",
     **admin("image", read="one tab.activity menu", acts="create retry rename delete"),
     **admin("instance_type", read="one menu", acts="create delete"),
     **admin("disk", read="one tab.activity"),
@@ -431,4 +488,4 @@ ADMIN: Rows = {
 TABLE: Rows = API | PAGES | ADMIN
 
 #: WebSockets: who may stay connected. What each of them hears is tried in test_websockets.py.
-WEBSOCKETS: Rows = {"ws/page/": "closed ok ok ok ok ok ok"}
+WEBSOCKETS: Rows = {"ws/page/": "closed ok ok ok ok ok ok  closed closed closed closed  ok"}

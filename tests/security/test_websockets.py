@@ -9,12 +9,13 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
 
+from apps.tenancy.keys import issue_key
 from apps.tenancy.models import Tenant, User
 from apps.tenancy.services.members import deactivate_member
 from apps.tenancy.services.tenants import disable_tenant
 from scloud_console.asgi import application
-from tests.factories import actor_for_user, page_client
-from tests.security.answers import ROLES, WEBSOCKETS
+from tests.factories import acting_client, actor_for_user, page_client
+from tests.security.answers import KEYS, ROLES, WEBSOCKETS
 from tests.security.routes import all_websockets
 
 pytestmark = [pytest.mark.requirement("SE-1"), pytest.mark.django_db(transaction=True)]
@@ -26,6 +27,19 @@ def _headers(user: User | None, origin: str) -> list[tuple[bytes, bytes]]:
         session = page_client(user).cookies["sessionid"].value
         headers.append((b"cookie", f"sessionid={session}".encode()))
     return headers
+
+
+def _headers_of(role: str, request: pytest.FixtureRequest) -> list[tuple[bytes, bytes]]:
+    if role == "nobody":
+        return _headers(None, "http://localhost")
+    if role in KEYS:
+        _key, token = issue_key(request.getfixturevalue("alice"), role, role.removesuffix(" key"), None)
+        return [*_headers(None, "http://localhost"), (b"authorization", f"Bearer {token}".encode())]
+    if role == "acting":
+        browser = acting_client(request.getfixturevalue("ada"), request.getfixturevalue("tenant_a"))
+        session = browser.cookies["sessionid"].value
+        return [*_headers(None, "http://localhost"), (b"cookie", f"sessionid={session}".encode())]
+    return _headers(request.getfixturevalue(role), "http://localhost")
 
 
 def _stays(path: str, headers: list[tuple[bytes, bytes]]) -> bool:
@@ -60,9 +74,8 @@ def test_every_websocket_has_a_row() -> None:
 def test_each_role_stays_or_is_closed_as_the_table_says(
     path: str, role: str, request: pytest.FixtureRequest
 ) -> None:
-    user = None if role == "nobody" else request.getfixturevalue(role)
     word = dict(zip(ROLES, WEBSOCKETS[path].split(), strict=True))[role]
-    assert _stays(path, _headers(user, "http://localhost")) == (word == "ok")
+    assert _stays(path, _headers_of(role, request)) == (word == "ok")
 
 
 def test_a_page_of_another_site_cannot_connect(alice: User) -> None:

@@ -52,7 +52,9 @@ class World:
     users: dict[str, User | None]
     keys: dict[str, object] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    #: A write key of each person, and keys by (whose, "<scope> key").
     tokens: dict[str, str] = field(default_factory=dict)
+    scoped: dict[tuple[str, str], str] = field(default_factory=dict)
     cookies: dict[str, str] = field(default_factory=dict)
     # One of each for all requests: a new one would load all middleware again.
     _browser: Client = field(default_factory=Client)
@@ -67,11 +69,14 @@ class World:
         """Return one whose requests are checked for their tokens, as real ones are."""
         return self._logged_in(role, self._careful_browser)
 
-    def program(self, role: str) -> APIClient:
-        """Return a program with a key of the role."""
+    def program(self, role: str, of: str = "alice") -> APIClient:
+        """Return a client of the API: in the session of a person, or with a key ("read key") `of` a person."""
         self._program.credentials()
-        if role in self.tokens:
-            self._program.credentials(HTTP_AUTHORIZATION=f"Bearer {self.tokens[role]}")
+        self._program.cookies.clear()
+        if role in self.cookies:
+            self._program.cookies["sessionid"] = self.cookies[role]
+        elif (of, role) in self.scoped:
+            self._program.credentials(HTTP_AUTHORIZATION=f"Bearer {self.scoped[of, role]}")
         return self._program
 
     def _logged_in(self, role: str, browser: Client) -> Client:
@@ -113,9 +118,22 @@ def make_world() -> World:
     world.cookies = {
         role: factories.page_client(user).cookies["sessionid"].value for role, user in users.items() if user
     }
+    world.scoped = {
+        (name, f"{scope} key"): issue_key(_present(users[name]), f"{scope} key", scope, None)[1]
+        for name in ("alice", "ada")
+        for scope in ApiKey.Scope.values
+    }
+    world.cookies["acting"] = (
+        factories.acting_client(_present(users["ada"]), tenant).cookies["sessionid"].value
+    )
     _all_settled()
     _fill(world, host)
     return world
+
+
+def _present(user: User | None) -> User:
+    assert user is not None
+    return user
 
 
 def _users(tenant: Tenant, project: Project) -> dict[str, User | None]:
@@ -153,9 +171,8 @@ def _fill(world: World, host: Any) -> None:
     Resource.objects.filter(project=world.project).exclude(name__contains=MARK).update(name=f"{MARK} thing")
     _all_settled()
     Vm.objects.filter(pk=vm.pk).update(power=Power.ON, power_seen=Power.ON)
-    otto_key = ApiKey.objects.get(user=otto)
     ticket = open_console(
-        Actor(user=otto, tenant=otto.tenant, via="api", api_key=otto_key), vm, kind="browser"
+        Actor(user=otto, tenant=otto.tenant), vm, kind="browser", session_key=world.cookies["otto"]
     )
     Operation.objects.filter(resource=vm).update(status=OperationStatus.DONE)
     pending = _vm(world, f"{MARK} second vm")

@@ -87,6 +87,8 @@ class Operation(Loaded):
     target_id = models.UUIDField()
     target_kind = models.CharField(max_length=32)
     target_name = models.CharField(max_length=63)
+    # Primary key of its project, by which pushes find the pages that may know of it. No foreign key: it may be gone.
+    target_project = models.BigIntegerField(null=True)
     tenant = models.ForeignKey("tenancy.Tenant", models.CASCADE, null=True, related_name="+")
     actor = models.ForeignKey("tenancy.User", models.SET_NULL, null=True, related_name="+")
     args = models.JSONField(default=dict)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from django import forms
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,8 +17,8 @@ from apps.portal import feedback
 from apps.portal.forms import KitForm
 from apps.portal.page import Page
 from apps.tenancy import acting
-from apps.tenancy.middleware import end_acting
-from apps.tenancy.models import Tenant
+from apps.tenancy.middleware import end_acting, tell_pages
+from apps.tenancy.models import Tenant, User
 from apps.tenancy.pages.tenants import TENANT
 from apps.tenancy.platform_settings import ACTING_MINUTES
 from apps.tenancy.services.acting import LONGEST_REASON, STOPPED, record_start
@@ -50,6 +52,7 @@ class ActAsPage(Page):
             form.refuse(error)
             return self._ask(tenant, form, status=error.status)
         acting.start(request.session, tenant, reason)
+        tell_pages(request, cast(User, self.actor.user))
         return self.go(reverse("portal:home"))
 
     def _ask(self, tenant: Tenant, form: ReasonForm, status: int = 200) -> HttpResponse:
