@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -14,12 +15,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.api.idempotency import KEPT, given_key
+from apps.api.idempotency import KEPT, caller_of, given_key, place_of
 from apps.api.representation import slug
 from apps.lifecycle import batches
-from apps.lifecycle.errors import Invalid
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Invalid, NotFound, Refused
 from apps.lifecycle.models import Batch, BatchItem, BatchOutcome
-from apps.tenancy.access import ensure_in_reach
+from apps.tenancy.access import ensure_in_reach, ensure_may
 
 if TYPE_CHECKING:
     from apps.api.views import Action, ObjectApi
@@ -81,13 +83,38 @@ def carried_out(
     Raises Forbidden when the API key's scope does not cover the action, NotRecent when it needs a fresh proof.
     """
     ensure_in_reach(view.actor, act.verb)
-    key = given_key(request)
+    key = _own_key(view.actor, given_key(request))
     _expire(view, key)
     targets = [(each, "") for each in ids]
     batch, is_new = batches.open_batch(view.actor, view.kind, act.verb, targets, values, key)
-    batches.carry_out(view.actor, batch, _rows(view, ids), lambda row: act.service(view.actor, row, **values))
-    headers = {} if is_new else {"Idempotency-Replayed": "true"}
-    return Response(_answer(batch), status=MULTI_STATUS, headers=headers)
+    rows = _rows(view, ids)
+    batches.carry_out(view.actor, batch, rows, lambda row: act.service(view.actor, row, **values))
+    if is_new:
+        return Response(_answer(batch, {}), status=MULTI_STATUS)
+    withheld = _withheld(view, act, ids, rows)
+    return Response(_answer(batch, withheld), status=MULTI_STATUS, headers={"Idempotency-Replayed": "true"})
+
+
+def _own_key(actor: Actor, key: str) -> str:
+    """Return the key apart from those of the user's other callers, and of other tenants that are acted as."""
+    tenant = actor.tenant.pk if actor.tenant else ""
+    said = f"{caller_of(actor)}\n{tenant}\n{key}"
+    return f"api:{hashlib.sha256(said.encode()).hexdigest()}" if key else ""
+
+
+def _withheld(view: ObjectApi, act: Action, ids: Sequence[str], rows: dict[str, Any]) -> dict[str, Refused]:
+    """Return the items whose outcome the caller may not be told again: what it may not see, or not do, any more."""
+    valid = [each for each in ids if is_key(view.converter, each)]
+    there = view.model._default_manager.filter(**{f"{view.key}__in": valid}).values_list(view.key, flat=True)
+    withheld: dict[str, Refused] = {}
+    for target in map(str, there):
+        try:
+            if target not in rows:
+                raise NotFound(_("There is no such resource."), hint=_("It may have been deleted."))
+            ensure_may(view.actor, act.verb, *place_of(rows[target]))
+        except Refused as error:
+            withheld[target] = error
+    return withheld
 
 
 def _named(view: type[ObjectApi], action: str) -> Action:
@@ -125,11 +152,16 @@ def _expire(view: ObjectApi, key: str) -> None:
         Batch.objects.filter(actor=view.actor.user, key=key, created_at__lt=old).update(key="")
 
 
-def _answer(batch: Batch) -> dict[str, Any]:
-    return {"id": str(batch.pk), "results": [_item(item) for item in batch.items.order_by("position")]}
+def _answer(batch: Batch, withheld: Mapping[str, Refused]) -> dict[str, Any]:
+    items = batch.items.order_by("position")
+    return {"id": str(batch.pk), "results": [_item(item, withheld.get(item.target)) for item in items]}
 
 
-def _item(item: BatchItem) -> dict[str, Any]:
+def _item(item: BatchItem, withheld: Refused | None) -> dict[str, Any]:
+    if withheld is not None:
+        outcome = BatchOutcome.NOT_FOUND if isinstance(withheld, NotFound) else BatchOutcome.REFUSED
+        told = {"code": withheld.code, "title": withheld.message, "hint": withheld.hint}
+        return {"id": item.target, "status": outcome, "operation": None, "error": told}
     error = {"code": item.code, "title": item.message, "hint": item.hint} if item.code else None
     operation = str(item.operation_id) if item.operation_id else None
     return {"id": item.target, "status": item.outcome, "operation": operation, "error": error}

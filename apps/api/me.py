@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.representation import ReferenceOut
 from apps.api.schema import PROBLEM
 from apps.lifecycle.actor import Actor
@@ -60,6 +61,7 @@ class Me(APIView):
         request=ProfileBody,
         responses={200: MeOut, 422: PROBLEM},
     )
+    @answered_in_one_transaction
     def patch(self, request: Request) -> Response:
         """Change what is given."""
         body = ProfileBody(data=request.data)

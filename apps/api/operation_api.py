@@ -7,13 +7,14 @@ from django.utils.translation import gettext_lazy
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.operation_filter import OperationFilter
 from apps.api.representation import OperationOut
 from apps.api.retrying import retry_operation
 from apps.api.views import Action, ObjectApi
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation
-from apps.lifecycle.verbs import Verb
+from apps.lifecycle.verbs import Verb, verb_named
 from apps.tenancy.operation_access import cancel_operation, visible_operations
 
 #: Not in the verb table: they act on an operation, not on a resource.
@@ -33,6 +34,13 @@ class OperationsApi(ObjectApi):
         """Return what the actor's tenant asked for."""
         return visible_operations(actor)
 
+    def action_verb(self, row: Operation) -> Verb:
+        """To try again is what the operation's own verb says."""
+        if self.act is not None and self.act.verb is RETRY:
+            return verb_named(verb_named(row.verb).retry)
+        return super().action_verb(row)
+
+    @answered_in_one_transaction
     def post_action(self, request: Request, key: object) -> Response:
         """Cancel; or try again, and answer with the new operation."""
         if self.act is not None and self.act.verb is CANCEL:

@@ -4,7 +4,7 @@ class VmApi(ResourceApi):
     model = Vm
     out = VmOut
     filterset_class = VmFilter
-    create = Create(services.create_vm, VmBody)
+    create = Create(services.create_vm, VmBody, VM_CREATE)
     update = Update(VM_UPDATE)
     delete = Action(VM_DELETE, services.delete_vm)
     actions = (Action(VM_START, services.start_vm), Action(VM_RESIZE, services.resize_vm, ResizeBody))
@@ -32,6 +32,7 @@ from apps.api.bodies import Labels
 from apps.api.bulk import bulk_actions, carried_out, wanted
 from apps.api.dry_run import Explain, forecast, is_dry_run, represent
 from apps.api.idempotency import once
+from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.representation import Out, ResourceOut, slug
 from apps.api.schema import KitSchema
 from apps.lifecycle.actor import Actor
@@ -52,6 +53,7 @@ class Create:
 
     service: Callable[..., Any]
     body: Body
+    verb: Verb
     immediate: bool = False
     #: One POST may make several: the answer then has lists `operations` and `resources`.
     batch: bool = False
@@ -166,6 +168,7 @@ class ObjectApi(GenericViewSet[Any]):
         """One row."""
         return Response(self.represent(self.found(key)))
 
+    @answered_in_one_transaction
     def post_list(self, request: Request) -> Response:
         """Create; or say what that would come to."""
         create = self.create
@@ -174,13 +177,14 @@ class ObjectApi(GenericViewSet[Any]):
             seen = forecast(self.actor, create, request.data)
             return Response(represent(seen, create, self.rights), headers={"Cache-Control": "no-store"})
         body = self._body(create.body)
+        return self._once(
+            request,
+            self.create_verb(),
+            lambda: create.service(self.actor, **body),
+            lambda made: accepted(self, made, created=True, in_memory=create.in_memory),
+        )
 
-        def perform() -> Response:
-            made = create.service(self.actor, **body)
-            return accepted(self, made, created=True, in_memory=create.in_memory)
-
-        return self._once(request, perform)
-
+    @answered_in_one_transaction
     def patch_one(self, request: Request, key: object) -> Response:
         """Change name and remark."""
         assert self.update is not None
@@ -191,6 +195,7 @@ class ObjectApi(GenericViewSet[Any]):
         relabel(self.actor, update.verb, row, **body)
         return Response(self.represent(self.found(key)))
 
+    @answered_in_one_transaction
     def delete_one(self, request: Request, key: object) -> Response:
         """Delete."""
         # DRF sets the instance's `delete` to this very method.
@@ -198,13 +203,20 @@ class ObjectApi(GenericViewSet[Any]):
         assert delete is not None
         return accepted(self, delete.service(self.actor, self.found(key, to_show=False)))
 
+    @answered_in_one_transaction
     def post_action(self, request: Request, key: object) -> Response:
         """Carry out the verb of the route."""
         assert self.act is not None
         act = self.act
         row = self.found(key, to_show=act.immediate)
         body = self._body(act.body) if act.body else {}
-        return self._once(request, lambda: accepted(self, act.service(self.actor, row, **body)))
+        return self._once(
+            request,
+            self.action_verb(row),
+            lambda: act.service(self.actor, row, **body),
+            lambda outcome: accepted(self, outcome),
+            where=row,
+        )
 
     def post_bulk(self, request: Request) -> Response:
         """Carry out one action on many rows, with an answer for each."""
@@ -217,8 +229,25 @@ class ObjectApi(GenericViewSet[Any]):
         """The kind's name, as in verbs."""
         return bulk_actions(type(self))[0].verb.kind
 
-    def _once(self, request: Request, perform: Callable[[], Response]) -> Response:
-        response = once(request, perform, secrets=self.secrets)
+    def create_verb(self) -> Verb:
+        """Return the verb of the create, as this caller asks for it."""
+        assert self.create is not None
+        return self.create.verb
+
+    def action_verb(self, row: Any) -> Verb:
+        """Return the verb that the route carries out on a row."""
+        assert self.act is not None
+        return self.act.verb
+
+    def _once(
+        self,
+        request: Request,
+        verb: Verb,
+        perform: Callable[[], Any],
+        answer: Callable[[Any], Response],
+        where: object = None,
+    ) -> Response:
+        response = once(request, verb, perform, answer, where=where, secrets=self.secrets)
         if self.secrets:
             response["Cache-Control"] = "no-store"
         return response

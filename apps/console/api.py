@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api.idempotency import once
+from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.representation import ErrorOut, OperationOut, Out, moment
 from apps.api.schema import KEY, PROBLEM
 from apps.api.views import ObjectApi
@@ -20,6 +21,7 @@ from apps.compute.models import Vm
 from apps.console import selectors, services
 from apps.console.addresses import websocket_url
 from apps.console.models import ConsoleTicket, TicketKind, TicketState
+from apps.console.verbs import VM_CONSOLE
 from apps.lifecycle.actor import Actor
 from apps.tenancy.access import get_visible
 
@@ -94,14 +96,20 @@ class ConsoleTicketApi(ObjectApi):
             422: PROBLEM,
         },
     )
+    @answered_in_one_transaction
     def post_console(self, request: Request, key: UUID) -> Response:
         """Ask for a ticket."""
         body = self._body(TicketBody)
         vm = get_visible(self.actor, Vm.objects.all(), key)
-        return once(request, lambda: self._opened(vm, body["kind"]))
+        return once(
+            request,
+            VM_CONSOLE,
+            lambda: services.open_console(self.actor, vm, kind=body["kind"], session_key=self._session_key()),
+            self._opened,
+            where=vm,
+        )
 
-    def _opened(self, vm: Vm, kind: str) -> Response:
-        ticket = services.open_console(self.actor, vm, kind=kind, session_key=self._session_key())
+    def _opened(self, ticket: ConsoleTicket) -> Response:
         assert ticket.operation is not None
         return Response(
             {"operation": OperationOut.own(ticket.operation), "ticket": TicketOut.own(ticket)},
@@ -118,6 +126,7 @@ class ConsoleTicketApi(ObjectApi):
         request=None,
         responses={200: OpenApiResponse(CredentialsOut), 404: PROBLEM, 409: PROBLEM},
     )
+    @answered_in_one_transaction
     def post_credentials(self, request: Request, key: UUID) -> Response:
         """Give out the credentials. Never kept for an idempotency key: they are secrets."""
         given = services.collect(self.actor, key, session_key=self._session_key())

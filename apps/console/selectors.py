@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from importlib import import_module
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -14,6 +16,9 @@ from apps.console.verbs import VM_CONSOLE
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
 from apps.tenancy.access import may
+from apps.tenancy.acting import acting_tenant_id
+from apps.tenancy.backends import usable
+from apps.tenancy.models import Tenant
 
 
 def own_tickets(actor: Actor) -> QuerySet[ConsoleTicket]:
@@ -31,13 +36,28 @@ def own_ticket(actor: Actor, ticket_id: UUID, *, session_key: str = "") -> Conso
     return ticket
 
 
-def may_look(ticket: ConsoleTicket) -> bool:
-    """Whether the ticket's user may operate its VM now; asked again and again while a session lasts."""
+def may_look(ticket: ConsoleTicket, session_key: str = "") -> bool:
+    """Whether the ticket's user may operate its VM now; asked again and again while a session lasts.
+
+    `session_key`: of the browser's session, "" for what has none. An administrator's must act as the VM's tenant.
+    """
     user = ticket.user
-    if not user.is_active or (user.tenant is not None and not user.tenant.enabled):
+    if not usable(user) or user.must_change_password:
         return False
     key = ticket.api_key
     if key is not None and key.expires_at is not None and key.expires_at <= timezone.now():
         return False
-    actor = Actor(user=user, tenant=user.tenant, api_key=key)
+    tenant = _acted_as(ticket, session_key) if user.is_platform_admin else user.tenant
+    actor = Actor(user=user, tenant=tenant, api_key=key)
     return may(actor, VM_CONSOLE, ticket.vm.project_id, ticket.vm.tenant_id)
+
+
+def _acted_as(ticket: ConsoleTicket, session_key: str) -> Tenant | None:
+    """Return the VM's tenant while the session acts as it."""
+    if not session_key:
+        return None
+    session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    acted_as = acting_tenant_id(session)
+    if acted_as is None or acted_as != ticket.vm.tenant_id:
+        return None
+    return Tenant.objects.filter(pk=acted_as).first()

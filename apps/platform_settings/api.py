@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.representation import moment
 from apps.api.schema import PROBLEM
 from apps.lifecycle.actor import Actor
@@ -80,6 +81,7 @@ class SettingsApi(APIView):
         request=SettingsBody,
         responses={200: SettingsOut, 403: PROBLEM, 422: PROBLEM},
     )
+    @answered_in_one_transaction
     def patch(self, request: Request) -> Response:
         """Set the values given, all or none of them; the platform follows within two seconds."""
         body = SettingsBody(data=request.data)

@@ -66,7 +66,7 @@ async def enter(limits: Sequence[tuple[str, int]]) -> Entry | None:
     """
     entry = Entry(uuid4().hex, tuple(key for key, _most in limits))
     async with _client() as client:
-        full = await client.eval(  # type: ignore[misc]  # the stubs know the synchronous client only
+        full = await client.eval(
             _ENTER, len(entry.keys), *entry.keys, KEPT, entry.page, *(str(most) for _key, most in limits)
         )
     if full:

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.schema import PROBLEM
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
@@ -106,6 +107,7 @@ class TenantQuotas(APIView):
         request=LimitsBody,
         responses={200: QuotasOut, 403: PROBLEM, 404: PROBLEM, 422: PROBLEM},
     )
+    @answered_in_one_transaction
     def patch(self, request: Request, key: UUID) -> Response:
         """Set the limits given, for administrators; one below what is used stops new ones only."""
         body = LimitsBody(data=request.data)
@@ -123,6 +125,7 @@ class TenantRecount(APIView):
         request=None,
         responses={200: RecountOut, 403: PROBLEM, 404: PROBLEM},
     )
+    @answered_in_one_transaction
     def post(self, request: Request, key: UUID) -> Response:
         """Compare what is counted as used with what exists, mend it, and say what was wrong; for administrators."""
         actor = _actor(request)

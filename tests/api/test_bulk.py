@@ -30,7 +30,7 @@ def vms(owner: Actor, cloud: Cloud, subnet: Subnet) -> list[Vm]:
 def post(user: User, action: str, ids: list[Any], key: str = "", **body: Any) -> Any:
     headers = {"Idempotency-Key": key} if key else {}
     given = {"action": action, "ids": [str(each) for each in ids], **body}
-    return factories.api_client(user).post(PATH, given, format="json", headers=headers)
+    return factories.session_client(user).post(PATH, given, format="json", headers=headers)
 
 
 def statuses(answer: Any) -> list[str]:
@@ -148,7 +148,7 @@ def test_an_action_that_answers_with_a_secret_is_for_one_at_a_time(alice: User, 
 
 def test_what_is_no_resource_is_done_at_once(alice: User, mia: User, vera: User) -> None:
     body = {"action": "deactivate", "ids": [str(mia.uid), str(vera.uid)]}
-    answer = factories.api_client(alice).post("/api/v1/members/bulk", body, format="json")
+    answer = factories.session_client(alice).post("/api/v1/members/bulk", body, format="json")
     assert statuses(answer) == ["done", "done"]
     assert set(User.objects.filter(is_active=False)) == {mia, vera}
 

@@ -27,7 +27,7 @@ def region(db: None) -> None:
 
 
 def post(user: User, key: str, body: dict[str, Any] = BODY) -> Any:
-    return factories.api_client(user).post(PATH, body, format="json", headers={"Idempotency-Key": key})
+    return factories.session_client(user).post(PATH, body, format="json", headers={"Idempotency-Key": key})
 
 
 def count() -> int:
@@ -96,7 +96,7 @@ def test_the_same_request_many_times_at_once_makes_one_resource(tenant_owner: Us
     starting = Barrier(8)
 
     def send(_: int) -> tuple[int, Any]:
-        client = factories.api_client(tenant_owner)
+        client = factories.session_client(tenant_owner)
         starting.wait()
         try:
             answer = client.post(

@@ -15,7 +15,7 @@ from apps.compute.filters import ImageFilter
 from apps.compute.models import Image
 from apps.compute.models.image import DEFAULT_DISK_GIB
 from apps.compute.services.image import delete_image, import_image, retry_image
-from apps.compute.verbs import IMAGE_DELETE, IMAGE_RENAME, IMAGE_RETRY
+from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RENAME, IMAGE_RETRY
 from apps.infrastructure.models import ComputeCluster, StorageCluster
 from apps.infrastructure.selectors import get_cluster
 from apps.lifecycle.actor import Actor
@@ -86,7 +86,7 @@ class ImageApi(ResourceApi):
     model = Image
     out = ImageOut
     filterset_class = ImageFilter
-    create = Create(import_from_api, ImageBody)
+    create = Create(import_from_api, ImageBody, IMAGE_IMPORT)
     update = Update(IMAGE_RENAME)
     delete = Action(IMAGE_DELETE, delete_image)
     actions = (Action(IMAGE_RETRY, retry_image),)

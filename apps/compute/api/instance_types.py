@@ -14,7 +14,7 @@ from apps.compute import selectors
 from apps.compute.filters import InstanceTypeFilter
 from apps.compute.models import InstanceType
 from apps.compute.services.instance_type import create_instance_type, delete_instance_type
-from apps.compute.verbs import INSTANCE_TYPE_DELETE
+from apps.compute.verbs import INSTANCE_TYPE_CREATE, INSTANCE_TYPE_DELETE
 from apps.infrastructure.models import ComputeCluster
 from apps.infrastructure.selectors import get_cluster
 from apps.lifecycle.actor import Actor
@@ -69,7 +69,7 @@ class InstanceTypeApi(ObjectApi):
     converter = "int"
     filterset_class = InstanceTypeFilter
     pagination_class = SmallestFirst
-    create = Create(create_from_api, InstanceTypeBody, immediate=True)
+    create = Create(create_from_api, InstanceTypeBody, INSTANCE_TYPE_CREATE, immediate=True)
     delete = Action(INSTANCE_TYPE_DELETE, delete_instance_type, immediate=True)
 
     def visible(self, actor: Actor) -> QuerySet[InstanceType]:

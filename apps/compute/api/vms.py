@@ -19,6 +19,7 @@ from apps.compute.services import power
 from apps.compute.services.planning import MOST_AT_ONCE
 from apps.compute.services.vm import create_vms
 from apps.compute.verbs import (
+    VM_CREATE,
     VM_DELETE,
     VM_POWER_OFF,
     VM_RENAME,
@@ -135,7 +136,7 @@ class VmApi(ResourceApi):
     model = Vm
     out = VmOut
     filterset_class = VmFilter
-    create = Create(create_vms, VmBody, batch=True, in_memory=True, explain=EXPLAIN)
+    create = Create(create_vms, VmBody, VM_CREATE, batch=True, in_memory=True, explain=EXPLAIN)
     update = Update(VM_RENAME)
     delete = Action(VM_DELETE, power.delete_vm)
     actions = (

@@ -78,7 +78,7 @@ def end_of(ticket_id: UUID, session_key: str) -> End | None:
         return End.GONE
     if session_key and session_user(session_key) != ticket.user:
         return End.REFUSED
-    return None if may_look(ticket) else End.REFUSED
+    return None if may_look(ticket, session_key) else End.REFUSED
 
 
 def session_user(session_key: str) -> User | None:
@@ -121,7 +121,7 @@ def _is_owner(ticket: ConsoleTicket, session_key: str) -> bool:
 
 
 def _use(ticket: ConsoleTicket, session_key: str) -> Admitted:
-    if not may_look(ticket):
+    if not may_look(ticket, session_key):
         raise Refusal(End.REFUSED)
     if ticket.used_at:
         raise Refusal(End.USED)

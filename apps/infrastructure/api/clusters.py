@@ -17,7 +17,7 @@ from apps.infrastructure import services
 from apps.infrastructure.filters import ComputeClusterFilter, StorageClusterFilter
 from apps.infrastructure.models import Cluster, ComputeCluster, Region, StorageCluster
 from apps.infrastructure.selectors import visible_compute_clusters, visible_storage_clusters
-from apps.infrastructure.verbs import CLUSTER_CHANGE, CLUSTER_DELETE, CLUSTER_PERMIT
+from apps.infrastructure.verbs import CLUSTER_CHANGE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_PERMIT
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.tenancy.models import Tenant
@@ -180,7 +180,7 @@ class ComputeClusterApi(ObjectApi):
     out = ComputeClusterOut
     converter = "int"
     filterset_class = ComputeClusterFilter
-    create = Create(_create_compute, ComputeClusterBody, immediate=True)
+    create = Create(_create_compute, ComputeClusterBody, CLUSTER_CREATE, immediate=True)
     update = Update(CLUSTER_CHANGE, _change, ComputeClusterChanges, immediate=True)
     delete = Action(CLUSTER_DELETE, services.delete_cluster, immediate=True)
     actions = (Action(CLUSTER_PERMIT, _permit, PermitBody, immediate=True),)
@@ -197,7 +197,7 @@ class StorageClusterApi(ObjectApi):
     out = StorageClusterOut
     converter = "int"
     filterset_class = StorageClusterFilter
-    create = Create(_create_storage, StorageClusterBody, immediate=True)
+    create = Create(_create_storage, StorageClusterBody, CLUSTER_CREATE, immediate=True)
     update = Update(CLUSTER_CHANGE, _change, StorageClusterChanges, immediate=True)
     delete = Action(CLUSTER_DELETE, services.delete_cluster, immediate=True)
     actions = (Action(CLUSTER_PERMIT, _permit, PermitBody, immediate=True),)

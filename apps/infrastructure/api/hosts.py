@@ -16,7 +16,7 @@ from apps.infrastructure.filters import HostFilter
 from apps.infrastructure.models import ComputeCluster, Host
 from apps.infrastructure.selectors import get_cluster, visible_hosts
 from apps.infrastructure.services import set_accepting
-from apps.infrastructure.verbs import HOST_CLOSE, HOST_OPEN, HOST_REMOVE, HOST_RENEW
+from apps.infrastructure.verbs import HOST_CLOSE, HOST_ENROLL, HOST_OPEN, HOST_REMOVE, HOST_RENEW
 from apps.lifecycle.actor import Actor
 
 
@@ -100,7 +100,7 @@ class HostApi(ResourceApi):
     out = HostOut
     filterset_class = HostFilter
     secrets = ("agent_toml",)
-    create = Create(_enroll, HostBody, immediate=True)
+    create = Create(_enroll, HostBody, HOST_ENROLL, immediate=True)
     delete = Action(HOST_REMOVE, remove_host, immediate=True)
     actions = (
         Action(HOST_OPEN, partial(set_accepting, accepts=True), immediate=True),

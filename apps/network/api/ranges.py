@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.schema import PROBLEM
 from apps.lifecycle.actor import Actor
 from apps.network.ranges import VpcRange, allowed_ranges
@@ -45,6 +46,7 @@ class VpcRangesApi(APIView):
         request=RangesBody,
         responses={200: RangesBody, 403: PROBLEM, 422: PROBLEM},
     )
+    @answered_in_one_transaction
     def put(self, request: Request) -> Response:
         """Replace the list. VPCs that exist stay as they are."""
         body = RangesBody(data=request.data)

@@ -23,6 +23,7 @@ from apps.network.services.security_group import (
     set_rules,
 )
 from apps.network.verbs import (
+    SECURITY_GROUP_CREATE,
     SECURITY_GROUP_DELETE,
     SECURITY_GROUP_RENAME,
     SECURITY_GROUP_RETRY,
@@ -115,7 +116,7 @@ class SecurityGroupsApi(ResourceApi):
     model = SecurityGroup
     out = SecurityGroupOut
     filterset_class = SecurityGroupFilter
-    create = Create(create_security_group, SecurityGroupBody)
+    create = Create(create_security_group, SecurityGroupBody, SECURITY_GROUP_CREATE)
     update = Update(SECURITY_GROUP_RENAME)
     delete = Action(SECURITY_GROUP_DELETE, delete_security_group)
     actions = (

@@ -16,7 +16,16 @@ from apps.network.filters import SubnetFilter, VpcFilter
 from apps.network.models import Subnet, Vpc
 from apps.network.services.subnet import create_subnet, delete_subnet, retry_subnet
 from apps.network.services.vpc import create_vpc, delete_vpc, retry_vpc
-from apps.network.verbs import SUBNET_DELETE, SUBNET_RENAME, SUBNET_RETRY, VPC_DELETE, VPC_RENAME, VPC_RETRY
+from apps.network.verbs import (
+    SUBNET_CREATE,
+    SUBNET_DELETE,
+    SUBNET_RENAME,
+    SUBNET_RETRY,
+    VPC_CREATE,
+    VPC_DELETE,
+    VPC_RENAME,
+    VPC_RETRY,
+)
 
 REGION_HELP = "Name of a region; may be left out where there is only one."
 
@@ -46,7 +55,7 @@ class VpcsApi(ResourceApi):
     model = Vpc
     out = VpcOut
     filterset_class = VpcFilter
-    create = Create(create_vpc, VpcBody)
+    create = Create(create_vpc, VpcBody, VPC_CREATE)
     update = Update(VPC_RENAME)
     delete = Action(VPC_DELETE, delete_vpc)
     actions = (Action(VPC_RETRY, retry_vpc),)
@@ -86,7 +95,7 @@ class SubnetsApi(ResourceApi):
     model = Subnet
     out = SubnetOut
     filterset_class = SubnetFilter
-    create = Create(create_subnet, SubnetBody)
+    create = Create(create_subnet, SubnetBody, SUBNET_CREATE)
     update = Update(SUBNET_RENAME)
     delete = Action(SUBNET_DELETE, delete_subnet)
     actions = (Action(SUBNET_RETRY, retry_subnet),)

@@ -17,6 +17,7 @@ from apps.tenancy.selectors import visible_admins
 from apps.tenancy.services import admins
 from apps.tenancy.verbs import (
     ADMIN_ACTIVATE,
+    ADMIN_CREATE,
     ADMIN_DEACTIVATE,
     ADMIN_END_SESSIONS,
     ADMIN_REMOVE,
@@ -74,7 +75,7 @@ class AdminsApi(ObjectApi):
     pagination_class = UserPages
     key = "uid"
     secrets = ("password",)
-    create = Create(_create, AdminBody, immediate=True)
+    create = Create(_create, AdminBody, ADMIN_CREATE, immediate=True)
     delete = Action(ADMIN_REMOVE, admins.remove_admin, immediate=True)
     actions = (
         Action(ADMIN_ACTIVATE, admins.activate_admin, immediate=True),

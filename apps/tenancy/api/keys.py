@@ -10,11 +10,12 @@ from rest_framework import serializers
 from apps.api.representation import Out, moment
 from apps.api.views import Action, Create, ObjectApi
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.verbs import Verb
 from apps.tenancy.filters import KeyFilter
 from apps.tenancy.models import ApiKey
 from apps.tenancy.selectors import visible_keys
 from apps.tenancy.services.keys import issue_own_key, revoke_key
-from apps.tenancy.verbs import KEY_REVOKE
+from apps.tenancy.verbs import KEY_DERIVE, KEY_ISSUE, KEY_REVOKE
 
 
 class KeyBody(serializers.Serializer[Any]):
@@ -64,8 +65,12 @@ class ApiKeysApi(ObjectApi):
     filterset_class = KeyFilter
     key = "uid"
     secrets = ("token",)
-    create = Create(_create, KeyBody, immediate=True)
+    create = Create(_create, KeyBody, KEY_ISSUE, immediate=True)
     delete = Action(KEY_REVOKE, revoke_key, immediate=True)
+
+    def create_verb(self) -> Verb:
+        """With a key another one is made."""
+        return KEY_ISSUE if self.actor.api_key is None else KEY_DERIVE
 
     def visible(self, actor: Actor) -> QuerySet[ApiKey]:
         """Return the keys in view."""

@@ -21,6 +21,7 @@ from apps.tenancy.selectors import held_roles, visible_members, with_grants
 from apps.tenancy.services import members
 from apps.tenancy.verbs import (
     MEMBER_ACTIVATE,
+    MEMBER_CREATE,
     MEMBER_DEACTIVATE,
     MEMBER_END_SESSIONS,
     MEMBER_REMOVE,
@@ -134,7 +135,7 @@ class MembersApi(ObjectApi):
     pagination_class = UserPages
     key = "uid"
     secrets = ("password",)
-    create = Create(_create, MemberBody, immediate=True)
+    create = Create(_create, MemberBody, MEMBER_CREATE, immediate=True)
     delete = Action(MEMBER_REMOVE, members.remove_member, immediate=True)
     actions = (
         Action(MEMBER_SET_ROLE, _set_role, RoleBody, immediate=True),

@@ -17,7 +17,7 @@ from apps.tenancy.api.tenants import named_tenant
 from apps.tenancy.filters import ProjectFilter
 from apps.tenancy.models import Project
 from apps.tenancy.services import projects
-from apps.tenancy.verbs import PROJECT_DELETE, PROJECT_EDIT
+from apps.tenancy.verbs import PROJECT_CREATE, PROJECT_DELETE, PROJECT_EDIT
 
 
 class ProjectBody(serializers.Serializer[Any]):
@@ -60,7 +60,7 @@ class ProjectsApi(ObjectApi):
     out = ProjectOut
     filterset_class = ProjectFilter
     key = "uid"
-    create = Create(_create, ProjectBody, immediate=True)
+    create = Create(_create, ProjectBody, PROJECT_CREATE, immediate=True)
     update = Update(PROJECT_EDIT, projects.edit_project, Labels, immediate=True)
     delete = Action(PROJECT_DELETE, projects.delete_project, immediate=True)
 

@@ -18,7 +18,7 @@ from apps.tenancy.filters import TenantFilter
 from apps.tenancy.models import Tenant
 from apps.tenancy.selectors import visible_tenants
 from apps.tenancy.services import tenants
-from apps.tenancy.verbs import TENANT_DISABLE, TENANT_EDIT, TENANT_ENABLE
+from apps.tenancy.verbs import TENANT_CREATE, TENANT_DISABLE, TENANT_EDIT, TENANT_ENABLE
 
 
 class TenantBody(serializers.Serializer[Any]):
@@ -68,7 +68,7 @@ class TenantsApi(ObjectApi):
     filterset_class = TenantFilter
     key = "uid"
     secrets = ("owner_password",)
-    create = Create(_create, TenantBody, immediate=True)
+    create = Create(_create, TenantBody, TENANT_CREATE, immediate=True)
     update = Update(TENANT_EDIT, tenants.edit_tenant, Labels, immediate=True)
     actions = (
         Action(TENANT_DISABLE, tenants.disable_tenant, immediate=True),
