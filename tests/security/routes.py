@@ -15,12 +15,16 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 @dataclass(frozen=True)
 class Route:
-    """name: with namespace, as for `reverse`. segment: first part of the path inside its area, such as "vms"."""
+    """name: with namespace, as for `reverse`. segment: first part of the path inside its area, such as "vms".
+
+    callback: the view as the URL has it.
+    """
 
     name: str
     path: str
     methods: frozenset[str]
     area: str
+    callback: Any
 
     @property
     def segment(self) -> str:
@@ -47,7 +51,7 @@ def _walk(resolver: URLResolver, before: str, area: str) -> Iterator[Route]:
         if isinstance(pattern, URLResolver):
             yield from _walk(pattern, path, pattern.namespace or area)
         elif pattern.name or "^" not in path:
-            yield Route(f"{area}:{pattern.name}", path, _methods(pattern), area)
+            yield Route(f"{area}:{pattern.name}", path, _methods(pattern), area, pattern.callback)
 
 
 def _methods(pattern: URLPattern) -> frozenset[str]:

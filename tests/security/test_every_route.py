@@ -41,7 +41,7 @@ def send(world: World, role: str, route: Route, method: str) -> Any:
     """Send the request as the role."""
     url = reverse(route.name, kwargs={"key": world.keys[route.segment]} if route.takes_key else None)
     of = keys_owner(f"{route.name} {method}")
-    if _is_api(route):
+    if is_api(route):
         body = API_BODIES.get(f"{route.name} {method}", lambda _world: {})(world)
         return world.program(role, of).generic(
             method, url, data=json.dumps(body) if method != "GET" else "", content_type="application/json"
@@ -59,7 +59,8 @@ def keys_owner(row: str) -> str:
     return "ada" if words.get("alice") != "ok" and words.get("ada") in {"ok", "no"} else "alice"
 
 
-def _is_api(route: Route) -> bool:
+def is_api(route: Route) -> bool:
+    """Whether programs call it."""
     return route.area == "api" and route.name != "api:docs"
 
 
@@ -167,7 +168,7 @@ def test_a_method_that_is_not_in_the_table_is_not_allowed(name: str, world: Worl
     role = "nobody" if name == "portal:login" else "alice" if route.area == "portal" else "ada"
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - route.methods:
         with transaction.atomic():
-            client = world.program(role) if _is_api(route) else world.browser(role)
+            client = world.program(role) if is_api(route) else world.browser(role)
             url = reverse(name, kwargs={"key": world.keys[route.segment]} if route.takes_key else None)
             response = client.generic(method, url)
             assert response.status_code == 405, f"{method} {name} as {role}: {response.status_code}"
