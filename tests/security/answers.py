@@ -234,6 +234,7 @@ P_OWNER = "login 404 403 403 403 ok elsewhere  login login login login  ok"
 P_MEMBERS_SEEN = "login 404 404 404 404 ok elsewhere  login login login login  ok"
 P_OWNER_HIDDEN = "login 404 404 404 404 ok elsewhere  login login login login  no"
 P_CREATE = "login no no no ok ok elsewhere  login login login login  ok"
+P_OWN = "login ok ok ok ok ok elsewhere  login login login login  no"
 #: Another member's session or passkey, and a provider that is not for the user: nobody's but their own.
 P_NOT_THEIRS = "login 404 404 404 404 404 elsewhere  login login login login  404"
 
@@ -302,7 +303,7 @@ PAGES: Rows = {
     "portal:login GET": A_ANYONE,
     "portal:login POST": A_ANYONE,
     "portal:logout POST": A_ANYONE,
-    "portal:stop_acting POST": "login 404 404 404 404 404 elsewhere  login login login login  404",
+    "portal:stop_acting POST": "login 404 404 404 404 404 elsewhere  login login login login  ok",
     "portal:login.second GET": A_ANYONE,
     "portal:login.second POST": A_ANYONE,
     "portal:login.passkey POST": "no no no no no no no  no no no no  no",
@@ -311,10 +312,14 @@ PAGES: Rows = {
     "portal:oidc.back GET": "404 404 404 404 404 404 404  404 404 404 404  404",
     **{f"portal:{row}": P_MEMBER for row in ACCOUNT},
     **{f"portal:{row}": P_NOT_THEIRS for row in ACCOUNT_OF_SOMEBODY},
+    # Acting as a tenant, an admin changes nothing of the own account either.
+    "portal:account POST": P_OWN,
+    "portal:account.security POST": P_OWN,
+    "portal:account.passkey_remove POST": "login 404 404 404 404 404 elsewhere  login login login login  403",
     # Nobody of them has an app or a passkey.
-    "portal:account.app_remove POST": P_NOT_THEIRS,
+    "portal:account.app_remove POST": "login 404 404 404 404 404 elsewhere  login login login login  403",
     "portal:account.passkey POST": "login no no no no no elsewhere  login login login login  no",
-    "portal:account.recovery_codes POST": P_MEMBER,
+    "portal:account.recovery_codes POST": P_OWN,
     "portal:account.confirm_passkey POST": "login no no no no no elsewhere  login login login login  no",
     "portal:account.preferences GET": P_MEMBER,
     "portal:account.preferences POST": P_MEMBER,
