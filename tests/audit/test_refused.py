@@ -7,7 +7,7 @@ import pytest
 from apps.audit.models import AuditEntry
 from apps.lifecycle.models import Operation
 from apps.tenancy.models import Project, Tenant, User
-from tests.factories import api_client, make_project, page_client
+from tests.factories import api_client, make_project, page_client, session_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("AC-3")]
 
@@ -30,7 +30,7 @@ def test_what_a_role_does_not_allow_is_kept_with_verb_and_target(
 
 
 def test_a_strangers_attempt_is_in_the_strangers_log(bob: User, vera: User, tenant_b: Tenant) -> None:
-    api_client(bob).post(f"/api/v1/members/{vera.uid}/deactivate")
+    session_client(bob).post(f"/api/v1/members/{vera.uid}/deactivate")
     assert _refusals() == [("bob", "member.deactivate", "not_found", tenant_b)]
     assert AuditEntry.objects.get().target_name == ""
 
@@ -56,6 +56,6 @@ def test_a_form_without_its_token_is_kept(alice: User, tenant_a: Tenant) -> None
 def test_reading_and_typing_errors_are_no_refusals(alice: User, vera: User) -> None:
     page_client(vera).get("/projects/00000000-0000-0000-0000-000000000000/")
     api_client(alice).post("/api/v1/projects", {"name": ""}, format="json")
-    api_client(alice).post("/api/v1/members", {"username": "a b"}, format="json")
+    session_client(alice).post("/api/v1/members", {"username": "a b"}, format="json")
     api_client().post("/api/v1/projects", {"name": "x"}, format="json")
     assert _refusals() == [] and not Operation.objects.exists()

@@ -238,7 +238,7 @@ def test_two_admins_change_the_same_settings_at_the_same_instant(ada: User) -> N
 
 
 def asking(user: User, path: str, body: dict[str, Any]) -> Callable[[], Any]:
-    client = factories.api_client(user)
+    client = factories.session_client(user)
     return lambda: client.post(path, body, format="json")
 
 

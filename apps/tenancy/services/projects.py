@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
 from apps.audit.record import record
@@ -73,11 +73,12 @@ def delete_project(actor: Actor, project: Project) -> None:
             _ensure_empty(project)
             drop_grants(content_object=project)
             Project.objects.filter(pk=project.pk).delete()
+            # Foreign keys are otherwise checked at the caller's commit, which comes after this can be answered.
+            connection.check_constraints()
             record(
                 actor, PROJECT_DELETE.name, tenant=project.tenant, name=project.name, target_id=project.uid
             )
     except IntegrityError as error:
-        # The foreign key is checked at commit: a resource was created in the meantime.
         raise InUse(_("Something was created in it just now.")) from error
 
 
