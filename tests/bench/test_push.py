@@ -20,7 +20,9 @@ from playwright.sync_api import Browser, Page
 
 from apps.compute.models import Vm
 from apps.lifecycle import push
+from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Resource
+from apps.platform_settings.services import change_settings
 from apps.tenancy.models import User
 from tests import factories
 from tests.bench.processes import cpu_seconds, tree
@@ -58,6 +60,8 @@ def owner(memory_platform: Platform) -> Iterator[User]:
     tenant = factories.make_tenant("acme")
     subnet = make_subnet(cloud.region, factories.default_project(tenant), "10.0.0.0/16")
     insert_vms(tenant, VMS, subnet, cloud.hosts[0], cloud.image, cloud.small)
+    # All pages are of one session here.
+    change_settings(SYSTEM, {"open_pages_per_user": 10_000, "open_pages_per_session": 10_000})
     memory_platform.collect_static()
     memory_platform.start("web")
     # This process stands for a worker: its pushes go where the web process listens.

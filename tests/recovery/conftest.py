@@ -73,7 +73,7 @@ def peopled(platform: Platform) -> Site:
     for _ in range(4):
         factories.make_host(cluster, vcpus=64, memory_gib=256)
     image = make_image(factories.make_storage(region))
-    tenant, owner, _password = create_tenant(SYSTEM, "acme", "alice")
+    tenant, owner, _password = create_tenant(SYSTEM, "acme", "alice", must_change_password=False)
     Quota.objects.filter(tenant=tenant).update(limit=10_000)
     _key, token = issue_key(owner, "tests", ApiKey.Scope.WRITE, None)
     platform.start("web", "worker", "beat")
