@@ -52,7 +52,10 @@ def clients(fast_platform: Platform) -> list[dict[str, Any]]:
     for _ in range(HOSTS):
         factories.make_host(cluster, vcpus=64, memory_gib=256)
     image = import_image(SYSTEM, name="Tiny", cluster=pool, file=f"memory:{1 << 30}").target_id
-    owners = [create_tenant(SYSTEM, f"tenant-{n}", f"owner-{n}")[1] for n in range(TENANTS)]
+    owners = [
+        create_tenant(SYSTEM, f"tenant-{n}", f"owner-{n}", must_change_password=False)[1]
+        for n in range(TENANTS)
+    ]
     Quota.objects.update(limit=1_000_000)
     fast_platform.start(*CONTROL)
     wait_until(

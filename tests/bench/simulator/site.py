@@ -114,7 +114,10 @@ def simulated_site(
     )
     with fleet.running([image.spec()], processes):
         platform.start("web", "worker", "beat")
-        owners = [create_tenant(SYSTEM, f"tenant-{n}", f"owner-{n}")[1] for n in range(TENANTS)]
+        owners = [
+            create_tenant(SYSTEM, f"tenant-{n}", f"owner-{n}", must_change_password=False)[1]
+            for n in range(TENANTS)
+        ]
         Quota.objects.update(limit=1_000_000)
         wait_until(
             lambda: (
