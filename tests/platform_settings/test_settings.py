@@ -158,7 +158,7 @@ def test_the_page_shows_every_setting_and_saves_only_what_differs(ada: User) -> 
 
 @pytest.mark.requirement("AC-4")
 def test_programs_of_administrators_read_and_change_settings(ada: User, alice: User) -> None:
-    api = factories.api_client(ada)
+    api = factories.session_client(ada)
     answer = api.patch("/api/v1/settings", {"settings": {"acting_minutes": 15}}, format="json").json()
     found = {each["name"]: each for each in answer["settings"]}
     assert found["acting_minutes"]["value"] == 15
