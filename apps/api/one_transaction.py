@@ -8,29 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db import transaction
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-V = TypeVar("V", bound=APIView)
+from apps.lifecycle.errors import Refused
+
 Handler = Callable[..., Response]
 
 
 def answered_in_one_transaction(handler: Handler) -> Handler:
     """Have a view's method commit only once its answer stands as it will be sent.
 
-    Not for what must be kept though it is refused, nor for bulk requests, which are a transaction for each row.
+    Not for bulk requests, which are a transaction for each row.
     """
 
     @wraps(handler)
     def committed_with_its_answer(view: APIView, request: Request, *args: Any, **kwargs: Any) -> Response:
         with transaction.atomic():
-            response = handler(view, request, *args, **kwargs)
-            _render(view, request, response)
-        return response
+            try:
+                response = handler(view, request, *args, **kwargs)
+            except (Refused, APIException) as error:
+                # Its service has undone what it did. What was written of the refusal, a counted try say, is kept.
+                refused: Exception = error
+            else:
+                _render(view, request, response)
+                return response
+        raise refused
 
     return committed_with_its_answer
 

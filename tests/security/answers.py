@@ -235,6 +235,7 @@ P_MEMBERS_SEEN = "login 404 404 404 404 ok elsewhere  login login login login  o
 P_OWNER_HIDDEN = "login 404 404 404 404 ok elsewhere  login login login login  no"
 P_CREATE = "login no no no ok ok elsewhere  login login login login  ok"
 P_OWN = "login ok ok ok ok ok elsewhere  login login login login  no"
+P_CREATE_IN_PERSON = "login no no no ok ok elsewhere  login login login login  no"
 #: Another member's session or passkey, and a provider that is not for the user: nobody's but their own.
 P_NOT_THEIRS = "login 404 404 404 404 404 elsewhere  login login login login  404"
 
@@ -345,7 +346,9 @@ PAGES: Rows = {
     ),
     "portal:vm.console GET": P_OPERATE,
     **pages("image", read="one tab.activity menu", rename=P_MANAGE, delete=P_MANAGE),
-    **pages("key_pair", read="one tab.activity menu", create=P_CREATE, rename=P_MANAGE, delete=P_MANAGE),
+    **pages(
+        "key_pair", read="one tab.activity menu", create=P_CREATE_IN_PERSON, rename=P_MANAGE, delete=P_MANAGE
+    ),
     **pages("disk", read="one tab.activity"),
     **pages(
         "vpc",

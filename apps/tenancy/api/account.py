@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.schema import PROBLEM
 from apps.lifecycle.actor import Actor
 from apps.tenancy.services.passwords import change_own_password
@@ -31,6 +32,7 @@ class AccountPassword(APIView):
         request=PasswordBody,
         responses={204: None, 403: PROBLEM, 422: PROBLEM},
     )
+    @answered_in_one_transaction
     def post(self, request: Request) -> Response:
         """Change it; all other sessions end, API keys stay."""
         body = PasswordBody(data=request.data)
