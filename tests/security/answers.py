@@ -386,7 +386,7 @@ PAGES: Rows = {
         "member",
         see=P_MEMBERS_SEEN,
         read="one tab.roles menu",
-        create="login no no no no ok elsewhere  login login login login  ok",
+        create="login no no no no ok elsewhere  login login login login  no",
         set_role=P_OWNER_HIDDEN,
         set_owner=P_OWNER_HIDDEN,
         activate=P_OWNER_HIDDEN,
