@@ -67,7 +67,7 @@ def own(seen: VmForecast, rights: Rights) -> dict[str, Any]:
         and {"id": str(kind.pk), "name": kind.name, "vcpu": kind.vcpu, "memory_gib": kind.memory_gib},
         "image": image and _reference(image),
         "disk": image and {"size_gib": seen.draft.disk_gib, "min_gib": image.min_disk_gib},
-        "hosts": _hosts(seen, rights.everywhere),
+        "hosts": _hosts(seen, rights.actor.is_admin),
         "addresses": subnet
         and {"subnet": _reference(subnet), "free": subnet.free_addresses, "left": seen.addresses_left},
     }
