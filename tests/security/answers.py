@@ -304,7 +304,7 @@ PAGES: Rows = {
     "portal:login GET": A_ANYONE,
     "portal:login POST": A_ANYONE,
     "portal:logout POST": A_ANYONE,
-    "portal:stop_acting POST": "login 404 404 404 404 404 elsewhere  login login login login  elsewhere",
+    "portal:stop_acting POST": "login 404 404 404 404 404 elsewhere  login login login login  ok",
     "portal:login.second GET": A_ANYONE,
     "portal:login.second POST": A_ANYONE,
     "portal:login.passkey POST": "no no no no no no no  no no no no  no",

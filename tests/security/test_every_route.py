@@ -90,6 +90,8 @@ def _is(word: str, response: Any) -> bool:
             status == 302
             and onward.startswith(("/login/?", "/admin/"))
             and "/admin/" not in response.request["PATH_INFO"]
+            and response.request["PATH_INFO"]
+            != reverse("portal:stop_acting")  # leads back there, having stopped
         )
         return (200 <= status < 400 or status == 409) and not away
     return bool(status == int(word))
