@@ -5,7 +5,10 @@ bob owns tenant B and is a stranger to A. ada is a platform admin.
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
+from django.conf import settings
 
 from apps.platform_settings import store
 from apps.tenancy.models import Project, Role, Tenant, User
@@ -17,6 +20,12 @@ def fresh_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read the platform's settings once in each test: what the test before set is rolled back."""
     monkeypatch.setattr(store, "FRESH", 3600.0)
     store.forget()
+
+
+@pytest.fixture(autouse=True)
+def own_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count failed log-ins of each test by themselves; the counters of earlier ones end on their own."""
+    monkeypatch.setattr(settings, "THROTTLE_PREFIX", f"throttle:{uuid4().hex}:")
 
 
 @pytest.fixture

@@ -25,5 +25,5 @@ DATABASES["default"]["TEST"] = {"NAME": f"test_{os.getpid()}"}
 # Plain names: the hashed ones need `collectstatic` first.
 STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 WHITENOISE_USE_FINDERS = True
-# The real one takes a fifth of a second for each password, on purpose.
+# The real one takes a tenth of a second for each password, on purpose.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

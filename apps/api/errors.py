@@ -31,7 +31,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     """DRF's exception handler: None (a 500 by Django) only for bugs."""
     request_id = getattr(context["request"], "request_id", "")
     if isinstance(error, Refused):
-        return _respond(error.status, problem_of(error), request_id)
+        return _respond(error.status, problem_of(error), request_id, error.headers)
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     if isinstance(error, RequestDataTooBig):

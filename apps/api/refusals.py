@@ -19,6 +19,7 @@ MEANING = {
     "413": "The body is too large.",
     "415": "The body is said to be something other than JSON.",
     "422": "Something sent cannot be done; `errors` names it.",
+    "429": "Too many failed attempts; `Retry-After` says when to try again.",
     "503": "The platform is out of order; `Retry-After` says when to try again.",
 }
 
@@ -38,7 +39,7 @@ def _completed(operation: dict[str, Any]) -> dict[str, Any]:
     refused = {status for status, answer in answers.items() if _is_problem(answer)}
     refused |= {"400", "406", "503"}
     if operation.get("security"):
-        refused |= {"401", "403"}
+        refused |= {"401", "403", "429"}
     if "requestBody" in operation:
         refused |= {"413", "415"}
     said = {status: {"$ref": f"{REFUSALS}{status}"} for status in sorted(refused)}

@@ -30,6 +30,11 @@ class Refused(Exception):
         self.field = field
         self.details = dict(details or {})
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return what the answer says in its head besides, such as when to try again."""
+        return {}
+
 
 class Invalid(Refused):
     """What was typed is wrong. `fields` maps a field's name to its messages."""

@@ -33,10 +33,13 @@ class RefusalMiddleware:
             return lead_to_proof(request, _where_from(request))
         toast = feedback.refusal(error, request)
         if "HX-Request" in request.headers:
-            return feedback.show(request, toast, status=error.status)
-        return render(
-            request, "portal/error.html", {"toast": toast, "status": error.status}, status=error.status
-        )
+            answer = feedback.show(request, toast, status=error.status)
+        else:
+            context = {"toast": toast, "status": error.status}
+            answer = render(request, "portal/error.html", context, status=error.status)
+        for name, value in error.headers.items():
+            answer[name] = value
+        return answer
 
 
 def _where_from(request: HttpRequest) -> str:

@@ -10,9 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from axes.handlers.proxy import AxesProxyHandler
 from django.contrib.auth import login
-from django.contrib.auth.signals import user_login_failed
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.utils.crypto import constant_time_compare
@@ -20,6 +18,7 @@ from django.utils.crypto import constant_time_compare
 from apps.audit.models import DONE
 from apps.audit.record import record
 from apps.lifecycle.actor import Actor
+from apps.tenancy import ceremonies
 from apps.tenancy.backends import usable
 from apps.tenancy.factors.rows import has_second_factor, must_enrol
 from apps.tenancy.middleware import MUST_ENROL, actor_for
@@ -27,6 +26,7 @@ from apps.tenancy.models import User
 from apps.tenancy.recent import note_proof
 from apps.tenancy.session_limits import BEGAN
 from apps.tenancy.sessions import note_device
+from apps.tenancy.throttle.devices import know_again
 from apps.tenancy.verbs import LOG_IN, LOG_IN_FAILED
 
 BACKEND = "apps.tenancy.backends.AccountBackend"
@@ -90,29 +90,15 @@ def enter(request: HttpRequest, user: User, method: str, *, trusted: bool = Fals
     """Log in: a new session key, and what the session remembers of it. The user has proved all there is to prove."""
     login(request, user, backend=BACKEND)
     request.session.pop(PENDING, None)
+    ceremonies.forget_all(request)
     request.session.set_expiry(None)
     request.session[BEGAN] = time.time()
     note_device(request, method)
     note_proof(request)
+    know_again(request, user)
     if not trusted and must_enrol(user):
         request.session[MUST_ENROL] = True
     _record(actor_for(request, user), LOG_IN.name, user, method=method)
-
-
-def is_locked(request: HttpRequest, user: User) -> bool:
-    """Whether failures lock the name from this address; the lock's own page becomes the answer then."""
-    credentials = {"username": user.username}
-    if AxesProxyHandler.is_allowed(request, credentials):
-        return False
-    request.axes_locked_out = True  # type: ignore[attr-defined]
-    request.axes_credentials = credentials  # type: ignore[attr-defined]
-    return True
-
-
-def count_failure(request: HttpRequest, user: User, outcome: str = SECOND_FAILED) -> None:
-    """Count a wrong code, passkey or repeated password like a wrong password: together they lock."""
-    user_login_failed.send(sender=__name__, credentials={"username": user.username}, request=request)
-    note_failure(request, user, outcome)
 
 
 def note_failure(request: HttpRequest, user: User | None, outcome: str = FAILED) -> None:

@@ -23,8 +23,8 @@ LOGIN_FAILURES = declare(
     Number(
         name="login_failures",
         group=ACCOUNTS,
-        label=_("Failed log-ins before a lock"),
-        help=_("Of one name from one address."),
+        label=_("Failed log-ins before a delay"),
+        help=_("Of one account, counted apart for each device and network it has logged in from."),
         default=5,
         least=3,
         most=100,
@@ -34,8 +34,8 @@ LOGIN_LOCK_MINUTES = declare(
     Number(
         name="login_lock_minutes",
         group=ACCOUNTS,
-        label=_("Log-in lock"),
-        help=_("How long a name stays locked for that address."),
+        label=_("Longest delay"),
+        help=_("Each further failure doubles the delay, from 30 seconds up to this."),
         unit=_("minutes"),
         default=15,
         least=1,

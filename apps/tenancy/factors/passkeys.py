@@ -1,8 +1,9 @@
-"""Passkeys (WebAuthn). What a ceremony must remember between its two halves stands in the session."""
+"""Passkeys (WebAuthn). What a ceremony keeps between its two halves stands in the session, bound to its purpose."""
 
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 from uuid import UUID
 
@@ -10,56 +11,111 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.internal import auth as webauthn
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.http import HttpRequest
 from django.utils import timezone
 from fido2.utils import websafe_decode
+from fido2.webauthn import AuthenticatorData, ResidentKeyRequirement, UserVerificationRequirement
 
+from apps.tenancy import ceremonies
+from apps.tenancy.ceremonies import Purpose
 from apps.tenancy.models import User
 
+log = logging.getLogger(__name__)
 Kind = Authenticator.Type
 
 #: How somebody got in, as sessions and the operation log name it.
 PASSKEY = "passkey"
+#: Where the passkey replaces the password, the device must have checked its user (PIN, finger, face). As the second
+#: step after a password, having the device is enough.
+VERIFIED = {Purpose.PASSKEY_LOG_IN, Purpose.PASSKEY_CONFIRM, Purpose.PASSKEY_ADD}
+#: A browser's answer takes about one kilobyte.
+MAX_ANSWER = 20_000
 # What the JSON of a browser may make allauth and fido2 raise.
-_MALFORMED = (ValidationError, ValueError, TypeError, KeyError, AttributeError)
+_MALFORMED = (ValidationError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
-def options_to_add(user: User) -> dict[str, Any]:
+def options_to_add(request: HttpRequest, user: User) -> dict[str, Any]:
     """Return what the browser needs to make a passkey that can stand in for the password as well."""
-    return dict(webauthn.begin_registration(user, passwordless=True))
+    options, state = webauthn.get_server().register_begin(
+        user=webauthn.build_user_payload(user),
+        credentials=webauthn.get_credentials(user),
+        resident_key_requirement=ResidentKeyRequirement.REQUIRED,
+        user_verification=UserVerificationRequirement.REQUIRED,
+        extensions=webauthn.EXTENSIONS,
+    )
+    ceremonies.begin(request.session, Purpose.PASSKEY_ADD, user, state)
+    return dict(options)
 
 
-def keep_passkey(user: User, name: str, answer: str) -> Authenticator | None:
-    """Make the passkey the browser made the user's; None when its answer does not fit."""
+def judge_new(state: dict[str, Any] | None, answer: str) -> dict[str, Any] | None:
+    """Return the new passkey as the browser describes it; None when it does not answer the challenge."""
     try:
-        credential = json.loads(answer)
-        webauthn.complete_registration(credential)
-        return Authenticator.objects.get(pk=webauthn.WebAuthn.add(user, name, credential).instance.pk)
+        credential = _parsed(answer)
+        data = webauthn.get_server().register_complete(_begun(state), credential)
+        _ensure_verified(Purpose.PASSKEY_ADD, data)
     except _MALFORMED:
         return None
+    return credential
 
 
-def options_to_log_in(user: User | None) -> dict[str, Any]:
+def keep_passkey(user: User, name: str, credential: dict[str, Any]) -> Authenticator:
+    """Make it the user's."""
+    return Authenticator.objects.get(pk=webauthn.WebAuthn.add(user, name, credential).instance.pk)
+
+
+def options_to_show(request: HttpRequest, purpose: Purpose, user: User | None) -> dict[str, Any]:
     """Return what the browser needs to show a passkey: the user's, or, without one, whichever it has for this site."""
-    return dict(webauthn.begin_authentication(user))
+    wanted = UserVerificationRequirement.PREFERRED
+    if purpose in VERIFIED:
+        wanted = UserVerificationRequirement.REQUIRED
+    options, state = webauthn.get_server().authenticate_begin(
+        credentials=webauthn.get_credentials(user) if user is not None else [],
+        user_verification=wanted,
+    )
+    ceremonies.begin(request.session, purpose, user, state)
+    return dict(options)
 
 
-def use_passkey(answer: str, user: User | None = None) -> User | None:
-    """Return whose passkey the browser has shown, the user's if one is given; None when its answer does not fit."""
+def owner_of(answer: str) -> User | None:
+    """Return whose passkey an answer claims to be. Nothing is proved by that."""
     try:
-        credential = json.loads(answer)
-        owner = user or _owner(credential)
-        if owner is None:
-            return None
-        row = webauthn.complete_authentication(owner, credential)
-        counter = webauthn.parse_authentication_response(credential).response.authenticator_data.counter
+        handle = websafe_decode(_parsed(answer)["response"]["userHandle"])
+        return User.objects.select_related("tenant").filter(uid=UUID(bytes=handle)).first()
     except _MALFORMED:
         return None
-    return owner if _note_use(row.pk, counter) else None
 
 
-def _owner(credential: dict[str, Any]) -> User | None:
-    handle = websafe_decode(credential["response"]["userHandle"])
-    return User.objects.select_related("tenant").filter(uid=UUID(bytes=handle)).first()
+def judge_passkey(state: dict[str, Any] | None, purpose: Purpose, user: User, answer: str) -> bool:
+    """Whether the answer shows one of the user's passkeys, for the challenge of the ceremony."""
+    try:
+        credential = _parsed(answer)
+        used = webauthn.get_server().authenticate_complete(
+            _begun(state), webauthn.get_credentials(user), credential
+        )
+        row = webauthn.get_authenticator_by_credential_id(user, used.credential_id)
+        data = webauthn.parse_authentication_response(credential).response.authenticator_data
+        _ensure_verified(purpose, data)
+    except _MALFORMED:
+        return False
+    return row is not None and _note_use(row.pk, data.counter)
+
+
+def _parsed(answer: str) -> dict[str, Any]:
+    if len(answer) > MAX_ANSWER:
+        raise ValueError("too long to be an answer")
+    return dict(json.loads(answer))
+
+
+def _begun(state: dict[str, Any] | None) -> dict[str, Any]:
+    if not state:
+        raise ValueError("no such ceremony was begun here")
+    return state
+
+
+def _ensure_verified(purpose: Purpose, data: AuthenticatorData) -> None:
+    # fido2 checks it by what the state says; the purpose says it once more, whatever the state came from.
+    if purpose in VERIFIED and not data.is_user_verified():
+        raise ValueError("the device has not checked its user")
 
 
 @transaction.atomic
@@ -68,6 +124,7 @@ def _note_use(pk: int, counter: int) -> bool:
     row = Authenticator.objects.select_for_update().get(pk=pk)
     before = row.data.get("counter", 0)
     if (counter or before) and counter <= before:
+        log.warning("passkey %s shows counter %s after %s: it may have been copied", pk, counter, before)
         return False
     row.data["counter"], row.last_used_at = counter, timezone.now()
     row.save(update_fields=["data", "last_used_at"])

@@ -11,12 +11,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.portal.page import Page
-from apps.tenancy.entering import count_failure, is_locked
+from apps.tenancy import ceremonies
+from apps.tenancy.ceremonies import Purpose
+from apps.tenancy.entering import note_failure
 from apps.tenancy.factors.codes import use_code
-from apps.tenancy.factors.passkeys import options_to_log_in, use_passkey
+from apps.tenancy.factors.passkeys import judge_passkey, options_to_show
 from apps.tenancy.factors.rows import factors_of
 from apps.tenancy.models import User
 from apps.tenancy.recent import note_proof
+from apps.tenancy.services.proof import is_password
+from apps.tenancy.throttle.checks import account_key, check_secret, source_of_actor
 
 FAILED = "login.confirmation_failed"
 
@@ -34,18 +38,18 @@ class ConfirmPage(Page):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Judge a password or a code."""
         user = cast(User, self.actor.user)
-        if is_locked(request, user):
-            return self._draw()
         if user.has_usable_password():
-            right = user.check_password(request.POST.get("password", ""))
+            right = is_password(self.actor, user, request.POST.get("password", ""))
         else:
-            right = bool(use_code(user, request.POST.get("code", "").strip()))
+            code = request.POST.get("code", "").strip()
+            account = account_key(user.username)
+            right = bool(check_secret(source_of_actor(self.actor), account, lambda: use_code(user, code)))
         return self.judge(right, _("That is wrong."))
 
     def judge(self, right: bool, error: str) -> HttpResponse:
         """Lead on, or ask again."""
         if not right:
-            count_failure(self.request, cast(User, self.actor.user), FAILED)
+            note_failure(self.request, cast(User, self.actor.user), FAILED)
             return self._draw(error)
         note_proof(self.request)
         onward = self.request.POST.get("next", "")
@@ -72,7 +76,7 @@ class ConfirmOptionsPage(Page):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Begin."""
-        return JsonResponse(options_to_log_in(cast(User, self.actor.user)))
+        return JsonResponse(options_to_show(request, Purpose.PASSKEY_CONFIRM, cast(User, self.actor.user)))
 
 
 class ConfirmPasskeyPage(ConfirmPage):
@@ -81,7 +85,11 @@ class ConfirmPasskeyPage(ConfirmPage):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Judge a passkey."""
         user = cast(User, self.actor.user)
-        if is_locked(request, user):
-            return self._draw()
-        right = use_passkey(request.POST.get("credential", ""), user) is not None
+        answer, purpose = request.POST.get("credential", ""), Purpose.PASSKEY_CONFIRM
+        state = ceremonies.take(request.session, purpose, user)
+        right = check_secret(
+            source_of_actor(self.actor),
+            account_key(user.username),
+            lambda: judge_passkey(state, purpose, user, answer),
+        )
         return self.judge(right, _("The passkey was not accepted."))

@@ -14,15 +14,14 @@ from apps.lifecycle.errors import Refused
 from apps.portal import feedback
 from apps.portal.forms import KitForm
 from apps.portal.page import Page
+from apps.tenancy import ceremonies
+from apps.tenancy.ceremonies import Purpose
 from apps.tenancy.factors.codes import new_secret, qr_code
 from apps.tenancy.factors.passkeys import options_to_add
 from apps.tenancy.middleware import MUST_ENROL
 from apps.tenancy.models import User
 from apps.tenancy.secrets import seal, unseal
 from apps.tenancy.services import factors
-
-#: Session key of the secret on offer, sealed: sessions are rows that can be read.
-OFFER = "app_secret"
 
 
 def _security(page: Page) -> str:
@@ -72,14 +71,18 @@ class AppPage(Page):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Offer a new secret."""
         secret = new_secret()
-        request.session[OFFER] = seal(secret)
+        # Sealed: sessions are rows that can be read.
+        user = cast(User, self.actor.user)
+        ceremonies.begin(request.session, Purpose.APP_ADD, user, {"secret": seal(secret)})
         return self._draw(AppForm(actor=self.actor), secret)
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Set it up."""
-        if OFFER not in request.session:
+        user = cast(User, self.actor.user)
+        offered = ceremonies.peek(request.session, Purpose.APP_ADD, user)
+        if offered is None:
             return self.go(request.path)
-        secret = unseal(request.session[OFFER])
+        secret = unseal(offered["secret"])
         form = AppForm(request.POST, actor=self.actor)
         if not form.is_valid():
             return self._draw(form, secret, status=422)
@@ -88,7 +91,7 @@ class AppPage(Page):
         except Refused as error:
             form.refuse(error)
             return self._draw(form, secret, status=error.status)
-        del request.session[OFFER]
+        ceremonies.take(request.session, Purpose.APP_ADD, user)
         return _set_up(self, codes, _("Authenticator app set up."))
 
     def _draw(self, form: AppForm, secret: str, status: int = 200) -> HttpResponse:
@@ -122,7 +125,7 @@ class PasskeyOptionsPage(Page):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Begin."""
-        return JsonResponse(options_to_add(cast(User, self.actor.user)))
+        return JsonResponse(options_to_add(request, cast(User, self.actor.user)))
 
 
 class PasskeyPage(Page):
@@ -140,8 +143,9 @@ class PasskeyPage(Page):
         if not form.is_valid():
             return self._draw(form, status=422)
         try:
+            state = ceremonies.take(request.session, Purpose.PASSKEY_ADD, cast(User, self.actor.user))
             codes = factors.add_passkey(
-                self.actor, form.cleaned_data["name"], form.cleaned_data["credential"]
+                self.actor, form.cleaned_data["name"], state, form.cleaned_data["credential"]
             )
         except Refused as error:
             form.refuse(error)

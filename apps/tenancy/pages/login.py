@@ -1,39 +1,64 @@
-"""Logging in and out. Failures of a name from an address lock that pair for a while (django-axes)."""
+"""Logging in and out."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from axes.helpers import get_client_username, get_cool_off
-from axes.models import AccessAttempt
+from django import forms
+from django.contrib.auth import authenticate
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.core.exceptions import ValidationError
-from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from apps.audit.record import record
 from apps.lifecycle import push
+from apps.tenancy.addresses import ascii_lower
 from apps.tenancy.entering import note_failure, pass_first_step
 from apps.tenancy.middleware import actor_for, end_acting
 from apps.tenancy.models import User
 from apps.tenancy.oidc.providers import providers
+from apps.tenancy.services.accounts import MAX_NAME
 from apps.tenancy.services.acting import LOGGED_OUT
 from apps.tenancy.sessions import session_uid
+from apps.tenancy.throttle.checks import account_key, check_secret, source_of
 from apps.tenancy.verbs import LOG_OUT
 
 #: How somebody got in, as sessions and the operation log name it.
 PASSWORD = "password"  # noqa: S105  # a word, not a secret
+#: Longest password that is judged: more is no password, only work.
+MAX_PASSWORD = 1024
 
 
 class LogInForm(AuthenticationForm):
     """The same answer for a wrong name, a wrong password, an inactive account and a disabled tenant."""
 
+    # Django's own field turns what looks alike into the same: here a name is that name or none.
+    username = forms.CharField(max_length=MAX_NAME)
+    password = forms.CharField(max_length=MAX_PASSWORD, strip=False)
+
     def clean_username(self) -> str:
         """Log-in names are kept in small letters."""
-        return str(self.cleaned_data["username"]).lower()
+        return ascii_lower(str(self.cleaned_data["username"]))
+
+    def clean(self) -> dict[str, Any]:
+        """Judge name and password. Raises Throttled after too many failures, whether or not there is such a name."""
+        name, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
+        if not name or not password:
+            return self.cleaned_data
+        assert self.request is not None
+        self.user_cache = check_secret(
+            source_of(self.request),
+            account_key(name),
+            lambda: authenticate(self.request, username=name, password=password),
+            costly=True,
+        )
+        if self.user_cache is None:
+            user = User.objects.select_related("tenant").filter(username=name).first()
+            note_failure(self.request, user)
+            raise self.get_invalid_login_error()
+        return self.cleaned_data
 
     def get_invalid_login_error(self) -> ValidationError:
         """What all failures say."""
@@ -58,13 +83,6 @@ class LogIn(LoginView):
         assert isinstance(user, User)
         return pass_first_step(self.request, user, PASSWORD, self.get_success_url())
 
-    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
-        """Keep a line of every try that was judged; what is locked is not judged, and would only fill the log."""
-        if getattr(self.request, "axes_failures_since_start", None) is not None:
-            name = form.cleaned_data.get("username", "")
-            note_failure(self.request, User.objects.select_related("tenant").filter(username=name).first())
-        return super().form_invalid(form)
-
 
 class LogOut(LogoutView):
     """Only by POST: a link in a foreign page must not log anybody out."""
@@ -85,15 +103,3 @@ class LogOut(LogoutView):
             )
             push.user_logged_out(user.pk, [session_uid(key)] if key else [])
         return super().post(request, *args, **kwargs)
-
-
-def locked_out(
-    request: HttpRequest, response: HttpResponse, credentials: dict[str, Any] | None
-) -> HttpResponse:
-    """Answer a locked try: until when. The same for names that exist and names that do not."""
-    tries = AccessAttempt.objects.filter(
-        username=get_client_username(request, credentials), ip_address=request.META.get("REMOTE_ADDR")
-    )
-    last, wait = tries.aggregate(last=Max("attempt_time"))["last"], get_cool_off(request)
-    until = last + wait if last and wait else None
-    return render(request, "portal/locked_out.html", {"until": until}, status=429)

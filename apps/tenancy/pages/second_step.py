@@ -8,20 +8,22 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views import View
 
+from apps.tenancy import ceremonies
 from apps.tenancy.backends import usable
+from apps.tenancy.ceremonies import Purpose
 from apps.tenancy.entering import (
+    SECOND_FAILED,
     Pending,
-    count_failure,
     enter,
-    is_locked,
     keep_briefly,
     note_failure,
     pending,
 )
 from apps.tenancy.factors.codes import use_code
-from apps.tenancy.factors.passkeys import PASSKEY, options_to_log_in, use_passkey
+from apps.tenancy.factors.passkeys import PASSKEY, judge_passkey, options_to_show, owner_of
 from apps.tenancy.factors.rows import factors_of
 from apps.tenancy.oidc.providers import providers
+from apps.tenancy.throttle.checks import account_key, check_secret, source_of
 
 
 class SecondStep(View):
@@ -39,11 +41,12 @@ class SecondStep(View):
         waiting = pending(request)
         if waiting is None:
             return redirect("portal:login")
-        if is_locked(request, waiting.user):
-            return self._ask(request, waiting)
-        taken = use_code(waiting.user, request.POST.get("code", "").strip())
+        code = request.POST.get("code", "").strip()
+        taken = check_secret(
+            source_of(request), account_key(waiting.user.username), lambda: use_code(waiting.user, code)
+        )
         if not taken:
-            count_failure(request, waiting.user)
+            note_failure(request, waiting.user, SECOND_FAILED)
             return self._ask(
                 request, waiting, _("The code is wrong, or was used before. Wait for the next one.")
             )
@@ -62,7 +65,9 @@ class PasskeyOptions(View):
         """Begin: for whoever has passed the first step, else for whichever passkey there is."""
         waiting = pending(request)
         keep_briefly(request)
-        return JsonResponse(options_to_log_in(waiting.user if waiting else None))
+        if waiting:
+            return JsonResponse(options_to_show(request, Purpose.PASSKEY_SECOND_STEP, waiting.user))
+        return JsonResponse(options_to_show(request, Purpose.PASSKEY_LOG_IN, None))
 
 
 class PasskeyLogIn(View):
@@ -75,8 +80,14 @@ class PasskeyLogIn(View):
         waiting, answer = pending(request), request.POST.get("credential", "")
         if waiting is not None:
             return self._second(request, waiting, answer)
-        user = use_passkey(answer)
-        if user is None or not usable(user):
+        state = ceremonies.take(request.session, Purpose.PASSKEY_LOG_IN, None)
+        user = owner_of(answer)
+        right = check_secret(
+            source_of(request),
+            account_key(user.username) if user else None,
+            lambda: user is not None and judge_passkey(state, Purpose.PASSKEY_LOG_IN, user, answer),
+        )
+        if user is None or not right or not usable(user):
             note_failure(request, user)
             return _ask_first(request, _("The passkey was not accepted. Log in with your password."))
         enter(request, user, PASSKEY)
@@ -85,10 +96,15 @@ class PasskeyLogIn(View):
         return HttpResponseRedirect(onward if safe else "/")
 
     def _second(self, request: HttpRequest, waiting: Pending, answer: str) -> HttpResponse:
-        if is_locked(request, waiting.user):
-            return _ask_second(request, waiting)
-        if use_passkey(answer, waiting.user) is None:
-            count_failure(request, waiting.user)
+        user, purpose = waiting.user, Purpose.PASSKEY_SECOND_STEP
+        state = ceremonies.take(request.session, purpose, user)
+        right = check_secret(
+            source_of(request),
+            account_key(user.username),
+            lambda: judge_passkey(state, purpose, user, answer),
+        )
+        if not right:
+            note_failure(request, user, SECOND_FAILED)
             return _ask_second(request, waiting, _("The passkey was not accepted."))
         return _let_in(request, waiting, PASSKEY)
 

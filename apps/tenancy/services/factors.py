@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from allauth.mfa.models import Authenticator
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -12,7 +14,7 @@ from apps.lifecycle.errors import Invalid, NotFound, NotNow
 from apps.lifecycle.verbs import Verb
 from apps.tenancy.access import allow
 from apps.tenancy.factors.codes import fitting_counter, keep_app, new_recovery_codes
-from apps.tenancy.factors.passkeys import keep_passkey
+from apps.tenancy.factors.passkeys import judge_new, keep_passkey
 from apps.tenancy.factors.rows import SECOND, Passkey, factors_of, has_second_factor
 from apps.tenancy.models import User
 from apps.tenancy.services.accounts import clean_name
@@ -39,8 +41,8 @@ def add_app(actor: Actor, secret: str, code: str) -> list[str]:
 
 
 @transaction.atomic
-def add_passkey(actor: Actor, name: str, answer: str) -> list[str]:
-    """Add the passkey that the browser has made; return recovery codes if there were none.
+def add_passkey(actor: Actor, name: str, state: dict[str, Any] | None, answer: str) -> list[str]:
+    """Add the passkey that the browser has made for the challenge in `state`; return recovery codes if there were none.
 
     Raises Forbidden, NotRecent, NotNow, or Invalid with `name` or `passkey`.
     """
@@ -48,11 +50,13 @@ def add_passkey(actor: Actor, name: str, answer: str) -> list[str]:
     name = clean_name(name)
     if Authenticator.objects.filter(user=user, type=Kind.WEBAUTHN).count() >= MOST_PASSKEYS:
         raise NotNow(_("You have %(n)d passkeys. Remove one first.") % {"n": MOST_PASSKEYS})
-    if keep_passkey(user, name, answer) is None:
+    credential = judge_new(state, answer)
+    if credential is None:
         raise Invalid(
             {"passkey": [_("The passkey was not accepted.")]},
             hint=_("Try again, with this page freshly loaded."),
         )
+    keep_passkey(user, name, credential)
     _record(actor, PASSKEY_ADD, user, passkey=name)
     return _first_recovery_codes(user)
 

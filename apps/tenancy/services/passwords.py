@@ -7,24 +7,45 @@ from django.utils.translation import gettext as _
 
 from apps.audit.record import record
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.errors import Invalid
+from apps.lifecycle.errors import Invalid, NotNow
 from apps.tenancy.access import allow
 from apps.tenancy.models import User
 from apps.tenancy.services.access_end import end_all_access
 from apps.tenancy.services.accounts import check_password_strength, generate_password
 from apps.tenancy.services.holding import hold_user
+from apps.tenancy.services.proof import is_password
 from apps.tenancy.services.sessions import end_sessions
-from apps.tenancy.verbs import PASSWORD_CHANGE
+from apps.tenancy.verbs import LOG_IN_FAILED, PASSWORD_CHANGE
+
+#: How a wrong current password stands in the operation log.
+CHANGE_FAILED = "login.password_change_failed"
+
+
+def change_own_password(actor: Actor, current: str, new: str) -> User:
+    """Change the actor's own password. Raises Forbidden, Throttled, or Invalid with the field `current` or `new`."""
+    allow(actor, PASSWORD_CHANGE, project=None, tenant_id=None)
+    assert actor.user is not None, "allow() lets nobody else do this"
+    user = actor.user
+    if not is_password(actor, user, current):
+        record(
+            actor,
+            LOG_IN_FAILED.name,
+            tenant=user.tenant,
+            name=user.username,
+            target_id=user.uid,
+            outcome=CHANGE_FAILED,
+        )
+        raise Invalid({"current": [_("This is not your current password.")]})
+    return _change(actor, current, new)
 
 
 @transaction.atomic
-def change_own_password(actor: Actor, current: str, new: str) -> User:
-    """Change the actor's own password. Raises Forbidden, or Invalid with the field `current` or `new`."""
-    allow(actor, PASSWORD_CHANGE, project=None, tenant_id=None)
-    assert actor.user is not None, "allow() lets nobody else do this"
+def _change(actor: Actor, current: str, new: str) -> User:
+    assert actor.user is not None
+    known = actor.user.password
     user = hold_user(actor.user)
-    if not user.check_password(current):
-        raise Invalid({"current": [_("This is not your present password.")]})
+    if user.password != known:
+        raise NotNow(_("The password was changed a moment ago."), hint=_("Log in again."))
     if current == new:
         raise Invalid({"new": [_("Choose a password that differs from the present one.")]})
     check_password_strength(new, user, field="new")

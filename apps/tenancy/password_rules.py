@@ -1,0 +1,99 @@
+"""Which passwords people may choose, on top of Django's own rules (list of common ones, likeness to one's own names)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.contrib.auth.password_validation import CommonPasswordValidator, MinimumLengthValidator
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from apps.tenancy.platform_settings import PASSWORD_LENGTH
+
+#: Fewer different characters than this are a pattern, however long.
+LEAST_DIFFERENT = 5
+#: Of the steps from one character to the next, how many may be those of a sequence.
+MOST_SEQUENCE = 0.6
+#: Longest part of a password that is looked at for patterns: it bounds the work.
+LOOKED_AT = 128
+#: Letters by digits and signs that people write for them.
+_LEET = str.maketrans("01345789@$!", "oieastbgasi")
+_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890", "abcdefghijklmnopqrstuvwxyz", "qwertzuiop", "azertyuiop")
+_STEPS = {pair for row in _ROWS for each in (row, row[::-1]) for pair in zip(each, each[1:], strict=False)}
+#: Words of this product, which a guesser tries first.
+_OF_THE_PLACE = ("scloudstack", "scloud", "console")
+
+
+class PasswordLengthValidator(MinimumLengthValidator):
+    """Django's, with the length that is set now."""
+
+    @property
+    def min_length(self) -> int:
+        """Fewest characters."""
+        return PASSWORD_LENGTH.value()
+
+    @min_length.setter
+    def min_length(self, value: int) -> None:
+        """Django's constructor sets its own."""
+
+
+class PatternValidator:
+    """Refuses repetitions, sequences, and common passwords that are only decorated, doubled or spelt with digits."""
+
+    def __init__(self) -> None:
+        self._common = CommonPasswordValidator().passwords
+
+    def validate(self, password: str, user: Any = None) -> None:
+        """Raise ValidationError with the reason."""
+        text = password[:LOOKED_AT].lower()
+        if len(set(text)) < LEAST_DIFFERENT:
+            raise ValidationError(
+                _("Use at least %(n)d different characters.") % {"n": LEAST_DIFFERENT}, code="repetition"
+            )
+        if _is_sequence(text):
+            raise ValidationError(
+                _("The password is mostly a sequence, such as 12345 or qwerty."), code="sequence"
+            )
+        if any(core in self._common for core in _cores(text)):
+            raise ValidationError(
+                _("The password is a common one with little added. Add words of your own."), code="common_core"
+            )
+        if word := _mostly_a_name(text, user):
+            raise ValidationError(
+                _("The password is little more than “%(word)s”. Add words of your own.") % {"word": word},
+                code="own_name",
+            )
+
+    def get_help_text(self) -> str:
+        """Say the rule."""
+        return _("No repetitions, sequences or common passwords.")
+
+
+def _is_sequence(text: str) -> bool:
+    steps = list(zip(text, text[1:], strict=False))
+    known = sum(pair in _STEPS or pair[0] == pair[1] for pair in steps)
+    return bool(steps) and known / len(steps) > MOST_SEQUENCE
+
+
+def _cores(text: str) -> set[str]:
+    """Return what is left without decoration: the repeated unit, without digits and signs around, leet read as letters."""
+    unit = re.sub(r"^(.+?)\1+$", r"\1", text) if len(text) <= LOOKED_AT else text
+    found = set()
+    for each in (text, unit):
+        bare = re.sub(r"^[^a-z]+|[^a-z]+$", "", each)
+        spelt = each.translate(_LEET)
+        found |= {bare, spelt, re.sub(r"^[^a-z]+|[^a-z]+$", "", spelt), bare.translate(_LEET)}
+        found.add(re.sub(r"[^a-z0-9]", "", each))
+    # Short words stand in the list too: what matters is whether much was added to them.
+    return {core for core in found if core and (len(core) >= 6 or len(text) - len(core) < 4)} | {unit}
+
+
+def _mostly_a_name(text: str, user: Any) -> str:
+    tenant = getattr(user, "tenant", None)
+    names = [getattr(user, "username", ""), getattr(tenant, "name", ""), *_OF_THE_PLACE]
+    for name in names:
+        word = (name or "").lower()
+        if len(word) >= 3 and word in text and len(text) - len(word) * text.count(word) < 6:
+            return str(name)
+    return ""
