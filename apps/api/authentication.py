@@ -9,19 +9,26 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from apps.lifecycle.errors import Forbidden
-from apps.tenancy.keys import find_key
+from apps.tenancy.entering import note_failure
+from apps.tenancy.keys import account_of, find_key
 from apps.tenancy.middleware import actor_for
 from apps.tenancy.models import ApiKey, User
+from apps.tenancy.throttle.checks import account_key, count_failure, source_of
+
+#: How a wrong API key stands in the operation log.
+KEY_FAILED = "login.api_key_failed"
 
 
 class ApiKeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[User, ApiKey] | None:
-        """Return the key's user. Raises AuthenticationFailed, or Forbidden for a change by a read key."""
+        """Return the key's user. Raises AuthenticationFailed, Throttled, or Forbidden for a change by a read key."""
         scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             return None
         key = find_key(token.strip())
         if key is None:
+            count_failure(source_of(request._request), account_key(account_of(token.strip())))
+            note_failure(request._request, None, KEY_FAILED)
             raise AuthenticationFailed("The API key is unknown or has expired.")
         if key.user.must_change_password:
             raise Forbidden(

@@ -70,6 +70,12 @@ def take(session: SessionBase, purpose: Purpose, user: User | None) -> dict[str,
     return kept
 
 
+def forget(session: SessionBase, *purposes: Purpose) -> None:
+    """Void what was begun for these purposes."""
+    begun = session.get(CEREMONIES, {})
+    session[CEREMONIES] = {name: kept for name, kept in begun.items() if name not in purposes}
+
+
 def forget_all(request: HttpRequest) -> None:
     """Void everything begun: who stands behind the session has changed."""
     request.session.pop(CEREMONIES, None)

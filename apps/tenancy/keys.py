@@ -14,6 +14,7 @@ from apps.tenancy.backends import usable
 from apps.tenancy.models import ApiKey, User
 
 PREFIX = "sk_"
+MAX_PREFIX = 16
 #: `last_used_at` is written at most this often, so that reading does not mean writing.
 USE_RESOLUTION = timedelta(minutes=5)
 
@@ -51,6 +52,11 @@ def find_key(token: str) -> ApiKey | None:
     if key.last_used_at is None or now - key.last_used_at > USE_RESOLUTION:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
     return key
+
+
+def account_of(token: str) -> str:
+    """Return what stands for the claimed key in counters of failures."""
+    return f"key {token.removeprefix(PREFIX).partition('_')[0][:MAX_PREFIX]}"
 
 
 def _hash(secret: str) -> str:

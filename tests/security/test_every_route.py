@@ -156,7 +156,6 @@ def test_reading_writes_nothing(row: str, world: World) -> None:
                     '"tenancy_session"',
                     '"last_used_at"',
                     '"tenancy_user" SET "last_login"',
-                    "axes_",
                 )
             )
         ]

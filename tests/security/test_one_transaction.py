@@ -22,7 +22,6 @@ BESIDE = (
     '"tenancy_session"',
     '"last_used_at"',
     '"tenancy_user" SET "last_login"',
-    "axes_",
     '"api_idempotentrequest"',
     '"audit_auditentry"',
 )

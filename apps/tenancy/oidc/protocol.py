@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -19,15 +18,17 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 
-from apps.lifecycle.errors import Refused
+from apps.tenancy import ceremonies
+from apps.tenancy.ceremonies import Purpose
+from apps.tenancy.models import User
+from apps.tenancy.oidc.claims import checked_claims
 from apps.tenancy.oidc.providers import Provider, is_safe_url
+from apps.tenancy.oidc.refused import OidcRefused
+from apps.tenancy.throttle.checks import check_secret, source_of
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-#: Session key of a flow that is under way.
-FLOW = "oidc"
-PATIENCE = 600
 #: Seconds for which a provider's description of itself is kept.
 DESCRIPTION_KEPT = 3600
 #: Seconds by which the provider's clock may differ from ours.
@@ -38,16 +39,9 @@ _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _FAILURES = (OAuth2Error, requests.RequestException, jwt.PyJWTError, KeyError, TypeError, ValueError)
 
 
-class OidcRefused(Refused):
-    """A log-in elsewhere that led to none here."""
-
-    status = 403
-    code = "oidc.refused"
-
-
 @dataclass(frozen=True)
 class Identity:
-    """Who the provider says it is. onward: where to go then. link_to: the account that asked to be linked with it."""
+    """Who the provider says it is, each claim checked. onward: where to go then. link_to: the account to be linked."""
 
     subject: str
     email: str
@@ -59,7 +53,7 @@ class Identity:
 
 
 def begin(
-    request: HttpRequest, provider: Provider, back: str, *, onward: str, link_to: int | None = None
+    request: HttpRequest, provider: Provider, back: str, *, onward: str, link_to: User | None = None
 ) -> str:
     """Return where to send the browser; what must come back is kept in the session. Raises OidcRefused."""
     described = _asked(provider, lambda: _description(provider))
@@ -70,10 +64,11 @@ def begin(
         "nonce": secrets.token_urlsafe(32),
         "verifier": challenge.pop("code_verifier"),
         "onward": onward,
-        "link_to": link_to,
-        "at": time.time(),
     }
-    request.session[FLOW] = flow
+    purpose = Purpose.OIDC_LINK if link_to else Purpose.OIDC_LOG_IN
+    # One flow at a time: what comes back says which of the two it is by its state only.
+    ceremonies.forget(request.session, Purpose.OIDC_LINK, Purpose.OIDC_LOG_IN)
+    ceremonies.begin(request.session, purpose, link_to, flow)
     sent = {**challenge, "state": flow["state"], "nonce": flow["nonce"]}
     client = _client(request, provider, described, back)
     return str(
@@ -83,31 +78,34 @@ def begin(
 
 def finish(request: HttpRequest, provider: Provider, back: str) -> Identity:
     """Return who came back from the provider. Raises OidcRefused."""
-    flow = request.session.pop(FLOW, {})
-    fits = constant_time_compare(flow.get("state", ""), request.GET.get("state", ""))
-    if not flow or not fits or flow["provider"] != provider.key or time.time() - flow["at"] > PATIENCE:
+    flow, link_to = check_secret(source_of(request), None, lambda: _begun(request, provider)) or ({}, None)
+    if not flow:
         raise OidcRefused(
-            _("This log-in was not begun in this browser, or it took too long."),
+            _("This log-in was not started in this browser, or it took too long."),
             code="oidc.state",
-            hint=_("Begin again at the log-in page."),
+            hint=_("Start again at the log-in page."),
         )
     if "code" not in request.GET:
         log.info("%s answered %s", provider.key, request.GET.get("error", "nothing")[:64])
         raise OidcRefused(
             _("%(provider)s did not log you in.") % {"provider": provider.label},
             code="oidc.denied",
-            hint=_("Begin again, or log in with your password."),
+            hint=_("Start again, or log in with your password."),
         )
     claims = _asked(provider, lambda: _claims(request, provider, flow, back))
-    return Identity(
-        subject=str(claims["sub"]),
-        email=str(claims.get("email", "")),
-        email_verified=claims.get("email_verified") is True,
-        username=str(claims.get("preferred_username", "")),
-        name=str(claims.get("name", "")),
-        onward=flow["onward"],
-        link_to=flow["link_to"],
-    )
+    return Identity(**checked_claims(provider, claims), onward=flow["onward"], link_to=link_to)
+
+
+def _begun(request: HttpRequest, provider: Provider) -> tuple[dict[str, Any], int | None] | None:
+    """Return the flow that this answer belongs to, and the account that asked to be linked; it is used up by that."""
+    user = request.user if isinstance(request.user, User) else None
+    session, state = request.session, request.GET.get("state", "")
+    link = ceremonies.take(session, Purpose.OIDC_LINK, user) if user else None
+    for flow, link_to in ((link, user), (ceremonies.take(session, Purpose.OIDC_LOG_IN, None), None)):
+        fits = flow is not None and constant_time_compare(flow["state"], state)
+        if flow is not None and fits and flow["provider"] == provider.key:
+            return flow, link_to.pk if link_to else None
+    return None
 
 
 def _claims(request: HttpRequest, provider: Provider, flow: dict[str, Any], back: str) -> dict[str, Any]:

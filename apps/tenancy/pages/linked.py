@@ -44,7 +44,7 @@ class LinkPage(Page):
         user = cast(User, self.actor.user)
         provider = _own(user, key)
         onward = reverse(f"{self.area}:account.linked")
-        url = begin(request, provider, back_url(request, provider), onward=onward, link_to=user.pk)
+        url = begin(request, provider, back_url(request, provider), onward=onward, link_to=user)
         response = self.show({"provider": provider, "url": url})
         response["Refresh"] = f"0; url={url}"
         return response

@@ -15,8 +15,9 @@ from apps.lifecycle.errors import Invalid, NotNow
 from apps.tenancy.access import allow
 from apps.tenancy.backends import usable
 from apps.tenancy.models import Project, Role, Tenant, User
-from apps.tenancy.oidc.protocol import Identity, OidcRefused
+from apps.tenancy.oidc.protocol import Identity
 from apps.tenancy.oidc.providers import Provider
+from apps.tenancy.oidc.refused import OidcRefused
 from apps.tenancy.services.members import create_member
 from apps.tenancy.verbs import LOG_IN_LINK, LOG_IN_UNLINK
 

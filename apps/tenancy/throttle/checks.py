@@ -119,6 +119,25 @@ def check_secret(source: Source, account: str | None, judge: Callable[[], T], *,
     return found
 
 
+def count_failure(source: Source, account: str) -> None:
+    """Count a wrong token of 256 bits. Raises Throttled when there were too many.
+
+    Such a token is judged first: that costs nothing, it cannot be guessed, and a program with an old key must not keep
+    other programs of its network out. Its failures are no failed log-ins, and are counted apart from these.
+    """
+    rule = Rule(free=LOGIN_FAILURES.value(), memory=3600, step=30, cap=LOGIN_LOCK_MINUTES.value() * 60)
+    where = f"n:{source.network}"
+    wait = store().admit(
+        [
+            Bucket(_own(account, where), rule),
+            Bucket(f"tokens:{source.network}", KNOWN_NETWORK),
+            Bucket("tokens:all", ACQUAINTED),
+        ]
+    )
+    if wait > 0:
+        raise Throttled(wait)
+
+
 def note_log_in(source: Source, account: str) -> None:
     """The account's holder is in: remember device and network, and start their budget anew."""
     marks = [f"n:{source.network}", *([_device(source)] if source.device else [])]
@@ -140,14 +159,19 @@ def _buckets(source: Source, account: str | None) -> list[Bucket]:
         free=LOGIN_FAILURES.value(), memory=3600, step=30, cap=LOGIN_LOCK_MINUTES.value() * 60
     )
     if source.session:
-        return [Bucket(_own(account, f"s:{source.session}"), own), Bucket("all:known", ACQUAINTED)]
+        return [Bucket(_own(account, f"s:{source.session}"), own), *_acquainted(source)]
     device, network = _device(source), f"n:{source.network}"
     knows_device, knows_network = store().known(account, [device, network])
     if source.device and knows_device:
-        return [Bucket(_own(account, device), own), Bucket("all:known", ACQUAINTED)]
+        return [Bucket(_own(account, device), own), *_acquainted(source)]
     if knows_network:
         return [Bucket(_own(account, network), own), _network(source), Bucket("all:known", ACQUAINTED)]
     return [Bucket(_own(account, STRANGER), own), _network(source), Bucket("all:strangers", STRANGERS)]
+
+
+def _acquainted(source: Source) -> list[Bucket]:
+    # Apart from strangers' counts: a neighbour in the same network cannot use these up.
+    return [Bucket(f"acquainted:{source.network}", KNOWN_NETWORK), Bucket("all:known", ACQUAINTED)]
 
 
 def _network(source: Source) -> Bucket:

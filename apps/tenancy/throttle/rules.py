@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import floor
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,10 @@ class Rule:
 
     def delay(self, level: float) -> float:
         """Return the seconds until the next try after a failure that brought the bucket to `level`."""
-        if level < self.free:
+        failures = floor(level + 0.5)  # a moment's leak forgives none
+        if failures < self.free:
             return 0.0
-        return float(min(self.cap, self.step * 2 ** min(level - self.free, 32)))
+        return float(min(self.cap, self.step * 2 ** min(failures - self.free, 32)))
 
 
 @dataclass(frozen=True)

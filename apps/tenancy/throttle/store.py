@@ -25,6 +25,8 @@ T = TypeVar("T")
 #: How long a device or network is remembered after a log-in, and how many of an account.
 REMEMBERED = 90 * 24 * 3600
 MOST_REMEMBERED = 32
+#: Seconds; less is no delay (what `_ADMIT` says too).
+SHORTEST = 0.001
 #: Counters that a process keeps while Redis is away; the oldest make room.
 MOST_LOCAL = 10_000
 
@@ -37,12 +39,13 @@ for i, key in ipairs(KEYS) do
   wait = math.max(wait, tonumber(kept[3] or '0') - now)
   levels[i] = math.max(0, level - math.max(0, now - at) * free / memory)
 end
-if wait > 0 then return tostring(wait) end
+if wait > 0.001 then return tostring(wait) end
 for i, key in ipairs(KEYS) do
   local free, memory = tonumber(ARGV[i * 4 - 2]), tonumber(ARGV[i * 4 - 1])
   local step, cap = tonumber(ARGV[i * 4]), tonumber(ARGV[i * 4 + 1])
   local level, wait_until = levels[i] + 1, 0
-  if level >= free then wait_until = now + math.min(cap, step * 2 ^ math.min(level - free, 32)) end
+  local failures = math.floor(level + 0.5)
+  if failures >= free then wait_until = now + math.min(cap, step * 2 ^ math.min(failures - free, 32)) end
   redis.call('HSET', key, 'level', tostring(level), 'at', ARGV[1], 'wait_until', string.format('%.3f', wait_until))
   redis.call('PEXPIRE', key, math.ceil((memory * 2 + cap) * 1000))
 end
@@ -97,7 +100,7 @@ class LocalStore:
         with self._mutex:
             rows = [self._kept.get(bucket.key, (0.0, now, 0.0)) for bucket in buckets]
             wait = max((until - now for _level, _at, until in rows), default=0.0)
-            if wait > 0:
+            if wait > SHORTEST:
                 return wait
             for bucket, (level, at, _until) in zip(buckets, rows, strict=True):
                 level = bucket.rule.leaked(level, now - at) + 1
