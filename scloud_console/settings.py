@@ -204,8 +204,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "apps.tenancy.password_rules.PatternValidator"},
 ]
-# Hard to try in numbers (16 MiB each) at 0.14 s of processor, a third of Django's default. Hashes of the earlier kind go
-# on working, and are renewed at the next log-in.
+# Hard to try in numbers (16 MiB each), for less processor than Django's default. Hashes of the earlier kind stay valid
+# and are renewed at the next log-in.
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.ScryptPasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

@@ -1,7 +1,7 @@
 """What identifies somebody is compared exactly, after ASCII lower case only.
 
-Unicode has letters that become ASCII ones when the case changes (\u017f, \u212a) or when text is normalised. Whoever owns
-such a name or address must never be taken for somebody else.
+Unicode has letters that become ASCII ones when the case changes (U+017F, U+212A) or when text is normalised. Whoever
+owns such a name or address must never be taken for somebody else.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Which passwords people may choose, on top of Django's own rules (list of common ones, likeness to one's own names)."""
+"""Which passwords people may choose, besides Django's rules (a list of common ones, likeness to one's own names)."""
 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any
 
 from django.contrib.auth.password_validation import CommonPasswordValidator, MinimumLengthValidator
@@ -19,8 +20,16 @@ MOST_SEQUENCE = 0.6
 LOOKED_AT = 128
 #: Letters by digits and signs that people write for them.
 _LEET = str.maketrans("01345789@$!", "oieastbgasi")
-_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890", "abcdefghijklmnopqrstuvwxyz", "qwertzuiop", "azertyuiop")
-_STEPS = {pair for row in _ROWS for each in (row, row[::-1]) for pair in zip(each, each[1:], strict=False)}
+_ROWS = (
+    "qwertyuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+    "1234567890",
+    "abcdefghijklmnopqrstuvwxyz",
+    "qwertzuiop",
+    "azertyuiop",
+)
+_STEPS = {pair for row in _ROWS for each in (row, row[::-1]) for pair in pairwise(each)}
 #: Words of this product, which a guesser tries first.
 _OF_THE_PLACE = ("scloudstack", "scloud", "console")
 
@@ -57,7 +66,8 @@ class PatternValidator:
             )
         if any(core in self._common for core in _cores(text)):
             raise ValidationError(
-                _("The password is a common one with little added. Add words of your own."), code="common_core"
+                _("The password is a common one with little added. Add words of your own."),
+                code="common_core",
             )
         if word := _mostly_a_name(text, user):
             raise ValidationError(
@@ -71,13 +81,13 @@ class PatternValidator:
 
 
 def _is_sequence(text: str) -> bool:
-    steps = list(zip(text, text[1:], strict=False))
+    steps = list(pairwise(text))
     known = sum(pair in _STEPS or pair[0] == pair[1] for pair in steps)
     return bool(steps) and known / len(steps) > MOST_SEQUENCE
 
 
 def _cores(text: str) -> set[str]:
-    """Return what is left without decoration: the repeated unit, without digits and signs around, leet read as letters."""
+    """Return what is left without decoration: repetition, digits and signs around, digits written for letters."""
     unit = re.sub(r"^(.+?)\1+$", r"\1", text) if len(text) <= LOOKED_AT else text
     found = set()
     for each in (text, unit):

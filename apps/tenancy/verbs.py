@@ -150,6 +150,14 @@ ADMIN_END_SESSIONS = _declare(
     destructive=True,
     no_proof=_TAKES_AWAY,
 )
+ADMIN_UNLINK = _declare(
+    "admin_user.unlink_log_ins",
+    _("Unlink log-ins"),
+    "admin",
+    "login-2",
+    destructive=True,
+    no_proof=_TAKES_AWAY,
+)
 ADMIN_REMOVE = _declare(
     "admin_user.remove", _("Remove"), "admin", "trash", destructive=True, proof=Proof.FRESH
 )
@@ -197,6 +205,9 @@ MEMBER_RESET_TWO_FACTOR = _declare(
 )
 MEMBER_END_SESSIONS = _declare(
     "member.end_sessions", _("End all sessions"), "owner", "logout", destructive=True, no_proof=_TAKES_AWAY
+)
+MEMBER_UNLINK = _declare(
+    "member.unlink_log_ins", _("Unlink log-ins"), "owner", "login-2", destructive=True, no_proof=_TAKES_AWAY
 )
 MEMBER_REMOVE = _declare(
     "member.remove", _("Remove"), "owner", "trash", destructive=True, no_proof=_TAKES_AWAY

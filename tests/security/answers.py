@@ -190,6 +190,7 @@ API: Rows = {
         reset_password=A_GIVES,
         reset_two_factor=A_GIVES,
         end_sessions=A_TAKES,
+        unlink_log_ins=A_TAKES,
         bulk=A_BULK_TAKES,
     ),
     # A key of another member: who runs the tenant sees it; an admin deactivates the account instead.
@@ -210,6 +211,7 @@ API: Rows = {
         reset_password=A_ADMIN_GIVES,
         reset_two_factor=A_ADMIN_GIVES,
         end_sessions=A_ADMIN_TAKES,
+        unlink_log_ins=A_ADMIN_TAKES,
         bulk=A_BULK_GIVES,
     ),
     "api:settings GET": A_ADMIN_READS,
@@ -395,6 +397,7 @@ PAGES: Rows = {
         reset_password=P_OWNER_HIDDEN,
         reset_two_factor=P_OWNER_HIDDEN,
         end_sessions=P_OWNER_HIDDEN,
+        unlink_log_ins=P_OWNER_HIDDEN,
     ),
     **pages(
         "api_key",
@@ -478,12 +481,14 @@ ADMIN: Rows = {
     **admin(
         "member",
         read="one tab.roles menu",
-        acts="set_role set_owner activate deactivate remove reset_password reset_two_factor end_sessions",
+        acts="set_role set_owner activate deactivate remove reset_password reset_two_factor end_sessions "
+        "unlink_log_ins",
     ),
     **admin(
         "admin_user",
         read="menu",
-        acts="create activate deactivate remove reset_password reset_two_factor end_sessions",
+        acts="create activate deactivate remove reset_password reset_two_factor end_sessions "
+        "unlink_log_ins",
     ),
     **admin("api_key", acts="create"),
     "admin:api_key.bulk GET": ADMIN_ONLY,

@@ -1,4 +1,4 @@
-"""SE-9: the challenge of one ceremony answers nothing but that ceremony: its purpose, its user, its browser, once, soon."""
+"""SE-9: the challenge of one ceremony answers nothing but that ceremony: purpose, user, browser, once, in time."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def test_an_answer_is_taken_once_in_its_own_browser_and_in_time(alice: User, ver
         assert not attempt(), attempt.__name__
     client, asked = begin()
     assert passes(client, name, answered(name, key, asked), alice)
-    _last, again = begin()
+    _last, _again = begin()
     replay = standing(alice, where)
     moved(client, replay)
     assert not passes(replay, name, answered(name, key, asked), alice)

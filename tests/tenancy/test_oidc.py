@@ -21,14 +21,18 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client, override_settings
 
 from apps.audit.models import AuditEntry
+from apps.tenancy.ceremonies import CEREMONIES
 from apps.tenancy.factors.codes import new_secret
 from apps.tenancy.models import Role, Session, Tenant, User
-from apps.tenancy.oidc.protocol import FLOW
+from apps.tenancy.oidc.claims import checked_claims
 from apps.tenancy.oidc.providers import providers
+from apps.tenancy.oidc.refused import OidcRefused
 from apps.tenancy.selectors import held_roles
+from apps.tenancy.services import members
 from apps.tenancy.services.factors import add_app
+from apps.tenancy.services.linked import unlink_member_log_ins
 from apps.tenancy.services.profile import edit_profile
-from tests.factories import PASSWORD, actor_for_user, page_client
+from tests.factories import PASSWORD, actor_for_user, api_client, page_client
 from tests.tenancy.test_two_factor import app_code
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("SE-2")]
@@ -59,6 +63,7 @@ def configure(issuer: str, tmp_path: Path) -> Iterator[Configure]:
             "client_id": "scloud",
             "client_secret": SECRET,
             "tenant": "acme",
+            "link_by_email": True,
             **given,
         }
         lines = [
@@ -92,6 +97,12 @@ def log_in(client: Client, subject: str, onward: str = "") -> Any:
     return client.get(f"{back.path}?{back.query}")
 
 
+def flow_of(client: Client, purpose: str = "oidc.log_in") -> dict[str, Any]:
+    """Return what the session keeps of the flow."""
+    kept: dict[str, Any] = client.session[CEREMONIES][purpose]["kept"]
+    return kept
+
+
 def who(client: Client) -> str | None:
     answer = client.get("/api/v1/me")
     return answer.json()["username"] if answer.status_code == 200 else None
@@ -112,7 +123,7 @@ def test_the_log_in_page_offers_it_and_leads_there_with_pkce_state_and_nonce(
     assert "Log in with Acme sign-on" in client.get("/login/").content.decode()
     url = urlsplit(client.get(START)["Location"])
     asked = {name: values[0] for name, values in parse_qs(url.query).items()}
-    kept = client.session[FLOW]
+    kept = flow_of(client)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(kept["verifier"].encode()).digest()).rstrip(b"=")
     assert f"{url.scheme}://{url.netloc}" == issuer
     assert asked["redirect_uri"] == f"http://testserver{BACK}"
@@ -157,7 +168,7 @@ def test_who_is_not_known_gets_a_page_that_says_what_to_do(
     tell(issuer, "stranger", **claims)
     answer = log_in(client, "stranger")
     page = answer.content.decode()
-    assert answer.status_code == 403 and code in page and "Ask whoever manages your accounts" in page
+    assert answer.status_code == 403 and code in page and "ask whoever manages your accounts" in page
     assert who(client) is None and not SocialAccount.objects.exists()
 
 
@@ -242,7 +253,7 @@ def test_what_was_not_begun_here_logs_nobody_in(client: Client, known: User, cha
     if change == "state":
         query = query.replace("state=", "state=x")
     if change == "no code":
-        query = f"state={client.session[FLOW]['state']}&error=access_denied"
+        query = f"state={flow_of(client)['state']}&error=access_denied"
     browser = Client() if change == "other browser" else client
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=11 if change == "late" else 0)):
         answer = browser.get(f"{BACK}?{query}")
@@ -258,7 +269,9 @@ def test_what_was_not_begun_here_logs_nobody_in(client: Client, known: User, cha
 def test_a_token_with_another_nonce_is_refused(client: Client, known: User) -> None:
     back = urlsplit(at_provider(client.get(START)["Location"], "al1ce"))
     session = client.session
-    session[FLOW] = {**session[FLOW], "nonce": "another"}
+    begun = session[CEREMONIES]
+    begun["oidc.log_in"]["kept"]["nonce"] = "another"
+    session[CEREMONIES] = begun
     session.save()
     answer = client.get(f"{BACK}?{back.query}")
     assert answer.status_code == 403 and "oidc.provider_failed" in answer.content.decode()
@@ -326,7 +339,7 @@ def test_a_link_is_made_for_the_account_that_asked_only(known: User, vera: User)
     back = urlsplit(at_provider(url, "somebody"))
     other = page_client(known)
     session = other.session
-    session[FLOW] = client.session[FLOW]
+    session[CEREMONIES] = client.session[CEREMONIES]
     session.save()
     assert other.get(f"{back.path}?{back.query}").status_code == 403
     assert not SocialAccount.objects.exists()
@@ -345,6 +358,193 @@ def test_the_only_way_in_is_not_unlinked(
 
 def test_whoever_the_provider_is_not_for_cannot_link_it(known: User, bob: User) -> None:
     assert page_client(bob).post("/account/linked/corp/link/").status_code == 404
+
+
+# -- look-alikes and claims ----------------------------------------------------------------------------------------
+
+
+#: Addresses that PostgreSQL's upper(), Python's lower() or NFKC take for chris@acme.example, or that only look like it.
+LOOK_ALIKES = [
+    "chri\u017f@acme.example",
+    "\u0441hris@acme.example",
+    "chris\u200b@acme.example",
+    "chr\u0131s@acme.example",
+    "\uff43hris@acme.example",
+    "chris@\u0430cme.example",
+    "chris@acme\u3002example",
+    "ch\u0155is@acme.example",
+    "c\u0327hris@acme.example",
+]
+
+
+@pytest.mark.requirement("SE-9")
+@pytest.mark.parametrize("new_users", [False, True])
+@pytest.mark.parametrize("address", LOOK_ALIKES)
+def test_an_address_that_looks_alike_is_refused_and_links_nothing(
+    client: Client, alice: User, configure: Configure, issuer: str, address: str, new_users: bool
+) -> None:
+    User.objects.filter(pk=alice.pk).update(email="chris@acme.example")
+    configure(new_users=new_users)
+    tell(issuer, "mallory", email=address, email_verified=True)
+    answer = log_in(client, "mallory")
+    assert answer.status_code == 403 and "oidc.bad_claims" in answer.content.decode()
+    assert who(client) is None and not SocialAccount.objects.exists()
+    assert set(User.objects.values_list("username", flat=True)) == {"alice"}
+
+
+@pytest.mark.requirement("SE-9")
+def test_a_look_alike_of_an_administrator_is_not_the_administrator(
+    client: Client, ada: User, configure: Configure, issuer: str
+) -> None:
+    User.objects.filter(pk=ada.pk).update(email="chris@acme.example")
+    configure(tenant="", administrators=True)
+    tell(issuer, "mallory", email="chri\u017f@acme.example", email_verified=True)
+    assert log_in(client, "mallory").status_code == 403
+    tell(issuer, "chris", email="Chris@ACME.example", email_verified=True)
+    assert log_in(client, "chris").status_code == 302 and who(client) == "ada"
+
+
+@pytest.mark.requirement("SE-9")
+@pytest.mark.parametrize("stored", ["chri\u017f@acme.example", "CHR\u0130S@acme.example"])
+def test_a_stored_look_alike_is_not_found_by_the_plain_address(
+    client: Client, alice: User, configure: Configure, issuer: str, stored: str
+) -> None:
+    User.objects.filter(pk=alice.pk).update(email=stored)
+    configure()
+    tell(issuer, "chris", email="chris@acme.example", email_verified=True)
+    assert log_in(client, "chris").status_code == 403 and who(client) is None
+
+
+@pytest.mark.requirement("SE-9")
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"email": "a\x00b@acme.example"},
+        {"name": "Vera\x00Two"},
+        {"name": "Vera\nTwo"},
+        {"name": "x" * 151},
+        {"preferred_username": "v\u202eera"},
+        {"preferred_username": "v" * 5000},
+        {"email": ["vera@acme.example"]},
+        {"name": {"first": "Vera"}},
+        {"email": 7},
+    ],
+    ids=repr,
+)
+def test_claims_that_cannot_be_kept_are_refused_with_their_name(
+    client: Client, tenant_a: Tenant, configure: Configure, issuer: str, claims: dict[str, Any]
+) -> None:
+    configure(new_users=True)
+    tell(issuer, "odd", **{"email": "vera@acme.example", "email_verified": True, **claims})
+    answer = log_in(client, "odd")
+    page = answer.content.decode()
+    assert answer.status_code == 403 and "oidc.bad_claims" in page and next(iter(claims)) in page
+    assert not User.objects.exists() and who(client) is None
+
+
+@pytest.mark.requirement("SE-9")
+@pytest.mark.parametrize("subject", ["", " ", "s" * 192, "s\x00", "\u0455ub", 7, None, ["s"]], ids=repr)
+def test_a_subject_must_be_printable_ascii_text(configure: Configure, subject: Any) -> None:
+    configure()
+    with pytest.raises(OidcRefused) as refused:
+        checked_claims(providers()[0], {"sub": subject})
+    assert refused.value.code == "oidc.bad_claims" and "sub" in refused.value.message
+
+
+@pytest.mark.requirement("SE-9")
+def test_an_address_links_nothing_unless_the_file_says_so(
+    client: Client, known: User, configure: Configure, tmp_path: Path
+) -> None:
+    configure(link_by_email=False)
+    plain = tmp_path / "plain.toml"
+    plain.write_text((tmp_path / "oidc.toml").read_text())
+    with override_settings(OIDC_FILE=str(plain)):
+        answer = log_in(client, "al1ce")
+        assert answer.status_code == 403 and "link this log-in" in answer.content.decode()
+        assert not SocialAccount.objects.exists()
+        assert link(page_client(known), "al1ce").status_code == 302
+        assert log_in(client, "al1ce").status_code == 302 and who(client) == "alice"
+
+
+@pytest.mark.requirement("SE-9")
+def test_a_key_given_to_another_issuer_logs_nobody_in(client: Client, known: User) -> None:
+    log_in(Client(), "al1ce")
+    row = SocialAccount.objects.get()
+    SocialAccount.objects.update(extra_data={**row.extra_data, "issuer": "https://before.example"})
+    answer = log_in(client, "al1ce")
+    assert answer.status_code == 403 and "oidc.issuer_changed" in answer.content.decode()
+    assert who(client) is None
+
+
+# -- the end of links ----------------------------------------------------------------------------------------------
+
+ENDS: dict[str, Callable[[Any, User], Any]] = {
+    "password": members.reset_member_password,
+    "sessions": members.end_member_sessions,
+    "deactivated": members.deactivate_member,
+    "unlinked": unlink_member_log_ins,
+}
+
+
+@pytest.mark.requirement("SE-9")
+@pytest.mark.parametrize("end", ENDS)
+def test_linked_log_ins_end_with_what_the_owner_does(
+    alice: User, vera: User, configure: Configure, end: str
+) -> None:
+    configure(link_by_email=False)
+    assert link(page_client(vera), "thief").status_code == 302
+    before = Client()
+    log_in(before, "thief")
+    assert who(before) == "vera"
+    ENDS[end](actor_for_user(alice), vera)
+    if end == "deactivated":
+        members.activate_member(actor_for_user(alice), vera)
+    assert not SocialAccount.objects.exists() and who(before) is None
+    assert log_in(Client(), "thief").status_code == 403
+
+
+@pytest.mark.requirement("SE-9")
+def test_owner_and_holder_see_links_and_the_holder_is_told_of_new_ones(
+    alice: User, known: User, vera: User, issuer: str
+) -> None:
+    User.objects.filter(pk=vera.pk).update(email="vera@acme.example")
+    tell(issuer, "v1", email="vera@acme.example", email_verified=True)
+    log_in(Client(), "v1")
+    owner = page_client(alice).get(f"/members/{vera.uid}/").content.decode()
+    assert "Acme sign-on as vera@acme.example" in owner
+    shown = api_client(alice).get(f"/api/v1/members/{vera.uid}").json()["linked_log_ins"]
+    assert [each["provider"] for each in shown] == ["Acme sign-on"]
+    told = page_client(vera).get("/account/").content.decode()
+    assert "New linked log-in: Acme sign-on" in told and "Found by your e-mail address" in told
+    assert "New linked log-in" not in page_client(alice).get("/account/").content.decode()
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=31)):
+        assert "New linked log-in" not in page_client(vera).get("/account/").content.decode()
+    entry = AuditEntry.objects.get(verb="account.link_log_in")
+    assert entry.args == {"provider": "corp", "by": "email"} and entry.target_name == "vera"
+
+
+@pytest.mark.requirement("SE-9")
+def test_failed_log_ins_there_are_in_the_log_and_throttled(client: Client, known: User) -> None:
+    statuses = [client.get(f"{BACK}?state=guess-{n}&code=x").status_code for n in range(21)]
+    assert statuses == [403] * 20 + [429]
+    assert AuditEntry.objects.filter(outcome="oidc.state").count() == 20
+
+
+@pytest.mark.requirement("SE-9")
+def test_a_flow_to_link_does_not_log_in_and_one_to_log_in_does_not_link(known: User, vera: User) -> None:
+    client = page_client(vera)
+    url = client.post("/account/linked/corp/link/").context["url"]
+    back = urlsplit(at_provider(url, "somebody"))
+    # The session's holder is gone: what was begun for them is nobody's log-in.
+    session, kept = Client(), client.session[CEREMONIES]
+    session.get("/login/")
+    store = session.session
+    store[CEREMONIES] = kept
+    store.save()
+    assert session.get(f"{back.path}?{back.query}").status_code == 403 and who(session) is None
+    begun = urlsplit(at_provider(client.get(START)["Location"], "somebody"))
+    client.get(f"{begun.path}?{begun.query}")
+    assert not SocialAccount.objects.filter(user=vera).exists()
 
 
 # -- the file -------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from apps.tenancy.factors.codes import new_secret
 from apps.tenancy.models import User
 from apps.tenancy.services.factors import add_app
 from apps.tenancy.throttle import checks, store
-from apps.tenancy.throttle.checks import Source, Throttled, account_key, check_secret
+from apps.tenancy.throttle.checks import Source, Throttled, check_secret
 from apps.tenancy.throttle.rules import Bucket, Rule
 from apps.tenancy.throttle.store import LocalStore, RedisStore, SafeStore
 from tests.factories import PASSWORD, actor_for_user, make_owner, make_tenant, page_client
@@ -29,7 +29,9 @@ LOGIN, SECOND = "/login/", "/login/second-step/"
 LIMIT = 5
 
 
-def try_password(name: str, password: str = "wrong", address: str = "198.51.100.9", client: Client | None = None) -> int:
+def try_password(
+    name: str, password: str = "wrong", address: str = "198.51.100.9", client: Client | None = None
+) -> int:
     """Try a password from an address; return the status."""
     sent = {"username": name, "password": password}
     return (client or Client()).post(LOGIN, sent, REMOTE_ADDR=address).status_code
@@ -176,7 +178,9 @@ def test_sixty_codes_from_fifteen_networks_are_slowed(alice: User) -> None:
         client, address = Client(), f"203.0.{number}.1"
         if try_password("alice", PASSWORD, address, client) != 302:
             continue
-        statuses = [client.post(SECOND, {"code": "000000"}, REMOTE_ADDR=address).status_code for _ in range(4)]
+        statuses = [
+            client.post(SECOND, {"code": "000000"}, REMOTE_ADDR=address).status_code for _ in range(4)
+        ]
         judged += statuses.count(422)
     assert judged == LIMIT
     assert AuditEntry.objects.filter(outcome="login.second_step_failed").count() == judged

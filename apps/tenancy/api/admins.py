@@ -15,6 +15,7 @@ from apps.tenancy.filters import UserFilter
 from apps.tenancy.models import User
 from apps.tenancy.selectors import visible_admins
 from apps.tenancy.services import admins
+from apps.tenancy.services.linked import unlink_admin_log_ins
 from apps.tenancy.verbs import (
     ADMIN_ACTIVATE,
     ADMIN_CREATE,
@@ -23,6 +24,7 @@ from apps.tenancy.verbs import (
     ADMIN_REMOVE,
     ADMIN_RESET_PASSWORD,
     ADMIN_RESET_TWO_FACTOR,
+    ADMIN_UNLINK,
 )
 
 
@@ -82,6 +84,7 @@ class AdminsApi(ObjectApi):
         Action(ADMIN_DEACTIVATE, admins.deactivate_admin, immediate=True),
         Action(ADMIN_RESET_PASSWORD, _reset, immediate=True, bulk=False),
         Action(ADMIN_RESET_TWO_FACTOR, admins.reset_admin_two_factor, immediate=True, bulk=False),
+        Action(ADMIN_UNLINK, unlink_admin_log_ins, immediate=True, bulk=False),
         Action(ADMIN_END_SESSIONS, admins.end_admin_sessions, immediate=True, bulk=False),
     )
 

@@ -19,6 +19,8 @@ from apps.tenancy.filters import MemberFilter
 from apps.tenancy.models import Project, Role, Tenant, User
 from apps.tenancy.selectors import held_roles, visible_members, with_grants
 from apps.tenancy.services import members
+from apps.tenancy.services.linked import unlink_member_log_ins
+from apps.tenancy.services.links import shown_links
 from apps.tenancy.verbs import (
     MEMBER_ACTIVATE,
     MEMBER_CREATE,
@@ -29,6 +31,7 @@ from apps.tenancy.verbs import (
     MEMBER_RESET_TWO_FACTOR,
     MEMBER_SET_OWNER,
     MEMBER_SET_ROLE,
+    MEMBER_UNLINK,
 )
 
 
@@ -60,6 +63,12 @@ class MemberRoleOut(serializers.Serializer[Any]):
     role = serializers.ChoiceField(choices=Role.choices)
 
 
+class LinkedLogInOut(serializers.Serializer[Any]):
+    provider = serializers.CharField()
+    known_as = serializers.CharField()
+    since = serializers.DateTimeField()
+
+
 class MemberOut(Out):
     id = serializers.UUIDField()
     username = serializers.CharField()
@@ -68,6 +77,7 @@ class MemberOut(Out):
     is_owner = serializers.BooleanField()
     is_active = serializers.BooleanField()
     must_change_password = serializers.BooleanField()
+    linked_log_ins = LinkedLogInOut(many=True, help_text="Log-ins at OpenID Connect providers.")
     roles = MemberRoleOut(many=True)
     created_at = serializers.DateTimeField()
     last_log_in = serializers.DateTimeField(allow_null=True)
@@ -87,6 +97,10 @@ class MemberOut(Out):
             "is_owner": row.is_tenant_owner,
             "is_active": row.is_active,
             "must_change_password": row.must_change_password,
+            "linked_log_ins": [
+                {"provider": each.label, "known_as": each.known_as, "since": moment(each.since)}
+                for each in shown_links(row)
+            ],
             "roles": [
                 {"project": {"id": str(project.uid), "name": project.name}, "role": str(role)}
                 for project, role in held_roles(row).items()
@@ -144,9 +158,10 @@ class MembersApi(ObjectApi):
         Action(MEMBER_DEACTIVATE, members.deactivate_member, immediate=True),
         Action(MEMBER_RESET_PASSWORD, _reset, immediate=True, bulk=False),
         Action(MEMBER_RESET_TWO_FACTOR, members.reset_member_two_factor, immediate=True, bulk=False),
+        Action(MEMBER_UNLINK, unlink_member_log_ins, immediate=True, bulk=False),
         Action(MEMBER_END_SESSIONS, members.end_member_sessions, immediate=True, bulk=False),
     )
 
     def visible(self, actor: Actor) -> QuerySet[User]:
         """Return the members in view."""
-        return with_grants(visible_members(actor))
+        return with_grants(visible_members(actor)).prefetch_related("socialaccount_set")

@@ -43,5 +43,7 @@ def _refused(provider: Provider, name: str) -> OidcRefused:
         _("%(provider)s sent a claim that cannot be used: %(claim)s.")
         % {"provider": provider.label, "claim": name},
         code="oidc.bad_claims",
-        hint=_("Only printable text of usual length is taken, and ASCII in sub and email. Ask whoever runs it."),
+        hint=_(
+            "Only printable text of usual length is taken, and ASCII in sub and email. Ask whoever runs it."
+        ),
     )

@@ -6,7 +6,8 @@ issuer = "https://sso.acme.example"
 client_id = "scloud"
 client_secret_file = "/etc/scloud/oidc-corp"
 tenant = "acme"                         # or: administrators = true
-new_users = true                        # else only accounts that exist, found by verified e-mail
+link_by_email = true                    # accounts that exist are found by verified e-mail; else they link it themselves
+new_users = true                        # else only accounts that exist
 role = "viewer"                         # of new users, in the tenant's default project
 trusted_second_factor = true            # the provider asks for one, so we do not
 """
@@ -36,10 +37,12 @@ _FIELDS = {
     "client_secret_file",
     "tenant",
     "administrators",
+    "link_by_email",
     "new_users",
     "role",
     "trusted_second_factor",
 }
+_FLAGS = {"administrators", "link_by_email", "new_users", "trusted_second_factor"}
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Provider:
     client_secret: str
     tenant: str = ""
     administrators: bool = False
+    link_by_email: bool = False
     new_users: bool = False
     role: str = Role.VIEWER
     trusted_second_factor: bool = False
@@ -96,6 +100,12 @@ def _read(path: str) -> list[Provider]:
         raise ImproperlyConfigured(f"SCLOUD_OIDC_FILE={path}: {error}") from error
 
 
+def _ensure_flags(key: str, table: dict[str, Any]) -> None:
+    for name in _FLAGS & table.keys():
+        if not isinstance(table[name], bool):
+            raise ValueError(f"[{key}]: {name} must be true or false")
+
+
 def _provider(key: str, table: dict[str, Any]) -> Provider:
     unknown = table.keys() - _FIELDS
     if unknown or not _KEY.fullmatch(key):
@@ -105,6 +115,7 @@ def _provider(key: str, table: dict[str, Any]) -> Provider:
     missing = {"label", "issuer", "client_id", "client_secret"} - table.keys()
     if missing:
         raise ValueError(f"[{key}]: missing: {', '.join(sorted(missing))}")
+    _ensure_flags(key, table)
     provider = Provider(key=key, **table | {"issuer": str(table["issuer"]).rstrip("/")})
     if not is_safe_url(provider.issuer):
         raise ValueError(f"[{key}]: the issuer must be an https address")

@@ -19,6 +19,8 @@ from apps.tenancy.pages.columns import ACTIVE, EMAIL, JOINED, LAST_LOG_IN, USERN
 from apps.tenancy.pages.shown_once import CreateShownOnce, ResetPage, ShownOnce
 from apps.tenancy.selectors import visible_admins
 from apps.tenancy.services import admins
+from apps.tenancy.services.linked import unlink_admin_log_ins
+from apps.tenancy.services.links import shown_links
 from apps.tenancy.verbs import (
     ADMIN_ACTIVATE,
     ADMIN_CREATE,
@@ -27,6 +29,7 @@ from apps.tenancy.verbs import (
     ADMIN_REMOVE,
     ADMIN_RESET_PASSWORD,
     ADMIN_RESET_TWO_FACTOR,
+    ADMIN_UNLINK,
 )
 
 
@@ -41,6 +44,15 @@ def _ends(user: User) -> Sequence[Text]:
 
 def _logged_out(user: User) -> Sequence[Text]:
     return [_("%(name)s is logged out everywhere. API keys stay.") % {"name": user.username}]
+
+
+def _unlinked(user: User) -> Sequence[Text]:
+    lines: list[Text] = [
+        _("%(label)s (%(known_as)s) no longer logs in as %(name)s.")
+        % {"label": each.label, "known_as": each.known_as, "name": user.username}
+        for each in shown_links(user)
+    ]
+    return [*lines, _("All sessions of %(name)s end.") % {"name": user.username}]
 
 
 def _without_factors(user: User) -> Sequence[Text]:
@@ -71,6 +83,7 @@ ADMIN = PageKind(
         RESET,
         Do(ADMIN_RESET_TWO_FACTOR, admins.reset_admin_two_factor, says=_without_factors),
         Do(ADMIN_END_SESSIONS, admins.end_admin_sessions, says=_logged_out),
+        Do(ADMIN_UNLINK, unlink_admin_log_ins, says=_unlinked),
         Do(ADMIN_ACTIVATE, admins.activate_admin),
         Do(ADMIN_DEACTIVATE, admins.deactivate_admin, says=_ends),
         Do(ADMIN_REMOVE, admins.remove_admin, says=_ends),

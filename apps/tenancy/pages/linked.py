@@ -17,7 +17,8 @@ from apps.tenancy.oidc.protocol import begin
 from apps.tenancy.oidc.providers import Provider, providers
 from apps.tenancy.pages.factors import AskPage
 from apps.tenancy.pages.oidc import back_url
-from apps.tenancy.services.linked import links_of, unlink_log_in
+from apps.tenancy.services.linked import unlink_log_in
+from apps.tenancy.services.links import links_of
 
 
 class LinkedPage(Page):

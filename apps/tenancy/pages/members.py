@@ -27,6 +27,8 @@ from apps.tenancy.pages.columns import ACTIVE, EMAIL, JOINED, LAST_LOG_IN, USERN
 from apps.tenancy.pages.shown_once import CreateShownOnce, ResetPage, ShownOnce
 from apps.tenancy.selectors import memberships_of, visible_members
 from apps.tenancy.services import members
+from apps.tenancy.services.linked import unlink_member_log_ins
+from apps.tenancy.services.links import shown_links
 from apps.tenancy.verbs import (
     MEMBER_ACTIVATE,
     MEMBER_CREATE,
@@ -37,6 +39,7 @@ from apps.tenancy.verbs import (
     MEMBER_RESET_TWO_FACTOR,
     MEMBER_SET_OWNER,
     MEMBER_SET_ROLE,
+    MEMBER_UNLINK,
 )
 
 
@@ -94,6 +97,23 @@ def _logged_out(user: User) -> Sequence[Text]:
     return [_("%(name)s is logged out everywhere. API keys stay.") % {"name": user.username}]
 
 
+def _unlinked(user: User) -> Sequence[Text]:
+    lines: list[Text] = [
+        _("%(label)s (%(known_as)s) no longer logs in as %(name)s.")
+        % {"label": each.label, "known_as": each.known_as, "name": user.username}
+        for each in shown_links(user)
+    ]
+    return [*lines, _("All sessions of %(name)s end.") % {"name": user.username}]
+
+
+def _links(user: User) -> str:
+    shown = [
+        _("%(label)s as %(known_as)s") % {"label": each.label, "known_as": each.known_as}
+        for each in shown_links(user)
+    ]
+    return ", ".join(shown) or _("none")
+
+
 def _without_factors(user: User) -> Sequence[Text]:
     return [
         _("Authenticator app, passkeys and recovery codes of %(name)s go: the password alone logs in again.")
@@ -131,6 +151,7 @@ MEMBER = PageKind(
         Do(MEMBER_SET_OWNER, members.set_owner, form=OwnerForm),
         Do(MEMBER_RESET_TWO_FACTOR, members.reset_member_two_factor, says=_without_factors),
         Do(MEMBER_END_SESSIONS, members.end_member_sessions, says=_logged_out),
+        Do(MEMBER_UNLINK, unlink_member_log_ins, says=_unlinked),
         Do(MEMBER_ACTIVATE, members.activate_member),
         Do(MEMBER_DEACTIVATE, members.deactivate_member, says=_ends),
         Do(MEMBER_REMOVE, members.remove_member, says=_goes),
@@ -194,6 +215,7 @@ class MemberDetail(DetailPage):
                     Property(_("Created"), pieces.moment(row.date_joined)),
                     Property(_("Last log-in"), last),
                     Property(_("Two-factor log-in"), _("on") if has_second_factor(row) else _("off")),
+                    Property(_("Linked log-ins"), _links(row)),
                     Property(_("Must change password"), _("yes") if row.must_change_password else _("no")),
                 ],
             )

@@ -10,11 +10,12 @@ from django.views import View
 
 from apps.lifecycle.errors import NotFound
 from apps.portal import feedback
-from apps.tenancy.entering import keep_briefly, pass_first_step
+from apps.tenancy.entering import keep_briefly, note_failure, pass_first_step
 from apps.tenancy.middleware import actor_for
 from apps.tenancy.models import User
 from apps.tenancy.oidc.protocol import Identity, begin, finish
 from apps.tenancy.oidc.providers import Provider, provider_named
+from apps.tenancy.oidc.refused import OidcRefused
 from apps.tenancy.services.linked import account_of, link_log_in
 
 #: How somebody got in, as sessions and the operation log name it.
@@ -44,10 +45,14 @@ class OidcBack(View):
     def get(self, request: HttpRequest, key: str) -> HttpResponse:
         """Log in, or link the log-in with the account that asked for it."""
         provider = found(key)
-        identity = finish(request, provider, back_url(request, provider))
-        if identity.link_to is not None:
-            return self._link(request, provider, identity)
-        user = account_of(provider, identity)
+        try:
+            identity = finish(request, provider, back_url(request, provider))
+            if identity.link_to is not None:
+                return self._link(request, provider, identity)
+            user = account_of(provider, identity)
+        except OidcRefused as error:
+            note_failure(request, None, error.code)
+            raise
         return pass_first_step(
             request, user, ELSEWHERE, identity.onward, trusted=provider.trusted_second_factor
         )

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from apps.tenancy.models import ApiKey, User
 from apps.tenancy.services.holding import hold_user
+from apps.tenancy.services.links import drop_links
 from apps.tenancy.services.sessions import end_sessions
+from apps.tenancy.throttle.checks import account_key, forgive
 
 
 def end_all_access(user: User) -> None:
-    """End the user's sessions, API keys and what hangs on them; password and factors are the caller's to replace.
+    """End the user's sessions, API keys, linked log-ins and what hangs on them.
+
+    Password and factors are the caller's to replace.
 
     Console tickets of a key go with the key, and running consoles are cut at their next check. Whatever else lets
     somebody in must end here too. Call in a transaction. Raises NotFound when the user has been removed meanwhile.
@@ -16,3 +20,6 @@ def end_all_access(user: User) -> None:
     hold_user(user)
     end_sessions(user)
     ApiKey.objects.filter(user=user).delete()
+    drop_links(user)
+    # Whoever manages the account vouches for its next log-in: delays and trusted devices start anew.
+    forgive(account_key(user.username))

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from apps.lifecycle.errors import Invalid
+from apps.tenancy.addresses import ascii_lower
 from apps.tenancy.lines import clean_line
 from apps.tenancy.models import User
 
@@ -26,7 +27,7 @@ def clean_name(name: str, field: str = "name") -> str:
 
 def new_user(username: str, password: str, *, email: str = "", must_change: bool, **columns: object) -> User:
     """Insert a log-in. Raises Invalid for a bad or taken name, address or password. Call in a transaction."""
-    username = username.strip().lower()
+    username = ascii_lower(username.strip())
     if not _USERNAME.fullmatch(username):
         raise Invalid(
             {
@@ -62,7 +63,14 @@ def generate_password() -> str:
 
 
 def clean_email(address: str) -> str:
-    """Return an e-mail address, or nothing; Invalid (field "email") when it is none."""
+    """Return an e-mail address, or nothing; Invalid (field "email") when it is none.
+
+    ASCII only: letters of other scripts make an address look like another one. Such domains have an ASCII form.
+    """
+    if not address.isascii():
+        raise Invalid(
+            {"email": [_("Use ASCII letters only; write the domain in its xn-- form if it has others.")]}
+        )
     try:
         if address:
             validate_email(address)

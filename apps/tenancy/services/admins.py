@@ -14,6 +14,7 @@ from apps.tenancy.models import User
 from apps.tenancy.services.access_end import end_all_access
 from apps.tenancy.services.accounts import generate_password, new_user
 from apps.tenancy.services.factors import drop_all_factors
+from apps.tenancy.services.links import drop_links_beside_password
 from apps.tenancy.services.passwords import replace_password
 from apps.tenancy.services.sessions import end_sessions
 from apps.tenancy.verbs import (
@@ -87,9 +88,13 @@ def reset_admin_two_factor(actor: Actor, user: User) -> User:
 
 @transaction.atomic
 def end_admin_sessions(actor: Actor, user: User) -> User:
-    """Log the admin out everywhere; API keys stay. Raises Forbidden or NotFound."""
+    """Log the admin out everywhere, unlink log-ins unless they are the only way in; API keys stay.
+
+    Raises Forbidden or NotFound.
+    """
     _begin(actor, ADMIN_END_SESSIONS, user)
     end_sessions(user)
+    drop_links_beside_password(user)
     _record(actor, ADMIN_END_SESSIONS, user)
     return user
 

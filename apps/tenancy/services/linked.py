@@ -6,35 +6,42 @@ import re
 
 from allauth.socialaccount.models import SocialAccount
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from apps.audit.record import record
 from apps.lifecycle.actor import SYSTEM, Actor
-from apps.lifecycle.errors import Invalid, NotNow
+from apps.lifecycle.errors import Invalid, NotFound, NotNow
+from apps.lifecycle.verbs import Verb
 from apps.tenancy.access import allow
+from apps.tenancy.addresses import ascii_lower, column_in_ascii_lower
 from apps.tenancy.backends import usable
 from apps.tenancy.models import Project, Role, Tenant, User
 from apps.tenancy.oidc.protocol import Identity
 from apps.tenancy.oidc.providers import Provider
 from apps.tenancy.oidc.refused import OidcRefused
+from apps.tenancy.services.holding import hold_user
+from apps.tenancy.services.links import AS_NEW_USER, BY_EMAIL, BY_HOLDER, drop_links
 from apps.tenancy.services.members import create_member
-from apps.tenancy.verbs import LOG_IN_LINK, LOG_IN_UNLINK
+from apps.tenancy.services.sessions import end_sessions
+from apps.tenancy.verbs import ADMIN_UNLINK, LOG_IN_LINK, LOG_IN_UNLINK, MEMBER_UNLINK
 
 
 @transaction.atomic
 def account_of(provider: Provider, identity: Identity) -> User:
-    """Return whose log-in this is: the linked account, else the one with that e-mail, else a new one.
+    """Return whose log-in this is: the linked account, else the one with that e-mail where the file allows that, else
+    a new one. Once linked, issuer and subject are who it is; its address counts no more.
 
     Raises OidcRefused when there is none, or it may not be used.
     """
     link = SocialAccount.objects.filter(provider=provider.key, uid=identity.subject).first()
     if link is not None:
-        link.save(update_fields=["last_login"])
+        _ensure_same_issuer(provider, link)
+        link.save(update_fields=["last_login", "extra_data"])
         user = User.objects.select_related("tenant").get(pk=link.user_id)
     else:
-        user = _by_email(provider, identity) or _new_user(provider, identity)
-        _link(SYSTEM, provider, identity, user)
+        found = _by_email(provider, identity)
+        user = found or _new_user(provider, identity)
+        _link(SYSTEM, provider, identity, user, BY_EMAIL if found else AS_NEW_USER)
     if not usable(user) or not provider.is_for(user):
         raise OidcRefused(
             _("This account may not be used now."),
@@ -59,7 +66,7 @@ def link_log_in(actor: Actor, provider: Provider, identity: Identity) -> None:
             hint=_("Log out there, and log in with the one that is yours."),
         )
     if not SocialAccount.objects.filter(provider=provider.key, uid=identity.subject).exists():
-        _link(actor, provider, identity, user)
+        _link(actor, provider, identity, user, BY_HOLDER)
 
 
 @transaction.atomic
@@ -83,36 +90,77 @@ def unlink_log_in(actor: Actor, link: SocialAccount) -> None:
     link.delete()
 
 
-def links_of(user: User) -> QuerySet[SocialAccount]:
-    """Return the user's log-ins elsewhere."""
-    found: QuerySet[SocialAccount] = SocialAccount.objects.filter(user=user).order_by("pk")
-    return found
+@transaction.atomic
+def unlink_member_log_ins(actor: Actor, user: User) -> User:
+    """End all linked log-ins of a member. Raises Forbidden or NotNow."""
+    allow(actor, MEMBER_UNLINK, project=None, tenant_id=user.tenant_id)
+    _unlink_all(actor, MEMBER_UNLINK, user)
+    return user
 
 
-def _link(actor: Actor, provider: Provider, identity: Identity, user: User) -> None:
-    # Of what the provider tells only what the account's page shows.
-    SocialAccount.objects.create(
-        provider=provider.key, uid=identity.subject, user=user, extra_data={"email": identity.email}
+@transaction.atomic
+def unlink_admin_log_ins(actor: Actor, user: User) -> User:
+    """End all linked log-ins of an administrator. Raises Forbidden, NotFound or NotNow."""
+    allow(actor, ADMIN_UNLINK, project=None, tenant_id=None)
+    if not user.is_platform_admin:
+        raise NotFound(_("There is no such administrator."))
+    _unlink_all(actor, ADMIN_UNLINK, user)
+    return user
+
+
+def _unlink_all(actor: Actor, verb: Verb, user: User) -> None:
+    held = hold_user(user)
+    ended = drop_links(held)
+    if not ended:
+        raise NotNow(_("No log-in is linked with this account."))
+    end_sessions(held)
+    record(
+        actor,
+        verb.name,
+        tenant=held.tenant,
+        name=held.username,
+        target_id=held.uid,
+        args={"providers": ", ".join(ended)},
     )
+
+
+def _link(actor: Actor, provider: Provider, identity: Identity, user: User, by: str) -> None:
+    # Of what the provider tells only what the account's page shows.
+    kept = {"email": identity.email, "issuer": provider.issuer, "by": by}
+    SocialAccount.objects.create(provider=provider.key, uid=identity.subject, user=user, extra_data=kept)
     record(
         actor,
         LOG_IN_LINK.name,
         tenant=user.tenant,
         name=user.username,
         target_id=user.uid,
-        args={"provider": provider.key},
+        args={"provider": provider.key, "by": by},
     )
 
 
-def _by_email(provider: Provider, identity: Identity) -> User | None:
-    """Return the one account with that e-mail among those the provider is for.
+def _ensure_same_issuer(provider: Provider, link: SocialAccount) -> None:
+    """Refuse a link made with another issuer under the same key: its subjects are other people."""
+    if link.extra_data.setdefault("issuer", provider.issuer) != provider.issuer:
+        raise OidcRefused(
+            _("This account was linked with another issuer than %(provider)s has now.")
+            % {"provider": provider.label},
+            code="oidc.issuer_changed",
+            hint=_("Log in with your password and link this log-in again."),
+        )
 
-    Only an address that whoever manages the account has set counts: an own one can be anybody's.
+
+def _by_email(provider: Provider, identity: Identity) -> User | None:
+    """Return the one account with that e-mail among those the provider is for, where its file says `link_by_email`.
+
+    Only an address that whoever manages the account has set counts: an own one can be anybody's. Addresses are the
+    same when they differ in the case of ASCII letters only; `identity` holds no others.
     """
-    if not identity.email or not identity.email_verified:
+    if not provider.link_by_email or not identity.email or not identity.email_verified:
         return None
-    users = User.objects.select_related("tenant").filter(
-        email__iexact=identity.email, email_is_vouched_for=True
+    users = (
+        User.objects.select_related("tenant")
+        .annotate(address=column_in_ascii_lower("email"))
+        .filter(address=ascii_lower(identity.email), email_is_vouched_for=True)
     )
     found = [user for user in users if provider.is_for(user)]
     if len(found) > 1:
@@ -130,13 +178,16 @@ def _new_user(provider: Provider, identity: Identity) -> User:
         raise OidcRefused(
             _("There is no account here for your log-in at %(provider)s.") % {"provider": provider.label},
             code="oidc.no_account",
-            hint=_("Ask whoever manages your accounts for one with your e-mail address."),
+            hint=_(
+                "If you have one, log in with your password and link this log-in. "
+                "Else ask whoever manages your accounts."
+            ),
         )
     if not tenant.enabled:
         raise OidcRefused(_("This account may not be used now."), code="oidc.account_disabled")
     project = Project.objects.get(tenant=tenant, is_default=True)
     wanted = identity.username or identity.email.partition("@")[0] or "user"
-    name = re.sub(r"[^a-z0-9._@-]", "-", wanted.lower()).strip("._@-")[:50]
+    name = re.sub(r"[^a-z0-9._@-]", "-", ascii_lower(wanted)).strip("._@-")[:50]
     email = identity.email if identity.email_verified else ""
     for number in range(1, 100):
         username = name if number == 1 else f"{name}-{number}"

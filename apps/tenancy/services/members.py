@@ -26,6 +26,7 @@ from apps.tenancy.services.access_end import end_all_access
 from apps.tenancy.services.accounts import generate_password, new_user
 from apps.tenancy.services.factors import drop_all_factors
 from apps.tenancy.services.holding import drop_grants, hold_project, hold_user
+from apps.tenancy.services.links import drop_links_beside_password
 from apps.tenancy.services.passwords import replace_password
 from apps.tenancy.services.projects import add_project
 from apps.tenancy.services.sessions import end_sessions
@@ -144,9 +145,10 @@ def reset_member_two_factor(actor: Actor, user: User) -> User:
 
 @transaction.atomic
 def end_member_sessions(actor: Actor, user: User) -> User:
-    """Log the user out everywhere; API keys stay. Raises Forbidden."""
+    """Log the user out everywhere, unlink log-ins unless they are the only way in; API keys stay. Raises Forbidden."""
     allow(actor, MEMBER_END_SESSIONS, project=None, tenant_id=user.tenant_id)
     end_sessions(user)
+    drop_links_beside_password(user)
     _record(actor, MEMBER_END_SESSIONS, user)
     return user
 

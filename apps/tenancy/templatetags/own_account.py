@@ -8,7 +8,9 @@ from django import template
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
+from apps.tenancy.models import User
 from apps.tenancy.oidc.providers import providers
+from apps.tenancy.services.links import shown_links
 
 register = template.Library()
 
@@ -33,6 +35,15 @@ def account_tabs(context: template.Context) -> dict[str, Any]:
     inside = max((url for _label, url in found if here.startswith(url)), key=len, default="")
     shown = inside if inside == here or inside != _url(area, "account") else ""
     return {"tabs": [(label, url, url == shown) for label, url in found]}
+
+
+@register.inclusion_tag("tenancy/new_links.html", takes_context=True)
+def new_links(context: template.Context) -> dict[str, Any]:
+    """Tell the account's holder of log-ins that were linked with it lately."""
+    user = context["request"].user
+    area = str(context.get("area") or "portal")
+    links = shown_links(user, new_only=True) if isinstance(user, User) else []
+    return {"links": links, "url": _url(area, "account.linked")}
 
 
 def _url(area: str, name: str) -> str:

@@ -155,9 +155,7 @@ def forgive(account: str) -> None:
 def _buckets(source: Source, account: str | None) -> list[Bucket]:
     if account is None:
         return [_network(source), Bucket("all:strangers", STRANGERS)]
-    own = Rule(
-        free=LOGIN_FAILURES.value(), memory=3600, step=30, cap=LOGIN_LOCK_MINUTES.value() * 60
-    )
+    own = Rule(free=LOGIN_FAILURES.value(), memory=3600, step=30, cap=LOGIN_LOCK_MINUTES.value() * 60)
     if source.session:
         return [Bucket(_own(account, f"s:{source.session}"), own), *_acquainted(source)]
     device, network = _device(source), f"n:{source.network}"

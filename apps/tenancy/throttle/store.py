@@ -102,8 +102,8 @@ class LocalStore:
             wait = max((until - now for _level, _at, until in rows), default=0.0)
             if wait > SHORTEST:
                 return wait
-            for bucket, (level, at, _until) in zip(buckets, rows, strict=True):
-                level = bucket.rule.leaked(level, now - at) + 1
+            for bucket, (before, at, _until) in zip(buckets, rows, strict=True):
+                level = bucket.rule.leaked(before, now - at) + 1
                 self._kept[bucket.key] = (level, now, now + bucket.rule.delay(level))
                 self._kept.move_to_end(bucket.key)
             while len(self._kept) > self._most:
