@@ -27,6 +27,8 @@ pytestmark = [pytest.mark.requirement("SE-9", "SE-2")]
 
 LOGIN, SECOND = "/login/", "/login/second-step/"
 LIMIT = 5
+#: A busy machine must not let delays pass between two tries.
+still = pytest.mark.usefixtures("db", "clock")
 
 
 def try_password(
@@ -163,13 +165,13 @@ def test_only_so_many_hashes_are_computed_at_once(monkeypatch: pytest.MonkeyPatc
 # -- attacks ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.django_db
+@still
 def test_one_password_against_forty_names_from_one_network_is_slowed(db: None) -> None:
     statuses = [try_password(f"name-{n}", address=f"198.51.100.{n}") for n in range(40)]
     assert statuses.count(200) == checks.NETWORK.free and statuses[-20:] == [429] * 20
 
 
-@pytest.mark.django_db
+@still
 def test_sixty_codes_from_fifteen_networks_are_slowed(alice: User) -> None:
     secret = new_secret()
     add_app(actor_for_user(alice), secret, app_code(secret))
@@ -186,14 +188,14 @@ def test_sixty_codes_from_fifteen_networks_are_slowed(alice: User) -> None:
     assert AuditEntry.objects.filter(outcome="login.second_step_failed").count() == judged
 
 
-@pytest.mark.django_db
+@still
 def test_all_strangers_together_are_slowed(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "STRANGERS", Rule(free=10, memory=600, step=30, cap=30))
     statuses = [try_password(f"name-{n}", address=f"203.0.{n}.1") for n in range(20)]
     assert statuses == [200] * 10 + [429] * 10
 
 
-@pytest.mark.django_db
+@still
 def test_whoever_attacks_an_account_does_not_lock_its_holder_out(alice: User) -> None:
     known, home = Client(), "192.0.2.10"
     assert try_password("alice", PASSWORD, home, known) == 302
@@ -207,7 +209,7 @@ def test_whoever_attacks_an_account_does_not_lock_its_holder_out(alice: User) ->
     assert try_password("alice", PASSWORD, "203.0.113.5", travelling) == 302  # the same browser elsewhere
 
 
-@pytest.mark.django_db
+@still
 def test_a_neighbour_in_the_same_network_does_not_lock_a_known_browser_out(alice: User) -> None:
     known, office = Client(), "192.0.2.10"
     assert try_password("alice", PASSWORD, office, known) == 302
@@ -218,7 +220,7 @@ def test_a_neighbour_in_the_same_network_does_not_lock_a_known_browser_out(alice
     assert try_password("alice", PASSWORD, office, known) == 302
 
 
-@pytest.mark.django_db
+@still
 def test_a_known_browser_has_a_budget_too_and_an_invented_cookie_has_none(alice: User) -> None:
     client = Client()
     assert try_password("alice", PASSWORD, client=client) == 302
@@ -232,7 +234,7 @@ def test_a_known_browser_has_a_budget_too_and_an_invented_cookie_has_none(alice:
     assert status == 429
 
 
-@pytest.mark.django_db
+@still
 def test_an_own_account_gives_an_attacker_no_new_tries(alice: User) -> None:
     make_owner(make_tenant(), "mallory")
     judged = 0
@@ -244,9 +246,9 @@ def test_an_own_account_gives_an_attacker_no_new_tries(alice: User) -> None:
     assert judged + more <= checks.KNOWN_NETWORK.free
 
 
-@pytest.mark.django_db
+@still
 def test_what_is_refused_is_not_judged_says_when_to_try_again_and_ends(
-    alice: User, monkeypatch: pytest.MonkeyPatch
+    alice: User, monkeypatch: pytest.MonkeyPatch, clock: time_machine.Traveller
 ) -> None:
     for _ in range(LIMIT):
         assert try_password("alice") == 200
@@ -257,16 +259,16 @@ def test_what_is_refused_is_not_judged_says_when_to_try_again_and_ends(
     wait = refused["Retry-After"]
     assert 0 < int(wait) <= 30 and f"Try again in {wait} seconds" in refused.content.decode()
     monkeypatch.undo()
-    with time_machine.travel(datetime.now(UTC) + timedelta(seconds=31)):
-        assert try_password("alice", PASSWORD) == 302
+    clock.shift(timedelta(seconds=31))
+    assert try_password("alice", PASSWORD) == 302
 
 
-@pytest.mark.django_db
+@still
 def test_names_that_do_not_exist_are_throttled_in_the_same_way(db: None) -> None:
     assert [try_password("nobody") for _ in range(LIMIT + 1)] == [200] * LIMIT + [429]
 
 
-@pytest.mark.django_db
+@still
 def test_no_name_stands_in_a_counter(db: None) -> None:
     try_password("my-secret-password")
     client = redis.Redis.from_url(settings.REDIS_URL)
@@ -274,7 +276,7 @@ def test_no_name_stands_in_a_counter(db: None) -> None:
     assert keys and not any(b"secret" in key for key in keys)
 
 
-@pytest.mark.django_db
+@still
 def test_confirming_and_changing_the_password_share_a_sessions_budget(alice: User) -> None:
     client = page_client(alice)
     confirm, change = "/account/confirm/", "/account/security/"

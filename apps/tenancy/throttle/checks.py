@@ -95,6 +95,11 @@ def source_of_actor(actor: Actor) -> Source:
     return Source(actor.ip or "", session=str(actor.session or ""))
 
 
+def account_rule() -> Rule:
+    """Return how an account's failures count: as administrators have set it."""
+    return Rule(free=LOGIN_FAILURES.value(), memory=3600, step=30, cap=LOGIN_LOCK_MINUTES.value() * 60)
+
+
 def account_key(name: str) -> str:
     """Return what stands for an account in counters. Not its name: people type passwords into the wrong field."""
     return hmac.new(settings.SECRET_KEY.encode(), name.encode(), hashlib.sha256).hexdigest()[:32]
@@ -125,11 +130,10 @@ def count_failure(source: Source, account: str) -> None:
     Such a token is judged first: that costs nothing, it cannot be guessed, and a program with an old key must not keep
     other programs of its network out. Its failures are no failed log-ins, and are counted apart from these.
     """
-    rule = Rule(free=LOGIN_FAILURES.value(), memory=3600, step=30, cap=LOGIN_LOCK_MINUTES.value() * 60)
     where = f"n:{source.network}"
     wait = store().admit(
         [
-            Bucket(_own(account, where), rule),
+            Bucket(_own(account, where), account_rule()),
             Bucket(f"tokens:{source.network}", KNOWN_NETWORK),
             Bucket("tokens:all", ACQUAINTED),
         ]
@@ -155,7 +159,7 @@ def forgive(account: str) -> None:
 def _buckets(source: Source, account: str | None) -> list[Bucket]:
     if account is None:
         return [_network(source), Bucket("all:strangers", STRANGERS)]
-    own = Rule(free=LOGIN_FAILURES.value(), memory=3600, step=30, cap=LOGIN_LOCK_MINUTES.value() * 60)
+    own = account_rule()
     if source.session:
         return [Bucket(_own(account, f"s:{source.session}"), own), *_acquainted(source)]
     device, network = _device(source), f"n:{source.network}"
