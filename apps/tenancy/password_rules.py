@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -18,6 +19,11 @@ LEAST_DIFFERENT = 5
 MOST_SEQUENCE = 0.6
 #: Longest part of a password that is looked at for patterns: it bounds the work.
 LOOKED_AT = 128
+#: A common password of so many characters is one whatever stands around it; a shorter one, if little does.
+LONG_WORD = 8
+MOST_ADDED = 8
+#: Letters that must stand beside one's own name.
+LEAST_OTHER = 5
 #: Letters by digits and signs that people write for them.
 _LEET = str.maketrans("01345789@$!", "oieastbgasi")
 _ROWS = (
@@ -50,8 +56,9 @@ class PasswordLengthValidator(MinimumLengthValidator):
 class PatternValidator:
     """Refuses repetitions, sequences, and common passwords that are only decorated, doubled or spelt with digits."""
 
-    def __init__(self) -> None:
-        self._common = CommonPasswordValidator().passwords
+    def __init__(self, longest_added: int = MOST_ADDED) -> None:
+        self._common = _common()
+        self._longest_added = longest_added
 
     def validate(self, password: str, user: Any = None) -> None:
         """Raise ValidationError with the reason."""
@@ -64,7 +71,7 @@ class PatternValidator:
             raise ValidationError(
                 _("The password is mostly a sequence, such as 12345 or qwerty."), code="sequence"
             )
-        if any(core in self._common for core in _cores(text)):
+        if any(core in self._common and self._is_most(core, text) for core in _cores(text)):
             raise ValidationError(
                 _("The password is a common one with little added. Add words of your own."),
                 code="common_core",
@@ -75,9 +82,17 @@ class PatternValidator:
                 code="own_name",
             )
 
+    def _is_most(self, core: str, text: str) -> bool:
+        return len(core) >= LONG_WORD or len(text) - len(core) < self._longest_added
+
     def get_help_text(self) -> str:
         """Say the rule."""
         return _("No repetitions, sequences or common passwords.")
+
+
+@cache
+def _common() -> frozenset[str]:
+    return frozenset(CommonPasswordValidator().passwords)
 
 
 def _is_sequence(text: str) -> bool:
@@ -95,8 +110,7 @@ def _cores(text: str) -> set[str]:
         spelt = each.translate(_LEET)
         found |= {bare, spelt, re.sub(r"^[^a-z]+|[^a-z]+$", "", spelt), bare.translate(_LEET)}
         found.add(re.sub(r"[^a-z0-9]", "", each))
-    # Short words stand in the list too: what matters is whether much was added to them.
-    return {core for core in found if core and (len(core) >= 6 or len(text) - len(core) < 4)} | {unit}
+    return found | {unit}
 
 
 def _mostly_a_name(text: str, user: Any) -> str:
@@ -104,6 +118,6 @@ def _mostly_a_name(text: str, user: Any) -> str:
     names = [getattr(user, "username", ""), getattr(tenant, "name", ""), *_OF_THE_PLACE]
     for name in names:
         word = (name or "").lower()
-        if len(word) >= 3 and word in text and len(text) - len(word) * text.count(word) < 6:
+        if len(word) >= 3 and word in text and sum(c.isalpha() for c in text.replace(word, "")) < LEAST_OTHER:
             return str(name)
     return ""

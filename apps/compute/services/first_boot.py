@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from passlib.hash import sha512_crypt
 
 from apps.compute.models import Image
+from apps.tenancy.password_rules import PatternValidator
 from apps.tenancy.secrets import seal
 
 #: Bytes. Far above what cloud-init configurations are, far below what a seed image or an order could not carry.
@@ -48,6 +50,11 @@ def password_errors(password: str) -> list[str]:
     kinds = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^A-Za-z0-9]")
     if sum(bool(re.search(kind, password)) for kind in kinds) < 3:
         return [_("At least three of: small letters, capitals, digits, punctuation.")]
+    try:
+        # A guest asks for its password in its own networks only: little added to a common one is enough here.
+        PatternValidator(longest_added=4).validate(password)
+    except ValidationError as error:
+        return list(error.messages)
     return []
 
 
