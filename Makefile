@@ -8,6 +8,7 @@ PYTHON := .venv/bin/python
 MANAGE := $(PYTHON) manage.py
 LOCK := $(shell sha256sum requirements-dev.txt | cut -c1-12)
 VENV := .venv/installed-$(LOCK)
+PIP_AUDIT := 2.10.1
 
 # To build libvirt-python, and for the browser tests (fonts as people's systems have them, Chinese ones too).
 BUILD_PACKAGES := python3-venv python3-dev gcc pkg-config libvirt-dev
@@ -153,7 +154,7 @@ openapi: $(VENV) ## Write docs/openapi.yaml from the code
 
 ## --- dependencies --------------------------------------------------------------------------------------------------
 
-.PHONY: venv lock vendor build-packages test-packages
+.PHONY: venv lock vendor audit build-packages test-packages
 venv: $(VENV) ## .venv with the locked packages of requirements-dev.txt
 
 $(VENV): | build-packages
@@ -167,6 +168,12 @@ lock: $(VENV) ## Newest versions that requirements*.in allow, with hashes, into 
 	$(UV_LOCK) --python-version 3.11 requirements.in -o requirements.txt
 	$(UV_LOCK) --python-version 3.11 -c requirements.txt requirements-dev.in -o requirements-dev.txt
 	$(UV_LOCK) --python-version 3.13 docker/hosts/requirements-agent.in -o docker/hosts/requirements-agent.txt
+
+# Needs the advisories of the package index (https), which CI's machine does not reach; so it is no part of `make test`.
+# --strict: a package that could not be looked up fails it, instead of passing unseen.
+audit: | build-packages ## Known vulnerabilities of the locked packages; needs the index's advisories
+	@test -x var/audit/bin/pip-audit || { /usr/bin/python3.11 -m venv var/audit && var/audit/bin/pip install -q pip-audit==$(PIP_AUDIT); }
+	@var/audit/bin/pip-audit --strict --require-hashes --disable-pip -r requirements-dev.txt $(ARGS)
 
 vendor: ## Front-end files of package.json into static/vendor/ (needs npm)
 	npm install --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel error

@@ -17,8 +17,8 @@ from apps.tenancy.platform_settings import PASSWORD_LENGTH
 LEAST_DIFFERENT = 5
 #: Of the steps from one character to the next, how many may be those of a sequence.
 MOST_SEQUENCE = 0.6
-#: Longest part of a password that is looked at for patterns: it bounds the work.
-LOOKED_AT = 128
+#: Longest password. It bounds the work, and more protects nobody better.
+LONGEST = 128
 #: A common password of so many characters is one whatever stands around it; a shorter one, if little does.
 LONG_WORD = 8
 MOST_ADDED = 8
@@ -62,7 +62,9 @@ class PatternValidator:
 
     def validate(self, password: str, user: Any = None) -> None:
         """Raise ValidationError with the reason."""
-        text = password[:LOOKED_AT].lower()
+        if len(password) > LONGEST:
+            raise ValidationError(_("At most %(n)d characters.") % {"n": LONGEST}, code="too_long")
+        text = password.lower()
         if len(set(text)) < LEAST_DIFFERENT:
             raise ValidationError(
                 _("Use at least %(n)d different characters.") % {"n": LEAST_DIFFERENT}, code="repetition"
@@ -103,7 +105,7 @@ def _is_sequence(text: str) -> bool:
 
 def _cores(text: str) -> set[str]:
     """Return what is left without decoration: repetition, digits and signs around, digits written for letters."""
-    unit = re.sub(r"^(.+?)\1+$", r"\1", text) if len(text) <= LOOKED_AT else text
+    unit = re.sub(r"^(.+?)\1+$", r"\1", text)
     found = set()
     for each in (text, unit):
         bare = re.sub(r"^[^a-z]+|[^a-z]+$", "", each)

@@ -13,6 +13,8 @@ from django.http import HttpResponse
 from django.test import Client
 
 from apps.tenancy.models import User
+from apps.tenancy.throttle import checks
+from apps.tenancy.throttle.rules import Rule
 from tests.factories import PASSWORD, page_client
 from tests.tenancy.authenticator import Passkey
 
@@ -21,6 +23,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.requirement("SE-9", "SE-2")]
 CONFIRM_OPTIONS, CONFIRM = "/account/confirm/options/", "/account/confirm/passkey/"
 ADD_OPTIONS, ADD = "/account/security/passkey/options/", "/account/security/passkey/"
 LOG_IN_OPTIONS, LOG_IN = "/login/passkey/options/", "/login/passkey/"
+
+
+@pytest.fixture(autouse=True)
+def no_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every answer be judged: that wrong ones are slowed is another test's subject."""
+    monkeypatch.setattr(checks, "account_rule", lambda: Rule(free=1000, memory=3600, step=1, cap=1))
 
 
 def options(client: Client, path: str) -> dict[str, Any]:

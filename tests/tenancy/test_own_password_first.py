@@ -67,7 +67,7 @@ def test_the_own_profile_is_changed_in_a_session(alice: User) -> None:
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ({"current": "wrong", "new": NEW, "again": NEW}, "not your present password"),
+        ({"current": "wrong", "new": NEW, "again": NEW}, "not your current password"),
         ({"current": PASSWORD, "new": NEW, "again": "other"}, "The two differ"),
         ({"current": PASSWORD, "new": "short", "again": "short"}, "too short"),
     ],

@@ -102,6 +102,16 @@ def test_good_passwords_of_any_script_are_taken(alice: User, good: str) -> None:
     assert alice.check_password(good)
 
 
+@pytest.mark.requirement("SE-2")
+def test_long_passwords_are_taken_up_to_their_limit(alice: User) -> None:
+    longest = ("correct horse battery staple, " * 5)[:127] + "!"
+    change_own_password(actor_for_user(alice), PASSWORD, longest)
+    alice.refresh_from_db()
+    assert alice.check_password(longest) and not alice.check_password(longest[:-1])
+    with pytest.raises(Invalid):
+        change_own_password(actor_for_user(alice), longest, longest + "?")
+
+
 def test_generated_passwords_pass_the_rules(alice: User) -> None:
     for _ in range(300):
         check_password_strength(generate_password(), alice)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +11,7 @@ import pytest
 import redis
 import time_machine
 from django.conf import settings
-from django.test import Client
+from django.test import Client, override_settings
 
 from apps.audit.models import AuditEntry
 from apps.tenancy.factors.codes import new_secret
@@ -20,6 +21,7 @@ from apps.tenancy.throttle import checks, store
 from apps.tenancy.throttle.checks import Source, Throttled, check_secret
 from apps.tenancy.throttle.rules import Bucket, Rule
 from apps.tenancy.throttle.store import LocalStore, RedisStore, SafeStore
+from scloud_console import settings as product
 from tests.factories import PASSWORD, actor_for_user, make_owner, make_tenant, page_client
 from tests.tenancy.test_two_factor import app_code
 
@@ -292,3 +294,19 @@ def test_confirming_and_changing_the_password_share_a_sessions_budget(alice: Use
     assert page_client(alice).post(confirm, {"password": PASSWORD}).status_code == 302
     outcomes = AuditEntry.objects.filter(verb="account.log_in_failed").values_list("outcome", flat=True)
     assert sorted(outcomes) == ["login.confirmation_failed"] * 3 + ["login.password_change_failed"] * 2
+
+
+@still
+@pytest.mark.requirement("SE-8")
+def test_a_refused_try_costs_a_fraction_of_a_judged_one(alice: User) -> None:
+    def cost(status: int) -> float:
+        began = time.process_time()
+        assert try_password("alice") == status
+        return time.process_time() - began
+
+    with override_settings(PASSWORD_HASHERS=product.PASSWORD_HASHERS):
+        alice.set_password(PASSWORD)
+        alice.save()
+        judged = [cost(200) for _ in range(LIMIT)]
+        refused = [cost(429) for _ in range(LIMIT)]
+    assert min(refused) < min(judged) / 2 and min(judged) < 0.5, (min(judged), min(refused))

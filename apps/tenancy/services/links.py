@@ -36,7 +36,8 @@ def links_of(user: User) -> QuerySet[SocialAccount]:
 
 def shown_links(user: User, *, new_only: bool = False) -> list[Link]:
     """Return them for people; with `new_only`, those that the holder is still to be told of."""
-    rows = sorted(user.socialaccount_set.all(), key=lambda row: int(row.pk))
+    kept = user.socialaccount_set.all()  # type: ignore[attr-defined]  # allauth publishes no types
+    rows = sorted(kept, key=lambda row: int(row.pk))
     if new_only:
         since = timezone.now() - NEW
         # An account that was made by its log-in knows of that one.

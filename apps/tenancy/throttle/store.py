@@ -226,7 +226,7 @@ class SafeStore:
 def store() -> Store:
     """Return this process's way to the counters."""
     # A log-in must not wait long for a Redis that is away.
-    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=1)
+    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2)
     return SafeStore(RedisStore(client), LocalStore())
 
 
