@@ -487,8 +487,7 @@ ADMIN: Rows = {
     **admin(
         "admin_user",
         read="menu",
-        acts="create activate deactivate remove reset_password reset_two_factor end_sessions "
-        "unlink_log_ins",
+        acts="create activate deactivate remove reset_password reset_two_factor end_sessions unlink_log_ins",
     ),
     **admin("api_key", acts="create"),
     "admin:api_key.bulk GET": ADMIN_ONLY,
