@@ -129,6 +129,32 @@ def test_while_redis_is_away_the_process_counts_by_itself() -> None:
     assert safe.known("anybody", ["n:192.0.2.0/24"]) == [False]
 
 
+def test_looking_counts_nothing(counters: store.Store, clock: time_machine.Traveller) -> None:
+    bucket = [Bucket("seen", RULE)]
+    assert [counters.wait(bucket) for _ in range(10)] == [0] * 10
+    for _ in range(RULE.free):
+        assert counters.admit(bucket) == 0
+    assert counters.wait(bucket) == pytest.approx(10) == counters.admit(bucket)
+
+
+def test_many_who_log_in_at_once_from_one_network_all_get_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = Rule(free=3, memory=3600, step=30, cap=300)
+    for name in ("NETWORK", "STRANGERS"):
+        monkeypatch.setattr(checks, name, rule)
+    start, let_in = threading.Barrier(12), []
+
+    def log_in() -> None:
+        start.wait()
+        let_in.append(check_secret(Source("192.0.2.1"), None, lambda: True, costly=True))
+
+    threads = [threading.Thread(target=log_in) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert let_in == [True] * 12
+
+
 @pytest.mark.parametrize(
     ("address", "network"),
     [

@@ -111,17 +111,25 @@ def check_secret(source: Source, account: str | None, judge: Callable[[], T], *,
     account: of `account_key`; None while nobody is claimed to be. costly: it computes a password's hash.
     """
     buckets = _buckets(source, account)
-    wait = store().admit(buckets)
-    if wait > 0:
-        raise Throttled(wait)
     if costly:
-        with _turn(buckets):
-            found = judge()
-    else:
-        found = judge()
+        # Many who log in at once wait for their turn before they are counted: none of them has failed yet.
+        _ensure_no_wait(store().wait(buckets))
+        with _turn():
+            return _judged(buckets, judge)
+    return _judged(buckets, judge)
+
+
+def _judged(buckets: list[Bucket], judge: Callable[[], T]) -> T:
+    _ensure_no_wait(store().admit(buckets))
+    found = judge()
     if found:
         store().take_back(buckets)
     return found
+
+
+def _ensure_no_wait(seconds: float) -> None:
+    if seconds > 0:
+        raise Throttled(seconds)
 
 
 def count_failure(source: Source, account: str) -> None:
@@ -138,8 +146,7 @@ def count_failure(source: Source, account: str) -> None:
             Bucket("tokens:all", ACQUAINTED),
         ]
     )
-    if wait > 0:
-        raise Throttled(wait)
+    _ensure_no_wait(wait)
 
 
 def note_log_in(source: Source, account: str) -> None:
@@ -194,9 +201,8 @@ def _device(source: Source) -> str:
 
 
 @contextmanager
-def _turn(buckets: list[Bucket]) -> Iterator[None]:
+def _turn() -> Iterator[None]:
     if not _hashes.acquire(timeout=HASH_PATIENCE):
-        store().take_back(buckets)
         raise Throttled(HASH_PATIENCE)
     try:
         yield

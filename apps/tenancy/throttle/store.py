@@ -64,6 +64,9 @@ end
 class Store(Protocol):
     """What a throttle keeps."""
 
+    def wait(self, buckets: Sequence[Bucket]) -> float:
+        """Return the seconds until a try would be admitted, counting nothing."""
+
     def admit(self, buckets: Sequence[Bucket]) -> float:
         """Count a try in all buckets; or count nothing and return the seconds to wait when one of them is shut."""
 
@@ -93,6 +96,12 @@ class LocalStore:
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    def wait(self, buckets: Sequence[Bucket]) -> float:
+        """As the protocol says."""
+        with self._mutex:
+            until = [self._kept[bucket.key][2] for bucket in buckets if bucket.key in self._kept]
+        return _from_now(until)
 
     def admit(self, buckets: Sequence[Bucket]) -> float:
         """As the protocol says."""
@@ -143,6 +152,13 @@ class RedisStore:
         self._admit = client.register_script(_ADMIT)
         self._take_back = client.register_script(_TAKE_BACK)
 
+    def wait(self, buckets: Sequence[Bucket]) -> float:
+        """As the protocol says."""
+        pipe = self._client.pipeline(transaction=False)
+        for key in _keys(buckets):
+            pipe.hget(key, "wait_until")
+        return _from_now([float(until) for until in pipe.execute() if until is not None])
+
     def admit(self, buckets: Sequence[Bucket]) -> float:
         """As the protocol says."""
         rules = [
@@ -189,6 +205,10 @@ class SafeStore:
     def __init__(self, shared: RedisStore, own: LocalStore) -> None:
         self._shared, self._own = shared, own
 
+    def wait(self, buckets: Sequence[Bucket]) -> float:
+        """As the protocol says."""
+        return self._ask(lambda store: store.wait(buckets))
+
     def admit(self, buckets: Sequence[Bucket]) -> float:
         """As the protocol says."""
         return self._ask(lambda store: store.admit(buckets))
@@ -228,6 +248,11 @@ def store() -> Store:
     # A log-in must not wait long for a Redis that is away.
     client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2)
     return SafeStore(RedisStore(client), LocalStore())
+
+
+def _from_now(moments: Sequence[float]) -> float:
+    left = max(moments, default=0.0) - time.time()
+    return left if left > SHORTEST else 0.0
 
 
 def _named(key: str) -> str:
