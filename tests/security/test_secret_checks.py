@@ -55,7 +55,10 @@ OUTSIDE = {
     ): "compares the nonce in a token that the provider has signed",
     ("apps/api/authentication.py", "authenticate"): "256 bits, judged first; failures go to count_failure",
     ("apps/console/proxy/rfb.py", "challenge"): "is a judge",
-    ("apps/console/proxy/relay.py", "_session"): "limited at the port of each ticket, which lives two minutes",
+    (
+        "apps/console/proxy/relay.py",
+        "_session",
+    ): "limited at the port of each ticket, which lives two minutes",
 }
 
 

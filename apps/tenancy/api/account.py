@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.schema import PROBLEM
 from apps.lifecycle.actor import Actor
-from apps.tenancy.services.passwords import change_own_password
+from apps.tenancy.services.passwords import prove_current, set_own_password
 
 
 class PasswordBody(serializers.Serializer[Any]):
@@ -32,13 +32,18 @@ class AccountPassword(APIView):
         request=PasswordBody,
         responses={204: None, 403: PROBLEM, 422: PROBLEM},
     )
-    @answered_in_one_transaction
     def post(self, request: Request) -> Response:
         """Change it; all other sessions end, API keys stay."""
         body = PasswordBody(data=request.data)
         body.is_valid(raise_exception=True)
+        # Before the transaction, which would take the failure's line in the log back.
+        prove_current(cast(Actor, request._request.actor), body.validated_data["current"])  # type: ignore[attr-defined]
+        return self._change(request, body.validated_data)
+
+    @answered_in_one_transaction
+    def _change(self, request: Request, given: dict[str, Any]) -> Response:
         actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
-        user = change_own_password(actor, **body.validated_data)
+        user = set_own_password(actor, **given)
         if actor.api_key is None:
             update_session_auth_hash(request._request, user)
         return Response(status=204)

@@ -22,7 +22,16 @@ CHANGE_FAILED = "login.password_change_failed"
 
 
 def change_own_password(actor: Actor, current: str, new: str) -> User:
-    """Change the actor's own password. Raises Forbidden, Throttled, or Invalid with the field `current` or `new`."""
+    """Change the actor's own password. Call outside a transaction: a wrong current password is kept in the log.
+
+    Raises Forbidden, Throttled, or Invalid with the field `current` or `new`.
+    """
+    prove_current(actor, current)
+    return set_own_password(actor, current, new)
+
+
+def prove_current(actor: Actor, current: str) -> None:
+    """Raise Invalid (field `current`), Forbidden or Throttled unless it is the actor's password; keep a failure."""
     allow(actor, PASSWORD_CHANGE, project=None, tenant_id=None)
     assert actor.user is not None, "allow() lets nobody else do this"
     user = actor.user
@@ -36,12 +45,13 @@ def change_own_password(actor: Actor, current: str, new: str) -> User:
             outcome=CHANGE_FAILED,
         )
         raise Invalid({"current": [_("This is not your current password.")]})
-    return _change(actor, current, new)
 
 
 @transaction.atomic
-def _change(actor: Actor, current: str, new: str) -> User:
-    assert actor.user is not None
+def set_own_password(actor: Actor, current: str, new: str) -> User:
+    """Set it, `current` having been proved. Raises NotNow, or Invalid with the field `new`."""
+    allow(actor, PASSWORD_CHANGE, project=None, tenant_id=None)
+    assert actor.user is not None, "allow() lets nobody else do this"
     known = actor.user.password
     user = hold_user(actor.user)
     if user.password != known:
