@@ -136,7 +136,7 @@ def _rows(view: ObjectApi, ids: Sequence[str]) -> dict[str, Any]:
 def is_key(converter: str, text: str) -> bool:
     """Whether the text can be a key of a kind whose keys stand in paths by this converter."""
     if converter == "int":
-        return text.isdecimal() and len(text) < 10
+        return text.isascii() and text.isdecimal() and len(text) < 10
     if converter != "uuid":
         return _SLUG.fullmatch(text) is not None
     try:

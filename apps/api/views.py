@@ -40,6 +40,7 @@ from apps.lifecycle.errors import NotFound
 from apps.lifecycle.models import Resource
 from apps.lifecycle.selectors import with_open_operations
 from apps.lifecycle.verbs import Verb
+from apps.tenancy.access import forbidden
 from apps.tenancy.labels import relabel
 from apps.tenancy.rights import Rights
 
@@ -53,6 +54,7 @@ class Create:
 
     service: Callable[..., Any]
     body: Body
+    #: Looked at before the body is.
     verb: Verb
     immediate: bool = False
     #: One POST may make several: the answer then has lists `operations` and `resources`.
@@ -176,6 +178,7 @@ class ObjectApi(GenericViewSet[Any]):
         if self.dry_run:
             seen = forecast(self.actor, create, request.data)
             return Response(represent(seen, create, self.rights), headers={"Cache-Control": "no-store"})
+        self._may(self.create_verb())
         body = self._body(create.body)
         return self._once(
             request,
@@ -189,6 +192,7 @@ class ObjectApi(GenericViewSet[Any]):
         """Change name and remark."""
         assert self.update is not None
         row, update = self.found(key), self.update
+        self._may(update.verb, row)
         body = self._body(update.body or Labels, partial=True)
         if update.service is not None:
             return accepted(self, update.service(self.actor, row, **body))
@@ -209,6 +213,7 @@ class ObjectApi(GenericViewSet[Any]):
         assert self.act is not None
         act = self.act
         row = self.found(key, to_show=act.immediate)
+        self._may(self.action_verb(row), row)
         body = self._body(act.body) if act.body else {}
         return self._once(
             request,
@@ -221,6 +226,7 @@ class ObjectApi(GenericViewSet[Any]):
     def post_bulk(self, request: Request) -> Response:
         """Carry out one action on many rows, with an answer for each."""
         act, ids = wanted(type(self), request)
+        self._may(act.verb)
         values = self._body(act.body) if act.body else {}
         return carried_out(self, request, act, ids, values)
 
@@ -238,6 +244,18 @@ class ObjectApi(GenericViewSet[Any]):
         """Return the verb that the route carries out on a row."""
         assert self.act is not None
         return self.act.verb
+
+    def _may(self, verb: Verb, row: Any = None) -> None:
+        """Raise Forbidden where the role does not cover the verb, before the body is validated.
+
+        The service judges again, under its locks.
+        """
+        if isinstance(row, Resource):
+            covered = self.rights.covers(verb, row.project_id, row.tenant_id)
+        else:
+            covered = self.rights.may_somewhere(verb)
+        if not covered:
+            raise forbidden(self.actor, verb)
 
     def _once(
         self,

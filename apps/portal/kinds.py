@@ -15,6 +15,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.api.bulk import is_key
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, NotFound, NotNow
 from apps.lifecycle.legality import Possibility
@@ -122,8 +123,8 @@ class PageKind:
         return with_open_operations(rows) if issubclass(rows.model, Resource) else rows
 
     def found(self, actor: Actor, key: object) -> Any:
-        """Return one visible row; NotFound when there is none."""
-        row = self.rows(actor).filter(**{self.key: key}).first()
+        """Return one visible row; NotFound when there is none, as for a key from a query that cannot be one."""
+        row = self.rows(actor).filter(**{self.key: key}).first() if is_key(self.converter, str(key)) else None
         if row is None:
             raise NotFound(_("There is no such %(kind)s.") % {"kind": self.one})
         return row

@@ -90,7 +90,7 @@ def allow(actor: Actor, verb: Verb, *, project: Project | None, tenant_id: int |
 def ensure_may(actor: Actor, verb: Verb, project_id: int | None, tenant_id: int | None) -> None:
     """Raise Forbidden unless the role, and the API key's scope, cover the verb there; NotRecent without its proof."""
     if not may(actor, verb, project_id, tenant_id):
-        raise _forbidden(actor, verb)
+        raise forbidden(actor, verb)
     ensure_proved(actor, verb)
 
 
@@ -120,7 +120,8 @@ def _not_found(model: type[Resource]) -> NotFound:
     return NotFound(_("There is no such %(kind)s.") % {"kind": model._meta.verbose_name})
 
 
-def _forbidden(actor: Actor, verb: Verb) -> Forbidden:
+def forbidden(actor: Actor, verb: Verb) -> Forbidden:
+    """Return the refusal of a verb that the actor's role or key does not cover."""
     if not key_covers(actor, verb):
         return _out_of_scope(verb)
     if reason := refused_to_administrator(actor, verb):

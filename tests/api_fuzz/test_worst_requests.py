@@ -1,0 +1,141 @@
+"""SE-8: the worst request of each kind, sent to everything there is: none costs a second or 50 MB."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.urls import reverse
+
+from tests.api_fuzz import worst
+from tests.api_fuzz.operations import document
+from tests.api_fuzz.raw import send
+from tests.api_fuzz.test_pages import VIEWS
+from tests.api_fuzz.worst import JSON, MIB, Body, Cost, measured
+from tests.security.bodies import FORMS
+from tests.security.routes import Route, all_routes
+from tests.security.world import World
+
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("SE-8")]
+
+MOST_SECONDS = 1.0
+MOST_BYTES = 50 * MIB
+#: An answer, however much was wrong.
+MOST_ANSWER = 64 * 1024
+#: With this set, what each kind of request cost most is written there, a line each (docs/limits.md).
+REPORT = os.environ.get("SCLOUD_COSTS", "")
+
+ROUTES = {route.name: route for route in all_routes()}
+CHANGES = ("POST", "PUT", "PATCH")
+TOKEN = "a" * 32
+
+_costs: dict[tuple[str, str], tuple[float, int, int, str]] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def report() -> Iterator[None]:
+    yield
+    if REPORT:
+        lines = [
+            f"{kind} | {role} | {s:.2f} | {b / MIB:.1f} | {a / 1024:.0f} | {where}"
+            for (kind, role), (s, b, a, where) in sorted(_costs.items())
+        ]
+        with Path(REPORT).open("a") as out:
+            out.write("\n".join(lines) + "\n")
+
+
+def _is_api(route: Route) -> bool:
+    return route.area == "api" and route.name != "api:docs"
+
+
+def _url(route: Route, world: World) -> str:
+    return reverse(route.name, kwargs={"key": world.keys[route.segment]} if route.takes_key else None)
+
+
+@cache
+def _documented(path: str, method: str) -> tuple[str, ...]:
+    """Return the names that the document gives a body's fields."""
+    path = "/" + path.replace("<uuid:key>", "{key}").replace("<int:key>", "{key}").replace(
+        "<slug:key>", "{key}"
+    )
+    content = (
+        document()["paths"].get(path, {}).get(method.lower(), {}).get("requestBody", {}).get("content", {})
+    )
+    reference = content.get("application/json", {}).get("schema", {}).get("$ref", "")
+    schema = document()["components"]["schemas"].get(reference.rpartition("/")[2], {})
+    return tuple(schema.get("properties", {}))
+
+
+def _form_fields(route: Route, world: World) -> list[str]:
+    view = VIEWS.get(route.name)
+    form = getattr(view, "form", None) or getattr(getattr(route, "do", None), "form", None)
+    known = FORMS.get(route.name.split(":")[1], lambda _world: {})(world)
+    return [*dict.fromkeys([*getattr(form, "base_fields", ()), *known, "keys", "touched"])]
+
+
+def _ask(
+    world: World,
+    role: str,
+    method: str,
+    url: str,
+    body: Body | None = None,
+    query: bytes = b"",
+    headers: dict[str, str] | None = None,
+) -> tuple[int, Cost, int]:
+    """Send a request as a browser or a program would; return status, cost and the size of the answer."""
+    given: dict[str, Any] = {"content-type": body.type if body else JSON}
+    if url.startswith("/api/v1/") and url != "/api/v1/docs":
+        if role in world.tokens:
+            given["authorization"] = f"Bearer {world.tokens[role]}"
+    else:
+        session = f"; sessionid={world.cookies[role]}" if role in world.cookies else ""
+        given |= {"cookie": f"csrftoken={TOKEN}{session}", "x-csrftoken": TOKEN}
+    given |= headers or {}
+    with transaction.atomic():
+        with measured() as cost:
+            status, _headers, content = send(
+                method, url, headers=given, body=body.content if body else b"", query=query
+            )
+        transaction.set_rollback(True)
+    return status, cost, len(content)
+
+
+def _judge(
+    kind: str, role: str, where: str, asked: tuple[int, Cost, int], *, answer: int = MOST_ANSWER
+) -> list[str]:
+    status, cost, size = asked
+    known = _costs.get((kind, role), (0.0, 0, 0, ""))
+    _costs[kind, role] = max(known, (cost.seconds, cost.growth, size, f"{where}: {status}"))
+    said = f"{where} as {role}, {kind}: {status}, {cost.seconds:.2f} s, {cost.growth / MIB:.0f} MB, answer {size} bytes"
+    too_much = cost.seconds > MOST_SECONDS or cost.growth > MOST_BYTES or (status >= 400 and size > answer)
+    return [said] if too_much or status >= 500 else []
+
+
+@pytest.mark.parametrize("kind", worst.JSON_BODIES)
+def test_no_body_sent_to_the_api_costs_much(kind: str, world: World) -> None:
+    wrong: list[str] = []
+    for route in ROUTES.values():
+        for method in sorted(route.methods & {*CHANGES}) if _is_api(route) else ():
+            names = [*_documented(route.path, method)] or ["name"]
+            body = Body(worst.JSON_BODIES[kind](names), JSON)
+            for role in ("vera", "nobody"):
+                where = f"{method} {route.path}"
+                wrong += _judge(kind, role, where, _ask(world, role, method, _url(route, world), body))
+    assert wrong == [], "\n".join(wrong)
+
+
+@pytest.mark.parametrize("kind", worst.FORM_BODIES)
+def test_no_form_sent_to_a_page_costs_much(kind: str, world: World) -> None:
+    wrong: list[str] = []
+    for route in ROUTES.values():
+        if not _is_api(route) and "POST" in route.methods:
+            body = worst.FORM_BODIES[kind](_form_fields(route, world))
+            for role in ("vera", "nobody"):
+                asked = _ask(world, role, "POST", _url(route, world), body)
+                wrong += _judge(f"form: {kind}", role, route.path, asked, answer=MIB)
+    assert wrong == [], "\n".join(wrong)
