@@ -4,7 +4,62 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+
+from apps.api import limits
+
+
+class Items(serializers.ListField):
+    """A list of objects whose length is looked at before the objects are."""
+
+    default_error_messages = {"too_many": _("At most {most} items.")}
+
+    def __init__(self, child: serializers.Serializer[Any], most: int, **kwargs: Any) -> None:
+        super().__init__(child=child, max_length=most, **kwargs)
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        """Return the validated objects."""
+        if isinstance(data, list) and len(data) > (self.max_length or 0):
+            self.fail("too_many", most=self.max_length)
+        return super().to_internal_value(data)
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "maxProperties": limits.MEMBERS,
+        "additionalProperties": {
+            "type": ["string", "number", "boolean", "null"],
+            "maxLength": limits.SETTING,
+            "minimum": -limits.INTEGER,
+            "maximum": limits.INTEGER,
+        },
+    }
+)
+class NamedValues(serializers.DictField):
+    """Names with a number, flag, text or nothing each; which name takes what is the service's to say."""
+
+    child = serializers.JSONField(allow_null=True)
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "maxProperties": limits.MEMBERS,
+        "additionalProperties": {"type": "integer", "minimum": 0, "maximum": limits.INTEGER},
+    }
+)
+class NamedNumbers(serializers.DictField):
+    """Names with a whole number each."""
+
+    child = serializers.IntegerField()
+
+
+def identifier(**kwargs: Any) -> serializers.IntegerField:
+    """Return a field for the id of a row that is counted."""
+    return serializers.IntegerField(min_value=1, max_value=limits.INTEGER, **kwargs)
 
 
 class Labels(serializers.Serializer[Any]):

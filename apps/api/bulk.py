@@ -33,7 +33,7 @@ _SLUG = re.compile(SlugConverter.regex)
 class BulkBody(serializers.Serializer[Any]):
     """Beside these two, whatever the action itself takes; all rows are given the same."""
 
-    action = serializers.CharField(help_text="As in `allowed_actions`, and `delete`.")
+    action = serializers.CharField(max_length=63, help_text="As in `allowed_actions`, and `delete`.")
     ids = serializers.ListField(
         child=serializers.CharField(max_length=64), min_length=1, max_length=batches.MOST
     )

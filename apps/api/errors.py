@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
@@ -14,9 +15,12 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from apps.api import limits
 from apps.lifecycle.errors import Invalid, Refused
 
 CONTENT_TYPE = "application/problem+json"
+#: Characters of an error's text: it may repeat what was sent.
+MOST_TEXT = 500
 
 
 class TooLarge(exceptions.APIException):
@@ -58,9 +62,9 @@ def problem_of(error: Refused) -> dict[str, Any]:
     hint = error.hint or str(HINTS.get(error.code) or HINTS.get(type(error).code) or "")
     body: dict[str, Any] = {"code": error.code, "title": error.message, "hint": hint}
     if isinstance(error, Invalid):
-        body["errors"] = [
+        body["errors"] = _some(
             {"field": f, "message": m} for f, messages in error.fields.items() for m in messages
-        ]
+        )
     elif error.field:
         body["errors"] = [{"field": error.field, "message": error.message}]
     if error.details:
@@ -88,6 +92,7 @@ HINTS: dict[str, Promise] = {
     "not_acceptable": gettext_lazy("Ask for application/json."),
     "unsupported_media_type": gettext_lazy("Send application/json."),
     "too_large": gettext_lazy("Send less at once."),
+    "too_complex": gettext_lazy("Send less at once, and nothing nested deeply."),
     "parse_error": gettext_lazy("Send well-formed JSON."),
     "throttled": gettext_lazy("Wait, then try again."),
 }
@@ -108,7 +113,18 @@ def _of_drf(error: Exception) -> dict[str, Any]:
 
 def field_errors(detail: Any) -> list[dict[str, str]]:
     """Return a DRF error's messages with their fields."""
-    return list(_flat(detail))
+    return _some(_flat(detail))
+
+
+def _some(errors: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    """Return the first errors, their texts cut, and how many more there are."""
+    found = list(errors)
+    shown = [
+        {"field": e["field"][:MOST_TEXT], "message": e["message"][:MOST_TEXT]} for e in found[: limits.ERRORS]
+    ]
+    if len(found) > limits.ERRORS:
+        shown.append({"field": "", "message": _("And %(n)s more.") % {"n": len(found) - limits.ERRORS}})
+    return shown
 
 
 def _flat(detail: Any, field: str = "") -> Any:

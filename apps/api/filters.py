@@ -12,7 +12,7 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from apps.api.narrowing import By, Choices, Moment, Narrow, Text
+from apps.api.narrowing import By, Choices, Moment, Narrow, Text, Words
 from apps.lifecycle.models import Resource, State
 
 #: From so many characters on, what looks like the beginning of an id is searched as one.
@@ -72,7 +72,7 @@ class ListFilter(filters.FilterSet):
 class ResourceFilter(ListFilter):
     """Subclass to add a kind's own filters; override `search` to find it by more than name and id."""
 
-    q = filters.CharFilter(method="search", label=_("Search"))
+    q = Words(method="search", label=_("Search"))
     by = {
         "name": Text(_("Name"), "name"),
         "remark": Text(_("Remark"), "remark"),

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.api import limits
 from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.representation import ReferenceOut
 from apps.api.schema import PROBLEM
@@ -39,10 +40,14 @@ class ProfileBody(serializers.Serializer[Any]):
     """Of language, time zone and theme, empty text says: as the browser says."""
 
     name = serializers.CharField(required=False, allow_blank=True, max_length=MAX_FULL_NAME)
-    email = serializers.EmailField(required=False, allow_blank=True)
-    language = serializers.CharField(required=False, allow_blank=True, help_text="en or zh-hans")
-    time_zone = serializers.CharField(required=False, allow_blank=True, help_text="As in Asia/Shanghai.")
-    theme = serializers.CharField(required=False, help_text="auto, light or dark")
+    email = serializers.EmailField(max_length=limits.EMAIL, required=False, allow_blank=True)
+    language = serializers.CharField(
+        max_length=limits.WORD, required=False, allow_blank=True, help_text="en or zh-hans"
+    )
+    time_zone = serializers.CharField(
+        max_length=limits.WORD, required=False, allow_blank=True, help_text="As in Asia/Shanghai."
+    )
+    theme = serializers.CharField(max_length=limits.WORD, required=False, help_text="auto, light or dark")
 
 
 class Me(APIView):

@@ -16,6 +16,7 @@ from django import forms
 from django.db.models import Expression, Q, QuerySet
 from django.utils.datastructures import MultiValueDict
 from django.utils.text import format_lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_filters.constants import EMPTY_VALUES
 from django_filters.fields import IsoDateTimeField
@@ -24,7 +25,12 @@ from drf_spectacular.plumbing import build_basic_type
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
+from apps.api import limits
 from apps.lifecycle.verbs import Text as Label
+
+#: Characters of a text to look for, and values of one list of them.
+LONGEST = 255
+MOST_VALUES = 200
 
 
 @dataclass(frozen=True)
@@ -61,8 +67,9 @@ class Text(By):
     def parameters(self, name: str) -> dict[str, Narrow]:
         """Return one parameter."""
         says = _("{}: begins with") if self.lookup.endswith("startswith") else _("{}: contains")
-        field = forms.CharField(required=False)
-        return {name: Narrow(name, self, field, self.lookup, OpenApiTypes.STR, says)}
+        field = forms.CharField(required=False, max_length=LONGEST)
+        schema = {"type": "string", "maxLength": LONGEST}
+        return {name: Narrow(name, self, field, self.lookup, schema, says)}
 
 
 @dataclass(frozen=True)
@@ -78,11 +85,12 @@ class Choices(By):
     def parameters(self, name: str) -> dict[str, Narrow]:
         """Return one parameter that may be given several times."""
         given = list(self.choices)
-        each = forms.ChoiceField(choices=given) if given else self.each()
+        each = forms.ChoiceField(choices=given) if given else _bounded(self.each)
         items: dict[str, Any] = dict(build_basic_type(_TYPES.get(self.each, OpenApiTypes.STR)) or {})
+        items |= _BOUNDS.get(self.each, {})
         if given:
             items["enum"] = sorted(str(value) for value, _label in given)
-        schema = {"type": "array", "items": items}
+        schema = {"type": "array", "items": items, "maxItems": MOST_VALUES}
         says = _("{}: any of these, repeated or with commas between them")
         return {name: Narrow(name, self, AnyOfField(each), "in", schema, says)}
 
@@ -100,9 +108,10 @@ class Number(By):
     def parameters(self, name: str) -> dict[str, Narrow]:
         """Return the lower and the upper bound."""
         field = forms.FloatField(required=False, min_value=-self.most, max_value=self.most)
+        schema = {"type": "number", "minimum": -self.most, "maximum": self.most}
         return {
-            f"{name}_min": Narrow(name, self, field, "gte", OpenApiTypes.NUMBER, _("{}: at least")),
-            f"{name}_max": Narrow(name, self, field, "lte", OpenApiTypes.NUMBER, _("{}: at most")),
+            f"{name}_min": Narrow(name, self, field, "gte", schema, _("{}: at least")),
+            f"{name}_max": Narrow(name, self, field, "lte", schema, _("{}: at most")),
         }
 
 
@@ -144,6 +153,26 @@ class Flag(By):
 
 
 _TYPES = {forms.UUIDField: OpenApiTypes.UUID, forms.IntegerField: OpenApiTypes.INT}
+_BOUNDS: dict[type[forms.Field], dict[str, int]] = {
+    forms.CharField: {"maxLength": LONGEST},
+    forms.IntegerField: {"minimum": 0, "maximum": limits.INTEGER},
+}
+
+
+def _bounded(field: type[forms.Field]) -> forms.Field:
+    """Return a field for one value, bounded as the document says."""
+    if field is forms.CharField:
+        return forms.CharField(max_length=LONGEST)
+    if field is forms.IntegerField:
+        return forms.IntegerField(min_value=0, max_value=limits.INTEGER)
+    return field()
+
+
+class Words(filters.CharFilter):
+    """The search box's parameter."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, max_length=LONGEST, **kwargs)
 
 
 class Narrow(filters.Filter):
@@ -204,4 +233,6 @@ class AnyOfField(forms.Field):
 
     def clean(self, value: Any) -> list[Any]:
         """Return the values; ValidationError of the first that makes no sense."""
+        if len(value or ()) > MOST_VALUES:
+            raise forms.ValidationError(gettext("At most %(n)s values.") % {"n": MOST_VALUES})
         return [self.each.clean(part) for part in value or ()]

@@ -5,14 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from uuid import UUID
 
-import django_filters as filters
 from django import forms
 from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Extract
 from django.utils.translation import gettext_lazy as _
 
 from apps.api.filters import ListFilter
-from apps.api.narrowing import Choices, Moment, Number, Text
+from apps.api.narrowing import Choices, Moment, Number, Text, Words
 from apps.lifecycle.models import Operation, OperationStatus
 
 #: Seconds from request to result; NULL while there is none.
@@ -26,7 +25,7 @@ def _saying(value: str) -> Q:
 
 
 class OperationFilter(ListFilter):
-    q = filters.CharFilter(method="search", label=_("Search"))
+    q = Words(method="search", label=_("Search"))
     by = {
         "status": Choices(_("Status"), "status", choices=OperationStatus.choices),
         "verb": Choices(_("Action"), "verb"),

@@ -18,6 +18,7 @@ from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 CURSOR, SIZE = "cursor", "page_size"
 MOST_DIGITS = 10
+LONGEST_CURSOR = 1_000
 
 
 class CursorPages(BasePagination):
@@ -79,7 +80,7 @@ class CursorPages(BasePagination):
                 "in": "query",
                 "required": False,
                 "description": "From a `next` or `previous` link.",
-                "schema": {"type": "string"},
+                "schema": {"type": "string", "maxLength": LONGEST_CURSOR},
             },
             {"name": SIZE, "in": "query", "required": False, "schema": whole},
         ]
@@ -109,6 +110,8 @@ class CursorPages(BasePagination):
         if not cursor:
             return False, []
         try:
+            if len(cursor) > LONGEST_CURSOR:
+                raise BadSignature
             backwards, *position = self._signer.unsign_object(cursor)
         except BadSignature as error:
             message = _("There is no such page: use the links of the page before.")

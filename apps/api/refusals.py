@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from apps.api import limits
 from apps.api.errors import CONTENT_TYPE
+from apps.api.narrowing import LONGEST
 
 PROBLEM_REF = "#/components/schemas/ProblemOut"
 #: Where a refusal stands, before its status.
@@ -31,7 +33,17 @@ def document_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     for methods in result["paths"].values():
         for operation in methods.values():
             operation["responses"] = _completed(operation)
+            for parameter in operation.get("parameters", []):
+                parameter["schema"] |= _bounds(parameter["schema"])
     return result
+
+
+def _bounds(schema: dict[str, Any]) -> dict[str, int]:
+    """Return the bounds of parameters that are made from paths and from filters with none of their own."""
+    if schema.get("type") == "integer":
+        return {"minimum": 0, "maximum": limits.BIG_INTEGER} if "maximum" not in schema else {}
+    bounded = {"enum", "maxLength", "format"} & schema.keys()
+    return {"maxLength": LONGEST} if schema.get("type") == "string" and not bounded else {}
 
 
 def _completed(operation: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from rest_framework import serializers
 from apps.api.bodies import Labels
 from apps.api.bulk import MULTI_STATUS, BulkBody, BulkOut, bulk_actions
 from apps.api.dry_run import PARAMETER
+from apps.api.idempotency import MAX_LENGTH
 from apps.api.representation import OperationOut, Out, slug
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class ForecastOut(serializers.Serializer[Any]):
 PROBLEM = OpenApiResponse(ProblemOut, description="Why it was not done.")
 KEY = OpenApiParameter(
     "Idempotency-Key",
-    OpenApiTypes.STR,
+    {"type": "string", "maxLength": MAX_LENGTH},
     OpenApiParameter.HEADER,
     description="Any text up to 255 characters. The same request sent again within 24 hours is answered, not repeated.",
 )

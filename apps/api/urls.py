@@ -6,9 +6,9 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from django.urls import URLPattern, URLResolver, path, re_path
-from drf_spectacular.views import SpectacularAPIView
 
 from apps.api.docs import documentation
+from apps.api.document import Document
 from apps.api.errors import no_such_endpoint
 from apps.api.me import Me
 from apps.api.operation_api import OperationsApi
@@ -44,7 +44,7 @@ urlpatterns = [
     path("me", Me.as_view(), name="me"),
     *routes("operations", OperationsApi),
     *_domain_routes(),
-    path("schema", SpectacularAPIView.as_view(), name="schema"),
+    path("schema", Document.as_view(), name="schema"),
     path("docs", documentation, name="docs"),
     re_path(r"^.*$", no_such_endpoint),
 ]

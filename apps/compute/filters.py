@@ -7,7 +7,6 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 from uuid import UUID
 
-import django_filters as filters
 from django import forms
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import BooleanField, F, Func, Q, QuerySet
@@ -15,7 +14,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
-from apps.api.narrowing import Choices, Flag, Number, Text
+from apps.api.narrowing import Choices, Flag, Number, Text, Words
 from apps.compute.models import Image, PauseReason, Power
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.models import SILENCE, ComputeCluster
@@ -171,7 +170,7 @@ class KeyPairFilter(ResourceFilter):
 
 
 class InstanceTypeFilter(ListFilter):
-    q = filters.CharFilter(field_name="name", lookup_expr="icontains", label=_("Search"))
+    q = Words(field_name="name", lookup_expr="icontains", label=_("Search"))
     by = {
         "name": Text(_("Name"), "name"),
         "vcpu": Number(_("vCPUs"), "vcpu"),

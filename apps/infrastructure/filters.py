@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import django_filters as filters
 from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
-from apps.api.narrowing import Choices, Flag, Moment, Number, Text
+from apps.api.narrowing import Choices, Flag, Moment, Number, Text, Words
 from apps.infrastructure.models import Cluster, ComputeCluster, Region, StorageCluster
 
 MIB_PER_GIB = 1024
@@ -16,7 +15,7 @@ GIB = 1 << 30
 
 
 class RegionFilter(ListFilter):
-    q = filters.CharFilter(method="search", label=_("Search"))
+    q = Words(method="search", label=_("Search"))
     by = {
         "name": Text(_("Region"), "label"),
         "id": Text(_("Identifier"), "name"),
@@ -34,7 +33,7 @@ def _called(value: str) -> Q:
 
 
 class ClusterFilter(ListFilter):
-    q = filters.CharFilter(method="search", label=_("Search"))
+    q = Words(method="search", label=_("Search"))
     by = {
         "name": Text(_("Name"), where=_called),
         "region": Choices(_("Region"), "region__name"),

@@ -5,13 +5,12 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Any
 
-import django_filters as filters
 from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
-from apps.api.narrowing import Choices, Flag, Number, Text
+from apps.api.narrowing import Choices, Flag, Number, Text, Words
 from apps.network.models import Nic, NicRole
 from apps.network.selectors import FREE_ADDRESSES, RULE_COUNT
 
@@ -43,7 +42,7 @@ class SubnetFilter(ResourceFilter):
 class NicFilter(ListFilter):
     """NICs by where they are, whose they are, and what they are called on the wire."""
 
-    q = filters.CharFilter(method="search", label=_("Search"))
+    q = Words(method="search", label=_("Search"))
     by = {
         "subnet": Choices(_("Subnet"), "subnet_id", each=forms.UUIDField),
         "vpc": Choices(_("VPC"), "subnet__vpc_id", each=forms.UUIDField),

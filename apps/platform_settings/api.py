@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.api.bodies import NamedValues
 from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.representation import moment
 from apps.api.schema import PROBLEM
@@ -35,9 +36,7 @@ class SettingsOut(serializers.Serializer[Any]):
 
 
 class SettingsBody(serializers.Serializer[Any]):
-    settings = serializers.DictField(
-        child=serializers.JSONField(allow_null=True), help_text="Name to value; null restores the default."
-    )
+    settings = NamedValues(help_text="Name to value; null restores the default.")
 
 
 def _out(shown: Shown) -> dict[str, Any]:

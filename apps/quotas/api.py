@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.api.bodies import NamedNumbers
 from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.schema import PROBLEM
 from apps.lifecycle.actor import Actor
@@ -38,7 +39,7 @@ class QuotasOut(serializers.Serializer[Any]):
 
 
 class LimitsBody(serializers.Serializer[Any]):
-    limits = serializers.DictField(child=serializers.IntegerField(), help_text="Metric to limit.")
+    limits = NamedNumbers(help_text="Metric to limit.")
 
 
 def _answer(actor: Actor, tenant: Tenant) -> Response:

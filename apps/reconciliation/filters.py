@@ -5,13 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from uuid import UUID
 
-import django_filters as filters
 from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from apps.api.filters import ListFilter, ResourceFilter
-from apps.api.narrowing import Choices, Moment, Number, Text
+from apps.api.narrowing import Choices, Moment, Number, Text, Words
 from apps.reconciliation.models import Finding, FindingState, Rule
 from apps.reconciliation.verbs import FORCE_CLEAN
 
@@ -22,7 +21,7 @@ KINDS = ("vm", "disk", "image", "vpc", "subnet", "security_group", "nic", "quota
 
 
 class FindingFilter(ListFilter):
-    q = filters.CharFilter(method="search", label=_("Search"))
+    q = Words(method="search", label=_("Search"))
     by = {
         "rule": Choices(_("Rule"), "rule", choices=Rule.choices),
         "kind": Choices(_("Kind"), "kind"),

@@ -5,14 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from uuid import UUID
 
-import django_filters as filters
 from django import forms
 from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Extract
 from django.utils.translation import gettext_lazy as _
 
 from apps.api.filters import ListFilter
-from apps.api.narrowing import Choices, Moment, Number, Text
+from apps.api.narrowing import Choices, Moment, Number, Text, Words
 from apps.audit.models import DONE, AuditEntry
 from apps.tenancy.operation_log import CANCELLED, FAILED, REFUSED, RUNNING, of_results
 
@@ -36,7 +35,7 @@ def _from(value: str) -> Q:
 
 
 class AuditFilter(ListFilter):
-    q = filters.CharFilter(method="search", label=_("Search"))
+    q = Words(method="search", label=_("Search"))
     by = {
         "user": Text(_("User"), "actor_name", lookup="istartswith"),
         "verb": Choices(_("Action"), "verb"),

@@ -5,13 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from uuid import UUID
 
-import django_filters as filters
 from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from apps.api.filters import ListFilter
-from apps.api.narrowing import Choices, Flag, Moment, Number, Text
+from apps.api.narrowing import Choices, Flag, Moment, Number, Text, Words
 from apps.tenancy.models import ApiKey, Project, Tenant, User
 
 
@@ -22,7 +21,7 @@ def _with_uid(value: str) -> Q:
 
 
 class TenantFilter(ListFilter):
-    q = filters.CharFilter(method="search", label=_("Search"))
+    q = Words(method="search", label=_("Search"))
     by = {
         "name": Text(_("Name"), "name"),
         "enabled": Flag(_("Enabled"), "enabled"),
@@ -40,7 +39,7 @@ class TenantFilter(ListFilter):
 
 
 class UserFilter(ListFilter):
-    q = filters.CharFilter(method="search", label=_("Search"))
+    q = Words(method="search", label=_("Search"))
     by = {
         "username": Text(_("User name"), "username"),
         "active": Flag(_("Active"), "is_active"),
@@ -63,7 +62,7 @@ class MemberFilter(UserFilter):
 
 
 class ProjectFilter(ListFilter):
-    q = filters.CharFilter(method="search", label=_("Search"))
+    q = Words(method="search", label=_("Search"))
     by = {
         "name": Text(_("Name"), "name"),
         "default": Flag(_("Default"), "is_default"),
@@ -78,7 +77,7 @@ class ProjectFilter(ListFilter):
 
 
 class KeyFilter(ListFilter):
-    q = filters.CharFilter(method="search", label=_("Search"))
+    q = Words(method="search", label=_("Search"))
     by = {
         "name": Text(_("Name"), "name"),
         "user": Text(_("User"), "user__username"),

@@ -8,6 +8,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 from rest_framework import serializers
 
+from apps.api import limits
+from apps.api.bodies import identifier
 from apps.api.representation import ReferenceOut, ResourceOut
 from apps.api.views import Action, Create, ResourceApi, Update
 from apps.compute import selectors
@@ -25,7 +27,7 @@ from apps.lifecycle.models import Operation
 class ImageBody(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=63)
     remark = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
-    cluster = serializers.IntegerField(help_text="Storage cluster.")
+    cluster = identifier(help_text="Storage cluster.")
     file = serializers.CharField(max_length=255, help_text="Name in the pool's import directory.")
     project = serializers.UUIDField(
         required=False, allow_null=True, default=None, help_text="Whose image it becomes; null: a base image."
@@ -35,7 +37,9 @@ class ImageBody(serializers.Serializer[Any]):
     architecture = serializers.ChoiceField(
         choices=ComputeCluster.Architecture.choices, default=ComputeCluster.Architecture.X86
     )
-    default_disk_gib = serializers.IntegerField(default=DEFAULT_DISK_GIB, min_value=1)
+    default_disk_gib = serializers.IntegerField(
+        default=DEFAULT_DISK_GIB, min_value=1, max_value=limits.INTEGER
+    )
     cloud_init = serializers.BooleanField(default=True)
     guest_agent = serializers.BooleanField(default=False)
     hot_upgrade = serializers.BooleanField(default=False)

@@ -7,12 +7,14 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import serializers
 
+from apps.api.bodies import identifier
 from apps.api.paging import CursorPages
 from apps.api.representation import Out, ReferenceOut
 from apps.api.views import Action, Create, ObjectApi
 from apps.compute import selectors
 from apps.compute.filters import InstanceTypeFilter
 from apps.compute.models import InstanceType
+from apps.compute.models.instance_type import MOST_MEMORY_GIB, MOST_VCPU
 from apps.compute.services.instance_type import create_instance_type, delete_instance_type
 from apps.compute.verbs import INSTANCE_TYPE_CREATE, INSTANCE_TYPE_DELETE
 from apps.infrastructure.models import ComputeCluster
@@ -21,9 +23,13 @@ from apps.lifecycle.actor import Actor
 
 
 class InstanceTypeBody(serializers.Serializer[Any]):
-    cluster = serializers.IntegerField(help_text="Compute cluster.")
-    vcpu = serializers.IntegerField(help_text="1 or an even number up to 240.")
-    memory_gib = serializers.IntegerField(help_text="1 or an even number up to 1024.")
+    cluster = identifier(help_text="Compute cluster.")
+    vcpu = serializers.IntegerField(
+        min_value=1, max_value=MOST_VCPU, help_text="1 or an even number up to 240."
+    )
+    memory_gib = serializers.IntegerField(
+        min_value=1, max_value=MOST_MEMORY_GIB, help_text="1 or an even number up to 1024."
+    )
     name = serializers.CharField(max_length=63, required=False, allow_blank=True, default="")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import serializers
 
+from apps.api import limits
 from apps.api.bodies import NewResource
 from apps.api.representation import ResourceOut
 from apps.api.views import Action, Create, ResourceApi, Update
@@ -20,6 +21,7 @@ from apps.lifecycle.actor import Actor
 
 class KeyPairBody(NewResource):
     public_key = serializers.CharField(
+        max_length=limits.PUBLIC_KEY,
         required=False,
         allow_blank=True,
         default="",

@@ -7,7 +7,8 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import serializers
 
-from apps.api.bodies import NewResource
+from apps.api import limits
+from apps.api.bodies import NewResource, identifier
 from apps.api.metrics import MetricsApi
 from apps.api.representation import ReferenceOut, ResourceOut, moment
 from apps.api.views import Action, Create, ResourceApi, Update
@@ -16,6 +17,7 @@ from apps.compute.api.vm_forecast import EXPLAIN
 from apps.compute.filters import VmFilter
 from apps.compute.models import PauseReason, Power, Vm
 from apps.compute.services import power
+from apps.compute.services.first_boot import MOST_USER_DATA
 from apps.compute.services.planning import MOST_AT_ONCE
 from apps.compute.services.vm import create_vms
 from apps.compute.verbs import (
@@ -36,7 +38,7 @@ from apps.tenancy.rights import Rights
 
 
 class VmBody(NewResource):
-    instance_type = serializers.IntegerField()
+    instance_type = identifier()
     image = serializers.UUIDField()
     subnet = serializers.UUIDField()
     security_group = serializers.UUIDField(
@@ -47,17 +49,31 @@ class VmBody(NewResource):
         allow_null=True,
         default=None,
         min_value=1,
+        max_value=limits.INTEGER,
         help_text="System disk; by default the image's.",
     )
     password = serializers.CharField(
-        required=False, default="", allow_blank=True, trim_whitespace=False, write_only=True
+        max_length=limits.PASSWORD,
+        required=False,
+        default="",
+        allow_blank=True,
+        trim_whitespace=False,
+        write_only=True,
     )
     key_pairs = serializers.ListField(
         child=serializers.UUIDField(), required=False, default=list, max_length=20
     )
     hostname = serializers.CharField(required=False, default="", allow_blank=True, max_length=63)
-    user_data = serializers.CharField(required=False, default="", allow_blank=True, trim_whitespace=False)
-    count = serializers.IntegerField(required=False, default=1, help_text=f"Up to {MOST_AT_ONCE} at once.")
+    user_data = serializers.CharField(
+        max_length=MOST_USER_DATA, required=False, default="", allow_blank=True, trim_whitespace=False
+    )
+    count = serializers.IntegerField(
+        required=False,
+        default=1,
+        min_value=1,
+        max_value=MOST_AT_ONCE,
+        help_text=f"Up to {MOST_AT_ONCE} at once.",
+    )
 
 
 class VmSecurityGroupBody(serializers.Serializer[Any]):

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
+from apps.api import limits
 from apps.api.representation import Out, ReferenceOut, moment
 from apps.api.views import Action, Create, ObjectApi, Update
 from apps.infrastructure import services
@@ -25,7 +26,7 @@ from apps.tenancy.rights import Rights
 
 
 class NewCluster(serializers.Serializer[Any]):
-    region = serializers.SlugField(help_text="Name of the region.")
+    region = serializers.SlugField(max_length=32, help_text="Name of the region.")
     name = serializers.CharField(
         max_length=63, required=False, allow_blank=True, default="", help_text="By default after its kind."
     )
@@ -48,7 +49,7 @@ class ComputeClusterBody(NewCluster):
 class StorageClusterBody(NewCluster):
     path = serializers.CharField(max_length=255, help_text="The pool's directory on every host.")
     media = serializers.ChoiceField(choices=StorageCluster.Media.choices, default=StorageCluster.Media.SSD)
-    max_disk_gib = serializers.IntegerField(default=32_000, min_value=10)
+    max_disk_gib = serializers.IntegerField(default=32_000, min_value=10, max_value=limits.INTEGER)
 
 
 class ClusterChanges(serializers.Serializer[Any]):
@@ -61,13 +62,14 @@ class ComputeClusterChanges(ClusterChanges):
 
 
 class StorageClusterChanges(ClusterChanges):
-    max_disk_gib = serializers.IntegerField(min_value=10)
+    max_disk_gib = serializers.IntegerField(min_value=10, max_value=limits.INTEGER)
 
 
 class PermitBody(serializers.Serializer[Any]):
     open_to_all = serializers.BooleanField()
     tenants = serializers.ListField(
         child=serializers.UUIDField(),
+        max_length=limits.ITEMS,
         required=False,
         default=list,
         help_text="Who may use it when not open to all.",

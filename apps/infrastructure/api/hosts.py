@@ -8,6 +8,8 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import serializers
 
+from apps.api import limits
+from apps.api.bodies import identifier
 from apps.api.metrics import MetricsApi
 from apps.api.representation import ReferenceOut, ResourceOut, moment
 from apps.api.views import Action, Create, ResourceApi
@@ -22,8 +24,8 @@ from apps.lifecycle.actor import Actor
 
 class HostBody(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=63, help_text="What the host calls itself.")
-    cluster = serializers.IntegerField(help_text="Compute cluster.")
-    address = serializers.IPAddressField(help_text="On the management network.")
+    cluster = identifier(help_text="Compute cluster.")
+    address = serializers.IPAddressField(max_length=limits.ADDRESS, help_text="On the management network.")
 
 
 class HostOut(ResourceOut):

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import serializers
 
+from apps.api import limits
 from apps.api.paging import CursorPages
 from apps.api.representation import Out, moment
 from apps.api.views import Create, ObjectApi, Update
@@ -23,7 +24,10 @@ class RegionChanges(serializers.Serializer[Any]):
     label = serializers.CharField(max_length=63)  # type: ignore[assignment]  # DRF takes fields off the class
     fabric_address = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
     dns_servers = serializers.ListField(
-        child=serializers.IPAddressField(), required=False, default=list, max_length=3
+        child=serializers.IPAddressField(max_length=limits.ADDRESS),
+        required=False,
+        default=list,
+        max_length=3,
     )
 
 

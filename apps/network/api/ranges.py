@@ -10,11 +10,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.api.bodies import Items
 from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.schema import PROBLEM
 from apps.lifecycle.actor import Actor
 from apps.network.ranges import VpcRange, allowed_ranges
 from apps.network.services.allowed_ranges import set_allowed_ranges
+
+#: Blocks that VPCs may be cut from.
+MOST_RANGES = 50
 
 
 class RangeBody(serializers.Serializer[Any]):
@@ -26,7 +30,7 @@ class RangeBody(serializers.Serializer[Any]):
 
 
 class RangesBody(serializers.Serializer[Any]):
-    ranges = RangeBody(many=True, help_text="All of them; an empty list brings the defaults back.")
+    ranges = Items(RangeBody(), MOST_RANGES, help_text="All of them; an empty list brings the defaults back.")
 
 
 class VpcRangesApi(APIView):

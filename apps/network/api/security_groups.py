@@ -7,7 +7,8 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import serializers
 
-from apps.api.bodies import NewResource
+from apps.api import limits
+from apps.api.bodies import Items, NewResource
 from apps.api.representation import ResourceOut
 from apps.api.views import Action, Create, ResourceApi, Update
 from apps.lifecycle.actor import Actor
@@ -15,7 +16,7 @@ from apps.network import selectors
 from apps.network.api.vpcs import REGION_HELP
 from apps.network.filters import SecurityGroupFilter
 from apps.network.models import Protocol, SecurityGroup, SecurityGroupRule
-from apps.network.rules import SHORTCUTS, port_text, service_name
+from apps.network.rules import MAX_RULES, SHORTCUTS, port_text, service_name
 from apps.network.services.security_group import (
     create_security_group,
     delete_security_group,
@@ -55,13 +56,17 @@ class RuleBody(serializers.Serializer[Any]):
 
 
 class SecurityGroupBody(NewResource):
-    region = serializers.SlugField(required=False, allow_null=True, default=None, help_text=REGION_HELP)
-    rules = RuleBody(many=True, required=False, default=list)
+    region = serializers.SlugField(
+        max_length=32, required=False, allow_null=True, default=None, help_text=REGION_HELP
+    )
+    rules = Items(RuleBody(), MAX_RULES, required=False, default=list)
 
 
 class RulesBody(serializers.Serializer[Any]):
-    rules = RuleBody(many=True, help_text="All rules; those not named are removed. At most 200.")
+    rules = Items(RuleBody(), MAX_RULES, help_text="All rules; those not named are removed. At most 200.")
     generation = serializers.IntegerField(
+        min_value=0,
+        max_value=limits.INTEGER,
         required=False,
         allow_null=True,
         default=None,

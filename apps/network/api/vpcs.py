@@ -32,7 +32,9 @@ REGION_HELP = "Name of a region; may be left out where there is only one."
 
 class VpcBody(NewResource):
     cidr = serializers.CharField(max_length=43, help_text="IPv4 block, such as 10.0.0.0/16.")
-    region = serializers.SlugField(required=False, allow_null=True, default=None, help_text=REGION_HELP)
+    region = serializers.SlugField(
+        max_length=32, required=False, allow_null=True, default=None, help_text=REGION_HELP
+    )
     subnet_cidr = serializers.CharField(
         max_length=43, required=False, allow_blank=True, default="", help_text="Makes a first subnet as well."
     )

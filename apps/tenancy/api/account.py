@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.api import limits
 from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.schema import PROBLEM
 from apps.lifecycle.actor import Actor
@@ -18,8 +19,8 @@ from apps.tenancy.services.passwords import prove_current, set_own_password
 
 
 class PasswordBody(serializers.Serializer[Any]):
-    current = serializers.CharField(trim_whitespace=False)
-    new = serializers.CharField(trim_whitespace=False)
+    current = serializers.CharField(max_length=limits.PASSWORD, trim_whitespace=False)
+    new = serializers.CharField(max_length=limits.PASSWORD, trim_whitespace=False)
 
 
 class AccountPassword(APIView):

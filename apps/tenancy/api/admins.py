@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import serializers
 
+from apps.api import limits
 from apps.api.representation import Out, moment
 from apps.api.views import Action, Create, ObjectApi
 from apps.lifecycle.actor import Actor
@@ -30,7 +31,7 @@ from apps.tenancy.verbs import (
 
 class AdminBody(serializers.Serializer[Any]):
     username = serializers.CharField(max_length=63)
-    email = serializers.EmailField(required=False, allow_blank=True, default="")
+    email = serializers.EmailField(max_length=limits.EMAIL, required=False, allow_blank=True, default="")
 
 
 class AdminOut(Out):

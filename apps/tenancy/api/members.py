@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
+from apps.api import limits
 from apps.api.representation import Out, ReferenceOut, moment
 from apps.api.views import Action, Create, ObjectApi
 from apps.lifecycle.actor import Actor
@@ -37,7 +38,7 @@ from apps.tenancy.verbs import (
 
 class MemberBody(serializers.Serializer[Any]):
     username = serializers.CharField(max_length=63)
-    email = serializers.EmailField(required=False, allow_blank=True, default="")
+    email = serializers.EmailField(max_length=limits.EMAIL, required=False, allow_blank=True, default="")
     project = serializers.UUIDField(
         required=False, allow_null=True, default=None, help_text="A new project of its own when left out."
     )

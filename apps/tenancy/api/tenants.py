@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
+from apps.api import limits
 from apps.api.bodies import Labels
 from apps.api.representation import Out, moment
 from apps.api.views import Action, Create, ObjectApi, Update
@@ -24,7 +25,9 @@ from apps.tenancy.verbs import TENANT_CREATE, TENANT_DISABLE, TENANT_EDIT, TENAN
 class TenantBody(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=63)
     owner_username = serializers.CharField(max_length=63)
-    owner_email = serializers.EmailField(required=False, allow_blank=True, default="")
+    owner_email = serializers.EmailField(
+        max_length=limits.EMAIL, required=False, allow_blank=True, default=""
+    )
     remark = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
 
 
