@@ -16,6 +16,15 @@ from django.http.response import HttpResponseBase
 SPARED = 4
 #: Seconds a request waits for its turn at most.
 PATIENCE = 30.0
+#: Seconds a client has to send a body, the whole of it.
+BODY_SECONDS = 30.0
+_SLOW = b"""{"type": "about:blank", "status": 408, "code": "body_too_slow", "title": "The body took too long.", \
+"hint": "Send it again over a faster connection."}
+"""
+
+
+class BodyTooSlow(Exception):
+    """The client did not send its body in time."""
 
 
 def turns(database: dict[str, Any]) -> int:
@@ -33,6 +42,15 @@ class OneThreadHandler(ASGIHandler):
     def __init__(self) -> None:
         super().__init__()
         self._turns = asyncio.Semaphore(turns(settings.DATABASES["default"]))
+
+    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer the request; 408 when its body does not come in time."""
+        try:
+            await super().handle(scope, receive, send)
+        except BodyTooSlow:
+            headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
+            await send({"type": "http.response.start", "status": 408, "headers": headers})
+            await send({"type": "http.response.body", "body": _SLOW})
 
     def load_middleware(self, is_async: bool = False) -> None:
         """Build the chain as for WSGI."""
@@ -66,4 +84,8 @@ class OneThreadHandler(ASGIHandler):
             room -= len(kept)
             return {**message, "body": kept} if message["type"] == "http.request" else message
 
-        return await super().read_body(receive_some)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await super().read_body(receive_some)
+        except TimeoutError:
+            raise BodyTooSlow from None

@@ -115,6 +115,14 @@ TEMPLATES = [
     }
 ]
 
+# -- requests: docs/limits.md -----------------------------------------------------------------------------------------
+
+# A form with the longest user data there may be is 200 kB. The API's own limits are narrower: apps/api/limits.py.
+DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000
+# No form takes a file.
+DATA_UPLOAD_MAX_NUMBER_FILES = 0
+
 # -- data ------------------------------------------------------------------------------------------------------------
 
 

@@ -37,7 +37,7 @@ from onebox.instance import Instance
 from onebox.processes import Process
 from onebox.shell import wait_until, write
 
-NAMES = ("web", "worker", "beat", "console")
+NAMES = ("proxy", "web", "worker", "beat", "console")
 
 
 @dataclass
@@ -60,7 +60,11 @@ class Platform:
         return next(process for process in processes.all_of(self.instance) if process.name == name)
 
     def start(self, *names: str | Process) -> None:
-        """Start processes, by name or described, side by side, and wait until they listen."""
+        """Start processes, by name or described, side by side, and wait until they listen.
+
+        The web process is reached through its reverse proxy only, which therefore comes and goes with it.
+        """
+        names = (*names, "proxy") if "web" in names else names
         wanted = [self.process(name) if isinstance(name, str) else name for name in names]
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda process: processes.start(self.instance, process), wanted))
@@ -74,7 +78,9 @@ class Platform:
         return processes.pid(self.instance, name)
 
     def kill(self, name: str) -> None:
-        """kill -9, children included."""
+        """kill -9, children included; with the web process its proxy, so that clients see their connections break."""
+        if name == "web" and self.pid("proxy") is not None:
+            self.kill("proxy")
         pid = self.pid(name)
         assert pid is not None, f"{name} does not run"
         os.killpg(pid, signal.SIGKILL)
@@ -82,6 +88,7 @@ class Platform:
 
     def stop(self, *names: str) -> None:
         """End processes as `make stop` does; all of them when none is named."""
+        names = ("proxy", *names) if "web" in names else names
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda name: processes.stop(self.instance, name), names or NAMES))
 

@@ -37,6 +37,7 @@ class ClientAddressMiddleware:
 
     X-Forwarded-For grows to the right, so it is read from the right, past proxies named in SCLOUD_TRUSTED_PROXIES.
     What a client wrote into it stands further left and is never believed. Everything else reads REMOTE_ADDR only.
+    A request without an address came through the socket file, which only the reverse proxy beside it can open.
     """
 
     def __init__(self, get_response: Handler) -> None:
@@ -46,8 +47,10 @@ class ClientAddressMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]
         address = request.META.get("REMOTE_ADDR", "")
-        while hops and self._is_proxy(address):
+        trusted = not address or self._is_proxy(address)
+        while hops and trusted:
             address = hops.pop()
+            trusted = self._is_proxy(address)
         if _is_address(address):
             # Without the zone of a link-local address (fe80::1%eth0), which PostgreSQL keeps in no column.
             request.META["REMOTE_ADDR"] = address.partition("%")[0]

@@ -13,6 +13,7 @@ DATA = (
     "postgresql",
     "postgresql-contrib",
     "redis-server",
+    "nginx",
     "util-linux",
     "iproute2",
     "ethtool",
@@ -22,7 +23,7 @@ DATA = (
     "python3-cryptography",
 )
 INFRA = ("mmdebstrap", "squashfs-tools", "debian-archive-keyring", "python3-rbd", "python3-rados")
-NEVER_ENABLED = ("redis-server.service",)  # it would listen on 6379 after the next boot
+NEVER_ENABLED = ("redis-server.service", "nginx.service")  # they would listen after the next boot
 POLICY = Path("/usr/sbin/policy-rc.d")
 OUR_POLICY = "#!/bin/sh\n# scloudstack: only while its packages are being installed\nexit 101\n"
 NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/scloudstack.conf")

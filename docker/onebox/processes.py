@@ -1,4 +1,4 @@
-"""The control plane's own processes: web, worker, beat and console proxy.
+"""The control plane's own processes: web and the reverse proxy before it, worker, beat and console proxy.
 
 A process is known by two variables in its environment, its name and its instance's settings file. So it is found
 again whatever happened to the ``up`` that started it, and no other program can be taken for it.
@@ -9,41 +9,47 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from onebox import cache, environment, ports, venv
+from onebox import cache, environment, ports, proxy, venv
 from onebox.instance import ROOT, Instance
 from onebox.shell import OneboxError, wait_until
 
 MARK = "SCLOUD_PROCESS"
 CODE_MARK = "SCLOUD_CODE"
-CODE = ("apps", "scloud_console", "templates")
+CODE = ("apps", "scloud_console", "templates", "docker/proxy")
 STOP_SECONDS = 15
 WORKER_THREADS = 16
 
 
 @dataclass(frozen=True)
 class Process:
-    """What to run under which name. It is ready when it listens on ``port``, or once it ``says`` a text."""
+    """What to run under which name. It is ready when it listens on ``port``, or once it ``says`` a text.
+
+    program: Python unless named. prepare: called before each start.
+    """
 
     name: str
     args: tuple[str, ...]
     port: int | None = None
     says: str = ""
+    program: str = ""
+    prepare: Callable[[], None] | None = None
 
 
 def all_of(instance: Instance) -> list[Process]:
     """The control plane's processes in the order they are started."""
     celery = ("-m", "celery", "--app", "scloud_console")
-    address = environment.web_address()
     web = (
         "-m",
         "uvicorn",
         "scloud_console.asgi:application",
-        "--host",
-        address,
+        "--uds",
+        str(proxy.web_socket(instance)),
         "--no-server-header",
         "--no-proxy-headers",  # Django reads them, and only from proxies it was told of
         "--no-access-log",
@@ -61,7 +67,14 @@ def all_of(instance: Instance) -> list[Process]:
         Process("worker", (*celery, *worker), says="[queues]"),
         Process("beat", (*celery, *beat), says="scheduler ->"),
         Process("console", ("-m", "apps.console.proxy"), instance.console_port),
-        Process("web", (*web, "--port", str(instance.web_port)), instance.web_port),
+        Process("web", web, says="Uvicorn running on"),
+        Process(
+            "proxy",
+            ("-p", str(instance.var), "-e", "stderr", "-c", str(proxy.settings_file(instance))),
+            instance.web_port,
+            program=proxy.PROGRAM,
+            prepare=partial(proxy.configure, instance),
+        ),
     ]
 
 
@@ -95,10 +108,12 @@ def start(instance: Instance, process: Process) -> None:
     output = log(instance, process)
     output.parent.mkdir(parents=True, exist_ok=True)
     before = output.stat().st_size if output.exists() else 0
+    if process.prepare is not None:
+        process.prepare()
     variables = {**environment.for_process(instance), MARK: process.name, CODE_MARK: code}
     with output.open("a") as out:
         child = subprocess.Popen(
-            [venv.PYTHON, *process.args],
+            [process.program or venv.PYTHON, *process.args],
             env=variables,
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
@@ -127,7 +142,10 @@ def start(instance: Instance, process: Process) -> None:
 def fingerprint(instance: Instance) -> str:
     """Changes with the product's code and with the instance's settings."""
     files = [
-        path for folder in CODE for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".html")
+        path
+        for folder in CODE
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in (".py", ".html", ".conf")
     ]
     parts = [f"{path} {path.stat().st_mtime_ns}" for path in sorted(files)]
     return cache.key(*parts, *(f"{name}={value}" for name, value in instance.settings().items()))

@@ -39,7 +39,7 @@ def up(instance: Instance, progress: Progress) -> None:
 def check_ports(instance: Instance) -> None:
     """Tell early that a port a person has to choose is taken by another program."""
     address = environment.web_address()
-    if processes.pid(instance, "web") is None:
+    if processes.pid(instance, "proxy") is None:
         ports.require_free(instance.web_port, "the web pages", address, "SCLOUD_WEB_PORT")
     if processes.pid(instance, "console") is None:
         ports.require_free(instance.console_port, "the console proxy", address, "SCLOUD_CONSOLE_PORT")

@@ -55,7 +55,7 @@ def _memory(name: str) -> int:
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(f"{name}:"))
 
 
-# -- JSON ---------------------------------------------------------------------------------------------------------------
+# -- JSON ----------------------------------------------------------------------------------------------------
 
 
 def _each(names: list[str], value: str) -> bytes:
@@ -120,7 +120,7 @@ JSON_BODIES: Mapping[str, Callable[[list[str]], bytes]] = {
 }
 
 
-# -- forms --------------------------------------------------------------------------------------------------------------
+# -- forms ---------------------------------------------------------------------------------------------------
 
 
 def _fields(names: list[str], value: str) -> bytes:
@@ -162,7 +162,7 @@ FORM_BODIES: Mapping[str, Callable[[list[str]], Body]] = {
     "no end of a boundary": lambda names: Body(b"--par" * 100_000, MULTIPART),
 }
 
-# -- addresses and headers ----------------------------------------------------------------------------------------------
+# -- addresses and headers -----------------------------------------------------------------------------------
 
 UUIDS = ",".join(f"00000000-0000-4000-8000-{n:012}" for n in range(800))
 

@@ -30,6 +30,7 @@ class ConsoleHandler(RequestHandler):
     def new_websocket_client(self) -> None:
         """Called by websockify once the WebSocket stands. Refusals come this late on purpose: a browser does not tell
         its page why an upgrade failed, but it does pass a close code on."""
+        self.in_time()
         self.request.settimeout(HANDSHAKE_SECONDS)
         browser = WebPeer(self.request)
         browser.close(self._session(browser))

@@ -1,0 +1,271 @@
+"""SE-8: heads and bodies that are too large, too slow or ambiguous, over connections to the platform's processes."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+
+from scloud_console.handler import BODY_SECONDS
+from tests.platform_fixtures import Platform
+
+pytestmark = [pytest.mark.real, pytest.mark.requirement("SE-8")]
+
+MIB = 1024 * 1024
+HEAD_SECONDS = 10
+#: What a process may need more than its limit on a busy machine.
+MARGIN = 10
+HOST = b"Host: 127.0.0.1\r\n"
+
+
+@pytest.fixture(scope="module")
+def running(memory_platform: Platform) -> Iterator[Platform]:
+    memory_platform.collect_static()
+    memory_platform.start("web", "console")
+    yield memory_platform
+
+
+def _connect(port: int, timeout: float = 60.0) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=timeout)
+
+
+def _answer(peer: socket.socket) -> bytes:
+    """Return everything until the other side closes; what was sent but not read may reset the connection."""
+    said = b""
+    try:
+        while part := peer.recv(65536):
+            said += part
+    except ConnectionResetError:
+        pass
+    return said
+
+
+def _exchange(port: int, data: bytes) -> bytes:
+    with _connect(port) as peer:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            peer.sendall(data)
+        return _answer(peer)
+
+
+def _status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/1.1 ") else 0
+
+
+def _pids(platform: Platform, name: str) -> list[int]:
+    """Return a process and its children."""
+    first = platform.pid(name)
+    assert first is not None
+    children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+    return [first, *map(int, children)]
+
+
+def _spent(platform: Platform, name: str) -> float:
+    """Return the processor seconds that a process has spent."""
+    ticks = 0
+    for pid in _pids(platform, name):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / 100
+
+
+def _memory(platform: Platform, name: str) -> int:
+    held = 0
+    for pid in _pids(platform, name):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        held += next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) * 1024
+    return held
+
+
+def _is_well(platform: Platform) -> None:
+    answer = _exchange(platform.port, b"GET /login/ HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
+    assert _status(answer) == 200, answer[:300]
+
+
+@pytest.mark.parametrize(
+    ("status", "head"),
+    [
+        (431, b"X-Long: " + b"x" * 10_000 + b"\r\n"),
+        (431, b"X-Long: " + b"x" * 96 * MIB + b"\r\n"),
+        (431, b"".join(b"X-%d: %s\r\n" % (n, b"y" * 1_000) for n in range(60))),
+        (431, b"Cookie: " + b"a=b; " * 20_000 + b"\r\n"),
+    ],
+    ids=["one line", "96 MB", "many lines", "cookies"],
+)
+def test_a_head_that_is_too_large_is_refused_and_costs_nothing(
+    running: Platform, status: int, head: bytes
+) -> None:
+    _is_well(running)
+    before = {name: (_spent(running, name), _memory(running, name)) for name in ("web", "proxy")}
+    answer = _exchange(running.port, b"GET /api/v1/me HTTP/1.1\r\n" + HOST + head + b"\r\n")
+    # With 96 MB on its way the connection may be reset before the answer is read.
+    assert _status(answer) in ({status, 0} if len(head) > MIB else {status}), answer[:300]
+    if answer:
+        problem = json.loads(answer.partition(b"\r\n\r\n")[2])
+        assert problem["status"] == status and problem["title"] and problem["hint"]
+    for name, (seconds, held) in before.items():
+        assert _spent(running, name) - seconds < 1.0, name
+        assert _memory(running, name) - held < 50 * MIB, name
+    _is_well(running)
+
+
+def test_an_address_that_is_too_long_is_refused(running: Platform) -> None:
+    answer = _exchange(running.port, b"GET /?q=" + b"x" * 20_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert _status(answer) == 414, answer[:300]
+
+
+def test_a_head_in_pieces_that_never_ends_is_cut_in_time(running: Platform) -> None:
+    """A piece each second keeps no connection open, and nothing is held for it."""
+    held, started = _memory(running, "web"), time.monotonic()
+    with _connect(running.port, timeout=1.0) as peer:
+        peer.sendall(b"GET / HTTP/1.1\r\n" + HOST)
+        assert _until_cut(peer, lambda n: b"X-%d: y\r\n" % n) in {0, 408}
+    assert time.monotonic() - started < HEAD_SECONDS + MARGIN
+    assert _memory(running, "web") - held < 5 * MIB
+
+
+def _until_cut(peer: socket.socket, piece) -> int:
+    """Send a piece a second until the connection is cut; return the status it was answered with, 0 for none."""
+    for number in range(HEAD_SECONDS + MARGIN):
+        try:
+            part = peer.recv(4096)
+            return _status(part)
+        except TimeoutError:
+            pass
+        except ConnectionResetError:
+            return 0
+        try:
+            peer.sendall(piece(number))
+        except (BrokenPipeError, ConnectionResetError):
+            return 0
+    raise AssertionError("the connection was never cut")
+
+
+def test_a_body_that_comes_too_slowly_is_answered_408(running: Platform) -> None:
+    started = time.monotonic()
+    with _connect(running.port, timeout=BODY_SECONDS + MARGIN) as peer:
+        peer.sendall(b"POST /login/ HTTP/1.1\r\n" + HOST + b"Content-Length: 100\r\n\r\nname=")
+        answer = _answer(peer)
+    assert _status(answer) == 408, answer[:300]
+    assert BODY_SECONDS - 1 < time.monotonic() - started < BODY_SECONDS + MARGIN
+
+
+def test_a_body_that_drips_is_cut_after_the_same_time(running: Platform) -> None:
+    started = time.monotonic()
+    with _connect(running.port, timeout=2.0) as peer:
+        peer.sendall(b"POST /login/ HTTP/1.1\r\n" + HOST + b"Content-Length: 1000\r\n\r\n")
+        while True:
+            assert time.monotonic() - started < BODY_SECONDS + MARGIN, "the body is waited for still"
+            try:
+                answer = peer.recv(4096)
+                break
+            except TimeoutError:
+                peer.sendall(b"x")
+    assert _status(answer) == 408, answer[:300]
+
+
+@pytest.mark.parametrize("path", [b"/login/", b"/api/v1/me"])
+@pytest.mark.parametrize("told", [True, False], ids=["by its length", "in chunks"])
+def test_a_body_that_is_too_large_is_refused(running: Platform, path: bytes, told: bool) -> None:
+    before = _spent(running, "web")
+    head = b"POST " + path + b" HTTP/1.1\r\n" + HOST + b"Connection: close\r\n"
+    if told:
+        data = head + b"Content-Length: 5000000\r\n\r\n" + b"x" * 100_000
+    else:
+        chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
+        data = head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 80 + b"0\r\n\r\n"
+    answer = _exchange(running.port, data)
+    # In chunks it is refused while it comes: the reset may overtake the answer.
+    assert _status(answer) in ({413} if told else {413, 0}), answer[:300]
+    assert _spent(running, "web") - before < 1.0
+    _is_well(running)
+
+
+_POST, _CHUNKED = b"POST /login/ HTTP/1.1\r\nHost: a\r\n", b"Transfer-Encoding: chunked\r\n"
+AMBIGUOUS = {
+    "length and chunks": _POST + b"Content-Length: 4\r\n" + _CHUNKED + b"\r\n0\r\n\r\n",
+    "chunks and length": _POST + _CHUNKED + b"Content-Length: 4\r\n" + b"\r\n0\r\n\r\n",
+    "two lengths": _POST + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcde",
+    "a negative length": _POST + b"Content-Length: -1\r\n\r\n",
+    "a length with a plus": _POST + b"Content-Length: +4\r\n\r\nabcd",
+    "a coding that is none": _POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "two codings": _POST + _CHUNKED + b"Transfer-Encoding: gzip\r\n\r\n0\r\n\r\n",
+    "chunks that are none": _POST + _CHUNKED + b"\r\nzz\r\nabc\r\n0\r\n\r\n",
+    "a chunk of too much": _POST + _CHUNKED + b"\r\nffffffffffffffff1\r\na",
+    "no host": b"GET / HTTP/1.1\r\n\r\n",
+    "two hosts": b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    "a space before the colon": b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+    "zero bytes": b"GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", AMBIGUOUS.values(), ids=AMBIGUOUS)
+def test_what_two_servers_could_read_in_two_ways_is_refused(running: Platform, sent: bytes) -> None:
+    """A second request hidden behind it is not answered."""
+    hidden = b"GET /hidden-by-smuggling HTTP/1.1\r\n" + HOST + b"\r\n"
+    answer = _exchange(running.port, sent + hidden)
+    assert 400 <= _status(answer) < 600, answer[:300]
+    assert answer.count(b"HTTP/1.1 ") == 1, answer
+
+
+def test_many_idle_connections_leave_room_for_others(running: Platform) -> None:
+    with ExitStack() as stack:
+        peers = [stack.enter_context(_connect(running.port)) for _ in range(1_000)]
+        for peer in peers:
+            peer.sendall(b"GET / HTTP/1.1\r\n")
+        started = time.monotonic()
+        _is_well(running)
+        assert time.monotonic() - started < MARGIN
+        with ThreadPoolExecutor(64) as pool:
+            answers = list(pool.map(_answer, peers))
+        assert all(_status(answer) in {0, 408} for answer in answers)
+        assert time.monotonic() - started < HEAD_SECONDS + 2 * MARGIN
+
+
+def test_one_address_has_a_number_of_requests_at_once(running: Platform) -> None:
+    with ExitStack() as stack:
+        peers = [stack.enter_context(_connect(running.port)) for _ in range(300)]
+        for peer in peers:
+            peer.sendall(b"POST /login/ HTTP/1.1\r\n" + HOST + b"Content-Length: 10\r\n\r\n")
+        refused = _exchange(running.port, b"GET /login/ HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert _status(refused) == 429, refused[:300]
+        for peer in peers:
+            peer.close()
+    # The places are free again once the proxy has seen them go.
+    until = time.monotonic() + MARGIN
+    while (
+        _status(_exchange(running.port, b"GET /login/ HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"))
+        != 200
+    ):
+        assert time.monotonic() < until, "refused still"
+
+
+def test_a_web_process_that_is_gone_is_said_to_be_so(running: Platform) -> None:
+    import os
+    import signal
+
+    from onebox.shell import wait_until
+
+    pid = running.pid("web")
+    assert pid is not None
+    os.killpg(pid, signal.SIGKILL)
+    wait_until(lambda: running.pid("web") is None, "end of web", seconds=10)
+    answer = _exchange(running.port, b"GET /api/v1/me HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
+    assert _status(answer) == 503 and b"Retry-After: 10" in answer, answer[:400]
+    running.start("web")
+    _is_well(running)
+
+
+def test_a_console_that_is_asked_for_slowly_or_at_length_is_cut(running: Platform) -> None:
+    port, started = running.instance.console_port, time.monotonic()
+    with _connect(port, timeout=1.0) as peer:
+        peer.sendall(b"GET /console-proxy/ HTTP/1.1\r\n")
+        assert _until_cut(peer, lambda n: b"X-%d: y\r\n" % n) in {0, 408}
+    assert time.monotonic() - started < HEAD_SECONDS + MARGIN
+    long = _exchange(port, b"GET /console-proxy/ HTTP/1.1\r\n" + b"X: " + b"y" * 60_000 + b"\r\n\r\n")
+    assert _status(long) == 431, long[:300]
