@@ -73,6 +73,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "scloud_console.headers.ResponseHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "apps.tenancy.middleware.ClientAddressMiddleware",
     "apps.tenancy.middleware.RequestIdMiddleware",
@@ -119,7 +120,8 @@ TEMPLATES = [
 
 # A form with the longest user data there may be is 200 kB. The API's own limits are narrower: apps/api/limits.py.
 DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000
+# 200 rules of a security group are 1,400.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 # No form takes a file.
 DATA_UPLOAD_MAX_NUMBER_FILES = 0
 

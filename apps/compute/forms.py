@@ -7,8 +7,10 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from apps.api import limits
 from apps.compute.models import Image
 from apps.compute.models.image import DEFAULT_DISK_GIB
+from apps.compute.models.instance_type import MOST_MEMORY_GIB, MOST_VCPU
 from apps.infrastructure.models import ComputeCluster, StorageCluster
 from apps.lifecycle.models import State
 from apps.network.models import SecurityGroup
@@ -58,6 +60,7 @@ class KeyPairForm(ProjectForm):
     name = forms.CharField(label=_("Name"), max_length=63)
     public_key = forms.CharField(
         label=_("Public key"),
+        max_length=limits.PUBLIC_KEY,
         required=False,
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
         help_text=_(
@@ -82,7 +85,10 @@ class ImageForm(KitForm):
     os_name = forms.CharField(label=_("Operating system"), max_length=63, required=False)
     architecture = forms.ChoiceField(label=_("CPU architecture"), choices=ComputeCluster.Architecture.choices)
     default_disk_gib = forms.IntegerField(
-        label=_("Suggested system disk (GiB)"), min_value=1, initial=DEFAULT_DISK_GIB
+        label=_("Suggested system disk (GiB)"),
+        min_value=1,
+        max_value=limits.INTEGER,
+        initial=DEFAULT_DISK_GIB,
     )
     cloud_init = forms.BooleanField(
         label=_("Reads first-boot data (cloud-init)"), required=False, initial=True
@@ -101,8 +107,15 @@ class InstanceTypeForm(KitForm):
     cluster = forms.ModelChoiceField(
         ComputeCluster.objects.none(), label=_("Compute cluster"), empty_label=None
     )
-    vcpu = forms.IntegerField(label=_("vCPUs"), help_text=_("1 or an even number up to 240."))
-    memory_gib = forms.IntegerField(label=_("Memory (GiB)"), help_text=_("1 or an even number up to 1024."))
+    vcpu = forms.IntegerField(
+        label=_("vCPUs"), min_value=1, max_value=MOST_VCPU, help_text=_("1 or an even number up to 240.")
+    )
+    memory_gib = forms.IntegerField(
+        label=_("Memory (GiB)"),
+        min_value=1,
+        max_value=MOST_MEMORY_GIB,
+        help_text=_("1 or an even number up to 1024."),
+    )
     name = forms.CharField(
         label=_("Name"), max_length=63, required=False, help_text=_("Left empty, for example 2C4G.")
     )

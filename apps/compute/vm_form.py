@@ -11,9 +11,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.api import limits
 from apps.compute import selectors
 from apps.compute.forms import ProjectForm
 from apps.compute.models import Image, InstanceType, KeyPair
+from apps.compute.services.first_boot import MOST_USER_DATA
 from apps.compute.services.planning import MOST_AT_ONCE
 from apps.infrastructure.models import Region
 from apps.lifecycle.models import State
@@ -63,6 +65,7 @@ class VmForm(ProjectForm):
     disk_gib = forms.IntegerField(
         label=gettext_lazy("System disk (GiB)"),
         min_value=1,
+        max_value=limits.INTEGER,
         required=False,
         help_text=gettext_lazy("Left empty, as large as the image suggests."),
     )
@@ -82,6 +85,7 @@ class VmForm(ProjectForm):
     key_pairs = PickSeveralField(KeyPair.objects.none(), label=gettext_lazy("SSH keys"), required=False)
     password = forms.CharField(
         label=gettext_lazy("Password"),
+        max_length=limits.PASSWORD,
         required=False,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
@@ -95,6 +99,7 @@ class VmForm(ProjectForm):
     )
     user_data = forms.CharField(
         label=gettext_lazy("User data"),
+        max_length=MOST_USER_DATA,
         required=False,
         strip=False,
         widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "class": "mono"}),

@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.api import limits
 from apps.infrastructure.models import Region
 from apps.network.ranges import VpcRange, allowed_ranges
 from apps.network.selectors import visible_vpcs
@@ -85,6 +86,7 @@ class RangesForm(KitForm):
 
     ranges = forms.CharField(
         label=gettext_lazy("Allowed blocks"),
+        max_length=limits.SETTING,
         required=False,
         widget=forms.Textarea(attrs={"rows": 8, "class": "mono", "spellcheck": "false"}),
         help_text=gettext_lazy("One a line: the block, then the masks a VPC may have. Empty: the defaults."),

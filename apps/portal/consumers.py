@@ -24,6 +24,9 @@ from apps.portal.platform_settings import OPEN_PAGES_PER_SESSION, OPEN_PAGES_PER
 from apps.tenancy.models import User
 from apps.tenancy.sessions import session_uid
 
+#: Close code of RFC 6455 for a message against the rules, and how many messages are ignored before it.
+TALKATIVE = 1008
+MOST_MESSAGES = 100
 #: Seconds for joining; a page that has not come in by then connects again.
 PATIENCE = 10
 
@@ -46,6 +49,7 @@ class PageConsumer(AsyncWebsocketConsumer):
         self.judging: asyncio.Task[None] | None = None
         self.entry: open_pages.Entry | None = None
         self.ended = False
+        self.heard = 0
 
     async def connect(self) -> None:
         """Accept who is logged in and may go on."""
@@ -68,6 +72,12 @@ class PageConsumer(AsyncWebsocketConsumer):
             return
         self.judging = asyncio.create_task(self._judge_again(seat))
         self.tell(json.dumps({"ready": True}))
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Pages send nothing: what is sent is dropped, and who goes on sending is cut."""
+        self.heard += 1
+        if self.heard == MOST_MESSAGES:
+            await self.close(TALKATIVE)
 
     def _limits(self, user: User) -> list[tuple[str, int]]:
         limits = [(open_pages.user_key(user.uid), OPEN_PAGES_PER_USER.value())]

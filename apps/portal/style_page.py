@@ -157,10 +157,10 @@ def rows() -> list[Row]:
 class SampleForm(KitForm):
     """One field of each sort."""
 
-    name = forms.CharField(label="Name", help_text="Letters, digits and hyphens.")
+    name = forms.CharField(label="Name", max_length=63, help_text="Letters, digits and hyphens.")
     image = forms.ChoiceField(label="Image", choices=[("debian", "Debian 12"), ("rocky", "Rocky Linux 9")])
-    remark = forms.CharField(label="Remark", required=False)
-    port = forms.IntegerField(label="Port", max_value=65535)
+    remark = forms.CharField(label="Remark", max_length=255, required=False)
+    port = forms.IntegerField(label="Port", min_value=1, max_value=65535)
     keys = forms.MultipleChoiceField(
         label="SSH keys",
         choices=[("laptop", "alice-laptop"), ("deploy", "deploy")],

@@ -36,6 +36,7 @@ class RegionForm(KitForm):
     )
     dns_servers = forms.CharField(
         label=gettext_lazy("Name servers for guests"),
+        max_length=255,
         required=False,
         help_text=gettext_lazy("IP addresses, separated by spaces."),
     )

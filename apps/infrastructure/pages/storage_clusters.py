@@ -10,6 +10,7 @@ from django.db.models import Count, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.api import limits
 from apps.infrastructure import services
 from apps.infrastructure.api.clusters import StorageClusterApi
 from apps.infrastructure.filters import StorageClusterFilter
@@ -48,11 +49,15 @@ class NewStorageClusterForm(NewClusterForm):
         max_length=255,
         help_text=gettext_lazy("Where every host of the region has the pool mounted."),
     )
-    max_disk_gib = forms.IntegerField(label=gettext_lazy("Largest disk (GiB)"), min_value=10, initial=32_000)
+    max_disk_gib = forms.IntegerField(
+        label=gettext_lazy("Largest disk (GiB)"), min_value=10, max_value=limits.INTEGER, initial=32_000
+    )
 
 
 class ChangeStorageForm(ChangeForm):
-    max_disk_gib = forms.IntegerField(label=gettext_lazy("Largest disk (GiB)"), min_value=10)
+    max_disk_gib = forms.IntegerField(
+        label=gettext_lazy("Largest disk (GiB)"), min_value=10, max_value=limits.INTEGER
+    )
 
 
 STORAGE_CLUSTER = PageKind(

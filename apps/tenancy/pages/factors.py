@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.api import limits
 from apps.lifecycle.errors import Refused
 from apps.portal import feedback
 from apps.portal.forms import KitForm
@@ -115,7 +116,7 @@ class PasskeyForm(KitForm):
         max_length=63,
         help_text=gettext_lazy("By which you will know it again: “Laptop”, “Blue key”."),
     )
-    credential = forms.CharField(widget=forms.HiddenInput, required=False)
+    credential = forms.CharField(max_length=limits.PUBLIC_KEY, widget=forms.HiddenInput, required=False)
 
 
 class PasskeyOptionsPage(Page):

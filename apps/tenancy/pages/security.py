@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.api import limits
 from apps.lifecycle.errors import Refused
 from apps.portal import feedback
 from apps.portal.forms import KitForm
@@ -23,17 +24,20 @@ from apps.tenancy.services.passwords import change_own_password
 
 class PasswordForm(KitForm):
     current = forms.CharField(
+        max_length=limits.PASSWORD,
         label=gettext_lazy("Present password"),
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
     new = forms.CharField(
+        max_length=limits.PASSWORD,
         label=gettext_lazy("New password"),
         strip=False,
         help_text=gettext_lazy("All your other sessions end."),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     again = forms.CharField(
+        max_length=limits.PASSWORD,
         label=gettext_lazy("New password again"),
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
