@@ -70,9 +70,9 @@ def all_of(instance: Instance) -> list[Process]:
         Process("web", web, says="Uvicorn running on"),
         Process(
             "proxy",
-            ("-p", str(instance.var), "-e", "stderr", "-c", str(proxy.settings_file(instance))),
+            proxy.arguments(instance),
             instance.web_port,
-            program=proxy.PROGRAM,
+            program=proxy.SHELL,
             prepare=partial(proxy.configure, instance),
         ),
     ]

@@ -11,7 +11,9 @@ from pathlib import Path
 from onebox import environment
 from onebox.instance import ROOT, Instance
 
-PROGRAM = "/usr/sbin/nginx"
+NGINX = "/usr/sbin/nginx"
+#: nginx writes its title over its environment, by which processes are known: the shell that waits for it keeps one.
+SHELL = "/bin/sh"
 SHARED = ROOT / "docker" / "proxy"
 #: Connections of one worker, with those to the web process.
 CONNECTIONS = 4096
@@ -60,6 +62,12 @@ def web_socket(instance: Instance) -> Path:
 def settings_file(instance: Instance) -> Path:
     """Return the path of nginx's configuration."""
     return instance.var / "proxy" / "nginx.conf"
+
+
+def arguments(instance: Instance) -> tuple[str, ...]:
+    """Return what to give the shell."""
+    nginx = (NGINX, "-p", str(instance.var), "-e", "stderr", "-c", str(settings_file(instance)))
+    return ("-c", '"$0" "$@"; exit $?', *nginx)
 
 
 def configure(instance: Instance) -> None:

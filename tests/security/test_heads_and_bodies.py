@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
+from onebox.shell import wait_until
 
 from scloud_console.handler import BODY_SECONDS
 from tests.platform_fixtures import Platform
@@ -58,11 +61,13 @@ def _status(answer: bytes) -> int:
 
 
 def _pids(platform: Platform, name: str) -> list[int]:
-    """Return a process and its children."""
+    """Return a process and all below it."""
     first = platform.pid(name)
     assert first is not None
-    children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
-    return [first, *map(int, children)]
+    found = [first]
+    for pid in found:
+        found += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    return found
 
 
 def _spent(platform: Platform, name: str) -> float:
@@ -84,7 +89,7 @@ def _memory(platform: Platform, name: str) -> int:
 
 def _is_well(platform: Platform) -> None:
     answer = _exchange(platform.port, b"GET /login/ HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
-    assert _status(answer) == 200, answer[:300]
+    assert _status(answer) == 200, (answer[:300], platform.log("web")[-2000:])
 
 
 @pytest.mark.parametrize(
@@ -246,11 +251,6 @@ def test_one_address_has_a_number_of_requests_at_once(running: Platform) -> None
 
 
 def test_a_web_process_that_is_gone_is_said_to_be_so(running: Platform) -> None:
-    import os
-    import signal
-
-    from onebox.shell import wait_until
-
     pid = running.pid("web")
     assert pid is not None
     os.killpg(pid, signal.SIGKILL)
