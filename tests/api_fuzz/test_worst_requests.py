@@ -32,6 +32,9 @@ REPORT = os.environ.get("SCLOUD_COSTS", "")
 
 ROUTES = {route.name: route for route in all_routes()}
 CHANGES = ("POST", "PUT", "PATCH")
+#: Of these kinds everything is sent as nobody too, who is turned away before; and as the owner, whose are looked at.
+AS_NOBODY = {"larger than allowed", "a name twice at the end", "many parts"}
+AS_OWNER = {"objects that are wrong", "many texts", "escapes", "parts"}
 TOKEN = "a" * 32
 
 _costs: dict[tuple[str, str], tuple[float, int, int, str]] = {}
@@ -47,6 +50,10 @@ def report() -> Iterator[None]:
         ]
         with Path(REPORT).open("a") as out:
             out.write("\n".join(lines) + "\n")
+
+
+def _roles(kind: str) -> list[str]:
+    return ["vera", *(["nobody"] if kind in AS_NOBODY else []), *(["alice"] if kind in AS_OWNER else [])]
 
 
 def _is_api(route: Route) -> bool:
@@ -123,7 +130,7 @@ def test_no_body_sent_to_the_api_costs_much(kind: str, world: World) -> None:
         for method in sorted(route.methods & {*CHANGES}) if _is_api(route) else ():
             names = [*_documented(route.path, method)] or ["name"]
             body = Body(worst.JSON_BODIES[kind](names), JSON)
-            for role in ("vera", "nobody"):
+            for role in _roles(kind):
                 where = f"{method} {route.path}"
                 wrong += _judge(kind, role, where, _ask(world, role, method, _url(route, world), body))
     assert wrong == [], "\n".join(wrong)
@@ -135,7 +142,70 @@ def test_no_form_sent_to_a_page_costs_much(kind: str, world: World) -> None:
     for route in ROUTES.values():
         if not _is_api(route) and "POST" in route.methods:
             body = worst.FORM_BODIES[kind](_form_fields(route, world))
-            for role in ("vera", "nobody"):
+            for role in _roles(kind):
                 asked = _ask(world, role, "POST", _url(route, world), body)
                 wrong += _judge(f"form: {kind}", role, route.path, asked, answer=MIB)
+    assert wrong == [], "\n".join(wrong)
+
+
+READ = [route for route in ROUTES.values() if "GET" in route.methods]
+#: One of each shape: a list, a row, a search, a create page, a document, a log.
+SHAPES = (
+    "api:vms",
+    "api:audit",
+    "api:vms-one",
+    "portal:vm.list",
+    "portal:vm.one",
+    "portal:vm.create",
+    "portal:search",
+)
+
+
+#: Sent to everything that can be read; the others to one of each shape.
+WORST_ADDRESSES = {"any of", "many"}
+
+
+def _parameters(route: Route) -> list[str]:
+    view = VIEWS.get(route.name) or getattr(route, "cls", None)
+    return sorted(getattr(getattr(view, "filter", None), "base_filters", ())) or [
+        "q",
+        "key",
+        "like",
+        "rows",
+        "next",
+    ]
+
+
+def test_no_address_costs_much(world: World) -> None:
+    wrong: list[str] = []
+    for route in READ:
+        for kind, query in worst.queries(_parameters(route)[:12]).items():
+            if kind not in WORST_ADDRESSES and route.name not in SHAPES:
+                continue
+            role = "alice" if route.area != "admin" else "ada"
+            asked = _ask(world, role, "GET", _url(route, world), query=query)
+            wrong += _judge(f"address: {kind}", role, route.path, asked, answer=MIB)
+    assert wrong == [], "\n".join(wrong)
+
+
+@pytest.mark.parametrize("role", ["nobody", "vera"])
+def test_no_headers_cost_much(role: str, world: World) -> None:
+    wrong: list[str] = []
+    for name in SHAPES:
+        for kind, headers in worst.HEADERS.items():
+            asked = _ask(world, role, "GET", _url(ROUTES[name], world), headers=headers)
+            wrong += _judge(f"headers: {kind}", role, name, asked, answer=MIB)
+    assert wrong == [], "\n".join(wrong)
+
+
+def test_no_page_costs_much_for_who_asks_plainly(world: World) -> None:
+    """Twice, as the first time reads templates and, once for each process, renders the API's document."""
+    wrong: list[str] = []
+    for again in (False, True):
+        for route in READ:
+            for role in ("nobody", "vera"):
+                found = _judge(
+                    "plain", role, route.path, _ask(world, role, "GET", _url(route, world)), answer=MIB
+                )
+                wrong += found if again else []
     assert wrong == [], "\n".join(wrong)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -42,7 +41,6 @@ class Cost:
 def measured() -> Iterator[Cost]:
     """Measure the block. Peak memory is the kernel's own count, started afresh."""
     cost = Cost()
-    gc.collect()
     Path("/proc/self/clear_refs").write_text("5")
     before, started = _memory("VmRSS"), time.process_time()
     yield cost
