@@ -9,7 +9,13 @@ from django.http import HttpRequest, HttpResponse
 Handler = Callable[[HttpRequest], HttpResponse]
 
 #: Passkeys, copying and the console's screen are ours; nothing else of a device is used, by pages or by what they embed.
-_OWN = ("clipboard-read", "clipboard-write", "fullscreen", "publickey-credentials-create", "publickey-credentials-get")
+_OWN = (
+    "clipboard-read",
+    "clipboard-write",
+    "fullscreen",
+    "publickey-credentials-create",
+    "publickey-credentials-get",
+)
 _NONE = (
     "accelerometer",
     "autoplay",

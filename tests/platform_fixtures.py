@@ -64,7 +64,8 @@ class Platform:
 
         The web process is reached through its reverse proxy only, which therefore comes and goes with it.
         """
-        names = (*names, "proxy") if "web" in names else names
+        if any((name if isinstance(name, str) else name.name) == "web" for name in names):
+            names = (*names, "proxy")
         wanted = [self.process(name) if isinstance(name, str) else name for name in names]
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda process: processes.start(self.instance, process), wanted))

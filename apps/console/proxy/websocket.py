@@ -73,7 +73,7 @@ class RequestHandler(WebSockifyRequestHandler):
     def setup(self) -> None:
         """Limit the head."""
         super().setup()
-        self.rfile = BoundedHead(self.rfile, self.most_bytes)
+        self.rfile = BoundedHead(self.rfile, self.most_bytes)  # type: ignore[has-type]  # its base is untyped
         self._late = threading.Timer(self.timeout, self._cut)
         self._late.daemon = True
         self._late.start()
