@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
-#: Passkeys, copying and the console's screen are ours; nothing else of a device is used, by pages or by what they embed.
+#: Pages use passkeys, the clipboard and the full screen; nothing else of a device, here or in what they embed.
 _OWN = (
     "clipboard-read",
     "clipboard-write",
