@@ -255,6 +255,7 @@ class ObjectApi(GenericViewSet[Any]):
         else:
             covered = self.rights.may_somewhere(verb)
         if not covered:
+            self.request._request.tried = verb.name  # type: ignore[attr-defined]  # for the operation log
             raise forbidden(self.actor, verb)
 
     def _once(

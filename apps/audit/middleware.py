@@ -42,7 +42,7 @@ def _keep(request: HttpRequest, response: HttpResponse) -> None:
     code = data.get("code", "") if isinstance(data, dict) else ""
     record(
         actor,
-        _verb(match, request.method or ""),
+        getattr(request, "tried", "") or _verb(match, request.method or ""),
         target_id=key if isinstance(key, UUID) else None,
         outcome=str(code or REFUSALS[response.status_code])[:64],
     )

@@ -21,6 +21,7 @@ from apps.portal.forms import KitForm
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import ListPage
 from apps.portal.page import Page, lead_to_proof
+from apps.tenancy.access import forbidden
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ class BulkPage(Page):
     ) -> HttpResponse:
         service = do.service
         assert service is not None
+        if not self.rights.may_somewhere(do.verb):
+            raise forbidden(self.actor, do.verb)  # once, not for each of 500
         found = {str(self.of.key_of(row)): row for row in rows}
         targets = [(key, str(found.get(key, ""))) for key in keys]
         # Apart from the keys that API callers choose.
