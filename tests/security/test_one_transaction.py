@@ -45,7 +45,7 @@ class Writes:
 CHANGING = sorted(
     row
     for row, answers in TABLE.items()
-    if not row.endswith(" GET") and "bulk" not in row and "ok" in answers.split()[1:]
+    if not row.endswith(" GET") and "bulk" not in row and "ok" in answers.split()[1 : len(PEOPLE)]
 )
 
 
