@@ -23,6 +23,8 @@ CENTRAL_NAMES = ("northbound", "southbound")
 SERVICE_NAMES = ("postgresql", "redis")
 _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 DIRECTORY = PurePosixPath("etc/scloud/pki")
+DH_PARAMETERS = Path(__file__).with_name("dh-params.pem")
+"""The public group ffdhe2048 (RFC 7919). Without it QEMU seeks one at every VM's start, for half a second."""
 LIBVIRT_DIRECTORY, QEMU_VNC, QEMU_MIGRATION = (
     PurePosixPath("etc/pki") / name for name in ("libvirt", "libvirt-vnc", "libvirt-migrate")
 )
@@ -151,6 +153,10 @@ def host_files(pki: Pki, name: str) -> list[File]:
         File(QEMU_VNC / "ca-cert.pem", pki.authority(CONSOLE).trusted() + vnc.trusted()),
         File(QEMU_VNC / "server-cert.pem", vnc.pair(name)[0]),
         File(QEMU_VNC / "server-key.pem", vnc.pair(name)[1]),
+        *(
+            File(directory / "dh-params.pem", DH_PARAMETERS.read_bytes())
+            for directory in (QEMU_VNC, QEMU_MIGRATION)
+        ),
         File(QEMU_MIGRATION / "ca-cert.pem", pki.authority(MIGRATION).trusted()),
         *(
             File(QEMU_MIGRATION / f"{side}-{part}.pem", content)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from onebox.shell import run
 from pki import authority as authorities
 from pki import files, plan
 from pki.authority import Authority, UnknownName, Use, expiry
@@ -237,3 +238,15 @@ def believes(context: ssl.SSLContext, server: Authority, name: str) -> bool:
         except ssl.SSLCertVerificationError:
             return False
     return True
+
+
+def test_qemu_need_not_look_for_a_group_of_its_own(pki: Pki) -> None:
+    given = {
+        file.path.parent.name: file.content
+        for file in plan.host_files(pki, "host-1")
+        if file.path.name == "dh-params.pem"
+    }
+    assert set(given) == {"libvirt-vnc", "libvirt-migrate"}
+    for content in given.values():
+        described = run(["openssl", "dhparam", "-noout", "-text"], stdin=content.decode()).stdout
+        assert "GROUP: ffdhe2048" in described
