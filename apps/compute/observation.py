@@ -53,11 +53,11 @@ READ_WITH_AGENT, READ_WITHOUT = timedelta(minutes=10), timedelta(hours=24)
 #: So many VMs' first-boot data is removed in one round, and one that failed is tried again after this.
 AT_ONCE, AGAIN = 20, timedelta(hours=1)
 PAUSED = {
-    PauseReason.NO_SPACE: _("Paused: the storage pool is full. It resumes by itself when there is space."),
-    PauseReason.IO_ERROR: _("Paused: its disk cannot be read or written. It resumes by itself when it can."),
-    PauseReason.WATCHDOG: _("Paused: its watchdog timer expired."),
-    PauseReason.MIGRATION: _("Paused: it is being migrated."),
-    PauseReason.OTHER: _("Paused: it was paused on its host."),
+    PauseReason.NO_SPACE: _("Paused: the storage pool is full. The VM resumes when there is space."),
+    PauseReason.IO_ERROR: _("Paused: disk I/O error. The VM resumes when the disk works again."),
+    PauseReason.WATCHDOG: _("Paused: the watchdog timer expired."),
+    PauseReason.MIGRATION: _("Paused: being migrated."),
+    PauseReason.OTHER: _("Paused: paused on the host."),
 }
 
 # One statement for all VMs of all hosts; rows that already say so are not touched. The ids of a host come in one text,

@@ -31,7 +31,7 @@ def import_takes(size_bytes: int) -> timedelta:
 
 def _must_be_off(vm: Any) -> Text | None:
     if vm.is_on and vm.pause_reason:
-        return _("It is paused. Restart it, or power it off first.")
+        return _("The VM is paused. Restart it, or power it off first.")
     return _("It is running.") if vm.is_on else None
 
 
@@ -41,12 +41,12 @@ def _must_be_on(vm: Any) -> Text | None:
 
 def _must_run(vm: Any) -> Text | None:
     if vm.is_on and vm.pause_reason:
-        return _("It is paused, so its guest cannot answer. Restart it or power it off.")
+        return _("The VM is paused and its guest cannot respond. Restart or power off the VM.")
     return _must_be_on(vm)
 
 
 def _must_be_resumable(vm: Any) -> Text | None:
-    return None if vm.is_on and vm.is_resumable else _("It is not paused.")
+    return None if vm.is_on and vm.is_resumable else _("The VM is not paused.")
 
 
 def _must_be_on_or_busy(vm: Any) -> Text | None:

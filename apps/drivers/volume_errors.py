@@ -41,11 +41,11 @@ def missing_source(source: str) -> DriverError:
 def refused_source(source: str) -> DriverError:
     """The file to import is not a plain file of the pool's import directory, with that one name."""
     return DriverError(
-        _("%(source)s cannot be imported: it is no plain file of the pool's import directory."),
+        _("Cannot import %(source)s: not a regular file in the pool's import directory."),
         values={"source": source},
         code="volumes.source_refused",
         permanent=True,
-        hint=_("Copy the image itself there. Links, hard links too, devices and pipes are refused."),
+        hint=_("Copy the image file itself there. Links, devices and pipes are refused."),
     )
 
 

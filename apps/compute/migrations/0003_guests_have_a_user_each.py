@@ -22,10 +22,10 @@ END $$
 """
 PAUSE_REASONS = [
     ("no_space", "The storage pool is full"),
-    ("io_error", "Its disk cannot be read or written"),
-    ("watchdog", "Its watchdog timer expired"),
-    ("migration", "It is being migrated"),
-    ("other", "It was paused on its host"),
+    ("io_error", "Disk I/O error"),
+    ("watchdog", "Watchdog timer expired"),
+    ("migration", "Being migrated"),
+    ("other", "Paused on the host"),
 ]
 
 

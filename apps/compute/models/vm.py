@@ -37,10 +37,10 @@ class PauseReason(models.TextChoices):
     """Why a host has paused a VM; none is the empty text."""
 
     NO_SPACE = DriverPause.NO_SPACE.value, gettext_lazy("The storage pool is full")
-    IO_ERROR = DriverPause.IO_ERROR.value, gettext_lazy("Its disk cannot be read or written")
-    WATCHDOG = DriverPause.WATCHDOG.value, gettext_lazy("Its watchdog timer expired")
-    MIGRATION = DriverPause.MIGRATION.value, gettext_lazy("It is being migrated")
-    OTHER = DriverPause.OTHER.value, gettext_lazy("It was paused on its host")
+    IO_ERROR = DriverPause.IO_ERROR.value, gettext_lazy("Disk I/O error")
+    WATCHDOG = DriverPause.WATCHDOG.value, gettext_lazy("Watchdog timer expired")
+    MIGRATION = DriverPause.MIGRATION.value, gettext_lazy("Being migrated")
+    OTHER = DriverPause.OTHER.value, gettext_lazy("Paused on the host")
 
 
 class Vm(Kind):

@@ -113,7 +113,7 @@ def _checked(info: ImageInfo) -> ImageInfo:
         return info
     raise DriverError(
         _(
-            "The host's figures for the image cannot be right: %(format)s, %(virtual)s bytes, %(stored)s stored."
+            "The host reported implausible figures for the image: %(format)s, %(virtual)s bytes, %(stored)s stored."
         ),
         values={"format": info.source_format, "virtual": info.virtual_bytes, "stored": info.stored_bytes},
         code="image.implausible",

@@ -113,10 +113,10 @@ def resume(run: Run) -> Settle:
     seen = backends.hypervisor(host, run).ensure_resumed(str(vm.pk))
     if seen.paused:
         raise DriverError(
-            _("It is still paused: the cause is not gone."),
+            _("The VM is still paused: the cause persists."),
             code="vm.still_paused",
             permanent=True,
-            hint=_("It resumes by itself when the cause is gone. Restart or power it off to end the pause."),
+            hint=_("The VM resumes when the cause is gone. Restart or power off the VM to end the pause."),
         )
     power = Power(seen.power.value)
     return lambda: _seen(vm, power)

@@ -122,8 +122,8 @@ def _version(file: int) -> tuple[int, ...]:
 
 def _changed(source: str) -> DriverError:
     return DriverError(
-        _("%(source)s changed while it was copied."),
+        _("%(source)s changed during the copy."),
         values={"source": source},
         code="volumes.source_changed",
-        hint=_("It is copied again by itself. Wait until it is written to its end."),
+        hint=_("The copy restarts automatically. Finish writing the file first."),
     )

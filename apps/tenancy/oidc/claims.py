@@ -44,6 +44,6 @@ def _refused(provider: Provider, name: str) -> OidcRefused:
         % {"provider": provider.label, "claim": name},
         code="oidc.bad_claims",
         hint=_(
-            "Only printable text of usual length is taken, and ASCII in sub and email. Ask whoever runs it."
+            "Claims must be short printable text, sub and email ASCII. Contact the provider's administrator."
         ),
     )
