@@ -98,6 +98,8 @@ def test_outcomes_of_many_are_told_again_as_far_as_they_may_be_known(
 ) -> None:
     other = factories.make_project(project_a.tenant, "other")
     factories.grant(mia, Role.MANAGER, other)
+    # Where the role allows the action nowhere, the request is refused as a whole.
+    factories.grant(mia, Role.MANAGER, factories.make_project(project_a.tenant, "still hers"))
     from tests.console.factories import make_vm
 
     here, there = make_vm(project_a), make_vm(other)
