@@ -37,10 +37,15 @@ def binaries() -> Path:
 
 
 def start(instance: Instance, password: str) -> None:
-    """Start the cluster, making it and the role and database first where they are missing."""
+    """Start the cluster, making it and the role and database first where they are missing.
+
+    One that runs with other settings, such as those of an earlier version, is started again.
+    """
     data = _data(instance)
     accounts.own_directory(data.parent, USER)
     changed = certificates.place_service(instance, "postgresql", data.parent / "tls", USER)
+    if is_up(instance) and (data / "postgresql.auto.conf").read_text() != _settings(instance):
+        stop(instance)
     if is_up(instance):
         if changed:
             run([*_as_postgres("pg_ctl"), "-D", data, "-s", "reload"], cwd=data)
@@ -113,8 +118,13 @@ def _make_cluster(data: Path) -> None:
 
 
 def _configure(instance: Instance) -> None:
-    """Settings for a small machine; the directory of the local socket is for administration only."""
     accounts.own_directory(instance.runtime / "pg", USER)
+    accounts.owned_file(_data(instance) / "postgresql.auto.conf", _settings(instance), USER)
+    accounts.owned_file(_data(instance) / "pg_hba.conf", ADMISSION, USER)
+
+
+def _settings(instance: Instance) -> str:
+    """Settings for a small machine; the directory of the local socket is for administration only."""
     tls = _data(instance).parent / "tls"
     durable = "on" if instance.name == "run" else "off"
     settings = {
@@ -141,6 +151,4 @@ def _configure(instance: Instance) -> None:
         "ssl_key_file": f"'{tls}/postgresql.key'",
         "ssl_ca_file": f"'{tls}/postgresql-clients.pem'",
     }
-    text = "".join(f"{name} = {value}\n" for name, value in settings.items())
-    accounts.owned_file(_data(instance) / "postgresql.auto.conf", text, USER)
-    accounts.owned_file(_data(instance) / "pg_hba.conf", ADMISSION, USER)
+    return "".join(f"{name} = {value}\n" for name, value in settings.items())

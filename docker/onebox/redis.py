@@ -22,9 +22,14 @@ CONTROL = "control"
 
 
 def start(instance: Instance, password: str) -> None:
-    """Start Redis unless it runs; one that runs gets its present certificates."""
+    """Start Redis unless it runs; one that runs gets its present certificates.
+
+    One started with other settings, such as before it spoke TLS, is started again.
+    """
     directory = instance.var / "redis"
     changed = certificates.place_service(instance, "redis", directory / "tls", USER)
+    if is_up(instance) and (directory / "redis.conf").read_text() != _settings(instance):
+        stop(instance)
     if is_up(instance):
         if changed:
             _reload(instance, password)
