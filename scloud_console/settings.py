@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from django.core.exceptions import ImproperlyConfigured
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -28,6 +30,11 @@ _load_environment_file()
 DEBUG = _flag("SCLOUD_DEBUG")
 SECRET_KEY = os.environ.get("SCLOUD_SECRET_KEY", "")
 FIELD_KEY = os.environ.get("SCLOUD_FIELD_KEY", "")
+for _name in ("SCLOUD_SECRET_KEY", "SCLOUD_FIELD_KEY", "DATABASE_URL", "REDIS_URL"):
+    if "change-me" in os.environ.get(_name, ""):  # as in docker/env.example
+        raise ImproperlyConfigured(
+            f"{_name} holds the example's secret. Set a random one: openssl rand -hex 32"
+        )
 ALLOWED_HOSTS = os.environ.get("SCLOUD_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("SCLOUD_ORIGINS", "").split(",") if o]
 HTTPS = _flag("SCLOUD_HTTPS")

@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from apps.lifecycle.models import State
-from apps.lifecycle.verbs import ANY_STATE, Text, Verb, declare
+from apps.lifecycle.verbs import ANY_STATE, Proof, Text, Verb, declare
 
 
 def _must_be_closed(host: Any) -> Text | None:
@@ -64,7 +64,16 @@ CLUSTER_DELETE = declare(
     )
 )
 HOST_ENROLL = declare(
-    Verb("host.enroll", _("Enrol host"), _("Enrolling"), permission="admin", on_resource=False, icon="plus")
+    Verb(
+        "host.enroll",
+        _("Enrol host"),
+        _("Enrolling"),
+        permission="admin",
+        on_resource=False,
+        icon="plus",
+        # The answer holds the host's log-in and seal key.
+        proof=Proof.FRESH,
+    )
 )
 HOST_OPEN = declare(
     Verb(
@@ -98,6 +107,7 @@ HOST_RENEW = declare(
         exclusive=False,
         destructive=True,
         icon="key",
+        proof=Proof.FRESH,
     )
 )
 HOST_REMOVE = declare(

@@ -137,11 +137,13 @@ API: Rows = {
     **api(
         "hosts",
         see=A_ADMIN_SEES,
-        create=A_ADMIN,
+        # Both answers hold a host's log-in and seal key.
+        create="401 403 403 403 403 403 ok  403 403 403 403  403",
         delete=A_ADMIN_HIDDEN,
         open=A_ADMIN_HIDDEN,
         close=A_ADMIN_HIDDEN,
-        renew=A_ADMIN_HIDDEN,
+        renew=A_ADMIN_GIVES,
+        bulk=A_ADMIN,
     ),
     **api("operations", cancel=A_MANAGE, retry=A_MANAGE, bulk=A_BULK_OPERATE),
     **api(
