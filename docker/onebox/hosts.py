@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from onebox import cgroups, host_config, mounts, network
+from onebox import cgroups, host_config, host_version, mounts, network
 from onebox.instance import CENTRAL, COMPUTE, Instance
 from onebox.pidfile import PidFile
 from onebox.shell import OneboxError, run, wait_until
@@ -84,6 +84,7 @@ class Host:
             host_config.write_all(self)
             if prepare is not None:
                 prepare(self)
+            host_version.record(self)
             self._launch()
         self.wait_booted()
 

@@ -13,6 +13,7 @@ from onebox import (
     certificates,
     environment,
     guest_image,
+    host_version,
     hosts,
     mounts,
     network,
@@ -35,6 +36,8 @@ PARTS = ("data", "infra", "all")
 def up(instance: Instance, only: str, progress: Progress) -> None:
     """Bring up PostgreSQL and Redis (``data``), the hosts too (``infra``), or the whole platform (``all``)."""
     preflight.check_machine(instance)
+    if only != "data":
+        host_version.require_present(hosts.every(instance))
     if only == "all":
         product.check_ports(instance)
     _install(instance, packages.DATA if only == "data" else (*packages.DATA, *packages.INFRA), progress)

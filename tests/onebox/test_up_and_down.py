@@ -44,6 +44,21 @@ def query(found: Instance, statement: str) -> str:
     return run(["psql", url, "-v", "ON_ERROR_STOP=1", "-qAt", "-c", statement]).stdout.strip()
 
 
+def test_up_refuses_running_hosts_of_another_version_and_says_what_to_do(fresh: Instance) -> None:
+    run(onebox_command(fresh, "up", "--only", "infra"))
+    host = hosts.compute(fresh)[0]
+    host.directory.joinpath("configuration").unlink()  # as a version left it that noted none
+
+    refused = run(onebox_command(fresh, "up", "--only", "infra"), check=False)
+    assert refused.returncode == 1
+    assert "another version of this checkout: host-1." in refused.stderr
+    assert f"down --instance test --var {fresh.var}" in refused.stderr
+
+    run(onebox_command(fresh, "down"))
+    run(onebox_command(fresh, "up", "--only", "infra"))
+    run(onebox_command(fresh, "up", "--only", "infra"))
+
+
 def test_redis_refuses_those_without_a_name_and_keeps_a_hosts_account(fresh: Instance) -> None:
     def client(user: str = "", password: str = "") -> Redis:
         login = f"//{user}:{password}@" if user else "//"
