@@ -34,12 +34,17 @@ GUEST_SECONDS = "20"
 def write_all(host: Host) -> None:
     """Write the configuration of a host into its mounted, not yet running file system."""
     _identity(host)
-    units = CENTRAL_UNITS if host.name == CENTRAL else COMPUTE_UNITS
-    _central(host) if host.name == CENTRAL else _compute(host)
+    write_files(host)
     certificates.place(host)
+    units = CENTRAL_UNITS if host.name == CENTRAL else COMPUTE_UNITS
+    run(["chroot", host.root, "systemctl", "enable", "--quiet", *host_firewall.UNITS, *units])
+
+
+def write_files(host: Host) -> None:
+    """Write what docker/hosts/README.md tells administrators of servers to write, with this host's addresses."""
+    _central(host) if host.name == CENTRAL else _compute(host)
     _install(host, "reload-certificates", host.root / certificates.RELOAD, 0o755)
     host_firewall.write_all(host)
-    run(["chroot", host.root, "systemctl", "enable", "--quiet", *host_firewall.UNITS, *units])
 
 
 def _identity(host: Host) -> None:
