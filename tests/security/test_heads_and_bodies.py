@@ -25,6 +25,7 @@ HEAD_SECONDS = 10
 #: What a process may need more than its limit on a busy machine.
 MARGIN = 10
 HOST = b"Host: 127.0.0.1\r\n"
+BROWSER = b"Accept: text/html,application/xhtml+xml\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -257,8 +258,33 @@ def test_a_web_process_that_is_gone_is_said_to_be_so(running: Platform) -> None:
     wait_until(lambda: running.pid("web") is None, "end of web", seconds=10)
     answer = _exchange(running.port, b"GET /api/v1/me HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
     assert _status(answer) == 503 and b"Retry-After: 10" in answer, answer[:400]
+    page = _exchange(running.port, b"GET / HTTP/1.1\r\n" + HOST + BROWSER + b"Connection: close\r\n\r\n")
+    assert _status(page) == 503 and b"Retry-After: 10" in page, page[:400]
+    assert b"<h1>The platform is unavailable.</h1>" in page
     running.start("web")
     _is_well(running)
+
+
+@pytest.mark.parametrize(
+    ("status", "request_line", "headers"),
+    [
+        (431, b"GET /login/", b"Cookie: a=" + b"x" * 9000 + b"\r\n"),
+        (414, b"GET /login/?q=" + b"x" * 9000, b""),
+        (413, b"POST /login/", b"Content-Length: 3000000\r\n"),
+    ],
+)
+def test_browsers_get_a_page_and_programs_a_problem_document(
+    running: Platform, status: int, request_line: bytes, headers: bytes
+) -> None:
+    end = headers + b"Connection: close\r\n\r\n"
+    page = _exchange(running.port, request_line + b" HTTP/1.1\r\n" + HOST + BROWSER + end)
+    assert _status(page) == status, page[:300]
+    if status != 414:  # its headers are not read
+        assert b"Content-Type: text/html" in page and b"<h1>" in page, page[:600]
+    problem = _exchange(running.port, request_line + b" HTTP/1.1\r\n" + HOST + end)
+    assert _status(problem) == status, problem[:300]
+    assert b"Content-Type: application/problem+json" in problem, problem[:600]
+    assert json.loads(problem.partition(b"\r\n\r\n")[2])["status"] == status
 
 
 def test_a_console_that_is_asked_for_slowly_or_at_length_is_cut(running: Platform) -> None:
