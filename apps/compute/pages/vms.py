@@ -118,6 +118,11 @@ def _why_nothing_new(row: Vm) -> str:
     return ""
 
 
+def _paused(row: Vm) -> list[Property]:
+    """Why QEMU paused it; no line for the VMs that are not."""
+    return [Property(_("Paused"), PauseReason(row.pause_reason).label)] if row.pause_reason else []
+
+
 class VmDetail(DetailPage):
     of = VM
     primary = ("console", "start", "shut_down", "retry")
@@ -157,7 +162,7 @@ class VmDetail(DetailPage):
                     Property(_("Image"), row.image and row.image.name),
                     Property(_("Host name"), row.hostname, copy=True),
                     Property(_("Power seen"), pieces.moment(row.power_seen_at)),
-                    Property(_("Paused"), row.pause_reason and PauseReason(row.pause_reason).label),
+                    *_paused(row),
                     Property(_("Project"), row.project and row.project.name),
                     Property(_("Remark"), row.remark),
                 ],
