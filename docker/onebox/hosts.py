@@ -133,7 +133,10 @@ class Host:
             raise OneboxError(f"{error}; see {self.directory / 'console.log'}") from error
         if state == "degraded":
             failed = self.exec("systemctl", "list-units", "--failed", "--plain", "--no-legend", check=False)
-            raise OneboxError(f"{self.name} started with failed units: {failed.strip()}")
+            raise OneboxError(
+                f"{self.name} started with failed units: {failed.strip()}; `python3 docker/onebox exec {self.name} "
+                f"journalctl -b` says why; stop the instance before you start it again"
+            )
 
     def power_cut(self) -> None:
         """Pull the plug: everything in the host ends at once, and its cables go dead."""
