@@ -12,6 +12,8 @@ from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from scloud_console.headers import without_middleware
+
 #: Connections of the pool left to what runs beside requests: WebSockets, pushes.
 SPARED = 4
 #: Seconds a request waits for its turn at most.
@@ -21,6 +23,12 @@ BODY_SECONDS = 30.0
 _SLOW = b"""{"type": "about:blank", "status": 408, "code": "body_too_slow", "title": "The body took too long.", \
 "hint": "Send it again over a faster connection."}
 """
+# What other answers get from middleware, which this one does not pass.
+_SLOW_HEADERS = [
+    (b"content-type", b"application/problem+json"),
+    (b"connection", b"close"),
+    *((name.lower().encode(), value.encode()) for name, value in without_middleware().items()),
+]
 
 
 class BodyTooSlow(Exception):
@@ -48,8 +56,7 @@ class OneThreadHandler(ASGIHandler):
         try:
             await super().handle(scope, receive, send)
         except BodyTooSlow:
-            headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
-            await send({"type": "http.response.start", "status": 408, "headers": headers})
+            await send({"type": "http.response.start", "status": 408, "headers": _SLOW_HEADERS})
             await send({"type": "http.response.body", "body": _SLOW})
 
     def load_middleware(self, is_async: bool = False) -> None:

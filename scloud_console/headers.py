@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -34,6 +35,25 @@ _NONE = (
     "xr-spatial-tracking",
 )
 PERMISSIONS = ", ".join([*(f"{name}=()" for name in _NONE), *(f"{name}=(self)" for name in _OWN)])
+_OURS = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": PERMISSIONS,
+}
+
+
+def without_middleware() -> dict[str, str]:
+    """Return all headers of an answer that no middleware sees; the reverse proxy's own have the same (headers.conf)."""
+    strict = {"Strict-Transport-Security": f"max-age={settings.SECURE_HSTS_SECONDS}"}
+    return {
+        **_OURS,
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Referrer-Policy": settings.SECURE_REFERRER_POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": settings.X_FRAME_OPTIONS,
+        **(strict if settings.SECURE_HSTS_SECONDS else {}),
+    }
 
 
 class ResponseHeadersMiddleware:
@@ -44,7 +64,6 @@ class ResponseHeadersMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        response.headers.setdefault("Cache-Control", "no-store")
-        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+        for name, value in _OURS.items():
+            response.headers.setdefault(name, value)
         return response

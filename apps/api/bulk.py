@@ -49,7 +49,8 @@ class BulkItemOut(serializers.Serializer[Any]):
     id = serializers.CharField()
     status = serializers.ChoiceField(
         choices=BatchOutcome.choices,
-        help_text="accepted: follow its operation; done: at once; waiting: not reached, send the request again.",
+        help_text="accepted: follow its operation; done: at once; waiting: not reached in this request. Send it again with "
+        "the same Idempotency-Key, or with these ids alone.",
     )
     operation = serializers.UUIDField(allow_null=True)
     error = BulkErrorOut(allow_null=True)
@@ -78,7 +79,7 @@ def wanted(view: type[ObjectApi], request: Request) -> tuple[Action, list[str]]:
 def carried_out(
     view: ObjectApi, request: Request, act: Action, ids: Sequence[str], values: dict[str, Any]
 ) -> Response:
-    """Carry out the action on every id and answer 207, whatever became of each.
+    """Carry out the action on every id and answer 207, whatever became of each; ids not reached in time are `waiting`.
 
     Raises Forbidden when the API key's scope does not cover the action, NotRecent when it needs a fresh proof.
     """

@@ -7,6 +7,7 @@ Every step takes time in proportion to the body's size.
 from __future__ import annotations
 
 import json
+import re
 from typing import IO, Any
 
 from django.core.exceptions import RequestDataTooBig
@@ -18,6 +19,10 @@ from rest_framework.parsers import JSONParser
 from apps.api import limits
 
 
+#: An escape that may be half of a character.
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
 class TooComplex(APIException):
     """The body has more values, or is nested deeper, than any request needs."""
 
@@ -27,22 +32,32 @@ class TooComplex(APIException):
 
 
 class StrictJsonParser(JSONParser):
-    """UTF-8, each name once, no NaN or Infinity, and no larger, deeper or wider than `limits` says."""
+    """UTF-8, whole characters, each name once, no NaN or Infinity, and no larger, deeper or wider than `limits` says."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None
     ) -> dict[str, Any]:
         """Return what was sent. Raises ParseError, TooComplex and RequestDataTooBig."""
         try:
-            sent: dict[str, Any] = json.loads(
-                read_bounded(stream).decode("utf-8"), object_pairs_hook=_each_once, parse_constant=_no_number
-            )
+            text = read_bounded(stream).decode("utf-8")
+            sent: dict[str, Any] = json.loads(text, object_pairs_hook=_each_once, parse_constant=_no_number)
         except RecursionError:
             raise TooComplex(_too_deep()) from None
         except ValueError as error:
             raise ParseError(_("This is no JSON: %(cause)s") % {"cause": error}) from error
         check_shape(sent)
+        if _SURROGATE.search(text):
+            _check_characters(sent)
         return sent
+
+
+def _check_characters(sent: Any) -> None:
+    """Raise ParseError for half of a character: it cannot be kept, compared or sent back."""
+    try:
+        json.dumps(sent, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        cause = _("\\ud800 to \\udfff stand for a character only in pairs.")
+        raise ParseError(_("This is no JSON: %(cause)s") % {"cause": cause}) from None
 
 
 def read_bounded(stream: IO[Any]) -> bytes:

@@ -2,7 +2,8 @@
 
 The batch and its items are written first. Then each item is locked, carried out and answered in a transaction of its
 own: a refusal undoes nothing but itself, a request that comes twice waits at the item and finds it answered, and what a
-dying process left waiting is taken up when the request comes again.
+dying process left waiting is taken up when the request comes again. So is what a request did not reach: none works on
+items for longer than BUDGET, however many it names.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -27,8 +29,10 @@ from apps.lifecycle.verbs import Verb
 
 log = logging.getLogger(__name__)
 
-#: Most rows one request may name. 500 take some ten seconds.
+#: Most rows one batch may name.
 MOST = 500
+#: Processor seconds of its thread that a request spends on items at most: 1 s in all (SE-8), with what is before and after.
+BUDGET = 0.6
 #: How long outcomes can be read again.
 KEPT = timedelta(days=30)
 
@@ -65,9 +69,14 @@ def open_batch(
     return kept, kept.pk == batch.pk
 
 
-def carry_out(actor: Actor, batch: Batch, rows: Mapping[str, Any], act: Callable[[Any], Any]) -> None:
-    """Call `act(row)` for every item that has no answer yet; `rows` are those in view, by what stands in paths."""
-    for item in batch.items.filter(outcome=BatchOutcome.WAITING).order_by("position"):
+def carry_out(actor: Actor, batch: Batch, rows: Mapping[str, Any], act: Callable[[Any], Any]) -> int:
+    """Call `act(row)` for items that have no answer yet, one at least, until BUDGET is spent; return how many are left.
+
+    rows: those in view, by what stands in paths.
+    """
+    waiting = batch.items.filter(outcome=BatchOutcome.WAITING)
+    until = time.thread_time() + BUDGET
+    for item in waiting.order_by("position"):
         try:
             _carry_out(item, rows.get(item.target), act)
         except Refused as error:
@@ -76,6 +85,9 @@ def carry_out(actor: Actor, batch: Batch, rows: Mapping[str, Any], act: Callable
             # The others are asked for all the same.
             log.exception("batch %s, item %s", batch.pk, item.target)
             _refused(actor, batch, item, _bug())
+        if time.thread_time() >= until:
+            break
+    return waiting.count()
 
 
 def forget_old() -> int:

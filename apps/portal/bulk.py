@@ -93,8 +93,23 @@ class BulkPage(Page):
         # Apart from the keys that API callers choose.
         own = f"page:{token}"[:255]
         batch, _is_new = batches.open_batch(self.actor, self.of.kind, do.verb, targets, values, own)
-        batches.carry_out(self.actor, batch, found, lambda row: service(self.actor, row, **values))
-        return self.go(reverse(f"{self.area}:bulk.one", args=[batch.pk]))
+        left = batches.carry_out(self.actor, batch, found, lambda row: service(self.actor, row, **values))
+        outcome = reverse(f"{self.area}:bulk.one", args=[batch.pk])
+        return self._go_on(do, outcome, len(keys), left) if left else self.go(outcome)
+
+    def _go_on(self, do: Do, outcome: str, total: int, left: int) -> HttpResponse:
+        """Have the same form sent again, which takes up the rest: by itself in the dialog, by a button without JavaScript."""
+        sent = [(name, value) for name, values in self.request.POST.lists() for value in values]
+        context = {
+            "title": _("%(label)s: %(n)s selected") % {"label": do.verb.label, "n": total},
+            "repeated": [(name, value) for name, value in sent if name != "csrfmiddlewaretoken"],
+            "outcome": outcome,
+            "total": total,
+            "reached": total - left,
+        }
+        if not self.is_part:
+            return self.show(context, "portal/bulk_on.html")
+        return _in_dialog(self.show(context, "portal/bulk_on_dialog.html"))
 
     def _do(self, slug: str) -> Do:
         for do in self.of.for_many:
@@ -186,9 +201,7 @@ class BulkPage(Page):
         }
         if not self.is_part:
             return self.show(context, status=status)
-        response = self.show(context, "portal/bulk_dialog.html", status)
-        response["HX-Retarget"], response["HX-Reswap"] = "#dialog-content", "innerHTML"
-        return response
+        return _in_dialog(self.show(context, "portal/bulk_dialog.html", status))
 
     def _parted(self, do: Do, rows: Sequence[Any]) -> tuple[list[Wanted], list[Wanted]]:
         can, cannot = [], []
@@ -202,6 +215,11 @@ class BulkPage(Page):
                     Wanted(row, key, reason=judged.reason if judged else _("Not possible for this one."))
                 )
         return can, cannot
+
+
+def _in_dialog(response: HttpResponse) -> HttpResponse:
+    response["HX-Retarget"], response["HX-Reswap"] = "#dialog-content", "innerHTML"
+    return response
 
 
 def _offer(do: Do, judged: Sequence[Possibility]) -> Offered:

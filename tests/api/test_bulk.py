@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,6 +18,7 @@ from apps.lifecycle.models import Batch, Operation
 from apps.network.models import Subnet
 from apps.tenancy.models import User
 from tests import factories
+from tests.bench.test_lists import insert_vms
 from tests.compute.factories import Cloud, make_vm
 
 PATH = "/api/v1/vms/bulk"
@@ -113,6 +115,33 @@ def test_what_a_dying_process_left_waiting_is_taken_up_when_the_request_comes_ag
     assert len(open_verbs()) == 1
     assert statuses(post(alice, "restart", ids, key="k")) == ["accepted"] * 3
     assert len(open_verbs()) == 3
+
+
+@pytest.mark.requirement("SE-8")
+def test_what_a_request_does_not_reach_waits_for_the_next_and_is_done_once(
+    vms: list[Vm], alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "BUDGET", 0.0)
+    ids = [vm.pk for vm in vms]
+    seen = [statuses(post(alice, "restart", ids, key="k")) for _ in range(4)]
+    assert [each.count("accepted") for each in seen] == [1, 2, 3, 3]
+    assert seen[0] == ["accepted", "waiting", "waiting"]
+    assert open_verbs() == ["vm.restart"] * 3
+
+
+@pytest.mark.requirement("SE-8")
+def test_the_most_rows_cost_no_request_a_second(owner: Actor, cloud: Cloud, subnet: Subnet, alice: User) -> None:
+    assert owner.tenant is not None
+    insert_vms(owner.tenant, batches.MOST, subnet, cloud.hosts[0], cloud.image, cloud.small)
+    ids = list(Vm.objects.values_list("pk", flat=True))
+    costs, accepted = [], [0]
+    for _ in range(4):
+        began = time.process_time()
+        answer = post(alice, "restart", ids, key="k")
+        costs.append(time.process_time() - began)
+        accepted.append(statuses(answer).count("accepted"))
+        assert accepted[-1] > accepted[-2], "no row was reached"
+    assert max(costs) < 1.0, (costs, accepted)
 
 
 def test_a_bug_in_one_item_stops_no_other(

@@ -1,4 +1,4 @@
-"""One action on 200 VMs by one request: how long until every one of them is accepted."""
+"""One action on 200 VMs, the request sent again until all are reached: how long until every one of them is accepted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COUNT = 200
 
 
 @pytest.mark.requirement("UX-4")
-def test_two_hundred_rows_in_one_request(memory_platform: Platform) -> None:
+def test_two_hundred_rows_of_one_batch(memory_platform: Platform) -> None:
     cloud = make_cloud(backends.memory_world(), hosts=1)
     tenant = factories.make_tenant("acme")
     subnet = make_subnet(cloud.region, factories.default_project(tenant), "10.0.0.0/16")
@@ -35,9 +35,12 @@ def test_two_hundred_rows_in_one_request(memory_platform: Platform) -> None:
     first, *rest = [str(pk) for pk in Vm.objects.values_list("pk", flat=True)]
     client.ask("POST", "/vms/bulk", {"action": "restart", "ids": [first]})  # loads all code in use
     begun = time.perf_counter()
-    answer = client.ask("POST", "/vms/bulk", {"action": "restart", "ids": rest})
+    statuses = {"waiting"}
+    while "waiting" in statuses:
+        answer = client.ask("POST", "/vms/bulk", {"action": "restart", "ids": rest}, key="bench")
+        statuses = {item["status"] for item in answer.body["results"]}
     seconds = time.perf_counter() - begun
-    assert {item["status"] for item in answer.body["results"]} == {"accepted"}
+    assert statuses == {"accepted"}
     assert Operation.objects.filter(verb="vm.restart").count() == COUNT + 1
     report(
         "bulk",

@@ -96,6 +96,29 @@ def test_the_same_form_sent_again_does_nothing_and_shows_the_same_outcome(vms: l
     assert confirmed(client, "restart", keys(vms)[:1], token).status_code == 422
 
 
+@pytest.mark.requirement("SE-8", "UX-4")
+@pytest.mark.parametrize("part", [True, False], ids=["in the dialog", "without JavaScript"])
+def test_rows_a_request_does_not_reach_follow_with_the_same_form(
+    part: bool, vms: list[Vm], alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "BUDGET", 0.0)
+    client = factories.page_client(alice)
+    sent: dict[str, Any] = {"action": "delete", "key": keys(vms), "typed": "delete 3"}
+    sent["token"] = token_of(asked(client, "delete", keys(vms)))
+    headers = {"HX-Request": "true"} if part else {}
+    for reached in (1, 2):
+        answer = client.post("/vms/bulk/", sent, headers=headers)
+        assert f"{reached} of 3 requested" in html(answer)
+        assert ("hx-trigger=" in html(answer)) is part
+        fields = re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', html(answer))
+        again = {name: [v for n, v in fields if n == name] for name, _value in fields}
+        again.pop("csrfmiddlewaretoken", None)
+        assert again == {name: value if isinstance(value, list) else [value] for name, value in sent.items()}
+    last = client.post("/vms/bulk/", again, headers=headers)
+    assert (last["HX-Redirect"] if part else last["Location"]) == f"/bulk/{Batch.objects.get().pk}/"
+    assert open_verbs() == ["vm.delete"] * 3
+
+
 @pytest.mark.requirement("UX-4")
 def test_what_destroys_says_what_goes_and_wants_words_typed(vms: list[Vm], alice: User) -> None:
     client = factories.page_client(alice)

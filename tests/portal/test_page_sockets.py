@@ -18,6 +18,7 @@ from apps.lifecycle import push
 from apps.lifecycle.models import Operation
 from apps.platform_settings.services import change_settings
 from apps.portal import open_pages, page_access
+from apps.portal.consumers import MOST_MESSAGES, TALKATIVE
 from apps.portal.page_access import CONNECT_AGAIN, MUST_DO_FIRST, NOT_LOGGED_IN, TOO_MANY
 from apps.tenancy.acting import SINCE
 from apps.tenancy.middleware import MUST_ENROL
@@ -286,3 +287,24 @@ def test_what_a_killed_process_held_is_forgotten(vera: User, monkeypatch: pytest
             assert time.monotonic() < deadline, "still counted after its time"
 
     asking(scenario)
+
+
+@pytest.mark.requirement("SE-8")
+def test_a_page_that_goes_on_sending_is_cut(alice: User, project_a: Project) -> None:
+    """What it sends before is dropped; the page hears on."""
+    browser = factories.page_client(alice)
+
+    async def scenario() -> tuple[list[str], int]:
+        page = socket(browser)
+        assert await opened(page) == 0
+        for number in range(MOST_MESSAGES - 1):
+            sent = {"text": "x" * 1_000} if number % 2 else {"bytes": b"\0" * 1_000}
+            await page.send_input({"type": "websocket.receive", **sent})
+        vm = await sync_to_async(make_vm)(project_a)
+        await sync_to_async(_make)([lambda: push.resource_changed(vm)])
+        heard = await told(page, f"vm:{vm.pk}")
+        await page.send_input({"type": "websocket.receive", "text": "x"})
+        return heard, await code(page)
+
+    heard, closed_with = asking(scenario)
+    assert heard and closed_with == TALKATIVE

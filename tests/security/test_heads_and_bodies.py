@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -16,6 +19,7 @@ import pytest
 from onebox.shell import wait_until
 
 from scloud_console.handler import BODY_SECONDS
+from scloud_console.headers import without_middleware
 from tests.platform_fixtures import Platform
 
 pytestmark = [pytest.mark.real, pytest.mark.requirement("SE-8")]
@@ -59,6 +63,25 @@ def _exchange(port: int, data: bytes) -> bytes:
 
 def _status(answer: bytes) -> int:
     return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/1.1 ") else 0
+
+
+def _headers(answer: bytes) -> dict[str, list[str]]:
+    """Return the values of each header, by its name in lower case."""
+    found: dict[str, list[str]] = {}
+    for line in answer.partition(b"\r\n\r\n")[0].decode().split("\r\n")[1:]:
+        name, _colon, value = line.partition(": ")
+        found.setdefault(name.lower(), []).append(value)
+    return found
+
+
+def _is_guarded(answer: bytes, strict: bool = False) -> None:
+    """Check that an answer no middleware saw has the headers of all others, each once."""
+    wanted = {name.lower(): [value] for name, value in without_middleware().items()}
+    if strict:
+        wanted["strict-transport-security"] = ["max-age=31536000"]
+    found = _headers(answer)
+    assert {name: found.get(name) for name in wanted} == wanted, answer[:1000]
+    assert strict or "strict-transport-security" not in found
 
 
 def _pids(platform: Platform, name: str) -> list[int]:
@@ -112,6 +135,7 @@ def test_a_head_that_is_too_large_is_refused_and_costs_nothing(
     # With 96 MB on its way the connection may be reset before the answer is read.
     assert _status(answer) in ({status, 0} if len(head) > MIB else {status}), answer[:300]
     if answer:
+        _is_guarded(answer)
         problem = json.loads(answer.partition(b"\r\n\r\n")[2])
         assert problem["status"] == status and problem["title"] and problem["hint"]
     for name, (seconds, held) in before.items():
@@ -123,6 +147,7 @@ def test_a_head_that_is_too_large_is_refused_and_costs_nothing(
 def test_an_address_that_is_too_long_is_refused(running: Platform) -> None:
     answer = _exchange(running.port, b"GET /?q=" + b"x" * 20_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n")
     assert _status(answer) == 414, answer[:300]
+    _is_guarded(answer)
 
 
 def test_a_head_in_pieces_that_never_ends_is_cut_in_time(running: Platform) -> None:
@@ -158,6 +183,7 @@ def test_a_body_that_comes_too_slowly_is_answered_408(running: Platform) -> None
         peer.sendall(b"POST /login/ HTTP/1.1\r\n" + HOST + b"Content-Length: 100\r\n\r\nname=")
         answer = _answer(peer)
     assert _status(answer) == 408, answer[:300]
+    _is_guarded(answer)
     assert BODY_SECONDS - 1 < time.monotonic() - started < BODY_SECONDS + MARGIN
 
 
@@ -188,6 +214,8 @@ def test_a_body_that_is_too_large_is_refused(running: Platform, path: bytes, tol
     answer = _exchange(running.port, data)
     # In chunks it is refused while it comes: the reset may overtake the answer.
     assert _status(answer) in ({413} if told else {413, 0}), answer[:300]
+    if answer:
+        _is_guarded(answer)
     assert _spent(running, "web") - before < 1.0
     _is_well(running)
 
@@ -217,6 +245,39 @@ def test_what_two_servers_could_read_in_two_ways_is_refused(running: Platform, s
     answer = _exchange(running.port, sent + hidden)
     assert 400 <= _status(answer) < 600, answer[:300]
     assert answer.count(b"HTTP/1.1 ") == 1, answer
+    if answer.startswith(b"HTTP/1.1 400"):
+        _is_guarded(answer)
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        (405, b"TRACE / HTTP/1.1"),
+        (405, b"CONNECT / HTTP/1.1"),
+        (400, b"GET / HTTP/9.9"),
+        (400, b"G\x01T / HTTP/1.1"),
+    ],
+)
+def test_what_the_reverse_proxy_refuses_by_itself_is_told_with_all_headers(
+    running: Platform, status: int, line: bytes
+) -> None:
+    answer = _exchange(running.port, line + b"\r\n" + HOST + b"Connection: close\r\n\r\n")
+    assert _status(answer) == status, answer[:300]
+    _is_guarded(answer)
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == status
+
+
+def test_answers_that_are_passed_on_get_no_header_twice(running: Platform) -> None:
+    found = _headers(_exchange(running.port, b"GET /login/ HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"))
+    assert {name for name, values in found.items() if len(values) > 1} <= {"set-cookie"}, found
+
+
+def test_the_workers_of_the_reverse_proxy_are_not_root(running: Platform) -> None:
+    """The shell that waits for it and its master are; they read nothing that clients send."""
+    users = {pid: Path(f"/proc/{pid}").stat().st_uid for pid in _pids(running, "proxy")}
+    titles = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in users}
+    workers = [pid for pid, title in titles.items() if b"worker process" in title]
+    assert workers and all(users[pid] != 0 for pid in workers), titles
 
 
 def test_many_idle_connections_leave_room_for_others(running: Platform) -> None:
@@ -238,17 +299,23 @@ def test_one_address_has_a_number_of_requests_at_once(running: Platform) -> None
         peers = [stack.enter_context(_connect(running.port)) for _ in range(300)]
         for peer in peers:
             peer.sendall(b"POST /login/ HTTP/1.1\r\n" + HOST + b"Content-Length: 10\r\n\r\n")
-        refused = _exchange(running.port, b"GET /login/ HTTP/1.1\r\n" + HOST + b"\r\n")
-        assert _status(refused) == 429, refused[:300]
+        # Refused once the proxy has read so many heads.
+        refused = _login_until(running, 429)
+        _is_guarded(refused)
         for peer in peers:
             peer.close()
     # The places are free again once the proxy has seen them go.
-    until = time.monotonic() + MARGIN
-    while (
-        _status(_exchange(running.port, b"GET /login/ HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"))
-        != 200
-    ):
-        assert time.monotonic() < until, "refused still"
+    _login_until(running, 200)
+
+
+def _login_until(platform: Platform, status: int) -> bytes:
+    """Ask for the login page until it is answered with this status; return the answer."""
+    until = time.monotonic() + 2 * MARGIN
+    while True:
+        answer = _exchange(platform.port, b"GET /login/ HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
+        if _status(answer) == status:
+            return answer
+        assert time.monotonic() < until, answer[:300]
 
 
 def test_a_web_process_that_is_gone_is_said_to_be_so(running: Platform) -> None:
@@ -261,6 +328,7 @@ def test_a_web_process_that_is_gone_is_said_to_be_so(running: Platform) -> None:
     page = _exchange(running.port, b"GET / HTTP/1.1\r\n" + HOST + BROWSER + b"Connection: close\r\n\r\n")
     assert _status(page) == 503 and b"Retry-After: 10" in page, page[:400]
     assert b"<h1>The platform is unavailable.</h1>" in page
+    _is_guarded(answer)
     running.start("web")
     _is_well(running)
 
@@ -278,6 +346,9 @@ def test_browsers_get_a_page_and_programs_a_problem_document(
 ) -> None:
     end = headers + b"Connection: close\r\n\r\n"
     page = _exchange(running.port, request_line + b" HTTP/1.1\r\n" + HOST + BROWSER + end)
+    if style := re.search(b"<style>(.*?)</style>", page):
+        digest = base64.b64encode(hashlib.sha256(style[1]).digest()).decode()
+        assert f"style-src 'sha256-{digest}'" in _headers(page)["content-security-policy"][0]
     assert _status(page) == status, page[:300]
     if status != 414:  # its headers are not read
         assert b"Content-Type: text/html" in page and b"<h1>" in page, page[:600]
