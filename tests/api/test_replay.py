@@ -98,8 +98,9 @@ def test_outcomes_of_many_are_told_again_as_far_as_they_may_be_known(
 ) -> None:
     other = factories.make_project(project_a.tenant, "other")
     factories.grant(mia, Role.MANAGER, other)
-    # Where the role allows the action nowhere, the request is refused as a whole.
-    factories.grant(mia, Role.MANAGER, factories.make_project(project_a.tenant, "still hers"))
+    # Elsewhere the action stays allowed: a role that allows it nowhere has the whole request refused.
+    elsewhere = factories.make_project(project_a.tenant, "elsewhere")
+    factories.grant(mia, Role.MANAGER, elsewhere)
     from tests.console.factories import make_vm
 
     here, there = make_vm(project_a), make_vm(other)
@@ -112,3 +113,5 @@ def test_outcomes_of_many_are_told_again_as_far_as_they_may_be_known(
     assert [item["status"] for item in again["results"]] == ["refused", "not_found"]
     assert [item["operation"] for item in again["results"]] == [None, None]
     assert post(with_key(mia), "/api/v1/vms/bulk", body).json()["id"] != first["id"]
+    set_role(actor_for_user(alice), mia, elsewhere, None)
+    assert post(program, "/api/v1/vms/bulk", body).status_code == 403
