@@ -49,8 +49,8 @@ class BulkItemOut(serializers.Serializer[Any]):
     id = serializers.CharField()
     status = serializers.ChoiceField(
         choices=BatchOutcome.choices,
-        help_text="accepted: follow its operation; done: at once; waiting: not reached in this request. Send it again with "
-        "the same Idempotency-Key, or with these ids alone.",
+        help_text="accepted: follow its operation; done: at once; waiting: not reached in this request. Send it "
+        "again with the same Idempotency-Key, or with these ids alone.",
     )
     operation = serializers.UUIDField(allow_null=True)
     error = BulkErrorOut(allow_null=True)

@@ -18,7 +18,6 @@ from rest_framework.parsers import JSONParser
 
 from apps.api import limits
 
-
 #: An escape that may be half of a character.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -32,7 +31,7 @@ class TooComplex(APIException):
 
 
 class StrictJsonParser(JSONParser):
-    """UTF-8, whole characters, each name once, no NaN or Infinity, and no larger, deeper or wider than `limits` says."""
+    """UTF-8, whole characters, each name once, no NaN or Infinity, no larger, deeper or wider than `limits` says."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None

@@ -98,7 +98,7 @@ class BulkPage(Page):
         return self._go_on(do, outcome, len(keys), left) if left else self.go(outcome)
 
     def _go_on(self, do: Do, outcome: str, total: int, left: int) -> HttpResponse:
-        """Have the same form sent again, which takes up the rest: by itself in the dialog, by a button without JavaScript."""
+        """Have the same form sent again for the rest: by itself in the dialog, by a button without JavaScript."""
         sent = [(name, value) for name, values in self.request.POST.lists() for value in values]
         context = {
             "title": _("%(label)s: %(n)s selected") % {"label": do.verb.label, "n": total},

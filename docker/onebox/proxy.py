@@ -1,6 +1,6 @@
 """The reverse proxy (nginx) in front of the web process: it limits heads, bodies and connections (docs/limits.md).
 
-The web process listens on a socket file that only root and nginx's workers can reach, so that nobody gets past the limits.
+The web process listens on a socket file that only root and nginx's workers can reach: nobody gets past the limits.
 nginx's master reads the settings as root; its workers, which read what clients send, run as an unprivileged user.
 """
 
@@ -67,7 +67,9 @@ def web_socket(instance: Instance) -> Path:
     mark = sha256(str(instance.var).encode()).hexdigest()[:16]
     directory = Path("/run/scloudstack") / f"web-{mark}"
     directory.mkdir(mode=0o710, parents=True, exist_ok=True)
-    directory.parent.chmod(directory.parent.stat().st_mode | 0o011)  # whatever the umask: workers go through it
+    directory.parent.chmod(
+        directory.parent.stat().st_mode | 0o011
+    )  # whatever the umask: workers go through it
     directory.chmod(0o710)
     shutil.chown(directory, group=USER)
     return directory / "web.sock"

@@ -130,7 +130,9 @@ def test_what_a_request_does_not_reach_waits_for_the_next_and_is_done_once(
 
 
 @pytest.mark.requirement("SE-8")
-def test_the_most_rows_cost_no_request_a_second(owner: Actor, cloud: Cloud, subnet: Subnet, alice: User) -> None:
+def test_the_most_rows_cost_no_request_a_second(
+    owner: Actor, cloud: Cloud, subnet: Subnet, alice: User
+) -> None:
     assert owner.tenant is not None
     insert_vms(owner.tenant, batches.MOST, subnet, cloud.hosts[0], cloud.image, cloud.small)
     ids = list(Vm.objects.values_list("pk", flat=True))

@@ -1,7 +1,7 @@
 """SE-8: the worst request of each kind, sent to everything there is: none costs a second or 50 MB.
 
-In each run every endpoint is sent some kinds, and every kind is sent to some endpoints of each sort, so that all of it fits
-into a minute. With SCLOUD_COSTS=FILE everything is sent to everything, which takes some ten minutes.
+In each run every endpoint is sent some kinds, and every kind is sent to some endpoints, so that all of it fits into a
+minute. With SCLOUD_COSTS=FILE everything is sent to everything, which takes some ten minutes.
 """
 
 from __future__ import annotations

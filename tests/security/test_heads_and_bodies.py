@@ -268,7 +268,9 @@ def test_what_the_reverse_proxy_refuses_by_itself_is_told_with_all_headers(
 
 
 def test_answers_that_are_passed_on_get_no_header_twice(running: Platform) -> None:
-    found = _headers(_exchange(running.port, b"GET /login/ HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"))
+    found = _headers(
+        _exchange(running.port, b"GET /login/ HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
+    )
     assert {name for name, values in found.items() if len(values) > 1} <= {"set-cookie"}, found
 
 
