@@ -10,26 +10,25 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import Any
 
 import uvicorn
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
 
 def main(arguments: list[str]) -> None:
-    """Serve until the first request that is accepted."""
-    import scloud_console.asgi  # sets Django up
-    from apps.api import views
+    """Serve until the first request that is accepted; its transaction has ended where its answer leaves Django."""
+    from scloud_console.asgi import http
 
-    assert scloud_console.asgi.application
-    once = views.once
+    answer = http.get_response_async
 
-    def once_and_die(*args: Any, **kwargs: Any) -> Any:
-        response = once(*args, **kwargs)
+    async def answer_and_die(request: HttpRequest) -> HttpResponseBase:
+        response = await answer(request)
         if response.status_code == 202:
             os.kill(os.getpid(), signal.SIGKILL)
         return response
 
-    views.once = once_and_die
+    http.get_response_async = answer_and_die  # type: ignore[method-assign]
     uvicorn.main(arguments)
 
 
