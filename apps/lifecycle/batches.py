@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 #: Most rows one batch may name.
 MOST = 500
 #: Processor seconds that a request spends on items at most: with what is before and after, less than 1 s (SE-8).
-BUDGET = 0.6
+BUDGET = 0.4
 #: How long outcomes can be read again.
 KEPT = timedelta(days=30)
 
