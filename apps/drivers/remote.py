@@ -33,6 +33,7 @@ from apps.drivers.orders import (
     UnfinishedArgument,
     Verb,
 )
+from apps.drivers.redis_bounds import TooLong
 from apps.drivers.sealing import Seal
 from apps.drivers.specs import (
     ConsoleAddress,
@@ -91,6 +92,8 @@ class RemoteHost:
             life = self._pulse().life
             with self._bulkhead.place(lambda: busy_host(self.name)):
                 answer = self._ask(verb, subject, raw, fence, life)
+        except TooLong as error:
+            raise senseless_answer(self.name) from error
         except redis.exceptions.RedisError as error:
             raise DriverError(_("The message broker does not answer."), code="broker.unreachable") from error
         if answer.failure is not None:

@@ -21,6 +21,8 @@ PERIOD_SECONDS = 5.0
 WHOLE_SECONDS = 15.0
 """A whole report is left again after so long, changed or not: sooner than a host that is not heard counts as silent."""
 KEPT_SECONDS = 60
+LIFE_BYTES = 64
+"""So much of what a host says about its agent's start is compared."""
 HEARTBEAT = "heartbeat"
 """Purpose of the seal."""
 
@@ -92,7 +94,7 @@ def read_pulse(client: "redis.Redis", host: str) -> Pulse:
     """Return when a host reported last and which start of its agent that was."""
     pipe = client.pipeline(transaction=False)
     pipe.pttl(heartbeat_key(host))
-    pipe.get(life_key(host))
+    pipe.getrange(life_key(host), 0, LIFE_BYTES - 1)
     left_ms, life = cast("tuple[int, bytes | None]", pipe.execute())
     return Pulse(KEPT_SECONDS - max(left_ms, 0) / 1000, life or b"")
 

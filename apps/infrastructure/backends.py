@@ -25,6 +25,7 @@ from apps.drivers.memory import (
 )
 from apps.drivers.orders import Fence
 from apps.drivers.protocols import Fabric, Hypervisor, Volumes
+from apps.drivers.redis_bounds import bounded
 from apps.infrastructure.models import Host, Region, StorageCluster
 from apps.infrastructure.selectors import host_in_reach
 from apps.lifecycle.running import Run
@@ -92,7 +93,7 @@ def _redis_world() -> RedisWorld:
 @cache
 def redis_client() -> redis.Redis:
     """Return this process's pooled connection to the control plane's Redis."""
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=10, socket_keepalive=True)
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=10, socket_keepalive=True, **bounded())
 
 
 @cache

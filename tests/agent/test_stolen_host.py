@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -17,11 +18,13 @@ import redis
 from apps.drivers import orders
 from apps.drivers.errors import DriverError
 from apps.drivers.orders import Answer, Failure, Fence, Order
+from apps.drivers.redis_bounds import MOST_BYTES, TooLong, bounded
 from apps.drivers.remote import RemoteHost
-from apps.drivers.reports import HEARTBEAT, Heartbeat, HostReport, heartbeat_key, life_key
+from apps.drivers.reports import HEARTBEAT, Heartbeat, HostReport, heartbeat_key, life_key, read_pulse
 from apps.drivers.sealing import Seal
 from apps.drivers.specs import Power, VmStatus
 from apps.drivers.usage import UsageReading
+from apps.infrastructure import backends
 from tests.agent.conftest import PretendHost, enrol
 from tests.drivers.samples import new_id
 
@@ -50,12 +53,17 @@ class Thief:
         self.client.set(heartbeat_key(host.name), self.seal.close(HEARTBEAT, beat), ex=60)
         self.client.set(life_key(host.name), "1", ex=60)
 
-    def answer(self, reply: Reply) -> None:
-        """Take the next order and answer it."""
+    def take(self) -> Order:
+        """Take the next order."""
         found: Any = self.client.brpop([orders.queue_of(self.host.name)], timeout=10)
         assert found is not None, "no order came"
         order = self.seal.open(orders.ORDER, sealed_order(found[1]), Order)
         self.taken.append(order)
+        return order
+
+    def answer(self, reply: Reply) -> None:
+        """Take the next order and answer it."""
+        order = self.take()
         purpose, message = reply(order)
         self.client.rpush(orders.answer_key(self.host.name, order.id), self.seal.close(purpose, message))
 
@@ -128,6 +136,61 @@ def test_an_answer_about_another_vm_is_refused(thief: Thief) -> None:
             thief.host.remote(timeout=5).hypervisor().status(new_id())
         answering.result(10)
     assert refused.value.code == "host.broken_answer"
+
+
+#: A text of so many bytes, made within Redis: no limit on what a client sends holds it up.
+ENORMOUS = "redis.call(ARGV[1], KEYS[1], string.rep('x', tonumber(ARGV[2])))"
+
+
+def test_an_enormous_answer_is_refused_unread(thief: Thief) -> None:
+    remote = RemoteHost(
+        thief.host.name,
+        redis.Redis.from_url(f"redis://127.0.0.1:{thief.host.port}/0", **bounded()),
+        thief.host.key,
+        thief.host.post,
+        timeout=5,
+    )
+    script = str(thief.client.script_load(ENORMOUS))
+
+    def answer() -> None:
+        order = thief.take()
+        key = orders.answer_key(thief.host.name, order.id)
+        thief.client.evalsha(script, 1, key, "rpush", str(2 * MOST_BYTES))
+
+    tracemalloc.start()
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            answering = thread.submit(answer)
+            with pytest.raises(DriverError) as refused:
+                remote.hypervisor().status(new_id())
+            answering.result(10)
+        assert tracemalloc.get_traced_memory()[1] < MOST_BYTES // 4
+    finally:
+        tracemalloc.stop()
+    assert refused.value.code == "host.broken_answer"
+    # The connection that was given up takes nothing else along.
+    with ThreadPoolExecutor(1) as thread:
+        answering = thread.submit(thief.answer, lambda order: (orders.answer_purpose(order.id), Answer()))
+        remote.hypervisor().ensure_vm_absent(new_id())
+        answering.result(10)
+
+
+def test_what_a_host_says_of_its_agents_start_is_read_to_a_few_bytes(thief: Thief) -> None:
+    script = str(thief.client.script_load(ENORMOUS))
+    thief.client.evalsha(script, 1, life_key(thief.host.name), "set", str(2 * MOST_BYTES))
+    assert len(read_pulse(thief.host.client, thief.host.name).life) <= 64
+
+
+def test_the_control_plane_reads_no_enormous_answer(settings: Any, thief: Thief) -> None:
+    settings.REDIS_URL = f"redis://127.0.0.1:{thief.host.port}/0"
+    backends.redis_client.cache_clear()
+    try:
+        key = orders.answer_key(thief.host.name, new_id())
+        thief.client.evalsha(str(thief.client.script_load(ENORMOUS)), 1, key, "rpush", str(2 * MOST_BYTES))
+        with pytest.raises(TooLong):
+            backends.redis_client().blpop([key], timeout=1)
+    finally:
+        backends.redis_client.cache_clear()
 
 
 @pytest.mark.parametrize("key", ["control", "control\x06\x163", "asgi:group:push", "_kombu.binding.control"])
