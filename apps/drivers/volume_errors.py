@@ -69,6 +69,17 @@ def image_in_use(spec: ImageSpec) -> DriverError:
     )
 
 
+def not_plain(path: object) -> DriverError:
+    """Something else stands in a pool where the platform keeps a plain file or a directory."""
+    return DriverError(
+        _("%(path)s is a link, a device or a pipe. The platform follows none in a pool."),
+        values={"path": str(path)},
+        code="volumes.not_plain",
+        permanent=True,
+        hint=_("Find out which host put it there, and treat that host as compromised."),
+    )
+
+
 def strange_volume(volume_id: str) -> DriverError:
     """The volume's file refers to another file than it was made with."""
     return DriverError(

@@ -80,7 +80,7 @@ class Host:
             self._clear()
             mounts.overlay(layers, self.directory / "upper", self.directory / "work", self.root)
             (self.root / "old").mkdir(exist_ok=True)
-            mounts.bind(self.instance.shared, self.root / "var/lib/scloud/shared")
+            mounts.bind_storage(self.instance.shared, self.root / "var/lib/scloud/shared")
             host_config.write_all(self)
             if prepare is not None:
                 prepare(self)

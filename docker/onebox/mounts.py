@@ -36,6 +36,12 @@ def bind(source: Path, path: Path) -> None:
     run(["mount", "--bind", source, path])
 
 
+def bind_storage(source: Path, path: Path) -> None:
+    """Show a directory that others write to: no link, device or set-user-ID file in it counts for anything."""
+    bind(source, path)
+    run(["mount", "-o", "remount,bind,nosymfollow,nodev,nosuid,noexec", path])
+
+
 def unmount(path: Path) -> None:
     """Unmount everything at and below ``path``; detaches what is still busy."""
     while is_mounted(path):

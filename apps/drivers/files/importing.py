@@ -13,6 +13,7 @@ from typing import Any
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
 from apps.drivers.files import qcow2, sources
+from apps.drivers.files.layout import PRIVATE, reading
 from apps.drivers.files.qemu_img import QemuImgFailed, name_of, of_strangers, probe, whole_image
 from apps.drivers.specs import PoolSpec
 from apps.drivers.specs.storage import IMAGE_FORMATS
@@ -20,6 +21,7 @@ from apps.drivers.volume_errors import bad_image, image_too_large
 
 CHECKABLE = frozenset({"qcow2", "vmdk", "vhdx", "vdi"})
 BOOT_SIGNATURE = b"\x55\xaa"
+LONGEST_NOTE = 1024
 LEAKS_ONLY, NO_CHECK = 3, 63
 """Exit statuses of `qemu-img check` that are no reason to refuse."""
 
@@ -125,12 +127,16 @@ def _check(file: int, form: str) -> None:
 
 def write_format(path: Path, form: str) -> None:
     """Keep beside the image what it was before its conversion."""
-    path.write_text(json.dumps({"source_format": form}))
+    path.unlink(missing_ok=True)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE)
+    with os.fdopen(file, "w") as written:
+        json.dump({"source_format": form}, written)
 
 
 def read_format(path: Path) -> str:
     """Return what `write_format` kept."""
     try:
-        return str(json.loads(path.read_text())["source_format"])
+        with reading(path) as file:
+            return str(json.loads(file.read(LONGEST_NOTE))["source_format"])
     except (OSError, ValueError, KeyError) as error:
         raise DriverError(_("%(path)s is damaged."), values={"path": path}, code="volumes.failed") from error

@@ -7,11 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
 from apps.drivers.ids import checked_id
 from apps.drivers.specs import ImageSpec, PoolSpec, VolumeSpec
+from apps.drivers.volume_errors import not_plain
 
 SUFFIX = ".qcow2"
 PASS_THROUGH = 0o711
@@ -30,7 +32,32 @@ def folder(pool: PoolSpec, kind: str) -> Path:
             code="volumes.pool_unavailable",
             hint=_("Check that the pool's directory is mounted on the host."),
         )
+    if (root / kind).is_symlink():
+        raise not_plain(root / kind)
     return passable(root / kind)
+
+
+@contextmanager
+def named(path: Path) -> Iterator[int]:
+    """Give a descriptor that stands for a plain file; raise `DriverError` for a link, device or pipe.
+
+    Whoever is root on one host of a pool can put those there, for the agent of another to follow or to wait at.
+    """
+    # As a mere name: opening a device or a pipe for reading does something already.
+    file = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise not_plain(path)
+        yield file
+    finally:
+        os.close(file)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[BinaryIO]:
+    """Open a plain file of a pool for reading; raise `DriverError` for anything else."""
+    with named(path) as file, open(f"/proc/self/fd/{file}", "rb") as opened:
+        yield opened
 
 
 def passable(path: Path) -> Path:
@@ -43,17 +70,19 @@ def passable(path: Path) -> Path:
 
 def keep_private(path: Path) -> None:
     """Let nobody but its owner read or write a guest's file. The owner is left as it is: the guest's while it runs."""
-    if stat.S_IMODE(path.stat().st_mode) != PRIVATE:
-        path.chmod(PRIVATE)
+    with named(path) as file:
+        if stat.S_IMODE(os.fstat(file).st_mode) != PRIVATE:
+            os.chmod(f"/proc/self/fd/{file}", PRIVATE)
 
 
 def keep_base(path: Path) -> None:
     """Let every guest read an image and none change it: libvirt once gave it to whichever guest started last."""
-    seen = path.stat()
-    if (seen.st_uid, seen.st_gid) != (os.geteuid(), os.getegid()):
-        os.chown(path, os.geteuid(), os.getegid())
-    if stat.S_IMODE(seen.st_mode) != BASE:
-        path.chmod(BASE)
+    with named(path) as file:
+        seen = os.fstat(file)
+        if (seen.st_uid, seen.st_gid) != (os.geteuid(), os.getegid()):
+            os.chown(f"/proc/self/fd/{file}", os.geteuid(), os.getegid())
+        if stat.S_IMODE(seen.st_mode) != BASE:
+            os.chmod(f"/proc/self/fd/{file}", BASE)
 
 
 def volume_path(spec: VolumeSpec) -> Path:

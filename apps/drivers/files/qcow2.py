@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, ClassVar
 
+from apps.drivers.files.layout import reading
+
 HEADER = struct.Struct(">4sIQIIQ")
 EXTERNAL_DATA_FILE = 1 << 2
 FEATURES, FEATURES_AT = struct.Struct(">Q"), 72
 """Incompatible features of version 3 and later."""
 MAGIC = b"QFI\xfb"
 FLOCK = struct.Struct("hhqqi4x")
+LONGEST_NAME = 1023
+"""Of a backing file, by the format. What the header says may be a guest's that has taken over its QEMU."""
 LOCK_START, LOCK_BYTES = 100, 200
 """QEMU marks what it may do with an image by locks on these bytes (its block/file-posix.c, RAW_LOCK_PERM_BASE)."""
 
@@ -34,21 +38,25 @@ class Header:
 
 def virtual_bytes(path: Path) -> int:
     """Return the size of the disk inside a qcow2 file of ours."""
-    with path.open("rb") as file:
+    with reading(path) as file:
         return _header(path, file)[2]
 
 
 def backing_file(path: Path) -> str:
     """Return the name of the file that a qcow2 file is thin over, empty for none."""
-    with path.open("rb") as file:
+    with reading(path) as file:
         offset, length, _ = _header(path, file)
+        if not offset:
+            return ""
+        if length > LONGEST_NAME:
+            raise ValueError(f"{path}: its backing file has a name of {length} bytes")
         file.seek(offset)
-        return file.read(length).decode() if offset else ""
+        return file.read(length).decode()
 
 
 def references(path: Path) -> str:
     """Return the backing file a qcow2 file names, or "data file" where its data is in another file."""
-    with path.open("rb") as file:
+    with reading(path) as file:
         version = HEADER.unpack(file.read(HEADER.size))[1]
         file.seek(FEATURES_AT)
         raw = file.read(FEATURES.size)
@@ -69,6 +77,6 @@ def _header(path: Path, file: BinaryIO) -> tuple[int, int, int]:
 def is_open(path: Path) -> bool:
     """Return whether a QEMU has the image open, on this host or (through NFS) on another."""
     wanted = FLOCK.pack(fcntl.F_WRLCK, 0, LOCK_START, LOCK_BYTES, 0)
-    with path.open("rb") as file:
+    with reading(path) as file:
         answer = fcntl.fcntl(file.fileno(), fcntl.F_OFD_GETLK, wanted)
     return bool(FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)

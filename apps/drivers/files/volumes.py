@@ -1,5 +1,6 @@
 """The `Volumes` driver for directories."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from apps.drivers.specs import (
 )
 from apps.drivers.volume_errors import image_in_use, missing_image, strange_volume, volume_in_use
 
+log = logging.getLogger(__name__)
 GIB = 1 << 30
 DEFAULT_LIMIT = 2048 * GIB
 
@@ -55,7 +57,6 @@ class FileVolumes:
                 form = importing.take_in(spec.pool, source, partial, self._limit)
                 partial.chmod(BASE)
                 importing.write_format(_about(path), form)
-                _about(path).chmod(PRIVATE)
                 sync(_about(path))
         return ImageInfo(
             virtual_bytes=qcow2.virtual_bytes(path),
@@ -90,7 +91,7 @@ class FileVolumes:
     def ensure_volume_absent(self, spec: VolumeSpec) -> None:
         path = volume_path(spec)
         remove_partials(path)
-        if not path.exists():
+        if not os.path.lexists(path):
             return
         if qcow2.is_open(path):
             raise volume_in_use(spec.id)
@@ -142,7 +143,7 @@ def _sizes(path: Path) -> dict[str, int]:
             found[id] = qcow2.virtual_bytes(path / f"{id}{SUFFIX}")
         except FileNotFoundError:
             continue
-        except (ValueError, OSError):
+        except (ValueError, OSError, DriverError):
             found[id] = 0
     return found
 
@@ -158,10 +159,14 @@ def _about(image: Path) -> Path:
 
 
 def _parent(volume: Path) -> str:
-    """Return the file name of the image a volume was made from, empty for none."""
+    """Return the file name of the image a volume was made from, empty for none or for a file that does not say.
+
+    A file that is damaged, or that a guest's QEMU has written over, keeps no image of other tenants from being deleted.
+    """
     try:
         return Path(qcow2.backing_file(volume)).name
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return ""
-    except ValueError as error:
-        raise DriverError(str(error), code="volumes.failed") from error
+    except DriverError as error:
+        log.warning("%s", error.message)
+        return ""

@@ -134,9 +134,10 @@ class LibvirtHypervisor:
         if domains.runs(domain):
             return
         for path in domains.disk_files(domain):
-            if not path.exists():
-                raise missing_volume(vm_id, path.stem)
-            keep_private(path)  # made before guests had users of their own, it may be readable by all
+            try:
+                keep_private(path)  # made before guests had users of their own, it may be readable by all
+            except FileNotFoundError:
+                raise missing_volume(vm_id, path.stem) from None
         for path in domains.base_files(domain):
             keep_base(path)
         domains.set_about(domain, replace(domains.about(domain), boot=boot))
