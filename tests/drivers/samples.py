@@ -17,8 +17,8 @@ from apps.drivers.specs import (
     VpcSpec,
 )
 
-#: Far from what the platform's sequence gives out.
-FIRST_UID = 1_700_000_000
+#: Of the range that hosts know as guests', far from where the platform's sequence starts.
+FIRST_UID = 2_100_000_000
 _numbers = itertools.count(1000)
 
 

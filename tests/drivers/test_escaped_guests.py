@@ -3,7 +3,10 @@
 import json
 import re
 import shutil
+import socket
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,8 @@ from tests.onebox_fixtures import Onebox
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300), pytest.mark.requirement("SE-10")]
 
 SCRIPT = (Path(__file__).parent / "escaped.py").read_text()
+SENDER = (Path(__file__).parent / "escaped_sender.py").read_text()
+FIRST_MIGRATION_PORT = 49152
 SECRET = "of-the-other-guest-alone-4711"
 #: Sockets that every Debian offers to all its users: its log, its bus and systemd's services (which ask polkit for all
 #: but looking), the readiness of units, names of users, new UUIDs; iscsid, which answers root alone.
@@ -217,3 +222,60 @@ def is_mine(path: str, neighbours: Neighbours) -> bool:
         return True
     owner = neighbours.host.exec("stat", "-c", "%u", path, check=False).strip()
     return owner == str(neighbours.mine.uid)
+
+
+@pytest.fixture
+def everywhere(neighbours: Neighbours, onebox: Onebox) -> Iterator[list[tuple[str, int]]]:
+    """Every TCP listener that a process on this host reaches when nothing stops it, its own host's included."""
+    host, other = neighbours.host, onebox.hosts[1]
+    listeners = host.exec("ss", "-Hltn4").splitlines()
+    found = [line.split()[3].rsplit(":", 1) for line in listeners]
+    everything = ("0.0.0.0", "*")  # noqa: S104  named, not listened on
+    own = [(host.management_ip if address in everything else address, int(port)) for address, port in found]
+    tried = [*own, (onebox.central.management_ip, 6642), (other.management_ip, FIRST_MIGRATION_PORT)]
+    with listening(other, FIRST_MIGRATION_PORT):
+        yield tried
+
+
+@contextmanager
+def listening(host: Host, port: int) -> Iterator[None]:
+    """Have something listen on a host, as the QEMU of a guest that is about to arrive does."""
+    script = (
+        f"import socket; server = socket.create_server(('{host.management_ip}', {port}));"
+        " print('ready', flush=True); input()"
+    )
+    with subprocess.Popen(
+        host.command(["python3", "-c", script]), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield
+        process.communicate()  # the end of its input is its own
+
+
+def test_an_escaped_guest_connects_nowhere(
+    neighbours: Neighbours, onebox: Onebox, everywhere: list[tuple[str, int]]
+) -> None:
+    """It is in its host's network namespace: its host's addresses would open peers' ports, and tunnels to it."""
+    tunnel = [onebox.hosts[1].underlay_ip, 6081]
+    request = json.dumps({"tcp": everywhere, "udp": [tunnel, [onebox.central.management_ip, 53]]})
+    as_root = json.loads(neighbours.host.exec("python3", "-c", SENDER, stdin=request))
+    assert as_root == {"tcp": [[*to] for to in everywhere], "udp": json.loads(request)["udp"]}, (
+        "else it proves nothing"
+    )
+    as_guest = neighbours.host.exec(
+        *("setpriv", f"--reuid={neighbours.mine.uid}", f"--regid={neighbours.mine.uid}", "--clear-groups"),
+        *("--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "python3", "-c", SENDER),
+        stdin=request,
+    )
+    assert json.loads(as_guest) == {"tcp": [], "udp": []}
+
+
+def test_screens_are_answered(neighbours: Neighbours) -> None:
+    """What its QEMU sends to those who connected to it goes out."""
+    display = (
+        neighbours.host.exec("virsh", "vncdisplay", f"vm-{neighbours.mine.id}").strip().rsplit(":", 1)[1]
+    )
+    address = (neighbours.host.management_ip, 5900 + int(display))
+    with socket.create_connection(address, timeout=10) as client:
+        assert client.recv(4) == b"RFB "
