@@ -117,6 +117,20 @@ def test_a_host_cannot_change_the_machines_kernel_settings(onebox: Onebox) -> No
     host.exec("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
 
 
+def test_shared_tables_are_limited_before_ovn_controller_first_starts(onebox: Onebox) -> None:
+    """On a new host either may come first; where the limits fail, the rest of the host's network is not set up."""
+    host = onebox.hosts[0]
+    host.exec("systemctl", "stop", "ovn-controller")
+    try:
+        host.exec("ovs-vsctl", "clear", "Open_vSwitch", ".", "datapaths")
+        host.exec("env", "SCLOUD_DATAPATH=netdev", "/usr/local/lib/scloud/limit-datapath")
+        limits = host.exec("ovs-vsctl", "list-zone-limits", "netdev")
+    finally:
+        host.exec("systemctl", "start", "ovn-controller")
+    assert "default" in limits
+    assert "65536" in limits
+
+
 def test_the_agents_packages_and_debians_bindings_are_importable_together(onebox: Onebox) -> None:
     code = "import celery, cryptography, libvirt, rbd, sys; print(sys.prefix, celery.__file__)"
     out = onebox.hosts[0].exec("/opt/scloud-agent/bin/python", "-c", code)
