@@ -155,7 +155,7 @@ class RemoteHypervisor:
         return self._of(vm_id, self._host.call(orders.ENSURE_POWER, vm_id, argument, self._fence))
 
     def ensure_resumed(self, vm_id: str) -> VmStatus:
-        return self._host.call(orders.ENSURE_RESUMED, vm_id, vm_id, self._fence)
+        return self._of(vm_id, self._host.call(orders.ENSURE_RESUMED, vm_id, vm_id, self._fence))
 
     def ensure_seed(self, vm_id: str, seed: SeedSpec) -> None:
         self._host.call(orders.ENSURE_SEED, vm_id, SeedArgument(vm_id, seed), self._fence)

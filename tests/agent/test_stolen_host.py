@@ -19,7 +19,7 @@ from apps.drivers import orders
 from apps.drivers.errors import DriverError
 from apps.drivers.orders import Answer, Failure, Fence, Order
 from apps.drivers.redis_bounds import MOST_BYTES, TooLong, bounded
-from apps.drivers.remote import RemoteHost
+from apps.drivers.remote import RemoteHost, RemoteHypervisor
 from apps.drivers.reports import HEARTBEAT, Heartbeat, HostReport, heartbeat_key, life_key, read_pulse
 from apps.drivers.sealing import Seal
 from apps.drivers.specs import Power, VmStatus
@@ -128,12 +128,23 @@ def test_a_result_of_another_kind_is_refused(thief: Thief) -> None:
     assert error.code == "host.broken_answer"
 
 
-def test_an_answer_about_another_vm_is_refused(thief: Thief) -> None:
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda hypervisor, id: hypervisor.status(id),
+        lambda hypervisor, id: hypervisor.ensure_power(id, Power.ON),
+        lambda hypervisor, id: hypervisor.ensure_resumed(id),
+    ],
+    ids=["status", "power", "resumed"],
+)
+def test_an_answer_about_another_vm_is_refused(
+    thief: Thief, ask: Callable[[RemoteHypervisor, str], VmStatus]
+) -> None:
     other = Answer(result=msgspec.msgpack.encode(VmStatus(new_id(), exists=True, power=Power.ON)))
     with ThreadPoolExecutor(1) as thread:
         answering = thread.submit(thief.answer, lambda order: (orders.answer_purpose(order.id), other))
         with pytest.raises(DriverError) as refused:
-            thief.host.remote(timeout=5).hypervisor().status(new_id())
+            ask(thief.host.remote(timeout=5).hypervisor(), new_id())
         answering.result(10)
     assert refused.value.code == "host.broken_answer"
 
