@@ -19,7 +19,8 @@ from tests.security.bodies import API_BODIES, FORMS
 from tests.security.routes import Route, all_routes
 from tests.security.world import MARK, World
 
-pytestmark = pytest.mark.requirement("SE-1")
+# Marked though the world opens the database: it is made only for a run in which some test says so.
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("SE-1")]
 
 ROUTES = {route.name: route for route in all_routes()}
 WORDS = {"ok", "no", "login", "elsewhere", "401", "403", "404"}
