@@ -55,10 +55,10 @@ A_ADMIN_GIVES = "401 404 404 404 404 404 ok  403 403 403 403  404"
 A_TENANT_TAKES = "401 404 403 403 403 403 ok  403 403 403 ok  403"
 A_TENANT_GIVES = "401 404 403 403 403 403 ok  403 403 403 403  403"
 #: Bulk requests as a whole, by the verb that is asked for.
-A_BULK = "401 ok ok ok ok ok ok  403 403 ok ok  ok"
-A_BULK_OPERATE = "401 ok ok ok ok ok ok  403 ok ok ok  ok"
-A_BULK_TAKES = "401 ok ok ok ok ok ok  403 403 403 ok  ok"
-A_BULK_GIVES = "401 ok ok ok ok ok ok  403 403 403 403  ok"
+A_BULK = "401 ok 403 403 ok ok ok  403 403 ok ok  ok"
+A_BULK_OPERATE = "401 ok 403 ok ok ok ok  403 ok ok ok  ok"
+A_BULK_TAKES = "401 ok 403 403 403 ok ok  403 403 403 ok  ok"
+A_BULK_GIVES = "401 ok 403 403 403 ok ok  403 403 403 403  ok"
 
 #: What is otto's own, asked for in his session.
 A_OTTOS = "401 404 404 ok 404 404 404  404 404 404 404  404"
