@@ -236,6 +236,7 @@ GUARDIAN_MONKEY_PATCH_GROUP = False
 #: Of the keys in Redis that count failed checks of secrets (apps/tenancy/throttle).
 THROTTLE_PREFIX = "throttle:"
 
+SOCIALACCOUNT_ADAPTER = "apps.tenancy.oidc.transport.BoundedAdapter"
 MFA_ADAPTER = "apps.tenancy.factors.adapter.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_TOTP_TOLERANCE = 1  # steps of 30 s that a telephone's clock may be off

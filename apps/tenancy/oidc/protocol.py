@@ -24,6 +24,7 @@ from apps.tenancy.models import User
 from apps.tenancy.oidc.claims import checked_claims
 from apps.tenancy.oidc.providers import Provider, is_safe_url
 from apps.tenancy.oidc.refused import OidcRefused
+from apps.tenancy.oidc.transport import TooBusy, place
 from apps.tenancy.throttle.checks import check_secret, source_of
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,19 @@ CLOCKS_DIFFER = 60
 #: Signatures that need the provider's private key; never a shared secret, never none.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-_FAILURES = (OAuth2Error, requests.RequestException, jwt.PyJWTError, KeyError, TypeError, ValueError)
+#: How a client may show its secret; what holds where the provider does not say.
+_WAYS, _USUAL_WAY = "token_endpoint_auth_methods_supported", "client_secret_basic"
+# The last four: what JSON of any shape and depth may make us, allauth and PyJWT raise.
+_FAILURES = (
+    OAuth2Error,
+    requests.RequestException,
+    jwt.PyJWTError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -145,8 +158,6 @@ def _verified(id_token: str, provider: Provider, described: dict[str, Any]) -> d
 
 
 def _userinfo(url: str, access_token: str, subject: str) -> dict[str, Any]:
-    if not is_safe_url(url):
-        raise ValueError("userinfo_endpoint is no https address")
     with get_adapter().get_requests_session() as session:
         answer = session.get(url, headers={"Authorization": f"Bearer {access_token}"})
         answer.raise_for_status()
@@ -161,17 +172,31 @@ def _description(provider: Provider) -> dict[str, Any]:
         with get_adapter().get_requests_session() as session:
             answer = session.get(f"{provider.issuer}/.well-known/openid-configuration")
             answer.raise_for_status()
-        described = dict(answer.json())
-        if str(described["issuer"]).rstrip("/") != provider.issuer:
-            raise ValueError(f"it calls itself {described['issuer']}")
-        if not all(is_safe_url(described[name]) for name in _ENDPOINTS):
-            raise ValueError("an endpoint is no https address")
+        described = _checked_description(provider, dict(answer.json()))
         cache.set(key, described, DESCRIPTION_KEPT)
     return described
 
 
+def _checked_description(provider: Provider, told: dict[str, Any]) -> dict[str, Any]:
+    """Return what is used of a description. Raises ValueError, KeyError or TypeError for one that cannot hold."""
+    described: dict[str, Any] = {"issuer": told["issuer"], _WAYS: told.get(_WAYS, [_USUAL_WAY])}
+    if str(told["issuer"]).rstrip("/") != provider.issuer:
+        raise ValueError(f"it calls itself {told['issuer']}")
+    for name in (*_ENDPOINTS, *(("userinfo_endpoint",) if "userinfo_endpoint" in told else ())):
+        described[name] = told[name]
+        if not _is_plain(told[name]) or not is_safe_url(told[name]):
+            raise ValueError(f"{name} is no https address")
+    if not isinstance(described[_WAYS], list):
+        raise TypeError(f"{_WAYS} is no list")
+    return described
+
+
+def _is_plain(url: Any) -> bool:
+    """Whether it is an address as it may stand in a header."""
+    return isinstance(url, str) and url.isascii() and url.isprintable()
+
+
 def _client(request: HttpRequest, provider: Provider, described: dict[str, Any], back: str) -> OAuth2Client:
-    ways = described.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
     return OAuth2Client(
         request,
         provider.client_id,
@@ -179,13 +204,20 @@ def _client(request: HttpRequest, provider: Provider, described: dict[str, Any],
         "POST",
         described["token_endpoint"],
         back,
-        basic_auth="client_secret_post" not in ways,
+        basic_auth="client_secret_post" not in described[_WAYS],
     )
 
 
 def _asked(provider: Provider, ask: Callable[[], T]) -> T:
     try:
-        return ask()
+        with place():
+            return ask()
+    except TooBusy as error:
+        raise OidcRefused(
+            _("Too many log-ins at %(provider)s at the same time.") % {"provider": provider.label},
+            code="oidc.busy",
+            hint=_("Try again in a minute, or log in with your password."),
+        ) from error
     except _FAILURES as error:
         # What a provider answers can hold a token: its kind must do.
         log.warning("OpenID provider %s failed: %s", provider.key, type(error).__name__)
