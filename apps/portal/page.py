@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.encoding import iri_to_uri
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views import View
@@ -66,9 +67,7 @@ class Page(View):
 
     def go(self, url: str) -> HttpResponse:
         """Lead the browser to another page, from a form or from htmx."""
-        if "HX-Request" in self.request.headers:
-            return HttpResponse(status=204, headers={"HX-Redirect": url})
-        return HttpResponseRedirect(url)
+        return led_to(self.request, url)
 
     def _gate(self, request: HttpRequest) -> HttpResponse | None:
         request.area = self.area  # type: ignore[attr-defined]
@@ -95,6 +94,12 @@ def lead_to_proof(request: HttpRequest, onward: str) -> HttpResponse:
     """Lead to where the user proves who they are, and from there to `onward`."""
     area = "admin" if getattr(request, "area", "") == "admin" else "portal"
     url = f"{reverse(f'{area}:account.confirm')}?{urlencode({'next': onward})}"
+    return led_to(request, url)
+
+
+def led_to(request: HttpRequest, url: str) -> HttpResponse:
+    """Lead the browser to another page, from a form or from htmx. `url` may be what somebody sent."""
     if "HX-Request" in request.headers:
-        return HttpResponse(status=204, headers={"HX-Redirect": url})
+        # Encoded as Django does for Location: a header holds neither line breaks nor other than ASCII.
+        return HttpResponse(status=204, headers={"HX-Redirect": iri_to_uri(url)})
     return HttpResponseRedirect(url)
