@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -31,7 +31,41 @@ def record(
     `name`, `target_id` and `tenant` (whose log it belongs in) describe a target that is not a resource. `outcome` is
     DONE or the code of a refusal; what has an operation takes its result from there.
     """
-    return AuditEntry.objects.create(
+    entry = _entry(
+        actor,
+        verb,
+        target,
+        operation=operation,
+        args=args,
+        outcome=outcome,
+        tenant=tenant,
+        name=name,
+        target_id=target_id,
+    )
+    entry.save(force_insert=True)
+    return entry
+
+
+def record_refusals(actor: Actor, verb: str, target_ids: Sequence[UUID | None], outcome: str) -> None:
+    """Add a line for each of many that were refused alike, at once."""
+    AuditEntry.objects.bulk_create(
+        _entry(actor, verb, None, outcome=outcome, target_id=each) for each in target_ids
+    )
+
+
+def _entry(
+    actor: Actor,
+    verb: str,
+    target: Resource | None,
+    *,
+    operation: Operation | None = None,
+    args: Mapping[str, Any] | None = None,
+    outcome: str,
+    tenant: Tenant | None = None,
+    name: str = "",
+    target_id: UUID | None = None,
+) -> AuditEntry:
+    return AuditEntry(
         tenant_id=_tenant_id(actor, target, tenant),
         project_id=target.project_id if target is not None else None,
         user=actor.user,

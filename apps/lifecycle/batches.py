@@ -21,7 +21,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.audit.record import record
+from apps.audit.record import record, record_refusals
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, KeyReused, NotFound, Refused
 from apps.lifecycle.models import Batch, BatchItem, BatchOutcome, Operation
@@ -72,13 +72,16 @@ def open_batch(
 def carry_out(actor: Actor, batch: Batch, rows: Mapping[str, Any], act: Callable[[Any], Any]) -> int:
     """Call `act(row)` for items that have no answer yet, one at least, until BUDGET is spent; return how many are left.
 
-    rows: those in view, by what stands in paths.
+    rows: those in view, by what stands in paths. What is not among them is answered first, all at once.
     """
-    waiting = batch.items.filter(outcome=BatchOutcome.WAITING)
+    waiting = batch.items.filter(outcome=BatchOutcome.WAITING).order_by("position")
     until = time.thread_time() + BUDGET
-    for item in waiting.order_by("position"):
+    _all_not_found(actor, batch, [item.pk for item in waiting if item.target not in rows])
+    for item in waiting:
+        if item.target not in rows:
+            continue
         try:
-            _carry_out(item, rows.get(item.target), act)
+            _carry_out(item, rows[item.target], act)
         except Refused as error:
             _refused(actor, batch, item, error)
         except Exception:
@@ -99,13 +102,23 @@ def forget_old() -> int:
 def _carry_out(item: BatchItem, row: Any, act: Callable[[Any], Any]) -> None:
     if not BatchItem.objects.select_for_update().filter(pk=item.pk, outcome=BatchOutcome.WAITING).exists():
         return
-    if row is None:
-        raise NotFound(_("There is no such resource."), hint=_("It may have been deleted."))
     made = act(row)
     operation = made if isinstance(made, Operation) else None
     BatchItem.objects.filter(pk=item.pk).update(
         operation=operation, outcome=BatchOutcome.ACCEPTED if operation else BatchOutcome.DONE
     )
+
+
+@transaction.atomic
+def _all_not_found(actor: Actor, batch: Batch, items: Sequence[int]) -> None:
+    """Answer what is not in view, all at once: anybody can name 500 of these."""
+    error = NotFound(_("There is no such resource."), hint=_("It may have been deleted."))
+    rows = BatchItem.objects.filter(pk__in=items, outcome=BatchOutcome.WAITING).order_by("pk")
+    held = list(rows.select_for_update())
+    BatchItem.objects.filter(pk__in=[item.pk for item in held]).update(
+        outcome=BatchOutcome.NOT_FOUND, code=error.code, message=error.message, hint=error.hint
+    )
+    record_refusals(actor, batch.verb, [_uuid(item.target) for item in held], error.code)
 
 
 @transaction.atomic

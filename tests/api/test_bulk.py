@@ -201,6 +201,21 @@ def test_each_further_row_costs_the_same_few_queries(vms: list[Vm], alice: User)
     assert counts[1] - counts[0] <= 14
 
 
+@pytest.mark.requirement("SE-8")
+def test_what_is_not_found_costs_the_same_however_much_it_is(vms: list[Vm], alice: User) -> None:
+    """Anybody can name 500 rows that are not there: each took three queries of its own, and a line of the log."""
+    costs = []
+    for count in (5, 500):
+        client = factories.session_client(alice)
+        given = {"action": "restart", "ids": [str(uuid4()) for _ in range(count)]}
+        with CaptureQueriesContext(connection) as queries:
+            answer = client.post(PATH, given, format="json")
+        assert statuses(answer) == ["not_found"] * count
+        costs.append(len(queries))
+    assert costs[0] == costs[1] <= 40
+    assert AuditEntry.objects.filter(verb="vm.restart", outcome="not_found").count() == 505
+
+
 def test_outcomes_are_forgotten_after_a_month(vms: list[Vm], alice: User) -> None:
     batch = UUID(post(alice, "restart", [vms[0].pk]).json()["id"])
     assert batches.forget_old() == 0
