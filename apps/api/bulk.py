@@ -22,6 +22,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, NotFound, Refused
 from apps.lifecycle.models import Batch, BatchItem, BatchOutcome
 from apps.tenancy.access import ensure_in_reach, ensure_may
+from apps.tenancy.standing import while_in
 
 if TYPE_CHECKING:
     from apps.api.views import Action, ObjectApi
@@ -89,7 +90,8 @@ def carried_out(
     targets = [(each, "") for each in ids]
     batch, is_new = batches.open_batch(view.actor, view.kind, act.verb, targets, values, key)
     rows = _rows(view, ids)
-    batches.carry_out(view.actor, batch, rows, lambda row: act.service(view.actor, row, **values))
+    act_on = while_in(view.actor, lambda row: act.service(view.actor, row, **values))
+    batches.carry_out(view.actor, batch, rows, act_on)
     if is_new:
         return Response(_answer(batch, {}), status=MULTI_STATUS)
     withheld = _withheld(view, act, ids, rows)

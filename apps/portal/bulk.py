@@ -22,6 +22,7 @@ from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import ListPage
 from apps.portal.page import Page, lead_to_proof
 from apps.tenancy.access import forbidden
+from apps.tenancy.standing import while_in
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ class BulkPage(Page):
         # Apart from the keys that API callers choose.
         own = f"page:{token}"[:255]
         batch, _is_new = batches.open_batch(self.actor, self.of.kind, do.verb, targets, values, own)
-        left = batches.carry_out(self.actor, batch, found, lambda row: service(self.actor, row, **values))
+        act_on = while_in(self.actor, lambda row: service(self.actor, row, **values))
+        left = batches.carry_out(self.actor, batch, found, act_on)
         outcome = reverse(f"{self.area}:bulk.one", args=[batch.pk])
         return self._go_on(do, outcome, len(keys), left) if left else self.go(outcome)
 
