@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.errors import Forbidden, Invalid, NotFound
+from apps.lifecycle.errors import Forbidden, Invalid, NotFound, NotNow
 from apps.portal.models import ListSetting, SavedView
 from apps.tenancy.lines import clean_line, is_one_line
 
 #: Names of columns are short and few; whatever else is sent is cut off.
 MOST_COLUMNS, LONGEST_QUERY = 60, 4000
+#: Views of one list: own ones, and shared ones of a tenant. All that a reader sees stand on each page of the list.
+MOST_OWN, MOST_SHARED = 50, 50
 
 
 def setting_of(actor: Actor, list_key: str) -> ListSetting:
@@ -82,12 +84,16 @@ def write_view(
     columns: Sequence[str],
     shared: bool,
 ) -> SavedView:
-    """Keep a new view, or change one's own; Invalid when the name is empty or taken."""
+    """Keep a new view, or change one's own. Raises Invalid when the name is empty or taken, NotNow for too many.
+
+    Call in a transaction.
+    """
     view = view or SavedView(user=actor.user, tenant=actor.tenant, list_key=list_key)
     view.name = clean_line("name", name.strip()[:63], 63)
     if not view.name:
         raise Invalid({"name": [_("A view needs a name.")]})
     view.query = clean_line("query", query[:LONGEST_QUERY], LONGEST_QUERY)
+    _ensure_room(actor, view, shared=shared)
     view.columns, view.shared = _kept(columns), shared
     try:
         with transaction.atomic():
@@ -95,6 +101,25 @@ def write_view(
     except IntegrityError as error:
         raise Invalid({"name": [_("You have a view of this name already.")]}) from error
     return view
+
+
+def _ensure_room(actor: Actor, view: SavedView, *, shared: bool) -> None:
+    """Raise NotNow when there are as many views as there may be."""
+    # One at a time, so that of many at once none is too many.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtext(%s))", [f"saved views {view.list_key} {view.tenant_id}"]
+        )
+    there = SavedView.objects.filter(list_key=view.list_key, tenant=view.tenant).exclude(pk=view.pk)
+    if view._state.adding and there.filter(user=actor.user).count() >= MOST_OWN:
+        raise NotNow(
+            _("You have %(n)d views of this list.") % {"n": MOST_OWN}, hint=_("Delete one of them first.")
+        )
+    if shared and not view.shared and there.filter(shared=True).count() >= MOST_SHARED:
+        raise NotNow(
+            _("%(n)d views of this list are shared.") % {"n": MOST_SHARED},
+            hint=_("Keep it for yourself, or ask for one of them to be deleted."),
+        )
 
 
 def set_default(actor: Actor, list_key: str, view: SavedView, *, opens: bool) -> None:

@@ -202,3 +202,27 @@ def test_an_administrator_keeps_columns_of_the_same_lists_too(ada: User, vms: li
     given = {"list": "admin.vm", "columns": ["name", "host"], "next": "/admin/vms/"}
     assert client.post("/admin/lists/settings/", given).status_code == 302
     assert heads(shown(client, "/admin/vms/")) == ["Name", "Host"]
+
+
+@pytest.mark.requirement("SE-8")
+def test_views_are_bounded_for_a_user_and_for_a_tenant(
+    alice: User, vera: User, mia: User, vms: list[Vm]
+) -> None:
+    """They stand on every page of the list: a viewer's 600 shared ones made 2 MB of it, for everybody."""
+    query = "q=" + "y" * 3_900
+    before = len(shown(factories.page_client(alice), "/vms/"))
+    statuses = [
+        [save(client, name=f"{number:03}", query=query, shared="1").status_code for number in range(60)]
+        for client in map(factories.page_client, (vera, mia))
+    ]
+    assert statuses == [[302] * 50 + [409] * 10, [409] * 60]
+    assert SavedView.objects.count() == 50
+    assert len(shown(factories.page_client(alice), "/vms/")) - before < 500_000
+    # Own ones are not used up by others, and a shared one can still be changed, or be kept for oneself.
+    own = factories.page_client(mia)
+    assert [save(own, name=f"{number:03}").status_code for number in range(51)] == [302] * 50 + [409]
+    view = SavedView.objects.filter(user=mia).order_by("pk")[0]
+    assert save(own, view=view.pk, name="renamed").status_code == 302
+    assert save(own, view=view.pk, name="renamed", shared="1").status_code == 409
+    view = SavedView.objects.filter(user=vera).order_by("pk")[0]
+    assert save(factories.page_client(vera), view=view.pk, name="renamed", shared="1").status_code == 302
