@@ -38,6 +38,7 @@ events {{
 }}
 http {{
     include limits.conf;
+    map "" $forwarded_for {{ default $proxy_add_x_forwarded_for; }}
     access_log off;
     map $server_port $hsts {{
         default "{hsts}";
