@@ -26,6 +26,7 @@ from apps.tenancy.models import User
 from apps.tenancy.recent import note_proof
 from apps.tenancy.session_limits import BEGAN
 from apps.tenancy.sessions import note_device
+from apps.tenancy.throttle.checks import count_begun, source_of
 from apps.tenancy.throttle.devices import know_again
 from apps.tenancy.verbs import LOG_IN, LOG_IN_FAILED
 
@@ -69,6 +70,16 @@ def keep_briefly(request: HttpRequest) -> None:
     """Let the session of somebody who is not logged in yet go by itself: anybody can begin any number of them."""
     if not request.user.is_authenticated:
         request.session.set_expiry(PATIENCE)
+
+
+def begin_briefly(request: HttpRequest) -> None:
+    """Do so for a log-in that needs no secret to begin. Raises Throttled when a network has begun too many.
+
+    Only what makes a session is counted. A cookie that names none has been found out when the user was looked for.
+    """
+    if not request.user.is_authenticated and request.session.session_key is None:
+        count_begun(source_of(request))
+    keep_briefly(request)
 
 
 def pending(request: HttpRequest) -> Pending | None:

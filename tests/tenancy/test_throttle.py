@@ -15,7 +15,7 @@ from django.test import Client, override_settings
 
 from apps.audit.models import AuditEntry
 from apps.tenancy.factors.codes import new_secret
-from apps.tenancy.models import User
+from apps.tenancy.models import Session, User
 from apps.tenancy.services.factors import add_app
 from apps.tenancy.throttle import checks, store
 from apps.tenancy.throttle.checks import Source, Throttled, check_secret
@@ -336,3 +336,23 @@ def test_a_refused_try_costs_a_fraction_of_a_judged_one(alice: User) -> None:
         judged = [cost(200) for _ in range(LIMIT)]
         refused = [cost(429) for _ in range(LIMIT)]
     assert min(refused) < min(judged) / 2 and min(judged) < 0.5, (min(judged), min(refused))
+
+
+@still
+@pytest.mark.parametrize("cookie", ["", "a" * 32])
+def test_nobody_makes_any_number_of_sessions(cookie: str) -> None:
+    """Beginning needs no secret, and each beginning in a new browser makes a row."""
+
+    def begin(address: str) -> int:
+        browser = Client()
+        if cookie:
+            browser.cookies["sessionid"] = cookie  # names no session: no way around
+        return browser.post("/login/passkey/options/", REMOTE_ADDR=address).status_code
+
+    free = checks.BEGUN.free
+    assert [begin(f"198.51.100.{number % 250}") for number in range(free + 20)] == [200] * free + [429] * 20
+    assert Session.objects.count() == free
+    # Others begin, who has begun goes on, and passwords are another matter.
+    assert begin("203.0.113.5") == 200
+    make_owner(make_tenant("acme"), "alice")
+    assert try_password("alice", PASSWORD) == 302

@@ -10,7 +10,7 @@ from django.views import View
 
 from apps.lifecycle.errors import NotFound
 from apps.portal import feedback
-from apps.tenancy.entering import keep_briefly, note_failure, pass_first_step
+from apps.tenancy.entering import begin_briefly, note_failure, pass_first_step
 from apps.tenancy.middleware import actor_for
 from apps.tenancy.models import User
 from apps.tenancy.oidc.protocol import Identity, begin, finish
@@ -32,7 +32,7 @@ class OidcStart(View):
         onward = request.GET.get("next", "")
         safe = url_has_allowed_host_and_scheme(onward, {request.get_host()}, request.is_secure())
         provider = found(key)
-        keep_briefly(request)
+        begin_briefly(request)
         url = begin(request, provider, back_url(request, provider), onward=onward if safe else "/")
         return HttpResponseRedirect(url)
 

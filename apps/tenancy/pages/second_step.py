@@ -14,8 +14,8 @@ from apps.tenancy.ceremonies import Purpose
 from apps.tenancy.entering import (
     SECOND_FAILED,
     Pending,
+    begin_briefly,
     enter,
-    keep_briefly,
     note_failure,
     pending,
 )
@@ -64,7 +64,7 @@ class PasskeyOptions(View):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Begin: for whoever has passed the first step, else for whichever passkey there is."""
         waiting = pending(request)
-        keep_briefly(request)
+        begin_briefly(request)
         if waiting:
             return JsonResponse(options_to_show(request, Purpose.PASSKEY_SECOND_STEP, waiting.user))
         return JsonResponse(options_to_show(request, Purpose.PASSKEY_LOG_IN, None))
