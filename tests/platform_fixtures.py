@@ -32,7 +32,7 @@ from tests.drivers.redis_server import running_redis
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "docker"))
 
 from onebox import instance as instances
-from onebox import processes, product
+from onebox import processes, product, proxy
 from onebox.instance import Instance
 from onebox.processes import Process
 from onebox.shell import wait_until, write
@@ -173,6 +173,7 @@ def platform(directory: Path, environment: Mapping[str, str]) -> Iterator[Platfo
         yield made
     finally:
         made.stop()
+        proxy.remove_socket(made.instance)
 
 
 def _static_root(directory: Path) -> Path:

@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from onebox import agent, credentials, environment, hosts, ports, processes, venv
+from onebox import agent, credentials, environment, hosts, ports, processes, proxy, venv
 from onebox.instance import ROOT, Instance
 from onebox.progress import Progress
 from onebox.shell import run
@@ -83,6 +83,7 @@ def stop(instance: Instance) -> None:
     """Stop the processes, the one that takes orders first."""
     for process in reversed(processes.all_of(instance)):
         processes.stop(instance, process.name)
+    proxy.remove_socket(instance)
 
 
 def agents(instance: Instance) -> Path:

@@ -76,6 +76,11 @@ def web_socket(instance: Instance) -> Path:
     return directory / "web.sock"
 
 
+def remove_socket(instance: Instance) -> None:
+    """Remove the directory of the web process's socket; for an instance whose processes have ended."""
+    shutil.rmtree(web_socket(instance).parent, ignore_errors=True)
+
+
 def settings_file(instance: Instance) -> Path:
     """Return the path of nginx's configuration."""
     return instance.var / "proxy" / "nginx.conf"
