@@ -87,12 +87,18 @@ def actor_for_user(user: User, tenant: Tenant | None = None) -> Actor:
     return Actor(user=user, tenant=tenant or user.tenant, ip="192.0.2.7", request_id="test-request")
 
 
-def api_client(user: User | None = None, scope: str = ApiKey.Scope.WRITE) -> APIClient:
-    """Return a client of the API with a fresh key of the user; anonymous without one."""
+def api_token(user: User, scope: str = ApiKey.Scope.WRITE) -> str:
+    """Return the token of a fresh API key of the user."""
+    return issue_key(user, f"key-{next(_numbers)}", scope, None)[1]
+
+
+def api_client(
+    user: User | None = None, scope: str = ApiKey.Scope.WRITE, *, token: str | None = None
+) -> APIClient:
+    """Return a client of the API with this token, else a fresh key of the user; anonymous without both."""
     client = APIClient()
-    if user is not None:
-        _, token = issue_key(user, f"key-{next(_numbers)}", scope, None)
-        client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    if token or user is not None:
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {token or api_token(user, scope)}")
     return client
 
 

@@ -74,10 +74,11 @@ def carry_out(actor: Actor, batch: Batch, rows: Mapping[str, Any], act: Callable
 
     rows: those in view, by what stands in paths. What is not among them is answered first, all at once.
     """
-    waiting = batch.items.filter(outcome=BatchOutcome.WAITING).order_by("position")
+    waiting = batch.items.filter(outcome=BatchOutcome.WAITING)
     until = time.thread_time() + BUDGET
-    _all_not_found(actor, batch, [item.pk for item in waiting if item.target not in rows])
-    for item in waiting:
+    items = list(waiting.order_by("position"))
+    _all_not_found(actor, batch, [item.pk for item in items if item.target not in rows])
+    for item in items:
         if item.target not in rows:
             continue
         try:

@@ -141,15 +141,17 @@ def test_a_button_pressed_twice_at_the_same_instant_starts_one_operation(
 # -- keys ------------------------------------------------------------------------------------------------------------
 
 
-def posting(user: User, key: str, body: dict[str, Any], path: str = "/api/v1/vpcs") -> Callable[[], Any]:
-    client = factories.api_client(user)
+def posting(token: str, key: str, body: dict[str, Any], path: str = "/api/v1/vpcs") -> Callable[[], Any]:
+    """Return a POST by a client of its own; an Idempotency-Key belongs to the API key that sends it."""
+    client = factories.api_client(token=token)
     return lambda: client.post(path, body, format="json", headers={"Idempotency-Key": key})
 
 
 def test_one_key_from_two_clients_of_one_user_at_the_same_instant_makes_one(
     cloud: Cloud, alice: User
 ) -> None:
-    answers = at_once([posting(alice, "same", VPC) for _ in range(8)])
+    token = factories.api_token(alice)
+    answers = at_once([posting(token, "same", VPC) for _ in range(8)])
     assert {a.status_code for a in answers} == {202}
     assert len({a.json()["operation"]["id"] for a in answers}) == Vpc.objects.count() == 1
 
@@ -158,7 +160,8 @@ def test_one_key_from_many_users_at_the_same_instant_makes_one_for_each(
     cloud: Cloud, alice: User, mia: User, bob: User
 ) -> None:
     users = [alice, mia, bob] * 3
-    answers = at_once([posting(user, "same", VPC) for user in users])
+    tokens = {user.username: factories.api_token(user) for user in (alice, mia, bob)}
+    answers = at_once([posting(tokens[user.username], "same", VPC) for user in users])
     assert {a.status_code for a in answers} == {202}
     seen = {
         user.username: {a.json()["operation"]["id"] for a, u in zip(answers, users, strict=True) if u is user}
@@ -171,7 +174,8 @@ def test_one_key_from_many_users_at_the_same_instant_makes_one_for_each(
 def test_one_key_with_several_bodies_at_the_same_instant_makes_one_and_names_the_mistake(
     cloud: Cloud, alice: User
 ) -> None:
-    answers = at_once([posting(alice, "same", {**VPC, "name": f"net{n}"}) for n in range(6)])
+    token = factories.api_token(alice)
+    answers = at_once([posting(token, "same", {**VPC, "name": f"net{n}"}) for n in range(6)])
     assert sorted(a.status_code for a in answers) == [202] + [422] * 5
     codes = {a.json()["code"] for a in answers if a.status_code == 422}
     assert codes == {"idempotency.mismatch"} and Vpc.objects.count() == 1
@@ -182,7 +186,8 @@ def test_one_key_whose_first_request_is_refused_lets_the_next_one_through(
 ) -> None:
     """Room for one, asked for by several under keys of their own and one key: one is made, nobody hangs."""
     Quota.objects.filter(tenant=tenant_a, metric="vpc").update(limit=1)
-    answers = at_once([posting(alice, f"key{n % 3}", VPC) for n in range(9)])
+    token = factories.api_token(alice)
+    answers = at_once([posting(token, f"key{n % 3}", VPC) for n in range(9)])
     assert {a.status_code for a in answers} <= {202, 409}
     made = {a.json()["operation"]["id"] for a in answers if a.status_code == 202}
     assert len(made) == Vpc.objects.count() == 1

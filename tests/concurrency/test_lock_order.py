@@ -222,7 +222,7 @@ def test_a_member_loses_the_second_factor_while_being_removed(
     factories.page_client(otto)
 
     def resetting(go_on: Callable[[], None]) -> User:
-        monkeypatch.setattr(members, "end_sessions", paused(members.end_sessions, go_on))
+        monkeypatch.setattr(members, "end_all_access", paused(members.end_all_access, go_on))
         return members.reset_member_two_factor(owner, otto)
 
     reset, other = overtaken(resetting, lambda: members.remove_member(owner, otto))

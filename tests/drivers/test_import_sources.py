@@ -233,7 +233,7 @@ def test_an_image_that_never_comes_to_its_end_is_given_up(
 ) -> None:
     source = uploads / "disk.qcow2"
     create(source, 1 << 20)
-    tool_taken_over(open_folder, monkeypatch, '[ "$1" != convert ] || while :; do :; done')
+    tool_taken_over(open_folder, monkeypatch, '[ "$1" != convert ] || while :; do sleep 0.1; done')
     monkeypatch.setattr("apps.drivers.files.qemu_img.LEAST_SECONDS", 1)
     with refused("driver.tool_timeout"):
         volumes.ensure_image(an_image(pool), str(source))
