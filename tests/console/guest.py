@@ -86,7 +86,7 @@ class EchoGuest:
 
 
 @contextmanager
-def _inside(host: Host, path: str) -> Iterator[socket.socket]:
+def inside(host: Host, path: str) -> Iterator[socket.socket]:
     """Connect to a Unix socket in the host's own file system."""
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(20)
@@ -108,7 +108,8 @@ def running_guest(onebox: Onebox, number: int = 0) -> Iterator[EchoGuest]:
         *("systemd-run", f"--unit={unit}", "--collect", "qemu-system-x86_64"),
         *("-machine", "pc", "-accel", "tcg,tb-size=16", "-m", "16", "-nodefaults", "-vga", "cirrus"),
         *("-drive", f"file=/var/lib/scloud/shared/{disk.name},format=raw", "-display", "none"),
-        *("-vnc", f"{ip}:{vnc - 5900},password=on"),
+        *("-object", "tls-creds-x509,id=tls,dir=/etc/pki/libvirt-vnc,endpoint=server,verify-peer=yes"),
+        *("-vnc", f"{ip}:{vnc - 5900},password=on,tls-creds=tls"),
         *(
             "-serial",
             f"unix:{serial},server=on,wait=off",
@@ -117,7 +118,7 @@ def running_guest(onebox: Onebox, number: int = 0) -> Iterator[EchoGuest]:
     )
     try:
         wait_until(lambda: listens(vnc, ip), f"QEMU does not listen on port {vnc}")
-        with _inside(host, serial) as serial_line, _inside(host, control) as control_line:
+        with inside(host, serial) as serial_line, inside(host, control) as control_line:
             guest = EchoGuest(host, vnc, serial_line, control_line)
             guest._answer()
             guest.order("qmp_capabilities")

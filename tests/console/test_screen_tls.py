@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from onebox.hosts import Host
 
 from apps.compute.models import Vm
 from apps.console.ends import End
@@ -20,6 +20,7 @@ from apps.tenancy.secrets import unseal
 from tests.console.certificates import Authority
 from tests.console.conftest import Proxy, listens, running_proxy, wait_until
 from tests.console.factories import issued_token, make_vm, ready_ticket
+from tests.console.guest import inside
 from tests.console.test_proxy import end_of
 from tests.console.viewer import web_viewer
 from tests.onebox_fixtures import Onebox
@@ -31,7 +32,7 @@ pytestmark = [
     pytest.mark.requirement("SE-7"),
 ]
 
-VNC_PORT, CONTROL_PORT = 5970, 16970
+VNC_PORT, CONTROL = 5970, "/run/console-tls-test.control"
 HOST_SHARED = Path("/var/lib/scloud/shared")
 CONSOLE, STRANGER = Authority(), Authority()
 
@@ -41,12 +42,12 @@ class Screen:
     """A VNC server that waits for its password."""
 
     where: tuple[str, int]
-    control_address: tuple[str, int]
+    host: Host
 
     def let_in(self, password: str) -> None:
         """Set the password by QEMU's control socket."""
         with (
-            socket.create_connection(self.control_address, timeout=10) as control,
+            inside(self.host, CONTROL) as control,
             control.makefile("rw") as lines,
         ):
             for command in (
@@ -70,11 +71,11 @@ def running_screen(onebox: Onebox, *vnc_options: str, objects: tuple[str, ...] =
         *("-machine", "pc", "-accel", "tcg,tb-size=16", "-m", "16", "-nodefaults", "-vga", "cirrus"),
         *("-display", "none", *objects),
         *("-vnc", ",".join([f"{ip}:{VNC_PORT - 5900}", "password=on", *vnc_options])),
-        *("-qmp", f"tcp:{ip}:{CONTROL_PORT},server=on,wait=off"),
+        *("-qmp", f"unix:{CONTROL},server=on,wait=off"),
     )
     try:
         wait_until(lambda: listens(VNC_PORT, ip), "QEMU does not listen")
-        yield Screen((ip, VNC_PORT), (ip, CONTROL_PORT))
+        yield Screen((ip, VNC_PORT), host)
     finally:
         host.exec("systemctl", "stop", unit, check=False)
 
