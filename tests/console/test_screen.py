@@ -94,7 +94,7 @@ def test_the_screen_lets_nobody_in_without_the_tickets_password(
     proxy: Proxy, guest: EchoGuest, otto: User, vm: Vm
 ) -> None:
     with pytest.raises(rfb.RfbError):
-        native_viewer(guest.where, "guessed1")
+        native_viewer(guest.where, "guessed1", source="")
     ticket = ready_ticket(otto, vm, where=guest.where)  # no agent has opened the VNC server for it
     guest.let_in("another1")
     assert end_of(proxy, issued_token(otto, ticket)) == End.EXPIRED.value
