@@ -167,7 +167,7 @@ def test_a_screen_that_does_not_answer_is_named_and_tried_again_on_request(desk:
     vm = desk.vm()
     desk.open(page, vm)
     ticket = wait_until(ConsoleTicket.objects.filter(vm=vm).first, "the page asked for no ticket")
-    mark_opened(ticket.pk, desk.guest.host.management_ip, 22_222)
+    mark_opened(ticket.pk, desk.guest.host.management_ip, 6_899)  # of VNC, with nothing there
     expect(page.locator("#notice-title")).to_have_text("The VM is not running.")
     page.get_by_role("button", name="Connect again").click()
     desk.answer(vm)
