@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory, override_settings
-from onebox.proxy import NGINX, SHARED
+from onebox.proxy import INCLUDED, NGINX, SHARED
 from onebox.shell import wait_until
 
 from apps.tenancy.middleware import ClientAddressMiddleware
@@ -49,7 +50,6 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         for ours, here in (
             ("worker_processes auto;", "worker_processes 1; daemon off; user root;"),
             ("/tmp/", f"{var}/"),  # the containers'
-            ("include ", f"include {SHARED}/"),
             ("server web:8000;", f"server 127.0.0.1:{web.server_address[1]};"),
             ("listen 8000;", f"listen 127.0.0.1:{port};"),
             ("http://console:8001", "http://127.0.0.1:9"),
@@ -57,6 +57,8 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         ):
             assert ours in settings, ours
             settings = settings.replace(ours, here)
+        for name in INCLUDED:  # nginx looks for them beside its configuration
+            shutil.copyfile(SHARED / name, var / name)
         file = var / "nginx.conf"
         file.write_text(settings)
         with subprocess.Popen([NGINX, "-p", str(var), "-e", "stderr", "-c", str(file)]) as nginx:
