@@ -72,7 +72,7 @@ LISTENERS = (
          usual_port="6379"),
     _row("machine", "redis-server", "{i.redis_port}", "loopback", "the control plane itself", usual_port="6379"),
     _row("machine", "postgres", "{i.postgres_port}", "loopback", "the control plane itself", usual_port="5432"),
-    _row("machine", "web", "{i.web_port}", "loopback", "behind the site's TLS proxy", usual_port="8000"),
+    _row("machine", "proxy", "{i.web_port}", "loopback", "nginx, behind the site's TLS proxy", usual_port="8000"),
     _row("machine", "console", "{i.console_port}", "loopback", "behind the site's TLS proxy", usual_port="8001"),
     _row("machine", "console", "{i.native_console_ports}", "loopback",
          "VNC clients of tenants' own, one port for each ticket", usual_port="5950-5999"),

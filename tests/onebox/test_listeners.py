@@ -186,7 +186,7 @@ def test_a_new_listener_has_no_row(world: World, target: Target, tmp_path: Path)
 
 def test_every_row_of_a_process_that_always_runs_is_found(world: World, target: Target) -> None:
     always = {"host": {"ovs-vswitchd", "libvirtd"}, "central": {"ovsdb-server"},
-              "machine": {"redis-server", "postgres", "web", "console"}}  # fmt: skip
+              "machine": {"redis-server", "postgres", "proxy", "console"}}  # fmt: skip
     assert always[target.kind] <= {socket.process for socket in target.listening(world)}
 
 
