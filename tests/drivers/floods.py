@@ -53,6 +53,7 @@ for n in range(count):
         hear(wait) if ready.get_map() else time.sleep(wait)
     for size in sizes:
         sock = socket.socket(type=socket.SOCK_DGRAM)
+        sock.bind(("", 20000 + sum(sent.values())))  # a port used again would be no new connection
         sock.connect((address, 53))
         sock.send(b"?" * size)
         sent[size] += 1
