@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from apps.compute.models import Power, Vm
 from apps.console.models import ConsoleTicket
@@ -153,6 +153,29 @@ def test_a_stopped_vm_is_said_to_be_and_connected_to_when_it_starts(desk: Desk, 
     desk.answer(vm)
     page.bring_to_front()
     expect(page.locator("#notice")).to_be_hidden()
+
+
+@pytest.mark.parametrize("asked", ["the ticket", "its credentials"])
+def test_a_vm_deleted_while_its_console_is_being_opened_is_said_to_be_gone(
+    desk: Desk, page: Page, asked: str
+) -> None:
+    vm = desk.vm()
+    pattern = "**/console-tickets/*/credentials" if asked == "its credentials" else "**/console-tickets/*"
+    held: list[Route] = []
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(pattern, hold, times=1)
+    desk.open(page, vm)
+    if asked == "its credentials":
+        desk.answer(vm)
+    wait_until(lambda: (page.wait_for_timeout(20), held)[1], "the page asked for no ticket")
+    vm.delete()
+    held[0].continue_()
+    expect(page.locator("#notice-title")).to_have_text("The VM was deleted.")
+    expect(page.locator("#connect-again")).to_be_hidden()
 
 
 def test_who_loses_the_role_sees_why_and_cannot_come_back(desk: Desk, page: Page) -> None:

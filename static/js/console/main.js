@@ -18,8 +18,11 @@ const STEADY_MS = 3_000;
 let screen = null;
 let attempt = null;
 let waiting = false;
+// Nothing follows a deletion: an answer that was under way must not take its word back.
+let gone = false;
 
 async function connect() {
+  if (gone) return;
   attempt?.abort();
   attempt = new AbortController();
   const { signal } = attempt;
@@ -57,6 +60,7 @@ function ended(how, lasted) {
 
 function refused(error) {
   if (!(error instanceof Refused)) return say("broken");
+  if (error.gone) return say(GONE);
   const { code, title, hint, details } = error.problem;
   if (code === NOT_NOW || details?.cause?.code === VM_OFF) return wait(title);
   if (code in settings.messages) return say(code);
@@ -70,15 +74,17 @@ function wait(title) {
 }
 
 function say(how, { busy = false, button = !busy } = {}) {
+  if (how === GONE) gone = true;
   const { title, hint } = settings.messages[how] ?? settings.messages.broken;
-  words(title, hint, { busy, button: button && how !== GONE });
+  words(title, hint, { busy, button, last: how === GONE });
 }
 
-function words(title, hint, { busy = false, button = true } = {}) {
+function words(title, hint, { busy = false, button = true, last = false } = {}) {
+  if (gone && !last) return;
   at("notice-title").textContent = title;
   at("notice-hint").textContent = hint;
   at("notice-busy").hidden = !busy;
-  at("connect-again").hidden = !button;
+  at("connect-again").hidden = !button || gone;
   at("notice").hidden = false;
   able(false);
 }

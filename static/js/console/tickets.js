@@ -2,11 +2,18 @@
 
 const POLL_MS = 120;
 const PATIENCE_MS = 60_000;
+const NOT_FOUND = 404;
 
 export class Refused extends Error {
-  constructor(problem) {
+  constructor(problem, status) {
     super(problem.title);
     this.problem = problem;
+    this.status = status;
+  }
+
+  // A ticket goes with its VM, and nothing else takes it away this early: neither of them is there any more.
+  get gone() {
+    return this.status === NOT_FOUND;
   }
 }
 
@@ -33,7 +40,7 @@ async function call(method, url, body, signal) {
   if (body) headers["Content-Type"] = "application/json";
   const response = await fetch(url, { method, headers, body: body && JSON.stringify(body), signal, credentials: "same-origin" });
   const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refused(answer);
+  if (!response.ok) throw new Refused(answer, response.status);
   return answer;
 }
 
