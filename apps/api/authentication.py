@@ -9,8 +9,8 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from apps.lifecycle.errors import Forbidden
-from apps.tenancy.entering import note_failure
 from apps.tenancy.keys import account_of, find_key
+from apps.tenancy.log_in_records import note_failure
 from apps.tenancy.middleware import actor_for
 from apps.tenancy.models import ApiKey, User
 from apps.tenancy.throttle.checks import account_key, count_failure, source_of

@@ -17,8 +17,8 @@ from rest_framework.request import Request
 from apps.api.errors import field_errors, problem_of
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, QuotaExceeded, Refused
+from apps.lifecycle.forecast import Forecast, QuotaLine, Use, quota_reader
 from apps.lifecycle.rehearsal import rehearsal
-from apps.quotas.forecast import Forecast, QuotaLine, lines_between, used_by
 from apps.tenancy.access import visible_projects
 from apps.tenancy.rights import Rights
 
@@ -87,14 +87,15 @@ def _look_ahead(actor: Actor, create: Create, asked: Mapping[str, Any]) -> Forec
         return create.explain.forecast(actor, asked)
     tenant_id = _tenant_id(actor, asked)
     refusals: list[Refused] = []
+    quotas = quota_reader()
     with rehearsal():
-        before = used_by(tenant_id) if tenant_id else {}
+        before: Use = quotas.used_by(tenant_id) if tenant_id else {}
         try:
             create.service(actor, **asked)
         except Refused as error:
             refusals.append(error)
-        after = used_by(tenant_id) if tenant_id else {}
-    return Forecast(refusals, lines_between(before, after, _asked_in_vain(refusals)))
+        after: Use = quotas.used_by(tenant_id) if tenant_id else {}
+    return Forecast(refusals, quotas.lines_between(before, after, _asked_in_vain(refusals)))
 
 
 def _asked_in_vain(refusals: list[Refused]) -> dict[str, int]:

@@ -21,8 +21,9 @@ from apps.api.schema import PROBLEM
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
 from apps.metrics import ranges
+from apps.metrics.installed import store
 from apps.metrics.names import BY_NAME, Unit, names_of
-from apps.metrics.store import Chart, Subject, store
+from apps.metrics.store import Chart, Subject
 
 
 class MetricOut(serializers.Serializer[Any]):

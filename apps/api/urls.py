@@ -10,7 +10,6 @@ from django.urls import URLPattern, URLResolver, path, re_path
 from apps.api.docs import documentation
 from apps.api.document import Document
 from apps.api.errors import no_such_endpoint
-from apps.api.me import Me
 from apps.api.operation_api import OperationsApi
 from apps.api.views import routes
 
@@ -41,7 +40,6 @@ def _domain_routes() -> list[URLPattern | URLResolver]:
 
 
 urlpatterns = [
-    path("me", Me.as_view(), name="me"),
     *routes("operations", OperationsApi),
     *_domain_routes(),
     path("schema", Document.as_view(), name="schema"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import Count, Sum
 
 from apps.compute.models import Image, KeyPair, Vm
-from apps.infrastructure.placement import Need
+from apps.infrastructure.need import Need
 
 
 def vm_amounts(need: Need, disk_gib: int, count: int = 1) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.utils import timezone
@@ -12,10 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.infrastructure.models import SILENCE, ComputeCluster
+from apps.infrastructure.need import Need
 from apps.lifecycle.errors import NoCapacity
-
-if TYPE_CHECKING:
-    from apps.infrastructure.placement import Need
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from django.db.models import F, FloatField, QuerySet, Value
 from django.db.models.functions import Cast, Greatest
 
 from apps.infrastructure.models import ComputeCluster, Host
+from apps.infrastructure.need import Need
 from apps.infrastructure.outlook import no_capacity, outlook
 from apps.infrastructure.reach import silent_since
 from apps.lifecycle.models import State
@@ -29,14 +30,6 @@ NEARLY = 0.05
 CHOICES = 4
 #: How often to look again when others took the room between looking and promising.
 TRIES = 8
-
-
-@dataclass(frozen=True)
-class Need:
-    """The room one VM takes: vCPUs, and memory in MiB."""
-
-    vcpu: int
-    memory_mib: int
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ from apps.drivers.usage import KEPT_SECONDS, USAGE, UsageReading, step_of, usage
 from apps.infrastructure import backends, inbox
 from apps.infrastructure.models import Host
 from apps.lifecycle import push
+from apps.metrics.installed import store
 from apps.metrics.rates import host_values
-from apps.metrics.store import Sample, Subject, store
+from apps.metrics.store import Sample, Subject
 from apps.tenancy.models import Tenant
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Protocol
 
 #: Seconds between two samples of a subject. A sample's time is the end of the step it was measured over.
@@ -72,11 +71,3 @@ class Store(Protocol):
 
     def last_seen(self, subject: Subject) -> datetime | None:
         """Return the time of a subject's newest sample, None when nothing is kept of it."""
-
-
-@cache
-def store() -> Store:
-    """Return the store of this installation."""
-    from apps.metrics.postgres import PostgresStore
-
-    return PostgresStore()

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from apps.api.dry_run import forecast
 from apps.api.views import ObjectApi
 from apps.lifecycle.errors import Refused
+from apps.lifecycle.forecast import Forecast, QuotaLine, quota_reader
 from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.verbs import Proof
 from apps.portal import feedback
@@ -28,8 +29,6 @@ from apps.portal.kinds import PageKind, Text, resource_url
 from apps.portal.page import Page
 from apps.portal.prefill import as_typed, query_values
 from apps.portal.summary import Summary, call_for, errors_at
-from apps.quotas.forecast import Forecast, QuotaLine, quota_lines
-from apps.quotas.metrics import BY_NAME
 
 #: In the query of a POST that asks for the summary only.
 PREVIEW = "preview"
@@ -143,8 +142,8 @@ class CreatePage(Page):
 
     def _own_quota(self) -> list[QuotaLine]:
         """Return what one more takes of the quota that counts the kind, as long as nothing could be tried."""
-        tenant, kind = self.actor.tenant, self.of.kind
-        return quota_lines(tenant.pk, {kind: 1}) if tenant is not None and kind in BY_NAME else []
+        tenant = self.actor.tenant
+        return quota_reader().lines_for(tenant.pk, {self.of.kind: 1}) if tenant is not None else []
 
     def _next(self, outcome: Any) -> str:
         if isinstance(outcome, Operation):

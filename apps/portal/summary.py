@@ -12,9 +12,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from apps.lifecycle.errors import Invalid, Refused
+from apps.lifecycle.forecast import Forecast
 from apps.portal.api_call import ApiCall, placeholder
 from apps.portal.forms import KitForm
-from apps.quotas.forecast import Forecast
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from importlib.util import find_spec
 from django.urls import URLPattern, URLResolver, include, path
 
 from apps.portal.bulk_outcome import OutcomePage
-from apps.portal.home import TenantHome
 from apps.portal.list_settings import ListSettingsPage, SavedViewsPage
 from apps.portal.operation_detail import OperationDetail, OperationToast
 from apps.portal.operation_pages import OPERATION, OperationList
@@ -60,7 +59,6 @@ def _list_patterns(*, admin: bool) -> list[URLPattern]:
 
 
 tenant = [
-    path("", TenantHome.as_view(), name="home"),
     path("style/", StylePage.as_view(), name="style"),
     path("search/", SearchPage.as_view(), name="search"),
     *_operation_patterns(admin=False),

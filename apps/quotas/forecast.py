@@ -3,54 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-from apps.lifecycle.errors import Forbidden, QuotaExceeded, Refused
-from apps.quotas.metrics import BY_NAME, METRICS, Metric
+from apps.lifecycle.errors import QuotaExceeded
+from apps.lifecycle.forecast import QuotaLine
+from apps.quotas.metrics import BY_NAME, METRICS
 from apps.quotas.models import Quota
 from apps.quotas.services import exceeded
 
 
-@dataclass(frozen=True)
-class QuotaLine:
-    """One metric before and after, in its own unit."""
-
-    metric: Metric
-    used: int
-    asked: int
-    limit: int
-
-    @property
-    def after(self) -> int:
-        """What would be used."""
-        return self.used + self.asked
-
-    @property
-    def short(self) -> bool:
-        """Whether the limit does not allow it."""
-        return self.asked > 0 and self.after > self.limit
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """What a create would come to. Kinds that can say more (hosts, addresses) subclass it."""
-
-    refusals: list[Refused] = field(default_factory=list)
-    quotas: list[QuotaLine] = field(default_factory=list)
-
-    @property
-    def possible(self) -> bool:
-        """Whether the real call would be accepted, as things are now."""
-        return not self.refusals
-
-    @property
-    def forbidden(self) -> bool:
-        """Whether the role does not allow it."""
-        return any(isinstance(error, Forbidden) for error in self.refusals)
-
-
 def quota_lines(tenant_id: int, amounts: Mapping[str, int]) -> list[QuotaLine]:
     """Return a line for each metric of `amounts` (metric → units), in the order of the table of metrics."""
+    if amounts.keys().isdisjoint(BY_NAME):
+        return []
     rows = {row.metric: row for row in Quota.objects.filter(tenant_id=tenant_id, metric__in=amounts)}
     return [
         QuotaLine(

@@ -2,6 +2,7 @@ from django.urls import path
 
 from apps.portal.paths import kind_paths
 from apps.quotas.api import OwnQuotas, TenantQuotas, TenantRecount
+from apps.quotas.pages.home import TenantHome
 from apps.quotas.pages.limits import RecountPage, TenantQuotaPage
 from apps.quotas.pages.own import QuotaPage
 from apps.quotas.pages.tenants import TenantUseDetail, TenantUseList
@@ -12,7 +13,10 @@ api_routes = [
     path("tenants/<uuid:key>/quotas", TenantQuotas.as_view(), name="tenants-quotas"),
     path("tenants/<uuid:key>/recount", TenantRecount.as_view(), name="tenants-recount"),
 ]
-tenant_patterns = [path("quotas/", QuotaPage.as_view(), name="quota.list")]
+tenant_patterns = [
+    path("", TenantHome.as_view(), name="home"),
+    path("quotas/", QuotaPage.as_view(), name="quota.list"),
+]
 admin_patterns = [
     path("tenants/<uuid:key>/set-quotas/", TenantQuotaPage.as_view(admin=True), name="quota.set"),
     path("tenants/<uuid:key>/recount/", RecountPage.as_view(admin=True), name="tenant.recount"),

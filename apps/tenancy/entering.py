@@ -15,12 +15,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.utils.crypto import constant_time_compare
 
-from apps.audit.models import DONE
-from apps.audit.record import record
-from apps.lifecycle.actor import Actor
 from apps.tenancy import ceremonies
 from apps.tenancy.backends import usable
 from apps.tenancy.factors.rows import has_second_factor, must_enrol
+from apps.tenancy.log_in_records import note_log_in
 from apps.tenancy.middleware import MUST_ENROL, actor_for
 from apps.tenancy.models import User
 from apps.tenancy.recent import note_proof
@@ -28,14 +26,12 @@ from apps.tenancy.session_limits import BEGAN
 from apps.tenancy.sessions import note_device
 from apps.tenancy.throttle.checks import count_begun, source_of
 from apps.tenancy.throttle.devices import know_again
-from apps.tenancy.verbs import LOG_IN, LOG_IN_FAILED
 
 BACKEND = "apps.tenancy.backends.AccountBackend"
 #: Session key: who has passed the first step.
 PENDING = "pending_log_in"
 #: Seconds from the first step to the second.
 PATIENCE = 600
-FAILED, SECOND_FAILED = "login.failed", "login.second_step_failed"
 
 
 @dataclass(frozen=True)
@@ -109,22 +105,4 @@ def enter(request: HttpRequest, user: User, method: str, *, trusted: bool = Fals
     know_again(request, user)
     if not trusted and must_enrol(user):
         request.session[MUST_ENROL] = True
-    _record(actor_for(request, user), LOG_IN.name, user, method=method)
-
-
-def note_failure(request: HttpRequest, user: User | None, outcome: str = FAILED) -> None:
-    """Keep a line of it in the operation log."""
-    nobody = Actor(
-        user=None, ip=request.META.get("REMOTE_ADDR"), request_id=getattr(request, "request_id", "")
-    )
-    _record(nobody, LOG_IN_FAILED.name, user, outcome)
-
-
-def _record(actor: Actor, verb: str, user: User | None, outcome: str = DONE, **args: str) -> None:
-    if user is None:
-        # A name that does not exist is not kept: people type their password into the wrong field.
-        record(actor, verb, outcome=outcome)
-        return
-    record(
-        actor, verb, tenant=user.tenant, name=user.username, target_id=user.uid, outcome=outcome, args=args
-    )
+    note_log_in(actor_for(request, user), user, method)

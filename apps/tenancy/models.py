@@ -7,7 +7,9 @@ the only grants there are, so visibility is one subquery.
 from __future__ import annotations
 
 import uuid
+from importlib import import_module
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.base_session import AbstractBaseSession
@@ -170,6 +172,6 @@ class Session(AbstractBaseSession):
     @classmethod
     def get_session_store_class(cls) -> type[SessionBase]:
         """Return what reads and writes these rows."""
-        from apps.tenancy.sessions import SessionStore  # reads this module
-
-        return SessionStore
+        # By the setting's name: the store reads this module.
+        store: type[SessionBase] = import_module(settings.SESSION_ENGINE).SessionStore
+        return store

@@ -9,6 +9,7 @@ from apps.portal.paths import kind_paths
 from apps.tenancy.account_paths import account_paths
 from apps.tenancy.api import AccountPassword, AdminsApi, ApiKeysApi, MembersApi, ProjectsApi, TenantsApi
 from apps.tenancy.api.audit import AuditApi
+from apps.tenancy.api.me import Me
 from apps.tenancy.pages.acting import ActAsPage, StopActing
 from apps.tenancy.pages.admins import ADMIN, AdminCreate, AdminList, AdminReset
 from apps.tenancy.pages.audit import AUDIT, AuditList
@@ -37,6 +38,7 @@ api_routes = [
     *routes("api-keys", ApiKeysApi),
     *routes("administrators", AdminsApi),
     *routes("audit", AuditApi),
+    path("me", Me.as_view(), name="me"),
     path("account/password", AccountPassword.as_view(), name="account-password"),
 ]
 

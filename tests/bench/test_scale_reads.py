@@ -16,7 +16,8 @@ from django.db import connection, transaction
 from apps.compute.models import Image, InstanceType, Vm
 from apps.infrastructure import backends
 from apps.infrastructure.models import ComputeCluster, Host
-from apps.infrastructure.placement import Need, place
+from apps.infrastructure.need import Need
+from apps.infrastructure.placement import place
 from apps.network.models import Nic
 from apps.tenancy.models import User
 from tests import factories

@@ -14,8 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.infrastructure.models import ComputeCluster, Host
+from apps.infrastructure.need import Need
 from apps.infrastructure.outlook import misfits, outlook
-from apps.infrastructure.placement import Need, place, release
+from apps.infrastructure.placement import place, release
 from apps.lifecycle.errors import NoCapacity
 from apps.lifecycle.models import State
 from apps.lifecycle.rows import insert

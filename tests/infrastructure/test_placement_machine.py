@@ -13,8 +13,9 @@ from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from apps.infrastructure.models import Host
+from apps.infrastructure.need import Need
 from apps.infrastructure.outlook import outlook
-from apps.infrastructure.placement import Need, place, release
+from apps.infrastructure.placement import place, release
 from apps.infrastructure.services import set_accepting
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.errors import NoCapacity, Refused

@@ -10,8 +10,9 @@ from django.utils import timezone
 from apps.drivers.memory import World
 from apps.infrastructure import backends
 from apps.infrastructure.models import SILENCE, Collection, Host
+from apps.infrastructure.need import Need
 from apps.infrastructure.outlook import outlook
-from apps.infrastructure.placement import Need, place
+from apps.infrastructure.placement import place
 from apps.infrastructure.reports import collect
 from apps.infrastructure.selectors import cluster_warnings
 from apps.lifecycle.errors import NoCapacity

@@ -16,7 +16,7 @@ from apps.drivers.specs import RESUMABLE
 from apps.drivers.specs import PauseReason as DriverPause
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure.models import ComputeCluster, Host
-from apps.infrastructure.placement import Need
+from apps.infrastructure.need import Need
 from apps.lifecycle.models import Kind
 from apps.lifecycle.told import told
 from apps.lifecycle.words import StateWord

@@ -10,12 +10,13 @@ from apps.compute.quota import vm_amounts
 from apps.compute.services.planning import Asked, Draft, hold_image, look_up, numbered
 from apps.infrastructure.outlook import Outlook, no_capacity, outlook
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.forecast import Forecast
 from apps.lifecycle.rehearsal import Refusals
 from apps.network.models import Subnet
 from apps.network.selectors import with_free_addresses
 from apps.network.services.addresses import subnet_full
 from apps.network.services.holding import ensure_usable
-from apps.quotas.forecast import Forecast, over_quota, quota_lines
+from apps.quotas.forecast import over_quota, quota_lines
 
 
 @dataclass(frozen=True)

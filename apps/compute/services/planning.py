@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from apps.compute.models import Image, InstanceType
 from apps.compute.services import choosing, first_boot
 from apps.compute.verbs import IMAGE_DELETE, VM_CREATE
-from apps.infrastructure.placement import Need
+from apps.infrastructure.need import Need
 from apps.infrastructure.regions import ensure_one_region
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, NotNow, Refused

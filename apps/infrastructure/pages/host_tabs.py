@@ -14,7 +14,7 @@ from apps.infrastructure.pages.cluster_tabs import list_url
 from apps.infrastructure.pages.figures import GIB, MIB_PER_GIB, load_figures, size, whole
 from apps.infrastructure.selectors import HOSTS_FOR_AVAILABILITY
 from apps.lifecycle.selectors import with_open_operations
-from apps.metrics.store import store
+from apps.metrics.installed import store
 from apps.portal.detail import DetailPage
 
 #: Most VMs a host's page names; the list it links to has them all.

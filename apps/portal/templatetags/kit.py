@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from apps.lifecycle.forecast import QuotaLine
 from apps.lifecycle.told import told_error
 from apps.lifecycle.verbs import Text
 from apps.lifecycle.words import state_word
@@ -19,7 +20,6 @@ from apps.portal.kinds import menu_parts
 from apps.portal.kinds import resource_url as url_of
 from apps.portal.pickers import SEARCHED_FROM, PickField, PickSeveralField, rows_of
 from apps.portal.timeline import label_of
-from apps.quotas.forecast import QuotaLine
 
 register = template.Library()
 

@@ -13,10 +13,10 @@ from django.utils.translation import gettext_lazy
 from apps.portal.page import Page
 from apps.tenancy import ceremonies
 from apps.tenancy.ceremonies import Purpose
-from apps.tenancy.entering import note_failure
 from apps.tenancy.factors.codes import use_code
 from apps.tenancy.factors.passkeys import judge_passkey, options_to_show
 from apps.tenancy.factors.rows import factors_of
+from apps.tenancy.log_in_records import note_failure
 from apps.tenancy.models import User
 from apps.tenancy.recent import note_proof
 from apps.tenancy.services.proof import is_password

@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 from apps.audit.record import record
 from apps.lifecycle import push
 from apps.tenancy.addresses import ascii_lower
-from apps.tenancy.entering import note_failure, pass_first_step
+from apps.tenancy.entering import pass_first_step
+from apps.tenancy.log_in_records import note_failure
 from apps.tenancy.middleware import actor_for, end_acting
 from apps.tenancy.models import User
 from apps.tenancy.oidc.providers import providers

@@ -10,7 +10,8 @@ from django.views import View
 
 from apps.lifecycle.errors import NotFound
 from apps.portal import feedback
-from apps.tenancy.entering import begin_briefly, note_failure, pass_first_step
+from apps.tenancy.entering import begin_briefly, pass_first_step
+from apps.tenancy.log_in_records import note_failure
 from apps.tenancy.middleware import actor_for
 from apps.tenancy.models import User
 from apps.tenancy.oidc.protocol import Identity, begin, finish

@@ -11,18 +11,13 @@ from django.views import View
 from apps.tenancy import ceremonies
 from apps.tenancy.backends import usable
 from apps.tenancy.ceremonies import Purpose
-from apps.tenancy.entering import (
-    SECOND_FAILED,
-    Pending,
-    begin_briefly,
-    enter,
-    note_failure,
-    pending,
-)
+from apps.tenancy.entering import Pending, begin_briefly, enter, pending
 from apps.tenancy.factors.codes import use_code
 from apps.tenancy.factors.passkeys import PASSKEY, judge_passkey, options_to_show, owner_of
 from apps.tenancy.factors.rows import factors_of
+from apps.tenancy.log_in_records import SECOND_FAILED, note_failure
 from apps.tenancy.oidc.providers import providers
+from apps.tenancy.pages.login import LogInForm
 from apps.tenancy.throttle.checks import account_key, check_secret, source_of
 
 
@@ -120,7 +115,5 @@ def _ask_second(request: HttpRequest, waiting: Pending, error: str = "") -> Http
 
 
 def _ask_first(request: HttpRequest, error: str) -> HttpResponse:
-    from apps.tenancy.pages.login import LogInForm
-
     context = {"form": LogInForm(request), "error": error, "providers": providers()}
     return render(request, "portal/login.html", context, status=422)
