@@ -7,19 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db.models import QuerySet
 
+from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Resource
 from apps.lifecycle.words import StateWord, state_word
 from apps.portal.kinds import PageKind, Text
+from apps.portal.page import Page
 from apps.portal.registry import list_pages
 from apps.tenancy.selectors import is_admin_as_such, runs_tenant
-
-if TYPE_CHECKING:
-    from apps.lifecycle.actor import Actor
-    from apps.portal.detail import DetailPage
 
 #: So many of a group are named; the rest stand in the list its link leads to.
 SHOWN = 10
@@ -58,14 +56,14 @@ class Group:
         return self.total - len(self.items)
 
 
-def groups(page: DetailPage, related: Iterable[Related]) -> list[Group]:
+def groups(page: Page, related: Iterable[Related]) -> list[Group]:
     """Return the groups that are not empty, at a constant number of queries for each; kinds without pages here go."""
     lists = list_pages(page.area)
     drawn = [_group(page, each) for each in related if each.kind in lists]
     return [group for group in drawn if group.items or group.hidden]
 
 
-def _group(page: DetailPage, related: Related) -> Group:
+def _group(page: Page, related: Related) -> Group:
     listing = list_pages(page.area)[related.kind]
     kind = listing.of
     mine = kind.rows(page.actor).filter(pk__in=related.rows.order_by().values("pk"))

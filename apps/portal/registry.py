@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
 
-from django.urls import URLPattern
+from django.urls import URLPattern, get_resolver
 
-if TYPE_CHECKING:
-    from apps.portal.kinds import Text
-    from apps.portal.lists import ListPage
+from apps.portal.kinds import Text
+from apps.portal.lists import ListPage
 
 
 @cache
 def list_pages(area: str) -> dict[str, type[ListPage]]:
     """Return the list page of every kind of an area ("portal", "admin"), by the kind's name, in the paths' order."""
-    from apps.portal import urls  # the paths import every page, and pages import this
-    from apps.portal.lists import ListPage
-
     found: dict[str, type[ListPage]] = {}
-    for pattern in urls.admin if area == "admin" else urls.tenant:
+    # From Django, which has read them: they import every page, and pages import this.
+    _prefix, paths = get_resolver().namespace_dict[area]
+    for pattern in paths.url_patterns:
         if not isinstance(pattern, URLPattern) or not str(pattern.name).endswith(".list"):
             continue
         view = getattr(pattern.callback, "view_class", None)
