@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -13,9 +13,7 @@ from apps.infrastructure.heat import MEASURES, ORDERS, Cell, HeatMap, chosen, he
 from apps.infrastructure.models import Host
 from apps.portal import pieces
 from apps.portal.kinds import resource_url
-
-if TYPE_CHECKING:
-    from apps.portal.page import Page
+from apps.portal.page import Page
 
 _ANY = UUID(int=0)
 
