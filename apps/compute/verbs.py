@@ -10,7 +10,6 @@ from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from apps.compute.models import Vm
-from apps.lifecycle.legality import open_operation
 from apps.lifecycle.standard_verbs import (
     create_verb,
     delete_verb,
@@ -55,10 +54,6 @@ def _must_be_resumable(vm: Any) -> Text | None:
     return None if vm.is_on and vm.is_resumable else _("The VM is not paused.")
 
 
-def _must_be_on_or_busy(vm: Any) -> Text | None:
-    return None if vm.is_on or open_operation(vm) else _("It is stopped.")
-
-
 def _want_what_is_seen(vm_id: UUID) -> None:
     """Cancelled: the power that was asked for is wanted no more."""
     Vm.objects.filter(pk=vm_id).update(power=F("power_seen"))
@@ -96,7 +91,7 @@ VM_POWER_OFF = declare(
         _("Powering off"),
         # Also while it is being made, or when that failed half-way: the guest may be running all the same.
         states=ANY_STATE,
-        obstacle=_must_be_on_or_busy,
+        obstacle=_must_be_on,
         taken_back=_want_what_is_seen,
         supersedes=True,
         destructive=True,
