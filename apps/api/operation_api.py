@@ -10,12 +10,11 @@ from rest_framework.response import Response
 from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.operation_filter import OperationFilter
 from apps.api.representation import OperationOut
-from apps.api.retrying import retry_operation
 from apps.api.views import Action, ObjectApi
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation
 from apps.lifecycle.verbs import Verb, verb_named
-from apps.tenancy.operation_access import cancel_operation, visible_operations
+from apps.tenancy.operation_access import cancel_operation, retry_operation, visible_operations
 
 #: Not in the verb table: they act on an operation, not on a resource.
 CANCEL = Verb("operation.cancel", label=gettext_lazy("Cancel"), doing=gettext_lazy("Cancelling"))
@@ -28,7 +27,10 @@ class OperationsApi(ObjectApi):
     model = Operation
     out = OperationOut
     filterset_class = OperationFilter
-    actions = (Action(CANCEL, cancel_operation, immediate=True), Action(RETRY, retry_operation))
+    actions = (
+        Action(CANCEL, adapter=cancel_operation, immediate=True),
+        Action(RETRY, adapter=retry_operation),
+    )
 
     def visible(self, actor: Actor) -> QuerySet[Operation]:
         """Return what the actor's tenant asked for."""

@@ -179,11 +179,7 @@ class KitSchema(AutoSchema):
             if view.create.immediate:
                 return {**tried, 201: view.create.out or view.out}
             return {**tried, 202: self._accepted(batch=view.create.batch)}
-        if (
-            self._route == "patch_one"
-            and view.update
-            and (view.update.immediate or view.update.service is None)
-        ):
+        if self._route == "patch_one" and view.update and (view.update.immediate or view.update.body is None):
             return {200: view.out}
         done = type(view).delete if self._route == "delete_one" else view.act
         if done is not None and done.immediate:

@@ -4,10 +4,10 @@ class VmApi(ResourceApi):
     model = Vm
     out = VmOut
     filterset_class = VmFilter
-    create = Create(services.create_vm, VmBody, VM_CREATE)
-    update = Update(VM_UPDATE)
-    delete = Action(VM_DELETE, services.delete_vm)
-    actions = (Action(VM_START, services.start_vm), Action(VM_RESIZE, services.resize_vm, ResizeBody))
+    create = Create(VM_CREATE, VmBody)
+    update = Update(VM_RENAME)
+    delete = Action(VM_DELETE)
+    actions = (Action(VM_START), Action(VM_RESIZE, ResizeBody))
 
     def visible(self, actor): return selectors.visible_vms(actor)
 """
@@ -36,12 +36,12 @@ from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.representation import Out, ResourceOut, slug
 from apps.api.schema import KitSchema
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import Service, service_of
 from apps.lifecycle.errors import NotFound
 from apps.lifecycle.models import Resource
 from apps.lifecycle.selectors import with_open_operations
 from apps.lifecycle.verbs import Verb
 from apps.tenancy.access import forbidden
-from apps.tenancy.labels import relabel
 from apps.tenancy.rights import Rights
 
 Body = type[Serializer[Any]]
@@ -52,10 +52,11 @@ _SHARED = tuple(field.name for field in Resource._meta.concrete_fields)
 class Create:
     """POST on the list: `service(actor, **body)` returns an Operation, several, or (immediate) the resource."""
 
-    service: Callable[..., Any]
-    body: Body
     #: Looked at before the body is.
     verb: Verb
+    body: Body
+    #: Called in place of the verb's service, where the body is not what that takes (an id for a row, say).
+    adapter: Service | None = None
     immediate: bool = False
     #: One POST may make several: the answer then has lists `operations` and `resources`.
     batch: bool = False
@@ -66,27 +67,44 @@ class Create:
     #: Schema of an immediate answer that is not the representation (a secret shown once, say).
     out: Body | None = None
 
+    @property
+    def service(self) -> Service:
+        """What creates."""
+        return self.adapter or service_of(self.verb)
+
 
 @dataclass(frozen=True)
 class Action:
     """A verb on one resource: `service(actor, resource, **body)` returns an Operation, or (immediate) the resource."""
 
     verb: Verb
-    service: Callable[..., Any]
     body: Body | None = None
+    #: As for `Create`.
+    adapter: Service | None = None
     immediate: bool = False
     #: Whether it may be asked for on many rows at once; not for what answers with a secret.
     bulk: bool = True
 
+    @property
+    def service(self) -> Service:
+        """What carries it out."""
+        return self.adapter or service_of(self.verb)
+
 
 @dataclass(frozen=True)
 class Update:
-    """PATCH: name and remark by `relabel`, or a service of the kind's own with a wider body."""
+    """PATCH: name and remark; or, with a body, what the kind's own service changes."""
 
     verb: Verb
-    service: Callable[..., Any] | None = None
     body: Body | None = None
+    #: As for `Create`.
+    adapter: Service | None = None
     immediate: bool = False
+
+    @property
+    def service(self) -> Service:
+        """What changes the row."""
+        return self.adapter or service_of(self.verb)
 
 
 class ObjectApi(GenericViewSet[Any]):
@@ -194,10 +212,8 @@ class ObjectApi(GenericViewSet[Any]):
         row, update = self.found(key), self.update
         self._may(update.verb, row)
         body = self._body(update.body or Labels, partial=True)
-        if update.service is not None:
-            return accepted(self, update.service(self.actor, row, **body))
-        relabel(self.actor, update.verb, row, **body)
-        return Response(self.represent(self.found(key)))
+        outcome = update.service(self.actor, row, **body)
+        return accepted(self, outcome) if update.body else Response(self.represent(self.found(key)))
 
     @answered_in_one_transaction
     def delete_one(self, request: Request, key: object) -> Response:

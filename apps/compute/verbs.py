@@ -10,8 +10,13 @@ from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from apps.compute.models import Vm
-from apps.lifecycle.legality import open_operation
-from apps.lifecycle.models import State
+from apps.lifecycle.standard_verbs import (
+    create_verb,
+    delete_verb,
+    immediate_delete_verb,
+    rename_verb,
+    retry_verb,
+)
 from apps.lifecycle.verbs import ANY_STATE, Cancel, Text, Verb, declare
 
 #: Importing copies and checks a whole disk image. Until a host has said how large it is: enough to wait for a host and
@@ -49,28 +54,13 @@ def _must_be_resumable(vm: Any) -> Text | None:
     return None if vm.is_on and vm.is_resumable else _("The VM is not paused.")
 
 
-def _must_be_on_or_busy(vm: Any) -> Text | None:
-    return None if vm.is_on or open_operation(vm) else _("It is stopped.")
-
-
 def _want_what_is_seen(vm_id: UUID) -> None:
     """Cancelled: the power that was asked for is wanted no more."""
     Vm.objects.filter(pk=vm_id).update(power=F("power_seen"))
 
 
-VM_CREATE = declare(
-    Verb(
-        "vm.create",
-        _("Create VM"),
-        _("Creating"),
-        permission="manage",
-        on_resource=False,
-        # It sets what runs at the first boot and which keys log in.
-        inside=True,
-        retried_by="retry",
-        icon="plus",
-    )
-)
+# It sets what runs at the first boot and which keys log in.
+VM_CREATE = declare(create_verb("vm", _("Create VM"), inside=True))
 VM_START = declare(
     Verb(
         "vm.start",
@@ -101,7 +91,7 @@ VM_POWER_OFF = declare(
         _("Powering off"),
         # Also while it is being made, or when that failed half-way: the guest may be running all the same.
         states=ANY_STATE,
-        obstacle=_must_be_on_or_busy,
+        obstacle=_must_be_on,
         taken_back=_want_what_is_seen,
         supersedes=True,
         destructive=True,
@@ -128,41 +118,9 @@ VM_FINISH_FIRST_BOOT = declare(
         cancel=Cancel.NEVER,
     )
 )
-VM_RENAME = declare(
-    Verb(
-        "vm.rename",
-        _("Rename"),
-        _("Renaming"),
-        permission="manage",
-        states=ANY_STATE,
-        exclusive=False,
-        icon="pencil",
-    )
-)
-VM_RETRY = declare(
-    Verb(
-        "vm.retry",
-        _("Try again"),
-        _("Creating"),
-        permission="manage",
-        states=frozenset({State.ERROR}),
-        icon="rotate-clockwise-2",
-    )
-)
-VM_DELETE = declare(
-    Verb(
-        "vm.delete",
-        _("Delete"),
-        _("Deleting"),
-        permission="manage",
-        states=ANY_STATE,
-        supersedes=True,
-        rank=1,
-        destructive=True,
-        taken_back=_want_what_is_seen,
-        icon="trash",
-    )
-)
+VM_RENAME = declare(rename_verb("vm"))
+VM_RETRY = declare(retry_verb("vm"))
+VM_DELETE = declare(delete_verb("vm", cancel=Cancel.ANY_TIME, taken_back=_want_what_is_seen))
 
 IMAGE_IMPORT = declare(
     Verb(
@@ -176,77 +134,15 @@ IMAGE_IMPORT = declare(
         icon="upload",
     )
 )
-IMAGE_RETRY = declare(
-    Verb(
-        "image.retry",
-        _("Try again"),
-        _("Importing"),
-        permission="admin",
-        states=frozenset({State.ERROR}),
-        deadline=IMPORT_DEADLINE,
-        icon="rotate-clockwise-2",
-    )
-)
-IMAGE_RENAME = declare(
-    Verb(
-        "image.rename",
-        _("Rename"),
-        _("Renaming"),
-        permission="manage",
-        states=ANY_STATE,
-        exclusive=False,
-        icon="pencil",
-    )
-)
-IMAGE_DELETE = declare(
-    Verb(
-        "image.delete",
-        _("Delete"),
-        _("Deleting"),
-        permission="manage",
-        states=ANY_STATE,
-        supersedes=True,
-        rank=1,
-        cancel=Cancel.BEFORE,
-        destructive=True,
-        icon="trash",
-    )
-)
+IMAGE_RETRY = declare(retry_verb("image", doing=_("Importing"), permission="admin", deadline=IMPORT_DEADLINE))
+IMAGE_RENAME = declare(rename_verb("image"))
+IMAGE_DELETE = declare(delete_verb("image"))
 
 KEY_PAIR_CREATE = declare(
-    Verb(
-        "key_pair.create",
-        _("Create key pair"),
-        _("Creating"),
-        permission="manage",
-        on_resource=False,
-        while_acting=False,
-        inside=True,
-        icon="plus",
-    )
+    create_verb("key_pair", _("Create key pair"), retried_by="", while_acting=False, inside=True)
 )
-KEY_PAIR_RENAME = declare(
-    Verb(
-        "key_pair.rename",
-        _("Rename"),
-        _("Renaming"),
-        permission="manage",
-        states=ANY_STATE,
-        exclusive=False,
-        icon="pencil",
-    )
-)
-KEY_PAIR_DELETE = declare(
-    Verb(
-        "key_pair.delete",
-        _("Delete"),
-        _("Deleting"),
-        permission="manage",
-        states=ANY_STATE,
-        destructive=True,
-        icon="trash",
-    )
-)
+KEY_PAIR_RENAME = declare(rename_verb("key_pair"))
+KEY_PAIR_DELETE = declare(immediate_delete_verb("key_pair"))
 
 INSTANCE_TYPE_CREATE = declare(
     Verb(

@@ -23,10 +23,10 @@ from apps.console.selectors import own_ticket
 from apps.console.verbs import VM_CONSOLE
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, Refused
-from apps.lifecycle.requests import request
+from apps.lifecycle.requests import Change
 from apps.lifecycle.told import told, told_error
-from apps.tenancy.access import begin
 from apps.tenancy.acting import is_acting
+from apps.tenancy.acts import changes
 from apps.tenancy.secrets import seal
 
 #: VNC's authentication knows 8 characters at most; letters and digits survive every keyboard and every form field.
@@ -51,12 +51,12 @@ class Credentials:
     password: str = ""
 
 
-@transaction.atomic
+@changes(VM_CONSOLE)
 def open_console(
-    actor: Actor, vm: Vm, *, kind: str = TicketKind.BROWSER, session_key: str = ""
+    change: Change[Vm], *, kind: str = TicketKind.BROWSER, session_key: str = ""
 ) -> ConsoleTicket:
-    """Ask for a ticket to the VM's screen. Raises NotFound, Forbidden or NotNow."""
-    vm = begin(actor, VM_CONSOLE, vm)
+    """Ask for a ticket to the VM's screen. Raises Forbidden or Refused."""
+    actor, vm = change.actor, change.row
     if actor.user is None:
         raise Forbidden(_("Only a person or an API key can look at a screen."))
     if kind == TicketKind.NATIVE and is_acting(actor):
@@ -81,7 +81,7 @@ def open_console(
         sealed_screen_password=_screen_password(vm),
         expires_at=now + VM_CONSOLE.deadline,
     )
-    ticket.operation = request(actor, VM_CONSOLE, vm, args={"ticket": str(ticket.pk), "kind": kind})
+    ticket.operation = change.request(args={"ticket": str(ticket.pk), "kind": kind})
     ticket.save(force_insert=True)
     return ticket
 

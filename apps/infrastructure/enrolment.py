@@ -20,14 +20,16 @@ from django.db.models import ProtectedError
 from django.utils.translation import gettext as _
 
 from apps.agent.access import acl_rules, host_name_ok, redis_url, user_of
-from apps.audit.record import record
 from apps.infrastructure.models import ComputeCluster, Host, Region
 from apps.infrastructure.verbs import HOST_ENROLL, HOST_REMOVE, HOST_RENEW
 from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import InUse, Invalid
 from apps.lifecycle.models import Resource
-from apps.tenancy.access import allow, begin
+from apps.lifecycle.requests import Change
+from apps.tenancy.access import allow
+from apps.tenancy.acts import changes
 from apps.tenancy.secrets import seal
 
 
@@ -39,10 +41,11 @@ class Enrolment:
     agent_toml: str
 
 
+@serves(HOST_ENROLL)
 @transaction.atomic
 def enroll_host(actor: Actor, cluster: ComputeCluster, name: str, address: str) -> Enrolment:
     """Take a host into a cluster; it stays pending until its agent reports. Raises Invalid."""
-    allow(actor, HOST_ENROLL, project=None, tenant_id=None)
+    allowed = allow(actor, HOST_ENROLL, project=None, tenant_id=None)
     _check(name, address)
     # One enrolment at a time, so that no name is given twice.
     list(Region.objects.select_for_update(no_key=True).values_list("pk"))
@@ -58,30 +61,30 @@ def enroll_host(actor: Actor, cluster: ComputeCluster, name: str, address: str) 
         sealed_key=seal(key),
     )
     host.save(force_insert=True)
-    record(actor, HOST_ENROLL.name, host, args={"address": address})
+    allowed.record(host, args={"address": address})
     push.resource_changed(host, "created")
     return Enrolment(host, _open_door(host, key))
 
 
-@transaction.atomic
-def renew_enrolment(actor: Actor, host: Host) -> Enrolment:
+@changes(HOST_RENEW)
+def renew_enrolment(change: Change[Host]) -> Enrolment:
     """Give a host a new key and log-in; the old ones are dead from now on."""
-    host = begin(actor, HOST_RENEW, host)
+    host = change.row
     key = Fernet.generate_key().decode()
     # Whoever renews it knows the machine: what it reports next is what it has.
     Host.objects.filter(pk=host.pk).update(
         sealed_key=seal(key), enrolled_vcpus=0, enrolled_memory_mib=0, claims_more=False
     )
-    record(actor, HOST_RENEW.name, host)
+    change.record()
     return Enrolment(host, _open_door(host, key))
 
 
-@transaction.atomic
-def remove_host(actor: Actor, host: Host) -> None:
+@changes(HOST_REMOVE)
+def remove_host(change: Change[Host]) -> None:
     """Forget a host that has no VMs. Raises InUse with those it has."""
-    host = begin(actor, HOST_REMOVE, host)
+    host = change.row
     name, pretend = host.name, host.driver == "memory"
-    record(actor, HOST_REMOVE.name, host)
+    change.record()
     push.resource_changed(host, "deleted")
     try:
         with transaction.atomic():

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 from django.utils.translation import gettext as _
 
-from apps.audit.record import record
+from apps.infrastructure import enrolment  # noqa: F401  its services are hosts', looked for here
 from apps.infrastructure.models import Cluster, ComputeCluster, Host, Region, StorageCluster
 from apps.infrastructure.verbs import (
     CLUSTER_CHANGE,
@@ -24,8 +24,11 @@ from apps.infrastructure.verbs import (
 )
 from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import InUse, Invalid
-from apps.tenancy.access import allow, begin
+from apps.lifecycle.requests import Change
+from apps.tenancy.access import allow
+from apps.tenancy.acts import changes
 from apps.tenancy.labels import MAX_NAME
 from apps.tenancy.lines import clean_line
 from apps.tenancy.models import Tenant
@@ -40,6 +43,7 @@ _LONGEST = {"name": MAX_NAME, "alias": MAX_NAME, "label": MAX_NAME, "fabric_addr
 furnishings: list[Callable[[ComputeCluster], None]] = []
 
 
+@serves(REGION_CREATE)
 @transaction.atomic
 def create_region(
     actor: Actor,
@@ -51,7 +55,7 @@ def create_region(
     dns_servers: Sequence[str] = (),
 ) -> Region:
     """Add a data centre. `fabric_address` is that of OVN's northbound database ("ssl:192.0.2.1:6641")."""
-    allow(actor, REGION_CREATE, project=None, tenant_id=None)
+    allowed = allow(actor, REGION_CREATE, project=None, tenant_id=None)
     region = _unique(
         lambda: Region.objects.create(
             name=name,
@@ -61,17 +65,18 @@ def create_region(
             dns_servers=list(dns_servers),
         )
     )
-    record(actor, REGION_CREATE.name, name=name)
+    allowed.record(name=name)
     return region
 
 
+@serves(REGION_CHANGE)
 @transaction.atomic
 def change_region(actor: Actor, region: Region, changes: Mapping[str, Any]) -> None:
     """Change label, fabric address or DNS servers; a region's name and what is in it stay."""
-    allow(actor, REGION_CHANGE, project=None, tenant_id=None)
+    allowed = allow(actor, REGION_CHANGE, project=None, tenant_id=None)
     given = _only(changes, {"label", "fabric_address", "dns_servers"})
     Region.objects.filter(pk=region.pk).update(**given)
-    record(actor, REGION_CHANGE.name, name=region.name, args=given)
+    allowed.record(name=region.name, args=given)
 
 
 @transaction.atomic
@@ -84,7 +89,7 @@ def create_compute_cluster(
     cpu_overcommit: Decimal = Decimal(4),
 ) -> ComputeCluster:
     """Add a compute cluster, open to all tenants; by default it is named after its architecture (CL-3)."""
-    allow(actor, CLUSTER_CREATE, project=None, tenant_id=None)
+    allowed = allow(actor, CLUSTER_CREATE, project=None, tenant_id=None)
     label = ComputeCluster.Architecture(architecture).label
     cluster = _unique(
         lambda: ComputeCluster.objects.create(
@@ -96,7 +101,7 @@ def create_compute_cluster(
     )
     for furnish in furnishings:
         furnish(cluster)
-    record(actor, CLUSTER_CREATE.name, name=cluster.name)
+    allowed.record(name=cluster.name)
     return cluster
 
 
@@ -112,7 +117,7 @@ def create_storage_cluster(
     max_disk_gib: int = 32_000,
 ) -> StorageCluster:
     """Add a storage cluster, open to all tenants; `path` is the pool's directory on every host."""
-    allow(actor, CLUSTER_CREATE, project=None, tenant_id=None)
+    allowed = allow(actor, CLUSTER_CREATE, project=None, tenant_id=None)
     label = StorageCluster.Media(media).label
     cluster = _unique(
         lambda: StorageCluster.objects.create(
@@ -124,35 +129,36 @@ def create_storage_cluster(
             max_disk_gib=max_disk_gib,
         )
     )
-    record(actor, CLUSTER_CREATE.name, name=cluster.name)
+    allowed.record(name=cluster.name)
     return cluster
 
 
+@serves(CLUSTER_CHANGE)
 @transaction.atomic
 def change_cluster(actor: Actor, cluster: C, changes: Mapping[str, Any]) -> None:
     """Change name, alias, overcommit (compute) or largest disk (storage)."""
-    allow(actor, CLUSTER_CHANGE, project=None, tenant_id=None)
+    allowed = allow(actor, CLUSTER_CHANGE, project=None, tenant_id=None)
     given = _only(changes, {"name", "alias", "cpu_overcommit", "max_disk_gib"})
     _unique(lambda: type(cluster)._default_manager.filter(pk=cluster.pk).update(**given))
-    record(
-        actor, CLUSTER_CHANGE.name, name=cluster.name, args={key: str(value) for key, value in given.items()}
-    )
+    allowed.record(name=cluster.name, args={key: str(value) for key, value in given.items()})
 
 
+@serves(CLUSTER_PERMIT)
 @transaction.atomic
 def permit(actor: Actor, cluster: C, *, open_to_all: bool, tenants: Sequence[Tenant] = ()) -> None:
     """Open a cluster to all tenants, or to the chosen ones only (CL-4). What others have in it stays."""
-    allow(actor, CLUSTER_PERMIT, project=None, tenant_id=None)
+    allowed = allow(actor, CLUSTER_PERMIT, project=None, tenant_id=None)
     type(cluster)._default_manager.filter(pk=cluster.pk).update(open_to_all=open_to_all)
     cluster.tenants.set(tenants)
     names = [tenant.name for tenant in tenants]
-    record(actor, CLUSTER_PERMIT.name, name=cluster.name, args={"open_to_all": open_to_all, "tenants": names})
+    allowed.record(name=cluster.name, args={"open_to_all": open_to_all, "tenants": names})
 
 
+@serves(CLUSTER_DELETE)
 @transaction.atomic
 def delete_cluster(actor: Actor, cluster: C) -> None:
     """Delete an empty cluster. Raises InUse."""
-    allow(actor, CLUSTER_DELETE, project=None, tenant_id=None)
+    allowed = allow(actor, CLUSTER_DELETE, project=None, tenant_id=None)
     name = cluster.name
     try:
         with transaction.atomic():
@@ -167,17 +173,26 @@ def delete_cluster(actor: Actor, cluster: C) -> None:
             hint=_("Remove its hosts and what is in it first."),
             details={"resources": users[:50]},
         ) from error
-    record(actor, CLUSTER_DELETE.name, name=name)
+    allowed.record(name=name)
 
 
-@transaction.atomic
-def set_accepting(actor: Actor, host: Host, accepts: bool) -> Host:
-    """Let a host take new VMs, or no more; those on it stay."""
-    verb = HOST_OPEN if accepts else HOST_CLOSE
-    host = begin(actor, verb, host)
+@changes(HOST_OPEN)
+def open_host(change: Change[Host]) -> Host:
+    """Let a host take new VMs."""
+    return _set_accepting(change, True)
+
+
+@changes(HOST_CLOSE)
+def close_host(change: Change[Host]) -> Host:
+    """Let a host take no more new VMs; those on it stay."""
+    return _set_accepting(change, False)
+
+
+def _set_accepting(change: Change[Host], accepts: bool) -> Host:
+    host = change.row
     Host.objects.filter(pk=host.pk).update(accepts_vms=accepts)
     host.accepts_vms = accepts
-    record(actor, verb.name, host)
+    change.record()
     push.resource_changed(host)
     return host
 

@@ -28,16 +28,11 @@ class Possibility:
 
 
 def open_operation(resource: Resource) -> Operation | None:
-    """Return the operation that holds the resource, using what `begin` or `with_open_operations` has read."""
+    """Return the operation that holds the resource, using what `with_open_operations` has read."""
     prefetched = getattr(resource, "open_operations", None)
-    if resource.held_by is None and prefetched is not None:
+    if prefetched is not None:
         return next((op for op in prefetched if op.exclusive), None)
-    return next(iter(held_by(resource)), None)
-
-
-def held_by(resource: Resource) -> list[Operation]:
-    """Return the open operations that hold the resource, as read under its lock if it has been begun with."""
-    return holding([resource]) if resource.held_by is None else resource.held_by
+    return next(iter(holding([resource])), None)
 
 
 def holding(resources: Sequence[Resource]) -> list[Operation]:
@@ -57,7 +52,8 @@ def possibility(verb: Verb, resource: Resource, running: Operation | None) -> Po
             return Possibility(verb, Busy.code, _("%(doing)s is still under way.") % {"doing": held.doing})
     if resource.state not in verb.states:
         return Possibility(verb, NotNow.code, _state_reason(resource))
-    reason = verb.obstacle(resource) if verb.obstacle else None
+    # An obstacle judges a row at rest: what pushes an operation aside does not know how far that has come.
+    reason = verb.obstacle(resource) if verb.obstacle and not (running and verb.supersedes) else None
     if reason:
         return Possibility(verb, NotNow.code, str(reason))
     return Possibility(verb)
@@ -69,9 +65,9 @@ def possibilities(resource: Resource) -> list[Possibility]:
     return [possibility(verb, resource, running) for verb in verbs_of(resource.kind)]
 
 
-def ensure_possible(verb: Verb, resource: Resource) -> None:
-    """Raise Busy or NotNow when the verb is not possible on the resource now."""
-    judged = possibility(verb, resource, open_operation(resource))
+def ensure_possible(verb: Verb, resource: Resource, running: Operation | None) -> None:
+    """Raise Busy or NotNow when the verb is not possible now on a resource that `running` (or nothing) holds."""
+    judged = possibility(verb, resource, running)
     if judged.code == Busy.code:
         raise Busy(judged.reason, hint=_("Wait until it has finished, then try again."))
     if not judged.allowed:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar, cast
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
 
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
@@ -15,7 +16,7 @@ from apps.audit.record import record
 from apps.lifecycle import doorbell, push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Busy
-from apps.lifecycle.legality import held_by, holding
+from apps.lifecycle.legality import holding
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource
 from apps.lifecycle.verbs import Verb, verb_named
 
@@ -43,28 +44,68 @@ def hold_target(operation: Operation) -> None:
     list(rows.order_by().values_list("pk"))
 
 
-def bump(resource: Resource) -> None:
-    """Count a change of desired columns; call under `lock`, before `request`."""
-    now = timezone.now()
-    Resource.objects.filter(pk=resource.pk).update(generation=F("generation") + 1, updated_at=now)
-    resource.generation += 1
+@dataclass(frozen=True)
+class Allowed:
+    """A verb the actor may do: what `access.allow` returns, for what acts on no resource yet, or on none at all."""
+
+    actor: Actor
+    verb: Verb
+
+    def request(
+        self, resource: Resource, *, args: dict[str, Any] | None = None, also: Sequence[Resource] = ()
+    ) -> Operation:
+        """Write the operation that creates what has just been inserted; see `Change.request`."""
+        held = holding(also) if also else []  # nobody can hold the new row
+        return _write(self.actor, self.verb, resource, held, args, also)
+
+    def record(self, resource: Resource | None = None, **about: Any) -> None:
+        """Write the line of the operation log for what needs no operation; `about` as `audit.record.record` has it."""
+        record(self.actor, self.verb.name, resource, **about)
 
 
-def request(
+@dataclass(frozen=True)
+class Change(Generic[R]):
+    """A verb begun on one resource: what `access.begin` returns, once it is permitted and possible.
+
+    `row` was read under its lock, which is held until the transaction ends; so were the operations in `held`, which
+    hold it.
+    """
+
+    actor: Actor
+    verb: Verb
+    row: R
+    held: Sequence[Operation] = ()
+
+    def bump(self) -> None:
+        """Count a change of desired columns; call before `request`."""
+        now = timezone.now()
+        Resource.objects.filter(pk=self.row.pk).update(generation=F("generation") + 1, updated_at=now)
+        self.row.generation += 1
+
+    def request(self, *, args: dict[str, Any] | None = None, also: Sequence[Resource] = ()) -> Operation:
+        """Write the operation that will make the world match, and ring for a worker once the transaction commits.
+
+        `also` are further resources, locked by the caller, to hold until it settles. Raises Busy when one of all these
+        is held by an operation this verb may not supersede.
+        """
+        held = holding([self.row, *also]) if also else self.held
+        return _write(self.actor, self.verb, self.row, held, args, also)
+
+    def record(self, **about: Any) -> None:
+        """Write the line of the operation log for what needs no operation."""
+        record(self.actor, self.verb.name, self.row, **about)
+
+
+def _write(
     actor: Actor,
     verb: Verb,
     resource: Resource,
-    *,
-    args: dict[str, Any] | None = None,
-    also: Sequence[Resource] = (),
+    held: Sequence[Operation],
+    args: dict[str, Any] | None,
+    also: Sequence[Resource],
 ) -> Operation:
-    """Write the operation that will make the world match, and ring for a worker once the transaction commits.
-
-    `also` are further resources to hold until it settles. Call inside a transaction, every resource involved locked.
-    Raises Busy when one of them is held by an operation this verb may not supersede.
-    """
-    # What a create verb acts on has only just been inserted: nobody can hold it.
-    held = _held(resource, also) if verb.exclusive and (verb.on_resource or also) else []
+    if not verb.exclusive:
+        held = ()
     if held and not verb.supersedes:
         raise _busy(held[0])
     blocker = _supersede(held)
@@ -92,10 +133,6 @@ def request(
     doorbell.ring_on_commit(operation)
     push.resource_changed(resource)
     return operation
-
-
-def _held(resource: Resource, also: Sequence[Resource]) -> list[Operation]:
-    return holding([resource, *also]) if also else held_by(resource)
 
 
 def _supersede(held: Sequence[Operation]) -> Operation | None:

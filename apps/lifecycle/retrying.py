@@ -1,11 +1,13 @@
-"""Trying a failed operation again. It is no verb of operations: the resource's own verb does it, judged as always."""
+"""Retrying a failed operation. It is no verb of operations: the resource's own verb does it, judged as always."""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from apps.lifecycle.models import Operation, OperationStatus
-from apps.lifecycle.verbs import verb_named
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import service_of
+from apps.lifecycle.models import Operation, OperationStatus, Resource
+from apps.lifecycle.verbs import Verb, verb_named
 
 
 def why_not_retry(operation: Operation) -> str:
@@ -17,6 +19,17 @@ def why_not_retry(operation: Operation) -> str:
     if not verb_named(operation.verb).exclusive:
         return _("Ask for it anew where it was asked for.")
     return _why_settled(operation)
+
+
+def retry(actor: Actor, verb: Verb, row: Resource, failed: Operation | None) -> Operation:
+    """Ask on `row` for the verb that does again what failed; return its operation. Raises what its service does.
+
+    What is retried by itself is given the values it was asked for with.
+    """
+    values = failed.args if failed is not None and failed.verb == verb.name else {}
+    operation = service_of(verb)(actor, row, **values)
+    assert isinstance(operation, Operation), "what has an operation is answered with one"
+    return operation
 
 
 def _why_settled(operation: Operation) -> str:

@@ -13,6 +13,12 @@ from apps.lifecycle.models import Kind, Resource
 _PARENT_FIELDS = [field.attname for field in Resource._meta.concrete_fields]
 
 
+def own_row(resource: Resource) -> Resource:
+    """Return a resource as its kind's own row, with the kind's columns: one query, unless that was fetched with it."""
+    own: Resource = getattr(resource, f"as_{resource.kind.replace('_', '')}")
+    return own
+
+
 def insert(rows: Sequence[Kind]) -> None:
     """Insert new resources, of one or several kinds: one statement for all parents and one for each child row.
 

@@ -59,7 +59,8 @@ class Verb:
 
     name: "<kind>.<action>". label: the button. doing: the state word while it runs ("Starting").
     permission: what the actor's role needs ("view", "operate", "manage"). states: stored states it is legal in.
-    obstacle: a further condition on the row. destructive: wants a confirmation that says what goes.
+    obstacle: a further condition on the row; not asked of what supersedes while it pushes something aside.
+    destructive: wants a confirmation that says what goes.
     supersedes: may push aside an open operation (power off, delete). exclusive: takes the one place for an open
     operation. deadline: from request to settled, after which the operation fails. icon: name in the icon sprite.
     on_resource: False for "create" and the like, which need no existing resource. verb_class: which API keys reach it.

@@ -1,82 +1,32 @@
-"""What can be done to networks. Making, retrying, renaming and deleting are alike for all their kinds."""
+"""What can be done to networks."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
 from apps.lifecycle.models import State
-from apps.lifecycle.verbs import ANY_STATE, Cancel, Text, Verb, declare
-
-
-def _create(kind: str, label: Text) -> Verb:
-    return Verb(
-        f"{kind}.create",
-        label,
-        _("Creating"),
-        permission="manage",
-        icon="plus",
-        on_resource=False,
-        retried_by="retry",
-    )
-
-
-def _retry(kind: str) -> Verb:
-    return Verb(
-        f"{kind}.retry",
-        _("Try again"),
-        _("Creating"),
-        permission="manage",
-        states=frozenset({State.ERROR}),
-        icon="rotate-clockwise-2",
-    )
-
-
-def _rename(kind: str) -> Verb:
-    return Verb(
-        f"{kind}.rename",
-        _("Rename"),
-        _("Renaming"),
-        permission="manage",
-        states=ANY_STATE,
-        exclusive=False,
-        icon="pencil",
-    )
-
-
-def _delete(kind: str) -> Verb:
-    return Verb(
-        f"{kind}.delete",
-        _("Delete"),
-        _("Deleting"),
-        permission="manage",
-        states=ANY_STATE,
-        destructive=True,
-        supersedes=True,
-        rank=1,
-        cancel=Cancel.BEFORE,
-        icon="trash",
-    )
+from apps.lifecycle.standard_verbs import create_verb, delete_verb, rename_verb, retry_verb
+from apps.lifecycle.verbs import Cancel, Text, Verb, declare
 
 
 def _must_have_failed(resource: Any) -> Text | None:
     return None if resource.error or resource.state == State.ERROR else _("Nothing about it has failed.")
 
 
-VPC_CREATE = declare(_create("vpc", _("Create VPC")))
-VPC_RETRY = declare(_retry("vpc"))
-VPC_RENAME = declare(_rename("vpc"))
-VPC_DELETE = declare(_delete("vpc"))
+VPC_CREATE = declare(create_verb("vpc", _("Create VPC")))
+VPC_RETRY = declare(retry_verb("vpc"))
+VPC_RENAME = declare(rename_verb("vpc"))
+VPC_DELETE = declare(delete_verb("vpc"))
 
-SUBNET_CREATE = declare(_create("subnet", _("Create subnet")))
-SUBNET_RETRY = declare(_retry("subnet"))
-SUBNET_RENAME = declare(_rename("subnet"))
-SUBNET_DELETE = declare(_delete("subnet"))
+SUBNET_CREATE = declare(create_verb("subnet", _("Create subnet")))
+SUBNET_RETRY = declare(retry_verb("subnet"))
+SUBNET_RENAME = declare(rename_verb("subnet"))
+SUBNET_DELETE = declare(delete_verb("subnet"))
 
-SECURITY_GROUP_CREATE = declare(_create("security_group", _("Create security group")))
+SECURITY_GROUP_CREATE = declare(create_verb("security_group", _("Create security group")))
 SECURITY_GROUP_SET_RULES = declare(
     Verb(
         "security_group.set_rules",
@@ -92,12 +42,10 @@ SECURITY_GROUP_SET_RULES = declare(
 )
 # Rules that were changed but could not be applied are applied by trying again, too.
 SECURITY_GROUP_RETRY = declare(
-    replace(
-        _retry("security_group"), states=frozenset({State.READY, State.ERROR}), obstacle=_must_have_failed
-    )
+    retry_verb("security_group", states=frozenset({State.READY, State.ERROR}), obstacle=_must_have_failed)
 )
-SECURITY_GROUP_RENAME = declare(_rename("security_group"))
-SECURITY_GROUP_DELETE = declare(_delete("security_group"))
+SECURITY_GROUP_RENAME = declare(rename_verb("security_group"))
+SECURITY_GROUP_DELETE = declare(delete_verb("security_group"))
 
 
 def _must_have_a_nic(vm: Any) -> Text | None:

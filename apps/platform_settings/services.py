@@ -10,8 +10,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.audit.record import record
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid
 from apps.platform_settings import store
 from apps.platform_settings.catalogue import ACCOUNTS, named
@@ -21,6 +21,7 @@ from apps.platform_settings.verbs import CHANGE, CHANGE_LOG_IN
 from apps.tenancy.access import allow
 
 
+@serves(CHANGE)
 @transaction.atomic
 def change_settings(actor: Actor, given: Mapping[str, Any]) -> list[str]:
     """Set values by name; None restores a default. Returns the names that changed.
@@ -28,7 +29,7 @@ def change_settings(actor: Actor, given: Mapping[str, Any]) -> list[str]:
     All or nothing. A value equal to the default is not kept, so that a default from the environment goes on holding.
     Other processes follow within two seconds. Raises Forbidden, NotRecent, or Invalid with the setting as the field.
     """
-    allow(actor, CHANGE, project=None, tenant_id=None)
+    allowed = allow(actor, CHANGE, project=None, tenant_id=None)
     cleaned = _cleaned(given)
     with (
         connection.cursor() as cursor
@@ -47,7 +48,7 @@ def change_settings(actor: Actor, given: Mapping[str, Any]) -> list[str]:
             setting.name: {"from": setting.dump(before), "to": setting.dump(value)}
             for setting, (before, value) in changes.items()
         }
-        record(actor, CHANGE.name, name=", ".join(sorted(args)), args=args)
+        allowed.record(name=", ".join(sorted(args)), args=args)
     store.forget()
     transaction.on_commit(store.forget)
     return sorted(setting.name for setting in changes)

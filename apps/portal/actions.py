@@ -9,21 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from apps.lifecycle.errors import Refused
-from apps.lifecycle.verbs import Proof, Verb
+from apps.lifecycle.verbs import Proof
 from apps.portal import feedback
-from apps.portal.forms import KitForm, LabelsForm
+from apps.portal.forms import KitForm
 from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.page import Page
-from apps.tenancy.labels import relabel
-
-
-def edit_labels(verb: Verb) -> Do:
-    """Return the action that changes name and remark of any kind."""
-
-    def service(actor: Any, row: Any, name: str, remark: str) -> None:
-        relabel(actor, verb, row, name=name, remark=remark)
-
-    return Do(verb, service, form=LabelsForm)
 
 
 class ActionPage(Page):
@@ -46,7 +36,6 @@ class ActionPage(Page):
 
     def post(self, request: HttpRequest, key: object) -> HttpResponse:
         """Do it."""
-        assert self.do.service is not None
         row = self.of.found(self.actor, key)
         form = self._form(row, request.POST)
         if form is not None and not form.is_valid():

@@ -85,8 +85,6 @@ class BulkPage(Page):
     def _carry_out(
         self, do: Do, keys: Sequence[str], rows: Sequence[Any], values: Mapping[str, Any], token: str
     ) -> HttpResponse:
-        service = do.service
-        assert service is not None
         if not self.rights.may_somewhere(do.verb):
             raise forbidden(self.actor, do.verb)  # once, not for each of 500
         found = {str(self.of.key_of(row)): row for row in rows}
@@ -94,7 +92,7 @@ class BulkPage(Page):
         # Apart from the keys that API callers choose.
         own = f"page:{token}"[:255]
         batch, _is_new = batches.open_batch(self.actor, self.of.kind, do.verb, targets, values, own)
-        act_on = while_in(self.actor, lambda row: service(self.actor, row, **values))
+        act_on = while_in(self.actor, lambda row: do.service(self.actor, row, **values))
         left = batches.carry_out(self.actor, batch, found, act_on)
         outcome = reverse(f"{self.area}:bulk.one", args=[batch.pk])
         return self._go_on(do, outcome, len(keys), left) if left else self.go(outcome)

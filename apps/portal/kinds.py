@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.api.bulk import is_key
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import Service, service_of
 from apps.lifecycle.errors import Forbidden, NotFound, NotNow
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.models import Resource
@@ -31,17 +32,18 @@ Text = str | Promise
 
 @dataclass(frozen=True)
 class Do:
-    """A verb as a button: `service(actor, row, **form data)`.
+    """A verb as a button: its service is called as `service(actor, row, **form data)`.
 
-    form: asked for before it is done. says: what goes and what stays, one sentence each, shown before a destructive
+    form: asked for before it is done. adapter: called in place of the verb's service, where the form is not what that
+    takes. says: what goes and what stays, one sentence each, shown before a destructive
     verb. typed_name: the name must be typed. opens: name of a page (of the same area, keyed like the row) that the
     button leads to instead of doing anything itself. bulk: whether it may be asked for on many rows at once, a form
     being filled in once for all; by default when there is no form. part: heading in the menu, see `menu_parts`.
     """
 
     verb: Verb
-    service: Callable[..., Any] | None = None
     form: type[KitForm] | None = None
+    adapter: Service | None = None
     says: Callable[[Any], Sequence[Text]] | None = None
     typed_name: bool = False
     opens: str = ""
@@ -51,9 +53,14 @@ class Do:
     also: Text = ""
 
     @property
+    def service(self) -> Service:
+        """What carries it out."""
+        return self.adapter or service_of(self.verb)
+
+    @property
     def for_many(self) -> bool:
         """Whether lists offer it for all selected rows."""
-        if self.service is None or self.opens:
+        if self.opens:
             return False
         return self.form is None if self.bulk is None else self.bulk
 

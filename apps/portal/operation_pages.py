@@ -79,7 +79,7 @@ OPERATION = _OperationKind(
     many=gettext_lazy("Tasks"),
     icon="list-check",
     visible=_visible,
-    actions=(Do(CANCEL, cancel_operation),),
+    actions=(Do(CANCEL, adapter=cancel_operation),),
 )
 
 

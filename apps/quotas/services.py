@@ -12,9 +12,9 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from apps.audit.record import record
 from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid, QuotaExceeded
 from apps.quotas.metrics import BY_NAME
 from apps.quotas.models import Quota
@@ -44,13 +44,14 @@ def welcome(actor: Actor, project: Project) -> None:
     create_quotas(project.tenant)
 
 
+@serves(TENANT_SET_QUOTAS)
 @transaction.atomic
 def set_limits(actor: Actor, tenant: Tenant, limits: Mapping[str, int]) -> None:
     """Set limits by metric. One below what is used is taken as it is: it stops new ones, nothing else.
 
     Raises Forbidden, or Invalid with the metric as the field.
     """
-    allow(actor, TENANT_SET_QUOTAS, project=None, tenant_id=None)
+    allowed = allow(actor, TENANT_SET_QUOTAS, project=None, tenant_id=None)
     wrong = {
         metric: [_("Give a whole number from 0 to %(most)s.") % {"most": MOST}]
         if metric in BY_NAME
@@ -66,9 +67,7 @@ def set_limits(actor: Actor, tenant: Tenant, limits: Mapping[str, int]) -> None:
         Quota.objects.filter(tenant=tenant, metric=metric).update(limit=limit)
     if changed:
         args = {metric: {"from": before[metric], "to": limit} for metric, limit in changed.items()}
-        record(
-            actor, TENANT_SET_QUOTAS.name, tenant=tenant, name=tenant.name, target_id=tenant.uid, args=args
-        )
+        allowed.record(tenant=tenant, name=tenant.name, target_id=tenant.uid, args=args)
         push.many_changed("quota", [(tenant.pk, None)])
 
 

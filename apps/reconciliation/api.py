@@ -25,7 +25,7 @@ from apps.reconciliation import services
 from apps.reconciliation.choices import Action, Choice, Subject
 from apps.reconciliation.filters import STATES, FindingFilter, TroubleFilter
 from apps.reconciliation.models import Finding, Rule
-from apps.reconciliation.pages.kinds import FINDING, ON_FINDING, ON_TROUBLE, TROUBLE, service_of
+from apps.reconciliation.pages.kinds import FINDING, ON_FINDING, ON_TROUBLE, TROUBLE
 from apps.reconciliation.verbs import FINDING_DISMISS, FINDING_REOPEN
 
 #: Asked for on many rows at once; the others want a look at each.
@@ -187,9 +187,9 @@ class FindingApi(Previewing):
     filterset_class = FindingFilter
     pagination_class = FindingPages
     actions = (
-        *(Endpoint(verb, service_of(action), bulk=action in FOR_MANY) for action, verb in ON_FINDING.items()),
-        Endpoint(FINDING_DISMISS, services.dismiss, immediate=True),
-        Endpoint(FINDING_REOPEN, services.reopen, immediate=True),
+        *(Endpoint(verb, bulk=action in FOR_MANY) for action, verb in ON_FINDING.items()),
+        Endpoint(FINDING_DISMISS, immediate=True),
+        Endpoint(FINDING_REOPEN, immediate=True),
     )
 
     def visible(self, actor: Actor) -> QuerySet[Finding]:
@@ -203,9 +203,7 @@ class TroubleApi(Previewing):
     model = Resource
     out = TroubleOut
     filterset_class = TroubleFilter
-    actions = tuple(
-        Endpoint(verb, service_of(action), bulk=action in FOR_MANY) for action, verb in ON_TROUBLE.items()
-    )
+    actions = tuple(Endpoint(verb, bulk=action in FOR_MANY) for action, verb in ON_TROUBLE.items())
 
     def visible(self, actor: Actor) -> QuerySet[Resource]:
         """Return them for an administrator as such, none for anybody else."""

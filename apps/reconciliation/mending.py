@@ -16,10 +16,11 @@ from apps.compute.models import Power
 from apps.infrastructure.models import SILENCE
 from apps.lifecycle import doorbell, push
 from apps.lifecycle.actor import SYSTEM, Actor
+from apps.lifecycle.acts import service_of
 from apps.lifecycle.errors import Busy, Refused
 from apps.lifecycle.legality import holding
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource
-from apps.lifecycle.requests import lock, request
+from apps.lifecycle.requests import lock
 from apps.lifecycle.verbs import Verb
 from apps.reconciliation.models import Finding, FindingState, Rule
 from apps.reconciliation.noting import tell
@@ -153,8 +154,8 @@ def _ask(findings: list[Finding]) -> bool:
     else:
         if _elsewhere(resource.pk).exists():
             return False
-        args = resync_args(findings) if resource.kind == "vm" else {}
-        operation = request(SYSTEM, RESYNC[resource.kind], resource, args=args)
+        parts = resync_args(findings) if resource.kind == "vm" else {}
+        operation = service_of(RESYNC[resource.kind])(SYSTEM, resource, **parts)
     rows.update(tries=F("tries") + 1)
     under_way(rows, operation)
     return True

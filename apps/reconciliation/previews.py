@@ -12,7 +12,6 @@ from apps.compute.models import Image, Vm
 from apps.compute.quota import vm_amounts
 from apps.lifecycle.models import Resource
 from apps.lifecycle.told import told
-from apps.lifecycle.verbs import verb_named
 from apps.quotas.metrics import BY_NAME
 from apps.quotas.models import Quota
 from apps.reconciliation.choices import Action, Subject, removes_only_a_copy
@@ -63,7 +62,7 @@ def _on_resource(resource: Resource, action: Action, *, ports_only: bool = False
             return Preview(
                 [
                     _("What failed is asked for again for %(name)s: %(verb)s.")
-                    % {"name": resource.name, "verb": verb_named(verb).label},
+                    % {"name": resource.name, "verb": verb.label},
                     *([_("It failed with: %(cause)s") % {"cause": cause}] if cause else []),
                 ]
             )

@@ -5,6 +5,7 @@ Nothing here reaches a host or the network: `do` writes an operation, and a work
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -12,29 +13,64 @@ from django.utils.translation import gettext as _
 
 from apps.audit.record import record
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import serves, service_of
 from apps.lifecycle.errors import NotFound, NotNow
 from apps.lifecycle.models import Operation, Resource
-from apps.lifecycle.requests import lock, request
+from apps.lifecycle.requests import Change, lock
+from apps.lifecycle.rows import own_row
 from apps.lifecycle.verbs import Verb
 from apps.reconciliation.choices import Action, Choice, Subject, actions, choice_of, removes_only_a_copy
 from apps.reconciliation.mending import request_on_finding, resync_args, under_way
 from apps.reconciliation.models import Finding, FindingState
 from apps.reconciliation.noting import tell
 from apps.reconciliation.previews import Preview, preview
-from apps.reconciliation.retrying import ports_only, retry
+from apps.reconciliation.retrying import retry
 from apps.reconciliation.rules import MISPLACED
 from apps.reconciliation.usage import refuse_while_needed
 from apps.reconciliation.verbs import (
     FINDING_DISMISS,
     FINDING_FORCE_CLEAN,
     FINDING_REOPEN,
+    FINDING_RESYNC,
+    FINDING_RETRY,
+    FINDING_ROLL_BACK,
     FORCE_CLEAN,
     RESYNC,
+    TROUBLE_FORCE_CLEAN,
+    TROUBLE_RESYNC,
+    TROUBLE_RETRY,
+    VM_RESYNC,
     VM_ROLL_BACK,
 )
-from apps.tenancy.access import allow, begin
+from apps.tenancy.access import allow
+from apps.tenancy.acts import changes, requested
 
 __all__ = ["Action", "Choice", "Preview", "Subject", "actions", "dismiss", "do", "preview", "reopen"]
+
+
+@changes(VM_RESYNC)
+def resync_vm(change: Change[Resource], /, **parts: bool) -> Operation:
+    """Make what is there of a VM match its rows: `definition` (unless False), `disks`, `power` (if True)."""
+    return change.request(args=parts)
+
+
+@changes(VM_ROLL_BACK)
+def roll_back_vm(change: Change[Resource], *, host: str = "") -> Operation:
+    """Make a VM's row match what is there: its power, or with the id of a host, where it is."""
+    return change.request(args={"host": host} if host else {})
+
+
+def force_clean(change: Change[Resource]) -> Operation:
+    """Remove what can be removed of a resource, and its row. Raises InUse while something needs it."""
+    refuse_while_needed(change.row)
+    return change.request()
+
+
+for _verb in RESYNC.values():
+    if _verb is not VM_RESYNC:
+        requested(_verb)
+for _verb in FORCE_CLEAN.values():
+    changes(_verb)(force_clean)
 
 
 @transaction.atomic
@@ -49,12 +85,20 @@ def do(actor: Actor, subject: Subject, action: Action) -> Operation:
     return _do_resource(actor, subject, action)
 
 
+serves(FINDING_RESYNC, TROUBLE_RESYNC)(partial(do, action=Action.RESYNC))
+serves(FINDING_RETRY, TROUBLE_RETRY)(partial(do, action=Action.RETRY))
+serves(FINDING_ROLL_BACK)(partial(do, action=Action.ROLL_BACK))
+serves(FINDING_FORCE_CLEAN, TROUBLE_FORCE_CLEAN)(partial(do, action=Action.FORCE_CLEAN))
+
+
+@serves(FINDING_DISMISS)
 @transaction.atomic
 def dismiss(actor: Actor, finding: Finding) -> Finding:
     """Do not list an open finding any more while it stays true. Raises Forbidden, NotFound, NotNow."""
     return _move(actor, FINDING_DISMISS, finding, FindingState.OPEN, FindingState.DISMISSED)
 
 
+@serves(FINDING_REOPEN)
 @transaction.atomic
 def reopen(actor: Actor, finding: Finding) -> Finding:
     """List a dismissed finding again. Raises Forbidden, NotFound, NotNow."""
@@ -80,10 +124,10 @@ def _ask(actor: Actor, finding: Finding, action: Action) -> Operation:
         also = [resource] if resource is not None else []
         return request_on_finding(actor, FINDING_FORCE_CLEAN, finding, also=also)
     if action == Action.RESYNC and resource.kind == "vm":
-        args = {**resync_args([finding]), "power": finding.kind == "vm"}
-        return _on_resource(actor, RESYNC["vm"], resource, args)
+        parts = {**resync_args([finding]), "power": finding.kind == "vm"}
+        return _on_resource(actor, RESYNC["vm"], resource, **parts)
     if action == Action.ROLL_BACK and finding.aspect == MISPLACED:
-        return _on_resource(actor, VM_ROLL_BACK, resource, {"host": str(finding.host_id)})
+        return _on_resource(actor, VM_ROLL_BACK, resource, host=str(finding.host_id))
     return _perform(actor, resource, action)
 
 
@@ -101,27 +145,19 @@ def _do_resource(actor: Actor, resource: Resource, action: Action) -> Operation:
 def _perform(actor: Actor, resource: Resource, action: Action) -> Operation:
     match action:
         case Action.RESYNC:
-            args = {"power": True} if resource.kind == "vm" else {}
-            return _on_resource(actor, RESYNC[resource.kind], resource, args)
+            parts = {"power": True} if resource.kind == "vm" else {}
+            return _on_resource(actor, RESYNC[resource.kind], resource, **parts)
         case Action.RETRY:
-            if ports_only(resource):
-                return _on_resource(actor, RESYNC[resource.kind], resource, {"definition": False})
             return retry(actor, resource)
         case Action.ROLL_BACK:
-            return _on_resource(actor, VM_ROLL_BACK, resource, {})
+            return _on_resource(actor, VM_ROLL_BACK, resource)
         case Action.FORCE_CLEAN:
-            refuse_while_needed(resource)
-            return _on_resource(actor, FORCE_CLEAN[resource.kind], resource, {})
+            return _on_resource(actor, FORCE_CLEAN[resource.kind], resource)
 
 
-def _on_resource(actor: Actor, verb: Verb, resource: Resource, args: dict[str, Any]) -> Operation:
-    row = begin(actor, verb, _concrete(resource))
-    return request(actor, verb, row, args=args)
-
-
-def _concrete(resource: Resource) -> Resource:
-    """Return the row of its kind: obstacles of verbs look at its columns."""
-    return resource.as_vm if resource.kind == "vm" else resource
+def _on_resource(actor: Actor, verb: Verb, resource: Resource, **values: Any) -> Operation:
+    operation: Operation = service_of(verb)(actor, own_row(resource), **values)
+    return operation
 
 
 def _with_vm(resource: Resource) -> Resource:

@@ -7,40 +7,15 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from apps.lifecycle.models import State
-from apps.lifecycle.verbs import ANY_STATE, Cancel, Text, Verb, declare
-
-
-def _resync(kind: str) -> Verb:
-    return Verb(
-        f"{kind}.resync",
-        _("Resync"),
-        _("Resyncing"),
-        permission="admin",
-        states=frozenset({State.READY}),
-        icon="refresh",
-    )
-
-
-def _force_clean(kind: str) -> Verb:
-    return Verb(
-        f"{kind}.force_clean",
-        _("Force clean"),
-        _("Removing for good"),
-        permission="admin",
-        states=ANY_STATE,
-        destructive=True,
-        supersedes=True,
-        rank=2,
-        cancel=Cancel.BEFORE,
-        icon="trash",
-    )
+from apps.lifecycle.standard_verbs import force_clean_verb, resync_verb
+from apps.lifecycle.verbs import Cancel, Text, Verb, declare
 
 
 def _needs_a_host(vm: Any) -> Text | None:
     return None if vm.host_id else _("It has no host.")
 
 
-VM_RESYNC = declare(_resync("vm"))
+VM_RESYNC = declare(resync_verb("vm"))
 VM_ROLL_BACK = declare(
     Verb(
         "vm.roll_back",
@@ -52,14 +27,14 @@ VM_ROLL_BACK = declare(
         icon="rotate-clockwise-2",
     )
 )
-VM_FORCE_CLEAN = declare(_force_clean("vm"))
-IMAGE_FORCE_CLEAN = declare(_force_clean("image"))
-VPC_RESYNC = declare(_resync("vpc"))
-VPC_FORCE_CLEAN = declare(_force_clean("vpc"))
-SUBNET_RESYNC = declare(_resync("subnet"))
-SUBNET_FORCE_CLEAN = declare(_force_clean("subnet"))
-SECURITY_GROUP_RESYNC = declare(_resync("security_group"))
-SECURITY_GROUP_FORCE_CLEAN = declare(_force_clean("security_group"))
+VM_FORCE_CLEAN = declare(force_clean_verb("vm"))
+IMAGE_FORCE_CLEAN = declare(force_clean_verb("image"))
+VPC_RESYNC = declare(resync_verb("vpc"))
+VPC_FORCE_CLEAN = declare(force_clean_verb("vpc"))
+SUBNET_RESYNC = declare(resync_verb("subnet"))
+SUBNET_FORCE_CLEAN = declare(force_clean_verb("subnet"))
+SECURITY_GROUP_RESYNC = declare(resync_verb("security_group"))
+SECURITY_GROUP_FORCE_CLEAN = declare(force_clean_verb("security_group"))
 
 RESYNC = {verb.kind: verb for verb in (VM_RESYNC, VPC_RESYNC, SUBNET_RESYNC, SECURITY_GROUP_RESYNC)}
 FORCE_CLEAN = {

@@ -11,7 +11,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, NotFound
 from apps.lifecycle.legality import ensure_possible, holding
 from apps.lifecycle.models import Resource
-from apps.lifecycle.requests import lock
+from apps.lifecycle.requests import Allowed, Change, lock
 from apps.lifecycle.verbs import Verb
 from apps.tenancy.acting import is_acting, refused_to_administrator
 from apps.tenancy.models import Project, ProjectUserObjectPermission
@@ -77,14 +77,16 @@ def decided_without_grants(actor: Actor, verb: Verb, tenant_id: int | None) -> b
     return None if verb.permission in PROJECT_PERMISSIONS else False
 
 
-def allow(actor: Actor, verb: Verb, *, project: Project | None, tenant_id: int | None) -> None:
-    """Raise Forbidden unless the actor's role covers the verb there. For verbs without an existing resource.
+def allow(actor: Actor, verb: Verb, *, project: Project | None, tenant_id: int | None) -> Allowed:
+    """Return the verb as allowed there, to be requested or recorded. For verbs without an existing resource.
 
-    NotRecent, a Forbidden too, when the verb needs a fresh proof and there is none.
+    Raises Forbidden when the actor's role does not cover it; NotRecent, a Forbidden too, when it needs a fresh proof
+    and there is none.
     """
     if project is not None and project.tenant_id != tenant_id:
         raise NotFound(_("There is no such project."))
     ensure_may(actor, verb, project.pk if project else None, tenant_id)
+    return Allowed(actor, verb)
 
 
 def ensure_may(actor: Actor, verb: Verb, project_id: int | None, tenant_id: int | None) -> None:
@@ -101,7 +103,7 @@ def ensure_in_reach(actor: Actor, verb: Verb) -> None:
     ensure_proved(actor, verb)
 
 
-def begin(actor: Actor, verb: Verb, resource: R) -> R:
+def begin(actor: Actor, verb: Verb, resource: R) -> Change[R]:
     """Start a change: the resource read again under lock, permission and legality checked. Call in a transaction.
 
     Raises NotFound, Forbidden, NotRecent, Busy or NotNow.
@@ -111,9 +113,9 @@ def begin(actor: Actor, verb: Verb, resource: R) -> R:
     except Resource.DoesNotExist:
         raise _not_found(type(resource)) from None
     ensure_may(actor, verb, fresh.project_id, fresh.tenant_id)
-    fresh.held_by = holding([fresh])  # read once, for the rule and for the request
-    ensure_possible(verb, fresh)
-    return fresh
+    held = holding([fresh])
+    ensure_possible(verb, fresh, held[0] if held else None)
+    return Change(actor, verb, fresh, held)
 
 
 def _not_found(model: type[Resource]) -> NotFound:

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
-from django.db import transaction
 from django.utils import timezone
 
-from apps.audit.record import record
 from apps.lifecycle import push
-from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Resource
-from apps.lifecycle.verbs import Verb
-from apps.tenancy.access import begin
+from apps.lifecycle.requests import Change
 from apps.tenancy.lines import clean_line
 
-R = TypeVar("R", bound=Resource)
 MAX_NAME, MAX_REMARK = 63, 255
 
 
-@transaction.atomic
-def relabel(
-    actor: Actor, verb: Verb, resource: R, *, name: str | None = None, remark: str | None = None
-) -> R:
-    """Set name and remark where given; return the resource. Raises what `begin` raises, and Invalid."""
-    resource = begin(actor, verb, resource)
-    changes = {}
+def relabel(change: Change[Resource], name: str | None = None, remark: str | None = None) -> Resource:
+    """Set name and remark where given; return the resource. Raises Invalid."""
+    resource, changes = change.row, {}
     if name is not None:
         changes["name"] = clean_line("name", name, MAX_NAME, blank=False)
     if remark is not None:
@@ -35,7 +24,7 @@ def relabel(
         Resource.objects.filter(pk=resource.pk).update(**changes, updated_at=timezone.now())
         for field, value in changes.items():
             setattr(resource, field, value)
-        record(actor, verb.name, resource, args=changes)
+        change.record(args=changes)
         push.resource_changed(resource)
     return resource
 

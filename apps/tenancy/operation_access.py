@@ -9,11 +9,12 @@ from django.utils.translation import gettext as _
 
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.cancelling import cancel, why_not_cancel
-from apps.lifecycle.errors import Forbidden, NotNow
-from apps.lifecycle.models import Batch, Operation
-from apps.lifecycle.retrying import why_not_retry
+from apps.lifecycle.errors import Forbidden, NotFound, NotNow
+from apps.lifecycle.models import Batch, Operation, Resource
+from apps.lifecycle.retrying import retry, why_not_retry
+from apps.lifecycle.rows import own_row
 from apps.lifecycle.verbs import Verb, verb_named
-from apps.tenancy.access import may, visible_projects
+from apps.tenancy.access import may, visible, visible_projects
 from apps.tenancy.selectors import is_admin_as_such, runs_tenant
 
 
@@ -60,11 +61,20 @@ def cancel_operation(actor: Actor, operation: Operation) -> Operation:
     return operation
 
 
-def ensure_may_retry(actor: Actor, operation: Operation) -> None:
-    """Raise Forbidden when the role does not cover what tries it again, NotNow when there is nothing to try again."""
-    _ensure_may(actor, verb_named(verb_named(operation.verb).retry), operation)
+def retry_operation(actor: Actor, operation: Operation) -> Operation:
+    """Ask again for what an operation failed to do, with the same values; return the new operation.
+
+    Raises Forbidden, NotFound, NotNow (it has not failed, or something later has settled it), and what the verb's
+    service raises.
+    """
+    verb = verb_named(verb_named(operation.verb).retry)
+    _ensure_may(actor, verb, operation)
     if reason := why_not_retry(operation):
         raise NotNow(reason)
+    resource = visible(actor, Resource.objects.all()).filter(pk=operation.target_id).first()
+    if resource is None:
+        raise NotFound(_("What it acted on no longer exists."))
+    return retry(actor, verb, own_row(resource), operation)
 
 
 def _ensure_may(actor: Actor, verb: Verb, operation: Operation) -> None:

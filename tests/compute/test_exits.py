@@ -31,7 +31,7 @@ from apps.lifecycle.engine import claim, execute
 from apps.lifecycle.errors import Busy, InUse, NotNow, Refused
 from apps.lifecycle.legality import possibilities
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
-from apps.lifecycle.requests import request
+from apps.lifecycle.requests import Change
 from apps.lifecycle.verbs import all_verbs, verb_named
 from apps.network.models import Nic, Subnet
 from apps.network.services.security_group import delete_security_group
@@ -123,7 +123,7 @@ def hold(
     if verb_name is None:
         return None
     args = {"role": "internal", "security_group": None} if verb_name == "vm.set_security_group" else {}
-    operation = request(owner, verb_named(verb_name), vm, args=args)
+    operation = Change(owner, verb_named(verb_name), vm).request(args=args)
     stage(operation)
     operation.refresh_from_db()
     return operation

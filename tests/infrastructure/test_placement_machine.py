@@ -16,7 +16,7 @@ from apps.infrastructure.models import Host
 from apps.infrastructure.need import Need
 from apps.infrastructure.outlook import outlook
 from apps.infrastructure.placement import place, release
-from apps.infrastructure.services import set_accepting
+from apps.infrastructure.services import close_host, open_host
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.errors import NoCapacity, Refused
 from tests import factories
@@ -84,7 +84,7 @@ class Placement(RuleBasedStateMachine):
         host = self.hosts[which % HOSTS]
         try:
             with transaction.atomic():
-                set_accepting(SYSTEM, host, accepts)
+                (open_host if accepts else close_host)(SYSTEM, host)
         except Refused:
             assert accepts != (host.pk in self.closed)
         (self.closed.discard if accepts else self.closed.add)(host.pk)

@@ -9,12 +9,13 @@ from apps.infrastructure.models import Host
 from apps.infrastructure.selectors import visible_compute_clusters, visible_hosts, visible_storage_clusters
 from apps.infrastructure.services import (
     change_cluster,
+    close_host,
     create_compute_cluster,
     create_region,
     create_storage_cluster,
     delete_cluster,
+    open_host,
     permit,
-    set_accepting,
 )
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, InUse, Invalid, NotNow
@@ -90,11 +91,11 @@ def test_a_cluster_with_hosts_is_not_deleted(admin: Actor) -> None:
 @pytest.mark.requirement("CL-3")
 def test_a_host_is_closed_and_opened_for_new_vms(admin: Actor) -> None:
     host = factories.make_host(factories.make_cluster(factories.make_region()))
-    host = set_accepting(admin, host, False)
+    host = close_host(admin, host)
     assert not host.accepts_vms
     with pytest.raises(NotNow):
-        set_accepting(admin, host, False)
-    assert set_accepting(admin, host, True).accepts_vms
+        close_host(admin, host)
+    assert open_host(admin, host).accepts_vms
 
 
 @pytest.mark.requirement("AC-1")

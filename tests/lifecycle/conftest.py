@@ -12,8 +12,9 @@ from django.utils import timezone
 from apps.infrastructure.models import ComputeCluster, Host, Region
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.handlers import Settle, handles
+from apps.lifecycle.legality import holding
 from apps.lifecycle.models import Operation, State
-from apps.lifecycle.requests import request
+from apps.lifecycle.requests import Change
 from apps.lifecycle.running import Run
 from apps.lifecycle.verbs import ANY_STATE, Cancel, Verb, declare
 
@@ -72,4 +73,4 @@ def host(db: None) -> Host:
 
 def ask(verb: Verb, host: Host, also: tuple[Host, ...] = ()) -> Operation:
     """Request without ringing for a real worker: the tests claim by themselves."""
-    return request(SYSTEM, verb, host, also=also)
+    return Change(SYSTEM, verb, host, holding([host])).request(also=also)

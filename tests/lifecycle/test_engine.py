@@ -15,7 +15,7 @@ from apps.infrastructure.models import Host
 from apps.lifecycle import keeper
 from apps.lifecycle.engine import MAX_ATTEMPTS, MAX_BUGS, claim, execute
 from apps.lifecycle.errors import Busy, NotNow
-from apps.lifecycle.legality import ensure_possible, possibilities
+from apps.lifecycle.legality import ensure_possible, open_operation, possibilities
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
 from apps.lifecycle.models.operation import LEASE
 from apps.lifecycle.requests import _supersede
@@ -239,7 +239,7 @@ def test_a_second_operation_on_a_held_resource_is_refused(host: Host) -> None:
     with pytest.raises(Busy):
         ask(POLISH, host)
     with pytest.raises(Busy):
-        ensure_possible(POLISH, host)
+        ensure_possible(POLISH, host, open_operation(host))
 
 
 def test_an_operation_on_several_resources_holds_them_all_until_it_settles(
@@ -373,4 +373,4 @@ def test_every_verb_that_is_not_possible_says_why(host: Host) -> None:
     host.refresh_from_db()
     Operation.objects.all().delete()
     with pytest.raises(NotNow, match="burnt"):
-        ensure_possible(POLISH, host)
+        ensure_possible(POLISH, host, open_operation(host))

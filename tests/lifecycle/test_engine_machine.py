@@ -26,7 +26,7 @@ from apps.lifecycle.errors import Busy
 from apps.lifecycle.keeper import Keeper
 from apps.lifecycle.legality import holding
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource
-from apps.lifecycle.requests import lock, request
+from apps.lifecycle.requests import Change, lock
 from apps.lifecycle.running import Lost, Run
 from apps.lifecycle.sweep import sweep
 from tests.lifecycle.conftest import GLANCE, POLISH, SCRAP, Script, make_host
@@ -100,7 +100,7 @@ class Engine(RuleBasedStateMachine):
             with transaction.atomic():
                 for resource in sorted([target, *also], key=lambda row: row.pk):
                     lock(resource)
-                operation = request(SYSTEM, verb, target, also=also)
+                operation = Change(SYSTEM, verb, target, holding([target])).request(also=also)
         except Busy:
             assert busy
             return

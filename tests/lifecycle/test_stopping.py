@@ -14,7 +14,7 @@ from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.cancelling import cancel, why_not_cancel
 from apps.lifecycle.engine import claim, execute
 from apps.lifecycle.errors import Busy
-from apps.lifecycle.legality import ensure_possible
+from apps.lifecycle.legality import ensure_possible, open_operation
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
 from apps.lifecycle.running import Run
 from apps.lifecycle.sweep import sweep
@@ -50,7 +50,7 @@ def test_a_running_operation_stops_at_its_next_step_and_leaves_the_resource_to_b
     assert (status(operation), steps) == (OperationStatus.CANCELLED, ["first"])
     host.refresh_from_db()
     assert (host.state, host.error["code"]) == (State.READY, "operation.cancelled")
-    ensure_possible(POLISH, host)
+    ensure_possible(POLISH, host, open_operation(host))
 
 
 def test_until_it_has_stopped_it_holds_its_resource(host: Host) -> None:
@@ -61,8 +61,8 @@ def test_until_it_has_stopped_it_holds_its_resource(host: Host) -> None:
     assert (operation.is_open, "asked to stop" in why_not_cancel(operation)) == (True, True)
     assert not cancel(SYSTEM, operation)
     with pytest.raises(Busy):
-        ensure_possible(POLISH, host)
-    ensure_possible(SCRAP, host)
+        ensure_possible(POLISH, host, open_operation(host))
+    ensure_possible(SCRAP, host, open_operation(host))
 
 
 def test_one_that_is_done_before_it_noticed_is_done(host: Host, script: Script) -> None:

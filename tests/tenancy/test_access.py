@@ -81,7 +81,7 @@ def test_what_another_tenant_or_project_has_is_not_found(bob: User, alice: User,
     nina = factories.make_member(thing.tenant, Role.MANAGER, "nina", project=make_project(thing.tenant))
     with pytest.raises(NotFound):
         begin(actor_for_user(nina), VERBS["manage"], thing)
-    assert begin(actor_for_user(alice), VERBS["manage"], thing) == thing
+    assert begin(actor_for_user(alice), VERBS["manage"], thing).row == thing
 
 
 def test_a_viewer_is_told_that_the_role_does_not_allow_it(vera: User, thing: Resource) -> None:

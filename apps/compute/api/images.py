@@ -16,7 +16,7 @@ from apps.compute import selectors
 from apps.compute.filters import ImageFilter
 from apps.compute.models import Image
 from apps.compute.models.image import DEFAULT_DISK_GIB
-from apps.compute.services.image import delete_image, import_image, retry_image
+from apps.compute.services.image import import_image
 from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RENAME, IMAGE_RETRY
 from apps.infrastructure.models import ComputeCluster, StorageCluster
 from apps.infrastructure.selectors import get_cluster
@@ -90,10 +90,10 @@ class ImageApi(ResourceApi):
     model = Image
     out = ImageOut
     filterset_class = ImageFilter
-    create = Create(import_from_api, ImageBody, IMAGE_IMPORT)
+    create = Create(IMAGE_IMPORT, ImageBody, import_from_api)
     update = Update(IMAGE_RENAME)
-    delete = Action(IMAGE_DELETE, delete_image)
-    actions = (Action(IMAGE_RETRY, retry_image),)
+    delete = Action(IMAGE_DELETE)
+    actions = (Action(IMAGE_RETRY),)
 
     def visible(self, actor: Actor) -> QuerySet[Image]:
         """Return the images the actor may see."""

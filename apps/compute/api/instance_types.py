@@ -15,7 +15,7 @@ from apps.compute import selectors
 from apps.compute.filters import InstanceTypeFilter
 from apps.compute.models import InstanceType
 from apps.compute.models.instance_type import MOST_MEMORY_GIB, MOST_VCPU
-from apps.compute.services.instance_type import create_instance_type, delete_instance_type
+from apps.compute.services.instance_type import create_instance_type
 from apps.compute.verbs import INSTANCE_TYPE_CREATE, INSTANCE_TYPE_DELETE
 from apps.infrastructure.models import ComputeCluster
 from apps.infrastructure.selectors import get_cluster
@@ -75,8 +75,8 @@ class InstanceTypeApi(ObjectApi):
     converter = "int"
     filterset_class = InstanceTypeFilter
     pagination_class = SmallestFirst
-    create = Create(create_from_api, InstanceTypeBody, INSTANCE_TYPE_CREATE, immediate=True)
-    delete = Action(INSTANCE_TYPE_DELETE, delete_instance_type, immediate=True)
+    create = Create(INSTANCE_TYPE_CREATE, InstanceTypeBody, create_from_api, immediate=True)
+    delete = Action(INSTANCE_TYPE_DELETE, immediate=True)
 
     def visible(self, actor: Actor) -> QuerySet[InstanceType]:
         """Return the types the actor may use."""

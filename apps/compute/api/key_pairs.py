@@ -14,7 +14,7 @@ from apps.api.views import Action, Create, ResourceApi, Update
 from apps.compute import selectors
 from apps.compute.filters import KeyPairFilter
 from apps.compute.models import KeyPair
-from apps.compute.services.key_pair import create_key_pair, delete_key_pair
+from apps.compute.services.key_pair import create_key_pair
 from apps.compute.verbs import KEY_PAIR_CREATE, KEY_PAIR_DELETE, KEY_PAIR_RENAME
 from apps.lifecycle.actor import Actor
 
@@ -62,9 +62,9 @@ class KeyPairApi(ResourceApi):
     out = KeyPairOut
     filterset_class = KeyPairFilter
     secrets = ("private_key",)
-    create = Create(create_from_api, KeyPairBody, KEY_PAIR_CREATE, immediate=True)
+    create = Create(KEY_PAIR_CREATE, KeyPairBody, create_from_api, immediate=True)
     update = Update(KEY_PAIR_RENAME)
-    delete = Action(KEY_PAIR_DELETE, delete_key_pair, immediate=True)
+    delete = Action(KEY_PAIR_DELETE, immediate=True)
 
     def visible(self, actor: Actor) -> QuerySet[KeyPair]:
         """Return the key pairs the actor may see."""

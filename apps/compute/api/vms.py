@@ -16,10 +16,8 @@ from apps.compute import selectors
 from apps.compute.api.vm_forecast import EXPLAIN
 from apps.compute.filters import VmFilter
 from apps.compute.models import PauseReason, Power, Vm
-from apps.compute.services import power
 from apps.compute.services.first_boot import MOST_USER_DATA
 from apps.compute.services.planning import MOST_AT_ONCE
-from apps.compute.services.vm import create_vms
 from apps.compute.verbs import (
     VM_CREATE,
     VM_DELETE,
@@ -32,7 +30,6 @@ from apps.compute.verbs import (
 )
 from apps.lifecycle.actor import Actor
 from apps.network.models import NicRole
-from apps.network.services.nic import set_security_group
 from apps.network.verbs import VM_SET_SECURITY_GROUP
 from apps.tenancy.rights import Rights
 
@@ -152,16 +149,16 @@ class VmApi(ResourceApi):
     model = Vm
     out = VmOut
     filterset_class = VmFilter
-    create = Create(create_vms, VmBody, VM_CREATE, batch=True, in_memory=True, explain=EXPLAIN)
+    create = Create(VM_CREATE, VmBody, batch=True, in_memory=True, explain=EXPLAIN)
     update = Update(VM_RENAME)
-    delete = Action(VM_DELETE, power.delete_vm)
+    delete = Action(VM_DELETE)
     actions = (
-        Action(VM_START, power.start_vm),
-        Action(VM_SHUT_DOWN, power.shut_down_vm),
-        Action(VM_RESTART, power.restart_vm),
-        Action(VM_POWER_OFF, power.power_off_vm),
-        Action(VM_RETRY, power.retry_vm),
-        Action(VM_SET_SECURITY_GROUP, set_security_group, VmSecurityGroupBody),
+        Action(VM_START),
+        Action(VM_SHUT_DOWN),
+        Action(VM_RESTART),
+        Action(VM_POWER_OFF),
+        Action(VM_RETRY),
+        Action(VM_SET_SECURITY_GROUP, VmSecurityGroupBody),
     )
 
     def visible(self, actor: Actor) -> QuerySet[Vm]:

@@ -15,16 +15,16 @@ from apps.compute.api.images import ImageApi
 from apps.compute.filters import ImageFilter
 from apps.compute.forms import ImageForm
 from apps.compute.models import Image, Vm
-from apps.compute.services.image import delete_image, import_image, retry_image
+from apps.compute.services.image import import_image
 from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RENAME, IMAGE_RETRY
 from apps.infrastructure.models import StorageCluster
 from apps.lifecycle.models import Operation
-from apps.portal.actions import edit_labels
 from apps.portal.columns import CREATED, ID, NAME, REGION, REMARK, STATE, TENANT, UPDATED, Column
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
 from apps.portal.facets import choice_facet, region_facet, state_facet, tenant_facet
+from apps.portal.forms import LabelsForm
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
 from apps.storage.models import Disk
@@ -37,7 +37,7 @@ def _goes(image: Image) -> list[str]:
     ]
 
 
-_OWN = (edit_labels(IMAGE_RENAME), Do(IMAGE_DELETE, delete_image, says=_goes, typed_name=True))
+_OWN = (Do(IMAGE_RENAME, form=LabelsForm), Do(IMAGE_DELETE, says=_goes, typed_name=True))
 
 #: As tenants have it: importing is the administrator's.
 TENANT_IMAGE = PageKind(
@@ -49,7 +49,7 @@ TENANT_IMAGE = PageKind(
     visible=selectors.visible_images,
     actions=_OWN,
 )
-IMAGE = replace(TENANT_IMAGE, create=IMAGE_IMPORT, actions=(Do(IMAGE_RETRY, retry_image), *_OWN))
+IMAGE = replace(TENANT_IMAGE, create=IMAGE_IMPORT, actions=(Do(IMAGE_RETRY), *_OWN))
 
 
 def _system(row: Image, page: ListPage) -> str:

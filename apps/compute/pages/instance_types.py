@@ -13,7 +13,7 @@ from apps.compute.api.instance_types import InstanceTypeApi
 from apps.compute.filters import InstanceTypeFilter
 from apps.compute.forms import InstanceTypeForm
 from apps.compute.models import InstanceType, Vm
-from apps.compute.services.instance_type import create_instance_type, delete_instance_type
+from apps.compute.services.instance_type import create_instance_type
 from apps.compute.verbs import INSTANCE_TYPE_CREATE, INSTANCE_TYPE_DELETE
 from apps.infrastructure.models import ComputeCluster
 from apps.portal.columns import NAME, Column
@@ -37,7 +37,7 @@ INSTANCE_TYPE = PageKind(
     icon="cpu",
     visible=selectors.visible_types,
     create=INSTANCE_TYPE_CREATE,
-    actions=(Do(INSTANCE_TYPE_DELETE, delete_instance_type, says=_goes),),
+    actions=(Do(INSTANCE_TYPE_DELETE, says=_goes),),
     converter="int",
 )
 

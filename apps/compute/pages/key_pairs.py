@@ -14,15 +14,15 @@ from apps.compute.api.key_pairs import KeyPairApi
 from apps.compute.filters import KeyPairFilter
 from apps.compute.forms import KeyPairForm
 from apps.compute.models import KeyPair, Vm
-from apps.compute.services.key_pair import NewKeyPair, create_key_pair, delete_key_pair
+from apps.compute.services.key_pair import NewKeyPair, create_key_pair
 from apps.compute.verbs import KEY_PAIR_CREATE, KEY_PAIR_DELETE, KEY_PAIR_RENAME
 from apps.portal import pieces
-from apps.portal.actions import edit_labels
 from apps.portal.columns import CREATED, ID, NAME, PROJECT, REMARK, Column
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
 from apps.portal.facets import project_facet
+from apps.portal.forms import LabelsForm
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
 
@@ -42,7 +42,7 @@ KEY_PAIR = PageKind(
     icon="key",
     visible=selectors.visible_key_pairs,
     create=KEY_PAIR_CREATE,
-    actions=(edit_labels(KEY_PAIR_RENAME), Do(KEY_PAIR_DELETE, delete_key_pair, says=_goes)),
+    actions=(Do(KEY_PAIR_RENAME, form=LabelsForm), Do(KEY_PAIR_DELETE, says=_goes)),
 )
 
 

@@ -13,7 +13,6 @@ from apps.compute.filters import VmFilter
 from apps.compute.forms import SecurityGroupForm
 from apps.compute.models import Image, InstanceType, KeyPair, PauseReason, Power, Vm
 from apps.compute.pages.vm_columns import COLUMNS, VIEWS, as_of, size
-from apps.compute.services import power
 from apps.compute.verbs import (
     VM_CREATE,
     VM_DELETE,
@@ -27,14 +26,13 @@ from apps.compute.verbs import (
 from apps.infrastructure.models import ComputeCluster, Host
 from apps.lifecycle.verbs import verb_named
 from apps.network.models import SecurityGroup, Subnet, Vpc
-from apps.network.services.nic import set_security_group
 from apps.network.verbs import VM_SET_SECURITY_GROUP
 from apps.portal import pieces
-from apps.portal.actions import edit_labels
 from apps.portal.charts import VM_CHARTS, monitoring
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.facets import choice_facet, project_facet, region_facet, state_facet, tenant_facet
+from apps.portal.forms import LabelsForm
 from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
 from apps.storage.models import Disk
@@ -67,15 +65,15 @@ VM = PageKind(
     create=VM_CREATE,
     copies=True,
     actions=(
-        Do(VM_START, power.start_vm),
-        Do(VM_SHUT_DOWN, power.shut_down_vm, also=gettext_lazy("Stop")),
-        Do(VM_RESTART, power.restart_vm, also=gettext_lazy("Reboot")),
+        Do(VM_START),
+        Do(VM_SHUT_DOWN, also=gettext_lazy("Stop")),
+        Do(VM_RESTART, also=gettext_lazy("Reboot")),
         Do(verb_named("vm.console"), opens="vm.console"),
-        Do(VM_POWER_OFF, power.power_off_vm, says=_stops),
-        Do(VM_RETRY, power.retry_vm),
-        Do(VM_SET_SECURITY_GROUP, set_security_group, form=SecurityGroupForm, bulk=True),
-        edit_labels(VM_RENAME),
-        Do(VM_DELETE, power.delete_vm, says=_goes, typed_name=True),
+        Do(VM_POWER_OFF, says=_stops),
+        Do(VM_RETRY),
+        Do(VM_SET_SECURITY_GROUP, form=SecurityGroupForm, bulk=True),
+        Do(VM_RENAME, form=LabelsForm),
+        Do(VM_DELETE, says=_goes, typed_name=True),
     ),
     as_of=as_of,
 )

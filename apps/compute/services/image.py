@@ -9,15 +9,17 @@ from django.utils.translation import gettext as _
 
 from apps.compute.models import Image
 from apps.compute.models.image import DEFAULT_DISK_GIB
-from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RETRY
+from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RENAME, IMAGE_RETRY
 from apps.drivers.specs.storage import IMPORTS
 from apps.infrastructure.models import ComputeCluster, StorageCluster
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import InUse, Invalid
 from apps.lifecycle.models import Operation, Resource
-from apps.lifecycle.requests import bump, request
+from apps.lifecycle.requests import Change
 from apps.quotas.services import take
 from apps.tenancy.access import allow, begin
+from apps.tenancy.acts import changes, renames
 from apps.tenancy.choosing import chosen_project
 from apps.tenancy.labels import MAX_NAME, clean_labels
 from apps.tenancy.lines import clean_line, is_one_line
@@ -26,6 +28,7 @@ from apps.tenancy.lines import clean_line, is_one_line
 IMPORT_DIRECTORY = IMPORTS
 
 
+@serves(IMAGE_IMPORT)
 @transaction.atomic
 def import_image(
     actor: Actor,
@@ -44,7 +47,7 @@ def import_image(
     remark: str = "",
 ) -> Operation:
     """Take the disk image `file` of the pool's import directory in: as a base image, or for a project's tenant."""
-    allow(actor, IMAGE_IMPORT, project=None, tenant_id=None)
+    allowed = allow(actor, IMAGE_IMPORT, project=None, tenant_id=None)
     name, remark = clean_labels(name, remark)
     into = chosen_project(actor, project) if project else None
     if into is not None:
@@ -66,23 +69,27 @@ def import_image(
         hot_upgrade=hot_upgrade,
     )
     image.save(force_insert=True)
-    return request(actor, IMAGE_IMPORT, image, args={"source": _source(cluster, file)})
+    return allowed.request(image, args={"source": _source(cluster, file)})
 
 
-@transaction.atomic
-def retry_image(actor: Actor, image: Image) -> Operation:
-    """Import the same file once more after a failure."""
-    image = begin(actor, IMAGE_RETRY, image)
-    imports = Operation.objects.filter(target_id=image.pk, verb=IMAGE_IMPORT.name)
-    return request(actor, IMAGE_RETRY, image, args=imports.latest("created_at").args)
+@changes(IMAGE_RETRY)
+def retry_image(change: Change[Image], *, source: str = "") -> Operation:
+    """Import the same file once more after a failure. `source` is that of the attempt that failed, where known."""
+    imports = Operation.objects.filter(target_id=change.row.pk, verb=IMAGE_IMPORT.name)
+    return change.request(args={"source": source} if source else imports.latest("created_at").args)
 
 
+rename_image = renames(IMAGE_RENAME)
+
+
+@serves(IMAGE_DELETE)
 @transaction.atomic
 def delete_image(actor: Actor, image: Image) -> Operation:
     """Delete an image from which no disk was cloned. Raises InUse with the disks' VMs."""
     # Tenants see base images, so for these "forbidden" is the answer and not "no such image".
     allow(actor, IMAGE_DELETE, project=image.project, tenant_id=image.tenant_id)
-    image = begin(actor, IMAGE_DELETE, image)
+    change = begin(actor, IMAGE_DELETE, image)
+    image = change.row
     disks = list(image.disks.select_related("vm")[:50])
     if disks:
         raise InUse(
@@ -90,8 +97,8 @@ def delete_image(actor: Actor, image: Image) -> Operation:
             hint=_("Delete the VMs made from it first."),
             details={"resources": [_user(disk.vm or disk) for disk in disks]},
         )
-    bump(image)
-    return request(actor, IMAGE_DELETE, image)
+    change.bump()
+    return change.request()
 
 
 def _user(resource: Resource) -> dict[str, str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from apps.audit.record import record
 from apps.compute.models import InstanceType
 from apps.compute.models.instance_type import MOST_MEMORY_GIB, MOST_VCPU
 from apps.compute.verbs import INSTANCE_TYPE_CREATE, INSTANCE_TYPE_DELETE
 from apps.infrastructure.models import ComputeCluster
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid
 from apps.tenancy.access import allow
 from apps.tenancy.labels import MAX_NAME
@@ -28,12 +28,13 @@ def create_default_types(cluster: ComputeCluster) -> None:
     )
 
 
+@serves(INSTANCE_TYPE_CREATE)
 @transaction.atomic
 def create_instance_type(
     actor: Actor, *, cluster: ComputeCluster, vcpu: int, memory_gib: int, name: str = ""
 ) -> InstanceType:
     """Offer a size on a cluster. Raises Invalid (IT-2)."""
-    allow(actor, INSTANCE_TYPE_CREATE, project=None, tenant_id=None)
+    allowed = allow(actor, INSTANCE_TYPE_CREATE, project=None, tenant_id=None)
     wrong: dict[str, list[str]] = {}
     if not one_or_even(vcpu, MOST_VCPU):
         wrong["vcpu"] = [_("1 or an even number up to %(most)s.") % {"most": MOST_VCPU}]
@@ -52,20 +53,18 @@ def create_instance_type(
             )
     except IntegrityError as error:
         raise Invalid({"name": [_("The cluster has a type of this size or name already.")]}) from error
-    record(
-        actor,
-        INSTANCE_TYPE_CREATE.name,
+    allowed.record(
         name=made.name,
         args={"cluster": cluster.name, "vcpu": vcpu, "memory_gib": memory_gib},
     )
     return made
 
 
+@serves(INSTANCE_TYPE_DELETE)
 @transaction.atomic
 def delete_instance_type(actor: Actor, instance_type: InstanceType) -> None:
     """Offer a size no longer; VMs made with it keep theirs."""
-    allow(actor, INSTANCE_TYPE_DELETE, project=None, tenant_id=None)
-    record(actor, INSTANCE_TYPE_DELETE.name, name=instance_type.name)
+    allow(actor, INSTANCE_TYPE_DELETE, project=None, tenant_id=None).record(name=instance_type.name)
     instance_type.delete()
 
 

@@ -14,15 +14,17 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ed25519, rsa
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from apps.audit.record import record
 from apps.compute.models import KeyPair
-from apps.compute.verbs import KEY_PAIR_CREATE, KEY_PAIR_DELETE
+from apps.compute.verbs import KEY_PAIR_CREATE, KEY_PAIR_DELETE, KEY_PAIR_RENAME
 from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid
 from apps.lifecycle.models import State
+from apps.lifecycle.requests import Change
 from apps.quotas.services import give_back, take
-from apps.tenancy.access import allow, begin
+from apps.tenancy.access import allow
+from apps.tenancy.acts import changes, renames
 from apps.tenancy.choosing import chosen_project
 from apps.tenancy.labels import clean_labels
 
@@ -46,13 +48,14 @@ class _PublicKey:
     fingerprint: str
 
 
+@serves(KEY_PAIR_CREATE)
 @transaction.atomic
 def create_key_pair(
     actor: Actor, *, name: str, public_key: str = "", project: UUID | None = None, remark: str = ""
 ) -> NewKeyPair:
     """Import `public_key`, or make an Ed25519 pair when it is empty. Raises Invalid, QuotaExceeded."""
     into = chosen_project(actor, project)
-    allow(actor, KEY_PAIR_CREATE, project=into, tenant_id=into.tenant_id)
+    allowed = allow(actor, KEY_PAIR_CREATE, project=into, tenant_id=into.tenant_id)
     name, remark = clean_labels(name, remark)
     private = "" if public_key.strip() else _generate()
     key = parse_public_key(public_key if not private else _public_half(private, _COMMENT.sub("-", name)))
@@ -69,20 +72,23 @@ def create_key_pair(
         fingerprint=key.fingerprint,
     )
     row.save(force_insert=True)
-    record(actor, KEY_PAIR_CREATE.name, row, args={"fingerprint": key.fingerprint})
+    allowed.record(row, args={"fingerprint": key.fingerprint})
     push.resource_changed(row, "created")
     return NewKeyPair(row, private)
 
 
-@transaction.atomic
-def delete_key_pair(actor: Actor, key_pair: KeyPair) -> None:
+@changes(KEY_PAIR_DELETE)
+def delete_key_pair(change: Change[KeyPair]) -> None:
     """Delete a key pair. VMs made with it keep the public key."""
-    key_pair = begin(actor, KEY_PAIR_DELETE, key_pair)
-    record(actor, KEY_PAIR_DELETE.name, key_pair)
+    key_pair = change.row
+    change.record()
     push.resource_changed(key_pair, "deleted")
     if key_pair.tenant_id is not None:
         give_back(key_pair.tenant_id, {"key_pair": 1})
     key_pair.delete()
+
+
+rename_key_pair = renames(KEY_PAIR_RENAME)
 
 
 def parse_public_key(text: str) -> _PublicKey:

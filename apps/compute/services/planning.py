@@ -18,6 +18,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, NotNow, Refused
 from apps.lifecycle.models import State
 from apps.lifecycle.rehearsal import Refusals
+from apps.lifecycle.requests import Allowed
 from apps.network.models import SecurityGroup, Subnet
 from apps.tenancy.access import allow
 from apps.tenancy.choosing import chosen_project
@@ -32,6 +33,7 @@ LONGEST_NAME = 63
 class Draft:
     """What was found of what was asked for: None where nothing was named, or what was named is refused."""
 
+    allowed: Allowed | None = None
     project: Project | None = None
     type: InstanceType | None = None
     image: Image | None = None
@@ -51,6 +53,7 @@ class Draft:
 class Plan:
     """What was asked for, all of it there and checked."""
 
+    allowed: Allowed
     project: Project
     type: InstanceType
     image: Image
@@ -95,7 +98,7 @@ def look_up(actor: Actor, asked: Asked, refusals: Refusals) -> Draft:
     into = draft.project = refusals.attempt(chosen_project, actor, asked.project)
     if into is None:
         return draft
-    refusals.attempt(allow, actor, VM_CREATE, project=into, tenant_id=into.tenant_id)
+    draft.allowed = refusals.attempt(allow, actor, VM_CREATE, project=into, tenant_id=into.tenant_id)
     if refusals.forbidden:
         return draft
     if asked.instance_type is not None:
@@ -116,10 +119,18 @@ def look_up(actor: Actor, asked: Asked, refusals: Refusals) -> Draft:
 def complete(asked: Asked, draft: Draft, refusals: Refusals) -> Plan:
     """Return the plan of a draft nothing is missing from. Raises what has been refused."""
     refusals.raise_any()
-    assert draft.project and draft.type and draft.image and draft.subnet and asked.name is not None
+    assert (
+        draft.allowed
+        and draft.project
+        and draft.type
+        and draft.image
+        and draft.subnet
+        and asked.name is not None
+    )
     name, remark = clean_labels(asked.name, asked.remark)
     hostname = asked.hostname or first_boot.hostname_of(name, draft.image.os_family)
     return Plan(
+        allowed=draft.allowed,
         project=draft.project,
         type=draft.type,
         image=draft.image,

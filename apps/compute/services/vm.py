@@ -12,9 +12,9 @@ from apps.compute.services.planning import LONGEST_NAME, Asked, Plan, complete, 
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.placement import place
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import serves
 from apps.lifecycle.models import Operation
 from apps.lifecycle.rehearsal import Refusals
-from apps.lifecycle.requests import request
 from apps.lifecycle.rows import insert
 from apps.network.services.addresses import allocate_nic
 from apps.network.services.holding import hold_for_use
@@ -23,6 +23,7 @@ from apps.storage.limits import disk_limits
 from apps.storage.models import Disk
 
 
+@serves(VM_CREATE)
 @transaction.atomic
 def create_vms(actor: Actor, **asked: Any) -> list[Operation]:
     """Create VMs, named with -1, -2 … when there are several, each settled by an operation of its own.
@@ -33,10 +34,10 @@ def create_vms(actor: Actor, **asked: Any) -> list[Operation]:
     """
     wanted, refusals = Asked(**asked), Refusals()
     draft = look_up(actor, wanted, refusals)
-    return _reserve_and_insert(actor, complete(wanted, draft, refusals))
+    return _reserve_and_insert(complete(wanted, draft, refusals))
 
 
-def _reserve_and_insert(actor: Actor, plan: Plan) -> list[Operation]:
+def _reserve_and_insert(plan: Plan) -> list[Operation]:
     """Locks in the order everybody keeps: resources, quota, host (see `infrastructure.placement`)."""
     count = len(plan.names)
     hold_image(plan.image)
@@ -50,12 +51,12 @@ def _reserve_and_insert(actor: Actor, plan: Plan) -> list[Operation]:
     for vm, disk in zip(vms, disks, strict=True):
         vm.shown_nics = [allocate_nic(plan.subnet, vm, security_group=plan.group, held=True)]
         vm.shown_disks = [disk]
-    return [_request(actor, plan, vm) for vm in vms]
+    return [_request(plan, vm) for vm in vms]
 
 
-def _request(actor: Actor, plan: Plan, vm: Vm) -> Operation:
+def _request(plan: Plan, vm: Vm) -> Operation:
     args = {"instance_type": plan.type.name, "image": plan.image.name, "subnet": plan.subnet.name}
-    operation = request(actor, VM_CREATE, vm, args=args)
+    operation = plan.allowed.request(vm, args=args)
     operation.resource = vm
     return operation
 

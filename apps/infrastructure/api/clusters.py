@@ -182,10 +182,10 @@ class ComputeClusterApi(ObjectApi):
     out = ComputeClusterOut
     converter = "int"
     filterset_class = ComputeClusterFilter
-    create = Create(_create_compute, ComputeClusterBody, CLUSTER_CREATE, immediate=True)
-    update = Update(CLUSTER_CHANGE, _change, ComputeClusterChanges, immediate=True)
-    delete = Action(CLUSTER_DELETE, services.delete_cluster, immediate=True)
-    actions = (Action(CLUSTER_PERMIT, _permit, PermitBody, immediate=True),)
+    create = Create(CLUSTER_CREATE, ComputeClusterBody, _create_compute, immediate=True)
+    update = Update(CLUSTER_CHANGE, ComputeClusterChanges, _change, immediate=True)
+    delete = Action(CLUSTER_DELETE, immediate=True)
+    actions = (Action(CLUSTER_PERMIT, PermitBody, _permit, immediate=True),)
 
     def visible(self, actor: Actor) -> QuerySet[ComputeCluster]:
         """Return the clusters the actor may see."""
@@ -199,10 +199,10 @@ class StorageClusterApi(ObjectApi):
     out = StorageClusterOut
     converter = "int"
     filterset_class = StorageClusterFilter
-    create = Create(_create_storage, StorageClusterBody, CLUSTER_CREATE, immediate=True)
-    update = Update(CLUSTER_CHANGE, _change, StorageClusterChanges, immediate=True)
-    delete = Action(CLUSTER_DELETE, services.delete_cluster, immediate=True)
-    actions = (Action(CLUSTER_PERMIT, _permit, PermitBody, immediate=True),)
+    create = Create(CLUSTER_CREATE, StorageClusterBody, _create_storage, immediate=True)
+    update = Update(CLUSTER_CHANGE, StorageClusterChanges, _change, immediate=True)
+    delete = Action(CLUSTER_DELETE, immediate=True)
+    actions = (Action(CLUSTER_PERMIT, PermitBody, _permit, immediate=True),)
 
     def visible(self, actor: Actor) -> QuerySet[StorageCluster]:
         """Return the clusters the actor may see."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from django.db.models import QuerySet
@@ -13,11 +12,10 @@ from apps.api.bodies import identifier
 from apps.api.metrics import MetricsApi
 from apps.api.representation import ReferenceOut, ResourceOut, moment
 from apps.api.views import Action, Create, ResourceApi
-from apps.infrastructure.enrolment import enroll_host, remove_host, renew_enrolment
+from apps.infrastructure.enrolment import enroll_host, renew_enrolment
 from apps.infrastructure.filters import HostFilter
 from apps.infrastructure.models import ComputeCluster, Host
 from apps.infrastructure.selectors import get_cluster, visible_hosts
-from apps.infrastructure.services import set_accepting
 from apps.infrastructure.verbs import HOST_CLOSE, HOST_ENROLL, HOST_OPEN, HOST_REMOVE, HOST_RENEW
 from apps.lifecycle.actor import Actor
 
@@ -102,12 +100,12 @@ class HostApi(ResourceApi):
     out = HostOut
     filterset_class = HostFilter
     secrets = ("agent_toml",)
-    create = Create(_enroll, HostBody, HOST_ENROLL, immediate=True)
-    delete = Action(HOST_REMOVE, remove_host, immediate=True)
+    create = Create(HOST_ENROLL, HostBody, _enroll, immediate=True)
+    delete = Action(HOST_REMOVE, immediate=True)
     actions = (
-        Action(HOST_OPEN, partial(set_accepting, accepts=True), immediate=True),
-        Action(HOST_CLOSE, partial(set_accepting, accepts=False), immediate=True),
-        Action(HOST_RENEW, _renew, immediate=True, bulk=False),
+        Action(HOST_OPEN, immediate=True),
+        Action(HOST_CLOSE, immediate=True),
+        Action(HOST_RENEW, adapter=_renew, immediate=True, bulk=False),
     )
 
     def visible(self, actor: Actor) -> QuerySet[Host]:

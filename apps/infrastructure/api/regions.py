@@ -14,7 +14,7 @@ from apps.api.views import Create, ObjectApi, Update
 from apps.infrastructure.filters import RegionFilter
 from apps.infrastructure.models import Region
 from apps.infrastructure.selectors import visible_regions
-from apps.infrastructure.services import change_region, create_region
+from apps.infrastructure.services import change_region
 from apps.infrastructure.verbs import REGION_CHANGE, REGION_CREATE
 from apps.lifecycle.actor import Actor
 from apps.tenancy.rights import Rights
@@ -82,8 +82,8 @@ class RegionApi(ObjectApi):
     converter = "slug"
     filterset_class = RegionFilter
     pagination_class = ByName
-    create = Create(create_region, RegionBody, REGION_CREATE, immediate=True)
-    update = Update(REGION_CHANGE, _change, RegionChanges, immediate=True)
+    create = Create(REGION_CREATE, RegionBody, immediate=True)
+    update = Update(REGION_CHANGE, RegionChanges, _change, immediate=True)
 
     def visible(self, actor: Actor) -> QuerySet[Region]:
         """Return the regions the actor may see."""

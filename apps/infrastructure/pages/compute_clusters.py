@@ -58,9 +58,9 @@ COMPUTE_CLUSTER = PageKind(
     visible=lambda actor: with_load(visible_compute_clusters(actor)),
     create=CLUSTER_CREATE,
     actions=(
-        Do(CLUSTER_CHANGE, change, form=ChangeComputeForm),
-        Do(CLUSTER_PERMIT, services.permit, form=PermitForm),
-        Do(CLUSTER_DELETE, services.delete_cluster, says=goes, typed_name=True),
+        Do(CLUSTER_CHANGE, form=ChangeComputeForm, adapter=change),
+        Do(CLUSTER_PERMIT, form=PermitForm),
+        Do(CLUSTER_DELETE, says=goes, typed_name=True),
     ),
     converter="int",
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from django import forms
@@ -12,13 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.infrastructure.api.hosts import HostApi
-from apps.infrastructure.enrolment import Enrolment, enroll_host, remove_host, renew_enrolment
+from apps.infrastructure.enrolment import Enrolment, enroll_host, renew_enrolment
 from apps.infrastructure.filters import HostFilter
 from apps.infrastructure.models import ComputeCluster, Host, Region
 from apps.infrastructure.pages import host_tabs
 from apps.infrastructure.pages.figures import load_bar, memory_bar, vcpu_bar
 from apps.infrastructure.selectors import visible_hosts
-from apps.infrastructure.services import set_accepting
 from apps.infrastructure.verbs import HOST_CLOSE, HOST_ENROLL, HOST_OPEN, HOST_REMOVE, HOST_RENEW
 from apps.portal.actions import ActionPage
 from apps.portal.charts import HOST_CHARTS, monitoring
@@ -73,10 +71,10 @@ HOST = PageKind(
     beside=lambda host: host.address or "",
     create=HOST_ENROLL,
     actions=(
-        Do(HOST_OPEN, partial(set_accepting, accepts=True)),
-        Do(HOST_CLOSE, partial(set_accepting, accepts=False), says=host_tabs.closing_plan),
-        Do(HOST_RENEW, renew_enrolment, says=_renews, opens="host.renew_key"),
-        Do(HOST_REMOVE, remove_host, says=_goes, typed_name=True),
+        Do(HOST_OPEN),
+        Do(HOST_CLOSE, says=host_tabs.closing_plan),
+        Do(HOST_RENEW, says=_renews, opens="host.renew_key"),
+        Do(HOST_REMOVE, says=_goes, typed_name=True),
     ),
 )
 

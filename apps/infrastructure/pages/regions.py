@@ -72,7 +72,7 @@ REGION = PageKind(
     icon="map-pin",
     visible=visible_regions,
     create=REGION_CREATE,
-    actions=(Do(REGION_CHANGE, _change, form=RegionForm),),
+    actions=(Do(REGION_CHANGE, form=RegionForm, adapter=_change),),
     key="name",
     converter="slug",
 )

@@ -69,9 +69,9 @@ STORAGE_CLUSTER = PageKind(
     visible=visible_storage_clusters,
     create=CLUSTER_CREATE,
     actions=(
-        Do(CLUSTER_CHANGE, change, form=ChangeStorageForm),
-        Do(CLUSTER_PERMIT, services.permit, form=PermitForm),
-        Do(CLUSTER_DELETE, services.delete_cluster, says=goes, typed_name=True),
+        Do(CLUSTER_CHANGE, form=ChangeStorageForm, adapter=change),
+        Do(CLUSTER_PERMIT, form=PermitForm),
+        Do(CLUSTER_DELETE, says=goes, typed_name=True),
     ),
     converter="int",
 )

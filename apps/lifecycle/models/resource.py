@@ -48,9 +48,6 @@ class Resource(Loaded):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now)
 
-    #: Set by `access.begin`, under the row's lock: the open operations that hold it. Good until the transaction ends.
-    held_by: list[Operation] | None = None
-
     if TYPE_CHECKING:
         #: Set by `selectors.with_open_operations`.
         open_operations: list[Operation]

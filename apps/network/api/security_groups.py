@@ -17,12 +17,6 @@ from apps.network.api.vpcs import REGION_HELP
 from apps.network.filters import SecurityGroupFilter
 from apps.network.models import Protocol, SecurityGroup, SecurityGroupRule
 from apps.network.rules import MAX_RULES, SHORTCUTS, port_text, service_name
-from apps.network.services.security_group import (
-    create_security_group,
-    delete_security_group,
-    retry_security_group,
-    set_rules,
-)
 from apps.network.verbs import (
     SECURITY_GROUP_CREATE,
     SECURITY_GROUP_DELETE,
@@ -121,12 +115,12 @@ class SecurityGroupsApi(ResourceApi):
     model = SecurityGroup
     out = SecurityGroupOut
     filterset_class = SecurityGroupFilter
-    create = Create(create_security_group, SecurityGroupBody, SECURITY_GROUP_CREATE)
+    create = Create(SECURITY_GROUP_CREATE, SecurityGroupBody)
     update = Update(SECURITY_GROUP_RENAME)
-    delete = Action(SECURITY_GROUP_DELETE, delete_security_group)
+    delete = Action(SECURITY_GROUP_DELETE)
     actions = (
-        Action(SECURITY_GROUP_SET_RULES, set_rules, RulesBody),
-        Action(SECURITY_GROUP_RETRY, retry_security_group),
+        Action(SECURITY_GROUP_SET_RULES, RulesBody),
+        Action(SECURITY_GROUP_RETRY),
     )
 
     def visible(self, actor: Actor) -> QuerySet[SecurityGroup]:

@@ -14,8 +14,6 @@ from apps.lifecycle.actor import Actor
 from apps.network import selectors
 from apps.network.filters import SubnetFilter, VpcFilter
 from apps.network.models import Subnet, Vpc
-from apps.network.services.subnet import create_subnet, delete_subnet, retry_subnet
-from apps.network.services.vpc import create_vpc, delete_vpc, retry_vpc
 from apps.network.verbs import (
     SUBNET_CREATE,
     SUBNET_DELETE,
@@ -57,10 +55,10 @@ class VpcsApi(ResourceApi):
     model = Vpc
     out = VpcOut
     filterset_class = VpcFilter
-    create = Create(create_vpc, VpcBody, VPC_CREATE)
+    create = Create(VPC_CREATE, VpcBody)
     update = Update(VPC_RENAME)
-    delete = Action(VPC_DELETE, delete_vpc)
-    actions = (Action(VPC_RETRY, retry_vpc),)
+    delete = Action(VPC_DELETE)
+    actions = (Action(VPC_RETRY),)
 
     def visible(self, actor: Actor) -> QuerySet[Vpc]:
         """Return the actor's VPCs."""
@@ -97,10 +95,10 @@ class SubnetsApi(ResourceApi):
     model = Subnet
     out = SubnetOut
     filterset_class = SubnetFilter
-    create = Create(create_subnet, SubnetBody, SUBNET_CREATE)
+    create = Create(SUBNET_CREATE, SubnetBody)
     update = Update(SUBNET_RENAME)
-    delete = Action(SUBNET_DELETE, delete_subnet)
-    actions = (Action(SUBNET_RETRY, retry_subnet),)
+    delete = Action(SUBNET_DELETE)
+    actions = (Action(SUBNET_RETRY),)
 
     def visible(self, actor: Actor) -> QuerySet[Subnet]:
         """Return the actor's subnets."""

@@ -21,8 +21,6 @@ from apps.network.rules import parse_rules, port_text, service_name
 from apps.network.services.default_network import DEFAULT_RULES
 from apps.network.services.security_group import (
     create_security_group,
-    delete_security_group,
-    retry_security_group,
     set_rules,
 )
 from apps.network.verbs import (
@@ -33,7 +31,6 @@ from apps.network.verbs import (
     SECURITY_GROUP_SET_RULES,
 )
 from apps.portal import feedback
-from apps.portal.actions import edit_labels
 from apps.portal.columns import (
     CREATED,
     ID,
@@ -50,7 +47,7 @@ from apps.portal.create import PREVIEW, CreatePage, Section
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, DetailPage, Property, Tab
 from apps.portal.facets import choice_facet, project_facet, region_facet, state_facet, tenant_facet
-from apps.portal.forms import KitForm
+from apps.portal.forms import KitForm, LabelsForm
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
 from apps.portal.page import Page
@@ -72,9 +69,9 @@ SECURITY_GROUP = PageKind(
     create=SECURITY_GROUP_CREATE,
     actions=(
         Do(SECURITY_GROUP_SET_RULES, opens="security_group.rules"),
-        Do(SECURITY_GROUP_RETRY, retry_security_group),
-        edit_labels(SECURITY_GROUP_RENAME),
-        Do(SECURITY_GROUP_DELETE, delete_security_group, says=_what_goes),
+        Do(SECURITY_GROUP_RETRY),
+        Do(SECURITY_GROUP_RENAME, form=LabelsForm),
+        Do(SECURITY_GROUP_DELETE, says=_what_goes),
     ),
 )
 

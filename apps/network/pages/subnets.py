@@ -17,10 +17,9 @@ from apps.network.filters import SubnetFilter
 from apps.network.forms import SubnetForm
 from apps.network.models import Nic, Subnet, Vpc
 from apps.network.models.vpc import RESERVED_ADDRESSES
-from apps.network.services.subnet import create_subnet, delete_subnet, retry_subnet
+from apps.network.services.subnet import create_subnet
 from apps.network.verbs import SUBNET_CREATE, SUBNET_DELETE, SUBNET_RENAME, SUBNET_RETRY
 from apps.portal import pieces
-from apps.portal.actions import edit_labels
 from apps.portal.columns import (
     CREATED,
     ID,
@@ -37,6 +36,7 @@ from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.facets import MOST_CHOICES, Choices, choice_facet
+from apps.portal.forms import LabelsForm
 from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
 
@@ -65,9 +65,9 @@ SUBNET = PageKind(
     beside=lambda row: row.cidr,
     create=SUBNET_CREATE,
     actions=(
-        Do(SUBNET_RETRY, retry_subnet),
-        edit_labels(SUBNET_RENAME),
-        Do(SUBNET_DELETE, delete_subnet, says=_what_goes),
+        Do(SUBNET_RETRY),
+        Do(SUBNET_RENAME, form=LabelsForm),
+        Do(SUBNET_DELETE, says=_what_goes),
     ),
 )
 

@@ -15,10 +15,9 @@ from apps.network.api.vpcs import VpcsApi
 from apps.network.filters import VpcFilter
 from apps.network.forms import VpcForm
 from apps.network.models import Nic, Subnet, Vpc
-from apps.network.services.vpc import create_vpc, delete_vpc, retry_vpc
+from apps.network.services.vpc import create_vpc
 from apps.network.verbs import SUBNET_CREATE, VPC_CREATE, VPC_DELETE, VPC_RENAME, VPC_RETRY
 from apps.portal import pieces
-from apps.portal.actions import edit_labels
 from apps.portal.columns import (
     CREATED,
     ID,
@@ -34,6 +33,7 @@ from apps.portal.columns import (
 from apps.portal.create import CreatePage, Section
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
+from apps.portal.forms import LabelsForm
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
 
@@ -54,7 +54,7 @@ VPC = PageKind(
     visible=selectors.visible_vpcs,
     beside=lambda row: row.cidr,
     create=VPC_CREATE,
-    actions=(Do(VPC_RETRY, retry_vpc), edit_labels(VPC_RENAME), Do(VPC_DELETE, delete_vpc, says=_what_goes)),
+    actions=(Do(VPC_RETRY), Do(VPC_RENAME, form=LabelsForm), Do(VPC_DELETE, says=_what_goes)),
 )
 
 

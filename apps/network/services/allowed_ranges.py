@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from apps.audit.record import record
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid
 from apps.network.models import AllowedRange
 from apps.network.ranges import VpcRange, range_of
@@ -16,13 +16,14 @@ from apps.network.verbs import NETWORK_SET_RANGES
 from apps.tenancy.access import allow
 
 
+@serves(NETWORK_SET_RANGES)
 @transaction.atomic
 def set_allowed_ranges(actor: Actor, *, ranges: Sequence[Mapping[str, Any]]) -> None:
     """Replace the list (keys cidr, min_prefix, max_prefix); an empty one means the defaults. VPCs that exist stay.
 
     Raises Forbidden, and Invalid at fields like "ranges.0.cidr".
     """
-    allow(actor, NETWORK_SET_RANGES, project=None, tenant_id=None)
+    allowed = allow(actor, NETWORK_SET_RANGES, project=None, tenant_id=None)
     checked = _checked(ranges)
     with connection.cursor() as cursor:  # one at a time: two that replace the list would both insert the same
         cursor.execute("LOCK TABLE network_allowedrange IN SHARE ROW EXCLUSIVE MODE")
@@ -30,7 +31,7 @@ def set_allowed_ranges(actor: Actor, *, ranges: Sequence[Mapping[str, Any]]) -> 
     AllowedRange.objects.bulk_create(
         AllowedRange(cidr=r.cidr, min_prefix=r.min_prefix, max_prefix=r.max_prefix) for r in checked
     )
-    record(actor, NETWORK_SET_RANGES.name, args={"ranges": [str(r) for r in checked]})
+    allowed.record(args={"ranges": [str(r) for r in checked]})
 
 
 def _checked(ranges: Sequence[Mapping[str, Any]]) -> list[VpcRange]:

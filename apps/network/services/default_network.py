@@ -9,10 +9,12 @@ from django.utils.translation import gettext as _
 
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.requests import Allowed
 from apps.network.ranges import allowed_ranges
 from apps.network.services.security_group import add_security_group
 from apps.network.services.subnet import add_subnet
 from apps.network.services.vpc import add_vpc
+from apps.network.verbs import SECURITY_GROUP_CREATE, SUBNET_CREATE, VPC_CREATE
 from apps.quotas.services import hold
 from apps.tenancy.models import Project
 
@@ -46,10 +48,12 @@ def create_in_region(actor: Actor, project: Project, region: Region) -> None:
     """Make the default network of a project in one region."""
     hold(project.tenant_id, ("vpc", "subnet", "security_group"))
     block, part = default_blocks()
-    _operation, vpc = add_vpc(actor, project, region, name=NAME, cidr=str(block), remark=_("Made for you"))
-    add_subnet(actor, vpc, name=NAME, cidr=str(part))
+    _operation, vpc = add_vpc(
+        Allowed(actor, VPC_CREATE), project, region, name=NAME, cidr=str(block), remark=_("Made for you")
+    )
+    add_subnet(Allowed(actor, SUBNET_CREATE), vpc, name=NAME, cidr=str(part))
     add_security_group(
-        actor,
+        Allowed(actor, SECURITY_GROUP_CREATE),
         project,
         region,
         name=NAME,

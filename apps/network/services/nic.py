@@ -4,35 +4,35 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.infrastructure.regions import ensure_one_region
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotNow
 from apps.lifecycle.models import Operation, Resource
-from apps.lifecycle.requests import bump, request
+from apps.lifecycle.requests import Change
 from apps.network.models import Nic, NicRole, SecurityGroup
 from apps.network.services.holding import hold_for_use
 from apps.network.verbs import VM_SET_SECURITY_GROUP
-from apps.tenancy.access import begin, get_visible
+from apps.tenancy.access import get_visible
+from apps.tenancy.acts import changes
 
 
-@transaction.atomic
+@changes(VM_SET_SECURITY_GROUP)
 def set_security_group(
-    actor: Actor, owner: Resource, *, security_group: UUID | None, role: str = NicRole.INTERNAL
+    change: Change[Resource], *, security_group: UUID | None, role: str = NicRole.INTERNAL
 ) -> Operation:
     """Bind the owner's NIC of that role to another group, or to none (then nothing is filtered).
 
-    Raises NotFound, NotNow, Refused `region.mismatch`, and what `begin` raises.
+    Raises NotFound, NotNow and Refused `region.mismatch`.
     """
-    owner = begin(actor, VM_SET_SECURITY_GROUP, owner)
-    group = _bindable(actor, owner, security_group) if security_group else None
+    owner = change.row
+    group = _bindable(change.actor, owner, security_group) if security_group else None
     if not Nic.objects.filter(owner_id=owner.pk, role=role).update(security_group=group):
         raise NotNow(_("It has no such network interface."))
-    bump(owner)
+    change.bump()
     args = {"security_group": str(group.pk) if group else None, "role": str(role)}
-    return request(actor, VM_SET_SECURITY_GROUP, owner, args=args)
+    return change.request(args=args)
 
 
 def _bindable(actor: Actor, owner: Resource, pk: UUID) -> SecurityGroup:

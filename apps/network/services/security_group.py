@@ -11,9 +11,10 @@ from django.utils.translation import gettext as _
 
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Refused
 from apps.lifecycle.models import Operation, Resource
-from apps.lifecycle.requests import bump, request
+from apps.lifecycle.requests import Allowed, Change
 from apps.network.models import SecurityGroup, SecurityGroupRule
 from apps.network.rules import Rule, parse_rules
 from apps.network.services.choosing import chosen_region
@@ -21,11 +22,13 @@ from apps.network.services.using import refuse_while_used
 from apps.network.verbs import (
     SECURITY_GROUP_CREATE,
     SECURITY_GROUP_DELETE,
+    SECURITY_GROUP_RENAME,
     SECURITY_GROUP_RETRY,
     SECURITY_GROUP_SET_RULES,
 )
 from apps.quotas.services import take
-from apps.tenancy.access import allow, begin
+from apps.tenancy.access import allow
+from apps.tenancy.acts import changes, renames, requested
 from apps.tenancy.choosing import chosen_project
 from apps.tenancy.labels import clean_labels
 from apps.tenancy.models import Project
@@ -34,6 +37,7 @@ from apps.tenancy.models import Project
 Entries = Sequence[Mapping[str, Any]]
 
 
+@serves(SECURITY_GROUP_CREATE)
 @transaction.atomic
 def create_security_group(
     actor: Actor,
@@ -46,17 +50,17 @@ def create_security_group(
 ) -> Operation:
     """Make a group with these rules; without any it denies everything. Raises Invalid, Forbidden, QuotaExceeded."""
     owner = chosen_project(actor, project)
-    allow(actor, SECURITY_GROUP_CREATE, project=owner, tenant_id=owner.tenant_id)
+    allowed = allow(actor, SECURITY_GROUP_CREATE, project=owner, tenant_id=owner.tenant_id)
     operation, _group = add_security_group(
-        actor, owner, chosen_region(region), name=name, rules=rules, remark=remark
+        allowed, owner, chosen_region(region), name=name, rules=rules, remark=remark
     )
     return operation
 
 
 def add_security_group(
-    actor: Actor, project: Project, region: Region, *, name: str, rules: Entries, remark: str = ""
+    allowed: Allowed, project: Project, region: Region, *, name: str, rules: Entries, remark: str = ""
 ) -> tuple[Operation, SecurityGroup]:
-    """Insert and request a group, the right to do so having been checked. Call in a transaction."""
+    """Insert and request a group (`allowed` is SECURITY_GROUP_CREATE). Call in a transaction."""
     name, remark = clean_labels(name, remark)
     checked = parse_rules(rules)
     group = SecurityGroup(
@@ -70,19 +74,17 @@ def add_security_group(
     take(project.tenant_id, {"security_group": 1})
     group.save(force_insert=True)
     _insert(group, checked)
-    return request(actor, SECURITY_GROUP_CREATE, group, args={"rules": len(checked)}), group
+    return allowed.request(group, args={"rules": len(checked)}), group
 
 
-@transaction.atomic
-def set_rules(
-    actor: Actor, group: SecurityGroup, *, rules: Entries, generation: int | None = None
-) -> Operation:
+@changes(SECURITY_GROUP_SET_RULES)
+def set_rules(change: Change[SecurityGroup], *, rules: Entries, generation: int | None = None) -> Operation:
     """Replace all rules of a group; they act on new connections as soon as the operation is done.
 
     With `generation`, the one the caller last saw, a change made by someone else meanwhile is not overwritten.
-    Raises Invalid, Refused `security_group.changed`, and what `begin` raises.
+    Raises Invalid and Refused `security_group.changed`.
     """
-    group = begin(actor, SECURITY_GROUP_SET_RULES, group)
+    group = change.row
     if generation is not None and generation != group.generation:
         raise Refused(
             _("Someone else changed the rules of %(name)s meanwhile.") % {"name": group.name},
@@ -92,24 +94,21 @@ def set_rules(
     checked = parse_rules(rules)
     group.rules.all().delete()
     _insert(group, checked)
-    bump(group)
-    return request(actor, SECURITY_GROUP_SET_RULES, group, args={"rules": len(checked)})
+    change.bump()
+    return change.request(args={"rules": len(checked)})
 
 
-@transaction.atomic
-def retry_security_group(actor: Actor, group: SecurityGroup) -> Operation:
-    """Try again to make what could not be made. Raises what `begin` raises."""
-    group = begin(actor, SECURITY_GROUP_RETRY, group)
-    return request(actor, SECURITY_GROUP_RETRY, group)
+retry_security_group = requested(SECURITY_GROUP_RETRY)
+rename_security_group = renames(SECURITY_GROUP_RENAME)
 
 
-@transaction.atomic
-def delete_security_group(actor: Actor, group: SecurityGroup) -> Operation:
-    """Delete a group bound to nothing. Raises InUse, listing what it is bound to, and what `begin` raises."""
-    group = begin(actor, SECURITY_GROUP_DELETE, group)
+@changes(SECURITY_GROUP_DELETE)
+def delete_security_group(change: Change[SecurityGroup]) -> Operation:
+    """Delete a group bound to nothing. Raises InUse, listing what it is bound to."""
+    group = change.row
     users = Resource.objects.filter(nics__security_group=group).distinct()
     refuse_while_used(group, users, hint=_("Bind them to another group first."))
-    return request(actor, SECURITY_GROUP_DELETE, group)
+    return change.request()
 
 
 def _insert(group: SecurityGroup, rules: Sequence[Rule]) -> None:

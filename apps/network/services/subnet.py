@@ -8,18 +8,21 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid, NotNow
 from apps.lifecycle.models import Operation, Resource, State
-from apps.lifecycle.requests import lock, request
+from apps.lifecycle.requests import Allowed, Change, lock
 from apps.network.models import Subnet, Vpc
 from apps.network.ranges import subnet_block
 from apps.network.services.using import refuse_while_used
-from apps.network.verbs import SUBNET_CREATE, SUBNET_DELETE, SUBNET_RETRY
+from apps.network.verbs import SUBNET_CREATE, SUBNET_DELETE, SUBNET_RENAME, SUBNET_RETRY
 from apps.quotas.services import take
-from apps.tenancy.access import allow, begin, get_visible
+from apps.tenancy.access import allow, get_visible
+from apps.tenancy.acts import changes, renames, requested
 from apps.tenancy.labels import clean_labels
 
 
+@serves(SUBNET_CREATE)
 @transaction.atomic
 def create_subnet(actor: Actor, *, vpc: UUID, name: str, cidr: str, remark: str = "") -> Operation:
     """Make a subnet in the VPC with that id, of the same project and region.
@@ -27,14 +30,14 @@ def create_subnet(actor: Actor, *, vpc: UUID, name: str, cidr: str, remark: str 
     Raises Invalid (field "cidr": outside the VPC, too small, overlapping), NotFound, Forbidden, NotNow, QuotaExceeded.
     """
     parent = get_visible(actor, Vpc.objects.select_related("project"), vpc)
-    allow(actor, SUBNET_CREATE, project=parent.project, tenant_id=parent.tenant_id)
-    return add_subnet(actor, parent, name=name, cidr=cidr, remark=remark)
+    allowed = allow(actor, SUBNET_CREATE, project=parent.project, tenant_id=parent.tenant_id)
+    return add_subnet(allowed, parent, name=name, cidr=cidr, remark=remark)
 
 
 def add_subnet(
-    actor: Actor, vpc: Vpc, *, name: str, cidr: str, remark: str = "", field: str = "cidr"
+    allowed: Allowed, vpc: Vpc, *, name: str, cidr: str, remark: str = "", field: str = "cidr"
 ) -> Operation:
-    """Insert and request a subnet, the right to do so having been checked. Call in a transaction.
+    """Insert and request a subnet (`allowed` is SUBNET_CREATE). Call in a transaction.
 
     The VPC may still be on its way: the subnet's operation waits for it. `field` is where a bad block is reported.
     """
@@ -57,23 +60,20 @@ def add_subnet(
     assert vpc.tenant_id is not None, "every VPC belongs to a tenant"
     take(vpc.tenant_id, {"subnet": 1})
     _insert(subnet, field)
-    return request(actor, SUBNET_CREATE, subnet, args={"vpc": str(vpc.pk), "cidr": str(block)})
+    return allowed.request(subnet, args={"vpc": str(vpc.pk), "cidr": str(block)})
 
 
-@transaction.atomic
-def retry_subnet(actor: Actor, subnet: Subnet) -> Operation:
-    """Try again to make what could not be made. Raises what `begin` raises."""
-    subnet = begin(actor, SUBNET_RETRY, subnet)
-    return request(actor, SUBNET_RETRY, subnet)
+retry_subnet = requested(SUBNET_RETRY)
+rename_subnet = renames(SUBNET_RENAME)
 
 
-@transaction.atomic
-def delete_subnet(actor: Actor, subnet: Subnet) -> Operation:
-    """Delete a subnet nothing is in. Raises InUse, listing what is, and what `begin` raises."""
-    subnet = begin(actor, SUBNET_DELETE, subnet)
+@changes(SUBNET_DELETE)
+def delete_subnet(change: Change[Subnet]) -> Operation:
+    """Delete a subnet nothing is in. Raises InUse, listing what is."""
+    subnet = change.row
     users = Resource.objects.filter(nics__subnet=subnet).distinct()
     refuse_while_used(subnet, users, hint=_("Delete them first."))
-    return request(actor, SUBNET_DELETE, subnet)
+    return change.request()
 
 
 def _ensure_staying(vpc: Vpc) -> None:

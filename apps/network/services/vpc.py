@@ -9,21 +9,24 @@ from django.utils.translation import gettext as _
 
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import serves
 from apps.lifecycle.models import Operation
-from apps.lifecycle.requests import request
+from apps.lifecycle.requests import Allowed, Change
 from apps.network.models import Vpc
 from apps.network.ranges import vpc_block
 from apps.network.services.choosing import chosen_region
 from apps.network.services.subnet import add_subnet
 from apps.network.services.using import refuse_while_used
-from apps.network.verbs import VPC_CREATE, VPC_DELETE, VPC_RETRY
+from apps.network.verbs import SUBNET_CREATE, VPC_CREATE, VPC_DELETE, VPC_RENAME, VPC_RETRY
 from apps.quotas.services import hold, take
-from apps.tenancy.access import allow, begin
+from apps.tenancy.access import allow
+from apps.tenancy.acts import changes, renames, requested
 from apps.tenancy.choosing import chosen_project
 from apps.tenancy.labels import clean_labels
 from apps.tenancy.models import Project
 
 
+@serves(VPC_CREATE)
 @transaction.atomic
 def create_vpc(
     actor: Actor,
@@ -41,18 +44,18 @@ def create_vpc(
     Raises Invalid, Forbidden, QuotaExceeded.
     """
     owner = chosen_project(actor, project)
-    allow(actor, VPC_CREATE, project=owner, tenant_id=owner.tenant_id)
+    allowed = allow(actor, VPC_CREATE, project=owner, tenant_id=owner.tenant_id)
     hold(owner.tenant_id, ("vpc", "subnet") if subnet_cidr else ("vpc",))
-    operation, vpc = add_vpc(actor, owner, chosen_region(region), name=name, cidr=cidr, remark=remark)
+    operation, vpc = add_vpc(allowed, owner, chosen_region(region), name=name, cidr=cidr, remark=remark)
     if subnet_cidr:
-        add_subnet(actor, vpc, name=name, cidr=subnet_cidr, field="subnet_cidr")
+        add_subnet(Allowed(actor, SUBNET_CREATE), vpc, name=name, cidr=subnet_cidr, field="subnet_cidr")
     return operation
 
 
 def add_vpc(
-    actor: Actor, project: Project, region: Region, *, name: str, cidr: str, remark: str = ""
+    allowed: Allowed, project: Project, region: Region, *, name: str, cidr: str, remark: str = ""
 ) -> tuple[Operation, Vpc]:
-    """Insert and request a VPC, the right to do so having been checked. Call in a transaction."""
+    """Insert and request a VPC (`allowed` is VPC_CREATE). Call in a transaction."""
     name, remark = clean_labels(name, remark)
     vpc = Vpc(
         kind="vpc",
@@ -65,19 +68,16 @@ def add_vpc(
     )
     take(project.tenant_id, {"vpc": 1})
     vpc.save(force_insert=True)
-    return request(actor, VPC_CREATE, vpc, args={"cidr": str(vpc.cidr)}), vpc
+    return allowed.request(vpc, args={"cidr": str(vpc.cidr)}), vpc
 
 
-@transaction.atomic
-def retry_vpc(actor: Actor, vpc: Vpc) -> Operation:
-    """Try again to make what could not be made. Raises what `begin` raises."""
-    vpc = begin(actor, VPC_RETRY, vpc)
-    return request(actor, VPC_RETRY, vpc)
+retry_vpc = requested(VPC_RETRY)
+rename_vpc = renames(VPC_RENAME)
 
 
-@transaction.atomic
-def delete_vpc(actor: Actor, vpc: Vpc) -> Operation:
-    """Delete an empty VPC. Raises InUse, listing its subnets, and what `begin` raises."""
-    vpc = begin(actor, VPC_DELETE, vpc)
+@changes(VPC_DELETE)
+def delete_vpc(change: Change[Vpc]) -> Operation:
+    """Delete an empty VPC. Raises InUse, listing its subnets."""
+    vpc = change.row
     refuse_while_used(vpc, vpc.subnets.all(), hint=_("Delete its subnets first."))
-    return request(actor, VPC_DELETE, vpc)
+    return change.request()

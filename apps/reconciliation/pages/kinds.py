@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from django.db.models import Case, QuerySet, Value, When
@@ -13,11 +12,11 @@ from django.utils.translation import gettext_lazy
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotNow
 from apps.lifecycle.legality import Possibility
-from apps.lifecycle.models import Operation, Resource
+from apps.lifecycle.models import Resource
 from apps.lifecycle.verbs import Verb
 from apps.portal.kinds import Do, PageKind, Text
 from apps.reconciliation import services
-from apps.reconciliation.choices import Action, Subject
+from apps.reconciliation.choices import Action
 from apps.reconciliation.models import Finding, FindingState
 from apps.reconciliation.selectors import in_trouble, visible_findings
 from apps.reconciliation.verbs import (
@@ -48,11 +47,6 @@ ON_TROUBLE = {
 _STANDING = (FindingState.OPEN, FindingState.MENDING, FindingState.DISMISSED)
 
 
-def service_of(action: Action) -> Callable[[Actor, Subject], Operation]:
-    """Return what pages and API call for an action."""
-    return partial(services.do, action=action)
-
-
 def _says(action: Action) -> Callable[[Any], Sequence[Text]]:
     """Return what the question before an action says: what will be done, then what is lost for good."""
 
@@ -67,7 +61,7 @@ def _do(verb: Verb, action: Action) -> Do:
     """Resync and retry may be asked for on many; what takes back or removes wants a look at each."""
     ends = action == Action.FORCE_CLEAN
     many = action in (Action.RESYNC, Action.RETRY)
-    return Do(verb, service_of(action), says=_says(action), typed_name=ends, bulk=many)
+    return Do(verb, says=_says(action), typed_name=ends, bulk=many)
 
 
 def _findings(actor: Actor) -> QuerySet[Finding]:
@@ -117,8 +111,8 @@ FINDING = _FindingKind(
     visible=_findings,
     actions=(
         *(_do(verb, action) for action, verb in ON_FINDING.items()),
-        Do(FINDING_DISMISS, services.dismiss),
-        Do(FINDING_REOPEN, services.reopen),
+        Do(FINDING_DISMISS),
+        Do(FINDING_REOPEN),
     ),
 )
 TROUBLE = _TroubleKind(

@@ -16,7 +16,6 @@ from apps.tenancy.filters import UserFilter
 from apps.tenancy.models import User
 from apps.tenancy.selectors import visible_admins
 from apps.tenancy.services import admins
-from apps.tenancy.services.linked import unlink_admin_log_ins
 from apps.tenancy.verbs import (
     ADMIN_ACTIVATE,
     ADMIN_CREATE,
@@ -78,15 +77,15 @@ class AdminsApi(ObjectApi):
     pagination_class = UserPages
     key = "uid"
     secrets = ("password",)
-    create = Create(_create, AdminBody, ADMIN_CREATE, immediate=True)
-    delete = Action(ADMIN_REMOVE, admins.remove_admin, immediate=True)
+    create = Create(ADMIN_CREATE, AdminBody, _create, immediate=True)
+    delete = Action(ADMIN_REMOVE, immediate=True)
     actions = (
-        Action(ADMIN_ACTIVATE, admins.activate_admin, immediate=True),
-        Action(ADMIN_DEACTIVATE, admins.deactivate_admin, immediate=True),
-        Action(ADMIN_RESET_PASSWORD, _reset, immediate=True, bulk=False),
-        Action(ADMIN_RESET_TWO_FACTOR, admins.reset_admin_two_factor, immediate=True, bulk=False),
-        Action(ADMIN_UNLINK, unlink_admin_log_ins, immediate=True, bulk=False),
-        Action(ADMIN_END_SESSIONS, admins.end_admin_sessions, immediate=True, bulk=False),
+        Action(ADMIN_ACTIVATE, immediate=True),
+        Action(ADMIN_DEACTIVATE, immediate=True),
+        Action(ADMIN_RESET_PASSWORD, adapter=_reset, immediate=True, bulk=False),
+        Action(ADMIN_RESET_TWO_FACTOR, immediate=True, bulk=False),
+        Action(ADMIN_UNLINK, immediate=True, bulk=False),
+        Action(ADMIN_END_SESSIONS, immediate=True, bulk=False),
     )
 
     def visible(self, actor: Actor) -> QuerySet[User]:

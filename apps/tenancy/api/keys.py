@@ -14,7 +14,7 @@ from apps.lifecycle.verbs import Verb
 from apps.tenancy.filters import KeyFilter
 from apps.tenancy.models import ApiKey
 from apps.tenancy.selectors import visible_keys
-from apps.tenancy.services.keys import issue_own_key, revoke_key
+from apps.tenancy.services.keys import issue_own_key
 from apps.tenancy.verbs import KEY_DERIVE, KEY_ISSUE, KEY_REVOKE
 
 
@@ -65,8 +65,8 @@ class ApiKeysApi(ObjectApi):
     filterset_class = KeyFilter
     key = "uid"
     secrets = ("token",)
-    create = Create(_create, KeyBody, KEY_ISSUE, immediate=True)
-    delete = Action(KEY_REVOKE, revoke_key, immediate=True)
+    create = Create(KEY_ISSUE, KeyBody, _create, immediate=True)
+    delete = Action(KEY_REVOKE, immediate=True)
 
     def create_verb(self) -> Verb:
         """With a key another one is made."""

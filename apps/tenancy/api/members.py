@@ -20,7 +20,6 @@ from apps.tenancy.filters import MemberFilter
 from apps.tenancy.models import Project, Role, Tenant, User
 from apps.tenancy.selectors import held_roles, visible_members, with_grants
 from apps.tenancy.services import members
-from apps.tenancy.services.linked import unlink_member_log_ins
 from apps.tenancy.services.links import shown_links
 from apps.tenancy.verbs import (
     MEMBER_ACTIVATE,
@@ -150,17 +149,17 @@ class MembersApi(ObjectApi):
     pagination_class = UserPages
     key = "uid"
     secrets = ("password",)
-    create = Create(_create, MemberBody, MEMBER_CREATE, immediate=True)
-    delete = Action(MEMBER_REMOVE, members.remove_member, immediate=True)
+    create = Create(MEMBER_CREATE, MemberBody, _create, immediate=True)
+    delete = Action(MEMBER_REMOVE, immediate=True)
     actions = (
-        Action(MEMBER_SET_ROLE, _set_role, RoleBody, immediate=True),
-        Action(MEMBER_SET_OWNER, members.set_owner, OwnerBody, immediate=True),
-        Action(MEMBER_ACTIVATE, members.activate_member, immediate=True),
-        Action(MEMBER_DEACTIVATE, members.deactivate_member, immediate=True),
-        Action(MEMBER_RESET_PASSWORD, _reset, immediate=True, bulk=False),
-        Action(MEMBER_RESET_TWO_FACTOR, members.reset_member_two_factor, immediate=True, bulk=False),
-        Action(MEMBER_UNLINK, unlink_member_log_ins, immediate=True, bulk=False),
-        Action(MEMBER_END_SESSIONS, members.end_member_sessions, immediate=True, bulk=False),
+        Action(MEMBER_SET_ROLE, RoleBody, _set_role, immediate=True),
+        Action(MEMBER_SET_OWNER, OwnerBody, immediate=True),
+        Action(MEMBER_ACTIVATE, immediate=True),
+        Action(MEMBER_DEACTIVATE, immediate=True),
+        Action(MEMBER_RESET_PASSWORD, adapter=_reset, immediate=True, bulk=False),
+        Action(MEMBER_RESET_TWO_FACTOR, immediate=True, bulk=False),
+        Action(MEMBER_UNLINK, immediate=True, bulk=False),
+        Action(MEMBER_END_SESSIONS, immediate=True, bulk=False),
     )
 
     def visible(self, actor: Actor) -> QuerySet[User]:

@@ -60,9 +60,9 @@ class ProjectsApi(ObjectApi):
     out = ProjectOut
     filterset_class = ProjectFilter
     key = "uid"
-    create = Create(_create, ProjectBody, PROJECT_CREATE, immediate=True)
-    update = Update(PROJECT_EDIT, projects.edit_project, Labels, immediate=True)
-    delete = Action(PROJECT_DELETE, projects.delete_project, immediate=True)
+    create = Create(PROJECT_CREATE, ProjectBody, _create, immediate=True)
+    update = Update(PROJECT_EDIT, Labels, immediate=True)
+    delete = Action(PROJECT_DELETE, immediate=True)
 
     def visible(self, actor: Actor) -> QuerySet[Project]:
         """Return the projects in view."""

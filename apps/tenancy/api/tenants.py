@@ -71,11 +71,11 @@ class TenantsApi(ObjectApi):
     filterset_class = TenantFilter
     key = "uid"
     secrets = ("owner_password",)
-    create = Create(_create, TenantBody, TENANT_CREATE, immediate=True)
-    update = Update(TENANT_EDIT, tenants.edit_tenant, Labels, immediate=True)
+    create = Create(TENANT_CREATE, TenantBody, _create, immediate=True)
+    update = Update(TENANT_EDIT, Labels, immediate=True)
     actions = (
-        Action(TENANT_DISABLE, tenants.disable_tenant, immediate=True),
-        Action(TENANT_ENABLE, tenants.enable_tenant, immediate=True),
+        Action(TENANT_DISABLE, immediate=True),
+        Action(TENANT_ENABLE, immediate=True),
     )
 
     def visible(self, actor: Actor) -> QuerySet[Tenant]:

@@ -19,7 +19,6 @@ from apps.tenancy.pages.columns import ACTIVE, EMAIL, JOINED, LAST_LOG_IN, USERN
 from apps.tenancy.pages.shown_once import CreateShownOnce, ResetPage, ShownOnce
 from apps.tenancy.selectors import visible_admins
 from apps.tenancy.services import admins
-from apps.tenancy.services.linked import unlink_admin_log_ins
 from apps.tenancy.services.links import shown_links
 from apps.tenancy.verbs import (
     ADMIN_ACTIVATE,
@@ -65,7 +64,6 @@ def _without_factors(user: User) -> Sequence[Text]:
 
 RESET = Do(
     ADMIN_RESET_PASSWORD,
-    admins.reset_admin_password,
     opens="admin_user.reset_password",
     says=_ends,
 )
@@ -81,12 +79,12 @@ ADMIN = PageKind(
     key="uid",
     actions=(
         RESET,
-        Do(ADMIN_RESET_TWO_FACTOR, admins.reset_admin_two_factor, says=_without_factors),
-        Do(ADMIN_END_SESSIONS, admins.end_admin_sessions, says=_logged_out),
-        Do(ADMIN_UNLINK, unlink_admin_log_ins, says=_unlinked),
-        Do(ADMIN_ACTIVATE, admins.activate_admin),
-        Do(ADMIN_DEACTIVATE, admins.deactivate_admin, says=_ends),
-        Do(ADMIN_REMOVE, admins.remove_admin, says=_ends),
+        Do(ADMIN_RESET_TWO_FACTOR, says=_without_factors),
+        Do(ADMIN_END_SESSIONS, says=_logged_out),
+        Do(ADMIN_UNLINK, says=_unlinked),
+        Do(ADMIN_ACTIVATE),
+        Do(ADMIN_DEACTIVATE, says=_ends),
+        Do(ADMIN_REMOVE, says=_ends),
     ),
 )
 

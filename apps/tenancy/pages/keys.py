@@ -22,7 +22,7 @@ from apps.tenancy.filters import KeyFilter
 from apps.tenancy.models import ApiKey
 from apps.tenancy.pages.shown_once import CreateShownOnce, ShownOnce
 from apps.tenancy.selectors import visible_keys
-from apps.tenancy.services.keys import issue_own_key, revoke_key
+from apps.tenancy.services.keys import issue_own_key
 from apps.tenancy.verbs import KEY_ISSUE, KEY_REVOKE
 
 LASTING = (
@@ -61,7 +61,7 @@ KEY = PageKind(
     visible=visible_keys,
     create=KEY_ISSUE,
     key="uid",
-    actions=(Do(KEY_REVOKE, revoke_key, says=_stops),),
+    actions=(Do(KEY_REVOKE, says=_stops),),
 )
 
 

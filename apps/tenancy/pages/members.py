@@ -27,7 +27,6 @@ from apps.tenancy.pages.columns import ACTIVE, EMAIL, JOINED, LAST_LOG_IN, USERN
 from apps.tenancy.pages.shown_once import CreateShownOnce, ResetPage, ShownOnce
 from apps.tenancy.selectors import memberships_of, visible_members
 from apps.tenancy.services import members
-from apps.tenancy.services.linked import unlink_member_log_ins
 from apps.tenancy.services.links import shown_links
 from apps.tenancy.verbs import (
     MEMBER_ACTIVATE,
@@ -131,7 +130,6 @@ def _goes(user: User) -> Sequence[Text]:
 
 RESET = Do(
     MEMBER_RESET_PASSWORD,
-    members.reset_member_password,
     opens="member.reset_password",
     says=_ends,
 )
@@ -146,21 +144,21 @@ MEMBER = PageKind(
     create=MEMBER_CREATE,
     key="uid",
     actions=(
-        Do(MEMBER_SET_ROLE, _set_role, form=RoleForm),
+        Do(MEMBER_SET_ROLE, form=RoleForm, adapter=_set_role),
         RESET,
-        Do(MEMBER_SET_OWNER, members.set_owner, form=OwnerForm),
-        Do(MEMBER_RESET_TWO_FACTOR, members.reset_member_two_factor, says=_without_factors),
-        Do(MEMBER_END_SESSIONS, members.end_member_sessions, says=_logged_out),
-        Do(MEMBER_UNLINK, unlink_member_log_ins, says=_unlinked),
-        Do(MEMBER_ACTIVATE, members.activate_member),
-        Do(MEMBER_DEACTIVATE, members.deactivate_member, says=_ends),
-        Do(MEMBER_REMOVE, members.remove_member, says=_goes),
+        Do(MEMBER_SET_OWNER, form=OwnerForm),
+        Do(MEMBER_RESET_TWO_FACTOR, says=_without_factors),
+        Do(MEMBER_END_SESSIONS, says=_logged_out),
+        Do(MEMBER_UNLINK, says=_unlinked),
+        Do(MEMBER_ACTIVATE),
+        Do(MEMBER_DEACTIVATE, says=_ends),
+        Do(MEMBER_REMOVE, says=_goes),
     ),
 )
 
 
 #: Asked for on a page of its own, since which projects there are depends on whose member it is.
-ROLE_OF_ANY = Do(MEMBER_SET_ROLE, _set_role, form=RoleForm, opens="member.set_role")
+ROLE_OF_ANY = Do(MEMBER_SET_ROLE, form=RoleForm, adapter=_set_role, opens="member.set_role")
 #: As admins as such see it: they make no sub-accounts.
 MEMBER_OF_ANY = replace(
     MEMBER,

@@ -45,8 +45,8 @@ PROJECT = PageKind(
     create=PROJECT_CREATE,
     key="uid",
     actions=(
-        Do(PROJECT_EDIT, projects.edit_project, form=LabelsForm),
-        Do(PROJECT_DELETE, projects.delete_project, says=_what_goes),
+        Do(PROJECT_EDIT, form=LabelsForm),
+        Do(PROJECT_DELETE, says=_what_goes),
     ),
 )
 

@@ -48,7 +48,6 @@ class ResetPage(ActionPage):
 
     def post(self, request: HttpRequest, key: object) -> HttpResponse:
         """Do it and show the password."""
-        assert self.do.service is not None
         row = self.of.found(self.actor, key)
         password = self.do.service(self.actor, row)
         url = self.of.url(self.area, "list")

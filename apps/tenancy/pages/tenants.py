@@ -62,11 +62,11 @@ TENANT = PageKind(
     create=TENANT_CREATE,
     key="uid",
     actions=(
-        Do(TENANT_EDIT, tenants.edit_tenant, form=LabelsForm),
+        Do(TENANT_EDIT, form=LabelsForm),
         Do(TENANT_SET_QUOTAS, opens="tenant.tab.quotas"),
         Do(TENANT_ACT_AS, opens="tenant.act_as"),
-        Do(TENANT_ENABLE, tenants.enable_tenant),
-        Do(TENANT_DISABLE, tenants.disable_tenant, says=_ends),
+        Do(TENANT_ENABLE),
+        Do(TENANT_DISABLE, says=_ends),
     ),
 )
 

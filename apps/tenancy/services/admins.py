@@ -5,9 +5,10 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from apps.audit.record import record
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import NotFound, NotNow
+from apps.lifecycle.requests import Allowed
 from apps.lifecycle.verbs import Verb
 from apps.tenancy.access import allow
 from apps.tenancy.models import User
@@ -28,93 +29,101 @@ from apps.tenancy.verbs import (
 )
 
 
+@serves(ADMIN_CREATE)
 @transaction.atomic
 def create_admin(
     actor: Actor, username: str, *, password: str = "", email: str = "", must_change_password: bool = True
 ) -> tuple[User, str]:
     """Make an admin. Returns the password, generated unless given, to be shown once. Raises Forbidden or Invalid."""
-    allow(actor, ADMIN_CREATE, project=None, tenant_id=None)
+    allowed = allow(actor, ADMIN_CREATE, project=None, tenant_id=None)
     password = password or generate_password()
     user = new_user(username, password, email=email, must_change=must_change_password, is_platform_admin=True)
-    _record(actor, ADMIN_CREATE, user)
+    _record(allowed, user)
     return user, password
 
 
+@serves(ADMIN_DEACTIVATE)
 @transaction.atomic
 def deactivate_admin(actor: Actor, user: User) -> User:
     """End an admin's sessions and keys for good. Raises Forbidden, NotFound or NotNow."""
-    _begin(actor, ADMIN_DEACTIVATE, user)
+    allowed = _begin(actor, ADMIN_DEACTIVATE, user)
     _ensure_another_admin(user)
     if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
         raise NotNow(_("The account is inactive already."))
-    _record(actor, ADMIN_DEACTIVATE, user)
+    _record(allowed, user)
     end_all_access(user)
     user.is_active = False
     return user
 
 
+@serves(ADMIN_ACTIVATE)
 @transaction.atomic
 def activate_admin(actor: Actor, user: User) -> User:
     """Give access back. Raises Forbidden, NotFound or NotNow."""
-    _begin(actor, ADMIN_ACTIVATE, user)
+    allowed = _begin(actor, ADMIN_ACTIVATE, user)
     if not User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
         raise NotNow(_("The account is active already."))
-    _record(actor, ADMIN_ACTIVATE, user)
+    _record(allowed, user)
     user.is_active = True
     return user
 
 
+@serves(ADMIN_RESET_PASSWORD)
 @transaction.atomic
 def reset_admin_password(actor: Actor, user: User) -> str:
     """Return a new password to be shown once and changed at the next log-in; ends sessions and API keys."""
-    _begin(actor, ADMIN_RESET_PASSWORD, user)
+    allowed = _begin(actor, ADMIN_RESET_PASSWORD, user)
     password = replace_password(user)
-    _record(actor, ADMIN_RESET_PASSWORD, user)
+    _record(allowed, user)
     return password
 
 
+@serves(ADMIN_RESET_TWO_FACTOR)
 @transaction.atomic
 def reset_admin_two_factor(actor: Actor, user: User) -> User:
     """Take away an admin's codes, passkeys and recovery codes; ends sessions and API keys.
 
     Raises Forbidden, NotRecent, NotFound, or NotNow when there is none.
     """
-    _begin(actor, ADMIN_RESET_TWO_FACTOR, user)
+    allowed = _begin(actor, ADMIN_RESET_TWO_FACTOR, user)
     drop_all_factors(user)
-    _record(actor, ADMIN_RESET_TWO_FACTOR, user)
+    _record(allowed, user)
     end_all_access(user)
     return user
 
 
+@serves(ADMIN_END_SESSIONS)
 @transaction.atomic
 def end_admin_sessions(actor: Actor, user: User) -> User:
     """Log the admin out everywhere, unlink log-ins unless they are the only way in; API keys stay.
 
     Raises Forbidden or NotFound.
     """
-    _begin(actor, ADMIN_END_SESSIONS, user)
+    allowed = _begin(actor, ADMIN_END_SESSIONS, user)
     end_sessions(user)
     drop_links_beside_password(user)
-    _record(actor, ADMIN_END_SESSIONS, user)
+    _record(allowed, user)
     return user
 
 
+@serves(ADMIN_REMOVE)
 @transaction.atomic
 def remove_admin(actor: Actor, user: User) -> None:
     """Delete an admin's log-in. Raises Forbidden, NotFound or NotNow."""
-    _begin(actor, ADMIN_REMOVE, user)
+    allowed = _begin(actor, ADMIN_REMOVE, user)
     if actor.user is not None and actor.user.pk == user.pk:
         raise NotNow(_("You cannot remove yourself."))
     _ensure_another_admin(user)
-    _record(actor, ADMIN_REMOVE, user)
+    _record(allowed, user)
     end_all_access(user)
     user.delete()
 
 
-def _begin(actor: Actor, verb: Verb, user: User) -> None:
-    allow(actor, verb, project=None, tenant_id=None)
+def _begin(actor: Actor, verb: Verb, user: User) -> Allowed:
+    allowed = allow(actor, verb, project=None, tenant_id=None)
     if not user.is_platform_admin:
         raise NotFound(_("There is no such administrator."))
+    return allowed
 
 
 def _ensure_another_admin(user: User) -> None:
@@ -128,5 +137,5 @@ def _ensure_another_admin(user: User) -> None:
         raise NotNow(_("This is the only active administrator."), hint=_("Create another one first."))
 
 
-def _record(actor: Actor, verb: Verb, user: User) -> None:
-    record(actor, verb.name, name=user.username, target_id=user.uid)
+def _record(allowed: Allowed, user: User) -> None:
+    allowed.record(name=user.username, target_id=user.uid)

@@ -8,8 +8,8 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.audit.record import record
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Forbidden, Invalid
 from apps.tenancy.access import allow
 from apps.tenancy.keys import issue_key
@@ -20,6 +20,7 @@ from apps.tenancy.services.holding import hold_user
 from apps.tenancy.verbs import KEY_DERIVE, KEY_ISSUE, KEY_REVOKE
 
 
+@serves(KEY_ISSUE, KEY_DERIVE)
 @transaction.atomic
 def issue_own_key(
     actor: Actor, name: str, scope: str, expires_at: datetime | None = None
@@ -31,7 +32,7 @@ def issue_own_key(
     """
     parent = actor.api_key
     verb = KEY_ISSUE if parent is None else KEY_DERIVE
-    allow(actor, verb, project=None, tenant_id=None)
+    allowed = allow(actor, verb, project=None, tenant_id=None)
     assert actor.user is not None, "allow() lets nobody else do this"
     _ensure_possible(scope, expires_at, parent)
     user = hold_user(actor.user)
@@ -39,21 +40,22 @@ def issue_own_key(
         expires_at = _within(_still_there(parent), expires_at)
     key, token = issue_key(user, clean_name(name), scope, expires_at, parent=parent)
     args = {"scope": scope} | ({"made_with": parent.name} if parent else {})
-    record(actor, verb.name, tenant=user.tenant, name=key.name, target_id=key.uid, args=args)
+    allowed.record(tenant=user.tenant, name=key.name, target_id=key.uid, args=args)
     return key, token
 
 
+@serves(KEY_REVOKE)
 @transaction.atomic
 def revoke_key(actor: Actor, key: ApiKey) -> None:
     """End a key, and those made with it, at once. Raises Forbidden.
 
     The caller has found the key among those the actor may see.
     """
-    allow(actor, KEY_REVOKE, project=None, tenant_id=None)
+    allowed = allow(actor, KEY_REVOKE, project=None, tenant_id=None)
     hold_user(key.user)
     args = {"user": key.user.username}
     for each in (key, *key.children.all()):
-        record(actor, KEY_REVOKE.name, tenant=key.user.tenant, name=each.name, target_id=each.uid, args=args)
+        allowed.record(tenant=key.user.tenant, name=each.name, target_id=each.uid, args=args)
     key.delete()
 
 

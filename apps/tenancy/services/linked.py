@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 
 from apps.audit.record import record
 from apps.lifecycle.actor import SYSTEM, Actor
+from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid, NotFound, NotNow
-from apps.lifecycle.verbs import Verb
+from apps.lifecycle.requests import Allowed
 from apps.tenancy.access import allow
 from apps.tenancy.addresses import ascii_lower, column_in_ascii_lower
 from apps.tenancy.backends import usable
@@ -51,6 +52,7 @@ def account_of(provider: Provider, identity: Identity) -> User:
     return user
 
 
+@serves(LOG_IN_LINK)
 @transaction.atomic
 def link_log_in(actor: Actor, provider: Provider, identity: Identity) -> None:
     """Let the actor log in there from now on. Raises OidcRefused when it is somebody else's already, or NotRecent."""
@@ -69,19 +71,18 @@ def link_log_in(actor: Actor, provider: Provider, identity: Identity) -> None:
         _link(actor, provider, identity, user, BY_HOLDER)
 
 
+@serves(LOG_IN_UNLINK)
 @transaction.atomic
 def unlink_log_in(actor: Actor, link: SocialAccount) -> None:
     """End that. Raises NotNow when it is the only way in, or NotRecent."""
-    allow(actor, LOG_IN_UNLINK, project=None, tenant_id=None)
+    allowed = allow(actor, LOG_IN_UNLINK, project=None, tenant_id=None)
     user = link.user
     if not user.has_usable_password() and SocialAccount.objects.filter(user=user).count() < 2:
         raise NotNow(
             _("This is the only way into your account."),
             hint=_("Ask whoever manages your account for a password first."),
         )
-    record(
-        actor,
-        LOG_IN_UNLINK.name,
+    allowed.record(
         tenant=user.tenant,
         name=user.username,
         target_id=user.uid,
@@ -90,33 +91,32 @@ def unlink_log_in(actor: Actor, link: SocialAccount) -> None:
     link.delete()
 
 
+@serves(MEMBER_UNLINK)
 @transaction.atomic
 def unlink_member_log_ins(actor: Actor, user: User) -> User:
     """End all linked log-ins of a member. Raises Forbidden or NotNow."""
-    allow(actor, MEMBER_UNLINK, project=None, tenant_id=user.tenant_id)
-    _unlink_all(actor, MEMBER_UNLINK, user)
+    _unlink_all(allow(actor, MEMBER_UNLINK, project=None, tenant_id=user.tenant_id), user)
     return user
 
 
+@serves(ADMIN_UNLINK)
 @transaction.atomic
 def unlink_admin_log_ins(actor: Actor, user: User) -> User:
     """End all linked log-ins of an administrator. Raises Forbidden, NotFound or NotNow."""
-    allow(actor, ADMIN_UNLINK, project=None, tenant_id=None)
+    allowed = allow(actor, ADMIN_UNLINK, project=None, tenant_id=None)
     if not user.is_platform_admin:
         raise NotFound(_("There is no such administrator."))
-    _unlink_all(actor, ADMIN_UNLINK, user)
+    _unlink_all(allowed, user)
     return user
 
 
-def _unlink_all(actor: Actor, verb: Verb, user: User) -> None:
+def _unlink_all(allowed: Allowed, user: User) -> None:
     held = hold_user(user)
     ended = drop_links(held)
     if not ended:
         raise NotNow(_("No log-in is linked with this account."))
     end_sessions(held)
-    record(
-        actor,
-        verb.name,
+    allowed.record(
         tenant=held.tenant,
         name=held.username,
         target_id=held.uid,

@@ -7,11 +7,11 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from apps.audit.record import record
 from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Forbidden, NotFound, NotNow
-from apps.lifecycle.verbs import Verb
+from apps.lifecycle.requests import Allowed
 from apps.tenancy.access import allow
 from apps.tenancy.models import (
     ROLE_PERMISSIONS,
@@ -40,9 +40,11 @@ from apps.tenancy.verbs import (
     MEMBER_RESET_TWO_FACTOR,
     MEMBER_SET_OWNER,
     MEMBER_SET_ROLE,
+    PROJECT_CREATE,
 )
 
 
+@serves(MEMBER_CREATE)
 @transaction.atomic
 def create_member(
     actor: Actor,
@@ -60,107 +62,117 @@ def create_member(
     Returns its password, generated unless given, to be shown once. Raises Forbidden, Invalid, or QuotaExceeded when the
     default network does not fit.
     """
-    allow(actor, MEMBER_CREATE, project=None, tenant_id=tenant.pk)
+    allowed = allow(actor, MEMBER_CREATE, project=None, tenant_id=tenant.pk)
     password = password or generate_password()
     user = new_user(username, password, email=email, must_change=must_change_password, tenant=tenant)
     own = project is None
-    project = project or add_project(actor, tenant, user.username, _("Own project of a sub-account"))
+    project = project or add_project(
+        Allowed(actor, PROJECT_CREATE), tenant, user.username, _("Own project of a sub-account")
+    )
     _ensure_same_tenant(user, project)
     _replace_grants(user, project, role)
-    _record(actor, MEMBER_CREATE, user, project=project.name, role=str(role))
+    _record(allowed, user, project=project.name, role=str(role))
     if own:
         welcome_newcomer(actor, project)
     return user, password
 
 
+@serves(MEMBER_SET_ROLE)
 @transaction.atomic
 def set_role(actor: Actor, user: User, project: Project, role: Role | None) -> User:
     """Set what a sub-account may do in a project; None takes the role away. Raises Forbidden or NotFound."""
-    allow(actor, MEMBER_SET_ROLE, project=None, tenant_id=user.tenant_id)
+    allowed = allow(actor, MEMBER_SET_ROLE, project=None, tenant_id=user.tenant_id)
     _ensure_same_tenant(user, project)
     _replace_grants(user, project, role)
     push.rights_changed(user.pk)
-    _record(actor, MEMBER_SET_ROLE, user, project=project.name, role=str(role or ""))
+    _record(allowed, user, project=project.name, role=str(role or ""))
     return user
 
 
+@serves(MEMBER_SET_OWNER)
 @transaction.atomic
 def set_owner(actor: Actor, user: User, owner: bool) -> User:
     """Make a sub-account an owner of the tenant, or an owner a sub-account. Raises Forbidden or NotNow."""
-    allow(actor, MEMBER_SET_OWNER, project=None, tenant_id=user.tenant_id)
+    allowed = allow(actor, MEMBER_SET_OWNER, project=None, tenant_id=user.tenant_id)
     if not owner:
         _ensure_another_owner(user)
     User.objects.filter(pk=user.pk).update(is_tenant_owner=owner)
     user.is_tenant_owner = owner
     push.rights_changed(user.pk)
-    _record(actor, MEMBER_SET_OWNER, user, owner=owner)
+    _record(allowed, user, owner=owner)
     return user
 
 
+@serves(MEMBER_DEACTIVATE)
 @transaction.atomic
 def deactivate_member(actor: Actor, user: User) -> User:
     """End a sub-account's sessions and keys for good, keeping its roles. Raises Forbidden or NotNow."""
-    allow(actor, MEMBER_DEACTIVATE, project=None, tenant_id=user.tenant_id)
+    allowed = allow(actor, MEMBER_DEACTIVATE, project=None, tenant_id=user.tenant_id)
     _ensure_another_owner(user)
     if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
         raise NotNow(_("The account is inactive already."))
-    _record(actor, MEMBER_DEACTIVATE, user)
+    _record(allowed, user)
     end_all_access(user)
     user.is_active = False
     return user
 
 
+@serves(MEMBER_ACTIVATE)
 @transaction.atomic
 def activate_member(actor: Actor, user: User) -> User:
     """Give access back. Raises Forbidden or NotNow."""
-    allow(actor, MEMBER_ACTIVATE, project=None, tenant_id=user.tenant_id)
+    allowed = allow(actor, MEMBER_ACTIVATE, project=None, tenant_id=user.tenant_id)
     if not User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
         raise NotNow(_("The account is active already."))
-    _record(actor, MEMBER_ACTIVATE, user)
+    _record(allowed, user)
     user.is_active = True
     return user
 
 
+@serves(MEMBER_RESET_PASSWORD)
 @transaction.atomic
 def reset_member_password(actor: Actor, user: User) -> str:
     """Return a new password to be shown once and changed at the next log-in; ends sessions and API keys."""
-    allow(actor, MEMBER_RESET_PASSWORD, project=None, tenant_id=user.tenant_id)
+    allowed = allow(actor, MEMBER_RESET_PASSWORD, project=None, tenant_id=user.tenant_id)
     password = replace_password(user)
-    _record(actor, MEMBER_RESET_PASSWORD, user)
+    _record(allowed, user)
     return password
 
 
+@serves(MEMBER_RESET_TWO_FACTOR)
 @transaction.atomic
 def reset_member_two_factor(actor: Actor, user: User) -> User:
     """Take away a lost telephone's codes, passkeys and recovery codes; ends sessions and API keys.
 
     Raises Forbidden, NotRecent, or NotNow when there is none.
     """
-    allow(actor, MEMBER_RESET_TWO_FACTOR, project=None, tenant_id=user.tenant_id)
+    allowed = allow(actor, MEMBER_RESET_TWO_FACTOR, project=None, tenant_id=user.tenant_id)
     drop_all_factors(user)
-    _record(actor, MEMBER_RESET_TWO_FACTOR, user)
+    _record(allowed, user)
     end_all_access(user)
     return user
 
 
+@serves(MEMBER_END_SESSIONS)
 @transaction.atomic
 def end_member_sessions(actor: Actor, user: User) -> User:
     """Log the user out everywhere, unlink log-ins unless they are the only way in; API keys stay. Raises Forbidden."""
-    allow(actor, MEMBER_END_SESSIONS, project=None, tenant_id=user.tenant_id)
+    allowed = allow(actor, MEMBER_END_SESSIONS, project=None, tenant_id=user.tenant_id)
     end_sessions(user)
     drop_links_beside_password(user)
-    _record(actor, MEMBER_END_SESSIONS, user)
+    _record(allowed, user)
     return user
 
 
+@serves(MEMBER_REMOVE)
 @transaction.atomic
 def remove_member(actor: Actor, user: User) -> None:
     """Delete a sub-account with its roles and keys; what it created stays. Raises Forbidden or NotNow."""
-    allow(actor, MEMBER_REMOVE, project=None, tenant_id=user.tenant_id)
+    allowed = allow(actor, MEMBER_REMOVE, project=None, tenant_id=user.tenant_id)
     if actor.user is not None and actor.user.pk == user.pk:
         raise NotNow(_("You cannot remove yourself."))
     _ensure_another_owner(user)
-    _record(actor, MEMBER_REMOVE, user)
+    _record(allowed, user)
     end_all_access(user)
     drop_grants(user=user)
     user.delete()
@@ -203,5 +215,5 @@ def _ensure_same_tenant(user: User, project: Project) -> None:
         raise NotFound(_("There is no such project."))
 
 
-def _record(actor: Actor, verb: Verb, user: User, **args: object) -> None:
-    record(actor, verb.name, tenant=user.tenant, name=user.username, target_id=user.uid, args=args)
+def _record(allowed: Allowed, user: User, **args: object) -> None:
+    allowed.record(tenant=user.tenant, name=user.username, target_id=user.uid, args=args)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
-from apps.audit.record import record
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import InUse, Invalid, NotNow
 from apps.lifecycle.models import Resource
+from apps.lifecycle.requests import Allowed
 from apps.tenancy.access import allow
 from apps.tenancy.labels import MAX_REMARK
 from apps.tenancy.lines import clean_line
@@ -21,31 +22,33 @@ from apps.tenancy.verbs import PROJECT_CREATE, PROJECT_DELETE, PROJECT_EDIT
 NAMED = 20
 
 
+@serves(PROJECT_CREATE)
 @transaction.atomic
 def create_project(actor: Actor, tenant: Tenant, name: str, *, remark: str = "") -> Project:
     """Make a project. Raises Forbidden or Invalid."""
-    allow(actor, PROJECT_CREATE, project=None, tenant_id=tenant.pk)
-    return add_project(actor, tenant, name, remark)
+    allowed = allow(actor, PROJECT_CREATE, project=None, tenant_id=tenant.pk)
+    return add_project(allowed, tenant, name, remark)
 
 
-def add_project(actor: Actor, tenant: Tenant, name: str, remark: str = "") -> Project:
-    """Insert and record a project, the right to do so having been checked. Call in a transaction."""
+def add_project(allowed: Allowed, tenant: Tenant, name: str, remark: str = "") -> Project:
+    """Insert and record a project (`allowed` is PROJECT_CREATE). Call in a transaction."""
     project = Project(tenant=tenant, name=clean_name(name), remark=clean_line("remark", remark, MAX_REMARK))
     try:
         with transaction.atomic():
             project.save(force_insert=True)
     except IntegrityError as error:
         raise _taken() from error
-    record(actor, PROJECT_CREATE.name, tenant=tenant, name=project.name, target_id=project.uid)
+    allowed.record(tenant=tenant, name=project.name, target_id=project.uid)
     return project
 
 
+@serves(PROJECT_EDIT)
 @transaction.atomic
 def edit_project(
     actor: Actor, project: Project, *, name: str | None = None, remark: str | None = None
 ) -> Project:
     """Change name or remark; None leaves one as it is. Raises Forbidden or Invalid."""
-    allow(actor, PROJECT_EDIT, project=None, tenant_id=project.tenant_id)
+    allowed = allow(actor, PROJECT_EDIT, project=None, tenant_id=project.tenant_id)
     project = (
         Project.objects.select_for_update(of=("self",), no_key=True)
         .select_related("tenant")
@@ -58,13 +61,14 @@ def edit_project(
             project.save(update_fields=["name", "remark"])
     except IntegrityError as error:
         raise _taken() from error
-    record(actor, PROJECT_EDIT.name, tenant=project.tenant, name=project.name, target_id=project.uid)
+    allowed.record(tenant=project.tenant, name=project.name, target_id=project.uid)
     return project
 
 
+@serves(PROJECT_DELETE)
 def delete_project(actor: Actor, project: Project) -> None:
     """Delete an empty project. Raises Forbidden, NotNow for the default one, InUse while it has resources."""
-    allow(actor, PROJECT_DELETE, project=None, tenant_id=project.tenant_id)
+    allowed = allow(actor, PROJECT_DELETE, project=None, tenant_id=project.tenant_id)
     if project.is_default:
         raise NotNow(_("The default project cannot be deleted."))
     try:
@@ -75,9 +79,7 @@ def delete_project(actor: Actor, project: Project) -> None:
             Project.objects.filter(pk=project.pk).delete()
             # Foreign keys are otherwise checked at the caller's commit, which comes after this can be answered.
             connection.check_constraints()
-            record(
-                actor, PROJECT_DELETE.name, tenant=project.tenant, name=project.name, target_id=project.uid
-            )
+            allowed.record(tenant=project.tenant, name=project.name, target_id=project.uid)
     except IntegrityError as error:
         raise InUse(_("Something was created in it just now.")) from error
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from apps.audit.record import record
 from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid, NotNow
 from apps.lifecycle.verbs import Verb
 from apps.tenancy.access import allow
@@ -19,6 +19,7 @@ from apps.tenancy.services.accounts import clean_name, generate_password, new_us
 from apps.tenancy.verbs import TENANT_CREATE, TENANT_DISABLE, TENANT_EDIT, TENANT_ENABLE
 
 
+@serves(TENANT_CREATE)
 @transaction.atomic
 def create_tenant(
     actor: Actor,
@@ -34,7 +35,7 @@ def create_tenant(
 
     Returns the owner's password, generated unless given, to be shown once. Raises Forbidden or Invalid.
     """
-    allow(actor, TENANT_CREATE, project=None, tenant_id=None)
+    allowed = allow(actor, TENANT_CREATE, project=None, tenant_id=None)
     tenant = Tenant(name=clean_name(name), remark=clean_line("remark", remark, MAX_REMARK))
     _insert(tenant)
     password = owner_password or generate_password()
@@ -47,9 +48,7 @@ def create_tenant(
         is_tenant_owner=True,
     )
     project = Project.objects.create(tenant=tenant, name="default", is_default=True)
-    record(
-        actor,
-        TENANT_CREATE.name,
+    allowed.record(
         tenant=tenant,
         name=tenant.name,
         target_id=tenant.uid,
@@ -59,20 +58,22 @@ def create_tenant(
     return tenant, owner, password
 
 
+@serves(TENANT_EDIT)
 @transaction.atomic
 def edit_tenant(
     actor: Actor, tenant: Tenant, *, name: str | None = None, remark: str | None = None
 ) -> Tenant:
     """Change name or remark; None leaves one as it is. Raises Forbidden or Invalid."""
-    allow(actor, TENANT_EDIT, project=None, tenant_id=None)
+    allowed = allow(actor, TENANT_EDIT, project=None, tenant_id=None)
     tenant = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
     tenant.name = tenant.name if name is None else clean_name(name)
     tenant.remark = tenant.remark if remark is None else clean_line("remark", remark, MAX_REMARK)
     _update(tenant)
-    record(actor, TENANT_EDIT.name, tenant=tenant, name=tenant.name, target_id=tenant.uid)
+    allowed.record(tenant=tenant, name=tenant.name, target_id=tenant.uid)
     return tenant
 
 
+@serves(TENANT_DISABLE)
 def disable_tenant(actor: Actor, tenant: Tenant) -> Tenant:
     """End all access of the tenant's log-ins and API keys at once; its resources go on running.
 
@@ -81,6 +82,7 @@ def disable_tenant(actor: Actor, tenant: Tenant) -> Tenant:
     return _switch(actor, TENANT_DISABLE, tenant, enabled=False)
 
 
+@serves(TENANT_ENABLE)
 def enable_tenant(actor: Actor, tenant: Tenant) -> Tenant:
     """Give access back. Raises Forbidden or NotNow."""
     return _switch(actor, TENANT_ENABLE, tenant, enabled=True)
@@ -88,10 +90,10 @@ def enable_tenant(actor: Actor, tenant: Tenant) -> Tenant:
 
 @transaction.atomic
 def _switch(actor: Actor, verb: Verb, tenant: Tenant, *, enabled: bool) -> Tenant:
-    allow(actor, verb, project=None, tenant_id=None)
+    allowed = allow(actor, verb, project=None, tenant_id=None)
     if not Tenant.objects.filter(pk=tenant.pk, enabled=not enabled).update(enabled=enabled):
         raise NotNow(_("The tenant is enabled already.") if enabled else _("The tenant is disabled already."))
-    record(actor, verb.name, tenant=tenant, name=tenant.name, target_id=tenant.uid)
+    allowed.record(tenant=tenant, name=tenant.name, target_id=tenant.uid)
     tenant.enabled = enabled
     if not enabled:
         push.sessions_ended(tenant.pk)

@@ -1,0 +1,61 @@
+"""Acts: each verb with the one service that does it. API, pages, bulk, palette and retries take the service from here.
+
+A service says itself which verb it is, by `serves` or by one of the decorators of `tenancy/acts.py`; nothing else
+pairs the two. Verbs are declared in `verbs.py` (every process), services here (who asks), handlers in `operations.py`
+(workers).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, TypeVar
+
+from django.apps import apps
+from django.utils.module_loading import autodiscover_modules
+
+from apps.lifecycle.verbs import Verb
+
+#: `service(actor, row, **values)`, or `service(actor, **values)` where there is no row yet.
+Service = Callable[..., Any]
+S = TypeVar("S", bound=Service)
+
+_services: dict[str, Service] = {}
+
+
+def serves(*verbs: Verb) -> Callable[[S], S]:
+    """Make the decorated function the service of these verbs. Raises ValueError when one has a service already."""
+
+    def bind(service: S) -> S:
+        for verb in verbs:
+            if verb.name in _services:
+                raise ValueError(f"verb {verb.name} has two services")
+            _services[verb.name] = service
+        return service
+
+    return bind
+
+
+def service_of(verb: Verb) -> Service:
+    """Return the service of a verb; KeyError when it has none."""
+    _discover()
+    return _services[verb.name]
+
+
+def has_service(verb_name: str) -> bool:
+    """Whether there is a verb of this name that can be asked for by its service."""
+    _discover()
+    return verb_name in _services
+
+
+@cache
+def _discover() -> None:
+    """Load every app's `services`, of a package every module."""
+    autodiscover_modules("services")
+    for app in apps.get_app_configs():
+        package = sys.modules.get(f"{app.name}.services")
+        for module in iter_modules(getattr(package, "__path__", ())):
+            import_module(f"{app.name}.services.{module.name}")
