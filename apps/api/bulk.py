@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from django.urls.converters import SlugConverter
@@ -15,6 +15,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.api.declarations import Action, KindApi
 from apps.api.idempotency import KEPT, caller_of, given_key, place_of
 from apps.api.representation import slug
 from apps.lifecycle import batches
@@ -23,9 +24,6 @@ from apps.lifecycle.errors import Invalid, NotFound, Refused
 from apps.lifecycle.models import Batch, BatchItem, BatchOutcome
 from apps.tenancy.access import ensure_in_reach, ensure_may
 from apps.tenancy.standing import while_in
-
-if TYPE_CHECKING:
-    from apps.api.views import Action, ObjectApi
 
 MULTI_STATUS = 207
 _SLUG = re.compile(SlugConverter.regex)
@@ -64,13 +62,18 @@ class BulkOut(serializers.Serializer[Any]):
     results = BulkItemOut(many=True)
 
 
-def bulk_actions(view: type[ObjectApi]) -> list[Action]:
+def bulk_actions(view: type[KindApi]) -> list[Action]:
     """Return the view's actions that may be asked for on many rows at once, `delete` among them."""
     given = [*view.actions, *([view.delete] if view.delete else [])]
     return [act for act in given if act.bulk]
 
 
-def wanted(view: type[ObjectApi], request: Request) -> tuple[Action, list[str]]:
+def _kind(view: KindApi) -> str:
+    """Return the kind's name, as in verbs."""
+    return bulk_actions(type(view))[0].verb.kind
+
+
+def wanted(view: type[KindApi], request: Request) -> tuple[Action, list[str]]:
     """Return the action and the ids of the body, each id once. Raises Invalid for an action there is none of."""
     body = BulkBody(data=request.data)
     body.is_valid(raise_exception=True)
@@ -78,7 +81,7 @@ def wanted(view: type[ObjectApi], request: Request) -> tuple[Action, list[str]]:
 
 
 def carried_out(
-    view: ObjectApi, request: Request, act: Action, ids: Sequence[str], values: dict[str, Any]
+    view: KindApi, request: Request, act: Action, ids: Sequence[str], values: dict[str, Any]
 ) -> Response:
     """Carry out the action on every id and answer 207, whatever became of each; ids not reached in time are `waiting`.
 
@@ -88,7 +91,7 @@ def carried_out(
     key = _own_key(view.actor, given_key(request))
     _expire(view, key)
     targets = [(each, "") for each in ids]
-    batch, is_new = batches.open_batch(view.actor, view.kind, act.verb, targets, values, key)
+    batch, is_new = batches.open_batch(view.actor, _kind(view), act.verb, targets, values, key)
     rows = _rows(view, ids)
     act_on = while_in(view.actor, lambda row: act.service(view.actor, row, **values))
     batches.carry_out(view.actor, batch, rows, act_on)
@@ -105,7 +108,7 @@ def _own_key(actor: Actor, key: str) -> str:
     return f"api:{hashlib.sha256(said.encode()).hexdigest()}" if key else ""
 
 
-def _withheld(view: ObjectApi, act: Action, ids: Sequence[str], rows: dict[str, Any]) -> dict[str, Refused]:
+def _withheld(view: KindApi, act: Action, ids: Sequence[str], rows: dict[str, Any]) -> dict[str, Refused]:
     """Return the items whose outcome the caller may not be told again: what it may not see, or not do, any more."""
     valid = [each for each in ids if is_key(view.converter, each)]
     there = view.model._default_manager.filter(**{f"{view.key}__in": valid}).values_list(view.key, flat=True)
@@ -120,7 +123,7 @@ def _withheld(view: ObjectApi, act: Action, ids: Sequence[str], rows: dict[str, 
     return withheld
 
 
-def _named(view: type[ObjectApi], action: str) -> Action:
+def _named(view: type[KindApi], action: str) -> Action:
     there = {slug(act.verb.action): act for act in bulk_actions(view)}
     if view.delete and view.delete.bulk:
         there["delete"] = view.delete
@@ -130,7 +133,7 @@ def _named(view: type[ObjectApi], action: str) -> Action:
     return act
 
 
-def _rows(view: ObjectApi, ids: Sequence[str]) -> dict[str, Any]:
+def _rows(view: KindApi, ids: Sequence[str]) -> dict[str, Any]:
     valid = [each for each in ids if is_key(view.converter, each)]
     rows = view.get_queryset().filter(**{f"{view.key}__in": valid})
     return {str(getattr(row, view.key)): row for row in rows}
@@ -148,7 +151,7 @@ def is_key(converter: str, text: str) -> bool:
         return False
 
 
-def _expire(view: ObjectApi, key: str) -> None:
+def _expire(view: KindApi, key: str) -> None:
     """Let a key be used again once the time it is good for is over."""
     if key:
         old = timezone.now() - KEPT

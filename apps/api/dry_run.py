@@ -6,14 +6,14 @@ that is rolled back: what it took of the quotas meanwhile, and what it refused, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from apps.api.declarations import Create
 from apps.api.errors import field_errors, problem_of
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, QuotaExceeded, Refused
@@ -22,23 +22,8 @@ from apps.lifecycle.rehearsal import rehearsal
 from apps.tenancy.access import visible_projects
 from apps.tenancy.rights import Rights
 
-if TYPE_CHECKING:
-    from apps.api.views import Create
-
 PARAMETER = "dry_run"
 _WORDS = {"": False, "0": False, "false": False, "1": True, "true": True}
-
-
-@dataclass(frozen=True)
-class Explain:
-    """A forecast of the kind's own. `own` returns its further fields JSON-ready, as the serializer `out` declares them.
-
-    `forecast(actor, asked)` gets what was sent and is valid so far; anything may be missing.
-    """
-
-    forecast: Callable[[Actor, Mapping[str, Any]], Forecast]
-    own: Callable[[Any, Rights], dict[str, Any]]
-    out: type[serializers.Serializer[Any]]
 
 
 def is_dry_run(request: Request, *, offered: bool) -> bool:

@@ -7,10 +7,11 @@ from django.utils.translation import gettext_lazy
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.api.declarations import Action
 from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.operation_filter import OperationFilter
 from apps.api.representation import OperationOut
-from apps.api.views import Action, ObjectApi
+from apps.api.views import ObjectApi
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation
 from apps.lifecycle.verbs import Verb, verb_named

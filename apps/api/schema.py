@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
@@ -14,12 +14,10 @@ from rest_framework import serializers
 
 from apps.api.bodies import Labels
 from apps.api.bulk import MULTI_STATUS, BulkBody, BulkOut, bulk_actions
+from apps.api.declarations import KindApi
 from apps.api.dry_run import PARAMETER
 from apps.api.idempotency import MAX_LENGTH
 from apps.api.representation import OperationOut, Out, slug
-
-if TYPE_CHECKING:
-    from apps.api.views import ObjectApi
 
 
 class FieldErrorOut(serializers.Serializer[Any]):
@@ -96,7 +94,7 @@ DRY_RUN = OpenApiParameter(
 class KitSchema(AutoSchema):
     """Reads the route from the view's `action` and its `create`, `update`, `delete` and `act`."""
 
-    view: ObjectApi  # type: ignore[override]
+    view: KindApi  # type: ignore[override]
 
     @property
     def _route(self) -> str:

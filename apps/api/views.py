@@ -14,132 +14,38 @@ class VmApi(ResourceApi):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from collections.abc import Callable
+from typing import Any, ClassVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
-from rest_framework.viewsets import GenericViewSet
 
 from apps.api.answers import accepted
 from apps.api.bodies import Labels
 from apps.api.bulk import bulk_actions, carried_out, wanted
-from apps.api.dry_run import Explain, forecast, is_dry_run, represent
+from apps.api.declarations import Body, KindApi
+from apps.api.dry_run import forecast, is_dry_run, represent
 from apps.api.idempotency import once
 from apps.api.one_transaction import answered_in_one_transaction
-from apps.api.representation import Out, ResourceOut, slug
+from apps.api.representation import ResourceOut, slug
 from apps.api.schema import KitSchema
-from apps.lifecycle.actor import Actor
-from apps.lifecycle.acts import Service, service_of
 from apps.lifecycle.errors import NotFound
 from apps.lifecycle.models import Resource
 from apps.lifecycle.selectors import with_open_operations
 from apps.lifecycle.verbs import Verb
 from apps.tenancy.access import forbidden
-from apps.tenancy.rights import Rights
 
-Body = type[Serializer[Any]]
 _SHARED = tuple(field.name for field in Resource._meta.concrete_fields)
 
 
-@dataclass(frozen=True)
-class Create:
-    """POST on the list: `service(actor, **body)` returns an Operation, several, or (immediate) the resource."""
-
-    #: Looked at before the body is.
-    verb: Verb
-    body: Body
-    #: Called in place of the verb's service, where the body is not what that takes (an id for a row, say).
-    adapter: Service | None = None
-    immediate: bool = False
-    #: One POST may make several: the answer then has lists `operations` and `resources`.
-    batch: bool = False
-    #: Of a batch: each operation's `resource` has in memory all that the representation reads; it is not read again.
-    in_memory: bool = False
-    #: What a dry run can say beside quotas and refusals.
-    explain: Explain | None = None
-    #: Schema of an immediate answer that is not the representation (a secret shown once, say).
-    out: Body | None = None
-
-    @property
-    def service(self) -> Service:
-        """What creates."""
-        return self.adapter or service_of(self.verb)
-
-
-@dataclass(frozen=True)
-class Action:
-    """A verb on one resource: `service(actor, resource, **body)` returns an Operation, or (immediate) the resource."""
-
-    verb: Verb
-    body: Body | None = None
-    #: As for `Create`.
-    adapter: Service | None = None
-    immediate: bool = False
-    #: Whether it may be asked for on many rows at once; not for what answers with a secret.
-    bulk: bool = True
-
-    @property
-    def service(self) -> Service:
-        """What carries it out."""
-        return self.adapter or service_of(self.verb)
-
-
-@dataclass(frozen=True)
-class Update:
-    """PATCH: name and remark; or, with a body, what the kind's own service changes."""
-
-    verb: Verb
-    body: Body | None = None
-    #: As for `Create`.
-    adapter: Service | None = None
-    immediate: bool = False
-
-    @property
-    def service(self) -> Service:
-        """What changes the row."""
-        return self.adapter or service_of(self.verb)
-
-
-class ObjectApi(GenericViewSet[Any]):
+class ObjectApi(KindApi):
     """List and retrieve rows that are no resources (regions, instance types, …)."""
 
-    model: ClassVar[type[Model]]
-    out: ClassVar[type[Out]]
     schema = KitSchema()
-    #: Column that stands in the path; with `converter` "slug", "int" or "uuid".
-    key: ClassVar[str] = "pk"
-    converter: ClassVar[str] = "uuid"
-    create: ClassVar[Create | None] = None
-    update: ClassVar[Update | None] = None
-    delete: ClassVar[Action | None] = None
-    actions: ClassVar[Sequence[Action]] = ()
-    #: Fields of `out` that only the answer to the request that made them shows; kept nowhere, not even in a cache.
-    secrets: ClassVar[Sequence[str]] = ()
-    #: Set per route.
-    act: Action | None = None
-
-    def visible(self, actor: Actor) -> QuerySet[Any]:
-        """Return the rows the actor may know of, related rows selected: the one thing every subclass must say."""
-        raise NotImplementedError
-
-    @property
-    def actor(self) -> Actor:
-        """Who asks."""
-        return cast(Actor, self.request.actor)  # type: ignore[attr-defined]
-
-    @property
-    def rights(self) -> Rights:
-        """What the asker may do."""
-        if not hasattr(self, "_rights"):
-            self._rights = Rights(self.actor)
-        return self._rights
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
         """Answer 405 to what the route does not map: `delete` is a declaration here, which DRF would call."""
@@ -245,11 +151,6 @@ class ObjectApi(GenericViewSet[Any]):
         self._may(act.verb)
         values = self._body(act.body) if act.body else {}
         return carried_out(self, request, act, ids, values)
-
-    @property
-    def kind(self) -> str:
-        """The kind's name, as in verbs."""
-        return bulk_actions(type(self))[0].verb.kind
 
     def create_verb(self) -> Verb:
         """Return the verb of the create, as this caller asks for it."""

@@ -11,10 +11,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.api.declarations import Action as Endpoint
 from apps.api.paging import CursorPages
 from apps.api.representation import AllowedActionOut, Out, ReferenceOut, moment, slug
 from apps.api.schema import PROBLEM, KitSchema
-from apps.api.views import Action as Endpoint
 from apps.api.views import ObjectApi
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid

@@ -10,8 +10,9 @@ from rest_framework import serializers
 
 from apps.api import limits
 from apps.api.bodies import identifier
+from apps.api.declarations import Action, Create, Update
 from apps.api.representation import ReferenceOut, ResourceOut
-from apps.api.views import Action, Create, ResourceApi, Update
+from apps.api.views import ResourceApi
 from apps.compute import selectors
 from apps.compute.filters import ImageFilter
 from apps.compute.models import Image

@@ -8,9 +8,10 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from apps.api.bodies import identifier
+from apps.api.declarations import Action, Create
 from apps.api.paging import CursorPages
 from apps.api.representation import Out, ReferenceOut
-from apps.api.views import Action, Create, ObjectApi
+from apps.api.views import ObjectApi
 from apps.compute import selectors
 from apps.compute.filters import InstanceTypeFilter
 from apps.compute.models import InstanceType

@@ -9,8 +9,9 @@ from rest_framework import serializers
 
 from apps.api import limits
 from apps.api.bodies import NewResource
+from apps.api.declarations import Action, Create, Update
 from apps.api.representation import ResourceOut
-from apps.api.views import Action, Create, ResourceApi, Update
+from apps.api.views import ResourceApi
 from apps.compute import selectors
 from apps.compute.filters import KeyPairFilter
 from apps.compute.models import KeyPair

@@ -7,7 +7,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.api.dry_run import Explain
+from apps.api.declarations import Explain
 from apps.api.representation import ReferenceOut
 from apps.compute.services.forecast import VmForecast, forecast_vms
 from apps.infrastructure.outlook import misfits

@@ -9,9 +9,10 @@ from rest_framework import serializers
 
 from apps.api import limits
 from apps.api.bodies import NewResource, identifier
+from apps.api.declarations import Action, Create, Update
 from apps.api.metrics import MetricsApi
 from apps.api.representation import ReferenceOut, ResourceOut, moment
-from apps.api.views import Action, Create, ResourceApi, Update
+from apps.api.views import ResourceApi
 from apps.compute import selectors
 from apps.compute.api.vm_forecast import EXPLAIN
 from apps.compute.filters import VmFilter

@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from apps.api import limits
+from apps.api.declarations import Action, Create, Update
 from apps.api.representation import Out, ReferenceOut, moment
-from apps.api.views import Action, Create, ObjectApi, Update
+from apps.api.views import ObjectApi
 from apps.infrastructure import services
 from apps.infrastructure.filters import ComputeClusterFilter, StorageClusterFilter
 from apps.infrastructure.models import Cluster, ComputeCluster, Region, StorageCluster

@@ -9,9 +9,10 @@ from rest_framework import serializers
 
 from apps.api import limits
 from apps.api.bodies import identifier
+from apps.api.declarations import Action, Create
 from apps.api.metrics import MetricsApi
 from apps.api.representation import ReferenceOut, ResourceOut, moment
-from apps.api.views import Action, Create, ResourceApi
+from apps.api.views import ResourceApi
 from apps.infrastructure.enrolment import enroll_host, renew_enrolment
 from apps.infrastructure.filters import HostFilter
 from apps.infrastructure.models import ComputeCluster, Host

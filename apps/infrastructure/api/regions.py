@@ -8,9 +8,10 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from apps.api import limits
+from apps.api.declarations import Create, Update
 from apps.api.paging import CursorPages
 from apps.api.representation import Out, moment
-from apps.api.views import Create, ObjectApi, Update
+from apps.api.views import ObjectApi
 from apps.infrastructure.filters import RegionFilter
 from apps.infrastructure.models import Region
 from apps.infrastructure.selectors import visible_regions

@@ -9,8 +9,9 @@ from rest_framework import serializers
 
 from apps.api import limits
 from apps.api.bodies import Items, NewResource
+from apps.api.declarations import Action, Create, Update
 from apps.api.representation import ResourceOut
-from apps.api.views import Action, Create, ResourceApi, Update
+from apps.api.views import ResourceApi
 from apps.lifecycle.actor import Actor
 from apps.network import selectors
 from apps.network.api.vpcs import REGION_HELP

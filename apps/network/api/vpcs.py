@@ -8,8 +8,9 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from apps.api.bodies import NewResource
+from apps.api.declarations import Action, Create, Update
 from apps.api.representation import ReferenceOut, ResourceOut
-from apps.api.views import Action, Create, ResourceApi, Update
+from apps.api.views import ResourceApi
 from apps.lifecycle.actor import Actor
 from apps.network import selectors
 from apps.network.filters import SubnetFilter, VpcFilter

@@ -8,8 +8,9 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from apps.api import limits
+from apps.api.declarations import Action, Create
 from apps.api.representation import Out, moment
-from apps.api.views import Action, Create, ObjectApi
+from apps.api.views import ObjectApi
 from apps.lifecycle.actor import Actor
 from apps.tenancy.api.users import UserPages, shown_password, with_password
 from apps.tenancy.filters import UserFilter

@@ -7,8 +7,9 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import serializers
 
+from apps.api.declarations import Action, Create
 from apps.api.representation import Out, moment
-from apps.api.views import Action, Create, ObjectApi
+from apps.api.views import ObjectApi
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.verbs import Verb
 from apps.tenancy.filters import KeyFilter

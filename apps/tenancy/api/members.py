@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from apps.api import limits
+from apps.api.declarations import Action, Create
 from apps.api.representation import Out, ReferenceOut, moment
-from apps.api.views import Action, Create, ObjectApi
+from apps.api.views import ObjectApi
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.tenancy.api.tenants import named_tenant

@@ -9,8 +9,9 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from apps.api.bodies import Labels
+from apps.api.declarations import Action, Create, Update
 from apps.api.representation import Out, ReferenceOut, moment
-from apps.api.views import Action, Create, ObjectApi, Update
+from apps.api.views import ObjectApi
 from apps.lifecycle.actor import Actor
 from apps.tenancy.access import visible_projects
 from apps.tenancy.api.tenants import named_tenant

@@ -11,8 +11,9 @@ from rest_framework import serializers
 
 from apps.api import limits
 from apps.api.bodies import Labels
+from apps.api.declarations import Action, Create, Update
 from apps.api.representation import Out, moment
-from apps.api.views import Action, Create, ObjectApi, Update
+from apps.api.views import ObjectApi
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.tenancy.filters import TenantFilter
