@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from apps.compute.services.image import import_image
 from apps.compute.services.power import delete_vm
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import claim, execute
@@ -14,6 +15,7 @@ from apps.lifecycle.models import Operation, OperationStatus, Resource, State
 from apps.network.models import Subnet
 from apps.network.services.nic import set_security_group
 from apps.network.services.security_group import set_rules
+from apps.reconciliation.services import resync_vm
 from apps.tenancy.models import User
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_group, make_vm, settled
@@ -107,6 +109,24 @@ def test_it_is_tried_again_with_the_values_it_was_asked_for_with(
     rules = fail(set_rules(owner, group, rules=[]))
     again = client.post(f"/api/v1/operations/{rules.pk}/retry").json()["operation"]
     assert again["verb"] == "security_group.retry"
+
+
+@pytest.mark.requirement("OP-4")
+def test_an_administrator_retries_resyncs_and_imports(
+    owner: Actor, ada: User, cloud: Cloud, subnet: Subnet
+) -> None:
+    admin, client = Actor(user=ada), factories.api_client(ada)
+    vm = make_vm(owner, cloud, subnet)
+    resync = fail(resync_vm(admin, vm, definition=False, power=True))
+    again = client.post(f"/api/v1/operations/{resync.pk}/retry").json()["operation"]
+    assert (again["verb"], Operation.objects.get(pk=again["id"]).args) == ("vm.resync", resync.args)
+    importing = fail(
+        import_image(admin, name="Debian", cluster=cloud.storage, file="memory:1"), state=State.ERROR
+    )
+    first = client.post(f"/api/v1/operations/{importing.pk}/retry").json()["operation"]
+    failed = fail(Operation.objects.get(pk=first["id"]), state=State.ERROR)
+    second = client.post(f"/api/v1/operations/{failed.pk}/retry").json()["operation"]
+    assert Operation.objects.get(pk=second["id"]).args == {"source": "memory:1"}
 
 
 @pytest.mark.requirement("OP-4")
