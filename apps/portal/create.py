@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from apps.api.dry_run import forecast
 from apps.api.views import ObjectApi
+from apps.lifecycle.acts import service_of
 from apps.lifecycle.errors import Refused
 from apps.lifecycle.forecast import Forecast, QuotaLine, quota_reader
 from apps.lifecycle.models import Operation, Resource
@@ -57,7 +58,7 @@ class Section:
 
 
 class CreatePage(Page):
-    """Subclass with `of`, `form`, and `submit`; `sections`, `api` and `aside` where wanted."""
+    """Subclass with `of` and `form`; `submit`, `sections`, `api` and `aside` where wanted."""
 
     template_name = "portal/create.html"
     of: ClassVar[PageKind]
@@ -76,8 +77,9 @@ class CreatePage(Page):
         return self.of.create is not None and self.of.create.proof is Proof.FRESH
 
     def submit(self, data: dict[str, Any]) -> Operation | Sequence[Operation] | Resource | Any:
-        """Call the service with the cleaned data and return what it returns."""
-        raise NotImplementedError
+        """Create from the cleaned data; by default with the service of the kind's create."""
+        assert self.of.create is not None
+        return service_of(self.of.create)(self.actor, **data)
 
     def body(self, data: dict[str, Any]) -> dict[str, Any]:
         """Return the API's body for cleaned data, of which fields that are wrong are missing."""

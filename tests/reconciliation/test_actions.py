@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
@@ -26,10 +27,11 @@ from apps.lifecycle.engine import execute
 from apps.lifecycle.errors import Forbidden, InUse, NotNow
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
 from apps.network.models import Nic, Subnet, Vpc
+from apps.network.services.nic import set_security_group
 from apps.quotas.models import Quota
 from apps.reconciliation.models import Finding, FindingState, Rule
 from apps.reconciliation.selectors import in_trouble, visible_findings
-from apps.reconciliation.services import Action, Choice, actions, dismiss, do, preview, reopen
+from apps.reconciliation.services import Action, Choice, actions, dismiss, do, preview, reopen, resync_vm
 from apps.storage.models import Disk
 from apps.tenancy.models import Tenant, User
 from tests import factories
@@ -265,6 +267,19 @@ def test_what_failed_on_a_vm_that_is_there_is_tried_again_or_rolled_back(
     assert work() == ["vm.roll_back"]
     assert Vm.objects.get(pk=vm.pk).power == Power.OFF
     assert not in_trouble(admin).exists()
+
+
+@pytest.mark.parametrize("acts", [set_security_group, resync_vm])
+def test_what_failed_is_retried_by_the_verb_the_table_names_with_its_values(
+    cloud: Cloud, vm: Vm, admin: Actor, acts: Callable[..., Operation]
+) -> None:
+    values = {"power": True} if acts is resync_vm else {"security_group": None, "role": "internal"}
+    asked = acts(admin, vm, **values)
+    error = {"code": "x", "message": "It broke.", "verb": asked.verb, "operation": str(asked.pk)}
+    Operation.objects.filter(pk=asked.pk).update(status=OperationStatus.FAILED, error=error)
+    Resource.objects.filter(pk=vm.pk).update(error=error)
+    again = do(admin, in_trouble(admin).get(), Action.RETRY)
+    assert (again.verb, again.args) == (asked.verb, values) == (asked.verb, asked.args)
 
 
 def test_what_is_open_far_past_its_deadline_can_be_cleaned_away(

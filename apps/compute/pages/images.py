@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.utils.translation import gettext as _
@@ -15,10 +14,8 @@ from apps.compute.api.images import ImageApi
 from apps.compute.filters import ImageFilter
 from apps.compute.forms import ImageForm
 from apps.compute.models import Image, Vm
-from apps.compute.services.image import import_image
 from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RENAME, IMAGE_RETRY
 from apps.infrastructure.models import StorageCluster
-from apps.lifecycle.models import Operation
 from apps.portal.columns import CREATED, ID, NAME, REGION, REMARK, STATE, TENANT, UPDATED, Column
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
@@ -161,7 +158,3 @@ class ImageImport(CreatePage):
     of = IMAGE
     form = ImageForm
     api = ImageApi
-
-    def submit(self, data: dict[str, Any]) -> Operation:
-        """Import it as a base image."""
-        return import_image(self.actor, **data)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -13,7 +12,6 @@ from apps.compute.api.instance_types import InstanceTypeApi
 from apps.compute.filters import InstanceTypeFilter
 from apps.compute.forms import InstanceTypeForm
 from apps.compute.models import InstanceType, Vm
-from apps.compute.services.instance_type import create_instance_type
 from apps.compute.verbs import INSTANCE_TYPE_CREATE, INSTANCE_TYPE_DELETE
 from apps.infrastructure.models import ComputeCluster
 from apps.portal.columns import NAME, Column
@@ -109,7 +107,3 @@ class InstanceTypeCreate(CreatePage):
     of = INSTANCE_TYPE
     form = InstanceTypeForm
     api = InstanceTypeApi
-
-    def submit(self, data: dict[str, Any]) -> InstanceType:
-        """Offer it."""
-        return create_instance_type(self.actor, **data)

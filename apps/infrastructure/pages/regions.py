@@ -14,7 +14,7 @@ from apps.infrastructure.filters import RegionFilter
 from apps.infrastructure.models import Region
 from apps.infrastructure.pages import region_tabs
 from apps.infrastructure.selectors import visible_regions
-from apps.infrastructure.services import change_region, create_region
+from apps.infrastructure.services import change_region
 from apps.infrastructure.verbs import REGION_CHANGE, REGION_CREATE
 from apps.lifecycle.actor import Actor
 from apps.portal.columns import CREATED, Column
@@ -132,7 +132,3 @@ class RegionCreate(CreatePage):
     of = REGION
     form = NewRegionForm
     api = RegionApi
-
-    def submit(self, data: dict[str, Any]) -> Region:
-        """Create it."""
-        return create_region(self.actor, **data)

@@ -10,14 +10,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.lifecycle.models import Operation, Resource
+from apps.lifecycle.models import Resource
 from apps.network import selectors
 from apps.network.api.vpcs import SubnetsApi
 from apps.network.filters import SubnetFilter
 from apps.network.forms import SubnetForm
 from apps.network.models import Nic, Subnet, Vpc
 from apps.network.models.vpc import RESERVED_ADDRESSES
-from apps.network.services.subnet import create_subnet
 from apps.network.verbs import SUBNET_CREATE, SUBNET_DELETE, SUBNET_RENAME, SUBNET_RETRY
 from apps.portal import pieces
 from apps.portal.columns import (
@@ -171,7 +170,3 @@ class SubnetCreate(CreatePage):
     of = SUBNET
     form = SubnetForm
     api = SubnetsApi
-
-    def submit(self, data: dict[str, Any]) -> Operation:
-        """Make it."""
-        return create_subnet(self.actor, **data)

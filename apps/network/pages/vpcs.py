@@ -8,14 +8,13 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.lifecycle.models import Operation, Resource
+from apps.lifecycle.models import Resource
 from apps.lifecycle.selectors import with_open_operations
 from apps.network import selectors
 from apps.network.api.vpcs import VpcsApi
 from apps.network.filters import VpcFilter
 from apps.network.forms import VpcForm
 from apps.network.models import Nic, Subnet, Vpc
-from apps.network.services.vpc import create_vpc
 from apps.network.verbs import SUBNET_CREATE, VPC_CREATE, VPC_DELETE, VPC_RENAME, VPC_RETRY
 from apps.portal import pieces
 from apps.portal.columns import (
@@ -161,7 +160,3 @@ class VpcCreate(CreatePage):
             text=gettext_lazy("The block cannot be changed later. Other VPCs may use the same one."),
         ),
     )
-
-    def submit(self, data: dict[str, Any]) -> Operation:
-        """Make it, with its first subnet."""
-        return create_vpc(self.actor, **data)
