@@ -27,6 +27,7 @@ from apps.drivers.specs import FabricKind, SeedSpec
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure import backends, placement
 from apps.infrastructure.models import Host, Region
+from apps.lifecycle import push
 from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.models import Resource, State
 from apps.lifecycle.rows import remove
@@ -145,7 +146,7 @@ def delete(run: Run) -> Settle:
         backends.fabric(region, run).ensure_absent(FabricKind.PORT, str(nic.pk))
     run.no_way_back()
     run.step(_("Removing the system disk"), 70)
-    for disk in vm.disks.all():
+    if (disk := vm.system_disk) is not None:
         backends.volumes(disk.cluster, run, host=host).ensure_volume_absent(volume_spec(disk))
     return lambda: settle_deleted(vm)
 
@@ -159,7 +160,7 @@ def load_vm(run: Run) -> tuple[Vm, Host, Region]:
     vm = (
         Vm.objects.select_related("host", "cluster__region")
         .prefetch_related(
-            Prefetch("disks", Disk.objects.select_related("cluster").filter(role=Disk.Role.SYSTEM)),
+            Prefetch("disks", Disk.objects.select_related("cluster")),
             Prefetch("nics", Nic.objects.order_by("role")),
         )
         .get(pk=run.target_id)
@@ -178,7 +179,7 @@ def _with_way_out(error: DriverError) -> DriverError:
 
 def _make_parts(run: Run, vm: Vm, host: Host, region: Region) -> None:
     run.step(_("Making the system disk on %(host)s"), 10, host=host.name)
-    for disk in vm.disks.all():
+    if (disk := vm.system_disk) is not None:
         backends.volumes(disk.cluster, run, host=host).ensure_volume(volume_spec(disk))
     run.step(_("Connecting to the network"), 40)
     ensure_ports(run, vm, region)
@@ -239,18 +240,25 @@ def _forget_first_boot(vm: Vm) -> None:
 
 def _settle_created(vm: Vm, power: Power) -> None:
     _settle_power(vm, power)
-    disks = [disk.pk for disk in vm.disks.all()]
-    Resource.objects.filter(pk__in=disks).update(state=State.READY, observed_generation=F("generation"))
+    made = Resource.objects.filter(as_disk__vm=vm, as_disk__role=Disk.Role.SYSTEM)
+    made.update(state=State.READY, observed_generation=F("generation"))
 
 
 def settle_deleted(vm: Vm) -> None:
-    """Remove the rows of a VM from `load_vm`, and give quota, addresses and room back.
+    """Remove the rows of a VM from `load_vm` and of its system disk, and give quota, addresses and room back.
 
-    Call in a transaction. Locks in the order everybody keeps: resources, quota, host.
+    Data disks are detached and stay. Call in a transaction. Locks in the order everybody keeps: resources, quota, host.
     """
-    disks = list(vm.disks.all())
+    disk = vm.system_disk
+    _detach_data_disks(vm)
     free_nics(vm)
-    remove([vm, *disks])
+    remove([vm, disk] if disk else [vm])
     if vm.tenant_id is not None:
-        give_back(vm.tenant_id, vm_amounts(vm.need, sum(disk.size_gib for disk in disks)))
+        give_back(vm.tenant_id, vm_amounts(vm.need, disk.size_gib if disk else 0))
     placement.release(vm.host_id, vm.need)
+
+
+def _detach_data_disks(vm: Vm) -> None:
+    Disk.objects.filter(vm=vm, role=Disk.Role.DATA).update(vm=None)
+    for disk in vm.data_disks:
+        push.resource_changed(disk)
