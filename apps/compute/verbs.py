@@ -159,6 +159,7 @@ VM_DELETE = declare(
         supersedes=True,
         rank=1,
         destructive=True,
+        removes=True,
         taken_back=_want_what_is_seen,
         icon="trash",
     )
@@ -209,6 +210,7 @@ IMAGE_DELETE = declare(
         rank=1,
         cancel=Cancel.BEFORE,
         destructive=True,
+        removes=True,
         icon="trash",
     )
 )
@@ -244,6 +246,7 @@ KEY_PAIR_DELETE = declare(
         permission="manage",
         states=ANY_STATE,
         destructive=True,
+        removes=True,
         icon="trash",
     )
 )

@@ -55,6 +55,7 @@ def _delete(kind: str) -> Verb:
         permission="manage",
         states=ANY_STATE,
         destructive=True,
+        removes=True,
         supersedes=True,
         rank=1,
         cancel=Cancel.BEFORE,

@@ -21,7 +21,7 @@ from apps.lifecycle.errors import NotNow
 from apps.lifecycle.legality import open_operation, possibility
 from apps.lifecycle.models import Operation, Resource, State
 from apps.lifecycle.requests import request
-from apps.lifecycle.verbs import verb_named
+from apps.lifecycle.verbs import removes, verb_named
 from apps.network.services.security_group import delete_security_group, retry_security_group
 from apps.network.services.subnet import delete_subnet, retry_subnet
 from apps.network.services.vpc import delete_vpc, retry_vpc
@@ -54,7 +54,7 @@ def verb_to_retry(resource: Resource) -> str:
     failed = str(resource.error.get("verb", ""))
     if not failed and resource.state != State.ERROR:
         return ""
-    if resource.state == State.ERROR and not failed.endswith((".delete", ".force_clean")):
+    if resource.state == State.ERROR and not removes(failed):
         failed = f"{resource.kind}.retry"
     failed = _BY_RESYNC.get(failed, failed)
     return failed if failed in _SERVICES or failed in _OWN else ""

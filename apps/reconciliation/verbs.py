@@ -29,6 +29,7 @@ def _force_clean(kind: str) -> Verb:
         permission="admin",
         states=ANY_STATE,
         destructive=True,
+        removes=True,
         supersedes=True,
         rank=2,
         cancel=Cancel.BEFORE,
