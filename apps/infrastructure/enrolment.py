@@ -80,7 +80,7 @@ def renew_enrolment(actor: Actor, host: Host) -> Enrolment:
 def remove_host(actor: Actor, host: Host) -> None:
     """Forget a host that has no VMs. Raises InUse with those it has."""
     host = begin(actor, HOST_REMOVE, host)
-    name, pretend = host.name, host.driver == "memory"
+    name, enrolled = host.name, host.is_enrolled
     record(actor, HOST_REMOVE.name, host)
     push.resource_changed(host, "deleted")
     try:
@@ -93,7 +93,7 @@ def remove_host(actor: Actor, host: Host) -> None:
             hint=_("Move or delete them first."),
             details={"resources": [{"kind": r.kind, "id": str(r.pk), "name": r.name} for r in vms[:50]]},
         ) from error
-    if not pretend:
+    if enrolled:
         transaction.on_commit(lambda: _close_door(name))
 
 
