@@ -30,7 +30,8 @@ class Cancel(Enum):
     NEVER = "never"
     #: Until a worker has begun: part of it may be gone after that.
     BEFORE = "before it begins"
-    #: Also while a worker is at it: it stops at its next step, unless that step cannot be taken back.
+    #: Also while a worker is at it: it stops at its next step, or is cancelled at its end, unless its handler has said
+    #: before that what it is doing cannot be taken back.
     ANY_TIME = "until it is done"
 
 

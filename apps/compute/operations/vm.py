@@ -46,7 +46,7 @@ def create(run: Run) -> Settle:
     vm, host, region = load_vm(run)
     _make_parts(run, vm, host, region)
     run.step(_("Starting on %(host)s"), 60, host=host.name)
-    _switch_on(backends.hypervisor(host, run), vm)
+    _switch_on(run, backends.hypervisor(host, run), vm)
     return lambda: _settle_created(vm, Power.ON)
 
 
@@ -59,7 +59,7 @@ def start(run: Run) -> Settle:
     vm, host, region = load_vm(run)
     run.step(_("Starting on %(host)s"), 30, host=host.name)
     ensure_ports(run, vm, region)
-    _switch_on(backends.hypervisor(host, run), vm)
+    _switch_on(run, backends.hypervisor(host, run), vm)
     return lambda: _settle_power(vm, Power.ON)
 
 
@@ -77,6 +77,7 @@ def power_off(run: Run) -> Settle:
     vm, host, region = load_vm(run)
     hypervisor = backends.hypervisor(host, run)
     run.step(_("Powering off on %(host)s"), 10, host=host.name)
+    run.no_stop_now()  # cancelled after this, the guest would be off all the same
     hypervisor.ensure_power(str(vm.pk), DriverPower.OFF)
     if vm.state != State.READY:
         _make_parts(run, vm, host, region)
@@ -102,7 +103,7 @@ def restart(run: Run) -> Settle:
     run.no_way_back()  # it is off now: cancelled here, it would stay so
     run.step(_("Starting on %(host)s"), 70, host=host.name)
     ensure_ports(run, vm, region)
-    _switch_on(hypervisor, vm)
+    _switch_on(run, hypervisor, vm)
     return lambda: _settle_power(vm, Power.ON)
 
 
@@ -111,6 +112,7 @@ def resume(run: Run) -> Settle:
     """Let it go on. One that runs by now, or is off, is left as it is."""
     vm, host, _region = load_vm(run)
     run.step(_("Resuming on %(host)s"), 50, host=host.name)
+    run.no_stop_now()
     seen = backends.hypervisor(host, run).ensure_resumed(str(vm.pk))
     if seen.paused:
         raise DriverError(
@@ -191,8 +193,9 @@ def ensure_ports(run: Run, vm: Vm, region: Region) -> None:
         backends.fabric(region, run).ensure_port(port_spec(nic, generation=vm.generation))
 
 
-def _switch_on(hypervisor: Hypervisor, vm: Vm) -> None:
+def _switch_on(run: Run, hypervisor: Hypervisor, vm: Vm) -> None:
     hypervisor.ensure_vm(vm_spec(vm))
+    run.no_stop_now()  # cancelled after this, the guest would run all the same
     hypervisor.ensure_power(str(vm.pk), DriverPower.ON, boot=vm.boot)
 
 

@@ -33,8 +33,8 @@ BOOT_SIGNATURE = b"\x55\xaa"
 class MemoryVolumes:
     """`Volumes` over a `World`.
 
-    An image source is the path of a real file, whose header is looked at, or any path ending in "memory:<virtual bytes>"
-    for a clean image that needs no file.
+    An image source is the path of a real file, whose header is looked at, or a path that ends in
+    "memory:<virtual bytes>", for a clean image that needs no file.
     """
 
     def __init__(self, world: World, *, fence: Fence | None = None, capacity_bytes: int = 1 << 50) -> None:
