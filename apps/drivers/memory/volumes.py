@@ -33,8 +33,8 @@ BOOT_SIGNATURE = b"\x55\xaa"
 class MemoryVolumes:
     """`Volumes` over a `World`.
 
-    An image source is the path of a real file, whose header is looked at, or "memory:<virtual bytes>" for a clean image
-    that needs no file.
+    An image source is the path of a real file, whose header is looked at, or a path that ends in
+    "memory:<virtual bytes>", for a clean image that needs no file.
     """
 
     def __init__(self, world: World, *, fence: Fence | None = None, capacity_bytes: int = 1 << 50) -> None:
@@ -110,8 +110,9 @@ class MemoryVolumes:
 
 def _look_at(source: str) -> ImageInfo:
     """Return what an image file's header says; the same refusals as a real import, by a much shorter look."""
-    if source.startswith(PRETEND_SOURCE):
-        size = int(source.removeprefix(PRETEND_SOURCE))
+    name = os.path.basename(source)
+    if name.startswith(PRETEND_SOURCE):
+        size = int(name.removeprefix(PRETEND_SOURCE))
         return ImageInfo(virtual_bytes=size, stored_bytes=size, source_format="qcow2")
     try:
         stored = os.path.getsize(source)

@@ -95,7 +95,7 @@ def force_clean_vm(run: Run) -> Settle:
             run, partial(backends.fabric(region, run).ensure_absent, FabricKind.PORT, str(nic.pk))
         )
     run.step(_("Removing the system disk"), 70)
-    for disk in vm.disks.all():
+    if (disk := vm.system_disk) is not None:
         leave_what_stays(run, partial(_remove_volume, run, disk, host))
     return lambda: settle_deleted(vm)
 
@@ -108,7 +108,9 @@ def _grow(run: Run, disk: Disk, host: Host) -> None:
             values={"id": disk.pk},
             code="volumes.volume_missing",
             permanent=True,
-            hint=_("Nothing can bring its data back; force clean the VM when it is of no use any more."),
+            hint=_("Nothing can bring its data back; force clean the VM when it is of no use any more.")
+            if disk.is_system
+            else "",
         )
     volumes.ensure_volume(volume_spec(disk))
 
