@@ -255,6 +255,7 @@ REPORT: dict[str, Any] = {
         (("observation", "cpu_model"), "m" * 129),
         (("observation", "architecture"), "a\x00b"),
         (("boot_id",), "b" * 65),
+        (("boot_id",), "b\n"),
         (("agent_version",), "1\n2026 ERROR forged line"),
         (("sent_at",), "2026-01-01T00:00:00"),
     ],
