@@ -21,7 +21,7 @@ from apps.drivers.orders import Fence, Order
 from apps.drivers.protocols import Hypervisor, Volumes
 from apps.drivers.reports import HEARTBEAT, Heartbeat, heartbeat_key, read_report, report_channel
 from apps.drivers.sealing import Seal
-from apps.drivers.specs import PauseReason, PoolSpec, Power, VmSpec
+from apps.drivers.specs import PauseReason, PoolKind, PoolSpec, Power, VmSpec
 from tests.agent.conftest import PretendHost, enrol
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.contracts.hypervisor import HypervisorContract
@@ -76,9 +76,9 @@ def answered(host: PretendHost, order: Order, within: float) -> bool:
 def test_volumes_of_a_host(volumes: Volumes, pool: PoolSpec) -> None:
     volume = a_volume(pool)
     volumes.ensure_volume(volume)
-    assert volumes.observe(pool).volumes == (volume.id,)
+    assert volumes.observe(pool).of(PoolKind.VOLUME) == (volume.id,)
     volumes.ensure_volume_absent(volume)
-    assert volumes.observe(pool).volumes == ()
+    assert volumes.observe(pool).of(PoolKind.VOLUME) == ()
 
 
 def test_an_error_comes_back_whole(hypervisor: Hypervisor) -> None:
@@ -166,7 +166,7 @@ def test_orders_for_different_vms_run_side_by_side(host: PretendHost, pool: Pool
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(make, range(40)))
-    assert len(remote.volumes().observe(pool).volumes) == 40
+    assert len(remote.volumes().observe(pool).of(PoolKind.VOLUME)) == 40
 
 
 @pytest.mark.bench
