@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import inspect
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Protocol, get_args, get_origin, get_type_hints
@@ -101,3 +102,21 @@ def test_every_verb_brings_its_arguments_from_end_to_end(verb: Verb, redis_port:
     assert order.fence == (None if verb.name in READING else Fence(3, 1))
     assert verb.changes == (verb.name not in READING)
     assert bool(order.subject) == bool(verb.signature.parameters)
+
+
+@pytest.mark.requirement("OP-2")
+@pytest.mark.parametrize(
+    "verb", [verb for verb in VERBS.values() if verb.changes], ids=lambda verb: str(verb.name)
+)
+def test_a_pretend_host_refuses_an_older_order_of_every_verb_that_changes_something(verb: Verb) -> None:
+    world, arguments = World(), made_up(verb.arguments)
+
+    def order(sequence: int) -> None:
+        fence = Fence(sequence)
+        drivers = (MemoryHypervisor(world, "h", fence=fence), MemoryVolumes(world, fence=fence))
+        verb.call(drivers[verb.name.startswith("volumes.")], arguments)
+
+    with suppress(DriverError):
+        order(2)
+    with refused("agent.stale_order"):
+        order(1)

@@ -102,6 +102,7 @@ class MemoryVolumes:
     def discard_unfinished(self, pool: PoolSpec, kind: PoolKind, id: str, idle_seconds: float) -> None:
         key = f"{pool.id}/{kind}/{id}"
         with self._world.call("volumes.discard_unfinished") as state:
+            pass_or_refuse(state, id, self._fence)
             left = state.get(UNFINISHED, key)
             if left is not None and left.idle_seconds >= idle_seconds:
                 state.delete(UNFINISHED, key)
