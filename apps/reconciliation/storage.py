@@ -52,8 +52,8 @@ def look(cluster: StorageCluster) -> None:
     seen = backends.volumes(cluster, None).inventory(cluster.spec())
     place = Place(str(cluster), storage_cluster=cluster.pk)
     differences = [
-        *_differences("disk", _DISKS, "storage_disk", seen.volumes, place),
-        *_differences("image", _IMAGES, "compute_image", seen.images, place),
+        *_differences("disk", _DISKS, "storage_disk", seen.of(PoolKind.VOLUME), place),
+        *_differences("image", _IMAGES, "compute_image", seen.of(PoolKind.IMAGE), place),
         *_unfinished(seen, place),
     ]
     known = Finding.objects.live().filter(storage_cluster=cluster).exclude(rule=Rule.MISCOUNTED)

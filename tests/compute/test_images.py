@@ -13,7 +13,7 @@ from apps.compute.services.image import IMPORT_DIRECTORY, delete_image, import_i
 from apps.compute.services.power import delete_vm
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryVolumes
-from apps.drivers.specs import ImageInfo
+from apps.drivers.specs import ImageInfo, PoolKind
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import claim, execute
 from apps.lifecycle.errors import Forbidden, InUse, Invalid
@@ -67,7 +67,7 @@ def test_a_file_that_is_no_image_leaves_an_error_and_nothing_in_the_pool(
     image = imported(import_image(admin, name="Bad", cluster=cloud.storage, file="bad.img"))
     assert image.state == State.ERROR
     assert image.error["code"] == "volumes.image_invalid"
-    assert str(image.pk) not in MemoryVolumes(cloud.world).observe(cloud.storage.spec()).images
+    assert str(image.pk) not in MemoryVolumes(cloud.world).observe(cloud.storage.spec()).of(PoolKind.IMAGE)
     execute(delete_image(admin, image).pk)
     assert not Image.objects.filter(pk=image.pk).exists()
 

@@ -11,7 +11,7 @@ from apps.compute.models import Power, Vm
 from apps.compute.operations.vm import ensure_ports, load_vm, settle_deleted
 from apps.compute.specs import vm_spec
 from apps.drivers.errors import DriverError
-from apps.drivers.specs import FabricKind, VmStatus
+from apps.drivers.specs import FabricKind, PoolKind, VmStatus
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host
@@ -102,7 +102,7 @@ def force_clean_vm(run: Run) -> Settle:
 
 def _grow(run: Run, disk: Disk, host: Host) -> None:
     volumes = backends.volumes(disk.cluster, run, host=host)
-    if str(disk.pk) not in volumes.inventory(disk.cluster.spec()).volumes:
+    if str(disk.pk) not in volumes.inventory(disk.cluster.spec()).of(PoolKind.VOLUME):
         raise DriverError(
             _("Volume %(id)s is gone."),
             values={"id": disk.pk},
