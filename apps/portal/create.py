@@ -29,7 +29,7 @@ from apps.portal.page import Page
 from apps.portal.prefill import as_typed, query_values
 from apps.portal.summary import Summary, call_for, errors_at
 from apps.quotas.forecast import Forecast, QuotaLine, quota_lines
-from apps.quotas.metrics import BY_NAME
+from apps.quotas.metrics import metrics
 
 #: In the query of a POST that asks for the summary only.
 PREVIEW = "preview"
@@ -144,7 +144,7 @@ class CreatePage(Page):
     def _own_quota(self) -> list[QuotaLine]:
         """Return what one more takes of the quota that counts the kind, as long as nothing could be tried."""
         tenant, kind = self.actor.tenant, self.of.kind
-        return quota_lines(tenant.pk, {kind: 1}) if tenant is not None and kind in BY_NAME else []
+        return quota_lines(tenant.pk, {kind: 1}) if tenant is not None and kind in metrics() else []
 
     def _next(self, outcome: Any) -> str:
         if isinstance(outcome, Operation):

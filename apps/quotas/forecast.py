@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from apps.lifecycle.errors import Forbidden, QuotaExceeded, Refused
-from apps.quotas.metrics import BY_NAME, METRICS, Metric
+from apps.quotas.metrics import Metric, metrics
 from apps.quotas.models import Quota
 from apps.quotas.services import exceeded
 
@@ -59,7 +59,7 @@ def quota_lines(tenant_id: int, amounts: Mapping[str, int]) -> list[QuotaLine]:
             asked=amounts[metric.name],
             limit=rows[metric.name].limit if metric.name in rows else metric.default,
         )
-        for metric in METRICS
+        for metric in metrics().values()
         if metric.name in amounts
     ]
 
@@ -84,8 +84,8 @@ def lines_between(
 ) -> list[QuotaLine]:
     """Return what has been taken from one reading to the next, and what was asked for but refused (`asked`)."""
     lines = []
-    for metric in METRICS:
-        default = (0, BY_NAME[metric.name].default)
+    for metric in metrics().values():
+        default = (0, metric.default)
         used, limit = before.get(metric.name, default)
         units = asked.get(metric.name, after.get(metric.name, default)[0] - used)
         if units:

@@ -13,7 +13,7 @@ from apps.compute.quota import vm_amounts
 from apps.lifecycle.models import Resource
 from apps.lifecycle.told import told
 from apps.lifecycle.verbs import verb_named
-from apps.quotas.metrics import BY_NAME
+from apps.quotas.metrics import metrics
 from apps.quotas.models import Quota
 from apps.reconciliation.choices import Action, Subject, removes_only_a_copy
 from apps.reconciliation.models import Finding
@@ -174,7 +174,7 @@ def _given_back(tenant_id: int | None, amounts: dict[str, int]) -> list[str]:
     return [
         _("Quota %(label)s: %(before)s used now, %(after)s afterwards.")
         % {
-            "label": BY_NAME[row.metric].label,
+            "label": metrics()[row.metric].label,
             "before": row.used,
             "after": max(row.used - amounts[row.metric], 0),
         }

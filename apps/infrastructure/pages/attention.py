@@ -20,7 +20,7 @@ from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.selectors import with_open_operations
 from apps.lifecycle.words import state_word
 from apps.quotas.filters import nearly_used_up
-from apps.quotas.metrics import BY_NAME
+from apps.quotas.metrics import metrics
 from apps.tenancy.verbs import TENANT_RECOUNT
 
 #: Shares from which something counts as nearly full, in percent.
@@ -128,10 +128,10 @@ def _failed() -> Iterator[Look]:
 
 
 def _quotas() -> Iterator[Look]:
-    tight = nearly_used_up().filter(metric__in=BY_NAME)
+    tight = nearly_used_up().filter(metric__in=metrics())
     rows = list(tight.select_related("tenant").order_by("-used", "pk")[: NAMED + 1])
     for row in rows[:NAMED]:
-        metric = BY_NAME[row.metric]
+        metric = metrics()[row.metric]
         text = _("%(tenant)s: %(metric)s") % {"tenant": row.tenant.name, "metric": metric.label}
         detail = _("%(used)s of %(limit)s %(unit)s used") % {
             "used": row.used,
