@@ -13,6 +13,7 @@ from apps.compute.models import Vm
 from apps.lifecycle.legality import open_operation
 from apps.lifecycle.models import State
 from apps.lifecycle.verbs import ANY_STATE, Cancel, Text, Verb, declare
+from apps.reconciliation.verbs import force_clean, resync
 
 #: Importing copies and checks a whole disk image. Until a host has said how large it is: enough to wait for a host and
 #: for a small one. From then on so much more for its size, by the slowest pool that is still of use.
@@ -51,6 +52,10 @@ def _must_be_resumable(vm: Any) -> Text | None:
 
 def _must_be_on_or_busy(vm: Any) -> Text | None:
     return None if vm.is_on or open_operation(vm) else _("It is stopped.")
+
+
+def _needs_a_host(vm: Any) -> Text | None:
+    return None if vm.host_id else _("It has no host.")
 
 
 def _want_what_is_seen(vm_id: UUID) -> None:
@@ -259,4 +264,23 @@ INSTANCE_TYPE_CREATE = declare(
 )
 INSTANCE_TYPE_DELETE = declare(
     Verb("instance_type.delete", _("Delete"), _("Deleting"), permission="admin", on_resource=False)
+)
+
+VM_RESYNC = declare(resync("vm"))
+VM_ROLL_BACK = declare(
+    Verb(
+        "vm.roll_back",
+        _("Roll back"),
+        _("Rolling back"),
+        permission="admin",
+        states=frozenset({State.READY}),
+        obstacle=_needs_a_host,
+        icon="rotate-clockwise-2",
+    )
+)
+VM_FORCE_CLEAN = declare(force_clean("vm"))
+IMAGE_FORCE_CLEAN = declare(force_clean("image"))
+# Written by the platform when it puts a count right.
+HOST_RECOUNT = declare(
+    Verb("host.recount", _("Recount promised room"), _("Recounting"), permission="admin", on_resource=False)
 )

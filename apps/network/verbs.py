@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.lifecycle.models import State
 from apps.lifecycle.verbs import ANY_STATE, Cancel, Text, Verb, declare
+from apps.reconciliation.verbs import force_clean, resync
 
 
 def _create(kind: str, label: Text) -> Verb:
@@ -128,4 +129,15 @@ NETWORK_SET_RANGES = declare(
         permission="admin",
         on_resource=False,
     )
+)
+
+VPC_RESYNC = declare(resync("vpc"))
+VPC_FORCE_CLEAN = declare(force_clean("vpc"))
+SUBNET_RESYNC = declare(resync("subnet"))
+SUBNET_FORCE_CLEAN = declare(force_clean("subnet"))
+SECURITY_GROUP_RESYNC = declare(resync("security_group"))
+SECURITY_GROUP_FORCE_CLEAN = declare(force_clean("security_group"))
+# Written by the platform when it puts a count right.
+SUBNET_RECOUNT = declare(
+    Verb("subnet.recount", _("Recount addresses"), _("Recounting"), permission="admin", on_resource=False)
 )

@@ -1,7 +1,7 @@
 """Comparing what is counted as used with what exists.
 
-Every metric is declared with a function that counts what exists. Beat has every tenant counted once an hour, a sixtieth of
-them each minute; administrators can have it done at once.
+Every metric is declared with a function that counts what exists. Beat has every tenant counted once an hour, a sixtieth
+of them each minute; administrators can have it done at once.
 """
 
 from __future__ import annotations

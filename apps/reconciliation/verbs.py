@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.utils.translation import gettext_lazy as _
 
 from apps.lifecycle.models import State
 from apps.lifecycle.verbs import ANY_STATE, Cancel, Text, Verb, declare
 
 
-def _resync(kind: str) -> Verb:
+def resync(kind: str) -> Verb:
+    """Return a kind's verb that makes what is there match its rows; for the kind's own `verbs.py`."""
     return Verb(
         f"{kind}.resync",
         _("Resync"),
@@ -21,7 +20,8 @@ def _resync(kind: str) -> Verb:
     )
 
 
-def _force_clean(kind: str) -> Verb:
+def force_clean(kind: str) -> Verb:
+    """Return a kind's verb that removes its rows for good, and what can be removed of it; for its own `verbs.py`."""
     return Verb(
         f"{kind}.force_clean",
         _("Force clean"),
@@ -34,44 +34,6 @@ def _force_clean(kind: str) -> Verb:
         cancel=Cancel.BEFORE,
         icon="trash",
     )
-
-
-def _needs_a_host(vm: Any) -> Text | None:
-    return None if vm.host_id else _("It has no host.")
-
-
-VM_RESYNC = declare(_resync("vm"))
-VM_ROLL_BACK = declare(
-    Verb(
-        "vm.roll_back",
-        _("Roll back"),
-        _("Rolling back"),
-        permission="admin",
-        states=frozenset({State.READY}),
-        obstacle=_needs_a_host,
-        icon="rotate-clockwise-2",
-    )
-)
-VM_FORCE_CLEAN = declare(_force_clean("vm"))
-IMAGE_FORCE_CLEAN = declare(_force_clean("image"))
-VPC_RESYNC = declare(_resync("vpc"))
-VPC_FORCE_CLEAN = declare(_force_clean("vpc"))
-SUBNET_RESYNC = declare(_resync("subnet"))
-SUBNET_FORCE_CLEAN = declare(_force_clean("subnet"))
-SECURITY_GROUP_RESYNC = declare(_resync("security_group"))
-SECURITY_GROUP_FORCE_CLEAN = declare(_force_clean("security_group"))
-
-RESYNC = {verb.kind: verb for verb in (VM_RESYNC, VPC_RESYNC, SUBNET_RESYNC, SECURITY_GROUP_RESYNC)}
-FORCE_CLEAN = {
-    verb.kind: verb
-    for verb in (
-        VM_FORCE_CLEAN,
-        IMAGE_FORCE_CLEAN,
-        VPC_FORCE_CLEAN,
-        SUBNET_FORCE_CLEAN,
-        SECURITY_GROUP_FORCE_CLEAN,
-    )
-}
 
 
 def _on_finding(
@@ -116,12 +78,4 @@ TROUBLE_FORCE_CLEAN = declare(
         icon="trash",
         kind="trouble",
     )
-)
-
-# Written by the platform when it puts a count right.
-HOST_RECOUNT = declare(
-    Verb("host.recount", _("Recount promised room"), _("Recounting"), permission="admin", on_resource=False)
-)
-SUBNET_RECOUNT = declare(
-    Verb("subnet.recount", _("Recount addresses"), _("Recounting"), permission="admin", on_resource=False)
 )

@@ -9,11 +9,11 @@ from django.utils.translation import gettext as _
 
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, NotNow
+from apps.lifecycle.in_use import refuse_while_used
 from apps.lifecycle.models import Operation, Resource, State
 from apps.lifecycle.requests import lock, request
 from apps.network.models import Subnet, Vpc
 from apps.network.ranges import subnet_block
-from apps.network.services.using import refuse_while_used
 from apps.network.verbs import SUBNET_CREATE, SUBNET_DELETE, SUBNET_RETRY
 from apps.quotas.services import take
 from apps.tenancy.access import allow, begin, get_visible
