@@ -25,6 +25,7 @@ from apps.infrastructure.verbs import (
 from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import InUse, Invalid
+from apps.lifecycle.slots import Slot
 from apps.tenancy.access import allow, begin
 from apps.tenancy.labels import MAX_NAME
 from apps.tenancy.lines import clean_line
@@ -37,7 +38,7 @@ MAX_ADDRESS = 255
 _LONGEST = {"name": MAX_NAME, "alias": MAX_NAME, "label": MAX_NAME, "fabric_address": MAX_ADDRESS}
 
 #: Called with every new compute cluster, in its transaction: what a cluster is born with (its instance types).
-furnishings: list[Callable[[ComputeCluster], None]] = []
+furnishings: Slot[Callable[[ComputeCluster], None]] = Slot()
 
 
 @transaction.atomic

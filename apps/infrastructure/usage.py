@@ -19,6 +19,7 @@ from apps.drivers.usage import KEPT_SECONDS, USAGE, UsageReading, step_of, usage
 from apps.infrastructure import backends, inbox
 from apps.infrastructure.models import Host
 from apps.lifecycle import push
+from apps.lifecycle.slots import Slot
 from apps.metrics.rates import host_values
 from apps.metrics.store import Sample, Subject, store
 from apps.tenancy.models import Tenant
@@ -46,7 +47,7 @@ class Measured:
 
 
 #: What makes samples of what stands above hosts, from one round's readings.
-samplers: list[Callable[[Sequence[Measured]], list[Sample]]] = []
+samplers: Slot[Callable[[Sequence[Measured]], list[Sample]]] = Slot()
 
 
 def collect_usage() -> int:

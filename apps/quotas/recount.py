@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from apps.audit.record import record
 from apps.lifecycle.actor import SYSTEM, Actor
+from apps.lifecycle.slots import Slot
 from apps.quotas.metrics import existing
 from apps.quotas.models import Quota
 from apps.tenancy.access import allow
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 TURNS = 60
 
 #: Called with what a recount by beat has put right, in its transaction.
-drift_listeners: list[Callable[[Tenant, Sequence[Difference]], None]] = []
+drift_listeners: Slot[Callable[[Tenant, Sequence[Difference]], None]] = Slot()
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,6 @@ from apps.compute.verbs import (
     VM_START,
 )
 from apps.infrastructure.models import ComputeCluster, Host
-from apps.lifecycle.verbs import verb_named
 from apps.network.models import SecurityGroup, Subnet, Vpc
 from apps.network.services.nic import set_security_group
 from apps.network.verbs import VM_SET_SECURITY_GROUP
@@ -70,7 +69,6 @@ VM = PageKind(
         Do(VM_START, power.start_vm),
         Do(VM_SHUT_DOWN, power.shut_down_vm, also=gettext_lazy("Stop")),
         Do(VM_RESTART, power.restart_vm, also=gettext_lazy("Reboot")),
-        Do(verb_named("vm.console"), opens="vm.console"),
         Do(VM_POWER_OFF, power.power_off_vm, says=_stops),
         Do(VM_RETRY, power.retry_vm),
         Do(VM_SET_SECURITY_GROUP, set_security_group, form=SecurityGroupForm, bulk=True),
@@ -125,7 +123,7 @@ def _paused(row: Vm) -> list[Property]:
 
 class VmDetail(DetailPage):
     of = VM
-    primary = ("console", "start", "shut_down", "retry")
+    primary = ("start", "shut_down", "retry")
     tabs = (
         OVERVIEW,
         Tab("network", gettext_lazy("Network"), "compute/vm_network.html", _network),

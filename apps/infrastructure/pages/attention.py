@@ -18,6 +18,7 @@ from apps.infrastructure.models import ComputeCluster, Host, Region, StorageClus
 from apps.infrastructure.selectors import HOSTS_FOR_AVAILABILITY
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.selectors import with_open_operations
+from apps.lifecycle.slots import Slot
 from apps.lifecycle.words import state_word
 from apps.quotas.filters import nearly_used_up
 from apps.quotas.metrics import metrics
@@ -44,7 +45,7 @@ class Look:
 
 
 #: Asked beside the platform's own; filled by apps that stand above this one.
-more: list[Callable[[Region | None], Iterator[Look]]] = []
+more: Slot[Callable[[Region | None], Iterator[Look]]] = Slot()
 
 
 def worth_a_look(region: Region | None = None) -> list[Look]:
