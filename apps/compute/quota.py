@@ -24,8 +24,26 @@ def _memory_gib(tenant_id: int) -> int:
     return total_of(Vm, "memory_mib")(tenant_id) // 1024
 
 
-declare(Metric("vm", _("Virtual machines"), 50, rows_of(Vm), order=10, list="vm", foremost=True))
-declare(Metric("vcpu", _("vCPUs"), 200, total_of(Vm, "vcpu"), order=11, list="vm", foremost=True))
-declare(Metric("memory_gib", _("Memory"), 400, _memory_gib, order=12, list="vm", unit="GiB", foremost=True))
+declare(
+    Metric("vm", _("Virtual machines"), 50, rows_of(Vm), order=10, list="vm", foremost=True, on_overview=True)
+)
+declare(
+    Metric(
+        "vcpu", _("vCPUs"), 200, total_of(Vm, "vcpu"), order=11, list="vm", foremost=True, on_overview=True
+    )
+)
+declare(
+    Metric(
+        "memory_gib",
+        _("Memory"),
+        400,
+        _memory_gib,
+        order=12,
+        list="vm",
+        unit="GiB",
+        foremost=True,
+        on_overview=True,
+    )
+)
 declare(Metric("image", _("Images"), 50, rows_of(Image), order=30, list="image"))
 declare(Metric("key_pair", _("SSH key pairs"), 50, rows_of(KeyPair), order=40, list="key_pair"))

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.network.models import SecurityGroup, Subnet, Vpc
 from apps.quotas.metrics import Metric, declare, rows_of
 
-declare(Metric("vpc", _("VPCs"), 10, rows_of(Vpc), order=50, list="vpc"))
+declare(Metric("vpc", _("VPCs"), 10, rows_of(Vpc), order=50, list="vpc", on_overview=True))
 declare(Metric("subnet", _("Subnets"), 50, rows_of(Subnet), order=51, list="subnet"))
 declare(
     Metric(

@@ -10,6 +10,7 @@
 | `TIMELINES` | entries | timeline, its tab and the overview |
 | `RELATED` | what uses a row, what it uses | below the overview |
 | `BADGES` | a number | beside an entry of the menu |
+| `TILES` | how many there are of a kind | overview |
 
 Rights hold for all of them: an action is judged by its verb, and everything else is asked with the page, whose `actor`
 and `admin` say who reads. What is `admin` shows in the administration only.
@@ -111,6 +112,15 @@ class BadgeSlot:
     count: Callable[[], int]
 
 
+@dataclass(frozen=True)
+class TileSlot:
+    """How many there are of a kind, on the overviews: its place in that of the tenant and of the administration."""
+
+    kind: str
+    portal: int | None = None
+    admin: int | None = None
+
+
 ACTIONS: Slot[ActionSlot] = Slot()
 TABS: Slot[TabSlot] = Slot()
 NOTICES: Slot[NoticeSlot] = Slot()
@@ -119,6 +129,7 @@ COLUMNS: Slot[ColumnSlot] = Slot()
 TIMELINES: Slot[TimelineSlot] = Slot()
 RELATED: Slot[RelatedSlot] = Slot()
 BADGES: Slot[BadgeSlot] = Slot()
+TILES: Slot[TileSlot] = Slot()
 
 
 def actions_of(kind: str, own: Sequence[Do]) -> list[Do]:
@@ -141,6 +152,14 @@ def columns_of(kind: str, own: Sequence[Column]) -> list[Column]:
     """Return the columns of a kind's list with those of apps above in their places."""
     added = [(slot.column, slot.after) for slot in COLUMNS if slot.kind == kind]
     return _placed(own, added, lambda column: column.name)
+
+
+def tiles_of(area: str) -> tuple[str, ...]:
+    """Return the kinds with a tile on an area's overview, in their order."""
+    places = [(slot.admin if area == "admin" else slot.portal, slot.kind) for slot in TILES]
+    return tuple(
+        kind for _place, kind in sorted((place, kind) for place, kind in places if place is not None)
+    )
 
 
 def _placed(

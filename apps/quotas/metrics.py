@@ -20,7 +20,7 @@ class Metric:
 
     name is stored, label is shown; unit is "" for plain counts. default: the limit of a new tenant. count: the units
     that exist, for recounts. order: place in tables, lower first. list: the kind whose list shows what uses it.
-    foremost: shown in the list of tenants and on a tenant's overview.
+    foremost: shown in the administrator's list of tenants. on_overview: shown on the tenant's own overview.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Metric:
     list: str = ""
     unit: str = ""
     foremost: bool = False
+    on_overview: bool = False
 
 
 _table: dict[str, Metric] = {}

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.quotas.metrics import Metric, declare, rows_of, total_of
 from apps.storage.models import Disk
 
-declare(Metric("disk", _("Disks"), 100, rows_of(Disk), order=20, list="disk"))
+declare(Metric("disk", _("Disks"), 100, rows_of(Disk), order=20, list="disk", on_overview=True))
 declare(
     Metric(
         "disk_gib",
@@ -18,5 +18,6 @@ declare(
         list="disk",
         unit="GiB",
         foremost=True,
+        on_overview=True,
     )
 )
