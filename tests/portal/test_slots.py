@@ -36,6 +36,7 @@ from apps.portal.slots import (
     NOTICES,
     RELATED,
     TABS,
+    TILES,
     TIMELINES,
     ActionSlot,
     BadgeSlot,
@@ -44,6 +45,7 @@ from apps.portal.slots import (
     NoticeSlot,
     RelatedSlot,
     TabSlot,
+    TileSlot,
     TimelineSlot,
 )
 from apps.portal.timeline import Moment
@@ -110,6 +112,7 @@ def notes(monkeypatch: pytest.MonkeyPatch, settings: Any, flagged: list[str]) ->
     add(TIMELINES, TimelineSlot("note", notes_of, drawn, "vm"))
     add(RELATED, RelatedSlot("vm", used_by=lambda row: [Related("subnet", Subnet.objects.all())]))
     add(BADGES, BadgeSlot("portal:vm.list", lambda: 4711), BadgeSlot("admin:vm.list", lambda: 4712))
+    add(TILES, TileSlot("subnet", portal=3, admin=9))
     _with_paths(settings)
 
 
@@ -225,6 +228,29 @@ def test_an_action_from_above_is_nothing_for_who_may_not(
     assert factories.page_client(vera).post(f"/vms/{vm.pk}/flag/").status_code == 403
     assert factories.page_client(bob).post(f"/vms/{vm.pk}/flag/").status_code == 404
     assert flagged == []
+
+
+@pytest.mark.usefixtures("notes")
+@pytest.mark.parametrize(
+    ("who", "home", "labels"),
+    [
+        (
+            "alice",
+            "/",
+            ["Virtual machines", "Disks", "Images", "Subnets", "VPCs", "Security groups", "SSH keys"],
+        ),
+        (
+            "ada",
+            "/admin/",
+            ["Tenants", "Virtual machines", "Disks", "VPCs", "Images", "Hosts", "Subnets"],
+        ),
+    ],
+)
+def test_a_tile_from_above_stands_in_its_place_on_the_overview(
+    request: pytest.FixtureRequest, vm: Vm, who: str, home: str, labels: list[str]
+) -> None:
+    page = shown(factories.page_client(request.getfixturevalue(who)), home)
+    assert [str(tile["label"]) for tile in page.context["tiles"]] == labels
 
 
 def test_without_the_app_nothing_of_it_is_there(vm: Vm, alice: User) -> None:
