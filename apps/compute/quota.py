@@ -1,11 +1,12 @@
-"""What a VM counts for, and what a tenant has."""
+"""What a VM counts for, and the quotas of VMs, images and key pairs."""
 
 from __future__ import annotations
 
-from django.db.models import Count, Sum
+from django.utils.translation import gettext_lazy as _
 
 from apps.compute.models import Image, KeyPair, Vm
 from apps.infrastructure.need import Need
+from apps.quotas.metrics import Metric, declare, rows_of, total_of
 
 
 def vm_amounts(need: Need, disk_gib: int, count: int = 1) -> dict[str, int]:
@@ -19,15 +20,30 @@ def vm_amounts(need: Need, disk_gib: int, count: int = 1) -> dict[str, int]:
     }
 
 
-def existing(tenant_id: int) -> dict[str, int]:
-    """Return metric → units of the tenant's VMs, images and key pairs, for `quotas.recount`."""
-    vms = Vm.objects.filter(tenant_id=tenant_id).aggregate(
-        n=Count("pk"), vcpu=Sum("vcpu"), mib=Sum("memory_mib")
+def _memory_gib(tenant_id: int) -> int:
+    return total_of(Vm, "memory_mib")(tenant_id) // 1024
+
+
+declare(
+    Metric("vm", _("Virtual machines"), 50, rows_of(Vm), order=10, list="vm", foremost=True, on_overview=True)
+)
+declare(
+    Metric(
+        "vcpu", _("vCPUs"), 200, total_of(Vm, "vcpu"), order=11, list="vm", foremost=True, on_overview=True
     )
-    return {
-        "vm": vms["n"],
-        "vcpu": vms["vcpu"] or 0,
-        "memory_gib": (vms["mib"] or 0) // 1024,
-        "image": Image.objects.filter(tenant_id=tenant_id).count(),
-        "key_pair": KeyPair.objects.filter(tenant_id=tenant_id).count(),
-    }
+)
+declare(
+    Metric(
+        "memory_gib",
+        _("Memory"),
+        400,
+        _memory_gib,
+        order=12,
+        list="vm",
+        unit="GiB",
+        foremost=True,
+        on_overview=True,
+    )
+)
+declare(Metric("image", _("Images"), 50, rows_of(Image), order=30, list="image"))
+declare(Metric("key_pair", _("SSH key pairs"), 50, rows_of(KeyPair), order=40, list="key_pair"))

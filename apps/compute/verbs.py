@@ -10,11 +10,14 @@ from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from apps.compute.models import Vm
+from apps.lifecycle.models import State
 from apps.lifecycle.standard_verbs import (
     create_verb,
     delete_verb,
+    force_clean_verb,
     immediate_delete_verb,
     rename_verb,
+    resync_verb,
     retry_verb,
 )
 from apps.lifecycle.verbs import ANY_STATE, Cancel, Text, Verb, declare
@@ -52,6 +55,10 @@ def _must_run(vm: Any) -> Text | None:
 
 def _must_be_resumable(vm: Any) -> Text | None:
     return None if vm.is_on and vm.is_resumable else _("The VM is not paused.")
+
+
+def _needs_a_host(vm: Any) -> Text | None:
+    return None if vm.host_id else _("It has no host.")
 
 
 def _want_what_is_seen(vm_id: UUID) -> None:
@@ -155,4 +162,23 @@ INSTANCE_TYPE_CREATE = declare(
 )
 INSTANCE_TYPE_DELETE = declare(
     Verb("instance_type.delete", _("Delete"), _("Deleting"), permission="admin", on_resource=False)
+)
+
+VM_RESYNC = declare(resync_verb("vm"))
+VM_ROLL_BACK = declare(
+    Verb(
+        "vm.roll_back",
+        _("Roll back"),
+        _("Rolling back"),
+        permission="admin",
+        states=frozenset({State.READY}),
+        obstacle=_needs_a_host,
+        icon="rotate-clockwise-2",
+    )
+)
+VM_FORCE_CLEAN = declare(force_clean_verb("vm"))
+IMAGE_FORCE_CLEAN = declare(force_clean_verb("image"))
+# Written by the platform when it puts a count right.
+HOST_RECOUNT = declare(
+    Verb("host.recount", _("Recount promised room"), _("Recounting"), permission="admin", on_resource=False)
 )

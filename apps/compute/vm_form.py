@@ -23,7 +23,7 @@ from apps.network.models import SecurityGroup, Subnet
 from apps.network.selectors import visible_subnets
 from apps.portal.pickers import Pick, PickField, PickSeveralField
 from apps.quotas.forecast import used_by
-from apps.quotas.metrics import BY_NAME
+from apps.quotas.metrics import metrics
 from apps.tenancy.access import visible
 
 #: Set on the input of an image that reads no first-boot data; static/css/create.css hides what would do nothing.
@@ -181,7 +181,7 @@ class VmForm(ProjectForm):
 def _short(kind: InstanceType, left: Mapping[str, int]) -> list[str]:
     """Return the labels of the quotas that do not have enough left for one VM of this type."""
     needs = {"vm": 1, "vcpu": kind.vcpu, "memory_gib": kind.memory_gib}
-    return [str(BY_NAME[name].label) for name, units in needs.items() if left.get(name, units) < units]
+    return [str(metrics()[name].label) for name, units in needs.items() if left.get(name, units) < units]
 
 
 def _type(row: InstanceType, left: Mapping[str, int]) -> Pick:

@@ -26,6 +26,7 @@ from apps.infrastructure.models import SILENCE, Host
 from apps.lifecycle import push
 from apps.lifecycle.clock import database_now
 from apps.lifecycle.models import Event, Resource, State
+from apps.lifecycle.slots import Slot
 from apps.lifecycle.told import Kept, keep_error
 
 log = logging.getLogger(__name__)
@@ -87,9 +88,9 @@ class Reading:
 
 
 #: Called with all reports of one round.
-listeners: list[Callable[[Sequence[Reading]], None]] = []
+listeners: Slot[Callable[[Sequence[Reading]], None]] = Slot()
 #: Called with hosts that have just become out of reach, or have just come back.
-reach_listeners: list[Callable[[Sequence[Host]], None]] = []
+reach_listeners: Slot[Callable[[Sequence[Host]], None]] = Slot()
 
 
 def collect() -> int:

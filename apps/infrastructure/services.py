@@ -27,6 +27,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import InUse, Invalid
 from apps.lifecycle.requests import Change
+from apps.lifecycle.slots import Slot
 from apps.tenancy.access import allow
 from apps.tenancy.acts import changes
 from apps.tenancy.labels import MAX_NAME
@@ -40,7 +41,7 @@ MAX_ADDRESS = 255
 _LONGEST = {"name": MAX_NAME, "alias": MAX_NAME, "label": MAX_NAME, "fabric_address": MAX_ADDRESS}
 
 #: Called with every new compute cluster, in its transaction: what a cluster is born with (its instance types).
-furnishings: list[Callable[[ComputeCluster], None]] = []
+furnishings: Slot[Callable[[ComputeCluster], None]] = Slot()
 
 
 @serves(REGION_CREATE)

@@ -18,6 +18,7 @@ from apps.drivers.usage import KEPT_SECONDS, UsageReading, step_of, usage_key
 from apps.infrastructure import backends, inbox
 from apps.infrastructure.models import Host
 from apps.lifecycle import push
+from apps.lifecycle.slots import Slot
 from apps.metrics.installed import store
 from apps.metrics.rates import host_values
 from apps.metrics.store import Sample, Subject
@@ -46,7 +47,7 @@ class Measured:
 
 
 #: What makes samples of what stands above hosts, from one round's readings.
-samplers: list[Callable[[Sequence[Measured]], list[Sample]]] = []
+samplers: Slot[Callable[[Sequence[Measured]], list[Sample]]] = Slot()
 
 
 def collect_usage() -> int:

@@ -10,7 +10,7 @@ from apps.drivers.errors import DriverError
 from apps.drivers.protocols import Fabric
 from apps.drivers.specs import FabricKind
 from apps.infrastructure import backends
-from apps.lifecycle.handlers import Settle, handles
+from apps.lifecycle.handlers import Handler, Settle, handles
 from apps.lifecycle.models import Kind, Resource, State
 from apps.lifecycle.rows import remove
 from apps.lifecycle.running import Run
@@ -19,17 +19,24 @@ from apps.network.specs import port_spec, security_group_spec, subnet_spec, vpc_
 from apps.network.verbs import (
     SECURITY_GROUP_CREATE,
     SECURITY_GROUP_DELETE,
+    SECURITY_GROUP_FORCE_CLEAN,
+    SECURITY_GROUP_RESYNC,
     SECURITY_GROUP_RETRY,
     SECURITY_GROUP_SET_RULES,
     SUBNET_CREATE,
     SUBNET_DELETE,
+    SUBNET_FORCE_CLEAN,
+    SUBNET_RESYNC,
     SUBNET_RETRY,
     VM_SET_SECURITY_GROUP,
     VPC_CREATE,
     VPC_DELETE,
+    VPC_FORCE_CLEAN,
+    VPC_RESYNC,
     VPC_RETRY,
 )
 from apps.quotas.services import give_back
+from apps.reconciliation.operations.common import leave_what_stays, mending
 
 #: A VPC is made in a fraction of this.
 VPC_PATIENCE_SECONDS = 1.0
@@ -93,6 +100,32 @@ def set_security_group(run: Run) -> None:
     )
     run.step(_("Binding %(ip)s to its group"), 50, ip=nic.ip)
     _fabric(run, nic.owner).ensure_port(port_spec(nic, generation=nic.owner.generation))
+
+
+def _force_clean(kind: FabricKind) -> Handler:
+    def force_clean(run: Run) -> Settle:
+        row = Resource.objects.select_related("region").get(pk=run.target_id)
+        run.step(_("Removing it from the network"), 50)
+        if row.region is not None:
+            fabric = backends.fabric(row.region, run)
+            leave_what_stays(run, lambda: fabric.ensure_absent(kind, str(row.pk)))
+
+        def settle() -> None:
+            row.delete()
+            if row.tenant_id is not None:
+                give_back(row.tenant_id, {kind.value: 1})
+
+        return settle
+
+    return mending(force_clean)
+
+
+handles(VPC_RESYNC)(mending(create_vpc))
+handles(SUBNET_RESYNC)(mending(create_subnet))
+handles(SECURITY_GROUP_RESYNC)(mending(apply_rules))
+handles(VPC_FORCE_CLEAN)(_force_clean(FabricKind.VPC))
+handles(SUBNET_FORCE_CLEAN)(_force_clean(FabricKind.SUBNET))
+handles(SECURITY_GROUP_FORCE_CLEAN)(_force_clean(FabricKind.SECURITY_GROUP))
 
 
 def _fabric(run: Run, resource: Resource) -> Fabric:

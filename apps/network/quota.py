@@ -1,14 +1,16 @@
-"""What networks a tenant has."""
+"""The quotas of networks."""
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_lazy as _
+
 from apps.network.models import SecurityGroup, Subnet, Vpc
+from apps.quotas.metrics import Metric, declare, rows_of
 
-
-def existing(tenant_id: int) -> dict[str, int]:
-    """Return metric → units of the tenant's networks, for `quotas.recount`."""
-    return {
-        "vpc": Vpc.objects.filter(tenant_id=tenant_id).count(),
-        "subnet": Subnet.objects.filter(tenant_id=tenant_id).count(),
-        "security_group": SecurityGroup.objects.filter(tenant_id=tenant_id).count(),
-    }
+declare(Metric("vpc", _("VPCs"), 10, rows_of(Vpc), order=50, list="vpc", on_overview=True))
+declare(Metric("subnet", _("Subnets"), 50, rows_of(Subnet), order=51, list="subnet"))
+declare(
+    Metric(
+        "security_group", _("Security groups"), 50, rows_of(SecurityGroup), order=52, list="security_group"
+    )
+)

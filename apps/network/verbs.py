@@ -8,7 +8,14 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from apps.lifecycle.models import State
-from apps.lifecycle.standard_verbs import create_verb, delete_verb, rename_verb, retry_verb
+from apps.lifecycle.standard_verbs import (
+    create_verb,
+    delete_verb,
+    force_clean_verb,
+    rename_verb,
+    resync_verb,
+    retry_verb,
+)
 from apps.lifecycle.verbs import Cancel, Text, Verb, declare
 
 
@@ -76,4 +83,15 @@ NETWORK_SET_RANGES = declare(
         permission="admin",
         on_resource=False,
     )
+)
+
+VPC_RESYNC = declare(resync_verb("vpc"))
+VPC_FORCE_CLEAN = declare(force_clean_verb("vpc"))
+SUBNET_RESYNC = declare(resync_verb("subnet"))
+SUBNET_FORCE_CLEAN = declare(force_clean_verb("subnet"))
+SECURITY_GROUP_RESYNC = declare(resync_verb("security_group"))
+SECURITY_GROUP_FORCE_CLEAN = declare(force_clean_verb("security_group"))
+# Written by the platform when it puts a count right.
+SUBNET_RECOUNT = declare(
+    Verb("subnet.recount", _("Recount addresses"), _("Recounting"), permission="admin", on_resource=False)
 )

@@ -16,6 +16,7 @@ from apps.portal import pieces
 from apps.portal.dependencies import Related, groups
 from apps.portal.kinds import Offer, PageKind, Text
 from apps.portal.page import Page
+from apps.portal.slots import FACTS, NOTICES, RELATED, primary_of, tabs_of
 from apps.portal.standing import failure_of, since
 from apps.portal.timeline import ALL, SHORT, VIEWS, timeline
 
@@ -26,10 +27,6 @@ class Notice:
 
     text: Text
     lines: Sequence[tuple[Text, str]] = ()
-
-
-#: Asked for every resource's page; filled by apps that stand above its kind.
-notices: list[Callable[[DetailPage, Resource], Notice | None]] = []
 
 
 @dataclass(frozen=True)
@@ -132,8 +129,8 @@ class DetailPage(Page):
             "running": open_operation(row) if is_resource else None,
             "since": since(row) if is_resource else None,
             "failure": failure_of(row, offers, self.area) if is_resource else None,
-            "notices": [said for tell in notices if (said := tell(self, row))] if is_resource else [],
-            "facts": self.facts(row),
+            "notices": self._notices(row),
+            "facts": [*self.facts(row), *self._added_facts(row)],
             "buttons": self._buttons(offers),
             "offers": offers,
             "tab": tab,
@@ -148,14 +145,23 @@ class DetailPage(Page):
     def _around(self, row: Any) -> dict[str, Any]:
         """Return what stands below the first tab: dependencies and the latest moments."""
         activity = any(tab is ACTIVITY for tab in self.shown_tabs)
-        users = self.used_by(row)
+        added = [slot for slot in RELATED if slot.kind == self.of.kind]
+        users = [*self.used_by(row), *(each for slot in added for each in slot.used_by(row))]
+        uses = [*self.uses(row), *(each for slot in added for each in slot.uses(row))]
         return {
-            "uses": groups(self, self.uses(row)),
+            "uses": groups(self, uses),
             "used_by": groups(self, users),
             "has_users": bool(users),
             "latest": timeline(self.actor, row, self.area, length=SHORT),
             "activity_url": self._tab_url(ACTIVITY, row) if activity else "",
         }
+
+    def _notices(self, row: Any) -> list[Notice]:
+        kinds = ("", self.of.kind) if isinstance(row, Resource) else (self.of.kind,)
+        return [said for slot in NOTICES if slot.kind in kinds and (said := slot.say(self, row))]
+
+    def _added_facts(self, row: Any) -> list[Property]:
+        return [fact for slot in FACTS if slot.kind == self.of.kind for fact in slot.facts(self, row)]
 
     def found(self, key: object) -> Any:
         """Return the row; NotFound when there is none in view."""
@@ -164,11 +170,15 @@ class DetailPage(Page):
     @property
     def shown_tabs(self) -> list[Tab]:
         """The tabs of this area."""
-        return [tab for tab in self.tabs if self.admin or not tab.admin]
+        return [tab for tab in tabs_of(self.of.kind, self.tabs) if self.admin or not tab.admin]
+
+    @property
+    def _primary(self) -> list[str]:
+        return [*primary_of(self.of.kind), *self.primary]
 
     def _buttons(self, offers: Sequence[Offer]) -> list[Offer]:
         """Up to three buttons: the primary verbs possible now, else the first one with its reason."""
-        named = [offer for name in self.primary for offer in offers if offer.do.verb.action == name]
+        named = [offer for name in self._primary for offer in offers if offer.do.verb.action == name]
         possible = [offer for offer in named if offer.judged.allowed]
         return (possible or named[:1])[:3]
 

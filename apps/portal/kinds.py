@@ -24,6 +24,7 @@ from apps.lifecycle.models import Resource
 from apps.lifecycle.selectors import with_open_operations
 from apps.lifecycle.verbs import Verb
 from apps.portal.forms import KitForm
+from apps.portal.slots import actions_of
 from apps.tenancy.acting import refused_to_administrator
 from apps.tenancy.rights import Rights
 
@@ -164,19 +165,24 @@ class PageKind:
         may = rights.covers(self.create, getattr(row, "project_id", None), getattr(row, "tenant_id", None))
         return f"{self.create_url(area)}?like={self.key_of(row)}" if may else ""
 
+    @property
+    def all_actions(self) -> list[Do]:
+        """The kind's own actions and those that apps above add."""
+        return actions_of(self.kind, self.actions)
+
     def offers(self, rights: Rights, row: Any, area: str) -> list[Offer]:
         """Return the actions on a row that this area has, judged, in the order they were declared."""
         judged = {p.verb.name: p for p in self.judge(rights, row)}
         return [
             Offer(do, judged[do.verb.name], self._target(do, row, area))
-            for do in self.actions
+            for do in self.all_actions
             if do.verb.name in judged
         ]
 
     @property
     def for_many(self) -> list[Do]:
         """The actions that may be asked for on many rows at once."""
-        return [do for do in self.actions if do.for_many]
+        return [do for do in self.all_actions if do.for_many]
 
     def judge(self, rights: Rights, row: Any) -> list[Possibility]:
         """Judge the kind's verbs on a row: the one rule behind buttons, menus and bulk."""
@@ -184,7 +190,7 @@ class PageKind:
             return rights.actions(row)
         tenant_id = getattr(row, "tenant_id", None)
         judged = []
-        for verb in (do.verb for do in self.actions):
+        for verb in (do.verb for do in self.all_actions):
             if rights.covers(verb, None, tenant_id):
                 judged.append(_possible(verb, row))
             elif reason := refused_to_administrator(rights.actor, verb):

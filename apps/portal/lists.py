@@ -25,6 +25,7 @@ from apps.portal.kinds import PageKind, Text
 from apps.portal.models import PAGE_SIZES, ListSetting
 from apps.portal.page import Page
 from apps.portal.saved_views import setting_of
+from apps.portal.slots import columns_of
 from apps.portal.view_tabs import ListView, ViewTabs
 
 PAGE_SIZE = 50
@@ -146,7 +147,7 @@ class ListPage(Page):
     @cached_property
     def area_columns(self) -> list[Column]:
         """The columns there are in this area."""
-        return [column for column in self.columns if self.admin or not column.admin]
+        return [c for c in columns_of(self.of.kind, self.columns) if self.admin or not c.admin]
 
     @cached_property
     def shown_columns(self) -> list[Column]:
@@ -285,7 +286,7 @@ class ListPage(Page):
 
     def _row(self, row: Any) -> Row:
         cells = [(column, column.draw(row, self)) for column in self.shown_columns]
-        menu = self.of.url(self.area, "menu", row) if self.of.actions else ""
+        menu = self.of.url(self.area, "menu", row) if self.of.all_actions else ""
         brief = [str(column.export(row, self) or "") for column in self.shown_columns if column.brief]
         return Row(
             key=str(self.of.key_of(row)),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
 from apps.portal.kinds import Text
+from apps.portal.slots import BADGES
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,6 @@ class Link:
     here: bool
     badge: int = 0
 
-
-#: URL name → how many of what it lists want looking at. Filled by apps: the kit knows no kind.
-badges: dict[str, Callable[[], int]] = {}
 
 TENANT = (
     Group("", (Entry(_("Overview"), "layout-dashboard", "home"),)),
@@ -124,8 +121,8 @@ def _link(entry: Entry, area: str, path: str) -> Link | None:
     except NoReverseMatch:
         return None
     here = path == url if entry.name == "home" else path.startswith(url)
-    count = badges.get(f"{area}:{entry.name}")
-    return Link(entry.label, entry.icon, url, here, count() if count else 0)
+    badge = sum(slot.count() for slot in BADGES if slot.entry == f"{area}:{entry.name}")
+    return Link(entry.label, entry.icon, url, here, badge)
 
 
 def kinds(area: str, names: tuple[str, ...]) -> list[tuple[str, Link]]:

@@ -10,6 +10,7 @@ from apps.portal.create import CreatePage
 from apps.portal.detail import DetailPage
 from apps.portal.kinds import PageKind
 from apps.portal.lists import ListPage
+from apps.portal.slots import tabs_of
 
 
 def kind_paths(
@@ -46,10 +47,10 @@ def kind_paths(
                 detail.as_view(admin=admin, tab=tab.slug),
                 name=f"{of.kind}.tab.{tab.slug}",
             )
-            for tab in detail.tabs
+            for tab in tabs_of(of.kind, detail.tabs)
             if tab.slug and (admin or not tab.admin)
         ]
-    if of.actions:
+    if of.all_actions:
         found.append(path(f"{where}menu/", MenuPage.as_view(of=of, admin=admin), name=f"{of.kind}.menu"))
     found += [
         path(
@@ -57,7 +58,7 @@ def kind_paths(
             ActionPage.as_view(of=of, do=do, admin=admin),
             name=f"{of.kind}.{do.verb.action}",
         )
-        for do in of.actions
+        for do in of.all_actions
         if not do.opens
     ]
     return found

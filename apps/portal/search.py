@@ -171,7 +171,7 @@ def _verbs(area: str, text: str) -> Iterator[tuple[type[ListPage], Do, str]]:
     """Yield kind, action and the rest of the text for every action the text begins with."""
     folded = text.casefold()
     for page in _searched(area):
-        for do in page.of.actions:
+        for do in page.of.all_actions:
             names = [str(name).casefold() for name in (do.verb.label, do.also) if name]
             name = next((name for name in names if folded.startswith(f"{name} ")), "")
             if name:

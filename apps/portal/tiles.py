@@ -10,12 +10,13 @@ from django.db.models import Count
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Resource, State
 from apps.portal import navigation
+from apps.portal.slots import tiles_of
 from apps.tenancy.access import visible
 from apps.tenancy.models import Tenant
 
 
-def tiles(actor: Actor, area: str, kinds: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Return a tile for each of the kinds whose list the area has, counted in one query."""
+def tiles(actor: Actor, area: str) -> list[dict[str, Any]]:
+    """Return a tile for each kind that asks for one and whose list the area has, counted in one query."""
     counts = _counts(actor)
     return [
         {
@@ -24,7 +25,7 @@ def tiles(actor: Actor, area: str, kinds: tuple[str, ...]) -> list[dict[str, Any
             "url": link.url,
             **counts.get(kind, {"count": 0, "failed": 0}),
         }
-        for kind, link in navigation.kinds(area, kinds)
+        for kind, link in navigation.kinds(area, tiles_of(area))
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from apps.lifecycle.models import Event, Operation, OperationStatus, Resource
 from apps.lifecycle.told import told, told_error
 from apps.lifecycle.verbs import Text, verb_named
 from apps.portal.kinds import resource_url
+from apps.portal.slots import TIMELINES, TimelineSlot
 from apps.portal.steps import Step, steps_of
 from apps.tenancy.operation_log import visible_entries
 
@@ -69,17 +70,32 @@ def timeline(
     actor: Actor, row: Any, area: str, *, show: str = ALL, number: int = 1, length: int = LENGTH
 ) -> Timeline:
     """Return one page of the moments the actor may read, newest first, in three queries however many there are."""
-    names = _moments(actor, row, show).order_by("-at", "source", "-id")
+    added = _added_to(row)
+    names = _moments(actor, row, show, added).order_by("-at", "source", "-id")
     start = (number - 1) * length
     some = list(names[start : start + length + 1])
-    ids = {source: [pk for _at, pk, each in some if each == source] for source in ("audit", "event")}
-    entries = visible_entries(actor).in_bulk(ids["audit"]) if ids["audit"] else {}
-    events = Event.objects.in_bulk(ids["event"]) if ids["event"] else {}
-    moments = [
-        _of_audit(entries[pk], area) if source == "audit" else _of_event(events[pk])
-        for _at, pk, source in some[:length]
-    ]
+    ids: dict[str, list[int]] = {}
+    for _at, pk, source in some:
+        ids.setdefault(source, []).append(pk)
+    drawn = {source: _drawn(actor, area, source, keys, added) for source, keys in ids.items()}
+    moments = [drawn[source][pk] for _at, pk, source in some[:length]]
     return Timeline(moments, number, len(some) > length)
+
+
+def _added_to(row: Any) -> list[TimelineSlot]:
+    """Return what apps above add to the timeline of a resource."""
+    return [slot for slot in TIMELINES if slot.kind in ("", row.kind)] if isinstance(row, Resource) else []
+
+
+def _drawn(
+    actor: Actor, area: str, source: str, keys: Sequence[int], added: Sequence[TimelineSlot]
+) -> Mapping[int, Moment]:
+    if source == "audit":
+        entries = visible_entries(actor).in_bulk(keys)
+        return {pk: _of_audit(entry, area) for pk, entry in entries.items()}
+    if source == "event":
+        return {pk: _of_event(event) for pk, event in Event.objects.in_bulk(keys).items()}
+    return next(slot for slot in added if slot.source == source).moments(keys, area)
 
 
 def duration(operation: Operation) -> timedelta | None:
@@ -95,17 +111,18 @@ def label_of(verb_name: str) -> Text:
         return verb_name
 
 
-def _moments(actor: Actor, row: Any, show: str) -> QuerySet[Any, Any]:
+def _moments(actor: Actor, row: Any, show: str, added: Sequence[TimelineSlot]) -> QuerySet[Any, Any]:
     """Return (at, id, source) of everything that is shown, to be sorted and cut by the database."""
     # What is no resource has its log under the id that stands in its path.
     target = row.pk if isinstance(row, Resource) else getattr(row, "uid", None)
     entries = visible_entries(actor) if target is not None else AuditEntry.objects.none()
     audit = _named(entries.filter(target_id=target).select_related(None), "audit")
     events = Event.objects.filter(resource_id=row.pk) if isinstance(row, Resource) else Event.objects.none()
-    observed = _named(events, "event")
+    observed = [_named(events, "event"), *(_named(slot.rows(actor, row), slot.source) for slot in added)]
     if show == CHANGES:
         return audit
-    return observed if show == EVENTS else audit.union(observed, all=True)
+    first, *rest = observed if show == EVENTS else [audit, *observed]
+    return first.union(*rest, all=True) if rest else first
 
 
 def _named(rows: QuerySet[Any], source: str) -> QuerySet[Any, Any]:

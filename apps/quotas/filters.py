@@ -18,7 +18,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from apps.api.narrowing import Number
-from apps.quotas.metrics import BY_NAME
+from apps.quotas.metrics import metrics
 from apps.quotas.models import Quota
 from apps.tenancy.filters import TenantFilter
 from apps.tenancy.models import Tenant
@@ -31,8 +31,9 @@ def _used(metric: str) -> Expression:
 
 class TenantUseFilter(TenantFilter):
     by = {
-        f"used_{name}": Number(BY_NAME[name].label, expression=_used(name))
-        for name in ("vm", "vcpu", "memory_gib", "disk_gib")
+        f"used_{metric.name}": Number(metric.label, expression=_used(metric.name))
+        for metric in metrics().values()
+        if metric.foremost
     }
     tight = filters.BooleanFilter(method="with_little_left", label=_("A quota nearly used up"))
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 from apps.lifecycle.errors import QuotaExceeded
 from apps.lifecycle.forecast import QuotaLine
-from apps.quotas.metrics import BY_NAME, METRICS
+from apps.quotas.metrics import metrics
 from apps.quotas.models import Quota
 from apps.quotas.services import exceeded
 
 
 def quota_lines(tenant_id: int, amounts: Mapping[str, int]) -> list[QuotaLine]:
     """Return a line for each metric of `amounts` (metric → units), in the order of the table of metrics."""
-    if amounts.keys().isdisjoint(BY_NAME):
+    if amounts.keys().isdisjoint(metrics()):
         return []
     rows = {row.metric: row for row in Quota.objects.filter(tenant_id=tenant_id, metric__in=amounts)}
     return [
@@ -23,7 +23,7 @@ def quota_lines(tenant_id: int, amounts: Mapping[str, int]) -> list[QuotaLine]:
             asked=amounts[metric.name],
             limit=rows[metric.name].limit if metric.name in rows else metric.default,
         )
-        for metric in METRICS
+        for metric in metrics().values()
         if metric.name in amounts
     ]
 
@@ -48,8 +48,8 @@ def lines_between(
 ) -> list[QuotaLine]:
     """Return what has been taken from one reading to the next, and what was asked for but refused (`asked`)."""
     lines = []
-    for metric in METRICS:
-        default = (0, BY_NAME[metric.name].default)
+    for metric in metrics().values():
+        default = (0, metric.default)
         used, limit = before.get(metric.name, default)
         units = asked.get(metric.name, after.get(metric.name, default)[0] - used)
         if units:

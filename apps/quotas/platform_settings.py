@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.platform_settings.catalogue import QUOTAS, declare
 from apps.platform_settings.kinds import Number
-from apps.quotas.metrics import METRICS
+from apps.quotas.metrics import metrics
 
 DEFAULT_LIMITS = {
     metric.name: declare(
@@ -15,10 +15,10 @@ DEFAULT_LIMITS = {
             group=QUOTAS,
             label=metric.label,
             # Said once for all of them.
-            help=_("Tenants that exist keep their limits.") if metric is METRICS[0] else "",
+            help=_("Tenants that exist keep their limits.") if place == 0 else "",
             unit=metric.unit,
             default=metric.default,
         )
     )
-    for metric in METRICS
+    for place, metric in enumerate(metrics().values())
 }

@@ -1,13 +1,13 @@
 """Comparing what is counted as used with what exists.
 
-Every kind registers a function that counts what exists, in its app's `AppConfig.ready()`. Beat has every tenant counted
-once an hour, a sixtieth of them each minute; administrators can have it done at once.
+Every metric is declared with a function that counts what exists. Beat has every tenant counted once an hour, a sixtieth
+of them each minute; administrators can have it done at once.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -17,7 +17,8 @@ from django.utils import timezone
 
 from apps.audit.record import record
 from apps.lifecycle.actor import SYSTEM, Actor
-from apps.quotas.metrics import METRICS
+from apps.lifecycle.slots import Slot
+from apps.quotas.metrics import existing
 from apps.quotas.models import Quota
 from apps.tenancy.access import allow
 from apps.tenancy.models import Tenant
@@ -28,13 +29,8 @@ log = logging.getLogger(__name__)
 #: Each minute takes the tenants whose primary key leaves that remainder.
 TURNS = 60
 
-#: Returns metric → units that exist, for the tenant of that primary key.
-Count = Callable[[int], Mapping[str, int]]
-
-_counts: list[Count] = []
-
 #: Called with what a recount by beat has put right, in its transaction.
-drift_listeners: list[Callable[[Tenant, Sequence[Difference]], None]] = []
+drift_listeners: Slot[Callable[[Tenant, Sequence[Difference]], None]] = Slot()
 
 
 @dataclass(frozen=True)
@@ -46,27 +42,18 @@ class Difference:
     exists: int
 
 
-def count_with(count: Count) -> None:
-    """Have `count` asked for the metrics it knows, at every recount."""
-    _counts.append(count)
-
-
 @transaction.atomic
 def recount(tenant: Tenant, *, mend: bool = False) -> list[Difference]:
     """Return the metrics that are counted wrongly; with `mend`, set them right.
 
-    Takers wait meanwhile: they lock the same rows before they insert, so nothing is half-way in between. A metric for
-    which no kind registered is left alone.
+    Takers wait meanwhile: they lock the same rows before they insert, so nothing is half-way in between. A row whose
+    metric no app declares any more is left alone.
     """
-    rows = Quota.objects.select_for_update().filter(tenant=tenant, metric__in=[m.name for m in METRICS])
+    rows = Quota.objects.select_for_update().filter(tenant=tenant)
     used = {row.metric: row.used for row in rows.order_by("metric")}
-    exists: dict[str, int] = {}
-    for count in _counts:
-        for metric, units in count(tenant.pk).items():
-            exists[metric] = exists.get(metric, 0) + units
     differences = [
         Difference(metric, used.get(metric, 0), units)
-        for metric, units in sorted(exists.items())
+        for metric, units in sorted(existing(tenant.pk).items())
         if used.get(metric, 0) != units
     ]
     if mend:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
-from apps.quotas.metrics import METRICS, Metric
+from apps.quotas.metrics import Metric, metrics
 from apps.quotas.models import Quota
 from apps.tenancy.models import Tenant
 from apps.tenancy.selectors import visible_tenants
@@ -55,5 +55,5 @@ def uses_of(actor: Actor, tenant: Tenant) -> list[Use]:
         Use(metric, rows[metric.name].limit, rows[metric.name].used)
         if metric.name in rows
         else Use(metric, metric.default, 0)
-        for metric in METRICS
+        for metric in metrics().values()
     ]

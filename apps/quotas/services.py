@@ -16,7 +16,7 @@ from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid, QuotaExceeded
-from apps.quotas.metrics import BY_NAME
+from apps.quotas.metrics import metrics
 from apps.quotas.models import Quota
 from apps.quotas.platform_settings import DEFAULT_LIMITS
 from apps.tenancy.access import allow
@@ -54,10 +54,10 @@ def set_limits(actor: Actor, tenant: Tenant, limits: Mapping[str, int]) -> None:
     allowed = allow(actor, TENANT_SET_QUOTAS, project=None, tenant_id=None)
     wrong = {
         metric: [_("Give a whole number from 0 to %(most)s.") % {"most": MOST}]
-        if metric in BY_NAME
+        if metric in metrics()
         else [_("There is no such quota.")]
         for metric, limit in limits.items()
-        if metric not in BY_NAME or not 0 <= limit <= MOST
+        if metric not in metrics() or not 0 <= limit <= MOST
     }
     if wrong:
         raise Invalid(wrong)
@@ -132,7 +132,7 @@ def exceeded(short: list[Quota], amounts: Mapping[str, int]) -> QuotaExceeded:
 
 
 def _line(row: Quota, asked: int) -> str:
-    metric = BY_NAME[row.metric]
+    metric = metrics()[row.metric]
     limit = f"{row.limit} {metric.unit}".rstrip()
     return _("%(label)s: %(used)s of %(limit)s used, %(asked)s more asked for") % {
         "label": metric.label,

@@ -10,11 +10,10 @@ from django.utils.translation import gettext_lazy
 
 from apps.lifecycle.legality import open_operation, possibility
 from apps.lifecycle.models import Resource
-from apps.lifecycle.verbs import Verb
+from apps.reconciliation.declared import counts, kind_of
 from apps.reconciliation.models import Finding, FindingState, Rule
 from apps.reconciliation.retrying import why_not_retry
-from apps.reconciliation.rules import DOUBLED, MISPLACED, PARTIAL, POWER, SIZE
-from apps.reconciliation.verbs import FORCE_CLEAN, RESYNC, VM_ROLL_BACK
+from apps.reconciliation.rules import DOUBLED, MISPLACED, PARTIAL, POWER
 
 #: A finding, or a resource that `selectors.in_trouble` lists.
 Subject = Finding | Resource
@@ -97,21 +96,19 @@ def _why_not_orphan(finding: Finding, action: Action) -> str:
 
 def _why_no_resync(finding: Finding) -> str:
     if finding.rule == Rule.MISCOUNTED:
-        return _("Its address stays for its life: delete the VM and create it again.")
-    if (finding.rule, finding.kind) == (Rule.STALE, "disk"):
-        return _("Its data is gone, and an empty disk in its place would hide that.")
-    if (finding.rule, finding.kind) == (Rule.STALE, "image"):
-        return _("Its file is gone: import it again as a new image.")
+        return str(counts()[finding.kind].no_resync)
+    kind = kind_of(finding.kind)
+    if finding.rule == Rule.STALE and kind is not None and kind.no_remake:
+        return str(kind.no_remake)
     if removes_only_a_copy(finding):
         return _("Choose which of the two is to stay: roll back, or force clean what is on this host.")
-    vm = getattr(finding.resource, "as_vm", None)
-    if finding.aspect == SIZE and vm is not None and vm.is_on:
-        return _("Shut the VM down first: a volume in use cannot grow.")
-    return ""
+    owner = kind_of(finding.resource.kind) if finding.resource is not None else None
+    return str(owner.no_resync(finding)) if owner is not None else ""
 
 
 def _why_no_way_back(finding: Finding) -> str:
-    if finding.kind != "vm" or finding.rule != Rule.UNSYNCED:
+    kind = kind_of(finding.kind)
+    if kind is None or kind.roll_back is None or finding.rule != Rule.UNSYNCED:
         return _("There is nothing to go back to.")
     if finding.aspect == DOUBLED:
         return _("It is on its own host as well: force clean the definition that is off.")
@@ -122,34 +119,21 @@ def _why_no_way_back(finding: Finding) -> str:
 
 def _why_no_cleaning(finding: Finding) -> str:
     if finding.rule == Rule.MISCOUNTED:
-        return _("Delete the VM instead.")
+        return str(counts()[finding.kind].no_clean)
     if finding.rule == Rule.UNSYNCED and not removes_only_a_copy(finding):
         return _("It is there, and its row too: delete it instead.")
     return ""
 
 
 def _why_not_on(resource: Resource, action: Action) -> str:
+    kind = kind_of(resource.kind)
     if action == Action.RETRY:
-        return why_not_retry(_own(resource))
-    if action == Action.ROLL_BACK:
-        if resource.kind != "vm":
-            return _("What it was before is not kept.")
-        return _illegal(VM_ROLL_BACK, resource)
-    table = RESYNC if action == Action.RESYNC else FORCE_CLEAN
-    if resource.kind not in table:
+        return why_not_retry(kind.row(resource) if kind is not None else resource)
+    if kind is None or kind.force_clean is None:
         return _("Not possible for this kind.")
-    return _illegal(table[resource.kind], resource)
-
-
-def _illegal(verb: Verb, resource: Resource) -> str:
-    return possibility(verb, _own(resource), open_operation(resource)).reason
-
-
-def _own(resource: Resource) -> Resource:
-    """Return the row of its kind, as far as obstacles of verbs look at one, with what was prefetched."""
-    if resource.kind != "vm":
-        return resource
-    vm: Resource = resource.as_vm
-    if hasattr(resource, "open_operations"):
-        vm.open_operations = resource.open_operations
-    return vm
+    if action == Action.ROLL_BACK and kind.roll_back is None:
+        return _("What it was before is not kept.")
+    verb = {Action.RESYNC: kind.resync, Action.ROLL_BACK: kind.roll_back}.get(action, kind.force_clean)
+    if verb is None:
+        return _("Not possible for this kind.")
+    return possibility(verb, kind.row(resource), open_operation(resource)).reason

@@ -11,13 +11,11 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.api.filters import ListFilter, ResourceFilter
 from apps.api.narrowing import Choices, Moment, Number, Text, Words
+from apps.reconciliation.declared import kinds_with_rows
 from apps.reconciliation.models import Finding, FindingState, Rule
-from apps.reconciliation.verbs import FORCE_CLEAN
 
 #: Suspicions are not shown, so they cannot be asked for.
 STATES = [(state, label) for state, label in FindingState.choices if state != FindingState.SUSPECTED]
-#: What findings are about.
-KINDS = ("vm", "disk", "image", "vpc", "subnet", "security_group", "nic", "quota", "host")
 
 
 class FindingFilter(ListFilter):
@@ -47,4 +45,4 @@ class FindingFilter(ListFilter):
 
 
 class TroubleFilter(ResourceFilter):
-    by = {"kind": Choices(_("Kind"), "kind", choices=[(kind, kind) for kind in FORCE_CLEAN])}
+    by = {"kind": Choices(_("Kind"), "kind", choices=[(kind.kind, kind.kind) for kind in kinds_with_rows()])}

@@ -12,7 +12,6 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from apps.audit.record import record
-from apps.compute.models import Power
 from apps.infrastructure.models import SILENCE
 from apps.lifecycle import doorbell, push
 from apps.lifecycle.actor import SYSTEM, Actor
@@ -22,16 +21,16 @@ from apps.lifecycle.legality import holding
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource
 from apps.lifecycle.requests import lock
 from apps.lifecycle.verbs import Verb
+from apps.reconciliation.declared import kinds
 from apps.reconciliation.models import Finding, FindingState, Rule
 from apps.reconciliation.noting import tell
-from apps.reconciliation.rules import BY_ITSELF, DOUBLED, MISPLACED, MOST_TRIES, SIZE, TRIES_WITHIN, at_rest
-from apps.reconciliation.verbs import FINDING_FORCE_CLEAN, RESYNC
+from apps.reconciliation.rules import DOUBLED, MISPLACED, MOST_TRIES, TRIES_WITHIN, at_rest
+from apps.reconciliation.verbs import FINDING_FORCE_CLEAN
 
 log = logging.getLogger(__name__)
 
 #: So many resources are taken on in one round; the next comes in seconds.
 AT_ONCE = 50
-FIRST = ("vpc", "subnet", "security_group")
 
 
 def mend_some() -> int:
@@ -97,12 +96,6 @@ def request_on_finding(
     return operation
 
 
-def resync_args(findings: Sequence[Finding]) -> dict[str, Any]:
-    """Return which parts of a VM a resync is to bring into line: its ports only, or its definition and disks too."""
-    kinds = {finding.kind for finding in findings}
-    return {"definition": kinds != {"nic"}, "disks": "disk" in kinds}
-
-
 def under_way(findings: QuerySet[Finding], operation: Operation) -> None:
     """Note that an operation is at these findings."""
     findings.update(state=FindingState.MENDING, operation=operation)
@@ -110,22 +103,25 @@ def under_way(findings: QuerySet[Finding], operation: Operation) -> None:
 
 
 def _due() -> QuerySet[Finding]:
+    declared = kinds()
     ours = Q()
-    for rule, aspect, kind in BY_ITSELF:
-        ours |= Q(rule=rule, aspect=aspect, kind=kind)
+    for name, kind in declared.items():
+        for rule, aspect in kind.safe:
+            ours |= Q(rule=rule, aspect=aspect, kind=name)
     # Seen since its row was last changed, and nothing is at work on it.
-    resting = Q(resource__updated_at__lt=F("last_seen_at"), resource__kind__in=RESYNC) & at_rest("resource__")
+    resync = [name for name, kind in declared.items() if kind.resync is not None]
+    resting = Q(resource__updated_at__lt=F("last_seen_at"), resource__kind__in=resync) & at_rest("resource__")
     in_reach = Q(host__isnull=True) | Q(host__last_report_at__gt=timezone.now() - SILENCE)
     orphaned = Q(resource__isnull=True, rule=Rule.ORPHAN)
-    # A volume in use cannot grow, and of a VM that was seen on another host nobody knows enough.
-    resting &= ~Q(aspect=SIZE) | Q(resource__as_vm__power_seen=Power.OFF)
+    for kind in declared.values():
+        if kind.ready is not None:
+            resting &= kind.ready
+    # Of what was seen on another host nobody knows enough.
     resting &= ~Q(Exists(_elsewhere(OuterRef("resource"))))
     findings = Finding.objects.filter(ours, in_reach, state=FindingState.OPEN, tries__lt=MOST_TRIES)
     # What others stand on first: a port needs its subnet, which needs its VPC.
-    ranks = [When(kind=kind, then=Value(rank)) for rank, kind in enumerate(FIRST)]
-    return findings.filter(orphaned | resting).order_by(
-        Case(*ranks, default=Value(len(FIRST))), "first_seen_at", "pk"
-    )
+    ranks = [When(kind=name, then=Value(kind.rank)) for name, kind in declared.items()]
+    return findings.filter(orphaned | resting).order_by(Case(*ranks, default=Value(0)), "first_seen_at", "pk")
 
 
 def _mend(findings: list[Finding]) -> bool:
@@ -154,16 +150,17 @@ def _ask(findings: list[Finding]) -> bool:
     else:
         if _elsewhere(resource.pk).exists():
             return False
-        parts = resync_args(findings) if resource.kind == "vm" else {}
-        operation = service_of(RESYNC[resource.kind])(SYSTEM, resource, **parts)
+        kind = kinds()[resource.kind]
+        assert kind.resync is not None, "what is repaired by itself has a resync"
+        operation = service_of(kind.resync)(SYSTEM, resource, **kind.resync_args(findings, False))
     rows.update(tries=F("tries") + 1)
     under_way(rows, operation)
     return True
 
 
 def _elsewhere(resource: Any) -> QuerySet[Finding]:
-    """Return what says that a VM was seen on a host that is not its own."""
-    seen = Finding.objects.live().filter(resource=resource, kind="vm", rule=Rule.UNSYNCED)
+    """Return what says that it was seen on a host that is not its own."""
+    seen = Finding.objects.live().filter(resource=resource, rule=Rule.UNSYNCED)
     return seen.filter(aspect__in=(MISPLACED, DOUBLED))
 
 

@@ -10,25 +10,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.infrastructure.models import Host, Region
-from apps.infrastructure.pages import attention
 from apps.infrastructure.pages.attention import Look
 from apps.lifecycle.models import Resource
 from apps.lifecycle.told import told
-from apps.portal import detail, navigation
 from apps.portal.detail import DetailPage, Notice
 from apps.reconciliation.models import Finding, FindingState, Rule
-from apps.reconciliation.selectors import count_open
 
 #: So many are named on a page; the rest are counted.
 NAMED = 5
 TRUE = (FindingState.OPEN, FindingState.MENDING)
-
-
-def be_seen() -> None:
-    """Join the pages of the kinds below, once, when the paths are read."""
-    navigation.badges["admin:finding.list"] = count_open
-    detail.notices.append(notice_on)
-    attention.more.append(looks)
 
 
 def looks(region: Region | None) -> Iterator[Look]:

@@ -3,84 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from apps.lifecycle import push
-from apps.lifecycle.told import keep
+from apps.reconciliation.difference import Difference
 from apps.reconciliation.models import Finding, FindingState, Rule
-from apps.reconciliation.rules import GRACE, LOOKS, at_rest, text_of
+from apps.reconciliation.rules import GRACE, LOOKS, at_rest
+from apps.reconciliation.texts import sentence
 
 _BATCH = 500
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where something was looked at; one of the three is given. `name` is for people."""
-
-    name: str
-    host: UUID | None = None
-    storage_cluster: int | None = None
-    region: int | None = None
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One difference a look has seen. `values` are those of the sentence besides the place's name."""
-
-    rule: Rule
-    kind: str
-    target: UUID
-    place: Place
-    aspect: str = ""
-    name: str = ""
-    resource: UUID | None = None
-    tenant: int | None = None
-    values: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def key(self) -> tuple[Any, ...]:
-        """What makes it the same difference in the next look."""
-        place = self.place
-        return (
-            self.rule,
-            self.aspect,
-            self.kind,
-            self.target,
-            place.host,
-            place.storage_cluster,
-            place.region,
-        )
-
-    def kept(self) -> dict[str, Any]:
-        """Return the sentence."""
-        values = {"place": self.place.name, **self.values}
-        return keep(text_of(self.rule, self.aspect, self.kind, values.get("found")), values)
-
-    def finding(self, at: datetime) -> Finding:
-        """Return a new suspicion, not saved."""
-        return Finding(
-            rule=self.rule,
-            aspect=self.aspect,
-            kind=self.kind,
-            target_id=self.target,
-            name=self.name,
-            resource_id=self.resource,
-            tenant_id=self.tenant,
-            host_id=self.place.host,
-            storage_cluster_id=self.place.storage_cluster,
-            region_id=self.place.region,
-            kept=self.kept(),
-            seen=self.values,
-            first_seen_at=at,
-            last_seen_at=at,
-        )
+def finding_of(difference: Difference, at: datetime) -> Finding:
+    """Return a new suspicion, not saved."""
+    return Finding(
+        rule=difference.rule,
+        aspect=difference.aspect,
+        kind=difference.kind,
+        target_id=difference.target,
+        name=difference.name,
+        resource_id=difference.resource,
+        tenant_id=difference.tenant,
+        host_id=difference.place.host,
+        storage_cluster_id=difference.place.storage_cluster,
+        region_id=difference.place.region,
+        kept=sentence(difference),
+        seen=difference.values,
+        first_seen_at=at,
+        last_seen_at=at,
+    )
 
 
 @transaction.atomic
@@ -92,7 +48,7 @@ def note(known: QuerySet[Finding], differences: Iterable[Difference]) -> None:
     again = [finding for key, finding in findings.items() if key in seen]
     _seen_again(again, seen, now)
     _vanished([finding for key, finding in findings.items() if key not in seen], now)
-    fresh = [difference.finding(now) for key, difference in seen.items() if key not in findings]
+    fresh = [finding_of(difference, now) for key, difference in seen.items() if key not in findings]
     Finding.objects.bulk_create(fresh, ignore_conflicts=True, batch_size=_BATCH)
 
 
@@ -130,7 +86,7 @@ def _seen_again(again: Sequence[Finding], seen: dict[tuple[Any, ...], Difference
     )
     changed = []
     for finding in again:
-        kept = seen[_key(finding)].kept()
+        kept = sentence(seen[_key(finding)])
         if finding.kept != kept:
             finding.kept, finding.seen = kept, seen[_key(finding)].values
             changed.append(finding)

@@ -20,8 +20,9 @@ When it counts. Only rows that have been at rest for `GRACE` are judged: ready, 
 change. A difference counts when two looks in a row have seen it; an orphan, whose age nobody knows, also must have been
 seen for `GRACE`. What is said to be stale is looked for again by the operation that mends it.
 
-Who mends it stands in `BY_ITSELF`, and in docs/concepts/reconciliation.md with the reasons. The platform mends only
-where no data can be lost and no running guest be stopped; everything else is listed for the administrator.
+Who mends it stands in what each kind declares (`safe`), and in docs/concepts/reconciliation.md with the reasons. The
+platform mends only where no data can be lost and no running guest be stopped; everything else is listed for the
+administrator.
 """
 
 from __future__ import annotations
@@ -31,10 +32,8 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
-from django.utils.translation import gettext_noop as _
 
 from apps.lifecycle.models import Operation, OperationLock, State
-from apps.reconciliation.models import Rule
 
 #: What has changed within this time is not judged.
 GRACE = timedelta(minutes=2)
@@ -63,66 +62,6 @@ GENERATION, AHEAD, POWER, MISPLACED, DOUBLED, SIZE, PROTECTION, PARTIAL = (
 
 #: A VM whose power differs runs, or rests, against what is wanted.
 RUNS, RESTS = "runs", "rests"
-
-#: (rule, aspect, kind) of what the platform mends by itself, by a resync; an orphan's file by removing it.
-BY_ITSELF = frozenset(
-    {
-        (Rule.STALE, "", "vm"),
-        (Rule.STALE, "", "vpc"),
-        (Rule.STALE, "", "subnet"),
-        (Rule.STALE, "", "security_group"),
-        (Rule.STALE, "", "nic"),
-        (Rule.UNSYNCED, GENERATION, "vm"),
-        (Rule.UNSYNCED, GENERATION, "vpc"),
-        (Rule.UNSYNCED, GENERATION, "subnet"),
-        (Rule.UNSYNCED, GENERATION, "security_group"),
-        (Rule.UNSYNCED, GENERATION, "nic"),
-        (Rule.UNSYNCED, PROTECTION, "vpc"),
-        (Rule.UNSYNCED, PROTECTION, "subnet"),
-        (Rule.UNSYNCED, PROTECTION, "nic"),
-        (Rule.UNSYNCED, SIZE, "disk"),
-        (Rule.ORPHAN, PARTIAL, "disk"),
-        (Rule.ORPHAN, PARTIAL, "image"),
-    }
-)
-
-#: The sentence of each difference; values come from what was seen.
-TEXTS: dict[tuple[str, str], str] = {
-    (Rule.STALE, "vm"): _("Host %(place)s does not have it."),
-    (Rule.STALE, "disk"): _("Its volume is not in %(place)s."),
-    (Rule.STALE, "image"): _("Its file is not in %(place)s."),
-    (Rule.STALE, "nic"): _("The network of %(place)s has no port for its address %(ip)s."),
-    (Rule.STALE, ""): _("The network of %(place)s does not have it."),
-    (Rule.ORPHAN, "vm"): _("Host %(place)s has this VM, and no row knows it."),
-    (Rule.ORPHAN, "disk"): _("%(place)s has this volume, and no row knows it."),
-    (Rule.ORPHAN, "image"): _("%(place)s has this image, and no row knows it."),
-    (Rule.ORPHAN, PARTIAL): _("%(place)s has unfinished files of it that nobody writes to."),
-    (Rule.ORPHAN, ""): _("The network of %(place)s has it, and no row knows it."),
-    (Rule.UNSYNCED, GENERATION): _("At %(place)s it is of generation %(found)s, wanted is %(wanted)s."),
-    (Rule.UNSYNCED, AHEAD): _("At %(place)s it is of generation %(found)s, the row knows only %(wanted)s."),
-    (Rule.UNSYNCED, RUNS): _("It is to be off, and runs on host %(place)s."),
-    (Rule.UNSYNCED, RESTS): _("It is to run, and is off on host %(place)s."),
-    (Rule.UNSYNCED, MISPLACED): _("It is on host %(place)s; its row says %(wanted)s, which has it not."),
-    (Rule.UNSYNCED, DOUBLED): _("It is defined on host %(place)s as well as on its own, %(wanted)s."),
-    (Rule.UNSYNCED, PROTECTION): _("The network of %(place)s lacks its limits or always-on rules."),
-    (Rule.UNSYNCED, SIZE): _("Its volume has %(found)s GiB, wanted are %(wanted)s GiB."),
-    (Rule.MISCOUNTED, "quota"): _("%(found)s were counted as used, %(wanted)s exist. Put right."),
-    (Rule.MISCOUNTED, "host"): _("%(found)s were promised (vCPU/MiB), its VMs take %(wanted)s. Put right."),
-    (Rule.MISCOUNTED, "subnet"): _("Its next address was searched behind %(found)s, outside it. Put right."),
-    (Rule.MISCOUNTED, "nic"): _("Its address %(found)s is not one of subnet %(wanted)s."),
-}
-
-
-def text_of(rule: str, aspect: str, kind: str, found: object = None) -> str:
-    """Return the template for a difference: that of its aspect, of its kind, or of its rule."""
-    if aspect == POWER:
-        return TEXTS[rule, RUNS if found == "on" else RESTS]
-    return TEXTS.get((rule, aspect or kind)) or TEXTS.get((rule, kind)) or TEXTS[rule, ""]
-
-
-def mends_itself(rule: str, aspect: str, kind: str) -> bool:
-    """Whether the platform mends such a difference without being asked."""
-    return (rule, aspect, kind) in BY_ITSELF
 
 
 def is_id(text: str) -> bool:

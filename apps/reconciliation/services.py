@@ -5,6 +5,7 @@ Nothing here reaches a host or the network: `do` writes an operation, and a work
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -16,17 +17,17 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves, service_of
 from apps.lifecycle.errors import NotFound, NotNow
 from apps.lifecycle.models import Operation, Resource
-from apps.lifecycle.requests import Change, lock
-from apps.lifecycle.rows import own_row
+from apps.lifecycle.requests import lock
 from apps.lifecycle.verbs import Verb
 from apps.reconciliation.choices import Action, Choice, Subject, actions, choice_of, removes_only_a_copy
-from apps.reconciliation.mending import request_on_finding, resync_args, under_way
+from apps.reconciliation.declared import Preview, Reconciled, kind_of
+from apps.reconciliation.mending import request_on_finding, under_way
 from apps.reconciliation.models import Finding, FindingState
 from apps.reconciliation.noting import tell
-from apps.reconciliation.previews import Preview, preview
+from apps.reconciliation.previews import preview
 from apps.reconciliation.retrying import retry
 from apps.reconciliation.rules import MISPLACED
-from apps.reconciliation.usage import refuse_while_needed
+from apps.reconciliation.selectors import fetched
 from apps.reconciliation.verbs import (
     FINDING_DISMISS,
     FINDING_FORCE_CLEAN,
@@ -34,43 +35,13 @@ from apps.reconciliation.verbs import (
     FINDING_RESYNC,
     FINDING_RETRY,
     FINDING_ROLL_BACK,
-    FORCE_CLEAN,
-    RESYNC,
     TROUBLE_FORCE_CLEAN,
     TROUBLE_RESYNC,
     TROUBLE_RETRY,
-    VM_RESYNC,
-    VM_ROLL_BACK,
 )
 from apps.tenancy.access import allow
-from apps.tenancy.acts import changes, requested
 
 __all__ = ["Action", "Choice", "Preview", "Subject", "actions", "dismiss", "do", "preview", "reopen"]
-
-
-@changes(VM_RESYNC)
-def resync_vm(change: Change[Resource], /, **parts: bool) -> Operation:
-    """Make what is there of a VM match its rows: `definition` (unless False), `disks`, `power` (if True)."""
-    return change.request(args=parts)
-
-
-@changes(VM_ROLL_BACK)
-def roll_back_vm(change: Change[Resource], *, host: str = "") -> Operation:
-    """Make a VM's row match what is there: its power, or with the id of a host, where it is."""
-    return change.request(args={"host": host} if host else {})
-
-
-def force_clean(change: Change[Resource]) -> Operation:
-    """Remove what can be removed of a resource, and its row. Raises InUse while something needs it."""
-    refuse_while_needed(change.row)
-    return change.request()
-
-
-for _verb in RESYNC.values():
-    if _verb is not VM_RESYNC:
-        requested(_verb)
-for _verb in FORCE_CLEAN.values():
-    changes(_verb)(force_clean)
 
 
 @transaction.atomic
@@ -123,17 +94,13 @@ def _ask(actor: Actor, finding: Finding, action: Action) -> Operation:
     if resource is None or (action == Action.FORCE_CLEAN and removes_only_a_copy(finding)):
         also = [resource] if resource is not None else []
         return request_on_finding(actor, FINDING_FORCE_CLEAN, finding, also=also)
-    if action == Action.RESYNC and resource.kind == "vm":
-        parts = {**resync_args([finding]), "power": finding.kind == "vm"}
-        return _on_resource(actor, RESYNC["vm"], resource, **parts)
-    if action == Action.ROLL_BACK and finding.aspect == MISPLACED:
-        return _on_resource(actor, VM_ROLL_BACK, resource, host=str(finding.host_id))
-    return _perform(actor, resource, action)
+    host = {"host": str(finding.host_id)} if finding.aspect == MISPLACED else {}
+    return _perform(actor, resource, action, [finding], host)
 
 
 def _do_resource(actor: Actor, resource: Resource, action: Action) -> Operation:
     _locked_row(resource)
-    resource = _with_vm(resource)
+    resource = Resource.objects.select_related(*fetched()).get(pk=resource.pk)
     running = next((op for op in resource.operations.all() if op.is_open and op.exclusive), None)
     if running is not None and running.verb.partition(".")[2] == action:
         return running
@@ -142,26 +109,32 @@ def _do_resource(actor: Actor, resource: Resource, action: Action) -> Operation:
     return _perform(actor, resource, action)
 
 
-def _perform(actor: Actor, resource: Resource, action: Action) -> Operation:
+def _perform(
+    actor: Actor,
+    resource: Resource,
+    action: Action,
+    findings: Sequence[Finding] = (),
+    rolled_back_to: dict[str, Any] | None = None,
+) -> Operation:
+    kind = kind_of(resource.kind)
+    assert kind is not None, "kinds that are not declared have no actions"
     match action:
         case Action.RESYNC:
-            parts = {"power": True} if resource.kind == "vm" else {}
-            return _on_resource(actor, RESYNC[resource.kind], resource, **parts)
+            return _on_resource(actor, kind, kind.resync, resource, kind.resync_args(findings, True))
         case Action.RETRY:
             return retry(actor, resource)
         case Action.ROLL_BACK:
-            return _on_resource(actor, VM_ROLL_BACK, resource)
+            return _on_resource(actor, kind, kind.roll_back, resource, rolled_back_to or {})
         case Action.FORCE_CLEAN:
-            return _on_resource(actor, FORCE_CLEAN[resource.kind], resource)
+            return _on_resource(actor, kind, kind.force_clean, resource, {})
 
 
-def _on_resource(actor: Actor, verb: Verb, resource: Resource, **values: Any) -> Operation:
-    operation: Operation = service_of(verb)(actor, own_row(resource), **values)
+def _on_resource(
+    actor: Actor, kind: Reconciled, verb: Verb | None, resource: Resource, args: dict[str, Any]
+) -> Operation:
+    assert verb is not None, "a kind without the verb was refused before"
+    operation: Operation = service_of(verb)(actor, kind.row(resource), **args)
     return operation
-
-
-def _with_vm(resource: Resource) -> Resource:
-    return Resource.objects.select_related("as_vm").get(pk=resource.pk)
 
 
 def _locked_row(resource: Resource) -> None:
@@ -174,7 +147,7 @@ def _locked_row(resource: Resource) -> None:
 def _locked(finding: Finding) -> Finding:
     """Return the finding read again under its lock."""
     rows = Finding.objects.shown().select_related(
-        "host", "storage_cluster", "region", "resource__as_vm", "operation"
+        "host", "storage_cluster", "region", "resource", "operation", *fetched("resource__")
     )
     found = rows.select_for_update(of=("self",)).filter(pk=finding.pk).first()
     if found is None:

@@ -28,8 +28,7 @@ def look() -> None:
     look_at_regions()
     look_at_pools()
     if turns.take(["counts"], RECOUNT_EVERY):
-        counts.recount_hosts()
-        counts.recount_subnets()
+        counts.recount_all()
     reconcile()
 
 

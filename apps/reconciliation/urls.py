@@ -9,7 +9,6 @@ from django.urls import path
 from apps.api.views import routes
 from apps.portal.paths import kind_paths
 from apps.reconciliation.api import FindingApi, TroubleApi
-from apps.reconciliation.noticing import be_seen
 from apps.reconciliation.pages.detail import FindingDetail
 from apps.reconciliation.pages.kinds import FINDING, TROUBLE
 from apps.reconciliation.pages.lists import FindingList, TroubleList
@@ -26,5 +25,3 @@ admin_patterns = [
     *kind_paths(FINDING, list=FindingList, detail=FindingDetail, admin=True),
     *kind_paths(TROUBLE, list=TroubleList, admin=True),
 ]
-
-be_seen()

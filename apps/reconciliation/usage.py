@@ -5,23 +5,15 @@ from __future__ import annotations
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from apps.lifecycle.in_use import refuse_while_used
 from apps.lifecycle.models import Resource
-from apps.network.services.using import refuse_while_used
+from apps.reconciliation.declared import kind_of
 
 
 def users_of(resource: Resource) -> QuerySet[Resource]:
     """Return the resources whose rows need this one's."""
-    rows = Resource.objects.all()
-    match resource.kind:
-        case "vpc":
-            return rows.filter(as_subnet__vpc=resource.pk)
-        case "subnet":
-            return rows.filter(nics__subnet=resource.pk).distinct()
-        case "security_group":
-            return rows.filter(nics__security_group=resource.pk).distinct()
-        case "image":
-            return rows.filter(as_disk__image=resource.pk)
-    return rows.none()
+    kind = kind_of(resource.kind)
+    return kind.users(resource.pk) if kind is not None else Resource.objects.none()
 
 
 def refuse_while_needed(resource: Resource) -> None:

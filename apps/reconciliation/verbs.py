@@ -2,51 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.utils.translation import gettext_lazy as _
 
-from apps.lifecycle.models import State
-from apps.lifecycle.standard_verbs import force_clean_verb, resync_verb
 from apps.lifecycle.verbs import Cancel, Text, Verb, declare
-
-
-def _needs_a_host(vm: Any) -> Text | None:
-    return None if vm.host_id else _("It has no host.")
-
-
-VM_RESYNC = declare(resync_verb("vm"))
-VM_ROLL_BACK = declare(
-    Verb(
-        "vm.roll_back",
-        _("Roll back"),
-        _("Rolling back"),
-        permission="admin",
-        states=frozenset({State.READY}),
-        obstacle=_needs_a_host,
-        icon="rotate-clockwise-2",
-    )
-)
-VM_FORCE_CLEAN = declare(force_clean_verb("vm"))
-IMAGE_FORCE_CLEAN = declare(force_clean_verb("image"))
-VPC_RESYNC = declare(resync_verb("vpc"))
-VPC_FORCE_CLEAN = declare(force_clean_verb("vpc"))
-SUBNET_RESYNC = declare(resync_verb("subnet"))
-SUBNET_FORCE_CLEAN = declare(force_clean_verb("subnet"))
-SECURITY_GROUP_RESYNC = declare(resync_verb("security_group"))
-SECURITY_GROUP_FORCE_CLEAN = declare(force_clean_verb("security_group"))
-
-RESYNC = {verb.kind: verb for verb in (VM_RESYNC, VPC_RESYNC, SUBNET_RESYNC, SECURITY_GROUP_RESYNC)}
-FORCE_CLEAN = {
-    verb.kind: verb
-    for verb in (
-        VM_FORCE_CLEAN,
-        IMAGE_FORCE_CLEAN,
-        VPC_FORCE_CLEAN,
-        SUBNET_FORCE_CLEAN,
-        SECURITY_GROUP_FORCE_CLEAN,
-    )
-}
 
 
 def _on_finding(
@@ -91,12 +49,4 @@ TROUBLE_FORCE_CLEAN = declare(
         icon="trash",
         kind="trouble",
     )
-)
-
-# Written by the platform when it puts a count right.
-HOST_RECOUNT = declare(
-    Verb("host.recount", _("Recount promised room"), _("Recounting"), permission="admin", on_resource=False)
-)
-SUBNET_RECOUNT = declare(
-    Verb("subnet.recount", _("Recount addresses"), _("Recounting"), permission="admin", on_resource=False)
 )

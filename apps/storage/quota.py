@@ -1,13 +1,23 @@
-"""What disks a tenant has."""
+"""The quotas of disks."""
 
 from __future__ import annotations
 
-from django.db.models import Count, Sum
+from django.utils.translation import gettext_lazy as _
 
+from apps.quotas.metrics import Metric, declare, rows_of, total_of
 from apps.storage.models import Disk
 
-
-def existing(tenant_id: int) -> dict[str, int]:
-    """Return metric → units of the tenant's disks, for `quotas.recount`."""
-    disks = Disk.objects.filter(tenant_id=tenant_id).aggregate(n=Count("pk"), gib=Sum("size_gib"))
-    return {"disk": disks["n"], "disk_gib": disks["gib"] or 0}
+declare(Metric("disk", _("Disks"), 100, rows_of(Disk), order=20, list="disk", on_overview=True))
+declare(
+    Metric(
+        "disk_gib",
+        _("Disk space"),
+        10_000,
+        total_of(Disk, "size_gib"),
+        order=21,
+        list="disk",
+        unit="GiB",
+        foremost=True,
+        on_overview=True,
+    )
+)

@@ -16,6 +16,7 @@ from apps.drivers.specs import HostObservation, Power, VmStatus
 from apps.infrastructure import backends, inbox
 from apps.infrastructure.models import Host
 from apps.infrastructure.reports import Reading, collect, listeners
+from apps.lifecycle.slots import Slot
 from apps.tenancy.secrets import seal
 from tests import factories
 
@@ -36,7 +37,7 @@ def host() -> Host:
 def readings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Reading]]:
     """What listeners were told."""
     told: list[Reading] = []
-    monkeypatch.setattr("apps.infrastructure.reports.listeners", [*listeners, told.extend])
+    monkeypatch.setattr("apps.infrastructure.reports.listeners", Slot(*listeners, told.extend))
     yield told
 
 

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from apps.audit.models import AuditEntry
 from apps.lifecycle.errors import Forbidden, Invalid, NotFound, QuotaExceeded
-from apps.quotas.metrics import METRICS
+from apps.quotas.metrics import metrics
 from apps.quotas.models import Quota
 from apps.quotas.selectors import Use, uses_of
 from apps.quotas.services import give_back, set_limits, take
@@ -25,7 +25,7 @@ def test_a_tenant_sees_its_own_limits_and_use_only(alice: User, bob: User, tenan
     take(tenant_a.pk, {"vm": 2})
     assert (_use(alice, tenant_a, "vm").used, len(uses_of(actor_for_user(alice), tenant_a))) == (
         2,
-        len(METRICS),
+        len(metrics()),
     )
     with pytest.raises(NotFound):
         uses_of(actor_for_user(bob), tenant_a)

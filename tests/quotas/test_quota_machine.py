@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.errors import QuotaExceeded
-from apps.quotas import recount as recounting
+from apps.quotas import metrics as counted
 from apps.quotas.models import Quota
 from apps.quotas.recount import recount
 from apps.quotas.services import give_back, hold, set_limits, take
@@ -94,11 +95,16 @@ class Quotas(RuleBasedStateMachine):
 
     @rule(mend=some.booleans())
     def recount(self, mend: bool) -> None:
-        recounting._counts[:] = [lambda tenant_id: {metric: self.exists(metric) for metric in METRICS}]
+        counted._counts.clear()
+        counted._counts.update({metric: [partial(self._exists, metric)] for metric in METRICS})
         wrong = {d.metric: (d.used, d.exists) for d in recount(self.tenant, mend=mend)}
         assert wrong == {m: (self.used(m), self.exists(m)) for m in METRICS if self.drift[m]}
         if mend:
             self.drift = dict.fromkeys(METRICS, 0)
+
+    def _exists(self, metric: str, tenant_id: int) -> int:
+        assert tenant_id == self.tenant.pk
+        return self.exists(metric)
 
     @rule()
     def lose_a_row(self) -> None:
@@ -119,5 +125,5 @@ class Quotas(RuleBasedStateMachine):
 @pytest.mark.django_db
 @pytest.mark.requirement("AC-2")
 def test_whatever_comes_and_goes_used_is_what_exists(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recounting, "_counts", [])
+    monkeypatch.setattr(counted, "_counts", {})
     play(Quotas, examples=15, steps=30)

@@ -7,7 +7,7 @@ import re
 import pytest
 from django.template import Context, Template
 
-from apps.quotas.metrics import BY_NAME
+from apps.quotas.metrics import metrics
 from apps.quotas.models import Quota
 from apps.quotas.selectors import UNLIMITED, Use
 from apps.quotas.services import set_limits
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.requirement("UX-9")]
 
 def drawn(used: int, limit: int, metric: str = "memory_gib") -> str:
     template = Template("{% load quota_rings %}{% quota_ring use %}")
-    return template.render(Context({"use": Use(BY_NAME[metric], limit, used)}))
+    return template.render(Context({"use": Use(metrics()[metric], limit, used)}))
 
 
 @pytest.mark.parametrize(

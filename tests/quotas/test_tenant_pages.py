@@ -12,9 +12,9 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.audit.models import AuditEntry
 from apps.lifecycle.errors import Forbidden
-from apps.quotas import recount as recounting
+from apps.quotas import metrics as counted
 from apps.quotas.models import Quota
-from apps.quotas.recount import count_with, recount_now, recount_some
+from apps.quotas.recount import recount_now, recount_some
 from apps.quotas.services import take
 from apps.tenancy.models import Role, Tenant, User
 from apps.tenancy.selectors import held_roles
@@ -27,8 +27,7 @@ TABS = ("", "quotas/", "projects/", "members/", "resources/", "activity/")
 @pytest.fixture
 def one_vm_exists(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have one VM counted for every tenant, and nothing else."""
-    monkeypatch.setattr(recounting, "_counts", [])
-    count_with(lambda tenant_id: {"vm": 1})
+    monkeypatch.setattr(counted, "_counts", {"vm": [lambda tenant_id: 1]})
 
 
 def shown(client: Client, path: str) -> str:

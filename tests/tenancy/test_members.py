@@ -6,6 +6,7 @@ import pytest
 
 from apps.audit.models import AuditEntry
 from apps.lifecycle.errors import Forbidden, Invalid, NotFound, NotNow
+from apps.lifecycle.slots import Slot
 from apps.tenancy import newcomers
 from apps.tenancy.access import visible_projects
 from apps.tenancy.models import Project, Role, Tenant, User
@@ -34,7 +35,7 @@ def test_without_a_project_a_sub_account_gets_its_own_with_all_a_newcomer_gets(
     alice: User, tenant_a: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     welcomed: list[Project] = []
-    monkeypatch.setattr(newcomers, "_welcomes", [lambda actor, project: welcomed.append(project)])
+    monkeypatch.setattr(newcomers, "new_accounts", Slot(lambda actor, project: welcomed.append(project)))
     user, _ = members.create_member(actor_for_user(alice), tenant_a, "nina")
     assert _roles(user) == {"default": None, "nina": Role.MANAGER}
     assert [project.name for project in welcomed] == ["nina"]

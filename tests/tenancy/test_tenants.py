@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from django.db import connection
 
 from apps.audit.models import AuditEntry
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.errors import Forbidden, Invalid, NotNow, QuotaExceeded
+from apps.lifecycle.slots import Slot
 from apps.quotas.models import Quota
 from apps.tenancy import newcomers
 from apps.tenancy.models import Project, Tenant, User
@@ -80,26 +79,26 @@ def test_names_of_tenants_and_log_ins_are_taken_once(ada: User, tenant_a: Tenant
 
 
 @pytest.fixture
-def no_welcomes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[newcomers.Welcome]]:
-    registered: list[newcomers.Welcome] = []
-    monkeypatch.setattr(newcomers, "_welcomes", registered)
-    yield registered
+def no_welcomes(monkeypatch: pytest.MonkeyPatch) -> Slot[newcomers.Welcome]:
+    slot: Slot[newcomers.Welcome] = Slot()
+    monkeypatch.setattr(newcomers, "new_accounts", slot)
+    return slot
 
 
 def test_other_apps_welcome_the_default_project_of_a_new_tenant(
-    ada: User, no_welcomes: list[newcomers.Welcome]
+    ada: User, no_welcomes: Slot[newcomers.Welcome]
 ) -> None:
     seen: list[tuple[Actor, Project]] = []
-    newcomers.on_new_account(lambda actor, project: seen.append((actor, project)))
+    no_welcomes.fill(lambda actor, project: seen.append((actor, project)))
     tenant, _, _ = create_tenant(actor_for_user(ada), "acme", "anna")
     assert seen == [(actor_for_user(ada), Project.objects.get(tenant=tenant))]
 
 
-def test_a_welcome_that_is_refused_leaves_no_tenant(ada: User, no_welcomes: list[newcomers.Welcome]) -> None:
+def test_a_welcome_that_is_refused_leaves_no_tenant(ada: User, no_welcomes: Slot[newcomers.Welcome]) -> None:
     def refuse(actor: Actor, project: Project) -> None:
         raise QuotaExceeded("no room")
 
-    newcomers.on_new_account(refuse)
+    no_welcomes.fill(refuse)
     with pytest.raises(QuotaExceeded):
         create_tenant(actor_for_user(ada), "acme", "anna")
     assert not Tenant.objects.exists() and not User.objects.filter(username="anna").exists()

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_noop as _
 from apps.compute.models import Image
 from apps.compute.verbs import (
     IMAGE_DELETE,
+    IMAGE_FORCE_CLEAN,
     IMAGE_IMPORT,
     IMAGE_RETRY,
     LARGEST_IMAGE_BYTES,
@@ -24,6 +25,7 @@ from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.rows import remove
 from apps.lifecycle.running import Run
 from apps.quotas.services import give_back
+from apps.reconciliation.operations.common import leave_what_stays, mending
 
 GIB = 1 << 30
 #: How long an import waits for the first host to report.
@@ -56,6 +58,16 @@ def delete_image(run: Run) -> Settle:
     image = _load(run)
     run.step(_("Removing the image"), 30)
     backends.volumes(image.cluster, run).ensure_image_absent(image.spec())
+    return lambda: _settle_deleted(image)
+
+
+@handles(IMAGE_FORCE_CLEAN)
+@mending
+def force_clean_image(run: Run) -> Settle:
+    """Remove the image's file, if it can be, and its row."""
+    image = _load(run)
+    run.step(_("Removing the image"), 30)
+    leave_what_stays(run, lambda: backends.volumes(image.cluster, run).ensure_image_absent(image.spec()))
     return lambda: _settle_deleted(image)
 
 

@@ -24,7 +24,6 @@ from apps.compute.verbs import (
     VM_START,
 )
 from apps.infrastructure.models import ComputeCluster, Host
-from apps.lifecycle.verbs import verb_named
 from apps.network.models import SecurityGroup, Subnet, Vpc
 from apps.network.verbs import VM_SET_SECURITY_GROUP
 from apps.portal import pieces
@@ -74,7 +73,6 @@ VM = PageKind(
         Do(VM_START),
         Do(VM_SHUT_DOWN, also=gettext_lazy("Stop")),
         Do(VM_RESTART, also=gettext_lazy("Reboot")),
-        Do(verb_named("vm.console"), opens="vm.console"),
         Do(VM_POWER_OFF, says=_stops),
         Do(VM_RETRY),
         Do(VM_SET_SECURITY_GROUP, form=SecurityGroupForm, bulk=True),
@@ -129,7 +127,7 @@ def _paused(row: Vm) -> list[Property]:
 
 class VmDetail(DetailPage):
     of = VM
-    primary = ("console", "start", "shut_down", "retry")
+    primary = ("start", "shut_down", "retry")
     tabs = (
         OVERVIEW,
         Tab("network", gettext_lazy("Network"), "compute/vm_network.html", _network),

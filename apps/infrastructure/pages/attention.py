@@ -18,9 +18,10 @@ from apps.infrastructure.models import ComputeCluster, Host, Region, StorageClus
 from apps.infrastructure.selectors import HOSTS_FOR_AVAILABILITY
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.selectors import with_open_operations
+from apps.lifecycle.slots import Slot
 from apps.lifecycle.words import state_word
 from apps.quotas.filters import nearly_used_up
-from apps.quotas.metrics import BY_NAME
+from apps.quotas.metrics import metrics
 from apps.tenancy.verbs import TENANT_RECOUNT
 
 #: Shares from which something counts as nearly full, in percent.
@@ -44,7 +45,7 @@ class Look:
 
 
 #: Asked beside the platform's own; filled by apps that stand above this one.
-more: list[Callable[[Region | None], Iterator[Look]]] = []
+more: Slot[Callable[[Region | None], Iterator[Look]]] = Slot()
 
 
 def worth_a_look(region: Region | None = None) -> list[Look]:
@@ -128,10 +129,10 @@ def _failed() -> Iterator[Look]:
 
 
 def _quotas() -> Iterator[Look]:
-    tight = nearly_used_up().filter(metric__in=BY_NAME)
+    tight = nearly_used_up().filter(metric__in=metrics())
     rows = list(tight.select_related("tenant").order_by("-used", "pk")[: NAMED + 1])
     for row in rows[:NAMED]:
-        metric = BY_NAME[row.metric]
+        metric = metrics()[row.metric]
         text = _("%(tenant)s: %(metric)s") % {"tenant": row.tenant.name, "metric": metric.label}
         detail = _("%(used)s of %(limit)s %(unit)s used") % {
             "used": row.used,

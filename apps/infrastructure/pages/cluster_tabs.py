@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-from apps.infrastructure.filters import MIB_PER_GIB
 from apps.infrastructure.load import load_of
 from apps.infrastructure.models import Host
 from apps.infrastructure.pages.figures import load_bar, load_figures, memory_bar, vcpu_bar
@@ -47,38 +46,6 @@ def _hosts(page: DetailPage, row: Any) -> dict[str, Any]:
     return {"hosts": shown, "total": row.host_count, "all_url": list_url("host.list", cluster=row.pk)}
 
 
-def _vms(page: DetailPage, row: Any) -> dict[str, Any]:
-    # VMs stand above clusters: they are reached by the names of their relations.
-    sums = {"vms": Count("pk"), "vcpu": Sum("vcpu"), "memory": Sum("memory_mib")}
-    tenants = row.vms.order_by().values("tenant__uid", "tenant__name").annotate(**sums)
-    hosts = Host.objects.filter(cluster=row, vms__isnull=False).annotate(
-        vm_count=Count("vms"), running=Count("vms", filter=Q(vms__power_seen="on"))
-    )
-    return {
-        "hosts": [
-            {"row": host, "url": list_url("vm.list", host=host.pk), "memory": memory_bar(host)}
-            for host in hosts.order_by("-vm_count", "name")[:MOST]
-        ],
-        "tenants": [
-            {
-                **each,
-                "memory": each["memory"] // MIB_PER_GIB,
-                "url": list_url("vm.list", cluster=row.pk, tenant=each["tenant__uid"]),
-            }
-            for each in tenants.order_by("-vms", "tenant__name")[:MOST_TENANTS]
-        ],
-        "total": row.vms.count(),
-        "all_url": list_url("vm.list", cluster=row.pk),
-    }
-
-
-def _types(page: DetailPage, row: Any) -> dict[str, Any]:
-    return {
-        "types": row.instance_types.order_by("vcpu", "memory_gib")[:MOST],
-        "all_url": list_url("instance_type.list", cluster=row.pk),
-    }
-
-
 def _tenants(page: DetailPage, row: Any) -> dict[str, Any]:
     return {"tenants": [] if row.open_to_all else row.tenants.order_by("name")}
 
@@ -94,7 +61,5 @@ def list_url(name: str, **query: object) -> str:
 TABS = (
     Tab("", _("Overview"), "infrastructure/cluster_overview.html", _overview),
     Tab("hosts", _("Hosts"), "infrastructure/cluster_hosts.html", _hosts),
-    Tab("vms", _("Virtual machines"), "infrastructure/cluster_vms.html", _vms),
-    Tab("types", _("Instance types"), "infrastructure/cluster_types.html", _types),
     Tab("tenants", _("Tenants"), "infrastructure/cluster_tenants.html", _tenants),
 )

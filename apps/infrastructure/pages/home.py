@@ -22,7 +22,6 @@ from apps.portal.operation_pages import OPERATION, operation_word
 from apps.portal.page import Page
 from apps.portal.tiles import tiles
 
-KINDS = ("tenant", "vm", "disk", "vpc", "image", "host")
 LATEST = 8
 #: More clusters than this stand in their list only.
 MOST_CLUSTERS = 12
@@ -40,7 +39,7 @@ class AdminHome(Page):
         failed = OPERATION.rows(self.actor).filter(status=OperationStatus.FAILED).order_by("-created_at")
         return self.show(
             {
-                "tiles": tiles(self.actor, self.area, KINDS),
+                "tiles": tiles(self.actor, self.area),
                 "is_new": not loads,
                 "figures": [*load_figures(load_of(Host.objects.all())), *pool_figures(pools)]
                 if loads

@@ -10,17 +10,10 @@ from django.utils.translation import ngettext
 
 from apps.infrastructure.load import fresh, load_of
 from apps.infrastructure.models import Host
-from apps.infrastructure.pages.cluster_tabs import list_url
-from apps.infrastructure.pages.figures import GIB, MIB_PER_GIB, load_figures, size, whole
+from apps.infrastructure.pages.figures import MIB_PER_GIB, load_figures, size, whole
 from apps.infrastructure.selectors import HOSTS_FOR_AVAILABILITY
-from apps.lifecycle.selectors import with_open_operations
-from apps.metrics.installed import store
 from apps.portal.detail import DetailPage
 
-#: Most VMs a host's page names; the list it links to has them all.
-MOST_VMS = 300
-#: Older samples say nothing about now.
-RECENT = timedelta(minutes=3)
 #: A clock that is further ahead than this is worth saying.
 AHEAD = timedelta(seconds=2)
 
@@ -33,28 +26,6 @@ def overview(page: DetailPage, row: Host) -> dict[str, Any]:
         "groups": page.properties(row),
         "figures": load_figures(load) if load.in_reach else [],
         "plan": [] if row.accepts_vms else closing_plan(row),
-    }
-
-
-def vms(page: DetailPage, row: Any) -> dict[str, Any]:
-    """Return its VMs with what they use now, the busiest first."""
-    rows = list(with_open_operations(row.vms.select_related("tenant", "host").order_by("name"))[:MOST_VMS])
-    loads = store().latest("vm", [str(vm.pk) for vm in rows], ("cpu_percent", "memory_bytes"), RECENT)
-    shown = [_with_load(vm, loads.get(str(vm.pk), {})) for vm in rows]
-    shown.sort(key=lambda each: (-(each["cpu"] or -1), each["row"].name))
-    return {"vms": shown, "total": row.vms.count(), "all_url": list_url("vm.list", host=row.pk)}
-
-
-def _with_load(vm: Any, load: dict[str, float]) -> dict[str, Any]:
-    cpu, memory, limit = load.get("cpu_percent"), load.get("memory_bytes"), vm.memory_mib / MIB_PER_GIB
-    used = memory / GIB if memory is not None else None
-    return {
-        "row": vm,
-        "cpu": cpu,
-        "cpu_text": f"{cpu:.0f} %" if cpu is not None else "",
-        "memory_gib": limit,
-        "memory_used_gib": used,
-        "memory_text": f"{size(used)} / {size(limit)}" if used is not None else size(limit),
     }
 
 

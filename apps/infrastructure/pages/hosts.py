@@ -145,7 +145,6 @@ class HostDetail(DetailPage):
     primary = ("open", "close")
     tabs = (
         Tab("", gettext_lazy("Overview"), "infrastructure/host_overview.html", host_tabs.overview),
-        Tab("vms", gettext_lazy("Virtual machines"), "infrastructure/host_vms.html", host_tabs.vms),
         monitoring(HOST_CHARTS, "api:hosts-metrics", _why_nothing_new),
         ACTIVITY,
     )

@@ -13,12 +13,12 @@ from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Refused
+from apps.lifecycle.in_use import refuse_while_used
 from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.requests import Allowed, Change
 from apps.network.models import SecurityGroup, SecurityGroupRule
 from apps.network.rules import Rule, parse_rules
 from apps.network.services.choosing import chosen_region
-from apps.network.services.using import refuse_while_used
 from apps.network.verbs import (
     SECURITY_GROUP_CREATE,
     SECURITY_GROUP_DELETE,

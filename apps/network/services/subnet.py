@@ -10,12 +10,12 @@ from django.utils.translation import gettext as _
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid, NotNow
+from apps.lifecycle.in_use import refuse_while_used
 from apps.lifecycle.models import Operation, Resource, State
 from apps.lifecycle.requests import Allowed, Change, lock
 from apps.lifecycle.usable import is_being_removed
 from apps.network.models import Subnet, Vpc
 from apps.network.ranges import subnet_block
-from apps.network.services.using import refuse_while_used
 from apps.network.verbs import SUBNET_CREATE, SUBNET_DELETE, SUBNET_RENAME, SUBNET_RETRY
 from apps.quotas.services import take
 from apps.tenancy.access import allow, get_visible

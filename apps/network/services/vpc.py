@@ -10,13 +10,13 @@ from django.utils.translation import gettext as _
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
+from apps.lifecycle.in_use import refuse_while_used
 from apps.lifecycle.models import Operation
 from apps.lifecycle.requests import Allowed, Change
 from apps.network.models import Vpc
 from apps.network.ranges import vpc_block
 from apps.network.services.choosing import chosen_region
 from apps.network.services.subnet import add_subnet
-from apps.network.services.using import refuse_while_used
 from apps.network.verbs import SUBNET_CREATE, VPC_CREATE, VPC_DELETE, VPC_RENAME, VPC_RETRY
 from apps.quotas.services import hold, take
 from apps.tenancy.access import allow

@@ -10,9 +10,6 @@ from apps.portal.page import Page
 from apps.portal.tiles import tiles
 from apps.quotas.selectors import uses_of
 
-KINDS = ("vm", "disk", "image", "vpc", "security_group", "key_pair")
-#: What most often runs short; the quotas' own page has all.
-QUOTAS = ("vm", "vcpu", "memory_gib", "disk", "disk_gib", "vpc")
 LATEST = 8
 
 
@@ -23,13 +20,13 @@ class TenantHome(Page):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show it."""
         assert self.actor.tenant is not None, "the gate leads admins as such to their own overview"
-        shown = tiles(self.actor, self.area, KINDS)
+        shown = tiles(self.actor, self.area)
         latest = OPERATION.rows(self.actor).order_by("-created_at")[:LATEST]
         return self.show(
             {
                 "tiles": shown,
                 "is_new": not any(tile["count"] for tile in shown),
-                "uses": [use for use in uses_of(self.actor, self.actor.tenant) if use.metric.name in QUOTAS],
+                "uses": [use for use in uses_of(self.actor, self.actor.tenant) if use.metric.on_overview],
                 "operations": [(operation, operation_word(operation)) for operation in latest],
             }
         )

@@ -16,7 +16,7 @@ from apps.lifecycle.errors import NotFound, Refused
 from apps.portal import feedback
 from apps.portal.forms import KitForm
 from apps.portal.page import Page
-from apps.quotas.metrics import BY_NAME, METRICS
+from apps.quotas.metrics import metrics
 from apps.quotas.recount import recount_now
 from apps.quotas.selectors import Use, uses_of
 from apps.quotas.services import set_limits
@@ -29,7 +29,7 @@ class LimitsForm(KitForm):
 
     def prepare(self) -> None:
         """Add the fields."""
-        for metric in METRICS:
+        for metric in metrics().values():
             label = f"{metric.label} ({metric.unit})" if metric.unit else str(metric.label)
             self.fields[metric.name] = forms.IntegerField(label=label, min_value=0)
 
@@ -90,7 +90,7 @@ class RecountPage(Page):
             "%(n)s counts were wrong and are mended.",
             len(differences),
         )
-        named = ", ".join(f"{BY_NAME[d.metric].label}: {d.used} → {d.exists}" for d in differences)
+        named = ", ".join(f"{metrics()[d.metric].label}: {d.used} → {d.exists}" for d in differences)
         said = text % {"n": len(differences)} if differences else _("Everything was counted rightly.")
         feedback.keep(request, feedback.Toast(said, detail=named))
         return self.go(reverse("admin:tenant.tab.quotas", args=[key]))

@@ -19,7 +19,7 @@ from apps.portal.detail import DetailPage, Tab
 from apps.portal.lists import ListPage
 from apps.portal.registry import list_pages
 from apps.quotas.filters import TenantUseFilter
-from apps.quotas.metrics import BY_NAME, Metric
+from apps.quotas.metrics import Metric, metrics
 from apps.quotas.models import Quota
 from apps.quotas.pages.limits import limits_context
 from apps.quotas.selectors import uses_of
@@ -27,8 +27,6 @@ from apps.tenancy.models import ProjectUserObjectPermission, Tenant, User
 from apps.tenancy.pages.tenants import MEMBERS_COLUMN, STATE_COLUMN, TenantDetail, TenantList
 from apps.tenancy.selectors import held_roles, with_grants
 
-#: Metrics that the list and the overview show; the tab of quotas has them all.
-FOREMOST = ("vm", "vcpu", "memory_gib", "disk_gib")
 #: Lines of the activity tab; the operation log has them all.
 LATEST = 50
 #: Members and projects named on a tab.
@@ -56,26 +54,32 @@ def use_bar(used: int, limit: int, unit: str) -> SafeString:
     return pieces.gauge(used, limit, text.strip())
 
 
-def _column(name: str) -> Column:
-    metric = BY_NAME[name]
+def _column(metric: Metric) -> Column:
+    used = f"used_{metric.name}"
     return Column(
-        f"used_{name}",
+        used,
         metric.label,
         partial(_use, metric),
-        sort=f"used_{name}",
-        prepare=partial(_with_use, name),
-        text=lambda row, page: getattr(row, f"used_{name}"),
+        sort=used,
+        prepare=partial(_with_use, metric.name),
+        text=lambda row, page: getattr(row, used),
     )
 
 
 class TenantUseList(TenantList):
-    columns = (NAME, STATE_COLUMN, *(_column(name) for name in FOREMOST), MEMBERS_COLUMN, CREATED)
+    columns = (
+        NAME,
+        STATE_COLUMN,
+        *(_column(metric) for metric in metrics().values() if metric.foremost),
+        MEMBERS_COLUMN,
+        CREATED,
+    )
     filter = TenantUseFilter
     more_filters = ("tight",)
 
 
 def _overview(page: DetailPage, row: Tenant) -> dict[str, Any]:
-    uses = [use for use in uses_of(page.actor, row) if use.metric.name in FOREMOST]
+    uses = [use for use in uses_of(page.actor, row) if use.metric.foremost]
     return {"groups": page.properties(row), "foremost": uses, "owners": _owners(row)}
 
 

@@ -16,20 +16,6 @@ register = template.Library()
 #: From these percents on a ring is coloured as a warning, and as what stops new ones.
 WARN, FULL = 80, 100
 
-#: Metric → the list of what uses it.
-_LISTS = {
-    "vm": "vm.list",
-    "vcpu": "vm.list",
-    "memory_gib": "vm.list",
-    "disk": "disk.list",
-    "disk_gib": "disk.list",
-    "image": "image.list",
-    "key_pair": "key_pair.list",
-    "vpc": "vpc.list",
-    "subnet": "subnet.list",
-    "security_group": "security_group.list",
-}
-
 
 @register.inclusion_tag("quotas/ring.html")
 def quota_ring(use: Use) -> dict[str, Any]:
@@ -37,7 +23,7 @@ def quota_ring(use: Use) -> dict[str, Any]:
     return {
         "use": use,
         "tone": _tone(use),
-        "url": _list_of(use.metric.name),
+        "url": _list_of(use.metric.list),
         "figures": _figures(use),
         "left": _left(use),
     }
@@ -67,8 +53,8 @@ def _amount(use: Use, number: int) -> str:
     return f"{intcomma(number)} {use.metric.unit}".rstrip()
 
 
-def _list_of(metric: str) -> str:
+def _list_of(kind: str) -> str:
     try:
-        return reverse(f"portal:{_LISTS[metric]}")
-    except (KeyError, NoReverseMatch):
+        return reverse(f"portal:{kind}.list") if kind else ""
+    except NoReverseMatch:
         return ""

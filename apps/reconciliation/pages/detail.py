@@ -17,10 +17,11 @@ from apps.portal.kinds import Offer, Text, resource_url
 from apps.portal.registry import kind_word
 from apps.reconciliation import services
 from apps.reconciliation.choices import Action
+from apps.reconciliation.declared import Fact, counts, kind_of
 from apps.reconciliation.models import Finding, FindingState, Rule
 from apps.reconciliation.pages.kinds import FINDING, ON_FINDING
 from apps.reconciliation.pages.lists import finding_word, place_url
-from apps.reconciliation.rules import MOST_TRIES, mends_itself
+from apps.reconciliation.rules import MOST_TRIES
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,10 @@ def by_itself(finding: Finding) -> Text:
     """Say what the platform does about it without being asked, and when."""
     if finding.state in _NOT_OPEN:
         return _NOT_OPEN[FindingState(finding.state)]
-    if finding.rule == Rule.MISCOUNTED and finding.kind != "nic":
+    if finding.rule == Rule.MISCOUNTED and counts()[finding.kind].repaired:
         return _("It is counted anew within a minute.")
-    if not mends_itself(finding.rule, finding.aspect, finding.kind):
+    kind = kind_of(finding.kind)
+    if kind is None or (finding.rule, finding.aspect) not in kind.safe:
         return _("Nothing: data or a running guest could be lost, so it waits for an administrator.")
     if finding.tries >= MOST_TRIES:
         return _("It has tried %(tries)s times in vain, and now waits for an administrator.") % {
@@ -73,15 +75,20 @@ def row_says(finding: Finding, area: str) -> list[Property]:
         Property(_("State"), pieces.pill(state_word(resource))),
         Property(_("Generation"), resource.generation),
     ]
-    vm = getattr(resource, "as_vm", None) if resource.kind == "vm" else None
-    if vm is not None:
-        host = pieces.link(resource_url(area, "host", vm.host_id), vm.host.name) if vm.host else ""
-        said += [Property(_("Host"), host), Property(_("Power wanted"), vm.get_power_display())]
+    kind = kind_of(resource.kind)
+    if kind is not None:
+        said += [_property(fact, area) for fact in kind.facts(resource)]
     if "wanted" in finding.seen:
         said.append(Property(_("Wanted"), finding.seen["wanted"]))
     if "ip" in finding.seen:
         said.append(Property(_("Address"), finding.seen["ip"], copy=True))
     return said
+
+
+def _property(fact: Fact, area: str) -> Property:
+    if not fact.kind:
+        return Property(fact.label, fact.value)
+    return Property(fact.label, pieces.link(resource_url(area, fact.kind, fact.key), str(fact.value)))
 
 
 def is_there(finding: Finding, area: str) -> list[Property]:

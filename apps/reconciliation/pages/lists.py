@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -27,10 +28,10 @@ from apps.portal.kinds import Text, resource_url
 from apps.portal.lists import Empty, ListPage
 from apps.portal.registry import kind_word
 from apps.portal.view_tabs import ListView
-from apps.reconciliation.filters import KINDS, STATES, FindingFilter, TroubleFilter
+from apps.reconciliation.declared import counts, kinds, kinds_with_rows
+from apps.reconciliation.filters import STATES, FindingFilter, TroubleFilter
 from apps.reconciliation.models import Finding, FindingState, Look, Rule
 from apps.reconciliation.pages.kinds import FINDING, TROUBLE
-from apps.reconciliation.verbs import FORCE_CLEAN
 
 TONES = {
     FindingState.OPEN: "warn",
@@ -60,7 +61,15 @@ def _name(row: Finding, page: ListPage) -> SafeString:
 
 
 def _kinds(page: ListPage) -> Choices:
-    return [(kind, str(kind_word(kind))) for kind in KINDS]
+    return _named([*kinds(), *counts()])
+
+
+def _kinds_in_trouble(page: ListPage) -> Choices:
+    return _named([kind.kind for kind in kinds_with_rows()])
+
+
+def _named(names: Iterable[str]) -> Choices:
+    return sorted(((name, str(kind_word(name))) for name in set(names)), key=lambda choice: choice[1])
 
 
 def _hosts(page: ListPage) -> Choices:
@@ -202,7 +211,7 @@ class TroubleList(_Tabs):
             _("Kind"),
             lambda row, page: str(kind_word(row.kind)),
             sort="kind",
-            facet=choice_facet("kind", _("Kind"), lambda page: [(k, str(kind_word(k))) for k in FORCE_CLEAN]),
+            facet=choice_facet("kind", _("Kind"), _kinds_in_trouble),
             brief=True,
         ),
         TENANT,
@@ -213,7 +222,7 @@ class TroubleList(_Tabs):
     filter = TroubleFilter
     facets: ClassVar = (
         state_facet,
-        choice_facet("kind", _("Kind"), lambda page: [(k, str(kind_word(k))) for k in FORCE_CLEAN]),
+        choice_facet("kind", _("Kind"), _kinds_in_trouble),
         tenant_facet,
         region_facet,
     )

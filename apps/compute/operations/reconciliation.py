@@ -9,7 +9,9 @@ from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Power, Vm
 from apps.compute.operations.vm import ensure_ports, load_vm, settle_deleted
+from apps.compute.reconciled.promises import recount_host
 from apps.compute.specs import vm_spec
+from apps.compute.verbs import VM_FORCE_CLEAN, VM_RESYNC, VM_ROLL_BACK
 from apps.drivers.errors import DriverError
 from apps.drivers.specs import FabricKind, PoolKind, VmStatus
 from apps.drivers.specs import Power as DriverPower
@@ -18,9 +20,7 @@ from apps.infrastructure.models import Host
 from apps.infrastructure.reach import is_silent
 from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.running import Run
-from apps.reconciliation import counts
 from apps.reconciliation.operations.common import leave_what_stays, mending
-from apps.reconciliation.verbs import VM_FORCE_CLEAN, VM_RESYNC, VM_ROLL_BACK
 from apps.storage.models import Disk
 from apps.storage.specs import volume_spec
 
@@ -74,7 +74,7 @@ def roll_back_vm(run: Run) -> Settle:
             power_seen_at=timezone.now(),
         )
         for moved in sorted({host.pk, found.pk}) if found.pk != host.pk else ():
-            counts.recount_host(moved)
+            recount_host(moved)
 
     return settle
 

@@ -1,0 +1,58 @@
+"""What is reconciled of images: their files in storage clusters."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop
+
+from apps.compute.models import Image
+from apps.compute.verbs import IMAGE_FORCE_CLEAN
+from apps.drivers.protocols import Volumes
+from apps.drivers.specs import ImageSpec, PoolKind, PoolSpec
+from apps.lifecycle.models import Resource
+from apps.reconciliation.declared import Clean, Reconciled, declare
+from apps.reconciliation.models import Rule
+from apps.reconciliation.places import InPool
+from apps.reconciliation.previews import file_removed
+from apps.reconciliation.rules import AT_REST, PARTIAL
+
+GIB = 1 << 30
+
+_ROWS = f"""
+    SELECT r.id, r.name, r.tenant_id, r.id AS resource, 0 AS size_gib, r.id AS lost
+      FROM compute_image k JOIN lifecycle_resource r ON r.id = k.resource_id
+     WHERE k.cluster_id = %(cluster)s AND {AT_REST}
+"""  # noqa: S608 -- constants
+
+
+def _remove(volumes: Volumes, id: str, pool: PoolSpec) -> None:
+    volumes.ensure_image_absent(ImageSpec(id, pool))
+
+
+def _users(key: UUID) -> QuerySet[Resource]:
+    return Resource.objects.filter(as_disk__image=key)
+
+
+def _cleaned(resource: Resource) -> Clean:
+    size = -(-Image.objects.get(pk=resource.pk).virtual_bytes // GIB)
+    return Clean([], [_("The image: %(size)s GiB.") % {"size": size}], {"image": 1})
+
+
+declare(
+    Reconciled(
+        "image",
+        Image,
+        InPool(PoolKind.IMAGE, _ROWS, _remove),
+        stale=gettext_noop("Its file is not in %(place)s."),
+        orphan=gettext_noop("%(place)s has this image, and no row knows it."),
+        removed=file_removed,
+        safe=frozenset({(Rule.ORPHAN, PARTIAL)}),
+        no_remake=gettext_lazy("Its file is gone: import it again as a new image."),
+        force_clean=IMAGE_FORCE_CLEAN,
+        users=_users,
+        cleaned=_cleaned,
+    )
+)

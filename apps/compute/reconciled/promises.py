@@ -1,0 +1,64 @@
+"""The room promised to VMs on each host, counted again."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Sum
+from django.utils.translation import gettext_noop as _
+
+from apps.audit.record import record
+from apps.compute.models import Vm
+from apps.compute.verbs import HOST_RECOUNT
+from apps.infrastructure.models import Host
+from apps.lifecycle.actor import SYSTEM
+from apps.reconciliation.counts import ids_from, note_repaired
+from apps.reconciliation.declared import Counted, declare_count
+from apps.reconciliation.difference import Difference, Place
+from apps.reconciliation.models import Rule
+
+_PROMISES = """
+SELECT h.resource_id FROM infrastructure_host h LEFT JOIN (
+       SELECT host_id, sum(vcpu) AS vcpu, sum(memory_mib) AS memory FROM compute_vm GROUP BY host_id) t
+    ON t.host_id = h.resource_id
+ WHERE h.vcpu_reserved <> COALESCE(t.vcpu, 0) OR h.memory_reserved_mib <> COALESCE(t.memory, 0)
+"""
+
+
+def recount_hosts() -> int:
+    """Put the promises of hosts right that differ from what their VMs take; return how many."""
+    return sum(recount_host(host) for host in ids_from(_PROMISES))
+
+
+@transaction.atomic
+def recount_host(id: UUID) -> bool:
+    """Count a host's promises again under its lock: who promises or releases room waits, and was counted or will be.
+
+    Return whether they were wrong.
+    """
+    host = Host.objects.select_for_update(of=("self",), no_key=True).filter(pk=id).first()
+    if host is None:
+        return False
+    total = Vm.objects.filter(host=host).aggregate(vcpu=Sum("vcpu"), memory=Sum("memory_mib"))
+    promised = (host.vcpu_reserved, host.memory_reserved_mib)
+    taken = (total["vcpu"] or 0, total["memory"] or 0)
+    if promised == taken:
+        return False
+    Host.objects.filter(pk=id).update(vcpu_reserved=taken[0], memory_reserved_mib=taken[1])
+    values = {"found": f"{promised[0]}/{promised[1]}", "wanted": f"{taken[0]}/{taken[1]}"}
+    record(SYSTEM, HOST_RECOUNT.name, host, args=values)
+    place = Place(host.name, host=host.pk)
+    note_repaired(
+        Difference(Rule.MISCOUNTED, "host", host.pk, place, name=host.name, resource=host.pk, values=values)
+    )
+    return True
+
+
+declare_count(
+    Counted(
+        "host",
+        _("%(found)s were promised (vCPU/MiB), its VMs take %(wanted)s. Put right."),
+        recount_hosts,
+    )
+)

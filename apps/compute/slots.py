@@ -1,0 +1,35 @@
+"""What VMs, images and instance types add to the pages and the work of the apps below."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.compute.observation import take_reports, tell_of_reach
+from apps.compute.pages.on_hosts import cluster_types, cluster_vms, host_vms
+from apps.compute.services.instance_type import create_default_types
+from apps.compute.usage import vm_samples
+from apps.infrastructure import reports, services, usage
+from apps.portal.detail import Tab
+from apps.portal.slots import TABS, TILES, TabSlot, TileSlot
+
+TABS.fill(
+    TabSlot("host", Tab("vms", _("Virtual machines"), "compute/host_vms.html", host_vms), after=""),
+    TabSlot(
+        "compute_cluster",
+        Tab("vms", _("Virtual machines"), "compute/cluster_vms.html", cluster_vms),
+        after="hosts",
+    ),
+    TabSlot(
+        "compute_cluster",
+        Tab("types", _("Instance types"), "compute/cluster_types.html", cluster_types),
+        after="vms",
+    ),
+)
+TILES.fill(
+    TileSlot("vm", portal=1, admin=2), TileSlot("image", portal=3, admin=5), TileSlot("key_pair", portal=6)
+)
+
+reports.listeners.fill(take_reports)
+reports.reach_listeners.fill(tell_of_reach)
+usage.samplers.fill(vm_samples)
+services.furnishings.fill(create_default_types)

@@ -1,0 +1,10 @@
+"""What networks add to the apps below."""
+
+from __future__ import annotations
+
+from apps.network.services.default_network import create_default_network
+from apps.portal.slots import TILES, TileSlot
+from apps.tenancy.newcomers import new_accounts
+
+TILES.fill(TileSlot("vpc", portal=4, admin=4), TileSlot("security_group", portal=5))
+new_accounts.fill(create_default_network)

@@ -1,0 +1,10 @@
+"""What quotas, and the list of tenants with what they use, add to the apps below."""
+
+from __future__ import annotations
+
+from apps.portal.slots import TILES, TileSlot
+from apps.quotas.services import welcome
+from apps.tenancy.newcomers import new_accounts
+
+TILES.fill(TileSlot("tenant", admin=1))
+new_accounts.fill(welcome)

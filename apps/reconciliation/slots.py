@@ -1,0 +1,18 @@
+"""What findings add to other apps' pages, and what reconciliation learns from the apps below."""
+
+from __future__ import annotations
+
+from apps.infrastructure import reports
+from apps.infrastructure.pages import attention
+from apps.portal.slots import BADGES, NOTICES, BadgeSlot, NoticeSlot
+from apps.quotas import recount
+from apps.reconciliation.counts import note_quotas
+from apps.reconciliation.hosts import look_at_reports
+from apps.reconciliation.noticing import looks, notice_on
+from apps.reconciliation.selectors import count_open
+
+BADGES.fill(BadgeSlot("admin:finding.list", count_open))
+NOTICES.fill(NoticeSlot(notice_on))
+attention.more.fill(looks)
+reports.listeners.fill(look_at_reports)
+recount.drift_listeners.fill(note_quotas)
