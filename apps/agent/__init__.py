@@ -4,4 +4,4 @@ A Celery worker on the queue `host.<name>`, with neither Django nor the database
 `access.py`; what it can be told is in `verbs.py`.
 """
 
-VERSION = "1.0"
+VERSION = "2.0"

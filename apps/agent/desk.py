@@ -101,7 +101,7 @@ class Desk:
             )
         if order.fence is not None:
             self._fences.pass_or_refuse(order.subject, order.fence)
-        return handler.run(order.argument)
+        return handler.run(order.arguments)
 
     def _reply(self, order: Order, answer: Answer) -> None:
         key = answer_key(self._host, order.id)

@@ -1,9 +1,9 @@
-"""What the agent can be told, and who does it. Nothing outside this table can be called."""
+"""What the agent can be told: the verbs of its drivers' protocols. Nothing outside this table can be called."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -12,73 +12,63 @@ from apps.drivers import orders
 from apps.drivers.errors import DriverError
 from apps.drivers.files.importing import how_far
 from apps.drivers.files.layout import image_path
-from apps.drivers.orders import Verb
+from apps.drivers.host_verbs import Verb, verbs_of
 from apps.drivers.protocols import Hypervisor, Volumes
-from apps.drivers.specs import ImageInfo
 
-A = TypeVar("A")
-R = TypeVar("R")
 _encoder = msgspec.msgpack.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """Decodes a verb's argument, does it, and encodes its result."""
+    """Decodes a verb's arguments, does it, and encodes its result."""
 
-    verb: Verb[Any, Any]
+    verb: Verb
     run: Callable[[bytes], bytes]
 
 
 def table(hypervisor: Hypervisor, volumes: Volumes, long_jobs: LongJobs) -> dict[str, Handler]:
-    """Return the handlers by verb name."""
-
-    def import_image(argument: orders.ImageArgument) -> ImageInfo:
-        spec, source = argument.spec, argument.source
-        try:
-            return long_jobs.join(spec.id, lambda: volumes.ensure_image(spec, source), ImageInfo)
-        except DriverError as error:
-            if error.code != orders.STILL_WORKING:
-                raise
-            done, total = how_far(image_path(spec), Path(source))
-            raise still_working(spec.id, done_bytes=done, total_bytes=total) from None
-
-    handlers = [
-        _handler(orders.ENSURE_VM, hypervisor.ensure_vm),
-        _handler(orders.ENSURE_VM_ABSENT, hypervisor.ensure_vm_absent),
-        _handler(
-            orders.ENSURE_POWER,
-            lambda wish: hypervisor.ensure_power(
-                wish.vm_id, wish.power, boot=wish.boot, graceful=wish.graceful
-            ),
-        ),
-        _handler(orders.ENSURE_RESUMED, hypervisor.ensure_resumed),
-        _handler(orders.ENSURE_SEED, lambda wish: hypervisor.ensure_seed(wish.vm_id, wish.seed)),
-        _handler(orders.STATUS, hypervisor.status),
-        _handler(
-            orders.OPEN_CONSOLE,
-            lambda wish: hypervisor.open_console(
-                wish.vm_id, password=wish.password, valid_until=wish.valid_until
-            ),
-        ),
-        _handler(orders.CLOSE_CONSOLE, hypervisor.close_console),
-        _handler(orders.OBSERVE_HOST, lambda _: hypervisor.observe()),
-        _handler(orders.ENSURE_IMAGE, import_image),
-        _handler(orders.ENSURE_IMAGE_ABSENT, volumes.ensure_image_absent),
-        _handler(orders.ENSURE_VOLUME, volumes.ensure_volume),
-        _handler(orders.ENSURE_VOLUME_ABSENT, volumes.ensure_volume_absent),
-        _handler(orders.OBSERVE_POOL, volumes.observe),
-        _handler(orders.LIST_POOL, volumes.inventory),
-        _handler(
-            orders.DISCARD_UNFINISHED,
-            lambda wish: volumes.discard_unfinished(wish.pool, wish.kind, wish.id, wish.idle_seconds),
-        ),
-    ]
-    return {handler.verb.name: handler for handler in handlers}
+    """Return the handlers of a host by verb name."""
+    return {
+        **handlers(Hypervisor, hypervisor, long_jobs),
+        **handlers(Volumes, volumes, long_jobs),
+    }
 
 
-def _handler(verb: Verb[A, R], function: Callable[[A], R]) -> Handler:
+def handlers(protocol: type, driver: object, long_jobs: LongJobs) -> dict[str, Handler]:
+    """Return the handlers of one protocol, which `driver` implements, by verb name."""
+    return {verb.name: _handler(verb, driver, long_jobs) for verb in verbs_of(protocol).values()}
+
+
+def _handler(verb: Verb, driver: object, long_jobs: LongJobs) -> Handler:
     def run(raw: bytes) -> bytes:
-        argument = msgspec.msgpack.decode(raw, type=verb.argument)
-        return _encoder.encode(function(argument))
+        arguments = msgspec.msgpack.decode(raw, type=verb.arguments)
+        if verb.long:
+            return _encoder.encode(_join(verb, driver, arguments, long_jobs))
+        return _encoder.encode(verb.call(driver, arguments))
 
     return Handler(verb, run)
+
+
+def _join(verb: Verb, driver: object, arguments: msgspec.Struct, long_jobs: LongJobs) -> Any:
+    """Start the work or join what was started of it; `host.still_working` says how far it is, where that is known."""
+    subject = verb.subject_of(arguments)
+    try:
+        return long_jobs.join(f"{verb.name} {subject}", lambda: verb.call(driver, arguments), verb.result)
+    except DriverError as error:
+        if error.code != orders.STILL_WORKING:
+            raise
+        progress = PROGRESS.get(verb.method, _unknown)
+        raise still_working(subject, **progress(arguments)) from None
+
+
+def _of_import(arguments: Any) -> dict[str, int]:
+    done, total = how_far(image_path(arguments.spec), Path(arguments.source))
+    return {"done_bytes": done, "total_bytes": total}
+
+
+def _unknown(_: Any) -> dict[str, int]:
+    return {}
+
+
+#: Long verb → what is known of its progress, from its arguments.
+PROGRESS: dict[Callable[..., Any], Callable[[Any], dict[str, int]]] = {Volumes.ensure_image: _of_import}

@@ -11,7 +11,8 @@ from apps.tenancy.secrets import unseal
 
 def vm_spec(vm: Vm) -> VmSpec:
     """Return a VM whose disks (with their clusters) and NICs have been prefetched."""
-    disks = sorted(vm.disks.all(), key=lambda disk: (disk.role != "system", disk.created_at))
+    # The first is booted from. The order gives the devices their names, so it is the same at every start.
+    disks = [*([vm.system_disk] if vm.system_disk else []), *vm.data_disks]
     nics = sorted(vm.nics.all(), key=lambda nic: nic.role, reverse=True)
     return VmSpec(
         id=str(vm.pk),

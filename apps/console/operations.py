@@ -80,7 +80,7 @@ def _open(run: Run, ticket: ConsoleTicket) -> ConsoleAddress | None:
 
 def _checked(host: Host, address: ConsoleAddress) -> ConsoleAddress:
     """Return the address if a VNC server of the host can have it: the proxy connects wherever it says."""
-    own = host.name if host.driver == "memory" else host.address
+    own = backends.host_driver(host).screen_host(host)
     if own and same_address(address.host, own) and address.port in VNC_PORTS:
         return address
     log.warning("host %s says that a screen is at %s:%s", host.name, address.host, address.port)

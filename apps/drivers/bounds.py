@@ -10,7 +10,7 @@ from typing import Annotated
 from msgspec import Meta
 
 Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", max_length=36)]
-_PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+_PRINTABLE = r"^[^\x00-\x1f\x7f]*\Z"  # not $, which lets a line feed at the end through
 Word = Annotated[str, Meta(pattern=_PRINTABLE, max_length=16)]
 Version = Annotated[str, Meta(pattern=_PRINTABLE, max_length=32)]
 Mark = Annotated[str, Meta(pattern=_PRINTABLE, max_length=64)]

@@ -1,37 +1,18 @@
 """What the control plane and a host's agent say to each other: orders and their answers.
 
-A verb names what its argument and its result are; both ends read the same table, so neither can call by a made-up name.
+Which orders there are follows from the protocols: see `host_verbs.py`.
 """
 
 import itertools
 import math
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
-from apps.drivers.specs import (
-    ConsoleAddress,
-    HostObservation,
-    ImageInfo,
-    ImageSpec,
-    PoolInventory,
-    PoolKind,
-    PoolObservation,
-    PoolSpec,
-    Power,
-    SeedSpec,
-    VmSpec,
-    VmStatus,
-    VolumeSpec,
-)
 
-A = TypeVar("A")
-R = TypeVar("R")
 ORDER, ANSWER, REPORT = "order", "answer", "report"
 """Purposes of a seal."""
 TASK = "agent.order"
@@ -68,12 +49,12 @@ def stale_order(subject: str) -> DriverError:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`subject` is the VM, volume, image or pool it is about; after `expires` (Unix time) it must not be begun."""
+    """`subject` is the VM, volume, image or pool it is about; after `expires` (Unix time) it must not be started."""
 
     id: str
     verb: str
     subject: str
-    argument: bytes
+    arguments: bytes
     expires: float
     fence: Fence | None = None
 
@@ -135,88 +116,6 @@ class Answer:
 
     result: bytes = NIL
     failure: Failure | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Verb(Generic[A, R]):
-    """One thing a host can be told. Only `changes` are held back by a fence."""
-
-    name: str
-    argument: type[A]
-    result: type[R]
-    changes: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class PowerArgument:
-    """Arguments of `Hypervisor.ensure_power`."""
-
-    vm_id: str
-    power: Power
-    boot: int
-    graceful: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SeedArgument:
-    """Arguments of `Hypervisor.ensure_seed`."""
-
-    vm_id: str
-    seed: SeedSpec
-
-
-@dataclass(frozen=True, slots=True)
-class ConsoleArgument:
-    """Arguments of `Hypervisor.open_console`."""
-
-    vm_id: str
-    password: str
-    valid_until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ImageArgument:
-    """Arguments of `Volumes.ensure_image`."""
-
-    spec: ImageSpec
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class UnfinishedArgument:
-    """Arguments of `Volumes.discard_unfinished`."""
-
-    pool: PoolSpec
-    kind: PoolKind
-    id: str
-    idle_seconds: float
-
-
-Nothing: Any = type(None)
-ENSURE_VM: Verb[VmSpec, None] = Verb("hypervisor.ensure_vm", VmSpec, Nothing)
-ENSURE_VM_ABSENT: Verb[str, None] = Verb("hypervisor.ensure_vm_absent", str, Nothing)
-ENSURE_POWER: Verb[PowerArgument, VmStatus] = Verb("hypervisor.ensure_power", PowerArgument, VmStatus)
-ENSURE_RESUMED: Verb[str, VmStatus] = Verb("hypervisor.ensure_resumed", str, VmStatus)
-ENSURE_SEED: Verb[SeedArgument, None] = Verb("hypervisor.ensure_seed", SeedArgument, Nothing)
-STATUS: Verb[str, VmStatus] = Verb("hypervisor.status", str, VmStatus, changes=False)
-OPEN_CONSOLE: Verb[ConsoleArgument, ConsoleAddress] = Verb(
-    "hypervisor.open_console", ConsoleArgument, ConsoleAddress, changes=False
-)
-CLOSE_CONSOLE: Verb[str, None] = Verb("hypervisor.close_console", str, Nothing, changes=False)
-OBSERVE_HOST: Verb[None, HostObservation] = Verb(
-    "hypervisor.observe", Nothing, HostObservation, changes=False
-)
-ENSURE_IMAGE: Verb[ImageArgument, ImageInfo] = Verb("volumes.ensure_image", ImageArgument, ImageInfo)
-ENSURE_IMAGE_ABSENT: Verb[ImageSpec, None] = Verb("volumes.ensure_image_absent", ImageSpec, Nothing)
-ENSURE_VOLUME: Verb[VolumeSpec, None] = Verb("volumes.ensure_volume", VolumeSpec, Nothing)
-ENSURE_VOLUME_ABSENT: Verb[VolumeSpec, None] = Verb("volumes.ensure_volume_absent", VolumeSpec, Nothing)
-OBSERVE_POOL: Verb[PoolSpec, PoolObservation] = Verb(
-    "volumes.observe", PoolSpec, PoolObservation, changes=False
-)
-LIST_POOL: Verb[PoolSpec, PoolInventory] = Verb("volumes.inventory", PoolSpec, PoolInventory, changes=False)
-DISCARD_UNFINISHED: Verb[UnfinishedArgument, None] = Verb(
-    "volumes.discard_unfinished", UnfinishedArgument, Nothing
-)
 
 
 def queue_of(host: str) -> str:

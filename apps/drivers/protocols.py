@@ -3,12 +3,16 @@
 Every verb is idempotent: `ensure_*` makes the backend match the spec and succeeds at once when it already does, so an
 operation may be run again from its start at any time. Every verb raises `DriverError` and nothing else.
 Each protocol has one contract suite in `tests/drivers/` which every implementation passes, the in-memory one too.
+
+Hypervisor and Volumes are served by the agents of hosts: each method is a verb that both ends build from its signature
+(`host_verbs.py`). It changes something unless it says otherwise.
 """
 
 from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+from apps.drivers.host_verbs import host_verb
 from apps.drivers.specs import (
     ConsoleAddress,
     FabricInventory,
@@ -63,15 +67,19 @@ class Hypervisor(Protocol):
         What is gone from it is overwritten. A VM this host does not know is left alone.
         """
 
+    @host_verb(changes=False)
     def status(self, vm_id: str) -> VmStatus:
         """Return the VM as it is; `exists` is False for one this host does not know."""
 
+    @host_verb(changes=False)
     def open_console(self, vm_id: str, *, password: str, valid_until: datetime) -> ConsoleAddress:
         """Let `password` (8 characters at most, a limit of VNC) in until `valid_until` (aware, UTC)."""
 
+    @host_verb(changes=False)
     def close_console(self, vm_id: str) -> None:
         """Let nobody in until the next `open_console`."""
 
+    @host_verb(changes=False)
     def observe(self) -> HostObservation:
         """Return the host's capacity, load and VMs."""
 
@@ -79,6 +87,7 @@ class Hypervisor(Protocol):
 class Volumes(Protocol):
     """Disks and images of the pools a host can reach."""
 
+    @host_verb(long=True)
     def ensure_image(self, spec: ImageSpec, source: str) -> ImageInfo:
         """Copy the disk image file `source` into the pool; permanent error when it is not a clean image."""
 
@@ -91,12 +100,15 @@ class Volumes(Protocol):
     def ensure_volume_absent(self, spec: VolumeSpec) -> None:
         """Remove the volume."""
 
+    @host_verb(changes=False)
     def observe(self, pool: PoolSpec) -> PoolObservation:
         """Return the pool's capacity and contents."""
 
+    @host_verb(changes=False)
     def inventory(self, pool: PoolSpec) -> PoolInventory:
         """Return everything of ours in the pool; it opens each file, so ask for it seldom."""
 
+    @host_verb(subject="id")
     def discard_unfinished(self, pool: PoolSpec, kind: PoolKind, id: str, idle_seconds: float) -> None:
         """Remove unfinished files of a volume or image that nobody has written to for so long."""
 

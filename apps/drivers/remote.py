@@ -1,10 +1,10 @@
-"""The drivers of another host: each call is an order to its agent."""
+"""The drivers of another host: each call is an order to its agent, built from the protocol."""
 
 import time
 import uuid
 from collections.abc import Callable
-from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar, cast
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 import redis.exceptions
@@ -13,6 +13,7 @@ from apps.drivers import orders, reports
 from apps.drivers.bulkhead import Bulkhead
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
+from apps.drivers.host_verbs import Verb, verbs_of
 from apps.drivers.hypervisor_errors import (
     UNREACHABLE,
     busy_host,
@@ -21,41 +22,15 @@ from apps.drivers.hypervisor_errors import (
     silent_host,
     unreachable,
 )
-from apps.drivers.orders import (
-    ORDER,
-    Answer,
-    ConsoleArgument,
-    Fence,
-    ImageArgument,
-    Order,
-    PowerArgument,
-    SeedArgument,
-    UnfinishedArgument,
-    Verb,
-)
+from apps.drivers.orders import ORDER, Answer, Fence, Order
+from apps.drivers.protocols import Hypervisor, Volumes
 from apps.drivers.redis_bounds import TooLong
 from apps.drivers.sealing import Seal
-from apps.drivers.specs import (
-    ConsoleAddress,
-    HostObservation,
-    ImageInfo,
-    ImageSpec,
-    PoolInventory,
-    PoolKind,
-    PoolObservation,
-    PoolSpec,
-    Power,
-    SeedSpec,
-    VmSpec,
-    VmStatus,
-    VolumeSpec,
-)
 
 if TYPE_CHECKING:
     import redis
 
-A = TypeVar("A")
-R = TypeVar("R")
+P = TypeVar("P")
 Post = Callable[[str, str, float], None]
 """Puts a sealed order on a host's queue, to be dropped if nobody took it within so many seconds."""
 WAIT_SLICE = 1.0
@@ -77,17 +52,22 @@ class RemoteHost:
         self._timeout = timeout
         self._bulkhead = Bulkhead()
 
-    def hypervisor(self, fence: Fence | None = None) -> "RemoteHypervisor":
-        """Return the host's hypervisor; its changes carry `fence`."""
-        return RemoteHypervisor(self, fence)
+    def driver(self, protocol: Callable[..., P], fence: Fence | None = None) -> P:
+        """Return the host's driver of a protocol; its changes carry `fence`."""
+        # `type[P]` would say it better; mypy takes no protocol for one.
+        return cast("P", remote_class(protocol)(self, fence))
 
-    def volumes(self, fence: Fence | None = None) -> "RemoteVolumes":
-        """Return the pools as this host sees them; changes carry `fence`."""
-        return RemoteVolumes(self, fence)
+    def hypervisor(self, fence: Fence | None = None) -> Hypervisor:
+        """Return the host's hypervisor."""
+        return self.driver(Hypervisor, fence)
 
-    def call(self, verb: Verb[A, R], subject: str, argument: A, fence: Fence | None = None) -> R:
+    def volumes(self, fence: Fence | None = None) -> Volumes:
+        """Return the pools as this host sees them."""
+        return self.driver(Volumes, fence)
+
+    def call(self, verb: Verb, arguments: msgspec.Struct, fence: Fence | None = None) -> Any:
         """Send one order and wait for its answer. Fails at once where there is no use in waiting."""
-        raw = _encoder.encode(argument)
+        subject, raw = verb.subject_of(arguments), _encoder.encode(arguments)
         try:
             life = self._pulse().life
             with self._bulkhead.place(lambda: busy_host(self.name)):
@@ -99,11 +79,14 @@ class RemoteHost:
         if answer.failure is not None:
             raise answer.failure.error()
         try:
-            return msgspec.msgpack.decode(answer.result, type=verb.result)
+            result = msgspec.msgpack.decode(answer.result, type=verb.result)
         except msgspec.MsgspecError as error:
             raise senseless_answer(self.name) from error
+        if getattr(result, "id", subject) != subject:  # of another VM than the one that was asked for
+            raise senseless_answer(self.name)
+        return result
 
-    def _ask(self, verb: Verb[A, R], subject: str, raw: bytes, fence: Fence | None, life: bytes) -> Answer:
+    def _ask(self, verb: Verb, subject: str, raw: bytes, fence: Fence | None, life: bytes) -> Answer:
         id, begun = uuid.uuid4().hex, time.monotonic()
         order = Order(
             id, verb.name, subject, raw, time.time() + self._timeout, fence if verb.changes else None
@@ -137,73 +120,24 @@ class RemoteHost:
         return pulse
 
 
-class RemoteHypervisor:
-    """`Hypervisor` of a `RemoteHost`."""
+class RemoteDriver:
+    """A driver of a `RemoteHost`. Its methods are those of a protocol, each an order; see `remote_class`."""
 
     def __init__(self, host: RemoteHost, fence: Fence | None) -> None:
         self._host = host
         self._fence = fence
 
-    def ensure_vm(self, spec: VmSpec) -> None:
-        self._host.call(orders.ENSURE_VM, spec.id, spec, self._fence)
 
-    def ensure_vm_absent(self, vm_id: str) -> None:
-        self._host.call(orders.ENSURE_VM_ABSENT, vm_id, vm_id, self._fence)
-
-    def ensure_power(self, vm_id: str, power: Power, *, boot: int = 0, graceful: bool = False) -> VmStatus:
-        argument = PowerArgument(vm_id, power, boot, graceful)
-        return self._of(vm_id, self._host.call(orders.ENSURE_POWER, vm_id, argument, self._fence))
-
-    def ensure_resumed(self, vm_id: str) -> VmStatus:
-        return self._of(vm_id, self._host.call(orders.ENSURE_RESUMED, vm_id, vm_id, self._fence))
-
-    def ensure_seed(self, vm_id: str, seed: SeedSpec) -> None:
-        self._host.call(orders.ENSURE_SEED, vm_id, SeedArgument(vm_id, seed), self._fence)
-
-    def status(self, vm_id: str) -> VmStatus:
-        return self._of(vm_id, self._host.call(orders.STATUS, vm_id, vm_id))
-
-    def open_console(self, vm_id: str, *, password: str, valid_until: datetime) -> ConsoleAddress:
-        return self._host.call(orders.OPEN_CONSOLE, vm_id, ConsoleArgument(vm_id, password, valid_until))
-
-    def close_console(self, vm_id: str) -> None:
-        self._host.call(orders.CLOSE_CONSOLE, vm_id, vm_id)
-
-    def observe(self) -> HostObservation:
-        return self._host.call(orders.OBSERVE_HOST, "", None)
-
-    def _of(self, vm_id: str, status: VmStatus) -> VmStatus:
-        if status.id != vm_id:
-            raise senseless_answer(self._host.name)
-        return status
+@cache
+def remote_class(protocol: Any) -> type[RemoteDriver]:
+    """Return the class of a protocol's remote drivers."""
+    methods = {name: _sends(verb) for name, verb in verbs_of(protocol).items()}
+    return type(f"Remote{protocol.__name__}", (RemoteDriver,), methods)
 
 
-class RemoteVolumes:
-    """`Volumes` of a `RemoteHost`."""
+def _sends(verb: Verb) -> Callable[..., Any]:
+    @wraps(verb.method)
+    def send(driver: RemoteDriver, *values: Any, **named: Any) -> Any:
+        return driver._host.call(verb, verb.pack(*values, **named), driver._fence)
 
-    def __init__(self, host: RemoteHost, fence: Fence | None) -> None:
-        self._host = host
-        self._fence = fence
-
-    def ensure_image(self, spec: ImageSpec, source: str) -> ImageInfo:
-        """As the protocol says. One that takes long goes on at the host; `host.still_working` means: ask again."""
-        return self._host.call(orders.ENSURE_IMAGE, spec.id, ImageArgument(spec, source), self._fence)
-
-    def ensure_image_absent(self, spec: ImageSpec) -> None:
-        self._host.call(orders.ENSURE_IMAGE_ABSENT, spec.id, spec, self._fence)
-
-    def ensure_volume(self, spec: VolumeSpec) -> None:
-        self._host.call(orders.ENSURE_VOLUME, spec.id, spec, self._fence)
-
-    def ensure_volume_absent(self, spec: VolumeSpec) -> None:
-        self._host.call(orders.ENSURE_VOLUME_ABSENT, spec.id, spec, self._fence)
-
-    def observe(self, pool: PoolSpec) -> PoolObservation:
-        return self._host.call(orders.OBSERVE_POOL, pool.id, pool)
-
-    def inventory(self, pool: PoolSpec) -> PoolInventory:
-        return self._host.call(orders.LIST_POOL, pool.id, pool)
-
-    def discard_unfinished(self, pool: PoolSpec, kind: PoolKind, id: str, idle_seconds: float) -> None:
-        argument = UnfinishedArgument(pool, kind, id, idle_seconds)
-        self._host.call(orders.DISCARD_UNFINISHED, id, argument, self._fence)
+    return send

@@ -1,12 +1,15 @@
 """From a row to its driver. Workers only; everything here is safe to call from any thread.
 
-The driver columns decide: "memory" is the pretend region of `apps.drivers.memory`, anything else is real.
-Connections are kept for the life of the process, one per address.
+What is driven decides, by its own driver column: a host its hypervisor, a storage cluster its volumes, a region its
+fabric. The tables at the end have a row for each driver. Connections are kept for the life of the process,
+one per address.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -22,10 +25,14 @@ from apps.drivers.memory import (
     MemoryVolumes,
     RedisWorld,
     World,
+    memory_report,
+    memory_usage,
 )
 from apps.drivers.orders import Fence
 from apps.drivers.protocols import Fabric, Hypervisor, Volumes
 from apps.drivers.redis_bounds import bounded
+from apps.drivers.reports import HostReport
+from apps.drivers.usage import USAGE, UsageReading
 from apps.infrastructure.models import Host, Region, StorageCluster
 from apps.infrastructure.selectors import host_in_reach
 from apps.lifecycle.running import Run
@@ -36,6 +43,10 @@ if TYPE_CHECKING:
     from apps.drivers.ovn import OvnFabric
     from apps.drivers.remote import RemoteHost
 
+Guard = Callable[[], None]
+
+#: The fence of who only looks.
+_LOOKING = Fence(0, 0)
 _process_world = World()
 #: Held while a connection is made, so that two threads do not make one each.
 _making = threading.Lock()
@@ -43,11 +54,7 @@ _making = threading.Lock()
 
 def hypervisor(host: Host, run: Run | None) -> Hypervisor:
     """Return the hypervisor of a host. `run` fences its orders; None is for looking only."""
-    if host.driver == "memory":
-        return MemoryHypervisor(
-            memory_world(), host.name, memory_capacity(host), fence=_fence(run) if run else None
-        )
-    return _remote(host).hypervisor(fence=_fence(run))
+    return host_driver(host).hypervisor(host, _fence(run))
 
 
 def volumes(cluster: StorageCluster, run: Run | None, *, host: Host | None = None) -> Volumes:
@@ -60,19 +67,17 @@ def volumes(cluster: StorageCluster, run: Run | None, *, host: Host | None = Non
             code="host.unreachable",
             hint=_("Check that the hosts are up and their agents are running."),
         )
-    if host.driver == "memory":
-        return MemoryVolumes(memory_world(), fence=_fence(run) if run else None)
-    return _remote(host).volumes(fence=_fence(run))
+    return STORAGE_DRIVERS[cluster.driver](host, _fence(run))
 
 
 def fabric(region: Region, run: Run | None = None) -> Fabric:
     """Return the network fabric of a region. No change is made once `run` no longer holds its lease."""
-    guard = run.guard if run else None
-    if region.fabric_driver == "memory":
-        return MemoryFabric(memory_world(), guard)
-    with _making:
-        ovn = _ovn(region.fabric_address)
-    return ovn.guarded(guard) if guard else ovn
+    return FABRIC_DRIVERS[region.fabric_driver](region, run.guard if run else None)
+
+
+def host_driver(host: Host) -> HostDriver:
+    """Return what drives a host."""
+    return HOST_DRIVERS[host.driver]
 
 
 def memory_capacity(host: Host) -> HostCapacity:
@@ -124,5 +129,77 @@ def _remote_named(name: str, sealed_key: str) -> RemoteHost:
     return RemoteHost(name, redis_client(), unseal(sealed_key), _post())
 
 
-def _fence(run: Run | None) -> Fence:
-    return Fence(run.operation.sequence, run.operation.attempt) if run else Fence(0, 0)
+def _fence(run: Run | None) -> Fence | None:
+    return Fence(run.operation.sequence, run.operation.attempt) if run else None
+
+
+def _agent_hypervisor(host: Host, fence: Fence | None) -> Hypervisor:
+    return _remote(host).hypervisor(fence=fence or _LOOKING)
+
+
+def _agent_volumes(host: Host, fence: Fence | None) -> Volumes:
+    return _remote(host).volumes(fence=fence or _LOOKING)
+
+
+def _agent_reports(hosts: Sequence[Host]) -> list[tuple[Host, HostReport]]:
+    from apps.infrastructure import inbox  # it reads from this module's Redis
+
+    return inbox.new_reports(hosts)
+
+
+def _agent_usage(host: Host, message: bytes | None) -> UsageReading | None:
+    from apps.infrastructure import inbox
+
+    return inbox.opened(host, USAGE, message, UsageReading)
+
+
+def _ovn_fabric(region: Region, guard: Guard | None) -> Fabric:
+    with _making:
+        ovn = _ovn(region.fabric_address)
+    return ovn.guarded(guard) if guard else ovn
+
+
+def _memory_hypervisor(host: Host, fence: Fence | None) -> Hypervisor:
+    return MemoryHypervisor(memory_world(), host.name, memory_capacity(host), fence=fence)
+
+
+def _memory_volumes(host: Host, fence: Fence | None) -> Volumes:
+    return MemoryVolumes(memory_world(), fence=fence)
+
+
+def _memory_reports(hosts: Sequence[Host]) -> list[tuple[Host, HostReport]]:
+    reports = [(host, memory_report(memory_world(), host.name, memory_capacity(host))) for host in hosts]
+    return [(host, report) for host, report in reports if report]
+
+
+def _memory_usage(host: Host, message: bytes | None) -> UsageReading | None:
+    return memory_usage(memory_world(), host.name, memory_capacity(host))
+
+
+def _memory_fabric(region: Region, guard: Guard | None) -> Fabric:
+    return MemoryFabric(memory_world(), guard)
+
+
+@dataclass(frozen=True)
+class HostDriver:
+    """What drives a host. usage: from the message that its agent left. screen_host: where its VNC servers listen."""
+
+    hypervisor: Callable[[Host, Fence | None], Hypervisor]
+    reports: Callable[[Sequence[Host]], list[tuple[Host, HostReport]]]
+    usage: Callable[[Host, bytes | None], UsageReading | None]
+    screen_host: Callable[[Host], str | None]
+
+
+HOST_DRIVERS = {
+    "agent": HostDriver(_agent_hypervisor, _agent_reports, _agent_usage, lambda host: host.address),
+    "memory": HostDriver(_memory_hypervisor, _memory_reports, _memory_usage, lambda host: host.name),
+}
+#: The volumes of a storage cluster as a host reaches them.
+STORAGE_DRIVERS: dict[str, Callable[[Host, Fence | None], Volumes]] = {
+    "file": _agent_volumes,
+    "memory": _memory_volumes,
+}
+FABRIC_DRIVERS: dict[str, Callable[[Region, Guard | None], Fabric]] = {
+    "ovn": _ovn_fabric,
+    "memory": _memory_fabric,
+}

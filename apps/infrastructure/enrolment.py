@@ -83,7 +83,7 @@ def renew_enrolment(change: Change[Host]) -> Enrolment:
 def remove_host(change: Change[Host]) -> None:
     """Forget a host that has no VMs. Raises InUse with those it has."""
     host = change.row
-    name, pretend = host.name, host.driver == "memory"
+    name, enrolled = host.name, host.is_enrolled
     change.record()
     push.resource_changed(host, "deleted")
     try:
@@ -96,7 +96,7 @@ def remove_host(change: Change[Host]) -> None:
             hint=_("Move or delete them first."),
             details={"resources": [{"kind": r.kind, "id": str(r.pk), "name": r.name} for r in vms[:50]]},
         ) from error
-    if not pretend:
+    if enrolled:
         transaction.on_commit(lambda: _close_door(name))
 
 

@@ -136,6 +136,11 @@ class Host(Kind):
     report_sent_at = models.DateTimeField(null=True)
 
     @property
+    def is_enrolled(self) -> bool:
+        """Whether it has a key and a log-in of its own; a simulated host has none."""
+        return bool(self.sealed_key)
+
+    @property
     def in_reach(self) -> bool:
         """Whether its agent has reported lately. Derived from the time of the report, so it cannot be stale."""
         return self.in_reach_at(timezone.now())

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 
 import msgspec
 from django.db import connection
@@ -18,10 +19,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from apps.drivers.errors import DriverError
-from apps.drivers.memory import memory_report
 from apps.drivers.reports import HostReport
 from apps.drivers.specs import HostObservation
-from apps.infrastructure import backends, inbox, reach
+from apps.infrastructure import backends, reach
 from apps.infrastructure.models import SILENCE, Host
 from apps.lifecycle import push
 from apps.lifecycle.clock import database_now
@@ -132,14 +132,11 @@ def _write(hosts: Sequence[Host], columns: Sequence[str]) -> None:
 
 
 def _reports(hosts: Sequence[Host]) -> list[tuple[Host, HostReport]]:
-    real = [host for host in hosts if host.driver != "memory"]
-    found = [
-        (host, report)
-        for host in hosts
-        if host.driver == "memory"
-        and (report := memory_report(backends.memory_world(), host.name, backends.memory_capacity(host)))
-    ]
-    return found + inbox.new_reports(real)
+    by_driver: dict[str, list[Host]] = {}
+    for host in hosts:
+        by_driver.setdefault(host.driver, []).append(host)
+    found = (backends.HOST_DRIVERS[driver].reports(of_driver) for driver, of_driver in by_driver.items())
+    return list(chain.from_iterable(found))
 
 
 def _newest(hosts: Sequence[Host]) -> dict[int, datetime]:
@@ -207,7 +204,7 @@ def _believed(host: Host, seen: HostObservation) -> tuple[int, int]:
 
     A host that lies would draw the VMs of others to itself.
     """
-    if host.driver == "memory":
+    if not host.is_enrolled:
         return seen.vcpus, seen.memory_mib
     host.enrolled_vcpus = host.enrolled_vcpus or seen.vcpus
     host.enrolled_memory_mib = host.enrolled_memory_mib or seen.memory_mib

@@ -14,8 +14,7 @@ from datetime import timedelta
 import msgspec
 from django.utils import timezone
 
-from apps.drivers.memory import memory_usage
-from apps.drivers.usage import KEPT_SECONDS, USAGE, UsageReading, step_of, usage_key
+from apps.drivers.usage import KEPT_SECONDS, UsageReading, step_of, usage_key
 from apps.infrastructure import backends, inbox
 from apps.infrastructure.models import Host
 from apps.lifecycle import push
@@ -103,9 +102,7 @@ def _last(kept: bytes | None) -> UsageReading | None:
 
 
 def _reading(host: Host, message: bytes | None) -> UsageReading | None:
-    if host.driver == "memory":
-        return memory_usage(backends.memory_world(), host.name, backends.memory_capacity(host))
-    return inbox.opened(host, USAGE, message, UsageReading)
+    return backends.host_driver(host).usage(host, message)
 
 
 def _before_key(host: Host) -> str:

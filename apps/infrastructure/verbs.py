@@ -118,6 +118,7 @@ HOST_REMOVE = declare(
         permission="admin",
         states=ANY_STATE,
         destructive=True,
+        removes=True,
         icon="trash",
     )
 )

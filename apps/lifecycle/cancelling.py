@@ -41,7 +41,7 @@ def why_not_cancel(operation: Operation) -> str:
 def _why_not_stop(operation: Operation) -> str:
     if operation.stopping == Stopping.ASKED:
         return _("It has been asked to stop, and does so at its next step.")
-    if operation.stopping == Stopping.TOO_LATE:
+    if operation.stopping in (Stopping.NOT_NOW, Stopping.TOO_LATE):
         return _("It is too late: what it is doing now cannot be taken back.")
     return ""
 
@@ -49,19 +49,24 @@ def _why_not_stop(operation: Operation) -> str:
 def cancel(actor: Actor, operation: Operation) -> bool:
     """Cancel an operation at once where no worker is at it, otherwise ask its handler to stop at its next step.
 
-    Return whether it was still in time. What was to be created stays, in error, to be tried again or deleted; what an
-    attempt has changed stays as it is, and the resource says so. One that is asked to stop stays open, holding its
-    resource, until it has; should it be done before, it is done.
+    Return whether it was still in time: then it ends cancelled, whatever its handler comes to. What was to be created
+    stays, in error, to be tried again or deleted; what an attempt has changed stays as it is, and the resource says so.
+    One that is asked to stop stays open, holding its resource, until it has.
     """
-    if why_not_cancel(operation):
-        return False
     with transaction.atomic():
         hold_target(operation)
-        done = _cancel_waiting(operation) or _ask_to_stop(operation)
-        if done:
-            record(actor, "operation.cancel", operation.resource, operation=operation)
-            push.operation_changed(operation)
-    return done
+        # Until the row stays as it was read: a worker may take it, or give it back, at any moment.
+        while not _why_not_now(operation):
+            if _cancel_waiting(operation) or _ask_to_stop(operation):
+                record(actor, "operation.cancel", operation.resource, operation=operation)
+                push.operation_changed(operation)
+                return True
+    return False
+
+
+def _why_not_now(operation: Operation) -> str:
+    operation.refresh_from_db(fields=["status", "attempt", "stopping", "blocked_by"])
+    return why_not_cancel(operation)
 
 
 def _cancel_waiting(operation: Operation) -> bool:

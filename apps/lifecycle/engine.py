@@ -19,7 +19,7 @@ from apps.lifecycle.cancelling import cancelled, settle_cancelled
 from apps.lifecycle.handlers import Settle, handler_of
 from apps.lifecycle.keeper import keeper
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
-from apps.lifecycle.models.operation import LEASE
+from apps.lifecycle.models.operation import AFTER_ATTEMPT, LEASE
 from apps.lifecycle.requests import hold_target
 from apps.lifecycle.running import LATER, Later, Lost, Run, Stopped, dated
 from apps.lifecycle.told import Kept, keep, keep_error
@@ -47,15 +47,20 @@ def execute(operation_id: UUID) -> None:
 
 
 def _attempt(run: Run) -> None:
+    try:
+        _carry_out(run)
+    except Stopped:
+        _stop(run)
+
+
+def _carry_out(run: Run) -> None:
     operation = run.operation
     try:
         run.check()
         settle = handler_of(operation.verb)(run)
         _finish(run, settle)
-    except Lost:
+    except (Lost, Stopped):
         raise
-    except Stopped:
-        _stop(run)
     except Later:
         _look_again(run)
     except DriverError as error:
@@ -93,6 +98,7 @@ def claim(operation_id: UUID) -> Operation | None:
             status=OperationStatus.RUNNING,
             attempt=F("attempt") + 1,
             lease_until=Now() + LEASE,
+            stopping=AFTER_ATTEMPT,
             started_at=Coalesce("started_at", Now()),
         )
     )
@@ -120,50 +126,43 @@ def _failed(run: Run, error: DriverError) -> None:
     operation = run.operation
     # Those that were handed back end at the deadline: a host may be away for many more of them.
     spoilt = operation.attempt - operation.failures
-    if error.permanent or run.late or spoilt >= MAX_ATTEMPTS:
-        _fail(run, error)
-        return
     wait = min(2 ** _failed_before(run), MAX_BACKOFF_SECONDS)
+    steps = list(run.steps)
     run.steps.append(
         dated({**keep(error.template, error.values), "failed": True, "attempt": operation.attempt})
     )
     if run.stopping.is_set():
-        _stop(run)
+        raise Stopped
+    if error.permanent or run.late or spoilt >= MAX_ATTEMPTS:
+        _fail(run, error, steps)
         return
-    returned = Operation.objects.filter(
-        pk=operation.pk, status=OperationStatus.RUNNING, attempt=operation.attempt
-    ).update(
+    run.write(
         status=OperationStatus.QUEUED,
         failures=F("failures") + 1,
         not_before=Now() + timedelta(seconds=wait),
         lease_until=None,
+        stopping=AFTER_ATTEMPT,
         steps=run.steps,
         error=_error(operation, error),
     )
-    if not returned:
-        raise Lost
     push.operation_changed(operation)
 
 
 def _look_again(run: Run) -> None:
     """Hand back what waits for something that takes long: nothing has failed, and the sweeper rings for it when due."""
-    operation = run.operation
-    returned = Operation.objects.filter(
-        pk=operation.pk, status=OperationStatus.RUNNING, attempt=operation.attempt
-    ).update(
+    run.write(
         status=OperationStatus.QUEUED,
         failures=F("failures") + 1,
         not_before=Now() + LATER,
         lease_until=None,
+        stopping=AFTER_ATTEMPT,
         steps=run.steps,
         progress=run.progress,
     )
-    if not returned:
-        raise Lost
 
 
 def _stop(run: Run) -> None:
-    """Settle what was cancelled while it ran, now that its handler has stopped."""
+    """Settle what was cancelled while it ran, now that its handler has stopped or has come to its end."""
     error = cancelled(run.operation)
     with transaction.atomic():
         hold_target(run.operation)
@@ -172,11 +171,12 @@ def _stop(run: Run) -> None:
         push.operation_changed(run.operation)
 
 
-def _fail(run: Run, error: DriverError) -> None:
+def _fail(run: Run, error: DriverError, steps: list[Kept]) -> None:
+    """Fail it for good: its error says what the last of `run.steps` says, so `steps` are kept without that."""
     operation = run.operation
     with transaction.atomic():
         hold_target(operation)
-        _close(run, OperationStatus.FAILED, error=_error(operation, error))
+        _close(run, OperationStatus.FAILED, error=_error(operation, error), steps=steps)
         mark_failed(operation, error)
 
 
@@ -190,20 +190,14 @@ def mark_failed(operation: Operation, error: DriverError) -> None:
 
 
 def _close(run: Run, status: OperationStatus, **columns: Any) -> None:
-    """Compare-and-set to a final status; Lost when the operation is not ours any more."""
+    """Compare-and-set to a final status; Lost when the operation is not ours any more.
+
+    Stopped when it was asked to stop: then it can only end cancelled.
+    """
     operation = run.operation
-    closed = Operation.objects.filter(
-        pk=operation.pk, status=OperationStatus.RUNNING, attempt=operation.attempt
-    ).update(
-        status=status,
-        finished_at=Now(),
-        lease_until=None,
-        steps=run.steps,
-        result=operation.result,
-        **columns,
-    )
-    if not closed:
-        raise Lost
+    write = run.write_cancelled if status == OperationStatus.CANCELLED else run.write
+    known = {"lease_until": None, "steps": run.steps, "result": operation.result}
+    write(status=status, finished_at=Now(), **{**known, **columns})
     OperationLock.objects.filter(operation=operation).delete()
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Case, Value, When
+from django.db.models.expressions import Combinable
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
@@ -45,7 +47,7 @@ class Lost(Exception):
 
 
 class Stopped(Exception):
-    """Somebody cancelled the operation, and this is a step at which it can stop."""
+    """Somebody cancelled the operation, and this is a step at which it can stop, or its end."""
 
 
 def overdue(operation: Operation, steps: Sequence[dict[str, Any]], otherwise: DriverError) -> DriverError:
@@ -144,10 +146,30 @@ class Run:
 
         A later attempt calls it again, and passes.
         """
+        self._pass(Value(Stopping.TOO_LATE.value))
+
+    def no_stop_now(self) -> None:
+        """Say that what comes next completes it: nobody can cancel it while this attempt runs. Raises as `check` does.
+
+        Should the attempt fail, the operation can be cancelled before the next one.
+        """
+        too_late = When(stopping=Stopping.TOO_LATE, then=Value(Stopping.TOO_LATE.value))
+        self._pass(Case(too_late, default=Value(Stopping.NOT_NOW.value)))
+
+    def _pass(self, stopping: Combinable) -> None:
         self.check()
+        self.write(stopping=stopping)
+
+    def write(self, **columns: Any) -> None:
+        """Change the operation's row. Raises Lost when it is not ours any more, Stopped when it was asked to stop."""
         mine = self._mine()
-        if not mine.exclude(stopping=Stopping.ASKED).update(stopping=Stopping.TOO_LATE):
+        if not mine.exclude(stopping=Stopping.ASKED).update(**columns):
             raise Stopped if mine.exists() else Lost
+
+    def write_cancelled(self, **columns: Any) -> None:
+        """Change the operation's row, if this attempt still has it. Raises Lost."""
+        if not self._mine().update(**columns):
+            raise Lost
 
     def extend(self, deadline: datetime) -> None:
         """Move the deadline, now that it is known how much there is to do; never to an earlier time."""

@@ -10,13 +10,14 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
 
 from apps.drivers.errors import DriverError
-from apps.lifecycle import doorbell
+from apps.lifecycle import doorbell, push
+from apps.lifecycle.cancelling import cancelled, settle_cancelled
 from apps.lifecycle.engine import mark_failed
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus
-from apps.lifecycle.models.operation import LEASE
+from apps.lifecycle.models.operation import LEASE, Stopping
 from apps.lifecycle.requests import hold_target
 from apps.lifecycle.running import overdue
-from apps.lifecycle.told import keep_error
+from apps.lifecycle.told import Kept, keep_error
 
 #: A claimable operation is rung for again after this long, if its ring must have been lost.
 RING_AGAIN = timedelta(seconds=5)
@@ -82,14 +83,23 @@ def _fail_overdue() -> None:
         error = overdue(operation, operation.steps, nobody)
         with transaction.atomic():
             hold_target(operation)
-            failed = Operation.objects.filter(
-                pk=operation.pk, status=operation.status, attempt=operation.attempt
-            ).update(
-                status=OperationStatus.FAILED,
-                finished_at=Now(),
-                lease_until=None,
-                error=keep_error(error),
-            )
-            if failed:
+            if operation.stopping == Stopping.ASKED:
+                _settle_asked(operation)
+            elif _close(operation, OperationStatus.FAILED, keep_error(error)):
                 OperationLock.objects.filter(operation=operation).delete()
                 mark_failed(operation, error)
+
+
+def _settle_asked(operation: Operation) -> None:
+    """End what was asked to stop and was left by its worker."""
+    error = cancelled(operation)
+    if _close(operation, OperationStatus.CANCELLED, error):
+        settle_cancelled(operation, error)
+        push.operation_changed(operation)
+
+
+def _close(operation: Operation, status: OperationStatus, error: Kept) -> bool:
+    as_read = Operation.objects.filter(
+        pk=operation.pk, status=operation.status, attempt=operation.attempt, stopping=operation.stopping
+    )
+    return bool(as_read.update(status=status, finished_at=Now(), lease_until=None, error=error))

@@ -30,7 +30,8 @@ class Cancel(Enum):
     NEVER = "never"
     #: Until a worker has begun: part of it may be gone after that.
     BEFORE = "before it begins"
-    #: Also while a worker is at it: it stops at its next step, unless that step cannot be taken back.
+    #: Also while a worker is at it: it stops at its next step, or is cancelled at its end, unless its handler has said
+    #: before that what it is doing cannot be taken back.
     ANY_TIME = "until it is done"
 
 
@@ -69,6 +70,7 @@ class Verb:
     inside: it shows or changes the inside of a tenant's machines, so an administrator must act as the tenant first.
     cancel: until when it can be cancelled. taken_back: called with the resource's id when it was cancelled, takes back
     what was wanted. retried_by: the action that does it again when it failed, where that is not the verb itself.
+    removes: its resource is gone once it is done (delete, force clean): from the request on nothing may use it.
     rank: what supersedes pushes nothing of a higher rank aside (power off 0, delete 1, force clean 2).
     """
 
@@ -93,6 +95,7 @@ class Verb:
     taken_back: Callable[[UUID], object] | None = None
     retried_by: str = ""
     rank: int = 0
+    removes: bool = False
 
     @property
     def allowed_while_acting(self) -> bool:
@@ -133,6 +136,11 @@ def declare(verb: Verb) -> Verb:
 def verb_named(name: str) -> Verb:
     """Return a verb by its name; KeyError when there is none."""
     return _table[name]
+
+
+def removes(name: str) -> bool:
+    """Whether the verb of that name removes its resource; no verb, no removal."""
+    return name in _table and _table[name].removes
 
 
 def verbs_of(kind: str) -> list[Verb]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection
 
+from apps.drivers.specs import FabricKind
 from apps.infrastructure import backends
 from apps.infrastructure.models import Region
 from apps.network.platform_settings import NIC_CONNECTIONS
@@ -49,8 +50,12 @@ _PORTS = _Kind(
     """,  # noqa: S608 -- constants of this app only
     "SELECT id FROM network_nic",
 )
-_VPCS, _SUBNETS = _plain("vpc", "network_vpc"), _plain("subnet", "network_subnet")
-_GROUPS = _plain("security_group", "network_securitygroup")
+_KINDS = {
+    FabricKind.VPC: _plain("vpc", "network_vpc"),
+    FabricKind.SUBNET: _plain("subnet", "network_subnet"),
+    FabricKind.SECURITY_GROUP: _plain("security_group", "network_securitygroup"),
+    FabricKind.PORT: _PORTS,
+}
 
 _COMPARE = """
 WITH seen AS MATERIALIZED (
@@ -76,20 +81,17 @@ def look(region: Region) -> None:
     """Compare a region's networks with its fabric. Raises DriverError."""
     seen = backends.fabric(region).inventory()
     limit = NIC_CONNECTIONS.value()
-    unlimited = {id for id, found in seen.connection_limits.items() if found != limit}
+    bare = seen.unprotected | {id for id, found in seen.connection_limits.items() if found != limit}
     place = Place(region.label or region.name, region=region.pk)
     differences = [
-        *_differences(_VPCS, seen.vpcs, place, seen.unprotected),
-        *_differences(_SUBNETS, seen.subnets, place, seen.unprotected),
-        *_differences(_GROUPS, seen.security_groups, place),
-        *_differences(_PORTS, seen.ports, place, seen.unprotected | unlimited),
+        difference
+        for kind, judged in _KINDS.items()
+        for difference in _differences(judged, seen.of(kind), place, bare)
     ]
     note(Finding.objects.live().filter(region=region).exclude(rule=Rule.MISCOUNTED), differences)
 
 
-def _differences(
-    kind: _Kind, seen: Mapping[str, int], place: Place, bare: Set[str] = frozenset()
-) -> Iterator[Difference]:
+def _differences(kind: _Kind, seen: Mapping[str, int], place: Place, bare: Set[str]) -> Iterator[Difference]:
     """Compare one kind; `bare`: identifiers of what lacks a limit or an always-on rule."""
     statement = _COMPARE.format(
         rows=kind.rows, all_ids=kind.all_ids, behind=GENERATION, ahead=AHEAD, protection=PROTECTION

@@ -114,7 +114,7 @@ def _due() -> QuerySet[Finding]:
     for rule, aspect, kind in BY_ITSELF:
         ours |= Q(rule=rule, aspect=aspect, kind=kind)
     # Seen since its row was last changed, and nothing is at work on it.
-    resting = Q(resource__updated_at__lt=F("last_seen_at")) & at_rest("resource__")
+    resting = Q(resource__updated_at__lt=F("last_seen_at"), resource__kind__in=RESYNC) & at_rest("resource__")
     in_reach = Q(host__isnull=True) | Q(host__last_report_at__gt=timezone.now() - SILENCE)
     orphaned = Q(resource__isnull=True, rule=Rule.ORPHAN)
     # A volume in use cannot grow, and of a VM that was seen on another host nobody knows enough.

@@ -156,15 +156,20 @@ def _force_clean_vm(resource: Resource, done: list[str]) -> Preview:
             _("Host %(host)s is out of reach: should the VM still run there, it runs on.")
             % {"host": vm.host.name}
         )
-    disks, nics = list(vm.disks.all()), list(vm.nics.all())
+    disk, nics = vm.system_disk, list(vm.nics.all())
     addresses = ", ".join(str(nic.ip) for nic in nics)
     if addresses:
         done.append(_("Addresses given back: %(addresses)s.") % {"addresses": addresses})
-    amounts = vm_amounts(vm.need, sum(disk.size_gib for disk in disks))
-    lost = [
-        _("Disk %(name)s with all its data: %(size)s GiB.") % {"name": disk.name, "size": disk.size_gib}
-        for disk in disks
-    ]
+    if vm.data_disks:
+        done.append(
+            _("Its data disks stay: %(disks)s.") % {"disks": ", ".join(disk.name for disk in vm.data_disks)}
+        )
+    amounts = vm_amounts(vm.need, disk.size_gib if disk else 0)
+    lost = (
+        [_("Disk %(name)s with all its data: %(size)s GiB.") % {"name": disk.name, "size": disk.size_gib}]
+        if disk
+        else []
+    )
     return Preview([*done, *_given_back(vm.tenant_id, amounts)], lost)
 
 

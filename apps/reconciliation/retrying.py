@@ -11,13 +11,13 @@ from apps.lifecycle.errors import NotNow
 from apps.lifecycle.legality import open_operation, possibility
 from apps.lifecycle.models import Operation, Resource, State
 from apps.lifecycle.rows import own_row
-from apps.lifecycle.verbs import Verb, verb_named
+from apps.lifecycle.verbs import Verb, removes, verb_named
 
 
 def verb_to_retry(resource: Resource) -> Verb | None:
     """Return the verb that does again what failed, None when nothing has or nothing can."""
     failed = str(resource.error.get("verb", ""))
-    if resource.state == State.ERROR and not failed.endswith((".delete", ".force_clean")):
+    if resource.state == State.ERROR and not removes(failed):
         again = f"{resource.kind}.retry"
     else:
         again = verb_named(failed).retry if failed else ""

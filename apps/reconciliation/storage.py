@@ -18,23 +18,25 @@ from apps.reconciliation.rules import ABANDONED, AT_REST, GRACE, PARTIAL, SIZE, 
 GIB = 1 << 30
 KINDS = {PoolKind.VOLUME: "disk", PoolKind.IMAGE: "image"}
 
-# A disk is settled by its VM's operations: both must be at rest. Actions act on the VM.
+# A disk is changed by its VM's operations: both must be at rest. Actions act on the VM, but for a data disk that is
+# lost: its VM is none the worse for it.
 _DISKS = f"""
-    SELECT d.id, d.name, d.tenant_id, COALESCE(r.id, d.id) AS resource, k.size_gib
+    SELECT d.id, d.name, d.tenant_id, r.id AS resource, k.size_gib,
+           CASE k.role WHEN 'system' THEN r.id ELSE d.id END AS lost
       FROM storage_disk k JOIN lifecycle_resource d ON d.id = k.resource_id
       JOIN lifecycle_resource r ON r.id = COALESCE(k.vm_id, k.resource_id)
      WHERE k.cluster_id = %(cluster)s AND d.state = 'ready'
        AND d.updated_at < now() - %(grace)s::interval AND {AT_REST}
 """  # noqa: S608 -- constants of this app only
 _IMAGES = f"""
-    SELECT r.id, r.name, r.tenant_id, r.id AS resource, 0 AS size_gib
+    SELECT r.id, r.name, r.tenant_id, r.id AS resource, 0 AS size_gib, r.id AS lost
       FROM compute_image k JOIN lifecycle_resource r ON r.id = k.resource_id
      WHERE k.cluster_id = %(cluster)s AND {AT_REST}
 """  # noqa: S608 -- constants of this app only
 _COMPARE = """
 WITH seen AS MATERIALIZED (SELECT * FROM unnest(%(ids)s::uuid[], %(sizes)s::bigint[]) AS s(id, size)),
 wanted AS MATERIALIZED ({rows})
-SELECT 'stale', '', w.id, w.name, w.tenant_id, w.resource, w.size_gib, 0::bigint
+SELECT 'stale', '', w.id, w.name, w.tenant_id, w.lost, w.size_gib, 0::bigint
   FROM wanted w LEFT JOIN seen s ON s.id = w.id WHERE s.id IS NULL
 UNION ALL SELECT 'unsynced', '{size}', w.id, w.name, w.tenant_id, w.resource, w.size_gib, s.size
   FROM wanted w JOIN seen s ON s.id = w.id WHERE s.size < w.size_gib * 1073741824::bigint
@@ -50,8 +52,8 @@ def look(cluster: StorageCluster) -> None:
     seen = backends.volumes(cluster, None).inventory(cluster.spec())
     place = Place(str(cluster), storage_cluster=cluster.pk)
     differences = [
-        *_differences("disk", _DISKS, "storage_disk", seen.volumes, place),
-        *_differences("image", _IMAGES, "compute_image", seen.images, place),
+        *_differences("disk", _DISKS, "storage_disk", seen.of(PoolKind.VOLUME), place),
+        *_differences("image", _IMAGES, "compute_image", seen.of(PoolKind.IMAGE), place),
         *_unfinished(seen, place),
     ]
     known = Finding.objects.live().filter(storage_cluster=cluster).exclude(rule=Rule.MISCOUNTED)

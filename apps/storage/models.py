@@ -1,4 +1,4 @@
-"""Disks. In this version each is the system disk of a VM; the columns fit EVS data disks."""
+"""Disks: the system disk of each VM, and data disks, which may be attached to one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from apps.lifecycle.words import StateWord
 class Disk(Kind):
     """A disk on a storage cluster, thin, perhaps cloned from an image. Limits of 0 mean unlimited.
 
-    A system disk lives and dies with its VM and is settled by the VM's operations.
+    A system disk is created and deleted with its VM, by the VM's operations. A data disk outlives its VM.
     """
 
     class Role(models.TextChoices):
@@ -38,6 +38,11 @@ class Disk(Kind):
             models.UniqueConstraint(fields=["vm"], condition=Q(role="system"), name="one_system_disk_per_vm"),
             models.CheckConstraint(condition=Q(size_gib__gte=1), name="disk_size_is_positive"),
         ]
+
+    @property
+    def is_system(self) -> bool:
+        """Whether a VM boots from it."""
+        return self.role == self.Role.SYSTEM
 
     def ready_word(self) -> StateWord:
         """Return the state to show for a disk that exists."""

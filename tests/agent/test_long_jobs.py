@@ -14,7 +14,9 @@ from apps.agent.verbs import table
 from apps.drivers import orders
 from apps.drivers.errors import DriverError
 from apps.drivers.files.layout import image_path
+from apps.drivers.host_verbs import verbs_of
 from apps.drivers.memory import MemoryHypervisor, MemoryVolumes, World
+from apps.drivers.protocols import Volumes
 from apps.drivers.specs import ImageInfo, ImageSpec, PoolSpec
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.samples import new_id
@@ -102,11 +104,11 @@ def test_an_import_under_way_says_how_many_bytes_it_has_copied(tmp_path: Path) -
             assert may_end.wait(10)
             return ImageInfo(virtual_bytes=1, stored_bytes=1, source_format="raw")
 
-    world = World()
+    world, ensure_image = World(), verbs_of(Volumes)["ensure_image"]
     handlers = table(MemoryHypervisor(world, "h"), Slow(world), LongJobs(patience=0.05))
-    order = msgspec.msgpack.encode(orders.ImageArgument(spec, str(source)))
+    order = msgspec.msgpack.encode(ensure_image.pack(spec, str(source)))
     with pytest.raises(DriverError) as said:
-        handlers[orders.ENSURE_IMAGE.name].run(order)
+        handlers[ensure_image.name].run(order)
     may_end.set()
     assert said.value.code == orders.STILL_WORKING
     # Half a MiB of two: the private copy is written, then the image from it.

@@ -13,10 +13,11 @@ from apps.agent.desk import Desk
 from apps.agent.fences import Fences
 from apps.agent.reporter import Reporter
 from apps.agent.verbs import Handler
-from apps.drivers import orders
 from apps.drivers.errors import DriverError
+from apps.drivers.host_verbs import verbs_of
 from apps.drivers.memory import MemoryHypervisor, World
 from apps.drivers.orders import Fence
+from apps.drivers.protocols import Hypervisor
 from apps.drivers.remote import RemoteHost
 from apps.drivers.reports import heartbeat_key, read_report
 from apps.drivers.sealing import Seal
@@ -39,7 +40,8 @@ def test_an_unexpected_error_is_told_by_its_type_alone(
             raise FileNotFoundError(2, "No such file", "/the/pool") from error
 
     name, key, client = f"host-{new_id()[:8]}", Fernet.generate_key(), redis.Redis(port=redis_port)
-    handlers = {orders.STATUS.name: Handler(orders.STATUS, breaks)}
+    status = verbs_of(Hypervisor)["status"]
+    handlers = {status.name: Handler(status, breaks)}
     desk = Desk(name, Seal(key), client, handlers, Fences(tmp_path / "fences.sqlite"))
     client.set(heartbeat_key(name), "", ex=60)
     remote = RemoteHost(name, client, key, lambda _host, sealed, _seconds: desk.take(sealed))

@@ -15,13 +15,13 @@ from onebox.shell import wait_until
 
 from apps.drivers import orders
 from apps.drivers.errors import DriverError
+from apps.drivers.host_verbs import verbs_of
 from apps.drivers.memory import MemoryHypervisor
 from apps.drivers.orders import Fence, Order
-from apps.drivers.protocols import Hypervisor
-from apps.drivers.remote import RemoteHypervisor, RemoteVolumes
+from apps.drivers.protocols import Hypervisor, Volumes
 from apps.drivers.reports import HEARTBEAT, Heartbeat, heartbeat_key, read_report, report_channel
 from apps.drivers.sealing import Seal
-from apps.drivers.specs import PauseReason, PoolSpec, Power, VmSpec
+from apps.drivers.specs import PauseReason, PoolKind, PoolSpec, Power, VmSpec
 from tests.agent.conftest import PretendHost, enrol
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.contracts.hypervisor import HypervisorContract
@@ -34,17 +34,17 @@ def pool() -> PoolSpec:
 
 
 @pytest.fixture
-def volumes(host: PretendHost) -> RemoteVolumes:
+def volumes(host: PretendHost) -> Volumes:
     return host.remote().volumes()
 
 
 @pytest.fixture
-def hypervisor(host: PretendHost) -> RemoteHypervisor:
+def hypervisor(host: PretendHost) -> Hypervisor:
     return host.remote().hypervisor()
 
 
 @pytest.fixture
-def vm(volumes: RemoteVolumes, pool: PoolSpec) -> VmSpec:
+def vm(volumes: Volumes, pool: PoolSpec) -> VmSpec:
     volume = a_volume(pool)
     volumes.ensure_volume(volume)
     return a_vm(volume)
@@ -63,24 +63,25 @@ def send(host: PretendHost, order: Order, key: str | None = None) -> None:
     host.post(host.name, Seal(key or host.key).close(orders.ORDER, order).decode(), 10)
 
 
-def order_for(vm: VmSpec, verb: str = orders.ENSURE_VM.name, expires_in: float = 10) -> Order:
-    raw = msgspec.msgpack.encode(vm)
-    return Order(new_id(), verb, vm.id, raw, time.time() + expires_in)
+def order_for(vm: VmSpec, verb: str = "", expires_in: float = 10) -> Order:
+    ensure_vm = verbs_of(Hypervisor)["ensure_vm"]
+    raw = msgspec.msgpack.encode(ensure_vm.pack(vm))
+    return Order(new_id(), verb or ensure_vm.name, vm.id, raw, time.time() + expires_in)
 
 
 def answered(host: PretendHost, order: Order, within: float) -> bool:
     return host.client.blpop([orders.answer_key(host.name, order.id)], timeout=within) is not None
 
 
-def test_volumes_of_a_host(volumes: RemoteVolumes, pool: PoolSpec) -> None:
+def test_volumes_of_a_host(volumes: Volumes, pool: PoolSpec) -> None:
     volume = a_volume(pool)
     volumes.ensure_volume(volume)
-    assert volumes.observe(pool).volumes == (volume.id,)
+    assert volumes.observe(pool).of(PoolKind.VOLUME) == (volume.id,)
     volumes.ensure_volume_absent(volume)
-    assert volumes.observe(pool).volumes == ()
+    assert volumes.observe(pool).of(PoolKind.VOLUME) == ()
 
 
-def test_an_error_comes_back_whole(hypervisor: RemoteHypervisor) -> None:
+def test_an_error_comes_back_whole(hypervisor: Hypervisor) -> None:
     vm_id = new_id()
     with pytest.raises(DriverError) as caught:
         hypervisor.ensure_power(vm_id, Power.ON)
@@ -165,7 +166,7 @@ def test_orders_for_different_vms_run_side_by_side(host: PretendHost, pool: Pool
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(make, range(40)))
-    assert len(remote.volumes().observe(pool).volumes) == 40
+    assert len(remote.volumes().observe(pool).of(PoolKind.VOLUME)) == 40
 
 
 @pytest.mark.bench
@@ -184,7 +185,7 @@ def test_a_call_costs_little(host: PretendHost) -> None:
 
 @pytest.mark.requirement("CL-3")
 def test_the_host_reports_and_says_that_it_still_holds_until_something_changes(
-    host: PretendHost, hypervisor: RemoteHypervisor, vm: VmSpec
+    host: PretendHost, hypervisor: Hypervisor, vm: VmSpec
 ) -> None:
     first = read_report(host.client, host.name, host.key)
     assert first is not None

@@ -18,8 +18,9 @@ import redis
 from apps.drivers import orders
 from apps.drivers.errors import DriverError
 from apps.drivers.orders import Answer, Failure, Fence, Order
+from apps.drivers.protocols import Hypervisor
 from apps.drivers.redis_bounds import MOST_BYTES, TooLong, bounded
-from apps.drivers.remote import RemoteHost, RemoteHypervisor
+from apps.drivers.remote import RemoteHost
 from apps.drivers.reports import HEARTBEAT, Heartbeat, HostReport, heartbeat_key, life_key, read_pulse
 from apps.drivers.sealing import Seal
 from apps.drivers.specs import Power, VmStatus
@@ -138,7 +139,7 @@ def test_a_result_of_another_kind_is_refused(thief: Thief) -> None:
     ids=["status", "power", "resumed"],
 )
 def test_an_answer_about_another_vm_is_refused(
-    thief: Thief, ask: Callable[[RemoteHypervisor, str], VmStatus]
+    thief: Thief, ask: Callable[[Hypervisor, str], VmStatus]
 ) -> None:
     other = Answer(result=msgspec.msgpack.encode(VmStatus(new_id(), exists=True, power=Power.ON)))
     with ThreadPoolExecutor(1) as thread:
@@ -254,6 +255,7 @@ REPORT: dict[str, Any] = {
         (("observation", "cpu_model"), "m" * 129),
         (("observation", "architecture"), "a\x00b"),
         (("boot_id",), "b" * 65),
+        (("boot_id",), "b\n"),
         (("agent_version",), "1\n2026 ERROR forged line"),
         (("sent_at",), "2026-01-01T00:00:00"),
     ],

@@ -171,7 +171,7 @@ def test_an_image_for_other_cpus_is_refused(cloud: Cloud, subnet: Subnet, owner:
 
 def test_an_image_that_is_not_ready_is_refused(cloud: Cloud, subnet: Subnet, owner: Actor) -> None:
     Resource.objects.filter(pk=cloud.image.pk).update(state=State.PENDING)
-    with pytest.raises(NotNow, match="not ready"):
+    with pytest.raises(NotNow, match="has not been created yet"):
         ask_for_vms(owner, cloud, subnet)
 
 

@@ -21,7 +21,7 @@ from apps.compute.models import Power, Vm
 from apps.compute.services.image import delete_image
 from apps.compute.services.power import delete_vm, power_off_vm
 from apps.drivers.memory import MemoryFabric, MemoryVolumes
-from apps.drivers.specs import FabricKind
+from apps.drivers.specs import FabricKind, PoolKind
 from apps.infrastructure import backends
 from apps.infrastructure.enrolment import remove_host
 from apps.infrastructure.models import SILENCE, Host
@@ -168,8 +168,8 @@ def ensure_it_settled(operation: Operation, vm: Vm, host: Host, cloud: Cloud) ->
         assert not Disk.objects.exists()
         assert not Nic.objects.exists()
         assert not Quota.objects.filter(tenant=vm.tenant, metric="vm", used__gt=0).exists()
-        assert MemoryVolumes(cloud.world).observe(cloud.storage.spec()).volumes == ()
-        assert not MemoryFabric(cloud.world).inventory().ports
+        assert MemoryVolumes(cloud.world).observe(cloud.storage.spec()).of(PoolKind.VOLUME) == ()
+        assert not MemoryFabric(cloud.world).inventory().of(FabricKind.PORT)
     else:
         gone = Vm.objects.get(pk=vm.pk)
         assert (gone.state, gone.power, gone.power_seen) == (State.READY, Power.OFF, Power.OFF)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from apps.compute.models import Image, Vm
 from apps.compute.selectors import visible_images
-from apps.compute.services.image import delete_image, import_image, retry_image
+from apps.compute.services.image import IMPORT_DIRECTORY, delete_image, import_image, retry_image
 from apps.compute.services.power import delete_vm
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryVolumes
-from apps.drivers.specs import ImageInfo
+from apps.drivers.specs import ImageInfo, PoolKind
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import claim, execute
 from apps.lifecycle.errors import Forbidden, InUse, Invalid
@@ -57,12 +58,16 @@ def test_a_vm_gets_a_forty_gib_system_disk_by_default(cloud: Cloud, owner: Actor
 
 @pytest.mark.requirement("IM-5")
 def test_a_file_that_is_no_image_leaves_an_error_and_nothing_in_the_pool(
-    cloud: Cloud, admin: Actor, tmp_path: object
+    cloud: Cloud, admin: Actor, tmp_path: Path
 ) -> None:
-    image = imported(import_image(admin, name="Bad", cluster=cloud.storage, file=__file__))
+    (tmp_path / IMPORT_DIRECTORY).mkdir()
+    (tmp_path / IMPORT_DIRECTORY / "bad.img").write_text("no image")
+    cloud.storage.path = str(tmp_path)
+    cloud.storage.save()
+    image = imported(import_image(admin, name="Bad", cluster=cloud.storage, file="bad.img"))
     assert image.state == State.ERROR
     assert image.error["code"] == "volumes.image_invalid"
-    assert str(image.pk) not in MemoryVolumes(cloud.world).observe(cloud.storage.spec()).images
+    assert str(image.pk) not in MemoryVolumes(cloud.world).observe(cloud.storage.spec()).of(PoolKind.IMAGE)
     execute(delete_image(admin, image).pk)
     assert not Image.objects.filter(pk=image.pk).exists()
 

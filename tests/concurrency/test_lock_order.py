@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.compute.models import Vm
+from apps.compute.services.image import delete_image
 from apps.compute.services.power import delete_vm
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import World
@@ -22,9 +23,10 @@ from apps.infrastructure import backends
 from apps.infrastructure.models import Host
 from apps.infrastructure.reports import collect
 from apps.lifecycle import engine, requests
-from apps.lifecycle.actor import Actor
+from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.cancelling import cancel
 from apps.lifecycle.engine import execute
+from apps.lifecycle.errors import NotNow
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.sweep import sweep
 from apps.network.models import Vpc
@@ -244,3 +246,19 @@ def test_what_somebody_who_is_removed_meanwhile_asked_for_is_refused_clearly(
     answer, _removed = overtaken(asking, lambda: members.remove_member(owner, mia))
     assert (answer.status_code, answer.json()["code"]) == (409, "removed_meanwhile"), answer.content
     assert not Vpc.objects.exists() and not User.objects.filter(pk=mia.pk).exists()
+
+
+def test_a_create_that_waited_for_the_deletion_of_its_image_sees_it(
+    owner: Actor, cloud: Cloud, tenant_a: Tenant
+) -> None:
+    subnet = cloud.network(tenant_a)
+
+    def deleting_image(go_on: Callable[[], None]) -> Operation:
+        with transaction.atomic():
+            operation = delete_image(SYSTEM, cloud.image)
+            go_on()
+            return operation
+
+    deletion, refusal = overtaken(deleting_image, lambda: ask_for_vms(owner, cloud, subnet))
+    assert isinstance(deletion, Operation)
+    assert isinstance(refusal, NotNow) and "being deleted" in refusal.message

@@ -205,7 +205,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(volumes: FileVolumes, poo
     volume = a_volume(pool)
     path = volume_path(volume)
     path.with_name(f"{path.name}.0badcafe.partial").write_bytes(b"half")
-    assert volumes.observe(pool).volumes == ()
+    assert volumes.observe(pool).of(PoolKind.VOLUME) == ()
     volumes.ensure_volume(volume)
     assert os.listdir(path.parent) == [path.name]
 
@@ -236,7 +236,7 @@ def test_a_damaged_volume_is_in_the_inventory_without_a_size(volumes: FileVolume
     volume = a_volume(pool)
     volumes.ensure_volume(volume)
     volume_path(volume).write_bytes(b"")
-    assert volumes.inventory(pool).volumes == {volume.id: 0}
+    assert volumes.inventory(pool).of(PoolKind.VOLUME) == {volume.id: 0}
 
 
 @pytest.mark.requirement("OP-2")

@@ -16,15 +16,16 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 import pytest
 
-from apps.drivers import orders
-from apps.drivers.orders import Answer, Verb
+from apps.drivers.host_verbs import verbs_of
+from apps.drivers.orders import Answer
+from apps.drivers.protocols import Hypervisor, Volumes
 from apps.drivers.reports import Heartbeat, HostReport
 from apps.drivers.usage import UsageReading
 
 pytestmark = pytest.mark.requirement("SE-6")
 
 ROOT = Path(__file__).parents[2]
-VERBS = [value for value in vars(orders).values() if isinstance(value, Verb)]
+VERBS = [*verbs_of(Hypervisor).values(), *verbs_of(Volumes).values()]
 #: All that is opened with a host's key.
 MESSAGES = [HostReport, Heartbeat, UsageReading, Answer, *(verb.result for verb in VERBS)]
 
@@ -118,10 +119,11 @@ COMPARED: dict[str, tuple[str, str]] = {
     "ImageInfo.source_format": ("the formats that can be imported", IMAGE),
     "PoolObservation.capacity_bytes": ("what is in use", POOL),
     "PoolObservation.used_bytes": ("the capacity", POOL),
-    "PoolObservation.volumes": ("used by nobody", BOUND),
-    "PoolObservation.images": ("used by nobody", BOUND),
-    "PoolInventory.volumes": ("rows of disks; what has no row is a finding, never removed unasked", ORPHANS),
-    "PoolInventory.images": ("rows of images; what has no row is a finding, never removed unasked", ORPHANS),
+    "PoolObservation.contents": ("used by nobody", BOUND),
+    "PoolInventory.sizes": (
+        "rows of each kind; what has no row is a finding, never removed unasked",
+        ORPHANS,
+    ),
     "PoolInventory.unfinished": ("a finding, never removed unasked", ORPHANS),
     "Unfinished.kind": ("volume or image", BOUND),
     "Unfinished.id": ("the form of an identifier", ORPHANS),

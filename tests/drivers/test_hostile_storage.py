@@ -13,7 +13,7 @@ from onebox.hosts import Host
 from apps.drivers.errors import DriverError
 from apps.drivers.files import FileVolumes, importing, qcow2
 from apps.drivers.files.layout import keep_base, keep_private
-from apps.drivers.specs import PoolSpec, Power, VmSpec
+from apps.drivers.specs import PoolKind, PoolSpec, Power, VmSpec
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.real_agents import RealAgent, running_agent, shared_pool
 from tests.drivers.samples import a_pool, a_vm, a_volume, an_image
@@ -85,7 +85,7 @@ def test_what_stands_in_a_files_place_is_neither_followed_nor_waited_for(
     for attempt in attempts:
         with refused("volumes.not_plain"):
             attempt()
-    assert volumes.inventory(pool).volumes == {volume.id: 0}
+    assert volumes.inventory(pool).of(PoolKind.VOLUME) == {volume.id: 0}
     volumes.ensure_image_absent(an_image(pool))
     assert untouched(victim)
 

@@ -15,10 +15,11 @@ from hypothesis import strategies as some
 
 from apps.drivers.errors import DriverError
 from apps.drivers.files.layout import volume_path
+from apps.drivers.host_verbs import verbs_of
 from apps.drivers.libvirt import domain_xml, seed
 from apps.drivers.libvirt.metadata import VmMetadata
 from apps.drivers.libvirt.settings import HostSettings
-from apps.drivers.orders import ENSURE_VM
+from apps.drivers.protocols import Hypervisor
 from apps.drivers.specs import PoolSpec, SeedSpec, VmSpec, VolumeSpec
 from tests.security.hostile import HOSTILE
 
@@ -85,8 +86,9 @@ def test_user_data_reaches_the_guest_byte_for_byte(user_data: str, keys: list[st
 @pytest.mark.parametrize("text", encodable.values(), ids=encodable.keys())
 def test_an_order_brings_every_text_as_it_is(text: str) -> None:
     ordered = spec(text, SeedSpec("vm", user_data=text))
-    raw = msgspec.msgpack.encode(ordered)
-    assert msgspec.msgpack.decode(raw, type=ENSURE_VM.argument) == ordered
+    ensure_vm = verbs_of(Hypervisor)["ensure_vm"]
+    raw = msgspec.msgpack.encode(ensure_vm.pack(ordered))
+    assert msgspec.msgpack.decode(raw, type=ensure_vm.arguments) == ensure_vm.pack(ordered)
 
 
 def test_files_are_named_by_identifiers_alone(tmp_path: Path) -> None:

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from apps.drivers.protocols import Hypervisor
-from apps.drivers.remote import RemoteHypervisor, RemoteVolumes
+from apps.drivers.protocols import Hypervisor, Volumes
 from apps.drivers.specs import PoolSpec, Power, SeedSpec, VmSpec
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.contracts.hypervisor import HypervisorContract
@@ -30,17 +29,17 @@ def pool(onebox: Onebox) -> Iterator[PoolSpec]:
 
 
 @pytest.fixture
-def volumes(agent: RealAgent) -> RemoteVolumes:
+def volumes(agent: RealAgent) -> Volumes:
     return agent.remote.volumes()
 
 
 @pytest.fixture
-def hypervisor(agent: RealAgent) -> RemoteHypervisor:
+def hypervisor(agent: RealAgent) -> Hypervisor:
     return agent.remote.hypervisor()
 
 
 @pytest.fixture
-def vm(hypervisor: RemoteHypervisor, volumes: RemoteVolumes, pool: PoolSpec) -> Iterator[VmSpec]:
+def vm(hypervisor: Hypervisor, volumes: Volumes, pool: PoolSpec) -> Iterator[VmSpec]:
     volume = a_volume(pool)
     volumes.ensure_volume(volume)
     spec = a_vm(volume)
@@ -64,7 +63,7 @@ def seed_path(agent: RealAgent, vm: VmSpec) -> str:
 
 @pytest.mark.requirement("OP-2")
 def test_a_definition_without_its_seed_is_made_whole(
-    agent: RealAgent, hypervisor: RemoteHypervisor, vm: VmSpec
+    agent: RealAgent, hypervisor: Hypervisor, vm: VmSpec
 ) -> None:
     hypervisor.ensure_vm(vm)
     agent.host.exec("rm", seed_path(agent, vm))
@@ -76,7 +75,7 @@ def test_a_definition_without_its_seed_is_made_whole(
 
 @pytest.mark.requirement("OP-2")
 def test_a_seed_without_its_definition_goes_with_the_vm(
-    agent: RealAgent, hypervisor: RemoteHypervisor, vm: VmSpec
+    agent: RealAgent, hypervisor: Hypervisor, vm: VmSpec
 ) -> None:
     hypervisor.ensure_vm(vm)
     agent.host.exec("virsh", "-q", "undefine", f"vm-{vm.id}")
@@ -85,9 +84,7 @@ def test_a_seed_without_its_definition_goes_with_the_vm(
 
 
 @pytest.mark.requirement("OP-2")
-def test_a_removed_vm_leaves_no_file_of_its_own(
-    agent: RealAgent, hypervisor: RemoteHypervisor, vm: VmSpec
-) -> None:
+def test_a_removed_vm_leaves_no_file_of_its_own(agent: RealAgent, hypervisor: Hypervisor, vm: VmSpec) -> None:
     hypervisor.ensure_vm(vm)
     hypervisor.ensure_power(vm.id, Power.ON)
     hypervisor.ensure_vm_absent(vm.id)
@@ -96,7 +93,7 @@ def test_a_removed_vm_leaves_no_file_of_its_own(
 
 
 def test_a_new_seed_is_written_for_a_changed_one(
-    agent: RealAgent, hypervisor: RemoteHypervisor, vm: VmSpec
+    agent: RealAgent, hypervisor: Hypervisor, vm: VmSpec
 ) -> None:
     hypervisor.ensure_vm(vm)
     before = agent.host.exec("sha256sum", seed_path(agent, vm))
@@ -107,12 +104,12 @@ def test_a_new_seed_is_written_for_a_changed_one(
 
 
 @pytest.mark.requirement("SE-5")
-def test_any_name_can_be_given_to_a_vm(hypervisor: RemoteHypervisor, vm: VmSpec) -> None:
+def test_any_name_can_be_given_to_a_vm(hypervisor: Hypervisor, vm: VmSpec) -> None:
     hypervisor.ensure_vm(replace(vm, name='<实例> & "co"\n\''))
     assert hypervisor.status(vm.id).exists
 
 
-def test_a_foreign_vm_of_the_host_is_not_reported(agent: RealAgent, hypervisor: RemoteHypervisor) -> None:
+def test_a_foreign_vm_of_the_host_is_not_reported(agent: RealAgent, hypervisor: Hypervisor) -> None:
     foreign = (
         "<domain type='qemu'><name>theirs</name><memory>65536</memory><os><type>hvm</type></os></domain>"
     )

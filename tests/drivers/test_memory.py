@@ -15,7 +15,7 @@ from apps.drivers.memory import MemoryFabric, MemoryHypervisor, MemoryVolumes, R
 from apps.drivers.memory.records import VOLUMES
 from apps.drivers.orders import Fence
 from apps.drivers.protocols import Hypervisor
-from apps.drivers.specs import PauseReason, PoolSpec, Power, VmSpec, VolumeSpec
+from apps.drivers.specs import FabricKind, PauseReason, PoolKind, PoolSpec, Power, VmSpec, VolumeSpec
 from tests.drivers.contracts.fabric import FabricContract, refused
 from tests.drivers.contracts.hypervisor import HypervisorContract, wait_until_off
 from tests.drivers.contracts.volumes import VolumesContract
@@ -153,7 +153,7 @@ def test_a_fault_is_raised_as_often_as_asked(world: World) -> None:
         with refused("test.broken"):
             fabric.ensure_vpc(vpc)
     fabric.ensure_vpc(vpc)
-    assert fabric.inventory().vpcs == {vpc.id: 1}
+    assert fabric.inventory().of(FabricKind.VPC) == {vpc.id: 1}
 
 
 def _make_vpc_and_die(url: str, name: str, when: str) -> None:
@@ -177,7 +177,7 @@ def test_what_a_killed_process_had_done_stays_done(redis_url: str, when: str, ma
     assert process.exitcode == -signal.SIGKILL
     with redis.Redis.from_url(redis_url) as client:
         world = RedisWorld(client, name)
-        assert len(MemoryFabric(world).inventory().vpcs) == made
+        assert len(MemoryFabric(world).inventory().of(FabricKind.VPC)) == made
         world.forget()
 
 
@@ -189,4 +189,4 @@ def test_an_order_older_than_one_that_was_seen_is_refused(world: World, pool: Po
     with pytest.raises(DriverError) as caught:
         MemoryVolumes(world, fence=Fence(2, attempt=9)).ensure_volume(volume)
     assert (caught.value.code, caught.value.permanent) == ("agent.stale_order", True)
-    assert volume.id not in MemoryVolumes(world).observe(pool).volumes
+    assert volume.id not in MemoryVolumes(world).observe(pool).of(PoolKind.VOLUME)

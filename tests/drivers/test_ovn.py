@@ -76,12 +76,12 @@ def test_nothing_is_changed_for_whom_the_guard_stops(fabric: OvnFabric) -> None:
     vpc, before = a_vpc(), changes_seen(fabric)
     with pytest.raises(TooLate):
         fabric.guarded(guard).ensure_vpc(vpc)
-    assert vpc.id not in fabric.inventory().vpcs
+    assert vpc.id not in fabric.inventory().of(FabricKind.VPC)
     assert changes_seen(fabric) == before
     fabric.ensure_vpc(vpc)
     with pytest.raises(TooLate):
         fabric.guarded(guard).ensure_absent(FabricKind.VPC, vpc.id)
-    assert vpc.id in fabric.inventory().vpcs
+    assert vpc.id in fabric.inventory().of(FabricKind.VPC)
     fabric.ensure_absent(FabricKind.VPC, vpc.id)
 
 
@@ -251,7 +251,11 @@ def test_processes_that_race_make_one_of_each(northbound: str, stack: ExitStack)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(ensure, fabrics))
     seen = fabrics[0].inventory()
-    assert (vpc.id in seen.vpcs, subnet.id in seen.subnets, port.id in seen.ports) == (True, True, True)
+    assert (
+        vpc.id in seen.of(FabricKind.VPC),
+        subnet.id in seen.of(FabricKind.SUBNET),
+        port.id in seen.of(FabricKind.PORT),
+    ) == (True, True, True)
 
 
 def test_a_database_that_does_not_answer_is_told_within_the_time_out() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from apps.drivers.files import qcow2
-from apps.drivers.remote import RemoteVolumes
+from apps.drivers.protocols import Volumes
 from apps.drivers.specs import (
     ImageInfo,
     ImageSpec,
@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 class SeenFromHere:
     """The host's volumes, told of files by the names they have on this machine."""
 
-    remote: RemoteVolumes
+    remote: Volumes
     here: Path
 
     def ensure_image(self, spec: ImageSpec, source: str) -> ImageInfo:

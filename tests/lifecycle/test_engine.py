@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryFabric, World
-from apps.drivers.specs import VpcSpec
+from apps.drivers.specs import FabricKind, VpcSpec
 from apps.infrastructure.models import Host
 from apps.lifecycle import keeper
 from apps.lifecycle.engine import MAX_ATTEMPTS, MAX_BUGS, claim, execute
@@ -336,7 +336,7 @@ def test_an_attempt_that_may_have_lost_its_lease_changes_nothing_in_the_network(
     run.renewed(lease_clock() - LEASE.total_seconds())
     with pytest.raises(Lost):
         MemoryFabric(world, run.guard).ensure_vpc(VpcSpec("1", vni=1))
-    assert MemoryFabric(world).inventory().vpcs == {}
+    assert MemoryFabric(world).inventory().of(FabricKind.VPC) == {}
     keeper.Keeper().tick([run])  # it was nobody else's yet, and is held again
     MemoryFabric(world, run.guard).ensure_vpc(VpcSpec("1", vni=1))
 

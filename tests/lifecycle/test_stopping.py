@@ -14,6 +14,7 @@ from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.cancelling import cancel, why_not_cancel
 from apps.lifecycle.engine import claim, execute
 from apps.lifecycle.errors import Busy
+from apps.lifecycle.handlers import Settle
 from apps.lifecycle.legality import ensure_possible, open_operation
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
 from apps.lifecycle.running import Run
@@ -26,6 +27,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.requirement("OP-4")]
 def notices(run: Run) -> None:
     """What the keeper's thread does every second."""
     keeper.Keeper()._mark_lost([run])
+
+
+def claimed(operation: Operation) -> Operation:
+    taken = claim(operation.pk)
+    assert taken is not None
+    return taken
 
 
 def status(operation: Operation) -> str:
@@ -65,15 +72,98 @@ def test_until_it_has_stopped_it_holds_its_resource(host: Host) -> None:
     ensure_possible(SCRAP, host, open_operation(host))
 
 
-def test_one_that_is_done_before_it_noticed_is_done(host: Host, script: Script) -> None:
+@pytest.mark.parametrize("end", ["done", "failed", "failed for good", "late"])
+def test_one_that_comes_to_its_end_before_it_noticed_is_cancelled(
+    host: Host, script: Script, end: str
+) -> None:
+    operation, settled = ask(POLISH, host), []
+
+    def comes_to_its_end(run: Run) -> Settle:
+        assert cancel(SYSTEM, operation)
+        if end == "late":
+            run._ends = 0
+        if end != "done":
+            raise DriverError("no answer", permanent=end == "failed for good")
+        return lambda: settled.append(True)
+
+    script.does = comes_to_its_end
+    execute(operation.pk)
+    assert (status(operation), operation.error["code"]) == (
+        OperationStatus.CANCELLED,
+        "operation.cancelled",
+    )
+    assert settled == []
+    assert [step["text"] for step in operation.steps] == (["no answer"] if end != "done" else [])
+    host.refresh_from_db()
+    assert (host.error["code"], host.generation == host.observed_generation) == (
+        "operation.cancelled",
+        False,
+    )
+    ensure_possible(POLISH, host)
+
+
+def test_what_a_dead_worker_was_at_past_its_deadline_ends_cancelled_if_it_was_asked_to(host: Host) -> None:
+    operation = ask(POLISH, host)
+    claim(operation.pk)
+    assert cancel(SYSTEM, operation)
+    long_ago = timezone.now() - timedelta(minutes=10)
+    Operation.objects.filter(pk=operation.pk).update(deadline=long_ago, lease_until=long_ago)
+    sweep()
+    assert status(operation) == OperationStatus.CANCELLED
+
+
+def test_what_completes_it_cannot_be_cancelled_while_it_runs_and_again_once_it_failed(
+    host: Host, script: Script
+) -> None:
     operation = ask(POLISH, host)
 
-    def too_late(run: Run) -> None:
-        assert cancel(SYSTEM, operation)
+    def completes(run: Run) -> None:
+        run.no_stop_now()
+        operation.refresh_from_db()
+        assert "too late" in why_not_cancel(operation)
+        assert not cancel(SYSTEM, operation)
+        raise DriverError("no answer")
 
-    script.does = too_late
+    script.does = completes
     execute(operation.pk)
-    assert status(operation) == OperationStatus.DONE
+    assert status(operation) == OperationStatus.QUEUED
+    assert cancel(SYSTEM, operation)
+    assert status(operation) == OperationStatus.CANCELLED
+
+
+def test_what_a_dead_worker_was_completing_can_be_cancelled_once_another_has_it(host: Host) -> None:
+    operation = ask(POLISH, host)
+    Run(claimed(operation)).no_stop_now()
+    assert not cancel(SYSTEM, operation)
+    Operation.objects.filter(pk=operation.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    claim(operation.pk)
+    assert cancel(SYSTEM, operation)
+
+
+def test_completing_it_does_not_forget_that_there_is_no_way_back(host: Host, script: Script) -> None:
+    operation = ask(POLISH, host)
+
+    def both(run: Run) -> None:
+        run.no_way_back()
+        run.no_stop_now()
+        raise DriverError("no answer")
+
+    script.does = both
+    execute(operation.pk)
+    assert not cancel(SYSTEM, operation)
+
+
+def test_a_cancellation_just_before_what_completes_it_is_kept(host: Host, script: Script) -> None:
+    operation, completed = ask(POLISH, host), []
+
+    def completes(run: Run) -> None:
+        assert cancel(SYSTEM, operation)
+        run.no_stop_now()
+        completed.append(True)
+
+    script.does = completes
+    execute(operation.pk)
+    assert (status(operation), completed) == (OperationStatus.CANCELLED, [])
 
 
 def test_past_the_point_of_no_return_nobody_can_cancel_it_any_more(host: Host, script: Script) -> None:

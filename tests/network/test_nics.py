@@ -41,7 +41,7 @@ def test_a_nic_is_bound_to_another_group_and_to_none(
     nic.refresh_from_db()
     assert nic.security_group == group
     fabric = backends.fabric(region)
-    assert fabric.inventory().ports[str(nic.pk)] == 2
+    assert fabric.inventory().of(FabricKind.PORT)[str(nic.pk)] == 2
     with pytest.raises(Exception, match="bound to ports"):
         fabric.ensure_absent(FabricKind.SECURITY_GROUP, str(group.pk))
 

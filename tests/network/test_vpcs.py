@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from apps.drivers.errors import DriverError
+from apps.drivers.specs import FabricKind
 from apps.infrastructure import backends
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
@@ -33,7 +34,7 @@ def test_a_vpc_is_made_from_an_allowed_block(owner: Actor, region: Region, cidr:
     settle(operation)
     vpc = Vpc.objects.get(pk=operation.target_id)
     assert (str(vpc.cidr), vpc.state, vpc.region) == (cidr, State.READY, region)
-    assert str(vpc.pk) in backends.fabric(region).inventory().vpcs
+    assert str(vpc.pk) in backends.fabric(region).inventory().of(FabricKind.VPC)
 
 
 @pytest.mark.requirement("VP-1")
@@ -110,7 +111,7 @@ def test_the_first_subnet_can_be_asked_for_with_the_vpc(owner: Actor, region: Re
     subnet = Subnet.objects.get(vpc=vpc_operation.target_id)
     settle(vpc_operation)
     settle(Operation.objects.get(resource=subnet))
-    assert str(subnet.pk) in backends.fabric(region).inventory().subnets
+    assert str(subnet.pk) in backends.fabric(region).inventory().of(FabricKind.SUBNET)
 
 
 def test_a_bad_first_subnet_is_told_at_its_field_and_no_vpc_is_made(owner: Actor, region: Region) -> None:
@@ -146,7 +147,7 @@ def test_a_deleted_vpc_leaves_neither_row_nor_router_nor_quota(
     assert used(tenant_a) == 1
     settle(delete_vpc(owner, vpc))
     assert not Vpc.objects.exists()
-    assert str(vpc.pk) not in backends.fabric(region).inventory().vpcs
+    assert str(vpc.pk) not in backends.fabric(region).inventory().of(FabricKind.VPC)
     assert used(tenant_a) == 0
 
 

@@ -19,8 +19,8 @@ from apps.compute.specs import vm_spec
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryFabric, MemoryVolumes
 from apps.drivers.memory.records import VOLUMES
+from apps.drivers.specs import FabricKind, PoolKind, VolumeSpec
 from apps.drivers.specs import Power as DriverPower
-from apps.drivers.specs import VolumeSpec
 from apps.infrastructure.models import Host
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import execute
@@ -120,7 +120,9 @@ def test_what_got_a_row_meanwhile_is_not_removed(cloud: Cloud, vm: Vm, admin: Ac
     execute(operation.pk)
     operation.refresh_from_db()
     assert (operation.status, operation.error["code"]) == (OperationStatus.FAILED, "reconciliation.changed")
-    assert str(finding.target_id) in MemoryVolumes(cloud.world).inventory(cloud.storage.spec()).volumes
+    assert str(finding.target_id) in MemoryVolumes(cloud.world).inventory(cloud.storage.spec()).of(
+        PoolKind.VOLUME
+    )
     look()
     finding.refresh_from_db()
     assert finding.state in (FindingState.OPEN, FindingState.GONE)
@@ -313,7 +315,7 @@ def test_a_network_object_goes_by_force_unless_something_needs_it(
     assert not Vpc.objects.exists() and not Subnet.objects.exists()
     assert Quota.objects.get(tenant=tenant_a, metric="vpc").used == 0
     later()
-    assert str(subnet.pk) in MemoryFabric(cloud.world).inventory().subnets
+    assert str(subnet.pk) in MemoryFabric(cloud.world).inventory().of(FabricKind.SUBNET)
     look_twice()
     assert {(f.rule, f.kind) for f in findings() if f.kind != "vm"} == {
         (Rule.ORPHAN, kind) for kind in ("nic", "subnet", "vpc")

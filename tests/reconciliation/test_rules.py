@@ -83,7 +83,7 @@ def test_a_lost_volume_is_for_the_administrator_and_never_made_anew(cloud: Cloud
     finding = the_finding()
     assert (finding.rule, finding.kind, finding.target_id) == (Rule.STALE, "disk", disk.pk)
     assert finding.resource_id == vm.pk and finding.tenant_id == vm.tenant_id
-    assert str(disk.pk) not in MemoryVolumes(cloud.world).inventory(cloud.storage.spec()).volumes
+    assert str(disk.pk) not in MemoryVolumes(cloud.world).inventory(cloud.storage.spec()).of(PoolKind.VOLUME)
     assert told(finding.kept) == f"Its volume is not in {cloud.storage}."
 
 
@@ -122,7 +122,7 @@ def test_a_lost_network_object_is_made_again(
     look_twice()
     assert work() == [verb]
     seen = MemoryFabric(cloud.world).inventory()
-    there = {**seen.vpcs, **seen.subnets, **seen.security_groups, **seen.ports}
+    there = {id: generation for kind in FabricKind for id, generation in seen.of(kind).items()}
     assert str(ids[kind]) in there
     assert [rule for rule, _aspect, _kind in mended()] == [Rule.STALE]
     look_twice()
@@ -331,7 +331,7 @@ def test_a_volume_that_is_too_small_grows_once_its_vm_is_off(cloud: Cloud, vm: V
     Vm.objects.filter(pk=vm.pk).update(power=Power.OFF, power_seen=Power.OFF)
     look_twice()
     assert work() == ["vm.resync"]
-    volumes = MemoryVolumes(cloud.world).inventory(cloud.storage.spec()).volumes
+    volumes = MemoryVolumes(cloud.world).inventory(cloud.storage.spec()).of(PoolKind.VOLUME)
     assert volumes[str(disk.pk)] == 80 * GIB
     assert hypervisor(cloud, vm).status(str(vm.pk)).power is DriverPower.OFF
     assert volume_spec(Disk.objects.select_related("cluster").get(pk=disk.pk)).size_gib == 80

@@ -11,7 +11,7 @@ from django.db.models import QuerySet, Sum
 
 from apps.compute.models import Image, Vm
 from apps.compute.quota import vm_amounts
-from apps.drivers.specs import Power
+from apps.drivers.specs import FabricKind, PoolKind, Power
 from apps.infrastructure import backends
 from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
 from apps.lifecycle.models import Operation, OperationLock, Resource, State
@@ -64,15 +64,19 @@ def _pairs() -> Iterator[_Pair]:
         yield _pair(f"domains of {host.name}", Vm.objects.filter(host=host), (vm.id for vm in seen.vms))
     for pool in StorageCluster.objects.all():
         content = backends.volumes(pool, None).observe(pool.spec())
-        yield _pair(f"volumes of {pool.name}", Disk.objects.filter(cluster=pool), content.volumes)
-        yield _pair(f"images of {pool.name}", Image.objects.filter(cluster=pool), content.images)
+        yield _pair(f"volumes of {pool.name}", Disk.objects.filter(cluster=pool), content.of(PoolKind.VOLUME))
+        yield _pair(f"images of {pool.name}", Image.objects.filter(cluster=pool), content.of(PoolKind.IMAGE))
     for region in Region.objects.all():
         fabric = backends.fabric(region).inventory()
         groups = SecurityGroup.objects.filter(region=region)
-        yield _pair(f"VPCs of {region.name}", Vpc.objects.filter(region=region), fabric.vpcs)
-        yield _pair(f"subnets of {region.name}", Subnet.objects.filter(region=region), fabric.subnets)
-        yield _pair(f"groups of {region.name}", groups, fabric.security_groups)
-        yield _pair(f"ports of {region.name}", Nic.objects.filter(subnet__region=region), fabric.ports)
+        yield _pair(f"VPCs of {region.name}", Vpc.objects.filter(region=region), fabric.of(FabricKind.VPC))
+        yield _pair(
+            f"subnets of {region.name}", Subnet.objects.filter(region=region), fabric.of(FabricKind.SUBNET)
+        )
+        yield _pair(f"groups of {region.name}", groups, fabric.of(FabricKind.SECURITY_GROUP))
+        yield _pair(
+            f"ports of {region.name}", Nic.objects.filter(subnet__region=region), fabric.of(FabricKind.PORT)
+        )
 
 
 def _unsettled() -> Iterator[str]:

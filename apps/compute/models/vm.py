@@ -96,6 +96,17 @@ class Vm(Kind):
         ]
 
     @property
+    def system_disk(self) -> Disk | None:
+        """Return the disk it boots from, which is created and deleted with it. Reads `disks`: prefetch them."""
+        return next((disk for disk in self.disks.all() if disk.is_system), None)
+
+    @property
+    def data_disks(self) -> list[Disk]:
+        """Return the disks attached to it, which outlive it, oldest first. Reads `disks`: prefetch them."""
+        data = [disk for disk in self.disks.all() if not disk.is_system]
+        return sorted(data, key=lambda disk: (disk.created_at, disk.pk))
+
+    @property
     def need(self) -> Need:
         """Return the room it takes on its host."""
         return Need(self.vcpu, self.memory_mib)

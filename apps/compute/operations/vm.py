@@ -27,6 +27,7 @@ from apps.drivers.specs import FabricKind, SeedSpec
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure import backends, placement
 from apps.infrastructure.models import Host, Region
+from apps.lifecycle import push
 from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.models import Resource, State
 from apps.lifecycle.rows import remove
@@ -45,7 +46,7 @@ def create(run: Run) -> Settle:
     vm, host, region = load_vm(run)
     _make_parts(run, vm, host, region)
     run.step(_("Starting on %(host)s"), 60, host=host.name)
-    _switch_on(backends.hypervisor(host, run), vm)
+    _switch_on(run, backends.hypervisor(host, run), vm)
     return lambda: _settle_created(vm, Power.ON)
 
 
@@ -58,7 +59,7 @@ def start(run: Run) -> Settle:
     vm, host, region = load_vm(run)
     run.step(_("Starting on %(host)s"), 30, host=host.name)
     ensure_ports(run, vm, region)
-    _switch_on(backends.hypervisor(host, run), vm)
+    _switch_on(run, backends.hypervisor(host, run), vm)
     return lambda: _settle_power(vm, Power.ON)
 
 
@@ -76,6 +77,7 @@ def power_off(run: Run) -> Settle:
     vm, host, region = load_vm(run)
     hypervisor = backends.hypervisor(host, run)
     run.step(_("Powering off on %(host)s"), 10, host=host.name)
+    run.no_stop_now()  # cancelled after this, the guest would be off all the same
     hypervisor.ensure_power(str(vm.pk), DriverPower.OFF)
     if vm.state != State.READY:
         _make_parts(run, vm, host, region)
@@ -101,7 +103,7 @@ def restart(run: Run) -> Settle:
     run.no_way_back()  # it is off now: cancelled here, it would stay so
     run.step(_("Starting on %(host)s"), 70, host=host.name)
     ensure_ports(run, vm, region)
-    _switch_on(hypervisor, vm)
+    _switch_on(run, hypervisor, vm)
     return lambda: _settle_power(vm, Power.ON)
 
 
@@ -110,6 +112,7 @@ def resume(run: Run) -> Settle:
     """Let it go on. One that runs by now, or is off, is left as it is."""
     vm, host, _region = load_vm(run)
     run.step(_("Resuming on %(host)s"), 50, host=host.name)
+    run.no_stop_now()
     seen = backends.hypervisor(host, run).ensure_resumed(str(vm.pk))
     if seen.paused:
         raise DriverError(
@@ -145,7 +148,7 @@ def delete(run: Run) -> Settle:
         backends.fabric(region, run).ensure_absent(FabricKind.PORT, str(nic.pk))
     run.no_way_back()
     run.step(_("Removing the system disk"), 70)
-    for disk in vm.disks.all():
+    if (disk := vm.system_disk) is not None:
         backends.volumes(disk.cluster, run, host=host).ensure_volume_absent(volume_spec(disk))
     return lambda: settle_deleted(vm)
 
@@ -159,7 +162,7 @@ def load_vm(run: Run) -> tuple[Vm, Host, Region]:
     vm = (
         Vm.objects.select_related("host", "cluster__region")
         .prefetch_related(
-            Prefetch("disks", Disk.objects.select_related("cluster").filter(role=Disk.Role.SYSTEM)),
+            Prefetch("disks", Disk.objects.select_related("cluster")),
             Prefetch("nics", Nic.objects.order_by("role")),
         )
         .get(pk=run.target_id)
@@ -178,7 +181,7 @@ def _with_way_out(error: DriverError) -> DriverError:
 
 def _make_parts(run: Run, vm: Vm, host: Host, region: Region) -> None:
     run.step(_("Making the system disk on %(host)s"), 10, host=host.name)
-    for disk in vm.disks.all():
+    if (disk := vm.system_disk) is not None:
         backends.volumes(disk.cluster, run, host=host).ensure_volume(volume_spec(disk))
     run.step(_("Connecting to the network"), 40)
     ensure_ports(run, vm, region)
@@ -190,8 +193,9 @@ def ensure_ports(run: Run, vm: Vm, region: Region) -> None:
         backends.fabric(region, run).ensure_port(port_spec(nic, generation=vm.generation))
 
 
-def _switch_on(hypervisor: Hypervisor, vm: Vm) -> None:
+def _switch_on(run: Run, hypervisor: Hypervisor, vm: Vm) -> None:
     hypervisor.ensure_vm(vm_spec(vm))
+    run.no_stop_now()  # cancelled after this, the guest would run all the same
     hypervisor.ensure_power(str(vm.pk), DriverPower.ON, boot=vm.boot)
 
 
@@ -239,18 +243,25 @@ def _forget_first_boot(vm: Vm) -> None:
 
 def _settle_created(vm: Vm, power: Power) -> None:
     _settle_power(vm, power)
-    disks = [disk.pk for disk in vm.disks.all()]
-    Resource.objects.filter(pk__in=disks).update(state=State.READY, observed_generation=F("generation"))
+    made = Resource.objects.filter(as_disk__vm=vm, as_disk__role=Disk.Role.SYSTEM)
+    made.update(state=State.READY, observed_generation=F("generation"))
 
 
 def settle_deleted(vm: Vm) -> None:
-    """Remove the rows of a VM from `load_vm`, and give quota, addresses and room back.
+    """Remove the rows of a VM from `load_vm` and of its system disk, and give quota, addresses and room back.
 
-    Call in a transaction. Locks in the order everybody keeps: resources, quota, host.
+    Data disks are detached and stay. Call in a transaction. Locks in the order everybody keeps: resources, quota, host.
     """
-    disks = list(vm.disks.all())
+    disk = vm.system_disk
+    _detach_data_disks(vm)
     free_nics(vm)
-    remove([vm, *disks])
+    remove([vm, disk] if disk else [vm])
     if vm.tenant_id is not None:
-        give_back(vm.tenant_id, vm_amounts(vm.need, sum(disk.size_gib for disk in disks)))
+        give_back(vm.tenant_id, vm_amounts(vm.need, disk.size_gib if disk else 0))
     placement.release(vm.host_id, vm.need)
+
+
+def _detach_data_disks(vm: Vm) -> None:
+    Disk.objects.filter(vm=vm, role=Disk.Role.DATA).update(vm=None)
+    for disk in vm.data_disks:
+        push.resource_changed(disk)

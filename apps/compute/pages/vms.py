@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -40,14 +40,20 @@ from apps.storage.models import Disk
 
 def _goes(vm: Vm) -> list[str]:
     """What deleting destroys and what it leaves."""
-    disks = ", ".join(f"{disk.name} ({disk.size_gib} GiB)" for disk in vm.shown_disks)
+    destroyed = _names(disk for disk in vm.shown_disks if disk.is_system)
+    kept = _names(disk for disk in vm.shown_disks if not disk.is_system)
     addresses = ", ".join(str(nic.ip) for nic in vm.shown_nics)
     return [
         _("The virtual machine %(name)s stops at once.") % {"name": vm.name},
-        _("Its system disk is destroyed with all data on it: %(disks)s.") % {"disks": disks or "–"},
+        _("Its system disk is destroyed with all data on it: %(disks)s.") % {"disks": destroyed or "–"},
+        *([_("Its data disks stay: %(disks)s.") % {"disks": kept}] if kept else []),
         _("Its network interfaces and addresses go: %(addresses)s.") % {"addresses": addresses or "–"},
         _("Its image, security groups and SSH keys stay."),
     ]
+
+
+def _names(disks: Iterable[Disk]) -> str:
+    return ", ".join(f"{disk.name} ({disk.size_gib} GiB)" for disk in disks)
 
 
 def _stops(vm: Vm) -> list[str]:

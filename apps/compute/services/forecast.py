@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.compute.quota import vm_amounts
-from apps.compute.services.planning import Asked, Draft, hold_image, look_up, numbered
+from apps.compute.services.planning import Asked, Draft, look_up, numbered
 from apps.infrastructure.outlook import Outlook, no_capacity, outlook
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.forecast import Forecast
 from apps.lifecycle.rehearsal import Refusals
+from apps.lifecycle.usable import ensure_usable
 from apps.network.models import Subnet
 from apps.network.selectors import with_free_addresses
 from apps.network.services.addresses import subnet_full
-from apps.network.services.holding import ensure_usable
 from apps.quotas.forecast import over_quota, quota_lines
 
 
@@ -54,9 +54,7 @@ def forecast_vms(actor: Actor, asked: Mapping[str, Any]) -> VmForecast:
     draft = look_up(actor, wanted, refusals)
     if refusals.forbidden or draft.project is None:
         return VmForecast(refusals.merged, draft=draft)
-    if draft.image is not None:
-        refusals.attempt(hold_image, draft.image, lock=False)
-    for used in (draft.subnet, draft.group):
+    for used in (draft.image, draft.subnet, draft.group):
         if used is not None:
             refusals.attempt(ensure_usable, used)
     amounts = vm_amounts(draft.need, draft.disk_gib, draft.count) if draft.need else {"vm": draft.count}

@@ -106,9 +106,7 @@ def _user(resource: Resource) -> dict[str, str]:
 
 
 def _source(cluster: StorageCluster, file: str) -> str:
-    """Return the file as hosts see it: a plain name inside the import directory, anything for a pretend pool."""
-    if cluster.driver == "memory":
-        return file
+    """Return the file as hosts see it: a plain name inside the import directory."""
     if not file or "/" in file or file.startswith(".") or not is_one_line(file):
         raise Invalid({"file": [_("The name of a file in the pool's import directory.")]})
     return f"{cluster.path.rstrip('/')}/{IMPORT_DIRECTORY}/{file}"

@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import connection
 from django.utils.translation import gettext as _
 
 from apps.compute.models import Image, InstanceType
 from apps.compute.services import choosing, first_boot
-from apps.compute.verbs import IMAGE_DELETE, VM_CREATE
+from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.need import Need
 from apps.infrastructure.regions import ensure_one_region
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.errors import Invalid, NotNow, Refused
-from apps.lifecycle.models import State
+from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.rehearsal import Refusals
 from apps.lifecycle.requests import Allowed
 from apps.network.models import SecurityGroup, Subnet
@@ -208,29 +206,4 @@ def _ensure_cpus(kind: InstanceType, image: Image) -> None:
             code="image.architecture",
             field="image",
             hint=_("Choose an image for the cluster's CPUs, or an instance type of another cluster."),
-        )
-
-
-_STATE = """
-SELECT state, EXISTS (SELECT FROM lifecycle_operation o
-                       WHERE o.resource_id = r.id AND o.verb = %(delete)s AND o.status IN ('queued', 'running'))
-  FROM lifecycle_resource r WHERE id = %(image)s
-"""
-
-
-def hold_image(image: Image, *, lock: bool = True) -> None:
-    """See that the image is ready and stays, and keep it from being deleted until this transaction ends.
-
-    Others who use it do not queue. Without `lock` it is only looked at. Raises NotNow.
-    """
-    with connection.cursor() as cursor:
-        statement = _STATE + "FOR SHARE OF r" if lock else _STATE
-        cursor.execute(statement, {"image": image.pk, "delete": IMAGE_DELETE.name})
-        row = cursor.fetchone()
-    if row is None or row[1]:
-        raise NotNow(_("Image %(name)s is being deleted.") % {"name": image.name})
-    if row[0] != State.READY:
-        raise NotNow(
-            _("Image %(name)s is not ready.") % {"name": image.name},
-            hint=_("Wait until its import has finished, or choose another one."),
         )

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from apps.compute.models import Power, Vm
 from apps.compute.quota import vm_amounts
-from apps.compute.services.planning import LONGEST_NAME, Asked, Plan, complete, hold_image, look_up
+from apps.compute.services.planning import LONGEST_NAME, Asked, Plan, complete, look_up
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.placement import place
 from apps.lifecycle.actor import Actor
@@ -16,8 +16,8 @@ from apps.lifecycle.acts import serves
 from apps.lifecycle.models import Operation
 from apps.lifecycle.rehearsal import Refusals
 from apps.lifecycle.rows import insert
+from apps.lifecycle.usable import hold_for_use
 from apps.network.services.addresses import allocate_nic
-from apps.network.services.holding import hold_for_use
 from apps.quotas.services import take
 from apps.storage.limits import disk_limits
 from apps.storage.models import Disk
@@ -40,7 +40,7 @@ def create_vms(actor: Actor, **asked: Any) -> list[Operation]:
 def _reserve_and_insert(plan: Plan) -> list[Operation]:
     """Locks in the order everybody keeps: resources, quota, host (see `infrastructure.placement`)."""
     count = len(plan.names)
-    hold_image(plan.image)
+    hold_for_use(plan.image, shared=True)
     hold_for_use(plan.subnet, *([plan.group] if plan.group else []))
     take(plan.project.tenant_id, vm_amounts(plan.need, plan.disk_gib, count))
     vms = [_new_vm(plan, name, hostname) for name, hostname in zip(plan.names, plan.hostnames, strict=True)]

@@ -98,20 +98,18 @@ class FileVolumes:
         path.unlink(missing_ok=True)
 
     def observe(self, pool: PoolSpec) -> PoolObservation:
-        volumes, images = folder(pool, "volumes"), folder(pool, "images")
+        contents = {kind: tuple(ids_in(_folder(pool, kind))) for kind in PoolKind}
         room = os.statvfs(pool.path)
         return PoolObservation(
             capacity_bytes=room.f_blocks * room.f_frsize,
             used_bytes=(room.f_blocks - room.f_bavail) * room.f_frsize,
-            volumes=tuple(ids_in(volumes)),
-            images=tuple(ids_in(images)),
+            contents=contents,
         )
 
     def inventory(self, pool: PoolSpec) -> PoolInventory:
-        folders = {kind: folder(pool, f"{kind}s") for kind in PoolKind}
+        folders = {kind: _folder(pool, kind) for kind in PoolKind}
         return PoolInventory(
-            volumes=_sizes(folders[PoolKind.VOLUME]),
-            images=_sizes(folders[PoolKind.IMAGE]),
+            sizes={kind: _sizes(path) for kind, path in folders.items()},
             unfinished=tuple(
                 Unfinished(kind, id, idle)
                 for kind, path in folders.items()
@@ -120,7 +118,7 @@ class FileVolumes:
         )
 
     def discard_unfinished(self, pool: PoolSpec, kind: PoolKind, id: str, idle_seconds: float) -> None:
-        where = folder(pool, f"{kind}s")
+        where = _folder(pool, kind)
         if unfinished_in(where).get(checked_id(id), 0.0) >= idle_seconds:
             remove_partials(where / f"{id}{SUFFIX}")
 
@@ -133,6 +131,10 @@ class FileVolumes:
         with appearing(path) as partial:
             qemu_img.create(partial, size, _backing(spec))
             partial.chmod(PRIVATE)
+
+
+def _folder(pool: PoolSpec, kind: PoolKind) -> Path:
+    return folder(pool, f"{kind}s")
 
 
 def _sizes(path: Path) -> dict[str, int]:

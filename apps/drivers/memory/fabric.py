@@ -1,7 +1,9 @@
 """The pretend network fabric."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from apps.drivers.fabric_errors import (
     address_in_use,
@@ -13,7 +15,17 @@ from apps.drivers.fabric_errors import (
     vni_in_use,
     vpc_in_use,
 )
-from apps.drivers.memory.records import ADDRESSES, GROUPS, PORTS, SUBNETS, UNPROTECTED, VNIS, VPCS, State
+from apps.drivers.memory.records import (
+    ADDRESSES,
+    GROUPS,
+    PORTS,
+    SUBNETS,
+    UNPROTECTED,
+    VNIS,
+    VPCS,
+    State,
+    Table,
+)
 from apps.drivers.memory.world import World
 from apps.drivers.protocols import Guard
 from apps.drivers.specs import (
@@ -75,25 +87,12 @@ class MemoryFabric:
 
     def ensure_absent(self, kind: FabricKind, id: str) -> None:
         with self._change("ensure_absent") as state:
-            match kind:
-                case FabricKind.VPC:
-                    _remove_vpc(state, id)
-                case FabricKind.SUBNET:
-                    _remove_subnet(state, id)
-                case FabricKind.PORT:
-                    if (port := state.get(PORTS, id)) is not None:
-                        _free(state, port)
-                        state.delete(PORTS, id)
-                case FabricKind.SECURITY_GROUP:
-                    _remove_group(state, id)
+            _KINDS[kind].remove(state, id)
 
     def inventory(self) -> FabricInventory:
         with self._world.call("fabric.inventory") as state:
             return FabricInventory(
-                vpcs={key: vpc.generation for key, vpc in state.all(VPCS).items()},
-                subnets={key: subnet.generation for key, subnet in state.all(SUBNETS).items()},
-                ports={key: port.generation for key, port in state.all(PORTS).items()},
-                security_groups={key: group.generation for key, group in state.all(GROUPS).items()},
+                generations={kind: _generations(state, known.table) for kind, known in _KINDS.items()},
                 connection_limits={key: port.connection_limit for key, port in state.all(PORTS).items()},
                 unprotected=frozenset(state.all(UNPROTECTED)),
             )
@@ -104,6 +103,10 @@ class MemoryFabric:
             if self._guard is not None:
                 self._guard()
             yield state
+
+
+def _generations(state: State, table: Table[Any]) -> dict[str, int]:
+    return {id: spec.generation for id, spec in state.all(table).items()}
 
 
 def _address_keys(spec: PortSpec) -> tuple[str, str]:
@@ -131,7 +134,29 @@ def _remove_subnet(state: State, id: str) -> None:
     state.delete(SUBNETS, id)
 
 
+def _remove_port(state: State, id: str) -> None:
+    if (port := state.get(PORTS, id)) is not None:
+        _free(state, port)
+        state.delete(PORTS, id)
+
+
 def _remove_group(state: State, id: str) -> None:
     if any(id in port.security_group_ids for port in state.all(PORTS).values()):
         raise group_in_use(id)
     state.delete(GROUPS, id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Where a kind's specs are kept, and how one is removed."""
+
+    table: Table[Any]
+    remove: Callable[[State, str], None]
+
+
+_KINDS = {
+    FabricKind.VPC: _Kind(VPCS, _remove_vpc),
+    FabricKind.SUBNET: _Kind(SUBNETS, _remove_subnet),
+    FabricKind.PORT: _Kind(PORTS, _remove_port),
+    FabricKind.SECURITY_GROUP: _Kind(GROUPS, _remove_group),
+}

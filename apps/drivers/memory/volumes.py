@@ -4,7 +4,7 @@ import os
 import struct
 
 from apps.drivers.memory.fences import pass_or_refuse
-from apps.drivers.memory.records import DISK_USERS, IMAGES, UNFINISHED, VOLUMES, MemoryImage
+from apps.drivers.memory.records import DISK_USERS, IMAGES, UNFINISHED, VOLUMES, MemoryImage, State
 from apps.drivers.memory.world import World
 from apps.drivers.orders import Fence
 from apps.drivers.specs import (
@@ -33,8 +33,8 @@ BOOT_SIGNATURE = b"\x55\xaa"
 class MemoryVolumes:
     """`Volumes` over a `World`.
 
-    An image source is the path of a real file, whose header is looked at, or "memory:<virtual bytes>" for a clean image
-    that needs no file.
+    An image source is the path of a real file, whose header is looked at, or a path that ends in
+    "memory:<virtual bytes>", for a clean image that needs no file.
     """
 
     def __init__(self, world: World, *, fence: Fence | None = None, capacity_bytes: int = 1 << 50) -> None:
@@ -79,39 +79,48 @@ class MemoryVolumes:
 
     def observe(self, pool: PoolSpec) -> PoolObservation:
         with self._world.call("volumes.observe") as state:
-            volumes = [volume for volume in state.all(VOLUMES).values() if volume.pool.id == pool.id]
-            images = [image for image in state.all(IMAGES).values() if image.spec.pool.id == pool.id]
-            used = sum(volume.size_gib * GIB for volume in volumes)
+            volumes, images = _volumes_in(state, pool), _images_in(state, pool)
+            used = sum(volume.size_gib * GIB for volume in volumes.values())
             return PoolObservation(
                 capacity_bytes=self._capacity,
-                used_bytes=used + sum(image.info.stored_bytes for image in images),
-                volumes=tuple(volume.id for volume in volumes),
-                images=tuple(image.spec.id for image in images),
+                used_bytes=used + sum(image.info.stored_bytes for image in images.values()),
+                contents={PoolKind.VOLUME: tuple(volumes), PoolKind.IMAGE: tuple(images)},
             )
 
     def inventory(self, pool: PoolSpec) -> PoolInventory:
         with self._world.call("volumes.inventory") as state:
-            volumes = [volume for volume in state.all(VOLUMES).values() if volume.pool.id == pool.id]
-            images = [image for image in state.all(IMAGES).values() if image.spec.pool.id == pool.id]
+            volumes, images = _volumes_in(state, pool), _images_in(state, pool)
             left = state.all(UNFINISHED).items()
             return PoolInventory(
-                volumes={volume.id: volume.size_gib * GIB for volume in volumes},
-                images={image.spec.id: image.info.virtual_bytes for image in images},
+                sizes={
+                    PoolKind.VOLUME: {id: volume.size_gib * GIB for id, volume in volumes.items()},
+                    PoolKind.IMAGE: {id: image.info.virtual_bytes for id, image in images.items()},
+                },
                 unfinished=tuple(thing for key, thing in left if key.startswith(f"{pool.id}/")),
             )
 
     def discard_unfinished(self, pool: PoolSpec, kind: PoolKind, id: str, idle_seconds: float) -> None:
         key = f"{pool.id}/{kind}/{id}"
         with self._world.call("volumes.discard_unfinished") as state:
+            pass_or_refuse(state, id, self._fence)
             left = state.get(UNFINISHED, key)
             if left is not None and left.idle_seconds >= idle_seconds:
                 state.delete(UNFINISHED, key)
 
 
+def _volumes_in(state: State, pool: PoolSpec) -> dict[str, VolumeSpec]:
+    return {id: volume for id, volume in state.all(VOLUMES).items() if volume.pool.id == pool.id}
+
+
+def _images_in(state: State, pool: PoolSpec) -> dict[str, MemoryImage]:
+    return {id: image for id, image in state.all(IMAGES).items() if image.spec.pool.id == pool.id}
+
+
 def _look_at(source: str) -> ImageInfo:
     """Return what an image file's header says; the same refusals as a real import, by a much shorter look."""
-    if source.startswith(PRETEND_SOURCE):
-        size = int(source.removeprefix(PRETEND_SOURCE))
+    name = os.path.basename(source)
+    if name.startswith(PRETEND_SOURCE):
+        size = int(name.removeprefix(PRETEND_SOURCE))
         return ImageInfo(virtual_bytes=size, stored_bytes=size, source_format="qcow2")
     try:
         stored = os.path.getsize(source)

@@ -3,8 +3,9 @@
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from apps.drivers.ovn import ports, security_groups, topology
@@ -53,32 +54,21 @@ class OvnFabric:
         self._change(partial(security_groups.ensure_security_group, spec=spec))
 
     def ensure_absent(self, kind: FabricKind, id: str) -> None:
-        match kind:
-            case FabricKind.VPC:
-                remove = topology.remove_vpc
-            case FabricKind.SUBNET:
-                remove = topology.remove_subnet
-            case FabricKind.PORT:
-                remove = ports.remove_port
-            case FabricKind.SECURITY_GROUP:
-                remove = security_groups.remove_security_group
+        remove = _KINDS[kind].remove
         self._change(lambda replica, _: remove(replica, id))
 
     def inventory(self) -> FabricInventory:
         seen = self._northbound.read(_inventory)
-        bare = (
-            *self._unprotected(seen.vpcs, "Logical_Router", topology.vpc_holds),
-            *self._unprotected(seen.subnets, "Logical_Switch", topology.subnet_holds),
-            *self._unprotected(seen.ports, "Logical_Switch_Port", ports.port_holds),
-        )
-        return replace(seen, unprotected=frozenset(bare))
+        bare = (self._unprotected(seen.of(kind), _KINDS[kind]) for kind in FabricKind)
+        return replace(seen, unprotected=frozenset(chain.from_iterable(bare)))
 
-    def _unprotected(
-        self, ids: Iterable[str], table: str, holds: Callable[[Any, Any], bool]
-    ) -> Iterator[str]:
+    def _unprotected(self, ids: Iterable[str], kind: "_Kind") -> Iterator[str]:
         """Yield those that lack something, a few at a time: changes wait while the replica is read."""
-        for some in _batches(list(ids)):
-            yield from self._northbound.read(partial(_lacking, some=some, table=table, holds=holds))
+        if kind.holds is not None:
+            for some in _batches(list(ids)):
+                yield from self._northbound.read(
+                    partial(_lacking, some=some, table=kind.table, holds=kind.holds)
+                )
 
     def close(self) -> None:
         """End the connection."""
@@ -95,23 +85,37 @@ class OvnFabric:
         self._northbound.change(guarded)
 
 
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """The table of a kind's rows, how one is removed, and whether one has what each must have (None: nothing)."""
+
+    table: str
+    remove: Callable[[Any, str], None]
+    holds: Callable[[Any, Any], bool] | None = None
+
+
+_KINDS = {
+    FabricKind.VPC: _Kind("Logical_Router", topology.remove_vpc, topology.vpc_holds),
+    FabricKind.SUBNET: _Kind("Logical_Switch", topology.remove_subnet, topology.subnet_holds),
+    FabricKind.PORT: _Kind("Logical_Switch_Port", ports.remove_port, ports.port_holds),
+    FabricKind.SECURITY_GROUP: _Kind("Port_Group", security_groups.remove_security_group),
+}
+
+
 def _inventory(replica: Any) -> FabricInventory:
     return FabricInventory(
-        vpcs=_generations(replica, "Logical_Router", "vpc"),
-        subnets=_generations(replica, "Logical_Switch", "subnet"),
-        ports=_generations(replica, "Logical_Switch_Port", "port"),
-        security_groups=_generations(replica, "Port_Group", "security_group"),
+        generations={kind: _generations(replica, kind) for kind in FabricKind},
         connection_limits={
             row.external_ids["scloud:id"]: ports.connection_limit(row)
-            for row in _ours(replica, "Logical_Switch_Port", "port")
+            for row in _ours(replica, FabricKind.PORT)
         },
     )
 
 
-def _generations(replica: Any, table: str, kind: str) -> dict[str, int]:
+def _generations(replica: Any, kind: FabricKind) -> dict[str, int]:
     return {
         row.external_ids["scloud:id"]: int(row.external_ids["scloud:generation"])
-        for row in _ours(replica, table, kind)
+        for row in _ours(replica, kind)
     }
 
 
@@ -124,5 +128,6 @@ def _lacking(replica: Any, some: list[str], table: str, holds: Callable[[Any, An
     return [id for id, row in rows if row is not None and not holds(replica, row)]
 
 
-def _ours(replica: Any, table: str, kind: str) -> Iterator[Any]:
-    return (row for row in replica.tables[table].rows.values() if row.external_ids.get("scloud:kind") == kind)
+def _ours(replica: Any, kind: FabricKind) -> Iterator[Any]:
+    rows = replica.tables[_KINDS[kind].table].rows.values()
+    return (row for row in rows if row.external_ids.get("scloud:kind") == kind)

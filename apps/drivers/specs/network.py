@@ -103,15 +103,16 @@ class FabricKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FabricInventory:
-    """Identifier → generation of everything of ours in the fabric, by kind.
+    """Everything of ours in the fabric: by kind, identifier → generation.
 
     `connection_limits`: that of each port. `unprotected`: VPCs, subnets and ports that lack a limit or an always-on
     rule which all of their kind have, or have it otherwise: an older version made them, or another hand changed them.
     """
 
-    vpcs: dict[str, int] = field(default_factory=dict)
-    subnets: dict[str, int] = field(default_factory=dict)
-    ports: dict[str, int] = field(default_factory=dict)
-    security_groups: dict[str, int] = field(default_factory=dict)
+    generations: dict[FabricKind, dict[str, int]] = field(default_factory=dict)
     connection_limits: dict[str, int] = field(default_factory=dict)
     unprotected: frozenset[str] = frozenset()
+
+    def of(self, kind: FabricKind) -> dict[str, int]:
+        """Return identifier → generation of one kind."""
+        return self.generations.get(kind, {})

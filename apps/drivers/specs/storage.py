@@ -55,19 +55,24 @@ class VolumeSpec:
     generation: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class PoolObservation:
-    """Capacity of a pool and the identifiers of what it holds."""
-
-    capacity_bytes: Counter
-    used_bytes: Counter
-    volumes: FileNames = ()
-    images: FileNames = ()
-
-
 class PoolKind(StrEnum):
     VOLUME = "volume"
     IMAGE = "image"
+
+
+@dataclass(frozen=True, slots=True)
+class PoolObservation:
+    """Capacity of a pool and, by kind, the identifiers of what it holds."""
+
+    capacity_bytes: Counter
+    used_bytes: Counter
+    contents: Annotated[dict[PoolKind, FileNames], Meta(max_length=len(PoolKind))] = field(
+        default_factory=dict
+    )
+
+    def of(self, kind: PoolKind) -> tuple[str, ...]:
+        """Return the identifiers of one kind."""
+        return self.contents.get(kind, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +86,11 @@ class Unfinished:
 
 @dataclass(frozen=True, slots=True)
 class PoolInventory:
-    """Everything of ours in a pool: identifier → size of the disk inside in bytes, and what never became whole."""
+    """What of ours is in a pool: by kind, identifier → size of the disk inside in bytes; and what is unfinished."""
 
-    volumes: Sizes = field(default_factory=dict)
-    images: Sizes = field(default_factory=dict)
+    sizes: Annotated[dict[PoolKind, Sizes], Meta(max_length=len(PoolKind))] = field(default_factory=dict)
     unfinished: Annotated[tuple[Unfinished, ...], Meta(max_length=MOST_FILES)] = ()
+
+    def of(self, kind: PoolKind) -> dict[str, int]:
+        """Return identifier → size of one kind."""
+        return self.sizes.get(kind, {})

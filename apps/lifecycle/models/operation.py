@@ -7,8 +7,8 @@ State machine (every arrow is one compare-and-set UPDATE on (status, attempt); w
                     │  │               │ └──finish────> FAILED      permanent error, deadline, too many attempts
                     │  │               └────give back─> QUEUED      transient error: not_before = now + back-off
                     │  │    lease over: RUNNING ──claim──> RUNNING  (attempt + 1, another worker)
-                    │  └──cancel / superseded─────────> CANCELLED    (RUNNING too: at once when superseded; when it was
-                    │                                                 asked to stop, once its handler has: `Stopping`)
+                    │  └──cancel / superseded─────────> CANCELLED    (RUNNING too: at once when superseded; at its
+                    │                                                 next step or end when asked to stop: `Stopping`)
                     └──sweep rings the doorbell again for what nobody claimed
 
 * claim: status QUEUED and not_before reached, or RUNNING with an expired lease. attempt + 1, lease_until = now + LEASE.
@@ -55,13 +55,23 @@ OPEN = (OperationStatus.QUEUED, OperationStatus.RUNNING)
 class Stopping(models.TextChoices):
     """Whether a running operation was asked to stop; compare-and-set, so that asking and passing cannot both succeed.
 
-    ASKED: it stays open, and holds its resource, until its handler (or, that one being dead, the next attempt) has
-    come to its next step. TOO_LATE: what comes next cannot be taken back; its handler said so before doing it.
+    ASKED: it ends cancelled, whatever its attempt comes to. It stays open, and holds its resource, until its handler
+    (or, that one being dead, the next attempt) has come to its next step, or to its end.
+    NOT_NOW: what this attempt is doing cannot be taken back; its handler said so before doing it. Only while the
+    attempt runs: should it fail, the operation can be cancelled again.
+    TOO_LATE: the same for all attempts to come.
     """
 
     NO = "", "no"
     ASKED = "asked", "asked"
+    NOT_NOW = "not_now", "not now"
     TOO_LATE = "too_late", "too late"
+
+
+#: The column as an attempt ends: only what was said of that attempt is forgotten.
+AFTER_ATTEMPT = models.Case(
+    models.When(stopping=Stopping.NOT_NOW, then=models.Value(Stopping.NO.value)), default=models.F("stopping")
+)
 
 
 class OperationQuerySet(models.QuerySet["Operation"]):

@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 
 from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.models import Resource
+from apps.lifecycle.usable import hold_for_use
 from apps.network.models import Nic, NicRole, SecurityGroup, Subnet
-from apps.network.services.holding import hold_for_use
 
 # In order: the next address; the first gap behind the last one given out; the first address; the first gap behind it.
 _TAKE_NEXT = """

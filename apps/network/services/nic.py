@@ -11,8 +11,8 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotNow
 from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.requests import Change
+from apps.lifecycle.usable import hold_for_use
 from apps.network.models import Nic, NicRole, SecurityGroup
-from apps.network.services.holding import hold_for_use
 from apps.network.verbs import VM_SET_SECURITY_GROUP
 from apps.tenancy.access import get_visible
 from apps.tenancy.acts import changes

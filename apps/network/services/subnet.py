@@ -12,6 +12,7 @@ from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid, NotNow
 from apps.lifecycle.models import Operation, Resource, State
 from apps.lifecycle.requests import Allowed, Change, lock
+from apps.lifecycle.usable import is_being_removed
 from apps.network.models import Subnet, Vpc
 from apps.network.ranges import subnet_block
 from apps.network.services.using import refuse_while_used
@@ -82,7 +83,7 @@ def _ensure_staying(vpc: Vpc) -> None:
         raise NotNow(
             _("VPC %(name)s is in error.") % {"name": vpc.name}, hint=_("Delete it and create another.")
         )
-    if Operation.objects.open().filter(resource_id=vpc.pk, verb="vpc.delete").exists():
+    if is_being_removed(vpc):
         raise NotNow(_("VPC %(name)s is being deleted.") % {"name": vpc.name})
 
 

@@ -11,7 +11,7 @@ from apps.compute.models import Power, Vm
 from apps.compute.operations.vm import ensure_ports, load_vm, settle_deleted
 from apps.compute.specs import vm_spec
 from apps.drivers.errors import DriverError
-from apps.drivers.specs import FabricKind, VmStatus
+from apps.drivers.specs import FabricKind, PoolKind, VmStatus
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host
@@ -95,20 +95,22 @@ def force_clean_vm(run: Run) -> Settle:
             run, partial(backends.fabric(region, run).ensure_absent, FabricKind.PORT, str(nic.pk))
         )
     run.step(_("Removing the system disk"), 70)
-    for disk in vm.disks.all():
+    if (disk := vm.system_disk) is not None:
         leave_what_stays(run, partial(_remove_volume, run, disk, host))
     return lambda: settle_deleted(vm)
 
 
 def _grow(run: Run, disk: Disk, host: Host) -> None:
     volumes = backends.volumes(disk.cluster, run, host=host)
-    if str(disk.pk) not in volumes.inventory(disk.cluster.spec()).volumes:
+    if str(disk.pk) not in volumes.inventory(disk.cluster.spec()).of(PoolKind.VOLUME):
         raise DriverError(
             _("Volume %(id)s is gone."),
             values={"id": disk.pk},
             code="volumes.volume_missing",
             permanent=True,
-            hint=_("Nothing can bring its data back; force clean the VM when it is of no use any more."),
+            hint=_("Nothing can bring its data back; force clean the VM when it is of no use any more.")
+            if disk.is_system
+            else "",
         )
     volumes.ensure_volume(volume_spec(disk))
 

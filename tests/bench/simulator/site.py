@@ -102,7 +102,7 @@ def simulated_site(
     region = create_region(SYSTEM, "simulated", "Simulated", fabric_driver="memory")
     cluster = factories.make_cluster(region)
     create_default_types(cluster)
-    pool = factories.make_storage(region)
+    pool = factories.make_storage(region, driver="file")  # through the simulated agents
     image = make_image(pool)
     fleet = Fleet(platform.instance.settings()["REDIS_URL"], directory)
     fleet.enrol(cluster, hosts)

@@ -52,10 +52,10 @@ class FabricContract:
 
         seen = fabric.inventory()
 
-        assert seen.vpcs[vpc.id] == 1
-        assert seen.subnets[subnet.id] == 1
-        assert seen.security_groups[group.id] == 4
-        assert seen.ports[port.id] == 7
+        assert seen.of(FabricKind.VPC)[vpc.id] == 1
+        assert seen.of(FabricKind.SUBNET)[subnet.id] == 1
+        assert seen.of(FabricKind.SECURITY_GROUP)[group.id] == 4
+        assert seen.of(FabricKind.PORT)[port.id] == 7
 
     def test_every_verb_may_be_repeated(self, fabric: Fabric) -> None:
         vpc, subnet = built(fabric)
@@ -66,7 +66,7 @@ class FabricContract:
             fabric.ensure_subnet(subnet)
             fabric.ensure_security_group(group)
             fabric.ensure_port(port)
-        assert port.id in fabric.inventory().ports
+        assert port.id in fabric.inventory().of(FabricKind.PORT)
 
     def test_a_changed_spec_replaces_the_old_one(self, fabric: Fabric) -> None:
         vpc, subnet = built(fabric)
@@ -78,7 +78,11 @@ class FabricContract:
 
         seen = fabric.inventory()
 
-        assert (seen.vpcs[vpc.id], seen.subnets[subnet.id], seen.ports[port.id]) == (2, 3, 4)
+        assert (
+            seen.of(FabricKind.VPC)[vpc.id],
+            seen.of(FabricKind.SUBNET)[subnet.id],
+            seen.of(FabricKind.PORT)[port.id],
+        ) == (2, 3, 4)
         fabric.ensure_port(a_port(subnet, 11))
 
     def test_what_was_made_has_its_limits_and_always_on_rules(self, fabric: Fabric) -> None:
@@ -109,7 +113,7 @@ class FabricContract:
         port = a_port(subnet, 11, new_id())
         with refused("fabric.security_group_missing"):
             fabric.ensure_port(port)
-        assert port.id not in fabric.inventory().ports
+        assert port.id not in fabric.inventory().of(FabricKind.PORT)
 
     def test_an_address_belongs_to_one_port_of_a_subnet(self, fabric: Fabric) -> None:
         _, subnet = built(fabric)
@@ -156,10 +160,10 @@ class FabricContract:
 
         seen = fabric.inventory()
 
-        assert vpc.id not in seen.vpcs
-        assert subnet.id not in seen.subnets
-        assert group.id not in seen.security_groups
-        assert port.id not in seen.ports
+        assert vpc.id not in seen.of(FabricKind.VPC)
+        assert subnet.id not in seen.of(FabricKind.SUBNET)
+        assert group.id not in seen.of(FabricKind.SECURITY_GROUP)
+        assert port.id not in seen.of(FabricKind.PORT)
 
     def test_an_address_is_free_again_once_its_port_is_gone(self, fabric: Fabric) -> None:
         _, subnet = built(fabric)

@@ -32,7 +32,7 @@ class VolumesContract:
         text.write_text("not an image\n" * 1000)
         with refused("volumes.image_invalid"):
             volumes.ensure_image(image, str(text))
-        assert volumes.observe(pool).images == ()
+        assert volumes.observe(pool).of(PoolKind.IMAGE) == ()
 
     @pytest.mark.requirement("IM-5")
     def test_an_image_that_refers_to_another_file_is_refused(
@@ -40,7 +40,7 @@ class VolumesContract:
     ) -> None:
         with refused("volumes.image_invalid"):
             volumes.ensure_image(an_image(pool), backed_source)
-        assert volumes.observe(pool).images == ()
+        assert volumes.observe(pool).of(PoolKind.IMAGE) == ()
 
     def test_a_source_that_is_gone_is_a_permanent_error(
         self, volumes: Volumes, pool: PoolSpec, uploads: Path
@@ -60,8 +60,8 @@ class VolumesContract:
 
         seen = volumes.observe(pool)
 
-        assert set(seen.volumes) == {thin.id, blank.id}
-        assert seen.images == (image.id,)
+        assert set(seen.of(PoolKind.VOLUME)) == {thin.id, blank.id}
+        assert seen.of(PoolKind.IMAGE) == (image.id,)
         assert 0 < seen.used_bytes < seen.capacity_bytes
 
     def test_the_inventory_tells_the_sizes(self, volumes: Volumes, pool: PoolSpec, source: str) -> None:
@@ -71,8 +71,8 @@ class VolumesContract:
 
         seen = volumes.inventory(pool)
 
-        assert seen.volumes == {blank.id: 3 << 30}
-        assert seen.images == {image.id: info.virtual_bytes}
+        assert seen.of(PoolKind.VOLUME) == {blank.id: 3 << 30}
+        assert seen.of(PoolKind.IMAGE) == {image.id: info.virtual_bytes}
         assert seen.unfinished == ()
         volumes.discard_unfinished(pool, PoolKind.VOLUME, blank.id, 0)
         assert volumes.inventory(pool) == seen
@@ -80,7 +80,7 @@ class VolumesContract:
     def test_a_thin_volume_needs_its_image(self, volumes: Volumes, pool: PoolSpec) -> None:
         with refused("volumes.image_missing"):
             volumes.ensure_volume(a_volume(pool, an_image(pool)))
-        assert volumes.observe(pool).volumes == ()
+        assert volumes.observe(pool).of(PoolKind.VOLUME) == ()
 
     def test_a_volume_grows_and_never_shrinks(self, volumes: Volumes, pool: PoolSpec) -> None:
         volume = a_volume(pool, size_gib=2)
@@ -101,14 +101,14 @@ class VolumesContract:
         volumes.ensure_volume_absent(volume)
         for _ in range(2):
             volumes.ensure_image_absent(image)
-        assert volumes.observe(pool).images == ()
+        assert volumes.observe(pool).of(PoolKind.IMAGE) == ()
 
     def test_removing_a_volume_twice_is_fine(self, volumes: Volumes, pool: PoolSpec) -> None:
         volume = a_volume(pool)
         volumes.ensure_volume(volume)
         for _ in range(2):
             volumes.ensure_volume_absent(volume)
-        assert volumes.observe(pool).volumes == ()
+        assert volumes.observe(pool).of(PoolKind.VOLUME) == ()
 
     def size_gib(self, volumes: Volumes, volume: object) -> int:
         """Return how large the volume really is."""

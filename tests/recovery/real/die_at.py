@@ -40,9 +40,14 @@ def main(pairs: list[str]) -> str:
 
 def _arm(point: str) -> None:
     from apps.drivers.ovn import OvnFabric
-    from apps.drivers.remote import RemoteHypervisor, RemoteVolumes
+    from apps.drivers.protocols import Hypervisor, Volumes
+    from apps.drivers.remote import remote_class
 
-    drivers: dict[str, Any] = {"fabric": OvnFabric, "hypervisor": RemoteHypervisor, "volumes": RemoteVolumes}
+    drivers: dict[str, Any] = {
+        "fabric": OvnFabric,
+        "hypervisor": remote_class(Hypervisor),
+        "volumes": remote_class(Volumes),
+    }
     where, moment = point.split(":")
     driver, call = where.split(".")
     setattr(drivers[driver], call, _deadly(getattr(drivers[driver], call), moment))
