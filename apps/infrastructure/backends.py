@@ -30,10 +30,11 @@ from apps.drivers.memory import (
 )
 from apps.drivers.orders import Fence
 from apps.drivers.protocols import Fabric, Hypervisor, Volumes
-from apps.drivers.redis_bounds import bounded
 from apps.drivers.reports import HostReport
 from apps.drivers.usage import USAGE, UsageReading
+from apps.infrastructure import inbox
 from apps.infrastructure.models import Host, Region, StorageCluster
+from apps.infrastructure.redis_connection import redis_client
 from apps.infrastructure.selectors import host_in_reach
 from apps.lifecycle.running import Run
 from apps.tenancy.secrets import unseal
@@ -96,12 +97,6 @@ def _redis_world() -> RedisWorld:
 
 
 @cache
-def redis_client() -> redis.Redis:
-    """Return this process's pooled connection to the control plane's Redis."""
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=10, socket_keepalive=True, **bounded())
-
-
-@cache
 def _ovn(address: str) -> OvnFabric:
     from apps.drivers.ovn import OvnFabric, certificates
 
@@ -142,14 +137,10 @@ def _agent_volumes(host: Host, fence: Fence | None) -> Volumes:
 
 
 def _agent_reports(hosts: Sequence[Host]) -> list[tuple[Host, HostReport]]:
-    from apps.infrastructure import inbox  # it reads from this module's Redis
-
     return inbox.new_reports(hosts)
 
 
 def _agent_usage(host: Host, message: bytes | None) -> UsageReading | None:
-    from apps.infrastructure import inbox
-
     return inbox.opened(host, USAGE, message, UsageReading)
 
 

@@ -142,7 +142,7 @@ def _agents_redis(name: str, password: str) -> str:
 
 
 def _redis() -> redis.Redis:
-    # Not backends.redis_client: that module loads every driver, which no web process needs.
+    # Not pooled: a web process needs it rarely.
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=10)
 
 

@@ -19,8 +19,8 @@ from apps.drivers.errors import DriverError
 from apps.drivers.orders import REPORT
 from apps.drivers.reports import HEARTBEAT, Heartbeat, HostReport, heartbeat_key, report_key
 from apps.drivers.sealing import Seal
-from apps.infrastructure import backends
 from apps.infrastructure.models import Host
+from apps.infrastructure.redis_connection import redis_client
 from apps.tenancy.secrets import unseal
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def new_reports(hosts: Sequence[Host]) -> list[tuple[Host, HostReport]]:
 
 def fetch(keys: Sequence[str], most_bytes: int = MOST_BYTES) -> list[bytes | None]:
     """Return what is stored under each key; None for nothing, and for what is larger or no text."""
-    pipe = backends.redis_client().pipeline(transaction=False)
+    pipe = redis_client().pipeline(transaction=False)
     for key in keys:
         pipe.getrange(key, 0, most_bytes)
     found = pipe.execute(raise_on_error=False) if keys else []

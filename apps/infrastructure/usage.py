@@ -17,6 +17,7 @@ from django.utils import timezone
 from apps.drivers.usage import KEPT_SECONDS, UsageReading, step_of, usage_key
 from apps.infrastructure import backends, inbox
 from apps.infrastructure.models import Host
+from apps.infrastructure.redis_connection import redis_client
 from apps.lifecycle import push
 from apps.lifecycle.slots import Slot
 from apps.metrics.installed import store
@@ -58,7 +59,7 @@ def collect_usage() -> int:
         samples += sampler(measured)
     kept = store().record(samples)
     # Last: should anything above fail, the next round's rates begin where this one's would have.
-    pipe = backends.redis_client().pipeline(transaction=False)
+    pipe = redis_client().pipeline(transaction=False)
     for found in measured:
         pipe.set(_before_key(found.host), _encoder.encode(found.now), ex=KEPT_SECONDS)
     pipe.execute()

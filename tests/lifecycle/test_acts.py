@@ -12,7 +12,8 @@ from django.conf import settings
 from django.urls import URLPattern
 
 from apps.api import urls as api_urls
-from apps.api.views import Action, Create, ObjectApi, Update
+from apps.api.declarations import Action, Create, Update
+from apps.api.views import ObjectApi
 from apps.infrastructure.models import Host
 from apps.lifecycle import requests
 from apps.lifecycle.actor import SYSTEM
