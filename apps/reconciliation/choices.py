@@ -150,6 +150,5 @@ def _own(resource: Resource) -> Resource:
     if resource.kind != "vm":
         return resource
     vm: Resource = resource.as_vm
-    if hasattr(resource, "open_operations"):
-        vm.open_operations = resource.open_operations
+    vm.open_operation, vm.open_operation_read = resource.open_operation, resource.open_operation_read
     return vm

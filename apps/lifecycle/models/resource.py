@@ -51,9 +51,9 @@ class Resource(Loaded):
     #: Set by `access.begin`, under the row's lock: the open operations that hold it. Good until the transaction ends.
     held_by: list[Operation] | None = None
 
-    if TYPE_CHECKING:
-        #: Set by `selectors.with_open_operations`.
-        open_operations: list[Operation]
+    #: Set by `selectors.with_open_operations`: the open exclusive operation, as of when the row was read.
+    open_operation: Operation | None = None
+    open_operation_read: bool = False
 
     class Meta:
         indexes = [
