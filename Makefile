@@ -38,7 +38,7 @@ shell: $(VENV) ## Django's shell on the running platform
 
 ## --- testing -------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-fast test-slow test-hosts test-beside test-real test-browser bench scale screenshots requirements
+.PHONY: test test-fast test-alone test-slow test-hosts test-beside test-real test-browser bench scale screenshots requirements
 test: ## Lint, then all tests on real components (about 35 minutes); leaves nothing running
 	@rm -f var/requirements.json var/test-*.log
 	@trap 'python3 docker/onebox down --instance test' EXIT; \
@@ -53,6 +53,9 @@ HOSTS_UP := python3 docker/onebox up --instance test --only infra
 SLOW := (real or browser) and not bench and not pictures
 
 # Both wait more than they compute: on the hosts for guests, beside them for leases and pages.
+test-alone: $(VENV) ## Each fast test file in a process of its own (long); FILES="tests/api tests/x/test_y.py" narrows
+	@$(PYTHON) -m tests.alone $(FILES)
+
 test-slow: ## All other tests: those on hosts, and beside them those that need none
 	@$(MAKE) --keep-going --jobs 2 --output-sync=recurse test-hosts test-beside
 

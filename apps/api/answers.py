@@ -61,6 +61,7 @@ def _brought(view: Representing, operations: Sequence[Operation]) -> list[dict[s
     shown = []
     for operation in operations:
         row: Any = operation.resource
-        row.open_operations = [operation]
+        row.open_operation = operation if operation.exclusive else None
+        row.open_operation_read = True
         shown.append(view.represent(row))
     return shown

@@ -29,9 +29,8 @@ class Possibility:
 
 def open_operation(resource: Resource) -> Operation | None:
     """Return the operation that holds the resource, using what `with_open_operations` has read."""
-    prefetched = getattr(resource, "open_operations", None)
-    if prefetched is not None:
-        return next((op for op in prefetched if op.exclusive), None)
+    if resource.open_operation_read:
+        return resource.open_operation
     return next(iter(holding([resource])), None)
 
 

@@ -107,8 +107,7 @@ class Reconciled:
         if not self.fetch:
             return resource
         row: Resource = own_row(resource)
-        if hasattr(resource, "open_operations"):
-            row.open_operations = resource.open_operations
+        row.open_operation, row.open_operation_read = resource.open_operation, resource.open_operation_read
         return row
 
 

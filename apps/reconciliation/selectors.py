@@ -20,14 +20,12 @@ LATE = timedelta(minutes=1)
 def visible_findings(actor: Actor) -> QuerySet[Finding]:
     """Return confirmed findings of all states with all a list and `services.actions` want of them: two queries."""
     findings = Finding.objects.shown().select_related(
-        "host", "storage_cluster", "region", "tenant", "resource", "operation", *fetched("resource__")
+        "host", "storage_cluster", "region", "tenant", "operation"
     )
     if not _sees_all(actor):
         return findings.none()
-    running = Operation.objects.open().filter(exclusive=True)
-    return findings.prefetch_related(
-        Prefetch("resource__operations", queryset=running, to_attr="open_operations")
-    )
+    resources = with_open_operations(Resource.objects.select_related(*fetched()))
+    return findings.prefetch_related(Prefetch("resource", resources))
 
 
 def fetched(prefix: str = "") -> list[str]:

@@ -57,7 +57,26 @@ def _notices(run: Run) -> None:
 
 
 VERBS = {"polish": POLISH, "scrap": SCRAP, "glance": GLANCE}
-ENDS = {"well": _well, "for good": _for_good, "for now": _for_now, "bug": _bug, "notices": _notices}
+
+
+def _completes(run: Run) -> None:
+    run.no_stop_now()
+
+
+def _completes_in_vain(run: Run) -> None:
+    run.no_stop_now()
+    _for_now(run)
+
+
+ENDS = {
+    "completes": _completes,
+    "completes in vain": _completes_in_vain,
+    "well": _well,
+    "for good": _for_good,
+    "for now": _for_now,
+    "bug": _bug,
+    "notices": _notices,
+}
 
 
 class Engine(RuleBasedStateMachine):
@@ -74,6 +93,8 @@ class Engine(RuleBasedStateMachine):
         #: Attempts whose lease ran out in their hands: the only ones another may overtake.
         self.silent: set[tuple[Any, int]] = set()
         self.settled: dict[Any, tuple[Any, ...]] = {}
+        #: What was cancelled in time: it can only end cancelled.
+        self.cancelled: set[Any] = set()
         self.fences: dict[Any, Fence] = {}
 
     def teardown(self) -> None:
@@ -115,7 +136,10 @@ class Engine(RuleBasedStateMachine):
         operation = _nth(Operation.objects.open(), which)
         asked = bool(operation.stopping)  # then it stops, or is past stopping
         waited = operation.status == OperationStatus.QUEUED and operation.blocked_by_id is None and not asked
-        assert cancel(SYSTEM, operation) or not waited
+        in_time = cancel(SYSTEM, operation)
+        assert in_time or not waited
+        if in_time:
+            self.cancelled.add(operation.pk)
 
     # -- workers -----------------------------------------------------------------------------------------------------
 
@@ -200,6 +224,7 @@ class Engine(RuleBasedStateMachine):
         self._nothing_is_locked_by_what_is_settled(rows, locks)
         self._what_is_settled_stays_so(rows)
         self._nothing_fails_without_a_cause(rows)
+        self._what_was_cancelled_in_time_ends_cancelled()
         assert all(row.lease_until for row in rows if row.status == OperationStatus.RUNNING)
 
     def _one_holds_a_resource(self, rows: list[Operation], locks: list[tuple[Any, Any]]) -> None:
@@ -224,6 +249,10 @@ class Engine(RuleBasedStateMachine):
             if row.status in {OperationStatus.FAILED, OperationStatus.CANCELLED}:
                 assert row.error["code"] and row.error["message"]
 
+    def _what_was_cancelled_in_time_ends_cancelled(self) -> None:
+        ended = Operation.objects.filter(pk__in=self.cancelled, finished_at__isnull=False)
+        assert set(ended.values_list("status", flat=True)) <= {OperationStatus.CANCELLED}
+
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _drain(self) -> None:
@@ -239,6 +268,7 @@ class Engine(RuleBasedStateMachine):
                 claimed = engine.claim(operation.pk)
                 assert claimed is not None
                 _carry_out(Run(claimed))
+        self._what_was_cancelled_in_time_ends_cancelled()
         assert not Operation.objects.open().exists()
         assert not OperationLock.objects.exists()
 

@@ -48,9 +48,9 @@ class Resource(Loaded):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now)
 
-    if TYPE_CHECKING:
-        #: Set by `selectors.with_open_operations`.
-        open_operations: list[Operation]
+    #: Set by `selectors.with_open_operations`: the open exclusive operation, as of when the row was read.
+    open_operation: Operation | None = None
+    open_operation_read: bool = False
 
     class Meta:
         indexes = [
