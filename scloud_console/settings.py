@@ -240,7 +240,6 @@ MFA_ADAPTER = "apps.tenancy.factors.adapter.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_TOTP_TOLERANCE = 1  # steps of 30 s that a telephone's clock may be off
 MFA_RECOVERY_CODE_DIGITS = 10
-SOCIALACCOUNT_ADAPTER = "apps.tenancy.oidc.transport.BoundedAdapter"
 #: TOML file with the OpenID Connect providers that may be logged in with; none without it (docs/configuration.md).
 OIDC_FILE = os.environ.get("SCLOUD_OIDC_FILE", "")
 
