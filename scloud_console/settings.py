@@ -192,7 +192,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Who rings tries once to connect: a request must not wait for a broker that is away; the sweeper rings later.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 0}
 CELERY_BEAT_SCHEDULE = {
-    "forget idempotency keys": {"task": "api.forget_idempotency_keys", "schedule": 3600.0},
+    "forget idempotency keys": {"task": "lifecycle.forget_idempotency_keys", "schedule": 3600.0},
     "forget batches": {"task": "lifecycle.forget_batches", "schedule": 3600.0},
     "sweep": {"task": "lifecycle.sweep", "schedule": 2.0, "options": {"expires": 10}},
     "observe storage": {"task": "storage.observe", "schedule": 60.0, "options": {"expires": 60}},
@@ -236,7 +236,6 @@ GUARDIAN_MONKEY_PATCH_GROUP = False
 #: Of the keys in Redis that count failed checks of secrets (apps/tenancy/throttle).
 THROTTLE_PREFIX = "throttle:"
 
-SOCIALACCOUNT_ADAPTER = "apps.tenancy.oidc.transport.BoundedAdapter"
 MFA_ADAPTER = "apps.tenancy.factors.adapter.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_TOTP_TOLERANCE = 1  # steps of 30 s that a telephone's clock may be off

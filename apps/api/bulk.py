@@ -16,11 +16,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api.declarations import Action, KindApi
-from apps.api.idempotency import KEPT, caller_of, given_key, place_of
+from apps.api.idempotency import given_key, place_of
 from apps.api.representation import slug
 from apps.lifecycle import batches
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, NotFound, Refused
+from apps.lifecycle.idempotency import KEPT, caller_of
 from apps.lifecycle.models import Batch, BatchItem, BatchOutcome
 from apps.tenancy.access import ensure_in_reach, ensure_may
 from apps.tenancy.standing import while_in

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from apps.lifecycle import batches
+from apps.lifecycle import batches, idempotency
 from apps.lifecycle.doorbell import RUN_TASK
 from apps.lifecycle.engine import execute
 from apps.lifecycle.sweep import sweep
@@ -28,3 +28,9 @@ def sweep_operations() -> None:
 def forget_batches() -> None:
     """Drop the outcomes of bulk actions nobody will look at any more."""
     batches.forget_old()
+
+
+@shared_task(name="lifecycle.forget_idempotency_keys", ignore_result=True)
+def forget_idempotency_keys() -> None:
+    """Drop kept answers once their keys have expired."""
+    idempotency.forget_old()

@@ -12,8 +12,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from apps.api.idempotency import KEPT, forget_old
-from apps.api.models import IdempotentRequest
+from apps.lifecycle.idempotency import KEPT, forget_old
+from apps.lifecycle.models import IdempotentRequest
 from apps.tenancy.models import User
 from tests import factories
 

@@ -44,6 +44,36 @@ def test_a_public_key_is_imported_and_its_comment_made_harmless(
     assert row.public_key == openssh(key) + " me@-reboot-"
 
 
+ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKyGg52pdR8mPspLG91S4Fb3v5UKTZiYtJzaV6/NPpQk"
+ECDSA = (
+    "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBOL30plVd4rm8eUe6poLRuau1fDMMTtJO1SUwJq9E"
+    "WY4CoYrLT55RA5DhYRAuj1rx+KxTJLgjKq0w2PflhDjtQM="
+)
+SECURITY_KEY = (
+    "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIKyGg52pdR8mPspL"
+    "G91S4Fb3v5UKTZiYtJzaV6/NPpQkAAAABHNzaDo="
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "fingerprint"),
+    [
+        (ED25519, "SHA256:SZqL6p0d+WXTwuN3VP1ux/fEVo3vMRqJBl+01kJ2dW4"),
+        (ECDSA, "SHA256:GhTUZRJ26Zh+3r8rp+8J3rrURtiP3go7a4+wGMJ8HZs"),
+        (SECURITY_KEY, "SHA256:48pYV/e4ZgHn87ieo3q1gZst4khzWq+FU7nVoZ5fw5M"),
+    ],
+    ids=["ed25519", "ecdsa", "security key"],
+)
+def test_line_and_fingerprint_are_those_of_ssh_keygen(owner: Actor, key: str, fingerprint: str) -> None:
+    row = create_key_pair(owner, name="k", public_key=key.replace(" ", "\t ", 1) + "  me").key_pair
+    assert (row.public_key, row.fingerprint) == (f"{key} me", fingerprint)
+
+
+def test_what_is_kept_of_a_key_is_the_key_and_nothing_appended(owner: Actor) -> None:
+    row = create_key_pair(owner, name="k", public_key=ED25519 + "==").key_pair
+    assert row.public_key == ED25519
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -11,12 +11,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from apps.api.models import IdempotentRequest
 from apps.compute.models import Vm
 from apps.drivers.memory import World
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host
-from apps.lifecycle.models import Operation
+from apps.lifecycle.models import IdempotentRequest, Operation
 from apps.network.models import Subnet, Vpc
 from apps.platform_settings.models import PlatformSetting
 from apps.portal.prefill import shown_values

@@ -22,7 +22,7 @@ BESIDE = (
     '"tenancy_session"',
     '"last_used_at"',
     '"tenancy_user" SET "last_login"',
-    '"api_idempotentrequest"',
+    '"lifecycle_idempotentrequest"',
     '"audit_auditentry"',
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apps.api.models import IdempotentRequest
+from apps.lifecycle.models import IdempotentRequest
 from apps.tenancy.models import ApiKey, Project, Tenant, User
 from tests.factories import api_client, make_project, session_client
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ed25519, rsa
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -30,6 +30,8 @@ from apps.tenancy.labels import clean_labels
 
 LEAST_RSA_BITS = 2048
 LONGEST_KEY = 16_384
+#: How the types of keys begin that are kept in hardware (FIDO).
+SECURITY_KEY = "sk-"
 _COMMENT = re.compile(r"[^A-Za-z0-9@._+-]+")
 
 
@@ -109,13 +111,18 @@ def parse_public_key(text: str) -> _PublicKey:
         raise _bad(_("DSA keys are not accepted by SSH servers any more."))
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < LEAST_RSA_BITS:
         raise _bad(_("An RSA key needs at least %(bits)s bits.") % {"bits": LEAST_RSA_BITS})
+    if parts[0].startswith(SECURITY_KEY):
+        # cryptography reads the key inside and drops the application it is for, which both the line and its hash hold.
+        line, digest = " ".join(parts[:2]), hashlib.sha256(base64.b64decode(parts[1])).digest()
+    else:
+        line, digest = _line(key), serialization.ssh_key_fingerprint(key, hashes.SHA256())
     comment = _COMMENT.sub("-", parts[2])[:100] if len(parts) > 2 else ""
-    return _PublicKey(" ".join(filter(None, (*parts[:2], comment))), parts[0], _fingerprint(parts[1]))
+    fingerprint = "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+    return _PublicKey(f"{line} {comment}".rstrip(), parts[0], fingerprint)
 
 
-def _fingerprint(blob: str) -> str:
-    digest = hashlib.sha256(base64.b64decode(blob)).digest()
-    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+def _line(key: serialization.SSHPublicKeyTypes) -> str:
+    return key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
 
 
 def _generate() -> str:
@@ -132,8 +139,7 @@ def _generate() -> str:
 
 def _public_half(private: str, comment: str) -> str:
     key = serialization.load_ssh_private_key(private.encode(), password=None)
-    line = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
-    return f"{line.decode()} {comment}"
+    return f"{_line(key.public_key())} {comment}"
 
 
 def _bad(message: str) -> Invalid:

@@ -1,4 +1,4 @@
-"""The two kinds of connection a session joins: TCP, with or without TLS, and a WebSocket.
+"""What a session joins: a client and a screen. The one over TCP, with or without TLS, is here (see also websocket.py).
 
 Each reads and writes in blocking steps during the handshake, then without blocking while the session is pumped.
 """
@@ -8,17 +8,12 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections import deque
+from contextlib import suppress
 from typing import Protocol
 
 from apps.console.ends import End
-from apps.console.proxy.websocket import WebSocket, WebSocketWantReadError, WebSocketWantWriteError
 
 CHUNK = 65536
-#: A single message a client may send: more than any clipboard, less than what would hurt.
-MAX_MESSAGE = 1 << 20
-#: How long to wait for the other side to take leave, so that it sees the close code and no reset connection.
-FAREWELL_SECONDS = 2.0
 
 
 class Peer(Protocol):
@@ -118,91 +113,19 @@ class TcpPeer:
     def backlog(self) -> bool:
         return bool(self._queue)
 
+    @property
+    def queued_bytes(self) -> int:
+        """How much is still queued."""
+        return len(self._queue)
+
+    def send_eof(self) -> None:
+        """Say that nothing follows, so that the other side hangs up."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+
+    def block(self, seconds: float) -> None:
+        """Wait again, for each step at most so long; TimeoutError after that."""
+        self._socket.settimeout(seconds)
+
     def close(self, end: End) -> None:
         self._socket.close()
-
-
-class WebPeer:
-    """A browser's WebSocket."""
-
-    def __init__(self, websocket: WebSocket) -> None:
-        websocket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._websocket = websocket
-        self._arrived = bytearray()
-        self._queue: deque[bytes] = deque()
-
-    def fileno(self) -> int:
-        return int(self._websocket.fileno())
-
-    def read(self, count: int) -> bytes:
-        while len(self._arrived) < count:
-            self._arrived += self._message()
-        data = bytes(self._arrived[:count])
-        del self._arrived[:count]
-        return data
-
-    def _message(self) -> bytes:
-        try:
-            message: bytes | None = self._websocket.recvmsg()
-        except WebSocketWantReadError:  # a control frame, or part of a message
-            return b""
-        if message is None:
-            raise EOFError
-        return message
-
-    def write(self, data: bytes) -> None:
-        self._websocket.sendmsg(data)
-
-    def start(self) -> None:
-        self._websocket.setblocking(False)
-
-    def receive(self) -> bytes | None:
-        data, self._arrived = bytes(self._arrived), bytearray()
-        message: bytes | None
-        try:
-            while True:
-                message = self._websocket.recvmsg()
-                if message is None:
-                    return data or None
-                data += message
-                if not self._websocket.pending():
-                    return data
-        except WebSocketWantReadError:
-            return data if self._websocket.unread <= MAX_MESSAGE else None
-        except OSError:
-            return None
-
-    def send(self, data: bytes) -> None:
-        self._queue.append(data)
-        self.flush()
-
-    def flush(self) -> None:
-        try:
-            while self._queue:
-                self._websocket.sendmsg(self._queue[0])
-                self._queue.popleft()
-        except WebSocketWantWriteError:
-            pass
-
-    @property
-    def backlog(self) -> bool:
-        return bool(self._queue)
-
-    def close(self, end: End) -> None:
-        """Send the code and wait for the answer: closing at once would reset the connection and lose the code."""
-        try:
-            if self._websocket.socket is not None:  # dropped by the library when the other side left first
-                self._websocket.settimeout(FAREWELL_SECONDS)
-                self._websocket.shutdown(socket.SHUT_RDWR, end.code, end.reason)
-                self._await_answer()
-        except OSError:
-            pass
-
-    def _await_answer(self) -> None:
-        until = time.monotonic() + FAREWELL_SECONDS
-        while time.monotonic() < until:
-            try:
-                if self._websocket.recvmsg() is None:
-                    return
-            except WebSocketWantReadError:
-                continue

@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 from apps.console.ends import End, Refusal
 from apps.console.proxy import rfb
 from apps.console.proxy.admission import admit_browser
-from apps.console.proxy.peers import WebPeer
+from apps.console.proxy.request import RequestHandler
 from apps.console.proxy.sessions import HANDSHAKE_SECONDS, Sessions, serve
-from apps.console.proxy.websocket import RequestHandler
+from apps.console.proxy.websocket import WebPeer
 
 log = logging.getLogger(__name__)
 
@@ -25,15 +25,17 @@ MAX_CONNECTIONS = 1000
 class ConsoleHandler(RequestHandler):
     """One browser's connection."""
 
+    SocketClass = WebPeer
     server: ConsoleServer
+    #: websockify puts what `SocketClass` made in the connection's place.
+    request: WebPeer
 
-    def new_websocket_client(self) -> None:
-        """Called by websockify once the WebSocket stands. Refusals come this late on purpose: a browser does not tell
+    def handle_websocket(self) -> None:
+        """Called by websockify once the WebSocket is open. Refusals come this late on purpose: a browser does not tell
         its page why an upgrade failed, but it does pass a close code on."""
         self.in_time()
-        self.request.settimeout(HANDSHAKE_SECONDS)
-        browser = WebPeer(self.request)
-        browser.close(self._session(browser))
+        self.request.block(HANDSHAKE_SECONDS)
+        self.request.close(self._session(self.request))
 
     def _session(self, browser: WebPeer) -> End:
         try:
@@ -54,7 +56,6 @@ class ConsoleServer(ThreadingMixIn, HTTPServer):
     daemon_threads = True
     allow_reuse_address = True
     request_queue_size = 128
-    only_upgrade = True
 
     def __init__(self, address: tuple[str, int], sessions: Sessions) -> None:
         super().__init__(address, ConsoleHandler)

@@ -1,95 +1,143 @@
-"""websockify's WebSocket server side, without what it would cost and without what it would log."""
+"""A browser's WebSocket: the protocol by `websockets` (its part without input and output), the bytes by TcpPeer."""
 
 from __future__ import annotations
 
-import http.client
+import logging
 import socket
-import sys
-import threading
-import warnings
+import time
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from email.message import Message
 
-# websockify unmasks with numpy when it is there. What clients send is keys and pointer moves, for which plain Python is
-# as fast, and numpy would be a fifth of this process's memory: hide it for the length of this import.
-hidden = sys.modules.pop("numpy", None)
-sys.modules["numpy"] = None  # type: ignore[assignment]
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from websockify.websocket import WebSocketWantReadError, WebSocketWantWriteError
-    from websockify.websockifyserver import CompatibleWebSocket, WebSockifyRequestHandler
-del sys.modules["numpy"]
-if hidden is not None:
-    sys.modules["numpy"] = hidden
+from websockets.datastructures import Headers
+from websockets.exceptions import NegotiationError
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import SEND_EOF, Protocol, Side, State
+from websockets.server import ServerProtocol
+from websockets.typing import BytesLike, Subprotocol
 
-__all__ = ["RequestHandler", "WebSocket", "WebSocketWantReadError", "WebSocketWantWriteError"]
+from apps.console.ends import End
+from apps.console.proxy.peers import CHUNK, TcpPeer
+
+#: A single message a client may send: more than any clipboard, less than what would hurt.
+MAX_MESSAGE = 1 << 20
+#: Bytes that may wait for a client: one part of the screen, and answers to pings of a client that takes none of them.
+MAX_QUEUE = 4 * CHUNK
+#: How long to wait for the other side's close frame, so that it sees ours and no reset connection.
+FAREWELL_SECONDS = 2.0
+
+#: At its finer levels the library logs frames, and with them what people type.
+_log = logging.getLogger(f"{__name__}.protocol")
+_log.setLevel(logging.ERROR)
 
 
-class WebSocket(CompatibleWebSocket):
-    """A browser's connection."""
+class NotAWebSocket(Exception):
+    """The request is no opening handshake that is answered here."""
+
+
+class WebPeer:
+    """One side of a session. websockify makes it and calls `accept`: it is the handler's `SocketClass`."""
+
+    def __init__(self, _handler: object) -> None:
+        self._protocol = Protocol(Side.SERVER, max_size=MAX_MESSAGE, logger=_log)
+        self._arrived = bytearray()
+        self._over = False
+
+    def accept(self, connection: socket.socket, headers: Message) -> None:
+        """Answer the opening handshake; NotAWebSocket when it is none."""
+        handshake = ServerProtocol(select_subprotocol=_select_subprotocol, logger=_log)
+        response = handshake.accept(Request("", Headers(headers.items())))
+        if response.status_code != 101:
+            raise NotAWebSocket(response.reason_phrase)
+        self._tcp = TcpPeer(connection)
+        self._tcp.write(response.serialize())
+
+    def fileno(self) -> int:
+        return self._tcp.fileno()
+
+    def read(self, count: int) -> bytes:
+        while len(self._arrived) < count:
+            data = self.receive()
+            if data is None:
+                raise EOFError
+            self._arrived += data
+        data = bytes(self._arrived[:count])
+        del self._arrived[:count]
+        return data
+
+    def write(self, data: bytes) -> None:
+        self.send(data)
+
+    def block(self, seconds: float) -> None:
+        """Wait at most so long in each step of the handshake."""
+        self._tcp.block(seconds)
+
+    def start(self) -> None:
+        self._tcp.start()
+
+    def receive(self) -> bytes | None:
+        if not self._over:
+            self._over = not self._take_in()
+        data, self._arrived = bytes(self._arrived), bytearray()
+        return None if self._over and not data else data
+
+    def _take_in(self) -> bool:
+        """Read once; return whether the client may go on."""
+        came = self._tcp.receive()
+        if came is None:
+            return False
+        self._protocol.receive_data(came)
+        for frame in self._protocol.events_received():
+            if isinstance(frame, Frame):  # after the opening handshake it always is
+                self._arrived += self._payload(frame)
+        self._send_frames()
+        # A client that pings and takes no answers fills the queue without the screen's doing.
+        return self._protocol.state is State.OPEN and self._tcp.queued_bytes <= MAX_QUEUE
+
+    def _payload(self, frame: Frame) -> BytesLike:
+        """Return what a frame holds for the screen; RFB is a stream, to which messages and their parts mean nothing."""
+        if frame.opcode is Opcode.TEXT:
+            self._protocol.fail(CloseCode.UNSUPPORTED_DATA, "only binary messages")
+        return frame.data if frame.opcode in (Opcode.BINARY, Opcode.CONT) else b""
+
+    def send(self, data: bytes) -> None:
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_binary(data)
+            self._send_frames()
+
+    def _send_frames(self) -> None:
+        parts = self._protocol.data_to_send()
+        self._tcp.send(b"".join(parts))
+        if SEND_EOF in parts:
+            self._tcp.send_eof()
+
+    def flush(self) -> None:
+        self._tcp.flush()
 
     @property
-    def unread(self) -> int:
-        """Bytes received that are no whole message yet."""
-        return len(self._recv_buffer) + len(self._partial_msg)
+    def backlog(self) -> bool:
+        return self._tcp.backlog
 
-    def handle_ping(self, data: bytes) -> None:
-        """Answer, unless a message is half sent: the library cannot put a frame between."""
-        if self._previous_sendmsg is None:
-            super().handle_ping(data)
-
-
-class BoundedHead:
-    """Reads the lines of a head, up to so many bytes of them all."""
-
-    def __init__(self, stream: Any, most: int) -> None:
-        self._stream, self._left = stream, most
-
-    def readline(self, size: int = -1) -> bytes:
-        """Return a line. Raises LineTooLong, which http.server answers with 431."""
-        line: bytes = self._stream.readline(size)
-        self._left -= len(line)
-        if self._left < 0:
-            raise http.client.LineTooLong("head")
-        return line
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-class RequestHandler(WebSockifyRequestHandler):
-    """One HTTP request, which must ask for a WebSocket.
-
-    Its head is limited in size, and cut when it is not there in time, however many pieces it comes in.
-    """
-
-    SocketClass = WebSocket
-    server_version = "console"
-    sys_version = ""
-    #: Seconds to wait for the head, the whole of it, and the bytes it may have.
-    timeout = 10
-    most_bytes = 32 * 1024
-
-    def setup(self) -> None:
-        """Limit the head."""
-        super().setup()
-        self.rfile = BoundedHead(self.rfile, self.most_bytes)  # type: ignore[has-type]  # its base is untyped
-        self._late = threading.Timer(self.timeout, self._cut)
-        self._late.daemon = True
-        self._late.start()
-
-    def finish(self) -> None:
-        """Keep no timer running."""
-        self._late.cancel()
-        super().finish()
-
-    def in_time(self) -> None:
-        """The head is read: nothing is cut any more."""
-        self._late.cancel()
-
-    def _cut(self) -> None:
+    def close(self, end: End) -> None:
+        """Send the code and wait for the answer: closing at once would reset the connection and lose the code."""
         with suppress(OSError):
-            self.connection.shutdown(socket.SHUT_RDWR)
+            self.block(FAREWELL_SECONDS)
+            if self._protocol.state is State.OPEN:
+                self._protocol.send_close(end.code, end.reason)
+            self._send_frames()
+            self._await_answer()
 
-    def log_message(self, format: str, *args: Any) -> None:
-        """Log nothing here: the request line holds the ticket's token."""
+    def _await_answer(self) -> None:
+        until = time.monotonic() + FAREWELL_SECONDS
+        while self._protocol.close_rcvd is None and time.monotonic() < until:
+            data = self._tcp.receive()
+            if data is None:
+                return
+            self._protocol.receive_data(data)
+
+
+def _select_subprotocol(_protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    if offered and "binary" not in offered:
+        raise NegotiationError("the subprotocol is binary")
+    return Subprotocol("binary") if offered else None

@@ -1,5 +1,6 @@
 from apps.lifecycle.models.batch import Batch, BatchItem, BatchOutcome
 from apps.lifecycle.models.event import Event
+from apps.lifecycle.models.idempotent_request import IdempotentRequest
 from apps.lifecycle.models.loading import Loaded
 from apps.lifecycle.models.operation import Operation, OperationLock, OperationStatus
 from apps.lifecycle.models.resource import Kind, Resource, State
@@ -9,6 +10,7 @@ __all__ = [
     "BatchItem",
     "BatchOutcome",
     "Event",
+    "IdempotentRequest",
     "Kind",
     "Loaded",
     "Operation",

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import requests
-from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from authlib.integrations.requests_client import OAuth2Session
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -42,17 +42,14 @@ def place() -> Iterator[None]:
         _places.release()
 
 
-class BoundedAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth publishes no types
-    def get_requests_session(self) -> requests.Session:
-        """Return what allauth and we ask providers with."""
-        return BoundedSession()
+class BoundedSession(OAuth2Session):  # type: ignore[misc]  # Authlib publishes no types
+    """Authlib's client of a provider, bounded.
 
+    It follows no redirects: a provider must not choose what the platform asks, and only its own addresses are known.
+    """
 
-class BoundedSession(requests.Session):
-    """Follows no redirects: a provider must not choose what the platform asks, and only its own addresses are known."""
-
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **client: Any) -> None:
+        super().__init__(**client)
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Adapter())
         # Unpacking would make megabytes of kilobytes.
@@ -62,7 +59,7 @@ class BoundedSession(requests.Session):
         """Return the answer, read as a whole. Raises RequestException for one that is too large, packed, or slow."""
         bounds = {"timeout": PIECE_SECONDS, "stream": True, "allow_redirects": False}
         with _cut_in_time():
-            response = super().request(*args, **(kwargs | bounds))
+            response: requests.Response = super().request(*args, **(kwargs | bounds))
             response._content = _read(response)
         return response
 

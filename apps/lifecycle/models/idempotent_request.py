@@ -1,17 +1,20 @@
-"""What the API remembers of itself."""
+"""Requests that may be sent twice and are carried out once."""
 
+from __future__ import annotations
+
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
 
 class IdempotentRequest(models.Model):
-    """The answer a POST with an `Idempotency-Key` got, kept so that sending it again does nothing twice."""
+    """The answer to a request with a key of its caller's, kept so that sending it again does nothing twice."""
 
-    user = models.ForeignKey("tenancy.User", models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     #: The API key that sent it; "" for the user's sessions.
     caller = models.CharField(max_length=36, blank=True, default="")
     key = models.CharField(max_length=255)
-    #: HMAC-SHA-256 over method, path, tenant and body.
+    #: HMAC-SHA-256 over what was requested.
     fingerprint = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField(null=True)
     location = models.CharField(max_length=255, blank=True, default="")
