@@ -14,12 +14,16 @@ from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.apps import apps
 from django.conf import settings
 from django.db import connection
+from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
+
+from tests import committed_rows
 
 PREFIX = "template_"
 BUILDING = "building_template"
@@ -71,6 +75,7 @@ def create(name: str) -> None:
     with connection.cursor() as cursor:
         for sequence, start in RANDOM_STARTS.items():
             cursor.execute(f"ALTER SEQUENCE {sequence} RESTART WITH {start()}")
+    committed_rows.remember()
 
 
 def drop(name: str, usual: str) -> None:
@@ -135,6 +140,7 @@ def django_db_setup(
     name, usual = connection.settings_dict["TEST"]["NAME"], connection.settings_dict["NAME"]
     with django_db_blocker.unblock():
         create(name)
-    yield
+    with patch.object(TransactionTestCase, "_fixture_teardown", committed_rows.delete_committed):
+        yield
     with django_db_blocker.unblock():
         drop(name, usual)
