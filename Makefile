@@ -46,9 +46,9 @@ test: ## Lint, then all tests on real components (about 35 minutes); leaves noth
 	$(MAKE) lint; $(MAKE) --keep-going test-fast test-slow; \
 	$(PYTHON) -m tests.requirements_report | tail -1; $(PYTHON) -m tests.minutes
 
-test-fast: $(VENV) ## Tests on PostgreSQL and Redis only, which stay up (about 5 minutes); ARGS="-k name" narrows
+test-fast: $(VENV) ## Tests on PostgreSQL and Redis only, which stay up (about 3 minutes); ARGS="-k name" narrows
 	@$(call apt,qemu-utils)
-	@$(call pytest,fast,-n 2 -m "not real and not browser and not bench")
+	@$(call pytest,fast,-n 2 --dist worksteal -m "not real and not browser and not bench")
 
 HOSTS_UP := python3 docker/onebox up --instance test --only infra
 SLOW := (real or browser) and not bench and not pictures

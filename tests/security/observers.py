@@ -80,7 +80,7 @@ def what_is_refused_changes_nothing(seen: Exchange) -> Iterator[str]:
     if seen.word == "ok":
         return
     if changed(seen.world, seen.watch):
-        yield f"refused, yet something changed: {seen.watch.written(SEEN_LAST)[0].sql[:200]}"
+        yield f"refused, yet something changed: {[one.sql[:120] for one in seen.watch.written(SEEN_LAST)]}"
 
 
 def strangers_see_nothing_of_the_tenant(seen: Exchange) -> Iterator[str]:
