@@ -14,8 +14,9 @@ PIP_AUDIT := 2.10.1
 BUILD_PACKAGES := python3-venv python3-dev gcc pkg-config libvirt-dev
 TEST_PACKAGES := chromium fonts-inter fonts-wqy-microhei
 
-# $(call pytest,part,arguments): output also goes to var/test-<part>.log, whose last line CI repeats
-pytest = mkdir -p var && $(PYTHON) -m pytest $(2) $(ARGS) 2>&1 | tee var/test-$(1).log
+# $(call pytest,part,arguments): output also goes to var/test-<part>.log, whose last line CI repeats;
+# tests/minutes.py writes what each area took to var/test-minutes-<part>.json
+pytest = mkdir -p var && SCLOUD_TEST_PART=$(1) $(PYTHON) -m pytest $(2) $(ARGS) 2>&1 | tee var/test-$(1).log
 
 .PHONY: help
 help: ## This list
@@ -38,16 +39,16 @@ shell: $(VENV) ## Django's shell on the running platform
 
 ## --- testing -------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-fast test-alone test-slow test-hosts test-beside test-real test-browser bench scale screenshots requirements
+.PHONY: test test-fast test-alone test-slow test-hosts test-beside test-real test-browser bench scale screenshots requirements minutes
 test: ## Lint, then all tests on real components (about 35 minutes); leaves nothing running
-	@rm -f var/requirements.json var/test-*.log
+	@rm -f var/requirements.json var/test-*.log var/test-minutes-*.json
 	@trap 'python3 docker/onebox down --instance test' EXIT; \
 	$(MAKE) lint; $(MAKE) --keep-going test-fast test-slow; \
-	$(PYTHON) -m tests.requirements_report | tail -1
+	$(PYTHON) -m tests.requirements_report | tail -1; $(PYTHON) -m tests.minutes
 
-test-fast: $(VENV) ## Tests on PostgreSQL and Redis only, which stay up (about 5 minutes); ARGS="-k name" narrows
+test-fast: $(VENV) ## Tests on PostgreSQL and Redis only, which stay up (about 3 minutes); ARGS="-k name" narrows
 	@$(call apt,qemu-utils)
-	@$(call pytest,fast,-n 2 -m "not real and not browser and not bench")
+	@$(call pytest,fast,-n 2 --dist worksteal -m "not real and not browser and not bench")
 
 HOSTS_UP := python3 docker/onebox up --instance test --only infra
 SLOW := (real or browser) and not bench and not pictures
@@ -90,6 +91,9 @@ screenshots: $(VENV) | test-packages ## A picture of every page in var/screensho
 
 requirements: $(VENV) ## Rows of docs/requirements.md with and without a passing test
 	@$(PYTHON) -m tests.requirements_report
+
+minutes: ## Minutes that each area of the tests took in the last run, beside its budget
+	@$(PYTHON) -m tests.minutes
 
 ## --- code ----------------------------------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ from django.test import override_settings
 from pytest_django.plugin import DjangoDbBlocker
 
 from apps.infrastructure import backends
+from tests import databases
 from tests.drivers.redis_server import running_redis
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "docker"))
@@ -193,17 +194,12 @@ def database_url() -> str:
 @pytest.fixture(scope="module")
 def lasting_rows(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Let the module's tests share rows, which other processes see too, in a database of their own."""
-    test = connection.settings_dict["TEST"]
     with django_db_blocker.unblock():
-        usual, usual_for_tests = connection.settings_dict["NAME"], test["NAME"]
-        connection.close()
-        connection.close_pool()
-        test["NAME"] = f"platform_{os.getpid()}"
-        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        usual, own = connection.settings_dict["NAME"], f"platform_{os.getpid()}"
+        databases.create(own)
         yield
         connections.close_all()
-        connection.creation.destroy_test_db(usual, verbosity=0)
-        test["NAME"] = usual_for_tests
+        databases.drop(own, usual)
 
 
 @contextmanager

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
+from copy import deepcopy
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import schemathesis
-import yaml
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
+from tests import openapi
+
 METHODS = ("get", "post", "put", "patch", "delete")
 
 #: How many requests of each operation; many for a long run, which also leaves the beaten track.
@@ -37,8 +37,7 @@ def few(number: int) -> settings:
 @cache
 def document() -> dict[str, Any]:
     """Return the OpenAPI document as it is committed."""
-    found: dict[str, Any] = yaml.safe_load(DOCUMENT.read_text())
-    return found
+    return deepcopy(openapi.committed())
 
 
 def all_operations() -> list[tuple[str, str]]:

@@ -7,18 +7,25 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.db import transaction
 from django.test import Client
-from django.urls import reverse
 
 from apps.lifecycle.verbs import Proof, Verb, VerbClass, all_verbs
 from apps.tenancy.models import User
 from apps.tenancy.recent import PROVED
 from tests import factories
 from tests.security.answers import PEOPLE, ROLES, TABLE
-from tests.security.bodies import API_BODIES, FORMS
 from tests.security.routes import Route
-from tests.security.test_every_route import ROUTES, _accepted, is_api
+from tests.security.sending import (
+    ROUTES,
+    accepted,
+    accepted_before,
+    body_of,
+    changed,
+    form_of,
+    is_api,
+    rolled_back,
+    url_of,
+)
 from tests.security.world import World
 
 pytestmark = pytest.mark.requirement("SE-2")
@@ -96,28 +103,26 @@ def test_the_rows_are_found() -> None:
 @pytest.mark.parametrize("row", FRESH)
 def test_it_is_refused_without_a_fresh_proof(row: str, world: World, stale: dict[str, Client]) -> None:
     name, method = row.split(" ")
-    route, browser, before = ROUTES[name], stale[_who(row)], _accepted()
-    url = reverse(name, kwargs={"key": world.keys[route.segment]} if route.takes_key else None)
-    with transaction.atomic():
+    route, browser = ROUTES[name], stale[_who(row)]
+    accepted_before(world)
+    with rolled_back() as watch:
         answer: Any
         if is_api(route):
-            body = json.dumps(API_BODIES.get(row, lambda _world: {})(world))
-            answer = browser.generic(method, url, data=body, content_type="application/json")
+            body = body_of(world, row)
+            answer = browser.generic(method, url_of(world, route), body, content_type="application/json")
             assert (answer.status_code, answer.json()["code"]) == (403, "login.not_recent"), answer.content
         else:
-            form = FORMS.get(name.split(":")[1], lambda _world: {})(world)
-            answer = browser.post(url, {"typed_name": world.names.get(route.segment, ""), **form})
+            answer = browser.post(url_of(world, route), form_of(world, route))
             assert answer.status_code == 302, answer.status_code
             assert urlsplit(answer["Location"]).path.endswith("/account/confirm/"), answer["Location"]
-        assert _accepted() == before
-        transaction.set_rollback(True)
+        assert not changed(world, watch), row
 
 
 def test_bulk_is_refused_too(world: World, stale: dict[str, Client]) -> None:
-    member, before = str(world.keys["members"]), _accepted()
+    member, before = str(world.keys["members"]), accepted()
     body = json.dumps({"action": "set-owner", "ids": [member], "owner": True})
     answer = stale["alice"].post("/api/v1/members/bulk", body, content_type="application/json")
     assert (answer.status_code, answer.json()["code"]) == (403, "login.not_recent")
     page = stale["alice"].post("/members/bulk/", {"action": "activate", "key": member, "token": member})
     assert urlsplit(page["Location"]).path == "/account/confirm/"
-    assert _accepted() == before
+    assert accepted() == before

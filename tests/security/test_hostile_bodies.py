@@ -12,16 +12,14 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from django.db import transaction
 from django.urls import reverse
 
 from apps.tenancy.lines import is_one_line
+from tests.openapi import committed
 from tests.security.answers import ROLES, TABLE
 from tests.security.bodies import API_BODIES
 from tests.security.hostile import HOSTILE
@@ -43,24 +41,18 @@ WRITING = sorted(row for row in API_BODIES if not row.endswith("-bulk POST"))
 Place = tuple[str | int, ...]
 
 
-@cache
-def document() -> Any:
-    path = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
-    return yaml.load(path.read_text(), Loader=yaml.CSafeLoader)  # ours, and safe
-
-
 def schema_of(row: str) -> Any:
     """Return the schema of the JSON body that a row of the table takes."""
     name, method = row.split(" ")
     path = "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", ROUTES[name].path)
-    operation = document()["paths"][path][method.lower()]
+    operation = committed()["paths"][path][method.lower()]
     return operation["requestBody"]["content"]["application/json"]["schema"]
 
 
 def texts_in(schema: Any, place: Place = ()) -> Iterator[Place]:
     """Yield where a body of the schema has free text."""
     if "$ref" in schema:
-        schema = document()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        schema = committed()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     for inner in (*schema.get("allOf", ()), *schema.get("oneOf", ()), *schema.get("anyOf", ())):
         yield from texts_in(inner, place)
     if schema.get("type") in ("string", ["string", "null"]) and "enum" not in schema:

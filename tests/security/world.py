@@ -59,6 +59,8 @@ class World:
     tokens: dict[str, str] = field(default_factory=dict)
     scoped: dict[tuple[str, str], str] = field(default_factory=dict)
     cookies: dict[str, str] = field(default_factory=dict)
+    #: What was accepted when it was made, once somebody has looked.
+    accepted: dict[str, object] = field(default_factory=dict)
     # One of each for all requests: a new one would load all middleware again.
     _browser: Client = field(default_factory=Client)
     _careful_browser: Client = field(default_factory=lambda: Client(enforce_csrf_checks=True))
