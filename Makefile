@@ -38,8 +38,8 @@ shell: $(VENV) ## Django's shell on the running platform
 
 ## --- testing -------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-fast test-slow test-hosts test-beside test-real test-browser bench scale screenshots requirements
-test: ## Lint, then all tests on real components (about 35 minutes); leaves nothing running
+.PHONY: test test-fast test-slow test-hosts test-beside test-real test-browser campaign bench scale screenshots requirements
+test: ## Lint, then all tests on real components, of campaigns a sample (about 20 minutes); leaves nothing running
 	@rm -f var/requirements.json var/test-*.log
 	@trap 'python3 docker/onebox down --instance test' EXIT; \
 	$(MAKE) lint; $(MAKE) --keep-going test-fast test-slow; \
@@ -70,6 +70,12 @@ test-real: $(VENV) ## Tests on two hosts with libvirt, QEMU and OVN, which stay 
 test-browser: $(VENV) | test-packages ## A person's journeys in Chromium, against real guests
 	@$(HOSTS_UP)
 	@$(call pytest,browser,--timeout 600 -m "browser and not bench and not pictures")
+
+# Samples are chosen by what changed: tests/sampling.py.
+campaign: $(VENV) | test-packages ## Whole what `make test` runs a sample of: crash points, outages, made-up requests (about an hour)
+	@$(HOSTS_UP)
+	@SCLOUD_CAMPAIGN=whole; export SCLOUD_CAMPAIGN; \
+	$(call pytest,campaign,--timeout 3600 -m "(campaign or campaign_itself) and not pictures")
 
 bench: $(VENV) ## Measurements, each printed beside its aim
 	@$(HOSTS_UP)

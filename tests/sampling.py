@@ -87,9 +87,7 @@ def choose(
     one_in = changes.share(engine, share)
     order = sorted(cases, key=lambda case: hashlib.sha256(name(case).encode()).digest())
     turn = {name(case) for rank, case in enumerate(order) if rank % one_in == changes.rotation % one_in}
-    chosen = [
-        case for case in cases if name(case) in turn or case in core or changes.touch(paths(case))
-    ]
+    chosen = [case for case in cases if name(case) in turn or case in core or changes.touch(paths(case))]
     return chosen or order[:1]
 
 
@@ -150,6 +148,18 @@ class Report:
 
 
 REPORT = pytest.StashKey[Report]()
+#: What tests chose by themselves while they ran: campaign, how many, of how many.
+CHOSEN = pytest.StashKey[list[tuple[str, int, int]]]()
+
+
+def chosen_now(config: pytest.Config, campaign: str, some: int, all_: int) -> None:
+    """Have the end of the run say how much of a campaign a test has chosen by itself."""
+    config.stash.setdefault(CHOSEN, []).append((campaign, some, all_))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for campaign, some, all_ in config.stash.get(CHOSEN, []):
+        terminalreporter.write_line(f"campaign {campaign}: {some} of {all_}")
 
 
 @pytest.hookimpl(trylast=True)  # once -m has taken its part

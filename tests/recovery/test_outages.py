@@ -31,7 +31,12 @@ from tests.recovery.outages import (
 from tests.recovery.servers import own_postgres, own_redis, rows_on
 
 # They need no real hosts, but minutes.
-pytestmark = [pytest.mark.real, pytest.mark.timeout(240), pytest.mark.requirement("OP-1", "OP-2")]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(240),
+    pytest.mark.requirement("OP-1", "OP-2"),
+    pytest.mark.campaign("outages", ("tests/recovery/outages.py", "tests/recovery/load.py"), share=4),
+]
 
 AWAY_SECONDS = 15
 BROKER_AWAY_SECONDS = 8
@@ -93,6 +98,7 @@ def test_postgresql_is_restarted(yard: Yard, mode: str) -> None:
     endure(yard, f"PostgreSQL restarted (`{mode}`)", restart)
 
 
+@pytest.mark.campaign_core
 @pytest.mark.requirement("OP-5")
 def test_postgresql_is_away(yard: Yard) -> None:
     rush: list[Seen] = []

@@ -1,6 +1,6 @@
 """Real operations broken at driver calls on real hosts: worker, agent, libvirtd, qemu-img killed; answers lost.
 
-A sample of the points by default, all of them with SCLOUD_CRASH_POINTS=all.
+A sample of the points by default, all of them in `make campaign`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.recovery.real.points import Point, batches
 from tests.recovery.real.storm import Broken, Storm, breakable_agents
 from tests.recovery.traces import traces
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(400), pytest.mark.campaign_itself]
 
 SETTLE_SECONDS = 60
 

@@ -16,7 +16,11 @@ from tests.real_site import Customer, RealSite
 from tests.recovery.audit import audit, strangers
 from tests.recovery.traces import traces
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(400),
+    pytest.mark.campaign("kills on real hosts", ("tests/recovery/traces.py",), share=4),
+]
 
 SETTLE_SECONDS = 60
 #: VMs under way when something is killed, spread over the time that one takes undisturbed.

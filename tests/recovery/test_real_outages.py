@@ -30,6 +30,7 @@ pytestmark = [
     pytest.mark.requirement("OP-1"),
     pytest.mark.requirement("OP-2"),
     pytest.mark.requirement("OP-4"),
+    pytest.mark.campaign("outages of real hosts", ("tests/recovery/real/hosts.py",), share=3),
 ]
 
 SETTLE_SECONDS = 60
