@@ -38,6 +38,7 @@ class LastingDatabase:
     def keep(self, content: str) -> None:
         """Remember what all tables hold, under a name."""
         with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # all tables as of one moment
             cursor.execute(f'CREATE SCHEMA "{content}"')
             for table in _tables(cursor, "public"):
                 cursor.execute(f'CREATE TABLE "{content}"."{table}" AS TABLE public."{table}"')

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -39,6 +39,8 @@ from onebox.instance import Instance
 from onebox.processes import Process
 from onebox.shell import wait_until, write
 
+#: What keys of the pretend region begin with.
+WORLD = "scloud-memory"
 NAMES = ("proxy", "web", "worker", "beat", "console")
 
 
@@ -256,6 +258,18 @@ class SharedPlatform:
 
     platform: Platform
     values: dict[str, str]
+    _worlds: dict[str, dict[bytes, bytes]] = field(default_factory=dict)
+
+    def keep_world(self, content: str) -> None:
+        """Remember the pretend region under a name."""
+        client = redis.Redis.from_url(self.values["REDIS_URL"])
+        self._worlds[content] = {key: client.dump(key) for key in client.scan_iter(f"{WORLD}:*", count=1000)}
+
+    def put_back_world(self, content: str) -> None:
+        """Have the empty pretend region be what was kept."""
+        client = redis.Redis.from_url(self.values["REDIS_URL"])
+        for key, value in self._worlds[content].items():
+            client.restore(key, 0, value)
 
     def forget(self) -> None:
         """End what acts by itself, and leave nothing of the module in Redis or the logs.

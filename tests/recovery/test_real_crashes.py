@@ -33,7 +33,7 @@ def storm(real_site: RealSite) -> Iterator[Storm]:
     customer = real_site.tenant("storm")
     smallest = create_instance_type(SYSTEM, cluster=real_site.small.cluster, vcpu=1, memory_gib=1)
     body = {
-        "image": str(real_site.image.pk),
+        "image": str(real_site.idle.pk),
         "instance_type": smallest.pk,
         "subnet": customer.subnet,
         "security_group": customer.security_group,

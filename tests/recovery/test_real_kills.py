@@ -59,7 +59,7 @@ def yard(real_site: RealSite) -> Yard:
     """Measure one undisturbed create and delete, which says when to kill."""
     customer = real_site.tenant("yard")
     body = {
-        "image": str(real_site.image.pk),
+        "image": str(real_site.idle.pk),
         "instance_type": real_site.small.pk,
         "subnet": customer.api.get("/subnets")["results"][0]["id"],
         "security_group": customer.api.get("/security-groups")["results"][0]["id"],

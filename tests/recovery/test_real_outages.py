@@ -115,7 +115,7 @@ def yard(real_site: RealSite) -> Iterator[Yard]:
     customer = real_site.tenant("outages")
     Quota.objects.filter(tenant=customer.tenant).update(limit=10_000)
     body = {
-        "image": str(real_site.image.pk),
+        "image": str(real_site.idle.pk),
         "instance_type": real_site.small.pk,
         "subnet": customer.subnet,
         "security_group": customer.security_group,
