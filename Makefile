@@ -53,14 +53,14 @@ HOSTS_UP := python3 docker/onebox up --instance test --only infra
 SLOW := (real or browser) and not bench and not pictures
 
 # Both wait more than they compute: on the hosts for guests, beside them for leases and pages.
-test-slow: ## All other tests: those on hosts, and beside them those that need none
+test-slow: ## All other tests: those on the shared hosts, and beside them those that need none of these
 	@$(MAKE) --keep-going --jobs 2 --output-sync=recurse test-hosts test-beside
 
 test-hosts: $(VENV) | test-packages ## Tests, a browser's too, on two hosts with libvirt, QEMU and OVN, which stay up
 	@$(HOSTS_UP)
 	@$(call pytest,hosts,--timeout 600 -m "$(SLOW) and hosts")
 
-test-beside: $(VENV) | test-packages ## Tests, a browser's too, that take minutes but need no hosts
+test-beside: $(VENV) | test-packages ## Tests, a browser's too, that take minutes but need none of these hosts
 	@$(call pytest,beside,--timeout 600 -m "$(SLOW) and not hosts")
 
 test-real: $(VENV) ## Tests on two hosts with libvirt, QEMU and OVN, which stay up

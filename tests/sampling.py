@@ -215,7 +215,16 @@ def _mark(item: pytest.Item) -> Any:
 
 def _paths(item: pytest.Item) -> tuple[str, ...]:
     paths = _mark(item).args[1]
-    return tuple(paths(item) if callable(paths) else paths)
+    found = tuple(paths(item) if callable(paths) else paths)
+    for path in found:
+        if not _begins_a_file(path):
+            raise pytest.UsageError(f"{item.nodeid}: no file begins with {path}: it was moved")
+    return found
+
+
+@cache
+def _begins_a_file(path: str) -> bool:
+    return any(ROOT.glob(f"{path.rstrip('/')}*"))
 
 
 def _of_tests(item: pytest.Item) -> str:

@@ -95,3 +95,9 @@ def test_a_sample_is_announced_with_the_way_to_the_whole() -> None:
     lines = sampling.Report({"outages": (3, 12)}, changed("a.py", rotation=9)).lines()
     assert "make campaign" in lines[0] and "SCLOUD_ROTATION=9" in lines[0]
     assert "outages: 3 of 12" in lines[1]
+
+
+def test_the_paths_of_what_carries_out_verbs_are_those_of_files() -> None:
+    from tests.recovery.conftest import WHAT_SETTLES
+
+    assert [path for path in (*sampling.ENGINE, *WHAT_SETTLES) if not sampling._begins_a_file(path)] == []

@@ -17,14 +17,14 @@ from apps.compute.models import Power, Vm
 from apps.lifecycle.models import Operation, OperationStatus, State
 from tests.platform_fixtures import Platform
 from tests.recovery.audit import audit
-from tests.recovery.conftest import SETTLE_SECONDS, Site
+from tests.recovery.conftest import SETTLE_SECONDS, WHAT_SETTLES, Site
 
 # They need no real hosts, but minutes: a dead worker keeps its operations until their leases run out.
 pytestmark = [
     pytest.mark.real,
     pytest.mark.timeout(240),
     pytest.mark.usefixtures("nothing_left_over"),
-    pytest.mark.campaign("kills", ("tests/recovery/conftest.py",), share=3),
+    pytest.mark.campaign("kills", (*WHAT_SETTLES, "tests/recovery/conftest.py"), share=3),
 ]
 
 

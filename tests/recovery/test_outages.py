@@ -17,7 +17,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from apps.tenancy.models import User
 from tests.factories import page_client
 from tests.platform_fixtures import drivers_of, platform
-from tests.recovery.conftest import peopled
+from tests.recovery.conftest import WHAT_SETTLES, peopled
 from tests.recovery.load import Seen
 from tests.recovery.outages import (
     ANSWERED,
@@ -35,7 +35,9 @@ pytestmark = [
     pytest.mark.real,
     pytest.mark.timeout(240),
     pytest.mark.requirement("OP-1", "OP-2"),
-    pytest.mark.campaign("outages", ("tests/recovery/outages.py", "tests/recovery/load.py"), share=4),
+    pytest.mark.campaign(
+        "outages", (*WHAT_SETTLES, "tests/recovery/outages.py", "tests/recovery/load.py"), share=4
+    ),
 ]
 
 AWAY_SECONDS = 15
