@@ -61,7 +61,7 @@ class LastingDatabase:
     def destroy(self) -> None:
         """Remove it, with everybody's connections to it."""
         if self._is_made:
-            with connection._nodb_cursor() as cursor:  # type: ignore[attr-defined]
+            with connection._nodb_cursor() as cursor:
                 cursor.execute(f'DROP DATABASE "{self._name}" WITH (FORCE)')
             self._is_made = False
 

@@ -107,8 +107,10 @@ class SharedSite:
         """Take away what a module left: in the rows, on the hosts and in the network."""
         # The web process and the console proxy do nothing by themselves.
         self.site.platform.stop("worker", "beat")
-        _clear(self.site.box, keep=(self.site.image, self.site.idle))
-        self.database.put_back(FURNISHED)
+        try:
+            _clear(self.site.box, keep=(self.site.image, self.site.idle))
+        finally:
+            self.database.put_back(FURNISHED)
 
 
 @pytest.fixture(scope="session")
