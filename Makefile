@@ -39,8 +39,8 @@ shell: $(VENV) ## Django's shell on the running platform
 
 ## --- testing -------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-fast test-alone test-slow test-hosts test-beside test-real test-browser bench scale screenshots requirements minutes
-test: ## Lint, then all tests on real components (about 35 minutes); leaves nothing running
+.PHONY: test test-fast test-alone test-slow test-hosts test-beside test-real test-browser campaign bench scale screenshots requirements minutes
+test: ## Lint, then all tests on real components, of campaigns a sample (about 20 minutes); leaves nothing running
 	@rm -f var/requirements.json var/test-*.log var/test-minutes-*.json
 	@trap 'python3 docker/onebox down --instance test' EXIT; \
 	$(MAKE) lint; $(MAKE) --keep-going test-fast test-slow; \
@@ -53,18 +53,18 @@ test-fast: $(VENV) ## Tests on PostgreSQL and Redis only, which stay up (about 3
 HOSTS_UP := python3 docker/onebox up --instance test --only infra
 SLOW := (real or browser) and not bench and not pictures
 
-# Both wait more than they compute: on the hosts for guests, beside them for leases and pages.
 test-alone: $(VENV) ## Each fast test file in a process of its own (long); FILES="tests/api tests/x/test_y.py" narrows
 	@$(PYTHON) -m tests.alone $(FILES)
 
-test-slow: ## All other tests: those on hosts, and beside them those that need none
+# Both wait more than they compute: on the hosts for guests, beside them for leases and pages.
+test-slow: ## All other tests: those on the shared hosts, and beside them those that need none of these
 	@$(MAKE) --keep-going --jobs 2 --output-sync=recurse test-hosts test-beside
 
 test-hosts: $(VENV) | test-packages ## Tests, a browser's too, on two hosts with libvirt, QEMU and OVN, which stay up
 	@$(HOSTS_UP)
 	@$(call pytest,hosts,--timeout 600 -m "$(SLOW) and hosts")
 
-test-beside: $(VENV) | test-packages ## Tests, a browser's too, that take minutes but need no hosts
+test-beside: $(VENV) | test-packages ## Tests, a browser's too, that take minutes but need none of these hosts
 	@$(call pytest,beside,--timeout 600 -m "$(SLOW) and not hosts")
 
 test-real: $(VENV) ## Tests on two hosts with libvirt, QEMU and OVN, which stay up
@@ -74,6 +74,12 @@ test-real: $(VENV) ## Tests on two hosts with libvirt, QEMU and OVN, which stay 
 test-browser: $(VENV) | test-packages ## A person's journeys in Chromium, against real guests
 	@$(HOSTS_UP)
 	@$(call pytest,browser,--timeout 600 -m "browser and not bench and not pictures")
+
+# Samples are chosen by what changed: tests/sampling.py.
+campaign: $(VENV) | test-packages ## Whole what `make test` runs a sample of: crash points, outages, made-up requests (about an hour)
+	@$(HOSTS_UP)
+	@SCLOUD_CAMPAIGN=whole; export SCLOUD_CAMPAIGN; \
+	$(call pytest,campaign,--timeout 3600 -m "(campaign or campaign_itself) and not pictures")
 
 bench: $(VENV) ## Measurements, each printed beside its aim
 	@$(HOSTS_UP)

@@ -16,4 +16,5 @@ pytest_plugins = [
     "tests.real_site",
     "tests.chromium",
     "tests.steady_network",
+    "tests.sampling",
 ]

@@ -80,7 +80,10 @@ def onebox() -> Iterator[Onebox]:
 
 @pytest.hookimpl(tryfirst=True)  # before -m is looked at
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need the hosts: there is one set of them, and `make test` runs all others meanwhile."""
+    """Mark the tests that need the hosts: there is one set of them, and `make test` runs all others meanwhile.
+
+    Tests with an instance of their own are among those others, where most browsers are too: they would wait for them.
+    """
     for item in items:
-        if "onebox" in getattr(item, "fixturenames", ()) or "onebox" in item.path.parts:
+        if "onebox" in getattr(item, "fixturenames", ()):
             item.add_marker("hosts")

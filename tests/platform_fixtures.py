@@ -14,21 +14,22 @@ import socket
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
+import redis
 from django.conf import global_settings, settings
-from django.db import connection, connections
+from django.db import connection
 from django.test import override_settings
 from pytest_django.plugin import DjangoDbBlocker
 
 from apps.infrastructure import backends
-from tests import databases
 from tests.drivers.redis_server import running_redis
+from tests.lasting_database import EMPTY, LastingDatabase
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "docker"))
 
@@ -38,6 +39,8 @@ from onebox.instance import Instance
 from onebox.processes import Process
 from onebox.shell import wait_until, write
 
+#: What keys of the pretend region begin with.
+WORLD = "scloud-memory"
 NAMES = ("proxy", "web", "worker", "beat", "console")
 
 
@@ -191,15 +194,23 @@ def database_url() -> str:
     return f"postgresql://{login}@{where}?{urlencode(tls)}"
 
 
-@pytest.fixture(scope="module")
-def lasting_rows(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Let the module's tests share rows, which other processes see too, in a database of their own."""
+@pytest.fixture(scope="session")
+def lasting_database(
+    django_test_environment: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[LastingDatabase]:
+    """The database of `lasting_rows`."""
+    made = LastingDatabase("platform")
+    yield made
     with django_db_blocker.unblock():
-        usual, own = connection.settings_dict["NAME"], f"platform_{os.getpid()}"
-        databases.create(own)
+        made.destroy()
+
+
+@pytest.fixture(scope="module")
+def lasting_rows(lasting_database: LastingDatabase, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Let the module's tests share rows, which other processes see too, in a database of their own."""
+    with django_db_blocker.unblock(), lasting_database.in_use():
         yield
-        connections.close_all()
-        databases.drop(own, usual)
+        lasting_database.put_back(EMPTY)
 
 
 @contextmanager
@@ -222,22 +233,89 @@ def drivers_of(values: Mapping[str, str]) -> Iterator[None]:
         cache.cache_clear()
 
 
+def pretend_settings(redis_port: int, world: str) -> dict[str, str]:
+    """Return the settings of a platform whose Redis, and pretend hosts, are at this port."""
+    return {
+        "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
+        "SCLOUD_MEMORY_WORLD": world,
+        "SCLOUD_SECRET_KEY": settings.SECRET_KEY,
+        "SCLOUD_FIELD_KEY": settings.FIELD_KEY,
+    }
+
+
 @contextmanager
 def pretend_platform(directory: Path, world: str) -> Iterator[Platform]:
     """Give a platform with a Redis of its own, for pretend hosts in that Redis ("redis") or its worker ("process")."""
     with running_redis(directory) as port:
-        values = {
-            "REDIS_URL": f"redis://127.0.0.1:{port}/0",
-            "SCLOUD_MEMORY_WORLD": world,
-            "SCLOUD_SECRET_KEY": settings.SECRET_KEY,
-            "SCLOUD_FIELD_KEY": settings.FIELD_KEY,
-        }
+        values = pretend_settings(port, world)
         with drivers_of(values), platform(directory, values) as made:
             yield made
 
 
+@dataclass
+class SharedPlatform:
+    """A platform whose web process and console proxy go on from module to module; its worker and beat do not."""
+
+    platform: Platform
+    values: dict[str, str]
+    _worlds: dict[str, dict[bytes, bytes]] = field(default_factory=dict)
+
+    def keep_world(self, content: str) -> None:
+        """Remember the pretend region under a name."""
+        client = redis.Redis.from_url(self.values["REDIS_URL"])
+        self._worlds[content] = {key: client.dump(key) for key in client.scan_iter(f"{WORLD}:*", count=1000)}
+
+    def put_back_world(self, content: str) -> None:
+        """Have the empty pretend region be what was kept."""
+        client = redis.Redis.from_url(self.values["REDIS_URL"])
+        for key, value in self._worlds[content].items():
+            client.restore(key, 0, value)
+
+    def forget(self) -> None:
+        """End what acts by itself, and leave nothing of the module in Redis or the logs.
+
+        Bindings of queues stay: who sends keeps in mind that they were made.
+        """
+        for name in ("worker", "beat"):
+            if self.platform.pid(name) is not None:
+                self.platform.kill(name)
+        client = redis.Redis.from_url(self.values["REDIS_URL"])
+        if keys := [key for key in client.scan_iter(count=1000) if not key.startswith(b"_kombu.binding.")]:
+            client.delete(*keys)
+        for log in self.platform.instance.logs.glob("*.log"):
+            os.truncate(log, 0)
+
+
+@pytest.fixture(scope="session")
+def shared_platform(
+    lasting_database: LastingDatabase,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[SharedPlatform]:
+    """The platform of `memory_platform`."""
+    directory = tmp_path_factory.mktemp("platform")
+    with ExitStack() as stack:
+        values = pretend_settings(stack.enter_context(running_redis(directory)), "redis")
+        with django_db_blocker.unblock(), lasting_database.in_use():
+            made = stack.enter_context(platform(directory, values))
+        yield SharedPlatform(made, values)
+
+
 @pytest.fixture(scope="module")
-def memory_platform(lasting_rows: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A platform on pretend hosts that outlive its processes; nothing is started yet."""
-    with pretend_platform(tmp_path_factory.mktemp("platform"), "redis") as made:
-        yield made
+def memory_platform(lasting_rows: None, shared_platform: SharedPlatform) -> Iterator[Platform]:
+    """A platform on pretend hosts that outlive its processes, without rows; no worker and no beat runs yet."""
+    with drivers_of(shared_platform.values):
+        yield shared_platform.platform
+        shared_platform.forget()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let modules that share a platform follow one another, at the end: no process of it runs beside other tests."""
+    last = {
+        item.path: place
+        for place, fixture in enumerate(("shared_platform", "shared_site"), 1)
+        for item in items
+        if fixture in getattr(item, "fixturenames", ())
+    }
+    items.sort(key=lambda item: last.get(item.path, 0))

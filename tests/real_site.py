@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
 from onebox import agent
 from onebox.shell import wait_until
+from pytest_django.plugin import DjangoDbBlocker
 
 from apps.compute.models import Image, InstanceType, Vm
 from apps.compute.services.image import import_image
@@ -27,6 +28,7 @@ from apps.tenancy.keys import issue_key
 from apps.tenancy.models import ApiKey, Tenant, User
 from apps.tenancy.services.tenants import create_tenant
 from tests import factories
+from tests.lasting_database import LastingDatabase
 from tests.onebox_fixtures import Onebox
 from tests.platform_fixtures import Api, Platform, drivers_of, platform
 
@@ -35,11 +37,16 @@ POOL = "/var/lib/scloud/shared"
 
 @dataclass
 class RealSite:
-    """A platform whose hosts, network and guests are real."""
+    """A platform whose hosts, network and guests are real.
+
+    `idle` is for VMs whose inside is no subject: a machine that halts as soon as it starts, where booting `image` keeps
+    a core busy for many seconds.
+    """
 
     platform: Platform
     box: Onebox
     image: Image
+    idle: Image
     small: InstanceType
 
     def tenant(self, name: str) -> Customer:
@@ -81,35 +88,96 @@ class Customer:
         return str(SecurityGroup.objects.filter(tenant=self.tenant).earliest("created_at").pk)
 
 
+IDLE_FILE = "idle.img"
+#: A boot sector of "cli; hlt", on a disk of a mebibyte.
+IDLE = (bytes.fromhex("fa f4 ebfd").ljust(510, b"\0") + b"\x55\xaa").ljust(1 << 20, b"\0")
+#: The content of the site's database once its hosts and its image are there.
+FURNISHED = "furnished"
+PROCESSES = ("worker", "beat", "console", "web")
+
+
+@dataclass
+class SharedSite:
+    """A site that modules use one after the other, and its database."""
+
+    site: RealSite
+    database: LastingDatabase
+
+    def clear(self) -> None:
+        """Take away what a module left: in the rows, on the hosts and in the network."""
+        # The web process and the console proxy do nothing by themselves.
+        self.site.platform.stop("worker", "beat")
+        try:
+            _clear(self.site.box, keep=(self.site.image, self.site.idle))
+        finally:
+            self.database.put_back(FURNISHED)
+
+
+@pytest.fixture(scope="session")
+def shared_site(
+    onebox: Onebox,
+    django_test_environment: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[SharedSite]:
+    """The site of `real_site`: made once, with the test instance's hosts enrolled in it."""
+    database, values = LastingDatabase("real"), onebox.environment
+    with _alone_on(onebox), ExitStack() as stack:
+        with django_db_blocker.unblock(), database.in_use(), drivers_of(values):
+            made = stack.enter_context(platform(tmp_path_factory.mktemp("platform"), values))
+            site = _make(onebox, made)
+            made.stop("worker", "beat")
+            database.keep(FURNISHED)
+        try:
+            yield SharedSite(site, database)
+        finally:
+            with django_db_blocker.unblock(), database.in_use(), drivers_of(values):
+                made.stop()
+                _clear(onebox)
+                database.destroy()
+
+
 @pytest.fixture(scope="module")
-def real_site(
-    onebox: Onebox, lasting_rows: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RealSite]:
-    """Web, worker, beat and console proxy on the test database, and the test instance's hosts enrolled in it."""
-    values = onebox.environment
-    with _alone_on(onebox), drivers_of(values), platform(tmp_path_factory.mktemp("platform"), values) as made:
-        region = create_region(SYSTEM, "local", "Local", fabric_address=onebox.ovn_northbound)
-        cluster = create_compute_cluster(SYSTEM, region)
-        pool = create_storage_cluster(SYSTEM, region, path=POOL)
-        for host in onebox.hosts:
-            enrolment = enroll_host(SYSTEM, cluster, host.name, host.management_ip)
-            agent.configure(host, enrolment.agent_toml)
-        made.collect_static()
-        made.start("worker", "beat", "console", "web")
-        site = RealSite(
-            made, onebox, _import(onebox, pool), InstanceType.objects.get(cluster=cluster, vcpu=1)
-        )
+def real_site(shared_site: SharedSite, django_db_blocker: DjangoDbBlocker) -> Iterator[RealSite]:
+    """Web, worker, beat and console proxy, the test instance's hosts, and nothing of any tenant."""
+    site = shared_site.site
+    with django_db_blocker.unblock(), shared_site.database.in_use(), drivers_of(site.box.environment):
+        site.platform.start(*PROCESSES)
         wait_until(
-            lambda: Host.objects.filter(state=State.READY).count() == len(onebox.hosts),
-            "the hosts' first reports",
-            seconds=60,
+            lambda: all(host.in_reach for host in Host.objects.all()), "reports of all hosts", seconds=60
         )
-        site.wait_ready(kind="image")
         try:
             yield site
         finally:
-            made.stop("web", "worker", "beat")
-            _clear(onebox)
+            shared_site.clear()
+
+
+def _make(onebox: Onebox, made: Platform) -> RealSite:
+    """Make a region of the hosts, have them take orders, and import the tiny guest."""
+    region = create_region(SYSTEM, "local", "Local", fabric_address=onebox.ovn_northbound)
+    cluster = create_compute_cluster(SYSTEM, region)
+    pool = create_storage_cluster(SYSTEM, region, path=POOL)
+    for host in onebox.hosts:
+        enrolment = enroll_host(SYSTEM, cluster, host.name, host.management_ip)
+        agent.configure(host, enrolment.agent_toml)
+    made.collect_static()
+    made.start(*PROCESSES)
+    shutil.copy(onebox.guest_image, onebox.shared / "import")
+    (onebox.shared / "import" / IDLE_FILE).write_bytes(IDLE)
+    site = RealSite(
+        made,
+        onebox,
+        image=_import("Debian tiny", pool, onebox.guest_image.name, guest_agent=True),
+        idle=_import("Idle", pool, IDLE_FILE, guest_agent=False),
+        small=InstanceType.objects.get(cluster=cluster, vcpu=1),
+    )
+    wait_until(
+        lambda: Host.objects.filter(state=State.READY).count() == len(onebox.hosts),
+        "the hosts' first reports",
+        seconds=60,
+    )
+    site.wait_ready(kind="image")
+    return site
 
 
 @contextmanager
@@ -120,13 +188,13 @@ def _alone_on(box: Onebox) -> Iterator[None]:
         yield
 
 
-def _clear(box: Onebox) -> None:
-    """Take away by hand what a failed test left, and what the tenants and the image have on the hosts anyway."""
+def _clear(box: Onebox, keep: Iterable[Image] = ()) -> None:
+    """Take away by hand what tenants and images have on the hosts and in the network, but for images to keep."""
     for vm in Vm.objects.select_related("host"):
         assert vm.host is not None
         for command in (["destroy"], ["undefine"]):
             box.host(vm.host.name).exec("virsh", *command, f"vm-{vm.pk}", check=False)
-    for row in (*Disk.objects.all(), *Image.objects.all()):
+    for row in (*Disk.objects.all(), *Image.objects.exclude(pk__in=[image.pk for image in keep])):
         for directory in ("volumes", "images"):
             for path in (box.shared / directory).glob(f"{row.pk}.*"):
                 path.unlink()
@@ -146,16 +214,15 @@ def _clear_fabric() -> None:
             backends.fabric(row.region).ensure_absent(kind, str(row.pk))
 
 
-def _import(onebox: Onebox, pool: object) -> Image:
-    """Have the platform take in the tiny guest."""
-    shutil.copy(onebox.guest_image, onebox.shared / "import")
+def _import(name: str, pool: object, file: str, *, guest_agent: bool) -> Image:
+    """Have the platform take in a file of the pool's import directory."""
     operation = import_image(
         SYSTEM,
-        name="Debian tiny",
+        name=name,
         cluster=pool,
-        file=onebox.guest_image.name,
+        file=file,
         os_name="Debian",
         default_disk_gib=1,
-        guest_agent=True,
+        guest_agent=guest_agent,
     )
     return Image.objects.get(pk=operation.target_id)

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from tests.api_fuzz.judging import judge
 from tests.api_fuzz.operations import all_operations, cases, few
 from tests.api_fuzz.sending import watched
+from tests.api_fuzz.touched import KITS, NAME, paths_of
 from tests.security.world import MARK, World
 
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.real,  # for their time: they need no hosts
     pytest.mark.requirement("SE-1", "SE-5"),
+    pytest.mark.campaign(NAME, paths_of, engine=KITS),
 ]
 
 ROLES = ("nobody", "vera", "alice", "ada")

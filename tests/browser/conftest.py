@@ -18,7 +18,8 @@ from apps.tenancy.recent import PROVED
 from apps.tenancy.sessions import SessionStore
 from tests import factories
 from tests.compute.factories import Cloud, make_cloud
-from tests.platform_fixtures import Platform
+from tests.lasting_database import LastingDatabase
+from tests.platform_fixtures import Platform, SharedPlatform
 
 #: A loaded machine is slow, and a page that never changes is what a test looks for.
 expect.set_options(timeout=20_000)
@@ -70,13 +71,13 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(memory_platform: Platform) -> Iterator[Site]:
+def site(memory_platform: Platform) -> Site:
     memory_platform.collect_static()
     memory_platform.start("web", "worker", "beat")
     tenant = factories.make_tenant("acme")
     bolt = factories.make_tenant("bolt")
     cloud = make_cloud(backends.memory_world(), hosts=3)
-    yield Site(
+    return Site(
         platform=memory_platform,
         owner=factories.make_owner(tenant, "alice"),
         admin=factories.make_admin("ada"),
@@ -85,13 +86,38 @@ def site(memory_platform: Platform) -> Iterator[Site]:
     )
 
 
+#: Content of the database and the pretend region once a site is furnished.
+IN_USE = "in_use"
+
+
+@pytest.fixture(scope="session")
+def furnished_sites() -> list[Site]:
+    """The site that was furnished, once one was."""
+    return []
+
+
 @pytest.fixture(scope="module")
-def furnished(site: Site) -> Site:
-    """The site as in use; see `furniture`."""
+def furnished(
+    memory_platform: Platform,
+    shared_platform: SharedPlatform,
+    lasting_database: LastingDatabase,
+    furnished_sites: list[Site],
+    request: pytest.FixtureRequest,
+) -> Site:
+    """The site as in use; see `furniture`. Furnished once, and put back for each later module as it was then."""
     from tests.browser.furniture import furnish
 
-    furnish(site)
-    return site
+    if furnished_sites:
+        lasting_database.put_back(IN_USE)
+        shared_platform.put_back_world(IN_USE)
+        memory_platform.start("web", "worker", "beat")
+        return furnished_sites[0]
+    made: Site = request.getfixturevalue("site")
+    furnish(made)
+    lasting_database.keep(IN_USE)
+    shared_platform.keep_world(IN_USE)
+    furnished_sites.append(made)
+    return made
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """axe-core finds no serious or critical violation: on pages in both themes, wide and on a phone, and on what opens.
 
-Each page is loaded once: the dark theme and the phone's width are put on it in place.
+Each page is loaded once: the dark theme and the phone's width are put on it in place. `make test` looks at a sample of
+the pages, chosen by what changed (tests/sampling.py), `make campaign` at all.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import Site
 from tests.browser.furniture import SHOWN
-from tests.browser.tour import PORTALS, SIZES, Visit, pages
+from tests.browser.tour import PORTALS, SIZES, Visit, files_of, pages
+from tests.sampling import changes, choose, chosen_now, is_whole
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -26,6 +29,30 @@ LAYOUT = {
     "type": "rule",
     "values": ["target-size", "scrollable-region-focusable", "link-name", "button-name", "label"],
 }
+
+#: What every page is made of.
+FURNITURE = ("templates/", "static/", "apps/portal/")
+OWN = ("tests/browser/test_accessibility.py", "tests/browser/tour.py", "tests/browser/furniture.py")
+SHARE = 5
+#: A key differs from run to run, a page does not.
+KEYS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d+\b")
+
+
+def sample(paths: list[str], config: pytest.Config, portal: str) -> list[str]:
+    """Return the pages to look at: those whose app changed, and a share of the others; all in `make campaign`."""
+    if is_whole(config):
+        return paths
+    chosen = choose(
+        paths,
+        changes(),
+        name=lambda path: re.sub(KEYS, "", path),
+        paths=lambda path: (*OWN, *files_of(path)),
+        core=[paths[0]],
+        engine=FURNITURE,
+        share=SHARE,
+    )
+    chosen_now(config, f"pages looked at by axe, {portal}", len(chosen), len(paths))
+    return chosen
 
 
 def wear(page: Page, theme: str) -> None:
@@ -64,13 +91,17 @@ def complaints(page: Page) -> list[str]:
     return found
 
 
+@pytest.mark.campaign_itself
 @pytest.mark.requirement("UX-10")
 @pytest.mark.parametrize("portal", PORTALS)
-def test_no_page_has_a_serious_violation(furnished: Site, chromium: Browser, portal: str) -> None:
+def test_no_page_has_a_serious_violation(
+    furnished: Site, chromium: Browser, portal: str, pytestconfig: pytest.Config
+) -> None:
     context = Visit(portal).context(furnished, chromium, bypass_csp=True)
     page = context.new_page()
     found: dict[str, list[str]] = {}
-    for path in [*pages(furnished, portal, verbs=False), "/api/v1/docs", "/nowhere/"]:
+    paths = [*pages(furnished, portal, verbs=False), "/api/v1/docs", "/nowhere/"]
+    for path in sample(paths, pytestconfig, portal):
         page.goto(furnished.url + path)
         if page.locator(".shell, .plain-main").count():
             for complaint in complaints(page):

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.urls import URLPattern
+from django.urls import Resolver404, URLPattern, resolve
 from playwright.sync_api import Browser, BrowserContext
 
 from apps.compute.models import InstanceType, Vm
@@ -73,6 +73,16 @@ def pages(site: Site, portal: str, *, verbs: bool = True) -> list[str]:
             continue
         found.append(prefix + re.sub(r"<[^>]*>", keys.get(plural, ""), path, count=1))
     return [path for path in dict.fromkeys(found) if "<" not in path]
+
+
+def files_of(path: str) -> tuple[str, ...]:
+    """Return where the view and the templates of a page stand; nothing for what is no page of an app."""
+    try:
+        found = resolve(path).func
+    except Resolver404:
+        return ()
+    app = getattr(found, "view_class", found).__module__.split(".")[1]
+    return f"apps/{app}/", f"templates/{app}/"
 
 
 def _can_be_read(pattern: URLPattern) -> bool:

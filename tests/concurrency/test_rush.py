@@ -30,6 +30,13 @@ from tests.network.factories import make_machine
 from tests.platform_fixtures import Answer, Platform
 from tests.recovery.audit import audit
 
+QUOTAS, ADDRESSES, PLACEMENT, API = (
+    ("apps/quotas/", "tests/concurrency/"),
+    ("apps/network/", "apps/quotas/", "tests/concurrency/"),
+    ("apps/infrastructure/", "apps/compute/", "tests/concurrency/"),
+    ("apps/api/", "tests/concurrency/"),
+)
+NAME = "200 clients at once"
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
 CLIENTS = 200
@@ -86,6 +93,8 @@ def counted(answers: list[Answer]) -> Counter[tuple[int, str]]:
     return Counter((answer.status, answer.body.get("code", "")) for answer in answers)
 
 
+@pytest.mark.campaign(NAME, QUOTAS, share=3)
+@pytest.mark.campaign_core
 @pytest.mark.requirement("AC-2")
 @pytest.mark.requirement("OP-1")
 def test_two_hundred_clients_at_a_tenants_quota_get_exactly_what_is_left(rush: Rush) -> None:
@@ -105,6 +114,7 @@ def test_two_hundred_clients_at_a_tenants_quota_get_exactly_what_is_left(rush: R
     assert (recount(tenant), audit(), deadlocks()) == ([], [], before)
 
 
+@pytest.mark.campaign(NAME, ADDRESSES, share=3)
 @pytest.mark.requirement("VP-2")
 def test_two_hundred_creates_race_for_the_last_hundred_addresses_of_a_subnet(rush: Rush) -> None:
     tenant = factories.make_tenant()
@@ -135,6 +145,7 @@ def tenant_subnet(body: dict[str, Any]) -> Any:
     return Subnet.objects.get(pk=body["subnet"])
 
 
+@pytest.mark.campaign(NAME, PLACEMENT, share=3)
 @pytest.mark.requirement("CL-5")
 def test_two_hundred_creates_race_for_a_host_with_room_for_thirty(rush: Rush) -> None:
     tenant = factories.make_tenant()
@@ -152,6 +163,7 @@ def test_two_hundred_creates_race_for_a_host_with_room_for_thirty(rush: Rush) ->
     assert (recount(tenant), audit()) == ([], [])
 
 
+@pytest.mark.campaign(NAME, QUOTAS, share=3)
 @pytest.mark.requirement("AC-2")
 @pytest.mark.requirement("OP-1")
 def test_creates_and_deletes_at_the_edge_leave_the_sums_right(rush: Rush) -> None:
@@ -181,6 +193,7 @@ def test_creates_and_deletes_at_the_edge_leave_the_sums_right(rush: Rush) -> Non
     assert Host.objects.filter(vcpu_reserved__lt=0).count() == 0
 
 
+@pytest.mark.campaign(NAME, API, share=3)
 @pytest.mark.requirement("OP-5")
 def test_a_request_whose_answer_was_lost_with_the_web_process_is_answered_when_it_comes_again(
     rush: Rush,

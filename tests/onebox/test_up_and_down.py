@@ -18,9 +18,14 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 
 from tests.onebox.conftest import left_on_the_machine, onebox_command
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(360)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(360),
+    pytest.mark.campaign("up and down", ("docker/", "tests/onebox/conftest.py"), engine=(), share=5),
+]
 
 
+@pytest.mark.campaign_core
 def test_down_leaves_nothing_but_data_and_the_next_up_finds_them(fresh: Instance) -> None:
     run(onebox_command(fresh, "up", "--only", "infra"))
     assert [host.name for host in hosts.every(fresh) if host.pid() is None] == []

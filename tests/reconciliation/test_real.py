@@ -62,7 +62,7 @@ def drift(real_site: RealSite) -> Iterator[Drift]:
     """Three VMs; one is undefined while it runs, one destroyed and undefined, one loses its port; two strays."""
     customer = real_site.tenant("drift")
     body = {
-        "image": str(real_site.image.pk),
+        "image": str(real_site.idle.pk),
         "instance_type": real_site.small.pk,
         "subnet": customer.subnet,
         "security_group": customer.security_group,

@@ -24,6 +24,14 @@ from tests.platform_fixtures import Api, Platform
 
 #: A platform settles within this many seconds of its processes being back (OP-2).
 SETTLE_SECONDS = 60
+#: What sees to that: with any of these changed, all outages and kills are tried.
+WHAT_SETTLES = (
+    "apps/lifecycle/doorbell",
+    "apps/lifecycle/engine",
+    "apps/lifecycle/keeper",
+    "apps/lifecycle/running",
+    "apps/lifecycle/sweep",
+)
 
 
 @dataclass

@@ -1,5 +1,7 @@
 """Every verb, broken at every driver call and every statement: it settles by itself or is repaired, nothing leaks.
 
+In `make test` at a sample of them: all points of verbs whose app changed, each driver call broken in each way, and of
+the rest a share (tests/recovery/crash/selection.py). Run by itself, or in `make campaign`, at all of them.
 One campaign for all tests here: break everything, start the platform's own processes, wait, repair what failed, let
 the stalled processes go on, and audit. Nothing is shortened: leases, sweeps and back-off are the product's.
 """
@@ -31,8 +33,13 @@ from tests.recovery.crash.breaking import verbs_with_a_handler
 from tests.recovery.crash.points import During, Point, Result, Way
 from tests.recovery.crash.recipes import PLANTED, RECIPES
 from tests.recovery.crash.verdicts import Outcome, Verdict, judge
+from tests.sampling import chosen_now, is_whole
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(900),
+    pytest.mark.campaign_itself,
+]
 
 PAGE = Path(__file__).parents[2] / "docs" / "recovery.md"
 #: Set to have the page's table written anew.
@@ -69,10 +76,11 @@ class Runner:
 
 
 @contextmanager
-def runner(platform: Platform, result: Path) -> Iterator[Runner]:
+def runner(platform: Platform, result: Path, is_sample: bool) -> Iterator[Runner]:
     """Start the process that breaks things and wait until all is broken; ends it, stalled children too."""
+    how = ["sample"] if is_sample else []
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.recovery.crash.runner", str(result)],
+        [sys.executable, "-m", "tests.recovery.crash.runner", str(result), *how],
         env=environment.for_process(platform.instance),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -89,10 +97,12 @@ def runner(platform: Platform, result: Path) -> Iterator[Runner]:
 
 
 @pytest.fixture(scope="module")
-def outcomes(memory_platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
+def outcomes(
+    memory_platform: Platform, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Outcomes:
     """Break, recover, repair, go on, audit."""
     path = tmp_path_factory.mktemp("crash") / "result.json"
-    with runner(memory_platform, path) as breaking:
+    with runner(memory_platform, path, is_sample=not is_whole(pytestconfig)) as breaking:
         result = Result.read(path)
         memory_platform.start("worker", "beat")
         back = timezone.now()
@@ -166,12 +176,16 @@ def test_nothing_leaks(outcomes: Outcomes) -> None:
     assert outcomes.leaks == []
 
 
-def test_the_table_is_told(outcomes: Outcomes, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_is_told(
+    outcomes: Outcomes, capsys: pytest.CaptureFixture[str], pytestconfig: pytest.Config
+) -> None:
     told = table.markdown(table.rows(outcomes.verdicts, outcomes.leaks))
     seconds = ", ".join(f"{what} {took:.0f} s" for what, took in outcomes.result.seconds.items())
+    tried, possible = len({one.point for one in outcomes.result.broken}), outcomes.result.possible
+    chosen_now(pytestconfig, "crash points", tried, possible)
     with capsys.disabled():
         print(f"\n{told}\n{seconds}")  # noqa: T201
-    if WRITE in os.environ:
+    if WRITE in os.environ and tried == possible:
         table.write_into(PAGE, told)
     ways = Counter(verdict.point.way for verdict in outcomes.verdicts)
     assert ways.keys() == set(Way), f"never tried: {set(Way) - ways.keys()}"

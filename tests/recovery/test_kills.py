@@ -17,10 +17,15 @@ from apps.compute.models import Power, Vm
 from apps.lifecycle.models import Operation, OperationStatus, State
 from tests.platform_fixtures import Platform
 from tests.recovery.audit import audit
-from tests.recovery.conftest import SETTLE_SECONDS, Site
+from tests.recovery.conftest import SETTLE_SECONDS, WHAT_SETTLES, Site
 
 # They need no real hosts, but minutes: a dead worker keeps its operations until their leases run out.
-pytestmark = [pytest.mark.real, pytest.mark.timeout(240), pytest.mark.usefixtures("nothing_left_over")]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(240),
+    pytest.mark.usefixtures("nothing_left_over"),
+    pytest.mark.campaign("kills", (*WHAT_SETTLES, "tests/recovery/conftest.py"), share=3),
+]
 
 
 def doomed_worker(platform: Platform, point: str, *, number: int = 1, threads: int = 1) -> Process:
@@ -32,6 +37,7 @@ def doomed_worker(platform: Platform, point: str, *, number: int = 1, threads: i
     return Process(f"worker dying {point}", (*entry, *celery, *how))
 
 
+@pytest.mark.campaign_core
 @pytest.mark.requirement("OP-2")
 def test_sixty_vms_asked_for_all_run_although_the_worker_is_killed_meanwhile(site: Site) -> None:
     site.platform.kill("worker")

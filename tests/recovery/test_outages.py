@@ -17,7 +17,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from apps.tenancy.models import User
 from tests.factories import page_client
 from tests.platform_fixtures import drivers_of, platform
-from tests.recovery.conftest import peopled
+from tests.recovery.conftest import WHAT_SETTLES, peopled
 from tests.recovery.load import Seen
 from tests.recovery.outages import (
     ANSWERED,
@@ -31,7 +31,14 @@ from tests.recovery.outages import (
 from tests.recovery.servers import own_postgres, own_redis, rows_on
 
 # They need no real hosts, but minutes.
-pytestmark = [pytest.mark.real, pytest.mark.timeout(240), pytest.mark.requirement("OP-1", "OP-2")]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(240),
+    pytest.mark.requirement("OP-1", "OP-2"),
+    pytest.mark.campaign(
+        "outages", (*WHAT_SETTLES, "tests/recovery/outages.py", "tests/recovery/load.py"), share=4
+    ),
+]
 
 AWAY_SECONDS = 15
 BROKER_AWAY_SECONDS = 8
@@ -93,6 +100,7 @@ def test_postgresql_is_restarted(yard: Yard, mode: str) -> None:
     endure(yard, f"PostgreSQL restarted (`{mode}`)", restart)
 
 
+@pytest.mark.campaign_core
 @pytest.mark.requirement("OP-5")
 def test_postgresql_is_away(yard: Yard) -> None:
     rush: list[Seen] = []

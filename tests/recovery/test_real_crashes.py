@@ -1,6 +1,6 @@
 """Real operations broken at driver calls on real hosts: worker, agent, libvirtd, qemu-img killed; answers lost.
 
-A sample of the points by default, all of them with SCLOUD_CRASH_POINTS=all.
+A sample of the points by default, all of them in `make campaign`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.recovery.real.points import Point, batches
 from tests.recovery.real.storm import Broken, Storm, breakable_agents
 from tests.recovery.traces import traces
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(400), pytest.mark.campaign_itself]
 
 SETTLE_SECONDS = 60
 
@@ -33,7 +33,7 @@ def storm(real_site: RealSite) -> Iterator[Storm]:
     customer = real_site.tenant("storm")
     smallest = create_instance_type(SYSTEM, cluster=real_site.small.cluster, vcpu=1, memory_gib=1)
     body = {
-        "image": str(real_site.image.pk),
+        "image": str(real_site.idle.pk),
         "instance_type": smallest.pk,
         "subnet": customer.subnet,
         "security_group": customer.security_group,

@@ -16,7 +16,11 @@ from tests.real_site import Customer, RealSite
 from tests.recovery.audit import audit, strangers
 from tests.recovery.traces import traces
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(400),
+    pytest.mark.campaign("kills on real hosts", ("tests/recovery/traces.py",), share=4),
+]
 
 SETTLE_SECONDS = 60
 #: VMs under way when something is killed, spread over the time that one takes undisturbed.
@@ -55,7 +59,7 @@ def yard(real_site: RealSite) -> Yard:
     """Measure one undisturbed create and delete, which says when to kill."""
     customer = real_site.tenant("yard")
     body = {
-        "image": str(real_site.image.pk),
+        "image": str(real_site.idle.pk),
         "instance_type": real_site.small.pk,
         "subnet": customer.api.get("/subnets")["results"][0]["id"],
         "security_group": customer.api.get("/security-groups")["results"][0]["id"],

@@ -30,6 +30,7 @@ pytestmark = [
     pytest.mark.requirement("OP-1"),
     pytest.mark.requirement("OP-2"),
     pytest.mark.requirement("OP-4"),
+    pytest.mark.campaign("outages of real hosts", ("tests/recovery/real/hosts.py",), share=3),
 ]
 
 SETTLE_SECONDS = 60
@@ -114,7 +115,7 @@ def yard(real_site: RealSite) -> Iterator[Yard]:
     customer = real_site.tenant("outages")
     Quota.objects.filter(tenant=customer.tenant).update(limit=10_000)
     body = {
-        "image": str(real_site.image.pk),
+        "image": str(real_site.idle.pk),
         "instance_type": real_site.small.pk,
         "subnet": customer.subnet,
         "security_group": customer.security_group,

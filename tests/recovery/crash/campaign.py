@@ -26,6 +26,7 @@ from tests.recovery.crash.points import (
 )
 from tests.recovery.crash.recipes import RECIPES
 from tests.recovery.crash.repairs import repair_all
+from tests.recovery.crash.selection import Select, everything
 from tests.recovery.crash.yard import hosts_reported, load_yard, make_yard
 
 log = logging.getLogger(__name__)
@@ -42,12 +43,13 @@ ENDINGS = {Way.STALL_BEFORE: "stalled", Way.STALL_AFTER: "stalled"} | dict.fromk
 class Campaign:
     """Breaks things and keeps what came of it in `result`; stalled processes stay with it until `go_on`.
 
-    `only`: what the names of the verbs to break begin with.
+    `only`: what the names of the verbs to break begin with. `select` takes from all points those to break.
     """
 
-    def __init__(self, at_once: int, only: str = "") -> None:
+    def __init__(self, at_once: int, only: str = "", select: Select = everything) -> None:
         self._at_once = at_once
         self._only = only
+        self._select = select
         self._stalled: list[Child] = []
         self._pushers: dict[str, tuple[str, ...]] = {}
         self.result = Result()
@@ -95,17 +97,16 @@ class Campaign:
 
     def _break_requests(self) -> None:
         """First all that must leave nothing behind, then those that must leave everything."""
-        points = [
+        points = self._selected(
             point
             for verb, trace in self.result.traces.items()
             for point in request_points(verb, trace[During.REQUEST])
-        ]
+        )
         committed = [point for point in points if point.way == Way.KILL_COMMITTED]
         others = [point for point in points if point.way != Way.KILL_COMMITTED]
-        made = self._make(committed)
-        on = {point.verb: one for point, one in zip(committed, made, strict=True)}
+        made = self._make({point.verb for point in points})
         before = forks.only(lambda say: say(fingerprint()))
-        self._ask_and_break(others, [on[point.verb] for point in others])
+        self._ask_and_break(others, made)
         after = forks.only(lambda say: say(fingerprint()))
         self.result.torn += [
             f"a request killed before its commit changed {table}"
@@ -114,6 +115,12 @@ class Campaign:
         ]
         self._ask_and_break(committed, made)
         self._find_accepted()
+
+    def _selected(self, points: Iterable[Point]) -> list[Point]:
+        found = list(points)
+        chosen = self._select(found)
+        self.result.possible += len(found)
+        return chosen
 
     def _find_accepted(self) -> None:
         """Note the operations of requests whose process died once they were accepted: nobody was told of these."""
@@ -124,27 +131,27 @@ class Campaign:
             elif one.point.way == Way.KILL_COMMITTED:
                 self.result.torn.append(f"{one.point}: committed, but there is no operation")
 
-    def _ask_and_break(self, points: list[Point], made: list[str]) -> None:
-        works = (
-            (point, breaking.break_request(self._yard, point, one))
-            for point, one in zip(points, made, strict=True)
-        )
+    def _ask_and_break(self, points: list[Point], made: dict[str, str]) -> None:
+        works = ((point, breaking.break_request(self._yard, point, made[point.verb])) for point in points)
         for point, child in forks.all_of(works, self._at_once):
             self.result.broken.append(Broken(point, reached=child.ending == "killed"))
 
-    def _points(self, verb: str) -> list[Point]:
+    def _points(self, verb: str) -> Iterator[Point]:
         trace = self.result.traces[verb][During.RUN]
         ways = [way for way in CALL_WAYS if way != Way.PERMANENT or not RECIPES[verb].gives_up]
-        return [*run_points(verb, trace, ways), *pushing_points(verb, trace, self._pushers[verb])]
+        yield from run_points(verb, trace, ways)
+        yield from pushing_points(verb, trace, self._pushers[verb])
 
-    def _make(self, points: Iterable[Point]) -> list[str]:
-        """Return for each point the id of a resource to ask its verb for."""
-        works = ((point, breaking.make(self._yard, point.verb, 1)) for point in points)
-        return [child.said[0] for _point, child in forks.all_of(works, self._at_once)]
+    def _make(self, verbs: Iterable[str]) -> dict[str, str]:
+        """Return for each verb the id of a resource to ask it for."""
+        works = ((verb, breaking.make(self._yard, verb, 1)) for verb in sorted(verbs))
+        return {verb: child.said[0] for verb, child in forks.all_of(works, self._at_once)}
 
     def _break_runs(self) -> None:
         """Verb by verb: what is asked for must not wait until its deadline has come."""
-        by_verb = {verb: list(self._points(verb)) for verb in self.result.traces}
+        by_verb: dict[str, list[Point]] = {}
+        for point in self._selected(point for verb in self.result.traces for point in self._points(verb)):
+            by_verb.setdefault(point.verb, []).append(point)
         works = ((verb, breaking.ask(self._yard, verb, len(points))) for verb, points in by_verb.items())
         for verb, child in forks.all_of(works, AHEAD):
             self._break_each(by_verb[verb], child.said)
@@ -170,7 +177,7 @@ class Campaign:
     def _break_sweeps(self) -> None:
         """One after another: what one left over, the next finds."""
         trace = Trace(*forks.only(breaking.sweep_overdue(self._yard)))
-        for point in sweep_points(trace):
+        for point in self._selected(sweep_points(trace)):
             child = forks.wait(forks.fork(breaking.sweep_overdue(self._yard, point)))
             for target, operation in child.said[0]:
                 self.result.broken.append(Broken(point, child.ending == "killed", target, operation))

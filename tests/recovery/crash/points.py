@@ -96,6 +96,8 @@ class Result:
     #: Sentences about requests that were neither whole nor nothing.
     torn: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    #: How many points there are; fewer are broken where a sample is.
+    possible: int = 0
 
     def write(self, path: Path) -> None:
         """Write it as JSON."""
@@ -113,6 +115,7 @@ class Result:
             },
             torn=raw["torn"],
             seconds=raw["seconds"],
+            possible=raw["possible"],
         )
 
 

@@ -1,7 +1,8 @@
 """Breaks everything, then does what the test tells it on its standard input, a word a line.
 
-    python -m tests.recovery.crash.runner RESULT.json
+    python -m tests.recovery.crash.runner RESULT.json [sample]
 
+"sample": at the points that tests/sampling.py chooses, instead of at all.
 "go on": lets every stalled process go on. "repair": asks for what is offered for each failed operation. Each is
 answered with "done". SCLOUD_CRASH_VERBS="vm." limits it to verbs whose names begin so.
 """
@@ -21,13 +22,16 @@ from django.conf import settings
 AT_ONCE = (os.cpu_count() or 1) + 1
 
 
-def main(path: Path) -> None:
+def main(path: Path, is_sample: bool) -> None:
     """Break, write the result, then take words."""
     settings.DATABASES["default"]["OPTIONS"].pop("pool")  # its threads would not survive a fork
     django.setup()
     from tests.recovery.crash.campaign import Campaign
+    from tests.recovery.crash.selection import by_changes, everything
+    from tests.sampling import changes
 
-    campaign = Campaign(AT_ONCE, os.environ.get("SCLOUD_CRASH_VERBS", ""))
+    select = by_changes(changes()) if is_sample else everything
+    campaign = Campaign(AT_ONCE, os.environ.get("SCLOUD_CRASH_VERBS", ""), select)
     warm_up()
     with freezing():
         campaign.run()
@@ -64,4 +68,4 @@ def freezing() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), is_sample="sample" in sys.argv[2:])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-SEED = 4
+from tests.sampling import changes, is_whole
+
 #: Broken at the same time, on two hosts. More of them at once would measure the machine.
 AT_ONCE = 14
 
@@ -58,8 +58,8 @@ INSIDE = (
 )
 
 
-def every_point() -> list[Point]:
-    """Return all of them, in an order that mixes verbs and is always the same."""
+def every_point(rotation: int) -> list[Point]:
+    """Return all of them, in an order that mixes verbs and is the same for the same rotation."""
     points = [*INSIDE]
     for verb, calls in CALLS.items():
         for call in calls:
@@ -71,14 +71,14 @@ def every_point() -> list[Point]:
                 points += [
                     Point(verb, "agent", f"{call}:after", how) for how in ("lose answer", "answer late")
                 ]
-    random.Random(SEED).shuffle(points)  # noqa: S311 - the same order each time is the point
+    random.Random(rotation).shuffle(points)  # noqa: S311 - the same order each time is the point
     return points
 
 
 def batches() -> list[list[Point]]:
-    """Return what is tried: one sample of every verb and both sides, or all with SCLOUD_CRASH_POINTS=all."""
-    points = every_point()
-    if os.environ.get("SCLOUD_CRASH_POINTS") == "all":
+    """Return what is tried: of every verb, side and action one point that changes with the commit, or all points."""
+    points = every_point(changes().rotation)
+    if is_whole():
         return [points[first : first + AT_ONCE] for first in range(0, len(points), AT_ONCE)]
     return [_sample(points)]
 
