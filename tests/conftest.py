@@ -7,7 +7,6 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 pytest_plugins = [
     "tests.requirements_report",
-    "tests.database_marks",
     "tests.minutes",
     "tests.databases",
     "tests.fixtures",
