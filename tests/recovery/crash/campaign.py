@@ -97,14 +97,17 @@ class Campaign:
 
     def _break_requests(self) -> None:
         """First all that must leave nothing behind, then those that must leave everything."""
-        points = self._selected(
+        points = [
             point
             for verb, trace in self.result.traces.items()
             for point in request_points(verb, trace[During.REQUEST])
-        )
-        committed = [point for point in points if point.way == Way.KILL_COMMITTED]
-        others = [point for point in points if point.way != Way.KILL_COMMITTED]
-        made = self._make({point.verb for point in points})
+        ]
+        chosen = self._selected(points)
+        verbs = {point.verb for point in chosen}
+        # What is made is always asked for in the end: of what was planted to be removed, something would else stay.
+        committed = [point for point in points if point.way == Way.KILL_COMMITTED and point.verb in verbs]
+        others = [point for point in chosen if point.way != Way.KILL_COMMITTED]
+        made = self._make(verbs)
         before = forks.only(lambda say: say(fingerprint()))
         self._ask_and_break(others, made)
         after = forks.only(lambda say: say(fingerprint()))
