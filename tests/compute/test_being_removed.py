@@ -14,16 +14,17 @@ from apps.compute.services.image import delete_image
 from apps.compute.services.power import delete_vm, start_vm
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.errors import Busy, NotNow
+from apps.lifecycle.legality import holding
 from apps.lifecycle.models import Operation, Resource
-from apps.lifecycle.requests import request
+from apps.lifecycle.requests import Change
 from apps.lifecycle.usable import hold_for_use, is_being_removed
-from apps.lifecycle.verbs import all_verbs
+from apps.lifecycle.verbs import all_verbs, verb_named
 from apps.network.models import SecurityGroup, Subnet
 from apps.network.services.nic import set_security_group
 from apps.network.services.security_group import delete_security_group
 from apps.network.services.subnet import create_subnet, delete_subnet
 from apps.network.services.vpc import delete_vpc
-from apps.reconciliation.verbs import FORCE_CLEAN
+from apps.reconciliation.declared import kinds_with_rows
 from apps.tenancy.models import Tenant
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_group, make_vm
@@ -47,7 +48,8 @@ def group(cloud: Cloud, tenant_a: Tenant) -> SecurityGroup:
 
 def force_clean(row: Resource) -> Operation:
     with transaction.atomic():
-        return request(SYSTEM, FORCE_CLEAN[row.kind], row)
+        verb = verb_named(f"{row.kind}.force_clean")
+        return Change(SYSTEM, verb, row, tuple(holding([row]))).request()
 
 
 def remove(owner: Actor, row: Resource, how: str) -> Operation:
@@ -119,7 +121,7 @@ def test_nothing_is_done_with_a_vm_being_removed(
 
 
 @removed_both_ways
-@pytest.mark.parametrize("kind", FORCE_CLEAN)
+@pytest.mark.parametrize("kind", DELETE)
 def test_every_kind_that_can_be_force_cleaned_has_the_same_answer(
     owner: Actor, cloud: Cloud, subnet: Subnet, group: SecurityGroup, kind: str, how: str
 ) -> None:
@@ -146,5 +148,5 @@ def test_every_verb_that_removes_its_resource_says_so() -> None:
     of_resources = [verb for verb in all_verbs() if verb.on_resource and verb.kind != "sample"]
     by_name = {v.name for v in of_resources if v.action in ("delete", "remove", "force_clean")}
     assert {verb.name for verb in of_resources if verb.removes} == by_name
-    assert {verb.name for verb in FORCE_CLEAN.values()} <= by_name
+    assert {kind.force_clean.name for kind in kinds_with_rows() if kind.force_clean} <= by_name
     assert {f"{kind}.delete" for kind in DELETE} <= by_name

@@ -17,6 +17,7 @@ from apps.compute.models import Vm
 from apps.compute.pages.vms import _goes
 from apps.compute.selectors import visible_vms
 from apps.compute.services.power import delete_vm, power_off_vm, restart_vm, start_vm
+from apps.compute.services.repair import force_clean_vm, resync_vm
 from apps.compute.specs import vm_spec
 from apps.drivers.libvirt import HostSettings, domain_xml
 from apps.drivers.libvirt.domain_xml import DiskFiles
@@ -27,7 +28,6 @@ from apps.infrastructure.models import Host
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.engine import execute
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
-from apps.lifecycle.requests import request
 from apps.network.models import Subnet
 from apps.quotas.models import Quota
 from apps.quotas.recount import recount
@@ -35,7 +35,6 @@ from apps.quotas.services import take
 from apps.reconciliation.choices import Action
 from apps.reconciliation.models import Rule
 from apps.reconciliation.previews import preview
-from apps.reconciliation.verbs import RESYNC, VM_FORCE_CLEAN
 from apps.storage.models import Disk
 from apps.storage.specs import volume_spec
 from tests.compute.factories import GIB, Cloud, make_vm, settled
@@ -118,9 +117,7 @@ def restarted(owner: Actor, vm: Vm) -> None:
 
 
 def resynced(owner: Actor, vm: Vm) -> None:
-    with transaction.atomic():
-        operation = request(SYSTEM, RESYNC["vm"], vm, args={"definition": True, "disks": True})
-    settled(operation)
+    settled(resync_vm(SYSTEM, vm, definition=True, disks=True))
 
 
 @pytest.mark.parametrize("again", [off_and_on, restarted, resynced])
@@ -157,8 +154,7 @@ def deleted(owner: Actor, vm: Vm) -> Operation:
 
 
 def force_cleaned(owner: Actor, vm: Vm) -> Operation:
-    with transaction.atomic():
-        return request(SYSTEM, VM_FORCE_CLEAN, vm)
+    return force_clean_vm(SYSTEM, vm)
 
 
 @pytest.mark.requirement("VM-10")

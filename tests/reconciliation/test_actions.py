@@ -15,6 +15,7 @@ from django.utils import timezone
 from apps.audit.models import AuditEntry
 from apps.compute.models import Image, Power, Vm
 from apps.compute.services.power import start_vm
+from apps.compute.services.repair import resync_vm
 from apps.compute.specs import vm_spec
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryFabric, MemoryVolumes
@@ -31,7 +32,7 @@ from apps.network.services.nic import set_security_group
 from apps.quotas.models import Quota
 from apps.reconciliation.models import Finding, FindingState, Rule
 from apps.reconciliation.selectors import in_trouble, visible_findings
-from apps.reconciliation.services import Action, Choice, actions, dismiss, do, preview, reopen, resync_vm
+from apps.reconciliation.services import Action, Choice, actions, dismiss, do, preview, reopen
 from apps.storage.models import Disk
 from apps.tenancy.models import Tenant, User
 from tests import factories
