@@ -67,7 +67,9 @@ def claims_of(token: str, keys: dict[str, Any] | None = None) -> dict[str, Any]:
 
 @pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
 @pytest.mark.parametrize(
-    ("key", "algorithm"), [(RSA, "RS256"), (RSA, "PS512"), (EC, "ES256"), (ED, "EdDSA")], ids=str
+    ("key", "algorithm"),
+    [(RSA, "RS256"), (RSA, "PS512"), (EC, "ES256"), (ED, "EdDSA")],
+    ids=["RS256", "PS512", "ES256", "EdDSA"],
 )
 def test_a_token_of_the_provider_holds(key: Key, algorithm: str) -> None:
     assert claims_of(signed(key, algorithm))["sub"] == "al1ce"
