@@ -69,7 +69,7 @@ def create(name: str) -> None:
     with _locked_server() as server:
         if not _exists(server, template):
             _make_template(server, template)
-        server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        drop_from(server, name)
         server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     _connect(name)
     with connection.cursor() as cursor:
@@ -82,7 +82,19 @@ def drop(name: str, usual: str) -> None:
     """Drop a database of tests and connect to `usual` again."""
     _connect(usual)
     with connection._nodb_cursor() as server:  # type: ignore[attr-defined]
-        server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        drop_from(server, name)
+
+
+def drop_from(server: Any, name: str) -> None:
+    """Drop a database with everybody's connections to it.
+
+    WITH (FORCE) is refused while autovacuum is at work there; without it, PostgreSQL makes autovacuum leave.
+    """
+    server.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND usename = current_user",
+        [name],
+    )
+    server.execute(f'DROP DATABASE IF EXISTS "{name}"')
 
 
 def _make_template(server: Any, template: str) -> None:
@@ -96,7 +108,7 @@ def _make_template(server: Any, template: str) -> None:
         test["NAME"] = kept
         _connect(usual)
     for old in _templates(server):
-        server.execute(f'DROP DATABASE "{old}" WITH (FORCE)')
+        drop_from(server, old)
     server.execute(f'ALTER DATABASE "{BUILDING}" RENAME TO "{template}"')
 
 

@@ -64,7 +64,7 @@ class LastingDatabase:
         """Remove it, with everybody's connections to it."""
         if self._is_made:
             with connection._nodb_cursor() as cursor:
-                cursor.execute(f'DROP DATABASE "{self._name}" WITH (FORCE)')
+                databases.drop_from(cursor, self._name)
             self._is_made = False
 
     def _make(self) -> None:

@@ -129,7 +129,7 @@ def offers() -> list[Offer]:
 
 def ring(used: int) -> SimpleNamespace:
     """Return a quota's use as rings are drawn from; the real one stands below this layer."""
-    metric = SimpleNamespace(name="vm", label="Virtual machines", unit="")
+    metric = SimpleNamespace(name="vm", label="Virtual machines", unit="", list="vm")
     share = {"percent": 5 * used, "left": 20 - used, "over": False, "unlimited": False}
     return SimpleNamespace(metric=metric, limit=20, used=used, **share)
 

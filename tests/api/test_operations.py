@@ -126,7 +126,7 @@ def test_an_administrator_retries_resyncs_and_imports(
     first = client.post(f"/api/v1/operations/{importing.pk}/retry").json()["operation"]
     failed = fail(Operation.objects.get(pk=first["id"]), state=State.ERROR)
     second = client.post(f"/api/v1/operations/{failed.pk}/retry").json()["operation"]
-    assert Operation.objects.get(pk=second["id"]).args == {"source": "memory:1"}
+    assert Operation.objects.get(pk=second["id"]).args == importing.args
 
 
 @pytest.mark.requirement("OP-4")

@@ -24,6 +24,7 @@ from apps.drivers.libvirt.domain_xml import DiskFiles
 from apps.drivers.libvirt.metadata import VmMetadata
 from apps.drivers.memory import MemoryVolumes
 from apps.drivers.memory.records import VOLUMES, vms_of
+from apps.drivers.specs import PoolKind
 from apps.infrastructure.models import Host
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.engine import execute
@@ -92,7 +93,7 @@ def defined_with(cloud: Cloud, vm: Vm) -> list[str]:
 
 
 def volumes(cloud: Cloud) -> dict[str, int]:
-    return dict(MemoryVolumes(cloud.world).inventory(cloud.storage.spec()).volumes)
+    return dict(MemoryVolumes(cloud.world).inventory(cloud.storage.spec()).of(PoolKind.VOLUME))
 
 
 def device_names(vm: Vm) -> list[tuple[str, str]]:

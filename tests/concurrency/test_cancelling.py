@@ -14,7 +14,7 @@ import pytest
 from apps.compute.models import Vm
 from apps.compute.services.power import delete_vm
 from apps.drivers.memory import MemoryFabric, MemoryHypervisor, MemoryVolumes, World
-from apps.drivers.specs import Power
+from apps.drivers.specs import FabricKind, PoolKind, Power
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host, StorageCluster
 from apps.lifecycle.actor import Actor
@@ -98,5 +98,5 @@ def deleted_leaves_nothing(world: World, owner: Actor) -> None:
         assert MemoryHypervisor(world, host.name).observe().vms == ()
         assert (host.vcpu_reserved, host.memory_reserved_mib) == (0, 0)
     pool = StorageCluster.objects.get()
-    assert MemoryVolumes(world).inventory(pool.spec()).volumes == {}
-    assert MemoryFabric(world).inventory().ports == {}
+    assert MemoryVolumes(world).inventory(pool.spec()).of(PoolKind.VOLUME) == {}
+    assert MemoryFabric(world).inventory().of(FabricKind.PORT) == {}

@@ -99,7 +99,7 @@ def test_one_that_comes_to_its_end_before_it_noticed_is_cancelled(
         "operation.cancelled",
         False,
     )
-    ensure_possible(POLISH, host)
+    ensure_possible(POLISH, host, open_operation(host))
 
 
 def test_what_a_dead_worker_was_at_past_its_deadline_ends_cancelled_if_it_was_asked_to(host: Host) -> None:

@@ -16,7 +16,7 @@ from django.urls import clear_url_caches, include, path
 
 from apps.compute.models import Vm
 from apps.compute.pages.vms import VM, VmDetail, VmList
-from apps.lifecycle import verbs
+from apps.lifecycle import acts, verbs
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Event
 from apps.lifecycle.slots import Slot
@@ -77,10 +77,14 @@ def flagged() -> list[str]:
 @pytest.fixture
 def notes(monkeypatch: pytest.MonkeyPatch, settings: Any, flagged: list[str]) -> None:
     """Install the app: its verbs, its fillings, and the paths that follow from them."""
+    acts.has_service("vm.start")  # before the tables are copied
     monkeypatch.setattr(verbs, "_table", dict(verbs._table))
     flag = verbs.declare(Verb("vm.flag", "Flag", "Flagging", exclusive=False))
     seize = verbs.declare(Verb("vm.seize", "Seize", "Seizing", permission="admin", exclusive=False))
 
+    monkeypatch.setattr(acts, "_services", dict(acts._services))
+
+    @acts.serves(flag, seize)
     def mark(actor: Actor, vm: Vm) -> None:
         allow(actor, flag, project=vm.project, tenant_id=vm.tenant_id)
         flagged.append(vm.name)
@@ -90,8 +94,8 @@ def notes(monkeypatch: pytest.MonkeyPatch, settings: Any, flagged: list[str]) ->
 
     add(
         ACTIONS,
-        ActionSlot("vm", Do(flag, mark), after="start", primary=True),
-        ActionSlot("vm", Do(seize, mark)),
+        ActionSlot("vm", Do(flag), after="start", primary=True),
+        ActionSlot("vm", Do(seize)),
     )
     add(
         TABS,

@@ -49,10 +49,6 @@ OUTSIDE = {
     ("apps/tenancy/keys.py", "find_key"): "is a judge",
     ("apps/tenancy/entering.py", "pending"): "compares the session's own hash with the row: nothing is sent",
     ("apps/tenancy/oidc/protocol.py", "_begun"): "is a judge, called by `finish` inside check_secret",
-    (
-        "apps/tenancy/oidc/protocol.py",
-        "_claims",
-    ): "compares the nonce in a token that the provider has signed",
     ("apps/api/authentication.py", "authenticate"): "256 bits, judged first; failures go to count_failure",
     ("apps/console/proxy/rfb.py", "challenge"): "is a judge",
     (
