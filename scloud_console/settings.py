@@ -62,8 +62,10 @@ INSTALLED_APPS = [
     "template_partials",
     "netfields",
     "apps.platform_settings",
+    "apps.settings_pages",
     "apps.audit",
     "apps.lifecycle",
+    "apps.accounts",
     "apps.tenancy",
     "apps.metrics",
     "apps.quotas",
@@ -82,26 +84,26 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "scloud_console.headers.ResponseHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "apps.tenancy.middleware.ClientAddressMiddleware",
-    "apps.tenancy.middleware.RequestIdMiddleware",
+    "apps.accounts.middleware.ClientAddressMiddleware",
+    "apps.accounts.middleware.RequestIdMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "apps.tenancy.session_limits.SessionLimitsMiddleware",
+    "apps.accounts.session_limits.SessionLimitsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "apps.tenancy.middleware.ActorMiddleware",
-    "apps.tenancy.preferences.PreferencesMiddleware",
+    "apps.accounts.middleware.ActorMiddleware",
+    "apps.accounts.preferences.PreferencesMiddleware",
     "apps.audit.middleware.RefusedAttemptsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "apps.tenancy.middleware.ActingLimitMiddleware",
+    "apps.accounts.middleware.ActingLimitMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "apps.portal.middleware.RefusalMiddleware",
-    "apps.tenancy.middleware.OwnPasswordFirstMiddleware",
-    "apps.tenancy.middleware.SecondFactorFirstMiddleware",
-    "apps.tenancy.throttle.devices.DeviceCookieMiddleware",
+    "apps.accounts.middleware.OwnPasswordFirstMiddleware",
+    "apps.accounts.middleware.SecondFactorFirstMiddleware",
+    "apps.accounts.throttle.devices.DeviceCookieMiddleware",
 ]
 
 ROOT_URLCONF = "scloud_console.urls"
@@ -212,14 +214,14 @@ CELERY_TASK_ROUTES = {entry["task"]: {"queue": "periodic"} for entry in CELERY_B
 # -- accounts --------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "tenancy.User"
-AUTHENTICATION_BACKENDS = ["apps.tenancy.backends.AccountBackend"]
-# Grants are read by apps/tenancy/access.py straight from guardian's direct-key table, not through has_perm().
+AUTHENTICATION_BACKENDS = ["apps.accounts.backends.AccountBackend"]
+# Grants are read by apps/accounts/access.py straight from guardian's direct-key table, not through has_perm().
 SILENCED_SYSTEM_CHECKS = ["guardian.W001"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "apps.tenancy.password_rules.PasswordLengthValidator"},
+    {"NAME": "apps.accounts.password_rules.PasswordLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "apps.tenancy.password_rules.PatternValidator"},
+    {"NAME": "apps.accounts.password_rules.PatternValidator"},
 ]
 # Hard to try in numbers (16 MiB each), for less processor than Django's default. Hashes of the earlier kind stay valid
 # and are renewed at the next log-in.
@@ -233,7 +235,7 @@ LOGIN_REDIRECT_URL = "/"
 ANONYMOUS_USER_NAME = None
 GUARDIAN_MONKEY_PATCH_USER = False
 GUARDIAN_MONKEY_PATCH_GROUP = False
-#: Of the keys in Redis that count failed checks of secrets (apps/tenancy/throttle).
+#: Of the keys in Redis that count failed checks of secrets (apps/accounts/throttle).
 THROTTLE_PREFIX = "throttle:"
 
 MFA_ADAPTER = "apps.tenancy.factors.adapter.FactorAdapter"
@@ -243,7 +245,7 @@ MFA_RECOVERY_CODE_DIGITS = 10
 #: TOML file with the OpenID Connect providers that may be logged in with; none without it (docs/configuration.md).
 OIDC_FILE = os.environ.get("SCLOUD_OIDC_FILE", "")
 
-SESSION_ENGINE = "apps.tenancy.sessions"
+SESSION_ENGINE = "apps.accounts.sessions"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -296,7 +298,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "StateEnum": "apps.lifecycle.models.State",
-        "RoleEnum": "apps.tenancy.models.Role",
+        "RoleEnum": "apps.accounts.models.Role",
         "DiskRoleEnum": "apps.storage.models.Disk.Role",
         "NicRoleEnum": "apps.network.models.NicRole",
         "PowerEnum": "apps.compute.models.vm.Power",

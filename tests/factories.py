@@ -15,13 +15,9 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
-from apps.lifecycle.actor import Actor
-from apps.lifecycle.models import State
-from apps.quotas.services import create_quotas
-from apps.tenancy.acting import start as start_acting
-from apps.tenancy.keys import issue_key
-from apps.tenancy.models import (
+from apps.accounts.acting import start as start_acting
+from apps.accounts.keys import issue_key
+from apps.accounts.models import (
     ROLE_PERMISSIONS,
     ApiKey,
     Project,
@@ -30,7 +26,11 @@ from apps.tenancy.models import (
     Tenant,
     User,
 )
-from apps.tenancy.recent import PROVED
+from apps.accounts.recent import PROVED
+from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.models import State
+from apps.quotas.services import create_quotas
 
 #: The password of every user made here.
 PASSWORD = "correct-horse-battery-staple"
@@ -113,7 +113,7 @@ def page_client(user: User | None = None) -> Client:
     """Return a browser's stand-in, logged in as the user; anonymous without one."""
     client = Client()
     if user is not None:
-        client.force_login(user, backend="apps.tenancy.backends.AccountBackend")
+        client.force_login(user, backend="apps.accounts.backends.AccountBackend")
         session = client.session
         session[PROVED] = time.time()  # as a log-in does
         session.save()

@@ -10,8 +10,8 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 
+from apps.accounts.models import Project, Role, Tenant, User
 from apps.platform_settings import store
-from apps.tenancy.models import Project, Role, Tenant, User
 from tests import factories
 
 

@@ -13,6 +13,8 @@ from onebox import agent
 from onebox.shell import wait_until
 from pytest_django.plugin import DjangoDbBlocker
 
+from apps.accounts.keys import issue_key
+from apps.accounts.models import ApiKey, Tenant, User
 from apps.compute.models import Image, InstanceType, Vm
 from apps.compute.services.image import import_image
 from apps.drivers.specs import FabricKind
@@ -24,8 +26,6 @@ from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Resource, State
 from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
 from apps.storage.models import Disk
-from apps.tenancy.keys import issue_key
-from apps.tenancy.models import ApiKey, Tenant, User
 from apps.tenancy.services.tenants import create_tenant
 from tests import factories
 from tests.lasting_database import LastingDatabase

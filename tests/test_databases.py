@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.test import TransactionTestCase
 
-from apps.tenancy.models import Tenant, User
+from apps.accounts.models import Tenant, User
 from tests import committed_rows, databases, factories
 
 

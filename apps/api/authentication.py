@@ -8,12 +8,12 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
+from apps.accounts.keys import account_of, find_key
+from apps.accounts.log_in_records import note_failure
+from apps.accounts.middleware import actor_for
+from apps.accounts.models import ApiKey, User
+from apps.accounts.throttle.checks import account_key, count_failure, source_of
 from apps.lifecycle.errors import Forbidden
-from apps.tenancy.keys import account_of, find_key
-from apps.tenancy.log_in_records import note_failure
-from apps.tenancy.middleware import actor_for
-from apps.tenancy.models import ApiKey, User
-from apps.tenancy.throttle.checks import account_key, count_failure, source_of
 
 #: How a wrong API key stands in the operation log.
 KEY_FAILED = "login.api_key_failed"

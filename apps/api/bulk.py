@@ -15,6 +15,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.accounts.access import ensure_in_reach, ensure_may
+from apps.accounts.standing import while_in
 from apps.api.declarations import Action, KindApi
 from apps.api.idempotency import given_key, place_of
 from apps.api.representation import slug
@@ -23,8 +25,6 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, NotFound, Refused
 from apps.lifecycle.idempotency import KEPT, caller_of
 from apps.lifecycle.models import Batch, BatchItem, BatchOutcome
-from apps.tenancy.access import ensure_in_reach, ensure_may
-from apps.tenancy.standing import while_in
 
 MULTI_STATUS = 207
 _SLUG = re.compile(SlugConverter.regex)

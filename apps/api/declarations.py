@@ -13,12 +13,12 @@ from django.db.models import Model, QuerySet
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
+from apps.accounts.rights import Rights
 from apps.api.representation import Out
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import Service, service_of
 from apps.lifecycle.forecast import Forecast
 from apps.lifecycle.verbs import Verb
-from apps.tenancy.rights import Rights
 
 Body = type[Serializer[Any]]
 

@@ -13,14 +13,14 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from apps.accounts.access import visible_projects
+from apps.accounts.rights import Rights
 from apps.api.declarations import Create
 from apps.api.errors import field_errors, problem_of
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, QuotaExceeded, Refused
 from apps.lifecycle.forecast import Forecast, QuotaLine, Use, quota_reader
 from apps.lifecycle.rehearsal import rehearsal
-from apps.tenancy.access import visible_projects
-from apps.tenancy.rights import Rights
 
 PARAMETER = "dry_run"
 _WORDS = {"": False, "0": False, "false": False, "1": True, "true": True}

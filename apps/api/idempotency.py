@@ -9,14 +9,14 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.accounts.access import ensure_may
+from apps.accounts.models import Tenant
 from apps.lifecycle import idempotency
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.lifecycle.idempotency import Kept
 from apps.lifecycle.models import Operation
 from apps.lifecycle.verbs import Verb
-from apps.tenancy.access import ensure_may
-from apps.tenancy.models import Tenant
 
 HEADER = "Idempotency-Key"
 MAX_LENGTH = 255

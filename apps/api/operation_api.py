@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.accounts.operation_access import cancel_operation, retry_operation, visible_operations
 from apps.api.declarations import Action
 from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.operation_filter import OperationFilter
@@ -15,7 +16,6 @@ from apps.api.views import ObjectApi
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation
 from apps.lifecycle.verbs import Verb, verb_named
-from apps.tenancy.operation_access import cancel_operation, retry_operation, visible_operations
 
 #: Not in the verb table: they act on an operation, not on a resource.
 CANCEL = Verb("operation.cancel", label=gettext_lazy("Cancel"), doing=gettext_lazy("Cancelling"))

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from django.utils.translation import get_language
 from rest_framework import serializers
 
+from apps.accounts.rights import Rights
 from apps.lifecycle.cancelling import why_not_cancel
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
@@ -19,7 +20,6 @@ from apps.lifecycle.models.operation import Stopping
 from apps.lifecycle.told import told, told_error
 from apps.lifecycle.verbs import verb_named
 from apps.lifecycle.words import state_word
-from apps.tenancy.rights import Rights
 
 
 def moment(at: datetime | None) -> str | None:

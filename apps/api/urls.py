@@ -26,7 +26,7 @@ DOMAINS = (
     "quotas",
     "tenancy",
     "audit",
-    "platform_settings",
+    "settings_pages",
     "portal",
 )
 

@@ -24,6 +24,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.accounts.access import forbidden
 from apps.api.answers import accepted
 from apps.api.bodies import Labels
 from apps.api.bulk import bulk_actions, carried_out, wanted
@@ -37,7 +38,6 @@ from apps.lifecycle.errors import NotFound
 from apps.lifecycle.models import Resource
 from apps.lifecycle.selectors import with_open_operations
 from apps.lifecycle.verbs import Verb
-from apps.tenancy.access import forbidden
 
 _SHARED = tuple(field.name for field in Resource._meta.concrete_fields)
 

@@ -9,9 +9,9 @@ from uuid import UUID
 from apps.audit.models import DONE, AuditEntry
 
 if TYPE_CHECKING:
+    from apps.accounts.models import Tenant
     from apps.lifecycle.actor import Actor
     from apps.lifecycle.models import Operation, Resource
-    from apps.tenancy.models import Tenant
 
 
 def record(

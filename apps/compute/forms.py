@@ -7,6 +7,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.access import visible, visible_projects
+from apps.accounts.models import Project
 from apps.api import limits
 from apps.compute.models import Image
 from apps.compute.models.image import DEFAULT_DISK_GIB
@@ -15,8 +17,6 @@ from apps.infrastructure.models import ComputeCluster, StorageCluster
 from apps.lifecycle.models import State
 from apps.network.models import SecurityGroup
 from apps.portal.forms import KitForm
-from apps.tenancy.access import visible, visible_projects
-from apps.tenancy.models import Project
 
 
 class ProjectForm(KitForm):

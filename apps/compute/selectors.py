@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from django.db.models import Prefetch, Q, QuerySet
 
+from apps.accounts.access import visible
 from apps.compute.models import Image, InstanceType, KeyPair, Vm
 from apps.infrastructure.selectors import in_usable_compute, in_usable_storage, visible_compute_clusters
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import State
 from apps.network.models import Nic
 from apps.storage.models import Disk
-from apps.tenancy.access import visible
 
 _NOT_SHOWN = {"sealed_user_data", "sealed_password_hash", "ssh_keys", "first_boot_done_at", "guest_uid"}
 # Of what a VM refers to, lists show little more than names: reading whole rows would cost more than all the rest.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from apps.accounts.secrets import unseal
 from apps.compute.models import Vm
 from apps.drivers.specs import SeedSpec, VmSpec
 from apps.network.specs import nic_attachment
 from apps.storage.specs import disk_attachment
-from apps.tenancy.secrets import unseal
 
 
 def vm_spec(vm: Vm) -> VmSpec:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.access import visible
 from apps.api import limits
 from apps.compute import selectors
 from apps.compute.forms import ProjectForm
@@ -24,7 +25,6 @@ from apps.network.selectors import visible_subnets
 from apps.portal.pickers import Pick, PickField, PickSeveralField
 from apps.quotas.forecast import used_by
 from apps.quotas.metrics import metrics
-from apps.tenancy.access import visible
 
 #: Set on the input of an image that reads no first-boot data; static/css/create.css hides what would do nothing.
 NO_FIRST_BOOT = "no-first-boot"

@@ -12,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.accounts.access import get_visible
 from apps.api.idempotency import once
 from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.representation import ErrorOut, OperationOut, Out, moment
@@ -23,7 +24,6 @@ from apps.console.addresses import websocket_url
 from apps.console.models import ConsoleTicket, TicketKind, TicketState
 from apps.console.verbs import VM_CONSOLE
 from apps.lifecycle.actor import Actor
-from apps.tenancy.access import get_visible
 
 
 class TicketBody(serializers.Serializer[Any]):

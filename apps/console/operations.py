@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
+from apps.accounts.secrets import unseal
 from apps.compute.models import Vm
 from apps.console.models import ConsoleTicket, window
 from apps.console.services import mark_opened
@@ -19,7 +20,6 @@ from apps.infrastructure import backends
 from apps.infrastructure.models import Host
 from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.running import Run
-from apps.tenancy.secrets import unseal
 
 log = logging.getLogger(__name__)
 

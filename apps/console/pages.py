@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import get_visible, may
 from apps.compute.models import Vm
 from apps.console.addresses import proxy_origin
 from apps.console.models import TicketKind
@@ -17,7 +18,6 @@ from apps.console.wording import messages
 from apps.lifecycle.errors import Forbidden
 from apps.lifecycle.legality import possibility
 from apps.portal.page import Page
-from apps.tenancy.access import get_visible, may
 
 #: Offered as buttons: what a browser or the user's own system would keep. Codes as in KeyboardEvent.code.
 COMBINATIONS = [

@@ -11,14 +11,14 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import may
+from apps.accounts.acting import acting_tenant_id
+from apps.accounts.backends import usable
+from apps.accounts.models import Tenant
 from apps.console.models import ConsoleTicket
 from apps.console.verbs import VM_CONSOLE
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
-from apps.tenancy.access import may
-from apps.tenancy.acting import acting_tenant_id
-from apps.tenancy.backends import usable
-from apps.tenancy.models import Tenant
 
 
 def own_tickets(actor: Actor) -> QuerySet[ConsoleTicket]:

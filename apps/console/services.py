@@ -17,6 +17,9 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from apps.accounts.acting import is_acting
+from apps.accounts.acts import changes
+from apps.accounts.secrets import seal
 from apps.compute.models import Vm
 from apps.console.models import COLLECT_WITHIN, LIFETIME, ConsoleTicket, TicketKind, TicketState
 from apps.console.selectors import own_ticket
@@ -25,9 +28,6 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, Refused
 from apps.lifecycle.requests import Change
 from apps.lifecycle.told import told, told_error
-from apps.tenancy.acting import is_acting
-from apps.tenancy.acts import changes
-from apps.tenancy.secrets import seal
 
 #: VNC's authentication knows 8 characters at most; letters and digits survive every keyboard and every form field.
 PASSWORD_LENGTH = 8

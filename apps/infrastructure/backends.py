@@ -17,6 +17,7 @@ import redis
 from django.conf import settings
 from django.utils.translation import gettext_noop as _
 
+from apps.accounts.secrets import unseal
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import (
     HostCapacity,
@@ -37,7 +38,6 @@ from apps.infrastructure.models import Host, Region, StorageCluster
 from apps.infrastructure.redis_connection import redis_client
 from apps.infrastructure.selectors import host_in_reach
 from apps.lifecycle.running import Run
-from apps.tenancy.secrets import unseal
 
 if TYPE_CHECKING:
     from apps.agent.post import CeleryPost

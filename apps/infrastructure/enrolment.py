@@ -19,6 +19,9 @@ from django.db import transaction
 from django.db.models import ProtectedError
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import allow
+from apps.accounts.acts import changes
+from apps.accounts.secrets import seal
 from apps.agent.access import acl_rules, host_name_ok, redis_url, user_of
 from apps.infrastructure.models import ComputeCluster, Host, Region
 from apps.infrastructure.verbs import HOST_ENROLL, HOST_REMOVE, HOST_RENEW
@@ -28,9 +31,6 @@ from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import InUse, Invalid
 from apps.lifecycle.models import Resource
 from apps.lifecycle.requests import Change
-from apps.tenancy.access import allow
-from apps.tenancy.acts import changes
-from apps.tenancy.secrets import seal
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,13 @@ from typing import TypeVar
 
 import redis.exceptions
 
+from apps.accounts.secrets import unseal
 from apps.drivers.errors import DriverError
 from apps.drivers.orders import REPORT
 from apps.drivers.reports import HEARTBEAT, Heartbeat, HostReport, heartbeat_key, report_key
 from apps.drivers.sealing import Seal
 from apps.infrastructure.models import Host
 from apps.infrastructure.redis_connection import redis_client
-from apps.tenancy.secrets import unseal
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -10,6 +10,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import allow
+from apps.accounts.acts import changes
+from apps.accounts.labels import MAX_NAME
+from apps.accounts.lines import clean_line
+from apps.accounts.models import Tenant
 from apps.infrastructure import enrolment  # noqa: F401  its services are hosts', looked for here
 from apps.infrastructure.models import Cluster, ComputeCluster, Host, Region, StorageCluster
 from apps.infrastructure.verbs import (
@@ -28,11 +33,6 @@ from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import InUse, Invalid
 from apps.lifecycle.requests import Change
 from apps.lifecycle.slots import Slot
-from apps.tenancy.access import allow
-from apps.tenancy.acts import changes
-from apps.tenancy.labels import MAX_NAME
-from apps.tenancy.lines import clean_line
-from apps.tenancy.models import Tenant
 
 C = TypeVar("C", bound=Cluster)
 

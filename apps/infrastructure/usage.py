@@ -14,6 +14,7 @@ from datetime import timedelta
 import msgspec
 from django.utils import timezone
 
+from apps.accounts.models import Tenant
 from apps.drivers.usage import KEPT_SECONDS, UsageReading, step_of, usage_key
 from apps.infrastructure import backends, inbox
 from apps.infrastructure.models import Host
@@ -23,7 +24,6 @@ from apps.lifecycle.slots import Slot
 from apps.metrics.installed import store
 from apps.metrics.rates import host_values
 from apps.metrics.store import Sample, Subject
-from apps.tenancy.models import Tenant
 
 log = logging.getLogger(__name__)
 

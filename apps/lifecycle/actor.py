@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 if TYPE_CHECKING:
-    from apps.tenancy.models import ApiKey, Tenant, User
+    from apps.accounts.models import ApiKey, Tenant, User
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Actor:
     request_id: str = ""
     via: str = "portal"
     api_key: ApiKey | None = field(default=None, compare=False)
-    # Of a browser: which session it is, and whether it has proved a moment ago who sits there (tenancy/recent.py).
+    # Of a browser: which session it is, and whether it has proved a moment ago who sits there (accounts/recent.py).
     session: UUID | None = field(default=None, compare=False)
     recent: bool = field(default=True, compare=False)
 

@@ -1,6 +1,6 @@
 """Acts: each verb with the one service that does it. API, pages, bulk, palette and retries take the service from here.
 
-A service says itself which verb it is, by `serves` or by one of the decorators of `tenancy/acts.py`; nothing else
+A service says itself which verb it is, by `serves` or by one of the decorators of `accounts/acts.py`; nothing else
 pairs the two. Verbs are declared in `verbs.py` (every process), services here (who asks), handlers in `operations.py`
 (workers).
 """

@@ -36,7 +36,7 @@ class Cancel(Enum):
 
 
 class VerbClass(StrEnum):
-    """What a verb acts on, and so which API keys reach it (apps/tenancy/scopes.py)."""
+    """What a verb acts on, and so which API keys reach it (apps/accounts/scopes.py)."""
 
     #: Resources, and the platform they run on. A key reaches them by its scope.
     RESOURCE = "resource"
@@ -47,7 +47,7 @@ class VerbClass(StrEnum):
 
 
 class Proof(StrEnum):
-    """Whether whoever asks must have proved a moment ago who they are (apps/tenancy/recent.py)."""
+    """Whether whoever asks must have proved a moment ago who they are (apps/accounts/recent.py)."""
 
     NONE = "none"
     #: It gives access. A person must have proved it within 15 minutes; an API key never has.

@@ -9,13 +9,13 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.access import visible_projects
 from apps.api import limits
 from apps.infrastructure.models import Region
 from apps.network.ranges import VpcRange, allowed_ranges
 from apps.network.selectors import visible_vpcs
 from apps.network.services.default_network import default_blocks
 from apps.portal.forms import KitForm
-from apps.tenancy.access import visible_projects
 
 
 class PlacedForm(KitForm):

@@ -7,11 +7,11 @@ from typing import Any
 from django.db.models import Count, F, Func, IntegerField, OuterRef, Prefetch, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Power
 
+from apps.accounts.access import visible
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Resource
 from apps.network.models import Nic, SecurityGroup, SecurityGroupRule, Subnet, Vpc
 from apps.network.models.vpc import RESERVED_ADDRESSES
-from apps.tenancy.access import visible
 
 IPV4_BITS = 32
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from apps.accounts.newcomers import new_accounts
 from apps.network.services.default_network import create_default_network
 from apps.portal.slots import TILES, TileSlot
-from apps.tenancy.newcomers import new_accounts
 
 TILES.fill(TileSlot("vpc", portal=4, admin=4), TileSlot("security_group", portal=5))
 new_accounts.fill(create_default_network)

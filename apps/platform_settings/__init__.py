@@ -2,6 +2,6 @@
 
 Each app declares its settings in its own `platform_settings.py`, as it does its verbs, and reads them where they act:
 
-    from apps.tenancy.platform_settings import PASSWORD_LENGTH
+    from apps.accounts.platform_settings import PASSWORD_LENGTH
     PASSWORD_LENGTH.value()  # an int: what was set, else the default
 """

@@ -13,6 +13,8 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import forbidden
+from apps.accounts.standing import while_in
 from apps.lifecycle import batches
 from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.legality import Possibility
@@ -21,8 +23,6 @@ from apps.portal.forms import KitForm
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import ListPage
 from apps.portal.page import Page, lead_to_proof
-from apps.tenancy.access import forbidden
-from apps.tenancy.standing import while_in
 
 
 @dataclass(frozen=True)

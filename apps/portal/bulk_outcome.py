@@ -13,6 +13,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.operation_access import visible_batches
 from apps.api.operation_api import CANCEL
 from apps.lifecycle.errors import NotFound
 from apps.lifecycle.models import Batch, BatchItem, BatchOutcome, Operation, OperationStatus
@@ -23,7 +24,6 @@ from apps.portal.kinds import resource_url
 from apps.portal.operation_pages import operation_word
 from apps.portal.page import Page
 from apps.portal.timeline import label_of
-from apps.tenancy.operation_access import visible_batches
 
 _WORDS: dict[str, StateWord] = {
     BatchOutcome.WAITING: StateWord(gettext_lazy("Not reached"), "off"),

@@ -11,6 +11,8 @@ from typing import Any
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
+from apps.accounts.models import User
+from apps.accounts.sessions import session_uid
 from apps.portal import open_pages, rooms
 from apps.portal.page_access import (
     CONNECT_AGAIN,
@@ -21,8 +23,6 @@ from apps.portal.page_access import (
     judge_in_thread,
 )
 from apps.portal.platform_settings import OPEN_PAGES_PER_SESSION, OPEN_PAGES_PER_USER
-from apps.tenancy.models import User
-from apps.tenancy.sessions import session_uid
 
 #: Close code of RFC 6455 for a message against the rules, and how many messages are ignored before it.
 TALKATIVE = 1008

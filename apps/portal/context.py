@@ -9,6 +9,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
+from apps.accounts import acting
+from apps.accounts.preferences import theme_of
 from apps.lifecycle.actor import Actor
 from apps.portal import feedback, navigation
 from apps.portal.own_tasks import standing
@@ -18,8 +20,6 @@ from apps.portal.platform_settings import (
     ANNOUNCEMENT_UNTIL,
     SUPPORT_CONTACT,
 )
-from apps.tenancy import acting
-from apps.tenancy.preferences import theme_of
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:

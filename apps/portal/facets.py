@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.access import visible_projects
+from apps.accounts.models import Tenant
 from apps.lifecycle.models import Resource, State
 from apps.portal.kinds import Text
-from apps.tenancy.access import visible_projects
-from apps.tenancy.models import Tenant
 
 if TYPE_CHECKING:
     from apps.portal.lists import ListPage

@@ -15,6 +15,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.acting import refused_to_administrator
+from apps.accounts.rights import Rights
 from apps.api.bulk import is_key
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import Service, service_of
@@ -25,8 +27,6 @@ from apps.lifecycle.selectors import with_open_operations
 from apps.lifecycle.verbs import Verb
 from apps.portal.forms import KitForm
 from apps.portal.slots import actions_of
-from apps.tenancy.acting import refused_to_administrator
-from apps.tenancy.rights import Rights
 
 Text = str | Promise
 

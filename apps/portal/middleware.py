@@ -8,10 +8,10 @@ from urllib.parse import urlsplit, urlunsplit
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from apps.accounts.recent import NotRecent
 from apps.lifecycle.errors import Refused
 from apps.portal import feedback
 from apps.portal.page import lead_to_proof
-from apps.tenancy.recent import NotRecent
 
 API = "/api/"
 

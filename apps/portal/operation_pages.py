@@ -12,6 +12,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.operation_access import cancel_operation, visible_operations
+from apps.accounts.rights import Rights
 from apps.api.operation_api import CANCEL
 from apps.api.operation_filter import SECONDS, OperationFilter
 from apps.lifecycle.actor import Actor
@@ -31,8 +33,6 @@ from apps.portal.registry import kind_word
 from apps.portal.templatetags.kit import took
 from apps.portal.timeline import TONES, duration, label_of
 from apps.portal.view_tabs import ListView
-from apps.tenancy.operation_access import cancel_operation, visible_operations
-from apps.tenancy.rights import Rights
 
 STATUS_WORDS: dict[str, Text] = {
     OperationStatus.QUEUED: gettext_lazy("Queued"),

@@ -15,10 +15,10 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views import View
 
+from apps.accounts.rights import Rights
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, NotFound
 from apps.portal.kinds import Text
-from apps.tenancy.rights import Rights
 
 
 class Page(View):

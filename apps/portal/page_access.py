@@ -12,16 +12,16 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.http import HttpRequest
 
+from apps.accounts import acting
+from apps.accounts.access import visible_projects
+from apps.accounts.backends import usable
+from apps.accounts.middleware import MUST_ENROL
+from apps.accounts.models import Tenant, User
+from apps.accounts.platform_settings import REQUIRE_ADMIN_TWO_FACTOR
+from apps.accounts.selectors import runs_tenant
+from apps.accounts.session_limits import ends_at, over
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.push import ADMIN_GROUP, project_group, tenant_group, user_group, whole_tenant_group
-from apps.tenancy import acting
-from apps.tenancy.access import visible_projects
-from apps.tenancy.backends import usable
-from apps.tenancy.middleware import MUST_ENROL
-from apps.tenancy.models import Tenant, User
-from apps.tenancy.platform_settings import REQUIRE_ADMIN_TWO_FACTOR
-from apps.tenancy.selectors import runs_tenant
-from apps.tenancy.session_limits import ends_at, over
 
 #: Close codes. A page reloads after the first, waits for the next click after the second, and connects again after the
 #: others, after TOO_MANY not soon.

@@ -8,10 +8,10 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
+from apps.accounts.lines import clean_line, is_one_line
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, Invalid, NotFound, NotNow
 from apps.portal.models import ListSetting, SavedView
-from apps.tenancy.lines import clean_line, is_one_line
 
 #: Names of columns are short and few; whatever else is sent is cut off.
 MOST_COLUMNS, LONGEST_QUERY = 60, 4000

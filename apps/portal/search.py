@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from apps.accounts.rights import Rights
 from apps.api.filters import ResourceFilter
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Resource
@@ -23,7 +24,6 @@ from apps.portal import navigation
 from apps.portal.kinds import Do, Offer, PageKind, Text
 from apps.portal.lists import ListPage
 from apps.portal.registry import list_pages
-from apps.tenancy.rights import Rights
 
 #: Of one kind this many are named in the palette, and on the page of results.
 FEW, MANY = 5, 20

@@ -7,12 +7,12 @@ from typing import Any
 
 from django.db.models import Count
 
+from apps.accounts.access import visible
+from apps.accounts.models import Tenant
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Resource, State
 from apps.portal import navigation
 from apps.portal.slots import tiles_of
-from apps.tenancy.access import visible
-from apps.tenancy.models import Tenant
 
 
 def tiles(actor: Actor, area: str) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from django.db.models import CharField, QuerySet, Value
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.operation_log import visible_entries
 from apps.audit.models import DONE, AuditEntry
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Event, Operation, OperationStatus, Resource
@@ -19,7 +20,6 @@ from apps.lifecycle.verbs import Text, verb_named
 from apps.portal.kinds import resource_url
 from apps.portal.slots import TIMELINES, TimelineSlot
 from apps.portal.steps import Step, steps_of
-from apps.tenancy.operation_log import visible_entries
 
 #: Moments of one page; the overview shows the latest few.
 LENGTH = 50

@@ -30,7 +30,7 @@ DOMAINS = (
     "quotas",
     "tenancy",
     "audit",
-    "platform_settings",
+    "settings_pages",
 )
 
 

@@ -13,6 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.accounts.models import Tenant
+from apps.accounts.selectors import visible_tenants
 from apps.api.bodies import NamedNumbers
 from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.schema import PROBLEM
@@ -21,8 +23,6 @@ from apps.lifecycle.errors import NotFound
 from apps.quotas.recount import recount_now
 from apps.quotas.selectors import uses_of
 from apps.quotas.services import set_limits
-from apps.tenancy.models import Tenant
-from apps.tenancy.selectors import visible_tenants
 
 
 class QuotaOut(serializers.Serializer[Any]):

@@ -17,11 +17,11 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.models import Tenant
 from apps.api.narrowing import Number
 from apps.quotas.metrics import metrics
 from apps.quotas.models import Quota
 from apps.tenancy.filters import TenantFilter
-from apps.tenancy.models import Tenant
 
 
 def _used(metric: str) -> Expression:

@@ -15,14 +15,14 @@ from django.db.models import F
 from django.db.models.functions import Mod
 from django.utils import timezone
 
+from apps.accounts.access import allow
+from apps.accounts.models import Tenant
+from apps.accounts.verbs import TENANT_RECOUNT
 from apps.audit.record import record
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.slots import Slot
 from apps.quotas.metrics import existing
 from apps.quotas.models import Quota
-from apps.tenancy.access import allow
-from apps.tenancy.models import Tenant
-from apps.tenancy.verbs import TENANT_RECOUNT
 
 log = logging.getLogger(__name__)
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from apps.accounts.models import Tenant
+from apps.accounts.selectors import visible_tenants
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
 from apps.quotas.metrics import Metric, metrics
 from apps.quotas.models import Quota
-from apps.tenancy.models import Tenant
-from apps.tenancy.selectors import visible_tenants
 
 #: The largest limit there can be: an administrator who sets it means none.
 UNLIMITED = 2_147_483_647

@@ -12,6 +12,9 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import allow
+from apps.accounts.models import Project, Tenant
+from apps.accounts.verbs import TENANT_SET_QUOTAS
 from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
@@ -19,9 +22,6 @@ from apps.lifecycle.errors import Invalid, QuotaExceeded
 from apps.quotas.metrics import metrics
 from apps.quotas.models import Quota
 from apps.quotas.platform_settings import DEFAULT_LIMITS
-from apps.tenancy.access import allow
-from apps.tenancy.models import Project, Tenant
-from apps.tenancy.verbs import TENANT_SET_QUOTAS
 
 #: Largest limit, in the metric's unit: what the column holds.
 MOST = 2_147_483_647

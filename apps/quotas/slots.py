@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from apps.accounts.newcomers import new_accounts
 from apps.portal.slots import TILES, TileSlot
 from apps.quotas.services import welcome
-from apps.tenancy.newcomers import new_accounts
 
 TILES.fill(TileSlot("tenant", admin=1))
 new_accounts.fill(welcome)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from apps.accounts.acts import changes
 from apps.lifecycle.models import Operation
 from apps.lifecycle.requests import Change
 from apps.lifecycle.verbs import Verb
 from apps.reconciliation.usage import refuse_while_needed
-from apps.tenancy.acts import changes
 
 
 def repairs(verb: Verb) -> Callable[..., Operation]:

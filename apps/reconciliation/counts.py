@@ -12,12 +12,12 @@ from uuid import UUID
 from django.db import connection
 from django.utils import timezone
 
+from apps.accounts.models import Tenant
 from apps.quotas.recount import Difference as Miscount
 from apps.reconciliation.declared import counts
 from apps.reconciliation.difference import Difference, Place
 from apps.reconciliation.models import FindingState, Rule
 from apps.reconciliation.noting import finding_of, tell
-from apps.tenancy.models import Tenant
 
 
 def recount_all() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import allow
 from apps.audit.record import record
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves, service_of
@@ -39,7 +40,6 @@ from apps.reconciliation.verbs import (
     TROUBLE_RESYNC,
     TROUBLE_RETRY,
 )
-from apps.tenancy.access import allow
 
 __all__ = ["Action", "Choice", "Preview", "Subject", "actions", "dismiss", "do", "preview", "reopen"]
 

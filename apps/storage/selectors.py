@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
+from apps.accounts.access import visible
 from apps.lifecycle.actor import Actor
 from apps.storage.models import Disk
-from apps.tenancy.access import visible
 
 
 def visible_disks(actor: Actor) -> QuerySet[Disk]:

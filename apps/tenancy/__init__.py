@@ -1,1 +1,1 @@
-"""Tenants, their members and roles, projects (business groups) and API keys."""
+"""How people and programs use accounts (`apps/accounts`): pages, API, log-in, OpenID Connect, second factors."""

@@ -3,7 +3,8 @@ from django.apps import AppConfig
 
 class TenancyConfig(AppConfig):
     name = "apps.tenancy"
-    default_auto_field = "django.db.models.BigAutoField"
+    # "tenancy" is the label of `apps.accounts`, which has the tables. This app has none.
+    label = "tenancy_console"
 
     def ready(self) -> None:
         """Refuse to start with a file of providers that cannot be used."""

@@ -10,10 +10,16 @@ from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Extract
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.operation_log import (
+    CANCELLED,
+    FAILED,
+    REFUSED,
+    RUNNING,
+    of_results,
+)
 from apps.api.filters import ListFilter
 from apps.api.narrowing import Choices, Moment, Number, Text, Words
 from apps.audit.models import DONE, AuditEntry
-from apps.tenancy.operation_log import CANCELLED, FAILED, REFUSED, RUNNING, of_results
 
 RESULTS = (
     (DONE, _("Done")),

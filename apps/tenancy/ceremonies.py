@@ -13,7 +13,7 @@ from typing import Any
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
-from apps.tenancy.models import User
+from apps.accounts.models import User
 
 #: Session key of everything begun: purpose to what is kept of it.
 CEREMONIES = "ceremonies"

@@ -15,19 +15,19 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.utils.crypto import constant_time_compare
 
+from apps.accounts.backends import usable
+from apps.accounts.log_in_records import note_log_in
+from apps.accounts.middleware import MUST_ENROL, actor_for
+from apps.accounts.models import User
+from apps.accounts.recent import note_proof
+from apps.accounts.session_limits import BEGAN
+from apps.accounts.sessions import note_device
+from apps.accounts.throttle.checks import count_begun, source_of
+from apps.accounts.throttle.devices import know_again
 from apps.tenancy import ceremonies
-from apps.tenancy.backends import usable
 from apps.tenancy.factors.rows import has_second_factor, must_enrol
-from apps.tenancy.log_in_records import note_log_in
-from apps.tenancy.middleware import MUST_ENROL, actor_for
-from apps.tenancy.models import User
-from apps.tenancy.recent import note_proof
-from apps.tenancy.session_limits import BEGAN
-from apps.tenancy.sessions import note_device
-from apps.tenancy.throttle.checks import count_begun, source_of
-from apps.tenancy.throttle.devices import know_again
 
-BACKEND = "apps.tenancy.backends.AccountBackend"
+BACKEND = "apps.accounts.backends.AccountBackend"
 #: Session key: who has passed the first step.
 PENDING = "pending_log_in"
 #: Seconds from the first step to the second.

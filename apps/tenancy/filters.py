@@ -9,9 +9,9 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.models import ApiKey, Project, Tenant, User
 from apps.api.filters import ListFilter
 from apps.api.narrowing import Choices, Flag, Moment, Number, Text, Words
-from apps.tenancy.models import ApiKey, Project, Tenant, User
 
 
 def _with_uid(value: str) -> Q:

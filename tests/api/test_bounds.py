@@ -12,9 +12,9 @@ from django import forms
 from django.contrib.auth.forms import UsernameField
 from django.urls import get_resolver
 
+from apps.accounts.models import User
 from apps.api import limits
 from apps.api.errors import field_errors
-from apps.tenancy.models import User
 from tests import factories, openapi
 
 pytestmark = pytest.mark.requirement("SE-8", "IN-1")

@@ -10,13 +10,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.accounts.models import User
 from apps.audit.models import DONE, AuditEntry
 from apps.compute.models import Vm
 from apps.lifecycle import batches
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Batch, Operation
 from apps.network.models import Subnet
-from apps.tenancy.models import User
 from tests import factories
 from tests.bench.test_lists import insert_vms
 from tests.compute.factories import Cloud, make_vm

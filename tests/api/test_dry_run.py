@@ -9,11 +9,11 @@ from uuid import uuid4
 
 import pytest
 
+from apps.accounts.models import User
 from apps.compute.models import InstanceType, Vm
 from apps.infrastructure.models import Host
 from apps.network.models import SecurityGroup, Subnet, Vpc
 from apps.quotas.models import Quota
-from apps.tenancy.models import User
 from tests import factories
 from tests.compute.factories import Cloud, make_cloud, make_image
 

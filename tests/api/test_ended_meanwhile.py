@@ -11,12 +11,12 @@ import pytest
 from django.db.models.signals import post_save
 from django.test import Client
 
+from apps.accounts import acting, standing
+from apps.accounts.models import ApiKey, Session, Tenant, User
 from apps.compute.models import Power, Vm
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.models import BatchItem, Operation
 from apps.network.models import Subnet
-from apps.tenancy import acting, standing
-from apps.tenancy.models import ApiKey, Session, Tenant, User
 from tests import factories
 from tests.compute.factories import Cloud, make_vm
 

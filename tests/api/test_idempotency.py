@@ -12,9 +12,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from apps.accounts.models import User
 from apps.lifecycle.idempotency import KEPT, forget_old
 from apps.lifecycle.models import IdempotentRequest
-from apps.tenancy.models import User
 from tests import factories
 
 PATH = "/api/v1/vpcs"

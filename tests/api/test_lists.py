@@ -9,11 +9,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from apps.accounts.models import ApiKey, Role, User
 from apps.compute.models import Vm
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Resource, State
 from apps.network.models import Subnet
-from apps.tenancy.models import ApiKey, Role, User
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_vm
 

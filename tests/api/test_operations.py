@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from apps.accounts.models import User
 from apps.compute.services.image import import_image
 from apps.compute.services.power import delete_vm
 from apps.compute.services.repair import resync_vm
@@ -16,7 +17,6 @@ from apps.lifecycle.models import Operation, OperationStatus, Resource, State
 from apps.network.models import Subnet
 from apps.network.services.nic import set_security_group
 from apps.network.services.security_group import set_rules
-from apps.tenancy.models import User
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_group, make_vm, settled
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from apps.accounts.models import User
 from apps.lifecycle.actor import Actor
 from apps.network.models import Subnet
-from apps.tenancy.models import User
 from tests import factories
 from tests.compute.factories import Cloud, make_vm
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from apps.accounts.keys import issue_key
+from apps.accounts.models import ApiKey, Project, Role, User
+from apps.accounts.recent import PROVED
 from apps.network.models import Vpc
-from apps.tenancy.keys import issue_key
-from apps.tenancy.models import ApiKey, Project, Role, User
-from apps.tenancy.recent import PROVED
 from apps.tenancy.services.members import set_role
 from tests import factories
 from tests.factories import actor_for_user

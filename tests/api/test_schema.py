@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from apps.tenancy.models import User
+from apps.accounts.models import User
 from tests import factories, openapi
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from apps.accounts.models import Project, User
 from apps.audit.models import AuditEntry
 from apps.audit.record import record
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
-from apps.tenancy.models import Project, User
 from tests.factories import actor_for_user, api_client, make_project, page_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("AC-3")]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from apps.accounts.models import Project, Tenant, User
 from apps.audit.models import AuditEntry
 from apps.lifecycle.models import Operation
-from apps.tenancy.models import Project, Tenant, User
 from tests.factories import api_client, make_project, page_client, session_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("AC-3")]

@@ -6,11 +6,11 @@ import time
 
 import pytest
 
+from apps.accounts.keys import issue_key
+from apps.accounts.models import ApiKey
 from apps.compute.models import Vm
 from apps.infrastructure import backends
 from apps.lifecycle.models import Operation
-from apps.tenancy.keys import issue_key
-from apps.tenancy.models import ApiKey
 from tests import factories
 from tests.bench.report import Figure, report
 from tests.bench.test_lists import insert_vms

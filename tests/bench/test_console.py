@@ -10,10 +10,10 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
+from apps.accounts.models import Project, User
 from apps.compute.models import Vm
 from apps.console.proxy import rfb
 from apps.console.proxy.peers import TcpPeer
-from apps.tenancy.models import Project, User
 from tests.bench.report import Figure, report
 from tests.console.conftest import Proxy, running_proxy
 from tests.console.factories import issued_token, make_vm, ready_ticket

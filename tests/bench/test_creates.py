@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from onebox.shell import wait_until
 
+from apps.accounts.keys import issue_key
+from apps.accounts.models import ApiKey
 from apps.compute.models import Image, InstanceType, Power, Vm
 from apps.compute.services.image import import_image
 from apps.infrastructure.services import create_compute_cluster, create_region, create_storage_cluster
@@ -21,8 +23,6 @@ from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation, Resource, State
 from apps.network.models import Subnet
 from apps.quotas.models import Quota
-from apps.tenancy.keys import issue_key
-from apps.tenancy.models import ApiKey
 from apps.tenancy.services.tenants import create_tenant
 from tests import factories
 from tests.bench.processes import control_plane, cpu_seconds

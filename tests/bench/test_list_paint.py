@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 from playwright.sync_api import Browser, Page
 
-from apps.tenancy.models import User
+from apps.accounts.models import User
 from tests import factories
 from tests.bench.processes import resident_mib, tree
 from tests.bench.report import Figure, report

@@ -12,11 +12,11 @@ from django.conf import settings
 from django.db import connection
 from django.test import Client
 
+from apps.accounts.keys import issue_key
+from apps.accounts.models import ApiKey, Tenant, User
 from apps.compute.models import Image, InstanceType, Vm
 from apps.infrastructure.models import Host
 from apps.network.models import Subnet
-from apps.tenancy.keys import issue_key
-from apps.tenancy.models import ApiKey, Tenant, User
 from tests import factories
 from tests.bench.report import Figure, report
 from tests.compute.factories import make_cloud, make_subnet

@@ -18,12 +18,12 @@ from django.db import transaction
 from django.test import override_settings
 from playwright.sync_api import Browser, Page
 
+from apps.accounts.models import User
 from apps.compute.models import Vm
 from apps.lifecycle import push
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Resource
-from apps.platform_settings.services import change_settings
-from apps.tenancy.models import User
+from apps.settings_pages.services import change_settings
 from tests import factories
 from tests.bench.processes import cpu_seconds, tree
 from tests.bench.report import Figure, report

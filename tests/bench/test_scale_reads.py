@@ -13,13 +13,13 @@ from statistics import median
 import pytest
 from django.db import connection, transaction
 
+from apps.accounts.models import User
 from apps.compute.models import Image, InstanceType, Vm
 from apps.infrastructure import backends
 from apps.infrastructure.models import ComputeCluster, Host
 from apps.infrastructure.need import Need
 from apps.infrastructure.placement import place
 from apps.network.models import Nic
-from apps.tenancy.models import User
 from tests import factories
 from tests.bench.report import Figure, report
 from tests.bench.simulator.fleet import spread_vms

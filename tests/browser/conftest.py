@@ -12,10 +12,10 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError, expect
 
+from apps.accounts.models import User
+from apps.accounts.recent import PROVED
+from apps.accounts.sessions import SessionStore
 from apps.infrastructure import backends
-from apps.tenancy.models import User
-from apps.tenancy.recent import PROVED
-from apps.tenancy.sessions import SessionStore
 from tests import factories
 from tests.compute.factories import Cloud, make_cloud
 from tests.lasting_database import LastingDatabase

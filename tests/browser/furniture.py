@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 from onebox.shell import wait_until
 
+from apps.accounts.models import Project, Role, Tenant
 from apps.compute.models import Image, InstanceType, Vm
 from apps.compute.services.key_pair import create_key_pair
 from apps.compute.services.power import shut_down_vm
@@ -23,7 +24,6 @@ from apps.network.services.security_group import create_security_group
 from apps.network.services.subnet import create_subnet
 from apps.network.services.vpc import create_vpc
 from apps.quotas.models import Quota
-from apps.tenancy.models import Project, Role, Tenant
 from apps.tenancy.services.keys import issue_own_key
 from apps.tenancy.services.members import create_member
 from apps.tenancy.services.projects import create_project

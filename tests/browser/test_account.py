@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from apps.tenancy.models import User
+from apps.accounts.models import User
 from tests import factories
 from tests.browser.conftest import Site
 from tests.tenancy.test_two_factor import app_code

@@ -12,12 +12,12 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 
+from apps.accounts.keys import issue_key
+from apps.accounts.models import ApiKey
 from apps.compute.models import Vm
 from apps.metrics.names import names_of
 from apps.metrics.store import STEP, Subject
 from apps.metrics.tiers import RAW, floor
-from apps.tenancy.keys import issue_key
-from apps.tenancy.models import ApiKey
 from tests.browser.conftest import Site
 from tests.metrics.keeping import forget, keep
 

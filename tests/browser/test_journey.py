@@ -12,9 +12,9 @@ import yaml
 from onebox.shell import wait_until
 from playwright.sync_api import Browser, Page, expect
 
+from apps.accounts.keys import issue_key
+from apps.accounts.models import ApiKey
 from apps.compute.models import Vm
-from apps.tenancy.keys import issue_key
-from apps.tenancy.models import ApiKey
 from tests import factories
 from tests.browser.conftest import PICTURES
 from tests.browser.screen import TextScreen

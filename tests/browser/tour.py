@@ -13,11 +13,11 @@ from django.conf import settings
 from django.urls import Resolver404, URLPattern, resolve
 from playwright.sync_api import Browser, BrowserContext
 
+from apps.accounts.models import ApiKey, Project, Tenant, User
 from apps.compute.models import InstanceType, Vm
 from apps.infrastructure.models import ComputeCluster, Region, StorageCluster
 from apps.lifecycle.models import Operation, OperationStatus, Resource
 from apps.portal import urls
-from apps.tenancy.models import ApiKey, Project, Tenant, User
 from tests.browser.conftest import Site
 from tests.browser.furniture import SHOWN
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from apps.accounts.models import Tenant, User
 from apps.drivers.memory import World
 from apps.infrastructure import backends
 from apps.lifecycle.actor import Actor
 from apps.network.models import Subnet
-from apps.tenancy.models import Tenant, User
 from tests import factories
 from tests.compute.factories import Cloud, make_cloud
 from tests.keeper import no_keeper

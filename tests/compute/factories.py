@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
+from apps.accounts.models import Project, Tenant
 from apps.compute.models import Image, InstanceType, Vm
 from apps.compute.services.instance_type import create_default_types
 from apps.compute.services.vm import create_vms
@@ -18,7 +19,6 @@ from apps.lifecycle.engine import execute
 from apps.lifecycle.models import Operation, OperationStatus, State
 from apps.network.models import SecurityGroup, Subnet, Vpc
 from apps.network.specs import security_group_spec, subnet_spec, vpc_spec
-from apps.tenancy.models import Project, Tenant
 from tests import factories
 
 GIB = 1 << 30

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from apps.accounts.models import Tenant
 from apps.compute.models import Vm
 from apps.compute.services.forecast import forecast_vms
 from apps.compute.services.image import delete_image
@@ -25,7 +26,6 @@ from apps.network.services.security_group import delete_security_group
 from apps.network.services.subnet import create_subnet, delete_subnet
 from apps.network.services.vpc import delete_vpc
 from apps.reconciliation.declared import kinds_with_rows
-from apps.tenancy.models import Tenant
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_group, make_vm
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from apps.accounts.operation_access import cancel_operation
 from apps.compute.models import Vm
 from apps.compute.services.power import (
     delete_vm,
@@ -28,7 +29,6 @@ from apps.lifecycle.models import Operation, OperationStatus, State
 from apps.network.models import Subnet
 from apps.network.services.nic import set_security_group
 from apps.network.services.security_group import set_rules
-from apps.tenancy.operation_access import cancel_operation
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_group, make_vm, settled
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from apps.accounts.models import Tenant, User
 from apps.compute.models import InstanceType, Vm
 from apps.compute.services.key_pair import create_key_pair
 from apps.compute.specs import vm_spec
@@ -18,7 +19,6 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation, State
 from apps.network.models import Subnet
 from apps.quotas.models import Quota
-from apps.tenancy.models import Tenant, User
 from tests import factories
 from tests.compute.factories import Cloud, make_cloud, make_group, make_image, make_vm
 from tests.portal.test_create import chosen

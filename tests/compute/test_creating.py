@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from passlib.hash import sha512_crypt
 
+from apps.accounts.models import Project, Tenant, User
 from apps.compute.models import Vm
 from apps.compute.services.instance_type import create_default_types
 from apps.compute.services.key_pair import create_key_pair
@@ -19,7 +20,6 @@ from apps.lifecycle.errors import Forbidden, Invalid, NoCapacity, NotNow, QuotaE
 from apps.lifecycle.models import Operation, Resource, State
 from apps.network.models import Nic, Subnet
 from apps.quotas.models import Quota
-from apps.tenancy.models import Project, Tenant, User
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_cloud, make_group, make_image, make_vm
 

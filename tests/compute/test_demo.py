@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from apps.accounts.models import User
 from apps.compute.models import Image
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host
 from apps.lifecycle.models import State
 from apps.network.models import Subnet
-from apps.tenancy.models import User
 
 pytestmark = pytest.mark.django_db
 

@@ -17,6 +17,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from apps.accounts.models import Project, User
 from apps.compute.models import Power, Vm
 from apps.compute.services.image import delete_image
 from apps.compute.services.power import delete_vm, power_off_vm
@@ -40,7 +41,6 @@ from apps.network.services.vpc import delete_vpc
 from apps.quotas.models import Quota
 from apps.quotas.services import take
 from apps.storage.models import Disk
-from apps.tenancy.models import Project, User
 from tests import factories
 from tests.compute.factories import (
     Cloud,

@@ -8,13 +8,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.accounts.models import User
 from apps.compute.models import InstanceType, KeyPair, Vm
 from apps.compute.services.power import delete_vm
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import execute
 from apps.lifecycle.models import Operation
 from apps.network.models import Subnet
-from apps.tenancy.models import User
 from tests import factories
 from tests.compute.factories import Cloud, make_group, make_vm
 

@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from apps.accounts.secrets import unseal
 from apps.compute.models import Image, Vm
 from apps.compute.observation import READ_WITH_AGENT, READ_WITHOUT
 from apps.compute.services.power import delete_vm, power_off_vm, start_vm
@@ -23,7 +24,6 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import execute
 from apps.lifecycle.models import Operation
 from apps.network.models import Subnet
-from apps.tenancy.secrets import unseal
 from tests.compute.factories import Cloud, ask_for_vms, make_vm, settled
 from tests.security.test_secrets import _everything_stored
 

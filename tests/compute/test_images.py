@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from apps.accounts.models import User
 from apps.compute.models import Image, Vm
 from apps.compute.selectors import visible_images
 from apps.compute.services.image import IMPORT_DIRECTORY, delete_image, import_image, retry_image
@@ -21,7 +22,6 @@ from apps.lifecycle.handlers import handler_of
 from apps.lifecycle.models import Operation, State
 from apps.lifecycle.running import Run
 from apps.network.models import Subnet
-from apps.tenancy.models import User
 from tests import factories
 from tests.compute.factories import Cloud, make_vm
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError, transaction
 
+from apps.accounts.models import Tenant, User
 from apps.compute.models import InstanceType
 from apps.compute.selectors import visible_types
 from apps.compute.services.instance_type import create_instance_type, delete_instance_type
@@ -12,7 +13,6 @@ from apps.infrastructure.services import create_compute_cluster, permit
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, Invalid
 from apps.network.models import Subnet
-from apps.tenancy.models import Tenant, User
 from tests import factories
 from tests.compute.factories import Cloud, make_vm
 

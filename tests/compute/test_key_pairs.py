@@ -6,12 +6,12 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from apps.accounts.models import Tenant
 from apps.compute.models import KeyPair
 from apps.compute.services.key_pair import create_key_pair, delete_key_pair
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, QuotaExceeded
 from apps.quotas.models import Quota
-from apps.tenancy.models import Tenant
 
 pytestmark = pytest.mark.django_db
 

@@ -12,13 +12,13 @@ from django.db.models import Sum
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from apps.accounts.keys import issue_key
 from apps.compute.models import Vm
 from apps.infrastructure.models import Host
 from apps.lifecycle.engine import execute
 from apps.lifecycle.models import Operation, State
 from apps.network.models import Nic
 from apps.quotas.models import Quota
-from apps.tenancy.keys import issue_key
 from tests import factories
 from tests.compute.factories import Cloud, make_cloud
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from apps.accounts.models import User
 from apps.compute.models import PauseReason, Power, Vm
 from apps.compute.observation import RESUME_EVERY
 from apps.compute.services.power import delete_vm, power_off_vm, restart_vm, shut_down_vm, start_vm
@@ -19,7 +20,6 @@ from apps.lifecycle.errors import NotNow
 from apps.lifecycle.models import Event, Operation, OperationStatus
 from apps.lifecycle.words import state_word
 from apps.network.models import Subnet
-from apps.tenancy.models import User
 from tests.compute.factories import Cloud, make_vm
 from tests.factories import api_client, page_client
 

@@ -7,12 +7,12 @@ from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 from django.test.utils import CaptureQueriesContext
 
+from apps.accounts.models import Tenant, User
 from apps.compute.models import Vm
 from apps.lifecycle.models import Event, Kind, Operation, OperationLock, Resource
 from apps.lifecycle.rows import remove
 from apps.network.models import Nic, Subnet, Vpc
 from apps.storage.models import Disk
-from apps.tenancy.models import Tenant, User
 from tests import factories
 from tests.compute.factories import Cloud, make_vm
 

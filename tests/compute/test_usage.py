@@ -9,6 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.utils import timezone
 
+from apps.accounts.secrets import seal
 from apps.compute.models import Vm
 from apps.drivers.memory.records import MemoryVm
 from apps.drivers.memory.usage import vm_usage
@@ -23,7 +24,6 @@ from apps.metrics.installed import store
 from apps.metrics.store import STEP, Subject
 from apps.metrics.tiers import floor
 from apps.network.models import Subnet
-from apps.tenancy.secrets import seal
 from tests.compute.factories import Cloud, make_vm
 from tests.drivers.samples import a_pool, a_vm, a_volume
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from apps.accounts.models import Tenant, User
+from apps.accounts.operation_access import cancel_operation
 from apps.compute.models import Vm
 from apps.compute.services.power import delete_vm
 from apps.drivers.memory import MemoryFabric, MemoryHypervisor, MemoryVolumes, World
@@ -21,8 +23,6 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import execute
 from apps.lifecycle.errors import NotNow
 from apps.lifecycle.models import Operation, OperationStatus, State
-from apps.tenancy.models import Tenant, User
-from apps.tenancy.operation_access import cancel_operation
 from tests import factories
 from tests.compute.factories import ask_for_vms, make_cloud
 from tests.concurrency.together import at_once

@@ -11,6 +11,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from apps.accounts import acting
+from apps.accounts.keys import issue_key
+from apps.accounts.models import Role, Tenant, User
 from apps.compute.models import Vm
 from apps.drivers.memory import World
 from apps.infrastructure import backends
@@ -21,9 +24,6 @@ from apps.platform_settings.models import PlatformSetting
 from apps.portal.prefill import shown_values
 from apps.quotas.models import Quota
 from apps.quotas.services import set_limits
-from apps.tenancy import acting
-from apps.tenancy.keys import issue_key
-from apps.tenancy.models import Role, Tenant, User
 from tests import factories
 from tests.compute.factories import Cloud, make_cloud, make_vm
 from tests.concurrency.together import at_once, deadlocks

@@ -14,6 +14,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from apps.accounts.models import Project, Role, Tenant, User
 from apps.compute.models import Vm
 from apps.compute.services.image import delete_image
 from apps.compute.services.power import delete_vm
@@ -36,7 +37,6 @@ from apps.network.services.vpc import create_vpc
 from apps.quotas import services as quotas
 from apps.quotas.recount import recount
 from apps.tenancy.factors.codes import keep_app, new_secret
-from apps.tenancy.models import Project, Role, Tenant, User
 from apps.tenancy.services import members
 from apps.tenancy.services.members import set_role
 from apps.tenancy.services.projects import create_project, delete_project

@@ -13,6 +13,8 @@ import pytest
 from django.db import transaction
 from onebox.shell import wait_until
 
+from apps.accounts.keys import issue_key
+from apps.accounts.models import Tenant, User
 from apps.compute.models import InstanceType, Vm
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host
@@ -21,8 +23,6 @@ from apps.network.models import Nic
 from apps.network.services.addresses import allocate_nic, free_nics
 from apps.quotas.models import Quota
 from apps.quotas.recount import recount
-from apps.tenancy.keys import issue_key
-from apps.tenancy.models import Tenant, User
 from tests import factories
 from tests.compute.factories import Cloud, make_cloud
 from tests.concurrency.together import deadlocks

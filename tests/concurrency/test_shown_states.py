@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from apps.accounts.models import Tenant, User
 from apps.compute.models import Power, Vm
 from apps.compute.services.power import power_off_vm, start_vm
 from apps.drivers.memory import World
@@ -19,7 +20,6 @@ from apps.infrastructure import backends
 from apps.infrastructure.models import Host
 from apps.lifecycle.engine import claim
 from apps.lifecycle.models import Operation, OperationStatus
-from apps.tenancy.models import Tenant, User
 from tests import factories
 from tests.compute.factories import make_cloud, make_vm, settled
 from tests.keeper import no_keeper

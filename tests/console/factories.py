@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from apps.accounts.models import Project, User
 from apps.compute.models import Power, Vm
 from apps.console.models import ConsoleTicket, TicketKind
 from apps.console.services import collect, mark_opened, open_console
 from apps.infrastructure.models import Host
 from apps.lifecycle.models import State
-from apps.tenancy.models import Project, User
 from tests import factories
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from apps.accounts.access import may
+from apps.accounts.models import Project, Tenant, User
+from apps.accounts.rights import Rights
 from apps.compute.models import Vm
 from apps.console.models import TicketKind
 from apps.console.proxy.admission import end_of
@@ -11,9 +14,6 @@ from apps.console.selectors import may_look
 from apps.console.services import open_console
 from apps.lifecycle.errors import Forbidden
 from apps.lifecycle.verbs import all_verbs
-from apps.tenancy.access import may
-from apps.tenancy.models import Project, Tenant, User
-from apps.tenancy.rights import Rights
 from apps.tenancy.services.factors import add_app, make_recovery_codes
 from tests import factories
 from tests.console.factories import make_vm

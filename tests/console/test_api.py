@@ -9,10 +9,10 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
+from apps.accounts.models import Project, User
 from apps.compute.models import Power, Vm
 from apps.console.models import ConsoleTicket
 from apps.lifecycle.models import Operation
-from apps.tenancy.models import Project, User
 from tests import factories
 from tests.console.factories import make_vm, ready_ticket
 

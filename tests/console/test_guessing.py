@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from apps.accounts.models import Project, User
 from apps.compute.models import Vm
 from apps.console.models import ConsoleTicket, TicketKind
 from apps.console.proxy import rfb
 from apps.console.proxy.relay import MAX_OF_A_NETWORK
 from apps.console.proxy.throttle import FREE_TRIES, LONGEST_DELAY, MOST_NETWORKS, Throttle, network_of
 from apps.console.services import Credentials, collect
-from apps.tenancy.models import Project, User
 from tests import factories
 from tests.console.conftest import Proxy, free_port, running_proxy, wait_until
 from tests.console.factories import make_vm, ready_ticket

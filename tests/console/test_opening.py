@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from apps.accounts.models import User
 from apps.compute.models import Power, Vm
 from apps.console.models import LIFETIME, ConsoleTicket, TicketKind, TicketState, window
 from apps.console.services import open_console, redeem
@@ -20,7 +21,6 @@ from apps.infrastructure.models import Host
 from apps.lifecycle import engine
 from apps.lifecycle.engine import execute
 from apps.lifecycle.models import OperationStatus, State
-from apps.tenancy.models import User
 from tests import factories
 from tests.compute.factories import make_cloud
 from tests.compute.factories import make_vm as make_real_vm

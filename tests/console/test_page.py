@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from apps.accounts.models import ProjectUserObjectPermission, Role, User
+from apps.accounts.secrets import unseal
 from apps.compute.models import Power, Vm
 from apps.console.models import ConsoleTicket
 from apps.console.services import mark_opened
 from apps.infrastructure import backends
 from apps.lifecycle.models import Operation
-from apps.tenancy.models import ProjectUserObjectPermission, Role, User
-from apps.tenancy.secrets import unseal
 from tests import factories
 from tests.browser.conftest import PICTURES, Site
 from tests.browser.test_accessibility import violations

@@ -13,11 +13,18 @@ from django.utils import timezone
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from apps.accounts.keys import issue_key
+from apps.accounts.models import (
+    ApiKey,
+    Project,
+    ProjectUserObjectPermission,
+    Session,
+    Tenant,
+    User,
+)
 from apps.compute.models import Power, Vm
 from apps.console.ends import End
 from apps.console.models import ConsoleTicket
-from apps.tenancy.keys import issue_key
-from apps.tenancy.models import ApiKey, Project, ProjectUserObjectPermission, Session, Tenant, User
 from tests import factories
 from tests.console.conftest import Proxy, free_port
 from tests.console.factories import issued_token, make_vm, ready_ticket

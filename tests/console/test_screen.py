@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from apps.accounts.models import Project, ProjectUserObjectPermission, Session, User
+from apps.accounts.secrets import unseal
 from apps.compute.models import Vm
 from apps.console.ends import End
 from apps.console.models import ConsoleTicket, TicketKind
 from apps.console.proxy import rfb
 from apps.console.services import Credentials, collect
-from apps.tenancy.models import Project, ProjectUserObjectPermission, Session, User
-from apps.tenancy.secrets import unseal
 from tests import factories
 from tests.console.conftest import Proxy, listens, running_proxy, wait_until
 from tests.console.factories import issued_token, make_vm, ready_ticket

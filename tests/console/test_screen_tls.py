@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from onebox.hosts import Host
 
+from apps.accounts.models import Project, User
+from apps.accounts.secrets import unseal
 from apps.compute.models import Vm
 from apps.console.ends import End
-from apps.tenancy.models import Project, User
-from apps.tenancy.secrets import unseal
 from tests.console.certificates import Authority
 from tests.console.conftest import Proxy, listens, running_proxy, wait_until
 from tests.console.factories import issued_token, make_vm, ready_ticket

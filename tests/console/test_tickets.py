@@ -10,6 +10,8 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from apps.accounts.models import Project, User
+from apps.accounts.secrets import unseal
 from apps.audit.models import AuditEntry
 from apps.compute.models import Power, Vm
 from apps.console import services
@@ -17,8 +19,6 @@ from apps.console.models import COLLECT_WITHIN, ConsoleTicket, TicketKind, Ticke
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.errors import Forbidden, NotFound, NotNow, Refused
 from apps.lifecycle.models import Operation, OperationStatus
-from apps.tenancy.models import Project, User
-from apps.tenancy.secrets import unseal
 from tests import factories
 from tests.console.factories import issued_token, make_vm, ready_ticket
 

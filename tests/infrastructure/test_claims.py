@@ -11,6 +11,8 @@ import msgspec
 import pytest
 from django.utils import timezone as clock
 
+from apps.accounts.models import Project, User
+from apps.accounts.secrets import unseal
 from apps.compute.models import Vm
 from apps.drivers.orders import REPORT, Failure
 from apps.drivers.reports import HEARTBEAT, heartbeat, heartbeat_key, report_key, write_report
@@ -24,8 +26,6 @@ from apps.infrastructure.reports import collect
 from apps.infrastructure.usage import collect_usage
 from apps.lifecycle.models import Event, Operation
 from apps.lifecycle.told import keep_error, told_error
-from apps.tenancy.models import Project, User
-from apps.tenancy.secrets import unseal
 from tests import factories
 from tests.console.factories import make_vm
 from tests.infrastructure.test_inbox import KEY, host, leave, report

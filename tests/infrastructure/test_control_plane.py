@@ -8,11 +8,11 @@ import pytest
 from django.test import override_settings
 from django.utils import timezone
 
+from apps.accounts.models import User
 from apps.infrastructure.control_plane import trouble
 from apps.infrastructure.models import Collection
 from apps.infrastructure.reach import looked_now
 from apps.lifecycle.models import Operation
-from apps.tenancy.models import User
 from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("OP-1")]

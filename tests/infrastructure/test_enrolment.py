@@ -13,6 +13,8 @@ import redis
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
+from apps.accounts.models import User
+from apps.accounts.secrets import unseal
 from apps.compute.models import Vm
 from apps.infrastructure import backends
 from apps.infrastructure.enrolment import enroll_host, remove_host, renew_enrolment
@@ -20,8 +22,6 @@ from apps.infrastructure.models import Host
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, InUse, Invalid
 from apps.lifecycle.models import State
-from apps.tenancy.models import User
-from apps.tenancy.secrets import unseal
 from tests import factories
 from tests.certificates import files_of_host
 

@@ -10,6 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.utils import timezone
 
+from apps.accounts.secrets import seal
 from apps.drivers.reports import Heartbeat, HostReport, write_heartbeat, write_report
 from apps.drivers.sealing import Seal
 from apps.drivers.specs import HostObservation, Power, VmStatus
@@ -17,7 +18,6 @@ from apps.infrastructure import backends, inbox
 from apps.infrastructure.models import Host
 from apps.infrastructure.reports import Reading, collect, listeners
 from apps.lifecycle.slots import Slot
-from apps.tenancy.secrets import seal
 from tests import factories
 
 pytestmark = pytest.mark.django_db

@@ -12,11 +12,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from apps.accounts.models import Tenant, User
 from apps.infrastructure.heat import MEASURES, chosen, heat_map
 from apps.infrastructure.load import Load, load_of, loads_by
 from apps.infrastructure.models import ComputeCluster, Host
 from apps.lifecycle.models import State
-from apps.tenancy.models import Tenant, User
 from tests import factories
 
 pytestmark = pytest.mark.django_db

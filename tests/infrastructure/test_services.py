@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from apps.accounts.models import Tenant, User
 from apps.audit.models import AuditEntry
 from apps.infrastructure.models import Host
 from apps.infrastructure.selectors import visible_compute_clusters, visible_hosts, visible_storage_clusters
@@ -19,7 +20,6 @@ from apps.infrastructure.services import (
 )
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, InUse, Invalid, NotNow
-from apps.tenancy.models import Tenant, User
 from tests import factories
 
 pytestmark = pytest.mark.django_db

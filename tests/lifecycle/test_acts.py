@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.urls import URLPattern
 
+from apps.accounts.acts import changes, requested
 from apps.api import urls as api_urls
 from apps.api.declarations import Action, Create, Update
 from apps.api.views import ObjectApi
@@ -23,7 +24,6 @@ from apps.lifecycle.requests import Allowed, Change
 from apps.lifecycle.retrying import retry
 from apps.lifecycle.verbs import Verb, all_verbs
 from apps.portal.registry import list_pages
-from apps.tenancy.acts import changes, requested
 from tests.lifecycle.conftest import GLANCE, POLISH, TIDY
 from tests.lifecycle.test_verb_table import PRETEND, carried_out
 
@@ -96,7 +96,7 @@ def test_a_change_is_requested_as_what_it_was_begun_as() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Change"
     }
-    assert makers == {"tenancy/access.py"}
+    assert makers == {"accounts/access.py"}
 
 
 def test_a_service_begins_its_verb_and_requests_it(host: Host) -> None:

@@ -7,8 +7,8 @@ from django.apps import apps
 from django.db import connection, models
 from django.test.utils import CaptureQueriesContext
 
+from apps.accounts.models import Project, Tenant
 from apps.lifecycle.models import Loaded
-from apps.tenancy.models import Project, Tenant
 
 LOADED = [model for model in apps.get_models() if issubclass(model, Loaded)]
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from onebox.shell import wait_until
 
+from apps.accounts.keys import issue_key
+from apps.accounts.models import ApiKey
 from apps.compute.models import Vm
-from apps.tenancy.keys import issue_key
-from apps.tenancy.models import ApiKey
 from tests import factories
 from tests.drivers.guests import Guest
 from tests.real_site import Customer, RealSite

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from apps.accounts.models import Project, User
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
 from apps.network.models import Subnet, Vpc
-from apps.tenancy.models import Project, User
 from tests import factories
 from tests.keeper import no_keeper
 from tests.network.factories import make_subnet, make_vpc

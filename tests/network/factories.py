@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
+from apps.accounts.models import Project
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.engine import execute
@@ -13,7 +14,6 @@ from apps.network.models import SecurityGroup, Subnet, Vpc
 from apps.network.services.security_group import create_security_group
 from apps.network.services.subnet import create_subnet
 from apps.network.services.vpc import create_vpc
-from apps.tenancy.models import Project
 
 _numbers = count(1)
 

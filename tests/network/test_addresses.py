@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.accounts.models import Project
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, NotNow, Refused
@@ -16,7 +17,6 @@ from apps.network.models import Nic, Subnet, Vpc
 from apps.network.services.addresses import allocate_nic, free_nics
 from apps.network.services.security_group import delete_security_group
 from apps.network.services.subnet import delete_subnet
-from apps.tenancy.models import Project
 from tests.network.factories import make_group, make_machine, make_subnet
 
 pytestmark = pytest.mark.django_db

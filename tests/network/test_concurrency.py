@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
+from apps.accounts.models import Project
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import InUse, Invalid, NotNow, Refused
@@ -18,7 +19,6 @@ from apps.network.models import Nic, Subnet, Vpc
 from apps.network.services.addresses import allocate_nic
 from apps.network.services.subnet import create_subnet, delete_subnet
 from apps.network.services.vpc import delete_vpc
-from apps.tenancy.models import Project
 from tests.network.factories import make_machine, make_subnet
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from apps.accounts.models import Project, User
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation
 from apps.network.models import SecurityGroup, Subnet, Vpc
 from apps.network.rules import service_name
 from apps.network.services.default_network import create_default_network
-from apps.tenancy.models import Project, User
 from apps.tenancy.services.members import create_member
 from tests import factories
 from tests.network.factories import settle

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from apps.accounts.models import Project, Tenant
 from apps.drivers.memory import World
 from apps.drivers.specs import FabricKind
 from apps.infrastructure import backends
@@ -23,7 +24,6 @@ from apps.network.services.security_group import create_security_group, delete_s
 from apps.network.services.subnet import create_subnet, delete_subnet
 from apps.network.services.vpc import create_vpc, delete_vpc
 from apps.quotas.models import Quota
-from apps.tenancy.models import Project, Tenant
 from tests.network.factories import make_group, make_machine, make_subnet, make_vpc, settle
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("OP-2")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from apps.accounts.models import Project
 from apps.drivers.specs import FabricKind
 from apps.infrastructure import backends
 from apps.infrastructure.models import Region
@@ -15,7 +16,6 @@ from apps.network.services.addresses import allocate_nic
 from apps.network.services.nic import set_security_group
 from apps.network.services.security_group import delete_security_group
 from apps.network.specs import port_spec
-from apps.tenancy.models import Project
 from tests import factories
 from tests.network.factories import make_group, make_machine, settle
 

@@ -9,11 +9,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from apps.accounts.models import Project, User
 from apps.infrastructure.models import Region
 from apps.lifecycle.models import Operation
 from apps.network.models import SecurityGroup, Subnet, Vpc
 from apps.network.services.addresses import allocate_nic
-from apps.tenancy.models import Project, User
 from tests.factories import page_client
 from tests.network.factories import make_group, make_machine, make_subnet, make_vpc, settle
 

@@ -9,13 +9,13 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+from apps.accounts.models import Project
 from apps.infrastructure.models import Region
 from apps.lifecycle.errors import Invalid, Refused
 from apps.network.models import Nic, Vpc
 from apps.network.ranges import DEFAULT_RANGES, NEVER, parse_cidr, subnet_block
 from apps.network.rules import parse_rules, port_text
 from apps.network.services.addresses import allocate_nic, free_nics, usable_addresses
-from apps.tenancy.models import Project
 from tests.network.factories import make_machine, make_subnet
 
 texts = some.text(max_size=20) | some.from_regex(r"[0-9./:a-f]{1,20}", fullmatch=True)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from onebox.shell import wait_until
 
+from apps.accounts.models import Project
 from apps.drivers.protocols import Fabric
 from apps.drivers.specs import FabricKind
 from apps.infrastructure import backends
@@ -20,7 +21,6 @@ from apps.network.services.addresses import allocate_nic
 from apps.network.services.nic import set_security_group
 from apps.network.services.security_group import set_rules
 from apps.network.specs import port_spec
-from apps.tenancy.models import Project
 from tests.drivers.netns import NetnsGuest, netns_guest
 from tests.network.factories import make_group, make_machine, make_subnet, make_vpc, settle
 from tests.onebox_fixtures import Onebox

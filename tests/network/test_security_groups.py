@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from apps.accounts.models import Project, User
 from apps.drivers.specs import Direction, FabricKind, RuleAction, RulePriority, RuleProtocol, RuleSpec
 from apps.infrastructure import backends
 from apps.infrastructure.models import Region
@@ -12,7 +13,6 @@ from apps.network.models import SecurityGroup, Subnet
 from apps.network.services.addresses import allocate_nic, free_nics
 from apps.network.services.security_group import create_security_group, delete_security_group, set_rules
 from apps.network.specs import security_group_spec
-from apps.tenancy.models import Project, User
 from tests import factories
 from tests.network.factories import make_group, make_machine, settle
 

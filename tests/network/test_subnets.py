@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from apps.accounts.models import Project, Tenant, User
 from apps.drivers.specs import FabricKind
 from apps.infrastructure import backends
 from apps.infrastructure.models import Region
@@ -16,7 +17,6 @@ from apps.network.services.subnet import create_subnet, delete_subnet
 from apps.network.services.vpc import create_vpc
 from apps.network.specs import subnet_spec
 from apps.quotas.models import Quota
-from apps.tenancy.models import Project, Tenant, User
 from tests import factories
 from tests.network.factories import make_machine, make_subnet, make_vpc, settle
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from apps.accounts.models import Project, Tenant, User
 from apps.drivers.errors import DriverError
 from apps.drivers.specs import FabricKind
 from apps.infrastructure import backends
@@ -16,7 +17,6 @@ from apps.network.services.allowed_ranges import set_allowed_ranges
 from apps.network.services.subnet import create_subnet, retry_subnet
 from apps.network.services.vpc import create_vpc, delete_vpc, retry_vpc
 from apps.quotas.models import Quota
-from apps.tenancy.models import Project, Tenant, User
 from tests import factories
 from tests.network.factories import make_subnet, make_vpc, settle
 

@@ -9,6 +9,9 @@ import pytest
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
+from apps.accounts.models import User
+from apps.accounts.platform_settings import ACTING_MINUTES, PASSWORD_LENGTH, REQUIRE_ADMIN_TWO_FACTOR
+from apps.accounts.session_limits import SEEN
 from apps.audit.models import AuditEntry
 from apps.console.platform_settings import IDLE_SECONDS
 from apps.lifecycle.errors import Forbidden, Invalid
@@ -17,13 +20,10 @@ from apps.metrics.tiers import HOUR, RAW
 from apps.platform_settings import store
 from apps.platform_settings.catalogue import all_settings
 from apps.platform_settings.models import PlatformSetting
-from apps.platform_settings.services import change_settings
 from apps.portal.platform_settings import ANNOUNCEMENT_UNTIL
 from apps.quotas.models import Quota
-from apps.tenancy.models import User
-from apps.tenancy.platform_settings import ACTING_MINUTES, PASSWORD_LENGTH, REQUIRE_ADMIN_TWO_FACTOR
+from apps.settings_pages.services import change_settings
 from apps.tenancy.services.tenants import create_tenant
-from apps.tenancy.session_limits import SEEN
 from tests import factories
 
 pytestmark = pytest.mark.django_db

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from apps.accounts.models import User
 from apps.compute.models import Vm
 from apps.compute.models.vm import Power
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation
 from apps.network.models import Subnet
-from apps.tenancy.models import User
 from tests import factories
 from tests.compute.factories import Cloud, make_vm
 

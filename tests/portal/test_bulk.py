@@ -12,12 +12,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from apps.accounts.models import User
 from apps.compute.models import Power, Vm
 from apps.lifecycle import batches
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Batch, BatchItem, Operation, OperationStatus
 from apps.network.models import Subnet
-from apps.tenancy.models import User
 from tests import factories
 from tests.compute.factories import Cloud, make_vm
 

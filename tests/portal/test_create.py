@@ -9,11 +9,11 @@ from html import unescape
 import pytest
 from django.urls import reverse
 
+from apps.accounts.models import User
 from apps.lifecycle.actor import Actor
 from apps.network.models import Subnet, Vpc
 from apps.portal.prefill import shown_values
 from apps.quotas.models import Quota
-from apps.tenancy.models import User
 from tests import factories
 from tests.compute.factories import Cloud
 from tests.security.routes import all_routes

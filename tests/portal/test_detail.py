@@ -9,12 +9,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.accounts.models import Role, Tenant, User
 from apps.compute.models import KeyPair, Vm
 from apps.compute.services.key_pair import create_key_pair
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation, OperationStatus, State
 from apps.network.models import Subnet
-from apps.tenancy.models import Role, Tenant, User
 from tests import factories
 from tests.compute.factories import Cloud, make_group, make_vm
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
+from apps.accounts.models import User
 from apps.compute.models import Vm
 from apps.lifecycle.actor import Actor
 from apps.network.models import Subnet
-from apps.tenancy.models import User
 from tests import factories
 from tests.compute.factories import Cloud, make_vm
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from apps.tenancy.models import User
+from apps.accounts.models import User
 from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("SE-4")]

@@ -14,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from apps.accounts.models import User
 from apps.compute.models import Vm
 from apps.infrastructure.models import Host
 from apps.lifecycle.actor import Actor
@@ -21,7 +22,6 @@ from apps.lifecycle.models import Resource
 from apps.network.models import Subnet
 from apps.portal.exports import CHUNK, cell
 from apps.portal.models import ListSetting, SavedView
-from apps.tenancy.models import User
 from tests import factories
 from tests.compute.factories import Cloud, make_vm
 from tests.portal.test_lists import names, shown

@@ -11,11 +11,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from apps.accounts.models import Role, User
 from apps.compute.models import Vm
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Resource
 from apps.network.models import Subnet
-from apps.tenancy.models import Role, User
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_vm
 

@@ -13,6 +13,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver
 
+from apps.accounts.keys import issue_key
+from apps.accounts.models import ApiKey, Role, User
 from apps.api.filters import ListFilter
 from apps.compute.models import InstanceType
 from apps.compute.services.key_pair import create_key_pair
@@ -22,8 +24,6 @@ from apps.network.models import Subnet, Vpc
 from apps.portal import urls
 from apps.portal.lists import PAGE_SIZE, ListPage
 from apps.reconciliation.models import Finding
-from apps.tenancy.keys import issue_key
-from apps.tenancy.models import ApiKey, Role, User
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_group, make_image
 

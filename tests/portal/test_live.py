@@ -14,11 +14,11 @@ from asgiref.testing import ApplicationCommunicator
 from channels.layers import get_channel_layer
 from django.contrib.auth.models import AnonymousUser
 
+from apps.accounts.acting import ACTING_AS, SINCE
+from apps.accounts.models import Tenant, User
 from apps.lifecycle.push import ADMIN_GROUP, tenant_group
 from apps.portal.consumers import PageConsumer
 from apps.portal.page_access import NOT_LOGGED_IN
-from apps.tenancy.acting import ACTING_AS, SINCE
-from apps.tenancy.models import Tenant, User
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MESSAGE = {"type": "page.changed", "kind": "vm", "id": "1", "change": "updated"}

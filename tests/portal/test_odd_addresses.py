@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from apps.accounts.models import User
 from apps.portal.create import CreatePage
-from apps.tenancy.models import User
 from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("SE-5")]

@@ -13,18 +13,18 @@ from asgiref.testing import ApplicationCommunicator
 from django.db import transaction
 from django.test import Client
 
+from apps.accounts.acting import SINCE
+from apps.accounts.middleware import MUST_ENROL
+from apps.accounts.models import Project, Role, Tenant, User
+from apps.accounts.session_limits import BEGAN, SEEN
 from apps.compute.models import Vm
 from apps.lifecycle import push
 from apps.lifecycle.models import Operation
-from apps.platform_settings.services import change_settings
 from apps.portal import open_pages, page_access
 from apps.portal.consumers import MOST_MESSAGES, TALKATIVE
 from apps.portal.page_access import CONNECT_AGAIN, MUST_DO_FIRST, NOT_LOGGED_IN, TOO_MANY
-from apps.tenancy.acting import SINCE
-from apps.tenancy.middleware import MUST_ENROL
-from apps.tenancy.models import Project, Role, Tenant, User
+from apps.settings_pages.services import change_settings
 from apps.tenancy.services.members import reset_member_password, set_role
-from apps.tenancy.session_limits import BEGAN, SEEN
 from scloud_console.asgi import application
 from tests import factories
 from tests.console.factories import make_vm

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.urls import URLPattern, URLResolver
 
+from apps.accounts.models import User
 from apps.portal import urls
-from apps.tenancy.models import User
 from tests import factories
 
 

@@ -8,12 +8,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.accounts.models import Role, Tenant, User
 from apps.compute.models import Vm
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Resource
 from apps.network.models import Subnet
 from apps.portal import search
-from apps.tenancy.models import Role, Tenant, User
 from tests import factories
 from tests.compute.factories import Cloud, make_vm
 

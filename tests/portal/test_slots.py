@@ -14,6 +14,8 @@ from django.db.models import QuerySet
 from django.test import Client
 from django.urls import clear_url_caches, include, path
 
+from apps.accounts.access import allow
+from apps.accounts.models import User
 from apps.compute.models import Vm
 from apps.compute.pages.vms import VM, VmDetail, VmList
 from apps.lifecycle import acts, verbs
@@ -49,8 +51,6 @@ from apps.portal.slots import (
     TimelineSlot,
 )
 from apps.portal.timeline import Moment
-from apps.tenancy.access import allow
-from apps.tenancy.models import User
 from tests import factories
 from tests.compute.factories import Cloud, make_vm
 

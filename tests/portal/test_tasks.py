@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from apps.accounts.models import User
 from apps.compute.models import Power, Vm
 from apps.compute.services.power import shut_down_vm, start_vm
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation, OperationStatus, State
 from apps.lifecycle.models.operation import Stopping
 from apps.network.models import Subnet
-from apps.tenancy.models import User
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_vm
 

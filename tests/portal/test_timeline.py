@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from apps.accounts.models import User
 from apps.audit.models import AuditEntry
 from apps.compute.models import Vm
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Event
 from apps.network.models import Subnet
 from apps.portal.timeline import CHANGES, EVENTS, LENGTH, timeline
-from apps.tenancy.models import User
 from tests import factories
 from tests.compute.factories import Cloud, make_vm
 

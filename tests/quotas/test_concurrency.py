@@ -9,10 +9,10 @@ from threading import Barrier
 import pytest
 from django.db import connection, transaction
 
+from apps.accounts.models import Tenant
 from apps.lifecycle.errors import QuotaExceeded
 from apps.quotas.models import Quota
 from apps.quotas.services import give_back, take
-from apps.tenancy.models import Tenant
 from tests.factories import make_tenant
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.requirement("AC-2")]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from django.db import transaction
 
+from apps.accounts.models import Tenant, User
 from apps.audit.models import AuditEntry
 from apps.lifecycle.errors import Forbidden, Invalid, NotFound, QuotaExceeded
 from apps.quotas.metrics import metrics
 from apps.quotas.models import Quota
 from apps.quotas.selectors import Use, uses_of
 from apps.quotas.services import give_back, set_limits, take
-from apps.tenancy.models import Tenant, User
 from tests.factories import actor_for_user, make_tenant
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("AC-2")]

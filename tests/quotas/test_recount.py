@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from apps.accounts.models import Tenant, User
 from apps.quotas import metrics as counted
 from apps.quotas.metrics import count_with, existing, metrics
 from apps.quotas.models import Quota
 from apps.quotas.recount import Difference, recount
 from apps.quotas.services import take
-from apps.tenancy.models import Tenant, User
 from apps.tenancy.services.tenants import create_tenant
 from tests import factories
 

@@ -7,11 +7,11 @@ import re
 import pytest
 from django.template import Context, Template
 
+from apps.accounts.models import Tenant, User
 from apps.quotas.metrics import metrics
 from apps.quotas.models import Quota
 from apps.quotas.selectors import UNLIMITED, Use
 from apps.quotas.services import set_limits
-from apps.tenancy.models import Tenant, User
 from tests.factories import actor_for_user, page_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("UX-9")]

@@ -10,14 +10,14 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from apps.accounts.models import Role, Tenant, User
+from apps.accounts.selectors import held_roles
 from apps.audit.models import AuditEntry
 from apps.lifecycle.errors import Forbidden
 from apps.quotas import metrics as counted
 from apps.quotas.models import Quota
 from apps.quotas.recount import recount_now, recount_some
 from apps.quotas.services import take
-from apps.tenancy.models import Role, Tenant, User
-from apps.tenancy.selectors import held_roles
 from tests import factories
 
 pytestmark = pytest.mark.django_db

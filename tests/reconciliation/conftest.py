@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from django.db import transaction
 
+from apps.accounts.models import Tenant, User
 from apps.compute.models import Vm
 from apps.lifecycle.actor import Actor
 from apps.network.models import Subnet
 from apps.quotas.services import take
-from apps.tenancy.models import Tenant, User
 from tests import factories
 from tests.compute.conftest import cloud, owner, world
 from tests.compute.factories import Cloud, make_vm

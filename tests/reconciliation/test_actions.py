@@ -12,6 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from apps.accounts.models import Tenant, User
 from apps.audit.models import AuditEntry
 from apps.compute.models import Image, Power, Vm
 from apps.compute.services.power import start_vm
@@ -34,7 +35,6 @@ from apps.reconciliation.models import Finding, FindingState, Rule
 from apps.reconciliation.selectors import in_trouble, visible_findings
 from apps.reconciliation.services import Action, Choice, actions, dismiss, do, preview, reopen
 from apps.storage.models import Disk
-from apps.tenancy.models import Tenant, User
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_vm
 from tests.reconciliation.drift import (

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from django.utils import timezone
 
+from apps.accounts.models import Tenant
 from apps.audit.models import AuditEntry
 from apps.compute.models import Vm
 from apps.infrastructure.models import Host
@@ -19,7 +20,6 @@ from apps.quotas.models import Quota
 from apps.quotas.recount import TURNS, recount_some
 from apps.reconciliation.models import Finding, FindingState, Rule
 from apps.reconciliation.services import actions
-from apps.tenancy.models import Tenant
 from tests.compute.factories import Cloud, make_vm
 from tests.reconciliation.drift import look, look_twice, the_finding
 

@@ -8,6 +8,7 @@ import pytest
 from django.db.models import QuerySet
 from django.urls import reverse
 
+from apps.accounts.models import Tenant, User
 from apps.drivers.specs import FabricInventory, FabricKind
 from apps.lifecycle import acts, handlers, verbs
 from apps.lifecycle.acts import has_service
@@ -27,7 +28,6 @@ from apps.reconciliation.places import InFabric
 from apps.reconciliation.rules import GENERATION
 from apps.reconciliation.services import Action, actions, do, preview
 from apps.reconciliation.texts import sentence
-from apps.tenancy.models import Tenant, User
 from tests import factories
 from tests.compute.factories import Cloud
 from tests.reconciliation.drift import findings, later, look_twice, mended, the_finding, work

@@ -6,12 +6,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.accounts.models import User
 from apps.compute.models import Vm
 from apps.compute.services.power import shut_down_vm
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
 from apps.reconciliation.models import Finding, FindingState
-from apps.tenancy.models import User
 from tests import factories
 from tests.compute.factories import Cloud
 from tests.drivers.samples import new_id

@@ -11,11 +11,11 @@ import pytest
 from onebox.hosts import Host as Machine
 from onebox.shell import wait_until
 
+from apps.accounts.models import User
 from apps.compute.models import Vm
 from apps.lifecycle.models import Operation, State
 from apps.reconciliation.models import Finding, FindingState, Rule
 from apps.reconciliation.services import Action, do
-from apps.tenancy.models import User
 from tests import factories
 from tests.real_site import RealSite
 from tests.reconciliation.drift import later

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from apps.accounts.models import Project
 from apps.compute.models import Power, Vm
 from apps.compute.services.power import power_off_vm, restart_vm
 from apps.compute.specs import vm_spec
@@ -26,13 +27,12 @@ from apps.network.models import Subnet
 from apps.network.platform_settings import NIC_CONNECTIONS
 from apps.network.services.nic import set_security_group
 from apps.network.services.vpc import create_vpc
-from apps.platform_settings.services import change_settings
 from apps.reconciliation import tasks
 from apps.reconciliation.models import Finding, FindingState, Look, Rule
 from apps.reconciliation.rules import PROTECTION
+from apps.settings_pages.services import change_settings
 from apps.storage.models import Disk
 from apps.storage.specs import volume_spec
-from apps.tenancy.models import Project
 from tests.compute.factories import GIB, Cloud, make_group
 from tests.reconciliation.drift import findings, later, look, look_twice, mended, the_finding, work
 from tests.reconciliation.planting import (

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import QuerySet, Sum
 
+from apps.accounts.models import Tenant
 from apps.compute.models import Image, Vm
 from apps.compute.quota import vm_amounts
 from apps.drivers.specs import FabricKind, PoolKind, Power
@@ -18,7 +19,6 @@ from apps.lifecycle.models import Operation, OperationLock, Resource, State
 from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
 from apps.quotas.models import Quota
 from apps.storage.models import Disk
-from apps.tenancy.models import Tenant
 
 
 def audit(strange: frozenset[str] = frozenset()) -> list[str]:

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from onebox.shell import wait_until
 
+from apps.accounts.keys import issue_key
+from apps.accounts.models import ApiKey
 from apps.compute.models import Vm
 from apps.compute.services.instance_type import create_default_types
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation, Resource, State
 from apps.network.models import Subnet
 from apps.quotas.models import Quota
-from apps.tenancy.keys import issue_key
-from apps.tenancy.models import ApiKey
 from apps.tenancy.services.tenants import create_tenant
 from tests import factories
 from tests.compute.factories import make_image

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from apps.accounts.models import Tenant, User
 from apps.compute.models import Power, Vm
 from apps.drivers.memory import MemoryFabric, MemoryHypervisor, MemoryVolumes, World
 from apps.drivers.specs import FabricKind, PortSpec, VolumeSpec
@@ -18,7 +19,6 @@ from apps.network.specs import port_spec
 from apps.quotas.models import Quota
 from apps.quotas.services import take
 from apps.storage.specs import volume_spec
-from apps.tenancy.models import Tenant, User
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_cloud, make_vm
 from tests.recovery.audit import audit, strangers

@@ -14,7 +14,7 @@ from onebox.processes import Process
 from onebox.shell import write
 from pytest_django.plugin import DjangoDbBlocker
 
-from apps.tenancy.models import User
+from apps.accounts.models import User
 from tests.factories import page_client
 from tests.platform_fixtures import drivers_of, platform
 from tests.recovery.conftest import WHAT_SETTLES, peopled

@@ -11,10 +11,10 @@ from typing import Any
 from django.db import connection, transaction
 from django.urls import reverse
 
+from apps.accounts.models import ApiKey, Project, Tenant, User
 from apps.audit.models import DONE, AuditEntry
 from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.rehearsal import SETTING
-from apps.tenancy.models import ApiKey, Project, Tenant, User
 from tests.security.answers import KEYS, ROLES, TABLE
 from tests.security.bodies import API_BODIES, FORMS
 from tests.security.routes import Route, all_routes

@@ -17,7 +17,7 @@ from django.test import RequestFactory, override_settings
 from onebox.proxy import INCLUDED, NGINX, SHARED
 from onebox.shell import wait_until
 
-from apps.tenancy.middleware import ClientAddressMiddleware
+from apps.accounts.middleware import ClientAddressMiddleware
 from tests.platform_fixtures import free_port
 
 pytestmark = [pytest.mark.real, pytest.mark.requirement("SE-2")]

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import Client
 
+from apps.accounts.models import User
+from apps.accounts.recent import PROVED
 from apps.lifecycle.verbs import Proof, Verb, VerbClass, all_verbs
-from apps.tenancy.models import User
-from apps.tenancy.recent import PROVED
 from tests import factories
 from tests.security.answers import PEOPLE, ROLES, TABLE
 from tests.security.routes import Route

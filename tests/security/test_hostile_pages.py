@@ -12,13 +12,19 @@ import pytest
 from django.db import transaction
 from django.urls import reverse
 
+from apps.accounts.models import (
+    ApiKey,
+    Project,
+    Session,
+    Tenant,
+    User,
+)
 from apps.audit.models import AuditEntry
 from apps.compute.models import Image
 from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
 from apps.lifecycle.models import Operation, Resource
 from apps.network.models import SecurityGroupRule
 from apps.portal.exports import FORMULA, cell
-from apps.tenancy.models import ApiKey, Project, Session, Tenant, User
 from scloud_console.log_lines import OneLine
 from tests.security.answers import TABLE
 from tests.security.hostile import HOSTILE

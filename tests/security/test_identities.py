@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from apps.accounts.models import User
 from apps.lifecycle.errors import Invalid
 from apps.tenancy.addresses import ascii_lower
-from apps.tenancy.models import User
 from apps.tenancy.services.accounts import clean_email
 from apps.tenancy.services.members import create_member
 from apps.tenancy.services.profile import edit_profile
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.requirement("SE-9")]
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Where accounts are found, made and logged in.
-PLACES = ("apps/tenancy", "apps/api/authentication.py", "apps/audit", "scloud_console")
+PLACES = ("apps/accounts", "apps/tenancy", "apps/api/authentication.py", "apps/audit", "scloud_console")
 #: What maps letters of other scripts to ASCII ones, in Python, Django's look-ups and PostgreSQL.
 FOLDS = re.compile(
     r"__i(?:exact|regex)\b|\.(?:lower|upper|casefold|title|swapcase)\(|\b(?:Lower|Upper)\("
@@ -28,11 +28,11 @@ FOLDS = re.compile(
 #: File → what it folds, and why that finds nobody.
 HARMLESS = {
     "apps/tenancy/addresses.py": "the one place: PostgreSQL's C collation",
-    "apps/tenancy/models.py": "a constraint on names that are ASCII",
-    "apps/tenancy/migrations/0001_initial.py": "the same",
-    "apps/tenancy/password_rules.py": "words in a password",
+    "apps/accounts/models.py": "a constraint on names that are ASCII",
+    "apps/accounts/migrations/0001_initial.py": "the same",
+    "apps/accounts/password_rules.py": "words in a password",
     "apps/audit/middleware.py": "names of classes",
-    "apps/tenancy/lines.py": "which kinds of characters a text holds",
+    "apps/accounts/lines.py": "which kinds of characters a text holds",
     "apps/api/authentication.py": "the word Bearer",
     "scloud_console/handler.py": "names of headers",
 }

@@ -6,11 +6,11 @@ import pytest
 from django.db import transaction
 from rest_framework.test import APIClient
 
+from apps.accounts.access import decided_without_grants
+from apps.accounts.keys import issue_key
+from apps.accounts.models import ApiKey, User
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.verbs import all_verbs
-from apps.tenancy.access import decided_without_grants
-from apps.tenancy.keys import issue_key
-from apps.tenancy.models import ApiKey, User
 from tests.security.world import World
 
 pytestmark = pytest.mark.requirement("SE-2")

@@ -11,12 +11,12 @@ import pytest
 import time_machine
 from django.test import Client
 
+from apps.accounts.models import User
+from apps.accounts.throttle import checks
+from apps.accounts.throttle.rules import Rule
 from apps.audit.models import AuditEntry
 from apps.tenancy.factors.codes import new_secret
-from apps.tenancy.models import User
 from apps.tenancy.services.factors import add_app
-from apps.tenancy.throttle import checks
-from apps.tenancy.throttle.rules import Rule
 from tests.factories import PASSWORD, actor_for_user, page_client
 from tests.tenancy.test_ceremonies import make_passkey
 from tests.tenancy.test_two_factor import app_code
@@ -46,7 +46,7 @@ OUTSIDE = {
     ("apps/tenancy/factors/codes.py", "fitting_counter"): "part of use_code; and the first code of a new app",
     ("apps/tenancy/factors/codes.py", "use_code"): "is a judge",
     ("apps/tenancy/factors/passkeys.py", "judge_passkey"): "is a judge",
-    ("apps/tenancy/keys.py", "find_key"): "is a judge",
+    ("apps/accounts/keys.py", "find_key"): "is a judge",
     ("apps/tenancy/entering.py", "pending"): "compares the session's own hash with the row: nothing is sent",
     ("apps/tenancy/oidc/protocol.py", "_begun"): "is a judge, called by `finish` inside check_secret",
     ("apps/api/authentication.py", "authenticate"): "256 bits, judged first; failures go to count_failure",

@@ -10,11 +10,11 @@ import pytest
 from django.db import connection
 from psycopg import sql
 
+from apps.accounts.models import Tenant, User
 from apps.drivers.memory import World
 from apps.infrastructure import backends
 from apps.lifecycle import engine
 from apps.lifecycle.models import Operation
-from apps.tenancy.models import Tenant, User
 from tests.compute.factories import Cloud, make_cloud
 from tests.factories import api_client, page_client, session_client
 

@@ -9,8 +9,8 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
 
-from apps.tenancy.keys import issue_key
-from apps.tenancy.models import Tenant, User
+from apps.accounts.keys import issue_key
+from apps.accounts.models import Tenant, User
 from apps.tenancy.services.members import deactivate_member
 from apps.tenancy.services.tenants import disable_tenant
 from scloud_console.asgi import application

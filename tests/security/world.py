@@ -11,6 +11,17 @@ from allauth.mfa.models import Authenticator
 from django.test import Client
 from rest_framework.test import APIClient
 
+from apps.accounts.keys import issue_key
+from apps.accounts.models import (
+    ApiKey,
+    Project,
+    Role,
+    Session,
+    Tenant,
+    User,
+)
+from apps.accounts.recent import PROVED
+from apps.accounts.sessions import SessionStore
 from apps.audit.models import AuditEntry
 from apps.compute.models import Image, InstanceType, Power, Vm
 from apps.compute.services.instance_type import create_default_types
@@ -26,11 +37,7 @@ from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
 from apps.network.services.default_network import create_default_network
 from apps.reconciliation.models import Finding, FindingState
 from apps.storage.models import Disk
-from apps.tenancy.keys import issue_key
-from apps.tenancy.models import ApiKey, Project, Role, Session, Tenant, User
-from apps.tenancy.recent import PROVED
 from apps.tenancy.services.projects import create_project
-from apps.tenancy.sessions import SessionStore
 from tests import factories
 from tests.factories import actor_for_user
 

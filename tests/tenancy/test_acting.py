@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
+from apps.accounts.acting import SINCE
+from apps.accounts.models import ApiKey, Tenant, User
 from apps.audit.models import AuditEntry
 from apps.lifecycle.errors import Forbidden
 from apps.network.models import Vpc
-from apps.platform_settings.services import change_settings
-from apps.tenancy.acting import SINCE
-from apps.tenancy.models import ApiKey, Tenant, User
+from apps.settings_pages.services import change_settings
 from apps.tenancy.services.keys import issue_own_key
 from apps.tenancy.services.members import create_member, reset_member_password
 from tests import factories
@@ -103,7 +103,7 @@ def test_logging_out_ends_it(acting: Client, ada: User) -> None:
     acting.post("/logout/")
     (ended,) = lines("tenant.stop_acting")
     assert ended.args == {"ended": "log-out"}
-    acting.force_login(ada, backend="apps.tenancy.backends.AccountBackend")
+    acting.force_login(ada, backend="apps.accounts.backends.AccountBackend")
     assert acting.get("/admin/").status_code == 200
 
 

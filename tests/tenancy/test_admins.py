@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from apps.accounts.models import User
+from apps.accounts.selectors import visible_admins
 from apps.lifecycle.errors import Forbidden, NotFound, NotNow
-from apps.tenancy.models import User
-from apps.tenancy.selectors import visible_admins
 from apps.tenancy.services import admins
 from tests.factories import actor_for_user, make_admin, page_client
 

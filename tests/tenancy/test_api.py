@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from apps.accounts.models import ApiKey, Project, Tenant, User
 from apps.lifecycle.models import IdempotentRequest
-from apps.tenancy.models import ApiKey, Project, Tenant, User
 from tests.factories import api_client, make_project, session_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("AC-4")]

@@ -12,9 +12,9 @@ from allauth.mfa.models import Authenticator
 from django.http import HttpResponse
 from django.test import Client
 
-from apps.tenancy.models import User
-from apps.tenancy.throttle import checks
-from apps.tenancy.throttle.rules import Rule
+from apps.accounts.models import User
+from apps.accounts.throttle import checks
+from apps.accounts.throttle.rules import Rule
 from tests.factories import PASSWORD, page_client
 from tests.tenancy.authenticator import Passkey
 

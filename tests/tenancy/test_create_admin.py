@@ -7,8 +7,8 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 
+from apps.accounts.models import User
 from apps.audit.models import AuditEntry
-from apps.tenancy.models import User
 from tests.factories import PASSWORD
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("AC-1")]

@@ -8,12 +8,12 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from apps.accounts.keys import find_key
+from apps.accounts.models import ApiKey, User
+from apps.accounts.selectors import visible_keys
 from apps.audit.models import AuditEntry
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, Invalid
-from apps.tenancy.keys import find_key
-from apps.tenancy.models import ApiKey, User
-from apps.tenancy.selectors import visible_keys
 from apps.tenancy.services.keys import issue_own_key, revoke_key
 from tests.factories import actor_for_user
 

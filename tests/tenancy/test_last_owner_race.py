@@ -8,8 +8,8 @@ from threading import Barrier
 import pytest
 from django.db import connection
 
+from apps.accounts.models import User
 from apps.lifecycle.errors import NotNow
-from apps.tenancy.models import User
 from apps.tenancy.services.members import deactivate_member
 from tests.factories import actor_for_user, make_owner, make_tenant
 

@@ -8,8 +8,8 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
+from apps.accounts.models import Tenant, User
 from apps.audit.models import AuditEntry
-from apps.tenancy.models import Tenant, User
 from tests.factories import PASSWORD, page_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("AC-1")]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from apps.accounts import newcomers
+from apps.accounts.access import visible_projects
+from apps.accounts.models import Project, Role, Tenant, User
+from apps.accounts.selectors import memberships_in, memberships_of, visible_members
 from apps.audit.models import AuditEntry
 from apps.lifecycle.errors import Forbidden, Invalid, NotFound, NotNow
 from apps.lifecycle.slots import Slot
-from apps.tenancy import newcomers
-from apps.tenancy.access import visible_projects
-from apps.tenancy.models import Project, Role, Tenant, User
-from apps.tenancy.selectors import memberships_in, memberships_of, visible_members
 from apps.tenancy.services import members
 from tests.factories import actor_for_user, api_client, make_owner, make_project, page_client
 

@@ -20,14 +20,14 @@ from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client, override_settings
 
+from apps.accounts.models import Role, Session, Tenant, User
+from apps.accounts.selectors import held_roles
 from apps.audit.models import AuditEntry
 from apps.tenancy.ceremonies import CEREMONIES
 from apps.tenancy.factors.codes import new_secret
-from apps.tenancy.models import Role, Session, Tenant, User
 from apps.tenancy.oidc.claims import checked_claims
 from apps.tenancy.oidc.providers import providers
 from apps.tenancy.oidc.refused import OidcRefused
-from apps.tenancy.selectors import held_roles
 from apps.tenancy.services import members
 from apps.tenancy.services.factors import add_app
 from apps.tenancy.services.linked import unlink_member_log_ins

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apps.tenancy.models import User
+from apps.accounts.models import User
 from tests.factories import PASSWORD, api_client, page_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("AC-1")]

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from apps.tenancy.models import ApiKey, Project, Role, Tenant, User
-from apps.tenancy.selectors import held_roles
+from apps.accounts.models import (
+    ApiKey,
+    Project,
+    Role,
+    Tenant,
+    User,
+)
+from apps.accounts.selectors import held_roles
 from tests.factories import make_project, page_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("AC-1")]

@@ -8,9 +8,9 @@ import pytest
 from django.contrib.auth.hashers import make_password
 from django.test import Client, override_settings
 
+from apps.accounts.models import User
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, Invalid
-from apps.tenancy.models import User
 from apps.tenancy.services.accounts import check_password_strength, generate_password
 from apps.tenancy.services.passwords import change_own_password
 from scloud_console import settings as product

@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 from django.utils import translation
 
+from apps.accounts.models import User
 from apps.portal.pieces import moment
-from apps.tenancy.models import User
 from tests.factories import page_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("UX-10")]

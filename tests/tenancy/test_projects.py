@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from apps.accounts.models import Project, Tenant, User
 from apps.audit.models import AuditEntry
 from apps.lifecycle.errors import Forbidden, InUse, Invalid, NotNow
 from apps.lifecycle.models import Resource
-from apps.tenancy.models import Project, Tenant, User
 from apps.tenancy.services.projects import create_project, delete_project, edit_project
 from tests.factories import actor_for_user
 

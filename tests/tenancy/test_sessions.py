@@ -14,11 +14,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from apps.accounts.models import Session, User
+from apps.accounts.sessions import browser_name, session_uid
 from apps.audit.models import AuditEntry
-from apps.tenancy.models import Session, User
 from apps.tenancy.services.members import end_member_sessions
 from apps.tenancy.services.sessions import end_other_sessions, end_session
-from apps.tenancy.sessions import browser_name, session_uid
 from scloud_console.asgi import application
 from tests.factories import PASSWORD, actor_for_user, api_client, page_client, session_client
 

@@ -9,9 +9,9 @@ import pytest
 from allauth.mfa.models import Authenticator
 from rest_framework.test import APIClient
 
+from apps.accounts.keys import issue_key
+from apps.accounts.models import ApiKey, Session, User
 from apps.tenancy.factors.rows import has_second_factor
-from apps.tenancy.keys import issue_key
-from apps.tenancy.models import ApiKey, Session, User
 from apps.tenancy.services.admins import deactivate_admin, reset_admin_password, reset_admin_two_factor
 from apps.tenancy.services.members import (
     activate_member,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
+from apps.accounts import newcomers
+from apps.accounts.models import Project, Tenant, User
 from apps.audit.models import AuditEntry
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.errors import Forbidden, Invalid, NotNow, QuotaExceeded
 from apps.lifecycle.slots import Slot
 from apps.quotas.models import Quota
-from apps.tenancy import newcomers
-from apps.tenancy.models import Project, Tenant, User
 from apps.tenancy.services.tenants import create_tenant, disable_tenant, edit_tenant, enable_tenant
 from tests.factories import actor_for_user, api_client, page_client
 

@@ -16,14 +16,14 @@ import time_machine
 from allauth.mfa.models import Authenticator
 from django.test import Client
 
+from apps.accounts.models import Session, User
+from apps.accounts.recent import NotRecent
 from apps.audit.models import AuditEntry
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, Invalid, NotNow
-from apps.platform_settings.services import change_settings
+from apps.settings_pages.services import change_settings
 from apps.tenancy.factors.codes import APP, RECOVERY, new_secret, use_code
 from apps.tenancy.factors.rows import factors_of, has_second_factor
-from apps.tenancy.models import Session, User
-from apps.tenancy.recent import NotRecent
 from apps.tenancy.services.factors import add_app, make_recovery_codes, remove_app
 from apps.tenancy.services.keys import issue_own_key
 from apps.tenancy.services.members import reset_member_two_factor

@@ -7,11 +7,11 @@ from typing import Any
 
 from rest_framework import serializers
 
+from apps.accounts.rights import Rights
 from apps.api.declarations import Explain
 from apps.api.representation import ReferenceOut
 from apps.compute.services.forecast import VmForecast, forecast_vms
 from apps.infrastructure.outlook import misfits
-from apps.tenancy.rights import Rights
 
 
 class SizeOut(ReferenceOut):

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import serializers
 
+from apps.accounts.rights import Rights
 from apps.api import limits
 from apps.api.bodies import NewResource, identifier
 from apps.api.declarations import Action, Create, Update
@@ -32,7 +33,6 @@ from apps.compute.verbs import (
 from apps.lifecycle.actor import Actor
 from apps.network.models import NicRole
 from apps.network.verbs import VM_SET_SECURITY_GROUP
-from apps.tenancy.rights import Rights
 
 
 class VmBody(NewResource):

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import migrations, models
 
-from apps.tenancy.secrets import seal, unseal
+from apps.accounts.secrets import seal, unseal
 
 CREATE_UIDS = """
 DO $$

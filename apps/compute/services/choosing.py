@@ -7,13 +7,13 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import visible
+from apps.accounts.models import Project
 from apps.compute import selectors
 from apps.compute.models import Image, InstanceType, KeyPair
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.network.models import SecurityGroup, Subnet
-from apps.tenancy.access import visible
-from apps.tenancy.models import Project
 
 # Of each row only what a create reads: most of the time of a small query is spent on the columns nobody looks at.
 _TYPE = (

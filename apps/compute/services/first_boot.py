@@ -8,9 +8,9 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from passlib.hash import sha512_crypt
 
+from apps.accounts.password_rules import PatternValidator
+from apps.accounts.secrets import seal
 from apps.compute.models import Image
-from apps.tenancy.password_rules import PatternValidator
-from apps.tenancy.secrets import seal
 
 #: Bytes. Far above what cloud-init configurations are, far below what a seed image or an order could not carry.
 MOST_USER_DATA = 64 * 1024

@@ -7,6 +7,11 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import allow, begin
+from apps.accounts.acts import changes, renames
+from apps.accounts.choosing import chosen_project
+from apps.accounts.labels import MAX_NAME, clean_labels
+from apps.accounts.lines import clean_line, is_one_line
 from apps.compute.models import Image
 from apps.compute.models.image import DEFAULT_DISK_GIB
 from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RENAME, IMAGE_RETRY
@@ -18,11 +23,6 @@ from apps.lifecycle.errors import InUse, Invalid
 from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.requests import Change
 from apps.quotas.services import take
-from apps.tenancy.access import allow, begin
-from apps.tenancy.acts import changes, renames
-from apps.tenancy.choosing import chosen_project
-from apps.tenancy.labels import MAX_NAME, clean_labels
-from apps.tenancy.lines import clean_line, is_one_line
 
 #: Importable files stand in this directory of the pool.
 IMPORT_DIRECTORY = IMPORTS

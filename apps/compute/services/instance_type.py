@@ -5,6 +5,9 @@ from __future__ import annotations
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import allow
+from apps.accounts.labels import MAX_NAME
+from apps.accounts.lines import clean_line
 from apps.compute.models import InstanceType
 from apps.compute.models.instance_type import MOST_MEMORY_GIB, MOST_VCPU
 from apps.compute.verbs import INSTANCE_TYPE_CREATE, INSTANCE_TYPE_DELETE
@@ -12,9 +15,6 @@ from apps.infrastructure.models import ComputeCluster
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid
-from apps.tenancy.access import allow
-from apps.tenancy.labels import MAX_NAME
-from apps.tenancy.lines import clean_line
 
 #: vCPUs and GiB of the types every cluster has (IT-1).
 DEFAULTS = ((1, 2), (2, 4), (4, 8), (8, 16), (16, 32))

@@ -14,6 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ed25519, rsa
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import allow
+from apps.accounts.acts import changes, renames
+from apps.accounts.choosing import chosen_project
+from apps.accounts.labels import clean_labels
 from apps.compute.models import KeyPair
 from apps.compute.verbs import KEY_PAIR_CREATE, KEY_PAIR_DELETE, KEY_PAIR_RENAME
 from apps.lifecycle import push
@@ -23,10 +27,6 @@ from apps.lifecycle.errors import Invalid
 from apps.lifecycle.models import State
 from apps.lifecycle.requests import Change
 from apps.quotas.services import give_back, take
-from apps.tenancy.access import allow
-from apps.tenancy.acts import changes, renames
-from apps.tenancy.choosing import chosen_project
-from apps.tenancy.labels import clean_labels
 
 LEAST_RSA_BITS = 2048
 LONGEST_KEY = 16_384

@@ -8,6 +8,10 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import allow
+from apps.accounts.choosing import chosen_project
+from apps.accounts.labels import clean_labels
+from apps.accounts.models import Project
 from apps.compute.models import Image, InstanceType
 from apps.compute.services import choosing, first_boot
 from apps.compute.verbs import VM_CREATE
@@ -18,10 +22,6 @@ from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.rehearsal import Refusals
 from apps.lifecycle.requests import Allowed
 from apps.network.models import SecurityGroup, Subnet
-from apps.tenancy.access import allow
-from apps.tenancy.choosing import chosen_project
-from apps.tenancy.labels import clean_labels
-from apps.tenancy.models import Project
 
 MOST_AT_ONCE = 10
 LONGEST_NAME = 63

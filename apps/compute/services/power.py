@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import F
 
+from apps.accounts.acts import changes, renames
 from apps.compute.models import Power, Vm
 from apps.compute.verbs import (
     VM_DELETE,
@@ -18,7 +19,6 @@ from apps.compute.verbs import (
 )
 from apps.lifecycle.models import Operation
 from apps.lifecycle.requests import Change
-from apps.tenancy.acts import changes, renames
 
 
 @changes(VM_START)

@@ -18,13 +18,13 @@ from django.http import HttpRequest
 from django.http.request import validate_host
 from django.utils import timezone
 
+from apps.accounts.models import User
+from apps.accounts.secrets import unseal
 from apps.console.ends import End, Refusal
 from apps.console.models import ConsoleTicket
 from apps.console.selectors import may_look
 from apps.console.services import fingerprint, redeem
 from apps.console.verbs import has_screen
-from apps.tenancy.models import User
-from apps.tenancy.secrets import unseal
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from apps.accounts.secrets import unseal
 from apps.console.ends import End, Refusal
 from apps.console.models import ConsoleTicket, TicketKind
 from apps.console.proxy import rfb
@@ -20,7 +21,6 @@ from apps.console.proxy.peers import TcpPeer
 from apps.console.proxy.sessions import HANDSHAKE_SECONDS, Sessions, serve
 from apps.console.proxy.throttle import Throttle, network_of
 from apps.console.services import mark_listening
-from apps.tenancy.secrets import unseal
 
 log = logging.getLogger(__name__)
 

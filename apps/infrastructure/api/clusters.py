@@ -11,6 +11,8 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
+from apps.accounts.models import Tenant
+from apps.accounts.rights import Rights
 from apps.api import limits
 from apps.api.declarations import Action, Create, Update
 from apps.api.representation import Out, ReferenceOut, moment
@@ -22,8 +24,6 @@ from apps.infrastructure.selectors import visible_compute_clusters, visible_stor
 from apps.infrastructure.verbs import CLUSTER_CHANGE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_PERMIT
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
-from apps.tenancy.models import Tenant
-from apps.tenancy.rights import Rights
 
 
 class NewCluster(serializers.Serializer[Any]):

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import serializers
 
+from apps.accounts.rights import Rights
 from apps.api import limits
 from apps.api.declarations import Create, Update
 from apps.api.paging import CursorPages
@@ -18,7 +19,6 @@ from apps.infrastructure.selectors import visible_regions
 from apps.infrastructure.services import change_region
 from apps.infrastructure.verbs import REGION_CHANGE, REGION_CREATE
 from apps.lifecycle.actor import Actor
-from apps.tenancy.rights import Rights
 
 
 class RegionChanges(serializers.Serializer[Any]):

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from apps.accounts.verbs import TENANT_RECOUNT
 from apps.audit.models import AuditEntry
 from apps.infrastructure.load import fresh, loads_by
 from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
@@ -22,7 +23,6 @@ from apps.lifecycle.slots import Slot
 from apps.lifecycle.words import state_word
 from apps.quotas.filters import nearly_used_up
 from apps.quotas.metrics import metrics
-from apps.tenancy.verbs import TENANT_RECOUNT
 
 #: Shares from which something counts as nearly full, in percent.
 NEARLY_FULL = 85

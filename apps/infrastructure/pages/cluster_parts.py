@@ -8,6 +8,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.models import Tenant
 from apps.infrastructure import services
 from apps.infrastructure.models import Cluster, Region
 from apps.lifecycle.actor import Actor
@@ -15,7 +16,6 @@ from apps.portal.columns import Column
 from apps.portal.detail import Properties, Property
 from apps.portal.forms import KitForm
 from apps.portal.pieces import link
-from apps.tenancy.models import Tenant
 
 
 class NewClusterForm(KitForm):

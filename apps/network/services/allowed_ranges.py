@@ -7,13 +7,13 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from apps.accounts.access import allow
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid
 from apps.network.models import AllowedRange
 from apps.network.ranges import VpcRange, range_of
 from apps.network.verbs import NETWORK_SET_RANGES
-from apps.tenancy.access import allow
 
 
 @serves(NETWORK_SET_RANGES)

@@ -7,6 +7,7 @@ from ipaddress import IPv4Network
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from apps.accounts.models import Project
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.requests import Allowed
@@ -16,7 +17,6 @@ from apps.network.services.subnet import add_subnet
 from apps.network.services.vpc import add_vpc
 from apps.network.verbs import SECURITY_GROUP_CREATE, SUBNET_CREATE, VPC_CREATE
 from apps.quotas.services import hold
-from apps.tenancy.models import Project
 
 #: 4093 addresses, and room for fifteen more subnets of that size in a /16.
 SUBNET_PREFIX = 20

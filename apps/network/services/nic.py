@@ -6,6 +6,8 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import get_visible
+from apps.accounts.acts import changes
 from apps.infrastructure.regions import ensure_one_region
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotNow
@@ -14,8 +16,6 @@ from apps.lifecycle.requests import Change
 from apps.lifecycle.usable import hold_for_use
 from apps.network.models import Nic, NicRole, SecurityGroup
 from apps.network.verbs import VM_SET_SECURITY_GROUP
-from apps.tenancy.access import get_visible
-from apps.tenancy.acts import changes
 
 
 @changes(VM_SET_SECURITY_GROUP)

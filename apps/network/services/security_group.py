@@ -9,6 +9,11 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import allow
+from apps.accounts.acts import changes, renames, requested
+from apps.accounts.choosing import chosen_project
+from apps.accounts.labels import clean_labels
+from apps.accounts.models import Project
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
@@ -27,11 +32,6 @@ from apps.network.verbs import (
     SECURITY_GROUP_SET_RULES,
 )
 from apps.quotas.services import take
-from apps.tenancy.access import allow
-from apps.tenancy.acts import changes, renames, requested
-from apps.tenancy.choosing import chosen_project
-from apps.tenancy.labels import clean_labels
-from apps.tenancy.models import Project
 
 #: Rules as typed: see `rules.parse_rules`.
 Entries = Sequence[Mapping[str, Any]]

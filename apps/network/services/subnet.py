@@ -7,6 +7,9 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import allow, get_visible
+from apps.accounts.acts import changes, renames, requested
+from apps.accounts.labels import clean_labels
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid, NotNow
@@ -18,9 +21,6 @@ from apps.network.models import Subnet, Vpc
 from apps.network.ranges import subnet_block
 from apps.network.verbs import SUBNET_CREATE, SUBNET_DELETE, SUBNET_RENAME, SUBNET_RETRY
 from apps.quotas.services import take
-from apps.tenancy.access import allow, get_visible
-from apps.tenancy.acts import changes, renames, requested
-from apps.tenancy.labels import clean_labels
 
 
 @serves(SUBNET_CREATE)

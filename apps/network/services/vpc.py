@@ -7,6 +7,11 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import allow
+from apps.accounts.acts import changes, renames, requested
+from apps.accounts.choosing import chosen_project
+from apps.accounts.labels import clean_labels
+from apps.accounts.models import Project
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
@@ -19,11 +24,6 @@ from apps.network.services.choosing import chosen_region
 from apps.network.services.subnet import add_subnet
 from apps.network.verbs import SUBNET_CREATE, VPC_CREATE, VPC_DELETE, VPC_RENAME, VPC_RETRY
 from apps.quotas.services import hold, take
-from apps.tenancy.access import allow
-from apps.tenancy.acts import changes, renames, requested
-from apps.tenancy.choosing import chosen_project
-from apps.tenancy.labels import clean_labels
-from apps.tenancy.models import Project
 
 
 @serves(VPC_CREATE)

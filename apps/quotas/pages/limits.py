@@ -11,6 +11,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from apps.accounts.models import Tenant
+from apps.accounts.selectors import visible_tenants
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound, Refused
 from apps.portal import feedback
@@ -20,8 +22,6 @@ from apps.quotas.metrics import metrics
 from apps.quotas.recount import recount_now
 from apps.quotas.selectors import Use, uses_of
 from apps.quotas.services import set_limits
-from apps.tenancy.models import Tenant
-from apps.tenancy.selectors import visible_tenants
 
 
 class LimitsForm(KitForm):

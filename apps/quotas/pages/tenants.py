@@ -11,6 +11,8 @@ from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.models import ProjectUserObjectPermission, Tenant, User
+from apps.accounts.selectors import held_roles, with_grants
 from apps.audit.models import AuditEntry
 from apps.lifecycle.models import Resource, State
 from apps.portal import pieces
@@ -23,9 +25,7 @@ from apps.quotas.metrics import Metric, metrics
 from apps.quotas.models import Quota
 from apps.quotas.pages.limits import limits_context
 from apps.quotas.selectors import uses_of
-from apps.tenancy.models import ProjectUserObjectPermission, Tenant, User
 from apps.tenancy.pages.tenants import MEMBERS_COLUMN, STATE_COLUMN, TenantDetail, TenantList
-from apps.tenancy.selectors import held_roles, with_grants
 
 #: Lines of the activity tab; the operation log has them all.
 LATEST = 50

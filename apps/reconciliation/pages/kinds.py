@@ -9,6 +9,7 @@ from django.db.models import Case, QuerySet, Value, When
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.rights import Rights
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotNow
 from apps.lifecycle.legality import Possibility
@@ -30,7 +31,6 @@ from apps.reconciliation.verbs import (
     TROUBLE_RESYNC,
     TROUBLE_RETRY,
 )
-from apps.tenancy.rights import Rights
 
 ON_FINDING = {
     Action.RESYNC: FINDING_RESYNC,

@@ -7,17 +7,9 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import serializers
 
-from apps.api import limits
-from apps.api.declarations import Action, Create
-from apps.api.representation import Out, moment
-from apps.api.views import ObjectApi
-from apps.lifecycle.actor import Actor
-from apps.tenancy.api.users import UserPages, shown_password, with_password
-from apps.tenancy.filters import UserFilter
-from apps.tenancy.models import User
-from apps.tenancy.selectors import visible_admins
-from apps.tenancy.services import admins
-from apps.tenancy.verbs import (
+from apps.accounts.models import User
+from apps.accounts.selectors import visible_admins
+from apps.accounts.verbs import (
     ADMIN_ACTIVATE,
     ADMIN_CREATE,
     ADMIN_DEACTIVATE,
@@ -27,6 +19,14 @@ from apps.tenancy.verbs import (
     ADMIN_RESET_TWO_FACTOR,
     ADMIN_UNLINK,
 )
+from apps.api import limits
+from apps.api.declarations import Action, Create
+from apps.api.representation import Out, moment
+from apps.api.views import ObjectApi
+from apps.lifecycle.actor import Actor
+from apps.tenancy.api.users import UserPages, shown_password, with_password
+from apps.tenancy.filters import UserFilter
+from apps.tenancy.services import admins
 
 
 class AdminBody(serializers.Serializer[Any]):

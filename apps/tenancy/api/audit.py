@@ -7,13 +7,13 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import serializers
 
+from apps.accounts.operation_log import duration_of, reason_of, result_of, visible_entries
 from apps.api.paging import CursorPages
 from apps.api.representation import Out, ReferenceOut, TargetOut, moment
 from apps.api.views import ObjectApi
 from apps.audit.models import AuditEntry
 from apps.lifecycle.actor import Actor
 from apps.tenancy.audit_filter import RESULTS, AuditFilter
-from apps.tenancy.operation_log import duration_of, reason_of, result_of, visible_entries
 
 
 class AuditPages(CursorPages):

@@ -7,16 +7,16 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import serializers
 
+from apps.accounts.models import ApiKey
+from apps.accounts.selectors import visible_keys
+from apps.accounts.verbs import KEY_DERIVE, KEY_ISSUE, KEY_REVOKE
 from apps.api.declarations import Action, Create
 from apps.api.representation import Out, moment
 from apps.api.views import ObjectApi
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.verbs import Verb
 from apps.tenancy.filters import KeyFilter
-from apps.tenancy.models import ApiKey
-from apps.tenancy.selectors import visible_keys
 from apps.tenancy.services.keys import issue_own_key
-from apps.tenancy.verbs import KEY_DERIVE, KEY_ISSUE, KEY_REVOKE
 
 
 class KeyBody(serializers.Serializer[Any]):

@@ -9,20 +9,9 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
-from apps.api import limits
-from apps.api.declarations import Action, Create
-from apps.api.representation import Out, ReferenceOut, moment
-from apps.api.views import ObjectApi
-from apps.lifecycle.actor import Actor
-from apps.lifecycle.errors import Invalid
-from apps.tenancy.api.tenants import named_tenant
-from apps.tenancy.api.users import UserPages, shown_password, with_password
-from apps.tenancy.filters import MemberFilter
-from apps.tenancy.models import Project, Role, Tenant, User
-from apps.tenancy.selectors import held_roles, visible_members, with_grants
-from apps.tenancy.services import members
-from apps.tenancy.services.links import shown_links
-from apps.tenancy.verbs import (
+from apps.accounts.models import Project, Role, Tenant, User
+from apps.accounts.selectors import held_roles, visible_members, with_grants
+from apps.accounts.verbs import (
     MEMBER_ACTIVATE,
     MEMBER_CREATE,
     MEMBER_DEACTIVATE,
@@ -34,6 +23,17 @@ from apps.tenancy.verbs import (
     MEMBER_SET_ROLE,
     MEMBER_UNLINK,
 )
+from apps.api import limits
+from apps.api.declarations import Action, Create
+from apps.api.representation import Out, ReferenceOut, moment
+from apps.api.views import ObjectApi
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Invalid
+from apps.tenancy.api.tenants import named_tenant
+from apps.tenancy.api.users import UserPages, shown_password, with_password
+from apps.tenancy.filters import MemberFilter
+from apps.tenancy.services import members
+from apps.tenancy.services.links import shown_links
 
 
 class MemberBody(serializers.Serializer[Any]):

@@ -8,17 +8,17 @@ from uuid import UUID
 from django.db.models import QuerySet
 from rest_framework import serializers
 
+from apps.accounts.access import visible_projects
+from apps.accounts.models import Project
+from apps.accounts.verbs import PROJECT_CREATE, PROJECT_DELETE, PROJECT_EDIT
 from apps.api.bodies import Labels
 from apps.api.declarations import Action, Create, Update
 from apps.api.representation import Out, ReferenceOut, moment
 from apps.api.views import ObjectApi
 from apps.lifecycle.actor import Actor
-from apps.tenancy.access import visible_projects
 from apps.tenancy.api.tenants import named_tenant
 from apps.tenancy.filters import ProjectFilter
-from apps.tenancy.models import Project
 from apps.tenancy.services import projects
-from apps.tenancy.verbs import PROJECT_CREATE, PROJECT_DELETE, PROJECT_EDIT
 
 
 class ProjectBody(serializers.Serializer[Any]):

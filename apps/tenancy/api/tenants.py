@@ -9,6 +9,9 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
+from apps.accounts.models import Tenant
+from apps.accounts.selectors import visible_tenants
+from apps.accounts.verbs import TENANT_CREATE, TENANT_DISABLE, TENANT_EDIT, TENANT_ENABLE
 from apps.api import limits
 from apps.api.bodies import Labels
 from apps.api.declarations import Action, Create, Update
@@ -17,10 +20,7 @@ from apps.api.views import ObjectApi
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.tenancy.filters import TenantFilter
-from apps.tenancy.models import Tenant
-from apps.tenancy.selectors import visible_tenants
 from apps.tenancy.services import tenants
-from apps.tenancy.verbs import TENANT_CREATE, TENANT_DISABLE, TENANT_EDIT, TENANT_ENABLE
 
 
 class TenantBody(serializers.Serializer[Any]):

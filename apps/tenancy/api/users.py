@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from apps.accounts.models import User
 from apps.api.paging import CursorPages
-from apps.tenancy.models import User
 
 
 class UserPages(CursorPages):

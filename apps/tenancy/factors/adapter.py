@@ -8,8 +8,8 @@ from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib.auth.models import AbstractBaseUser
 
-from apps.tenancy.models import User
-from apps.tenancy.secrets import seal, unseal
+from apps.accounts.models import User
+from apps.accounts.secrets import seal, unseal
 
 ISSUER = "SCloudStack"
 

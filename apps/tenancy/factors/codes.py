@@ -18,7 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 
-from apps.tenancy.models import User
+from apps.accounts.models import User
 
 Kind = Authenticator.Type
 

@@ -16,9 +16,9 @@ from django.utils import timezone
 from fido2.utils import websafe_decode
 from fido2.webauthn import AuthenticatorData, ResidentKeyRequirement, UserVerificationRequirement
 
+from apps.accounts.models import User
 from apps.tenancy import ceremonies
 from apps.tenancy.ceremonies import Purpose
-from apps.tenancy.models import User
 
 log = logging.getLogger(__name__)
 Kind = Authenticator.Type

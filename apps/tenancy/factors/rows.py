@@ -7,9 +7,9 @@ from datetime import datetime
 
 from allauth.mfa.models import Authenticator
 
+from apps.accounts.models import User
+from apps.accounts.platform_settings import REQUIRE_ADMIN_TWO_FACTOR
 from apps.tenancy.factors.codes import recovery_codes_left
-from apps.tenancy.models import User
-from apps.tenancy.platform_settings import REQUIRE_ADMIN_TWO_FACTOR
 
 Kind = Authenticator.Type
 SECOND = (Kind.TOTP, Kind.WEBAUTHN)

@@ -19,16 +19,16 @@ from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from joserfc.errors import JoseError
 
+from apps.accounts.models import User
+from apps.accounts.throttle.checks import check_secret, source_of
 from apps.tenancy import ceremonies
 from apps.tenancy.ceremonies import Purpose
-from apps.tenancy.models import User
 from apps.tenancy.oidc.claims import checked_claims
 from apps.tenancy.oidc.description import WAYS, checked_description
 from apps.tenancy.oidc.providers import Provider
 from apps.tenancy.oidc.refused import OidcRefused
 from apps.tenancy.oidc.tokens import verified_claims
 from apps.tenancy.oidc.transport import BoundedSession, TooBusy, place
-from apps.tenancy.throttle.checks import check_secret, source_of
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

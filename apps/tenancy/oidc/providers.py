@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from apps.tenancy.models import Role, User
+from apps.accounts.models import Role, User
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _FIELDS = {

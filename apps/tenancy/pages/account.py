@@ -10,12 +10,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.models import User
+from apps.accounts.selectors import memberships_of
 from apps.lifecycle.errors import Refused
 from apps.portal import feedback
 from apps.portal.forms import KitForm
 from apps.portal.page import Page
-from apps.tenancy.models import User
-from apps.tenancy.selectors import memberships_of
 from apps.tenancy.services.profile import MAX_FULL_NAME, edit_profile
 
 

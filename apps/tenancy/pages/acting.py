@@ -12,16 +12,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views import View
 
+from apps.accounts import acting
+from apps.accounts.acting_records import LONGEST_REASON, STOPPED, record_start
+from apps.accounts.middleware import end_acting, tell_pages
+from apps.accounts.models import Tenant, User
+from apps.accounts.platform_settings import ACTING_MINUTES
 from apps.lifecycle.errors import NotFound, Refused
 from apps.portal import feedback
 from apps.portal.forms import KitForm
 from apps.portal.page import Page
-from apps.tenancy import acting
-from apps.tenancy.middleware import end_acting, tell_pages
-from apps.tenancy.models import Tenant, User
 from apps.tenancy.pages.tenants import TENANT
-from apps.tenancy.platform_settings import ACTING_MINUTES
-from apps.tenancy.services.acting import LONGEST_REASON, STOPPED, record_start
 
 
 class ReasonForm(KitForm):

@@ -9,18 +9,9 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.portal.forms import KitForm
-from apps.portal.kinds import Do, PageKind, Text
-from apps.portal.lists import ListPage
-from apps.tenancy.api.admins import AdminsApi
-from apps.tenancy.filters import UserFilter
-from apps.tenancy.models import User
-from apps.tenancy.pages.columns import ACTIVE, EMAIL, JOINED, LAST_LOG_IN, USERNAME
-from apps.tenancy.pages.shown_once import CreateShownOnce, ResetPage, ShownOnce
-from apps.tenancy.selectors import visible_admins
-from apps.tenancy.services import admins
-from apps.tenancy.services.links import shown_links
-from apps.tenancy.verbs import (
+from apps.accounts.models import User
+from apps.accounts.selectors import visible_admins
+from apps.accounts.verbs import (
     ADMIN_ACTIVATE,
     ADMIN_CREATE,
     ADMIN_DEACTIVATE,
@@ -30,6 +21,15 @@ from apps.tenancy.verbs import (
     ADMIN_RESET_TWO_FACTOR,
     ADMIN_UNLINK,
 )
+from apps.portal.forms import KitForm
+from apps.portal.kinds import Do, PageKind, Text
+from apps.portal.lists import ListPage
+from apps.tenancy.api.admins import AdminsApi
+from apps.tenancy.filters import UserFilter
+from apps.tenancy.pages.columns import ACTIVE, EMAIL, JOINED, LAST_LOG_IN, USERNAME
+from apps.tenancy.pages.shown_once import CreateShownOnce, ResetPage, ShownOnce
+from apps.tenancy.services import admins
+from apps.tenancy.services.links import shown_links
 
 
 class AdminForm(KitForm):

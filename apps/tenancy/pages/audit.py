@@ -6,6 +6,16 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.operation_log import (
+    CANCELLED,
+    FAILED,
+    REFUSED,
+    RUNNING,
+    duration_of,
+    reason_of,
+    result_of,
+    visible_entries,
+)
 from apps.audit.models import DONE, AuditEntry
 from apps.lifecycle.verbs import all_verbs
 from apps.lifecycle.words import StateWord
@@ -18,16 +28,6 @@ from apps.portal.registry import kind_word
 from apps.portal.templatetags.kit import took
 from apps.portal.timeline import label_of
 from apps.tenancy.audit_filter import RESULTS, SECONDS, AuditFilter
-from apps.tenancy.operation_log import (
-    CANCELLED,
-    FAILED,
-    REFUSED,
-    RUNNING,
-    duration_of,
-    reason_of,
-    result_of,
-    visible_entries,
-)
 
 AUDIT = PageKind(
     "audit",

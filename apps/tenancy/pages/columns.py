@@ -7,12 +7,12 @@ from typing import Any
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.models import User
 from apps.lifecycle.words import StateWord
 from apps.portal import pieces
 from apps.portal.columns import Column
 from apps.portal.facets import choice_facet
 from apps.portal.lists import ListPage
-from apps.tenancy.models import User
 
 
 def _username(row: Any, page: ListPage) -> SafeString:

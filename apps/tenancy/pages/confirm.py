@@ -10,17 +10,17 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.log_in_records import note_failure
+from apps.accounts.models import User
+from apps.accounts.recent import note_proof
+from apps.accounts.throttle.checks import account_key, check_secret, source_of_actor
 from apps.portal.page import Page
 from apps.tenancy import ceremonies
 from apps.tenancy.ceremonies import Purpose
 from apps.tenancy.factors.codes import use_code
 from apps.tenancy.factors.passkeys import judge_passkey, options_to_show
 from apps.tenancy.factors.rows import factors_of
-from apps.tenancy.log_in_records import note_failure
-from apps.tenancy.models import User
-from apps.tenancy.recent import note_proof
 from apps.tenancy.services.proof import is_password
-from apps.tenancy.throttle.checks import account_key, check_secret, source_of_actor
 
 FAILED = "login.confirmation_failed"
 

@@ -10,6 +10,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.middleware import MUST_ENROL
+from apps.accounts.models import User
+from apps.accounts.secrets import seal, unseal
 from apps.api import limits
 from apps.lifecycle.errors import Refused
 from apps.portal import feedback
@@ -19,9 +22,6 @@ from apps.tenancy import ceremonies
 from apps.tenancy.ceremonies import Purpose
 from apps.tenancy.factors.codes import new_secret, qr_code
 from apps.tenancy.factors.passkeys import options_to_add
-from apps.tenancy.middleware import MUST_ENROL
-from apps.tenancy.models import User
-from apps.tenancy.secrets import seal, unseal
 from apps.tenancy.services import factors
 
 

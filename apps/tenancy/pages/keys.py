@@ -11,6 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.models import ApiKey
+from apps.accounts.selectors import visible_keys
+from apps.accounts.verbs import KEY_ISSUE, KEY_REVOKE
 from apps.portal import pieces
 from apps.portal.columns import CREATED, Column
 from apps.portal.facets import choice_facet
@@ -19,11 +22,8 @@ from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import Empty, ListPage
 from apps.tenancy.api.keys import ApiKeysApi
 from apps.tenancy.filters import KeyFilter
-from apps.tenancy.models import ApiKey
 from apps.tenancy.pages.shown_once import CreateShownOnce, ShownOnce
-from apps.tenancy.selectors import visible_keys
 from apps.tenancy.services.keys import issue_own_key
-from apps.tenancy.verbs import KEY_ISSUE, KEY_REVOKE
 
 LASTING = (
     ("30", gettext_lazy("30 days")),

@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.models import User
 from apps.lifecycle.errors import NotFound
 from apps.portal.page import Page
-from apps.tenancy.models import User
 from apps.tenancy.oidc.protocol import begin
 from apps.tenancy.oidc.providers import Provider, providers
 from apps.tenancy.pages.factors import AskPage

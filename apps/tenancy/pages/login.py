@@ -12,19 +12,19 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
+from apps.accounts.acting_records import LOGGED_OUT
+from apps.accounts.log_in_records import note_failure
+from apps.accounts.middleware import actor_for, end_acting
+from apps.accounts.models import User
+from apps.accounts.sessions import session_uid
+from apps.accounts.throttle.checks import account_key, check_secret, source_of
+from apps.accounts.verbs import LOG_OUT
 from apps.audit.record import record
 from apps.lifecycle import push
 from apps.tenancy.addresses import ascii_lower
 from apps.tenancy.entering import pass_first_step
-from apps.tenancy.log_in_records import note_failure
-from apps.tenancy.middleware import actor_for, end_acting
-from apps.tenancy.models import User
 from apps.tenancy.oidc.providers import providers
 from apps.tenancy.services.accounts import MAX_NAME
-from apps.tenancy.services.acting import LOGGED_OUT
-from apps.tenancy.sessions import session_uid
-from apps.tenancy.throttle.checks import account_key, check_secret, source_of
-from apps.tenancy.verbs import LOG_OUT
 
 #: How somebody got in, as sessions and the operation log name it.
 PASSWORD = "password"  # noqa: S105  # a word, not a secret

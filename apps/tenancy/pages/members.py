@@ -10,6 +10,20 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.models import Project, Role, User
+from apps.accounts.selectors import memberships_of, visible_members
+from apps.accounts.verbs import (
+    MEMBER_ACTIVATE,
+    MEMBER_CREATE,
+    MEMBER_DEACTIVATE,
+    MEMBER_END_SESSIONS,
+    MEMBER_REMOVE,
+    MEMBER_RESET_PASSWORD,
+    MEMBER_RESET_TWO_FACTOR,
+    MEMBER_SET_OWNER,
+    MEMBER_SET_ROLE,
+    MEMBER_UNLINK,
+)
 from apps.lifecycle.actor import Actor
 from apps.portal import pieces
 from apps.portal.actions import ActionPage
@@ -22,24 +36,10 @@ from apps.portal.lists import Empty, ListPage
 from apps.tenancy.api.members import MembersApi
 from apps.tenancy.factors.rows import has_second_factor
 from apps.tenancy.filters import MemberFilter
-from apps.tenancy.models import Project, Role, User
 from apps.tenancy.pages.columns import ACTIVE, EMAIL, JOINED, LAST_LOG_IN, USERNAME, user_word
 from apps.tenancy.pages.shown_once import CreateShownOnce, ResetPage, ShownOnce
-from apps.tenancy.selectors import memberships_of, visible_members
 from apps.tenancy.services import members
 from apps.tenancy.services.links import shown_links
-from apps.tenancy.verbs import (
-    MEMBER_ACTIVATE,
-    MEMBER_CREATE,
-    MEMBER_DEACTIVATE,
-    MEMBER_END_SESSIONS,
-    MEMBER_REMOVE,
-    MEMBER_RESET_PASSWORD,
-    MEMBER_RESET_TWO_FACTOR,
-    MEMBER_SET_OWNER,
-    MEMBER_SET_ROLE,
-    MEMBER_UNLINK,
-)
 
 
 def _projects(actor: Actor) -> list[tuple[str, str]]:

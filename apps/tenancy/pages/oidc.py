@@ -8,12 +8,12 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views import View
 
+from apps.accounts.log_in_records import note_failure
+from apps.accounts.middleware import actor_for
+from apps.accounts.models import User
 from apps.lifecycle.errors import NotFound
 from apps.portal import feedback
 from apps.tenancy.entering import begin_briefly, pass_first_step
-from apps.tenancy.log_in_records import note_failure
-from apps.tenancy.middleware import actor_for
-from apps.tenancy.models import User
 from apps.tenancy.oidc.protocol import Identity, begin, finish
 from apps.tenancy.oidc.providers import Provider, provider_named
 from apps.tenancy.oidc.refused import OidcRefused

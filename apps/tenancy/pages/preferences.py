@@ -14,13 +14,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views import View
 
+from apps.accounts.models import User
+from apps.accounts.preferences import (
+    THEME_COOKIE,
+    YEAR_SECONDS,
+    is_language,
+    theme_of,
+    time_zones,
+)
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Refused
 from apps.portal import feedback
 from apps.portal.forms import KitForm
 from apps.portal.page import Page
-from apps.tenancy.models import User
-from apps.tenancy.preferences import THEME_COOKIE, YEAR_SECONDS, is_language, theme_of, time_zones
 from apps.tenancy.services.preferences import set_preferences
 
 

@@ -8,6 +8,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.access import visible_projects
+from apps.accounts.models import Project
+from apps.accounts.selectors import memberships_in
+from apps.accounts.verbs import PROJECT_CREATE, PROJECT_DELETE, PROJECT_EDIT
 from apps.lifecycle.models import Resource
 from apps.portal import pieces
 from apps.portal.columns import CREATED, NAME, TENANT, Column
@@ -18,13 +22,9 @@ from apps.portal.facets import tenant_facet
 from apps.portal.forms import LabelsForm
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import Empty, ListPage
-from apps.tenancy.access import visible_projects
 from apps.tenancy.api.projects import ProjectsApi
 from apps.tenancy.filters import ProjectFilter
-from apps.tenancy.models import Project
-from apps.tenancy.selectors import memberships_in
 from apps.tenancy.services import projects
-from apps.tenancy.verbs import PROJECT_CREATE, PROJECT_DELETE, PROJECT_EDIT
 
 
 def _what_goes(project: Project) -> Sequence[Text]:

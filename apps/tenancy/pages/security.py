@@ -11,14 +11,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.middleware import MUST_ENROL
+from apps.accounts.models import User
 from apps.api import limits
 from apps.lifecycle.errors import Refused
 from apps.portal import feedback
 from apps.portal.forms import KitForm
 from apps.portal.page import Page
 from apps.tenancy.factors.rows import factors_of
-from apps.tenancy.middleware import MUST_ENROL
-from apps.tenancy.models import User
 from apps.tenancy.services.passwords import change_own_password
 
 

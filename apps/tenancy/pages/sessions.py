@@ -10,12 +10,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.models import Session
+from apps.accounts.sessions import browser_name
 from apps.lifecycle.errors import NotFound
 from apps.portal.page import Page
-from apps.tenancy.models import Session
 from apps.tenancy.pages.factors import AskPage
 from apps.tenancy.services.sessions import end_other_sessions, end_session, visible_sessions
-from apps.tenancy.sessions import browser_name
 
 _METHODS = {
     "password": gettext_lazy("password"),

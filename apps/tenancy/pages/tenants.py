@@ -9,6 +9,16 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.models import Tenant
+from apps.accounts.selectors import visible_tenants
+from apps.accounts.verbs import (
+    TENANT_ACT_AS,
+    TENANT_CREATE,
+    TENANT_DISABLE,
+    TENANT_EDIT,
+    TENANT_ENABLE,
+    TENANT_SET_QUOTAS,
+)
 from apps.lifecycle.words import StateWord
 from apps.portal import pieces
 from apps.portal.columns import CREATED, NAME, Column
@@ -19,18 +29,8 @@ from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import Empty, ListPage
 from apps.tenancy.api.tenants import TenantsApi
 from apps.tenancy.filters import TenantFilter
-from apps.tenancy.models import Tenant
 from apps.tenancy.pages.shown_once import CreateShownOnce, ShownOnce
-from apps.tenancy.selectors import visible_tenants
 from apps.tenancy.services import tenants
-from apps.tenancy.verbs import (
-    TENANT_ACT_AS,
-    TENANT_CREATE,
-    TENANT_DISABLE,
-    TENANT_EDIT,
-    TENANT_ENABLE,
-    TENANT_SET_QUOTAS,
-)
 
 
 class TenantForm(KitForm):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from apps.tenancy.models import ApiKey, User
+from apps.accounts.models import ApiKey, User
+from apps.accounts.throttle.checks import account_key, forgive
 from apps.tenancy.services.holding import hold_user
 from apps.tenancy.services.links import drop_links
 from apps.tenancy.services.sessions import end_sessions
-from apps.tenancy.throttle.checks import account_key, forgive
 
 
 def end_all_access(user: User) -> None:

@@ -11,10 +11,10 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from apps.accounts.lines import clean_line
+from apps.accounts.models import User
 from apps.lifecycle.errors import Invalid
 from apps.tenancy.addresses import ascii_lower
-from apps.tenancy.lines import clean_line
-from apps.tenancy.models import User
 
 _USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,61}[a-z0-9]")
 MAX_NAME = 63

@@ -5,20 +5,9 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from apps.lifecycle.actor import Actor
-from apps.lifecycle.acts import serves
-from apps.lifecycle.errors import NotFound, NotNow
-from apps.lifecycle.requests import Allowed
-from apps.lifecycle.verbs import Verb
-from apps.tenancy.access import allow
-from apps.tenancy.models import User
-from apps.tenancy.services.access_end import end_all_access
-from apps.tenancy.services.accounts import generate_password, new_user
-from apps.tenancy.services.factors import drop_all_factors
-from apps.tenancy.services.links import drop_links_beside_password
-from apps.tenancy.services.passwords import replace_password
-from apps.tenancy.services.sessions import end_sessions
-from apps.tenancy.verbs import (
+from apps.accounts.access import allow
+from apps.accounts.models import User
+from apps.accounts.verbs import (
     ADMIN_ACTIVATE,
     ADMIN_CREATE,
     ADMIN_DEACTIVATE,
@@ -27,6 +16,17 @@ from apps.tenancy.verbs import (
     ADMIN_RESET_PASSWORD,
     ADMIN_RESET_TWO_FACTOR,
 )
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import serves
+from apps.lifecycle.errors import NotFound, NotNow
+from apps.lifecycle.requests import Allowed
+from apps.lifecycle.verbs import Verb
+from apps.tenancy.services.access_end import end_all_access
+from apps.tenancy.services.accounts import generate_password, new_user
+from apps.tenancy.services.factors import drop_all_factors
+from apps.tenancy.services.links import drop_links_beside_password
+from apps.tenancy.services.passwords import replace_password
+from apps.tenancy.services.sessions import end_sessions
 
 
 @serves(ADMIN_CREATE)

@@ -8,18 +8,24 @@ from allauth.mfa.models import Authenticator
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import allow
+from apps.accounts.models import User
+from apps.accounts.verbs import (
+    APP_ADD,
+    APP_REMOVE,
+    PASSKEY_ADD,
+    PASSKEY_REMOVE,
+    RECOVERY_CODES_MAKE,
+)
 from apps.audit.record import record
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, NotFound, NotNow
 from apps.lifecycle.verbs import Verb
-from apps.tenancy.access import allow
 from apps.tenancy.factors.codes import fitting_counter, keep_app, new_recovery_codes
 from apps.tenancy.factors.passkeys import judge_new, keep_passkey
 from apps.tenancy.factors.rows import SECOND, Passkey, factors_of, has_second_factor
-from apps.tenancy.models import User
 from apps.tenancy.services.accounts import clean_name
 from apps.tenancy.services.holding import hold_user
-from apps.tenancy.verbs import APP_ADD, APP_REMOVE, PASSKEY_ADD, PASSKEY_REMOVE, RECOVERY_CODES_MAKE
 
 Kind = Authenticator.Type
 MOST_PASSKEYS = 20

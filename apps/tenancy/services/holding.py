@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from apps.accounts.models import Project, ProjectUserObjectPermission, User
 from apps.lifecycle.errors import NotFound
-from apps.tenancy.models import Project, ProjectUserObjectPermission, User
 
 
 def hold_user(user: User) -> User:

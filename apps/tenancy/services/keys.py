@@ -8,16 +8,16 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import allow
+from apps.accounts.keys import issue_key
+from apps.accounts.models import ApiKey
+from apps.accounts.scopes import SCOPES, scopes_of_child
+from apps.accounts.verbs import KEY_DERIVE, KEY_ISSUE, KEY_REVOKE
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Forbidden, Invalid
-from apps.tenancy.access import allow
-from apps.tenancy.keys import issue_key
-from apps.tenancy.models import ApiKey
-from apps.tenancy.scopes import SCOPES, scopes_of_child
 from apps.tenancy.services.accounts import clean_name
 from apps.tenancy.services.holding import hold_user
-from apps.tenancy.verbs import KEY_DERIVE, KEY_ISSUE, KEY_REVOKE
 
 
 @serves(KEY_ISSUE, KEY_DERIVE)

@@ -8,15 +8,16 @@ from allauth.socialaccount.models import SocialAccount
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import allow
+from apps.accounts.backends import usable
+from apps.accounts.models import Project, Role, Tenant, User
+from apps.accounts.verbs import ADMIN_UNLINK, LOG_IN_LINK, LOG_IN_UNLINK, MEMBER_UNLINK
 from apps.audit.record import record
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid, NotFound, NotNow
 from apps.lifecycle.requests import Allowed
-from apps.tenancy.access import allow
 from apps.tenancy.addresses import ascii_lower, column_in_ascii_lower
-from apps.tenancy.backends import usable
-from apps.tenancy.models import Project, Role, Tenant, User
 from apps.tenancy.oidc.protocol import Identity
 from apps.tenancy.oidc.providers import Provider
 from apps.tenancy.oidc.refused import OidcRefused
@@ -24,7 +25,6 @@ from apps.tenancy.services.holding import hold_user
 from apps.tenancy.services.links import AS_NEW_USER, BY_EMAIL, BY_HOLDER, drop_links
 from apps.tenancy.services.members import create_member
 from apps.tenancy.services.sessions import end_sessions
-from apps.tenancy.verbs import ADMIN_UNLINK, LOG_IN_LINK, LOG_IN_UNLINK, MEMBER_UNLINK
 
 
 @transaction.atomic

@@ -9,7 +9,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from apps.tenancy.models import User
+from apps.accounts.models import User
 from apps.tenancy.oidc.providers import provider_named
 
 #: For so long the account's pages tell its holder of a new link.

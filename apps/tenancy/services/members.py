@@ -7,13 +7,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from apps.lifecycle import push
-from apps.lifecycle.actor import Actor
-from apps.lifecycle.acts import serves
-from apps.lifecycle.errors import Forbidden, NotFound, NotNow
-from apps.lifecycle.requests import Allowed
-from apps.tenancy.access import allow
-from apps.tenancy.models import (
+from apps.accounts.access import allow
+from apps.accounts.models import (
     ROLE_PERMISSIONS,
     Project,
     ProjectUserObjectPermission,
@@ -21,16 +16,8 @@ from apps.tenancy.models import (
     Tenant,
     User,
 )
-from apps.tenancy.newcomers import welcome_newcomer
-from apps.tenancy.services.access_end import end_all_access
-from apps.tenancy.services.accounts import generate_password, new_user
-from apps.tenancy.services.factors import drop_all_factors
-from apps.tenancy.services.holding import drop_grants, hold_project, hold_user
-from apps.tenancy.services.links import drop_links_beside_password
-from apps.tenancy.services.passwords import replace_password
-from apps.tenancy.services.projects import add_project
-from apps.tenancy.services.sessions import end_sessions
-from apps.tenancy.verbs import (
+from apps.accounts.newcomers import welcome_newcomer
+from apps.accounts.verbs import (
     MEMBER_ACTIVATE,
     MEMBER_CREATE,
     MEMBER_DEACTIVATE,
@@ -42,6 +29,19 @@ from apps.tenancy.verbs import (
     MEMBER_SET_ROLE,
     PROJECT_CREATE,
 )
+from apps.lifecycle import push
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import serves
+from apps.lifecycle.errors import Forbidden, NotFound, NotNow
+from apps.lifecycle.requests import Allowed
+from apps.tenancy.services.access_end import end_all_access
+from apps.tenancy.services.accounts import generate_password, new_user
+from apps.tenancy.services.factors import drop_all_factors
+from apps.tenancy.services.holding import drop_grants, hold_project, hold_user
+from apps.tenancy.services.links import drop_links_beside_password
+from apps.tenancy.services.passwords import replace_password
+from apps.tenancy.services.projects import add_project
+from apps.tenancy.services.sessions import end_sessions
 
 
 @serves(MEMBER_CREATE)

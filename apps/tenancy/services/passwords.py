@@ -5,17 +5,17 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import allow
+from apps.accounts.models import User
+from apps.accounts.verbs import LOG_IN_FAILED, PASSWORD_CHANGE
 from apps.audit.record import record
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, NotNow
-from apps.tenancy.access import allow
-from apps.tenancy.models import User
 from apps.tenancy.services.access_end import end_all_access
 from apps.tenancy.services.accounts import check_password_strength, generate_password
 from apps.tenancy.services.holding import hold_user
 from apps.tenancy.services.proof import is_password
 from apps.tenancy.services.sessions import end_sessions
-from apps.tenancy.verbs import LOG_IN_FAILED, PASSWORD_CHANGE
 
 #: How a wrong current password stands in the operation log.
 CHANGE_FAILED = "login.password_change_failed"

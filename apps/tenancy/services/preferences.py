@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import allow
+from apps.accounts.models import User
+from apps.accounts.preferences import THEMES, is_language, is_time_zone
+from apps.accounts.verbs import PREFERENCES_SET
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
-from apps.tenancy.access import allow
-from apps.tenancy.models import User
-from apps.tenancy.preferences import THEMES, is_language, is_time_zone
-from apps.tenancy.verbs import PREFERENCES_SET
 
 
 def set_preferences(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import allow
+from apps.accounts.models import User
+from apps.accounts.verbs import PROFILE_EDIT
 from apps.audit.record import record
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
-from apps.tenancy.access import allow
-from apps.tenancy.models import User
 from apps.tenancy.services.accounts import clean_email
 from apps.tenancy.services.holding import hold_user
-from apps.tenancy.verbs import PROFILE_EDIT
 
 MAX_FULL_NAME = 150
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import allow
+from apps.accounts.labels import MAX_REMARK
+from apps.accounts.lines import clean_line
+from apps.accounts.models import Project, Tenant
+from apps.accounts.verbs import PROJECT_CREATE, PROJECT_DELETE, PROJECT_EDIT
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import InUse, Invalid, NotNow
 from apps.lifecycle.models import Resource
 from apps.lifecycle.requests import Allowed
-from apps.tenancy.access import allow
-from apps.tenancy.labels import MAX_REMARK
-from apps.tenancy.lines import clean_line
-from apps.tenancy.models import Project, Tenant
 from apps.tenancy.services.accounts import clean_name
 from apps.tenancy.services.holding import drop_grants, hold_project
-from apps.tenancy.verbs import PROJECT_CREATE, PROJECT_DELETE, PROJECT_EDIT
 
 #: So many of the resources that keep a project from being deleted are named.
 NAMED = 20

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.contrib.auth.hashers import check_password
 
+from apps.accounts.models import User
+from apps.accounts.throttle.checks import account_key, check_secret, source_of_actor
 from apps.lifecycle.actor import Actor
-from apps.tenancy.models import User
-from apps.tenancy.throttle.checks import account_key, check_secret, source_of_actor
 
 
 def is_password(actor: Actor, user: User, password: str) -> bool:

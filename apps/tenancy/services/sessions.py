@@ -8,15 +8,15 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from apps.accounts.access import allow
+from apps.accounts.models import Session, User
+from apps.accounts.sessions import browser_name
+from apps.accounts.verbs import SESSION_END, SESSIONS_END
 from apps.audit.record import record
 from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.verbs import Verb
-from apps.tenancy.access import allow
-from apps.tenancy.models import Session, User
 from apps.tenancy.services.holding import hold_user
-from apps.tenancy.sessions import browser_name
-from apps.tenancy.verbs import SESSION_END, SESSIONS_END
 
 
 def visible_sessions(actor: Actor) -> QuerySet[Session]:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import allow
+from apps.accounts.labels import MAX_REMARK
+from apps.accounts.lines import clean_line
+from apps.accounts.models import Project, Tenant, User
+from apps.accounts.newcomers import welcome_newcomer
+from apps.accounts.verbs import TENANT_CREATE, TENANT_DISABLE, TENANT_EDIT, TENANT_ENABLE
 from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid, NotNow
 from apps.lifecycle.verbs import Verb
-from apps.tenancy.access import allow
-from apps.tenancy.labels import MAX_REMARK
-from apps.tenancy.lines import clean_line
-from apps.tenancy.models import Project, Tenant, User
-from apps.tenancy.newcomers import welcome_newcomer
 from apps.tenancy.services.accounts import clean_name, generate_password, new_user
-from apps.tenancy.verbs import TENANT_CREATE, TENANT_DISABLE, TENANT_EDIT, TENANT_ENABLE
 
 
 @serves(TENANT_CREATE)

@@ -8,7 +8,7 @@ from django import template
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-from apps.tenancy.models import User
+from apps.accounts.models import User
 from apps.tenancy.oidc.providers import providers
 from apps.tenancy.services.links import shown_links
 

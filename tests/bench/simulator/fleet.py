@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 from django.db import connection
 from django.db.models import Prefetch
 
+from apps.accounts.secrets import seal
 from apps.compute.models import Vm
 from apps.compute.specs import vm_spec
 from apps.drivers.specs import ImageSpec, VmSpec
@@ -21,7 +22,6 @@ from apps.infrastructure.models import ComputeCluster
 from apps.lifecycle.models import State
 from apps.network.models import Nic
 from apps.storage.models import Disk
-from apps.tenancy.secrets import seal
 from tests import factories
 from tests.bench.simulator.task import HostPart, Task, write
 

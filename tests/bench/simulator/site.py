@@ -18,6 +18,8 @@ from django.utils import timezone
 from onebox.shell import wait_until
 from redis import Redis
 
+from apps.accounts.keys import issue_key
+from apps.accounts.models import ApiKey, Tenant
 from apps.compute.models import Image, InstanceType
 from apps.compute.services.instance_type import create_default_types
 from apps.infrastructure.models import ComputeCluster, Host
@@ -28,8 +30,6 @@ from apps.network.models import Subnet
 from apps.quotas.models import Quota
 from apps.quotas.recount import recount
 from apps.reconciliation.models import Look
-from apps.tenancy.keys import issue_key
-from apps.tenancy.models import ApiKey, Tenant
 from apps.tenancy.services.tenants import create_tenant
 from tests import factories
 from tests.bench.report import Figure

@@ -7,13 +7,13 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from apps.accounts.models import Project, User
 from apps.compute.models import Image, InstanceType
 from apps.compute.services.instance_type import create_default_types
 from apps.infrastructure.models import Host, Region, StorageCluster
 from apps.lifecycle.actor import Actor
 from apps.network.models import SecurityGroup, Subnet
 from apps.quotas.models import Quota
-from apps.tenancy.models import Project, User
 from tests import factories
 from tests.compute.factories import make_image
 from tests.network.factories import make_group, make_subnet, make_vpc

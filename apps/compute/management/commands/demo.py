@@ -13,6 +13,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from apps.accounts.models import Tenant, User
 from apps.compute.models import Image
 from apps.compute.services.image import IMPORT_DIRECTORY, import_image
 from apps.infrastructure.enrolment import Enrolment, enroll_host, reaches_redis, renew_enrolment
@@ -25,7 +26,6 @@ from apps.infrastructure.services import (
     create_storage_cluster,
 )
 from apps.lifecycle.actor import SYSTEM
-from apps.tenancy.models import Tenant, User
 from apps.tenancy.services.admins import create_admin
 from apps.tenancy.services.tenants import create_tenant
 

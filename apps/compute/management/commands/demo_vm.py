@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from apps.accounts.models import Project
 from apps.compute.management.commands.demo import IMAGE, TENANT
 from apps.compute.models import Image, InstanceType, Vm
 from apps.compute.services.vm import create_vms
@@ -17,7 +18,6 @@ from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.errors import Refused
 from apps.lifecycle.models import Resource, State
 from apps.network.models import SecurityGroup, Subnet
-from apps.tenancy.models import Project
 
 NAME = "demo"
 

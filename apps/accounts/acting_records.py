@@ -1,0 +1,38 @@
+"""Acting as a tenant: its beginning and end stand in the tenant's own log."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from apps.accounts.access import allow
+from apps.accounts.models import Tenant
+from apps.accounts.platform_settings import ACTING_MINUTES
+from apps.accounts.verbs import TENANT_ACT_AS, TENANT_STOP_ACTING
+from apps.audit.record import record
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Invalid
+
+LONGEST_REASON = 200
+#: Why acting ended.
+STOPPED, TIME_OVER, LOGGED_OUT = "stopped", "time", "log-out"
+
+
+@transaction.atomic
+def record_start(actor: Actor, tenant: Tenant, reason: str) -> str:
+    """Log that an administrator begins to act as a tenant; return the reason as kept. Raises Forbidden or Invalid."""
+    allow(actor, TENANT_ACT_AS, project=None, tenant_id=None)
+    reason = " ".join(reason.split())
+    if not 1 <= len(reason) <= LONGEST_REASON:
+        raise Invalid({"reason": [_("Say why, in up to %(n)s characters.") % {"n": LONGEST_REASON}]})
+    _record(actor, TENANT_ACT_AS.name, tenant, reason=reason, minutes=ACTING_MINUTES.value())
+    return reason
+
+
+def record_stop(actor: Actor, tenant: Tenant, why: str) -> None:
+    """Log that it ended: STOPPED, TIME_OVER or LOGGED_OUT."""
+    _record(actor, TENANT_STOP_ACTING.name, tenant, ended=why)
+
+
+def _record(actor: Actor, verb: str, tenant: Tenant, **args: object) -> None:
+    record(actor, verb, tenant=tenant, name=tenant.name, target_id=tenant.uid, args=args)

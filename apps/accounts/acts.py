@@ -1,0 +1,55 @@
+"""Declaring the services of verbs that act on resources: judging and locking come first, by the one verb named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from django.db import transaction
+
+from apps.accounts.access import begin
+from apps.accounts.labels import relabel
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import serves
+from apps.lifecycle.models import Operation, Resource
+from apps.lifecycle.requests import Change
+from apps.lifecycle.verbs import Verb
+
+P = ParamSpec("P")
+R = TypeVar("R", bound=Resource)
+T = TypeVar("T")
+
+
+def changes(
+    verb: Verb,
+) -> Callable[[Callable[Concatenate[Change[R], P], T]], Callable[Concatenate[Actor, R, P], T]]:
+    """Make the decorated function the service of a verb on a resource: `service(actor, row, **values)`.
+
+    In one transaction the verb is begun, which raises what `access.begin` does, and the function called with the
+    change.
+    """
+
+    def bind(function: Callable[Concatenate[Change[R], P], T]) -> Callable[Concatenate[Actor, R, P], T]:
+        @wraps(function)
+        def service(actor: Actor, row: R, /, *args: P.args, **values: P.kwargs) -> T:
+            with transaction.atomic():
+                return function(begin(actor, verb, row), *args, **values)
+
+        return serves(verb)(service)
+
+    return bind
+
+
+def requested(verb: Verb) -> Callable[[Actor, Any], Operation]:
+    """Declare and return the service of a verb that changes no row: the operation does it all."""
+    return changes(verb)(_request)
+
+
+def renames(verb: Verb) -> Callable[..., Resource]:
+    """Declare and return the service that sets `name` and `remark`, where given, of a kind's resources."""
+    return changes(verb)(relabel)
+
+
+def _request(change: Change[Any]) -> Operation:
+    return change.request()

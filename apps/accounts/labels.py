@@ -1,0 +1,37 @@
+"""Changing what a resource is called: the one change that every kind shares and no backend needs to hear of."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from apps.accounts.lines import clean_line
+from apps.lifecycle import push
+from apps.lifecycle.models import Resource
+from apps.lifecycle.requests import Change
+
+MAX_NAME, MAX_REMARK = 63, 255
+
+
+def relabel(change: Change[Resource], name: str | None = None, remark: str | None = None) -> Resource:
+    """Set name and remark where given; return the resource. Raises Invalid."""
+    resource, changes = change.row, {}
+    if name is not None:
+        changes["name"] = clean_line("name", name, MAX_NAME, blank=False)
+    if remark is not None:
+        changes["remark"] = clean_line("remark", remark, MAX_REMARK)
+    changes = {field: value for field, value in changes.items() if getattr(resource, field) != value}
+    if changes:
+        Resource.objects.filter(pk=resource.pk).update(**changes, updated_at=timezone.now())
+        for field, value in changes.items():
+            setattr(resource, field, value)
+        change.record(args=changes)
+        push.resource_changed(resource)
+    return resource
+
+
+def clean_labels(name: str, remark: str = "") -> tuple[str, str]:
+    """Return name and remark as they are stored. Raises Invalid."""
+    return (
+        clean_line("name", name, MAX_NAME, blank=False),
+        clean_line("remark", remark, MAX_REMARK),
+    )

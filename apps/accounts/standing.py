@@ -1,0 +1,77 @@
+"""Whether what an actor came in with still holds: asked again, each second, in what takes long.
+
+A request reads once who asks. One on 500 rows goes on for seconds, in which the key may be revoked, the session ended,
+the user deactivated or made no owner any more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.utils.translation import gettext as _
+
+from apps.accounts.acting import acting_tenant_id, is_acting
+from apps.accounts.backends import usable
+from apps.accounts.models import ApiKey, Session, User
+from apps.accounts.sessions import SessionStore
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Forbidden
+
+R = TypeVar("R")
+
+#: Seconds after which it is asked again.
+EVERY = 1.0
+
+
+class AccessEnded(Forbidden):
+    """The actor could do it when the request began."""
+
+    code = "access.ended"
+
+
+def while_in(actor: Actor, act: Callable[[Any], R]) -> Callable[[Any], R]:
+    """Return `act` for rows of a long request: it raises AccessEnded once the actor's access has ended."""
+
+    asked = time.monotonic()
+
+    def checked(row: Any) -> R:
+        nonlocal asked
+        if time.monotonic() - asked >= EVERY:
+            ensure_still_in(actor)
+            asked = time.monotonic()
+        return act(row)
+
+    return checked
+
+
+def ensure_still_in(actor: Actor) -> None:
+    """Raise AccessEnded unless the actor would still be let in, as who the request began as."""
+    if actor.user is None or (_is_same(actor.user) and _holds(actor)):
+        return
+    raise AccessEnded(
+        _("Your access has ended meanwhile."), hint=_("Log in again, or ask for a new API key.")
+    )
+
+
+def _is_same(known: User) -> bool:
+    now = User.objects.select_related("tenant").filter(pk=known.pk).first()
+    return now is not None and usable(now) and _rank(now) == _rank(known)
+
+
+def _rank(user: User) -> tuple[bool, bool, bool]:
+    return user.is_platform_admin, user.is_tenant_owner, user.must_change_password
+
+
+def _holds(actor: Actor) -> bool:
+    if actor.api_key is not None:
+        return ApiKey.objects.filter(pk=actor.api_key.pk).exists()
+    if actor.session is None:
+        return True
+    session = Session.objects.filter(uid=actor.session).first()
+    if session is None:
+        return False
+    if not is_acting(actor) or actor.tenant is None:
+        return True
+    return acting_tenant_id(SessionStore().decode(session.session_data)) == actor.tenant.pk

@@ -1,7 +1,0 @@
-from django.urls import path
-
-from apps.platform_settings.api import SettingsApi
-from apps.platform_settings.pages import SettingsPage
-
-api_routes = [path("settings", SettingsApi.as_view(), name="settings")]
-admin_patterns = [path("settings/", SettingsPage.as_view(admin=True), name="settings")]

@@ -1,0 +1,1 @@
+"""The page and the API of the platform's settings, for administrators. `apps/platform_settings` keeps them."""

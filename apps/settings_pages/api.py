@@ -1,0 +1,89 @@
+"""/api/v1/settings: for administrators."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.api.bodies import NamedValues
+from apps.api.one_transaction import answered_in_one_transaction
+from apps.api.representation import moment
+from apps.api.schema import PROBLEM
+from apps.lifecycle.actor import Actor
+from apps.settings_pages.selectors import Shown, visible_settings
+from apps.settings_pages.services import change_settings
+
+
+class SettingOut(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    group = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # shadows the serializer's own, which is not used
+    help = serializers.CharField()
+    unit = serializers.CharField(help_text="Empty for what has none.")
+    value = serializers.JSONField(help_text="Number, flag, text, or time in ISO 8601.")
+    default = serializers.JSONField()
+    changed_by = serializers.CharField(help_text="Empty while the default holds.")
+    changed_at = serializers.DateTimeField(allow_null=True)
+
+
+class SettingsOut(serializers.Serializer[Any]):
+    settings = SettingOut(many=True)
+
+
+class SettingsBody(serializers.Serializer[Any]):
+    settings = NamedValues(help_text="Name to value; null restores the default.")
+
+
+def _out(shown: Shown) -> dict[str, Any]:
+    setting = shown.setting
+    return {
+        "name": setting.name,
+        "group": str(setting.group),
+        "label": str(setting.label),
+        "help": str(setting.help),
+        "unit": str(setting.unit),
+        "value": setting.dump(shown.value),
+        "default": setting.dump(setting.default_value()),
+        "changed_by": shown.changed_by,
+        "changed_at": moment(shown.changed_at),
+    }
+
+
+def _answer(actor: Actor) -> Response:
+    return Response({"settings": [_out(shown) for shown in visible_settings(actor)]})
+
+
+def _actor(request: Request) -> Actor:
+    return cast(Actor, request._request.actor)  # type: ignore[attr-defined]
+
+
+class SettingsApi(APIView):
+    @extend_schema(
+        operation_id="list_settings",
+        tags=["Settings"],
+        summary="Settings of the platform",
+        responses={200: SettingsOut, 403: PROBLEM},
+    )
+    def get(self, request: Request) -> Response:
+        """Read all settings with their defaults and who changed them, for administrators."""
+        return _answer(_actor(request))
+
+    @extend_schema(
+        operation_id="change_settings",
+        tags=["Settings"],
+        summary="Change settings of the platform",
+        request=SettingsBody,
+        responses={200: SettingsOut, 403: PROBLEM, 422: PROBLEM},
+    )
+    @answered_in_one_transaction
+    def patch(self, request: Request) -> Response:
+        """Set the values given, all or none of them; the platform follows within two seconds."""
+        body = SettingsBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        change_settings(_actor(request), body.validated_data["settings"])
+        return _answer(_actor(request))
