@@ -26,7 +26,7 @@ from apps.accounts.models import (
     Tenant,
     User,
 )
-from apps.accounts.recent import PROVED
+from apps.accounts.recent import PROVED_AT
 from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import State
@@ -115,7 +115,7 @@ def page_client(user: User | None = None) -> Client:
     if user is not None:
         client.force_login(user, backend="apps.accounts.backends.AccountBackend")
         session = client.session
-        session[PROVED] = time.time()  # as a log-in does
+        session[PROVED_AT] = time.time()  # as a log-in does
         session.save()
     return client
 

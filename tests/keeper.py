@@ -12,4 +12,4 @@ from apps.lifecycle import engine
 @pytest.fixture(autouse=True)
 def no_keeper(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows inside a test's own transaction are invisible to the lease keeper, which would take the runs for lost."""
-    monkeypatch.setattr(engine.keeper, "keeping", lambda run: nullcontext())
+    monkeypatch.setattr(engine.keeper, "renewing_lease", lambda run: nullcontext())

@@ -13,12 +13,12 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.slots import Slot
 
 #: Called with the default project of a new tenant, and with the own project of a new sub-account. May raise Refused.
-Welcome = Callable[[Actor, Project], None]
+AccountHook = Callable[[Actor, Project], None]
 
-new_accounts: Slot[Welcome] = Slot()
+new_accounts: Slot[AccountHook] = Slot()
 
 
-def welcome_newcomer(actor: Actor, project: Project) -> None:
+def run_account_hooks(actor: Actor, project: Project) -> None:
     """Call all that apps above have added."""
     for welcome in new_accounts:
         welcome(actor, project)

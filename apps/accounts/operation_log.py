@@ -15,7 +15,7 @@ from apps.accounts.selectors import is_admin_as_such, runs_tenant
 from apps.audit.models import DONE, AuditEntry
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import OperationStatus
-from apps.lifecycle.told import told
+from apps.lifecycle.told import rendered_message
 
 RUNNING, FAILED, CANCELLED, REFUSED = "running", "failed", "cancelled", "refused"
 
@@ -54,7 +54,7 @@ def result_of(entry: AuditEntry) -> str:
 def reason_of(entry: AuditEntry) -> str:
     """Return why it failed or was refused; "" otherwise."""
     if entry.operation is not None:
-        return told(entry.operation.error, "message")
+        return rendered_message(entry.operation.error, "message")
     return "" if entry.outcome == DONE else entry.outcome
 
 

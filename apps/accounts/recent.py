@@ -12,9 +12,9 @@ from apps.lifecycle.errors import Forbidden
 from apps.lifecycle.verbs import Proof, Verb
 
 #: Session key: when the password, a code or a passkey was last given, in seconds since 1970.
-PROVED = "proved_at"
+PROVED_AT = "proved_at"
 #: Seconds for which that holds.
-HOLDS = 15 * 60
+PROOF_SECONDS = 15 * 60
 
 
 class NotRecent(Forbidden):
@@ -23,14 +23,14 @@ class NotRecent(Forbidden):
     code = "login.not_recent"
 
 
-def note_proof(request: HttpRequest) -> None:
+def record_proof(request: HttpRequest) -> None:
     """Keep that the user has just proved who they are."""
-    request.session[PROVED] = time.time()
+    request.session[PROVED_AT] = time.time()
 
 
 def is_recent(request: HttpRequest) -> bool:
     """Whether that was less than 15 minutes ago."""
-    return bool(time.time() - request.session.get(PROVED, 0) < HOLDS)
+    return bool(time.time() - request.session.get(PROVED_AT, 0) < PROOF_SECONDS)
 
 
 def ensure_recent(actor: Actor) -> None:

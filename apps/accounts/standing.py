@@ -31,7 +31,7 @@ class AccessEnded(Forbidden):
     code = "access.ended"
 
 
-def while_in(actor: Actor, act: Callable[[Any], R]) -> Callable[[Any], R]:
+def while_access_holds(actor: Actor, act: Callable[[Any], R]) -> Callable[[Any], R]:
     """Return `act` for rows of a long request: it raises AccessEnded once the actor's access has ended."""
 
     asked = time.monotonic()
@@ -39,14 +39,14 @@ def while_in(actor: Actor, act: Callable[[Any], R]) -> Callable[[Any], R]:
     def checked(row: Any) -> R:
         nonlocal asked
         if time.monotonic() - asked >= EVERY:
-            ensure_still_in(actor)
+            ensure_access_holds(actor)
             asked = time.monotonic()
         return act(row)
 
     return checked
 
 
-def ensure_still_in(actor: Actor) -> None:
+def ensure_access_holds(actor: Actor) -> None:
     """Raise AccessEnded unless the actor would still be let in, as who the request began as."""
     if actor.user is None or (_is_same(actor.user) and _holds(actor)):
         return

@@ -7,7 +7,7 @@ from pathlib import Path
 import redis
 
 from apps.agent import VERSION, config, worker
-from apps.agent.desk import Desk
+from apps.agent.desk import OrderExecutor
 from apps.agent.fences import Fences
 from apps.agent.long_jobs import LongJobs
 from apps.agent.reporter import Reporter
@@ -37,7 +37,9 @@ def main() -> None:
     seal = Seal(settings.seal_key)
     client = redis.Redis.from_url(settings.redis_url, health_check_interval=30)
     handlers = table(hypervisor, volumes, LongJobs())
-    desk = Desk(host.name, seal, client, handlers, Fences(Path(settings.state_dir) / "fences.sqlite"))
+    desk = OrderExecutor(
+        host.name, seal, client, handlers, Fences(Path(settings.state_dir) / "fences.sqlite")
+    )
     reporter = Reporter(host.name, seal, client, hypervisor)
     hypervisor.connection.on_event = reporter.soon
     app = worker.build(host.name, settings.redis_url, desk.take)

@@ -8,7 +8,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from apps.agent.fences import Fences
-from apps.agent.subjects import Subjects
+from apps.agent.subjects import SubjectLocks
 from apps.agent.verbs import Handler
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Desk:
+class OrderExecutor:
     """Handles the orders of one host, from many threads at once."""
 
     def __init__(
@@ -40,7 +40,7 @@ class Desk:
         self._client = client
         self._handlers = handlers
         self._fences = fences
-        self._subjects = Subjects()
+        self._subjects = SubjectLocks()
 
     def take(self, sealed: str) -> None:
         """Carry out one order, once. One taken before, or not sealed with our key, is dropped without an answer."""

@@ -8,7 +8,7 @@ from apps.drivers.errors import mark as _
 from apps.drivers.orders import TASK, queue_of
 
 
-class CeleryPost:
+class OrderQueue:
     """Puts sealed orders on hosts' queues. One per process; all threads may use it."""
 
     def __init__(self, redis_url: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Subjects:
+class SubjectLocks:
     """Locks by name, which exist only while somebody holds or awaits them."""
 
     def __init__(self) -> None:

@@ -20,7 +20,9 @@ class Representing(Protocol):
     def get_queryset(self) -> Any: ...
 
 
-def accepted(view: Representing, outcome: Any, *, created: bool = False, in_memory: bool = False) -> Response:
+def accepted_response(
+    view: Representing, outcome: Any, *, created: bool = False, in_memory: bool = False
+) -> Response:
     """Answer for what a service returned: an Operation, a list of them, a row, or None.
 
     in_memory: the operations bring their resources along, complete, see `Create.in_memory`.

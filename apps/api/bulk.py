@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.access import ensure_in_reach, ensure_may
-from apps.accounts.standing import while_in
+from apps.accounts.standing import while_access_holds
 from apps.api.declarations import Action, KindApi
 from apps.api.idempotency import given_key, place_of
 from apps.api.representation import slug
@@ -94,7 +94,7 @@ def carried_out(
     targets = [(each, "") for each in ids]
     batch, is_new = batches.open_batch(view.actor, _kind(view), act.verb, targets, values, key)
     rows = _rows(view, ids)
-    act_on = while_in(view.actor, lambda row: act.service(view.actor, row, **values))
+    act_on = while_access_holds(view.actor, lambda row: act.service(view.actor, row, **values))
     batches.carry_out(view.actor, batch, rows, act_on)
     if is_new:
         return Response(_answer(batch, {}), status=MULTI_STATUS)

@@ -20,7 +20,7 @@ from apps.api.errors import field_errors, problem_of
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, QuotaExceeded, Refused
 from apps.lifecycle.forecast import Forecast, QuotaLine, Use, quota_reader
-from apps.lifecycle.rehearsal import rehearsal
+from apps.lifecycle.rehearsal import dry_run
 
 PARAMETER = "dry_run"
 _WORDS = {"": False, "0": False, "false": False, "1": True, "true": True}
@@ -73,7 +73,7 @@ def _look_ahead(actor: Actor, create: Create, asked: Mapping[str, Any]) -> Forec
     tenant_id = _tenant_id(actor, asked)
     refusals: list[Refused] = []
     quotas = quota_reader()
-    with rehearsal():
+    with dry_run():
         before: Use = quotas.used_by(tenant_id) if tenant_id else {}
         try:
             create.service(actor, **asked)

@@ -12,7 +12,7 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from apps.api.narrowing import By, Choices, Moment, Narrow, Text, Words
+from apps.api.narrowing import By, Choices, FilterSpec, Moment, Text, Words
 from apps.lifecycle.models import Resource, State
 
 #: From so many characters on, what looks like the beginning of an id is searched as one.
@@ -56,7 +56,7 @@ class ListFilter(filters.FilterSet):
         turned = given.pop("not", [])
         for name, value in given.items():
             parameter = self.filters[name]
-            if isinstance(parameter, Narrow) and value not in (None, "", []):
+            if isinstance(parameter, FilterSpec) and value not in (None, "", []):
                 if parameter.by.admin and not self._is_admin:
                     return queryset.none()
                 parameter.exclude = name in turned

@@ -50,7 +50,7 @@ class By:
     control: ClassVar[str] = ""
     negatable: ClassVar[bool] = False
 
-    def parameters(self, name: str) -> dict[str, Narrow]:
+    def parameters(self, name: str) -> dict[str, FilterSpec]:
         """Return the filters by the names of their query parameters."""
         raise NotImplementedError
 
@@ -64,12 +64,12 @@ class Text(By):
     control = "text"
     negatable = True
 
-    def parameters(self, name: str) -> dict[str, Narrow]:
+    def parameters(self, name: str) -> dict[str, FilterSpec]:
         """Return one parameter."""
         says = _("{}: begins with") if self.lookup.endswith("startswith") else _("{}: contains")
         field = forms.CharField(required=False, max_length=LONGEST)
         schema = {"type": "string", "maxLength": LONGEST}
-        return {name: Narrow(name, self, field, self.lookup, schema, says)}
+        return {name: FilterSpec(name, self, field, self.lookup, schema, says)}
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Choices(By):
     control = "choices"
     negatable = True
 
-    def parameters(self, name: str) -> dict[str, Narrow]:
+    def parameters(self, name: str) -> dict[str, FilterSpec]:
         """Return one parameter that may be given several times."""
         given = list(self.choices)
         each = forms.ChoiceField(choices=given) if given else _bounded(self.each)
@@ -92,7 +92,7 @@ class Choices(By):
             items["enum"] = sorted(str(value) for value, _label in given)
         schema = {"type": "array", "items": items, "maxItems": MOST_VALUES}
         says = _("{}: any of these, repeated or with commas between them")
-        return {name: Narrow(name, self, AnyOfField(each), "in", schema, says)}
+        return {name: FilterSpec(name, self, AnyOfField(each), "in", schema, says)}
 
 
 @dataclass(frozen=True)
@@ -105,13 +105,13 @@ class Number(By):
     #: Far beyond anything there is; times `scale`, what is larger would be infinite.
     most: ClassVar[float] = 1e15
 
-    def parameters(self, name: str) -> dict[str, Narrow]:
+    def parameters(self, name: str) -> dict[str, FilterSpec]:
         """Return the lower and the upper bound."""
         field = forms.FloatField(required=False, min_value=-self.most, max_value=self.most)
         schema = {"type": "number", "minimum": -self.most, "maximum": self.most}
         return {
-            f"{name}_min": Narrow(name, self, field, "gte", schema, _("{}: at least")),
-            f"{name}_max": Narrow(name, self, field, "lte", schema, _("{}: at most")),
+            f"{name}_min": FilterSpec(name, self, field, "gte", schema, _("{}: at least")),
+            f"{name}_max": FilterSpec(name, self, field, "lte", schema, _("{}: at most")),
         }
 
 
@@ -126,15 +126,15 @@ class Moment(By):
 
     control = "moment"
 
-    def parameters(self, name: str) -> dict[str, Narrow]:
+    def parameters(self, name: str) -> dict[str, FilterSpec]:
         """Return the two ends."""
         field = IsoDateTimeField(required=False)
         prefix = f"{name}_" if self.prefix is None else self.prefix
         return {
-            f"{prefix}after": Narrow(
+            f"{prefix}after": FilterSpec(
                 name, self, field, "gte", OpenApiTypes.DATETIME, _("{}: from this time on")
             ),
-            f"{prefix}before": Narrow(
+            f"{prefix}before": FilterSpec(
                 name, self, field, "lt", OpenApiTypes.DATETIME, _("{}: before this time")
             ),
         }
@@ -146,10 +146,10 @@ class Flag(By):
 
     control = "flag"
 
-    def parameters(self, name: str) -> dict[str, Narrow]:
+    def parameters(self, name: str) -> dict[str, FilterSpec]:
         """Return one parameter."""
         field = forms.NullBooleanField(required=False, widget=BooleanWidget())
-        return {name: Narrow(name, self, field, "exact", OpenApiTypes.BOOL)}
+        return {name: FilterSpec(name, self, field, "exact", OpenApiTypes.BOOL)}
 
 
 _TYPES = {forms.UUIDField: OpenApiTypes.UUID, forms.IntegerField: OpenApiTypes.INT}
@@ -175,7 +175,7 @@ class Words(filters.CharFilter):
         super().__init__(*args, max_length=LONGEST, **kwargs)
 
 
-class Narrow(filters.Filter):
+class FilterSpec(filters.Filter):
     """One parameter of a By. `exclude` is set for a request that names it in `not=`."""
 
     def __init__(
@@ -191,7 +191,7 @@ class Narrow(filters.Filter):
         described: Any = extend_schema_field({**shown, "description": format_lazy(spoken, label)})
         described(self)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Narrow:
+    def __deepcopy__(self, memo: dict[int, Any]) -> FilterSpec:
         # Every FilterSet copies its filters deeply, with all the SQL in them; what is set per request is flat.
         return copy(self)
 

@@ -17,9 +17,9 @@ from apps.lifecycle.cancelling import why_not_cancel
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
 from apps.lifecycle.models.operation import Stopping
-from apps.lifecycle.told import told, told_error
+from apps.lifecycle.told import rendered_error, rendered_message
 from apps.lifecycle.verbs import verb_named
-from apps.lifecycle.words import state_word
+from apps.lifecycle.words import state_label
 
 
 def moment(at: datetime | None) -> str | None:
@@ -99,7 +99,7 @@ class ResourceOut(Out):
     @classmethod
     def represent(cls, row: Resource, rights: Rights) -> dict[str, Any]:
         """Return the resource as JSON-ready values; `allowed_actions` as far as `rights` reach."""
-        shown = state_word(row)
+        shown = state_label(row)
         language = (
             get_language() or ""
         )  # asked once: for each action of each row it is a tenth of a page's time
@@ -184,12 +184,12 @@ def _error(row: Resource | Operation) -> dict[str, str] | None:
     if not row.error:
         return None
     operation = {"operation": row.error["operation"]} if "operation" in row.error else {}
-    return {**told_error(row.error), **operation}
+    return {**rendered_error(row.error), **operation}
 
 
 def _step(step: dict[str, Any]) -> dict[str, Any]:
     more = {name: step[name] for name in ("failed", "attempt") if step.get(name)}
-    return {"at": step["at"], "text": told(step), **more}
+    return {"at": step["at"], "text": rendered_message(step), **more}
 
 
 def _reference(id: object, name: str) -> dict[str, str]:

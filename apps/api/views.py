@@ -25,7 +25,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.access import forbidden
-from apps.api.answers import accepted
+from apps.api.answers import accepted_response
 from apps.api.bodies import Labels
 from apps.api.bulk import bulk_actions, carried_out, wanted
 from apps.api.declarations import Body, KindApi
@@ -108,7 +108,7 @@ class ObjectApi(KindApi):
             request,
             self.create_verb(),
             lambda: create.service(self.actor, **body),
-            lambda made: accepted(self, made, created=True, in_memory=create.in_memory),
+            lambda made: accepted_response(self, made, created=True, in_memory=create.in_memory),
         )
 
     @answered_in_one_transaction
@@ -119,7 +119,7 @@ class ObjectApi(KindApi):
         self._may(update.verb, row)
         body = self._body(update.body or Labels, partial=True)
         outcome = update.service(self.actor, row, **body)
-        return accepted(self, outcome) if update.body else Response(self.represent(self.found(key)))
+        return accepted_response(self, outcome) if update.body else Response(self.represent(self.found(key)))
 
     @answered_in_one_transaction
     def delete_one(self, request: Request, key: object) -> Response:
@@ -127,7 +127,7 @@ class ObjectApi(KindApi):
         # DRF sets the instance's `delete` to this very method.
         delete = type(self).delete
         assert delete is not None
-        return accepted(self, delete.service(self.actor, self.found(key, to_show=False)))
+        return accepted_response(self, delete.service(self.actor, self.found(key, to_show=False)))
 
     @answered_in_one_transaction
     def post_action(self, request: Request, key: object) -> Response:
@@ -141,7 +141,7 @@ class ObjectApi(KindApi):
             request,
             self.action_verb(row),
             lambda: act.service(self.actor, row, **body),
-            lambda outcome: accepted(self, outcome),
+            lambda outcome: accepted_response(self, outcome),
             where=row,
         )
 

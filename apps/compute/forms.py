@@ -16,10 +16,10 @@ from apps.compute.models.instance_type import MOST_MEMORY_GIB, MOST_VCPU
 from apps.infrastructure.models import ComputeCluster, StorageCluster
 from apps.lifecycle.models import State
 from apps.network.models import SecurityGroup
-from apps.portal.forms import KitForm
+from apps.portal.forms import BaseForm
 
 
-class ProjectForm(KitForm):
+class ProjectForm(BaseForm):
     """Asks in which project something is created."""
 
     project = forms.ModelChoiceField(
@@ -33,7 +33,7 @@ class ProjectForm(KitForm):
         self.fields["project"].initial = projects.first()
 
 
-class SecurityGroupForm(KitForm):
+class SecurityGroupForm(BaseForm):
     """For an existing VM: which group its internal NIC is in."""
 
     security_group = forms.ModelChoiceField(
@@ -71,7 +71,7 @@ class KeyPairForm(ProjectForm):
     field_order = ("name", "public_key", "remark", "project")
 
 
-class ImageForm(KitForm):
+class ImageForm(BaseForm):
     name = forms.CharField(label=_("Name"), max_length=63)
     cluster = forms.ModelChoiceField(
         StorageCluster.objects.none(), label=_("Storage cluster"), empty_label=None
@@ -103,7 +103,7 @@ class ImageForm(KitForm):
         self.fields["cluster"].queryset = clusters  # type: ignore[attr-defined]
 
 
-class InstanceTypeForm(KitForm):
+class InstanceTypeForm(BaseForm):
     cluster = forms.ModelChoiceField(
         ComputeCluster.objects.none(), label=_("Compute cluster"), empty_label=None
     )

@@ -92,7 +92,7 @@ def take_reports(readings: Sequence[Reading]) -> None:
     _finish_first_boots(readings)
 
 
-def tell_of_reach(hosts: Sequence[Host]) -> None:
+def report_reachability(hosts: Sequence[Host]) -> None:
     """Have pages look again at the VMs of hosts that went out of reach or came back: how old their state is shows."""
     on_them = Vm.objects.filter(host__in=[host.pk for host in hosts])
     push.many_changed("vm", on_them.order_by().values_list("tenant", "project").distinct())

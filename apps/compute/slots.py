@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.compute.observation import take_reports, tell_of_reach
+from apps.compute.observation import report_reachability, take_reports
 from apps.compute.pages.on_hosts import cluster_types, cluster_vms, host_vms
 from apps.compute.services.instance_type import create_default_types
 from apps.compute.usage import vm_samples
@@ -30,6 +30,6 @@ TILES.fill(
 )
 
 reports.listeners.fill(take_reports)
-reports.reach_listeners.fill(tell_of_reach)
+reports.reach_listeners.fill(report_reachability)
 usage.samplers.fill(vm_samples)
-services.furnishings.fill(create_default_types)
+services.cluster_defaults.fill(create_default_types)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import Enum
 
 
-class End(Enum):
+class EndReason(Enum):
     """A close code and its reason, which RFC 6455 limits to 123 bytes."""
 
     CLOSED = (1000, "closed by the client")
@@ -37,6 +37,6 @@ class End(Enum):
 class Refusal(Exception):
     """A connection may not begin."""
 
-    def __init__(self, end: End) -> None:
+    def __init__(self, end: EndReason) -> None:
         super().__init__(end.reason)
         self.end = end

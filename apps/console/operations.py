@@ -19,7 +19,7 @@ from apps.drivers.specs import ConsoleAddress
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host
 from apps.lifecycle.handlers import Settle, handles
-from apps.lifecycle.running import Run
+from apps.lifecycle.running import OperationContext
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ NOT_RUNNING_YET = {"hypervisor.vm_off", "hypervisor.vm_missing"}
 
 
 @handles(VM_CONSOLE)
-def open_screen(run: Run) -> Settle | None:
+def open_screen(run: OperationContext) -> Settle | None:
     """Let the ticket's password in for as long as the tickets that wait for this VM need."""
     ticket = ConsoleTicket.objects.filter(pk=run.operation.args["ticket"]).first()
     if ticket is None:  # the VM, or the account, is gone
@@ -58,7 +58,7 @@ def open_screen(run: Run) -> Settle | None:
     return lambda: mark_opened(ticket.pk, address.host, address.port)
 
 
-def _open(run: Run, ticket: ConsoleTicket) -> ConsoleAddress | None:
+def _open(run: OperationContext, ticket: ConsoleTicket) -> ConsoleAddress | None:
     """Return where the screen is, or None while the VM is still starting."""
     vm = Vm.objects.select_related("host").filter(pk=run.target_id).first()
     if vm is None or not has_screen(vm):

@@ -27,7 +27,7 @@ from apps.console.verbs import VM_CONSOLE
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, Refused
 from apps.lifecycle.requests import Change
-from apps.lifecycle.told import told, told_error
+from apps.lifecycle.told import rendered_error, rendered_message
 
 #: VNC's authentication knows 8 characters at most; letters and digits survive every keyboard and every form field.
 PASSWORD_LENGTH = 8
@@ -164,10 +164,10 @@ def _spent(ticket: ConsoleTicket) -> TicketSpent:
     if ticket.state == TicketState.FAILED:
         error = ticket.operation.error if ticket.operation else {}
         return TicketSpent(
-            told(error, "message"),
+            rendered_message(error, "message"),
             code="console.failed",
-            hint=told_error(error)["hint"],
-            details={"cause": told_error(error)},
+            hint=rendered_error(error)["hint"],
+            details={"cause": rendered_error(error)},
         )
     if ticket.state == TicketState.EXPIRED:
         return TicketSpent(_("The ticket was not used in time."), code="console.expired", hint=again)

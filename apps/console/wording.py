@@ -4,45 +4,47 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from apps.console.ends import End
+from apps.console.ends import EndReason
 
 
 def messages() -> dict[str, dict[str, str]]:
     """Return title and next step by close code, and by the words the page's script uses for what has no code."""
-    return {str(key.code if isinstance(key, End) else key): _both(*text) for key, text in _texts().items()}
+    return {
+        str(key.code if isinstance(key, EndReason) else key): _both(*text) for key, text in _texts().items()
+    }
 
 
 def _both(title: str, hint: str) -> dict[str, str]:
     return {"title": title, "hint": hint}
 
 
-def _texts() -> dict[End | str, tuple[str, str]]:
+def _texts() -> dict[EndReason | str, tuple[str, str]]:
     again = _("Connect again to get a new one.")
     return {
-        End.UNKNOWN: (_("This ticket does not exist."), again),
-        End.REFUSED: (
+        EndReason.UNKNOWN: (_("This ticket does not exist."), again),
+        EndReason.REFUSED: (
             _("You may not use this console."),
             _(
                 "You were logged out, or your role was changed. Log in again, or ask the owner of the account."
             ),
         ),
-        End.GONE: (_("The VM was deleted."), _("There is nothing left to connect to.")),
-        End.IDLE: (
+        EndReason.GONE: (_("The VM was deleted."), _("There is nothing left to connect to.")),
+        EndReason.IDLE: (
             _("Cut because nothing was typed and nothing moved for a while."),
             _("The VM goes on as it was. Connect again to see it."),
         ),
-        End.USED: (_("This ticket was used already."), again),
-        End.EXPIRED: (_("The ticket was not used in time."), again),
-        End.STOPPED: (_("The VM is not running."), _("The console connects by itself when it starts.")),
-        End.ORIGIN: (
+        EndReason.USED: (_("This ticket was used already."), again),
+        EndReason.EXPIRED: (_("The ticket was not used in time."), again),
+        EndReason.STOPPED: (_("The VM is not running."), _("The console connects by itself when it starts.")),
+        EndReason.ORIGIN: (
             _("The platform does not know the address of this page."),
             _("Ask the administrator to add it to SCLOUD_HOSTS."),
         ),
-        End.UNREACHABLE: (
+        EndReason.UNREACHABLE: (
             _("The VM's host does not answer."),
             _("The platform looks after it. Try again in a minute, or ask the administrator."),
         ),
-        End.RESTARTING: (_("The console service is restarting."), _("Try again in a moment.")),
+        EndReason.RESTARTING: (_("The console service is restarting."), _("Try again in a moment.")),
         "unreachable_proxy": (
             _("The console service could not be reached."),
             _(

@@ -48,7 +48,7 @@ class Bulkhead:
             self._heard_at = time.monotonic()
             self._deaf = False
 
-    def in_vain(self, since: float) -> None:
+    def record_timeout(self, since: float) -> None:
         """Note that one who has waited from `since` (monotonic seconds) got no answer.
 
         Where others got theirs meanwhile, only that one is lost.

@@ -96,7 +96,7 @@ class RemoteHost:
             sealed = self._wait(orders.answer_key(self.name, id), begun + self._timeout, life)
         except DriverError as error:
             if error.code == UNREACHABLE:
-                self._bulkhead.in_vain(begun)
+                self._bulkhead.record_timeout(begun)
             raise
         self._bulkhead.heard()
         return self._seal.open(orders.answer_purpose(id), sealed, Answer)

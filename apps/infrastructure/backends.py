@@ -37,10 +37,10 @@ from apps.infrastructure import inbox
 from apps.infrastructure.models import Host, Region, StorageCluster
 from apps.infrastructure.redis_connection import redis_client
 from apps.infrastructure.selectors import host_in_reach
-from apps.lifecycle.running import Run
+from apps.lifecycle.running import OperationContext
 
 if TYPE_CHECKING:
-    from apps.agent.post import CeleryPost
+    from apps.agent.post import OrderQueue
     from apps.drivers.ovn import OvnFabric
     from apps.drivers.remote import RemoteHost
 
@@ -53,12 +53,12 @@ _process_world = World()
 _making = threading.Lock()
 
 
-def hypervisor(host: Host, run: Run | None) -> Hypervisor:
+def hypervisor(host: Host, run: OperationContext | None) -> Hypervisor:
     """Return the hypervisor of a host. `run` fences its orders; None is for looking only."""
     return host_driver(host).hypervisor(host, _fence(run))
 
 
-def volumes(cluster: StorageCluster, run: Run | None, *, host: Host | None = None) -> Volumes:
+def volumes(cluster: StorageCluster, run: OperationContext | None, *, host: Host | None = None) -> Volumes:
     """Return the volumes of a storage cluster as `host` reaches them; without one, as any host of the region does."""
     host = host or host_in_reach(cluster.region_id)
     if host is None:
@@ -71,7 +71,7 @@ def volumes(cluster: StorageCluster, run: Run | None, *, host: Host | None = Non
     return STORAGE_DRIVERS[cluster.driver](host, _fence(run))
 
 
-def fabric(region: Region, run: Run | None = None) -> Fabric:
+def fabric(region: Region, run: OperationContext | None = None) -> Fabric:
     """Return the network fabric of a region. No change is made once `run` no longer holds its lease."""
     return FABRIC_DRIVERS[region.fabric_driver](region, run.guard if run else None)
 
@@ -106,10 +106,10 @@ def _ovn(address: str) -> OvnFabric:
 
 
 @cache
-def _post() -> CeleryPost:
-    from apps.agent.post import CeleryPost
+def _post() -> OrderQueue:
+    from apps.agent.post import OrderQueue
 
-    return CeleryPost(settings.CELERY_BROKER_URL)
+    return OrderQueue(settings.CELERY_BROKER_URL)
 
 
 def _remote(host: Host) -> RemoteHost:
@@ -124,7 +124,7 @@ def _remote_named(name: str, sealed_key: str) -> RemoteHost:
     return RemoteHost(name, redis_client(), unseal(sealed_key), _post())
 
 
-def _fence(run: Run | None) -> Fence | None:
+def _fence(run: OperationContext | None) -> Fence | None:
     return Fence(run.operation.sequence, run.operation.attempt) if run else None
 
 

@@ -28,7 +28,7 @@ ANSWER_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Trouble:
+class ControlPlaneFault:
     """A part that is away, or too slow. at: since when."""
 
     message: str
@@ -37,7 +37,7 @@ class Trouble:
     at: datetime | None
 
 
-def trouble() -> Trouble | None:
+def control_plane_fault() -> ControlPlaneFault | None:
     """Return what keeps accepted work from being carried out now; None when nothing does. Two queries."""
     waiting, since = _waiting()
     last = Collection.objects.annotate(age=ExpressionWrapper(Now() - F("at"), DurationField())).first()
@@ -50,10 +50,10 @@ def trouble() -> Trouble | None:
         "%(n)s tasks have waited for a worker for more than a minute.",
         waiting,
     )
-    return Trouble(message % {"n": waiting}, _("Start more workers."), "workers.busy", since)
+    return ControlPlaneFault(message % {"n": waiting}, _("Start more workers."), "workers.busy", since)
 
 
-def _away(waiting: int, since: datetime) -> Trouble:
+def _away(waiting: int, since: datetime) -> ControlPlaneFault:
     kept = _("What was accepted waits; nothing of it is lost.")
     if waiting:
         kept = ngettext(
@@ -63,9 +63,9 @@ def _away(waiting: int, since: datetime) -> Trouble:
         ) % {"n": waiting}
     if not _broker_answers():
         message, hint = _("The message broker does not answer."), _("See that Redis runs.")
-        return Trouble(message, f"{hint} {kept}", "broker.unreachable", since)
+        return ControlPlaneFault(message, f"{hint} {kept}", "broker.unreachable", since)
     message, hint = _("No work is carried out."), _("See that workers and beat run.")
-    return Trouble(message, f"{hint} {kept}", "workers.away", since)
+    return ControlPlaneFault(message, f"{hint} {kept}", "workers.away", since)
 
 
 def _waiting() -> tuple[int, datetime | None]:

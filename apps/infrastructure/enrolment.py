@@ -63,7 +63,7 @@ def enroll_host(actor: Actor, cluster: ComputeCluster, name: str, address: str) 
     host.save(force_insert=True)
     allowed.record(host, args={"address": address})
     push.resource_changed(host, "created")
-    return Enrolment(host, _open_door(host, key))
+    return Enrolment(host, _open_access(host, key))
 
 
 @changes(HOST_RENEW)
@@ -76,7 +76,7 @@ def renew_enrolment(change: Change[Host]) -> Enrolment:
         sealed_key=seal(key), enrolled_vcpus=0, enrolled_memory_mib=0, claims_more=False
     )
     change.record()
-    return Enrolment(host, _open_door(host, key))
+    return Enrolment(host, _open_access(host, key))
 
 
 @changes(HOST_REMOVE)
@@ -97,7 +97,7 @@ def remove_host(change: Change[Host]) -> None:
             details={"resources": [{"kind": r.kind, "id": str(r.pk), "name": r.name} for r in vms[:50]]},
         ) from error
     if enrolled:
-        transaction.on_commit(lambda: _close_door(name))
+        transaction.on_commit(lambda: _close_access(name))
 
 
 def _check(name: str, address: str) -> None:
@@ -116,7 +116,7 @@ def _check(name: str, address: str) -> None:
         raise Invalid(wrong)
 
 
-def _open_door(host: Host, key: str) -> str:
+def _open_access(host: Host, key: str) -> str:
     """Make the host's Redis user once the transaction commits, and return its settings file."""
     password = secrets.token_urlsafe(32)
     rules = acl_rules(host.name, password)
@@ -153,7 +153,7 @@ def _set_user(user: str, rules: list[str]) -> None:
     _save_users()
 
 
-def _close_door(name: str) -> None:
+def _close_access(name: str) -> None:
     _redis().acl_deluser(user_of(name))
     _save_users()
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.drivers.specs import PoolSpec
 from apps.lifecycle.models import Kind, Loaded
-from apps.lifecycle.words import StateWord
+from apps.lifecycle.words import StateLabel
 
 #: An agent reports every five seconds; a host silent for this long is out of reach.
 SILENCE = timedelta(seconds=20)
@@ -149,20 +149,20 @@ class Host(Kind):
         """Whether it is in reach, for whoever has PostgreSQL's time."""
         return self.last_report_at is not None and now - self.last_report_at < SILENCE
 
-    def pending_word(self) -> StateWord:
+    def pending_word(self) -> StateLabel:
         """Return the state to show for a host nobody has heard of since it was enrolled."""
         reason = _("Its agent has not reported yet.")
-        return StateWord(_("Enrolled"), "warn", reason=reason, code="enrolled")
+        return StateLabel(_("Enrolled"), "warn", reason=reason, code="enrolled")
 
-    def ready_word(self) -> StateWord:
+    def ready_word(self) -> StateLabel:
         """Return the state to show for a host that has been taken in."""
         if not self.in_reach:
             since = timezone.localtime(self.last_report_at) if self.last_report_at else None
             reason = _("No report since %(time)s.") % {"time": f"{since:%Y-%m-%d %H:%M:%S}"} if since else ""
-            return StateWord(_("Out of reach"), "error", reason=reason, code="out_of_reach")
+            return StateLabel(_("Out of reach"), "error", reason=reason, code="out_of_reach")
         if not self.accepts_vms:
-            return StateWord(_("Closed"), "warn", reason=_("It does not accept new VMs."), code="closed")
-        return StateWord(_("Available"), "ok", code="ready")
+            return StateLabel(_("Closed"), "warn", reason=_("It does not accept new VMs."), code="closed")
+        return StateLabel(_("Available"), "ok", code="ready")
 
 
 class Collection(models.Model):

@@ -25,7 +25,7 @@ class Reason:
     count: int
 
 
-class Outlook(NamedTuple):
+class CapacityForecast(NamedTuple):
     """What a cluster's hosts have for a VM: how many there are, on how many it fits, how many such VMs fit at most."""
 
     total: int
@@ -66,17 +66,17 @@ SELECT name, code, error ->> 'message', last_report_at, vcpu_free, vcpu_capacity
 _CODES = ("memory", "vcpu", "closed", "out_of_reach", "not_ready")
 
 
-def outlook(cluster: ComputeCluster, need: Need) -> Outlook:
+def capacity_forecast(cluster: ComputeCluster, need: Need) -> CapacityForecast:
     """Return how many hosts of the cluster have room for such a VM now, and why the others have none: one query."""
     groups = {row[0]: row[1:] for row in _rows(_OUTLOOK, cluster, need)}
     fitting, room, *_rest = groups.pop("", (0, 0))
     reasons = [
         Reason(code, _grouped(code, *groups[code]), groups[code][0]) for code in _CODES if code in groups
     ]
-    return Outlook(fitting + sum(reason.count for reason in reasons), fitting, int(room), reasons)
+    return CapacityForecast(fitting + sum(reason.count for reason in reasons), fitting, int(room), reasons)
 
 
-def misfits(cluster: ComputeCluster, need: Need) -> dict[str, dict[str, str]]:
+def hosts_without_room(cluster: ComputeCluster, need: Need) -> dict[str, dict[str, str]]:
     """Return code → host's name → why it takes no such VM, for administrators: one query."""
     found: dict[str, dict[str, str]] = {}
     for name, code, message, seen, *figures in _rows(_MISFITS, cluster, need):
@@ -98,8 +98,8 @@ def _rows(statement: str, cluster: ComputeCluster, need: Need) -> list[tuple[Any
         return list(cursor.fetchall())
 
 
-def no_capacity(cluster: ComputeCluster, seen: Outlook, count: int) -> NoCapacity:
-    """Return the refusal for what `outlook` saw. It names no host: tenants read it."""
+def no_capacity(cluster: ComputeCluster, seen: CapacityForecast, count: int) -> NoCapacity:
+    """Return the refusal for what `capacity_forecast` saw. It names no host: tenants read it."""
     if not seen.total:
         message = _("Cluster %(name)s has no hosts.") % {"name": cluster}
     elif seen.fitting:

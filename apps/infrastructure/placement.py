@@ -20,7 +20,7 @@ from django.db.models.functions import Cast, Greatest
 
 from apps.infrastructure.models import ComputeCluster, Host
 from apps.infrastructure.need import Need
-from apps.infrastructure.outlook import no_capacity, outlook
+from apps.infrastructure.outlook import capacity_forecast, no_capacity
 from apps.infrastructure.reach import silent_since
 from apps.lifecycle.models import State
 
@@ -62,9 +62,9 @@ def place(cluster: ComputeCluster, need: Need, count: int = 1) -> list[UUID]:
         chosen = _spread(_candidates(cluster, need, count), need, count)
         if not chosen:
             break
-        if _promise(Counter(chosen), need):
+        if _reserve(Counter(chosen), need):
             return chosen
-    raise no_capacity(cluster, outlook(cluster, need), count)
+    raise no_capacity(cluster, capacity_forecast(cluster, need), count)
 
 
 def release(host_id: UUID | None, need: Need) -> None:
@@ -123,7 +123,7 @@ def _spread(candidates: list[_Candidate], need: Need, count: int) -> list[UUID]:
     return chosen
 
 
-def _promise(counts: Counter[UUID], need: Need) -> bool:
+def _reserve(counts: Counter[UUID], need: Need) -> bool:
     """Promise on every host or on none; False when one of them filled up meanwhile."""
     promised: list[tuple[UUID, Need]] = []
     for host_id in sorted(counts):

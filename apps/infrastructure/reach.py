@@ -29,7 +29,7 @@ def is_silent(host: Host) -> bool:
     return not Host.objects.filter(pk=host.pk, last_report_at__gt=silent_since()).exists()
 
 
-def looked_now() -> None:
+def collection_recorded_now() -> None:
     """Note that every host's report has been looked for."""
     row = Collection(pk=1, at=Now())
     Collection.objects.bulk_create(

@@ -27,7 +27,7 @@ from apps.lifecycle import push
 from apps.lifecycle.clock import database_now
 from apps.lifecycle.models import Event, Resource, State
 from apps.lifecycle.slots import Slot
-from apps.lifecycle.told import Kept, keep_error
+from apps.lifecycle.told import StoredMessage, stored_error
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ def collect() -> int:
     _write([reading.host for reading in readings], _MEASURED)
     for reading in readings:
         _judge(reading.host)
-    reach.looked_now()
+    reach.collection_recorded_now()
     _tell_of_load(before, _newest(hosts))
     gone = _tell_of_silence(hosts, now)
     back = [reading.host for reading in readings if reading.host.pk in silent]
@@ -241,8 +241,8 @@ def _judge(host: Host) -> None:
     push.resource_changed(host)
 
 
-def _misfit(host: Host) -> Kept:
-    return keep_error(
+def _misfit(host: Host) -> StoredMessage:
+    return stored_error(
         DriverError(
             _("Its CPUs are %(its)s, those of cluster %(cluster)s are %(wanted)s."),
             values={"its": host.architecture, "cluster": host.cluster, "wanted": host.cluster.architecture},

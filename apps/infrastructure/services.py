@@ -41,7 +41,7 @@ MAX_ADDRESS = 255
 _LONGEST = {"name": MAX_NAME, "alias": MAX_NAME, "label": MAX_NAME, "fabric_address": MAX_ADDRESS}
 
 #: Called with every new compute cluster, in its transaction: what a cluster is born with (its instance types).
-furnishings: Slot[Callable[[ComputeCluster], None]] = Slot()
+cluster_defaults: Slot[Callable[[ComputeCluster], None]] = Slot()
 
 
 @serves(REGION_CREATE)
@@ -100,8 +100,8 @@ def create_compute_cluster(
             cpu_overcommit=cpu_overcommit,
         )
     )
-    for furnish in furnishings:
-        furnish(cluster)
+    for add_sample_data in cluster_defaults:
+        add_sample_data(cluster)
     allowed.record(name=cluster.name)
     return cluster
 

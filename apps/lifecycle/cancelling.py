@@ -19,7 +19,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
 from apps.lifecycle.models.operation import Stopping
 from apps.lifecycle.requests import hold_target
-from apps.lifecycle.told import keep
+from apps.lifecycle.told import stored_message
 from apps.lifecycle.verbs import Cancel, verb_named
 
 
@@ -108,7 +108,11 @@ def cancelled(operation: Operation) -> dict[str, Any]:
     """Return what is kept of the cancellation, on the operation and on what it leaves in error."""
     known = {"code": "operation.cancelled", "operation": str(operation.pk), "verb": operation.verb}
     if not operation.attempt:
-        return {**known, "hint": "", **keep(gettext_noop("Cancelled before it began."), name="message")}
+        return {
+            **known,
+            "hint": "",
+            **stored_message(gettext_noop("Cancelled before it began."), name="message"),
+        }
     text, hint = (
         gettext_noop("Cancelled after %(n)s attempts."),
         gettext_noop("Try again to have it finished."),
@@ -117,6 +121,6 @@ def cancelled(operation: Operation) -> dict[str, Any]:
         return {
             **known,
             "hint": hint,
-            **keep(gettext_noop("Cancelled while it was under way."), name="message"),
+            **stored_message(gettext_noop("Cancelled while it was under way."), name="message"),
         }
-    return {**known, "hint": hint, **keep(text, {"n": operation.attempt}, name="message")}
+    return {**known, "hint": hint, **stored_message(text, {"n": operation.attempt}, name="message")}

@@ -20,10 +20,10 @@ RUN_TASK = "lifecycle.run"
 _NOTHING = (OperationalError, ChannelError, OSError, redis.exceptions.RedisError)
 
 
-def ring_on_commit(operation: Operation) -> None:
+def dispatch_on_commit(operation: Operation) -> None:
     """Ring for the operation when the present transaction commits."""
     operation_id = operation.pk
-    transaction.on_commit(lambda: ring(operation_id))
+    transaction.on_commit(lambda: dispatch(operation_id))
 
 
 def waiting() -> int:
@@ -36,7 +36,7 @@ def waiting() -> int:
         return 0
 
 
-def ring(operation_id: UUID) -> None:
+def dispatch(operation_id: UUID) -> None:
     """Ring now. A broker that is down is no error here: the row is safe and the sweeper will ring."""
     try:
         current_app.send_task(RUN_TASK, args=[str(operation_id)], ignore_result=True, retry=False)

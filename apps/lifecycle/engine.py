@@ -21,8 +21,8 @@ from apps.lifecycle.keeper import keeper
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
 from apps.lifecycle.models.operation import AFTER_ATTEMPT, LEASE
 from apps.lifecycle.requests import hold_target
-from apps.lifecycle.running import LATER, Later, Lost, Run, Stopped, dated
-from apps.lifecycle.told import Kept, keep, keep_error
+from apps.lifecycle.running import LATER, CancelRequested, LeaseLost, OperationContext, RetryLater, dated
+from apps.lifecycle.told import StoredMessage, stored_error, stored_message
 
 log = logging.getLogger(__name__)
 
@@ -37,31 +37,31 @@ def execute(operation_id: UUID) -> None:
     operation = claim(operation_id)
     if operation is None:
         return
-    run = Run(operation)
+    run = OperationContext(operation)
     try:
-        with keeper.keeping(run):
+        with keeper.renewing_lease(run):
             _attempt(run)
-    except Lost:
+    except LeaseLost:
         log.info("operation %s was taken away", operation.pk)
         _release_blocked(operation)
 
 
-def _attempt(run: Run) -> None:
+def _attempt(run: OperationContext) -> None:
     try:
         _carry_out(run)
-    except Stopped:
+    except CancelRequested:
         _stop(run)
 
 
-def _carry_out(run: Run) -> None:
+def _carry_out(run: OperationContext) -> None:
     operation = run.operation
     try:
         run.check()
         settle = handler_of(operation.verb)(run)
         _finish(run, settle)
-    except (Lost, Stopped):
+    except (LeaseLost, CancelRequested):
         raise
-    except Later:
+    except RetryLater:
         _look_again(run)
     except DriverError as error:
         _failed(run, error)
@@ -73,7 +73,7 @@ def _carry_out(run: Run) -> None:
         _failed(run, _bug(run, error))
 
 
-def _hand_back(run: Run) -> None:
+def _hand_back(run: OperationContext) -> None:
     """Have it tried again soon after a deadlock or a moment without the database.
 
     While the database stays away nothing can be written: then the lease runs out, and the sweeper hands it on.
@@ -105,7 +105,7 @@ def claim(operation_id: UUID) -> Operation | None:
     return Operation.objects.get(pk=operation_id) if taken else None
 
 
-def _finish(run: Run, settle: Settle | None) -> None:
+def _finish(run: OperationContext, settle: Settle | None) -> None:
     """Settle the rows and mark the operation done, in one transaction, if it is still ours."""
     with transaction.atomic():
         if run.operation.exclusive:
@@ -121,7 +121,7 @@ def _finish(run: Run, settle: Settle | None) -> None:
         push.operation_changed(run.operation)
 
 
-def _failed(run: Run, error: DriverError) -> None:
+def _failed(run: OperationContext, error: DriverError) -> None:
     """Hand the operation back for another attempt, or fail it for good."""
     operation = run.operation
     # Those that were handed back end at the deadline: a host may be away for many more of them.
@@ -129,10 +129,10 @@ def _failed(run: Run, error: DriverError) -> None:
     wait = min(2 ** _failed_before(run), MAX_BACKOFF_SECONDS)
     steps = list(run.steps)
     run.steps.append(
-        dated({**keep(error.template, error.values), "failed": True, "attempt": operation.attempt})
+        dated({**stored_message(error.template, error.values), "failed": True, "attempt": operation.attempt})
     )
     if run.stopping.is_set():
-        raise Stopped
+        raise CancelRequested
     if error.permanent or run.late or spoilt >= MAX_ATTEMPTS:
         _fail(run, error, steps)
         return
@@ -148,7 +148,7 @@ def _failed(run: Run, error: DriverError) -> None:
     push.operation_changed(operation)
 
 
-def _look_again(run: Run) -> None:
+def _look_again(run: OperationContext) -> None:
     """Hand back what waits for something that takes long: nothing has failed, and the sweeper rings for it when due."""
     run.write(
         status=OperationStatus.QUEUED,
@@ -161,7 +161,7 @@ def _look_again(run: Run) -> None:
     )
 
 
-def _stop(run: Run) -> None:
+def _stop(run: OperationContext) -> None:
     """Settle what was cancelled while it ran, now that its handler has stopped or has come to its end."""
     error = cancelled(run.operation)
     with transaction.atomic():
@@ -171,7 +171,7 @@ def _stop(run: Run) -> None:
         push.operation_changed(run.operation)
 
 
-def _fail(run: Run, error: DriverError, steps: list[Kept]) -> None:
+def _fail(run: OperationContext, error: DriverError, steps: list[StoredMessage]) -> None:
     """Fail it for good: its error says what the last of `run.steps` says, so `steps` are kept without that."""
     operation = run.operation
     with transaction.atomic():
@@ -189,7 +189,7 @@ def mark_failed(operation: Operation, error: DriverError) -> None:
     push.operation_changed(operation)
 
 
-def _close(run: Run, status: OperationStatus, **columns: Any) -> None:
+def _close(run: OperationContext, status: OperationStatus, **columns: Any) -> None:
     """Compare-and-set to a final status; Lost when the operation is not ours any more.
 
     Stopped when it was asked to stop: then it can only end cancelled.
@@ -207,14 +207,14 @@ def _release_blocked(operation: Operation) -> None:
     if waiting:
         Operation.objects.filter(pk__in=waiting).update(blocked_by=None, not_before=Now())
         for operation_id in waiting:
-            doorbell.ring(operation_id)
+            doorbell.dispatch(operation_id)
 
 
-def _error(operation: Operation, error: DriverError) -> Kept:
-    return {**keep_error(error), "operation": str(operation.pk), "verb": operation.verb}
+def _error(operation: Operation, error: DriverError) -> StoredMessage:
+    return {**stored_error(error), "operation": str(operation.pk), "verb": operation.verb}
 
 
-def _bug(run: Run, error: Exception) -> DriverError:
+def _bug(run: OperationContext, error: Exception) -> DriverError:
     return DriverError(
         _("The platform made an error: %(type)s."),
         values={"type": type(error).__name__},
@@ -224,6 +224,6 @@ def _bug(run: Run, error: Exception) -> DriverError:
     )
 
 
-def _failed_before(run: Run) -> int:
+def _failed_before(run: OperationContext) -> int:
     """Return how many attempts have failed. Those that only waited were handed back too, and are none of them."""
     return sum(bool(step.get("failed")) for step in run.steps)

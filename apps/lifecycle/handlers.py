@@ -7,13 +7,13 @@ from functools import cache
 
 from django.utils.module_loading import autodiscover_modules
 
-from apps.lifecycle.running import Run
+from apps.lifecycle.running import OperationContext
 from apps.lifecycle.verbs import Verb
 
 #: Runs inside the finishing transaction, once the backend matches.
 Settle = Callable[[], None]
 #: Makes the backend match the desired columns; safe to run again from the top at any time.
-Handler = Callable[[Run], Settle | None]
+Handler = Callable[[OperationContext], Settle | None]
 
 _handlers: dict[str, Handler] = {}
 

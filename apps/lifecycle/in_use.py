@@ -12,7 +12,7 @@ from apps.lifecycle.models import Resource
 NAMED = 20
 
 
-def refuse_while_used(resource: Resource, users: QuerySet[Resource], *, hint: str) -> None:
+def ensure_unused(resource: Resource, users: QuerySet[Resource], *, hint: str) -> None:
     """Raise InUse naming `users`, if there are any. Call under the resource's lock."""
     named = list(users.order_by("kind", "name", "pk")[: NAMED + 1])
     if not named:

@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from apps.lifecycle import push
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.models.operation import LEASE, Stopping
-from apps.lifecycle.running import Run, lease_clock
+from apps.lifecycle.running import OperationContext, lease_clock
 
 log = logging.getLogger(__name__)
 
@@ -26,17 +26,17 @@ TICK_SECONDS = 1.0
 RENEW_SECONDS = LEASE.total_seconds() / 4
 
 
-class Keeper:
+class LeaseRenewer:
     """The runs of this process. Thread-safe."""
 
     def __init__(self) -> None:
-        self._runs: dict[UUID, Run] = {}
+        self._runs: dict[UUID, OperationContext] = {}
         self._mutex = threading.Lock()
         self._thread: threading.Thread | None = None
         self._renewed = 0.0
 
     @contextmanager
-    def keeping(self, run: Run) -> Iterator[None]:
+    def renewing_lease(self, run: OperationContext) -> Iterator[None]:
         """Keep the run's lease for the length of the block."""
         with self._mutex:
             self._runs[run.operation.pk] = run
@@ -65,7 +65,7 @@ class Keeper:
             finally:
                 close_old_connections()
 
-    def tick(self, runs: list[Run]) -> None:
+    def tick(self, runs: list[OperationContext]) -> None:
         """Renew leases when due, mark runs that were taken away, write changed step logs."""
         self._mark_lost(runs)
         if time.monotonic() - self._renewed > RENEW_SECONDS:
@@ -81,7 +81,7 @@ class Keeper:
             if run.dirty and not run.lost.is_set():
                 _write_steps(run)
 
-    def _mark_lost(self, runs: list[Run]) -> None:
+    def _mark_lost(self, runs: list[OperationContext]) -> None:
         rows = Operation.objects.filter(
             pk__in=[run.operation.pk for run in runs], status=OperationStatus.RUNNING
         ).values_list("pk", "attempt", "stopping")
@@ -94,7 +94,7 @@ class Keeper:
                 run.stopping.set()
 
 
-def _write_steps(run: Run) -> None:
+def _write_steps(run: OperationContext) -> None:
     run.dirty = False
     written = Operation.objects.filter(
         pk=run.operation.pk, status=OperationStatus.RUNNING, attempt=run.operation.attempt
@@ -103,4 +103,4 @@ def _write_steps(run: Run) -> None:
         push.operation_changed(run.operation)
 
 
-keeper = Keeper()
+keeper = LeaseRenewer()

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.lifecycle.errors import Busy, NotNow
 from apps.lifecycle.models import Operation, OperationLock, Resource, State
-from apps.lifecycle.told import told
+from apps.lifecycle.told import rendered_message
 from apps.lifecycle.verbs import Verb, verb_named, verbs_of
 
 
@@ -75,7 +75,7 @@ def ensure_possible(verb: Verb, resource: Resource, running: Operation | None) -
 
 def _state_reason(resource: Resource) -> str:
     if resource.state == State.ERROR:
-        return _("It is in error: %(cause)s") % {"cause": told(resource.error, "message")}
+        return _("It is in error: %(cause)s") % {"cause": rendered_message(resource.error, "message")}
     if resource.state == State.PENDING:
         return _("It has not been created yet.")
     if resource.state == State.READY:

@@ -19,7 +19,7 @@ SETTING = "scloud.rehearsal"
 
 
 @contextmanager
-def rehearsal() -> Iterator[None]:
+def dry_run() -> Iterator[None]:
     """Run the block in a transaction that is always rolled back, and what waits for its commit with it."""
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -30,7 +30,7 @@ def rehearsal() -> Iterator[None]:
             transaction.set_rollback(True)
 
 
-class Refusals:
+class ErrorCollector:
     """Collects what checks refuse, so that they can all be told at once."""
 
     def __init__(self) -> None:

@@ -130,7 +130,7 @@ def _write(
     operation.deadline = operation.created_at + verb.deadline  # what the statement has written
     OperationLock.objects.bulk_create([OperationLock(resource_id=r.pk, operation=operation) for r in also])
     record(actor, verb.name, resource, operation=operation, args=args)
-    doorbell.ring_on_commit(operation)
+    doorbell.dispatch_on_commit(operation)
     push.resource_changed(resource)
     return operation
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_noop as _
 from apps.drivers.errors import DriverError
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.models.operation import LEASE, OperationQuerySet, Stopping
-from apps.lifecycle.told import Kept, keep
+from apps.lifecycle.told import StoredMessage, stored_message
 
 #: From a renewal on, a lease is relied upon for so long: a little less than the database grants.
 HELD_SECONDS = LEASE.total_seconds() - 2
@@ -38,15 +38,15 @@ WAITED = "waited"
 waiting_places = threading.BoundedSemaphore(MOST_WAITING)
 
 
-class Later(Exception):
+class RetryLater(Exception):
     """What it waits for takes long: the operation is handed back, and run again from its top in a moment."""
 
 
-class Lost(Exception):
+class LeaseLost(Exception):
     """The operation was taken away: lease lost, superseded or cancelled. The handler must stop at once."""
 
 
-class Stopped(Exception):
+class CancelRequested(Exception):
     """Somebody cancelled the operation, and this is a step at which it can stop, or its end."""
 
 
@@ -64,12 +64,12 @@ def overdue(operation: Operation, steps: Sequence[dict[str, Any]], otherwise: Dr
     return otherwise
 
 
-def dated(kept: Kept) -> Kept:
+def dated(kept: StoredMessage) -> StoredMessage:
     """Return what is kept of a step, with the present time."""
     return {"at": timezone.now().isoformat(timespec="milliseconds"), **kept}
 
 
-class Run:
+class OperationContext:
     """One attempt at one operation."""
 
     def __init__(self, operation: Operation) -> None:
@@ -102,7 +102,7 @@ class Run:
         For what has no fence of its own, such as the network; hosts refuse old orders by `fence`.
         """
         if self.lost.is_set() or lease_clock() > self._held_until:
-            raise Lost
+            raise LeaseLost
 
     def renewed(self, asked_at: float) -> None:
         """Note that the lease was renewed by a statement begun at `asked_at`, by `lease_clock`."""
@@ -114,7 +114,7 @@ class Run:
         `template` is marked with `_` and may have the values' names in it ("Starting on %(host)s").
         """
         self.check()
-        kept = keep(template, values)
+        kept = stored_message(template, values)
         if not self._goes_on_waiting(kept):
             self.steps.append(dated({**kept, "attempt": self.operation.attempt}))
         if percent is not None:
@@ -129,9 +129,9 @@ class Run:
     def check(self) -> None:
         """Raise Lost when the operation was taken away, Stopped when cancelled, DriverError past its deadline."""
         if self.lost.is_set():
-            raise Lost
+            raise LeaseLost
         if self.stopping.is_set():
-            raise Stopped
+            raise CancelRequested
         if self.late:
             late = DriverError(
                 _("It did not finish in time."),
@@ -164,12 +164,12 @@ class Run:
         """Change the operation's row. Raises Lost when it is not ours any more, Stopped when it was asked to stop."""
         mine = self._mine()
         if not mine.exclude(stopping=Stopping.ASKED).update(**columns):
-            raise Stopped if mine.exists() else Lost
+            raise CancelRequested if mine.exists() else LeaseLost
 
     def write_cancelled(self, **columns: Any) -> None:
         """Change the operation's row, if this attempt still has it. Raises Lost."""
         if not self._mine().update(**columns):
-            raise Lost
+            raise LeaseLost
 
     def extend(self, deadline: datetime) -> None:
         """Move the deadline, now that it is known how much there is to do; never to an earlier time."""
@@ -224,8 +224,8 @@ class Run:
         """Note how long it has waited with the step that says for what, so that the next attempt goes on from there."""
         self.check()
         self.steps[-1][WAITED] = (waited + LATER).total_seconds()
-        raise Later
+        raise RetryLater
 
-    def _goes_on_waiting(self, kept: Kept) -> bool:
+    def _goes_on_waiting(self, kept: StoredMessage) -> bool:
         last = self.steps[-1] if self.steps else {}
         return WAITED in last and last["text"] == kept["text"]

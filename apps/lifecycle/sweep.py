@@ -17,7 +17,7 @@ from apps.lifecycle.models import Operation, OperationLock, OperationStatus
 from apps.lifecycle.models.operation import LEASE, Stopping
 from apps.lifecycle.requests import hold_target
 from apps.lifecycle.running import overdue
-from apps.lifecycle.told import Kept, keep_error
+from apps.lifecycle.told import StoredMessage, stored_error
 
 #: A claimable operation is rung for again after this long, if its ring must have been lost.
 RING_AGAIN = timedelta(seconds=5)
@@ -42,7 +42,7 @@ def sweep() -> int:
     ids = list(due.order_by("not_before").values_list("pk", flat=True)[:BATCH])
     Operation.objects.filter(pk__in=ids).update(rung_at=Now())
     for operation_id in ids:
-        doorbell.ring(operation_id)
+        doorbell.dispatch(operation_id)
     return len(ids)
 
 
@@ -85,7 +85,7 @@ def _fail_overdue() -> None:
             hold_target(operation)
             if operation.stopping == Stopping.ASKED:
                 _settle_asked(operation)
-            elif _close(operation, OperationStatus.FAILED, keep_error(error)):
+            elif _close(operation, OperationStatus.FAILED, stored_error(error)):
                 OperationLock.objects.filter(operation=operation).delete()
                 mark_failed(operation, error)
 
@@ -98,7 +98,7 @@ def _settle_asked(operation: Operation) -> None:
         push.operation_changed(operation)
 
 
-def _close(operation: Operation, status: OperationStatus, error: Kept) -> bool:
+def _close(operation: Operation, status: OperationStatus, error: StoredMessage) -> bool:
     as_read = Operation.objects.filter(
         pk=operation.pk, status=operation.status, attempt=operation.attempt, stopping=operation.stopping
     )

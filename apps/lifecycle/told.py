@@ -13,10 +13,12 @@ from django.utils.translation import gettext
 
 from apps.drivers.errors import DriverError
 
-Kept = dict[str, Any]
+StoredMessage = dict[str, Any]
 
 
-def keep(template: str, values: Mapping[str, object] | None = None, *, name: str = "text") -> Kept:
+def stored_message(
+    template: str, values: Mapping[str, object] | None = None, *, name: str = "text"
+) -> StoredMessage:
     """Return what to keep of a sentence, JSON-ready: `{name: …}`, with "template" and "values" if it has any."""
     if not values:
         return {name: str(template)}
@@ -24,27 +26,27 @@ def keep(template: str, values: Mapping[str, object] | None = None, *, name: str
     return {name: str(template) % plain, "template": str(template), "values": plain}
 
 
-def keep_error(error: DriverError) -> Kept:
+def stored_error(error: DriverError) -> StoredMessage:
     """Return what to keep of an error, JSON-ready."""
     return {
         "code": error.code,
         "hint": error.hint,
-        **keep(error.template, error.values, name="message"),
+        **stored_message(error.template, error.values, name="message"),
     }
 
 
-def told(kept: Mapping[str, Any], name: str = "text") -> str:
+def rendered_message(kept: Mapping[str, Any], name: str = "text") -> str:
     """Return a kept sentence in the reader's language; "" when there is none."""
     template = kept.get("template") or kept.get(name) or ""
     said = gettext(template) if template else ""
     return said % kept["values"] if "template" in kept else said
 
 
-def told_error(kept: Mapping[str, Any]) -> dict[str, str]:
+def rendered_error(kept: Mapping[str, Any]) -> dict[str, str]:
     """Return code, message and hint of a kept error in the reader's language; empty texts when there is none."""
     hint = kept.get("hint") or ""
     return {
         "code": kept.get("code", ""),
-        "message": told(kept, "message"),
+        "message": rendered_message(kept, "message"),
         "hint": gettext(hint) if hint else "",
     }

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from apps.lifecycle.errors import NotNow
 from apps.lifecycle.models import Operation, Resource, State
-from apps.lifecycle.told import told
+from apps.lifecycle.told import rendered_message
 from apps.lifecycle.verbs import all_verbs
 
 _LOCK = "SELECT FROM lifecycle_resource WHERE id = ANY(%s) ORDER BY id FOR {strength}"
@@ -69,6 +69,7 @@ def _not_ready(row: Resource) -> NotNow:
             hint=_("Wait until it has, then try again."),
         )
     return NotNow(
-        _("%(name)s is in error: %(cause)s") % {"name": row.name, "cause": told(row.error, "message")},
+        _("%(name)s is in error: %(cause)s")
+        % {"name": row.name, "cause": rendered_message(row.error, "message")},
         hint=_("Choose another one, or delete it and create it again."),
     )

@@ -9,12 +9,12 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.lifecycle.legality import open_operation
 from apps.lifecycle.models import Operation, Resource, State
-from apps.lifecycle.told import told
+from apps.lifecycle.told import rendered_message
 from apps.lifecycle.verbs import Text, verb_named
 
 
 @dataclass(frozen=True)
-class StateWord:
+class StateLabel:
     """A state as shown: `tone` is one of ok, busy, off, error, warn; `reason` explains, `percent` is progress."""
 
     word: Text
@@ -32,22 +32,24 @@ _WORDS = {
 }
 
 
-def state_word(resource: Any) -> StateWord:
+def state_label(resource: Any) -> StateLabel:
     """Return what to show for a resource; a kind with words of its own has `ready_word()`, `pending_word()`."""
     running = open_operation(resource)
     if running is not None:
         return _running(running, resource)
     if resource.state == State.READY and hasattr(resource, "ready_word"):
-        word: StateWord = resource.ready_word()
+        word: StateLabel = resource.ready_word()
         return word
     if resource.state == State.PENDING and hasattr(resource, "pending_word"):
-        waiting: StateWord = resource.pending_word()
+        waiting: StateLabel = resource.pending_word()
         return waiting
     word_text, tone = _WORDS[State(resource.state)]
-    return StateWord(word_text, tone, reason=told(resource.error, "message"), code=resource.state)
+    return StateLabel(
+        word_text, tone, reason=rendered_message(resource.error, "message"), code=resource.state
+    )
 
 
-def _running(operation: Operation, resource: Resource) -> StateWord:
+def _running(operation: Operation, resource: Resource) -> StateLabel:
     verb = verb_named(operation.verb)
-    last = told(operation.steps[-1]) if operation.steps else ""
-    return StateWord(verb.doing, "busy", reason=last, percent=operation.progress or None, code=verb.name)
+    last = rendered_message(operation.steps[-1]) if operation.steps else ""
+    return StateLabel(verb.doing, "busy", reason=last, percent=operation.progress or None, code=verb.name)

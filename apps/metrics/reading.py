@@ -51,7 +51,7 @@ def _rows(number: int, subject: Subject, names: Sequence[str], start: datetime, 
     start = max(start, timezone.now() - tier.kept - tier.step)
     if number == 0:
         return _look_up(tier, subject, names, start, end)
-    edge = rolled_until(tier) or start
+    edge = rolled_up_until(tier) or start
     rows = _look_up(tier, subject, names, start, min(edge, end))
     return rows + (_rows(number - 1, subject, names, max(edge, start), end) if edge < end else [])
 
@@ -75,7 +75,7 @@ def _ceiling(moment: datetime, tier: Tier) -> datetime:
     return floored if floored == moment else floored + tier.step
 
 
-def rolled_until(tier: Tier) -> datetime | None:
+def rolled_up_until(tier: Tier) -> datetime | None:
     """Return the end of what has been rolled up into a resolution, None when nothing has."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT max(at) FROM {tier.table}")  # noqa: S608

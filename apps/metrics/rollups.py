@@ -10,7 +10,7 @@ from django.db import connection
 from apps.metrics import partitions
 from apps.metrics.names import NAMES
 from apps.metrics.postgres import LATE
-from apps.metrics.reading import rolled_until
+from apps.metrics.reading import rolled_up_until
 from apps.metrics.tiers import TIERS, Tier, floor
 
 #: A pause of the task is made up for in pieces of at most this many steps.
@@ -23,8 +23,8 @@ def roll_up(now: datetime) -> int:
 
 
 def _catch_up(fine: Tier, coarse: Tier, now: datetime) -> int:
-    complete = floor((rolled_until(fine) or now) if fine is not TIERS[0] else now - LATE, coarse.step)
-    begin = rolled_until(coarse) or _oldest(fine, coarse, now)
+    complete = floor((rolled_up_until(fine) or now) if fine is not TIERS[0] else now - LATE, coarse.step)
+    begin = rolled_up_until(coarse) or _oldest(fine, coarse, now)
     written = 0
     while begin is not None and begin < complete:
         end = min(begin + _MOST_STEPS * coarse.step, complete)

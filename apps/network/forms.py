@@ -15,10 +15,10 @@ from apps.infrastructure.models import Region
 from apps.network.ranges import VpcRange, allowed_ranges
 from apps.network.selectors import visible_vpcs
 from apps.network.services.default_network import default_blocks
-from apps.portal.forms import KitForm
+from apps.portal.forms import BaseForm
 
 
-class PlacedForm(KitForm):
+class PlacedForm(BaseForm):
     """Name, remark, and where it goes: a project the actor may create in, and a region."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=63)
@@ -58,7 +58,7 @@ class VpcForm(PlacedForm):
         cidr.help_text = _("Allowed: %(ranges)s.") % {"ranges": listed}
 
 
-class SubnetForm(KitForm):
+class SubnetForm(BaseForm):
     vpc = forms.TypedChoiceField(label=gettext_lazy("VPC"), coerce=UUID)
     name = forms.CharField(label=gettext_lazy("Name"), max_length=63)
     cidr = forms.CharField(
@@ -81,7 +81,7 @@ class SecurityGroupForm(PlacedForm):
     """The group itself; its rules are typed in the rule editor."""
 
 
-class RangesForm(KitForm):
+class RangesForm(BaseForm):
     """The allowed blocks, one a line: "10.0.0.0/16 16-29"."""
 
     ranges = forms.CharField(

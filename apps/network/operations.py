@@ -13,7 +13,7 @@ from apps.infrastructure import backends
 from apps.lifecycle.handlers import Handler, Settle, handles
 from apps.lifecycle.models import Kind, Resource, State
 from apps.lifecycle.rows import remove
-from apps.lifecycle.running import Run
+from apps.lifecycle.running import OperationContext
 from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
 from apps.network.specs import port_spec, security_group_spec, subnet_spec, vpc_spec
 from apps.network.verbs import (
@@ -35,8 +35,8 @@ from apps.network.verbs import (
     VPC_RESYNC,
     VPC_RETRY,
 )
-from apps.quotas.services import give_back
-from apps.reconciliation.operations.common import leave_what_stays, mending
+from apps.quotas.services import release_quota
+from apps.reconciliation.operations.common import keep_remaining, repairing
 
 #: A VPC is made in a fraction of this.
 VPC_PATIENCE_SECONDS = 1.0
@@ -44,7 +44,7 @@ VPC_PATIENCE_SECONDS = 1.0
 
 @handles(VPC_CREATE)
 @handles(VPC_RETRY)
-def create_vpc(run: Run) -> None:
+def create_vpc(run: OperationContext) -> None:
     """Make the router."""
     vpc = Vpc.objects.select_related("region").get(pk=run.target_id)
     run.step(_("Making the network"), 50)
@@ -52,7 +52,7 @@ def create_vpc(run: Run) -> None:
 
 
 @handles(VPC_DELETE)
-def delete_vpc(run: Run) -> Settle | None:
+def delete_vpc(run: OperationContext) -> Settle | None:
     """Remove the router."""
     vpc = Vpc.objects.select_related("region").filter(pk=run.target_id).first()
     return _removed(run, vpc, FabricKind.VPC, "vpc")
@@ -60,7 +60,7 @@ def delete_vpc(run: Run) -> Settle | None:
 
 @handles(SUBNET_CREATE)
 @handles(SUBNET_RETRY)
-def create_subnet(run: Run) -> None:
+def create_subnet(run: OperationContext) -> None:
     """Make the switch, its gateway and DHCP, once the VPC is there."""
     subnet = Subnet.objects.select_related("region", "vpc").get(pk=run.target_id)
     _await_vpc(run, subnet.vpc)
@@ -69,7 +69,7 @@ def create_subnet(run: Run) -> None:
 
 
 @handles(SUBNET_DELETE)
-def delete_subnet(run: Run) -> Settle | None:
+def delete_subnet(run: OperationContext) -> Settle | None:
     """Remove the switch."""
     subnet = Subnet.objects.select_related("region").filter(pk=run.target_id).first()
     return _removed(run, subnet, FabricKind.SUBNET, "subnet")
@@ -78,7 +78,7 @@ def delete_subnet(run: Run) -> Settle | None:
 @handles(SECURITY_GROUP_CREATE)
 @handles(SECURITY_GROUP_RETRY)
 @handles(SECURITY_GROUP_SET_RULES)
-def apply_rules(run: Run) -> None:
+def apply_rules(run: OperationContext) -> None:
     """Make the group hold exactly its rules."""
     group = SecurityGroup.objects.select_related("region").get(pk=run.target_id)
     run.step(_("Applying %(count)s rules"), 50, count=group.rules.count())
@@ -86,14 +86,14 @@ def apply_rules(run: Run) -> None:
 
 
 @handles(SECURITY_GROUP_DELETE)
-def delete_security_group(run: Run) -> Settle | None:
+def delete_security_group(run: OperationContext) -> Settle | None:
     """Remove the group."""
     group = SecurityGroup.objects.select_related("region").filter(pk=run.target_id).first()
     return _removed(run, group, FabricKind.SECURITY_GROUP, "security_group")
 
 
 @handles(VM_SET_SECURITY_GROUP)
-def set_security_group(run: Run) -> None:
+def set_security_group(run: OperationContext) -> None:
     """Put the NIC of that role into its group."""
     nic = Nic.objects.select_related("owner__region").get(
         owner_id=run.target_id, role=run.operation.args["role"]
@@ -103,37 +103,37 @@ def set_security_group(run: Run) -> None:
 
 
 def _force_clean(kind: FabricKind) -> Handler:
-    def force_clean(run: Run) -> Settle:
+    def force_clean(run: OperationContext) -> Settle:
         row = Resource.objects.select_related("region").get(pk=run.target_id)
         run.step(_("Removing it from the network"), 50)
         if row.region is not None:
             fabric = backends.fabric(row.region, run)
-            leave_what_stays(run, lambda: fabric.ensure_absent(kind, str(row.pk)))
+            keep_remaining(run, lambda: fabric.ensure_absent(kind, str(row.pk)))
 
         def settle() -> None:
             row.delete()
             if row.tenant_id is not None:
-                give_back(row.tenant_id, {kind.value: 1})
+                release_quota(row.tenant_id, {kind.value: 1})
 
         return settle
 
-    return mending(force_clean)
+    return repairing(force_clean)
 
 
-handles(VPC_RESYNC)(mending(create_vpc))
-handles(SUBNET_RESYNC)(mending(create_subnet))
-handles(SECURITY_GROUP_RESYNC)(mending(apply_rules))
+handles(VPC_RESYNC)(repairing(create_vpc))
+handles(SUBNET_RESYNC)(repairing(create_subnet))
+handles(SECURITY_GROUP_RESYNC)(repairing(apply_rules))
 handles(VPC_FORCE_CLEAN)(_force_clean(FabricKind.VPC))
 handles(SUBNET_FORCE_CLEAN)(_force_clean(FabricKind.SUBNET))
 handles(SECURITY_GROUP_FORCE_CLEAN)(_force_clean(FabricKind.SECURITY_GROUP))
 
 
-def _fabric(run: Run, resource: Resource) -> Fabric:
+def _fabric(run: OperationContext, resource: Resource) -> Fabric:
     assert resource.region is not None, "network resources have a region"
     return backends.fabric(resource.region, run)
 
 
-def _removed(run: Run, resource: Kind | None, kind: FabricKind, metric: str) -> Settle | None:
+def _removed(run: OperationContext, resource: Kind | None, kind: FabricKind, metric: str) -> Settle | None:
     if resource is None:
         return None
     run.step(_("Removing it from the network"), 50)
@@ -142,12 +142,12 @@ def _removed(run: Run, resource: Kind | None, kind: FabricKind, metric: str) -> 
     def settle() -> None:
         remove([resource])
         if resource.tenant_id is not None:
-            give_back(resource.tenant_id, {metric: 1})
+            release_quota(resource.tenant_id, {metric: 1})
 
     return settle
 
 
-def _await_vpc(run: Run, vpc: Vpc) -> None:
+def _await_vpc(run: OperationContext, vpc: Vpc) -> None:
     """Wait a moment for a VPC asked for together with its subnet; longer waits are another attempt's."""
     end = time.monotonic() + VPC_PATIENCE_SECONDS
     while vpc.state == State.PENDING and time.monotonic() < end:

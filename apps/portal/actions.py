@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from apps.lifecycle.errors import Refused
 from apps.lifecycle.verbs import Proof
 from apps.portal import feedback
-from apps.portal.forms import KitForm
+from apps.portal.forms import BaseForm
 from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.page import Page
 
@@ -53,7 +53,7 @@ class ActionPage(Page):
             return self._ask(row, form, refused=error, status=error.status)
         return self._answer(row, feedback.toast_for(outcome, self.area, self._done_text(row)))
 
-    def _form(self, row: Any, data: Any = None) -> KitForm | None:
+    def _form(self, row: Any, data: Any = None) -> BaseForm | None:
         if self.do.form is None:
             return None
         given = {name: getattr(row, name) for name in self.do.form.base_fields if hasattr(row, name)}

@@ -14,12 +14,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from apps.accounts.access import forbidden
-from apps.accounts.standing import while_in
+from apps.accounts.standing import while_access_holds
 from apps.lifecycle import batches
 from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.verbs import Proof
-from apps.portal.forms import KitForm
+from apps.portal.forms import BaseForm
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import ListPage
 from apps.portal.page import Page, lead_to_proof
@@ -92,7 +92,7 @@ class BulkPage(Page):
         # Apart from the keys that API callers choose.
         own = f"page:{token}"[:255]
         batch, _is_new = batches.open_batch(self.actor, self.of.kind, do.verb, targets, values, own)
-        act_on = while_in(self.actor, lambda row: do.service(self.actor, row, **values))
+        act_on = while_access_holds(self.actor, lambda row: do.service(self.actor, row, **values))
         left = batches.carry_out(self.actor, batch, found, act_on)
         outcome = reverse(f"{self.area}:bulk.one", args=[batch.pk])
         return self._go_on(do, outcome, len(keys), left) if left else self.go(outcome)
@@ -117,7 +117,7 @@ class BulkPage(Page):
                 return do
         raise Invalid({"action": [_("Choose what to do with the selected rows.")]})
 
-    def _form(self, do: Do, data: Any) -> KitForm | None:
+    def _form(self, do: Do, data: Any) -> BaseForm | None:
         return do.form(data, actor=self.actor) if do.form is not None else None
 
     # -- what is selected ----------------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ class BulkPage(Page):
         self,
         do: Do,
         rows: Sequence[Any],
-        form: KitForm | None,
+        form: BaseForm | None,
         *,
         gone: int = 0,
         mistyped: bool = False,

@@ -17,20 +17,20 @@ from apps.accounts.operation_access import visible_batches
 from apps.api.operation_api import CANCEL
 from apps.lifecycle.errors import NotFound
 from apps.lifecycle.models import Batch, BatchItem, BatchOutcome, Operation, OperationStatus
-from apps.lifecycle.told import told_error
+from apps.lifecycle.told import rendered_error
 from apps.lifecycle.verbs import Text
-from apps.lifecycle.words import StateWord
+from apps.lifecycle.words import StateLabel
 from apps.portal.kinds import resource_url
 from apps.portal.operation_pages import operation_word
 from apps.portal.page import Page
 from apps.portal.timeline import label_of
 
-_WORDS: dict[str, StateWord] = {
-    BatchOutcome.WAITING: StateWord(gettext_lazy("Not reached"), "off"),
-    BatchOutcome.ACCEPTED: StateWord(gettext_lazy("Accepted"), "ok"),
-    BatchOutcome.DONE: StateWord(gettext_lazy("Done"), "ok"),
-    BatchOutcome.REFUSED: StateWord(gettext_lazy("Refused"), "error"),
-    BatchOutcome.NOT_FOUND: StateWord(gettext_lazy("No longer there"), "off"),
+_WORDS: dict[str, StateLabel] = {
+    BatchOutcome.WAITING: StateLabel(gettext_lazy("Not reached"), "off"),
+    BatchOutcome.ACCEPTED: StateLabel(gettext_lazy("Accepted"), "ok"),
+    BatchOutcome.DONE: StateLabel(gettext_lazy("Done"), "ok"),
+    BatchOutcome.REFUSED: StateLabel(gettext_lazy("Refused"), "error"),
+    BatchOutcome.NOT_FOUND: StateLabel(gettext_lazy("No longer there"), "off"),
 }
 _AGAIN = {OperationStatus.FAILED, OperationStatus.CANCELLED}
 
@@ -40,7 +40,7 @@ class Line:
     """One row: how it stands, and where it was refused or failed, the cause, its code and the next step."""
 
     item: BatchItem
-    word: StateWord
+    word: StateLabel
     url: str
     task: str
     cause: str
@@ -79,7 +79,7 @@ class OutcomePage(Page):
     def _line(self, batch: Batch, item: BatchItem) -> Line:
         operation = item.operation
         there = operation.resource_id is not None if operation else item.outcome == BatchOutcome.REFUSED
-        error = told_error(operation.error if operation and not operation.is_open else {})
+        error = rendered_error(operation.error if operation and not operation.is_open else {})
         return Line(
             item,
             operation_word(operation) if operation else _WORDS[item.outcome],
@@ -107,13 +107,13 @@ def _may_be_tried_again(item: BatchItem) -> bool:
     return item.outcome in {BatchOutcome.REFUSED, BatchOutcome.WAITING}
 
 
-def _counts(items: Sequence[BatchItem]) -> list[tuple[int, StateWord]]:
+def _counts(items: Sequence[BatchItem]) -> list[tuple[int, StateLabel]]:
     """Return how many stand how, for the line above the table."""
     words = {
-        "ok": StateWord(_("done"), "ok"),
-        "busy": StateWord(_("under way"), "busy"),
-        "error": StateWord(_("refused or failed"), "error"),
-        "off": StateWord(_("cancelled, gone or not reached"), "off"),
+        "ok": StateLabel(_("done"), "ok"),
+        "busy": StateLabel(_("under way"), "busy"),
+        "error": StateLabel(_("refused or failed"), "error"),
+        "off": StateLabel(_("cancelled, gone or not reached"), "off"),
     }
     tones: Counter[str] = Counter(_tone(item.operation, item.outcome) for item in items)
     return [(tones[tone], word) for tone, word in words.items() if tones[tone]]

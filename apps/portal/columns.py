@@ -12,7 +12,7 @@ from django.utils.html import conditional_escape, format_html, strip_tags
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from apps.lifecycle.words import state_word
+from apps.lifecycle.words import state_label
 from apps.portal import pieces
 from apps.portal.facets import Facet, project_facet, region_facet, state_facet, tenant_facet
 from apps.portal.kinds import Text
@@ -114,7 +114,7 @@ def _name(row: Any, page: ListPage) -> SafeString:
 
 
 def _state(row: Any, page: ListPage) -> SafeString:
-    return format_html("{}{}", pieces.pill(state_word(row)), pieces.as_of(page.of.as_of(row)))
+    return format_html("{}{}", pieces.pill(state_label(row)), pieces.as_of(page.of.as_of(row)))
 
 
 NAME = Column("name", _("Name"), _name, sort="name", wide=False, text=lambda row, page: row.name)
@@ -126,7 +126,7 @@ STATE = Column(
     wide=False,
     facet=state_facet,
     observed=True,
-    text=lambda row, page: state_word(row).word,
+    text=lambda row, page: state_label(row).word,
 )
 TENANT = Column(
     "tenant",

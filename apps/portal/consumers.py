@@ -18,7 +18,7 @@ from apps.portal.page_access import (
     CONNECT_AGAIN,
     NOT_LOGGED_IN,
     TOO_MANY,
-    Seat,
+    PageSession,
     judge_anew_in_thread,
     judge_in_thread,
 )
@@ -56,7 +56,7 @@ class PageConsumer(AsyncWebsocketConsumer):
         await self.accept()
         user: object = self.scope.get("user")
         seat = await judge_in_thread(user, self.scope["session"])
-        if not isinstance(seat, Seat):
+        if not isinstance(seat, PageSession):
             await self.close(seat)
             return
         assert isinstance(user, User), "nobody else is given a seat"
@@ -85,13 +85,13 @@ class PageConsumer(AsyncWebsocketConsumer):
             limits.append((open_pages.session_key(session_uid(key)), OPEN_PAGES_PER_SESSION.value()))
         return limits
 
-    async def _judge_again(self, seat: Seat) -> None:
+    async def _judge_again(self, seat: PageSession) -> None:
         """End the page when its user may hear something else now, or nothing any more."""
         key = self._session_key()
         while key and not self.ended:
             await asyncio.sleep(seat.again)
             judged = await judge_anew_in_thread(key)
-            if not isinstance(judged, Seat):
+            if not isinstance(judged, PageSession):
                 self._end(judged)
             elif judged.groups != seat.groups:
                 self._end(CONNECT_AGAIN)

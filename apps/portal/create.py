@@ -25,7 +25,7 @@ from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.verbs import Proof
 from apps.portal import feedback
 from apps.portal.form_once import new_token, once
-from apps.portal.forms import KitForm
+from apps.portal.forms import BaseForm
 from apps.portal.kinds import PageKind, Text, resource_url
 from apps.portal.page import Page
 from apps.portal.prefill import as_typed, query_values
@@ -62,7 +62,7 @@ class CreatePage(Page):
 
     template_name = "portal/create.html"
     of: ClassVar[PageKind]
-    form: ClassVar[type[KitForm]]
+    form: ClassVar[type[BaseForm]]
     sections: ClassVar[Sequence[Section]] = ()
     #: The kind's API, whose create the summary tries.
     api: ClassVar[type[ObjectApi] | None] = None
@@ -89,7 +89,7 @@ class CreatePage(Page):
         """Return what fills the form for another one like `row`."""
         return {}
 
-    def more(self, form: KitForm) -> dict[str, Any]:
+    def more(self, form: BaseForm) -> dict[str, Any]:
         """Return what the aside's or the sections' templates need beside the form."""
         return {}
 
@@ -130,7 +130,7 @@ class CreatePage(Page):
         feedback.keep(self.request, toast)
         return self.go(path or self.of.url(self.area, "list"))
 
-    def summary(self, form: KitForm) -> Summary | None:
+    def summary(self, form: BaseForm) -> Summary | None:
         """Return what creating from a form that has been looked at would come to; None for a page without `api`."""
         if self.api is None or self.api.create is None:
             return None
@@ -152,7 +152,7 @@ class CreatePage(Page):
             return resource_url(self.area, self.of.kind, outcome.target_id) or self.of.url(self.area, "list")
         return self.of.url(self.area, "list")
 
-    def _preview(self, form: KitForm) -> HttpResponse:
+    def _preview(self, form: BaseForm) -> HttpResponse:
         """Return the summary, and for the fields typed in so far what is wrong with each."""
         summary = self.summary(form)
         touched = {*self.request.POST.get("touched", "").split(",")}
@@ -166,7 +166,7 @@ class CreatePage(Page):
         }
         return self.show(context, "portal/create_preview.html")
 
-    def _draw(self, form: KitForm, *, refused: Refused | None = None, status: int = 200) -> HttpResponse:
+    def _draw(self, form: BaseForm, *, refused: Refused | None = None, status: int = 200) -> HttpResponse:
         # A form not sent yet is looked at as if it had been sent as it stands.
         summary = self.summary(form if form.is_bound else as_typed(form))
         if form.is_bound:
@@ -189,16 +189,16 @@ class CreatePage(Page):
     def _title(self) -> Text:
         return self.title or (self.of.create.label if self.of.create else self.of.one)
 
-    def _sections(self, form: KitForm) -> Sequence[Section]:
+    def _sections(self, form: BaseForm) -> Sequence[Section]:
         return self.sections or [Section("", list(form.fields))]
 
 
-def _cleaned(form: KitForm) -> dict[str, Any]:
+def _cleaned(form: BaseForm) -> dict[str, Any]:
     form.is_valid()
     return dict(form.cleaned_data)
 
 
-def _say_what_is_not_kept(form: KitForm) -> None:
+def _say_what_is_not_kept(form: BaseForm) -> None:
     """Passwords are not sent back to the browser, so that they have to be typed again."""
     for bound in form.visible_fields():
         if isinstance(bound.field.widget, forms.PasswordInput) and bound.value():

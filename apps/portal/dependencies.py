@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from apps.accounts.selectors import is_admin_as_such, runs_tenant
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Resource
-from apps.lifecycle.words import StateWord, state_word
+from apps.lifecycle.words import StateLabel, state_label
 from apps.portal.kinds import PageKind, Text
 from apps.portal.page import Page
 from apps.portal.registry import list_pages
@@ -36,7 +36,7 @@ class Related:
 class Item:
     name: str
     url: str
-    state: StateWord | None
+    state: StateLabel | None
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _group(page: Page, related: Related) -> Group:
 
 def _item(kind: PageKind, row: Any, area: str) -> Item:
     url = kind.url(area, "one", row) if area else ""
-    state = state_word(row) if isinstance(row, Resource) else None
+    state = state_label(row) if isinstance(row, Resource) else None
     return Item(str(row), url, state)
 
 

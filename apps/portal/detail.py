@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.lifecycle.legality import open_operation
 from apps.lifecycle.models import Resource
-from apps.lifecycle.words import state_word
+from apps.lifecycle.words import state_label
 from apps.portal import pieces
 from apps.portal.dependencies import Related, groups
 from apps.portal.kinds import Offer, PageKind, Text
@@ -124,7 +124,7 @@ class DetailPage(Page):
             "title": str(getattr(row, "name", row)),
             "row": row,
             "key": self.of.key_of(row),
-            "state": state_word(row) if is_resource else None,
+            "state": state_label(row) if is_resource else None,
             "as_of": self.of.as_of(row),
             "running": open_operation(row) if is_resource else None,
             "since": since(row) if is_resource else None,

@@ -19,7 +19,7 @@ _CLASSES: tuple[tuple[type[forms.Widget], str], ...] = (
 )
 
 
-class KitForm(forms.Form):
+class BaseForm(forms.Form):
     """A form that knows who fills it in (`self.actor`), so that choices hold only what they may use."""
 
     def __init__(self, *args: Any, actor: Actor, **kwargs: Any) -> None:
@@ -46,7 +46,7 @@ def _dress(widget: forms.Widget) -> None:
         widget.attrs["class"] = f"{wanted} {widget.attrs.get('class', '')}".strip()
 
 
-class LabelsForm(KitForm):
+class LabelsForm(BaseForm):
     """Name and remark of any resource."""
 
     name = forms.CharField(label=_("Name"), max_length=63)

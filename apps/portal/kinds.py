@@ -25,7 +25,7 @@ from apps.lifecycle.legality import Possibility
 from apps.lifecycle.models import Resource
 from apps.lifecycle.selectors import with_open_operations
 from apps.lifecycle.verbs import Verb
-from apps.portal.forms import KitForm
+from apps.portal.forms import BaseForm
 from apps.portal.slots import actions_of
 
 Text = str | Promise
@@ -43,7 +43,7 @@ class Do:
     """
 
     verb: Verb
-    form: type[KitForm] | None = None
+    form: type[BaseForm] | None = None
     adapter: Service | None = None
     says: Callable[[Any], Sequence[Text]] | None = None
     typed_name: bool = False

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.retrying import why_not_retry
-from apps.lifecycle.told import told_error
+from apps.lifecycle.told import rendered_error
 from apps.portal import feedback, pieces
 from apps.portal.detail import DetailPage, Properties, Property, Tab
 from apps.portal.feedback import Toast
@@ -64,7 +64,7 @@ def _steps(page: DetailPage, row: Operation) -> dict[str, Any]:
         "groups": page.properties(row),
         "steps": steps_of(row),
         "word": operation_word(row),
-        "error": told_error(row.error) if row.error else None,
+        "error": rendered_error(row.error) if row.error else None,
         "retry": retry,
         "settled": settled,
         "together": _together(page, row),
@@ -108,7 +108,7 @@ class OperationToast(Page):
         if row.is_open:
             return HttpResponse(status=204)
         failed = row.status == OperationStatus.FAILED
-        word, error = STATUS_WORDS[row.status], told_error(row.error if failed else {})
+        word, error = STATUS_WORDS[row.status], rendered_error(row.error if failed else {})
         toast = Toast(
             f"{label_of(row.verb)}: {row.target_name} – {word}",
             "error" if failed else "ok",

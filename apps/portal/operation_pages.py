@@ -21,9 +21,9 @@ from apps.lifecycle.cancelling import why_not_cancel
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.models.operation import Stopping
-from apps.lifecycle.told import told
+from apps.lifecycle.told import rendered_message
 from apps.lifecycle.verbs import all_verbs, verb_named
-from apps.lifecycle.words import StateWord
+from apps.lifecycle.words import StateLabel
 from apps.portal import pieces
 from apps.portal.columns import TENANT, Column
 from apps.portal.facets import Choices, Facet, choice_facet, tenant_facet
@@ -43,14 +43,14 @@ STATUS_WORDS: dict[str, Text] = {
 }
 
 
-def operation_word(operation: Operation) -> StateWord:
+def operation_word(operation: Operation) -> StateLabel:
     """Return an operation's status as shown."""
     running = operation.status == OperationStatus.RUNNING
     stopping = operation.is_open and operation.stopping == Stopping.ASKED
-    return StateWord(
+    return StateLabel(
         _("Stopping") if stopping else STATUS_WORDS[operation.status],
         TONES[OperationStatus(operation.status)],
-        reason=told(operation.error, "message"),
+        reason=rendered_message(operation.error, "message"),
         percent=operation.progress if running and operation.progress else None,
     )
 
@@ -99,8 +99,8 @@ def target_link(row: Operation, area: str) -> SafeString:
 
 def _said(row: Operation, page: ListPage) -> str:
     if row.is_open:
-        return told(row.steps[-1]) if row.steps else ""
-    return told(row.error, "message") if row.status != OperationStatus.DONE else ""
+        return rendered_message(row.steps[-1]) if row.steps else ""
+    return rendered_message(row.error, "message") if row.status != OperationStatus.DONE else ""
 
 
 def _outcome(row: Operation, page: ListPage) -> SafeString | str:

@@ -31,23 +31,23 @@ AT_LATEST = 600.0
 
 
 @dataclass(frozen=True)
-class Seat:
+class PageSession:
     """What an open page hears, and in how many seconds its right to it is judged again."""
 
     groups: tuple[str, ...]
     again: float
 
 
-def judge(user: object, session: Any) -> Seat | int:
+def judge(user: object, session: Any) -> PageSession | int:
     """Return what the page of this user and session hears, or the close code of why it is not let in."""
     if not isinstance(user, User) or not usable(user) or over(session, time.time()):
         return NOT_LOGGED_IN
     if user.must_change_password or (session.get(MUST_ENROL) and REQUIRE_ADMIN_TWO_FACTOR.value()):
         return MUST_DO_FIRST
-    return Seat(_groups(user, acting.acting_tenant_id(session)), _again(session))
+    return PageSession(_groups(user, acting.acting_tenant_id(session)), _again(session))
 
 
-def judge_anew(session_key: str) -> Seat | int:
+def judge_again(session_key: str) -> PageSession | int:
     """Judge the session as it is in the database now."""
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
@@ -55,7 +55,7 @@ def judge_anew(session_key: str) -> Seat | int:
 
 
 judge_in_thread = database_sync_to_async(judge)
-judge_anew_in_thread = database_sync_to_async(judge_anew)
+judge_anew_in_thread = database_sync_to_async(judge_again)
 
 
 def _groups(user: User, acted_as: int | None) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from apps.lifecycle.words import StateWord
+from apps.lifecycle.words import StateLabel
 
 _TONE_ICONS = {
     "ok": "circle-check",
@@ -37,7 +37,7 @@ def _sprite() -> str:
     return static("vendor/icons/icons.svg")
 
 
-def pill(shown: StateWord) -> SafeString:
+def pill(shown: StateLabel) -> SafeString:
     """Return a state as word, icon and colour, with the reason as a hint and progress where there is one."""
     percent = f"{shown.percent} %" if shown.percent else ""
     return format_html(

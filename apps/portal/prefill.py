@@ -8,10 +8,10 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
-from apps.portal.forms import KitForm
+from apps.portal.forms import BaseForm
 
 
-def query_values(query: QueryDict, form: type[KitForm]) -> dict[str, Any]:
+def query_values(query: QueryDict, form: type[BaseForm]) -> dict[str, Any]:
     """Return the values a link gives for the form's fields."""
     several = (forms.MultipleChoiceField, forms.ModelMultipleChoiceField)
     return {
@@ -21,7 +21,7 @@ def query_values(query: QueryDict, form: type[KitForm]) -> dict[str, Any]:
     }
 
 
-def as_typed(form: KitForm) -> KitForm:
+def as_typed(form: BaseForm) -> BaseForm:
     """Return a copy of a form not sent yet as if it had been sent with the values it shows."""
     twin = copy(form)
     twin.data, twin.is_bound = shown_values(form), True
@@ -31,7 +31,7 @@ def as_typed(form: KitForm) -> KitForm:
     return twin
 
 
-def shown_values(form: KitForm) -> QueryDict:
+def shown_values(form: BaseForm) -> QueryDict:
     """Return what a browser would send of a form nobody has typed in."""
     sent = QueryDict(mutable=True)
     for bound in form:

@@ -38,7 +38,7 @@ class Listener(Protocol):
         """Close if this message about ended sessions is meant for the page."""
 
 
-class Room:
+class PushGroup:
     """The pages that listen to one group."""
 
     def __init__(self, group: str) -> None:
@@ -140,7 +140,7 @@ async def _life(client: redis.asyncio.Redis) -> str:
 
 
 _watching: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
-_rooms: dict[tuple[asyncio.AbstractEventLoop, str], Room] = {}
+_rooms: dict[tuple[asyncio.AbstractEventLoop, str], PushGroup] = {}
 
 
 async def join(group: str, page: Listener) -> None:
@@ -152,7 +152,7 @@ async def join(group: str, page: Listener) -> None:
     key = (loop, group)
     room = _rooms.get(key)
     if room is None or room.listening.done():  # one that has stopped hearing has told its pages so
-        room = _rooms[key] = Room(group)
+        room = _rooms[key] = PushGroup(group)
         if loop not in _watching:
             _watching[loop] = asyncio.create_task(_watch())
     room.pages.add(page)

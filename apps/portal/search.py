@@ -19,7 +19,7 @@ from apps.accounts.rights import Rights
 from apps.api.filters import ResourceFilter
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Resource
-from apps.lifecycle.words import StateWord, state_word
+from apps.lifecycle.words import StateLabel, state_label
 from apps.portal import navigation
 from apps.portal.kinds import Do, Offer, PageKind, Text
 from apps.portal.lists import ListPage
@@ -41,7 +41,7 @@ class Found:
     kind: PageKind
     row: Any
     url: str
-    state: StateWord | None
+    state: StateLabel | None
 
     @property
     def name(self) -> str:
@@ -150,7 +150,7 @@ def _matching(page: type[ListPage], rows: QuerySet[Any], text: str) -> QuerySet[
 
 
 def _found(kind: PageKind, area: str, row: Any) -> Found:
-    state = state_word(row) if isinstance(row, Resource) else None
+    state = state_label(row) if isinstance(row, Resource) else None
     return Found(kind, row, kind.url(area, "one", row), state)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from apps.lifecycle.legality import open_operation
 from apps.lifecycle.models import Event, Operation, OperationStatus, Resource
-from apps.lifecycle.told import told_error
+from apps.lifecycle.told import rendered_error
 from apps.lifecycle.verbs import verb_named
 from apps.portal.kinds import Offer, resource_url
 
@@ -46,7 +46,7 @@ def failure_of(row: Resource, offers: Sequence[Offer], area: str) -> Failure | N
     operation = Operation.objects.filter(pk=operation_id).first() if operation_id else None
     return Failure(
         verb=verb,
-        **told_error(row.error),
+        **rendered_error(row.error),
         at=operation.finished_at if operation else None,
         request_id=operation.request_id if operation else "",
         url=resource_url(area, "operation", operation.pk) if operation else "",

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from apps.lifecycle.models import Operation
-from apps.lifecycle.told import told
+from apps.lifecycle.told import rendered_message
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,13 @@ def steps_of(operation: Operation) -> list[Step]:
     begun = [_time(step["at"]) for step in operation.steps]
     ends = [*begun[1:], operation.finished_at]
     return [
-        Step(at, told(step), bool(step.get("failed")), end - at if end else None, step.get("attempt", 0))
+        Step(
+            at,
+            rendered_message(step),
+            bool(step.get("failed")),
+            end - at if end else None,
+            step.get("attempt", 0),
+        )
         for step, at, end in zip(operation.steps, begun, ends, strict=False)
     ]
 

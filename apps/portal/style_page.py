@@ -19,12 +19,12 @@ from django.views import View
 
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.verbs import Verb
-from apps.lifecycle.words import StateWord
+from apps.lifecycle.words import StateLabel
 from apps.portal import pieces
 from apps.portal.columns import Column
 from apps.portal.detail import Properties, Property
 from apps.portal.feedback import Toast
-from apps.portal.forms import KitForm
+from apps.portal.forms import BaseForm
 from apps.portal.kinds import Do, Offer
 from apps.portal.lists import Row
 from apps.portal.timeline import Moment
@@ -40,11 +40,11 @@ COLOURS = (
 )
 TYPE = ("2xl", "xl", "lg", "md", "", "sm", "xs", "2xs")
 WORDS = (
-    StateWord("Running", "ok"),
-    StateWord("Starting", "busy", reason="Defining the machine", percent=40),
-    StateWord("Stopped", "off"),
-    StateWord("Closed", "warn", reason="It does not accept new VMs."),
-    StateWord("Failed", "error", reason="Host fra1-node04 did not answer within 20 s."),
+    StateLabel("Running", "ok"),
+    StateLabel("Starting", "busy", reason="Defining the machine", percent=40),
+    StateLabel("Stopped", "off"),
+    StateLabel("Closed", "warn", reason="It does not accept new VMs."),
+    StateLabel("Failed", "error", reason="Host fra1-node04 did not answer within 20 s."),
 )
 ID = UUID("6f1f2b5e-0000-4000-8000-000000000001")
 COLUMNS = (
@@ -154,7 +154,7 @@ def rows() -> list[Row]:
     ]
 
 
-class SampleForm(KitForm):
+class SampleForm(BaseForm):
     """One field of each sort."""
 
     name = forms.CharField(label="Name", max_length=63, help_text="Letters, digits and hyphens.")

@@ -14,14 +14,14 @@ from django.urls import reverse
 from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.forecast import Forecast
 from apps.portal.api_call import ApiCall, placeholder
-from apps.portal.forms import KitForm
+from apps.portal.forms import BaseForm
 
 
 @dataclass(frozen=True)
 class Summary:
     """A form as filled in so far, the forecast for it, and the same as an API call."""
 
-    form: KitForm
+    form: BaseForm
     seen: Forecast
     call: ApiCall
 
@@ -73,7 +73,7 @@ def errors_at(bound: BoundField, summary: Summary | None, touched: set[str]) -> 
     return [*_wrong(bound, summary.seen), *refused]
 
 
-def call_for(request: HttpRequest, plural: str, form: KitForm, body: Mapping[str, Any]) -> ApiCall:
+def call_for(request: HttpRequest, plural: str, form: BaseForm, body: Mapping[str, Any]) -> ApiCall:
     """Return the call that sends `body`, secrets replaced."""
     return ApiCall(
         request.build_absolute_uri(reverse(f"api:{plural}")),
@@ -81,7 +81,7 @@ def call_for(request: HttpRequest, plural: str, form: KitForm, body: Mapping[str
     )
 
 
-def _is_secret(form: KitForm, name: str) -> bool:
+def _is_secret(form: BaseForm, name: str) -> bool:
     return name in form.fields and isinstance(form.fields[name].widget, forms.PasswordInput)
 
 

@@ -15,7 +15,7 @@ from apps.accounts.operation_log import visible_entries
 from apps.audit.models import DONE, AuditEntry
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Event, Operation, OperationStatus, Resource
-from apps.lifecycle.told import told, told_error
+from apps.lifecycle.told import rendered_error, rendered_message
 from apps.lifecycle.verbs import Text, verb_named
 from apps.portal.kinds import resource_url
 from apps.portal.slots import TIMELINES, TimelineSlot
@@ -132,7 +132,7 @@ def _named(rows: QuerySet[Any], source: str) -> QuerySet[Any, Any]:
 
 
 def _of_event(event: Event) -> Moment:
-    return Moment(event.at, told({"text": event.message}), code=event.code)
+    return Moment(event.at, rendered_message({"text": event.message}), code=event.code)
 
 
 def _of_audit(entry: AuditEntry, area: str) -> Moment:
@@ -149,7 +149,7 @@ def _of_audit(entry: AuditEntry, area: str) -> Moment:
             detail=_("Refused") if refused else "",
             code=entry.outcome if refused else "",
         )
-    error = told_error(operation.error)
+    error = rendered_error(operation.error)
     return Moment(
         entry.at,
         label_of(entry.verb),

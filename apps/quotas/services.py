@@ -39,7 +39,7 @@ def create_quotas(tenant: Tenant, limits: Mapping[str, int] | None = None) -> No
     )
 
 
-def welcome(actor: Actor, project: Project) -> None:
+def create_missing_quotas(actor: Actor, project: Project) -> None:
     """Give a new account's tenant the rows it does not have yet."""
     create_quotas(project.tenant)
 
@@ -72,11 +72,11 @@ def set_limits(actor: Actor, tenant: Tenant, limits: Mapping[str, int]) -> None:
 
 
 def hold(tenant_id: int, metrics: Collection[str]) -> None:
-    """Lock the rows of these metrics, in their order: before several `take` in one transaction."""
+    """Lock the rows of these metrics, in their order: before several `reserve_quota` in one transaction."""
     _locked(tenant_id, dict.fromkeys(metrics, 0))
 
 
-def take(tenant_id: int, amounts: Mapping[str, int]) -> None:
+def reserve_quota(tenant_id: int, amounts: Mapping[str, int]) -> None:
     """Count `amounts` (metric → units) as used. Raises QuotaExceeded, and counts nothing, when one does not fit."""
     rows = _locked(tenant_id, amounts)
     short = [row for row in rows if row.used + amounts[row.metric] > row.limit]
@@ -85,7 +85,7 @@ def take(tenant_id: int, amounts: Mapping[str, int]) -> None:
     _add(rows, amounts, sign=1)
 
 
-def give_back(tenant_id: int, amounts: Mapping[str, int]) -> None:
+def release_quota(tenant_id: int, amounts: Mapping[str, int]) -> None:
     """Count `amounts` as free again."""
     _add(_locked(tenant_id, amounts), amounts, sign=-1)
 

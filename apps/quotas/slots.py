@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apps.accounts.newcomers import new_accounts
 from apps.portal.slots import TILES, TileSlot
-from apps.quotas.services import welcome
+from apps.quotas.services import create_missing_quotas
 
 TILES.fill(TileSlot("tenant", admin=1))
-new_accounts.fill(welcome)
+new_accounts.fill(create_missing_quotas)

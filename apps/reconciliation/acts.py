@@ -9,7 +9,7 @@ from apps.accounts.acts import changes
 from apps.lifecycle.models import Operation
 from apps.lifecycle.requests import Change
 from apps.lifecycle.verbs import Verb
-from apps.reconciliation.usage import refuse_while_needed
+from apps.reconciliation.usage import ensure_not_needed
 
 
 def repairs(verb: Verb) -> Callable[..., Operation]:
@@ -27,5 +27,5 @@ def _repair(change: Change[Any], /, **values: Any) -> Operation:
 
 
 def _force_clean(change: Change[Any]) -> Operation:
-    refuse_while_needed(change.row)
+    ensure_not_needed(change.row)
     return change.request()

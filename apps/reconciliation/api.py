@@ -19,8 +19,8 @@ from apps.api.views import ObjectApi
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.lifecycle.models import Resource, State
-from apps.lifecycle.told import told, told_error
-from apps.lifecycle.words import state_word
+from apps.lifecycle.told import rendered_error, rendered_message
+from apps.lifecycle.words import state_label
 from apps.reconciliation import services
 from apps.reconciliation.choices import Action, Choice, Subject
 from apps.reconciliation.filters import STATES, FindingFilter, TroubleFilter
@@ -74,7 +74,7 @@ class FindingOut(Out):
             "place": _place(row),
             "tenant": _tenant(row),
             "state": row.state,
-            "text": told(row.kept),
+            "text": rendered_message(row.kept),
             "looks": row.looks,
             "first_seen_at": moment(row.first_seen_at),
             "last_seen_at": moment(row.last_seen_at),
@@ -108,8 +108,8 @@ class TroubleOut(Out):
             "name": row.name,
             "tenant": _tenant(row),
             "state": row.state,
-            "word": str(state_word(row).word),
-            "error": told_error(row.error) if row.error else None,
+            "word": str(state_label(row).word),
+            "error": rendered_error(row.error) if row.error else None,
             "allowed_actions": [_allowed(c) for c in services.actions(row) if c.action in ON_TROUBLE],
         }
 

@@ -51,7 +51,7 @@ def plain_rows(model: type[Model]) -> str:
     """  # noqa: S608 -- names of tables and columns
 
 
-def look(region: Region) -> None:
+def scan(region: Region) -> None:
     """Compare a region's networks with its fabric. Raises DriverError."""
     seen = backends.fabric(region).inventory()
     place = Place(region.label or region.name, region=region.pk)
@@ -65,18 +65,18 @@ def look(region: Region) -> None:
 
 
 def _differences(
-    kind: Reconciled, look: InFabric, inventory: FabricInventory, place: Place
+    kind: Reconciled, scan: InFabric, inventory: FabricInventory, place: Place
 ) -> Iterator[Difference]:
     statement = _COMPARE.format(
-        rows=look.rows or plain_rows(kind.model),
+        rows=scan.rows or plain_rows(kind.model),
         table=kind.model._meta.db_table,
         key=_key(kind.model),
         behind=GENERATION,
         ahead=AHEAD,
         protection=PROTECTION,
     )
-    ours = {id: generation for id, generation in inventory.of(look.kind).items() if is_id(id)}
-    bare = look.lacking(inventory)
+    ours = {id: generation for id, generation in inventory.of(scan.kind).items() if is_id(id)}
+    bare = scan.lacking(inventory)
     values: dict[str, Any] = {
         "ids": list(ours),
         "generations": list(ours.values()),

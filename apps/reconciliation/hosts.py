@@ -17,14 +17,14 @@ from apps.reconciliation.rules import LOOK_EVERY
 def look_at_reports(readings: Sequence[Reading]) -> None:
     """Compare the reports of those hosts whose turn it is."""
     places = {f"host:{reading.host.pk}": reading for reading in readings}
-    due = [places[place] for place in turns.take(list(places), LOOK_EVERY)]
+    due = [places[place] for place in turns.claim_due(list(places), LOOK_EVERY)]
     if due:
-        look(due)
+        scan(due)
 
 
-def look(readings: Sequence[Reading]) -> None:
+def scan(readings: Sequence[Reading]) -> None:
     """Compare these reports, and write down what differs."""
     hosts = {reading.host.pk: Place(reading.host.name, host=reading.host.pk) for reading in readings}
     known = Finding.objects.live().filter(host__in=hosts).exclude(rule=Rule.MISCOUNTED)
     looks = [kind.place for kind in kinds().values() if isinstance(kind.place, OnHosts)]
-    note(known, [found for look in looks for found in look.differences(readings, hosts)])
+    note(known, [found for scan in looks for found in scan.differences(readings, hosts)])

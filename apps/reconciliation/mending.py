@@ -33,15 +33,15 @@ log = logging.getLogger(__name__)
 AT_ONCE = 50
 
 
-def mend_some() -> int:
+def repair_due_findings() -> int:
     """Ask for what mends findings that are the platform's own to mend; return how many operations that took."""
     groups: dict[UUID, list[Finding]] = {}
     for finding in _due()[: AT_ONCE * 2]:
         groups.setdefault(finding.resource_id or finding.pk, []).append(finding)
-    return sum(_mend(findings) for findings in list(groups.values())[:AT_ONCE])
+    return sum(_repair(findings) for findings in list(groups.values())[:AT_ONCE])
 
 
-def settle_mended() -> None:
+def settle_repaired() -> None:
     """Note how operations ended that were to mend something; what failed is open again."""
     ended = Finding.objects.filter(state=FindingState.MENDING).exclude(
         operation__status__in=(OperationStatus.QUEUED, OperationStatus.RUNNING)
@@ -54,7 +54,7 @@ def settle_mended() -> None:
         tell()
 
 
-def mark_mended(operation: Operation) -> None:
+def mark_repaired(operation: Operation) -> None:
     """Settle what the operation was to mend, in its finishing transaction."""
     mending = Finding.objects.filter(operation=operation, state=FindingState.MENDING)
     if mending.update(state=FindingState.MENDED, settled_at=timezone.now()):
@@ -91,7 +91,7 @@ def request_on_finding(
         target_id=finding.pk,
         args=operation.args,
     )
-    doorbell.ring_on_commit(operation)
+    doorbell.dispatch_on_commit(operation)
     push.row_changed("finding", finding.pk)
     return operation
 
@@ -124,9 +124,9 @@ def _due() -> QuerySet[Finding]:
     return findings.filter(orphaned | resting).order_by(Case(*ranks, default=Value(0)), "first_seen_at", "pk")
 
 
-def _mend(findings: list[Finding]) -> bool:
+def _repair(findings: list[Finding]) -> bool:
     """Ask for one operation for all findings of one resource, or of one thing without a row."""
-    if vain := [finding.pk for finding in findings if _in_vain(finding)]:
+    if vain := [finding.pk for finding in findings if _failed_too_often(finding)]:
         Finding.objects.filter(pk__in=vain).update(tries=MOST_TRIES)
         return False
     try:
@@ -164,7 +164,7 @@ def _elsewhere(resource: Any) -> QuerySet[Finding]:
     return seen.filter(aspect__in=(MISPLACED, DOUBLED))
 
 
-def _in_vain(finding: Finding) -> bool:
+def _failed_too_often(finding: Finding) -> bool:
     """Whether the same was mended so often lately that mending it does not help."""
     before = Finding.objects.filter(
         rule=finding.rule,

@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.infrastructure.models import Host, Region
-from apps.infrastructure.pages.attention import Look
+from apps.infrastructure.pages.attention import AttentionItem
 from apps.lifecycle.models import Resource
-from apps.lifecycle.told import told
+from apps.lifecycle.told import rendered_message
 from apps.portal.detail import DetailPage, Notice
 from apps.reconciliation.models import Finding, FindingState, Rule
 
@@ -21,7 +21,7 @@ NAMED = 5
 TRUE = (FindingState.OPEN, FindingState.MENDING)
 
 
-def looks(region: Region | None) -> Iterator[Look]:
+def overview_items(region: Region | None) -> Iterator[AttentionItem]:
     """Say how many findings wait for somebody, on the platform or in a region."""
     found = Finding.objects.filter(state=FindingState.OPEN)
     if region is not None:
@@ -31,10 +31,10 @@ def looks(region: Region | None) -> Iterator[Look]:
     if count:
         text = ngettext("%(n)s inconsistency", "%(n)s inconsistencies", count) % {"n": count}
         url = f"{reverse('admin:finding.list')}?state={FindingState.OPEN}"
-        yield Look("warn", text, url, _("what the rows say and what is there differ"))
+        yield AttentionItem("warn", text, url, _("what the rows say and what is there differ"))
 
 
-def notice_on(page: DetailPage, row: Resource) -> Notice | None:
+def resource_notice(page: DetailPage, row: Resource) -> Notice | None:
     """Return what is to be said on a resource's page: one query."""
     if not page.admin:
         return _for_tenants(row)
@@ -54,7 +54,7 @@ def notice_on(page: DetailPage, row: Resource) -> Notice | None:
 
 
 def _line(finding: Finding) -> str:
-    return _("%(name)s: %(what)s") % {"name": finding.name, "what": told(finding.kept)}
+    return _("%(name)s: %(what)s") % {"name": finding.name, "what": rendered_message(finding.kept)}
 
 
 def _for_tenants(row: Resource) -> Notice | None:

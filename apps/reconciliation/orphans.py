@@ -6,14 +6,14 @@ from django.utils.translation import gettext_noop as _
 
 from apps.drivers.errors import DriverError
 from apps.infrastructure import backends
-from apps.lifecycle.running import Run
+from apps.lifecycle.running import OperationContext
 from apps.reconciliation.declared import Reconciled, kinds
 from apps.reconciliation.models import Finding
 from apps.reconciliation.places import InFabric, InPool, OnHosts
 from apps.reconciliation.rules import ABANDONED, DOUBLED, MISPLACED, PARTIAL
 
 
-def remove(run: Run, finding: Finding) -> None:
+def remove_orphan(run: OperationContext, finding: Finding) -> None:
     """Remove what the finding is about from where it was found. Raises DriverError."""
     kind, id = kinds()[finding.kind], str(finding.target_id)
     if finding.aspect in (DOUBLED, MISPLACED):
@@ -26,7 +26,7 @@ def remove(run: Run, finding: Finding) -> None:
         _remove_orphan(run, finding, kind, id)
 
 
-def _remove_orphan(run: Run, finding: Finding, kind: Reconciled, id: str) -> None:
+def _remove_orphan(run: OperationContext, finding: Finding, kind: Reconciled, id: str) -> None:
     match kind.place:
         case OnHosts(remove=removed) if finding.host is not None:
             removed(backends.hypervisor(finding.host, run), id)
@@ -37,7 +37,7 @@ def _remove_orphan(run: Run, finding: Finding, kind: Reconciled, id: str) -> Non
             removed_file(backends.volumes(cluster, run), id, cluster.spec())
 
 
-def _discard_unfinished(run: Run, finding: Finding, kind: Reconciled, id: str) -> None:
+def _discard_unfinished(run: OperationContext, finding: Finding, kind: Reconciled, id: str) -> None:
     assert finding.storage_cluster is not None and isinstance(kind.place, InPool)
     run.step(_("Removing unfinished files"), 50)
     pool = finding.storage_cluster.spec()
@@ -46,7 +46,7 @@ def _discard_unfinished(run: Run, finding: Finding, kind: Reconciled, id: str) -
     )
 
 
-def _remove_copy(run: Run, finding: Finding, kind: Reconciled, id: str) -> None:
+def _remove_copy(run: OperationContext, finding: Finding, kind: Reconciled, id: str) -> None:
     """Remove a definition from a host that is not its row's; never one that runs."""
     host = finding.host
     assert host is not None and isinstance(kind.place, OnHosts)

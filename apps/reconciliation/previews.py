@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.lifecycle.models import Resource
-from apps.lifecycle.told import told
+from apps.lifecycle.told import rendered_message
 from apps.quotas.metrics import metrics
 from apps.quotas.models import Quota
 from apps.reconciliation.choices import Action, Subject, removes_only_a_copy
@@ -57,7 +57,7 @@ def _on_resource(resource: Resource, action: Action, part: str = "") -> Preview:
             verb = verb_to_retry(resource)
             if not verb:
                 return Preview([_("Nothing about it has failed that could be done again.")])
-            cause = told(resource.error, "message")
+            cause = rendered_message(resource.error, "message")
             return Preview(
                 [
                     _("What failed is asked for again for %(name)s: %(verb)s.")

@@ -8,11 +8,11 @@ from apps.portal.slots import BADGES, NOTICES, BadgeSlot, NoticeSlot
 from apps.quotas import recount
 from apps.reconciliation.counts import note_quotas
 from apps.reconciliation.hosts import look_at_reports
-from apps.reconciliation.noticing import looks, notice_on
+from apps.reconciliation.noticing import overview_items, resource_notice
 from apps.reconciliation.selectors import count_open
 
 BADGES.fill(BadgeSlot("admin:finding.list", count_open))
-NOTICES.fill(NoticeSlot(notice_on))
-attention.more.fill(looks)
+NOTICES.fill(NoticeSlot(resource_notice))
+attention.more.fill(overview_items)
 reports.listeners.fill(look_at_reports)
 recount.drift_listeners.fill(note_quotas)

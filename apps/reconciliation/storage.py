@@ -34,23 +34,23 @@ UNION ALL SELECT 'orphan', '', s.id, '', NULL, NULL, 0, s.size
 """
 
 
-def look(cluster: StorageCluster) -> None:
+def scan(cluster: StorageCluster) -> None:
     """Compare the rows of a storage cluster with its contents. Raises DriverError."""
     seen = backends.volumes(cluster, None).inventory(cluster.spec())
     place = Place(str(cluster), storage_cluster=cluster.pk)
     looks = [(kind, kind.place) for kind in kinds().values() if isinstance(kind.place, InPool)]
-    differences = [found for kind, look in looks for found in _differences(kind, look, seen, place)]
-    names = {look.kind: kind.kind for kind, look in looks}
+    differences = [found for kind, scan in looks for found in _differences(kind, scan, seen, place)]
+    names = {scan.kind: kind.kind for kind, scan in looks}
     known = Finding.objects.live().filter(storage_cluster=cluster).exclude(rule=Rule.MISCOUNTED)
     note(known, [*differences, *_unfinished(seen, place, names)])
 
 
 def _differences(
-    kind: Reconciled, look: InPool, inventory: PoolInventory, place: Place
+    kind: Reconciled, scan: InPool, inventory: PoolInventory, place: Place
 ) -> Iterator[Difference]:
     meta = kind.model._meta
-    statement = _COMPARE.format(rows=look.rows, table=meta.db_table, key=meta.pk.column, size=SIZE)
-    ours = {id: size for id, size in inventory.of(look.kind).items() if is_id(id)}
+    statement = _COMPARE.format(rows=scan.rows, table=meta.db_table, key=meta.pk.column, size=SIZE)
+    ours = {id: size for id, size in inventory.of(scan.kind).items() if is_id(id)}
     values: dict[str, Any] = {
         "ids": list(ours),
         "sizes": list(ours.values()),

@@ -27,7 +27,7 @@ def look() -> None:
     """Look at what is due, confirm what was seen twice, mend what may be mended. Hosts are looked at as they report."""
     look_at_regions()
     look_at_pools()
-    if turns.take(["counts"], RECOUNT_EVERY):
+    if turns.claim_due(["counts"], RECOUNT_EVERY):
         counts.recount_all()
     reconcile()
 
@@ -41,9 +41,9 @@ def forget() -> None:
 def look_at_regions() -> None:
     """Compare the networks of those regions whose turn it is."""
     regions = {f"region:{region.pk}": region for region in Region.objects.all()}
-    for place in turns.take(list(regions), LOOK_EVERY):
+    for place in turns.claim_due(list(regions), LOOK_EVERY):
         try:
-            fabric.look(regions[place])
+            fabric.scan(regions[place])
         except DriverError as error:
             log.info("network of region %s not looked at: %s", regions[place].name, error.message)
 
@@ -51,15 +51,15 @@ def look_at_regions() -> None:
 def look_at_pools() -> None:
     """Compare the disks and images of those storage clusters whose turn it is."""
     pools = {f"storage:{pool.pk}": pool for pool in StorageCluster.objects.select_related("region")}
-    for place in turns.take(list(pools), POOL_EVERY):
+    for place in turns.claim_due(list(pools), POOL_EVERY):
         try:
-            storage.look(pools[place])
+            storage.scan(pools[place])
         except DriverError as error:
             log.info("storage cluster %s not looked at: %s", pools[place].name, error.message)
 
 
 def reconcile() -> None:
     """Confirm, mend, and note what became of it."""
-    mending.settle_mended()
+    mending.settle_repaired()
     confirm()
-    mending.mend_some()
+    mending.repair_due_findings()

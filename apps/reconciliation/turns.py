@@ -16,7 +16,7 @@ RETURNING place
 """
 
 
-def take(places: Sequence[str], every: timedelta) -> set[str]:
+def claim_due(places: Sequence[str], every: timedelta) -> set[str]:
     """Return which of the places are due, and count them as looked at now: one statement."""
     if not places:
         return set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from apps.lifecycle.in_use import refuse_while_used
+from apps.lifecycle.in_use import ensure_unused
 from apps.lifecycle.models import Resource
 from apps.reconciliation.declared import kind_of
 
@@ -16,6 +16,6 @@ def users_of(resource: Resource) -> QuerySet[Resource]:
     return kind.users(resource.pk) if kind is not None else Resource.objects.none()
 
 
-def refuse_while_needed(resource: Resource) -> None:
+def ensure_not_needed(resource: Resource) -> None:
     """Raise InUse naming what needs the resource. Call under its lock."""
-    refuse_while_used(resource, users_of(resource), hint=_("Remove these first."))
+    ensure_unused(resource, users_of(resource), hint=_("Remove these first."))

@@ -14,13 +14,13 @@ from apps.accounts.recent import NotRecent
 from apps.lifecycle.errors import Refused
 from apps.platform_settings.catalogue import all_settings
 from apps.portal import feedback
-from apps.portal.forms import KitForm
+from apps.portal.forms import BaseForm
 from apps.portal.page import Page
 from apps.settings_pages.selectors import visible_settings
 from apps.settings_pages.services import change_settings
 
 
-class SettingsForm(KitForm):
+class SettingsForm(BaseForm):
     """One field for each setting."""
 
     def prepare(self) -> None:

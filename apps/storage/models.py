@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.infrastructure.models import StorageCluster
 from apps.lifecycle.models import Kind
-from apps.lifecycle.words import StateWord
+from apps.lifecycle.words import StateLabel
 
 
 class Disk(Kind):
@@ -44,8 +44,8 @@ class Disk(Kind):
         """Whether a VM boots from it."""
         return self.role == self.Role.SYSTEM
 
-    def ready_word(self) -> StateWord:
+    def ready_word(self) -> StateLabel:
         """Return the state to show for a disk that exists."""
         if self.vm_id is not None:
-            return StateWord(_("Attached"), "ok", code="attached")
-        return StateWord(_("Available"), "ok", code="available")
+            return StateLabel(_("Attached"), "ok", code="attached")
+        return StateLabel(_("Available"), "ok", code="available")

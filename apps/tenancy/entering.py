@@ -19,7 +19,7 @@ from apps.accounts.backends import usable
 from apps.accounts.log_in_records import note_log_in
 from apps.accounts.middleware import MUST_ENROL, actor_for
 from apps.accounts.models import User
-from apps.accounts.recent import note_proof
+from apps.accounts.recent import record_proof
 from apps.accounts.session_limits import BEGAN
 from apps.accounts.sessions import note_device
 from apps.accounts.throttle.checks import count_begun, source_of
@@ -101,7 +101,7 @@ def enter(request: HttpRequest, user: User, method: str, *, trusted: bool = Fals
     request.session.set_expiry(None)
     request.session[BEGAN] = time.time()
     note_device(request, method)
-    note_proof(request)
+    record_proof(request)
     know_again(request, user)
     if not trusted and must_enrol(user):
         request.session[MUST_ENROL] = True

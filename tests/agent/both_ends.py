@@ -10,7 +10,7 @@ import msgspec
 import redis
 from cryptography.fernet import Fernet
 
-from apps.agent.desk import Desk
+from apps.agent.desk import OrderExecutor
 from apps.agent.fences import Fences
 from apps.agent.verbs import Handler
 from apps.drivers import orders
@@ -28,7 +28,7 @@ class Ends:
         self.key, self.client = Fernet.generate_key(), redis.Redis(port=port)
         self.name, self.sent = f"host-{new_id()[:8]}", list[Order]()
         fences = Fences(state / "fences.sqlite")
-        self.agent = Desk(self.name, Seal(self.key), self.client, served, fences)
+        self.agent = OrderExecutor(self.name, Seal(self.key), self.client, served, fences)
         self.client.set(heartbeat_key(self.name), "", ex=60)
         self.remote = RemoteHost(self.name, self.client, self.key, self.post, timeout=5)
 

@@ -13,7 +13,7 @@ import redis
 from cryptography.fernet import Fernet
 
 from apps.agent.access import acl_rules, user_of
-from apps.agent.post import CeleryPost
+from apps.agent.post import OrderQueue
 from apps.drivers.memory import RedisWorld
 from apps.drivers.remote import RemoteHost
 from apps.drivers.reports import read_report
@@ -40,7 +40,7 @@ class PretendHost:
     key: str
     world_name: str
     client: redis.Redis
-    post: CeleryPost
+    post: OrderQueue
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -92,7 +92,7 @@ def enrol(name: str, port: int, state: Path) -> PretendHost:
         key=Fernet.generate_key().decode(),
         world_name=f"test-{new_id()}",
         client=client,
-        post=CeleryPost(f"redis://127.0.0.1:{port}/0"),
+        post=OrderQueue(f"redis://127.0.0.1:{port}/0"),
     )
 
 

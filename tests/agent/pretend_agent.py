@@ -7,7 +7,7 @@ from pathlib import Path
 import redis
 
 from apps.agent import worker
-from apps.agent.desk import Desk
+from apps.agent.desk import OrderExecutor
 from apps.agent.fences import Fences
 from apps.agent.long_jobs import LongJobs
 from apps.agent.reporter import Reporter
@@ -22,7 +22,7 @@ def main(name: str, url: str, key: str, world_url: str, world_name: str, state: 
     hypervisor = MemoryHypervisor(world, name)
     seal, client = Seal(key), redis.Redis.from_url(url)
     handlers = table(hypervisor, MemoryVolumes(world), LongJobs(patience=1.0))
-    desk = Desk(name, seal, client, handlers, Fences(Path(state) / "fences.sqlite"))
+    desk = OrderExecutor(name, seal, client, handlers, Fences(Path(state) / "fences.sqlite"))
     reporter = Reporter(name, seal, client, hypervisor, period=1.0)
     worker.run(worker.build(name, url, desk.take), 4, reporter.start, reporter.stop)
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from apps.agent.long_jobs import LongJobs
-from apps.agent.subjects import Subjects
+from apps.agent.subjects import SubjectLocks
 from apps.agent.verbs import table
 from apps.drivers import orders
 from apps.drivers.errors import DriverError
@@ -77,7 +77,7 @@ def test_a_job_that_failed_is_begun_anew() -> None:
 
 
 def test_one_subject_has_one_visitor_and_others_do_not_wait() -> None:
-    subjects, inside, most = Subjects(), [], []
+    subjects, inside, most = SubjectLocks(), [], []
 
     def visit(number: int) -> None:
         with subjects.alone_with("one"):

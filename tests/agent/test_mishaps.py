@@ -9,7 +9,7 @@ import pytest
 import redis
 from cryptography.fernet import Fernet
 
-from apps.agent.desk import Desk
+from apps.agent.desk import OrderExecutor
 from apps.agent.fences import Fences
 from apps.agent.reporter import Reporter
 from apps.agent.verbs import Handler
@@ -42,7 +42,7 @@ def test_an_unexpected_error_is_told_by_its_type_alone(
     name, key, client = f"host-{new_id()[:8]}", Fernet.generate_key(), redis.Redis(port=redis_port)
     status = verbs_of(Hypervisor)["status"]
     handlers = {status.name: Handler(status, breaks)}
-    desk = Desk(name, Seal(key), client, handlers, Fences(tmp_path / "fences.sqlite"))
+    desk = OrderExecutor(name, Seal(key), client, handlers, Fences(tmp_path / "fences.sqlite"))
     client.set(heartbeat_key(name), "", ex=60)
     remote = RemoteHost(name, client, key, lambda _host, sealed, _seconds: desk.take(sealed))
     with caplog.at_level(logging.INFO), pytest.raises(DriverError) as caught:

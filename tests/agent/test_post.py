@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from apps.agent.post import CeleryPost
+from apps.agent.post import OrderQueue
 from apps.drivers.errors import DriverError
 
 
@@ -14,6 +14,6 @@ from apps.drivers.errors import DriverError
 def test_an_order_that_no_broker_takes_is_tried_again_later_and_holds_nobody_up() -> None:
     begun = time.monotonic()
     with pytest.raises(DriverError) as caught:
-        CeleryPost("redis://127.0.0.1:1/0")("h1", "sealed", 30)
+        OrderQueue("redis://127.0.0.1:1/0")("h1", "sealed", 30)
     assert (caught.value.code, caught.value.permanent) == ("broker.unreachable", False)
     assert time.monotonic() - begun < 2

@@ -129,4 +129,4 @@ def test_without_an_end_all_rows_are_done(vms: list[Vm], alice: User, ada: User,
 
 
 def test_the_platform_itself_goes_on() -> None:
-    standing.ensure_still_in(SYSTEM)
+    standing.ensure_access_holds(SYSTEM)

@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from apps.accounts.keys import issue_key
 from apps.accounts.models import ApiKey, Project, Role, User
-from apps.accounts.recent import PROVED
+from apps.accounts.recent import PROVED_AT
 from apps.network.models import Vpc
 from apps.tenancy.services.members import set_role
 from tests import factories
@@ -73,7 +73,7 @@ def test_what_needs_a_proof_is_not_answered_again_without_it(alice: User) -> Non
     assert post(browser, "/api/v1/api-keys", body).status_code == 201
     session = factories.page_client(alice).session
     store = type(session)(browser.cookies["sessionid"].value)
-    store[PROVED] = 0
+    store[PROVED_AT] = 0
     store.save()
     again = post(browser, "/api/v1/api-keys", body)
     assert (again.status_code, again.json()["code"]) == (403, "login.not_recent")

@@ -122,10 +122,10 @@ def test_looking_at_a_thousand_hosts(cloud: Cloud) -> None:
     some, all_of_them = readings(cloud, A_ROUND), readings(cloud, HOSTS)
     pool = StorageCluster.objects.select_related("region").get(pk=cloud.storage.pk)
     figures = [
-        *measured(f"{A_ROUND} hosts, a collector's round", lambda: hosts.look(some), 200),
-        *measured(f"all {HOSTS} hosts at once", lambda: hosts.look(all_of_them), 3000),
-        *measured(f"the network with {VMS} ports", lambda: fabric.look(cloud.region), 3000),
-        *measured(f"a pool with {VMS} volumes", lambda: storage.look(pool), 3000),
+        *measured(f"{A_ROUND} hosts, a collector's round", lambda: hosts.scan(some), 200),
+        *measured(f"all {HOSTS} hosts at once", lambda: hosts.scan(all_of_them), 3000),
+        *measured(f"the network with {VMS} ports", lambda: fabric.scan(cloud.region), 3000),
+        *measured(f"a pool with {VMS} volumes", lambda: storage.scan(pool), 3000),
         *measured("promised room of all hosts", recount_hosts, 500),
         *measured("address books", lambda: (recount_subnets(), note_strays()), 500),
     ]

@@ -13,7 +13,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError, expect
 
 from apps.accounts.models import User
-from apps.accounts.recent import PROVED
+from apps.accounts.recent import PROVED_AT
 from apps.accounts.sessions import SessionStore
 from apps.infrastructure import backends
 from tests import factories
@@ -51,7 +51,7 @@ class Site:
         session[SESSION_KEY] = str(user.pk)
         session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
         session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-        session[PROVED] = time.time()
+        session[PROVED_AT] = time.time()
         session.save()
         assert session.session_key is not None
         context.add_cookies(
@@ -105,7 +105,7 @@ def furnished(
     request: pytest.FixtureRequest,
 ) -> Site:
     """The site as in use; see `furniture`. Furnished once, and put back for each later module as it was then."""
-    from tests.browser.furniture import furnish
+    from tests.browser.furniture import add_sample_data
 
     if furnished_sites:
         lasting_database.put_back(IN_USE)
@@ -113,7 +113,7 @@ def furnished(
         memory_platform.start("web", "worker", "beat")
         return furnished_sites[0]
     made: Site = request.getfixturevalue("site")
-    furnish(made)
+    add_sample_data(made)
     lasting_database.keep(IN_USE)
     shared_platform.keep_world(IN_USE)
     furnished_sites.append(made)

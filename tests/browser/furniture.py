@@ -1,7 +1,7 @@
 """What the screenshots show: a small shop's cloud on a working day, with a failure, a task under way and a lost host.
 
 One place for everything that pages need in order to look as they do in use. A part that adds a page adds its rows here,
-as a function called by `furnish()`; names are invented, figures are plausible.
+as a function called by `add_sample_data()`; names are invented, figures are plausible.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 SHOWN, FAILED, UNDER_WAY = "shop-web-1", "build-runner-with-a-rather-long-name", "analytics"
 
 
-def furnish(site: Site) -> None:
+def add_sample_data(site: Site) -> None:
     """Fill the site. Takes some ten seconds: most of it is done by the workers, as a user would have it done."""
     name_the_region(site.cloud)
     alice = factories.actor_for_user(site.owner)

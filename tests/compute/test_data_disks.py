@@ -32,7 +32,7 @@ from apps.lifecycle.models import Operation, OperationStatus, Resource, State
 from apps.network.models import Subnet
 from apps.quotas.models import Quota
 from apps.quotas.recount import recount
-from apps.quotas.services import take
+from apps.quotas.services import reserve_quota
 from apps.reconciliation.choices import Action
 from apps.reconciliation.models import Rule
 from apps.reconciliation.previews import preview
@@ -49,7 +49,7 @@ HOST = HostSettings("host-1", "192.0.2.1", "qemu", userspace_datapath=False)
 def attach_disk(cloud: Cloud, vm: Vm, name: str, size_gib: int = 10) -> Disk:
     """Make a ready data disk, in the pool too, and attach its row."""
     with transaction.atomic():
-        take(vm.tenant_id, {"disk": 1, "disk_gib": size_gib})  # type: ignore[arg-type]
+        reserve_quota(vm.tenant_id, {"disk": 1, "disk_gib": size_gib})  # type: ignore[arg-type]
     disk = Disk.objects.create(
         kind="disk",
         name=name,

@@ -39,7 +39,7 @@ from apps.network.services.security_group import delete_security_group
 from apps.network.services.subnet import delete_subnet
 from apps.network.services.vpc import delete_vpc
 from apps.quotas.models import Quota
-from apps.quotas.services import take
+from apps.quotas.services import reserve_quota
 from apps.storage.models import Disk
 from tests import factories
 from tests.compute.factories import (
@@ -284,7 +284,7 @@ def test_every_other_kind_is_deleted_from_every_state(
 ) -> None:
     admin = factories.actor_for_user(ada)
     for metric in ("vpc", "subnet", "security_group"):
-        take(_project(subnet).tenant_id, {metric: 2})
+        reserve_quota(_project(subnet).tenant_id, {metric: 2})
     resource = make(cloud, subnet)
     tables = cloud.world._state._tables
     before = {name: dict(records) for name, records in tables.items()}

@@ -20,7 +20,7 @@ from apps.lifecycle.engine import claim, execute
 from apps.lifecycle.errors import Forbidden, InUse, Invalid
 from apps.lifecycle.handlers import handler_of
 from apps.lifecycle.models import Operation, State
-from apps.lifecycle.running import Run
+from apps.lifecycle.running import OperationContext
 from apps.network.models import Subnet
 from tests import factories
 from tests.compute.factories import Cloud, make_vm
@@ -91,7 +91,7 @@ def test_a_large_image_is_given_the_time_it_takes_and_shows_how_far_it_is(cloud:
     cloud.world.fail("volumes.ensure_image", still)
     claimed, seen = claim(operation.pk), []
     assert claimed is not None
-    run = Run(claimed)
+    run = OperationContext(claimed)
     cloud.world.on_call = lambda verb, moment: seen.append(run.progress)
     handler_of(operation.verb)(run)
     assert 50 in seen

@@ -16,7 +16,7 @@ from apps.infrastructure.reports import collect
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import execute
 from apps.lifecycle.models import Event, Operation
-from apps.lifecycle.words import state_word
+from apps.lifecycle.words import state_label
 from apps.network.models import Subnet
 from apps.network.services.nic import set_security_group
 from tests.compute.factories import Cloud, make_vm
@@ -50,7 +50,7 @@ def again(vm: Vm) -> Vm:
 def test_a_guest_that_powered_itself_off_is_shown_as_stopped_and_stays_so(cloud: Cloud, vm: Vm) -> None:
     MemoryHypervisor(cloud.world, host_of(vm).name).stop_guest(str(vm.pk))
     collect()
-    assert state_word(again(vm)).word == "Stopped"
+    assert state_label(again(vm)).word == "Stopped"
     assert again(vm).power == Power.ON, "a host on its way down stops its guests too"
     Vm.objects.filter(pk=vm.pk).update(power_seen_at=timezone.now() - SETTLED - timedelta(seconds=1))
     believe_guests()
@@ -127,6 +127,6 @@ def test_a_report_from_about_the_time_of_the_last_operation_is_not_believed(clou
 @pytest.mark.requirement("UX-2")
 def test_a_vm_on_a_host_out_of_reach_says_as_of_when_its_state_is(cloud: Cloud, vm: Vm) -> None:
     Host.objects.filter(pk=vm.host_id).update(last_report_at=timezone.now() - timedelta(minutes=2))
-    word = state_word(again(vm))
+    word = state_label(again(vm))
     assert (word.word, word.tone) == ("Running", "warn")
     assert "out of reach" in word.reason

@@ -18,7 +18,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import execute
 from apps.lifecycle.errors import NotNow
 from apps.lifecycle.models import Event, Operation, OperationStatus
-from apps.lifecycle.words import state_word
+from apps.lifecycle.words import state_label
 from apps.network.models import Subnet
 from tests.compute.factories import Cloud, make_vm
 from tests.factories import api_client, page_client
@@ -62,7 +62,7 @@ def test_a_paused_vm_is_shown_as_paused_with_the_reason(
     cloud: Cloud, vm: Vm, alice: User, reason: PauseReason
 ) -> None:
     paused = pause(cloud, vm, DriverPause(reason.value))
-    word = state_word(paused)
+    word = state_label(paused)
     assert (word.word, word.tone, word.code, word.reason) == ("Paused", "warn", "paused", str(reason.label))
     assert paused.is_on
     shown = api_client(alice).get(f"/api/v1/vms/{vm.pk}").json()
@@ -92,7 +92,7 @@ def test_it_is_resumed_when_there_is_space_again_and_not_before(cloud: Cloud, vm
     resuming = Operation.objects.open().get(resource=vm)
     assert (resuming.verb, resuming.actor) == ("vm.resume", None)
     assert carried_out(resuming).status == OperationStatus.DONE
-    assert state_word(again(vm)).word == "Running"
+    assert state_label(again(vm)).word == "Running"
     assert not host_of(cloud, vm).status(str(vm.pk)).paused
 
 
@@ -140,7 +140,7 @@ def test_power_off_and_delete_work_and_what_cannot_says_why(cloud: Cloud, vm: Vm
         start_vm(owner, paused)
     assert carried_out(power_off_vm(owner, paused)).status == OperationStatus.DONE
     off = again(vm)
-    assert (off.power_seen, off.pause_reason, state_word(off).word) == (Power.OFF, "", "Stopped")
+    assert (off.power_seen, off.pause_reason, state_label(off).word) == (Power.OFF, "", "Stopped")
     assert carried_out(delete_vm(owner, off)).status == OperationStatus.DONE
 
 

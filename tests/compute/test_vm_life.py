@@ -27,7 +27,7 @@ from apps.lifecycle.cancelling import cancel
 from apps.lifecycle.engine import execute
 from apps.lifecycle.errors import Busy, NotNow
 from apps.lifecycle.models import Operation, OperationStatus, State
-from apps.lifecycle.words import state_word
+from apps.lifecycle.words import state_label
 from apps.network.models import Nic, Subnet
 from apps.quotas.models import Quota
 from apps.storage.models import Disk
@@ -51,7 +51,7 @@ def test_a_created_vm_runs_on_a_host_with_its_disk_and_port(
 ) -> None:
     vm = make_vm(owner, cloud, subnet)
     assert vm.state == State.READY
-    assert state_word(vm).word == "Running"
+    assert state_label(vm).word == "Running"
     seen = on_host(cloud, vm)
     assert (seen.exists, seen.power, seen.boot) == (True, Power.ON, 1)
     pool = MemoryVolumes(cloud.world).observe(cloud.storage.spec())
@@ -80,7 +80,7 @@ def test_a_vm_is_shut_down_started_restarted_and_powered_off(
 ) -> None:
     vm = make_vm(owner, cloud, subnet)
     vm = settled(shut_down_vm(owner, vm))
-    assert (vm.power, on_host(cloud, vm).power, state_word(vm).word) == (Power.OFF, Power.OFF, "Stopped")
+    assert (vm.power, on_host(cloud, vm).power, state_label(vm).word) == (Power.OFF, Power.OFF, "Stopped")
     vm = settled(start_vm(owner, vm))
     assert (vm.power, on_host(cloud, vm).power) == (Power.ON, Power.ON)
     before = on_host(cloud, vm).boot
@@ -119,7 +119,7 @@ def test_verbs_that_make_no_sense_now_are_refused_with_the_reason(
 def test_the_word_follows_the_operation_under_way(cloud: Cloud, subnet: Subnet, owner: Actor) -> None:
     (creating,) = ask_for_vms(owner, cloud, subnet)
     vm = Vm.objects.get(pk=creating.target_id)
-    assert state_word(vm).word == "Creating"
+    assert state_label(vm).word == "Creating"
     vm = settled(creating)
     for verb, word in (
         (shut_down_vm, "Shutting down"),
@@ -129,7 +129,7 @@ def test_the_word_follows_the_operation_under_way(cloud: Cloud, subnet: Subnet, 
         (delete_vm, "Deleting"),
     ):
         operation = verb(owner, vm)
-        assert state_word(vm).word == word
+        assert state_label(vm).word == word
         if verb is not delete_vm:
             vm = settled(operation)
 
@@ -211,7 +211,11 @@ def test_a_creation_cancelled_in_time_leaves_a_vm_to_be_tried_again(
     (creating,) = ask_for_vms(owner, cloud, subnet)
     assert cancel(owner, creating)
     vm = Vm.objects.get()
-    assert (vm.state, vm.error["code"], state_word(vm).word) == (State.ERROR, "operation.cancelled", "Failed")
+    assert (vm.state, vm.error["code"], state_label(vm).word) == (
+        State.ERROR,
+        "operation.cancelled",
+        "Failed",
+    )
     assert settled(retry_vm(owner, vm)).state == State.READY
 
 
@@ -229,6 +233,6 @@ def test_a_deaf_guest_fails_the_shutdown_and_goes_on_running(
     execute(shut_down_vm(owner, vm).pk)
     vm.refresh_from_db()
     assert vm.error["code"] == "vm.guest_ignored_shutdown"
-    assert (vm.power, state_word(vm).word) == (Power.ON, "Running")
+    assert (vm.power, state_label(vm).word) == (Power.ON, "Running")
     vm = settled(restart_vm(owner, vm))
     assert on_host(cloud, vm).boot == 2

@@ -135,7 +135,7 @@ def test_a_vpc_with_its_first_subnet_made_during_a_recount(
 
     def creating(go_on: Callable[[], None]) -> Operation:
         with transaction.atomic():
-            made = quotas.take
+            made = quotas.reserve_quota
 
             def take_and_wait(tenant_id: int, amounts: Any) -> None:
                 made(tenant_id, amounts)

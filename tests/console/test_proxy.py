@@ -23,7 +23,7 @@ from apps.accounts.models import (
     User,
 )
 from apps.compute.models import Power, Vm
-from apps.console.ends import End
+from apps.console.ends import EndReason
 from apps.console.models import ConsoleTicket
 from tests import factories
 from tests.console.conftest import Proxy, free_port
@@ -56,22 +56,22 @@ def end_of(
 
 
 def test_a_token_that_does_not_exist_is_unknown(proxy: Proxy) -> None:
-    assert end_of(proxy, "made-up") == End.UNKNOWN.value
-    assert end_of(proxy, "") == End.UNKNOWN.value
+    assert end_of(proxy, "made-up") == EndReason.UNKNOWN.value
+    assert end_of(proxy, "") == EndReason.UNKNOWN.value
 
 
 def test_a_used_ticket_is_refused_as_used(proxy: Proxy, otto: User, vm: Vm) -> None:
     ticket = ready_ticket(otto, vm, where=("127.0.0.1", free_port()))
     token = issued_token(otto, ticket)
-    assert end_of(proxy, token) == End.STOPPED.value, "nothing listens at its screen"
-    assert end_of(proxy, token) == End.USED.value
+    assert end_of(proxy, token) == EndReason.STOPPED.value, "nothing listens at its screen"
+    assert end_of(proxy, token) == EndReason.USED.value
 
 
 def test_an_expired_ticket_is_refused_as_expired(proxy: Proxy, otto: User, vm: Vm) -> None:
     ticket = ready_ticket(otto, vm)
     token = issued_token(otto, ticket)
     ConsoleTicket.objects.filter(pk=ticket.pk).update(expires_at=timezone.now() - timedelta(milliseconds=1))
-    assert end_of(proxy, token) == End.EXPIRED.value
+    assert end_of(proxy, token) == EndReason.EXPIRED.value
 
 
 @pytest.mark.requirement("VN-1")
@@ -82,8 +82,8 @@ def test_a_ticket_is_good_only_in_the_session_it_was_made_in(
     ticket = ready_ticket(otto, vm, session_key=session_of(here), where=("127.0.0.1", free_port()))
     token = issued_token(otto, ticket, session_of(here))
     for session in ("", "no-such-session", session_of(elsewhere), session_of(other)):
-        assert end_of(proxy, token, session) == End.REFUSED.value
-    assert end_of(proxy, token, session_of(here)) == End.STOPPED.value, "it was still good"
+        assert end_of(proxy, token, session) == EndReason.REFUSED.value
+    assert end_of(proxy, token, session_of(here)) == EndReason.STOPPED.value, "it was still good"
 
 
 def test_a_ticket_does_not_outlive_its_log_in(proxy: Proxy, otto: User, vm: Vm) -> None:
@@ -91,15 +91,15 @@ def test_a_ticket_does_not_outlive_its_log_in(proxy: Proxy, otto: User, vm: Vm) 
     session = session_of(client)
     token = issued_token(otto, ready_ticket(otto, vm, session_key=session), session)
     Session.objects.all().delete()
-    assert end_of(proxy, token, session) == End.REFUSED.value
+    assert end_of(proxy, token, session) == EndReason.REFUSED.value
 
 
 def test_an_api_keys_ticket_is_refused_to_somebody_elses_session(
     proxy: Proxy, otto: User, alice: User, vm: Vm
 ) -> None:
     token = issued_token(otto, ready_ticket(otto, vm, where=("127.0.0.1", free_port())))
-    assert end_of(proxy, token, session_of(factories.page_client(alice))) == End.REFUSED.value
-    assert end_of(proxy, token) == End.STOPPED.value, "it was still good"
+    assert end_of(proxy, token, session_of(factories.page_client(alice))) == EndReason.REFUSED.value
+    assert end_of(proxy, token) == EndReason.STOPPED.value, "it was still good"
 
 
 def test_a_ticket_dies_with_the_api_key_it_was_asked_for_with(otto: User, vm: Vm) -> None:
@@ -114,39 +114,39 @@ def test_an_expired_api_keys_ticket_is_refused(proxy: Proxy, otto: User, vm: Vm)
     token = issued_token(otto, ready_ticket(otto, vm))
     key, _ = issue_key(otto, "ci", ApiKey.Scope.WRITE, timezone.now() - timedelta(seconds=1))
     ConsoleTicket.objects.update(api_key=key)
-    assert end_of(proxy, token) == End.REFUSED.value
+    assert end_of(proxy, token) == EndReason.REFUSED.value
 
 
 @pytest.mark.requirement("VN-1")
 def test_who_lost_the_role_is_refused(proxy: Proxy, otto: User, vm: Vm) -> None:
     token = issued_token(otto, ready_ticket(otto, vm))
     ProjectUserObjectPermission.objects.filter(user=otto).delete()
-    assert end_of(proxy, token) == End.REFUSED.value
+    assert end_of(proxy, token) == EndReason.REFUSED.value
 
 
 def test_who_was_disabled_is_refused(proxy: Proxy, otto: User, vm: Vm) -> None:
     token = issued_token(otto, ready_ticket(otto, vm))
     User.objects.filter(pk=otto.pk).update(is_active=False)
-    assert end_of(proxy, token) == End.REFUSED.value
+    assert end_of(proxy, token) == EndReason.REFUSED.value
 
 
 def test_a_disabled_tenants_users_are_refused(proxy: Proxy, otto: User, vm: Vm) -> None:
     token = issued_token(otto, ready_ticket(otto, vm))
     Tenant.objects.filter(pk=vm.tenant_id).update(enabled=False)
-    assert end_of(proxy, token) == End.REFUSED.value
+    assert end_of(proxy, token) == EndReason.REFUSED.value
 
 
 @pytest.mark.requirement("VN-1")
 def test_a_vm_that_was_stopped_meanwhile_is_said_to_be(proxy: Proxy, otto: User, vm: Vm) -> None:
     token = issued_token(otto, ready_ticket(otto, vm))
     Vm.objects.update(power=Power.OFF, power_seen=Power.OFF)
-    assert end_of(proxy, token) == End.STOPPED.value
+    assert end_of(proxy, token) == EndReason.STOPPED.value
 
 
 def test_a_deleted_vms_ticket_is_unknown(proxy: Proxy, otto: User, vm: Vm) -> None:
     token = issued_token(otto, ready_ticket(otto, vm))
     vm.delete()
-    assert end_of(proxy, token) == End.UNKNOWN.value
+    assert end_of(proxy, token) == EndReason.UNKNOWN.value
 
 
 @pytest.mark.requirement("VN-1")
@@ -156,7 +156,7 @@ def test_a_host_that_does_not_speak_vnc_is_said_to_be_unreachable(proxy: Proxy, 
         end = pool.submit(end_of, proxy, token)
         connection, _ = listener.accept()
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        assert end.result() == End.UNREACHABLE.value
+        assert end.result() == EndReason.UNREACHABLE.value
         connection.close()
 
 
@@ -164,7 +164,7 @@ def test_a_host_that_does_not_speak_vnc_is_said_to_be_unreachable(proxy: Proxy, 
 def test_another_sites_page_cannot_use_a_visitors_session(proxy: Proxy, otto: User, vm: Vm) -> None:
     client = factories.page_client(otto)
     token = issued_token(otto, ready_ticket(otto, vm, session_key=session_of(client)), session_of(client))
-    assert end_of(proxy, token, session_of(client), "https://evil.example") == End.ORIGIN.value
+    assert end_of(proxy, token, session_of(client), "https://evil.example") == EndReason.ORIGIN.value
 
 
 def test_nothing_but_websockets_is_answered(proxy: Proxy) -> None:

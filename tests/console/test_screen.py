@@ -10,7 +10,7 @@ import pytest
 from apps.accounts.models import Project, ProjectUserObjectPermission, Session, User
 from apps.accounts.secrets import unseal
 from apps.compute.models import Vm
-from apps.console.ends import End
+from apps.console.ends import EndReason
 from apps.console.models import ConsoleTicket, TicketKind
 from apps.console.proxy import rfb
 from apps.console.services import Credentials, collect
@@ -97,14 +97,14 @@ def test_the_screen_lets_nobody_in_without_the_tickets_password(
         native_viewer(guest.where, "guessed1", source="")
     ticket = ready_ticket(otto, vm, where=guest.where)  # no agent has opened the VNC server for it
     guest.let_in("another1")
-    assert end_of(proxy, issued_token(otto, ticket)) == End.EXPIRED.value
+    assert end_of(proxy, issued_token(otto, ticket)) == EndReason.EXPIRED.value
 
 
 @pytest.mark.requirement("SE-3")
 def test_a_ticket_opens_one_connection_only(proxy: Proxy, guest: EchoGuest, otto: User, vm: Vm) -> None:
     token = issued_token(otto, opened_ticket(guest, otto, vm))
     viewer = web_viewer(proxy.url, token)
-    assert end_of(proxy, token) == End.USED.value
+    assert end_of(proxy, token) == EndReason.USED.value
     viewer.press("x")
     assert guest.typed(1) == "x", "the second attempt disturbed the first"
 
@@ -126,7 +126,7 @@ def test_who_loses_the_role_is_cut_within_seconds(proxy: Proxy, guest: EchoGuest
     viewer = looking(proxy, guest, otto, vm)
     ProjectUserObjectPermission.objects.filter(user=otto).delete()
     begun = time.monotonic()
-    assert how_it_ends(viewer) == End.REFUSED.value
+    assert how_it_ends(viewer) == EndReason.REFUSED.value
     assert time.monotonic() - begun < 5
 
 
@@ -136,13 +136,13 @@ def test_who_logs_out_is_cut_within_seconds(proxy: Proxy, guest: EchoGuest, otto
     token = issued_token(otto, opened_ticket(guest, otto, vm, session_key=session), session)
     viewer = web_viewer(proxy.url, token, session)
     Session.objects.all().delete()
-    assert how_it_ends(viewer) == End.REFUSED.value
+    assert how_it_ends(viewer) == EndReason.REFUSED.value
 
 
 def test_a_deleted_vms_console_is_cut(proxy: Proxy, guest: EchoGuest, otto: User, vm: Vm) -> None:
     viewer = looking(proxy, guest, otto, vm)
     vm.delete()
-    assert how_it_ends(viewer) == End.GONE.value
+    assert how_it_ends(viewer) == EndReason.GONE.value
 
 
 @pytest.mark.requirement("VN-2")
@@ -155,7 +155,7 @@ def test_a_browser_session_is_cut_when_idle_and_not_before(
         viewer.press("k")
         assert guest.typed(1) == "k", "cut while somebody was typing"
     begun = time.monotonic()
-    assert how_it_ends(viewer) == End.IDLE.value
+    assert how_it_ends(viewer) == EndReason.IDLE.value
     assert IDLE_SECONDS - 1 < time.monotonic() - begun < IDLE_SECONDS + 3
 
 
@@ -210,7 +210,7 @@ def test_guessing_elsewhere_keeps_the_owner_from_nothing(
 def test_a_proxy_that_goes_down_says_so(impatient_proxy: Proxy, guest: EchoGuest, otto: User, vm: Vm) -> None:
     viewer = looking(impatient_proxy, guest, otto, vm)
     impatient_proxy.process.terminate()
-    assert how_it_ends(viewer) == End.RESTARTING.value
+    assert how_it_ends(viewer) == EndReason.RESTARTING.value
 
 
 @pytest.mark.requirement("VN-1")
@@ -221,5 +221,5 @@ def test_a_vm_that_stops_ends_its_console_and_its_host_says_so(
         viewer = looking(proxy, passing, otto, vm)
         token = issued_token(otto, opened_ticket(passing, otto, vm))
         passing.power_off()
-        assert how_it_ends(viewer) == End.STOPPED.value
-        assert end_of(proxy, token) == End.STOPPED.value
+        assert how_it_ends(viewer) == EndReason.STOPPED.value
+        assert end_of(proxy, token) == EndReason.STOPPED.value

@@ -16,7 +16,7 @@ from onebox.hosts import Host
 from apps.accounts.models import Project, User
 from apps.accounts.secrets import unseal
 from apps.compute.models import Vm
-from apps.console.ends import End
+from apps.console.ends import EndReason
 from tests.console.certificates import Authority
 from tests.console.conftest import Proxy, listens, running_proxy, wait_until
 from tests.console.factories import issued_token, make_vm, ready_ticket
@@ -149,7 +149,7 @@ def test_a_wrong_screen_password_is_refused_inside_tls(
     with tls_screen(onebox, CONSOLE) as screen:
         token = token_for(screen, otto, vm)
         screen.let_in("another1")
-        assert end_of(secure_proxy, token) == End.EXPIRED.value
+        assert end_of(secure_proxy, token) == EndReason.EXPIRED.value
 
 
 @pytest.mark.parametrize(
@@ -161,25 +161,25 @@ def test_a_screen_that_is_not_the_hosts_own_gets_no_password(
     secure_proxy: Proxy, onebox: Onebox, otto: User, vm: Vm, authority: Authority, name: str
 ) -> None:
     with tls_screen(onebox, authority, name) as screen:
-        assert end_of(secure_proxy, token_for(screen, otto, vm)) == End.UNREACHABLE.value
+        assert end_of(secure_proxy, token_for(screen, otto, vm)) == EndReason.UNREACHABLE.value
 
 
 def test_a_screen_without_tls_is_not_used_by_a_proxy_with_certificates(
     secure_proxy: Proxy, onebox: Onebox, otto: User, vm: Vm
 ) -> None:
     with running_screen(onebox) as screen:
-        assert end_of(secure_proxy, token_for(screen, otto, vm)) == End.UNREACHABLE.value
+        assert end_of(secure_proxy, token_for(screen, otto, vm)) == EndReason.UNREACHABLE.value
 
 
 def test_a_screen_refuses_a_proxy_of_another_ca(onebox: Onebox, otto: User, vm: Vm, tmp_path: Path) -> None:
     with tls_proxy(tmp_path, STRANGER) as stranger, tls_screen(onebox, CONSOLE) as screen:
-        assert end_of(stranger, token_for(screen, otto, vm)) == End.UNREACHABLE.value
+        assert end_of(stranger, token_for(screen, otto, vm)) == EndReason.UNREACHABLE.value
 
 
 def test_new_certificates_count_without_a_restart_of_the_proxy(
     onebox: Onebox, otto: User, vm: Vm, tmp_path: Path
 ) -> None:
     with tls_proxy(tmp_path, STRANGER) as renewed, tls_screen(onebox, CONSOLE) as screen:
-        assert end_of(renewed, token_for(screen, otto, vm)) == End.UNREACHABLE.value
+        assert end_of(renewed, token_for(screen, otto, vm)) == EndReason.UNREACHABLE.value
         CONSOLE.issue("console", tmp_path / "cert.pem", tmp_path / "key.pem")
         assert web_viewer(renewed.url, token_for(screen, otto, vm)).width

@@ -13,7 +13,7 @@ from websockets.frames import Frame, Opcode
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from apps.console.ends import End
+from apps.console.ends import EndReason
 from apps.console.proxy.websocket import MAX_MESSAGE, MAX_QUEUE, NotAWebSocket, WebPeer
 from tests.console.conftest import Proxy
 
@@ -119,7 +119,7 @@ def test_what_a_client_may_not_send_ends_the_connection_with_a_code(
     client.sendall(sent)
     client.shutdown(socket.SHUT_WR)
     assert len(received(peer)) <= MAX_MESSAGE
-    peer.close(End.CLOSED)
+    peer.close(EndReason.CLOSED)
     assert close_code(client.recv(4096)) == code
 
 
@@ -141,5 +141,5 @@ def test_a_closed_connection_is_given_its_code_and_time_to_answer(
 ) -> None:
     client, peer = ends
     client.sendall(frame(Opcode.CLOSE, struct.pack(">H", 1000)))  # both at once
-    peer.close(End.IDLE)
-    assert close_code(client.recv(4096)) == End.IDLE.code
+    peer.close(EndReason.IDLE)
+    assert close_code(client.recv(4096)) == EndReason.IDLE.code

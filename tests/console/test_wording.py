@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from apps.console.ends import End
+from apps.console.ends import EndReason
 from apps.console.wording import messages
 
 
 @pytest.mark.requirement("VN-1")
 def test_every_way_to_end_has_words_of_its_own_and_a_code_browsers_pass_on() -> None:
     said = messages()
-    ends = [end for end in End if end is not End.CLOSED]
+    ends = [end for end in EndReason if end is not EndReason.CLOSED]
     titles = [said[str(end.code)]["title"] for end in ends]
     assert len(set(titles)) == len(ends)
     assert all(said[str(end.code)]["hint"] for end in ends)

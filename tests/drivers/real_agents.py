@@ -16,7 +16,7 @@ from onebox.hosts import Host
 from onebox.shell import OneboxError
 
 from apps.agent.access import acl_rules, redis_url, user_of
-from apps.agent.post import CeleryPost
+from apps.agent.post import OrderQueue
 from apps.drivers.remote import RemoteHost
 from apps.drivers.reports import read_report
 from apps.drivers.specs import PoolSpec
@@ -73,7 +73,7 @@ def running_agent(onebox: Onebox, host: Host) -> Iterator[RealAgent]:
     client = redis.Redis.from_url(control)
     client.execute_command("ACL", "SETUSER", user_of(name), *acl_rules(name, PASSWORD))
     url = redis_url(name, PASSWORD, onebox.environment["SCLOUD_AGENT_REDIS"], "/etc/scloud/pki")
-    remote = RemoteHost(name, client, key, CeleryPost(control), timeout=60)
+    remote = RemoteHost(name, client, key, OrderQueue(control), timeout=60)
     agent = RealAgent(host, name, key, url, remote, client)
     settings = {
         "name": name,

@@ -55,7 +55,7 @@ def test_who_comes_while_all_places_are_taken_gets_the_first_that_is_free() -> N
 
 def test_after_one_waited_in_vain_one_at_a_time_tries_until_there_is_an_answer() -> None:
     bulkhead, release = Bulkhead(most=8, patience=5), threading.Event()
-    bulkhead.in_vain(time.monotonic())
+    bulkhead.record_timeout(time.monotonic())
     held = hold(bulkhead, release)
     begun = time.monotonic()
     with pytest.raises(DriverError), bulkhead.place(full):
@@ -72,7 +72,7 @@ def test_one_lost_answer_among_others_that_came_says_nothing_of_who_answers() ->
     bulkhead, release = Bulkhead(most=2, patience=0.05), threading.Event()
     begun = time.monotonic()
     bulkhead.heard()
-    bulkhead.in_vain(begun)
+    bulkhead.record_timeout(begun)
     held = hold(bulkhead, release)
     with bulkhead.place(full):
         pass

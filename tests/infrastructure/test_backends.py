@@ -72,7 +72,7 @@ def test_a_host_that_was_never_enrolled_has_no_log_in_to_close(
     monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     host = factories.make_host(factories.make_cluster(factories.make_region()))
-    monkeypatch.setattr("apps.infrastructure.enrolment._close_door", pytest.fail)
+    monkeypatch.setattr("apps.infrastructure.enrolment._close_access", pytest.fail)
     with django_capture_on_commit_callbacks(execute=True):
         remove_host(SYSTEM, host)
     assert not Host.objects.exists()

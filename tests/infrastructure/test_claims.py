@@ -25,7 +25,7 @@ from apps.infrastructure.models import Host
 from apps.infrastructure.reports import collect
 from apps.infrastructure.usage import collect_usage
 from apps.lifecycle.models import Event, Operation
-from apps.lifecycle.told import keep_error, told_error
+from apps.lifecycle.told import rendered_error, stored_error
 from tests import factories
 from tests.console.factories import make_vm
 from tests.infrastructure.test_inbox import KEY, host, leave, report
@@ -174,10 +174,10 @@ def test_memory_in_use_is_at_most_what_there_is(host: Host) -> None:
     ids=["nul", "nul value", "nan", "inf", "text for a number", "nan for a number", "many values"],
 )
 def test_whatever_a_host_says_of_a_failure_can_be_kept_and_shown(host: Host, failure: Failure) -> None:
-    kept = keep_error(failure.error())
+    kept = stored_error(failure.error())
     operation = Operation.objects.create(
         verb="vm.start", resource=host, target_id=host.pk, error=kept, deadline=clock.now()
     )
     operation.refresh_from_db()
-    assert told_error(operation.error)["code"] == "a.b"
+    assert rendered_error(operation.error)["code"] == "a.b"
     assert len(str(operation.error)) < 100_000

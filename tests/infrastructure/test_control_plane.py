@@ -9,9 +9,9 @@ from django.test import override_settings
 from django.utils import timezone
 
 from apps.accounts.models import User
-from apps.infrastructure.control_plane import trouble
+from apps.infrastructure.control_plane import control_plane_fault
 from apps.infrastructure.models import Collection
-from apps.infrastructure.reach import looked_now
+from apps.infrastructure.reach import collection_recorded_now
 from apps.lifecycle.models import Operation
 from tests import factories
 
@@ -22,7 +22,7 @@ NOWHERE = "redis://127.0.0.1:1/0"
 
 def lose_the_pulse() -> None:
     """Have no round of the collector for a while."""
-    looked_now()
+    collection_recorded_now()
     Collection.objects.update(at=timezone.now() - timedelta(minutes=3))
 
 
@@ -49,9 +49,9 @@ def overview(ada: User) -> str:
 
 def test_nothing_is_said_while_all_is_well_or_has_just_begun(ada: User) -> None:
     let_one_wait(minutes=0)
-    assert trouble() is None
-    looked_now()
-    assert trouble() is None
+    assert control_plane_fault() is None
+    collection_recorded_now()
+    assert control_plane_fault() is None
     assert 'role="alert"' not in overview(ada)
 
 
@@ -72,9 +72,9 @@ def test_without_workers_or_beat_it_is_said_that_no_work_is_carried_out(ada: Use
 
 
 def test_tasks_that_wait_for_more_than_their_turn_are_told() -> None:
-    looked_now()
+    collection_recorded_now()
     let_one_wait(minutes=2)
-    found = trouble()
+    found = control_plane_fault()
     assert found is not None
     assert (found.message, found.code) == (
         "1 task has waited for a worker for more than a minute.",

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from apps.infrastructure.models import ComputeCluster, Host
 from apps.infrastructure.need import Need
-from apps.infrastructure.outlook import misfits, outlook
+from apps.infrastructure.outlook import capacity_forecast, hosts_without_room
 from apps.infrastructure.placement import place, release
 from apps.lifecycle.errors import NoCapacity
 from apps.lifecycle.models import State
@@ -95,7 +95,7 @@ def test_the_outlook_names_every_host_with_its_own_reason() -> None:
     factories.make_host(cluster, "fuller", memory_gib=4, memory_reserved_mib=3072)
     factories.make_host(cluster, "silent", last_report_at=timezone.now() - timedelta(minutes=1))
     factories.make_host(cluster, "alien", state=State.ERROR, error={"message": "Its CPUs are aarch64."})
-    seen = outlook(cluster, Need(vcpu=8, memory_mib=4096))
+    seen = capacity_forecast(cluster, Need(vcpu=8, memory_mib=4096))
     assert (seen.total, seen.fitting, seen.room) == (5, 1, 8)
     assert [reason.text for reason in seen.reasons] == [
         "2 hosts lack memory: at most 2 of 4 GiB free",
@@ -104,7 +104,7 @@ def test_the_outlook_names_every_host_with_its_own_reason() -> None:
     ]
     own = {
         name: text
-        for hosts in misfits(cluster, Need(vcpu=8, memory_mib=4096)).values()
+        for hosts in hosts_without_room(cluster, Need(vcpu=8, memory_mib=4096)).values()
         for name, text in hosts.items()
     }
     assert own["full"] == "needs 4 GiB of memory, 2 of 4 GiB free"
@@ -118,7 +118,7 @@ def test_the_outlook_of_a_thousand_hosts_is_one_query(django_assert_num_queries:
     cluster = factories.make_cluster(factories.make_region())
     add_hosts(cluster, 1000)
     with django_assert_num_queries(1):
-        assert outlook(cluster, SMALL).fitting == 1000
+        assert capacity_forecast(cluster, SMALL).fitting == 1000
 
 
 @pytest.mark.django_db

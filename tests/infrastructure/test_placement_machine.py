@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from apps.infrastructure.models import Host
 from apps.infrastructure.need import Need
-from apps.infrastructure.outlook import outlook
+from apps.infrastructure.outlook import capacity_forecast
 from apps.infrastructure.placement import place, release
 from apps.infrastructure.services import close_host, open_host
 from apps.lifecycle.actor import SYSTEM
@@ -60,7 +60,7 @@ class Placement(RuleBasedStateMachine):
     @rule(need=needs, count=some.sampled_from([1, 1, 1, 2, 5]), kept=some.booleans())
     def create(self, need: Need, count: int, kept: bool) -> None:
         room = sum(self.fitting(host.pk, need) for host in self.hosts)
-        assert outlook(self.cluster, need).room == room
+        assert capacity_forecast(self.cluster, need).room == room
         try:
             with transaction.atomic():
                 chosen = place(self.cluster, need, count)

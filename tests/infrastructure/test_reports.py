@@ -11,13 +11,13 @@ from apps.drivers.memory import World
 from apps.infrastructure import backends
 from apps.infrastructure.models import SILENCE, Collection, Host
 from apps.infrastructure.need import Need
-from apps.infrastructure.outlook import outlook
+from apps.infrastructure.outlook import capacity_forecast
 from apps.infrastructure.placement import place
 from apps.infrastructure.reports import collect
 from apps.infrastructure.selectors import cluster_warnings
 from apps.lifecycle.errors import NoCapacity
 from apps.lifecycle.models import State
-from apps.lifecycle.words import state_word
+from apps.lifecycle.words import state_label
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -36,14 +36,14 @@ def test_a_host_is_taken_in_with_its_first_report() -> None:
     host = factories.make_host(
         cluster, vcpus=8, memory_gib=64, state=State.PENDING, last_report_at=None, vcpu_capacity=0
     )
-    assert state_word(host).word == "Enrolled"
+    assert state_label(host).word == "Enrolled"
     assert collect() == 1
     host.refresh_from_db()
     assert host.state == State.READY
     assert host.vcpu_capacity == 24
     assert host.memory_capacity_mib == 64 * 1024 - 64 * 1024 // 20
     assert host.in_reach
-    assert state_word(host).word == "Available"
+    assert state_label(host).word == "Available"
 
 
 @pytest.mark.requirement("CL-1")
@@ -72,11 +72,11 @@ def test_a_silent_host_is_out_of_reach_until_it_reports_again(world: World) -> N
     Host.objects.update(last_report_at=timezone.now() - timedelta(seconds=30))
     collect()
     host.refresh_from_db()
-    assert state_word(host).word == "Out of reach"
+    assert state_label(host).word == "Out of reach"
     world.reconnect(host.name)
     collect()
     host.refresh_from_db()
-    assert state_word(host).word == "Available"
+    assert state_label(host).word == "Available"
 
 
 def test_a_host_whose_clock_was_set_back_stays_in_reach(world: World) -> None:
@@ -99,7 +99,7 @@ def test_a_wrong_clock_of_a_web_process_takes_no_host_out_of_service(
     right = timezone.now
     monkeypatch.setattr(timezone, "now", lambda: right() + timedelta(minutes=minutes))
     assert place(cluster, Need(1, 1024)) == [host.pk]
-    assert outlook(cluster, Need(1, 1024)).fitting == 1
+    assert capacity_forecast(cluster, Need(1, 1024)).fitting == 1
 
 
 @pytest.mark.requirement("OP-1")
@@ -112,7 +112,7 @@ def test_hosts_nobody_listened_to_are_not_taken_for_silent(world: World) -> None
     Host.objects.update(last_report_at=minute_ago)
     Collection.objects.update(at=minute_ago)
     assert place(cluster, Need(1, 1024)) == [host.pk]
-    assert outlook(cluster, Need(1, 1024)).fitting == 1
+    assert capacity_forecast(cluster, Need(1, 1024)).fitting == 1
     world.disconnect(host.name)
     collect()
     with pytest.raises(NoCapacity):

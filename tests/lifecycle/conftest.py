@@ -15,7 +15,7 @@ from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.legality import holding
 from apps.lifecycle.models import Operation, State
 from apps.lifecycle.requests import Change
-from apps.lifecycle.running import Run
+from apps.lifecycle.running import OperationContext
 from apps.lifecycle.verbs import ANY_STATE, Cancel, Verb, declare
 
 POLISH = declare(Verb("host.polish", label="Polish", doing="Polishing", deadline=timedelta(minutes=1)))
@@ -30,14 +30,14 @@ GLANCE = declare(Verb("host.glance", label="Glance", doing="Glancing", exclusive
 class Script:
     """What the handlers do in this test, and what they were called with."""
 
-    does: Callable[[Run], Settle | None] = lambda run: None
-    runs: list[Run] = field(default_factory=list)
+    does: Callable[[OperationContext], Settle | None] = lambda run: None
+    runs: list[OperationContext] = field(default_factory=list)
 
 
 _script = Script()
 
 
-def _scripted(run: Run) -> Settle | None:
+def _scripted(run: OperationContext) -> Settle | None:
     _script.runs.append(run)
     return _script.does(run)
 

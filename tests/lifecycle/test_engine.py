@@ -19,8 +19,8 @@ from apps.lifecycle.legality import ensure_possible, open_operation, possibiliti
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
 from apps.lifecycle.models.operation import LEASE
 from apps.lifecycle.requests import _supersede
-from apps.lifecycle.running import Lost, Run, lease_clock
-from apps.lifecycle.words import state_word
+from apps.lifecycle.running import LeaseLost, OperationContext, lease_clock
+from apps.lifecycle.words import state_label
 from tests.lifecycle.conftest import GLANCE, POLISH, SCRAP, Script, ask, make_host
 
 pytestmark = pytest.mark.django_db
@@ -74,7 +74,7 @@ def test_an_operation_whose_worker_died_is_claimed_by_another_after_its_lease(
 def test_a_worker_that_lost_its_lease_cannot_finish(host: Host, script: Script) -> None:
     operation = ask(POLISH, host)
 
-    def overtaken(run: Run) -> None:
+    def overtaken(run: OperationContext) -> None:
         expire_lease(operation)
         assert claim(operation.pk) is not None
 
@@ -90,7 +90,7 @@ def test_the_settling_rows_are_not_written_by_a_worker_that_lost_its_lease(
 ) -> None:
     operation = ask(POLISH, host)
 
-    def overtaken(run: Run) -> object:
+    def overtaken(run: OperationContext) -> object:
         expire_lease(operation)
         claim(operation.pk)
         return lambda: Host.objects.filter(pk=host.pk).update(name="wrong")
@@ -103,7 +103,7 @@ def test_the_settling_rows_are_not_written_by_a_worker_that_lost_its_lease(
 
 @pytest.mark.requirement("OP-4")
 def test_a_transient_error_is_tried_again_later_with_growing_waits(host: Host, script: Script) -> None:
-    def fails(run: Run) -> None:
+    def fails(run: OperationContext) -> None:
         raise DriverError("no answer", code="host.unreachable")
 
     script.does = fails
@@ -126,7 +126,7 @@ def test_what_waits_for_a_host_is_tried_until_its_deadline_however_often_that_is
 ) -> None:
     """A host that is known to be away is refused at once, so that attempts are soon many."""
 
-    def fails(run: Run) -> None:
+    def fails(run: OperationContext) -> None:
         raise DriverError("no answer", code="host.unreachable")
 
     script.does = fails
@@ -147,7 +147,7 @@ def test_what_waits_for_a_host_is_tried_until_its_deadline_however_often_that_is
 def test_a_permanent_error_fails_the_operation_with_cause_code_and_next_step(
     host: Host, script: Script
 ) -> None:
-    def fails(run: Run) -> None:
+    def fails(run: OperationContext) -> None:
         raise DriverError(
             "not an image", code="volumes.image_invalid", permanent=True, hint="Upload another."
         )
@@ -167,7 +167,7 @@ def test_a_permanent_error_fails_the_operation_with_cause_code_and_next_step(
 def test_a_resource_that_was_never_created_is_in_error_when_its_operation_fails(
     host: Host, script: Script
 ) -> None:
-    def fails(run: Run) -> None:
+    def fails(run: OperationContext) -> None:
         raise DriverError("no", permanent=True)
 
     Resource.objects.filter(pk=host.pk).update(state=State.PENDING)
@@ -175,7 +175,7 @@ def test_a_resource_that_was_never_created_is_in_error_when_its_operation_fails(
     execute(ask(POLISH, host).pk)
     host.refresh_from_db()
     assert host.state == State.ERROR
-    assert state_word(host).tone == "error"
+    assert state_label(host).tone == "error"
 
 
 @pytest.mark.requirement("OP-4")
@@ -192,7 +192,7 @@ def test_an_operation_past_its_deadline_fails(host: Host, script: Script) -> Non
 def test_a_deadlock_in_the_database_hands_the_operation_back_at_once(host: Host, script: Script) -> None:
     """Otherwise it would look as if it were under way until its lease runs out, with nobody at it."""
 
-    def deadlock(run: Run) -> None:
+    def deadlock(run: OperationContext) -> None:
         raise OperationalError("deadlock detected")
 
     script.does = deadlock
@@ -209,7 +209,7 @@ def test_a_deadlock_in_the_database_hands_the_operation_back_at_once(host: Host,
 
 
 def test_a_bug_in_a_handler_is_tried_a_few_times_then_named(host: Host, script: Script) -> None:
-    def bug(run: Run) -> None:
+    def bug(run: OperationContext) -> None:
         raise ZeroDivisionError
 
     script.does = bug
@@ -223,7 +223,7 @@ def test_a_bug_in_a_handler_is_tried_a_few_times_then_named(host: Host, script: 
 
 
 def test_having_waited_for_long_is_no_failure_when_a_bug_comes_up(host: Host, script: Script) -> None:
-    def bug(run: Run) -> None:
+    def bug(run: OperationContext) -> None:
         raise ZeroDivisionError
 
     script.does = bug
@@ -262,7 +262,7 @@ def test_what_is_not_exclusive_runs_beside_what_is(host: Host) -> None:
 def test_what_is_not_exclusive_says_nothing_about_the_state_of_what_it_looks_at(
     host: Host, script: Script
 ) -> None:
-    def refuse(run: Run) -> None:
+    def refuse(run: OperationContext) -> None:
         raise DriverError("no", permanent=True)
 
     Resource.objects.filter(pk=host.pk).update(state=State.PENDING, generation=3, observed_generation=1)
@@ -297,7 +297,7 @@ def test_a_superseding_verb_waits_for_the_running_handler_to_let_go(host: Host, 
     polishing = ask(POLISH, host)
     claimed: list[Operation | None] = []
 
-    def superseded(run: Run) -> None:
+    def superseded(run: OperationContext) -> None:
         scrapping = ask(SCRAP, host)
         claimed.append(claim(scrapping.pk))  # too early: this handler is still at work
         keeper.keeper.tick([run])
@@ -332,22 +332,22 @@ def test_a_superseding_verb_does_not_wait_for_ever_for_a_dead_worker(host: Host)
 def test_an_attempt_that_may_have_lost_its_lease_changes_nothing_in_the_network(host: Host) -> None:
     operation = claim(ask(POLISH, host).pk)
     assert operation is not None
-    run, world = Run(operation), World()
+    run, world = OperationContext(operation), World()
     run.renewed(lease_clock() - LEASE.total_seconds())
-    with pytest.raises(Lost):
+    with pytest.raises(LeaseLost):
         MemoryFabric(world, run.guard).ensure_vpc(VpcSpec("1", vni=1))
     assert MemoryFabric(world).inventory().of(FabricKind.VPC) == {}
-    keeper.Keeper().tick([run])  # it was nobody else's yet, and is held again
+    keeper.LeaseRenewer().tick([run])  # it was nobody else's yet, and is held again
     MemoryFabric(world, run.guard).ensure_vpc(VpcSpec("1", vni=1))
 
 
 def test_the_keeper_renews_leases_and_writes_the_step_log(host: Host) -> None:
     operation = claim(ask(POLISH, host).pk)
     assert operation is not None
-    run = Run(operation)
+    run = OperationContext(operation)
     run.step("Rubbing", 40)
     expire_lease(operation)
-    fresh = keeper.Keeper()
+    fresh = keeper.LeaseRenewer()
     fresh.tick([run])
     operation.refresh_from_db()
     assert operation.lease_until is not None and operation.lease_until > timezone.now()
@@ -357,11 +357,11 @@ def test_the_keeper_renews_leases_and_writes_the_step_log(host: Host) -> None:
 
 @pytest.mark.requirement("VM-9")
 def test_the_word_shown_is_derived_from_the_open_operation(host: Host, script: Script) -> None:
-    assert state_word(host).word == "Available"
+    assert state_label(host).word == "Available"
     operation = ask(POLISH, host)
-    assert state_word(host).word == "Polishing"
+    assert state_label(host).word == "Polishing"
     execute(operation.pk)
-    assert state_word(host).word == "Available"
+    assert state_label(host).word == "Available"
 
 
 def test_every_verb_that_is_not_possible_says_why(host: Host) -> None:

@@ -23,11 +23,11 @@ from apps.lifecycle import doorbell, engine
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.cancelling import cancel
 from apps.lifecycle.errors import Busy
-from apps.lifecycle.keeper import Keeper
+from apps.lifecycle.keeper import LeaseRenewer
 from apps.lifecycle.legality import holding
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource
 from apps.lifecycle.requests import Change, lock
-from apps.lifecycle.running import Lost, Run
+from apps.lifecycle.running import LeaseLost, OperationContext
 from apps.lifecycle.sweep import sweep
 from tests.lifecycle.conftest import GLANCE, POLISH, SCRAP, Script, make_host
 from tests.machines import play
@@ -37,33 +37,33 @@ OPEN = {OperationStatus.QUEUED, OperationStatus.RUNNING}
 hosts = some.integers(0, HOSTS - 1)
 
 
-def _well(run: Run) -> None: ...
+def _well(run: OperationContext) -> None: ...
 
 
-def _for_good(run: Run) -> None:
+def _for_good(run: OperationContext) -> None:
     raise DriverError("broken", permanent=True)
 
 
-def _for_now(run: Run) -> None:
+def _for_now(run: OperationContext) -> None:
     raise DriverError("no answer")
 
 
-def _bug(run: Run) -> None:
+def _bug(run: OperationContext) -> None:
     raise ZeroDivisionError
 
 
-def _notices(run: Run) -> None:
+def _notices(run: OperationContext) -> None:
     run.step("one more step")
 
 
 VERBS = {"polish": POLISH, "scrap": SCRAP, "glance": GLANCE}
 
 
-def _completes(run: Run) -> None:
+def _completes(run: OperationContext) -> None:
     run.no_stop_now()
 
 
-def _completes_in_vain(run: Run) -> None:
+def _completes_in_vain(run: OperationContext) -> None:
     run.no_stop_now()
     _for_now(run)
 
@@ -89,7 +89,7 @@ class Engine(RuleBasedStateMachine):
         self.example = transaction.atomic()
         self.example.__enter__()
         self.hosts = [make_host(f"h{number}") for number in range(HOSTS)]
-        self.held: list[Run] = []
+        self.held: list[OperationContext] = []
         #: Attempts whose lease ran out in their hands: the only ones another may overtake.
         self.silent: set[tuple[Any, int]] = set()
         self.settled: dict[Any, tuple[Any, ...]] = {}
@@ -153,7 +153,7 @@ class Engine(RuleBasedStateMachine):
         if claimed is None:
             return
         assert claimed.attempt == operation.attempt + 1
-        run = Run(claimed)
+        run = OperationContext(claimed)
         for other in self.held:
             same = other.target_id == run.target_id and other.operation.exclusive and claimed.exclusive
             assert not same or self._key(other) in self.silent, "two handlers at work on one resource"
@@ -178,7 +178,7 @@ class Engine(RuleBasedStateMachine):
     @precondition(lambda self: self.held)
     @rule()
     def keep_leases(self) -> None:
-        keeper = Keeper()
+        keeper = LeaseRenewer()
         keeper._runs = {run.operation.pk: run for run in self.held}
         keeper.tick(list(keeper._runs.values()))
         for run in keeper._runs.values():
@@ -267,12 +267,12 @@ class Engine(RuleBasedStateMachine):
             for operation in Operation.objects.claimable():
                 claimed = engine.claim(operation.pk)
                 assert claimed is not None
-                _carry_out(Run(claimed))
+                _carry_out(OperationContext(claimed))
         self._what_was_cancelled_in_time_ends_cancelled()
         assert not Operation.objects.open().exists()
         assert not OperationLock.objects.exists()
 
-    def _silence(self, run: Run) -> None:
+    def _silence(self, run: OperationContext) -> None:
         """Let the run's lease be over, if it still has one."""
         late = timezone.now() - timedelta(seconds=1)
         Operation.objects.filter(pk=run.operation.pk, status=OperationStatus.RUNNING).filter(
@@ -284,11 +284,11 @@ class Engine(RuleBasedStateMachine):
         return all(self._key(run) in self.silent for run in self.held if run.operation.pk in operations)
 
     @staticmethod
-    def _key(run: Run) -> tuple[Any, int]:
+    def _key(run: OperationContext) -> tuple[Any, int]:
         return run.operation.pk, run.operation.attempt
 
     @staticmethod
-    def _is_mine(run: Run) -> bool:
+    def _is_mine(run: OperationContext) -> bool:
         return Operation.objects.filter(
             pk=run.operation.pk, attempt=run.operation.attempt, status=OperationStatus.RUNNING
         ).exists()
@@ -301,11 +301,11 @@ def _as_kept(row: Operation) -> tuple[Any, ...]:
 _OPERATION = ("pk", "status", "attempt", "finished_at", "error", "result", "steps")
 
 
-def _carry_out(run: Run) -> None:
+def _carry_out(run: OperationContext) -> None:
     """As `engine.execute` does once it has claimed."""
     try:
         engine._attempt(run)
-    except Lost:
+    except LeaseLost:
         engine._release_blocked(run.operation)
 
 

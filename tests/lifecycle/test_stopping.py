@@ -17,16 +17,16 @@ from apps.lifecycle.errors import Busy
 from apps.lifecycle.handlers import Settle
 from apps.lifecycle.legality import ensure_possible, open_operation
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
-from apps.lifecycle.running import Run
+from apps.lifecycle.running import OperationContext
 from apps.lifecycle.sweep import sweep
 from tests.lifecycle.conftest import POLISH, SCRAP, TIDY, Script, ask
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("OP-4")]
 
 
-def notices(run: Run) -> None:
+def notices(run: OperationContext) -> None:
     """What the keeper's thread does every second."""
-    keeper.Keeper()._mark_lost([run])
+    keeper.LeaseRenewer()._mark_lost([run])
 
 
 def claimed(operation: Operation) -> Operation:
@@ -45,7 +45,7 @@ def test_a_running_operation_stops_at_its_next_step_and_leaves_the_resource_to_b
 ) -> None:
     operation, steps = ask(POLISH, host), []
 
-    def two_steps(run: Run) -> None:
+    def two_steps(run: OperationContext) -> None:
         steps.append("first")
         assert cancel(SYSTEM, operation)
         notices(run)
@@ -78,7 +78,7 @@ def test_one_that_comes_to_its_end_before_it_noticed_is_cancelled(
 ) -> None:
     operation, settled = ask(POLISH, host), []
 
-    def comes_to_its_end(run: Run) -> Settle:
+    def comes_to_its_end(run: OperationContext) -> Settle:
         assert cancel(SYSTEM, operation)
         if end == "late":
             run._ends = 0
@@ -117,7 +117,7 @@ def test_what_completes_it_cannot_be_cancelled_while_it_runs_and_again_once_it_f
 ) -> None:
     operation = ask(POLISH, host)
 
-    def completes(run: Run) -> None:
+    def completes(run: OperationContext) -> None:
         run.no_stop_now()
         operation.refresh_from_db()
         assert "too late" in why_not_cancel(operation)
@@ -133,7 +133,7 @@ def test_what_completes_it_cannot_be_cancelled_while_it_runs_and_again_once_it_f
 
 def test_what_a_dead_worker_was_completing_can_be_cancelled_once_another_has_it(host: Host) -> None:
     operation = ask(POLISH, host)
-    Run(claimed(operation)).no_stop_now()
+    OperationContext(claimed(operation)).no_stop_now()
     assert not cancel(SYSTEM, operation)
     Operation.objects.filter(pk=operation.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
     claim(operation.pk)
@@ -143,7 +143,7 @@ def test_what_a_dead_worker_was_completing_can_be_cancelled_once_another_has_it(
 def test_completing_it_does_not_forget_that_there_is_no_way_back(host: Host, script: Script) -> None:
     operation = ask(POLISH, host)
 
-    def both(run: Run) -> None:
+    def both(run: OperationContext) -> None:
         run.no_way_back()
         run.no_stop_now()
         raise DriverError("no answer")
@@ -156,7 +156,7 @@ def test_completing_it_does_not_forget_that_there_is_no_way_back(host: Host, scr
 def test_a_cancellation_just_before_what_completes_it_is_kept(host: Host, script: Script) -> None:
     operation, completed = ask(POLISH, host), []
 
-    def completes(run: Run) -> None:
+    def completes(run: OperationContext) -> None:
         assert cancel(SYSTEM, operation)
         run.no_stop_now()
         completed.append(True)
@@ -169,7 +169,7 @@ def test_a_cancellation_just_before_what_completes_it_is_kept(host: Host, script
 def test_past_the_point_of_no_return_nobody_can_cancel_it_any_more(host: Host, script: Script) -> None:
     operation = ask(POLISH, host)
 
-    def destroys(run: Run) -> None:
+    def destroys(run: OperationContext) -> None:
         run.no_way_back()
         operation.refresh_from_db()
         assert "too late" in why_not_cancel(operation)
@@ -186,7 +186,7 @@ def test_past_the_point_of_no_return_nobody_can_cancel_it_any_more(host: Host, s
 def test_a_cancellation_just_before_the_point_of_no_return_is_kept(host: Host, script: Script) -> None:
     operation, destroyed = ask(POLISH, host), []
 
-    def destroys(run: Run) -> None:
+    def destroys(run: OperationContext) -> None:
         assert cancel(SYSTEM, operation)
         run.no_way_back()
         destroyed.append(True)
@@ -201,7 +201,7 @@ def test_a_worker_that_lost_its_lease_does_not_pass_the_point_of_no_return(
 ) -> None:
     operation, destroyed = ask(POLISH, host), []
 
-    def overtaken(run: Run) -> None:
+    def overtaken(run: OperationContext) -> None:
         Operation.objects.filter(pk=operation.pk).update(attempt=7)
         run.no_way_back()
         destroyed.append(True)
@@ -227,7 +227,7 @@ def test_an_attempt_that_fails_after_it_was_asked_to_stop_is_not_tried_again(
 ) -> None:
     operation = ask(POLISH, host)
 
-    def fails(run: Run) -> None:
+    def fails(run: OperationContext) -> None:
         assert cancel(SYSTEM, operation)
         notices(run)
         raise DriverError("no answer")
@@ -260,7 +260,7 @@ def test_an_operation_read_while_it_waited_is_asked_to_stop_if_it_runs_by_now(ho
 def test_past_its_deadline_it_fails_by_what_its_last_attempt_failed_by(
     host: Host, script: Script, swept: bool
 ) -> None:
-    def fails(run: Run) -> None:
+    def fails(run: OperationContext) -> None:
         raise DriverError(
             "Host %(name)s does not answer.", values={"name": "h1"}, code="host.unreachable", hint="Look."
         )
@@ -281,7 +281,7 @@ def test_a_deadline_is_moved_only_later_and_only_by_who_has_the_operation(host: 
     operation = ask(POLISH, host)
     before = operation.deadline
 
-    def measures(run: Run) -> None:
+    def measures(run: OperationContext) -> None:
         run.extend(before - timedelta(minutes=1))
         run.extend(before + timedelta(minutes=5))
         Operation.objects.filter(pk=operation.pk).update(attempt=7)

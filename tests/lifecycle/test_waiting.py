@@ -13,7 +13,7 @@ from apps.infrastructure.models import Host
 from apps.lifecycle import running
 from apps.lifecycle.engine import execute
 from apps.lifecycle.models import Operation, OperationStatus
-from apps.lifecycle.running import LATER, MOST_WAITING, Run
+from apps.lifecycle.running import LATER, MOST_WAITING, OperationContext
 from tests.lifecycle.conftest import POLISH, Script, ask
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("OP-2"), pytest.mark.requirement("OP-4")]
@@ -30,7 +30,7 @@ def others_wait() -> Iterator[None]:
 
 
 def waits_for(reached: list[bool], within: timedelta = timedelta(minutes=1)) -> Script:
-    def waits(run: Run) -> None:
+    def waits(run: OperationContext) -> None:
         run.step("Waiting for paint", 30)
         run.wait_until(
             lambda: reached[0], within=within, error=DriverError("no paint", code="a.b", permanent=True)
@@ -79,7 +79,7 @@ def test_patience_counts_over_all_attempts(host: Host, script: Script, others_wa
 def test_who_waits_in_its_thread_gives_the_place_back(host: Host, script: Script) -> None:
     looks: list[int] = []
 
-    def soon(run: Run) -> None:
+    def soon(run: OperationContext) -> None:
         run.step("Waiting for paint")
         run.wait_until(
             lambda: looks.append(1) or len(looks) > 2,  # type: ignore[func-returns-value]

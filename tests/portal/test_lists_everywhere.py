@@ -60,7 +60,7 @@ def test_every_column_has_an_order_and_a_filter(path: str, page: type[ListPage])
     assert [column.name for column in columns if column.filter_name not in narrowing] == []
 
 
-def furnish(owner: Actor, cloud: Cloud, subnet: Subnet, count: int) -> None:
+def add_sample_data(owner: Actor, cloud: Cloud, subnet: Subnet, count: int) -> None:
     """Put `count` rows more into every list, by the shortest way."""
     tenant, project, region = subnet.tenant, subnet.project, cloud.region
     assert tenant is not None and project is not None and owner.user is not None
@@ -101,7 +101,7 @@ def furnish(owner: Actor, cloud: Cloud, subnet: Subnet, count: int) -> None:
 
 @pytest.fixture
 def furnished(ada: User, alice: User, owner: Actor, cloud: Cloud, subnet: Subnet) -> Cloud:
-    furnish(owner, cloud, subnet, 1)
+    add_sample_data(owner, cloud, subnet, 1)
     return cloud
 
 
@@ -177,7 +177,7 @@ def test_a_list_costs_the_same_number_of_queries_with_thirty_rows_more(
 
     costs()
     few = costs()
-    furnish(owner, furnished, subnet, 30)
+    add_sample_data(owner, furnished, subnet, 30)
     many = costs()
     assert [path for path in many if many[path][0] < few[path][0] + 25] == [], "too few rows to tell"
     # A second page wants the rows counted: one query more, however many there are.

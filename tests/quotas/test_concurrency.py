@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from apps.accounts.models import Tenant
 from apps.lifecycle.errors import QuotaExceeded
 from apps.quotas.models import Quota
-from apps.quotas.services import give_back, take
+from apps.quotas.services import release_quota, reserve_quota
 from tests.factories import make_tenant
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.requirement("AC-2")]
@@ -39,7 +39,7 @@ def _taking(tenant: Tenant, **amounts: int) -> Callable[[], bool]:
     def job() -> bool:
         try:
             with transaction.atomic():
-                take(tenant.pk, amounts)
+                reserve_quota(tenant.pk, amounts)
         except QuotaExceeded:
             return False
         return True
@@ -67,11 +67,11 @@ def test_takers_of_several_metrics_in_any_order_do_not_lock_each_other_out() -> 
 def test_takers_and_givers_at_once_end_where_the_sum_says() -> None:
     tenant = make_tenant(vm=100)
     with transaction.atomic():
-        take(tenant.pk, {"vm": 25})
+        reserve_quota(tenant.pk, {"vm": 25})
 
     def giving() -> bool:
         with transaction.atomic():
-            give_back(tenant.pk, {"vm": 1})
+            release_quota(tenant.pk, {"vm": 1})
         return True
 
     assert all(_all_at_once([_taking(tenant, vm=1), giving] * 25))
@@ -88,6 +88,6 @@ def test_takers_of_a_metric_without_a_row_share_one_new_row() -> None:
 def test_a_taker_that_is_rolled_back_has_taken_nothing() -> None:
     tenant = make_tenant(vm=1)
     with pytest.raises(RuntimeError), transaction.atomic():
-        take(tenant.pk, {"vm": 1})
+        reserve_quota(tenant.pk, {"vm": 1})
         raise RuntimeError("placement failed")
     assert _taking(tenant, vm=1)()

@@ -11,7 +11,7 @@ from apps.lifecycle.errors import Forbidden, Invalid, NotFound, QuotaExceeded
 from apps.quotas.metrics import metrics
 from apps.quotas.models import Quota
 from apps.quotas.selectors import Use, uses_of
-from apps.quotas.services import give_back, set_limits, take
+from apps.quotas.services import release_quota, reserve_quota, set_limits
 from tests.factories import actor_for_user, make_tenant
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("AC-2")]
@@ -22,7 +22,7 @@ def _use(user: User, tenant: Tenant, metric: str) -> Use:
 
 
 def test_a_tenant_sees_its_own_limits_and_use_only(alice: User, bob: User, tenant_a: Tenant) -> None:
-    take(tenant_a.pk, {"vm": 2})
+    reserve_quota(tenant_a.pk, {"vm": 2})
     assert (_use(alice, tenant_a, "vm").used, len(uses_of(actor_for_user(alice), tenant_a))) == (
         2,
         len(metrics()),
@@ -32,14 +32,14 @@ def test_a_tenant_sees_its_own_limits_and_use_only(alice: User, bob: User, tenan
 
 
 def test_a_limit_below_what_is_used_is_taken_and_shown_as_over(ada: User, tenant_a: Tenant) -> None:
-    take(tenant_a.pk, {"vm": 5})
+    reserve_quota(tenant_a.pk, {"vm": 5})
     set_limits(actor_for_user(ada), tenant_a, {"vm": 3})
     use = _use(ada, tenant_a, "vm")
     assert use.over and (use.left, use.percent) == (0, 100)
     with pytest.raises(QuotaExceeded):
-        take(tenant_a.pk, {"vm": 1})
-    give_back(tenant_a.pk, {"vm": 3})
-    take(tenant_a.pk, {"vm": 1})
+        reserve_quota(tenant_a.pk, {"vm": 1})
+    release_quota(tenant_a.pk, {"vm": 3})
+    reserve_quota(tenant_a.pk, {"vm": 1})
 
 
 def test_only_admins_set_limits(alice: User, tenant_a: Tenant) -> None:
@@ -65,21 +65,21 @@ def test_a_limit_that_makes_no_sense_is_refused_by_name(
 
 def test_a_refusal_says_how_much_of_what_is_missing(tenant_a: Tenant) -> None:
     tenant = make_tenant(vm=1, memory_gib=4)
-    take(tenant.pk, {"memory_gib": 2})
+    reserve_quota(tenant.pk, {"memory_gib": 2})
     with pytest.raises(QuotaExceeded) as refused, transaction.atomic():
-        take(tenant.pk, {"vm": 1, "memory_gib": 4})
+        reserve_quota(tenant.pk, {"vm": 1, "memory_gib": 4})
     assert str(refused.value) == "Over quota. Memory: 2 of 4 GiB used, 4 more asked for."
     assert refused.value.details["quotas"] == [{"metric": "memory_gib", "used": 2, "limit": 4, "asked": 4}]
     assert Quota.objects.get(tenant=tenant, metric="vm").used == 0
 
 
 def test_more_given_back_than_taken_ends_at_none(tenant_a: Tenant) -> None:
-    take(tenant_a.pk, {"vm": 1})
-    give_back(tenant_a.pk, {"vm": 3})
+    reserve_quota(tenant_a.pk, {"vm": 1})
+    release_quota(tenant_a.pk, {"vm": 3})
     assert Quota.objects.get(tenant=tenant_a, metric="vm").used == 0
 
 
 def test_a_metric_newer_than_the_tenant_is_limited_by_its_default(tenant_a: Tenant) -> None:
     Quota.objects.filter(tenant=tenant_a, metric="vpc").delete()
     with pytest.raises(QuotaExceeded):
-        take(tenant_a.pk, {"vpc": 11})
+        reserve_quota(tenant_a.pk, {"vpc": 11})

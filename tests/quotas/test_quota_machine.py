@@ -15,7 +15,7 @@ from apps.lifecycle.errors import QuotaExceeded
 from apps.quotas import metrics as counted
 from apps.quotas.models import Quota
 from apps.quotas.recount import recount
-from apps.quotas.services import give_back, hold, set_limits, take
+from apps.quotas.services import hold, release_quota, reserve_quota, set_limits
 from tests import factories
 from tests.machines import play
 
@@ -57,7 +57,7 @@ class Quotas(RuleBasedStateMachine):
             with transaction.atomic():
                 hold(self.tenant.pk, amounts)
                 for part in parts:
-                    take(self.tenant.pk, part)
+                    reserve_quota(self.tenant.pk, part)
                 if not works:
                     raise Undone
         except QuotaExceeded as refusal:
@@ -79,7 +79,7 @@ class Quotas(RuleBasedStateMachine):
     @rule(which=some.integers(0, 20))
     def delete(self, which: int) -> None:
         if self.held and not any(self.drift.values()):
-            give_back(self.tenant.pk, self.held.pop(which % len(self.held)))
+            release_quota(self.tenant.pk, self.held.pop(which % len(self.held)))
 
     @rule(metric=some.sampled_from(METRICS), limit=some.integers(0, 20))
     def limit(self, metric: str, limit: int) -> None:

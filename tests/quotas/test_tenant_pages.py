@@ -17,7 +17,7 @@ from apps.lifecycle.errors import Forbidden
 from apps.quotas import metrics as counted
 from apps.quotas.models import Quota
 from apps.quotas.recount import recount_now, recount_some
-from apps.quotas.services import take
+from apps.quotas.services import reserve_quota
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +38,7 @@ def shown(client: Client, path: str) -> str:
 
 @pytest.mark.requirement("AC-2")
 def test_the_list_of_tenants_shows_what_they_use_of_their_quotas(ada: User, tenant_a: Tenant) -> None:
-    take(tenant_a.pk, {"vm": 3, "vcpu": 12})
+    reserve_quota(tenant_a.pk, {"vm": 3, "vcpu": 12})
     client = factories.page_client(ada)
     html = shown(client, "/admin/tenants/")
     assert "3 / 50" in html
@@ -46,7 +46,7 @@ def test_the_list_of_tenants_shows_what_they_use_of_their_quotas(ada: User, tena
     overview = shown(client, f"/admin/tenants/{tenant_a.uid}/")
     assert '<span class="figure-value">12</span>' in overview
     factories.make_tenant("busy", vm=10)
-    take(Tenant.objects.get(name="busy").pk, {"vm": 9})
+    reserve_quota(Tenant.objects.get(name="busy").pk, {"vm": 9})
     html = shown(client, "/admin/tenants/?sort=-used_vm")
     assert html.index(">busy<") < html.index(">acme<")
     html = shown(client, "/admin/tenants/?tight=true")
@@ -78,7 +78,7 @@ def _queries(client: Client, path: str) -> int:
 
 @pytest.mark.requirement("AC-2")
 def test_a_limit_below_what_is_used_is_taken_with_a_warning(ada: User, tenant_a: Tenant) -> None:
-    take(tenant_a.pk, {"vm": 5})
+    reserve_quota(tenant_a.pk, {"vm": 5})
     client = factories.page_client(ada)
     limits = dict(Quota.objects.filter(tenant=tenant_a).values_list("metric", "limit"))
     answer = client.post(f"/admin/tenants/{tenant_a.uid}/set-quotas/", limits | {"vm": 2}, follow=True)
@@ -106,7 +106,7 @@ def test_an_admin_sets_a_role_offered_are_the_projects_of_the_members_tenant(
 @pytest.mark.requirement("AC-2")
 @pytest.mark.usefixtures("one_vm_exists")
 def test_the_button_recounts_mends_and_says_what_was_wrong(ada: User, tenant_a: Tenant) -> None:
-    take(tenant_a.pk, {"vm": 4})
+    reserve_quota(tenant_a.pk, {"vm": 4})
     client = factories.page_client(ada)
     answer = client.post(f"/admin/tenants/{tenant_a.uid}/recount/", follow=True)
     assert "Virtual machines: 4 → 1" in answer.content.decode()
@@ -134,8 +134,8 @@ def test_every_tenant_is_recounted_within_the_hour_and_drift_is_mended_logged_an
 ) -> None:
     tenants = [factories.make_tenant() for _ in range(3)]
     for tenant in tenants:
-        take(tenant.pk, {"vm": 1})
-    take(tenants[0].pk, {"vm": 6})
+        reserve_quota(tenant.pk, {"vm": 1})
+    reserve_quota(tenants[0].pk, {"vm": 6})
     done = 0
     with caplog.at_level(logging.WARNING, logger="apps.quotas.recount"):
         for minute in range(60):

@@ -9,7 +9,7 @@ from apps.accounts.models import Tenant, User
 from apps.compute.models import Vm
 from apps.lifecycle.actor import Actor
 from apps.network.models import Subnet
-from apps.quotas.services import take
+from apps.quotas.services import reserve_quota
 from tests import factories
 from tests.compute.conftest import cloud, owner, world
 from tests.compute.factories import Cloud, make_vm
@@ -22,7 +22,7 @@ __all__ = ["cloud", "no_keeper", "owner", "world"]
 @pytest.fixture
 def subnet(cloud: Cloud, tenant_a: Tenant) -> Subnet:
     with transaction.atomic():
-        take(tenant_a.pk, {"vpc": 1, "subnet": 1})
+        reserve_quota(tenant_a.pk, {"vpc": 1, "subnet": 1})
     return cloud.network(tenant_a)
 
 

@@ -13,7 +13,7 @@ from apps.audit.models import AuditEntry
 from apps.compute.models import Vm
 from apps.infrastructure.models import Host
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.told import told
+from apps.lifecycle.told import rendered_message
 from apps.network.models import Nic, Subnet
 from apps.quotas import recount as recounting
 from apps.quotas.models import Quota
@@ -37,7 +37,7 @@ def test_room_promised_wrongly_is_put_right(vm: Vm) -> None:
     found = the_mended()
     assert (found.rule, found.kind, found.target_id) == (Rule.MISCOUNTED, "host", vm.host_id)
     assert (
-        told(found.kept)
+        rendered_message(found.kept)
         == f"9/{vm.memory_mib} were promised (vCPU/MiB), its VMs take 1/{vm.memory_mib}. Put right."
     )
     entry = AuditEntry.objects.get(verb="host.recount")
@@ -82,4 +82,4 @@ def test_what_a_recount_of_quotas_puts_right_is_kept_as_a_finding(
     assert Quota.objects.get(tenant=tenant_a, metric="vm").used == 1
     found = the_mended()
     assert (found.kind, found.aspect, found.target_id) == ("quota", "vm", tenant_a.uid)
-    assert told(found.kept) == "5 were counted as used, 1 exist. Put right."
+    assert rendered_message(found.kept) == "5 were counted as used, 1 exist. Put right."

@@ -14,7 +14,7 @@ from apps.lifecycle import acts, handlers, verbs
 from apps.lifecycle.acts import has_service
 from apps.lifecycle.handlers import handler_of
 from apps.lifecycle.models import Resource, State
-from apps.lifecycle.running import Run
+from apps.lifecycle.running import OperationContext
 from apps.lifecycle.standard_verbs import force_clean_verb, resync_verb
 from apps.lifecycle.verbs import Verb, all_verbs
 from apps.quotas.metrics import metrics
@@ -23,7 +23,7 @@ from apps.reconciliation.acts import force_cleans, repairs
 from apps.reconciliation.declared import Preview, Reconciled, kinds, kinds_with_rows
 from apps.reconciliation.difference import Difference, Place
 from apps.reconciliation.models import Finding, Rule
-from apps.reconciliation.operations.common import mending
+from apps.reconciliation.operations.common import repairing
 from apps.reconciliation.places import InFabric
 from apps.reconciliation.rules import GENERATION
 from apps.reconciliation.services import Action, actions, do, preview
@@ -91,7 +91,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         FabricInventory, "of", lambda seen, kind: there if kind is FabricKind.VPC else of(seen, kind)
     )
 
-    def make(run: Run) -> None:
+    def make(run: OperationContext) -> None:
         there[str(run.target_id)] = Resource.objects.get(pk=run.target_id).generation
 
     def users(key: object) -> QuerySet[Resource]:
@@ -101,7 +101,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     clean = verbs.declare(force_clean_verb("router"))
     repairs(again)
     force_cleans(clean)
-    handlers.handles(again)(mending(make))
+    handlers.handles(again)(repairing(make))
     declared.declare(
         Reconciled(
             "router",

@@ -22,7 +22,7 @@ from apps.drivers.specs import (
 )
 from apps.drivers.specs import Power as DriverPower
 from apps.lifecycle.models import Operation, OperationLock, Resource
-from apps.lifecycle.told import told
+from apps.lifecycle.told import rendered_message
 from apps.network.models import Subnet
 from apps.network.platform_settings import NIC_CONNECTIONS
 from apps.network.services.nic import set_security_group
@@ -84,7 +84,7 @@ def test_a_lost_volume_is_for_the_administrator_and_never_made_anew(cloud: Cloud
     assert (finding.rule, finding.kind, finding.target_id) == (Rule.STALE, "disk", disk.pk)
     assert finding.resource_id == vm.pk and finding.tenant_id == vm.tenant_id
     assert str(disk.pk) not in MemoryVolumes(cloud.world).inventory(cloud.storage.spec()).of(PoolKind.VOLUME)
-    assert told(finding.kept) == f"Its volume is not in {cloud.storage}."
+    assert rendered_message(finding.kept) == f"Its volume is not in {cloud.storage}."
 
 
 def test_a_lost_image_is_for_the_administrator(cloud: Cloud, vm: Vm) -> None:
@@ -299,7 +299,10 @@ def test_a_vm_running_against_its_owners_will_is_for_the_administrator(cloud: Cl
     look_twice()
     finding = the_finding()
     assert (finding.rule, finding.aspect) == (Rule.UNSYNCED, "power")
-    assert vm.host is not None and told(finding.kept) == f"It is to be off, and runs on host {vm.host.name}."
+    assert (
+        vm.host is not None
+        and rendered_message(finding.kept) == f"It is to be off, and runs on host {vm.host.name}."
+    )
     assert work() == []
     assert hypervisor(cloud, vm).status(str(vm.pk)).power is DriverPower.ON
 

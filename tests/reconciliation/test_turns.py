@@ -30,9 +30,9 @@ pytestmark = pytest.mark.requirement("OP-3")
 
 @pytest.mark.django_db
 def test_a_place_is_taken_once_a_turn() -> None:
-    assert turns.take(["region:1", "region:2"], timedelta(seconds=30)) == {"region:1", "region:2"}
-    assert turns.take(["region:1", "region:3"], timedelta(seconds=30)) == {"region:3"}
-    assert turns.take([], timedelta(seconds=30)) == set()
+    assert turns.claim_due(["region:1", "region:2"], timedelta(seconds=30)) == {"region:1", "region:2"}
+    assert turns.claim_due(["region:1", "region:3"], timedelta(seconds=30)) == {"region:3"}
+    assert turns.claim_due([], timedelta(seconds=30)) == set()
 
 
 @pytest.mark.django_db
@@ -67,7 +67,7 @@ def test_two_beats_at_once_mend_once(cloud: Cloud, vm: Vm) -> None:
     def beat(_number: int) -> int:
         try:
             start.wait(10)
-            return mending.mend_some()
+            return mending.repair_due_findings()
         finally:
             connections.close_all()
 

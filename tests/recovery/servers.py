@@ -80,8 +80,8 @@ class OwnRedis:
         self.directory.mkdir(exist_ok=True)
         place = ("--dir", str(self.directory), "--bind", "127.0.0.1", "--port", str(self.port))
         files = ("--pidfile", str(self.directory / "redis.pid"), "--logfile", str(self.directory / "log"))
-        keeping = ("--save", "", "--appendonly", "yes", "--daemonize", "yes")
-        run(["redis-server", *place, *files, *keeping])
+        renewing_lease = ("--save", "", "--appendonly", "yes", "--daemonize", "yes")
+        run(["redis-server", *place, *files, *renewing_lease])
         wait_until(lambda: ports.accepts(self.port), "Redis to answer", seconds=10, every=0.02)
 
     def stop(self) -> None:

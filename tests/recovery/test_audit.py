@@ -17,7 +17,7 @@ from apps.lifecycle import engine
 from apps.network.models import Subnet
 from apps.network.specs import port_spec
 from apps.quotas.models import Quota
-from apps.quotas.services import take
+from apps.quotas.services import reserve_quota
 from apps.storage.specs import volume_spec
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_cloud, make_vm
@@ -37,7 +37,7 @@ def cloud(db: None, monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
 @pytest.fixture
 def subnet(cloud: Cloud, tenant_a: Tenant) -> Subnet:
-    take(tenant_a.pk, {"vpc": 1, "subnet": 1})
+    reserve_quota(tenant_a.pk, {"vpc": 1, "subnet": 1})
     return cloud.network(tenant_a)
 
 

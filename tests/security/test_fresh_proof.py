@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from apps.accounts.models import User
-from apps.accounts.recent import PROVED
+from apps.accounts.recent import PROVED_AT
 from apps.lifecycle.verbs import Proof, Verb, VerbClass, all_verbs
 from tests import factories
 from tests.security.answers import PEOPLE, ROLES, TABLE
@@ -69,7 +69,7 @@ def stale(world: World) -> dict[str, Client]:
         assert isinstance(user, User)
         found[role] = factories.page_client(user)
         session = found[role].session
-        session[PROVED] = 0
+        session[PROVED_AT] = 0
         session.save()
     return found
 

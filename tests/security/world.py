@@ -20,7 +20,7 @@ from apps.accounts.models import (
     Tenant,
     User,
 )
-from apps.accounts.recent import PROVED
+from apps.accounts.recent import PROVED_AT
 from apps.accounts.sessions import SessionStore
 from apps.audit.models import AuditEntry
 from apps.compute.models import Image, InstanceType, Power, Vm
@@ -148,7 +148,7 @@ def make_world() -> World:
 def _keep_proof(session_key: str) -> None:
     """Have the session's proof hold for as long as a module takes on a slow machine."""
     session = SessionStore(session_key)
-    session[PROVED] = time.time() + 4 * 3600
+    session[PROVED_AT] = time.time() + 4 * 3600
     session.save()
 
 

@@ -79,14 +79,14 @@ def test_names_of_tenants_and_log_ins_are_taken_once(ada: User, tenant_a: Tenant
 
 
 @pytest.fixture
-def no_welcomes(monkeypatch: pytest.MonkeyPatch) -> Slot[newcomers.Welcome]:
-    slot: Slot[newcomers.Welcome] = Slot()
+def no_welcomes(monkeypatch: pytest.MonkeyPatch) -> Slot[newcomers.AccountHook]:
+    slot: Slot[newcomers.AccountHook] = Slot()
     monkeypatch.setattr(newcomers, "new_accounts", slot)
     return slot
 
 
 def test_other_apps_welcome_the_default_project_of_a_new_tenant(
-    ada: User, no_welcomes: Slot[newcomers.Welcome]
+    ada: User, no_welcomes: Slot[newcomers.AccountHook]
 ) -> None:
     seen: list[tuple[Actor, Project]] = []
     no_welcomes.fill(lambda actor, project: seen.append((actor, project)))
@@ -94,7 +94,9 @@ def test_other_apps_welcome_the_default_project_of_a_new_tenant(
     assert seen == [(actor_for_user(ada), Project.objects.get(tenant=tenant))]
 
 
-def test_a_welcome_that_is_refused_leaves_no_tenant(ada: User, no_welcomes: Slot[newcomers.Welcome]) -> None:
+def test_a_welcome_that_is_refused_leaves_no_tenant(
+    ada: User, no_welcomes: Slot[newcomers.AccountHook]
+) -> None:
     def refuse(actor: Actor, project: Project) -> None:
         raise QuotaExceeded("no room")
 

@@ -11,7 +11,7 @@ from apps.accounts.rights import Rights
 from apps.api.declarations import Explain
 from apps.api.representation import ReferenceOut
 from apps.compute.services.forecast import VmForecast, forecast_vms
-from apps.infrastructure.outlook import misfits
+from apps.infrastructure.outlook import hosts_without_room
 
 
 class SizeOut(ReferenceOut):
@@ -77,7 +77,7 @@ def _hosts(seen: VmForecast, named: bool) -> dict[str, Any] | None:
     kind, need, hosts = seen.draft.type, seen.draft.need, seen.hosts
     if kind is None or need is None or hosts is None:
         return None
-    names = misfits(kind.cluster, need) if named else {}
+    names = hosts_without_room(kind.cluster, need) if named else {}
     return {
         "cluster": {"id": str(kind.cluster.pk), "name": str(kind.cluster)},
         "total": hosts.total,

@@ -18,8 +18,8 @@ from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure.models import ComputeCluster, Host
 from apps.infrastructure.need import Need
 from apps.lifecycle.models import Kind
-from apps.lifecycle.told import told
-from apps.lifecycle.words import StateWord
+from apps.lifecycle.told import rendered_message
+from apps.lifecycle.words import StateLabel
 
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
@@ -126,10 +126,10 @@ class Vm(Kind):
         """Whether the platform resumes it once the cause of its pause is gone."""
         return self.pause_reason in RESUMABLE
 
-    def ready_word(self) -> StateWord:
+    def ready_word(self) -> StateLabel:
         """Return the state to show for a VM that exists. Needs `host` for what is known of it."""
         word, tone, code = (_("Running"), "ok", "running") if self.is_on else (_("Stopped"), "off", "stopped")
-        reason = told(self.error, "message")
+        reason = rendered_message(self.error, "message")
         if self.is_on and self.pause_reason:
             word, tone, code = _("Paused"), "warn", "paused"
             reason = str(PauseReason(self.pause_reason).label)
@@ -138,5 +138,5 @@ class Vm(Kind):
             reason = _("Its host is out of reach; as of %(time)s.") % {
                 "time": f"{since:%Y-%m-%d %H:%M:%S}" if since else _("never")
             }
-            return StateWord(word, "warn", reason=reason, code=code)
-        return StateWord(word, tone, reason=reason, code=code)
+            return StateLabel(word, "warn", reason=reason, code=code)
+        return StateLabel(word, tone, reason=reason, code=code)

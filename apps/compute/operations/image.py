@@ -23,9 +23,9 @@ from apps.infrastructure import backends
 from apps.infrastructure.selectors import host_in_reach
 from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.rows import remove
-from apps.lifecycle.running import Run
-from apps.quotas.services import give_back
-from apps.reconciliation.operations.common import leave_what_stays, mending
+from apps.lifecycle.running import OperationContext
+from apps.quotas.services import release_quota
+from apps.reconciliation.operations.common import keep_remaining, repairing
 
 GIB = 1 << 30
 #: How long an import waits for the first host to report.
@@ -39,7 +39,7 @@ STILL_WORKING = "host.still_working"
 
 
 @handles(IMAGE_IMPORT)
-def import_image(run: Run) -> Settle:
+def import_image(run: OperationContext) -> Settle:
     """Have a host check and copy the file into the pool."""
     image = _load(run)
     _wait_for_a_host(run, image)
@@ -53,7 +53,7 @@ handles(IMAGE_RETRY)(import_image)
 
 
 @handles(IMAGE_DELETE)
-def delete_image(run: Run) -> Settle:
+def delete_image(run: OperationContext) -> Settle:
     """Remove the image from the pool."""
     image = _load(run)
     run.step(_("Removing the image"), 30)
@@ -62,20 +62,20 @@ def delete_image(run: Run) -> Settle:
 
 
 @handles(IMAGE_FORCE_CLEAN)
-@mending
-def force_clean_image(run: Run) -> Settle:
+@repairing
+def force_clean_image(run: OperationContext) -> Settle:
     """Remove the image's file, if it can be, and its row."""
     image = _load(run)
     run.step(_("Removing the image"), 30)
-    leave_what_stays(run, lambda: backends.volumes(image.cluster, run).ensure_image_absent(image.spec()))
+    keep_remaining(run, lambda: backends.volumes(image.cluster, run).ensure_image_absent(image.spec()))
     return lambda: _settle_deleted(image)
 
 
-def _load(run: Run) -> Image:
+def _load(run: OperationContext) -> Image:
     return Image.objects.select_related("cluster__region").get(pk=run.target_id)
 
 
-def _wait_for_a_host(run: Run, image: Image) -> None:
+def _wait_for_a_host(run: OperationContext, image: Image) -> None:
     """A platform that has just come up has no host yet; asking again and again is cheaper than failing and waiting."""
     region = image.cluster.region_id
     if host_in_reach(region) is None:
@@ -93,7 +93,7 @@ def _wait_for_a_host(run: Run, image: Image) -> None:
         )
 
 
-def _import(run: Run, volumes: Volumes, image: Image) -> ImageInfo:
+def _import(run: OperationContext, volumes: Volumes, image: Image) -> ImageInfo:
     done: list[ImageInfo] = []
 
     def finished() -> bool:
@@ -102,7 +102,7 @@ def _import(run: Run, volumes: Volumes, image: Image) -> ImageInfo:
         except DriverError as error:
             if error.code != STILL_WORKING:
                 raise
-            _tell_how_far(run, error)
+            _report_progress(run, error)
         return bool(done)
 
     run.wait_until(
@@ -134,7 +134,7 @@ def _checked(info: ImageInfo) -> ImageInfo:
     )
 
 
-def _tell_how_far(run: Run, said: DriverError) -> None:
+def _report_progress(run: OperationContext, said: DriverError) -> None:
     """Show how much has been copied, and give the time that so large a file takes."""
     done, total = (said.values.get(name, 0) for name in ("done_bytes", "total_bytes"))
     if not (isinstance(done, int) and isinstance(total, int)):
@@ -155,5 +155,5 @@ def _settle_imported(image: Image, info: ImageInfo) -> None:
 
 def _settle_deleted(image: Image) -> None:
     if image.tenant_id is not None:
-        give_back(image.tenant_id, {"image": 1})
+        release_quota(image.tenant_id, {"image": 1})
     remove([image])

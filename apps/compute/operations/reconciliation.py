@@ -19,15 +19,15 @@ from apps.infrastructure import backends
 from apps.infrastructure.models import Host
 from apps.infrastructure.reach import is_silent
 from apps.lifecycle.handlers import Settle, handles
-from apps.lifecycle.running import Run
-from apps.reconciliation.operations.common import leave_what_stays, mending
+from apps.lifecycle.running import OperationContext
+from apps.reconciliation.operations.common import keep_remaining, repairing
 from apps.storage.models import Disk
 from apps.storage.specs import volume_spec
 
 
 @handles(VM_RESYNC)
-@mending
-def resync_vm(run: Run) -> Settle | None:
+@repairing
+def resync_vm(run: OperationContext) -> Settle | None:
     """Ports, definition and power as the rows say. A disk is grown, never made: an empty one would hide a loss.
 
     The power of a VM that is there is changed only for who asked for it (`power`).
@@ -54,8 +54,8 @@ def resync_vm(run: Run) -> Settle | None:
 
 
 @handles(VM_ROLL_BACK)
-@mending
-def roll_back_vm(run: Run) -> Settle:
+@repairing
+def roll_back_vm(run: OperationContext) -> Settle:
     """Want what is there: the host it is on, and the power it has."""
     vm, host, _region = load_vm(run)
     found = Host.objects.get(pk=run.operation.args.get("host") or host.pk)
@@ -80,27 +80,25 @@ def roll_back_vm(run: Run) -> Settle:
 
 
 @handles(VM_FORCE_CLEAN)
-@mending
-def force_clean_vm(run: Run) -> Settle:
+@repairing
+def force_clean_vm(run: OperationContext) -> Settle:
     """Remove what can be removed, and the rows in any case."""
     vm, host, region = load_vm(run)
     run.step(_("Removing from %(host)s"), 20, host=host.name)
     if is_silent(host):
         run.step(_("Host %(host)s is out of reach: what it has of it stays there."), None, host=host.name)
     else:
-        leave_what_stays(run, lambda: backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk)))
+        keep_remaining(run, lambda: backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk)))
     run.step(_("Removing from the network"), 50)
     for nic in vm.nics.all():
-        leave_what_stays(
-            run, partial(backends.fabric(region, run).ensure_absent, FabricKind.PORT, str(nic.pk))
-        )
+        keep_remaining(run, partial(backends.fabric(region, run).ensure_absent, FabricKind.PORT, str(nic.pk)))
     run.step(_("Removing the system disk"), 70)
     if (disk := vm.system_disk) is not None:
-        leave_what_stays(run, partial(_remove_volume, run, disk, host))
+        keep_remaining(run, partial(_remove_volume, run, disk, host))
     return lambda: settle_deleted(vm)
 
 
-def _grow(run: Run, disk: Disk, host: Host) -> None:
+def _grow(run: OperationContext, disk: Disk, host: Host) -> None:
     volumes = backends.volumes(disk.cluster, run, host=host)
     if str(disk.pk) not in volumes.inventory(disk.cluster.spec()).of(PoolKind.VOLUME):
         raise DriverError(
@@ -135,7 +133,7 @@ def _must_have_moved(vm: Vm, home: Host, found: Host, exists: bool) -> None:
         )
 
 
-def _remove_volume(run: Run, disk: Disk, host: Host) -> None:
+def _remove_volume(run: OperationContext, disk: Disk, host: Host) -> None:
     through = None if is_silent(host) else host
     backends.volumes(disk.cluster, run, host=through).ensure_volume_absent(volume_spec(disk))
 

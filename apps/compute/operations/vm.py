@@ -31,17 +31,17 @@ from apps.lifecycle import push
 from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.models import Resource, State
 from apps.lifecycle.rows import remove
-from apps.lifecycle.running import Run
+from apps.lifecycle.running import OperationContext
 from apps.network.models import Nic
 from apps.network.services.addresses import free_nics
 from apps.network.specs import port_spec
-from apps.quotas.services import give_back
+from apps.quotas.services import release_quota
 from apps.storage.models import Disk
 from apps.storage.specs import volume_spec
 
 
 @handles(VM_CREATE)
-def create(run: Run) -> Settle:
+def create(run: OperationContext) -> Settle:
     """Disk, ports, definition, power: each there already when an earlier attempt got that far."""
     vm, host, region = load_vm(run)
     _make_parts(run, vm, host, region)
@@ -54,7 +54,7 @@ handles(VM_RETRY)(create)
 
 
 @handles(VM_START)
-def start(run: Run) -> Settle:
+def start(run: OperationContext) -> Settle:
     """Bring network and definition up to date, then switch on."""
     vm, host, region = load_vm(run)
     run.step(_("Starting on %(host)s"), 30, host=host.name)
@@ -64,7 +64,7 @@ def start(run: Run) -> Settle:
 
 
 @handles(VM_SHUT_DOWN)
-def shut_down(run: Run) -> Settle:
+def shut_down(run: OperationContext) -> Settle:
     """Ask the guest, and wait until it has done so."""
     vm, host, _region = load_vm(run)
     _ask_guest(run, backends.hypervisor(host, run), vm)
@@ -72,7 +72,7 @@ def shut_down(run: Run) -> Settle:
 
 
 @handles(VM_POWER_OFF)
-def power_off(run: Run) -> Settle:
+def power_off(run: OperationContext) -> Settle:
     """Take the power away. A VM that was not made to its end is then made, and stays off."""
     vm, host, region = load_vm(run)
     hypervisor = backends.hypervisor(host, run)
@@ -87,7 +87,7 @@ def power_off(run: Run) -> Settle:
 
 
 @handles(VM_RESTART)
-def restart(run: Run) -> Settle:
+def restart(run: OperationContext) -> Settle:
     """Shut the guest down, by force if need be, and start it. Done once it runs with the boot number asked for."""
     vm, host, region = load_vm(run)
     hypervisor = backends.hypervisor(host, run)
@@ -108,7 +108,7 @@ def restart(run: Run) -> Settle:
 
 
 @handles(VM_RESUME)
-def resume(run: Run) -> Settle:
+def resume(run: OperationContext) -> Settle:
     """Let it go on. One that runs by now, or is off, is left as it is."""
     vm, host, _region = load_vm(run)
     run.step(_("Resuming on %(host)s"), 50, host=host.name)
@@ -126,7 +126,7 @@ def resume(run: Run) -> Settle:
 
 
 @handles(VM_FINISH_FIRST_BOOT)
-def finish_first_boot(run: Run) -> Settle:
+def finish_first_boot(run: OperationContext) -> Settle:
     """Overwrite the seed with one without secrets, then erase them here. The instance id stays the same."""
     vm, host, _region = load_vm(run)
     run.step(_("Removing first-boot data on %(host)s"), 50, host=host.name)
@@ -135,7 +135,7 @@ def finish_first_boot(run: Run) -> Settle:
 
 
 @handles(VM_DELETE)
-def delete(run: Run) -> Settle:
+def delete(run: OperationContext) -> Settle:
     """The definition first, so that nothing uses disks and ports any more; then those."""
     vm, host, region = load_vm(run)
     run.step(_("Removing from %(host)s"), 20, host=host.name)
@@ -157,7 +157,7 @@ _DEAF = "vm.guest_ignored_shutdown"
 _PAUSED = "vm.paused"
 
 
-def load_vm(run: Run) -> tuple[Vm, Host, Region]:
+def load_vm(run: OperationContext) -> tuple[Vm, Host, Region]:
     """Return the VM with all its drivers need. Its host is set from its first moment on."""
     vm = (
         Vm.objects.select_related("host", "cluster__region")
@@ -179,7 +179,7 @@ def _with_way_out(error: DriverError) -> DriverError:
     return DriverError(error.template, code=error.code, values=error.values, hint=hint)
 
 
-def _make_parts(run: Run, vm: Vm, host: Host, region: Region) -> None:
+def _make_parts(run: OperationContext, vm: Vm, host: Host, region: Region) -> None:
     run.step(_("Making the system disk on %(host)s"), 10, host=host.name)
     if (disk := vm.system_disk) is not None:
         backends.volumes(disk.cluster, run, host=host).ensure_volume(volume_spec(disk))
@@ -187,19 +187,19 @@ def _make_parts(run: Run, vm: Vm, host: Host, region: Region) -> None:
     ensure_ports(run, vm, region)
 
 
-def ensure_ports(run: Run, vm: Vm, region: Region) -> None:
+def ensure_ports(run: OperationContext, vm: Vm, region: Region) -> None:
     """Make the ports of a VM from `load_vm`."""
     for nic in vm.nics.all():
         backends.fabric(region, run).ensure_port(port_spec(nic, generation=vm.generation))
 
 
-def _switch_on(run: Run, hypervisor: Hypervisor, vm: Vm) -> None:
+def _switch_on(run: OperationContext, hypervisor: Hypervisor, vm: Vm) -> None:
     hypervisor.ensure_vm(vm_spec(vm))
     run.no_stop_now()  # cancelled after this, the guest would run all the same
     hypervisor.ensure_power(str(vm.pk), DriverPower.ON, boot=vm.boot)
 
 
-def _ask_guest(run: Run, hypervisor: Hypervisor, vm: Vm) -> None:
+def _ask_guest(run: OperationContext, hypervisor: Hypervisor, vm: Vm) -> None:
     run.step(_("Asking the guest to shut down"), 20)
     run.wait_until(
         lambda: _asked(hypervisor, vm) is DriverPower.OFF,
@@ -257,7 +257,7 @@ def settle_deleted(vm: Vm) -> None:
     free_nics(vm)
     remove([vm, disk] if disk else [vm])
     if vm.tenant_id is not None:
-        give_back(vm.tenant_id, vm_amounts(vm.need, disk.size_gib if disk else 0))
+        release_quota(vm.tenant_id, vm_amounts(vm.need, disk.size_gib if disk else 0))
     placement.release(vm.host_id, vm.need)
 
 

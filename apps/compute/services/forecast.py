@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.compute.quota import vm_amounts
-from apps.compute.services.planning import Asked, Draft, look_up, numbered
-from apps.infrastructure.outlook import Outlook, no_capacity, outlook
+from apps.compute.services.planning import Draft, VmRequest, look_up, numbered
+from apps.infrastructure.outlook import CapacityForecast, capacity_forecast, no_capacity
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.forecast import Forecast
-from apps.lifecycle.rehearsal import Refusals
+from apps.lifecycle.rehearsal import ErrorCollector
 from apps.lifecycle.usable import ensure_usable
 from apps.network.models import Subnet
 from apps.network.selectors import with_free_addresses
@@ -25,7 +25,7 @@ class VmForecast(Forecast):
 
     draft: Draft = field(default_factory=Draft)
     names: list[str] = field(default_factory=list)
-    hosts: Outlook | None = None
+    hosts: CapacityForecast | None = None
     #: With its addresses counted.
     subnet: Subnet | None = None
 
@@ -50,7 +50,7 @@ def forecast_vms(actor: Actor, asked: Mapping[str, Any]) -> VmForecast:
 
     Nothing is locked, so a create a moment later may find less. The number of queries does not depend on what exists.
     """
-    wanted, refusals = Asked(**asked), Refusals()
+    wanted, refusals = VmRequest(**asked), ErrorCollector()
     draft = look_up(actor, wanted, refusals)
     if refusals.forbidden or draft.project is None:
         return VmForecast(refusals.merged, draft=draft)
@@ -60,7 +60,7 @@ def forecast_vms(actor: Actor, asked: Mapping[str, Any]) -> VmForecast:
     amounts = vm_amounts(draft.need, draft.disk_gib, draft.count) if draft.need else {"vm": draft.count}
     quotas = quota_lines(draft.project.tenant_id, amounts)
     short = over_quota(quotas)
-    hosts = outlook(draft.type.cluster, draft.need) if draft.type and draft.need else None
+    hosts = capacity_forecast(draft.type.cluster, draft.need) if draft.type and draft.need else None
     if short is not None:
         refusals.found.append(short)
     if draft.type and hosts and hosts.room < draft.count:

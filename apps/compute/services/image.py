@@ -22,7 +22,7 @@ from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import InUse, Invalid
 from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.requests import Change
-from apps.quotas.services import take
+from apps.quotas.services import reserve_quota
 
 #: Importable files stand in this directory of the pool.
 IMPORT_DIRECTORY = IMPORTS
@@ -51,7 +51,7 @@ def import_image(
     name, remark = clean_labels(name, remark)
     into = chosen_project(actor, project) if project else None
     if into is not None:
-        take(into.tenant_id, {"image": 1})
+        reserve_quota(into.tenant_id, {"image": 1})
     image = Image(
         kind="image",
         name=name,

@@ -26,7 +26,7 @@ from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid
 from apps.lifecycle.models import State
 from apps.lifecycle.requests import Change
-from apps.quotas.services import give_back, take
+from apps.quotas.services import release_quota, reserve_quota
 
 LEAST_RSA_BITS = 2048
 LONGEST_KEY = 16_384
@@ -61,7 +61,7 @@ def create_key_pair(
     name, remark = clean_labels(name, remark)
     private = "" if public_key.strip() else _generate()
     key = parse_public_key(public_key if not private else _public_half(private, _COMMENT.sub("-", name)))
-    take(into.tenant_id, {"key_pair": 1})
+    reserve_quota(into.tenant_id, {"key_pair": 1})
     row = KeyPair(
         kind="key_pair",
         name=name,
@@ -86,7 +86,7 @@ def delete_key_pair(change: Change[KeyPair]) -> None:
     change.record()
     push.resource_changed(key_pair, "deleted")
     if key_pair.tenant_id is not None:
-        give_back(key_pair.tenant_id, {"key_pair": 1})
+        release_quota(key_pair.tenant_id, {"key_pair": 1})
     key_pair.delete()
 
 

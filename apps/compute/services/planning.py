@@ -19,7 +19,7 @@ from apps.infrastructure.need import Need
 from apps.infrastructure.regions import ensure_one_region
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, Refused
-from apps.lifecycle.rehearsal import Refusals
+from apps.lifecycle.rehearsal import ErrorCollector
 from apps.lifecycle.requests import Allowed
 from apps.network.models import SecurityGroup, Subnet
 
@@ -72,7 +72,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Asked:
+class VmRequest:
     """A call for VMs as it came in. What is None has not been chosen; a dry run looks at the rest."""
 
     name: str | None = None
@@ -90,7 +90,7 @@ class Asked:
     count: int = 1
 
 
-def look_up(actor: Actor, asked: Asked, refusals: Refusals) -> Draft:
+def look_up(actor: Actor, asked: VmRequest, refusals: ErrorCollector) -> Draft:
     """Find and check everything that needs no lock; what is wrong goes to `refusals`, all of it at once."""
     draft = Draft(count=asked.count if 1 <= asked.count <= MOST_AT_ONCE else 1)
     into = draft.project = refusals.attempt(chosen_project, actor, asked.project)
@@ -114,7 +114,7 @@ def look_up(actor: Actor, asked: Asked, refusals: Refusals) -> Draft:
     return draft
 
 
-def complete(asked: Asked, draft: Draft, refusals: Refusals) -> Plan:
+def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
     """Return the plan of a draft nothing is missing from. Raises what has been refused."""
     refusals.raise_any()
     assert (
@@ -149,7 +149,7 @@ def numbered(name: str, count: int) -> list[str]:
     return [name] if count == 1 else [f"{name}-{number}" for number in range(1, count + 1)]
 
 
-def _check(asked: Asked, draft: Draft) -> None:
+def _check(asked: VmRequest, draft: Draft) -> None:
     """Raise Invalid with everything that is wrong with what was typed."""
     wrong: dict[str, list[str]] = {"user_data": first_boot.user_data_errors(asked.user_data)}
     if not 1 <= asked.count <= MOST_AT_ONCE:
@@ -182,7 +182,7 @@ def _label_errors(name: str, remark: str, count: int) -> dict[str, list[str]]:
     return {}
 
 
-def _check_fit(draft: Draft, refusals: Refusals) -> None:
+def _check_fit(draft: Draft, refusals: ErrorCollector) -> None:
     """One region (RG-2), and an image that the cluster's CPUs can run."""
     if draft.type is None:
         return

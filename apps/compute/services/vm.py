@@ -8,17 +8,17 @@ from django.db import transaction
 
 from apps.compute.models import Power, Vm
 from apps.compute.quota import vm_amounts
-from apps.compute.services.planning import LONGEST_NAME, Asked, Plan, complete, look_up
+from apps.compute.services.planning import LONGEST_NAME, Plan, VmRequest, complete, look_up
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.placement import place
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.models import Operation
-from apps.lifecycle.rehearsal import Refusals
+from apps.lifecycle.rehearsal import ErrorCollector
 from apps.lifecycle.rows import insert
 from apps.lifecycle.usable import hold_for_use
 from apps.network.services.addresses import allocate_nic
-from apps.quotas.services import take
+from apps.quotas.services import reserve_quota
 from apps.storage.limits import disk_limits
 from apps.storage.models import Disk
 
@@ -32,7 +32,7 @@ def create_vms(actor: Actor, **asked: Any) -> list[Operation]:
     NotNow, QuotaExceeded, NoCapacity and what address allocation raises; then nothing is created. Each operation's
     `resource` is the VM with all that `selectors.visible_vms` would read, so that it can be shown at once.
     """
-    wanted, refusals = Asked(**asked), Refusals()
+    wanted, refusals = VmRequest(**asked), ErrorCollector()
     draft = look_up(actor, wanted, refusals)
     return _reserve_and_insert(complete(wanted, draft, refusals))
 
@@ -42,7 +42,7 @@ def _reserve_and_insert(plan: Plan) -> list[Operation]:
     count = len(plan.names)
     hold_for_use(plan.image, shared=True)
     hold_for_use(plan.subnet, *([plan.group] if plan.group else []))
-    take(plan.project.tenant_id, vm_amounts(plan.need, plan.disk_gib, count))
+    reserve_quota(plan.project.tenant_id, vm_amounts(plan.need, plan.disk_gib, count))
     vms = [_new_vm(plan, name, hostname) for name, hostname in zip(plan.names, plan.hostnames, strict=True)]
     disks = [_new_disk(plan, vm) for vm in vms]
     for vm, host_id in zip(vms, place(plan.type.cluster, plan.need, count), strict=True):

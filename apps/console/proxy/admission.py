@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.accounts.secrets import unseal
-from apps.console.ends import End, Refusal
+from apps.console.ends import EndReason, Refusal
 from apps.console.models import ConsoleTicket
 from apps.console.selectors import may_look
 from apps.console.services import fingerprint, redeem
@@ -51,14 +51,14 @@ def database() -> Iterator[None]:
 def admit_browser(origin: str, cookies: str, token: str) -> Admitted:
     """Redeem the token of a WebSocket upgrade; Refusal says why not."""
     if not _is_ours(origin):
-        raise Refusal(End.ORIGIN)
+        raise Refusal(EndReason.ORIGIN)
     with database():
         ticket = _tickets().filter(token_hash=fingerprint(token)).first() if token else None
         if ticket is None:
-            raise Refusal(End.UNKNOWN)
+            raise Refusal(EndReason.UNKNOWN)
         session_key = session_key_of(cookies)
         if not _is_owner(ticket, session_key):
-            raise Refusal(End.REFUSED)
+            raise Refusal(EndReason.REFUSED)
         return _use(ticket, session_key if ticket.session_hash else "")
 
 
@@ -67,18 +67,18 @@ def admit_native(ticket_id: UUID) -> Admitted:
     with database():
         ticket = _tickets().filter(pk=ticket_id).first()
         if ticket is None:
-            raise Refusal(End.UNKNOWN)
+            raise Refusal(EndReason.UNKNOWN)
         return _use(ticket, "")
 
 
-def end_of(ticket_id: UUID, session_key: str) -> End | None:
+def end_of(ticket_id: UUID, session_key: str) -> EndReason | None:
     """Why a running session must be cut now, or None while everything is as it was when it began."""
     ticket = _tickets().filter(pk=ticket_id).first()
     if ticket is None:
-        return End.GONE
+        return EndReason.GONE
     if session_key and session_user(session_key) != ticket.user:
-        return End.REFUSED
-    return None if may_look(ticket, session_key) else End.REFUSED
+        return EndReason.REFUSED
+    return None if may_look(ticket, session_key) else EndReason.REFUSED
 
 
 def session_user(session_key: str) -> User | None:
@@ -122,15 +122,15 @@ def _is_owner(ticket: ConsoleTicket, session_key: str) -> bool:
 
 def _use(ticket: ConsoleTicket, session_key: str) -> Admitted:
     if not may_look(ticket, session_key):
-        raise Refusal(End.REFUSED)
+        raise Refusal(EndReason.REFUSED)
     if ticket.used_at:
-        raise Refusal(End.USED)
+        raise Refusal(EndReason.USED)
     if ticket.expires_at <= timezone.now():
-        raise Refusal(End.EXPIRED)
+        raise Refusal(EndReason.EXPIRED)
     if not has_screen(ticket.vm):
-        raise Refusal(End.STOPPED)
+        raise Refusal(EndReason.STOPPED)
     if not redeem(ticket.pk):
-        raise Refusal(End.USED)
+        raise Refusal(EndReason.USED)
     return Admitted(
         ticket_id=ticket.pk,
         vm_id=ticket.vm_id,

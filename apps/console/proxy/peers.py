@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from typing import Protocol
 
-from apps.console.ends import End
+from apps.console.ends import EndReason
 
 CHUNK = 65536
 
@@ -44,7 +44,7 @@ class Peer(Protocol):
     def backlog(self) -> bool:
         """Whether something is still queued."""
 
-    def close(self, end: End) -> None:
+    def close(self, end: EndReason) -> None:
         """Take leave and close."""
 
 
@@ -127,5 +127,5 @@ class TcpPeer:
         """Wait again, for each step at most so long; TimeoutError after that."""
         self._socket.settimeout(seconds)
 
-    def close(self, end: End) -> None:
+    def close(self, end: EndReason) -> None:
         self._socket.close()

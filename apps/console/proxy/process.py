@@ -9,7 +9,7 @@ import time
 
 from django.conf import settings
 
-from apps.console.ends import End
+from apps.console.ends import EndReason
 from apps.console.proxy.relay import Relay, parse_ports
 from apps.console.proxy.screen_tls import client_context
 from apps.console.proxy.server import ConsoleServer, split_address
@@ -39,7 +39,7 @@ def main() -> None:
     log.info("console proxy listens on %s:%s, native ports %s", host, port, settings.CONSOLE_NATIVE_PORTS)
     _look_after(relay, sessions, stopping)
     server.shutdown()
-    sessions.cut_all(End.RESTARTING)
+    sessions.cut_all(EndReason.RESTARTING)
     deadline = time.monotonic() + LEAVE_WITHIN
     while sessions.running() and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -6,7 +6,7 @@ import select
 import time
 from collections.abc import Callable
 
-from apps.console.ends import End
+from apps.console.ends import EndReason
 from apps.console.proxy.peers import Peer
 
 #: How often an otherwise quiet session looks whether it is idle or cut, in milliseconds.
@@ -60,9 +60,9 @@ def pump(
     client: Peer,
     screen: Peer,
     idle_seconds: float,
-    cut: Callable[[], End | None],
+    cut: Callable[[], EndReason | None],
     clock: Callable[[], float] = time.monotonic,
-) -> End:
+) -> EndReason:
     """Carry bytes until the end, and return it. STOPPED means that the VNC server hung up."""
     client.start()
     screen.start()
@@ -77,7 +77,7 @@ def pump(
         if end := cut():
             return end
         if activity.idle(clock()):
-            return End.IDLE
+            return EndReason.IDLE
 
 
 def _interest(peer: Peer, other: Peer) -> int:
@@ -85,7 +85,9 @@ def _interest(peer: Peer, other: Peer) -> int:
     return (0 if other.backlog else select.POLLIN) | (select.POLLOUT if peer.backlog else 0)
 
 
-def _carry(client: Peer, screen: Peer, ready: dict[int, int], activity: Activity, now: float) -> End | None:
+def _carry(
+    client: Peer, screen: Peer, ready: dict[int, int], activity: Activity, now: float
+) -> EndReason | None:
     try:
         if ready.get(client.fileno(), 0) & select.POLLOUT:
             client.flush()
@@ -94,16 +96,16 @@ def _carry(client: Peer, screen: Peer, ready: dict[int, int], activity: Activity
         if ready.get(client.fileno(), 0) & ~select.POLLOUT:
             data = client.receive()
             if data is None:
-                return End.CLOSED
+                return EndReason.CLOSED
             if data:
                 activity.sent(data, now)
                 screen.send(data)
         if ready.get(screen.fileno(), 0) & ~select.POLLOUT:
             data = screen.receive()
             if data is None:
-                return End.STOPPED
+                return EndReason.STOPPED
             activity.shown(len(data), now)
             client.send(data)
     except OSError:
-        return End.STOPPED
+        return EndReason.STOPPED
     return None

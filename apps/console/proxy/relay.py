@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from apps.accounts.secrets import unseal
-from apps.console.ends import End, Refusal
+from apps.console.ends import EndReason, Refusal
 from apps.console.models import ConsoleTicket, TicketKind
 from apps.console.proxy import rfb
 from apps.console.proxy.admission import admit_native, database
@@ -31,7 +31,7 @@ ADMISSION_SECONDS = 30.0
 
 
 @dataclass(eq=False)
-class Door:
+class NativeListener:
     """An open port and its ticket."""
 
     ticket_id: UUID
@@ -66,13 +66,13 @@ class Relay:
         self._host = host
         self._ports = ports
         self._sessions = sessions
-        self._doors: dict[UUID, Door] = {}
+        self._doors: dict[UUID, NativeListener] = {}
         self._selector = selectors.DefaultSelector()
 
     def accept(self, within: float) -> None:
         """Let in whoever knocks in the next `within` seconds."""
         for key, _events in self._selector.select(within):
-            door: Door = key.data
+            door: NativeListener = key.data
             try:
                 connection, (address, *_rest) = door.listener.accept()
             except OSError:
@@ -103,7 +103,7 @@ class Relay:
             except OSError:  # taken, by another ticket or another program
                 continue
             listener.setblocking(False)
-            door = Door(ticket_id, listener)
+            door = NativeListener(ticket_id, listener)
             if told or mark_listening(ticket_id, port):
                 self._doors[ticket_id] = door
                 self._selector.register(listener, selectors.EVENT_READ, door)
@@ -112,11 +112,11 @@ class Relay:
             return
         log.error("no port is free for native ticket %s", ticket_id)
 
-    def _close(self, door: Door) -> None:
+    def _close(self, door: NativeListener) -> None:
         self._selector.unregister(door.listener)
         door.listener.close()
 
-    def _serve(self, door: Door, connection: socket.socket, address: str) -> None:
+    def _serve(self, door: NativeListener, connection: socket.socket, address: str) -> None:
         connection.settimeout(HANDSHAKE_SECONDS)
         client = TcpPeer(connection, time.monotonic() + ADMISSION_SECONDS)
         try:
@@ -126,10 +126,10 @@ class Relay:
         except Exception:
             log.exception("native console failed")
         finally:
-            client.close(End.CLOSED)
+            client.close(EndReason.CLOSED)
             door.leave(address)
 
-    def _session(self, door: Door, client: TcpPeer, address: str) -> None:
+    def _session(self, door: NativeListener, client: TcpPeer, address: str) -> None:
         with database():
             ticket = ConsoleTicket.objects.alive().filter(pk=door.ticket_id, issued_at__isnull=False).first()
         if ticket is None:

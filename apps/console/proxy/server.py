@@ -9,7 +9,7 @@ from socketserver import ThreadingMixIn
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from apps.console.ends import End, Refusal
+from apps.console.ends import EndReason, Refusal
 from apps.console.proxy import rfb
 from apps.console.proxy.admission import admit_browser
 from apps.console.proxy.request import RequestHandler
@@ -37,7 +37,7 @@ class ConsoleHandler(RequestHandler):
         self.request.block(HANDSHAKE_SECONDS)
         self.request.close(self._session(self.request))
 
-    def _session(self, browser: WebPeer) -> End:
+    def _session(self, browser: WebPeer) -> EndReason:
         try:
             token = parse_qs(urlsplit(self.path).query).get("token", [""])[0]
             admitted = admit_browser(self.headers.get("Origin", ""), self.headers.get("Cookie", ""), token)
@@ -47,7 +47,7 @@ class ConsoleHandler(RequestHandler):
             return refusal.end
         except Exception:
             log.exception("console connection failed")
-            return End.RESTARTING
+            return EndReason.RESTARTING
 
 
 class ConsoleServer(ThreadingMixIn, HTTPServer):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from apps.console.ends import End, Refusal
+from apps.console.ends import EndReason, Refusal
 from apps.console.platform_settings import IDLE_SECONDS
 from apps.console.proxy import rfb
 from apps.console.proxy.admission import Admitted, database, end_of
@@ -28,7 +28,7 @@ class Session:
     """One client looking at one screen. `cut` is set from another thread to end it."""
 
     admitted: Admitted
-    cut: End | None = None
+    cut: EndReason | None = None
 
 
 class Sessions:
@@ -64,13 +64,13 @@ class Sessions:
             for session in sessions:
                 session.cut = session.cut or end_of(session.admitted.ticket_id, session.admitted.session_key)
 
-    def cut_all(self, end: End) -> None:
+    def cut_all(self, end: EndReason) -> None:
         """Cut every session."""
         for session in self.running():
             session.cut = session.cut or end
 
 
-def serve(sessions: Sessions, admitted: Admitted, client: Peer, welcome: Callable[[], None]) -> End:
+def serve(sessions: Sessions, admitted: Admitted, client: Peer, welcome: Callable[[], None]) -> EndReason:
     """Connect an admitted client with its screen and return how it ended; Refusal when it cannot begin.
 
     `welcome` finishes the client's own handshake once the screen is there.
@@ -86,11 +86,11 @@ def serve(sessions: Sessions, admitted: Admitted, client: Peer, welcome: Callabl
                     idle_seconds = IDLE_SECONDS.value()
                 end = pump(client, screen, idle_seconds, lambda: session.cut)
             except (OSError, EOFError, rfb.RfbError):
-                end = End.CLOSED
+                end = EndReason.CLOSED
             log.info("console of VM %s: ticket %s: %s", admitted.vm_id, admitted.ticket_id, end.reason)
             return end
     finally:
-        screen.close(End.CLOSED)
+        screen.close(EndReason.CLOSED)
 
 
 def _log_in(admitted: Admitted) -> TcpPeer:
@@ -99,10 +99,10 @@ def _log_in(admitted: Admitted) -> TcpPeer:
         connection = socket.create_connection(where, timeout=CONNECT_SECONDS)
     except ConnectionRefusedError:
         # The host answers and nothing listens there: the VM has just stopped, or moved.
-        raise Refusal(End.STOPPED) from None
+        raise Refusal(EndReason.STOPPED) from None
     except OSError as error:
         log.warning("console of VM %s: %s:%s: %s", admitted.vm_id, *where, error)
-        raise Refusal(End.UNREACHABLE) from None
+        raise Refusal(EndReason.UNREACHABLE) from None
     screen = TcpPeer(connection)
     try:
         connection.settimeout(HANDSHAKE_SECONDS)
@@ -110,10 +110,10 @@ def _log_in(admitted: Admitted) -> TcpPeer:
         start_tls = (lambda: screen.start_tls(context, admitted.host)) if context else None
         rfb.log_in(screen, admitted.screen_password, start_tls)
     except rfb.WrongPassword:
-        screen.close(End.CLOSED)
-        raise Refusal(End.EXPIRED) from None
+        screen.close(EndReason.CLOSED)
+        raise Refusal(EndReason.EXPIRED) from None
     except (OSError, EOFError, rfb.RfbError) as error:
-        screen.close(End.CLOSED)
+        screen.close(EndReason.CLOSED)
         log.warning("console of VM %s: %s:%s: %s", admitted.vm_id, *where, error)
-        raise Refusal(End.UNREACHABLE) from None
+        raise Refusal(EndReason.UNREACHABLE) from None
     return screen

@@ -17,7 +17,7 @@ from websockets.protocol import SEND_EOF, Protocol, Side, State
 from websockets.server import ServerProtocol
 from websockets.typing import BytesLike, Subprotocol
 
-from apps.console.ends import End
+from apps.console.ends import EndReason
 from apps.console.proxy.peers import CHUNK, TcpPeer
 
 #: A single message a client may send: more than any clipboard, less than what would hurt.
@@ -119,7 +119,7 @@ class WebPeer:
     def backlog(self) -> bool:
         return self._tcp.backlog
 
-    def close(self, end: End) -> None:
+    def close(self, end: EndReason) -> None:
         """Send the code and wait for the answer: closing at once would reset the connection and lose the code."""
         with suppress(OSError):
             self.block(FAREWELL_SECONDS)

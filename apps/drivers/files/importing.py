@@ -26,7 +26,7 @@ LEAKS_ONLY, NO_CHECK = 3, 63
 """Exit statuses of `qemu-img check` that are no reason to refuse."""
 
 
-def take_in(pool: PoolSpec, source: str, target: Path, limit_bytes: int) -> str:
+def import_image(pool: PoolSpec, source: str, target: Path, limit_bytes: int) -> str:
     """Write a clean image to `target` as a qcow2 file that stands alone; return the format it had.
 
     Raises a permanent `DriverError` for any other file. `target` ends in ".partial", and so does the copy beside it.

@@ -54,7 +54,7 @@ class FileVolumes:
             remove_partials(path)  # a run killed after it gave the file its name
         else:
             with appearing(path) as partial:
-                form = importing.take_in(spec.pool, source, partial, self._limit)
+                form = importing.import_image(spec.pool, source, partial, self._limit)
                 partial.chmod(BASE)
                 importing.write_format(_about(path), form)
                 sync(_about(path))

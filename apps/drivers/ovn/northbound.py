@@ -155,7 +155,7 @@ class Northbound:
             result = self._commit(function)
         except DriverError as error:
             if error.code in AWAY:
-                self._bulkhead.in_vain(begun)
+                self._bulkhead.record_timeout(begun)
             else:
                 self._bulkhead.heard()
             raise

@@ -20,7 +20,7 @@ from apps.infrastructure.selectors import HOSTS_FOR_AVAILABILITY
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.selectors import with_open_operations
 from apps.lifecycle.slots import Slot
-from apps.lifecycle.words import state_word
+from apps.lifecycle.words import state_label
 from apps.quotas.filters import nearly_used_up
 from apps.quotas.metrics import metrics
 
@@ -35,7 +35,7 @@ OLD = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
-class Look:
+class AttentionItem:
     """One line. tone: "error" or "warn"."""
 
     tone: str
@@ -45,10 +45,10 @@ class Look:
 
 
 #: Asked beside the platform's own; filled by apps that stand above this one.
-more: Slot[Callable[[Region | None], Iterator[Look]]] = Slot()
+more: Slot[Callable[[Region | None], Iterator[AttentionItem]]] = Slot()
 
 
-def worth_a_look(region: Region | None = None) -> list[Look]:
+def attention_items(region: Region | None = None) -> list[AttentionItem]:
     """Return what is wrong on the platform, or in one region, errors first; a constant number of queries."""
     found = [*_hosts(region), *_clusters(region), *_pools(region)]
     if region is None:
@@ -58,15 +58,15 @@ def worth_a_look(region: Region | None = None) -> list[Look]:
     return sorted(found, key=lambda look: look.tone)
 
 
-def _hosts(region: Region | None) -> Iterator[Look]:
+def _hosts(region: Region | None) -> Iterator[AttentionItem]:
     odd = Host.objects.filter(~fresh()).select_related("cluster")
     odd = odd.filter(region=region) if region else odd
     hosts = list(with_open_operations(odd.order_by("name"))[: NAMED + 1])
     for host in hosts[:NAMED]:
-        word = state_word(host)
+        word = state_label(host)
         text = _("%(host)s: %(state)s") % {"host": host.name, "state": word.word}
         reason = word.reason or str(host.cluster)
-        yield Look(
+        yield AttentionItem(
             "warn" if word.tone == "warn" else "error",
             text,
             reverse("admin:host.one", args=[host.pk]),
@@ -75,10 +75,10 @@ def _hosts(region: Region | None) -> Iterator[Look]:
     if len(hosts) > NAMED:
         more = odd.count() - NAMED
         text = ngettext("%(n)s more host", "%(n)s more hosts", more) % {"n": more}
-        yield Look("error", text, reverse("admin:host.list"), _("not available"))
+        yield AttentionItem("error", text, reverse("admin:host.list"), _("not available"))
 
 
-def _clusters(region: Region | None) -> Iterator[Look]:
+def _clusters(region: Region | None) -> Iterator[AttentionItem]:
     clusters = ComputeCluster.objects.select_related("region")
     loads = loads_by(Host.objects.all(), "cluster_id")
     for cluster in clusters.filter(region=region) if region else clusters:
@@ -92,12 +92,12 @@ def _clusters(region: Region | None) -> Iterator[Look]:
                 "n": load.in_reach,
                 "least": HOSTS_FOR_AVAILABILITY,
             }
-            yield Look("warn", text, url, detail)
+            yield AttentionItem("warn", text, url, detail)
         share = round(100 * max(load.memory_share, load.vcpu_share))
         if share >= NEARLY_FULL:
             what = _("memory") if load.memory_share >= load.vcpu_share else _("vCPUs")
             text = _("%(cluster)s is nearly full") % {"cluster": cluster}
-            yield Look(
+            yield AttentionItem(
                 _tone(share),
                 text,
                 url,
@@ -105,30 +105,30 @@ def _clusters(region: Region | None) -> Iterator[Look]:
             )
 
 
-def _pools(region: Region | None) -> Iterator[Look]:
+def _pools(region: Region | None) -> Iterator[AttentionItem]:
     pools = StorageCluster.objects.select_related("region")
     for pool in pools.filter(region=region) if region else pools:
         url = reverse("admin:storage_cluster.one", args=[pool.pk])
         share = round(100 * pool.used_bytes / pool.capacity_bytes) if pool.capacity_bytes else 0
         if share >= NEARLY_FULL:
             text = _("%(pool)s is nearly full") % {"pool": pool}
-            yield Look(_tone(share), text, url, _("%(share)s %% used") % {"share": share})
+            yield AttentionItem(_tone(share), text, url, _("%(share)s %% used") % {"share": share})
         if pool.observed_at is not None and timezone.now() - pool.observed_at > OLD:
             text = _("%(pool)s cannot be observed") % {"pool": pool}
             since = timezone.localtime(pool.observed_at)
-            yield Look("warn", text, url, _("as of %(time)s") % {"time": f"{since:%Y-%m-%d %H:%M}"})
+            yield AttentionItem("warn", text, url, _("as of %(time)s") % {"time": f"{since:%Y-%m-%d %H:%M}"})
 
 
-def _failed() -> Iterator[Look]:
+def _failed() -> Iterator[AttentionItem]:
     since = timezone.now() - LATELY
     failed = Operation.objects.filter(status=OperationStatus.FAILED, created_at__gt=since).count()
     if failed:
         text = ngettext("%(n)s failed task", "%(n)s failed tasks", failed) % {"n": failed}
         url = f"{reverse('admin:operation.list')}?{urlencode({'status': 'failed'})}"
-        yield Look("error", text, url, _("in the last 24 hours"))
+        yield AttentionItem("error", text, url, _("in the last 24 hours"))
 
 
-def _quotas() -> Iterator[Look]:
+def _quotas() -> Iterator[AttentionItem]:
     tight = nearly_used_up().filter(metric__in=metrics())
     rows = list(tight.select_related("tenant").order_by("-used", "pk")[: NAMED + 1])
     for row in rows[:NAMED]:
@@ -139,16 +139,16 @@ def _quotas() -> Iterator[Look]:
             "limit": row.limit,
             "unit": metric.unit,
         }
-        yield Look("warn", text, reverse("admin:tenant.tab.quotas", args=[row.tenant.uid]), detail)
+        yield AttentionItem("warn", text, reverse("admin:tenant.tab.quotas", args=[row.tenant.uid]), detail)
     if len(rows) > NAMED:
         more = tight.count() - NAMED
         text = ngettext("%(n)s more quota nearly used up", "%(n)s more quotas nearly used up", more) % {
             "n": more
         }
-        yield Look("warn", text, f"{reverse('admin:tenant.list')}?{urlencode({'tight': 'true'})}")
+        yield AttentionItem("warn", text, f"{reverse('admin:tenant.list')}?{urlencode({'tight': 'true'})}")
 
 
-def _drift() -> Iterator[Look]:
+def _drift() -> Iterator[AttentionItem]:
     since = timezone.now() - LATELY
     lines = AuditEntry.objects.filter(verb=TENANT_RECOUNT.name, at__gt=since, user=None).order_by("-at")
     for line in lines[:NAMED]:
@@ -158,7 +158,7 @@ def _drift() -> Iterator[Look]:
             for metric, change in line.args.items()
         )
         url = reverse("admin:tenant.tab.quotas", args=[line.target_id])
-        yield Look("warn", text, url, _("Mended: %(what)s.") % {"what": detail})
+        yield AttentionItem("warn", text, url, _("Mended: %(what)s.") % {"what": detail})
 
 
 def _tone(share: int) -> str:

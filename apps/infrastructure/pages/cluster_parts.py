@@ -14,11 +14,11 @@ from apps.infrastructure.models import Cluster, Region
 from apps.lifecycle.actor import Actor
 from apps.portal.columns import Column
 from apps.portal.detail import Properties, Property
-from apps.portal.forms import KitForm
+from apps.portal.forms import BaseForm
 from apps.portal.pieces import link
 
 
-class NewClusterForm(KitForm):
+class NewClusterForm(BaseForm):
     region = forms.ModelChoiceField(Region.objects.none(), label=gettext_lazy("Region"))
     name = forms.CharField(
         label=gettext_lazy("Name"),
@@ -34,7 +34,7 @@ class NewClusterForm(KitForm):
         self.fields["region"].initial = regions.first()
 
 
-class ChangeForm(KitForm):
+class ChangeForm(BaseForm):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=63)
     alias = forms.CharField(
         label=gettext_lazy("Alias"),
@@ -44,7 +44,7 @@ class ChangeForm(KitForm):
     )
 
 
-class PermitForm(KitForm):
+class PermitForm(BaseForm):
     open_to_all = forms.BooleanField(label=gettext_lazy("Open to all tenants"), required=False)
     tenants = forms.ModelMultipleChoiceField(
         Tenant.objects.none(),

@@ -10,10 +10,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.infrastructure.control_plane import trouble
+from apps.infrastructure.control_plane import control_plane_fault
 from apps.infrastructure.load import Load, load_of, loads_by
 from apps.infrastructure.models import ComputeCluster, Host
-from apps.infrastructure.pages.attention import worth_a_look
+from apps.infrastructure.pages.attention import attention_items
 from apps.infrastructure.pages.figures import bytes_bar, load_figures, memory_bar, pool_figures, vcpu_bar
 from apps.infrastructure.pages.heat_cells import heat_context
 from apps.infrastructure.selectors import with_provisioned
@@ -44,8 +44,8 @@ class AdminHome(Page):
                 "figures": [*load_figures(load_of(Host.objects.all())), *pool_figures(pools)]
                 if loads
                 else [],
-                "trouble": trouble(),
-                "looks": worth_a_look(),
+                "trouble": control_plane_fault(),
+                "looks": attention_items(),
                 "clusters": clusters,
                 "pools": [
                     {"row": row, "used": bytes_bar(row.used_bytes, row.capacity_bytes)} for row in pools

@@ -25,14 +25,14 @@ from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, DetailPage, Properties, Property, Tab
 from apps.portal.facets import choice_facet, region_facet, state_facet
-from apps.portal.forms import KitForm
+from apps.portal.forms import BaseForm
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
 from apps.portal.page import Page
 from apps.portal.pieces import moment
 
 
-class EnrolForm(KitForm):
+class EnrolForm(BaseForm):
     cluster = forms.ModelChoiceField(ComputeCluster.objects.none(), label=gettext_lazy("Compute cluster"))
     name = forms.CharField(
         label=gettext_lazy("Host name"),

@@ -8,7 +8,7 @@ from django.db.models import Count
 
 from apps.infrastructure.load import Load, load_of, loads_by
 from apps.infrastructure.models import ComputeCluster, Host, Region
-from apps.infrastructure.pages.attention import worth_a_look
+from apps.infrastructure.pages.attention import attention_items
 from apps.infrastructure.pages.cluster_tabs import list_url
 from apps.infrastructure.pages.figures import bytes_bar, load_figures, memory_bar, pool_figures, vcpu_bar
 from apps.infrastructure.selectors import with_provisioned
@@ -33,7 +33,7 @@ def overview(page: DetailPage, row: Region) -> dict[str, Any]:
         "vm_count": sum(each["row"].vms_here for each in drawn),
         "vms_url": list_url("vm.list", region=row.name),
         "pools": [{"row": pool, "used": bytes_bar(pool.used_bytes, pool.capacity_bytes)} for pool in pools],
-        "looks": worth_a_look(row),
+        "looks": attention_items(row),
     }
 
 

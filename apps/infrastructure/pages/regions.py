@@ -20,13 +20,13 @@ from apps.lifecycle.actor import Actor
 from apps.portal.columns import CREATED, Column
 from apps.portal.create import CreatePage
 from apps.portal.detail import DetailPage, Properties, Property, Tab
-from apps.portal.forms import KitForm
+from apps.portal.forms import BaseForm
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
 from apps.portal.pieces import link
 
 
-class RegionForm(KitForm):
+class RegionForm(BaseForm):
     label = forms.CharField(label=gettext_lazy("Name shown"), max_length=63)
     fabric_address = forms.CharField(
         label=gettext_lazy("OVN northbound database"),

@@ -47,7 +47,7 @@ from apps.portal.create import PREVIEW, CreatePage, Section
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, DetailPage, Property, Tab
 from apps.portal.facets import choice_facet, project_facet, region_facet, state_facet, tenant_facet
-from apps.portal.forms import KitForm, LabelsForm
+from apps.portal.forms import BaseForm, LabelsForm
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
 from apps.portal.page import Page
@@ -200,7 +200,7 @@ class SecurityGroupCreate(CreatePage):
             return self._draw(form, status=422)
         return super().post(request)
 
-    def more(self, form: KitForm) -> dict[str, Any]:
+    def more(self, form: BaseForm) -> dict[str, Any]:
         """The rows."""
         return {"editor": self.editor}
 

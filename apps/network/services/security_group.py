@@ -18,7 +18,7 @@ from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Refused
-from apps.lifecycle.in_use import refuse_while_used
+from apps.lifecycle.in_use import ensure_unused
 from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.requests import Allowed, Change
 from apps.network.models import SecurityGroup, SecurityGroupRule
@@ -31,7 +31,7 @@ from apps.network.verbs import (
     SECURITY_GROUP_RETRY,
     SECURITY_GROUP_SET_RULES,
 )
-from apps.quotas.services import take
+from apps.quotas.services import reserve_quota
 
 #: Rules as typed: see `rules.parse_rules`.
 Entries = Sequence[Mapping[str, Any]]
@@ -71,7 +71,7 @@ def add_security_group(
         project=project,
         region=region,
     )
-    take(project.tenant_id, {"security_group": 1})
+    reserve_quota(project.tenant_id, {"security_group": 1})
     group.save(force_insert=True)
     _insert(group, checked)
     return allowed.request(group, args={"rules": len(checked)}), group
@@ -107,7 +107,7 @@ def delete_security_group(change: Change[SecurityGroup]) -> Operation:
     """Delete a group bound to nothing. Raises InUse, listing what it is bound to."""
     group = change.row
     users = Resource.objects.filter(nics__security_group=group).distinct()
-    refuse_while_used(group, users, hint=_("Bind them to another group first."))
+    ensure_unused(group, users, hint=_("Bind them to another group first."))
     return change.request()
 
 

@@ -13,14 +13,14 @@ from apps.accounts.labels import clean_labels
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid, NotNow
-from apps.lifecycle.in_use import refuse_while_used
+from apps.lifecycle.in_use import ensure_unused
 from apps.lifecycle.models import Operation, Resource, State
 from apps.lifecycle.requests import Allowed, Change, lock
 from apps.lifecycle.usable import is_being_removed
 from apps.network.models import Subnet, Vpc
 from apps.network.ranges import subnet_block
 from apps.network.verbs import SUBNET_CREATE, SUBNET_DELETE, SUBNET_RENAME, SUBNET_RETRY
-from apps.quotas.services import take
+from apps.quotas.services import reserve_quota
 
 
 @serves(SUBNET_CREATE)
@@ -59,7 +59,7 @@ def add_subnet(
         last_given=block.network_address + 1,
     )
     assert vpc.tenant_id is not None, "every VPC belongs to a tenant"
-    take(vpc.tenant_id, {"subnet": 1})
+    reserve_quota(vpc.tenant_id, {"subnet": 1})
     _insert(subnet, field)
     return allowed.request(subnet, args={"vpc": str(vpc.pk), "cidr": str(block)})
 
@@ -73,7 +73,7 @@ def delete_subnet(change: Change[Subnet]) -> Operation:
     """Delete a subnet nothing is in. Raises InUse, listing what is."""
     subnet = change.row
     users = Resource.objects.filter(nics__subnet=subnet).distinct()
-    refuse_while_used(subnet, users, hint=_("Delete them first."))
+    ensure_unused(subnet, users, hint=_("Delete them first."))
     return change.request()
 
 

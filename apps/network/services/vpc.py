@@ -15,7 +15,7 @@ from apps.accounts.models import Project
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
-from apps.lifecycle.in_use import refuse_while_used
+from apps.lifecycle.in_use import ensure_unused
 from apps.lifecycle.models import Operation
 from apps.lifecycle.requests import Allowed, Change
 from apps.network.models import Vpc
@@ -23,7 +23,7 @@ from apps.network.ranges import vpc_block
 from apps.network.services.choosing import chosen_region
 from apps.network.services.subnet import add_subnet
 from apps.network.verbs import SUBNET_CREATE, VPC_CREATE, VPC_DELETE, VPC_RENAME, VPC_RETRY
-from apps.quotas.services import hold, take
+from apps.quotas.services import hold, reserve_quota
 
 
 @serves(VPC_CREATE)
@@ -66,7 +66,7 @@ def add_vpc(
         region=region,
         cidr=vpc_block(cidr),
     )
-    take(project.tenant_id, {"vpc": 1})
+    reserve_quota(project.tenant_id, {"vpc": 1})
     vpc.save(force_insert=True)
     return allowed.request(vpc, args={"cidr": str(vpc.cidr)}), vpc
 
@@ -79,5 +79,5 @@ rename_vpc = renames(VPC_RENAME)
 def delete_vpc(change: Change[Vpc]) -> Operation:
     """Delete an empty VPC. Raises InUse, listing its subnets."""
     vpc = change.row
-    refuse_while_used(vpc, vpc.subnets.all(), hint=_("Delete its subnets first."))
+    ensure_unused(vpc, vpc.subnets.all(), hint=_("Delete its subnets first."))
     return change.request()

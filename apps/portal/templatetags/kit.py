@@ -12,9 +12,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from apps.lifecycle.forecast import QuotaLine
-from apps.lifecycle.told import told_error
+from apps.lifecycle.told import rendered_error
 from apps.lifecycle.verbs import Text
-from apps.lifecycle.words import state_word
+from apps.lifecycle.words import state_label
 from apps.portal import pieces
 from apps.portal.kinds import menu_parts
 from apps.portal.kinds import resource_url as url_of
@@ -36,7 +36,7 @@ register.filter("ago", pieces.ago)
 @register.filter
 def pill(resource: Any) -> SafeString:
     """Return the state pill of a resource."""
-    return pieces.pill(state_word(resource))
+    return pieces.pill(state_label(resource))
 
 
 @register.filter
@@ -48,13 +48,13 @@ def word_pill(shown: Any) -> SafeString:
 @register.filter
 def told_message(error: dict[str, Any]) -> str:
     """Return the message of a kept error in the reader's language."""
-    return told_error(error)["message"]
+    return rendered_error(error)["message"]
 
 
 @register.filter
 def told_hint(error: dict[str, Any]) -> str:
     """Return the next step of a kept error in the reader's language."""
-    return told_error(error)["hint"]
+    return rendered_error(error)["hint"]
 
 
 @register.filter

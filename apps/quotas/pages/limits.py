@@ -16,7 +16,7 @@ from apps.accounts.selectors import visible_tenants
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound, Refused
 from apps.portal import feedback
-from apps.portal.forms import KitForm
+from apps.portal.forms import BaseForm
 from apps.portal.page import Page
 from apps.quotas.metrics import metrics
 from apps.quotas.recount import recount_now
@@ -24,7 +24,7 @@ from apps.quotas.selectors import Use, uses_of
 from apps.quotas.services import set_limits
 
 
-class LimitsForm(KitForm):
+class LimitsForm(BaseForm):
     """One field for each metric."""
 
     def prepare(self) -> None:

@@ -8,30 +8,30 @@ from django.utils.translation import gettext_noop as _
 
 from apps.drivers.errors import DriverError
 from apps.lifecycle.handlers import Handler, Settle
-from apps.lifecycle.running import Run
-from apps.reconciliation.mending import mark_mended
+from apps.lifecycle.running import OperationContext
+from apps.reconciliation.mending import mark_repaired
 
 #: A force clean tries each removal so often; then it leaves behind what does not go, to be listed as an orphan.
 PATIENCE = 3
 
 
-def mending(handler: Handler) -> Handler:
+def repairing(handler: Handler) -> Handler:
     """Have the findings that an operation is at settled together with it."""
 
-    def run_it(run: Run) -> Settle:
+    def run_it(run: OperationContext) -> Settle:
         settle = handler(run)
 
         def settle_all() -> None:
             if settle is not None:
                 settle()
-            mark_mended(run.operation)
+            mark_repaired(run.operation)
 
         return settle_all
 
     return run_it
 
 
-def leave_what_stays(run: Run, remove_it: Callable[[], None]) -> None:
+def keep_remaining(run: OperationContext, remove_it: Callable[[], None]) -> None:
     """Remove, with a few attempts; what cannot be removed then is left behind and said in the step log."""
     try:
         remove_it()

@@ -9,8 +9,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.lifecycle.told import told
-from apps.lifecycle.words import state_word
+from apps.lifecycle.told import rendered_message
+from apps.lifecycle.words import state_label
 from apps.portal import pieces
 from apps.portal.detail import DetailPage, Property, Tab
 from apps.portal.kinds import Offer, Text, resource_url
@@ -72,7 +72,7 @@ def row_says(finding: Finding, area: str) -> list[Property]:
             str(kind_word(resource.kind)),
             pieces.link(resource_url(area, resource.kind, resource.pk), resource.name),
         ),
-        Property(_("State"), pieces.pill(state_word(resource))),
+        Property(_("State"), pieces.pill(state_label(resource))),
         Property(_("Generation"), resource.generation),
     ]
     kind = kind_of(resource.kind)
@@ -120,7 +120,7 @@ def _overview(page: DetailPage, row: Finding) -> dict[str, Any]:
     names = {verb.name for verb in ON_FINDING.values()}
     operation = resource_url(page.area, "operation", row.operation_id) if row.operation_id else ""
     return {
-        "sentence": told(row.kept),
+        "sentence": rendered_message(row.kept),
         "word": finding_word(row),
         "sides": [
             (_("What the rows say"), row_says(row, page.area)),

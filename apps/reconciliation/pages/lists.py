@@ -18,9 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from apps.infrastructure.models import Host, Region, StorageCluster
 from apps.lifecycle.legality import open_operation
 from apps.lifecycle.models import Resource
-from apps.lifecycle.told import told
+from apps.lifecycle.told import rendered_message
 from apps.lifecycle.verbs import verb_named
-from apps.lifecycle.words import StateWord
+from apps.lifecycle.words import StateLabel
 from apps.portal import pieces
 from apps.portal.columns import CREATED, REGION, STATE, TENANT, UPDATED, Column
 from apps.portal.facets import MOST_CHOICES, Choices, choice_facet, region_facet, state_facet, tenant_facet
@@ -42,9 +42,9 @@ TONES = {
 }
 
 
-def finding_word(finding: Finding) -> StateWord:
+def finding_word(finding: Finding) -> StateLabel:
     """Return a finding's state as shown."""
-    return StateWord(finding.get_state_display(), TONES[FindingState(finding.state)])
+    return StateLabel(finding.get_state_display(), TONES[FindingState(finding.state)])
 
 
 def place_url(finding: Finding, area: str) -> str:
@@ -57,7 +57,7 @@ def place_url(finding: Finding, area: str) -> str:
 
 def _name(row: Finding, page: ListPage) -> SafeString:
     name = pieces.link(page.of.url(page.area, "one", row), row.name or str(row.target_id), "row-name")
-    return format_html('{}<div class="finding-why">{}</div>', name, told(row.kept))
+    return format_html('{}<div class="finding-why">{}</div>', name, rendered_message(row.kept))
 
 
 def _kinds(page: ListPage) -> Choices:
@@ -115,7 +115,7 @@ class FindingList(_Tabs):
             _name,
             sort="name",
             wide=False,
-            text=lambda row, page: f"{row.name}: {told(row.kept)}",
+            text=lambda row, page: f"{row.name}: {rendered_message(row.kept)}",
         ),
         Column(
             "state",
@@ -196,7 +196,7 @@ def _said(row: Any, page: ListPage) -> str:
             "doing": verb_named(running.verb).doing,
             "time": at,
         }
-    return told(row.error, "message")
+    return rendered_message(row.error, "message")
 
 
 class TroubleList(_Tabs):

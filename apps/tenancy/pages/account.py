@@ -14,12 +14,12 @@ from apps.accounts.models import User
 from apps.accounts.selectors import memberships_of
 from apps.lifecycle.errors import Refused
 from apps.portal import feedback
-from apps.portal.forms import KitForm
+from apps.portal.forms import BaseForm
 from apps.portal.page import Page
 from apps.tenancy.services.profile import MAX_FULL_NAME, edit_profile
 
 
-class ProfileForm(KitForm):
+class ProfileForm(BaseForm):
     name = forms.CharField(
         label=gettext_lazy("Name"),
         max_length=MAX_FULL_NAME,

@@ -19,12 +19,12 @@ from apps.accounts.models import Tenant, User
 from apps.accounts.platform_settings import ACTING_MINUTES
 from apps.lifecycle.errors import NotFound, Refused
 from apps.portal import feedback
-from apps.portal.forms import KitForm
+from apps.portal.forms import BaseForm
 from apps.portal.page import Page
 from apps.tenancy.pages.tenants import TENANT
 
 
-class ReasonForm(KitForm):
+class ReasonForm(BaseForm):
     reason = forms.CharField(
         label=gettext_lazy("Why"),
         max_length=LONGEST_REASON,

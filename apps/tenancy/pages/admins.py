@@ -21,7 +21,7 @@ from apps.accounts.verbs import (
     ADMIN_RESET_TWO_FACTOR,
     ADMIN_UNLINK,
 )
-from apps.portal.forms import KitForm
+from apps.portal.forms import BaseForm
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import ListPage
 from apps.tenancy.api.admins import AdminsApi
@@ -32,7 +32,7 @@ from apps.tenancy.services import admins
 from apps.tenancy.services.links import shown_links
 
 
-class AdminForm(KitForm):
+class AdminForm(BaseForm):
     username = forms.CharField(label=gettext_lazy("User name"), max_length=63)
     email = forms.EmailField(label=gettext_lazy("E-mail"), required=False)
 

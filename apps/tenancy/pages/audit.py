@@ -18,7 +18,7 @@ from apps.accounts.operation_log import (
 )
 from apps.audit.models import DONE, AuditEntry
 from apps.lifecycle.verbs import all_verbs
-from apps.lifecycle.words import StateWord
+from apps.lifecycle.words import StateLabel
 from apps.portal import pieces
 from apps.portal.columns import TENANT, Column
 from apps.portal.facets import Choices, choice_facet, tenant_facet
@@ -68,7 +68,7 @@ def _origin(row: AuditEntry, page: ListPage) -> SafeString:
 
 def _result(row: AuditEntry, page: ListPage) -> SafeString:
     result = result_of(row)
-    pill = pieces.pill(StateWord(_WORDS[result], _TONES[result], reason=reason_of(row)))
+    pill = pieces.pill(StateLabel(_WORDS[result], _TONES[result], reason=reason_of(row)))
     url = resource_url(page.area, "operation", row.operation_id) if row.operation_id else ""
     return pieces.link(url, pill) if url else pill
 

@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
-from apps.lifecycle.words import StateWord
+from apps.lifecycle.words import StateLabel
 from apps.portal import pieces
 from apps.portal.columns import Column
 from apps.portal.facets import choice_facet
@@ -20,9 +20,9 @@ def _username(row: Any, page: ListPage) -> SafeString:
     return pieces.link(url, row.username, "row-name")
 
 
-def user_word(user: User) -> StateWord:
+def user_word(user: User) -> StateLabel:
     """Return whether the account may be used."""
-    return StateWord(_("Active"), "ok") if user.is_active else StateWord(_("Inactive"), "off")
+    return StateLabel(_("Active"), "ok") if user.is_active else StateLabel(_("Inactive"), "off")
 
 
 def _last_log_in(row: Any, page: ListPage) -> object:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.accounts.log_in_records import note_failure
 from apps.accounts.models import User
-from apps.accounts.recent import note_proof
+from apps.accounts.recent import record_proof
 from apps.accounts.throttle.checks import account_key, check_secret, source_of_actor
 from apps.portal.page import Page
 from apps.tenancy import ceremonies
@@ -51,7 +51,7 @@ class ConfirmPage(Page):
         if not right:
             note_failure(self.request, cast(User, self.actor.user), FAILED)
             return self._draw(error)
-        note_proof(self.request)
+        record_proof(self.request)
         onward = self.request.POST.get("next", "")
         safe = url_has_allowed_host_and_scheme(onward, {self.request.get_host()}, self.request.is_secure())
         return self.go(onward if safe else reverse(f"{self.area}:account.security"))

@@ -16,7 +16,7 @@ from apps.accounts.secrets import seal, unseal
 from apps.api import limits
 from apps.lifecycle.errors import Refused
 from apps.portal import feedback
-from apps.portal.forms import KitForm
+from apps.portal.forms import BaseForm
 from apps.portal.page import Page
 from apps.tenancy import ceremonies
 from apps.tenancy.ceremonies import Purpose
@@ -52,7 +52,7 @@ def show_codes(page: Page, codes: list[str]) -> HttpResponse:
     return response
 
 
-class AppForm(KitForm):
+class AppForm(BaseForm):
     code = forms.CharField(
         label=gettext_lazy("Code that the app shows"),
         max_length=16,
@@ -110,7 +110,7 @@ class AppPage(Page):
         return response
 
 
-class PasskeyForm(KitForm):
+class PasskeyForm(BaseForm):
     name = forms.CharField(
         label=gettext_lazy("Name"),
         max_length=63,

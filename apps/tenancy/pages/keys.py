@@ -17,7 +17,7 @@ from apps.accounts.verbs import KEY_ISSUE, KEY_REVOKE
 from apps.portal import pieces
 from apps.portal.columns import CREATED, Column
 from apps.portal.facets import choice_facet
-from apps.portal.forms import KitForm
+from apps.portal.forms import BaseForm
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import Empty, ListPage
 from apps.tenancy.api.keys import ApiKeysApi
@@ -33,7 +33,7 @@ LASTING = (
 )
 
 
-class KeyForm(KitForm):
+class KeyForm(BaseForm):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=63)
     scope = forms.ChoiceField(
         label=gettext_lazy("Scope"),

@@ -30,7 +30,7 @@ from apps.portal.actions import ActionPage
 from apps.portal.columns import TENANT, Column
 from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.facets import tenant_facet
-from apps.portal.forms import KitForm
+from apps.portal.forms import BaseForm
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import Empty, ListPage
 from apps.tenancy.api.members import MembersApi
@@ -47,7 +47,7 @@ def _projects(actor: Actor) -> list[tuple[str, str]]:
     return [(str(project.uid), project.name) for project in projects]
 
 
-class RoleForm(KitForm):
+class RoleForm(BaseForm):
     project = forms.ChoiceField(label=gettext_lazy("Project"))
     role = forms.ChoiceField(
         label=gettext_lazy("Role"), choices=[*Role.choices, ("", gettext_lazy("none"))], required=False
@@ -58,13 +58,13 @@ class RoleForm(KitForm):
         self.fields["project"].choices = _projects(self.actor)  # type: ignore[attr-defined]
 
 
-class OwnerForm(KitForm):
+class OwnerForm(BaseForm):
     owner = forms.BooleanField(
         label=gettext_lazy("Owner: may do everything in the tenant and manages its accounts"), required=False
     )
 
 
-class MemberForm(KitForm):
+class MemberForm(BaseForm):
     username = forms.CharField(label=gettext_lazy("User name"), max_length=63)
     email = forms.EmailField(label=gettext_lazy("E-mail"), required=False)
     project = forms.ChoiceField(
@@ -234,7 +234,7 @@ class AnyMemberRole(ActionPage):
     of = MEMBER_OF_ANY
     do = ROLE_OF_ANY
 
-    def _form(self, row: User, data: Any = None) -> KitForm:
+    def _form(self, row: User, data: Any = None) -> BaseForm:
         return RoleForm(data, actor=Actor(user=self.actor.user, tenant=row.tenant))
 
 

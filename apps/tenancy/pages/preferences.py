@@ -25,7 +25,7 @@ from apps.accounts.preferences import (
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Refused
 from apps.portal import feedback
-from apps.portal.forms import KitForm
+from apps.portal.forms import BaseForm
 from apps.portal.page import Page
 from apps.tenancy.services.preferences import set_preferences
 
@@ -38,7 +38,7 @@ def _languages() -> list[tuple[str, str]]:
     return [("", _("As the browser says")), *settings.LANGUAGES]
 
 
-class PreferencesForm(KitForm):
+class PreferencesForm(BaseForm):
     language = forms.ChoiceField(label=gettext_lazy("Language"), required=False, choices=_languages)
     time_zone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),

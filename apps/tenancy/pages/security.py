@@ -16,13 +16,13 @@ from apps.accounts.models import User
 from apps.api import limits
 from apps.lifecycle.errors import Refused
 from apps.portal import feedback
-from apps.portal.forms import KitForm
+from apps.portal.forms import BaseForm
 from apps.portal.page import Page
 from apps.tenancy.factors.rows import factors_of
 from apps.tenancy.services.passwords import change_own_password
 
 
-class PasswordForm(KitForm):
+class PasswordForm(BaseForm):
     current = forms.CharField(
         max_length=limits.PASSWORD,
         label=gettext_lazy("Present password"),

@@ -19,12 +19,12 @@ from apps.accounts.verbs import (
     TENANT_ENABLE,
     TENANT_SET_QUOTAS,
 )
-from apps.lifecycle.words import StateWord
+from apps.lifecycle.words import StateLabel
 from apps.portal import pieces
 from apps.portal.columns import CREATED, NAME, Column
 from apps.portal.detail import DetailPage, Properties, Property
 from apps.portal.facets import choice_facet
-from apps.portal.forms import KitForm, LabelsForm
+from apps.portal.forms import BaseForm, LabelsForm
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import Empty, ListPage
 from apps.tenancy.api.tenants import TenantsApi
@@ -33,7 +33,7 @@ from apps.tenancy.pages.shown_once import CreateShownOnce, ShownOnce
 from apps.tenancy.services import tenants
 
 
-class TenantForm(KitForm):
+class TenantForm(BaseForm):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=63)
     remark = forms.CharField(label=gettext_lazy("Remark"), max_length=255, required=False)
     # Named as the service names them in its refusals.
@@ -71,8 +71,8 @@ TENANT = PageKind(
 )
 
 
-def _word(tenant: Tenant) -> StateWord:
-    return StateWord(_("Enabled"), "ok") if tenant.enabled else StateWord(_("Disabled"), "off")
+def _word(tenant: Tenant) -> StateLabel:
+    return StateLabel(_("Enabled"), "ok") if tenant.enabled else StateLabel(_("Disabled"), "off")
 
 
 STATE_COLUMN = Column(

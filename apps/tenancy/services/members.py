@@ -16,7 +16,7 @@ from apps.accounts.models import (
     Tenant,
     User,
 )
-from apps.accounts.newcomers import welcome_newcomer
+from apps.accounts.newcomers import run_account_hooks
 from apps.accounts.verbs import (
     MEMBER_ACTIVATE,
     MEMBER_CREATE,
@@ -73,7 +73,7 @@ def create_member(
     _replace_grants(user, project, role)
     _record(allowed, user, project=project.name, role=str(role))
     if own:
-        welcome_newcomer(actor, project)
+        run_account_hooks(actor, project)
     return user, password
 
 

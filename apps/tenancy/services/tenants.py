@@ -9,7 +9,7 @@ from apps.accounts.access import allow
 from apps.accounts.labels import MAX_REMARK
 from apps.accounts.lines import clean_line
 from apps.accounts.models import Project, Tenant, User
-from apps.accounts.newcomers import welcome_newcomer
+from apps.accounts.newcomers import run_account_hooks
 from apps.accounts.verbs import TENANT_CREATE, TENANT_DISABLE, TENANT_EDIT, TENANT_ENABLE
 from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
@@ -54,7 +54,7 @@ def create_tenant(
         target_id=tenant.uid,
         args={"owner": owner.username},
     )
-    welcome_newcomer(actor, project)
+    run_account_hooks(actor, project)
     return tenant, owner, password
 
 

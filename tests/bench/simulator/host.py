@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import redis
 
-from apps.agent.desk import Desk
+from apps.agent.desk import OrderExecutor
 from apps.agent.fences import Fences
 from apps.agent.long_jobs import LongJobs
 from apps.agent.reporter import Reporter
@@ -67,7 +67,9 @@ class SimulatedHost:
     ) -> None:
         self.name = name
         hypervisor, seal = SimulatedHypervisor(world, name, changed), Seal(key)
-        self.take = Desk(name, seal, client, table(hypervisor, MemoryVolumes(world), LongJobs()), fences).take
+        self.take = OrderExecutor(
+            name, seal, client, table(hypervisor, MemoryVolumes(world), LongJobs()), fences
+        ).take
         self.report = Reporter(name, seal, client, hypervisor).report
 
 

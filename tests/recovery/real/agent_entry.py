@@ -17,7 +17,7 @@ from typing import Any
 import libvirt
 
 from apps.agent import __main__ as agent
-from apps.agent.desk import Desk
+from apps.agent.desk import OrderExecutor
 from apps.drivers.files import qemu_img
 from apps.drivers.orders import Answer, Order
 
@@ -27,7 +27,7 @@ SLOW = ("-r", "1M")
 """Makes `qemu-img convert` copy one MiB a second."""
 HALF_WRITTEN_BLOCKS = 1000
 this_order = threading.local()
-real_carry_out, real_reply = Desk._carry_out, Desk._reply
+real_carry_out, real_reply = OrderExecutor._carry_out, OrderExecutor._reply
 real_start = libvirt.virDomain.createWithFlags
 real_create, real_link, real_run = qemu_img.create, os.link, subprocess.run
 
@@ -76,7 +76,7 @@ ACTIONS: dict[str, Callable[[str], None]] = {
 }
 
 
-def carry_out(desk: Desk, order: Order) -> Answer:
+def carry_out(desk: OrderExecutor, order: Order) -> Answer:
     """Carry out an order between its two points."""
     at(f"{order.verb}:before", order.subject)
     answer = real_carry_out(desk, order)
@@ -84,7 +84,7 @@ def carry_out(desk: Desk, order: Order) -> Answer:
     return answer
 
 
-def reply(desk: Desk, order: Order, answer: Answer) -> None:
+def reply(desk: OrderExecutor, order: Order, answer: Answer) -> None:
     """Answer, unless the answer is to be lost or to come after the order has expired."""
     fate, this_order.answer = getattr(this_order, "answer", ""), ""
     if fate == "late":
@@ -149,8 +149,8 @@ def _killed_half_way(
 
 def main() -> None:
     """Put the points in and run the agent."""
-    Desk._carry_out = carry_out  # type: ignore[method-assign, assignment]
-    Desk._reply = reply  # type: ignore[method-assign, assignment]
+    OrderExecutor._carry_out = carry_out  # type: ignore[method-assign, assignment]
+    OrderExecutor._reply = reply  # type: ignore[method-assign, assignment]
     libvirt.virDomain.createWithFlags = start
     qemu_img.create = create  # type: ignore[assignment]
     os.link = link  # type: ignore[assignment]
