@@ -182,7 +182,7 @@ CHANNEL_LAYERS = {
 }
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 
-# -- Celery: see apps/lifecycle/doorbell.py for why it carries only ids ---------------------------------------------
+# -- Celery: see apps/lifecycle/dispatch.py for why it carries only ids ---------------------------------------------
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
@@ -214,7 +214,7 @@ CELERY_TASK_ROUTES = {entry["task"]: {"queue": "periodic"} for entry in CELERY_B
 # -- accounts --------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "tenancy.User"
-AUTHENTICATION_BACKENDS = ["apps.accounts.backends.AccountBackend"]
+AUTHENTICATION_BACKENDS = ["apps.accounts.auth_backend.AccountBackend"]
 # Grants are read by apps/accounts/access.py straight from guardian's direct-key table, not through has_perm().
 SILENCED_SYSTEM_CHECKS = ["guardian.W001"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -294,7 +294,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1/",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "apps.api.refusals.document_refusals",
+        "apps.api.error_responses.document_refusals",
     ],
     "ENUM_NAME_OVERRIDES": {
         "StateEnum": "apps.lifecycle.models.State",

@@ -26,7 +26,7 @@ from apps.accounts.models import (
     Tenant,
     User,
 )
-from apps.accounts.recent import PROVED_AT
+from apps.accounts.recent_proof import PROVED_AT
 from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import State
@@ -113,7 +113,7 @@ def page_client(user: User | None = None) -> Client:
     """Return a browser's stand-in, logged in as the user; anonymous without one."""
     client = Client()
     if user is not None:
-        client.force_login(user, backend="apps.accounts.backends.AccountBackend")
+        client.force_login(user, backend="apps.accounts.auth_backend.AccountBackend")
         session = client.session
         session[PROVED_AT] = time.time()  # as a log-in does
         session.save()

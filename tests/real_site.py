@@ -92,7 +92,7 @@ IDLE_FILE = "idle.img"
 #: A boot sector of "cli; hlt", on a disk of a mebibyte.
 IDLE = (bytes.fromhex("fa f4 ebfd").ljust(510, b"\0") + b"\x55\xaa").ljust(1 << 20, b"\0")
 #: The content of the site's database once its hosts and its image are there.
-FURNISHED = "furnished"
+FURNISHED = "sample_site"
 PROCESSES = ("worker", "beat", "console", "web")
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.acting import is_acting, refused_to_administrator
 from apps.accounts.models import Project, ProjectUserObjectPermission
-from apps.accounts.recent import ensure_proved
+from apps.accounts.recent_proof import ensure_proved
 from apps.accounts.scopes import narrowest, reaches
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, NotFound

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from apps.accounts.backends import usable
+from apps.accounts.auth_backend import usable
 from apps.accounts.models import ApiKey, User
 
 PREFIX = "sk_"

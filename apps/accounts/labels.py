@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from apps.accounts.lines import clean_line
+from apps.accounts.single_line import clean_line
 from apps.lifecycle import push
 from apps.lifecycle.models import Resource
 from apps.lifecycle.requests import Change

@@ -20,7 +20,7 @@ from apps.accounts import acting
 from apps.accounts.acting_records import TIME_OVER, record_stop
 from apps.accounts.models import ApiKey, Tenant, User
 from apps.accounts.platform_settings import REQUIRE_ADMIN_TWO_FACTOR
-from apps.accounts.recent import is_recent
+from apps.accounts.recent_proof import is_recent
 from apps.accounts.sessions import session_uid
 from apps.lifecycle import push
 from apps.lifecycle.actor import Actor

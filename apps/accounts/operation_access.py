@@ -10,11 +10,11 @@ from django.utils.translation import gettext as _
 from apps.accounts.access import may, visible, visible_projects
 from apps.accounts.selectors import is_admin_as_such, runs_tenant
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.cancelling import cancel, why_not_cancel
+from apps.lifecycle.bulk_insert import own_row
+from apps.lifecycle.cancellation import cancel, why_not_cancel
 from apps.lifecycle.errors import Forbidden, NotFound, NotNow
 from apps.lifecycle.models import Batch, Operation, Resource
-from apps.lifecycle.retrying import retry, why_not_retry
-from apps.lifecycle.rows import own_row
+from apps.lifecycle.retry import retry, why_not_retry
 from apps.lifecycle.verbs import Verb, verb_named
 
 

@@ -15,7 +15,7 @@ from apps.accounts.selectors import is_admin_as_such, runs_tenant
 from apps.audit.models import DONE, AuditEntry
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import OperationStatus
-from apps.lifecycle.told import rendered_message
+from apps.lifecycle.stored_messages import rendered_message
 
 RUNNING, FAILED, CANCELLED, REFUSED = "running", "failed", "cancelled", "refused"
 

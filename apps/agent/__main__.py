@@ -7,9 +7,9 @@ from pathlib import Path
 import redis
 
 from apps.agent import VERSION, config, worker
-from apps.agent.desk import OrderExecutor
 from apps.agent.fences import Fences
 from apps.agent.long_jobs import LongJobs
+from apps.agent.order_executor import OrderExecutor
 from apps.agent.reporter import Reporter
 from apps.agent.verbs import table
 from apps.drivers.files import FileVolumes

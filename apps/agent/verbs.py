@@ -10,7 +10,7 @@ import msgspec
 from apps.agent.long_jobs import LongJobs, still_working
 from apps.drivers import orders
 from apps.drivers.errors import DriverError
-from apps.drivers.files.importing import how_far
+from apps.drivers.files.image_import import how_far
 from apps.drivers.files.layout import image_path
 from apps.drivers.host_verbs import Verb, verbs_of
 from apps.drivers.protocols import Hypervisor, Volumes

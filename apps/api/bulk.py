@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.access import ensure_in_reach, ensure_may
-from apps.accounts.standing import while_access_holds
+from apps.accounts.access_recheck import while_access_holds
 from apps.api.declarations import Action, KindApi
 from apps.api.idempotency import given_key, place_of
 from apps.api.representation import slug

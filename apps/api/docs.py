@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
-from apps.api.refusals import MEANING, REFUSALS
+from apps.api.error_responses import MEANING, REFUSALS
 
 METHODS = ("get", "post", "patch", "put", "delete")
 

@@ -18,9 +18,9 @@ from apps.accounts.rights import Rights
 from apps.api.declarations import Create
 from apps.api.errors import field_errors, problem_of
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.dry_run import dry_run
 from apps.lifecycle.errors import Invalid, QuotaExceeded, Refused
 from apps.lifecycle.forecast import Forecast, QuotaLine, Use, quota_reader
-from apps.lifecycle.rehearsal import dry_run
 
 PARAMETER = "dry_run"
 _WORDS = {"": False, "0": False, "false": False, "1": True, "true": True}

@@ -12,7 +12,14 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from apps.api.narrowing import By, Choices, FilterSpec, Moment, Text, Words
+from apps.api.filter_fields import (
+    By,
+    Choices,
+    FilterSpec,
+    Moment,
+    Text,
+    Words,
+)
 from apps.lifecycle.models import Resource, State
 
 #: From so many characters on, what looks like the beginning of an id is searched as one.

@@ -21,8 +21,8 @@ from apps.api.schema import PROBLEM
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
 from apps.metrics import ranges
-from apps.metrics.installed import store
-from apps.metrics.names import BY_NAME, Unit, names_of
+from apps.metrics.active_store import store
+from apps.metrics.quantities import BY_NAME, Unit, names_of
 from apps.metrics.store import Chart, Subject
 
 

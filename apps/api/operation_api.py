@@ -9,9 +9,9 @@ from rest_framework.response import Response
 
 from apps.accounts.operation_access import cancel_operation, retry_operation, visible_operations
 from apps.api.declarations import Action
-from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.operation_filter import OperationFilter
 from apps.api.representation import OperationOut
+from apps.api.transactions import answered_in_one_transaction
 from apps.api.views import ObjectApi
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation

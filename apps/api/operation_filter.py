@@ -10,8 +10,14 @@ from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Extract
 from django.utils.translation import gettext_lazy as _
 
+from apps.api.filter_fields import (
+    Choices,
+    Moment,
+    Number,
+    Text,
+    Words,
+)
 from apps.api.filters import ListFilter
-from apps.api.narrowing import Choices, Moment, Number, Text, Words
 from apps.lifecycle.models import Operation, OperationStatus
 
 #: Seconds from request to result; NULL while there is none.

@@ -13,13 +13,13 @@ from django.utils.translation import get_language
 from rest_framework import serializers
 
 from apps.accounts.rights import Rights
-from apps.lifecycle.cancelling import why_not_cancel
+from apps.lifecycle.cancellation import why_not_cancel
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
 from apps.lifecycle.models.operation import Stopping
-from apps.lifecycle.told import rendered_error, rendered_message
+from apps.lifecycle.state_labels import state_label
+from apps.lifecycle.stored_messages import rendered_error, rendered_message
 from apps.lifecycle.verbs import verb_named
-from apps.lifecycle.words import state_label
 
 
 def moment(at: datetime | None) -> str | None:

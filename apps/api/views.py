@@ -25,15 +25,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.access import forbidden
-from apps.api.answers import accepted_response
 from apps.api.bodies import Labels
 from apps.api.bulk import bulk_actions, carried_out, wanted
 from apps.api.declarations import Body, KindApi
 from apps.api.dry_run import forecast, is_dry_run, represent
 from apps.api.idempotency import once
-from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.representation import ResourceOut, slug
+from apps.api.responses import accepted_response
 from apps.api.schema import KitSchema
+from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.errors import NotFound
 from apps.lifecycle.models import Resource
 from apps.lifecycle.selectors import with_open_operations

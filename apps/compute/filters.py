@@ -13,8 +13,14 @@ from django.db.models import BooleanField, F, Func, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from apps.api.filter_fields import (
+    Choices,
+    Flag,
+    Number,
+    Text,
+    Words,
+)
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
-from apps.api.narrowing import Choices, Flag, Number, Text, Words
 from apps.compute.models import Image, PauseReason, Power
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.models import SILENCE, ComputeCluster

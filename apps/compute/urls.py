@@ -27,7 +27,7 @@ from apps.compute.pages.instance_types import (
 from apps.compute.pages.key_pairs import KEY_PAIR, KeyPairCreate, KeyPairDetail, KeyPairList
 from apps.compute.pages.vm_create import VmCreate
 from apps.compute.pages.vms import VM, VmDetail, VmList
-from apps.portal.paths import kind_paths
+from apps.portal.kind_urls import kind_paths
 
 api_routes = [
     *routes("vms", VmApi),

@@ -16,8 +16,8 @@ from apps.api import limits
 from apps.compute import selectors
 from apps.compute.forms import ProjectForm
 from apps.compute.models import Image, InstanceType, KeyPair
+from apps.compute.services.create_plan import MOST_AT_ONCE
 from apps.compute.services.first_boot import MOST_USER_DATA
-from apps.compute.services.planning import MOST_AT_ONCE
 from apps.infrastructure.models import Region
 from apps.lifecycle.models import State
 from apps.network.models import SecurityGroup, Subnet

@@ -14,9 +14,9 @@ from rest_framework.response import Response
 
 from apps.accounts.access import get_visible
 from apps.api.idempotency import once
-from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.representation import ErrorOut, OperationOut, Out, moment
 from apps.api.schema import KEY, PROBLEM
+from apps.api.transactions import answered_in_one_transaction
 from apps.api.views import ObjectApi
 from apps.compute.models import Vm
 from apps.console import selectors, services

@@ -19,7 +19,7 @@ from apps.drivers.specs import ConsoleAddress
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host
 from apps.lifecycle.handlers import Settle, handles
-from apps.lifecycle.running import OperationContext
+from apps.lifecycle.operation_context import OperationContext
 
 log = logging.getLogger(__name__)
 

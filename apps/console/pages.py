@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from apps.accounts.access import get_visible, may
 from apps.compute.models import Vm
 from apps.console.addresses import proxy_origin
+from apps.console.close_messages import messages
 from apps.console.models import TicketKind
 from apps.console.verbs import VM_CONSOLE
-from apps.console.wording import messages
 from apps.lifecycle.errors import Forbidden
 from apps.lifecycle.legality import possibility
 from apps.portal.page import Page

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.access import may
 from apps.accounts.acting import acting_tenant_id
-from apps.accounts.backends import usable
+from apps.accounts.auth_backend import usable
 from apps.accounts.models import Tenant
 from apps.console.models import ConsoleTicket
 from apps.console.verbs import VM_CONSOLE

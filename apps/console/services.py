@@ -27,7 +27,7 @@ from apps.console.verbs import VM_CONSOLE
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, Refused
 from apps.lifecycle.requests import Change
-from apps.lifecycle.told import rendered_error, rendered_message
+from apps.lifecycle.stored_messages import rendered_error, rendered_message
 
 #: VNC's authentication knows 8 characters at most; letters and digits survive every keyboard and every form field.
 PASSWORD_LENGTH = 8

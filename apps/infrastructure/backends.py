@@ -33,14 +33,14 @@ from apps.drivers.orders import Fence
 from apps.drivers.protocols import Fabric, Hypervisor, Volumes
 from apps.drivers.reports import HostReport
 from apps.drivers.usage import USAGE, UsageReading
-from apps.infrastructure import inbox
+from apps.infrastructure import report_inbox
 from apps.infrastructure.models import Host, Region, StorageCluster
 from apps.infrastructure.redis_connection import redis_client
 from apps.infrastructure.selectors import host_in_reach
-from apps.lifecycle.running import OperationContext
+from apps.lifecycle.operation_context import OperationContext
 
 if TYPE_CHECKING:
-    from apps.agent.post import OrderQueue
+    from apps.agent.order_queue import OrderQueue
     from apps.drivers.ovn import OvnFabric
     from apps.drivers.remote import RemoteHost
 
@@ -107,7 +107,7 @@ def _ovn(address: str) -> OvnFabric:
 
 @cache
 def _post() -> OrderQueue:
-    from apps.agent.post import OrderQueue
+    from apps.agent.order_queue import OrderQueue
 
     return OrderQueue(settings.CELERY_BROKER_URL)
 
@@ -137,11 +137,11 @@ def _agent_volumes(host: Host, fence: Fence | None) -> Volumes:
 
 
 def _agent_reports(hosts: Sequence[Host]) -> list[tuple[Host, HostReport]]:
-    return inbox.new_reports(hosts)
+    return report_inbox.new_reports(hosts)
 
 
 def _agent_usage(host: Host, message: bytes | None) -> UsageReading | None:
-    return inbox.opened(host, USAGE, message, UsageReading)
+    return report_inbox.opened(host, USAGE, message, UsageReading)
 
 
 def _ovn_fabric(region: Region, guard: Guard | None) -> Fabric:

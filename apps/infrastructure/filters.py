@@ -6,8 +6,15 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from apps.api.filter_fields import (
+    Choices,
+    Flag,
+    Moment,
+    Number,
+    Text,
+    Words,
+)
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
-from apps.api.narrowing import Choices, Flag, Moment, Number, Text, Words
 from apps.infrastructure.models import Cluster, ComputeCluster, Region, StorageCluster
 
 MIB_PER_GIB = 1024

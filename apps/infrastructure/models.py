@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.drivers.specs import PoolSpec
 from apps.lifecycle.models import Kind, Loaded
-from apps.lifecycle.words import StateLabel
+from apps.lifecycle.state_labels import StateLabel
 
 #: An agent reports every five seconds; a host silent for this long is out of reach.
 SILENCE = timedelta(seconds=20)

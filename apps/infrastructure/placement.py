@@ -18,10 +18,10 @@ from uuid import UUID
 from django.db.models import F, FloatField, QuerySet, Value
 from django.db.models.functions import Cast, Greatest
 
+from apps.infrastructure.capacity_forecast import capacity_forecast, no_capacity
 from apps.infrastructure.models import ComputeCluster, Host
 from apps.infrastructure.need import Need
-from apps.infrastructure.outlook import capacity_forecast, no_capacity
-from apps.infrastructure.reach import silent_since
+from apps.infrastructure.reachability import silent_since
 from apps.lifecycle.models import State
 
 #: Hosts whose promised shares differ by less than this count as equal.

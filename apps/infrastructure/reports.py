@@ -21,13 +21,13 @@ from django.utils.translation import gettext_noop as _
 from apps.drivers.errors import DriverError
 from apps.drivers.reports import HostReport
 from apps.drivers.specs import HostObservation
-from apps.infrastructure import backends, reach
+from apps.infrastructure import backends, reachability
 from apps.infrastructure.models import SILENCE, Host
 from apps.lifecycle import push
 from apps.lifecycle.clock import database_now
 from apps.lifecycle.models import Event, Resource, State
 from apps.lifecycle.slots import Slot
-from apps.lifecycle.told import StoredMessage, stored_error
+from apps.lifecycle.stored_messages import StoredMessage, stored_error
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ def collect() -> int:
     _write([reading.host for reading in readings], _MEASURED)
     for reading in readings:
         _judge(reading.host)
-    reach.collection_recorded_now()
+    reachability.collection_recorded_now()
     _tell_of_load(before, _newest(hosts))
     gone = _tell_of_silence(hosts, now)
     back = [reading.host for reading in readings if reading.host.pk in silent]

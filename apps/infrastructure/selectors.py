@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext as _
 
 from apps.infrastructure.models import SILENCE, Cluster, ComputeCluster, Host, Region, StorageCluster
-from apps.infrastructure.reach import silent_since
+from apps.infrastructure.reachability import silent_since
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
 from apps.lifecycle.models import State

@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from apps.accounts.access import allow
 from apps.accounts.acts import changes
 from apps.accounts.labels import MAX_NAME
-from apps.accounts.lines import clean_line
 from apps.accounts.models import Tenant
+from apps.accounts.single_line import clean_line
 from apps.infrastructure import enrolment  # noqa: F401  its services are hosts', looked for here
 from apps.infrastructure.models import Cluster, ComputeCluster, Host, Region, StorageCluster
 from apps.infrastructure.verbs import (

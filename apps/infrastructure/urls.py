@@ -23,7 +23,7 @@ from apps.infrastructure.pages.storage_clusters import (
     StorageClusterDetail,
     StorageClusterList,
 )
-from apps.portal.paths import kind_paths
+from apps.portal.kind_urls import kind_paths
 
 api_routes = [
     *routes("regions", RegionApi),

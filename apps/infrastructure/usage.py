@@ -16,12 +16,12 @@ from django.utils import timezone
 
 from apps.accounts.models import Tenant
 from apps.drivers.usage import KEPT_SECONDS, UsageReading, step_of, usage_key
-from apps.infrastructure import backends, inbox
+from apps.infrastructure import backends, report_inbox
 from apps.infrastructure.models import Host
 from apps.infrastructure.redis_connection import redis_client
 from apps.lifecycle import push
 from apps.lifecycle.slots import Slot
-from apps.metrics.installed import store
+from apps.metrics.active_store import store
 from apps.metrics.rates import host_values
 from apps.metrics.store import Sample, Subject
 
@@ -79,8 +79,8 @@ def _measured(hosts: Sequence[Host]) -> list[Measured]:
     """Return what is new: at most one reading of a host in each step."""
     now_at = timezone.now()
     present = step_of(now_at)
-    befores = inbox.fetch([_before_key(host) for host in hosts])
-    messages = inbox.fetch([usage_key(host.name) for host in hosts])
+    befores = report_inbox.fetch([_before_key(host) for host in hosts])
+    messages = report_inbox.fetch([usage_key(host.name) for host in hosts])
     found = []
     for host, kept, message in zip(hosts, befores, messages, strict=True):
         before = _last(kept)

@@ -23,7 +23,8 @@ class Actor:
     request_id: str = ""
     via: str = "portal"
     api_key: ApiKey | None = field(default=None, compare=False)
-    # Of a browser: which session it is, and whether it has proved a moment ago who sits there (accounts/recent.py).
+    # Of a browser: which session it is, and whether its user has proved who they are recently
+    # (accounts/recent_proof.py).
     session: UUID | None = field(default=None, compare=False)
     recent: bool = field(default=True, compare=False)
 

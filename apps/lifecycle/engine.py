@@ -14,15 +14,22 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from apps.drivers.errors import DriverError
-from apps.lifecycle import doorbell, push
-from apps.lifecycle.cancelling import cancelled, settle_cancelled
+from apps.lifecycle import dispatch, push
+from apps.lifecycle.cancellation import cancelled, settle_cancelled
 from apps.lifecycle.handlers import Settle, handler_of
-from apps.lifecycle.keeper import keeper
+from apps.lifecycle.lease_renewal import renewer
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
 from apps.lifecycle.models.operation import AFTER_ATTEMPT, LEASE
+from apps.lifecycle.operation_context import (
+    LATER,
+    CancelRequested,
+    LeaseLost,
+    OperationContext,
+    RetryLater,
+    dated,
+)
 from apps.lifecycle.requests import hold_target
-from apps.lifecycle.running import LATER, CancelRequested, LeaseLost, OperationContext, RetryLater, dated
-from apps.lifecycle.told import StoredMessage, stored_error, stored_message
+from apps.lifecycle.stored_messages import StoredMessage, stored_error, stored_message
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +46,7 @@ def execute(operation_id: UUID) -> None:
         return
     run = OperationContext(operation)
     try:
-        with keeper.renewing_lease(run):
+        with renewer.renewing_lease(run):
             _attempt(run)
     except LeaseLost:
         log.info("operation %s was taken away", operation.pk)
@@ -207,7 +214,7 @@ def _release_blocked(operation: Operation) -> None:
     if waiting:
         Operation.objects.filter(pk__in=waiting).update(blocked_by=None, not_before=Now())
         for operation_id in waiting:
-            doorbell.dispatch(operation_id)
+            dispatch.dispatch(operation_id)
 
 
 def _error(operation: Operation, error: DriverError) -> StoredMessage:

@@ -7,7 +7,7 @@ from functools import cache
 
 from django.utils.module_loading import autodiscover_modules
 
-from apps.lifecycle.running import OperationContext
+from apps.lifecycle.operation_context import OperationContext
 from apps.lifecycle.verbs import Verb
 
 #: Runs inside the finishing transaction, once the backend matches.

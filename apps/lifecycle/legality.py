@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.lifecycle.errors import Busy, NotNow
 from apps.lifecycle.models import Operation, OperationLock, Resource, State
-from apps.lifecycle.told import rendered_message
+from apps.lifecycle.stored_messages import rendered_message
 from apps.lifecycle.verbs import Verb, verb_named, verbs_of
 
 

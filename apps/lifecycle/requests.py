@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from apps.audit.record import record
-from apps.lifecycle import doorbell, push
+from apps.lifecycle import dispatch, push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Busy
 from apps.lifecycle.legality import holding
@@ -130,7 +130,7 @@ def _write(
     operation.deadline = operation.created_at + verb.deadline  # what the statement has written
     OperationLock.objects.bulk_create([OperationLock(resource_id=r.pk, operation=operation) for r in also])
     record(actor, verb.name, resource, operation=operation, args=args)
-    doorbell.dispatch_on_commit(operation)
+    dispatch.dispatch_on_commit(operation)
     push.resource_changed(resource)
     return operation
 

@@ -10,14 +10,14 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
 
 from apps.drivers.errors import DriverError
-from apps.lifecycle import doorbell, push
-from apps.lifecycle.cancelling import cancelled, settle_cancelled
+from apps.lifecycle import dispatch, push
+from apps.lifecycle.cancellation import cancelled, settle_cancelled
 from apps.lifecycle.engine import mark_failed
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus
 from apps.lifecycle.models.operation import LEASE, Stopping
+from apps.lifecycle.operation_context import overdue
 from apps.lifecycle.requests import hold_target
-from apps.lifecycle.running import overdue
-from apps.lifecycle.told import StoredMessage, stored_error
+from apps.lifecycle.stored_messages import StoredMessage, stored_error
 
 #: A claimable operation is rung for again after this long, if its ring must have been lost.
 RING_AGAIN = timedelta(seconds=5)
@@ -42,7 +42,7 @@ def sweep() -> int:
     ids = list(due.order_by("not_before").values_list("pk", flat=True)[:BATCH])
     Operation.objects.filter(pk__in=ids).update(rung_at=Now())
     for operation_id in ids:
-        doorbell.dispatch(operation_id)
+        dispatch.dispatch(operation_id)
     return len(ids)
 
 
@@ -51,7 +51,7 @@ def _lost() -> Q:
 
     Rung for a second time while the first ring waits, workers would mostly find that there is nothing to do.
     """
-    if not doorbell.waiting():
+    if not dispatch.waiting():
         return Q(rung_at__lt=Now() - RING_AGAIN)
     # Without those of dead workers, which may have been rung for again and wait as well.
     running = Operation.objects.filter(status=OperationStatus.RUNNING, lease_until__gte=Now())

@@ -7,7 +7,7 @@ from uuid import UUID
 from celery import shared_task
 
 from apps.lifecycle import batches, idempotency
-from apps.lifecycle.doorbell import RUN_TASK
+from apps.lifecycle.dispatch import RUN_TASK
 from apps.lifecycle.engine import execute
 from apps.lifecycle.sweep import sweep
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from apps.lifecycle.errors import NotNow
 from apps.lifecycle.models import Operation, Resource, State
-from apps.lifecycle.told import rendered_message
+from apps.lifecycle.stored_messages import rendered_message
 from apps.lifecycle.verbs import all_verbs
 
 _LOCK = "SELECT FROM lifecycle_resource WHERE id = ANY(%s) ORDER BY id FOR {strength}"

@@ -47,7 +47,7 @@ class VerbClass(StrEnum):
 
 
 class Proof(StrEnum):
-    """Whether whoever asks must have proved a moment ago who they are (apps/accounts/recent.py)."""
+    """Whether whoever asks must have proved a moment ago who they are (apps/accounts/recent_proof.py)."""
 
     NONE = "none"
     #: It gives access. A person must have proved it within 15 minutes; an API key never has.

@@ -15,8 +15,8 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 
-from apps.metrics import partitions, reading
-from apps.metrics.names import BY_NAME, NAMES
+from apps.metrics import partitions, queries
+from apps.metrics.quantities import BY_NAME, NAMES
 from apps.metrics.store import STEP, Chart, Sample, Subject
 from apps.metrics.tiers import FIVE_MINUTES, HOUR, RAW, TIERS, floor
 
@@ -62,7 +62,7 @@ class PostgresStore:
         self, subject: Subject, names: Sequence[str], start: datetime, end: datetime, step: timedelta
     ) -> Chart:
         """Read the coarsest resolution that is fine enough, and what is too new to be there from the finer ones."""
-        return reading.chart(subject, _checked(names), start, end, step)
+        return queries.chart(subject, _checked(names), start, end, step)
 
     def latest(
         self, kind: str, keys: Sequence[str], names: Sequence[str], not_older_than: timedelta
@@ -85,13 +85,13 @@ class PostgresStore:
 
     def finest_step(self, start: datetime) -> timedelta:
         """Go by how long each resolution is kept."""
-        return TIERS[reading.tier_for(start, STEP)].step
+        return TIERS[queries.tier_for(start, STEP)].step
 
     def last_seen(self, subject: Subject) -> datetime | None:
         """Look up the last hour's samples, then what they were rolled up into: the index has no order by subject."""
         now = timezone.now()
         for tier, since in ((RAW, timedelta(hours=1)), (FIVE_MINUTES, FIVE_MINUTES.kept), (HOUR, HOUR.kept)):
-            if moment := reading.last_time(tier, subject, now - since):
+            if moment := queries.last_time(tier, subject, now - since):
                 return moment
         return None
 

@@ -8,9 +8,9 @@ from itertools import pairwise
 from django.db import connection
 
 from apps.metrics import partitions
-from apps.metrics.names import NAMES
 from apps.metrics.postgres import LATE
-from apps.metrics.reading import rolled_up_until
+from apps.metrics.quantities import NAMES
+from apps.metrics.queries import rolled_up_until
 from apps.metrics.tiers import TIERS, Tier, floor
 
 #: A pause of the task is made up for in pieces of at most this many steps.

@@ -26,7 +26,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Values by name (`names.py`) at `at`, which `record` puts on the grid. A name left out is a gap."""
+    """Values by name (`quantities.py`) at `at`, which `record` puts on the grid. A name left out is a gap."""
 
     subject: Subject
     at: datetime

@@ -10,10 +10,10 @@ from apps.drivers.errors import DriverError
 from apps.drivers.protocols import Fabric
 from apps.drivers.specs import FabricKind
 from apps.infrastructure import backends
+from apps.lifecycle.bulk_insert import remove
 from apps.lifecycle.handlers import Handler, Settle, handles
 from apps.lifecycle.models import Kind, Resource, State
-from apps.lifecycle.rows import remove
-from apps.lifecycle.running import OperationContext
+from apps.lifecycle.operation_context import OperationContext
 from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
 from apps.network.specs import port_spec, security_group_spec, subnet_spec, vpc_spec
 from apps.network.verbs import (

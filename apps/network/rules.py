@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import TextChoices
 from django.utils.translation import gettext as _
 
-from apps.accounts.lines import is_one_line
+from apps.accounts.single_line import is_one_line
 from apps.lifecycle.errors import Invalid
 from apps.network.models import Protocol, SecurityGroupRule
 from apps.network.models.security_group import WITH_PORTS

@@ -19,7 +19,7 @@ from apps.network.pages.security_groups import (
 )
 from apps.network.pages.subnets import SUBNET, SubnetCreate, SubnetDetail, SubnetList
 from apps.network.pages.vpcs import VPC, VpcCreate, VpcDetail, VpcList
-from apps.portal.paths import kind_paths
+from apps.portal.kind_urls import kind_paths
 
 api_routes = [
     *routes("vpcs", VpcsApi),

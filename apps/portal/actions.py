@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.lifecycle.errors import Refused
 from apps.lifecycle.verbs import Proof
-from apps.portal import feedback
+from apps.portal import toasts
 from apps.portal.forms import BaseForm
 from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.page import Page
@@ -51,7 +51,7 @@ class ActionPage(Page):
             if form is not None:
                 form.refuse(error)
             return self._ask(row, form, refused=error, status=error.status)
-        return self._answer(row, feedback.toast_for(outcome, self.area, self._done_text(row)))
+        return self._answer(row, toasts.toast_for(outcome, self.area, self._done_text(row)))
 
     def _form(self, row: Any, data: Any = None) -> BaseForm | None:
         if self.do.form is None:
@@ -86,10 +86,10 @@ class ActionPage(Page):
         response["HX-Retarget"], response["HX-Reswap"] = "#dialog-content", "innerHTML"
         return response
 
-    def _answer(self, row: Any, toast: feedback.Toast) -> HttpResponse:
+    def _answer(self, row: Any, toast: toasts.Toast) -> HttpResponse:
         if self.is_part:
-            return feedback.show(self.request, toast)
-        feedback.keep(self.request, toast)
+            return toasts.show(self.request, toast)
+        toasts.keep(self.request, toast)
         return self.go(self._back(row))
 
     def _back(self, row: Any) -> str:

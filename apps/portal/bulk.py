@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from apps.accounts.access import forbidden
-from apps.accounts.standing import while_access_holds
+from apps.accounts.access_recheck import while_access_holds
 from apps.lifecycle import batches
 from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.legality import Possibility

@@ -17,9 +17,9 @@ from apps.accounts.operation_access import visible_batches
 from apps.api.operation_api import CANCEL
 from apps.lifecycle.errors import NotFound
 from apps.lifecycle.models import Batch, BatchItem, BatchOutcome, Operation, OperationStatus
-from apps.lifecycle.told import rendered_error
+from apps.lifecycle.state_labels import StateLabel
+from apps.lifecycle.stored_messages import rendered_error
 from apps.lifecycle.verbs import Text
-from apps.lifecycle.words import StateLabel
 from apps.portal.kinds import resource_url
 from apps.portal.operation_pages import operation_word
 from apps.portal.page import Page

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from apps.metrics import ranges
-from apps.metrics.names import BY_NAME, Quantity
+from apps.metrics.quantities import BY_NAME, Quantity
 from apps.portal.detail import DetailPage, Tab
 from apps.portal.kinds import Text
 

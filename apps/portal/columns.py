@@ -12,8 +12,8 @@ from django.utils.html import conditional_escape, format_html, strip_tags
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from apps.lifecycle.words import state_label
-from apps.portal import pieces
+from apps.lifecycle.state_labels import state_label
+from apps.portal import html
 from apps.portal.facets import Facet, project_facet, region_facet, state_facet, tenant_facet
 from apps.portal.kinds import Text
 
@@ -72,7 +72,7 @@ class Column:
             )
         assert self.value is not None
         shown: Any = self.value(row, page)
-        return pieces.nothing() if shown in (None, "") else conditional_escape(shown)
+        return html.nothing() if shown in (None, "") else conditional_escape(shown)
 
     def export(self, row: Any, page: ListPage) -> object:
         """Return the value as exports have it: plain text or a number."""
@@ -108,13 +108,13 @@ def _nullable(model: type[Model], path: str) -> bool:
 
 def _name(row: Any, page: ListPage) -> SafeString:
     url = page.of.url(page.area, "one", row) if page.has_detail else ""
-    name = pieces.link(url, str(row.name), "row-name")
+    name = html.link(url, str(row.name), "row-name")
     remark = getattr(row, "remark", "")
     return format_html('{}<div class="row-remark">{}</div>', name, remark) if remark else name
 
 
 def _state(row: Any, page: ListPage) -> SafeString:
-    return format_html("{}{}", pieces.pill(state_label(row)), pieces.as_of(page.of.as_of(row)))
+    return format_html("{}{}", html.pill(state_label(row)), html.as_of(page.of.as_of(row)))
 
 
 NAME = Column("name", _("Name"), _name, sort="name", wide=False, text=lambda row, page: row.name)
@@ -153,14 +153,14 @@ REGION = Column(
 CREATED = Column(
     "created",
     _("Created"),
-    lambda row, page: pieces.moment(row.created_at),
+    lambda row, page: html.moment(row.created_at),
     sort="created_at",
     text=lambda row, page: row.created_at,
 )
 UPDATED = Column(
     "updated",
     _("Updated"),
-    lambda row, page: pieces.moment(row.updated_at),
+    lambda row, page: html.moment(row.updated_at),
     sort="updated_at",
     text=lambda row, page: row.updated_at,
     hidden=True,
@@ -168,7 +168,7 @@ UPDATED = Column(
 ID = Column(
     "id",
     _("ID"),
-    lambda row, page: pieces.copyable(row.pk),
+    lambda row, page: html.copyable(row.pk),
     sort="id",
     text=lambda row, page: str(row.pk),
     hidden=True,

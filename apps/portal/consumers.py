@@ -13,7 +13,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from apps.accounts.models import User
 from apps.accounts.sessions import session_uid
-from apps.portal import open_pages, rooms
+from apps.portal import open_pages, push_groups
 from apps.portal.page_access import (
     CONNECT_AGAIN,
     NOT_LOGGED_IN,
@@ -67,7 +67,7 @@ class PageConsumer(AsyncWebsocketConsumer):
                     await self.close(TOO_MANY)
                     return
                 await self._join(*seat.groups)
-        except rooms.AWAY:  # or too slow: TimeoutError is an OSError
+        except push_groups.AWAY:  # or too slow: TimeoutError is an OSError
             await self.close(CONNECT_AGAIN)
             return
         self.judging = asyncio.create_task(self._judge_again(seat))
@@ -134,7 +134,7 @@ class PageConsumer(AsyncWebsocketConsumer):
         try:
             for name in groups:
                 self.joined.append(name)
-                await rooms.join(name, self)
+                await push_groups.join(name, self)
         except BaseException:
             self._leave()
             raise
@@ -159,6 +159,6 @@ class PageConsumer(AsyncWebsocketConsumer):
 
     def _leave(self) -> None:
         for name in self.joined:
-            rooms.leave(name, self)
+            push_groups.leave(name, self)
         self.joined.clear()
         self.unsent.clear()

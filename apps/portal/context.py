@@ -12,7 +12,7 @@ from django.utils.functional import SimpleLazyObject
 from apps.accounts import acting
 from apps.accounts.preferences import theme_of
 from apps.lifecycle.actor import Actor
-from apps.portal import feedback, navigation
+from apps.portal import navigation, toasts
 from apps.portal.own_tasks import standing
 from apps.portal.platform_settings import (
     ANNOUNCEMENT,
@@ -37,7 +37,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         "navigation": SimpleLazyObject(lambda: navigation.links(area_of(request), request.path)),
         "theme": theme_of(request),
         "languages": settings.LANGUAGES,
-        "toasts": SimpleLazyObject(lambda: feedback.kept(request)),
+        "toasts": SimpleLazyObject(lambda: toasts.kept(request)),
         "request_id": getattr(request, "request_id", ""),
         "announcement": SimpleLazyObject(announcement),
         "support_contact": SimpleLazyObject(SUPPORT_CONTACT.value),

@@ -11,8 +11,8 @@ from django.http import QueryDict
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from apps.api.filter_fields import By, Choices
 from apps.api.filters import ListFilter
-from apps.api.narrowing import By, Choices
 from apps.portal.facets import Facet
 from apps.portal.kinds import Text
 
@@ -32,7 +32,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Control:
-    """A drop-down that sets one filter. kind: choices, text, number, moment or flag, as in `apps.api.narrowing`.
+    """A drop-down that sets one filter. kind: choices, text, number, moment or flag, as in `apps.api.filter_fields`.
 
     parameters: the names it sets, with what is set now. asked: it was added just now, and opens by itself.
     """

@@ -23,7 +23,7 @@ from apps.lifecycle.errors import Refused
 from apps.lifecycle.forecast import Forecast, QuotaLine, quota_reader
 from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.verbs import Proof
-from apps.portal import feedback
+from apps.portal import toasts
 from apps.portal.form_once import new_token, once
 from apps.portal.forms import BaseForm
 from apps.portal.kinds import PageKind, Text, resource_url
@@ -118,16 +118,16 @@ class CreatePage(Page):
     def finish(self, outcome: Any) -> HttpResponse:
         """Lead on to what was created."""
         done = _("%(one)s created") % {"one": str(self.of.one).capitalize()}
-        feedback.keep(self.request, feedback.toast_for(outcome, self.area, done))
+        toasts.keep(self.request, toasts.toast_for(outcome, self.area, done))
         return self.go(self._next(outcome))
 
     def _sent_before(self, path: str) -> HttpResponse:
         """Lead to what the form made when it was sent first."""
-        toast = feedback.Toast(
+        toast = toasts.Toast(
             _("This form was sent twice; it was carried out once."),
             hint="" if path else _("What is shown only once is not shown again."),
         )
-        feedback.keep(self.request, toast)
+        toasts.keep(self.request, toast)
         return self.go(path or self.of.url(self.area, "list"))
 
     def summary(self, form: BaseForm) -> Summary | None:

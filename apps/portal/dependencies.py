@@ -14,10 +14,10 @@ from django.db.models import QuerySet
 from apps.accounts.selectors import is_admin_as_such, runs_tenant
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Resource
-from apps.lifecycle.words import StateLabel, state_label
+from apps.lifecycle.state_labels import StateLabel, state_label
+from apps.portal.kind_registry import list_pages
 from apps.portal.kinds import PageKind, Text
 from apps.portal.page import Page
-from apps.portal.registry import list_pages
 
 #: So many of a group are named; the rest stand in the list its link leads to.
 SHOWN = 10

@@ -11,13 +11,13 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.lifecycle.legality import open_operation
 from apps.lifecycle.models import Resource
-from apps.lifecycle.words import state_label
-from apps.portal import pieces
+from apps.lifecycle.state_labels import state_label
+from apps.portal import html
 from apps.portal.dependencies import Related, groups
+from apps.portal.failures import failure_of, since
 from apps.portal.kinds import Offer, PageKind, Text
 from apps.portal.page import Page
 from apps.portal.slots import FACTS, NOTICES, RELATED, primary_of, tabs_of
-from apps.portal.standing import failure_of, since
 from apps.portal.timeline import ALL, SHORT, VIEWS, timeline
 
 
@@ -40,8 +40,8 @@ class Property:
     def draw(self) -> object:
         """Return the value as shown."""
         if self.value in (None, ""):
-            return pieces.nothing()
-        return pieces.copyable(self.value) if self.copy else self.value
+            return html.nothing()
+        return html.copyable(self.value) if self.copy else self.value
 
 
 @dataclass(frozen=True)

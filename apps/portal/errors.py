@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from psycopg.errors import ForeignKeyViolation
 
 from apps.api.errors import problem
-from apps.portal.feedback import Toast
 from apps.portal.middleware import API
+from apps.portal.toasts import Toast
 
 log = logging.getLogger(__name__)
 

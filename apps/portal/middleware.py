@@ -8,9 +8,9 @@ from urllib.parse import urlsplit, urlunsplit
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from apps.accounts.recent import NotRecent
+from apps.accounts.recent_proof import NotRecent
 from apps.lifecycle.errors import Refused
-from apps.portal import feedback
+from apps.portal import toasts
 from apps.portal.page import lead_to_proof
 
 API = "/api/"
@@ -31,9 +31,9 @@ class RefusalMiddleware:
             return None
         if isinstance(error, NotRecent):
             return lead_to_proof(request, _where_from(request))
-        toast = feedback.refusal(error, request)
+        toast = toasts.refusal(error, request)
         if "HX-Request" in request.headers:
-            answer = feedback.show(request, toast, status=error.status)
+            answer = toasts.show(request, toast, status=error.status)
         else:
             context = {"toast": toast, "status": error.status}
             answer = render(request, "portal/error.html", context, status=error.status)

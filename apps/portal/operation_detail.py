@@ -13,19 +13,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.lifecycle.models import Operation, OperationStatus
-from apps.lifecycle.retrying import why_not_retry
-from apps.lifecycle.told import rendered_error
-from apps.portal import feedback, pieces
+from apps.lifecycle.retry import why_not_retry
+from apps.lifecycle.stored_messages import rendered_error
+from apps.portal import html, toasts
 from apps.portal.detail import DetailPage, Properties, Property, Tab
-from apps.portal.feedback import Toast
+from apps.portal.failures import retry_of
+from apps.portal.kind_registry import list_pages
 from apps.portal.kinds import Offer
 from apps.portal.operation_pages import OPERATION, STATUS_WORDS, operation_word, target_link
+from apps.portal.operation_steps import steps_of
 from apps.portal.page import Page
-from apps.portal.registry import list_pages
-from apps.portal.standing import retry_of
-from apps.portal.steps import steps_of
 from apps.portal.templatetags.kit import took
 from apps.portal.timeline import duration, label_of
+from apps.portal.toasts import Toast
 
 #: So many of what was asked for together are named.
 TOGETHER = 50
@@ -89,10 +89,10 @@ class OperationDetail(DetailPage):
                     Property(_("Tenant"), row.tenant.name if row.tenant else ""),
                     Property(_("By"), who),
                     Property(_("Request id"), row.request_id, copy=True),
-                    Property(_("Asked"), pieces.moment(row.created_at)),
-                    Property(_("Begun"), pieces.moment(row.started_at)),
-                    Property(_("Finished"), pieces.moment(row.finished_at)),
-                    Property(_("Deadline"), pieces.moment(row.deadline)),
+                    Property(_("Asked"), html.moment(row.created_at)),
+                    Property(_("Begun"), html.moment(row.started_at)),
+                    Property(_("Finished"), html.moment(row.finished_at)),
+                    Property(_("Deadline"), html.moment(row.deadline)),
                     Property(_("Attempts"), format_html("{}", row.attempt)),
                 ],
             )
@@ -117,4 +117,4 @@ class OperationToast(Page):
             code=error["code"],
             url=OPERATION.url(self.area, "one", row),
         )
-        return feedback.show(request, toast)
+        return toasts.show(request, toast)

@@ -17,19 +17,19 @@ from apps.accounts.rights import Rights
 from apps.api.operation_api import CANCEL
 from apps.api.operation_filter import SECONDS, OperationFilter
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.cancelling import why_not_cancel
+from apps.lifecycle.cancellation import why_not_cancel
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.models.operation import Stopping
-from apps.lifecycle.told import rendered_message
+from apps.lifecycle.state_labels import StateLabel
+from apps.lifecycle.stored_messages import rendered_message
 from apps.lifecycle.verbs import all_verbs, verb_named
-from apps.lifecycle.words import StateLabel
-from apps.portal import pieces
+from apps.portal import html
 from apps.portal.columns import TENANT, Column
 from apps.portal.facets import Choices, Facet, choice_facet, tenant_facet
+from apps.portal.kind_registry import kind_word
 from apps.portal.kinds import Do, PageKind, Text, resource_url
 from apps.portal.lists import Empty, ListPage
-from apps.portal.registry import kind_word
 from apps.portal.templatetags.kit import took
 from apps.portal.timeline import TONES, duration, label_of
 from apps.portal.view_tabs import ListView
@@ -84,7 +84,7 @@ OPERATION = _OperationKind(
 
 
 def _what(row: Operation, page: ListPage) -> SafeString:
-    return pieces.link(page.of.url(page.area, "one", row), label_of(row.verb), "row-name")
+    return html.link(page.of.url(page.area, "one", row), label_of(row.verb), "row-name")
 
 
 def _target(row: Operation, page: ListPage) -> SafeString:
@@ -94,7 +94,7 @@ def _target(row: Operation, page: ListPage) -> SafeString:
 def target_link(row: Operation, area: str) -> SafeString:
     """Return the resource acted on, linked while it exists."""
     url = resource_url(area, row.target_kind, row.target_id) if row.resource_id else ""
-    return pieces.link(url, row.target_name)
+    return html.link(url, row.target_name)
 
 
 def _said(row: Operation, page: ListPage) -> str:
@@ -109,9 +109,9 @@ def _outcome(row: Operation, page: ListPage) -> SafeString | str:
 
 
 def _status(row: Operation, page: ListPage) -> SafeString:
-    shown = pieces.pill(operation_word(row))
+    shown = html.pill(operation_word(row))
     running = row.status == OperationStatus.RUNNING
-    return format_html("{}{}", shown, pieces.progress(row.progress)) if running else shown
+    return format_html("{}{}", shown, html.progress(row.progress)) if running else shown
 
 
 def _took(row: Operation, page: ListPage) -> str:
@@ -177,7 +177,7 @@ class OperationList(ListPage):
         Column(
             "created",
             gettext_lazy("Asked"),
-            lambda row, page: pieces.moment(row.created_at),
+            lambda row, page: html.moment(row.created_at),
             sort="created_at",
             text=lambda row, page: row.created_at,
         ),

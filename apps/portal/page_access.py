@@ -14,7 +14,7 @@ from django.http import HttpRequest
 
 from apps.accounts import acting
 from apps.accounts.access import visible_projects
-from apps.accounts.backends import usable
+from apps.accounts.auth_backend import usable
 from apps.accounts.middleware import MUST_ENROL
 from apps.accounts.models import Tenant, User
 from apps.accounts.platform_settings import REQUIRE_ADMIN_TWO_FACTOR

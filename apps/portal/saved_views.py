@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from apps.accounts.lines import clean_line, is_one_line
+from apps.accounts.single_line import clean_line, is_one_line
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, Invalid, NotFound, NotNow
 from apps.portal.models import ListSetting, SavedView

@@ -19,11 +19,11 @@ from apps.accounts.rights import Rights
 from apps.api.filters import ResourceFilter
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Resource
-from apps.lifecycle.words import StateLabel, state_label
+from apps.lifecycle.state_labels import StateLabel, state_label
 from apps.portal import navigation
+from apps.portal.kind_registry import list_pages
 from apps.portal.kinds import Do, Offer, PageKind, Text
 from apps.portal.lists import ListPage
-from apps.portal.registry import list_pages
 
 #: Of one kind this many are named in the palette, and on the page of results.
 FEW, MANY = 5, 20

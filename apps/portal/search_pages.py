@@ -16,8 +16,8 @@ from rest_framework.views import APIView
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
 from apps.portal import search
+from apps.portal.kind_registry import list_pages
 from apps.portal.page import Page
-from apps.portal.registry import list_pages
 
 
 class SearchPage(Page):

@@ -18,16 +18,16 @@ from django.utils import timezone
 from django.views import View
 
 from apps.lifecycle.legality import Possibility
+from apps.lifecycle.state_labels import StateLabel
 from apps.lifecycle.verbs import Verb
-from apps.lifecycle.words import StateLabel
-from apps.portal import pieces
+from apps.portal import html
 from apps.portal.columns import Column
 from apps.portal.detail import Properties, Property
-from apps.portal.feedback import Toast
 from apps.portal.forms import BaseForm
 from apps.portal.kinds import Do, Offer
 from apps.portal.lists import Row
 from apps.portal.timeline import Moment
+from apps.portal.toasts import Toast
 
 THEMES = ("light", "dark")
 DENSITIES = ("comfortable", "compact")
@@ -140,11 +140,11 @@ def rows() -> list[Row]:
         Row(
             str(number),
             [
-                (COLUMNS[0], pieces.link("#", f"shop-web-{number}", "row-name")),
-                (COLUMNS[1], pieces.pill(word)),
-                (COLUMNS[2], pieces.copyable(f"10.0.0.{number}")),
-                (COLUMNS[3], pieces.gauge(number * 14, 64, f"{number * 14} / 64 GiB")),
-                (COLUMNS[4], pieces.link("", 40 * number)),
+                (COLUMNS[0], html.link("#", f"shop-web-{number}", "row-name")),
+                (COLUMNS[1], html.pill(word)),
+                (COLUMNS[2], html.copyable(f"10.0.0.{number}")),
+                (COLUMNS[3], html.gauge(number * 14, 64, f"{number * 14} / 64 GiB")),
+                (COLUMNS[4], html.link("", 40 * number)),
             ],
             "",
             stale=word.tone == "warn",

@@ -15,11 +15,11 @@ from apps.accounts.operation_log import visible_entries
 from apps.audit.models import DONE, AuditEntry
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Event, Operation, OperationStatus, Resource
-from apps.lifecycle.told import rendered_error, rendered_message
+from apps.lifecycle.stored_messages import rendered_error, rendered_message
 from apps.lifecycle.verbs import Text, verb_named
 from apps.portal.kinds import resource_url
+from apps.portal.operation_steps import Step, steps_of
 from apps.portal.slots import TIMELINES, TimelineSlot
-from apps.portal.steps import Step, steps_of
 
 #: Moments of one page; the overview shows the latest few.
 LENGTH = 50

@@ -11,11 +11,11 @@ from importlib.util import find_spec
 from django.urls import URLPattern, URLResolver, include, path
 
 from apps.portal.bulk_outcome import OutcomePage
+from apps.portal.kind_urls import kind_paths
 from apps.portal.list_settings import ListSettingsPage, SavedViewsPage
 from apps.portal.operation_detail import OperationDetail, OperationToast
 from apps.portal.operation_pages import OPERATION, OperationList
 from apps.portal.own_tasks import OwnTasks
-from apps.portal.paths import kind_paths
 from apps.portal.search_pages import SearchApi, SearchPage
 from apps.portal.style_page import StylePage
 

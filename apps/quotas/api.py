@@ -16,8 +16,8 @@ from rest_framework.views import APIView
 from apps.accounts.models import Tenant
 from apps.accounts.selectors import visible_tenants
 from apps.api.bodies import NamedNumbers
-from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.schema import PROBLEM
+from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
 from apps.quotas.recount import recount_now

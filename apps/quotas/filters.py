@@ -18,7 +18,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import Tenant
-from apps.api.narrowing import Number
+from apps.api.filter_fields import Number
 from apps.quotas.metrics import metrics
 from apps.quotas.models import Quota
 from apps.tenancy.filters import TenantFilter

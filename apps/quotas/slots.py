@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.accounts.newcomers import new_accounts
+from apps.accounts.account_hooks import new_accounts
 from apps.portal.slots import TILES, TileSlot
 from apps.quotas.services import create_missing_quotas
 

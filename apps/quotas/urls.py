@@ -1,6 +1,6 @@
 from django.urls import path
 
-from apps.portal.paths import kind_paths
+from apps.portal.kind_urls import kind_paths
 from apps.quotas.api import OwnQuotas, TenantQuotas, TenantRecount
 from apps.quotas.pages.home import TenantHome
 from apps.quotas.pages.limits import RecountPage, TenantQuotaPage

@@ -19,11 +19,11 @@ from apps.api.views import ObjectApi
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.lifecycle.models import Resource, State
-from apps.lifecycle.told import rendered_error, rendered_message
-from apps.lifecycle.words import state_label
+from apps.lifecycle.state_labels import state_label
+from apps.lifecycle.stored_messages import rendered_error, rendered_message
 from apps.reconciliation import services
-from apps.reconciliation.choices import Action, Choice, Subject
 from apps.reconciliation.filters import STATES, FindingFilter, TroubleFilter
+from apps.reconciliation.finding_actions import Action, Choice, Subject
 from apps.reconciliation.models import Finding, Rule
 from apps.reconciliation.pages.kinds import FINDING, ON_FINDING, ON_TROUBLE, TROUBLE
 from apps.reconciliation.verbs import FINDING_DISMISS, FINDING_REOPEN

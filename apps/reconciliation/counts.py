@@ -16,8 +16,8 @@ from apps.accounts.models import Tenant
 from apps.quotas.recount import Difference as Miscount
 from apps.reconciliation.declared import counts
 from apps.reconciliation.difference import Difference, Place
+from apps.reconciliation.finding_writer import finding_of, tell
 from apps.reconciliation.models import FindingState, Rule
-from apps.reconciliation.noting import finding_of, tell
 
 
 def recount_all() -> None:

@@ -16,8 +16,8 @@ from django.db.models import Model, Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.module_loading import autodiscover_modules
 
+from apps.lifecycle.bulk_insert import own_row
 from apps.lifecycle.models import Resource
-from apps.lifecycle.rows import own_row
 from apps.lifecycle.verbs import Verb
 from apps.reconciliation.models import Finding
 from apps.reconciliation.places import InFabric, InPool, OnHosts

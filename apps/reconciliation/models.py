@@ -58,8 +58,8 @@ class Finding(models.Model):
     `kind` is what it is about: vm, disk, image, vpc, subnet, security_group, nic, quota, host; `target_id` its id,
     which for an orphan no row has. `aspect` tells several differences of one rule and thing apart (generation, power,
     misplaced, doubled, size, partial, or a quota's metric). `resource` is the row that actions act on, None for
-    orphans: the VM for its disks and NICs. `kept` is the sentence, see `apps.lifecycle.told`; `seen` what was seen of
-    it, for actions and for people who want figures.
+    orphans: the VM for its disks and NICs. `kept` is the sentence, see `apps.lifecycle.stored_messages`; `seen` what
+    was seen of it, for actions and for people who want figures.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

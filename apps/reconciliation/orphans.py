@@ -6,7 +6,7 @@ from django.utils.translation import gettext_noop as _
 
 from apps.drivers.errors import DriverError
 from apps.infrastructure import backends
-from apps.lifecycle.running import OperationContext
+from apps.lifecycle.operation_context import OperationContext
 from apps.reconciliation.declared import Reconciled, kinds
 from apps.reconciliation.models import Finding
 from apps.reconciliation.places import InFabric, InPool, OnHosts

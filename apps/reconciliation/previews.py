@@ -8,13 +8,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.lifecycle.models import Resource
-from apps.lifecycle.told import rendered_message
+from apps.lifecycle.stored_messages import rendered_message
 from apps.quotas.metrics import metrics
 from apps.quotas.models import Quota
-from apps.reconciliation.choices import Action, Subject, removes_only_a_copy
 from apps.reconciliation.declared import Preview, Reconciled, kind_of
+from apps.reconciliation.finding_actions import Action, Subject, removes_only_a_copy
 from apps.reconciliation.models import Finding
-from apps.reconciliation.retrying import verb_to_retry
+from apps.reconciliation.retry_failed import verb_to_retry
 from apps.reconciliation.rules import ABANDONED, MISPLACED, PARTIAL
 from apps.reconciliation.usage import users_of
 

@@ -20,13 +20,20 @@ from apps.lifecycle.errors import NotFound, NotNow
 from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.requests import lock
 from apps.lifecycle.verbs import Verb
-from apps.reconciliation.choices import Action, Choice, Subject, actions, choice_of, removes_only_a_copy
 from apps.reconciliation.declared import Preview, Reconciled, kind_of
-from apps.reconciliation.mending import request_on_finding, under_way
+from apps.reconciliation.finding_actions import (
+    Action,
+    Choice,
+    Subject,
+    actions,
+    choice_of,
+    removes_only_a_copy,
+)
+from apps.reconciliation.finding_writer import tell
 from apps.reconciliation.models import Finding, FindingState
-from apps.reconciliation.noting import tell
 from apps.reconciliation.previews import preview
-from apps.reconciliation.retrying import retry
+from apps.reconciliation.repair import request_on_finding, under_way
+from apps.reconciliation.retry_failed import retry
 from apps.reconciliation.rules import MISPLACED
 from apps.reconciliation.selectors import fetched
 from apps.reconciliation.verbs import (

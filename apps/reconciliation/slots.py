@@ -7,8 +7,8 @@ from apps.infrastructure.pages import attention
 from apps.portal.slots import BADGES, NOTICES, BadgeSlot, NoticeSlot
 from apps.quotas import recount
 from apps.reconciliation.counts import note_quotas
-from apps.reconciliation.hosts import look_at_reports
-from apps.reconciliation.noticing import overview_items, resource_notice
+from apps.reconciliation.host_scan import look_at_reports
+from apps.reconciliation.notices import overview_items, resource_notice
 from apps.reconciliation.selectors import count_open
 
 BADGES.fill(BadgeSlot("admin:finding.list", count_open))

@@ -1,4 +1,4 @@
-"""What beat asks of the reconciler. Any number of these may run at once: see `turns.py`."""
+"""What beat asks of the reconciler. Any number of these may run at once: see `scan_schedule.py`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ from django.utils import timezone
 
 from apps.drivers.errors import DriverError
 from apps.infrastructure.models import Region, StorageCluster
-from apps.reconciliation import counts, fabric, mending, storage, turns
+from apps.reconciliation import (
+    counts,
+    fabric_scan,
+    pool_scan,
+    repair,
+    scan_schedule,
+)
+from apps.reconciliation.finding_writer import confirm
 from apps.reconciliation.models import Finding
-from apps.reconciliation.noting import confirm
 from apps.reconciliation.rules import KEPT, LOOK_EVERY
 
 log = logging.getLogger(__name__)
@@ -27,7 +33,7 @@ def look() -> None:
     """Look at what is due, confirm what was seen twice, mend what may be mended. Hosts are looked at as they report."""
     look_at_regions()
     look_at_pools()
-    if turns.claim_due(["counts"], RECOUNT_EVERY):
+    if scan_schedule.claim_due(["counts"], RECOUNT_EVERY):
         counts.recount_all()
     reconcile()
 
@@ -41,9 +47,9 @@ def forget() -> None:
 def look_at_regions() -> None:
     """Compare the networks of those regions whose turn it is."""
     regions = {f"region:{region.pk}": region for region in Region.objects.all()}
-    for place in turns.claim_due(list(regions), LOOK_EVERY):
+    for place in scan_schedule.claim_due(list(regions), LOOK_EVERY):
         try:
-            fabric.scan(regions[place])
+            fabric_scan.scan(regions[place])
         except DriverError as error:
             log.info("network of region %s not looked at: %s", regions[place].name, error.message)
 
@@ -51,15 +57,15 @@ def look_at_regions() -> None:
 def look_at_pools() -> None:
     """Compare the disks and images of those storage clusters whose turn it is."""
     pools = {f"storage:{pool.pk}": pool for pool in StorageCluster.objects.select_related("region")}
-    for place in turns.claim_due(list(pools), POOL_EVERY):
+    for place in scan_schedule.claim_due(list(pools), POOL_EVERY):
         try:
-            storage.scan(pools[place])
+            pool_scan.scan(pools[place])
         except DriverError as error:
             log.info("storage cluster %s not looked at: %s", pools[place].name, error.message)
 
 
 def reconcile() -> None:
     """Confirm, mend, and note what became of it."""
-    mending.settle_repaired()
+    repair.settle_repaired()
     confirm()
-    mending.repair_due_findings()
+    repair.repair_due_findings()

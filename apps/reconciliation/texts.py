@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext_noop as _
 
-from apps.lifecycle.told import stored_message
+from apps.lifecycle.stored_messages import stored_message
 from apps.reconciliation.declared import counts, kinds
 from apps.reconciliation.difference import Difference
 from apps.reconciliation.models import Rule
@@ -38,7 +38,7 @@ TEXTS = {
 
 
 def sentence(difference: Difference) -> dict[str, Any]:
-    """Return the sentence as it is kept, see `apps.lifecycle.told`."""
+    """Return the sentence as it is kept, see `apps.lifecycle.stored_messages`."""
     return stored_message(_template(difference), {"place": difference.place.name, **difference.values})
 
 

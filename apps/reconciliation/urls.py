@@ -7,7 +7,7 @@ from typing import Any
 from django.urls import path
 
 from apps.api.views import routes
-from apps.portal.paths import kind_paths
+from apps.portal.kind_urls import kind_paths
 from apps.reconciliation.api import FindingApi, TroubleApi
 from apps.reconciliation.pages.detail import FindingDetail
 from apps.reconciliation.pages.kinds import FINDING, TROUBLE

@@ -11,9 +11,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.api.bodies import NamedValues
-from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.representation import moment
 from apps.api.schema import PROBLEM
+from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
 from apps.settings_pages.selectors import Shown, visible_settings
 from apps.settings_pages.services import change_settings

@@ -10,10 +10,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from apps.accounts.recent import NotRecent
+from apps.accounts.recent_proof import NotRecent
 from apps.lifecycle.errors import Refused
 from apps.platform_settings.catalogue import all_settings
-from apps.portal import feedback
+from apps.portal import toasts
 from apps.portal.forms import BaseForm
 from apps.portal.page import Page
 from apps.settings_pages.selectors import visible_settings
@@ -57,7 +57,7 @@ class SettingsPage(Page):
             form.refuse(error)
             return self._draw(form, refused=error, status=error.status)
         text = ngettext("%(n)s setting changed", "%(n)s settings changed", len(changed)) % {"n": len(changed)}
-        feedback.keep(request, feedback.Toast(text if changed else _("Nothing was changed.")))
+        toasts.keep(request, toasts.Toast(text if changed else _("Nothing was changed.")))
         return self.go(reverse("admin:settings"))
 
     def _draw(self, form: SettingsForm, *, refused: Any = None, status: int = 200) -> HttpResponse:

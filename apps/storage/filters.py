@@ -5,8 +5,8 @@ from __future__ import annotations
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from apps.api.filter_fields import Choices, Number, Text
 from apps.api.filters import ResourceFilter
-from apps.api.narrowing import Choices, Number, Text
 from apps.storage.models import Disk
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.infrastructure.models import StorageCluster
 from apps.lifecycle.models import Kind
-from apps.lifecycle.words import StateLabel
+from apps.lifecycle.state_labels import StateLabel
 
 
 class Disk(Kind):

@@ -23,9 +23,9 @@ from apps.portal.facets import (
     state_facet,
     tenant_facet,
 )
+from apps.portal.html import link
 from apps.portal.kinds import PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
-from apps.portal.pieces import link
 from apps.storage.filters import DiskFilter
 from apps.storage.models import Disk
 from apps.storage.selectors import visible_disks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apps.api.views import routes
-from apps.portal.paths import kind_paths
+from apps.portal.kind_urls import kind_paths
 from apps.storage.api import DiskApi
 from apps.storage.pages import DISK, DiskDetail, DiskList
 

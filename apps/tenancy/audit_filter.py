@@ -17,8 +17,14 @@ from apps.accounts.operation_log import (
     RUNNING,
     of_results,
 )
+from apps.api.filter_fields import (
+    Choices,
+    Moment,
+    Number,
+    Text,
+    Words,
+)
 from apps.api.filters import ListFilter
-from apps.api.narrowing import Choices, Moment, Number, Text, Words
 from apps.audit.models import DONE, AuditEntry
 
 RESULTS = (

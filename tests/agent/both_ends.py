@@ -10,8 +10,8 @@ import msgspec
 import redis
 from cryptography.fernet import Fernet
 
-from apps.agent.desk import OrderExecutor
 from apps.agent.fences import Fences
+from apps.agent.order_executor import OrderExecutor
 from apps.agent.verbs import Handler
 from apps.drivers import orders
 from apps.drivers.orders import ORDER, Answer, Order

@@ -13,7 +13,7 @@ import redis
 from cryptography.fernet import Fernet
 
 from apps.agent.access import acl_rules, user_of
-from apps.agent.post import OrderQueue
+from apps.agent.order_queue import OrderQueue
 from apps.drivers.memory import RedisWorld
 from apps.drivers.remote import RemoteHost
 from apps.drivers.reports import read_report

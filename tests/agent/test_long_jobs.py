@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from apps.agent.long_jobs import LongJobs
-from apps.agent.subjects import SubjectLocks
+from apps.agent.subject_locks import SubjectLocks
 from apps.agent.verbs import table
 from apps.drivers import orders
 from apps.drivers.errors import DriverError

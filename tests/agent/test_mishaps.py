@@ -9,8 +9,8 @@ import pytest
 import redis
 from cryptography.fernet import Fernet
 
-from apps.agent.desk import OrderExecutor
 from apps.agent.fences import Fences
+from apps.agent.order_executor import OrderExecutor
 from apps.agent.reporter import Reporter
 from apps.agent.verbs import Handler
 from apps.drivers.errors import DriverError

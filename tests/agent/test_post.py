@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from apps.agent.post import OrderQueue
+from apps.agent.order_queue import OrderQueue
 from apps.drivers.errors import DriverError
 
 

@@ -11,7 +11,7 @@ import pytest
 from django.db.models.signals import post_save
 from django.test import Client
 
-from apps.accounts import acting, standing
+from apps.accounts import access_recheck, acting
 from apps.accounts.models import ApiKey, Session, Tenant, User
 from apps.compute.models import Power, Vm
 from apps.lifecycle.actor import SYSTEM, Actor
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.requirement("SE-1"), pytest.mar
 def vms(owner: Actor, cloud: Cloud, subnet: Subnet, monkeypatch: pytest.MonkeyPatch) -> list[Vm]:
     made = [make_vm(owner, cloud, subnet, name=f"web-{number}") for number in range(3)]
     Vm.objects.update(power=Power.ON, power_seen=Power.ON)
-    monkeypatch.setattr(standing, "EVERY", 0.0)
+    monkeypatch.setattr(access_recheck, "EVERY", 0.0)
     return made
 
 
@@ -55,7 +55,7 @@ CUT = [("accepted", ""), ("refused", "access.ended"), ("refused", "access.ended"
 
 def _stop_acting(user: User) -> None:
     for row in Session.objects.filter(user=user):
-        store = standing.SessionStore(row.session_key)
+        store = access_recheck.SessionStore(row.session_key)
         acting.stop(store)
         store.save()
 
@@ -129,4 +129,4 @@ def test_without_an_end_all_rows_are_done(vms: list[Vm], alice: User, ada: User,
 
 
 def test_the_platform_itself_goes_on() -> None:
-    standing.ensure_access_holds(SYSTEM)
+    access_recheck.ensure_access_holds(SYSTEM)

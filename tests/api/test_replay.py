@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from apps.accounts.keys import issue_key
 from apps.accounts.models import ApiKey, Project, Role, User
-from apps.accounts.recent import PROVED_AT
+from apps.accounts.recent_proof import PROVED_AT
 from apps.network.models import Vpc
 from apps.tenancy.services.members import set_role
 from tests import factories

@@ -13,8 +13,8 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.metrics import partitions, ranges, rollups
-from apps.metrics.names import names_of
 from apps.metrics.postgres import PostgresStore
+from apps.metrics.quantities import names_of
 from apps.metrics.store import STEP, Sample, Subject
 from apps.metrics.tiers import RAW, TIERS, floor
 from tests.bench.report import Figure, report

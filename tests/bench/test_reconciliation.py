@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.compute.models import Vm
-from apps.compute.reconciled.promises import recount_hosts
+from apps.compute.reconciled.reservations import recount_hosts
 from apps.drivers.memory import World
 from apps.drivers.memory.records import PORTS, VOLUMES
 from apps.drivers.reports import HostReport
@@ -23,7 +23,7 @@ from apps.infrastructure.reports import Reading
 from apps.network.models import Nic
 from apps.network.reconciled.addresses import note_strays, recount_subnets
 from apps.network.specs import port_spec
-from apps.reconciliation import fabric, hosts, storage
+from apps.reconciliation import fabric_scan, host_scan, pool_scan
 from apps.reconciliation.models import Finding
 from apps.storage.models import Disk
 from apps.storage.specs import volume_spec
@@ -122,10 +122,10 @@ def test_looking_at_a_thousand_hosts(cloud: Cloud) -> None:
     some, all_of_them = readings(cloud, A_ROUND), readings(cloud, HOSTS)
     pool = StorageCluster.objects.select_related("region").get(pk=cloud.storage.pk)
     figures = [
-        *measured(f"{A_ROUND} hosts, a collector's round", lambda: hosts.scan(some), 200),
-        *measured(f"all {HOSTS} hosts at once", lambda: hosts.scan(all_of_them), 3000),
-        *measured(f"the network with {VMS} ports", lambda: fabric.scan(cloud.region), 3000),
-        *measured(f"a pool with {VMS} volumes", lambda: storage.scan(pool), 3000),
+        *measured(f"{A_ROUND} hosts, a collector's round", lambda: host_scan.scan(some), 200),
+        *measured(f"all {HOSTS} hosts at once", lambda: host_scan.scan(all_of_them), 3000),
+        *measured(f"the network with {VMS} ports", lambda: fabric_scan.scan(cloud.region), 3000),
+        *measured(f"a pool with {VMS} volumes", lambda: pool_scan.scan(pool), 3000),
         *measured("promised room of all hosts", recount_hosts, 500),
         *measured("address books", lambda: (recount_subnets(), note_strays()), 500),
     ]

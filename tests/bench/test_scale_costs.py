@@ -23,7 +23,7 @@ from apps.infrastructure import backends
 from apps.infrastructure.models import Host
 from apps.infrastructure.reports import collect
 from apps.infrastructure.usage import collect_usage
-from apps.lifecycle import doorbell
+from apps.lifecycle import dispatch
 from apps.lifecycle.engine import execute
 from tests import factories
 from tests.bench.report import Figure, report
@@ -98,7 +98,7 @@ def test_listening_to_a_thousand_hosts(hosts: list[SimulatedHost]) -> None:
 
 
 def test_statements_of_a_create_and_a_delete(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doorbell, "ring", lambda operation_id: None)
+    monkeypatch.setattr(dispatch, "ring", lambda operation_id: None)
     cloud = make_cloud(backends.memory_world())
     tenant = factories.make_tenant()
     subnet = cloud.network(tenant)

@@ -13,7 +13,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError, expect
 
 from apps.accounts.models import User
-from apps.accounts.recent import PROVED_AT
+from apps.accounts.recent_proof import PROVED_AT
 from apps.accounts.sessions import SessionStore
 from apps.infrastructure import backends
 from tests import factories
@@ -86,18 +86,18 @@ def site(memory_platform: Platform) -> Site:
     )
 
 
-#: Content of the database and the pretend region once a site is furnished.
+#: Content of the database and the pretend region once a site is sample_site.
 IN_USE = "in_use"
 
 
 @pytest.fixture(scope="session")
 def furnished_sites() -> list[Site]:
-    """The site that was furnished, once one was."""
+    """The site that was sample_site, once one was."""
     return []
 
 
 @pytest.fixture(scope="module")
-def furnished(
+def sample_site(
     memory_platform: Platform,
     shared_platform: SharedPlatform,
     lasting_database: LastingDatabase,
@@ -105,7 +105,7 @@ def furnished(
     request: pytest.FixtureRequest,
 ) -> Site:
     """The site as in use; see `furniture`. Furnished once, and put back for each later module as it was then."""
-    from tests.browser.furniture import add_sample_data
+    from tests.browser.sample_data import add_sample_data
 
     if furnished_sites:
         lasting_database.put_back(IN_USE)

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import Site
-from tests.browser.furniture import SHOWN
+from tests.browser.sample_data import SHOWN
 from tests.browser.tour import PORTALS, SIZES, Visit, files_of, pages
 from tests.sampling import changes, choose, chosen_now, is_whole
 
@@ -32,7 +32,7 @@ LAYOUT = {
 
 #: What every page is made of.
 FURNITURE = ("templates/", "static/", "apps/portal/")
-OWN = ("tests/browser/test_accessibility.py", "tests/browser/tour.py", "tests/browser/furniture.py")
+OWN = ("tests/browser/test_accessibility.py", "tests/browser/tour.py", "tests/browser/sample_data.py")
 SHARE = 5
 #: A key differs from run to run, a page does not.
 KEYS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d+\b")
@@ -95,14 +95,14 @@ def complaints(page: Page) -> list[str]:
 @pytest.mark.requirement("UX-10")
 @pytest.mark.parametrize("portal", PORTALS)
 def test_no_page_has_a_serious_violation(
-    furnished: Site, chromium: Browser, portal: str, pytestconfig: pytest.Config
+    sample_site: Site, chromium: Browser, portal: str, pytestconfig: pytest.Config
 ) -> None:
-    context = Visit(portal).context(furnished, chromium, bypass_csp=True)
+    context = Visit(portal).context(sample_site, chromium, bypass_csp=True)
     page = context.new_page()
     found: dict[str, list[str]] = {}
-    paths = [*pages(furnished, portal, verbs=False), "/api/v1/docs", "/nowhere/"]
+    paths = [*pages(sample_site, portal, verbs=False), "/api/v1/docs", "/nowhere/"]
     for path in sample(paths, pytestconfig, portal):
-        page.goto(furnished.url + path)
+        page.goto(sample_site.url + path)
         if page.locator(".shell, .plain-main").count():
             for complaint in complaints(page):
                 found.setdefault(complaint, []).append(path)
@@ -112,8 +112,8 @@ def test_no_page_has_a_serious_violation(
 
 
 @pytest.mark.requirement("UX-10")
-def test_what_opens_has_no_serious_violation(furnished: Site, chromium: Browser) -> None:
-    context = Visit("tenant").context(furnished, chromium, bypass_csp=True)
+def test_what_opens_has_no_serious_violation(sample_site: Site, chromium: Browser) -> None:
+    context = Visit("tenant").context(sample_site, chromium, bypass_csp=True)
     page = context.new_page()
     found: dict[str, list[str]] = {}
 
@@ -123,7 +123,7 @@ def test_what_opens_has_no_serious_violation(furnished: Site, chromium: Browser)
         wear(page, "dark")
         found[name] += violations(page, COLOURS)
 
-    furnished.open(page, "/vms/")
+    sample_site.open(page, "/vms/")
     row = page.locator("tbody tr", has_text=SHOWN).first
     row.get_by_role("button", name="Actions").click()
     row.get_by_text("Delete").wait_for()
@@ -144,11 +144,11 @@ def test_what_opens_has_no_serious_violation(furnished: Site, chromium: Browser)
 
 
 @pytest.mark.requirement("UX-10")
-def test_the_log_in_has_no_serious_violation(furnished: Site, chromium: Browser) -> None:
-    context = Visit("tenant").context(furnished, chromium, bypass_csp=True)
+def test_the_log_in_has_no_serious_violation(sample_site: Site, chromium: Browser) -> None:
+    context = Visit("tenant").context(sample_site, chromium, bypass_csp=True)
     context.clear_cookies(name="sessionid")
     page = context.new_page()
-    page.goto(f"{furnished.url}/login/")
+    page.goto(f"{sample_site.url}/login/")
     assert complaints(page) == []
     page.get_by_role("button", name="Log in").first.click()
     assert complaints(page) == []
@@ -158,13 +158,13 @@ def test_the_log_in_has_no_serious_violation(furnished: Site, chromium: Browser)
 @pytest.mark.requirement("UX-10")
 @pytest.mark.parametrize("path", ["/", "/vms/", "/vpcs/create/"])
 def test_a_page_zoomed_to_200_percent_needs_no_sideways_scrolling(
-    furnished: Site, chromium: Browser, path: str
+    sample_site: Site, chromium: Browser, path: str
 ) -> None:
-    context = Visit("tenant").context(furnished, chromium)
+    context = Visit("tenant").context(sample_site, chromium)
     page = context.new_page()
     # What the window shows at 200 %.
     width, height = SIZES["wide"][0] // 2, SIZES["wide"][1] // 2
     page.set_viewport_size({"width": width, "height": height})
-    page.goto(furnished.url + path)
+    page.goto(sample_site.url + path)
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     context.close()

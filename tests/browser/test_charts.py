@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 from apps.accounts.keys import issue_key
 from apps.accounts.models import ApiKey
 from apps.compute.models import Vm
-from apps.metrics.names import names_of
+from apps.metrics.quantities import names_of
 from apps.metrics.store import STEP, Subject
 from apps.metrics.tiers import RAW, floor
 from tests.browser.conftest import Site
@@ -28,7 +28,7 @@ GAP = (timedelta(minutes=40), timedelta(minutes=20))
 
 
 @pytest.fixture(scope="module")
-def vm(furnished: Site) -> Vm:
+def vm(sample_site: Site) -> Vm:
     """A VM measured for an hour, but for twenty minutes in its middle."""
     vm = Vm.objects.get(name="cache")
     forget(Subject("vm", str(vm.pk)))
@@ -88,8 +88,8 @@ def painted(canvas: Locator) -> list[bool]:
 
 
 @pytest.fixture
-def monitoring(furnished: Site, vm: Vm, page: Page) -> Iterator[Page]:
-    furnished.open(page, f"/vms/{vm.pk}/monitoring/", furnished.owner)
+def monitoring(sample_site: Site, vm: Vm, page: Page) -> Iterator[Page]:
+    sample_site.open(page, f"/vms/{vm.pk}/monitoring/", sample_site.owner)
     expect(page.locator("[data-status]")).to_contain_text("30 seconds")
     yield page
 
@@ -177,7 +177,7 @@ def test_the_figures_come_as_a_table_file(monitoring: Page, tmp_path: Path) -> N
 
 
 def test_a_push_about_the_vm_leaves_the_charts_and_says_that_it_is_stopped(
-    furnished: Site, vm: Vm, monitoring: Page
+    sample_site: Site, vm: Vm, monitoring: Page
 ) -> None:
     monitoring.locator("canvas").first.evaluate("(canvas) => { canvas.dataset.same = '1' }")
     monitoring.get_by_role("button", name="Shut down").first.click()
@@ -185,34 +185,34 @@ def test_a_push_about_the_vm_leaves_the_charts_and_says_that_it_is_stopped(
     expect(monitoring.locator("canvas[data-same]")).to_have_count(1)
 
 
-def test_new_samples_come_by_themselves(furnished: Site, vm: Vm, page: Page) -> None:
+def test_new_samples_come_by_themselves(sample_site: Site, vm: Vm, page: Page) -> None:
     host = vm.host_id
-    furnished.open(page, f"/admin/hosts/{host}/monitoring/", furnished.admin)
+    sample_site.open(page, f"/admin/hosts/{host}/monitoring/", sample_site.admin)
     with page.expect_response(re.compile(f"/hosts/{host}/metrics"), timeout=60_000) as answer:
         pass  # nobody asks: the platform has measured its pretend hosts
     assert answer.value.request.headers["x-background"] == "true"
 
 
-def test_without_any_sample_the_charts_say_so(furnished: Site, vm: Vm, page: Page) -> None:
+def test_without_any_sample_the_charts_say_so(sample_site: Site, vm: Vm, page: Page) -> None:
     other = Vm.objects.get(name="mail-relay")
     with_none = f"/vms/{other.pk}/monitoring/?start=2026-09-01T00:00:00Z&end=2026-09-01T01:00:00Z"
-    furnished.open(page, with_none, furnished.owner)
+    sample_site.open(page, with_none, sample_site.owner)
     expect(chart(page, "CPU").locator("[data-empty]")).to_be_visible()
 
 
-def test_it_works_on_a_phone(furnished: Site, vm: Vm, phone: Page) -> None:
-    furnished.open(phone, f"/vms/{vm.pk}/monitoring/?range=6h", furnished.owner)
+def test_it_works_on_a_phone(sample_site: Site, vm: Vm, phone: Page) -> None:
+    sample_site.open(phone, f"/vms/{vm.pk}/monitoring/?range=6h", sample_site.owner)
     expect(phone.locator("[data-status]")).to_contain_text("1 minute")
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_a_quotas_ring_changes_when_an_administrator_sets_the_limit(furnished: Site, page: Page) -> None:
-    tenant = furnished.owner.tenant
+def test_a_quotas_ring_changes_when_an_administrator_sets_the_limit(sample_site: Site, page: Page) -> None:
+    tenant = sample_site.owner.tenant
     assert tenant is not None
-    furnished.open(page, "/quotas/", furnished.owner)
+    sample_site.open(page, "/quotas/", sample_site.owner)
     ring = page.locator(".ring-item").filter(has=page.get_by_role("link", name="Images"))
     expect(ring).to_contain_text("of 50")
-    key = str(issue_key(furnished.admin, "tests", ApiKey.Scope.WRITE, None)[1])
+    key = str(issue_key(sample_site.admin, "tests", ApiKey.Scope.WRITE, None)[1])
     quotas = f"/tenants/{tenant.uid}/quotas"
-    furnished.platform.client(key).ask("PATCH", quotas, {"limits": {"image": 77}})
+    sample_site.platform.client(key).ask("PATCH", quotas, {"limits": {"image": 77}})
     expect(ring).to_contain_text("of 77")

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 from apps.compute.models import Vm
 from apps.infrastructure.models import ComputeCluster
 from tests.browser.conftest import PICTURES, Site
-from tests.browser.furniture import SHOWN
+from tests.browser.sample_data import SHOWN
 from tests.browser.tour import PORTALS, SIZES, THEMES, Visit, pages
 
 pytestmark = [pytest.mark.browser, pytest.mark.pictures, pytest.mark.timeout(1200)]
@@ -78,31 +78,31 @@ def walk(site: Site, chromium: Browser, visit: Visit, paths: list[str]) -> list[
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("portal", PORTALS)
 def test_screenshots_of_every_page(
-    furnished: Site, chromium: Browser, portal: str, size: str, theme: str
+    sample_site: Site, chromium: Browser, portal: str, size: str, theme: str
 ) -> None:
     # Confirmations have one template: once is enough.
     verbs = (size, theme) in {("wide", "light"), ("phone", "dark")}
-    paths = [*pages(furnished, portal, verbs=verbs), "/api/v1/docs", "/nowhere/"]
-    assert walk(furnished, chromium, Visit(portal, size, theme), paths) == []
+    paths = [*pages(sample_site, portal, verbs=verbs), "/api/v1/docs", "/nowhere/"]
+    assert walk(sample_site, chromium, Visit(portal, size, theme), paths) == []
 
 
 @pytest.mark.parametrize("portal", PORTALS)
 @pytest.mark.parametrize("language", OTHERS)
 def test_screenshots_in_other_languages(
-    furnished: Site, chromium: Browser, portal: str, language: str
+    sample_site: Site, chromium: Browser, portal: str, language: str
 ) -> None:
-    paths = pages(furnished, portal, verbs=False)
-    assert walk(furnished, chromium, Visit(portal, language=language), paths) == []
-    assert walk(furnished, chromium, Visit(portal, "phone", "dark", language), paths[:12]) == []
+    paths = pages(sample_site, portal, verbs=False)
+    assert walk(sample_site, chromium, Visit(portal, language=language), paths) == []
+    assert walk(sample_site, chromium, Visit(portal, "phone", "dark", language), paths[:12]) == []
 
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("size", SIZES)
-def test_screenshots_of_what_opens(furnished: Site, chromium: Browser, size: str, theme: str) -> None:
+def test_screenshots_of_what_opens(sample_site: Site, chromium: Browser, size: str, theme: str) -> None:
     visit = Visit("tenant", size, theme)
-    context = visit.context(furnished, chromium)
+    context = visit.context(sample_site, chromium)
     page = context.new_page()
-    furnished.open(page, "/vms/")
+    sample_site.open(page, "/vms/")
     row = page.locator("tbody tr", has_text=SHOWN).first
     row.get_by_role("button", name="Actions").click()
     row.get_by_text("Delete").wait_for()
@@ -111,7 +111,7 @@ def test_screenshots_of_what_opens(furnished: Site, chromium: Browser, size: str
     page.get_by_role("dialog").wait_for()
     shoot(page, visit, "open-dialog", whole=False)
     page.keyboard.press("Escape")
-    page.goto(f"{furnished.url}/vpcs/create/")
+    page.goto(f"{sample_site.url}/vpcs/create/")
     page.fill("[name=name]", "")
     page.locator("main form button[type=submit]").last.click()
     page.locator(".field-wrong").first.wait_for()
@@ -125,25 +125,25 @@ def test_screenshots_of_what_opens(furnished: Site, chromium: Browser, size: str
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("size", SIZES)
-def test_screenshots_of_a_newcomer(furnished: Site, chromium: Browser, size: str, theme: str) -> None:
+def test_screenshots_of_a_newcomer(sample_site: Site, chromium: Browser, size: str, theme: str) -> None:
     """The log-in, and what one sees who has nothing yet."""
     visit = Visit("newcomer", size, theme)
-    context = visit.context(furnished, chromium)
+    context = visit.context(sample_site, chromium)
     context.clear_cookies(name=settings.SESSION_COOKIE_NAME)
     page = context.new_page()
-    page.goto(f"{furnished.url}/login/")
+    page.goto(f"{sample_site.url}/login/")
     shoot(page, visit, "login")
-    assert furnished.newcomer is not None
-    furnished.log_in(context, furnished.newcomer)
+    assert sample_site.newcomer is not None
+    sample_site.log_in(context, sample_site.newcomer)
     for path in ("/", "/vms/", "/disks/", "/images/"):
-        page.goto(furnished.url + path)
+        page.goto(sample_site.url + path)
         shoot(page, visit, named(path))
     context.close()
 
 
-def test_screenshots_for_the_readme(furnished: Site, chromium: Browser) -> None:
+def test_screenshots_for_the_readme(sample_site: Site, chromium: Browser) -> None:
     vm = Vm.objects.get(name=SHOWN)
-    cluster = ComputeCluster.objects.get(pk=furnished.cloud.cluster.pk)
+    cluster = ComputeCluster.objects.get(pk=sample_site.cloud.cluster.pk)
     chosen = {
         "vms": (Visit("tenant"), "/vms/"),
         "vm": (Visit("tenant", theme="dark"), f"/vms/{vm.pk}/monitoring/"),
@@ -151,9 +151,9 @@ def test_screenshots_for_the_readme(furnished: Site, chromium: Browser) -> None:
     }
     (PICTURES / "readme").mkdir(parents=True, exist_ok=True)
     for name, (visit, path) in chosen.items():
-        context = visit.context(furnished, chromium)
+        context = visit.context(sample_site, chromium)
         page = context.new_page()
-        furnished.open(page, path)
+        sample_site.open(page, path)
         expect(page.locator("h1")).to_be_visible()
         page.wait_for_load_state("networkidle")
         asked = {"format": "webp", "quality": 88}

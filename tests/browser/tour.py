@@ -19,7 +19,7 @@ from apps.infrastructure.models import ComputeCluster, Region, StorageCluster
 from apps.lifecycle.models import Operation, OperationStatus, Resource
 from apps.portal import urls
 from tests.browser.conftest import Site
-from tests.browser.furniture import SHOWN
+from tests.browser.sample_data import SHOWN
 
 SIZES = {"wide": (1440, 900), "phone": (390, 844)}
 THEMES = ("light", "dark")

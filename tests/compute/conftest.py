@@ -11,9 +11,9 @@ from apps.lifecycle.actor import Actor
 from apps.network.models import Subnet
 from tests import factories
 from tests.compute.factories import Cloud, make_cloud
-from tests.keeper import no_keeper
+from tests.no_lease_renewal import no_lease_renewal
 
-__all__ = ["no_keeper"]
+__all__ = ["no_lease_renewal"]
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from apps.compute.services.power import (
 from apps.drivers.memory import MemoryFabric, MemoryHypervisor, MemoryVolumes
 from apps.drivers.specs import Power as DriverPower
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.cancelling import cancel, why_not_cancel
+from apps.lifecycle.cancellation import cancel, why_not_cancel
 from apps.lifecycle.engine import claim, execute
 from apps.lifecycle.errors import NotNow
 from apps.lifecycle.models import Operation, OperationStatus, State

@@ -33,7 +33,7 @@ from apps.network.models import Subnet
 from apps.quotas.models import Quota
 from apps.quotas.recount import recount
 from apps.quotas.services import reserve_quota
-from apps.reconciliation.choices import Action
+from apps.reconciliation.finding_actions import Action
 from apps.reconciliation.models import Rule
 from apps.reconciliation.previews import preview
 from apps.storage.models import Disk

@@ -27,7 +27,7 @@ from apps.infrastructure import backends
 from apps.infrastructure.enrolment import remove_host
 from apps.infrastructure.models import SILENCE, Host
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.cancelling import why_not_cancel
+from apps.lifecycle.cancellation import why_not_cancel
 from apps.lifecycle.engine import claim, execute
 from apps.lifecycle.errors import Busy, InUse, NotNow, Refused
 from apps.lifecycle.legality import possibilities

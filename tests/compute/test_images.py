@@ -20,7 +20,7 @@ from apps.lifecycle.engine import claim, execute
 from apps.lifecycle.errors import Forbidden, InUse, Invalid
 from apps.lifecycle.handlers import handler_of
 from apps.lifecycle.models import Operation, State
-from apps.lifecycle.running import OperationContext
+from apps.lifecycle.operation_context import OperationContext
 from apps.network.models import Subnet
 from tests import factories
 from tests.compute.factories import Cloud, make_vm

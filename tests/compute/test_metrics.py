@@ -12,8 +12,8 @@ from apps.compute.models import Power, Vm
 from apps.infrastructure.models import Host
 from apps.lifecycle.actor import Actor
 from apps.metrics import ranges
-from apps.metrics.installed import store
-from apps.metrics.names import names_of
+from apps.metrics.active_store import store
+from apps.metrics.quantities import names_of
 from apps.metrics.store import STEP, Sample, Subject
 from apps.metrics.tiers import floor
 from apps.network.models import Subnet

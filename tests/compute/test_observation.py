@@ -16,7 +16,7 @@ from apps.infrastructure.reports import collect
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import execute
 from apps.lifecycle.models import Event, Operation
-from apps.lifecycle.words import state_label
+from apps.lifecycle.state_labels import state_label
 from apps.network.models import Subnet
 from apps.network.services.nic import set_security_group
 from tests.compute.factories import Cloud, make_vm

@@ -18,7 +18,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import execute
 from apps.lifecycle.errors import NotNow
 from apps.lifecycle.models import Event, Operation, OperationStatus
-from apps.lifecycle.words import state_label
+from apps.lifecycle.state_labels import state_label
 from apps.network.models import Subnet
 from tests.compute.factories import Cloud, make_vm
 from tests.factories import api_client, page_client

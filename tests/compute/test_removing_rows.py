@@ -9,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.models import Tenant, User
 from apps.compute.models import Vm
+from apps.lifecycle.bulk_insert import remove
 from apps.lifecycle.models import Event, Kind, Operation, OperationLock, Resource
-from apps.lifecycle.rows import remove
 from apps.network.models import Nic, Subnet, Vpc
 from apps.storage.models import Disk
 from tests import factories

@@ -20,7 +20,7 @@ from apps.infrastructure import backends
 from apps.infrastructure.models import Host
 from apps.infrastructure.usage import collect_usage
 from apps.lifecycle.actor import Actor
-from apps.metrics.installed import store
+from apps.metrics.active_store import store
 from apps.metrics.store import STEP, Subject
 from apps.metrics.tiers import floor
 from apps.network.models import Subnet

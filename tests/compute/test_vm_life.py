@@ -23,11 +23,11 @@ from apps.drivers.memory.records import vms_of
 from apps.drivers.specs import FabricKind, PoolKind, VmStatus
 from apps.infrastructure.models import Host
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.cancelling import cancel
+from apps.lifecycle.cancellation import cancel
 from apps.lifecycle.engine import execute
 from apps.lifecycle.errors import Busy, NotNow
 from apps.lifecycle.models import Operation, OperationStatus, State
-from apps.lifecycle.words import state_label
+from apps.lifecycle.state_labels import state_label
 from apps.network.models import Nic, Subnet
 from apps.quotas.models import Quota
 from apps.storage.models import Disk

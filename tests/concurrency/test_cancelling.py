@@ -26,9 +26,9 @@ from apps.lifecycle.models import Operation, OperationStatus, State
 from tests import factories
 from tests.compute.factories import ask_for_vms, make_cloud
 from tests.concurrency.together import at_once
-from tests.keeper import no_keeper
+from tests.no_lease_renewal import no_lease_renewal
 
-__all__ = ["no_keeper"]
+__all__ = ["no_lease_renewal"]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.requirement("OP-4")]
 
 CREATES, AT_ONCE = 50, 10

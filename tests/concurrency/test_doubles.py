@@ -27,9 +27,9 @@ from apps.quotas.services import set_limits
 from tests import factories
 from tests.compute.factories import Cloud, make_cloud, make_vm
 from tests.concurrency.together import at_once, deadlocks
-from tests.keeper import no_keeper
+from tests.no_lease_renewal import no_lease_renewal
 
-__all__ = ["no_keeper"]
+__all__ = ["no_lease_renewal"]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.requirement("OP-5")]
 
 VPC = {"name": "net", "cidr": "10.0.0.0/16"}

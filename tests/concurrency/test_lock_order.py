@@ -25,7 +25,7 @@ from apps.infrastructure.models import Host
 from apps.infrastructure.reports import collect
 from apps.lifecycle import engine, requests
 from apps.lifecycle.actor import SYSTEM, Actor
-from apps.lifecycle.cancelling import cancel
+from apps.lifecycle.cancellation import cancel
 from apps.lifecycle.engine import execute
 from apps.lifecycle.errors import NotNow
 from apps.lifecycle.models import Operation, OperationStatus
@@ -43,9 +43,9 @@ from apps.tenancy.services.projects import create_project, delete_project
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_cloud, make_vm
 from tests.concurrency.together import at_once, deadlocks, overtaken
-from tests.keeper import no_keeper
+from tests.no_lease_renewal import no_lease_renewal
 
-__all__ = ["no_keeper"]
+__all__ = ["no_lease_renewal"]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.requirement("OP-1")]
 
 

@@ -22,9 +22,9 @@ from apps.lifecycle.engine import claim
 from apps.lifecycle.models import Operation, OperationStatus
 from tests import factories
 from tests.compute.factories import make_cloud, make_vm, settled
-from tests.keeper import no_keeper
+from tests.no_lease_renewal import no_lease_renewal
 
-__all__ = ["no_keeper"]
+__all__ = ["no_lease_renewal"]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.requirement("OP-1")]
 
 

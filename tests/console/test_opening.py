@@ -34,7 +34,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """A pretend region of the test's own; runs are not watched, since their rows are in the test's transaction."""
     fresh = World()
     monkeypatch.setattr(backends, "_process_world", fresh)
-    monkeypatch.setattr(engine.keeper, "keeping", lambda run: nullcontext())
+    monkeypatch.setattr(engine.renewer, "renewing_lease", lambda run: nullcontext())
     return fresh
 
 

@@ -23,7 +23,7 @@ from apps.accounts.models import (
     User,
 )
 from apps.compute.models import Power, Vm
-from apps.console.ends import EndReason
+from apps.console.close_codes import EndReason
 from apps.console.models import ConsoleTicket
 from tests import factories
 from tests.console.conftest import Proxy, free_port

@@ -10,7 +10,7 @@ import pytest
 from apps.accounts.models import Project, ProjectUserObjectPermission, Session, User
 from apps.accounts.secrets import unseal
 from apps.compute.models import Vm
-from apps.console.ends import EndReason
+from apps.console.close_codes import EndReason
 from apps.console.models import ConsoleTicket, TicketKind
 from apps.console.proxy import rfb
 from apps.console.services import Credentials, collect

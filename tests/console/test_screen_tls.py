@@ -16,7 +16,7 @@ from onebox.hosts import Host
 from apps.accounts.models import Project, User
 from apps.accounts.secrets import unseal
 from apps.compute.models import Vm
-from apps.console.ends import EndReason
+from apps.console.close_codes import EndReason
 from tests.console.certificates import Authority
 from tests.console.conftest import Proxy, listens, running_proxy, wait_until
 from tests.console.factories import issued_token, make_vm, ready_ticket

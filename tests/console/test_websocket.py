@@ -13,7 +13,7 @@ from websockets.frames import Frame, Opcode
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from apps.console.ends import EndReason
+from apps.console.close_codes import EndReason
 from apps.console.proxy.websocket import MAX_MESSAGE, MAX_QUEUE, NotAWebSocket, WebPeer
 from tests.console.conftest import Proxy
 

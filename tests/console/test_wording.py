@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from apps.console.ends import EndReason
-from apps.console.wording import messages
+from apps.console.close_codes import EndReason
+from apps.console.close_messages import messages
 
 
 @pytest.mark.requirement("VN-1")

@@ -16,7 +16,7 @@ from onebox.hosts import Host
 from onebox.shell import OneboxError
 
 from apps.agent.access import acl_rules, redis_url, user_of
-from apps.agent.post import OrderQueue
+from apps.agent.order_queue import OrderQueue
 from apps.drivers.remote import RemoteHost
 from apps.drivers.reports import read_report
 from apps.drivers.specs import PoolSpec

@@ -11,7 +11,7 @@ import pytest
 from onebox.hosts import Host
 
 from apps.drivers.errors import DriverError
-from apps.drivers.files import FileVolumes, importing, qcow2
+from apps.drivers.files import FileVolumes, image_import, qcow2
 from apps.drivers.files.layout import keep_base, keep_private
 from apps.drivers.specs import PoolKind, PoolSpec, Power, VmSpec
 from tests.drivers.contracts.fabric import refused
@@ -107,9 +107,9 @@ def test_the_note_beside_an_image_is_written_and_read_as_a_file_only(
     note = tmp_path / "image.json"
     plant(note, victim)
     with pytest.raises(DriverError):
-        importing.read_format(note)
-    importing.write_format(note, "raw")
-    assert importing.read_format(note) == "raw"
+        image_import.read_format(note)
+    image_import.write_format(note, "raw")
+    assert image_import.read_format(note) == "raw"
     assert stat.S_IMODE(note.stat().st_mode) == 0o600
     assert untouched(victim)
 

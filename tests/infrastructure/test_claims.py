@@ -25,7 +25,7 @@ from apps.infrastructure.models import Host
 from apps.infrastructure.reports import collect
 from apps.infrastructure.usage import collect_usage
 from apps.lifecycle.models import Event, Operation
-from apps.lifecycle.told import rendered_error, stored_error
+from apps.lifecycle.stored_messages import rendered_error, stored_error
 from tests import factories
 from tests.console.factories import make_vm
 from tests.infrastructure.test_inbox import KEY, host, leave, report

@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.infrastructure.control_plane import control_plane_fault
 from apps.infrastructure.models import Collection
-from apps.infrastructure.reach import collection_recorded_now
+from apps.infrastructure.reachability import collection_recorded_now
 from apps.lifecycle.models import Operation
 from tests import factories
 

@@ -14,7 +14,7 @@ from apps.accounts.secrets import seal
 from apps.drivers.reports import Heartbeat, HostReport, write_heartbeat, write_report
 from apps.drivers.sealing import Seal
 from apps.drivers.specs import HostObservation, Power, VmStatus
-from apps.infrastructure import backends, inbox
+from apps.infrastructure import backends, report_inbox
 from apps.infrastructure.models import Host
 from apps.infrastructure.reports import Reading, collect, listeners
 from apps.lifecycle.slots import Slot
@@ -71,7 +71,7 @@ def test_a_message_is_opened_once(host: Host, monkeypatch: pytest.MonkeyPatch) -
     leave(host, report(timezone.now()))
     assert collect() == 1
     opened: list[str] = []
-    monkeypatch.setattr(inbox, "opened", lambda *message: opened.append(message[1]))
+    monkeypatch.setattr(report_inbox, "opened", lambda *message: opened.append(message[1]))
     assert collect() == 0
     assert opened == []
 
@@ -82,8 +82,8 @@ def test_a_worker_that_has_just_started_reads_the_whole_report_behind_a_heartbea
     then = timezone.now() - timedelta(seconds=10)
     leave(host, report(then, vms=(VM,)))
     leave(host, Heartbeat(then + timedelta(seconds=5), then, load_percent=70, memory_used_mib=1234))
-    monkeypatch.setattr(inbox, "_heard", {})
-    monkeypatch.setattr(inbox, "_whole", {})
+    monkeypatch.setattr(report_inbox, "_heard", {})
+    monkeypatch.setattr(report_inbox, "_whole", {})
     assert collect() == 1
     assert readings[0].report.observation.vms == (VM,)
 

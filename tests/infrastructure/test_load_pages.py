@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.accounts.models import Tenant, User
-from apps.infrastructure.heat import MEASURES, chosen, heat_map
+from apps.infrastructure.heat_map import MEASURES, chosen, heat_map
 from apps.infrastructure.load import Load, load_of, loads_by
 from apps.infrastructure.models import ComputeCluster, Host
 from apps.lifecycle.models import State

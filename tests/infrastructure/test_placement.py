@@ -13,13 +13,13 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from apps.infrastructure.capacity_forecast import capacity_forecast, hosts_without_room
 from apps.infrastructure.models import ComputeCluster, Host
 from apps.infrastructure.need import Need
-from apps.infrastructure.outlook import capacity_forecast, hosts_without_room
 from apps.infrastructure.placement import place, release
+from apps.lifecycle.bulk_insert import insert
 from apps.lifecycle.errors import NoCapacity
 from apps.lifecycle.models import State
-from apps.lifecycle.rows import insert
 from tests import factories
 
 SMALL = Need(vcpu=1, memory_mib=1024)

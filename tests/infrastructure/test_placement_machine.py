@@ -12,9 +12,9 @@ from django.utils import timezone
 from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from apps.infrastructure.capacity_forecast import capacity_forecast
 from apps.infrastructure.models import Host
 from apps.infrastructure.need import Need
-from apps.infrastructure.outlook import capacity_forecast
 from apps.infrastructure.placement import place, release
 from apps.infrastructure.services import close_host, open_host
 from apps.lifecycle.actor import SYSTEM

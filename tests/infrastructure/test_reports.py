@@ -9,15 +9,15 @@ from django.utils import timezone
 
 from apps.drivers.memory import World
 from apps.infrastructure import backends
+from apps.infrastructure.capacity_forecast import capacity_forecast
 from apps.infrastructure.models import SILENCE, Collection, Host
 from apps.infrastructure.need import Need
-from apps.infrastructure.outlook import capacity_forecast
 from apps.infrastructure.placement import place
 from apps.infrastructure.reports import collect
 from apps.infrastructure.selectors import cluster_warnings
 from apps.lifecycle.errors import NoCapacity
 from apps.lifecycle.models import State
-from apps.lifecycle.words import state_label
+from apps.lifecycle.state_labels import state_label
 from tests import factories
 
 pytestmark = pytest.mark.django_db

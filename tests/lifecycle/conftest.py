@@ -14,8 +14,8 @@ from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.legality import holding
 from apps.lifecycle.models import Operation, State
+from apps.lifecycle.operation_context import OperationContext
 from apps.lifecycle.requests import Change
-from apps.lifecycle.running import OperationContext
 from apps.lifecycle.verbs import ANY_STATE, Cancel, Verb, declare
 
 POLISH = declare(Verb("host.polish", label="Polish", doing="Polishing", deadline=timedelta(minutes=1)))

@@ -21,9 +21,9 @@ from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.acts import _services, has_service, serves, service_of
 from apps.lifecycle.models import Operation
 from apps.lifecycle.requests import Allowed, Change
-from apps.lifecycle.retrying import retry
+from apps.lifecycle.retry import retry
 from apps.lifecycle.verbs import Verb, all_verbs
-from apps.portal.registry import list_pages
+from apps.portal.kind_registry import list_pages
 from tests.lifecycle.conftest import GLANCE, POLISH, TIDY
 from tests.lifecycle.test_verb_table import PRETEND, carried_out
 

@@ -12,15 +12,15 @@ from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryFabric, World
 from apps.drivers.specs import FabricKind, VpcSpec
 from apps.infrastructure.models import Host
-from apps.lifecycle import keeper
+from apps.lifecycle import lease_renewal
 from apps.lifecycle.engine import MAX_ATTEMPTS, MAX_BUGS, claim, execute
 from apps.lifecycle.errors import Busy, NotNow
 from apps.lifecycle.legality import ensure_possible, open_operation, possibilities
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
 from apps.lifecycle.models.operation import LEASE
+from apps.lifecycle.operation_context import LeaseLost, OperationContext, lease_clock
 from apps.lifecycle.requests import _supersede
-from apps.lifecycle.running import LeaseLost, OperationContext, lease_clock
-from apps.lifecycle.words import state_label
+from apps.lifecycle.state_labels import state_label
 from tests.lifecycle.conftest import GLANCE, POLISH, SCRAP, Script, ask, make_host
 
 pytestmark = pytest.mark.django_db
@@ -300,7 +300,7 @@ def test_a_superseding_verb_waits_for_the_running_handler_to_let_go(host: Host, 
     def superseded(run: OperationContext) -> None:
         scrapping = ask(SCRAP, host)
         claimed.append(claim(scrapping.pk))  # too early: this handler is still at work
-        keeper.keeper.tick([run])
+        lease_renewal.keeper.tick([run])
         run.step("after the loss")
 
     script.does = superseded
@@ -337,7 +337,7 @@ def test_an_attempt_that_may_have_lost_its_lease_changes_nothing_in_the_network(
     with pytest.raises(LeaseLost):
         MemoryFabric(world, run.guard).ensure_vpc(VpcSpec("1", vni=1))
     assert MemoryFabric(world).inventory().of(FabricKind.VPC) == {}
-    keeper.LeaseRenewer().tick([run])  # it was nobody else's yet, and is held again
+    lease_renewal.LeaseRenewer().tick([run])  # it was nobody else's yet, and is held again
     MemoryFabric(world, run.guard).ensure_vpc(VpcSpec("1", vni=1))
 
 
@@ -347,7 +347,7 @@ def test_the_keeper_renews_leases_and_writes_the_step_log(host: Host) -> None:
     run = OperationContext(operation)
     run.step("Rubbing", 40)
     expire_lease(operation)
-    fresh = keeper.LeaseRenewer()
+    fresh = lease_renewal.LeaseRenewer()
     fresh.tick([run])
     operation.refresh_from_db()
     assert operation.lease_until is not None and operation.lease_until > timezone.now()

@@ -19,15 +19,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from apps.drivers.errors import DriverError
 from apps.drivers.orders import Fence
 from apps.infrastructure.models import Host
-from apps.lifecycle import doorbell, engine
+from apps.lifecycle import dispatch, engine
 from apps.lifecycle.actor import SYSTEM
-from apps.lifecycle.cancelling import cancel
+from apps.lifecycle.cancellation import cancel
 from apps.lifecycle.errors import Busy
-from apps.lifecycle.keeper import LeaseRenewer
+from apps.lifecycle.lease_renewal import LeaseRenewer
 from apps.lifecycle.legality import holding
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource
+from apps.lifecycle.operation_context import LeaseLost, OperationContext
 from apps.lifecycle.requests import Change, lock
-from apps.lifecycle.running import LeaseLost, OperationContext
 from apps.lifecycle.sweep import sweep
 from tests.lifecycle.conftest import GLANCE, POLISH, SCRAP, Script, make_host
 from tests.machines import play
@@ -334,6 +334,6 @@ def _nth(operations: Any, number: int) -> Operation:
 def test_whatever_happens_in_whatever_order_one_at_a_time_holds_and_everything_settles(
     script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doorbell, "ring", lambda operation_id: None)
+    monkeypatch.setattr(dispatch, "ring", lambda operation_id: None)
     Engine.script = script
     play(Engine, examples=15, steps=30)

@@ -9,15 +9,15 @@ from django.utils import timezone
 
 from apps.drivers.errors import DriverError
 from apps.infrastructure.models import Host
-from apps.lifecycle import keeper
+from apps.lifecycle import lease_renewal
 from apps.lifecycle.actor import SYSTEM
-from apps.lifecycle.cancelling import cancel, why_not_cancel
+from apps.lifecycle.cancellation import cancel, why_not_cancel
 from apps.lifecycle.engine import claim, execute
 from apps.lifecycle.errors import Busy
 from apps.lifecycle.handlers import Settle
 from apps.lifecycle.legality import ensure_possible, open_operation
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
-from apps.lifecycle.running import OperationContext
+from apps.lifecycle.operation_context import OperationContext
 from apps.lifecycle.sweep import sweep
 from tests.lifecycle.conftest import POLISH, SCRAP, TIDY, Script, ask
 
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.requirement("OP-4")]
 
 def notices(run: OperationContext) -> None:
     """What the keeper's thread does every second."""
-    keeper.LeaseRenewer()._mark_lost([run])
+    lease_renewal.LeaseRenewer()._mark_lost([run])
 
 
 def claimed(operation: Operation) -> Operation:

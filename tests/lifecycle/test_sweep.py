@@ -13,7 +13,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from apps.infrastructure.models import Host
-from apps.lifecycle import doorbell
+from apps.lifecycle import dispatch
 from apps.lifecycle.engine import claim
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.models.operation import LEASE
@@ -51,10 +51,10 @@ def test_while_rings_wait_for_a_worker_none_is_rung_twice_until_it_must_have_bee
     host: Host, rings: str
 ) -> None:
     operation = ask(POLISH, host)
-    assert doorbell.waiting() == 0
+    assert dispatch.waiting() == 0
     for _ in range(2):
-        current_app.send_task(doorbell.RUN_TASK, args=[str(uuid4())], queue=rings)
-    assert doorbell.waiting() == 2
+        current_app.send_task(dispatch.RUN_TASK, args=[str(uuid4())], queue=rings)
+    assert dispatch.waiting() == 2
     for wait, rung in ((RING_AGAIN, 0), (RING_ANYWAY, 1)):
         asked = timezone.now() - wait - timedelta(seconds=1)
         age(operation, not_before=asked, rung_at=asked)
@@ -64,7 +64,7 @@ def test_while_rings_wait_for_a_worker_none_is_rung_twice_until_it_must_have_bee
 @pytest.mark.requirement("OP-1")
 def test_a_ring_that_others_have_overtaken_was_lost_although_some_wait(host: Host, rings: str) -> None:
     lost, begun = ask(POLISH, host), ask(GLANCE, host)
-    current_app.send_task(doorbell.RUN_TASK, args=[str(uuid4())], queue=rings)
+    current_app.send_task(dispatch.RUN_TASK, args=[str(uuid4())], queue=rings)
     asked = timezone.now() - timedelta(seconds=10)
     age(lost, not_before=asked, rung_at=asked)
     age(begun, not_before=asked, rung_at=asked)
@@ -82,7 +82,7 @@ def test_a_ring_that_others_have_overtaken_was_lost_although_some_wait(host: Hos
 def test_a_dead_workers_operation_is_rung_for_at_once_whatever_waits(host: Host, rings: str) -> None:
     operation = ask(POLISH, host)
     claim(operation.pk)
-    current_app.send_task(doorbell.RUN_TASK, args=[str(uuid4())], queue=rings)
+    current_app.send_task(dispatch.RUN_TASK, args=[str(uuid4())], queue=rings)
     now = timezone.now()
     age(operation, rung_at=now - timedelta(seconds=21), lease_until=now - timedelta(milliseconds=1))
     assert sweep() == 1
@@ -93,8 +93,8 @@ def test_a_broker_that_is_away_has_lost_what_waited(monkeypatch: pytest.MonkeyPa
     def away() -> None:
         raise redis.exceptions.ConnectionError("refused")
 
-    monkeypatch.setattr(doorbell.current_app, "connection_or_acquire", away)
-    assert doorbell.waiting() == 0
+    monkeypatch.setattr(dispatch.current_app, "connection_or_acquire", away)
+    assert dispatch.waiting() == 0
 
 
 @pytest.mark.requirement("OP-2")

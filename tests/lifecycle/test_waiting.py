@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from apps.drivers.errors import DriverError
 from apps.infrastructure.models import Host
-from apps.lifecycle import running
+from apps.lifecycle import operation_context
 from apps.lifecycle.engine import execute
 from apps.lifecycle.models import Operation, OperationStatus
-from apps.lifecycle.running import LATER, MOST_WAITING, OperationContext
+from apps.lifecycle.operation_context import LATER, MOST_WAITING, OperationContext
 from tests.lifecycle.conftest import POLISH, Script, ask
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("OP-2"), pytest.mark.requirement("OP-4")]
@@ -23,10 +23,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.requirement("OP-2"), pytest.mar
 def others_wait() -> Iterator[None]:
     """As many handlers wait in their threads as may."""
     for _ in range(MOST_WAITING):
-        assert running.waiting_places.acquire(blocking=False)
+        assert operation_context.waiting_places.acquire(blocking=False)
     yield
     for _ in range(MOST_WAITING):
-        running.waiting_places.release()
+        operation_context.waiting_places.release()
 
 
 def waits_for(reached: list[bool], within: timedelta = timedelta(minutes=1)) -> Script:
@@ -91,6 +91,6 @@ def test_who_waits_in_its_thread_gives_the_place_back(host: Host, script: Script
     script.does = soon
     assert look(ask(POLISH, host)).status == OperationStatus.DONE
     for _ in range(MOST_WAITING):
-        assert running.waiting_places.acquire(blocking=False)
+        assert operation_context.waiting_places.acquire(blocking=False)
     for _ in range(MOST_WAITING):
-        running.waiting_places.release()
+        operation_context.waiting_places.release()

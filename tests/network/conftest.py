@@ -7,10 +7,10 @@ from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
 from apps.network.models import Subnet, Vpc
 from tests import factories
-from tests.keeper import no_keeper
 from tests.network.factories import make_subnet, make_vpc
+from tests.no_lease_renewal import no_lease_renewal
 
-__all__ = ["no_keeper"]
+__all__ = ["no_lease_renewal"]
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ def add_sample_data(owner: Actor, cloud: Cloud, subnet: Subnet, count: int) -> N
 
 
 @pytest.fixture
-def furnished(ada: User, alice: User, owner: Actor, cloud: Cloud, subnet: Subnet) -> Cloud:
+def sample_site(ada: User, alice: User, owner: Actor, cloud: Cloud, subnet: Subnet) -> Cloud:
     add_sample_data(owner, cloud, subnet, 1)
     return cloud
 
@@ -136,7 +136,7 @@ def examples(name: str, page: type[ListPage]) -> list[str]:
 
 @EVERYWHERE
 def test_every_column_sorts_narrows_and_is_exported(
-    path: str, page: type[ListPage], furnished: Cloud, clients: dict[str, Client]
+    path: str, page: type[ListPage], sample_site: Cloud, clients: dict[str, Client]
 ) -> None:
     client = client_for(path, clients)
     columns = list(columns_of(path, page))
@@ -162,7 +162,7 @@ def test_every_column_sorts_narrows_and_is_exported(
 @pytest.mark.parametrize("paths", [TENANT, ADMIN], ids=["tenant", "admin"])
 def test_a_list_costs_the_same_number_of_queries_with_thirty_rows_more(
     paths: list[tuple[str, type[ListPage]]],
-    furnished: Cloud,
+    sample_site: Cloud,
     clients: dict[str, Client],
     owner: Actor,
     subnet: Subnet,
@@ -177,7 +177,7 @@ def test_a_list_costs_the_same_number_of_queries_with_thirty_rows_more(
 
     costs()
     few = costs()
-    add_sample_data(owner, furnished, subnet, 30)
+    add_sample_data(owner, sample_site, subnet, 30)
     many = costs()
     assert [path for path in many if many[path][0] < few[path][0] + 25] == [], "too few rows to tell"
     # A second page wants the rows counted: one query more, however many there are.

@@ -28,8 +28,8 @@ from apps.portal import urls as portal_urls
 from apps.portal.columns import Column
 from apps.portal.dependencies import Related
 from apps.portal.detail import DetailPage, Notice, Property, Tab
+from apps.portal.kind_urls import kind_paths
 from apps.portal.kinds import Do
-from apps.portal.paths import kind_paths
 from apps.portal.slots import (
     ACTIONS,
     BADGES,

@@ -13,10 +13,10 @@ from apps.quotas.services import reserve_quota
 from tests import factories
 from tests.compute.conftest import cloud, owner, world
 from tests.compute.factories import Cloud, make_vm
-from tests.keeper import no_keeper
+from tests.no_lease_renewal import no_lease_renewal
 from tests.reconciliation.drift import later
 
-__all__ = ["cloud", "no_keeper", "owner", "world"]
+__all__ = ["cloud", "no_lease_renewal", "owner", "world"]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from apps.audit.models import AuditEntry
 from apps.compute.models import Vm
 from apps.infrastructure.models import Host
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.told import rendered_message
+from apps.lifecycle.stored_messages import rendered_message
 from apps.network.models import Nic, Subnet
 from apps.quotas import recount as recounting
 from apps.quotas.models import Quota

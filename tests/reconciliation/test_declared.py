@@ -14,7 +14,7 @@ from apps.lifecycle import acts, handlers, verbs
 from apps.lifecycle.acts import has_service
 from apps.lifecycle.handlers import handler_of
 from apps.lifecycle.models import Resource, State
-from apps.lifecycle.running import OperationContext
+from apps.lifecycle.operation_context import OperationContext
 from apps.lifecycle.standard_verbs import force_clean_verb, resync_verb
 from apps.lifecycle.verbs import Verb, all_verbs
 from apps.quotas.metrics import metrics

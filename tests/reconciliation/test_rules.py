@@ -22,7 +22,7 @@ from apps.drivers.specs import (
 )
 from apps.drivers.specs import Power as DriverPower
 from apps.lifecycle.models import Operation, OperationLock, Resource
-from apps.lifecycle.told import rendered_message
+from apps.lifecycle.stored_messages import rendered_message
 from apps.network.models import Subnet
 from apps.network.platform_settings import NIC_CONNECTIONS
 from apps.network.services.nic import set_security_group

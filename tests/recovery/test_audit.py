@@ -31,7 +31,7 @@ def cloud(db: None, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     world = World()
     monkeypatch.setattr(backends, "_process_world", world)
     # A keeper does not see rows of the test's own transaction.
-    monkeypatch.setattr(engine.keeper, "keeping", lambda run: nullcontext())
+    monkeypatch.setattr(engine.renewer, "renewing_lease", lambda run: nullcontext())
     return make_cloud(world)
 
 

@@ -13,8 +13,8 @@ from django.urls import reverse
 
 from apps.accounts.models import ApiKey, Project, Tenant, User
 from apps.audit.models import DONE, AuditEntry
+from apps.lifecycle.dry_run import SETTING
 from apps.lifecycle.models import Operation, Resource
-from apps.lifecycle.rehearsal import SETTING
 from tests.security.answers import KEYS, ROLES, TABLE
 from tests.security.bodies import API_BODIES, FORMS
 from tests.security.routes import Route, all_routes

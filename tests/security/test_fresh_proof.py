@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from apps.accounts.models import User
-from apps.accounts.recent import PROVED_AT
+from apps.accounts.recent_proof import PROVED_AT
 from apps.lifecycle.verbs import Proof, Verb, VerbClass, all_verbs
 from tests import factories
 from tests.security.answers import PEOPLE, ROLES, TABLE

@@ -18,7 +18,7 @@ import pytest
 from django.db import transaction
 from django.urls import reverse
 
-from apps.accounts.lines import is_one_line
+from apps.accounts.single_line import is_one_line
 from tests.openapi import committed
 from tests.security.answers import ROLES, TABLE
 from tests.security.bodies import API_BODIES

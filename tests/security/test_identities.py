@@ -32,7 +32,7 @@ HARMLESS = {
     "apps/accounts/migrations/0001_initial.py": "the same",
     "apps/accounts/password_rules.py": "words in a password",
     "apps/audit/middleware.py": "names of classes",
-    "apps/accounts/lines.py": "which kinds of characters a text holds",
+    "apps/accounts/single_line.py": "which kinds of characters a text holds",
     "apps/api/authentication.py": "the word Bearer",
     "scloud_console/handler.py": "names of headers",
 }

@@ -47,7 +47,10 @@ OUTSIDE = {
     ("apps/tenancy/factors/codes.py", "use_code"): "is a judge",
     ("apps/tenancy/factors/passkeys.py", "judge_passkey"): "is a judge",
     ("apps/accounts/keys.py", "find_key"): "is a judge",
-    ("apps/tenancy/entering.py", "pending"): "compares the session's own hash with the row: nothing is sent",
+    (
+        "apps/tenancy/login_steps.py",
+        "pending",
+    ): "compares the session's own hash with the row: nothing is sent",
     ("apps/tenancy/oidc/protocol.py", "_begun"): "is a judge, called by `finish` inside check_secret",
     ("apps/api/authentication.py", "authenticate"): "256 bits, judged first; failures go to count_failure",
     ("apps/console/proxy/rfb.py", "challenge"): "is a judge",

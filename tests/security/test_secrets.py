@@ -27,7 +27,7 @@ GUEST_PASSWORD = "Guest-Secret-4711"
 def cloud(monkeypatch: pytest.MonkeyPatch, db: None) -> Cloud:
     fresh = World()
     monkeypatch.setattr(backends, "_process_world", fresh)
-    monkeypatch.setattr(engine.keeper, "keeping", lambda run: nullcontext())
+    monkeypatch.setattr(engine.renewer, "renewing_lease", lambda run: nullcontext())
     return make_cloud(fresh)
 
 

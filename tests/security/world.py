@@ -20,7 +20,7 @@ from apps.accounts.models import (
     Tenant,
     User,
 )
-from apps.accounts.recent import PROVED_AT
+from apps.accounts.recent_proof import PROVED_AT
 from apps.accounts.sessions import SessionStore
 from apps.audit.models import AuditEntry
 from apps.compute.models import Image, InstanceType, Power, Vm

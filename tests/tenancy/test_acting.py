@@ -103,7 +103,7 @@ def test_logging_out_ends_it(acting: Client, ada: User) -> None:
     acting.post("/logout/")
     (ended,) = lines("tenant.stop_acting")
     assert ended.args == {"ended": "log-out"}
-    acting.force_login(ada, backend="apps.accounts.backends.AccountBackend")
+    acting.force_login(ada, backend="apps.accounts.auth_backend.AccountBackend")
     assert acting.get("/admin/").status_code == 200
 
 

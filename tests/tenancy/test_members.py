@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apps.accounts import newcomers
+from apps.accounts import account_hooks
 from apps.accounts.access import visible_projects
 from apps.accounts.models import Project, Role, Tenant, User
 from apps.accounts.selectors import memberships_in, memberships_of, visible_members
@@ -35,7 +35,7 @@ def test_without_a_project_a_sub_account_gets_its_own_with_all_a_newcomer_gets(
     alice: User, tenant_a: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     welcomed: list[Project] = []
-    monkeypatch.setattr(newcomers, "new_accounts", Slot(lambda actor, project: welcomed.append(project)))
+    monkeypatch.setattr(account_hooks, "new_accounts", Slot(lambda actor, project: welcomed.append(project)))
     user, _ = members.create_member(actor_for_user(alice), tenant_a, "nina")
     assert _roles(user) == {"default": None, "nina": Role.MANAGER}
     assert [project.name for project in welcomed] == ["nina"]

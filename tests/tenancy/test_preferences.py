@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import translation
 
 from apps.accounts.models import User
-from apps.portal.pieces import moment
+from apps.portal.html import moment
 from tests.factories import page_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("UX-10")]

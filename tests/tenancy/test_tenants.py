@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
-from apps.accounts import newcomers
+from apps.accounts import account_hooks
 from apps.accounts.models import Project, Tenant, User
 from apps.audit.models import AuditEntry
 from apps.lifecycle.actor import SYSTEM, Actor
@@ -79,14 +79,14 @@ def test_names_of_tenants_and_log_ins_are_taken_once(ada: User, tenant_a: Tenant
 
 
 @pytest.fixture
-def no_welcomes(monkeypatch: pytest.MonkeyPatch) -> Slot[newcomers.AccountHook]:
-    slot: Slot[newcomers.AccountHook] = Slot()
-    monkeypatch.setattr(newcomers, "new_accounts", slot)
+def no_welcomes(monkeypatch: pytest.MonkeyPatch) -> Slot[account_hooks.AccountHook]:
+    slot: Slot[account_hooks.AccountHook] = Slot()
+    monkeypatch.setattr(account_hooks, "new_accounts", slot)
     return slot
 
 
 def test_other_apps_welcome_the_default_project_of_a_new_tenant(
-    ada: User, no_welcomes: Slot[newcomers.AccountHook]
+    ada: User, no_welcomes: Slot[account_hooks.AccountHook]
 ) -> None:
     seen: list[tuple[Actor, Project]] = []
     no_welcomes.fill(lambda actor, project: seen.append((actor, project)))
@@ -95,7 +95,7 @@ def test_other_apps_welcome_the_default_project_of_a_new_tenant(
 
 
 def test_a_welcome_that_is_refused_leaves_no_tenant(
-    ada: User, no_welcomes: Slot[newcomers.AccountHook]
+    ada: User, no_welcomes: Slot[account_hooks.AccountHook]
 ) -> None:
     def refuse(actor: Actor, project: Project) -> None:
         raise QuotaExceeded("no room")

@@ -17,7 +17,7 @@ from allauth.mfa.models import Authenticator
 from django.test import Client
 
 from apps.accounts.models import Session, User
-from apps.accounts.recent import NotRecent
+from apps.accounts.recent_proof import NotRecent
 from apps.audit.models import AuditEntry
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, Invalid, NotNow

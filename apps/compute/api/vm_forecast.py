@@ -11,7 +11,7 @@ from apps.accounts.rights import Rights
 from apps.api.declarations import Explain
 from apps.api.representation import ReferenceOut
 from apps.compute.services.forecast import VmForecast, forecast_vms
-from apps.infrastructure.outlook import hosts_without_room
+from apps.infrastructure.capacity_forecast import hosts_without_room
 
 
 class SizeOut(ReferenceOut):

@@ -18,8 +18,8 @@ from apps.compute import selectors
 from apps.compute.api.vm_forecast import EXPLAIN
 from apps.compute.filters import VmFilter
 from apps.compute.models import PauseReason, Power, Vm
+from apps.compute.services.create_plan import MOST_AT_ONCE
 from apps.compute.services.first_boot import MOST_USER_DATA
-from apps.compute.services.planning import MOST_AT_ONCE
 from apps.compute.verbs import (
     VM_CREATE,
     VM_DELETE,

@@ -18,8 +18,8 @@ from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure.models import ComputeCluster, Host
 from apps.infrastructure.need import Need
 from apps.lifecycle.models import Kind
-from apps.lifecycle.told import rendered_message
-from apps.lifecycle.words import StateLabel
+from apps.lifecycle.state_labels import StateLabel
+from apps.lifecycle.stored_messages import rendered_message
 
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager

@@ -21,9 +21,9 @@ from apps.drivers.specs import ImageInfo
 from apps.drivers.specs.storage import IMAGE_FORMATS
 from apps.infrastructure import backends
 from apps.infrastructure.selectors import host_in_reach
+from apps.lifecycle.bulk_insert import remove
 from apps.lifecycle.handlers import Settle, handles
-from apps.lifecycle.rows import remove
-from apps.lifecycle.running import OperationContext
+from apps.lifecycle.operation_context import OperationContext
 from apps.quotas.services import release_quota
 from apps.reconciliation.operations.common import keep_remaining, repairing
 

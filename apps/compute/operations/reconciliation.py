@@ -9,7 +9,7 @@ from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Power, Vm
 from apps.compute.operations.vm import ensure_ports, load_vm, settle_deleted
-from apps.compute.reconciled.promises import recount_host
+from apps.compute.reconciled.reservations import recount_host
 from apps.compute.specs import vm_spec
 from apps.compute.verbs import VM_FORCE_CLEAN, VM_RESYNC, VM_ROLL_BACK
 from apps.drivers.errors import DriverError
@@ -17,9 +17,9 @@ from apps.drivers.specs import FabricKind, PoolKind, VmStatus
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host
-from apps.infrastructure.reach import is_silent
+from apps.infrastructure.reachability import is_silent
 from apps.lifecycle.handlers import Settle, handles
-from apps.lifecycle.running import OperationContext
+from apps.lifecycle.operation_context import OperationContext
 from apps.reconciliation.operations.common import keep_remaining, repairing
 from apps.storage.models import Disk
 from apps.storage.specs import volume_spec

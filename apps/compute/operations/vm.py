@@ -28,10 +28,10 @@ from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure import backends, placement
 from apps.infrastructure.models import Host, Region
 from apps.lifecycle import push
+from apps.lifecycle.bulk_insert import remove
 from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.models import Resource, State
-from apps.lifecycle.rows import remove
-from apps.lifecycle.running import OperationContext
+from apps.lifecycle.operation_context import OperationContext
 from apps.network.models import Nic
 from apps.network.services.addresses import free_nics
 from apps.network.specs import port_spec

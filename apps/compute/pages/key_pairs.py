@@ -16,7 +16,7 @@ from apps.compute.forms import KeyPairForm
 from apps.compute.models import KeyPair, Vm
 from apps.compute.services.key_pair import NewKeyPair, create_key_pair
 from apps.compute.verbs import KEY_PAIR_CREATE, KEY_PAIR_DELETE, KEY_PAIR_RENAME
-from apps.portal import pieces
+from apps.portal import html
 from apps.portal.columns import CREATED, ID, NAME, PROJECT, REMARK, Column
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
@@ -54,7 +54,7 @@ class KeyPairList(ListPage):
         Column(
             "fingerprint",
             gettext_lazy("Fingerprint"),
-            lambda row, page: pieces.copyable(row.fingerprint),
+            lambda row, page: html.copyable(row.fingerprint),
             sort="fingerprint",
             text=lambda row, page: row.fingerprint,
         ),

@@ -11,7 +11,7 @@ from apps.infrastructure.models import Host
 from apps.infrastructure.pages.cluster_tabs import MOST, MOST_TENANTS, list_url
 from apps.infrastructure.pages.figures import GIB, MIB_PER_GIB, memory_bar, size
 from apps.lifecycle.selectors import with_open_operations
-from apps.metrics.installed import store
+from apps.metrics.active_store import store
 from apps.portal.detail import DetailPage
 
 #: Most VMs a host's page names; the list it links to has them all.

@@ -16,7 +16,7 @@ from apps.infrastructure.selectors import visible_compute_clusters, visible_host
 from apps.lifecycle.models import Operation
 from apps.network.models import Nic
 from apps.network.selectors import visible_subnets, visible_vpcs
-from apps.portal import pieces
+from apps.portal import html
 from apps.portal.columns import (
     CREATED,
     ID,
@@ -63,11 +63,11 @@ def _macs(row: Vm, page: ListPage) -> str:
 
 
 def _copyable_ips(row: Vm, page: ListPage) -> object:
-    return pieces.copyable(_ips(row, page)) if row.shown_nics else ""
+    return html.copyable(_ips(row, page)) if row.shown_nics else ""
 
 
 def _copyable_macs(row: Vm, page: ListPage) -> object:
-    return pieces.copyable(_macs(row, page)) if row.shown_nics else ""
+    return html.copyable(_macs(row, page)) if row.shown_nics else ""
 
 
 def _paused(row: Vm, page: ListPage) -> str:
@@ -75,7 +75,7 @@ def _paused(row: Vm, page: ListPage) -> str:
 
 
 def _host(row: Vm, page: ListPage) -> object:
-    return row.host and pieces.link(resource_url(page.area, "host", row.host_id), row.host.name)
+    return row.host and html.link(resource_url(page.area, "host", row.host_id), row.host.name)
 
 
 def _subnet_names(row: Vm, page: ListPage) -> str:

@@ -26,7 +26,7 @@ from apps.compute.verbs import (
 from apps.infrastructure.models import ComputeCluster, Host
 from apps.network.models import SecurityGroup, Subnet, Vpc
 from apps.network.verbs import VM_SET_SECURITY_GROUP
-from apps.portal import pieces
+from apps.portal import html
 from apps.portal.charts import VM_CHARTS, monitoring
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
@@ -142,7 +142,7 @@ class VmDetail(DetailPage):
         facts.append(Property(_("Size"), size(row)))
         if self.admin and row.host is not None:
             url = resource_url(self.area, "host", row.host_id)
-            facts.append(Property(_("Host"), pieces.link(url, row.host.name)))
+            facts.append(Property(_("Host"), html.link(url, row.host.name)))
         return facts
 
     def properties(self, row: Vm) -> Sequence[Properties]:
@@ -163,7 +163,7 @@ class VmDetail(DetailPage):
                 [
                     Property(_("Image"), row.image and row.image.name),
                     Property(_("Host name"), row.hostname, copy=True),
-                    Property(_("Power seen"), pieces.moment(row.power_seen_at)),
+                    Property(_("Power seen"), html.moment(row.power_seen_at)),
                     *_paused(row),
                     Property(_("Project"), row.project and row.project.name),
                     Property(_("Remark"), row.remark),

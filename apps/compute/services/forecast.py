@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.compute.quota import vm_amounts
-from apps.compute.services.planning import Draft, VmRequest, look_up, numbered
-from apps.infrastructure.outlook import CapacityForecast, capacity_forecast, no_capacity
+from apps.compute.services.create_plan import Draft, VmRequest, look_up, numbered
+from apps.infrastructure.capacity_forecast import CapacityForecast, capacity_forecast, no_capacity
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.dry_run import ErrorCollector
 from apps.lifecycle.forecast import Forecast
-from apps.lifecycle.rehearsal import ErrorCollector
 from apps.lifecycle.usable import ensure_usable
 from apps.network.models import Subnet
 from apps.network.selectors import with_free_addresses

@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.access import allow, begin
 from apps.accounts.acts import changes, renames
-from apps.accounts.choosing import chosen_project
 from apps.accounts.labels import MAX_NAME, clean_labels
-from apps.accounts.lines import clean_line, is_one_line
+from apps.accounts.references import chosen_project
+from apps.accounts.single_line import clean_line, is_one_line
 from apps.compute.models import Image
 from apps.compute.models.image import DEFAULT_DISK_GIB
 from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RENAME, IMAGE_RETRY

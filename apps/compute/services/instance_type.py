@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.access import allow
 from apps.accounts.labels import MAX_NAME
-from apps.accounts.lines import clean_line
+from apps.accounts.single_line import clean_line
 from apps.compute.models import InstanceType
 from apps.compute.models.instance_type import MOST_MEMORY_GIB, MOST_VCPU
 from apps.compute.verbs import INSTANCE_TYPE_CREATE, INSTANCE_TYPE_DELETE

@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.access import allow
 from apps.accounts.acts import changes, renames
-from apps.accounts.choosing import chosen_project
 from apps.accounts.labels import clean_labels
+from apps.accounts.references import chosen_project
 from apps.compute.models import KeyPair
 from apps.compute.verbs import KEY_PAIR_CREATE, KEY_PAIR_DELETE, KEY_PAIR_RENAME
 from apps.lifecycle import push

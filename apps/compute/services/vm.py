@@ -8,14 +8,20 @@ from django.db import transaction
 
 from apps.compute.models import Power, Vm
 from apps.compute.quota import vm_amounts
-from apps.compute.services.planning import LONGEST_NAME, Plan, VmRequest, complete, look_up
+from apps.compute.services.create_plan import (
+    LONGEST_NAME,
+    Plan,
+    VmRequest,
+    complete,
+    look_up,
+)
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.placement import place
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
+from apps.lifecycle.bulk_insert import insert
+from apps.lifecycle.dry_run import ErrorCollector
 from apps.lifecycle.models import Operation
-from apps.lifecycle.rehearsal import ErrorCollector
-from apps.lifecycle.rows import insert
 from apps.lifecycle.usable import hold_for_use
 from apps.network.services.addresses import allocate_nic
 from apps.quotas.services import reserve_quota

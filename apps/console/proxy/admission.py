@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.accounts.secrets import unseal
-from apps.console.ends import EndReason, Refusal
+from apps.console.close_codes import EndReason, Refusal
 from apps.console.models import ConsoleTicket
 from apps.console.selectors import may_look
 from apps.console.services import fingerprint, redeem

@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from typing import Protocol
 
-from apps.console.ends import EndReason
+from apps.console.close_codes import EndReason
 
 CHUNK = 65536
 

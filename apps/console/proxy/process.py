@@ -9,7 +9,7 @@ import time
 
 from django.conf import settings
 
-from apps.console.ends import EndReason
+from apps.console.close_codes import EndReason
 from apps.console.proxy.relay import Relay, parse_ports
 from apps.console.proxy.screen_tls import client_context
 from apps.console.proxy.server import ConsoleServer, split_address

@@ -6,7 +6,7 @@ import select
 import time
 from collections.abc import Callable
 
-from apps.console.ends import EndReason
+from apps.console.close_codes import EndReason
 from apps.console.proxy.peers import Peer
 
 #: How often an otherwise quiet session looks whether it is idle or cut, in milliseconds.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from apps.accounts.secrets import unseal
-from apps.console.ends import EndReason, Refusal
+from apps.console.close_codes import EndReason, Refusal
 from apps.console.models import ConsoleTicket, TicketKind
 from apps.console.proxy import rfb
 from apps.console.proxy.admission import admit_native, database

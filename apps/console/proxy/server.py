@@ -9,7 +9,7 @@ from socketserver import ThreadingMixIn
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from apps.console.ends import EndReason, Refusal
+from apps.console.close_codes import EndReason, Refusal
 from apps.console.proxy import rfb
 from apps.console.proxy.admission import admit_browser
 from apps.console.proxy.request import RequestHandler

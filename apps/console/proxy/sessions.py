@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from apps.console.ends import EndReason, Refusal
+from apps.console.close_codes import EndReason, Refusal
 from apps.console.platform_settings import IDLE_SECONDS
 from apps.console.proxy import rfb
 from apps.console.proxy.admission import Admitted, database, end_of

@@ -17,7 +17,7 @@ from websockets.protocol import SEND_EOF, Protocol, Side, State
 from websockets.server import ServerProtocol
 from websockets.typing import BytesLike, Subprotocol
 
-from apps.console.ends import EndReason
+from apps.console.close_codes import EndReason
 from apps.console.proxy.peers import CHUNK, TcpPeer
 
 #: A single message a client may send: more than any clipboard, less than what would hurt.

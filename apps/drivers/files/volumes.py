@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from apps.drivers.errors import DriverError
-from apps.drivers.files import importing, qcow2, qemu_img
+from apps.drivers.files import image_import, qcow2, qemu_img
 from apps.drivers.files.layout import (
     BASE,
     PRIVATE,
@@ -54,14 +54,14 @@ class FileVolumes:
             remove_partials(path)  # a run killed after it gave the file its name
         else:
             with appearing(path) as partial:
-                form = importing.import_image(spec.pool, source, partial, self._limit)
+                form = image_import.import_image(spec.pool, source, partial, self._limit)
                 partial.chmod(BASE)
-                importing.write_format(_about(path), form)
+                image_import.write_format(_about(path), form)
                 sync(_about(path))
         return ImageInfo(
             virtual_bytes=qcow2.virtual_bytes(path),
             stored_bytes=path.stat().st_blocks * 512,
-            source_format=importing.read_format(_about(path)),
+            source_format=image_import.read_format(_about(path)),
         )
 
     def ensure_image_absent(self, spec: ImageSpec) -> None:

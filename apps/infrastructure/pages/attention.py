@@ -20,7 +20,7 @@ from apps.infrastructure.selectors import HOSTS_FOR_AVAILABILITY
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.selectors import with_open_operations
 from apps.lifecycle.slots import Slot
-from apps.lifecycle.words import state_label
+from apps.lifecycle.state_labels import state_label
 from apps.quotas.filters import nearly_used_up
 from apps.quotas.metrics import metrics
 

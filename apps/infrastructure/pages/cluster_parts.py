@@ -15,7 +15,7 @@ from apps.lifecycle.actor import Actor
 from apps.portal.columns import Column
 from apps.portal.detail import Properties, Property
 from apps.portal.forms import BaseForm
-from apps.portal.pieces import link
+from apps.portal.html import link
 
 
 class NewClusterForm(BaseForm):

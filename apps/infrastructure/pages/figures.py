@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from apps.infrastructure.load import Load
-from apps.portal import pieces
+from apps.portal import html
 
 MIB_PER_GIB = 1024
 GIB = 1 << 30
@@ -34,23 +34,23 @@ class Figure:
 def vcpu_bar(row: Any) -> SafeString:
     """Return vCPUs allocated out of those there are after over-commit, of a host or a cluster."""
     text = f"{whole(row.vcpu_reserved)} / {whole(row.vcpu_capacity)}"
-    return pieces.gauge(row.vcpu_reserved, row.vcpu_capacity, text)
+    return html.gauge(row.vcpu_reserved, row.vcpu_capacity, text)
 
 
 def memory_bar(row: Any) -> SafeString:
     """Return memory allocated, in GiB, of a host or a cluster."""
     used, limit = row.memory_reserved_mib / MIB_PER_GIB, row.memory_capacity_mib / MIB_PER_GIB
-    return pieces.gauge(used, limit, _of(used, limit))
+    return html.gauge(used, limit, _of(used, limit))
 
 
 def load_bar(row: Any) -> SafeString:
     """Return a host's CPU load in percent."""
-    return pieces.gauge(row.load_percent, 100, f"{row.load_percent:.0f} %")
+    return html.gauge(row.load_percent, 100, f"{row.load_percent:.0f} %")
 
 
 def bytes_bar(used: int, limit: int) -> SafeString:
     """Return bytes used, in GiB."""
-    return pieces.gauge(used, limit, _of(used / GIB, limit / GIB))
+    return html.gauge(used, limit, _of(used / GIB, limit / GIB))
 
 
 def size(gib: float) -> str:

@@ -9,9 +9,16 @@ from django.db.models import QuerySet
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from apps.infrastructure.heat import MEASURES, ORDERS, Cell, HeatMap, chosen, heat_map
+from apps.infrastructure.heat_map import (
+    MEASURES,
+    ORDERS,
+    Cell,
+    HeatMap,
+    chosen,
+    heat_map,
+)
 from apps.infrastructure.models import Host
-from apps.portal import pieces
+from apps.portal import html
 from apps.portal.kinds import resource_url
 from apps.portal.page import Page
 
@@ -49,7 +56,7 @@ def _cell(cell: Cell, label: str, one_url: str, *, first: bool) -> SafeString:
         0 if first else -1,
         said,
         spoken,
-        pieces.icon(cell.icon) if cell.icon else "",
+        html.icon(cell.icon) if cell.icon else "",
         cell.name,
         cell.figure,
     )

@@ -26,10 +26,10 @@ from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, DetailPage, Properties, Property, Tab
 from apps.portal.facets import choice_facet, region_facet, state_facet
 from apps.portal.forms import BaseForm
+from apps.portal.html import moment
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
 from apps.portal.page import Page
-from apps.portal.pieces import moment
 
 
 class EnrolForm(BaseForm):

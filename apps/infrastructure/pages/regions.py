@@ -21,9 +21,9 @@ from apps.portal.columns import CREATED, Column
 from apps.portal.create import CreatePage
 from apps.portal.detail import DetailPage, Properties, Property, Tab
 from apps.portal.forms import BaseForm
+from apps.portal.html import link
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
-from apps.portal.pieces import link
 
 
 class RegionForm(BaseForm):

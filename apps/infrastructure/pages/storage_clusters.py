@@ -33,9 +33,9 @@ from apps.portal.columns import CREATED, REGION, Column
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import DetailPage, Properties, Property, Tab
+from apps.portal.html import moment
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
-from apps.portal.pieces import moment
 
 GIB = 1 << 30
 

@@ -12,7 +12,7 @@ State machine (every arrow is one compare-and-set UPDATE on (status, attempt); w
                     └──sweep rings the doorbell again for what nobody claimed
 
 * claim: status QUEUED and not_before reached, or RUNNING with an expired lease. attempt + 1, lease_until = now + LEASE.
-* The worker's lease keeper renews lease_until of all it runs. A renewal that updates no row means the operation was
+* The worker's lease renewal renews lease_until of all it runs. A renewal that updates no row means the operation was
   taken away (lease lost, superseded, cancelled); the handler stops at its next step and cannot finish.
 * An operation that supersedes another (delete, power off) cancels it and waits, by `blocked_by` and `not_before`, until
   its worker has let go or its lease has run out, so that two handlers never act on one resource at once.

@@ -11,8 +11,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.api.bodies import Items
-from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.schema import PROBLEM
+from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
 from apps.network.ranges import VpcRange, allowed_ranges
 from apps.network.services.allowed_ranges import set_allowed_ranges

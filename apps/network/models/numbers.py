@@ -1,7 +1,7 @@
 """Numbers that must be unique over the whole platform, from the sequences of `migrations/0001_database.py`.
 
 Drawing from a sequence outlives a rollback, and these are small: 24 bits each. A rehearsal, which is always rolled back
-(`apps.lifecycle.rehearsal`), therefore gets a number by chance from beyond what is ever given out.
+(`apps.lifecycle.dry_run`), therefore gets a number by chance from beyond what is ever given out.
 """
 
 from django.db import models

@@ -11,7 +11,7 @@ from apps.lifecycle.errors import Refused
 from apps.network.forms import RangesForm, ranges_text
 from apps.network.ranges import allowed_ranges
 from apps.network.services.allowed_ranges import set_allowed_ranges
-from apps.portal import feedback
+from apps.portal import toasts
 from apps.portal.page import Page
 
 
@@ -34,5 +34,5 @@ class RangesPage(Page):
         except Refused as error:
             form.add_error("ranges", error.message)
             return self.show({"form": form, "refused": error}, status=error.status)
-        feedback.keep(request, feedback.Toast(_("Allowed blocks set")))
+        toasts.keep(request, toasts.Toast(_("Allowed blocks set")))
         return self.go(reverse("admin:vpc_range.list"))

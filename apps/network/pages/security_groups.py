@@ -30,7 +30,7 @@ from apps.network.verbs import (
     SECURITY_GROUP_RETRY,
     SECURITY_GROUP_SET_RULES,
 )
-from apps.portal import feedback
+from apps.portal import toasts
 from apps.portal.columns import (
     CREATED,
     ID,
@@ -239,7 +239,7 @@ class RulesPage(Page):
             return self._draw(group, editor, generation, status=error.status)
         except Refused as error:
             return self._draw(group, editor, generation, refused=error, status=error.status)
-        feedback.keep(request, feedback.toast_for(operation, self.area, ""))
+        toasts.keep(request, toasts.toast_for(operation, self.area, ""))
         return self.go(SECURITY_GROUP.url(self.area, "one", group))
 
     def _draw(

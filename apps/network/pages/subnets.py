@@ -18,7 +18,7 @@ from apps.network.forms import SubnetForm
 from apps.network.models import Nic, Subnet, Vpc
 from apps.network.models.vpc import RESERVED_ADDRESSES
 from apps.network.verbs import SUBNET_CREATE, SUBNET_DELETE, SUBNET_RENAME, SUBNET_RETRY
-from apps.portal import pieces
+from apps.portal import html
 from apps.portal.columns import (
     CREATED,
     ID,
@@ -51,7 +51,7 @@ def free_of_all(subnet: Subnet) -> SafeString:
     """Return "free of all", with a bar of those in use."""
     size = int(subnet.cidr.num_addresses) - RESERVED_ADDRESSES
     shown = _("%(free)s of %(size)s") % {"free": f"{subnet.free_addresses:,}", "size": f"{size:,}"}
-    return format_html("{}{}", shown, pieces.meter(size - subnet.free_addresses, size, shown))
+    return format_html("{}{}", shown, html.meter(size - subnet.free_addresses, size, shown))
 
 
 SUBNET = PageKind(
@@ -84,7 +84,7 @@ class SubnetList(ListPage):
         Column(
             "cidr",
             gettext_lazy("Block"),
-            lambda row, page: pieces.copyable(row.cidr),
+            lambda row, page: html.copyable(row.cidr),
             sort="cidr",
             wide=False,
             text=lambda row, page: str(row.cidr),
@@ -92,7 +92,7 @@ class SubnetList(ListPage):
         Column(
             "vpc",
             gettext_lazy("VPC"),
-            lambda row, page: pieces.link(resource_url(page.area, "vpc", row.vpc_id), row.vpc.name),
+            lambda row, page: html.link(resource_url(page.area, "vpc", row.vpc_id), row.vpc.name),
             sort="vpc__name",
             facet=choice_facet("vpc", gettext_lazy("VPC"), _vpcs),
         ),
@@ -143,7 +143,7 @@ class SubnetDetail(DetailPage):
             Properties(
                 _("Subnet"),
                 [
-                    Property(_("VPC"), pieces.link(resource_url(self.area, "vpc", row.vpc_id), row.vpc.name)),
+                    Property(_("VPC"), html.link(resource_url(self.area, "vpc", row.vpc_id), row.vpc.name)),
                     Property(_("Block"), row.cidr, copy=True),
                     Property(_("Gateway"), row.gateway, copy=True),
                     Property(_("Free addresses"), free_of_all(row)),

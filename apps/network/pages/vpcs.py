@@ -16,7 +16,7 @@ from apps.network.filters import VpcFilter
 from apps.network.forms import VpcForm
 from apps.network.models import Nic, Subnet, Vpc
 from apps.network.verbs import SUBNET_CREATE, VPC_CREATE, VPC_DELETE, VPC_RENAME, VPC_RETRY
-from apps.portal import pieces
+from apps.portal import html
 from apps.portal.columns import (
     CREATED,
     ID,
@@ -65,7 +65,7 @@ class VpcList(ListPage):
         Column(
             "cidr",
             gettext_lazy("Block"),
-            lambda row, page: pieces.copyable(row.cidr),
+            lambda row, page: html.copyable(row.cidr),
             sort="cidr",
             wide=False,
             text=lambda row, page: str(row.cidr),
@@ -128,7 +128,7 @@ class VpcDetail(DetailPage):
                     Property(_("Addresses"), f"{row.cidr.num_addresses:,}"),
                     Property(
                         _("Subnets"),
-                        pieces.link(self.of.url(self.area, "tab.subnets", row), row.subnet_count),
+                        html.link(self.of.url(self.area, "tab.subnets", row), row.subnet_count),
                     ),
                     Property(_("Network identifier"), row.vni),
                 ],

@@ -16,8 +16,8 @@ from apps.network.verbs import SUBNET_RECOUNT
 from apps.reconciliation.counts import ids_from, note_repaired
 from apps.reconciliation.declared import Counted, declare_count
 from apps.reconciliation.difference import Difference, Place
+from apps.reconciliation.finding_writer import note
 from apps.reconciliation.models import Finding, Rule
-from apps.reconciliation.noting import note
 from apps.reconciliation.rules import AT_REST, GRACE
 
 _NEXT_ADDRESSES = """

@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.access import allow
 from apps.accounts.acts import changes, renames, requested
-from apps.accounts.choosing import chosen_project
 from apps.accounts.labels import clean_labels
 from apps.accounts.models import Project
+from apps.accounts.references import chosen_project
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
@@ -23,7 +23,7 @@ from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.requests import Allowed, Change
 from apps.network.models import SecurityGroup, SecurityGroupRule
 from apps.network.rules import Rule, parse_rules
-from apps.network.services.choosing import chosen_region
+from apps.network.services.references import chosen_region
 from apps.network.verbs import (
     SECURITY_GROUP_CREATE,
     SECURITY_GROUP_DELETE,

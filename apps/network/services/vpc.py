@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.access import allow
 from apps.accounts.acts import changes, renames, requested
-from apps.accounts.choosing import chosen_project
 from apps.accounts.labels import clean_labels
 from apps.accounts.models import Project
+from apps.accounts.references import chosen_project
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
@@ -20,7 +20,7 @@ from apps.lifecycle.models import Operation
 from apps.lifecycle.requests import Allowed, Change
 from apps.network.models import Vpc
 from apps.network.ranges import vpc_block
-from apps.network.services.choosing import chosen_region
+from apps.network.services.references import chosen_region
 from apps.network.services.subnet import add_subnet
 from apps.network.verbs import SUBNET_CREATE, VPC_CREATE, VPC_DELETE, VPC_RENAME, VPC_RETRY
 from apps.quotas.services import hold, reserve_quota

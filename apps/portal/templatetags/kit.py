@@ -12,10 +12,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from apps.lifecycle.forecast import QuotaLine
-from apps.lifecycle.told import rendered_error
+from apps.lifecycle.state_labels import state_label
+from apps.lifecycle.stored_messages import rendered_error
 from apps.lifecycle.verbs import Text
-from apps.lifecycle.words import state_label
-from apps.portal import pieces
+from apps.portal import html
 from apps.portal.kinds import menu_parts
 from apps.portal.kinds import resource_url as url_of
 from apps.portal.pickers import SEARCHED_FROM, PickField, PickSeveralField, rows_of
@@ -23,36 +23,36 @@ from apps.portal.timeline import label_of
 
 register = template.Library()
 
-register.simple_tag(pieces.icon, name="icon")
-register.simple_tag(pieces.copyable, name="copyable")
-register.simple_tag(pieces.meter, name="meter")
-register.simple_tag(pieces.gauge, name="gauge")
-register.filter("moment", pieces.moment)
-register.filter("as_of", pieces.as_of)
+register.simple_tag(html.icon, name="icon")
+register.simple_tag(html.copyable, name="copyable")
+register.simple_tag(html.meter, name="meter")
+register.simple_tag(html.gauge, name="gauge")
+register.filter("moment", html.moment)
+register.filter("as_of", html.as_of)
 register.filter("menu_parts", menu_parts)
-register.filter("ago", pieces.ago)
+register.filter("ago", html.ago)
 
 
 @register.filter
 def pill(resource: Any) -> SafeString:
     """Return the state pill of a resource."""
-    return pieces.pill(state_label(resource))
+    return html.pill(state_label(resource))
 
 
 @register.filter
 def word_pill(shown: Any) -> SafeString:
     """Return a StateWord as a pill."""
-    return pieces.pill(shown)
+    return html.pill(shown)
 
 
 @register.filter
-def told_message(error: dict[str, Any]) -> str:
+def message_text(error: dict[str, Any]) -> str:
     """Return the message of a kept error in the reader's language."""
     return rendered_error(error)["message"]
 
 
 @register.filter
-def told_hint(error: dict[str, Any]) -> str:
+def hint_text(error: dict[str, Any]) -> str:
     """Return the next step of a kept error in the reader's language."""
     return rendered_error(error)["hint"]
 
@@ -109,7 +109,7 @@ def quota_change(line: QuotaLine) -> SafeString:
         " quota-short" if line.short else "",
         line.metric.label,
         text,
-        pieces.change_meter(line.used, line.asked, line.limit, text),
+        html.change_meter(line.used, line.asked, line.limit, text),
     )
 
 
@@ -129,8 +129,8 @@ def resource_url(context: template.Context, kind: str, key: object) -> str:
 def resource_link(context: template.Context, resource: Any) -> SafeString:
     """Return a resource's name, linked where this area has a page for it."""
     if resource is None:
-        return pieces.nothing()
-    return pieces.link(url_of(_area(context), resource.kind, resource.pk), resource.name)
+        return html.nothing()
+    return html.link(url_of(_area(context), resource.kind, resource.pk), resource.name)
 
 
 def _area(context: template.Context) -> str:

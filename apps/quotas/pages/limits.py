@@ -15,7 +15,7 @@ from apps.accounts.models import Tenant
 from apps.accounts.selectors import visible_tenants
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound, Refused
-from apps.portal import feedback
+from apps.portal import toasts
 from apps.portal.forms import BaseForm
 from apps.portal.page import Page
 from apps.quotas.metrics import metrics
@@ -72,7 +72,7 @@ class TenantQuotaPage(Page):
             return self.show(
                 limits_context(self.actor, tenant, form) | {"refused": error}, status=error.status
             )
-        feedback.keep(request, _said(tenant, uses_of(self.actor, tenant)))
+        toasts.keep(request, _said(tenant, uses_of(self.actor, tenant)))
         return self.go(reverse("admin:tenant.tab.quotas", args=[key]))
 
 
@@ -92,14 +92,14 @@ class RecountPage(Page):
         )
         named = ", ".join(f"{metrics()[d.metric].label}: {d.used} → {d.exists}" for d in differences)
         said = text % {"n": len(differences)} if differences else _("Everything was counted rightly.")
-        feedback.keep(request, feedback.Toast(said, detail=named))
+        toasts.keep(request, toasts.Toast(said, detail=named))
         return self.go(reverse("admin:tenant.tab.quotas", args=[key]))
 
 
-def _said(tenant: Tenant, uses: list[Use]) -> feedback.Toast:
+def _said(tenant: Tenant, uses: list[Use]) -> toasts.Toast:
     over = [str(use.metric.label) for use in uses if use.over]
     done = _("Quotas of %(name)s set") % {"name": tenant.name}
     if not over:
-        return feedback.Toast(done)
+        return toasts.Toast(done)
     detail = _("More is used than allowed: %(what)s. What exists stays; nothing new is let in.")
-    return feedback.Toast(done, detail=detail % {"what": ", ".join(over)})
+    return toasts.Toast(done, detail=detail % {"what": ", ".join(over)})

@@ -15,11 +15,11 @@ from apps.accounts.models import ProjectUserObjectPermission, Tenant, User
 from apps.accounts.selectors import held_roles, with_grants
 from apps.audit.models import AuditEntry
 from apps.lifecycle.models import Resource, State
-from apps.portal import pieces
+from apps.portal import html
 from apps.portal.columns import CREATED, NAME, Column
 from apps.portal.detail import DetailPage, Tab
+from apps.portal.kind_registry import list_pages
 from apps.portal.lists import ListPage
-from apps.portal.registry import list_pages
 from apps.quotas.filters import TenantUseFilter
 from apps.quotas.metrics import Metric, metrics
 from apps.quotas.models import Quota
@@ -51,7 +51,7 @@ def _use(metric: Metric, row: Any, page: ListPage) -> SafeString:
 def use_bar(used: int, limit: int, unit: str) -> SafeString:
     """Return what is used of a limit, with its unit."""
     text = f"{number_format(used, force_grouping=True)} / {number_format(limit, force_grouping=True)} {unit}"
-    return pieces.gauge(used, limit, text.strip())
+    return html.gauge(used, limit, text.strip())
 
 
 def _column(metric: Metric) -> Column:

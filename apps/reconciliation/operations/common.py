@@ -8,8 +8,8 @@ from django.utils.translation import gettext_noop as _
 
 from apps.drivers.errors import DriverError
 from apps.lifecycle.handlers import Handler, Settle
-from apps.lifecycle.running import OperationContext
-from apps.reconciliation.mending import mark_repaired
+from apps.lifecycle.operation_context import OperationContext
+from apps.reconciliation.repair import mark_repaired
 
 #: A force clean tries each removal so often; then it leaves behind what does not go, to be listed as an orphan.
 PATIENCE = 3

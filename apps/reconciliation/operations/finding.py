@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apps.lifecycle.handlers import handles
-from apps.lifecycle.running import OperationContext
+from apps.lifecycle.operation_context import OperationContext
 from apps.reconciliation.models import Finding
 from apps.reconciliation.operations.common import repairing
 from apps.reconciliation.orphans import remove_orphan

@@ -9,15 +9,15 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.lifecycle.told import rendered_message
-from apps.lifecycle.words import state_label
-from apps.portal import pieces
+from apps.lifecycle.state_labels import state_label
+from apps.lifecycle.stored_messages import rendered_message
+from apps.portal import html
 from apps.portal.detail import DetailPage, Property, Tab
+from apps.portal.kind_registry import kind_word
 from apps.portal.kinds import Offer, Text, resource_url
-from apps.portal.registry import kind_word
 from apps.reconciliation import services
-from apps.reconciliation.choices import Action
 from apps.reconciliation.declared import Fact, counts, kind_of
+from apps.reconciliation.finding_actions import Action
 from apps.reconciliation.models import Finding, FindingState, Rule
 from apps.reconciliation.pages.kinds import FINDING, ON_FINDING
 from apps.reconciliation.pages.lists import finding_word, place_url
@@ -70,9 +70,9 @@ def row_says(finding: Finding, area: str) -> list[Property]:
     said = [
         Property(
             str(kind_word(resource.kind)),
-            pieces.link(resource_url(area, resource.kind, resource.pk), resource.name),
+            html.link(resource_url(area, resource.kind, resource.pk), resource.name),
         ),
-        Property(_("State"), pieces.pill(state_label(resource))),
+        Property(_("State"), html.pill(state_label(resource))),
         Property(_("Generation"), resource.generation),
     ]
     kind = kind_of(resource.kind)
@@ -88,19 +88,19 @@ def row_says(finding: Finding, area: str) -> list[Property]:
 def _property(fact: Fact, area: str) -> Property:
     if not fact.kind:
         return Property(fact.label, fact.value)
-    return Property(fact.label, pieces.link(resource_url(area, fact.kind, fact.key), str(fact.value)))
+    return Property(fact.label, html.link(resource_url(area, fact.kind, fact.key), str(fact.value)))
 
 
 def is_there(finding: Finding, area: str) -> list[Property]:
     """Return what was seen where it was looked for."""
     seen = [
-        Property(_("Where"), pieces.link(place_url(finding, area), finding.place)),
+        Property(_("Where"), html.link(place_url(finding, area), finding.place)),
         Property(_("Looked for"), str(kind_word(finding.kind))),
         Property(_("Found"), _("no") if finding.rule == Rule.STALE else _("yes")),
     ]
     if "found" in finding.seen:
         seen.append(Property(_("Seen as"), finding.seen["found"]))
-    seen.append(Property(_("Last seen"), pieces.moment(finding.last_seen_at)))
+    seen.append(Property(_("Last seen"), html.moment(finding.last_seen_at)))
     return seen
 
 
@@ -145,8 +145,8 @@ class FindingDetail(DetailPage):
         tenant: Text = row.tenant.name if row.tenant is not None else ""
         return [
             Property(_("Rule"), row.get_rule_display()),
-            Property(_("Where"), pieces.link(place_url(row, self.area), row.place)),
-            Property(_("Since"), pieces.moment(row.first_seen_at)),
+            Property(_("Where"), html.link(place_url(row, self.area), row.place)),
+            Property(_("Since"), html.moment(row.first_seen_at)),
             Property(_("Looks in a row"), row.looks),
             *([Property(_("Tenant"), tenant)] if tenant else []),
         ]

@@ -17,7 +17,7 @@ from apps.lifecycle.models import Resource
 from apps.lifecycle.verbs import Verb
 from apps.portal.kinds import Do, PageKind, Text
 from apps.reconciliation import services
-from apps.reconciliation.choices import Action
+from apps.reconciliation.finding_actions import Action
 from apps.reconciliation.models import Finding, FindingState
 from apps.reconciliation.selectors import in_trouble, visible_findings
 from apps.reconciliation.verbs import (

@@ -18,15 +18,15 @@ from django.utils.translation import gettext_lazy as _
 from apps.infrastructure.models import Host, Region, StorageCluster
 from apps.lifecycle.legality import open_operation
 from apps.lifecycle.models import Resource
-from apps.lifecycle.told import rendered_message
+from apps.lifecycle.state_labels import StateLabel
+from apps.lifecycle.stored_messages import rendered_message
 from apps.lifecycle.verbs import verb_named
-from apps.lifecycle.words import StateLabel
-from apps.portal import pieces
+from apps.portal import html
 from apps.portal.columns import CREATED, REGION, STATE, TENANT, UPDATED, Column
 from apps.portal.facets import MOST_CHOICES, Choices, choice_facet, region_facet, state_facet, tenant_facet
+from apps.portal.kind_registry import kind_word
 from apps.portal.kinds import Text, resource_url
 from apps.portal.lists import Empty, ListPage
-from apps.portal.registry import kind_word
 from apps.portal.view_tabs import ListView
 from apps.reconciliation.declared import counts, kinds, kinds_with_rows
 from apps.reconciliation.filters import STATES, FindingFilter, TroubleFilter
@@ -56,7 +56,7 @@ def place_url(finding: Finding, area: str) -> str:
 
 
 def _name(row: Finding, page: ListPage) -> SafeString:
-    name = pieces.link(page.of.url(page.area, "one", row), row.name or str(row.target_id), "row-name")
+    name = html.link(page.of.url(page.area, "one", row), row.name or str(row.target_id), "row-name")
     return format_html('{}<div class="finding-why">{}</div>', name, rendered_message(row.kept))
 
 
@@ -120,7 +120,7 @@ class FindingList(_Tabs):
         Column(
             "state",
             _("State"),
-            lambda row, page: pieces.pill(finding_word(row)),
+            lambda row, page: html.pill(finding_word(row)),
             sort="state",
             wide=False,
             text=lambda row, page: row.get_state_display(),
@@ -136,7 +136,7 @@ class FindingList(_Tabs):
         Column(
             "place",
             _("Where"),
-            lambda row, page: pieces.link(place_url(row, page.area), row.place),
+            lambda row, page: html.link(place_url(row, page.area), row.place),
             sort=("host__name", "storage_cluster__name", "region__name"),
             filter="host",
             facet=choice_facet("host", _("Host"), _hosts),
@@ -147,14 +147,14 @@ class FindingList(_Tabs):
         Column(
             "first_seen",
             _("Since"),
-            lambda row, page: pieces.moment(row.first_seen_at),
+            lambda row, page: html.moment(row.first_seen_at),
             sort="first_seen_at",
             text=lambda row, page: row.first_seen_at,
         ),
         Column(
             "last_seen",
             _("Last seen"),
-            lambda row, page: pieces.moment(row.last_seen_at),
+            lambda row, page: html.moment(row.last_seen_at),
             sort="last_seen_at",
             text=lambda row, page: row.last_seen_at,
             hidden=True,
@@ -183,7 +183,7 @@ class FindingList(_Tabs):
 
 
 def _resource(row: Resource, page: ListPage) -> SafeString:
-    name = pieces.link(resource_url(page.area, row.kind, row.pk), row.name, "row-name")
+    name = html.link(resource_url(page.area, row.kind, row.pk), row.name, "row-name")
     said = _said(row, page)
     return format_html('{}<div class="finding-why">{}</div>', name, said) if said else name
 

@@ -12,8 +12,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.api import limits
-from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.schema import PROBLEM
+from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
 from apps.tenancy.services.passwords import prove_current, set_own_password
 

@@ -13,9 +13,9 @@ from rest_framework.views import APIView
 from apps.accounts.access import visible_projects
 from apps.accounts.models import User
 from apps.api import limits
-from apps.api.one_transaction import answered_in_one_transaction
 from apps.api.representation import ReferenceOut
 from apps.api.schema import PROBLEM
+from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
 from apps.tenancy.services.preferences import set_preferences
 from apps.tenancy.services.profile import MAX_FULL_NAME, edit_profile

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from apps.accounts.models import User
 from apps.accounts.selectors import memberships_of
 from apps.lifecycle.errors import Refused
-from apps.portal import feedback
+from apps.portal import toasts
 from apps.portal.forms import BaseForm
 from apps.portal.page import Page
 from apps.tenancy.services.profile import MAX_FULL_NAME, edit_profile
@@ -53,7 +53,7 @@ class ProfilePage(Page):
         except Refused as error:
             form.refuse(error)
             return self._draw(form, status=error.status)
-        feedback.keep(request, feedback.Toast(_("Profile saved.")))
+        toasts.keep(request, toasts.Toast(_("Profile saved.")))
         return self.go(reverse(f"{self.area}:account"))
 
     def _draw(self, form: ProfileForm, status: int = 200) -> HttpResponse:

@@ -18,7 +18,7 @@ from apps.accounts.middleware import end_acting, tell_pages
 from apps.accounts.models import Tenant, User
 from apps.accounts.platform_settings import ACTING_MINUTES
 from apps.lifecycle.errors import NotFound, Refused
-from apps.portal import feedback
+from apps.portal import toasts
 from apps.portal.forms import BaseForm
 from apps.portal.page import Page
 from apps.tenancy.pages.tenants import TENANT
@@ -79,8 +79,6 @@ class StopActing(View):
             raise NotFound(_("There is no such page."))
         tenant = end_acting(request, STOPPED)
         if tenant is not None:
-            feedback.keep(
-                request, feedback.Toast(_("You no longer act as %(name)s.") % {"name": tenant.name})
-            )
+            toasts.keep(request, toasts.Toast(_("You no longer act as %(name)s.") % {"name": tenant.name}))
         where = TENANT.url("admin", "one", tenant) if tenant is not None else reverse("admin:home")
         return HttpResponseRedirect(where)

@@ -17,14 +17,14 @@ from apps.accounts.operation_log import (
     visible_entries,
 )
 from apps.audit.models import DONE, AuditEntry
+from apps.lifecycle.state_labels import StateLabel
 from apps.lifecycle.verbs import all_verbs
-from apps.lifecycle.words import StateLabel
-from apps.portal import pieces
+from apps.portal import html
 from apps.portal.columns import TENANT, Column
 from apps.portal.facets import Choices, choice_facet, tenant_facet
+from apps.portal.kind_registry import kind_word
 from apps.portal.kinds import PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
-from apps.portal.registry import kind_word
 from apps.portal.templatetags.kit import took
 from apps.portal.timeline import label_of
 from apps.tenancy.audit_filter import RESULTS, SECONDS, AuditFilter
@@ -44,7 +44,7 @@ _WORDS = dict(RESULTS)
 
 
 def _when(row: AuditEntry, page: ListPage) -> SafeString:
-    return pieces.moment(row.at)
+    return html.moment(row.at)
 
 
 def _what(row: AuditEntry, page: ListPage) -> SafeString:
@@ -55,7 +55,7 @@ def _what(row: AuditEntry, page: ListPage) -> SafeString:
 
 def _target(row: AuditEntry, page: ListPage) -> SafeString:
     url = resource_url(page.area, row.target_kind, row.target_id) if row.target_id else ""
-    return pieces.link(url, row.target_name or row.target_id or "–")
+    return html.link(url, row.target_name or row.target_id or "–")
 
 
 #: How somebody came in.
@@ -68,9 +68,9 @@ def _origin(row: AuditEntry, page: ListPage) -> SafeString:
 
 def _result(row: AuditEntry, page: ListPage) -> SafeString:
     result = result_of(row)
-    pill = pieces.pill(StateLabel(_WORDS[result], _TONES[result], reason=reason_of(row)))
+    pill = html.pill(StateLabel(_WORDS[result], _TONES[result], reason=reason_of(row)))
     url = resource_url(page.area, "operation", row.operation_id) if row.operation_id else ""
-    return pieces.link(url, pill) if url else pill
+    return html.link(url, pill) if url else pill
 
 
 def _took(row: AuditEntry, page: ListPage) -> str:

@@ -8,8 +8,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
-from apps.lifecycle.words import StateLabel
-from apps.portal import pieces
+from apps.lifecycle.state_labels import StateLabel
+from apps.portal import html
 from apps.portal.columns import Column
 from apps.portal.facets import choice_facet
 from apps.portal.lists import ListPage
@@ -17,7 +17,7 @@ from apps.portal.lists import ListPage
 
 def _username(row: Any, page: ListPage) -> SafeString:
     url = page.of.url(page.area, "one", row) if page.has_detail else ""
-    return pieces.link(url, row.username, "row-name")
+    return html.link(url, row.username, "row-name")
 
 
 def user_word(user: User) -> StateLabel:
@@ -26,14 +26,14 @@ def user_word(user: User) -> StateLabel:
 
 
 def _last_log_in(row: Any, page: ListPage) -> object:
-    return pieces.moment(row.last_login) if row.last_login else _("never")
+    return html.moment(row.last_login) if row.last_login else _("never")
 
 
 USERNAME = Column("username", _("User name"), _username, sort="username", wide=False)
 ACTIVE = Column(
     "active",
     _("State"),
-    lambda row, page: pieces.pill(user_word(row)),
+    lambda row, page: html.pill(user_word(row)),
     sort="is_active",
     wide=False,
     facet=choice_facet("active", _("State"), lambda page: [("true", _("Active")), ("false", _("Inactive"))]),
@@ -50,7 +50,7 @@ LAST_LOG_IN = Column(
 JOINED = Column(
     "joined",
     _("Created"),
-    lambda row, page: pieces.moment(row.date_joined),
+    lambda row, page: html.moment(row.date_joined),
     sort="date_joined",
     text=lambda row, page: row.date_joined,
 )

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.accounts.log_in_records import note_failure
 from apps.accounts.models import User
-from apps.accounts.recent import record_proof
+from apps.accounts.recent_proof import record_proof
 from apps.accounts.throttle.checks import account_key, check_secret, source_of_actor
 from apps.portal.page import Page
 from apps.tenancy import ceremonies

@@ -15,7 +15,7 @@ from apps.accounts.models import User
 from apps.accounts.secrets import seal, unseal
 from apps.api import limits
 from apps.lifecycle.errors import Refused
-from apps.portal import feedback
+from apps.portal import toasts
 from apps.portal.forms import BaseForm
 from apps.portal.page import Page
 from apps.tenancy import ceremonies
@@ -34,7 +34,7 @@ def _set_up(page: Page, codes: list[str], text: str) -> HttpResponse:
     page.request.session.pop(MUST_ENROL, None)
     if codes:
         return show_codes(page, codes)
-    feedback.keep(page.request, feedback.Toast(text))
+    toasts.keep(page.request, toasts.Toast(text))
     return page.go(_security(page))
 
 
@@ -178,7 +178,7 @@ class AskPage(Page):
 
     def done(self, text: str, url: str = "") -> HttpResponse:
         """Say that it is done, on the page it came from."""
-        feedback.keep(self.request, feedback.Toast(text))
+        toasts.keep(self.request, toasts.Toast(text))
         return self.go(url or _security(self))
 
 

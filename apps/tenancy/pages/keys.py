@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from apps.accounts.models import ApiKey
 from apps.accounts.selectors import visible_keys
 from apps.accounts.verbs import KEY_ISSUE, KEY_REVOKE
-from apps.portal import pieces
+from apps.portal import html
 from apps.portal.columns import CREATED, Column
 from apps.portal.facets import choice_facet
 from apps.portal.forms import BaseForm
@@ -66,7 +66,7 @@ KEY = PageKind(
 
 
 def _expiry(key: ApiKey, page: ListPage) -> object:
-    return pieces.moment(key.expires_at) if key.expires_at else _("never")
+    return html.moment(key.expires_at) if key.expires_at else _("never")
 
 
 class KeyList(ListPage):
@@ -92,7 +92,7 @@ class KeyList(ListPage):
         Column(
             "used",
             gettext_lazy("Last used"),
-            lambda row, page: pieces.moment(row.last_used_at),
+            lambda row, page: html.moment(row.last_used_at),
             sort="last_used_at",
             text=lambda row, page: row.last_used_at,
         ),

@@ -22,7 +22,7 @@ from apps.accounts.verbs import LOG_OUT
 from apps.audit.record import record
 from apps.lifecycle import push
 from apps.tenancy.addresses import ascii_lower
-from apps.tenancy.entering import pass_first_step
+from apps.tenancy.login_steps import pass_first_step
 from apps.tenancy.oidc.providers import providers
 from apps.tenancy.services.accounts import MAX_NAME
 

@@ -25,7 +25,7 @@ from apps.accounts.verbs import (
     MEMBER_UNLINK,
 )
 from apps.lifecycle.actor import Actor
-from apps.portal import pieces
+from apps.portal import html
 from apps.portal.actions import ActionPage
 from apps.portal.columns import TENANT, Column
 from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property, Tab
@@ -201,16 +201,16 @@ class MemberDetail(DetailPage):
 
     def properties(self, row: User) -> Sequence[Properties]:
         """Return the state of the account."""
-        last = pieces.moment(row.last_login) if row.last_login else _("never")
+        last = html.moment(row.last_login) if row.last_login else _("never")
         return [
             Properties(
                 _("Account"),
                 [
-                    Property(_("State"), pieces.pill(user_word(row))),
+                    Property(_("State"), html.pill(user_word(row))),
                     Property(_("Owner"), _("yes") if row.is_tenant_owner else _("no")),
                     Property(_("Tenant"), row.tenant and row.tenant.name),
                     Property(_("E-mail"), row.email),
-                    Property(_("Created"), pieces.moment(row.date_joined)),
+                    Property(_("Created"), html.moment(row.date_joined)),
                     Property(_("Last log-in"), last),
                     Property(_("Two-factor log-in"), _("on") if has_second_factor(row) else _("off")),
                     Property(_("Linked log-ins"), _links(row)),

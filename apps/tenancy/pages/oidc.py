@@ -12,8 +12,8 @@ from apps.accounts.log_in_records import note_failure
 from apps.accounts.middleware import actor_for
 from apps.accounts.models import User
 from apps.lifecycle.errors import NotFound
-from apps.portal import feedback
-from apps.tenancy.entering import begin_briefly, pass_first_step
+from apps.portal import toasts
+from apps.tenancy.login_steps import begin_briefly, pass_first_step
 from apps.tenancy.oidc.protocol import Identity, begin, finish
 from apps.tenancy.oidc.providers import Provider, provider_named
 from apps.tenancy.oidc.refused import OidcRefused
@@ -63,8 +63,8 @@ class OidcBack(View):
         if not isinstance(user, User):
             return HttpResponseRedirect(reverse("portal:login"))
         link_log_in(actor_for(request, user), provider, identity)
-        feedback.keep(
-            request, feedback.Toast(_("You can now log in with %(provider)s.") % {"provider": provider.label})
+        toasts.keep(
+            request, toasts.Toast(_("You can now log in with %(provider)s.") % {"provider": provider.label})
         )
         return HttpResponseRedirect(identity.onward)
 

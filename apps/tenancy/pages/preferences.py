@@ -24,7 +24,7 @@ from apps.accounts.preferences import (
 )
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Refused
-from apps.portal import feedback
+from apps.portal import toasts
 from apps.portal.forms import BaseForm
 from apps.portal.page import Page
 from apps.tenancy.services.preferences import set_preferences
@@ -77,7 +77,7 @@ class PreferencesPage(Page):
             form.refuse(error)
             return self._draw(form, status=error.status)
         with translation.override(user.language or translation.get_language()):
-            feedback.keep(request, feedback.Toast(_("Preferences saved.")))
+            toasts.keep(request, toasts.Toast(_("Preferences saved.")))
         response = self.go(reverse(f"{self.area}:account.preferences"))
         _keep_theme(response, user.theme)
         _keep_language(response, user.language)

@@ -13,7 +13,7 @@ from apps.accounts.models import Project
 from apps.accounts.selectors import memberships_in
 from apps.accounts.verbs import PROJECT_CREATE, PROJECT_DELETE, PROJECT_EDIT
 from apps.lifecycle.models import Resource
-from apps.portal import pieces
+from apps.portal import html
 from apps.portal.columns import CREATED, NAME, TENANT, Column
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
@@ -90,7 +90,7 @@ class ProjectDetail(DetailPage):
                 [
                     Property(_("Default"), _("yes") if row.is_default else _("no")),
                     Property(_("Remark"), row.remark),
-                    Property(_("Created"), pieces.moment(row.created_at)),
+                    Property(_("Created"), html.moment(row.created_at)),
                 ],
             )
         ]

@@ -8,15 +8,15 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views import View
 
-from apps.accounts.backends import usable
+from apps.accounts.auth_backend import usable
 from apps.accounts.log_in_records import SECOND_FAILED, note_failure
 from apps.accounts.throttle.checks import account_key, check_secret, source_of
 from apps.tenancy import ceremonies
 from apps.tenancy.ceremonies import Purpose
-from apps.tenancy.entering import Pending, begin_briefly, enter, pending
 from apps.tenancy.factors.codes import use_code
 from apps.tenancy.factors.passkeys import PASSKEY, judge_passkey, options_to_show, owner_of
 from apps.tenancy.factors.rows import factors_of
+from apps.tenancy.login_steps import Pending, begin_briefly, enter, pending
 from apps.tenancy.oidc.providers import providers
 from apps.tenancy.pages.login import LogInForm
 

@@ -15,7 +15,7 @@ from apps.accounts.middleware import MUST_ENROL
 from apps.accounts.models import User
 from apps.api import limits
 from apps.lifecycle.errors import Refused
-from apps.portal import feedback
+from apps.portal import toasts
 from apps.portal.forms import BaseForm
 from apps.portal.page import Page
 from apps.tenancy.factors.rows import factors_of
@@ -70,7 +70,7 @@ class SecurityPage(Page):
             form.refuse(error)
             return self._draw(form, status=error.status)
         update_session_auth_hash(request, user)
-        feedback.keep(request, feedback.Toast(_("Password changed.")))
+        toasts.keep(request, toasts.Toast(_("Password changed.")))
         return self.go(reverse(f"{self.area}:account.security"))
 
     def _draw(self, form: PasswordForm, status: int = 200) -> HttpResponse:

@@ -19,8 +19,8 @@ from apps.accounts.verbs import (
     TENANT_ENABLE,
     TENANT_SET_QUOTAS,
 )
-from apps.lifecycle.words import StateLabel
-from apps.portal import pieces
+from apps.lifecycle.state_labels import StateLabel
+from apps.portal import html
 from apps.portal.columns import CREATED, NAME, Column
 from apps.portal.detail import DetailPage, Properties, Property
 from apps.portal.facets import choice_facet
@@ -78,7 +78,7 @@ def _word(tenant: Tenant) -> StateLabel:
 STATE_COLUMN = Column(
     "enabled",
     gettext_lazy("State"),
-    lambda row, page: pieces.pill(_word(row)),
+    lambda row, page: html.pill(_word(row)),
     sort="enabled",
     wide=False,
     text=lambda row, page: _word(row).word,
@@ -121,8 +121,8 @@ class TenantDetail(DetailPage):
             Properties(
                 _("Tenant"),
                 [
-                    Property(_("State"), pieces.pill(_word(row))),
-                    Property(_("Created"), pieces.moment(row.created_at)),
+                    Property(_("State"), html.pill(_word(row))),
+                    Property(_("Created"), html.moment(row.created_at)),
                 ],
             )
         ]

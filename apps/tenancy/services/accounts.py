@@ -11,8 +11,8 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from apps.accounts.lines import clean_line
 from apps.accounts.models import User
+from apps.accounts.single_line import clean_line
 from apps.lifecycle.errors import Invalid
 from apps.tenancy.addresses import ascii_lower
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.accounts.access import allow
-from apps.accounts.backends import usable
+from apps.accounts.auth_backend import usable
 from apps.accounts.models import Project, Role, Tenant, User
 from apps.accounts.verbs import ADMIN_UNLINK, LOG_IN_LINK, LOG_IN_UNLINK, MEMBER_UNLINK
 from apps.audit.record import record

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from apps.accounts.access import allow
+from apps.accounts.account_hooks import run_account_hooks
 from apps.accounts.models import (
     ROLE_PERMISSIONS,
     Project,
@@ -16,7 +17,6 @@ from apps.accounts.models import (
     Tenant,
     User,
 )
-from apps.accounts.newcomers import run_account_hooks
 from apps.accounts.verbs import (
     MEMBER_ACTIVATE,
     MEMBER_CREATE,

@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.access import allow
 from apps.accounts.labels import MAX_REMARK
-from apps.accounts.lines import clean_line
 from apps.accounts.models import Project, Tenant
+from apps.accounts.single_line import clean_line
 from apps.accounts.verbs import PROJECT_CREATE, PROJECT_DELETE, PROJECT_EDIT
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves

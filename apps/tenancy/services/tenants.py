@@ -6,10 +6,10 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from apps.accounts.access import allow
+from apps.accounts.account_hooks import run_account_hooks
 from apps.accounts.labels import MAX_REMARK
-from apps.accounts.lines import clean_line
 from apps.accounts.models import Project, Tenant, User
-from apps.accounts.newcomers import run_account_hooks
+from apps.accounts.single_line import clean_line
 from apps.accounts.verbs import TENANT_CREATE, TENANT_DISABLE, TENANT_EDIT, TENANT_ENABLE
 from apps.lifecycle import push
 from apps.lifecycle.actor import Actor

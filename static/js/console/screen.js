@@ -6,7 +6,7 @@ import { initLogging } from "../../vendor/novnc/core/util/logging.js";
 // How a connection ends is said on the page; noVNC would report each as an error of the program.
 initLogging("none");
 
-// Close codes 4000-4999 are the proxy's (apps/console/ends.py). A browser says 1006 for all else.
+// Close codes 4000-4999 are the proxy's (apps/console/close_codes.py). A browser says 1006 for all else.
 const ABNORMAL = 1006;
 
 export class Screen extends EventTarget {

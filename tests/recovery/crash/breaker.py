@@ -88,7 +88,7 @@ def die() -> None:
 
 
 def stall() -> None:
-    """Stop this process, lease keeper and all, until somebody lets it go on."""
+    """Stop this process, lease renewal and all, until somebody lets it go on."""
     if not connection.in_atomic_block:
         connection.close()  # many stall at once, and the database has only so many connections
     os.kill(os.getpid(), signal.SIGSTOP)

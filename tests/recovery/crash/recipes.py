@@ -26,7 +26,7 @@ from apps.lifecycle.models import Operation, OperationStatus, Resource
 from apps.network.models import SecurityGroup, Subnet, Vpc
 from apps.network.services import nic, security_group, subnet, vpc
 from apps.reconciliation import services as administrators
-from apps.reconciliation.choices import Action
+from apps.reconciliation.finding_actions import Action
 from apps.reconciliation.models import Finding, FindingState, Rule
 from tests.recovery.crash.yard import Yard
 

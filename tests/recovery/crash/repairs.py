@@ -6,7 +6,7 @@ from itertools import count
 
 from apps.lifecycle.legality import possibilities
 from apps.lifecycle.models import Operation, OperationStatus, State
-from apps.reconciliation.mending import settle_repaired
+from apps.reconciliation.repair import settle_repaired
 from tests.recovery.crash.recipes import RECIPES, load
 from tests.recovery.crash.yard import Yard
 

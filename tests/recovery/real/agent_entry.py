@@ -17,7 +17,7 @@ from typing import Any
 import libvirt
 
 from apps.agent import __main__ as agent
-from apps.agent.desk import OrderExecutor
+from apps.agent.order_executor import OrderExecutor
 from apps.drivers.files import qemu_img
 from apps.drivers.orders import Answer, Order
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from apps.audit.record import record
 from apps.infrastructure.models import SILENCE
-from apps.lifecycle import doorbell, push
+from apps.lifecycle import dispatch, push
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.acts import service_of
 from apps.lifecycle.errors import Busy, Refused
@@ -22,8 +22,8 @@ from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Res
 from apps.lifecycle.requests import lock
 from apps.lifecycle.verbs import Verb
 from apps.reconciliation.declared import kinds
+from apps.reconciliation.finding_writer import tell
 from apps.reconciliation.models import Finding, FindingState, Rule
-from apps.reconciliation.noting import tell
 from apps.reconciliation.rules import DOUBLED, MISPLACED, MOST_TRIES, TRIES_WITHIN, at_rest
 from apps.reconciliation.verbs import FINDING_FORCE_CLEAN
 
@@ -91,7 +91,7 @@ def request_on_finding(
         target_id=finding.pk,
         args=operation.args,
     )
-    doorbell.dispatch_on_commit(operation)
+    dispatch.dispatch_on_commit(operation)
     push.row_changed("finding", finding.pk)
     return operation
 

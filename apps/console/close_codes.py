@@ -1,6 +1,6 @@
 """Why a console connection is refused or ends, as WebSocket close codes (4000-4999 are an application's own).
 
-Stable: the page words them for people (wording.py), docs/concepts/console.md lists them for programs.
+Stable: the page words them for people (close_messages.py), docs/concepts/console.md lists them for programs.
 """
 
 from __future__ import annotations

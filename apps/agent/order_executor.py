@@ -8,7 +8,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from apps.agent.fences import Fences
-from apps.agent.subjects import SubjectLocks
+from apps.agent.subject_locks import SubjectLocks
 from apps.agent.verbs import Handler
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _

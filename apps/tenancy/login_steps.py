@@ -15,11 +15,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.utils.crypto import constant_time_compare
 
-from apps.accounts.backends import usable
+from apps.accounts.auth_backend import usable
 from apps.accounts.log_in_records import note_log_in
 from apps.accounts.middleware import MUST_ENROL, actor_for
 from apps.accounts.models import User
-from apps.accounts.recent import record_proof
+from apps.accounts.recent_proof import record_proof
 from apps.accounts.session_limits import BEGAN
 from apps.accounts.sessions import note_device
 from apps.accounts.throttle.checks import count_begun, source_of
@@ -27,7 +27,7 @@ from apps.accounts.throttle.devices import know_again
 from apps.tenancy import ceremonies
 from apps.tenancy.factors.rows import has_second_factor, must_enrol
 
-BACKEND = "apps.accounts.backends.AccountBackend"
+BACKEND = "apps.accounts.auth_backend.AccountBackend"
 #: Session key: who has passed the first step.
 PENDING = "pending_log_in"
 #: Seconds from the first step to the second.

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from apps.infrastructure.models import Host, Region
 from apps.infrastructure.pages.attention import AttentionItem
 from apps.lifecycle.models import Resource
-from apps.lifecycle.told import rendered_message
+from apps.lifecycle.stored_messages import rendered_message
 from apps.portal.detail import DetailPage, Notice
 from apps.reconciliation.models import Finding, FindingState, Rule
 

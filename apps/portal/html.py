@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from apps.lifecycle.words import StateLabel
+from apps.lifecycle.state_labels import StateLabel
 
 _TONE_ICONS = {
     "ok": "circle-check",

@@ -40,7 +40,7 @@ SELECT r.name, r.state, r.error, h.last_report_at,
        h.vcpu_capacity, h.vcpu_capacity - h.vcpu_reserved AS vcpu_free,
        h.memory_capacity_mib, h.memory_capacity_mib - h.memory_reserved_mib AS memory_free,
        CASE WHEN r.state <> 'ready' THEN 'not_ready'
-            WHEN h.last_report_at IS NULL OR h.last_report_at <=  -- as `silent_since` in reach.py
+            WHEN h.last_report_at IS NULL OR h.last_report_at <=  -- as `silent_since` in reachability.py
                  least((SELECT at FROM infrastructure_collection), statement_timestamp())
                  - make_interval(secs => %(silence)s) THEN 'out_of_reach'
             WHEN NOT h.accepts_vms THEN 'closed'

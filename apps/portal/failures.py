@@ -8,7 +8,7 @@ from datetime import datetime
 
 from apps.lifecycle.legality import open_operation
 from apps.lifecycle.models import Event, Operation, OperationStatus, Resource
-from apps.lifecycle.told import rendered_error
+from apps.lifecycle.stored_messages import rendered_error
 from apps.lifecycle.verbs import verb_named
 from apps.portal.kinds import Offer, resource_url
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from apps.infrastructure.reports import Reading
-from apps.reconciliation import turns
+from apps.reconciliation import scan_schedule
 from apps.reconciliation.declared import kinds
 from apps.reconciliation.difference import Place
+from apps.reconciliation.finding_writer import note
 from apps.reconciliation.models import Finding, Rule
-from apps.reconciliation.noting import note
 from apps.reconciliation.places import OnHosts
 from apps.reconciliation.rules import LOOK_EVERY
 
@@ -17,7 +17,7 @@ from apps.reconciliation.rules import LOOK_EVERY
 def look_at_reports(readings: Sequence[Reading]) -> None:
     """Compare the reports of those hosts whose turn it is."""
     places = {f"host:{reading.host.pk}": reading for reading in readings}
-    due = [places[place] for place in turns.claim_due(list(places), LOOK_EVERY)]
+    due = [places[place] for place in scan_schedule.claim_due(list(places), LOOK_EVERY)]
     if due:
         scan(due)
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.lifecycle.legality import open_operation
 from apps.lifecycle.models import Operation, Resource, State
-from apps.lifecycle.told import rendered_message
+from apps.lifecycle.stored_messages import rendered_message
 from apps.lifecycle.verbs import Text, verb_named
 
 

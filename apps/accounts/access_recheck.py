@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from django.utils.translation import gettext as _
 
 from apps.accounts.acting import acting_tenant_id, is_acting
-from apps.accounts.backends import usable
+from apps.accounts.auth_backend import usable
 from apps.accounts.models import ApiKey, Session, User
 from apps.accounts.sessions import SessionStore
 from apps.lifecycle.actor import Actor

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from apps.lifecycle.models import Operation
-from apps.lifecycle.told import rendered_message
+from apps.lifecycle.stored_messages import rendered_message
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 
-from apps.portal import rooms
+from apps.portal import push_groups
 
 GROUP = "pages.test"
 
@@ -47,13 +47,13 @@ def change(key: str) -> dict[str, str]:
 def test_pages_of_a_group_share_one_subscription_and_hear_the_same() -> None:
     async def scenario() -> None:
         first, second, late = Heard(), Heard(), Heard()
-        await asyncio.gather(rooms.join(GROUP, first), rooms.join(GROUP, second))
+        await asyncio.gather(push_groups.join(GROUP, first), push_groups.join(GROUP, second))
         layer = get_channel_layer()
         assert [len(channels) for channels in layer.groups.values()] == [1]
         await send("1")
         assert await first.next() == await second.next() == change("1")
-        rooms.leave(GROUP, first)
-        await rooms.join(GROUP, late)
+        push_groups.leave(GROUP, first)
+        await push_groups.join(GROUP, late)
         await send("2")
         assert await second.next() == await late.next() == change("2")
         assert first.texts.empty()
@@ -65,7 +65,7 @@ def test_pages_of_a_group_share_one_subscription_and_hear_the_same() -> None:
 def test_what_changes_together_goes_in_one_message_each_once() -> None:
     async def scenario() -> None:
         page = Heard()
-        await rooms.join(GROUP, page)
+        await push_groups.join(GROUP, page)
         told: list[Any] = []
         await asyncio.gather(*(send("1", "2") for _ in range(50)))
         await send("last")
@@ -79,8 +79,8 @@ def test_what_changes_together_goes_in_one_message_each_once() -> None:
 
 
 def test_several_changes_are_a_list_and_one_is_not() -> None:
-    assert json.loads(rooms.joined([json.dumps(change("1"))])) == change("1")
-    assert json.loads(rooms.joined([json.dumps(change("1")), json.dumps(change("2"))])) == [
+    assert json.loads(push_groups.joined([json.dumps(change("1"))])) == change("1")
+    assert json.loads(push_groups.joined([json.dumps(change("1")), json.dumps(change("2"))])) == [
         change("1"),
         change("2"),
     ]
@@ -90,13 +90,13 @@ def test_several_changes_are_a_list_and_one_is_not() -> None:
 def test_who_left_hears_nothing_and_the_last_one_ends_the_subscription() -> None:
     async def scenario() -> None:
         page = Heard()
-        await rooms.join(GROUP, page)
-        rooms.leave(GROUP, page)
+        await push_groups.join(GROUP, page)
+        push_groups.leave(GROUP, page)
         async with asyncio.timeout(20):
             while get_channel_layer().groups:
                 await asyncio.sleep(0.01)
         again = Heard()
-        await rooms.join(GROUP, again)
+        await push_groups.join(GROUP, again)
         await send("1")
         assert await again.next() == change("1")
         assert page.texts.empty()
@@ -108,7 +108,7 @@ def test_who_left_hears_nothing_and_the_last_one_ends_the_subscription() -> None
 def test_ended_sessions_are_told_at_once() -> None:
     async def scenario() -> None:
         page = Heard()
-        await rooms.join(GROUP, page)
+        await push_groups.join(GROUP, page)
         await get_channel_layer().group_send(GROUP, {"type": "page.closed"})
         async with asyncio.timeout(20):
             assert await page.ended.get() == {"type": "page.closed"}

@@ -7,7 +7,12 @@ from django.utils import translation
 
 from apps.drivers.errors import DriverError
 from apps.drivers.orders import Failure
-from apps.lifecycle.told import rendered_error, rendered_message, stored_error, stored_message
+from apps.lifecycle.stored_messages import (
+    rendered_error,
+    rendered_message,
+    stored_error,
+    stored_message,
+)
 
 pytestmark = pytest.mark.requirement("UX-10")
 

@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from apps.lifecycle import push
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.models.operation import LEASE, Stopping
-from apps.lifecycle.running import OperationContext, lease_clock
+from apps.lifecycle.operation_context import OperationContext, lease_clock
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class LeaseRenewer:
         with self._mutex:
             self._runs[run.operation.pk] = run
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="lease-keeper", daemon=True)
+                self._thread = threading.Thread(target=self._work, name="lease-renewer", daemon=True)
                 self._thread.start()
         try:
             yield
@@ -103,4 +103,4 @@ def _write_steps(run: OperationContext) -> None:
         push.operation_changed(run.operation)
 
 
-keeper = LeaseRenewer()
+renewer = LeaseRenewer()

@@ -1,10 +1,10 @@
-"""What the page says for each way a console can end. Texts for people; the codes stand in ends.py."""
+"""What the page says for each way a console can end. Texts for people; the codes stand in close_codes.py."""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from apps.console.ends import EndReason
+from apps.console.close_codes import EndReason
 
 
 def messages() -> dict[str, dict[str, str]]:

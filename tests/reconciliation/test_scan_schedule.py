@@ -19,7 +19,7 @@ from apps.infrastructure.reports import collect
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.network.models import Subnet
-from apps.reconciliation import mending, tasks, turns
+from apps.reconciliation import repair, scan_schedule, tasks
 from apps.reconciliation.models import Finding, FindingState, Rule
 from tests.compute.factories import Cloud, make_vm
 from tests.reconciliation.drift import later, look, look_twice
@@ -30,9 +30,12 @@ pytestmark = pytest.mark.requirement("OP-3")
 
 @pytest.mark.django_db
 def test_a_place_is_taken_once_a_turn() -> None:
-    assert turns.claim_due(["region:1", "region:2"], timedelta(seconds=30)) == {"region:1", "region:2"}
-    assert turns.claim_due(["region:1", "region:3"], timedelta(seconds=30)) == {"region:3"}
-    assert turns.claim_due([], timedelta(seconds=30)) == set()
+    assert scan_schedule.claim_due(["region:1", "region:2"], timedelta(seconds=30)) == {
+        "region:1",
+        "region:2",
+    }
+    assert scan_schedule.claim_due(["region:1", "region:3"], timedelta(seconds=30)) == {"region:3"}
+    assert scan_schedule.claim_due([], timedelta(seconds=30)) == set()
 
 
 @pytest.mark.django_db
@@ -67,7 +70,7 @@ def test_two_beats_at_once_mend_once(cloud: Cloud, vm: Vm) -> None:
     def beat(_number: int) -> int:
         try:
             start.wait(10)
-            return mending.repair_due_findings()
+            return repair.repair_due_findings()
         finally:
             connections.close_all()
 

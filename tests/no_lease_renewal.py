@@ -10,6 +10,6 @@ from apps.lifecycle import engine
 
 
 @pytest.fixture(autouse=True)
-def no_keeper(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows inside a test's own transaction are invisible to the lease keeper, which would take the runs for lost."""
-    monkeypatch.setattr(engine.keeper, "renewing_lease", lambda run: nullcontext())
+def no_lease_renewal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows inside a test's own transaction are invisible to the lease renewal, which would take the runs for lost."""
+    monkeypatch.setattr(engine.renewer, "renewing_lease", lambda run: nullcontext())

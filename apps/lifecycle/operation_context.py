@@ -18,7 +18,7 @@ from django.utils.translation import gettext_noop as _
 from apps.drivers.errors import DriverError
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.models.operation import LEASE, OperationQuerySet, Stopping
-from apps.lifecycle.told import StoredMessage, stored_message
+from apps.lifecycle.stored_messages import StoredMessage, stored_message
 
 #: From a renewal on, a lease is relied upon for so long: a little less than the database grants.
 HELD_SECONDS = LEASE.total_seconds() - 2

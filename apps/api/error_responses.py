@@ -6,7 +6,7 @@ from typing import Any
 
 from apps.api import limits
 from apps.api.errors import CONTENT_TYPE
-from apps.api.narrowing import LONGEST
+from apps.api.filter_fields import LONGEST
 
 PROBLEM_REF = "#/components/schemas/ProblemOut"
 #: Where a refusal stands, before its status.

@@ -14,7 +14,7 @@ RING = """
 import time, uuid
 import django; django.setup()
 import scloud_console.celery
-from apps.lifecycle.doorbell import ring
+from apps.lifecycle.dispatch import ring
 begun = time.monotonic(); ring(uuid.uuid4()); print(time.monotonic() - begun)
 """
 

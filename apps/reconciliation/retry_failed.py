@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from apps.lifecycle import retrying
+from apps.lifecycle import retry as retrying
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import has_service
+from apps.lifecycle.bulk_insert import own_row
 from apps.lifecycle.errors import NotNow
 from apps.lifecycle.legality import open_operation, possibility
 from apps.lifecycle.models import Operation, Resource, State
-from apps.lifecycle.rows import own_row
 from apps.lifecycle.verbs import Verb, removes, verb_named
 
 

@@ -9,17 +9,17 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from apps.accounts.access import allow
-from apps.accounts.choosing import chosen_project
 from apps.accounts.labels import clean_labels
 from apps.accounts.models import Project
+from apps.accounts.references import chosen_project
 from apps.compute.models import Image, InstanceType
-from apps.compute.services import choosing, first_boot
+from apps.compute.services import first_boot, references
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.need import Need
 from apps.infrastructure.regions import ensure_one_region
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.dry_run import ErrorCollector
 from apps.lifecycle.errors import Invalid, Refused
-from apps.lifecycle.rehearsal import ErrorCollector
 from apps.lifecycle.requests import Allowed
 from apps.network.models import SecurityGroup, Subnet
 
@@ -100,13 +100,13 @@ def look_up(actor: Actor, asked: VmRequest, refusals: ErrorCollector) -> Draft:
     if refusals.forbidden:
         return draft
     if asked.instance_type is not None:
-        draft.type = refusals.attempt(choosing.instance_type, into, asked.instance_type)
+        draft.type = refusals.attempt(references.instance_type, into, asked.instance_type)
     if asked.image is not None:
-        draft.image = refusals.attempt(choosing.image, actor, into, asked.image)
+        draft.image = refusals.attempt(references.image, actor, into, asked.image)
     if asked.subnet is not None:
-        draft.subnet = refusals.attempt(choosing.subnet, actor, into, asked.subnet)
-    draft.group = refusals.attempt(choosing.security_group, actor, into, asked.security_group)
-    draft.ssh_keys = refusals.attempt(choosing.public_keys, actor, into, asked.key_pairs)
+        draft.subnet = refusals.attempt(references.subnet, actor, into, asked.subnet)
+    draft.group = refusals.attempt(references.security_group, actor, into, asked.security_group)
+    draft.ssh_keys = refusals.attempt(references.public_keys, actor, into, asked.key_pairs)
     if draft.image is not None:
         draft.disk_gib = asked.disk_gib or max(draft.image.default_disk_gib, draft.image.min_disk_gib)
     refusals.attempt(_check, asked, draft)

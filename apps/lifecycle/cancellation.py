@@ -19,7 +19,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource, State
 from apps.lifecycle.models.operation import Stopping
 from apps.lifecycle.requests import hold_target
-from apps.lifecycle.told import stored_message
+from apps.lifecycle.stored_messages import stored_message
 from apps.lifecycle.verbs import Cancel, verb_named
 
 

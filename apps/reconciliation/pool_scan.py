@@ -13,8 +13,8 @@ from apps.infrastructure import backends
 from apps.infrastructure.models import StorageCluster
 from apps.reconciliation.declared import Reconciled, kinds
 from apps.reconciliation.difference import Difference, Place
+from apps.reconciliation.finding_writer import note
 from apps.reconciliation.models import Finding, Rule
-from apps.reconciliation.noting import note
 from apps.reconciliation.places import InPool
 from apps.reconciliation.rules import ABANDONED, GRACE, PARTIAL, SIZE, is_id
 

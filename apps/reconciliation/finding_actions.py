@@ -12,7 +12,7 @@ from apps.lifecycle.legality import open_operation, possibility
 from apps.lifecycle.models import Resource
 from apps.reconciliation.declared import counts, kind_of
 from apps.reconciliation.models import Finding, FindingState, Rule
-from apps.reconciliation.retrying import why_not_retry
+from apps.reconciliation.retry_failed import why_not_retry
 from apps.reconciliation.rules import DOUBLED, MISPLACED, PARTIAL, POWER
 
 #: A finding, or a resource that `selectors.in_trouble` lists.
