@@ -98,7 +98,7 @@ def test_listening_to_a_thousand_hosts(hosts: list[SimulatedHost]) -> None:
 
 
 def test_statements_of_a_create_and_a_delete(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch, "ring", lambda operation_id: None)
+    monkeypatch.setattr(dispatch, "dispatch", lambda operation_id: None)
     cloud = make_cloud(backends.memory_world())
     tenant = factories.make_tenant()
     subnet = cloud.network(tenant)

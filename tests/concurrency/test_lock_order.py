@@ -240,7 +240,7 @@ def test_what_somebody_who_is_removed_meanwhile_asked_for_is_refused_clearly(
     client.raise_request_exception = False
 
     def asking(go_on: Callable[[], None]) -> Any:
-        monkeypatch.setattr(vpc, "take", paused(vpc.take, go_on))
+        monkeypatch.setattr(vpc, "reserve_quota", paused(vpc.reserve_quota, go_on))
         return client.post("/api/v1/vpcs", {"name": "net", "cidr": "10.0.0.0/16"}, format="json")
 
     answer, _removed = overtaken(asking, lambda: members.remove_member(owner, mia))

@@ -14,8 +14,8 @@ RING = """
 import time, uuid
 import django; django.setup()
 import scloud_console.celery
-from apps.lifecycle.dispatch import ring
-begun = time.monotonic(); ring(uuid.uuid4()); print(time.monotonic() - begun)
+from apps.lifecycle.dispatch import dispatch
+begun = time.monotonic(); dispatch(uuid.uuid4()); print(time.monotonic() - begun)
 """
 
 

@@ -334,6 +334,6 @@ def _nth(operations: Any, number: int) -> Operation:
 def test_whatever_happens_in_whatever_order_one_at_a_time_holds_and_everything_settles(
     script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatch, "ring", lambda operation_id: None)
+    monkeypatch.setattr(dispatch, "dispatch", lambda operation_id: None)
     Engine.script = script
     play(Engine, examples=15, steps=30)

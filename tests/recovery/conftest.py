@@ -26,10 +26,10 @@ from tests.platform_fixtures import Api, Platform
 SETTLE_SECONDS = 60
 #: What sees to that: with any of these changed, all outages and kills are tried.
 WHAT_SETTLES = (
-    "apps/lifecycle/doorbell",
+    "apps/lifecycle/dispatch",
     "apps/lifecycle/engine",
-    "apps/lifecycle/keeper",
-    "apps/lifecycle/running",
+    "apps/lifecycle/lease_renewal",
+    "apps/lifecycle/operation_context",
     "apps/lifecycle/sweep",
 )
 
