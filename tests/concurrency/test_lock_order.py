@@ -145,7 +145,7 @@ def test_a_vpc_with_its_first_subnet_made_during_a_recount(
 
             seen: list[int] = []
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("apps.network.services.vpc.take", take_and_wait)
+                patch.setattr("apps.network.services.vpc.reserve_quota", take_and_wait)
                 return create_vpc(owner, **given)
 
     asked, differences = overtaken(creating, lambda: recount(tenant_a))
