@@ -138,7 +138,7 @@ def test_a_fresh_clone_of_main_does_not_pass_the_last_commit_for_the_push(
     repository("clone", "-q", *depth, f"file://{tmp_path}/origin", str(tmp_path / "fresh"), cwd=tmp_path)
     monkeypatch.setattr(sampling, "ROOT", tmp_path / "fresh")
     found = sampling.changes.__wrapped__()
-    assert found.files == ({"c.py"} if depth != ["--depth", "1"] else set())
+    assert found.files == (frozenset() if depth == ["--depth", "1"] else frozenset({"c.py"}))
     assert found.share([], SHARE) == BROAD
     assert found.rotation == int(repository("rev-parse", "HEAD")[:8], 16)
 
@@ -152,7 +152,7 @@ def test_a_branch_is_compared_with_where_it_left_main(repository: Callable[..., 
 def test_what_was_moved_has_changed_at_both_places(repository: Callable[..., str]) -> None:
     repository("mv", "a.py", "b.py")
     found = sampling.changes.__wrapped__()
-    assert (found.files, found.complete) == ({"a.py", "b.py"}, False)
+    assert (found.files, found.complete) == (frozenset({"a.py", "b.py"}), False)
 
 
 def test_a_sample_is_announced_with_the_way_to_the_whole() -> None:
