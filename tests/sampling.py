@@ -5,8 +5,11 @@ these are run:
 
 * those whose own files changed: `paths`, beginnings of file names, or a callable that gives them for an item;
 * those marked `campaign_core`, and never fewer than one of each function;
-* of the others, one in `share`; one in BROAD when the `engine` changed or git cannot tell. The rotation, which is the
-  number of commits, decides which: after `share` commits in a row, each was run.
+* of the others, one in `share`; one in BROAD when the `engine` changed or git cannot tell. The rotation decides which:
+  the number of commits, so that after `share` commits in a row each was run; the commit's name where that is unknown.
+
+On `main` the files are those of the last push, which may be many commits: a clone that never saw an earlier tip of
+`main` cannot tell them, nor can one without history.
 
 What is named on the command line (a path, -k) is run whole. SCLOUD_CAMPAIGN=whole runs everything,
 SCLOUD_ROTATION=NUMBER repeats the choice of another commit, and SCLOUD_BASE=COMMIT compares with another one.
@@ -35,24 +38,50 @@ ENGINE = (
     "apps/lifecycle/",
     "apps/drivers/",
     "apps/agent/",
-    "apps/infrastructure/backends",
+    "apps/accounts/",
+    "apps/audit/",
+    "apps/quotas/",
+    "apps/infrastructure/",
+    "apps/network/services",
+    "apps/network/models",
+    "apps/network/migrations/",
+    "apps/storage/",
     "scloud_console/",
-    "requirements.txt",
+    "docker/",
+    "requirements",
+    "pyproject.toml",
+    "tests/conftest.py",
+    "tests/factories.py",
+    "tests/fixtures.py",
+    "tests/platform_fixtures.py",
+    "tests/settings.py",
 )
 #: One in so many is run where the engine changed.
 BROAD = 2
 #: One in so many is run where nothing changed that is known to matter.
 SHARE = 6
 SECONDS_A_DAY = 86_400
+#: What may be compared with, the first that is not the commit itself; the last one is where `main` was before it was
+#: fetched or pushed, by the log that git keeps of it.
+BASES = {
+    "main": "since this branch left main",
+    "origin/main": "since this branch left origin/main",
+    "origin/HEAD": "since this branch left origin/HEAD",
+    "origin/main@{1}": "since the push before",
+}
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What changed. `files` is None where git cannot tell; `since` says what they are compared with."""
+    """What changed. `files` is None where git cannot tell; `since` says what they are compared with.
+
+    complete: False when others may have changed beside `files`.
+    """
 
     files: frozenset[str] | None
     since: str
     rotation: int
+    complete: bool = True
 
     def touch(self, paths: Iterable[str]) -> bool:
         """Whether a file that begins so has changed."""
@@ -61,7 +90,8 @@ class Changes:
 
     def share(self, engine: Iterable[str], usual: int) -> int:
         """Return of how many cases one is run, of those whose own files did not change."""
-        return min(usual, BROAD) if self.files is None or self.touch(engine) else usual
+        unknown = self.files is None or not self.complete
+        return min(usual, BROAD) if unknown or self.touch(engine) else usual
 
 
 def is_whole(config: pytest.Config | None = None) -> bool:
@@ -93,30 +123,53 @@ def choose(
 
 @cache
 def changes() -> Changes:
-    """Compare this checkout with the branch it left, or with the commit before; uncommitted files count."""
+    """Compare this checkout with the branch it left, or with the push before; uncommitted files count."""
     rotation = os.environ.get("SCLOUD_ROTATION")
     try:
-        base, since = _base()
-        named = _git("diff", "--name-only", base), _git("ls-files", "--others", "--exclude-standard")
-        files = frozenset(line for text in named for line in text.splitlines())
-        return Changes(files, since, int(rotation or _git("rev-list", "--count", "HEAD")))
+        if based := _base():
+            return Changes(_files(based[0]), based[1], int(rotation or _git("rev-list", "--count", "HEAD")))
+        # Nobody knows of how many commits the last push was: what is known of are those of the last one.
+        files, since = _files(_last()), "in the last commit and, unknown ones, before"
+        return Changes(files, since, int(rotation or _turn_of_commit()), complete=False)
     except (OSError, subprocess.CalledProcessError):
         return Changes(None, "git cannot tell", int(rotation or time.time() // SECONDS_A_DAY))
 
 
-def _base() -> tuple[str, str]:
-    """Return the commit to compare with, and its name for people."""
+def _base() -> tuple[str, str] | None:
+    """Return the commit to compare with, and its name for people; None where what was pushed is unknown."""
     if named := os.environ.get("SCLOUD_BASE"):
         return named, f"since {named}"
     head = _git("rev-parse", "HEAD")
-    for branch in ("main", "origin/main", "origin/HEAD"):
-        try:
-            found = _git("merge-base", "HEAD", branch)
-        except subprocess.CalledProcessError:
-            continue
-        if found != head:
-            return found, f"since this branch left {branch}"
-    return _git("rev-parse", "HEAD~1"), "since the commit before"
+    for tip, since in BASES.items():
+        found = _answer("merge-base", "HEAD", tip)
+        if found and found != head:
+            return found, since
+    return None
+
+
+def _last() -> str:
+    """Return the commit before, or where there is none, as in a shallow clone, this one."""
+    return _answer("rev-parse", "--verify", "HEAD~1") or "HEAD"
+
+
+def _files(base: str) -> frozenset[str]:
+    """Return the files that differ from `base`; one that was moved, at both of its places."""
+    differ = _git("diff", "--name-only", "--no-renames", base)
+    new = _git("ls-files", "--others", "--exclude-standard")
+    return frozenset([*differ.splitlines(), *new.splitlines()])
+
+
+def _turn_of_commit() -> int:
+    """Return a rotation that differs from commit to commit: counts of what is pushed together would repeat a few."""
+    return int(_git("rev-parse", "HEAD")[:8], 16)
+
+
+def _answer(*args: str) -> str:
+    """Return what git answers, "" where it knows none."""
+    try:
+        return _git(*args)
+    except subprocess.CalledProcessError:
+        return ""
 
 
 def _git(*args: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -89,6 +92,67 @@ def test_without_git_nothing_is_known_to_be_unchanged(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(sampling, "_git", fails)
     assert sampling.changes.__wrapped__().files is None
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Return git, in a clone whose origin has the branch main with one commit."""
+
+    def git(*args: str, cwd: Path = tmp_path / "clone") -> str:
+        who = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "protocol.file.allow=always")
+        done = subprocess.run(["git", *who, *args], cwd=cwd, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    git("init", "-q", "-b", "main", str(tmp_path / "origin"), cwd=tmp_path)
+    (tmp_path / "origin" / "a.py").write_text("a\n" * 20)
+    git("add", ".", cwd=tmp_path / "origin")
+    git("commit", "-qm", "First", cwd=tmp_path / "origin")
+    git("clone", "-q", str(tmp_path / "origin"), str(tmp_path / "clone"), cwd=tmp_path)
+    git("config", "--local", "receive.denyCurrentBranch", "ignore", cwd=tmp_path / "origin")
+    monkeypatch.setattr(sampling, "ROOT", tmp_path / "clone")
+    monkeypatch.delenv("SCLOUD_BASE", raising=False)
+    monkeypatch.delenv("SCLOUD_ROTATION", raising=False)
+    return git
+
+
+def commit(git: Callable[..., str], *names: str) -> None:
+    for name in names:
+        (sampling.ROOT / name).write_text(name)
+        git("add", ".")
+        git("commit", "-qm", f"Add {name}")
+
+
+def test_all_commits_of_a_push_are_looked_at(repository: Callable[..., str]) -> None:
+    commit(repository, "b.py", "c.py")
+    assert sampling.changes.__wrapped__().files == {"b.py", "c.py"}
+    repository("push", "-q", "origin", "main")
+    assert sampling.changes.__wrapped__().files == {"b.py", "c.py"}
+
+
+@pytest.mark.parametrize("depth", [[], ["--depth", "2"], ["--depth", "1"]])
+def test_a_fresh_clone_of_main_does_not_pass_the_last_commit_for_the_push(
+    repository: Callable[..., str], depth: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit(repository, "b.py", "c.py")
+    repository("push", "-q", "origin", "main")
+    repository("clone", "-q", *depth, f"file://{tmp_path}/origin", str(tmp_path / "fresh"), cwd=tmp_path)
+    monkeypatch.setattr(sampling, "ROOT", tmp_path / "fresh")
+    found = sampling.changes.__wrapped__()
+    assert found.files == (frozenset() if depth == ["--depth", "1"] else frozenset({"c.py"}))
+    assert found.share([], SHARE) == BROAD
+    assert found.rotation == int(repository("rev-parse", "HEAD")[:8], 16)
+
+
+def test_a_branch_is_compared_with_where_it_left_main(repository: Callable[..., str]) -> None:
+    repository("switch", "-qc", "topic")
+    commit(repository, "b.py", "c.py")
+    assert sampling.changes.__wrapped__().files == {"b.py", "c.py"}
+
+
+def test_what_was_moved_has_changed_at_both_places(repository: Callable[..., str]) -> None:
+    repository("mv", "a.py", "b.py")
+    found = sampling.changes.__wrapped__()
+    assert (found.files, found.complete) == (frozenset({"a.py", "b.py"}), False)
 
 
 def test_a_sample_is_announced_with_the_way_to_the_whole() -> None:

@@ -107,12 +107,6 @@ def named_or_with_id(value: str) -> Q:
     return Q(pk__in=Resource.objects.filter(named | Q(id__range=ids)).values("pk"))
 
 
-def with_id(value: str) -> Q:
-    """Return the condition that the id begins with `value`: a range, which the key's index answers."""
-    ids = _ids(value)
-    return Q(id__range=ids) if ids is not None else Q(pk__in=[])
-
-
 def _ids(value: str) -> tuple[UUID, UUID] | None:
     """Return the first and last id that begin with `value`; None when it is no beginning of an id."""
     digits = value.replace("-", "")

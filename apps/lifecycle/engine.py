@@ -116,7 +116,7 @@ def _finish(run: OperationContext, settle: Settle | None) -> None:
     """Settle the rows and mark the operation done, in one transaction, if it is still ours."""
     with transaction.atomic():
         if run.operation.exclusive:
-            # Before the operation's row, as locks are taken in that order; undone with it should that raise Lost.
+            # Before the operation's row, as locks are taken in that order; undone with it should that raise LeaseLost.
             Resource.objects.filter(pk=run.target_id).update(
                 state=State.READY, error={}, observed_generation=F("generation"), updated_at=timezone.now()
             )
@@ -197,9 +197,9 @@ def mark_failed(operation: Operation, error: DriverError) -> None:
 
 
 def _close(run: OperationContext, status: OperationStatus, **columns: Any) -> None:
-    """Compare-and-set to a final status; Lost when the operation is not ours any more.
+    """Compare-and-set to a final status; LeaseLost when the operation is not ours any more.
 
-    Stopped when it was asked to stop: then it can only end cancelled.
+    CancelRequested when it was asked to stop: then it can only end cancelled.
     """
     operation = run.operation
     write = run.write_cancelled if status == OperationStatus.CANCELLED else run.write

@@ -97,7 +97,7 @@ class OperationContext:
         return time.monotonic() >= self._ends
 
     def guard(self) -> None:
-        """Raise Lost when the lease may have run out: a process that stood still must not act on old orders.
+        """Raise LeaseLost when the lease may have run out: a process that stood still must not act on old orders.
 
         For what has no fence of its own, such as the network; hosts refuse old orders by `fence`.
         """
@@ -109,7 +109,7 @@ class OperationContext:
         self._held_until = asked_at + HELD_SECONDS
 
     def step(self, template: str, percent: int | None = None, **values: object) -> None:
-        """Log a step and its progress in percent. Raises Lost when the operation is no longer ours.
+        """Log a step and its progress in percent. Raises LeaseLost when the operation is no longer ours.
 
         `template` is marked with `_` and may have the values' names in it ("Starting on %(host)s").
         """
@@ -127,7 +127,7 @@ class OperationContext:
         self.progress = percent
 
     def check(self) -> None:
-        """Raise Lost when the operation was taken away, Stopped when cancelled, DriverError past its deadline."""
+        """Raise LeaseLost when it was taken away, CancelRequested when cancelled, DriverError past its deadline."""
         if self.lost.is_set():
             raise LeaseLost
         if self.stopping.is_set():
@@ -161,13 +161,13 @@ class OperationContext:
         self.write(stopping=stopping)
 
     def write(self, **columns: Any) -> None:
-        """Change the operation's row. Raises Lost when it is not ours any more, Stopped when it was asked to stop."""
+        """Change the operation's row. Raises LeaseLost when it is not ours any more, CancelRequested when cancelled."""
         mine = self._mine()
         if not mine.exclude(stopping=Stopping.ASKED).update(**columns):
             raise CancelRequested if mine.exists() else LeaseLost
 
     def write_cancelled(self, **columns: Any) -> None:
-        """Change the operation's row, if this attempt still has it. Raises Lost."""
+        """Change the operation's row, if this attempt still has it. Raises LeaseLost."""
         if not self._mine().update(**columns):
             raise LeaseLost
 
@@ -193,7 +193,7 @@ class OperationContext:
     ) -> None:
         """Call `reached` every `every` seconds until it is true; `error` after `within`.
 
-        Raises Later when enough handlers wait in their threads already.
+        Raises RetryLater when enough handlers wait in their threads already.
         """
         if reached():
             return

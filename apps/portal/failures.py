@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from apps.lifecycle.legality import open_operation
-from apps.lifecycle.models import Event, Operation, OperationStatus, Resource
+from apps.lifecycle.models import Event, Operation, Resource
 from apps.lifecycle.stored_messages import rendered_error
 from apps.lifecycle.verbs import verb_named
 from apps.portal.kinds import Offer, resource_url
@@ -58,10 +58,3 @@ def retry_of(row: Resource, verb: str, offers: Sequence[Offer]) -> Offer | None:
     """Return the action that does again what failed, as the verb table says."""
     wanted = verb_named(verb).retry if verb else ""
     return next((offer for offer in offers if offer.do.verb.name == wanted), None)
-
-
-def is_superseded(operation: Operation) -> bool:
-    """Whether a failed operation no longer says how its resource stands: something later has settled it."""
-    if operation.status != OperationStatus.FAILED or operation.resource is None:
-        return False
-    return str(operation.resource.error.get("operation", "")) != str(operation.pk)

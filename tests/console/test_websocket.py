@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
+import time
+import tracemalloc
 from collections.abc import Iterator
+from contextlib import suppress
 from email.message import Message
 
 import pytest
@@ -143,3 +147,43 @@ def test_a_closed_connection_is_given_its_code_and_time_to_answer(
     client.sendall(frame(Opcode.CLOSE, struct.pack(">H", 1000)))  # both at once
     peer.close(EndReason.IDLE)
     assert close_code(client.recv(4096)) == EndReason.IDLE.code
+
+
+def send_all_the_time(client: socket.socket, what: bytes) -> threading.Thread:
+    def send() -> None:
+        with suppress(OSError):
+            while True:
+                client.sendall(what)
+
+    thread = threading.Thread(target=send, daemon=True)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("opcode", [Opcode.BINARY, Opcode.PING])
+def test_what_comes_after_the_close_frame_is_kept_nowhere(
+    ends: tuple[socket.socket, WebPeer], opcode: Opcode
+) -> None:
+    """Whoever is refused may go on sending until we have waited for the answer: 100 MB a second and connection."""
+    client, peer = ends
+    flood = send_all_the_time(client, frame(opcode, bytes(100)) * 1000)
+    tracemalloc.start()
+    peer.close(EndReason.REFUSED)
+    kept, _most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    peer._tcp.close(EndReason.CLOSED)
+    flood.join(5)
+    assert kept < 1 << 20
+
+
+def test_a_client_that_only_pings_is_not_waited_for(ends: tuple[socket.socket, WebPeer]) -> None:
+    client, peer = ends
+    peer.block(5, 0.3)
+    flood = send_all_the_time(client, frame(Opcode.PING))
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        peer.read(1)
+    assert time.monotonic() - began < 3
+    peer._tcp.close(EndReason.CLOSED)
+    client.close()
+    flood.join(5)

@@ -255,6 +255,17 @@ def test_a_token_that_is_none_is_refused(client: Client, hostile: Hostile, token
     refused(come_back(client))
 
 
+@pytest.mark.parametrize("name", ["expires_in", "expires_at"])
+@pytest.mark.parametrize("value", [b"1e999", b"-1e999", b"NaN", b"[]", b'"x"'])
+def test_a_token_that_ends_at_no_time_is_refused(
+    client: Client, hostile: Hostile, name: str, value: bytes
+) -> None:
+    hostile.answers[TOKEN] = says(
+        b'{"access_token": "a", "id_token": "e30.e30.", "%s": %s}' % (name.encode(), value)
+    )
+    refused(come_back(client))
+
+
 def test_a_compressed_bomb_is_not_unpacked(client: Client, hostile: Hostile) -> None:
     hostile.answers[DESCRIPTION] = says(gzip.compress(b" " * 50_000_000), Content_Encoding="gzip")
     refused(start(client))

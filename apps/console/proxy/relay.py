@@ -18,7 +18,7 @@ from apps.console.models import ConsoleTicket, TicketKind
 from apps.console.proxy import rfb
 from apps.console.proxy.admission import admit_native, database
 from apps.console.proxy.peers import TcpPeer
-from apps.console.proxy.sessions import HANDSHAKE_SECONDS, Sessions, serve
+from apps.console.proxy.sessions import ADMISSION_SECONDS, HANDSHAKE_SECONDS, Sessions, serve
 from apps.console.proxy.throttle import Throttle, network_of
 from apps.console.services import mark_listening
 
@@ -26,8 +26,6 @@ log = logging.getLogger(__name__)
 
 #: Clients of one port whose handshake is not finished: from one network, and in all.
 MAX_OF_A_NETWORK, MAX_AT_ONCE = 2, 32
-#: A native client has this long from connecting to being let in, however it spreads what it sends.
-ADMISSION_SECONDS = 30.0
 
 
 @dataclass(eq=False)

@@ -13,7 +13,7 @@ from apps.console.close_codes import EndReason, Refusal
 from apps.console.proxy import rfb
 from apps.console.proxy.admission import admit_browser
 from apps.console.proxy.request import RequestHandler
-from apps.console.proxy.sessions import HANDSHAKE_SECONDS, Sessions, serve
+from apps.console.proxy.sessions import ADMISSION_SECONDS, HANDSHAKE_SECONDS, Sessions, serve
 from apps.console.proxy.websocket import WebPeer
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class ConsoleHandler(RequestHandler):
         """Called by websockify once the WebSocket is open. Refusals come this late on purpose: a browser does not tell
         its page why an upgrade failed, but it does pass a close code on."""
         self.in_time()
-        self.request.block(HANDSHAKE_SECONDS)
+        self.request.block(HANDSHAKE_SECONDS, ADMISSION_SECONDS)
         self.request.close(self._session(self.request))
 
     def _session(self, browser: WebPeer) -> EndReason:

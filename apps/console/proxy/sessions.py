@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5.0
 HANDSHAKE_SECONDS = 5.0
+#: A client has this long from connecting to being let in, however it spreads what it sends.
+ADMISSION_SECONDS = 30.0
 
 
 @dataclass(eq=False)

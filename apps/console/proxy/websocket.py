@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import socket
 import time
 from collections.abc import Sequence
@@ -43,6 +44,7 @@ class WebPeer:
         self._protocol = Protocol(Side.SERVER, max_size=MAX_MESSAGE, logger=_log)
         self._arrived = bytearray()
         self._over = False
+        self._give_up = math.inf
 
     def accept(self, connection: socket.socket, headers: Message) -> None:
         """Answer the opening handshake; NotAWebSocket when it is none."""
@@ -58,6 +60,8 @@ class WebPeer:
 
     def read(self, count: int) -> bytes:
         while len(self._arrived) < count:
+            if time.monotonic() > self._give_up:
+                raise TimeoutError
             data = self.receive()
             if data is None:
                 raise EOFError
@@ -69,9 +73,10 @@ class WebPeer:
     def write(self, data: bytes) -> None:
         self.send(data)
 
-    def block(self, seconds: float) -> None:
-        """Wait at most so long in each step of the handshake."""
+    def block(self, seconds: float, in_all: float = math.inf) -> None:
+        """Wait at most so long in each step of the handshake, and for all that is read in it."""
         self._tcp.block(seconds)
+        self._give_up = time.monotonic() + in_all
 
     def start(self) -> None:
         self._tcp.start()
@@ -135,6 +140,9 @@ class WebPeer:
             if data is None:
                 return
             self._protocol.receive_data(data)
+            # Nothing but the answer counts any more: a client that goes on sending must not fill our memory.
+            self._protocol.events_received()
+            self._protocol.data_to_send()
 
 
 def _select_subprotocol(_protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:

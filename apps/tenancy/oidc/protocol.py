@@ -35,11 +35,12 @@ T = TypeVar("T")
 
 #: Seconds for which a provider's description of itself is kept.
 DESCRIPTION_KEPT = 3600
-# From AttributeError on: what JSON of any shape and depth may make us, Authlib and joserfc raise.
+# From ArithmeticError on: what JSON of any shape, depth and size may make us, Authlib and joserfc raise.
 _FAILURES = (
     AuthlibBaseError,
     JoseError,
     requests.RequestException,
+    ArithmeticError,
     AttributeError,
     LookupError,
     RecursionError,
