@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from apps.agent.fences import Fences
 from apps.agent.subject_locks import SubjectLocks
-from apps.agent.verbs import Handler
+from apps.agent.verbs import Handler, unknown_verb
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
 from apps.drivers.orders import (
@@ -92,13 +92,7 @@ class OrderExecutor:
     def _run(self, order: Order) -> bytes:
         handler = self._handlers.get(order.verb)
         if handler is None:
-            raise DriverError(
-                _("This agent does not know %(verb)s."),
-                values={"verb": order.verb},
-                code="agent.unknown_verb",
-                permanent=True,
-                hint=_("Update the host's agent."),
-            )
+            raise unknown_verb(order.verb)
         if order.fence is not None:
             self._fences.pass_or_refuse(order.subject, order.fence)
         return handler.run(order.arguments)

@@ -10,6 +10,7 @@ import msgspec
 from apps.agent.long_jobs import LongJobs, still_working
 from apps.drivers import orders
 from apps.drivers.errors import DriverError
+from apps.drivers.errors import mark as _
 from apps.drivers.files.image_import import how_far
 from apps.drivers.files.layout import image_path
 from apps.drivers.host_verbs import Verb, verbs_of
@@ -41,12 +42,26 @@ def handlers(protocol: type, driver: object, long_jobs: LongJobs) -> dict[str, H
 
 def _handler(verb: Verb, driver: object, long_jobs: LongJobs) -> Handler:
     def run(raw: bytes) -> bytes:
-        arguments = msgspec.msgpack.decode(raw, type=verb.arguments)
+        try:
+            arguments = msgspec.msgpack.decode(raw, type=verb.arguments)
+        except msgspec.MsgspecError as error:
+            raise unknown_verb(verb.name) from error  # another version's, with other arguments
         if verb.long:
             return _encoder.encode(_join(verb, driver, arguments, long_jobs))
         return _encoder.encode(verb.call(driver, arguments))
 
     return Handler(verb, run)
+
+
+def unknown_verb(name: str) -> DriverError:
+    """Return the refusal of an order that this version of the agent does not know, or not with such arguments."""
+    return DriverError(
+        _("This agent does not know %(verb)s."),
+        values={"verb": name},
+        code="agent.unknown_verb",
+        permanent=True,
+        hint=_("Update the host's agent."),
+    )
 
 
 def _join(verb: Verb, driver: object, arguments: msgspec.Struct, long_jobs: LongJobs) -> Any:
@@ -66,7 +81,7 @@ def _of_import(arguments: Any) -> dict[str, int]:
     return {"done_bytes": done, "total_bytes": total}
 
 
-def _unknown(_: Any) -> dict[str, int]:
+def _unknown(arguments: Any) -> dict[str, int]:
     return {}
 
 

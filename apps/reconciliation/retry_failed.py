@@ -20,7 +20,7 @@ def verb_to_retry(resource: Resource) -> Verb | None:
     if resource.state == State.ERROR and not removes(failed):
         again = f"{resource.kind}.retry"
     else:
-        again = verb_named(failed).retry if failed else ""
+        again = verb_named(failed).retry if has_service(failed) else ""
     return verb_named(again) if has_service(again) else None
 
 
