@@ -1,4 +1,4 @@
-"""Telling a worker that there is something to claim. Losing a ring loses nothing: the sweeper rings again."""
+"""Sending workers the id of an operation to claim. A lost message loses nothing: the sweeper sends another."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _NOTHING = (OperationalError, ChannelError, OSError, redis.exceptions.RedisError
 
 
 def dispatch_on_commit(operation: Operation) -> None:
-    """Ring for the operation when the present transaction commits."""
+    """Dispatch the operation when the current transaction commits."""
     operation_id = operation.pk
     transaction.on_commit(lambda: dispatch(operation_id))
 
 
 def waiting() -> int:
-    """Return how many rings no worker has taken yet; 0 when the broker is away or has lost them."""
+    """Return how many messages no worker has taken yet; 0 when the broker is away or has lost them."""
     try:
         with current_app.connection_or_acquire() as connection:
             queue = connection.default_channel.queue_declare(settings.CELERY_TASK_DEFAULT_QUEUE, passive=True)
@@ -37,7 +37,7 @@ def waiting() -> int:
 
 
 def dispatch(operation_id: UUID) -> None:
-    """Ring now. A broker that is down is no error here: the row is safe and the sweeper will ring."""
+    """Dispatch now. A broker that is down is no error here: the row is safe and the sweeper dispatches it again."""
     try:
         current_app.send_task(RUN_TASK, args=[str(operation_id)], ignore_result=True, retry=False)
     except OperationalError:

@@ -83,7 +83,7 @@ class Change(Generic[R]):
         self.row.generation += 1
 
     def request(self, *, args: dict[str, Any] | None = None, also: Sequence[Resource] = ()) -> Operation:
-        """Write the operation that will make the world match, and ring for a worker once the transaction commits.
+        """Write the operation that will make the world match, and dispatch it once the transaction commits.
 
         `also` are further resources, locked by the caller, to hold until it settles. Raises Busy when one of all these
         is held by an operation this verb may not supersede.

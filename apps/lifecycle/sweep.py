@@ -1,4 +1,4 @@
-"""Finding what fell through: rings that were lost, workers that died, operations past their deadline."""
+"""Finding what was dropped: lost messages, dead workers, operations past their deadline."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from apps.lifecycle.operation_context import overdue
 from apps.lifecycle.requests import hold_target
 from apps.lifecycle.stored_messages import StoredMessage, stored_error
 
-#: A claimable operation is rung for again after this long, if its ring must have been lost.
+#: A claimable operation is dispatched again after this long, if its message must have been lost.
 RING_AGAIN = timedelta(seconds=5)
-#: Rings are taken in turn, but for so much: what was rung for later reaches a worker earlier by no more than that.
+#: Messages are taken in turn, except for this much: a later one overtakes an earlier one by no more than that.
 OUT_OF_TURN = timedelta(seconds=2)
 #: Whatever one may think of it.
 RING_ANYWAY = timedelta(seconds=30)
@@ -33,10 +33,10 @@ FAR = timedelta(minutes=1)
 
 
 def sweep() -> int:
-    """Ring for what is claimable and was not rung for lately; return how many."""
+    """Dispatch what is claimable and was not dispatched lately; return how many."""
     _after_a_clock_step()
     _fail_overdue()
-    # A fresh request was rung for on commit; one handed back, or left by a dead worker, is as soon as it is due.
+    # A new request is dispatched on commit; one handed back, or left by a dead worker, as soon as it is due.
     later = Q(rung_at__lt=F("not_before")) | Q(rung_at__lt=F("lease_until"))
     due = Operation.objects.claimable().filter(_lost() | later | Q(rung_at__gt=Now()))
     ids = list(due.order_by("not_before").values_list("pk", flat=True)[:BATCH])
@@ -47,13 +47,13 @@ def sweep() -> int:
 
 
 def _lost() -> Q:
-    """Say whose rings are lost: of all, when none waits for a worker; else of those whose turn is over.
+    """Return whose messages are lost: all, when none waits for a worker; else those whose turn is over.
 
-    Rung for a second time while the first ring waits, workers would mostly find that there is nothing to do.
+    Dispatched twice while the first message waits, workers would mostly find nothing to do.
     """
     if not dispatch.waiting():
         return Q(rung_at__lt=Now() - RING_AGAIN)
-    # Without those of dead workers, which may have been rung for again and wait as well.
+    # Without those of dead workers, which may have been dispatched again and wait as well.
     running = Operation.objects.filter(status=OperationStatus.RUNNING, lease_until__gte=Now())
     begun = running.aggregate(last=Max("rung_at"))["last"]
     passed = Q(rung_at__lt=begun - OUT_OF_TURN) if begun else Q(pk__in=[])

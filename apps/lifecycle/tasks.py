@@ -20,7 +20,7 @@ def run_operation(operation_id: str) -> None:
 
 @shared_task(name="lifecycle.sweep", ignore_result=True)
 def sweep_operations() -> None:
-    """Ring again for what fell through; runs every few seconds, any number of times at once."""
+    """Dispatch again what was dropped; runs every few seconds, any number of times at once."""
     sweep()
 
 

@@ -43,8 +43,8 @@ class Difference:
 
 
 @transaction.atomic
-def recount(tenant: Tenant, *, mend: bool = False) -> list[Difference]:
-    """Return the metrics that are counted wrongly; with `mend`, set them right.
+def recount(tenant: Tenant, *, repair: bool = False) -> list[Difference]:
+    """Return the metrics that are counted wrongly; with `repair`, set them right.
 
     Takers wait meanwhile: they lock the same rows before they insert, so nothing is half-way in between. A row whose
     metric no app declares any more is left alone.
@@ -56,7 +56,7 @@ def recount(tenant: Tenant, *, mend: bool = False) -> list[Difference]:
         for metric, units in sorted(existing(tenant.pk).items())
         if used.get(metric, 0) != units
     ]
-    if mend:
+    if repair:
         for difference in differences:
             Quota.objects.filter(tenant=tenant, metric=difference.metric).update(used=difference.exists)
     return differences
@@ -64,27 +64,27 @@ def recount(tenant: Tenant, *, mend: bool = False) -> list[Difference]:
 
 @transaction.atomic
 def recount_now(actor: Actor, tenant: Tenant) -> list[Difference]:
-    """Count a tenant's use again and mend what was wrong, with a line in the log. Raises Forbidden."""
+    """Count a tenant's use again and repair what was wrong, with a line in the log. Raises Forbidden."""
     allow(actor, TENANT_RECOUNT, project=None, tenant_id=None)
-    differences = recount(tenant, mend=True)
+    differences = recount(tenant, repair=True)
     _record(actor, tenant, differences)
     return differences
 
 
 def recount_some() -> int:
-    """Recount the tenants whose minute it is; mend, log and record what was wrong. Returns how many tenants were."""
+    """Recount the tenants whose minute it is; repair, log and record what was wrong. Returns how many tenants were."""
     turn = Tenant.objects.annotate(turn=Mod(F("pk"), TURNS)).filter(turn=timezone.now().minute)
     wrong = 0
     for tenant in turn.iterator():
         with transaction.atomic():
-            differences = recount(tenant, mend=True)
+            differences = recount(tenant, repair=True)
             if differences:
                 _record(SYSTEM, tenant, differences)
                 for listen in drift_listeners:
                     listen(tenant, differences)
         for difference in differences:
             log.warning(
-                "quota %s of tenant %s: %s counted as used, %s exist; mended",
+                "quota %s of tenant %s: %s counted as used, %s exist; repaired",
                 difference.metric,
                 tenant.uid,
                 difference.used,

@@ -1,4 +1,4 @@
-"""Asking for what mends a finding, by itself where that is safe, and noting what became of it."""
+"""Requesting what repairs a finding, automatically where that is safe, and recording the outcome."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ AT_ONCE = 50
 
 
 def repair_due_findings() -> int:
-    """Ask for what mends findings that are the platform's own to mend; return how many operations that took."""
+    """Request the repair of findings that are safe to repair automatically; return how many operations that took."""
     groups: dict[UUID, list[Finding]] = {}
     for finding in _due()[: AT_ONCE * 2]:
         groups.setdefault(finding.resource_id or finding.pk, []).append(finding)
@@ -42,7 +42,7 @@ def repair_due_findings() -> int:
 
 
 def settle_repaired() -> None:
-    """Note how operations ended that were to mend something; what failed is open again."""
+    """Record how repairs ended; findings whose repair failed are open again."""
     ended = Finding.objects.filter(state=FindingState.MENDING).exclude(
         operation__status__in=(OperationStatus.QUEUED, OperationStatus.RUNNING)
     )
@@ -55,9 +55,9 @@ def settle_repaired() -> None:
 
 
 def mark_repaired(operation: Operation) -> None:
-    """Settle what the operation was to mend, in its finishing transaction."""
-    mending = Finding.objects.filter(operation=operation, state=FindingState.MENDING)
-    if mending.update(state=FindingState.MENDED, settled_at=timezone.now()):
+    """Settle the findings that the operation repaired, in its finishing transaction."""
+    repairing = Finding.objects.filter(operation=operation, state=FindingState.MENDING)
+    if repairing.update(state=FindingState.MENDED, settled_at=timezone.now()):
         tell()
 
 
@@ -133,7 +133,7 @@ def _repair(findings: list[Finding]) -> bool:
         with transaction.atomic():
             return _ask(findings)
     except (Refused, Resource.DoesNotExist) as error:
-        log.info("%s not mended now: %s", findings[0], error)
+        log.info("%s not repaired now: %s", findings[0], error)
         return False
 
 
@@ -165,7 +165,7 @@ def _elsewhere(resource: Any) -> QuerySet[Finding]:
 
 
 def _failed_too_often(finding: Finding) -> bool:
-    """Whether the same was mended so often lately that mending it does not help."""
+    """Whether the same was repaired so often lately that another repair would not help."""
     before = Finding.objects.filter(
         rule=finding.rule,
         aspect=finding.aspect,

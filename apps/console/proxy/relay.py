@@ -58,87 +58,87 @@ class NativeListener:
 
 
 class Relay:
-    """All open doors. `look_after` runs in one thread, clients in threads of their own."""
+    """All open listeners of native tickets. `look_after` runs in one thread, clients in threads of their own."""
 
     def __init__(self, host: str, ports: range, sessions: Sessions) -> None:
         self._host = host
         self._ports = ports
         self._sessions = sessions
-        self._doors: dict[UUID, NativeListener] = {}
+        self._listeners: dict[UUID, NativeListener] = {}
         self._selector = selectors.DefaultSelector()
 
     def accept(self, within: float) -> None:
-        """Let in whoever knocks in the next `within` seconds."""
+        """Admit clients that connect within the next `within` seconds."""
         for key, _events in self._selector.select(within):
-            door: NativeListener = key.data
+            entry: NativeListener = key.data
             try:
-                connection, (address, *_rest) = door.listener.accept()
+                connection, (address, *_rest) = entry.listener.accept()
             except OSError:
                 continue
-            if not door.enter(address):
+            if not entry.enter(address):
                 connection.close()
                 continue
-            threading.Thread(target=self._serve, args=(door, connection, address), daemon=True).start()
+            threading.Thread(target=self._serve, args=(entry, connection, address), daemon=True).start()
 
     def look_after(self) -> None:
-        """Open doors for tickets that are ready, close those of tickets that are used or dead."""
+        """Open listeners for tickets that are ready, close those of tickets that are used or dead."""
         if not self._ports:
             return
         with database():
             waiting = ConsoleTicket.objects.alive().filter(kind=TicketKind.NATIVE, opened_at__isnull=False)
             wanted = dict(waiting.values_list("pk", "relay_port"))
-            for ticket_id in self._doors.keys() - wanted.keys():
-                self._close(self._doors.pop(ticket_id))
+            for ticket_id in self._listeners.keys() - wanted.keys():
+                self._close(self._listeners.pop(ticket_id))
             for ticket_id, port in wanted.items():
-                if ticket_id not in self._doors:
+                if ticket_id not in self._listeners:
                     self._open(ticket_id, port)
 
-    def _open(self, ticket_id: UUID, told: int | None) -> None:
+    def _open(self, ticket_id: UUID, assigned: int | None) -> None:
         """Listen on a free port, or on the one its owner was told by the process before this one."""
-        for port in (told,) if told else self._ports:
+        for port in (assigned,) if assigned else self._ports:
             try:
                 listener = socket.create_server((self._host, port), backlog=MAX_AT_ONCE)
             except OSError:  # taken, by another ticket or another program
                 continue
             listener.setblocking(False)
-            door = NativeListener(ticket_id, listener)
-            if told or mark_listening(ticket_id, port):
-                self._doors[ticket_id] = door
-                self._selector.register(listener, selectors.EVENT_READ, door)
+            entry = NativeListener(ticket_id, listener)
+            if assigned or mark_listening(ticket_id, port):
+                self._listeners[ticket_id] = entry
+                self._selector.register(listener, selectors.EVENT_READ, entry)
             else:
                 listener.close()
             return
         log.error("no port is free for native ticket %s", ticket_id)
 
-    def _close(self, door: NativeListener) -> None:
-        self._selector.unregister(door.listener)
-        door.listener.close()
+    def _close(self, entry: NativeListener) -> None:
+        self._selector.unregister(entry.listener)
+        entry.listener.close()
 
-    def _serve(self, door: NativeListener, connection: socket.socket, address: str) -> None:
+    def _serve(self, entry: NativeListener, connection: socket.socket, address: str) -> None:
         connection.settimeout(HANDSHAKE_SECONDS)
         client = TcpPeer(connection, time.monotonic() + ADMISSION_SECONDS)
         try:
-            self._session(door, client, address)
+            self._session(entry, client, address)
         except (OSError, EOFError, rfb.RfbError):
-            log.debug("native client of ticket %s left during the handshake", door.ticket_id)
+            log.debug("native client of ticket %s left during the handshake", entry.ticket_id)
         except Exception:
             log.exception("native console failed")
         finally:
             client.close(EndReason.CLOSED)
-            door.leave(address)
+            entry.leave(address)
 
-    def _session(self, door: NativeListener, client: TcpPeer, address: str) -> None:
+    def _session(self, entry: NativeListener, client: TcpPeer, address: str) -> None:
         with database():
-            ticket = ConsoleTicket.objects.alive().filter(pk=door.ticket_id, issued_at__isnull=False).first()
+            ticket = ConsoleTicket.objects.alive().filter(pk=entry.ticket_id, issued_at__isnull=False).first()
         if ticket is None:
             return
         if not rfb.challenge(client, unseal(ticket.sealed_password)):
-            door.throttle.failed(address)
-            log.warning("wrong password for native ticket %s from %s", door.ticket_id, address)
+            entry.throttle.failed(address)
+            log.warning("wrong password for native ticket %s from %s", entry.ticket_id, address)
             rfb.fail(client, "Wrong password.")
             return
         try:
-            serve(self._sessions, admit_native(door.ticket_id), client, lambda: rfb.succeed(client))
+            serve(self._sessions, admit_native(entry.ticket_id), client, lambda: rfb.succeed(client))
         except Refusal as refusal:
             rfb.fail(client, f"Refused: {refusal.end.reason}.")
 

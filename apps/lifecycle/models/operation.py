@@ -9,7 +9,7 @@ State machine (every arrow is one compare-and-set UPDATE on (status, attempt); w
                     │  │    lease over: RUNNING ──claim──> RUNNING  (attempt + 1, another worker)
                     │  └──cancel / superseded─────────> CANCELLED    (RUNNING too: at once when superseded; at its
                     │                                                 next step or end when asked to stop: `Stopping`)
-                    └──sweep rings the doorbell again for what nobody claimed
+                    └──sweep dispatches again what nobody claimed
 
 * claim: status QUEUED and not_before reached, or RUNNING with an expired lease. attempt + 1, lease_until = now + LEASE.
 * The worker's lease renewal renews lease_until of all it runs. A renewal that updates no row means the operation was
