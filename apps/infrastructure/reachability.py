@@ -18,7 +18,8 @@ from apps.infrastructure.models import SILENCE, Collection, Host
 def silent_since() -> ExpressionWrapper[Any]:
     """Return, for a query, the moment up to which a host's last report means that it is silent.
 
-    LEAST leaves NULL out: before the first round it is the present that counts. `outlook` says the same in SQL.
+    LEAST leaves NULL out: before the first round it is the present that counts. `capacity_forecast` has the same
+    in SQL.
     """
     looked = Subquery(Collection.objects.values("at")[:1])
     return ExpressionWrapper(Least(looked, Now()) - SILENCE, DateTimeField())

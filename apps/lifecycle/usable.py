@@ -24,8 +24,8 @@ def hold_for_use(*resources: Resource, shared: bool = False) -> None:
     """Lock the resources until the transaction ends and check that each is ready and stays: two statements.
 
     Removing takes the same rows' locks before it looks for users, so of a use and a removal at the same time one sees
-    the other. `shared`: others who use them need not wait. Call before `quotas.services.take`: locks are taken in the
-    order resources, quotas. Raises NotNow.
+    the other. `shared`: others who use them need not wait. Call before `quotas.services.reserve_quota`: locks
+    are taken in the order resources, quotas. Raises NotNow.
     """
     # Two statements: the second one sees what was committed while the first one waited.
     strength = "SHARE" if shared else "NO KEY UPDATE"

@@ -1,15 +1,13 @@
 """Pages of the tenant's portal ("portal", at /) and of the administration ("admin", at /admin/).
 
-A domain app's `urls.py` has `tenant_patterns` and `admin_patterns`, made by `kind_paths()`; add the app to DOMAINS.
+A domain app's `urls.py` has `tenant_patterns` and `admin_patterns`, made by `kind_paths()`; see `apps/api/domains.py`.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
+from django.urls import URLPattern, include, path
 
-from django.urls import URLPattern, URLResolver, include, path
-
+from apps.api.domains import paths_of_domains
 from apps.portal.bulk_outcome import OutcomePage
 from apps.portal.kind_urls import kind_paths
 from apps.portal.list_settings import ListSettingsPage, SavedViewsPage
@@ -18,28 +16,6 @@ from apps.portal.operation_pages import OPERATION, OperationList
 from apps.portal.own_tasks import OwnTasks
 from apps.portal.search_pages import SearchApi, SearchPage
 from apps.portal.style_page import StylePage
-
-#: Named, not imported: the kit knows no kind.
-DOMAINS = (
-    "compute",
-    "console",
-    "reconciliation",
-    "storage",
-    "network",
-    "infrastructure",
-    "quotas",
-    "tenancy",
-    "audit",
-    "settings_pages",
-)
-
-
-def _domain_patterns(name: str) -> list[URLPattern | URLResolver]:
-    found: list[URLPattern | URLResolver] = []
-    for domain in DOMAINS:
-        if find_spec(f"apps.{domain}.urls") is not None:
-            found += getattr(import_module(f"apps.{domain}.urls"), name, [])
-    return found
 
 
 def _operation_patterns(*, admin: bool) -> list[URLPattern]:
@@ -63,13 +39,13 @@ tenant = [
     path("search/", SearchPage.as_view(), name="search"),
     *_operation_patterns(admin=False),
     *_list_patterns(admin=False),
-    *_domain_patterns("tenant_patterns"),
+    *paths_of_domains("tenant_patterns"),
 ]
 admin = [
     path("search/", SearchPage.as_view(admin=True), name="search"),
     *_operation_patterns(admin=True),
     *_list_patterns(admin=True),
-    *_domain_patterns("admin_patterns"),
+    *paths_of_domains("admin_patterns"),
 ]
 
 api_routes = [path("search", SearchApi.as_view(), name="search")]
