@@ -156,7 +156,7 @@ def _failed(run: OperationContext, error: DriverError) -> None:
 
 
 def _look_again(run: OperationContext) -> None:
-    """Hand back what waits for something that takes long: nothing has failed, and the sweeper dispatches it when due."""
+    """Hand back what waits for something that takes long: nothing has failed; the sweeper dispatches it when due."""
     run.write(
         status=OperationStatus.QUEUED,
         failures=F("failures") + 1,

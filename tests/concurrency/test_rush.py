@@ -60,7 +60,7 @@ class Rush:
     def body(self, tenant: Tenant, cidr: str = "10.0.0.0/20", **changes: Any) -> dict[str, Any]:
         """Return what a tenant's VM wants: the smallest type, in a new subnet."""
         subnet = self.cloud.network(tenant, cidr)
-        recount(tenant, mend=True)  # the factory counts nothing
+        recount(tenant, repair=True)  # the factory counts nothing
         return {
             "name": "vm",
             "instance_type": self.cloud.small.pk,

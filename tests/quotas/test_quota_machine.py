@@ -93,13 +93,13 @@ class Quotas(RuleBasedStateMachine):
             self.drift[metric] += by
             Quota.objects.filter(tenant=self.tenant, metric=metric).update(used=self.used(metric))
 
-    @rule(mend=some.booleans())
-    def recount(self, mend: bool) -> None:
+    @rule(repair=some.booleans())
+    def recount(self, repair: bool) -> None:
         counted._counts.clear()
         counted._counts.update({metric: [partial(self._exists, metric)] for metric in METRICS})
-        wrong = {d.metric: (d.used, d.exists) for d in recount(self.tenant, mend=mend)}
+        wrong = {d.metric: (d.used, d.exists) for d in recount(self.tenant, repair=repair)}
         assert wrong == {m: (self.used(m), self.exists(m)) for m in METRICS if self.drift[m]}
-        if mend:
+        if repair:
             self.drift = dict.fromkeys(METRICS, 0)
 
     def _exists(self, metric: str, tenant_id: int) -> int:

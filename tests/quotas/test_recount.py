@@ -47,7 +47,7 @@ def test_a_leak_is_named_and_left_alone_until_mending_is_asked_for(tenant_a: Ten
     count_with("vm", lambda tenant_id: 1)
     assert recount(tenant_a) == [Difference("vm", used=3, exists=1)]
     assert Quota.objects.get(tenant=tenant_a, metric="vm").used == 3
-    recount(tenant_a, mend=True)
+    recount(tenant_a, repair=True)
     assert Quota.objects.get(tenant=tenant_a, metric="vm").used == 1
     assert Quota.objects.get(tenant=tenant_a, metric="disk").used == 1, "no kind counts disks here"
 

@@ -147,7 +147,7 @@ def test_every_tenant_is_recounted_within_the_hour_and_drift_is_mended_logged_an
     assert set(Quota.objects.filter(metric="vm").values_list("used", flat=True)) == {1}
     (line,) = AuditEntry.objects.filter(verb="tenant.recount")
     assert (line.tenant, line.args) == (tenants[0], {"vm": {"used": 7, "exists": 1}})
-    assert "7 counted as used, 1 exist; mended" in caplog.text
+    assert "7 counted as used, 1 exist; repaired" in caplog.text
     AuditEntry.objects.update(at=datetime.now(UTC))
     home = shown(factories.page_client(ada), "/admin/")
     assert f"{tenants[0].name}: quotas were counted wrongly" in home

@@ -151,7 +151,7 @@ def insert_standing(cluster: ComputeCluster, image: Image, vms: int) -> list[Ten
         tenant = factories.make_tenant(f"standing-{number}")
         subnet = make_subnet(cluster.region, factories.default_project(tenant), "10.0.0.0/16")
         insert_vms(tenant, vms // STANDING_TENANTS, subnet, Host.objects.all()[0], image, small)
-        recount(tenant, mend=True)
+        recount(tenant, repair=True)
         tenants.append(tenant)
     spread_vms()
     with connection.cursor() as cursor:
