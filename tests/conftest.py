@@ -7,6 +7,7 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 pytest_plugins = [
     "tests.requirements_report",
+    "tests.collector",
     "tests.minutes",
     "tests.databases",
     "tests.fixtures",
