@@ -248,7 +248,9 @@ def test_the_same_is_done_through_the_documented_api(real_site: RealSite) -> Non
 
     body = {
         "name": "by-program",
-        "image": api.get("/images")["results"][0]["id"],
+        "image": next(
+            row["id"] for row in api.get("/images")["results"] if row["name"] == real_site.image.name
+        ),
         "instance_type": api.get("/instance-types")["results"][0]["id"],
         "subnet": api.get("/subnets")["results"][0]["id"],
         "password": PASSWORD,
