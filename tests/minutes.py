@@ -1,14 +1,13 @@
 """Minutes that the tests took, by area and part, beside their budgets.
 
 As a pytest plugin it writes var/test-minutes-<part>.json when SCLOUD_TEST_PART names a part, as the Makefile does.
-`python -m tests.minutes` prints the table; it fails when a part or an area takes twice its budget.
+`python -m tests.minutes` prints the table. Nothing fails by its budget: machines differ.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Generator, Iterator
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.budgets import AREAS, FAILS_AT, NEW_AREA, PARTS
+from tests.budgets import AREAS, NEW_AREA, PARTS
 
 VAR = Path(__file__).resolve().parent.parent / "var"
 PREFIX = "test-minutes-"
@@ -105,8 +104,6 @@ class Line:
 
     @property
     def verdict(self) -> str:
-        if self.minutes > FAILS_AT * self.budget:
-            return f"FAILS: over {FAILS_AT:g} times its budget"
         return "OVER BUDGET" if self.minutes > self.budget else ""
 
     def __str__(self) -> str:
@@ -144,15 +141,14 @@ def by_part(runs: dict[str, dict[str, object]]) -> Iterator[Line]:
         yield Line(f"part {part}", tests, float(str(run["wall"])) / 60, PARTS[part], note)
 
 
-def main() -> int:
-    """Print the table; return 1 when something takes twice its budget."""
+def main() -> None:
+    """Print the table."""
     runs = {part: run for part, run in stored().items() if part in PARTS}
     lines = [*by_area(runs), *sorted(by_part(runs), key=lambda line: list(PARTS).index(line.name[5:]))]
     print(f"{'area':<18} {'tests':>6} {'minutes':>8} {'budget':>8}")
     for line in lines:
         print(line)
-    return int(any(line.verdict.startswith("FAILS") for line in lines))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
