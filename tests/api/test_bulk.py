@@ -13,9 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from apps.accounts.models import User
 from apps.audit.models import DONE, AuditEntry
 from apps.compute.models import Vm
+from apps.compute.verbs import VM_START
 from apps.lifecycle import batches
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Batch, Operation
+from apps.lifecycle.models.batch import BatchOutcome
 from apps.network.models import Subnet
 from tests import factories
 from tests.bench.test_lists import insert_vms
@@ -222,3 +224,19 @@ def test_outcomes_are_forgotten_after_a_month(vms: list[Vm], alice: User) -> Non
     Batch.objects.filter(pk=batch).update(created_at="2020-01-01T00:00:00Z")
     batches.forget_old()
     assert not Batch.objects.exists()
+
+
+@pytest.mark.requirement("OP-5")
+def test_a_row_that_the_same_request_has_answered_meanwhile_is_not_carried_out_again(
+    owner: Actor, vms: list[Vm]
+) -> None:
+    targets = [(str(vm.pk), vm.name) for vm in vms[:2]]
+    batch, _is_new = batches.open_batch(owner, "vm", VM_START, targets, {})
+    carried_out = []
+
+    def act(vm: Vm) -> None:
+        carried_out.append(vm.pk)
+        batch.items.filter(target=str(vms[1].pk)).update(outcome=BatchOutcome.DONE)
+
+    waiting = batches.carry_out(owner, batch, {str(vm.pk): vm for vm in vms}, act)
+    assert (carried_out, waiting) == ([vms[0].pk], 0)
