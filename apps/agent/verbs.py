@@ -1,4 +1,4 @@
-"""What the agent can be told: the verbs of its drivers' protocols. Nothing outside this table can be called."""
+"""The verbs an agent carries out: those of its drivers' protocols. Nothing outside this table can be called."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
