@@ -17,7 +17,7 @@ from apps.accounts.keys import issue_key
 from apps.accounts.models import ApiKey, Tenant, User
 from apps.compute.models import Image, InstanceType, Vm
 from apps.compute.services.image import import_image
-from apps.drivers.specs import FabricKind
+from apps.drivers.specs import PortSpec, SecurityGroupSpec, SubnetSpec, VpcSpec
 from apps.infrastructure import backends
 from apps.infrastructure.enrolment import enroll_host
 from apps.infrastructure.models import Host
@@ -204,11 +204,11 @@ def _clear(box: Onebox, keep: Iterable[Image] = ()) -> None:
 def _clear_fabric() -> None:
     # Leaves first: what is in use cannot go.
     for nic in Nic.objects.select_related("subnet__region"):
-        backends.fabric(nic.subnet.region).ensure_absent(FabricKind.PORT, str(nic.pk))
+        backends.fabric(nic.subnet.region).ensure_absent(PortSpec, str(nic.pk))
     for kind, model in (
-        (FabricKind.SECURITY_GROUP, SecurityGroup),
-        (FabricKind.SUBNET, Subnet),
-        (FabricKind.VPC, Vpc),
+        (SecurityGroupSpec, SecurityGroup),
+        (SubnetSpec, Subnet),
+        (VpcSpec, Vpc),
     ):
         for row in model.objects.select_related("region"):
             backends.fabric(row.region).ensure_absent(kind, str(row.pk))

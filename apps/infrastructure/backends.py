@@ -98,7 +98,8 @@ def _redis_world() -> RedisWorld:
 
 @cache
 def _ovn(address: str) -> OvnFabric:
-    from apps.drivers.ovn import OvnFabric, certificates
+    from apps.drivers.ovn import certificates
+    from apps.drivers.ovn.fabric import OvnFabric
 
     if settings.OVN_CERT:
         certificates.use(settings.OVN_KEY, settings.OVN_CERT, settings.OVN_CA)

@@ -12,7 +12,7 @@ from apps.compute.specs import vm_spec
 from apps.drivers.memory import MemoryFabric, MemoryHypervisor, MemoryVolumes
 from apps.drivers.memory.records import GROUPS, PORTS, SUBNETS, VOLUMES, VPCS
 from apps.drivers.specs import (
-    FabricKind,
+    FabricSpec,
     ImageSpec,
     PortSpec,
     SecurityGroupSpec,
@@ -45,13 +45,13 @@ def change(cloud: Cloud, table: Any, id: object, **columns: Any) -> None:
         state.put(table, str(id), replace(record, **columns))
 
 
-def forget(cloud: Cloud, kind: FabricKind, id: object) -> None:
+def forget(cloud: Cloud, kind: type[FabricSpec], id: object) -> None:
     """Remove something from the fabric without asking what needs it, as another hand might."""
     tables = {
-        FabricKind.VPC: VPCS,
-        FabricKind.SUBNET: SUBNETS,
-        FabricKind.SECURITY_GROUP: GROUPS,
-        FabricKind.PORT: PORTS,
+        VpcSpec: VPCS,
+        SubnetSpec: SUBNETS,
+        SecurityGroupSpec: GROUPS,
+        PortSpec: PORTS,
     }
     with cloud.world.records() as state:
         state.delete(tables[kind], str(id))
@@ -70,22 +70,22 @@ def stray_image(cloud: Cloud, vm: Vm) -> None:
 
 
 def stray_vpc(cloud: Cloud, vm: Vm) -> None:
-    MemoryFabric(cloud.world).ensure_vpc(VpcSpec(str(uuid4()), vni=4711))
+    MemoryFabric(cloud.world).ensure(VpcSpec(str(uuid4()), vni=4711))
 
 
 def stray_subnet(cloud: Cloud, vm: Vm) -> None:
     vpc = str(vm.nics.get().subnet.vpc_id)
     spec = SubnetSpec(str(uuid4()), vpc, "10.9.0.0/24", "10.9.0.1", "02:00:00:00:99:01")
-    MemoryFabric(cloud.world).ensure_subnet(spec)
+    MemoryFabric(cloud.world).ensure(spec)
 
 
 def stray_port(cloud: Cloud, vm: Vm) -> None:
     spec = PortSpec(str(uuid4()), str(vm.nics.get().subnet_id), "02:00:00:00:99:99", "10.0.9.9")
-    MemoryFabric(cloud.world).ensure_port(spec)
+    MemoryFabric(cloud.world).ensure(spec)
 
 
 def stray_group(cloud: Cloud, vm: Vm) -> None:
-    MemoryFabric(cloud.world).ensure_security_group(SecurityGroupSpec(str(uuid4())))
+    MemoryFabric(cloud.world).ensure(SecurityGroupSpec(str(uuid4())))
 
 
 STRAYS: dict[str, Plant] = {
@@ -101,6 +101,6 @@ STRAYS: dict[str, Plant] = {
 
 def every_difference(cloud: Cloud, vm: Vm) -> None:
     hypervisor(cloud, vm).ensure_vm_absent(str(vm.pk))
-    forget(cloud, FabricKind.PORT, vm.nics.get().pk)
+    forget(cloud, PortSpec, vm.nics.get().pk)
     with cloud.world.records() as state:
         state.delete(VOLUMES, str(vm.disks.get().pk))

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from apps.accounts.models import Tenant, User
-from apps.drivers.specs import FabricInventory, FabricKind
+from apps.drivers.specs import FabricInventory, VpcSpec
 from apps.lifecycle import acts, handlers, verbs
 from apps.lifecycle.acts import has_service
 from apps.lifecycle.handlers import handler_of
@@ -88,7 +88,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     monkeypatch.setattr(declared, "_kinds", {k: v for k, v in declared._kinds.items() if k != "vpc"})
     of = FabricInventory.of
     monkeypatch.setattr(
-        FabricInventory, "of", lambda seen, kind: there if kind is FabricKind.VPC else of(seen, kind)
+        FabricInventory, "of", lambda seen, kind: there if kind is VpcSpec else of(seen, kind)
     )
 
     def make(run: OperationContext) -> None:
@@ -106,7 +106,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         Reconciled(
             "router",
             Resource,
-            InFabric(FabricKind.VPC, rows=ROWS),
+            InFabric(VpcSpec, rows=ROWS),
             stale="Region %(place)s has no such router.",
             orphan="Region %(place)s has this router, and no row knows it.",
             removed=lambda finding: Preview([f"Router {finding.name} goes."]),
