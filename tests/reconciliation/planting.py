@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 from apps.compute.models import Vm
 from apps.compute.specs import vm_spec
-from apps.drivers.memory import MemoryFabric, MemoryHypervisor, MemoryVolumes
+from apps.drivers.memory import MemoryHypervisor, MemoryVolumes
 from apps.drivers.memory.records import GROUPS, PORTS, SUBNETS, VOLUMES, VPCS
 from apps.drivers.specs import (
     FabricSpec,
-    ImageSpec,
     PortSpec,
     SecurityGroupSpec,
     SubnetSpec,
     VolumeSpec,
     VpcSpec,
 )
-from tests.compute.factories import GIB, Cloud
-
-Plant = Callable[[Cloud, Vm], None]
+from tests.compute.factories import Cloud
 
 
 def hypervisor(cloud: Cloud, vm: Vm) -> MemoryHypervisor:
@@ -63,40 +59,6 @@ def stray_domain(cloud: Cloud, vm: Vm) -> None:
 
 def stray_volume(cloud: Cloud, vm: Vm) -> None:
     MemoryVolumes(cloud.world).ensure_volume(VolumeSpec(str(uuid4()), cloud.storage.spec(), 7))
-
-
-def stray_image(cloud: Cloud, vm: Vm) -> None:
-    MemoryVolumes(cloud.world).ensure_image(ImageSpec(str(uuid4()), cloud.storage.spec()), f"memory:{GIB}")
-
-
-def stray_vpc(cloud: Cloud, vm: Vm) -> None:
-    MemoryFabric(cloud.world).ensure(VpcSpec(str(uuid4()), vni=4711))
-
-
-def stray_subnet(cloud: Cloud, vm: Vm) -> None:
-    vpc = str(vm.nics.get().subnet.vpc_id)
-    spec = SubnetSpec(str(uuid4()), vpc, "10.9.0.0/24", "10.9.0.1", "02:00:00:00:99:01")
-    MemoryFabric(cloud.world).ensure(spec)
-
-
-def stray_port(cloud: Cloud, vm: Vm) -> None:
-    spec = PortSpec(str(uuid4()), str(vm.nics.get().subnet_id), "02:00:00:00:99:99", "10.0.9.9")
-    MemoryFabric(cloud.world).ensure(spec)
-
-
-def stray_group(cloud: Cloud, vm: Vm) -> None:
-    MemoryFabric(cloud.world).ensure(SecurityGroupSpec(str(uuid4())))
-
-
-STRAYS: dict[str, Plant] = {
-    "vm": stray_domain,
-    "disk": stray_volume,
-    "image": stray_image,
-    "vpc": stray_vpc,
-    "subnet": stray_subnet,
-    "nic": stray_port,
-    "security_group": stray_group,
-}
 
 
 def every_difference(cloud: Cloud, vm: Vm) -> None:

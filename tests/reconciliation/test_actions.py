@@ -37,6 +37,7 @@ from apps.reconciliation.services import Action, Choice, actions, dismiss, do, p
 from apps.storage.models import Disk
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_vm
+from tests.kinds import STRAYS
 from tests.reconciliation.drift import (
     findings,
     later,
@@ -48,7 +49,6 @@ from tests.reconciliation.drift import (
     work_with_patience,
 )
 from tests.reconciliation.planting import (
-    STRAYS,
     hypervisor,
     other_host,
     stray_domain,

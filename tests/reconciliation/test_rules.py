@@ -38,9 +38,9 @@ from apps.settings_pages.services import change_settings
 from apps.storage.models import Disk
 from apps.storage.specs import volume_spec
 from tests.compute.factories import GIB, Cloud, make_group
+from tests.kinds import STRAYS
 from tests.reconciliation.drift import findings, later, look, look_twice, mended, the_finding, work
 from tests.reconciliation.planting import (
-    STRAYS,
     change,
     every_difference,
     forget,

@@ -34,7 +34,7 @@ OTHERS_READ_KEY = {"alice": "ada", "ada": "alice"}
 
 def test_every_url_and_method_has_a_row() -> None:
     there = {f"{route.name} {method}" for route in ROUTES.values() for method in route.methods}
-    assert sorted(there - TABLE.keys()) == [], "add these to tests/security/answers.py"
+    assert sorted(there - TABLE.keys()) == [], "add these to tests/kinds or tests/security/answers.py"
     assert sorted(TABLE.keys() - there) == [], "these are gone: take them out of tests/security/answers.py"
 
 
