@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.security.answers import API, ROLES, TABLE
+from tests.security.answers import API, TABLE
 from tests.security.observers import Exchange, findings
 from tests.security.sending import (
     ROUTES,
@@ -23,6 +23,7 @@ from tests.security.sending import (
     send,
     url_of,
 )
+from tests.security.words import ROLES
 from tests.security.world import World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("SE-1")]
