@@ -41,7 +41,7 @@ from apps.lifecycle.operation_context import OperationContext
 
 if TYPE_CHECKING:
     from apps.agent.order_queue import OrderQueue
-    from apps.drivers.ovn import OvnFabric
+    from apps.drivers.ovn.fabric import OvnFabric
     from apps.drivers.remote import RemoteHost
 
 Guard = Callable[[], None]

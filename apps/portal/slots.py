@@ -138,7 +138,8 @@ class Section(Enum):
 
     @property
     def label(self) -> str | Promise:
-        return self.value[1]
+        label: str | Promise = self.value[1]
+        return label
 
 
 @dataclass(frozen=True)

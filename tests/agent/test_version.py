@@ -17,15 +17,15 @@ def protocol(
     *, fields: tuple[Any, ...] = (), values: tuple[str, ...] = ("on",), changes: bool = True, up: bool = True
 ) -> type:
     """Return a made-up protocol, the same for the same arguments."""
-    power = StrEnum("Power", values)
+    power = StrEnum("Power", list(values))  # type: ignore[misc]  # its values are known at run time only
     spec = make_dataclass("Spec", [("id", str), *fields])
     status = make_dataclass("Status", [("power", power)])
 
     def ensure(self: object, spec: Any, up: bool = up) -> Any:
         """Make it."""
 
-    ensure.__annotations__.update({"spec": spec, "return": tuple[status, ...]})
-    return type("Tunnel", (Protocol,), {"ensure": host_verb(changes=changes)(ensure)})  # type: ignore[arg-type]
+    ensure.__annotations__.update({"spec": spec, "return": status})
+    return type("Tunnel", (Protocol,), {"ensure": host_verb(changes=changes)(ensure)})
 
 
 @pytest.mark.parametrize(

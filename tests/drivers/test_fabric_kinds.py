@@ -11,9 +11,8 @@ from apps.drivers.fabric import declared as registry
 from apps.drivers.fabric.declared import FabricKind, InMemory, InOvn
 from apps.drivers.memory import MemoryFabric, World
 from apps.drivers.memory.records import Table
-from apps.drivers.ovn import northbound
 from apps.drivers.specs import PortSpec, SecurityGroupSpec, SubnetSpec, VpcSpec
-from tests.drivers.contracts.fabric import a_vpc
+from tests.drivers.samples import a_vpc
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ def test_the_pretend_fabric_keeps_removes_and_lists_a_kind_that_says_only_its_ta
 
 @pytest.mark.usefixtures("made_up")
 def test_the_northbound_replica_holds_the_columns_of_every_kind() -> None:
-    columns = northbound.ovn_columns()
+    columns = registry.ovn_columns()
     assert columns["DNS"] == ["records", "external_ids"]
     assert {"name", "ports", "acls", "external_ids", "dns_records"} <= set(columns["Logical_Switch"])
     assert {kind.ovn.table for kind in registry.kinds().values()} <= columns.keys()

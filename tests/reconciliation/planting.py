@@ -8,15 +8,13 @@ from uuid import uuid4
 
 from apps.compute.models import Vm
 from apps.compute.specs import vm_spec
+from apps.drivers.fabric.declared import kind_of
 from apps.drivers.memory import MemoryHypervisor, MemoryVolumes
-from apps.drivers.memory.records import GROUPS, PORTS, SUBNETS, VOLUMES, VPCS
+from apps.drivers.memory.records import VOLUMES
 from apps.drivers.specs import (
     FabricSpec,
     PortSpec,
-    SecurityGroupSpec,
-    SubnetSpec,
     VolumeSpec,
-    VpcSpec,
 )
 from tests.compute.factories import Cloud
 
@@ -43,14 +41,8 @@ def change(cloud: Cloud, table: Any, id: object, **columns: Any) -> None:
 
 def forget(cloud: Cloud, kind: type[FabricSpec], id: object) -> None:
     """Remove something from the fabric without asking what needs it, as another hand might."""
-    tables = {
-        VpcSpec: VPCS,
-        SubnetSpec: SUBNETS,
-        SecurityGroupSpec: GROUPS,
-        PortSpec: PORTS,
-    }
     with cloud.world.records() as state:
-        state.delete(tables[kind], str(id))
+        state.delete(kind_of(kind).memory.table, str(id))
 
 
 def stray_domain(cloud: Cloud, vm: Vm) -> None:

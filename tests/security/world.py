@@ -226,7 +226,9 @@ def _fill(world: World, host: Any) -> None:
     }
     named = Resource.objects.filter(pk__in=[key for key in world.keys.values() if isinstance(key, UUID)])
     names = dict(named.values_list("pk", "name"))
-    world.names = {segment: names[key] for segment, key in world.keys.items() if key in names} | {
+    world.names = {
+        segment: names[key] for segment, key in world.keys.items() if isinstance(key, UUID) and key in names
+    } | {
         "compute-clusters": world.cluster.name,
         "storage-clusters": world.storage.name,
         "instance-types": world.instance_type.name,

@@ -36,7 +36,8 @@ class OvnFabric:
         return view
 
     def ensure(self, spec: FabricSpec) -> None:
-        self._change(partial(kind_of(type(spec)).ovn.ensure, spec=spec))
+        ensure = kind_of(type(spec)).ovn.ensure
+        self._change(lambda replica, transaction: ensure(replica, transaction, spec))
 
     def ensure_absent(self, kind: type[FabricSpec], id: str) -> None:
         remove = kind_of(kind).ovn.remove
