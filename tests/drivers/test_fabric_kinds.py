@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pkgutil
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from apps.drivers import fabric
 from apps.drivers.fabric import declared as registry
 from apps.drivers.fabric.declared import FabricKind, InMemory, InOvn
 from apps.drivers.memory import MemoryFabric, World
@@ -44,7 +46,9 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_module_of_the_package_declares_its_kind() -> None:
-    assert registry.kinds().keys() == {VpcSpec, SubnetSpec, PortSpec, SecurityGroupSpec}
+    assert {VpcSpec, SubnetSpec, PortSpec, SecurityGroupSpec} <= registry.kinds().keys()
+    modules = {module.name for module in pkgutil.iter_modules(fabric.__path__)} - {"declared"}
+    assert modules <= {kind.name for kind in registry.kinds().values()}
     assert all(kind.spec is spec for spec, kind in registry.kinds().items())
 
 
