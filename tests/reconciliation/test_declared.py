@@ -30,6 +30,7 @@ from apps.reconciliation.services import Action, actions, do, preview
 from apps.reconciliation.texts import sentence
 from tests import factories
 from tests.compute.factories import Cloud
+from tests.kinds import STRAYS
 from tests.reconciliation.drift import findings, later, look_twice, mended, the_finding, work
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("OP-3")]
@@ -53,6 +54,10 @@ def test_every_declared_verb_is_of_its_kind_and_carried_out() -> None:
         for verb in filter(None, (kind.resync, kind.roll_back, kind.force_clean)):
             assert verb.kind == kind.kind and is_carried_out(verb) and has_service(verb.name)
         assert kind.kind in metrics(), "what a force clean gives back is counted"
+
+
+def test_every_kind_has_something_without_a_row_to_be_found() -> None:
+    assert kinds().keys() == STRAYS.keys(), "say in tests/kinds how it comes to be there"
 
 
 def test_every_difference_that_is_repaired_by_itself_has_a_verb_and_a_sentence() -> None:
