@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 from onebox import agent
-from onebox.shell import wait_until
+from onebox.shell import OneboxError, wait_until
 from pytest_django.plugin import DjangoDbBlocker
 
 from apps.accounts.keys import issue_key
@@ -23,7 +23,7 @@ from apps.infrastructure.enrolment import enroll_host
 from apps.infrastructure.models import Host
 from apps.infrastructure.services import create_compute_cluster, create_region, create_storage_cluster
 from apps.lifecycle.actor import SYSTEM
-from apps.lifecycle.models import Resource, State
+from apps.lifecycle.models import Operation, Resource, State
 from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
 from apps.storage.models import Disk
 from apps.tenancy.services.tenants import create_tenant
@@ -59,14 +59,24 @@ class RealSite:
         return Customer(tenant, owner, self.platform.client(token))
 
     def wait_ready(self, **which: object) -> None:
-        """Wait until all resources that match are ready."""
+        """Wait until all resources that match are ready; one that failed ends the wait with its cause."""
         rows = Resource.objects.filter(**which)
-        wait_until(
-            lambda: not rows.exclude(state=State.READY).exists(),
-            f"{which} to be ready",
-            seconds=90,
-            every=0.1,
-        )
+
+        def ready() -> bool:
+            failed = rows.filter(state=State.ERROR).first()
+            assert failed is None, f"{failed}: {failed.error}"
+            return not rows.exclude(state=State.READY).exists()
+
+        def progress() -> list[Operation]:
+            return list(Operation.objects.filter(target_id__in=rows.exclude(state=State.READY).values("pk")))
+
+        try:
+            wait_until(ready, f"{which} to be ready", seconds=90, every=0.1)
+        except OneboxError as late:
+            late.add_note(
+                "\n".join(f"{one} attempt {one.attempt}: {one.steps} {one.error}" for one in progress())
+            )
+            raise
 
 
 @dataclass
