@@ -71,8 +71,11 @@ def test_a_dry_run_refuses_what_the_create_refuses(cloud: Cloud, subnet: Subnet,
     real = client.post("/api/v1/vms", body, format="json")
     dry = client.post("/api/v1/vms?dry_run=1", body, format="json")
     assert real.status_code == 422
-    assert "Line 3, column 1" in real.json()["fields"]["user_data"][0]
-    assert real.json()["fields"]["user_data"][0] in dry.content.decode()
+    (error,) = real.json()["errors"]
+    said = error["message"]
+    assert error["field"] == "user_data"
+    assert "Line 3, column 1" in said
+    assert said in dry.content.decode()
     assert (
         client.post("/api/v1/vms", {**body, "user_data_encoding": "gzip"}, format="json").status_code == 400
     )

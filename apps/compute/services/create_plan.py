@@ -205,11 +205,12 @@ def _check_fit(draft: Draft, refusals: ErrorCollector) -> None:
 def _ensure_cpus(kind: InstanceType, image: Image) -> None:
     if image.architecture != kind.cluster.architecture:
         raise Refused(
-            _("Image %(image)s is for %(arch)s, cluster %(cluster)s has other CPUs.")
+            _("Image %(image)s needs %(arch)s CPUs, but cluster %(cluster)s has %(has)s CPUs.")
             % {
                 "image": image.name,
                 "arch": image.get_architecture_display(),
                 "cluster": kind.cluster,
+                "has": kind.cluster.get_architecture_display(),
             },
             code="image.architecture",
             field="image",
