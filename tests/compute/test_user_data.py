@@ -194,3 +194,17 @@ def test_a_typed_host_name_has_room_for_its_number(cloud: Cloud, subnet: Subnet,
     with pytest.raises(Invalid) as refused:
         make_vm(owner, cloud, subnet, hostname="production-web", count=2)
     assert list(refused.value.fields) == ["hostname"]
+
+
+@pytest.mark.django_db
+def test_user_data_cannot_displace_a_typed_host_name(cloud: Cloud, subnet: Subnet, owner: Actor) -> None:
+    config = "#cloud-config\nwrite_files: [{hostname: no}]\n{more}"
+    with pytest.raises(Invalid, match="host name too") as refused:
+        make_vm(
+            owner, cloud, subnet, hostname="db1", user_data=config.replace("{more}", "fqdn: other.example")
+        )
+    assert list(refused.value.fields) == ["hostname"]
+    assert (
+        make_vm(owner, cloud, subnet, hostname="db1", user_data=config.replace("{more}", "")).hostname
+        == "db1"
+    )

@@ -26,6 +26,18 @@ def cloud_config_error(text: str, *, archive: bool = False) -> str:
         return _not_yaml(str(error))
 
 
+def top_level_keys(text: str) -> set[str]:
+    """Return the keys that a #cloud-config without errors sets."""
+    found, depth, is_key = set[str](), 0, True
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if depth == 1 and isinstance(event, yaml.NodeEvent):
+            if is_key and isinstance(event, yaml.ScalarEvent):
+                found.add(event.value)
+            is_key = not is_key
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+    return found
+
+
 def mime_error(text: str) -> str:
     """Return why a guest could not read this MIME message, "" if it can."""
     message = email.message_from_string(text.lstrip())

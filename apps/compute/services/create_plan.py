@@ -14,7 +14,7 @@ from apps.accounts.models import Project
 from apps.accounts.references import chosen_project
 from apps.compute.models import Image, InstanceType
 from apps.compute.services import first_boot, references
-from apps.compute.services.user_data import UserDataEncoding, read_user_data
+from apps.compute.services.user_data import UserDataEncoding, read_user_data, sets_hostname
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.need import Need
 from apps.infrastructure.regions import ensure_one_region
@@ -175,6 +175,9 @@ def _check(asked: VmRequest, draft: Draft) -> None:
     if image is not None and asked.hostname:
         last = numbered(asked.hostname, draft.count)[-1]
         wrong["hostname"] = first_boot.hostname_errors(last, image.os_family)
+    if asked.hostname and sets_hostname(draft.user_data or ""):
+        # The guest would take that of user data.
+        wrong["hostname"] = [_("User data sets a host name too. Give it in one place only.")]
     wrong = {field: messages for field, messages in wrong.items() if messages}
     if wrong:
         raise Invalid(wrong)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.compute.models import Image
-from apps.compute.services.cloud_config import cloud_config_error, mime_error
+from apps.compute.services.cloud_config import cloud_config_error, mime_error, top_level_keys
 from apps.lifecycle.errors import Invalid
 
 #: Bytes. Far above what cloud-init configurations are, far below what a seed image or an order could not carry.
@@ -55,6 +55,13 @@ def read_user_data(sent: str, encoding: str = UserDataEncoding.PLAIN, family: st
     _ensure_understood(text, family)
     # Batch files with LF alone lose their labels.
     return text.replace("\n", "\r\n") if text.lower().startswith(_BATCH) else text
+
+
+def sets_hostname(text: str) -> bool:
+    """Return whether user data from `read_user_data` is a #cloud-config that sets the host name."""
+    if not text.lstrip().lower().startswith("#cloud-config\n"):
+        return False
+    return not top_level_keys(text).isdisjoint({"hostname", "fqdn"})
 
 
 def normalised(text: str) -> str:
