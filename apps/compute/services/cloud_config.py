@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 from email.message import Message
+from typing import Any
 
 import yaml
 from django.utils.translation import gettext as _
@@ -87,7 +88,7 @@ def _is_empty(root: yaml.Event) -> bool:
     return isinstance(root, yaml.ScalarEvent) and root.value in ("", "~", "null")
 
 
-def _at(mark: yaml.Mark, problem: str) -> str:
+def _at(mark: Any, problem: str) -> str:
     return _("Line %(line)s, column %(column)s is not valid YAML: %(problem)s.") % {
         "line": mark.line + 1,
         "column": mark.column + 1,
