@@ -109,6 +109,7 @@ class VmForm(ProjectForm):
         label=gettext_lazy("Encoding of user data"),
         choices=UserDataEncoding.choices,
         initial=UserDataEncoding.PLAIN,
+        required=False,
     )
 
     def prepare(self) -> None:
@@ -142,13 +143,11 @@ class VmForm(ProjectForm):
         data.pop("region", None)
         image = data.get("image")
         if image is not None and not image.cloud_init:
-            data |= {
-                "password": "",
-                "key_pairs": [],
-                "user_data": "",
-                "hostname": "",
-                "user_data_encoding": UserDataEncoding.PLAIN,
-            }
+            data |= {"password": "", "key_pairs": [], "user_data": "", "hostname": ""}
+        if not data.get("user_data"):
+            data.pop("user_data_encoding", None)
+        elif not data.get("user_data_encoding"):
+            data["user_data_encoding"] = UserDataEncoding.PLAIN
         for name in ("instance_type", "image", "subnet", "security_group"):
             if data.get(name) is not None:
                 data[name] = data[name].pk
