@@ -7,7 +7,6 @@ import gzip
 import io
 import lzma
 import os
-import shutil
 import struct
 import subprocess
 import tarfile
@@ -100,7 +99,7 @@ def test_every_format_is_taken_with_its_size_and_content(
     subprocess.run(["qemu-img", "compare", "-q", "-f", "raw", "-F", "qcow2", disk, stored], check=True)
 
 
-@pytest.mark.parametrize("cut", ["a sector", "a cluster", "a half", "all but a sector"])
+@pytest.mark.parametrize("cut", ["a sector", "a cluster", "a half"])
 @pytest.mark.parametrize("name", MADE)
 def test_a_truncated_file_is_refused(pool: PoolSpec, disk: Path, path: Path, name: str, cut: str) -> None:
     if cut == "a sector" and name in ENDS_IN_PADDING:
@@ -112,9 +111,28 @@ def test_a_truncated_file_is_refused(pool: PoolSpec, disk: Path, path: Path, nam
         "a cluster": 65536,
         "a half": size // 2 // 512 * 512,
     }
-    os.truncate(path, size - lengths.get(cut, size - 512))
-    said = refusal(pool, path).message
-    assert "truncated" in said or "damaged" in said or cut == "all but a sector"
+    os.truncate(path, size - lengths[cut])
+    assert "truncated" in refusal(pool, path).message
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("qcow2", "-o", "extended_l2=on,cluster_size=128k"),
+        ("qcow2", "-o", "cluster_size=2M"),
+        ("qcow2", "-o", "preallocation=metadata"),
+        ("qcow2", "-c", "-o", "compression_type=zstd"),
+        ("vmdk", "-o", "zeroed_grain=on"),
+    ],
+)
+def test_a_file_that_ends_where_nothing_was_written_is_not_truncated(
+    pool: PoolSpec, tmp_path: Path, path: Path, options: tuple[str, ...]
+) -> None:
+    odd = tmp_path / "odd.raw"
+    odd.write_bytes((bytes(510) + b"\x55\xaa").ljust(3 * MIB, b"\0") + os.urandom(512))
+    os.truncate(odd, 10 * MIB + 32 * 1024 + 512)
+    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", *options, odd, path], check=True)
+    assert imported(pool, path)[0].virtual_bytes == odd.stat().st_size
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -201,10 +219,8 @@ def test_a_file_of_which_every_field_may_lie_is_refused_and_nothing_else_happens
 ) -> None:
     converted(disk, path, name)
     whole = path.read_bytes()
-    for byte in (0x00, 0xFF):
-        path.write_bytes(whole[:16] + bytes([byte]) * 496 + whole[512:])
-        try:
-            imported(pool, path)
-        except DriverError as error:
-            assert error.code in ("volumes.image_invalid", "volumes.image_too_large"), error.message
-    shutil.rmtree(Path(pool.path) / "images")
+    path.write_bytes(whole[:16] + b"\xff" * 496 + whole[512:])
+    try:
+        imported(pool, path)
+    except DriverError as error:
+        assert error.code in ("volumes.image_invalid", "volumes.image_too_large"), error.message

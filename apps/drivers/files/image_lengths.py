@@ -106,7 +106,7 @@ def _vmdk(file: int, size: int) -> None:
         _sector, stored = VMDK_GRAIN.unpack(os.pread(file, VMDK_GRAIN.size, last * SECTOR))
         _need(size, last * SECTOR + VMDK_GRAIN.size + stored)
     else:
-        _need(size, min(last + grain, last + capacity) * SECTOR)
+        _need(size, (last + grain) * SECTOR)
 
 
 def _table(file: int, sector: int, entries: int) -> array[int]:
@@ -144,7 +144,7 @@ def _qcow2(file: int, size: int) -> None:
         if at and at not in seen:
             seen.add(at)
             table = _numbers("Q", os.pread(file, layout.cluster, at), layout.cluster, "big")
-            _need(size, layout.end_of(table[:: layout.words], index))
+            _need(size, layout.end_of(table, index))
 
 
 _CHECKS = {

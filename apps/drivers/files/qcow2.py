@@ -69,8 +69,8 @@ class Layout:
 
     def end_of(self, table: Sequence[int], index: int) -> int:
         """Return up to where the file is read for the clusters of the table at `index` of the first level."""
-        first, end = index * len(table) * self.cluster, 0
-        for number, entry in enumerate(table):
+        first, end = index * len(table) // self.words * self.cluster, 0
+        for number, entry in enumerate(table[:: self.words]):
             if entry & COMPRESSED:
                 shift = 62 - (self.cluster.bit_length() - 1 - 8)
                 at, sectors = entry & ((1 << shift) - 1), (entry & (COMPRESSED - 1)) >> shift
@@ -78,8 +78,13 @@ class Layout:
                 end = max(end, (at // SECTOR + sectors) * SECTOR + 1)
             elif entry & OFFSETS and not entry & ZEROS:
                 left = self.virtual_bytes - (first + number * self.cluster)
-                end = max(end, (entry & OFFSETS) + min(self.cluster, left))
+                written = self._written(table[number * 2 + 1]) if self.words == 2 else self.cluster
+                end = max(end, (entry & OFFSETS) + min(written, left))
         return end
+
+    def _written(self, subclusters: int) -> int:
+        """Return up to where a cluster is written of which a bitmap names the parts that are."""
+        return (subclusters & 0xFFFFFFFF).bit_length() * self.cluster // 32
 
 
 def start_of(file: int, count: int) -> bytes:
