@@ -160,7 +160,7 @@ _PAUSED = "vm.paused"
 def load_vm(run: OperationContext) -> tuple[Vm, Host, Region]:
     """Return the VM with all its drivers need. Its host is set from its first moment on."""
     vm = (
-        Vm.objects.select_related("host", "cluster__region")
+        Vm.objects.select_related("host", "image", "cluster__region")
         .prefetch_related(
             Prefetch("disks", Disk.objects.select_related("cluster")),
             Prefetch("nics", Nic.objects.order_by("role")),

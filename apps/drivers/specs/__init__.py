@@ -6,11 +6,13 @@ into the backend (libvirt metadata, OVN external_ids) so that drift can be seen 
 
 from apps.drivers.specs.compute import (
     RESUMABLE,
+    Architecture,
     ConsoleAddress,
     DiskAttachment,
     HostObservation,
     HostUsage,
     NicAttachment,
+    OsFamily,
     PauseReason,
     Power,
     SeedSpec,
@@ -46,6 +48,7 @@ from apps.drivers.specs.storage import (
 __all__ = [
     "CONNECTION_LIMIT",
     "RESUMABLE",
+    "Architecture",
     "ConsoleAddress",
     "Direction",
     "DiskAttachment",
@@ -56,6 +59,7 @@ __all__ = [
     "ImageInfo",
     "ImageSpec",
     "NicAttachment",
+    "OsFamily",
     "PauseReason",
     "PoolInventory",
     "PoolKind",
