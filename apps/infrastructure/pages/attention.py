@@ -1,4 +1,4 @@
-"""What an administrator should look at: each line says what is wrong and leads to where it is mended."""
+"""What needs an administrator's attention: each line names a problem and links to the page to solve it."""
 
 from __future__ import annotations
 
