@@ -17,7 +17,7 @@ from apps.api.filter_fields import (
     Words,
 )
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
-from apps.network.models import Nic, NicRole
+from apps.network.models import Nic, NicRole, SecurityGroupRule
 from apps.network.selectors import FREE_ADDRESSES, RULE_COUNT
 
 
@@ -70,12 +70,19 @@ class SecurityGroupFilter(ResourceFilter):
     by = {
         "rules": Number(_("Rules"), expression=RULE_COUNT),
         "bindings": Number(_("Bound to"), "bound_count"),
+        "action": Choices(
+            _("Action"), where=lambda value: _with_action(value), choices=SecurityGroupRule.Action.choices
+        ),
         "bound": Flag(_("In use"), where=lambda value: _bound() if value else ~_bound()),
     }
 
 
 def _bound() -> Q:
     return Q(pk__in=Nic.objects.filter(security_group__isnull=False).values("security_group"))
+
+
+def _with_action(actions: list[str]) -> Q:
+    return Q(pk__in=SecurityGroupRule.objects.filter(action__in=actions).values("group"))
 
 
 def _holding(value: str) -> Q:

@@ -90,6 +90,8 @@ def test_what_is_stored_is_what_was_parsed(key: str) -> None:
 @pytest.mark.django_db
 def test_the_form_says_why_at_its_field(client: Client, alice: User, owner: Actor) -> None:
     client.force_login(alice)
-    page = client.post("/key-pairs/create/", {"name": "k", "public_key": ED25519[:40] + "\u200b" + ED25519[40:]})
+    page = client.post(
+        "/key-pairs/create/", {"name": "k", "public_key": ED25519[:40] + "\u200b" + ED25519[40:]}
+    )
     assert page.status_code == 422
     assert "invisible character" in page.content.decode()
