@@ -54,7 +54,7 @@ class NamedValues(serializers.DictField):
 class NamedNumbers(serializers.DictField):
     """Names with a whole number each."""
 
-    child = serializers.IntegerField()
+    child = serializers.IntegerField(min_value=0, max_value=limits.INTEGER)
 
 
 def identifier(**kwargs: Any) -> serializers.IntegerField:

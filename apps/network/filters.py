@@ -66,23 +66,21 @@ class NicFilter(ListFilter):
         return queryset.filter(found | Q(ip=text) if _is_address(text) else found)
 
 
+def _with_action(actions: list[str]) -> Q:
+    return Q(pk__in=SecurityGroupRule.objects.filter(action__in=actions).values("group"))
+
+
 class SecurityGroupFilter(ResourceFilter):
     by = {
         "rules": Number(_("Rules"), expression=RULE_COUNT),
         "bindings": Number(_("Bound to"), "bound_count"),
-        "action": Choices(
-            _("Action"), where=lambda value: _with_action(value), choices=SecurityGroupRule.Action.choices
-        ),
+        "action": Choices(_("Action"), where=_with_action, choices=SecurityGroupRule.Action.choices),
         "bound": Flag(_("In use"), where=lambda value: _bound() if value else ~_bound()),
     }
 
 
 def _bound() -> Q:
     return Q(pk__in=Nic.objects.filter(security_group__isnull=False).values("security_group"))
-
-
-def _with_action(actions: list[str]) -> Q:
-    return Q(pk__in=SecurityGroupRule.objects.filter(action__in=actions).values("group"))
 
 
 def _holding(value: str) -> Q:

@@ -41,7 +41,7 @@ def test_keys_kept_in_hardware_are_accepted(client: Client, alice: User, key: st
     )
     assert answer.status_code == 201, answer.content
     row = KeyPair.objects.get()
-    assert (row.public_key, row.algorithm) == (f"{key} me@desk", key.split()[0])
+    assert (row.public_key, row.algorithm) == (f"{key} me@desk", key.split(maxsplit=1)[0])
 
 
 @pytest.mark.parametrize(

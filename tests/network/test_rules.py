@@ -92,7 +92,7 @@ def test_anything_else_is_no_address(address: str) -> None:
 @pytest.mark.parametrize(
     ("address", "reason"),
     [
-        ("0.0.0.0", "0.0.0.0 is no machine's address. Did you mean 0.0.0.0/0?"),
+        ("0.0.0.0", "0.0.0.0 is no machine's address. Did you mean 0.0.0.0/0?"),  # noqa: S104
         ("0.0.0.0/32", "Did you mean 0.0.0.0/0?"),
         ("::", ":: is no machine's address. Did you mean ::/0?"),
         ("::/128", "Did you mean ::/0?"),

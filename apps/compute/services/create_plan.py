@@ -108,7 +108,7 @@ def look_up(actor: Actor, asked: VmRequest, refusals: ErrorCollector) -> Draft:
     draft.group = refusals.attempt(references.security_group, actor, into, asked.security_group)
     draft.ssh_keys = refusals.attempt(references.public_keys, actor, into, asked.key_pairs)
     if draft.image is not None:
-        draft.disk_gib = asked.disk_gib or max(draft.image.default_disk_gib, draft.image.min_disk_gib)
+        draft.disk_gib = asked.disk_gib or _default_disk(draft.image)
     refusals.attempt(_check, asked, draft)
     _check_fit(draft, refusals)
     return draft
@@ -142,6 +142,11 @@ def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
         sealed_hash=first_boot.sealed_hash(asked.password),
         sealed_user_data=first_boot.sealed_user_data(asked.user_data),
     )
+
+
+def _default_disk(image: Image) -> int:
+    """Return what the image suggests, within what it needs and what its cluster takes by now."""
+    return max(min(image.default_disk_gib, image.cluster.max_disk_gib), image.min_disk_gib)
 
 
 def numbered(name: str, count: int) -> list[str]:
