@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import TextChoices
 from django.utils.translation import gettext as _
 
-from apps.accounts.single_line import is_one_line
+from apps.accounts.single_line import clean_line
 from apps.lifecycle.errors import Invalid
 from apps.network.models import Protocol, SecurityGroupRule
 from apps.network.models.security_group import WITH_PORTS
@@ -173,12 +173,7 @@ def _refuse_repeated(rule: Rule, row: int, rules: dict[Rule, int]) -> None:
 
 
 def _description(entry: Mapping[str, Any]) -> str:
-    text = _Field("description", entry).text
-    if len(text) > MAX_DESCRIPTION:
-        raise Invalid({"description": [_("At most %(n)s characters.") % {"n": MAX_DESCRIPTION}]})
-    if not is_one_line(text):
-        raise Invalid({"description": [_("No control characters or line breaks.")]})
-    return text
+    return clean_line("description", _Field("description", entry).text, MAX_DESCRIPTION)
 
 
 class _Field:

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from apps.accounts.rights import Rights
 from apps.api import limits
+from apps.api.bodies import LineField
 from apps.api.declarations import Create, Update
 from apps.api.paging import CursorPages
 from apps.api.representation import Out, moment
@@ -22,7 +23,7 @@ from apps.lifecycle.actor import Actor
 
 
 class RegionChanges(serializers.Serializer[Any]):
-    label = serializers.CharField(max_length=63)  # type: ignore[assignment]  # DRF takes fields off the class
+    label = LineField(max_length=63)  # type: ignore[assignment]  # DRF takes fields off the class
     fabric_address = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
     dns_servers = serializers.ListField(
         child=serializers.IPAddressField(max_length=limits.ADDRESS),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from apps.accounts.access import allow
 from apps.accounts.models import User
+from apps.accounts.single_line import clean_line
 from apps.accounts.verbs import PROFILE_EDIT
 from apps.audit.record import record
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.errors import Invalid
 from apps.tenancy.services.accounts import clean_email
 from apps.tenancy.services.holding import hold_user
 
@@ -23,9 +22,7 @@ def edit_profile(actor: Actor, name: str | None = None, email: str | None = None
     allow(actor, PROFILE_EDIT, project=None, tenant_id=None)
     assert actor.user is not None, "allow() lets nobody else do this"
     user = hold_user(actor.user)
-    name = user.first_name if name is None else name.strip()
-    if len(name) > MAX_FULL_NAME or not name.isprintable():
-        raise Invalid({"name": [_("Give a name of at most %(n)d characters.") % {"n": MAX_FULL_NAME}]})
+    name = user.first_name if name is None else clean_line("name", name, MAX_FULL_NAME)
     email = user.email if email is None else clean_email(email)
     if email != user.email:
         # Anybody can type any address: from now on nobody is taken for this user because of it.
