@@ -26,7 +26,7 @@ from apps.network.verbs import (
     VPC_RETRY,
 )
 
-REGION_HELP = "Name of a region; may be left out where there is only one."
+REGION_HELP = "Name of a region; by default the one where the tenant has most, of those with room for VMs."
 
 
 class VpcBody(NewResource):
