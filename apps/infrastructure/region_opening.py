@@ -20,6 +20,9 @@ from apps.lifecycle.errors import Refused
 def open_region(actor: Actor, region: Region) -> Region:
     """Let tenants use a region that is ready. Raises Refused `region.not_ready` with what is missing."""
     allowed = allow(actor, REGION_OPEN, project=None, tenant_id=None)
+    region = Region.objects.select_for_update(no_key=True).get(pk=region.pk)
+    if region.open_to_tenants:
+        return region
     absent = missing(region)
     if absent:
         raise Refused(
@@ -29,9 +32,10 @@ def open_region(actor: Actor, region: Region) -> Region:
             hint=_("Complete the checklist on the region's page, then open it."),
             details={"checks": [check.name for check in absent]},
         )
-    Region.objects.filter(pk=region.pk).update(open_to_tenants=True, default_networks_due=True)
+    region.open_to_tenants = region.default_networks_due = True
+    region.save(update_fields=["open_to_tenants", "default_networks_due"])
     allowed.record(name=region.name)
-    return Region.objects.get(pk=region.pk)
+    return region
 
 
 @serves(REGION_CLOSE)
@@ -39,9 +43,12 @@ def open_region(actor: Actor, region: Region) -> Region:
 def close_region(actor: Actor, region: Region) -> Region:
     """Let tenants create nothing more in a region; what they have there stays and can be changed and deleted."""
     allowed = allow(actor, REGION_CLOSE, project=None, tenant_id=None)
-    Region.objects.filter(pk=region.pk).update(open_to_tenants=False, default_networks_due=False)
-    allowed.record(name=region.name)
-    return Region.objects.get(pk=region.pk)
+    region = Region.objects.select_for_update(no_key=True).get(pk=region.pk)
+    if region.open_to_tenants:
+        region.open_to_tenants = region.default_networks_due = False
+        region.save(update_fields=["open_to_tenants", "default_networks_due"])
+        allowed.record(name=region.name)
+    return region
 
 
 def note_fabric(region: Region) -> None:

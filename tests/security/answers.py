@@ -130,7 +130,8 @@ API: Rows = {
     ),
     "api:vpc-ranges GET": A_MEMBER,
     "api:vpc-ranges PUT": A_ADMIN,
-    **api("regions", see=A_MEMBER, create=A_ADMIN, patch=A_ADMIN),
+    **api("regions", see=A_MEMBER, create=A_ADMIN, patch=A_ADMIN, open=A_ADMIN, close=A_ADMIN, bulk=""),
+    "api:projects-default-network POST": A_MANAGE,
     **api(
         "compute-clusters",
         see=A_MEMBER,
@@ -407,6 +408,7 @@ PAGES: Rows = {
         read="one tab.members menu",
         create="login ok 403 403 403 ok elsewhere  login login login login  ok",
         edit=P_OWNER,
+        default_network=P_MANAGE,
         delete=P_OWNER,
     ),
     **pages(
@@ -440,11 +442,11 @@ ADMIN_ONLY = "login 404 404 404 404 404 ok  login login login login  403"
 ADMIN_NOT_THEIRS = "login 404 404 404 404 404 404  login login login login  403"
 
 
-def admin(kind: str, *, read: str = "", acts: str = "", answers: str = ADMIN_ONLY) -> Rows:
+def admin(kind: str, *, read: str = "", acts: str = "", answers: str = ADMIN_ONLY, many: bool = True) -> Rows:
     """Return the rows of a kind's pages in the administration: `read` only shows, `acts` shows and does."""
     rows = {f"admin:{kind}.list GET": ADMIN_ONLY}
     rows |= {f"admin:{kind}.{name} GET": answers for name in (*read.split(), *acts.split())}
-    if set(acts.split()) - {"create", "change"}:
+    if many and set(acts.split()) - {"create", "change"}:
         rows |= {f"admin:{kind}.bulk GET": ADMIN_ONLY, f"admin:{kind}.bulk POST": ADMIN_ONLY}
     return rows | {f"admin:{kind}.{name} POST": answers for name in acts.split()}
 
@@ -487,7 +489,7 @@ ADMIN: Rows = {
     **admin("vpc", read="one tab.subnets tab.activity menu", acts="retry rename delete"),
     **admin("subnet", read="one tab.addresses tab.activity menu", acts="retry rename delete"),
     **admin("security_group", read="one tab.used-by tab.activity menu", acts="retry rename delete rules"),
-    **admin("region", read="one menu", acts="create change"),
+    **admin("region", read="one menu", acts="create change open close", many=False),
     **admin(
         "compute_cluster",
         read="one tab.hosts tab.vms tab.types tab.tenants menu",

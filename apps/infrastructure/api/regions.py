@@ -119,8 +119,8 @@ class RegionApi(ObjectApi):
     create = Create(REGION_CREATE, RegionBody, _create, immediate=True)
     update = Update(REGION_CHANGE, RegionChanges, _change, immediate=True)
     actions = (
-        Action(REGION_OPEN, adapter=_open, immediate=True),
-        Action(REGION_CLOSE, adapter=_close, immediate=True),
+        Action(REGION_OPEN, adapter=_open, immediate=True, bulk=False),
+        Action(REGION_CLOSE, adapter=_close, immediate=True, bulk=False),
     )
 
     def visible(self, actor: Actor) -> QuerySet[Region]:

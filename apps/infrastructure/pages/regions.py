@@ -88,9 +88,9 @@ REGION = PageKind(
     visible=visible_regions,
     create=REGION_CREATE,
     actions=(
-        Do(REGION_OPEN, says=_checklist),
+        Do(REGION_OPEN, says=_checklist, bulk=False),
         Do(REGION_CHANGE, form=RegionForm, adapter=_change),
-        Do(REGION_CLOSE, says=_what_stays),
+        Do(REGION_CLOSE, says=_what_stays, bulk=False),
     ),
     key="name",
     converter="slug",
