@@ -69,6 +69,7 @@ def clients(fast_platform: Platform) -> list[dict[str, Any]]:
                 "instance_type": small.pk,
                 "image": str(Image.objects.get(pk=image).pk),
                 "subnet": str(Subnet.objects.get(tenant=owner.tenant).pk),
+                "security_group": None,
             },
         }
         for n in range(CLIENTS)

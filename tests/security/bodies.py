@@ -56,6 +56,7 @@ API_BODIES: dict[str, Body] = {
         "instance_type": w.instance_type.pk,
         "image": str(w.image.pk),
         "subnet": str(w.subnet.pk),
+        "security_group": None,
     },
     "api:vms-set-security-group POST": lambda w: {"security_group": str(w.keys["security-groups"])},
     "api:vms-console POST": lambda w: {"kind": "browser"},
@@ -144,6 +145,7 @@ FORMS: dict[str, Body] = {
         "instance_type": w.instance_type.pk,
         "image": str(w.image.pk),
         "subnet": str(w.subnet.pk),
+        "security_group": "",
     },
     "vm.set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},
     "image.create": lambda w: {

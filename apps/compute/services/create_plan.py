@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -25,6 +26,15 @@ from apps.network.models import SecurityGroup, Subnet
 
 MOST_AT_ONCE = 10
 LONGEST_NAME = 63
+
+
+class DefaultGroup(Enum):
+    """Stands for the group a VM gets when its call names none."""
+
+    DEFAULT = "default"
+
+
+DEFAULT_GROUP = DefaultGroup.DEFAULT
 
 
 @dataclass
@@ -73,13 +83,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class VmRequest:
-    """A call for VMs as it came in. What is None has not been chosen; a dry run looks at the rest."""
+    """A call for VMs as it came in. What is None has not been chosen; a dry run looks at the rest.
+
+    security_group: None means no group, so that nothing is filtered; that has to be said.
+    """
 
     name: str | None = None
     instance_type: int | None = None
     image: UUID | None = None
     subnet: UUID | None = None
-    security_group: UUID | None = None
+    security_group: UUID | DefaultGroup | None = DEFAULT_GROUP
     project: UUID | None = None
     disk_gib: int | None = None
     password: str = ""
@@ -105,13 +118,21 @@ def look_up(actor: Actor, asked: VmRequest, refusals: ErrorCollector) -> Draft:
         draft.image = refusals.attempt(references.image, actor, into, asked.image)
     if asked.subnet is not None:
         draft.subnet = refusals.attempt(references.subnet, actor, into, asked.subnet)
-    draft.group = refusals.attempt(references.security_group, actor, into, asked.security_group)
+    draft.group = refusals.attempt(_group, actor, into, asked.security_group, draft.type)
     draft.ssh_keys = refusals.attempt(references.public_keys, actor, into, asked.key_pairs)
     if draft.image is not None:
         draft.disk_gib = asked.disk_gib or _default_disk(draft.image)
     refusals.attempt(_check, asked, draft)
     _check_fit(draft, refusals)
     return draft
+
+
+def _group(
+    actor: Actor, project: Project, asked: UUID | DefaultGroup | None, kind: InstanceType | None
+) -> SecurityGroup | None:
+    if not isinstance(asked, DefaultGroup):
+        return references.security_group(actor, project, asked)
+    return references.default_group(actor, project, kind.cluster.region) if kind else None
 
 
 def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:

@@ -135,6 +135,7 @@ def simulated_site(
                     "instance_type": small.pk,
                     "image": str(image.pk),
                     "subnet": str(Subnet.objects.get(tenant=owner.tenant).pk),
+                    "security_group": None,
                 },
             }
             for n in range(CLIENTS)

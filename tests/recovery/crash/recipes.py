@@ -91,6 +91,7 @@ def _create_vm(yard: Yard, _nothing: object = None) -> Operation:
         instance_type=yard.small.pk,
         image=yard.image.pk,
         subnet=yard.subnet.pk,
+        security_group=None,
         project=yard.project.uid,
     )
     return Operation.objects.get(pk=operation.pk)
