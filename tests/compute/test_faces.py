@@ -151,6 +151,7 @@ def test_a_vm_is_created_from_the_page_with_a_name_alone(cloud: Cloud, subnet: S
         for name in ("image", "instance_type", "subnet", "count")
     }
     given["project"] = form.fields["project"].initial.uid
+    given["security_group"] = ""
     for name in ("image", "instance_type", "subnet"):
         given[name] = given[name].pk
     answer = browser.post("/vms/create/", {**given, "name": "from-page"})
