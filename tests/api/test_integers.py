@@ -119,7 +119,8 @@ def _judge(asker: Asker, body: Any, path: Path, value: int, bounds: Bounds) -> I
 
 @pytest.mark.parametrize("row", sorted(API_BODIES))
 def test_a_number_out_of_its_bounds_is_refused_at_its_field_and_in_a_dry_run(row: str, world: World) -> None:
-    asker, wrong = Asker(world, row), []
+    asker = Asker(world, row)
+    wrong: list[str] = []
     body = API_BODIES[row](world)
     for path, bounds in _numbers(_schema(_operation(asker.route, asker.method)), body):
         least, most = int(bounds[0]), int(bounds[1])
@@ -139,7 +140,8 @@ def _queries() -> Iterator[tuple[str, str, str, Bounds]]:
 
 
 def test_a_number_in_a_query_is_refused_out_of_its_bounds_and_harmless_within(world: World) -> None:
-    wrong, seen = [], 0
+    wrong: list[tuple[str, str, float, int]] = []
+    seen = 0
     for path, name, _kind, (least, most) in _queries():
         url = path.replace("{key}", str(world.keys.get(path.split("/")[3], "")))
         program = world.program("ada" if "host" in path or "finding" in path else "alice")
