@@ -334,7 +334,8 @@ PAGES: Rows = {
     "portal:logout POST": A_ANYONE,
     "portal:stop_acting POST": "login 404 404 404 404 404 elsewhere  login login login login  ok",
     "portal:login.second GET": A_ANYONE,
-    "portal:login.second POST": A_ANYONE,
+    # Nobody of them has passed the first step.
+    "portal:login.second POST": "no no no no no no no  no no no no  no",
     "portal:login.passkey POST": "no no no no no no no  no no no no  no",
     "portal:login.passkey_options POST": A_ANYONE,
     "portal:oidc.start GET": "404 404 404 404 404 404 404  404 404 404 404  404",
