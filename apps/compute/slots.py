@@ -10,7 +10,7 @@ from apps.compute.services.instance_type import create_default_types
 from apps.compute.usage import vm_samples
 from apps.infrastructure import reports, services, usage
 from apps.portal.detail import Tab
-from apps.portal.slots import TABS, TILES, TabSlot, TileSlot
+from apps.portal.slots import MENU, TABS, TILES, MenuSlot, Section, TabSlot, TileSlot
 
 TABS.fill(
     TabSlot("host", Tab("vms", _("Virtual machines"), "compute/host_vms.html", host_vms), after=""),
@@ -27,6 +27,19 @@ TABS.fill(
 )
 TILES.fill(
     TileSlot("vm", portal=1, admin=2), TileSlot("image", portal=3, admin=5), TileSlot("key_pair", portal=6)
+)
+MENU.fill(
+    MenuSlot(
+        "vm.list",
+        _("Virtual machines"),
+        "device-desktop",
+        portal=(Section.COMPUTE, 10),
+        admin=(Section.RESOURCES, 10),
+    ),
+    MenuSlot("image.list", _("Images"), "disc", portal=(Section.COMPUTE, 20)),
+    MenuSlot("image.list", _("Images"), "photo", admin=(Section.RESOURCES, 60)),
+    MenuSlot("key_pair.list", _("SSH keys"), "key", portal=(Section.COMPUTE, 30)),
+    MenuSlot("instance_type.list", _("Instance types"), "cpu", admin=(Section.RESOURCES, 70)),
 )
 
 reports.listeners.fill(take_reports)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from apps.accounts.access import allow
+from apps.accounts.acts import allows
 from apps.infrastructure.models import Region
 from apps.infrastructure.readiness import missing
 from apps.infrastructure.verbs import REGION_CLOSE, REGION_OPEN
-from apps.lifecycle.actor import Actor
-from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Refused
+from apps.lifecycle.requests import Allowed
 
 
-@serves(REGION_OPEN)
-@transaction.atomic
-def open_region(actor: Actor, region: Region) -> Region:
+@allows(REGION_OPEN)
+def open_region(allowed: Allowed, region: Region) -> Region:
     """Let tenants use a region that is ready. Raises Refused `region.not_ready` with what is missing."""
-    allowed = allow(actor, REGION_OPEN, project=None, tenant_id=None)
     region = Region.objects.select_for_update(no_key=True).get(pk=region.pk)
     if region.open_to_tenants:
         return region
@@ -38,11 +34,9 @@ def open_region(actor: Actor, region: Region) -> Region:
     return region
 
 
-@serves(REGION_CLOSE)
-@transaction.atomic
-def close_region(actor: Actor, region: Region) -> Region:
+@allows(REGION_CLOSE)
+def close_region(allowed: Allowed, region: Region) -> Region:
     """Let tenants create nothing more in a region; what they have there stays and can be changed and deleted."""
-    allowed = allow(actor, REGION_CLOSE, project=None, tenant_id=None)
     region = Region.objects.select_for_update(no_key=True).get(pk=region.pk)
     if region.open_to_tenants:
         region.open_to_tenants = region.default_networks_due = False

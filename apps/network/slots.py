@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_lazy as _
+
 from apps.accounts.account_hooks import new_accounts
 from apps.network.pages.default_network import MAKE_DEFAULT, default_network_notice
 from apps.network.services.default_network import create_default_network
-from apps.portal.slots import ACTIONS, NOTICES, TILES, ActionSlot, NoticeSlot, TileSlot
+from apps.portal.slots import (
+    ACTIONS,
+    MENU,
+    NOTICES,
+    TILES,
+    ActionSlot,
+    MenuSlot,
+    NoticeSlot,
+    Section,
+    TileSlot,
+)
 
 TILES.fill(TileSlot("vpc", portal=4, admin=4), TileSlot("security_group", portal=5))
+MENU.fill(
+    MenuSlot("vpc.list", _("VPCs"), "network", portal=(Section.NETWORK, 10), admin=(Section.RESOURCES, 30)),
+    MenuSlot(
+        "subnet.list",
+        _("Subnets"),
+        "hierarchy-2",
+        portal=(Section.NETWORK, 20),
+        admin=(Section.RESOURCES, 40),
+    ),
+    MenuSlot(
+        "security_group.list",
+        _("Security groups"),
+        "shield",
+        portal=(Section.NETWORK, 30),
+        admin=(Section.RESOURCES, 50),
+    ),
+    MenuSlot("vpc_range.list", _("VPC blocks"), "adjustments", admin=(Section.PLATFORM, 50)),
+)
 ACTIONS.fill(ActionSlot("project", MAKE_DEFAULT, after="edit"))
 NOTICES.fill(NoticeSlot(default_network_notice, kind="project"))
 new_accounts.fill(create_default_network)

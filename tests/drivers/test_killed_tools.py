@@ -17,7 +17,7 @@ from apps.drivers.files.qemu_img import create
 from apps.drivers.libvirt import seed
 from apps.drivers.specs import ImageSpec, PoolSpec
 from tests.drivers.contracts.fabric import refused
-from tests.drivers.samples import a_pool, a_volume, new_id
+from tests.drivers.samples import a_pool, a_volume, make_bootable, new_id
 
 pytestmark = pytest.mark.requirement("OP-2")
 
@@ -56,6 +56,7 @@ def test_an_image_whose_copying_was_killed_is_not_refused_for_good(
     source = tmp_path / "import" / "source.qcow2"
     source.parent.mkdir()
     create(source, 1 << 20)
+    make_bootable(source)
     mended = a_tool_that_is_killed(everybodys, monkeypatch, word)
     image, volumes = ImageSpec(id=new_id(), pool=pool), FileVolumes()
     with refused("volumes.failed"):

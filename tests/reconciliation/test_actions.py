@@ -21,7 +21,7 @@ from apps.compute.specs import vm_spec
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryFabric, MemoryVolumes
 from apps.drivers.memory.records import VOLUMES
-from apps.drivers.specs import FabricKind, PoolKind, VolumeSpec
+from apps.drivers.specs import PoolKind, SubnetSpec, VolumeSpec
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure.models import Host
 from apps.lifecycle.actor import Actor
@@ -37,6 +37,7 @@ from apps.reconciliation.services import Action, Choice, actions, dismiss, do, p
 from apps.storage.models import Disk
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_vm
+from tests.kinds import STRAYS
 from tests.reconciliation.drift import (
     findings,
     later,
@@ -48,7 +49,6 @@ from tests.reconciliation.drift import (
     work_with_patience,
 )
 from tests.reconciliation.planting import (
-    STRAYS,
     hypervisor,
     other_host,
     stray_domain,
@@ -316,7 +316,7 @@ def test_a_network_object_goes_by_force_unless_something_needs_it(
     assert not Vpc.objects.exists() and not Subnet.objects.exists()
     assert Quota.objects.get(tenant=tenant_a, metric="vpc").used == 0
     later()
-    assert str(subnet.pk) in MemoryFabric(cloud.world).inventory().of(FabricKind.SUBNET)
+    assert str(subnet.pk) in MemoryFabric(cloud.world).inventory().of(SubnetSpec)
     look_twice()
     assert {(f.rule, f.kind) for f in findings() if f.kind != "vm"} == {
         (Rule.ORPHAN, kind) for kind in ("nic", "subnet", "vpc")
