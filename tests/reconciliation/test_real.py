@@ -65,7 +65,6 @@ def drift(real_site: RealSite) -> Iterator[Drift]:
         "image": str(real_site.idle.pk),
         "instance_type": real_site.small.pk,
         "subnet": customer.subnet,
-        "security_group": None,
         "security_group": customer.security_group,
     }
     for name in VMS:
