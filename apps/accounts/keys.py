@@ -54,6 +54,15 @@ def find_key(token: str) -> ApiKey | None:
     return key
 
 
+def expired_at(token: str) -> datetime | None:
+    """Return when the key of a whole token expired; None for one that is wrong, or has not expired."""
+    if not token.startswith(PREFIX) or "\0" in token:
+        return None
+    prefix, _, secret = token.removeprefix(PREFIX).partition("_")
+    key = ApiKey.objects.filter(expires_at__lte=timezone.now(), prefix=prefix).first()
+    return key.expires_at if key and hmac.compare_digest(key.secret_hash, _hash(secret)) else None
+
+
 def account_of(token: str) -> str:
     """Return what stands for the claimed key in counters of failures."""
     return f"key {token.removeprefix(PREFIX).partition('_')[0][:MAX_PREFIX]}"

@@ -8,7 +8,8 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
-from apps.accounts.keys import account_of, find_key
+from apps.accounts.first_steps import password_first
+from apps.accounts.keys import account_of, expired_at, find_key
 from apps.accounts.log_in_records import note_failure
 from apps.accounts.middleware import actor_for
 from apps.accounts.models import ApiKey, User
@@ -29,13 +30,10 @@ class ApiKeyAuthentication(BaseAuthentication):
         if key is None:
             count_failure(source_of(request._request), account_key(account_of(token.strip())))
             note_failure(request._request, None, KEY_FAILED)
-            raise AuthenticationFailed("The API key is unknown or has expired.")
+            raise AuthenticationFailed(_why_not(token.strip()))
         if key.user.must_change_password:
-            raise Forbidden(
-                _("%(name)s must choose a password first.") % {"name": key.user.username},
-                code="password.must_change",
-                hint=_("Log in to the portal and choose a password."),
-            )
+            first = password_first()
+            raise Forbidden(first.text, code=first.code, hint=first.hint)
         request._request.actor = actor_for(request._request, key.user, api_key=key)  # type: ignore[attr-defined]
         if key.scope == ApiKey.Scope.READ and request.method not in SAFE_METHODS:
             # Once for all endpoints, whatever each of them checks besides.
@@ -45,6 +43,14 @@ class ApiKeyAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """Make a missing log-in a 401 and not a 403."""
         return "Bearer"
+
+
+def _why_not(token: str) -> str:
+    """Return what is wrong with a key. That it has expired is told to whoever has all of it."""
+    ended = expired_at(token)
+    if ended is None:
+        return _("The API key is unknown or has been revoked.")
+    return _("The API key expired on %(time)s. Create a new key.") % {"time": f"{ended:%Y-%m-%d %H:%M} UTC"}
 
 
 class PortalSessionAuthentication(SessionAuthentication):

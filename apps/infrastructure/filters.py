@@ -27,6 +27,7 @@ class RegionFilter(ListFilter):
         "name": Text(_("Region"), "label"),
         "id": Text(_("Identifier"), "name"),
         "fabric": Text(_("Network"), "fabric_driver"),
+        "open_to_tenants": Flag(_("Open to tenants"), "open_to_tenants"),
         "created": Moment(_("Created"), "created_at"),
     }
 

@@ -26,6 +26,12 @@ class Region(Loaded):
     fabric_driver = models.CharField(max_length=16, default="ovn")
     fabric_address = models.CharField(max_length=255, blank=True, default="")
     dns_servers = models.JSONField(default=list, blank=True)
+    # Whether tenants may create anything in it; an administrator opens it once it is ready.
+    open_to_tenants = models.BooleanField(default=False)
+    # Opened, and not every account has its default network there yet.
+    default_networks_due = models.BooleanField(default=False)
+    # When its network database last answered, by PostgreSQL's clock.
+    fabric_seen_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

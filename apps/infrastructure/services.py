@@ -14,7 +14,10 @@ from apps.accounts.acts import allows, changes
 from apps.accounts.labels import MAX_NAME
 from apps.accounts.models import Tenant
 from apps.accounts.single_line import clean_line
-from apps.infrastructure import enrolment  # noqa: F401  its services are hosts', looked for here
+from apps.infrastructure import (
+    enrolment,  # noqa: F401  its services are hosts', looked for here
+    region_opening,  # noqa: F401  and its are regions'
+)
 from apps.infrastructure.models import Cluster, ComputeCluster, Host, Region, StorageCluster
 from apps.infrastructure.verbs import (
     CLUSTER_CHANGE,
@@ -50,8 +53,12 @@ def create_region(
     fabric_driver: str = "ovn",
     fabric_address: str = "",
     dns_servers: Sequence[str] = (),
+    open_to_tenants: bool = False,
 ) -> Region:
-    """Add a data centre. `fabric_address` is that of OVN's northbound database ("ssl:192.0.2.1:6641")."""
+    """Add a data centre. `fabric_address` is that of OVN's northbound database ("ssl:192.0.2.1:6641").
+
+    Tenants use it once it is opened; `open_to_tenants` at once, for whoever makes the rest of it in the same go.
+    """
     region = _unique(
         lambda: Region.objects.create(
             name=name,
@@ -59,6 +66,7 @@ def create_region(
             fabric_driver=fabric_driver,
             fabric_address=clean_line("fabric_address", fabric_address, MAX_ADDRESS),
             dns_servers=list(dns_servers),
+            open_to_tenants=open_to_tenants,
         )
     )
     allowed.record(name=name)

@@ -8,6 +8,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
+from apps.accounts.single_line import composed
 from apps.lifecycle.errors import Refused
 from apps.lifecycle.verbs import Proof
 from apps.portal import toasts
@@ -40,7 +41,8 @@ class ActionPage(Page):
         form = self._form(row, request.POST)
         if form is not None and not form.is_valid():
             return self._ask(row, form, status=422)
-        if self.do.typed_name and request.POST.get("typed_name", "").strip() != row.name:
+        typed = composed(request.POST.get("typed_name", "").strip())
+        if self.do.typed_name and typed != row.name:
             return self._ask(row, form, mistyped=True, status=422)
         try:
             outcome = self.do.service(self.actor, row, **(form.cleaned_data if form else {}))

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from apps.drivers.errors import DriverError
 from apps.infrastructure.models import Region, StorageCluster
+from apps.infrastructure.region_opening import note_fabric
 from apps.reconciliation import (
     counts,
     fabric_scan,
@@ -50,6 +51,7 @@ def look_at_regions() -> None:
     for place in scan_schedule.claim_due(list(regions), LOOK_EVERY):
         try:
             fabric_scan.scan(regions[place])
+            note_fabric(regions[place])
         except DriverError as error:
             log.info("network of region %s not looked at: %s", regions[place].name, error.message)
 

@@ -38,6 +38,7 @@ def _create_vm(yard: Yard, _nothing: object = None) -> Operation:
         instance_type=yard.small.pk,
         image=yard.image.pk,
         subnet=yard.subnet.pk,
+        security_group=None,
         project=yard.project.uid,
     )
     return Operation.objects.get(pk=operation.pk)
@@ -116,6 +117,7 @@ CASE = KindCase(
         "instance_type": w.instance_type.pk,
         "image": str(w.image.pk),
         "subnet": str(w.subnet.pk),
+        "security_group": None,
     },
     form=lambda w: {
         "name": "new",
@@ -124,6 +126,7 @@ CASE = KindCase(
         "instance_type": w.instance_type.pk,
         "image": str(w.image.pk),
         "subnet": str(w.subnet.pk),
+        "security_group": "",
     },
     bodies={
         "set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},

@@ -76,7 +76,8 @@ API: Rows = {
     ),
     "api:vpc-ranges GET": A_MEMBER,
     "api:vpc-ranges PUT": A_ADMIN,
-    **api("regions", see=A_MEMBER, create=A_ADMIN, patch=A_ADMIN),
+    **api("regions", see=A_MEMBER, create=A_ADMIN, patch=A_ADMIN, open=A_ADMIN, close=A_ADMIN, bulk=""),
+    "api:projects-default-network POST": A_MANAGE,
     **api(
         "compute-clusters",
         see=A_MEMBER,
@@ -242,7 +243,8 @@ PAGES: Rows = {
     "portal:logout POST": A_ANYONE,
     "portal:stop_acting POST": "login 404 404 404 404 404 elsewhere  login login login login  ok",
     "portal:login.second GET": A_ANYONE,
-    "portal:login.second POST": A_ANYONE,
+    # Nobody of them has passed the first step.
+    "portal:login.second POST": "no no no no no no no  no no no no  no",
     "portal:login.passkey POST": "no no no no no no no  no no no no  no",
     "portal:login.passkey_options POST": A_ANYONE,
     "portal:oidc.start GET": "404 404 404 404 404 404 404  404 404 404 404  404",
@@ -272,6 +274,7 @@ PAGES: Rows = {
         read="one tab.members menu",
         create="login ok 403 403 403 ok elsewhere  login login login login  ok",
         edit=P_OWNER,
+        default_network=P_MANAGE,
         delete=P_OWNER,
     ),
     **pages(
@@ -326,7 +329,7 @@ ADMIN: Rows = {
     **admin("finding", read="one menu", acts="resync retry roll_back force_clean dismiss reopen"),
     **admin("trouble", read="menu", acts="resync retry force_clean"),
     **admin("instance_type", read="one menu", acts="create delete"),
-    **admin("region", read="one menu", acts="create change"),
+    **admin("region", read="one menu", acts="create change open close", many=False),
     **admin(
         "compute_cluster",
         read="one tab.hosts tab.vms tab.types tab.tenants menu",

@@ -268,6 +268,7 @@ def _vm(world: World, name: str) -> Vm:
         instance_type=world.instance_type.pk,
         image=world.image.pk,
         subnet=world.subnet.pk,
+        security_group=None,
         project=world.project.uid,
     )
     return Vm.objects.get(pk=operation.target_id)

@@ -40,7 +40,10 @@ class VmBody(NewResource):
     image = serializers.UUIDField()
     subnet = serializers.UUIDField()
     security_group = serializers.UUIDField(
-        required=False, allow_null=True, default=None, help_text="Of the internal NIC; null: unfiltered."
+        required=False,
+        allow_null=True,
+        help_text="Of the internal NIC. Left out: the project's group named “default” in the region. "
+        "null: no group, nothing is filtered.",
     )
     disk_gib = serializers.IntegerField(
         required=False,

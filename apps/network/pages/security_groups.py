@@ -111,6 +111,7 @@ class SecurityGroupList(ListPage):
         choice_facet(
             "bound", gettext_lazy("Use"), lambda page: [("true", _("In use")), ("false", _("Unused"))]
         ),
+        choice_facet("action", gettext_lazy("Action"), lambda page: list(SecurityGroupRule.Action.choices)),
         tenant_facet,
         project_facet,
         region_facet,
@@ -179,7 +180,10 @@ class SecurityGroupCreate(CreatePage):
         Section(
             gettext_lazy("Rules"),
             (),
-            text=gettext_lazy("What no rule accepts is denied. Replies to what was let through always pass."),
+            text=gettext_lazy(
+                "Traffic that no rule accepts is dropped. Replies to accepted connections always pass. "
+                "Reject answers the sender at once (TCP reset or ICMP unreachable). Drop sends no answer."
+            ),
             template="network/rule_editor.html",
         ),
     )

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from apps.accounts.models import ApiKey
 from apps.accounts.selectors import visible_keys
 from apps.accounts.verbs import KEY_DERIVE, KEY_ISSUE, KEY_REVOKE
+from apps.api.bodies import LineField
 from apps.api.declarations import Action, Create
 from apps.api.representation import Out, moment
 from apps.api.views import ObjectApi
@@ -20,7 +21,7 @@ from apps.tenancy.services.keys import issue_own_key
 
 
 class KeyBody(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=63)
+    name = LineField(max_length=63)
     scope = serializers.ChoiceField(choices=ApiKey.Scope.choices)
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
 

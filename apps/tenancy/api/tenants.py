@@ -13,7 +13,7 @@ from apps.accounts.models import Tenant
 from apps.accounts.selectors import visible_tenants
 from apps.accounts.verbs import TENANT_CREATE, TENANT_DISABLE, TENANT_EDIT, TENANT_ENABLE
 from apps.api import limits
-from apps.api.bodies import Labels
+from apps.api.bodies import Labels, LineField
 from apps.api.declarations import Action, Create, Update
 from apps.api.representation import Out, moment
 from apps.api.views import ObjectApi
@@ -24,12 +24,12 @@ from apps.tenancy.services import tenants
 
 
 class TenantBody(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=63)
+    name = LineField(max_length=63)
     owner_username = serializers.CharField(max_length=63)
     owner_email = serializers.EmailField(
         max_length=limits.EMAIL, required=False, allow_blank=True, default=""
     )
-    remark = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
+    remark = LineField(max_length=255, required=False, allow_blank=True, default="")
 
 
 class TenantOut(Out):

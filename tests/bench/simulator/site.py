@@ -99,7 +99,7 @@ def simulated_site(
     platform: Platform, directory: Path, *, hosts: int, vms: int, processes: int
 ) -> Iterator[Site]:
     """Give a platform whose hosts have all reported; ends the hosts' processes."""
-    region = create_region(SYSTEM, "simulated", "Simulated", fabric_driver="memory")
+    region = create_region(SYSTEM, "simulated", "Simulated", fabric_driver="memory", open_to_tenants=True)
     cluster = factories.make_cluster(region)
     create_default_types(cluster)
     pool = factories.make_storage(region, driver="file")  # through the simulated agents
@@ -135,6 +135,7 @@ def simulated_site(
                     "instance_type": small.pk,
                     "image": str(image.pk),
                     "subnet": str(Subnet.objects.get(tenant=owner.tenant).pk),
+                    "security_group": None,
                 },
             }
             for n in range(CLIENTS)
