@@ -12,7 +12,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
-from apps.api.bodies import Labels
+from apps.api.bodies import ResourceChanges
 from apps.api.bulk import MULTI_STATUS, BulkBody, BulkOut, bulk_actions
 from apps.api.declarations import KindApi
 from apps.api.dry_run import PARAMETER
@@ -127,7 +127,7 @@ class KitSchema(AutoSchema):
             "get_list": f"List: {noun}",
             "get_one": f"Read one: {noun}",
             "post_list": f"Create: {noun}",
-            "patch_one": f"Change name and remark: {noun}",
+            "patch_one": f"Change: {noun}",
             "delete_one": f"Delete: {noun}",
             "post_bulk": f"One action on many: {noun}",
         }[self._route]
@@ -157,7 +157,7 @@ class KitSchema(AutoSchema):
         if self._route == "post_list" and view.create:
             return view.create.body
         if self._route == "patch_one" and view.update:
-            return view.update.body or Labels
+            return view.update.body or ResourceChanges
         if self._route == "post_action" and view.act:
             return view.act.body
         return BulkBody if self._route == "post_bulk" else None
