@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext_lazy
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -28,6 +28,7 @@ class OperationsApi(ObjectApi):
     model = Operation
     out = OperationOut
     filterset_class = OperationFilter
+    sorts = {"target": None, "took": F("finished_at") - F("created_at")}  # target: by its name, `target_name`
     actions = (
         Action(CANCEL, adapter=cancel_operation, immediate=True),
         Action(RETRY, adapter=retry_operation),

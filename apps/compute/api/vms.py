@@ -14,7 +14,7 @@ from apps.api.declarations import Action, Create, Update
 from apps.api.metrics import MetricsApi
 from apps.api.representation import ReferenceOut, ResourceOut, moment
 from apps.api.views import ResourceApi
-from apps.compute import selectors
+from apps.compute import selectors, sorting
 from apps.compute.api.vm_forecast import EXPLAIN
 from apps.compute.filters import VmFilter
 from apps.compute.models import PauseReason, Power, Vm
@@ -150,6 +150,15 @@ class VmApi(ResourceApi):
     model = Vm
     out = VmOut
     filterset_class = VmFilter
+    sorts = {
+        "state": ("state", "power_seen", "pause_reason"),
+        "ip": sorting.IP,
+        "mac": sorting.MAC,
+        "vpc": sorting.VPC,
+        "subnet": sorting.SUBNET,
+        "security_group": sorting.SECURITY_GROUP,
+        "created_by": sorting.CREATED_BY,
+    }
     create = Create(VM_CREATE, VmBody, batch=True, in_memory=True, explain=EXPLAIN)
     update = Update(VM_RENAME)
     delete = Action(VM_DELETE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from rest_framework import serializers
 
 from apps.accounts.operation_log import duration_of, reason_of, result_of, visible_entries
@@ -74,6 +74,13 @@ class AuditApi(ObjectApi):
     model = AuditEntry
     out = AuditEntryOut
     filterset_class = AuditFilter
+    sorts = {
+        "target": None,  # by its name: `target_name`
+        "request": "request_id",
+        "origin": "ip",
+        "result": ("operation__status", "outcome"),
+        "took": F("operation__finished_at") - F("operation__created_at"),
+    }
     pagination_class = AuditPages
     converter = "int"
 

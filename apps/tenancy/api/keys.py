@@ -64,6 +64,7 @@ class ApiKeysApi(ObjectApi):
     model = ApiKey
     out = ApiKeyOut
     filterset_class = KeyFilter
+    sorts = {"prefix": "prefix"}
     key = "uid"
     secrets = ("token",)
     create = Create(KEY_ISSUE, KeyBody, _create, immediate=True)
