@@ -31,6 +31,7 @@ class AuditEntryOut(Out):
     at = serializers.DateTimeField()
     who = serializers.CharField()
     via = serializers.CharField(help_text="portal, api or system")
+    api_key = ReferenceOut(allow_null=True, help_text="The API key that acted; null in a session.")
     ip = serializers.CharField(allow_null=True)
     request_id = serializers.CharField()
     verb = serializers.CharField()
@@ -51,6 +52,9 @@ class AuditEntryOut(Out):
             "at": moment(row.at),
             "who": row.actor_name,
             "via": row.via,
+            "api_key": (
+                {"id": str(row.api_key_id), "name": row.api_key_name} if row.api_key_id is not None else None
+            ),
             "ip": row.ip,
             "request_id": row.request_id,
             "verb": row.verb,
@@ -78,6 +82,7 @@ class AuditApi(ObjectApi):
         "target": None,  # by its name: `target_name`
         "request": "request_id",
         "origin": "ip",
+        "api_key": "api_key_name",
         "result": ("operation__status", "outcome"),
         "took": F("operation__finished_at") - F("operation__created_at"),
     }
