@@ -89,6 +89,10 @@ class VmNicOut(serializers.Serializer[Any]):
     security_group = ReferenceOut(allow_null=True)
 
 
+class VmKeyPairOut(ReferenceOut):
+    fingerprint = serializers.CharField()
+
+
 class VmDiskOut(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     role = serializers.CharField()
@@ -110,6 +114,13 @@ class VmOut(ResourceOut):
     memory_gib = serializers.IntegerField()
     instance_type = ReferenceOut(allow_null=True)
     image = ReferenceOut(allow_null=True)
+    key_pairs = VmKeyPairOut(
+        many=True,
+        help_text="Those whose keys it was created with, as they were then; they may be deleted since.",
+    )
+    user_data_sha256 = serializers.CharField(
+        help_text="SHA-256 of the user data as the guest got it, in hexadecimal; empty without any."
+    )
     cluster = ReferenceOut()
     host = ReferenceOut(allow_null=True, help_text="For administrators only, else null.")
     nics = VmNicOut(many=True)
@@ -128,6 +139,8 @@ class VmOut(ResourceOut):
             "memory_gib": row.memory_gib,
             "instance_type": _named(row.instance_type),
             "image": _named(row.image),
+            "key_pairs": row.key_pairs,
+            "user_data_sha256": row.user_data_sha256,
             "cluster": _named(row.cluster),
             "host": None,
             "nics": [_nic(nic) for nic in row.shown_nics],
