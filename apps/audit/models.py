@@ -8,7 +8,8 @@ class AuditEntry(models.Model):
     """One line of the operation log. The result and duration of a change are those of its operation."""
 
     at = models.DateTimeField(default=timezone.now)
-    tenant = models.ForeignKey("tenancy.Tenant", models.CASCADE, null=True, related_name="+")
+    # The log of a tenant that is deleted stays, for administrators.
+    tenant = models.ForeignKey("tenancy.Tenant", models.SET_NULL, null=True, related_name="+")
     # Of the target: members see what was done in the projects they see.
     project = models.ForeignKey("tenancy.Project", models.SET_NULL, null=True, related_name="+")
     user = models.ForeignKey("tenancy.User", models.SET_NULL, null=True, related_name="+")

@@ -29,6 +29,17 @@ REGION_CHANGE = declare(
         icon="pencil",
     )
 )
+REGION_DELETE = declare(
+    Verb(
+        "region.delete",
+        _("Delete region"),
+        _("Deleting"),
+        permission="admin",
+        on_resource=False,
+        destructive=True,
+        icon="trash",
+    )
+)
 CLUSTER_CREATE = declare(
     Verb("cluster.create", _("Create cluster"), _("Creating"), permission="admin", on_resource=False)
 )

@@ -130,7 +130,7 @@ API: Rows = {
     ),
     "api:vpc-ranges GET": A_MEMBER,
     "api:vpc-ranges PUT": A_ADMIN,
-    **api("regions", see=A_MEMBER, create=A_ADMIN, patch=A_ADMIN),
+    **api("regions", see=A_MEMBER, create=A_ADMIN, patch=A_ADMIN, delete=A_ADMIN, bulk=""),
     **api(
         "compute-clusters",
         see=A_MEMBER,
@@ -188,6 +188,7 @@ API: Rows = {
         "tenants",
         create="401 403 403 403 403 403 ok  403 403 403 403  403",
         patch=A_TENANT_TAKES,
+        delete=A_TENANT_TAKES,
         disable=A_TENANT_TAKES,
         enable=A_TENANT_GIVES,
         bulk=A_ADMIN_BULK_TAKES,
@@ -440,11 +441,11 @@ ADMIN_ONLY = "login 404 404 404 404 404 ok  login login login login  403"
 ADMIN_NOT_THEIRS = "login 404 404 404 404 404 404  login login login login  403"
 
 
-def admin(kind: str, *, read: str = "", acts: str = "", answers: str = ADMIN_ONLY) -> Rows:
+def admin(kind: str, *, read: str = "", acts: str = "", answers: str = ADMIN_ONLY, many: bool = True) -> Rows:
     """Return the rows of a kind's pages in the administration: `read` only shows, `acts` shows and does."""
     rows = {f"admin:{kind}.list GET": ADMIN_ONLY}
     rows |= {f"admin:{kind}.{name} GET": answers for name in (*read.split(), *acts.split())}
-    if set(acts.split()) - {"create", "change"}:
+    if many and set(acts.split()) - {"create", "change"}:
         rows |= {f"admin:{kind}.bulk GET": ADMIN_ONLY, f"admin:{kind}.bulk POST": ADMIN_ONLY}
     return rows | {f"admin:{kind}.{name} POST": answers for name in acts.split()}
 
@@ -487,7 +488,7 @@ ADMIN: Rows = {
     **admin("vpc", read="one tab.subnets tab.activity menu", acts="retry rename delete"),
     **admin("subnet", read="one tab.addresses tab.activity menu", acts="retry rename delete"),
     **admin("security_group", read="one tab.used-by tab.activity menu", acts="retry rename delete rules"),
-    **admin("region", read="one menu", acts="create change"),
+    **admin("region", read="one menu", acts="create change delete", many=False),
     **admin(
         "compute_cluster",
         read="one tab.hosts tab.vms tab.types tab.tenants menu",
@@ -500,7 +501,7 @@ ADMIN: Rows = {
     **admin(
         "tenant",
         read="one tab.quotas tab.projects tab.members tab.resources tab.activity menu",
-        acts="create edit enable disable act_as",
+        acts="create edit enable disable act_as delete",
     ),
     "admin:tenant.recount POST": ADMIN_ONLY,
     **admin(

@@ -238,6 +238,7 @@ def _fill(world: World, host: Any) -> None:
         "storage-clusters": world.storage.name,
         "instance-types": world.instance_type.name,
         "regions": world.region.name,
+        "tenants": world.tenant.name,
         "findings": f"{MARK} finding",
     }
 

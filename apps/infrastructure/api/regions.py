@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from apps.accounts.rights import Rights
 from apps.api import limits
-from apps.api.declarations import Create, Update
+from apps.api.declarations import Action, Create, Update
 from apps.api.paging import CursorPages
 from apps.api.representation import Out, moment
 from apps.api.views import ObjectApi
@@ -17,7 +17,7 @@ from apps.infrastructure.filters import RegionFilter
 from apps.infrastructure.models import Region
 from apps.infrastructure.selectors import visible_regions
 from apps.infrastructure.services import change_region
-from apps.infrastructure.verbs import REGION_CHANGE, REGION_CREATE
+from apps.infrastructure.verbs import REGION_CHANGE, REGION_CREATE, REGION_DELETE
 from apps.lifecycle.actor import Actor
 
 
@@ -85,6 +85,7 @@ class RegionApi(ObjectApi):
     pagination_class = ByName
     create = Create(REGION_CREATE, RegionBody, immediate=True)
     update = Update(REGION_CHANGE, RegionChanges, _change, immediate=True)
+    delete = Action(REGION_DELETE, immediate=True, bulk=False)
 
     def visible(self, actor: Actor) -> QuerySet[Region]:
         """Return the regions the actor may see."""

@@ -15,14 +15,14 @@ from apps.infrastructure.models import Region
 from apps.infrastructure.pages import region_tabs
 from apps.infrastructure.selectors import visible_regions
 from apps.infrastructure.services import change_region
-from apps.infrastructure.verbs import REGION_CHANGE, REGION_CREATE
+from apps.infrastructure.verbs import REGION_CHANGE, REGION_CREATE, REGION_DELETE
 from apps.lifecycle.actor import Actor
 from apps.portal.columns import CREATED, Column
 from apps.portal.create import CreatePage
 from apps.portal.detail import DetailPage, Properties, Property, Tab
 from apps.portal.forms import BaseForm
 from apps.portal.html import link
-from apps.portal.kinds import Do, PageKind
+from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import Empty, ListPage
 
 
@@ -64,6 +64,13 @@ def _change(actor: Actor, region: Region, **changes: Any) -> None:
     change_region(actor, region, changes)
 
 
+def _goes(region: Region) -> Sequence[Text]:
+    return [
+        _("The region %(label)s is removed. Nothing may be in it: no cluster, host, network or image.")
+        % {"label": region.label},
+    ]
+
+
 REGION = PageKind(
     "region",
     "regions",
@@ -72,7 +79,10 @@ REGION = PageKind(
     icon="map-pin",
     visible=visible_regions,
     create=REGION_CREATE,
-    actions=(Do(REGION_CHANGE, form=RegionForm, adapter=_change),),
+    actions=(
+        Do(REGION_CHANGE, form=RegionForm, adapter=_change),
+        Do(REGION_DELETE, says=_goes, typed_name=True, bulk=False),
+    ),
     key="name",
     converter="slug",
 )
