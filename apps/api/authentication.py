@@ -13,6 +13,7 @@ from apps.accounts.log_in_records import note_failure
 from apps.accounts.middleware import actor_for
 from apps.accounts.models import ApiKey, User
 from apps.accounts.throttle.checks import account_key, count_failure, source_of
+from apps.api.rate_limit import ensure_within_rate
 from apps.lifecycle.errors import Forbidden
 
 #: How a wrong API key stands in the operation log.
@@ -21,7 +22,7 @@ KEY_FAILED = "login.api_key_failed"
 
 class ApiKeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[User, ApiKey] | None:
-        """Return the key's user. Raises AuthenticationFailed, Throttled, or Forbidden for a change by a read key."""
+        """Return the key's user. Raises AuthenticationFailed, Throttled, TooFast or Forbidden."""
         scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             return None
@@ -30,6 +31,8 @@ class ApiKeyAuthentication(BaseAuthentication):
             count_failure(source_of(request._request), account_key(account_of(token.strip())))
             note_failure(request._request, None, KEY_FAILED)
             raise AuthenticationFailed("The API key is unknown or has expired.")
+        if not getattr(request._request, "has_waited", False):  # counted when it came (waiting.py)
+            ensure_within_rate(request._request, key)
         if key.user.must_change_password:
             raise Forbidden(
                 _("%(name)s must choose a password first.") % {"name": key.user.username},

@@ -21,7 +21,7 @@ MEANING = {
     "413": "The body is too large.",
     "415": "The body is said to be something other than JSON.",
     "422": "Something sent cannot be done; `errors` names it.",
-    "429": "Too many failed attempts; `Retry-After` says when to try again.",
+    "429": "Too many requests of this key, or failed attempts; `Retry-After` says when to try again.",
     "503": "The platform is out of order; `Retry-After` says when to try again.",
 }
 
