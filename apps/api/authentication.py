@@ -14,6 +14,7 @@ from apps.accounts.middleware import actor_for
 from apps.accounts.models import ApiKey, User
 from apps.accounts.throttle.checks import account_key, count_failure, source_of
 from apps.api.rate_limit import ensure_within_rate
+from apps.api.waiting import waiting_of
 from apps.lifecycle.errors import Forbidden
 
 #: How a wrong API key stands in the operation log.
@@ -31,7 +32,8 @@ class ApiKeyAuthentication(BaseAuthentication):
             count_failure(source_of(request._request), account_key(account_of(token.strip())))
             note_failure(request._request, None, KEY_FAILED)
             raise AuthenticationFailed("The API key is unknown or has expired.")
-        if not getattr(request._request, "has_waited", False):  # counted when it came (waiting.py)
+        waiting = waiting_of(request._request)
+        if waiting is None or not waiting.again:  # one that waits was counted when it came
             ensure_within_rate(request._request, key)
         if key.user.must_change_password:
             raise Forbidden(
