@@ -31,6 +31,8 @@ class CursorPages(BasePagination):
     page_size: ClassVar[int] = 50
     max_page_size: ClassVar[int] = 200
     ordering: ClassVar[Sequence[str]] = ("-created_at",)
+    #: A unique column, by which rows are told apart that are equal in all others. It stands in cursors.
+    tie_breaker: ClassVar[str] = "pk"
 
     def paginate_queryset(  # type: ignore[override]
         self, queryset: QuerySet[Any], request: Request, view: Any = None
@@ -121,7 +123,7 @@ class CursorPages(BasePagination):
 
     def _ordered(self, rows: QuerySet[Any], request: Request, view: Any) -> tuple[QuerySet[Any], list[Key]]:
         """Return the rows and the keys of their order. Raises ValidationError for a column there is none of."""
-        keys = [Key.read(each) for each in (*self.ordering, "pk")]
+        keys = [Key.read(each) for each in (*self.ordering, self.tie_breaker)]
         given = request.query_params.get(SORT, "")
         if not given:
             return rows, keys

@@ -62,6 +62,12 @@ A_ADMIN_BULK_TAKES = "401 403 403 403 403 403 ok  403 403 403 ok  403"
 #: What is otto's own, asked for in his session.
 A_OTTOS = "401 404 404 ok 404 404 404  404 404 404 404  404"
 
+#: What is another user's own.
+A_NOBODYS = "401 404 404 404 404 404 404  404 404 404 404  404"
+A_NOBODYS_CHANGED = "401 404 404 404 404 404 404  403 404 404 404  404"
+#: A factor that the caller has not; no key and nobody who acts as somebody else removes one.
+A_NO_FACTOR = "401 404 404 404 404 404 404  403 403 403 403  403"
+
 Rows = dict[str, str]
 
 
@@ -248,6 +254,20 @@ API: Rows = {
     "api:me PATCH": "401 ok ok ok ok ok ok  403 403 403 403  ok",
     "api:me GET": A_MEMBER,
     "api:search GET": A_MEMBER,
+    # Of nina, who is nobody's to look at here; one's own: tests/tenancy/test_own_account_api.py.
+    "api:sessions GET": A_MEMBER,
+    "api:sessions-one GET": A_NOBODYS,
+    "api:sessions-one DELETE": A_NOBODYS_CHANGED,
+    "api:sessions-end-others POST": "401 ok ok ok ok ok ok  403 403 403 403  ok",
+    "api:factors GET": A_MEMBER,
+    "api:factors-app DELETE": A_NO_FACTOR,
+    "api:factors-passkey DELETE": A_NO_FACTOR,
+    # Which list is meant stands in the query, which is missing here.
+    "api:saved-views GET": "401 no no no no no no  no no no no  no",
+    "api:saved-views POST": "401 ok ok ok ok ok ok  403 403 ok ok  ok",
+    "api:saved-views-one PATCH": "401 404 404 404 404 404 404  403 403 404 404  404",
+    "api:saved-views-one DELETE": "401 404 404 404 404 404 404  403 403 404 404  404",
+    "api:resources-timeline GET": A_VIEW,
     "api:schema GET": A_ANYONE,
     "api:docs GET": "login ok ok ok ok ok ok  login login login login  ok",
 }

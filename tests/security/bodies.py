@@ -57,6 +57,8 @@ API_BODIES: dict[str, Body] = {
         "image": str(w.image.pk),
         "subnet": str(w.subnet.pk),
     },
+    "api:saved-views POST": lambda w: {"list": "portal.vm", "name": "mine"},
+    "api:saved-views-one PATCH": lambda w: {"name": "mine"},
     "api:vms-set-security-group POST": lambda w: {"security_group": str(w.keys["security-groups"])},
     "api:vms-console POST": lambda w: {"kind": "browser"},
     "api:images POST": lambda w: {"name": "new", "cluster": w.storage.pk, "file": "new.qcow2"},

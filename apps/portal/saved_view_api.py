@@ -1,0 +1,178 @@
+"""Saved views of lists in the API: a list's filters, order and columns under a name."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.accounts.models import ApiKey
+from apps.api.representation import moment
+from apps.api.schema import PROBLEM
+from apps.api.transactions import answered_in_one_transaction
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Forbidden, NotFound
+from apps.portal import saved_views
+from apps.portal.list_settings import LIST_KEY, known_list
+from apps.portal.models import SavedView
+
+_LIST = OpenApiParameter(
+    "list",
+    {"type": "string", "maxLength": 64, "pattern": f"^{LIST_KEY}$"},
+    required=True,
+    description="Which list: portal.vm, admin.host, … (area and kind).",
+)
+
+
+class SavedViewChanges(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=63, required=False)
+    query = serializers.CharField(
+        max_length=saved_views.LONGEST_QUERY,
+        required=False,
+        allow_blank=True,
+        help_text="Filters and order, as in the page's address: state=ready&sort=-created.",
+    )
+    columns = serializers.ListField(
+        child=serializers.CharField(max_length=63),
+        max_length=saved_views.MOST_COLUMNS,
+        required=False,
+        help_text="In this order; empty: the list's own.",
+    )
+    shared = serializers.BooleanField(required=False, help_text="Whether everybody of the tenant may use it.")
+
+
+class SavedViewBody(SavedViewChanges):
+    list = serializers.RegexField(f"^{LIST_KEY}$", max_length=64)
+    name = serializers.CharField(max_length=63)
+
+
+class SavedViewOut(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    list = serializers.CharField()
+    name = serializers.CharField()
+    query = serializers.CharField()
+    columns = serializers.ListField(child=serializers.CharField())
+    shared = serializers.BooleanField()
+    own = serializers.BooleanField(help_text="Whether it is the caller's, who alone can change it.")
+    created_at = serializers.DateTimeField()
+
+
+class SavedViewsOut(serializers.Serializer[Any]):
+    results = SavedViewOut(many=True)
+
+
+class _SavedViews(APIView):
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse changes by keys that may not change anything but power."""
+        super().initial(request, *args, **kwargs)
+        self.actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
+        key = self.actor.api_key
+        if request.method not in SAFE_METHODS and key and key.scope == ApiKey.Scope.OPERATE:
+            raise Forbidden(
+                _("The scope of this API key does not allow it."), hint=_("Use a key with the scope “write”.")
+            )
+
+    def answer(self, view: SavedView, status: int = 200) -> Response:
+        """Return one view."""
+        return Response(represent(view, self.actor), status=status)
+
+    def write(self, view: SavedView | None, list_key: str, given: dict[str, Any]) -> SavedView:
+        """Keep what is given of a view, the rest as it is."""
+        return saved_views.write_view(
+            self.actor,
+            list_key,
+            view,
+            name=given.get("name", view.name if view else ""),
+            query=given.get("query", view.query if view else ""),
+            columns=given.get("columns", view.columns if view else []),
+            shared=given.get("shared", view.shared if view else False),
+        )
+
+
+class SavedViewsApi(_SavedViews):
+    """Views of one list: the caller's own, and those shared in the tenant."""
+
+    @extend_schema(
+        operation_id="list_saved_views",
+        tags=["Saved views"],
+        summary="Saved views of a list",
+        parameters=[_LIST],
+        responses={200: SavedViewsOut},
+    )
+    def get(self, request: Request) -> Response:
+        """Return them all: there are 100 at most."""
+        found = saved_views.views_of(self.actor, known_list(request.query_params.get("list", "")))
+        most = saved_views.MOST_OWN + saved_views.MOST_SHARED
+        return Response({"results": [represent(view, self.actor) for view in found.order_by("name")[:most]]})
+
+    @extend_schema(
+        operation_id="create_saved_view",
+        tags=["Saved views"],
+        summary="Save a view of a list",
+        request=SavedViewBody,
+        responses={201: SavedViewOut, 403: PROBLEM, 409: PROBLEM, 422: PROBLEM},
+    )
+    @answered_in_one_transaction
+    def post(self, request: Request) -> Response:
+        """Save it as the caller's own."""
+        body = SavedViewBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        given = dict(body.validated_data)
+        return self.answer(self.write(None, given.pop("list"), given), status=201)
+
+
+class SavedViewApi(_SavedViews):
+    """One view."""
+
+    @extend_schema(
+        operation_id="update_saved_view",
+        tags=["Saved views"],
+        summary="Change an own view",
+        request=SavedViewChanges,
+        responses={200: SavedViewOut, 403: PROBLEM, 404: PROBLEM, 409: PROBLEM, 422: PROBLEM},
+    )
+    @answered_in_one_transaction
+    def patch(self, request: Request, key: int) -> Response:
+        """Change what is given."""
+        view = self._own(key)
+        body = SavedViewChanges(data=request.data)
+        body.is_valid(raise_exception=True)
+        return self.answer(self.write(view, view.list_key, body.validated_data))
+
+    @extend_schema(
+        operation_id="delete_saved_view",
+        tags=["Saved views"],
+        summary="Delete an own view",
+        responses={204: None, 403: PROBLEM, 404: PROBLEM},
+    )
+    @answered_in_one_transaction
+    def delete(self, request: Request, key: int) -> Response:
+        """Delete it, for all who use it."""
+        self._own(key).delete()
+        return Response(status=204)
+
+    def _own(self, key: int) -> SavedView:
+        list_key = SavedView.objects.filter(pk=key).values_list("list_key", flat=True).first()
+        if list_key is None:
+            raise NotFound(_("There is no such view."))
+        return saved_views.own_view(self.actor, list_key, key)
+
+
+def represent(view: SavedView, actor: Actor) -> dict[str, Any]:
+    """Return a view as the API shows it."""
+    return {
+        "id": view.pk,
+        "list": view.list_key,
+        "name": view.name,
+        "query": view.query,
+        "columns": view.columns,
+        "shared": view.shared,
+        "own": view.user_id == getattr(actor.user, "pk", None),
+        "created_at": moment(view.created_at),
+    }
