@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import SAFE_METHODS
@@ -12,16 +13,22 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.accounts.models import ApiKey
+from apps.accounts.access import ensure_may
+from apps.api.idempotency import once
 from apps.api.representation import moment
-from apps.api.schema import PROBLEM
+from apps.api.schema import KEY, PROBLEM
 from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.errors import Forbidden, NotFound
+from apps.lifecycle.errors import NotFound
+from apps.lifecycle.verbs import Verb
 from apps.portal import saved_views
 from apps.portal.list_settings import LIST_KEY, known_list
 from apps.portal.models import SavedView
 
+#: Not in the verb table: it acts on no resource, and is not logged. Keys need the scope `write`.
+KEEP = Verb(
+    "saved_view.keep", label=gettext_lazy("Save view"), doing=gettext_lazy("Saving view"), permission="self"
+)
 _LIST = OpenApiParameter(
     "list",
     {"type": "string", "maxLength": 64, "pattern": f"^{LIST_KEY}$"},
@@ -69,14 +76,11 @@ class SavedViewsOut(serializers.Serializer[Any]):
 
 class _SavedViews(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Refuse changes by keys that may not change anything but power."""
+        """Refuse changes by keys whose scope does not cover them."""
         super().initial(request, *args, **kwargs)
         self.actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
-        key = self.actor.api_key
-        if request.method not in SAFE_METHODS and key and key.scope == ApiKey.Scope.OPERATE:
-            raise Forbidden(
-                _("The scope of this API key does not allow it."), hint=_("Use a key with the scope “write”.")
-            )
+        if request.method not in SAFE_METHODS:
+            ensure_may(self.actor, KEEP, None, None)
 
     def answer(self, view: SavedView, status: int = 200) -> Response:
         """Return one view."""
@@ -115,6 +119,7 @@ class SavedViewsApi(_SavedViews):
         operation_id="create_saved_view",
         tags=["Saved views"],
         summary="Save a view of a list",
+        parameters=[KEY],
         request=SavedViewBody,
         responses={201: SavedViewOut, 403: PROBLEM, 409: PROBLEM, 422: PROBLEM},
     )
@@ -124,7 +129,13 @@ class SavedViewsApi(_SavedViews):
         body = SavedViewBody(data=request.data)
         body.is_valid(raise_exception=True)
         given = dict(body.validated_data)
-        return self.answer(self.write(None, given.pop("list"), given), status=201)
+        list_key = given.pop("list")
+        return once(
+            request,
+            KEEP,
+            lambda: self.write(None, list_key, given),
+            lambda view: self.answer(view, status=201),
+        )
 
 
 class SavedViewApi(_SavedViews):
