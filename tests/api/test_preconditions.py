@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apps.accounts.models import User
+from apps.accounts.models import Tenant, User
 from apps.compute.models import Vm
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation
@@ -90,3 +90,26 @@ def test_what_is_no_resource_has_them_too(ada: User) -> None:
     assert changed.status_code == 200, changed.content
     late = client.patch("/api/v1/regions/north", {"label": "M"}, headers={"If-Match": etag}, format="json")
     assert (late.status_code, late["ETag"]) == (412, changed["ETag"])
+
+
+SINGLE = {
+    "/api/v1/vpc-ranges": ("put", {"ranges": [{"cidr": "10.0.0.0/8", "min_prefix": 16, "max_prefix": 24}]}),
+    "/api/v1/settings": ("patch", {"settings": {"api_requests_per_minute": 500}}),
+    "/api/v1/tenants/{tenant}/quotas": ("patch", {"limits": {"vm": 3}}),
+}
+
+
+@pytest.mark.parametrize("path", SINGLE)
+def test_documents_that_are_changed_as_a_whole_have_them_too(
+    path: str, ada: User, tenant_a: Tenant, cloud: Cloud
+) -> None:
+    client, url = factories.session_client(ada), path.format(tenant=tenant_a.uid)
+    method, body = SINGLE[path]
+    change = getattr(client, method)
+    etag = client.get(url)["ETag"]
+    assert client.get(url, headers={"If-None-Match": etag}).status_code == 304
+    first = change(url, body, headers={"If-Match": etag}, format="json")
+    assert first.status_code == 200, first.content
+    assert first["ETag"] == client.get(url)["ETag"] != etag
+    late = change(url, body, headers={"If-Match": etag}, format="json")
+    assert (late.status_code, late["ETag"]) == (412, first["ETag"])
