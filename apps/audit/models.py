@@ -18,7 +18,7 @@ class AuditEntry(models.Model):
     via = models.CharField(max_length=16)
     # The API key that acted, also after it is revoked. No foreign key: it may be gone.
     api_key_id = models.UUIDField(null=True)
-    api_key_name = models.CharField(max_length=63, blank=True, default="")
+    api_key_name = models.CharField(max_length=63, blank=True, default="", db_default="")
     ip = models.GenericIPAddressField(null=True)
     request_id = models.CharField(max_length=64, blank=True, default="")
     verb = models.CharField(max_length=48)

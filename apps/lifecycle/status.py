@@ -52,5 +52,9 @@ def since(row: Any) -> datetime:
         return running.created_at
     if not hasattr(row, "settled_at"):
         row = with_status_times(Resource.objects.filter(pk=row.pk)).first() or row
-    times = (getattr(row, "settled_at", None), getattr(row, "event_at", None), row.created_at)
+    times: tuple[datetime | None, ...] = (
+        getattr(row, "settled_at", None),
+        getattr(row, "event_at", None),
+        row.created_at,
+    )
     return max(at for at in times if at is not None)

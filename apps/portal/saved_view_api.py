@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.utils.translation import gettext as _
@@ -14,9 +15,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.access import ensure_may
+from apps.accounts.rights import Rights
+from apps.api.declarations import Create
+from apps.api.dry_run import forecast, is_dry_run
+from apps.api.dry_run import represent as represent_forecast
 from apps.api.idempotency import once
 from apps.api.representation import moment
-from apps.api.schema import KEY, PROBLEM
+from apps.api.schema import DRY_RUN, KEY, PROBLEM, ForecastOut
 from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
@@ -74,29 +79,34 @@ class SavedViewsOut(serializers.Serializer[Any]):
     results = SavedViewOut(many=True)
 
 
+def _create(
+    actor: Actor,
+    *,
+    list: str,
+    name: str,
+    query: str = "",
+    columns: Sequence[str] = (),
+    shared: bool = False,
+) -> SavedView:
+    return saved_views.write_view(actor, list, None, name=name, query=query, columns=columns, shared=shared)
+
+
+CREATE = Create(KEEP, SavedViewBody, _create, immediate=True)
+
+
 class _SavedViews(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse changes by keys whose scope does not cover them."""
         super().initial(request, *args, **kwargs)
         self.actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
-        if request.method not in SAFE_METHODS:
+        changes = request.method not in SAFE_METHODS
+        self.dry_run = changes and is_dry_run(request, offered=request.method == "POST")
+        if changes:
             ensure_may(self.actor, KEEP, None, None)
 
     def answer(self, view: SavedView, status: int = 200) -> Response:
         """Return one view."""
         return Response(represent(view, self.actor), status=status)
-
-    def write(self, view: SavedView | None, list_key: str, given: dict[str, Any]) -> SavedView:
-        """Keep what is given of a view, the rest as it is."""
-        return saved_views.write_view(
-            self.actor,
-            list_key,
-            view,
-            name=given.get("name", view.name if view else ""),
-            query=given.get("query", view.query if view else ""),
-            columns=given.get("columns", view.columns if view else []),
-            shared=given.get("shared", view.shared if view else False),
-        )
 
 
 class SavedViewsApi(_SavedViews):
@@ -119,21 +129,23 @@ class SavedViewsApi(_SavedViews):
         operation_id="create_saved_view",
         tags=["Saved views"],
         summary="Save a view of a list",
-        parameters=[KEY],
+        parameters=[KEY, DRY_RUN],
         request=SavedViewBody,
-        responses={201: SavedViewOut, 403: PROBLEM, 409: PROBLEM, 422: PROBLEM},
+        responses={200: ForecastOut, 201: SavedViewOut, 403: PROBLEM, 409: PROBLEM, 422: PROBLEM},
     )
     @answered_in_one_transaction
     def post(self, request: Request) -> Response:
-        """Save it as the caller's own."""
+        """Save it as the caller's own; or say what that would come to."""
+        if self.dry_run:
+            seen = forecast(self.actor, CREATE, request.data)
+            headers = {"Cache-Control": "no-store"}
+            return Response(represent_forecast(seen, CREATE, Rights(self.actor)), headers=headers)
         body = SavedViewBody(data=request.data)
         body.is_valid(raise_exception=True)
-        given = dict(body.validated_data)
-        list_key = given.pop("list")
         return once(
             request,
             KEEP,
-            lambda: self.write(None, list_key, given),
+            lambda: _create(self.actor, **body.validated_data),
             lambda view: self.answer(view, status=201),
         )
 
@@ -154,7 +166,10 @@ class SavedViewApi(_SavedViews):
         view = self._own(key)
         body = SavedViewChanges(data=request.data)
         body.is_valid(raise_exception=True)
-        return self.answer(self.write(view, view.list_key, body.validated_data))
+        kept = {"name": view.name, "query": view.query, "columns": view.columns, "shared": view.shared}
+        return self.answer(
+            saved_views.write_view(self.actor, view.list_key, view, **{**kept, **body.validated_data})
+        )
 
     @extend_schema(
         operation_id="delete_saved_view",

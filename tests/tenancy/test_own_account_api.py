@@ -60,6 +60,8 @@ def test_one_removes_ones_own_factors_with_a_fresh_proof(alice: User) -> None:
     for path in ("app", f"passkeys/{passkey}"):
         assert stale.delete(f"/api/v1/factors/{path}").status_code == 403
     assert Authenticator.objects.filter(user=alice).count() == 2
+    assert client.delete("/api/v1/factors/app?dry_run=1").status_code == 422
+    assert client.post("/api/v1/sessions/end-others?dry_run=1").status_code == 422
     for path in ("app", f"passkeys/{passkey}"):
         assert client.delete(f"/api/v1/factors/{path}").status_code == 204
     assert not Authenticator.objects.filter(user=alice).exists()

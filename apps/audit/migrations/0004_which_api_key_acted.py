@@ -9,6 +9,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="auditentry",
             name="api_key_name",
-            field=models.CharField(blank=True, default="", max_length=63),
+            field=models.CharField(blank=True, db_default="", default="", max_length=63),
         ),
     ]

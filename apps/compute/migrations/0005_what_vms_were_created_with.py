@@ -19,12 +19,17 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="vm",
             name="user_data_sha256",
-            field=models.CharField(blank=True, default="", editable=False, max_length=64),
+            field=models.CharField(blank=True, db_default="", default="", editable=False, max_length=64),
         ),
         migrations.AddField(
             model_name="vm",
             name="key_pairs",
-            field=models.JSONField(blank=True, default=list, editable=False),
+            field=models.JSONField(
+                blank=True,
+                db_default=models.Value([], models.JSONField()),
+                default=list,
+                editable=False,
+            ),
         ),
         migrations.RunPython(note_key_pairs, migrations.RunPython.noop),
     ]

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.api.dry_run import is_dry_run
 from apps.api.representation import moment
 from apps.api.schema import PROBLEM
 from apps.api.transactions import answered_in_one_transaction
@@ -79,6 +80,7 @@ class FactorApp(APIView):
     @answered_in_one_transaction
     def delete(self, request: Request) -> Response:
         """Remove it; without another factor the recovery codes are removed too."""
+        is_dry_run(request, offered=False)
         remove_app(_actor(request))
         return Response(status=204)
 
@@ -95,6 +97,7 @@ class FactorPasskey(APIView):
     @answered_in_one_transaction
     def delete(self, request: Request, key: int) -> Response:
         """Remove it; without another factor the recovery codes are removed too."""
+        is_dry_run(request, offered=False)
         remove_passkey(_actor(request), key)
         return Response(status=204)
 

@@ -16,6 +16,7 @@ from apps.accounts.rights import Rights
 from apps.accounts.sessions import browser_name
 from apps.accounts.verbs import SESSION_END
 from apps.api.declarations import Action
+from apps.api.dry_run import is_dry_run
 from apps.api.paging import CursorPages
 from apps.api.representation import Out, moment
 from apps.api.schema import PROBLEM
@@ -93,5 +94,6 @@ class EndOtherSessions(APIView):
     @answered_in_one_transaction
     def post(self, request: Request) -> Response:
         """End them; API keys stay."""
+        is_dry_run(request, offered=False)
         actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
         return Response({"ended": end_other_sessions(actor)})
