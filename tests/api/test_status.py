@@ -9,6 +9,8 @@ import pytest
 from django.utils import translation
 
 from apps.accounts.models import User
+from apps.compute.models import Power, Vm
+from apps.infrastructure.models import Host
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import execute
 from apps.lifecycle.models import Resource, State
@@ -86,3 +88,26 @@ def test_verbs_whose_status_is_updating_are_named_here() -> None:
     }
     # Hosts' verbs are done at once; these change a resource that goes on as it was.
     assert updating == {"finish_first_boot", "resync", "roll_back", "set_rules", "set_security_group"}
+
+
+def test_lists_are_narrowed_by_the_status_that_their_rows_show(
+    owner: Actor, ada: User, cloud: Cloud, subnet: Subnet
+) -> None:
+    first, second, third = ask_for_vms(owner, cloud, subnet, count=3)
+    execute(first.pk)
+    execute(second.pk)
+    Vm.objects.filter(pk=second.target_id).update(power_seen=Power.OFF)
+    Host.objects.filter(pk=cloud.hosts[0].pk).update(last_report_at=None)
+    Host.objects.filter(pk=cloud.hosts[1].pk).update(accepts_vms=False)
+    client, seen = factories.api_client(ada), set()
+    for plural in ("vms", "disks", "hosts", "images", "vpcs", "subnets"):
+        everything = client.get(f"/api/v1/{plural}").json()["results"]
+        seen |= {row["status"] for row in everything}
+        for status in Status.values:
+            found = client.get(f"/api/v1/{plural}?status={status}").json()["results"]
+            expected = {row["id"] for row in everything if row["status"] == status}
+            assert {row["id"] for row in found} == expected, (plural, status)
+    assert seen >= {
+        "creating", "running", "stopped", "attached", "available", "unreachable", "scheduling_disabled"
+    }  # fmt: skip
+    assert third.is_open
