@@ -8,7 +8,6 @@ from typing import Any, cast
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -29,6 +28,7 @@ from apps.lifecycle.verbs import Verb
 from apps.portal import saved_views
 from apps.portal.list_settings import LIST_KEY, known_list
 from apps.portal.models import SavedView
+from apps.portal.saved_view_bodies import SavedViewBody, SavedViewChanges, SavedViewOut, SavedViewsOut
 
 #: Not in the verb table: it acts on no resource, and is not logged. Keys need the scope `write`.
 KEEP = Verb(
@@ -40,43 +40,6 @@ _LIST = OpenApiParameter(
     required=True,
     description="Which list: portal.vm, admin.host, … (area and kind).",
 )
-
-
-class SavedViewChanges(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=63, required=False)
-    query = serializers.CharField(
-        max_length=saved_views.LONGEST_QUERY,
-        required=False,
-        allow_blank=True,
-        help_text="Filters and order, as in the page's address: state=ready&sort=-created.",
-    )
-    columns = serializers.ListField(
-        child=serializers.CharField(max_length=63),
-        max_length=saved_views.MOST_COLUMNS,
-        required=False,
-        help_text="In this order; empty: the list's own.",
-    )
-    shared = serializers.BooleanField(required=False, help_text="Whether everybody of the tenant may use it.")
-
-
-class SavedViewBody(SavedViewChanges):
-    list = serializers.RegexField(f"^{LIST_KEY}$", max_length=64)
-    name = serializers.CharField(max_length=63)
-
-
-class SavedViewOut(serializers.Serializer[Any]):
-    id = serializers.IntegerField()
-    list = serializers.CharField()
-    name = serializers.CharField()
-    query = serializers.CharField()
-    columns = serializers.ListField(child=serializers.CharField())
-    shared = serializers.BooleanField()
-    own = serializers.BooleanField(help_text="Whether it is the caller's, who alone can change it.")
-    created_at = serializers.DateTimeField()
-
-
-class SavedViewsOut(serializers.Serializer[Any]):
-    results = SavedViewOut(many=True)
 
 
 def _create(
