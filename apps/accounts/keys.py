@@ -20,7 +20,13 @@ USE_RESOLUTION = timedelta(minutes=5)
 
 
 def issue_key(
-    user: User, name: str, scope: str, expires_at: datetime | None, *, parent: ApiKey | None = None
+    user: User,
+    name: str,
+    scope: str,
+    expires_at: datetime | None,
+    *,
+    parent: ApiKey | None = None,
+    requests_per_minute: int | None = None,
 ) -> tuple[ApiKey, str]:
     """Create a key and return it with its token, which is not kept and cannot be shown again."""
     prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
@@ -32,6 +38,7 @@ def issue_key(
         prefix=prefix,
         secret_hash=_hash(secret),
         parent=parent,
+        requests_per_minute=requests_per_minute,
     )
     return key, f"{PREFIX}{prefix}_{secret}"
 

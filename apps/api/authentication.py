@@ -14,6 +14,8 @@ from apps.accounts.log_in_records import note_failure
 from apps.accounts.middleware import actor_for
 from apps.accounts.models import ApiKey, User
 from apps.accounts.throttle.checks import account_key, count_failure, source_of
+from apps.api.rate_limit import ensure_within_rate
+from apps.api.waiting import waiting_of
 from apps.lifecycle.errors import Forbidden
 
 #: How a wrong API key stands in the operation log.
@@ -22,7 +24,7 @@ KEY_FAILED = "login.api_key_failed"
 
 class ApiKeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[User, ApiKey] | None:
-        """Return the key's user. Raises AuthenticationFailed, Throttled, or Forbidden for a change by a read key."""
+        """Return the key's user. Raises AuthenticationFailed, Throttled, TooFast or Forbidden."""
         scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             return None
@@ -31,6 +33,9 @@ class ApiKeyAuthentication(BaseAuthentication):
             count_failure(source_of(request._request), account_key(account_of(token.strip())))
             note_failure(request._request, None, KEY_FAILED)
             raise AuthenticationFailed(_why_not(token.strip()))
+        waiting = waiting_of(request._request)
+        if waiting is None or not waiting.again:  # one that waits was counted when it came
+            ensure_within_rate(request._request, key)
         if key.user.must_change_password:
             first = password_first()
             raise Forbidden(first.text, code=first.code, hint=first.hint)

@@ -78,6 +78,14 @@ class Labels(serializers.Serializer[Any]):
     remark = LineField(max_length=255, required=False, allow_blank=True)
 
 
+class ResourceChanges(Labels):
+    """What PATCH changes of most kinds."""
+
+    project = serializers.UUIDField(
+        required=False, help_text="Moves it to this project of the same tenant, with all that belongs to it."
+    )
+
+
 class NewResource(serializers.Serializer[Any]):
     """What every create asks for: `name`, and `project` (its id; the tenant's default one when left out)."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.moves import Moving, moving
 from apps.compute.observation import report_reachability, take_reports
 from apps.compute.pages.on_hosts import cluster_types, cluster_vms, host_vms
 from apps.compute.services.instance_type import create_default_types
@@ -11,6 +12,7 @@ from apps.compute.usage import vm_samples
 from apps.infrastructure import reports, services, usage
 from apps.portal.detail import Tab
 from apps.portal.slots import MENU, TABS, TILES, MenuSlot, Section, TabSlot, TileSlot
+from apps.storage.models import Disk
 
 TABS.fill(
     TabSlot("host", Tab("vms", _("Virtual machines"), "compute/host_vms.html", host_vms), after=""),
@@ -46,3 +48,4 @@ reports.listeners.fill(take_reports)
 reports.reach_listeners.fill(report_reachability)
 usage.samplers.fill(vm_samples)
 services.cluster_defaults.fill(create_default_types)
+moving.fill(Moving("vm", belongings=lambda vm: Disk.objects.filter(vm=vm.pk, role=Disk.Role.SYSTEM)))

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError
+from django.db.models import ProtectedError, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.accounts.acts import allows, changes
@@ -28,9 +28,12 @@ from apps.infrastructure.verbs import (
     HOST_OPEN,
     REGION_CHANGE,
     REGION_CREATE,
+    REGION_DELETE,
 )
 from apps.lifecycle import push
-from apps.lifecycle.errors import InUse, Invalid
+from apps.lifecycle.errors import InUse, Invalid, NotFound
+from apps.lifecycle.in_use import NAMED
+from apps.lifecycle.models import Resource
 from apps.lifecycle.requests import Allowed, Change
 from apps.lifecycle.slots import Slot
 
@@ -79,6 +82,37 @@ def change_region(allowed: Allowed, region: Region, changes: Mapping[str, Any]) 
     given = _only(changes, {"label", "fabric_address", "dns_servers"})
     Region.objects.filter(pk=region.pk).update(**given)
     allowed.record(name=region.name, args=given)
+
+
+@allows(REGION_DELETE)
+def delete_region(allowed: Allowed, region: Region) -> None:
+    """Delete an empty region. Raises InUse with what is in it."""
+    if not Region.objects.select_for_update().filter(pk=region.pk):
+        raise NotFound(_("There is no such region."))
+    users = [
+        *_named(ComputeCluster.objects.filter(region=region), "compute_cluster"),
+        *_named(StorageCluster.objects.filter(region=region), "storage_cluster"),
+        *_named(Resource.objects.filter(region=region)),
+    ]
+    if users:
+        raise InUse(
+            _("Region %(name)s is in use: %(users)s.")
+            % {"name": region.label, "users": ", ".join(user["name"] for user in users[:NAMED])},
+            hint=_(
+                "Delete what is in the region first: virtual machines, networks, images, hosts, clusters."
+            ),
+            details={"resources": users[:NAMED]},
+        )
+    Region.objects.filter(pk=region.pk).delete()
+    allowed.record(name=region.name)
+
+
+def _named(rows: QuerySet[Any], kind: str = "") -> list[dict[str, str]]:
+    """Return the first rows as a refusal names them."""
+    return [
+        {"kind": kind or row.kind, "id": str(row.pk), "name": row.name}
+        for row in rows.order_by("name", "pk")[:NAMED]
+    ]
 
 
 @allows(CLUSTER_CREATE, sole=False)

@@ -59,6 +59,17 @@ REGION_CLOSE = declare(
         icon="lock",
     )
 )
+REGION_DELETE = declare(
+    Verb(
+        "region.delete",
+        _("Delete region"),
+        _("Deleting"),
+        permission="admin",
+        on_resource=False,
+        destructive=True,
+        icon="trash",
+    )
+)
 CLUSTER_CREATE = declare(
     Verb("cluster.create", _("Create cluster"), _("Creating"), permission="admin", on_resource=False)
 )

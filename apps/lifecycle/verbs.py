@@ -17,6 +17,7 @@ from uuid import UUID
 from django.utils.functional import Promise
 
 from apps.lifecycle.models import State
+from apps.lifecycle.models.status import Status
 
 Text = str | Promise
 #: Returns None when the verb is possible now, or the reason why not.
@@ -72,6 +73,7 @@ class Verb:
     what was wanted. retried_by: the action that does it again when it failed, where that is not the verb itself.
     removes: its resource is gone once it is done (delete, force clean): from the request on nothing may use it.
     rank: what supersedes pushes nothing of a higher rank aside (power off 0, delete 1, force clean 2).
+    status: the resource's status while it runs, as the API names it (`status.py`).
     """
 
     name: str
@@ -96,6 +98,7 @@ class Verb:
     retried_by: str = ""
     rank: int = 0
     removes: bool = False
+    status: Status = Status.UPDATING
 
     @property
     def allowed_while_acting(self) -> bool:

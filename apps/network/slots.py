@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.account_hooks import new_accounts
+from apps.accounts.moves import Moving, moving
+from apps.network.models import Subnet
 from apps.network.pages.default_network import MAKE_DEFAULT, default_network_notice
 from apps.network.services.default_network import create_default_network
 from apps.portal.slots import (
@@ -41,3 +43,7 @@ MENU.fill(
 ACTIONS.fill(ActionSlot("project", MAKE_DEFAULT, after="edit"))
 NOTICES.fill(NoticeSlot(default_network_notice, kind="project"))
 new_accounts.fill(create_default_network)
+moving.fill(
+    Moving("vpc", belongings=lambda vpc: Subnet.objects.filter(vpc=vpc.pk)),
+    Moving("subnet", moves_with=_("A subnet is in the project of its VPC. Move the VPC.")),
+)

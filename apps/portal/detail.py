@@ -12,9 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from apps.lifecycle.legality import open_operation
 from apps.lifecycle.models import Resource
 from apps.lifecycle.state_labels import state_label
+from apps.lifecycle.status import since
 from apps.portal import html
 from apps.portal.dependencies import Related, groups
-from apps.portal.failures import failure_of, since
+from apps.portal.failures import failure_of
 from apps.portal.kinds import Offer, PageKind, Text
 from apps.portal.page import Page
 from apps.portal.slots import FACTS, NOTICES, RELATED, primary_of, tabs_of

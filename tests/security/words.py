@@ -46,6 +46,12 @@ A_ADMIN_BULK_TAKES = "401 403 403 403 403 403 ok  403 403 403 ok  403"
 #: What is otto's own, asked for in his session.
 A_OTTOS = "401 404 404 ok 404 404 404  404 404 404 404  404"
 
+#: What is another user's own.
+A_NOBODYS = "401 404 404 404 404 404 404  404 404 404 404  404"
+A_NOBODYS_CHANGED = "401 404 404 404 404 404 404  403 404 404 404  404"
+#: A factor that the caller has not; no key and nobody who acts as somebody else removes one.
+A_NO_FACTOR = "401 404 404 404 404 404 404  403 403 403 403  403"
+
 Rows = dict[str, str]
 
 

@@ -18,6 +18,7 @@ from apps.compute.filters import ImageFilter
 from apps.compute.models import Image
 from apps.compute.models.image import DEFAULT_DISK_GIB
 from apps.compute.services.image import import_image
+from apps.compute.sorting import IS_BASE
 from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RENAME, IMAGE_RETRY
 from apps.infrastructure.models import ComputeCluster, StorageCluster
 from apps.infrastructure.selectors import get_cluster
@@ -91,6 +92,7 @@ class ImageApi(ResourceApi):
     model = Image
     out = ImageOut
     filterset_class = ImageFilter
+    sorts = {"base": IS_BASE}
     create = Create(IMAGE_IMPORT, ImageBody, import_from_api)
     update = Update(IMAGE_RENAME)
     delete = Action(IMAGE_DELETE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -14,6 +13,7 @@ from apps.compute.api.images import ImageApi
 from apps.compute.filters import ImageFilter
 from apps.compute.forms import ImageForm
 from apps.compute.models import Image, Vm
+from apps.compute.sorting import IS_BASE
 from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RENAME, IMAGE_RETRY
 from apps.infrastructure.models import StorageCluster
 from apps.portal.columns import CREATED, ID, NAME, REGION, REMARK, STATE, TENANT, UPDATED, Column
@@ -53,9 +53,6 @@ def _system(row: Image, page: ListPage) -> str:
     return row.os_name or row.get_os_family_display()
 
 
-_IS_BASE = ExpressionWrapper(Q(tenant__isnull=True), output_field=BooleanField())
-
-
 class ImageList(ListPage):
     of = IMAGE
     columns = (
@@ -65,7 +62,7 @@ class ImageList(ListPage):
             "kind",
             gettext_lazy("Kind"),
             lambda row, page: _("base image") if row.is_base else _("own"),
-            sort=_IS_BASE,
+            sort=IS_BASE,
             filter="base",
         ),
         Column("system", gettext_lazy("Operating system"), _system, sort=("os_family", "os_name")),

@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.compute import selectors
+from apps.compute import selectors, sorting
 from apps.compute.models import PauseReason, Power, Vm
-from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.selectors import visible_compute_clusters, visible_hosts
-from apps.lifecycle.models import Operation
-from apps.network.models import Nic
 from apps.network.selectors import visible_subnets, visible_vpcs
 from apps.portal import html
 from apps.portal.columns import (
@@ -38,10 +35,6 @@ VIEWS = (
     ListView("running", gettext_lazy("Running"), "power=on"),
     ListView("attention", gettext_lazy("Needs attention"), "attention=true"),
 )
-
-_FIRST_NIC = Nic.objects.filter(owner=OuterRef("pk")).order_by("role")
-_ASKED = Operation.objects.filter(target_id=OuterRef("pk"), verb=VM_CREATE.name)
-_CREATED_BY = Subquery(_ASKED.order_by("created_at").values("actor__username")[:1])
 
 
 def as_of(vm: Vm) -> datetime | None:
@@ -91,7 +84,7 @@ def _group_names(row: Vm, page: ListPage) -> str:
 
 
 def _with_creator(rows: QuerySet[Vm]) -> QuerySet[Vm]:
-    return rows.annotate(created_by=_CREATED_BY)
+    return rows.annotate(created_by=sorting.CREATED_BY)
 
 
 def _images(page: ListPage) -> Choices:
@@ -125,7 +118,7 @@ COLUMNS = (
         "ip",
         gettext_lazy("IP address"),
         _copyable_ips,
-        sort=Subquery(_FIRST_NIC.values("ip")[:1]),
+        sort=sorting.IP,
         brief=True,
         text=_ips,
     ),
@@ -186,7 +179,7 @@ COLUMNS = (
         "mac",
         gettext_lazy("MAC"),
         _copyable_macs,
-        sort=Subquery(_FIRST_NIC.values("mac")[:1]),
+        sort=sorting.MAC,
         hidden=True,
         text=_macs,
     ),
@@ -194,7 +187,7 @@ COLUMNS = (
         "vpc",
         gettext_lazy("VPC"),
         _vpc_names,
-        sort=Subquery(_FIRST_NIC.values("subnet__vpc__name")[:1]),
+        sort=sorting.VPC,
         hidden=True,
         facet=choice_facet("vpc", gettext_lazy("VPC"), _vpcs),
     ),
@@ -202,7 +195,7 @@ COLUMNS = (
         "subnet",
         gettext_lazy("Subnet"),
         _subnet_names,
-        sort=Subquery(_FIRST_NIC.values("subnet__name")[:1]),
+        sort=sorting.SUBNET,
         hidden=True,
         facet=choice_facet("subnet", gettext_lazy("Subnet"), _subnets),
     ),
@@ -210,7 +203,7 @@ COLUMNS = (
         "security_group",
         gettext_lazy("Security group"),
         _group_names,
-        sort=Subquery(_FIRST_NIC.values("security_group__name")[:1]),
+        sort=sorting.SECURITY_GROUP,
         hidden=True,
     ),
     Column(
@@ -229,7 +222,7 @@ COLUMNS = (
         "created_by",
         gettext_lazy("Created by"),
         lambda row, page: row.created_by,
-        sort=_CREATED_BY,
+        sort=sorting.CREATED_BY,
         hidden=True,
         prepare=_with_creator,
     ),

@@ -184,6 +184,7 @@ class ComputeClusterApi(ObjectApi):
     out = ComputeClusterOut
     converter = "int"
     filterset_class = ComputeClusterFilter
+    sorts = {"name": "name"}
     create = Create(CLUSTER_CREATE, ComputeClusterBody, _create_compute, immediate=True)
     update = Update(CLUSTER_CHANGE, ComputeClusterChanges, _change, immediate=True)
     delete = Action(CLUSTER_DELETE, immediate=True)
@@ -201,6 +202,7 @@ class StorageClusterApi(ObjectApi):
     out = StorageClusterOut
     converter = "int"
     filterset_class = StorageClusterFilter
+    sorts = {"name": "name"}
     create = Create(CLUSTER_CREATE, StorageClusterBody, _create_storage, immediate=True)
     update = Update(CLUSTER_CHANGE, StorageClusterChanges, _change, immediate=True)
     delete = Action(CLUSTER_DELETE, immediate=True)

@@ -21,7 +21,13 @@ from apps.infrastructure.readiness import checks_of, with_checks
 from apps.infrastructure.region_opening import close_region, open_region
 from apps.infrastructure.selectors import visible_regions
 from apps.infrastructure.services import change_region, create_region
-from apps.infrastructure.verbs import REGION_CHANGE, REGION_CLOSE, REGION_CREATE, REGION_OPEN
+from apps.infrastructure.verbs import (
+    REGION_CHANGE,
+    REGION_CLOSE,
+    REGION_CREATE,
+    REGION_DELETE,
+    REGION_OPEN,
+)
 from apps.lifecycle.actor import Actor
 
 
@@ -122,6 +128,7 @@ class RegionApi(ObjectApi):
         Action(REGION_OPEN, adapter=_open, immediate=True, bulk=False),
         Action(REGION_CLOSE, adapter=_close, immediate=True, bulk=False),
     )
+    delete = Action(REGION_DELETE, immediate=True, bulk=False)
 
     def visible(self, actor: Actor) -> QuerySet[Region]:
         """Return the regions the actor may see."""

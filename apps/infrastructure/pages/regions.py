@@ -16,14 +16,20 @@ from apps.infrastructure.pages import region_tabs
 from apps.infrastructure.readiness import checks_of
 from apps.infrastructure.selectors import visible_regions
 from apps.infrastructure.services import change_region
-from apps.infrastructure.verbs import REGION_CHANGE, REGION_CLOSE, REGION_CREATE, REGION_OPEN
+from apps.infrastructure.verbs import (
+    REGION_CHANGE,
+    REGION_CLOSE,
+    REGION_CREATE,
+    REGION_DELETE,
+    REGION_OPEN,
+)
 from apps.lifecycle.actor import Actor
 from apps.portal.columns import CREATED, Column
 from apps.portal.create import CreatePage
 from apps.portal.detail import DetailPage, Properties, Property, Tab
 from apps.portal.forms import BaseForm
 from apps.portal.html import link
-from apps.portal.kinds import Do, PageKind
+from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import Empty, ListPage
 
 
@@ -79,6 +85,13 @@ def _what_stays(region: Region) -> list[str]:
     ]
 
 
+def _goes(region: Region) -> Sequence[Text]:
+    return [
+        _("The region %(label)s is removed. Nothing may be in it: no cluster, host, network or image.")
+        % {"label": region.label},
+    ]
+
+
 REGION = PageKind(
     "region",
     "regions",
@@ -91,6 +104,7 @@ REGION = PageKind(
         Do(REGION_OPEN, says=_checklist, bulk=False),
         Do(REGION_CHANGE, form=RegionForm, adapter=_change),
         Do(REGION_CLOSE, says=_what_stays, bulk=False),
+        Do(REGION_DELETE, says=_goes, typed_name=True, bulk=False),
     ),
     key="name",
     converter="slug",

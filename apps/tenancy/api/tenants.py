@@ -11,7 +11,13 @@ from rest_framework import serializers
 
 from apps.accounts.models import Tenant
 from apps.accounts.selectors import visible_tenants
-from apps.accounts.verbs import TENANT_CREATE, TENANT_DISABLE, TENANT_EDIT, TENANT_ENABLE
+from apps.accounts.verbs import (
+    TENANT_CREATE,
+    TENANT_DELETE,
+    TENANT_DISABLE,
+    TENANT_EDIT,
+    TENANT_ENABLE,
+)
 from apps.api import limits
 from apps.api.bodies import Labels, LineField
 from apps.api.declarations import Action, Create, Update
@@ -74,6 +80,7 @@ class TenantsApi(ObjectApi):
     secrets = ("owner_password",)
     create = Create(TENANT_CREATE, TenantBody, _create, immediate=True)
     update = Update(TENANT_EDIT, Labels, immediate=True)
+    delete = Action(TENANT_DELETE, immediate=True, bulk=False)
     actions = (
         Action(TENANT_DISABLE, immediate=True),
         Action(TENANT_ENABLE, immediate=True),

@@ -113,6 +113,7 @@ class AuditList(ListPage):
         Column("target", _("Target"), _target, sort="target_name", filter="target_name"),
         TENANT,
         Column("origin", _("From"), _origin, sort="ip"),
+        Column("api_key", _("API key"), lambda row, page: row.api_key_name, sort="api_key_name"),
         # What has an operation by how that stands; a refusal has none, and its code stands in the line itself.
         Column("result", _("Result"), _result, sort=("operation__status", "outcome"), text=_result_word),
         Column("took", _("Took"), _took, sort=SECONDS, end=True, text=_seconds),
