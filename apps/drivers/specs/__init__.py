@@ -5,6 +5,8 @@ into the backend (libvirt metadata, OVN external_ids) so that drift can be seen 
 """
 
 from apps.drivers.specs.compute import (
+    MOST_SCREEN_HEIGHT,
+    MOST_SCREEN_WIDTH,
     RESUMABLE,
     ConsoleAddress,
     DiskAttachment,
@@ -13,6 +15,7 @@ from apps.drivers.specs.compute import (
     NicAttachment,
     PauseReason,
     Power,
+    Screenshot,
     SeedSpec,
     VmSpec,
     VmStatus,
@@ -45,6 +48,8 @@ from apps.drivers.specs.storage import (
 
 __all__ = [
     "CONNECTION_LIMIT",
+    "MOST_SCREEN_HEIGHT",
+    "MOST_SCREEN_WIDTH",
     "RESUMABLE",
     "ConsoleAddress",
     "Direction",
@@ -67,6 +72,7 @@ __all__ = [
     "RulePriority",
     "RuleProtocol",
     "RuleSpec",
+    "Screenshot",
     "SecurityGroupSpec",
     "SeedSpec",
     "SubnetSpec",
