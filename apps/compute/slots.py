@@ -5,12 +5,25 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from apps.compute.observation import report_reachability, take_reports
-from apps.compute.pages.on_hosts import cluster_types, cluster_vms, host_vms
+from apps.compute.pages.on_home import home_vms
+from apps.compute.pages.on_hosts import cluster_card, cluster_types, cluster_vms, host_card, host_vms
 from apps.compute.services.instance_type import create_default_types
 from apps.compute.usage import vm_samples
+from apps.compute.verbs import KEY_PAIR_CREATE, VM_CREATE
 from apps.infrastructure import reports, services, usage
 from apps.portal.detail import Tab
-from apps.portal.slots import TABS, TILES, TabSlot, TileSlot
+from apps.portal.slots import (
+    CARDS,
+    FIRST_STEPS,
+    HOME_CARDS,
+    TABS,
+    TILES,
+    CardSlot,
+    FirstStepSlot,
+    HomeCardSlot,
+    TabSlot,
+    TileSlot,
+)
 
 TABS.fill(
     TabSlot("host", Tab("vms", _("Virtual machines"), "compute/host_vms.html", host_vms), after=""),
@@ -23,6 +36,17 @@ TABS.fill(
         "compute_cluster",
         Tab("types", _("Instance types"), "compute/cluster_types.html", cluster_types),
         after="vms",
+    ),
+)
+CARDS.fill(
+    CardSlot("host", "compute/host_busiest.html", host_card),
+    CardSlot("compute_cluster", "compute/vm_counts.html", cluster_card),
+)
+HOME_CARDS.fill(HomeCardSlot("portal", "compute/home_vms.html", home_vms))
+FIRST_STEPS.fill(
+    FirstStepSlot("key_pair", 2, KEY_PAIR_CREATE, _("To log in to your VMs without a password.")),
+    FirstStepSlot(
+        "vm", 3, VM_CREATE, _("Enter a name and choose an image. The rest has defaults."), last=True
     ),
 )
 TILES.fill(

@@ -17,7 +17,7 @@ from apps.portal.dependencies import Related, groups
 from apps.portal.failures import failure_of, since
 from apps.portal.kinds import Offer, PageKind, Text
 from apps.portal.page import Page
-from apps.portal.slots import FACTS, NOTICES, RELATED, primary_of, tabs_of
+from apps.portal.slots import FACTS, NOTICES, RELATED, cards_of, primary_of, tabs_of
 from apps.portal.timeline import ALL, SHORT, VIEWS, timeline
 
 
@@ -137,6 +137,7 @@ class DetailPage(Page):
             "tab_links": [(t, self._tab_url(t, row)) for t in self.shown_tabs],
             "list_url": self.of.url(self.area, "list"),
             "watched": " ".join([f"{self.of.kind}:{self.of.key_of(row)}", *self.watch(row)]),
+            **({} if tab.slug else {"cards": cards_of(self, row)}),
             **tab.context(self, row),
             **(self._around(row) if self.has_context and not tab.slug else {}),
         }

@@ -9,6 +9,9 @@
 | `COLUMNS` | a column | list, its column chooser, CSV |
 | `TIMELINES` | entries | timeline, its tab and the overview |
 | `RELATED` | what uses a row, what it uses | below the overview |
+| `CARDS` | a card | overview of a detail page, where its template has a place for them |
+| `HOME_CARDS` | a card | overviews of the portals |
+| `FIRST_STEPS` | a step | overview of a tenant that has no VM yet |
 | `BADGES` | a number | beside an entry of the menu |
 | `TILES` | how many there are of a kind | overview |
 
@@ -28,10 +31,12 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.slots import Slot
 
 if TYPE_CHECKING:
+    from apps.lifecycle.verbs import Verb
     from apps.portal.columns import Column
     from apps.portal.dependencies import Related
     from apps.portal.detail import DetailPage, Notice, Property, Tab
-    from apps.portal.kinds import Do
+    from apps.portal.kinds import Do, Text
+    from apps.portal.page import Page
     from apps.portal.timeline import Moment
 
 Item = TypeVar("Item")
@@ -105,6 +110,38 @@ class RelatedSlot:
 
 
 @dataclass(frozen=True)
+class CardSlot:
+    """A card on the overview of a kind's detail page. show: what its template gets as `card`; None shows no card."""
+
+    kind: str
+    template: str
+    show: Callable[[DetailPage, Any], dict[str, Any] | None]
+
+
+@dataclass(frozen=True)
+class HomeCardSlot:
+    """A card on an area's overview, in the wide column. show: what its template gets as `card`; None shows no card."""
+
+    area: str
+    template: str
+    show: Callable[[Page], dict[str, Any] | None]
+
+
+@dataclass(frozen=True)
+class FirstStepSlot:
+    """A step of a new tenant: create something of the kind, by the verb. It is done once there is one.
+
+    text: what it is for. last: the step that the others lead to; its button stays when all are done.
+    """
+
+    kind: str
+    order: int
+    verb: Verb
+    text: Text
+    last: bool = False
+
+
+@dataclass(frozen=True)
 class BadgeSlot:
     """A number beside an entry of the menu, which is named by area and URL name: "admin:finding.list"."""
 
@@ -128,6 +165,9 @@ FACTS: Slot[FactSlot] = Slot()
 COLUMNS: Slot[ColumnSlot] = Slot()
 TIMELINES: Slot[TimelineSlot] = Slot()
 RELATED: Slot[RelatedSlot] = Slot()
+CARDS: Slot[CardSlot] = Slot()
+HOME_CARDS: Slot[HomeCardSlot] = Slot()
+FIRST_STEPS: Slot[FirstStepSlot] = Slot()
 BADGES: Slot[BadgeSlot] = Slot()
 TILES: Slot[TileSlot] = Slot()
 
@@ -160,6 +200,18 @@ def tiles_of(area: str) -> tuple[str, ...]:
     return tuple(
         kind for _place, kind in sorted((place, kind) for place, kind in places if place is not None)
     )
+
+
+def cards_of(page: DetailPage, row: Any) -> list[tuple[str, dict[str, Any]]]:
+    """Return template and content of the cards on a row's overview."""
+    shown = [(slot.template, slot.show(page, row)) for slot in CARDS if slot.kind == page.of.kind]
+    return [(template, content) for template, content in shown if content is not None]
+
+
+def home_cards(page: Page) -> list[tuple[str, dict[str, Any]]]:
+    """Return template and content of the cards on the overview of a page's area."""
+    shown = [(slot.template, slot.show(page)) for slot in HOME_CARDS if slot.area == page.area]
+    return [(template, content) for template, content in shown if content is not None]
 
 
 def _placed(

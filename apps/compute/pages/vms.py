@@ -27,14 +27,17 @@ from apps.infrastructure.models import ComputeCluster, Host
 from apps.network.models import SecurityGroup, Subnet, Vpc
 from apps.network.verbs import VM_SET_SECURITY_GROUP
 from apps.portal import html
-from apps.portal.charts import VM_CHARTS, monitoring
+from apps.portal.charts import VM_CHARTS, monitoring, small_charts
 from apps.portal.dependencies import Related
-from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
+from apps.portal.detail import ACTIVITY, DetailPage, Properties, Property, Tab
 from apps.portal.facets import choice_facet, project_facet, region_facet, state_facet, tenant_facet
 from apps.portal.forms import LabelsForm
 from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
 from apps.storage.models import Disk
+
+#: Whom first-boot data gives the password and the keys to.
+GUEST_USER = "root"
 
 
 def _goes(vm: Vm) -> list[str]:
@@ -103,6 +106,19 @@ class VmList(ListPage):
     )
 
 
+def _overview(page: DetailPage, row: Vm) -> dict[str, Any]:
+    """What it does, how to reach it, what it is."""
+    windows = row.image is not None and row.image.os_family == Image.Family.WINDOWS
+    nics = row.shown_nics
+    return {
+        "groups": page.properties(row),
+        "nics": nics,
+        "ssh": f"ssh {GUEST_USER}@{nics[0].ip}" if nics and not windows else "",
+        "network_url": page.of.url(page.area, "tab.network", row),
+        **small_charts(page, row, "api:vms-metrics", _why_nothing_new(row)),
+    }
+
+
 def _network(page: DetailPage, row: Vm) -> dict[str, Any]:
     return {"nics": row.shown_nics}
 
@@ -129,7 +145,7 @@ class VmDetail(DetailPage):
     of = VM
     primary = ("start", "shut_down", "retry")
     tabs = (
-        OVERVIEW,
+        Tab("", gettext_lazy("Overview"), "compute/vm_overview.html", _overview),
         Tab("network", gettext_lazy("Network"), "compute/vm_network.html", _network),
         Tab("disks", gettext_lazy("Disks"), "compute/vm_disks.html", _storage),
         monitoring(VM_CHARTS, "api:vms-metrics", _why_nothing_new),
