@@ -91,6 +91,8 @@ class DetailPage(Page):
     related: ClassVar[Sequence[str]] = ("tenant", "project", "region")
     #: Whether the first tab ends with what it uses, what uses it and what happened last.
     has_context: ClassVar[bool] = True
+    #: Whether that stands below the tab; a template of the first tab that places it itself says False.
+    context_below: ClassVar[bool] = True
     #: Slug of the tab shown; set per route.
     tab: str = ""
 

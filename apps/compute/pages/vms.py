@@ -144,6 +144,7 @@ def _paused(row: Vm) -> list[Property]:
 class VmDetail(DetailPage):
     of = VM
     primary = ("start", "shut_down", "retry")
+    context_below = False
     tabs = (
         Tab("", gettext_lazy("Overview"), "compute/vm_overview.html", _overview),
         Tab("network", gettext_lazy("Network"), "compute/vm_network.html", _network),
@@ -171,7 +172,6 @@ class VmDetail(DetailPage):
                     Property(_("vCPUs"), row.vcpu),
                     Property(_("Memory"), f"{row.memory_gib} GiB"),
                     Property(_("Cluster"), str(row.cluster)),
-                    Property(_("Region"), row.region and row.region.label),
                 ],
             ),
             Properties(
@@ -181,8 +181,6 @@ class VmDetail(DetailPage):
                     Property(_("Host name"), row.hostname, copy=True),
                     Property(_("Power seen"), html.moment(row.power_seen_at)),
                     *_paused(row),
-                    Property(_("Project"), row.project and row.project.name),
-                    Property(_("Remark"), row.remark),
                 ],
             ),
         ]

@@ -14,7 +14,7 @@ from apps.infrastructure.models import Host
 from apps.infrastructure.pages.attention import cluster_attention
 from apps.infrastructure.pages.figures import load_bar, load_figures, memory_bar, vcpu_bar
 from apps.infrastructure.pages.heat_cells import heat_context
-from apps.infrastructure.pages.trends import cpu_trend
+from apps.infrastructure.pages.trends import busiest_hosts, cpu_trend
 from apps.lifecycle.selectors import with_open_operations
 from apps.portal.detail import DetailPage, Tab
 
@@ -32,6 +32,7 @@ def _overview(page: DetailPage, row: Any) -> dict[str, Any]:
         "figures": load_figures(load) if load.hosts else [],
         "looks": cluster_attention(row),
         "trend": cpu_trend(hosts) if load.in_reach else "",
+        "busiest": busiest_hosts(hosts) if load.in_reach else [],
         "heat_more": page.of.url(page.area, "tab.hosts", row),
         **heat_context(page, hosts),
     }

@@ -136,6 +136,7 @@ class HostList(ListPage):
 class HostDetail(DetailPage):
     of = HOST
     primary = ("open", "close")
+    context_below = False
     tabs = (
         Tab("", gettext_lazy("Overview"), "infrastructure/host_overview.html", host_tabs.overview),
         monitoring(HOST_CHARTS, "api:hosts-metrics", host_tabs.why_nothing_new),
