@@ -121,6 +121,7 @@ function mount(root) {
     const empty = each.element.querySelector("[data-empty]");
     empty.hidden = texts.some(Boolean);
     empty.textContent = empty.hidden ? "" : nothing(found);
+    each.element.classList.toggle("chart-nothing", !empty.hidden);
     const title = each.element.querySelector("h2, h3").textContent;
     each.element.querySelector("[data-plot]").setAttribute("aria-label", [title, ...(empty.hidden ? texts : [empty.textContent])].filter(Boolean).join(". "));
   }
