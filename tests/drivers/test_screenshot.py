@@ -22,10 +22,11 @@ def chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
-def png(
-    width: int, height: int, pixels: bytes, filters: Sequence[int] = (0,), form: bytes = b"\x08\x02\0\0\0"
-) -> bytes:
-    """Return a file whose lines use the filters in turn."""
+TRUE_COLOUR = b"\x08\x02\0\0\0"
+
+
+def png(width: int, height: int, pixels: bytes, kind: int = 0, form: bytes = TRUE_COLOUR) -> bytes:
+    """Return a file whose lines use one filter."""
     length = max(3 * width, 1)
     rows = [bytes(length), *(pixels[at : at + length] for at in range(0, len(pixels), length))]
     lines = b"".join(line(kind, row, above) for above, row in itertools.pairwise(rows))
