@@ -84,7 +84,7 @@ GOOD = png(3, 2, bytes(18))
         b"",
         b"P6\n3 2\n255\n" + bytes(18),
         GOOD[:20],
-        GOOD[:60],
+        GOOD[:48],
         png(3, 3, bytes(18)),
         png(3, 1, bytes(18)),
         png(3, 2, bytes(18), form=b"\x08\x06\0\0\0"),
