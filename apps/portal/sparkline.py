@@ -31,8 +31,9 @@ def _lines(values: Sequence[float | None], top: float) -> list[str]:
     drawn = []
     for there, part in groupby(enumerate(values), key=lambda point: point[1] is not None):
         if there:
-            points = [(at, _height(value or 0, top)) for at, value in part]
-            points += [(points[0][0] + 0.5, points[0][1])] if len(points) == 1 else []
+            points = [(float(at), _height(value or 0, top)) for at, value in part]
+            if len(points) == 1:
+                points.append((points[0][0] + 0.5, points[0][1]))
             drawn.append(" ".join(f"{x:g},{y:.1f}" for x, y in points))
     return drawn
 

@@ -140,7 +140,7 @@ def test_a_vms_overview_has_charts_addresses_and_the_ssh_line(
     assert f'data-api="/api/v1/vms/{vm.pk}/metrics"' in html
     assert re.findall(r'<div class="chart-line-head"> <h3>(\w+)', html) == ["CPU", "Memory", "Network"]
     assert html.count("primary-card") == 1
-    Image.objects.filter(pk=vm.image_id).update(os_family=Image.Family.WINDOWS)
+    Image.objects.filter(pk=cloud.image.pk).update(os_family=Image.Family.WINDOWS)
     assert "ssh root@" not in shown(alice, f"/vms/{vm.pk}/")
 
 

@@ -18,6 +18,7 @@ from apps.drivers.memory import World
 from apps.drivers.specs import Screenshot
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host
+from apps.infrastructure.redis_connection import redis_client
 from apps.lifecycle.dispatch import waiting
 from tests import factories
 from tests.compute.factories import make_cloud, make_vm
@@ -131,7 +132,8 @@ def test_a_vm_that_is_off_shows_no_old_picture(alice: User, vm: Vm) -> None:
 
 
 def test_an_unreachable_host_is_not_asked(alice: User, vm: Vm) -> None:
-    Host.objects.filter(pk=vm.host_id).update(last_report_at=timezone.now() - timedelta(hours=1))
+    assert vm.host is not None
+    Host.objects.filter(pk=vm.host.pk).update(last_report_at=timezone.now() - timedelta(hours=1))
     before = waiting()
     assert "The host is unreachable." in part(alice, vm)[1]
     assert waiting() == before
@@ -149,7 +151,7 @@ def test_a_picture_that_cannot_be_taken_is_no_failure(vm: Vm) -> None:
 
 def test_pictures_are_kept_for_minutes_only(vm: Vm) -> None:
     take_screenshot(str(vm.pk))
-    left = screenshots.redis_client().ttl(f"console:screenshot:{vm.pk}")
+    left = redis_client().ttl(f"console:screenshot:{vm.pk}")
     assert 0 < left <= screenshots.KEPT.total_seconds()
 
 
