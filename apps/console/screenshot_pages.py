@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -43,10 +43,10 @@ class ScreenshotFile(Page):
     """The last picture."""
 
     def get(self, request: HttpRequest, key: UUID) -> HttpResponse:
-        """Return the file. Its address names the picture, so that a browser may keep it as long as its page is open."""
+        """Return the file; its address names the picture, so that a browser may keep it. Nothing when there is none."""
         picture = screenshots.latest(_vm(self, key).pk)
         if picture is None:
-            raise Http404
+            return HttpResponse(status=204, headers={"Cache-Control": "no-store"})
         headers = {"Cache-Control": "private, max-age=60", "X-Content-Type-Options": "nosniff"}
         return HttpResponse(picture.png, content_type="image/png", headers=headers)
 

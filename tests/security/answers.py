@@ -372,6 +372,8 @@ PAGES: Rows = {
         delete=P_MANAGE,
     ),
     "portal:vm.console GET": P_OPERATE,
+    "portal:vm.screenshot GET": P_OPERATE,
+    "portal:vm.screenshot.file GET": P_OPERATE,
     **pages("image", read="one tab.activity menu", rename=P_MANAGE, delete=P_MANAGE),
     **pages(
         "key_pair", read="one tab.activity menu", create=P_CREATE_IN_PERSON, rename=P_MANAGE, delete=P_MANAGE
@@ -481,6 +483,8 @@ ADMIN: Rows = {
     ),
     # The inside of a tenant's machine: an admin acts as the tenant first.
     "admin:vm.console GET": "login 404 404 404 404 404 403  login login login login  403",
+    "admin:vm.screenshot GET": "login 404 404 404 404 404 403  login login login login  403",
+    "admin:vm.screenshot.file GET": "login 404 404 404 404 404 403  login login login login  403",
     **admin("image", read="one tab.activity menu", acts="create retry rename delete"),
     **admin("instance_type", read="one menu", acts="create delete"),
     **admin("disk", read="one tab.activity"),

@@ -17,7 +17,7 @@ from apps.portal.slots import home_cards
 from apps.portal.tiles import tiles
 from apps.quotas.selectors import Use, uses_of
 
-LATEST = 6
+LATEST = 8
 #: Resources in trouble that are named; their lists have the others.
 MOST_FAILED = 5
 NEAR_PERCENT = 80
