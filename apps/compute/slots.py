@@ -12,18 +12,8 @@ from apps.compute.usage import vm_samples
 from apps.compute.verbs import KEY_PAIR_CREATE, VM_CREATE
 from apps.infrastructure import reports, services, usage
 from apps.portal.detail import Tab
-from apps.portal.slots import (
-    CARDS,
-    FIRST_STEPS,
-    HOME_CARDS,
-    TABS,
-    TILES,
-    CardSlot,
-    FirstStepSlot,
-    HomeCardSlot,
-    TabSlot,
-    TileSlot,
-)
+from apps.portal.home import FIRST_STEPS, HOME_CARDS, FirstStepSlot, HomeCardSlot
+from apps.portal.slots import CARDS, TABS, TILES, CardSlot, TabSlot, TileSlot
 
 TABS.fill(
     TabSlot("host", Tab("vms", _("Virtual machines"), "compute/host_vms.html", host_vms), after=""),

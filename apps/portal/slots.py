@@ -10,13 +10,12 @@
 | `TIMELINES` | entries | timeline, its tab and the overview |
 | `RELATED` | what uses a row, what it uses | below the overview |
 | `CARDS` | a card | overview of a detail page, where its template has a place for them |
-| `HOME_CARDS` | a card | overviews of the portals |
-| `FIRST_STEPS` | a step | overview of a tenant that has no VM yet |
 | `BADGES` | a number | beside an entry of the menu |
 | `TILES` | how many there are of a kind | overview |
 
 Rights hold for all of them: an action is judged by its verb, and everything else is asked with the page, whose `actor`
 and `admin` say who reads. What is `admin` shows in the administration only.
+Slots of the portals' overviews are in `apps.portal.home`.
 """
 
 from __future__ import annotations
@@ -31,12 +30,10 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.slots import Slot
 
 if TYPE_CHECKING:
-    from apps.lifecycle.verbs import Verb
     from apps.portal.columns import Column
     from apps.portal.dependencies import Related
     from apps.portal.detail import DetailPage, Notice, Property, Tab
-    from apps.portal.kinds import Do, Text
-    from apps.portal.page import Page
+    from apps.portal.kinds import Do
     from apps.portal.timeline import Moment
 
 Item = TypeVar("Item")
@@ -119,29 +116,6 @@ class CardSlot:
 
 
 @dataclass(frozen=True)
-class HomeCardSlot:
-    """A card on an area's overview, in the wide column. show: what its template gets as `card`; None shows no card."""
-
-    area: str
-    template: str
-    show: Callable[[Page], dict[str, Any] | None]
-
-
-@dataclass(frozen=True)
-class FirstStepSlot:
-    """A step of a new tenant: create something of the kind, by the verb. It is done once there is one.
-
-    text: what it is for. last: the step that the others lead to; its button stays when all are done.
-    """
-
-    kind: str
-    order: int
-    verb: Verb
-    text: Text
-    last: bool = False
-
-
-@dataclass(frozen=True)
 class BadgeSlot:
     """A number beside an entry of the menu, which is named by area and URL name: "admin:finding.list"."""
 
@@ -166,8 +140,6 @@ COLUMNS: Slot[ColumnSlot] = Slot()
 TIMELINES: Slot[TimelineSlot] = Slot()
 RELATED: Slot[RelatedSlot] = Slot()
 CARDS: Slot[CardSlot] = Slot()
-HOME_CARDS: Slot[HomeCardSlot] = Slot()
-FIRST_STEPS: Slot[FirstStepSlot] = Slot()
 BADGES: Slot[BadgeSlot] = Slot()
 TILES: Slot[TileSlot] = Slot()
 
@@ -205,12 +177,6 @@ def tiles_of(area: str) -> tuple[str, ...]:
 def cards_of(page: DetailPage, row: Any) -> list[tuple[str, dict[str, Any]]]:
     """Return template and content of the cards on a row's overview."""
     shown = [(slot.template, slot.show(page, row)) for slot in CARDS if slot.kind == page.of.kind]
-    return [(template, content) for template, content in shown if content is not None]
-
-
-def home_cards(page: Page) -> list[tuple[str, dict[str, Any]]]:
-    """Return template and content of the cards on the overview of a page's area."""
-    shown = [(slot.template, slot.show(page)) for slot in HOME_CARDS if slot.area == page.area]
     return [(template, content) for template, content in shown if content is not None]
 
 

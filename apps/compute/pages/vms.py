@@ -13,6 +13,7 @@ from apps.compute.filters import VmFilter
 from apps.compute.forms import SecurityGroupForm
 from apps.compute.models import Image, InstanceType, KeyPair, PauseReason, Power, Vm
 from apps.compute.pages.vm_columns import COLUMNS, VIEWS, as_of, size
+from apps.compute.pages.vm_overview import overview, why_nothing_new
 from apps.compute.verbs import (
     VM_CREATE,
     VM_DELETE,
@@ -27,7 +28,7 @@ from apps.infrastructure.models import ComputeCluster, Host
 from apps.network.models import SecurityGroup, Subnet, Vpc
 from apps.network.verbs import VM_SET_SECURITY_GROUP
 from apps.portal import html
-from apps.portal.charts import VM_CHARTS, monitoring, small_charts
+from apps.portal.charts import VM_CHARTS, monitoring
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, DetailPage, Properties, Property, Tab
 from apps.portal.facets import choice_facet, project_facet, region_facet, state_facet, tenant_facet
@@ -35,9 +36,6 @@ from apps.portal.forms import LabelsForm
 from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
 from apps.storage.models import Disk
-
-#: Whom first-boot data gives the password and the keys to.
-GUEST_USER = "root"
 
 
 def _goes(vm: Vm) -> list[str]:
@@ -106,34 +104,12 @@ class VmList(ListPage):
     )
 
 
-def _overview(page: DetailPage, row: Vm) -> dict[str, Any]:
-    """What it does, how to reach it, what it is."""
-    windows = row.image is not None and row.image.os_family == Image.Family.WINDOWS
-    nics = row.shown_nics
-    return {
-        "groups": page.properties(row),
-        "nics": nics,
-        "ssh": f"ssh {GUEST_USER}@{nics[0].ip}" if nics and not windows else "",
-        "network_url": page.of.url(page.area, "tab.network", row),
-        **small_charts(page, row, "api:vms-metrics", _why_nothing_new(row)),
-    }
-
-
 def _network(page: DetailPage, row: Vm) -> dict[str, Any]:
     return {"nics": row.shown_nics}
 
 
 def _storage(page: DetailPage, row: Vm) -> dict[str, Any]:
     return {"disks": row.shown_disks}
-
-
-def _why_nothing_new(row: Vm) -> str:
-    """Say why nothing is measured of a VM now."""
-    if row.host is None or not row.is_on:
-        return _("It is stopped: nothing is measured until it runs.")
-    if not row.host.in_reach:
-        return _("Its host is out of reach: what happens there meanwhile is not known.")
-    return ""
 
 
 def _paused(row: Vm) -> list[Property]:
@@ -146,10 +122,10 @@ class VmDetail(DetailPage):
     primary = ("start", "shut_down", "retry")
     context_below = False
     tabs = (
-        Tab("", gettext_lazy("Overview"), "compute/vm_overview.html", _overview),
+        Tab("", gettext_lazy("Overview"), "compute/vm_overview.html", overview),
         Tab("network", gettext_lazy("Network"), "compute/vm_network.html", _network),
         Tab("disks", gettext_lazy("Disks"), "compute/vm_disks.html", _storage),
-        monitoring(VM_CHARTS, "api:vms-metrics", _why_nothing_new),
+        monitoring(VM_CHARTS, "api:vms-metrics", why_nothing_new),
         ACTIVITY,
     )
 

@@ -10,10 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.access import visible
 from apps.lifecycle.models import Resource, State
-from apps.portal.first_steps import first_steps
+from apps.portal.home import first_steps, home_cards
 from apps.portal.operation_pages import OPERATION, operation_word
 from apps.portal.page import Page
-from apps.portal.slots import home_cards
 from apps.portal.tiles import tiles
 from apps.quotas.selectors import Use, uses_of
 
