@@ -202,7 +202,7 @@ def test_without_any_sample_the_charts_say_so(sample_site: Site, vm: Vm, page: P
 
 @pytest.mark.requirement("UX-14")
 def test_an_overview_draws_the_last_hour_and_shows_the_screen(sample_site: Site, page: Page) -> None:
-    running = Vm.objects.get(name="cache")
+    running = Vm.objects.get(name="shop-web-2")
     sample_site.open(page, f"/vms/{running.pk}/", sample_site.owner)
     expect(page.locator(".chart-line:not(.chart-nothing) canvas")).to_have_count(3)
     picture = page.locator(".screen-frame img")
