@@ -10,20 +10,20 @@ from dataclasses import dataclass
 
 import pytest
 from onebox import agent
-from onebox.shell import wait_until
+from onebox.shell import OneboxError, wait_until
 from pytest_django.plugin import DjangoDbBlocker
 
 from apps.accounts.keys import issue_key
 from apps.accounts.models import ApiKey, Tenant, User
 from apps.compute.models import Image, InstanceType, Vm
 from apps.compute.services.image import import_image
-from apps.drivers.specs import FabricKind
+from apps.drivers.specs import PortSpec, SecurityGroupSpec, SubnetSpec, VpcSpec
 from apps.infrastructure import backends
 from apps.infrastructure.enrolment import enroll_host
 from apps.infrastructure.models import Host
 from apps.infrastructure.services import create_compute_cluster, create_region, create_storage_cluster
 from apps.lifecycle.actor import SYSTEM
-from apps.lifecycle.models import Resource, State
+from apps.lifecycle.models import Operation, Resource, State
 from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
 from apps.storage.models import Disk
 from apps.tenancy.services.tenants import create_tenant
@@ -59,14 +59,24 @@ class RealSite:
         return Customer(tenant, owner, self.platform.client(token))
 
     def wait_ready(self, **which: object) -> None:
-        """Wait until all resources that match are ready."""
+        """Wait until all resources that match are ready; one that failed ends the wait with its cause."""
         rows = Resource.objects.filter(**which)
-        wait_until(
-            lambda: not rows.exclude(state=State.READY).exists(),
-            f"{which} to be ready",
-            seconds=90,
-            every=0.1,
-        )
+
+        def ready() -> bool:
+            failed = rows.filter(state=State.ERROR).first()
+            assert failed is None, f"{failed}: {failed.error}"
+            return not rows.exclude(state=State.READY).exists()
+
+        def progress() -> list[Operation]:
+            return list(Operation.objects.filter(target_id__in=rows.exclude(state=State.READY).values("pk")))
+
+        try:
+            wait_until(ready, f"{which} to be ready", seconds=90, every=0.1)
+        except OneboxError as late:
+            late.add_note(
+                "\n".join(f"{one} attempt {one.attempt}: {one.steps} {one.error}" for one in progress())
+            )
+            raise
 
 
 @dataclass
@@ -204,11 +214,11 @@ def _clear(box: Onebox, keep: Iterable[Image] = ()) -> None:
 def _clear_fabric() -> None:
     # Leaves first: what is in use cannot go.
     for nic in Nic.objects.select_related("subnet__region"):
-        backends.fabric(nic.subnet.region).ensure_absent(FabricKind.PORT, str(nic.pk))
+        backends.fabric(nic.subnet.region).ensure_absent(PortSpec, str(nic.pk))
     for kind, model in (
-        (FabricKind.SECURITY_GROUP, SecurityGroup),
-        (FabricKind.SUBNET, Subnet),
-        (FabricKind.VPC, Vpc),
+        (SecurityGroupSpec, SecurityGroup),
+        (SubnetSpec, Subnet),
+        (VpcSpec, Vpc),
     ):
         for row in model.objects.select_related("region"):
             backends.fabric(row.region).ensure_absent(kind, str(row.pk))

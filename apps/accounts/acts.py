@@ -1,4 +1,4 @@
-"""Declaring the services of verbs that act on resources: judging and locking come first, by the one verb named."""
+"""Declaring the services of verbs: judging and locking come first, by the one verb named."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.db import transaction
 
-from apps.accounts.access import begin
+from apps.accounts.access import allow, begin, ensure_may
 from apps.accounts.labels import relabel
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.models import Operation, Resource
-from apps.lifecycle.requests import Change
+from apps.lifecycle.requests import Allowed, Change
 from apps.lifecycle.verbs import Verb
 
 P = ParamSpec("P")
@@ -22,21 +22,43 @@ T = TypeVar("T")
 
 
 def changes(
-    verb: Verb,
+    verb: Verb, *, shared: bool = False
 ) -> Callable[[Callable[Concatenate[Change[R], P], T]], Callable[Concatenate[Actor, R, P], T]]:
     """Make the decorated function the service of a verb on a resource: `service(actor, row, **values)`.
 
     In one transaction the verb is begun, which raises what `access.begin` does, and the function called with the
-    change.
+    change. shared: tenants see rows that belong to no tenant; for these the refusal is Forbidden, not NotFound.
     """
 
     def bind(function: Callable[Concatenate[Change[R], P], T]) -> Callable[Concatenate[Actor, R, P], T]:
         @wraps(function)
         def service(actor: Actor, row: R, /, *args: P.args, **values: P.kwargs) -> T:
             with transaction.atomic():
+                if shared:
+                    ensure_may(actor, verb, row.project_id, row.tenant_id)
                 return function(begin(actor, verb, row), *args, **values)
 
         return serves(verb)(service)
+
+    return bind
+
+
+def allows(
+    verb: Verb, *, sole: bool = True
+) -> Callable[[Callable[Concatenate[Allowed, P], T]], Callable[Concatenate[Actor, P], T]]:
+    """Make the decorated function the service of a verb of the whole platform: `service(actor, **values)`.
+
+    In one transaction the verb is judged, which raises what `access.allow` does, and the function called with it.
+    sole: False where several functions do the verb, so that API and pages name the one they mean.
+    """
+
+    def bind(function: Callable[Concatenate[Allowed, P], T]) -> Callable[Concatenate[Actor, P], T]:
+        @wraps(function)
+        def service(actor: Actor, /, *args: P.args, **values: P.kwargs) -> T:
+            with transaction.atomic():
+                return function(allow(actor, verb, project=None, tenant_id=None), *args, **values)
+
+        return serves(verb)(service) if sole else service
 
     return bind
 

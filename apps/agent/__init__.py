@@ -3,5 +3,3 @@
 A Celery worker on the queue `host.<name>`, with neither Django nor the database. What it may touch in Redis is in
 `access.py`; what it can be told is in `verbs.py`.
 """
-
-VERSION = "2.0"

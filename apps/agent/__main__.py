@@ -6,12 +6,13 @@ from pathlib import Path
 
 import redis
 
-from apps.agent import VERSION, config, worker
+from apps.agent import config, worker
 from apps.agent.fences import Fences
 from apps.agent.long_jobs import LongJobs
 from apps.agent.order_executor import OrderExecutor
 from apps.agent.reporter import Reporter
 from apps.agent.verbs import table
+from apps.agent.version import VERSION
 from apps.drivers.files import FileVolumes
 from apps.drivers.files.layout import passable
 from apps.drivers.libvirt import LibvirtHypervisor

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import redis.exceptions
 
-from apps.agent import VERSION
+from apps.agent.version import VERSION
 from apps.drivers.errors import DriverError
 from apps.drivers.libvirt.observation import boot_id
 from apps.drivers.protocols import Hypervisor

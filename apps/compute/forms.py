@@ -79,7 +79,7 @@ class ImageForm(BaseForm):
     file = forms.CharField(
         label=_("File"),
         max_length=255,
-        help_text=_("Name of a file in the pool's import directory: qcow2, raw, VMDK, VHD or VDI."),
+        help_text=_("Name of a file in the pool's import directory: qcow2, raw, VMDK, VHD, VHDX or VDI."),
     )
     os_family = forms.ChoiceField(label=_("OS family"), choices=Image.Family.choices)
     os_name = forms.CharField(label=_("Operating system"), max_length=63, required=False)

@@ -13,7 +13,17 @@ from apps.compute.verbs import KEY_PAIR_CREATE, VM_CREATE
 from apps.infrastructure import reports, services, usage
 from apps.portal.detail import Tab
 from apps.portal.home import FIRST_STEPS, HOME_CARDS, FirstStepSlot, HomeCardSlot
-from apps.portal.slots import CARDS, TABS, TILES, CardSlot, TabSlot, TileSlot
+from apps.portal.slots import (
+    CARDS,
+    MENU,
+    TABS,
+    TILES,
+    CardSlot,
+    MenuSlot,
+    Section,
+    TabSlot,
+    TileSlot,
+)
 
 TABS.fill(
     TabSlot("host", Tab("vms", _("Virtual machines"), "compute/host_vms.html", host_vms), after=""),
@@ -41,6 +51,18 @@ FIRST_STEPS.fill(
 )
 TILES.fill(
     TileSlot("vm", portal=1, admin=2), TileSlot("image", portal=3, admin=5), TileSlot("key_pair", portal=6)
+)
+MENU.fill(
+    MenuSlot(
+        "vm.list",
+        _("Virtual machines"),
+        "device-desktop",
+        portal=(Section.COMPUTE, 10),
+        admin=(Section.RESOURCES, 10),
+    ),
+    MenuSlot("image.list", _("Images"), "disc", portal=(Section.COMPUTE, 20), admin=(Section.RESOURCES, 60)),
+    MenuSlot("key_pair.list", _("SSH keys"), "key", portal=(Section.COMPUTE, 30)),
+    MenuSlot("instance_type.list", _("Instance types"), "cpu", admin=(Section.RESOURCES, 70)),
 )
 
 reports.listeners.fill(take_reports)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from apps.accounts.secrets import unseal
 from apps.compute.models import Vm
-from apps.drivers.specs import SeedSpec, VmSpec
+from apps.drivers.specs import Architecture, OsFamily, SeedSpec, VmSpec
 from apps.network.specs import nic_attachment
 from apps.storage.specs import disk_attachment
 
 
 def vm_spec(vm: Vm) -> VmSpec:
-    """Return a VM whose disks (with their clusters) and NICs have been prefetched."""
+    """Return a VM whose disks (with their clusters) and NICs have been prefetched, cluster and image selected."""
     # The first is booted from. The order gives the devices their names, so it is the same at every start.
     disks = [*([vm.system_disk] if vm.system_disk else []), *vm.data_disks]
     nics = sorted(vm.nics.all(), key=lambda nic: nic.role, reverse=True)
@@ -26,6 +26,8 @@ def vm_spec(vm: Vm) -> VmSpec:
         # Each vCPU may use one physical thread in full and no more, whatever else its threads in QEMU do.
         cpu_percent=vm.vcpu * 100,
         generation=vm.generation,
+        os_family=OsFamily(vm.image.os_family) if vm.image else OsFamily.LINUX,
+        architecture=Architecture(vm.cluster.architecture),
     )
 
 

@@ -17,7 +17,7 @@ from apps.compute import selectors
 from apps.compute.forms import ProjectForm
 from apps.compute.models import Image, InstanceType, KeyPair
 from apps.compute.services.create_plan import MOST_AT_ONCE
-from apps.compute.services.first_boot import MOST_USER_DATA
+from apps.compute.services.user_data import MOST_ENCODED, UserDataEncoding
 from apps.infrastructure.models import Region
 from apps.lifecycle.models import State
 from apps.network.models import SecurityGroup, Subnet
@@ -99,11 +99,17 @@ class VmForm(ProjectForm):
     )
     user_data = forms.CharField(
         label=gettext_lazy("User data"),
-        max_length=MOST_USER_DATA,
+        max_length=MOST_ENCODED,
         required=False,
         strip=False,
         widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "class": "mono"}),
-        help_text=gettext_lazy("A script (#!) or #cloud-config, run at the first boot."),
+        help_text=gettext_lazy("A script (#!) or #cloud-config, run at the first boot. At most 64 KiB."),
+    )
+    user_data_encoding = forms.ChoiceField(
+        label=gettext_lazy("Encoding of user data"),
+        choices=UserDataEncoding.choices,
+        initial=UserDataEncoding.PLAIN,
+        required=False,
     )
 
     def prepare(self) -> None:
@@ -138,6 +144,10 @@ class VmForm(ProjectForm):
         image = data.get("image")
         if image is not None and not image.cloud_init:
             data |= {"password": "", "key_pairs": [], "user_data": "", "hostname": ""}
+        if not data.get("user_data"):
+            data.pop("user_data_encoding", None)
+        elif not data.get("user_data_encoding"):
+            data["user_data_encoding"] = UserDataEncoding.PLAIN
         for name in ("instance_type", "image", "subnet", "security_group"):
             if data.get(name) is not None:
                 data[name] = data[name].pk

@@ -16,7 +16,7 @@ from apps.drivers.host_verbs import host_verb
 from apps.drivers.specs import (
     ConsoleAddress,
     FabricInventory,
-    FabricKind,
+    FabricSpec,
     HostObservation,
     ImageInfo,
     ImageSpec,
@@ -24,16 +24,12 @@ from apps.drivers.specs import (
     PoolKind,
     PoolObservation,
     PoolSpec,
-    PortSpec,
     Power,
     Screenshot,
-    SecurityGroupSpec,
     SeedSpec,
-    SubnetSpec,
     VmSpec,
     VmStatus,
     VolumeSpec,
-    VpcSpec,
 )
 
 #: Called right before a change is made; raises when it must not be made any more.
@@ -121,20 +117,14 @@ class Volumes(Protocol):
 class Fabric(Protocol):
     """The software-defined network of one region."""
 
-    def ensure_vpc(self, spec: VpcSpec) -> None:
-        """Make the VPC: a router of its own."""
+    def ensure(self, spec: FabricSpec) -> None:
+        """Make the object as `spec` says, or bring it up to it; what it stands in must exist.
 
-    def ensure_subnet(self, spec: SubnetSpec) -> None:
-        """Make the subnet with its gateway and DHCP. Its VPC must exist."""
+        What a spec means is said at its class, how each driver does it in `apps.drivers.fabric`.
+        """
 
-    def ensure_port(self, spec: PortSpec) -> None:
-        """Make the port with its address, anti-spoofing, DHCP and group membership. Subnet and groups must exist."""
-
-    def ensure_security_group(self, spec: SecurityGroupSpec) -> None:
-        """Make the group hold exactly these rules; they act at once on new connections."""
-
-    def ensure_absent(self, kind: FabricKind, id: str) -> None:
-        """Remove the object."""
+    def ensure_absent(self, kind: type[FabricSpec], id: str) -> None:
+        """Remove the object whose specs are of this class."""
 
     def inventory(self) -> FabricInventory:
         """Return everything of ours in the fabric."""

@@ -4,16 +4,18 @@ from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
 from apps.drivers.specs import ImageSpec, VolumeSpec
 
+CLEAN_IMAGE = _("Upload a self-contained qcow2, raw, VMDK, VHD, VHDX or VDI image.")
+MAKE_ONE_FILE = _("Make one file of it first: qemu-img convert -O qcow2.")
 
-def bad_image(reason: str) -> DriverError:
-    """The file offered as an image is not a clean one. `reason` completes "refused because …"."""
-    return DriverError(
-        _("The image was refused because %(reason)s."),
-        values={"reason": reason},
-        code="volumes.image_invalid",
-        permanent=True,
-        hint=_("Upload a self-contained qcow2, raw, VMDK, VHD or VDI image."),
-    )
+
+def bad_image(message: str, *, hint: str = CLEAN_IMAGE, **values: object) -> DriverError:
+    """The file offered as an image is not a clean one; `message` says why."""
+    return DriverError(message, values=values, code="volumes.image_invalid", permanent=True, hint=hint)
+
+
+def backed_image() -> DriverError:
+    """The image is thin over another file."""
+    return bad_image(_("The image refers to a backing file."), hint=MAKE_ONE_FILE)
 
 
 def image_too_large(virtual_bytes: int, limit_bytes: int) -> DriverError:

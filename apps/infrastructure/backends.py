@@ -41,7 +41,7 @@ from apps.lifecycle.operation_context import OperationContext
 
 if TYPE_CHECKING:
     from apps.agent.order_queue import OrderQueue
-    from apps.drivers.ovn import OvnFabric
+    from apps.drivers.ovn.fabric import OvnFabric
     from apps.drivers.remote import RemoteHost
 
 Guard = Callable[[], None]
@@ -98,7 +98,8 @@ def _redis_world() -> RedisWorld:
 
 @cache
 def _ovn(address: str) -> OvnFabric:
-    from apps.drivers.ovn import OvnFabric, certificates
+    from apps.drivers.ovn import certificates
+    from apps.drivers.ovn.fabric import OvnFabric
 
     if settings.OVN_CERT:
         certificates.use(settings.OVN_KEY, settings.OVN_CERT, settings.OVN_CA)

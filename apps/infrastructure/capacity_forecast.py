@@ -62,7 +62,7 @@ SELECT name, code, error ->> 'message', last_report_at, vcpu_free, vcpu_capacity
   FROM ({_JUDGED}) hosts WHERE code <> '' ORDER BY name
 """  # noqa: S608
 
-#: In the order they are told: first what is short, which a smaller VM would mend.
+#: In the order they are shown: first a lack of capacity, which a smaller VM could avoid.
 _CODES = ("memory", "vcpu", "closed", "out_of_reach", "not_ready")
 
 

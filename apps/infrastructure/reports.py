@@ -15,28 +15,16 @@ from itertools import chain
 
 import msgspec
 from django.db import connection
-from django.utils import timezone
-from django.utils.translation import gettext_noop as _
 
-from apps.drivers.errors import DriverError
 from apps.drivers.reports import HostReport
-from apps.drivers.specs import HostObservation
 from apps.infrastructure import backends, reachability
 from apps.infrastructure.models import SILENCE, Host
+from apps.infrastructure.reported_inventory import INVENTORY, judge, take
 from apps.lifecycle import push
 from apps.lifecycle.clock import database_now
-from apps.lifecycle.models import Event, Resource, State
 from apps.lifecycle.slots import Slot
-from apps.lifecycle.stored_messages import StoredMessage, stored_error
 
 log = logging.getLogger(__name__)
-
-#: Memory a host keeps for itself: a twentieth, and at least this much.
-LEAST_RESERVE_MIB = 1024
-#: A kernel keeps somewhat more or less of the memory for itself than the one before: a part of so many.
-KERNELS_DIFFER = 50
-#: What the column holds.
-MOST_VCPUS = 2**31 - 1
 
 #: Seconds between two pushes about a cluster's load.
 TOLD = 10
@@ -44,21 +32,6 @@ TOLD = 10
 LOOKED = timedelta(seconds=4)
 
 _MEASURED = ("last_report_at", "report_sent_at", "load_percent", "memory_used_mib")
-_INVENTORY = (
-    "architecture",
-    "cpu_model",
-    "virtualisation",
-    "hypervisor_version",
-    "agent_version",
-    "boot_id",
-    "vcpus",
-    "memory_mib",
-    "vcpu_capacity",
-    "memory_capacity_mib",
-    "enrolled_vcpus",
-    "enrolled_memory_mib",
-    "claims_more",
-)
 # Rows are locked in the order in which placement takes several. One statement, since placement waits for these rows and
 # Django's bulk_update takes a second for every hundred hosts.
 _WRITE = """
@@ -104,10 +77,10 @@ def collect() -> int:
         for host, report in _reports(hosts)
         if _is_new(host, report, now)
     ]
-    changed = [reading.host for reading in readings if _take(reading, now)]
+    changed = [reading.host for reading in readings if take(reading.host, reading.report, now)]
     _write([reading.host for reading in readings], _MEASURED)
     for reading in readings:
-        _judge(reading.host)
+        judge(reading.host)
     reachability.collection_recorded_now()
     _tell_of_load(before, _newest(hosts))
     gone = _tell_of_silence(hosts, now)
@@ -118,7 +91,7 @@ def collect() -> int:
         for tell in reach_listeners:
             tell([*gone, *back])
     # Last, since the boot id stands in it: should anything above fail, the next report shows the reboot again.
-    _write(changed, _INVENTORY)
+    _write(changed, INVENTORY)
     return len(readings)
 
 
@@ -178,75 +151,3 @@ def _is_new(host: Host, report: HostReport, now: datetime) -> bool:
     if host.report_sent_at is None or host.last_report_at is None or report.sent_at > host.report_sent_at:
         return True
     return report.sent_at < host.report_sent_at and now - host.last_report_at > SILENCE / 2
-
-
-def _take(reading: Reading, now: datetime) -> bool:
-    """Copy a report to the host's columns (not saved); return whether its inventory changed."""
-    host, report = reading.host, reading.report
-    before = [getattr(host, name) for name in _INVENTORY]
-    _copy_inventory(host, report.observation)
-    host.agent_version, host.boot_id = report.agent_version, report.boot_id
-    host.last_report_at, host.report_sent_at = now, report.sent_at
-    host.load_percent = min(100.0, max(0.0, report.observation.load_percent))  # 0 for what is no number
-    host.memory_used_mib = min(report.observation.memory_used_mib, host.memory_mib)
-    return before != [getattr(host, name) for name in _INVENTORY]
-
-
-def _copy_inventory(host: Host, seen: HostObservation) -> None:
-    host.architecture, host.cpu_model = seen.architecture, seen.cpu_model
-    host.virtualisation, host.hypervisor_version = seen.virtualisation, seen.hypervisor_version
-    host.vcpus, host.memory_mib = _believed(host, seen)
-    host.vcpu_capacity = min(int(host.vcpus * host.cluster.cpu_overcommit), MOST_VCPUS)
-    host.memory_capacity_mib = max(host.memory_mib - max(LEAST_RESERVE_MIB, host.memory_mib // 20), 0)
-
-
-def _believed(host: Host, seen: HostObservation) -> tuple[int, int]:
-    """Return vCPUs and memory in MiB: what it says, but no more than it was enrolled with.
-
-    A host that lies would draw the VMs of others to itself.
-    """
-    if not host.is_enrolled:
-        return seen.vcpus, seen.memory_mib
-    host.enrolled_vcpus = host.enrolled_vcpus or seen.vcpus
-    host.enrolled_memory_mib = host.enrolled_memory_mib or seen.memory_mib
-    most_memory = host.enrolled_memory_mib + host.enrolled_memory_mib // KERNELS_DIFFER
-    more = seen.vcpus > host.enrolled_vcpus or seen.memory_mib > most_memory
-    if more and not host.claims_more:
-        claim = (host.name, seen.vcpus, seen.memory_mib, host.enrolled_vcpus, host.enrolled_memory_mib)
-        log.warning("host %s claims %s vCPUs and %s MiB, and was enrolled with %s and %s", *claim)
-        Event.objects.create(
-            resource=host,
-            code="host.claims_more",
-            message=_("Reports more CPUs or memory than at its enrolment. Renew the enrolment to use them."),
-        )
-    host.claims_more = more
-    memory = seen.memory_mib if seen.memory_mib <= most_memory else host.enrolled_memory_mib
-    return min(seen.vcpus, host.enrolled_vcpus), memory
-
-
-def _judge(host: Host) -> None:
-    """Take a host in at its first report, or refuse it when its CPUs are not its cluster's (CL-1)."""
-    fits = host.architecture == host.cluster.architecture
-    state = State.READY if fits else State.ERROR
-    if host.state == state:
-        return
-    host.state = state
-    host.error = {} if fits else _misfit(host)
-    Resource.objects.filter(pk=host.pk).update(state=host.state, error=host.error, updated_at=timezone.now())
-    Event.objects.create(
-        resource=host,
-        code="host.taken_in" if fits else "host.refused",
-        message=_("Its agent reported.") if fits else _("Its CPUs are not those of its cluster."),
-    )
-    push.resource_changed(host)
-
-
-def _misfit(host: Host) -> StoredMessage:
-    return stored_error(
-        DriverError(
-            _("Its CPUs are %(its)s, those of cluster %(cluster)s are %(wanted)s."),
-            values={"its": host.architecture, "cluster": host.cluster, "wanted": host.cluster.architecture},
-            code="host.architecture",
-            hint=_("Remove it and enrol it in a cluster of its kind."),
-        )
-    )

@@ -10,8 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 from django.utils.translation import gettext as _
 
-from apps.accounts.access import allow
-from apps.accounts.acts import changes
+from apps.accounts.acts import allows, changes
 from apps.accounts.labels import MAX_NAME
 from apps.accounts.models import Tenant
 from apps.accounts.single_line import clean_line
@@ -28,10 +27,8 @@ from apps.infrastructure.verbs import (
     REGION_CREATE,
 )
 from apps.lifecycle import push
-from apps.lifecycle.actor import Actor
-from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import InUse, Invalid
-from apps.lifecycle.requests import Change
+from apps.lifecycle.requests import Allowed, Change
 from apps.lifecycle.slots import Slot
 
 C = TypeVar("C", bound=Cluster)
@@ -44,10 +41,9 @@ _LONGEST = {"name": MAX_NAME, "alias": MAX_NAME, "label": MAX_NAME, "fabric_addr
 cluster_defaults: Slot[Callable[[ComputeCluster], None]] = Slot()
 
 
-@serves(REGION_CREATE)
-@transaction.atomic
+@allows(REGION_CREATE)
 def create_region(
-    actor: Actor,
+    allowed: Allowed,
     name: str,
     label: str,
     *,
@@ -56,7 +52,6 @@ def create_region(
     dns_servers: Sequence[str] = (),
 ) -> Region:
     """Add a data centre. `fabric_address` is that of OVN's northbound database ("ssl:192.0.2.1:6641")."""
-    allowed = allow(actor, REGION_CREATE, project=None, tenant_id=None)
     region = _unique(
         lambda: Region.objects.create(
             name=name,
@@ -70,19 +65,17 @@ def create_region(
     return region
 
 
-@serves(REGION_CHANGE)
-@transaction.atomic
-def change_region(actor: Actor, region: Region, changes: Mapping[str, Any]) -> None:
+@allows(REGION_CHANGE)
+def change_region(allowed: Allowed, region: Region, changes: Mapping[str, Any]) -> None:
     """Change label, fabric address or DNS servers; a region's name and what is in it stay."""
-    allowed = allow(actor, REGION_CHANGE, project=None, tenant_id=None)
     given = _only(changes, {"label", "fabric_address", "dns_servers"})
     Region.objects.filter(pk=region.pk).update(**given)
     allowed.record(name=region.name, args=given)
 
 
-@transaction.atomic
+@allows(CLUSTER_CREATE, sole=False)
 def create_compute_cluster(
-    actor: Actor,
+    allowed: Allowed,
     region: Region,
     name: str = "",
     *,
@@ -90,7 +83,6 @@ def create_compute_cluster(
     cpu_overcommit: Decimal = Decimal(4),
 ) -> ComputeCluster:
     """Add a compute cluster, open to all tenants; by default it is named after its architecture (CL-3)."""
-    allowed = allow(actor, CLUSTER_CREATE, project=None, tenant_id=None)
     label = ComputeCluster.Architecture(architecture).label
     cluster = _unique(
         lambda: ComputeCluster.objects.create(
@@ -106,9 +98,9 @@ def create_compute_cluster(
     return cluster
 
 
-@transaction.atomic
+@allows(CLUSTER_CREATE, sole=False)
 def create_storage_cluster(
-    actor: Actor,
+    allowed: Allowed,
     region: Region,
     name: str = "",
     *,
@@ -118,7 +110,6 @@ def create_storage_cluster(
     max_disk_gib: int = 32_000,
 ) -> StorageCluster:
     """Add a storage cluster, open to all tenants; `path` is the pool's directory on every host."""
-    allowed = allow(actor, CLUSTER_CREATE, project=None, tenant_id=None)
     label = StorageCluster.Media(media).label
     cluster = _unique(
         lambda: StorageCluster.objects.create(
@@ -134,32 +125,26 @@ def create_storage_cluster(
     return cluster
 
 
-@serves(CLUSTER_CHANGE)
-@transaction.atomic
-def change_cluster(actor: Actor, cluster: C, changes: Mapping[str, Any]) -> None:
+@allows(CLUSTER_CHANGE)
+def change_cluster(allowed: Allowed, cluster: C, changes: Mapping[str, Any]) -> None:
     """Change name, alias, overcommit (compute) or largest disk (storage)."""
-    allowed = allow(actor, CLUSTER_CHANGE, project=None, tenant_id=None)
     given = _only(changes, {"name", "alias", "cpu_overcommit", "max_disk_gib"})
     _unique(lambda: type(cluster)._default_manager.filter(pk=cluster.pk).update(**given))
     allowed.record(name=cluster.name, args={key: str(value) for key, value in given.items()})
 
 
-@serves(CLUSTER_PERMIT)
-@transaction.atomic
-def permit(actor: Actor, cluster: C, *, open_to_all: bool, tenants: Sequence[Tenant] = ()) -> None:
+@allows(CLUSTER_PERMIT)
+def permit(allowed: Allowed, cluster: C, *, open_to_all: bool, tenants: Sequence[Tenant] = ()) -> None:
     """Open a cluster to all tenants, or to the chosen ones only (CL-4). What others have in it stays."""
-    allowed = allow(actor, CLUSTER_PERMIT, project=None, tenant_id=None)
     type(cluster)._default_manager.filter(pk=cluster.pk).update(open_to_all=open_to_all)
     cluster.tenants.set(tenants)
     names = [tenant.name for tenant in tenants]
     allowed.record(name=cluster.name, args={"open_to_all": open_to_all, "tenants": names})
 
 
-@serves(CLUSTER_DELETE)
-@transaction.atomic
-def delete_cluster(actor: Actor, cluster: C) -> None:
+@allows(CLUSTER_DELETE)
+def delete_cluster(allowed: Allowed, cluster: C) -> None:
     """Delete an empty cluster. Raises InUse."""
-    allowed = allow(actor, CLUSTER_DELETE, project=None, tenant_id=None)
     name = cluster.name
     try:
         with transaction.atomic():

@@ -7,16 +7,11 @@ pairs the two. Verbs are declared in `verbs.py` (every process), services here (
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import Any, TypeVar
 
-from django.apps import apps
-from django.utils.module_loading import autodiscover_modules
-
+from apps.lifecycle.modules import discover
 from apps.lifecycle.verbs import Verb
 
 #: `service(actor, row, **values)`, or `service(actor, **values)` where there is no row yet.
@@ -53,9 +48,4 @@ def has_service(verb_name: str) -> bool:
 
 @cache
 def _discover() -> None:
-    """Load every app's `services`, of a package every module."""
-    autodiscover_modules("services")
-    for app in apps.get_app_configs():
-        package = sys.modules.get(f"{app.name}.services")
-        for module in iter_modules(getattr(package, "__path__", ())):
-            import_module(f"{app.name}.services.{module.name}")
+    discover("services")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from django.utils.module_loading import autodiscover_modules
-
+from apps.lifecycle.modules import discover
 from apps.lifecycle.operation_context import OperationContext
 from apps.lifecycle.verbs import Verb
 
@@ -38,4 +37,4 @@ def handler_of(verb_name: str) -> Handler:
 
 @cache
 def _discover() -> None:
-    autodiscover_modules("operations")
+    discover("operations")

@@ -24,7 +24,7 @@ Obstacle = Callable[[Any], Text | None]
 
 
 class Cancel(Enum):
-    """Until when an operation can be cancelled without leaving anything that nobody can mend."""
+    """Until when an operation can be cancelled without leaving anything that cannot be repaired."""
 
     #: What was asked for is shown as being in force already: cancelled, a security group's page and its rules differ.
     NEVER = "never"

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_noop as _
 
 from apps.drivers.errors import DriverError
 from apps.drivers.protocols import Fabric
-from apps.drivers.specs import FabricKind
+from apps.drivers.specs import FabricSpec, SecurityGroupSpec, SubnetSpec, VpcSpec
 from apps.infrastructure import backends
 from apps.lifecycle.bulk_insert import remove
 from apps.lifecycle.handlers import Handler, Settle, handles
@@ -48,14 +48,14 @@ def create_vpc(run: OperationContext) -> None:
     """Make the router."""
     vpc = Vpc.objects.select_related("region").get(pk=run.target_id)
     run.step(_("Making the network"), 50)
-    _fabric(run, vpc).ensure_vpc(vpc_spec(vpc))
+    _fabric(run, vpc).ensure(vpc_spec(vpc))
 
 
 @handles(VPC_DELETE)
 def delete_vpc(run: OperationContext) -> Settle | None:
     """Remove the router."""
     vpc = Vpc.objects.select_related("region").filter(pk=run.target_id).first()
-    return _removed(run, vpc, FabricKind.VPC, "vpc")
+    return _removed(run, vpc, VpcSpec, "vpc")
 
 
 @handles(SUBNET_CREATE)
@@ -65,14 +65,14 @@ def create_subnet(run: OperationContext) -> None:
     subnet = Subnet.objects.select_related("region", "vpc").get(pk=run.target_id)
     _await_vpc(run, subnet.vpc)
     run.step(_("Making the subnet"), 50)
-    _fabric(run, subnet).ensure_subnet(subnet_spec(subnet))
+    _fabric(run, subnet).ensure(subnet_spec(subnet))
 
 
 @handles(SUBNET_DELETE)
 def delete_subnet(run: OperationContext) -> Settle | None:
     """Remove the switch."""
     subnet = Subnet.objects.select_related("region").filter(pk=run.target_id).first()
-    return _removed(run, subnet, FabricKind.SUBNET, "subnet")
+    return _removed(run, subnet, SubnetSpec, "subnet")
 
 
 @handles(SECURITY_GROUP_CREATE)
@@ -82,14 +82,14 @@ def apply_rules(run: OperationContext) -> None:
     """Make the group hold exactly its rules."""
     group = SecurityGroup.objects.select_related("region").get(pk=run.target_id)
     run.step(_("Applying %(count)s rules"), 50, count=group.rules.count())
-    _fabric(run, group).ensure_security_group(security_group_spec(group))
+    _fabric(run, group).ensure(security_group_spec(group))
 
 
 @handles(SECURITY_GROUP_DELETE)
 def delete_security_group(run: OperationContext) -> Settle | None:
     """Remove the group."""
     group = SecurityGroup.objects.select_related("region").filter(pk=run.target_id).first()
-    return _removed(run, group, FabricKind.SECURITY_GROUP, "security_group")
+    return _removed(run, group, SecurityGroupSpec, "security_group")
 
 
 @handles(VM_SET_SECURITY_GROUP)
@@ -99,10 +99,10 @@ def set_security_group(run: OperationContext) -> None:
         owner_id=run.target_id, role=run.operation.args["role"]
     )
     run.step(_("Binding %(ip)s to its group"), 50, ip=nic.ip)
-    _fabric(run, nic.owner).ensure_port(port_spec(nic, generation=nic.owner.generation))
+    _fabric(run, nic.owner).ensure(port_spec(nic, generation=nic.owner.generation))
 
 
-def _force_clean(kind: FabricKind) -> Handler:
+def _force_clean(kind: type[FabricSpec], metric: str) -> Handler:
     def force_clean(run: OperationContext) -> Settle:
         row = Resource.objects.select_related("region").get(pk=run.target_id)
         run.step(_("Removing it from the network"), 50)
@@ -113,7 +113,7 @@ def _force_clean(kind: FabricKind) -> Handler:
         def settle() -> None:
             row.delete()
             if row.tenant_id is not None:
-                release_quota(row.tenant_id, {kind.value: 1})
+                release_quota(row.tenant_id, {metric: 1})
 
         return settle
 
@@ -123,9 +123,9 @@ def _force_clean(kind: FabricKind) -> Handler:
 handles(VPC_RESYNC)(repairing(create_vpc))
 handles(SUBNET_RESYNC)(repairing(create_subnet))
 handles(SECURITY_GROUP_RESYNC)(repairing(apply_rules))
-handles(VPC_FORCE_CLEAN)(_force_clean(FabricKind.VPC))
-handles(SUBNET_FORCE_CLEAN)(_force_clean(FabricKind.SUBNET))
-handles(SECURITY_GROUP_FORCE_CLEAN)(_force_clean(FabricKind.SECURITY_GROUP))
+handles(VPC_FORCE_CLEAN)(_force_clean(VpcSpec, "vpc"))
+handles(SUBNET_FORCE_CLEAN)(_force_clean(SubnetSpec, "subnet"))
+handles(SECURITY_GROUP_FORCE_CLEAN)(_force_clean(SecurityGroupSpec, "security_group"))
 
 
 def _fabric(run: OperationContext, resource: Resource) -> Fabric:
@@ -133,7 +133,9 @@ def _fabric(run: OperationContext, resource: Resource) -> Fabric:
     return backends.fabric(resource.region, run)
 
 
-def _removed(run: OperationContext, resource: Kind | None, kind: FabricKind, metric: str) -> Settle | None:
+def _removed(
+    run: OperationContext, resource: Kind | None, kind: type[FabricSpec], metric: str
+) -> Settle | None:
     if resource is None:
         return None
     run.step(_("Removing it from the network"), 50)

@@ -8,8 +8,26 @@ from apps.accounts.account_hooks import new_accounts
 from apps.network.services.default_network import create_default_network
 from apps.network.verbs import VPC_CREATE
 from apps.portal.home import FIRST_STEPS, FirstStepSlot
-from apps.portal.slots import TILES, TileSlot
+from apps.portal.slots import MENU, TILES, MenuSlot, Section, TileSlot
 
 TILES.fill(TileSlot("vpc", portal=4, admin=4), TileSlot("security_group", portal=5))
+MENU.fill(
+    MenuSlot("vpc.list", _("VPCs"), "network", portal=(Section.NETWORK, 10), admin=(Section.RESOURCES, 30)),
+    MenuSlot(
+        "subnet.list",
+        _("Subnets"),
+        "hierarchy-2",
+        portal=(Section.NETWORK, 20),
+        admin=(Section.RESOURCES, 40),
+    ),
+    MenuSlot(
+        "security_group.list",
+        _("Security groups"),
+        "shield",
+        portal=(Section.NETWORK, 30),
+        admin=(Section.RESOURCES, 50),
+    ),
+    MenuSlot("vpc_range.list", _("VPC blocks"), "adjustments", admin=(Section.PLATFORM, 50)),
+)
 FIRST_STEPS.fill(FirstStepSlot("vpc", 1, VPC_CREATE, _("A private network for your VMs.")))
 new_accounts.fill(create_default_network)

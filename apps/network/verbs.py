@@ -40,7 +40,7 @@ SECURITY_GROUP_SET_RULES = declare(
         _("Edit rules"),
         _("Applying rules"),
         permission="manage",
-        # Applying rules makes the group too, so it also mends one whose creation failed.
+        # Applying rules makes the group too, so it also repairs one whose creation failed.
         states=frozenset({State.READY, State.ERROR}),
         cancel=Cancel.NEVER,
         retried_by="retry",

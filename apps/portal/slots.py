@@ -12,6 +12,7 @@
 | `CARDS` | a card | overview of a detail page, where its template has a place for them |
 | `BADGES` | a number | beside an entry of the menu |
 | `TILES` | how many there are of a kind | overview |
+| `MENU` | an entry | menu of an area, in its section |
 
 Rights hold for all of them: an action is judged by its verb, and everything else is asked with the page, whose `actor`
 and `admin` say who reads. What is `admin` shows in the administration only.
@@ -22,9 +23,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db.models import QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.slots import Slot
@@ -132,6 +136,34 @@ class TileSlot:
     admin: int | None = None
 
 
+class Section(Enum):
+    """The parts of the menus, in their order. value: a name, and the heading."""
+
+    TOP = ("top", "")
+    COMPUTE = ("compute", _("Compute"))
+    NETWORK = ("network", _("Network"))
+    ACCOUNT = ("account", _("Account"))
+    PLATFORM = ("platform", _("Platform"))
+    RESOURCES = ("resources", _("Resources"))
+    OPERATION = ("operation", _("Operation"))
+
+    @property
+    def label(self) -> str | Promise:
+        label: str | Promise = self.value[1]
+        return label
+
+
+@dataclass(frozen=True)
+class MenuSlot:
+    """An entry of the menu: its page by URL name, and its section and place there in each area that shows it."""
+
+    name: str
+    label: str | Promise
+    icon: str
+    portal: tuple[Section, int] | None = None
+    admin: tuple[Section, int] | None = None
+
+
 ACTIONS: Slot[ActionSlot] = Slot()
 TABS: Slot[TabSlot] = Slot()
 NOTICES: Slot[NoticeSlot] = Slot()
@@ -142,6 +174,16 @@ RELATED: Slot[RelatedSlot] = Slot()
 CARDS: Slot[CardSlot] = Slot()
 BADGES: Slot[BadgeSlot] = Slot()
 TILES: Slot[TileSlot] = Slot()
+MENU: Slot[MenuSlot] = Slot(
+    MenuSlot("home", _("Overview"), "layout-dashboard", portal=(Section.TOP, 1), admin=(Section.TOP, 1)),
+    MenuSlot(
+        "operation.list",
+        _("Tasks"),
+        "list-check",
+        portal=(Section.ACCOUNT, 10),
+        admin=(Section.OPERATION, 10),
+    ),
+)
 
 
 def actions_of(kind: str, own: Sequence[Do]) -> list[Do]:
@@ -178,6 +220,19 @@ def cards_of(page: DetailPage, row: Any) -> list[tuple[str, dict[str, Any]]]:
     """Return template and content of the cards on a row's overview."""
     shown = [(slot.template, slot.show(page, row)) for slot in CARDS if slot.kind == page.of.kind]
     return [(template, content) for template, content in shown if content is not None]
+
+
+def menu_of(area: str) -> list[tuple[Section, list[MenuSlot]]]:
+    """Return the sections of an area's menu with their entries, both in their order."""
+    placed = [(slot.admin if area == "admin" else slot.portal, slot) for slot in MENU]
+    entries = sorted(
+        ((place, slot) for place, slot in placed if place is not None), key=lambda entry: entry[0][1]
+    )
+    return [
+        (section, slots)
+        for section in Section
+        if (slots := [slot for (there, _number), slot in entries if there is section])
+    ]
 
 
 def _placed(

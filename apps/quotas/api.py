@@ -72,7 +72,7 @@ class DifferenceOut(serializers.Serializer[Any]):
 
 
 class RecountOut(serializers.Serializer[Any]):
-    mended = DifferenceOut(many=True)
+    repaired = DifferenceOut(many=True)
 
 
 class OwnQuotas(APIView):
@@ -128,10 +128,10 @@ class TenantRecount(APIView):
     )
     @answered_in_one_transaction
     def post(self, request: Request, key: UUID) -> Response:
-        """Compare what is counted as used with what exists, mend it, and say what was wrong; for administrators."""
+        """Compare counted usage with existing resources, correct it and return the differences; administrators only."""
         actor = _actor(request)
         differences = recount_now(actor, _tenant(actor, key))
-        return Response({"mended": [asdict(difference) for difference in differences]})
+        return Response({"repaired": [asdict(difference) for difference in differences]})
 
 
 def _tenant(actor: Actor, key: UUID) -> Tenant:

@@ -59,7 +59,7 @@ class FindingOut(Out):
     looks = serializers.IntegerField(help_text="How often in a row it was seen.")
     first_seen_at = serializers.DateTimeField()
     last_seen_at = serializers.DateTimeField()
-    operation = serializers.UUIDField(allow_null=True, help_text="The last one that was to mend it.")
+    operation = serializers.UUIDField(allow_null=True, help_text="Last repair operation.")
     allowed_actions = AllowedActionOut(many=True)
 
     @staticmethod

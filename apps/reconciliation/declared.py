@@ -14,10 +14,10 @@ from uuid import UUID
 
 from django.db.models import Model, Q, QuerySet
 from django.utils.functional import Promise
-from django.utils.module_loading import autodiscover_modules
 
 from apps.lifecycle.bulk_insert import own_row
 from apps.lifecycle.models import Resource
+from apps.lifecycle.modules import discover
 from apps.lifecycle.verbs import Verb
 from apps.reconciliation.models import Finding
 from apps.reconciliation.places import InFabric, InPool, OnHosts
@@ -172,4 +172,4 @@ def kinds_with_rows() -> list[Reconciled]:
 
 @cache
 def _discover() -> None:
-    autodiscover_modules("reconciled")
+    discover("reconciled")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from apps.drivers.protocols import Hypervisor, Volumes
-from apps.drivers.specs import FabricInventory, FabricKind, PoolKind, PoolSpec
+from apps.drivers.specs import FabricInventory, FabricSpec, PoolKind, PoolSpec
 from apps.reconciliation.difference import Difference, Place
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class InFabric:
     judged, with the columns of `fabric.plain_rows`, which is what serves a kind that is a resource.
     """
 
-    kind: FabricKind
+    kind: type[FabricSpec]
     lacking: Callable[[FabricInventory], AbstractSet[str]] = lambda seen: frozenset()
     rows: str = ""
 

@@ -30,7 +30,7 @@ RECOUNT_EVERY = timedelta(seconds=60)
 
 @shared_task(name="reconciliation.look", ignore_result=True)
 def look() -> None:
-    """Look at what is due, confirm what was seen twice, mend what may be mended. Hosts are looked at as they report."""
+    """Check what is due, confirm what was found twice, repair what is safe. Hosts are checked when they report."""
     look_at_regions()
     look_at_pools()
     if scan_schedule.claim_due(["counts"], RECOUNT_EVERY):
@@ -65,7 +65,7 @@ def look_at_pools() -> None:
 
 
 def reconcile() -> None:
-    """Confirm, mend, and note what became of it."""
+    """Confirm, repair, and note what became of it."""
     repair.settle_repaired()
     confirm()
     repair.repair_due_findings()

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from apps.portal.slots import TILES, TileSlot
+from django.utils.translation import gettext_lazy as _
+
+from apps.portal.slots import MENU, TILES, MenuSlot, Section, TileSlot
 
 TILES.fill(TileSlot("disk", portal=2, admin=3))
+MENU.fill(
+    MenuSlot(
+        "disk.list", _("Disks"), "database", portal=(Section.COMPUTE, 40), admin=(Section.RESOURCES, 20)
+    ),
+)

@@ -21,7 +21,7 @@ SHELL = "/bin/sh"
 SHARED = ROOT / "docker" / "proxy"
 #: The same in every form of deployment.
 INCLUDED = ("limits.conf", "answers.conf", "headers.conf")
-#: Told to browsers where the platform is reached by HTTPS only; as settings.py has it.
+#: Told to browsers where the platform is reached by HTTPS only; as settings/accounts.py has it.
 HSTS = "max-age=31536000"
 #: Connections of one worker, with those to the web process.
 CONNECTIONS = 4096

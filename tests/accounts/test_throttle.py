@@ -16,8 +16,10 @@ from django.test import Client, override_settings
 from apps.accounts.models import Session, User
 from apps.accounts.throttle import checks, store
 from apps.accounts.throttle.checks import Source, Throttled, check_secret
+from apps.accounts.throttle.local_store import LocalStore
+from apps.accounts.throttle.redis_store import RedisStore
 from apps.accounts.throttle.rules import Bucket, Rule
-from apps.accounts.throttle.store import LocalStore, RedisStore, SafeStore
+from apps.accounts.throttle.store import SafeStore
 from apps.audit.models import AuditEntry
 from apps.tenancy.factors.codes import new_secret
 from apps.tenancy.services.factors import add_app

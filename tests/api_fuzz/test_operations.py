@@ -11,7 +11,8 @@ from tests.api_fuzz.judging import judge
 from tests.api_fuzz.operations import all_operations, cases, few
 from tests.api_fuzz.sending import watched
 from tests.api_fuzz.touched import KITS, NAME, paths_of
-from tests.security.world import MARK, World
+from tests.security.words import MARK
+from tests.security.world import World
 
 pytestmark = [
     pytest.mark.django_db,

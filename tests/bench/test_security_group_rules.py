@@ -11,7 +11,6 @@ import pytest
 
 from apps.drivers.specs import (
     Direction,
-    FabricKind,
     RuleAction,
     RulePriority,
     RuleProtocol,
@@ -46,10 +45,10 @@ def test_200_rules_beside_the_raw_tool(onebox: Onebox) -> None:
                 for priority in (RulePriority.MEDIUM, RulePriority.HIGH)
             )
             group = SecurityGroupSpec(new_id(), medium)
-            set_.append(seconds(lambda made=group: fabric.ensure_security_group(made)))  # type: ignore[misc]
+            set_.append(seconds(lambda made=group: fabric.ensure(made)))  # type: ignore[misc]
             other = replace(group, rules=high)
-            replaced.append(seconds(lambda made=other: fabric.ensure_security_group(made)))  # type: ignore[misc]
-            fabric.ensure_absent(FabricKind.SECURITY_GROUP, group.id)
+            replaced.append(seconds(lambda made=other: fabric.ensure(made)))  # type: ignore[misc]
+            fabric.ensure_absent(SecurityGroupSpec, group.id)
     report(
         "security-group-rules",
         [

@@ -95,8 +95,8 @@ def make_subnet(region: Region, project: Project, cidr: str) -> Subnet:
     )
     subnet.refresh_from_db()
     fabric = backends.fabric(region)
-    fabric.ensure_vpc(vpc_spec(vpc))
-    fabric.ensure_subnet(subnet_spec(subnet))
+    fabric.ensure(vpc_spec(vpc))
+    fabric.ensure(subnet_spec(subnet))
     return subnet
 
 
@@ -111,7 +111,7 @@ def make_group(region: Region, project: Project) -> SecurityGroup:
         state=State.READY,
     )
     spec: SecurityGroupSpec = security_group_spec(group)
-    backends.fabric(region).ensure_security_group(spec)
+    backends.fabric(region).ensure(spec)
     return group
 
 

@@ -136,7 +136,7 @@ def while_calling(
     ("driver", "verb", "in_time"),
     [
         (MemoryVolumes, "ensure_volume", True),
-        (MemoryFabric, "ensure_port", True),
+        (MemoryFabric, "ensure", True),
         (MemoryHypervisor, "ensure_vm", True),
         (MemoryHypervisor, "ensure_power", False),
     ],
@@ -204,7 +204,7 @@ def test_a_start_cancelled_in_time_stays_off_and_is_wanted_no_more(
 ) -> None:
     vm = settled(power_off_vm(owner, vm))
     operation = start_vm(owner, vm)
-    while_calling(monkeypatch, MemoryFabric, "ensure_port", lambda: cancel(owner, operation))
+    while_calling(monkeypatch, MemoryFabric, "ensure", lambda: cancel(owner, operation))
     execute(operation.pk)
     operation.refresh_from_db()
     vm.refresh_from_db()

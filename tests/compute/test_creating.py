@@ -9,11 +9,12 @@ import pytest
 from passlib.hash import sha512_crypt
 
 from apps.accounts.models import Project, Tenant, User
-from apps.compute.models import Vm
+from apps.compute.models import Image, Vm
 from apps.compute.services.instance_type import create_default_types
 from apps.compute.services.key_pair import create_key_pair
 from apps.compute.specs import vm_spec
-from apps.infrastructure.models import Host
+from apps.drivers.specs import Architecture, OsFamily
+from apps.infrastructure.models import ComputeCluster, Host
 from apps.infrastructure.services import permit
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, Invalid, NoCapacity, NotNow, QuotaExceeded, Refused
@@ -165,7 +166,7 @@ def test_a_cluster_of_chosen_tenants_does_not_exist_for_others(
 
 def test_an_image_for_other_cpus_is_refused(cloud: Cloud, subnet: Subnet, owner: Actor) -> None:
     arm = make_image(cloud.storage, "ARM", architecture="aarch64")
-    with pytest.raises(Refused, match="for ARM"):
+    with pytest.raises(Refused, match="needs ARM"):
         ask_for_vms(owner, cloud, subnet, image=arm.pk)
 
 
@@ -192,3 +193,17 @@ def test_a_new_cluster_has_the_default_types() -> None:
     cluster = factories.make_cluster(factories.make_region())
     create_default_types(cluster)
     assert [t.name for t in cluster.instance_types.all()] == ["1C2G", "2C4G", "4C8G", "8C16G", "16C32G"]
+
+
+@pytest.mark.requirement("VM-1")
+def test_the_traits_of_image_and_cluster_reach_the_host(cloud: Cloud, subnet: Subnet, owner: Actor) -> None:
+    windows = make_image(cloud.storage, "Windows", os_family=Image.Family.WINDOWS)
+    spec = vm_spec(make_vm(owner, cloud, subnet, image=windows.pk))
+    assert (spec.os_family, spec.architecture) == (OsFamily.WINDOWS, Architecture.X86)
+    ComputeCluster.objects.update(architecture=ComputeCluster.Architecture.ARM)
+    with pytest.raises(Refused, match=r"needs x86 CPUs, but cluster .* has ARM CPUs") as refused:
+        ask_for_vms(owner, cloud, subnet)
+    assert refused.value.code == "image.architecture"
+    Image.objects.update(architecture=ComputeCluster.Architecture.ARM)
+    spec = vm_spec(make_vm(owner, cloud, subnet, name="arm"))
+    assert (spec.os_family, spec.architecture) == (OsFamily.LINUX, Architecture.ARM)

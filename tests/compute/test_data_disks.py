@@ -230,7 +230,9 @@ def test_what_is_detached_is_no_part_of_its_definition(
 
 
 def test_a_definition_of_many_disks_costs_no_more_queries(owner: Actor, vm: Vm, disks: list[Disk]) -> None:
-    loaded: Any = Vm.objects.prefetch_related("disks__cluster", "nics").get(pk=vm.pk)
+    loaded: Any = (
+        Vm.objects.select_related("image", "cluster").prefetch_related("disks__cluster", "nics").get(pk=vm.pk)
+    )
     with CaptureQueriesContext(
         connection,
     ) as queries:

@@ -22,7 +22,7 @@ from apps.compute.models import Power, Vm
 from apps.compute.services.image import delete_image
 from apps.compute.services.power import delete_vm, power_off_vm
 from apps.drivers.memory import MemoryFabric, MemoryVolumes
-from apps.drivers.specs import FabricKind, PoolKind
+from apps.drivers.specs import PoolKind, PortSpec, SubnetSpec
 from apps.infrastructure import backends
 from apps.infrastructure.enrolment import remove_host
 from apps.infrastructure.models import SILENCE, Host
@@ -169,7 +169,7 @@ def ensure_it_settled(operation: Operation, vm: Vm, host: Host, cloud: Cloud) ->
         assert not Nic.objects.exists()
         assert not Quota.objects.filter(tenant=vm.tenant, metric="vm", used__gt=0).exists()
         assert MemoryVolumes(cloud.world).observe(cloud.storage.spec()).of(PoolKind.VOLUME) == ()
-        assert not MemoryFabric(cloud.world).inventory().of(FabricKind.PORT)
+        assert not MemoryFabric(cloud.world).inventory().of(PortSpec)
     else:
         gone = Vm.objects.get(pk=vm.pk)
         assert (gone.state, gone.power, gone.power_seen) == (State.READY, Power.OFF, Power.OFF)
@@ -257,7 +257,7 @@ def _an_image(cloud: Cloud, subnet: Subnet) -> Resource:
 def _a_vpc(cloud: Cloud, subnet: Subnet) -> Resource:
     made = make_subnet(cloud.region, _project(subnet), "10.77.0.0/16")
     vpc = made.vpc
-    backends.fabric(cloud.region).ensure_absent(FabricKind.SUBNET, str(made.pk))
+    backends.fabric(cloud.region).ensure_absent(SubnetSpec, str(made.pk))
     made.delete()
     return vpc
 

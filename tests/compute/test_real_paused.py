@@ -17,6 +17,7 @@ from onebox.shell import wait_until
 from apps.compute.models import Image, Vm
 from apps.compute.services.image import import_image
 from apps.infrastructure.models import Host
+from apps.infrastructure.reachability import is_silent
 from apps.infrastructure.services import create_storage_cluster
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation, OperationStatus
@@ -104,8 +105,9 @@ def small(real_site: RealSite) -> Iterator[Small]:
 def started(site: RealSite, machine: Machine) -> Small:
     region = site.image.region
     assert region is not None
-    gone = Host.objects.exclude(name=machine.name)
-    wait_until(lambda: not any(host.in_reach for host in gone.all()), "the second host's silence", seconds=90)
+    gone = list(Host.objects.exclude(name=machine.name))
+    # As placement sees it: `Host.in_reach` is false up to one round of reports earlier.
+    wait_until(lambda: all(is_silent(host) for host in gone), "the second host's silence", seconds=90)
     pool = create_storage_cluster(SYSTEM, region, path=POOL)
     machine.exec("mkdir", "-m", "700", f"{POOL}/import")
     shutil.copy(site.box.guest_image, site.box.shared / "import")

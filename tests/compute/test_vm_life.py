@@ -20,7 +20,7 @@ from apps.compute.services.power import (
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryFabric, MemoryHypervisor, MemoryVolumes
 from apps.drivers.memory.records import vms_of
-from apps.drivers.specs import FabricKind, PoolKind, VmStatus
+from apps.drivers.specs import PoolKind, PortSpec, VmStatus
 from apps.infrastructure.models import Host
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.cancellation import cancel
@@ -56,7 +56,7 @@ def test_a_created_vm_runs_on_a_host_with_its_disk_and_port(
     assert (seen.exists, seen.power, seen.boot) == (True, Power.ON, 1)
     pool = MemoryVolumes(cloud.world).observe(cloud.storage.spec())
     assert pool.of(PoolKind.VOLUME) == (str(vm.disks.get().pk),)
-    assert set(MemoryFabric(cloud.world).inventory().of(FabricKind.PORT)) == {str(vm.nics.get().pk)}
+    assert set(MemoryFabric(cloud.world).inventory().of(PortSpec)) == {str(vm.nics.get().pk)}
 
 
 @pytest.mark.requirement("VM-2")
@@ -149,7 +149,7 @@ def test_deleting_a_vm_leaves_nothing_of_it_anywhere(cloud: Cloud, subnet: Subne
     assert used(vm) == {}
     assert not any(h.vcpu_reserved or h.memory_reserved_mib for h in Host.objects.all())
     assert MemoryVolumes(cloud.world).observe(cloud.storage.spec()).of(PoolKind.VOLUME) == ()
-    assert not MemoryFabric(cloud.world).inventory().of(FabricKind.PORT)
+    assert not MemoryFabric(cloud.world).inventory().of(PortSpec)
 
 
 @pytest.mark.requirement("OP-4")
@@ -201,7 +201,7 @@ def test_a_failed_creation_can_be_deleted_and_leaves_nothing(
     assert not Vm.objects.exists()
     assert used(vm) == {}
     assert MemoryVolumes(cloud.world).observe(cloud.storage.spec()).of(PoolKind.VOLUME) == ()
-    assert not MemoryFabric(cloud.world).inventory().of(FabricKind.PORT)
+    assert not MemoryFabric(cloud.world).inventory().of(PortSpec)
 
 
 @pytest.mark.requirement("OP-4")

@@ -16,7 +16,7 @@ from apps.accounts.operation_access import cancel_operation
 from apps.compute.models import Vm
 from apps.compute.services.power import delete_vm
 from apps.drivers.memory import MemoryFabric, MemoryHypervisor, MemoryVolumes, World
-from apps.drivers.specs import FabricKind, PoolKind, Power
+from apps.drivers.specs import PoolKind, PortSpec, Power
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host, StorageCluster
 from apps.lifecycle.actor import Actor
@@ -99,4 +99,4 @@ def deleted_leaves_nothing(world: World, owner: Actor) -> None:
         assert (host.vcpu_reserved, host.memory_reserved_mib) == (0, 0)
     pool = StorageCluster.objects.get()
     assert MemoryVolumes(world).inventory(pool.spec()).of(PoolKind.VOLUME) == {}
-    assert MemoryFabric(world).inventory().of(FabricKind.PORT) == {}
+    assert MemoryFabric(world).inventory().of(PortSpec) == {}

@@ -11,7 +11,6 @@ from onebox.hosts import Host
 from apps.drivers.protocols import Fabric
 from apps.drivers.specs import (
     Direction,
-    FabricKind,
     PortSpec,
     RuleAction,
     RulePriority,
@@ -19,6 +18,7 @@ from apps.drivers.specs import (
     RuleSpec,
     SecurityGroupSpec,
     SubnetSpec,
+    VpcSpec,
 )
 from tests.drivers.contracts.fabric import built
 from tests.drivers.flood_sender import FORGERIES, Guest
@@ -154,21 +154,21 @@ def tenant(
     """Make a tenant's network and its guests; connections may begin in the directions given, None for no group."""
     with ExitStack() as stack:
         vpc, subnet = built(fabric)
-        stack.callback(fabric.ensure_absent, FabricKind.VPC, vpc.id)
-        stack.callback(fabric.ensure_absent, FabricKind.SUBNET, subnet.id)
+        stack.callback(fabric.ensure_absent, VpcSpec, vpc.id)
+        stack.callback(fabric.ensure_absent, SubnetSpec, subnet.id)
 
         def groups(directions: tuple[Direction, ...] | None) -> tuple[str, ...]:
             if directions is None:
                 return ()
             made = SecurityGroupSpec(new_id(), everything(*directions))
-            fabric.ensure_security_group(made)
-            stack.callback(fabric.ensure_absent, FabricKind.SECURITY_GROUP, made.id)
+            fabric.ensure(made)
+            stack.callback(fabric.ensure_absent, SecurityGroupSpec, made.id)
             return (made.id,)
 
         def plug(number: int, *group: str) -> NetnsGuest:
             port: PortSpec = replace(a_port(subnet, number, *group), connection_limit=connection_limit)
-            fabric.ensure_port(port)
-            stack.callback(fabric.ensure_absent, FabricKind.PORT, port.id)
+            fabric.ensure(port)
+            stack.callback(fabric.ensure_absent, PortSpec, port.id)
             return stack.enter_context(netns_guest(host, port, subnet.gateway))
 
         one = plug(11, *groups(one_may))

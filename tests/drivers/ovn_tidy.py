@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from apps.drivers.ovn import OvnFabric
-from apps.drivers.specs import FabricKind, PortSpec, SecurityGroupSpec, SubnetSpec, VpcSpec
+from apps.drivers.ovn.fabric import OvnFabric
+from apps.drivers.specs import FabricSpec, PortSpec, SecurityGroupSpec, SubnetSpec, VpcSpec
 
-LEAF_TO_ROOT = (FabricKind.PORT, FabricKind.SUBNET, FabricKind.SECURITY_GROUP, FabricKind.VPC)
+LEAF_TO_ROOT = (PortSpec, SubnetSpec, SecurityGroupSpec, VpcSpec)
 
 
 class TidyFabric(OvnFabric):
@@ -14,23 +14,11 @@ class TidyFabric(OvnFabric):
 
     def __init__(self, address: str) -> None:
         super().__init__(address)
-        self.made: dict[FabricKind, set[str]] = {kind: set() for kind in LEAF_TO_ROOT}
+        self.made: dict[type[FabricSpec], set[str]] = {kind: set() for kind in LEAF_TO_ROOT}
 
-    def ensure_vpc(self, spec: VpcSpec) -> None:
-        self.made[FabricKind.VPC].add(spec.id)
-        super().ensure_vpc(spec)
-
-    def ensure_subnet(self, spec: SubnetSpec) -> None:
-        self.made[FabricKind.SUBNET].add(spec.id)
-        super().ensure_subnet(spec)
-
-    def ensure_port(self, spec: PortSpec) -> None:
-        self.made[FabricKind.PORT].add(spec.id)
-        super().ensure_port(spec)
-
-    def ensure_security_group(self, spec: SecurityGroupSpec) -> None:
-        self.made[FabricKind.SECURITY_GROUP].add(spec.id)
-        super().ensure_security_group(spec)
+    def ensure(self, spec: FabricSpec) -> None:
+        self.made[type(spec)].add(spec.id)
+        super().ensure(spec)
 
     def tidy(self) -> None:
         """Remove all of it."""

@@ -11,7 +11,16 @@ from apps.drivers.errors import DriverError
 from apps.drivers.libvirt import HostSettings, domain_xml, metadata
 from apps.drivers.libvirt.domain_xml import DiskFiles
 from apps.drivers.libvirt.metadata import VmMetadata
-from apps.drivers.specs import DiskAttachment, NicAttachment, PoolSpec, SeedSpec, VmSpec, VolumeSpec
+from apps.drivers.specs import (
+    Architecture,
+    DiskAttachment,
+    NicAttachment,
+    OsFamily,
+    PoolSpec,
+    SeedSpec,
+    VmSpec,
+    VolumeSpec,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 POOL = PoolSpec("aaaaaaaa-0000-4000-8000-000000000001", "file", "/pool")
@@ -50,6 +59,54 @@ def test_the_definition_is_as_kept(name: str, host: HostSettings) -> None:
     if os.environ.get("SCLOUD_WRITE_GOLDEN"):
         path.write_text(xml_of(host=host))
     assert xml_of(host=host) == path.read_text()
+
+
+WINDOWS, ARM = replace(VM, vcpu=8, os_family=OsFamily.WINDOWS), replace(VM, architecture=Architecture.ARM)
+KVM = replace(HOST, virtualisation="kvm")
+
+
+@pytest.mark.requirement("VM-1")
+@pytest.mark.parametrize("host", [HOST, KVM], ids=["emulated", "kvm"])
+def test_windows_gets_local_time_its_timers_and_one_socket(host: HostSettings) -> None:
+    domain = ET.fromstring(xml_of(WINDOWS, host))
+    clock, topology = domain.find("clock"), domain.find("cpu/topology")
+    assert clock is not None and topology is not None
+    assert clock.get("offset") == "localtime"
+    assert topology.attrib == {"sockets": "1", "cores": "8", "threads": "1"}
+    timers = {timer.get("name"): timer.get("present", timer.get("tickpolicy")) for timer in clock}
+    assert timers.items() >= {"rtc": "catchup", "pit": "delay", "hpet": "no"}.items()
+    enlightened = [feature.tag for feature in domain.findall("features/hyperv/*[@state='on']")]
+    if host is KVM:
+        assert {"relaxed", "vapic", "spinlocks", "synic", "stimer"} <= set(enlightened)
+        assert timers["hypervclock"] == "yes"
+    else:
+        assert enlightened == [] and "hypervclock" not in timers, "emulation has no Hyper-V interfaces"
+
+
+def test_linux_gets_utc_and_no_interfaces_of_hyper_v() -> None:
+    domain = ET.fromstring(xml_of(host=KVM))
+    assert ET.tostring(domain.find("clock"), encoding="unicode").strip() == '<clock offset="utc" />'  # type: ignore[arg-type]
+    assert domain.find("features/hyperv") is None
+
+
+@pytest.mark.requirement("VM-1")
+@pytest.mark.parametrize(
+    ("host", "mode"), [(HOST, "maximum"), (KVM, "host-passthrough")], ids=["emulated", "kvm"]
+)
+def test_an_arm_guest_starts_from_uefi_on_a_machine_without_devices_of_a_pc(
+    host: HostSettings, mode: str
+) -> None:
+    domain = ET.fromstring(xml_of(ARM, host))
+    system, kind, cpu = domain.find("os"), domain.find("os/type"), domain.find("cpu")
+    assert system is not None and kind is not None and cpu is not None
+    assert (system.get("firmware"), kind.attrib) == ("efi", {"arch": "aarch64", "machine": "virt"})
+    assert cpu.get("mode") == mode
+    assert domain.find("features/apic") is None
+    assert [model.get("type") for model in domain.findall("devices/video/model")] == ["virtio"]
+    assert {device.get("type") for device in domain.findall("devices/input[@bus='usb']")} == {
+        "tablet",
+        "keyboard",
+    }
 
 
 @pytest.mark.requirement("SE-5")

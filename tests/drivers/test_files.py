@@ -16,7 +16,7 @@ from apps.drivers.files.layout import appearing, volume_path
 from apps.drivers.specs import ImageSpec, PoolKind, PoolSpec, VolumeSpec
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.contracts.volumes import VolumesContract
-from tests.drivers.samples import a_pool, a_volume, an_image
+from tests.drivers.samples import a_pool, a_volume, an_image, make_bootable
 
 
 def qemu_img(*arguments: str | Path) -> None:
@@ -54,6 +54,7 @@ def source(uploads: Path) -> str:
     path = uploads / "clean.qcow2"
     qemu_img("create", "-f", "qcow2", path, "64M")
     qemu_img("bench", "-w", "-c", "8", "-f", "qcow2", path)
+    make_bootable(path)
     return str(path)
 
 

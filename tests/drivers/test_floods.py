@@ -12,7 +12,7 @@ import pytest
 from onebox.hosts import Host
 from onebox.shell import wait_until
 
-from apps.drivers.ovn import OvnFabric
+from apps.drivers.ovn.fabric import OvnFabric
 from apps.drivers.specs import Direction
 from tests.drivers.flood_sender import FLOODS
 from tests.drivers.floods import LEASES, PROBE, Tenant, tenant

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from apps.drivers.ovn import OvnFabric
+from apps.drivers.ovn.fabric import OvnFabric
 from apps.drivers.remote import RemoteHost
 from apps.drivers.specs import (
     DiskAttachment,
-    FabricKind,
     ImageSpec,
     PoolSpec,
     PortSpec,
@@ -20,6 +19,7 @@ from apps.drivers.specs import (
     SeedSpec,
     SubnetSpec,
     VmUsage,
+    VpcSpec,
 )
 from tests.drivers.contracts.fabric import built
 from tests.drivers.contracts.hypervisor import wait_until_off
@@ -54,8 +54,8 @@ class Lab:
         remote = agent.remote
         self.stack.callback(remote.volumes().ensure_volume_absent, volume)
         self.stack.callback(remote.hypervisor().ensure_vm_absent, vm.id)
-        self.fabric.ensure_port(port)
-        self.stack.callback(self.fabric.ensure_absent, FabricKind.PORT, port.id)
+        self.fabric.ensure(port)
+        self.stack.callback(self.fabric.ensure_absent, PortSpec, port.id)
         remote.volumes().ensure_volume(volume)
         remote.hypervisor().ensure_vm(vm)
         remote.hypervisor().ensure_power(vm.id, Power.ON, boot=1)
@@ -64,8 +64,8 @@ class Lab:
     def subnet(self) -> SubnetSpec:
         """Make a VPC with the subnet 10.0.1.0/24."""
         vpc, subnet = built(self.fabric)
-        self.stack.callback(self.fabric.ensure_absent, FabricKind.VPC, vpc.id)
-        self.stack.callback(self.fabric.ensure_absent, FabricKind.SUBNET, subnet.id)
+        self.stack.callback(self.fabric.ensure_absent, VpcSpec, vpc.id)
+        self.stack.callback(self.fabric.ensure_absent, SubnetSpec, subnet.id)
         return subnet
 
 

@@ -21,6 +21,7 @@ from apps.drivers.libvirt.metadata import VmMetadata
 from apps.drivers.libvirt.settings import HostSettings
 from apps.drivers.protocols import Hypervisor
 from apps.drivers.specs import PoolSpec, SeedSpec, VmSpec, VolumeSpec
+from tests.drivers.test_seed import parts_of
 from tests.security.hostile import HOSTILE
 
 pytestmark = pytest.mark.requirement("SE-5")
@@ -77,10 +78,11 @@ def test_user_data_reaches_the_guest_byte_for_byte(user_data: str, keys: list[st
         read[name] = out.getvalue()
     iso.close()
     assert read["user-data"] == user_data.encode()
-    vendor, meta = yaml.safe_load(read["vendor-data"]), yaml.safe_load(read["meta-data"])
+    parts = parts_of(read["vendor-data"].decode())
+    vendor, meta = yaml.safe_load(parts["text/cloud-config"]), yaml.safe_load(read["meta-data"])
     assert vendor["hostname"] == meta["local-hostname"] == "web-1"
-    assert vendor.get("ssh_authorized_keys", []) == keys
-    assert vendor["chpasswd"]["users"][0]["password"] == "$6$a:b #{c"
+    assert meta.get("public-keys", []) == keys
+    assert "'root:$6$a:b #{c'" in parts["text/x-shellscript"]
 
 
 @pytest.mark.parametrize("text", encodable.values(), ids=encodable.keys())

@@ -17,7 +17,7 @@ from apps.drivers.files.qemu_img import create
 from apps.drivers.specs import PoolSpec
 from apps.drivers.tools import GIB, UNPRIVILEGED_ID
 from tests.drivers.contracts.fabric import refused
-from tests.drivers.samples import a_pool, an_image
+from tests.drivers.samples import a_pool, an_image, make_bootable
 
 pytestmark = [pytest.mark.requirement("SE-5"), pytest.mark.requirement("SE-10")]
 
@@ -198,6 +198,7 @@ def test_whatever_reads_an_uploaded_image_has_neither_rights_nor_network(
     """
     source = uploads / "disk.qcow2"
     create(source, 1 << 20)
+    make_bootable(source)
     tool_taken_over(open_folder, monkeypatch, script)
     monkeypatch.setenv("SECRET_OF_THE_AGENT", "do-not-show-this")
     volumes.ensure_image(an_image(pool), str(source))
@@ -233,6 +234,7 @@ def test_an_image_that_never_comes_to_its_end_is_given_up(
 ) -> None:
     source = uploads / "disk.qcow2"
     create(source, 1 << 20)
+    make_bootable(source)
     tool_taken_over(open_folder, monkeypatch, '[ "$1" != convert ] || while :; do sleep 0.1; done')
     monkeypatch.setattr("apps.drivers.files.qemu_img.LEAST_SECONDS", 1)
     with refused("driver.tool_timeout"):
@@ -246,6 +248,7 @@ def test_a_conversion_that_names_another_file_is_not_kept(
     """An image that has taken qemu-img over could have its VMs read any file of the host."""
     source = uploads / "disk.qcow2"
     create(source, 1 << 20)
+    make_bootable(source)
     crafted = open_folder / "crafted"
     real = shutil.which("qemu-img") or ""
     made = [real, "create", "-q", "-f", "qcow2", "-u", "-b", "/etc/shadow", "-F", "raw", str(crafted), "1M"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from apps.drivers.protocols import Hypervisor, Volumes
-from apps.drivers.specs import PoolSpec, Power, SeedSpec, VmSpec
+from apps.drivers.specs import OsFamily, PoolSpec, Power, SeedSpec, VmSpec
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.contracts.hypervisor import HypervisorContract
 from tests.drivers.real_agents import RealAgent, running_agent, shared_pool
@@ -119,3 +119,14 @@ def test_a_foreign_vm_of_the_host_is_not_reported(agent: RealAgent, hypervisor: 
         assert uuid not in {status.id for status in hypervisor.observe().vms}
     finally:
         agent.host.exec("virsh", "-q", "undefine", "theirs")
+
+
+@pytest.mark.requirement("VM-1")
+def test_libvirt_takes_and_starts_what_a_windows_guest_gets(
+    agent: RealAgent, hypervisor: Hypervisor, vm: VmSpec
+) -> None:
+    hypervisor.ensure_vm(replace(vm, vcpu=2, os_family=OsFamily.WINDOWS))
+    assert hypervisor.ensure_power(vm.id, Power.ON).power is Power.ON
+    running = agent.host.exec("virsh", "-q", "dumpxml", f"vm-{vm.id}")
+    assert "offset='localtime'" in running
+    assert "sockets='1'" in running and "cores='2'" in running

@@ -15,7 +15,7 @@ from apps.drivers.memory import MemoryFabric, MemoryHypervisor, MemoryVolumes, R
 from apps.drivers.memory.records import VOLUMES
 from apps.drivers.orders import Fence
 from apps.drivers.protocols import Hypervisor
-from apps.drivers.specs import FabricKind, PauseReason, PoolKind, PoolSpec, Power, VmSpec, VolumeSpec
+from apps.drivers.specs import PauseReason, PoolKind, PoolSpec, Power, VmSpec, VolumeSpec, VpcSpec
 from tests.drivers.contracts.fabric import FabricContract, refused
 from tests.drivers.contracts.hypervisor import HypervisorContract, wait_until_off
 from tests.drivers.contracts.volumes import VolumesContract
@@ -151,9 +151,9 @@ def test_a_fault_is_raised_as_often_as_asked(world: World) -> None:
     vpc = a_vpc()
     for _ in range(2):
         with refused("test.broken"):
-            fabric.ensure_vpc(vpc)
-    fabric.ensure_vpc(vpc)
-    assert fabric.inventory().of(FabricKind.VPC) == {vpc.id: 1}
+            fabric.ensure(vpc)
+    fabric.ensure(vpc)
+    assert fabric.inventory().of(VpcSpec) == {vpc.id: 1}
 
 
 def _make_vpc_and_die(url: str, name: str, when: str) -> None:
@@ -163,7 +163,7 @@ def _make_vpc_and_die(url: str, name: str, when: str) -> None:
         if moment == when:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    MemoryFabric(RedisWorld(redis.Redis.from_url(url), name, on_call=die)).ensure_vpc(a_vpc())
+    MemoryFabric(RedisWorld(redis.Redis.from_url(url), name, on_call=die)).ensure(a_vpc())
 
 
 @pytest.mark.parametrize(("when", "made"), [("before", 0), ("after", 1)])
@@ -177,7 +177,7 @@ def test_what_a_killed_process_had_done_stays_done(redis_url: str, when: str, ma
     assert process.exitcode == -signal.SIGKILL
     with redis.Redis.from_url(redis_url) as client:
         world = RedisWorld(client, name)
-        assert len(MemoryFabric(world).inventory().of(FabricKind.VPC)) == made
+        assert len(MemoryFabric(world).inventory().of(VpcSpec)) == made
         world.forget()
 
 

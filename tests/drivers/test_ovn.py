@@ -12,16 +12,18 @@ import pytest
 from onebox.shell import wait_until
 
 from apps.drivers.errors import DriverError
-from apps.drivers.ovn import OvnFabric
+from apps.drivers.ovn.fabric import OvnFabric
 from apps.drivers.ovn.rows import derived
 from apps.drivers.specs import (
     Direction,
-    FabricKind,
+    PortSpec,
     RuleAction,
     RulePriority,
     RuleProtocol,
     RuleSpec,
     SecurityGroupSpec,
+    SubnetSpec,
+    VpcSpec,
 )
 from tests.drivers.contracts.fabric import FabricContract, built, refused
 from tests.drivers.ovn_tidy import tidy_fabric
@@ -75,14 +77,14 @@ def test_nothing_is_changed_for_whom_the_guard_stops(fabric: OvnFabric) -> None:
 
     vpc, before = a_vpc(), changes_seen(fabric)
     with pytest.raises(TooLate):
-        fabric.guarded(guard).ensure_vpc(vpc)
-    assert vpc.id not in fabric.inventory().of(FabricKind.VPC)
+        fabric.guarded(guard).ensure(vpc)
+    assert vpc.id not in fabric.inventory().of(VpcSpec)
     assert changes_seen(fabric) == before
-    fabric.ensure_vpc(vpc)
+    fabric.ensure(vpc)
     with pytest.raises(TooLate):
-        fabric.guarded(guard).ensure_absent(FabricKind.VPC, vpc.id)
-    assert vpc.id in fabric.inventory().of(FabricKind.VPC)
-    fabric.ensure_absent(FabricKind.VPC, vpc.id)
+        fabric.guarded(guard).ensure_absent(VpcSpec, vpc.id)
+    assert vpc.id in fabric.inventory().of(VpcSpec)
+    fabric.ensure_absent(VpcSpec, vpc.id)
 
 
 def priorities(fabric: OvnFabric) -> Counter[int]:
@@ -95,16 +97,16 @@ def priorities(fabric: OvnFabric) -> Counter[int]:
 @pytest.mark.requirement("SG-3")
 def test_200_rules_are_set_and_replaced_as_a_whole(fabric: OvnFabric, group: SecurityGroupSpec) -> None:
     before = priorities(fabric)
-    fabric.ensure_security_group(group)
+    fabric.ensure(group)
     medium = priorities(fabric) - before
-    fabric.ensure_security_group(
+    fabric.ensure(
         replace(group, rules=tuple(replace(rule, priority=RulePriority.HIGH) for rule in group.rules))
     )
     high = priorities(fabric) - before
     (of_medium,), (of_high,) = ([at for at, n in some.items() if n >= 200] for some in (medium, high))
     assert of_high > of_medium and medium[of_medium] == high[of_high] == 200
     assert high[of_medium] == 0
-    fabric.ensure_absent(FabricKind.SECURITY_GROUP, group.id)
+    fabric.ensure_absent(SecurityGroupSpec, group.id)
     assert priorities(fabric) == before
 
 
@@ -113,10 +115,10 @@ def test_what_is_right_already_is_not_written(fabric: OvnFabric, group: Security
     port = a_port(subnet, 11, group.id)
 
     def ensure() -> None:
-        fabric.ensure_vpc(vpc)
-        fabric.ensure_subnet(subnet)
-        fabric.ensure_security_group(group)
-        fabric.ensure_port(port)
+        fabric.ensure(vpc)
+        fabric.ensure(subnet)
+        fabric.ensure(group)
+        fabric.ensure(port)
 
     ensure()
     before = changes_seen(fabric)
@@ -127,12 +129,12 @@ def test_what_is_right_already_is_not_written(fabric: OvnFabric, group: Security
 def test_what_another_hand_changed_is_put_right(fabric: OvnFabric, onebox: Onebox) -> None:
     _, subnet = built(fabric)
     port = a_port(subnet)
-    fabric.ensure_port(port)
+    fabric.ensure(port)
     onebox.northbound("lsp-set-addresses", port.id, "unknown")
     deadline = time.monotonic() + 10
     while onebox.northbound("lsp-get-addresses", port.id) != f"{port.mac} {port.ip}":
         assert time.monotonic() < deadline, "the port kept the wrong address"
-        fabric.ensure_port(port)
+        fabric.ensure(port)
 
 
 TAMPERINGS = {
@@ -162,7 +164,7 @@ def test_limits_and_rules_taken_away_are_noticed_and_put_back(
 ) -> None:
     vpc, subnet = built(fabric)
     port = a_port(subnet)
-    fabric.ensure_port(port)
+    fabric.ensure(port)
     id = {"vpc": vpc.id, "subnet": subnet.id, "port": port.id}[TAMPERINGS[tampering][0]]
     command = TAMPERINGS[tampering][1].format(
         vpc=vpc.id,
@@ -177,9 +179,9 @@ def test_limits_and_rules_taken_away_are_noticed_and_put_back(
     assert id not in fabric.inventory().unprotected
     onebox.northbound(*command.split())
     wait_until(lambda: id in fabric.inventory().unprotected, "notice", seconds=10)
-    fabric.ensure_vpc(vpc)
-    fabric.ensure_subnet(subnet)
-    fabric.ensure_port(port)
+    fabric.ensure(vpc)
+    fabric.ensure(subnet)
+    fabric.ensure(port)
     assert fabric.inventory().unprotected.isdisjoint({vpc.id, subnet.id, port.id})
 
 
@@ -187,10 +189,10 @@ def test_limits_and_rules_taken_away_are_noticed_and_put_back(
 def test_a_connection_limit_taken_away_is_noticed_and_put_back(fabric: OvnFabric, onebox: Onebox) -> None:
     _, subnet = built(fabric)
     port = a_port(subnet)
-    fabric.ensure_port(port)
+    fabric.ensure(port)
     onebox.northbound("remove", "logical_switch_port", port.id, "options", "ct-zone-limit")
     wait_until(lambda: fabric.inventory().connection_limits[port.id] == 0, "notice", seconds=10)
-    fabric.ensure_port(port)
+    fabric.ensure(port)
     assert fabric.inventory().connection_limits[port.id] == port.connection_limit
 
 
@@ -204,9 +206,9 @@ def test_what_a_network_was_limited_by_goes_with_it(fabric: OvnFabric) -> None:
     before = rows()
     vpc, subnet = built(fabric)
     port = a_port(subnet)
-    fabric.ensure_port(port)
+    fabric.ensure(port)
     assert all(now > then for now, then in zip(rows(), before, strict=True))
-    for kind, id in ((FabricKind.PORT, port.id), (FabricKind.SUBNET, subnet.id), (FabricKind.VPC, vpc.id)):
+    for kind, id in ((PortSpec, port.id), (SubnetSpec, subnet.id), (VpcSpec, vpc.id)):
         fabric.ensure_absent(kind, id)
     assert rows() == before
 
@@ -215,7 +217,7 @@ def test_what_a_network_was_limited_by_goes_with_it(fabric: OvnFabric) -> None:
 def test_every_protocol_that_ovn_can_limit_is_limited(fabric: OvnFabric, onebox: Onebox) -> None:
     """ovn-nbctl refuses a protocol it does not know, and names all that it does."""
     vpc = a_vpc()
-    fabric.ensure_vpc(vpc)
+    fabric.ensure(vpc)
     refusal = onebox.central.exec(
         *("sh", "-c", "ovn-nbctl --timeout=15 copp-add nobody no-such-protocol meter 2>&1 || true")
     )
@@ -242,9 +244,9 @@ def test_processes_that_race_make_one_of_each(northbound: str, stack: ExitStack)
     def ensure(fabric: OvnFabric) -> None:
         for _ in range(3):
             try:
-                fabric.ensure_vpc(vpc)
-                fabric.ensure_subnet(subnet)
-                return fabric.ensure_port(port)
+                fabric.ensure(vpc)
+                fabric.ensure(subnet)
+                return fabric.ensure(port)
             except DriverError as error:
                 assert not error.permanent, error
 
@@ -252,9 +254,9 @@ def test_processes_that_race_make_one_of_each(northbound: str, stack: ExitStack)
         list(pool.map(ensure, fabrics))
     seen = fabrics[0].inventory()
     assert (
-        vpc.id in seen.of(FabricKind.VPC),
-        subnet.id in seen.of(FabricKind.SUBNET),
-        port.id in seen.of(FabricKind.PORT),
+        vpc.id in seen.of(VpcSpec),
+        subnet.id in seen.of(SubnetSpec),
+        port.id in seen.of(PortSpec),
     ) == (True, True, True)
 
 

@@ -21,6 +21,7 @@ from apps.drivers.specs import (
 )
 from tests.drivers.contracts.volumes import VolumesContract
 from tests.drivers.real_agents import HOST_POOLS, RealAgent, running_agent, shared_pool
+from tests.drivers.samples import make_bootable
 from tests.onebox_fixtures import Onebox
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
@@ -89,6 +90,7 @@ def source(uploads: Path) -> str:
     path = uploads / "clean.qcow2"
     qemu_img("create", "-f", "qcow2", path, "64M")
     qemu_img("bench", "-w", "-c", "8", "-f", "qcow2", path)
+    make_bootable(path)
     return str(path)
 
 

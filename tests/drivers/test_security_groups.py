@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from apps.drivers.ovn import OvnFabric
+from apps.drivers.ovn.fabric import OvnFabric
 from apps.drivers.specs import (
     Direction,
-    FabricKind,
     PortSpec,
     RuleAction,
     RulePriority,
     RuleProtocol,
     RuleSpec,
     SecurityGroupSpec,
+    SubnetSpec,
+    VpcSpec,
 )
 from tests.drivers.contracts.fabric import built
 from tests.drivers.netns import NetnsGuest, netns_guest
@@ -55,7 +56,7 @@ class Net:
 
     def rules(self, *rules: RuleSpec) -> None:
         """Give the server's group these rules and wait until both hosts have them."""
-        self.fabric.ensure_security_group(replace(self.group, rules=rules))
+        self.fabric.ensure(replace(self.group, rules=rules))
 
     def reached(self, *expected: str) -> list[str]:
         """Return which services the client reaches, as soon as they are the expected ones or after 10 s."""
@@ -72,15 +73,15 @@ def net(onebox: Onebox, northbound: str) -> Iterator[Net]:
         fabric = OvnFabric(northbound)
         stack.callback(fabric.close)
         vpc, subnet = built(fabric)
-        stack.callback(fabric.ensure_absent, FabricKind.VPC, vpc.id)
-        stack.callback(fabric.ensure_absent, FabricKind.SUBNET, subnet.id)
+        stack.callback(fabric.ensure_absent, VpcSpec, vpc.id)
+        stack.callback(fabric.ensure_absent, SubnetSpec, subnet.id)
         group = SecurityGroupSpec(new_id())
-        fabric.ensure_security_group(group)
-        stack.callback(fabric.ensure_absent, FabricKind.SECURITY_GROUP, group.id)
+        fabric.ensure(group)
+        stack.callback(fabric.ensure_absent, SecurityGroupSpec, group.id)
 
         def plug(host: int, port: PortSpec) -> NetnsGuest:
-            fabric.ensure_port(port)
-            stack.callback(fabric.ensure_absent, FabricKind.PORT, port.id)
+            fabric.ensure(port)
+            stack.callback(fabric.ensure_absent, PortSpec, port.id)
             return stack.enter_context(netns_guest(onebox.hosts[host], port, subnet.gateway))
 
         client = plug(0, a_port(subnet, 11))

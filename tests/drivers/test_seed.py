@@ -1,11 +1,15 @@
 """First-boot data, read back from the disk image."""
 
+import email
+import email.policy
 import io
 import json
+import subprocess
 from pathlib import Path
 
 import pycdlib
 import pytest
+import yaml
 
 from apps.drivers.libvirt import seed
 from apps.drivers.specs import SeedSpec
@@ -30,6 +34,12 @@ def read(image: bytes) -> dict[str, str]:
     return found
 
 
+def parts_of(vendor_data: str) -> dict[str, str]:
+    """Return the parts of vendor-data by their types."""
+    message = email.message_from_string(vendor_data, policy=email.policy.default)
+    return {part.get_content_type(): part.get_content() for part in message.iter_parts()}
+
+
 @pytest.mark.requirement("VM-1")
 def test_the_disk_holds_what_the_guest_needs() -> None:
     vm_id = new_id()
@@ -37,16 +47,30 @@ def test_the_disk_holds_what_the_guest_needs() -> None:
     assert set(files) == {"meta-data", "user-data", "vendor-data"}
     assert vm_id in files["meta-data"]
     assert files["user-data"] == SPEC.user_data
-    header, *lines = files["vendor-data"].splitlines()
-    settings = {key: json.loads(value) for key, value in (line.split(": ", 1) for line in lines)}
-    assert header == "#cloud-config"
-    assert settings["hostname"] == "web-1"
-    assert settings["chpasswd"]["users"] == [{"name": "root", "password": HASH, "type": "hash"}]
-    assert settings["ssh_authorized_keys"] == list(SPEC.ssh_keys)
+    assert f"public-keys: {json.dumps(list(SPEC.ssh_keys))}" in files["meta-data"]
+    parts = parts_of(files["vendor-data"])
+    assert list(parts) == ["text/cloud-config", "text/x-shellscript"]
+    assert yaml.safe_load(parts["text/cloud-config"]) == {
+        "hostname": "web-1",
+        "disable_root": False,
+        "ssh_pwauth": True,
+    }
+
+
+@pytest.mark.requirement("VM-1")
+def test_the_password_is_set_by_a_script_that_user_data_cannot_displace(tmp_path: Path) -> None:
+    """`chpasswd` of a #cloud-config replaces that of vendor-data; scripts of both run."""
+    script = parts_of(read(seed.image(new_id(), SPEC))["vendor-data"])["text/x-shellscript"]
+    chpasswd = tmp_path / "chpasswd"
+    chpasswd.write_text('#!/bin/sh\n{ echo "$@"; cat; } >"$0.seen"\n')
+    chpasswd.chmod(0o755)
+    subprocess.run(["sh"], input=script, text=True, check=True, env={"PATH": f"{tmp_path}:/bin"})
+    assert (tmp_path / "chpasswd.seen").read_text() == f"-e\nroot:{HASH}\n"
 
 
 def test_without_a_password_none_is_set() -> None:
     vendor = read(seed.image(new_id(), SeedSpec("web-1")))["vendor-data"]
+    assert vendor.startswith("#cloud-config\n")
     assert "chpasswd" not in vendor
     assert "ssh_pwauth" not in vendor
 

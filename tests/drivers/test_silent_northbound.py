@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from apps.drivers.errors import DriverError
-from apps.drivers.ovn import OvnFabric
+from apps.drivers.ovn.fabric import OvnFabric
 from apps.drivers.ovn.northbound import Work
-from apps.drivers.specs import FabricKind
+from apps.drivers.specs import PortSpec
 from tests.drivers.samples import new_id
 
 pytestmark = pytest.mark.requirement("OP-2")
@@ -28,7 +28,7 @@ def test_a_database_that_hangs_is_given_up_in_time(deaf: str) -> None:
     fabric, begun = OvnFabric(deaf, timeout=0.5), time.monotonic()
     for _ in range(2):
         with pytest.raises(DriverError) as caught:
-            fabric.ensure_absent(FabricKind.PORT, new_id())
+            fabric.ensure_absent(PortSpec, new_id())
         assert (caught.value.code, caught.value.permanent) == ("fabric.unreachable", False)
     assert time.monotonic() - begun < 5
 

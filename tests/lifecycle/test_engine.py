@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryFabric, World
-from apps.drivers.specs import FabricKind, VpcSpec
+from apps.drivers.specs import VpcSpec
 from apps.infrastructure.models import Host
 from apps.lifecycle import lease_renewal
 from apps.lifecycle.engine import MAX_ATTEMPTS, MAX_BUGS, claim, execute
@@ -335,10 +335,10 @@ def test_an_attempt_that_may_have_lost_its_lease_changes_nothing_in_the_network(
     run, world = OperationContext(operation), World()
     run.renewed(lease_clock() - LEASE.total_seconds())
     with pytest.raises(LeaseLost):
-        MemoryFabric(world, run.guard).ensure_vpc(VpcSpec("1", vni=1))
-    assert MemoryFabric(world).inventory().of(FabricKind.VPC) == {}
+        MemoryFabric(world, run.guard).ensure(VpcSpec("1", vni=1))
+    assert MemoryFabric(world).inventory().of(VpcSpec) == {}
     lease_renewal.LeaseRenewer().tick([run])  # it was nobody else's yet, and is held again
-    MemoryFabric(world, run.guard).ensure_vpc(VpcSpec("1", vni=1))
+    MemoryFabric(world, run.guard).ensure(VpcSpec("1", vni=1))
 
 
 def test_the_keeper_renews_leases_and_writes_the_step_log(host: Host) -> None:

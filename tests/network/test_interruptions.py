@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from apps.accounts.models import Project, Tenant
 from apps.drivers.memory import World
-from apps.drivers.specs import FabricKind
+from apps.drivers.specs import PortSpec, SecurityGroupSpec, SubnetSpec, VpcSpec
 from apps.infrastructure import backends
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
@@ -121,12 +121,12 @@ def assert_nothing_is_left_over(region: Region, tenant: Tenant) -> None:
     """Rows, fabric and quota must tell the same."""
     seen = backends.fabric(region).inventory()
     kinds: dict[str, tuple[Any, dict[str, int]]] = {
-        "vpc": (Vpc, seen.of(FabricKind.VPC)),
-        "subnet": (Subnet, seen.of(FabricKind.SUBNET)),
-        "security_group": (SecurityGroup, seen.of(FabricKind.SECURITY_GROUP)),
+        "vpc": (Vpc, seen.of(VpcSpec)),
+        "subnet": (Subnet, seen.of(SubnetSpec)),
+        "security_group": (SecurityGroup, seen.of(SecurityGroupSpec)),
     }
     for metric, (model, in_fabric) in kinds.items():
         rows = {str(row.pk): row.generation for row in model.objects.all()}
         assert in_fabric == rows
         assert Quota.objects.get(tenant=tenant, metric=metric).used == len(rows)
-    assert set(seen.of(FabricKind.PORT)) == {str(nic.pk) for nic in Nic.objects.all()}
+    assert set(seen.of(PortSpec)) == {str(nic.pk) for nic in Nic.objects.all()}

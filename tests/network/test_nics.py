@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from apps.accounts.models import Project
-from apps.drivers.specs import FabricKind
+from apps.drivers.specs import PortSpec, SecurityGroupSpec
 from apps.infrastructure import backends
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
@@ -41,9 +41,9 @@ def test_a_nic_is_bound_to_another_group_and_to_none(
     nic.refresh_from_db()
     assert nic.security_group == group
     fabric = backends.fabric(region)
-    assert fabric.inventory().of(FabricKind.PORT)[str(nic.pk)] == 2
+    assert fabric.inventory().of(PortSpec)[str(nic.pk)] == 2
     with pytest.raises(Exception, match="bound to ports"):
-        fabric.ensure_absent(FabricKind.SECURITY_GROUP, str(group.pk))
+        fabric.ensure_absent(SecurityGroupSpec, str(group.pk))
 
     settle(set_security_group(owner, machine, security_group=None))
     settle(delete_security_group(owner, group))

@@ -12,7 +12,7 @@ from onebox.shell import wait_until
 
 from apps.accounts.models import Project
 from apps.drivers.protocols import Fabric
-from apps.drivers.specs import FabricKind
+from apps.drivers.specs import PortSpec, SecurityGroupSpec, SubnetSpec, VpcSpec
 from apps.infrastructure import backends
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import SYSTEM
@@ -56,8 +56,8 @@ class Net:
         owner = make_machine(self.project, self.region)
         nic = allocate_nic(subnet, owner, security_group=group)
         spec = port_spec(nic, generation=owner.generation)
-        self.fabric.ensure_port(spec)
-        self.stack.callback(self.fabric.ensure_absent, FabricKind.PORT, spec.id)
+        self.fabric.ensure(spec)
+        self.stack.callback(self.fabric.ensure_absent, PortSpec, spec.id)
         return self.stack.enter_context(netns_guest(self.box.hosts[host], spec, str(subnet.gateway)))
 
 
@@ -69,9 +69,9 @@ def net(onebox: Onebox, project_a: Project) -> Iterator[Net]:
         yield made
     # Machines and ports are gone; the rows vanish with the test's transaction, so what they made goes by hand.
     for kind, rows in (
-        (FabricKind.SUBNET, Subnet),
-        (FabricKind.VPC, Vpc),
-        (FabricKind.SECURITY_GROUP, SecurityGroup),
+        (SubnetSpec, Subnet),
+        (VpcSpec, Vpc),
+        (SecurityGroupSpec, SecurityGroup),
     ):
         for row in rows.objects.all():
             made.fabric.ensure_absent(kind, str(row.pk))

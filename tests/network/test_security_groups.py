@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 
 from apps.accounts.models import Project, User
-from apps.drivers.specs import Direction, FabricKind, RuleAction, RulePriority, RuleProtocol, RuleSpec
+from apps.drivers.specs import (
+    Direction,
+    RuleAction,
+    RulePriority,
+    RuleProtocol,
+    RuleSpec,
+    SecurityGroupSpec,
+)
 from apps.infrastructure import backends
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
@@ -29,7 +36,7 @@ def group(project_a: Project, region: Region) -> SecurityGroup:
 
 
 def generation_in_fabric(region: Region, group: SecurityGroup) -> int | None:
-    return backends.fabric(region).inventory().of(FabricKind.SECURITY_GROUP).get(str(group.pk))
+    return backends.fabric(region).inventory().of(SecurityGroupSpec).get(str(group.pk))
 
 
 @pytest.mark.requirement("SG-1")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from apps.accounts.models import Project, Tenant, User
-from apps.drivers.specs import FabricKind
+from apps.drivers.specs import SubnetSpec
 from apps.infrastructure import backends
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
@@ -35,7 +35,7 @@ def test_a_subnet_has_its_first_address_as_gateway(owner: Actor, vpc: Vpc, regio
         vpc.tenant_id,
         region.pk,
     )
-    assert str(subnet.pk) in backends.fabric(region).inventory().of(FabricKind.SUBNET)
+    assert str(subnet.pk) in backends.fabric(region).inventory().of(SubnetSpec)
 
 
 def test_a_subnet_hands_out_the_name_servers_of_its_region(vpc: Vpc, region: Region) -> None:
@@ -99,7 +99,7 @@ def test_a_subnet_with_machines_in_it_is_not_deleted_and_they_are_named(
     free_nics(machine)
     settle(delete_subnet(owner, subnet))
     assert not Subnet.objects.exists()
-    assert str(subnet.pk) not in backends.fabric(region).inventory().of(FabricKind.SUBNET)
+    assert str(subnet.pk) not in backends.fabric(region).inventory().of(SubnetSpec)
 
 
 def test_a_refusal_names_some_users_and_counts_all(

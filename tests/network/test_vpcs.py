@@ -4,7 +4,7 @@ import pytest
 
 from apps.accounts.models import Project, Tenant, User
 from apps.drivers.errors import DriverError
-from apps.drivers.specs import FabricKind
+from apps.drivers.specs import SubnetSpec, VpcSpec
 from apps.infrastructure import backends
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
@@ -34,7 +34,7 @@ def test_a_vpc_is_made_from_an_allowed_block(owner: Actor, region: Region, cidr:
     settle(operation)
     vpc = Vpc.objects.get(pk=operation.target_id)
     assert (str(vpc.cidr), vpc.state, vpc.region) == (cidr, State.READY, region)
-    assert str(vpc.pk) in backends.fabric(region).inventory().of(FabricKind.VPC)
+    assert str(vpc.pk) in backends.fabric(region).inventory().of(VpcSpec)
 
 
 @pytest.mark.requirement("VP-1")
@@ -111,7 +111,7 @@ def test_the_first_subnet_can_be_asked_for_with_the_vpc(owner: Actor, region: Re
     subnet = Subnet.objects.get(vpc=vpc_operation.target_id)
     settle(vpc_operation)
     settle(Operation.objects.get(resource=subnet))
-    assert str(subnet.pk) in backends.fabric(region).inventory().of(FabricKind.SUBNET)
+    assert str(subnet.pk) in backends.fabric(region).inventory().of(SubnetSpec)
 
 
 def test_a_bad_first_subnet_is_told_at_its_field_and_no_vpc_is_made(owner: Actor, region: Region) -> None:
@@ -147,7 +147,7 @@ def test_a_deleted_vpc_leaves_neither_row_nor_router_nor_quota(
     assert used(tenant_a) == 1
     settle(delete_vpc(owner, vpc))
     assert not Vpc.objects.exists()
-    assert str(vpc.pk) not in backends.fabric(region).inventory().of(FabricKind.VPC)
+    assert str(vpc.pk) not in backends.fabric(region).inventory().of(VpcSpec)
     assert used(tenant_a) == 0
 
 
@@ -155,7 +155,7 @@ def test_deleting_goes_on_from_where_a_dead_worker_left_it(
     owner: Actor, vpc: Vpc, region: Region, tenant_a: Tenant
 ) -> None:
     operation = delete_vpc(owner, vpc)
-    backends.fabric(region).ensure_absent("vpc", str(vpc.pk))  # type: ignore[arg-type]
+    backends.fabric(region).ensure_absent(VpcSpec, str(vpc.pk))
     settle(operation)
     assert used(tenant_a) == 0
 

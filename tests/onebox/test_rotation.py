@@ -13,8 +13,8 @@ import pytest
 from onebox.shell import run, wait_until
 from redis import Redis
 
-from apps.drivers.ovn import OvnFabric
-from apps.drivers.specs import FabricKind
+from apps.drivers.ovn.fabric import OvnFabric
+from apps.drivers.specs import VpcSpec
 from tests.certificates import Listener, holders, listeners, screens
 from tests.drivers.samples import new_id
 from tests.onebox.conftest import onebox_command
@@ -60,7 +60,7 @@ class OpenConnections:
 
     def identity(self) -> list[Any]:
         """What would differ had a connection been made anew."""
-        self.fabric.ensure_absent(FabricKind.VPC, new_id())
+        self.fabric.ensure_absent(VpcSpec, new_id())
         self.fabric.inventory()
         return [
             self.redis.client_id(),

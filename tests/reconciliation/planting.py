@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 from apps.compute.models import Vm
 from apps.compute.specs import vm_spec
-from apps.drivers.memory import MemoryFabric, MemoryHypervisor, MemoryVolumes
-from apps.drivers.memory.records import GROUPS, PORTS, SUBNETS, VOLUMES, VPCS
+from apps.drivers.fabric.declared import kind_of
+from apps.drivers.memory import MemoryHypervisor, MemoryVolumes
+from apps.drivers.memory.records import VOLUMES
 from apps.drivers.specs import (
-    FabricKind,
-    ImageSpec,
+    FabricSpec,
     PortSpec,
-    SecurityGroupSpec,
-    SubnetSpec,
     VolumeSpec,
-    VpcSpec,
 )
-from tests.compute.factories import GIB, Cloud
-
-Plant = Callable[[Cloud, Vm], None]
+from tests.compute.factories import Cloud
 
 
 def hypervisor(cloud: Cloud, vm: Vm) -> MemoryHypervisor:
@@ -45,16 +39,10 @@ def change(cloud: Cloud, table: Any, id: object, **columns: Any) -> None:
         state.put(table, str(id), replace(record, **columns))
 
 
-def forget(cloud: Cloud, kind: FabricKind, id: object) -> None:
+def forget(cloud: Cloud, kind: type[FabricSpec], id: object) -> None:
     """Remove something from the fabric without asking what needs it, as another hand might."""
-    tables = {
-        FabricKind.VPC: VPCS,
-        FabricKind.SUBNET: SUBNETS,
-        FabricKind.SECURITY_GROUP: GROUPS,
-        FabricKind.PORT: PORTS,
-    }
     with cloud.world.records() as state:
-        state.delete(tables[kind], str(id))
+        state.delete(kind_of(kind).memory.table, str(id))
 
 
 def stray_domain(cloud: Cloud, vm: Vm) -> None:
@@ -65,42 +53,8 @@ def stray_volume(cloud: Cloud, vm: Vm) -> None:
     MemoryVolumes(cloud.world).ensure_volume(VolumeSpec(str(uuid4()), cloud.storage.spec(), 7))
 
 
-def stray_image(cloud: Cloud, vm: Vm) -> None:
-    MemoryVolumes(cloud.world).ensure_image(ImageSpec(str(uuid4()), cloud.storage.spec()), f"memory:{GIB}")
-
-
-def stray_vpc(cloud: Cloud, vm: Vm) -> None:
-    MemoryFabric(cloud.world).ensure_vpc(VpcSpec(str(uuid4()), vni=4711))
-
-
-def stray_subnet(cloud: Cloud, vm: Vm) -> None:
-    vpc = str(vm.nics.get().subnet.vpc_id)
-    spec = SubnetSpec(str(uuid4()), vpc, "10.9.0.0/24", "10.9.0.1", "02:00:00:00:99:01")
-    MemoryFabric(cloud.world).ensure_subnet(spec)
-
-
-def stray_port(cloud: Cloud, vm: Vm) -> None:
-    spec = PortSpec(str(uuid4()), str(vm.nics.get().subnet_id), "02:00:00:00:99:99", "10.0.9.9")
-    MemoryFabric(cloud.world).ensure_port(spec)
-
-
-def stray_group(cloud: Cloud, vm: Vm) -> None:
-    MemoryFabric(cloud.world).ensure_security_group(SecurityGroupSpec(str(uuid4())))
-
-
-STRAYS: dict[str, Plant] = {
-    "vm": stray_domain,
-    "disk": stray_volume,
-    "image": stray_image,
-    "vpc": stray_vpc,
-    "subnet": stray_subnet,
-    "nic": stray_port,
-    "security_group": stray_group,
-}
-
-
 def every_difference(cloud: Cloud, vm: Vm) -> None:
     hypervisor(cloud, vm).ensure_vm_absent(str(vm.pk))
-    forget(cloud, FabricKind.PORT, vm.nics.get().pk)
+    forget(cloud, PortSpec, vm.nics.get().pk)
     with cloud.world.records() as state:
         state.delete(VOLUMES, str(vm.disks.get().pk))

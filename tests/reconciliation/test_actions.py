@@ -21,7 +21,7 @@ from apps.compute.specs import vm_spec
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryFabric, MemoryVolumes
 from apps.drivers.memory.records import VOLUMES
-from apps.drivers.specs import FabricKind, PoolKind, VolumeSpec
+from apps.drivers.specs import PoolKind, SubnetSpec, VolumeSpec
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure.models import Host
 from apps.lifecycle.actor import Actor
@@ -37,18 +37,18 @@ from apps.reconciliation.services import Action, Choice, actions, dismiss, do, p
 from apps.storage.models import Disk
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_vm
+from tests.kinds import STRAYS
 from tests.reconciliation.drift import (
     findings,
     later,
     look,
     look_twice,
-    mended,
+    repaired,
     the_finding,
     work,
     work_with_patience,
 )
 from tests.reconciliation.planting import (
-    STRAYS,
     hypervisor,
     other_host,
     stray_domain,
@@ -96,7 +96,7 @@ def test_an_orphan_can_only_be_removed_and_then_is(cloud: Cloud, vm: Vm, admin: 
     entry = AuditEntry.objects.get(verb="finding.force_clean")
     assert (entry.actor_name, entry.operation, entry.args["id"]) == ("ada", operation, str(finding.target_id))
     work()
-    assert mended() == [(Rule.ORPHAN, "", kind)]
+    assert repaired() == [(Rule.ORPHAN, "", kind)]
     look_twice()
     assert findings() == []
     assert Vm.objects.filter(pk=vm.pk).exists()
@@ -216,7 +216,7 @@ def test_a_vm_without_its_disk_can_be_cleaned_away_and_gives_all_back(
     assert not Nic.objects.exists()
     assert not Quota.objects.filter(tenant=tenant_a, metric__in=("vm", "disk", "vcpu"), used__gt=0).exists()
     assert not Host.objects.filter(vcpu_reserved__gt=0).exists()
-    assert mended() == [(Rule.STALE, "", "disk")]
+    assert repaired() == [(Rule.STALE, "", "disk")]
 
 
 def test_a_vm_whose_host_is_gone_for_good_can_be_cleaned_away(
@@ -316,7 +316,7 @@ def test_a_network_object_goes_by_force_unless_something_needs_it(
     assert not Vpc.objects.exists() and not Subnet.objects.exists()
     assert Quota.objects.get(tenant=tenant_a, metric="vpc").used == 0
     later()
-    assert str(subnet.pk) in MemoryFabric(cloud.world).inventory().of(FabricKind.SUBNET)
+    assert str(subnet.pk) in MemoryFabric(cloud.world).inventory().of(SubnetSpec)
     look_twice()
     assert {(f.rule, f.kind) for f in findings() if f.kind != "vm"} == {
         (Rule.ORPHAN, kind) for kind in ("nic", "subnet", "vpc")

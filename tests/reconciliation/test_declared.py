@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from apps.accounts.models import Tenant, User
-from apps.drivers.specs import FabricInventory, FabricKind
+from apps.drivers.specs import FabricInventory, VpcSpec
 from apps.lifecycle import acts, handlers, verbs
 from apps.lifecycle.acts import has_service
 from apps.lifecycle.handlers import handler_of
@@ -30,7 +30,8 @@ from apps.reconciliation.services import Action, actions, do, preview
 from apps.reconciliation.texts import sentence
 from tests import factories
 from tests.compute.factories import Cloud
-from tests.reconciliation.drift import findings, later, look_twice, mended, the_finding, work
+from tests.kinds import STRAYS
+from tests.reconciliation.drift import findings, later, look_twice, repaired, the_finding, work
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("OP-3")]
 
@@ -53,6 +54,10 @@ def test_every_declared_verb_is_of_its_kind_and_carried_out() -> None:
         for verb in filter(None, (kind.resync, kind.roll_back, kind.force_clean)):
             assert verb.kind == kind.kind and is_carried_out(verb) and has_service(verb.name)
         assert kind.kind in metrics(), "what a force clean gives back is counted"
+
+
+def test_every_kind_has_something_without_a_row_to_be_found() -> None:
+    assert kinds().keys() == STRAYS.keys(), "say in tests/kinds how it comes to be there"
 
 
 def test_every_difference_that_is_repaired_by_itself_has_a_verb_and_a_sentence() -> None:
@@ -88,7 +93,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     monkeypatch.setattr(declared, "_kinds", {k: v for k, v in declared._kinds.items() if k != "vpc"})
     of = FabricInventory.of
     monkeypatch.setattr(
-        FabricInventory, "of", lambda seen, kind: there if kind is FabricKind.VPC else of(seen, kind)
+        FabricInventory, "of", lambda seen, kind: there if kind is VpcSpec else of(seen, kind)
     )
 
     def make(run: OperationContext) -> None:
@@ -106,7 +111,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         Reconciled(
             "router",
             Resource,
-            InFabric(FabricKind.VPC, rows=ROWS),
+            InFabric(VpcSpec, rows=ROWS),
             stale="Region %(place)s has no such router.",
             orphan="Region %(place)s has this router, and no row knows it.",
             removed=lambda finding: Preview([f"Router {finding.name} goes."]),
@@ -142,7 +147,7 @@ def test_a_made_up_kind_is_repaired_by_itself(backend: dict[str, int], router: R
     backend[str(router.pk)] = 2
     look_twice()
     assert work() == ["router.resync"]
-    assert mended() == [(Rule.STALE, "", "router"), (Rule.UNSYNCED, GENERATION, "router")]
+    assert repaired() == [(Rule.STALE, "", "router"), (Rule.UNSYNCED, GENERATION, "router")]
     look_twice()
     assert findings() == []
 

@@ -15,10 +15,14 @@ from apps.compute.specs import vm_spec
 from apps.drivers.memory import MemoryFabric, MemoryVolumes
 from apps.drivers.memory.records import GROUPS, PORTS, SUBNETS, UNFINISHED, UNPROTECTED, VOLUMES, VPCS
 from apps.drivers.specs import (
-    FabricKind,
+    FabricSpec,
     PoolKind,
+    PortSpec,
+    SecurityGroupSpec,
+    SubnetSpec,
     Unfinished,
     VolumeSpec,
+    VpcSpec,
 )
 from apps.drivers.specs import Power as DriverPower
 from apps.lifecycle.models import Operation, OperationLock, Resource
@@ -34,9 +38,9 @@ from apps.settings_pages.services import change_settings
 from apps.storage.models import Disk
 from apps.storage.specs import volume_spec
 from tests.compute.factories import GIB, Cloud, make_group
-from tests.reconciliation.drift import findings, later, look, look_twice, mended, the_finding, work
+from tests.kinds import STRAYS
+from tests.reconciliation.drift import findings, later, look, look_twice, repaired, the_finding, work
 from tests.reconciliation.planting import (
-    STRAYS,
     change,
     every_difference,
     forget,
@@ -62,7 +66,7 @@ def test_a_running_vms_lost_domain_is_defined_and_started_again(cloud: Cloud, vm
     assert work() == ["vm.resync"]
     status = hypervisor(cloud, vm).status(str(vm.pk))
     assert (status.exists, status.power, status.generation) == (True, DriverPower.ON, vm.generation)
-    assert mended() == [(Rule.STALE, "", "vm")]
+    assert repaired() == [(Rule.STALE, "", "vm")]
 
 
 def test_a_lost_domain_of_a_vm_wanted_off_is_defined_and_stays_off(cloud: Cloud, vm: Vm) -> None:
@@ -102,29 +106,29 @@ def test_a_lost_image_is_for_the_administrator(cloud: Cloud, vm: Vm) -> None:
 @pytest.mark.parametrize(
     ("kind", "verb"),
     [
-        (FabricKind.VPC, "vpc.resync"),
-        (FabricKind.SUBNET, "subnet.resync"),
-        (FabricKind.SECURITY_GROUP, "security_group.resync"),
-        (FabricKind.PORT, "vm.resync"),
+        (VpcSpec, "vpc.resync"),
+        (SubnetSpec, "subnet.resync"),
+        (SecurityGroupSpec, "security_group.resync"),
+        (PortSpec, "vm.resync"),
     ],
 )
 def test_a_lost_network_object_is_made_again(
-    cloud: Cloud, vm: Vm, subnet: Subnet, project_a: Project, kind: FabricKind, verb: str
+    cloud: Cloud, vm: Vm, subnet: Subnet, project_a: Project, kind: type[FabricSpec], verb: str
 ) -> None:
     group = make_group(cloud.region, project_a)
     ids = {
-        FabricKind.VPC: subnet.vpc_id,
-        FabricKind.SUBNET: subnet.pk,
-        FabricKind.SECURITY_GROUP: group.pk,
-        FabricKind.PORT: vm.nics.get().pk,
+        VpcSpec: subnet.vpc_id,
+        SubnetSpec: subnet.pk,
+        SecurityGroupSpec: group.pk,
+        PortSpec: vm.nics.get().pk,
     }
     forget(cloud, kind, ids[kind])
     look_twice()
     assert work() == [verb]
     seen = MemoryFabric(cloud.world).inventory()
-    there = {id: generation for kind in FabricKind for id, generation in seen.of(kind).items()}
+    there = {id for ids in seen.generations.values() for id in ids}
     assert str(ids[kind]) in there
-    assert [rule for rule, _aspect, _kind in mended()] == [Rule.STALE]
+    assert [rule for rule, _aspect, _kind in repaired()] == [Rule.STALE]
     look_twice()
     assert findings() == []
 
@@ -142,7 +146,7 @@ def test_what_lacks_its_limits_gets_them_back(
     look_twice()
     assert (the_finding().kind, the_finding().aspect) == (kind, PROTECTION)
     assert work() == [verb]
-    assert mended() == [(Rule.UNSYNCED, PROTECTION, kind)]
+    assert repaired() == [(Rule.UNSYNCED, PROTECTION, kind)]
     look_twice()
     assert findings() == []
 
@@ -165,10 +169,10 @@ def test_a_network_that_is_lost_altogether_is_made_again_from_the_ground_up(
     work()
     before = MemoryFabric(cloud.world).inventory()
     for kind, id in (
-        (FabricKind.PORT, vm.nics.get().pk),
-        (FabricKind.SECURITY_GROUP, group.pk),
-        (FabricKind.SUBNET, subnet.pk),
-        (FabricKind.VPC, subnet.vpc_id),
+        (PortSpec, vm.nics.get().pk),
+        (SecurityGroupSpec, group.pk),
+        (SubnetSpec, subnet.pk),
+        (VpcSpec, subnet.vpc_id),
     ):
         forget(cloud, kind, id)
     look_twice()
@@ -210,7 +214,7 @@ def test_unfinished_files_go_after_a_day_without_a_write(cloud: Cloud, vm: Vm) -
     assert work() == ["finding.force_clean"]
     (rest,) = MemoryVolumes(cloud.world).inventory(pool).unfinished
     assert rest.idle_seconds == 3600.0
-    assert mended() == [(Rule.ORPHAN, "partial", "disk")]
+    assert repaired() == [(Rule.ORPHAN, "partial", "disk")]
 
 
 def test_an_orphan_that_gets_a_row_or_goes_is_gone(cloud: Cloud, vm: Vm) -> None:

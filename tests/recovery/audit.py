@@ -12,7 +12,7 @@ from django.db.models import QuerySet, Sum
 from apps.accounts.models import Tenant
 from apps.compute.models import Image, Vm
 from apps.compute.quota import vm_amounts
-from apps.drivers.specs import FabricKind, PoolKind, Power
+from apps.drivers.specs import PoolKind, PortSpec, Power, SecurityGroupSpec, SubnetSpec, VpcSpec
 from apps.infrastructure import backends
 from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
 from apps.lifecycle.models import Operation, OperationLock, Resource, State
@@ -69,14 +69,10 @@ def _pairs() -> Iterator[_Pair]:
     for region in Region.objects.all():
         fabric = backends.fabric(region).inventory()
         groups = SecurityGroup.objects.filter(region=region)
-        yield _pair(f"VPCs of {region.name}", Vpc.objects.filter(region=region), fabric.of(FabricKind.VPC))
-        yield _pair(
-            f"subnets of {region.name}", Subnet.objects.filter(region=region), fabric.of(FabricKind.SUBNET)
-        )
-        yield _pair(f"groups of {region.name}", groups, fabric.of(FabricKind.SECURITY_GROUP))
-        yield _pair(
-            f"ports of {region.name}", Nic.objects.filter(subnet__region=region), fabric.of(FabricKind.PORT)
-        )
+        yield _pair(f"VPCs of {region.name}", Vpc.objects.filter(region=region), fabric.of(VpcSpec))
+        yield _pair(f"subnets of {region.name}", Subnet.objects.filter(region=region), fabric.of(SubnetSpec))
+        yield _pair(f"groups of {region.name}", groups, fabric.of(SecurityGroupSpec))
+        yield _pair(f"ports of {region.name}", Nic.objects.filter(subnet__region=region), fabric.of(PortSpec))
 
 
 def _unsettled() -> Iterator[str]:

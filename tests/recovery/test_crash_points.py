@@ -145,7 +145,7 @@ def failed() -> list[object]:
 
 def test_every_verb_that_has_a_handler_has_a_recipe() -> None:
     missing = sorted({verb.name for verb in verbs_with_a_handler()} - RECIPES.keys())
-    assert not missing, f"say in tests/recovery/crash/recipes.py how to ask for {', '.join(missing)}"
+    assert not missing, f"say in tests/kinds how to ask for {', '.join(missing)}"
 
 
 def test_every_point_was_reached(outcomes: Outcomes) -> None:

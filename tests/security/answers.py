@@ -19,95 +19,53 @@ Words:
     no         turned away with 403, 404 or 422, nothing changed: a form that does not even offer what is not allowed
     401 … 404  this status, nothing changed
 
-A new kind of resource needs one line in API and one in PAGES. A route without a row fails test_every_route.py.
+A kind of resource has its rows in its own file of tests/kinds; here is all else. A route without a row fails
+test_every_route.py.
 """
 
 from __future__ import annotations
 
-PEOPLE = ("nobody", "bob", "vera", "otto", "mia", "alice", "ada")
-KEYS = ("read key", "operate key", "write key", "accounts key")
-ROLES = (*PEOPLE, *KEYS, "acting")
+from tests.kinds import CASES
+from tests.security.words import (
+    A_ADMIN,
+    A_ADMIN_BULK_TAKES,
+    A_ADMIN_GIVES,
+    A_ADMIN_HIDDEN,
+    A_ADMIN_READS,
+    A_ADMIN_SEES,
+    A_ADMIN_TAKES,
+    A_ADMIN_UNKNOWN,
+    A_ANYONE,
+    A_BULK_OPERATE,
+    A_GIVES,
+    A_MANAGE,
+    A_MEMBER,
+    A_MEMBERS_SEEN,
+    A_OTTOS,
+    A_OWNER,
+    A_TAKES,
+    A_TENANT_GIVES,
+    A_TENANT_TAKES,
+    A_VIEW,
+    ADMIN_NOT_THEIRS,
+    ADMIN_ONLY,
+    P_MANAGE,
+    P_MEMBER,
+    P_MEMBERS_SEEN,
+    P_NOT_THEIRS,
+    P_OWN,
+    P_OWNER,
+    P_OWNER_HIDDEN,
+    Rows,
+    admin,
+    api,
+    pages,
+)
 
 # -- API ---------------------------------------------------------------------------------------------------------------
-# In each: people, keys, acting.
-
-A_ANYONE = "ok ok ok ok ok ok ok  ok ok ok ok  ok"
-A_MEMBER = "401 ok ok ok ok ok ok  ok ok ok ok  ok"
-A_VIEW = "401 404 ok ok ok ok ok  ok ok ok ok  ok"
-A_OPERATE = "401 404 403 ok ok ok ok  403 ok ok ok  ok"
-A_MANAGE = "401 404 403 403 ok ok ok  403 403 ok ok  ok"
-A_OWNER = "401 404 403 403 403 ok ok  403 403 ok ok  ok"
-A_CREATE = "401 no 403 403 ok ok ok  403 403 ok ok  ok"
-A_ADMIN_READS = "401 403 403 403 403 403 ok  ok ok ok ok  403"
-A_ADMIN = "401 403 403 403 403 403 ok  403 403 ok ok  403"
-A_ADMIN_SEES = "401 404 404 404 404 404 ok  ok ok ok ok  404"
-A_ADMIN_HIDDEN = "401 404 404 404 404 404 ok  403 403 ok ok  404"
-A_ADMIN_UNKNOWN = "401 404 403 403 403 403 ok  403 403 ok ok  403"
-#: The inside of a tenant's machines: an admin acts as the tenant first, and has no key for it.
-A_INSIDE = "401 404 403 ok ok ok 403  403 ok ok ok  ok"
-A_INSIDE_CREATE = "401 no 403 403 ok ok 403  403 403 ok ok  ok"
-#: Accounts. What takes access away: keys with the scope `accounts`. What gives access: no key.
-A_MEMBERS_SEEN = "401 404 404 404 404 ok ok  ok ok ok ok  ok"
-A_TAKES = "401 404 404 404 404 ok ok  403 403 403 ok  403"
-A_GIVES = "401 404 404 404 404 ok ok  403 403 403 403  403"
-A_ADMIN_TAKES = "401 404 404 404 404 404 ok  403 403 403 ok  404"
-A_ADMIN_GIVES = "401 404 404 404 404 404 ok  403 403 403 403  404"
-A_TENANT_TAKES = "401 404 403 403 403 403 ok  403 403 403 ok  403"
-A_TENANT_GIVES = "401 404 403 403 403 403 ok  403 403 403 403  403"
-#: Bulk requests as a whole, by the verb that is asked for.
-A_BULK = "401 ok 403 403 ok ok ok  403 403 ok ok  ok"
-A_BULK_OPERATE = "401 ok 403 ok ok ok ok  403 ok ok ok  ok"
-A_ADMIN_BULK_TAKES = "401 403 403 403 403 403 ok  403 403 403 ok  403"
-
-#: What is otto's own, asked for in his session.
-A_OTTOS = "401 404 404 ok 404 404 404  404 404 404 404  404"
-
-Rows = dict[str, str]
-
-
-def api(
-    plural: str,
-    *,
-    see: str = A_VIEW,
-    create: str = "",
-    patch: str = "",
-    delete: str = "",
-    bulk: str = A_BULK,
-    **actions: str,
-) -> Rows:
-    """Return the rows of a kind's endpoints; `actions` maps an action to its answers, "_" standing for "-".
-
-    bulk: of the request as a whole; who may do what with each row is tried in tests/api/test_bulk.py.
-    """
-    rows = {f"api:{plural} GET": A_MEMBER, f"api:{plural}-one GET": see}
-    if bulk and (delete or actions):
-        rows[f"api:{plural}-bulk POST"] = bulk
-    for name, answers in (("POST", create), ("PATCH", patch), ("DELETE", delete)):
-        if answers:
-            rows[f"api:{plural}{'' if name == 'POST' else '-one'} {name}"] = answers
-    return rows | {f"api:{plural}-{action.replace('_', '-')} POST": ans for action, ans in actions.items()}
-
 
 API: Rows = {
-    **api(
-        "vms",
-        create=A_INSIDE_CREATE,
-        patch=A_MANAGE,
-        delete=A_MANAGE,
-        start=A_OPERATE,
-        shut_down=A_OPERATE,
-        restart=A_OPERATE,
-        power_off=A_OPERATE,
-        console=A_INSIDE,
-        retry=A_MANAGE,
-        set_security_group=A_MANAGE,
-    ),
-    "api:vms-metrics GET": A_VIEW,
     "api:hosts-metrics GET": A_ADMIN_SEES,
-    **api("images", create=A_ADMIN, patch=A_MANAGE, delete=A_MANAGE, retry=A_ADMIN_UNKNOWN),
-    **api(
-        "key-pairs", create="401 no 403 403 ok ok 403  403 403 ok ok  403", patch=A_MANAGE, delete=A_MANAGE
-    ),
     **api("instance-types", see=A_MEMBER, create=A_ADMIN, delete=A_ADMIN, bulk=A_ADMIN),
     # A ticket is its asker's own: otto's here.
     **api(
@@ -115,18 +73,6 @@ API: Rows = {
         see=A_OTTOS,
         credentials="401 404 404 ok 404 404 404  403 404 404 404  404",
         bulk="",
-    ),
-    **api("disks"),
-    **api("vpcs", create=A_CREATE, patch=A_MANAGE, delete=A_MANAGE, retry=A_MANAGE),
-    **api("subnets", create=A_MANAGE, patch=A_MANAGE, delete=A_MANAGE, retry=A_MANAGE),
-    **api("nics"),
-    **api(
-        "security-groups",
-        create=A_CREATE,
-        patch=A_MANAGE,
-        delete=A_MANAGE,
-        set_rules=A_MANAGE,
-        retry=A_MANAGE,
     ),
     "api:vpc-ranges GET": A_MEMBER,
     "api:vpc-ranges PUT": A_ADMIN,
@@ -253,19 +199,6 @@ API: Rows = {
 
 # -- pages of the tenant's portal --------------------------------------------------------------------------------------
 
-P_MEMBER = "login ok ok ok ok ok elsewhere  login login login login  ok"
-P_VIEW = "login 404 ok ok ok ok elsewhere  login login login login  ok"
-P_OPERATE = "login 404 403 ok ok ok elsewhere  login login login login  ok"
-P_MANAGE = "login 404 403 403 ok ok elsewhere  login login login login  ok"
-P_OWNER = "login 404 403 403 403 ok elsewhere  login login login login  ok"
-P_MEMBERS_SEEN = "login 404 404 404 404 ok elsewhere  login login login login  ok"
-P_OWNER_HIDDEN = "login 404 404 404 404 ok elsewhere  login login login login  no"
-P_CREATE = "login no no no ok ok elsewhere  login login login login  ok"
-P_OWN = "login ok ok ok ok ok elsewhere  login login login login  no"
-P_CREATE_IN_PERSON = "login no no no ok ok elsewhere  login login login login  no"
-#: Another member's session or passkey, and a provider that is not for the user: nobody's but their own.
-P_NOT_THEIRS = "login 404 404 404 404 404 elsewhere  login login login login  404"
-
 #: The pages of one's own account, the same in both portals.
 ACCOUNT = (
     "account GET",
@@ -295,30 +228,6 @@ ACCOUNT_OF_SOMEBODY = (
     "account.unlink GET",
     "account.unlink POST",
 )
-
-
-def pages(
-    kind: str,
-    *,
-    see: str = P_VIEW,
-    read: str = "",
-    create: str = "",
-    **actions: str,
-) -> Rows:
-    """Return the rows of a kind's pages.
-
-    read: further pages that only show something. An action is asked for by GET, which shows and changes nothing.
-    Bulk only asks here; who may do what with each row is tried in tests/portal/test_bulk.py.
-    """
-    rows = {f"portal:{kind}.list GET": P_MEMBER}
-    if actions:
-        rows |= {f"portal:{kind}.bulk GET": P_MEMBER, f"portal:{kind}.bulk POST": P_MEMBER}
-    rows |= {f"portal:{kind}.{name} GET": see for name in read.split()}
-    if create:
-        rows |= {f"portal:{kind}.create GET": P_MEMBER, f"portal:{kind}.create POST": create}
-    for action, answers in actions.items():
-        rows |= {f"portal:{kind}.{action} GET": see, f"portal:{kind}.{action} POST": answers}
-    return rows
 
 
 PAGES: Rows = {
@@ -359,52 +268,6 @@ PAGES: Rows = {
     "portal:operation.own GET": P_MEMBER,
     **pages("operation", read="one menu toast", cancel=P_MANAGE),
     **pages(
-        "vm",
-        read="one tab.network tab.disks tab.monitoring tab.activity menu",
-        create=P_CREATE,
-        start=P_OPERATE,
-        shut_down=P_OPERATE,
-        restart=P_OPERATE,
-        power_off=P_OPERATE,
-        retry=P_MANAGE,
-        set_security_group=P_MANAGE,
-        rename=P_MANAGE,
-        delete=P_MANAGE,
-    ),
-    "portal:vm.console GET": P_OPERATE,
-    "portal:vm.screenshot GET": P_OPERATE,
-    "portal:vm.screenshot.file GET": P_OPERATE,
-    **pages("image", read="one tab.activity menu", rename=P_MANAGE, delete=P_MANAGE),
-    **pages(
-        "key_pair", read="one tab.activity menu", create=P_CREATE_IN_PERSON, rename=P_MANAGE, delete=P_MANAGE
-    ),
-    **pages("disk", read="one tab.activity"),
-    **pages(
-        "vpc",
-        read="one tab.subnets tab.activity menu",
-        create=P_CREATE,
-        retry=P_MANAGE,
-        rename=P_MANAGE,
-        delete=P_MANAGE,
-    ),
-    **pages(
-        "subnet",
-        read="one tab.addresses tab.activity menu",
-        create=P_CREATE,
-        retry=P_MANAGE,
-        rename=P_MANAGE,
-        delete=P_MANAGE,
-    ),
-    **pages(
-        "security_group",
-        read="one tab.used-by tab.activity menu",
-        create=P_CREATE,
-        retry=P_MANAGE,
-        rename=P_MANAGE,
-        delete=P_MANAGE,
-        rules=P_MANAGE,
-    ),
-    **pages(
         "project",
         read="one tab.members menu",
         create="login ok 403 403 403 ok elsewhere  login login login login  ok",
@@ -437,20 +300,6 @@ PAGES: Rows = {
 
 # -- pages of the administration ---------------------------------------------------------------------------------------
 
-ADMIN_ONLY = "login 404 404 404 404 404 ok  login login login login  403"
-#: A tenant user's key: an admin deactivates the account instead of reading its keys.
-ADMIN_NOT_THEIRS = "login 404 404 404 404 404 404  login login login login  403"
-
-
-def admin(kind: str, *, read: str = "", acts: str = "", answers: str = ADMIN_ONLY) -> Rows:
-    """Return the rows of a kind's pages in the administration: `read` only shows, `acts` shows and does."""
-    rows = {f"admin:{kind}.list GET": ADMIN_ONLY}
-    rows |= {f"admin:{kind}.{name} GET": answers for name in (*read.split(), *acts.split())}
-    if set(acts.split()) - {"create", "change"}:
-        rows |= {f"admin:{kind}.bulk GET": ADMIN_ONLY, f"admin:{kind}.bulk POST": ADMIN_ONLY}
-    return rows | {f"admin:{kind}.{name} POST": answers for name in acts.split()}
-
-
 ADMIN: Rows = {
     "admin:home GET": ADMIN_ONLY,
     "admin:bulk.one GET": ADMIN_ONLY,
@@ -476,21 +325,7 @@ ADMIN: Rows = {
     **admin("operation", read="one menu toast", acts="cancel"),
     **admin("finding", read="one menu", acts="resync retry roll_back force_clean dismiss reopen"),
     **admin("trouble", read="menu", acts="resync retry force_clean"),
-    **admin(
-        "vm",
-        read="one tab.network tab.disks tab.monitoring tab.activity menu",
-        acts="start shut_down restart power_off retry set_security_group rename delete",
-    ),
-    # The inside of a tenant's machine: an admin acts as the tenant first.
-    "admin:vm.console GET": "login 404 404 404 404 404 403  login login login login  403",
-    "admin:vm.screenshot GET": "login 404 404 404 404 404 403  login login login login  403",
-    "admin:vm.screenshot.file GET": "login 404 404 404 404 404 403  login login login login  403",
-    **admin("image", read="one tab.activity menu", acts="create retry rename delete"),
     **admin("instance_type", read="one menu", acts="create delete"),
-    **admin("disk", read="one tab.activity"),
-    **admin("vpc", read="one tab.subnets tab.activity menu", acts="retry rename delete"),
-    **admin("subnet", read="one tab.addresses tab.activity menu", acts="retry rename delete"),
-    **admin("security_group", read="one tab.used-by tab.activity menu", acts="retry rename delete rules"),
     **admin("region", read="one menu", acts="create change"),
     **admin(
         "compute_cluster",
@@ -525,6 +360,11 @@ ADMIN: Rows = {
     "admin:api_key.revoke GET": ADMIN_NOT_THEIRS,
     "admin:api_key.revoke POST": ADMIN_NOT_THEIRS,
 }
+
+for _case in CASES:
+    API |= _case.api
+    PAGES |= _case.pages
+    ADMIN |= _case.admin
 
 TABLE: Rows = API | PAGES | ADMIN
 

@@ -1,81 +1,31 @@
-"""What to send with a request so that it is accepted from whoever may make it."""
+"""What to send with a request so that it is accepted from whoever may make it; that of kinds is in tests/kinds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from tests.factories import PASSWORD
-from tests.security.world import MARK, World
-
-Body = Callable[[World], dict[str, Any]]
+from tests.kinds import CASES
+from tests.kinds.case import RENAME, Body
+from tests.security.answers import API
+from tests.security.words import MARK
 
 NEW_PASSWORD = "another-horse-battery"
-RULE = {"direction": "in", "protocol": "tcp", "port": "22", "address": "0.0.0.0/0"}
-SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ test"
-
-_RENAME: Body = lambda w: {"name": f"{MARK} new name", "remark": "new"}  # noqa: E731
-_LABELS = ("vms", "images", "key-pairs", "vpcs", "subnets", "security-groups", "tenants", "projects")
 
 #: Kinds that are not deleted through the API, and what else can be asked of many.
 _BULK = {"operations": "cancel", "tenants": "disable", "findings": "resync", "in-trouble": "retry"}
 
 
-def _of_many(plural: str) -> Body:
+def _of_many(row: str) -> Body:
+    plural = row.removeprefix("api:").removesuffix("-bulk POST")
     return lambda w: {"action": _BULK.get(plural, "delete"), "ids": [str(w.keys[plural])]}
 
 
 API_BODIES: dict[str, Body] = {
-    **{
-        f"api:{plural}-bulk POST": _of_many(plural)
-        for plural in (
-            "vms",
-            "images",
-            "key-pairs",
-            "instance-types",
-            "vpcs",
-            "subnets",
-            "security-groups",
-            "compute-clusters",
-            "storage-clusters",
-            "hosts",
-            "operations",
-            "findings",
-            "in-trouble",
-            "tenants",
-            "projects",
-            "members",
-            "api-keys",
-            "administrators",
-        )
-    },
-    **{f"api:{plural}-one PATCH": _RENAME for plural in _LABELS},
-    "api:vms POST": lambda w: {
-        "name": "new",
-        "project": str(w.project.uid),
-        "instance_type": w.instance_type.pk,
-        "image": str(w.image.pk),
-        "subnet": str(w.subnet.pk),
-    },
-    "api:vms-set-security-group POST": lambda w: {"security_group": str(w.keys["security-groups"])},
-    "api:vms-console POST": lambda w: {"kind": "browser"},
-    "api:images POST": lambda w: {"name": "new", "cluster": w.storage.pk, "file": "new.qcow2"},
-    "api:key-pairs POST": lambda w: {"name": "new", "project": str(w.project.uid), "public_key": SSH_KEY},
+    **{row: _of_many(row) for row in API if row.endswith("-bulk POST")},
+    **{row: RENAME for row in API if row.endswith("-one PATCH")},
+    **{row: body for case in CASES for row, body in case.api_bodies.items()},
     "api:instance-types POST": lambda w: {"cluster": w.cluster.pk, "vcpu": 2, "memory_gib": 64},
-    "api:vpcs POST": lambda w: {
-        "name": "new",
-        "project": str(w.project.uid),
-        "region": w.region.name,
-        "cidr": "192.168.0.0/16",
-    },
-    "api:subnets POST": lambda w: {"name": "new", "vpc": str(w.vpc.pk), "cidr": _free_block(w)},
-    "api:security-groups POST": lambda w: {
-        "name": "new",
-        "project": str(w.project.uid),
-        "region": w.region.name,
-        "rules": [RULE],
-    },
-    "api:security-groups-set-rules POST": lambda w: {"rules": [RULE]},
     "api:vpc-ranges PUT": lambda w: {"ranges": [{"cidr": "10.0.0.0/8", "min_prefix": 16, "max_prefix": 29}]},
     "api:regions POST": lambda w: {"name": "new", "label": "New", "fabric_driver": "memory"},
     "api:regions-one PATCH": lambda w: {"label": "New"},
@@ -111,13 +61,7 @@ FORMS: dict[str, Body] = {
     "operation.bulk": _picked("operations", "cancel"),
     "finding.bulk": _picked("findings", "resync"),
     "trouble.bulk": _picked("in-trouble", "retry"),
-    "vm.bulk": _picked("vms"),
-    "image.bulk": _picked("images"),
-    "key_pair.bulk": _picked("key-pairs"),
     "instance_type.bulk": _picked("instance-types"),
-    "vpc.bulk": _picked("vpcs"),
-    "subnet.bulk": _picked("subnets"),
-    "security_group.bulk": _picked("security-groups"),
     "compute_cluster.bulk": _picked("compute-clusters"),
     "storage_cluster.bulk": _picked("storage-clusters"),
     "host.bulk": _picked("hosts", "remove"),
@@ -133,41 +77,8 @@ FORMS: dict[str, Body] = {
     "account.security": lambda w: {"current": PASSWORD, "new": NEW_PASSWORD, "again": NEW_PASSWORD},
     "account.passkey": lambda w: {"name": "new", "credential": "{}"},
     "account.confirm": lambda w: {"password": PASSWORD},
-    **{
-        f"{kind}.rename": _RENAME
-        for kind in ("vm", "image", "key_pair", "disk", "vpc", "subnet", "security_group")
-    },
-    "vm.create": lambda w: {
-        "name": "new",
-        "count": 1,
-        "project": str(w.project.uid),
-        "instance_type": w.instance_type.pk,
-        "image": str(w.image.pk),
-        "subnet": str(w.subnet.pk),
-    },
-    "vm.set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},
-    "image.create": lambda w: {
-        "name": "new",
-        "cluster": w.storage.pk,
-        "file": "new.qcow2",
-        "os_family": "linux",
-        "architecture": "x86_64",
-        "default_disk_gib": 40,
-    },
-    "key_pair.create": lambda w: {"name": "new", "project": str(w.project.uid), "public_key": SSH_KEY},
+    **{name: form for case in CASES for name, form in case.page_forms.items()},
     "instance_type.create": lambda w: {"cluster": w.cluster.pk, "vcpu": 2, "memory_gib": 64},
-    "vpc.create": lambda w: {
-        "name": "new",
-        "project": str(w.project.uid),
-        "region": w.region.name,
-        "cidr": "192.168.0.0/16",
-    },
-    "subnet.create": lambda w: {"name": "new", "vpc": str(w.vpc.pk), "cidr": _free_block(w)},
-    "security_group.create": lambda w: {
-        "name": "new",
-        "project": str(w.project.uid),
-        "region": w.region.name,
-    },
     "vpc_range.list": lambda w: {"ranges": "10.0.0.0/8 16-29"},
     "region.create": lambda w: {"name": "new", "label": "New", "fabric_address": "tcp:192.0.2.1:6641"},
     "region.change": lambda w: {"label": "New"},
@@ -224,15 +135,3 @@ def _all_settings() -> dict[str, Any]:
 
     values = {setting.name: setting.value() for setting in all_settings()}
     return {name: value for name, value in values.items() if value not in (None, False)}
-
-
-def _free_block(world: World) -> str:
-    """Return a block of the VPC that no subnet has."""
-    from ipaddress import IPv4Network
-
-    taken = IPv4Network(str(world.subnet.cidr))
-    return next(
-        str(block)
-        for block in IPv4Network(str(world.vpc.cidr)).subnets(new_prefix=28)
-        if not block.overlaps(taken)
-    )

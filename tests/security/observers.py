@@ -12,10 +12,11 @@ from typing import Any
 from django.urls import reverse
 
 from scloud_console.headers import PERMISSIONS
-from tests.security.answers import PEOPLE, TABLE
+from tests.security.answers import TABLE
 from tests.security.routes import Route
 from tests.security.sending import ROUTES, SEEN_LAST, Watch, changed
-from tests.security.world import MARK, World
+from tests.security.words import MARK, PEOPLE
+from tests.security.world import World
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,10 @@ from apps.accounts.models import ApiKey, Project, Tenant, User
 from apps.audit.models import DONE, AuditEntry
 from apps.lifecycle.dry_run import SETTING
 from apps.lifecycle.models import Operation, Resource
-from tests.security.answers import KEYS, ROLES, TABLE
+from tests.security.answers import TABLE
 from tests.security.bodies import API_BODIES, FORMS
 from tests.security.routes import Route, all_routes
+from tests.security.words import KEYS, ROLES
 from tests.security.world import World
 
 ROUTES = {route.name: route for route in all_routes()}

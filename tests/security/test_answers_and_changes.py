@@ -9,8 +9,9 @@ import pytest
 from django.db import transaction
 from rest_framework.renderers import JSONRenderer
 
-from tests.security.answers import API, PEOPLE, ROLES
+from tests.security.answers import API
 from tests.security.sending import ROUTES, accepted, accepted_before, send
+from tests.security.words import PEOPLE, ROLES
 from tests.security.world import World
 
 pytestmark = pytest.mark.requirement("OP-1")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.security.answers import API, ROLES, TABLE
+from tests.security.answers import API, TABLE
 from tests.security.observers import Exchange, findings
 from tests.security.sending import (
     ROUTES,
@@ -23,6 +23,7 @@ from tests.security.sending import (
     send,
     url_of,
 )
+from tests.security.words import ROLES
 from tests.security.world import World
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("SE-1")]
@@ -34,7 +35,7 @@ OTHERS_READ_KEY = {"alice": "ada", "ada": "alice"}
 
 def test_every_url_and_method_has_a_row() -> None:
     there = {f"{route.name} {method}" for route in ROUTES.values() for method in route.methods}
-    assert sorted(there - TABLE.keys()) == [], "add these to tests/security/answers.py"
+    assert sorted(there - TABLE.keys()) == [], "add these to tests/kinds or tests/security/answers.py"
     assert sorted(TABLE.keys() - there) == [], "these are gone: take them out of tests/security/answers.py"
 
 

@@ -13,7 +13,7 @@ from apps.accounts.models import User
 from apps.accounts.recent_proof import PROVED_AT
 from apps.lifecycle.verbs import Proof, Verb, VerbClass, all_verbs
 from tests import factories
-from tests.security.answers import PEOPLE, ROLES, TABLE
+from tests.security.answers import TABLE
 from tests.security.routes import Route
 from tests.security.sending import (
     ROUTES,
@@ -26,6 +26,7 @@ from tests.security.sending import (
     rolled_back,
     url_of,
 )
+from tests.security.words import PEOPLE, ROLES
 from tests.security.world import World
 
 pytestmark = pytest.mark.requirement("SE-2")

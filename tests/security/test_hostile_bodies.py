@@ -20,10 +20,11 @@ from django.urls import reverse
 
 from apps.accounts.single_line import is_one_line
 from tests.openapi import committed
-from tests.security.answers import ROLES, TABLE
+from tests.security.answers import TABLE
 from tests.security.bodies import API_BODIES
 from tests.security.hostile import HOSTILE
 from tests.security.routes import Route, all_routes
+from tests.security.words import ROLES
 from tests.security.world import World
 
 pytestmark = pytest.mark.requirement("SE-5")

@@ -15,8 +15,9 @@ from apps.tenancy.services.members import deactivate_member
 from apps.tenancy.services.tenants import disable_tenant
 from scloud_console.asgi import application
 from tests.factories import acting_client, actor_for_user, page_client
-from tests.security.answers import KEYS, ROLES, WEBSOCKETS
+from tests.security.answers import WEBSOCKETS
 from tests.security.routes import all_websockets
+from tests.security.words import KEYS, ROLES
 
 pytestmark = [pytest.mark.requirement("SE-1"), pytest.mark.django_db(transaction=True)]
 

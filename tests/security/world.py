@@ -25,7 +25,6 @@ from apps.accounts.sessions import SessionStore
 from apps.audit.models import AuditEntry
 from apps.compute.models import Image, InstanceType, Power, Vm
 from apps.compute.services.instance_type import create_default_types
-from apps.compute.services.key_pair import create_key_pair
 from apps.compute.services.vm import create_vms
 from apps.compute.verbs import VM_RESTART
 from apps.console.services import open_console
@@ -33,16 +32,14 @@ from apps.infrastructure.models import ComputeCluster, Region, StorageCluster
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.batches import open_batch
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
-from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
+from apps.network.models import Subnet, Vpc
 from apps.network.services.default_network import create_default_network
 from apps.reconciliation.models import Finding, FindingState
-from apps.storage.models import Disk
 from apps.tenancy.services.projects import create_project
 from tests import factories
 from tests.factories import actor_for_user
-
-#: In the name of everything tenant A has: it must not turn up in anything a stranger is answered.
-MARK = "acme-only"
+from tests.kinds import CASES
+from tests.security.words import MARK
 
 
 @dataclass
@@ -60,6 +57,8 @@ class World:
     vpc: Vpc
     nina: User
     users: dict[str, User | None]
+    #: Set once the rest is there.
+    vm: Vm = field(init=False)
     keys: dict[str, object] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     #: A write key of each person, and keys by (whose, "<scope> key").
@@ -72,6 +71,11 @@ class World:
     _browser: Client = field(default_factory=Client)
     _careful_browser: Client = field(default_factory=lambda: Client(enforce_csrf_checks=True))
     _program: APIClient = field(default_factory=APIClient)
+
+    @property
+    def owner(self) -> Actor:
+        """The owner of tenant A."""
+        return actor_for_user(_present(self.users["alice"]))
 
     def browser(self, role: str) -> Client:
         """Return a browser in which the role is logged in."""
@@ -184,11 +188,8 @@ def _all_settled() -> None:
 def _fill(world: World, host: Any) -> None:
     alice, otto = world.users["alice"], world.users["otto"]
     assert alice is not None and otto is not None
-    actor = actor_for_user(alice)
-    vm = _vm(world, f"{MARK} vm")
-    own_image = _image(world.storage, f"{MARK} image", tenant=world.tenant, project=world.project)
-    key_pair = create_key_pair(actor, name=f"{MARK} key pair", project=world.project.uid).key_pair
-    group = SecurityGroup.objects.get(project=world.project)
+    vm = world.vm = _vm(world, f"{MARK} vm")
+    of_kinds = {case.plural: case.key(world) for case in CASES}
     Resource.objects.filter(project=world.project).exclude(name__contains=MARK).update(name=f"{MARK} thing")
     _all_settled()
     Vm.objects.filter(pk=vm.pk).update(power=Power.ON, power_seen=Power.ON)
@@ -201,17 +202,9 @@ def _fill(world: World, host: Any) -> None:
     for kind in ("totp", "webauthn"):
         Authenticator.objects.create(user=world.nina, type=kind, data={"name": MARK})
         Authenticator.objects.create(user=User.objects.get(username="root"), type=kind, data={"name": MARK})
-    world.keys = {
-        "vms": vm.pk,
-        "images": own_image.pk,
-        "key-pairs": key_pair.pk,
+    world.keys = of_kinds | {
         "instance-types": world.instance_type.pk,
         "console-tickets": ticket.pk,
-        "disks": Disk.objects.filter(project=world.project).order_by("created_at")[0].pk,
-        "vpcs": world.vpc.pk,
-        "subnets": world.subnet.pk,
-        "nics": Nic.objects.filter(owner=vm.pk)[0].pk,
-        "security-groups": group.pk,
         "regions": world.region.name,
         "compute-clusters": world.cluster.pk,
         "storage-clusters": world.storage.pk,
@@ -233,7 +226,9 @@ def _fill(world: World, host: Any) -> None:
     }
     named = Resource.objects.filter(pk__in=[key for key in world.keys.values() if isinstance(key, UUID)])
     names = dict(named.values_list("pk", "name"))
-    world.names = {segment: names[key] for segment, key in world.keys.items() if key in names} | {
+    world.names = {
+        segment: names[key] for segment, key in world.keys.items() if isinstance(key, UUID) and key in names
+    } | {
         "compute-clusters": world.cluster.name,
         "storage-clusters": world.storage.name,
         "instance-types": world.instance_type.name,

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 
 from apps.accounts.models import User
 from apps.accounts.throttle.checks import DEVICE_COOKIE, Source, account_key, note_log_in
-from apps.accounts.throttle.store import REMEMBERED
+from apps.accounts.throttle.store_protocol import REMEMBERED
 
 
 def know_again(request: HttpRequest, user: User) -> None:

@@ -19,7 +19,7 @@ from apps.compute.api.vm_forecast import EXPLAIN
 from apps.compute.filters import VmFilter
 from apps.compute.models import PauseReason, Power, Vm
 from apps.compute.services.create_plan import MOST_AT_ONCE
-from apps.compute.services.first_boot import MOST_USER_DATA
+from apps.compute.services.user_data import MOST_ENCODED, UserDataEncoding
 from apps.compute.verbs import (
     VM_CREATE,
     VM_DELETE,
@@ -63,7 +63,17 @@ class VmBody(NewResource):
     )
     hostname = serializers.CharField(required=False, default="", allow_blank=True, max_length=63)
     user_data = serializers.CharField(
-        max_length=MOST_USER_DATA, required=False, default="", allow_blank=True, trim_whitespace=False
+        max_length=MOST_ENCODED,
+        required=False,
+        default="",
+        allow_blank=True,
+        trim_whitespace=False,
+        help_text="At most 64 KiB once decoded. CRLF line ends become LF; a byte-order mark is removed.",
+    )
+    user_data_encoding = serializers.ChoiceField(
+        choices=UserDataEncoding.choices,
+        default=UserDataEncoding.PLAIN,
+        help_text="base64: of UTF-8 text, or of gzip of it.",
     )
     count = serializers.IntegerField(
         required=False,

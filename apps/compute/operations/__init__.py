@@ -1,5 +1,1 @@
-"""Handlers of compute's verbs; importing this binds them all."""
-
-from apps.compute.operations import image, reconciliation, vm
-
-__all__ = ["image", "reconciliation", "vm"]
+"""Handlers of compute's verbs, one module per noun."""

@@ -13,7 +13,7 @@ from apps.compute.reconciled.reservations import recount_host
 from apps.compute.specs import vm_spec
 from apps.compute.verbs import VM_FORCE_CLEAN, VM_RESYNC, VM_ROLL_BACK
 from apps.drivers.errors import DriverError
-from apps.drivers.specs import FabricKind, PoolKind, VmStatus
+from apps.drivers.specs import PoolKind, PortSpec, VmStatus
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host
@@ -91,7 +91,7 @@ def force_clean_vm(run: OperationContext) -> Settle:
         keep_remaining(run, lambda: backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk)))
     run.step(_("Removing from the network"), 50)
     for nic in vm.nics.all():
-        keep_remaining(run, partial(backends.fabric(region, run).ensure_absent, FabricKind.PORT, str(nic.pk)))
+        keep_remaining(run, partial(backends.fabric(region, run).ensure_absent, PortSpec, str(nic.pk)))
     run.step(_("Removing the system disk"), 70)
     if (disk := vm.system_disk) is not None:
         keep_remaining(run, partial(_remove_volume, run, disk, host))

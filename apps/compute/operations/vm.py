@@ -23,7 +23,7 @@ from apps.compute.verbs import (
 )
 from apps.drivers.errors import DriverError
 from apps.drivers.protocols import Hypervisor
-from apps.drivers.specs import FabricKind, SeedSpec
+from apps.drivers.specs import PortSpec, SeedSpec
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure import backends, placement
 from apps.infrastructure.models import Host, Region
@@ -145,7 +145,7 @@ def delete(run: OperationContext) -> Settle:
         raise _with_way_out(error) from error
     run.step(_("Removing from the network"), 50)
     for nic in vm.nics.all():
-        backends.fabric(region, run).ensure_absent(FabricKind.PORT, str(nic.pk))
+        backends.fabric(region, run).ensure_absent(PortSpec, str(nic.pk))
     run.no_way_back()
     run.step(_("Removing the system disk"), 70)
     if (disk := vm.system_disk) is not None:
@@ -160,7 +160,7 @@ _PAUSED = "vm.paused"
 def load_vm(run: OperationContext) -> tuple[Vm, Host, Region]:
     """Return the VM with all its drivers need. Its host is set from its first moment on."""
     vm = (
-        Vm.objects.select_related("host", "cluster__region")
+        Vm.objects.select_related("host", "image", "cluster__region")
         .prefetch_related(
             Prefetch("disks", Disk.objects.select_related("cluster")),
             Prefetch("nics", Nic.objects.order_by("role")),
@@ -190,7 +190,7 @@ def _make_parts(run: OperationContext, vm: Vm, host: Host, region: Region) -> No
 def ensure_ports(run: OperationContext, vm: Vm, region: Region) -> None:
     """Make the ports of a VM from `load_vm`."""
     for nic in vm.nics.all():
-        backends.fabric(region, run).ensure_port(port_spec(nic, generation=vm.generation))
+        backends.fabric(region, run).ensure(port_spec(nic, generation=vm.generation))
 
 
 def _switch_on(run: OperationContext, hypervisor: Hypervisor, vm: Vm) -> None:

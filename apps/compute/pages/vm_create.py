@@ -32,7 +32,11 @@ class VmCreate(CreatePage):
             text=gettext_lazy("Without a password or a key nobody can log in, unless user data sees to it."),
             template="compute/vm_access.html",
         ),
-        Section(gettext_lazy("More"), ("project", "remark", "hostname", "user_data"), folded=True),
+        Section(
+            gettext_lazy("More"),
+            ("project", "remark", "hostname", "user_data", "user_data_encoding"),
+            folded=True,
+        ),
     )
 
     def submit(self, data: dict[str, Any]) -> Operation | Sequence[Operation]:

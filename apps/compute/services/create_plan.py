@@ -14,6 +14,7 @@ from apps.accounts.models import Project
 from apps.accounts.references import chosen_project
 from apps.compute.models import Image, InstanceType
 from apps.compute.services import first_boot, references
+from apps.compute.services.user_data import UserDataEncoding, read_user_data, sets_hostname
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.need import Need
 from apps.infrastructure.regions import ensure_one_region
@@ -39,6 +40,7 @@ class Draft:
     group: SecurityGroup | None = None
     disk_gib: int = 0
     ssh_keys: list[str] | None = None
+    user_data: str | None = None
     count: int = 1
 
     @property
@@ -86,6 +88,7 @@ class VmRequest:
     key_pairs: Sequence[UUID] = ()
     hostname: str = ""
     user_data: str = ""
+    user_data_encoding: str = UserDataEncoding.PLAIN
     remark: str = ""
     count: int = 1
 
@@ -107,6 +110,8 @@ def look_up(actor: Actor, asked: VmRequest, refusals: ErrorCollector) -> Draft:
         draft.subnet = refusals.attempt(references.subnet, actor, into, asked.subnet)
     draft.group = refusals.attempt(references.security_group, actor, into, asked.security_group)
     draft.ssh_keys = refusals.attempt(references.public_keys, actor, into, asked.key_pairs)
+    family = draft.image.os_family if draft.image else None
+    draft.user_data = refusals.attempt(read_user_data, asked.user_data, asked.user_data_encoding, family)
     if draft.image is not None:
         draft.disk_gib = asked.disk_gib or max(draft.image.default_disk_gib, draft.image.min_disk_gib)
     refusals.attempt(_check, asked, draft)
@@ -126,7 +131,10 @@ def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
         and asked.name is not None
     )
     name, remark = clean_labels(asked.name, asked.remark)
-    hostname = asked.hostname or first_boot.hostname_of(name, draft.image.os_family)
+    if asked.hostname:
+        hostnames = numbered(asked.hostname, asked.count)
+    else:
+        hostnames = first_boot.hostnames_of(name, draft.image.os_family, asked.count)
     return Plan(
         allowed=draft.allowed,
         project=draft.project,
@@ -137,10 +145,10 @@ def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
         disk_gib=draft.disk_gib,
         ssh_keys=draft.ssh_keys or [],
         names=numbered(name, asked.count),
-        hostnames=numbered(hostname, asked.count),
+        hostnames=hostnames,
         remark=remark,
         sealed_hash=first_boot.sealed_hash(asked.password),
-        sealed_user_data=first_boot.sealed_user_data(asked.user_data),
+        sealed_user_data=first_boot.sealed_user_data(draft.user_data or ""),
     )
 
 
@@ -151,7 +159,7 @@ def numbered(name: str, count: int) -> list[str]:
 
 def _check(asked: VmRequest, draft: Draft) -> None:
     """Raise Invalid with everything that is wrong with what was typed."""
-    wrong: dict[str, list[str]] = {"user_data": first_boot.user_data_errors(asked.user_data)}
+    wrong: dict[str, list[str]] = {}
     if not 1 <= asked.count <= MOST_AT_ONCE:
         wrong["count"] = [_("1 to %(most)s at once.") % {"most": MOST_AT_ONCE}]
     if asked.name is not None:
@@ -167,6 +175,9 @@ def _check(asked: VmRequest, draft: Draft) -> None:
     if image is not None and asked.hostname:
         last = numbered(asked.hostname, draft.count)[-1]
         wrong["hostname"] = first_boot.hostname_errors(last, image.os_family)
+    if asked.hostname and sets_hostname(draft.user_data or ""):
+        # The guest would take that of user data.
+        wrong["hostname"] = [_("User data sets a host name too. Give it in one place only.")]
     wrong = {field: messages for field, messages in wrong.items() if messages}
     if wrong:
         raise Invalid(wrong)
@@ -197,11 +208,12 @@ def _check_fit(draft: Draft, refusals: ErrorCollector) -> None:
 def _ensure_cpus(kind: InstanceType, image: Image) -> None:
     if image.architecture != kind.cluster.architecture:
         raise Refused(
-            _("Image %(image)s is for %(arch)s, cluster %(cluster)s has other CPUs.")
+            _("Image %(image)s needs %(arch)s CPUs, but cluster %(cluster)s has %(has)s CPUs.")
             % {
                 "image": image.name,
                 "arch": image.get_architecture_display(),
                 "cluster": kind.cluster,
+                "has": kind.cluster.get_architecture_display(),
             },
             code="image.architecture",
             field="image",

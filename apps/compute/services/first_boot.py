@@ -1,8 +1,9 @@
-"""Checking what a guest is told at its first boot: host name, password, user data."""
+"""Checking what a guest gets at its first boot: host name and password. User data: `user_data.py`."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
@@ -12,8 +13,6 @@ from apps.accounts.password_rules import PatternValidator
 from apps.accounts.secrets import seal
 from apps.compute.models import Image
 
-#: Bytes. Far above what cloud-init configurations are, far below what a seed image or an order could not carry.
-MOST_USER_DATA = 64 * 1024
 #: Linux takes up to 64 characters, DNS 63 for one label; one letter is no name. Windows (NetBIOS) takes 15.
 LONGEST_HOSTNAME = {Image.Family.LINUX: 63, Image.Family.WINDOWS: 15}
 SHORTEST_HOSTNAME = 2
@@ -23,11 +22,24 @@ PASSWORD_LENGTHS = (8, 64)
 _ROUNDS = 5000
 
 
-def hostname_of(name: str, family: str) -> str:
-    """Return a host name made from a VM's name: what is no letter or digit becomes a hyphen."""
+def hostnames_of(name: str, family: str, count: int) -> list[str]:
+    """Return host names made from a VM's name for `count` VMs, numbered when there are several.
+
+    Accents are dropped, what is no letter or digit becomes a hyphen. Each passes `hostname_errors`.
+    """
+    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    made = re.sub(r"[^A-Za-z0-9]+", "-", plain).lower()
     longest = LONGEST_HOSTNAME[Image.Family(family)]
-    made = re.sub(r"[^A-Za-z0-9]+", "-", name)[:longest].strip("-").lower()
-    return made if len(made) >= SHORTEST_HOSTNAME else f"vm-{made}".strip("-")
+    ends = [""] if count == 1 else [f"-{number}" for number in range(1, count + 1)]
+    return [_fitting(made, longest - len(end)) + end for end in ends]
+
+
+def _fitting(made: str, room: int) -> str:
+    """Return what of a name fits: the number behind it is never cut off."""
+    cut = made[:room].strip("-")
+    if len(cut) < SHORTEST_HOSTNAME or cut.isdigit():
+        cut = f"vm-{cut}"[:room].strip("-")
+    return cut
 
 
 def hostname_errors(hostname: str, family: str) -> list[str]:
@@ -55,15 +67,6 @@ def password_errors(password: str) -> list[str]:
         PatternValidator(longest_added=4).validate(password)
     except ValidationError as error:
         return list(error.messages)
-    return []
-
-
-def user_data_errors(user_data: str) -> list[str]:
-    """Return what is wrong with user data."""
-    if len(user_data.encode()) > MOST_USER_DATA:
-        return [_("At most 64 KiB.")]
-    if "\x00" in user_data:
-        return [_("Text only.")]
     return []
 
 

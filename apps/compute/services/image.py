@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from apps.accounts.access import allow, begin
+from apps.accounts.access import allow
 from apps.accounts.acts import changes, renames
 from apps.accounts.labels import MAX_NAME, clean_labels
 from apps.accounts.references import chosen_project
@@ -82,13 +82,9 @@ def retry_image(change: Change[Image], *, source: str = "") -> Operation:
 rename_image = renames(IMAGE_RENAME)
 
 
-@serves(IMAGE_DELETE)
-@transaction.atomic
-def delete_image(actor: Actor, image: Image) -> Operation:
+@changes(IMAGE_DELETE, shared=True)
+def delete_image(change: Change[Image]) -> Operation:
     """Delete an image from which no disk was cloned. Raises InUse with the disks' VMs."""
-    # Tenants see base images, so for these "forbidden" is the answer and not "no such image".
-    allow(actor, IMAGE_DELETE, project=image.project, tenant_id=image.tenant_id)
-    change = begin(actor, IMAGE_DELETE, image)
     image = change.row
     disks = list(image.disks.select_related("vm")[:50])
     if disks:

@@ -7,20 +7,24 @@ always a fresh, self-contained qcow2 file.
 
 import json
 import os
+import struct
 from pathlib import Path
 from typing import Any
 
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
-from apps.drivers.files import qcow2, sources
+from apps.drivers.files import qcow2, signatures, sources
+from apps.drivers.files.boot_record import START_BYTES, need_boot_record, need_whole_disk
+from apps.drivers.files.image_lengths import check_length, damaged, truncated
 from apps.drivers.files.layout import PRIVATE, reading
 from apps.drivers.files.qemu_img import QemuImgFailed, name_of, of_strangers, probe, whole_image
+from apps.drivers.files.qemu_img import opened as opened_as
 from apps.drivers.specs import PoolSpec
-from apps.drivers.specs.storage import IMAGE_FORMATS
-from apps.drivers.volume_errors import bad_image, image_too_large
+from apps.drivers.volume_errors import MAKE_ONE_FILE, backed_image, bad_image, image_too_large
 
 CHECKABLE = frozenset({"qcow2", "vmdk", "vhdx", "vdi"})
-BOOT_SIGNATURE = b"\x55\xaa"
+ENDS_TOO_EARLY = ("end of file", "end of the file")
+"""In what qemu-img says of a VHDX, and of a qcow2 file."""
 LONGEST_NOTE = 1024
 LEAKS_ONLY, NO_CHECK = 3, 63
 """Exit statuses of `qemu-img check` that are no reason to refuse."""
@@ -40,20 +44,25 @@ def import_image(pool: PoolSpec, source: str, target: Path, limit_bytes: int) ->
 
 def _examine(file: int, limit_bytes: int) -> tuple[str, int]:
     """Return the format and virtual size in bytes of a clean image; raise a permanent `DriverError` otherwise."""
+    form = signatures.format_of(
+        signatures.Ends.read(os.fstat(file).st_size, lambda count, at: os.pread(file, count, at))
+    )
+    if form == "raw":
+        start = os.pread(file, START_BYTES, 0)
+        need_boot_record(start, known=False)
+        need_whole_disk(start, os.fstat(file).st_size)
     try:
-        found = probe(file)
+        found = probe(file, form)
     except QemuImgFailed as error:
         if error.was_killed:
             raise
-        raise bad_image("its header is damaged") from error
-    form, size = str(found["format"]), int(found["virtual-size"])
-    if form not in IMAGE_FORMATS:
-        raise bad_image(f"its format {form} is not accepted")
-    if form == "raw":
-        _need_boot_record(file)
+        check_length(file, form)
+        raise _unreadable(error, "header") from error
     _refuse_references(file, found)
+    size = int(found["virtual-size"])
     if size > limit_bytes:
         raise image_too_large(size, limit_bytes)
+    check_length(file, form)
     _check(file, form)
     return form, size
 
@@ -61,15 +70,16 @@ def _examine(file: int, limit_bytes: int) -> tuple[str, int]:
 def _convert(file: int, form: str, target: Path, size: int) -> None:
     written = sources.owned_by_tools(target)
     limits = whole_image(os.fstat(file).st_size, size)
-    words = ("convert", "-q", "-f", form, "-O", "qcow2", name_of(file), name_of(written))
+    words = ("convert", "-q", *opened_as(file, form, "-O", "qcow2"), name_of(written))
     try:
         of_strangers(*words, limits=limits, files=(file, written))
         _must_stand_alone(written)
+        _must_start(written)
         os.fchown(written, os.geteuid(), os.getegid())
     except QemuImgFailed as error:
         if error.code == "volumes.no_space" or error.was_killed:
             raise
-        raise bad_image("it could not be read to its end") from error
+        raise damaged("content") from error
     finally:
         os.close(written)
 
@@ -78,7 +88,15 @@ def _must_stand_alone(file: int) -> None:
     """What converted it may have been taken over by the image; VMs would read whatever file it names."""
     header = qcow2.Header.of(os.pread(file, qcow2.Header.BYTES, 0))
     if header is None or header.refers:
-        raise bad_image("its conversion refers to another file")
+        raise bad_image(_("The image refers to another file."))
+
+
+def _must_start(file: int) -> None:
+    try:
+        start = qcow2.start_of(file, START_BYTES)
+    except (ValueError, struct.error) as error:
+        raise damaged("content") from error
+    need_boot_record(start, known=True)
 
 
 def how_far(image: Path, source: Path) -> tuple[int, int]:
@@ -95,21 +113,15 @@ def how_far(image: Path, source: Path) -> tuple[int, int]:
     return min(done, total), total
 
 
-def _need_boot_record(file: int) -> None:
-    """Anything passes for a raw image; a disk that boots has this signature, with an MBR and with a GPT."""
-    if os.pread(file, 2, 510) != BOOT_SIGNATURE:
-        raise bad_image("it has neither a known image format nor a boot record")
-
-
 def _refuse_references(file: int, found: dict[str, Any]) -> None:
     if found.get("backing-filename") or found.get("full-backing-filename"):
-        raise bad_image("it refers to a backing file")
+        raise backed_image()
     details = found.get("format-specific", {}).get("data", {})
     if details.get("data-file"):
-        raise bad_image("it keeps its data in another file")
+        raise bad_image(_("The image keeps its data in another file."), hint=MAKE_ONE_FILE)
     for extent in details.get("extents", ()):
         if extent.get("filename", "") != name_of(file):
-            raise bad_image("it keeps its data in another file")
+            raise bad_image(_("The image keeps its data in another file."), hint=MAKE_ONE_FILE)
 
 
 def _check(file: int, form: str) -> None:
@@ -122,7 +134,11 @@ def _check(file: int, form: str) -> None:
         if error.was_killed:
             raise
         if error.status not in (LEAKS_ONLY, NO_CHECK):
-            raise bad_image("its contents are damaged") from error
+            raise _unreadable(error, "content") from error
+
+
+def _unreadable(error: QemuImgFailed, part: str) -> DriverError:
+    return truncated() if any(words in error.message for words in ENDS_TOO_EARLY) else damaged(part)
 
 
 def write_format(path: Path, form: str) -> None:

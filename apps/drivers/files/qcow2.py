@@ -1,7 +1,9 @@
 """Reading what is needed of a qcow2 file without starting a process."""
 
 import fcntl
+import os
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, ClassVar
@@ -12,6 +14,11 @@ HEADER = struct.Struct(">4sIQIIQ")
 EXTERNAL_DATA_FILE = 1 << 2
 FEATURES, FEATURES_AT = struct.Struct(">Q"), 72
 """Incompatible features of version 3 and later."""
+EXTENDED_ENTRIES = 1 << 4
+LAYOUT = struct.Struct(">4x I 12x I Q I I Q")
+OFFSETS, COMPRESSED, ZEROS = 0x00FFFFFFFFFFFE00, 1 << 62, 1
+"""Of an entry of a table: where its cluster is, and two kinds that are read otherwise."""
+SECTOR = 512
 MAGIC = b"QFI\xfb"
 FLOCK = struct.Struct("hhqqi4x")
 LONGEST_NAME = 1023
@@ -34,6 +41,67 @@ class Header:
             return None
         (incompatible,) = struct.unpack_from(">Q", raw, 72)
         return cls(refers=HEADER.unpack_from(raw)[2] != 0 or bool(incompatible & EXTERNAL_DATA_FILE))
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the tables of an image are (docs/interop/qcow2 of QEMU)."""
+
+    cluster: int
+    virtual_bytes: int
+    encrypted: bool
+    l1_entries: int
+    l1_at: int
+    words: int
+    """64-bit words of an entry of the second level."""
+    BYTES: ClassVar[int] = 80
+
+    @classmethod
+    def of(cls, raw: bytes) -> "Layout | None":
+        """Return the layout in a file's first `BYTES`, None when it is not a qcow2 file."""
+        if len(raw) < cls.BYTES or not raw.startswith(MAGIC):
+            return None
+        version, bits, size, method, entries, at = LAYOUT.unpack_from(raw)
+        if version not in (2, 3) or not 9 <= bits <= 21:
+            return None
+        extended = version == 3 and FEATURES.unpack_from(raw, FEATURES_AT)[0] & EXTENDED_ENTRIES
+        return cls(1 << bits, size, bool(method), entries, at, 2 if extended else 1)
+
+    def end_of(self, table: Sequence[int], index: int) -> int:
+        """Return up to where the file is read for the clusters of the table at `index` of the first level."""
+        first, end = index * len(table) // self.words * self.cluster, 0
+        for number, entry in enumerate(table[:: self.words]):
+            if entry & COMPRESSED:
+                shift = 62 - (self.cluster.bit_length() - 1 - 8)
+                at, sectors = entry & ((1 << shift) - 1), (entry & (COMPRESSED - 1)) >> shift
+                # The last sector may be there in part.
+                end = max(end, (at // SECTOR + sectors) * SECTOR + 1)
+            elif entry & OFFSETS and not entry & ZEROS:
+                left = self.virtual_bytes - (first + number * self.cluster)
+                written = self._written(table[number * 2 + 1]) if self.words == 2 else self.cluster
+                end = max(end, (entry & OFFSETS) + min(written, left))
+        return end
+
+    def _written(self, subclusters: int) -> int:
+        """Return up to where a cluster is written of which a bitmap names the parts that are."""
+        return (subclusters & 0xFFFFFFFF).bit_length() * self.cluster // 32
+
+
+def start_of(file: int, count: int) -> bytes:
+    """Return the first bytes of the disk in a qcow2 file that `qemu-img convert` has just written: of one cluster."""
+    layout = Layout.of(os.pread(file, Layout.BYTES, 0))
+    if layout is None or count > layout.cluster:
+        raise ValueError("no qcow2 file")
+    at = layout.l1_at
+    for _level in range(2):
+        raw = os.pread(file, 8, at)
+        (entry,) = struct.unpack(">Q", raw)
+        at = entry & OFFSETS
+        if not at or entry & ZEROS:
+            return bytes(count)
+        if entry & COMPRESSED:
+            raise ValueError("compressed")
+    return os.pread(file, count, at).ljust(count, b"\0")
 
 
 def virtual_bytes(path: Path) -> int:

@@ -50,9 +50,10 @@ def of_strangers(*arguments: str, limits: Limits, files: tuple[int, ...]) -> str
     return _output(tools.run("qemu-img", *arguments, limits=limits, confined=True, files=files))
 
 
-def probe(file: int) -> dict[str, Any]:
+def probe(file: int, form: str) -> dict[str, Any]:
     """Return `qemu-img info` of an untrusted file, given by its descriptor."""
-    found = json.loads(of_strangers("info", "--output=json", name_of(file), limits=PROBE, files=(file,)))
+    words = opened(file, form, "--output=json")
+    found = json.loads(of_strangers("info", *words, limits=PROBE, files=(file,)))
     assert isinstance(found, dict)
     return found
 
@@ -60,6 +61,17 @@ def probe(file: int) -> dict[str, Any]:
 def name_of(file: int) -> str:
     """Return the name under which a tool finds a descriptor that it was given."""
     return f"/proc/self/fd/{file}"
+
+
+def opened(file: int, form: str, *options: str) -> tuple[str, ...]:
+    """Return the words by which qemu-img opens an untrusted file of this format, with `options` before its name.
+
+    A VHD's size is what its footer says: by default qemu guesses from its geometry for some that made it.
+    """
+    if form != "vpc":
+        return ("-f", form, *options, name_of(file))
+    what = f"driver=vpc,force_size_calc=current_size,file.driver=file,file.filename={name_of(file)}"
+    return ("--image-opts", *options, what)
 
 
 def create(path: Path, size_bytes: int, backing: str = "") -> None:

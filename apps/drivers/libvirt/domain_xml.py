@@ -7,12 +7,11 @@ from pathlib import Path
 
 from apps.drivers.libvirt.domains import name_of
 from apps.drivers.libvirt.metadata import VmMetadata, element
+from apps.drivers.libvirt.platform_xml import add_platform, has_legacy_devices
 from apps.drivers.libvirt.settings import HostSettings
 from apps.drivers.specs import DiskAttachment, NicAttachment, VmSpec
 
 QUOTA_PERIOD_US = 100_000
-TCG_CACHE_MIB = 32
-"""Without this limit an emulated VM takes up to 1 GiB for translated code."""
 SERIAL_LENGTH = 20
 """What virtio has room for."""
 NO_OFFLOAD = {
@@ -50,15 +49,16 @@ def build(
     _text(domain, "memory", str(spec.memory_mib), unit="MiB")
     _text(domain, "vcpu", str(spec.vcpu))
     _cpu_limit(domain, spec)
-    _platform(domain, host)
+    add_platform(domain, spec, host)
+    _ends(domain)
     devices = ET.SubElement(domain, "devices")
     for index, disk in enumerate(spec.disks):
         _disk(devices, disk, files[disk.volume.id], index)
     _seed(devices, host.seed_path(spec.id))
     for nic in spec.nics:
         _nic(devices, nic, host)
-    _consoles(devices, spec.id, host, vnc_password)
-    _helpers(devices)
+    _consoles(devices, spec, host, vnc_password)
+    _helpers(devices, spec)
     _owner(domain, spec.uid)
     ET.indent(domain)
     return ET.tostring(domain, encoding="unicode")
@@ -82,19 +82,7 @@ def _cpu_limit(domain: ET.Element, spec: VmSpec) -> None:
     _text(tune, "global_quota", str(QUOTA_PERIOD_US * spec.cpu_percent // 100))
 
 
-def _platform(domain: ET.Element, host: HostSettings) -> None:
-    system = ET.SubElement(domain, "os")
-    _text(system, "type", "hvm", arch="x86_64", machine="pc")
-    features = ET.SubElement(domain, "features")
-    ET.SubElement(features, "acpi")
-    ET.SubElement(features, "apic")
-    if host.virtualisation == "kvm":
-        ET.SubElement(domain, "cpu", mode="host-model", check="partial")
-    else:
-        _text(ET.SubElement(features, "tcg"), "tb-cache", str(TCG_CACHE_MIB), unit="MiB")
-        cpu = ET.SubElement(domain, "cpu", mode="custom", match="exact", check="none")
-        _text(cpu, "model", "qemu64", fallback="forbid")
-    ET.SubElement(domain, "clock", offset="utc")
+def _ends(domain: ET.Element) -> None:
     _text(domain, "on_poweroff", "destroy")
     _text(domain, "on_reboot", "restart")
     _text(domain, "on_crash", "destroy")
@@ -167,21 +155,25 @@ def _nic(devices: ET.Element, nic: NicAttachment, host: HostSettings) -> None:
     ET.SubElement(interface, "mtu", size=str(nic.mtu))
 
 
-def _consoles(devices: ET.Element, vm_id: str, host: HostSettings, vnc_password: str) -> None:
+def _consoles(devices: ET.Element, spec: VmSpec, host: HostSettings, vnc_password: str) -> None:
     serial = ET.SubElement(devices, "serial", type="pty")
-    ET.SubElement(serial, "log", file=str(host.serial_log(vm_id)), append="on")
+    ET.SubElement(serial, "log", file=str(host.serial_log(spec.id)), append="on")
     agent = ET.SubElement(devices, "channel", type="unix")
     ET.SubElement(agent, "target", type="virtio", name="org.qemu.guest_agent.0")
     graphics = ET.SubElement(
         devices, "graphics", type="vnc", port="-1", autoport="yes", passwd=vnc_password, passwdValidTo=NEVER
     )
     ET.SubElement(graphics, "listen", type="address", address=host.management_ip)
-    ET.SubElement(ET.SubElement(devices, "video"), "model", type="vga")
+    ET.SubElement(
+        ET.SubElement(devices, "video"), "model", type="vga" if has_legacy_devices(spec) else "virtio"
+    )
 
 
-def _helpers(devices: ET.Element) -> None:
+def _helpers(devices: ET.Element, spec: VmSpec) -> None:
     ET.SubElement(devices, "controller", type="usb", model="qemu-xhci")
     ET.SubElement(devices, "input", type="tablet", bus="usb")
+    if not has_legacy_devices(spec):
+        ET.SubElement(devices, "input", type="keyboard", bus="usb")
     balloon = ET.SubElement(devices, "memballoon", model="virtio")
     ET.SubElement(balloon, "stats", period="10")
     random = ET.SubElement(devices, "rng", model="virtio")

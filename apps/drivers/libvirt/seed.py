@@ -1,13 +1,22 @@
 """First-boot data as a NoCloud disk: an ISO 9660 image labelled "cidata" with three files.
 
-The platform's own settings go into vendor-data, so that the user's user-data reaches the guest untouched; where both
-set the same thing cloud-init lets user-data win. JSON is used for values, being YAML that needs no further quoting.
+User-data reaches the guest as it was given. What was chosen beside it stands where user-data cannot displace it:
+
+- SSH keys in meta-data (`public-keys`): cloud-init adds those of user-data to them;
+- the password in a script of vendor-data: `chpasswd` of a #cloud-config would replace that of vendor-data, and its key
+  `users` is unknown before cloud-init 22.3, and `list` is deprecated since then.
+
+Of the other settings in vendor-data user-data may set others. JSON is used for values, being YAML that needs no further
+quoting.
 """
 
 import hashlib
 import io
 import json
 import os
+import shlex
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
 from pathlib import Path
 
 import pycdlib
@@ -18,16 +27,20 @@ from apps.drivers.specs import SeedSpec
 LABEL = "cidata"
 PADDING_BYTES = 150 * 2048
 """As mkisofs adds: guests look for other file systems too, and some (busybox) give up on a disk that ends too soon."""
+BOUNDARY = "==scloud=="
+"""Stands in no part: JSON and quoted words have no line of their own that starts with it."""
 ISO_NAMES = {"meta-data": "/META.;1", "user-data": "/USER.;1", "vendor-data": "/VENDOR.;1"}
 
 
 def files(vm_id: str, seed: SeedSpec) -> dict[str, str]:
     """Return the text of each file."""
-    meta = {"instance-id": vm_id, "local-hostname": seed.hostname}
+    meta: dict[str, object] = {"instance-id": vm_id, "local-hostname": seed.hostname}
+    if seed.ssh_keys:
+        meta["public-keys"] = list(seed.ssh_keys)
     return {
         "meta-data": "".join(f"{key}: {json.dumps(value)}\n" for key, value in meta.items()),
         "user-data": seed.user_data,
-        "vendor-data": "#cloud-config\n" + _vendor_data(seed),
+        "vendor-data": _vendor_data(seed),
     }
 
 
@@ -86,10 +99,19 @@ def _fresh(path: Path) -> Path:
 
 def _vendor_data(seed: SeedSpec) -> str:
     settings: dict[str, object] = {"hostname": seed.hostname, "disable_root": False}
-    if seed.password_hash:
-        settings["ssh_pwauth"] = True
-        user = {"name": "root", "password": seed.password_hash, "type": "hash"}
-        settings["chpasswd"] = {"expire": False, "users": [user]}
-    if seed.ssh_keys:
-        settings["ssh_authorized_keys"] = list(seed.ssh_keys)
-    return "".join(f"{key}: {json.dumps(value)}\n" for key, value in settings.items())
+    if not seed.password_hash:
+        return _cloud_config(settings)
+    settings["ssh_pwauth"] = True
+    message = MIMEMultipart(boundary=BOUNDARY)
+    message.attach(MIMEText(_cloud_config(settings), "cloud-config", "us-ascii"))
+    message.attach(MIMEText(_password_script(seed.password_hash), "x-shellscript", "us-ascii"))
+    return message.as_string()
+
+
+def _cloud_config(settings: dict[str, object]) -> str:
+    return "#cloud-config\n" + "".join(f"{key}: {json.dumps(value)}\n" for key, value in settings.items())
+
+
+def _password_script(password_hash: str) -> str:
+    """Return a script that sets root's password. Every cloud-init runs it once, after the modules of user-data."""
+    return f"#!/bin/sh\nprintf '%s\\n' {shlex.quote(f'root:{password_hash}')} | chpasswd -e\n"

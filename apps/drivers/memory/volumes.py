@@ -3,6 +3,8 @@
 import os
 import struct
 
+from apps.drivers.files.boot_record import need_boot_record
+from apps.drivers.files.signatures import Ends, format_of
 from apps.drivers.memory.fences import pass_or_refuse
 from apps.drivers.memory.records import DISK_USERS, IMAGES, UNFINISHED, VOLUMES, MemoryImage, State
 from apps.drivers.memory.world import World
@@ -17,7 +19,7 @@ from apps.drivers.specs import (
     VolumeSpec,
 )
 from apps.drivers.volume_errors import (
-    bad_image,
+    backed_image,
     image_in_use,
     missing_image,
     missing_source,
@@ -27,7 +29,6 @@ from apps.drivers.volume_errors import (
 GIB = 1 << 30
 PRETEND_SOURCE = "memory:"
 QCOW2_HEADER = struct.Struct(">4sIQIIQ")
-BOOT_SIGNATURE = b"\x55\xaa"
 
 
 class MemoryVolumes:
@@ -125,14 +126,15 @@ def _look_at(source: str) -> ImageInfo:
     try:
         stored = os.path.getsize(source)
         with open(source, "rb") as file:
-            head = file.read(512)
+            ends = Ends.read(stored, lambda count, at: os.pread(file.fileno(), count, at))
     except OSError as error:
         raise missing_source(source) from error
-    if head[:4] == b"QFI\xfb" and len(head) >= QCOW2_HEADER.size:
+    form, head = format_of(ends), ends.head
+    if form == "qcow2" and len(head) >= QCOW2_HEADER.size:
         _, _, backing, _, _, virtual = QCOW2_HEADER.unpack_from(head)
         if backing:
-            raise bad_image("it refers to a backing file")
-        return ImageInfo(virtual_bytes=virtual, stored_bytes=stored, source_format="qcow2")
-    if head[510:512] != BOOT_SIGNATURE:
-        raise bad_image("it has neither a known image format nor a boot record")
-    return ImageInfo(virtual_bytes=stored, stored_bytes=stored, source_format="raw")
+            raise backed_image()
+        return ImageInfo(virtual_bytes=virtual, stored_bytes=stored, source_format=form)
+    if form == "raw":
+        need_boot_record(head, known=False)
+    return ImageInfo(virtual_bytes=stored, stored_bytes=stored, source_format=form)

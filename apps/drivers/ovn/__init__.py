@@ -1,5 +1,1 @@
-"""The network fabric over OVN's northbound database."""
-
-from apps.drivers.ovn.fabric import OvnFabric
-
-__all__ = ["OvnFabric"]
+"""The network fabric over OVN's northbound database. Only `northbound` and `fabric` import its binding."""

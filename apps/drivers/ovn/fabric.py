@@ -3,23 +3,17 @@
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Any
 
-from apps.drivers.ovn import ports, security_groups, topology
+from apps.drivers.fabric.declared import FabricKind, InOvn, kind_of, kinds
+from apps.drivers.ovn import ports
 from apps.drivers.ovn.northbound import Northbound
 from apps.drivers.ovn.rows import find
 from apps.drivers.protocols import Guard
-from apps.drivers.specs import (
-    FabricInventory,
-    FabricKind,
-    PortSpec,
-    SecurityGroupSpec,
-    SubnetSpec,
-    VpcSpec,
-)
+from apps.drivers.specs import FabricInventory, FabricSpec, PortSpec
 
 AT_ONCE = 100
 """So many objects are looked at before a change may come between: some 30 ms."""
@@ -41,28 +35,20 @@ class OvnFabric:
         view._guard = guard
         return view
 
-    def ensure_vpc(self, spec: VpcSpec) -> None:
-        self._change(partial(topology.ensure_vpc, spec=spec))
+    def ensure(self, spec: FabricSpec) -> None:
+        ensure = kind_of(type(spec)).ovn.ensure
+        self._change(lambda replica, transaction: ensure(replica, transaction, spec))
 
-    def ensure_subnet(self, spec: SubnetSpec) -> None:
-        self._change(partial(topology.ensure_subnet, spec=spec))
-
-    def ensure_port(self, spec: PortSpec) -> None:
-        self._change(partial(ports.ensure_port, spec=spec))
-
-    def ensure_security_group(self, spec: SecurityGroupSpec) -> None:
-        self._change(partial(security_groups.ensure_security_group, spec=spec))
-
-    def ensure_absent(self, kind: FabricKind, id: str) -> None:
-        remove = _KINDS[kind].remove
+    def ensure_absent(self, kind: type[FabricSpec], id: str) -> None:
+        remove = kind_of(kind).ovn.remove
         self._change(lambda replica, _: remove(replica, id))
 
     def inventory(self) -> FabricInventory:
         seen = self._northbound.read(_inventory)
-        bare = (self._unprotected(seen.of(kind), _KINDS[kind]) for kind in FabricKind)
+        bare = (self._unprotected(seen.of(spec), kind.ovn) for spec, kind in kinds().items())
         return replace(seen, unprotected=frozenset(chain.from_iterable(bare)))
 
-    def _unprotected(self, ids: Iterable[str], kind: "_Kind") -> Iterator[str]:
+    def _unprotected(self, ids: Iterable[str], kind: InOvn[Any]) -> Iterator[str]:
         """Yield those that lack something, a few at a time: changes wait while the replica is read."""
         if kind.holds is not None:
             for some in _batches(list(ids)):
@@ -85,34 +71,17 @@ class OvnFabric:
         self._northbound.change(guarded)
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """The table of a kind's rows, how one is removed, and whether one has what each must have (None: nothing)."""
-
-    table: str
-    remove: Callable[[Any, str], None]
-    holds: Callable[[Any, Any], bool] | None = None
-
-
-_KINDS = {
-    FabricKind.VPC: _Kind("Logical_Router", topology.remove_vpc, topology.vpc_holds),
-    FabricKind.SUBNET: _Kind("Logical_Switch", topology.remove_subnet, topology.subnet_holds),
-    FabricKind.PORT: _Kind("Logical_Switch_Port", ports.remove_port, ports.port_holds),
-    FabricKind.SECURITY_GROUP: _Kind("Port_Group", security_groups.remove_security_group),
-}
-
-
 def _inventory(replica: Any) -> FabricInventory:
     return FabricInventory(
-        generations={kind: _generations(replica, kind) for kind in FabricKind},
+        generations={spec: _generations(replica, kind) for spec, kind in kinds().items()},
         connection_limits={
             row.external_ids["scloud:id"]: ports.connection_limit(row)
-            for row in _ours(replica, FabricKind.PORT)
+            for row in _ours(replica, kind_of(PortSpec))
         },
     )
 
 
-def _generations(replica: Any, kind: FabricKind) -> dict[str, int]:
+def _generations(replica: Any, kind: FabricKind[Any]) -> dict[str, int]:
     return {
         row.external_ids["scloud:id"]: int(row.external_ids["scloud:generation"])
         for row in _ours(replica, kind)
@@ -128,6 +97,6 @@ def _lacking(replica: Any, some: list[str], table: str, holds: Callable[[Any, An
     return [id for id, row in rows if row is not None and not holds(replica, row)]
 
 
-def _ours(replica: Any, kind: FabricKind) -> Iterator[Any]:
-    rows = replica.tables[_KINDS[kind].table].rows.values()
-    return (row for row in rows if row.external_ids.get("scloud:kind") == kind)
+def _ours(replica: Any, kind: FabricKind[Any]) -> Iterator[Any]:
+    rows = replica.tables[kind.ovn.table].rows.values()
+    return (row for row in rows if row.external_ids.get("scloud:kind") == kind.name)

@@ -14,6 +14,13 @@ from typing import Any
 
 from apps.drivers.ovn.rows import Columns, derived, differs, ensure_row, find, labels
 
+CONTROLLER_COLUMNS = {
+    "Copp": ("name", "meters"),
+    "Meter": ("name", "unit", "bands"),
+    "Meter_Band": ("action", "rate", "burst_size"),
+}
+FLOOD_COLUMNS = {"QoS": ("direction", "priority", "match", "bandwidth")}
+
 LIMIT = "ct-zone-limit"
 ROUTER_CONNECTIONS = 1 << 20
 """Of a VPC's router in each of its two NAT zones on one host."""

@@ -18,31 +18,11 @@ from ovsdbapp.schema.ovn_northbound import impl_idl
 from apps.drivers.bulkhead import Bulkhead
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
+from apps.drivers.fabric.declared import ovn_columns
 from apps.drivers.ovn import schema
 
 T = TypeVar("T")
 SCHEMA = "OVN_Northbound"
-COLUMNS = {
-    "Logical_Router": ["name", "ports", "options", "copp", "external_ids"],
-    "Logical_Router_Port": ["name", "mac", "networks", "external_ids"],
-    "Logical_Switch": ["name", "ports", "acls", "qos_rules", "copp", "other_config", "external_ids"],
-    "Logical_Switch_Port": [
-        "name",
-        "type",
-        "addresses",
-        "port_security",
-        "options",
-        "dhcpv4_options",
-        "external_ids",
-    ],
-    "DHCP_Options": ["cidr", "options", "external_ids"],
-    "Port_Group": ["name", "ports", "acls", "external_ids"],
-    "ACL": ["direction", "priority", "match", "action", "external_ids"],
-    "QoS": ["direction", "priority", "match", "bandwidth", "external_ids"],
-    "Copp": ["name", "meters", "external_ids"],
-    "Meter": ["name", "unit", "bands", "external_ids"],
-    "Meter_Band": ["action", "rate", "burst_size", "external_ids"],
-}
 AWAY = ("fabric.unreachable", "fabric.busy")
 LAG_SECONDS = 0.5
 """How long another process's transaction may take to show up in our replica."""
@@ -190,7 +170,7 @@ class Northbound:
     def _connect(self) -> _Api:
         try:
             helper = schema.fetch(self._address, SCHEMA, self._timeout)
-            for table, columns in COLUMNS.items():
+            for table, columns in ovn_columns().items():
                 helper.register_columns(table, columns)
             return _Api(connection.Connection(Replica(self._address, helper), timeout=self._timeout))
         except (

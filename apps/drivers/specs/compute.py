@@ -18,6 +18,18 @@ class Power(StrEnum):
     OFF = "off"
 
 
+class OsFamily(StrEnum):
+    """What the guest expects of its computer: clock, timers, sockets."""
+
+    LINUX = "linux"
+    WINDOWS = "windows"
+
+
+class Architecture(StrEnum):
+    X86 = "x86_64"
+    ARM = "aarch64"
+
+
 class PauseReason(StrEnum):
     """Why a VM that is on does not run: its host paused it. "" is a VM that runs, or is off."""
 
@@ -87,6 +99,8 @@ class VmSpec:
     uid: int
     cpu_percent: int = 0
     generation: int = 1
+    os_family: OsFamily = OsFamily.LINUX
+    architecture: Architecture = Architecture.X86
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 CONNECTION_LIMIT = 65_536
 """Of a NIC, where nobody chose another."""
@@ -32,9 +33,21 @@ class RuleProtocol(StrEnum):
     GRE = "gre"
 
 
+class FabricSpec(Protocol):
+    """One object of the fabric. Its class names the kind, which `apps.drivers.fabric` declares."""
+
+    @property
+    def id(self) -> str:
+        """Its identifier."""
+
+    @property
+    def generation(self) -> int:
+        """That of the row it was made from."""
+
+
 @dataclass(frozen=True, slots=True)
 class VpcSpec:
-    """An isolated layer-2/3 domain. `vni` is its globally unique network identifier."""
+    """A router of its own: an isolated layer-2/3 domain. `vni` is its globally unique network identifier."""
 
     id: str
     vni: int
@@ -43,7 +56,7 @@ class VpcSpec:
 
 @dataclass(frozen=True, slots=True)
 class SubnetSpec:
-    """A subnet with DHCP; `gateway` is its first address."""
+    """A subnet with DHCP; `gateway` is its first address. Its VPC must exist."""
 
     id: str
     vpc_id: str
@@ -60,7 +73,8 @@ class PortSpec:
     """A NIC's place in a subnet. Traffic with another source MAC or address is dropped.
 
     `security_group_ids` empty means unfiltered; a group without rules denies everything. `connection_limit`: how many
-    connections the NIC may have tracked at once on its host, 0 for what its subnet has for all.
+    connections the NIC may have tracked at once on its host, 0 for what its subnet has for all. Its subnet and groups
+    must exist.
     """
 
     id: str
@@ -87,32 +101,28 @@ class RuleSpec:
 
 @dataclass(frozen=True, slots=True)
 class SecurityGroupSpec:
-    """A stateful group: what no rule accepts is denied; of two matching rules the higher priority wins."""
+    """A stateful group: what no rule accepts is denied; of two matching rules the higher priority wins.
+
+    It holds exactly these rules; they act at once on new connections.
+    """
 
     id: str
     rules: tuple[RuleSpec, ...] = ()
     generation: int = 1
 
 
-class FabricKind(StrEnum):
-    VPC = "vpc"
-    SUBNET = "subnet"
-    PORT = "port"
-    SECURITY_GROUP = "security_group"
-
-
 @dataclass(frozen=True, slots=True)
 class FabricInventory:
-    """Everything of ours in the fabric: by kind, identifier → generation.
+    """Everything of ours in the fabric: by class of spec, identifier → generation.
 
     `connection_limits`: that of each port. `unprotected`: VPCs, subnets and ports that lack a limit or an always-on
     rule which all of their kind have, or have it otherwise: an older version made them, or another hand changed them.
     """
 
-    generations: dict[FabricKind, dict[str, int]] = field(default_factory=dict)
+    generations: dict[type[FabricSpec], dict[str, int]] = field(default_factory=dict)
     connection_limits: dict[str, int] = field(default_factory=dict)
     unprotected: frozenset[str] = frozenset()
 
-    def of(self, kind: FabricKind) -> dict[str, int]:
+    def of(self, kind: type[FabricSpec]) -> dict[str, int]:
         """Return identifier → generation of one kind."""
         return self.generations.get(kind, {})

@@ -1,4 +1,4 @@
-"""What needs an administrator's attention: each line says what is wrong and links to where it can be repaired."""
+"""What needs an administrator's attention: each line names a problem and links to the page to solve it."""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+from apps.lifecycle.modules import load_modules
 from apps.network.models.nic import Nic, NicRole
 from apps.network.models.security_group import Protocol, SecurityGroup, SecurityGroupRule
 from apps.network.models.vpc import AllowedRange, Subnet, Vpc
@@ -12,3 +13,6 @@ __all__ = [
     "Subnet",
     "Vpc",
 ]
+
+# A model of a module that is not named above is imported from that module.
+load_modules(__name__)

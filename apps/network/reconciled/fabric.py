@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from apps.drivers.specs import FabricInventory, FabricKind
+from apps.drivers.specs import FabricInventory, PortSpec, SecurityGroupSpec, SubnetSpec, VpcSpec
 from apps.lifecycle.models import Resource
 from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
 from apps.network.platform_settings import NIC_CONNECTIONS
@@ -79,7 +79,7 @@ declare(
     Reconciled(
         "vpc",
         Vpc,
-        InFabric(FabricKind.VPC, _unprotected),
+        InFabric(VpcSpec, _unprotected),
         stale=STALE,
         orphan=ORPHAN,
         removed=_removed,
@@ -95,7 +95,7 @@ declare(
     Reconciled(
         "subnet",
         Subnet,
-        InFabric(FabricKind.SUBNET, _unprotected),
+        InFabric(SubnetSpec, _unprotected),
         stale=STALE,
         orphan=ORPHAN,
         removed=_removed,
@@ -111,7 +111,7 @@ declare(
     Reconciled(
         "security_group",
         SecurityGroup,
-        InFabric(FabricKind.SECURITY_GROUP),
+        InFabric(SecurityGroupSpec),
         stale=STALE,
         orphan=ORPHAN,
         removed=_removed,
@@ -127,7 +127,7 @@ declare(
     Reconciled(
         "nic",
         Nic,
-        InFabric(FabricKind.PORT, _unlimited, _PORTS),
+        InFabric(PortSpec, _unlimited, _PORTS),
         stale=gettext_noop("The network of %(place)s has no port for its address %(ip)s."),
         orphan=ORPHAN,
         removed=_removed,

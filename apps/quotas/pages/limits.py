@@ -82,7 +82,7 @@ class RecountPage(Page):
     http_method_names = ("post", "options")
 
     def post(self, request: HttpRequest, key: UUID) -> HttpResponse:
-        """Count again, mend, and say what was wrong."""
+        """Recalculate, correct, and show what was wrong."""
         tenant = found_tenant(self.actor, key)
         differences = recount_now(self.actor, tenant)
         text = ngettext(

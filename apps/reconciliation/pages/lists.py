@@ -35,8 +35,8 @@ from apps.reconciliation.pages.kinds import FINDING, TROUBLE
 
 TONES = {
     FindingState.OPEN: "warn",
-    FindingState.MENDING: "busy",
-    FindingState.MENDED: "ok",
+    FindingState.REPAIRING: "busy",
+    FindingState.REPAIRED: "ok",
     FindingState.GONE: "ok",
     FindingState.DISMISSED: "off",
 }
@@ -172,8 +172,8 @@ class FindingList(_Tabs):
         tenant_facet,
     )
     views = (
-        ListView("open", _("Open"), "state=open&state=mending"),
-        ListView("settled", _("Settled"), "state=mended&state=gone"),
+        ListView("open", _("Open"), "state=open&state=repairing"),
+        ListView("settled", _("Settled"), "state=repaired&state=gone"),
         ListView("dismissed", _("Dismissed"), "state=dismissed"),
     )
     related = ()

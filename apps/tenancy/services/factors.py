@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.mfa.models import Authenticator
-from django.db import transaction
 from django.utils.translation import gettext as _
 
-from apps.accounts.access import allow
 from apps.accounts.models import User
 from apps.accounts.verbs import (
     APP_ADD,
@@ -17,42 +15,41 @@ from apps.accounts.verbs import (
     PASSKEY_REMOVE,
     RECOVERY_CODES_MAKE,
 )
-from apps.audit.record import record
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, NotFound, NotNow
-from apps.lifecycle.verbs import Verb
 from apps.tenancy.factors.codes import fitting_counter, keep_app, new_recovery_codes
 from apps.tenancy.factors.passkeys import judge_new, keep_passkey
 from apps.tenancy.factors.rows import SECOND, Passkey, factors_of, has_second_factor
 from apps.tenancy.services.accounts import clean_name
 from apps.tenancy.services.holding import hold_user
+from apps.tenancy.services.own_account import OwnChange, changes_own
 
 Kind = Authenticator.Type
 MOST_PASSKEYS = 20
 
 
-@transaction.atomic
-def add_app(actor: Actor, secret: str, code: str) -> list[str]:
+@changes_own(APP_ADD)
+def add_app(change: OwnChange, secret: str, code: str) -> list[str]:
     """Set up an authenticator app, proved by one of its codes; return recovery codes if there were none.
 
     Raises Forbidden, NotRecent, or Invalid (field "code").
     """
-    user = _begin(actor, APP_ADD)
+    user = change.user
     counter = fitting_counter(secret, code)
     if counter is None:
         raise Invalid({"code": [_("The code does not fit. Is the telephone’s clock right?")]})
     keep_app(user, secret, counter)
-    _record(actor, APP_ADD, user)
+    change.record()
     return _first_recovery_codes(user)
 
 
-@transaction.atomic
-def add_passkey(actor: Actor, name: str, state: dict[str, Any] | None, answer: str) -> list[str]:
+@changes_own(PASSKEY_ADD)
+def add_passkey(change: OwnChange, name: str, state: dict[str, Any] | None, answer: str) -> list[str]:
     """Add the passkey that the browser has made for the challenge in `state`; return recovery codes if there were none.
 
     Raises Forbidden, NotRecent, NotNow, or Invalid with `name` or `passkey`.
     """
-    user = _begin(actor, PASSKEY_ADD)
+    user = change.user
     name = clean_name(name)
     if Authenticator.objects.filter(user=user, type=Kind.WEBAUTHN).count() >= MOST_PASSKEYS:
         raise NotNow(_("You have %(n)d passkeys. Remove one first.") % {"n": MOST_PASSKEYS})
@@ -63,31 +60,31 @@ def add_passkey(actor: Actor, name: str, state: dict[str, Any] | None, answer: s
             hint=_("Try again, with this page freshly loaded."),
         )
     keep_passkey(user, name, credential)
-    _record(actor, PASSKEY_ADD, user, passkey=name)
+    change.record(passkey=name)
     return _first_recovery_codes(user)
 
 
-@transaction.atomic
-def remove_app(actor: Actor) -> None:
+@changes_own(APP_REMOVE)
+def remove_app(change: OwnChange) -> None:
     """Take the authenticator app away. Raises Forbidden, NotRecent or NotFound."""
-    user = _begin(actor, APP_REMOVE)
+    user = change.user
     if not Authenticator.objects.filter(user=user, type=Kind.TOTP).delete()[0]:
         raise NotFound(_("There is no authenticator app."))
     _drop_useless_codes(user)
-    _record(actor, APP_REMOVE, user)
+    change.record()
 
 
-@transaction.atomic
-def remove_passkey(actor: Actor, pk: int) -> None:
+@changes_own(PASSKEY_REMOVE)
+def remove_passkey(change: OwnChange, pk: int) -> None:
     """Take a passkey of the actor away. Raises Forbidden, NotRecent or NotFound."""
-    user = _begin(actor, PASSKEY_REMOVE)
+    user = change.user
     row = Authenticator.objects.filter(user=user, type=Kind.WEBAUTHN, pk=pk).first()
     if row is None:
         raise NotFound(_("There is no such passkey."))
     name = row.data["name"]
     row.delete()
     _drop_useless_codes(user)
-    _record(actor, PASSKEY_REMOVE, user, passkey=name)
+    change.record(passkey=name)
 
 
 def own_passkey(actor: Actor, pk: int) -> Passkey:
@@ -98,14 +95,14 @@ def own_passkey(actor: Actor, pk: int) -> Passkey:
     return found[0]
 
 
-@transaction.atomic
-def make_recovery_codes(actor: Actor) -> list[str]:
+@changes_own(RECOVERY_CODES_MAKE)
+def make_recovery_codes(change: OwnChange) -> list[str]:
     """Return ten new recovery codes, to be shown once; the old ones are void. Raises Forbidden, NotRecent or NotNow."""
-    user = _begin(actor, RECOVERY_CODES_MAKE)
+    user = change.user
     if not has_second_factor(user):
         raise NotNow(_("Set up an authenticator app or a passkey first."))
     codes = new_recovery_codes(user)
-    _record(actor, RECOVERY_CODES_MAKE, user)
+    change.record()
     return codes
 
 
@@ -114,13 +111,6 @@ def drop_all_factors(user: User) -> None:
     hold_user(user)
     if not Authenticator.objects.filter(user=user).delete()[0]:
         raise NotNow(_("Two-factor log-in is not set up."))
-
-
-def _begin(actor: Actor, verb: Verb) -> User:
-    allow(actor, verb, project=None, tenant_id=None)
-    assert actor.user is not None, "allow() lets nobody else do this"
-    # Locked, so that two pages do not both think theirs is the first factor.
-    return hold_user(actor.user)
 
 
 def _first_recovery_codes(user: User) -> list[str]:
@@ -132,7 +122,3 @@ def _first_recovery_codes(user: User) -> list[str]:
 def _drop_useless_codes(user: User) -> None:
     if not Authenticator.objects.filter(user=user, type__in=SECOND).exists():
         Authenticator.objects.filter(user=user).delete()
-
-
-def _record(actor: Actor, verb: Verb, user: User, **args: str) -> None:
-    record(actor, verb.name, tenant=user.tenant, name=user.username, target_id=user.uid, args=args)

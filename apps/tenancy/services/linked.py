@@ -12,7 +12,6 @@ from apps.accounts.access import allow
 from apps.accounts.auth_backend import usable
 from apps.accounts.models import Project, Role, Tenant, User
 from apps.accounts.verbs import ADMIN_UNLINK, LOG_IN_LINK, LOG_IN_UNLINK, MEMBER_UNLINK
-from apps.audit.record import record
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid, NotFound, NotNow
@@ -24,6 +23,7 @@ from apps.tenancy.oidc.refused import OidcRefused
 from apps.tenancy.services.holding import hold_user
 from apps.tenancy.services.links import AS_NEW_USER, BY_EMAIL, BY_HOLDER, drop_links
 from apps.tenancy.services.members import create_member
+from apps.tenancy.services.own_account import OwnChange, changes_own, record_of
 from apps.tenancy.services.sessions import end_sessions
 
 
@@ -42,7 +42,8 @@ def account_of(provider: Provider, identity: Identity) -> User:
     else:
         found = _by_email(provider, identity)
         user = found or _new_user(provider, identity)
-        _link(SYSTEM, provider, identity, user, BY_EMAIL if found else AS_NEW_USER)
+        allowed = allow(SYSTEM, LOG_IN_LINK, project=None, tenant_id=None)
+        _link(allowed, provider, identity, user, BY_EMAIL if found else AS_NEW_USER)
     if not usable(user) or not provider.is_for(user):
         raise OidcRefused(
             _("This account may not be used now."),
@@ -52,13 +53,11 @@ def account_of(provider: Provider, identity: Identity) -> User:
     return user
 
 
-@serves(LOG_IN_LINK)
-@transaction.atomic
-def link_log_in(actor: Actor, provider: Provider, identity: Identity) -> None:
+@changes_own(LOG_IN_LINK)
+def link_log_in(change: OwnChange, provider: Provider, identity: Identity) -> None:
     """Let the actor log in there from now on. Raises OidcRefused when it is somebody else's already, or NotRecent."""
-    allow(actor, LOG_IN_LINK, project=None, tenant_id=None)
-    user = actor.user
-    if user is None or user.pk != identity.link_to or not provider.is_for(user):
+    user = change.user
+    if user.pk != identity.link_to or not provider.is_for(user):
         raise OidcRefused(_("This log-in is not for your account."), code="oidc.not_for_you")
     taken = SocialAccount.objects.filter(provider=provider.key, uid=identity.subject).exclude(user=user)
     if taken.exists():
@@ -68,26 +67,19 @@ def link_log_in(actor: Actor, provider: Provider, identity: Identity) -> None:
             hint=_("Log out there, and log in with the one that is yours."),
         )
     if not SocialAccount.objects.filter(provider=provider.key, uid=identity.subject).exists():
-        _link(actor, provider, identity, user, BY_HOLDER)
+        _link(change.allowed, provider, identity, user, BY_HOLDER)
 
 
-@serves(LOG_IN_UNLINK)
-@transaction.atomic
-def unlink_log_in(actor: Actor, link: SocialAccount) -> None:
+@changes_own(LOG_IN_UNLINK)
+def unlink_log_in(change: OwnChange, link: SocialAccount) -> None:
     """End that. Raises NotNow when it is the only way in, or NotRecent."""
-    allowed = allow(actor, LOG_IN_UNLINK, project=None, tenant_id=None)
-    user = link.user
+    user = change.user
     if not user.has_usable_password() and SocialAccount.objects.filter(user=user).count() < 2:
         raise NotNow(
             _("This is the only way into your account."),
             hint=_("Ask whoever manages your account for a password first."),
         )
-    allowed.record(
-        tenant=user.tenant,
-        name=user.username,
-        target_id=user.uid,
-        args={"provider": link.provider},
-    )
+    change.record(provider=link.provider)
     link.delete()
 
 
@@ -116,26 +108,14 @@ def _unlink_all(allowed: Allowed, user: User) -> None:
     if not ended:
         raise NotNow(_("No log-in is linked with this account."))
     end_sessions(held)
-    allowed.record(
-        tenant=held.tenant,
-        name=held.username,
-        target_id=held.uid,
-        args={"providers": ", ".join(ended)},
-    )
+    record_of(allowed, held, providers=", ".join(ended))
 
 
-def _link(actor: Actor, provider: Provider, identity: Identity, user: User, by: str) -> None:
+def _link(allowed: Allowed, provider: Provider, identity: Identity, user: User, by: str) -> None:
     # Of what the provider tells only what the account's page shows.
     kept = {"email": identity.email, "issuer": provider.issuer, "by": by}
     SocialAccount.objects.create(provider=provider.key, uid=identity.subject, user=user, extra_data=kept)
-    record(
-        actor,
-        LOG_IN_LINK.name,
-        tenant=user.tenant,
-        name=user.username,
-        target_id=user.uid,
-        args={"provider": provider.key, "by": by},
-    )
+    record_of(allowed, user, provider=provider.key, by=by)
 
 
 def _ensure_same_issuer(provider: Provider, link: SocialAccount) -> None:

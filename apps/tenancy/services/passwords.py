@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.accounts.access import allow
@@ -13,7 +12,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, NotNow
 from apps.tenancy.services.access_end import end_all_access
 from apps.tenancy.services.accounts import check_password_strength, generate_password
-from apps.tenancy.services.holding import hold_user
+from apps.tenancy.services.own_account import OwnChange, changes_own
 from apps.tenancy.services.proof import is_password
 from apps.tenancy.services.sessions import end_sessions
 
@@ -47,14 +46,11 @@ def prove_current(actor: Actor, current: str) -> None:
         raise Invalid({"current": [_("This is not your current password.")]})
 
 
-@transaction.atomic
-def set_own_password(actor: Actor, current: str, new: str) -> User:
+@changes_own(PASSWORD_CHANGE)
+def set_own_password(change: OwnChange, current: str, new: str) -> User:
     """Set it, `current` having been proved. Raises NotNow, or Invalid with the field `new`."""
-    allow(actor, PASSWORD_CHANGE, project=None, tenant_id=None)
-    assert actor.user is not None, "allow() lets nobody else do this"
-    known = actor.user.password
-    user = hold_user(actor.user)
-    if user.password != known:
+    user, known = change.user, change.actor.user
+    if known is None or user.password != known.password:
         raise NotNow(_("The password was changed a moment ago."), hint=_("Log in again."))
     if current == new:
         raise Invalid({"new": [_("Choose a password that differs from the present one.")]})
@@ -62,8 +58,8 @@ def set_own_password(actor: Actor, current: str, new: str) -> User:
     user.set_password(new)
     user.must_change_password = False
     user.save(update_fields=["password", "must_change_password"])
-    record(actor, PASSWORD_CHANGE.name, tenant=user.tenant, name=user.username, target_id=user.uid)
-    end_sessions(user, but=actor.session)
+    change.record()
+    end_sessions(user, but=change.actor.session)
     return user
 
 

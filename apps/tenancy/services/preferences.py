@@ -9,9 +9,11 @@ from apps.accounts.models import User
 from apps.accounts.preferences import THEMES, is_language, is_time_zone
 from apps.accounts.verbs import PREFERENCES_SET
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid
 
 
+@serves(PREFERENCES_SET)
 def set_preferences(
     actor: Actor, *, language: str | None = None, time_zone: str | None = None, theme: str | None = None
 ) -> User:

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
-from apps.accounts.access import allow
 from apps.accounts.models import User
 from apps.accounts.verbs import PROFILE_EDIT
-from apps.audit.record import record
-from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.tenancy.services.accounts import clean_email
-from apps.tenancy.services.holding import hold_user
+from apps.tenancy.services.own_account import OwnChange, changes_own
 
 MAX_FULL_NAME = 150
 
 
-@transaction.atomic
-def edit_profile(actor: Actor, name: str | None = None, email: str | None = None) -> User:
+@changes_own(PROFILE_EDIT)
+def edit_profile(change: OwnChange, name: str | None = None, email: str | None = None) -> User:
     """Set what is given of the actor's full name and e-mail address. Raises Forbidden or Invalid."""
-    allow(actor, PROFILE_EDIT, project=None, tenant_id=None)
-    assert actor.user is not None, "allow() lets nobody else do this"
-    user = hold_user(actor.user)
+    user = change.user
     name = user.first_name if name is None else name.strip()
     if len(name) > MAX_FULL_NAME or not name.isprintable():
         raise Invalid({"name": [_("Give a name of at most %(n)d characters.") % {"n": MAX_FULL_NAME}]})
@@ -32,5 +26,5 @@ def edit_profile(actor: Actor, name: str | None = None, email: str | None = None
         user.email, user.email_is_vouched_for = email, False
     user.first_name = name
     user.save(update_fields=["first_name", "email", "email_is_vouched_for"])
-    record(actor, PROFILE_EDIT.name, tenant=user.tenant, name=user.username, target_id=user.uid)
+    change.record()
     return user

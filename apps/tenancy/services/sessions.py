@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from apps.accounts.access import allow
 from apps.accounts.models import Session, User
 from apps.accounts.sessions import browser_name
 from apps.accounts.verbs import SESSION_END, SESSIONS_END
-from apps.audit.record import record
 from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.verbs import Verb
 from apps.tenancy.services.holding import hold_user
+from apps.tenancy.services.own_account import OwnChange, changes_own
 
 
 def visible_sessions(actor: Actor) -> QuerySet[Session]:
@@ -24,23 +21,19 @@ def visible_sessions(actor: Actor) -> QuerySet[Session]:
     return Session.objects.filter(user=actor.user, user__isnull=False, expire_date__gt=timezone.now())
 
 
-@transaction.atomic
-def end_session(actor: Actor, session: Session) -> None:
+@changes_own(SESSION_END)
+def end_session(change: OwnChange, session: Session) -> None:
     """End one session. The caller has found it among those the actor may see. Raises Forbidden."""
-    allow(actor, SESSION_END, project=None, tenant_id=None)
-    assert session.user is not None
     session.delete()
-    push.user_logged_out(session.user.pk, [session.uid])
-    _record(actor, SESSION_END, session.user, browser=browser_name(session.user_agent), ip=session.ip or "")
+    push.user_logged_out(change.user.pk, [session.uid])
+    change.record(browser=browser_name(session.user_agent), ip=session.ip or "")
 
 
-@transaction.atomic
-def end_other_sessions(actor: Actor) -> int:
+@changes_own(SESSIONS_END)
+def end_other_sessions(change: OwnChange) -> int:
     """End all of the actor's sessions but the present one; return how many. Raises Forbidden."""
-    allow(actor, SESSIONS_END, project=None, tenant_id=None)
-    assert actor.user is not None
-    ended = end_sessions(actor.user, but=actor.session)
-    _record(actor, SESSIONS_END, actor.user, sessions=ended)
+    ended = end_sessions(change.user, but=change.actor.session)
+    change.record(sessions=ended)
     return ended
 
 
@@ -53,7 +46,3 @@ def end_sessions(user: User, but: UUID | None = None) -> int:
     rows.delete()
     push.user_logged_out(user.pk, ended)
     return len(ended)
-
-
-def _record(actor: Actor, verb: Verb, user: User, **args: object) -> None:
-    record(actor, verb.name, tenant=user.tenant, name=user.username, target_id=user.uid, args=args)

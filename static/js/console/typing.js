@@ -2,9 +2,11 @@
 
 import { pause } from "./tickets.js";
 
-// A guest's keyboard controller holds 16 bytes; faster than this and keys get lost while it boots.
-const KEY_MS = 15;
+// QEMU gives a guest one event of a key in 10 ms and keeps about 340 that come faster. Further ones are lost, and if one
+// is the release of Shift, all that follows is in capitals.
+const EVENT_MS = 12;
 const SHIFT = "ShiftLeft";
+const MODIFIERS = [SHIFT, "ControlLeft", "AltLeft", "MetaLeft"];
 
 const KEYSYMS = {
   ShiftLeft: 0xffe1, ControlLeft: 0xffe3, AltLeft: 0xffe9, MetaLeft: 0xffeb, Enter: 0xff0d, Tab: 0xff09,
@@ -40,19 +42,48 @@ export function untypeable(text) {
   return [...new Set(text.replaceAll("\r\n", "\n"))].filter((character) => !keyOf(character)).join("");
 }
 
-export async function type(rfb, text, { signal, progress = () => {} } = {}) {
+export function type(rfb, text, { signal, progress = () => {} } = {}) {
   const characters = [...text.replaceAll("\r\n", "\n")];
-  for (const [position, character] of characters.entries()) {
-    const key = keyOf(character);
-    if (key) {
-      press(rfb, key.shift ? [SHIFT, key.code] : [key.code], character);
-      await pause(KEY_MS, signal);
+  return inTurn(rfb, async () => {
+    releaseModifiers(rfb);
+    try {
+      for (const [position, character] of characters.entries()) {
+        signal?.throwIfAborted();
+        const key = keyOf(character);
+        if (key) await stroke(rfb, key.shift ? [SHIFT, key.code] : [key.code], character);
+        progress(position + 1, characters.length);
+      }
+    } finally {
+      releaseModifiers(rfb);
     }
-    progress(position + 1, characters.length);
-  }
+  });
 }
 
-export function press(rfb, codes, character) {
-  for (const code of codes) rfb.sendKey(keysymOf(code, code === codes.at(-1) ? character : undefined), code, true);
-  for (const code of [...codes].reverse()) rfb.sendKey(keysymOf(code, code === codes.at(-1) ? character : undefined), code, false);
+export function press(rfb, codes) {
+  return inTurn(rfb, () => stroke(rfb, codes));
+}
+
+// The events of two texts must not mix.
+const turns = new WeakMap();
+
+function inTurn(rfb, work) {
+  const turn = (turns.get(rfb) ?? Promise.resolve()).then(work);
+  turns.set(rfb, turn.catch(() => {}));
+  return turn;
+}
+
+async function stroke(rfb, codes, character) {
+  const symbol = (code) => keysymOf(code, code === codes.at(-1) ? character : undefined);
+  for (const code of codes) await send(rfb, symbol(code), code, true);
+  for (const code of [...codes].reverse()) await send(rfb, symbol(code), code, false);
+}
+
+async function send(rfb, keysym, code, down) {
+  rfb.sendKey(keysym, code, down);
+  await pause(EVENT_MS);
+}
+
+// QEMU ignores the release of a key that is not down.
+function releaseModifiers(rfb) {
+  for (const code of MODIFIERS) rfb.sendKey(KEYSYMS[code], code, false);
 }

@@ -93,7 +93,7 @@ def spread_vms() -> None:
 def standing_vms() -> dict[str, list[VmSpec]]:
     """Return host name → the VMs that should run there."""
     found: dict[str, list[VmSpec]] = defaultdict(list)
-    vms = Vm.objects.select_related("host").prefetch_related(
+    vms = Vm.objects.select_related("host", "image", "cluster").prefetch_related(
         Prefetch("disks", Disk.objects.select_related("cluster")), Prefetch("nics", Nic.objects.all())
     )
     for vm in vms.iterator(chunk_size=2000):

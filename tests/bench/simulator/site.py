@@ -107,7 +107,7 @@ def simulated_site(
     fleet = Fleet(platform.instance.settings()["REDIS_URL"], directory)
     fleet.enrol(cluster, hosts)
     standing = insert_standing(cluster, image, vms) if vms else []
-    # The standing VMs' ports and disks are rows only: compared, each would be mended. Hosts are compared as ever.
+    # The standing VMs' ports and disks are rows only: compared, each would be repaired. Hosts are compared as ever.
     Look.objects.bulk_create(
         Look(place=place, at=timezone.now() + timedelta(days=1))
         for place in (f"region:{region.pk}", f"storage:{pool.pk}")

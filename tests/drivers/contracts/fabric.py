@@ -8,7 +8,7 @@ from apps.drivers.errors import DriverError
 from apps.drivers.protocols import Fabric
 from apps.drivers.specs import (
     Direction,
-    FabricKind,
+    PortSpec,
     RuleAction,
     RulePriority,
     RuleProtocol,
@@ -33,8 +33,8 @@ SSH = RuleSpec(
 def built(fabric: Fabric) -> tuple[VpcSpec, SubnetSpec]:
     vpc = a_vpc()
     subnet = a_subnet(vpc)
-    fabric.ensure_vpc(vpc)
-    fabric.ensure_subnet(subnet)
+    fabric.ensure(vpc)
+    fabric.ensure(subnet)
     return vpc, subnet
 
 
@@ -46,140 +46,140 @@ class FabricContract:
     def test_everything_made_is_in_the_inventory_with_its_generation(self, fabric: Fabric) -> None:
         vpc, subnet = built(fabric)
         group = SecurityGroupSpec(new_id(), (SSH,), generation=4)
-        fabric.ensure_security_group(group)
+        fabric.ensure(group)
         port = replace(a_port(subnet, 11, group.id), generation=7)
-        fabric.ensure_port(port)
+        fabric.ensure(port)
 
         seen = fabric.inventory()
 
-        assert seen.of(FabricKind.VPC)[vpc.id] == 1
-        assert seen.of(FabricKind.SUBNET)[subnet.id] == 1
-        assert seen.of(FabricKind.SECURITY_GROUP)[group.id] == 4
-        assert seen.of(FabricKind.PORT)[port.id] == 7
+        assert seen.of(VpcSpec)[vpc.id] == 1
+        assert seen.of(SubnetSpec)[subnet.id] == 1
+        assert seen.of(SecurityGroupSpec)[group.id] == 4
+        assert seen.of(PortSpec)[port.id] == 7
 
     def test_every_verb_may_be_repeated(self, fabric: Fabric) -> None:
         vpc, subnet = built(fabric)
         group = SecurityGroupSpec(new_id(), (SSH,))
         port = a_port(subnet, 11, group.id)
         for _ in range(2):
-            fabric.ensure_vpc(vpc)
-            fabric.ensure_subnet(subnet)
-            fabric.ensure_security_group(group)
-            fabric.ensure_port(port)
-        assert port.id in fabric.inventory().of(FabricKind.PORT)
+            fabric.ensure(vpc)
+            fabric.ensure(subnet)
+            fabric.ensure(group)
+            fabric.ensure(port)
+        assert port.id in fabric.inventory().of(PortSpec)
 
     def test_a_changed_spec_replaces_the_old_one(self, fabric: Fabric) -> None:
         vpc, subnet = built(fabric)
         port = a_port(subnet)
-        fabric.ensure_port(port)
-        fabric.ensure_vpc(replace(vpc, generation=2))
-        fabric.ensure_subnet(replace(subnet, dns=(), generation=3))
-        fabric.ensure_port(replace(port, ip="10.0.1.99", generation=4))
+        fabric.ensure(port)
+        fabric.ensure(replace(vpc, generation=2))
+        fabric.ensure(replace(subnet, dns=(), generation=3))
+        fabric.ensure(replace(port, ip="10.0.1.99", generation=4))
 
         seen = fabric.inventory()
 
         assert (
-            seen.of(FabricKind.VPC)[vpc.id],
-            seen.of(FabricKind.SUBNET)[subnet.id],
-            seen.of(FabricKind.PORT)[port.id],
+            seen.of(VpcSpec)[vpc.id],
+            seen.of(SubnetSpec)[subnet.id],
+            seen.of(PortSpec)[port.id],
         ) == (2, 3, 4)
-        fabric.ensure_port(a_port(subnet, 11))
+        fabric.ensure(a_port(subnet, 11))
 
     def test_what_was_made_has_its_limits_and_always_on_rules(self, fabric: Fabric) -> None:
         vpc, subnet = built(fabric)
         port = a_port(subnet)
-        fabric.ensure_port(port)
-        fabric.ensure_port(other := replace(a_port(subnet, 12), connection_limit=2048))
+        fabric.ensure(port)
+        fabric.ensure(other := replace(a_port(subnet, 12), connection_limit=2048))
 
         seen = fabric.inventory()
 
         assert seen.unprotected.isdisjoint({vpc.id, subnet.id, port.id, other.id})
         assert (seen.connection_limits[port.id], seen.connection_limits[other.id]) == (65_536, 2048)
-        fabric.ensure_port(replace(other, connection_limit=4096))
-        fabric.ensure_port(replace(port, connection_limit=0))
+        fabric.ensure(replace(other, connection_limit=4096))
+        fabric.ensure(replace(port, connection_limit=0))
         seen = fabric.inventory()
         assert (seen.connection_limits[port.id], seen.connection_limits[other.id]) == (0, 4096)
 
     def test_a_subnet_needs_its_vpc(self, fabric: Fabric) -> None:
         with refused("fabric.vpc_missing"):
-            fabric.ensure_subnet(a_subnet(a_vpc()))
+            fabric.ensure(a_subnet(a_vpc()))
 
     def test_a_port_needs_its_subnet(self, fabric: Fabric) -> None:
         with refused("fabric.subnet_missing"):
-            fabric.ensure_port(a_port(a_subnet(a_vpc())))
+            fabric.ensure(a_port(a_subnet(a_vpc())))
 
     def test_a_port_needs_its_security_groups(self, fabric: Fabric) -> None:
         _, subnet = built(fabric)
         port = a_port(subnet, 11, new_id())
         with refused("fabric.security_group_missing"):
-            fabric.ensure_port(port)
-        assert port.id not in fabric.inventory().of(FabricKind.PORT)
+            fabric.ensure(port)
+        assert port.id not in fabric.inventory().of(PortSpec)
 
     def test_an_address_belongs_to_one_port_of_a_subnet(self, fabric: Fabric) -> None:
         _, subnet = built(fabric)
         port = a_port(subnet, 11)
-        fabric.ensure_port(port)
+        fabric.ensure(port)
         with refused("fabric.address_in_use"):
-            fabric.ensure_port(a_port(subnet, 11))
+            fabric.ensure(a_port(subnet, 11))
         with refused("fabric.address_in_use"):
-            fabric.ensure_port(replace(a_port(subnet, 12), mac=port.mac))
+            fabric.ensure(replace(a_port(subnet, 12), mac=port.mac))
 
     def test_two_vpcs_may_have_the_same_addresses(self, fabric: Fabric) -> None:
         (_, one), (_, other) = built(fabric), built(fabric)
-        fabric.ensure_port(a_port(one, 11))
-        fabric.ensure_port(a_port(other, 11))
+        fabric.ensure(a_port(one, 11))
+        fabric.ensure(a_port(other, 11))
 
     def test_a_network_identifier_belongs_to_one_vpc(self, fabric: Fabric) -> None:
         vpc, _ = built(fabric)
         with refused("fabric.vni_in_use"):
-            fabric.ensure_vpc(replace(a_vpc(), vni=vpc.vni))
+            fabric.ensure(replace(a_vpc(), vni=vpc.vni))
 
     def test_what_is_in_use_is_not_removed(self, fabric: Fabric) -> None:
         vpc, subnet = built(fabric)
         group = SecurityGroupSpec(new_id())
-        fabric.ensure_security_group(group)
-        fabric.ensure_port(a_port(subnet, 11, group.id))
+        fabric.ensure(group)
+        fabric.ensure(a_port(subnet, 11, group.id))
         with refused("fabric.vpc_in_use"):
-            fabric.ensure_absent(FabricKind.VPC, vpc.id)
+            fabric.ensure_absent(VpcSpec, vpc.id)
         with refused("fabric.subnet_in_use"):
-            fabric.ensure_absent(FabricKind.SUBNET, subnet.id)
+            fabric.ensure_absent(SubnetSpec, subnet.id)
         with refused("fabric.security_group_in_use"):
-            fabric.ensure_absent(FabricKind.SECURITY_GROUP, group.id)
+            fabric.ensure_absent(SecurityGroupSpec, group.id)
 
     def test_removing_from_the_leaf_to_the_root_leaves_nothing(self, fabric: Fabric) -> None:
         vpc, subnet = built(fabric)
         group = SecurityGroupSpec(new_id(), (SSH,))
-        fabric.ensure_security_group(group)
+        fabric.ensure(group)
         port = a_port(subnet, 11, group.id)
-        fabric.ensure_port(port)
+        fabric.ensure(port)
         for _ in range(2):
-            fabric.ensure_absent(FabricKind.PORT, port.id)
-            fabric.ensure_absent(FabricKind.SUBNET, subnet.id)
-            fabric.ensure_absent(FabricKind.SECURITY_GROUP, group.id)
-            fabric.ensure_absent(FabricKind.VPC, vpc.id)
+            fabric.ensure_absent(PortSpec, port.id)
+            fabric.ensure_absent(SubnetSpec, subnet.id)
+            fabric.ensure_absent(SecurityGroupSpec, group.id)
+            fabric.ensure_absent(VpcSpec, vpc.id)
 
         seen = fabric.inventory()
 
-        assert vpc.id not in seen.of(FabricKind.VPC)
-        assert subnet.id not in seen.of(FabricKind.SUBNET)
-        assert group.id not in seen.of(FabricKind.SECURITY_GROUP)
-        assert port.id not in seen.of(FabricKind.PORT)
+        assert vpc.id not in seen.of(VpcSpec)
+        assert subnet.id not in seen.of(SubnetSpec)
+        assert group.id not in seen.of(SecurityGroupSpec)
+        assert port.id not in seen.of(PortSpec)
 
     def test_an_address_is_free_again_once_its_port_is_gone(self, fabric: Fabric) -> None:
         _, subnet = built(fabric)
         port = a_port(subnet, 11)
-        fabric.ensure_port(port)
-        fabric.ensure_absent(FabricKind.PORT, port.id)
-        fabric.ensure_port(a_port(subnet, 11))
+        fabric.ensure(port)
+        fabric.ensure_absent(PortSpec, port.id)
+        fabric.ensure(a_port(subnet, 11))
 
     def test_a_port_changes_its_groups_and_loses_them(self, fabric: Fabric) -> None:
         _, subnet = built(fabric)
         one, other = SecurityGroupSpec(new_id(), (SSH,)), SecurityGroupSpec(new_id())
-        fabric.ensure_security_group(one)
-        fabric.ensure_security_group(other)
+        fabric.ensure(one)
+        fabric.ensure(other)
         port = a_port(subnet, 11, one.id)
-        fabric.ensure_port(port)
-        fabric.ensure_port(replace(port, security_group_ids=(other.id,)))
-        fabric.ensure_absent(FabricKind.SECURITY_GROUP, one.id)
-        fabric.ensure_port(replace(port, security_group_ids=()))
-        fabric.ensure_absent(FabricKind.SECURITY_GROUP, other.id)
+        fabric.ensure(port)
+        fabric.ensure(replace(port, security_group_ids=(other.id,)))
+        fabric.ensure_absent(SecurityGroupSpec, one.id)
+        fabric.ensure(replace(port, security_group_ids=()))
+        fabric.ensure_absent(SecurityGroupSpec, other.id)

@@ -16,7 +16,12 @@ Select = Callable[[Sequence[Point]], list[Point]]
 SHARE = 8
 #: Parts of an app that no worker and no service meets.
 PRESENTATION = frozenset({"pages", "forms", "tables", "urls", "templatetags", "filters"})
-OWN = ("tests/recovery/crash/", "tests/recovery/test_crash_points.py", "tests/recovery/audit.py")
+OWN = (
+    "tests/kinds/",
+    "tests/recovery/crash/",
+    "tests/recovery/test_crash_points.py",
+    "tests/recovery/audit.py",
+)
 
 
 def everything(points: Sequence[Point]) -> list[Point]:

@@ -39,7 +39,7 @@ def main(pairs: list[str]) -> str:
 
 
 def _arm(point: str) -> None:
-    from apps.drivers.ovn import OvnFabric
+    from apps.drivers.ovn.fabric import OvnFabric
     from apps.drivers.protocols import Hypervisor, Volumes
     from apps.drivers.remote import remote_class
 
@@ -50,6 +50,8 @@ def _arm(point: str) -> None:
     }
     where, moment = point.split(":")
     driver, call = where.split(".")
+    if driver == "fabric" and call != "ensure_absent":
+        call = "ensure"  # an operation ensures objects of one kind, which the point names
     setattr(drivers[driver], call, _deadly(getattr(drivers[driver], call), moment))
 
 

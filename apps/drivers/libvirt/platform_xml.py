@@ -1,0 +1,92 @@
+"""The part of a definition that says what computer a guest sees: machine, CPU, clock."""
+
+import xml.etree.ElementTree as ET
+
+from apps.drivers.libvirt.settings import HostSettings
+from apps.drivers.specs import Architecture, OsFamily, VmSpec
+
+TCG_CACHE_MIB = 32
+"""Without this limit an emulated VM takes up to 1 GiB for translated code."""
+ENLIGHTENMENTS = ("relaxed", "vapic", "vpindex", "runtime", "synic", "stimer", "reset", "frequencies")
+"""Of Hyper-V, in an order in which each finds those it needs."""
+SPINLOCK_RETRIES = 8191
+WINDOWS_TIMERS = (
+    {"name": "rtc", "tickpolicy": "catchup"},
+    {"name": "pit", "tickpolicy": "delay"},
+    {"name": "hpet", "present": "no"},
+)
+
+
+def add_platform(domain: ET.Element, spec: VmSpec, host: HostSettings) -> None:
+    """Add machine, features, CPU and clock."""
+    _machine(domain, spec.architecture)
+    _features(domain, spec, host)
+    _cpu(domain, spec, host)
+    _clock(domain, spec, host)
+
+
+def has_legacy_devices(spec: VmSpec) -> bool:
+    """Return whether the machine has a PS/2 keyboard and a VGA card by itself."""
+    return spec.architecture is Architecture.X86
+
+
+def _machine(domain: ET.Element, architecture: Architecture) -> None:
+    system = ET.SubElement(domain, "os")
+    machine = "pc"
+    if architecture is Architecture.ARM:
+        # Arm guests start from UEFI; libvirt finds the firmware of the host.
+        system.set("firmware", "efi")
+        machine = "virt"
+    ET.SubElement(system, "type", arch=architecture.value, machine=machine).text = "hvm"
+
+
+def _features(domain: ET.Element, spec: VmSpec, host: HostSettings) -> None:
+    features = ET.SubElement(domain, "features")
+    ET.SubElement(features, "acpi")
+    if spec.architecture is Architecture.X86:
+        ET.SubElement(features, "apic")
+    if _is_enlightened(spec, host):
+        hyperv = ET.SubElement(features, "hyperv", mode="custom")
+        for name in ENLIGHTENMENTS:
+            ET.SubElement(hyperv, name, state="on")
+        ET.SubElement(hyperv, "spinlocks", state="on", retries=str(SPINLOCK_RETRIES))
+    if host.virtualisation == "qemu":
+        cache = ET.SubElement(ET.SubElement(features, "tcg"), "tb-cache", unit="MiB")
+        cache.text = str(TCG_CACHE_MIB)
+
+
+def _is_enlightened(spec: VmSpec, host: HostSettings) -> bool:
+    """Return whether the guest is given Hyper-V's interfaces: KVM has them, emulation has not."""
+    windows = spec.os_family is OsFamily.WINDOWS and spec.architecture is Architecture.X86
+    return windows and host.virtualisation == "kvm"
+
+
+def _cpu(domain: ET.Element, spec: VmSpec, host: HostSettings) -> None:
+    cpu = _cpu_model(domain, spec.architecture, host)
+    if spec.os_family is OsFamily.WINDOWS:
+        # Editions of Windows use one or two sockets and leave the others idle.
+        ET.SubElement(cpu, "topology", sockets="1", cores=str(spec.vcpu), threads="1")
+
+
+def _cpu_model(domain: ET.Element, architecture: Architecture, host: HostSettings) -> ET.Element:
+    if architecture is Architecture.ARM:
+        mode = "host-passthrough" if host.virtualisation == "kvm" else "maximum"
+        return ET.SubElement(domain, "cpu", mode=mode, check="none")
+    if host.virtualisation == "kvm":
+        return ET.SubElement(domain, "cpu", mode="host-model", check="partial")
+    cpu = ET.SubElement(domain, "cpu", mode="custom", match="exact", check="none")
+    ET.SubElement(cpu, "model", fallback="forbid").text = "qemu64"
+    return cpu
+
+
+def _clock(domain: ET.Element, spec: VmSpec, host: HostSettings) -> None:
+    if spec.os_family is not OsFamily.WINDOWS:
+        ET.SubElement(domain, "clock", offset="utc")
+        return
+    # Windows takes the computer's clock for local time.
+    clock = ET.SubElement(domain, "clock", offset="localtime")
+    if spec.architecture is Architecture.X86:
+        for timer in WINDOWS_TIMERS:
+            ET.SubElement(clock, "timer", timer)
+    if _is_enlightened(spec, host):
+        ET.SubElement(clock, "timer", name="hypervclock", present="yes")

@@ -1,0 +1,30 @@
+"""Celery: see apps/lifecycle/dispatch.py for why it carries only ids."""
+
+from scloud_console.settings.data import REDIS_URL
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "control"
+CELERY_TASK_SERIALIZER = "json"
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Who rings tries once to connect: a request must not wait for a broker that is away; the sweeper rings later.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 0}
+CELERY_BEAT_SCHEDULE = {
+    "forget idempotency keys": {"task": "lifecycle.forget_idempotency_keys", "schedule": 3600.0},
+    "forget batches": {"task": "lifecycle.forget_batches", "schedule": 3600.0},
+    "sweep": {"task": "lifecycle.sweep", "schedule": 2.0, "options": {"expires": 10}},
+    "observe storage": {"task": "storage.observe", "schedule": 60.0, "options": {"expires": 60}},
+    "collect reports": {"task": "infrastructure.collect_reports", "schedule": 2.0, "options": {"expires": 4}},
+    # Hosts leave counters every 30 s; asked for more often, none is missed and none waits long.
+    "collect usage": {"task": "infrastructure.collect_usage", "schedule": 10.0, "options": {"expires": 10}},
+    "roll metrics up": {"task": "metrics.roll_up", "schedule": 300.0, "options": {"expires": 300}},
+    "keep metrics' partitions": {"task": "metrics.keep_up", "schedule": 3600.0, "options": {"expires": 600}},
+    "reconcile": {"task": "reconciliation.look", "schedule": 5.0, "options": {"expires": 10}},
+    "forget old findings": {"task": "reconciliation.forget", "schedule": 3600.0, "options": {"expires": 600}},
+    "recount quotas": {"task": "quotas.recount", "schedule": 60.0, "options": {"expires": 60}},
+    "forget old sessions": {"task": "tenancy.forget_old", "schedule": 3600.0, "options": {"expires": 600}},
+}
+# Workers take from both queues in turn: a thousand waiting operations must not keep hosts from being heard.
+CELERY_TASK_ROUTES = {entry["task"]: {"queue": "periodic"} for entry in CELERY_BEAT_SCHEDULE.values()}

@@ -1,0 +1,38 @@
+"""The API and its document."""
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "apps.api.authentication.ApiKeyAuthentication",
+        "apps.api.authentication.PortalSessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["apps.api.parsing.StrictJsonParser"],
+    "DEFAULT_METADATA_CLASS": None,  # no OPTIONS: the document says what there is
+    "DEFAULT_PAGINATION_CLASS": "apps.api.paging.CursorPages",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "apps.api.errors.problem_response",
+    "UNAUTHENTICATED_USER": None,
+    "PAGE_SIZE": 50,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "SCloudStack API",
+    "DESCRIPTION": "Everything the portals do. Changes answer 202 with an operation; errors are problem+json.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.api.error_responses.document_refusals",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "StateEnum": "apps.lifecycle.models.State",
+        "RoleEnum": "apps.accounts.models.Role",
+        "DiskRoleEnum": "apps.storage.models.Disk.Role",
+        "NicRoleEnum": "apps.network.models.NicRole",
+        "PowerEnum": "apps.compute.models.vm.Power",
+    },
+}

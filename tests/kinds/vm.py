@@ -1,0 +1,162 @@
+"""Virtual machines."""
+
+from __future__ import annotations
+
+from apps.compute.models import Vm
+from apps.compute.services import power
+from apps.compute.services.vm import create_vms
+from apps.console.services import open_console
+from apps.drivers.memory import MemoryHypervisor
+from apps.drivers.specs import PauseReason as DriverPause
+from apps.infrastructure import backends
+from apps.lifecycle.actor import SYSTEM
+from apps.lifecycle.models import Operation
+from apps.network.services import nic
+from tests.kinds.case import KindCase
+from tests.reconciliation.planting import stray_domain
+from tests.recovery.crash.recipe import FORCE_CLEAN, RESYNC, ROLL_BACK, Recipe, done, new_name, spoilt
+from tests.recovery.crash.yard import Yard
+from tests.security.words import (
+    A_INSIDE,
+    A_INSIDE_CREATE,
+    A_MANAGE,
+    A_OPERATE,
+    A_VIEW,
+    P_CREATE,
+    P_MANAGE,
+    P_OPERATE,
+    admin,
+    api,
+    pages,
+)
+
+
+def _create_vm(yard: Yard, _nothing: object = None) -> Operation:
+    (operation,) = create_vms(
+        yard.owner,
+        name=new_name(),
+        instance_type=yard.small.pk,
+        image=yard.image.pk,
+        subnet=yard.subnet.pk,
+        project=yard.project.uid,
+    )
+    return Operation.objects.get(pk=operation.pk)
+
+
+def _vm(yard: Yard) -> Vm:
+    made: Vm = done(_create_vm(yard))
+    return made
+
+
+def _stopped_vm(yard: Yard) -> Vm:
+    made: Vm = done(power.power_off_vm(yard.owner, _vm(yard)))
+    return made
+
+
+def _paused_vm(yard: Yard) -> Vm:
+    """A VM that its host has paused for want of space, which there is again."""
+    made = _vm(yard)
+    assert made.host is not None
+    hypervisor = backends.hypervisor(made.host, None)
+    assert isinstance(hypervisor, MemoryHypervisor)
+    hypervisor.pause_guest(str(made.pk), DriverPause.NO_SPACE, cause_gone=True)
+    Vm.objects.filter(pk=made.pk).update(pause_reason=DriverPause.NO_SPACE)
+    return Vm.objects.get(pk=made.pk)
+
+
+def _open_console(yard: Yard, vm: Vm) -> Operation:
+    operation = open_console(yard.owner, vm).operation
+    assert operation is not None
+    return operation
+
+
+CASE = KindCase(
+    "vm",
+    "vms",
+    Vm,
+    api=api(
+        "vms",
+        create=A_INSIDE_CREATE,
+        patch=A_MANAGE,
+        delete=A_MANAGE,
+        start=A_OPERATE,
+        shut_down=A_OPERATE,
+        restart=A_OPERATE,
+        power_off=A_OPERATE,
+        console=A_INSIDE,
+        retry=A_MANAGE,
+        set_security_group=A_MANAGE,
+    )
+    | {"api:vms-metrics GET": A_VIEW},
+    pages=pages(
+        "vm",
+        read="one tab.network tab.disks tab.monitoring tab.activity menu",
+        create=P_CREATE,
+        start=P_OPERATE,
+        shut_down=P_OPERATE,
+        restart=P_OPERATE,
+        power_off=P_OPERATE,
+        retry=P_MANAGE,
+        set_security_group=P_MANAGE,
+        rename=P_MANAGE,
+        delete=P_MANAGE,
+    )
+    | {
+        "portal:vm.console GET": P_OPERATE,
+        "portal:vm.screenshot GET": P_OPERATE,
+        "portal:vm.screenshot.file GET": P_OPERATE,
+    },
+    admin=admin(
+        "vm",
+        read="one tab.network tab.disks tab.monitoring tab.activity menu",
+        acts="start shut_down restart power_off retry set_security_group rename delete",
+    )
+    # The inside of a tenant's machine: an admin acts as the tenant first.
+    | dict.fromkeys(
+        ("admin:vm.console GET", "admin:vm.screenshot GET", "admin:vm.screenshot.file GET"),
+        "login 404 404 404 404 404 403  login login login login  403",
+    ),
+    key=lambda world: world.vm.pk,
+    body=lambda w: {
+        "name": "new",
+        "project": str(w.project.uid),
+        "instance_type": w.instance_type.pk,
+        "image": str(w.image.pk),
+        "subnet": str(w.subnet.pk),
+    },
+    form=lambda w: {
+        "name": "new",
+        "count": 1,
+        "project": str(w.project.uid),
+        "instance_type": w.instance_type.pk,
+        "image": str(w.image.pk),
+        "subnet": str(w.subnet.pk),
+    },
+    bodies={
+        "set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},
+        "console": lambda w: {"kind": "browser"},
+    },
+    forms={"set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])}},
+    recipes={
+        "create": Recipe(_create_vm),
+        "retry": Recipe(
+            lambda yard, vm: power.retry_vm(yard.owner, vm),
+            lambda yard: spoilt(_create_vm(yard), "hypervisor.ensure_power"),
+        ),
+        "start": Recipe(lambda yard, vm: power.start_vm(yard.owner, vm), _stopped_vm),
+        "shut_down": Recipe(lambda yard, vm: power.shut_down_vm(yard.owner, vm), _vm),
+        "restart": Recipe(lambda yard, vm: power.restart_vm(yard.owner, vm), _vm),
+        "resume": Recipe(lambda yard, vm: power.resume_vm(SYSTEM, vm), _paused_vm),
+        "finish_first_boot": Recipe(lambda yard, vm: power.finish_first_boot(SYSTEM, vm), _vm),
+        "power_off": Recipe(lambda yard, vm: power.power_off_vm(yard.owner, vm), _vm),
+        "delete": Recipe(lambda yard, vm: power.delete_vm(yard.owner, vm), _vm),
+        "set_security_group": Recipe(
+            lambda yard, vm: nic.set_security_group(yard.owner, vm, security_group=yard.group.pk), _vm
+        ),
+        "console": Recipe(_open_console, _vm),
+        "resync": Recipe(RESYNC, _vm),
+        "roll_back": Recipe(ROLL_BACK, _vm),
+        "force_clean": Recipe(FORCE_CLEAN, _vm, gives_up=True),
+    },
+    stray=stray_domain,
+)
