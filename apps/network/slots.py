@@ -9,6 +9,8 @@ from apps.accounts.moves import Moving, moving
 from apps.network.models import Subnet
 from apps.network.pages.default_network import MAKE_DEFAULT, default_network_notice
 from apps.network.services.default_network import create_default_network
+from apps.network.verbs import VPC_CREATE
+from apps.portal.home import FIRST_STEPS, FirstStepSlot
 from apps.portal.slots import (
     ACTIONS,
     MENU,
@@ -42,6 +44,7 @@ MENU.fill(
 )
 ACTIONS.fill(ActionSlot("project", MAKE_DEFAULT, after="edit"))
 NOTICES.fill(NoticeSlot(default_network_notice, kind="project"))
+FIRST_STEPS.fill(FirstStepSlot("vpc", 1, VPC_CREATE, _("A private network for your VMs.")))
 new_accounts.fill(create_default_network)
 moving.fill(
     Moving("vpc", belongings=lambda vpc: Subnet.objects.filter(vpc=vpc.pk)),

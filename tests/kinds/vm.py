@@ -102,14 +102,21 @@ CASE = KindCase(
         rename=P_MANAGE,
         delete=P_MANAGE,
     )
-    | {"portal:vm.console GET": P_OPERATE},
+    | {
+        "portal:vm.console GET": P_OPERATE,
+        "portal:vm.screenshot GET": P_OPERATE,
+        "portal:vm.screenshot.file GET": P_OPERATE,
+    },
     admin=admin(
         "vm",
         read="one tab.network tab.disks tab.monitoring tab.activity menu",
         acts="start shut_down restart power_off retry set_security_group rename delete",
     )
     # The inside of a tenant's machine: an admin acts as the tenant first.
-    | {"admin:vm.console GET": "login 404 404 404 404 404 403  login login login login  403"},
+    | dict.fromkeys(
+        ("admin:vm.console GET", "admin:vm.screenshot GET", "admin:vm.screenshot.file GET"),
+        "login 404 404 404 404 404 403  login login login login  403",
+    ),
     key=lambda world: world.vm.pk,
     body=lambda w: {
         "name": "new",

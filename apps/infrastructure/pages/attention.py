@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,7 +17,7 @@ from apps.accounts.verbs import TENANT_RECOUNT
 from apps.audit.models import AuditEntry
 from apps.infrastructure.load import fresh, loads_by
 from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
-from apps.infrastructure.selectors import HOSTS_FOR_AVAILABILITY
+from apps.infrastructure.selectors import HOSTS_FOR_AVAILABILITY, cluster_warnings
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.selectors import with_open_operations
 from apps.lifecycle.slots import Slot
@@ -58,9 +59,20 @@ def attention_items(region: Region | None = None) -> list[AttentionItem]:
     return sorted(found, key=lambda look: look.tone)
 
 
+def cluster_attention(cluster: ComputeCluster) -> list[AttentionItem]:
+    """Return what is wrong in one compute cluster, errors first."""
+    url = reverse("admin:compute_cluster.tab.hosts", args=[cluster.pk])
+    warnings = [AttentionItem("warn", text, url) for text in cluster_warnings(cluster)]
+    found = [*_odd_hosts(Host.objects.filter(cluster=cluster)), *warnings]
+    return sorted(found, key=lambda look: look.tone)
+
+
 def _hosts(region: Region | None) -> Iterator[AttentionItem]:
-    odd = Host.objects.filter(~fresh()).select_related("cluster")
-    odd = odd.filter(region=region) if region else odd
+    yield from _odd_hosts(Host.objects.filter(region=region) if region else Host.objects.all())
+
+
+def _odd_hosts(hosts_in: QuerySet[Host]) -> Iterator[AttentionItem]:
+    odd = hosts_in.filter(~fresh()).select_related("cluster")
     hosts = list(with_open_operations(odd.order_by("name"))[: NAMED + 1])
     for host in hosts[:NAMED]:
         word = state_label(host)

@@ -133,19 +133,13 @@ class HostList(ListPage):
     )
 
 
-def _why_nothing_new(row: Host) -> str:
-    """Say why nothing is measured of a host now."""
-    if row.last_report_at is None:
-        return _("Its agent has not reported yet.")
-    return "" if row.in_reach else _("It is out of reach: what happens there meanwhile is not known.")
-
-
 class HostDetail(DetailPage):
     of = HOST
     primary = ("open", "close")
+    context_below = False
     tabs = (
         Tab("", gettext_lazy("Overview"), "infrastructure/host_overview.html", host_tabs.overview),
-        monitoring(HOST_CHARTS, "api:hosts-metrics", _why_nothing_new),
+        monitoring(HOST_CHARTS, "api:hosts-metrics", host_tabs.why_nothing_new),
         ACTIVITY,
     )
 
@@ -158,7 +152,7 @@ class HostDetail(DetailPage):
         ]
 
     def properties(self, row: Host) -> Sequence[Properties]:
-        """What it has and what of that is promised."""
+        """What it is made of, and what its agent says of itself."""
         return [
             Properties(
                 _("Hardware"),
@@ -174,23 +168,11 @@ class HostDetail(DetailPage):
             Properties(
                 _("Agent"),
                 [
+                    Property(_("Accepts new VMs"), _("yes") if row.accepts_vms else _("no")),
                     Property(_("Version"), row.agent_version),
                     Property(_("Last report"), moment(row.last_report_at)),
                     Property(_("Clock"), host_tabs.clock(row)),
                     Property(_("Booted as"), row.boot_id, copy=bool(row.boot_id)),
-                ],
-            ),
-            Properties(
-                _("As it reported last"),
-                [
-                    Property(_("CPU load"), f"{row.load_percent:.0f} %"),
-                    Property(_("Memory in use"), f"{row.memory_used_mib / 1024:.4g} GiB"),
-                    Property(_("vCPUs allocated"), f"{row.vcpu_reserved} / {row.vcpu_capacity}"),
-                    Property(
-                        _("Memory allocated"),
-                        f"{row.memory_reserved_mib / 1024:.4g} / {row.memory_capacity_mib / 1024:.4g} GiB",
-                    ),
-                    Property(_("Accepts new VMs"), _("yes") if row.accepts_vms else _("no")),
                 ],
             ),
         ]

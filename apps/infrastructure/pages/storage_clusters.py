@@ -65,7 +65,7 @@ STORAGE_CLUSTER = PageKind(
     "storage-clusters",
     one=gettext_lazy("storage cluster"),
     many=gettext_lazy("Storage clusters"),
-    icon="database",
+    icon="building-warehouse",
     visible=visible_storage_clusters,
     create=CLUSTER_CREATE,
     actions=(
