@@ -106,6 +106,19 @@ document.addEventListener("click", (event) => {
   item.scrollIntoView({ block: "nearest" });
 });
 
+// -- what does not fit into its cell is its hint ---------------------------------------------------------------------------
+
+for (const kind of ["pointerover", "focusin"]) {
+  document.addEventListener(kind, (event) => {
+    const cell = event.target.closest?.("#list :is(td, th)");
+    for (const part of cell ? [cell, ...cell.querySelectorAll(".row-name, .row-remark, .row-brief, .row-note, .mono, .state-step, .pill, .sort > span, .gauge > span")] : []) {
+      const cut = part.scrollWidth > part.clientWidth + 1 || (part.matches(".row-note") && part.scrollHeight > part.clientHeight + 1);
+      if (cut && !part.title) part.dataset.cut = part.title = part.innerText.trim();
+      else if (!cut && part.dataset.cut) part.removeAttribute("title");
+    }
+  });
+}
+
 // -- the head of the table stays in view ---------------------------------------------------------------------------------
 
 const watcher = new ResizeObserver(measure);

@@ -35,7 +35,7 @@ from apps.portal.lists import ListPage
 from apps.portal.view_tabs import ListView
 
 VIEWS = (
-    ListView("running", gettext_lazy("Running"), "power=on"),
+    ListView("running", gettext_lazy("Running"), "status=running"),
     ListView("attention", gettext_lazy("Needs attention"), "attention=true"),
 )
 
@@ -125,6 +125,7 @@ COLUMNS = (
         "ip",
         gettext_lazy("IP address"),
         _copyable_ips,
+        width="address",
         sort=Subquery(_FIRST_NIC.values("ip")[:1]),
         brief=True,
         text=_ips,
@@ -147,8 +148,8 @@ COLUMNS = (
         text=lambda row, page: row.host and row.host.name,
     ),
     TENANT,
-    PROJECT,
     CREATED,
+    replace(PROJECT, width="short"),
     Column("vcpu", gettext_lazy("vCPU"), lambda row, page: row.vcpu, sort="vcpu", end=True, hidden=True),
     Column(
         "memory",
@@ -186,6 +187,7 @@ COLUMNS = (
         "mac",
         gettext_lazy("MAC"),
         _copyable_macs,
+        width="address",
         sort=Subquery(_FIRST_NIC.values("mac")[:1]),
         hidden=True,
         text=_macs,
