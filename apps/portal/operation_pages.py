@@ -22,8 +22,8 @@ from apps.lifecycle.legality import Possibility
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.models.operation import Stopping
 from apps.lifecycle.state_labels import StateLabel
-from apps.lifecycle.stored_messages import rendered_message
-from apps.lifecycle.verbs import all_verbs, verb_named
+from apps.lifecycle.stored_messages import rendered_error, rendered_message
+from apps.lifecycle.verbs import all_verbs, no_tasks, verb_named
 from apps.portal import html
 from apps.portal.columns import TENANT, Column
 from apps.portal.facets import Choices, Facet, choice_facet, tenant_facet
@@ -33,6 +33,7 @@ from apps.portal.lists import Empty, ListPage
 from apps.portal.templatetags.kit import took
 from apps.portal.timeline import TONES, duration, label_of
 from apps.portal.view_tabs import ListView
+from apps.portal.why import Why, with_why
 
 STATUS_WORDS: dict[str, Text] = {
     OperationStatus.QUEUED: gettext_lazy("Queued"),
@@ -83,6 +84,11 @@ OPERATION = _OperationKind(
 )
 
 
+def tasks_of(actor: Actor) -> QuerySet[Any]:
+    """Return the operations that are tasks. Opening a console, or connecting again, is none."""
+    return OPERATION.rows(actor).exclude(verb__in=no_tasks())
+
+
 def _what(row: Operation, page: ListPage) -> SafeString:
     return html.link(page.of.url(page.area, "one", row), label_of(row.verb), "row-name")
 
@@ -109,7 +115,10 @@ def _outcome(row: Operation, page: ListPage) -> SafeString | str:
 
 
 def _status(row: Operation, page: ListPage) -> SafeString:
-    shown = html.pill(operation_word(row))
+    word = operation_word(row)
+    error = rendered_error(row.error)
+    why = Why(word.reason, hint=error["hint"], code=error["code"]) if word.reason else None
+    shown = with_why(word, str(row.pk), why)
     running = row.status == OperationStatus.RUNNING
     return format_html("{}{}", shown, html.progress(row.progress)) if running else shown
 
@@ -133,7 +142,8 @@ def _kinds(page: ListPage) -> Choices:
 
 
 def _verbs(page: ListPage) -> Choices:
-    return sorted(((verb.name, str(verb.label)) for verb in all_verbs()), key=lambda each: each[1])
+    tasks = (verb for verb in all_verbs() if verb.is_task)
+    return sorted(((verb.name, str(verb.label)) for verb in tasks), key=lambda each: each[1])
 
 
 class OperationList(ListPage):
@@ -205,6 +215,11 @@ class OperationList(ListPage):
         ListView("failed-first", gettext_lazy("Failed first"), "sort=status"),
     )
     related = ()
+
+    def all_rows(self) -> QuerySet[Any]:
+        """Return the tasks: what only opens something and changes nothing is none."""
+        return tasks_of(self.actor)
+
     empty = Empty(
         gettext_lazy("No tasks yet"), gettext_lazy("Whatever you create, start or delete is followed here.")
     )

@@ -9,25 +9,31 @@ if TYPE_CHECKING:
     from apps.portal.column import Column
 
 #: "" leaves it to the column: numbers are "number", anything else is "text".
-Width = Literal["", "name", "state", "text", "short", "address", "number", "time", "bar", "code", "long"]
+Width = Literal[
+    "", "name", "state", "text", "short", "address", "number", "time", "bar", "code", "long", "size"
+]
 
-#: In rem, as static/css/list-widths.css has them; a test compares the two.
+#: In rem, as static/css/list-widths.css has them; a test compares the two. They are the least: what room there is more
+#: goes to all columns alike.
 REM: dict[str, float] = {
-    "name": 13.5,
-    "state": 10,
-    "text": 8.5,
-    "short": 6.25,
-    "address": 8.75,
-    "number": 6.5,
-    "time": 10,
-    "bar": 9,
-    "code": 20,
-    "long": 17,
+    "name": 12.5,
+    "state": 9.25,
+    "text": 7.5,
+    "short": 5.5,
+    "address": 7.5,
+    "number": 5.5,
+    "time": 9.75,
+    "bar": 7,
+    "code": 18,
+    "long": 10,
+    "size": 8.25,
 }
 #: The box that selects a row, a button on the row, and its menu.
-PICK, BUTTON, MENU = 2.25, 2, 2.75
-#: Columns are left out at the widths of static/css/list-widths.css: from the narrowest list to the widest.
-NARROWEST, WIDEST, STEP = 36, 104, 4
+PICK, BUTTON, MENU = 2.25, 1.75, 2.5
+#: No list is narrower, but on a phone, which shows the name and what is not `wide`.
+NARROWEST = 42.5
+#: Widths of a list from which on a column is shown.
+STEPS = (*range(43, 76), *range(76, 112, 4))
 
 
 def rooms(columns: Sequence[Column], *, picks: bool, buttons: int, menu: bool) -> list[str]:
@@ -36,6 +42,6 @@ def rooms(columns: Sequence[Column], *, picks: bool, buttons: int, menu: bool) -
     found = []
     for column in columns:
         taken += REM[column.size]
-        needed = NARROWEST + STEP * max(0, -int(-(taken - NARROWEST) // STEP))
-        found.append(f"room-{needed}" if needed > NARROWEST else "")
+        needed = next((step for step in STEPS if step >= taken), STEPS[-1])
+        found.append(f"room-{needed}" if taken > NARROWEST else "")
     return found

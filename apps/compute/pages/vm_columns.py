@@ -130,7 +130,15 @@ COLUMNS = (
         brief=True,
         text=_ips,
     ),
-    Column("size", gettext_lazy("Size"), size, sort=("vcpu", "memory_mib"), filter="vcpu", brief=True),
+    Column(
+        "size",
+        gettext_lazy("Size"),
+        size,
+        sort=("vcpu", "memory_mib"),
+        width="size",
+        filter="vcpu",
+        brief=True,
+    ),
     Column(
         "image",
         gettext_lazy("Image"),

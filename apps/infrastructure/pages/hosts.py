@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -86,7 +87,7 @@ class HostList(ListPage):
         NAME,
         STATE,
         Column("cluster", gettext_lazy("Cluster"), lambda row, page: row.cluster, sort="cluster__name"),
-        REGION,
+        replace(REGION, width="short"),
         Column(
             "load",
             gettext_lazy("CPU load"),
@@ -112,19 +113,19 @@ class HostList(ListPage):
             text=lambda row, page: row.memory_reserved_mib / 1024,
         ),
         Column(
-            "address",
-            gettext_lazy("Address"),
-            lambda row, page: row.address,
-            sort="address",
-            width="address",
-        ),
-        Column(
             "seen",
             gettext_lazy("Last report"),
             lambda row, page: moment(row.last_report_at),
             sort="last_report_at",
             width="time",
             text=lambda row, page: row.last_report_at,
+        ),
+        Column(
+            "address",
+            gettext_lazy("Address"),
+            lambda row, page: row.address,
+            sort="address",
+            width="address",
         ),
     )
     filter = with_status(HostFilter, Host, "")

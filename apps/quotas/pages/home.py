@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from apps.portal.operation_pages import OPERATION, operation_word
+from apps.portal.operation_pages import operation_word, tasks_of
 from apps.portal.page import Page
 from apps.portal.tiles import tiles
 from apps.quotas.selectors import uses_of
@@ -21,7 +21,7 @@ class TenantHome(Page):
         """Show it."""
         assert self.actor.tenant is not None, "the gate leads admins as such to their own overview"
         shown = tiles(self.actor, self.area)
-        latest = OPERATION.rows(self.actor).order_by("-created_at")[:LATEST]
+        latest = tasks_of(self.actor).order_by("-created_at")[:LATEST]
         return self.show(
             {
                 "tiles": shown,
