@@ -219,6 +219,8 @@ function plain(part) {
 }
 
 function gone(page) {
+  const event = new CustomEvent("kit:gone", { cancelable: true });
+  if (!document.dispatchEvent(event)) return; // the page says it in its own way
   const note = document.createElement("div");
   note.className = "card empty-found";
   const text = document.createElement("p");
