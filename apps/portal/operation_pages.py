@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from apps.accounts.operation_access import cancel_operation, visible_operations
 from apps.accounts.rights import Rights
 from apps.api.operation_api import CANCEL
-from apps.api.operation_filter import SECONDS, OperationFilter
+from apps.api.operation_filter import SECONDS
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.cancellation import why_not_cancel
 from apps.lifecycle.legality import Possibility
@@ -28,20 +28,13 @@ from apps.portal import html
 from apps.portal.columns import TENANT, Column
 from apps.portal.facets import Choices, Facet, choice_facet, tenant_facet
 from apps.portal.kind_registry import kind_word
-from apps.portal.kinds import Do, PageKind, Text, resource_url
+from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
+from apps.portal.task_filter import SHOWN_WORDS, STOPPING, TaskFilter
 from apps.portal.templatetags.kit import took
 from apps.portal.timeline import TONES, duration, label_of
 from apps.portal.view_tabs import ListView
 from apps.portal.why import Why, with_why
-
-STATUS_WORDS: dict[str, Text] = {
-    OperationStatus.QUEUED: gettext_lazy("Queued"),
-    OperationStatus.RUNNING: gettext_lazy("Running"),
-    OperationStatus.DONE: gettext_lazy("Done"),
-    OperationStatus.FAILED: gettext_lazy("Failed"),
-    OperationStatus.CANCELLED: gettext_lazy("Cancelled"),
-}
 
 
 def operation_word(operation: Operation) -> StateLabel:
@@ -49,7 +42,7 @@ def operation_word(operation: Operation) -> StateLabel:
     running = operation.status == OperationStatus.RUNNING
     stopping = operation.is_open and operation.stopping == Stopping.ASKED
     return StateLabel(
-        _("Stopping") if stopping else STATUS_WORDS[operation.status],
+        SHOWN_WORDS[STOPPING if stopping else operation.status],
         TONES[OperationStatus(operation.status)],
         reason=rendered_message(operation.error, "message"),
         percent=operation.progress if running and operation.progress else None,
@@ -203,14 +196,14 @@ class OperationList(ListPage):
         ),
         Column("took", gettext_lazy("Took"), _took, sort=SECONDS, end=True, text=_seconds),
     )
-    filter = OperationFilter
+    filter = TaskFilter
     facets: ClassVar[Sequence[Facet]] = (
-        choice_facet("status", gettext_lazy("Status"), lambda page: STATUS_WORDS.items()),
+        choice_facet("status", gettext_lazy("Status"), lambda page: SHOWN_WORDS.items()),
         choice_facet("kind", gettext_lazy("Kind"), _kinds),
         tenant_facet,
     )
     views = (
-        ListView("open", gettext_lazy("Under way"), "status=queued&status=running"),
+        ListView("open", gettext_lazy("Under way"), "status=queued&status=running&status=stopping"),
         ListView("failed", gettext_lazy("Failed"), "status=failed"),
         ListView("failed-first", gettext_lazy("Failed first"), "sort=status"),
     )

@@ -15,7 +15,7 @@ _BUTTON = "btn btn-ghost btn-icon row-button"
 def row_button(offer: Offer | None, row: object) -> SafeString:
     """Return the button of an offer; its empty place where this area has no such action."""
     if offer is None:
-        return format_html('<span class="row-button"></span>')
+        return SafeString('<span class="row-button"></span>')
     verb = offer.do.verb
     names = {"label": verb.label, "name": row}
     name = _("%(label)s: %(name)s") % names
@@ -31,7 +31,7 @@ def row_button(offer: Offer | None, row: object) -> SafeString:
             html.icon(verb.icon),
         )
     if offer.do.opens:
-        tab = format_html(' target="_blank" rel="noopener"') if offer.do.own_tab else ""
+        tab = SafeString(' target="_blank" rel="noopener"' if offer.do.own_tab else "")
         return format_html(
             '<a class="{}" href="{}"{} aria-label="{}" title="{}">{}</a>',
             _BUTTON,

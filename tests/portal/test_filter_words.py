@@ -56,7 +56,11 @@ def test_the_choices_of_a_filter_are_the_words_of_its_column(
                 continue
             labels = [str(option.label) for option in control.options]
             # What is not unique by its name has more beside it: "default (10.0.0.0/20)", "acme / default".
-            parts = {part for label in labels for part in (label, label.partition(" (")[0], label.rpartition(" / ")[2])}
+            parts = {
+                part
+                for label in labels
+                for part in (label, label.partition(" (")[0], label.rpartition(" / ")[2])
+            }
             wrong += [f"{column.name}: {word}" for word in words(column, row, listing) if word not in parts]
     assert sorted(set(wrong)) == []
 
@@ -77,14 +81,17 @@ def test_no_two_filters_of_a_list_are_called_the_same(
     path: str, page: type[ListPage], sample_site: Cloud, clients: dict[str, Client]
 ) -> None:
     listing = client_for(path, clients).get(path).context["page"]
-    offered = [str(c.label) for c in listing.controls.shown()] + [str(label) for _n, label in listing.controls.addable()]
+    offered = [str(control.label) for control in listing.controls.shown()]
+    offered += [str(label) for _name, label in listing.controls.addable()]
     assert sorted(offered) == sorted(set(offered))
 
 
 @pytest.fixture
 def vms(owner: Actor, cloud: Cloud, subnet: Subnet) -> dict[str, Vm]:
     """VMs in every state, by their names."""
-    found = {name: make_vm(owner, cloud, subnet, name=name) for name in ("on", "off", "stuck", "stopping", "lost")}
+    found = {
+        name: make_vm(owner, cloud, subnet, name=name) for name in ("on", "off", "stuck", "stopping", "lost")
+    }
     Vm.objects.filter(name="off").update(power=Power.OFF, power_seen=Power.OFF)
     Vm.objects.filter(name="stuck").update(pause_reason=PauseReason.NO_SPACE)
     Vm.objects.filter(name="lost").update(state=State.ERROR)
@@ -133,7 +140,11 @@ def test_every_row_is_found_by_its_own_word_and_by_no_other(
     assert rows
     for row in rows:
         word = state_label(row).word
-        found = [state.word for state in shown_states(model, kind) if model.objects.filter(state.condition, pk=row.pk)]
+        found = [
+            state.word
+            for state in shown_states(model, kind)
+            if model.objects.filter(state.condition, pk=row.pk)
+        ]
         assert [str(each) for each in found] == [str(word)], row
 
 

@@ -67,6 +67,9 @@ def test_what_one_has_chosen_is_never_left_out(
     make_vm(owner, cloud, subnet)
     client = factories.page_client(alice)
     assert "room-" in shown(client, "/vms/")
-    chosen: dict[str, Any] = {"list": "portal.vm", "columns": ["name", "mac", "id", "remark", "created", "vpc"]}
+    chosen: dict[str, Any] = {
+        "list": "portal.vm",
+        "columns": ["name", "mac", "id", "remark", "created", "vpc"],
+    }
     client.post("/lists/settings/", {**chosen, "next": "/vms/"})
     assert "room-" not in shown(client, "/vms/")

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from apps.api.filter_fields import Text as ByText
 from apps.infrastructure.models import Host, Region, StorageCluster
 from apps.lifecycle.legality import open_operation
 from apps.lifecycle.models import Resource
@@ -105,6 +106,15 @@ class _Tabs(ListPage):
         return max((at for at in seen if at is not None), default=None)
 
 
+def _in_place(value: str) -> Q:
+    pool = Q(storage_cluster__name__icontains=value) | Q(storage_cluster__alias__icontains=value)
+    return Q(host__name__icontains=value) | pool | Q(region__label__icontains=value)
+
+
+class _FindingFilter(FindingFilter):
+    by = {"place": ByText(_("Where"), where=_in_place)}
+
+
 class FindingList(_Tabs):
     of = FINDING
     in_search = False
@@ -140,8 +150,6 @@ class FindingList(_Tabs):
             _("Where"),
             lambda row, page: html.link(place_url(row, page.area), row.place),
             sort=("host__name", "storage_cluster__name", "region__name"),
-            filter="host",
-            facet=choice_facet("host", _("Host"), _hosts),
             brief=True,
         ),
         TENANT,
@@ -164,7 +172,7 @@ class FindingList(_Tabs):
             hidden=True,
         ),
     )
-    filter = FindingFilter
+    filter = _FindingFilter
     more_filters = ("storage_cluster", "region", "resource")
     facets = (
         choice_facet("state", _("State"), lambda page: STATES),
