@@ -41,6 +41,13 @@ document.addEventListener("htmx:configRequest", (event) => {
   for (const name of turned) if (data.getAll(name).some(Boolean)) data.append("not", name);
 });
 
+// -- buttons on rows send what forms send ----------------------------------------------------------------------------------
+
+document.addEventListener("htmx:configRequest", (event) => {
+  if (!event.detail.elt.matches(".row-button")) return;
+  event.detail.headers["X-CSRFToken"] = document.querySelector("#list-tools [name=csrfmiddlewaretoken]").value;
+});
+
 // -- a control is added --------------------------------------------------------------------------------------------------
 
 document.addEventListener("click", (event) => {
