@@ -1,7 +1,8 @@
-// A time as the server writes it (apps/lifecycle/times.py): "2026-11-29 23:04:05", by this browser's clock.
+// A time as the server writes it (apps/lifecycle/times.py): "2026-11-29 23:04:05". Swedish has this style, to the letter.
 
-export function written(at) {
-  const two = (number) => String(number).padStart(2, "0");
-  const day = [at.getFullYear(), at.getMonth() + 1, at.getDate()].map(two).join("-");
-  return `${day} ${[at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(":")}`;
+const STYLE = { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+
+// In a time zone; without one, by this browser's own clock.
+export function written(at, timeZone) {
+  return new Intl.DateTimeFormat("sv-SE", { ...STYLE, timeZone }).format(at);
 }
