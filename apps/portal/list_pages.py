@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
@@ -94,7 +95,7 @@ def page_number(given: str) -> int:
     return max(1, min(int(given), MOST_PAGES)) if given.isdecimal() and len(given) < MOST_DIGITS else 1
 
 
-def counted(rows: QuerySet[object], start: int, got: int, size: int) -> int:
+def counted(rows: QuerySet[Any], start: int, got: int, size: int) -> int:
     """Return how many rows there are, counted no further than one more than `COUNTED`. got: from `start` on."""
     if got <= size and (got or not start):
         return start + got

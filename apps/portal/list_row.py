@@ -58,10 +58,15 @@ def row_of(page: ListPage, row: Any) -> Row:
         menu=page.of.url(page.area, "menu", row) if page.of.all_actions else "",
         name=str(row),
         stale=page.of.as_of(row) is not None,
-        brief=" · ".join(text for text in brief if text),
+        brief=_in_pieces(" · ".join(text for text in brief if text)),
         css=page.table.cell_classes,
         buttons=_buttons(page, row) if page.row_actions else (),
     )
+
+
+def _in_pieces(text: str) -> str:
+    """Let a line break only between one thing and the next: not within "4 GiB"."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}").replace("·\N{NO-BREAK SPACE}", "· ")
 
 
 def _buttons(page: ListPage, row: Any) -> list[SafeString]:
