@@ -74,6 +74,7 @@ class Verb:
     removes: its resource is gone once it is done (delete, force clean): from the request on nothing may use it.
     rank: what supersedes pushes nothing of a higher rank aside (power off 0, delete 1, force clean 2).
     status: the resource's status while it runs, as the API names it (`status.py`).
+    is_task: whether it is shown among somebody's tasks; the operation log has it in any case.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Verb:
     rank: int = 0
     removes: bool = False
     status: Status = Status.UPDATING
+    is_task: bool = True
 
     @property
     def allowed_while_acting(self) -> bool:
@@ -149,6 +151,11 @@ def removes(name: str) -> bool:
 def verbs_of(kind: str) -> list[Verb]:
     """Return the verbs of a kind that act on an existing resource, in the order they were declared."""
     return [verb for verb in _table.values() if verb.kind == kind and verb.on_resource]
+
+
+def no_tasks() -> list[str]:
+    """Return the names of the verbs that are no tasks."""
+    return [verb.name for verb in _table.values() if not verb.is_task]
 
 
 def all_verbs() -> Iterable[Verb]:

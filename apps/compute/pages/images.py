@@ -20,10 +20,11 @@ from apps.portal.columns import CREATED, ID, NAME, REGION, REMARK, STATE, TENANT
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
-from apps.portal.facets import choice_facet, region_facet, state_facet, tenant_facet
+from apps.portal.facets import choice_facet, region_facet, status_facet, tenant_facet
 from apps.portal.forms import LabelsForm
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
+from apps.portal.status_filter import with_status
 from apps.storage.models import Disk
 
 
@@ -53,6 +54,9 @@ def _system(row: Image, page: ListPage) -> str:
     return row.os_name or row.get_os_family_display()
 
 
+_KINDS = (("true", gettext_lazy("Base image")), ("false", gettext_lazy("Own")))
+
+
 class ImageList(ListPage):
     of = IMAGE
     columns = (
@@ -61,9 +65,10 @@ class ImageList(ListPage):
         Column(
             "kind",
             gettext_lazy("Kind"),
-            lambda row, page: _("base image") if row.is_base else _("own"),
+            lambda row, page: dict(_KINDS)["true" if row.is_base else "false"],
             sort=IS_BASE,
             filter="base",
+            facet=choice_facet("base", gettext_lazy("Kind"), lambda page: _KINDS),
         ),
         Column("system", gettext_lazy("Operating system"), _system, sort=("os_family", "os_name")),
         Column(
@@ -87,9 +92,9 @@ class ImageList(ListPage):
         ID,
         REMARK,
     )
-    filter = ImageFilter
+    filter = with_status(ImageFilter, Image, "image")
     facets = (
-        state_facet,
+        status_facet,
         choice_facet("os_family", gettext_lazy("OS family"), lambda page: Image.Family.choices),
         tenant_facet,
         region_facet,

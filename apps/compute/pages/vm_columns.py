@@ -32,7 +32,7 @@ from apps.portal.lists import ListPage
 from apps.portal.view_tabs import ListView
 
 VIEWS = (
-    ListView("running", gettext_lazy("Running"), "power=on"),
+    ListView("running", gettext_lazy("Running"), "status=running"),
     ListView("attention", gettext_lazy("Needs attention"), "attention=true"),
 )
 
@@ -119,10 +119,19 @@ COLUMNS = (
         gettext_lazy("IP address"),
         _copyable_ips,
         sort=sorting.IP,
+        width="address",
         brief=True,
         text=_ips,
     ),
-    Column("size", gettext_lazy("Size"), size, sort=("vcpu", "memory_mib"), filter="vcpu", brief=True),
+    Column(
+        "size",
+        gettext_lazy("Size"),
+        size,
+        sort=("vcpu", "memory_mib"),
+        width="size",
+        filter="vcpu",
+        brief=True,
+    ),
     Column(
         "image",
         gettext_lazy("Image"),
@@ -140,8 +149,8 @@ COLUMNS = (
         text=lambda row, page: row.host and row.host.name,
     ),
     TENANT,
-    PROJECT,
     CREATED,
+    replace(PROJECT, width="short"),
     Column("vcpu", gettext_lazy("vCPU"), lambda row, page: row.vcpu, sort="vcpu", end=True, hidden=True),
     Column(
         "memory",
@@ -180,6 +189,7 @@ COLUMNS = (
         gettext_lazy("MAC"),
         _copyable_macs,
         sort=sorting.MAC,
+        width="address",
         hidden=True,
         text=_macs,
     ),

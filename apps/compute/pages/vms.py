@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from apps.compute import selectors
 from apps.compute.filters import VmFilter
 from apps.compute.forms import SecurityGroupForm
-from apps.compute.models import Image, InstanceType, KeyPair, PauseReason, Power, Vm
+from apps.compute.models import Image, InstanceType, KeyPair, PauseReason, Vm
 from apps.compute.pages.vm_columns import COLUMNS, VIEWS, as_of, size
 from apps.compute.pages.vm_overview import overview, why_nothing_new
 from apps.compute.verbs import (
@@ -31,10 +31,11 @@ from apps.portal import html
 from apps.portal.charts import VM_CHARTS, monitoring
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, DetailPage, Properties, Property, Tab
-from apps.portal.facets import choice_facet, project_facet, region_facet, state_facet, tenant_facet
+from apps.portal.facets import project_facet, region_facet, status_facet, tenant_facet
 from apps.portal.forms import LabelsForm
 from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
+from apps.portal.status_filter import with_status
 from apps.storage.models import Disk
 
 
@@ -87,17 +88,12 @@ VM = PageKind(
 class VmList(ListPage):
     of = VM
     columns = COLUMNS
-    filter = VmFilter
+    filter = with_status(VmFilter, Vm, "vm")
     views = VIEWS
     more_filters = ("attention",)
     search_hint = gettext_lazy("Name, ID, IP or MAC")
-    facets = (
-        state_facet,
-        choice_facet("power", gettext_lazy("Power"), lambda page: Power.choices),
-        tenant_facet,
-        project_facet,
-        region_facet,
-    )
+    facets = (status_facet, tenant_facet, project_facet, region_facet)
+    row_actions = ("console", "start", "shut_down")
     empty = Empty(
         gettext_lazy("No virtual machines yet"),
         gettext_lazy("Name one and choose an image: the rest has defaults."),

@@ -22,6 +22,7 @@ from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.selectors import with_open_operations
 from apps.lifecycle.slots import Slot
 from apps.lifecycle.state_labels import state_label
+from apps.lifecycle.times import written
 from apps.quotas.filters import nearly_used_up
 from apps.quotas.metrics import metrics
 
@@ -127,8 +128,8 @@ def _pools(region: Region | None) -> Iterator[AttentionItem]:
             yield AttentionItem(_tone(share), text, url, _("%(share)s %% used") % {"share": share})
         if pool.observed_at is not None and timezone.now() - pool.observed_at > OLD:
             text = _("%(pool)s cannot be observed") % {"pool": pool}
-            since = timezone.localtime(pool.observed_at)
-            yield AttentionItem("warn", text, url, _("as of %(time)s") % {"time": f"{since:%Y-%m-%d %H:%M}"})
+            since = written(pool.observed_at)
+            yield AttentionItem("warn", text, url, _("as of %(time)s") % {"time": since})
 
 
 def _failed() -> Iterator[AttentionItem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -24,12 +25,13 @@ from apps.portal.columns import NAME, REGION, STATE, Column
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, DetailPage, Properties, Property, Tab
-from apps.portal.facets import choice_facet, region_facet, state_facet
+from apps.portal.facets import choice_facet, region_facet, status_facet
 from apps.portal.forms import BaseForm
 from apps.portal.html import moment
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
 from apps.portal.page import Page
+from apps.portal.status_filter import with_status
 
 
 class EnrolForm(BaseForm):
@@ -85,11 +87,12 @@ class HostList(ListPage):
         NAME,
         STATE,
         Column("cluster", gettext_lazy("Cluster"), lambda row, page: row.cluster, sort="cluster__name"),
-        REGION,
+        replace(REGION, width="short"),
         Column(
             "load",
             gettext_lazy("CPU load"),
             lambda row, page: load_bar(row),
+            width="bar",
             sort="load_percent",
             text=lambda row, page: row.load_percent,
         ),
@@ -97,6 +100,7 @@ class HostList(ListPage):
             "vcpu",
             gettext_lazy("vCPUs allocated"),
             lambda row, page: vcpu_bar(row),
+            width="bar",
             sort="vcpu_reserved",
             text=lambda row, page: row.vcpu_reserved,
         ),
@@ -104,21 +108,29 @@ class HostList(ListPage):
             "memory",
             gettext_lazy("Memory allocated"),
             lambda row, page: memory_bar(row),
+            width="bar",
             sort="memory_reserved_mib",
             text=lambda row, page: row.memory_reserved_mib / 1024,
         ),
-        Column("address", gettext_lazy("Address"), lambda row, page: row.address, sort="address"),
         Column(
             "seen",
             gettext_lazy("Last report"),
             lambda row, page: moment(row.last_report_at),
             sort="last_report_at",
+            width="time",
             text=lambda row, page: row.last_report_at,
         ),
+        Column(
+            "address",
+            gettext_lazy("Address"),
+            lambda row, page: row.address,
+            sort="address",
+            width="address",
+        ),
     )
-    filter = HostFilter
+    filter = with_status(HostFilter, Host, "")
     facets = (
-        state_facet,
+        status_facet,
         region_facet,
         choice_facet(
             "cluster",

@@ -113,8 +113,9 @@ REGION = PageKind(
 NAME = Column(
     "name",
     gettext_lazy("Region"),
-    lambda row, page: link(page.of.url(page.area, "one", row), row.label),
+    lambda row, page: link(page.of.url(page.area, "one", row), row.label, "row-name"),
     sort="label",
+    width="name",
     wide=False,
     text=lambda row, page: row.label,
 )

@@ -88,6 +88,7 @@ class StorageClusterList(ListPage):
             gettext_lazy("Used"),
             lambda row, page: bytes_bar(row.used_bytes, row.capacity_bytes),
             sort="used_bytes",
+            width="bar",
             text=lambda row, page: row.used_bytes / GIB,
         ),
         Column(

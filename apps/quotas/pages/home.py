@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.access import visible
 from apps.lifecycle.models import Resource, State
 from apps.portal.home import first_steps, home_cards
-from apps.portal.operation_pages import OPERATION, operation_word
+from apps.portal.operation_pages import operation_word, tasks_of
 from apps.portal.page import Page
 from apps.portal.tiles import tiles
 from apps.quotas.selectors import Use, uses_of
@@ -31,7 +31,7 @@ class TenantHome(Page):
         shown = tiles(self.actor, self.area)
         steps = first_steps(self, {tile["kind"] for tile in shown if tile["count"]})
         main = next((step for step in steps if step.last), None)
-        latest = OPERATION.rows(self.actor).order_by("-created_at")[:LATEST]
+        latest = tasks_of(self.actor).order_by("-created_at")[:LATEST]
         uses = self._uses()
         return self.show(
             {

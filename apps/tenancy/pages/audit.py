@@ -97,7 +97,7 @@ def _kinds(page: ListPage) -> Choices:
 class AuditList(ListPage):
     of = AUDIT
     columns = (
-        Column("at", _("When"), _when, sort="at", wide=False, text=lambda row, page: row.at),
+        Column("at", _("When"), _when, sort="at", width="time", wide=False, text=lambda row, page: row.at),
         Column(
             "who", _("Who"), lambda row, page: row.actor_name, sort="actor_name", wide=False, filter="user"
         ),
@@ -106,6 +106,7 @@ class AuditList(ListPage):
             _("What"),
             _what,
             sort="verb",
+            width="name",
             wide=False,
             facet=choice_facet("verb", _("What"), _verbs),
         ),

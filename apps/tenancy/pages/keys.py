@@ -80,7 +80,9 @@ def _expiry(key: ApiKey, page: ListPage) -> object:
 class KeyList(ListPage):
     of = KEY
     columns = (
-        Column("name", gettext_lazy("Name"), lambda row, page: row.name, sort="name", wide=False),
+        Column(
+            "name", gettext_lazy("Name"), lambda row, page: row.name, sort="name", width="name", wide=False
+        ),
         Column("user", gettext_lazy("User"), lambda row, page: row.user.username, sort="user__username"),
         Column("prefix", gettext_lazy("Begins with"), lambda row, page: f"sk_{row.prefix}…", sort="prefix"),
         Column(
@@ -88,13 +90,14 @@ class KeyList(ListPage):
             gettext_lazy("Scope"),
             lambda row, page: row.get_scope_display(),
             sort="scope",
-            wide=False,
+            brief=True,
         ),
         Column(
             "expires",
             gettext_lazy("Expires"),
             _expiry,
             sort="expires_at",
+            width="time",
             text=lambda row, page: row.expires_at,
         ),
         Column(
@@ -102,6 +105,7 @@ class KeyList(ListPage):
             gettext_lazy("Last used"),
             lambda row, page: html.moment(row.last_used_at),
             sort="last_used_at",
+            width="time",
             text=lambda row, page: row.last_used_at,
         ),
         CREATED,

@@ -89,6 +89,7 @@ STATE_COLUMN = Column(
     gettext_lazy("State"),
     lambda row, page: html.pill(_word(row)),
     sort="enabled",
+    width="state",
     wide=False,
     text=lambda row, page: _word(row).word,
 )
