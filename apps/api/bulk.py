@@ -19,6 +19,7 @@ from apps.accounts.access import ensure_in_reach, ensure_may
 from apps.accounts.access_recheck import while_access_holds
 from apps.api.declarations import Action, KindApi
 from apps.api.idempotency import given_key, place_of
+from apps.api.reading import read_body
 from apps.api.representation import slug
 from apps.lifecycle import batches
 from apps.lifecycle.actor import Actor
@@ -76,9 +77,10 @@ def _kind(view: KindApi) -> str:
 
 def wanted(view: type[KindApi], request: Request) -> tuple[Action, list[str]]:
     """Return the action and the ids of the body, each id once. Raises Invalid for an action there is none of."""
-    body = BulkBody(data=request.data)
-    body.is_valid(raise_exception=True)
-    return _named(view, body.validated_data["action"]), list(dict.fromkeys(body.validated_data["ids"]))
+    sent = request.data
+    # The action's own fields are looked at once it is known which action it is.
+    body = read_body(BulkBody, sent, beside=sent if isinstance(sent, Mapping) else ())
+    return _named(view, body["action"]), list(dict.fromkeys(body["ids"]))
 
 
 def carried_out(

@@ -14,6 +14,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
 from apps.accounts.rights import Rights
+from apps.api.base import ApiView
 from apps.api.representation import Out
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import Service, service_of
@@ -94,7 +95,7 @@ class Update:
         return self.adapter or service_of(self.verb)
 
 
-class KindApi(GenericViewSet[Any]):
+class KindApi(ApiView, GenericViewSet[Any]):
     """What the class of a kind declares; `views` has the routes, which read it."""
 
     model: ClassVar[type[Model]]

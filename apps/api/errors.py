@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
@@ -113,7 +113,7 @@ def _of_drf(error: Exception) -> dict[str, Any]:
 
 def field_errors(detail: Any) -> list[dict[str, str]]:
     """Return a DRF error's messages with their fields."""
-    return _some(_flat(detail))
+    return _some(flat_errors(detail))
 
 
 def _some(errors: Iterable[dict[str, str]]) -> list[dict[str, str]]:
@@ -127,16 +127,16 @@ def _some(errors: Iterable[dict[str, str]]) -> list[dict[str, str]]:
     return shown
 
 
-def _flat(detail: Any, field: str = "") -> Any:
+def flat_errors(detail: Any, field: str = "") -> Iterator[dict[str, str]]:
     """Yield {"field", "message"} of a nested DRF error, fields joined by dots."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
             path = name if not field else f"{field}.{name}"
-            yield from _flat(inner, "" if name == "non_field_errors" else path)
+            yield from flat_errors(inner, field if name == "non_field_errors" else path)
     elif isinstance(detail, list):
         for position, inner in enumerate(detail):
             nested = isinstance(inner, dict)
-            yield from _flat(inner, f"{field}.{position}" if nested else field)
+            yield from flat_errors(inner, f"{field}.{position}" if nested else field)
     else:
         yield {"field": field, "message": str(detail)}
 

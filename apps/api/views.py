@@ -14,7 +14,7 @@ class VmApi(ResourceApi):
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -26,10 +26,12 @@ from rest_framework.response import Response
 
 from apps.accounts.access import forbidden
 from apps.api.bodies import Labels
-from apps.api.bulk import bulk_actions, carried_out, wanted
-from apps.api.declarations import Body, KindApi
-from apps.api.dry_run import forecast, is_dry_run, represent
+from apps.api.bulk import BulkBody, bulk_actions, carried_out, wanted
+from apps.api.declarations import KindApi
+from apps.api.dry_run import PARAMETER, forecast, is_dry_run, represent
+from apps.api.filters import list_parameters
 from apps.api.idempotency import once
+from apps.api.reading import NoBody
 from apps.api.representation import ResourceOut, slug
 from apps.api.responses import accepted_response
 from apps.api.schema import KitSchema
@@ -57,6 +59,13 @@ class ObjectApi(KindApi):
         super().initial(request, *args, **kwargs)
         changes = request.method not in SAFE_METHODS
         self.dry_run = changes and is_dry_run(request, offered=self.action == "post_list")
+
+    def known_query(self) -> Mapping[str, bool]:
+        """Add a list's filters and pages; and `dry_run`, which changes other than creates refuse by themselves."""
+        if self.action == "get_list":
+            return list_parameters(self)
+        changes = self.request.method not in SAFE_METHODS
+        return {**super().known_query(), **({PARAMETER: False} if changes else {})}
 
     def get_queryset(self) -> QuerySet[Any]:
         """DRF's hook."""
@@ -103,7 +112,7 @@ class ObjectApi(KindApi):
             seen = forecast(self.actor, create, request.data)
             return Response(represent(seen, create, self.rights), headers={"Cache-Control": "no-store"})
         self._may(self.create_verb())
-        body = self._body(create.body)
+        body = self.read(create.body)
         return self._once(
             request,
             self.create_verb(),
@@ -117,7 +126,7 @@ class ObjectApi(KindApi):
         assert self.update is not None
         row, update = self.found(key), self.update
         self._may(update.verb, row)
-        body = self._body(update.body or Labels, partial=True)
+        body = self.read(update.body or Labels, partial=True)
         outcome = update.service(self.actor, row, **body)
         return accepted_response(self, outcome) if update.body else Response(self.represent(self.found(key)))
 
@@ -127,7 +136,9 @@ class ObjectApi(KindApi):
         # DRF sets the instance's `delete` to this very method.
         delete = type(self).delete
         assert delete is not None
-        return accepted_response(self, delete.service(self.actor, self.found(key, to_show=False)))
+        row = self.found(key, to_show=False)
+        self.read(NoBody)
+        return accepted_response(self, delete.service(self.actor, row))
 
     @answered_in_one_transaction
     def post_action(self, request: Request, key: object) -> Response:
@@ -136,7 +147,7 @@ class ObjectApi(KindApi):
         act = self.act
         row = self.found(key, to_show=act.immediate)
         self._may(self.action_verb(row), row)
-        body = self._body(act.body) if act.body else {}
+        body = self.read(act.body or NoBody)
         return self._once(
             request,
             self.action_verb(row),
@@ -149,7 +160,7 @@ class ObjectApi(KindApi):
         """Carry out one action on many rows, with an answer for each."""
         act, ids = wanted(type(self), request)
         self._may(act.verb)
-        values = self._body(act.body) if act.body else {}
+        values = self.read(act.body or NoBody, beside=BulkBody().fields)
         return carried_out(self, request, act, ids, values)
 
     def create_verb(self) -> Verb:
@@ -187,11 +198,6 @@ class ObjectApi(KindApi):
         if self.secrets:
             response["Cache-Control"] = "no-store"
         return response
-
-    def _body(self, serializer: Body, *, partial: bool = False) -> dict[str, Any]:
-        reader = serializer(data=self.request.data, partial=partial, context={"actor": self.actor})
-        reader.is_valid(raise_exception=True)
-        return dict(reader.validated_data)
 
 
 class ResourceApi(ObjectApi):

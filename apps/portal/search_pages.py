@@ -11,8 +11,8 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from apps.api.base import ApiView
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
 from apps.portal import search
@@ -66,8 +66,10 @@ class SearchOut(serializers.Serializer[Any]):
     results = FoundOut(many=True)
 
 
-class SearchApi(APIView):
+class SearchApi(ApiView):
     """What the search box finds."""
+
+    query = {"get": {"q": False}}
 
     @extend_schema(
         operation_id="search",

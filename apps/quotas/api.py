@@ -11,11 +11,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from apps.accounts.models import Tenant
 from apps.accounts.selectors import visible_tenants
+from apps.api.base import ApiView
 from apps.api.bodies import NamedNumbers
+from apps.api.reading import NoBody
 from apps.api.schema import PROBLEM
 from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
@@ -75,7 +76,7 @@ class RecountOut(serializers.Serializer[Any]):
     mended = DifferenceOut(many=True)
 
 
-class OwnQuotas(APIView):
+class OwnQuotas(ApiView):
     @extend_schema(
         operation_id="list_quotas",
         tags=["Quotas"],
@@ -90,7 +91,7 @@ class OwnQuotas(APIView):
         return _answer(actor, actor.tenant)
 
 
-class TenantQuotas(APIView):
+class TenantQuotas(ApiView):
     @extend_schema(
         operation_id="get_tenant_quotas",
         tags=["Quotas"],
@@ -111,14 +112,13 @@ class TenantQuotas(APIView):
     @answered_in_one_transaction
     def patch(self, request: Request, key: UUID) -> Response:
         """Set the limits given, for administrators; one below what is used stops new ones only."""
-        body = LimitsBody(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = self.read(LimitsBody)
         tenant = _tenant(_actor(request), key)
-        set_limits(_actor(request), tenant, body.validated_data["limits"])
+        set_limits(_actor(request), tenant, body["limits"])
         return _answer(_actor(request), tenant)
 
 
-class TenantRecount(APIView):
+class TenantRecount(ApiView):
     @extend_schema(
         operation_id="recount_tenant_quotas",
         tags=["Quotas"],
@@ -130,6 +130,7 @@ class TenantRecount(APIView):
     def post(self, request: Request, key: UUID) -> Response:
         """Compare what is counted as used with what exists, mend it, and say what was wrong; for administrators."""
         actor = _actor(request)
+        self.read(NoBody)
         differences = recount_now(actor, _tenant(actor, key))
         return Response({"mended": [asdict(difference) for difference in differences]})
 

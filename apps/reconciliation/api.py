@@ -157,6 +157,7 @@ class Previewing(ObjectApi):
     """Adds `GET /<plural>/<id>/preview?action=…`: what an action would do, changing nothing."""
 
     schema = _PreviewSchema()
+    query = {"get_preview": {"action": False}}
 
     def get_preview(self, request: Request, key: object) -> Response:
         """Say what an action would do and what would be lost for good by it."""

@@ -8,8 +8,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from apps.api.base import ApiView
 from apps.api.bodies import NamedValues
 from apps.api.representation import moment
 from apps.api.schema import PROBLEM
@@ -62,7 +62,7 @@ def _actor(request: Request) -> Actor:
     return cast(Actor, request._request.actor)  # type: ignore[attr-defined]
 
 
-class SettingsApi(APIView):
+class SettingsApi(ApiView):
     @extend_schema(
         operation_id="list_settings",
         tags=["Settings"],
@@ -83,7 +83,6 @@ class SettingsApi(APIView):
     @answered_in_one_transaction
     def patch(self, request: Request) -> Response:
         """Set the values given, all or none of them; the platform follows within two seconds."""
-        body = SettingsBody(data=request.data)
-        body.is_valid(raise_exception=True)
-        change_settings(_actor(request), body.validated_data["settings"])
+        body = self.read(SettingsBody)
+        change_settings(_actor(request), body["settings"])
         return _answer(_actor(request))
