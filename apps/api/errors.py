@@ -12,13 +12,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from apps.api import limits
+from apps.api.negotiation import CONTENT_TYPE
 from apps.lifecycle.errors import Invalid, Refused
 
-CONTENT_TYPE = "application/problem+json"
 #: Characters of an error's text: it may repeat what was sent.
 MOST_TEXT = 500
 
@@ -34,6 +35,8 @@ class TooLarge(exceptions.APIException):
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: None (a 500 by Django) only for bugs."""
     request_id = getattr(context["request"], "request_id", "")
+    # The document is YAML as well; a problem is JSON always.
+    context["request"].accepted_renderer = JSONRenderer()
     if isinstance(error, Refused):
         return _respond(error.status, problem_of(error), request_id, error.headers)
     if isinstance(error, Http404):
