@@ -294,6 +294,11 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "PATH_CONVERTER_OVERRIDES": {
+        "id": {"type": "string", "format": "uuid"},
+        "int": {"type": "string", "pattern": "^[1-9][0-9]{0,18}$"},
+        "slug": {"type": "string", "pattern": "^[-a-zA-Z0-9_]{1,63}$"},
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "apps.api.error_responses.document_refusals",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -9,6 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.api import limits
+from apps.api.converters import NUMBER_PATTERN
 
 
 class Items(serializers.ListField):
@@ -57,9 +59,26 @@ class NamedNumbers(serializers.DictField):
     child = serializers.IntegerField()
 
 
-def identifier(**kwargs: Any) -> serializers.IntegerField:
-    """Return a field for the id of a row that is counted."""
-    return serializers.IntegerField(min_value=1, max_value=limits.INTEGER, **kwargs)
+@extend_schema_field(
+    {
+        "type": ["string", "integer"],
+        "pattern": f"^{NUMBER_PATTERN}$",
+        "minimum": 1,
+        "maximum": limits.INTEGER,
+    }
+)
+class NumberId(serializers.Field[int, Any, str, Any]):
+    """The ID of a row that is counted: a text as in every answer, or the number."""
+
+    default_error_messages = {"invalid": _("Must be an ID.")}
+
+    def to_internal_value(self, data: Any) -> int:
+        """Return the number."""
+        is_text = isinstance(data, str) and re.fullmatch(NUMBER_PATTERN, data)
+        number = data if isinstance(data, int) and not isinstance(data, bool) else int(data) if is_text else 0
+        if not 1 <= number <= limits.INTEGER:
+            self.fail("invalid")
+        return int(number)
 
 
 class Labels(serializers.Serializer[Any]):

@@ -17,6 +17,7 @@ from rest_framework.response import Response
 
 from apps.accounts.access import ensure_in_reach, ensure_may
 from apps.accounts.access_recheck import while_access_holds
+from apps.api.converters import canonical
 from apps.api.declarations import Action, KindApi
 from apps.api.idempotency import given_key, place_of
 from apps.api.reading import read_body
@@ -80,7 +81,7 @@ def wanted(view: type[KindApi], request: Request) -> tuple[Action, list[str]]:
     sent = request.data
     # The action's own fields are looked at once it is known which action it is.
     body = read_body(BulkBody, sent, beside=sent if isinstance(sent, Mapping) else ())
-    return _named(view, body["action"]), list(dict.fromkeys(body["ids"]))
+    return _named(view, body["action"]), list(dict.fromkeys(map(canonical, body["ids"])))
 
 
 def carried_out(

@@ -15,11 +15,11 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from apps.api import limits
+from apps.api.converters import UUID_PATTERN
 
 #: An error's field, names and positions joined by dots, and its message.
 Problem = tuple[str, str]
-#: RFC 9562: 8-4-4-4-12 hexadecimal digits, of either case.
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_UUID = re.compile(UUID_PATTERN)
 
 
 def problems_of(field: Any, sent: Any, path: str = "", beside: Collection[str] = ()) -> Iterator[Problem]:

@@ -27,6 +27,7 @@ from rest_framework.response import Response
 from apps.accounts.access import forbidden
 from apps.api.bodies import Labels
 from apps.api.bulk import BulkBody, bulk_actions, carried_out, wanted
+from apps.api.converters import in_path
 from apps.api.declarations import KindApi
 from apps.api.dry_run import PARAMETER, forecast, is_dry_run, represent
 from apps.api.filters import list_parameters
@@ -225,7 +226,7 @@ def routes(plural: str, view: type[ObjectApi]) -> list[URLPattern]:
     one: dict[str, Any] = {"get": "get_one"}
     one |= {"patch": "patch_one"} if view.update else {}
     one |= {"delete": "delete_one"} if view.delete else {}
-    where = f"{plural}/<{view.converter}:key>"
+    where = f"{plural}/<{in_path(view.converter)}:key>"
     acts = [
         path(
             f"{where}/{slug(act.verb.action)}",

@@ -7,11 +7,11 @@ from apps.console.pages import ConsolePage
 api_routes = [
     *routes("console-tickets", ConsoleTicketApi),
     path(
-        "console-tickets/<uuid:key>/credentials",
+        "console-tickets/<id:key>/credentials",
         ConsoleTicketApi.as_view({"post": "post_credentials"}),
         name="console-tickets-credentials",
     ),
-    path("vms/<uuid:key>/console", ConsoleTicketApi.as_view({"post": "post_console"}), name="vms-console"),
+    path("vms/<id:key>/console", ConsoleTicketApi.as_view({"post": "post_console"}), name="vms-console"),
 ]
 
 tenant_patterns = [

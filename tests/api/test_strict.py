@@ -101,7 +101,7 @@ def test_the_document_lists_the_parameters_that_are_taken_and_no_others(world: W
 
 
 def _documented(route: Route) -> str:
-    return "/" + route.path.replace("<uuid:key>", "{key}").replace("<int:key>", "{key}").replace(
+    return "/" + route.path.replace("<id:key>", "{key}").replace("<int:key>", "{key}").replace(
         "<slug:key>", "{key}"
     )
 

@@ -27,7 +27,7 @@ class AuditTargetOut(TargetOut):
 
 
 class AuditEntryOut(Out):
-    id = serializers.IntegerField()
+    id = serializers.CharField()
     at = serializers.DateTimeField()
     who = serializers.CharField()
     via = serializers.CharField(help_text="portal, api or system")
@@ -47,7 +47,7 @@ class AuditEntryOut(Out):
         """Return the line's values."""
         duration = duration_of(row)
         return {
-            "id": row.pk,
+            "id": str(row.pk),
             "at": moment(row.at),
             "who": row.actor_name,
             "via": row.via,
