@@ -302,6 +302,10 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "apps.api.error_responses.document_refusals",
+        "apps.api.document_parts.modernise",
+        "apps.api.document_parts.refer_to_vocabularies",
+        "apps.api.document_parts.close_requests",
+        "apps.api.document_parts.document_headers",
     ],
     "ENUM_NAME_OVERRIDES": {
         "StateEnum": "apps.lifecycle.models.State",

@@ -127,10 +127,14 @@ def _withheld(view: KindApi, act: Action, ids: Sequence[str], rows: dict[str, An
     return withheld
 
 
-def _named(view: type[KindApi], action: str) -> Action:
+def action_names(view: type[KindApi]) -> dict[str, Action]:
+    """Return the view's bulk actions by the names they are asked for by."""
     there = {slug(act.verb.action): act for act in bulk_actions(view)}
-    if view.delete and view.delete.bulk:
-        there["delete"] = view.delete
+    return there | ({"delete": view.delete} if view.delete and view.delete.bulk else {})
+
+
+def _named(view: type[KindApi], action: str) -> Action:
+    there = action_names(view)
     act = there.get(slug(action))
     if act is None:
         raise Invalid({"action": [_("One of: %(actions)s.") % {"actions": ", ".join(there)}]})

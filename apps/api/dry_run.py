@@ -24,12 +24,12 @@ from apps.lifecycle.errors import Invalid, QuotaExceeded, Refused
 from apps.lifecycle.forecast import Forecast, QuotaLine, Use, quota_reader
 
 PARAMETER = "dry_run"
-_WORDS = {"": False, "0": False, "false": False, "1": True, "true": True}
+_WORDS = {"0": False, "false": False, "1": True, "true": True}
 
 
 def is_dry_run(request: Request, *, offered: bool) -> bool:
     """Whether a dry run is asked for. Raises Invalid where there is none, so that nothing is done by mistake."""
-    word = request.query_params.get(PARAMETER, "").lower()
+    word = request.query_params.get(PARAMETER, "0")
     if word not in _WORDS:
         raise Invalid({PARAMETER: [_("1 or 0.")]})
     if _WORDS[word] and not offered:

@@ -36,7 +36,8 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     """DRF's exception handler: None (a 500 by Django) only for bugs."""
     request_id = getattr(context["request"], "request_id", "")
     # The document is YAML as well; a problem is JSON always.
-    context["request"].accepted_renderer, context["request"].accepted_media_type = JSONRenderer(), JSONRenderer.media_type
+    request = context["request"]
+    request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
     if isinstance(error, Refused):
         return _respond(error.status, problem_of(error), request_id, error.headers)
     if isinstance(error, Http404):

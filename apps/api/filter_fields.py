@@ -26,6 +26,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
 from apps.api import limits
+from apps.api.converters import NUMBER_PATTERN
+from apps.api.vocabulary import WordField, word_of
 from apps.lifecycle.verbs import Text as Label
 
 #: Characters of a text to look for, and values of one list of them.
@@ -88,6 +90,8 @@ class Choices(By):
         each = forms.ChoiceField(choices=given) if given else _bounded(self.each)
         items: dict[str, Any] = dict(build_basic_type(_TYPES.get(self.each, OpenApiTypes.STR)) or {})
         items |= _BOUNDS.get(self.each, {})
+        if issubclass(self.each, WordField):
+            items = word_of(self.each.vocabulary)
         if given:
             items["enum"] = sorted(str(value) for value, _label in given)
         schema = {"type": "array", "items": items, "maxItems": MOST_VALUES}
@@ -152,10 +156,11 @@ class Flag(By):
         return {name: FilterSpec(name, self, field, "exact", OpenApiTypes.BOOL)}
 
 
-_TYPES = {forms.UUIDField: OpenApiTypes.UUID, forms.IntegerField: OpenApiTypes.INT}
-_BOUNDS: dict[type[forms.Field], dict[str, int]] = {
+#: Whole numbers are IDs: texts.
+_TYPES = {forms.UUIDField: OpenApiTypes.UUID}
+_BOUNDS: dict[type[forms.Field], dict[str, int | str]] = {
     forms.CharField: {"maxLength": LONGEST},
-    forms.IntegerField: {"minimum": 0, "maximum": limits.INTEGER},
+    forms.IntegerField: {"pattern": f"^{NUMBER_PATTERN}$", "maxLength": len(str(limits.INTEGER))},
 }
 
 

@@ -32,6 +32,7 @@ from apps.api.declarations import KindApi
 from apps.api.dry_run import PARAMETER, forecast, is_dry_run, represent
 from apps.api.filters import list_parameters
 from apps.api.idempotency import once
+from apps.api.offered import offer
 from apps.api.reading import NoBody
 from apps.api.representation import ResourceOut, slug
 from apps.api.responses import accepted_response
@@ -222,6 +223,7 @@ def routes(plural: str, view: type[ObjectApi]) -> list[URLPattern]:
 
     Their names: "vms", "vms-bulk", "vms-one", "vms-start".
     """
+    offer(*_verbs_of(view))
     many: dict[str, Any] = {"get": "get_list"} | ({"post": "post_list"} if view.create else {})
     one: dict[str, Any] = {"get": "get_one"}
     one |= {"patch": "patch_one"} if view.update else {}
@@ -242,3 +244,8 @@ def routes(plural: str, view: type[ObjectApi]) -> list[URLPattern]:
         path(where, view.as_view(one), name=f"{plural}-one"),
         *acts,
     ]
+
+
+def _verbs_of(view: type[ObjectApi]) -> list[Verb]:
+    declared = (view.create, view.update, view.delete, *view.actions)
+    return [each.verb for each in declared if each is not None]

@@ -1,9 +1,12 @@
 from django.urls import path
 
+from apps.api.offered import offer
 from apps.api.views import routes
 from apps.console.api import ConsoleTicketApi
 from apps.console.pages import ConsolePage
+from apps.console.verbs import VM_CONSOLE
 
+offer(VM_CONSOLE)
 api_routes = [
     *routes("console-tickets", ConsoleTicketApi),
     path(

@@ -23,6 +23,7 @@ class AuditPages(CursorPages):
 
 
 class AuditTargetOut(TargetOut):
+    kind = serializers.CharField(help_text="A kind, or what a log-in or setting was about.")
     id = serializers.UUIDField(allow_null=True)
 
 
@@ -33,7 +34,7 @@ class AuditEntryOut(Out):
     via = serializers.CharField(help_text="portal, api or system")
     ip = serializers.CharField(allow_null=True)
     request_id = serializers.CharField()
-    verb = serializers.CharField()
+    verb = serializers.CharField(help_text="A verb, or an event such as login.failed.")
     target = AuditTargetOut()
     tenant = ReferenceOut(allow_null=True)
     args = serializers.DictField()
