@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from apps.api import limits
+from apps.api.error_codes import page_of
 from apps.api.negotiation import CONTENT_TYPE
 from apps.lifecycle.errors import Invalid, Refused
 
@@ -57,7 +58,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
 def _respond(
     status: int, body: dict[str, Any], request_id: str, headers: dict[str, str] | None = None
 ) -> Response:
-    body = {"type": "about:blank", "status": status, **body, "request_id": request_id}
+    body = {"type": page_of(body["code"]), "status": status, **body, "request_id": request_id}
     return Response(body, status=status, headers=headers, content_type=CONTENT_TYPE)
 
 
@@ -147,7 +148,7 @@ def flat_errors(detail: Any, field: str = "") -> Iterator[dict[str, str]]:
 
 def problem(request: HttpRequest, status: int, code: str, title: str, hint: str = "") -> JsonResponse:
     """Return a problem for what happens outside DRF: unknown paths, bugs."""
-    body = {"type": "about:blank", "status": status, "code": code, "title": title, "hint": hint}
+    body = {"type": page_of(code), "status": status, "code": code, "title": title, "hint": hint}
     body["request_id"] = getattr(request, "request_id", "")
     return JsonResponse(body, status=status, content_type=CONTENT_TYPE)
 

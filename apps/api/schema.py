@@ -29,7 +29,7 @@ class FieldErrorOut(serializers.Serializer[Any]):
 class ProblemOut(serializers.Serializer[Any]):
     """RFC 9457."""
 
-    type = serializers.CharField()
+    type = serializers.CharField(help_text="Where the code is documented.")
     status = serializers.IntegerField()
     title = serializers.CharField(help_text="The cause, for people.")
     code = serializers.CharField(help_text="The cause, for programs; stable.")

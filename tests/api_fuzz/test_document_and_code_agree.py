@@ -1,0 +1,77 @@
+"""IN-1: what the document allows is accepted, and what it does not allow is refused, but for what is listed here."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.core.wsgi import get_wsgi_application
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.errors import InvalidArgument
+from schemathesis import Case, GenerationMode
+
+from tests.api_fuzz.operations import all_operations, few, schema
+from tests.api_fuzz.sending import watched
+from tests.api_fuzz.touched import KITS, NAME, paths_of
+from tests.security.world import World
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.requirement("IN-1"),
+    pytest.mark.campaign(NAME, paths_of, engine=KITS, share=8),
+]
+
+#: Fields whose values are right by the document and refused all the same, and why it cannot say so.
+BEYOND_A_SCHEMA = {
+}
+#: Headers and cookies are the transport's.
+IN_REQUEST = ("query", "body")
+
+
+def _asked(path: str, method: str, mode: GenerationMode, world: World) -> st.SearchStrategy[Case]:
+    segment = path.removeprefix("/api/v1/").partition("/")[0]
+    fixed: dict[str, Any] = {"headers": {}, "cookies": {}}
+    if "{key}" in path:
+        fixed["path_parameters"] = {"key": str(world.keys[segment])}
+    return schema()[path][method].as_strategy(generation_mode=mode, **fixed)
+
+
+def _send(case: Case, world: World, role: str, before: dict[str, object]) -> tuple[int, dict[str, Any]]:
+    cookie = {"Cookie": f"sessionid={world.cookies[role]}"}
+    token = {"Authorization": f"Bearer {world.tokens[role]}"}
+    with watched(before):
+        response = case.call(app=get_wsgi_application(), headers=token)
+    is_json = "json" in response.headers.get("content-type", [""])[0]
+    return response.status_code, json.loads(response.content) if is_json and response.content else {}
+
+
+@pytest.mark.parametrize(("path", "method"), all_operations())
+def test_what_the_document_allows_is_not_called_malformed(
+    path: str, method: str, world: World, before: dict[str, object]
+) -> None:
+    @few(3)
+    @given(case=_asked(path, method, GenerationMode.POSITIVE, world))
+    def ask(case: Case) -> None:
+        for role in ("alice", "ada"):
+            status, answer = _send(case, world, role, before)
+            if status in {400, 422}:
+                refused = {error["field"].split(".")[-1] for error in answer.get("errors", [])}
+                assert refused and refused <= BEYOND_A_SCHEMA.keys(), (case.query, case.body, answer)
+
+    ask()
+
+
+@pytest.mark.parametrize(("path", "method"), all_operations())
+def test_what_the_document_does_not_allow_is_refused(
+    path: str, method: str, world: World, before: dict[str, object]
+) -> None:
+    @few(4)
+    @given(case=_asked(path, method, GenerationMode.NEGATIVE, world))
+    def ask(case: Case) -> None:
+        for role in ("alice", "ada"):
+            status, answer = _send(case, world, role, before)
+            assert status >= 400, (case.query, case.body, status, answer)
+
+    ask()
