@@ -24,7 +24,7 @@ class ApiView(APIView):
         if request.method != "OPTIONS":
             check_query(request, self.known_query())
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:  # type: ignore[override]
         """Answer with the `Allow` header alone: the OpenAPI document describes the rest."""
         return Response(status=204)
 

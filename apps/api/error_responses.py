@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apps.api import limits
-from apps.api.errors import CONTENT_TYPE
+from apps.api.negotiation import CONTENT_TYPE
 from apps.api.filter_fields import LONGEST
 
 PROBLEM_REF = "#/components/schemas/ProblemOut"

@@ -157,7 +157,7 @@ class Flag(By):
 
 
 #: Whole numbers are IDs: texts.
-_TYPES = {forms.UUIDField: OpenApiTypes.UUID}
+_TYPES: dict[type[forms.Field], OpenApiTypes] = {forms.UUIDField: OpenApiTypes.UUID}
 _BOUNDS: dict[type[forms.Field], dict[str, int | str]] = {
     forms.CharField: {"maxLength": LONGEST},
     forms.IntegerField: {"pattern": f"^{NUMBER_PATTERN}$", "maxLength": len(str(limits.INTEGER))},

@@ -14,7 +14,7 @@ class JsonNegotiation(DefaultContentNegotiation):
 
     def get_accept_list(self, request: Request) -> list[str]:
         """Return what the caller accepts."""
-        accepted: list[str] = super().get_accept_list(request)  # type: ignore[no-untyped-call]
+        accepted: list[str] = super().get_accept_list(request)
         return [
             each.replace(CONTENT_TYPE, "application/json") if each.startswith(CONTENT_TYPE) else each
             for each in accepted

@@ -23,7 +23,10 @@ class AuditPages(CursorPages):
 
 
 class AuditTargetOut(TargetOut):
-    kind = serializers.CharField(help_text="A kind, or what a log-in or setting was about.")
+    #: Wider than a kind.
+    kind = serializers.CharField(  # type: ignore[assignment]
+        help_text="A kind, or what a log-in or setting was about."
+    )
     id = serializers.UUIDField(allow_null=True)
 
 
