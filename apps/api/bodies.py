@@ -10,7 +10,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.api import limits
-from apps.api.converters import NUMBER_PATTERN
+
+_SMALL = "[1-9][0-9]{0,8}"
 
 
 class Items(serializers.ListField):
@@ -62,9 +63,9 @@ class NamedNumbers(serializers.DictField):
 @extend_schema_field(
     {
         "type": ["string", "integer"],
-        "pattern": f"^{NUMBER_PATTERN}$",
+        "pattern": f"^{_SMALL}$",
         "minimum": 1,
-        "maximum": limits.INTEGER,
+        "maximum": limits.NUMBER_ID,
     }
 )
 class NumberId(serializers.Field[int, Any, str, Any]):
@@ -74,9 +75,9 @@ class NumberId(serializers.Field[int, Any, str, Any]):
 
     def to_internal_value(self, data: Any) -> int:
         """Return the number."""
-        is_text = isinstance(data, str) and re.fullmatch(NUMBER_PATTERN, data)
+        is_text = isinstance(data, str) and re.fullmatch(_SMALL, data)
         number = data if isinstance(data, int) and not isinstance(data, bool) else int(data) if is_text else 0
-        if not 1 <= number <= limits.INTEGER:
+        if not 1 <= number <= limits.NUMBER_ID:
             self.fail("invalid")
         return int(number)
 

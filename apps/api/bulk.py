@@ -37,7 +37,7 @@ class BulkBody(serializers.Serializer[Any]):
 
     action = serializers.CharField(max_length=63, help_text="As in `allowed_actions`, and `delete`.")
     ids = serializers.ListField(
-        child=serializers.CharField(max_length=64), min_length=1, max_length=batches.MOST
+        child=serializers.RegexField(r"^[-0-9A-Za-z_]{1,64}$"), min_length=1, max_length=batches.MOST
     )
 
 

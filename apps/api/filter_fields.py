@@ -152,11 +152,31 @@ class Flag(By):
 
     def parameters(self, name: str) -> dict[str, FilterSpec]:
         """Return one parameter."""
-        field = forms.NullBooleanField(required=False, widget=BooleanWidget())
+        field = FlagField(required=False, widget=FlagWidget())
         return {name: FilterSpec(name, self, field, "exact", OpenApiTypes.BOOL)}
 
 
 #: Whole numbers are IDs: texts.
+class FlagField(forms.NullBooleanField):
+    """True or false, and no other word."""
+
+    def clean(self, value: Any) -> bool | None:
+        """Return the flag; ValidationError for a word that is none."""
+        found = super().clean(value)
+        if found is None and value not in (None, ""):
+            raise forms.ValidationError(gettext("Must be true or false."))
+        return found
+
+
+class FlagWidget(BooleanWidget):
+    """Keeps a word that is neither true nor false, so that it is refused."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        """Return the flag, or the word."""
+        found = super().value_from_datadict(data, files, name)
+        return data.get(name) if found is None else found
+
+
 _TYPES: dict[type[forms.Field], OpenApiTypes] = {forms.UUIDField: OpenApiTypes.UUID}
 _BOUNDS: dict[type[forms.Field], dict[str, int | str]] = {
     forms.CharField: {"maxLength": LONGEST},

@@ -78,7 +78,7 @@ class ForecastOut(serializers.Serializer[Any]):
 PROBLEM = OpenApiResponse(ProblemOut, description="Why it was not done.")
 KEY = OpenApiParameter(
     "Idempotency-Key",
-    {"type": "string", "maxLength": MAX_LENGTH},
+    {"type": "string", "maxLength": MAX_LENGTH, "pattern": "^[ -~]*$"},
     OpenApiParameter.HEADER,
     description="Any text up to 255 characters. The same request sent again within 24 hours is answered, not repeated.",
 )

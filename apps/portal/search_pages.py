@@ -13,8 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api.base import ApiView
+from apps.api.filter_fields import LONGEST
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.errors import NotFound
+from apps.lifecycle.errors import Invalid, NotFound
 from apps.portal import search
 from apps.portal.kind_registry import list_pages
 from apps.portal.page import Page
@@ -82,7 +83,10 @@ class SearchApi(ApiView):
         """Return a few of each kind, exact names first."""
         actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
         area = "admin" if actor.is_admin and actor.tenant is None else "portal"
-        kinds = search.resources(actor, area, request.query_params.get("q", ""), search.MANY)
+        text = request.query_params.get("q", "")
+        if len(text) > LONGEST:
+            raise Invalid({"q": [_("At most %(n)s characters.") % {"n": LONGEST}]})
+        kinds = search.resources(actor, area, text, search.MANY)
         return Response({"results": [_represent(found) for kind in kinds for found in kind.found]})
 
 

@@ -112,9 +112,9 @@ class TenantQuotas(ApiView):
     @answered_in_one_transaction
     def patch(self, request: Request, key: UUID) -> Response:
         """Set the limits given, for administrators; one below what is used stops new ones only."""
-        body = self.read(LimitsBody)
+        body = self.read(LimitsBody, partial=True)
         tenant = _tenant(_actor(request), key)
-        set_limits(_actor(request), tenant, body["limits"])
+        set_limits(_actor(request), tenant, body.get("limits", {}))
         return _answer(_actor(request), tenant)
 
 

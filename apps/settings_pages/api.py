@@ -83,6 +83,6 @@ class SettingsApi(ApiView):
     @answered_in_one_transaction
     def patch(self, request: Request) -> Response:
         """Set the values given, all or none of them; the platform follows within two seconds."""
-        body = self.read(SettingsBody)
-        change_settings(_actor(request), body["settings"])
+        body = self.read(SettingsBody, partial=True)
+        change_settings(_actor(request), body.get("settings", {}))
         return _answer(_actor(request))
