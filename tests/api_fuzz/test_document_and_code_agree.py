@@ -37,8 +37,12 @@ BEYOND_A_SCHEMA = {
             "subnet",
             "vpc",
             "key_pairs",
-        )
-        + ("security_group", "file", "path", "settings", "limits"),
+            "security_group",
+            "file",
+            "path",
+            "settings",
+            "limits",
+        ),
         "it must name something that exists, and that the caller may use",
     ),
     **dict.fromkeys(
