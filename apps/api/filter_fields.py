@@ -162,7 +162,7 @@ class FlagField(forms.NullBooleanField):
 
     def clean(self, value: Any) -> bool | None:
         """Return the flag; ValidationError for a word that is none."""
-        found = super().clean(value)
+        found: bool | None = super().clean(value)
         if found is None and value not in (None, ""):
             raise forms.ValidationError(gettext("Must be true or false."))
         return found
