@@ -17,8 +17,10 @@ from rest_framework.response import Response
 
 from apps.accounts.access import ensure_in_reach, ensure_may
 from apps.accounts.access_recheck import while_access_holds
+from apps.api.converters import canonical
 from apps.api.declarations import Action, KindApi
 from apps.api.idempotency import given_key, place_of
+from apps.api.reading import read_body
 from apps.api.representation import slug
 from apps.lifecycle import batches
 from apps.lifecycle.actor import Actor
@@ -35,7 +37,7 @@ class BulkBody(serializers.Serializer[Any]):
 
     action = serializers.CharField(max_length=63, help_text="As in `allowed_actions`, and `delete`.")
     ids = serializers.ListField(
-        child=serializers.CharField(max_length=64), min_length=1, max_length=batches.MOST
+        child=serializers.RegexField(r"^[-0-9A-Za-z_]{1,64}$"), min_length=1, max_length=batches.MOST
     )
 
 
@@ -76,9 +78,10 @@ def _kind(view: KindApi) -> str:
 
 def wanted(view: type[KindApi], request: Request) -> tuple[Action, list[str]]:
     """Return the action and the ids of the body, each id once. Raises Invalid for an action there is none of."""
-    body = BulkBody(data=request.data)
-    body.is_valid(raise_exception=True)
-    return _named(view, body.validated_data["action"]), list(dict.fromkeys(body.validated_data["ids"]))
+    sent = request.data
+    # The action's own fields are looked at once it is known which action it is.
+    body = read_body(BulkBody, sent, beside=sent if isinstance(sent, Mapping) else ())
+    return _named(view, body["action"]), list(dict.fromkeys(map(canonical, body["ids"])))
 
 
 def carried_out(
@@ -124,10 +127,14 @@ def _withheld(view: KindApi, act: Action, ids: Sequence[str], rows: dict[str, An
     return withheld
 
 
-def _named(view: type[KindApi], action: str) -> Action:
+def action_names(view: type[KindApi]) -> dict[str, Action]:
+    """Return the view's bulk actions by the names they are asked for by."""
     there = {slug(act.verb.action): act for act in bulk_actions(view)}
-    if view.delete and view.delete.bulk:
-        there["delete"] = view.delete
+    return there | ({"delete": view.delete} if view.delete and view.delete.bulk else {})
+
+
+def _named(view: type[KindApi], action: str) -> Action:
+    there = action_names(view)
     act = there.get(slug(action))
     if act is None:
         raise Invalid({"action": [_("One of: %(actions)s.") % {"actions": ", ".join(there)}]})

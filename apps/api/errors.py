@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
@@ -12,13 +12,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from apps.api import limits
+from apps.api.error_codes import page_of
+from apps.api.negotiation import CONTENT_TYPE
 from apps.lifecycle.errors import Invalid, Refused
 
-CONTENT_TYPE = "application/problem+json"
 #: Characters of an error's text: it may repeat what was sent.
 MOST_TEXT = 500
 
@@ -34,6 +36,9 @@ class TooLarge(exceptions.APIException):
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: None (a 500 by Django) only for bugs."""
     request_id = getattr(context["request"], "request_id", "")
+    # The document is YAML as well; a problem is JSON always.
+    request = context["request"]
+    request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
     if isinstance(error, Refused):
         return _respond(error.status, problem_of(error), request_id, error.headers)
     if isinstance(error, Http404):
@@ -53,7 +58,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
 def _respond(
     status: int, body: dict[str, Any], request_id: str, headers: dict[str, str] | None = None
 ) -> Response:
-    body = {"type": "about:blank", "status": status, **body, "request_id": request_id}
+    body = {"type": page_of(body["code"]), "status": status, **body, "request_id": request_id}
     return Response(body, status=status, headers=headers, content_type=CONTENT_TYPE)
 
 
@@ -113,7 +118,7 @@ def _of_drf(error: Exception) -> dict[str, Any]:
 
 def field_errors(detail: Any) -> list[dict[str, str]]:
     """Return a DRF error's messages with their fields."""
-    return _some(_flat(detail))
+    return _some(flat_errors(detail))
 
 
 def _some(errors: Iterable[dict[str, str]]) -> list[dict[str, str]]:
@@ -127,23 +132,23 @@ def _some(errors: Iterable[dict[str, str]]) -> list[dict[str, str]]:
     return shown
 
 
-def _flat(detail: Any, field: str = "") -> Any:
+def flat_errors(detail: Any, field: str = "") -> Iterator[dict[str, str]]:
     """Yield {"field", "message"} of a nested DRF error, fields joined by dots."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
             path = name if not field else f"{field}.{name}"
-            yield from _flat(inner, "" if name == "non_field_errors" else path)
+            yield from flat_errors(inner, field if name == "non_field_errors" else path)
     elif isinstance(detail, list):
         for position, inner in enumerate(detail):
             nested = isinstance(inner, dict)
-            yield from _flat(inner, f"{field}.{position}" if nested else field)
+            yield from flat_errors(inner, f"{field}.{position}" if nested else field)
     else:
         yield {"field": field, "message": str(detail)}
 
 
 def problem(request: HttpRequest, status: int, code: str, title: str, hint: str = "") -> JsonResponse:
     """Return a problem for what happens outside DRF: unknown paths, bugs."""
-    body = {"type": "about:blank", "status": status, "code": code, "title": title, "hint": hint}
+    body = {"type": page_of(code), "status": status, "code": code, "title": title, "hint": hint}
     body["request_id"] = getattr(request, "request_id", "")
     return JsonResponse(body, status=status, content_type=CONTENT_TYPE)
 

@@ -27,6 +27,8 @@ from drf_spectacular.utils import extend_schema_field
 
 from apps.accounts.single_line import composed
 from apps.api import limits
+from apps.api.converters import NUMBER_PATTERN
+from apps.api.vocabulary import WordField, word_of
 from apps.lifecycle.verbs import Text as Label
 
 #: Characters of a text to look for, and values of one list of them.
@@ -89,6 +91,8 @@ class Choices(By):
         each = forms.ChoiceField(choices=given) if given else _bounded(self.each)
         items: dict[str, Any] = dict(build_basic_type(_TYPES.get(self.each, OpenApiTypes.STR)) or {})
         items |= _BOUNDS.get(self.each, {})
+        if issubclass(self.each, WordField):
+            items = word_of(self.each.vocabulary)
         if given:
             items["enum"] = sorted(str(value) for value, _label in given)
         schema = {"type": "array", "items": items, "maxItems": MOST_VALUES}
@@ -149,14 +153,35 @@ class Flag(By):
 
     def parameters(self, name: str) -> dict[str, FilterSpec]:
         """Return one parameter."""
-        field = forms.NullBooleanField(required=False, widget=BooleanWidget())
+        field = FlagField(required=False, widget=FlagWidget())
         return {name: FilterSpec(name, self, field, "exact", OpenApiTypes.BOOL)}
 
 
-_TYPES = {forms.UUIDField: OpenApiTypes.UUID, forms.IntegerField: OpenApiTypes.INT}
-_BOUNDS: dict[type[forms.Field], dict[str, int]] = {
+#: Whole numbers are IDs: texts.
+class FlagField(forms.NullBooleanField):
+    """True or false, and no other word."""
+
+    def clean(self, value: Any) -> bool | None:
+        """Return the flag; ValidationError for a word that is none."""
+        found: bool | None = super().clean(value)
+        if found is None and value not in (None, ""):
+            raise forms.ValidationError(gettext("Must be true or false."))
+        return found
+
+
+class FlagWidget(BooleanWidget):
+    """Keeps a word that is neither true nor false, so that it is refused."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        """Return the flag, or the word."""
+        found = super().value_from_datadict(data, files, name)
+        return data.get(name) if found is None else found
+
+
+_TYPES: dict[type[forms.Field], OpenApiTypes] = {forms.UUIDField: OpenApiTypes.UUID}
+_BOUNDS: dict[type[forms.Field], dict[str, int | str]] = {
     forms.CharField: {"maxLength": LONGEST},
-    forms.IntegerField: {"minimum": 0, "maximum": limits.INTEGER},
+    forms.IntegerField: {"pattern": f"^{NUMBER_PATTERN}$", "maxLength": len(str(limits.INTEGER))},
 }
 
 

@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from apps.api.filter_fields import (
+    AnyOfField,
     By,
     Choices,
     FilterSpec,
@@ -118,3 +119,11 @@ def _ids(value: str) -> tuple[UUID, UUID] | None:
         return UUID(digits.ljust(ID_DIGITS, "0")), UUID(digits.ljust(ID_DIGITS, "f"))
     except ValueError:
         return None
+
+
+def list_parameters(view: Any) -> dict[str, bool]:
+    """Return the query parameters of a view's list, of filters and pages, and whether each may be repeated."""
+    filterset = getattr(view, "filterset_class", None)
+    filters_: Mapping[str, Any] = filterset.base_filters if filterset else {}
+    pages = {each["name"]: False for each in view.paginator.get_schema_operation_parameters(view)}
+    return pages | {name: isinstance(each.field, AnyOfField) for name, each in filters_.items()}

@@ -64,8 +64,8 @@ def given_key(request: Request) -> str:
     key = request.headers.get(HEADER, "")
     if len(key) > MAX_LENGTH:
         raise Invalid({HEADER: [_("At most %(n)s characters.") % {"n": MAX_LENGTH}]})
-    if not key.isprintable():
-        raise Invalid({HEADER: [_("Printable characters only.")]})
+    if not (key.isascii() and key.isprintable()):
+        raise Invalid({HEADER: [_("Printable ASCII characters only.")]})
     return key
 
 

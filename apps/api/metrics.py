@@ -14,8 +14,8 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from apps.api.base import ApiView
 from apps.api.representation import moment
 from apps.api.schema import PROBLEM
 from apps.lifecycle.actor import Actor
@@ -81,10 +81,11 @@ class MetricsSchema(AutoSchema):
         return self.path.removeprefix("/api/v1/").split("/")[0]
 
 
-class MetricsApi(APIView):
+class MetricsApi(ApiView):
     """GET of one row's metrics. A subclass says which rows the asker may see."""
 
     schema = MetricsSchema()
+    query = {"get": dict.fromkeys(RangeQuery().fields, False)}
     #: Kind of subject in the store.
     subject: ClassVar[str]
 

@@ -18,6 +18,7 @@ from apps.api.filter_fields import (
     Words,
 )
 from apps.api.filters import ListFilter
+from apps.api.vocabulary import KindField, VerbField
 from apps.lifecycle.models import Operation, OperationStatus
 
 #: Seconds from request to result; NULL while there is none.
@@ -34,8 +35,8 @@ class OperationFilter(ListFilter):
     q = Words(method="search", label=_("Search"))
     by = {
         "status": Choices(_("Status"), "status", choices=OperationStatus.choices),
-        "verb": Choices(_("Action"), "verb"),
-        "kind": Choices(_("Kind"), "target_kind"),
+        "verb": Choices(_("Action"), "verb", each=VerbField),
+        "kind": Choices(_("Kind"), "target_kind", each=KindField),
         "target": Choices(_("Target's id"), "target_id", each=forms.UUIDField),
         "target_name": Text(_("Target's name"), "target_name"),
         "outcome": Text(_("Step or cause"), where=_saying),

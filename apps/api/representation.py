@@ -13,6 +13,8 @@ from django.utils.translation import get_language
 from rest_framework import serializers
 
 from apps.accounts.rights import Rights
+from apps.api.offered import offered
+from apps.api.vocabulary import ActionName, KindName, VerbName
 from apps.lifecycle.cancellation import why_not_cancel
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
@@ -54,12 +56,16 @@ class Out(serializers.Serializer[Any]):
 
 
 class ReferenceOut(serializers.Serializer[Any]):
-    id = serializers.CharField()
+    id = serializers.CharField(
+        help_text="A UUID; of regions the name, of instance types and clusters a number in digits."
+    )
     name = serializers.CharField()
 
 
 class AllowedActionOut(serializers.Serializer[Any]):
-    action = serializers.CharField()
+    action = ActionName(
+        help_text="As in the path: POST …/<id>/<action>. `rename` is PATCH; `delete` and `remove` are DELETE."
+    )
     label = serializers.CharField()  # type: ignore[assignment]  # hides Field.label, which is for forms
     allowed = serializers.BooleanField()
     code = serializers.CharField(help_text="Why not, for programs; empty when allowed.")
@@ -77,7 +83,7 @@ class ResourceOut(Out):
     """What every kind of resource has."""
 
     id = serializers.UUIDField()
-    kind = serializers.CharField()
+    kind = KindName()
     name = serializers.CharField()
     remark = serializers.CharField()
     status = serializers.ChoiceField(
@@ -129,7 +135,11 @@ class ResourceOut(Out):
                 "region": _reference(row.region.name, row.region.label) if row.region else None,
                 "created_at": moment(row.created_at),
                 "error": _error(row),
-                "allowed_actions": [_action(judged, language) for judged in rights.actions(row)],
+                "allowed_actions": [
+                    _action(judged, language)
+                    for judged in rights.actions(row)
+                    if judged.verb.name in offered()
+                ],
                 **cls.own(row),
             }
         )
@@ -143,14 +153,14 @@ class StepOut(serializers.Serializer[Any]):
 
 
 class TargetOut(serializers.Serializer[Any]):
-    kind = serializers.CharField()
+    kind = KindName()
     id = serializers.UUIDField()
     name = serializers.CharField()
 
 
 class OperationOut(Out):
     id = serializers.UUIDField()
-    verb = serializers.CharField()
+    verb = VerbName()
     label = serializers.CharField()  # type: ignore[assignment]
     status = serializers.ChoiceField(choices=OperationStatus.choices)
     progress = serializers.IntegerField(help_text="Percent.")

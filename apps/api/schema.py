@@ -14,11 +14,12 @@ from rest_framework import serializers
 
 from apps.api import preconditions
 from apps.api.bodies import ResourceChanges
-from apps.api.bulk import MULTI_STATUS, BulkBody, BulkOut, bulk_actions
+from apps.api.bulk import MULTI_STATUS, BulkBody, BulkOut, action_names, bulk_actions
 from apps.api.declarations import KindApi
 from apps.api.dry_run import PARAMETER
 from apps.api.idempotency import MAX_LENGTH
 from apps.api.representation import OperationOut, Out, slug
+from apps.api.vocabulary import one_of
 
 
 class FieldErrorOut(serializers.Serializer[Any]):
@@ -29,7 +30,7 @@ class FieldErrorOut(serializers.Serializer[Any]):
 class ProblemOut(serializers.Serializer[Any]):
     """RFC 9457."""
 
-    type = serializers.CharField()
+    type = serializers.CharField(help_text="Where the code is documented.")
     status = serializers.IntegerField()
     title = serializers.CharField(help_text="The cause, for people.")
     code = serializers.CharField(help_text="The cause, for programs; stable.")
@@ -78,7 +79,7 @@ class ForecastOut(serializers.Serializer[Any]):
 PROBLEM = OpenApiResponse(ProblemOut, description="Why it was not done.")
 KEY = OpenApiParameter(
     "Idempotency-Key",
-    {"type": "string", "maxLength": MAX_LENGTH},
+    {"type": "string", "maxLength": MAX_LENGTH, "pattern": "^[ -~]*$"},
     OpenApiParameter.HEADER,
     description="Any text up to 255 characters. The same request sent again within 24 hours is answered, not repeated.",
 )
@@ -100,7 +101,7 @@ DRY_RUN = OpenApiParameter(
     PARAMETER,
     OpenApiTypes.STR,
     OpenApiParameter.QUERY,
-    enum=["0", "1"],
+    enum=["0", "1", "false", "true"],
     description="1: change nothing, and answer 200 with what the create would come to and all that would be refused. "
     "An Idempotency-Key is ignored then.",
 )
@@ -181,7 +182,7 @@ class KitSchema(AutoSchema):
             return view.update.body or ResourceChanges
         if self._route == "post_action" and view.act:
             return view.act.body
-        return BulkBody if self._route == "post_bulk" else None
+        return bulk_body(type(self.view)) if self._route == "post_bulk" else None
 
     def get_response_serializers(self) -> Any:
         """Return the answers by status."""
@@ -220,6 +221,26 @@ def accepted_out(out: type[Out], batch: bool) -> type[serializers.Serializer[Any
     if batch:
         fields = {"operations": OperationOut(many=True), "resources": out(many=True)}
     return type(name, (serializers.Serializer,), fields)
+
+
+@cache
+def bulk_body(view: type[KindApi]) -> type[serializers.Serializer[Any]]:
+    """Return the schema of a kind's bulk request: its actions, the IDs, and the fields that single actions take."""
+
+    class OfKind(BulkBody):
+        def get_fields(self) -> dict[str, Any]:
+            fields: dict[str, Any] = super().get_fields()
+            fields["action"] = one_of(
+                sorted(action_names(view)), help_text="As in `allowed_actions`, and `delete`."
+            )
+            for act in bulk_actions(view):
+                for name, field in act.body().get_fields().items() if act.body else ():
+                    field.required = False  # each action's own are looked at once it is known
+                    fields[name] = field
+            return fields
+
+    OfKind.__name__ = f"{view.__name__.removesuffix('Api')}BulkBody"
+    return OfKind
 
 
 @cache

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from apps.accounts.access import get_visible
 from apps.api.idempotency import once
+from apps.api.reading import NoBody
 from apps.api.representation import ErrorOut, OperationOut, Out, moment
 from apps.api.schema import KEY, PROBLEM
 from apps.api.transactions import answered_in_one_transaction
@@ -99,7 +100,7 @@ class ConsoleTicketApi(ObjectApi):
     @answered_in_one_transaction
     def post_console(self, request: Request, key: UUID) -> Response:
         """Ask for a ticket."""
-        body = self._body(TicketBody)
+        body = self.read(TicketBody)
         vm = get_visible(self.actor, Vm.objects.all(), key)
         return once(
             request,
@@ -129,6 +130,7 @@ class ConsoleTicketApi(ObjectApi):
     @answered_in_one_transaction
     def post_credentials(self, request: Request, key: UUID) -> Response:
         """Give out the credentials. Never kept for an idempotency key: they are secrets."""
+        self.read(NoBody)
         given = services.collect(self.actor, key, session_key=self._session_key())
         return Response(
             {

@@ -11,10 +11,11 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from apps.api.base import ApiView
+from apps.api.filter_fields import LONGEST
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.errors import NotFound
+from apps.lifecycle.errors import Invalid, NotFound
 from apps.portal import search
 from apps.portal.kind_registry import list_pages
 from apps.portal.page import Page
@@ -66,8 +67,10 @@ class SearchOut(serializers.Serializer[Any]):
     results = FoundOut(many=True)
 
 
-class SearchApi(APIView):
+class SearchApi(ApiView):
     """What the search box finds."""
+
+    query = {"get": {"q": False}}
 
     @extend_schema(
         operation_id="search",
@@ -80,7 +83,10 @@ class SearchApi(APIView):
         """Return a few of each kind, exact names first."""
         actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
         area = "admin" if actor.is_admin and actor.tenant is None else "portal"
-        kinds = search.resources(actor, area, request.query_params.get("q", ""), search.MANY)
+        text = request.query_params.get("q", "")
+        if len(text) > LONGEST:
+            raise Invalid({"q": [_("At most %(n)s characters.") % {"n": LONGEST}]})
+        kinds = search.resources(actor, area, text, search.MANY)
         return Response({"results": [_represent(found) for kind in kinds for found in kind.found]})
 
 

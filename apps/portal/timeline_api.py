@@ -11,8 +11,8 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from apps.api.base import ApiView
 from apps.api.representation import moment
 from apps.api.schema import PROBLEM
 from apps.lifecycle.actor import Actor
@@ -44,8 +44,10 @@ class TimelineOut(serializers.Serializer[Any]):
     results = MomentOut(many=True)
 
 
-class TimelineApi(APIView):
+class TimelineApi(ApiView):
     """The timeline of a resource of any kind."""
+
+    query = {"get": {"show": False, "page": False}}
 
     @extend_schema(
         operation_id="get_timeline",

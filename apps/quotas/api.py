@@ -11,12 +11,13 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from apps.accounts.models import Tenant
 from apps.accounts.selectors import visible_tenants
+from apps.api.base import ApiView
 from apps.api.bodies import NamedNumbers
 from apps.api.conditional import ensure_unchanged, with_etag
+from apps.api.reading import NoBody
 from apps.api.schema import PROBLEM, UNCHANGED, UNLESS_CHANGED, UNLESS_KNOWN
 from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
@@ -76,7 +77,7 @@ class RecountOut(serializers.Serializer[Any]):
     repaired = DifferenceOut(many=True)
 
 
-class OwnQuotas(APIView):
+class OwnQuotas(ApiView):
     @extend_schema(
         operation_id="list_quotas",
         tags=["Quotas"],
@@ -92,7 +93,7 @@ class OwnQuotas(APIView):
         return with_etag(request, _answer(actor, actor.tenant))
 
 
-class TenantQuotas(APIView):
+class TenantQuotas(ApiView):
     @extend_schema(
         operation_id="get_tenant_quotas",
         tags=["Quotas"],
@@ -115,16 +116,15 @@ class TenantQuotas(APIView):
     @answered_in_one_transaction
     def patch(self, request: Request, key: UUID) -> Response:
         """Set the limits given, for administrators; one below what is used stops new ones only."""
-        body = LimitsBody(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = self.read(LimitsBody, partial=True)
         tenant = _tenant(_actor(request), key)
         actor = _actor(request)
         ensure_unchanged(request, lambda: _answer(actor, tenant))
-        set_limits(actor, tenant, body.validated_data["limits"])
+        set_limits(actor, tenant, body.get("limits", {}))
         return with_etag(request, _answer(actor, tenant))
 
 
-class TenantRecount(APIView):
+class TenantRecount(ApiView):
     @extend_schema(
         operation_id="recount_tenant_quotas",
         tags=["Quotas"],
@@ -136,6 +136,7 @@ class TenantRecount(APIView):
     def post(self, request: Request, key: UUID) -> Response:
         """Compare counted usage with existing resources, correct it and return the differences; administrators only."""
         actor = _actor(request)
+        self.read(NoBody)
         differences = recount_now(actor, _tenant(actor, key))
         return Response({"repaired": [asdict(difference) for difference in differences]})
 

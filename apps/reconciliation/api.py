@@ -16,6 +16,7 @@ from apps.api.paging import CursorPages
 from apps.api.representation import AllowedActionOut, Out, ReferenceOut, moment, slug
 from apps.api.schema import PROBLEM, KitSchema
 from apps.api.views import ObjectApi
+from apps.api.vocabulary import KindName, one_of
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.lifecycle.models import Resource, State
@@ -32,16 +33,18 @@ from apps.reconciliation.verbs import FINDING_DISMISS, FINDING_REOPEN
 
 #: Asked for on many rows at once; the others want a look at each.
 FOR_MANY = (Action.RESYNC, Action.RETRY)
+#: What findings are about.
+KINDS = ["vm", "disk", "image", "vpc", "subnet", "security_group", "nic", "quota", "host"]
 
 
 class PlaceOut(serializers.Serializer[Any]):
-    kind = serializers.CharField(help_text="host, storage_cluster or region.")
+    kind = one_of(["host", "storage_cluster", "region"])
     id = serializers.CharField()
     name = serializers.CharField()
 
 
 class SubjectOut(serializers.Serializer[Any]):
-    kind = serializers.CharField()
+    kind = one_of(KINDS)
     id = serializers.UUIDField()
     name = serializers.CharField()
 
@@ -93,7 +96,7 @@ class CauseOut(serializers.Serializer[Any]):
 
 class TroubleOut(Out):
     id = serializers.UUIDField()
-    kind = serializers.CharField()
+    kind = KindName()
     name = serializers.CharField()
     tenant = ReferenceOut(allow_null=True)
     status = serializers.ChoiceField(choices=Status.choices)
@@ -120,7 +123,7 @@ class TroubleOut(Out):
 
 
 class PreviewOut(serializers.Serializer[Any]):
-    action = serializers.CharField()
+    action = one_of([slug(action) for action in Action])
     allowed = serializers.BooleanField()
     reason = serializers.CharField(help_text="Why not; empty when allowed.")
     done = serializers.ListField(child=serializers.CharField(), help_text="What it would do.")
@@ -162,6 +165,7 @@ class Previewing(ObjectApi):
     """Adds `GET /<plural>/<id>/preview?action=…`: what an action would do, changing nothing."""
 
     schema = _PreviewSchema()
+    query = {"get_preview": {"action": False}}
 
     def get_preview(self, request: Request, key: object) -> Response:
         """Say what an action would do and what would be lost for good by it."""

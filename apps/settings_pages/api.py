@@ -8,8 +8,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from apps.api.base import ApiView
 from apps.api.bodies import NamedValues
 from apps.api.conditional import ensure_unchanged, with_etag
 from apps.api.representation import moment
@@ -63,7 +63,7 @@ def _actor(request: Request) -> Actor:
     return cast(Actor, request._request.actor)  # type: ignore[attr-defined]
 
 
-class SettingsApi(APIView):
+class SettingsApi(ApiView):
     @extend_schema(
         operation_id="list_settings",
         tags=["Settings"],
@@ -86,9 +86,8 @@ class SettingsApi(APIView):
     @answered_in_one_transaction
     def patch(self, request: Request) -> Response:
         """Set the values given, all or none of them; the platform follows within two seconds."""
-        body = SettingsBody(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = self.read(SettingsBody, partial=True)
         actor = _actor(request)
         ensure_unchanged(request, lambda: _answer(actor))
-        change_settings(actor, body.validated_data["settings"])
+        change_settings(actor, body.get("settings", {}))
         return with_etag(request, _answer(actor))

@@ -39,7 +39,7 @@ def test_a_dry_run_of_anything_else_is_refused_and_not_done(alice: User) -> None
         == 422
     )
     assert [vpc.name for vpc in Vpc.objects.all()] == ["net"]
-    assert client.get("/api/v1/vpcs?dry_run=1").status_code == 200
+    assert client.get("/api/v1/vpcs?dry_run=1").status_code == 400
 
 
 def test_a_kind_without_an_explanation_still_tells_its_quota_and_the_first_refusal(alice: User) -> None:

@@ -78,7 +78,7 @@ def _url(route: Route, world: World) -> str:
 @cache
 def _documented(path: str, method: str) -> tuple[str, ...]:
     """Return the names that the document gives a body's fields."""
-    path = "/" + path.replace("<uuid:key>", "{key}").replace("<int:key>", "{key}").replace(
+    path = "/" + path.replace("<id:key>", "{key}").replace("<int:key>", "{key}").replace(
         "<slug:key>", "{key}"
     )
     content = (

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from apps.api import limits
-from apps.api.bodies import LineField, identifier
+from apps.api.bodies import LineField, NumberId
 from apps.api.declarations import Action, Create, Update
 from apps.api.representation import ReferenceOut, ResourceOut
 from apps.api.views import ResourceApi
@@ -29,7 +29,7 @@ from apps.lifecycle.models import Operation
 class ImageBody(serializers.Serializer[Any]):
     name = LineField(max_length=63)
     remark = LineField(max_length=255, required=False, allow_blank=True, default="")
-    cluster = identifier(help_text="Storage cluster.")
+    cluster = NumberId(help_text="Storage cluster.")
     file = serializers.CharField(max_length=255, help_text="Name in the pool's import directory.")
     project = serializers.UUIDField(
         required=False, allow_null=True, default=None, help_text="Whose image it becomes; null: a base image."

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from apps.accounts.rights import Rights
 from apps.api import limits
-from apps.api.bodies import NewResource, identifier
+from apps.api.bodies import NewResource, NumberId
 from apps.api.declarations import Action, Create, Update
 from apps.api.metrics import MetricsApi
 from apps.api.representation import ReferenceOut, ResourceOut, moment
@@ -36,7 +36,7 @@ from apps.network.verbs import VM_SET_SECURITY_GROUP
 
 
 class VmBody(NewResource):
-    instance_type = identifier()
+    instance_type = NumberId()
     image = serializers.UUIDField()
     subnet = serializers.UUIDField()
     security_group = serializers.UUIDField(

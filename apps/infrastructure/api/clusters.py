@@ -79,7 +79,7 @@ class PermitBody(serializers.Serializer[Any]):
 
 
 class ClusterOut(Out):
-    id = serializers.IntegerField()
+    id = serializers.CharField()
     name = serializers.CharField()
     alias = serializers.CharField()
     region = ReferenceOut()
@@ -91,7 +91,7 @@ class ClusterOut(Out):
     def own(row: Any) -> dict[str, Any]:
         """Return what both kinds of cluster have."""
         return {
-            "id": row.pk,
+            "id": str(row.pk),
             "name": row.name,
             "alias": row.alias,
             "region": {"id": row.region.name, "name": row.region.label},

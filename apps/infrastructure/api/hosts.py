@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from apps.api import limits
-from apps.api.bodies import identifier
+from apps.api.bodies import NumberId
 from apps.api.declarations import Action, Create
 from apps.api.metrics import MetricsApi
 from apps.api.representation import ReferenceOut, ResourceOut, moment
@@ -23,7 +23,7 @@ from apps.lifecycle.actor import Actor
 
 class HostBody(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=63, help_text="What the host calls itself.")
-    cluster = identifier(help_text="Compute cluster.")
+    cluster = NumberId(help_text="Compute cluster.")
     address = serializers.IPAddressField(max_length=limits.ADDRESS, help_text="On the management network.")
 
 

@@ -8,8 +8,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from apps.api.base import ApiView
 from apps.api.bodies import Items
 from apps.api.conditional import ensure_unchanged, with_etag
 from apps.api.schema import PROBLEM, UNCHANGED, UNLESS_CHANGED, UNLESS_KNOWN
@@ -34,7 +34,7 @@ class RangesBody(serializers.Serializer[Any]):
     ranges = Items(RangeBody(), MOST_RANGES, help_text="All of them; an empty list brings the defaults back.")
 
 
-class VpcRangesApi(APIView):
+class VpcRangesApi(ApiView):
     """Which blocks VPCs may be cut from."""
 
     @extend_schema(
@@ -59,11 +59,10 @@ class VpcRangesApi(APIView):
     @answered_in_one_transaction
     def put(self, request: Request) -> Response:
         """Replace the list. VPCs that exist stay as they are."""
-        body = RangesBody(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = self.read(RangesBody)
         actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
         ensure_unchanged(request, _answer)
-        set_allowed_ranges(actor, **body.validated_data)
+        set_allowed_ranges(actor, **body)
         return self.get(request)
 
 

@@ -23,18 +23,22 @@ class AuditPages(CursorPages):
 
 
 class AuditTargetOut(TargetOut):
+    #: Wider than a kind.
+    kind = serializers.CharField(  # type: ignore[assignment]
+        help_text="A kind, or what a log-in or setting was about."
+    )
     id = serializers.UUIDField(allow_null=True)
 
 
 class AuditEntryOut(Out):
-    id = serializers.IntegerField()
+    id = serializers.CharField()
     at = serializers.DateTimeField()
     who = serializers.CharField()
     via = serializers.CharField(help_text="portal, api or system")
     api_key = ReferenceOut(allow_null=True, help_text="The API key that acted; null in a session.")
     ip = serializers.CharField(allow_null=True)
     request_id = serializers.CharField()
-    verb = serializers.CharField()
+    verb = serializers.CharField(help_text="A verb, or an event such as login.failed.")
     target = AuditTargetOut()
     tenant = ReferenceOut(allow_null=True)
     args = serializers.DictField()
@@ -48,7 +52,7 @@ class AuditEntryOut(Out):
         """Return the line's values."""
         duration = duration_of(row)
         return {
-            "id": row.pk,
+            "id": str(row.pk),
             "at": moment(row.at),
             "who": row.actor_name,
             "via": row.via,

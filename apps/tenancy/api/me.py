@@ -8,11 +8,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from apps.accounts.access import visible_projects
 from apps.accounts.models import User
 from apps.api import limits
+from apps.api.base import ApiView
 from apps.api.bodies import LineField
 from apps.api.representation import ReferenceOut
 from apps.api.schema import PROBLEM
@@ -51,7 +51,7 @@ class ProfileBody(serializers.Serializer[Any]):
     theme = serializers.CharField(max_length=limits.WORD, required=False, help_text="auto, light or dark")
 
 
-class Me(APIView):
+class Me(ApiView):
     """The caller: account, tenant, projects in view, and the key used."""
 
     @extend_schema(operation_id="get_me", tags=["Me"], summary="Who the caller is", responses=MeOut)
@@ -70,10 +70,9 @@ class Me(APIView):
     @answered_in_one_transaction
     def patch(self, request: Request) -> Response:
         """Change what is given."""
-        body = ProfileBody(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = self.read(ProfileBody)
         actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
-        given = dict(body.validated_data)
+        given = dict(body)
         profile = {name: given.pop(name) for name in ("name", "email") if name in given}
         if profile:
             edit_profile(actor, **profile)
