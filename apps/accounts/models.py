@@ -84,6 +84,9 @@ class ResourceUserObjectPermission(UserObjectPermissionBase):
 
     content_object = models.ForeignKey(Resource, models.CASCADE, related_name="+")
 
+    def __str__(self) -> str:
+        return f"{self.content_object.name}, {self.user.username}"
+
 
 class User(AbstractUser):
     """A log-in: a platform admin (no tenant), a tenant's owner, or a member with roles in projects."""

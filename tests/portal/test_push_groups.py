@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -24,6 +25,9 @@ class Heard:
 
     def tell(self, text: str) -> None:
         self.texts.put_nowait(text)
+
+    def hears(self, about: Collection[str]) -> bool:
+        return "mine" in about
 
     def end(self, message: dict[str, Any]) -> None:
         self.ended.put_nowait(message)
