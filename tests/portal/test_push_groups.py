@@ -118,3 +118,22 @@ def test_ended_sessions_are_told_at_once() -> None:
             assert await page.ended.get() == {"type": "page.closed"}
 
     async_to_sync(scenario)()
+
+
+@pytest.mark.requirement("AC-1", "UX-2")
+def test_a_message_about_single_resources_reaches_only_pages_that_may_hear_of_one() -> None:
+    class Deaf(Heard):
+        def hears(self, about: Collection[str]) -> bool:
+            return False
+
+    async def scenario() -> None:
+        mine, other = Heard(), Deaf()
+        await asyncio.gather(push_groups.join(GROUP, mine), push_groups.join(GROUP, other))
+        message = {"type": "page.changed", "kind": "vm", "id": "1", "change": "updated", "about": ["mine"]}
+        await get_channel_layer().group_send(GROUP, message)
+        await get_channel_layer().group_send(GROUP, {**message, "id": "2", "about": ["other"]})
+        await send("last")
+        assert [await mine.next(), await mine.next()] == [change("1"), change("last")]
+        assert await other.next() == change("last")
+
+    async_to_sync(scenario)()
