@@ -87,7 +87,9 @@ def grant(user: User, role: Role, project: Project) -> None:
 def grant_resource(user: User, role: Role, resource: Resource) -> int:
     """Give a member a role on one resource; return the key of that role."""
     permissions = Permission.objects.filter(
-        content_type__app_label="lifecycle", content_type__model="resource", codename__in=ROLE_PERMISSIONS[role]
+        content_type__app_label="lifecycle",
+        content_type__model="resource",
+        codename__in=ROLE_PERMISSIONS[role],
     )
     given = ResourceUserObjectPermission.objects.bulk_create(
         ResourceUserObjectPermission(user=user, permission=permission, content_object_id=resource.pk)

@@ -185,9 +185,7 @@ def granted_among(rows: QuerySet[R]) -> list[UUID]:
     return list(grants.values_list("content_object_id", flat=True).distinct())
 
 
-def granted_resources(
-    actor: Actor, permission: str = "view"
-) -> QuerySet[ResourceUserObjectPermission, UUID]:
+def granted_resources(actor: Actor, permission: str = "view") -> QuerySet[ResourceUserObjectPermission, UUID]:
     """Return the ids of the single resources on which the actor has been given `permission`."""
     return ResourceUserObjectPermission.objects.filter(
         user=actor.user,

@@ -24,6 +24,7 @@ from apps.accounts.recent_proof import is_recent
 from apps.accounts.sessions import session_uid
 from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.reader import reset_reader, set_reader
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -83,14 +84,19 @@ class RequestIdMiddleware:
 
 
 class ActorMiddleware:
-    """Set `request.actor` from the session's user, lazily."""
+    """Set `request.actor` from the session's user, lazily; causes are rendered for the request's actor."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.actor = SimpleLazyObject(lambda: _session_actor(request))  # type: ignore[attr-defined]
-        return self.get_response(request)
+        # By the request: an API key's user takes the place of the session's only later.
+        token = set_reader(lambda: request.actor)  # type: ignore[attr-defined]
+        response = self.get_response(request)
+        if not response.streaming:  # a file is still to be rendered
+            reset_reader(token)
+        return response
 
 
 class ActingLimitMiddleware:

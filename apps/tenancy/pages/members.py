@@ -84,7 +84,9 @@ class MemberForm(BaseForm):
         choices=[*Role.choices, ("", gettext_lazy("none"))],
         initial=Role.MANAGER,
         required=False,
-        help_text=gettext_lazy("Without a role and a project, you can grant roles on single resources later."),
+        help_text=gettext_lazy(
+            "Without a role and a project, you can grant roles on single resources later."
+        ),
     )
 
     def prepare(self) -> None:

@@ -29,7 +29,9 @@ def give_resource_role(
     """Set what a member may do with one resource, whatever its role there was. Raises Forbidden or Invalid."""
     tenant_id = actor.tenant.pk if actor.tenant else None
     user = visible_members(actor).filter(uid=member).first()
-    allowed = allow(actor, RESOURCE_ROLE_CREATE, project=None, tenant_id=user.tenant_id if user else tenant_id)
+    allowed = allow(
+        actor, RESOURCE_ROLE_CREATE, project=None, tenant_id=user.tenant_id if user else tenant_id
+    )
     if user is None:
         raise Invalid({"member": [_("There is no such member.")]})
     hold_user(user)
