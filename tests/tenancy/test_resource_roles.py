@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.access import may, visible
-from apps.accounts.models import Project, ResourceUserObjectPermission, Role, Tenant, User
+from apps.accounts.models import Project, ResourceUserObjectPermission, Tenant, User
 from apps.accounts.operation_access import visible_operations
 from apps.accounts.operation_log import visible_entries
 from apps.accounts.rights import Rights
@@ -19,8 +19,8 @@ from apps.lifecycle.bulk_insert import remove
 from apps.lifecycle.errors import Forbidden, Invalid
 from apps.lifecycle.models import Resource, State
 from apps.lifecycle.verbs import ANY_STATE, Verb
-from apps.portal.page_access import PageSession, judge
 from apps.network.models import Vpc
+from apps.portal.page_access import PageSession, judge
 from apps.tenancy.services import members
 from apps.tenancy.services.resource_roles import give_resource_role, take_resource_role
 from tests import factories

@@ -59,8 +59,8 @@ def create_member(
 ) -> tuple[User, str]:
     """Make a sub-account with a role in `project`; without one, in a new project of its own, with a default network.
 
-    Without a role it has no project: roles on single resources are given afterwards. Returns its password, generated unless given, to be shown once. Raises Forbidden, Invalid, or QuotaExceeded when the
-    default network does not fit.
+    Without a role it has no project: roles on single resources are given afterwards. Returns its password, generated
+    unless given, to be shown once. Raises Forbidden, Invalid, or QuotaExceeded when the default network does not fit.
     """
     allowed = allow(actor, MEMBER_CREATE, project=None, tenant_id=tenant.pk)
     password = password or generate_password()
