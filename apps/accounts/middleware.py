@@ -24,7 +24,7 @@ from apps.accounts.recent_proof import is_recent
 from apps.accounts.sessions import session_uid
 from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.reader import reset_reader, set_reader
+from apps.lifecycle.reader import read_by
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -92,11 +92,8 @@ class ActorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.actor = SimpleLazyObject(lambda: _session_actor(request))  # type: ignore[attr-defined]
         # By the request: an API key's user takes the place of the session's only later.
-        token = set_reader(lambda: request.actor)  # type: ignore[attr-defined]
-        response = self.get_response(request)
-        if not response.streaming:  # a file is still to be rendered
-            reset_reader(token)
-        return response
+        with read_by(lambda: request.actor):  # type: ignore[attr-defined]
+            return self.get_response(request)
 
 
 class ActingLimitMiddleware:

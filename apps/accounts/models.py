@@ -84,6 +84,9 @@ class ResourceUserObjectPermission(UserObjectPermissionBase):
 
     content_object = models.ForeignKey(Resource, models.CASCADE, related_name="+")
 
+    #: Set by `selectors.visible_resource_roles`.
+    role: str
+
     def __str__(self) -> str:
         return f"{self.content_object.name}, {self.user.username}"
 

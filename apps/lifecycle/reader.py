@@ -5,8 +5,9 @@ Like the language, it is set for each request, and so needs no argument of every
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextvars import ContextVar, Token
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from apps.lifecycle.actor import Actor
 
@@ -14,14 +15,14 @@ from apps.lifecycle.actor import Actor
 _reader: ContextVar[Callable[[], Actor] | None] = ContextVar("reader", default=None)
 
 
-def set_reader(actor: Callable[[], Actor]) -> Token[Callable[[], Actor] | None]:
-    """Have everything rendered for this actor from now on; return what `reset_reader` takes."""
-    return _reader.set(actor)
-
-
-def reset_reader(token: Token[Callable[[], Actor] | None]) -> None:
-    """Render for whoever it was before."""
-    _reader.reset(token)
+@contextmanager
+def read_by(actor: Callable[[], Actor]) -> Iterator[None]:
+    """Render everything for this actor inside the block."""
+    token = _reader.set(actor)
+    try:
+        yield
+    finally:
+        _reader.reset(token)
 
 
 def reads_as_tenant() -> bool:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 
-from apps.accounts.models import User
+from apps.accounts.models import Tenant, User
 from apps.drivers.errors import DriverError
 from apps.lifecycle.actor import SYSTEM, Actor
-from apps.lifecycle.reader import reset_reader, set_reader
+from apps.lifecycle.reader import read_by
 from apps.lifecycle.stored_messages import rendered_error, rendered_message, stored_error, stored_message
 from apps.lifecycle.tenant_texts import CAUSES, GENERAL_CAUSE, STEPS
 from tests.factories import actor_for_user
@@ -26,9 +27,8 @@ OF_HOSTS = {"host.architecture"}
 
 @pytest.fixture
 def as_tenant() -> Iterator[None]:
-    token = set_reader(lambda: Actor(user=None))
-    yield
-    reset_reader(token)
+    with read_by(lambda: Actor(user=None)):
+        yield
 
 
 def _calls() -> Iterator[ast.Call]:
@@ -49,18 +49,19 @@ def _constants() -> dict[str, str]:
 def _text(node: ast.expr | None) -> str:
     """Return the text that `_` marks in the call's argument."""
     if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_":
-        return ast.literal_eval(node.args[0])
+        return str(ast.literal_eval(node.args[0]))
     return ""
 
 
 def test_every_code_that_a_driver_or_handler_raises_has_a_text_for_tenants() -> None:
-    constants, codes = _constants(), set()
+    constants = _constants()
+    codes: set[str] = set()
     for call in _calls():
         if getattr(call.func, "id", "") != "DriverError":
             continue
         given = next((word.value for word in call.keywords if word.arg == "code"), None)
         if isinstance(given, ast.Constant):
-            codes.add(given.value)
+            codes.add(str(given.value))
         elif isinstance(given, ast.Name) and given.id in constants:
             codes.add(constants[given.id])
     assert len(codes) > 50
@@ -78,27 +79,30 @@ def test_every_step_has_a_text_for_tenants() -> None:
     assert not [text for text in STEPS.values() if "host)s" in text or "path)s" in text]
 
 
-def test_a_tenant_reads_its_own_text_and_an_administrator_the_cause(ada: User, tenant_a: object) -> None:
+@pytest.mark.django_db
+def test_a_tenant_reads_its_own_text_and_an_administrator_the_cause(ada: User, tenant_a: Tenant) -> None:
     error = DriverError(
-        "libvirt: %(error)s", values={"error": "/var/lib/x at hv-7"}, code="hypervisor.failed", hint="See libvirt."
+        "libvirt: %(error)s",
+        values={"error": "/var/lib/x at hv-7"},
+        code="hypervisor.failed",
+        hint="See libvirt.",
     )
     kept = stored_error(error)
     for whole in (SYSTEM, actor_for_user(ada)):
-        token = set_reader(lambda who=whole: who)  # type: ignore[misc]
-        assert rendered_error(kept)["message"] == "libvirt: /var/lib/x at hv-7"
-        reset_reader(token)
-    token = set_reader(lambda: actor_for_user(ada, tenant=tenant_a))  # type: ignore[arg-type]
-    assert rendered_error(kept) == {
+        with read_by(partial(_same, whole)):
+            assert rendered_error(kept)["message"] == "libvirt: /var/lib/x at hv-7"
+    acting = actor_for_user(ada, tenant=tenant_a)
+    with read_by(lambda: acting):
+        shown = rendered_error(kept)
+    assert shown == {
         "code": "hypervisor.failed",
         "message": GENERAL_CAUSE.message,
         "hint": GENERAL_CAUSE.hint,
     }
-    reset_reader(token)
 
 
-test_a_tenant_reads_its_own_text_and_an_administrator_the_cause = pytest.mark.django_db(
-    test_a_tenant_reads_its_own_text_and_an_administrator_the_cause
-)
+def _same(actor: Actor) -> Actor:
+    return actor
 
 
 def test_steps_name_no_host_and_unknown_ones_say_nothing(as_tenant: None) -> None:

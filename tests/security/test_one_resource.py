@@ -131,7 +131,7 @@ def test_the_vm_is_in_lists_search_counts_and_exports_and_nothing_else_is(
 ) -> None:
     assert [row["id"] for row in browser().get("/api/v1/vms").json()["results"]] == [str(world.vm.pk)]
     for path in (f"/search/?q={world.vm.name}", "/vms/", "/vms/?format=csv", f"/vms/{world.vm.pk}/activity/"):
-        response = browser().get(path)
+        response: Any = browser().get(path)
         body = b"".join(response.streaming_content) if response.streaming else response.content
         assert world.vm.name.encode() in body, path
     tiles = {each["label"]: each["count"] for each in browser().get("/").context["tiles"]}

@@ -133,4 +133,5 @@ def test_a_tenant_cannot_find_an_operation_by_the_hosts_name(yard: Yard) -> None
     assert [row["id"] for row in tenant.get(f"{path}not responding").json()["results"]] == [str(operation.pk)]
     assert [row["id"] for row in admin.get(f"{path}hv-secret-7").json()["results"]] == [str(operation.pk)]
     assert "hv-secret-7" in admin.get(f"{path}libvirtd").json()["results"][0]["error"]["message"]
-    assert "hv-secret-7" in b"".join(admin.get("/admin/operations/?format=csv").streaming_content).decode()
+    exported: Any = admin.get("/admin/operations/?format=csv")
+    assert "hv-secret-7" in b"".join(exported.streaming_content).decode()
