@@ -18,7 +18,10 @@ from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.tenant_texts import CAUSES
 from tests.factories import page_client
 from tests.kinds import RECIPES
+from tests.no_lease_renewal import no_lease_renewal
 from tests.recovery.crash.yard import Yard, hosts_reported, load_yard, make_yard
+
+__all__ = ["no_lease_renewal"]
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("SE-1", "OP-4")]
 

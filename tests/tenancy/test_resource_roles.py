@@ -183,9 +183,7 @@ def test_a_member_can_be_created_without_a_project(alice: User, tenant_a: Tenant
 def test_a_thousand_roles_cost_no_further_queries(una: User, project_a: Project) -> None:
     def queries(path: str) -> int:
         browser = session_client(una)
-        with CaptureQueriesContext(
-            connection,
-        ) as seen:
+        with CaptureQueriesContext(connection) as seen:
             assert browser.get(path).status_code == 200
         return len(seen)
 
@@ -211,3 +209,24 @@ def test_a_thousand_roles_cost_no_further_queries(una: User, project_a: Project)
         for row in things
     )
     assert {path: queries(path) for path in paths} == before
+
+
+def test_the_pages_lead_from_a_resource_and_a_member_to_granting_and_revoking(
+    alice: User, una: User, thing: Vpc
+) -> None:
+    browser = factories.page_client(alice)
+    grant = f"/resource-roles/create/?resource={thing.pk}"
+    assert grant in browser.get(f"/vpcs/{thing.pk}/").content.decode()
+    shown = browser.get(grant).content.decode()
+    assert f'value="{thing.pk}"' in shown and "una" in shown and "alice</option>" not in shown
+    body = {"member": str(una.uid), "resource": str(thing.pk), "role": "operator"}
+    assert browser.post("/resource-roles/create/", body).status_code == 302
+    (given,) = visible_resource_roles(actor_for_user(alice))
+    assert f"/resource-roles/?resource={thing.pk}" in browser.get(f"/vpcs/{thing.pk}/").content.decode()
+    roles = browser.get(f"/members/{una.uid}/roles/").content.decode()
+    assert "Operator" in roles and f"/vpcs/{thing.pk}/" in roles
+    assert "una" in browser.get("/resource-roles/").content.decode()
+    assert browser.post(f"/resource-roles/{given.pk}/delete/").status_code == 302
+    assert not visible_resource_roles(actor_for_user(alice)).exists()
+    refused = browser.post("/resource-roles/create/", {**body, "resource": str(una.uid)})
+    assert refused.status_code == 422 and "no such resource" in refused.content.decode()
