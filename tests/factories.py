@@ -95,7 +95,8 @@ def grant_resource(user: User, role: Role, resource: Resource) -> int:
         ResourceUserObjectPermission(user=user, permission=permission, content_object_id=resource.pk)
         for permission in permissions
     )
-    return next(each.pk for each in given if each.permission.codename == "view_resources")
+    key: int = next(each.pk for each in given if each.permission.codename == "view_resources")
+    return key
 
 
 def make_member_of_nothing(tenant: Tenant, username: str = "") -> User:

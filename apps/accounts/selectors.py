@@ -71,12 +71,14 @@ def visible_resource_roles(actor: Actor) -> QuerySet[ResourceUserObjectPermissio
     """
     rows = ResourceUserObjectPermission.objects.filter(permission__codename=ROLE_PERMISSIONS[Role.VIEWER][0])
     rows = rows.select_related("user__tenant", "content_object")
-    rows = rows.annotate(role=_role_of_row(), tenant_id=F("user__tenant_id"))
-    if is_admin_as_such(actor):
-        return rows
     if runs_tenant(actor):
-        return rows.filter(user__tenant=actor.tenant)
-    return rows.filter(user=actor.user)
+        rows = rows.filter(user__tenant=actor.tenant)
+    elif not is_admin_as_such(actor):
+        rows = rows.filter(user=actor.user)
+    annotated: QuerySet[ResourceUserObjectPermission] = rows.annotate(
+        role=_role_of_row(), tenant_id=F("user__tenant_id")
+    )
+    return annotated
 
 
 def _role_of_row() -> Case:

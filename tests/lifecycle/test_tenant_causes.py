@@ -37,7 +37,7 @@ def _calls() -> Iterator[ast.Call]:
 
 
 def _constants() -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for path in APPS.rglob("*.py"):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):

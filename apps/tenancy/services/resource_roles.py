@@ -56,7 +56,7 @@ def take_resource_role(actor: Actor, given: ResourceUserObjectPermission) -> Non
 def _hold_resource(user: User, resource: UUID) -> Resource:
     """Lock the resource, so that it is not deleted meanwhile, and return it."""
     rows = Resource.objects.select_for_update(no_key=True, of=("self",))
-    found = rows.filter(pk=resource, tenant_id=user.tenant_id).first()
+    found = rows.filter(pk=resource, tenant=user.tenant).first() if user.tenant else None
     if found is None:
         raise Invalid({"resource": [_("There is no such resource in this account.")]})
     return found
