@@ -14,6 +14,7 @@ from apps.compute.services.power import shut_down_vm, start_vm
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation, OperationStatus, State
 from apps.lifecycle.models.operation import Stopping
+from apps.lifecycle.tenant_texts import CAUSES
 from apps.network.models import Subnet
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_vm
@@ -141,7 +142,7 @@ def test_the_top_bar_counts_ones_own_tasks_under_way_and_newly_failed(
     assert ("1 under way" in badge, "1 failed" in badge) == (True, True)
     listed = client.get("/operations/own/", headers=HTMX).content.decode()
     assert f'href="/operations/{failed.pk}/"' in listed
-    assert "The host does not answer." in listed
+    assert CAUSES["hypervisor.unreachable"].message in listed
     client.cookies["tasks_seen"] = str(int(timezone.now().timestamp()) + 5)
     assert (
         "failed"
