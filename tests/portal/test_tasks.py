@@ -57,7 +57,9 @@ def test_a_failed_task_says_cause_code_request_next_step_and_offers_the_same_ver
     Vm.objects.update(power_seen=Power.OFF)
     operation = settle(start_vm(owner, vm), OperationStatus.FAILED)
     shown = html(alice, f"/operations/{operation.pk}/")
-    for text in (*FAILED.values(), "test-request", f'href="/vms/{vm.pk}/"', f'action="/vms/{vm.pk}/start/"'):
+    said = CAUSES[FAILED["code"]]
+    leads = (f'href="/vms/{vm.pk}/"', f'action="/vms/{vm.pk}/start/"')
+    for text in (FAILED["code"], said.message, "Retry later.", "test-request", *leads):
         assert text in shown, text
     # Who may only look sees why there is nothing to press.
     assert "Your role does not allow this." in html(vera, f"/operations/{operation.pk}/")
