@@ -67,8 +67,11 @@ CAUSES: dict[str, TenantText] = {
         _DISK,
     ),
     **dict.fromkeys(
-        ("volumes.source_refused", "volumes.source_changed", "volumes.image_missing", "image.implausible"),
+        ("volumes.source_refused", "volumes.source_changed", "image.implausible"),
         _IMAGE,
+    ),
+    "volumes.image_missing": TenantText(
+        _("The image is not available. Your administrator has been notified."), _ASK
     ),
     "volumes.source_missing": TenantText(_("The image file cannot be read."), _("Upload the image again.")),
     "volumes.image_invalid": TenantText(
