@@ -22,6 +22,7 @@ from apps.accounts.models import (
     ApiKey,
     Project,
     ProjectUserObjectPermission,
+    ResourceUserObjectPermission,
     Role,
     Tenant,
     User,
@@ -30,7 +31,7 @@ from apps.accounts.recent_proof import PROVED_AT
 from apps.accounts.session_limits import BEGAN, SEEN
 from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.models import State
+from apps.lifecycle.models import Resource, State
 from apps.quotas.services import create_quotas
 
 #: The password of every user made here.
@@ -81,6 +82,26 @@ def grant(user: User, role: Role, project: Project) -> None:
         content_type__app_label="tenancy", content_type__model="project", codename__in=codenames
     ):
         ProjectUserObjectPermission.objects.create(user=user, permission=permission, content_object=project)
+
+
+def grant_resource(user: User, role: Role, resource: Resource) -> int:
+    """Give a member a role on one resource; return the key of that role."""
+    permissions = Permission.objects.filter(
+        content_type__app_label="lifecycle",
+        content_type__model="resource",
+        codename__in=ROLE_PERMISSIONS[role],
+    )
+    given = ResourceUserObjectPermission.objects.bulk_create(
+        ResourceUserObjectPermission(user=user, permission=permission, content_object_id=resource.pk)
+        for permission in permissions
+    )
+    key: int = next(each.pk for each in given if each.permission.codename == "view_resources")
+    return key
+
+
+def make_member_of_nothing(tenant: Tenant, username: str = "") -> User:
+    """Make a sub-account without a role in any project."""
+    return _user(username, tenant=tenant)
 
 
 def actor_for_user(user: User, tenant: Tenant | None = None) -> Actor:

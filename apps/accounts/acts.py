@@ -35,7 +35,7 @@ def changes(
         def service(actor: Actor, row: R, /, *args: P.args, **values: P.kwargs) -> T:
             with transaction.atomic():
                 if shared:
-                    ensure_may(actor, verb, row.project_id, row.tenant_id)
+                    ensure_may(actor, verb, row.project_id, row.tenant_id, row.pk)
                 return function(begin(actor, verb, row), *args, **values)
 
         return serves(verb)(service)

@@ -216,6 +216,14 @@ MEMBER_REMOVE = _declare(
     "member.remove", _("Remove"), "owner", "trash", destructive=True, no_proof=_TAKES_AWAY
 )
 
+# A role on one resource, whatever the projects. To give it again with another role changes it.
+RESOURCE_ROLE_CREATE = _declare(
+    "resource_role.create", _("Grant resource role"), "owner", "plus", proof=Proof.FRESH
+)
+RESOURCE_ROLE_DELETE = _declare(
+    "resource_role.delete", _("Revoke"), "owner", "trash", destructive=True, no_proof=_TAKES_AWAY
+)
+
 KEY_ISSUE = _declare("api_key.create", _("Create API key"), "self", "plus", proof=Proof.FRESH)
 KEY_DERIVE = _declare(
     "api_key.derive",

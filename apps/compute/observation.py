@@ -20,6 +20,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
 
+from apps.accounts.access import granted_among
 from apps.compute.models import Image, PauseReason, Power, Vm
 from apps.compute.services.power import finish_first_boot, resume_vm, start_vm
 from apps.compute.verbs import (
@@ -95,7 +96,8 @@ def take_reports(readings: Sequence[Reading]) -> None:
 def report_reachability(hosts: Sequence[Host]) -> None:
     """Have pages look again at the VMs of hosts that went out of reach or came back: how old their state is shows."""
     on_them = Vm.objects.filter(host__in=[host.pk for host in hosts])
-    push.many_changed("vm", on_them.order_by().values_list("tenant", "project").distinct())
+    places = on_them.order_by().values_list("tenant", "project").distinct()
+    push.many_changed("vm", places, granted_among(on_them))
 
 
 def _see(readings: Sequence[Reading]) -> None:

@@ -49,7 +49,7 @@ def may_look(ticket: ConsoleTicket, session_key: str = "") -> bool:
         return False
     tenant = _acted_as(ticket, session_key) if user.is_platform_admin else user.tenant
     actor = Actor(user=user, tenant=tenant, api_key=key)
-    return may(actor, VM_CONSOLE, ticket.vm.project_id, ticket.vm.tenant_id)
+    return may(actor, VM_CONSOLE, ticket.vm.project_id, ticket.vm.tenant_id, ticket.vm_id)
 
 
 def _acted_as(ticket: ConsoleTicket, session_key: str) -> Tenant | None:

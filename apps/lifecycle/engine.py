@@ -136,7 +136,14 @@ def _failed(run: OperationContext, error: DriverError) -> None:
     wait = min(2 ** _failed_before(run), MAX_BACKOFF_SECONDS)
     steps = list(run.steps)
     run.steps.append(
-        dated({**stored_message(error.template, error.values), "failed": True, "attempt": operation.attempt})
+        dated(
+            {
+                **stored_message(error.template, error.values),
+                "code": error.code,
+                "failed": True,
+                "attempt": operation.attempt,
+            }
+        )
     )
     if run.stopping.is_set():
         raise CancelRequested

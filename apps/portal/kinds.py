@@ -220,6 +220,11 @@ def _possible(verb: Verb, row: Any) -> Possibility:
     return Possibility(verb, NotNow.code, str(reason)) if reason else Possibility(verb)
 
 
+def neighbour_url(rights: Rights, area: str, row: Resource) -> str:
+    """Return the path of a resource that another one names; "" when the reader may not open it."""
+    return resource_url(area, row.kind, row.pk) if rights.sees(row) else ""
+
+
 def resource_url(area: str, kind: str, key: object) -> str:
     """Return the path of a resource's page by its kind's name; "" when this area has none."""
     try:

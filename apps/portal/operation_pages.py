@@ -60,7 +60,8 @@ class _OperationKind(PageKind):
         """Judge cancel."""
         if not row.is_open:
             return []
-        if not rights.covers(verb_named(row.verb), row.resource and row.resource.project_id, row.tenant_id):
+        project_id = row.resource and row.resource.project_id
+        if not rights.covers(verb_named(row.verb), project_id, row.tenant_id, row.resource_id):
             return []
         reason = why_not_cancel(row)
         return [Possibility(CANCEL, "state.not_allowed" if reason else "", reason)]

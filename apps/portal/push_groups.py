@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Protocol
 
 import redis.asyncio
@@ -33,6 +33,9 @@ class Listener(Protocol):
 
     def tell(self, text: str) -> None:
         """Send a text."""
+
+    def hears(self, about: Collection[str]) -> bool:
+        """Whether the page may hear of any of these resources; for the group of roles on single resources."""
 
     def end(self, message: dict[str, Any]) -> None:
         """Close if this message about ended sessions is meant for the page."""
@@ -83,7 +86,12 @@ class PushGroup:
                 page.end(message)
             return
         change = {"kind": message["kind"], "id": message["id"], "change": message["change"]}
-        self.changes[json.dumps(change)] = None
+        text = json.dumps(change)
+        if "about" in message:
+            for page in [page for page in self.pages if page.hears(message["about"])]:
+                page.tell(text)
+            return
+        self.changes[text] = None
         if self.telling is None or self.telling.done():
             self.telling = asyncio.create_task(self._tell())
 

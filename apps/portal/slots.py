@@ -72,7 +72,7 @@ class NoticeSlot:
 
 @dataclass(frozen=True)
 class FactSlot:
-    """Facts in the header of a kind's detail page, behind its own."""
+    """Facts in the header of a kind's detail page, behind its own. kind: "" for every resource."""
 
     kind: str
     facts: Callable[[DetailPage, Any], Sequence[Property]]

@@ -16,7 +16,7 @@ from apps.accounts.operation_log import visible_entries
 from apps.audit.models import DONE, AuditEntry
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Event, Operation, OperationStatus, Resource
-from apps.lifecycle.stored_messages import rendered_error, rendered_message
+from apps.lifecycle.stored_messages import rendered_error, rendered_event
 from apps.lifecycle.verbs import Text, verb_named
 from apps.portal.kinds import resource_url
 from apps.portal.operation_steps import Step, steps_of
@@ -134,7 +134,7 @@ def _named(rows: QuerySet[Any], source: str) -> QuerySet[Any, Any]:
 
 
 def _of_event(event: Event) -> Moment:
-    return Moment(event.at, rendered_message({"text": event.message}), code=event.code)
+    return Moment(event.at, rendered_event(event.message), code=event.code)
 
 
 def _of_audit(entry: AuditEntry, area: str) -> Moment:

@@ -9,7 +9,7 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from apps.accounts.models import ApiKey, Project, Tenant, User
+from apps.accounts.models import ApiKey, Project, ResourceUserObjectPermission, Role, Tenant, User
 from apps.api.filter_fields import (
     Choices,
     Flag,
@@ -100,3 +100,23 @@ class KeyFilter(ListFilter):
         return queryset.filter(
             Q(name__icontains=value) | Q(prefix=value) | Q(user__username__icontains=value)
         )
+
+
+class ResourceRoleFilter(ListFilter):
+    q = Words(method="search", label=_("Search"))
+    by = {
+        "name": Text(_("Resource"), "content_object__name"),
+        "username": Text(_("User name"), "user__username"),
+        "resource": Choices(_("Resource ID"), "content_object", each=forms.UUIDField),
+        "member": Choices(_("Member"), "user__uid", each=forms.UUIDField),
+        "kind": Choices(_("Kind"), "content_object__kind"),
+        "role": Choices(_("Role"), "role", choices=Role.choices),
+        "tenant": Choices(_("Tenant"), "user__tenant__uid", each=forms.UUIDField),
+    }
+
+    def search(
+        self, queryset: QuerySet[ResourceUserObjectPermission], name: str, value: str
+    ) -> QuerySet[ResourceUserObjectPermission]:
+        """Find by the resource's or the member's name."""
+        value = value.strip()
+        return queryset.filter(Q(content_object__name__icontains=value) | Q(user__username__icontains=value))

@@ -20,6 +20,7 @@ from apps.console.models import ConsoleTicket
 from apps.console.services import mark_opened
 from apps.infrastructure import backends
 from apps.lifecycle.models import Operation
+from apps.lifecycle.tenant_texts import CAUSES
 from tests import factories
 from tests.browser.conftest import PICTURES, Site
 from tests.browser.test_accessibility import violations
@@ -234,8 +235,9 @@ def test_what_the_worker_says_about_a_failure_is_shown(desk: Desk, page: Page) -
         status="failed",
         error={"code": "host.unreachable", "message": "Host h-1 did not answer.", "hint": "Wait."},
     )
-    expect(page.locator("#notice-title")).to_have_text("Host h-1 did not answer.")
-    expect(page.locator("#notice-hint")).to_have_text("Wait.")
+    said = CAUSES["host.unreachable"]
+    expect(page.locator("#notice-title")).to_have_text(said.message)
+    expect(page.locator("#notice-hint")).to_have_text(said.hint)
 
 
 @pytest.mark.requirement("VN-2")

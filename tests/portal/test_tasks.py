@@ -17,6 +17,7 @@ from apps.console.services import open_console
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation, OperationStatus, State
 from apps.lifecycle.models.operation import Stopping
+from apps.lifecycle.tenant_texts import CAUSES
 from apps.network.models import Subnet
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_vm
@@ -59,7 +60,9 @@ def test_a_failed_task_says_cause_code_request_next_step_and_offers_the_same_ver
     Vm.objects.update(power_seen=Power.OFF)
     operation = settle(start_vm(owner, vm), OperationStatus.FAILED)
     shown = html(alice, f"/operations/{operation.pk}/")
-    for text in (*FAILED.values(), "test-request", f'href="/vms/{vm.pk}/"', f'action="/vms/{vm.pk}/start/"'):
+    said = CAUSES[FAILED["code"]]
+    leads = (f'href="/vms/{vm.pk}/"', f'action="/vms/{vm.pk}/start/"')
+    for text in (FAILED["code"], said.message, "Retry later.", "test-request", *leads):
         assert text in shown, text
     # Who may only look sees why there is nothing to press.
     assert "Your role does not allow this." in html(vera, f"/operations/{operation.pk}/")
@@ -144,7 +147,7 @@ def test_the_top_bar_counts_ones_own_tasks_under_way_and_newly_failed(
     assert ("1 under way" in badge, "1 failed" in badge) == (True, True)
     listed = client.get("/operations/own/", headers=HTMX).content.decode()
     assert f'href="/operations/{failed.pk}/"' in listed
-    assert "The host does not answer." in listed
+    assert CAUSES["hypervisor.unreachable"].message in listed
     client.cookies["tasks_shown"] = shown_until(listed)
     assert (
         "failed"

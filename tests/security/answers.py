@@ -164,6 +164,13 @@ API: Rows = {
         bulk="401 ok 403 403 403 ok ok  403 403 ok ok  ok",
     ),
     **api(
+        "resource-roles",
+        see=A_MEMBERS_SEEN,
+        create="401 no 403 403 403 ok ok  403 403 403 403  403",
+        delete=A_TAKES,
+        bulk="401 ok 403 403 403 ok ok  403 403 403 ok  403",
+    ),
+    **api(
         "members",
         see=A_MEMBERS_SEEN,
         create="401 no 403 403 403 ok no  403 403 403 403  403",
@@ -320,6 +327,13 @@ PAGES: Rows = {
         unlink_log_ins=P_OWNER_HIDDEN,
     ),
     **pages(
+        "resource_role",
+        see=P_MEMBERS_SEEN,
+        read="menu",
+        create="login no no no no ok elsewhere  login login login login  no",
+        delete=P_OWNER_HIDDEN,
+    ),
+    **pages(
         "api_key",
         see=P_MEMBERS_SEEN,
         read="menu",
@@ -378,6 +392,7 @@ ADMIN: Rows = {
         acts="set_role set_owner activate deactivate remove reset_password reset_two_factor end_sessions "
         "unlink_log_ins",
     ),
+    **admin("resource_role", read="menu", acts="create delete"),
     **admin(
         "admin_user",
         read="menu",

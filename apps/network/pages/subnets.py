@@ -36,7 +36,7 @@ from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.facets import MOST_CHOICES, Choices, choice_facet
 from apps.portal.forms import LabelsForm
-from apps.portal.kinds import Do, PageKind, resource_url
+from apps.portal.kinds import Do, PageKind, neighbour_url
 from apps.portal.lists import Empty, ListPage
 from apps.portal.status_filter import with_status
 
@@ -94,7 +94,7 @@ class SubnetList(ListPage):
         Column(
             "vpc",
             gettext_lazy("VPC"),
-            lambda row, page: html.link(resource_url(page.area, "vpc", row.vpc_id), row.vpc.name),
+            lambda row, page: html.link(neighbour_url(page.rights, page.area, row.vpc), row.vpc.name),
             sort="vpc__name",
             facet=choice_facet("vpc", gettext_lazy("VPC"), _vpcs),
         ),
@@ -146,7 +146,10 @@ class SubnetDetail(DetailPage):
             Properties(
                 _("Subnet"),
                 [
-                    Property(_("VPC"), html.link(resource_url(self.area, "vpc", row.vpc_id), row.vpc.name)),
+                    Property(
+                        _("VPC"),
+                        html.link(neighbour_url(self.rights, self.area, row.vpc), row.vpc.name),
+                    ),
                     Property(_("Block"), row.cidr, copy=True),
                     Property(_("Gateway"), row.gateway, copy=True),
                     Property(_("Free addresses"), free_of_all(row)),

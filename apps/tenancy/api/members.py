@@ -42,7 +42,12 @@ class MemberBody(serializers.Serializer[Any]):
     project = serializers.UUIDField(
         required=False, allow_null=True, default=None, help_text="A new project of its own when left out."
     )
-    role = serializers.ChoiceField(choices=Role.choices, default=Role.MANAGER)
+    role = serializers.ChoiceField(
+        choices=Role.choices,
+        allow_null=True,
+        default=Role.MANAGER,
+        help_text="null: no role in any project; grant roles on single resources afterwards.",
+    )
     tenant = serializers.UUIDField(
         required=False, allow_null=True, default=None, help_text="For administrators; else the own one."
     )
@@ -112,10 +117,13 @@ class MemberOut(Out):
         }
 
 
-def _create(actor: Actor, *, tenant: UUID | None, project: UUID | None, role: str, **body: Any) -> User:
+def _create(
+    actor: Actor, *, tenant: UUID | None, project: UUID | None, role: str | None, **body: Any
+) -> User:
     owner = named_tenant(actor, tenant)
+    given = Role(role) if role else None
     user, password = members.create_member(
-        actor, owner, body.pop("username"), project=_project(owner, project), role=Role(role), **body
+        actor, owner, body.pop("username"), project=_project(owner, project), role=given, **body
     )
     return with_password(user, password)
 

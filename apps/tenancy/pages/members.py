@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from django import forms
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.accounts.models import Project, Role, User
-from apps.accounts.selectors import memberships_of, visible_members
+from apps.accounts.selectors import memberships_of, visible_members, visible_resource_roles
 from apps.accounts.verbs import (
     MEMBER_ACTIVATE,
     MEMBER_CREATE,
@@ -23,6 +24,7 @@ from apps.accounts.verbs import (
     MEMBER_SET_OWNER,
     MEMBER_SET_ROLE,
     MEMBER_UNLINK,
+    RESOURCE_ROLE_CREATE,
 )
 from apps.lifecycle.actor import Actor
 from apps.portal import html
@@ -31,6 +33,7 @@ from apps.portal.columns import TENANT, Column, yes_or_no
 from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.facets import tenant_facet
 from apps.portal.forms import BaseForm
+from apps.portal.kind_registry import kind_word
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import Empty, ListPage
 from apps.tenancy.api.members import MembersApi
@@ -45,6 +48,10 @@ from apps.tenancy.services.links import shown_links
 def _projects(actor: Actor) -> list[tuple[str, str]]:
     projects = Project.objects.filter(tenant=actor.tenant) if actor.tenant else Project.objects.none()
     return [(str(project.uid), project.name) for project in projects]
+
+
+#: Roles on single resources that a member's page names; the rest stand in their list.
+RESOURCE_ROLES = 20
 
 
 class RoleForm(BaseForm):
@@ -72,7 +79,15 @@ class MemberForm(BaseForm):
         required=False,
         help_text=gettext_lazy("A project of its own comes with a default network."),
     )
-    role = forms.ChoiceField(label=gettext_lazy("Role"), choices=Role.choices, initial=Role.MANAGER)
+    role = forms.ChoiceField(
+        label=gettext_lazy("Role"),
+        choices=[*Role.choices, ("", gettext_lazy("none"))],
+        initial=Role.MANAGER,
+        required=False,
+        help_text=gettext_lazy(
+            "Without a role and a project, you can grant roles on single resources later."
+        ),
+    )
 
     def prepare(self) -> None:
         """Offer a new project before those of the tenant."""
@@ -191,7 +206,19 @@ class MemberList(ListPage):
 
 
 def _roles(page: DetailPage, row: User) -> dict[str, Any]:
-    return {"memberships": memberships_of(row)}
+    """Roles in projects, and the newest on single resources."""
+    some = list(visible_resource_roles(page.actor).filter(user=row).order_by("-pk")[: RESOURCE_ROLES + 1])
+    listed = f"{reverse(f'{page.area}:resource_role.list')}?member={row.uid}"
+    return {
+        "memberships": memberships_of(row),
+        "resource_roles": [
+            (given, kind_word(given.content_object.kind), Role(given.role).label)
+            for given in some[:RESOURCE_ROLES]
+        ],
+        "all_resource_roles": listed if len(some) > RESOURCE_ROLES else "",
+        "grant_url": f"{reverse(f'{page.area}:resource_role.create')}?member={row.uid}",
+        "may_grant": page.rights.covers(RESOURCE_ROLE_CREATE, None, row.tenant_id),
+    }
 
 
 class MemberDetail(DetailPage):
@@ -253,7 +280,7 @@ class MemberCreate(CreateShownOnce):
             data["username"],
             email=data["email"],
             project=_project(data["project"]),
-            role=Role(data["role"]),
+            role=Role(data["role"]) if data["role"] else None,
         )
         return ShownOnce(
             _("Sub-account created"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.utils.translation import gettext as _
 
-from apps.accounts.models import Project, ProjectUserObjectPermission, User
+from apps.accounts.models import Project, ProjectUserObjectPermission, ResourceUserObjectPermission, User
 from apps.lifecycle.errors import NotFound
 
 
@@ -30,3 +32,12 @@ def drop_grants(**of: object) -> None:
     rows = ProjectUserObjectPermission.objects.filter(**of)
     held = rows.select_for_update().order_by("pk").values_list("pk", flat=True)
     ProjectUserObjectPermission.objects.filter(pk__in=list(held)).delete()
+
+
+def drop_resource_grants(keep: Collection[str] = (), **of: object) -> set[str]:
+    """Take away the grants on single resources that match, locked by id, but those of `keep`; return which stay."""
+    rows = ResourceUserObjectPermission.objects.filter(**of).select_for_update(of=("self",)).order_by("pk")
+    held = list(rows.values_list("pk", "permission__codename"))
+    gone = [pk for pk, codename in held if codename not in keep]
+    ResourceUserObjectPermission.objects.filter(pk__in=gone).delete()
+    return {codename for _pk, codename in held if codename in keep}

@@ -32,12 +32,12 @@ from apps.accounts.verbs import (
 from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
-from apps.lifecycle.errors import Forbidden, NotFound, NotNow
+from apps.lifecycle.errors import Forbidden, Invalid, NotFound, NotNow
 from apps.lifecycle.requests import Allowed
 from apps.tenancy.services.access_end import end_all_access
 from apps.tenancy.services.accounts import generate_password, new_user
 from apps.tenancy.services.factors import drop_all_factors
-from apps.tenancy.services.holding import drop_grants, hold_project, hold_user
+from apps.tenancy.services.holding import drop_grants, drop_resource_grants, hold_project, hold_user
 from apps.tenancy.services.links import drop_links_beside_password
 from apps.tenancy.services.passwords import replace_password
 from apps.tenancy.services.projects import add_project
@@ -52,19 +52,23 @@ def create_member(
     username: str,
     *,
     project: Project | None = None,
-    role: Role = Role.MANAGER,
+    role: Role | None = Role.MANAGER,
     password: str = "",
     email: str = "",
     must_change_password: bool = True,
 ) -> tuple[User, str]:
     """Make a sub-account with a role in `project`; without one, in a new project of its own, with a default network.
 
-    Returns its password, generated unless given, to be shown once. Raises Forbidden, Invalid, or QuotaExceeded when the
-    default network does not fit.
+    Without a role it has no project: roles on single resources are given afterwards. Returns its password, generated
+    unless given, to be shown once. Raises Forbidden, Invalid, or QuotaExceeded when the default network does not fit.
     """
     allowed = allow(actor, MEMBER_CREATE, project=None, tenant_id=tenant.pk)
     password = password or generate_password()
     user = new_user(username, password, email=email, must_change=must_change_password, tenant=tenant)
+    if role is None:
+        _ensure_no_project(project)
+        _record(allowed, user)
+        return user, password
     own = project is None
     project = project or add_project(
         Allowed(actor, PROJECT_CREATE), tenant, user.username, _("Own project of a sub-account")
@@ -175,6 +179,7 @@ def remove_member(actor: Actor, user: User) -> None:
     _record(allowed, user)
     end_all_access(user)
     drop_grants(user=user)
+    drop_resource_grants(user=user)
     user.delete()
 
 
@@ -206,6 +211,11 @@ def _ensure_another_owner(user: User) -> None:
         raise NotNow(
             _("This is the only active owner of the account."), hint=_("Make someone else an owner first.")
         )
+
+
+def _ensure_no_project(project: Project | None) -> None:
+    if project is not None:
+        raise Invalid({"role": [_("Choose a role in the project, or no project.")]})
 
 
 def _ensure_same_tenant(user: User, project: Project) -> None:
