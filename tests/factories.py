@@ -137,7 +137,7 @@ def page_client(user: User | None = None) -> Client:
     if user is not None:
         client.force_login(user, backend="apps.accounts.auth_backend.AccountBackend")
         session = client.session
-        # As a log-in and the first click leave it, so that not every test saves the session once more.
+        # As a login and the first click leave it, so that not every test saves the session once more.
         session[PROVED_AT] = session[BEGAN] = session[SEEN] = time.time()
         session.save()
     return client

@@ -92,7 +92,7 @@ def allow(actor: Actor, verb: Verb, *, project: Project | None, tenant_id: int |
     and there is none.
     """
     if project is not None and project.tenant_id != tenant_id:
-        raise NotFound(_("There is no such project."))
+        raise NotFound(_("Project not found."))
     ensure_may(actor, verb, project.pk if project else None, tenant_id)
     return Allowed(actor, verb)
 
@@ -129,7 +129,7 @@ def begin(actor: Actor, verb: Verb, resource: R) -> Change[R]:
 
 
 def _not_found(model: type[Resource]) -> NotFound:
-    return NotFound(_("There is no such %(kind)s.") % {"kind": model._meta.verbose_name})
+    return NotFound(_("This %(kind)s was not found.") % {"kind": model._meta.verbose_name})
 
 
 def forbidden(actor: Actor, verb: Verb) -> Forbidden:
@@ -138,11 +138,13 @@ def forbidden(actor: Actor, verb: Verb) -> Forbidden:
         return _out_of_scope(verb)
     if reason := refused_to_administrator(actor, verb):
         if is_acting(actor):
-            return Forbidden(reason, hint=_("Stop acting as the tenant, or ask its owner to do it."))
-        return Forbidden(reason, code="tenant.not_acting", hint=_("Open the tenant’s page to act as it."))
+            return Forbidden(reason, hint=_("Stop acting as the tenant first, or ask the tenant’s owner."))
+        return Forbidden(
+            reason, code="tenant.not_acting", hint=_("Open the tenant’s page and act as the tenant.")
+        )
     return Forbidden(
-        _("Your role does not allow this: %(verb)s.") % {"verb": verb.label},
-        hint=_("Ask the owner of the account for a role that does."),
+        _("Your role does not allow %(verb)s.") % {"verb": verb.label},
+        hint=_("Ask the account owner for a role that allows this."),
     )
 
 
@@ -150,13 +152,13 @@ def _out_of_scope(verb: Verb) -> Forbidden:
     wanted = narrowest(verb)
     if not wanted:
         return Forbidden(
-            _("No API key may do this: %(verb)s.") % {"verb": verb.label},
+            _("API keys cannot be used for %(verb)s.") % {"verb": verb.label},
             code="key.not_in_person",
-            hint=_("Log in to the portal and do it there."),
+            hint=_("Log in to the portal and do this there."),
         )
     return Forbidden(
-        _("The scope of this API key does not allow it: %(verb)s.") % {"verb": verb.label},
-        hint=_("Use a key with the scope “%(scope)s”.") % {"scope": wanted},
+        _("This API key’s scope does not allow %(verb)s.") % {"verb": verb.label},
+        hint=_("Use an API key with scope “%(scope)s”.") % {"scope": wanted},
     )
 
 

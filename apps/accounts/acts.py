@@ -26,7 +26,7 @@ def changes(
 ) -> Callable[[Callable[Concatenate[Change[R], P], T]], Callable[Concatenate[Actor, R, P], T]]:
     """Make the decorated function the service of a verb on a resource: `service(actor, row, **values)`.
 
-    In one transaction the verb is begun, which raises what `access.begin` does, and the function called with the
+    In one transaction the verb is started, which raises what `access.begin` does, and the function called with the
     change. shared: tenants see rows that belong to no tenant; for these the refusal is Forbidden, not NotFound.
     """
 

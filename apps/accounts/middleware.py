@@ -109,7 +109,7 @@ class ActingLimitMiddleware:
         if request.user.is_authenticated and acting.is_over(request.session):
             tenant = end_acting(request, TIME_OVER)
             if tenant is not None:
-                text = _("The time of acting as %(name)s is over.") % {"name": tenant.name}
+                text = _("Your time acting as %(name)s has expired.") % {"name": tenant.name}
                 messages.info(request, json.dumps({"text": text, "tone": "busy"}))
         return self.get_response(request)
 

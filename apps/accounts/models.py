@@ -92,7 +92,7 @@ class ResourceUserObjectPermission(UserObjectPermissionBase):
 
 
 class User(AbstractUser):
-    """A log-in: a platform admin (no tenant), a tenant's owner, or a member with roles in projects."""
+    """A login: a platform admin (no tenant), a tenant's owner, or a member with roles in projects."""
 
     uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, models.CASCADE, null=True, blank=True, related_name="users")
@@ -100,7 +100,7 @@ class User(AbstractUser):
     is_tenant_owner = models.BooleanField(default=False)
     # Set with a generated password: nothing but choosing an own one is possible until it is done.
     must_change_password = models.BooleanField(default=False)
-    # Typed by whoever manages the account, not by its user: only such an address says whose log-in elsewhere fits.
+    # Typed by whoever manages the account, not by its user: only such an address says whose login elsewhere fits.
     email_is_vouched_for = models.BooleanField(default=True)
     language = models.CharField(max_length=10, blank=True, default="")
     time_zone = models.CharField(max_length=63, blank=True, default="")

@@ -57,8 +57,8 @@ def cancel_operation(actor: Actor, operation: Operation) -> Operation:
     _ensure_may(actor, replace(verb_named(operation.verb), inside=False), operation)
     if not cancel(actor, operation):
         operation.refresh_from_db()
-        reason = why_not_cancel(operation) or _("A worker has just taken it up.")
-        raise NotNow(reason, hint=_("Wait until it has finished."))
+        reason = why_not_cancel(operation) or _("A worker has just started this task.")
+        raise NotNow(reason, hint=_("Wait until the task has finished."))
     operation.refresh_from_db()
     return operation
 
@@ -75,7 +75,7 @@ def retry_operation(actor: Actor, operation: Operation) -> Operation:
         raise NotNow(reason)
     resource = visible(actor, Resource.objects.all()).filter(pk=operation.target_id).first()
     if resource is None:
-        raise NotFound(_("What it acted on no longer exists."))
+        raise NotFound(_("The task’s target no longer exists."))
     return retry(actor, verb, own_row(resource), operation)
 
 

@@ -40,7 +40,7 @@ def visible_tenants(actor: Actor) -> QuerySet[Tenant]:
 
 
 def visible_members(actor: Actor) -> QuerySet[User]:
-    """Return the tenant's log-ins for who runs it, all tenants' for an admin, oneself for a sub-account."""
+    """Return the tenant's logins for who runs it, all tenants' for an admin, oneself for a sub-account."""
     users = User.objects.select_related("tenant").order_by("-is_tenant_owner", "username")
     if is_admin_as_such(actor):
         return users.filter(tenant__isnull=False)

@@ -32,7 +32,7 @@ def own_ticket(actor: Actor, ticket_id: UUID, *, session_key: str = "") -> Conso
     session_hash = hashlib.sha256(session_key.encode()).hexdigest() if session_key else ""
     ticket = own_tickets(actor).filter(pk=ticket_id, session_hash=session_hash).first()
     if ticket is None:
-        raise NotFound(_("There is no such ticket."))
+        raise NotFound(_("Ticket not found."))
     return ticket
 
 

@@ -75,26 +75,26 @@ CAUSES: dict[str, TenantText] = {
     ),
     "volumes.source_missing": TenantText(_("The image file cannot be read."), _("Upload the image again.")),
     "volumes.image_invalid": TenantText(
-        _("The image was refused because %(reason)s."),
+        _("The image was rejected: %(reason)s."),
         _("Upload a self-contained qcow2, raw, VMDK, VHD or VDI image."),
     ),
     "volumes.image_too_large": TenantText(
-        _("The image's disk has %(size)s MiB, over the limit of %(limit)s MiB."),
-        _("Shrink the image's disk before uploading it."),
+        _("The image’s disk is %(size)s MiB, over the limit of %(limit)s MiB."),
+        _("Shrink the disk before you upload the image."),
     ),
     "volumes.image_in_use": TenantText(
-        _("The image still has disks made from it."), _("Delete the VMs and disks made from it first.")
+        _("The image still has disks made from it."), _("Delete the VMs and disks that use the image first.")
     ),
     **dict.fromkeys(("hypervisor.vm_off", "console.vm_off"), _VM_OFF),
     "vm.still_paused": TenantText(
-        _("The VM is still paused: the cause persists."),
-        _("The VM resumes when the cause is gone. Restart or power off the VM to end the pause."),
+        _("The VM is still paused because the cause remains."),
+        _("The VM resumes automatically when the cause is resolved. Or restart or power off the VM."),
     ),
     "vm.paused": TenantText(
-        _("The guest is paused and cannot shut down."), _("Restart the VM or power it off.")
+        _("The guest is paused and cannot shut down."), _("Restart or power off the VM.")
     ),
     "vm.guest_ignored_shutdown": TenantText(
-        _("The guest did not shut down in time."), _("Shut it down from inside, or power it off.")
+        _("The guest did not shut down in time."), _("Shut down from inside the guest, or power off the VM.")
     ),
     "vpc.pending": TenantText(_("Waiting for the VPC to be created."), _WAIT),
     "vpc.failed": TenantText(
@@ -142,34 +142,34 @@ STEPS: dict[str, str] = {
     "Starting on %(host)s": _("Starting"),
     "Powering off on %(host)s": _("Powering off"),
     "Resuming on %(host)s": _("Resuming"),
-    "Removing first-boot data on %(host)s": _("Removing first-boot data"),
+    "Removing cloud-init data on %(host)s": _("Removing cloud-init data"),
     "Removing from %(host)s": _("Removing from the host"),
-    "Making the system disk on %(host)s": _("Creating the system disk"),
-    "Defining it on %(host)s": _("Defining the VM"),
-    "Switching it as it is wanted on %(host)s": _("Setting the power state"),
-    "Looking for it on %(host)s": _("Checking the host"),
-    "Host %(host)s is out of reach: what it has of it stays there.": _("The host is not responding."),
+    "Creating the system disk on %(host)s": _("Creating the system disk"),
+    "Defining the VM on %(host)s": _("Defining the VM"),
+    "Setting the power state on %(host)s": _("Setting the power state"),
+    "Looking for the VM on %(host)s": _("Checking the host"),
+    "Host %(host)s is unreachable. The VM’s data stays on this host.": _("The host is not responding."),
     "Left behind: %(error)s": _("Some parts could not be removed. Your administrator has been notified."),
     "The guest is paused and cannot shut down.": _("The guest is paused and cannot shut down."),
-    "The guest did not shut down in %(seconds)s seconds.": _("The guest did not shut down in time."),
+    "The guest did not shut down within %(seconds)s seconds.": _("The guest did not shut down in time."),
     **{
         same: same
         for same in (
             "Applying %(count)s rules",
-            "Asking the guest to shut down",
-            "Binding %(ip)s to its group",
-            "Bringing the disks to their sizes",
+            "Requesting a guest shutdown",
+            "Applying the security group to %(ip)s",
+            "Resizing the disks",
             "Checking and copying the image",
             "Connecting to the network",
-            "Making the network",
-            "Making the subnet",
+            "Creating the network",
+            "Creating the subnet",
             "Removing from the network",
-            "Removing it for good",
-            "Removing it from the network",
+            "Force cleaning",
+            "Removing from the network",
             "Removing the image",
             "Removing the system disk",
             "Removing unfinished files",
-            "Waiting for a host to copy it",
+            "Waiting for a host to copy the image",
         )
     },
 }

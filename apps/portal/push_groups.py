@@ -3,7 +3,7 @@
 A process subscribes once to a group, however many of its pages are open, and writes the same text to all of them:
 a subscription, a queue and a dispatch for each page, as Channels does by itself, cost four times as much.
 
-The layer connects again by itself when Redis was away, without a word about what was not heard meanwhile. So each
+The layer connects again automatically when Redis was away, without a word about what was not heard meanwhile. So each
 process looks every few seconds whether it is still the same Redis, and closes its pages when it is not: they say that
 they have lost touch, and fetch everything again once they are back.
 """
@@ -117,7 +117,7 @@ def joined(changes: Iterable[str]) -> str:
 
 
 async def _watch() -> None:
-    """Close the rooms of this loop when Redis is away or has been started anew."""
+    """Close the rooms of this loop when Redis is away or has been started again."""
     here, last = asyncio.get_running_loop(), None
     asked = redis.asyncio.Redis.from_url(
         settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
@@ -140,7 +140,7 @@ async def _watch() -> None:
 
 
 async def _life(client: redis.asyncio.Redis) -> str:
-    """Return what changes when Redis is started anew; "" while it is away."""
+    """Return what changes when Redis is started again; "" while it is away."""
     try:
         return str((await client.info("server"))["run_id"])
     except AWAY:
@@ -154,7 +154,7 @@ _rooms: dict[tuple[asyncio.AbstractEventLoop, str], PushGroup] = {}
 async def join(group: str, page: Listener) -> None:
     """Have a page told of what is sent to a group from now on.
 
-    Raises one of AWAY while Redis is out of reach; the page must `leave` then as well.
+    Raises one of AWAY while Redis is unreachable; the page must `leave` then as well.
     """
     loop = asyncio.get_running_loop()
     key = (loop, group)

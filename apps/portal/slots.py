@@ -145,7 +145,7 @@ class Section(Enum):
     ACCOUNT = ("account", _("Account"))
     PLATFORM = ("platform", _("Platform"))
     RESOURCES = ("resources", _("Resources"))
-    OPERATION = ("operation", _("Operation"))
+    OPERATION = ("operation", _("Operations"))
 
     @property
     def label(self) -> str | Promise:

@@ -31,7 +31,7 @@ ALL, CHANGES, EVENTS = "", "changes", "events"
 VIEWS: Sequence[tuple[str, Text]] = (
     (ALL, gettext_lazy("All")),
     (CHANGES, gettext_lazy("Changes")),
-    (EVENTS, gettext_lazy("Observed")),
+    (EVENTS, gettext_lazy("Last checked")),
 )
 
 TONES = {
@@ -169,5 +169,5 @@ def _of_audit(entry: AuditEntry, area: str) -> Moment:
 
 
 def _via(via: str) -> str:
-    words = {"portal": _("by the portal"), "api": _("by API key"), "system": _("by the platform")}
+    words = {"portal": _("via the portal"), "api": _("via API key"), "system": _("by the platform")}
     return words.get(via, via)

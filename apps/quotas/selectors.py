@@ -53,7 +53,7 @@ def uses_of(actor: Actor, tenant: Tenant) -> list[Use]:
     None for members without a role in any project: what the whole account uses is more than they may see.
     """
     if not visible_tenants(actor).filter(pk=tenant.pk).exists():
-        raise NotFound(_("There is no such tenant."))
+        raise NotFound(_("Tenant not found."))
     if not (is_admin_as_such(actor) or runs_tenant(actor) or visible_projects(actor).exists()):
         return []
     rows = {row.metric: row for row in Quota.objects.filter(tenant=tenant)}

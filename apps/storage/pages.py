@@ -82,7 +82,7 @@ class DiskList(ListPage):
         project_facet,
         region_facet,
     )
-    empty = Empty(gettext_lazy("No disks yet"), gettext_lazy("Every virtual machine brings its system disk."))
+    empty = Empty(gettext_lazy("No disks yet"), gettext_lazy("Every VM comes with a system disk."))
 
 
 class DiskDetail(DetailPage):

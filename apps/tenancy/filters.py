@@ -48,10 +48,10 @@ class TenantFilter(ListFilter):
 class UserFilter(ListFilter):
     q = Words(method="search", label=_("Search"))
     by = {
-        "username": Text(_("User name"), "username"),
+        "username": Text(_("Username"), "username"),
         "active": Flag(_("Active"), "is_active"),
-        "email": Text(_("E-mail"), "email"),
-        "last_log_in": Moment(_("Last log-in"), "last_login"),
+        "email": Text(_("Email"), "email"),
+        "last_log_in": Moment(_("Last login"), "last_login"),
         "joined": Moment(_("Created"), "date_joined"),
     }
 
@@ -88,7 +88,7 @@ class KeyFilter(ListFilter):
     by = {
         "name": Text(_("Name"), "name"),
         "user": Text(_("User"), "user__username"),
-        "prefix": Text(_("Begins with"), where=lambda value: Q(prefix__startswith=value.removeprefix("sk_"))),
+        "prefix": Text(_("Prefix"), where=lambda value: Q(prefix__startswith=value.removeprefix("sk_"))),
         "scope": Choices(_("Scope"), "scope", choices=ApiKey.Scope.choices),
         "expires": Moment(_("Expires"), "expires_at"),
         "used": Moment(_("Last used"), "last_used_at"),
@@ -106,7 +106,7 @@ class ResourceRoleFilter(ListFilter):
     q = Words(method="search", label=_("Search"))
     by = {
         "name": Text(_("Resource"), "content_object__name"),
-        "username": Text(_("User name"), "user__username"),
+        "username": Text(_("Username"), "user__username"),
         "resource": Choices(_("Resource ID"), "content_object", each=forms.UUIDField),
         "member": Choices(_("Member"), "user__uid", each=forms.UUIDField),
         "kind": Choices(_("Kind"), "content_object__kind"),

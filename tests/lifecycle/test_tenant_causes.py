@@ -119,5 +119,5 @@ def test_a_value_with_a_path_in_it_is_not_shown(as_tenant: None) -> None:
         error = DriverError("…%(reason)s", values={"reason": reason}, code="volumes.image_invalid")
         return rendered_message(stored_error(error), "message")
 
-    assert said("its header is damaged") == "The image was refused because its header is damaged."
+    assert said("its header is damaged") == "The image was rejected: its header is damaged."
     assert said("/srv/pool/x is bad") == GENERAL_CAUSE.message

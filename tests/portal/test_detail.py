@@ -108,7 +108,7 @@ def test_a_member_learns_that_something_is_hidden_but_not_what(
     (group,) = context(max_, f"/subnets/{subnet.pk}/")["used_by"]
     assert (group.items, group.hidden) == ([], 1)
     html = page(max_, f"/subnets/{subnet.pk}/")
-    assert "and 1 you cannot see" in html
+    assert "and 1 without access" in html
     assert "web-1" not in html
 
 

@@ -45,7 +45,7 @@ MOST_NICS = 200
 
 
 def _what_goes(subnet: Subnet) -> list[str]:
-    return [_("The subnet %(cidr)s goes. It must be empty.") % {"cidr": subnet.cidr}]
+    return [_("Subnet %(cidr)s is deleted. It must be empty.") % {"cidr": subnet.cidr}]
 
 
 def free_of_all(subnet: Subnet) -> SafeString:
@@ -84,7 +84,7 @@ class SubnetList(ListPage):
         STATE,
         Column(
             "cidr",
-            gettext_lazy("Block"),
+            gettext_lazy("CIDR block"),
             lambda row, page: html.copyable(row.cidr),
             sort="cidr",
             width="address",
@@ -118,7 +118,7 @@ class SubnetList(ListPage):
     watch = ("vm",)
     search_hint = gettext_lazy("Name, ID or address")
     empty = Empty(
-        gettext_lazy("No subnets yet"), gettext_lazy("Machines get their addresses from a VPC's subnets.")
+        gettext_lazy("No subnets yet"), gettext_lazy("VMs get their addresses from the subnets of a VPC.")
     )
 
 
@@ -138,7 +138,10 @@ class SubnetDetail(DetailPage):
 
     def facts(self, row: Any) -> Sequence[Property]:
         """Block and gateway."""
-        return [Property(_("Block"), row.cidr, copy=True), Property(_("Gateway"), row.gateway, copy=True)]
+        return [
+            Property(_("CIDR block"), row.cidr, copy=True),
+            Property(_("Gateway"), row.gateway, copy=True),
+        ]
 
     def properties(self, row: Any) -> Sequence[Properties]:
         """What it is, and how much is left of it."""
@@ -150,10 +153,10 @@ class SubnetDetail(DetailPage):
                         _("VPC"),
                         html.link(neighbour_url(self.rights, self.area, row.vpc), row.vpc.name),
                     ),
-                    Property(_("Block"), row.cidr, copy=True),
+                    Property(_("CIDR block"), row.cidr, copy=True),
                     Property(_("Gateway"), row.gateway, copy=True),
                     Property(_("Free addresses"), free_of_all(row)),
-                    Property(_("Name servers"), ", ".join(row.region.dns_servers)),
+                    Property(_("DNS servers"), ", ".join(row.region.dns_servers)),
                 ],
             )
         ]

@@ -67,17 +67,17 @@ class RoleForm(BaseForm):
 
 class OwnerForm(BaseForm):
     owner = forms.BooleanField(
-        label=gettext_lazy("Owner: may do everything in the tenant and manages its accounts"), required=False
+        label=gettext_lazy("Owner: can do everything in the tenant and manages its accounts"), required=False
     )
 
 
 class MemberForm(BaseForm):
-    username = forms.CharField(label=gettext_lazy("User name"), max_length=63)
-    email = forms.EmailField(label=gettext_lazy("E-mail"), required=False)
+    username = forms.CharField(label=gettext_lazy("Username"), max_length=63)
+    email = forms.EmailField(label=gettext_lazy("Email"), required=False)
     project = forms.ChoiceField(
         label=gettext_lazy("Project"),
         required=False,
-        help_text=gettext_lazy("A project of its own comes with a default network."),
+        help_text=gettext_lazy("A separate project comes with a default network."),
     )
     role = forms.ChoiceField(
         label=gettext_lazy("Role"),
@@ -91,7 +91,7 @@ class MemberForm(BaseForm):
 
     def prepare(self) -> None:
         """Offer a new project before those of the tenant."""
-        own = ("", _("a new project of its own"))
+        own = ("", _("a new separate project"))
         self.fields["project"].choices = [own, *_projects(self.actor)]  # type: ignore[attr-defined]
 
 
@@ -104,16 +104,16 @@ def _set_role(actor: Actor, user: User, project: str, role: str) -> None:
 
 
 def _ends(user: User) -> Sequence[Text]:
-    return [_("All sessions and API keys of %(name)s stop at once.") % {"name": user.username}]
+    return [_("All sessions and API keys of %(name)s end immediately.") % {"name": user.username}]
 
 
 def _logged_out(user: User) -> Sequence[Text]:
-    return [_("%(name)s is logged out everywhere. API keys stay.") % {"name": user.username}]
+    return [_("%(name)s is logged out everywhere. API keys are kept.") % {"name": user.username}]
 
 
 def _unlinked(user: User) -> Sequence[Text]:
     lines: list[Text] = [
-        _("%(label)s (%(known_as)s) no longer logs in as %(name)s.")
+        _("%(label)s (%(known_as)s) can no longer log in as %(name)s.")
         % {"label": each.label, "known_as": each.known_as, "name": user.username}
         for each in shown_links(user)
     ]
@@ -130,7 +130,10 @@ def _links(user: User) -> str:
 
 def _without_factors(user: User) -> Sequence[Text]:
     return [
-        _("Authenticator app, passkeys and recovery codes of %(name)s go: the password alone logs in again.")
+        _(
+            "Authenticator app, passkeys and recovery codes of %(name)s are deleted. The password "
+            "alone is then enough to log in."
+        )
         % {"name": user.username},
         *_ends(user),
     ]
@@ -139,7 +142,7 @@ def _without_factors(user: User) -> Sequence[Text]:
 def _goes(user: User) -> Sequence[Text]:
     return [
         *_ends(user),
-        _("The account, its roles and its API keys go. What it created stays."),
+        _("The account, its roles and its API keys are deleted. Resources it created are kept."),
     ]
 
 
@@ -202,7 +205,7 @@ class MemberList(ListPage):
     facets = (tenant_facet,)
     related = ("tenant",)
     order = ("-is_tenant_owner", "username")
-    empty = Empty(gettext_lazy("Nobody here"))
+    empty = Empty(gettext_lazy("No members yet"))
 
 
 def _roles(page: DetailPage, row: User) -> dict[str, Any]:
@@ -236,11 +239,11 @@ class MemberDetail(DetailPage):
                     Property(_("State"), html.pill(user_word(row))),
                     Property(_("Owner"), _("yes") if row.is_tenant_owner else _("no")),
                     Property(_("Tenant"), row.tenant and row.tenant.name),
-                    Property(_("E-mail"), row.email),
+                    Property(_("Email"), row.email),
                     Property(_("Created"), html.moment(row.date_joined)),
-                    Property(_("Last log-in"), last),
-                    Property(_("Two-factor log-in"), _("on") if has_second_factor(row) else _("off")),
-                    Property(_("Linked log-ins"), _links(row)),
+                    Property(_("Last login"), last),
+                    Property(_("Two-factor authentication"), _("on") if has_second_factor(row) else _("off")),
+                    Property(_("Linked logins"), _links(row)),
                     Property(_("Must change password"), _("yes") if row.must_change_password else _("no")),
                 ],
             )
@@ -283,11 +286,11 @@ class MemberCreate(CreateShownOnce):
             role=Role(data["role"]) if data["role"] else None,
         )
         return ShownOnce(
-            _("Sub-account created"),
+            _("Member created"),
             _("Password"),
             user.username,
             password,
-            _("Pass it on; it must be changed at the first log-in."),
+            _("Give it to the administrator. It must be changed at first login."),
             MEMBER.url(self.area, "one", user),
         )
 
@@ -296,4 +299,4 @@ class MemberReset(ResetPage):
     of = MEMBER
     do = RESET
     label = gettext_lazy("New password")
-    text = gettext_lazy("Pass it on; it must be changed at the next log-in.")
+    text = gettext_lazy("Give it to the user. It must be changed at next login.")

@@ -1,4 +1,4 @@
-"""Locks of accounts: log-ins by id, then a project, then what hangs on them (docs/concepts/operations.md)."""
+"""Locks of accounts: logins by id, then a project, then what hangs on them (docs/concepts/operations.md)."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from apps.lifecycle.errors import NotFound
 
 
 def hold_user(user: User) -> User:
-    """Lock a log-in for the transaction, before its sessions, keys, factors or roles; return it as it is now.
+    """Lock a login for the transaction, before its sessions, keys, factors or roles; return it as it is now.
 
     Raises NotFound when it has been removed meanwhile.
     """
     held = User.objects.select_for_update(no_key=True, of=("self",)).filter(pk=user.pk).first()
     if held is None:
-        raise NotFound(_("There is no such %(kind)s.") % {"kind": User._meta.verbose_name})
+        raise NotFound(_("This %(kind)s was not found.") % {"kind": User._meta.verbose_name})
     return held
 
 
 def hold_project(project: Project) -> None:
     """Lock a project for the transaction, before roles in it. Raises NotFound when it has been deleted meanwhile."""
     if not Project.objects.select_for_update(no_key=True).filter(pk=project.pk).values_list("pk"):
-        raise NotFound(_("There is no such project."))
+        raise NotFound(_("Project not found."))
 
 
 def drop_grants(**of: object) -> None:
