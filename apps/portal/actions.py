@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from apps.lifecycle.errors import Refused
 from apps.lifecycle.verbs import Proof
 from apps.portal import toasts
+from apps.portal.field_checks import field_errors, is_check
 from apps.portal.forms import BaseForm
 from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.page import Page
@@ -38,6 +39,8 @@ class ActionPage(Page):
         """Do it."""
         row = self.of.found(self.actor, key)
         form = self._form(row, request.POST)
+        if is_check(request):
+            return field_errors(self, form)
         if form is not None and not form.is_valid():
             return self._ask(row, form, status=422)
         if self.do.typed_name and request.POST.get("typed_name", "").strip() != row.name:

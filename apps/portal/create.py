@@ -24,6 +24,7 @@ from apps.lifecycle.forecast import Forecast, QuotaLine, quota_reader
 from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.verbs import Proof
 from apps.portal import toasts
+from apps.portal.field_checks import touched_in
 from apps.portal.form_once import new_token, once
 from apps.portal.forms import BaseForm
 from apps.portal.kinds import PageKind, Text, resource_url
@@ -68,6 +69,8 @@ class CreatePage(Page):
     api: ClassVar[type[ObjectApi] | None] = None
     #: False where trying costs as much as doing (passwords are hashed): the summary then tells what is missing only.
     tries: ClassVar[bool] = True
+    #: Template of the answer to a preview.
+    preview_template: ClassVar[str] = "portal/create_preview.html"
     #: Template with the kind's own part of the summary; it gets `seen`, the forecast.
     aside: ClassVar[str] = ""
 
@@ -155,7 +158,7 @@ class CreatePage(Page):
     def _preview(self, form: BaseForm) -> HttpResponse:
         """Return the summary, and for the fields typed in so far what is wrong with each."""
         summary = self.summary(form)
-        touched = {*self.request.POST.get("touched", "").split(",")}
+        touched = touched_in(self.request)
         context = {
             "form": form,
             "summary": summary,
@@ -164,7 +167,7 @@ class CreatePage(Page):
             "title": self._title,
             **self.more(form),
         }
-        return self.show(context, "portal/create_preview.html")
+        return self.show(context, self.preview_template)
 
     def _draw(self, form: BaseForm, *, refused: Refused | None = None, status: int = 200) -> HttpResponse:
         # A form not sent yet is looked at as if it had been sent as it stands.

@@ -135,4 +135,5 @@ class KeyCreate(CreateShownOnce):
             token,
             _("Send it as “Authorization: Bearer …” with every request."),
             KEY.url(self.area, "list"),
+            kind="api-key",
         )
