@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unicodedata import normalize
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +16,16 @@ from apps.portal.field_checks import field_errors, is_check
 from apps.portal.forms import BaseForm
 from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.page import Page
+
+
+def name_to_type(row: Any) -> str:
+    """Return what must be typed before a row is deleted: its name."""
+    return str(getattr(row, "name", "") or row)
+
+
+def is_typed(typed: str, wanted: str) -> bool:
+    """Whether the name was typed, in whichever form the keyboard sends its accents."""
+    return normalize("NFC", typed.strip()) == normalize("NFC", wanted.strip())
 
 
 class ActionPage(Page):
@@ -43,7 +54,7 @@ class ActionPage(Page):
             return field_errors(self, form)
         if form is not None and not form.is_valid():
             return self._ask(row, form, status=422)
-        if self.do.typed_name and request.POST.get("typed_name", "").strip() != row.name:
+        if self.do.wants_name and not is_typed(request.POST.get("typed_name", ""), name_to_type(row)):
             return self._ask(row, form, mistyped=True, status=422)
         try:
             outcome = self.do.service(self.actor, row, **(form.cleaned_data if form else {}))
@@ -76,6 +87,7 @@ class ActionPage(Page):
             "row": row,
             "do": self.do,
             "form": form,
+            "name_to_type": name_to_type(row) if self.do.wants_name else "",
             "says": self.do.says(row) if self.do.says else [],
             "mistyped": mistyped,
             "refused": refused,

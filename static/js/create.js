@@ -50,6 +50,35 @@ place?.addEventListener("input", () => {
   }
 });
 
+// -- suggested blocks: they follow what they belong to, until somebody types another -------------------------------------
+
+function suggest(field, value) {
+  if (!field || (field.value && field.value !== field.dataset.suggested)) return;
+  field.value = value;
+  field.dataset.suggested = value;
+}
+
+for (const list of form.querySelectorAll("select[data-suggests]")) {
+  const field = form.elements[list.dataset.suggests];
+  const suggested = () => list.selectedOptions[0]?.dataset.suggest ?? "";
+  if (field.value === suggested()) field.dataset.suggested = field.value;
+  list.addEventListener("input", () => suggest(field, suggested()));
+}
+
+// The first subnet of a VPC: at the VPC's own address, no larger than the usual subnet.
+for (const field of form.querySelectorAll("[data-first-of]")) {
+  const whole = form.elements[field.dataset.firstOf];
+  const part = () => {
+    const [, address, prefix] = whole.value.trim().match(/^(\d+(?:\.\d+){3})\/(\d+)$/) ?? [];
+    return address ? `${address}/${Math.max(Number(prefix), Number(field.dataset.prefix))}` : "";
+  };
+  if (field.value === part()) field.dataset.suggested = field.value;
+  whole.addEventListener("input", () => part() && suggest(field, part()));
+}
+
+// Values that came back (drafts.js) may be of another region.
+form.addEventListener("kit:restored", () => form.querySelectorAll("[data-picker]").forEach(filter));
+
 // -- summary -------------------------------------------------------------------------------------------------------------
 
 const summary = form.querySelector("[data-summary]");

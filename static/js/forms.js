@@ -147,8 +147,9 @@ function go(place) {
 // -- a name typed before something is deleted ----------------------------------------------------------------------------
 
 function weigh(input) {
+  const plain = (text) => text.trim().normalize("NFC");
   for (const button of input.form?.querySelectorAll("[type=submit]") ?? []) {
-    button.disabled = input.value.trim() !== input.dataset.confirm;
+    button.disabled = plain(input.value) !== plain(input.dataset.confirm);
   }
 }
 
