@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import IPv4Network
 
+from apps.network.ranges import LONGEST_PREFIX
+
 #: Size of a suggested subnet: 253 addresses for VMs.
 PREFIX = 24
-#: The smallest subnet allowed.
-SMALLEST = 29
 
 
 def next_free(block: IPv4Network, taken: Iterable[IPv4Network]) -> IPv4Network | None:
     """Return the first free /24 of a block, or the largest smaller one where no /24 is left; None when it is full."""
     spans = sorted((int(each.network_address), int(each.broadcast_address)) for each in taken)
-    for prefix in range(max(PREFIX, block.prefixlen), SMALLEST + 1):
+    for prefix in range(max(PREFIX, block.prefixlen), LONGEST_PREFIX + 1):
         found = _first_gap(block, spans, prefix)
         if found is not None:
             return found
