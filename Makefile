@@ -142,6 +142,8 @@ shellcheck: $(VENV)
 	.venv/bin/shellcheck --severity=warning $$(git grep -lE '^#!.*\b(ba)?sh$$' -- ':!*.md')
 
 CATALOGUE := locale/zh_Hans/LC_MESSAGES/django
+# Our English words for the frameworks' messages, written by hand.
+ENGLISH := locale/en/LC_MESSAGES/django
 MAKEMESSAGES := $(MANAGE) makemessages --locale zh_Hans --no-wrap --no-obsolete --no-location --verbosity 0 \
     --ignore var --ignore docker --ignore tests --ignore scripts --ignore node_modules
 
@@ -152,11 +154,13 @@ catalogue: $(VENV)
 	@diff <(grep -v POT-Creation-Date $(CATALOGUE).po) <(grep -v POT-Creation-Date var/extracted.po) || { echo "Texts changed: make messages, then translate what is empty or fuzzy"; exit 1; }
 	@msgattrib --untranslated $(CATALOGUE).po | { ! grep . ; } && msgattrib --only-fuzzy $(CATALOGUE).po | { ! grep . ; }
 	@msgfmt --check --output-file var/catalogue.mo $(CATALOGUE).po && cmp var/catalogue.mo $(CATALOGUE).mo
+	@msgfmt --check --output-file var/english.mo $(ENGLISH).po && cmp var/english.mo $(ENGLISH).mo
 
 messages: $(VENV) ## Take the code's texts into the Chinese catalogue and compile it
 	@$(call apt,gettext)
 	@mkdir -p $(dir $(CATALOGUE)) && $(MAKEMESSAGES)
 	@msgfmt --check --statistics --output-file $(CATALOGUE).mo $(CATALOGUE).po
+	@msgfmt --check --output-file $(ENGLISH).mo $(ENGLISH).po
 
 format: $(VENV) ## Rewrite Python files in the house style
 	.venv/bin/ruff check --fix --quiet || true

@@ -17,10 +17,11 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 
 from scloud_console.origins import WellFormedOrigin  # noqa: E402
 from scloud_console.routing import websocket_urlpatterns  # noqa: E402
+from scloud_console.waiting import WaitingRequests  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": http,
+        "http": WaitingRequests(http),
         "websocket": WellFormedOrigin(
             AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
         ),

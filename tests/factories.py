@@ -131,10 +131,11 @@ def acting_client(admin: User, tenant: Tenant) -> Client:
     return client
 
 
-def make_region(name: str = "") -> Region:
-    """Make a region on the in-memory fabric."""
+def make_region(name: str = "", **columns: object) -> Region:
+    """Make a region on the in-memory fabric, open to tenants."""
     name = name or f"region-{next(_numbers)}"
-    return Region.objects.create(name=name, label=name.title(), fabric_driver="memory")
+    given = {"label": name.title(), "fabric_driver": "memory", "open_to_tenants": True, **columns}
+    return Region.objects.create(name=name, **given)
 
 
 def make_cluster(region: Region, name: str = "", **columns: object) -> ComputeCluster:

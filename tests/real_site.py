@@ -164,7 +164,9 @@ def real_site(shared_site: SharedSite, django_db_blocker: DjangoDbBlocker) -> It
 
 def _make(onebox: Onebox, made: Platform) -> RealSite:
     """Make a region of the hosts, have them take orders, and import the tiny guest."""
-    region = create_region(SYSTEM, "local", "Local", fabric_address=onebox.ovn_northbound)
+    region = create_region(
+        SYSTEM, "local", "Local", fabric_address=onebox.ovn_northbound, open_to_tenants=True
+    )
     cluster = create_compute_cluster(SYSTEM, region)
     pool = create_storage_cluster(SYSTEM, region, path=POOL)
     for host in onebox.hosts:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.access import allow
 from apps.accounts.models import Tenant
 from apps.accounts.platform_settings import ACTING_MINUTES
+from apps.accounts.single_line import clean_line
 from apps.accounts.verbs import TENANT_ACT_AS, TENANT_STOP_ACTING
 from apps.audit.record import record
 from apps.lifecycle.actor import Actor
@@ -22,8 +23,8 @@ STOPPED, TIME_OVER, LOGGED_OUT = "stopped", "time", "log-out"
 def record_start(actor: Actor, tenant: Tenant, reason: str) -> str:
     """Log that an administrator begins to act as a tenant; return the reason as kept. Raises Forbidden or Invalid."""
     allow(actor, TENANT_ACT_AS, project=None, tenant_id=None)
-    reason = " ".join(reason.split())
-    if not 1 <= len(reason) <= LONGEST_REASON:
+    reason = clean_line("reason", " ".join(reason.split()), LONGEST_REASON)
+    if not reason:
         raise Invalid({"reason": [_("Say why, in up to %(n)s characters.") % {"n": LONGEST_REASON}]})
     _record(actor, TENANT_ACT_AS.name, tenant, reason=reason, minutes=ACTING_MINUTES.value())
     return reason

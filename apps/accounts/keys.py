@@ -20,7 +20,13 @@ USE_RESOLUTION = timedelta(minutes=5)
 
 
 def issue_key(
-    user: User, name: str, scope: str, expires_at: datetime | None, *, parent: ApiKey | None = None
+    user: User,
+    name: str,
+    scope: str,
+    expires_at: datetime | None,
+    *,
+    parent: ApiKey | None = None,
+    requests_per_minute: int | None = None,
 ) -> tuple[ApiKey, str]:
     """Create a key and return it with its token, which is not kept and cannot be shown again."""
     prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
@@ -32,6 +38,7 @@ def issue_key(
         prefix=prefix,
         secret_hash=_hash(secret),
         parent=parent,
+        requests_per_minute=requests_per_minute,
     )
     return key, f"{PREFIX}{prefix}_{secret}"
 
@@ -52,6 +59,15 @@ def find_key(token: str) -> ApiKey | None:
     if key.last_used_at is None or now - key.last_used_at > USE_RESOLUTION:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
     return key
+
+
+def expired_at(token: str) -> datetime | None:
+    """Return when the key of a whole token expired; None for one that is wrong, or has not expired."""
+    if not token.startswith(PREFIX) or "\0" in token:
+        return None
+    prefix, _, secret = token.removeprefix(PREFIX).partition("_")
+    key = ApiKey.objects.filter(expires_at__lte=timezone.now(), prefix=prefix).first()
+    return key.expires_at if key and hmac.compare_digest(key.secret_hash, _hash(secret)) else None
 
 
 def account_of(token: str) -> str:

@@ -1,9 +1,12 @@
-"""Changing what a resource is called: the one change that every kind shares and no backend needs to hear of."""
+"""Changing what a resource is called and which project it is in: what every kind shares and no backend needs."""
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.utils import timezone
 
+from apps.accounts.moves import move
 from apps.accounts.single_line import clean_line
 from apps.lifecycle import push
 from apps.lifecycle.models import Resource
@@ -12,8 +15,13 @@ from apps.lifecycle.requests import Change
 MAX_NAME, MAX_REMARK = 63, 255
 
 
-def relabel(change: Change[Resource], name: str | None = None, remark: str | None = None) -> Resource:
-    """Set name and remark where given; return the resource. Raises Invalid."""
+def relabel(
+    change: Change[Resource],
+    name: str | None = None,
+    remark: str | None = None,
+    project: UUID | None = None,
+) -> Resource:
+    """Set name, remark and project where given; return the resource. Raises Invalid, Forbidden or NotNow."""
     resource, changes = change.row, {}
     if name is not None:
         changes["name"] = clean_line("name", name, MAX_NAME, blank=False)
@@ -26,6 +34,8 @@ def relabel(change: Change[Resource], name: str | None = None, remark: str | Non
             setattr(resource, field, value)
         change.record(args=changes)
         push.resource_changed(resource)
+    if project is not None:
+        move(change, project)
     return resource
 
 

@@ -10,7 +10,6 @@ from ipaddress import ip_address, ip_network
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.functional import SimpleLazyObject
@@ -18,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts import acting
 from apps.accounts.acting_records import TIME_OVER, record_stop
+from apps.accounts.first_steps import password_first, second_factor_first
 from apps.accounts.models import ApiKey, Tenant, User
 from apps.accounts.platform_settings import REQUIRE_ADMIN_TWO_FACTOR
 from apps.accounts.recent_proof import is_recent
@@ -135,7 +135,7 @@ class OwnPasswordFirstMiddleware:
         if match.url_name in self.FREE or _only_says_who(request):
             return None
         if match.namespace == "api":
-            raise PermissionDenied
+            raise password_first()
         return redirect("admin:account.security" if user.is_platform_admin else "portal:account.security")
 
 
@@ -175,7 +175,7 @@ class SecondFactorFirstMiddleware:
         if not isinstance(request.user, User) or not REQUIRE_ADMIN_TWO_FACTOR.value():
             return None
         if match.namespace == "api":
-            raise PermissionDenied
+            raise second_factor_first()
         return redirect("admin:account.security")
 
 

@@ -146,6 +146,8 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    #: A limit of its own, below the platform's (throttle/rates.py).
+    requests_per_minute = models.PositiveIntegerField(null=True)
 
     class Meta:
         ordering = ["-created_at"]

@@ -87,3 +87,14 @@ ACTING_MINUTES = declare(
         most=480,
     )
 )
+API_REQUESTS_PER_MINUTE = declare(
+    Number(
+        name="api_requests_per_minute",
+        group=ACCOUNTS,
+        label=_("API requests per minute"),
+        help=_("Per API key. A key may have a lower limit of its own."),
+        default=3000,
+        least=10,
+        most=1_000_000,
+    )
+)

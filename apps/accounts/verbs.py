@@ -100,6 +100,9 @@ TENANT_DISABLE = _declare(
 TENANT_ENABLE = _declare(
     "tenant.enable", _("Enable tenant"), "admin", "lock-open", obstacle=_enabled, proof=Proof.FRESH
 )
+TENANT_DELETE = _declare(
+    "tenant.delete", _("Delete tenant"), "admin", "trash", destructive=True, no_proof=_TAKES_AWAY
+)
 # Carried out by apps.quotas; declared here so that the tenant's page can lead there. Limits of resources.
 TENANT_SET_QUOTAS = _declare(
     "tenant.set_quotas", _("Set quotas"), "admin", "gauge", verb_class=VerbClass.RESOURCE

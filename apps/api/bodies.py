@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from apps.accounts.single_line import composed
 from apps.api import limits
 
 
@@ -54,7 +55,7 @@ class NamedValues(serializers.DictField):
 class NamedNumbers(serializers.DictField):
     """Names with a whole number each."""
 
-    child = serializers.IntegerField()
+    child = serializers.IntegerField(min_value=0, max_value=limits.INTEGER)
 
 
 def identifier(**kwargs: Any) -> serializers.IntegerField:
@@ -62,16 +63,32 @@ def identifier(**kwargs: Any) -> serializers.IntegerField:
     return serializers.IntegerField(min_value=1, max_value=limits.INTEGER, **kwargs)
 
 
+class LineField(serializers.CharField):
+    """Text of one line, in the form in which it is stored (NFC). What it may hold is the service's to say."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return it in form C."""
+        return composed(super().to_internal_value(data))
+
+
 class Labels(serializers.Serializer[Any]):
     """What a resource is called."""
 
-    name = serializers.CharField(max_length=63, required=False)
-    remark = serializers.CharField(max_length=255, required=False, allow_blank=True)
+    name = LineField(max_length=63, required=False)
+    remark = LineField(max_length=255, required=False, allow_blank=True)
+
+
+class ResourceChanges(Labels):
+    """What PATCH changes of most kinds."""
+
+    project = serializers.UUIDField(
+        required=False, help_text="Moves it to this project of the same tenant, with all that belongs to it."
+    )
 
 
 class NewResource(serializers.Serializer[Any]):
     """What every create asks for: `name`, and `project` (its id; the tenant's default one when left out)."""
 
-    name = serializers.CharField(max_length=63)
-    remark = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
+    name = LineField(max_length=63)
+    remark = LineField(max_length=255, required=False, allow_blank=True, default="")
     project = serializers.UUIDField(required=False, allow_null=True, default=None)

@@ -15,6 +15,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from apps.accounts.rights import Rights
 from apps.api.representation import Out
+from apps.api.sorting import SortBy, Sorts, sortable
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import Service, service_of
 from apps.lifecycle.forecast import Forecast
@@ -108,12 +109,20 @@ class KindApi(GenericViewSet[Any]):
     actions: ClassVar[Sequence[Action]] = ()
     #: Fields of `out` that only the answer to the request that made them shows; kept nowhere, not even in a cache.
     secrets: ClassVar[Sequence[str]] = ()
+    #: What the list can be ordered by beside the columns of its filters, see `sorting.py`.
+    sorts: ClassVar[Sorts] = {}
     #: Set per route.
     act: Action | None = None
 
     def visible(self, actor: Actor) -> QuerySet[Any]:
         """Return the rows the actor may know of, related rows selected: the one thing every subclass must say."""
         raise NotImplementedError
+
+    @classmethod
+    def sortable(cls, *, admin: bool) -> dict[str, tuple[SortBy, ...]]:
+        """Return what the list can be ordered by, by name."""
+        filters: Any = getattr(cls, "filterset_class", None)
+        return sortable(filters.narrowed_by() if filters else {}, cls.sorts, admin=admin)
 
     @property
     def actor(self) -> Actor:

@@ -18,10 +18,11 @@ MEANING = {
     "404": "There is no such thing, or the caller may not know of it.",
     "406": "Something other than JSON is asked for.",
     "409": "Not in its present state, or other things depend on it.",
+    "412": "It is not any more as `If-Match` says; `ETag` is that of now.",
     "413": "The body is too large.",
     "415": "The body is said to be something other than JSON.",
     "422": "Something sent cannot be done; `errors` names it.",
-    "429": "Too many failed attempts; `Retry-After` says when to try again.",
+    "429": "Too many requests of this key, or failed attempts; `Retry-After` says when to try again.",
     "503": "The platform is out of order; `Retry-After` says when to try again.",
 }
 

@@ -25,6 +25,7 @@ from drf_spectacular.plumbing import build_basic_type
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
+from apps.accounts.single_line import composed
 from apps.api import limits
 from apps.lifecycle.verbs import Text as Label
 
@@ -67,7 +68,7 @@ class Text(By):
     def parameters(self, name: str) -> dict[str, FilterSpec]:
         """Return one parameter."""
         says = _("{}: begins with") if self.lookup.endswith("startswith") else _("{}: contains")
-        field = forms.CharField(required=False, max_length=LONGEST)
+        field = ComposedField(required=False, max_length=LONGEST)
         schema = {"type": "string", "maxLength": LONGEST}
         return {name: FilterSpec(name, self, field, self.lookup, schema, says)}
 
@@ -162,14 +163,24 @@ _BOUNDS: dict[type[forms.Field], dict[str, int]] = {
 def _bounded(field: type[forms.Field]) -> forms.Field:
     """Return a field for one value, bounded as the document says."""
     if field is forms.CharField:
-        return forms.CharField(max_length=LONGEST)
+        return ComposedField(max_length=LONGEST)
     if field is forms.IntegerField:
         return forms.IntegerField(min_value=0, max_value=limits.INTEGER)
     return field()
 
 
+class ComposedField(forms.CharField):
+    """Text in the form in which names are stored."""
+
+    def to_python(self, value: Any) -> str:
+        """Return it in form C."""
+        return composed(super().to_python(value) or "")
+
+
 class Words(filters.CharFilter):
     """The search box's parameter."""
+
+    field_class = ComposedField
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, max_length=LONGEST, **kwargs)

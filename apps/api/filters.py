@@ -20,6 +20,7 @@ from apps.api.filter_fields import (
     Text,
     Words,
 )
+from apps.api.status_filter import status_filter
 from apps.lifecycle.models import Resource, State
 
 #: From so many characters on, what looks like the beginning of an id is searched as one.
@@ -85,6 +86,7 @@ class ResourceFilter(ListFilter):
         "remark": Text(_("Remark"), "remark"),
         "id": Choices(_("ID"), "id", each=forms.UUIDField),
         "state": Choices(_("State"), "state", choices=State.choices),
+        "status": status_filter(),
         "project": Choices(_("Project"), "project__uid", each=forms.UUIDField),
         "tenant": Choices(_("Tenant"), "tenant__uid", each=forms.UUIDField),
         "region": Choices(_("Region"), "region__name"),

@@ -4,7 +4,6 @@ between neither repeat nor hide others."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.core.signing import BadSignature, Signer
@@ -16,13 +15,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
-CURSOR, SIZE = "cursor", "page_size"
+from apps.api.sorting import Key, sorted_rows
+
+CURSOR, SIZE, SORT, TOTAL = "cursor", "page_size", "sort", "total"
 MOST_DIGITS = 10
 LONGEST_CURSOR = 1_000
 
 
 class CursorPages(BasePagination):
-    """`?page_size=` up to 200; `next` and `previous` are links. Newest first.
+    """`?page_size=` up to 200; `next` and `previous` are links. Newest first, or as `?sort=` says.
 
     A subclass may set `ordering`: columns, "-" before one for descending; rows equal in all are ordered by their key.
     """
@@ -30,20 +31,24 @@ class CursorPages(BasePagination):
     page_size: ClassVar[int] = 50
     max_page_size: ClassVar[int] = 200
     ordering: ClassVar[Sequence[str]] = ("-created_at",)
+    #: A unique column, by which rows are told apart that are equal in all others. It stands in cursors.
+    tie_breaker: ClassVar[str] = "pk"
 
     def paginate_queryset(  # type: ignore[override]
         self, queryset: QuerySet[Any], request: Request, view: Any = None
     ) -> list[Any]:
-        """Return the page's rows. Raises ValidationError for a size or cursor that is none."""
+        """Return the page's rows. Raises ValidationError for a size, order or cursor that is none."""
         self._url = request.build_absolute_uri()
         size = self._size(request)
+        self._total = queryset.count() if self._counts(request) else None
+        queryset, self._keys = self._ordered(queryset, request, view)
         # What comes back was signed for this very list: nobody makes up a position in it.
-        self._signer = Signer(salt=f"{CURSOR}:{queryset.model._meta.label}:{','.join(self.ordering)}")
-        backwards, position = self._decode(request.query_params.get(CURSOR, ""), queryset)
-        columns = [_Column.read(each, backwards=backwards) for each in (*self.ordering, "pk")]
-        found = queryset.order_by(*(column.ordering for column in columns))
+        order = ",".join((*self.ordering, request.query_params.get(SORT, "")))
+        self._signer = Signer(salt=f"{CURSOR}:{queryset.model._meta.label}:{order}")
+        backwards, position = self._decode(request.query_params.get(CURSOR, ""))
+        found = queryset.order_by(*(key.ordering(backwards=backwards) for key in self._keys))
         if position:
-            found = found.filter(_beyond(columns, position))
+            found = found.filter(_beyond(self._keys, position, backwards=backwards))
         rows = list(found[: size + 1])
         more, rows = len(rows) > size, rows[:size]
         if backwards:
@@ -53,11 +58,13 @@ class CursorPages(BasePagination):
         return rows
 
     def get_paginated_response(self, data: Any) -> Response:
-        """Answer with the rows and the links."""
+        """Answer with the rows, the links, and the number of all rows where it is asked for."""
+        total = {} if self._total is None else {"total": self._total}
         return Response(
             {
                 "next": self._link(self._next, backwards=False),
                 "previous": self._link(self._previous, backwards=True),
+                **total,
                 "results": data,
             }
         )
@@ -68,11 +75,16 @@ class CursorPages(BasePagination):
         return {
             "type": "object",
             "required": ["next", "previous", "results"],
-            "properties": {"next": link, "previous": link, "results": schema},
+            "properties": {
+                "next": link,
+                "previous": link,
+                "total": {"type": "integer", "description": "All rows of the list; only with `total=1`."},
+                "results": schema,
+            },
         }
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        """Describe the two parameters."""
+        """Describe the parameters."""
         whole = {"type": "integer", "minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
         return [
             {
@@ -83,7 +95,51 @@ class CursorPages(BasePagination):
                 "schema": {"type": "string", "maxLength": LONGEST_CURSOR},
             },
             {"name": SIZE, "in": "query", "required": False, "schema": whole},
+            *self._sort_parameter(view),
+            {
+                "name": TOTAL,
+                "in": "query",
+                "required": False,
+                "description": "1: answer with the number of all rows too. Counting reads every row that matches: some "
+                "20 ms for 25,000, and again for each page that asks for it. Ask once, not on every page.",
+                "schema": {"type": "string", "enum": ["0", "1"], "default": "0"},
+            },
         ]
+
+    def _sort_parameter(self, view: Any) -> list[dict[str, Any]]:
+        names = sorted(view.sortable(admin=True))
+        if not names:
+            return []
+        return [
+            {
+                "name": SORT,
+                "in": "query",
+                "required": False,
+                "description": "Column to order by, with - before it for descending. Rows without a value come last. "
+                "Without it: the list's own order.",
+                "schema": {"type": "string", "enum": [each for name in names for each in (name, f"-{name}")]},
+            }
+        ]
+
+    def _ordered(self, rows: QuerySet[Any], request: Request, view: Any) -> tuple[QuerySet[Any], list[Key]]:
+        """Return the rows and the keys of their order. Raises ValidationError for a column there is none of."""
+        keys = [Key.read(each) for each in (*self.ordering, self.tie_breaker)]
+        given = request.query_params.get(SORT, "")
+        if not given:
+            return rows, keys
+        columns = view.sortable(admin=view.rights.everywhere)
+        by = columns.get(given.removeprefix("-"))
+        if by is None:
+            message = _("One of: %(names)s; with - before it for descending.")
+            raise exceptions.ValidationError({SORT: [message % {"names": ", ".join(sorted(columns))}]})
+        rows, sorting = sorted_rows(rows, by, descending=given.startswith("-"))
+        return rows, [*sorting, keys[-1]]
+
+    def _counts(self, request: Request) -> bool:
+        given = request.query_params.get(TOTAL, "")
+        if given not in {"", "0", "1"}:
+            raise exceptions.ValidationError({TOTAL: [_("1 or 0.")]})
+        return given == "1"
 
     def _size(self, request: Request) -> int:
         given = request.query_params.get(SIZE, "")
@@ -98,15 +154,12 @@ class CursorPages(BasePagination):
     def _link(self, row: Any, *, backwards: bool) -> str | None:
         if row is None:
             return None
-        place = [
-            backwards,
-            *(_plain(getattr(row, name.removeprefix("-"))) for name in (*self.ordering, "pk")),
-        ]
+        place = [backwards, *(_plain(getattr(row, key.name)) for key in self._keys)]
         return replace_query_param(
             remove_query_param(self._url, CURSOR), CURSOR, self._signer.sign_object(place)
         )
 
-    def _decode(self, cursor: str, queryset: QuerySet[Any]) -> tuple[bool, list[Any]]:
+    def _decode(self, cursor: str) -> tuple[bool, list[Any]]:
         if not cursor:
             return False, []
         try:
@@ -121,33 +174,15 @@ class CursorPages(BasePagination):
 
 def _plain(value: Any) -> Any:
     """Return a column's value as JSON has it; times to the microsecond, which Django's own encoder cuts."""
-    return (
-        value.isoformat() if hasattr(value, "isoformat") else value if isinstance(value, int) else str(value)
-    )
+    if value is None or isinstance(value, (int, float)):
+        return value
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-@dataclass(frozen=True)
-class _Column:
-    name: str
-    descending: bool
-
-    @classmethod
-    def read(cls, ordering: str, *, backwards: bool) -> _Column:
-        return cls(ordering.removeprefix("-"), ordering.startswith("-") != backwards)
-
-    @property
-    def ordering(self) -> str:
-        return f"-{self.name}" if self.descending else self.name
-
-    def condition(self, value: Any, *, equal: bool = False) -> Q:
-        lookup = ("lt" if self.descending else "gt") + ("e" if equal else "")
-        return Q(**{f"{self.name}__{lookup}": value})
-
-
-def _beyond(columns: Sequence[_Column], position: Sequence[Any]) -> Q:
-    after = Q()
-    for column, value in reversed(list(zip(columns, position, strict=True))):
-        further = column.condition(value)
-        after = further | (Q(**{column.name: value}) & after) if after else further
-    # The first condition alone lets PostgreSQL enter the index at the right place.
-    return columns[0].condition(position[0], equal=True) & after
+def _beyond(keys: Sequence[Key], position: Sequence[Any], *, backwards: bool) -> Q:
+    after: Q | None = None
+    for key, value in reversed(list(zip(keys, position, strict=True))):
+        further = key.beyond(value, backwards=backwards)
+        after = further if after is None else further | (key.equal(value) & after)
+    assert after is not None, "there is at least the primary key"
+    return keys[0].entered(position[0], backwards=backwards) & after

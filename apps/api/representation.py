@@ -17,7 +17,9 @@ from apps.lifecycle.cancellation import why_not_cancel
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
 from apps.lifecycle.models.operation import Stopping
+from apps.lifecycle.models.status import Status
 from apps.lifecycle.state_labels import state_label
+from apps.lifecycle.status import since, status_of
 from apps.lifecycle.stored_messages import rendered_error, rendered_message
 from apps.lifecycle.verbs import verb_named
 
@@ -78,6 +80,13 @@ class ResourceOut(Out):
     kind = serializers.CharField()
     name = serializers.CharField()
     remark = serializers.CharField()
+    status = serializers.ChoiceField(
+        choices=Status.choices, help_text="What it is or does now: the state people see, for programs."
+    )
+    status_since = serializers.DateTimeField(help_text="When the status became what it is.")
+    status_reason = serializers.CharField(
+        help_text="Why, for people: the running step, or the cause of a failure; may be empty."
+    )
     state = serializers.ChoiceField(choices=State.choices, help_text="Stored, coarse state.")
     word = serializers.CharField(help_text="The state as people see it, also while an operation runs.")
     progress = serializers.IntegerField(allow_null=True, help_text="Percent, while an operation runs.")
@@ -109,6 +118,9 @@ class ResourceOut(Out):
                 "kind": row.kind,
                 "name": row.name,
                 "remark": row.remark,
+                "status": status_of(row, shown),
+                "status_since": moment(since(row)),
+                "status_reason": str(shown.reason),
                 "state": row.state,
                 "word": str(shown.word),
                 "progress": shown.percent,

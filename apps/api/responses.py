@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from django.urls import reverse
 from rest_framework.response import Response
 
+from apps.api.preconditions import etag_of
 from apps.api.representation import OperationOut
 from apps.lifecycle.models import Operation
 
@@ -18,6 +19,9 @@ class Representing(Protocol):
     def represent(self, row: Any) -> dict[str, Any]: ...
 
     def get_queryset(self) -> Any: ...
+
+    @property
+    def secrets(self) -> Sequence[str]: ...
 
 
 def accepted_response(
@@ -40,7 +44,8 @@ def accepted_response(
             },
             status=202,
         )
-    return Response(view.represent(outcome), status=201 if created else 200)
+    body = view.represent(outcome)
+    return Response(body, status=201 if created else 200, headers={"ETag": etag_of(body, view.secrets)})
 
 
 def operation_url(operation: Operation) -> str:

@@ -12,7 +12,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
-from apps.api.bodies import Labels
+from apps.api import preconditions
+from apps.api.bodies import ResourceChanges
 from apps.api.bulk import MULTI_STATUS, BulkBody, BulkOut, bulk_actions
 from apps.api.declarations import KindApi
 from apps.api.dry_run import PARAMETER
@@ -81,6 +82,20 @@ KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="Any text up to 255 characters. The same request sent again within 24 hours is answered, not repeated.",
 )
+_TAGS = {"type": "string", "maxLength": preconditions.LONGEST}
+UNLESS_KNOWN = OpenApiParameter(
+    preconditions.IF_NONE_MATCH,
+    _TAGS,
+    OpenApiParameter.HEADER,
+    description="ETags that the caller has: 304 without a body when one of them is still right.",
+)
+UNLESS_CHANGED = OpenApiParameter(
+    preconditions.IF_MATCH,
+    _TAGS,
+    OpenApiParameter.HEADER,
+    description="ETags of the resource as the caller has seen it: 412 with the ETag of now when it has changed since.",
+)
+UNCHANGED = OpenApiResponse(description="The caller has it already; see `If-None-Match`.")
 DRY_RUN = OpenApiParameter(
     PARAMETER,
     OpenApiTypes.STR,
@@ -127,7 +142,7 @@ class KitSchema(AutoSchema):
             "get_list": f"List: {noun}",
             "get_one": f"Read one: {noun}",
             "post_list": f"Create: {noun}",
-            "patch_one": f"Change name and remark: {noun}",
+            "patch_one": f"Change: {noun}",
             "delete_one": f"Delete: {noun}",
             "post_bulk": f"One action on many: {noun}",
         }[self._route]
@@ -149,7 +164,13 @@ class KitSchema(AutoSchema):
         """Every POST takes an idempotency key, and every create a dry run."""
         if self._route == "post_list":
             return [KEY, DRY_RUN]
-        return [KEY] if self._route in {"post_action", "post_bulk"} else []
+        return {
+            "get_one": [UNLESS_KNOWN],
+            "patch_one": [UNLESS_CHANGED],
+            "delete_one": [UNLESS_CHANGED],
+            "post_action": [KEY, UNLESS_CHANGED],
+            "post_bulk": [KEY],
+        }.get(self._route, [])
 
     def get_request_serializer(self) -> Any:
         """Return the body's serializer."""
@@ -157,18 +178,21 @@ class KitSchema(AutoSchema):
         if self._route == "post_list" and view.create:
             return view.create.body
         if self._route == "patch_one" and view.update:
-            return view.update.body or Labels
+            return view.update.body or ResourceChanges
         if self._route == "post_action" and view.act:
             return view.act.body
         return BulkBody if self._route == "post_bulk" else None
 
     def get_response_serializers(self) -> Any:
         """Return the answers by status."""
-        if self._route in {"get_list", "get_one"}:
-            return {200: self.view.out(many=self._route == "get_list"), 403: PROBLEM, 404: PROBLEM}
+        if self._route == "get_list":
+            return {200: self.view.out(many=True), 403: PROBLEM, 404: PROBLEM}
+        if self._route == "get_one":
+            return {200: self.view.out, 304: UNCHANGED, 403: PROBLEM, 404: PROBLEM, 422: PROBLEM}
         if self._route == "post_bulk":
             return {MULTI_STATUS: BulkOut, 422: PROBLEM}
-        return {**self._success(), 403: PROBLEM, 404: PROBLEM, 409: PROBLEM, 422: PROBLEM}
+        conditional = {412: PROBLEM} if self._route != "post_list" else {}
+        return {**self._success(), 403: PROBLEM, 404: PROBLEM, 409: PROBLEM, **conditional, 422: PROBLEM}
 
     def _success(self) -> dict[int, Any]:
         view = self.view

@@ -25,11 +25,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.access import forbidden
-from apps.api.bodies import Labels
+from apps.api.bodies import ResourceChanges
 from apps.api.bulk import bulk_actions, carried_out, wanted
 from apps.api.declarations import Body, KindApi
 from apps.api.dry_run import forecast, is_dry_run, represent
 from apps.api.idempotency import once
+from apps.api.preconditions import IF_MATCH, ensure_match, etag_of, is_known
 from apps.api.representation import ResourceOut, slug
 from apps.api.responses import accepted_response
 from apps.api.schema import KitSchema
@@ -37,6 +38,7 @@ from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.errors import NotFound
 from apps.lifecycle.models import Resource
 from apps.lifecycle.selectors import with_open_operations
+from apps.lifecycle.status import with_status_times
 from apps.lifecycle.verbs import Verb
 
 _SHARED = tuple(field.name for field in Resource._meta.concrete_fields)
@@ -91,8 +93,12 @@ class ObjectApi(KindApi):
         return self.get_paginated_response([self.represent(row) for row in rows or ()])
 
     def get_one(self, request: Request, key: object) -> Response:
-        """One row."""
-        return Response(self.represent(self.found(key)))
+        """One row; 304 to whoever has it already."""
+        body = self.represent(self.found(key))
+        headers = {"ETag": etag_of(body, self.secrets)}
+        if is_known(request.headers, headers["ETag"]):
+            return Response(status=304, headers=headers)
+        return Response(body, headers=headers)
 
     @answered_in_one_transaction
     def post_list(self, request: Request) -> Response:
@@ -113,13 +119,14 @@ class ObjectApi(KindApi):
 
     @answered_in_one_transaction
     def patch_one(self, request: Request, key: object) -> Response:
-        """Change name and remark."""
+        """Change what is given, and answer with the row as it is then."""
         assert self.update is not None
         row, update = self.found(key), self.update
         self._may(update.verb, row)
-        body = self._body(update.body or Labels, partial=True)
+        body = self._body(update.body or ResourceChanges, partial=True)
+        self._ensure_unchanged(request, row)
         outcome = update.service(self.actor, row, **body)
-        return accepted_response(self, outcome) if update.body else Response(self.represent(self.found(key)))
+        return accepted_response(self, outcome if update.body else self.found(key))
 
     @answered_in_one_transaction
     def delete_one(self, request: Request, key: object) -> Response:
@@ -127,7 +134,9 @@ class ObjectApi(KindApi):
         # DRF sets the instance's `delete` to this very method.
         delete = type(self).delete
         assert delete is not None
-        return accepted_response(self, delete.service(self.actor, self.found(key, to_show=False)))
+        row = self.found(key, to_show=False)
+        self._ensure_unchanged(request, row)
+        return accepted_response(self, delete.service(self.actor, row))
 
     @answered_in_one_transaction
     def post_action(self, request: Request, key: object) -> Response:
@@ -137,10 +146,16 @@ class ObjectApi(KindApi):
         row = self.found(key, to_show=act.immediate)
         self._may(self.action_verb(row), row)
         body = self._body(act.body) if act.body else {}
+
+        def perform() -> Any:
+            # Here, and not before: a request sent again is answered as the first one was.
+            self._ensure_unchanged(request, row)
+            return act.service(self.actor, row, **body)
+
         return self._once(
             request,
             self.action_verb(row),
-            lambda: act.service(self.actor, row, **body),
+            perform,
             lambda outcome: accepted_response(self, outcome),
             where=row,
         )
@@ -151,6 +166,17 @@ class ObjectApi(KindApi):
         self._may(act.verb)
         values = self._body(act.body) if act.body else {}
         return carried_out(self, request, act, ids, values)
+
+    def _ensure_unchanged(self, request: Request, row: Any) -> None:
+        """Raise Changed unless the row is as the caller's `If-Match` says; it stays so until the transaction ends."""
+        if IF_MATCH in request.headers:
+            self.locked(row)
+            now = self.found(getattr(row, self.key))
+            ensure_match(request.headers, etag_of(self.represent(now), self.secrets))
+
+    def locked(self, row: Any) -> None:
+        """Lock a row against other changes, until the transaction ends."""
+        list(self.model._base_manager.select_for_update(no_key=True).filter(pk=row.pk).values_list("pk"))
 
     def create_verb(self) -> Verb:
         """Return the verb of the create, as this caller asks for it."""
@@ -203,7 +229,11 @@ class ResourceApi(ObjectApi):
     def get_queryset(self) -> QuerySet[Any]:
         """Add what the representation reads, so that a list costs the same number of queries however long it is."""
         rows = super().get_queryset()
-        return with_open_operations(rows.select_related(*self.out.related))
+        return with_status_times(with_open_operations(rows.select_related(*self.out.related)))
+
+    def locked(self, row: Resource) -> None:
+        """Lock the row that all kinds share, as services do."""
+        list(Resource.objects.select_for_update(no_key=True).filter(pk=row.pk).values_list("pk"))
 
     def to_change(self) -> QuerySet[Any]:
         """Leave out all that kinds do not share: reading it was an eighth of a delete."""

@@ -8,13 +8,17 @@ class AuditEntry(models.Model):
     """One line of the operation log. The result and duration of a change are those of its operation."""
 
     at = models.DateTimeField(default=timezone.now)
-    tenant = models.ForeignKey("tenancy.Tenant", models.CASCADE, null=True, related_name="+")
+    # The log of a tenant that is deleted stays, for administrators.
+    tenant = models.ForeignKey("tenancy.Tenant", models.SET_NULL, null=True, related_name="+")
     # Of the target: members see what was done in the projects they see.
     project = models.ForeignKey("tenancy.Project", models.SET_NULL, null=True, related_name="+")
     user = models.ForeignKey("tenancy.User", models.SET_NULL, null=True, related_name="+")
     # Who it was at that time, also after the account is gone; an admin acting as a tenant is named as such.
     actor_name = models.CharField(max_length=150)
     via = models.CharField(max_length=16)
+    # The API key that acted, also after it is revoked. No foreign key: it may be gone.
+    api_key_id = models.UUIDField(null=True)
+    api_key_name = models.CharField(max_length=63, blank=True, default="", db_default="")
     ip = models.GenericIPAddressField(null=True)
     request_id = models.CharField(max_length=64, blank=True, default="")
     verb = models.CharField(max_length=48)

@@ -71,6 +71,8 @@ def _entry(
         user=actor.user,
         actor_name=_actor_name(actor),
         via=actor.via,
+        api_key_id=actor.api_key.uid if actor.api_key else None,
+        api_key_name=actor.api_key.name if actor.api_key else "",
         ip=actor.ip,
         request_id=actor.request_id,
         verb=verb,

@@ -21,10 +21,12 @@ from apps.api.filter_fields import (
     Words,
 )
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
+from apps.api.status_filter import status_filter
 from apps.compute.models import Image, PauseReason, Power
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.models import SILENCE, ComputeCluster
 from apps.lifecycle.models import Operation, State
+from apps.lifecycle.models.status import Status
 from apps.network.models import Nic
 
 MIB_PER_GIB = 1024
@@ -95,10 +97,21 @@ def _needing_attention(value: bool) -> Q:
     return wanted if value else ~wanted
 
 
+_HERE = Q(state=State.READY)
+
+
 class VmFilter(ResourceFilter):
     """Also found by IP address and MAC."""
 
     by = {
+        "status": status_filter(
+            {
+                Status.RUNNING: _HERE & Q(power_seen=Power.ON, pause_reason=""),
+                Status.PAUSED: _HERE & Q(power_seen=Power.ON) & ~Q(pause_reason=""),
+                Status.STOPPED: _HERE & Q(power_seen=Power.OFF),
+                Status.AVAILABLE: Q(pk__in=[]),  # a VM runs, is paused or is stopped
+            }
+        ),
         "power": Choices(_("Power"), "power_seen", choices=Power.choices),
         "paused": Choices(_("Paused"), "pause_reason", choices=PauseReason.choices),
         "vcpu": Number(_("vCPU"), "vcpu"),

@@ -40,7 +40,7 @@ class SecurityGroupForm(BaseForm):
         SecurityGroup.objects.none(),
         label=_("Security group of the internal NIC"),
         required=False,
-        empty_label=_("none: nothing is filtered"),
+        empty_label=_("No security group: all traffic passes"),
     )
 
     def prepare(self) -> None:

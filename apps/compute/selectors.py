@@ -71,7 +71,7 @@ def visible_images(actor: Actor) -> QuerySet[Image]:
     if actor.tenant is None:
         return rows.none()
     own = visible(actor, Image.objects.all()).values("pk")
-    base = Q(tenant__isnull=True) & in_usable_storage(actor.tenant.pk)
+    base = Q(tenant__isnull=True, region__open_to_tenants=True) & in_usable_storage(actor.tenant.pk)
     return rows.filter(base | Q(pk__in=own))
 
 
@@ -85,7 +85,8 @@ def usable_images(actor: Actor, tenant_id: int) -> QuerySet[Image]:
 
 def ready_images(actor: Actor, tenant_id: int) -> QuerySet[Image]:
     """Return the usable images whose import has finished, base images first."""
-    return usable_images(actor, tenant_id).filter(state=State.READY).order_by("-tenant", "name")
+    ready = usable_images(actor, tenant_id).filter(state=State.READY, region__open_to_tenants=True)
+    return ready.order_by("-tenant", "name")
 
 
 def visible_key_pairs(actor: Actor) -> QuerySet[KeyPair]:
@@ -94,8 +95,9 @@ def visible_key_pairs(actor: Actor) -> QuerySet[KeyPair]:
 
 
 def usable_types(tenant_id: int) -> QuerySet[InstanceType]:
-    """Return the instance types of the clusters a tenant may use (IT-3)."""
-    return InstanceType.objects.filter(in_usable_compute(tenant_id)).select_related("cluster__region")
+    """Return the instance types of the clusters a tenant may use (IT-3), in regions that are open."""
+    types = InstanceType.objects.filter(in_usable_compute(tenant_id), cluster__region__open_to_tenants=True)
+    return types.select_related("cluster__region")
 
 
 def visible_types(actor: Actor) -> QuerySet[InstanceType]:

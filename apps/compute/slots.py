@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.moves import Moving, moving
 from apps.compute.observation import report_reachability, take_reports
-from apps.compute.pages.on_hosts import cluster_types, cluster_vms, host_vms
+from apps.compute.pages.on_home import home_vms
+from apps.compute.pages.on_hosts import cluster_card, cluster_types, cluster_vms, host_card, host_vms
 from apps.compute.services.instance_type import create_default_types
 from apps.compute.usage import vm_samples
+from apps.compute.verbs import KEY_PAIR_CREATE, VM_CREATE
 from apps.infrastructure import reports, services, usage
 from apps.portal.detail import Tab
-from apps.portal.slots import MENU, TABS, TILES, MenuSlot, Section, TabSlot, TileSlot
+from apps.portal.home import FIRST_STEPS, HOME_CARDS, FirstStepSlot, HomeCardSlot
+from apps.portal.slots import (
+    CARDS,
+    MENU,
+    TABS,
+    TILES,
+    CardSlot,
+    MenuSlot,
+    Section,
+    TabSlot,
+    TileSlot,
+)
+from apps.storage.models import Disk
 
 TABS.fill(
     TabSlot("host", Tab("vms", _("Virtual machines"), "compute/host_vms.html", host_vms), after=""),
@@ -25,6 +40,17 @@ TABS.fill(
         after="vms",
     ),
 )
+CARDS.fill(
+    CardSlot("host", "compute/host_busiest.html", host_card),
+    CardSlot("compute_cluster", "compute/vm_counts.html", cluster_card),
+)
+HOME_CARDS.fill(HomeCardSlot("portal", "compute/home_vms.html", home_vms))
+FIRST_STEPS.fill(
+    FirstStepSlot("key_pair", 2, KEY_PAIR_CREATE, _("To log in to your VMs without a password.")),
+    FirstStepSlot(
+        "vm", 3, VM_CREATE, _("Enter a name and choose an image. The rest has defaults."), last=True
+    ),
+)
 TILES.fill(
     TileSlot("vm", portal=1, admin=2), TileSlot("image", portal=3, admin=5), TileSlot("key_pair", portal=6)
 )
@@ -36,8 +62,7 @@ MENU.fill(
         portal=(Section.COMPUTE, 10),
         admin=(Section.RESOURCES, 10),
     ),
-    MenuSlot("image.list", _("Images"), "disc", portal=(Section.COMPUTE, 20)),
-    MenuSlot("image.list", _("Images"), "photo", admin=(Section.RESOURCES, 60)),
+    MenuSlot("image.list", _("Images"), "disc", portal=(Section.COMPUTE, 20), admin=(Section.RESOURCES, 60)),
     MenuSlot("key_pair.list", _("SSH keys"), "key", portal=(Section.COMPUTE, 30)),
     MenuSlot("instance_type.list", _("Instance types"), "cpu", admin=(Section.RESOURCES, 70)),
 )
@@ -46,3 +71,4 @@ reports.listeners.fill(take_reports)
 reports.reach_listeners.fill(report_reachability)
 usage.samplers.fill(vm_samples)
 services.cluster_defaults.fill(create_default_types)
+moving.fill(Moving("vm", belongings=lambda vm: Disk.objects.filter(vm=vm.pk, role=Disk.Role.SYSTEM)))

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.compute.models import Vm
 from apps.lifecycle.models import State
+from apps.lifecycle.models.status import Status
 from apps.lifecycle.standard_verbs import (
     create_verb,
     delete_verb,
@@ -76,10 +77,18 @@ VM_START = declare(
         obstacle=_must_be_off,
         taken_back=_want_what_is_seen,
         icon="player-play",
+        status=Status.STARTING,
     )
 )
 VM_SHUT_DOWN = declare(
-    Verb("vm.shut_down", _("Shut down"), _("Shutting down"), obstacle=_must_run, icon="player-stop")
+    Verb(
+        "vm.shut_down",
+        _("Shut down"),
+        _("Shutting down"),
+        obstacle=_must_run,
+        icon="player-stop",
+        status=Status.SHUTTING_DOWN,
+    )
 )
 VM_RESTART = declare(
     Verb(
@@ -89,6 +98,7 @@ VM_RESTART = declare(
         obstacle=_must_be_on,
         taken_back=_want_what_is_seen,
         icon="refresh",
+        status=Status.RESTARTING,
     )
 )
 VM_POWER_OFF = declare(
@@ -103,6 +113,7 @@ VM_POWER_OFF = declare(
         supersedes=True,
         destructive=True,
         icon="power",
+        status=Status.POWERING_OFF,
     )
 )
 # The platform asks for these two by itself (`observation.py`).
@@ -114,6 +125,7 @@ VM_RESUME = declare(
         permission="admin",
         obstacle=_must_be_resumable,
         icon="player-play",
+        status=Status.RESUMING,
     )
 )
 VM_FINISH_FIRST_BOOT = declare(
@@ -139,9 +151,18 @@ IMAGE_IMPORT = declare(
         deadline=IMPORT_DEADLINE,
         retried_by="retry",
         icon="upload",
+        status=Status.IMPORTING,
     )
 )
-IMAGE_RETRY = declare(retry_verb("image", doing=_("Importing"), permission="admin", deadline=IMPORT_DEADLINE))
+IMAGE_RETRY = declare(
+    retry_verb(
+        "image",
+        doing=_("Importing"),
+        permission="admin",
+        deadline=IMPORT_DEADLINE,
+        status=Status.IMPORTING,
+    )
+)
 IMAGE_RENAME = declare(rename_verb("image"))
 IMAGE_DELETE = declare(delete_verb("image"))
 

@@ -19,6 +19,7 @@ from apps.compute.models import Image, InstanceType, KeyPair
 from apps.compute.services.create_plan import MOST_AT_ONCE
 from apps.compute.services.user_data import MOST_ENCODED, UserDataEncoding
 from apps.infrastructure.models import Region
+from apps.infrastructure.regions import ranked_regions
 from apps.lifecycle.models import State
 from apps.network.models import SecurityGroup, Subnet
 from apps.network.selectors import visible_subnets
@@ -80,7 +81,7 @@ class VmForm(ProjectForm):
         label=gettext_lazy("Security group"),
         required=False,
         blank=True,
-        empty_label=gettext_lazy("none: nothing is filtered"),
+        empty_label=gettext_lazy("No security group: all traffic passes"),
     )
     key_pairs = PickSeveralField(KeyPair.objects.none(), label=gettext_lazy("SSH keys"), required=False)
     password = forms.CharField(
@@ -131,9 +132,7 @@ class VmForm(ProjectForm):
         self._offer_rows("security_group", groups.order_by("created_at"), _group)
         self._offer_rows("key_pairs", keys, lambda row: Pick(row.name, row.fingerprint))
         self._say_where_to_make()
-        fitting = [kind for kind in types if not _short(kind, left)] or types
-        first = fitting[0] if fitting else None
-        self._choose_region(types, first)
+        first = self._choose_region(types, left)
         if not self.is_bound:
             self._choose(first)
 
@@ -151,6 +150,8 @@ class VmForm(ProjectForm):
         for name in ("instance_type", "image", "subnet", "security_group"):
             if data.get(name) is not None:
                 data[name] = data[name].pk
+        if "security_group" not in self.data:
+            data.pop("security_group", None)  # nothing was chosen: the service takes the default group
         data["key_pairs"] = [getattr(key, "pk", key) for key in data.get("key_pairs") or ()]
         if data.get("project") is not None:
             data["project"] = data["project"].uid
@@ -180,12 +181,19 @@ class VmForm(ProjectForm):
         keys = list(self.fields["key_pairs"].queryset[:2])  # type: ignore[attr-defined]
         self.fields["key_pairs"].initial = [key.pk for key in keys] if len(keys) == 1 else []
 
-    def _choose_region(self, types: list[InstanceType], first: InstanceType | None) -> None:
+    def _choose_region(self, types: list[InstanceType], left: Mapping[str, int]) -> InstanceType | None:
+        """Choose where the tenant's things are and there is room; return the smallest type there that fits."""
         regions = {kind.cluster.region_id: kind.cluster.region for kind in types}
         self.fields["region"].queryset = Region.objects.filter(pk__in=regions)  # type: ignore[attr-defined]
-        self.fields["region"].initial = first.cluster.region if first else None
         if len(regions) < 2:
             self.fields["region"].widget = forms.HiddenInput()
+        best = list(regions.values())
+        if len(best) > 1 and self.actor.tenant:
+            best = ranked_regions(best, self.actor.tenant.pk)
+        self.fields["region"].initial = best[0] if best else None
+        here = [kind for kind in types if kind.cluster.region == best[0]] if best else []
+        fitting = [kind for kind in here if not _short(kind, left)] or here
+        return fitting[0] if fitting else None
 
 
 def _short(kind: InstanceType, left: Mapping[str, int]) -> list[str]:

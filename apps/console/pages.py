@@ -11,13 +11,18 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.access import get_visible, may
 from apps.compute.models import Vm
+from apps.compute.pages.vms import VM
 from apps.console.addresses import proxy_origin
 from apps.console.close_messages import messages
 from apps.console.models import TicketKind
 from apps.console.verbs import VM_CONSOLE
 from apps.lifecycle.errors import Forbidden
 from apps.lifecycle.legality import possibility
+from apps.lifecycle.selectors import with_open_operations
 from apps.portal.page import Page
+
+#: Actions in the bar, as on the VM's page: the same rights, reasons and questions.
+POWER = ("start", "shut_down", "restart", "power_off")
 
 #: Offered as buttons: what a browser or the user's own system would keep. Codes as in KeyboardEvent.code.
 COMBINATIONS = [
@@ -48,6 +53,8 @@ class ConsolePage(Page):
         self.title = vm.name
         context = {
             "vm": vm,
+            "list_url": VM.url(self.area, "list"),
+            "power": VM.offers(self.rights, vm, self.area, only=POWER),
             "possible": possibility(VM_CONSOLE, vm, None).allowed,
             "settings": self._settings(vm),
             "combinations": COMBINATIONS,
@@ -58,7 +65,7 @@ class ConsolePage(Page):
         return response
 
     def _vm(self, key: UUID) -> Vm:
-        vm = get_visible(self.actor, Vm.objects.select_related("host"), key)
+        vm = get_visible(self.actor, with_open_operations(Vm.objects.select_related("host")), key)
         if not may(self.actor, VM_CONSOLE, vm.project_id, vm.tenant_id):
             raise Forbidden(
                 _("Your role does not allow you to open the console."),

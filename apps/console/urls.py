@@ -1,8 +1,9 @@
-from django.urls import path
+from django.urls import URLPattern, path
 
 from apps.api.views import routes
 from apps.console.api import ConsoleTicketApi
 from apps.console.pages import ConsolePage
+from apps.console.screenshot_pages import ScreenshotFile, ScreenshotPart
 
 api_routes = [
     *routes("console-tickets", ConsoleTicketApi),
@@ -14,10 +15,14 @@ api_routes = [
     path("vms/<uuid:key>/console", ConsoleTicketApi.as_view({"post": "post_console"}), name="vms-console"),
 ]
 
-tenant_patterns = [
-    path("vms/<uuid:key>/console/", ConsolePage.as_view(), name="vm.console"),
-]
 
-admin_patterns = [
-    path("vms/<uuid:key>/console/", ConsolePage.as_view(admin=True), name="vm.console"),
-]
+def _patterns(*, admin: bool) -> list[URLPattern]:
+    return [
+        path("vms/<uuid:key>/console/", ConsolePage.as_view(admin=admin), name="vm.console"),
+        path("vms/<uuid:key>/screenshot/", ScreenshotPart.as_view(admin=admin), name="vm.screenshot"),
+        path("vms/<uuid:key>/screenshot.png", ScreenshotFile.as_view(admin=admin), name="vm.screenshot.file"),
+    ]
+
+
+tenant_patterns = _patterns(admin=False)
+admin_patterns = _patterns(admin=True)

@@ -30,6 +30,7 @@ VM_CONSOLE = declare(
         obstacle=must_be_on,
         exclusive=False,
         inside=True,
+        is_task=False,
         deadline=timedelta(seconds=60),
         icon="terminal-2",
     )

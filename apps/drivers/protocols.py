@@ -25,6 +25,7 @@ from apps.drivers.specs import (
     PoolObservation,
     PoolSpec,
     Power,
+    Screenshot,
     SeedSpec,
     VmSpec,
     VmStatus,
@@ -74,6 +75,10 @@ class Hypervisor(Protocol):
     @host_verb(changes=False)
     def close_console(self, vm_id: str) -> None:
         """Let nobody in until the next `open_console`."""
+
+    @host_verb(changes=False)
+    def screenshot(self, vm_id: str) -> Screenshot:
+        """Return a small picture of a running VM's screen."""
 
     @host_verb(changes=False)
     def observe(self) -> HostObservation:

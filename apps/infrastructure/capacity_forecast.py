@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.infrastructure.models import SILENCE, ComputeCluster
 from apps.infrastructure.need import Need
 from apps.lifecycle.errors import NoCapacity
+from apps.lifecycle.times import written
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ SELECT name, code, error ->> 'message', last_report_at, vcpu_free, vcpu_capacity
   FROM ({_JUDGED}) hosts WHERE code <> '' ORDER BY name
 """  # noqa: S608
 
-#: In the order they are told: first what is short, which a smaller VM would mend.
+#: In the order they are shown: first a lack of capacity, which a smaller VM could avoid.
 _CODES = ("memory", "vcpu", "closed", "out_of_reach", "not_ready")
 
 
@@ -141,8 +141,7 @@ def _own(
     if code == "not_ready":
         return message or _("has not reported yet")
     if code == "out_of_reach":
-        at = f"{timezone.localtime(seen):%Y-%m-%d %H:%M:%S}" if seen else "–"
-        return _("out of reach since %(time)s") % {"time": at}
+        return _("out of reach since %(time)s") % {"time": written(seen) if seen is not None else "–"}
     if code == "closed":
         return _("does not accept new VMs")
     if code == "memory":

@@ -11,7 +11,9 @@ from django.utils.translation import gettext_lazy
 
 from apps.drivers.specs import PoolSpec
 from apps.lifecycle.models import Kind, Loaded
+from apps.lifecycle.shown_states import ShownState
 from apps.lifecycle.state_labels import StateLabel
+from apps.lifecycle.times import written
 
 #: An agent reports every five seconds; a host silent for this long is out of reach.
 SILENCE = timedelta(seconds=20)
@@ -26,6 +28,12 @@ class Region(Loaded):
     fabric_driver = models.CharField(max_length=16, default="ovn")
     fabric_address = models.CharField(max_length=255, blank=True, default="")
     dns_servers = models.JSONField(default=list, blank=True)
+    # Whether tenants may create anything in it; an administrator opens it once it is ready.
+    open_to_tenants = models.BooleanField(default=False)
+    # Opened, and not every account has its default network there yet.
+    default_networks_due = models.BooleanField(default=False)
+    # When its network database last answered, by PostgreSQL's clock.
+    fabric_seen_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -157,12 +165,29 @@ class Host(Kind):
     def ready_word(self) -> StateLabel:
         """Return the state to show for a host that has been taken in."""
         if not self.in_reach:
-            since = timezone.localtime(self.last_report_at) if self.last_report_at else None
-            reason = _("No report since %(time)s.") % {"time": f"{since:%Y-%m-%d %H:%M:%S}"} if since else ""
+            at = self.last_report_at
+            reason = _("No report since %(time)s.") % {"time": written(at)} if at is not None else ""
             return StateLabel(_("Out of reach"), "error", reason=reason, code="out_of_reach")
         if not self.accepts_vms:
             return StateLabel(_("Closed"), "warn", reason=_("It does not accept new VMs."), code="closed")
         return StateLabel(_("Available"), "ok", code="ready")
+
+    @classmethod
+    def ready_states(cls) -> list[ShownState]:
+        """Return the words of `ready_word` with the condition of each."""
+        silent = models.Q(last_report_at__isnull=True) | models.Q(
+            last_report_at__lte=timezone.now() - SILENCE
+        )
+        return [
+            ShownState("available", gettext_lazy("Available"), ~silent & models.Q(accepts_vms=True)),
+            ShownState("closed", gettext_lazy("Closed"), ~silent & models.Q(accepts_vms=False)),
+            ShownState("out_of_reach", gettext_lazy("Out of reach"), silent),
+        ]
+
+    @classmethod
+    def pending_states(cls) -> list[ShownState]:
+        """Return the word of `pending_word`, which is shown of all hosts that have not reported yet."""
+        return [ShownState("enrolled", gettext_lazy("Enrolled"), models.Q())]
 
 
 class Collection(models.Model):

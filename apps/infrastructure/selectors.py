@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext as _
 
 from apps.infrastructure.models import SILENCE, Cluster, ComputeCluster, Host, Region, StorageCluster
 from apps.infrastructure.reachability import silent_since
+from apps.infrastructure.readiness import with_checks
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
-from apps.lifecycle.models import State
+from apps.lifecycle.models import Resource, State
 
 C = TypeVar("C", bound=Cluster)
 
@@ -43,7 +44,8 @@ def visible_clusters(actor: Actor, clusters: QuerySet[C]) -> QuerySet[C]:
     clusters = clusters.select_related("region")
     if actor.is_system or (actor.is_admin and actor.tenant is None):
         return clusters
-    return usable(actor.tenant.pk, clusters) if actor.tenant else clusters.none()
+    opened = clusters.filter(region__open_to_tenants=True)
+    return usable(actor.tenant.pk, opened) if actor.tenant else clusters.none()
 
 
 def visible_compute_clusters(actor: Actor) -> QuerySet[ComputeCluster]:
@@ -65,10 +67,13 @@ def get_cluster(actor: Actor, clusters: QuerySet[C], pk: object) -> C:
 
 
 def visible_regions(actor: Actor) -> QuerySet[Region]:
-    """Return all regions to everybody who is logged in: their names are no secret, their use is by cluster."""
-    return (
-        Region.objects.all() if actor.is_admin or actor.tenant or actor.is_system else Region.objects.none()
-    )
+    """Return every region to an admin as such; to a tenant those that are open, or in which it has something."""
+    if actor.is_system or (actor.is_admin and actor.tenant is None):
+        return with_checks(Region.objects.all())
+    if actor.tenant is None:
+        return Region.objects.none()
+    used = Resource.objects.filter(tenant=actor.tenant, region=OuterRef("pk"))
+    return Region.objects.filter(Q(open_to_tenants=True) | Exists(used))
 
 
 def visible_hosts(actor: Actor) -> QuerySet[Host]:

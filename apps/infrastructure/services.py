@@ -7,14 +7,17 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError
+from django.db.models import ProtectedError, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.accounts.acts import allows, changes
 from apps.accounts.labels import MAX_NAME
 from apps.accounts.models import Tenant
 from apps.accounts.single_line import clean_line
-from apps.infrastructure import enrolment  # noqa: F401  its services are hosts', looked for here
+from apps.infrastructure import (
+    enrolment,  # noqa: F401  its services are hosts', looked for here
+    region_opening,  # noqa: F401  and its are regions'
+)
 from apps.infrastructure.models import Cluster, ComputeCluster, Host, Region, StorageCluster
 from apps.infrastructure.verbs import (
     CLUSTER_CHANGE,
@@ -25,9 +28,12 @@ from apps.infrastructure.verbs import (
     HOST_OPEN,
     REGION_CHANGE,
     REGION_CREATE,
+    REGION_DELETE,
 )
 from apps.lifecycle import push
-from apps.lifecycle.errors import InUse, Invalid
+from apps.lifecycle.errors import InUse, Invalid, NotFound
+from apps.lifecycle.in_use import NAMED
+from apps.lifecycle.models import Resource
 from apps.lifecycle.requests import Allowed, Change
 from apps.lifecycle.slots import Slot
 
@@ -50,8 +56,12 @@ def create_region(
     fabric_driver: str = "ovn",
     fabric_address: str = "",
     dns_servers: Sequence[str] = (),
+    open_to_tenants: bool = False,
 ) -> Region:
-    """Add a data centre. `fabric_address` is that of OVN's northbound database ("ssl:192.0.2.1:6641")."""
+    """Add a data centre. `fabric_address` is that of OVN's northbound database ("ssl:192.0.2.1:6641").
+
+    Tenants use it once it is opened; `open_to_tenants` at once, for whoever makes the rest of it in the same go.
+    """
     region = _unique(
         lambda: Region.objects.create(
             name=name,
@@ -59,6 +69,7 @@ def create_region(
             fabric_driver=fabric_driver,
             fabric_address=clean_line("fabric_address", fabric_address, MAX_ADDRESS),
             dns_servers=list(dns_servers),
+            open_to_tenants=open_to_tenants,
         )
     )
     allowed.record(name=name)
@@ -71,6 +82,37 @@ def change_region(allowed: Allowed, region: Region, changes: Mapping[str, Any]) 
     given = _only(changes, {"label", "fabric_address", "dns_servers"})
     Region.objects.filter(pk=region.pk).update(**given)
     allowed.record(name=region.name, args=given)
+
+
+@allows(REGION_DELETE)
+def delete_region(allowed: Allowed, region: Region) -> None:
+    """Delete an empty region. Raises InUse with what is in it."""
+    if not Region.objects.select_for_update().filter(pk=region.pk):
+        raise NotFound(_("There is no such region."))
+    users = [
+        *_named(ComputeCluster.objects.filter(region=region), "compute_cluster"),
+        *_named(StorageCluster.objects.filter(region=region), "storage_cluster"),
+        *_named(Resource.objects.filter(region=region)),
+    ]
+    if users:
+        raise InUse(
+            _("Region %(name)s is in use: %(users)s.")
+            % {"name": region.label, "users": ", ".join(user["name"] for user in users[:NAMED])},
+            hint=_(
+                "Delete what is in the region first: virtual machines, networks, images, hosts, clusters."
+            ),
+            details={"resources": users[:NAMED]},
+        )
+    Region.objects.filter(pk=region.pk).delete()
+    allowed.record(name=region.name)
+
+
+def _named(rows: QuerySet[Any], kind: str = "") -> list[dict[str, str]]:
+    """Return the first rows as a refusal names them."""
+    return [
+        {"kind": kind or row.kind, "id": str(row.pk), "name": row.name}
+        for row in rows.order_by("name", "pk")[:NAMED]
+    ]
 
 
 @allows(CLUSTER_CREATE, sole=False)

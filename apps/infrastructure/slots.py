@@ -11,5 +11,7 @@ MENU.fill(
     MenuSlot("region.list", _("Regions"), "map-pin", admin=(Section.PLATFORM, 10)),
     MenuSlot("compute_cluster.list", _("Compute clusters"), "stack-2", admin=(Section.PLATFORM, 20)),
     MenuSlot("host.list", _("Hosts"), "server", admin=(Section.PLATFORM, 30)),
-    MenuSlot("storage_cluster.list", _("Storage clusters"), "database", admin=(Section.PLATFORM, 40)),
+    MenuSlot(
+        "storage_cluster.list", _("Storage clusters"), "building-warehouse", admin=(Section.PLATFORM, 40)
+    ),
 )

@@ -16,6 +16,14 @@ def _must_be_open(host: Any) -> Text | None:
     return _("It accepts new VMs already.") if host.accepts_vms else None
 
 
+def _region_must_be_closed(region: Any) -> Text | None:
+    return _("The region is open to tenants already.") if region.open_to_tenants else None
+
+
+def _region_must_be_open(region: Any) -> Text | None:
+    return None if region.open_to_tenants else _("The region is not open to tenants.")
+
+
 REGION_CREATE = declare(
     Verb("region.create", _("Create region"), _("Creating"), permission="admin", on_resource=False)
 )
@@ -27,6 +35,39 @@ REGION_CHANGE = declare(
         permission="admin",
         on_resource=False,
         icon="pencil",
+    )
+)
+REGION_OPEN = declare(
+    Verb(
+        "region.open",
+        _("Open to tenants"),
+        _("Opening"),
+        permission="admin",
+        on_resource=False,
+        obstacle=_region_must_be_closed,
+        icon="lock-open",
+    )
+)
+REGION_CLOSE = declare(
+    Verb(
+        "region.close",
+        _("Close to tenants"),
+        _("Closing"),
+        permission="admin",
+        on_resource=False,
+        obstacle=_region_must_be_open,
+        icon="lock",
+    )
+)
+REGION_DELETE = declare(
+    Verb(
+        "region.delete",
+        _("Delete region"),
+        _("Deleting"),
+        permission="admin",
+        on_resource=False,
+        destructive=True,
+        icon="trash",
     )
 )
 CLUSTER_CREATE = declare(

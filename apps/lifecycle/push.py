@@ -111,6 +111,11 @@ def rights_changed(user_id: int) -> None:
     )
 
 
+def group_about(operation: Operation) -> str:
+    """Return the narrowest group that hears what becomes of an operation."""
+    return _groups((operation.tenant_id, operation.target_project))[-1]
+
+
 def _push(place: Place, *, kind: str, id: UUID, change: str) -> None:
     message = {"type": "page.changed", "kind": kind, "id": str(id), "change": change}
     transaction.on_commit(lambda: _send_to(_groups(place), message))

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from apps.lifecycle.models import State
+from apps.lifecycle.models.status import Status
 from apps.lifecycle.verbs import ANY_STATE, Cancel, Text, Verb
 
 
@@ -21,6 +22,7 @@ def create_verb(kind: str, label: Text, **differs: Any) -> Verb:
         on_resource=False,
         retried_by="retry",
         icon="plus",
+        status=Status.CREATING,
     )
     return replace(verb, **differs)
 
@@ -34,6 +36,7 @@ def retry_verb(kind: str, **differs: Any) -> Verb:
         permission="manage",
         states=frozenset({State.ERROR}),
         icon="rotate-clockwise-2",
+        status=Status.CREATING,
     )
     return replace(verb, **differs)
 
@@ -65,6 +68,7 @@ def delete_verb(kind: str, **differs: Any) -> Verb:
         rank=1,
         cancel=Cancel.BEFORE,
         icon="trash",
+        status=Status.DELETING,
     )
     return replace(verb, **differs)
 
@@ -100,4 +104,5 @@ def force_clean_verb(kind: str) -> Verb:
         rank=2,
         cancel=Cancel.BEFORE,
         icon="trash",
+        status=Status.DELETING,
     )

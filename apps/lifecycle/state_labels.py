@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -15,13 +16,17 @@ from apps.lifecycle.verbs import Text, verb_named
 
 @dataclass(frozen=True)
 class StateLabel:
-    """A state as shown: `tone` is one of ok, busy, off, error, warn; `reason` explains, `percent` is progress."""
+    """A state as shown: `tone` is one of ok, busy, off, error, warn; `reason` explains, `percent` is progress.
+
+    since: when what is running was requested.
+    """
 
     word: Text
     tone: str
     reason: str = ""
     percent: int | None = None
     code: str = ""
+    since: datetime | None = None
 
 
 _WORDS = {
@@ -52,4 +57,11 @@ def state_label(resource: Any) -> StateLabel:
 def _running(operation: Operation, resource: Resource) -> StateLabel:
     verb = verb_named(operation.verb)
     last = rendered_message(operation.steps[-1]) if operation.steps else ""
-    return StateLabel(verb.doing, "busy", reason=last, percent=operation.progress or None, code=verb.name)
+    return StateLabel(
+        verb.doing,
+        "busy",
+        reason=last,
+        percent=operation.progress or None,
+        code=verb.name,
+        since=operation.created_at,
+    )

@@ -17,6 +17,7 @@ from uuid import UUID
 from django.utils.functional import Promise
 
 from apps.lifecycle.models import State
+from apps.lifecycle.models.status import Status
 
 Text = str | Promise
 #: Returns None when the verb is possible now, or the reason why not.
@@ -24,7 +25,7 @@ Obstacle = Callable[[Any], Text | None]
 
 
 class Cancel(Enum):
-    """Until when an operation can be cancelled without leaving anything that nobody can mend."""
+    """Until when an operation can be cancelled without leaving anything that cannot be repaired."""
 
     #: What was asked for is shown as being in force already: cancelled, a security group's page and its rules differ.
     NEVER = "never"
@@ -72,6 +73,8 @@ class Verb:
     what was wanted. retried_by: the action that does it again when it failed, where that is not the verb itself.
     removes: its resource is gone once it is done (delete, force clean): from the request on nothing may use it.
     rank: what supersedes pushes nothing of a higher rank aside (power off 0, delete 1, force clean 2).
+    status: the resource's status while it runs, as the API names it (`status.py`).
+    is_task: whether it is shown among somebody's tasks; the operation log has it in any case.
     """
 
     name: str
@@ -96,6 +99,8 @@ class Verb:
     retried_by: str = ""
     rank: int = 0
     removes: bool = False
+    status: Status = Status.UPDATING
+    is_task: bool = True
 
     @property
     def allowed_while_acting(self) -> bool:
@@ -146,6 +151,11 @@ def removes(name: str) -> bool:
 def verbs_of(kind: str) -> list[Verb]:
     """Return the verbs of a kind that act on an existing resource, in the order they were declared."""
     return [verb for verb in _table.values() if verb.kind == kind and verb.on_resource]
+
+
+def no_tasks() -> list[str]:
+    """Return the names of the verbs that are no tasks."""
+    return [verb.name for verb in _table.values() if not verb.is_task]
 
 
 def all_verbs() -> Iterable[Verb]:

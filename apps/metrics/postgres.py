@@ -83,6 +83,18 @@ class PostgresStore:
             for row in found
         }
 
+    def trends(
+        self, keys: Sequence[str], name: str, length: timedelta, step: timedelta
+    ) -> dict[str, list[float | None]]:
+        """Read the finest resolution of all keys at once."""
+        return queries.trends(keys, _checked([name])[0], length, step)
+
+    def mean_trend(
+        self, keys: Sequence[str], name: str, length: timedelta, step: timedelta
+    ) -> list[float | None]:
+        """Look up a sample of every key at each step: a cluster's hosts would be too many for all of them."""
+        return queries.mean_trend(keys, _checked([name])[0], length, step)
+
     def finest_step(self, start: datetime) -> timedelta:
         """Go by how long each resolution is kept."""
         return TIERS[queries.tier_for(start, STEP)].step

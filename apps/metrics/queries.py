@@ -9,8 +9,8 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from apps.metrics.store import Chart, Series, Subject
-from apps.metrics.tiers import TIERS, Tier, floor
+from apps.metrics.store import STEP, Chart, Series, Subject
+from apps.metrics.tiers import RAW, TIERS, Tier, floor
 
 #: time, weight, values
 Row = tuple[datetime, float, Sequence[float | None]]
@@ -36,6 +36,51 @@ def chart(subject: Subject, names: Sequence[str], start: datetime, end: datetime
             for name, pair in zip(names, zip(sums, weights, strict=True), strict=True)
         ],
     )
+
+
+def trends(
+    keys: Sequence[str], name: str, length: timedelta, step: timedelta
+) -> dict[str, list[float | None]]:
+    """Return key → the mean of each step up to now, in one query."""
+    first, count = _grid(length, step)
+    times = [first + number * STEP for number in range(count * (step // STEP))]
+    sums: dict[str, list[list[float]]] = {}
+    for key, at, value in _values(keys, name, times):
+        sums.setdefault(key, [[] for _ in range(count)])[(at - first) // step].append(value)
+    return {
+        key: [sum(each) / len(each) if each else None for each in buckets] for key, buckets in sums.items()
+    }
+
+
+def mean_trend(keys: Sequence[str], name: str, length: timedelta, step: timedelta) -> list[float | None]:
+    """Return the mean over all keys at each step up to now, in one query."""
+    first, count = _grid(length, step)
+    times = [first + number * step for number in range(1, count + 1)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT at, avg({name}) FROM {RAW.table}"  # noqa: S608  # names of our own
+            " WHERE at = ANY(%s) AND subject = ANY(%s::uuid[]) GROUP BY at",
+            [times, list(keys)],
+        )
+        found = dict(cursor.fetchall())
+    return [found.get(at) for at in times]
+
+
+def _grid(length: timedelta, step: timedelta) -> tuple[datetime, int]:
+    """Return the first moment and the number of steps of a range that ends with the newest whole step of samples."""
+    count = length // step
+    return floor(timezone.now(), STEP) - count * step, count
+
+
+def _values(keys: Sequence[str], name: str, times: Sequence[datetime]) -> list[tuple[str, datetime, float]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT subject::text, at, {name} FROM {RAW.table}"  # noqa: S608  # names of our own
+            f" WHERE at = ANY(%s) AND subject = ANY(%s::uuid[]) AND {name} IS NOT NULL",
+            [list(times), list(keys)],
+        )
+        found: list[tuple[str, datetime, float]] = cursor.fetchall()
+    return found
 
 
 def tier_for(start: datetime, step: timedelta) -> int:

@@ -66,6 +66,19 @@ class Store(Protocol):
     ) -> dict[str, dict[str, float]]:
         """Return key → name → the newest value; what has none that new is left out."""
 
+    def trends(
+        self, keys: Sequence[str], name: str, length: timedelta, step: timedelta
+    ) -> dict[str, list[float | None]]:
+        """Return key → one quantity up to now, a value for each `step`; what was not measured at all is left out.
+
+        `length` is at most an hour or two: for small charts of many subjects at once.
+        """
+
+    def mean_trend(
+        self, keys: Sequence[str], name: str, length: timedelta, step: timedelta
+    ) -> list[float | None]:
+        """Return the mean over all subjects, as it was at each `step` up to now."""
+
     def finest_step(self, start: datetime) -> timedelta:
         """Return the finest step in which samples since `start` are kept."""
 

@@ -17,7 +17,7 @@ from apps.api.filter_fields import (
     Words,
 )
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
-from apps.network.models import Nic, NicRole
+from apps.network.models import Nic, NicRole, SecurityGroupRule
 from apps.network.selectors import FREE_ADDRESSES, RULE_COUNT
 
 
@@ -66,10 +66,15 @@ class NicFilter(ListFilter):
         return queryset.filter(found | Q(ip=text) if _is_address(text) else found)
 
 
+def _with_action(actions: list[str]) -> Q:
+    return Q(pk__in=SecurityGroupRule.objects.filter(action__in=actions).values("group"))
+
+
 class SecurityGroupFilter(ResourceFilter):
     by = {
         "rules": Number(_("Rules"), expression=RULE_COUNT),
         "bindings": Number(_("Bound to"), "bound_count"),
+        "action": Choices(_("Action"), where=_with_action, choices=SecurityGroupRule.Action.choices),
         "bound": Flag(_("In use"), where=lambda value: _bound() if value else ~_bound()),
     }
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.accounts.access import visible_projects
 from apps.api import limits
-from apps.infrastructure.models import Region
+from apps.infrastructure.regions import offered_regions
 from apps.network.free_blocks import next_free
 from apps.network.ranges import VpcRange, allowed_ranges
 from apps.network.selectors import visible_vpcs
@@ -30,7 +30,7 @@ class PlacedForm(BaseForm):
     def prepare(self) -> None:
         """Offer projects and regions."""
         self._offer("project", visible_projects(self.actor, "manage").values_list("uid", "name"))
-        self._offer("region", Region.objects.values_list("name", "label"))
+        self._offer("region", [(region.name, region.label) for region in offered_regions(self.actor)])
 
     def _offer(self, name: str, choices: Any) -> None:
         field = self.fields[name]

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import TextChoices
 from django.utils.translation import gettext as _
 
-from apps.accounts.single_line import is_one_line
+from apps.accounts.single_line import clean_line
 from apps.lifecycle.errors import Invalid
 from apps.network.models import Protocol, SecurityGroupRule
 from apps.network.models.security_group import WITH_PORTS
@@ -19,6 +19,8 @@ from apps.network.models.security_group import WITH_PORTS
 MAX_RULES = 200
 MAX_PORT = 65535
 MAX_DESCRIPTION = 255
+#: IPv4 addresses in the notation of IPv6 (RFC 4291, 2.5.5.2): no packet of the network carries one.
+IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
 
 Direction, Action, Priority = (
     SecurityGroupRule.Direction,
@@ -171,12 +173,7 @@ def _refuse_repeated(rule: Rule, row: int, rules: dict[Rule, int]) -> None:
 
 
 def _description(entry: Mapping[str, Any]) -> str:
-    text = _Field("description", entry).text
-    if len(text) > MAX_DESCRIPTION:
-        raise Invalid({"description": [_("At most %(n)s characters.") % {"n": MAX_DESCRIPTION}]})
-    if not is_one_line(text):
-        raise Invalid({"description": [_("No control characters or line breaks.")]})
-    return text
+    return clean_line("description", _Field("description", entry).text, MAX_DESCRIPTION)
 
 
 class _Field:
@@ -194,6 +191,7 @@ class _Field:
         return value
 
     def network(self) -> IPv4Network | IPv6Network:
+        """Return the block; an address is the block of itself. Raises Invalid."""
         try:
             # Without the zone that Python takes (fe80::1%eth0): neither PostgreSQL nor OVN does.
             block = ip_network(self.text.replace("%", "?"), strict=False)
@@ -201,6 +199,7 @@ class _Field:
             raise Invalid(
                 {self.name: [_("An address or a block, like 192.0.2.7, 10.0.0.0/8 or ::/0.")]}
             ) from None
+        _refuse_special(self.name, block, is_block="/" in self.text)
         if "/" in self.text and str(ip_network(self.text.split("/")[0]).network_address) != str(
             block.network_address
         ):
@@ -208,3 +207,27 @@ class _Field:
                 {self.name: [_("Bits behind the mask are set. Did you mean %(block)s?") % {"block": block}]}
             )
         return block
+
+
+def _refuse_special(name: str, block: IPv4Network | IPv6Network, *, is_block: bool) -> None:
+    """Refuse blocks that are never the other side of a connection, or not in the way they were written."""
+    first = block.network_address
+    if first.is_unspecified and block.prefixlen == block.max_prefixlen:
+        raise _mistaken(name, _("%(address)s is no machine's address."), first, f"{first}/0")
+    if isinstance(block, IPv6Network) and block.subnet_of(IPV4_MAPPED):
+        inner = IPv4Network((int(first) & 0xFFFFFFFF, block.prefixlen - IPV4_MAPPED.prefixlen), strict=False)
+        meant = str(inner if is_block else inner.network_address)
+        raise _mistaken(
+            name, _("%(address)s is an IPv4 address written as IPv6."), block if is_block else first, meant
+        )
+    if block.is_multicast:
+        raise Invalid({name: [_("Multicast addresses cannot be used in rules.")]})
+    if block.is_loopback:
+        raise Invalid(
+            {name: [_("Loopback addresses never leave a machine. Enter the address of the other side.")]}
+        )
+
+
+def _mistaken(name: str, cause: str, address: object, meant: str) -> Invalid:
+    hint = _("Did you mean %(address)s?") % {"address": meant}
+    return Invalid({name: [f"{cause % {'address': address}} {hint}"]})

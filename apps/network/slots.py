@@ -5,8 +5,23 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.account_hooks import new_accounts
+from apps.accounts.moves import Moving, moving
+from apps.network.models import Subnet
+from apps.network.pages.default_network import MAKE_DEFAULT, default_network_notice
 from apps.network.services.default_network import create_default_network
-from apps.portal.slots import MENU, TILES, MenuSlot, Section, TileSlot
+from apps.network.verbs import VPC_CREATE
+from apps.portal.home import FIRST_STEPS, FirstStepSlot
+from apps.portal.slots import (
+    ACTIONS,
+    MENU,
+    NOTICES,
+    TILES,
+    ActionSlot,
+    MenuSlot,
+    NoticeSlot,
+    Section,
+    TileSlot,
+)
 
 TILES.fill(TileSlot("vpc", portal=4, admin=4), TileSlot("security_group", portal=5))
 MENU.fill(
@@ -27,4 +42,11 @@ MENU.fill(
     ),
     MenuSlot("vpc_range.list", _("VPC blocks"), "adjustments", admin=(Section.PLATFORM, 50)),
 )
+ACTIONS.fill(ActionSlot("project", MAKE_DEFAULT, after="edit"))
+NOTICES.fill(NoticeSlot(default_network_notice, kind="project"))
+FIRST_STEPS.fill(FirstStepSlot("vpc", 1, VPC_CREATE, _("A private network for your VMs.")))
 new_accounts.fill(create_default_network)
+moving.fill(
+    Moving("vpc", belongings=lambda vpc: Subnet.objects.filter(vpc=vpc.pk)),
+    Moving("subnet", moves_with=_("A subnet is in the project of its VPC. Move the VPC.")),
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from apps.api.views import routes
+from apps.network.api.default_network import DefaultNetworkApi
 from apps.network.api.nics import NicsApi
 from apps.network.api.ranges import VpcRangesApi
 from apps.network.api.security_groups import SecurityGroupsApi
@@ -25,6 +26,7 @@ api_routes = [
     *routes("subnets", SubnetsApi),
     *routes("nics", NicsApi),
     *routes("security-groups", SecurityGroupsApi),
+    path("projects/<uuid:key>/default-network", DefaultNetworkApi.as_view(), name="projects-default-network"),
     path("vpc-ranges", VpcRangesApi.as_view(), name="vpc-ranges"),
 ]
 

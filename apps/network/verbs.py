@@ -28,6 +28,17 @@ VPC_RETRY = declare(retry_verb("vpc"))
 VPC_RENAME = declare(rename_verb("vpc"))
 VPC_DELETE = declare(delete_verb("vpc"))
 
+DEFAULT_NETWORK_CREATE = declare(
+    Verb(
+        "project.default_network",
+        _("Create default network"),
+        _("Creating default network"),
+        permission="manage",
+        on_resource=False,
+        icon="network",
+    )
+)
+
 SUBNET_CREATE = declare(create_verb("subnet", _("Create subnet")))
 SUBNET_RETRY = declare(retry_verb("subnet"))
 SUBNET_RENAME = declare(rename_verb("subnet"))
@@ -40,7 +51,7 @@ SECURITY_GROUP_SET_RULES = declare(
         _("Edit rules"),
         _("Applying rules"),
         permission="manage",
-        # Applying rules makes the group too, so it also mends one whose creation failed.
+        # Applying rules makes the group too, so it also repairs one whose creation failed.
         states=frozenset({State.READY, State.ERROR}),
         cancel=Cancel.NEVER,
         retried_by="retry",

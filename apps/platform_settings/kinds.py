@@ -160,4 +160,4 @@ class Moment(Setting["datetime | None"]):
 
     def shown(self, value: datetime | None) -> str:
         """Say so when there is none."""
-        return f"{value:%Y-%m-%d %H:%M %Z}" if value else _("none")
+        return f"{value:%Y-%m-%d %H:%M:%S %Z}" if value else _("none")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
-from unicodedata import normalize
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
+from apps.accounts.single_line import composed
 from apps.lifecycle.errors import Refused
 from apps.lifecycle.verbs import Proof
 from apps.portal import toasts
@@ -25,7 +25,7 @@ def name_to_type(row: Any) -> str:
 
 def is_typed(typed: str, wanted: str) -> bool:
     """Whether the name was typed, in whichever form the keyboard sends its accents."""
-    return normalize("NFC", typed.strip()) == normalize("NFC", wanted.strip())
+    return composed(typed.strip()) == composed(wanted.strip())
 
 
 class ActionPage(Page):

@@ -40,6 +40,7 @@ _DISK = ChartCard(_("Disk throughput"), ("disk_read_bytes_per_second", "disk_wri
 _OPERATIONS = ChartCard(_("Disk operations"), ("disk_read_ops_per_second", "disk_write_ops_per_second"))
 _NETWORK = ChartCard(_("Network"), ("net_rx_bytes_per_second", "net_tx_bytes_per_second"))
 VM_CHARTS = (_CPU, _MEMORY, _DISK, _OPERATIONS, _NETWORK)
+SMALL_CHARTS = (_CPU, _MEMORY, _NETWORK)
 HOST_CHARTS = (
     _CPU,
     ChartCard(_("Load"), ("load",)),
@@ -66,3 +67,14 @@ def monitoring(charts: tuple[ChartCard, ...], api: str, why: Callable[[Any], Tex
         }
 
     return Tab("monitoring", _("Monitoring"), "portal/tab_monitoring.html", context)
+
+
+def small_charts(page: DetailPage, row: Any, api: str, why: Text) -> dict[str, Any]:
+    """Return the charts of an overview, for `portal/charts_small.html`. `why`: as for the tab."""
+    return {
+        "charts": SMALL_CHARTS,
+        "charts_api": reverse(api, args=[row.pk]),
+        "charts_url": page.of.url(page.area, "tab.monitoring", row),
+        "charts_range": ranges.DEFAULT.name,
+        "why": why,
+    }

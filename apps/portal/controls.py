@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from django.http import QueryDict
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from apps.api.filter_fields import By, Choices
 from apps.api.filters import ListFilter
-from apps.portal.facets import Facet
+from apps.lifecycle.times import written
+from apps.portal.facets import Facet, state_facet
 from apps.portal.kinds import Text
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ class Controls:
         narrowing = page.filter.narrowed_by() if issubclass(page.filter, ListFilter) else {}
         self._by: dict[str, By] = {**narrowing}
         self._facets = {facet.name: facet for facet in page.facets if facet.area in {"", page.area}}
+        if state_facet.name in self._by:
+            self._facets.setdefault(state_facet.name, state_facet)
         self._labels: dict[str, Text] = {}
         for column in page.area_columns:
             if column.filter_name in self._by:
@@ -213,4 +215,4 @@ def _moment(value: str) -> str:
         at = parse_datetime(value)
     except ValueError:
         at = None
-    return date_format(at, "Y-m-d H:i") if at is not None else value
+    return written(at) if at is not None and at.tzinfo is not None else value.replace("T", " ")

@@ -69,6 +69,8 @@ class CreatePage(Page):
     api: ClassVar[type[ObjectApi] | None] = None
     #: False where trying costs as much as doing (passwords are hashed): the summary then tells what is missing only.
     tries: ClassVar[bool] = True
+    #: Fields whose null says something, so that the API's body has it.
+    said_when_null: ClassVar[Sequence[str]] = ()
     #: Template of the answer to a preview.
     preview_template: ClassVar[str] = "portal/create_preview.html"
     #: Template with the kind's own part of the summary; it gets `seen`, the forecast.
@@ -138,7 +140,9 @@ class CreatePage(Page):
         if self.api is None or self.api.create is None:
             return None
         body = {
-            name: value for name, value in self.body(_cleaned(form)).items() if value not in (None, "", [])
+            name: value
+            for name, value in self.body(_cleaned(form)).items()
+            if value not in (None, "", []) or (value is None and name in self.said_when_null)
         }
         seen = forecast(self.actor, self.api.create, body) if self.tries else Forecast()
         if not seen.quotas and not seen.forbidden:

@@ -13,12 +13,13 @@ from apps.lifecycle.errors import Forbidden
 from apps.lifecycle.legality import open_operation
 from apps.lifecycle.models import Resource
 from apps.lifecycle.state_labels import state_label
+from apps.lifecycle.status import since
 from apps.portal import html
 from apps.portal.dependencies import Related, groups
-from apps.portal.failures import failure_of, since
+from apps.portal.failures import failure_of
 from apps.portal.kinds import Offer, PageKind, Text
 from apps.portal.page import Page
-from apps.portal.slots import FACTS, NOTICES, RELATED, primary_of, tabs_of
+from apps.portal.slots import FACTS, NOTICES, RELATED, cards_of, primary_of, tabs_of
 from apps.portal.timeline import ALL, SHORT, VIEWS, timeline
 
 
@@ -97,6 +98,8 @@ class DetailPage(Page):
     related: ClassVar[Sequence[str]] = ("tenant", "project", "region")
     #: Whether the first tab ends with what it uses, what uses it and what happened last.
     has_context: ClassVar[bool] = True
+    #: Whether that stands below the tab; a template of the first tab that places it itself says False.
+    context_below: ClassVar[bool] = True
     #: Slug of the tab shown; set per route.
     tab: str = ""
 
@@ -143,6 +146,7 @@ class DetailPage(Page):
             "tab_links": [(t, self._tab_url(t, row)) for t in self.shown_tabs],
             "list_url": self.of.url(self.area, "list"),
             "watched": " ".join([f"{self.of.kind}:{self.of.key_of(row)}", *self.watch(row)]),
+            **({} if tab.slug else {"cards": cards_of(self, row)}),
             **tab.context(self, row),
             **(self._around(row) if self.has_context and not tab.slug else {}),
         }

@@ -7,6 +7,7 @@ import sys
 
 import kombu.exceptions
 import redis.exceptions
+from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -14,9 +15,13 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from psycopg.errors import ForeignKeyViolation
 
+from apps.accounts.first_steps import SomethingFirst
 from apps.api.errors import problem
 from apps.portal.middleware import API
 from apps.portal.toasts import Toast
+
+#: How the reasons begin that Django gives for a form from another site.
+_FOREIGN = ("Origin checking failed", "Referer checking failed")
 
 log = logging.getLogger(__name__)
 
@@ -39,16 +44,31 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 def forbidden(request: HttpRequest, exception: Exception | None = None, reason: str = "") -> HttpResponse:
     """403."""
+    if isinstance(exception, SomethingFirst):
+        return _answer(request, 403, exception.code, exception.text, exception.hint)
     hint = _("Ask the owner of the account for a role that allows it, or log in as somebody else.")
     return _answer(request, 403, "forbidden", _("You may not see this."), hint)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403, when a form carried no valid token."""
-    hint = _("Reload the page and send the form again; cookies must be allowed.")
-    return _answer(
-        request, 403, "csrf", _("The form was not accepted: its security token is missing or old."), hint
-    )
+    """403, when a form carried no valid token: no cookie came, it was sent from elsewhere, or it is too old."""
+    if settings.CSRF_COOKIE_NAME not in request.COOKIES:
+        text = _("The browser sent no cookie.")
+        hint = _("Allow cookies for this site. Then reload the page and send the form again.")
+        return _answer(request, 403, "csrf.no_cookie", text, hint)
+    if reason.startswith(_FOREIGN):
+        text = _("The form was sent from another address: %(origin)s.") % {"origin": _origin(request)}
+        hint = _(
+            "Open the portal at %(host)s and send the form from there. Behind a proxy, the administrator must "
+            "pass on the host name and allow the proxy's address."
+        )
+        return _answer(request, 403, "csrf.origin", text, hint % {"host": request.get_host()})
+    text = _("The form has expired.")
+    return _answer(request, 403, "csrf", text, _("Go back, reload the page and send the form again."))
+
+
+def _origin(request: HttpRequest) -> str:
+    return (request.headers.get("Origin") or request.headers.get("Referer") or "?")[:200]
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

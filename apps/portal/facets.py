@@ -12,6 +12,7 @@ from apps.accounts.access import visible_projects
 from apps.accounts.models import Tenant
 from apps.lifecycle.models import Resource, State
 from apps.portal.kinds import Text
+from apps.portal.status_filter import states_of
 
 if TYPE_CHECKING:
     from apps.portal.lists import ListPage
@@ -44,9 +45,13 @@ def choice_facet(name: str, label: Text, choices: Callable[[ListPage], Choices])
 def _states(page: ListPage) -> Choices:
     return [
         (State.READY, _("Available")),
-        (State.PENDING, _("Being created")),
+        (State.PENDING, _("Creating")),
         (State.ERROR, _("Failed")),
     ]
+
+
+def _status_words(page: ListPage) -> Choices:
+    return [(each.code, each.word) for each in states_of(page.filter)]
 
 
 def _projects(page: ListPage) -> Choices:
@@ -68,6 +73,9 @@ def _regions(page: ListPage) -> Choices:
     return regions[:MOST_CHOICES]
 
 
+#: The words of the state column; the list's filter is made by `with_status`.
+status_facet = Facet("status", _("State"), _status_words)
+#: The stored, coarse state, which older links and saved views name.
 state_facet = Facet("state", _("State"), _states)
 project_facet = Facet("project", _("Project"), _projects)
 tenant_facet = Facet("tenant", _("Tenant"), _tenants, area="admin")

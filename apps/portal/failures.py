@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from apps.lifecycle.legality import open_operation
-from apps.lifecycle.models import Event, Operation, Resource
+from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.stored_messages import rendered_error
 from apps.lifecycle.verbs import verb_named
 from apps.portal.kinds import Offer, resource_url
@@ -25,17 +25,6 @@ class Failure:
     request_id: str
     url: str
     retry: Offer | None
-
-
-def since(row: Resource) -> datetime:
-    """Return when its state became what it is: the open operation's begin, or the latest thing that changed it."""
-    running = open_operation(row)
-    if running is not None:
-        return running.created_at
-    settled = Operation.objects.filter(resource=row.pk, exclusive=True, finished_at__isnull=False)
-    finished = settled.order_by("-created_at").values_list("finished_at", flat=True).first()
-    seen = Event.objects.filter(resource=row.pk).order_by("-at").values_list("at", flat=True).first()
-    return max(at for at in (finished, seen, row.created_at) if at is not None)
 
 
 def failure_of(row: Resource, offers: Sequence[Offer], area: str) -> Failure | None:

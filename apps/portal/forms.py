@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.single_line import composed
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, Refused
 
@@ -27,11 +28,28 @@ class BaseForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.actor = actor
         self.prepare()
+        if self.is_bound:
+            self.data = self._composed(self.data)
         for field in self.fields.values():
             _dress(field.widget)
 
     def prepare(self) -> None:
         """Fill in choices; for subclasses."""
+
+    def _composed(self, data: Any) -> Any:
+        """Return the data with texts of one line in the form in which they are stored (NFC)."""
+        lines = [name for name, field in self.fields.items() if isinstance(field.widget, forms.TextInput)]
+        changed = {
+            key: composed(value)
+            for key in map(self.add_prefix, lines)
+            if isinstance(value := data.get(key), str) and composed(value) != value
+        }
+        if not changed:
+            return data
+        data = data.copy()
+        for key, value in changed.items():
+            data[key] = value
+        return data
 
     def refuse(self, error: Refused) -> None:
         """Show a service's refusal: at the fields it names, or above the form."""

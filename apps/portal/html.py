@@ -8,12 +8,12 @@ from functools import cache
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from apps.lifecycle.state_labels import StateLabel
+from apps.lifecycle.times import written
 
 _TONE_ICONS = {
     "ok": "circle-check",
@@ -38,55 +38,59 @@ def _sprite() -> str:
 
 
 def pill(shown: StateLabel) -> SafeString:
-    """Return a state as word, icon and colour, with the reason as a hint and progress where there is one."""
-    percent = f"{shown.percent} %" if shown.percent else ""
+    """Return a state as word, icon and colour, with the reason as a hint, and time or progress where there is one."""
     return format_html(
-        '<span class="pill pill-{}" title="{}">{}<span>{}</span>{}</span>',
-        shown.tone,
-        shown.reason,
-        icon(_TONE_ICONS[shown.tone]),
-        shown.word,
-        format_html('<span class="pill-percent">{}</span>', percent) if percent else "",
+        '<span class="pill pill-{}" title="{}">{}</span>', shown.tone, shown.reason, pill_content(shown)
     )
+
+
+def pill_content(shown: StateLabel) -> SafeString:
+    """Return what stands in a pill."""
+    more = SafeString("")
+    if shown.since is not None:
+        more = elapsed(shown.since)
+    elif shown.percent:
+        more = format_html('<span class="pill-percent">{} %</span>', shown.percent)
+    return format_html("{}<span>{}</span>{}", icon(_TONE_ICONS[shown.tone]), shown.word, more)
+
+
+def elapsed(since: datetime) -> SafeString:
+    """Return how long something has been running, which goes on while the page is open (ago.js)."""
+    seconds = max(0, int((timezone.now() - since).total_seconds()))
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return format_html('<time class="pill-since" data-elapsed="{}">{}</time>', seconds, text)
 
 
 def moment(at: datetime | None) -> SafeString:
-    """Return a time in the reader's zone, to the minute, with the second and zone as a hint."""
+    """Return a time in the reader's zone, with the zone as a hint."""
     if at is None:
         return nothing()
-    local = timezone.localtime(at)
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        at.isoformat(),
-        local.strftime("%Y-%m-%d %H:%M:%S %Z"),
-        date_format(local, "Y-m-d H:i"),
-    )
+    return _time(at, written(at))
 
 
 def ago(at: datetime | None) -> SafeString:
     """Return how long ago it was, with the exact time as a hint; the browser keeps it true while the page is open."""
     if at is None:
         return nothing()
-    return format_html(
-        '<time datetime="{}" title="{}" data-ago>{}</time>',
-        at.isoformat(),
-        timezone.localtime(at).strftime("%Y-%m-%d %H:%M:%S %Z"),
-        naturaltime(at),
-    )
+    return _time(at, naturaltime(at), " data-ago")
 
 
 def as_of(at: datetime | None) -> SafeString:
     """Return since when what is shown may be out of date; nothing for what is known now."""
     if at is None:
         return SafeString("")
-    local = timezone.localtime(at)
-    clock = format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        at.isoformat(),
-        local.strftime("%Y-%m-%d %H:%M:%S %Z"),
-        date_format(local, "H:i:s" if local.date() == timezone.localdate() else "Y-m-d H:i"),
-    )
+    today = timezone.localtime(at).date() == timezone.localdate()
+    clock = _time(at, written(at).partition(" ")[2] if today else written(at))
     return format_html('<span class="as-of">{}</span>', format_html(_("as of {}"), clock))
+
+
+def _time(at: datetime, text: str, attribute: str = "") -> SafeString:
+    hint = f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S %Z}"
+    return format_html(
+        '<time datetime="{}" title="{}"{}>{}</time>', at.isoformat(), hint, SafeString(attribute), text
+    )
 
 
 def nothing() -> SafeString:

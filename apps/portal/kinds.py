@@ -40,8 +40,9 @@ class Do:
     form: asked for before it is done. adapter: called in place of the verb's service, where the form is not what that
     takes. says: what goes and what stays, one sentence each, shown before a destructive verb. typed_name: the name must
     be typed; by default where the verb cannot be undone. opens: name of a page (of the same area, keyed like the row)
-    that the button leads to instead of doing anything itself. bulk: whether it may be asked for on many rows at once, a
-    form being filled in once for all; by default when there is no form. part: heading in the menu, see `menu_parts`.
+    that the button leads to instead of doing anything itself; own_tab: in a tab of its own. bulk: whether it may be
+    asked for on many rows at once, a form being filled in once for all; by default when there is no form. part: heading
+    in the menu, see `menu_parts`.
     """
 
     verb: Verb
@@ -50,6 +51,7 @@ class Do:
     says: Callable[[Any], Sequence[Text]] | None = None
     typed_name: bool | None = None
     opens: str = ""
+    own_tab: bool = False
     bulk: bool | None = None
     part: Text = ""
     #: What people also call it, for the search box: "stop" for shutting down.
@@ -177,13 +179,15 @@ class PageKind:
         """The kind's own actions and those that apps above add."""
         return actions_of(self.kind, self.actions)
 
-    def offers(self, rights: Rights, row: Any, area: str) -> list[Offer]:
-        """Return the actions on a row that this area has, judged, in the order they were declared."""
+    def offers(
+        self, rights: Rights, row: Any, area: str, *, only: Sequence[str] | None = None
+    ) -> list[Offer]:
+        """Return the actions on a row that this area has, judged, in the order they were declared; `only` these."""
         judged = {p.verb.name: p for p in self.judge(rights, row)}
         return [
             Offer(do, judged[do.verb.name], self._target(do, row, area))
             for do in self.all_actions
-            if do.verb.name in judged
+            if do.verb.name in judged and (only is None or do.verb.action in only)
         ]
 
     @property

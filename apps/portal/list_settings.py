@@ -14,7 +14,14 @@ from apps.portal import saved_views
 from apps.portal.models import PAGE_SIZES, ListSetting
 from apps.portal.page import Page
 
-_LIST_KEY = re.compile(r"(portal|admin)\.[a-z_]{1,48}")
+LIST_KEY = r"(portal|admin)\.[a-z_]{1,48}"
+
+
+def known_list(key: str) -> str:
+    """Return the key of a list. Raises Invalid for what cannot be one."""
+    if not re.fullmatch(LIST_KEY, key):
+        raise Invalid({"list": [_("There is no such list.")]})
+    return key
 
 
 class _ListForm(Page):
@@ -23,10 +30,7 @@ class _ListForm(Page):
     @property
     def list_key(self) -> str:
         """The list meant."""
-        key = self.request.POST.get("list", "")
-        if not _LIST_KEY.fullmatch(key):
-            raise Invalid({"list": [_("There is no such list.")]})
-        return key
+        return known_list(self.request.POST.get("list", ""))
 
     def back(self, url: str) -> HttpResponse:
         """Go on to a page of this site."""

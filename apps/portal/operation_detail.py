@@ -20,9 +20,10 @@ from apps.portal.detail import DetailPage, Properties, Property, Tab
 from apps.portal.failures import retry_of
 from apps.portal.kind_registry import list_pages
 from apps.portal.kinds import Offer
-from apps.portal.operation_pages import OPERATION, STATUS_WORDS, operation_word, target_link
+from apps.portal.operation_pages import OPERATION, operation_word, target_link
 from apps.portal.operation_steps import steps_of
 from apps.portal.page import Page
+from apps.portal.task_filter import STATUS_WORDS
 from apps.portal.templatetags.kit import took
 from apps.portal.timeline import duration, label_of
 from apps.portal.toasts import Toast

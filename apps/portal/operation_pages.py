@@ -15,32 +15,26 @@ from django.utils.translation import gettext_lazy
 from apps.accounts.operation_access import cancel_operation, visible_operations
 from apps.accounts.rights import Rights
 from apps.api.operation_api import CANCEL
-from apps.api.operation_filter import SECONDS, OperationFilter
+from apps.api.operation_filter import SECONDS
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.cancellation import why_not_cancel
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.models.operation import Stopping
 from apps.lifecycle.state_labels import StateLabel
-from apps.lifecycle.stored_messages import rendered_message
-from apps.lifecycle.verbs import all_verbs, verb_named
+from apps.lifecycle.stored_messages import rendered_error, rendered_message
+from apps.lifecycle.verbs import all_verbs, no_tasks, verb_named
 from apps.portal import html
 from apps.portal.columns import TENANT, Column
 from apps.portal.facets import Choices, Facet, choice_facet, tenant_facet
 from apps.portal.kind_registry import kind_word
-from apps.portal.kinds import Do, PageKind, Text, resource_url
+from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
+from apps.portal.task_filter import SHOWN_WORDS, STOPPING, TaskFilter
 from apps.portal.templatetags.kit import took
 from apps.portal.timeline import TONES, duration, label_of
 from apps.portal.view_tabs import ListView
-
-STATUS_WORDS: dict[str, Text] = {
-    OperationStatus.QUEUED: gettext_lazy("Queued"),
-    OperationStatus.RUNNING: gettext_lazy("Running"),
-    OperationStatus.DONE: gettext_lazy("Done"),
-    OperationStatus.FAILED: gettext_lazy("Failed"),
-    OperationStatus.CANCELLED: gettext_lazy("Cancelled"),
-}
+from apps.portal.why import Why, with_why
 
 
 def operation_word(operation: Operation) -> StateLabel:
@@ -48,7 +42,7 @@ def operation_word(operation: Operation) -> StateLabel:
     running = operation.status == OperationStatus.RUNNING
     stopping = operation.is_open and operation.stopping == Stopping.ASKED
     return StateLabel(
-        _("Stopping") if stopping else STATUS_WORDS[operation.status],
+        SHOWN_WORDS[STOPPING if stopping else operation.status],
         TONES[OperationStatus(operation.status)],
         reason=rendered_message(operation.error, "message"),
         percent=operation.progress if running and operation.progress else None,
@@ -83,6 +77,11 @@ OPERATION = _OperationKind(
 )
 
 
+def tasks_of(actor: Actor) -> QuerySet[Any]:
+    """Return the operations that are tasks. Opening a console, or connecting again, is none."""
+    return OPERATION.rows(actor).exclude(verb__in=no_tasks())
+
+
 def _what(row: Operation, page: ListPage) -> SafeString:
     return html.link(page.of.url(page.area, "one", row), label_of(row.verb), "row-name")
 
@@ -109,7 +108,10 @@ def _outcome(row: Operation, page: ListPage) -> SafeString | str:
 
 
 def _status(row: Operation, page: ListPage) -> SafeString:
-    shown = html.pill(operation_word(row))
+    word = operation_word(row)
+    error = rendered_error(row.error)
+    why = Why(word.reason, hint=error["hint"], code=error["code"]) if word.reason else None
+    shown = with_why(word, str(row.pk), why)
     running = row.status == OperationStatus.RUNNING
     return format_html("{}{}", shown, html.progress(row.progress)) if running else shown
 
@@ -133,7 +135,8 @@ def _kinds(page: ListPage) -> Choices:
 
 
 def _verbs(page: ListPage) -> Choices:
-    return sorted(((verb.name, str(verb.label)) for verb in all_verbs()), key=lambda each: each[1])
+    tasks = (verb for verb in all_verbs() if verb.is_task)
+    return sorted(((verb.name, str(verb.label)) for verb in tasks), key=lambda each: each[1])
 
 
 class OperationList(ListPage):
@@ -145,18 +148,26 @@ class OperationList(ListPage):
             gettext_lazy("Task"),
             _what,
             sort="verb",
+            width="name",
             wide=False,
             filter="verb",
             facet=choice_facet("verb", gettext_lazy("Task"), _verbs),
         ),
         Column(
-            "target", gettext_lazy("Target"), _target, sort="target_name", wide=False, filter="target_name"
+            "target",
+            gettext_lazy("Target"),
+            _target,
+            sort="target_name",
+            filter="target_name",
+            brief=True,
+            text=lambda row, page: row.target_name,
         ),
         Column(
             "status",
             gettext_lazy("Status"),
             _status,
             sort=_FAILED_FIRST,
+            width="state",
             wide=False,
             text=lambda row, page: operation_word(row).word,
         ),
@@ -165,6 +176,7 @@ class OperationList(ListPage):
             gettext_lazy("Last step or cause"),
             _outcome,
             sort=KeyTextTransform("message", "error"),
+            width="long",
             text=_said,
         ),
         TENANT,
@@ -179,22 +191,28 @@ class OperationList(ListPage):
             gettext_lazy("Asked"),
             lambda row, page: html.moment(row.created_at),
             sort="created_at",
+            width="time",
             text=lambda row, page: row.created_at,
         ),
         Column("took", gettext_lazy("Took"), _took, sort=SECONDS, end=True, text=_seconds),
     )
-    filter = OperationFilter
+    filter = TaskFilter
     facets: ClassVar[Sequence[Facet]] = (
-        choice_facet("status", gettext_lazy("Status"), lambda page: STATUS_WORDS.items()),
+        choice_facet("status", gettext_lazy("Status"), lambda page: SHOWN_WORDS.items()),
         choice_facet("kind", gettext_lazy("Kind"), _kinds),
         tenant_facet,
     )
     views = (
-        ListView("open", gettext_lazy("Under way"), "status=queued&status=running"),
+        ListView("open", gettext_lazy("Under way"), "status=queued&status=running&status=stopping"),
         ListView("failed", gettext_lazy("Failed"), "status=failed"),
         ListView("failed-first", gettext_lazy("Failed first"), "sort=status"),
     )
     related = ()
+
+    def all_rows(self) -> QuerySet[Any]:
+        """Return the tasks: what only opens something and changes nothing is none."""
+        return tasks_of(self.actor)
+
     empty = Empty(
         gettext_lazy("No tasks yet"), gettext_lazy("Whatever you create, start or delete is followed here.")
     )

@@ -1,4 +1,4 @@
-"""The user's own tasks in the top bar: how many are under way, how many failed since they were last looked at."""
+"""The user's own tasks in the top bar: how many are under way, and how many failed that were not shown yet."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ from django.utils import timezone
 
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation, OperationStatus
-from apps.portal.operation_pages import OPERATION, operation_word
+from apps.lifecycle.verbs import no_tasks
+from apps.portal.operation_pages import OPERATION, operation_word, tasks_of
 from apps.portal.page import Page
 
-#: When the user last opened the list, in seconds; written by the browser, as it is nobody else's business.
-SEEN_COOKIE = "tasks_seen"
+#: When the latest failure finished that the user was shown, in microseconds; written by the browser once it shows it.
+SEEN_COOKIE = "tasks_shown"
+#: Digits of that number until the year 2286.
+MOST_DIGITS = 16
 #: What failed longer ago is no news, seen or not.
 NEWS = timedelta(days=1)
-LATEST = 10
+#: Tasks of the list; failures that are news come first and may be more.
+LATEST, MOST_NEWS = 10, 50
 
 
 @dataclass(frozen=True)
@@ -29,24 +33,32 @@ class Standing:
 
 def standing(actor: Actor, request: HttpRequest) -> Standing:
     """Return the counts, by two partial indexes."""
+    return Standing(_own(actor, Operation.objects.open()).count(), _news(actor, request).count())
+
+
+def _news(actor: Actor, request: HttpRequest) -> QuerySet[Operation]:
     failed = Operation.objects.filter(status=OperationStatus.FAILED, finished_at__gt=_seen(request))
-    return Standing(_own(actor, Operation.objects.open()).count(), _own(actor, failed).count())
+    return _own(actor, failed)
 
 
 def _own(actor: Actor, rows: QuerySet[Operation]) -> QuerySet[Operation]:
-    own = rows.filter(actor=actor.user)
+    own = rows.filter(actor=actor.user).exclude(verb__in=no_tasks())
     return own.filter(tenant=actor.tenant) if actor.tenant is not None else own
 
 
 def _seen(request: HttpRequest) -> datetime:
     given = request.COOKIES.get(SEEN_COOKIE, "")
     oldest = timezone.now() - NEWS
-    seconds = int(given) if given.isdecimal() and len(given) <= 10 else 0  # until the year 2286
-    return max(oldest, datetime.fromtimestamp(seconds, UTC))
+    microseconds = int(given) if given.isdecimal() and len(given) <= MOST_DIGITS else 0
+    return max(oldest, datetime.fromtimestamp(0, UTC) + timedelta(microseconds=microseconds))
+
+
+def _microseconds(at: datetime) -> int:
+    return (at - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
 
 
 class OwnTasks(Page):
-    """The latest of the user's tasks, for the top bar's menu; with `?badge` only the counts on its button."""
+    """The user's tasks for the top bar's menu, new failures first; with `?badge` only the counts on its button."""
 
     template_name = "portal/own_tasks.html"
 
@@ -56,5 +68,15 @@ class OwnTasks(Page):
             return self.go(OPERATION.url(self.area, "list"))
         if "badge" in request.GET:
             return self.show({"tasks": standing(self.actor, request)}, "portal/own_tasks_badge.html")
-        mine = OPERATION.rows(self.actor).filter(actor=self.actor.user).order_by("-created_at")[:LATEST]
-        return self.show({"operations": [(row, operation_word(row)) for row in mine]})
+        # The oldest of them: those for which there is no room come up next time.
+        keys = _news(self.actor, request).order_by("finished_at").values_list("pk", flat=True)[:MOST_NEWS]
+        mine = tasks_of(self.actor).filter(actor=self.actor.user)
+        news = list(mine.filter(pk__in=list(keys)).order_by("-finished_at"))
+        others = mine.exclude(pk__in=[row.pk for row in news]).order_by("-created_at")[:LATEST]
+        return self.show(
+            {
+                "news": [(row, operation_word(row)) for row in news],
+                "operations": [(row, operation_word(row)) for row in others],
+                "shown_until": _microseconds(news[0].finished_at) if news else "",
+            }
+        )

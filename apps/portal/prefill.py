@@ -40,9 +40,16 @@ def shown_values(form: BaseForm) -> QueryDict:
             value = _first_choice(bound.field.widget)
         values = value if isinstance(value, list | tuple) else [value]
         kept = ["on" if one is True else str(one) for one in values if one not in (None, "", False)]
+        if not kept and _has_blank_button(bound.field):
+            kept = [""]
         if kept:
             sent.setlist(bound.html_name, kept)
     return sent
+
+
+def _has_blank_button(field: forms.Field) -> bool:
+    """Whether a radio button of its own stands for "nothing", which is pressed when nothing is chosen."""
+    return isinstance(field.widget, forms.RadioSelect) and getattr(field, "empty_label", None) is not None
 
 
 def _first_choice(widget: forms.Select) -> Any:

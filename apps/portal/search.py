@@ -16,6 +16,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from apps.accounts.rights import Rights
+from apps.accounts.single_line import composed
 from apps.api.filters import ResourceFilter
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Resource
@@ -115,7 +116,7 @@ def pages(area: str, text: str) -> list[navigation.Link]:
 
 
 def _cleaned(text: str) -> str:
-    return text.replace("\x00", "").strip()[:LONGEST]
+    return composed(text.replace("\x00", "").strip())[:LONGEST]
 
 
 def _searched(area: str) -> list[type[ListPage]]:

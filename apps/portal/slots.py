@@ -9,12 +9,14 @@
 | `COLUMNS` | a column | list, its column chooser, CSV |
 | `TIMELINES` | entries | timeline, its tab and the overview |
 | `RELATED` | what uses a row, what it uses | below the overview |
+| `CARDS` | a card | overview of a detail page, where its template has a place for them |
 | `BADGES` | a number | beside an entry of the menu |
 | `TILES` | how many there are of a kind | overview |
 | `MENU` | an entry | menu of an area, in its section |
 
 Rights hold for all of them: an action is judged by its verb, and everything else is asked with the page, whose `actor`
 and `admin` say who reads. What is `admin` shows in the administration only.
+Slots of the portals' overviews are in `apps.portal.home`.
 """
 
 from __future__ import annotations
@@ -109,6 +111,15 @@ class RelatedSlot:
 
 
 @dataclass(frozen=True)
+class CardSlot:
+    """A card on the overview of a kind's detail page. show: what its template gets as `card`; None shows no card."""
+
+    kind: str
+    template: str
+    show: Callable[[DetailPage, Any], dict[str, Any] | None]
+
+
+@dataclass(frozen=True)
 class BadgeSlot:
     """A number beside an entry of the menu, which is named by area and URL name: "admin:finding.list"."""
 
@@ -160,6 +171,7 @@ FACTS: Slot[FactSlot] = Slot()
 COLUMNS: Slot[ColumnSlot] = Slot()
 TIMELINES: Slot[TimelineSlot] = Slot()
 RELATED: Slot[RelatedSlot] = Slot()
+CARDS: Slot[CardSlot] = Slot()
 BADGES: Slot[BadgeSlot] = Slot()
 TILES: Slot[TileSlot] = Slot()
 MENU: Slot[MenuSlot] = Slot(
@@ -202,6 +214,12 @@ def tiles_of(area: str) -> tuple[str, ...]:
     return tuple(
         kind for _place, kind in sorted((place, kind) for place, kind in places if place is not None)
     )
+
+
+def cards_of(page: DetailPage, row: Any) -> list[tuple[str, dict[str, Any]]]:
+    """Return template and content of the cards on a row's overview."""
+    shown = [(slot.template, slot.show(page, row)) for slot in CARDS if slot.kind == page.of.kind]
+    return [(template, content) for template, content in shown if content is not None]
 
 
 def menu_of(area: str) -> list[tuple[Section, list[MenuSlot]]]:

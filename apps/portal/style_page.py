@@ -25,7 +25,7 @@ from apps.portal.columns import Column
 from apps.portal.detail import Properties, Property
 from apps.portal.forms import BaseForm
 from apps.portal.kinds import Do, Offer
-from apps.portal.lists import Row
+from apps.portal.list_row import Row
 from apps.portal.timeline import Moment
 from apps.portal.toasts import Toast
 

@@ -20,6 +20,7 @@ def tiles(actor: Actor, area: str) -> list[dict[str, Any]]:
     counts = _counts(actor)
     return [
         {
+            "kind": kind,
             "label": link.label,
             "icon": link.icon,
             "url": link.url,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db.models import CharField, QuerySet, Value
 from django.utils.translation import gettext as _
@@ -56,6 +57,7 @@ class Moment:
     code: str = ""
     took: timedelta | None = None
     url: str = ""
+    operation: UUID | None = None
     steps: Sequence[Step] = field(default=())
 
 
@@ -161,6 +163,7 @@ def _of_audit(entry: AuditEntry, area: str) -> Moment:
         code=error["code"],
         took=duration(operation),
         url=resource_url(area, "operation", operation.pk),
+        operation=operation.pk,
         steps=steps_of(operation),
     )
 

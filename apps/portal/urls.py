@@ -14,8 +14,10 @@ from apps.portal.list_settings import ListSettingsPage, SavedViewsPage
 from apps.portal.operation_detail import OperationDetail, OperationToast
 from apps.portal.operation_pages import OPERATION, OperationList
 from apps.portal.own_tasks import OwnTasks
+from apps.portal.saved_view_api import SavedViewApi, SavedViewsApi
 from apps.portal.search_pages import SearchApi, SearchPage
 from apps.portal.style_page import StylePage
+from apps.portal.timeline_api import TimelineApi
 
 
 def _operation_patterns(*, admin: bool) -> list[URLPattern]:
@@ -48,7 +50,12 @@ admin = [
     *paths_of_domains("admin_patterns"),
 ]
 
-api_routes = [path("search", SearchApi.as_view(), name="search")]
+api_routes = [
+    path("search", SearchApi.as_view(), name="search"),
+    path("saved-views", SavedViewsApi.as_view(), name="saved-views"),
+    path("saved-views/<int:key>", SavedViewApi.as_view(), name="saved-views-one"),
+    path("resources/<uuid:key>/timeline", TimelineApi.as_view(), name="resources-timeline"),
+]
 
 urlpatterns = [
     path("admin/", include((admin, "admin"))),

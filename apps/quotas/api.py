@@ -16,7 +16,8 @@ from rest_framework.views import APIView
 from apps.accounts.models import Tenant
 from apps.accounts.selectors import visible_tenants
 from apps.api.bodies import NamedNumbers
-from apps.api.schema import PROBLEM
+from apps.api.conditional import ensure_unchanged, with_etag
+from apps.api.schema import PROBLEM, UNCHANGED, UNLESS_CHANGED, UNLESS_KNOWN
 from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
@@ -72,7 +73,7 @@ class DifferenceOut(serializers.Serializer[Any]):
 
 
 class RecountOut(serializers.Serializer[Any]):
-    mended = DifferenceOut(many=True)
+    repaired = DifferenceOut(many=True)
 
 
 class OwnQuotas(APIView):
@@ -80,14 +81,15 @@ class OwnQuotas(APIView):
         operation_id="list_quotas",
         tags=["Quotas"],
         summary="Limits and use of the own tenant",
-        responses={200: QuotasOut, 404: PROBLEM},
+        parameters=[UNLESS_KNOWN],
+        responses={200: QuotasOut, 304: UNCHANGED, 404: PROBLEM, 422: PROBLEM},
     )
     def get(self, request: Request) -> Response:
         """Read the quotas of the tenant acted for; administrators name one in the path of the tenant."""
         actor = _actor(request)
         if actor.tenant is None:
             raise NotFound(_("You act for no tenant."), hint=_("Read /api/v1/tenants/<id>/quotas."))
-        return _answer(actor, actor.tenant)
+        return with_etag(request, _answer(actor, actor.tenant))
 
 
 class TenantQuotas(APIView):
@@ -95,18 +97,20 @@ class TenantQuotas(APIView):
         operation_id="get_tenant_quotas",
         tags=["Quotas"],
         summary="Limits and use of a tenant",
-        responses={200: QuotasOut, 404: PROBLEM},
+        parameters=[UNLESS_KNOWN],
+        responses={200: QuotasOut, 304: UNCHANGED, 404: PROBLEM, 422: PROBLEM},
     )
     def get(self, request: Request, key: UUID) -> Response:
         """Read."""
-        return _answer(_actor(request), _tenant(_actor(request), key))
+        return with_etag(request, _answer(_actor(request), _tenant(_actor(request), key)))
 
     @extend_schema(
         operation_id="set_tenant_quotas",
         tags=["Quotas"],
         summary="Set limits of a tenant",
         request=LimitsBody,
-        responses={200: QuotasOut, 403: PROBLEM, 404: PROBLEM, 422: PROBLEM},
+        parameters=[UNLESS_CHANGED],
+        responses={200: QuotasOut, 403: PROBLEM, 404: PROBLEM, 412: PROBLEM, 422: PROBLEM},
     )
     @answered_in_one_transaction
     def patch(self, request: Request, key: UUID) -> Response:
@@ -114,8 +118,10 @@ class TenantQuotas(APIView):
         body = LimitsBody(data=request.data)
         body.is_valid(raise_exception=True)
         tenant = _tenant(_actor(request), key)
-        set_limits(_actor(request), tenant, body.validated_data["limits"])
-        return _answer(_actor(request), tenant)
+        actor = _actor(request)
+        ensure_unchanged(request, lambda: _answer(actor, tenant))
+        set_limits(actor, tenant, body.validated_data["limits"])
+        return with_etag(request, _answer(actor, tenant))
 
 
 class TenantRecount(APIView):
@@ -128,10 +134,10 @@ class TenantRecount(APIView):
     )
     @answered_in_one_transaction
     def post(self, request: Request, key: UUID) -> Response:
-        """Compare what is counted as used with what exists, mend it, and say what was wrong; for administrators."""
+        """Compare counted usage with existing resources, correct it and return the differences; administrators only."""
         actor = _actor(request)
         differences = recount_now(actor, _tenant(actor, key))
-        return Response({"mended": [asdict(difference) for difference in differences]})
+        return Response({"repaired": [asdict(difference) for difference in differences]})
 
 
 def _tenant(actor: Actor, key: UUID) -> Tenant:

@@ -1,1 +1,1 @@
-"""Comparing rows with what is really there, mending what is safe, listing the rest for the administrator (OP-3)."""
+"""Comparing rows with what is really there, repairing what is safe, listing the rest for the administrator (OP-3)."""

@@ -19,7 +19,9 @@ from apps.api.views import ObjectApi
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.lifecycle.models import Resource, State
+from apps.lifecycle.models.status import Status
 from apps.lifecycle.state_labels import state_label
+from apps.lifecycle.status import status_of
 from apps.lifecycle.stored_messages import rendered_error, rendered_message
 from apps.reconciliation import services
 from apps.reconciliation.filters import STATES, FindingFilter, TroubleFilter
@@ -59,7 +61,7 @@ class FindingOut(Out):
     looks = serializers.IntegerField(help_text="How often in a row it was seen.")
     first_seen_at = serializers.DateTimeField()
     last_seen_at = serializers.DateTimeField()
-    operation = serializers.UUIDField(allow_null=True, help_text="The last one that was to mend it.")
+    operation = serializers.UUIDField(allow_null=True, help_text="Last repair operation.")
     allowed_actions = AllowedActionOut(many=True)
 
     @staticmethod
@@ -94,6 +96,7 @@ class TroubleOut(Out):
     kind = serializers.CharField()
     name = serializers.CharField()
     tenant = ReferenceOut(allow_null=True)
+    status = serializers.ChoiceField(choices=Status.choices)
     state = serializers.ChoiceField(choices=State.choices)
     word = serializers.CharField(help_text="The state as people see it.")
     error = CauseOut(allow_null=True)
@@ -102,13 +105,15 @@ class TroubleOut(Out):
     @staticmethod
     def own(row: Resource) -> dict[str, Any]:
         """Return the resource's values."""
+        shown = state_label(row)
         return {
             "id": str(row.pk),
             "kind": row.kind,
             "name": row.name,
             "tenant": _tenant(row),
+            "status": status_of(row, shown),
             "state": row.state,
-            "word": str(state_label(row).word),
+            "word": str(shown.word),
             "error": rendered_error(row.error) if row.error else None,
             "allowed_actions": [_allowed(c) for c in services.actions(row) if c.action in ON_TROUBLE],
         }

@@ -1,7 +1,7 @@
 """Keeping what a recount has put right (R4), and asking for the recounts that apps declare.
 
 Counting under the row's lock is exact, so drift is put right at once, with a line in the operation log, and kept as a
-finding that is mended already. It should never happen: each is a bug to be looked for.
+finding that is repaired already. It should never happen: each is a bug to be looked for.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def note_quotas(tenant: Tenant, miscounts: Sequence[Miscount]) -> None:
 def note_repaired(difference: Difference) -> None:
     """Keep a difference that has just been put right. Call in the transaction that did."""
     finding = finding_of(difference, timezone.now())
-    finding.state, finding.settled_at = FindingState.MENDED, finding.last_seen_at
+    finding.state, finding.settled_at = FindingState.REPAIRED, finding.last_seen_at
     finding.save(force_insert=True)
     tell()
 

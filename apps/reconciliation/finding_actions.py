@@ -63,7 +63,7 @@ def removes_only_a_copy(finding: Finding) -> bool:
 
 
 def _why_settled(finding: Finding) -> str:
-    if finding.state == FindingState.MENDING:
+    if finding.state == FindingState.REPAIRING:
         return _("An operation is at it.")
     if finding.state not in (FindingState.OPEN, FindingState.DISMISSED):
         return _("It is settled.")

@@ -94,11 +94,11 @@ def _seen_again(again: Sequence[Finding], seen: dict[tuple[Any, ...], Difference
 
 
 def _vanished(vanished: Sequence[Finding], now: datetime) -> None:
-    """Forget suspicions, end what is true no longer. What is being mended ends with its operation.
+    """Forget suspicions, end what is true no longer. What is being repaired ends with its operation.
 
     A row that is at work is not judged, so its not being seen says nothing.
     """
-    ids = [finding.pk for finding in vanished if finding.state != FindingState.MENDING]
+    ids = [finding.pk for finding in vanished if finding.state != FindingState.REPAIRING]
     if not ids:
         return
     Finding.objects.filter(pk__in=ids, state=FindingState.SUSPECTED).delete()

@@ -25,21 +25,21 @@ class Rule(models.TextChoices):
 class FindingState(models.TextChoices):
     """Where a finding stands.
 
-    suspected: seen once, or not for long enough; not shown. open: for the administrator, or for the next round to mend.
-    mending: an operation is at it. mended: an operation (or a recount) has put it right. gone: it is true no longer,
-    by whatever hand. dismissed: true still, but the administrator does not want to be told of it.
+    suspected: found once, or not for long enough; not shown. open: waits for an administrator or for automatic repair.
+    repairing: an operation is running. repaired: an operation or a recalculation has repaired it. gone: it no longer
+    exists, whatever the cause. dismissed: it still exists, but the administrator has hidden it.
     """
 
     SUSPECTED = "suspected", _("Suspected")
     OPEN = "open", _("Open")
-    MENDING = "mending", _("Mending")
-    MENDED = "mended", _("Mended")
+    REPAIRING = "repairing", _("Repairing")
+    REPAIRED = "repaired", _("Repaired")
     GONE = "gone", _("Gone")
     DISMISSED = "dismissed", _("Dismissed")
 
 
 #: States of what is true as far as anybody knows.
-LIVE = (FindingState.SUSPECTED, FindingState.OPEN, FindingState.MENDING, FindingState.DISMISSED)
+LIVE = (FindingState.SUSPECTED, FindingState.OPEN, FindingState.REPAIRING, FindingState.DISMISSED)
 
 
 class FindingQuerySet(models.QuerySet["Finding"]):
@@ -84,7 +84,7 @@ class Finding(models.Model):
     first_seen_at = models.DateTimeField(default=timezone.now)
     last_seen_at = models.DateTimeField(default=timezone.now)
     settled_at = models.DateTimeField(null=True)
-    #: The last operation that was to mend it, and how many the platform has asked for by itself.
+    #: The last repair operation, and how many the platform has requested automatically.
     operation = models.ForeignKey(Operation, models.SET_NULL, null=True, blank=True, related_name="+")
     tries = models.PositiveSmallIntegerField(default=0)
 

@@ -18,7 +18,7 @@ from apps.reconciliation.models import Finding, FindingState, Rule
 
 #: So many are named on a page; the rest are counted.
 NAMED = 5
-TRUE = (FindingState.OPEN, FindingState.MENDING)
+TRUE = (FindingState.OPEN, FindingState.REPAIRING)
 
 
 def overview_items(region: Region | None) -> Iterator[AttentionItem]:

@@ -43,12 +43,12 @@ def repair_due_findings() -> int:
 
 def settle_repaired() -> None:
     """Record how repairs ended; findings whose repair failed are open again."""
-    ended = Finding.objects.filter(state=FindingState.MENDING).exclude(
+    ended = Finding.objects.filter(state=FindingState.REPAIRING).exclude(
         operation__status__in=(OperationStatus.QUEUED, OperationStatus.RUNNING)
     )
     now = timezone.now()
     settled = ended.filter(operation__status=OperationStatus.DONE).update(
-        state=FindingState.MENDED, settled_at=now
+        state=FindingState.REPAIRED, settled_at=now
     )
     if settled + ended.update(state=FindingState.OPEN):
         tell()
@@ -56,8 +56,8 @@ def settle_repaired() -> None:
 
 def mark_repaired(operation: Operation) -> None:
     """Settle the findings that the operation repaired, in its finishing transaction."""
-    repairing = Finding.objects.filter(operation=operation, state=FindingState.MENDING)
-    if repairing.update(state=FindingState.MENDED, settled_at=timezone.now()):
+    repairing = Finding.objects.filter(operation=operation, state=FindingState.REPAIRING)
+    if repairing.update(state=FindingState.REPAIRED, settled_at=timezone.now()):
         tell()
 
 
@@ -98,7 +98,7 @@ def request_on_finding(
 
 def under_way(findings: QuerySet[Finding], operation: Operation) -> None:
     """Note that an operation is at these findings."""
-    findings.update(state=FindingState.MENDING, operation=operation)
+    findings.update(state=FindingState.REPAIRING, operation=operation)
     tell()
 
 
@@ -171,7 +171,7 @@ def _failed_too_often(finding: Finding) -> bool:
         aspect=finding.aspect,
         kind=finding.kind,
         target_id=finding.target_id,
-        state=FindingState.MENDED,
+        state=FindingState.REPAIRED,
         settled_at__gt=timezone.now() - TRIES_WITHIN,
     )
     return before.count() >= MOST_TRIES

@@ -1,4 +1,4 @@
-"""The written rules: what counts as a difference, and who mends it.
+"""The written rules: what counts as a difference, and who repairs it.
 
 R1 stale. A row says something is there, and the backend has it not: domain, volume, image, VPC, subnet, port, security
    group.
@@ -18,10 +18,10 @@ R4 miscounted. What is counted differs from what exists: a tenant's quota, the r
 
 When it counts. Only rows that have been at rest for `GRACE` are judged: ready, no operation open, nothing locked, no
 change. A difference counts when two looks in a row have seen it; an orphan, whose age nobody knows, also must have been
-seen for `GRACE`. What is said to be stale is looked for again by the operation that mends it.
+seen for `GRACE`. What is said to be stale is looked for again by the operation that repairs it.
 
-Who mends it stands in what each kind declares (`safe`), and in docs/concepts/reconciliation.md with the reasons. The
-platform mends only where no data can be lost and no running guest be stopped; everything else is listed for the
+Who repairs it stands in what each kind declares (`safe`), and in docs/concepts/reconciliation.md with the reasons. The
+platform repairs only where no data can be lost and no running guest be stopped; everything else is listed for the
 administrator.
 """
 

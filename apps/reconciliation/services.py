@@ -87,7 +87,11 @@ def _do_finding(actor: Actor, finding: Finding, action: Action) -> Operation:
     if finding.resource is not None:
         _locked_row(finding.resource)  # first, in the order in which operations settle
     finding = _locked(finding)
-    if finding.state == FindingState.MENDING and finding.operation is not None and finding.operation.is_open:
+    if (
+        finding.state == FindingState.REPAIRING
+        and finding.operation is not None
+        and finding.operation.is_open
+    ):
         return finding.operation
     if not (chosen := choice_of(finding, action)).allowed:
         raise NotNow(chosen.reason)

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from apps.drivers.errors import DriverError
 from apps.infrastructure.models import Region, StorageCluster
+from apps.infrastructure.region_opening import note_fabric
 from apps.reconciliation import (
     counts,
     fabric_scan,
@@ -30,7 +31,7 @@ RECOUNT_EVERY = timedelta(seconds=60)
 
 @shared_task(name="reconciliation.look", ignore_result=True)
 def look() -> None:
-    """Look at what is due, confirm what was seen twice, mend what may be mended. Hosts are looked at as they report."""
+    """Check what is due, confirm what was found twice, repair what is safe. Hosts are checked when they report."""
     look_at_regions()
     look_at_pools()
     if scan_schedule.claim_due(["counts"], RECOUNT_EVERY):
@@ -50,6 +51,7 @@ def look_at_regions() -> None:
     for place in scan_schedule.claim_due(list(regions), LOOK_EVERY):
         try:
             fabric_scan.scan(regions[place])
+            note_fabric(regions[place])
         except DriverError as error:
             log.info("network of region %s not looked at: %s", regions[place].name, error.message)
 
@@ -65,7 +67,7 @@ def look_at_pools() -> None:
 
 
 def reconcile() -> None:
-    """Confirm, mend, and note what became of it."""
+    """Confirm, repair, and note what became of it."""
     repair.settle_repaired()
     confirm()
     repair.repair_due_findings()

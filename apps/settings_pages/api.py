@@ -11,8 +11,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.api.bodies import NamedValues
+from apps.api.conditional import ensure_unchanged, with_etag
 from apps.api.representation import moment
-from apps.api.schema import PROBLEM
+from apps.api.schema import PROBLEM, UNCHANGED, UNLESS_CHANGED, UNLESS_KNOWN
 from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
 from apps.settings_pages.selectors import Shown, visible_settings
@@ -67,23 +68,27 @@ class SettingsApi(APIView):
         operation_id="list_settings",
         tags=["Settings"],
         summary="Settings of the platform",
-        responses={200: SettingsOut, 403: PROBLEM},
+        parameters=[UNLESS_KNOWN],
+        responses={200: SettingsOut, 304: UNCHANGED, 403: PROBLEM, 422: PROBLEM},
     )
     def get(self, request: Request) -> Response:
         """Read all settings with their defaults and who changed them, for administrators."""
-        return _answer(_actor(request))
+        return with_etag(request, _answer(_actor(request)))
 
     @extend_schema(
         operation_id="change_settings",
         tags=["Settings"],
         summary="Change settings of the platform",
         request=SettingsBody,
-        responses={200: SettingsOut, 403: PROBLEM, 422: PROBLEM},
+        parameters=[UNLESS_CHANGED],
+        responses={200: SettingsOut, 403: PROBLEM, 412: PROBLEM, 422: PROBLEM},
     )
     @answered_in_one_transaction
     def patch(self, request: Request) -> Response:
         """Set the values given, all or none of them; the platform follows within two seconds."""
         body = SettingsBody(data=request.data)
         body.is_valid(raise_exception=True)
-        change_settings(_actor(request), body.validated_data["settings"])
-        return _answer(_actor(request))
+        actor = _actor(request)
+        ensure_unchanged(request, lambda: _answer(actor))
+        change_settings(actor, body.validated_data["settings"])
+        return with_etag(request, _answer(actor))

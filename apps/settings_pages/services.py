@@ -11,12 +11,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.access import allow
+from apps.accounts.single_line import clean_line
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid
 from apps.platform_settings import store
 from apps.platform_settings.catalogue import ACCOUNTS, named
-from apps.platform_settings.kinds import Setting
+from apps.platform_settings.kinds import Line, Setting
 from apps.platform_settings.models import PlatformSetting
 from apps.settings_pages.verbs import CHANGE, CHANGE_LOG_IN
 
@@ -64,8 +65,12 @@ def _cleaned(given: Mapping[str, Any]) -> dict[Setting[Any], Any]:
             continue
         try:
             cleaned[setting] = setting.default_value() if value is None else setting.clean(value)
+            if isinstance(setting, Line):
+                cleaned[setting] = clean_line(name, cleaned[setting], setting.longest)
         except ValidationError as error:
             wrong[name] = list(error.messages)
+        except Invalid as error:
+            wrong |= error.fields
     if wrong:
         raise Invalid(wrong)
     return cleaned

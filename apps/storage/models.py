@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.infrastructure.models import StorageCluster
 from apps.lifecycle.models import Kind
+from apps.lifecycle.shown_states import ShownState
 from apps.lifecycle.state_labels import StateLabel
 
 
@@ -49,3 +50,12 @@ class Disk(Kind):
         if self.vm_id is not None:
             return StateLabel(_("Attached"), "ok", code="attached")
         return StateLabel(_("Available"), "ok", code="available")
+
+    @classmethod
+    def ready_states(cls) -> list[ShownState]:
+        """Return the words of `ready_word` with the condition of each."""
+        free = models.Q(vm__isnull=True)
+        return [
+            ShownState("attached", gettext_lazy("Attached"), ~free),
+            ShownState("available", gettext_lazy("Available"), free),
+        ]

@@ -20,12 +20,13 @@ from apps.portal.facets import (
     choice_facet,
     project_facet,
     region_facet,
-    state_facet,
+    status_facet,
     tenant_facet,
 )
 from apps.portal.html import link
 from apps.portal.kinds import PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
+from apps.portal.status_filter import with_status
 from apps.storage.filters import DiskFilter
 from apps.storage.models import Disk
 from apps.storage.selectors import visible_disks
@@ -72,10 +73,10 @@ class DiskList(ListPage):
         ID,
         REMARK,
     )
-    filter = DiskFilter
+    filter = with_status(DiskFilter, Disk, "disk")
     more_filters = ("iops",)
     facets = (
-        state_facet,
+        status_facet,
         choice_facet("role", gettext_lazy("Role"), lambda page: Disk.Role.choices),
         tenant_facet,
         project_facet,

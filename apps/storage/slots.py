@@ -8,6 +8,7 @@ from apps.portal.slots import MENU, TILES, MenuSlot, Section, TileSlot
 
 TILES.fill(TileSlot("disk", portal=2, admin=3))
 MENU.fill(
-    MenuSlot("disk.list", _("Disks"), "database", portal=(Section.COMPUTE, 40)),
-    MenuSlot("disk.list", _("Disks"), "disc", admin=(Section.RESOURCES, 20)),
+    MenuSlot(
+        "disk.list", _("Disks"), "database", portal=(Section.COMPUTE, 40), admin=(Section.RESOURCES, 20)
+    ),
 )

@@ -46,6 +46,13 @@ def _from(value: str) -> Q:
     return Q(ip__startswith=value.strip()) | Q(via=value.strip())
 
 
+def _with_key(value: str) -> Q:
+    condition = Q(api_key_name__icontains=value.strip())
+    with suppress(ValueError):
+        condition |= Q(api_key_id=UUID(value.strip()))
+    return condition
+
+
 class AuditFilter(ListFilter):
     q = Words(method="search", label=_("Search"))
     by = {
@@ -58,6 +65,7 @@ class AuditFilter(ListFilter):
         "tenant": Choices(_("Tenant"), "tenant__uid", each=forms.UUIDField),
         "request": Text(_("Request id"), "request_id", lookup="istartswith"),
         "origin": Text(_("From"), where=_from),
+        "api_key": Text(_("API key"), where=_with_key),
         "at": Moment(_("When"), "at", prefix=""),
         "took": Number(_("Took (seconds)"), expression=SECONDS),
     }

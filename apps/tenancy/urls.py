@@ -9,7 +9,9 @@ from apps.portal.kind_urls import kind_paths
 from apps.tenancy.account_paths import account_paths
 from apps.tenancy.api import AccountPassword, AdminsApi, ApiKeysApi, MembersApi, ProjectsApi, TenantsApi
 from apps.tenancy.api.audit import AuditApi
+from apps.tenancy.api.factors import FactorApp, FactorPasskey, Factors
 from apps.tenancy.api.me import Me
+from apps.tenancy.api.sessions import EndOtherSessions, SessionsApi
 from apps.tenancy.pages.acting import ActAsPage, StopActing
 from apps.tenancy.pages.admins import ADMIN, AdminCreate, AdminList, AdminReset
 from apps.tenancy.pages.audit import AUDIT, AuditList
@@ -38,6 +40,11 @@ api_routes = [
     *routes("api-keys", ApiKeysApi),
     *routes("administrators", AdminsApi),
     *routes("audit", AuditApi),
+    *routes("sessions", SessionsApi),
+    path("sessions/end-others", EndOtherSessions.as_view(), name="sessions-end-others"),
+    path("factors", Factors.as_view(), name="factors"),
+    path("factors/app", FactorApp.as_view(), name="factors-app"),
+    path("factors/passkeys/<int:key>", FactorPasskey.as_view(), name="factors-passkey"),
     path("me", Me.as_view(), name="me"),
     path("account/password", AccountPassword.as_view(), name="account-password"),
 ]

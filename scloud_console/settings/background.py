@@ -23,6 +23,11 @@ CELERY_BEAT_SCHEDULE = {
     "keep metrics' partitions": {"task": "metrics.keep_up", "schedule": 3600.0, "options": {"expires": 600}},
     "reconcile": {"task": "reconciliation.look", "schedule": 5.0, "options": {"expires": 10}},
     "forget old findings": {"task": "reconciliation.forget", "schedule": 3600.0, "options": {"expires": 600}},
+    "make default networks": {
+        "task": "network.make_due_networks",
+        "schedule": 20.0,
+        "options": {"expires": 20},
+    },
     "recount quotas": {"task": "quotas.recount", "schedule": 60.0, "options": {"expires": 60}},
     "forget old sessions": {"task": "tenancy.forget_old", "schedule": 3600.0, "options": {"expires": 600}},
 }

@@ -30,6 +30,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "StateEnum": "apps.lifecycle.models.State",
+        "ResourceStatusEnum": "apps.lifecycle.models.status.Status",
         "RoleEnum": "apps.accounts.models.Role",
         "DiskRoleEnum": "apps.storage.models.Disk.Role",
         "NicRoleEnum": "apps.network.models.NicRole",

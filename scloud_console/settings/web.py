@@ -68,6 +68,7 @@ MIDDLEWARE = [
     "apps.accounts.middleware.ActingLimitMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "apps.api.rate_limit.RateLimitHeadersMiddleware",
     "apps.portal.middleware.RefusalMiddleware",
     "apps.accounts.middleware.OwnPasswordFirstMiddleware",
     "apps.accounts.middleware.SecondFactorFirstMiddleware",

@@ -1,5 +1,6 @@
 // Charts of what was measured: <div data-charts data-api=… data-range=…> with a [data-chart] for each.
-// The range stands in the URL. While it ends now, a push that new samples are there fetches it anew.
+// The range stands in the URL. While it ends now, a push that new samples are there fetches it again.
+// With data-more, the address of such a page, it is the small form of an overview: one range, and what is chosen opens there.
 import { clock, fill, length, value } from "./charts/format.js";
 import { plot } from "./charts/plot.js";
 
@@ -20,7 +21,7 @@ function mount(root) {
 
   function card(element) {
     const rows = [...element.querySelectorAll("tr[data-name]")];
-    const about = { unit: element.dataset.unit, ceiling: element.dataset.ceiling, names: rows.map((row) => row.dataset.name) };
+    const about = { unit: element.dataset.unit, ceiling: element.dataset.ceiling, height: Number(element.dataset.height), names: rows.map((row) => row.dataset.name) };
     const on = { zoom, reset: unzoom, cursor: (index) => point(made, index) };
     const made = { element, rows, about, columns: [] };
     made.plot = plot(element.querySelector("[data-plot]"), about, times, say.zone, on);
@@ -30,6 +31,7 @@ function mount(root) {
   // -- what is shown, by the URL -------------------------------------------------------------------------------------
 
   function wanted() {
+    if (say.more) return { range: say.range };
     const query = new URLSearchParams(location.search);
     if (query.get("start") && query.get("end")) return { start: query.get("start"), end: query.get("end") };
     const known = root.querySelector(`a[data-range="${CSS.escape(query.get("range") || "")}"]`);
@@ -37,6 +39,7 @@ function mount(root) {
   }
 
   function lead(query) {
+    if (say.more) return void location.assign(`${say.more}?${new URLSearchParams(query)}`);
     history.pushState(null, "", `?${new URLSearchParams(query)}`);
     load();
   }
@@ -82,7 +85,7 @@ function mount(root) {
       if (link.dataset.range === query.range) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     }
-    reset.hidden = Boolean(query.range);
+    if (reset) reset.hidden = Boolean(query.range);
   }
 
   // -- showing -----------------------------------------------------------------------------------------------------------
@@ -99,7 +102,7 @@ function mount(root) {
       summarise(each, found);
       point(each, null);
     }
-    download.disabled = false;
+    if (download) download.disabled = false;
   }
 
   function summarise(each, found) {
@@ -110,14 +113,16 @@ function mount(root) {
       const shown = { name: row.cells[0].textContent.trim(), now: text(each, newest(each, index)) };
       for (const [name, figure] of Object.entries(figures)) {
         shown[name] = text(each, figure);
-        row.querySelector(`[data-${name}]`).textContent = shown[name];
+        const place = row.querySelector(`[data-${name}]`);
+        if (place) place.textContent = shown[name];
       }
       return known.length ? fill(say.says, shown) : "";
     });
     const empty = each.element.querySelector("[data-empty]");
     empty.hidden = texts.some(Boolean);
     empty.textContent = empty.hidden ? "" : nothing(found);
-    const title = each.element.querySelector("h2").textContent;
+    each.element.classList.toggle("chart-nothing", !empty.hidden);
+    const title = each.element.querySelector("h2, h3").textContent;
     each.element.querySelector("[data-plot]").setAttribute("aria-label", [title, ...(empty.hidden ? texts : [empty.textContent])].filter(Boolean).join(". "));
   }
 
@@ -137,7 +142,8 @@ function mount(root) {
   function point(each, index) {
     if (!answer) return;
     const at = index === null || index === undefined ? null : answer.times[index];
-    each.element.querySelector("[data-when]").textContent = at ? times.within(answer.times.at(-1) - answer.times[0], at) : wanted().range ? say.now : say.end;
+    const when = each.element.querySelector("[data-when]");
+    if (when) when.textContent = at ? times.within(answer.times.at(-1) - answer.times[0], at) : wanted().range ? say.now : say.end;
     each.rows.forEach((row, number) => {
       const shown = at ? each.columns[number][index] : newest(each, number);
       row.querySelector("[data-value]").textContent = text(each, shown);
@@ -164,8 +170,8 @@ function mount(root) {
     event.preventDefault();
     lead({ range: link.dataset.range });
   });
-  reset.addEventListener("click", unzoom);
-  download.addEventListener("click", save);
+  reset?.addEventListener("click", unzoom);
+  download?.addEventListener("click", save);
   addEventListener("popstate", () => load());
   document.addEventListener("kit:changed", (event) => event.detail.some((one) => one.kind === "metrics") && renew());
   new MutationObserver(() => cards.forEach((each) => each.plot.redraw())).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });

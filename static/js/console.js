@@ -63,6 +63,18 @@ dialog?.addEventListener("close", () => {
   document.getElementById("dialog-content").replaceChildren();
 });
 
+// A cause opens beside its pill; without this it opens in the middle of the window.
+document.addEventListener("toggle", (event) => {
+  const note = event.target;
+  if (!note.matches?.(".why") || event.newState !== "open") return;
+  const pill = document.querySelector(`[popovertarget="${CSS.escape(note.id)}"]`).getBoundingClientRect();
+  const below = pill.bottom + 4 + note.offsetHeight < innerHeight;
+  note.classList.add("placed");
+  note.style.left = `${Math.max(8, Math.min(pill.left, innerWidth - note.offsetWidth - 8))}px`;
+  note.style.top = `${below ? pill.bottom + 4 : Math.max(8, pill.top - 4 - note.offsetHeight)}px`;
+}, true);
+addEventListener("scroll", () => document.querySelector(".why:popover-open")?.hidePopover(), { passive: true });
+
 // Empty filters do not belong in the URL.
 document.addEventListener("htmx:configRequest", (event) => {
   if (event.detail.verb !== "get" || event.detail.elt.id !== "filters") return;

@@ -20,13 +20,19 @@ function filter(picker) {
   picker.querySelector("[data-picker-none]").hidden = shown > 0 || !picker.querySelector(".pick");
 }
 
-// What is chosen must be of the chosen region: else the first one that is.
+// What is chosen must be of the chosen region: else the first one that is, without a warning if there is such. A row of
+// no region ("none") is taken only when the region has nothing; the summary says what that means.
 function chooseHere(picker) {
-  const chosen = picker.querySelector(".pick.elsewhere input:checked");
-  if (!chosen) return;
-  const here = picker.querySelector(".pick:not(.elsewhere) input[type=radio]");
-  if (here) here.checked = true;
-  else chosen.checked = false;
+  const radios = picker.querySelector("input[type=radio]") !== null;
+  for (const chosen of picker.querySelectorAll(".pick.elsewhere input:checked")) chosen.checked = false;
+  if (!radios) return;
+  const current = picker.querySelector("input:checked")?.closest(".pick");
+  if (current?.dataset.place === place.value) return;
+  const here = [...picker.querySelectorAll(".pick[data-place]:not(.elsewhere)")];
+  const best = here.find((row) => !row.querySelector(".pick-warning")) || here[0];
+  const other = picker.querySelector(".pick:not([data-place]) input");
+  const input = best?.querySelector("input") || other;
+  if (input) input.checked = true;
 }
 
 for (const picker of form.querySelectorAll("[data-picker]")) {

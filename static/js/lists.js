@@ -41,6 +41,13 @@ document.addEventListener("htmx:configRequest", (event) => {
   for (const name of turned) if (data.getAll(name).some(Boolean)) data.append("not", name);
 });
 
+// -- buttons on rows send what forms send ----------------------------------------------------------------------------------
+
+document.addEventListener("htmx:configRequest", (event) => {
+  if (!event.detail.elt.matches(".row-button")) return;
+  event.detail.headers["X-CSRFToken"] = document.querySelector("#list-tools [name=csrfmiddlewaretoken]").value;
+});
+
 // -- a control is added --------------------------------------------------------------------------------------------------
 
 document.addEventListener("click", (event) => {
@@ -105,6 +112,19 @@ document.addEventListener("click", (event) => {
   still?.focus();
   item.scrollIntoView({ block: "nearest" });
 });
+
+// -- what does not fit into its cell is its hint ---------------------------------------------------------------------------
+
+for (const kind of ["pointerover", "focusin"]) {
+  document.addEventListener(kind, (event) => {
+    const cell = event.target.closest?.("#list :is(td, th)");
+    for (const part of cell ? [cell, ...cell.querySelectorAll(".row-name, .row-remark, .row-brief, .row-note, .mono, .state-step, .pill, .sort > span, .gauge > span")] : []) {
+      const cut = part.scrollWidth > part.clientWidth + 1 || (part.matches(".row-note") && part.scrollHeight > part.clientHeight + 1);
+      if (cut && !part.title) part.dataset.cut = part.title = part.innerText.trim();
+      else if (!cut && part.dataset.cut) part.removeAttribute("title");
+    }
+  });
+}
 
 // -- the head of the table stays in view ---------------------------------------------------------------------------------
 

@@ -134,11 +134,31 @@ function renew(old, row) {
   old.classList.toggle("stale", row.classList.contains("stale"));
   [...row.cells].forEach((cell, index) => {
     const present = old.cells[index];
-    if (present && !cell.matches(".row-menu, .row-pick") && present.innerHTML !== cell.innerHTML) {
-      present.innerHTML = cell.innerHTML;
-      flash(present);
-    }
+    if (!present || cell.matches(".row-menu, .row-pick") || same(present, cell)) return;
+    // A cause that is being read stays; its row is looked at again once it is closed.
+    const read = present.querySelector(":popover-open");
+    if (read) return void read.addEventListener("toggle", () => note(row.dataset.kind, row.dataset.id, "updated"), { once: true });
+    fill(present, cell);
+    if (!cell.matches(".row-acts")) flash(present);
   });
+}
+
+// Time that goes by is no change.
+function same(present, cell) {
+  const still = (html) => html.replace(/(<time\b[^>]*?)(?: title="[^"]*")?( data-(?:ago|elapsed))[^>]*>[^<]*/g, "$1$2").replace(/ title="[^"]*"| class="[^"]*"/g, "");
+  return still(present.innerHTML) === still(cell.innerHTML) && classes(present) === classes(cell);
+}
+
+function classes(cell) {
+  return [...cell.querySelectorAll("[class]")].map((one) => one.getAttribute("class").replace(/ ?htmx-\w+/g, "")).join();
+}
+
+// A button that has the focus keeps it, by its place.
+function fill(present, cell) {
+  const place = [...present.querySelectorAll("a, button")].indexOf(document.activeElement);
+  present.innerHTML = cell.innerHTML;
+  window.htmx?.process(present);
+  if (place >= 0) [...present.querySelectorAll("a, button")][place]?.focus();
 }
 
 function enter(body, row) {
@@ -199,6 +219,8 @@ function plain(part) {
 }
 
 function gone(page) {
+  const event = new CustomEvent("kit:gone", { cancelable: true });
+  if (!document.dispatchEvent(event)) return; // the page says it in its own way
   const note = document.createElement("div");
   note.className = "card empty-found";
   const text = document.createElement("p");

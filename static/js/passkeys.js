@@ -3,10 +3,13 @@
 
 const able = Boolean(window.isSecureContext && window.PublicKeyCredential?.parseRequestOptionsFromJSON);
 
+// The server says why there are no options: shown in place of the page's own text.
+class Refusal extends Error {}
+
 async function options(form) {
   const token = form.querySelector("[name=csrfmiddlewaretoken]").value;
   const response = await fetch(form.dataset.options, { method: "POST", headers: { "X-CSRFToken": token } });
-  if (!response.ok) throw new Error(`${response.status}`);
+  if (!response.ok) throw new Refusal(response.headers.get("Content-Type")?.includes("json") ? (await response.json()).title : "");
   return (await response.json()).publicKey;
 }
 
@@ -28,8 +31,10 @@ async function submit(event) {
   try {
     form.elements.credential.value = JSON.stringify((await credential(form)).toJSON());
     form.submit();
-  } catch {
-    form.querySelector("[data-passkey-failed]").hidden = false;
+  } catch (error) {
+    const failed = form.querySelector("[data-passkey-failed]");
+    if (error instanceof Refusal && error.message) failed.querySelector("div").textContent = error.message;
+    failed.hidden = false;
     button.disabled = false;
     button.focus();
   }

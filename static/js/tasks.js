@@ -20,7 +20,15 @@ async function renew() {
 
 async function list() {
   const html = await load("").catch(() => null);
-  if (html !== null) menu.innerHTML = html;
+  if (html === null) return;
+  menu.innerHTML = html;
+}
+
+// Failures are news until they were on the screen: those of the list that was shown, no others. Set when it closes, so
+// that nothing moves while it is read.
+function shown() {
+  const until = menu.querySelector("[data-shown-until]")?.dataset.shownUntil;
+  if (until) document.cookie = `tasks_shown=${until};path=/;max-age=31536000;samesite=lax`;
 }
 
 function soon() {
@@ -32,8 +40,6 @@ if (button) {
   document.addEventListener("htmx:afterRequest", (event) => event.detail.requestConfig?.verb === "post" && soon());
   document.addEventListener("visibilitychange", () => document.hidden || soon());
   button.addEventListener("show.bs.dropdown", list);
-  button.addEventListener("shown.bs.dropdown", () => {
-    document.cookie = `tasks_seen=${Math.ceil(Date.now() / 1000)};path=/;max-age=31536000;samesite=lax`;
-  });
-  button.addEventListener("hidden.bs.dropdown", soon);
+  button.addEventListener("hidden.bs.dropdown", () => soon(shown()));
+  window.addEventListener("pagehide", () => menu.classList.contains("show") && shown());
 }

@@ -68,9 +68,10 @@ def body_of(cloud: Cloud, within: Subnet, **changes: Any) -> dict[str, Any]:
         "instance_type": cloud.small.pk,
         "image": str(cloud.image.pk),
         "subnet": str(within.pk),
+        "security_group": None,
         **changes,
     }
-    return {name: value for name, value in body.items() if value is not None}
+    return {name: value for name, value in body.items() if value is not None or name == "security_group"}
 
 
 def tried(user: User, body: dict[str, Any]) -> dict[str, Any]:

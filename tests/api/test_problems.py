@@ -45,7 +45,7 @@ def test_a_body_that_is_no_json_is_400(alice: User) -> None:
 
 def test_a_missing_field_is_named(alice: User) -> None:
     body = problem(factories.api_client(alice).post("/api/v1/vms", {}, format="json"), 400, "invalid")
-    assert {"field": "name", "message": "This field is required."} in body["errors"]
+    assert {"field": "name", "message": "Required."} in body["errors"]
 
 
 @pytest.mark.requirement("OP-4")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from apps.accounts.models import Project, User
+from apps.accounts.keys import issue_key
+from apps.accounts.models import ApiKey, Project, User
 from apps.audit.models import AuditEntry
 from apps.audit.record import record
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
@@ -145,3 +146,19 @@ def test_a_page_of_lines_costs_the_same_however_many_there_are(
     client.get("/api/v1/audit")
     with django_assert_max_num_queries(5):
         client.get("/api/v1/audit")
+
+
+@pytest.mark.requirement("IN-2")
+def test_a_line_says_which_api_key_acted_also_when_that_is_revoked(alice: User, vm: Resource) -> None:
+    key, token = issue_key(alice, "backup job", ApiKey.Scope.WRITE, None)
+    client = api_client(token=token)
+    client.patch(f"/api/v1/projects/{vm.project.uid}", {"remark": "by key"}, format="json")  # type: ignore[union-attr]
+    ApiKey.objects.all().delete()
+    (line,) = _found(alice, "?verb=project.edit")
+    assert line["api_key"] == {"id": str(key.uid), "name": "backup job"}
+    assert [each["verb"] for each in _found(alice, "?api_key=backup")] == ["project.edit"]
+    assert len(_found(alice, f"?api_key={key.uid}")) == 1
+    exported = page_client(alice).get("/audit/?format=csv")
+    assert b"backup job" in b"".join(exported.streaming_content)  # type: ignore[attr-defined]
+    record(actor_for_user(alice), "vm.start", vm)
+    assert _found(alice, "?verb=vm.start")[0]["api_key"] is None

@@ -46,7 +46,7 @@ def fast_platform(lasting_rows: None, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="module")
 def clients(fast_platform: Platform) -> list[dict[str, Any]]:
     """Ten clients of five tenants, each with an API key and the body it posts."""
-    region = create_region(SYSTEM, "bench", "Bench", fabric_driver="memory")
+    region = create_region(SYSTEM, "bench", "Bench", fabric_driver="memory", open_to_tenants=True)
     cluster = create_compute_cluster(SYSTEM, region)
     pool = create_storage_cluster(SYSTEM, region, path="/srv/pool", driver="memory")
     for _ in range(HOSTS):
@@ -69,6 +69,7 @@ def clients(fast_platform: Platform) -> list[dict[str, Any]]:
                 "instance_type": small.pk,
                 "image": str(Image.objects.get(pk=image).pk),
                 "subnet": str(Subnet.objects.get(tenant=owner.tenant).pk),
+                "security_group": None,
             },
         }
         for n in range(CLIENTS)

@@ -108,6 +108,7 @@ def test_statements_of_a_create_and_a_delete(monkeypatch: pytest.MonkeyPatch) ->
         "instance_type": cloud.small.pk,
         "image": str(cloud.image.pk),
         "subnet": str(subnet.pk),
+        "security_group": None,
     }
 
     def create() -> Any:

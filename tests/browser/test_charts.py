@@ -200,6 +200,16 @@ def test_without_any_sample_the_charts_say_so(sample_site: Site, vm: Vm, page: P
     expect(chart(page, "CPU").locator("[data-empty]")).to_be_visible()
 
 
+@pytest.mark.requirement("UX-14")
+def test_an_overview_draws_the_last_hour_and_shows_the_screen(sample_site: Site, page: Page) -> None:
+    running = Vm.objects.get(name="shop-web-2")
+    sample_site.open(page, f"/vms/{running.pk}/", sample_site.owner)
+    expect(page.locator(".chart-line:not(.chart-nothing) canvas")).to_have_count(3)
+    picture = page.locator(".screen-frame img")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 360
+
+
 def test_it_works_on_a_phone(sample_site: Site, vm: Vm, phone: Page) -> None:
     sample_site.open(phone, f"/vms/{vm.pk}/monitoring/?range=6h", sample_site.owner)
     expect(phone.locator("[data-status]")).to_contain_text("1 minute")

@@ -10,9 +10,10 @@ from onebox.shell import wait_until
 from playwright.sync_api import Page, Route, expect
 
 from apps.compute.models import Vm
-from apps.infrastructure.models import Host
+from apps.compute.services.instance_type import create_default_types
+from apps.infrastructure.models import Host, Region
 from apps.lifecycle.models import Operation, Resource, State
-from apps.network.models import Subnet
+from apps.network.models import SecurityGroup, Subnet
 from apps.network.services.default_network import create_default_network
 from tests import factories
 from tests.browser.conftest import Site
@@ -184,3 +185,33 @@ def test_a_double_click_on_an_action_asks_for_it_once(site: Site, page: Page) ->
     expect(page.locator(".detail-title .pill")).to_have_text("Stopped")
     asked = Operation.objects.filter(target_id=creating.target_id).exclude(pk=creating.pk)
     assert [operation.verb for operation in asked] == ["vm.shut_down"]
+
+
+@pytest.mark.requirement("UX-5")
+def test_another_region_chosen_chooses_its_things_again_and_says_when_nothing_is_filtered(
+    site: Site, page: Page
+) -> None:
+    assert site.owner.tenant is not None
+    region = factories.make_region("zz-second")
+    try:
+        create_default_types(factories.make_cluster(region))
+        make_image(factories.make_storage(region), "Elsewhere")
+        create_default_network(
+            factories.actor_for_user(site.owner), factories.default_project(site.owner.tenant)
+        )
+        Resource.objects.filter(tenant=site.owner.tenant).update(state=State.READY)
+        group = SecurityGroup.objects.get(region=region)
+        site.open(page, "/vms/create/", site.owner)
+        page.get_by_label("Region").select_option("zz-second")
+        for name in ("image", "instance_type", "subnet", "security_group"):
+            chosen = page.locator(f"[data-field={name}] .pick:has(input:checked)")
+            expect(chosen).to_have_attribute("data-place", "zz-second")
+        summary = page.locator(".create-side")
+        expect(summary).to_contain_text("default")
+        expect(summary.locator("[data-unfiltered]")).to_have_count(0)
+        SecurityGroup.objects.filter(pk=group.pk).update(state=State.ERROR)
+        site.open(page, "/vms/create/", site.owner)
+        page.get_by_label("Region").select_option("zz-second")
+        expect(summary.locator("[data-unfiltered]")).to_contain_text("nothing is filtered")
+    finally:
+        Region.objects.filter(pk=region.pk).update(open_to_tenants=False)

@@ -63,7 +63,7 @@ def test_a_stray_vm_is_found_previewed_and_removed(site: Site, page: Page, stray
     dialog.get_by_label("to confirm").fill(stray.name)
     dialog.get_by_role("button", name="Force clean").click()
     # Followed without reloading: the worker removes it, and the page says so.
-    expect(page.locator(".detail-title .pill")).to_have_text("Mended")
+    expect(page.locator(".detail-title .pill")).to_have_text("Repaired")
     page.get_by_role("link", name="See the task").click()
     expect(page.locator(".detail-title .pill")).to_have_text("Done")
     world = MemoryHypervisor(backends.memory_world(), stray.host.name)  # type: ignore[union-attr]

@@ -151,6 +151,7 @@ def create_by_api(site: RealSite, customer: Customer, name: str, **changes: obje
         "image": str(site.image.pk),
         "instance_type": site.small.pk,
         "subnet": network["id"],
+        "security_group": None,
         "password": PASSWORD,
         **changes,
     }
@@ -253,6 +254,7 @@ def test_the_same_is_done_through_the_documented_api(real_site: RealSite) -> Non
         ),
         "instance_type": api.get("/instance-types")["results"][0]["id"],
         "subnet": api.get("/subnets")["results"][0]["id"],
+        "security_group": None,
         "password": PASSWORD,
     }
     created = api.change("POST", "/vms", body)

@@ -40,20 +40,22 @@ def test_filters_are_set_turned_round_and_taken_away_with_the_keyboard(
     site: Site, page: Page, subnet: Subnet
 ) -> None:
     site.open(page, "/vms/", site.owner)
-    page.get_by_role("button", name="Power", exact=True).focus()
+    page.get_by_role("button", name="State", exact=True).focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_label("On", exact=True)).to_be_focused()
+    expect(page.get_by_role("group", name="State").get_by_label("Search these choices")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_label("Running", exact=True)).to_be_focused()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Space")
     expect(page.locator("#list tbody tr")).to_have_count(1)
-    expect(page).to_have_url(re.compile(r"\?power=off$"))
-    page.get_by_role("group", name="Power").get_by_label("is not").focus()
+    expect(page).to_have_url(re.compile(r"\?status=stopped$"))
+    page.get_by_role("group", name="State").get_by_label("is not").focus()
     page.keyboard.press("Space")
-    expect(page.locator(".chip")).to_have_text("Power is not Off")
+    expect(page.locator(".chip")).to_have_text("State is not Stopped")
     expect(page.locator("#list tbody tr")).to_have_count(50)
     page.keyboard.press("Escape")
-    expect(page.get_by_role("button", name="Power", exact=True)).to_be_focused()
-    page.get_by_role("link", name="Remove the filter Power is not Off").focus()
+    expect(page.get_by_role("button", name="State", exact=True)).to_be_focused()
+    page.get_by_role("link", name="Remove the filter State is not Stopped").focus()
     page.keyboard.press("Enter")
     expect(page.locator(".chip")).to_have_count(0)
     expect(page.locator(".control.active")).to_have_count(0)
@@ -105,7 +107,7 @@ def test_columns_are_chosen_ordered_kept_and_put_back(site: Site, page: Page, su
 
 @pytest.mark.requirement("UX-1")
 def test_a_view_is_saved_opened_and_deleted(site: Site, page: Page, subnet: Subnet) -> None:
-    site.open(page, "/vms/?power=off&sort=-name", site.owner)
+    site.open(page, "/vms/?status=stopped&sort=-name", site.owner)
     page.get_by_role("button", name="Save as a view").click()
     page.get_by_label("Name of the view").fill("Idle machines")
     page.get_by_role("button", name="Save", exact=True).click()
@@ -123,7 +125,7 @@ def test_a_view_is_saved_opened_and_deleted(site: Site, page: Page, subnet: Subn
 
 @pytest.mark.requirement("UX-1")
 def test_what_matches_is_downloaded_whole(site: Site, page: Page, subnet: Subnet, tmp_path: Path) -> None:
-    site.open(page, "/vms/?power=on&sort=name", site.owner)
+    site.open(page, "/vms/?status=running&sort=name", site.owner)
     with page.expect_download() as download:
         page.get_by_role("link", name="Export CSV").click()
     file = tmp_path / download.value.suggested_filename

@@ -26,7 +26,9 @@ THEMES = ("light", "dark")
 PORTALS = ("tenant", "admin")
 
 #: What is no page: fragments, downloads, and what only takes a form.
-NOT_PAGES = re.compile(r"(^logout/|/menu/|/toast/|/own/|\.csv)$|^(language|login|oidc|style)/")
+NOT_PAGES = re.compile(
+    r"(^logout/|/menu/|/toast/|/own/|/screenshot/|\.csv|\.png)$|^(language|login|oidc|style)/"
+)
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,7 @@ def ask_for_vms(actor: Actor, cloud: Cloud, within: Subnet, **changes: Any) -> l
         "instance_type": cloud.small.pk,
         "image": cloud.image.pk,
         "subnet": within.pk,
+        "security_group": None,
         **changes,
     }
     return create_vms(actor, **given)

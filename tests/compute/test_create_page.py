@@ -17,7 +17,7 @@ from apps.compute.specs import vm_spec
 from apps.infrastructure.models import Host
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation, State
-from apps.network.models import Subnet
+from apps.network.models import SecurityGroup, Subnet
 from apps.quotas.models import Quota
 from tests import factories
 from tests.compute.factories import Cloud, make_cloud, make_group, make_image, make_vm
@@ -292,3 +292,47 @@ def test_the_page_costs_the_same_however_much_there_is_to_choose_from(
         preview(browser, typed)
     assert len(seen) <= len(few) + 8
     assert chosen(browser.get(PAGE))
+
+
+def offered(page: Any, name: str) -> Any:
+    return page.context["form"][name].initial
+
+
+def test_the_region_chosen_first_is_where_the_tenants_things_are_and_has_room(
+    browser: Client, cloud: Cloud, subnet: Subnet, tenant_a: Tenant
+) -> None:
+    other = make_cloud(cloud.world)
+    there = other.network(tenant_a, "10.1.0.0/20")
+    project = factories.default_project(tenant_a)
+    group = make_group(other.region, project)
+    make_group(other.region, project)
+    page = browser.get(PAGE)
+    chosen_there = {name: offered(page, name) for name in ("region", "image", "subnet", "security_group")}
+    assert chosen_there == {
+        "region": other.region,
+        "image": other.image,
+        "subnet": there,
+        "security_group": group,
+    }
+    assert offered(page, "instance_type").cluster == other.cluster
+    Host.objects.filter(cluster=other.cluster).update(accepts_vms=False)
+    assert offered(browser.get(PAGE), "region") == cloud.region, "no room there"
+
+
+def test_a_vm_without_a_group_is_created_only_when_that_is_said(
+    browser: Client, cloud: Cloud, subnet: Subnet, tenant_a: Tenant
+) -> None:
+    typed = {**as_shown(browser.get(PAGE)), "name": "web"}
+    typed.pop("security_group", None)
+    answer = browser.post(PAGE, typed)
+    assert answer.status_code == 422 and list(answer.context["form"].errors) == ["security_group"]
+    group = make_group(cloud.region, factories.default_project(tenant_a))
+    SecurityGroup.objects.update(name="default")
+    shown = preview(browser, typed)
+    assert "data-unfiltered" not in shown.content.decode() and "security_group" not in call_in(shown)
+    assert browser.post(PAGE, typed).status_code == 302
+    assert Vm.objects.get().nics.get().security_group_id == group.pk
+    shown = preview(browser, {**typed, "security_group": ""})
+    assert "nothing is filtered" in shown.content.decode() and call_in(shown)["security_group"] is None
+    assert browser.post(PAGE, {**typed, "name": "open", "security_group": ""}).status_code == 302
+    assert Vm.objects.get(name="open").nics.get().security_group is None

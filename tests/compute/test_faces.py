@@ -8,13 +8,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from apps.accounts.models import User
+from apps.accounts.models import Project, Tenant, User
 from apps.compute.models import InstanceType, KeyPair, Vm
 from apps.compute.services.power import delete_vm
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import execute
 from apps.lifecycle.models import Operation
-from apps.network.models import Subnet
+from apps.network.models import SecurityGroup, Subnet
 from tests import factories
 from tests.compute.factories import Cloud, make_group, make_vm
 
@@ -27,6 +27,7 @@ def body(cloud: Cloud, subnet: Subnet, **changes: Any) -> dict[str, Any]:
         "instance_type": cloud.small.pk,
         "image": str(cloud.image.pk),
         "subnet": str(subnet.pk),
+        "security_group": None,
         **changes,
     }
 
@@ -150,6 +151,7 @@ def test_a_vm_is_created_from_the_page_with_a_name_alone(cloud: Cloud, subnet: S
         for name in ("image", "instance_type", "subnet", "count")
     }
     given["project"] = form.fields["project"].initial.uid
+    given["security_group"] = ""
     for name in ("image", "instance_type", "subnet"):
         given[name] = given[name].pk
     answer = browser.post("/vms/create/", {**given, "name": "from-page"})
@@ -313,3 +315,32 @@ def test_a_deleted_vm_is_gone_from_every_list(
     api = factories.api_client(alice)
     for path in ("/api/v1/vms", "/api/v1/disks"):
         assert api.get(path).data["results"] == []
+
+
+@pytest.mark.requirement("SG-1")
+def test_a_call_without_a_group_gets_the_default_one_and_null_gets_none(
+    alice: User, cloud: Cloud, subnet: Subnet, tenant_a: Tenant
+) -> None:
+    api = factories.api_client(alice)
+    named = body(cloud, subnet)
+    del named["security_group"]
+    for url in ("/api/v1/vms", "/api/v1/vms?dry_run=1"):
+        answer = api.post(url, named, format="json").json()
+        refusal = (answer.get("refusals") or [answer])[0]
+        assert [error["field"] for error in refusal["errors"]] == ["security_group"]
+        assert "no security group named “default”" in refusal["errors"][0]["message"]
+        assert "null" in refusal["hint"]
+    other = Project.objects.create(tenant=tenant_a, name="other")
+    elsewhere = make_group(cloud.region, other)
+    SecurityGroup.objects.update(name="default")
+    own = make_group(cloud.region, factories.default_project(tenant_a))
+    SecurityGroup.objects.update(name="default")
+    tried = api.post("/api/v1/vms?dry_run=1", named, format="json").json()
+    assert tried["possible"] and tried["security_group"]["id"] == str(own.pk)
+    made = api.post("/api/v1/vms", named, format="json").json()
+    assert made["resources"][0]["nics"][0]["security_group"]["id"] == str(own.pk)
+    SecurityGroup.objects.filter(pk=own.pk).update(name="renamed")
+    tried = api.post("/api/v1/vms?dry_run=1", named, format="json").json()
+    assert tried["security_group"]["id"] == str(elsewhere.pk), "another project's of the tenant"
+    bare = api.post("/api/v1/vms", {**named, "name": "bare", "security_group": None}, format="json").json()
+    assert bare["resources"][0]["nics"][0]["security_group"] is None

@@ -15,6 +15,7 @@ from apps.compute.services.power import delete_vm
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryVolumes
 from apps.drivers.specs import ImageInfo, PoolKind
+from apps.infrastructure.models import StorageCluster
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import claim, execute
 from apps.lifecycle.errors import Forbidden, InUse, Invalid
@@ -168,3 +169,18 @@ def test_an_image_with_disks_made_from_it_cannot_be_deleted(
     assert not Vm.objects.exists()
     execute(delete_image(admin, cloud.image).pk)
     assert not Image.objects.exists()
+
+
+@pytest.mark.requirement("IN-1")
+def test_an_image_suggests_no_larger_disk_than_its_cluster_takes(
+    cloud: Cloud, admin: Actor, owner: Actor, subnet: Subnet
+) -> None:
+    StorageCluster.objects.filter(pk=cloud.storage.pk).update(max_disk_gib=100)
+    cloud.storage.refresh_from_db()
+    with pytest.raises(Invalid) as refused:
+        import_image(admin, name="Big", cluster=cloud.storage, file="memory:1", default_disk_gib=101)
+    assert list(refused.value.fields) == ["default_disk_gib"]
+    imported(import_image(admin, name="Big", cluster=cloud.storage, file="memory:1", default_disk_gib=100))
+    # The cluster takes less since: what is chosen by default is still accepted.
+    StorageCluster.objects.filter(pk=cloud.storage.pk).update(max_disk_gib=30)
+    assert make_vm(owner, cloud, subnet).disks.get().size_gib == 30

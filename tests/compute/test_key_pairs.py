@@ -69,11 +69,6 @@ def test_line_and_fingerprint_are_those_of_ssh_keygen(owner: Actor, key: str, fi
     assert (row.public_key, row.fingerprint) == (f"{key} me", fingerprint)
 
 
-def test_what_is_kept_of_a_key_is_the_key_and_nothing_appended(owner: Actor) -> None:
-    row = create_key_pair(owner, name="k", public_key=ED25519 + "==").key_pair
-    assert row.public_key == ED25519
-
-
 @pytest.mark.parametrize(
     "text",
     [

@@ -66,6 +66,7 @@ def _calls(cloud: Cloud, number: int) -> list[tuple[str, dict[str, Any]]]:
                 "instance_type": cloud.small.pk,
                 "image": str(cloud.image.pk),
                 "subnet": str(subnets[call % 2].pk),
+                "security_group": None,
                 "count": 3 if call % 10 == 0 else 1,
             },
         )

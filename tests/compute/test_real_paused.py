@@ -127,6 +127,7 @@ def started(site: RealSite, machine: Machine) -> Small:
         "image": str(Image.objects.get(pk=imported.target_id).pk),
         "instance_type": site.small.pk,
         "subnet": customer.subnet,
+        "security_group": None,
         "password": "First-boot-4711",
         "user_data": "#!/bin/sh\necho again >>/root/runs\n",
     }

@@ -66,6 +66,7 @@ class Rush:
             "instance_type": self.cloud.small.pk,
             "image": str(self.cloud.image.pk),
             "subnet": str(subnet.pk),
+            "security_group": None,
             **changes,
         }
 

@@ -6,6 +6,7 @@ what a ticket finds. The whole way, on a guest with an operating system, is in t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -176,6 +177,34 @@ def test_a_vm_deleted_while_its_console_is_being_opened_is_said_to_be_gone(
     held[0].continue_()
     expect(page.locator("#notice-title")).to_have_text("The VM was deleted.")
     expect(page.locator("#connect-again")).to_be_hidden()
+
+
+def test_the_tab_of_a_deleted_vm_says_so_and_leads_to_the_others(desk: Desk, page: Page) -> None:
+    vm = desk.show(page)
+    vm.delete()
+    expect(page.locator("#notice-title")).to_have_text("The VM was deleted.")
+    expect(page).to_have_title(re.compile(f"^The VM was deleted. · .*{vm.name}"))
+    expect(page.locator("h1")).to_have_text(vm.name)
+    expect(page.locator("#power button")).to_have_count(0)
+    expect(page.get_by_role("button", name="Reconnect")).to_be_disabled()
+    page.screenshot(path=_picture("console-deleted"))
+    page.get_by_role("link", name="Show virtual machines").click()
+    expect(page).to_have_url(re.compile("/vms/$"))
+
+
+def test_the_bar_powers_the_vm_off_after_a_question(desk: Desk, page: Page) -> None:
+    vm = desk.show(page)
+    bar = page.get_by_role("group", name="Power")
+    expect(bar.get_by_role("button", name=re.compile("^Start"))).to_have_attribute("aria-disabled", "true")
+    bar.get_by_role("link", name="Power off").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("what the guest has not written is lost")
+    page.screenshot(path=_picture("console-power-off"))
+    dialog.get_by_role("button", name="Power off").click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator("#vm-state .pill")).to_contain_text("Powering off")
+    assert Operation.objects.filter(target_id=vm.pk, verb="vm.power_off").count() == 1
+    expect(bar.get_by_role("button", name=re.compile("^Restart"))).to_have_attribute("aria-disabled", "true")
 
 
 def test_who_loses_the_role_sees_why_and_cannot_come_back(desk: Desk, page: Page) -> None:

@@ -44,6 +44,7 @@ def test_a_vms_screen_is_seen_from_boot_on_and_comes_back_after_a_restart(
         "image": str(real_site.image.pk),
         "instance_type": real_site.small.pk,
         "subnet": subnet["id"],
+        "security_group": None,
     }
     (made,) = customer.api.change("POST", "/vms", body)["resources"]
     vm = Vm.objects.get(pk=made["id"])

@@ -49,6 +49,20 @@ def reach(word):
 with ThreadPoolExecutor(32) as pool:
     print(json.dumps(list(pool.map(reach, sys.argv[2:]))))
 """
+ANSWER = """
+import json, socket, sys, time
+kind, port = sys.argv[2].split("/")
+sock = socket.socket(type=socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+sock.settimeout(float(sys.argv[3]))
+began, error = time.monotonic(), "answered"
+try:
+    sock.connect((sys.argv[1], int(port)))
+    kind == "udp" and sock.send(b"?")
+    sock.recv(5)
+except OSError as failed:
+    error = type(failed).__name__
+print(json.dumps([error, time.monotonic() - began]))
+"""
 
 DHCP_DISCOVER = """
 import os, socket, struct, sys
@@ -104,6 +118,11 @@ class NetnsGuest:
         """Return those of the services at an address that answer."""
         answers = json.loads(self.exec("python3", "-c", CLIENT, address, *services))
         return [service for service, answered in zip(services, answers, strict=True) if answered]
+
+    def answer(self, address: str, service: str, patience: float = 2) -> tuple[str, float]:
+        """Return how a service answered ("answered" or an error's name), and after how many seconds."""
+        error, seconds = json.loads(self.exec("python3", "-c", ANSWER, address, service, str(patience)))
+        return error, seconds
 
     def dhcp_offer(self) -> str:
         """Return the address that DHCP offers, empty for none."""

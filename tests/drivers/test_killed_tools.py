@@ -38,15 +38,15 @@ def everybodys() -> Iterator[Path]:
 
 def a_tool_that_is_killed(directory: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> Path:
     """Put a qemu-img before the real one that is killed when it is asked for `word`; return the file that ends this."""
-    mended, tool = directory / "mended", directory / "bin" / "qemu-img"
+    repaired, tool = directory / "repaired", directory / "bin" / "qemu-img"
     tool.parent.mkdir()
     real = next(path for path in os.environ["PATH"].split(":") if (Path(path) / "qemu-img").exists())
     tool.write_text(
-        f'#!/bin/sh\n[ "$1" != {word} ] || [ -e {mended} ] || kill -9 $$\nexec {real}/qemu-img "$@"\n'
+        f'#!/bin/sh\n[ "$1" != {word} ] || [ -e {repaired} ] || kill -9 $$\nexec {real}/qemu-img "$@"\n'
     )
     tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
-    return mended
+    return repaired
 
 
 @pytest.mark.parametrize("word", ["convert", "check"])
@@ -57,11 +57,11 @@ def test_an_image_whose_copying_was_killed_is_not_refused_for_good(
     source.parent.mkdir()
     create(source, 1 << 20)
     make_bootable(source)
-    mended = a_tool_that_is_killed(everybodys, monkeypatch, word)
+    repaired = a_tool_that_is_killed(everybodys, monkeypatch, word)
     image, volumes = ImageSpec(id=new_id(), pool=pool), FileVolumes()
     with refused("volumes.failed"):
         volumes.ensure_image(image, str(source))
-    mended.touch()
+    repaired.touch()
     assert volumes.ensure_image(image, str(source)).virtual_bytes == 1 << 20
 
 

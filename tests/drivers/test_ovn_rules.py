@@ -64,16 +64,16 @@ def test_nonsense_is_refused_for_good(given: RuleSpec) -> None:
 
 
 @pytest.mark.requirement("SG-3")
-def test_the_higher_priority_wins_and_between_equals_reject() -> None:
+def test_the_higher_priority_wins_and_between_equals_drop_then_reject() -> None:
     rules = tuple(
         rule(RuleProtocol.ALL, "0.0.0.0/0", action=action, priority=priority)
         for priority in (RulePriority.LOW, RulePriority.MEDIUM, RulePriority.HIGH)
-        for action in (RuleAction.ACCEPT, RuleAction.REJECT)
+        for action in (RuleAction.ACCEPT, RuleAction.REJECT, RuleAction.DROP)
     )
     order = [(acl["priority"], acl["action"]) for acl in acls("g", rules)]
     assert order == sorted(order)
-    assert [action for _, action in order] == ["drop", "drop", *["allow-related", "drop"] * 3]
-    assert len({priority for priority, _ in order}) == 7
+    assert [action for _, action in order] == ["drop", "drop", *["allow-related", "reject", "drop"] * 3]
+    assert len({priority for priority, _ in order}) == 10
 
 
 def test_a_group_without_rules_denies_both_directions() -> None:

@@ -141,6 +141,24 @@ def test_the_higher_priority_wins(net: Net) -> None:
     assert net.reached("tcp/80", "tcp/90") == ["tcp/80", "tcp/90"]
 
 
+@pytest.mark.requirement("SG-2")
+@pytest.mark.parametrize("direction", Direction)
+def test_reject_answers_at_once_and_drop_is_silent(net: Net, direction: Direction) -> None:
+    everything = accept(RuleProtocol.ALL), accept(RuleProtocol.ALL, direction=Direction.OUT)
+    guest, other = (net.client, net.server) if direction is Direction.IN else (net.server, net.client)
+    refused = [accept(RuleProtocol.TCP, (80, 80)), accept(RuleProtocol.UDP, (53, 53))]
+    for action, error, least, most in (
+        (RuleAction.REJECT, "ConnectionRefusedError", 0.0, 1.0),
+        (RuleAction.DROP, "TimeoutError", 2.0, 10.0),
+    ):
+        net.rules(*everything, *(replace(rule, action=action, direction=direction) for rule in refused))
+        for service in ("tcp/80", "udp/53"):
+            give_up = time.monotonic() + 10
+            while (found := guest.answer(other.port.ip, service))[0] != error:
+                assert time.monotonic() < give_up, (action, service, found)
+            assert least <= found[1] <= most, (action, service, found)
+
+
 @pytest.mark.requirement("SG-4")
 def test_replies_to_what_the_guest_began_pass(net: Net) -> None:
     outwards = accept(RuleProtocol.TCP, (80, 80), direction=Direction.OUT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from apps.accounts.models import Tenant, User
+from apps.api.declarations import KindApi
 from apps.audit.models import AuditEntry
 from apps.infrastructure.models import Host
 from apps.infrastructure.selectors import visible_compute_clusters, visible_hosts, visible_storage_clusters
@@ -20,7 +21,9 @@ from apps.infrastructure.services import (
 )
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, InUse, Invalid, NotNow
+from apps.lifecycle.models import Resource
 from tests import factories
+from tests.security.routes import all_routes
 
 pytestmark = pytest.mark.django_db
 
@@ -111,3 +114,30 @@ def test_tenants_neither_see_hosts_nor_change_anything(owner: Actor) -> None:
     ):
         with pytest.raises(Forbidden):
             attempt()
+
+
+@pytest.mark.requirement("IN-2")
+def test_a_region_is_deleted_once_nothing_is_in_it_and_what_is_is_named(admin: Actor, ada: User) -> None:
+    region = factories.make_region("north")
+    cluster = factories.make_cluster(region, "compute-1")
+    client = factories.session_client(ada)
+    refused = client.delete("/api/v1/regions/north")
+    assert (refused.status_code, refused.json()["code"]) == (409, "resource.in_use")
+    assert refused.json()["details"]["resources"] == [
+        {"kind": "compute_cluster", "id": str(cluster.pk), "name": "compute-1"}
+    ]
+    delete_cluster(admin, cluster)
+    Resource.objects.create(kind="vpc", name="vpc-1", region=region)
+    assert "vpc-1" in client.delete("/api/v1/regions/north").json()["title"]
+    Resource.objects.all().delete()
+    pages = factories.page_client(ada)
+    assert pages.post("/admin/regions/north/delete/", {"typed_name": "south"}).status_code == 422
+    assert client.delete("/api/v1/regions/north").status_code == 204
+    assert client.get("/api/v1/regions/north").status_code == 404
+
+
+@pytest.mark.requirement("IN-2")
+def test_every_kind_that_can_be_created_can_be_deleted() -> None:
+    views = {route.callback.cls for route in all_routes() if hasattr(route.callback, "cls")}
+    kinds = [view for view in views if issubclass(view, KindApi)]
+    assert [view.__name__ for view in kinds if view.create and not view.delete] == []

@@ -38,6 +38,7 @@ def _create_vm(yard: Yard, _nothing: object = None) -> Operation:
         instance_type=yard.small.pk,
         image=yard.image.pk,
         subnet=yard.subnet.pk,
+        security_group=None,
         project=yard.project.uid,
     )
     return Operation.objects.get(pk=operation.pk)
@@ -101,14 +102,21 @@ CASE = KindCase(
         rename=P_MANAGE,
         delete=P_MANAGE,
     )
-    | {"portal:vm.console GET": P_OPERATE},
+    | {
+        "portal:vm.console GET": P_OPERATE,
+        "portal:vm.screenshot GET": P_OPERATE,
+        "portal:vm.screenshot.file GET": P_OPERATE,
+    },
     admin=admin(
         "vm",
         read="one tab.network tab.disks tab.monitoring tab.activity menu",
         acts="start shut_down restart power_off retry set_security_group rename delete",
     )
     # The inside of a tenant's machine: an admin acts as the tenant first.
-    | {"admin:vm.console GET": "login 404 404 404 404 404 403  login login login login  403"},
+    | dict.fromkeys(
+        ("admin:vm.console GET", "admin:vm.screenshot GET", "admin:vm.screenshot.file GET"),
+        "login 404 404 404 404 404 403  login login login login  403",
+    ),
     key=lambda world: world.vm.pk,
     body=lambda w: {
         "name": "new",
@@ -116,6 +124,7 @@ CASE = KindCase(
         "instance_type": w.instance_type.pk,
         "image": str(w.image.pk),
         "subnet": str(w.subnet.pk),
+        "security_group": None,
     },
     form=lambda w: {
         "name": "new",
@@ -124,6 +133,7 @@ CASE = KindCase(
         "instance_type": w.instance_type.pk,
         "image": str(w.image.pk),
         "subnet": str(w.subnet.pk),
+        "security_group": "",
     },
     bodies={
         "set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},

@@ -55,6 +55,7 @@ def make_guest(site: RealSite, customer: Customer) -> Guest:
         "image": str(site.image.pk),
         "instance_type": site.small.pk,
         "subnet": customer.subnet,
+        "security_group": None,
     }
     (made,) = customer.api.change("POST", "/vms", body)["resources"]
     site.wait_ready(pk=made["id"])

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.metrics import partitions, rollups
@@ -120,3 +122,30 @@ def test_an_unknown_name_is_refused(vm: Subject) -> None:
     now = timezone.now()
     with pytest.raises(KeyError):
         STORE.series(vm, ["at; DROP TABLE metrics_sample"], now - STEP, now, STEP)
+
+
+def test_trends_of_several_subjects_are_means_of_each_step(vm: Subject) -> None:
+    now, other, nobody = floor(timezone.now(), STEP), Subject("vm", str(uuid.uuid4())), str(uuid.uuid4())
+    keep(vm, RAW, [(now - 4 * STEP, 10), (now - 3 * STEP, 20), (now - STEP, 60)])
+    keep(other, RAW, [(now - 2 * STEP, 5)])
+    found = STORE.trends([vm.key, other.key, nobody], "cpu_percent", 4 * STEP, 2 * STEP)
+    assert found in (
+        {vm.key: [15, 60], other.key: [None, 5]},
+        {vm.key: [20, 60], other.key: [5, None]},  # a step of samples has gone by meanwhile
+    )
+
+
+def test_the_mean_trend_of_many_subjects_has_gaps_where_nothing_was_measured(vm: Subject) -> None:
+    now, other = floor(timezone.now(), STEP), Subject("vm", str(uuid.uuid4()))
+    for each, value in ((vm, 10), (other, 30)):
+        keep(each, RAW, [(now - number * STEP, value) for number in (0, 1, 2)])
+    found = STORE.mean_trend([vm.key, other.key], "cpu_percent", 4 * STEP, STEP)
+    assert found in ([None, 20, 20, 20], [20, 20, 20, None])
+
+
+def test_trends_are_one_query_however_many_subjects_there_are() -> None:
+    keys = [str(uuid.uuid4()) for _ in range(30)]
+    for read in (STORE.trends, STORE.mean_trend):
+        with CaptureQueriesContext(connection) as queries:
+            read(keys, "cpu_percent", timedelta(hours=1), timedelta(minutes=2))
+        assert len(queries) == 1

@@ -63,7 +63,9 @@ class Net:
 
 @pytest.fixture
 def net(onebox: Onebox, project_a: Project) -> Iterator[Net]:
-    region = Region.objects.create(name="real", label="Real", fabric_address=onebox.ovn_northbound)
+    region = Region.objects.create(
+        name="real", label="Real", fabric_address=onebox.ovn_northbound, open_to_tenants=True
+    )
     with ExitStack() as stack:
         made = Net(region, project_a, onebox, stack)
         yield made

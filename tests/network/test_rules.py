@@ -89,6 +89,43 @@ def test_anything_else_is_no_address(address: str) -> None:
     assert list(refusal.value.fields) == ["rules.0.address"]
 
 
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("0.0.0.0", "0.0.0.0 is no machine's address. Did you mean 0.0.0.0/0?"),  # noqa: S104
+        ("0.0.0.0/32", "Did you mean 0.0.0.0/0?"),
+        ("::", ":: is no machine's address. Did you mean ::/0?"),
+        ("::/128", "Did you mean ::/0?"),
+        ("::ffff:192.0.2.7", "IPv4 address written as IPv6. Did you mean 192.0.2.7?"),
+        ("::ffff:c000:207/128", "Did you mean 192.0.2.7/32?"),
+        ("::ffff:10.0.0.0/104", "Did you mean 10.0.0.0/8?"),
+        ("::ffff:0:0/96", "Did you mean 0.0.0.0/0?"),
+        ("224.0.0.251", "Multicast"),
+        ("239.0.0.0/8", "Multicast"),
+        ("ff02::1", "Multicast"),
+        ("127.0.0.1", "Loopback"),
+        ("127.0.0.0/8", "Loopback"),
+        ("::1", "Loopback"),
+        ("10.0.0.5/8", "Did you mean 10.0.0.0/8?"),
+    ],
+)
+def test_an_address_that_matches_nobody_is_refused_by_name(address: str, reason: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        parse_rules([rule(address=address)])
+    assert reason in refusal.value.fields["rules.0.address"][0]
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0/0", "::/0", "0.0.0.0/1", "128.0.0.0/1", "::/1", "fe80::/10"])
+def test_blocks_that_hold_more_than_special_addresses_are_taken(address: str) -> None:
+    assert parsed(address=address) == [("tcp", "80", address)]
+
+
+@pytest.mark.parametrize("action", ["accept", "reject", "drop"])
+def test_a_rule_accepts_rejects_or_drops(action: str) -> None:
+    (checked,) = parse_rules([rule(action=action)])
+    assert checked.action == action
+
+
 @pytest.mark.parametrize(("protocol", "address"), [("icmpv4", "::/0"), ("icmpv6", "0.0.0.0/0")])
 def test_icmp_needs_an_address_of_its_own_family(protocol: str, address: str) -> None:
     with pytest.raises(Invalid) as refusal:

@@ -40,7 +40,7 @@ def test_a_refusal_that_belongs_to_no_field_stands_above_the_form(
     Quota.objects.filter(tenant=alice.tenant, metric="vm").update(limit=0)
     client = factories.page_client(alice)
     page = client.get("/vms/create/")
-    answer = client.post("/vms/create/", {**chosen(page), "name": "web", "count": "1"})
+    answer = client.post("/vms/create/", {**chosen(page), "security_group": "", "name": "web", "count": "1"})
     html = answer.content.decode()
     assert answer.status_code == 409, answer.context["form"].errors
     assert "Over quota" in html

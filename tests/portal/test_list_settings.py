@@ -44,7 +44,7 @@ def save(client: Client, **given: Any) -> Any:
 
 
 def heads(html: str) -> list[str]:
-    return re.findall(r'hx-push-url="true">([^<]+)(?:<svg.*?</svg>)?</a>\s*</th>', html)
+    return re.findall(r'hx-push-url="true"><span>([^<]+)</span>(?:<svg.*?</svg>)?</a>\s*</th>', html)
 
 
 def test_chosen_columns_density_and_page_size_are_ones_own_and_can_be_forgotten(

@@ -71,7 +71,7 @@ def test_pages_follow_each_other(
     owner: Actor, alice: User, cloud: Cloud, subnet: Subnet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("apps.portal.lists.PAGE_SIZE", 4)
-    monkeypatch.setattr("apps.portal.lists.COUNTED", 8)
+    monkeypatch.setattr("apps.portal.list_pages.COUNTED", 8)
     ask_for_vms(owner, cloud, subnet, name="vm", count=9)
     client = factories.page_client(alice)
     pages = [shown(client, f"/vms/?page={number}") for number in (1, 2, 3)]

@@ -99,17 +99,6 @@ def add_sample_data(owner: Actor, cloud: Cloud, subnet: Subnet, count: int) -> N
         ask_for_vms(owner, cloud, subnet, name=f"vm-{count}-{first}", count=min(MOST_AT_ONCE, count - first))
 
 
-@pytest.fixture
-def sample_site(ada: User, alice: User, owner: Actor, cloud: Cloud, subnet: Subnet) -> Cloud:
-    add_sample_data(owner, cloud, subnet, 1)
-    return cloud
-
-
-@pytest.fixture
-def clients(alice: User, ada: User) -> dict[str, Client]:
-    return {"/": factories.page_client(alice), "/admin/": factories.page_client(ada)}
-
-
 def client_for(path: str, clients: dict[str, Client]) -> Client:
     return clients["/admin/" if path.startswith("/admin/") else "/"]
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.compute.models import Power, Vm
 from apps.compute.services.power import shut_down_vm, start_vm
+from apps.console.services import open_console
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation, OperationStatus, State
 from apps.lifecycle.models.operation import Stopping
@@ -142,7 +145,7 @@ def test_the_top_bar_counts_ones_own_tasks_under_way_and_newly_failed(
     listed = client.get("/operations/own/", headers=HTMX).content.decode()
     assert f'href="/operations/{failed.pk}/"' in listed
     assert "The host does not answer." in listed
-    client.cookies["tasks_seen"] = str(int(timezone.now().timestamp()) + 5)
+    client.cookies["tasks_shown"] = shown_until(listed)
     assert (
         "failed"
         not in client.get("/operations/own/?badge=1", headers=HTMX).content.decode().split("hidden")[-1]
@@ -152,10 +155,84 @@ def test_the_top_bar_counts_ones_own_tasks_under_way_and_newly_failed(
     assert "under way" not in hers
 
 
+def shown_until(listed: str) -> str:
+    """Return what the browser keeps once it has shown the list."""
+    found = re.search(r'data-shown-until="(\d+)"', listed)
+    return found[1] if found else ""
+
+
+def failures(client: Client) -> int:
+    """Return the failures that the badge counts."""
+    html = client.get("/operations/own/?badge=1", headers=HTMX).content.decode()
+    found = re.search(r"(\d+) failed", html)
+    return int(found[1]) if found else 0
+
+
+def ended(vm: Vm, owner: Actor, status: str, ago: timedelta) -> Operation:
+    """Return an operation that was requested and ended so long ago."""
+    operation = settle(shut_down_vm(owner, vm), status)
+    at = timezone.now() - ago
+    Operation.objects.filter(pk=operation.pk).update(created_at=at, finished_at=at)
+    operation.refresh_from_db()
+    return operation
+
+
+@pytest.mark.requirement("OP-4")
+def test_new_failures_come_first_however_many_tasks_followed_and_only_those_shown_are_cleared(
+    vm: Vm, owner: Actor, alice: User
+) -> None:
+    Operation.objects.all().delete()
+    failed = ended(vm, owner, OperationStatus.FAILED, timedelta(hours=2))
+    for minutes in range(12):
+        ended(vm, owner, OperationStatus.DONE, timedelta(minutes=minutes))
+    client = factories.page_client(alice)
+    listed = client.get("/operations/own/", headers=HTMX).content.decode()
+    links = re.findall(r'href="/operations/([0-9a-f-]{36})/"', listed)
+    assert links[0] == str(failed.pk)
+    assert len(links) == 11
+    # Another one fails while the list is open: it was not shown.
+    ended(vm, owner, OperationStatus.FAILED, timedelta(minutes=1))
+    assert failures(client) == 2
+    client.cookies["tasks_shown"] = shown_until(listed)
+    assert failures(client) == 1
+
+
+@pytest.mark.requirement("OP-4")
+def test_more_failures_than_the_list_shows_stay_news(
+    vm: Vm, owner: Actor, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.portal.own_tasks.MOST_NEWS", 2)
+    for minutes in (1, 2, 3):
+        ended(vm, owner, OperationStatus.FAILED, timedelta(minutes=minutes))
+    client = factories.page_client(alice)
+    listed = client.get("/operations/own/", headers=HTMX).content.decode()
+    client.cookies["tasks_shown"] = shown_until(listed)
+    assert failures(client) == 1
+
+
+@pytest.mark.requirement("OP-4")
+@pytest.mark.requirement("VN-1")
+def test_opening_a_console_is_no_task_but_stands_in_the_operation_log(
+    vm: Vm, owner: Actor, alice: User
+) -> None:
+    before = len(factories.page_client(alice).get("/operations/").context["rows"])
+    ticket = open_console(owner, vm)
+    assert ticket.operation is not None
+    client = factories.page_client(alice)
+    assert "under way" not in client.get("/operations/own/?badge=1", headers=HTMX).content.decode()
+    settle(ticket.operation, OperationStatus.FAILED)
+    assert failures(client) == 0
+    assert len(client.get("/operations/").context["rows"]) == before
+    for path in ("/operations/own/", "/"):
+        assert str(ticket.operation.pk) not in client.get(path, headers=HTMX).content.decode()
+    assert "Console" in html(alice, "/audit/")
+    assert "vm.console" not in html(alice, "/operations/?control=verb", **HTMX)
+
+
 @pytest.mark.parametrize("cookie", ["", "abc", "-1", "9" * 40, "1e9"])
 def test_an_odd_cookie_breaks_nothing(alice: User, cookie: str) -> None:
     client = factories.page_client(alice)
-    client.cookies["tasks_seen"] = cookie
+    client.cookies["tasks_shown"] = cookie
     assert client.get("/operations/own/?badge=1", headers=HTMX).status_code == 200
 
 

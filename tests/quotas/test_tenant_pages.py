@@ -120,7 +120,7 @@ def test_the_button_recounts_mends_and_says_what_was_wrong(ada: User, tenant_a: 
 def test_the_api_recounts_for_administrators_only(ada: User, alice: User, tenant_a: Tenant) -> None:
     path = f"/api/v1/tenants/{tenant_a.uid}/recount"
     assert factories.api_client(ada).post(path).json() == {
-        "mended": [{"metric": "vm", "used": 0, "exists": 1}]
+        "repaired": [{"metric": "vm", "used": 0, "exists": 1}]
     }
     assert factories.api_client(alice).post(path).status_code == 403
     with pytest.raises(Forbidden):

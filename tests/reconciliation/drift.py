@@ -75,7 +75,7 @@ def work_with_patience() -> None:
     assert not Operation.objects.open().exists()
 
 
-def mended() -> list[tuple[str, str, str]]:
+def repaired() -> list[tuple[str, str, str]]:
     """Return rule, aspect and kind of what has been put right."""
-    rows = Finding.objects.filter(state=FindingState.MENDED).order_by("rule", "aspect", "kind")
+    rows = Finding.objects.filter(state=FindingState.REPAIRED).order_by("rule", "aspect", "kind")
     return list(rows.values_list("rule", "aspect", "kind"))

@@ -43,7 +43,7 @@ from tests.reconciliation.drift import (
     later,
     look,
     look_twice,
-    mended,
+    repaired,
     the_finding,
     work,
     work_with_patience,
@@ -96,7 +96,7 @@ def test_an_orphan_can_only_be_removed_and_then_is(cloud: Cloud, vm: Vm, admin: 
     entry = AuditEntry.objects.get(verb="finding.force_clean")
     assert (entry.actor_name, entry.operation, entry.args["id"]) == ("ada", operation, str(finding.target_id))
     work()
-    assert mended() == [(Rule.ORPHAN, "", kind)]
+    assert repaired() == [(Rule.ORPHAN, "", kind)]
     look_twice()
     assert findings() == []
     assert Vm.objects.filter(pk=vm.pk).exists()
@@ -216,7 +216,7 @@ def test_a_vm_without_its_disk_can_be_cleaned_away_and_gives_all_back(
     assert not Nic.objects.exists()
     assert not Quota.objects.filter(tenant=tenant_a, metric__in=("vm", "disk", "vcpu"), used__gt=0).exists()
     assert not Host.objects.filter(vcpu_reserved__gt=0).exists()
-    assert mended() == [(Rule.STALE, "", "disk")]
+    assert repaired() == [(Rule.STALE, "", "disk")]
 
 
 def test_a_vm_whose_host_is_gone_for_good_can_be_cleaned_away(

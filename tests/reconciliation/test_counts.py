@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.requirement("OP-3")]
 
 
 def the_mended() -> Finding:
-    return Finding.objects.get(state=FindingState.MENDED)
+    return Finding.objects.get(state=FindingState.REPAIRED)
 
 
 def test_room_promised_wrongly_is_put_right(vm: Vm) -> None:

@@ -31,7 +31,7 @@ from apps.reconciliation.texts import sentence
 from tests import factories
 from tests.compute.factories import Cloud
 from tests.kinds import STRAYS
-from tests.reconciliation.drift import findings, later, look_twice, mended, the_finding, work
+from tests.reconciliation.drift import findings, later, look_twice, repaired, the_finding, work
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("OP-3")]
 
@@ -147,7 +147,7 @@ def test_a_made_up_kind_is_repaired_by_itself(backend: dict[str, int], router: R
     backend[str(router.pk)] = 2
     look_twice()
     assert work() == ["router.resync"]
-    assert mended() == [(Rule.STALE, "", "router"), (Rule.UNSYNCED, GENERATION, "router")]
+    assert repaired() == [(Rule.STALE, "", "router"), (Rule.UNSYNCED, GENERATION, "router")]
     look_twice()
     assert findings() == []
 

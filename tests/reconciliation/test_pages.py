@@ -132,7 +132,7 @@ def test_resync_and_roll_back_are_asked_for_and_many_at_once(
     assert client.post(f"/admin/findings/{switched_off.pk}/resync/").status_code == 302
     assert Operation.objects.open().get().verb == "vm.resync"
     switched_off.refresh_from_db()
-    assert switched_off.state == FindingState.MENDING
+    assert switched_off.state == FindingState.REPAIRING
 
 
 def test_dismissed_it_is_listed_again_when_wanted(switched_off: Finding, ada: User) -> None:

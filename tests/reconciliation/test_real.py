@@ -1,4 +1,4 @@
-"""Things come apart on real hosts, by hand; beat and worker find out, mend what is safe, and list the rest."""
+"""Things come apart on real hosts, by hand; beat and worker find out, repair what is safe, and list the rest."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def drift(real_site: RealSite) -> Iterator[Drift]:
 
 def test_a_running_vm_undefined_by_hand_is_defined_again_and_runs_on(drift: Drift) -> None:
     vm = drift.vms["undefined"]
-    drift.wait_for("the definition to be mended", target_id=vm.pk, state=FindingState.MENDED)
+    drift.wait_for("the definition to be repaired", target_id=vm.pk, state=FindingState.REPAIRED)
     assert "Persistent:     yes" in drift.virsh(vm, "dominfo")
     assert drift.virsh(vm, "domstate") == "running"
     assert Operation.objects.get(target_id=vm.pk, verb="vm.resync").actor_id is None
@@ -98,14 +98,14 @@ def test_a_running_vm_undefined_by_hand_is_defined_again_and_runs_on(drift: Drif
 
 def test_a_vm_destroyed_by_hand_runs_again_on_its_disk(drift: Drift) -> None:
     vm = drift.vms["lost"]
-    drift.wait_for("the VM to be made again", target_id=vm.pk, rule=Rule.STALE, state=FindingState.MENDED)
+    drift.wait_for("the VM to be made again", target_id=vm.pk, rule=Rule.STALE, state=FindingState.REPAIRED)
     assert drift.virsh(vm, "domstate") == "running"
     assert Vm.objects.get(pk=vm.pk).state == State.READY
 
 
 def test_a_port_removed_by_hand_is_made_again(drift: Drift) -> None:
     nic = drift.vms["unplugged"].nics.get()
-    drift.wait_for("the port to be made again", target_id=nic.pk, state=FindingState.MENDED)
+    drift.wait_for("the port to be made again", target_id=nic.pk, state=FindingState.REPAIRED)
     assert str(nic.ip) in drift.site.box.northbound("lsp-get-addresses", str(nic.pk))
 
 
@@ -120,7 +120,7 @@ def test_strays_are_listed_until_the_administrator_has_them_removed(drift: Drift
     for finding in (volume, domain):
         do(admin, finding, Action.FORCE_CLEAN)
     for finding in (volume, domain):
-        drift.wait_for("it to be removed", pk=finding.pk, state=FindingState.MENDED)
+        drift.wait_for("it to be removed", pk=finding.pk, state=FindingState.REPAIRED)
     assert not drift.stray_file.exists()
     machine = drift.machine(drift.vms["lost"])
     assert str(drift.stray_domain) not in machine.exec("virsh", "list", "--all", "--uuid")

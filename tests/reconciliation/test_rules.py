@@ -39,7 +39,7 @@ from apps.storage.models import Disk
 from apps.storage.specs import volume_spec
 from tests.compute.factories import GIB, Cloud, make_group
 from tests.kinds import STRAYS
-from tests.reconciliation.drift import findings, later, look, look_twice, mended, the_finding, work
+from tests.reconciliation.drift import findings, later, look, look_twice, repaired, the_finding, work
 from tests.reconciliation.planting import (
     change,
     every_difference,
@@ -66,7 +66,7 @@ def test_a_running_vms_lost_domain_is_defined_and_started_again(cloud: Cloud, vm
     assert work() == ["vm.resync"]
     status = hypervisor(cloud, vm).status(str(vm.pk))
     assert (status.exists, status.power, status.generation) == (True, DriverPower.ON, vm.generation)
-    assert mended() == [(Rule.STALE, "", "vm")]
+    assert repaired() == [(Rule.STALE, "", "vm")]
 
 
 def test_a_lost_domain_of_a_vm_wanted_off_is_defined_and_stays_off(cloud: Cloud, vm: Vm) -> None:
@@ -128,7 +128,7 @@ def test_a_lost_network_object_is_made_again(
     seen = MemoryFabric(cloud.world).inventory()
     there = {id for ids in seen.generations.values() for id in ids}
     assert str(ids[kind]) in there
-    assert [rule for rule, _aspect, _kind in mended()] == [Rule.STALE]
+    assert [rule for rule, _aspect, _kind in repaired()] == [Rule.STALE]
     look_twice()
     assert findings() == []
 
@@ -146,7 +146,7 @@ def test_what_lacks_its_limits_gets_them_back(
     look_twice()
     assert (the_finding().kind, the_finding().aspect) == (kind, PROTECTION)
     assert work() == [verb]
-    assert mended() == [(Rule.UNSYNCED, PROTECTION, kind)]
+    assert repaired() == [(Rule.UNSYNCED, PROTECTION, kind)]
     look_twice()
     assert findings() == []
 
@@ -214,7 +214,7 @@ def test_unfinished_files_go_after_a_day_without_a_write(cloud: Cloud, vm: Vm) -
     assert work() == ["finding.force_clean"]
     (rest,) = MemoryVolumes(cloud.world).inventory(pool).unfinished
     assert rest.idle_seconds == 3600.0
-    assert mended() == [(Rule.ORPHAN, "partial", "disk")]
+    assert repaired() == [(Rule.ORPHAN, "partial", "disk")]
 
 
 def test_an_orphan_that_gets_a_row_or_goes_is_gone(cloud: Cloud, vm: Vm) -> None:

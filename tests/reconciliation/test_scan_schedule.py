@@ -51,7 +51,7 @@ def test_looking_costs_no_query_for_each_vm(cloud: Cloud, vm: Vm, subnet: Subnet
     for number in range(5):
         make_vm(owner, cloud, subnet, name=f"more-{number}")
     assert cost() == few
-    # Nor for each thing found, as long as nothing is mended.
+    # Nor for each thing found, as long as nothing is repaired.
     for _ in range(3):
         stray_domain(cloud, vm)
     found = cost()

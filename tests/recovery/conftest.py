@@ -96,6 +96,7 @@ def peopled(platform: Platform) -> Site:
         "instance_type": cluster.instance_types.get(vcpu=1).pk,
         "image": str(image.pk),
         "subnet": str(subnet.pk),
+        "security_group": None,
     }
     return Site(platform, platform.client(token), choices)
 

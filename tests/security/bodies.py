@@ -25,6 +25,8 @@ API_BODIES: dict[str, Body] = {
     **{row: _of_many(row) for row in API if row.endswith("-bulk POST")},
     **{row: RENAME for row in API if row.endswith("-one PATCH")},
     **{row: body for case in CASES for row, body in case.api_bodies.items()},
+    "api:saved-views POST": lambda w: {"list": "portal.vm", "name": "mine"},
+    "api:saved-views-one PATCH": lambda w: {"name": "mine"},
     "api:instance-types POST": lambda w: {"cluster": w.cluster.pk, "vcpu": 2, "memory_gib": 64},
     "api:vpc-ranges PUT": lambda w: {"ranges": [{"cidr": "10.0.0.0/8", "min_prefix": 16, "max_prefix": 29}]},
     "api:regions POST": lambda w: {"name": "new", "label": "New", "fabric_driver": "memory"},

@@ -23,24 +23,35 @@ ELSEWHERE = {
     "settings": ("patch", "/api/v1/settings"),
     "vpc_range.list": ("put", "/api/v1/vpc-ranges"),
     "security_group.rules": ("post", "/api/v1/security-groups/{key}/set-rules"),
+    "saved_views": ("post", "/api/v1/saved-views"),
+    "account.session_end": ("delete", "/api/v1/sessions/{key}"),
+    "account.sessions_end": ("post", "/api/v1/sessions/end-others"),
+    "account.app_remove": ("delete", "/api/v1/factors/app"),
+    "account.passkey_remove": ("delete", "/api/v1/factors/passkeys/{key}"),
     "host.renew_key": ("post", "/api/v1/hosts/{key}/renew"),
 }
-#: A browser's session has no meaning for programs, and what a browser logs in with is none of theirs: a stolen key must
-#: not be enough to take an account over. How lists look in a browser means nothing to a program either.
+#: What a page does and the API does not, each with the reason.
+_LOGS_IN = "logs a browser in: a program has a key"
+_IN_PERSON = "needs the browser or telephone that holds the factor"
+_PROOF = "proves who sits at the browser: no key ever does"
 BROWSER_ONLY = {
-    "list_settings",
-    "saved_views",
-    "login",
-    "login.second",
-    "login.passkey",
-    "login.passkey_options",
-    "logout",
-    "tenant.act_as",
-    "stop_acting",
-    *(f"account.{name}" for name in ("app", "app_remove", "recovery_codes")),
-    *(f"account.{name}" for name in ("passkey", "passkey_options", "passkey_remove")),
-    *(f"account.{name}" for name in ("session_end", "sessions_end", "link", "unlink")),
-    *(f"account.{name}" for name in ("confirm", "confirm_passkey", "confirm_options")),
+    "list_settings": "how a list looks in a browser",
+    "login": _LOGS_IN,
+    "login.second": _LOGS_IN,
+    "login.passkey": _LOGS_IN,
+    "login.passkey_options": _LOGS_IN,
+    "logout": _LOGS_IN,
+    "tenant.act_as": "changes what a browser's session shows",
+    "stop_acting": "changes what a browser's session shows",
+    "account.app": _IN_PERSON,
+    "account.passkey": _IN_PERSON,
+    "account.passkey_options": _IN_PERSON,
+    "account.recovery_codes": "shows what opens the account",
+    "account.link": _LOGS_IN,
+    "account.unlink": "goes with linking, which is done in a browser",
+    "account.confirm": _PROOF,
+    "account.confirm_passkey": _PROOF,
+    "account.confirm_options": _PROOF,
 }
 #: HTTP has words of its own for these.
 METHODS = {
@@ -73,11 +84,27 @@ def test_every_action_of_a_page_is_in_the_schema() -> None:
     posts = {row.split(":")[1].removesuffix(" POST") for row in (*PAGES, *ADMIN) if row.endswith(" POST")}
     missing = [
         f"{name}: {method.upper()} {path}"
-        for name in sorted(posts - BROWSER_ONLY)
+        for name in sorted(posts - BROWSER_ONLY.keys())
         for method, path in [_endpoint(name)]
         if method not in schema["paths"].get(path, {})
     ]
     assert missing == []
+
+
+def test_what_the_api_leaves_to_browsers_is_there_to_be_left() -> None:
+    posts = {row.split(":")[1].removesuffix(" POST") for row in (*PAGES, *ADMIN) if row.endswith(" POST")}
+    assert sorted(BROWSER_ONLY.keys() - posts) == []
+
+
+def test_what_a_page_shows_of_a_resource_or_an_account_is_in_the_schema() -> None:
+    paths = committed()["paths"]
+    for path in (
+        "/api/v1/resources/{key}/timeline",
+        "/api/v1/sessions",
+        "/api/v1/factors",
+        "/api/v1/saved-views",
+    ):
+        assert "get" in paths[path]
 
 
 def test_the_schema_is_where_programs_look_for_it(client: Any, db: None) -> None:

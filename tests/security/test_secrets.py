@@ -66,6 +66,7 @@ def test_a_guests_password_is_nowhere_after_a_whole_create(
         "instance_type": cloud.small.pk,
         "image": str(cloud.image.pk),
         "subnet": str(cloud.network(tenant_a).pk),
+        "security_group": None,
         "password": GUEST_PASSWORD,
     }
     answers = [_post(alice, "vms", body)]

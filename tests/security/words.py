@@ -46,6 +46,12 @@ A_ADMIN_BULK_TAKES = "401 403 403 403 403 403 ok  403 403 403 ok  403"
 #: What is otto's own, asked for in his session.
 A_OTTOS = "401 404 404 ok 404 404 404  404 404 404 404  404"
 
+#: What is another user's own.
+A_NOBODYS = "401 404 404 404 404 404 404  404 404 404 404  404"
+A_NOBODYS_CHANGED = "401 404 404 404 404 404 404  403 404 404 404  404"
+#: A factor that the caller has not; no key and nobody who acts as somebody else removes one.
+A_NO_FACTOR = "401 404 404 404 404 404 404  403 403 403 403  403"
+
 Rows = dict[str, str]
 
 
@@ -119,10 +125,10 @@ ADMIN_ONLY = "login 404 404 404 404 404 ok  login login login login  403"
 ADMIN_NOT_THEIRS = "login 404 404 404 404 404 404  login login login login  403"
 
 
-def admin(kind: str, *, read: str = "", acts: str = "", answers: str = ADMIN_ONLY) -> Rows:
+def admin(kind: str, *, read: str = "", acts: str = "", answers: str = ADMIN_ONLY, many: bool = True) -> Rows:
     """Return the rows of a kind's pages in the administration: `read` only shows, `acts` shows and does."""
     rows = {f"admin:{kind}.list GET": ADMIN_ONLY}
     rows |= {f"admin:{kind}.{name} GET": answers for name in (*read.split(), *acts.split())}
-    if set(acts.split()) - {"create", "change"}:
+    if many and set(acts.split()) - {"create", "change"}:
         rows |= {f"admin:{kind}.bulk GET": ADMIN_ONLY, f"admin:{kind}.bulk POST": ADMIN_ONLY}
     return rows | {f"admin:{kind}.{name} POST": answers for name in acts.split()}

@@ -34,6 +34,7 @@ from apps.lifecycle.batches import open_batch
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
 from apps.network.models import Subnet, Vpc
 from apps.network.services.default_network import create_default_network
+from apps.portal.models import SavedView
 from apps.reconciliation.models import Finding, FindingState
 from apps.tenancy.services.projects import create_project
 from tests import factories
@@ -221,6 +222,12 @@ def _fill(world: World, host: Any) -> None:
         "account/sessions": Session.objects.get(user=world.nina).uid,
         "account/security": Authenticator.objects.get(user=world.nina, type="webauthn").pk,
         "account/linked": "corp",
+        "sessions": Session.objects.get(user=world.nina).uid,
+        "factors": Authenticator.objects.get(user=world.nina, type="webauthn").pk,
+        "saved-views": SavedView.objects.create(
+            user=world.nina, tenant=world.tenant, list_key="portal.vm", name=MARK
+        ).pk,
+        "resources": vm.pk,
         "login/with": "corp",
         "administrators": User.objects.get(username="root").uid,
     }
@@ -237,6 +244,7 @@ def _fill(world: World, host: Any) -> None:
         "storage-clusters": world.storage.name,
         "instance-types": world.instance_type.name,
         "regions": world.region.name,
+        "tenants": world.tenant.name,
         "findings": f"{MARK} finding",
     }
 
@@ -272,6 +280,7 @@ def _vm(world: World, name: str) -> Vm:
         instance_type=world.instance_type.pk,
         image=world.image.pk,
         subnet=world.subnet.pk,
+        security_group=None,
         project=world.project.uid,
     )
     return Vm.objects.get(pk=operation.target_id)

@@ -24,7 +24,7 @@ def test_pages_lead_to_the_account_and_the_session_gets_no_further(fresh: User) 
         assert client.get(path)["Location"] == "/account/security/"
     assert client.post("/projects/create/", {"name": "x"})["Location"] == "/account/security/"
     assert client.get("/api/v1/projects").status_code == 403
-    assert "Choose a password of your own first" in client.get("/account/security/").content.decode()
+    assert "Set a new password first" in client.get("/account/security/").content.decode()
 
 
 def test_after_the_change_the_same_session_goes_on(fresh: User) -> None:

@@ -6,14 +6,23 @@ import pytest
 from django.db import connection
 
 from apps.accounts import account_hooks
-from apps.accounts.models import Project, Tenant, User
+from apps.accounts.models import Project, Role, Tenant, User
 from apps.audit.models import AuditEntry
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.errors import Forbidden, Invalid, NotNow, QuotaExceeded
+from apps.lifecycle.models import Resource
 from apps.lifecycle.slots import Slot
 from apps.quotas.models import Quota
+from apps.tenancy.services import members
 from apps.tenancy.services.tenants import create_tenant, disable_tenant, edit_tenant, enable_tenant
-from tests.factories import actor_for_user, api_client, page_client
+from tests.factories import (
+    actor_for_user,
+    api_client,
+    api_token,
+    default_project,
+    page_client,
+    session_client,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("AC-1")]
 
@@ -134,3 +143,38 @@ def test_disabling_twice_is_refused(ada: User, tenant_a: Tenant) -> None:
 def test_the_database_itself_refuses_an_admin_in_a_tenant(ada: User, tenant_a: Tenant) -> None:
     with pytest.raises(Exception, match="admins_have_no_tenant"), connection.cursor() as cursor:
         cursor.execute("UPDATE tenancy_user SET tenant_id = %s WHERE id = %s", [tenant_a.pk, ada.pk])
+
+
+@pytest.mark.requirement("IN-2")
+def test_a_tenant_without_resources_is_deleted_and_its_log_stays(
+    ada: User, alice: User, tenant_a: Tenant
+) -> None:
+    token = api_token(alice)
+    members.create_member(
+        actor_for_user(alice), tenant_a, "vic", project=default_project(tenant_a), role=Role.VIEWER
+    )
+    assert session_client(ada).delete(f"/api/v1/tenants/{tenant_a.uid}").status_code == 204
+    assert not User.objects.filter(username__in=["alice", "vic"]).exists()
+    assert api_client(token=token).get("/api/v1/me").status_code == 401
+    line = AuditEntry.objects.get(verb="tenant.delete")
+    assert (line.target_name, line.target_id, line.actor_name) == (tenant_a.name, tenant_a.uid, "ada")
+    assert AuditEntry.objects.filter(verb="member.create", actor_name="alice").exists()
+
+
+@pytest.mark.requirement("IN-2")
+def test_what_stands_in_the_way_of_deleting_a_tenant_is_named(ada: User, tenant_a: Tenant) -> None:
+    for name in ("disk-1", "disk-2"):
+        Resource.objects.create(kind="disk", name=name, tenant=tenant_a, project=default_project(tenant_a))
+    answer = session_client(ada).delete(f"/api/v1/tenants/{tenant_a.uid}")
+    assert (answer.status_code, answer.json()["code"]) == (409, "resource.in_use")
+    assert "2 resources: disk-1, disk-2" in answer.json()["title"]
+    assert [each["name"] for each in answer.json()["details"]["resources"]] == ["disk-1", "disk-2"]
+    assert Tenant.objects.filter(pk=tenant_a.pk).exists()
+
+
+@pytest.mark.requirement("IN-2")
+def test_the_page_deletes_a_tenant_only_once_its_name_is_typed(ada: User, tenant_a: Tenant) -> None:
+    client, url = page_client(ada), f"/admin/tenants/{tenant_a.uid}/delete/"
+    assert client.post(url, {"typed_name": "other"}).status_code == 422
+    assert client.post(url, {"typed_name": tenant_a.name}).status_code in (200, 302)
+    assert not Tenant.objects.filter(pk=tenant_a.pk).exists()

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from apps.api import limits
-from apps.api.bodies import identifier
+from apps.api.bodies import LineField, identifier
 from apps.api.declarations import Action, Create, Update
 from apps.api.representation import ReferenceOut, ResourceOut
 from apps.api.views import ResourceApi
@@ -18,6 +18,7 @@ from apps.compute.filters import ImageFilter
 from apps.compute.models import Image
 from apps.compute.models.image import DEFAULT_DISK_GIB
 from apps.compute.services.image import import_image
+from apps.compute.sorting import IS_BASE
 from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RENAME, IMAGE_RETRY
 from apps.infrastructure.models import ComputeCluster, StorageCluster
 from apps.infrastructure.selectors import get_cluster
@@ -26,15 +27,15 @@ from apps.lifecycle.models import Operation
 
 
 class ImageBody(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=63)
-    remark = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
+    name = LineField(max_length=63)
+    remark = LineField(max_length=255, required=False, allow_blank=True, default="")
     cluster = identifier(help_text="Storage cluster.")
     file = serializers.CharField(max_length=255, help_text="Name in the pool's import directory.")
     project = serializers.UUIDField(
         required=False, allow_null=True, default=None, help_text="Whose image it becomes; null: a base image."
     )
     os_family = serializers.ChoiceField(choices=Image.Family.choices, default=Image.Family.LINUX)
-    os_name = serializers.CharField(max_length=63, required=False, allow_blank=True, default="")
+    os_name = LineField(max_length=63, required=False, allow_blank=True, default="")
     architecture = serializers.ChoiceField(
         choices=ComputeCluster.Architecture.choices, default=ComputeCluster.Architecture.X86
     )
@@ -91,6 +92,7 @@ class ImageApi(ResourceApi):
     model = Image
     out = ImageOut
     filterset_class = ImageFilter
+    sorts = {"base": IS_BASE}
     create = Create(IMAGE_IMPORT, ImageBody, import_from_api)
     update = Update(IMAGE_RENAME)
     delete = Action(IMAGE_DELETE)

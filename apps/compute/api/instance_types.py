@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import serializers
 
-from apps.api.bodies import identifier
+from apps.api.bodies import LineField, identifier
 from apps.api.declarations import Action, Create
 from apps.api.paging import CursorPages
 from apps.api.representation import Out, ReferenceOut
@@ -31,7 +31,7 @@ class InstanceTypeBody(serializers.Serializer[Any]):
     memory_gib = serializers.IntegerField(
         min_value=1, max_value=MOST_MEMORY_GIB, help_text="1 or an even number up to 1024."
     )
-    name = serializers.CharField(max_length=63, required=False, allow_blank=True, default="")
+    name = LineField(max_length=63, required=False, allow_blank=True, default="")
 
 
 class InstanceTypeOut(Out):

@@ -55,6 +55,7 @@ class VmForecastOut(serializers.Serializer[Any]):
     disk = NewDiskOut(allow_null=True, help_text="System disk of each.")
     hosts = HostsOut(allow_null=True)
     addresses = AddressesOut(allow_null=True)
+    security_group = ReferenceOut(allow_null=True, help_text="null: none, nothing is filtered.")
 
 
 def own(seen: VmForecast, rights: Rights) -> dict[str, Any]:
@@ -70,6 +71,7 @@ def own(seen: VmForecast, rights: Rights) -> dict[str, Any]:
         "hosts": _hosts(seen, rights.actor.is_admin),
         "addresses": subnet
         and {"subnet": _reference(subnet), "free": subnet.free_addresses, "left": seen.addresses_left},
+        "security_group": seen.draft.group and _reference(seen.draft.group),
     }
 
 

@@ -14,7 +14,7 @@ from apps.api.declarations import Action, Create, Update
 from apps.api.metrics import MetricsApi
 from apps.api.representation import ReferenceOut, ResourceOut, moment
 from apps.api.views import ResourceApi
-from apps.compute import selectors
+from apps.compute import selectors, sorting
 from apps.compute.api.vm_forecast import EXPLAIN
 from apps.compute.filters import VmFilter
 from apps.compute.models import PauseReason, Power, Vm
@@ -40,7 +40,10 @@ class VmBody(NewResource):
     image = serializers.UUIDField()
     subnet = serializers.UUIDField()
     security_group = serializers.UUIDField(
-        required=False, allow_null=True, default=None, help_text="Of the internal NIC; null: unfiltered."
+        required=False,
+        allow_null=True,
+        help_text="Of the internal NIC. Left out: the project's group named “default” in the region. "
+        "null: no group, nothing is filtered.",
     )
     disk_gib = serializers.IntegerField(
         required=False,
@@ -99,6 +102,10 @@ class VmNicOut(serializers.Serializer[Any]):
     security_group = ReferenceOut(allow_null=True)
 
 
+class VmKeyPairOut(ReferenceOut):
+    fingerprint = serializers.CharField()
+
+
 class VmDiskOut(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     role = serializers.CharField()
@@ -120,6 +127,13 @@ class VmOut(ResourceOut):
     memory_gib = serializers.IntegerField()
     instance_type = ReferenceOut(allow_null=True)
     image = ReferenceOut(allow_null=True)
+    key_pairs = VmKeyPairOut(
+        many=True,
+        help_text="Those whose keys it was created with, as they were then; they may be deleted since.",
+    )
+    user_data_sha256 = serializers.CharField(
+        help_text="SHA-256 of the user data as the guest got it, in hexadecimal; empty without any."
+    )
     cluster = ReferenceOut()
     host = ReferenceOut(allow_null=True, help_text="For administrators only, else null.")
     nics = VmNicOut(many=True)
@@ -138,6 +152,8 @@ class VmOut(ResourceOut):
             "memory_gib": row.memory_gib,
             "instance_type": _named(row.instance_type),
             "image": _named(row.image),
+            "key_pairs": row.key_pairs,
+            "user_data_sha256": row.user_data_sha256,
             "cluster": _named(row.cluster),
             "host": None,
             "nics": [_nic(nic) for nic in row.shown_nics],
@@ -160,6 +176,15 @@ class VmApi(ResourceApi):
     model = Vm
     out = VmOut
     filterset_class = VmFilter
+    sorts = {
+        "state": ("state", "power_seen", "pause_reason"),
+        "ip": sorting.IP,
+        "mac": sorting.MAC,
+        "vpc": sorting.VPC,
+        "subnet": sorting.SUBNET,
+        "security_group": sorting.SECURITY_GROUP,
+        "created_by": sorting.CREATED_BY,
+    }
     create = Create(VM_CREATE, VmBody, batch=True, in_memory=True, explain=EXPLAIN)
     update = Update(VM_RENAME)
     delete = Action(VM_DELETE)

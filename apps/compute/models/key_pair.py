@@ -12,7 +12,8 @@ class KeyPair(Kind):
     """A public key. VMs copy it at creation, so it can go at any time. A private key is never kept."""
 
     public_key = models.TextField()
-    algorithm = models.CharField(max_length=32)
+    # As the key's line starts; the longest is sk-ecdsa-sha2-nistp256@openssh.com.
+    algorithm = models.CharField(max_length=64)
     # As ssh-keygen -l prints it: SHA256:<base64>.
     fingerprint = models.CharField(max_length=64)
 

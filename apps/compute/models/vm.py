@@ -18,8 +18,10 @@ from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure.models import ComputeCluster, Host
 from apps.infrastructure.need import Need
 from apps.lifecycle.models import Kind
+from apps.lifecycle.shown_states import ShownState
 from apps.lifecycle.state_labels import StateLabel
 from apps.lifecycle.stored_messages import rendered_message
+from apps.lifecycle.times import written
 
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
@@ -73,6 +75,11 @@ class Vm(Kind):
     sealed_password_hash = models.TextField(blank=True, default="", editable=False)
     ssh_keys = models.JSONField(default=list, blank=True)
     sealed_user_data = models.TextField(blank=True, default="", editable=False)
+    # What stays to be compared with: of the user data as the guest got it, and of the key pairs as they were then.
+    user_data_sha256 = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    key_pairs = models.JSONField(
+        default=list, db_default=models.Value([], models.JSONField()), blank=True, editable=False
+    )
     first_boot_done_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     if TYPE_CHECKING:
@@ -134,9 +141,18 @@ class Vm(Kind):
             word, tone, code = _("Paused"), "warn", "paused"
             reason = str(PauseReason(self.pause_reason).label)
         if self.host is not None and not self.host.in_reach:
-            since = timezone.localtime(self.host.last_report_at) if self.host.last_report_at else None
             reason = _("Its host is out of reach; as of %(time)s.") % {
-                "time": f"{since:%Y-%m-%d %H:%M:%S}" if since else _("never")
+                "time": written(self.host.last_report_at)
             }
             return StateLabel(word, "warn", reason=reason, code=code)
         return StateLabel(word, tone, reason=reason, code=code)
+
+    @classmethod
+    def ready_states(cls) -> list[ShownState]:
+        """Return the words of `ready_word` with the condition of each."""
+        on, paused = models.Q(power_seen=Power.ON), ~models.Q(pause_reason="")
+        return [
+            ShownState("running", gettext_lazy("Running"), on & ~paused),
+            ShownState("stopped", gettext_lazy("Stopped"), ~on),
+            ShownState("paused", gettext_lazy("Paused"), on & paused),
+        ]

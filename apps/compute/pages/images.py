@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -14,16 +13,18 @@ from apps.compute.api.images import ImageApi
 from apps.compute.filters import ImageFilter
 from apps.compute.forms import ImageForm
 from apps.compute.models import Image, Vm
+from apps.compute.sorting import IS_BASE
 from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RENAME, IMAGE_RETRY
 from apps.infrastructure.models import StorageCluster
 from apps.portal.columns import CREATED, ID, NAME, REGION, REMARK, STATE, TENANT, UPDATED, Column
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
-from apps.portal.facets import choice_facet, region_facet, state_facet, tenant_facet
+from apps.portal.facets import choice_facet, region_facet, status_facet, tenant_facet
 from apps.portal.forms import LabelsForm
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
+from apps.portal.status_filter import with_status
 from apps.storage.models import Disk
 
 
@@ -53,7 +54,7 @@ def _system(row: Image, page: ListPage) -> str:
     return row.os_name or row.get_os_family_display()
 
 
-_IS_BASE = ExpressionWrapper(Q(tenant__isnull=True), output_field=BooleanField())
+_KINDS = (("true", gettext_lazy("Base image")), ("false", gettext_lazy("Own")))
 
 
 class ImageList(ListPage):
@@ -64,9 +65,10 @@ class ImageList(ListPage):
         Column(
             "kind",
             gettext_lazy("Kind"),
-            lambda row, page: _("base image") if row.is_base else _("own"),
-            sort=_IS_BASE,
+            lambda row, page: dict(_KINDS)["true" if row.is_base else "false"],
+            sort=IS_BASE,
             filter="base",
+            facet=choice_facet("base", gettext_lazy("Kind"), lambda page: _KINDS),
         ),
         Column("system", gettext_lazy("Operating system"), _system, sort=("os_family", "os_name")),
         Column(
@@ -90,9 +92,9 @@ class ImageList(ListPage):
         ID,
         REMARK,
     )
-    filter = ImageFilter
+    filter = with_status(ImageFilter, Image, "image")
     facets = (
-        state_facet,
+        status_facet,
         choice_facet("os_family", gettext_lazy("OS family"), lambda page: Image.Family.choices),
         tenant_facet,
         region_facet,

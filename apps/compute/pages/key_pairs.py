@@ -57,6 +57,7 @@ class KeyPairList(ListPage):
             gettext_lazy("Fingerprint"),
             lambda row, page: html.copyable(row.fingerprint),
             sort="fingerprint",
+            width="code",
             text=lambda row, page: row.fingerprint,
         ),
         PROJECT,

@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.compute import selectors
+from apps.compute import selectors, sorting
 from apps.compute.models import PauseReason, Power, Vm
-from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.selectors import visible_compute_clusters, visible_hosts
-from apps.lifecycle.models import Operation
-from apps.network.models import Nic
 from apps.network.selectors import visible_subnets, visible_vpcs
 from apps.portal import html
 from apps.portal.columns import (
@@ -35,13 +32,9 @@ from apps.portal.lists import ListPage
 from apps.portal.view_tabs import ListView
 
 VIEWS = (
-    ListView("running", gettext_lazy("Running"), "power=on"),
+    ListView("running", gettext_lazy("Running"), "status=running"),
     ListView("attention", gettext_lazy("Needs attention"), "attention=true"),
 )
-
-_FIRST_NIC = Nic.objects.filter(owner=OuterRef("pk")).order_by("role")
-_ASKED = Operation.objects.filter(target_id=OuterRef("pk"), verb=VM_CREATE.name)
-_CREATED_BY = Subquery(_ASKED.order_by("created_at").values("actor__username")[:1])
 
 
 def as_of(vm: Vm) -> datetime | None:
@@ -91,7 +84,7 @@ def _group_names(row: Vm, page: ListPage) -> str:
 
 
 def _with_creator(rows: QuerySet[Vm]) -> QuerySet[Vm]:
-    return rows.annotate(created_by=_CREATED_BY)
+    return rows.annotate(created_by=sorting.CREATED_BY)
 
 
 def _images(page: ListPage) -> Choices:
@@ -125,11 +118,20 @@ COLUMNS = (
         "ip",
         gettext_lazy("IP address"),
         _copyable_ips,
-        sort=Subquery(_FIRST_NIC.values("ip")[:1]),
+        sort=sorting.IP,
+        width="address",
         brief=True,
         text=_ips,
     ),
-    Column("size", gettext_lazy("Size"), size, sort=("vcpu", "memory_mib"), filter="vcpu", brief=True),
+    Column(
+        "size",
+        gettext_lazy("Size"),
+        size,
+        sort=("vcpu", "memory_mib"),
+        width="size",
+        filter="vcpu",
+        brief=True,
+    ),
     Column(
         "image",
         gettext_lazy("Image"),
@@ -147,8 +149,8 @@ COLUMNS = (
         text=lambda row, page: row.host and row.host.name,
     ),
     TENANT,
-    PROJECT,
     CREATED,
+    replace(PROJECT, width="short"),
     Column("vcpu", gettext_lazy("vCPU"), lambda row, page: row.vcpu, sort="vcpu", end=True, hidden=True),
     Column(
         "memory",
@@ -186,7 +188,8 @@ COLUMNS = (
         "mac",
         gettext_lazy("MAC"),
         _copyable_macs,
-        sort=Subquery(_FIRST_NIC.values("mac")[:1]),
+        sort=sorting.MAC,
+        width="address",
         hidden=True,
         text=_macs,
     ),
@@ -194,7 +197,7 @@ COLUMNS = (
         "vpc",
         gettext_lazy("VPC"),
         _vpc_names,
-        sort=Subquery(_FIRST_NIC.values("subnet__vpc__name")[:1]),
+        sort=sorting.VPC,
         hidden=True,
         facet=choice_facet("vpc", gettext_lazy("VPC"), _vpcs),
     ),
@@ -202,7 +205,7 @@ COLUMNS = (
         "subnet",
         gettext_lazy("Subnet"),
         _subnet_names,
-        sort=Subquery(_FIRST_NIC.values("subnet__name")[:1]),
+        sort=sorting.SUBNET,
         hidden=True,
         facet=choice_facet("subnet", gettext_lazy("Subnet"), _subnets),
     ),
@@ -210,7 +213,7 @@ COLUMNS = (
         "security_group",
         gettext_lazy("Security group"),
         _group_names,
-        sort=Subquery(_FIRST_NIC.values("security_group__name")[:1]),
+        sort=sorting.SECURITY_GROUP,
         hidden=True,
     ),
     Column(
@@ -229,7 +232,7 @@ COLUMNS = (
         "created_by",
         gettext_lazy("Created by"),
         lambda row, page: row.created_by,
-        sort=_CREATED_BY,
+        sort=sorting.CREATED_BY,
         hidden=True,
         prepare=_with_creator,
     ),

@@ -21,6 +21,8 @@ class VmCreate(CreatePage):
     form = VmForm
     api = VmApi
     aside = "compute/vm_summary.html"
+    #: Without a group a VM is unfiltered; a call that leaves it out gets the default one.
+    said_when_null = ("security_group",)
     sections = (
         Section(gettext_lazy("Basics"), ("name", "count", "region")),
         Section(gettext_lazy("Image"), ("image",), css="one-field"),

@@ -11,8 +11,9 @@ from django.utils.translation import gettext_lazy
 from apps.compute import selectors
 from apps.compute.filters import VmFilter
 from apps.compute.forms import SecurityGroupForm
-from apps.compute.models import Image, InstanceType, KeyPair, PauseReason, Power, Vm
+from apps.compute.models import Image, InstanceType, KeyPair, PauseReason, Vm
 from apps.compute.pages.vm_columns import COLUMNS, VIEWS, as_of, size
+from apps.compute.pages.vm_overview import overview, why_nothing_new
 from apps.compute.verbs import (
     VM_CREATE,
     VM_DELETE,
@@ -29,11 +30,12 @@ from apps.network.verbs import VM_SET_SECURITY_GROUP
 from apps.portal import html
 from apps.portal.charts import VM_CHARTS, monitoring
 from apps.portal.dependencies import Related
-from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
-from apps.portal.facets import choice_facet, project_facet, region_facet, state_facet, tenant_facet
+from apps.portal.detail import ACTIVITY, DetailPage, Properties, Property, Tab
+from apps.portal.facets import project_facet, region_facet, status_facet, tenant_facet
 from apps.portal.forms import LabelsForm
 from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
+from apps.portal.status_filter import with_status
 from apps.storage.models import Disk
 
 
@@ -86,17 +88,12 @@ VM = PageKind(
 class VmList(ListPage):
     of = VM
     columns = COLUMNS
-    filter = VmFilter
+    filter = with_status(VmFilter, Vm, "vm")
     views = VIEWS
     more_filters = ("attention",)
     search_hint = gettext_lazy("Name, ID, IP or MAC")
-    facets = (
-        state_facet,
-        choice_facet("power", gettext_lazy("Power"), lambda page: Power.choices),
-        tenant_facet,
-        project_facet,
-        region_facet,
-    )
+    facets = (status_facet, tenant_facet, project_facet, region_facet)
+    row_actions = ("console", "start", "shut_down")
     empty = Empty(
         gettext_lazy("No virtual machines yet"),
         gettext_lazy("Name one and choose an image: the rest has defaults."),
@@ -111,15 +108,6 @@ def _storage(page: DetailPage, row: Vm) -> dict[str, Any]:
     return {"disks": row.shown_disks}
 
 
-def _why_nothing_new(row: Vm) -> str:
-    """Say why nothing is measured of a VM now."""
-    if row.host is None or not row.is_on:
-        return _("It is stopped: nothing is measured until it runs.")
-    if not row.host.in_reach:
-        return _("Its host is out of reach: what happens there meanwhile is not known.")
-    return ""
-
-
 def _paused(row: Vm) -> list[Property]:
     """Why QEMU paused it; no line for the VMs that are not."""
     return [Property(_("Paused"), PauseReason(row.pause_reason).label)] if row.pause_reason else []
@@ -128,11 +116,12 @@ def _paused(row: Vm) -> list[Property]:
 class VmDetail(DetailPage):
     of = VM
     primary = ("start", "shut_down", "retry")
+    context_below = False
     tabs = (
-        OVERVIEW,
+        Tab("", gettext_lazy("Overview"), "compute/vm_overview.html", overview),
         Tab("network", gettext_lazy("Network"), "compute/vm_network.html", _network),
         Tab("disks", gettext_lazy("Disks"), "compute/vm_disks.html", _storage),
-        monitoring(VM_CHARTS, "api:vms-metrics", _why_nothing_new),
+        monitoring(VM_CHARTS, "api:vms-metrics", why_nothing_new),
         ACTIVITY,
     )
 
@@ -155,7 +144,6 @@ class VmDetail(DetailPage):
                     Property(_("vCPUs"), row.vcpu),
                     Property(_("Memory"), f"{row.memory_gib} GiB"),
                     Property(_("Cluster"), str(row.cluster)),
-                    Property(_("Region"), row.region and row.region.label),
                 ],
             ),
             Properties(
@@ -165,8 +153,6 @@ class VmDetail(DetailPage):
                     Property(_("Host name"), row.hostname, copy=True),
                     Property(_("Power seen"), html.moment(row.power_seen_at)),
                     *_paused(row),
-                    Property(_("Project"), row.project and row.project.name),
-                    Property(_("Remark"), row.remark),
                 ],
             ),
         ]

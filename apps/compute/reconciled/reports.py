@@ -45,7 +45,7 @@ WITH host AS MATERIALIZED (
     SELECT r.id, r.name, r.tenant_id, s.host, s.power, home.name AS home, EXISTS (
                SELECT FROM reconciliation_finding f
                 WHERE f.rule = 'stale' AND f.aspect = '' AND f.kind = 'vm' AND f.target_id = r.id
-                  AND f.host_id = vm.host_id AND f.state IN ('suspected', 'open', 'mending', 'dismissed')) AS missing
+                  AND f.host_id = vm.host_id AND f.state IN ('suspected', 'open', 'repairing', 'dismissed')) AS missing
       FROM seen s JOIN compute_vm vm ON vm.resource_id = s.id AND vm.host_id <> s.host
       JOIN lifecycle_resource r ON r.id = s.id JOIN lifecycle_resource home ON home.id = vm.host_id
      WHERE {AT_REST}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -26,6 +27,15 @@ from apps.network.models import SecurityGroup, Subnet
 
 MOST_AT_ONCE = 10
 LONGEST_NAME = 63
+
+
+class DefaultGroup(Enum):
+    """Stands for the group a VM gets when its call names none."""
+
+    DEFAULT = "default"
+
+
+DEFAULT_GROUP = DefaultGroup.DEFAULT
 
 
 @dataclass
@@ -75,13 +85,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class VmRequest:
-    """A call for VMs as it came in. What is None has not been chosen; a dry run looks at the rest."""
+    """A call for VMs as it came in. What is None has not been chosen; a dry run looks at the rest.
+
+    security_group: None means no group, so that nothing is filtered; that has to be said.
+    """
 
     name: str | None = None
     instance_type: int | None = None
     image: UUID | None = None
     subnet: UUID | None = None
-    security_group: UUID | None = None
+    security_group: UUID | DefaultGroup | None = DEFAULT_GROUP
     project: UUID | None = None
     disk_gib: int | None = None
     password: str = ""
@@ -108,15 +121,23 @@ def look_up(actor: Actor, asked: VmRequest, refusals: ErrorCollector) -> Draft:
         draft.image = refusals.attempt(references.image, actor, into, asked.image)
     if asked.subnet is not None:
         draft.subnet = refusals.attempt(references.subnet, actor, into, asked.subnet)
-    draft.group = refusals.attempt(references.security_group, actor, into, asked.security_group)
+    draft.group = refusals.attempt(_group, actor, into, asked.security_group, draft.type)
     draft.ssh_keys = refusals.attempt(references.public_keys, actor, into, asked.key_pairs)
     family = draft.image.os_family if draft.image else None
     draft.user_data = refusals.attempt(read_user_data, asked.user_data, asked.user_data_encoding, family)
     if draft.image is not None:
-        draft.disk_gib = asked.disk_gib or max(draft.image.default_disk_gib, draft.image.min_disk_gib)
+        draft.disk_gib = asked.disk_gib or _default_disk(draft.image)
     refusals.attempt(_check, asked, draft)
     _check_fit(draft, refusals)
     return draft
+
+
+def _group(
+    actor: Actor, project: Project, asked: UUID | DefaultGroup | None, kind: InstanceType | None
+) -> SecurityGroup | None:
+    if not isinstance(asked, DefaultGroup):
+        return references.security_group(actor, project, asked)
+    return references.default_group(actor, project, kind.cluster.region) if kind else None
 
 
 def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
@@ -150,6 +171,11 @@ def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
         sealed_hash=first_boot.sealed_hash(asked.password),
         sealed_user_data=first_boot.sealed_user_data(draft.user_data or ""),
     )
+
+
+def _default_disk(image: Image) -> int:
+    """Return what the image suggests, within what it needs and what its cluster takes by now."""
+    return max(min(image.default_disk_gib, image.cluster.max_disk_gib), image.min_disk_gib)
 
 
 def numbered(name: str, count: int) -> list[str]:

@@ -28,6 +28,8 @@ class VmForecast(Forecast):
     hosts: CapacityForecast | None = None
     #: With its addresses counted.
     subnet: Subnet | None = None
+    #: Whether it was asked for without a security group.
+    unfiltered: bool = False
 
     @property
     def last_name(self) -> str:
@@ -79,4 +81,5 @@ def forecast_vms(actor: Actor, asked: Mapping[str, Any]) -> VmForecast:
         names=numbered(wanted.name.strip(), draft.count) if wanted.name else [],
         hosts=hosts,
         subnet=subnet,
+        unfiltered=wanted.security_group is None,
     )

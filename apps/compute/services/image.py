@@ -50,6 +50,9 @@ def import_image(
     allowed = allow(actor, IMAGE_IMPORT, project=None, tenant_id=None)
     name, remark = clean_labels(name, remark)
     into = chosen_project(actor, project) if project else None
+    if not 1 <= default_disk_gib <= cluster.max_disk_gib:
+        most = {"most": cluster.max_disk_gib, "cluster": cluster}
+        raise Invalid({"default_disk_gib": [_("1 to %(most)s GiB, the largest disk of %(cluster)s.") % most]})
     if into is not None:
         reserve_quota(into.tenant_id, {"image": 1})
     image = Image(

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from django.db.models import Case, When
 from django.utils.translation import gettext as _
 
 from apps.accounts.access import visible
 from apps.accounts.models import Project
 from apps.compute import selectors
 from apps.compute.models import Image, InstanceType, KeyPair
+from apps.infrastructure.models import Region
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.network.models import SecurityGroup, Subnet
+from apps.network.services.default_network import NAME as DEFAULT_NETWORK
 
 # Of each row only what a create reads: most of the time of a small query is spent on the columns nobody looks at.
 _TYPE = (
@@ -74,6 +77,20 @@ def security_group(actor: Actor, project: Project, pk: UUID | None) -> SecurityG
     found = rows.filter(pk=pk, tenant_id=project.tenant_id).first()
     if found is None:
         raise Invalid({"security_group": [_("There is no such security group.")]})
+    return found
+
+
+def default_group(actor: Actor, project: Project, region: Region) -> SecurityGroup:
+    """Return the group named "default" in a region: the project's own, else another of its tenant. Raises Invalid."""
+    rows = visible(actor, SecurityGroup.objects.select_related("region").only("name", "region__label"))
+    here = rows.filter(tenant_id=project.tenant_id, region=region, name=DEFAULT_NETWORK)
+    found = here.order_by(Case(When(project=project, then=0), default=1), "created_at").first()
+    if found is None:
+        text = _("There is no security group named “default” in region %(region)s.") % {
+            "region": region.label
+        }
+        hint = _("Name a group, or send null for a VM without one: nothing is filtered then.")
+        raise Invalid({"security_group": [text]}, hint=hint)
     return found
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
-from apps.compute.models import Power, Vm
+from apps.accounts.secrets import unseal
+from apps.compute.models import KeyPair, Power, Vm
 from apps.compute.quota import vm_amounts
 from apps.compute.services.create_plan import (
     LONGEST_NAME,
@@ -40,16 +44,31 @@ def create_vms(actor: Actor, **asked: Any) -> list[Operation]:
     """
     wanted, refusals = VmRequest(**asked), ErrorCollector()
     draft = look_up(actor, wanted, refusals)
-    return _reserve_and_insert(complete(wanted, draft, refusals))
+    return _reserve_and_insert(complete(wanted, draft, refusals), _kept_of(wanted.key_pairs))
 
 
-def _reserve_and_insert(plan: Plan) -> list[Operation]:
+def _kept_of(key_pairs: Sequence[UUID]) -> list[dict[str, str]]:
+    """Return what a VM keeps of its key pairs, which may be deleted before it."""
+    rows = KeyPair.objects.filter(pk__in=key_pairs).order_by("name", "pk") if key_pairs else ()
+    return [{"id": str(row.pk), "name": row.name, "fingerprint": row.fingerprint} for row in rows]
+
+
+def _reserve_and_insert(plan: Plan, key_pairs: list[dict[str, str]]) -> list[Operation]:
     """Locks in the order everybody keeps: resources, quota, host (see `infrastructure.placement`)."""
     count = len(plan.names)
     hold_for_use(plan.image, shared=True)
     hold_for_use(plan.subnet, *([plan.group] if plan.group else []))
     reserve_quota(plan.project.tenant_id, vm_amounts(plan.need, plan.disk_gib, count))
-    vms = [_new_vm(plan, name, hostname) for name, hostname in zip(plan.names, plan.hostnames, strict=True)]
+    # Of what was sealed, however it was normalised before.
+    user_data = unseal(plan.sealed_user_data) if plan.sealed_user_data else ""
+    to_compare = {
+        "key_pairs": key_pairs,
+        "user_data_sha256": sha256(user_data.encode()).hexdigest() if user_data else "",
+    }
+    vms = [
+        _new_vm(plan, name, hostname, to_compare)
+        for name, hostname in zip(plan.names, plan.hostnames, strict=True)
+    ]
     disks = [_new_disk(plan, vm) for vm in vms]
     for vm, host_id in zip(vms, place(plan.type.cluster, plan.need, count), strict=True):
         vm.host_id = host_id
@@ -67,7 +86,7 @@ def _request(plan: Plan, vm: Vm) -> Operation:
     return operation
 
 
-def _new_vm(plan: Plan, name: str, hostname: str) -> Vm:
+def _new_vm(plan: Plan, name: str, hostname: str, to_compare: Mapping[str, Any]) -> Vm:
     return Vm(
         kind="vm",
         name=name,
@@ -85,6 +104,7 @@ def _new_vm(plan: Plan, name: str, hostname: str) -> Vm:
         sealed_password_hash=plan.sealed_hash,
         ssh_keys=plan.ssh_keys,
         sealed_user_data=plan.sealed_user_data,
+        **to_compare,
     )
 
 

@@ -12,7 +12,7 @@ from apps.drivers.errors import mark as _
 from apps.drivers.files.layout import base_path, keep_base, keep_private, volume_path
 from apps.drivers.hypervisor_errors import locked_volume, missing_vm, missing_volume, vm_is_off
 from apps.drivers.ids import checked_id
-from apps.drivers.libvirt import console, domain_xml, domains, observation, seed
+from apps.drivers.libvirt import console, domain_xml, domains, observation, screenshot, seed
 from apps.drivers.libvirt.connection import Connection
 from apps.drivers.libvirt.domain_xml import DiskFiles
 from apps.drivers.libvirt.metadata import VmMetadata
@@ -22,6 +22,7 @@ from apps.drivers.specs import (
     ConsoleAddress,
     HostObservation,
     Power,
+    Screenshot,
     SeedSpec,
     VmSpec,
     VmStatus,
@@ -113,12 +114,7 @@ class LibvirtHypervisor:
 
     def open_console(self, vm_id: str, *, password: str, valid_until: datetime) -> ConsoleAddress:
         with self.connection.use() as connection:
-            domain = domains.find(connection, vm_id)
-            if domain is None:
-                raise missing_vm(vm_id)
-            if not domain.isActive():
-                raise vm_is_off(vm_id)
-            return console.open_vnc(domain, password, valid_until)
+            return console.open_vnc(self._running(connection, vm_id), password, valid_until)
 
     def close_console(self, vm_id: str) -> None:
         with self.connection.use() as connection:
@@ -126,9 +122,22 @@ class LibvirtHypervisor:
             if domain is not None and domain.isActive():
                 console.close_vnc(domain)
 
+    def screenshot(self, vm_id: str) -> Screenshot:
+        with self.connection.use() as connection:
+            domain = self._running(connection, vm_id)
+            return screenshot.scaled(vm_id, screenshot.take(connection, domain))
+
     def observe(self) -> HostObservation:
         with self.connection.use() as connection:
             return observation.observe(connection, self._settings.virtualisation, self._meter)
+
+    def _running(self, connection: Any, vm_id: str) -> Any:
+        domain = domains.find(connection, vm_id)
+        if domain is None:
+            raise missing_vm(vm_id)
+        if not domain.isActive():
+            raise vm_is_off(vm_id)
+        return domain
 
     def _start(self, vm_id: str, domain: Any, boot: int) -> None:
         if domains.runs(domain):

@@ -15,6 +15,7 @@ from apps.drivers.hypervisor_errors import (
     vm_is_off,
 )
 from apps.drivers.memory.fences import pass_or_refuse
+from apps.drivers.memory.pictures import screen
 from apps.drivers.memory.records import DISK_USERS, HOSTS, VOLUMES, MemoryVm, State, vms_of
 from apps.drivers.memory.world import World
 from apps.drivers.orders import Fence
@@ -24,6 +25,7 @@ from apps.drivers.specs import (
     HostObservation,
     PauseReason,
     Power,
+    Screenshot,
     SeedSpec,
     VmSpec,
     VmStatus,
@@ -121,6 +123,11 @@ class MemoryHypervisor:
         with self._call("close_console") as state:
             if (vm := self._get(state, vm_id)) is not None:
                 state.put(self._vms, vm_id, replace(vm, console_until=0.0))
+
+    def screenshot(self, vm_id: str) -> Screenshot:
+        with self._call("screenshot") as state:
+            self._running(state, vm_id)
+        return screen(vm_id)
 
     def observe(self) -> HostObservation:
         with self._call("observe") as state:

@@ -1,9 +1,9 @@
 """Security groups: a port group with stateful ACLs.
 
 Among the ACLs that match a new connection OVN takes the one with the highest priority. Ours are, from the top: high
-reject, high accept, medium reject, …, low accept, deny. So the higher rule priority wins, between equals reject wins,
-and what no rule accepts is denied, over all groups of a port together. An accepted connection's replies pass
-(allow-related).
+drop, high reject, high accept, medium drop, …, low accept, deny. So the higher rule priority wins, between equals drop
+wins over reject and reject over accept, and what no rule accepts is dropped, over all groups of a port together. An
+accepted connection's replies pass (allow-related).
 """
 
 import ipaddress
@@ -18,6 +18,12 @@ from apps.drivers.specs import Direction, RuleAction, RulePriority, RuleProtocol
 
 DENY = 1000
 PRIORITIES = {RulePriority.LOW: 1010, RulePriority.MEDIUM: 1020, RulePriority.HIGH: 1030}
+#: OVN's word for each action, and its place among rules of one priority.
+ACTIONS = {
+    RuleAction.ACCEPT: ("allow-related", 0),
+    RuleAction.REJECT: ("reject", 1),
+    RuleAction.DROP: ("drop", 2),
+}
 OVN_DIRECTION = {Direction.IN: "to-lport", Direction.OUT: "from-lport"}
 OVN_PORT = {Direction.IN: "outport", Direction.OUT: "inport"}
 OTHER_END = {Direction.IN: "src", Direction.OUT: "dst"}
@@ -75,9 +81,8 @@ def acls(group: str, rules: tuple[RuleSpec, ...]) -> list[Columns]:
 
 
 def _from_rule(group: str, rule: RuleSpec) -> Columns:
-    accepts = rule.action is RuleAction.ACCEPT
-    priority = PRIORITIES[rule.priority] + (0 if accepts else 1)
-    return _acl(rule.direction, priority, match(group, rule), "allow-related" if accepts else "drop")
+    action, place = ACTIONS[rule.action]
+    return _acl(rule.direction, PRIORITIES[rule.priority] + place, match(group, rule), action)
 
 
 def _acl(direction: Direction, priority: int, text: str, action: str) -> Columns:

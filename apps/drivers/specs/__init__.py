@@ -5,6 +5,8 @@ into the backend (libvirt metadata, OVN external_ids) so that drift can be seen 
 """
 
 from apps.drivers.specs.compute import (
+    MOST_SCREEN_HEIGHT,
+    MOST_SCREEN_WIDTH,
     RESUMABLE,
     Architecture,
     ConsoleAddress,
@@ -15,6 +17,7 @@ from apps.drivers.specs.compute import (
     OsFamily,
     PauseReason,
     Power,
+    Screenshot,
     SeedSpec,
     VmSpec,
     VmStatus,
@@ -47,6 +50,8 @@ from apps.drivers.specs.storage import (
 
 __all__ = [
     "CONNECTION_LIMIT",
+    "MOST_SCREEN_HEIGHT",
+    "MOST_SCREEN_WIDTH",
     "RESUMABLE",
     "Architecture",
     "ConsoleAddress",
@@ -71,6 +76,7 @@ __all__ = [
     "RulePriority",
     "RuleProtocol",
     "RuleSpec",
+    "Screenshot",
     "SecurityGroupSpec",
     "SeedSpec",
     "SubnetSpec",

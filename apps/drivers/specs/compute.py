@@ -9,6 +9,9 @@ from msgspec import Meta
 from apps.drivers.bounds import MOST_VMS, Counter, Id, Line, Measure, Number, Port, Version, Word
 from apps.drivers.specs.storage import VolumeSpec
 
+MOST_SCREEN_WIDTH, MOST_SCREEN_HEIGHT = 400, 300
+"""Pixels of a screenshot; a larger screen is scaled down to fit."""
+
 
 class Power(StrEnum):
     ON = "on"
@@ -124,6 +127,16 @@ class ConsoleAddress:
 
     host: Line
     port: Port
+
+
+@dataclass(frozen=True, slots=True)
+class Screenshot:
+    """What a VM's screen shows, scaled down: three bytes a pixel (RGB), row by row from the top."""
+
+    id: Id
+    width: Annotated[int, Meta(ge=1, le=MOST_SCREEN_WIDTH)]
+    height: Annotated[int, Meta(ge=1, le=MOST_SCREEN_HEIGHT)]
+    pixels: Annotated[bytes, Meta(max_length=3 * MOST_SCREEN_WIDTH * MOST_SCREEN_HEIGHT)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,11 @@ class Direction(StrEnum):
 
 
 class RuleAction(StrEnum):
+    """REJECT answers the sender: a TCP reset, or ICMP "unreachable" for everything else. DROP answers nothing."""
+
     ACCEPT = "accept"
     REJECT = "reject"
+    DROP = "drop"
 
 
 class RulePriority(StrEnum):

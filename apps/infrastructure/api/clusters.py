@@ -14,6 +14,7 @@ from rest_framework import serializers
 from apps.accounts.models import Tenant
 from apps.accounts.rights import Rights
 from apps.api import limits
+from apps.api.bodies import LineField
 from apps.api.declarations import Action, Create, Update
 from apps.api.representation import Out, ReferenceOut, moment
 from apps.api.views import ObjectApi
@@ -28,7 +29,7 @@ from apps.lifecycle.errors import Invalid
 
 class NewCluster(serializers.Serializer[Any]):
     region = serializers.SlugField(max_length=32, help_text="Name of the region.")
-    name = serializers.CharField(
+    name = LineField(
         max_length=63, required=False, allow_blank=True, default="", help_text="By default after its kind."
     )
 
@@ -54,8 +55,8 @@ class StorageClusterBody(NewCluster):
 
 
 class ClusterChanges(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=63)
-    alias = serializers.CharField(max_length=63, allow_blank=True)
+    name = LineField(max_length=63)
+    alias = LineField(max_length=63, allow_blank=True)
 
 
 class ComputeClusterChanges(ClusterChanges):
@@ -183,6 +184,7 @@ class ComputeClusterApi(ObjectApi):
     out = ComputeClusterOut
     converter = "int"
     filterset_class = ComputeClusterFilter
+    sorts = {"name": "name"}
     create = Create(CLUSTER_CREATE, ComputeClusterBody, _create_compute, immediate=True)
     update = Update(CLUSTER_CHANGE, ComputeClusterChanges, _change, immediate=True)
     delete = Action(CLUSTER_DELETE, immediate=True)
@@ -200,6 +202,7 @@ class StorageClusterApi(ObjectApi):
     out = StorageClusterOut
     converter = "int"
     filterset_class = StorageClusterFilter
+    sorts = {"name": "name"}
     create = Create(CLUSTER_CREATE, StorageClusterBody, _create_storage, immediate=True)
     update = Update(CLUSTER_CHANGE, StorageClusterChanges, _change, immediate=True)
     delete = Action(CLUSTER_DELETE, immediate=True)

@@ -100,6 +100,7 @@ class HostApi(ResourceApi):
     model = Host
     out = HostOut
     filterset_class = HostFilter
+    sorts = {"address": "address"}
     secrets = ("agent_toml",)
     create = Create(HOST_ENROLL, HostBody, _enroll, immediate=True)
     delete = Action(HOST_REMOVE, immediate=True)

@@ -1,4 +1,4 @@
-"""What an administrator should look at: each line says what is wrong and leads to where it is mended."""
+"""What needs an administrator's attention: each line names a problem and links to the page to solve it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,11 +17,12 @@ from apps.accounts.verbs import TENANT_RECOUNT
 from apps.audit.models import AuditEntry
 from apps.infrastructure.load import fresh, loads_by
 from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
-from apps.infrastructure.selectors import HOSTS_FOR_AVAILABILITY
+from apps.infrastructure.selectors import HOSTS_FOR_AVAILABILITY, cluster_warnings
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.selectors import with_open_operations
 from apps.lifecycle.slots import Slot
 from apps.lifecycle.state_labels import state_label
+from apps.lifecycle.times import written
 from apps.quotas.filters import nearly_used_up
 from apps.quotas.metrics import metrics
 
@@ -58,9 +60,20 @@ def attention_items(region: Region | None = None) -> list[AttentionItem]:
     return sorted(found, key=lambda look: look.tone)
 
 
+def cluster_attention(cluster: ComputeCluster) -> list[AttentionItem]:
+    """Return what is wrong in one compute cluster, errors first."""
+    url = reverse("admin:compute_cluster.tab.hosts", args=[cluster.pk])
+    warnings = [AttentionItem("warn", text, url) for text in cluster_warnings(cluster)]
+    found = [*_odd_hosts(Host.objects.filter(cluster=cluster)), *warnings]
+    return sorted(found, key=lambda look: look.tone)
+
+
 def _hosts(region: Region | None) -> Iterator[AttentionItem]:
-    odd = Host.objects.filter(~fresh()).select_related("cluster")
-    odd = odd.filter(region=region) if region else odd
+    yield from _odd_hosts(Host.objects.filter(region=region) if region else Host.objects.all())
+
+
+def _odd_hosts(hosts_in: QuerySet[Host]) -> Iterator[AttentionItem]:
+    odd = hosts_in.filter(~fresh()).select_related("cluster")
     hosts = list(with_open_operations(odd.order_by("name"))[: NAMED + 1])
     for host in hosts[:NAMED]:
         word = state_label(host)
@@ -115,8 +128,8 @@ def _pools(region: Region | None) -> Iterator[AttentionItem]:
             yield AttentionItem(_tone(share), text, url, _("%(share)s %% used") % {"share": share})
         if pool.observed_at is not None and timezone.now() - pool.observed_at > OLD:
             text = _("%(pool)s cannot be observed") % {"pool": pool}
-            since = timezone.localtime(pool.observed_at)
-            yield AttentionItem("warn", text, url, _("as of %(time)s") % {"time": f"{since:%Y-%m-%d %H:%M}"})
+            since = written(pool.observed_at)
+            yield AttentionItem("warn", text, url, _("as of %(time)s") % {"time": since})
 
 
 def _failed() -> Iterator[AttentionItem]:

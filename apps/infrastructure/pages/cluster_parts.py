@@ -14,6 +14,7 @@ from apps.infrastructure.models import Cluster, Region
 from apps.lifecycle.actor import Actor
 from apps.portal.columns import Column
 from apps.portal.detail import Properties, Property
+from apps.portal.facets import choice_facet
 from apps.portal.forms import BaseForm
 from apps.portal.html import link
 
@@ -75,16 +76,20 @@ def goes(cluster: Cluster) -> list[str]:
 NAME = Column(
     "name",
     gettext_lazy("Name"),
-    lambda row, page: link(page.of.url(page.area, "one", row), row),
+    lambda row, page: link(page.of.url(page.area, "one", row), row, "row-name"),
     sort="name",
+    width="name",
     wide=False,
     text=lambda row, page: str(row),
 )
+_OPEN_TO = (("true", gettext_lazy("All tenants")), ("false", gettext_lazy("Chosen tenants")))
 OPEN_TO = Column(
     "open_to",
     gettext_lazy("Open to"),
-    lambda row, page: _("all tenants") if row.open_to_all else _("chosen tenants"),
+    lambda row, page: dict(_OPEN_TO)["true" if row.open_to_all else "false"],
     sort="open_to_all",
+    width="text",
+    facet=choice_facet("open_to", gettext_lazy("Open to"), lambda page: _OPEN_TO),
 )
 
 

@@ -11,9 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.infrastructure.load import load_of
 from apps.infrastructure.models import Host
+from apps.infrastructure.pages.attention import cluster_attention
 from apps.infrastructure.pages.figures import load_bar, load_figures, memory_bar, vcpu_bar
 from apps.infrastructure.pages.heat_cells import heat_context
-from apps.infrastructure.selectors import cluster_warnings
+from apps.infrastructure.pages.trends import busiest_hosts, cpu_trend
 from apps.lifecycle.selectors import with_open_operations
 from apps.portal.detail import DetailPage, Tab
 
@@ -29,7 +30,9 @@ def _overview(page: DetailPage, row: Any) -> dict[str, Any]:
         "groups": page.properties(row),
         "load": load,
         "figures": load_figures(load) if load.hosts else [],
-        "warnings": cluster_warnings(row),
+        "looks": cluster_attention(row),
+        "trend": cpu_trend(hosts) if load.in_reach else "",
+        "busiest": busiest_hosts(hosts) if load.in_reach else [],
         "heat_more": page.of.url(page.area, "tab.hosts", row),
         **heat_context(page, hosts),
     }

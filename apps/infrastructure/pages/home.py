@@ -1,4 +1,4 @@
-"""The admin's overview: load, what needs a look, the fullest cluster as a heat map, what failed."""
+"""The administrator's overview: load, what needs attention, the fullest cluster as a heat map, what failed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from apps.infrastructure.models import ComputeCluster, Host
 from apps.infrastructure.pages.attention import attention_items
 from apps.infrastructure.pages.figures import bytes_bar, load_figures, memory_bar, pool_figures, vcpu_bar
 from apps.infrastructure.pages.heat_cells import heat_context
+from apps.infrastructure.pages.trends import cpu_trend
 from apps.infrastructure.selectors import with_provisioned
 from apps.lifecycle.models import OperationStatus
 from apps.portal.operation_pages import OPERATION, operation_word
@@ -44,6 +45,7 @@ class AdminHome(Page):
                 "figures": [*load_figures(load_of(Host.objects.all())), *pool_figures(pools)]
                 if loads
                 else [],
+                "trend": cpu_trend(Host.objects.all()) if loads else "",
                 "trouble": control_plane_fault(),
                 "looks": attention_items(),
                 "clusters": clusters,

@@ -12,6 +12,7 @@ from apps.infrastructure.load import fresh, load_of
 from apps.infrastructure.models import Host
 from apps.infrastructure.pages.figures import MIB_PER_GIB, load_figures, size, whole
 from apps.infrastructure.selectors import HOSTS_FOR_AVAILABILITY
+from apps.portal.charts import small_charts
 from apps.portal.detail import DetailPage
 
 #: A clock that is further ahead than this is worth saying.
@@ -25,8 +26,16 @@ def overview(page: DetailPage, row: Host) -> dict[str, Any]:
     return {
         "groups": page.properties(row),
         "figures": load_figures(load) if load.in_reach else [],
+        **small_charts(page, row, "api:hosts-metrics", why_nothing_new(row)),
         "plan": [] if row.accepts_vms else closing_plan(row),
     }
+
+
+def why_nothing_new(row: Host) -> str:
+    """Say why nothing is measured of a host now, "" when it is."""
+    if row.last_report_at is None:
+        return _("The agent has not reported yet.")
+    return "" if row.in_reach else _("The host is unreachable: nothing is measured.")
 
 
 def closing_plan(host: Any) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -24,12 +25,13 @@ from apps.portal.columns import NAME, REGION, STATE, Column
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, DetailPage, Properties, Property, Tab
-from apps.portal.facets import choice_facet, region_facet, state_facet
+from apps.portal.facets import choice_facet, region_facet, status_facet
 from apps.portal.forms import BaseForm
 from apps.portal.html import moment
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
 from apps.portal.page import Page
+from apps.portal.status_filter import with_status
 
 
 class EnrolForm(BaseForm):
@@ -85,11 +87,12 @@ class HostList(ListPage):
         NAME,
         STATE,
         Column("cluster", gettext_lazy("Cluster"), lambda row, page: row.cluster, sort="cluster__name"),
-        REGION,
+        replace(REGION, width="short"),
         Column(
             "load",
             gettext_lazy("CPU load"),
             lambda row, page: load_bar(row),
+            width="bar",
             sort="load_percent",
             text=lambda row, page: row.load_percent,
         ),
@@ -97,6 +100,7 @@ class HostList(ListPage):
             "vcpu",
             gettext_lazy("vCPUs allocated"),
             lambda row, page: vcpu_bar(row),
+            width="bar",
             sort="vcpu_reserved",
             text=lambda row, page: row.vcpu_reserved,
         ),
@@ -104,21 +108,29 @@ class HostList(ListPage):
             "memory",
             gettext_lazy("Memory allocated"),
             lambda row, page: memory_bar(row),
+            width="bar",
             sort="memory_reserved_mib",
             text=lambda row, page: row.memory_reserved_mib / 1024,
         ),
-        Column("address", gettext_lazy("Address"), lambda row, page: row.address, sort="address"),
         Column(
             "seen",
             gettext_lazy("Last report"),
             lambda row, page: moment(row.last_report_at),
             sort="last_report_at",
+            width="time",
             text=lambda row, page: row.last_report_at,
         ),
+        Column(
+            "address",
+            gettext_lazy("Address"),
+            lambda row, page: row.address,
+            sort="address",
+            width="address",
+        ),
     )
-    filter = HostFilter
+    filter = with_status(HostFilter, Host, "")
     facets = (
-        state_facet,
+        status_facet,
         region_facet,
         choice_facet(
             "cluster",
@@ -133,19 +145,13 @@ class HostList(ListPage):
     )
 
 
-def _why_nothing_new(row: Host) -> str:
-    """Say why nothing is measured of a host now."""
-    if row.last_report_at is None:
-        return _("Its agent has not reported yet.")
-    return "" if row.in_reach else _("It is out of reach: what happens there meanwhile is not known.")
-
-
 class HostDetail(DetailPage):
     of = HOST
     primary = ("open", "close")
+    context_below = False
     tabs = (
         Tab("", gettext_lazy("Overview"), "infrastructure/host_overview.html", host_tabs.overview),
-        monitoring(HOST_CHARTS, "api:hosts-metrics", _why_nothing_new),
+        monitoring(HOST_CHARTS, "api:hosts-metrics", host_tabs.why_nothing_new),
         ACTIVITY,
     )
 
@@ -158,7 +164,7 @@ class HostDetail(DetailPage):
         ]
 
     def properties(self, row: Host) -> Sequence[Properties]:
-        """What it has and what of that is promised."""
+        """What it is made of, and what its agent says of itself."""
         return [
             Properties(
                 _("Hardware"),
@@ -174,23 +180,11 @@ class HostDetail(DetailPage):
             Properties(
                 _("Agent"),
                 [
+                    Property(_("Accepts new VMs"), _("yes") if row.accepts_vms else _("no")),
                     Property(_("Version"), row.agent_version),
                     Property(_("Last report"), moment(row.last_report_at)),
                     Property(_("Clock"), host_tabs.clock(row)),
                     Property(_("Booted as"), row.boot_id, copy=bool(row.boot_id)),
-                ],
-            ),
-            Properties(
-                _("As it reported last"),
-                [
-                    Property(_("CPU load"), f"{row.load_percent:.0f} %"),
-                    Property(_("Memory in use"), f"{row.memory_used_mib / 1024:.4g} GiB"),
-                    Property(_("vCPUs allocated"), f"{row.vcpu_reserved} / {row.vcpu_capacity}"),
-                    Property(
-                        _("Memory allocated"),
-                        f"{row.memory_reserved_mib / 1024:.4g} / {row.memory_capacity_mib / 1024:.4g} GiB",
-                    ),
-                    Property(_("Accepts new VMs"), _("yes") if row.accepts_vms else _("no")),
                 ],
             ),
         ]

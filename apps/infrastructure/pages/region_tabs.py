@@ -11,6 +11,8 @@ from apps.infrastructure.models import ComputeCluster, Host, Region
 from apps.infrastructure.pages.attention import attention_items
 from apps.infrastructure.pages.cluster_tabs import list_url
 from apps.infrastructure.pages.figures import bytes_bar, load_figures, memory_bar, pool_figures, vcpu_bar
+from apps.infrastructure.pages.trends import cpu_trend
+from apps.infrastructure.readiness import checks_of
 from apps.infrastructure.selectors import with_provisioned
 from apps.portal.detail import DetailPage
 
@@ -28,12 +30,14 @@ def overview(page: DetailPage, row: Region) -> dict[str, Any]:
     return {
         "groups": page.properties(row),
         "load": load,
+        "trend": cpu_trend(hosts) if load.in_reach else "",
         "figures": [*load_figures(load), *pool_figures(pools)] if load.hosts or pools else [],
         "clusters": drawn,
         "vm_count": sum(each["row"].vms_here for each in drawn),
         "vms_url": list_url("vm.list", region=row.name),
         "pools": [{"row": pool, "used": bytes_bar(pool.used_bytes, pool.capacity_bytes)} for pool in pools],
         "looks": attention_items(row),
+        "checks": [] if row.open_to_tenants else checks_of(row),
     }
 
 

@@ -13,16 +13,23 @@ from apps.infrastructure.api.regions import RegionApi
 from apps.infrastructure.filters import RegionFilter
 from apps.infrastructure.models import Region
 from apps.infrastructure.pages import region_tabs
+from apps.infrastructure.readiness import checks_of
 from apps.infrastructure.selectors import visible_regions
 from apps.infrastructure.services import change_region
-from apps.infrastructure.verbs import REGION_CHANGE, REGION_CREATE
+from apps.infrastructure.verbs import (
+    REGION_CHANGE,
+    REGION_CLOSE,
+    REGION_CREATE,
+    REGION_DELETE,
+    REGION_OPEN,
+)
 from apps.lifecycle.actor import Actor
 from apps.portal.columns import CREATED, Column
 from apps.portal.create import CreatePage
 from apps.portal.detail import DetailPage, Properties, Property, Tab
 from apps.portal.forms import BaseForm
 from apps.portal.html import link
-from apps.portal.kinds import Do, PageKind
+from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import Empty, ListPage
 
 
@@ -64,6 +71,27 @@ def _change(actor: Actor, region: Region, **changes: Any) -> None:
     change_region(actor, region, changes)
 
 
+def _checklist(region: Any) -> list[str]:
+    return [
+        *(check.text for check in checks_of(region)),
+        _("Every account gets a default network in the region."),
+    ]
+
+
+def _what_stays(region: Region) -> list[str]:
+    return [
+        _("Tenants can create nothing more in %(name)s.") % {"name": region.label},
+        _("What they have there stays and keeps running."),
+    ]
+
+
+def _goes(region: Region) -> Sequence[Text]:
+    return [
+        _("The region %(label)s is removed. Nothing may be in it: no cluster, host, network or image.")
+        % {"label": region.label},
+    ]
+
+
 REGION = PageKind(
     "region",
     "regions",
@@ -72,7 +100,12 @@ REGION = PageKind(
     icon="map-pin",
     visible=visible_regions,
     create=REGION_CREATE,
-    actions=(Do(REGION_CHANGE, form=RegionForm, adapter=_change),),
+    actions=(
+        Do(REGION_OPEN, says=_checklist, bulk=False),
+        Do(REGION_CHANGE, form=RegionForm, adapter=_change),
+        Do(REGION_CLOSE, says=_what_stays, bulk=False),
+        Do(REGION_DELETE, says=_goes, typed_name=True, bulk=False),
+    ),
     key="name",
     converter="slug",
 )
@@ -80,8 +113,9 @@ REGION = PageKind(
 NAME = Column(
     "name",
     gettext_lazy("Region"),
-    lambda row, page: link(page.of.url(page.area, "one", row), row.label),
+    lambda row, page: link(page.of.url(page.area, "one", row), row.label, "row-name"),
     sort="label",
+    width="name",
     wide=False,
     text=lambda row, page: row.label,
 )
@@ -93,6 +127,12 @@ class RegionList(ListPage):
         NAME,
         Column("id", gettext_lazy("Identifier"), lambda row, page: row.name, sort="name"),
         Column("fabric", gettext_lazy("Network"), lambda row, page: row.fabric_driver, sort="fabric_driver"),
+        Column(
+            "open_to_tenants",
+            gettext_lazy("Open to tenants"),
+            lambda row, page: _("yes") if row.open_to_tenants else _("no"),
+            sort="open_to_tenants",
+        ),
         CREATED,
     )
     filter = RegionFilter
@@ -107,12 +147,17 @@ class RegionList(ListPage):
 
 class RegionDetail(DetailPage):
     of = REGION
+    primary = ("open",)
     tabs = (Tab("", gettext_lazy("Overview"), "infrastructure/region_overview.html", region_tabs.overview),)
     has_context = False
 
     def properties(self, row: Region) -> Sequence[Properties]:
-        """What is configured."""
+        """What is configured, and whether it is ready."""
         return [
+            Properties(
+                _("Tenants"),
+                [Property(_("Open to tenants"), _("yes") if row.open_to_tenants else _("no"))],
+            ),
             Properties(
                 _("Network"),
                 [

@@ -65,7 +65,7 @@ STORAGE_CLUSTER = PageKind(
     "storage-clusters",
     one=gettext_lazy("storage cluster"),
     many=gettext_lazy("Storage clusters"),
-    icon="database",
+    icon="building-warehouse",
     visible=visible_storage_clusters,
     create=CLUSTER_CREATE,
     actions=(
@@ -88,6 +88,7 @@ class StorageClusterList(ListPage):
             gettext_lazy("Used"),
             lambda row, page: bytes_bar(row.used_bytes, row.capacity_bytes),
             sort="used_bytes",
+            width="bar",
             text=lambda row, page: row.used_bytes / GIB,
         ),
         Column(

@@ -99,7 +99,7 @@ class Operation(Loaded):
     target_name = models.CharField(max_length=63)
     # Primary key of its project, by which pushes find the pages that may know of it. No foreign key: it may be gone.
     target_project = models.BigIntegerField(null=True)
-    tenant = models.ForeignKey("tenancy.Tenant", models.CASCADE, null=True, related_name="+")
+    tenant = models.ForeignKey("tenancy.Tenant", models.SET_NULL, null=True, related_name="+")
     actor = models.ForeignKey("tenancy.User", models.SET_NULL, null=True, related_name="+")
     args = models.JSONField(default=dict)
     result = models.JSONField(default=dict)

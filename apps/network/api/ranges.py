@@ -11,7 +11,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.api.bodies import Items
-from apps.api.schema import PROBLEM
+from apps.api.conditional import ensure_unchanged, with_etag
+from apps.api.schema import PROBLEM, UNCHANGED, UNLESS_CHANGED, UNLESS_KNOWN
 from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
 from apps.network.ranges import VpcRange, allowed_ranges
@@ -37,18 +38,23 @@ class VpcRangesApi(APIView):
     """Which blocks VPCs may be cut from."""
 
     @extend_schema(
-        operation_id="list_vpc_ranges", tags=["Vpcs"], summary="Allowed blocks", responses=RangesBody
+        operation_id="list_vpc_ranges",
+        tags=["Vpcs"],
+        summary="Allowed blocks",
+        parameters=[UNLESS_KNOWN],
+        responses={200: RangesBody, 304: UNCHANGED, 422: PROBLEM},
     )
     def get(self, request: Request) -> Response:
         """What holds now; everybody may know."""
-        return Response({"ranges": [range_out(r) for r in allowed_ranges()]})
+        return with_etag(request, _answer())
 
     @extend_schema(
         operation_id="set_vpc_ranges",
         tags=["Vpcs"],
         summary="Set the allowed blocks (administrators)",
         request=RangesBody,
-        responses={200: RangesBody, 403: PROBLEM, 422: PROBLEM},
+        parameters=[UNLESS_CHANGED],
+        responses={200: RangesBody, 403: PROBLEM, 412: PROBLEM, 422: PROBLEM},
     )
     @answered_in_one_transaction
     def put(self, request: Request) -> Response:
@@ -56,8 +62,13 @@ class VpcRangesApi(APIView):
         body = RangesBody(data=request.data)
         body.is_valid(raise_exception=True)
         actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
+        ensure_unchanged(request, _answer)
         set_allowed_ranges(actor, **body.validated_data)
         return self.get(request)
+
+
+def _answer() -> Response:
+    return Response({"ranges": [range_out(r) for r in allowed_ranges()]})
 
 
 def range_out(allowed: VpcRange) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import serializers
 
-from apps.api.bodies import NewResource
+from apps.api.bodies import LineField, NewResource
 from apps.api.declarations import Action, Create, Update
 from apps.api.representation import ReferenceOut, ResourceOut
 from apps.api.views import ResourceApi
@@ -26,7 +26,7 @@ from apps.network.verbs import (
     VPC_RETRY,
 )
 
-REGION_HELP = "Name of a region; may be left out where there is only one."
+REGION_HELP = "Name of a region; by default the one where the tenant has most, of those with room for VMs."
 
 
 class VpcBody(NewResource):
@@ -68,9 +68,9 @@ class VpcsApi(ResourceApi):
 
 class SubnetBody(serializers.Serializer[Any]):
     vpc = serializers.UUIDField(help_text="The VPC it lies in; project and region are the VPC's.")
-    name = serializers.CharField(max_length=63)
+    name = LineField(max_length=63)
     cidr = serializers.CharField(max_length=43, help_text="IPv4 block inside the VPC's, /29 or larger.")
-    remark = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
+    remark = LineField(max_length=255, required=False, allow_blank=True, default="")
 
 
 class SubnetOut(ResourceOut):

@@ -56,6 +56,7 @@ class SecurityGroupRule(models.Model):
     class Action(models.TextChoices):
         ACCEPT = RuleAction.ACCEPT.value, _("Accept")
         REJECT = RuleAction.REJECT.value, _("Reject")
+        DROP = RuleAction.DROP.value, _("Drop")
 
     class Priority(models.TextChoices):
         HIGH = RulePriority.HIGH.value, _("High")

@@ -35,7 +35,10 @@ class SecurityGroupCreate(CreatePage):
         Section(
             gettext_lazy("Rules"),
             (),
-            text=gettext_lazy("What no rule accepts is denied. Replies to what was let through always pass."),
+            text=gettext_lazy(
+                "Traffic that no rule accepts is dropped. Replies to accepted connections always pass. "
+                "Reject answers the sender at once (TCP reset or ICMP unreachable). Drop sends no answer."
+            ),
             template="network/rule_editor.html",
         ),
     )

@@ -34,10 +34,11 @@ from apps.portal.columns import (
 )
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, DetailPage, Property, Tab
-from apps.portal.facets import choice_facet, project_facet, region_facet, state_facet, tenant_facet
+from apps.portal.facets import choice_facet, project_facet, region_facet, status_facet, tenant_facet
 from apps.portal.forms import LabelsForm
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
+from apps.portal.status_filter import with_status
 
 MOST_NICS = 200
 
@@ -91,13 +92,14 @@ class SecurityGroupList(ListPage):
         ID,
         REMARK,
     )
-    filter = SecurityGroupFilter
+    filter = with_status(SecurityGroupFilter, SecurityGroup, "security_group")
     watch = ("vm",)
     facets = (
-        state_facet,
+        status_facet,
         choice_facet(
             "bound", gettext_lazy("Use"), lambda page: [("true", _("In use")), ("false", _("Unused"))]
         ),
+        choice_facet("action", gettext_lazy("Action"), lambda page: list(SecurityGroupRule.Action.choices)),
         tenant_facet,
         project_facet,
         region_facet,

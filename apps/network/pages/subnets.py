@@ -38,6 +38,7 @@ from apps.portal.facets import MOST_CHOICES, Choices, choice_facet
 from apps.portal.forms import LabelsForm
 from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
+from apps.portal.status_filter import with_status
 
 #: A page shows no more NICs than this; the API's /nics has them all.
 MOST_NICS = 200
@@ -86,7 +87,8 @@ class SubnetList(ListPage):
             gettext_lazy("Block"),
             lambda row, page: html.copyable(row.cidr),
             sort="cidr",
-            wide=False,
+            width="address",
+            brief=True,
             text=lambda row, page: str(row.cidr),
         ),
         Column(
@@ -101,6 +103,7 @@ class SubnetList(ListPage):
             gettext_lazy("Free addresses"),
             lambda row, page: free_of_all(row),
             sort=selectors.FREE_ADDRESSES,
+            width="bar",
             text=lambda row, page: row.free_addresses,
         ),
         TENANT,
@@ -111,7 +114,7 @@ class SubnetList(ListPage):
         ID,
         REMARK,
     )
-    filter = SubnetFilter
+    filter = with_status(SubnetFilter, Subnet, "subnet")
     watch = ("vm",)
     search_hint = gettext_lazy("Name, ID or address")
     empty = Empty(

@@ -35,6 +35,7 @@ from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Prope
 from apps.portal.forms import LabelsForm
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
+from apps.portal.status_filter import with_status
 
 
 def _what_goes(vpc: Vpc) -> list[str]:
@@ -67,7 +68,8 @@ class VpcList(ListPage):
             gettext_lazy("Block"),
             lambda row, page: html.copyable(row.cidr),
             sort="cidr",
-            wide=False,
+            width="address",
+            brief=True,
             text=lambda row, page: str(row.cidr),
         ),
         Column(
@@ -88,7 +90,7 @@ class VpcList(ListPage):
         ID,
         REMARK,
     )
-    filter = VpcFilter
+    filter = with_status(VpcFilter, Vpc, "vpc")
     watch = ("subnet",)
     search_hint = gettext_lazy("Name, ID or address")
     empty = Empty(

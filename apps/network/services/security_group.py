@@ -15,6 +15,7 @@ from apps.accounts.labels import clean_labels
 from apps.accounts.models import Project
 from apps.accounts.references import chosen_project
 from apps.infrastructure.models import Region
+from apps.infrastructure.regions import chosen_region
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Refused
@@ -23,7 +24,6 @@ from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.requests import Allowed, Change
 from apps.network.models import SecurityGroup, SecurityGroupRule
 from apps.network.rules import Rule, parse_rules
-from apps.network.services.references import chosen_region
 from apps.network.verbs import (
     SECURITY_GROUP_CREATE,
     SECURITY_GROUP_DELETE,
@@ -52,7 +52,7 @@ def create_security_group(
     owner = chosen_project(actor, project)
     allowed = allow(actor, SECURITY_GROUP_CREATE, project=owner, tenant_id=owner.tenant_id)
     operation, _group = add_security_group(
-        allowed, owner, chosen_region(region), name=name, rules=rules, remark=remark
+        allowed, owner, chosen_region(actor, owner, region), name=name, rules=rules, remark=remark
     )
     return operation
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.access import allow, get_visible
 from apps.accounts.acts import changes, renames, requested
 from apps.accounts.labels import clean_labels
+from apps.infrastructure.regions import ensure_open
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid, NotNow
@@ -30,8 +31,9 @@ def create_subnet(actor: Actor, *, vpc: UUID, name: str, cidr: str, remark: str 
 
     Raises Invalid (field "cidr": outside the VPC, too small, overlapping), NotFound, Forbidden, NotNow, QuotaExceeded.
     """
-    parent = get_visible(actor, Vpc.objects.select_related("project"), vpc)
+    parent = get_visible(actor, Vpc.objects.select_related("project", "region"), vpc)
     allowed = allow(actor, SUBNET_CREATE, project=parent.project, tenant_id=parent.tenant_id)
+    ensure_open(actor, parent.region, "vpc")
     return add_subnet(allowed, parent, name=name, cidr=cidr, remark=remark)
 
 

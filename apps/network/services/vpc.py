@@ -13,6 +13,7 @@ from apps.accounts.labels import clean_labels
 from apps.accounts.models import Project
 from apps.accounts.references import chosen_project
 from apps.infrastructure.models import Region
+from apps.infrastructure.regions import chosen_region
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.in_use import ensure_unused
@@ -20,7 +21,6 @@ from apps.lifecycle.models import Operation
 from apps.lifecycle.requests import Allowed, Change
 from apps.network.models import Vpc
 from apps.network.ranges import vpc_block
-from apps.network.services.references import chosen_region
 from apps.network.services.subnet import add_subnet
 from apps.network.verbs import SUBNET_CREATE, VPC_CREATE, VPC_DELETE, VPC_RENAME, VPC_RETRY
 from apps.quotas.services import hold, reserve_quota
@@ -40,13 +40,16 @@ def create_vpc(
 ) -> Operation:
     """Make a VPC, with a first subnet if `subnet_cidr` is given; return the VPC's operation.
 
-    `region` is a region's name, `project` a project's id; both may be left out where there is one choice.
+    `region` is a region's name, by default that where the tenant has things and there is room; `project` is a
+    project's id.
     Raises Invalid, Forbidden, QuotaExceeded.
     """
     owner = chosen_project(actor, project)
     allowed = allow(actor, VPC_CREATE, project=owner, tenant_id=owner.tenant_id)
     hold(owner.tenant_id, ("vpc", "subnet") if subnet_cidr else ("vpc",))
-    operation, vpc = add_vpc(allowed, owner, chosen_region(region), name=name, cidr=cidr, remark=remark)
+    operation, vpc = add_vpc(
+        allowed, owner, chosen_region(actor, owner, region), name=name, cidr=cidr, remark=remark
+    )
     if subnet_cidr:
         add_subnet(Allowed(actor, SUBNET_CREATE), vpc, name=name, cidr=subnet_cidr, field="subnet_cidr")
     return operation

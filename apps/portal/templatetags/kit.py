@@ -14,12 +14,15 @@ from django.utils.translation import gettext as _
 from apps.lifecycle.forecast import QuotaLine
 from apps.lifecycle.state_labels import state_label
 from apps.lifecycle.stored_messages import rendered_error
+from apps.lifecycle.times import written
 from apps.lifecycle.verbs import Text
 from apps.portal import html
 from apps.portal.kinds import menu_parts
 from apps.portal.kinds import resource_url as url_of
 from apps.portal.pickers import SEARCHED_FROM, PickField, PickSeveralField, rows_of
+from apps.portal.state_cell import why_of
 from apps.portal.timeline import label_of
+from apps.portal.why import with_why
 
 register = template.Library()
 
@@ -31,6 +34,14 @@ register.filter("moment", html.moment)
 register.filter("as_of", html.as_of)
 register.filter("menu_parts", menu_parts)
 register.filter("ago", html.ago)
+register.filter("written", written)
+
+
+@register.simple_tag(takes_context=True)
+def state_pill(context: template.Context, resource: Any) -> SafeString:
+    """Return the state pill of a resource, which stands once on a page, with its cause."""
+    shown = state_label(resource)
+    return with_why(shown, str(resource.pk), why_of(resource, _area(context), shown))
 
 
 @register.filter
@@ -140,8 +151,15 @@ def _area(context: template.Context) -> str:
 @register.simple_tag
 def sort_link(page: Any, column: Any) -> str:
     """Return the query that sorts a list by the column."""
-    link: str = page.sort_link(column)
+    link: str = page.order_by.link(column)
     return link
+
+
+@register.simple_tag
+def sort_direction(page: Any, column: Any) -> str:
+    """Return "ascending" or "descending" for the column a list is sorted by, and "" for the others."""
+    direction: str = page.order_by.direction(column)
+    return direction
 
 
 @register.simple_tag

@@ -21,7 +21,7 @@ from apps.portal.page import Page
 from apps.quotas.metrics import metrics
 from apps.quotas.recount import recount_now
 from apps.quotas.selectors import Use, uses_of
-from apps.quotas.services import set_limits
+from apps.quotas.services import MOST, set_limits
 
 
 class LimitsForm(BaseForm):
@@ -31,7 +31,7 @@ class LimitsForm(BaseForm):
         """Add the fields."""
         for metric in metrics().values():
             label = f"{metric.label} ({metric.unit})" if metric.unit else str(metric.label)
-            self.fields[metric.name] = forms.IntegerField(label=label, min_value=0)
+            self.fields[metric.name] = forms.IntegerField(label=label, min_value=0, max_value=MOST)
 
 
 def found_tenant(actor: Actor, key: UUID) -> Tenant:
@@ -82,7 +82,7 @@ class RecountPage(Page):
     http_method_names = ("post", "options")
 
     def post(self, request: HttpRequest, key: UUID) -> HttpResponse:
-        """Count again, mend, and say what was wrong."""
+        """Recalculate, correct, and show what was wrong."""
         tenant = found_tenant(self.actor, key)
         differences = recount_now(self.actor, tenant)
         text = ngettext(

@@ -61,6 +61,7 @@ def _column(metric: Metric) -> Column:
         metric.label,
         partial(_use, metric),
         sort=used,
+        width="bar",
         prepare=partial(_with_use, metric.name),
         text=lambda row, page: getattr(row, used),
     )

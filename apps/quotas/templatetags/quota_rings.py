@@ -1,4 +1,4 @@
-"""Quotas as rings: {% load quota_rings %}, {% quota_ring use %}."""
+"""Quotas as rings on their own page: {% load quota_rings %}, {% quota_ring use %}."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ WARN, FULL = 80, 100
 @register.inclusion_tag("quotas/ring.html")
 def quota_ring(use: Use) -> dict[str, Any]:
     """Draw use against limit, with the figures beside it and a link to what uses it."""
+    return shown(use)
+
+
+def shown(use: Use) -> dict[str, Any]:
+    """Return what is said of a quota, as a ring or as a meter."""
     return {
         "use": use,
         "tone": _tone(use),

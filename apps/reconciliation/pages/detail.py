@@ -35,8 +35,8 @@ class Possible:
 
 #: What the platform does by itself about a finding in any other state than open.
 _NOT_OPEN = {
-    FindingState.MENDING: gettext_lazy("An operation is at it. It is looked at again when that has ended."),
-    FindingState.MENDED: gettext_lazy("Nothing: it is true no longer."),
+    FindingState.REPAIRING: gettext_lazy("An operation is at it. It is looked at again when that has ended."),
+    FindingState.REPAIRED: gettext_lazy("Nothing: it is true no longer."),
     FindingState.GONE: gettext_lazy("Nothing: it is true no longer."),
     FindingState.DISMISSED: gettext_lazy(
         "Nothing. It was dismissed, and goes from the list when it is true no longer."

@@ -44,7 +44,7 @@ ON_TROUBLE = {
     Action.FORCE_CLEAN: TROUBLE_FORCE_CLEAN,
 }
 #: What is true comes first, what is settled last.
-_STANDING = (FindingState.OPEN, FindingState.MENDING, FindingState.DISMISSED)
+_STANDING = (FindingState.OPEN, FindingState.REPAIRING, FindingState.DISMISSED)
 
 
 def _says(action: Action) -> Callable[[Any], Sequence[Text]]:

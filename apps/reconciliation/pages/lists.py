@@ -6,27 +6,28 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from apps.api.filter_fields import Text as ByText
 from apps.infrastructure.models import Host, Region, StorageCluster
 from apps.lifecycle.legality import open_operation
 from apps.lifecycle.models import Resource
 from apps.lifecycle.state_labels import StateLabel
 from apps.lifecycle.stored_messages import rendered_message
+from apps.lifecycle.times import written
 from apps.lifecycle.verbs import verb_named
 from apps.portal import html
 from apps.portal.columns import CREATED, REGION, STATE, TENANT, UPDATED, Column
-from apps.portal.facets import MOST_CHOICES, Choices, choice_facet, region_facet, state_facet, tenant_facet
+from apps.portal.facets import MOST_CHOICES, Choices, choice_facet, region_facet, status_facet, tenant_facet
 from apps.portal.kind_registry import kind_word
 from apps.portal.kinds import Text, resource_url
 from apps.portal.lists import Empty, ListPage
+from apps.portal.status_filter import with_status
 from apps.portal.view_tabs import ListView
 from apps.reconciliation.declared import counts, kinds, kinds_with_rows
 from apps.reconciliation.filters import STATES, FindingFilter, TroubleFilter
@@ -35,8 +36,8 @@ from apps.reconciliation.pages.kinds import FINDING, TROUBLE
 
 TONES = {
     FindingState.OPEN: "warn",
-    FindingState.MENDING: "busy",
-    FindingState.MENDED: "ok",
+    FindingState.REPAIRING: "busy",
+    FindingState.REPAIRED: "ok",
     FindingState.GONE: "ok",
     FindingState.DISMISSED: "off",
 }
@@ -105,6 +106,15 @@ class _Tabs(ListPage):
         return max((at for at in seen if at is not None), default=None)
 
 
+def _in_place(value: str) -> Q:
+    pool = Q(storage_cluster__name__icontains=value) | Q(storage_cluster__alias__icontains=value)
+    return Q(host__name__icontains=value) | pool | Q(region__label__icontains=value)
+
+
+class _FindingFilter(FindingFilter):
+    by = {"place": ByText(_("Where"), where=_in_place)}
+
+
 class FindingList(_Tabs):
     of = FINDING
     in_search = False
@@ -114,6 +124,7 @@ class FindingList(_Tabs):
             _("What differs"),
             _name,
             sort="name",
+            width="long",
             wide=False,
             text=lambda row, page: f"{row.name}: {rendered_message(row.kept)}",
         ),
@@ -122,6 +133,7 @@ class FindingList(_Tabs):
             _("State"),
             lambda row, page: html.pill(finding_word(row)),
             sort="state",
+            width="state",
             wide=False,
             text=lambda row, page: row.get_state_display(),
         ),
@@ -138,8 +150,6 @@ class FindingList(_Tabs):
             _("Where"),
             lambda row, page: html.link(place_url(row, page.area), row.place),
             sort=("host__name", "storage_cluster__name", "region__name"),
-            filter="host",
-            facet=choice_facet("host", _("Host"), _hosts),
             brief=True,
         ),
         TENANT,
@@ -149,6 +159,7 @@ class FindingList(_Tabs):
             _("Since"),
             lambda row, page: html.moment(row.first_seen_at),
             sort="first_seen_at",
+            width="time",
             text=lambda row, page: row.first_seen_at,
         ),
         Column(
@@ -156,11 +167,12 @@ class FindingList(_Tabs):
             _("Last seen"),
             lambda row, page: html.moment(row.last_seen_at),
             sort="last_seen_at",
+            width="time",
             text=lambda row, page: row.last_seen_at,
             hidden=True,
         ),
     )
-    filter = FindingFilter
+    filter = _FindingFilter
     more_filters = ("storage_cluster", "region", "resource")
     facets = (
         choice_facet("state", _("State"), lambda page: STATES),
@@ -172,8 +184,8 @@ class FindingList(_Tabs):
         tenant_facet,
     )
     views = (
-        ListView("open", _("Open"), "state=open&state=mending"),
-        ListView("settled", _("Settled"), "state=mended&state=gone"),
+        ListView("open", _("Open"), "state=open&state=repairing"),
+        ListView("settled", _("Settled"), "state=repaired&state=gone"),
         ListView("dismissed", _("Dismissed"), "state=dismissed"),
     )
     related = ()
@@ -191,7 +203,7 @@ def _resource(row: Resource, page: ListPage) -> SafeString:
 def _said(row: Any, page: ListPage) -> str:
     running = open_operation(row)
     if running is not None:
-        at = date_format(timezone.localtime(running.deadline), "Y-m-d H:i")
+        at = written(running.deadline)
         return gettext("%(doing)s; its deadline: %(time)s") % {
             "doing": verb_named(running.verb).doing,
             "time": at,
@@ -204,7 +216,15 @@ class TroubleList(_Tabs):
     in_search = False
     has_detail = False
     columns = (
-        Column("name", _("Name"), _resource, sort="name", wide=False, text=lambda row, page: row.name),
+        Column(
+            "name",
+            _("Name"),
+            _resource,
+            sort="name",
+            width="long",
+            wide=False,
+            text=lambda row, page: row.name,
+        ),
         STATE,
         Column(
             "kind",
@@ -219,9 +239,9 @@ class TroubleList(_Tabs):
         CREATED,
         UPDATED,
     )
-    filter = TroubleFilter
+    filter = with_status(TroubleFilter, Resource, "*")
     facets: ClassVar = (
-        state_facet,
+        status_facet,
         choice_facet("kind", _("Kind"), _kinds_in_trouble),
         tenant_facet,
         region_facet,

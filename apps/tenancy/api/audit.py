@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from rest_framework import serializers
 
 from apps.accounts.operation_log import duration_of, reason_of, result_of, visible_entries
@@ -31,6 +31,7 @@ class AuditEntryOut(Out):
     at = serializers.DateTimeField()
     who = serializers.CharField()
     via = serializers.CharField(help_text="portal, api or system")
+    api_key = ReferenceOut(allow_null=True, help_text="The API key that acted; null in a session.")
     ip = serializers.CharField(allow_null=True)
     request_id = serializers.CharField()
     verb = serializers.CharField()
@@ -51,6 +52,9 @@ class AuditEntryOut(Out):
             "at": moment(row.at),
             "who": row.actor_name,
             "via": row.via,
+            "api_key": (
+                {"id": str(row.api_key_id), "name": row.api_key_name} if row.api_key_id is not None else None
+            ),
             "ip": row.ip,
             "request_id": row.request_id,
             "verb": row.verb,
@@ -74,6 +78,14 @@ class AuditApi(ObjectApi):
     model = AuditEntry
     out = AuditEntryOut
     filterset_class = AuditFilter
+    sorts = {
+        "target": None,  # by its name: `target_name`
+        "request": "request_id",
+        "origin": "ip",
+        "api_key": "api_key_name",
+        "result": ("operation__status", "outcome"),
+        "took": F("operation__finished_at") - F("operation__created_at"),
+    }
     pagination_class = AuditPages
     converter = "int"
 

@@ -9,7 +9,10 @@ from rest_framework import serializers
 
 from apps.accounts.models import ApiKey
 from apps.accounts.selectors import visible_keys
+from apps.accounts.throttle.rates import limit_of
 from apps.accounts.verbs import KEY_DERIVE, KEY_ISSUE, KEY_REVOKE
+from apps.api import limits
+from apps.api.bodies import LineField
 from apps.api.declarations import Action, Create
 from apps.api.representation import Out, moment
 from apps.api.views import ObjectApi
@@ -20,9 +23,17 @@ from apps.tenancy.services.keys import issue_own_key
 
 
 class KeyBody(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=63)
+    name = LineField(max_length=63)
     scope = serializers.ChoiceField(choices=ApiKey.Scope.choices)
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    requests_per_minute = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=1,
+        max_value=limits.INTEGER,
+        help_text="A limit of its own, below the platform's; null: the platform's.",
+    )
 
 
 class ApiKeyOut(Out):
@@ -34,6 +45,9 @@ class ApiKeyOut(Out):
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True)
+    requests_per_minute = serializers.IntegerField(
+        help_text="How many requests a minute it may make: its own limit, or the platform's."
+    )
     token = serializers.CharField(allow_null=True, help_text="Only in the answer that creates the key.")
 
     @staticmethod
@@ -48,6 +62,7 @@ class ApiKeyOut(Out):
             "created_at": moment(row.created_at),
             "expires_at": moment(row.expires_at),
             "last_used_at": moment(row.last_used_at),
+            "requests_per_minute": limit_of(row),
             "token": getattr(row, "token", None),
         }
 
@@ -64,6 +79,7 @@ class ApiKeysApi(ObjectApi):
     model = ApiKey
     out = ApiKeyOut
     filterset_class = KeyFilter
+    sorts = {"prefix": "prefix"}
     key = "uid"
     secrets = ("token",)
     create = Create(KEY_ISSUE, KeyBody, _create, immediate=True)

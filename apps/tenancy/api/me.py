@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from apps.accounts.access import visible_projects
 from apps.accounts.models import User
 from apps.api import limits
+from apps.api.bodies import LineField
 from apps.api.representation import ReferenceOut
 from apps.api.schema import PROBLEM
 from apps.api.transactions import answered_in_one_transaction
@@ -39,7 +40,7 @@ class MeOut(serializers.Serializer[Any]):
 class ProfileBody(serializers.Serializer[Any]):
     """Of language, time zone and theme, empty text says: as the browser says."""
 
-    name = serializers.CharField(required=False, allow_blank=True, max_length=MAX_FULL_NAME)
+    name = LineField(required=False, allow_blank=True, max_length=MAX_FULL_NAME)
     email = serializers.EmailField(max_length=limits.EMAIL, required=False, allow_blank=True)
     language = serializers.CharField(
         max_length=limits.WORD, required=False, allow_blank=True, help_text="en or zh-hans"

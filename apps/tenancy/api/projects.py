@@ -11,7 +11,7 @@ from rest_framework import serializers
 from apps.accounts.access import visible_projects
 from apps.accounts.models import Project
 from apps.accounts.verbs import PROJECT_CREATE, PROJECT_DELETE, PROJECT_EDIT
-from apps.api.bodies import Labels
+from apps.api.bodies import Labels, LineField
 from apps.api.declarations import Action, Create, Update
 from apps.api.representation import Out, ReferenceOut, moment
 from apps.api.views import ObjectApi
@@ -22,8 +22,8 @@ from apps.tenancy.services import projects
 
 
 class ProjectBody(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=63)
-    remark = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
+    name = LineField(max_length=63)
+    remark = LineField(max_length=255, required=False, allow_blank=True, default="")
     tenant = serializers.UUIDField(
         required=False, allow_null=True, default=None, help_text="For administrators; else the own one."
     )

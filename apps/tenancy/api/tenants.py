@@ -11,9 +11,15 @@ from rest_framework import serializers
 
 from apps.accounts.models import Tenant
 from apps.accounts.selectors import visible_tenants
-from apps.accounts.verbs import TENANT_CREATE, TENANT_DISABLE, TENANT_EDIT, TENANT_ENABLE
+from apps.accounts.verbs import (
+    TENANT_CREATE,
+    TENANT_DELETE,
+    TENANT_DISABLE,
+    TENANT_EDIT,
+    TENANT_ENABLE,
+)
 from apps.api import limits
-from apps.api.bodies import Labels
+from apps.api.bodies import Labels, LineField
 from apps.api.declarations import Action, Create, Update
 from apps.api.representation import Out, moment
 from apps.api.views import ObjectApi
@@ -24,12 +30,12 @@ from apps.tenancy.services import tenants
 
 
 class TenantBody(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=63)
+    name = LineField(max_length=63)
     owner_username = serializers.CharField(max_length=63)
     owner_email = serializers.EmailField(
         max_length=limits.EMAIL, required=False, allow_blank=True, default=""
     )
-    remark = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
+    remark = LineField(max_length=255, required=False, allow_blank=True, default="")
 
 
 class TenantOut(Out):
@@ -74,6 +80,7 @@ class TenantsApi(ObjectApi):
     secrets = ("owner_password",)
     create = Create(TENANT_CREATE, TenantBody, _create, immediate=True)
     update = Update(TENANT_EDIT, Labels, immediate=True)
+    delete = Action(TENANT_DELETE, immediate=True, bulk=False)
     actions = (
         Action(TENANT_DISABLE, immediate=True),
         Action(TENANT_ENABLE, immediate=True),

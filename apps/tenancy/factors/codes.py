@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from allauth.core.internal.cryptokit import compare_user_code
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
@@ -21,6 +23,9 @@ from django.utils.safestring import SafeString, mark_safe
 from apps.accounts.models import User
 
 Kind = Authenticator.Type
+
+#: Seconds of a step, and how many steps a wrong clock is recognised by: an hour.
+STEP, MOST_STEPS_OFF = 30, 120
 
 #: How somebody got in, as sessions and the operation log name it.
 APP, RECOVERY = "app", "recovery"
@@ -44,6 +49,25 @@ def fitting_counter(secret: str, code: str) -> int | None:
         if compare_user_code(actual=code, expected=format_hotp_value(hotp_value(secret, counter))):
             return int(counter)
     return None
+
+
+def steps_off(secret: str, code: str) -> int:
+    """Return how many 30-second steps a code is ahead (or, negative, behind), of those near; 0 for none of them.
+
+    For people whose telephone's clock is wrong.
+    """
+    now = int(time.time()) // STEP
+    for distance in range(1, MOST_STEPS_OFF + 1):
+        for off in (-distance, distance):
+            if compare_user_code(actual=code, expected=format_hotp_value(hotp_value(secret, now + off))):
+                return off
+    return 0
+
+
+def is_late(user: User, code: str) -> bool:
+    """Whether a code was right some minutes ago. One that will be right is not told: it could still be used."""
+    row = Authenticator.objects.filter(user=user, type=Kind.TOTP).first()
+    return row is not None and steps_off(decrypt(row.data["secret"]), code) < 0
 
 
 def keep_app(user: User, secret: str, counter: int) -> None:

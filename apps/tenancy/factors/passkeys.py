@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +12,9 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.internal import auth as webauthn
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from fido2.utils import websafe_decode
 from fido2.webauthn import AuthenticatorData, ResidentKeyRequirement, UserVerificationRequirement
 
@@ -32,6 +34,27 @@ VERIFIED = {Purpose.PASSKEY_LOG_IN, Purpose.PASSKEY_CONFIRM, Purpose.PASSKEY_ADD
 MAX_ANSWER = 20_000
 # What the JSON of a browser may make allauth and fido2 raise.
 _MALFORMED = (ValidationError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+
+
+def reason_against(request: HttpRequest) -> str:
+    """Return why there can be no passkeys at the address the page is open at; "" when there can."""
+    host = request.get_host().removeprefix("[").partition("]")[0]
+    for name in (host, host.partition(":")[0]):
+        try:
+            ip_address(name)
+        except ValueError:
+            continue
+        return _("Passkeys need a host name. This page is open at an IP address (%(address)s).") % {
+            "address": name
+        }
+    return ""
+
+
+def refused_here(request: HttpRequest) -> JsonResponse | None:
+    """Return the answer to a page that asks for options where there can be no passkeys."""
+    reason = reason_against(request)
+    body = {"code": "passkey.needs_host_name", "title": reason}
+    return JsonResponse(body, status=409) if reason else None
 
 
 def options_to_add(request: HttpRequest, user: User) -> dict[str, Any]:

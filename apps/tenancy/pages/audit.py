@@ -97,7 +97,7 @@ def _kinds(page: ListPage) -> Choices:
 class AuditList(ListPage):
     of = AUDIT
     columns = (
-        Column("at", _("When"), _when, sort="at", wide=False, text=lambda row, page: row.at),
+        Column("at", _("When"), _when, sort="at", width="time", wide=False, text=lambda row, page: row.at),
         Column(
             "who", _("Who"), lambda row, page: row.actor_name, sort="actor_name", wide=False, filter="user"
         ),
@@ -106,6 +106,7 @@ class AuditList(ListPage):
             _("What"),
             _what,
             sort="verb",
+            width="name",
             wide=False,
             facet=choice_facet("verb", _("What"), _verbs),
         ),
@@ -113,6 +114,7 @@ class AuditList(ListPage):
         Column("target", _("Target"), _target, sort="target_name", filter="target_name"),
         TENANT,
         Column("origin", _("From"), _origin, sort="ip"),
+        Column("api_key", _("API key"), lambda row, page: row.api_key_name, sort="api_key_name"),
         # What has an operation by how that stands; a refusal has none, and its code stands in the line itself.
         Column("result", _("Result"), _result, sort=("operation__status", "outcome"), text=_result_word),
         Column("took", _("Took"), _took, sort=SECONDS, end=True, text=_seconds),

@@ -29,22 +29,24 @@ def _last_log_in(row: Any, page: ListPage) -> object:
     return html.moment(row.last_login) if row.last_login else _("never")
 
 
-USERNAME = Column("username", _("User name"), _username, sort="username", wide=False)
+USERNAME = Column("username", _("User name"), _username, sort="username", width="name", wide=False)
 ACTIVE = Column(
     "active",
     _("State"),
     lambda row, page: html.pill(user_word(row)),
     sort="is_active",
+    width="state",
     wide=False,
     facet=choice_facet("active", _("State"), lambda page: [("true", _("Active")), ("false", _("Inactive"))]),
     text=lambda row, page: user_word(row).word,
 )
-EMAIL = Column("email", _("E-mail"), lambda row, page: row.email, sort="email")
+EMAIL = Column("email", _("E-mail"), lambda row, page: row.email, sort="email", width="name")
 LAST_LOG_IN = Column(
     "last_log_in",
     _("Last log-in"),
     _last_log_in,
     sort="last_login",
+    width="time",
     text=lambda row, page: row.last_login,
 )
 JOINED = Column(
@@ -52,5 +54,6 @@ JOINED = Column(
     _("Created"),
     lambda row, page: html.moment(row.date_joined),
     sort="date_joined",
+    width="time",
     text=lambda row, page: row.date_joined,
 )

@@ -18,7 +18,7 @@ from apps.portal.page import Page
 from apps.tenancy import ceremonies
 from apps.tenancy.ceremonies import Purpose
 from apps.tenancy.factors.codes import use_code
-from apps.tenancy.factors.passkeys import judge_passkey, options_to_show
+from apps.tenancy.factors.passkeys import judge_passkey, options_to_show, refused_here
 from apps.tenancy.factors.rows import factors_of
 from apps.tenancy.services.proof import is_password
 
@@ -76,7 +76,8 @@ class ConfirmOptionsPage(Page):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Begin."""
-        return JsonResponse(options_to_show(request, Purpose.PASSKEY_CONFIRM, cast(User, self.actor.user)))
+        user = cast(User, self.actor.user)
+        return refused_here(request) or JsonResponse(options_to_show(request, Purpose.PASSKEY_CONFIRM, user))
 
 
 class ConfirmPasskeyPage(ConfirmPage):

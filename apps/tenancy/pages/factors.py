@@ -21,7 +21,7 @@ from apps.portal.page import Page
 from apps.tenancy import ceremonies
 from apps.tenancy.ceremonies import Purpose
 from apps.tenancy.factors.codes import new_secret, qr_code
-from apps.tenancy.factors.passkeys import options_to_add
+from apps.tenancy.factors.passkeys import options_to_add, reason_against, refused_here
 from apps.tenancy.services import factors
 
 
@@ -126,7 +126,7 @@ class PasskeyOptionsPage(Page):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Begin."""
-        return JsonResponse(options_to_add(request, cast(User, self.actor.user)))
+        return refused_here(request) or JsonResponse(options_to_add(request, cast(User, self.actor.user)))
 
 
 class PasskeyPage(Page):
@@ -155,7 +155,13 @@ class PasskeyPage(Page):
 
     def _draw(self, form: PasskeyForm, status: int = 200) -> HttpResponse:
         options = reverse(f"{self.area}:account.passkey_options")
-        return self.show({"form": form, "options": options, "back": _security(self)}, status=status)
+        context = {
+            "form": form,
+            "options": options,
+            "back": _security(self),
+            "impossible": reason_against(self.request),
+        }
+        return self.show(context, status=status)
 
 
 class AskPage(Page):

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from apps.accounts.models import ApiKey
 from apps.accounts.selectors import visible_keys
 from apps.accounts.verbs import KEY_ISSUE, KEY_REVOKE
+from apps.api import limits
 from apps.portal import html
 from apps.portal.columns import CREATED, Column
 from apps.portal.facets import choice_facet
@@ -44,6 +45,13 @@ class KeyForm(BaseForm):
         ),
     )
     days = forms.ChoiceField(label=gettext_lazy("Valid for"), choices=LASTING, initial="90", required=False)
+    requests_per_minute = forms.IntegerField(
+        label=gettext_lazy("Requests per minute"),
+        required=False,
+        min_value=1,
+        max_value=limits.INTEGER,
+        help_text=gettext_lazy("A limit of the key's own. Empty: the platform's limit."),
+    )
 
 
 def _stops(key: ApiKey) -> Sequence[Text]:
@@ -72,7 +80,9 @@ def _expiry(key: ApiKey, page: ListPage) -> object:
 class KeyList(ListPage):
     of = KEY
     columns = (
-        Column("name", gettext_lazy("Name"), lambda row, page: row.name, sort="name", wide=False),
+        Column(
+            "name", gettext_lazy("Name"), lambda row, page: row.name, sort="name", width="name", wide=False
+        ),
         Column("user", gettext_lazy("User"), lambda row, page: row.user.username, sort="user__username"),
         Column("prefix", gettext_lazy("Begins with"), lambda row, page: f"sk_{row.prefix}…", sort="prefix"),
         Column(
@@ -80,13 +90,14 @@ class KeyList(ListPage):
             gettext_lazy("Scope"),
             lambda row, page: row.get_scope_display(),
             sort="scope",
-            wide=False,
+            brief=True,
         ),
         Column(
             "expires",
             gettext_lazy("Expires"),
             _expiry,
             sort="expires_at",
+            width="time",
             text=lambda row, page: row.expires_at,
         ),
         Column(
@@ -94,6 +105,7 @@ class KeyList(ListPage):
             gettext_lazy("Last used"),
             lambda row, page: html.moment(row.last_used_at),
             sort="last_used_at",
+            width="time",
             text=lambda row, page: row.last_used_at,
         ),
         CREATED,
@@ -123,11 +135,14 @@ class KeyCreate(CreateShownOnce):
             "name": data.get("name"),
             "scope": data.get("scope"),
             "expires_at": _ends_at(data.get("days")),
+            "requests_per_minute": data.get("requests_per_minute"),
         }
 
     def submit(self, data: dict[str, Any]) -> ShownOnce:
         """Make a key of one's own."""
-        key, token = issue_own_key(self.actor, data["name"], data["scope"], _ends_at(data["days"]))
+        key, token = issue_own_key(
+            self.actor, data["name"], data["scope"], _ends_at(data["days"]), data["requests_per_minute"]
+        )
         return ShownOnce(
             _("API key created"),
             _("Key"),

@@ -27,7 +27,7 @@ from apps.accounts.verbs import (
 from apps.lifecycle.actor import Actor
 from apps.portal import html
 from apps.portal.actions import ActionPage
-from apps.portal.columns import TENANT, Column
+from apps.portal.columns import TENANT, Column, yes_or_no
 from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.facets import tenant_facet
 from apps.portal.forms import BaseForm
@@ -175,7 +175,7 @@ class MemberList(ListPage):
         Column(
             "owner",
             gettext_lazy("Owner"),
-            lambda row, page: _("yes") if row.is_tenant_owner else "",
+            lambda row, page: yes_or_no(row.is_tenant_owner),
             sort="is_tenant_owner",
         ),
         EMAIL,

@@ -14,7 +14,7 @@ from apps.accounts.selectors import memberships_in
 from apps.accounts.verbs import PROJECT_CREATE, PROJECT_DELETE, PROJECT_EDIT
 from apps.lifecycle.models import Resource
 from apps.portal import html
-from apps.portal.columns import CREATED, NAME, TENANT, Column
+from apps.portal.columns import CREATED, NAME, TENANT, Column, yes_or_no
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property, Tab
@@ -58,7 +58,7 @@ class ProjectList(ListPage):
         Column(
             "default",
             gettext_lazy("Default"),
-            lambda row, page: _("yes") if row.is_default else "",
+            lambda row, page: yes_or_no(row.is_default),
             sort="is_default",
         ),
         TENANT,

@@ -13,10 +13,10 @@ from apps.accounts.log_in_records import SECOND_FAILED, note_failure
 from apps.accounts.throttle.checks import account_key, check_secret, source_of
 from apps.tenancy import ceremonies
 from apps.tenancy.ceremonies import Purpose
-from apps.tenancy.factors.codes import use_code
-from apps.tenancy.factors.passkeys import PASSKEY, judge_passkey, options_to_show, owner_of
+from apps.tenancy.factors.codes import is_late, use_code
+from apps.tenancy.factors.passkeys import PASSKEY, judge_passkey, options_to_show, owner_of, refused_here
 from apps.tenancy.factors.rows import factors_of
-from apps.tenancy.login_steps import Pending, begin_briefly, enter, pending
+from apps.tenancy.login_steps import PATIENCE, PENDING, Pending, begin_briefly, enter, pending
 from apps.tenancy.oidc.providers import providers
 from apps.tenancy.pages.login import LogInForm
 
@@ -29,22 +29,20 @@ class SecondStep(View):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Ask for it."""
         waiting = pending(request)
-        return self._ask(request, waiting) if waiting else redirect("portal:login")
+        return self._ask(request, waiting) if waiting else _start_again(request)
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Judge a code."""
         waiting = pending(request)
         if waiting is None:
-            return redirect("portal:login")
+            return _start_again(request)
         code = request.POST.get("code", "").strip()
         taken = check_secret(
             source_of(request), account_key(waiting.user.username), lambda: use_code(waiting.user, code)
         )
         if not taken:
             note_failure(request, waiting.user, SECOND_FAILED)
-            return self._ask(
-                request, waiting, _("The code is wrong, or was used before. Wait for the next one.")
-            )
+            return self._ask(request, waiting, _why_not(waiting, code))
         return _let_in(request, waiting, taken)
 
     def _ask(self, request: HttpRequest, waiting: Pending, error: str = "") -> HttpResponse:
@@ -58,6 +56,8 @@ class PasskeyOptions(View):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Begin: for whoever has passed the first step, else for whichever passkey there is."""
+        if refused := refused_here(request):
+            return refused
         waiting = pending(request)
         begin_briefly(request)
         if waiting:
@@ -104,6 +104,14 @@ class PasskeyLogIn(View):
         return _let_in(request, waiting, PASSKEY)
 
 
+def _why_not(waiting: Pending, code: str) -> str:
+    if is_late(waiting.user, code):
+        return _(
+            "The code has expired. Enter the newest one. If it is refused too, check the clock of your phone."
+        )
+    return _("The code is wrong, or was used before. Wait for the next one.")
+
+
 def _let_in(request: HttpRequest, waiting: Pending, by: str) -> HttpResponse:
     enter(request, waiting.user, f"{waiting.method}+{by}")
     return HttpResponseRedirect(waiting.onward)
@@ -112,6 +120,14 @@ def _let_in(request: HttpRequest, waiting: Pending, by: str) -> HttpResponse:
 def _ask_second(request: HttpRequest, waiting: Pending, error: str = "") -> HttpResponse:
     context = {"name": waiting.user.username, "factors": factors_of(waiting.user), "error": error}
     return render(request, "portal/second_step.html", context, status=422 if error else 200)
+
+
+def _start_again(request: HttpRequest) -> HttpResponse:
+    """Lead to the first step; say why when there was one here, or a code was sent."""
+    if request.session.pop(PENDING, None) or request.method == "POST":
+        text = _("The log-in took longer than %(n)s minutes, or was ended. Log in again.")
+        return _ask_first(request, text % {"n": PATIENCE // 60})
+    return redirect("portal:login")
 
 
 def _ask_first(request: HttpRequest, error: str) -> HttpResponse:

@@ -14,6 +14,7 @@ from apps.accounts.selectors import visible_tenants
 from apps.accounts.verbs import (
     TENANT_ACT_AS,
     TENANT_CREATE,
+    TENANT_DELETE,
     TENANT_DISABLE,
     TENANT_EDIT,
     TENANT_ENABLE,
@@ -52,6 +53,13 @@ def _ends(tenant: Tenant) -> Sequence[Text]:
     ]
 
 
+def _goes(tenant: Tenant) -> Sequence[Text]:
+    return [
+        _("All users, API keys, projects and quotas of %(name)s are deleted.") % {"name": tenant.name},
+        _("The tenant must have no resources. The operation log stays."),
+    ]
+
+
 TENANT = PageKind(
     "tenant",
     "tenants",
@@ -67,6 +75,7 @@ TENANT = PageKind(
         Do(TENANT_ACT_AS, opens="tenant.act_as"),
         Do(TENANT_ENABLE),
         Do(TENANT_DISABLE, says=_ends),
+        Do(TENANT_DELETE, says=_goes, typed_name=True, bulk=False),
     ),
 )
 
@@ -80,6 +89,7 @@ STATE_COLUMN = Column(
     gettext_lazy("State"),
     lambda row, page: html.pill(_word(row)),
     sort="enabled",
+    width="state",
     wide=False,
     text=lambda row, page: _word(row).word,
 )

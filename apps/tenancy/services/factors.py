@@ -17,7 +17,7 @@ from apps.accounts.verbs import (
 )
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, NotFound, NotNow
-from apps.tenancy.factors.codes import fitting_counter, keep_app, new_recovery_codes
+from apps.tenancy.factors.codes import STEP, fitting_counter, keep_app, new_recovery_codes, steps_off
 from apps.tenancy.factors.passkeys import judge_new, keep_passkey
 from apps.tenancy.factors.rows import SECOND, Passkey, factors_of, has_second_factor
 from apps.tenancy.services.accounts import clean_name
@@ -37,7 +37,7 @@ def add_app(change: OwnChange, secret: str, code: str) -> list[str]:
     user = change.user
     counter = fitting_counter(secret, code)
     if counter is None:
-        raise Invalid({"code": [_("The code does not fit. Is the telephone’s clock right?")]})
+        raise Invalid({"code": [_why_not(secret, code)]})
     keep_app(user, secret, counter)
     change.record()
     return _first_recovery_codes(user)
@@ -122,3 +122,17 @@ def _first_recovery_codes(user: User) -> list[str]:
 def _drop_useless_codes(user: User) -> None:
     if not Authenticator.objects.filter(user=user, type__in=SECOND).exists():
         Authenticator.objects.filter(user=user).delete()
+
+
+def _why_not(secret: str, code: str) -> str:
+    """Return why a first code does not fit. Its secret is known to whoever sets it up."""
+    off = steps_off(secret, code)
+    if not off:
+        return _("The code is wrong. Enter the code that the app shows for this entry.")
+    minutes = max(1, round(abs(off) * STEP / 60))
+    text = (
+        _("The clock of your phone is %(n)s min fast. Set it right, then enter the next code.")
+        if off > 0
+        else _("The clock of your phone is %(n)s min slow. Set it right, then enter the next code.")
+    )
+    return text % {"n": minutes}

@@ -23,7 +23,11 @@ from apps.tenancy.services.holding import hold_user
 @serves(KEY_ISSUE, KEY_DERIVE)
 @transaction.atomic
 def issue_own_key(
-    actor: Actor, name: str, scope: str, expires_at: datetime | None = None
+    actor: Actor,
+    name: str,
+    scope: str,
+    expires_at: datetime | None = None,
+    requests_per_minute: int | None = None,
 ) -> tuple[ApiKey, str]:
     """Make a key for the actor and return it with its token, which cannot be shown again.
 
@@ -37,8 +41,15 @@ def issue_own_key(
     _ensure_possible(scope, expires_at, parent)
     user = hold_user(actor.user)
     if parent is not None:
-        expires_at = _within(_still_there(parent), expires_at)
-    key, token = issue_key(user, clean_name(name), scope, expires_at, parent=parent)
+        parent = _still_there(parent)
+        expires_at = _within(parent, expires_at)
+        if parent.requests_per_minute is not None:
+            requests_per_minute = min(
+                requests_per_minute or parent.requests_per_minute, parent.requests_per_minute
+            )
+    key, token = issue_key(
+        user, clean_name(name), scope, expires_at, parent=parent, requests_per_minute=requests_per_minute
+    )
     args = {"scope": scope} | ({"made_with": parent.name} if parent else {})
     allowed.record(tenant=user.tenant, name=key.name, target_id=key.uid, args=args)
     return key, token

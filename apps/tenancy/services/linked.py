@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.access import allow
 from apps.accounts.auth_backend import usable
 from apps.accounts.models import Project, Role, Tenant, User
+from apps.accounts.single_line import composed
 from apps.accounts.verbs import ADMIN_UNLINK, LOG_IN_LINK, LOG_IN_UNLINK, MEMBER_UNLINK
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.acts import serves
@@ -192,7 +193,7 @@ def _new_user(provider: Provider, identity: Identity) -> User:
                 hint=_("Ask whoever manages your accounts for one with your e-mail address."),
             ) from error
         user.set_unusable_password()
-        user.first_name = identity.name[:150]
+        user.first_name = composed(identity.name)[:150]
         user.save(update_fields=["password", "first_name"])
         return user
     raise OidcRefused(_("There are too many accounts of that name."), code="oidc.bad_name")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from django.utils.translation import gettext as _
-
 from apps.accounts.models import User
+from apps.accounts.single_line import clean_line
 from apps.accounts.verbs import PROFILE_EDIT
-from apps.lifecycle.errors import Invalid
 from apps.tenancy.services.accounts import clean_email
 from apps.tenancy.services.own_account import OwnChange, changes_own
 
@@ -17,9 +15,7 @@ MAX_FULL_NAME = 150
 def edit_profile(change: OwnChange, name: str | None = None, email: str | None = None) -> User:
     """Set what is given of the actor's full name and e-mail address. Raises Forbidden or Invalid."""
     user = change.user
-    name = user.first_name if name is None else name.strip()
-    if len(name) > MAX_FULL_NAME or not name.isprintable():
-        raise Invalid({"name": [_("Give a name of at most %(n)d characters.") % {"n": MAX_FULL_NAME}]})
+    name = user.first_name if name is None else clean_line("name", name, MAX_FULL_NAME)
     email = user.email if email is None else clean_email(email)
     if email != user.email:
         # Anybody can type any address: from now on nobody is taken for this user because of it.

@@ -10,11 +10,19 @@ from apps.accounts.account_hooks import run_account_hooks
 from apps.accounts.labels import MAX_REMARK
 from apps.accounts.models import Project, Tenant, User
 from apps.accounts.single_line import clean_line
-from apps.accounts.verbs import TENANT_CREATE, TENANT_DISABLE, TENANT_EDIT, TENANT_ENABLE
+from apps.accounts.verbs import (
+    TENANT_CREATE,
+    TENANT_DELETE,
+    TENANT_DISABLE,
+    TENANT_EDIT,
+    TENANT_ENABLE,
+)
 from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
-from apps.lifecycle.errors import Invalid, NotNow
+from apps.lifecycle.errors import InUse, Invalid, NotFound, NotNow
+from apps.lifecycle.in_use import NAMED
+from apps.lifecycle.models import Resource
 from apps.lifecycle.verbs import Verb
 from apps.tenancy.services.accounts import clean_name, generate_password, new_user
 
@@ -86,6 +94,40 @@ def disable_tenant(actor: Actor, tenant: Tenant) -> Tenant:
 def enable_tenant(actor: Actor, tenant: Tenant) -> Tenant:
     """Give access back. Raises Forbidden or NotNow."""
     return _switch(actor, TENANT_ENABLE, tenant, enabled=True)
+
+
+@serves(TENANT_DELETE)
+@transaction.atomic
+def delete_tenant(actor: Actor, tenant: Tenant) -> None:
+    """Delete a tenant without resources: its log-ins, API keys, projects and quotas. Its operation log stays.
+
+    Raises Forbidden, NotFound, or InUse with the resources that are left.
+    """
+    allowed = allow(actor, TENANT_DELETE, project=None, tenant_id=None)
+    # Nothing can be created in it while it is locked: every new row refers to it.
+    if not Tenant.objects.select_for_update().filter(pk=tenant.pk):
+        raise NotFound(_("There is no such tenant."))
+    _ensure_empty(tenant)
+    push.sessions_ended(tenant.pk)
+    tenant.delete()
+    allowed.record(name=tenant.name, target_id=tenant.uid)
+
+
+def _ensure_empty(tenant: Tenant) -> None:
+    resources = Resource.objects.filter(tenant=tenant)
+    named = [
+        {"kind": row.kind, "id": str(row.pk), "name": row.name}
+        for row in resources.order_by("kind", "name", "pk")[:NAMED]
+    ]
+    if not named:
+        return
+    count = resources.count() if len(named) == NAMED else len(named)
+    raise InUse(
+        _("The tenant still has %(count)s resources: %(names)s.")
+        % {"count": count, "names": ", ".join(each["name"] for each in named)},
+        hint=_("Act as the tenant and delete them first."),
+        details={"resources": named, "count": count},
+    )
 
 
 @transaction.atomic

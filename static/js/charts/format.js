@@ -1,5 +1,7 @@
 // Values, times and lengths of time as people read them, in the page's language. Unit symbols are the same in all.
 
+import { written } from "../times.js";
+
 const language = document.documentElement.lang || "en";
 const number = new Intl.NumberFormat(language, { maximumSignificantDigits: 3 });
 const PREFIXES = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -34,12 +36,11 @@ export function clock(zone) {
   const time = make({ hour: "2-digit", minute: "2-digit" });
   const day = make({ month: "short", day: "numeric" });
   const second = make({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
-  const full = make({ month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" });
   const at = (seconds) => new Date(seconds * 1000);
   return {
-    full: (seconds) => full.format(at(seconds)),
+    full: (seconds) => written(at(seconds), zone),
     // Within `span` seconds: without the day where that goes without saying.
-    within: (span, seconds) => (span > 86400 ? full : second).format(at(seconds)),
+    within: (span, seconds) => (span > 86400 ? written(at(seconds), zone) : second.format(at(seconds))),
     // On an axis: the time, and the day where one begins or where only days are shown.
     tick: (seconds, step) => (step >= 86400 || time.format(at(seconds)) === "00:00" ? day : time).format(at(seconds)),
   };

@@ -5,14 +5,15 @@ import { increments, value } from "./format.js";
 const HEIGHT = 164;
 const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-// card: {unit, names, ceiling}; on: {zoom(start, end), reset(), cursor(index)}; clock: see format.js
+// card: {unit, names, ceiling, height}; on: {zoom(start, end), reset(), cursor(index)}; clock: see format.js
 export function plot(element, card, clock, zone, on) {
   let shown = [0, 1];
+  const height = card.height || HEIGHT;
   const font = () => `11px ${getComputedStyle(document.body).fontFamily}`;
   const axis = { stroke: () => token("--muted"), ticks: { show: false }, font: font(), gap: 6 };
   const options = {
     width: Math.max(element.clientWidth, 100),
-    height: HEIGHT,
+    height,
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
     legend: { show: false },
     padding: [10, 8, 0, 0],
@@ -31,7 +32,7 @@ export function plot(element, card, clock, zone, on) {
       {
         ...axis,
         size: 74,
-        space: 30,
+        space: card.height ? 22 : 30,
         incrs: increments(card.unit),
         grid: { stroke: () => token("--chart-grid"), width: 1 },
         values: (_, splits) => splits.map((each) => value(card.unit, each, "")),
@@ -52,7 +53,7 @@ export function plot(element, card, clock, zone, on) {
     },
   };
   const chart = new uPlot(options, [[], ...card.names.map(() => [])], element);
-  new ResizeObserver(() => element.clientWidth && chart.setSize({ width: element.clientWidth, height: HEIGHT })).observe(element);
+  new ResizeObserver(() => element.clientWidth && chart.setSize({ width: element.clientWidth, height })).observe(element);
   return {
     chart,
     redraw: () => chart.redraw(false),

@@ -4,6 +4,7 @@ import { Screen } from "./screen.js";
 import { softKeys } from "./softkeys.js";
 import { Refused, obtain } from "./tickets.js";
 import { press, type, untypeable } from "./typing.js";
+import { written } from "../times.js";
 
 const settings = JSON.parse(document.getElementById("console-settings").textContent);
 const at = (id) => document.getElementById(id);
@@ -53,6 +54,7 @@ function show(url) {
 function ended(how, lasted) {
   screen = null;
   able(false);
+  if (how === GONE) return deleted();
   if (how !== STOPPED) return say(how);
   if (lasted > STEADY_MS) return connect();
   wait();
@@ -60,7 +62,7 @@ function ended(how, lasted) {
 
 function refused(error) {
   if (!(error instanceof Refused)) return say("broken");
-  if (error.gone) return say(GONE);
+  if (error.gone) return deleted();
   const { code, title, hint, details } = error.problem;
   if (code === NOT_NOW || details?.cause?.code === VM_OFF) return wait(title);
   if (code in settings.messages) return say(code);
@@ -85,6 +87,7 @@ function words(title, hint, { busy = false, button = true, last = false } = {}) 
   at("notice-hint").textContent = hint;
   at("notice-busy").hidden = !busy;
   at("connect-again").hidden = !button || gone;
+  at("to-list").hidden = !gone;
   at("notice").hidden = false;
   able(false);
 }
@@ -95,16 +98,28 @@ function able(on) {
 
 // The bar's state is kept true by live.js; whenever it changes to one with a screen, what waits for that connects.
 function watch() {
-  new MutationObserver(() => {
-    const possible = isPossible();
-    if (possible === null) say(GONE);
-    if (waiting && possible) connect();
-  }).observe(at("vm-state"), { childList: true, subtree: true });
+  new MutationObserver(() => waiting && isPossible() && connect()).observe(at("vm-state"), { childList: true, subtree: true });
+  document.addEventListener("kit:gone", (event) => {
+    event.preventDefault(); // the bar stays: it says which VM it was
+    deleted();
+  });
+}
+
+// The VM was deleted: the tab says so in its title too, and there is nothing left to press but the way to the others.
+function deleted() {
+  say(GONE);
+  screen?.leave();
+  screen = null;
+  at("vm-state").textContent = settings.messages[GONE].title;
+  at("power").replaceChildren();
+  for (const control of document.querySelectorAll(".screen-tools button")) control.disabled = true;
+  at("keys").open = false;
+  document.title = `${settings.messages[GONE].title} · ${document.title}`;
+  at("to-list").focus();
 }
 
 function isPossible() {
-  const shown = document.querySelector("#vm-state [data-possible]");
-  return shown && shown.dataset.possible === "yes";
+  return document.querySelector("#vm-state [data-possible]")?.dataset.possible === "yes";
 }
 
 function pasting() {
@@ -142,7 +157,7 @@ function native() {
       at("native-address").textContent = given.address;
       at("native-port").textContent = given.port;
       at("native-password").textContent = given.password;
-      at("native-until").textContent = new Date(given.expires_at).toLocaleTimeString();
+      at("native-until").textContent = written(new Date(given.expires_at));
       at("native-until").dateTime = given.expires_at;
       at("native-credentials").hidden = false;
       note.textContent = "";

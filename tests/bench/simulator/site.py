@@ -99,7 +99,7 @@ def simulated_site(
     platform: Platform, directory: Path, *, hosts: int, vms: int, processes: int
 ) -> Iterator[Site]:
     """Give a platform whose hosts have all reported; ends the hosts' processes."""
-    region = create_region(SYSTEM, "simulated", "Simulated", fabric_driver="memory")
+    region = create_region(SYSTEM, "simulated", "Simulated", fabric_driver="memory", open_to_tenants=True)
     cluster = factories.make_cluster(region)
     create_default_types(cluster)
     pool = factories.make_storage(region, driver="file")  # through the simulated agents
@@ -107,7 +107,7 @@ def simulated_site(
     fleet = Fleet(platform.instance.settings()["REDIS_URL"], directory)
     fleet.enrol(cluster, hosts)
     standing = insert_standing(cluster, image, vms) if vms else []
-    # The standing VMs' ports and disks are rows only: compared, each would be mended. Hosts are compared as ever.
+    # The standing VMs' ports and disks are rows only: compared, each would be repaired. Hosts are compared as ever.
     Look.objects.bulk_create(
         Look(place=place, at=timezone.now() + timedelta(days=1))
         for place in (f"region:{region.pk}", f"storage:{pool.pk}")
@@ -135,6 +135,7 @@ def simulated_site(
                     "instance_type": small.pk,
                     "image": str(image.pk),
                     "subnet": str(Subnet.objects.get(tenant=owner.tenant).pk),
+                    "security_group": None,
                 },
             }
             for n in range(CLIENTS)

@@ -7,7 +7,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from apps.drivers.protocols import Hypervisor
-from apps.drivers.specs import DiskAttachment, PauseReason, Power, SeedSpec, VmSpec, VmStatus
+from apps.drivers.specs import (
+    MOST_SCREEN_HEIGHT,
+    MOST_SCREEN_WIDTH,
+    DiskAttachment,
+    PauseReason,
+    Power,
+    SeedSpec,
+    VmSpec,
+    VmStatus,
+)
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.samples import a_volume, new_id
 
@@ -180,3 +189,17 @@ class HypervisorContract:
         hypervisor.ensure_vm(replace(vm, seed=SeedSpec("web")))
         hypervisor.ensure_power(vm.id, Power.OFF)
         assert hypervisor.ensure_power(vm.id, Power.ON, boot=2).boot == 2
+
+    @pytest.mark.requirement("UX-14")
+    def test_a_running_vms_screen_can_be_pictured(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
+        with refused("hypervisor.vm_missing"):
+            hypervisor.screenshot(vm.id)
+        hypervisor.ensure_vm(vm)
+        with refused("hypervisor.vm_off"):
+            hypervisor.screenshot(vm.id)
+        hypervisor.ensure_power(vm.id, Power.ON)
+        taken = hypervisor.screenshot(vm.id)
+        assert taken.id == vm.id
+        assert 100 <= taken.width <= MOST_SCREEN_WIDTH
+        assert 100 <= taken.height <= MOST_SCREEN_HEIGHT
+        assert len(taken.pixels) == 3 * taken.width * taken.height

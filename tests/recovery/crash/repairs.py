@@ -18,7 +18,7 @@ INSTEAD = {"vm.restart": "vm.start", "vm.resume": "vm.restart"}
 
 def repair_all(yard: Yard) -> None:
     """Ask for what is offered, for each resource whose last operation failed and has not been settled since."""
-    settle_repaired()  # as beat does: what could not be mended is open again
+    settle_repaired()  # as beat does: what could not be repaired is open again
     for operation in Operation.objects.filter(status=OperationStatus.FAILED).order_by("created_at"):
         if operation.target_kind == "finding":
             RECIPES[operation.verb].ask(yard, load(operation))

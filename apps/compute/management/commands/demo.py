@@ -64,7 +64,7 @@ class Command(BaseCommand):
         region = Region.objects.filter(name=REGION).first()
         if region is None:
             self._made(f"region {REGION}")
-            return create_region(SYSTEM, REGION, "Local", fabric_address=fabric)
+            return create_region(SYSTEM, REGION, "Local", fabric_address=fabric, open_to_tenants=True)
         if region.fabric_address != fabric:
             change_region(SYSTEM, region, {"fabric_address": fabric})
         return region

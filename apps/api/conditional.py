@@ -1,0 +1,30 @@
+"""Conditional requests of endpoints that are not the kit's: one document each, read by GET, changed by PATCH or PUT."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.db import connection
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.api.preconditions import IF_MATCH, ensure_match, etag_of, is_known
+
+
+def with_etag(request: Request, response: Response) -> Response:
+    """Return the answer with its ETag; 304 to a reader who has it already."""
+    etag = etag_of(response.data)
+    if request.method in SAFE_METHODS and is_known(request.headers, etag):
+        response = Response(status=304)
+    response["ETag"] = etag
+    return response
+
+
+def ensure_unchanged(request: Request, read: Callable[[], Response]) -> None:
+    """Raise Changed unless what `read` answers is as the caller's `If-Match` says. Call in a transaction."""
+    if IF_MATCH not in request.headers:
+        return
+    with connection.cursor() as cursor:  # one such change at a time
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"If-Match {request.path}"])
+    ensure_match(request.headers, etag_of(read().data))

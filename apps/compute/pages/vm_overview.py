@@ -1,0 +1,36 @@
+"""A VM's overview: what it does, how to reach it, what it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from apps.compute.models import Image, Vm
+from apps.portal.charts import small_charts
+from apps.portal.detail import DetailPage
+
+#: Whom first-boot data gives the password and the keys to.
+GUEST_USER = "root"
+
+
+def overview(page: DetailPage, row: Vm) -> dict[str, Any]:
+    """Return charts, addresses and properties."""
+    windows = row.image is not None and row.image.os_family == Image.Family.WINDOWS
+    nics = row.shown_nics
+    return {
+        "groups": page.properties(row),
+        "nics": nics,
+        "ssh": f"ssh {GUEST_USER}@{nics[0].ip}" if nics and not windows else "",
+        "network_url": page.of.url(page.area, "tab.network", row),
+        **small_charts(page, row, "api:vms-metrics", why_nothing_new(row)),
+    }
+
+
+def why_nothing_new(row: Vm) -> str:
+    """Say why nothing is measured of a VM now, "" when it is."""
+    if row.host is None or not row.is_on:
+        return _("It is stopped: nothing is measured until it runs.")
+    if not row.host.in_reach:
+        return _("Its host is out of reach: what happens there meanwhile is not known.")
+    return ""

@@ -1,0 +1,11 @@
+"""What beat asks of networks."""
+
+from celery import shared_task
+
+from apps.network.services.default_network import make_due_networks
+
+
+@shared_task(name="network.make_due_networks", ignore_result=True)
+def make_default_networks() -> None:
+    """Give accounts their default networks in regions that were opened."""
+    make_due_networks()
