@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from django import forms
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.utils.text import slugify
@@ -29,8 +28,8 @@ from apps.portal.form_once import new_token, once
 from apps.portal.forms import BaseForm
 from apps.portal.kinds import PageKind, Text, resource_url
 from apps.portal.page import Page
-from apps.portal.prefill import as_typed, query_values
-from apps.portal.summary import Summary, call_for, errors_at
+from apps.portal.prefill import as_typed, query_values, say_what_is_not_kept
+from apps.portal.summary import Summary, call_for, cleaned, errors_at
 
 #: In the query of a POST that asks for the summary only.
 PREVIEW = "preview"
@@ -141,7 +140,7 @@ class CreatePage(Page):
             return None
         body = {
             name: value
-            for name, value in self.body(_cleaned(form)).items()
+            for name, value in self.body(cleaned(form)).items()
             if value not in (None, "", []) or (value is None and name in self.said_when_null)
         }
         seen = forecast(self.actor, self.api.create, body) if self.tries else Forecast()
@@ -177,7 +176,7 @@ class CreatePage(Page):
         # A form not sent yet is looked at as if it had been sent as it stands.
         summary = self.summary(form if form.is_bound else as_typed(form))
         if form.is_bound:
-            _say_what_is_not_kept(form)
+            say_what_is_not_kept(form)
         context = {
             "form": form,
             "summary": summary,
@@ -198,16 +197,3 @@ class CreatePage(Page):
 
     def _sections(self, form: BaseForm) -> Sequence[Section]:
         return self.sections or [Section("", list(form.fields))]
-
-
-def _cleaned(form: BaseForm) -> dict[str, Any]:
-    form.is_valid()
-    return dict(form.cleaned_data)
-
-
-def _say_what_is_not_kept(form: BaseForm) -> None:
-    """Passwords are not sent back to the browser, so that they have to be typed again."""
-    for bound in form.visible_fields():
-        if isinstance(bound.field.widget, forms.PasswordInput) and bound.value():
-            bound.field.help_text = _("Type it again: it is not kept.")
-            bound.help_text = bound.field.help_text

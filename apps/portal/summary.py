@@ -81,6 +81,12 @@ def call_for(request: HttpRequest, plural: str, form: BaseForm, body: Mapping[st
     )
 
 
+def cleaned(form: BaseForm) -> dict[str, Any]:
+    """Return the data of a form, of which fields that are wrong are missing."""
+    form.is_valid()
+    return dict(form.cleaned_data)
+
+
 def _is_secret(form: BaseForm, name: str) -> bool:
     return name in form.fields and isinstance(form.fields[name].widget, forms.PasswordInput)
 
