@@ -39,6 +39,15 @@ def test_a_check_of_the_rules_answers_row_by_row_and_changes_nothing(
     assert Operation.objects.count() == count
 
 
+def test_all_wrong_fields_of_a_row_are_named_at_once(
+    page: Client, project_a: Project, region: Region
+) -> None:
+    group = make_group(project_a, region, SSH)
+    wrong = ("in", "tcp", "90-80", "10.0.0.300", "accept", "medium", "")
+    html = page.post(f"/security-groups/{group.pk}/rules/edit/?check=1", rows(wrong)).content.decode()
+    assert 'data-for="port"' in html and 'data-for="address"' in html
+
+
 def test_the_preview_of_a_new_group_checks_its_rules_too(page: Client) -> None:
     answer = page.post("/security-groups/create/?preview=1", rows(WRONG, name="web", touched="name"))
     assert '<div data-rule-checks><div class="field-error" data-for="port">' in answer.content.decode()
