@@ -115,7 +115,9 @@ new MutationObserver((changes) => {
 document.querySelectorAll("#toasts .toast-note").forEach(settle);
 
 // After a refusal: to the first wrong field, or where it says why.
-const wrong = document.querySelector("main .field-wrong :is(input:not([type=hidden], [type=search]), select, textarea)");
+const wrong = document.querySelector(
+  'main form [aria-invalid="true"]:not([type=hidden]), main .field-wrong :is(input:not([type=hidden], [type=search]), select, textarea)',
+);
 if (wrong?.closest("details")) wrong.closest("details").open = true;
 (wrong || document.getElementById("form-errors"))?.focus();
 
