@@ -133,6 +133,7 @@ api-diff: $(VENV)
 	@mkdir -p var
 	$(MANAGE) spectacular --validate --fail-on-warn --file var/openapi.yaml
 	diff docs/openapi.yaml var/openapi.yaml || { echo "The API changed: make openapi"; exit 1; }
+	$(PYTHON) -m openapi_spec_validator docs/openapi.yaml
 
 yaml: $(VENV)
 	.venv/bin/yamllint --strict docker .pre-commit-config.yaml .yamllint
@@ -166,8 +167,9 @@ format: $(VENV) ## Rewrite Python files in the house style
 	.venv/bin/ruff check --fix --quiet || true
 	.venv/bin/ruff format
 
-openapi: $(VENV) ## Write docs/openapi.yaml from the code
+openapi: $(VENV) ## Write docs/openapi.yaml and docs/errors.md from the code
 	$(MANAGE) spectacular --validate --fail-on-warn --file docs/openapi.yaml
+	$(PYTHON) -m apps.api.error_codes > docs/errors.md
 
 ## --- dependencies --------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -10,6 +11,8 @@ from rest_framework import serializers
 
 from apps.accounts.single_line import composed
 from apps.api import limits
+
+_SMALL = "[1-9][0-9]{0,8}"
 
 
 class Items(serializers.ListField):
@@ -58,9 +61,26 @@ class NamedNumbers(serializers.DictField):
     child = serializers.IntegerField(min_value=0, max_value=limits.INTEGER)
 
 
-def identifier(**kwargs: Any) -> serializers.IntegerField:
-    """Return a field for the id of a row that is counted."""
-    return serializers.IntegerField(min_value=1, max_value=limits.INTEGER, **kwargs)
+@extend_schema_field(
+    {
+        "type": ["string", "integer"],
+        "pattern": f"^{_SMALL}$",
+        "minimum": 1,
+        "maximum": limits.NUMBER_ID,
+    }
+)
+class NumberId(serializers.Field[int, Any, str, Any]):
+    """The ID of a row that is counted: a text as in every answer, or the number."""
+
+    default_error_messages = {"invalid": _("Must be an ID.")}
+
+    def to_internal_value(self, data: Any) -> int:
+        """Return the number."""
+        is_text = isinstance(data, str) and re.fullmatch(_SMALL, data)
+        number = data if isinstance(data, int) and not isinstance(data, bool) else int(data) if is_text else 0
+        if not 1 <= number <= limits.NUMBER_ID:
+            self.fail("invalid")
+        return int(number)
 
 
 class LineField(serializers.CharField):
@@ -72,7 +92,7 @@ class LineField(serializers.CharField):
 
 
 class Labels(serializers.Serializer[Any]):
-    """What a resource is called."""
+    """Name of a resource."""
 
     name = LineField(max_length=63, required=False)
     remark = LineField(max_length=255, required=False, allow_blank=True)
@@ -87,7 +107,7 @@ class ResourceChanges(Labels):
 
 
 class NewResource(serializers.Serializer[Any]):
-    """What every create asks for: `name`, and `project` (its id; the tenant's default one when left out)."""
+    """Fields of every create request: `name`, and `project` (ID; by default the tenant's default project)."""
 
     name = LineField(max_length=63)
     remark = LineField(max_length=255, required=False, allow_blank=True, default="")

@@ -17,8 +17,10 @@ from rest_framework.response import Response
 
 from apps.accounts.access import ensure_in_reach, ensure_may
 from apps.accounts.access_recheck import while_access_holds
+from apps.api.converters import canonical
 from apps.api.declarations import Action, KindApi
 from apps.api.idempotency import given_key, place_of
+from apps.api.reading import read_body
 from apps.api.representation import slug
 from apps.lifecycle import batches
 from apps.lifecycle.actor import Actor
@@ -31,26 +33,26 @@ _SLUG = re.compile(SlugConverter.regex)
 
 
 class BulkBody(serializers.Serializer[Any]):
-    """Beside these two, whatever the action itself takes; all rows are given the same."""
+    """Plus the fields of the action, applied to all items."""
 
-    action = serializers.CharField(max_length=63, help_text="As in `allowed_actions`, and `delete`.")
+    action = serializers.CharField(max_length=63, help_text="An action of `allowed_actions`, or `delete`.")
     ids = serializers.ListField(
-        child=serializers.CharField(max_length=64), min_length=1, max_length=batches.MOST
+        child=serializers.RegexField(r"^[-0-9A-Za-z_]{1,64}$"), min_length=1, max_length=batches.MOST
     )
 
 
 class BulkErrorOut(serializers.Serializer[Any]):
     code = serializers.CharField()
-    title = serializers.CharField(help_text="The cause, for people.")
-    hint = serializers.CharField(help_text="What to do next.")
+    title = serializers.CharField(help_text="Cause, human-readable.")
+    hint = serializers.CharField(help_text="Next step.")
 
 
 class BulkItemOut(serializers.Serializer[Any]):
     id = serializers.CharField()
     status = serializers.ChoiceField(
         choices=BatchOutcome.choices,
-        help_text="accepted: follow its operation; done: at once; waiting: not reached in this request. Send it "
-        "again with the same Idempotency-Key, or with these ids alone.",
+        help_text="accepted: poll its operation. done: finished immediately. waiting: not processed in this "
+        "request. Send the request again with the same Idempotency-Key, or with only these IDs.",
     )
     operation = serializers.UUIDField(allow_null=True)
     error = BulkErrorOut(allow_null=True)
@@ -58,13 +60,13 @@ class BulkItemOut(serializers.Serializer[Any]):
 
 class BulkOut(serializers.Serializer[Any]):
     id = serializers.UUIDField(
-        help_text="Of the whole request; its outcome stands in the portal under /bulk/<id>/."
+        help_text="ID of the whole request. The portal shows its result under /bulk/<id>/."
     )
     results = BulkItemOut(many=True)
 
 
 def bulk_actions(view: type[KindApi]) -> list[Action]:
-    """Return the view's actions that may be asked for on many rows at once, `delete` among them."""
+    """Return the view's actions that may be requested on many rows at once, `delete` among them."""
     given = [*view.actions, *([view.delete] if view.delete else [])]
     return [act for act in given if act.bulk]
 
@@ -76,9 +78,10 @@ def _kind(view: KindApi) -> str:
 
 def wanted(view: type[KindApi], request: Request) -> tuple[Action, list[str]]:
     """Return the action and the ids of the body, each id once. Raises Invalid for an action there is none of."""
-    body = BulkBody(data=request.data)
-    body.is_valid(raise_exception=True)
-    return _named(view, body.validated_data["action"]), list(dict.fromkeys(body.validated_data["ids"]))
+    sent = request.data
+    # The action's own fields are looked at once it is known which action it is.
+    body = read_body(BulkBody, sent, beside=sent if isinstance(sent, Mapping) else ())
+    return _named(view, body["action"]), list(dict.fromkeys(map(canonical, body["ids"])))
 
 
 def carried_out(
@@ -117,17 +120,21 @@ def _withheld(view: KindApi, act: Action, ids: Sequence[str], rows: dict[str, An
     for target in map(str, there):
         try:
             if target not in rows:
-                raise NotFound(_("There is no such resource."), hint=_("It may have been deleted."))
+                raise NotFound(_("Resource not found."), hint=_("The resource may have been deleted."))
             ensure_may(view.actor, act.verb, *place_of(rows[target]))
         except Refused as error:
             withheld[target] = error
     return withheld
 
 
-def _named(view: type[KindApi], action: str) -> Action:
+def action_names(view: type[KindApi]) -> dict[str, Action]:
+    """Return the view's bulk actions by the names they are requested by."""
     there = {slug(act.verb.action): act for act in bulk_actions(view)}
-    if view.delete and view.delete.bulk:
-        there["delete"] = view.delete
+    return there | ({"delete": view.delete} if view.delete and view.delete.bulk else {})
+
+
+def _named(view: type[KindApi], action: str) -> Action:
+    there = action_names(view)
     act = there.get(slug(action))
     if act is None:
         raise Invalid({"action": [_("One of: %(actions)s.") % {"actions": ", ".join(there)}]})

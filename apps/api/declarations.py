@@ -14,6 +14,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
 from apps.accounts.rights import Rights
+from apps.api.base import ApiView
 from apps.api.representation import Out
 from apps.api.sorting import SortBy, Sorts, sortable
 from apps.lifecycle.actor import Actor
@@ -70,7 +71,7 @@ class Action:
     #: As for `Create`.
     adapter: Service | None = None
     immediate: bool = False
-    #: Whether it may be asked for on many rows at once; not for what answers with a secret.
+    #: Whether it may be requested on many rows at once; not for what answers with a secret.
     bulk: bool = True
 
     @property
@@ -95,7 +96,7 @@ class Update:
         return self.adapter or service_of(self.verb)
 
 
-class KindApi(GenericViewSet[Any]):
+class KindApi(ApiView, GenericViewSet[Any]):
     """What the class of a kind declares; `views` has the routes, which read it."""
 
     model: ClassVar[type[Model]]

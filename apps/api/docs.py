@@ -12,7 +12,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
+from apps.api.error_codes import REQUEST_CODES
 from apps.api.error_responses import MEANING, REFUSALS
+from apps.api.operation_error_codes import OPERATION_CODES
 
 METHODS = ("get", "post", "patch", "put", "delete")
 
@@ -21,7 +23,18 @@ METHODS = ("get", "post", "patch", "put", "delete")
 @login_required
 def documentation(request: HttpRequest) -> HttpResponse:
     """Every endpoint with its parameters, body and answers, on one page."""
-    return render(request, "api/docs.html", {"groups": _groups(), "title": "API"})
+    return render(request, "api/docs.html", {"groups": _groups(), "codes": _codes(), "title": "API"})
+
+
+@cache
+def _codes() -> list[dict[str, Any]]:
+    of_requests = [
+        {"code": c, "status": status, "cause": cause} for c, (status, cause) in REQUEST_CODES.items()
+    ]
+    of_operations = [
+        {"code": c, "cause": cause} for c, cause in OPERATION_CODES.items() if c not in REQUEST_CODES
+    ]
+    return [*of_requests, *of_operations]
 
 
 @cache

@@ -15,13 +15,15 @@ from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
 
+from apps.api.base import ApiView
+
 #: However many ask at once, one request renders it.
 _rendering = Lock()
 #: A contract has one text, whatever the reader's language.
 LANGUAGE = "en"
 
 
-class Document(SpectacularAPIView):
+class Document(ApiView, SpectacularAPIView):
     """The OpenAPI document, as YAML or JSON."""
 
     authentication_classes = ()

@@ -6,7 +6,7 @@ that is rolled back: what it took of the quotas meanwhile, and what it refused, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -16,39 +16,43 @@ from rest_framework.request import Request
 from apps.accounts.access import visible_projects
 from apps.accounts.rights import Rights
 from apps.api.declarations import Create
-from apps.api.errors import field_errors, problem_of
+from apps.api.errors import problem_of
+from apps.api.reading import body_errors
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.dry_run import dry_run
 from apps.lifecycle.errors import Invalid, QuotaExceeded, Refused
 from apps.lifecycle.forecast import Forecast, QuotaLine, Use, quota_reader
 
 PARAMETER = "dry_run"
-_WORDS = {"": False, "0": False, "false": False, "1": True, "true": True}
+_WORDS = {"0": False, "false": False, "1": True, "true": True}
 
 
 def is_dry_run(request: Request, *, offered: bool) -> bool:
-    """Whether a dry run is asked for. Raises Invalid where there is none, so that nothing is done by mistake."""
-    word = request.query_params.get(PARAMETER, "").lower()
+    """Whether a dry run is requested. Raises Invalid where there is none, so that nothing is done by mistake."""
+    word = request.query_params.get(PARAMETER, "0")
     if word not in _WORDS:
         raise Invalid({PARAMETER: [_("1 or 0.")]})
     if _WORDS[word] and not offered:
-        raise Invalid({PARAMETER: [_("Only creates can be tried.")]}, hint=_("Leave it out to do it."))
+        raise Invalid(
+            {PARAMETER: [_("Dry run is only available for create requests.")]},
+            hint=_("Remove the dry-run parameter to make the change."),
+        )
     return _WORDS[word]
 
 
 def forecast(actor: Actor, create: Create, data: Any) -> Forecast:
     """Return what creating from this body would come to now; what is wrong with its shape is among the refusals."""
     body: Any = create.body(data=data, context={"actor": actor})
-    if body.is_valid():
+    errors = body_errors(body, data)
+    if not errors:
         return _look_ahead(actor, create, body.validated_data)
-    errors: dict[str, list[str]] = {}
-    for error in field_errors(body.errors):
-        errors.setdefault(error["field"], []).append(error["message"])
     misshapen = Invalid(errors)
     if create.explain is None:
         return Forecast([misshapen])
     known = data if isinstance(data, Mapping) else {}
-    seen = create.explain.forecast(actor, _valid_part(create.body, known, body.errors))
+    seen = create.explain.forecast(
+        actor, _valid_part(create.body, known, {path.partition(".")[0] for path in errors})
+    )
     if seen.forbidden:
         return seen
     seen.refusals.insert(0, misshapen)
@@ -98,10 +102,10 @@ def _tenant_id(actor: Actor, asked: Mapping[str, Any]) -> int | None:
 
 
 def _valid_part(
-    body: type[serializers.Serializer[Any]], data: Mapping[str, Any], errors: Any
+    body: type[serializers.Serializer[Any]], data: Mapping[str, Any], wrong: Collection[str]
 ) -> dict[str, Any]:
     """Return what was sent without the fields that are wrong."""
-    rest = {name: value for name, value in data.items() if name not in errors}
+    rest = {name: value for name, value in data.items() if name not in wrong}
     reader = body(data=rest, partial=True)
     return dict(reader.validated_data) if reader.is_valid() else {}
 

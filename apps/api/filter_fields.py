@@ -27,6 +27,8 @@ from drf_spectacular.utils import extend_schema_field
 
 from apps.accounts.single_line import composed
 from apps.api import limits
+from apps.api.converters import NUMBER_PATTERN
+from apps.api.vocabulary import WordField, word_of
 from apps.lifecycle.verbs import Text as Label
 
 #: Characters of a text to look for, and values of one list of them.
@@ -67,7 +69,7 @@ class Text(By):
 
     def parameters(self, name: str) -> dict[str, FilterSpec]:
         """Return one parameter."""
-        says = _("{}: begins with") if self.lookup.endswith("startswith") else _("{}: contains")
+        says = _("{}: starts with") if self.lookup.endswith("startswith") else _("{}: contains")
         field = ComposedField(required=False, max_length=LONGEST)
         schema = {"type": "string", "maxLength": LONGEST}
         return {name: FilterSpec(name, self, field, self.lookup, schema, says)}
@@ -89,10 +91,12 @@ class Choices(By):
         each = forms.ChoiceField(choices=given) if given else _bounded(self.each)
         items: dict[str, Any] = dict(build_basic_type(_TYPES.get(self.each, OpenApiTypes.STR)) or {})
         items |= _BOUNDS.get(self.each, {})
+        if issubclass(self.each, WordField):
+            items = word_of(self.each.vocabulary)
         if given:
             items["enum"] = sorted(str(value) for value, _label in given)
         schema = {"type": "array", "items": items, "maxItems": MOST_VALUES}
-        says = _("{}: any of these, repeated or with commas between them")
+        says = _("{}: any of these values, repeated or comma-separated")
         return {name: FilterSpec(name, self, AnyOfField(each), "in", schema, says)}
 
 
@@ -133,7 +137,7 @@ class Moment(By):
         prefix = f"{name}_" if self.prefix is None else self.prefix
         return {
             f"{prefix}after": FilterSpec(
-                name, self, field, "gte", OpenApiTypes.DATETIME, _("{}: from this time on")
+                name, self, field, "gte", OpenApiTypes.DATETIME, _("{}: at or after this time")
             ),
             f"{prefix}before": FilterSpec(
                 name, self, field, "lt", OpenApiTypes.DATETIME, _("{}: before this time")
@@ -149,14 +153,35 @@ class Flag(By):
 
     def parameters(self, name: str) -> dict[str, FilterSpec]:
         """Return one parameter."""
-        field = forms.NullBooleanField(required=False, widget=BooleanWidget())
+        field = FlagField(required=False, widget=FlagWidget())
         return {name: FilterSpec(name, self, field, "exact", OpenApiTypes.BOOL)}
 
 
-_TYPES = {forms.UUIDField: OpenApiTypes.UUID, forms.IntegerField: OpenApiTypes.INT}
-_BOUNDS: dict[type[forms.Field], dict[str, int]] = {
+#: Whole numbers are IDs: texts.
+class FlagField(forms.NullBooleanField):
+    """True or false, and no other word."""
+
+    def clean(self, value: Any) -> bool | None:
+        """Return the flag; ValidationError for a word that is none."""
+        found: bool | None = super().clean(value)
+        if found is None and value not in (None, ""):
+            raise forms.ValidationError(gettext("Must be true or false."))
+        return found
+
+
+class FlagWidget(BooleanWidget):
+    """Keeps a word that is neither true nor false, so that it is refused."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        """Return the flag, or the word."""
+        found = super().value_from_datadict(data, files, name)
+        return data.get(name) if found is None else found
+
+
+_TYPES: dict[type[forms.Field], OpenApiTypes] = {forms.UUIDField: OpenApiTypes.UUID}
+_BOUNDS: dict[type[forms.Field], dict[str, int | str]] = {
     forms.CharField: {"maxLength": LONGEST},
-    forms.IntegerField: {"minimum": 0, "maximum": limits.INTEGER},
+    forms.IntegerField: {"pattern": f"^{NUMBER_PATTERN}$", "maxLength": len(str(limits.INTEGER))},
 }
 
 

@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from apps.api.filter_fields import (
+    AnyOfField,
     By,
     Choices,
     FilterSpec,
@@ -56,7 +57,7 @@ class ListFilter(filters.FilterSet):
         for name, by in entries.items():
             found |= by.parameters(name)
         negatable = [(name, name) for name, by in entries.items() if by.negatable]
-        return found | Choices(_("Filters to turn round: “is not”"), choices=negatable).parameters("not")
+        return found | Choices(_("Filters to negate (“is not”)"), choices=negatable).parameters("not")
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Apply what is given."""
@@ -83,7 +84,7 @@ class ResourceFilter(ListFilter):
     q = Words(method="search", label=_("Search"))
     by = {
         "name": Text(_("Name"), "name"),
-        "remark": Text(_("Remark"), "remark"),
+        "remark": Text(_("Description"), "remark"),
         "id": Choices(_("ID"), "id", each=forms.UUIDField),
         "state": Choices(_("State"), "state", choices=State.choices),
         "status": status_filter(),
@@ -118,3 +119,11 @@ def _ids(value: str) -> tuple[UUID, UUID] | None:
         return UUID(digits.ljust(ID_DIGITS, "0")), UUID(digits.ljust(ID_DIGITS, "f"))
     except ValueError:
         return None
+
+
+def list_parameters(view: Any) -> dict[str, bool]:
+    """Return the query parameters of a view's list, of filters and pages, and whether each may be repeated."""
+    filterset = getattr(view, "filterset_class", None)
+    filters_: Mapping[str, Any] = filterset.base_filters if filterset else {}
+    pages = {each["name"]: False for each in view.paginator.get_schema_operation_parameters(view)}
+    return pages | {name: isinstance(each.field, AnyOfField) for name, each in filters_.items()}

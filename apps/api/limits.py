@@ -23,6 +23,8 @@ QUOTED = 63
 #: Of single fields.
 INTEGER = 2**31 - 1
 BIG_INTEGER = 2**63 - 1
+#: IDs of what is counted: nine digits.
+NUMBER_ID = 999_999_999
 EMAIL = 254
 PASSWORD = 512
 SETTING = 4_096

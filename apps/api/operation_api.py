@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from apps.accounts.operation_access import cancel_operation, retry_operation, visible_operations
 from apps.api.declarations import Action
 from apps.api.operation_filter import OperationFilter
+from apps.api.reading import NoBody
 from apps.api.representation import OperationOut
 from apps.api.schema import KitSchema
 from apps.api.transactions import answered_in_one_transaction
@@ -24,7 +25,7 @@ from apps.lifecycle.verbs import Verb, verb_named
 
 #: Not in the verb table: they act on an operation, not on a resource.
 CANCEL = Verb("operation.cancel", label=gettext_lazy("Cancel"), doing=gettext_lazy("Cancelling"))
-RETRY = Verb("operation.retry", label=gettext_lazy("Try again"), doing=gettext_lazy("Trying again"))
+RETRY = Verb("operation.retry", label=gettext_lazy("Retry"), doing=gettext_lazy("Retrying"))
 
 WAIT = OpenApiParameter(
     PARAMETER,
@@ -44,9 +45,10 @@ class _OperationSchema(KitSchema):
 
 
 class OperationsApi(ObjectApi):
-    """What was asked for and how it is going. A change anywhere in the API answers with one of these."""
+    """A requested change and its progress. Every change in the API returns an operation."""
 
     schema = _OperationSchema()
+    query = {"get_one": {PARAMETER: False}}
     model = Operation
     out = OperationOut
     filterset_class = OperationFilter
@@ -76,5 +78,7 @@ class OperationsApi(ObjectApi):
     def post_action(self, request: Request, key: object) -> Response:
         """Cancel; or try again, and answer with the new operation."""
         if self.act is not None and self.act.verb is CANCEL:
-            return Response(OperationOut.own(cancel_operation(self.actor, self.found(key))))
+            row = self.found(key)
+            self.read(NoBody)
+            return Response(OperationOut.own(cancel_operation(self.actor, row)))
         return super().post_action(request, key)

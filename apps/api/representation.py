@@ -13,6 +13,8 @@ from django.utils.translation import get_language
 from rest_framework import serializers
 
 from apps.accounts.rights import Rights
+from apps.api.offered import offered
+from apps.api.vocabulary import ActionName, KindName, VerbName
 from apps.lifecycle.cancellation import why_not_cancel
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
@@ -32,7 +34,7 @@ def moment(at: datetime | None) -> str | None:
 
 
 class Out(serializers.Serializer[Any]):
-    """The schema of a row's representation. A subclass adds fields and, in `own`, their values."""
+    """Representation of an object. A subclass adds fields and, in `own`, their values."""
 
     @staticmethod
     def own(row: Any) -> dict[str, Any]:
@@ -54,30 +56,34 @@ class Out(serializers.Serializer[Any]):
 
 
 class ReferenceOut(serializers.Serializer[Any]):
-    id = serializers.CharField()
+    id = serializers.CharField(
+        help_text="A UUID; of regions the name, of instance types and clusters a number in digits."
+    )
     name = serializers.CharField()
 
 
 class AllowedActionOut(serializers.Serializer[Any]):
-    action = serializers.CharField()
+    action = ActionName(
+        help_text="As in the path: POST …/<id>/<action>. `rename` is PATCH; `delete` and `remove` are DELETE."
+    )
     label = serializers.CharField()  # type: ignore[assignment]  # hides Field.label, which is for forms
     allowed = serializers.BooleanField()
-    code = serializers.CharField(help_text="Why not, for programs; empty when allowed.")
-    reason = serializers.CharField(help_text="Why not, for people; empty when allowed.")
+    code = serializers.CharField(help_text="Reason, machine-readable; empty if allowed.")
+    reason = serializers.CharField(help_text="Reason, human-readable; empty if allowed.")
 
 
 class ErrorOut(serializers.Serializer[Any]):
     code = serializers.CharField()
     message = serializers.CharField()
-    hint = serializers.CharField(help_text="What to do next.")
+    hint = serializers.CharField(help_text="Next step.")
     operation = serializers.UUIDField(required=False)
 
 
 class ResourceOut(Out):
-    """What every kind of resource has."""
+    """Fields of every resource."""
 
     id = serializers.UUIDField()
-    kind = serializers.CharField()
+    kind = KindName()
     name = serializers.CharField()
     remark = serializers.CharField()
     status = serializers.ChoiceField(
@@ -87,14 +93,16 @@ class ResourceOut(Out):
     status_reason = serializers.CharField(
         help_text="Why, for people: the running step, or the cause of a failure; may be empty."
     )
-    state = serializers.ChoiceField(choices=State.choices, help_text="Stored, coarse state.")
-    word = serializers.CharField(help_text="The state as people see it, also while an operation runs.")
-    progress = serializers.IntegerField(allow_null=True, help_text="Percent, while an operation runs.")
+    state = serializers.ChoiceField(choices=State.choices, help_text="Stored state.")
+    word = serializers.CharField(help_text="State as displayed, including running operations.")
+    progress = serializers.IntegerField(
+        allow_null=True, help_text="Progress in percent while an operation is running."
+    )
     tenant = ReferenceOut(allow_null=True)
     project = ReferenceOut(allow_null=True)
     region = ReferenceOut(allow_null=True)
     created_at = serializers.DateTimeField()
-    error = ErrorOut(allow_null=True, help_text="Of the last operation that failed.")
+    error = ErrorOut(allow_null=True, help_text="Error of the last failed operation.")
     allowed_actions = AllowedActionOut(many=True)
 
     #: Relations `represent` reads, for select_related.
@@ -129,7 +137,11 @@ class ResourceOut(Out):
                 "region": _reference(row.region.name, row.region.label) if row.region else None,
                 "created_at": moment(row.created_at),
                 "error": _error(row),
-                "allowed_actions": [_action(judged, language) for judged in rights.actions(row)],
+                "allowed_actions": [
+                    _action(judged, language)
+                    for judged in rights.actions(row)
+                    if judged.verb.name in offered()
+                ],
                 **cls.own(row),
             }
         )
@@ -139,18 +151,18 @@ class StepOut(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     text = serializers.CharField()
     failed = serializers.BooleanField(required=False)
-    attempt = serializers.IntegerField(required=False, help_text="Which attempt it belongs to.")
+    attempt = serializers.IntegerField(required=False, help_text="Number of the attempt.")
 
 
 class TargetOut(serializers.Serializer[Any]):
-    kind = serializers.CharField()
+    kind = KindName()
     id = serializers.UUIDField()
     name = serializers.CharField()
 
 
 class OperationOut(Out):
     id = serializers.UUIDField()
-    verb = serializers.CharField()
+    verb = VerbName()
     label = serializers.CharField()  # type: ignore[assignment]
     status = serializers.ChoiceField(choices=OperationStatus.choices)
     progress = serializers.IntegerField(help_text="Percent.")
@@ -160,7 +172,8 @@ class OperationOut(Out):
     attempt = serializers.IntegerField()
     cancellable = serializers.BooleanField()
     stopping = serializers.BooleanField(
-        help_text="Whether it was cancelled while a worker was at it: it is open until that has stopped."
+        help_text="Whether cancellation was requested while running. The operation stays open until the "
+        "worker has stopped."
     )
     request_id = serializers.CharField()
     created_at = serializers.DateTimeField()

@@ -14,7 +14,7 @@ class VmApi(ResourceApi):
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -26,11 +26,15 @@ from rest_framework.response import Response
 
 from apps.accounts.access import forbidden
 from apps.api.bodies import ResourceChanges
-from apps.api.bulk import bulk_actions, carried_out, wanted
-from apps.api.declarations import Body, KindApi
-from apps.api.dry_run import forecast, is_dry_run, represent
+from apps.api.bulk import BulkBody, bulk_actions, carried_out, wanted
+from apps.api.converters import in_path
+from apps.api.declarations import KindApi
+from apps.api.dry_run import PARAMETER, forecast, is_dry_run, represent
+from apps.api.filters import list_parameters
 from apps.api.idempotency import once
+from apps.api.offered import offer
 from apps.api.preconditions import IF_MATCH, ensure_match, etag_of, is_known
+from apps.api.reading import NoBody
 from apps.api.representation import ResourceOut, slug
 from apps.api.responses import accepted_response
 from apps.api.schema import KitSchema
@@ -60,6 +64,13 @@ class ObjectApi(KindApi):
         changes = request.method not in SAFE_METHODS
         self.dry_run = changes and is_dry_run(request, offered=self.action == "post_list")
 
+    def known_query(self) -> Mapping[str, bool]:
+        """Add a list's filters and pages; and `dry_run`, which changes other than creates refuse by themselves."""
+        if self.action == "get_list":
+            return list_parameters(self)
+        changes = self.request.method not in SAFE_METHODS
+        return {**super().known_query(), **({PARAMETER: False} if changes else {})}
+
     def get_queryset(self) -> QuerySet[Any]:
         """DRF's hook."""
         if getattr(self, "swagger_fake_view", False):
@@ -73,16 +84,16 @@ class ObjectApi(KindApi):
     def found(self, key: object, *, to_show: bool = True) -> Any:
         """Return the row of the path; NotFound when there is none that the asker may know of.
 
-        `to_show` False leaves out what is read beside it for its representation: services read what they change anew.
+        `to_show` False leaves out what is read beside it for its representation: services read what they change again.
         """
         rows = self.get_queryset() if to_show else self.to_change()
         row = rows.filter(**{self.key: key}).first()
         if row is None:
-            raise NotFound(_("There is no such %(kind)s.") % {"kind": self.model._meta.verbose_name})
+            raise NotFound(_("This %(kind)s was not found.") % {"kind": self.model._meta.verbose_name})
         return row
 
     def to_change(self) -> QuerySet[Any]:
-        """Return the rows for services, which read what they change anew."""
+        """Return the rows for services, which read what they change again."""
         return self.get_queryset().prefetch_related(None)
 
     # -- routes --------------------------------------------------------------------------------------------------------
@@ -109,7 +120,7 @@ class ObjectApi(KindApi):
             seen = forecast(self.actor, create, request.data)
             return Response(represent(seen, create, self.rights), headers={"Cache-Control": "no-store"})
         self._may(self.create_verb())
-        body = self._body(create.body)
+        body = self.read(create.body)
         return self._once(
             request,
             self.create_verb(),
@@ -123,7 +134,7 @@ class ObjectApi(KindApi):
         assert self.update is not None
         row, update = self.found(key), self.update
         self._may(update.verb, row)
-        body = self._body(update.body or ResourceChanges, partial=True)
+        body = self.read(update.body or ResourceChanges, partial=True)
         self._ensure_unchanged(request, row)
         outcome = update.service(self.actor, row, **body)
         return accepted_response(self, outcome if update.body else self.found(key))
@@ -135,6 +146,7 @@ class ObjectApi(KindApi):
         delete = type(self).delete
         assert delete is not None
         row = self.found(key, to_show=False)
+        self.read(NoBody)
         self._ensure_unchanged(request, row)
         return accepted_response(self, delete.service(self.actor, row))
 
@@ -145,7 +157,7 @@ class ObjectApi(KindApi):
         act = self.act
         row = self.found(key, to_show=act.immediate)
         self._may(self.action_verb(row), row)
-        body = self._body(act.body) if act.body else {}
+        body = self.read(act.body or NoBody)
 
         def perform() -> Any:
             # Here, and not before: a request sent again is answered as the first one was.
@@ -164,7 +176,7 @@ class ObjectApi(KindApi):
         """Carry out one action on many rows, with an answer for each."""
         act, ids = wanted(type(self), request)
         self._may(act.verb)
-        values = self._body(act.body) if act.body else {}
+        values = self.read(act.body or NoBody, beside=BulkBody().fields)
         return carried_out(self, request, act, ids, values)
 
     def _ensure_unchanged(self, request: Request, row: Any) -> None:
@@ -194,7 +206,7 @@ class ObjectApi(KindApi):
         The service judges again, under its locks.
         """
         if isinstance(row, Resource):
-            covered = self.rights.covers(verb, row.project_id, row.tenant_id)
+            covered = self.rights.covers_row(verb, row)
         else:
             covered = self.rights.may_somewhere(verb)
         if not covered:
@@ -213,11 +225,6 @@ class ObjectApi(KindApi):
         if self.secrets:
             response["Cache-Control"] = "no-store"
         return response
-
-    def _body(self, serializer: Body, *, partial: bool = False) -> dict[str, Any]:
-        reader = serializer(data=self.request.data, partial=partial, context={"actor": self.actor})
-        reader.is_valid(raise_exception=True)
-        return dict(reader.validated_data)
 
 
 class ResourceApi(ObjectApi):
@@ -245,11 +252,12 @@ def routes(plural: str, view: type[ObjectApi]) -> list[URLPattern]:
 
     Their names: "vms", "vms-bulk", "vms-one", "vms-start".
     """
+    offer(*_verbs_of(view))
     many: dict[str, Any] = {"get": "get_list"} | ({"post": "post_list"} if view.create else {})
     one: dict[str, Any] = {"get": "get_one"}
     one |= {"patch": "patch_one"} if view.update else {}
     one |= {"delete": "delete_one"} if view.delete else {}
-    where = f"{plural}/<{view.converter}:key>"
+    where = f"{plural}/<{in_path(view.converter)}:key>"
     acts = [
         path(
             f"{where}/{slug(act.verb.action)}",
@@ -265,3 +273,8 @@ def routes(plural: str, view: type[ObjectApi]) -> list[URLPattern]:
         path(where, view.as_view(one), name=f"{plural}-one"),
         *acts,
     ]
+
+
+def _verbs_of(view: type[ObjectApi]) -> list[Verb]:
+    declared = (view.create, view.update, view.delete, *view.actions)
+    return [each.verb for each in declared if each is not None]

@@ -31,7 +31,7 @@ from apps.portal.kind_urls import kind_paths
 
 api_routes = [
     *routes("vms", VmApi),
-    path("vms/<uuid:key>/metrics", VmMetrics.as_view(), name="vms-metrics"),
+    path("vms/<id:key>/metrics", VmMetrics.as_view(), name="vms-metrics"),
     *routes("images", ImageApi),
     *routes("key-pairs", KeyPairApi),
     *routes("instance-types", InstanceTypeApi),

@@ -1,18 +1,21 @@
 from django.urls import URLPattern, path
 
+from apps.api.offered import offer
 from apps.api.views import routes
 from apps.console.api import ConsoleTicketApi
 from apps.console.pages import ConsolePage
 from apps.console.screenshot_pages import ScreenshotFile, ScreenshotPart
+from apps.console.verbs import VM_CONSOLE
 
+offer(VM_CONSOLE)
 api_routes = [
     *routes("console-tickets", ConsoleTicketApi),
     path(
-        "console-tickets/<uuid:key>/credentials",
+        "console-tickets/<id:key>/credentials",
         ConsoleTicketApi.as_view({"post": "post_credentials"}),
         name="console-tickets-credentials",
     ),
-    path("vms/<uuid:key>/console", ConsoleTicketApi.as_view({"post": "post_console"}), name="vms-console"),
+    path("vms/<id:key>/console", ConsoleTicketApi.as_view({"post": "post_console"}), name="vms-console"),
 ]
 
 

@@ -30,7 +30,7 @@ api_routes = [
     *routes("compute-clusters", ComputeClusterApi),
     *routes("storage-clusters", StorageClusterApi),
     *routes("hosts", HostApi),
-    path("hosts/<uuid:key>/metrics", HostMetrics.as_view(), name="hosts-metrics"),
+    path("hosts/<id:key>/metrics", HostMetrics.as_view(), name="hosts-metrics"),
 ]
 
 _renew = next(do for do in HOST.actions if do.opens == "host.renew_key")

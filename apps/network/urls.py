@@ -26,7 +26,7 @@ api_routes = [
     *routes("subnets", SubnetsApi),
     *routes("nics", NicsApi),
     *routes("security-groups", SecurityGroupsApi),
-    path("projects/<uuid:key>/default-network", DefaultNetworkApi.as_view(), name="projects-default-network"),
+    path("projects/<id:key>/default-network", DefaultNetworkApi.as_view(), name="projects-default-network"),
     path("vpc-ranges", VpcRangesApi.as_view(), name="vpc-ranges"),
 ]
 

@@ -128,8 +128,8 @@ class CreatePage(Page):
     def _sent_before(self, path: str) -> HttpResponse:
         """Lead to what the form made when it was sent first."""
         toast = toasts.Toast(
-            _("This form was sent twice; it was carried out once."),
-            hint="" if path else _("What is shown only once is not shown again."),
+            _("This form was sent twice. It was processed once."),
+            hint="" if path else _("Secrets are shown only once."),
         )
         toasts.keep(self.request, toast)
         return self.go(path or self.of.url(self.area, "list"))

@@ -63,5 +63,5 @@ def say_what_is_not_kept(form: BaseForm) -> None:
     """Passwords are not sent back to the browser, so that they have to be typed again."""
     for bound in form.visible_fields():
         if isinstance(bound.field.widget, forms.PasswordInput) and bound.value():
-            bound.field.help_text = _("Type it again: it is not kept.")
+            bound.field.help_text = _("Enter it again. It is not stored.")
             bound.help_text = bound.field.help_text

@@ -11,14 +11,15 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from apps.accounts.access import ensure_may
 from apps.accounts.rights import Rights
+from apps.api.base import ApiView
 from apps.api.declarations import Create
-from apps.api.dry_run import forecast, is_dry_run
+from apps.api.dry_run import PARAMETER, forecast, is_dry_run
 from apps.api.dry_run import represent as represent_forecast
 from apps.api.idempotency import once
+from apps.api.reading import NoBody
 from apps.api.representation import moment
 from apps.api.schema import DRY_RUN, KEY, PROBLEM, ForecastOut
 from apps.api.transactions import answered_in_one_transaction
@@ -57,7 +58,7 @@ def _create(
 CREATE = Create(KEEP, SavedViewBody, _create, immediate=True)
 
 
-class _SavedViews(APIView):
+class _SavedViews(ApiView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse changes by keys whose scope does not cover them."""
         super().initial(request, *args, **kwargs)
@@ -74,6 +75,8 @@ class _SavedViews(APIView):
 
 class SavedViewsApi(_SavedViews):
     """Views of one list: the caller's own, and those shared in the tenant."""
+
+    query = {"get": {"list": False}, "post": {PARAMETER: False}}
 
     @extend_schema(
         operation_id="list_saved_views",
@@ -103,18 +106,19 @@ class SavedViewsApi(_SavedViews):
             seen = forecast(self.actor, CREATE, request.data)
             headers = {"Cache-Control": "no-store"}
             return Response(represent_forecast(seen, CREATE, Rights(self.actor)), headers=headers)
-        body = SavedViewBody(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = self.read(SavedViewBody)
         return once(
             request,
             KEEP,
-            lambda: _create(self.actor, **body.validated_data),
+            lambda: _create(self.actor, **body),
             lambda view: self.answer(view, status=201),
         )
 
 
 class SavedViewApi(_SavedViews):
     """One view."""
+
+    query = {"patch": {PARAMETER: False}, "delete": {PARAMETER: False}}
 
     @extend_schema(
         operation_id="update_saved_view",
@@ -125,14 +129,11 @@ class SavedViewApi(_SavedViews):
     )
     @answered_in_one_transaction
     def patch(self, request: Request, key: int) -> Response:
-        """Change what is given."""
+        """Change the given fields."""
         view = self._own(key)
-        body = SavedViewChanges(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = self.read(SavedViewChanges, partial=True)
         kept = {"name": view.name, "query": view.query, "columns": view.columns, "shared": view.shared}
-        return self.answer(
-            saved_views.write_view(self.actor, view.list_key, view, **{**kept, **body.validated_data})
-        )
+        return self.answer(saved_views.write_view(self.actor, view.list_key, view, **{**kept, **body}))
 
     @extend_schema(
         operation_id="delete_saved_view",
@@ -143,20 +144,22 @@ class SavedViewApi(_SavedViews):
     @answered_in_one_transaction
     def delete(self, request: Request, key: int) -> Response:
         """Delete it, for all who use it."""
-        self._own(key).delete()
+        view = self._own(key)
+        self.read(NoBody)
+        view.delete()
         return Response(status=204)
 
     def _own(self, key: int) -> SavedView:
         list_key = SavedView.objects.filter(pk=key).values_list("list_key", flat=True).first()
         if list_key is None:
-            raise NotFound(_("There is no such view."))
+            raise NotFound(_("View not found."))
         return saved_views.own_view(self.actor, list_key, key)
 
 
 def represent(view: SavedView, actor: Actor) -> dict[str, Any]:
     """Return a view as the API shows it."""
     return {
-        "id": view.pk,
+        "id": str(view.pk),
         "list": view.list_key,
         "name": view.name,
         "query": view.query,

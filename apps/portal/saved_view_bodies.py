@@ -33,7 +33,7 @@ class SavedViewBody(SavedViewChanges):
 
 
 class SavedViewOut(serializers.Serializer[Any]):
-    id = serializers.IntegerField()
+    id = serializers.CharField()
     list = serializers.CharField()
     name = serializers.CharField()
     query = serializers.CharField()

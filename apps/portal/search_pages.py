@@ -11,10 +11,11 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from apps.api.base import ApiView
+from apps.api.filter_fields import LONGEST
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.errors import NotFound
+from apps.lifecycle.errors import Invalid, NotFound
 from apps.portal import search
 from apps.portal.kind_registry import list_pages
 from apps.portal.page import Page
@@ -45,11 +46,11 @@ class SearchPage(Page):
     def _actions(self, kind: str, key: str) -> HttpResponse:
         page = list_pages(self.area).get(kind)
         if page is None:
-            raise NotFound(str(_("There is no such page.")))
+            raise NotFound(str(_("Page not found.")))
         try:
             row = page.of.found(self.actor, key)
         except (ValueError, ValidationError) as error:  # no key of this kind looks like that
-            raise NotFound(str(_("There is no such page."))) from error
+            raise NotFound(str(_("Page not found."))) from error
         offers = page.of.offers(self.rights, row, self.area)
         return self.show({"row": row, "offers": offers}, "portal/palette_actions.html")
 
@@ -58,29 +59,34 @@ class FoundOut(serializers.Serializer[Any]):
     kind = serializers.CharField()
     id = serializers.CharField()
     name = serializers.CharField()
-    beside = serializers.CharField(help_text="Addresses and the like, or the remark.")
-    word = serializers.CharField(help_text="The state as people see it; empty for what has none.")
+    beside = serializers.CharField(help_text="Addresses or description.")
+    word = serializers.CharField(help_text="State as displayed; empty if the object has none.")
 
 
 class SearchOut(serializers.Serializer[Any]):
     results = FoundOut(many=True)
 
 
-class SearchApi(APIView):
+class SearchApi(ApiView):
     """What the search box finds."""
+
+    query = {"get": {"q": False}}
 
     @extend_schema(
         operation_id="search",
         tags=["Search"],
-        summary="Find resources of all kinds by name, id, IP address, MAC or remark",
-        parameters=[OpenApiParameter("q", str, description="What is looked for.", required=True)],
+        summary="Find resources by name, ID, IP address, MAC or description",
+        parameters=[OpenApiParameter("q", str, description="Search text.", required=True)],
         responses=SearchOut,
     )
     def get(self, request: Request) -> Response:
-        """Return a few of each kind, exact names first."""
+        """Return a few results per kind, exact names first."""
         actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
         area = "admin" if actor.is_admin and actor.tenant is None else "portal"
-        kinds = search.resources(actor, area, request.query_params.get("q", ""), search.MANY)
+        text = request.query_params.get("q", "")
+        if len(text) > LONGEST:
+            raise Invalid({"q": [_("At most %(n)s characters.") % {"n": LONGEST}]})
+        kinds = search.resources(actor, area, text, search.MANY)
         return Response({"results": [_represent(found) for kind in kinds for found in kind.found]})
 
 

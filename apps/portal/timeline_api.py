@@ -11,8 +11,8 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from apps.api.base import ApiView
 from apps.api.representation import moment
 from apps.api.schema import PROBLEM
 from apps.lifecycle.actor import Actor
@@ -33,7 +33,7 @@ class MomentOut(serializers.Serializer[Any]):
     origin = serializers.CharField(help_text="By what and from which address.")
     code = serializers.CharField(help_text="Of a failure, a refusal or what was observed; may be empty.")
     detail = serializers.CharField(help_text="The cause of a failure.")
-    hint = serializers.CharField(help_text="What to do next.")
+    hint = serializers.CharField(help_text="Next step.")
     operation = serializers.UUIDField(allow_null=True)
     took_seconds = serializers.FloatField(allow_null=True)
 
@@ -44,8 +44,10 @@ class TimelineOut(serializers.Serializer[Any]):
     results = MomentOut(many=True)
 
 
-class TimelineApi(APIView):
+class TimelineApi(ApiView):
     """The timeline of a resource of any kind."""
+
+    query = {"get": {"show": False, "page": False}}
 
     @extend_schema(
         operation_id="get_timeline",
@@ -87,7 +89,7 @@ def _found(actor: Actor, area: str, key: UUID) -> Resource:
     kind = Resource.objects.filter(pk=key).values_list("kind", flat=True).first()
     page = list_pages(area).get(kind or "")
     if page is None:
-        raise NotFound(_("There is no such resource."))
+        raise NotFound(_("Resource not found."))
     found: Resource = page.of.found(actor, key)
     return found
 

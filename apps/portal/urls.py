@@ -54,7 +54,7 @@ api_routes = [
     path("search", SearchApi.as_view(), name="search"),
     path("saved-views", SavedViewsApi.as_view(), name="saved-views"),
     path("saved-views/<int:key>", SavedViewApi.as_view(), name="saved-views-one"),
-    path("resources/<uuid:key>/timeline", TimelineApi.as_view(), name="resources-timeline"),
+    path("resources/<id:key>/timeline", TimelineApi.as_view(), name="resources-timeline"),
 ]
 
 urlpatterns = [

@@ -10,8 +10,8 @@ from apps.tenancy.pages.tenants import TENANT, TenantCreate
 
 api_routes = [
     path("quotas", OwnQuotas.as_view(), name="quotas"),
-    path("tenants/<uuid:key>/quotas", TenantQuotas.as_view(), name="tenants-quotas"),
-    path("tenants/<uuid:key>/recount", TenantRecount.as_view(), name="tenants-recount"),
+    path("tenants/<id:key>/quotas", TenantQuotas.as_view(), name="tenants-quotas"),
+    path("tenants/<id:key>/recount", TenantRecount.as_view(), name="tenants-recount"),
 ]
 tenant_patterns = [
     path("", TenantHome.as_view(), name="home"),

@@ -16,6 +16,7 @@ from apps.api.paging import CursorPages
 from apps.api.representation import AllowedActionOut, Out, ReferenceOut, moment, slug
 from apps.api.schema import PROBLEM, KitSchema
 from apps.api.views import ObjectApi
+from apps.api.vocabulary import KindName, one_of
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.lifecycle.models import Resource, State
@@ -32,16 +33,18 @@ from apps.reconciliation.verbs import FINDING_DISMISS, FINDING_REOPEN
 
 #: Asked for on many rows at once; the others want a look at each.
 FOR_MANY = (Action.RESYNC, Action.RETRY)
+#: What findings are about.
+KINDS = ["vm", "disk", "image", "vpc", "subnet", "security_group", "nic", "quota", "host"]
 
 
 class PlaceOut(serializers.Serializer[Any]):
-    kind = serializers.CharField(help_text="host, storage_cluster or region.")
+    kind = one_of(["host", "storage_cluster", "region"])
     id = serializers.CharField()
     name = serializers.CharField()
 
 
 class SubjectOut(serializers.Serializer[Any]):
-    kind = serializers.CharField()
+    kind = one_of(KINDS)
     id = serializers.UUIDField()
     name = serializers.CharField()
 
@@ -49,16 +52,14 @@ class SubjectOut(serializers.Serializer[Any]):
 class FindingOut(Out):
     id = serializers.UUIDField()
     rule = serializers.ChoiceField(choices=Rule.choices)
-    aspect = serializers.CharField(
-        help_text="Which of several differences of the rule; empty where it has one."
-    )
-    about = SubjectOut(help_text="What it is about; of an orphan no row has this id.")
-    resource = SubjectOut(allow_null=True, help_text="The row that actions act on; null for an orphan.")
-    place = PlaceOut(allow_null=True, help_text="Where it was found.")
+    aspect = serializers.CharField(help_text="Kind of difference if the rule has several; otherwise empty.")
+    about = SubjectOut(help_text="Resource ID; an orphan has no database record with this ID.")
+    resource = SubjectOut(allow_null=True, help_text="Resource that actions change; null for an orphan.")
+    place = PlaceOut(allow_null=True, help_text="Location of the inconsistency.")
     tenant = ReferenceOut(allow_null=True)
     state = serializers.ChoiceField(choices=STATES)
-    text = serializers.CharField(help_text="The difference, for people.")
-    looks = serializers.IntegerField(help_text="How often in a row it was seen.")
+    text = serializers.CharField(help_text="Difference, human-readable.")
+    looks = serializers.IntegerField(help_text="Number of consecutive checks that found it.")
     first_seen_at = serializers.DateTimeField()
     last_seen_at = serializers.DateTimeField()
     operation = serializers.UUIDField(allow_null=True, help_text="Last repair operation.")
@@ -93,12 +94,12 @@ class CauseOut(serializers.Serializer[Any]):
 
 class TroubleOut(Out):
     id = serializers.UUIDField()
-    kind = serializers.CharField()
+    kind = KindName()
     name = serializers.CharField()
     tenant = ReferenceOut(allow_null=True)
     status = serializers.ChoiceField(choices=Status.choices)
     state = serializers.ChoiceField(choices=State.choices)
-    word = serializers.CharField(help_text="The state as people see it.")
+    word = serializers.CharField(help_text="State as displayed.")
     error = CauseOut(allow_null=True)
     allowed_actions = AllowedActionOut(many=True)
 
@@ -120,11 +121,13 @@ class TroubleOut(Out):
 
 
 class PreviewOut(serializers.Serializer[Any]):
-    action = serializers.CharField()
+    action = one_of([slug(action) for action in Action])
     allowed = serializers.BooleanField()
-    reason = serializers.CharField(help_text="Why not; empty when allowed.")
-    done = serializers.ListField(child=serializers.CharField(), help_text="What it would do.")
-    lost = serializers.ListField(child=serializers.CharField(), help_text="What would be lost for good.")
+    reason = serializers.CharField(help_text="Reason; empty if allowed.")
+    done = serializers.ListField(child=serializers.CharField(), help_text="Effects of the action.")
+    lost = serializers.ListField(
+        child=serializers.CharField(), help_text="Data that would be permanently lost."
+    )
 
 
 class _PreviewSchema(KitSchema):
@@ -138,7 +141,7 @@ class _PreviewSchema(KitSchema):
     def get_summary(self) -> str | None:
         """Say what it is for."""
         if self._route == "get_preview":
-            return "What an action would do, and what would be lost for good by it"
+            return "Preview an action's effects and permanent losses"
         return super().get_summary()
 
     def get_override_parameters(self) -> list[Any]:
@@ -162,6 +165,7 @@ class Previewing(ObjectApi):
     """Adds `GET /<plural>/<id>/preview?action=…`: what an action would do, changing nothing."""
 
     schema = _PreviewSchema()
+    query = {"get_preview": {"action": False}}
 
     def get_preview(self, request: Request, key: object) -> Response:
         """Say what an action would do and what would be lost for good by it."""
@@ -185,7 +189,7 @@ class Previewing(ObjectApi):
 
 
 class FindingApi(Previewing):
-    """Differences between the platform's rows and what is really there. For administrators."""
+    """Inconsistencies between the database and the actual state. For administrators."""
 
     model = Finding
     out = FindingOut
@@ -203,7 +207,7 @@ class FindingApi(Previewing):
 
 
 class TroubleApi(Previewing):
-    """Resources in error, left by a failed operation, or with one far past its deadline. For administrators."""
+    """Resources that have failed or whose operation is past its deadline. For administrators."""
 
     model = Resource
     out = TroubleOut

@@ -17,9 +17,9 @@ _PREVIEW: dict[str, Any] = {"get": "get_preview"}
 
 api_routes = [
     *routes("findings", FindingApi),
-    path("findings/<uuid:key>/preview", FindingApi.as_view(_PREVIEW), name="findings-preview"),
+    path("findings/<id:key>/preview", FindingApi.as_view(_PREVIEW), name="findings-preview"),
     *routes("in-trouble", TroubleApi),
-    path("in-trouble/<uuid:key>/preview", TroubleApi.as_view(_PREVIEW), name="in-trouble-preview"),
+    path("in-trouble/<id:key>/preview", TroubleApi.as_view(_PREVIEW), name="in-trouble-preview"),
 ]
 admin_patterns = [
     *kind_paths(FINDING, list=FindingList, detail=FindingDetail, admin=True),

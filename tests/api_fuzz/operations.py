@@ -51,11 +51,12 @@ def all_operations() -> list[tuple[str, str]]:
 
 
 @cache
-def _schema() -> Any:
+def schema() -> Any:
+    """Return the document as schemathesis reads it."""
     return schemathesis.openapi.from_dict(document())
 
 
 def cases(path: str, method: str, **fixed: Any) -> st.SearchStrategy[Case]:
     """Make requests of an operation, as documented and not."""
-    operation = _schema()[path][method]
+    operation = schema()[path][method]
     return st.one_of(*(operation.as_strategy(generation_mode=mode, **fixed) for mode in GenerationMode))

@@ -47,7 +47,7 @@ def _fields(row: str, body: dict[str, Any]) -> list[str]:
     """Return the fields the document has for the body of a row, and those of the example."""
     name, method = row.split(" ")
     route = ROUTES[name]
-    path = "/" + route.path.replace("<uuid:key>", "{key}").replace("<int:key>", "{key}").replace(
+    path = "/" + route.path.replace("<id:key>", "{key}").replace("<int:key>", "{key}").replace(
         "<slug:key>", "{key}"
     )
     content = document()["paths"][path][method.lower()].get("requestBody", {}).get("content", {})

@@ -78,7 +78,7 @@ def _url(route: Route, world: World) -> str:
 @cache
 def _documented(path: str, method: str) -> tuple[str, ...]:
     """Return the names that the document gives a body's fields."""
-    path = "/" + path.replace("<uuid:key>", "{key}").replace("<int:key>", "{key}").replace(
+    path = "/" + path.replace("<id:key>", "{key}").replace("<int:key>", "{key}").replace(
         "<slug:key>", "{key}"
     )
     content = (
@@ -163,7 +163,7 @@ def test_no_form_sent_to_a_page_costs_much(kind: str, world: World) -> None:
     assert wrong == [], "\n".join(wrong)
 
 
-#: What costs most when it is asked for plainly.
+#: What costs most when it is requested plainly.
 ALWAYS = ("api:schema", "api:docs")
 READ = [route for route in ROUTES.values() if "GET" in route.methods]
 #: One of each shape: a list, a row, a search, a create page, a document, a log.

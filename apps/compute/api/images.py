@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from apps.api import limits
-from apps.api.bodies import LineField, identifier
+from apps.api.bodies import LineField, NumberId
 from apps.api.declarations import Action, Create, Update
 from apps.api.representation import ReferenceOut, ResourceOut
 from apps.api.views import ResourceApi
@@ -29,10 +29,13 @@ from apps.lifecycle.models import Operation
 class ImageBody(serializers.Serializer[Any]):
     name = LineField(max_length=63)
     remark = LineField(max_length=255, required=False, allow_blank=True, default="")
-    cluster = identifier(help_text="Storage cluster.")
-    file = serializers.CharField(max_length=255, help_text="Name in the pool's import directory.")
+    cluster = NumberId(help_text="Storage cluster.")
+    file = serializers.CharField(max_length=255, help_text="File name in the pool's import directory.")
     project = serializers.UUIDField(
-        required=False, allow_null=True, default=None, help_text="Whose image it becomes; null: a base image."
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Tenant that owns the image; null: base image.",
     )
     os_family = serializers.ChoiceField(choices=Image.Family.choices, default=Image.Family.LINUX)
     os_name = LineField(max_length=63, required=False, allow_blank=True, default="")
@@ -48,7 +51,7 @@ class ImageBody(serializers.Serializer[Any]):
 
 
 class ImageOut(ResourceOut):
-    base = serializers.BooleanField(help_text="Offered to all tenants.")
+    base = serializers.BooleanField(help_text="Available to all tenants.")
     os_family = serializers.ChoiceField(choices=Image.Family.choices)
     os_name = serializers.CharField()
     architecture = serializers.ChoiceField(choices=ComputeCluster.Architecture.choices)
@@ -87,7 +90,7 @@ def import_from_api(actor: Actor, *, cluster: int, project: UUID | None, **rest:
 
 
 class ImageApi(ResourceApi):
-    """Images: base images for everybody, and a tenant's own."""
+    """Images: base images for all tenants, and private images of a tenant."""
 
     model = Image
     out = ImageOut

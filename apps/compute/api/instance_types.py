@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework import serializers
 
-from apps.api.bodies import LineField, identifier
+from apps.api.bodies import LineField, NumberId
 from apps.api.declarations import Action, Create
 from apps.api.paging import CursorPages
 from apps.api.representation import Out, ReferenceOut
@@ -24,7 +24,7 @@ from apps.lifecycle.actor import Actor
 
 
 class InstanceTypeBody(serializers.Serializer[Any]):
-    cluster = identifier(help_text="Compute cluster.")
+    cluster = NumberId(help_text="Compute cluster.")
     vcpu = serializers.IntegerField(
         min_value=1, max_value=MOST_VCPU, help_text="1 or an even number up to 240."
     )
@@ -35,7 +35,7 @@ class InstanceTypeBody(serializers.Serializer[Any]):
 
 
 class InstanceTypeOut(Out):
-    id = serializers.IntegerField()
+    id = serializers.CharField()
     name = serializers.CharField()
     vcpu = serializers.IntegerField()
     memory_gib = serializers.IntegerField()
@@ -47,7 +47,7 @@ class InstanceTypeOut(Out):
         """Return the type's values."""
         cluster = row.cluster
         return {
-            "id": row.pk,
+            "id": str(row.pk),
             "name": row.name,
             "vcpu": row.vcpu,
             "memory_gib": row.memory_gib,

@@ -10,9 +10,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from apps.accounts.access import ensure_may, visible_projects
+from apps.api.base import ApiView
 from apps.api.representation import OperationOut
 from apps.api.schema import PROBLEM
 from apps.api.transactions import answered_in_one_transaction
@@ -36,7 +36,7 @@ class DefaultNetworkOut(serializers.Serializer[Any]):
     operations = OperationOut(many=True)
 
 
-class DefaultNetworkApi(APIView):
+class DefaultNetworkApi(ApiView):
     """A VPC with a subnet, and a security group, for a project that has none."""
 
     @extend_schema(
@@ -52,9 +52,8 @@ class DefaultNetworkApi(APIView):
         actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
         project = visible_projects(actor).filter(uid=key).first()
         if project is None:
-            raise NotFound(_("There is no such project."))
+            raise NotFound(_("Project not found."))
         ensure_may(actor, DEFAULT_NETWORK_CREATE, project.pk, project.tenant_id)
-        body = DefaultNetworkBody(data=request.data)
-        body.is_valid(raise_exception=True)
-        operations = make_default_network(actor, project=key, **body.validated_data)
+        body = self.read(DefaultNetworkBody)
+        operations = make_default_network(actor, project=key, **body)
         return Response({"operations": [OperationOut.own(each) for each in operations]}, status=202)

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from apps.api.representation import Out, ReferenceOut, moment
 from apps.api.views import ObjectApi
+from apps.api.vocabulary import KindName
 from apps.lifecycle.actor import Actor
 from apps.network import selectors
 from apps.network.filters import NicFilter
@@ -16,7 +17,7 @@ from apps.network.models import Nic, NicRole
 
 
 class OwnerOut(ReferenceOut):
-    kind = serializers.CharField()
+    kind = KindName()
 
 
 class NicOut(Out):
@@ -48,7 +49,7 @@ class NicOut(Out):
 
 
 class NicsApi(ObjectApi):
-    """Network interfaces: what is in a subnet, what a group is bound to. They come and go with their owners."""
+    """NICs: attached to a subnet and a security group. Created and deleted with their VM."""
 
     model = Nic
     out = NicOut

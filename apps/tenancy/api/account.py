@@ -9,9 +9,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from apps.api import limits
+from apps.api.base import ApiView
 from apps.api.schema import PROBLEM
 from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
@@ -23,7 +23,7 @@ class PasswordBody(serializers.Serializer[Any]):
     new = serializers.CharField(max_length=limits.PASSWORD, trim_whitespace=False)
 
 
-class AccountPassword(APIView):
+class AccountPassword(ApiView):
     """The caller's own password."""
 
     @extend_schema(
@@ -34,12 +34,11 @@ class AccountPassword(APIView):
         responses={204: None, 403: PROBLEM, 422: PROBLEM},
     )
     def post(self, request: Request) -> Response:
-        """Change it; all other sessions end, API keys stay."""
-        body = PasswordBody(data=request.data)
-        body.is_valid(raise_exception=True)
+        """Change the password. All other sessions end; API keys are kept."""
+        body = self.read(PasswordBody)
         # Before the transaction, which would take the failure's line in the log back.
-        prove_current(cast(Actor, request._request.actor), body.validated_data["current"])  # type: ignore[attr-defined]
-        return self._change(request, body.validated_data)
+        prove_current(cast(Actor, request._request.actor), body["current"])  # type: ignore[attr-defined]
+        return self._change(request, body)
 
     @answered_in_one_transaction
     def _change(self, request: Request, given: dict[str, Any]) -> Response:

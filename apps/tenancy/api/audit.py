@@ -23,32 +23,36 @@ class AuditPages(CursorPages):
 
 
 class AuditTargetOut(TargetOut):
+    #: Wider than a kind.
+    kind = serializers.CharField(  # type: ignore[assignment]
+        help_text="A kind, or what a log-in or setting was about."
+    )
     id = serializers.UUIDField(allow_null=True)
 
 
 class AuditEntryOut(Out):
-    id = serializers.IntegerField()
+    id = serializers.CharField()
     at = serializers.DateTimeField()
     who = serializers.CharField()
     via = serializers.CharField(help_text="portal, api or system")
     api_key = ReferenceOut(allow_null=True, help_text="The API key that acted; null in a session.")
     ip = serializers.CharField(allow_null=True)
     request_id = serializers.CharField()
-    verb = serializers.CharField()
+    verb = serializers.CharField(help_text="A verb, or an event such as login.failed.")
     target = AuditTargetOut()
     tenant = ReferenceOut(allow_null=True)
     args = serializers.DictField()
     operation = serializers.UUIDField(allow_null=True)
     result = serializers.ChoiceField(choices=RESULTS)
-    reason = serializers.CharField(help_text="Why it failed or was refused.")
-    duration_seconds = serializers.FloatField(allow_null=True, help_text="null while it runs.")
+    reason = serializers.CharField(help_text="Cause of the failure or refusal.")
+    duration_seconds = serializers.FloatField(allow_null=True, help_text="null while running.")
 
     @staticmethod
     def own(row: AuditEntry) -> dict[str, Any]:
         """Return the line's values."""
         duration = duration_of(row)
         return {
-            "id": row.pk,
+            "id": str(row.pk),
             "at": moment(row.at),
             "who": row.actor_name,
             "via": row.via,
@@ -73,7 +77,7 @@ class AuditEntryOut(Out):
 
 
 class AuditApi(ObjectApi):
-    """Who did what, when, from where, with what result and how long it took. Refused attempts are in it too."""
+    """Operation log: user, action, time, source, result and duration. Includes refused attempts."""
 
     model = AuditEntry
     out = AuditEntryOut

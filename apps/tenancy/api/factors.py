@@ -11,9 +11,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from apps.api.dry_run import is_dry_run
+from apps.api.base import ApiView
+from apps.api.dry_run import PARAMETER, is_dry_run
+from apps.api.reading import NoBody
 from apps.api.representation import moment
 from apps.api.schema import PROBLEM
 from apps.api.transactions import answered_in_one_transaction
@@ -28,7 +29,7 @@ class FactorAppOut(serializers.Serializer[Any]):
 
 
 class FactorPasskeyOut(serializers.Serializer[Any]):
-    id = serializers.IntegerField()
+    id = serializers.CharField()
     name = serializers.CharField()
     created_at = serializers.DateTimeField()
     last_used_at = serializers.DateTimeField(allow_null=True)
@@ -40,7 +41,7 @@ class FactorsOut(serializers.Serializer[Any]):
     recovery_codes_left = serializers.IntegerField(allow_null=True, help_text="null: none were made.")
 
 
-class Factors(APIView):
+class Factors(ApiView):
     """What the caller logs in with beside the password."""
 
     @extend_schema(
@@ -58,7 +59,7 @@ class Factors(APIView):
         )
         passkeys = [
             {
-                "id": each.pk,
+                "id": str(each.pk),
                 "name": each.name,
                 "created_at": moment(each.created_at),
                 "last_used_at": moment(each.last_used_at),
@@ -68,8 +69,10 @@ class Factors(APIView):
         return Response({"app": app, "passkeys": passkeys, "recovery_codes_left": found.codes_left})
 
 
-class FactorApp(APIView):
+class FactorApp(ApiView):
     """The authenticator app."""
+
+    query = {"delete": {PARAMETER: False}}
 
     @extend_schema(
         operation_id="remove_app",
@@ -81,12 +84,15 @@ class FactorApp(APIView):
     def delete(self, request: Request) -> Response:
         """Remove it; without another factor the recovery codes are removed too."""
         is_dry_run(request, offered=False)
+        self.read(NoBody)
         remove_app(_actor(request))
         return Response(status=204)
 
 
-class FactorPasskey(APIView):
+class FactorPasskey(ApiView):
     """A passkey."""
+
+    query = {"delete": {PARAMETER: False}}
 
     @extend_schema(
         operation_id="remove_passkey",
@@ -98,6 +104,7 @@ class FactorPasskey(APIView):
     def delete(self, request: Request, key: int) -> Response:
         """Remove it; without another factor the recovery codes are removed too."""
         is_dry_run(request, offered=False)
+        self.read(NoBody)
         remove_passkey(_actor(request), key)
         return Response(status=204)
 

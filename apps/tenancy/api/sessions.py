@@ -9,15 +9,16 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from apps.accounts.models import Session
 from apps.accounts.rights import Rights
 from apps.accounts.sessions import browser_name
 from apps.accounts.verbs import SESSION_END
+from apps.api.base import ApiView
 from apps.api.declarations import Action
-from apps.api.dry_run import is_dry_run
+from apps.api.dry_run import PARAMETER, is_dry_run
 from apps.api.paging import CursorPages
+from apps.api.reading import NoBody
 from apps.api.representation import Out, moment
 from apps.api.schema import PROBLEM
 from apps.api.transactions import answered_in_one_transaction
@@ -81,8 +82,10 @@ class EndedOut(serializers.Serializer[Any]):
     ended = serializers.IntegerField(help_text="How many sessions were ended.")
 
 
-class EndOtherSessions(APIView):
+class EndOtherSessions(ApiView):
     """All of the caller's sessions but the present one."""
+
+    query = {"post": {PARAMETER: False}}
 
     @extend_schema(
         operation_id="end_other_sessions",
@@ -95,5 +98,6 @@ class EndOtherSessions(APIView):
     def post(self, request: Request) -> Response:
         """End them; API keys stay."""
         is_dry_run(request, offered=False)
+        self.read(NoBody)
         actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
         return Response({"ended": end_other_sessions(actor)})

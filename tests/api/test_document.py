@@ -1,0 +1,91 @@
+"""IN-1: the OpenAPI document is valid for a strict reader, and says all there is to know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from apps.api.vocabulary import VOCABULARIES
+from apps.reconciliation import declared
+from apps.reconciliation.api import KINDS
+from tests import openapi
+
+pytestmark = pytest.mark.requirement("IN-1")
+
+DOCUMENT = openapi.committed()
+SCHEMAS = DOCUMENT["components"]["schemas"]
+#: Keywords that OpenAPI 3.0 had and 3.1 has not, and what only our own generator knows.
+OUTDATED = {"nullable", "example", "x-vocabulary"}
+
+
+def _dicts(part: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(part, dict):
+        yield part
+    for each in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from _dicts(each)
+
+
+def test_the_document_is_valid_openapi_3_1_with_its_defaults() -> None:
+    assert [str(error) for error in OpenAPIV31SpecValidator(deepcopy(DOCUMENT)).iter_errors()] == []
+
+
+def test_no_schema_has_a_keyword_of_older_versions() -> None:
+    schemas = [each for each in _dicts(DOCUMENT) if {"type", "$ref", "allOf", "anyOf", "oneOf"} & each.keys()]
+    assert [each for each in schemas if OUTDATED & each.keys()] == []
+
+
+def test_every_reference_leads_somewhere_and_every_part_is_referred_to() -> None:
+    referred = {each["$ref"] for each in _dicts(DOCUMENT) if isinstance(each.get("$ref"), str)}
+    parts = {
+        f"#/components/{section}/{name}"
+        for section in ("schemas", "responses", "headers")
+        for name in DOCUMENT["components"][section]
+    }
+    assert referred == parts
+
+
+@pytest.mark.parametrize(
+    ("schema", "field", "vocabulary"),
+    [
+        ("OperationOut", "verb", "VerbName"),
+        ("TargetOut", "kind", "KindName"),
+        ("VmOut", "kind", "KindName"),
+        ("AllowedActionOut", "action", "ActionName"),
+    ],
+)
+def test_verbs_kinds_and_actions_are_enums(schema: str, field: str, vocabulary: str) -> None:
+    described = SCHEMAS[schema]["properties"][field]
+    (reference,) = {each["$ref"] for each in _dicts(described) if "$ref" in each}
+    assert reference.endswith(f"/{vocabulary}")
+    assert SCHEMAS[vocabulary]["enum"] == VOCABULARIES[vocabulary]()
+
+
+def test_findings_are_about_kinds_of_the_document() -> None:
+    assert set(declared.kinds()) <= set(KINDS)
+
+
+def test_objects_of_requests_are_closed() -> None:
+    bodies = [
+        op["requestBody"]
+        for methods in DOCUMENT["paths"].values()
+        for op in methods.values()
+        if "requestBody" in op
+    ]
+    names = {each["$ref"].rpartition("/")[2] for each in _dicts(bodies) if "$ref" in each}
+    assert [name for name in names if SCHEMAS[name].get("additionalProperties") is not False] == []
+
+
+def test_answers_name_their_headers() -> None:
+    operation = DOCUMENT["paths"]["/api/v1/vpcs"]["post"]
+    assert {"X-Request-ID", "Location", "Idempotency-Replayed"} <= operation["responses"]["202"][
+        "headers"
+    ].keys()
+    assert "Retry-After" in DOCUMENT["components"]["responses"]["Refused429"]["headers"]
+    for methods in DOCUMENT["paths"].values():
+        for each in methods.values():
+            answers = [a for a in each["responses"].values() if "$ref" not in a]
+            assert all("X-Request-ID" in answer["headers"] for answer in answers)
