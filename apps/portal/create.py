@@ -29,7 +29,7 @@ from apps.portal.forms import BaseForm
 from apps.portal.kinds import PageKind, Text, resource_url
 from apps.portal.page import Page
 from apps.portal.prefill import as_typed, query_values, say_what_is_not_kept
-from apps.portal.summary import Summary, call_for, cleaned, errors_at
+from apps.portal.summary import Summary, as_json, call_for, cleaned, errors_at
 
 #: In the query of a POST that asks for the summary only.
 PREVIEW = "preview"
@@ -143,7 +143,7 @@ class CreatePage(Page):
             for name, value in self.body(cleaned(form)).items()
             if value not in (None, "", []) or (value is None and name in self.said_when_null)
         }
-        seen = forecast(self.actor, self.api.create, body) if self.tries else Forecast()
+        seen = forecast(self.actor, self.api.create, as_json(body)) if self.tries else Forecast()
         if not seen.quotas and not seen.forbidden:
             seen.quotas.extend(self._own_quota())
         return Summary(form, seen, call_for(self.request, self.of.plural, form, body))
