@@ -94,6 +94,8 @@ class OwnQuotas(ApiView):
 
 
 class TenantQuotas(ApiView):
+    conditional = ("patch",)
+
     @extend_schema(
         operation_id="get_tenant_quotas",
         tags=["Quotas"],

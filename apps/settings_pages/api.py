@@ -64,6 +64,8 @@ def _actor(request: Request) -> Actor:
 
 
 class SettingsApi(ApiView):
+    conditional = ("patch",)
+
     @extend_schema(
         operation_id="list_settings",
         tags=["Settings"],
