@@ -3,7 +3,6 @@ between neither repeat nor hide others."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -16,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
+from apps.api.cursors import Utf8Json, plain
 from apps.api.sorting import Key, sorted_rows
 
 CURSOR, SIZE, SORT, TOTAL = "cursor", "page_size", "sort", "total"
@@ -156,9 +156,11 @@ class CursorPages(BasePagination):
     def _link(self, row: Any, *, backwards: bool) -> str | None:
         if row is None:
             return None
-        place = [backwards, *(_plain(getattr(row, key.name)) for key in self._keys)]
+        place = [backwards, *(plain(getattr(row, key.name)) for key in self._keys)]
         return replace_query_param(
-            remove_query_param(self._url, CURSOR), CURSOR, self._signer.sign_object(place, serializer=_Utf8)
+            remove_query_param(self._url, CURSOR),
+            CURSOR,
+            self._signer.sign_object(place, serializer=Utf8Json),
         )
 
     def _decode(self, cursor: str) -> tuple[bool, list[Any]]:
@@ -167,32 +169,11 @@ class CursorPages(BasePagination):
         try:
             if len(cursor) > LONGEST_CURSOR:
                 raise BadSignature
-            backwards, *position = self._signer.unsign_object(cursor, serializer=_Utf8)
+            backwards, *position = self._signer.unsign_object(cursor, serializer=Utf8Json)
         except BadSignature as error:
             message = _("There is no such page: use the links of the page before.")
             raise exceptions.ValidationError({CURSOR: [message]}) from error
         return backwards, position
-
-
-class _Utf8:
-    """JSON for cursors. Django's own writes an emoji in 12 bytes: a page of long names had no next one."""
-
-    @staticmethod
-    def dumps(value: Any) -> bytes:
-        """Return the value as text."""
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
-
-    @staticmethod
-    def loads(text: bytes) -> Any:
-        """Return the value of a text."""
-        return json.loads(text)
-
-
-def _plain(value: Any) -> Any:
-    """Return a column's value as JSON has it; times to the microsecond, which Django's own encoder cuts."""
-    if value is None or isinstance(value, (int, float)):
-        return value
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def _beyond(keys: Sequence[Key], position: Sequence[Any], *, backwards: bool) -> Q:
