@@ -156,6 +156,11 @@ def test_a_disk_with_a_gpt_alone_is_taken_and_one_whose_backup_is_missing_is_not
         imported(pool, path)
 
 
+def test_a_disk_that_ends_in_its_partition_table_is_refused(pool: PoolSpec, path: Path) -> None:
+    path.write_bytes(bytes(512) + b"EFI PART" + bytes(10))
+    assert "truncated" in refusal(pool, path).message
+
+
 def in_tar(member: str) -> Callable[[bytes], bytes]:
     def pack(raw: bytes) -> bytes:
         out = io.BytesIO()
