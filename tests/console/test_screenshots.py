@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from contextlib import ExitStack
 from datetime import timedelta
 from uuid import uuid4
 
@@ -54,6 +55,19 @@ def pixels(png: bytes) -> tuple[int, int, bytes]:
         height,
         b"".join(rows[at + 1 : at + 1 + 3 * width] for at in range(0, len(rows), 3 * width + 1)),
     )
+
+
+def test_hosts_and_workers_take_few_pictures_at_once(vm: Vm) -> None:
+    assert vm.host is not None
+    with screenshots.turn(vm.host.pk) as first, screenshots.turn(vm.host.pk) as second:
+        assert (first, second) == (True, False)
+        take_screenshot(str(vm.pk))
+        assert screenshots.latest(vm.pk) is None
+        with ExitStack() as others:
+            there = [others.enter_context(screenshots.turn(uuid4())) for _ in range(screenshots.MOST_AT_ONCE)]
+            assert there == [*[True] * (screenshots.MOST_AT_ONCE - 1), False]
+    take_screenshot(str(vm.pk))
+    assert screenshots.latest(vm.pk) is not None
 
 
 def test_a_page_has_a_picture_taken_and_shows_it_once_it_is_there(alice: User, vm: Vm) -> None:
