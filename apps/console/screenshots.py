@@ -41,6 +41,7 @@ APART = timedelta(seconds=5)
 MOST_AT_ONCE = 3
 #: Longer than a host is waited for; after a worker was killed, until others take its turn.
 TURN = timedelta(seconds=40)
+TURN_KEYS = "console:screenshot:turn"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _STAMP = struct.Struct(">d")
 
@@ -107,7 +108,7 @@ def turn(host_id: UUID) -> Iterator[bool]:
 def _acquired(names: list[str], held: list[Lock]) -> bool:
     """Hold the first of these locks that is free; return whether there is one."""
     for name in names:
-        lock = redis_client().lock(f"console:screenshot:{name}", timeout=TURN.total_seconds())
+        lock = redis_client().lock(f"{TURN_KEYS}:{name}", timeout=TURN.total_seconds())
         if lock.acquire(blocking=False):
             held.append(lock)
             return True
