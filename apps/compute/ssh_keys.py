@@ -140,9 +140,9 @@ def _check_key(algorithm: str, encoded: str) -> None:
             % {"type": algorithm}
         ) from error
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < LEAST_RSA_BITS:
-        raise _bad(_("An RSA key needs at least %(bits)s bits.") % {"bits": LEAST_RSA_BITS})
+        raise _bad(_("RSA keys need at least %(bits)s bits.") % {"bits": LEAST_RSA_BITS})
     if isinstance(key, rsa.RSAPublicKey) and key.key_size > MOST_RSA_BITS:
-        raise _bad(_("An RSA key has at most %(bits)s bits.") % {"bits": MOST_RSA_BITS})
+        raise _bad(_("RSA keys have at most %(bits)s bits.") % {"bits": MOST_RSA_BITS})
 
 
 def _bad(message: str) -> Invalid:
