@@ -66,7 +66,7 @@ class Picture:
 
 def may_see(actor: Actor, vm: Vm) -> bool:
     """Whether the actor may open the VM's console, and so see its screen."""
-    return may(actor, VM_CONSOLE, vm.project_id, vm.tenant_id)
+    return may(actor, VM_CONSOLE, vm.project_id, vm.tenant_id, vm.pk)
 
 
 def latest(vm_id: UUID) -> Picture | None:

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from apps.accounts.models import User
+from apps.accounts.models import Role, User
 from apps.compute.models import Power, Vm
 from apps.console import screenshots
 from apps.console.tasks import take_screenshot
@@ -134,6 +134,15 @@ def test_who_may_open_the_console_sees_it(vm: Vm, otto: User) -> None:
     take_screenshot(str(vm.pk))
     assert part(otto, vm, "screenshot.png")[0] == 200
     assert "screen-card" in part(otto, vm, "")[1]
+
+
+@pytest.mark.requirement("AC-1")
+@pytest.mark.parametrize(("role", "status"), [(Role.OPERATOR, 200), (Role.VIEWER, 403)])
+def test_a_role_on_the_vm_alone_is_enough(vm: Vm, role: Role, status: int) -> None:
+    take_screenshot(str(vm.pk))
+    member = factories.make_member(vm.tenant, Role.VIEWER, project=factories.make_project(vm.tenant))
+    factories.grant_resource(member, role, vm)
+    assert part(member, vm, "screenshot.png")[0] == status
 
 
 def test_a_vm_that_is_off_shows_no_old_picture(alice: User, vm: Vm) -> None:

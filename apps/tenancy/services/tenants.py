@@ -113,7 +113,7 @@ def delete_tenant(actor: Actor, tenant: Tenant) -> None:
             # Foreign keys are otherwise checked at the caller's commit, which comes after this can be answered.
             connection.check_constraints()
     except IntegrityError as error:
-        raise InUse(_("Something was created in it just now.")) from error
+        raise InUse(_("A resource was just created in the tenant.")) from error
     allowed.record(name=tenant.name, target_id=tenant.uid)
 
 
