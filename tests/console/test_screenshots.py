@@ -140,6 +140,7 @@ def test_who_may_open_the_console_sees_it(vm: Vm, otto: User) -> None:
 @pytest.mark.parametrize(("role", "status"), [(Role.OPERATOR, 200), (Role.VIEWER, 403)])
 def test_a_role_on_the_vm_alone_is_enough(vm: Vm, role: Role, status: int) -> None:
     take_screenshot(str(vm.pk))
+    assert vm.tenant is not None
     member = factories.make_member(vm.tenant, Role.VIEWER, project=factories.make_project(vm.tenant))
     factories.grant_resource(member, role, vm)
     assert part(member, vm, "screenshot.png")[0] == status
