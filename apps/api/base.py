@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
-from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.api.preconditions import refuse_match
 from apps.api.reading import Body, check_query, read_body
 
 
@@ -19,16 +17,12 @@ class ApiView(APIView):
 
     #: Query parameters by the method that reads them, and whether each may be repeated.
     query: ClassVar[Mapping[str, Mapping[str, bool]]] = {}
-    #: The methods that compare `If-Match`; all others that change something refuse it.
-    conditional: ClassVar[Collection[str]] = ()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Look at the query once it is known who asks."""
         super().initial(request, *args, **kwargs)
         if request.method != "OPTIONS":
             check_query(request, self.known_query())
-        if request.method not in SAFE_METHODS and self.handler_name() not in self.conditional:
-            refuse_match(request.headers)
 
     def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:  # type: ignore[override]
         """Answer with the `Allow` header alone: the OpenAPI document describes the rest."""
@@ -36,12 +30,8 @@ class ApiView(APIView):
 
     def known_query(self) -> Mapping[str, bool]:
         """Return the parameters that the request may have, and whether each may be repeated."""
-        return self.query.get(self.handler_name(), {})
-
-    def handler_name(self) -> str:
-        """Return the name of the method that answers the request."""
         handler = getattr(self, "action", None) or str(self.request.method).lower()
-        return "get" if handler == "head" else handler
+        return self.query.get("get" if handler == "head" else handler, {})
 
     def read(self, body: Body, *, partial: bool = False, beside: Collection[str] = ()) -> dict[str, Any]:
         """Return the validated body; `NoBody` where none is taken. Raises ValidationError, also for unknown fields."""

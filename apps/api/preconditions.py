@@ -55,24 +55,16 @@ def is_known(headers: HttpHeaders, etag: str) -> bool:
 
 
 def ensure_match(headers: HttpHeaders, etag: str) -> None:
-    """Raise Changed when the caller's `If-Match` names other tags only, Invalid when it names none."""
-    if IF_MATCH not in headers:
-        return
+    """Raise Changed when the caller's `If-Match` names other tags only."""
     wanted = _tags(headers, IF_MATCH)
-    if "*" not in wanted and etag not in wanted:
+    if wanted and "*" not in wanted and etag not in wanted:
         raise Changed(etag)
 
 
-def refuse_match(headers: HttpHeaders) -> None:
-    """Raise Invalid for `If-Match` where nothing is compared: the change would be made whatever has happened."""
-    if IF_MATCH in headers:
-        raise Invalid({IF_MATCH: [_("This request takes no condition.")]}, hint=_("Leave the header out."))
-
-
 def _tags(headers: HttpHeaders, name: str) -> list[str]:
-    if name not in headers:
+    given = headers.get(name, "").strip()
+    if not given:
         return []
-    given = headers[name].strip()
     tags = parse_etags(given) if len(given) <= LONGEST else []
     if not tags:
         # Whoever asks for a condition must not get the change without it.

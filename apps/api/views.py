@@ -52,7 +52,6 @@ class ObjectApi(KindApi):
     """List and retrieve rows that are no resources (regions, instance types, …)."""
 
     schema = KitSchema()
-    conditional = ("patch_one", "delete_one", "post_action")
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
         """Answer 405 to what the route does not map: `delete` is a declaration here, which DRF would call."""

@@ -94,8 +94,6 @@ class OwnQuotas(ApiView):
 
 
 class TenantQuotas(ApiView):
-    conditional = ("patch",)
-
     @extend_schema(
         operation_id="get_tenant_quotas",
         tags=["Quotas"],

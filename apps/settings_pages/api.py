@@ -64,8 +64,6 @@ def _actor(request: Request) -> Actor:
 
 
 class SettingsApi(ApiView):
-    conditional = ("patch",)
-
     @extend_schema(
         operation_id="list_settings",
         tags=["Settings"],

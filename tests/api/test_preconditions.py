@@ -81,42 +81,6 @@ def test_a_condition_that_cannot_be_read_is_refused(vm: Vm, alice: User) -> None
     assert not Operation.objects.filter(verb="vm.delete").exists()
 
 
-@pytest.mark.parametrize("given", ["", "  "])
-def test_an_empty_condition_is_refused(vm: Vm, alice: User, given: str) -> None:
-    client, url = factories.api_client(alice), f"/api/v1/vms/{vm.pk}"
-    for change in (client.delete, client.patch):
-        answer = change(url, headers={"If-Match": given}, format="json")
-        assert answer.status_code == 422, answer.content
-    assert not Operation.objects.filter(verb="vm.delete").exists()
-
-
-def test_what_compares_nothing_refuses_a_condition(vm: Vm, alice: User) -> None:
-    client, headers = factories.session_client(alice), {"If-Match": '"seen"'}
-    view = client.post("/api/v1/saved-views", {"list": "portal.vm", "name": "mine"}, format="json").json()
-    changes: list[tuple[str, str, Any]] = [
-        ("post", "/api/v1/vms/bulk", {"action": "delete", "ids": [str(vm.pk)]}),
-        ("post", "/api/v1/projects", {"name": "new"}),
-        ("delete", f"/api/v1/saved-views/{view['id']}", None),
-        ("post", "/api/v1/sessions/end-others", None),
-    ]
-    for method, url, body in changes:
-        answer = getattr(client, method)(url, body, headers=headers, format="json")
-        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "If-Match"), url
-    assert not Operation.objects.filter(verb="vm.delete").exists()
-    assert client.get("/api/v1/saved-views?list=portal.vm").json()["results"] == [view]
-
-
-def test_an_operation_that_has_changed_is_not_cancelled(owner: Actor, vm: Vm, alice: User) -> None:
-    client = factories.api_client(alice)
-    operation = client.post(f"/api/v1/vms/{vm.pk}/shut-down").json()["operation"]["id"]
-    late = client.post(f"/api/v1/operations/{operation}/cancel", headers={"If-Match": '"seen"'})
-    assert (late.status_code, late.json()["code"]) == (412, "precondition.failed")
-    etag = late["ETag"]
-    assert (
-        client.post(f"/api/v1/operations/{operation}/cancel", headers={"If-Match": etag}).status_code == 200
-    )
-
-
 def test_what_is_no_resource_has_them_too(ada: User) -> None:
     client = factories.session_client(ada)
     factories.make_region("north")

@@ -41,8 +41,6 @@ class RangesBody(serializers.Serializer[Any]):
 class VpcRangesApi(ApiView):
     """Which blocks VPCs may be cut from."""
 
-    conditional = ("put",)
-
     @extend_schema(
         operation_id="list_vpc_ranges",
         tags=["Vpcs"],
