@@ -195,6 +195,7 @@ class FindingApi(Previewing):
     out = FindingOut
     filterset_class = FindingFilter
     pagination_class = FindingPages
+    sorts = {"place": ("host__name", "storage_cluster__name", "region__name")}
     actions = (
         *(Endpoint(verb, bulk=action in FOR_MANY) for action, verb in ON_FINDING.items()),
         Endpoint(FINDING_DISMISS, immediate=True),
