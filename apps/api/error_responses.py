@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from apps.api import limits
-from apps.api.filter_fields import LONGEST
 from apps.api.negotiation import CONTENT_TYPE
+from apps.api.query_fields import LONGEST
 
 PROBLEM_REF = "#/components/schemas/ProblemOut"
 #: Where a refusal stands, before its status.

@@ -13,14 +13,9 @@ from django.db.models import BooleanField, F, Func, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from apps.api.filter_fields import (
-    Choices,
-    Flag,
-    Number,
-    Text,
-    Words,
-)
+from apps.api.filter_fields import Choices, Flag, Number, Text
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
+from apps.api.query_fields import Words
 from apps.api.status_filter import status_filter
 from apps.compute.models import Image, PauseReason, Power, Vm
 from apps.compute.verbs import VM_CREATE

@@ -6,15 +6,9 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from apps.api.filter_fields import (
-    Choices,
-    Flag,
-    Moment,
-    Number,
-    Text,
-    Words,
-)
+from apps.api.filter_fields import Choices, Flag, Moment, Number, Text
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
+from apps.api.query_fields import Words
 from apps.api.status_filter import status_filter
 from apps.infrastructure.models import Cluster, ComputeCluster, Host, Region, StorageCluster
 

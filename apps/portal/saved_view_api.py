@@ -18,10 +18,12 @@ from apps.api.base import ApiView
 from apps.api.declarations import Create
 from apps.api.dry_run import PARAMETER, forecast, is_dry_run
 from apps.api.dry_run import represent as represent_forecast
+from apps.api.forecast_out import ForecastOut
 from apps.api.idempotency import once
+from apps.api.parameters import DRY_RUN, KEY
+from apps.api.problem_out import PROBLEM
 from apps.api.reading import NoBody
 from apps.api.representation import moment
-from apps.api.schema import DRY_RUN, KEY, PROBLEM, ForecastOut
 from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound

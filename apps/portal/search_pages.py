@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api.base import ApiView
-from apps.api.filter_fields import LONGEST
+from apps.api.query_fields import LONGEST
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, NotFound
 from apps.portal import search

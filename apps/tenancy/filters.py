@@ -10,15 +10,9 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import ApiKey, Project, Tenant, User
-from apps.api.filter_fields import (
-    Choices,
-    Flag,
-    Moment,
-    Number,
-    Text,
-    Words,
-)
+from apps.api.filter_fields import Choices, Flag, Moment, Number, Text
 from apps.api.filters import ListFilter
+from apps.api.query_fields import Words
 
 
 def _with_uid(value: str) -> Q:

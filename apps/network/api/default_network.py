@@ -13,8 +13,8 @@ from rest_framework.response import Response
 
 from apps.accounts.access import ensure_may, visible_projects
 from apps.api.base import ApiView
+from apps.api.problem_out import PROBLEM
 from apps.api.representation import OperationOut
-from apps.api.schema import PROBLEM
 from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound

@@ -14,8 +14,8 @@ from apps.accounts.models import User
 from apps.api import limits
 from apps.api.base import ApiView
 from apps.api.bodies import LineField
+from apps.api.problem_out import PROBLEM
 from apps.api.representation import ReferenceOut
-from apps.api.schema import PROBLEM
 from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
 from apps.tenancy.services.preferences import set_preferences

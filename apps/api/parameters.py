@@ -1,0 +1,39 @@
+"""Parameters that many operations take: idempotency keys, conditions, dry runs."""
+
+from __future__ import annotations
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+
+from apps.api import preconditions
+from apps.api.dry_run import PARAMETER
+from apps.api.idempotency import MAX_LENGTH
+
+KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "maxLength": MAX_LENGTH, "pattern": "^[ -~]*$"},
+    OpenApiParameter.HEADER,
+    description="Any text up to 255 characters. The same request sent again within 24 hours is answered, not repeated.",
+)
+_TAGS = {"type": "string", "maxLength": preconditions.LONGEST}
+UNLESS_KNOWN = OpenApiParameter(
+    preconditions.IF_NONE_MATCH,
+    _TAGS,
+    OpenApiParameter.HEADER,
+    description="ETags that the caller has: 304 without a body when one of them is still right.",
+)
+UNLESS_CHANGED = OpenApiParameter(
+    preconditions.IF_MATCH,
+    _TAGS,
+    OpenApiParameter.HEADER,
+    description="ETags of the resource as the caller has seen it: 412 with the ETag of now when it has changed since.",
+)
+UNCHANGED = OpenApiResponse(description="The caller has it already; see `If-None-Match`.")
+DRY_RUN = OpenApiParameter(
+    PARAMETER,
+    OpenApiTypes.STR,
+    OpenApiParameter.QUERY,
+    enum=["0", "1", "false", "true"],
+    description="1: change nothing, and answer 200 with what the create would come to and all that would be refused. "
+    "An Idempotency-Key is ignored then.",
+)
