@@ -15,7 +15,7 @@ KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="Any text up to 255 characters. The same request sent again within 24 hours is answered, not repeated.",
 )
-_TAGS = {"type": "string", "maxLength": preconditions.LONGEST}
+_TAGS = {"type": "string", "maxLength": preconditions.LONGEST, "pattern": preconditions.PATTERN}
 UNLESS_KNOWN = OpenApiParameter(
     preconditions.IF_NONE_MATCH,
     _TAGS,

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
+from django.urls import reverse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -42,6 +43,8 @@ _SHARED = tuple(field.name for field in Resource._meta.concrete_fields)
 
 class ObjectApi(ReadingApi):
     """Rows that are no resources (regions, instance types, …): what can be read, created, changed and done."""
+
+    conditional = frozenset({"patch_one", "delete_one", "post_action"})
 
     @answered_in_one_transaction
     def post_list(self, request: Request) -> Response:
@@ -117,6 +120,12 @@ class ObjectApi(ReadingApi):
             self.locked(row)
             now = self.found(getattr(row, self.key))
             ensure_match(request.headers, etag_of(self.represent(now), self.secrets))
+
+    def url_of(self, row: Any) -> str:
+        """Return where a row that was just made is read; the request is one to the kind's list."""
+        match = self.request.resolver_match
+        assert match is not None
+        return reverse(f"{match.view_name}-one", args=[getattr(row, self.key)])
 
     def locked(self, row: Any) -> None:
         """Lock a row against other changes, until the transaction ends."""

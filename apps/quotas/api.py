@@ -95,6 +95,8 @@ class OwnQuotas(ApiView):
 
 
 class TenantQuotas(ApiView):
+    conditional = frozenset({"patch"})
+
     @extend_schema(
         operation_id="get_tenant_quotas",
         tags=["Quotas"],

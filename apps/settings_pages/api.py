@@ -65,6 +65,8 @@ def _actor(request: Request) -> Actor:
 
 
 class SettingsApi(ApiView):
+    conditional = frozenset({"patch"})
+
     @extend_schema(
         operation_id="list_settings",
         tags=["Settings"],

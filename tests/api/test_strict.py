@@ -46,6 +46,8 @@ def _ask(world: World, role: str, route: Route, method: str, query: str = "", bo
 def _who(world: World, route: Route, method: str) -> str:
     """Return who may do it: an administrator where the tenant's owner may not."""
     owners = {"settings", "vpc-ranges", "regions", "compute-clusters", "storage-clusters", "hosts", "tenants"}
+    if route.segment in {"sessions", "saved-views"}:
+        return "nina"  # nobody else's
     admins = owners | {"instance-types", "images", "findings", "in-trouble", "administrators"}
     return "ada" if route.segment in admins else "alice"
 

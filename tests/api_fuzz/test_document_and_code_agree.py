@@ -140,6 +140,8 @@ def test_what_the_document_does_not_allow_is_refused(
     @few(4)
     @given(case=_asked(path, method, GenerationMode.NEGATIVE, world))
     def ask(case: Case) -> None:
+        if case.meta is not None and getattr(case.meta.phase.data, "parameter", "") == "Authorization":
+            return  # it is sent with the caller's own
         query = (case.query or {}).values()
         if any(isinstance(value, dict | list) or value is None or value == "" for value in query):
             return  # a query has texts only: what is wrong with the value does not reach the platform

@@ -38,6 +38,8 @@ class RangesBody(serializers.Serializer[Any]):
 class VpcRangesApi(ApiView):
     """Which blocks VPCs may be cut from."""
 
+    conditional = frozenset({"put"})
+
     @extend_schema(
         operation_id="list_vpc_ranges",
         tags=["Vpcs"],
