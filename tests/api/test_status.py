@@ -72,8 +72,7 @@ def test_the_status_while_a_verb_runs_is_the_word_people_see() -> None:
         differing = {
             verb.name: str(verb.doing)
             for verb in all_verbs()
-            if verb.status is not Status.UPDATING
-            and verb.status != str(verb.doing).lower().replace(" ", "_")
+            if verb.status is not Status.UPDATING and verb.status != str(verb.doing).lower().replace(" ", "_")
         }
     assert differing == {}
 
