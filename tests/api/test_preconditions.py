@@ -192,6 +192,7 @@ def test_one_operation_of_a_create_is_where_the_answer_says(
     owner: Actor, alice: User, cloud: Cloud, subnet: Subnet, vm: Vm
 ) -> None:
     body = {"name": "db", "instance_type": str(vm.instance_type_id), "image": str(vm.image_id)}
+    assert vm.project is not None
     group = make_group(cloud.region, vm.project)
     body |= {"subnet": str(subnet.pk), "security_group": str(group.pk), "password": "A long secret 42"}
     client = factories.api_client(alice)

@@ -37,6 +37,7 @@ def test_a_filter_takes_an_id_in_upper_case(vm: Vm, alice: User) -> None:
 
 
 def test_a_body_takes_an_id_in_upper_case(vm: Vm, alice: User) -> None:
+    assert vm.tenant is not None
     other = Project.objects.create(tenant=vm.tenant, name="other")
     moved = factories.api_client(alice).patch(
         f"/api/v1/vms/{vm.pk}", {"project": upper(other.uid)}, format="json"

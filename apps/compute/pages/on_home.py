@@ -73,7 +73,7 @@ def vm_states(vms: QuerySet[Vm], list_url: str) -> list[StateCount]:
     vms = vms.annotate(running_operation=FilteredRelation("operations", condition=still_open))
     at_rest, on = Q(running_operation=None), Q(power_seen=Power.ON)
     ready, paused = at_rest & Q(state=State.READY), ~Q(pause_reason="")
-    wanted = (
+    wanted: tuple[tuple[Text, str, Q, list[Status]], ...] = (
         (_("Running"), "ok", ready & on & ~paused, [Status.RUNNING]),
         (_("Stopped"), "off", ready & ~on, [Status.STOPPED]),
         (_("Changing"), "busy", ~at_rest | Q(state=State.PENDING), []),
