@@ -6,24 +6,24 @@ from typing import Any
 
 from apps.api import limits
 from apps.api.negotiation import CONTENT_TYPE
-from apps.api.query_fields import LONGEST
+from apps.api.query_fields import LONGEST, WITHOUT_NUL
 
 PROBLEM_REF = "#/components/schemas/ProblemOut"
 #: Where a refusal stands, before its status.
 REFUSALS = "#/components/responses/Refused"
 MEANING = {
-    "400": "Something sent is malformed; `errors` names it.",
-    "401": "No valid API key or session came along.",
-    "403": "The caller may not do this.",
-    "404": "There is no such thing, or the caller may not know of it.",
-    "406": "Something other than JSON is asked for.",
-    "409": "Not in its present state, or other things depend on it.",
+    "400": "Malformed request. See `errors`.",
+    "401": "No valid API key or session.",
+    "403": "The caller has no permission for this.",
+    "404": "Not found, or not visible to the caller.",
+    "406": "Only JSON responses are available.",
+    "409": "Not possible in the current state, or other resources depend on it.",
     "412": "It is not any more as `If-Match` says; `ETag` is that of now.",
-    "413": "The body is too large.",
-    "415": "The body is said to be something other than JSON.",
-    "422": "Something sent cannot be done; `errors` names it.",
+    "413": "The request body is too large.",
+    "415": "The Content-Type is not JSON.",
+    "422": "Validation failed. See `errors`.",
     "429": "Too many requests of this key, or failed attempts; `Retry-After` says when to try again.",
-    "503": "The platform is out of order; `Retry-After` says when to try again.",
+    "503": "The platform is temporarily unavailable. Retry after `Retry-After`.",
 }
 
 
@@ -39,12 +39,16 @@ def document_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     return result
 
 
-def _bounds(schema: dict[str, Any]) -> dict[str, int]:
+def _bounds(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the bounds of parameters that are made from paths and from filters with none of their own."""
     if schema.get("type") == "integer":
         return {"minimum": 0, "maximum": limits.BIG_INTEGER} if "maximum" not in schema else {}
-    bounded = {"enum", "maxLength", "format"} & schema.keys()
-    return {"maxLength": LONGEST} if schema.get("type") == "string" and not bounded else {}
+    bounded = {"enum", "maxLength", "format", "pattern"} & schema.keys()
+    return (
+        {"maxLength": LONGEST, "pattern": WITHOUT_NUL}
+        if schema.get("type") == "string" and not bounded
+        else {}
+    )
 
 
 def _completed(operation: dict[str, Any]) -> dict[str, Any]:

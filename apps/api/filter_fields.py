@@ -26,6 +26,7 @@ from apps.api.query_fields import (
     BOUNDS,
     LONGEST,
     MOST_VALUES,
+    WITHOUT_NUL,
     AnyOfField,
     ComposedField,
     FlagField,
@@ -69,9 +70,9 @@ class Text(By):
 
     def parameters(self, name: str) -> dict[str, FilterSpec]:
         """Return one parameter."""
-        says = _("{}: begins with") if self.lookup.endswith("startswith") else _("{}: contains")
+        says = _("{}: starts with") if self.lookup.endswith("startswith") else _("{}: contains")
         field = ComposedField(required=False, max_length=LONGEST)
-        schema = {"type": "string", "maxLength": LONGEST}
+        schema = {"type": "string", "maxLength": LONGEST, "pattern": WITHOUT_NUL}
         return {name: FilterSpec(name, self, field, self.lookup, schema, says)}
 
 
@@ -96,7 +97,7 @@ class Choices(By):
         if given:
             items["enum"] = sorted(str(value) for value, _label in given)
         schema = {"type": "array", "items": items, "maxItems": MOST_VALUES}
-        says = _("{}: any of these, repeated or with commas between them")
+        says = _("{}: any of these values, repeated or comma-separated")
         return {name: FilterSpec(name, self, AnyOfField(each), "in", schema, says)}
 
 
@@ -137,7 +138,7 @@ class Moment(By):
         prefix = f"{name}_" if self.prefix is None else self.prefix
         return {
             f"{prefix}after": FilterSpec(
-                name, self, field, "gte", OpenApiTypes.DATETIME, _("{}: from this time on")
+                name, self, field, "gte", OpenApiTypes.DATETIME, _("{}: at or after this time")
             ),
             f"{prefix}before": FilterSpec(
                 name, self, field, "lt", OpenApiTypes.DATETIME, _("{}: before this time")

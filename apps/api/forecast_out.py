@@ -11,7 +11,7 @@ from apps.api.problem_out import FieldErrorOut
 
 
 class RefusalOut(serializers.Serializer[Any]):
-    """As the problem with which the create itself would be answered."""
+    """The error that the create request would return."""
 
     status = serializers.IntegerField()
     code = serializers.CharField()
@@ -38,12 +38,12 @@ class QuotaForecastOut(serializers.Serializer[Any]):
 
 
 class ForecastOut(serializers.Serializer[Any]):
-    """What a create would come to now. It reserves nothing: a moment later there may be less."""
+    """Expected result of a create request. Nothing is reserved, so the actual result may differ."""
 
-    possible = serializers.BooleanField(help_text="Whether the create itself would be accepted.")
+    possible = serializers.BooleanField(help_text="Whether the create request would be accepted.")
     permission = PermissionOut()
-    refusals = RefusalOut(many=True, help_text="Everything that is wrong, as far as it can be known at once.")
-    quotas = QuotaForecastOut(many=True, help_text="The metrics it counts for.")
+    refusals = RefusalOut(many=True, help_text="All errors found.")
+    quotas = QuotaForecastOut(many=True, help_text="Quota metrics affected.")
 
 
 @cache

@@ -31,7 +31,7 @@ class CursorPages(BasePagination):
     page_size: ClassVar[int] = 50
     max_page_size: ClassVar[int] = 200
     ordering: ClassVar[Sequence[str]] = ("-created_at",)
-    #: A unique column, by which rows are told apart that are equal in all others. It stands in cursors.
+    #: A unique column, by which rows are distinguished that are equal in all others. It stands in cursors.
     tie_breaker: ClassVar[str] = "pk"
 
     def paginate_queryset(  # type: ignore[override]
@@ -58,7 +58,7 @@ class CursorPages(BasePagination):
         return rows
 
     def get_paginated_response(self, data: Any) -> Response:
-        """Answer with the rows, the links, and the number of all rows where it is asked for."""
+        """Answer with the rows, the links, and the number of all rows where it is requested."""
         total = {} if self._total is None else {"total": self._total}
         return Response(
             {
@@ -167,7 +167,7 @@ class CursorPages(BasePagination):
                 raise BadSignature
             backwards, *position = self._signer.unsign_object(cursor)
         except BadSignature as error:
-            message = _("There is no such page: use the links of the page before.")
+            message = _("Page not found. Use the links of the previous page.")
             raise exceptions.ValidationError({CURSOR: [message]}) from error
         return backwards, position
 

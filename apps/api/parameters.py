@@ -13,7 +13,8 @@ KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "maxLength": MAX_LENGTH, "pattern": "^[ -~]*$"},
     OpenApiParameter.HEADER,
-    description="Any text up to 255 characters. The same request sent again within 24 hours is answered, not repeated.",
+    description="Any text of at most 255 characters. A repeated request within 24 hours returns the first "
+    "response and is not run again.",
 )
 _TAGS = {"type": "string", "maxLength": preconditions.LONGEST, "pattern": preconditions.PATTERN}
 UNLESS_KNOWN = OpenApiParameter(
@@ -34,6 +35,6 @@ DRY_RUN = OpenApiParameter(
     OpenApiTypes.STR,
     OpenApiParameter.QUERY,
     enum=["0", "1", "false", "true"],
-    description="1: change nothing, and answer 200 with what the create would come to and all that would be refused. "
-    "An Idempotency-Key is ignored then.",
+    description="1: change nothing and return 200 with the expected result and all errors. The Idempotency-Key "
+    "is ignored.",
 )

@@ -71,9 +71,9 @@ def ensure_no_condition(headers: HttpHeaders) -> None:
 
 
 def _tags(headers: HttpHeaders, name: str) -> list[str]:
-    given = headers.get(name, "").strip()
-    if not given:
+    if name not in headers:
         return []
+    given = headers[name].strip()
     if len(given) > LONGEST or re.fullmatch(PATTERN, given) is None:
         # Whoever asks for a condition must not get the change without it.
         raise Invalid({name: [_("An ETag in double quotes, several with commas between them, or *.")]})

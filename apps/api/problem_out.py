@@ -18,12 +18,12 @@ class ProblemOut(serializers.Serializer[Any]):
 
     type = serializers.CharField(help_text="Where the code is documented.")
     status = serializers.IntegerField()
-    title = serializers.CharField(help_text="The cause, for people.")
-    code = serializers.CharField(help_text="The cause, for programs; stable.")
-    hint = serializers.CharField(required=False, help_text="What to do next.")
+    title = serializers.CharField(help_text="Cause, human-readable.")
+    code = serializers.CharField(help_text="Cause, machine-readable and stable.")
+    hint = serializers.CharField(required=False, help_text="Next step.")
     errors = FieldErrorOut(many=True, required=False)  # type: ignore[assignment]  # hides Serializer.errors
     details = serializers.DictField(required=False)
     request_id = serializers.CharField()
 
 
-PROBLEM = OpenApiResponse(ProblemOut, description="Why it was not done.")
+PROBLEM = OpenApiResponse(ProblemOut, description="Reason of the refusal.")

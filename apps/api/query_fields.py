@@ -17,6 +17,8 @@ from apps.api.converters import NUMBER_PATTERN
 #: Characters of a text to look for, and values of one list of them.
 LONGEST = 255
 MOST_VALUES = 200
+#: PostgreSQL keeps no NUL in texts, so none is looked for.
+WITHOUT_NUL = r"^[^\x00]*$"
 
 
 class FlagField(forms.NullBooleanField):
@@ -41,7 +43,7 @@ class FlagWidget(BooleanWidget):
 
 #: What the document says of one value; whole numbers are IDs, thus texts.
 BOUNDS: dict[type[forms.Field], dict[str, int | str]] = {
-    forms.CharField: {"maxLength": LONGEST},
+    forms.CharField: {"maxLength": LONGEST, "pattern": WITHOUT_NUL},
     forms.IntegerField: {"pattern": f"^{NUMBER_PATTERN}$", "maxLength": len(str(limits.INTEGER))},
 }
 

@@ -56,7 +56,7 @@ class KitSchema(AutoSchema):
             "post_list": f"Create: {noun}",
             "patch_one": f"Change: {noun}",
             "delete_one": f"Delete: {noun}",
-            "post_bulk": f"One action on many: {noun}",
+            "post_bulk": f"Bulk action: {noun}",
         }[self._route]
 
     def get_description(self) -> str:  # type: ignore[override]
@@ -67,7 +67,7 @@ class KitSchema(AutoSchema):
 
     def _bulk_description(self) -> str:
         names = ", ".join(f"`{slug(act.verb.action)}`" for act in bulk_actions(type(self.view)))
-        return f"Actions: {names}. Each row is asked for in a transaction of its own; the answer has an item for each."
+        return f"Actions: {names}. Each item is handled in its own transaction; the response has one entry per item."
 
     def _is_list_view(self, serializer: Any = None) -> bool:
         return self._route == "get_list"
@@ -126,7 +126,7 @@ class KitSchema(AutoSchema):
 
 @cache
 def accepted_out(out: type[Out], batch: bool) -> type[serializers.Serializer[Any]]:
-    """Return the schema of a 202: the same class each time, as components are told apart by class."""
+    """Return the schema of a 202: the same class each time, as components are distinguished by class."""
     name = out.__name__.removesuffix("Out") + ("BatchAccepted" if batch else "Accepted")
     fields: dict[str, Any] = {"operation": OperationOut(), "resource": out(allow_null=True)}
     if batch:
@@ -142,7 +142,7 @@ def bulk_body(view: type[KindApi]) -> type[serializers.Serializer[Any]]:
         def get_fields(self) -> dict[str, Any]:
             fields: dict[str, Any] = super().get_fields()
             fields["action"] = one_of(
-                sorted(action_names(view)), help_text="As in `allowed_actions`, and `delete`."
+                sorted(action_names(view)), help_text="An action of `allowed_actions`, or `delete`."
             )
             for act in bulk_actions(view):
                 for name, field in act.body().get_fields().items() if act.body else ():

@@ -147,7 +147,7 @@ class ObjectApi(ReadingApi):
         The service judges again, under its locks.
         """
         if isinstance(row, Resource):
-            covered = self.rights.covers(verb, row.project_id, row.tenant_id)
+            covered = self.rights.covers_row(verb, row)
         else:
             covered = self.rights.may_somewhere(verb)
         if not covered:

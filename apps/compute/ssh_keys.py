@@ -137,7 +137,7 @@ def _check_key(algorithm: str, encoded: str) -> None:
             % {"type": algorithm}
         ) from error
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < LEAST_RSA_BITS:
-        raise _bad(_("An RSA key needs at least %(bits)s bits.") % {"bits": LEAST_RSA_BITS})
+        raise _bad(_("RSA keys need at least %(bits)s bits.") % {"bits": LEAST_RSA_BITS})
 
 
 def _bad(message: str) -> Invalid:

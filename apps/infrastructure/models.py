@@ -16,7 +16,7 @@ from apps.lifecycle.shown_states import ShownState
 from apps.lifecycle.state_labels import StateLabel
 from apps.lifecycle.times import written
 
-#: An agent reports every five seconds; a host silent for this long is out of reach.
+#: An agent reports every five seconds; a host silent for this long is unreachable.
 SILENCE = timedelta(seconds=20)
 
 
@@ -119,7 +119,7 @@ class Host(Kind):
     driver = models.CharField(max_length=16, default="agent")
     address = models.GenericIPAddressField(null=True, blank=True)
     sealed_key = models.TextField(blank=True, default="", editable=False)
-    accepts_vms = models.BooleanField(gettext_lazy("accepts new VMs"), default=True)
+    accepts_vms = models.BooleanField(gettext_lazy("scheduling enabled"), default=True)
 
     architecture = models.CharField(max_length=16, blank=True, default="")
     cpu_model = models.CharField(max_length=128, blank=True, default="")
@@ -146,7 +146,7 @@ class Host(Kind):
 
     @property
     def is_enrolled(self) -> bool:
-        """Whether it has a key and a log-in of its own; a simulated host has none."""
+        """Whether it has a key and a login of its own; a simulated host has none."""
         return bool(self.sealed_key)
 
     @property
@@ -160,7 +160,7 @@ class Host(Kind):
 
     def pending_word(self) -> StateLabel:
         """Return the state to show for a host nobody has heard of since it was enrolled."""
-        reason = _("Its agent has not reported yet.")
+        reason = _("The host’s agent has not reported yet.")
         return StateLabel(_("Enrolled"), "warn", reason=reason, code="enrolled")
 
     def ready_word(self) -> StateLabel:
@@ -168,10 +168,10 @@ class Host(Kind):
         if not self.in_reach:
             at = self.last_report_at
             reason = _("No report since %(time)s.") % {"time": written(at)} if at is not None else ""
-            return StateLabel(_("Out of reach"), "error", reason=reason, code=Status.UNREACHABLE)
+            return StateLabel(_("Unreachable"), "error", reason=reason, code=Status.UNREACHABLE)
         if not self.accepts_vms:
-            reason, code = _("It does not accept new VMs."), Status.SCHEDULING_DISABLED
-            return StateLabel(_("Closed"), "warn", reason=reason, code=code)
+            reason, code = _("Scheduling is disabled on this host."), Status.SCHEDULING_DISABLED
+            return StateLabel(_("Scheduling disabled"), "warn", reason=reason, code=code)
         return StateLabel(_("Available"), "ok", code="ready")
 
     @classmethod
@@ -183,8 +183,8 @@ class Host(Kind):
         open_, closed = models.Q(accepts_vms=True), models.Q(accepts_vms=False)
         return [
             ShownState(Status.AVAILABLE, gettext_lazy("Available"), ~silent & open_),
-            ShownState(Status.SCHEDULING_DISABLED, gettext_lazy("Closed"), ~silent & closed),
-            ShownState(Status.UNREACHABLE, gettext_lazy("Out of reach"), silent),
+            ShownState(Status.SCHEDULING_DISABLED, gettext_lazy("Scheduling disabled"), ~silent & closed),
+            ShownState(Status.UNREACHABLE, gettext_lazy("Unreachable"), silent),
         ]
 
     @classmethod

@@ -31,7 +31,7 @@ def retry_verb(kind: str, **differs: Any) -> Verb:
     """Return `<kind>.retry`: make what could not be created."""
     verb = Verb(
         f"{kind}.retry",
-        _("Try again"),
+        _("Retry"),
         _("Creating"),
         permission="manage",
         states=frozenset({State.ERROR}),

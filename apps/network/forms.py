@@ -1,4 +1,4 @@
-"""What is asked for in the pages of networks."""
+"""What is requested in the pages of networks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PlacedForm(BaseForm):
     """Name, remark, and where it goes: a project the actor may create in, and a region."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=63)
-    remark = forms.CharField(label=gettext_lazy("Remark"), max_length=255, required=False)
+    remark = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
     project = forms.TypedChoiceField(label=gettext_lazy("Project"), coerce=UUID)
     region = forms.ChoiceField(label=gettext_lazy("Region"))
 
@@ -38,14 +38,12 @@ class PlacedForm(BaseForm):
 
 
 class VpcForm(PlacedForm):
-    cidr = forms.CharField(label=gettext_lazy("Block"), max_length=43)
+    cidr = forms.CharField(label=gettext_lazy("CIDR block"), max_length=43)
     subnet_cidr = forms.CharField(
-        label=gettext_lazy("Block of the first subnet"),
+        label=gettext_lazy("CIDR block of the first subnet"),
         max_length=43,
         required=False,
-        help_text=gettext_lazy(
-            "Inside the VPC's block, /29 or larger. More subnets can be made at any time."
-        ),
+        help_text=gettext_lazy("Inside the VPC’s CIDR block, /29 or larger. You can add more subnets later."),
     )
 
     def prepare(self) -> None:
@@ -62,11 +60,11 @@ class SubnetForm(BaseForm):
     vpc = forms.TypedChoiceField(label=gettext_lazy("VPC"), coerce=UUID)
     name = forms.CharField(label=gettext_lazy("Name"), max_length=63)
     cidr = forms.CharField(
-        label=gettext_lazy("Block"),
+        label=gettext_lazy("CIDR block"),
         max_length=43,
-        help_text=gettext_lazy("Inside the VPC's block, /29 or larger, beside its other subnets."),
+        help_text=gettext_lazy("Inside the VPC’s CIDR block, /29 or larger. Must not overlap other subnets."),
     )
-    remark = forms.CharField(label=gettext_lazy("Remark"), max_length=255, required=False)
+    remark = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
 
     def prepare(self) -> None:
         """Offer the VPCs with their blocks."""
@@ -85,11 +83,14 @@ class RangesForm(BaseForm):
     """The allowed blocks, one a line: "10.0.0.0/16 16-29"."""
 
     ranges = forms.CharField(
-        label=gettext_lazy("Allowed blocks"),
+        label=gettext_lazy("Allowed CIDR blocks"),
         max_length=limits.SETTING,
         required=False,
         widget=forms.Textarea(attrs={"rows": 8, "class": "mono", "spellcheck": "false"}),
-        help_text=gettext_lazy("One a line: the block, then the masks a VPC may have. Empty: the defaults."),
+        help_text=gettext_lazy(
+            "One per line: the CIDR block, then the prefix lengths a VPC may have. Leave empty for the "
+            "defaults."
+        ),
     )
 
     def clean_ranges(self) -> list[dict[str, Any]]:
@@ -101,7 +102,7 @@ class RangesForm(BaseForm):
         cidr, _space, masks = line.strip().partition(" ")
         first, _dash, last = masks.replace("/", "").partition("-")
         if not (first.strip().isdecimal() and last.strip().isdecimal()) or len(masks) > 20:
-            raise forms.ValidationError(_("Not like 10.0.0.0/16 16-29: %(line)s") % {"line": line})
+            raise forms.ValidationError(_("Not in the form 10.0.0.0/16 16-29: %(line)s") % {"line": line})
         return {"cidr": cidr, "min_prefix": int(first), "max_prefix": int(last)}
 
 

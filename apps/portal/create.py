@@ -126,8 +126,8 @@ class CreatePage(Page):
     def _sent_before(self, path: str) -> HttpResponse:
         """Lead to what the form made when it was sent first."""
         toast = toasts.Toast(
-            _("This form was sent twice; it was carried out once."),
-            hint="" if path else _("What is shown only once is not shown again."),
+            _("This form was sent twice. It was processed once."),
+            hint="" if path else _("Secrets are shown only once."),
         )
         toasts.keep(self.request, toast)
         return self.go(path or self.of.url(self.area, "list"))
@@ -206,5 +206,5 @@ def _say_what_is_not_kept(form: BaseForm) -> None:
     """Passwords are not sent back to the browser, so that they have to be typed again."""
     for bound in form.visible_fields():
         if isinstance(bound.field.widget, forms.PasswordInput) and bound.value():
-            bound.field.help_text = _("Type it again: it is not kept.")
+            bound.field.help_text = _("Enter it again. It is not stored.")
             bound.help_text = bound.field.help_text

@@ -161,11 +161,13 @@ class DetailPage(Page):
         }
 
     def _notices(self, row: Any) -> list[Notice]:
-        kinds = ("", self.of.kind) if isinstance(row, Resource) else (self.of.kind,)
-        return [said for slot in NOTICES if slot.kind in kinds and (said := slot.say(self, row))]
+        return [said for slot in NOTICES if slot.kind in self._kinds(row) and (said := slot.say(self, row))]
 
     def _added_facts(self, row: Any) -> list[Property]:
-        return [fact for slot in FACTS if slot.kind == self.of.kind for fact in slot.facts(self, row)]
+        return [fact for slot in FACTS if slot.kind in self._kinds(row) for fact in slot.facts(self, row)]
+
+    def _kinds(self, row: Any) -> tuple[str, ...]:
+        return ("", self.of.kind) if isinstance(row, Resource) else (self.of.kind,)
 
     def found(self, key: object) -> Any:
         """Return the row; NotFound when there is none in view."""

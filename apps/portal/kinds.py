@@ -121,7 +121,7 @@ class PageKind:
     converter: str = "uuid"
     #: What stands beside a row's name where it is found by search: its addresses, say.
     beside: Callable[[Any], object] = lambda row: ""
-    #: When what a row shows was last seen, where that is not now: its host is out of reach. None: up to date.
+    #: When what a row shows was last seen, where that is not now: its host is unreachable. None: up to date.
     as_of: Callable[[Any], datetime | None] = lambda row: None
 
     #: Whether the create page can be filled in from a row ("create another like this").
@@ -136,7 +136,7 @@ class PageKind:
         """Return one visible row; NotFound when there is none, as for a key from a query that cannot be one."""
         row = self.rows(actor).filter(**{self.key: key}).first() if is_key(self.converter, str(key)) else None
         if row is None:
-            raise NotFound(_("There is no such %(kind)s.") % {"kind": self.one})
+            raise NotFound(_("This %(kind)s was not found.") % {"kind": self.one})
         return row
 
     def key_of(self, row: Any) -> Any:
@@ -185,7 +185,7 @@ class PageKind:
 
     @property
     def for_many(self) -> list[Do]:
-        """The actions that may be asked for on many rows at once."""
+        """The actions that may be requested on many rows at once."""
         return [do for do in self.all_actions if do.for_many]
 
     def judge(self, rights: Rights, row: Any) -> list[Possibility]:
@@ -209,7 +209,7 @@ class PageKind:
 
 @cache
 def _around_key(name: str) -> tuple[str, str]:
-    # Two paths for each row of a list: to put them together anew each time was a tenth of a page's time.
+    # Two paths for each row of a list: to put them together again each time was a tenth of a page's time.
     before, after = reverse(name, args=[UUID(int=0)]).split(str(UUID(int=0)))
     return before, after
 
@@ -218,6 +218,11 @@ def _possible(verb: Verb, row: Any) -> Possibility:
     """Judge a verb on a row that is no resource: it has no state, but perhaps an obstacle."""
     reason = verb.obstacle(row) if verb.obstacle else None
     return Possibility(verb, NotNow.code, str(reason)) if reason else Possibility(verb)
+
+
+def neighbour_url(rights: Rights, area: str, row: Resource) -> str:
+    """Return the path of a resource that another one names; "" when the reader may not open it."""
+    return resource_url(area, row.kind, row.pk) if rights.sees(row) else ""
 
 
 def resource_url(area: str, kind: str, key: object) -> str:

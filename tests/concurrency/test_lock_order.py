@@ -235,7 +235,7 @@ def test_a_member_loses_the_second_factor_while_being_removed(
 def test_what_somebody_who_is_removed_meanwhile_asked_for_is_refused_clearly(
     cloud: Cloud, owner: Actor, mia: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That the log-in is gone is found when the transaction ends: too late for any service to look."""
+    """That the login is gone is found when the transaction ends: too late for any service to look."""
     client = factories.api_client(mia)
     client.raise_request_exception = False
 

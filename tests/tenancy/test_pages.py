@@ -63,7 +63,7 @@ def test_an_admin_makes_a_tenant_and_disables_it(ada: User) -> None:
     tenant = Tenant.objects.get(name="acme")
     assert "anna" in shown and User.objects.get(username="anna").is_tenant_owner
     question = client.get(f"/admin/tenants/{tenant.uid}/disable/").content.decode()
-    assert "stop at once" in question
+    assert "end immediately" in question
     client.post(f"/admin/tenants/{tenant.uid}/disable/")
     tenant.refresh_from_db()
     assert not tenant.enabled

@@ -29,8 +29,8 @@ from apps.portal.lists import Empty, ListPage
 
 def _goes(key_pair: KeyPair) -> list[str]:
     return [
-        _("The public key %(name)s is removed here.") % {"name": key_pair.name},
-        _("VMs that have it keep it, until you take it out of them."),
+        _("Public key %(name)s is deleted from the console.") % {"name": key_pair.name},
+        _("VMs that use the key keep it until you remove it inside the guest."),
     ]
 
 
@@ -68,7 +68,7 @@ class KeyPairList(ListPage):
     facets = (project_facet,)
     empty = Empty(
         gettext_lazy("No SSH keys yet"),
-        gettext_lazy("Import your public key, or have a pair made, to log in to VMs."),
+        gettext_lazy("Import your public key or create a key pair to log in to VMs."),
     )
 
 

@@ -16,7 +16,7 @@ from apps.portal.page import Page
 
 
 class RangesPage(Page):
-    title = gettext_lazy("Allowed VPC blocks")
+    title = gettext_lazy("Allowed VPC CIDR blocks")
     template_name = "network/ranges.html"
 
     def get(self, request: HttpRequest) -> HttpResponse:
@@ -34,5 +34,5 @@ class RangesPage(Page):
         except Refused as error:
             form.add_error("ranges", error.message)
             return self.show({"form": form, "refused": error}, status=error.status)
-        toasts.keep(request, toasts.Toast(_("Allowed blocks set")))
+        toasts.keep(request, toasts.Toast(_("Allowed CIDR blocks saved")))
         return self.go(reverse("admin:vpc_range.list"))

@@ -57,7 +57,9 @@ MOST_NICS = 200
 
 
 def _what_goes(group: SecurityGroup) -> list[str]:
-    return [_("The group and its %(n)s rules go. It must be bound to nothing.") % {"n": group.rules.count()}]
+    return [
+        _("The group and its %(n)s rules are deleted. It must not be in use.") % {"n": group.rules.count()}
+    ]
 
 
 SECURITY_GROUP = PageKind(
@@ -91,7 +93,7 @@ class SecurityGroupList(ListPage):
         ),
         Column(
             "bound",
-            gettext_lazy("Bound to"),
+            gettext_lazy("Used by"),
             lambda row, page: row.bound_count,
             sort="bound_count",
             filter="bindings",
@@ -110,7 +112,7 @@ class SecurityGroupList(ListPage):
     facets = (
         status_facet,
         choice_facet(
-            "bound", gettext_lazy("Use"), lambda page: [("true", _("In use")), ("false", _("Unused"))]
+            "bound", gettext_lazy("Usage"), lambda page: [("true", _("In use")), ("false", _("Unused"))]
         ),
         choice_facet("action", gettext_lazy("Action"), lambda page: list(SecurityGroupRule.Action.choices)),
         tenant_facet,
@@ -119,7 +121,7 @@ class SecurityGroupList(ListPage):
     )
     empty = Empty(
         gettext_lazy("No security groups yet"),
-        gettext_lazy("A security group says which traffic reaches a machine, and which it may send."),
+        gettext_lazy("A security group defines which traffic a VM may receive and send."),
     )
 
 
@@ -159,7 +161,7 @@ class SecurityGroupDetail(DetailPage):
 
     def facts(self, row: Any) -> Sequence[Property]:
         """How many NICs it guards."""
-        return [Property(_("Bound to"), _("%(n)s NICs") % {"n": row.bound_count})]
+        return [Property(_("Used by"), _("%(n)s NICs") % {"n": row.bound_count})]
 
     def used_by(self, row: Any) -> Sequence[Related]:
         """Machines whose traffic it decides."""

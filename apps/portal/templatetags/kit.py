@@ -138,10 +138,12 @@ def resource_url(context: template.Context, kind: str, key: object) -> str:
 
 @register.simple_tag(takes_context=True)
 def resource_link(context: template.Context, resource: Any) -> SafeString:
-    """Return a resource's name, linked where this area has a page for it."""
+    """Return a resource's name, linked where this area has a page for it that the reader may open."""
     if resource is None:
         return html.nothing()
-    return html.link(url_of(_area(context), resource.kind, resource.pk), resource.name)
+    rights = getattr(context.get("page"), "rights", None)
+    url = url_of(_area(context), resource.kind, resource.pk)
+    return html.link(url if rights is None or rights.sees(resource) else "", resource.name)
 
 
 def _area(context: template.Context) -> str:

@@ -38,21 +38,23 @@ class MeOut(serializers.Serializer[Any]):
     is_tenant_owner = serializers.BooleanField()
     tenant = ReferenceOut(allow_null=True)
     projects = ReferenceOut(many=True)
-    api_key = serializers.CharField(allow_null=True, help_text="Name of the key used.")
-    language = one_of(["", *LANGUAGES], help_text="Of the pages; empty: browser default.")
-    time_zone = serializers.CharField(help_text="Of the pages; empty: as the browser says.")
-    theme = one_of(["", *THEMES], help_text="Of the pages; empty: system default.")
-    scope = one_of([*ApiKey.Scope.values, "session"], help_text="Of the API key used; “session” without one.")
+    api_key = serializers.CharField(allow_null=True, help_text="Name of the API key used.")
+    language = one_of(["", *LANGUAGES], help_text="For the portal; empty for the browser default.")
+    time_zone = serializers.CharField(help_text="For the portal; empty for the browser default.")
+    theme = one_of(["", *THEMES], help_text="For the portal; empty for the system default.")
+    scope = one_of(
+        [*ApiKey.Scope.values, "session"], help_text="Scope of the API key; “session” without a key."
+    )
 
 
 class ProfileBody(serializers.Serializer[Any]):
-    """Of language, time zone and theme, empty text says: as the browser says."""
+    """For language, time zone and appearance, an empty string means the browser default."""
 
     name = LineField(required=False, allow_blank=True, max_length=MAX_FULL_NAME)
     email = serializers.EmailField(max_length=limits.EMAIL, required=False, allow_blank=True)
     language = one_of(["", *LANGUAGES], required=False, allow_blank=True, help_text="Empty: browser default.")
     time_zone = serializers.CharField(
-        max_length=limits.WORD, required=False, allow_blank=True, help_text="As in Asia/Shanghai."
+        max_length=limits.WORD, required=False, allow_blank=True, help_text="For example Asia/Shanghai."
     )
     theme = one_of(THEMES, required=False)
 
@@ -65,26 +67,26 @@ class Me(ApiView):
     @extend_schema(
         operation_id="get_me",
         tags=["Me"],
-        summary="Who the caller is",
+        summary="Current user",
         parameters=[UNLESS_KNOWN],
         responses={200: MeOut, 304: UNCHANGED, 422: PROBLEM},
     )
     def get(self, request: Request) -> Response:
-        """Answer for the present credentials."""
+        """Return the user of the current credentials."""
         actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
         return with_etag(request, self._answer(actor, actor.user))
 
     @extend_schema(
         operation_id="change_me",
         tags=["Me"],
-        summary="Change own name and e-mail; choose language, time zone and theme of one's own pages",
+        summary="Change own name, email, language, time zone and appearance",
         request=ProfileBody,
         parameters=[UNLESS_CHANGED],
         responses={200: MeOut, 412: PROBLEM, 422: PROBLEM},
     )
     @answered_in_one_transaction
     def patch(self, request: Request) -> Response:
-        """Change what is given."""
+        """Change the given fields."""
         body = self.read(ProfileBody)
         actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
         ensure_unchanged(request, lambda: self._answer(actor, actor.user))

@@ -83,7 +83,7 @@ def edit_tenant(
 
 @serves(TENANT_DISABLE)
 def disable_tenant(actor: Actor, tenant: Tenant) -> Tenant:
-    """End all access of the tenant's log-ins and API keys at once; its resources go on running.
+    """End all access of the tenant's logins and API keys at once; its resources go on running.
 
     Raises Forbidden or NotNow.
     """
@@ -99,14 +99,14 @@ def enable_tenant(actor: Actor, tenant: Tenant) -> Tenant:
 @serves(TENANT_DELETE)
 @transaction.atomic
 def delete_tenant(actor: Actor, tenant: Tenant) -> None:
-    """Delete a tenant without resources: its log-ins, API keys, projects and quotas. Its operation log stays.
+    """Delete a tenant without resources: its logins, API keys, projects and quotas. Its operation log stays.
 
     Raises Forbidden, NotFound, or InUse with the resources that are left.
     """
     allowed = allow(actor, TENANT_DELETE, project=None, tenant_id=None)
     # Nothing can be created in it while it is locked: every new row refers to it.
     if not Tenant.objects.select_for_update().filter(pk=tenant.pk):
-        raise NotFound(_("There is no such tenant."))
+        raise NotFound(_("Tenant not found."))
     _ensure_empty(tenant)
     push.sessions_ended(tenant.pk)
     tenant.delete()
@@ -134,7 +134,7 @@ def _ensure_empty(tenant: Tenant) -> None:
 def _switch(actor: Actor, verb: Verb, tenant: Tenant, *, enabled: bool) -> Tenant:
     allowed = allow(actor, verb, project=None, tenant_id=None)
     if not Tenant.objects.filter(pk=tenant.pk, enabled=not enabled).update(enabled=enabled):
-        raise NotNow(_("The tenant is enabled already.") if enabled else _("The tenant is disabled already."))
+        raise NotNow(_("The tenant is already enabled.") if enabled else _("The tenant is already disabled."))
     allowed.record(tenant=tenant, name=tenant.name, target_id=tenant.uid)
     tenant.enabled = enabled
     if not enabled:
@@ -159,4 +159,4 @@ def _update(tenant: Tenant) -> None:
 
 
 def _taken() -> Invalid:
-    return Invalid({"name": [_("There is a tenant of this name.")]})
+    return Invalid({"name": [_("A tenant with this name already exists.")]})
