@@ -102,7 +102,7 @@ class ResourceRoleFilter(ListFilter):
         "name": Text(_("Resource"), "content_object__name"),
         "username": Text(_("Username"), "user__username"),
         "resource": Choices(_("Resource ID"), "content_object", each=forms.UUIDField),
-        "member": Choices(_("Member"), "user__uid", each=forms.UUIDField),
+        "member": Choices(_("Member ID"), "user__uid", each=forms.UUIDField),
         "kind": Choices(_("Kind"), "content_object__kind"),
         "role": Choices(_("Role"), "role", choices=Role.choices),
         "tenant": Choices(_("Tenant"), "user__tenant__uid", each=forms.UUIDField),
