@@ -130,7 +130,7 @@ class RegionList(ListPage):
         Column(
             "open_to_tenants",
             gettext_lazy("Open to tenants"),
-            lambda row, page: _("yes") if row.open_to_tenants else _("no"),
+            lambda row, page: _("Yes") if row.open_to_tenants else _("No"),
             sort="open_to_tenants",
         ),
         CREATED,
