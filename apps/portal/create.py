@@ -24,6 +24,7 @@ from apps.lifecycle.forecast import Forecast, QuotaLine, quota_reader
 from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.verbs import Proof
 from apps.portal import toasts
+from apps.portal.api_call import as_json
 from apps.portal.form_once import new_token, once
 from apps.portal.forms import BaseForm
 from apps.portal.kinds import PageKind, Text, resource_url
@@ -141,7 +142,7 @@ class CreatePage(Page):
             for name, value in self.body(_cleaned(form)).items()
             if value not in (None, "", []) or (value is None and name in self.said_when_null)
         }
-        seen = forecast(self.actor, self.api.create, body) if self.tries else Forecast()
+        seen = forecast(self.actor, self.api.create, as_json(body)) if self.tries else Forecast()
         if not seen.quotas and not seen.forbidden:
             seen.quotas.extend(self._own_quota())
         return Summary(form, seen, call_for(self.request, self.of.plural, form, body))
