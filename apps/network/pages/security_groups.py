@@ -66,6 +66,7 @@ SECURITY_GROUP = PageKind(
     one=gettext_lazy("security group"),
     many=gettext_lazy("Security groups"),
     icon="shield",
+    help="networks#security-groups",
     visible=selectors.visible_security_groups,
     create=SECURITY_GROUP_CREATE,
     actions=(
@@ -186,6 +187,7 @@ class SecurityGroupCreate(CreatePage):
                 "Reject answers the sender at once (TCP reset or ICMP unreachable). Drop sends no answer."
             ),
             template="network/rule_editor.html",
+            help="networks#rules",
         ),
     )
     editor: RuleEditor

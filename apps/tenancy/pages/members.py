@@ -140,6 +140,7 @@ MEMBER = PageKind(
     one=gettext_lazy("member"),
     many=gettext_lazy("Members"),
     icon="users",
+    help="accounts#members-and-roles",
     visible=visible_members,
     create=MEMBER_CREATE,
     key="uid",
