@@ -20,6 +20,16 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 FOLDER = Path(settings.BASE_DIR, "docs", "guide")
+#: The pages in their order.
+PAGES = (
+    "virtual-machines",
+    "images-and-disks",
+    "ssh-access",
+    "networks",
+    "accounts",
+    "tasks",
+    "administration",
+)
 #: Pages for administrators only.
 ADMINISTRATION = frozenset({"administration"})
 #: A link to another page of the guide, as it also works between the files: `networks.md#subnets`.
@@ -39,7 +49,7 @@ class GuidePage:
 @cache
 def guide() -> Mapping[str, GuidePage]:
     """Return the pages by their names."""
-    return {path.stem: _page(path) for path in sorted(FOLDER.glob("*.md"))}
+    return {slug: _page(FOLDER / f"{slug}.md") for slug in PAGES}
 
 
 def topic_title(topic: str) -> str:

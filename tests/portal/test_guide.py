@@ -106,6 +106,10 @@ def test_links_between_pages_lead_to_headings_that_exist() -> None:
             assert page.slug in ADMINISTRATION or match[1] not in ADMINISTRATION
 
 
+def test_every_file_of_the_guide_is_served() -> None:
+    assert sorted(guide()) == sorted(path.stem for path in guide_module.FOLDER.iterdir())
+
+
 def test_html_in_a_page_is_shown_and_not_run(tmp_path: Path) -> None:
     file = tmp_path / "page.md"
     file.write_text("# Title\n\n<script>alert(1)</script>\n\n[x](javascript:alert(1))\n")

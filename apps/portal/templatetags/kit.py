@@ -172,7 +172,9 @@ def with_query(listing: Any, **changes: object) -> str:
 
 @register.inclusion_tag("portal/help_link.html", takes_context=True)
 def help_link(context: template.Context, topic: str) -> dict[str, Any]:
-    """Link a topic of the guide ("networks#subnets"), in a tab of its own: what was typed stays."""
+    """Link a topic of the guide ("networks#subnets"), in a tab of its own: what was typed stays. Nothing for ""."""
+    if not topic:
+        return {}
     return {"url": guide_url(_area(context), topic), "topic_title": topic_title(topic)}
 
 
