@@ -17,11 +17,11 @@ class GuideReader(Page):
     template_name = "portal/guide.html"
     title = gettext_lazy("Help")
 
-    def get(self, request: HttpRequest, slug: str = "") -> HttpResponse:
+    def get(self, request: HttpRequest, key: str = "") -> HttpResponse:
         """Show it."""
         pages = self._pages()
-        shown = pages.get(slug)
-        if slug and shown is None:
+        shown = pages.get(key)
+        if key and shown is None:
             raise NotFound(_("There is no such page."))
         return self.show(
             {"title": shown.title if shown else self.title, "shown": shown, "pages": pages.values()}

@@ -40,7 +40,7 @@ def _list_patterns(*, admin: bool) -> list[URLPattern]:
 def _guide_patterns(*, admin: bool) -> list[URLPattern]:
     return [
         path("help/", GuideReader.as_view(admin=admin), name="guide"),
-        path("help/<slug:slug>/", GuideReader.as_view(admin=admin), name="guide.page"),
+        path("help/<slug:key>/", GuideReader.as_view(admin=admin), name="guide.page"),
     ]
 
 
