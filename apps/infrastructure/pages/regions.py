@@ -98,6 +98,7 @@ REGION = PageKind(
     one=gettext_lazy("region"),
     many=gettext_lazy("Regions"),
     icon="map-pin",
+    help="administration#regions",
     visible=visible_regions,
     create=REGION_CREATE,
     actions=(
