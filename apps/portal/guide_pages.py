@@ -22,7 +22,7 @@ class GuideReader(Page):
         pages = self._pages()
         shown = pages.get(key)
         if key and shown is None:
-            raise NotFound(_("There is no such page."))
+            raise NotFound(_("Page not found."))
         return self.show(
             {"title": shown.title if shown else self.title, "shown": shown, "pages": pages.values()}
         )

@@ -138,7 +138,7 @@ def started(site: RealSite, machine: Machine) -> Small:
 
 def make_silent(stopped: QuerySet[Host]) -> None:
     """Have hosts whose agents were stopped count as silent, as they do by themselves some seconds later."""
-    for _ in range(2):  # The first round may have begun before the agents were stopped.
+    for _ in range(2):  # The first round may have started before the agents were stopped.
         before = Collection.objects.get().at
         wait_until(lambda at=before: Collection.objects.get().at > at, "a round of reports", seconds=60)
     stopped.update(last_report_at=F("last_report_at") - SILENCE)
