@@ -1,4 +1,4 @@
-"""After a test that commits: its rows are deleted, instead of every table truncated and all permissions made anew.
+"""After a test that commits: its rows are deleted, instead of every table truncated and all permissions made again.
 
 Few tables have rows after a test, and deleting few rows is quick; Django's flush takes half a second of a processor.
 """

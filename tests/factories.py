@@ -22,6 +22,7 @@ from apps.accounts.models import (
     ApiKey,
     Project,
     ProjectUserObjectPermission,
+    ResourceUserObjectPermission,
     Role,
     Tenant,
     User,
@@ -30,7 +31,7 @@ from apps.accounts.recent_proof import PROVED_AT
 from apps.accounts.session_limits import BEGAN, SEEN
 from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.models import State
+from apps.lifecycle.models import Resource, State
 from apps.quotas.services import create_quotas
 
 #: The password of every user made here.
@@ -83,6 +84,26 @@ def grant(user: User, role: Role, project: Project) -> None:
         ProjectUserObjectPermission.objects.create(user=user, permission=permission, content_object=project)
 
 
+def grant_resource(user: User, role: Role, resource: Resource) -> int:
+    """Give a member a role on one resource; return the key of that role."""
+    permissions = Permission.objects.filter(
+        content_type__app_label="lifecycle",
+        content_type__model="resource",
+        codename__in=ROLE_PERMISSIONS[role],
+    )
+    given = ResourceUserObjectPermission.objects.bulk_create(
+        ResourceUserObjectPermission(user=user, permission=permission, content_object_id=resource.pk)
+        for permission in permissions
+    )
+    key: int = next(each.pk for each in given if each.permission.codename == "view_resources")
+    return key
+
+
+def make_member_of_nothing(tenant: Tenant, username: str = "") -> User:
+    """Make a sub-account without a role in any project."""
+    return _user(username, tenant=tenant)
+
+
 def actor_for_user(user: User, tenant: Tenant | None = None) -> Actor:
     """Return who the user is when asking; `tenant` is the one an admin acts as."""
     return Actor(user=user, tenant=tenant or user.tenant, ip="192.0.2.7", request_id="test-request")
@@ -116,7 +137,7 @@ def page_client(user: User | None = None) -> Client:
     if user is not None:
         client.force_login(user, backend="apps.accounts.auth_backend.AccountBackend")
         session = client.session
-        # As a log-in and the first click leave it, so that not every test saves the session once more.
+        # As a login and the first click leave it, so that not every test saves the session once more.
         session[PROVED_AT] = session[BEGAN] = session[SEEN] = time.time()
         session.save()
     return client

@@ -24,7 +24,7 @@ def fresh_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def own_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Count failed log-ins of each test by themselves; the counters of earlier ones end on their own."""
+    """Count failed logins of each test by themselves; the counters of earlier ones end on their own."""
     monkeypatch.setattr(settings, "THROTTLE_PREFIX", f"throttle:{uuid4().hex}:")
 
 

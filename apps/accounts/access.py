@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import TypeVar
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.accounts.acting import is_acting, refused_to_administrator
-from apps.accounts.models import Project, ProjectUserObjectPermission
+from apps.accounts.models import Project, ProjectUserObjectPermission, ResourceUserObjectPermission
 from apps.accounts.recent_proof import ensure_proved
 from apps.accounts.scopes import narrowest, reaches
 from apps.lifecycle.actor import Actor
@@ -20,8 +21,8 @@ from apps.lifecycle.verbs import Verb
 
 R = TypeVar("R", bound=Resource)
 
-#: Verb permission → guardian permission on the project.
-PROJECT_PERMISSIONS = {"view": "view_resources", "operate": "operate_resources", "manage": "manage_resources"}
+#: Verb permission → guardian permission on the project, or on the resource.
+GRANTED_PERMISSIONS = {"view": "view_resources", "operate": "operate_resources", "manage": "manage_resources"}
 
 
 def visible(actor: Actor, queryset: QuerySet[R], permission: str = "view") -> QuerySet[R]:
@@ -35,7 +36,8 @@ def visible(actor: Actor, queryset: QuerySet[R], permission: str = "view") -> Qu
         return mine
     # Resources of the tenant as a whole (project is NULL) may be seen by every member, changed by the owner only.
     everyone = Q(project__isnull=True) if permission == "view" else Q(pk__in=[])
-    return mine.filter(Q(project_id__in=_granted(actor, permission)) | everyone)
+    in_project = Q(project_id__in=_granted(actor, permission))
+    return mine.filter(in_project | Q(pk__in=granted_resources(actor, permission)) | everyone)
 
 
 def visible_projects(actor: Actor, permission: str = "view") -> QuerySet[Project]:
@@ -54,12 +56,18 @@ def get_visible(actor: Actor, queryset: QuerySet[R], pk: object) -> R:
     return found
 
 
-def may(actor: Actor, verb: Verb, project_id: int | None, tenant_id: int | None) -> bool:
-    """Whether the actor's role covers the verb in that project of that tenant."""
+def may(
+    actor: Actor, verb: Verb, project_id: int | None, tenant_id: int | None, resource_id: UUID | None = None
+) -> bool:
+    """Whether the actor's role covers the verb in that project of that tenant, or on that one resource."""
     decided = decided_without_grants(actor, verb, tenant_id)
     if decided is not None:
         return decided
-    return _granted(actor, verb.permission).filter(content_object_id=project_id).exists()
+    if _granted(actor, verb.permission).filter(content_object_id=project_id).exists():
+        return True
+    if resource_id is None:
+        return False
+    return granted_resources(actor, verb.permission).filter(content_object_id=resource_id).exists()
 
 
 def decided_without_grants(actor: Actor, verb: Verb, tenant_id: int | None) -> bool | None:
@@ -74,7 +82,7 @@ def decided_without_grants(actor: Actor, verb: Verb, tenant_id: int | None) -> b
         return False
     if _has_whole_tenant(actor):
         return True
-    return None if verb.permission in PROJECT_PERMISSIONS else False
+    return None if verb.permission in GRANTED_PERMISSIONS else False
 
 
 def allow(actor: Actor, verb: Verb, *, project: Project | None, tenant_id: int | None) -> Allowed:
@@ -84,14 +92,16 @@ def allow(actor: Actor, verb: Verb, *, project: Project | None, tenant_id: int |
     and there is none.
     """
     if project is not None and project.tenant_id != tenant_id:
-        raise NotFound(_("There is no such project."))
+        raise NotFound(_("Project not found."))
     ensure_may(actor, verb, project.pk if project else None, tenant_id)
     return Allowed(actor, verb)
 
 
-def ensure_may(actor: Actor, verb: Verb, project_id: int | None, tenant_id: int | None) -> None:
+def ensure_may(
+    actor: Actor, verb: Verb, project_id: int | None, tenant_id: int | None, resource_id: UUID | None = None
+) -> None:
     """Raise Forbidden unless the role, and the API key's scope, cover the verb there; NotRecent without its proof."""
-    if not may(actor, verb, project_id, tenant_id):
+    if not may(actor, verb, project_id, tenant_id, resource_id):
         raise forbidden(actor, verb)
     ensure_proved(actor, verb)
 
@@ -112,14 +122,14 @@ def begin(actor: Actor, verb: Verb, resource: R) -> Change[R]:
         fresh = lock(resource, visible(actor, Resource.objects.all()))
     except Resource.DoesNotExist:
         raise _not_found(type(resource)) from None
-    ensure_may(actor, verb, fresh.project_id, fresh.tenant_id)
+    ensure_may(actor, verb, fresh.project_id, fresh.tenant_id, fresh.pk)
     held = holding([fresh])
     ensure_possible(verb, fresh, held[0] if held else None)
     return Change(actor, verb, fresh, held)
 
 
 def _not_found(model: type[Resource]) -> NotFound:
-    return NotFound(_("There is no such %(kind)s.") % {"kind": model._meta.verbose_name})
+    return NotFound(_("This %(kind)s was not found.") % {"kind": model._meta.verbose_name})
 
 
 def forbidden(actor: Actor, verb: Verb) -> Forbidden:
@@ -128,11 +138,13 @@ def forbidden(actor: Actor, verb: Verb) -> Forbidden:
         return _out_of_scope(verb)
     if reason := refused_to_administrator(actor, verb):
         if is_acting(actor):
-            return Forbidden(reason, hint=_("Stop acting as the tenant, or ask its owner to do it."))
-        return Forbidden(reason, code="tenant.not_acting", hint=_("Open the tenant’s page to act as it."))
+            return Forbidden(reason, hint=_("Stop acting as the tenant first, or ask the tenant’s owner."))
+        return Forbidden(
+            reason, code="tenant.not_acting", hint=_("Open the tenant’s page and act as the tenant.")
+        )
     return Forbidden(
-        _("Your role does not allow this: %(verb)s.") % {"verb": verb.label},
-        hint=_("Ask the owner of the account for a role that does."),
+        _("Your role does not allow %(verb)s.") % {"verb": verb.label},
+        hint=_("Ask the account owner for a role that allows this."),
     )
 
 
@@ -140,13 +152,13 @@ def _out_of_scope(verb: Verb) -> Forbidden:
     wanted = narrowest(verb)
     if not wanted:
         return Forbidden(
-            _("No API key may do this: %(verb)s.") % {"verb": verb.label},
+            _("API keys cannot be used for %(verb)s.") % {"verb": verb.label},
             code="key.not_in_person",
-            hint=_("Log in to the portal and do it there."),
+            hint=_("Log in to the portal and do this there."),
         )
     return Forbidden(
-        _("The scope of this API key does not allow it: %(verb)s.") % {"verb": verb.label},
-        hint=_("Use a key with the scope “%(scope)s”.") % {"scope": wanted},
+        _("This API key’s scope does not allow %(verb)s.") % {"verb": verb.label},
+        hint=_("Use an API key with scope “%(scope)s”.") % {"scope": wanted},
     )
 
 
@@ -164,6 +176,21 @@ def _granted(actor: Actor, permission: str) -> QuerySet[ProjectUserObjectPermiss
     # Guardian's own shortcuts load permission and content type rows on every call; the direct-key table needs neither.
     return ProjectUserObjectPermission.objects.filter(
         user=actor.user,
-        permission__codename=PROJECT_PERMISSIONS[permission],
+        permission__codename=GRANTED_PERMISSIONS[permission],
+        content_object__tenant=actor.tenant,
+    ).values_list("content_object_id", flat=True)
+
+
+def granted_among(rows: QuerySet[R]) -> list[UUID]:
+    """Return the ids of those of the resources on which somebody has a role of their own."""
+    grants = ResourceUserObjectPermission.objects.filter(content_object__in=rows.order_by().values("pk"))
+    return list(grants.values_list("content_object_id", flat=True).distinct())
+
+
+def granted_resources(actor: Actor, permission: str = "view") -> QuerySet[ResourceUserObjectPermission, UUID]:
+    """Return the ids of the single resources on which the actor has been given `permission`."""
+    return ResourceUserObjectPermission.objects.filter(
+        user=actor.user,
+        permission__codename=GRANTED_PERMISSIONS[permission],
         content_object__tenant=actor.tenant,
     ).values_list("content_object_id", flat=True)

@@ -50,9 +50,7 @@ def ensure_access_holds(actor: Actor) -> None:
     """Raise AccessEnded unless the actor would still be let in, as who the request began as."""
     if actor.user is None or (_is_same(actor.user) and _holds(actor)):
         return
-    raise AccessEnded(
-        _("Your access has ended meanwhile."), hint=_("Log in again, or ask for a new API key.")
-    )
+    raise AccessEnded(_("Your access has been revoked."), hint=_("Log in again, or use another API key."))
 
 
 def _is_same(known: User) -> bool:

@@ -63,9 +63,9 @@ def refused_to_administrator(actor: Actor, verb: Verb) -> str:
     if is_acting(actor):
         if verb.allowed_while_acting:
             return ""
-        return _("Administrators acting as a tenant may not do this. The tenant’s own people must do it.")
+        return _("Administrators acting as a tenant cannot do this. A member of the tenant must do it.")
     if not (verb.inside and actor.is_admin):
         return ""
     if verb.allowed_while_acting:
-        return _("Only administrators acting as the tenant may do this. Act as the tenant first.")
-    return _("Administrators may not do this. The tenant’s own people must do it.")
+        return _("Only administrators acting as the tenant can do this. Act as the tenant first.")
+    return _("Administrators cannot do this. A member of the tenant must do it.")

@@ -25,7 +25,7 @@ def record_start(actor: Actor, tenant: Tenant, reason: str) -> str:
     allow(actor, TENANT_ACT_AS, project=None, tenant_id=None)
     reason = clean_line("reason", " ".join(reason.split()), LONGEST_REASON)
     if not reason:
-        raise Invalid({"reason": [_("Say why, in up to %(n)s characters.") % {"n": LONGEST_REASON}]})
+        raise Invalid({"reason": [_("Enter a reason of at most %(n)s characters.") % {"n": LONGEST_REASON}]})
     _record(actor, TENANT_ACT_AS.name, tenant, reason=reason, minutes=ACTING_MINUTES.value())
     return reason
 

@@ -26,7 +26,7 @@ def changes(
 ) -> Callable[[Callable[Concatenate[Change[R], P], T]], Callable[Concatenate[Actor, R, P], T]]:
     """Make the decorated function the service of a verb on a resource: `service(actor, row, **values)`.
 
-    In one transaction the verb is begun, which raises what `access.begin` does, and the function called with the
+    In one transaction the verb is started, which raises what `access.begin` does, and the function called with the
     change. shared: tenants see rows that belong to no tenant; for these the refusal is Forbidden, not NotFound.
     """
 
@@ -35,7 +35,7 @@ def changes(
         def service(actor: Actor, row: R, /, *args: P.args, **values: P.kwargs) -> T:
             with transaction.atomic():
                 if shared:
-                    ensure_may(actor, verb, row.project_id, row.tenant_id)
+                    ensure_may(actor, verb, row.project_id, row.tenant_id, row.pk)
                 return function(begin(actor, verb, row), *args, **values)
 
         return serves(verb)(service)

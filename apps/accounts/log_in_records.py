@@ -1,4 +1,4 @@
-"""Log-ins and failed ones in the operation log."""
+"""Logins and failed ones in the operation log."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def note_log_in(actor: Actor, user: User, method: str) -> None:
 
 
 def note_failure(request: HttpRequest, user: User | None, outcome: str = FAILED) -> None:
-    """Keep a line of a log-in that failed."""
+    """Keep a line of a login that failed."""
     nobody = Actor(
         user=None, ip=request.META.get("REMOTE_ADDR"), request_id=getattr(request, "request_id", "")
     )

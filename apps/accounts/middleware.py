@@ -24,6 +24,7 @@ from apps.accounts.recent_proof import is_recent
 from apps.accounts.sessions import session_uid
 from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.reader import read_by
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -83,14 +84,16 @@ class RequestIdMiddleware:
 
 
 class ActorMiddleware:
-    """Set `request.actor` from the session's user, lazily."""
+    """Set `request.actor` from the session's user, lazily; causes are rendered for the request's actor."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.actor = SimpleLazyObject(lambda: _session_actor(request))  # type: ignore[attr-defined]
-        return self.get_response(request)
+        # By the request: an API key's user takes the place of the session's only later.
+        with read_by(lambda: request.actor):  # type: ignore[attr-defined]
+            return self.get_response(request)
 
 
 class ActingLimitMiddleware:
@@ -106,7 +109,7 @@ class ActingLimitMiddleware:
         if request.user.is_authenticated and acting.is_over(request.session):
             tenant = end_acting(request, TIME_OVER)
             if tenant is not None:
-                text = _("The time of acting as %(name)s is over.") % {"name": tenant.name}
+                text = _("Your time acting as %(name)s has expired.") % {"name": tenant.name}
                 messages.info(request, json.dumps({"text": text, "tone": "busy"}))
         return self.get_response(request)
 

@@ -1,7 +1,7 @@
 """Accounts. A tenant owns resources; projects (business groups) part them; members get roles per project.
 
-What a role may do stands in guardian's table of project permissions, with direct foreign keys: its rows are
-the only grants there are, so visibility is one subquery.
+What a role may do stands in guardian's tables of permissions on projects and on single resources, with direct
+foreign keys: their rows are the only grants there are, so visibility is one subquery for each.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
+from apps.lifecycle.models import Resource
 from apps.lifecycle.models.loading import Loaded
 
 
@@ -78,8 +79,20 @@ class ProjectGroupObjectPermission(GroupObjectPermissionBase):
     content_object = models.ForeignKey(Project, models.CASCADE)
 
 
+class ResourceUserObjectPermission(UserObjectPermissionBase):
+    """Guardian's direct-key grant of a permission on a single resource to a user."""
+
+    content_object = models.ForeignKey(Resource, models.CASCADE, related_name="+")
+
+    #: Set by `selectors.visible_resource_roles`.
+    role: str
+
+    def __str__(self) -> str:
+        return f"{self.content_object.name}, {self.user.username}"
+
+
 class User(AbstractUser):
-    """A log-in: a platform admin (no tenant), a tenant's owner, or a member with roles in projects."""
+    """A login: a platform admin (no tenant), a tenant's owner, or a member with roles in projects."""
 
     uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, models.CASCADE, null=True, blank=True, related_name="users")
@@ -87,7 +100,7 @@ class User(AbstractUser):
     is_tenant_owner = models.BooleanField(default=False)
     # Set with a generated password: nothing but choosing an own one is possible until it is done.
     must_change_password = models.BooleanField(default=False)
-    # Typed by whoever manages the account, not by its user: only such an address says whose log-in elsewhere fits.
+    # Typed by whoever manages the account, not by its user: only such an address says whose login elsewhere fits.
     email_is_vouched_for = models.BooleanField(default=True)
     language = models.CharField(max_length=10, blank=True, default="")
     time_zone = models.CharField(max_length=63, blank=True, default="")
@@ -107,7 +120,7 @@ class User(AbstractUser):
 
 
 class Role(models.TextChoices):
-    """What a member may do in one project. Each role includes the ones before it."""
+    """What a member may do in one project, or with one resource. Each role includes the ones before it."""
 
     VIEWER = "viewer", _("Viewer")
     OPERATOR = "operator", _("Operator")

@@ -46,7 +46,7 @@ def move(change: Change[Resource], uid: UUID) -> None:
         return
     said = [each for each in moving if each.kind == row.kind]
     if row.project_id is None or project.tenant_id != row.tenant_id:
-        raise Invalid({"project": [_("There is no such project.")]})
+        raise Invalid({"project": [_("Project not found.")]})
     if reason := next((each.moves_with for each in said if each.moves_with), ""):
         raise Invalid({"project": [str(reason)]})
     ensure_may(actor, change.verb, project.pk, row.tenant_id)

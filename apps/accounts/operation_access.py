@@ -7,7 +7,7 @@ from dataclasses import replace
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from apps.accounts.access import may, visible, visible_projects
+from apps.accounts.access import granted_resources, may, visible, visible_projects
 from apps.accounts.selectors import is_admin_as_such, runs_tenant
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.bulk_insert import own_row
@@ -30,8 +30,10 @@ def visible_operations(actor: Actor) -> QuerySet[Operation]:
     mine = Operation.objects.filter(tenant=actor.tenant)
     if runs_tenant(actor):
         return mine
-    in_view = Q(resource__project__in=visible_projects(actor)) | Q(
-        resource__isnull=False, resource__project__isnull=True
+    in_view = (
+        Q(resource__project__in=visible_projects(actor))
+        | Q(resource__in=granted_resources(actor))
+        | Q(resource__isnull=False, resource__project__isnull=True)
     )
     return mine.filter(Q(actor=actor.user) | in_view)
 
@@ -55,8 +57,8 @@ def cancel_operation(actor: Actor, operation: Operation) -> Operation:
     _ensure_may(actor, replace(verb_named(operation.verb), inside=False), operation)
     if not cancel(actor, operation):
         operation.refresh_from_db()
-        reason = why_not_cancel(operation) or _("A worker has just taken it up.")
-        raise NotNow(reason, hint=_("Wait until it has finished."))
+        reason = why_not_cancel(operation) or _("A worker has just started this task.")
+        raise NotNow(reason, hint=_("Wait until the task has finished."))
     operation.refresh_from_db()
     return operation
 
@@ -73,11 +75,12 @@ def retry_operation(actor: Actor, operation: Operation) -> Operation:
         raise NotNow(reason)
     resource = visible(actor, Resource.objects.all()).filter(pk=operation.target_id).first()
     if resource is None:
-        raise NotFound(_("What it acted on no longer exists."))
+        raise NotFound(_("The task’s target no longer exists."))
     return retry(actor, verb, own_row(resource), operation)
 
 
 def _ensure_may(actor: Actor, verb: Verb, operation: Operation) -> None:
     resource = operation.resource
-    if not may(actor, verb, resource.project_id if resource else None, operation.tenant_id):
+    project_id = resource.project_id if resource else None
+    if not may(actor, verb, project_id, operation.tenant_id, operation.resource_id):
         raise Forbidden(_("Your role does not allow this."))

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from django.db.models import Q, QuerySet
 
-from apps.accounts.access import visible_projects
+from apps.accounts.access import granted_resources, visible_projects
 from apps.accounts.selectors import is_admin_as_such, runs_tenant
 from apps.audit.models import DONE, AuditEntry
 from apps.lifecycle.actor import Actor
@@ -31,7 +31,7 @@ RESULTS = {
 def visible_entries(actor: Actor) -> QuerySet[AuditEntry]:
     """Return all lines for an admin as such, the tenant's for who runs it.
 
-    A member sees its own and those about the projects it has a role in.
+    A member sees its own and those about the projects and single resources it has a role in.
     """
     entries = AuditEntry.objects.select_related("operation", "tenant")
     if is_admin_as_such(actor):
@@ -41,7 +41,8 @@ def visible_entries(actor: Actor) -> QuerySet[AuditEntry]:
     mine = entries.filter(tenant=actor.tenant)
     if runs_tenant(actor):
         return mine
-    return mine.filter(Q(user=actor.user) | Q(project__in=visible_projects(actor)))
+    about = Q(project__in=visible_projects(actor)) | Q(target_id__in=granted_resources(actor))
+    return mine.filter(Q(user=actor.user) | about)
 
 
 def result_of(entry: AuditEntry) -> str:

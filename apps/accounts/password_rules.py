@@ -75,12 +75,12 @@ class PatternValidator:
             )
         if any(core in self._common and self._is_most(core, text) for core in _cores(text)):
             raise ValidationError(
-                _("The password is a common one with little added. Add words of your own."),
+                _("The password is too similar to a common password. Add more words."),
                 code="common_core",
             )
         if word := _mostly_a_name(text, user):
             raise ValidationError(
-                _("The password is little more than “%(word)s”. Add words of your own.") % {"word": word},
+                _("The password is too similar to “%(word)s”. Add more words.") % {"word": word},
                 code="own_name",
             )
 
@@ -89,7 +89,7 @@ class PatternValidator:
 
     def get_help_text(self) -> str:
         """Say the rule."""
-        return _("No repetitions, sequences or common passwords.")
+        return _("No repeated characters, sequences or common passwords.")
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What administrators set about log-ins, sessions and acting as a tenant."""
+"""What administrators set about logins, sessions and acting as a tenant."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ PASSWORD_LENGTH = declare(
     Number(
         name="password_length",
         group=ACCOUNTS,
-        label=_("Shortest password"),
-        help=_("Holds for passwords chosen from now on."),
+        label=_("Minimum password length"),
+        help=_("Applies to new passwords only."),
         unit=_("characters"),
         default=10,
         least=8,
@@ -23,8 +23,8 @@ LOGIN_FAILURES = declare(
     Number(
         name="login_failures",
         group=ACCOUNTS,
-        label=_("Failed log-ins before a delay"),
-        help=_("Per account; known devices and networks are counted separately."),
+        label=_("Failed logins before delay"),
+        help=_("Per account. Known devices and networks are counted separately."),
         default=5,
         least=3,
         most=100,
@@ -34,8 +34,8 @@ LOGIN_LOCK_MINUTES = declare(
     Number(
         name="login_lock_minutes",
         group=ACCOUNTS,
-        label=_("Longest delay"),
-        help=_("Each further failure doubles the delay, from 30 seconds up to this."),
+        label=_("Maximum delay"),
+        help=_("Each further failure doubles the delay, from 30 seconds up to this limit."),
         unit=_("minutes"),
         default=15,
         least=1,
@@ -46,8 +46,8 @@ REQUIRE_ADMIN_TWO_FACTOR = declare(
     Flag(
         name="require_admin_two_factor",
         group=ACCOUNTS,
-        label=_("Administrators need two-factor log-in"),
-        help=_("Administrators without a second factor must set one up before anything else."),
+        label=_("Require two-factor authentication for administrators"),
+        help=_("Administrators without a second factor must set one up after login."),
         default=False,
     )
 )
@@ -55,8 +55,8 @@ SESSION_HOURS = declare(
     Number(
         name="session_hours",
         group=ACCOUNTS,
-        label=_("Longest session"),
-        help=_("After this long everybody logs in again, however busy."),
+        label=_("Maximum session duration"),
+        help=_("Users must log in again after this time, even if active."),
         unit=_("hours"),
         default=336,
         least=1,
@@ -67,8 +67,8 @@ SESSION_IDLE_MINUTES = declare(
     Number(
         name="session_idle_minutes",
         group=ACCOUNTS,
-        label=_("Idle session"),
-        help=_("A session in which nothing is clicked for this long ends."),
+        label=_("Idle session timeout"),
+        help=_("A session without activity for this long ends."),
         unit=_("minutes"),
         default=720,
         least=5,
@@ -80,7 +80,7 @@ ACTING_MINUTES = declare(
         name="acting_minutes",
         group=ACCOUNTS,
         label=_("Acting as a tenant"),
-        help=_("After this long an administrator is back in the administration."),
+        help=_("Acting as a tenant ends after this time."),
         unit=_("minutes"),
         default=60,
         least=5,

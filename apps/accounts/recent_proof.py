@@ -37,8 +37,8 @@ def ensure_recent(actor: Actor) -> None:
     """Raise NotRecent unless a person proved it a moment ago. An API key never has; the platform itself need not."""
     if actor.api_key is not None or not actor.recent:
         raise NotRecent(
-            _("Confirm that it is you first."),
-            hint=_("Your last log-in was more than 15 minutes ago: give your password or passkey again."),
+            _("Confirm your identity first."),
+            hint=_("You logged in more than 15 minutes ago. Enter your password or use your passkey again."),
         )
 
 

@@ -18,9 +18,9 @@ def chosen_project(actor: Actor, uid: UUID | None) -> Project:
     Raises Invalid (field "project") when there is none, or when an admin as such named none.
     """
     if uid is None and actor.tenant is None:
-        raise Invalid({"project": [_("Say for which project.")]})
+        raise Invalid({"project": [_("Specify a project.")]})
     projects = visible_projects(actor, "view" if uid else "manage").select_related("tenant")
     found = (projects.filter(uid=uid) if uid else projects).first()
     if found is None:
-        raise Invalid({"project": [_("There is no such project.")]})
+        raise Invalid({"project": [_("Project not found.")]})
     return found

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
 
 from apps.accounts.models import (
     ROLE_PERMISSIONS,
     ApiKey,
     Project,
     ProjectUserObjectPermission,
+    ResourceUserObjectPermission,
     Role,
     Tenant,
     User,
@@ -39,7 +40,7 @@ def visible_tenants(actor: Actor) -> QuerySet[Tenant]:
 
 
 def visible_members(actor: Actor) -> QuerySet[User]:
-    """Return the tenant's log-ins for who runs it, all tenants' for an admin, oneself for a sub-account."""
+    """Return the tenant's logins for who runs it, all tenants' for an admin, oneself for a sub-account."""
     users = User.objects.select_related("tenant").order_by("-is_tenant_owner", "username")
     if is_admin_as_such(actor):
         return users.filter(tenant__isnull=False)
@@ -61,6 +62,39 @@ def visible_keys(actor: Actor) -> QuerySet[ApiKey]:
         return keys.none()
     mine = Q(user=actor.user)
     return keys.filter(mine | Q(user__tenant=actor.tenant)) if runs_tenant(actor) else keys.filter(mine)
+
+
+def visible_resource_roles(actor: Actor) -> QuerySet[ResourceUserObjectPermission]:
+    """Return the roles on single resources, one row each: of all, of the tenant for who runs it, else one's own.
+
+    Annotated with `role` and `tenant_id`. Each role includes the permission to view, whose row stands for it.
+    """
+    rows = ResourceUserObjectPermission.objects.filter(permission__codename=ROLE_PERMISSIONS[Role.VIEWER][0])
+    rows = rows.select_related("user__tenant", "content_object")
+    if runs_tenant(actor):
+        rows = rows.filter(user__tenant=actor.tenant)
+    elif not is_admin_as_such(actor):
+        rows = rows.filter(user=actor.user)
+    annotated: QuerySet[ResourceUserObjectPermission] = rows.annotate(
+        role=_role_of_row(), tenant_id=F("user__tenant_id")
+    )
+    return annotated
+
+
+def _role_of_row() -> Case:
+    """Return the greatest role of which the user has the permission that it adds."""
+    greatest_first = [role for role in reversed(Role) if role != Role.VIEWER]
+    same = ResourceUserObjectPermission.objects.filter(
+        user=OuterRef("user"), content_object=OuterRef("content_object")
+    )
+    return Case(
+        *(
+            When(Exists(same.filter(permission__codename=ROLE_PERMISSIONS[role][-1])), then=Value(str(role)))
+            for role in greatest_first
+        ),
+        default=Value(str(Role.VIEWER)),
+        output_field=CharField(),
+    )
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def clean_line(field: str, text: str, longest: int, *, blank: bool = True) -> st
     """Return the text in form C without surrounding blanks. Raises Invalid at `field`."""
     text = composed(text.strip())
     if not blank and not any(unicodedata.category(letter)[0] not in "CZ" for letter in text):
-        raise Invalid({field: [_("Give a name.")]})
+        raise Invalid({field: [_("Enter a name.")]})
     if len(text) > longest:
         raise Invalid({field: [_("At most %(n)s characters.") % {"n": longest}]})
     check_line(field, text)

@@ -10,5 +10,5 @@ from apps.accounts.models import Session
 
 @shared_task(name="tenancy.forget_old", ignore_result=True)
 def forget_old() -> None:
-    """Delete sessions that have ended. Counters of failed log-ins end by themselves."""
+    """Delete sessions that have ended. Counters of failed logins end by themselves."""
     Session.objects.filter(expire_date__lt=timezone.now()).delete()

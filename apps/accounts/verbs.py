@@ -67,19 +67,19 @@ def _own(
 
 
 def _enabled(tenant: Tenant) -> Text | None:
-    return _("The tenant is enabled already.") if tenant.enabled else None
+    return _("The tenant is already enabled.") if tenant.enabled else None
 
 
 def _disabled(tenant: Tenant) -> Text | None:
-    return None if tenant.enabled else _("The tenant is disabled already.")
+    return None if tenant.enabled else _("The tenant is already disabled.")
 
 
 def _active(user: User) -> Text | None:
-    return _("The account is active already.") if user.is_active else None
+    return _("The account is already active.") if user.is_active else None
 
 
 def _inactive(user: User) -> Text | None:
-    return None if user.is_active else _("The account is inactive already.")
+    return None if user.is_active else _("The account is already inactive.")
 
 
 def _default(project: Project) -> Text | None:
@@ -108,7 +108,7 @@ TENANT_SET_QUOTAS = _declare(
     "tenant.set_quotas", _("Set quotas"), "admin", "gauge", verb_class=VerbClass.RESOURCE
 )
 TENANT_RECOUNT = _declare(
-    "tenant.recount", _("Recount quotas"), "admin", "refresh", verb_class=VerbClass.RESOURCE
+    "tenant.recount", _("Recalculate quotas"), "admin", "refresh", verb_class=VerbClass.RESOURCE
 )
 TENANT_ACT_AS = _declare("tenant.act_as", _("Act as this tenant"), "admin", "eye", proof=Proof.FRESH)
 TENANT_STOP_ACTING = _declare(
@@ -139,7 +139,7 @@ ADMIN_RESET_PASSWORD = _declare(
 )
 ADMIN_RESET_TWO_FACTOR = _declare(
     "admin_user.reset_two_factor",
-    _("Reset two-factor log-in"),
+    _("Reset two-factor authentication"),
     "admin",
     "shield",
     destructive=True,
@@ -155,7 +155,7 @@ ADMIN_END_SESSIONS = _declare(
 )
 ADMIN_UNLINK = _declare(
     "admin_user.unlink_log_ins",
-    _("Unlink log-ins"),
+    _("Unlink logins"),
     "admin",
     "login-2",
     destructive=True,
@@ -180,7 +180,7 @@ PROJECT_DELETE = _declare(
     obstacle=_default,
 )
 
-MEMBER_CREATE = _declare("member.create", _("Create sub-account"), "owner", "plus", proof=Proof.FRESH)
+MEMBER_CREATE = _declare("member.create", _("Create member"), "owner", "plus", proof=Proof.FRESH)
 MEMBER_SET_ROLE = _declare("member.set_role", _("Set role in a project"), "owner", "users", proof=Proof.FRESH)
 MEMBER_SET_OWNER = _declare("member.set_owner", _("Set ownership"), "owner", "user", proof=Proof.FRESH)
 MEMBER_DEACTIVATE = _declare(
@@ -200,7 +200,7 @@ MEMBER_RESET_PASSWORD = _declare(
 )
 MEMBER_RESET_TWO_FACTOR = _declare(
     "member.reset_two_factor",
-    _("Reset two-factor log-in"),
+    _("Reset two-factor authentication"),
     "owner",
     "shield",
     destructive=True,
@@ -210,10 +210,18 @@ MEMBER_END_SESSIONS = _declare(
     "member.end_sessions", _("End all sessions"), "owner", "logout", destructive=True, no_proof=_TAKES_AWAY
 )
 MEMBER_UNLINK = _declare(
-    "member.unlink_log_ins", _("Unlink log-ins"), "owner", "login-2", destructive=True, no_proof=_TAKES_AWAY
+    "member.unlink_log_ins", _("Unlink logins"), "owner", "login-2", destructive=True, no_proof=_TAKES_AWAY
 )
 MEMBER_REMOVE = _declare(
     "member.remove", _("Remove"), "owner", "trash", destructive=True, no_proof=_TAKES_AWAY
+)
+
+# A role on one resource, whatever the projects. To give it again with another role changes it.
+RESOURCE_ROLE_CREATE = _declare(
+    "resource_role.create", _("Grant resource role"), "owner", "plus", proof=Proof.FRESH
+)
+RESOURCE_ROLE_DELETE = _declare(
+    "resource_role.delete", _("Revoke"), "owner", "trash", destructive=True, no_proof=_TAKES_AWAY
 )
 
 KEY_ISSUE = _declare("api_key.create", _("Create API key"), "self", "plus", proof=Proof.FRESH)
@@ -228,7 +236,7 @@ KEY_REVOKE = _declare("api_key.revoke", _("Revoke"), "self", "trash", destructiv
 
 PASSWORD_CHANGE = _own("account.change_password", _("Change own password"))
 LOG_IN = _own("account.log_in", _("Log in"))
-LOG_IN_FAILED = _own("account.log_in_failed", _("Failed log-in"))
+LOG_IN_FAILED = _own("account.log_in_failed", _("Failed login"))
 LOG_OUT = _own("account.log_out", _("Log out"), while_acting=True)
 
 PROFILE_EDIT = _own("account.edit_profile", _("Change own profile"))
@@ -237,11 +245,11 @@ APP_ADD = _own("account.add_app", _("Set up authenticator app"), proof=Proof.FRE
 APP_REMOVE = _own("account.remove_app", _("Remove authenticator app"), destructive=True, proof=Proof.FRESH)
 PASSKEY_ADD = _own("account.add_passkey", _("Add passkey"), proof=Proof.FRESH)
 PASSKEY_REMOVE = _own("account.remove_passkey", _("Remove passkey"), destructive=True, proof=Proof.FRESH)
-RECOVERY_CODES_MAKE = _own("account.make_recovery_codes", _("Make recovery codes"), proof=Proof.FRESH)
+RECOVERY_CODES_MAKE = _own("account.make_recovery_codes", _("Create recovery codes"), proof=Proof.FRESH)
 # Whoever is afraid ends sessions: nothing stands in the way.
 SESSION_END = _own("account.end_session", _("End session"), destructive=True, while_acting=True)
 SESSIONS_END = _own(
     "account.end_other_sessions", _("End all other sessions"), destructive=True, while_acting=True
 )
-LOG_IN_LINK = _own("account.link_log_in", _("Link log-in"), proof=Proof.FRESH)
-LOG_IN_UNLINK = _own("account.unlink_log_in", _("Unlink log-in"), destructive=True, proof=Proof.FRESH)
+LOG_IN_LINK = _own("account.link_log_in", _("Link login"), proof=Proof.FRESH)
+LOG_IN_UNLINK = _own("account.unlink_log_in", _("Unlink login"), destructive=True, proof=Proof.FRESH)

@@ -14,7 +14,7 @@ PATIENCE_SECONDS = 20.0
 
 
 class LongJobs:
-    """At most `workers` at a time; an agent that stops forgets them, and the next order begins anew.
+    """At most `workers` at a time; an agent that stops forgets them, and the next order begins again.
 
     As many orders wait for a result, and so hold a thread of the agent; further ones are told at once to ask again.
     """
@@ -61,8 +61,8 @@ class LongJobs:
 def still_working(name: str, **how_far: int) -> DriverError:
     """Return what is said while there is no result; `how_far`: `done_bytes` of `total_bytes`, where that is known."""
     return DriverError(
-        _("The host is still working on %(name)s."),
+        _("Host is still working on %(name)s."),
         values={"name": name, **how_far},
         code=STILL_WORKING,
-        hint=_("It is asked again by itself."),
+        hint=_("The platform checks again automatically."),
     )

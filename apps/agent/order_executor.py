@@ -110,18 +110,16 @@ def _failed(error: Exception) -> DriverError:
         _("The agent failed: %(type)s."),
         values={"type": type(error).__name__},
         code="agent.failed",
-        hint=_("See the agent's log on the host."),
+        hint=_("See the agent’s log on the host."),
     )
 
 
 def _late(seconds: float) -> DriverError:
     return DriverError(
-        _("The order came %(seconds)s s too late by the host's clock."),
+        _("The command arrived %(seconds)s s too late by the host’s clock."),
         values={"seconds": round(seconds)},
         code="agent.late_order",
-        hint=_(
-            "Compare the clocks of the host and of the control plane; both should follow the same NTP server."
-        ),
+        hint=_("Compare the clocks of the host and the control plane. Both should use the same NTP server."),
     )
 
 

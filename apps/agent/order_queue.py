@@ -28,4 +28,4 @@ class OrderQueue:
         try:
             self._app.send_task(TASK, args=(sealed,), queue=queue_of(host), expires=seconds)
         except OperationalError as error:
-            raise DriverError(_("The message broker does not answer."), code="broker.unreachable") from error
+            raise DriverError(_("The message broker does not respond."), code="broker.unreachable") from error

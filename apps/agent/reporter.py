@@ -87,7 +87,7 @@ class Reporter:
             self._whole = None  # it may be lost, with the rest of what Redis had
             log.warning("No report: Redis does not answer: %s", error)
         except Exception:
-            # Without this thread the host would stay out of reach, however well it works.
+            # Without this thread the host would stay unreachable, however well it works.
             log.exception("No report")
 
     def _write(self, report: HostReport) -> None:

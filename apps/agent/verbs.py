@@ -56,11 +56,11 @@ def _handler(verb: Verb, driver: object, long_jobs: LongJobs) -> Handler:
 def unknown_verb(name: str) -> DriverError:
     """Return the refusal of an order that this version of the agent does not know, or not with such arguments."""
     return DriverError(
-        _("This agent does not know %(verb)s."),
+        _("This agent does not support %(verb)s."),
         values={"verb": name},
         code="agent.unknown_verb",
         permanent=True,
-        hint=_("Update the host's agent."),
+        hint=_("Update the host’s agent."),
     )
 
 

@@ -1,6 +1,6 @@
 """The Celery side: one worker on the host's queue, in threads.
 
-Orders are acknowledged when they are taken (a lost one is sent anew by the operation it belongs to), and everything of
+Orders are acknowledged when they are taken (a lost one is sent again by the operation it belongs to), and everything of
 Celery that needs further keys or channels in Redis is off: results, events, remote control, gossip.
 """
 

@@ -42,11 +42,11 @@ class ApiKeyAuthentication(BaseAuthentication):
         request._request.actor = actor_for(request._request, key.user, api_key=key)  # type: ignore[attr-defined]
         if key.scope == ApiKey.Scope.READ and request.method not in SAFE_METHODS:
             # Once for all endpoints, whatever each of them checks besides.
-            raise Forbidden(_("This API key may only read."), hint=_("Use a key with a wider scope."))
+            raise Forbidden(_("This API key is read-only."), hint=_("Use an API key with a wider scope."))
         return key.user, key
 
     def authenticate_header(self, request: Request) -> str:
-        """Make a missing log-in a 401 and not a 403."""
+        """Make a missing login a 401 and not a 403."""
         return "Bearer"
 
 

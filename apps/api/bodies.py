@@ -92,7 +92,7 @@ class LineField(serializers.CharField):
 
 
 class Labels(serializers.Serializer[Any]):
-    """What a resource is called."""
+    """Name of a resource."""
 
     name = LineField(max_length=63, required=False)
     remark = LineField(max_length=255, required=False, allow_blank=True)
@@ -107,7 +107,7 @@ class ResourceChanges(Labels):
 
 
 class NewResource(serializers.Serializer[Any]):
-    """What every create asks for: `name`, and `project` (its id; the tenant's default one when left out)."""
+    """Fields of every create request: `name`, and `project` (ID; by default the tenant's default project)."""
 
     name = LineField(max_length=63)
     remark = LineField(max_length=255, required=False, allow_blank=True, default="")

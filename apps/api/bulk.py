@@ -33,9 +33,9 @@ _SLUG = re.compile(SlugConverter.regex)
 
 
 class BulkBody(serializers.Serializer[Any]):
-    """Beside these two, whatever the action itself takes; all rows are given the same."""
+    """Plus the fields of the action, applied to all items."""
 
-    action = serializers.CharField(max_length=63, help_text="As in `allowed_actions`, and `delete`.")
+    action = serializers.CharField(max_length=63, help_text="An action of `allowed_actions`, or `delete`.")
     ids = serializers.ListField(
         child=serializers.RegexField(r"^[-0-9A-Za-z_]{1,64}$"), min_length=1, max_length=batches.MOST
     )
@@ -43,16 +43,16 @@ class BulkBody(serializers.Serializer[Any]):
 
 class BulkErrorOut(serializers.Serializer[Any]):
     code = serializers.CharField()
-    title = serializers.CharField(help_text="The cause, for people.")
-    hint = serializers.CharField(help_text="What to do next.")
+    title = serializers.CharField(help_text="Cause, human-readable.")
+    hint = serializers.CharField(help_text="Next step.")
 
 
 class BulkItemOut(serializers.Serializer[Any]):
     id = serializers.CharField()
     status = serializers.ChoiceField(
         choices=BatchOutcome.choices,
-        help_text="accepted: follow its operation; done: at once; waiting: not reached in this request. Send it "
-        "again with the same Idempotency-Key, or with these ids alone.",
+        help_text="accepted: poll its operation. done: finished immediately. waiting: not processed in this "
+        "request. Send the request again with the same Idempotency-Key, or with only these IDs.",
     )
     operation = serializers.UUIDField(allow_null=True)
     error = BulkErrorOut(allow_null=True)
@@ -60,13 +60,13 @@ class BulkItemOut(serializers.Serializer[Any]):
 
 class BulkOut(serializers.Serializer[Any]):
     id = serializers.UUIDField(
-        help_text="Of the whole request; its outcome stands in the portal under /bulk/<id>/."
+        help_text="ID of the whole request. The portal shows its result under /bulk/<id>/."
     )
     results = BulkItemOut(many=True)
 
 
 def bulk_actions(view: type[KindApi]) -> list[Action]:
-    """Return the view's actions that may be asked for on many rows at once, `delete` among them."""
+    """Return the view's actions that may be requested on many rows at once, `delete` among them."""
     given = [*view.actions, *([view.delete] if view.delete else [])]
     return [act for act in given if act.bulk]
 
@@ -120,7 +120,7 @@ def _withheld(view: KindApi, act: Action, ids: Sequence[str], rows: dict[str, An
     for target in map(str, there):
         try:
             if target not in rows:
-                raise NotFound(_("There is no such resource."), hint=_("It may have been deleted."))
+                raise NotFound(_("Resource not found."), hint=_("The resource may have been deleted."))
             ensure_may(view.actor, act.verb, *place_of(rows[target]))
         except Refused as error:
             withheld[target] = error
@@ -128,7 +128,7 @@ def _withheld(view: KindApi, act: Action, ids: Sequence[str], rows: dict[str, An
 
 
 def action_names(view: type[KindApi]) -> dict[str, Action]:
-    """Return the view's bulk actions by the names they are asked for by."""
+    """Return the view's bulk actions by the names they are requested by."""
     there = {slug(act.verb.action): act for act in bulk_actions(view)}
     return there | ({"delete": view.delete} if view.delete and view.delete.bulk else {})
 

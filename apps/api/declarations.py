@@ -71,7 +71,7 @@ class Action:
     #: As for `Create`.
     adapter: Service | None = None
     immediate: bool = False
-    #: Whether it may be asked for on many rows at once; not for what answers with a secret.
+    #: Whether it may be requested on many rows at once; not for what answers with a secret.
     bulk: bool = True
 
     @property

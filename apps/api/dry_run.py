@@ -28,12 +28,15 @@ _WORDS = {"0": False, "false": False, "1": True, "true": True}
 
 
 def is_dry_run(request: Request, *, offered: bool) -> bool:
-    """Whether a dry run is asked for. Raises Invalid where there is none, so that nothing is done by mistake."""
+    """Whether a dry run is requested. Raises Invalid where there is none, so that nothing is done by mistake."""
     word = request.query_params.get(PARAMETER, "0")
     if word not in _WORDS:
         raise Invalid({PARAMETER: [_("1 or 0.")]})
     if _WORDS[word] and not offered:
-        raise Invalid({PARAMETER: [_("Only creates can be tried.")]}, hint=_("Leave it out to do it."))
+        raise Invalid(
+            {PARAMETER: [_("Dry run is only available for create requests.")]},
+            hint=_("Remove the dry-run parameter to make the change."),
+        )
     return _WORDS[word]
 
 

@@ -57,10 +57,10 @@ REQUEST_CODES: dict[str, tuple[int, str]] = {
     "tenant.not_acting": (403, "An administrator must act as the tenant first."),
     "throttled": (429, "Too many requests. `Retry-After` says how long to wait."),
     "too_complex": (400, "The body has too many values, or is nested too deeply."),
-    "too_large": (413, "The body is too large."),
+    "too_large": (413, "The request body is too large."),
     "unsupported_media_type": (415, "The body is not application/json."),
 }
-#: Of log-ins in a browser: no endpoint answers with these.
+#: Of logins in a browser: no endpoint answers with these.
 NOT_OF_THE_API = ("oidc.",)
 
 

@@ -12,18 +12,18 @@ PROBLEM_REF = "#/components/schemas/ProblemOut"
 #: Where a refusal stands, before its status.
 REFUSALS = "#/components/responses/Refused"
 MEANING = {
-    "400": "Something sent is malformed; `errors` names it.",
-    "401": "No valid API key or session came along.",
-    "403": "The caller may not do this.",
-    "404": "There is no such thing, or the caller may not know of it.",
-    "406": "Something other than JSON is asked for.",
-    "409": "Not in its present state, or other things depend on it.",
+    "400": "Malformed request. See `errors`.",
+    "401": "No valid API key or session.",
+    "403": "The caller has no permission for this.",
+    "404": "Not found, or not visible to the caller.",
+    "406": "Only JSON responses are available.",
+    "409": "Not possible in the current state, or other resources depend on it.",
     "412": "It is not any more as `If-Match` says; `ETag` is that of now.",
-    "413": "The body is too large.",
-    "415": "The body is said to be something other than JSON.",
-    "422": "Something sent cannot be done; `errors` names it.",
+    "413": "The request body is too large.",
+    "415": "The Content-Type is not JSON.",
+    "422": "Validation failed. See `errors`.",
     "429": "Too many requests of this key, or failed attempts; `Retry-After` says when to try again.",
-    "503": "The platform is out of order; `Retry-After` says when to try again.",
+    "503": "The platform is temporarily unavailable. Retry after `Retry-After`.",
 }
 
 

@@ -29,7 +29,7 @@ class TooLarge(exceptions.APIException):
     """The body is larger than any request is."""
 
     status_code = 413
-    default_detail = gettext_lazy("The body is too large.")
+    default_detail = gettext_lazy("The request body is too large.")
     default_code = "too_large"
 
 
@@ -79,27 +79,27 @@ def problem_of(error: Refused) -> dict[str, Any]:
 
 #: What to do next, by the code: of what Django REST framework turns away itself, and where a refusal says nothing.
 HINTS: dict[str, Promise] = {
-    "invalid": gettext_lazy("See what is said of each field."),
-    "forbidden": gettext_lazy("Ask the owner of the account for a role or key that allows it."),
-    "refused": gettext_lazy("Read it again to see what can be done with it now."),
-    "state.not_allowed": gettext_lazy("Read it again to see what can be done with it now."),
-    "operation.busy": gettext_lazy("Wait until its task is finished, then try again."),
-    "resource.in_use": gettext_lazy("Remove what depends on it first."),
-    "quota.exceeded": gettext_lazy("Delete what is not needed, or ask the administrator for more."),
+    "invalid": gettext_lazy("See the error of each field."),
+    "forbidden": gettext_lazy("Ask the account owner for a role or API key that allows this."),
+    "refused": gettext_lazy("Read the resource again to see its allowed actions."),
+    "state.not_allowed": gettext_lazy("Read the resource again to see its allowed actions."),
+    "operation.busy": gettext_lazy("Wait until its task has finished, then retry."),
+    "resource.in_use": gettext_lazy("Remove the dependent resources first."),
+    "quota.exceeded": gettext_lazy("Delete unused resources, or ask the administrator for a higher quota."),
     "placement.no_host": gettext_lazy(
-        "Choose another size or cluster, or ask the administrator for more hosts."
+        "Choose another size or cluster, or ask the administrator to add hosts."
     ),
-    "not_authenticated": gettext_lazy("Send a valid API key as “Authorization: Bearer …”."),
-    "authentication_failed": gettext_lazy("Send a valid API key as “Authorization: Bearer …”."),
-    "permission_denied": gettext_lazy("Ask the owner of the account for a role or key that allows it."),
-    "not_found": gettext_lazy("It may have been deleted."),
-    "method_not_allowed": gettext_lazy("See /api/v1/docs for what this path takes."),
-    "not_acceptable": gettext_lazy("Ask for application/json."),
-    "unsupported_media_type": gettext_lazy("Send application/json."),
-    "too_large": gettext_lazy("Send less at once."),
-    "too_complex": gettext_lazy("Send less at once, and nothing nested deeply."),
-    "parse_error": gettext_lazy("Send well-formed JSON."),
-    "throttled": gettext_lazy("Wait, then try again."),
+    "not_authenticated": gettext_lazy("Send a valid API key in the header “Authorization: Bearer …”."),
+    "authentication_failed": gettext_lazy("Send a valid API key in the header “Authorization: Bearer …”."),
+    "permission_denied": gettext_lazy("Ask the account owner for a role or API key that allows this."),
+    "not_found": gettext_lazy("The resource may have been deleted."),
+    "method_not_allowed": gettext_lazy("See /api/v1/docs for the methods of this path."),
+    "not_acceptable": gettext_lazy("Set Accept to application/json."),
+    "unsupported_media_type": gettext_lazy("Set Content-Type to application/json."),
+    "too_large": gettext_lazy("Send a smaller request."),
+    "too_complex": gettext_lazy("Send a smaller request with less nesting."),
+    "parse_error": gettext_lazy("Send valid JSON."),
+    "throttled": gettext_lazy("Wait, then retry."),
 }
 
 
@@ -107,7 +107,7 @@ def _of_drf(error: Exception) -> dict[str, Any]:
     if isinstance(error, exceptions.ValidationError):
         return {
             "code": "invalid",
-            "title": _("Some fields are not valid."),
+            "title": _("Some fields are invalid."),
             "hint": str(HINTS["invalid"]),
             "errors": field_errors(error.detail),
         }
@@ -157,5 +157,5 @@ def problem(request: HttpRequest, status: int, code: str, title: str, hint: str 
 def no_such_endpoint(request: HttpRequest) -> JsonResponse:
     """404 for paths under /api/ that no endpoint has."""
     return problem(
-        request, 404, "not_found", _("There is no such endpoint."), _("See /api/v1/docs for those there are.")
+        request, 404, "not_found", _("Endpoint not found."), _("See /api/v1/docs for all endpoints.")
     )

@@ -69,7 +69,7 @@ class Text(By):
 
     def parameters(self, name: str) -> dict[str, FilterSpec]:
         """Return one parameter."""
-        says = _("{}: begins with") if self.lookup.endswith("startswith") else _("{}: contains")
+        says = _("{}: starts with") if self.lookup.endswith("startswith") else _("{}: contains")
         field = ComposedField(required=False, max_length=LONGEST)
         schema = {"type": "string", "maxLength": LONGEST}
         return {name: FilterSpec(name, self, field, self.lookup, schema, says)}
@@ -96,7 +96,7 @@ class Choices(By):
         if given:
             items["enum"] = sorted(str(value) for value, _label in given)
         schema = {"type": "array", "items": items, "maxItems": MOST_VALUES}
-        says = _("{}: any of these, repeated or with commas between them")
+        says = _("{}: any of these values, repeated or comma-separated")
         return {name: FilterSpec(name, self, AnyOfField(each), "in", schema, says)}
 
 
@@ -137,7 +137,7 @@ class Moment(By):
         prefix = f"{name}_" if self.prefix is None else self.prefix
         return {
             f"{prefix}after": FilterSpec(
-                name, self, field, "gte", OpenApiTypes.DATETIME, _("{}: from this time on")
+                name, self, field, "gte", OpenApiTypes.DATETIME, _("{}: at or after this time")
             ),
             f"{prefix}before": FilterSpec(
                 name, self, field, "lt", OpenApiTypes.DATETIME, _("{}: before this time")

@@ -57,7 +57,7 @@ class ListFilter(filters.FilterSet):
         for name, by in entries.items():
             found |= by.parameters(name)
         negatable = [(name, name) for name, by in entries.items() if by.negatable]
-        return found | Choices(_("Filters to turn round: “is not”"), choices=negatable).parameters("not")
+        return found | Choices(_("Filters to negate (“is not”)"), choices=negatable).parameters("not")
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Apply what is given."""
@@ -84,7 +84,7 @@ class ResourceFilter(ListFilter):
     q = Words(method="search", label=_("Search"))
     by = {
         "name": Text(_("Name"), "name"),
-        "remark": Text(_("Remark"), "remark"),
+        "remark": Text(_("Description"), "remark"),
         "id": Choices(_("ID"), "id", each=forms.UUIDField),
         "state": Choices(_("State"), "state", choices=State.choices),
         "status": status_filter(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, cast
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
@@ -15,7 +16,7 @@ from apps.lifecycle import idempotency
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.lifecycle.idempotency import Kept
-from apps.lifecycle.models import Operation
+from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.verbs import Verb
 
 HEADER = "Idempotency-Key"
@@ -48,7 +49,7 @@ def once(
         return response, _to_keep(response, made if where is None else where, secrets)
 
     def again(kept: Kept) -> Response:
-        ensure_may(actor, verb, kept.project_id, kept.tenant_id)
+        ensure_may(actor, verb, kept.project_id, kept.tenant_id, kept.resource_id)
         headers = {"Idempotency-Replayed": "true"}
         return Response(
             kept.body,
@@ -69,15 +70,16 @@ def given_key(request: Request) -> str:
     return key
 
 
-def place_of(made: Any) -> tuple[int | None, int | None]:
-    """Return project and tenant of what was made or acted on, by which roles are judged."""
+def place_of(made: Any) -> tuple[int | None, int | None, UUID | None]:
+    """Return project, tenant and id of what was made or acted on, by which roles are judged."""
     if isinstance(made, Sequence):
-        return place_of(made[0]) if made else (None, None)
+        return place_of(made[0]) if made else (None, None, None)
     if isinstance(made, Operation):
-        return made.target_project, made.tenant_id
+        return made.target_project, made.tenant_id, made.target_id
     if isinstance(made, Tenant):
-        return None, made.pk
-    return getattr(made, "project_id", None), getattr(made, "tenant_id", None)
+        return None, made.pk, None
+    resource_id = made.pk if isinstance(made, Resource) else None
+    return getattr(made, "project_id", None), getattr(made, "tenant_id", None), resource_id
 
 
 def _to_keep(response: Response, where: object, secrets: Collection[str]) -> Kept:

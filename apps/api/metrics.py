@@ -31,7 +31,8 @@ class MetricOut(serializers.Serializer[Any]):
     label = serializers.CharField()  # type: ignore[assignment]  # hides Field.label, which is for forms
     unit = serializers.ChoiceField(choices=[unit.value for unit in Unit], allow_blank=True)
     values = serializers.ListField(
-        child=serializers.FloatField(allow_null=True), help_text="One for each time; null is a gap."
+        child=serializers.FloatField(allow_null=True),
+        help_text="One value per time; null if there is no data.",
     )
 
 
@@ -39,13 +40,13 @@ class MetricsOut(serializers.Serializer[Any]):
     start = serializers.DateTimeField()
     end = serializers.DateTimeField()
     step_seconds = serializers.IntegerField(
-        help_text="Each value is the mean of a step that begins at its time."
+        help_text="Each value is the average of a step that starts at its time."
     )
     times = serializers.ListField(child=serializers.IntegerField(), help_text="Unix time in seconds.")
     metrics = MetricOut(many=True)
     last_sample_at = serializers.DateTimeField(
         allow_null=True,
-        help_text="Of the newest sample there is, also before the range; null when none is kept.",
+        help_text="Time of the latest data point, also if before the range; null if there is none.",
     )
 
 
@@ -61,7 +62,7 @@ class RangeQuery(serializers.Serializer[Any]):
         start = attrs.get("start", end - ranges.BY_NAME[attrs["range"]].length)
         if not now - ranges.LONGEST <= start < end:
             raise serializers.ValidationError(
-                {"start": _("Choose a start before the end, within the last year.")}
+                {"start": _("The start must be before the end and within the last year.")}
             )
         return {"start": start, "end": end}
 
@@ -94,24 +95,24 @@ class MetricsApi(ApiView):
         raise NotImplementedError
 
     @extend_schema(
-        summary="What was measured",
+        summary="Metrics of a resource",
         parameters=[
             OpenApiParameter(
                 "range",
                 OpenApiTypes.STR,
                 enum=list(ranges.BY_NAME),
-                description="Up to now; 1h if nothing is given.",
+                description="Time range until now; 1h by default.",
             ),
-            OpenApiParameter("start", OpenApiTypes.DATETIME, description="In place of a range."),
-            OpenApiParameter("end", OpenApiTypes.DATETIME, description="In place of now."),
+            OpenApiParameter("start", OpenApiTypes.DATETIME, description="Instead of a range."),
+            OpenApiParameter("end", OpenApiTypes.DATETIME, description="Instead of the current time."),
         ],
         responses={200: MetricsOut, 400: PROBLEM, 404: PROBLEM},
     )
     def get(self, request: Request, key: object) -> Response:
-        """Answer at most 600 points; the longer the range, the wider the step."""
+        """Return at most 600 points; longer ranges have larger steps."""
         actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
         if not self.visible(actor).filter(pk=key).exists():
-            raise NotFound(_("There is no such thing."))
+            raise NotFound(_("Not found."))
         query = RangeQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         return Response(measured(Subject(self.subject, str(key)), **query.validated_data))

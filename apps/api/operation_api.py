@@ -25,7 +25,7 @@ from apps.lifecycle.verbs import Verb, verb_named
 
 #: Not in the verb table: they act on an operation, not on a resource.
 CANCEL = Verb("operation.cancel", label=gettext_lazy("Cancel"), doing=gettext_lazy("Cancelling"))
-RETRY = Verb("operation.retry", label=gettext_lazy("Try again"), doing=gettext_lazy("Trying again"))
+RETRY = Verb("operation.retry", label=gettext_lazy("Retry"), doing=gettext_lazy("Retrying"))
 
 WAIT = OpenApiParameter(
     PARAMETER,
@@ -45,7 +45,7 @@ class _OperationSchema(KitSchema):
 
 
 class OperationsApi(ObjectApi):
-    """What was asked for and how it is going. A change anywhere in the API answers with one of these."""
+    """A requested change and its progress. Every change in the API returns an operation."""
 
     schema = _OperationSchema()
     query = {"get_one": {PARAMETER: False}}

@@ -47,7 +47,7 @@ OPERATION_CODES: dict[str, str] = {
     "memory.lock_lost": "A pretend host of a test installation lost its lock.",
     "memory.locked": "A pretend host of a test installation is locked.",
     "operation.deadline": "The operation did not finish before its deadline.",
-    "platform.bug": "The platform made an error.",
+    "platform.bug": "Internal error.",
     "reconciliation.changed": "The difference changed before it was repaired.",
     "reconciliation.doubled": "The VM exists on more than one host.",
     "reconciliation.running": "The orphan is running.",

@@ -20,6 +20,8 @@ from apps.api.filter_fields import (
 from apps.api.filters import ListFilter
 from apps.api.vocabulary import KindField, VerbField
 from apps.lifecycle.models import Operation, OperationStatus
+from apps.lifecycle.reader import reads_as_tenant
+from apps.lifecycle.stored_messages import codes_saying
 
 #: Seconds from request to result; NULL while there is none.
 SECONDS = Extract(
@@ -28,6 +30,9 @@ SECONDS = Extract(
 
 
 def _saying(value: str) -> Q:
+    if reads_as_tenant():
+        # Only what they read: otherwise names of hosts could be found out by searching.
+        return Q(error__code__in=codes_saying(value))
     return Q(error__message__icontains=value) | Q(steps__icontains=value)
 
 
@@ -37,13 +42,13 @@ class OperationFilter(ListFilter):
         "status": Choices(_("Status"), "status", choices=OperationStatus.choices),
         "verb": Choices(_("Action"), "verb", each=VerbField),
         "kind": Choices(_("Kind"), "target_kind", each=KindField),
-        "target": Choices(_("Target's id"), "target_id", each=forms.UUIDField),
-        "target_name": Text(_("Target's name"), "target_name"),
+        "target": Choices(_("Target ID"), "target_id", each=forms.UUIDField),
+        "target_name": Text(_("Target name"), "target_name"),
         "outcome": Text(_("Step or cause"), where=_saying),
         "tenant": Choices(_("Tenant"), "tenant__uid", each=forms.UUIDField),
-        "actor": Text(_("By"), "actor__username"),
-        "created": Moment(_("Asked"), "created_at"),
-        "took": Number(_("Took (seconds)"), expression=SECONDS),
+        "actor": Text(_("Requested by"), "actor__username"),
+        "created": Moment(_("Requested"), "created_at"),
+        "took": Number(_("Duration (seconds)"), expression=SECONDS),
     }
 
     def search(self, queryset: QuerySet[Operation], name: str, value: str) -> QuerySet[Operation]:

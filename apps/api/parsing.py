@@ -26,7 +26,7 @@ class TooComplex(APIException):
     """The body has more values, or is nested deeper, than any request needs."""
 
     status_code = 400
-    default_detail = gettext_lazy("The body is too complex.")
+    default_detail = gettext_lazy("The request body is too complex.")
     default_code = "too_complex"
 
 
@@ -43,7 +43,7 @@ class StrictJsonParser(JSONParser):
         except RecursionError:
             raise TooComplex(_too_deep()) from None
         except ValueError as error:
-            raise ParseError(_("This is no JSON: %(cause)s") % {"cause": error}) from error
+            raise ParseError(_("Invalid JSON: %(cause)s") % {"cause": error}) from error
         check_shape(sent)
         if _SURROGATE.search(text):
             _check_characters(sent)
@@ -55,8 +55,8 @@ def _check_characters(sent: Any) -> None:
     try:
         json.dumps(sent, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:
-        cause = _("\\ud800 to \\udfff stand for a character only in pairs.")
-        raise ParseError(_("This is no JSON: %(cause)s") % {"cause": cause}) from None
+        cause = _("\\ud800 to \\udfff are only valid in pairs.")
+        raise ParseError(_("Invalid JSON: %(cause)s") % {"cause": cause}) from None
 
 
 def read_bounded(stream: IO[Any]) -> bytes:
@@ -80,7 +80,7 @@ def check_shape(sent: Any) -> None:
                 inner += value
         values += len(inner)
         if values > limits.VALUES:
-            raise TooComplex(_("At most %(n)s values in a body.") % {"n": limits.VALUES})
+            raise TooComplex(_("At most %(n)s values in a request body.") % {"n": limits.VALUES})
         if not inner:
             return
         level = inner
@@ -95,7 +95,7 @@ def _check_items(value: list[Any]) -> None:
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ParseError(_("“%(name)s” stands there twice.") % {"name": _first_twice(pairs)[: limits.QUOTED]})
+        raise ParseError(_("“%(name)s” occurs twice.") % {"name": _first_twice(pairs)[: limits.QUOTED]})
     if len(found) > limits.MEMBERS:
         raise TooComplex(_("At most %(n)s names in an object.") % {"n": limits.MEMBERS})
     return found
@@ -111,8 +111,8 @@ def _first_twice(pairs: list[tuple[str, Any]]) -> str:
 
 
 def _too_deep() -> str:
-    return _("At most %(n)s lists and objects inside one another.") % {"n": limits.DEPTH}
+    return _("At most %(n)s nested lists and objects.") % {"n": limits.DEPTH}
 
 
 def _no_number(word: str) -> Any:
-    raise ParseError(_("%(word)s is no number in JSON.") % {"word": word})
+    raise ParseError(_("%(word)s is not a valid JSON number.") % {"word": word})

@@ -34,7 +34,7 @@ def moment(at: datetime | None) -> str | None:
 
 
 class Out(serializers.Serializer[Any]):
-    """The schema of a row's representation. A subclass adds fields and, in `own`, their values."""
+    """Representation of an object. A subclass adds fields and, in `own`, their values."""
 
     @staticmethod
     def own(row: Any) -> dict[str, Any]:
@@ -68,19 +68,19 @@ class AllowedActionOut(serializers.Serializer[Any]):
     )
     label = serializers.CharField()  # type: ignore[assignment]  # hides Field.label, which is for forms
     allowed = serializers.BooleanField()
-    code = serializers.CharField(help_text="Why not, for programs; empty when allowed.")
-    reason = serializers.CharField(help_text="Why not, for people; empty when allowed.")
+    code = serializers.CharField(help_text="Reason, machine-readable; empty if allowed.")
+    reason = serializers.CharField(help_text="Reason, human-readable; empty if allowed.")
 
 
 class ErrorOut(serializers.Serializer[Any]):
     code = serializers.CharField()
     message = serializers.CharField()
-    hint = serializers.CharField(help_text="What to do next.")
+    hint = serializers.CharField(help_text="Next step.")
     operation = serializers.UUIDField(required=False)
 
 
 class ResourceOut(Out):
-    """What every kind of resource has."""
+    """Fields of every resource."""
 
     id = serializers.UUIDField()
     kind = KindName()
@@ -93,14 +93,16 @@ class ResourceOut(Out):
     status_reason = serializers.CharField(
         help_text="Why, for people: the running step, or the cause of a failure; may be empty."
     )
-    state = serializers.ChoiceField(choices=State.choices, help_text="Stored, coarse state.")
-    word = serializers.CharField(help_text="The state as people see it, also while an operation runs.")
-    progress = serializers.IntegerField(allow_null=True, help_text="Percent, while an operation runs.")
+    state = serializers.ChoiceField(choices=State.choices, help_text="Stored state.")
+    word = serializers.CharField(help_text="State as displayed, including running operations.")
+    progress = serializers.IntegerField(
+        allow_null=True, help_text="Progress in percent while an operation is running."
+    )
     tenant = ReferenceOut(allow_null=True)
     project = ReferenceOut(allow_null=True)
     region = ReferenceOut(allow_null=True)
     created_at = serializers.DateTimeField()
-    error = ErrorOut(allow_null=True, help_text="Of the last operation that failed.")
+    error = ErrorOut(allow_null=True, help_text="Error of the last failed operation.")
     allowed_actions = AllowedActionOut(many=True)
 
     #: Relations `represent` reads, for select_related.
@@ -149,7 +151,7 @@ class StepOut(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     text = serializers.CharField()
     failed = serializers.BooleanField(required=False)
-    attempt = serializers.IntegerField(required=False, help_text="Which attempt it belongs to.")
+    attempt = serializers.IntegerField(required=False, help_text="Number of the attempt.")
 
 
 class TargetOut(serializers.Serializer[Any]):
@@ -170,7 +172,8 @@ class OperationOut(Out):
     attempt = serializers.IntegerField()
     cancellable = serializers.BooleanField()
     stopping = serializers.BooleanField(
-        help_text="Whether it was cancelled while a worker was at it: it is open until that has stopped."
+        help_text="Whether cancellation was requested while running. The operation stays open until the "
+        "worker has stopped."
     )
     request_id = serializers.CharField()
     created_at = serializers.DateTimeField()

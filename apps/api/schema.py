@@ -32,16 +32,16 @@ class ProblemOut(serializers.Serializer[Any]):
 
     type = serializers.CharField(help_text="Where the code is documented.")
     status = serializers.IntegerField()
-    title = serializers.CharField(help_text="The cause, for people.")
-    code = serializers.CharField(help_text="The cause, for programs; stable.")
-    hint = serializers.CharField(required=False, help_text="What to do next.")
+    title = serializers.CharField(help_text="Cause, human-readable.")
+    code = serializers.CharField(help_text="Cause, machine-readable and stable.")
+    hint = serializers.CharField(required=False, help_text="Next step.")
     errors = FieldErrorOut(many=True, required=False)  # type: ignore[assignment]  # hides Serializer.errors
     details = serializers.DictField(required=False)
     request_id = serializers.CharField()
 
 
 class RefusalOut(serializers.Serializer[Any]):
-    """As the problem with which the create itself would be answered."""
+    """The error that the create request would return."""
 
     status = serializers.IntegerField()
     code = serializers.CharField()
@@ -68,20 +68,21 @@ class QuotaForecastOut(serializers.Serializer[Any]):
 
 
 class ForecastOut(serializers.Serializer[Any]):
-    """What a create would come to now. It reserves nothing: a moment later there may be less."""
+    """Expected result of a create request. Nothing is reserved, so the actual result may differ."""
 
-    possible = serializers.BooleanField(help_text="Whether the create itself would be accepted.")
+    possible = serializers.BooleanField(help_text="Whether the create request would be accepted.")
     permission = PermissionOut()
-    refusals = RefusalOut(many=True, help_text="Everything that is wrong, as far as it can be known at once.")
-    quotas = QuotaForecastOut(many=True, help_text="The metrics it counts for.")
+    refusals = RefusalOut(many=True, help_text="All errors found.")
+    quotas = QuotaForecastOut(many=True, help_text="Quota metrics affected.")
 
 
-PROBLEM = OpenApiResponse(ProblemOut, description="Why it was not done.")
+PROBLEM = OpenApiResponse(ProblemOut, description="Reason of the refusal.")
 KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "maxLength": MAX_LENGTH, "pattern": "^[ -~]*$"},
     OpenApiParameter.HEADER,
-    description="Any text up to 255 characters. The same request sent again within 24 hours is answered, not repeated.",
+    description="Any text of at most 255 characters. A repeated request within 24 hours returns the first "
+    "response and is not run again.",
 )
 _TAGS = {"type": "string", "maxLength": preconditions.LONGEST}
 UNLESS_KNOWN = OpenApiParameter(
@@ -102,8 +103,8 @@ DRY_RUN = OpenApiParameter(
     OpenApiTypes.STR,
     OpenApiParameter.QUERY,
     enum=["0", "1", "false", "true"],
-    description="1: change nothing, and answer 200 with what the create would come to and all that would be refused. "
-    "An Idempotency-Key is ignored then.",
+    description="1: change nothing and return 200 with the expected result and all errors. The Idempotency-Key "
+    "is ignored.",
 )
 
 
@@ -145,7 +146,7 @@ class KitSchema(AutoSchema):
             "post_list": f"Create: {noun}",
             "patch_one": f"Change: {noun}",
             "delete_one": f"Delete: {noun}",
-            "post_bulk": f"One action on many: {noun}",
+            "post_bulk": f"Bulk action: {noun}",
         }[self._route]
 
     def get_description(self) -> str:  # type: ignore[override]
@@ -156,7 +157,7 @@ class KitSchema(AutoSchema):
 
     def _bulk_description(self) -> str:
         names = ", ".join(f"`{slug(act.verb.action)}`" for act in bulk_actions(type(self.view)))
-        return f"Actions: {names}. Each row is asked for in a transaction of its own; the answer has an item for each."
+        return f"Actions: {names}. Each item is handled in its own transaction; the response has one entry per item."
 
     def _is_list_view(self, serializer: Any = None) -> bool:
         return self._route == "get_list"
@@ -215,7 +216,7 @@ class KitSchema(AutoSchema):
 
 @cache
 def accepted_out(out: type[Out], batch: bool) -> type[serializers.Serializer[Any]]:
-    """Return the schema of a 202: the same class each time, as components are told apart by class."""
+    """Return the schema of a 202: the same class each time, as components are distinguished by class."""
     name = out.__name__.removesuffix("Out") + ("BatchAccepted" if batch else "Accepted")
     fields: dict[str, Any] = {"operation": OperationOut(), "resource": out(allow_null=True)}
     if batch:
@@ -231,7 +232,7 @@ def bulk_body(view: type[KindApi]) -> type[serializers.Serializer[Any]]:
         def get_fields(self) -> dict[str, Any]:
             fields: dict[str, Any] = super().get_fields()
             fields["action"] = one_of(
-                sorted(action_names(view)), help_text="As in `allowed_actions`, and `delete`."
+                sorted(action_names(view)), help_text="An action of `allowed_actions`, or `delete`."
             )
             for act in bulk_actions(view):
                 for name, field in act.body().get_fields().items() if act.body else ():

@@ -84,16 +84,16 @@ class ObjectApi(KindApi):
     def found(self, key: object, *, to_show: bool = True) -> Any:
         """Return the row of the path; NotFound when there is none that the asker may know of.
 
-        `to_show` False leaves out what is read beside it for its representation: services read what they change anew.
+        `to_show` False leaves out what is read beside it for its representation: services read what they change again.
         """
         rows = self.get_queryset() if to_show else self.to_change()
         row = rows.filter(**{self.key: key}).first()
         if row is None:
-            raise NotFound(_("There is no such %(kind)s.") % {"kind": self.model._meta.verbose_name})
+            raise NotFound(_("This %(kind)s was not found.") % {"kind": self.model._meta.verbose_name})
         return row
 
     def to_change(self) -> QuerySet[Any]:
-        """Return the rows for services, which read what they change anew."""
+        """Return the rows for services, which read what they change again."""
         return self.get_queryset().prefetch_related(None)
 
     # -- routes --------------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ class ObjectApi(KindApi):
         The service judges again, under its locks.
         """
         if isinstance(row, Resource):
-            covered = self.rights.covers(verb, row.project_id, row.tenant_id)
+            covered = self.rights.covers_row(verb, row)
         else:
             covered = self.rights.may_somewhere(verb)
         if not covered:

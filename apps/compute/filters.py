@@ -89,7 +89,7 @@ def _created_by(value: str) -> Q:
 
 
 def _needing_attention(value: bool) -> Q:
-    # What has failed, what its host has paused, and what nobody can see: its host is out of reach.
+    # What has failed, what its host has paused, and what nobody can see: its host is unreachable.
     silent = Q(host__last_report_at__lt=Now() - SILENCE) | Q(
         host__isnull=False, host__last_report_at__isnull=True
     )
@@ -125,7 +125,7 @@ class VmFilter(ResourceFilter):
         "security_group": Choices(_("Security group"), where=_guarded_by, each=forms.UUIDField),
         "ip": Text(_("IP address"), where=_with_address),
         "mac": Text(_("MAC"), where=_with_mac),
-        "hostname": Text(_("Host name"), "hostname"),
+        "hostname": Text(_("Hostname"), "hostname"),
         "created_by": Text(_("Created by"), where=_created_by),
         "attention": Flag(_("Needs attention"), where=_needing_attention),
     }
@@ -171,7 +171,7 @@ class ImageFilter(ResourceFilter):
         "os_family": Choices(_("OS family"), "os_family", choices=Image.Family.choices),
         "system": Text(_("Operating system"), "os_name"),
         "arch": Choices(_("CPUs"), "architecture", choices=ComputeCluster.Architecture.choices),
-        "disk": Number(_("Smallest system disk (GiB)"), "min_disk_gib"),
+        "disk": Number(_("Minimum system disk (GiB)"), "min_disk_gib"),
         "base": Flag(_("Base image"), where=lambda value: Q(tenant__isnull=value)),
     }
 

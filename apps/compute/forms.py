@@ -64,10 +64,10 @@ class KeyPairForm(ProjectForm):
         required=False,
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
         help_text=_(
-            "The content of your .pub file. Left empty, a pair is made and its private key shown once."
+            "The content of your .pub file. Leave empty to create a key pair; its private key is shown once."
         ),
     )
-    remark = forms.CharField(label=_("Remark"), max_length=255, required=False)
+    remark = forms.CharField(label=_("Description"), max_length=255, required=False)
     field_order = ("name", "public_key", "remark", "project")
 
 
@@ -90,12 +90,10 @@ class ImageForm(BaseForm):
         max_value=limits.INTEGER,
         initial=DEFAULT_DISK_GIB,
     )
-    cloud_init = forms.BooleanField(
-        label=_("Reads first-boot data (cloud-init)"), required=False, initial=True
-    )
-    guest_agent = forms.BooleanField(label=_("Has the guest agent"), required=False)
-    hot_upgrade = forms.BooleanField(label=_("Takes CPU and memory while running"), required=False)
-    remark = forms.CharField(label=_("Remark"), max_length=255, required=False)
+    cloud_init = forms.BooleanField(label=_("Supports cloud-init"), required=False, initial=True)
+    guest_agent = forms.BooleanField(label=_("Guest agent installed"), required=False)
+    hot_upgrade = forms.BooleanField(label=_("Supports CPU and memory hot-add"), required=False)
+    remark = forms.CharField(label=_("Description"), max_length=255, required=False)
 
     def prepare(self) -> None:
         """Offer the storage clusters."""
@@ -117,7 +115,7 @@ class InstanceTypeForm(BaseForm):
         help_text=_("1 or an even number up to 1024."),
     )
     name = forms.CharField(
-        label=_("Name"), max_length=63, required=False, help_text=_("Left empty, for example 2C4G.")
+        label=_("Name"), max_length=63, required=False, help_text=_("Leave empty for a name such as 2C4G.")
     )
 
     def prepare(self) -> None:

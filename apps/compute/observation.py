@@ -20,6 +20,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
 
+from apps.accounts.access import granted_among
 from apps.compute.models import Image, PauseReason, Power, Vm
 from apps.compute.services.power import finish_first_boot, resume_vm, start_vm
 from apps.compute.verbs import (
@@ -53,11 +54,15 @@ READ_WITH_AGENT, READ_WITHOUT = timedelta(minutes=10), timedelta(hours=24)
 #: So many VMs' first-boot data is removed in one round, and one that failed is tried again after this.
 AT_ONCE, AGAIN = 20, timedelta(hours=1)
 PAUSED = {
-    PauseReason.NO_SPACE: _("Paused: the storage pool is full. The VM resumes when there is space."),
-    PauseReason.IO_ERROR: _("Paused: disk I/O error. The VM resumes when the disk works again."),
+    PauseReason.NO_SPACE: _(
+        "Paused: the storage pool is full. The VM resumes automatically when there is free space."
+    ),
+    PauseReason.IO_ERROR: _(
+        "Paused: disk I/O error. The VM resumes automatically when the disk works again."
+    ),
     PauseReason.WATCHDOG: _("Paused: the watchdog timer expired."),
-    PauseReason.MIGRATION: _("Paused: being migrated."),
-    PauseReason.OTHER: _("Paused: paused on the host."),
+    PauseReason.MIGRATION: _("Paused: migration in progress."),
+    PauseReason.OTHER: _("Paused on the host."),
 }
 
 # One statement for all VMs of all hosts; rows that already say so are not touched. The ids of a host come in one text,
@@ -93,9 +98,10 @@ def take_reports(readings: Sequence[Reading]) -> None:
 
 
 def report_reachability(hosts: Sequence[Host]) -> None:
-    """Have pages look again at the VMs of hosts that went out of reach or came back: how old their state is shows."""
+    """Have pages look again at the VMs of hosts that went unreachable or came back: how old their state is shows."""
     on_them = Vm.objects.filter(host__in=[host.pk for host in hosts])
-    push.many_changed("vm", on_them.order_by().values_list("tenant", "project").distinct())
+    places = on_them.order_by().values_list("tenant", "project").distinct()
+    push.many_changed("vm", places, granted_among(on_them))
 
 
 def _see(readings: Sequence[Reading]) -> None:
@@ -127,7 +133,7 @@ def _by_state(reading: Reading) -> dict[tuple[str, str], list[str]]:
 def _what_was_seen(vm: Vm) -> tuple[str, str]:
     if vm.pause_reason:
         return "vm.seen_paused", PAUSED[PauseReason(vm.pause_reason)]
-    return f"vm.seen_{vm.power_seen}", _("Seen running.") if vm.is_on else _("Seen stopped.")
+    return f"vm.seen_{vm.power_seen}", _("Reported running.") if vm.is_on else _("Reported stopped.")
 
 
 def _resume(readings: Sequence[Reading]) -> None:
@@ -192,7 +198,7 @@ def _start_again(reading: Reading) -> None:
         host_id=reading.host.pk, power=Power.ON, power_seen=Power.OFF, state=State.READY
     )
     Event.objects.create(
-        resource=reading.host, code="host.rebooted", message=_("It was off and has come back.")
+        resource=reading.host, code="host.rebooted", message=_("The host was down and is up again.")
     )
     for vm in stopped:
         _start(vm)
@@ -230,5 +236,5 @@ def believe_guests() -> None:
         with transaction.atomic():
             if Vm.objects.filter(pk=vm.pk, power=Power.ON, power_seen=Power.OFF).update(power=Power.OFF):
                 Event.objects.create(
-                    resource=vm, code="vm.guest_off", message=_("Stopped from inside; it stays so.")
+                    resource=vm, code="vm.guest_off", message=_("Stopped by the guest. The VM stays stopped.")
                 )

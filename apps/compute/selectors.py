@@ -26,6 +26,8 @@ _SHOWN = [
     "region__name",
     "region__label",
 ]
+#: Of a resource that is named beside another: its name, and what says whether the reader may open it.
+_NAMED = ("name", "kind", "tenant", "project")
 _NICS = (
     Nic.objects.select_related("subnet__vpc", "security_group")
     .only(
@@ -33,16 +35,14 @@ _NICS = (
         "subnet__name",
         "subnet__kind",
         "subnet__cidr",
-        "subnet__vpc__name",
-        "subnet__vpc__kind",
-        "security_group__name",
-        "security_group__kind",
+        *(f"subnet__vpc__{column}" for column in _NAMED),
+        *(f"security_group__{column}" for column in _NAMED),
     )
     .order_by("role")
 )
 _DISKS = (
     Disk.objects.select_related("cluster")
-    .only("vm", "kind", "name", "role", "size_gib", "created_at", "cluster__name", "cluster__alias")
+    .only("vm", *_NAMED, "role", "size_gib", "created_at", "cluster__name", "cluster__alias")
     .order_by("-role", "created_at")
 )
 

@@ -41,16 +41,16 @@ def import_takes(size_bytes: int) -> timedelta:
 def _must_be_off(vm: Any) -> Text | None:
     if vm.is_on and vm.pause_reason:
         return _("The VM is paused. Restart it, or power it off first.")
-    return _("It is running.") if vm.is_on else None
+    return _("The VM is already running.") if vm.is_on else None
 
 
 def _must_be_on(vm: Any) -> Text | None:
-    return None if vm.is_on else _("It is stopped.")
+    return None if vm.is_on else _("The VM is already stopped.")
 
 
 def _must_run(vm: Any) -> Text | None:
     if vm.is_on and vm.pause_reason:
-        return _("The VM is paused and its guest cannot respond. Restart or power off the VM.")
+        return _("The VM is paused and the guest cannot respond. Restart or power off the VM.")
     return _must_be_on(vm)
 
 
@@ -59,11 +59,11 @@ def _must_be_resumable(vm: Any) -> Text | None:
 
 
 def _needs_a_host(vm: Any) -> Text | None:
-    return None if vm.host_id else _("It has no host.")
+    return None if vm.host_id else _("The VM has no host.")
 
 
 def _want_what_is_seen(vm_id: UUID) -> None:
-    """Cancelled: the power that was asked for is wanted no more."""
+    """Cancelled: the power that was requested is wanted no more."""
     Vm.objects.filter(pk=vm_id).update(power=F("power_seen"))
 
 
@@ -131,8 +131,8 @@ VM_RESUME = declare(
 VM_FINISH_FIRST_BOOT = declare(
     Verb(
         "vm.finish_first_boot",
-        _("Remove first-boot data"),
-        _("Removing first-boot data"),
+        _("Remove cloud-init data"),
+        _("Removing cloud-init data"),
         permission="admin",
         cancel=Cancel.NEVER,
     )
@@ -201,5 +201,11 @@ VM_FORCE_CLEAN = declare(force_clean_verb("vm"))
 IMAGE_FORCE_CLEAN = declare(force_clean_verb("image"))
 # Written by the platform when it puts a count right.
 HOST_RECOUNT = declare(
-    Verb("host.recount", _("Recount promised room"), _("Recounting"), permission="admin", on_resource=False)
+    Verb(
+        "host.recount",
+        _("Recalculate reservations"),
+        _("Recalculating"),
+        permission="admin",
+        on_resource=False,
+    )
 )

@@ -36,11 +36,11 @@ class VmForm(ProjectForm):
         label=gettext_lazy("Name"), max_length=63, widget=forms.TextInput(attrs={"autofocus": True})
     )
     count = forms.IntegerField(
-        label=gettext_lazy("How many"),
+        label=gettext_lazy("Number of VMs"),
         min_value=1,
         max_value=MOST_AT_ONCE,
         initial=1,
-        help_text=gettext_lazy("Several are numbered: web-1, web-2 …"),
+        help_text=gettext_lazy("Several VMs are numbered: web-1, web-2 …"),
     )
     region = forms.ModelChoiceField(
         Region.objects.none(),
@@ -50,12 +50,12 @@ class VmForm(ProjectForm):
         required=False,
         widget=forms.Select(attrs={"data-places": ""}),
     )
-    remark = forms.CharField(label=gettext_lazy("Remark"), max_length=255, required=False)
+    remark = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
     image = PickField(
         Image.objects.none(),
         label=gettext_lazy("Image"),
         empty_label=None,
-        headings=[gettext_lazy("Smallest disk")],
+        headings=[gettext_lazy("Minimum disk")],
     )
     instance_type = PickField(
         InstanceType.objects.none(),
@@ -68,7 +68,7 @@ class VmForm(ProjectForm):
         min_value=1,
         max_value=limits.INTEGER,
         required=False,
-        help_text=gettext_lazy("Left empty, as large as the image suggests."),
+        help_text=gettext_lazy("Leave empty for the image’s suggested size."),
     )
     subnet = PickField(
         Subnet.objects.none(),
@@ -90,13 +90,13 @@ class VmForm(ProjectForm):
         required=False,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=gettext_lazy("Of root or Administrator. It is not kept."),
+        help_text=gettext_lazy("Password of root or Administrator. The platform does not store it."),
     )
     hostname = forms.CharField(
-        label=gettext_lazy("Host name"),
+        label=gettext_lazy("Hostname"),
         max_length=63,
         required=False,
-        help_text=gettext_lazy("Left empty, made from the name."),
+        help_text=gettext_lazy("Leave empty to use the name."),
     )
     user_data = forms.CharField(
         label=gettext_lazy("User data"),
@@ -165,7 +165,7 @@ class VmForm(ProjectForm):
     def _say_where_to_make(self) -> None:
         for name, kind, label in (
             ("subnet", "vpc", _("Create a VPC with a subnet")),
-            ("key_pairs", "key_pair", _("Import or make a key pair")),
+            ("key_pairs", "key_pair", _("Import or create a key pair")),
         ):
             field = self.fields[name]
             assert isinstance(field, PickField | PickSeveralField)
@@ -215,7 +215,7 @@ def _type(row: InstanceType, left: Mapping[str, int]) -> Pick:
 
 def _image(row: Image) -> Pick:
     system = row.os_name or row.get_os_family_display()
-    kind = _("own image") if row.tenant_id else ""
+    kind = _("Private image") if row.tenant_id else ""
     return Pick(
         row.name,
         " · ".join(filter(None, (system, row.get_architecture_display(), kind))),

@@ -31,7 +31,7 @@ class TicketBody(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(
         choices=TicketKind.choices,
         default=TicketKind.BROWSER,
-        help_text="browser: a WebSocket that speaks RFB. native: address, port and password for a VNC client.",
+        help_text="browser: WebSocket with RFB. native: address, port and password for a VNC client.",
     )
 
 
@@ -41,8 +41,8 @@ class TicketOut(Out):
     kind = serializers.ChoiceField(choices=TicketKind.choices)
     state = serializers.ChoiceField(choices=TicketState.choices)
     created_at = serializers.DateTimeField()
-    expires_at = serializers.DateTimeField(help_text="When it is dead unless the next step is taken.")
-    error = ErrorOut(allow_null=True, help_text="Why it failed.")
+    expires_at = serializers.DateTimeField(help_text="Expiry time, unless the next step is taken before.")
+    error = ErrorOut(allow_null=True, help_text="Cause of the failure.")
 
     @staticmethod
     def own(row: ConsoleTicket) -> dict[str, Any]:
@@ -59,20 +59,23 @@ class TicketOut(Out):
 
 
 class CredentialsOut(serializers.Serializer[Any]):
-    """Browser tickets have `websocket`, native ones the other three."""
+    """Browser tickets have `websocket`; native tickets have the other three fields."""
 
     kind = serializers.ChoiceField(choices=TicketKind.choices)
-    expires_at = serializers.DateTimeField(help_text="Connect before this; then they are dead.")
-    websocket = serializers.CharField(allow_null=True, help_text="Good for one connection.")
+    expires_at = serializers.DateTimeField(help_text="The credentials expire at this time.")
+    websocket = serializers.CharField(allow_null=True, help_text="Valid for one connection.")
     address = serializers.CharField(allow_null=True)
     port = serializers.IntegerField(allow_null=True)
-    password = serializers.CharField(allow_null=True, help_text="Good for one connection. Not shown again.")
+    password = serializers.CharField(
+        allow_null=True, help_text="Valid for one connection. Not returned again."
+    )
 
 
 class ConsoleTicketApi(ObjectApi):
-    """The right to look at a VM's screen once: ask, wait until it is ready, collect its credentials, connect.
+    """Access to a VM's console for one connection: request a ticket, wait until it is ready, get its
+    credentials, connect.
 
-    A ticket belongs to the API key (or the log-in session) it was asked for with and shows up for no other.
+    A ticket belongs to the API key (or the login session) it was requested with and shows up for no other.
     """
 
     model = ConsoleTicket
@@ -86,7 +89,7 @@ class ConsoleTicketApi(ObjectApi):
         operation_id="open_vm_console",
         tags=["Vms"],
         summary="Console: virtual machine",
-        description="Ask for a ticket to the VM's screen. Possible from the moment the VM is started.",
+        description="Request a ticket for the VM's console. Possible once the VM has been started.",
         parameters=[KEY],
         request=TicketBody,
         responses={
@@ -121,9 +124,9 @@ class ConsoleTicketApi(ObjectApi):
     @extend_schema(
         operation_id="collect_console_ticket",
         tags=["Console tickets"],
-        summary="Collect the credentials of a ticket, once",
-        description="409 console.not_ready while the console is being opened; console.already_issued, console.expired "
-        "or console.failed when there is nothing to be had any more.",
+        summary="Get the credentials of a ticket, once",
+        description="409 console.not_ready while the console is opening; console.already_issued, "
+        "console.expired or console.failed when the credentials are not available any more.",
         request=None,
         responses={200: OpenApiResponse(CredentialsOut), 404: PROBLEM, 409: PROBLEM},
     )
@@ -145,7 +148,7 @@ class ConsoleTicketApi(ObjectApi):
         )
 
     def _session_key(self) -> str:
-        """The log-in session the ticket is tied to; an API key has none."""
+        """The login session the ticket is tied to; an API key has none."""
         if self.actor.api_key is not None:
             return ""
         return self.request.session.session_key or ""

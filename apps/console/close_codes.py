@@ -12,16 +12,16 @@ class EndReason(Enum):
     """A close code and its reason, which RFC 6455 limits to 123 bytes."""
 
     CLOSED = (1000, "closed by the client")
-    UNKNOWN = (4401, "no such ticket")
-    REFUSED = (4403, "the ticket is another user's, or the right to operate the VM is gone")
+    UNKNOWN = (4401, "ticket not found")
+    REFUSED = (4403, "the ticket belongs to another user, or the user may no longer operate the VM")
     GONE = (4404, "the VM was deleted")
-    IDLE = (4408, "nothing was typed and nothing moved for too long")
-    USED = (4409, "the ticket was used already")
-    EXPIRED = (4410, "the ticket was not used in time")
+    IDLE = (4408, "idle timeout")
+    USED = (4409, "the ticket was already used")
+    EXPIRED = (4410, "the ticket has expired")
     STOPPED = (4423, "the VM is not running")
-    ORIGIN = (4430, "the page's address is not one of the platform's")
-    UNREACHABLE = (4502, "the VM's host does not answer")
-    RESTARTING = (4503, "the console proxy is full or going down")
+    ORIGIN = (4430, "the page's origin is not allowed")
+    UNREACHABLE = (4502, "the VM's host does not respond")
+    RESTARTING = (4503, "the console proxy is full or shutting down")
 
     @property
     def code(self) -> int:

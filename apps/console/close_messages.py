@@ -19,40 +19,39 @@ def _both(title: str, hint: str) -> dict[str, str]:
 
 
 def _texts() -> dict[EndReason | str, tuple[str, str]]:
-    again = _("Connect again to get a new one.")
+    again = _("Connect again to get a new ticket.")
     return {
-        EndReason.UNKNOWN: (_("This ticket does not exist."), again),
+        EndReason.UNKNOWN: (_("Console ticket not found."), again),
         EndReason.REFUSED: (
-            _("You may not use this console."),
-            _(
-                "You were logged out, or your role was changed. Log in again, or ask the owner of the account."
-            ),
+            _("You have no access to this console."),
+            _("You were logged out or your role has changed. Log in again, or ask the account owner."),
         ),
-        EndReason.GONE: (_("The VM was deleted."), _("There is nothing left to connect to.")),
+        EndReason.GONE: (_("The VM was deleted."), _("The VM no longer exists.")),
         EndReason.IDLE: (
-            _("Cut because nothing was typed and nothing moved for a while."),
-            _("The VM goes on as it was. Connect again to see it."),
+            _("Disconnected after a period without activity."),
+            _("The VM is not affected. Connect again to continue."),
         ),
-        EndReason.USED: (_("This ticket was used already."), again),
-        EndReason.EXPIRED: (_("The ticket was not used in time."), again),
-        EndReason.STOPPED: (_("The VM is not running."), _("The console connects by itself when it starts.")),
+        EndReason.USED: (_("This ticket was already used."), again),
+        EndReason.EXPIRED: (_("The ticket expired before it was used."), again),
+        EndReason.STOPPED: (
+            _("The VM is not running."),
+            _("The console connects automatically when the VM starts."),
+        ),
         EndReason.ORIGIN: (
-            _("The platform does not know the address of this page."),
+            _("This hostname is not allowed."),
             _("Ask the administrator to add it to SCLOUD_HOSTS."),
         ),
         EndReason.UNREACHABLE: (
-            _("The VM's host does not answer."),
-            _("The platform looks after it. Try again in a minute, or ask the administrator."),
+            _("The VM’s host does not respond."),
+            _("Retry in a minute, or ask the administrator."),
         ),
-        EndReason.RESTARTING: (_("The console service is restarting."), _("Try again in a moment.")),
+        EndReason.RESTARTING: (_("The console service is restarting."), _("Retry in a moment.")),
         "unreachable_proxy": (
-            _("The console service could not be reached."),
-            _(
-                "A firewall or proxy may block WebSockets to it. Ask the administrator to look at the console proxy."
-            ),
+            _("Cannot connect to the console service."),
+            _("A firewall or proxy may block WebSockets. Ask the administrator to check the console proxy."),
         ),
-        "broken": (_("The connection broke."), _("Check your network, then connect again.")),
-        "slow": (_("The console is still being opened."), _("The platform may be busy. Try again.")),
+        "broken": (_("The connection was lost."), _("Check your network, then connect again.")),
+        "slow": (_("The console is still opening."), _("The platform may be busy. Retry.")),
         "opening": (_("Opening the console…"), ""),
         "connecting": (_("Connecting…"), ""),
     }

@@ -61,7 +61,7 @@ class ConsoleTicket(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     vm = models.ForeignKey("compute.Vm", models.CASCADE, related_name="console_tickets")
     kind = models.CharField(max_length=8, choices=TicketKind)
-    # Whose it is: a user, in one log-in session or with one API key. It dies with any of them.
+    # Whose it is: a user, in one login session or with one API key. It dies with any of them.
     user = models.ForeignKey("tenancy.User", models.CASCADE, related_name="+")
     session_hash = models.CharField(max_length=64, blank=True, default="")
     api_key = models.ForeignKey("tenancy.ApiKey", models.CASCADE, null=True, related_name="+")

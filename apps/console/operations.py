@@ -51,7 +51,7 @@ def open_screen(run: OperationContext) -> Settle | None:
             _("The VM did not start in time."),
             code="console.vm_off",
             permanent=True,
-            hint=_("See the VM's operations for why it does not start."),
+            hint=_("See the VM’s tasks for the cause."),
         ),
     )
     address = opened[0]
@@ -63,7 +63,7 @@ def _open(run: OperationContext, ticket: ConsoleTicket) -> ConsoleAddress | None
     vm = Vm.objects.select_related("host").filter(pk=run.target_id).first()
     if vm is None or not has_screen(vm):
         raise DriverError(
-            _("The VM is switched off."), code="console.vm_off", permanent=True, hint=_("Start it first.")
+            _("The VM is stopped."), code="console.vm_off", permanent=True, hint=_("Start the VM first.")
         )
     if vm.host is None:
         return None
@@ -85,11 +85,11 @@ def _checked(host: Host, address: ConsoleAddress) -> ConsoleAddress:
         return address
     log.warning("host %s says that a screen is at %s:%s", host.name, address.host, address.port)
     raise DriverError(
-        _("Host %(host)s gave an address for the console that is not its own."),
+        _("Host %(host)s reported a console address that is not its own."),
         values={"host": host.name},
         code="console.foreign_address",
         permanent=True,
-        hint=_("Check the host and its management_ip in /etc/scloud/agent.toml. The console was not opened."),
+        hint=_("The console was not opened. Check the host and management_ip in its /etc/scloud/agent.toml."),
     )
 
 

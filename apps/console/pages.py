@@ -66,10 +66,10 @@ class ConsolePage(Page):
 
     def _vm(self, key: UUID) -> Vm:
         vm = get_visible(self.actor, with_open_operations(Vm.objects.select_related("host")), key)
-        if not may(self.actor, VM_CONSOLE, vm.project_id, vm.tenant_id):
+        if not may(self.actor, VM_CONSOLE, vm.project_id, vm.tenant_id, vm.pk):
             raise Forbidden(
-                _("Your role does not allow you to open the console."),
-                hint=_("Ask the owner of the account for a role that does."),
+                _("Your role does not allow opening the console."),
+                hint=_("Ask the account owner for a role that allows this."),
             )
         return vm
 

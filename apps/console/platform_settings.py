@@ -12,8 +12,8 @@ IDLE_SECONDS = declare(
     Number(
         name="console_idle_seconds",
         group=CONSOLE,
-        label=_("Quiet console"),
-        help=_("A console in which nothing is typed and nothing moves for this long is cut."),
+        label=_("Console idle timeout"),
+        help=_("A console without activity for this long is disconnected."),
         unit=_("seconds"),
         default=lambda: int(settings.CONSOLE_IDLE_SECONDS),
         least=10,

@@ -55,8 +55,8 @@ def _vm(page: Page, key: UUID) -> Vm:
     vm = get_visible(page.actor, Vm.objects.select_related("host"), key)
     if not screenshots.may_see(page.actor, vm):
         raise Forbidden(
-            _("Your role does not allow you to open the console."),
-            hint=_("Ask the owner of the account for a role that does."),
+            _("Your role does not allow opening the console."),
+            hint=_("Ask the account owner for a role that allows this."),
         )
     return vm
 

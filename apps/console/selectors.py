@@ -32,7 +32,7 @@ def own_ticket(actor: Actor, ticket_id: UUID, *, session_key: str = "") -> Conso
     session_hash = hashlib.sha256(session_key.encode()).hexdigest() if session_key else ""
     ticket = own_tickets(actor).filter(pk=ticket_id, session_hash=session_hash).first()
     if ticket is None:
-        raise NotFound(_("There is no such ticket."))
+        raise NotFound(_("Ticket not found."))
     return ticket
 
 
@@ -49,7 +49,7 @@ def may_look(ticket: ConsoleTicket, session_key: str = "") -> bool:
         return False
     tenant = _acted_as(ticket, session_key) if user.is_platform_admin else user.tenant
     actor = Actor(user=user, tenant=tenant, api_key=key)
-    return may(actor, VM_CONSOLE, ticket.vm.project_id, ticket.vm.tenant_id)
+    return may(actor, VM_CONSOLE, ticket.vm.project_id, ticket.vm.tenant_id, ticket.vm_id)
 
 
 def _acted_as(ticket: ConsoleTicket, session_key: str) -> Tenant | None:

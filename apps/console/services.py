@@ -58,15 +58,15 @@ def open_console(
     """Ask for a ticket to the VM's screen. Raises Forbidden or Refused."""
     actor, vm = change.actor, change.row
     if actor.user is None:
-        raise Forbidden(_("Only a person or an API key can look at a screen."))
+        raise Forbidden(_("Only users and API keys can view a screen."))
     if kind == TicketKind.NATIVE and is_acting(actor):
         raise Forbidden(
-            _("Administrators acting as a tenant see no log-in data of consoles."),
+            _("Administrators acting as a tenant cannot see console credentials."),
             hint=_("Use the console in the browser."),
         )
     if kind == TicketKind.NATIVE and not settings.CONSOLE_NATIVE_PORTS:
         raise Refused(
-            _("VNC clients are switched off on this platform."),
+            _("VNC clients are disabled on this platform."),
             code="console.native_off",
             hint=_("Use the console in the browser."),
         )
@@ -157,9 +157,9 @@ def _spent(ticket: ConsoleTicket) -> TicketSpent:
     again = _("Open the console again.")
     if ticket.state == TicketState.OPENING:
         return TicketSpent(
-            _("The console is still being opened."),
+            _("The console is still opening."),
             code="console.not_ready",
-            hint=_("Ask again in a moment."),
+            hint=_("Check again in a moment."),
         )
     if ticket.state == TicketState.FAILED:
         error = ticket.operation.error if ticket.operation else {}
@@ -170,7 +170,5 @@ def _spent(ticket: ConsoleTicket) -> TicketSpent:
             details={"cause": rendered_error(error)},
         )
     if ticket.state == TicketState.EXPIRED:
-        return TicketSpent(_("The ticket was not used in time."), code="console.expired", hint=again)
-    return TicketSpent(
-        _("The credentials were given out already."), code="console.already_issued", hint=again
-    )
+        return TicketSpent(_("The ticket expired before it was used."), code="console.expired", hint=again)
+    return TicketSpent(_("The credentials were already issued."), code="console.already_issued", hint=again)

@@ -17,7 +17,7 @@ def has_screen(vm: Vm) -> bool:
 
 def must_be_on(vm: Vm) -> Text | None:
     """A VM that is off has no screen. One that is starting will have one in a moment, one that shuts down still has."""
-    return None if has_screen(vm) else _("It is switched off. Start it first.")
+    return None if has_screen(vm) else _("The VM is stopped. Start it first.")
 
 
 #: Not exclusive: one looks at a screen while the VM starts, grows a disk or is moved.

@@ -19,7 +19,7 @@ PATIENCE_SECONDS = 1.0
 class Bulkhead:
     """At most `most` callers wait for an answer at once.
 
-    After one has waited in vain only one at a time does, until an answer comes.
+    After one has waited without success only one at a time does, until an answer comes.
     """
 
     def __init__(self, most: int = MOST_WAITING, patience: float = PATIENCE_SECONDS) -> None:

@@ -11,7 +11,7 @@ from apps.drivers.specs import PortSpec, SubnetSpec, VpcSpec
 def missing_vpc(spec: SubnetSpec) -> DriverError:
     """The subnet's VPC is not in the fabric."""
     return DriverError(
-        _("Subnet %(subnet)s needs VPC %(vpc_id)s, which the network does not have."),
+        _("Subnet %(subnet)s needs VPC %(vpc_id)s, which does not exist in the network."),
         values={"subnet": spec.id, "vpc_id": spec.vpc_id},
         code="fabric.vpc_missing",
         hint=_("Resync the VPC, then retry."),
@@ -21,7 +21,7 @@ def missing_vpc(spec: SubnetSpec) -> DriverError:
 def missing_subnet(spec: PortSpec) -> DriverError:
     """The port's subnet is not in the fabric."""
     return DriverError(
-        _("Port %(port)s needs subnet %(subnet_id)s, which the network does not have."),
+        _("Port %(port)s needs subnet %(subnet_id)s, which does not exist in the network."),
         values={"port": spec.id, "subnet_id": spec.subnet_id},
         code="fabric.subnet_missing",
         hint=_("Resync the subnet, then retry."),
@@ -31,7 +31,7 @@ def missing_subnet(spec: PortSpec) -> DriverError:
 def missing_group(spec: PortSpec, group_id: str) -> DriverError:
     """A security group of the port is not in the fabric."""
     return DriverError(
-        _("Port %(port)s needs security group %(group_id)s, which the network does not have."),
+        _("Port %(port)s needs security group %(group_id)s, which does not exist in the network."),
         values={"port": spec.id, "group_id": group_id},
         code="fabric.security_group_missing",
         hint=_("Resync the security group, then retry."),
@@ -45,18 +45,18 @@ def address_in_use(spec: PortSpec) -> DriverError:
         values={"ip": spec.ip, "mac": spec.mac, "subnet_id": spec.subnet_id},
         code="fabric.address_in_use",
         permanent=True,
-        hint=_("Remove the port that holds the address, or choose another address."),
+        hint=_("Remove the port that uses the address, or choose another address."),
     )
 
 
 def vni_in_use(spec: VpcSpec) -> DriverError:
     """Another VPC has the network identifier."""
     return DriverError(
-        _("Network identifier %(vni)s belongs to another VPC."),
+        _("VNI %(vni)s belongs to another VPC."),
         values={"vni": spec.vni},
         code="fabric.vni_in_use",
         permanent=True,
-        hint=_("Remove the VPC that holds the identifier."),
+        hint=_("Remove the VPC that uses the VNI."),
     )
 
 
@@ -83,8 +83,8 @@ def subnet_in_use(id: str) -> DriverError:
 def group_in_use(id: str) -> DriverError:
     """The security group still has ports."""
     return DriverError(
-        _("Security group %(id)s is still bound to ports."),
+        _("Security group %(id)s is still used by ports."),
         values={"id": id},
         code="fabric.security_group_in_use",
-        hint=_("Unbind it from its ports first."),
+        hint=_("Remove the security group from these ports first."),
     )

@@ -9,7 +9,7 @@ UNREACHABLE = "host.unreachable"
 def missing_vm(vm_id: str) -> DriverError:
     """The host has no such VM. Not permanent: the next attempt defines it first."""
     return DriverError(
-        _("The host does not know VM %(vm_id)s."),
+        _("The VM %(vm_id)s does not exist on the host."),
         values={"vm_id": vm_id},
         code="hypervisor.vm_missing",
         hint=_("Retry, or resync the VM."),
@@ -19,20 +19,20 @@ def missing_vm(vm_id: str) -> DriverError:
 def missing_volume(vm_id: str, volume_id: str) -> DriverError:
     """A disk of the VM is not there to start from."""
     return DriverError(
-        _("VM %(vm_id)s cannot start without its volume %(volume_id)s."),
+        _("VM %(vm_id)s cannot start: volume %(volume_id)s is missing."),
         values={"vm_id": vm_id, "volume_id": volume_id},
         code="hypervisor.volume_missing",
-        hint=_("Resync the VM's disks, then retry."),
+        hint=_("Resync the VM’s disks, then retry."),
     )
 
 
 def locked_volume(vm_id: str, volume_id: str) -> DriverError:
     """A disk of the VM is open in another running VM, perhaps the same VM on another host."""
     return DriverError(
-        _("VM %(vm_id)s cannot start: its volume %(volume_id)s is open elsewhere."),
+        _("VM %(vm_id)s cannot start: volume %(volume_id)s is in use elsewhere."),
         values={"vm_id": vm_id, "volume_id": volume_id},
         code="hypervisor.volume_in_use",
-        hint=_("Make sure that the VM does not run on another host."),
+        hint=_("Check that the VM does not run on another host."),
     )
 
 
@@ -50,7 +50,7 @@ def vm_is_off(vm_id: str) -> DriverError:
 def unreachable(host: str) -> DriverError:
     """No answer from the host in time."""
     return DriverError(
-        _("Host %(host)s did not answer."),
+        _("Host %(host)s did not respond."),
         values={"host": host},
         code=UNREACHABLE,
         hint=_("Check that the host is up and its agent is running."),
@@ -70,28 +70,31 @@ def silent_host(host: str, seconds: float) -> DriverError:
 def busy_host(host: str) -> DriverError:
     """As many orders as may be are waiting for the host's answer."""
     return DriverError(
-        _("Host %(host)s has not answered earlier orders yet."),
+        _("Host %(host)s has not finished earlier commands."),
         values={"host": host},
         code="host.busy",
-        hint=_("It is asked again by itself. If it goes on, check the load of the host and its storage."),
+        hint=_(
+            "The platform retries automatically. If this continues, check the load of the host and its "
+            "storage."
+        ),
     )
 
 
 def restarted_agent(host: str) -> DriverError:
-    """The agent has been started anew since it was asked, and what it was at is lost."""
+    """The agent has been started again since it was asked, and what it was at is lost."""
     return DriverError(
-        _("The agent of host %(host)s was started anew meanwhile."),
+        _("The agent of host %(host)s restarted in the meantime."),
         values={"host": host},
         code="host.restarted",
-        hint=_("It is asked again by itself."),
+        hint=_("The platform checks again automatically."),
     )
 
 
 def senseless_answer(host: str) -> DriverError:
     """What came back is not what the order's answer must be."""
     return DriverError(
-        _("What host %(host)s answered makes no sense."),
+        _("Host %(host)s sent an invalid reply."),
         values={"host": host},
         code="host.broken_answer",
-        hint=_("Update the host's agent, or enrol the host again."),
+        hint=_("Update the host’s agent, or enrol the host again."),
     )

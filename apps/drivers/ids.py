@@ -14,7 +14,7 @@ def checked_id(value: str) -> str:
         good = False
     if not good:
         raise DriverError(
-            _("%(value)s is not an identifier."),
+            _("%(value)s is not a valid identifier."),
             values={"value": repr(value)},
             code="driver.bad_id",
             permanent=True,

@@ -40,7 +40,7 @@ class Fence:
 def stale_order(subject: str) -> DriverError:
     """Return the refusal of an order that is older than one seen before."""
     return DriverError(
-        _("An order for %(subject)s came from an operation that a newer one has overtaken."),
+        _("A newer operation replaced the one that sent this command for %(subject)s."),
         values={"subject": subject},
         code="agent.stale_order",
         permanent=True,

@@ -1,7 +1,7 @@
 """A bound on what one answer of Redis may make a process of the control plane read.
 
 A stolen host can put half a gigabyte under each of its keys, by a script without any limit of the server's. Where such
-a value can be asked for in parts, it is; a list's element that somebody waits for cannot, so its length is looked at
+a value can be requested in parts, it is; a list's element that somebody waits for cannot, so its length is looked at
 before it is read.
 """
 

@@ -75,14 +75,14 @@ class RemoteHost:
         except TooLong as error:
             raise senseless_answer(self.name) from error
         except redis.exceptions.RedisError as error:
-            raise DriverError(_("The message broker does not answer."), code="broker.unreachable") from error
+            raise DriverError(_("The message broker does not respond."), code="broker.unreachable") from error
         if answer.failure is not None:
             raise answer.failure.error()
         try:
             result = msgspec.msgpack.decode(answer.result, type=verb.result)
         except msgspec.MsgspecError as error:
             raise senseless_answer(self.name) from error
-        if getattr(result, "id", subject) != subject:  # of another VM than the one that was asked for
+        if getattr(result, "id", subject) != subject:  # of another VM than the one that was requested
             raise senseless_answer(self.name)
         return result
 

@@ -45,5 +45,5 @@ def _broken(reason: str) -> DriverError:
         values={"reason": reason},
         code="host.broken_seal",
         permanent=True,
-        hint=_("Update the host's agent, or enrol the host again."),
+        hint=_("Update the host’s agent, or enrol the host again."),
     )

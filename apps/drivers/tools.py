@@ -79,7 +79,7 @@ def run(
         )
     except subprocess.TimeoutExpired as error:
         raise DriverError(
-            _("%(tool)s took over %(seconds)s s."),
+            _("%(tool)s timed out after %(seconds)s s."),
             values={"tool": tool, "seconds": f"{limits.seconds:.0f}"},
             code="driver.tool_timeout",
         ) from error
@@ -101,5 +101,5 @@ def missing(tool: str) -> DriverError:
         values={"tool": tool},
         code="driver.tool_missing",
         permanent=True,
-        hint=_("Install the packages that the agent needs."),
+        hint=_("Install the packages that the agent requires."),
     )

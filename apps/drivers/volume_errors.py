@@ -21,18 +21,18 @@ def backed_image() -> DriverError:
 def image_too_large(virtual_bytes: int, limit_bytes: int) -> DriverError:
     """The image's virtual disk is larger than allowed."""
     return DriverError(
-        _("The image's disk has %(size)s MiB, over the limit of %(limit)s MiB."),
+        _("The image’s disk is %(size)s MiB, over the limit of %(limit)s MiB."),
         values={"size": virtual_bytes >> 20, "limit": limit_bytes >> 20},
         code="volumes.image_too_large",
         permanent=True,
-        hint=_("Shrink the image's disk before uploading it."),
+        hint=_("Shrink the disk before you upload the image."),
     )
 
 
 def missing_source(source: str) -> DriverError:
     """The file to import cannot be read."""
     return DriverError(
-        _("There is no readable file %(source)s to import."),
+        _("No readable file %(source)s to import."),
         values={"source": source},
         code="volumes.source_missing",
         permanent=True,
@@ -43,18 +43,18 @@ def missing_source(source: str) -> DriverError:
 def refused_source(source: str) -> DriverError:
     """The file to import is not a plain file of the pool's import directory, with that one name."""
     return DriverError(
-        _("Cannot import %(source)s: not a regular file in the pool's import directory."),
+        _("Cannot import %(source)s: not a regular file in the pool’s import directory."),
         values={"source": source},
         code="volumes.source_refused",
         permanent=True,
-        hint=_("Copy the image file itself there. Links, devices and pipes are refused."),
+        hint=_("Copy the image file itself to this directory. Links, devices and pipes are refused."),
     )
 
 
 def missing_image(spec: VolumeSpec) -> DriverError:
     """The volume's image is not in its pool (yet)."""
     return DriverError(
-        _("Volume %(volume)s needs image %(image_id)s, which pool %(pool)s does not have."),
+        _("Volume %(volume)s needs image %(image_id)s, which is missing in pool %(pool)s."),
         values={"volume": spec.id, "image_id": spec.image_id, "pool": spec.pool.id},
         code="volumes.image_missing",
         hint=_("Import the image into the pool, then retry."),
@@ -64,28 +64,28 @@ def missing_image(spec: VolumeSpec) -> DriverError:
 def image_in_use(spec: ImageSpec) -> DriverError:
     """Thin volumes still read from the image."""
     return DriverError(
-        _("Image %(image)s still has volumes made from it."),
+        _("Image %(image)s is still used by volumes."),
         values={"image": spec.id},
         code="volumes.image_in_use",
-        hint=_("Delete the VMs and disks made from it first."),
+        hint=_("Delete the VMs and disks that use the image first."),
     )
 
 
 def not_plain(path: object) -> DriverError:
     """Something else stands in a pool where the platform keeps a plain file or a directory."""
     return DriverError(
-        _("%(path)s is a link, a device or a pipe. The platform follows none in a pool."),
+        _("%(path)s is a link, a device or a pipe. The platform does not follow these in a pool."),
         values={"path": str(path)},
         code="volumes.not_plain",
         permanent=True,
-        hint=_("Find out which host put it there, and treat that host as compromised."),
+        hint=_("Find out which host created it, and treat that host as compromised."),
     )
 
 
 def strange_volume(volume_id: str) -> DriverError:
     """The volume's file refers to another file than it was made with."""
     return DriverError(
-        _("Volume %(volume_id)s was changed on its host: it refers to another file than its image."),
+        _("Volume %(volume_id)s was changed on its host: it refers to a file other than its image."),
         values={"volume_id": volume_id},
         code="volumes.volume_changed",
         permanent=True,
@@ -96,8 +96,8 @@ def strange_volume(volume_id: str) -> DriverError:
 def volume_in_use(volume_id: str) -> DriverError:
     """A running VM has the volume open."""
     return DriverError(
-        _("Volume %(volume_id)s is open in a running VM."),
+        _("Volume %(volume_id)s is in use by a running VM."),
         values={"volume_id": volume_id},
         code="volumes.volume_in_use",
-        hint=_("Power the VM off first."),
+        hint=_("Power off the VM first."),
     )

@@ -63,7 +63,7 @@ def volumes(cluster: StorageCluster, run: OperationContext | None, *, host: Host
     host = host or host_in_reach(cluster.region_id)
     if host is None:
         raise DriverError(
-            _("No host of region %(region)s is in reach."),
+            _("No host in region %(region)s is reachable."),
             values={"region": cluster.region},
             code="host.unreachable",
             hint=_("Check that the hosts are up and their agents are running."),

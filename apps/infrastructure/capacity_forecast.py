@@ -103,13 +103,13 @@ def no_capacity(cluster: ComputeCluster, seen: CapacityForecast, count: int) -> 
     if not seen.total:
         message = _("Cluster %(name)s has no hosts.") % {"name": cluster}
     elif seen.fitting:
-        message = _("Cluster %(name)s has no room for %(count)s such VMs at once.") % {
+        message = _("Cluster %(name)s cannot place %(count)s such VMs at once.") % {
             "name": cluster,
             "count": count,
         }
     else:
         reasons = "; ".join(reason.text for reason in seen.reasons)
-        message = _("No host of cluster %(name)s has room. %(reasons)s.") % {
+        message = _("No host in cluster %(name)s has enough capacity. %(reasons)s.") % {
             "name": cluster,
             "reasons": reasons,
         }
@@ -141,9 +141,9 @@ def _own(
     if code == "not_ready":
         return message or _("has not reported yet")
     if code == "out_of_reach":
-        return _("out of reach since %(time)s") % {"time": written(seen) if seen is not None else "–"}
+        return _("unreachable since %(time)s") % {"time": written(seen) if seen is not None else "–"}
     if code == "closed":
-        return _("does not accept new VMs")
+        return _("scheduling is disabled")
     if code == "memory":
         return _("needs %(need).4g GiB of memory, %(free).4g of %(all).4g GiB free") % {
             "need": need.memory_mib / 1024,
@@ -160,10 +160,10 @@ def _own(
 def _grouped(code: str, n: int, _room: int, vcpu_free: int, vcpus: int, memory_free: int, memory: int) -> str:
     """Say once what goes for several hosts, with the figures of the one that has most left."""
     texts = {
-        "memory": ngettext("%(n)s host lacks memory", "%(n)s hosts lack memory", n),
-        "vcpu": ngettext("%(n)s host lacks vCPUs", "%(n)s hosts lack vCPUs", n),
-        "closed": ngettext("%(n)s host is closed", "%(n)s hosts are closed", n),
-        "out_of_reach": ngettext("%(n)s host is out of reach", "%(n)s hosts are out of reach", n),
+        "memory": ngettext("%(n)s host has too little memory", "%(n)s hosts have too little memory", n),
+        "vcpu": ngettext("%(n)s host has too few vCPUs", "%(n)s hosts have too few vCPUs", n),
+        "closed": ngettext("%(n)s host has scheduling disabled", "%(n)s hosts have scheduling disabled", n),
+        "out_of_reach": ngettext("%(n)s host is unreachable", "%(n)s hosts are unreachable", n),
         "not_ready": ngettext("%(n)s host is not ready", "%(n)s hosts are not ready", n),
     }
     text = texts[code] % {"n": n}

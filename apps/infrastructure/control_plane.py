@@ -46,25 +46,25 @@ def control_plane_fault() -> ControlPlaneFault | None:
     if not waiting:
         return None
     message = ngettext(
-        "%(n)s task has waited for a worker for more than a minute.",
-        "%(n)s tasks have waited for a worker for more than a minute.",
+        "%(n)s task has waited for a worker for over a minute.",
+        "%(n)s tasks have waited for a worker for over a minute.",
         waiting,
     )
     return ControlPlaneFault(message % {"n": waiting}, _("Start more workers."), "workers.busy", since)
 
 
 def _away(waiting: int, since: datetime) -> ControlPlaneFault:
-    kept = _("What was accepted waits; nothing of it is lost.")
+    kept = _("Accepted tasks are queued. No task is lost.")
     if waiting:
         kept = ngettext(
-            "%(n)s accepted task waits; nothing is lost.",
-            "%(n)s accepted tasks wait; nothing is lost.",
+            "%(n)s accepted task is queued. No task is lost.",
+            "%(n)s accepted tasks are queued. No task is lost.",
             waiting,
         ) % {"n": waiting}
     if not _broker_answers():
-        message, hint = _("The message broker does not answer."), _("See that Redis runs.")
+        message, hint = _("The message broker does not respond."), _("Check that Redis is running.")
         return ControlPlaneFault(message, f"{hint} {kept}", "broker.unreachable", since)
-    message, hint = _("No work is carried out."), _("See that workers and beat run.")
+    message, hint = _("No tasks are being processed."), _("Check that the workers and beat are running.")
     return ControlPlaneFault(message, f"{hint} {kept}", "workers.away", since)
 
 

@@ -1,7 +1,7 @@
-"""Taking a host in: its row, its key, its log-in to Redis, and the settings file its agent starts with.
+"""Taking a host in: its row, its key, its login to Redis, and the settings file its agent starts with.
 
-The seal key protects everything between the control plane and this host; the Redis log-in can touch only this host's
-own queue and keys (SE-6). Both appear in the settings file, which is shown once; the key is kept sealed, the log-in
+The seal key protects everything between the control plane and this host; the Redis login can touch only this host's
+own queue and keys (SE-6). Both appear in the settings file, which is shown once; the key is kept sealed, the login
 only in Redis, as a hash.
 """
 
@@ -50,7 +50,7 @@ def enroll_host(actor: Actor, cluster: ComputeCluster, name: str, address: str) 
     # One enrolment at a time, so that no name is given twice.
     list(Region.objects.select_for_update(no_key=True).values_list("pk"))
     if Host.objects.filter(name=name).exists():
-        raise Invalid({"name": [_("There is a host of this name already.")]})
+        raise Invalid({"name": [_("A host with this name already exists.")]})
     key = Fernet.generate_key().decode()
     host = Host(
         kind="host",
@@ -68,7 +68,7 @@ def enroll_host(actor: Actor, cluster: ComputeCluster, name: str, address: str) 
 
 @changes(HOST_RENEW)
 def renew_enrolment(change: Change[Host]) -> Enrolment:
-    """Give a host a new key and log-in; the old ones are dead from now on."""
+    """Give a host a new key and login; the old ones are dead from now on."""
     host = change.row
     key = Fernet.generate_key().decode()
     # Whoever renews it knows the machine: what it reports next is what it has.
@@ -93,7 +93,7 @@ def remove_host(change: Change[Host]) -> None:
         vms = [thing for thing in error.protected_objects if isinstance(thing, Resource)]
         raise InUse(
             _("%(count)s VMs are on this host.") % {"count": len(vms)},
-            hint=_("Move or delete them first."),
+            hint=_("Move or delete these VMs first."),
             details={"resources": [{"kind": r.kind, "id": str(r.pk), "name": r.name} for r in vms[:50]]},
         ) from error
     if enrolled:
@@ -103,15 +103,13 @@ def remove_host(change: Change[Host]) -> None:
 def _check(name: str, address: str) -> None:
     wrong: dict[str, list[str]] = {}
     if not host_name_ok(name):
-        wrong["name"] = [
-            _("Use lower-case letters, digits and hyphens, 63 at most, as the host calls itself.")
-        ]
+        wrong["name"] = [_("The host’s own hostname: lowercase letters, digits and hyphens, at most 63.")]
     try:
         ip_address(
             address.replace("%", "?")
         )  # no zone (fe80::1%eth0): it means something on one machine only
     except ValueError:
-        wrong["address"] = [_("Enter the host's IP address on the management network.")]
+        wrong["address"] = [_("Enter the host’s IP address on the management network.")]
     if wrong:
         raise Invalid(wrong)
 
@@ -148,7 +146,7 @@ def _redis() -> redis.Redis:
 
 def _set_user(user: str, rules: list[str]) -> None:
     client = _redis()
-    client.acl_deluser(user)  # cuts its connections: one made with the old log-in would live on
+    client.acl_deluser(user)  # cuts its connections: one made with the old login would live on
     client.execute_command("ACL", "SETUSER", user, *rules)  # type: ignore[no-untyped-call]
     _save_users()
 

@@ -96,7 +96,7 @@ class HostFilter(ResourceFilter):
             }
         ),
         "cluster": Choices(_("Cluster"), "cluster_id", each=forms.IntegerField),
-        "accepts_vms": Flag(_("Accepts new VMs"), "accepts_vms"),
+        "accepts_vms": Flag(_("Scheduling enabled"), "accepts_vms"),
         "address": Text(_("Address"), where=lambda value: Q(address__startswith=value.strip())),
         "load": Number(_("CPU load (%)"), "load_percent"),
         "vcpu": Number(_("vCPUs allocated"), "vcpu_reserved"),

@@ -130,8 +130,8 @@ def _standing(row: dict[str, Any], silent_since: Any) -> tuple[str, str]:
     if row["state"] == State.ERROR:
         return _("Failed"), "alert-circle"
     if row["last_report_at"] is None or row["last_report_at"] <= silent_since:
-        return _("Out of reach"), "plug-connected-x"
-    return ("", "") if row["accepts_vms"] else (_("Closed"), "lock")
+        return _("Unreachable"), "plug-connected-x"
+    return ("", "") if row["accepts_vms"] else (_("Scheduling disabled"), "lock")
 
 
 def _shade(percent: float) -> int:

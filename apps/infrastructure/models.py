@@ -15,7 +15,7 @@ from apps.lifecycle.shown_states import ShownState
 from apps.lifecycle.state_labels import StateLabel
 from apps.lifecycle.times import written
 
-#: An agent reports every five seconds; a host silent for this long is out of reach.
+#: An agent reports every five seconds; a host silent for this long is unreachable.
 SILENCE = timedelta(seconds=20)
 
 
@@ -118,7 +118,7 @@ class Host(Kind):
     driver = models.CharField(max_length=16, default="agent")
     address = models.GenericIPAddressField(null=True, blank=True)
     sealed_key = models.TextField(blank=True, default="", editable=False)
-    accepts_vms = models.BooleanField(gettext_lazy("accepts new VMs"), default=True)
+    accepts_vms = models.BooleanField(gettext_lazy("scheduling enabled"), default=True)
 
     architecture = models.CharField(max_length=16, blank=True, default="")
     cpu_model = models.CharField(max_length=128, blank=True, default="")
@@ -145,7 +145,7 @@ class Host(Kind):
 
     @property
     def is_enrolled(self) -> bool:
-        """Whether it has a key and a log-in of its own; a simulated host has none."""
+        """Whether it has a key and a login of its own; a simulated host has none."""
         return bool(self.sealed_key)
 
     @property
@@ -159,7 +159,7 @@ class Host(Kind):
 
     def pending_word(self) -> StateLabel:
         """Return the state to show for a host nobody has heard of since it was enrolled."""
-        reason = _("Its agent has not reported yet.")
+        reason = _("The host’s agent has not reported yet.")
         return StateLabel(_("Enrolled"), "warn", reason=reason, code="enrolled")
 
     def ready_word(self) -> StateLabel:
@@ -167,9 +167,14 @@ class Host(Kind):
         if not self.in_reach:
             at = self.last_report_at
             reason = _("No report since %(time)s.") % {"time": written(at)} if at is not None else ""
-            return StateLabel(_("Out of reach"), "error", reason=reason, code="out_of_reach")
+            return StateLabel(_("Unreachable"), "error", reason=reason, code="out_of_reach")
         if not self.accepts_vms:
-            return StateLabel(_("Closed"), "warn", reason=_("It does not accept new VMs."), code="closed")
+            return StateLabel(
+                _("Scheduling disabled"),
+                "warn",
+                reason=_("Scheduling is disabled on this host."),
+                code="closed",
+            )
         return StateLabel(_("Available"), "ok", code="ready")
 
     @classmethod
@@ -180,8 +185,8 @@ class Host(Kind):
         )
         return [
             ShownState("available", gettext_lazy("Available"), ~silent & models.Q(accepts_vms=True)),
-            ShownState("closed", gettext_lazy("Closed"), ~silent & models.Q(accepts_vms=False)),
-            ShownState("out_of_reach", gettext_lazy("Out of reach"), silent),
+            ShownState("closed", gettext_lazy("Scheduling disabled"), ~silent & models.Q(accepts_vms=False)),
+            ShownState("out_of_reach", gettext_lazy("Unreachable"), silent),
         ]
 
     @classmethod

@@ -26,7 +26,7 @@ def silent_since() -> ExpressionWrapper[Any]:
 
 
 def is_silent(host: Host) -> bool:
-    """Return whether a host was listened for in vain, as of now and not of when its row was read."""
+    """Return whether a host was listened for without success, as of now and not of when its row was read."""
     return not Host.objects.filter(pk=host.pk, last_report_at__gt=silent_since()).exists()
 
 

@@ -38,7 +38,7 @@ def ensure_one_region(first: Regional, *others: Regional, field: str = "") -> No
                 % {"first": first.name, "here": first.region, "other": other.name, "there": other.region},
                 code="region.mismatch",
                 field=field,
-                hint=_("Choose both in one region."),
+                hint=_("Choose both in the same region."),
             )
 
 
@@ -51,7 +51,7 @@ def chosen_region(actor: Actor, project: Project, name: str | None) -> Region:
         return default_region(project)
     region = Region.objects.filter(name=name).first()
     if region is None:
-        raise Invalid({"region": [_("There is no such region.")]})
+        raise Invalid({"region": [_("Region not found.")]})
     ensure_open(actor, region, "region")
     return region
 

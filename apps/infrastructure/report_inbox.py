@@ -2,7 +2,7 @@
 
 Hosts leave a short heartbeat every few seconds and a whole report when it says something new (`apps.drivers.reports`).
 What a process has opened it remembers, so that the next round opens only what is new; another worker, or this one
-started anew, opens the rest again, which costs time and nothing else.
+started again, opens the rest again, which costs time and nothing else.
 """
 
 from __future__ import annotations

@@ -78,7 +78,10 @@ def _believed(host: Host, seen: HostObservation) -> tuple[int, int]:
         Event.objects.create(
             resource=host,
             code="host.claims_more",
-            message=_("Reports more CPUs or memory than at its enrolment. Renew the enrolment to use them."),
+            message=_(
+                "The host reports more CPUs or memory than when it was enrolled. Renew the enrolment "
+                "to use them."
+            ),
         )
     host.claims_more = more
     memory = seen.memory_mib if seen.memory_mib <= most_memory else host.enrolled_memory_mib
@@ -97,7 +100,9 @@ def judge(host: Host) -> None:
     Event.objects.create(
         resource=host,
         code="host.taken_in" if fits else "host.refused",
-        message=_("Its agent reported.") if fits else _("Its CPUs are not those of its cluster."),
+        message=_("The host’s agent has reported.")
+        if fits
+        else _("The host’s CPUs differ from those of its cluster."),
     )
     push.resource_changed(host)
 
@@ -105,9 +110,9 @@ def judge(host: Host) -> None:
 def _misfit(host: Host) -> StoredMessage:
     return stored_error(
         DriverError(
-            _("Its CPUs are %(its)s, those of cluster %(cluster)s are %(wanted)s."),
+            _("The host has %(its)s CPUs, cluster %(cluster)s has %(wanted)s."),
             values={"its": host.architecture, "cluster": host.cluster, "wanted": host.cluster.architecture},
             code="host.architecture",
-            hint=_("Remove it and enrol it in a cluster of its kind."),
+            hint=_("Remove the host and enrol it in a cluster with the same CPUs."),
         )
     )

@@ -62,7 +62,7 @@ class Reading:
 
 #: Called with all reports of one round.
 listeners: Slot[Callable[[Sequence[Reading]], None]] = Slot()
-#: Called with hosts that have just become out of reach, or have just come back.
+#: Called with hosts that have just become unreachable, or have just come back.
 reach_listeners: Slot[Callable[[Sequence[Host]], None]] = Slot()
 
 
@@ -132,7 +132,7 @@ def _tell_of_load(before: Mapping[int, datetime], after: Mapping[int, datetime])
 
 
 def _tell_of_silence(hosts: Sequence[Host], now: datetime) -> list[Host]:
-    """Have pages look at hosts that have just become out of reach: silence is no event, so nothing else tells."""
+    """Have pages look at hosts that have just become unreachable: silence is no event, so nothing else tells."""
     gone = [
         host
         for host in hosts

@@ -62,7 +62,7 @@ def get_cluster(actor: Actor, clusters: QuerySet[C], pk: object) -> C:
     """Return one cluster; NotFound alike when it does not exist and when the actor may not know of it."""
     found = visible_clusters(actor, clusters).filter(pk=pk).first()
     if found is None:
-        raise NotFound(_("There is no such cluster."))
+        raise NotFound(_("Cluster not found."))
     return found
 
 
@@ -103,16 +103,18 @@ def cluster_warnings(cluster: ComputeCluster) -> list[str]:
     if len(hosts) < HOSTS_FOR_AVAILABILITY:
         warnings.append(_("Not highly available: %(count)s of at least 3 hosts.") % {"count": len(hosts)})
     if len({cpu for cpu, _memory, _vcpus in hosts}) > 1:
-        warnings.append(_("Its hosts have different CPUs: VMs may not be able to move between them."))
+        warnings.append(
+            _("The cluster’s hosts have different CPUs. VMs may not be able to migrate between them.")
+        )
     if len({(memory, vcpus) for _cpu, memory, vcpus in hosts}) > 1:
-        warnings.append(_("Its hosts differ in memory or number of CPUs."))
+        warnings.append(_("The cluster’s hosts differ in memory or number of CPUs."))
     return warnings
 
 
 def host_in_reach(region_id: int) -> Host | None:
     """Return a host of the region that answers, for work that any host can do.
 
-    Always the same one while it answers, so that a long job asked for again finds itself already begun.
+    Always the same one while it answers, so that a long job asked for again finds itself already started.
     """
     fresh = Host.objects.filter(region_id=region_id, state=State.READY, last_report_at__gt=silent_since())
     return fresh.order_by("pk").first()

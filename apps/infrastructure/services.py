@@ -88,7 +88,7 @@ def change_region(allowed: Allowed, region: Region, changes: Mapping[str, Any]) 
 def delete_region(allowed: Allowed, region: Region) -> None:
     """Delete an empty region. Raises InUse with what is in it."""
     if not Region.objects.select_for_update().filter(pk=region.pk):
-        raise NotFound(_("There is no such region."))
+        raise NotFound(_("Region not found."))
     users = [
         *_named(ComputeCluster.objects.filter(region=region), "compute_cluster"),
         *_named(StorageCluster.objects.filter(region=region), "storage_cluster"),
@@ -198,7 +198,7 @@ def delete_cluster(allowed: Allowed, cluster: C) -> None:
         ]
         raise InUse(
             _("Cluster %(name)s is in use.") % {"name": name},
-            hint=_("Remove its hosts and what is in it first."),
+            hint=_("Remove its hosts and resources first."),
             details={"resources": users[:50]},
         ) from error
     allowed.record(name=name)
@@ -233,7 +233,7 @@ def _unique(write: Callable[[], T]) -> T:
         with transaction.atomic():
             return write()
     except IntegrityError as error:
-        raise Invalid({"name": [_("This name is taken.")]}) from error
+        raise Invalid({"name": [_("This name is already in use.")]}) from error
 
 
 def _free_name(model: type[C], region: Region, label: str) -> str:
@@ -255,5 +255,5 @@ def _directory(path: str) -> str:
     """Return a pool's directory. Raises Invalid for what is no plain absolute path."""
     path = clean_line("path", path, MAX_ADDRESS)
     if not path.startswith("/") or ".." in path.split("/"):
-        raise Invalid({"path": [_("Give an absolute path, without “..”.")]})
+        raise Invalid({"path": [_("Enter an absolute path without “..”.")]})
     return path

@@ -9,11 +9,11 @@ from apps.lifecycle.verbs import ANY_STATE, Proof, Text, Verb, declare
 
 
 def _must_be_closed(host: Any) -> Text | None:
-    return None if host.accepts_vms else _("It does not accept new VMs already.")
+    return None if host.accepts_vms else _("Scheduling is already disabled.")
 
 
 def _must_be_open(host: Any) -> Text | None:
-    return _("It accepts new VMs already.") if host.accepts_vms else None
+    return _("Scheduling is already enabled.") if host.accepts_vms else None
 
 
 def _region_must_be_closed(region: Any) -> Text | None:
@@ -52,7 +52,7 @@ REGION_CLOSE = declare(
     Verb(
         "region.close",
         _("Close to tenants"),
-        _("Closing"),
+        _("Disabling scheduling"),
         permission="admin",
         on_resource=False,
         obstacle=_region_must_be_open,
@@ -86,8 +86,8 @@ CLUSTER_CHANGE = declare(
 CLUSTER_PERMIT = declare(
     Verb(
         "cluster.permit",
-        _("Permit tenants"),
-        _("Permitting"),
+        _("Set access"),
+        _("Setting access"),
         permission="admin",
         on_resource=False,
         icon="lock",
@@ -112,14 +112,14 @@ HOST_ENROLL = declare(
         permission="admin",
         on_resource=False,
         icon="plus",
-        # The answer holds the host's log-in and seal key.
+        # The answer holds the host's login and seal key.
         proof=Proof.FRESH,
     )
 )
 HOST_OPEN = declare(
     Verb(
         "host.open",
-        _("Accept new VMs"),
+        _("Enable scheduling"),
         _("Opening"),
         permission="admin",
         obstacle=_must_be_open,
@@ -130,8 +130,8 @@ HOST_OPEN = declare(
 HOST_CLOSE = declare(
     Verb(
         "host.close",
-        _("Take no new VMs"),
-        _("Closing"),
+        _("Disable scheduling"),
+        _("Disabling scheduling"),
         permission="admin",
         obstacle=_must_be_closed,
         states=frozenset({State.READY}),

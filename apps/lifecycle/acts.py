@@ -41,7 +41,7 @@ def service_of(verb: Verb) -> Service:
 
 
 def has_service(verb_name: str) -> bool:
-    """Whether there is a verb of this name that can be asked for by its service."""
+    """Whether there is a verb of this name that can be requested by its service."""
     _discover()
     return verb_name in _services
 

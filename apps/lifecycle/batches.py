@@ -46,7 +46,7 @@ def open_batch(
     Raises Invalid for none or more than MOST, KeyReused when the key came with something else.
     """
     if not 1 <= len(targets) <= MOST:
-        raise Invalid({"ids": [_("1 to %(most)s at once.") % {"most": MOST}]})
+        raise Invalid({"ids": [_("1 to %(most)s at a time.") % {"most": MOST}]})
     batch = Batch(
         kind=kind,
         verb=verb.name,
@@ -86,7 +86,7 @@ def carry_out(actor: Actor, batch: Batch, rows: Mapping[str, Any], act: Callable
         except Refused as error:
             _refused(actor, batch, item, error)
         except Exception:
-            # The others are asked for all the same.
+            # The others are requested all the same.
             log.exception("batch %s, item %s", batch.pk, item.target)
             _refused(actor, batch, item, _bug())
         if time.thread_time() >= until:
@@ -113,7 +113,7 @@ def _carry_out(item: BatchItem, row: Any, act: Callable[[Any], Any]) -> None:
 @transaction.atomic
 def _all_not_found(actor: Actor, batch: Batch, items: Sequence[int]) -> None:
     """Answer what is not in view, all at once: anybody can name 500 of these."""
-    error = NotFound(_("There is no such resource."), hint=_("It may have been deleted."))
+    error = NotFound(_("Resource not found."), hint=_("The resource may have been deleted."))
     rows = BatchItem.objects.filter(pk__in=items, outcome=BatchOutcome.WAITING).order_by("pk")
     held = list(rows.select_for_update())
     BatchItem.objects.filter(pk__in=[item.pk for item in held]).update(
@@ -134,9 +134,9 @@ def _refused(actor: Actor, batch: Batch, item: BatchItem, error: Refused) -> Non
 
 def _bug() -> Refused:
     return Refused(
-        _("The platform made an error."),
+        _("Internal error."),
         code="platform.bug",
-        hint=_("Try again; if it happens again, give the administrator the request's id."),
+        hint=_("Retry. If this happens again, give the request ID to the administrator."),
     )
 
 

@@ -1,4 +1,4 @@
-"""Cancelling operations: before a worker has begun, between two attempts, or by asking the handler to stop.
+"""Cancelling operations: before a worker has started, between two attempts, or by asking the handler to stop.
 
 How far a verb lets itself be cancelled is said in the verb table (`verbs.Cancel`).
 """
@@ -27,22 +27,22 @@ def why_not_cancel(operation: Operation) -> str:
     """Return why an operation cannot be cancelled, or asked to stop; "" when it can."""
     verb = verb_named(operation.verb)
     if not operation.is_open:
-        return _("It has finished.")
+        return _("The task has finished.")
     if verb.cancel is Cancel.NEVER:
-        return _("What was asked for is written down already and is being put in force.")
+        return _("The change is saved and is being applied.")
     if operation.blocked_by_id is not None:
         # Without it, the next request would begin while the handler it has pushed aside is still at work.
-        return _("It waits until what it has pushed aside has stopped.")
+        return _("The task waits until the one it replaced has stopped.")
     if verb.cancel is Cancel.BEFORE and operation.attempt:
-        return _("A worker has begun, and part of it may be gone already.")
+        return _("A worker has started the deletion. Some parts may already be deleted.")
     return _why_not_stop(operation)
 
 
 def _why_not_stop(operation: Operation) -> str:
     if operation.stopping == Stopping.ASKED:
-        return _("It has been asked to stop, and does so at its next step.")
+        return _("Cancellation was requested. The task stops at its next step.")
     if operation.stopping in (Stopping.NOT_NOW, Stopping.TOO_LATE):
-        return _("It is too late: what it is doing now cannot be taken back.")
+        return _("Too late to cancel: the current step cannot be undone.")
     return ""
 
 
@@ -81,7 +81,7 @@ def _cancel_waiting(operation: Operation) -> bool:
 
 
 def _ask_to_stop(operation: Operation) -> bool:
-    """Whichever attempt runs: one may have begun since the row was read."""
+    """Whichever attempt runs: one may have started since the row was read."""
     if verb_named(operation.verb).cancel is not Cancel.ANY_TIME:
         return False
     running = Operation.objects.filter(
@@ -111,16 +111,16 @@ def cancelled(operation: Operation) -> dict[str, Any]:
         return {
             **known,
             "hint": "",
-            **stored_message(gettext_noop("Cancelled before it began."), name="message"),
+            **stored_message(gettext_noop("Cancelled before it started."), name="message"),
         }
     text, hint = (
         gettext_noop("Cancelled after %(n)s attempts."),
-        gettext_noop("Try again to have it finished."),
+        gettext_noop("Retry to finish it."),
     )
     if operation.attempt == 1:
         return {
             **known,
             "hint": hint,
-            **stored_message(gettext_noop("Cancelled while it was under way."), name="message"),
+            **stored_message(gettext_noop("Cancelled while running."), name="message"),
         }
     return {**known, "hint": hint, **stored_message(text, {"n": operation.attempt}, name="message")}

@@ -86,9 +86,9 @@ def _hand_back(run: OperationContext) -> None:
     While the database stays away nothing can be written: then the lease runs out, and the sweeper hands it on.
     """
     error = DriverError(
-        _("The database did not answer."),
+        _("The database did not respond."),
         code="database.unreachable",
-        hint=_("It is tried again by itself."),
+        hint=_("The platform retries automatically."),
     )
     try:
         _failed(run, error)
@@ -136,7 +136,14 @@ def _failed(run: OperationContext, error: DriverError) -> None:
     wait = min(2 ** _failed_before(run), MAX_BACKOFF_SECONDS)
     steps = list(run.steps)
     run.steps.append(
-        dated({**stored_message(error.template, error.values), "failed": True, "attempt": operation.attempt})
+        dated(
+            {
+                **stored_message(error.template, error.values),
+                "code": error.code,
+                "failed": True,
+                "attempt": operation.attempt,
+            }
+        )
     )
     if run.stopping.is_set():
         raise CancelRequested
@@ -223,11 +230,11 @@ def _error(operation: Operation, error: DriverError) -> StoredMessage:
 
 def _bug(run: OperationContext, error: Exception) -> DriverError:
     return DriverError(
-        _("The platform made an error: %(type)s."),
+        _("Internal error: %(type)s."),
         values={"type": type(error).__name__},
         code="platform.bug",
         permanent=_failed_before(run) >= MAX_BUGS,
-        hint=_("Try again; if it happens again, give the operation's id to the administrator."),
+        hint=_("Retry. If this happens again, give the operation ID to the administrator."),
     )
 
 

@@ -98,6 +98,6 @@ class KeyReused(Refused):
 
     def __init__(self) -> None:
         super().__init__(
-            _("This key was used before with a different request."),
-            hint=_("Use a new key for a new request."),
+            _("This idempotency key was already used with a different request."),
+            hint=_("Use a new idempotency key for a new request."),
         )

@@ -71,7 +71,7 @@ class QuotaReader:
     """How quotas are read. Tenants are named by primary key, amounts by metric in its unit."""
 
     used_by: Callable[[int], Use]
-    #: Lines for what was taken from one reading to the next, and what was asked for but refused.
+    #: Lines for what was taken from one reading to the next, and what was requested but refused.
     lines_between: Callable[[Use, Use, Mapping[str, int]], list[QuotaLine]]
     #: Lines for amounts that nobody has asked for yet; metrics that are not counted are left out.
     lines_for: Callable[[int, Mapping[str, int]], list[QuotaLine]]

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -29,13 +30,14 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Kept:
-    """What is kept of an answer; never a secret. Project and tenant are those it was done in."""
+    """What is kept of an answer; never a secret. Project, tenant and resource are those it was done in."""
 
     status: int
     location: str = ""
     body: Any = None
     project_id: int | None = None
     tenant_id: int | None = None
+    resource_id: UUID | None = None
 
 
 def once(
@@ -67,7 +69,14 @@ def once(
         if found.fingerprint != fingerprint:
             raise KeyReused
         return again(
-            Kept(found.status, found.location, found.body, found.project_id, found.tenant_id),
+            Kept(
+                found.status,
+                found.location,
+                found.body,
+                found.project_id,
+                found.tenant_id,
+                found.resource_id,
+            ),
         )
 
 

@@ -48,7 +48,7 @@ def possibility(verb: Verb, resource: Resource, running: Operation | None) -> Po
     if running is not None and verb.exclusive:
         held = verb_named(running.verb)
         if not verb.supersedes or held.rank > verb.rank or running.verb == verb.name:
-            return Possibility(verb, Busy.code, _("%(doing)s is still under way.") % {"doing": held.doing})
+            return Possibility(verb, Busy.code, _("%(doing)s is still running.") % {"doing": held.doing})
     if resource.state not in verb.states:
         return Possibility(verb, NotNow.code, _state_reason(resource))
     # An obstacle judges a row at rest: what pushes an operation aside does not know how far that has come.
@@ -68,16 +68,18 @@ def ensure_possible(verb: Verb, resource: Resource, running: Operation | None) -
     """Raise Busy or NotNow when the verb is not possible now on a resource that `running` (or nothing) holds."""
     judged = possibility(verb, resource, running)
     if judged.code == Busy.code:
-        raise Busy(judged.reason, hint=_("Wait until it has finished, then try again."))
+        raise Busy(judged.reason, hint=_("Wait until it has finished, then retry."))
     if not judged.allowed:
         raise NotNow(judged.reason)
 
 
 def _state_reason(resource: Resource) -> str:
     if resource.state == State.ERROR:
-        return _("It is in error: %(cause)s") % {"cause": rendered_message(resource.error, "message")}
+        return _("The resource has failed: %(cause)s") % {
+            "cause": rendered_message(resource.error, "message")
+        }
     if resource.state == State.PENDING:
-        return _("It has not been created yet.")
+        return _("The resource is not created yet.")
     if resource.state == State.READY:
-        return _("Nothing about it has failed.")
+        return _("No failed task to retry.")
     return _("Not possible in state %(state)s.") % {"state": resource.get_state_display()}

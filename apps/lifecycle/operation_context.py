@@ -105,7 +105,7 @@ class OperationContext:
             raise LeaseLost
 
     def renewed(self, asked_at: float) -> None:
-        """Note that the lease was renewed by a statement begun at `asked_at`, by `lease_clock`."""
+        """Note that the lease was renewed by a statement started at `asked_at`, by `lease_clock`."""
         self._held_until = asked_at + HELD_SECONDS
 
     def step(self, template: str, percent: int | None = None, **values: object) -> None:
@@ -134,10 +134,10 @@ class OperationContext:
             raise CancelRequested
         if self.late:
             late = DriverError(
-                _("It did not finish in time."),
+                _("The task timed out."),
                 code="operation.deadline",
                 permanent=True,
-                hint=_("See the last step for what it waited for, then try again."),
+                hint=_("See the last step for the cause, then retry."),
             )
             raise overdue(self.operation, self.steps, late)
 

@@ -39,10 +39,18 @@ def project_group(project_id: object) -> str:
     return f"pages.project.{project_id}"
 
 
+def granted_group(tenant_id: object) -> str:
+    """Name of the group of a tenant's open pages whose users have roles on single resources.
+
+    Its messages say which resources they are about; a page passes on those about its own (portal/push_groups.py).
+    """
+    return f"pages.{tenant_id}.granted"
+
+
 def resource_changed(resource: Resource, change: str = "updated") -> None:
     """Push that a resource was created, updated or deleted, when the transaction commits."""
     place = (resource.tenant_id, resource.project_id)
-    _push(place, kind=resource.kind, id=resource.pk, change=change)
+    _push(place, resource.pk, kind=resource.kind, id=resource.pk, change=change)
 
 
 def row_changed(kind: str, key: object) -> None:
@@ -51,22 +59,27 @@ def row_changed(kind: str, key: object) -> None:
     transaction.on_commit(lambda: _send_to([ADMIN_GROUP], message))
 
 
-def many_changed(kind: str, places: Iterable[Place]) -> None:
+def many_changed(kind: str, places: Iterable[Place], granted: Iterable[UUID] = ()) -> None:
     """Push that any of the resources of a kind at these places may have changed, when the transaction commits.
 
-    One message for each group instead of one for each resource; the id is "*".
+    One message for each group instead of one for each resource; the id is "*". granted: those of the resources on
+    which somebody has a role of their own.
     """
     message = {"type": "page.changed", "kind": kind, "id": "*", "change": "updated"}
+    places = list(places)
     groups = list(dict.fromkeys(group for place in places for group in _groups(place)))
     transaction.on_commit(lambda: _send_to(groups, message))
+    if about := [str(pk) for pk in granted]:
+        single = list(dict.fromkeys(granted_group(tenant_id) for tenant_id, _project in places))
+        transaction.on_commit(lambda: _send_to(single, {**message, "about": about}))
 
 
 def operation_changed(operation: Operation) -> None:
     """Push that an operation moved (and with it the resource it acts on)."""
     # Kept on the operation: when it has deleted its resource, nothing else says where that was.
     place = (operation.tenant_id, operation.target_project)
-    _push(place, kind="operation", id=operation.pk, change="updated")
-    _push(place, kind=operation.target_kind, id=operation.target_id, change="updated")
+    _push(place, operation.target_id, kind="operation", id=operation.pk, change="updated")
+    _push(place, operation.target_id, kind=operation.target_kind, id=operation.target_id, change="updated")
 
 
 def sessions_ended(tenant_id: int | None) -> None:
@@ -116,9 +129,13 @@ def group_about(operation: Operation) -> str:
     return _groups((operation.tenant_id, operation.target_project))[-1]
 
 
-def _push(place: Place, *, kind: str, id: UUID, change: str) -> None:
+def _push(place: Place, resource_id: UUID, *, kind: str, id: UUID, change: str) -> None:
     message = {"type": "page.changed", "kind": kind, "id": str(id), "change": change}
     transaction.on_commit(lambda: _send_to(_groups(place), message))
+    tenant_id, project_id = place
+    if project_id is not None:
+        single = {**message, "about": [str(resource_id)]}
+        transaction.on_commit(lambda: _send_to([granted_group(tenant_id)], single))
 
 
 def _groups(place: Place) -> list[str]:

@@ -65,7 +65,7 @@ class Allowed:
 
 @dataclass(frozen=True)
 class Change(Generic[R]):
-    """A verb begun on one resource: what `access.begin` returns, once it is permitted and possible.
+    """A verb started on one resource: what `access.begin` returns, once it is permitted and possible.
 
     `row` was read under its lock, which is held until the transaction ends; so were the operations in `held`, which
     hold it.
@@ -159,7 +159,7 @@ def _push_aside(operation: Operation) -> bool:
 def _superseded() -> dict[str, str]:
     return {
         "code": "operation.superseded",
-        "message": gettext_noop("A later request took its place."),
+        "message": gettext_noop("Replaced by a later request."),
         "hint": "",
     }
 
@@ -167,7 +167,7 @@ def _superseded() -> dict[str, str]:
 def _busy(operation: Operation) -> Busy:
     doing = verb_named(operation.verb).doing
     return Busy(
-        _("%(doing)s is still under way.") % {"doing": doing},
-        hint=_("Wait until it has finished, then try again."),
+        _("%(doing)s is still running.") % {"doing": doing},
+        hint=_("Wait until it has finished, then retry."),
         details={"operation": str(operation.pk)},
     )

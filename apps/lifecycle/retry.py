@@ -13,18 +13,18 @@ from apps.lifecycle.verbs import Verb, verb_named
 def why_not_retry(operation: Operation) -> str:
     """Return why an operation cannot be tried again; "" when only its resource's state is still to be judged."""
     if operation.is_open:
-        return _("It is still under way.")
+        return _("The task is still running.")
     if operation.status == OperationStatus.DONE:
-        return _("Nothing about it has failed.")
+        return _("No failed task to retry.")
     if not verb_named(operation.verb).exclusive:
-        return _("Ask for it anew where it was asked for.")
+        return _("Submit the request again on the resource’s page.")
     return _why_settled(operation)
 
 
 def retry(actor: Actor, verb: Verb, row: Resource, failed: Operation | None) -> Operation:
     """Ask on `row` for the verb that does again what failed; return its operation. Raises what its service does.
 
-    What is retried by itself is given the values it was asked for with.
+    What is retried by itself is given the values it was requested with.
     """
     values = failed.args if failed is not None and failed.verb == verb.name else {}
     operation = service_of(verb)(actor, row, **values)
@@ -34,8 +34,8 @@ def retry(actor: Actor, verb: Verb, row: Resource, failed: Operation | None) -> 
 
 def _why_settled(operation: Operation) -> str:
     if operation.resource_id is None:
-        return _("What it acted on no longer exists.")
+        return _("The task’s target no longer exists.")
     later = Operation.objects.filter(
         resource=operation.resource_id, exclusive=True, created_at__gt=operation.created_at
     )
-    return _("Something else has been done with it since.") if later.exists() else ""
+    return _("The resource has changed since.") if later.exists() else ""

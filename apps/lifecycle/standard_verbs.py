@@ -31,7 +31,7 @@ def retry_verb(kind: str, **differs: Any) -> Verb:
     """Return `<kind>.retry`: make what could not be created."""
     verb = Verb(
         f"{kind}.retry",
-        _("Try again"),
+        _("Retry"),
         _("Creating"),
         permission="manage",
         states=frozenset({State.ERROR}),
@@ -95,7 +95,7 @@ def force_clean_verb(kind: str) -> Verb:
     return Verb(
         f"{kind}.force_clean",
         _("Force clean"),
-        _("Removing for good"),
+        _("Force cleaning"),
         permission="admin",
         states=ANY_STATE,
         destructive=True,

@@ -76,9 +76,9 @@ def _fail_overdue() -> None:
     late = Operation.objects.claimable().filter(deadline__lt=Now() - GRACE)
     for operation in late[:BATCH]:
         nobody = DriverError(
-            _("No worker could finish it in time."),
+            _("No worker finished the task in time."),
             code="operation.deadline",
-            hint=_("Check that workers and the host are up, then try again."),
+            hint=_("Check that the workers and the host are up, then retry."),
         )
         error = overdue(operation, operation.steps, nobody)
         with transaction.atomic():

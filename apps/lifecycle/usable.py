@@ -65,11 +65,11 @@ def _removals() -> QuerySet[Operation]:
 def _not_ready(row: Resource) -> NotNow:
     if row.state == State.PENDING:
         return NotNow(
-            _("%(name)s has not been created yet.") % {"name": row.name},
-            hint=_("Wait until it has, then try again."),
+            _("%(name)s is not created yet.") % {"name": row.name},
+            hint=_("Wait until it is created, then retry."),
         )
     return NotNow(
-        _("%(name)s is in error: %(cause)s")
+        _("%(name)s has failed: %(cause)s")
         % {"name": row.name, "cause": rendered_message(row.error, "message")},
         hint=_("Choose another one, or delete it and create it again."),
     )

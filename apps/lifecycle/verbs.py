@@ -27,9 +27,9 @@ Obstacle = Callable[[Any], Text | None]
 class Cancel(Enum):
     """Until when an operation can be cancelled without leaving anything that cannot be repaired."""
 
-    #: What was asked for is shown as being in force already: cancelled, a security group's page and its rules differ.
+    #: What was requested is shown as being in force already: cancelled, a security group's page and its rules differ.
     NEVER = "never"
-    #: Until a worker has begun: part of it may be gone after that.
+    #: Until a worker has started: part of it may be gone after that.
     BEFORE = "before it begins"
     #: Also while a worker is at it: it stops at its next step, or is cancelled at its end, unless its handler has said
     #: before that what it is doing cannot be taken back.
@@ -43,7 +43,7 @@ class VerbClass(StrEnum):
     RESOURCE = "resource"
     #: Who has access to what: members, roles, owners, administrators, keys, tenants, resets. Keys need `accounts`.
     ACCOUNTS = "accounts"
-    #: A person's own password, factors, sessions, log-ins and profile: only that person's session, no key at all.
+    #: A person's own password, factors, sessions, logins and profile: only that person's session, no key at all.
     OWN_ACCOUNT = "own_account"
 
 

@@ -12,8 +12,8 @@ HISTORY_DAYS = declare(
     Number(
         name="metrics_history_days",
         group=METRICS,
-        label=_("History of metrics"),
-        help=_("Hourly means are kept for this long; finer ones for two weeks and two days."),
+        label=_("Metrics retention"),
+        help=_("Hourly averages are kept for this long. Finer data is kept for two weeks and two days."),
         unit=_("days"),
         default=HOUR.kept.days,
         least=30,

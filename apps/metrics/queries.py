@@ -1,4 +1,4 @@
-"""Reading one subject's rows and putting them on the grid that was asked for."""
+"""Reading one subject's rows and putting them on the grid that was requested."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.metrics.store import STEP, Chart, Store, Subject
 
-#: A chart is hardly wider than this many points can be told apart on.
+#: A chart is hardly wider than this many points can be distinguished on.
 MOST_POINTS = 600
 _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 _STEPS = (

@@ -23,7 +23,7 @@ from apps.network.selectors import FREE_ADDRESSES, RULE_COUNT
 
 class VpcFilter(ResourceFilter):
     by = {
-        "cidr": Text(_("Block"), "cidr", lookup="istartswith"),
+        "cidr": Text(_("CIDR block"), "cidr", lookup="istartswith"),
         "subnets": Number(_("Subnets"), "subnet_count"),
         "vni": Number(_("Identifier"), "vni"),
     }
@@ -35,7 +35,7 @@ class VpcFilter(ResourceFilter):
 
 class SubnetFilter(ResourceFilter):
     by = {
-        "cidr": Text(_("Block"), "cidr", lookup="istartswith"),
+        "cidr": Text(_("CIDR block"), "cidr", lookup="istartswith"),
         "vpc": Choices(_("VPC"), "vpc_id", each=forms.UUIDField),
         "free": Number(_("Free addresses"), expression=FREE_ADDRESSES),
     }
@@ -73,7 +73,7 @@ def _with_action(actions: list[str]) -> Q:
 class SecurityGroupFilter(ResourceFilter):
     by = {
         "rules": Number(_("Rules"), expression=RULE_COUNT),
-        "bindings": Number(_("Bound to"), "bound_count"),
+        "bindings": Number(_("Used by"), "bound_count"),
         "action": Choices(_("Action"), where=_with_action, choices=SecurityGroupRule.Action.choices),
         "bound": Flag(_("In use"), where=lambda value: _bound() if value else ~_bound()),
     }

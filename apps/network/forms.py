@@ -1,4 +1,4 @@
-"""What is asked for in the pages of networks."""
+"""What is requested in the pages of networks."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from django.utils.translation import gettext_lazy
 from apps.accounts.access import visible_projects
 from apps.api import limits
 from apps.infrastructure.regions import offered_regions
+from apps.network.free_blocks import next_free
 from apps.network.ranges import VpcRange, allowed_ranges
 from apps.network.selectors import visible_vpcs
-from apps.network.services.default_network import default_blocks
+from apps.network.services.default_network import SUBNET_PREFIX, default_blocks
 from apps.portal.forms import BaseForm
 
 
@@ -22,7 +23,7 @@ class PlacedForm(BaseForm):
     """Name, remark, and where it goes: a project the actor may create in, and a region."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=63)
-    remark = forms.CharField(label=gettext_lazy("Remark"), max_length=255, required=False)
+    remark = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
     project = forms.TypedChoiceField(label=gettext_lazy("Project"), coerce=UUID)
     region = forms.ChoiceField(label=gettext_lazy("Region"))
 
@@ -37,15 +38,28 @@ class PlacedForm(BaseForm):
         field.choices = list(choices)
 
 
+class SuggestingSelect(forms.Select):
+    """A list whose options suggest the value of another field: `data-suggest`, which create.js puts there."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.suggestions: dict[str, str] = {}
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Add the option's suggestion."""
+        option: dict[str, Any] = super().create_option(name, value, *args, **kwargs)
+        if suggestion := self.suggestions.get(str(value)):
+            option["attrs"]["data-suggest"] = suggestion
+        return option
+
+
 class VpcForm(PlacedForm):
-    cidr = forms.CharField(label=gettext_lazy("Block"), max_length=43)
+    cidr = forms.CharField(label=gettext_lazy("CIDR block"), max_length=43)
     subnet_cidr = forms.CharField(
-        label=gettext_lazy("Block of the first subnet"),
+        label=gettext_lazy("CIDR block of the first subnet"),
         max_length=43,
         required=False,
-        help_text=gettext_lazy(
-            "Inside the VPC's block, /29 or larger. More subnets can be made at any time."
-        ),
+        help_text=gettext_lazy("Inside the VPC’s CIDR block, /29 or larger. You can add more subnets later."),
     )
 
     def prepare(self) -> None:
@@ -54,27 +68,33 @@ class VpcForm(PlacedForm):
         block, part = default_blocks()
         cidr, subnet = self.fields["cidr"], self.fields["subnet_cidr"]
         cidr.initial, subnet.initial = str(block), str(part)
+        subnet.widget.attrs |= {"data-first-of": "cidr", "data-prefix": str(SUBNET_PREFIX)}
         listed = ", ".join(str(allowed) for allowed in allowed_ranges())
         cidr.help_text = _("Allowed: %(ranges)s.") % {"ranges": listed}
 
 
 class SubnetForm(BaseForm):
-    vpc = forms.TypedChoiceField(label=gettext_lazy("VPC"), coerce=UUID)
+    vpc = forms.TypedChoiceField(
+        label=gettext_lazy("VPC"), coerce=UUID, widget=SuggestingSelect(attrs={"data-suggests": "cidr"})
+    )
     name = forms.CharField(label=gettext_lazy("Name"), max_length=63)
     cidr = forms.CharField(
-        label=gettext_lazy("Block"),
+        label=gettext_lazy("CIDR block"),
         max_length=43,
-        help_text=gettext_lazy("Inside the VPC's block, /29 or larger, beside its other subnets."),
+        help_text=gettext_lazy("Inside the VPC’s CIDR block, /29 or larger. Must not overlap other subnets."),
     )
-    remark = forms.CharField(label=gettext_lazy("Remark"), max_length=255, required=False)
+    remark = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
 
     def prepare(self) -> None:
-        """Offer the VPCs with their blocks."""
+        """Offer the VPCs with their blocks, and suggest the next free block of the one chosen."""
         field = self.fields["vpc"]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = [
-            (vpc.pk, f"{vpc.name} ({vpc.cidr})") for vpc in visible_vpcs(self.actor).order_by("name")
-        ]
+        assert isinstance(field, forms.ChoiceField) and isinstance(field.widget, SuggestingSelect)
+        vpcs = list(visible_vpcs(self.actor).order_by("name").prefetch_related("subnets"))
+        field.choices = [(vpc.pk, f"{vpc.name} ({vpc.cidr})") for vpc in vpcs]
+        free = {vpc.pk: next_free(vpc.cidr, [subnet.cidr for subnet in vpc.subnets.all()]) for vpc in vpcs}
+        field.widget.suggestions = {str(key): str(block) for key, block in free.items() if block is not None}
+        chosen = str(self.initial.get("vpc") or (vpcs[0].pk if vpcs else ""))
+        self.fields["cidr"].initial = field.widget.suggestions.get(chosen, "")
 
 
 class SecurityGroupForm(PlacedForm):
@@ -85,11 +105,14 @@ class RangesForm(BaseForm):
     """The allowed blocks, one a line: "10.0.0.0/16 16-29"."""
 
     ranges = forms.CharField(
-        label=gettext_lazy("Allowed blocks"),
+        label=gettext_lazy("Allowed CIDR blocks"),
         max_length=limits.SETTING,
         required=False,
         widget=forms.Textarea(attrs={"rows": 8, "class": "mono", "spellcheck": "false"}),
-        help_text=gettext_lazy("One a line: the block, then the masks a VPC may have. Empty: the defaults."),
+        help_text=gettext_lazy(
+            "One per line: the CIDR block, then the prefix lengths a VPC may have. Leave empty for the "
+            "defaults."
+        ),
     )
 
     def clean_ranges(self) -> list[dict[str, Any]]:
@@ -101,7 +124,7 @@ class RangesForm(BaseForm):
         cidr, _space, masks = line.strip().partition(" ")
         first, _dash, last = masks.replace("/", "").partition("-")
         if not (first.strip().isdecimal() and last.strip().isdecimal()) or len(masks) > 20:
-            raise forms.ValidationError(_("Not like 10.0.0.0/16 16-29: %(line)s") % {"line": line})
+            raise forms.ValidationError(_("Not in the form 10.0.0.0/16 16-29: %(line)s") % {"line": line})
         return {"cidr": cidr, "min_prefix": int(first), "max_prefix": int(last)}
 
 

@@ -47,7 +47,7 @@ VPC_PATIENCE_SECONDS = 1.0
 def create_vpc(run: OperationContext) -> None:
     """Make the router."""
     vpc = Vpc.objects.select_related("region").get(pk=run.target_id)
-    run.step(_("Making the network"), 50)
+    run.step(_("Creating the network"), 50)
     _fabric(run, vpc).ensure(vpc_spec(vpc))
 
 
@@ -64,7 +64,7 @@ def create_subnet(run: OperationContext) -> None:
     """Make the switch, its gateway and DHCP, once the VPC is there."""
     subnet = Subnet.objects.select_related("region", "vpc").get(pk=run.target_id)
     _await_vpc(run, subnet.vpc)
-    run.step(_("Making the subnet"), 50)
+    run.step(_("Creating the subnet"), 50)
     _fabric(run, subnet).ensure(subnet_spec(subnet))
 
 
@@ -98,14 +98,14 @@ def set_security_group(run: OperationContext) -> None:
     nic = Nic.objects.select_related("owner__region").get(
         owner_id=run.target_id, role=run.operation.args["role"]
     )
-    run.step(_("Binding %(ip)s to its group"), 50, ip=nic.ip)
+    run.step(_("Applying the security group to %(ip)s"), 50, ip=nic.ip)
     _fabric(run, nic.owner).ensure(port_spec(nic, generation=nic.owner.generation))
 
 
 def _force_clean(kind: type[FabricSpec], metric: str) -> Handler:
     def force_clean(run: OperationContext) -> Settle:
         row = Resource.objects.select_related("region").get(pk=run.target_id)
-        run.step(_("Removing it from the network"), 50)
+        run.step(_("Removing from the network"), 50)
         if row.region is not None:
             fabric = backends.fabric(row.region, run)
             keep_remaining(run, lambda: fabric.ensure_absent(kind, str(row.pk)))
@@ -138,7 +138,7 @@ def _removed(
 ) -> Settle | None:
     if resource is None:
         return None
-    run.step(_("Removing it from the network"), 50)
+    run.step(_("Removing from the network"), 50)
     _fabric(run, resource).ensure_absent(kind, str(resource.pk))
 
     def settle() -> None:
@@ -161,13 +161,13 @@ def _await_vpc(run: OperationContext, vpc: Vpc) -> None:
             _("Waiting for VPC %(name)s."),
             values={"name": vpc.name},
             code="vpc.pending",
-            hint=_("Nothing to do: it goes on as soon as the VPC is there."),
+            hint=_("The subnet is created as soon as the VPC is available."),
         )
     if vpc.state != State.READY:
         raise DriverError(
-            _("VPC %(name)s could not be made."),
+            _("VPC %(name)s could not be created."),
             values={"name": vpc.name},
             code="vpc.failed",
             permanent=True,
-            hint=_("Try again with the VPC, then with this subnet."),
+            hint=_("Retry the VPC first, then this subnet."),
         )

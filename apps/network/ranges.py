@@ -52,13 +52,11 @@ def parse_cidr(text: str, field: str = "cidr") -> IPv4Network:
     try:
         block = ip_network(text.strip(), strict=False)
     except ValueError:
-        raise Invalid({field: [_("Not a block like 10.0.0.0/16.")]}) from None
+        raise Invalid({field: [_("Not a CIDR block such as 10.0.0.0/16.")]}) from None
     if not isinstance(block, IPv4Network) or "/" not in text:
-        raise Invalid({field: [_("Not an IPv4 block like 10.0.0.0/16.")]})
+        raise Invalid({field: [_("Not an IPv4 CIDR block such as 10.0.0.0/16.")]})
     if str(block.network_address) != text.strip().split("/")[0]:
-        raise Invalid(
-            {field: [_("Bits behind the mask are set. Did you mean %(block)s?") % {"block": block}]}
-        )
+        raise Invalid({field: [_("Host bits are set. Did you mean %(block)s?") % {"block": block}]})
     return block
 
 
@@ -69,7 +67,7 @@ def vpc_block(text: str) -> IPv4Network:
     ranges = allowed_ranges()
     if not any(allowed.allows(block) for allowed in ranges):
         listed = ", ".join(str(allowed) for allowed in ranges)
-        raise Invalid({"cidr": [_("Not in a block VPCs may use: %(ranges)s.") % {"ranges": listed}]})
+        raise Invalid({"cidr": [_("Not allowed for VPCs. Allowed: %(ranges)s.") % {"ranges": listed}]})
     return block
 
 
@@ -77,9 +75,9 @@ def subnet_block(text: str, vpc_cidr: IPv4Network, field: str = "cidr") -> IPv4N
     """Return the block as a subnet's of that VPC. Raises Invalid."""
     block = parse_cidr(text, field)
     if block.prefixlen > LONGEST_PREFIX:
-        raise Invalid({field: [_("Too small: a subnet is /%(n)s or larger.") % {"n": LONGEST_PREFIX}]})
+        raise Invalid({field: [_("Too small: a subnet must be /%(n)s or larger.") % {"n": LONGEST_PREFIX}]})
     if not block.subnet_of(vpc_cidr):
-        raise Invalid({field: [_("Not inside the VPC's block %(block)s.") % {"block": vpc_cidr}]})
+        raise Invalid({field: [_("Not inside the VPC’s CIDR block %(block)s.") % {"block": vpc_cidr}]})
     return block
 
 
@@ -91,7 +89,7 @@ def range_of(text: str, min_prefix: int, max_prefix: int, field: str = "cidr") -
         raise Invalid(
             {
                 field: [
-                    _("Masks must run from /%(first)s at the shortest to /%(last)s at the longest.")
+                    _("The prefix length must be from /%(first)s to /%(last)s.")
                     % {"first": max(block.prefixlen, SHORTEST_PREFIX), "last": LONGEST_PREFIX}
                 ]
             }

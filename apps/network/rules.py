@@ -87,7 +87,7 @@ def parse_rules(entries: Sequence[Mapping[str, Any]]) -> list[Rule]:
         raise Invalid(
             {
                 "rules": [
-                    _("%(n)s rules are more than a group can hold (%(max)s).")
+                    _("%(n)s rules exceed the limit of %(max)s per group.")
                     % {"n": len(rules), "max": MAX_RULES}
                 ]
             }
@@ -111,6 +111,7 @@ def service_name(protocol: str, port: str) -> str:
 
 
 def _of_entry(entry: Mapping[str, Any]) -> Iterator[Rule]:
+    _refuse_wrong_fields(entry)
     cidr = _Field("address", entry).network()
     direction = _Field("direction", entry).choice(Direction)
     action = _Field("action", entry).choice(Action, Action.ACCEPT)
@@ -119,6 +120,35 @@ def _of_entry(entry: Mapping[str, Any]) -> Iterator[Rule]:
     for protocol, port in _meant(entry, cidr):
         port_min, port_max = _ports(protocol, port)
         yield Rule(direction, protocol, cidr, action, priority, port_min, port_max)
+
+
+def _refuse_wrong_fields(entry: Mapping[str, Any]) -> None:
+    """Check each field by itself, so that all wrong ones are named at once."""
+    errors: list[Invalid] = []
+    for check in (
+        lambda: _Field("address", entry).network(),
+        lambda: _Field("direction", entry).choice(Direction),
+        lambda: _Field("action", entry).choice(Action, Action.ACCEPT),
+        lambda: _Field("priority", entry).choice(Priority, Priority.MEDIUM),
+        lambda: _description(entry),
+        lambda: _own_ports(entry),
+    ):
+        try:
+            check()
+        except Invalid as error:
+            errors.append(error)
+    if len(errors) > 1:
+        fields = {name: messages for error in errors for name, messages in error.fields.items()}
+        raise Invalid(fields, hint=errors[0].hint)
+    if errors:
+        raise errors[0]
+
+
+def _own_ports(entry: Mapping[str, Any]) -> None:
+    """Check the ports of an entry that names a protocol, not a service."""
+    protocol = _Field("protocol", entry).text.lower()
+    if protocol in Protocol.values:
+        _ports(Protocol(protocol), _Field("port", entry).text)
 
 
 def _meant(entry: Mapping[str, Any], cidr: IPv4Network | IPv6Network) -> Sequence[tuple[Protocol, str]]:
@@ -132,7 +162,7 @@ def _meant(entry: Mapping[str, Any], cidr: IPv4Network | IPv6Network) -> Sequenc
         return [(Protocol.ICMPV4 if cidr.version == 4 else Protocol.ICMPV6, port)]
     if port and (len(shortcut.means) > 1 or port != shortcut.means[0][1]):
         raise Invalid(
-            {"port": [_("%(name)s brings its own port; leave this empty.") % {"name": shortcut.label}]}
+            {"port": [_("%(name)s defines its own port. Leave this empty.") % {"name": shortcut.label}]}
         )
     return shortcut.means
 
@@ -145,9 +175,9 @@ def _ports(protocol: Protocol, text: str) -> tuple[int | None, int | None]:
     first, dash, last = (part.strip() for part in text.partition("-"))
     last = last if dash else first
     if not (_is_port(first) and _is_port(last)):
-        raise Invalid({"port": [_("A port from 1 to 65535, or a range like 8000-8080.")]})
+        raise Invalid({"port": [_("A port from 1 to 65535, or a range such as 8000-8080.")]})
     if int(first) > int(last):
-        raise Invalid({"port": [_("The range ends before it begins.")]})
+        raise Invalid({"port": [_("The end of the range is before its start.")]})
     return int(first), int(last)
 
 
@@ -169,7 +199,7 @@ def _refuse_other_family(protocol: Protocol, cidr: IPv4Network | IPv6Network) ->
 
 def _refuse_repeated(rule: Rule, row: int, rules: dict[Rule, int]) -> None:
     if rules.setdefault(rule, row) != row:
-        raise Invalid({"protocol": [_("Row %(n)s says the same.") % {"n": rules[rule] + 1}]})
+        raise Invalid({"protocol": [_("Same as row %(n)s.") % {"n": rules[rule] + 1}]})
 
 
 def _description(entry: Mapping[str, Any]) -> str:
@@ -197,15 +227,13 @@ class _Field:
             block = ip_network(self.text.replace("%", "?"), strict=False)
         except ValueError:
             raise Invalid(
-                {self.name: [_("An address or a block, like 192.0.2.7, 10.0.0.0/8 or ::/0.")]}
+                {self.name: [_("An address or CIDR block such as 192.0.2.7, 10.0.0.0/8 or ::/0.")]}
             ) from None
         _refuse_special(self.name, block, is_block="/" in self.text)
         if "/" in self.text and str(ip_network(self.text.split("/")[0]).network_address) != str(
             block.network_address
         ):
-            raise Invalid(
-                {self.name: [_("Bits behind the mask are set. Did you mean %(block)s?") % {"block": block}]}
-            )
+            raise Invalid({self.name: [_("Host bits are set. Did you mean %(block)s?") % {"block": block}]})
         return block
 
 

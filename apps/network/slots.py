@@ -40,7 +40,7 @@ MENU.fill(
         portal=(Section.NETWORK, 30),
         admin=(Section.RESOURCES, 50),
     ),
-    MenuSlot("vpc_range.list", _("VPC blocks"), "adjustments", admin=(Section.PLATFORM, 50)),
+    MenuSlot("vpc_range.list", _("VPC CIDR blocks"), "adjustments", admin=(Section.PLATFORM, 50)),
 )
 ACTIONS.fill(ActionSlot("project", MAKE_DEFAULT, after="edit"))
 NOTICES.fill(NoticeSlot(default_network_notice, kind="project"))

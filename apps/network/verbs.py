@@ -20,7 +20,7 @@ from apps.lifecycle.verbs import Cancel, Text, Verb, declare
 
 
 def _must_have_failed(resource: Any) -> Text | None:
-    return None if resource.error or resource.state == State.ERROR else _("Nothing about it has failed.")
+    return None if resource.error or resource.state == State.ERROR else _("No failed task to retry.")
 
 
 VPC_CREATE = declare(create_verb("vpc", _("Create VPC")))
@@ -69,7 +69,7 @@ SECURITY_GROUP_DELETE = declare(delete_verb("security_group"))
 def _must_have_a_nic(vm: Any) -> Text | None:
     # Rows of lists bring their NICs in `shown_nics`: asking the database here would cost a query a row.
     nics = vm.shown_nics if hasattr(vm, "shown_nics") else vm.nics.all()
-    return None if nics else _("It has no network interface.")
+    return None if nics else _("The VM has no NIC.")
 
 
 # A NIC lives and dies with its VM, so what changes it is a verb of the VM and takes turns with its other operations.
@@ -89,7 +89,7 @@ VM_SET_SECURITY_GROUP = declare(
 NETWORK_SET_RANGES = declare(
     Verb(
         "network.set_ranges",
-        _("Set allowed VPC ranges"),
+        _("Set allowed VPC CIDR blocks"),
         _("Setting"),
         permission="admin",
         on_resource=False,
@@ -104,5 +104,11 @@ SECURITY_GROUP_RESYNC = declare(resync_verb("security_group"))
 SECURITY_GROUP_FORCE_CLEAN = declare(force_clean_verb("security_group"))
 # Written by the platform when it puts a count right.
 SUBNET_RECOUNT = declare(
-    Verb("subnet.recount", _("Recount addresses"), _("Recounting"), permission="admin", on_resource=False)
+    Verb(
+        "subnet.recount",
+        _("Recalculate addresses"),
+        _("Recalculating"),
+        permission="admin",
+        on_resource=False,
+    )
 )

@@ -11,7 +11,7 @@ from apps.platform_settings.kinds import Setting
 S = TypeVar("S", bound=Setting[Any])
 
 # Headings, in their order on the page.
-ACCOUNTS = _("Log-in and sessions")
+ACCOUNTS = _("Login and sessions")
 NOTICES = _("Notices")
 QUOTAS = _("Quotas of new tenants")
 CONSOLE = _("Consoles")

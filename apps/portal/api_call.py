@@ -45,12 +45,6 @@ class ApiCall:
         )
 
 
-def as_json(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the body as JSON has it: IDs are strings, decimals are numbers."""
-    read: dict[str, Any] = json.loads(json.dumps(dict(body), cls=Encoder))
-    return read
-
-
 def placeholder(field: str) -> str:
     """Return what stands in a call for a secret that was typed."""
     return f"<{field}>"

@@ -115,7 +115,7 @@ class BulkPage(Page):
         for do in self.of.for_many:
             if do.slug == slug:
                 return do
-        raise Invalid({"action": [_("Choose what to do with the selected rows.")]})
+        raise Invalid({"action": [_("Choose an action for the selected rows.")]})
 
     def _form(self, do: Do, data: Any) -> BaseForm | None:
         return do.form(data, actor=self.actor) if do.form is not None else None
@@ -128,8 +128,8 @@ class BulkPage(Page):
             rows = list(self._matching(data.get("query", ""))[: batches.MOST + 1])
             if len(rows) > batches.MOST:
                 raise Invalid(
-                    {"all": [_("More than %(most)s match.") % {"most": batches.MOST}]},
-                    hint=_("Narrow the list with its filters, and do it in parts."),
+                    {"all": [_("More than %(most)s rows match.") % {"most": batches.MOST}]},
+                    hint=_("Use filters to narrow the list, and repeat the action in parts."),
                 )
             return rows
         keys = list_of_keys(data)
@@ -212,7 +212,7 @@ class BulkPage(Page):
                 can.append(Wanted(row, key, says=[str(line) for line in do.says(row)] if do.says else []))
             else:
                 cannot.append(
-                    Wanted(row, key, reason=judged.reason if judged else _("Not possible for this one."))
+                    Wanted(row, key, reason=judged.reason if judged else _("Not possible for this resource."))
                 )
         return can, cannot
 
@@ -225,7 +225,7 @@ def _in_dialog(response: HttpResponse) -> HttpResponse:
 def _offer(do: Do, judged: Sequence[Possibility]) -> Offered:
     possible = sum(each.allowed for each in judged)
     reasons = Counter(each.reason for each in judged if not each.allowed)
-    often = reasons.most_common(1)[0][0] if reasons else _("Not possible for any of these.")
+    often = reasons.most_common(1)[0][0] if reasons else _("Not possible for any of these resources.")
     return Offered(do, possible, "" if possible else often)
 
 

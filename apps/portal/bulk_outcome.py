@@ -26,11 +26,11 @@ from apps.portal.page import Page
 from apps.portal.timeline import label_of
 
 _WORDS: dict[str, StateLabel] = {
-    BatchOutcome.WAITING: StateLabel(gettext_lazy("Not reached"), "off"),
+    BatchOutcome.WAITING: StateLabel(gettext_lazy("Not processed"), "off"),
     BatchOutcome.ACCEPTED: StateLabel(gettext_lazy("Accepted"), "ok"),
     BatchOutcome.DONE: StateLabel(gettext_lazy("Done"), "ok"),
     BatchOutcome.REFUSED: StateLabel(gettext_lazy("Refused"), "error"),
-    BatchOutcome.NOT_FOUND: StateLabel(gettext_lazy("No longer there"), "off"),
+    BatchOutcome.NOT_FOUND: StateLabel(gettext_lazy("Deleted"), "off"),
 }
 _AGAIN = {OperationStatus.FAILED, OperationStatus.CANCELLED}
 
@@ -57,7 +57,7 @@ class OutcomePage(Page):
         """Show every row's outcome."""
         batch = visible_batches(self.actor).select_related("actor").filter(pk=key).first()
         if batch is None:
-            raise NotFound(_("There is no such bulk action."), hint=_("Outcomes are kept for 30 days."))
+            raise NotFound(_("Bulk action not found."), hint=_("Results are kept for 30 days."))
         items = list(batch.items.select_related("operation").order_by("position"))
         open_tasks = [item.operation for item in items if item.operation and item.operation.is_open]
         context = {
@@ -111,9 +111,9 @@ def _counts(items: Sequence[BatchItem]) -> list[tuple[int, StateLabel]]:
     """Return how many stand how, for the line above the table."""
     words = {
         "ok": StateLabel(_("done"), "ok"),
-        "busy": StateLabel(_("under way"), "busy"),
+        "busy": StateLabel(_("in progress"), "busy"),
         "error": StateLabel(_("refused or failed"), "error"),
-        "off": StateLabel(_("cancelled, gone or not reached"), "off"),
+        "off": StateLabel(_("cancelled, deleted or not processed"), "off"),
     }
     tones: Counter[str] = Counter(_tone(item.operation, item.outcome) for item in items)
     return [(tones[tone], word) for tone, word in words.items() if tones[tone]]

@@ -34,7 +34,7 @@ class Column:
     width: what kind of thing it holds, and so how wide it is, whatever the rows show; "" = number or text.
     end: numbers, aligned right. wide: hidden on narrow screens. admin: shown in the administration only.
     brief: on a phone, where there is no room for a column of its own, it stands below the name.
-    hidden: shown only to who chooses it. observed: comes from the host, and is greyed when that is out of reach.
+    hidden: shown only to who chooses it. observed: comes from the host, and is greyed when that is unreachable.
     text: the value in exports, where `value` returns HTML. prepare: adds to the query what the column reads.
     """
 

@@ -106,4 +106,6 @@ ID = Column(
     text=lambda row, page: str(row.pk),
     hidden=True,
 )
-REMARK = Column("remark", _("Remark"), lambda row, page: row.remark, sort="remark", width="long", hidden=True)
+REMARK = Column(
+    "remark", _("Description"), lambda row, page: row.remark, sort="remark", width="long", hidden=True
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 
@@ -48,6 +49,7 @@ class PageConsumer(AsyncWebsocketConsumer):
         self.sending: asyncio.Task[None] | None = None
         self.judging: asyncio.Task[None] | None = None
         self.entry: open_pages.Entry | None = None
+        self.resources: frozenset[str] = frozenset()
         self.ended = False
         self.heard = 0
 
@@ -66,6 +68,7 @@ class PageConsumer(AsyncWebsocketConsumer):
                 if self.entry is None:
                     await self.close(TOO_MANY)
                     return
+                self.resources = seat.resources
                 await self._join(*seat.groups)
         except push_groups.AWAY:  # or too slow: TimeoutError is an OSError
             await self.close(CONNECT_AGAIN)
@@ -93,7 +96,7 @@ class PageConsumer(AsyncWebsocketConsumer):
             judged = await judge_anew_in_thread(key)
             if not isinstance(judged, PageSession):
                 self._end(judged)
-            elif judged.groups != seat.groups:
+            elif (judged.groups, judged.resources) != (seat.groups, seat.resources):
                 self._end(CONNECT_AGAIN)
             else:
                 seat = judged
@@ -108,6 +111,10 @@ class PageConsumer(AsyncWebsocketConsumer):
             self.judging.cancel()
         if self.entry is not None:
             await open_pages.leave(self.entry)
+
+    def hears(self, about: Collection[str]) -> bool:
+        """Whether its user has a role on one of these resources."""
+        return not self.resources.isdisjoint(about)
 
     def tell(self, text: str) -> None:
         """Pass on what changed, after what has not been taken yet."""

@@ -46,8 +46,8 @@ def forbidden(request: HttpRequest, exception: Exception | None = None, reason: 
     """403."""
     if isinstance(exception, SomethingFirst):
         return _answer(request, 403, exception.code, exception.text, exception.hint)
-    hint = _("Ask the owner of the account for a role that allows it, or log in as somebody else.")
-    return _answer(request, 403, "forbidden", _("You may not see this."), hint)
+    hint = _("Ask the account owner for a role that allows this, or log in as another user.")
+    return _answer(request, 403, "forbidden", _("You have no access to this."), hint)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -73,7 +73,7 @@ def _origin(request: HttpRequest) -> str:
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """404."""
-    return _answer(request, 404, "not_found", _("There is no such page."), _("It may have been deleted."))
+    return _answer(request, 404, "not_found", _("Page not found."), _("The resource may have been deleted."))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -82,11 +82,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if isinstance(error, UNAVAILABLE):
         return unavailable(request)
     if isinstance(error, IntegrityError) and isinstance(error.__cause__, ForeignKeyViolation):
-        text = _("Something that this refers to was removed at the same moment.")
-        hint = _("Nothing was changed. Read it again to see what is left.")
+        text = _("A resource used by this request was deleted in the meantime.")
+        hint = _("Nothing was changed. Reload to see the current state.")
         return _answer(request, 409, "removed_meanwhile", text, hint)
-    hint = _("Try again; if it happens again, give the administrator the request's id.")
-    return _answer(request, 500, "platform.bug", _("The platform made an error."), hint)
+    hint = _("Retry. If this happens again, give the request ID to the administrator.")
+    return _answer(request, 500, "platform.bug", _("Internal error."), hint)
 
 
 def _answer(request: HttpRequest, status: int, code: str, text: str, hint: str = "") -> HttpResponse:
@@ -103,8 +103,8 @@ def _answer(request: HttpRequest, status: int, code: str, text: str, hint: str =
 
 def unavailable(request: HttpRequest) -> HttpResponse:
     """Say so without asking the database who asks."""
-    text = _("The platform is out of order at the moment.")
-    hint = _("Nothing that was accepted is lost. Try again in a minute.")
+    text = _("The platform is temporarily unavailable.")
+    hint = _("Accepted tasks are not lost. Retry in a minute.")
     if request.path.startswith(API):
         answer: HttpResponse = problem(request, 503, "platform.unavailable", text, hint)
     else:

@@ -14,6 +14,8 @@ from django.http import StreamingHttpResponse
 from django.utils import timezone, translation
 from django.utils.text import slugify
 
+from apps.lifecycle.reader import read_by
+
 if TYPE_CHECKING:
     from apps.portal.lists import ListPage
 
@@ -67,7 +69,9 @@ def _lines(page: ListPage, rows: QuerySet[Any]) -> Iterator[str]:
     text = ""
     # A cursor on the server: the rows are not sent, and not held here, before they are written.
     for number, row in enumerate(rows.iterator(chunk_size=CHUNK), start=1):
-        writer.writerow([cell(column.export(row, page)) for column in columns])
+        with read_by(lambda: page.actor):  # the request has been answered by now
+            values = [cell(column.export(row, page)) for column in columns]
+        writer.writerow(values)
         text += line.text
         if number % CHUNK == 0:
             yield text

@@ -58,7 +58,7 @@ def _projects(page: ListPage) -> Choices:
     projects = visible_projects(page.actor)
     if not page.admin:
         return projects.order_by("name").values_list("uid", "name")[:MOST_CHOICES]
-    # Every tenant has a project "default": with the tenant's name they can be told apart.
+    # Every tenant has a project "default": with the tenant's name they can be distinguished.
     rows = projects.order_by("tenant__name", "name").values_list("uid", "tenant__name", "name")
     return [(uid, f"{tenant} / {name}") for uid, tenant, name in rows[:MOST_CHOICES]]
 

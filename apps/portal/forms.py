@@ -68,4 +68,4 @@ class LabelsForm(BaseForm):
     """Name and remark of any resource."""
 
     name = forms.CharField(label=_("Name"), max_length=63)
-    remark = forms.CharField(label=_("Remark"), max_length=255, required=False)
+    remark = forms.CharField(label=_("Description"), max_length=255, required=False)

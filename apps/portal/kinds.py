@@ -29,6 +29,8 @@ from apps.portal.forms import BaseForm
 from apps.portal.slots import actions_of
 
 Text = str | Promise
+#: Actions that cannot be undone.
+FINAL = frozenset({"delete", "remove", "revoke"})
 
 
 @dataclass(frozen=True)
@@ -36,18 +38,18 @@ class Do:
     """A verb as a button: its service is called as `service(actor, row, **form data)`.
 
     form: asked for before it is done. adapter: called in place of the verb's service, where the form is not what that
-    takes. says: what goes and what stays, one sentence each, shown before a destructive
-    verb. typed_name: the name must be typed. opens: name of a page (of the same area, keyed like the row) that the
-    button leads to instead of doing anything itself; own_tab: in a tab of its own. bulk: whether it may be asked
-    for on many rows at once, a form being filled in once for all; by default when there is no form. part: heading in
-    the menu, see `menu_parts`.
+    takes. says: what goes and what stays, one sentence each, shown before a destructive verb. typed_name: the name must
+    be typed; by default where the verb cannot be undone. opens: name of a page (of the same area, keyed like the row)
+    that the button leads to instead of doing anything itself; own_tab: in a tab of its own. bulk: whether it may be
+    asked for on many rows at once, a form being filled in once for all; by default when there is no form. part: heading
+    in the menu, see `menu_parts`.
     """
 
     verb: Verb
     form: type[BaseForm] | None = None
     adapter: Service | None = None
     says: Callable[[Any], Sequence[Text]] | None = None
-    typed_name: bool = False
+    typed_name: bool | None = None
     opens: str = ""
     own_tab: bool = False
     bulk: bool | None = None
@@ -59,6 +61,11 @@ class Do:
     def service(self) -> Service:
         """What carries it out."""
         return self.adapter or service_of(self.verb)
+
+    @property
+    def wants_name(self) -> bool:
+        """Whether the row's name must be typed before it is done."""
+        return self.verb.action in FINAL if self.typed_name is None else self.typed_name
 
     @property
     def for_many(self) -> bool:
@@ -75,7 +82,7 @@ class Do:
     @property
     def asks(self) -> bool:
         """Whether something is asked or shown before it is done."""
-        return self.verb.destructive or self.form is not None or self.typed_name or self.says is not None
+        return self.verb.destructive or self.form is not None or self.wants_name or self.says is not None
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,7 @@ class PageKind:
     converter: str = "uuid"
     #: What stands beside a row's name where it is found by search: its addresses, say.
     beside: Callable[[Any], object] = lambda row: ""
-    #: When what a row shows was last seen, where that is not now: its host is out of reach. None: up to date.
+    #: When what a row shows was last seen, where that is not now: its host is unreachable. None: up to date.
     as_of: Callable[[Any], datetime | None] = lambda row: None
 
     #: Whether the create page can be filled in from a row ("create another like this").
@@ -139,7 +146,7 @@ class PageKind:
         """Return one visible row; NotFound when there is none, as for a key from a query that cannot be one."""
         row = self.rows(actor).filter(**{self.key: key}).first() if is_key(self.converter, str(key)) else None
         if row is None:
-            raise NotFound(_("There is no such %(kind)s.") % {"kind": self.one})
+            raise NotFound(_("This %(kind)s was not found.") % {"kind": self.one})
         return row
 
     def key_of(self, row: Any) -> Any:
@@ -188,7 +195,7 @@ class PageKind:
 
     @property
     def for_many(self) -> list[Do]:
-        """The actions that may be asked for on many rows at once."""
+        """The actions that may be requested on many rows at once."""
         return [do for do in self.all_actions if do.for_many]
 
     def judge(self, rights: Rights, row: Any) -> list[Possibility]:
@@ -212,7 +219,7 @@ class PageKind:
 
 @cache
 def _around_key(name: str) -> tuple[str, str]:
-    # Two paths for each row of a list: to put them together anew each time was a tenth of a page's time.
+    # Two paths for each row of a list: to put them together again each time was a tenth of a page's time.
     before, after = reverse(name, args=[UUID(int=0)]).split(str(UUID(int=0)))
     return before, after
 
@@ -221,6 +228,11 @@ def _possible(verb: Verb, row: Any) -> Possibility:
     """Judge a verb on a row that is no resource: it has no state, but perhaps an obstacle."""
     reason = verb.obstacle(row) if verb.obstacle else None
     return Possibility(verb, NotNow.code, str(reason)) if reason else Possibility(verb)
+
+
+def neighbour_url(rights: Rights, area: str, row: Resource) -> str:
+    """Return the path of a resource that another one names; "" when the reader may not open it."""
+    return resource_url(area, row.kind, row.pk) if rights.sees(row) else ""
 
 
 def resource_url(area: str, kind: str, key: object) -> str:

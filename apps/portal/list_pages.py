@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 #: Rows are counted up to here: counting all of 100,000 would cost more than showing 50 of them.
 COUNTED = 10_000
-#: The last page that can be asked for; a number with more digits is none.
+#: The last page that can be requested; a number with more digits is none.
 MOST_PAGES, MOST_DIGITS = 100_000, 20
 #: Pages named on either side of the one shown.
 BESIDE = 2
@@ -91,7 +91,7 @@ class Pages:
 
 
 def page_number(given: str) -> int:
-    """Return which page is asked for; the first for what is no number."""
+    """Return which page is requested; the first for what is no number."""
     return max(1, min(int(given), MOST_PAGES)) if given.isdecimal() and len(given) < MOST_DIGITS else 1
 
 

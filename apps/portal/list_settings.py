@@ -20,7 +20,7 @@ LIST_KEY = r"(portal|admin)\.[a-z_]{1,48}"
 def known_list(key: str) -> str:
     """Return the key of a list. Raises Invalid for what cannot be one."""
     if not re.fullmatch(LIST_KEY, key):
-        raise Invalid({"list": [_("There is no such list.")]})
+        raise Invalid({"list": [_("List not found.")]})
     return key
 
 

@@ -201,7 +201,7 @@ class ListPage(Page):
 
     @cached_property
     def bulk_url(self) -> str:
-        """Where actions on many rows are asked for; "" when the kind has none."""
+        """Where actions on many rows are requested; "" when the kind has none."""
         return self.of.url(self.area, "bulk") if self.of.for_many else ""
 
     # -- rows ----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""One task: its steps, cause and next step, what can be done about it, and what was asked for together with it."""
+"""One task: its steps, cause and next step, what can be done about it, and what was requested together with it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from apps.portal.templatetags.kit import took
 from apps.portal.timeline import duration, label_of
 from apps.portal.toasts import Toast
 
-#: So many of what was asked for together are named.
+#: So many of what was requested together are named.
 TOGETHER = 50
 #: One request is accepted within this time.
 ONE_REQUEST = timedelta(hours=1)
@@ -45,7 +45,7 @@ def retry_offer(page: Page, operation: Operation) -> tuple[Offer | None, str]:
     kind = list_pages(page.area).get(operation.target_kind)
     row = kind.of.rows(page.actor).filter(pk=operation.target_id).first() if kind else None
     if kind is None or row is None:
-        return None, _("What it acted on no longer exists.")
+        return None, _("The task’s target no longer exists.")
     return retry_of(row, operation.verb, kind.of.offers(page.rights, row, page.area)), ""
 
 
@@ -88,10 +88,10 @@ class OperationDetail(DetailPage):
                 _("Request"),
                 [
                     Property(_("Tenant"), row.tenant.name if row.tenant else ""),
-                    Property(_("By"), who),
-                    Property(_("Request id"), row.request_id, copy=True),
-                    Property(_("Asked"), html.moment(row.created_at)),
-                    Property(_("Begun"), html.moment(row.started_at)),
+                    Property(_("Requested by"), who),
+                    Property(_("Request ID"), row.request_id, copy=True),
+                    Property(_("Requested"), html.moment(row.created_at)),
+                    Property(_("Started"), html.moment(row.started_at)),
                     Property(_("Finished"), html.moment(row.finished_at)),
                     Property(_("Deadline"), html.moment(row.deadline)),
                     Property(_("Attempts"), format_html("{}", row.attempt)),

@@ -1,4 +1,4 @@
-"""The task centre: what was asked for, how it goes, why it failed and what to do next."""
+"""The task centre: what was requested, how it goes, why it failed and what to do next."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ class _OperationKind(PageKind):
         """Judge cancel."""
         if not row.is_open:
             return []
-        if not rights.covers(verb_named(row.verb), row.resource and row.resource.project_id, row.tenant_id):
+        project_id = row.resource and row.resource.project_id
+        if not rights.covers(verb_named(row.verb), project_id, row.tenant_id, row.resource_id):
             return []
         reason = why_not_cancel(row)
         return [Possibility(CANCEL, "state.not_allowed" if reason else "", reason)]
@@ -183,19 +184,19 @@ class OperationList(ListPage):
         TENANT,
         Column(
             "actor",
-            gettext_lazy("By"),
+            gettext_lazy("Requested by"),
             lambda row, page: row.actor.username if row.actor else _("platform"),
             sort="actor__username",
         ),
         Column(
             "created",
-            gettext_lazy("Asked"),
+            gettext_lazy("Requested"),
             lambda row, page: html.moment(row.created_at),
             sort="created_at",
             width="time",
             text=lambda row, page: row.created_at,
         ),
-        Column("took", gettext_lazy("Took"), _took, sort=SECONDS, end=True, text=_seconds),
+        Column("took", gettext_lazy("Duration"), _took, sort=SECONDS, end=True, text=_seconds),
     )
     filter = TaskFilter
     facets: ClassVar[Sequence[Facet]] = (
@@ -204,7 +205,7 @@ class OperationList(ListPage):
         tenant_facet,
     )
     views = (
-        ListView("open", gettext_lazy("Under way"), "status=queued&status=running&status=stopping"),
+        ListView("open", gettext_lazy("In progress"), "status=queued&status=running&status=stopping"),
         ListView("failed", gettext_lazy("Failed"), "status=failed"),
         ListView("failed-first", gettext_lazy("Failed first"), "sort=status"),
     )
@@ -214,6 +215,4 @@ class OperationList(ListPage):
         """Return the tasks: what only opens something and changes nothing is none."""
         return tasks_of(self.actor)
 
-    empty = Empty(
-        gettext_lazy("No tasks yet"), gettext_lazy("Whatever you create, start or delete is followed here.")
-    )
+    empty = Empty(gettext_lazy("No tasks yet"), gettext_lazy("Actions you start appear here."))

@@ -1,4 +1,4 @@
-"""The base of every page behind the log-in."""
+"""The base of every page behind the login."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Page(View):
                 return HttpResponse(status=204, headers={"HX-Refresh": "true"})
             return redirect_to_login(request.get_full_path())
         if self.admin and not self.actor.is_admin:
-            raise NotFound(_("There is no such page."))
+            raise NotFound(_("Page not found."))
         if self.admin and self.actor.tenant is not None:
             raise Forbidden(
                 _("You are acting as %(tenant)s.") % {"tenant": self.actor.tenant.name},

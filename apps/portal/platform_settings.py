@@ -12,7 +12,7 @@ ANNOUNCEMENT = declare(
         name="announcement",
         group=NOTICES,
         label=_("Announcement"),
-        help=_("Shown at the top of every page, also before the log-in. Empty: none."),
+        help=_("Shown at the top of every page, including the login page. Leave empty for none."),
         default="",
         longest=300,
     )
@@ -21,8 +21,8 @@ ANNOUNCEMENT_TONE = declare(
     Choice(
         name="announcement_tone",
         group=NOTICES,
-        label=_("Tone of the announcement"),
-        help=_("A warning stands out."),
+        label=_("Announcement level"),
+        help=_("Warnings are highlighted."),
         default="busy",
         choices=(("busy", _("Information")), ("warn", _("Warning"))),
     )
@@ -32,7 +32,7 @@ ANNOUNCEMENT_UNTIL = declare(
         name="announcement_until",
         group=NOTICES,
         label=_("Announcement until"),
-        help=_("It goes by itself at this time. Empty: it stays."),
+        help=_("The announcement is hidden after this time. Leave empty to keep it."),
         default=None,
     )
 )
@@ -41,7 +41,7 @@ SUPPORT_CONTACT = declare(
         name="support_contact",
         group=NOTICES,
         label=_("Support contact"),
-        help=_("Whom to ask, as error pages say it: an address, a telephone number, a page."),
+        help=_("Shown on error pages: an email address, phone number or URL."),
         default="",
     )
 )
@@ -50,7 +50,7 @@ OPEN_PAGES_PER_USER = declare(
         name="open_pages_per_user",
         group=ACCOUNTS,
         label=_("Open pages per user"),
-        help=_("Pages beyond this number do not update by themselves."),
+        help=_("Pages over this limit do not update automatically."),
         default=200,
         least=5,
         most=10_000,
@@ -61,7 +61,7 @@ OPEN_PAGES_PER_SESSION = declare(
         name="open_pages_per_session",
         group=ACCOUNTS,
         label=_("Open pages per session"),
-        help=_("Pages beyond this number do not update by themselves."),
+        help=_("Pages over this limit do not update automatically."),
         default=100,
         least=5,
         most=10_000,

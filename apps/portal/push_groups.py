@@ -3,7 +3,7 @@
 A process subscribes once to a group, however many of its pages are open, and writes the same text to all of them:
 a subscription, a queue and a dispatch for each page, as Channels does by itself, cost four times as much.
 
-The layer connects again by itself when Redis was away, without a word about what was not heard meanwhile. So each
+The layer connects again automatically when Redis was away, without a word about what was not heard meanwhile. So each
 process looks every few seconds whether it is still the same Redis, and closes its pages when it is not: they say that
 they have lost touch, and fetch everything again once they are back.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Protocol
 
 import redis.asyncio
@@ -33,6 +33,9 @@ class Listener(Protocol):
 
     def tell(self, text: str) -> None:
         """Send a text."""
+
+    def hears(self, about: Collection[str]) -> bool:
+        """Whether the page may hear of any of these resources; for the group of roles on single resources."""
 
     def end(self, message: dict[str, Any]) -> None:
         """Close if this message about ended sessions is meant for the page."""
@@ -83,7 +86,12 @@ class PushGroup:
                 page.end(message)
             return
         change = {"kind": message["kind"], "id": message["id"], "change": message["change"]}
-        self.changes[json.dumps(change)] = None
+        text = json.dumps(change)
+        if "about" in message:
+            for page in [page for page in self.pages if page.hears(message["about"])]:
+                page.tell(text)
+            return
+        self.changes[text] = None
         if self.telling is None or self.telling.done():
             self.telling = asyncio.create_task(self._tell())
 
@@ -109,7 +117,7 @@ def joined(changes: Iterable[str]) -> str:
 
 
 async def _watch() -> None:
-    """Close the rooms of this loop when Redis is away or has been started anew."""
+    """Close the rooms of this loop when Redis is away or has been started again."""
     here, last = asyncio.get_running_loop(), None
     asked = redis.asyncio.Redis.from_url(
         settings.REDIS_URL, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
@@ -132,7 +140,7 @@ async def _watch() -> None:
 
 
 async def _life(client: redis.asyncio.Redis) -> str:
-    """Return what changes when Redis is started anew; "" while it is away."""
+    """Return what changes when Redis is started again; "" while it is away."""
     try:
         return str((await client.info("server"))["run_id"])
     except AWAY:
@@ -146,7 +154,7 @@ _rooms: dict[tuple[asyncio.AbstractEventLoop, str], PushGroup] = {}
 async def join(group: str, page: Listener) -> None:
     """Have a page told of what is sent to a group from now on.
 
-    Raises one of AWAY while Redis is out of reach; the page must `leave` then as well.
+    Raises one of AWAY while Redis is unreachable; the page must `leave` then as well.
     """
     loop = asyncio.get_running_loop()
     key = (loop, group)

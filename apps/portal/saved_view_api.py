@@ -129,7 +129,7 @@ class SavedViewApi(_SavedViews):
     )
     @answered_in_one_transaction
     def patch(self, request: Request, key: int) -> Response:
-        """Change what is given."""
+        """Change the given fields."""
         view = self._own(key)
         body = self.read(SavedViewChanges, partial=True)
         kept = {"name": view.name, "query": view.query, "columns": view.columns, "shared": view.shared}
@@ -152,7 +152,7 @@ class SavedViewApi(_SavedViews):
     def _own(self, key: int) -> SavedView:
         list_key = SavedView.objects.filter(pk=key).values_list("list_key", flat=True).first()
         if list_key is None:
-            raise NotFound(_("There is no such view."))
+            raise NotFound(_("View not found."))
         return saved_views.own_view(self.actor, list_key, key)
 
 

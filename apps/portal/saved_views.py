@@ -37,7 +37,7 @@ def view_to_use(actor: Actor, list_key: str, pk: int | None) -> SavedView | None
         return None
     view = views_of(actor, list_key).filter(pk=pk).first()
     if view is None:
-        raise NotFound(_("There is no such view."))
+        raise NotFound(_("View not found."))
     return view
 
 
@@ -47,7 +47,7 @@ def own_view(actor: Actor, list_key: str, pk: int) -> SavedView:
     assert view is not None
     if view.user != actor.user:
         raise Forbidden(
-            _("Only who made the view can change it."), hint=_("Save it under a name of your own.")
+            _("Only the creator of the view can change it."), hint=_("Save it under another name.")
         )
     return view
 
@@ -91,7 +91,7 @@ def write_view(
     view = view or SavedView(user=actor.user, tenant=actor.tenant, list_key=list_key)
     view.name = clean_line("name", name.strip()[:63], 63)
     if not view.name:
-        raise Invalid({"name": [_("A view needs a name.")]})
+        raise Invalid({"name": [_("Enter a name for the view.")]})
     view.query = clean_line("query", query[:LONGEST_QUERY], LONGEST_QUERY)
     _ensure_room(actor, view, shared=shared)
     view.columns, view.shared = _kept(columns), shared
@@ -99,7 +99,7 @@ def write_view(
         with transaction.atomic():
             view.save()
     except IntegrityError as error:
-        raise Invalid({"name": [_("You have a view of this name already.")]}) from error
+        raise Invalid({"name": [_("You already have a view with this name.")]}) from error
     return view
 
 
@@ -113,12 +113,13 @@ def _ensure_room(actor: Actor, view: SavedView, *, shared: bool) -> None:
     there = SavedView.objects.filter(list_key=view.list_key, tenant=view.tenant).exclude(pk=view.pk)
     if view._state.adding and there.filter(user=actor.user).count() >= MOST_OWN:
         raise NotNow(
-            _("You have %(n)d views of this list.") % {"n": MOST_OWN}, hint=_("Delete one of them first.")
+            _("You already have %(n)d views of this list.") % {"n": MOST_OWN},
+            hint=_("Delete one of them first."),
         )
     if shared and not view.shared and there.filter(shared=True).count() >= MOST_SHARED:
         raise NotNow(
-            _("%(n)d views of this list are shared.") % {"n": MOST_SHARED},
-            hint=_("Keep it for yourself, or ask for one of them to be deleted."),
+            _("%(n)d views of this list are already shared.") % {"n": MOST_SHARED},
+            hint=_("Keep this view private, or ask for a shared view to be deleted."),
         )
 
 

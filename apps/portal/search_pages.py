@@ -46,11 +46,11 @@ class SearchPage(Page):
     def _actions(self, kind: str, key: str) -> HttpResponse:
         page = list_pages(self.area).get(kind)
         if page is None:
-            raise NotFound(str(_("There is no such page.")))
+            raise NotFound(str(_("Page not found.")))
         try:
             row = page.of.found(self.actor, key)
         except (ValueError, ValidationError) as error:  # no key of this kind looks like that
-            raise NotFound(str(_("There is no such page."))) from error
+            raise NotFound(str(_("Page not found."))) from error
         offers = page.of.offers(self.rights, row, self.area)
         return self.show({"row": row, "offers": offers}, "portal/palette_actions.html")
 
@@ -59,8 +59,8 @@ class FoundOut(serializers.Serializer[Any]):
     kind = serializers.CharField()
     id = serializers.CharField()
     name = serializers.CharField()
-    beside = serializers.CharField(help_text="Addresses and the like, or the remark.")
-    word = serializers.CharField(help_text="The state as people see it; empty for what has none.")
+    beside = serializers.CharField(help_text="Addresses or description.")
+    word = serializers.CharField(help_text="State as displayed; empty if the object has none.")
 
 
 class SearchOut(serializers.Serializer[Any]):
@@ -75,12 +75,12 @@ class SearchApi(ApiView):
     @extend_schema(
         operation_id="search",
         tags=["Search"],
-        summary="Find resources of all kinds by name, id, IP address, MAC or remark",
-        parameters=[OpenApiParameter("q", str, description="What is looked for.", required=True)],
+        summary="Find resources by name, ID, IP address, MAC or description",
+        parameters=[OpenApiParameter("q", str, description="Search text.", required=True)],
         responses=SearchOut,
     )
     def get(self, request: Request) -> Response:
-        """Return a few of each kind, exact names first."""
+        """Return a few results per kind, exact names first."""
         actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
         area = "admin" if actor.is_admin and actor.tenant is None else "portal"
         text = request.query_params.get("q", "")

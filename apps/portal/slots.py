@@ -72,7 +72,7 @@ class NoticeSlot:
 
 @dataclass(frozen=True)
 class FactSlot:
-    """Facts in the header of a kind's detail page, behind its own."""
+    """Facts in the header of a kind's detail page, behind its own. kind: "" for every resource."""
 
     kind: str
     facts: Callable[[DetailPage, Any], Sequence[Property]]
@@ -145,7 +145,7 @@ class Section(Enum):
     ACCOUNT = ("account", _("Account"))
     PLATFORM = ("platform", _("Platform"))
     RESOURCES = ("resources", _("Resources"))
-    OPERATION = ("operation", _("Operation"))
+    OPERATION = ("operation", _("Operations"))
 
     @property
     def label(self) -> str | Promise:

@@ -43,7 +43,7 @@ WORDS = (
     StateLabel("Running", "ok"),
     StateLabel("Starting", "busy", reason="Defining the machine", percent=40),
     StateLabel("Stopped", "off"),
-    StateLabel("Closed", "warn", reason="It does not accept new VMs."),
+    StateLabel("Closed", "warn", reason="Scheduling is disabled on this host."),
     StateLabel("Failed", "error", reason="Host fra1-node04 did not answer within 20 s."),
 )
 ID = UUID("6f1f2b5e-0000-4000-8000-000000000001")
@@ -57,7 +57,7 @@ COLUMNS = (
 
 
 class StylePage(View):
-    """It has no data and asks for no log-in; outside development there is no such page."""
+    """It has no data and asks for no login; outside development there is no such page."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show every component, light and dark side by side."""
@@ -167,7 +167,7 @@ class SampleForm(BaseForm):
         widget=forms.CheckboxSelectMultiple,
         required=False,
     )
-    accepts = forms.BooleanField(label="Accepts new VMs", required=False)
+    accepts = forms.BooleanField(label="Scheduling enabled", required=False)
 
 
 def form(theme: str) -> SampleForm:
@@ -195,7 +195,7 @@ def properties() -> list[Properties]:
     """Return a group of properties."""
     lines = (
         Property("Instance type", "4C8G"),
-        Property("Host name", "shop-web-1", copy=True),
+        Property("Hostname", "shop-web-1", copy=True),
         Property("Remark", ""),
     )
     return [Properties("Machine", lines)]
@@ -206,6 +206,6 @@ def moments() -> list[Moment]:
     now = timezone.now()
     told = (("busy", "Restart"), ("error", "Start"), ("ok", "Shut down"), ("off", "Cancel"))
     return [
-        Moment(at=now - timedelta(minutes=9 * n), text=text, who="alice", origin="by the portal", tone=tone)
+        Moment(at=now - timedelta(minutes=9 * n), text=text, who="alice", origin="via the portal", tone=tone)
         for n, (tone, text) in enumerate(told)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from django.urls import reverse
 
 from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.forecast import Forecast
-from apps.portal.api_call import ApiCall, placeholder
+from apps.portal.api_call import ApiCall, Encoder, placeholder
 from apps.portal.forms import BaseForm
 
 
@@ -79,6 +80,18 @@ def call_for(request: HttpRequest, plural: str, form: BaseForm, body: Mapping[st
         request.build_absolute_uri(reverse(f"api:{plural}")),
         {name: placeholder(name) if _is_secret(form, name) else value for name, value in body.items()},
     )
+
+
+def as_json(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a body as the API would receive it: IDs are strings, decimals are numbers."""
+    received: dict[str, Any] = json.loads(json.dumps(body, cls=Encoder))
+    return received
+
+
+def cleaned(form: BaseForm) -> dict[str, Any]:
+    """Return the data of a form, of which fields that are wrong are missing."""
+    form.is_valid()
+    return dict(form.cleaned_data)
 
 
 def _is_secret(form: BaseForm, name: str) -> bool:

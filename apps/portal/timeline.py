@@ -16,7 +16,7 @@ from apps.accounts.operation_log import visible_entries
 from apps.audit.models import DONE, AuditEntry
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Event, Operation, OperationStatus, Resource
-from apps.lifecycle.stored_messages import rendered_error, rendered_message
+from apps.lifecycle.stored_messages import rendered_error, rendered_event
 from apps.lifecycle.verbs import Text, verb_named
 from apps.portal.kinds import resource_url
 from apps.portal.operation_steps import Step, steps_of
@@ -31,7 +31,7 @@ ALL, CHANGES, EVENTS = "", "changes", "events"
 VIEWS: Sequence[tuple[str, Text]] = (
     (ALL, gettext_lazy("All")),
     (CHANGES, gettext_lazy("Changes")),
-    (EVENTS, gettext_lazy("Observed")),
+    (EVENTS, gettext_lazy("Last checked")),
 )
 
 TONES = {
@@ -134,7 +134,7 @@ def _named(rows: QuerySet[Any], source: str) -> QuerySet[Any, Any]:
 
 
 def _of_event(event: Event) -> Moment:
-    return Moment(event.at, rendered_message({"text": event.message}), code=event.code)
+    return Moment(event.at, rendered_event(event.message), code=event.code)
 
 
 def _of_audit(entry: AuditEntry, area: str) -> Moment:
@@ -169,5 +169,5 @@ def _of_audit(entry: AuditEntry, area: str) -> Moment:
 
 
 def _via(via: str) -> str:
-    words = {"portal": _("by the portal"), "api": _("by API key"), "system": _("by the platform")}
+    words = {"portal": _("via the portal"), "api": _("via API key"), "system": _("by the platform")}
     return words.get(via, via)

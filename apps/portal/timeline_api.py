@@ -33,7 +33,7 @@ class MomentOut(serializers.Serializer[Any]):
     origin = serializers.CharField(help_text="By what and from which address.")
     code = serializers.CharField(help_text="Of a failure, a refusal or what was observed; may be empty.")
     detail = serializers.CharField(help_text="The cause of a failure.")
-    hint = serializers.CharField(help_text="What to do next.")
+    hint = serializers.CharField(help_text="Next step.")
     operation = serializers.UUIDField(allow_null=True)
     took_seconds = serializers.FloatField(allow_null=True)
 
@@ -89,7 +89,7 @@ def _found(actor: Actor, area: str, key: UUID) -> Resource:
     kind = Resource.objects.filter(pk=key).values_list("kind", flat=True).first()
     page = list_pages(area).get(kind or "")
     if page is None:
-        raise NotFound(_("There is no such resource."))
+        raise NotFound(_("Resource not found."))
     found: Resource = page.of.found(actor, key)
     return found
 

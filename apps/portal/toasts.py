@@ -44,7 +44,7 @@ def toast_for(outcome: Any, area: str, fallback: Text) -> Toast:
         return Toast(fallback)
     doing = verb_named(first.verb).doing
     if len(operations) > 1:
-        text = _("%(doing)s: %(n)s under way") % {"doing": doing, "n": len(operations)}
+        text = _("%(doing)s: %(n)s in progress") % {"doing": doing, "n": len(operations)}
     else:
         text = f"{doing}: {first.target_name}"
     return Toast(text, "busy", operation=str(first.pk), url=resource_url(area, "operation", first.pk))

@@ -30,10 +30,10 @@ from apps.quotas.services import set_limits
 class QuotaOut(serializers.Serializer[Any]):
     metric = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]  # shadows the serializer's own, which is not used
-    unit = serializers.CharField(help_text="Empty for plain counts.")
+    unit = serializers.CharField(help_text="Empty for counts.")
     limit = serializers.IntegerField()
     used = serializers.IntegerField()
-    over = serializers.BooleanField(help_text="More is used than the limit, which was lowered later, allows.")
+    over = serializers.BooleanField(help_text="Usage exceeds the limit, which was lowered later.")
 
 
 class QuotasOut(serializers.Serializer[Any]):
@@ -41,7 +41,7 @@ class QuotasOut(serializers.Serializer[Any]):
 
 
 class LimitsBody(serializers.Serializer[Any]):
-    limits = NamedNumbers(help_text="Metric to limit.")
+    limits = NamedNumbers(help_text="Limit per metric.")
 
 
 def _answer(actor: Actor, tenant: Tenant) -> Response:
@@ -69,8 +69,8 @@ def _actor(request: Request) -> Actor:
 
 class DifferenceOut(serializers.Serializer[Any]):
     metric = serializers.CharField()
-    used = serializers.IntegerField(help_text="As it was counted.")
-    exists = serializers.IntegerField(help_text="As it is now counted.")
+    used = serializers.IntegerField(help_text="Usage before recalculation.")
+    exists = serializers.IntegerField(help_text="Usage after recalculation.")
 
 
 class RecountOut(serializers.Serializer[Any]):
@@ -81,15 +81,15 @@ class OwnQuotas(ApiView):
     @extend_schema(
         operation_id="list_quotas",
         tags=["Quotas"],
-        summary="Limits and use of the own tenant",
+        summary="Limits and usage of the own tenant",
         parameters=[UNLESS_KNOWN],
         responses={200: QuotasOut, 304: UNCHANGED, 404: PROBLEM, 422: PROBLEM},
     )
     def get(self, request: Request) -> Response:
-        """Read the quotas of the tenant acted for; administrators name one in the path of the tenant."""
+        """Read the quotas of the current tenant; administrators use the tenant's path."""
         actor = _actor(request)
         if actor.tenant is None:
-            raise NotFound(_("You act for no tenant."), hint=_("Read /api/v1/tenants/<id>/quotas."))
+            raise NotFound(_("You are not acting as a tenant."), hint=_("Use /api/v1/tenants/<id>/quotas."))
         return with_etag(request, _answer(actor, actor.tenant))
 
 
@@ -97,7 +97,7 @@ class TenantQuotas(ApiView):
     @extend_schema(
         operation_id="get_tenant_quotas",
         tags=["Quotas"],
-        summary="Limits and use of a tenant",
+        summary="Limits and usage of a tenant",
         parameters=[UNLESS_KNOWN],
         responses={200: QuotasOut, 304: UNCHANGED, 404: PROBLEM, 422: PROBLEM},
     )
@@ -115,7 +115,7 @@ class TenantQuotas(ApiView):
     )
     @answered_in_one_transaction
     def patch(self, request: Request, key: UUID) -> Response:
-        """Set the limits given, for administrators; one below what is used stops new ones only."""
+        """Set the given limits; administrators only. A limit below current usage only refuses new resources."""
         body = self.read(LimitsBody, partial=True)
         tenant = _tenant(_actor(request), key)
         actor = _actor(request)
@@ -128,7 +128,7 @@ class TenantRecount(ApiView):
     @extend_schema(
         operation_id="recount_tenant_quotas",
         tags=["Quotas"],
-        summary="Count a tenant's use again",
+        summary="Recalculate a tenant's usage",
         request=None,
         responses={200: RecountOut, 403: PROBLEM, 404: PROBLEM},
     )
@@ -144,5 +144,5 @@ class TenantRecount(ApiView):
 def _tenant(actor: Actor, key: UUID) -> Tenant:
     tenant = visible_tenants(actor).filter(uid=key).first()
     if tenant is None:
-        raise NotFound(_("There is no such tenant."))
+        raise NotFound(_("Tenant not found."))
     return tenant

@@ -35,7 +35,7 @@ class TenantUseFilter(TenantFilter):
         for metric in metrics().values()
         if metric.foremost
     }
-    tight = filters.BooleanFilter(method="with_little_left", label=_("A quota nearly used up"))
+    tight = filters.BooleanFilter(method="with_little_left", label=_("A quota is nearly used up"))
 
     def with_little_left(self, queryset: QuerySet[Tenant], name: str, value: bool) -> QuerySet[Tenant]:
         """Keep tenants that have used nine tenths of some quota, or those that have not."""

@@ -46,7 +46,7 @@ def used_by(tenant_id: int) -> dict[str, tuple[int, int]]:
 def lines_between(
     before: Mapping[str, tuple[int, int]], after: Mapping[str, tuple[int, int]], asked: Mapping[str, int]
 ) -> list[QuotaLine]:
-    """Return what has been taken from one reading to the next, and what was asked for but refused (`asked`)."""
+    """Return what has been taken from one reading to the next, and what was requested but refused (`asked`)."""
     lines = []
     for metric in metrics().values():
         default = (0, metric.default)

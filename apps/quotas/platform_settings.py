@@ -15,7 +15,7 @@ DEFAULT_LIMITS = {
             group=QUOTAS,
             label=metric.label,
             # Said once for all of them.
-            help=_("Tenants that exist keep their limits.") if place == 0 else "",
+            help=_("Existing tenants keep their limits.") if place == 0 else "",
             unit=metric.unit,
             default=metric.default,
         )

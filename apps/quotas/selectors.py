@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import visible_projects
 from apps.accounts.models import Tenant
-from apps.accounts.selectors import visible_tenants
+from apps.accounts.selectors import is_admin_as_such, runs_tenant, visible_tenants
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
 from apps.quotas.metrics import Metric, metrics
@@ -47,9 +48,14 @@ class Use:
 
 
 def uses_of(actor: Actor, tenant: Tenant) -> list[Use]:
-    """Return limit and use of every metric, in the order of the table of metrics. Raises NotFound."""
+    """Return limit and use of every metric, in the order of the table of metrics. Raises NotFound.
+
+    None for members without a role in any project: what the whole account uses is more than they may see.
+    """
     if not visible_tenants(actor).filter(pk=tenant.pk).exists():
-        raise NotFound(_("There is no such tenant."))
+        raise NotFound(_("Tenant not found."))
+    if not (is_admin_as_such(actor) or runs_tenant(actor) or visible_projects(actor).exists()):
+        return []
     rows = {row.metric: row for row in Quota.objects.filter(tenant=tenant)}
     return [
         Use(metric, rows[metric.name].limit, rows[metric.name].used)

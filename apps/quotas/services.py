@@ -53,9 +53,9 @@ def set_limits(actor: Actor, tenant: Tenant, limits: Mapping[str, int]) -> None:
     """
     allowed = allow(actor, TENANT_SET_QUOTAS, project=None, tenant_id=None)
     wrong = {
-        metric: [_("Give a whole number from 0 to %(most)s.") % {"most": MOST}]
+        metric: [_("Enter a whole number from 0 to %(most)s.") % {"most": MOST}]
         if metric in metrics()
-        else [_("There is no such quota.")]
+        else [_("Quota not found.")]
         for metric, limit in limits.items()
         if metric not in metrics() or not 0 <= limit <= MOST
     }
@@ -120,8 +120,9 @@ def _add(rows: list[Quota], amounts: Mapping[str, int], *, sign: int) -> None:
 def exceeded(short: list[Quota], amounts: Mapping[str, int]) -> QuotaExceeded:
     """Return the refusal for rows that cannot give what is asked."""
     return QuotaExceeded(
-        _("Over quota. %(lines)s.") % {"lines": "; ".join(_line(row, amounts[row.metric]) for row in short)},
-        hint=_("Delete what you no longer need, or ask the administrator for a higher limit."),
+        _("Quota exceeded. %(lines)s.")
+        % {"lines": "; ".join(_line(row, amounts[row.metric]) for row in short)},
+        hint=_("Delete unused resources, or ask the administrator for a higher limit."),
         details={
             "quotas": [
                 {"metric": r.metric, "used": r.used, "limit": r.limit, "asked": amounts[r.metric]}
@@ -134,7 +135,7 @@ def exceeded(short: list[Quota], amounts: Mapping[str, int]) -> QuotaExceeded:
 def _line(row: Quota, asked: int) -> str:
     metric = metrics()[row.metric]
     limit = f"{row.limit} {metric.unit}".rstrip()
-    return _("%(label)s: %(used)s of %(limit)s used, %(asked)s more asked for") % {
+    return _("%(label)s: %(used)s of %(limit)s used, %(asked)s more requested") % {
         "label": metric.label,
         "used": row.used,
         "limit": limit,

@@ -52,16 +52,14 @@ class SubjectOut(serializers.Serializer[Any]):
 class FindingOut(Out):
     id = serializers.UUIDField()
     rule = serializers.ChoiceField(choices=Rule.choices)
-    aspect = serializers.CharField(
-        help_text="Which of several differences of the rule; empty where it has one."
-    )
-    about = SubjectOut(help_text="What it is about; of an orphan no row has this id.")
-    resource = SubjectOut(allow_null=True, help_text="The row that actions act on; null for an orphan.")
-    place = PlaceOut(allow_null=True, help_text="Where it was found.")
+    aspect = serializers.CharField(help_text="Kind of difference if the rule has several; otherwise empty.")
+    about = SubjectOut(help_text="Resource ID; an orphan has no database record with this ID.")
+    resource = SubjectOut(allow_null=True, help_text="Resource that actions change; null for an orphan.")
+    place = PlaceOut(allow_null=True, help_text="Location of the inconsistency.")
     tenant = ReferenceOut(allow_null=True)
     state = serializers.ChoiceField(choices=STATES)
-    text = serializers.CharField(help_text="The difference, for people.")
-    looks = serializers.IntegerField(help_text="How often in a row it was seen.")
+    text = serializers.CharField(help_text="Difference, human-readable.")
+    looks = serializers.IntegerField(help_text="Number of consecutive checks that found it.")
     first_seen_at = serializers.DateTimeField()
     last_seen_at = serializers.DateTimeField()
     operation = serializers.UUIDField(allow_null=True, help_text="Last repair operation.")
@@ -101,7 +99,7 @@ class TroubleOut(Out):
     tenant = ReferenceOut(allow_null=True)
     status = serializers.ChoiceField(choices=Status.choices)
     state = serializers.ChoiceField(choices=State.choices)
-    word = serializers.CharField(help_text="The state as people see it.")
+    word = serializers.CharField(help_text="State as displayed.")
     error = CauseOut(allow_null=True)
     allowed_actions = AllowedActionOut(many=True)
 
@@ -125,9 +123,11 @@ class TroubleOut(Out):
 class PreviewOut(serializers.Serializer[Any]):
     action = one_of([slug(action) for action in Action])
     allowed = serializers.BooleanField()
-    reason = serializers.CharField(help_text="Why not; empty when allowed.")
-    done = serializers.ListField(child=serializers.CharField(), help_text="What it would do.")
-    lost = serializers.ListField(child=serializers.CharField(), help_text="What would be lost for good.")
+    reason = serializers.CharField(help_text="Reason; empty if allowed.")
+    done = serializers.ListField(child=serializers.CharField(), help_text="Effects of the action.")
+    lost = serializers.ListField(
+        child=serializers.CharField(), help_text="Data that would be permanently lost."
+    )
 
 
 class _PreviewSchema(KitSchema):
@@ -141,7 +141,7 @@ class _PreviewSchema(KitSchema):
     def get_summary(self) -> str | None:
         """Say what it is for."""
         if self._route == "get_preview":
-            return "What an action would do, and what would be lost for good by it"
+            return "Preview an action's effects and permanent losses"
         return super().get_summary()
 
     def get_override_parameters(self) -> list[Any]:
@@ -189,7 +189,7 @@ class Previewing(ObjectApi):
 
 
 class FindingApi(Previewing):
-    """Differences between the platform's rows and what is really there. For administrators."""
+    """Inconsistencies between the database and the actual state. For administrators."""
 
     model = Finding
     out = FindingOut
@@ -207,7 +207,7 @@ class FindingApi(Previewing):
 
 
 class TroubleApi(Previewing):
-    """Resources in error, left by a failed operation, or with one far past its deadline. For administrators."""
+    """Resources that have failed or whose operation is past its deadline. For administrators."""
 
     model = Resource
     out = TroubleOut

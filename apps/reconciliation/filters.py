@@ -20,7 +20,7 @@ from apps.api.filters import ListFilter, ResourceFilter
 from apps.reconciliation.declared import kinds_with_rows
 from apps.reconciliation.models import Finding, FindingState, Rule
 
-#: Suspicions are not shown, so they cannot be asked for.
+#: Suspicions are not shown, so they cannot be requested.
 STATES = [(state, label) for state, label in FindingState.choices if state != FindingState.SUSPECTED]
 
 
@@ -36,7 +36,7 @@ class FindingFilter(ListFilter):
         "region": Choices(_("Region"), "region__name"),
         "resource": Choices(_("Resource"), "resource_id", each=forms.UUIDField),
         "tenant": Choices(_("Tenant"), "tenant__uid", each=forms.UUIDField),
-        "looks": Number(_("Looks"), "looks"),
+        "looks": Number(_("Checks"), "looks"),
         "first_seen": Moment(_("First seen"), "first_seen_at"),
         "last_seen": Moment(_("Last seen"), "last_seen_at"),
     }

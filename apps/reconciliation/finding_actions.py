@@ -64,9 +64,9 @@ def removes_only_a_copy(finding: Finding) -> bool:
 
 def _why_settled(finding: Finding) -> str:
     if finding.state == FindingState.REPAIRING:
-        return _("An operation is at it.")
+        return _("An operation is running.")
     if finding.state not in (FindingState.OPEN, FindingState.DISMISSED):
-        return _("It is settled.")
+        return _("This inconsistency is resolved.")
     return ""
 
 
@@ -86,11 +86,11 @@ def _why_not(finding: Finding, action: Action) -> str:
 
 def _why_not_orphan(finding: Finding, action: Action) -> str:
     if finding.rule != Rule.ORPHAN:
-        return _("Its row is gone.")
+        return _("Its database record no longer exists.")
     if action != Action.FORCE_CLEAN:
-        return _("No row says how it should be.")
+        return _("No database record defines the expected state.")
     if finding.aspect != PARTIAL and finding.host is not None and not finding.host.in_reach:
-        return _("Host %(host)s is out of reach.") % {"host": finding.host.name}
+        return _("Host %(host)s is unreachable.") % {"host": finding.host.name}
     return ""
 
 
@@ -101,7 +101,7 @@ def _why_no_resync(finding: Finding) -> str:
     if finding.rule == Rule.STALE and kind is not None and kind.no_remake:
         return str(kind.no_remake)
     if removes_only_a_copy(finding):
-        return _("Choose which of the two is to stay: roll back, or force clean what is on this host.")
+        return _("Choose which one to keep: roll back, or force clean the one on this host.")
     owner = kind_of(finding.resource.kind) if finding.resource is not None else None
     return str(owner.no_resync(finding)) if owner is not None else ""
 
@@ -109,11 +109,11 @@ def _why_no_resync(finding: Finding) -> str:
 def _why_no_way_back(finding: Finding) -> str:
     kind = kind_of(finding.kind)
     if kind is None or kind.roll_back is None or finding.rule != Rule.UNSYNCED:
-        return _("There is nothing to go back to.")
+        return _("No previous state to roll back to.")
     if finding.aspect == DOUBLED:
-        return _("It is on its own host as well: force clean the definition that is off.")
+        return _("The VM is also on its own host. Force clean the stopped definition.")
     if finding.aspect not in (POWER, MISPLACED):
-        return _("What it was before is not kept.")
+        return _("Its previous state is not stored.")
     return ""
 
 
@@ -121,7 +121,7 @@ def _why_no_cleaning(finding: Finding) -> str:
     if finding.rule == Rule.MISCOUNTED:
         return str(counts()[finding.kind].no_clean)
     if finding.rule == Rule.UNSYNCED and not removes_only_a_copy(finding):
-        return _("It is there, and its row too: delete it instead.")
+        return _("Both the resource and its database record exist. Delete it instead.")
     return ""
 
 
@@ -130,10 +130,10 @@ def _why_not_on(resource: Resource, action: Action) -> str:
     if action == Action.RETRY:
         return why_not_retry(kind.row(resource) if kind is not None else resource)
     if kind is None or kind.force_clean is None:
-        return _("Not possible for this kind.")
+        return _("Not possible for this type of resource.")
     if action == Action.ROLL_BACK and kind.roll_back is None:
-        return _("What it was before is not kept.")
+        return _("Its previous state is not stored.")
     verb = {Action.RESYNC: kind.resync, Action.ROLL_BACK: kind.roll_back}.get(action, kind.force_clean)
     if verb is None:
-        return _("Not possible for this kind.")
+        return _("Not possible for this type of resource.")
     return possibility(verb, kind.row(resource), open_operation(resource)).reason

@@ -91,8 +91,8 @@ class Finding(models.Model):
     objects = FindingQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("finding")
-        verbose_name_plural = _("findings")
+        verbose_name = _("inconsistency")
+        verbose_name_plural = _("inconsistencies")
         constraints = [
             models.UniqueConstraint(
                 fields=["rule", "aspect", "kind", "target_id", "host", "storage_cluster", "region"],

@@ -31,7 +31,7 @@ def overview_items(region: Region | None) -> Iterator[AttentionItem]:
     if count:
         text = ngettext("%(n)s inconsistency", "%(n)s inconsistencies", count) % {"n": count}
         url = f"{reverse('admin:finding.list')}?state={FindingState.OPEN}"
-        yield AttentionItem("warn", text, url, _("what the rows say and what is there differ"))
+        yield AttentionItem("warn", text, url, _("The database and the actual state differ"))
 
 
 def resource_notice(page: DetailPage, row: Resource) -> Notice | None:
@@ -50,7 +50,7 @@ def resource_notice(page: DetailPage, row: Resource) -> Notice | None:
     if len(findings) > NAMED:
         query = f"host={row.pk}" if isinstance(row, Host) else f"resource={row.pk}"
         lines.append((_("See all"), f"{reverse('admin:finding.list')}?{query}"))
-    return Notice(_("What the rows say and what is there differ:"), lines)
+    return Notice(_("The database and the actual state differ:"), lines)
 
 
 def _line(finding: Finding) -> str:
@@ -64,4 +64,4 @@ def _for_tenants(row: Resource) -> Notice | None:
     )
     if row.tenant_id is None or not mine.exists():
         return None
-    return Notice(_("It may not be as it is shown here. The platform's administrators have been told."))
+    return Notice(_("The actual state may differ from what is shown. The administrators are notified."))

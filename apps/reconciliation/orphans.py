@@ -22,7 +22,7 @@ def remove_orphan(run: OperationContext, finding: Finding) -> None:
         _discard_unfinished(run, finding, kind, id)
     else:
         _refuse_known(kind, id)
-        run.step(_("Removing it for good"), 50)
+        run.step(_("Force cleaning"), 50)
         _remove_orphan(run, finding, kind, id)
 
 
@@ -53,14 +53,14 @@ def _remove_copy(run: OperationContext, finding: Finding, kind: Reconciled, id: 
     if kind.model._default_manager.filter(pk=id, host=host).exists():
         raise _changed()
     hypervisor = backends.hypervisor(host, run)
-    run.step(_("Looking for it on %(host)s"), 30, host=host.name)
+    run.step(_("Looking for the VM on %(host)s"), 30, host=host.name)
     if kind.place.is_on(hypervisor, id):
         raise DriverError(
-            _("It runs on host %(host)s."),
+            _("The VM runs on host %(host)s."),
             values={"host": host.name},
             code="reconciliation.running",
             permanent=True,
-            hint=_("Roll back if it is to stay there, or shut the guest down first."),
+            hint=_("Roll back to keep it there, or shut down the guest first."),
         )
     run.step(_("Removing from %(host)s"), 60, host=host.name)
     kind.place.remove(hypervisor, id)
@@ -72,4 +72,4 @@ def _refuse_known(kind: Reconciled, id: str) -> None:
 
 
 def _changed() -> DriverError:
-    return DriverError(_("There is a row for it by now."), code="reconciliation.changed", permanent=True)
+    return DriverError(_("A database record now exists."), code="reconciliation.changed", permanent=True)

@@ -1,4 +1,4 @@
-"""Saying what an action will do before it is asked for, from rows alone."""
+"""Saying what an action will do before it is requested, from rows alone."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ def preview(subject: Subject, action: Action) -> Preview:
             return Preview(
                 [
                     _(
-                        "The row of %(name)s will say that it is on host %(host)s, and with the power it has there."
+                        "The database record of %(name)s changes to host %(host)s and the power "
+                        "state reported there."
                     )
                     % {"name": subject.name, "host": subject.place},
-                    _("The room promised for it moves to that host with it."),
+                    _("Its reservation moves to that host."),
                 ]
             )
         return _on_resource(subject.resource, action, subject.kind)
@@ -42,8 +43,8 @@ def file_removed(finding: Finding) -> Preview:
     """Say what the removal of an orphaned file does."""
     names = {"name": finding.name, "place": finding.place}
     size = int(finding.seen.get("found") or 0)
-    lost = _("All data of %(name)s: %(size)s GiB at most.") % {"name": finding.name, "size": size}
-    return Preview([_("The file %(name)s is removed from %(place)s.") % names], [lost])
+    lost = _("All data of %(name)s: at most %(size)s GiB.") % {"name": finding.name, "size": size}
+    return Preview([_("File %(name)s is deleted from %(place)s.") % names], [lost])
 
 
 def _on_resource(resource: Resource, action: Action, part: str = "") -> Preview:
@@ -56,21 +57,21 @@ def _on_resource(resource: Resource, action: Action, part: str = "") -> Preview:
         case Action.RETRY:
             verb = verb_to_retry(resource)
             if not verb:
-                return Preview([_("Nothing about it has failed that could be done again.")])
+                return Preview([_("No failed operation to repeat.")])
             cause = rendered_message(resource.error, "message")
             return Preview(
                 [
-                    _("What failed is asked for again for %(name)s: %(verb)s.")
+                    _("The failed operation is repeated for %(name)s: %(verb)s.")
                     % {"name": resource.name, "verb": verb.label},
-                    *([_("It failed with: %(cause)s") % {"cause": cause}] if cause else []),
+                    *([_("Cause of the failure: %(cause)s") % {"cause": cause}] if cause else []),
                 ]
             )
         case Action.ROLL_BACK:
             return Preview(
                 [
-                    _("What is wanted of %(name)s becomes what its host says it is: on or off.")
+                    _("The desired power state of %(name)s changes to the state its host reports.")
                     % {"name": resource.name},
-                    _("Nothing is changed on the host."),
+                    _("Nothing changes on the host."),
                 ]
             )
         case Action.FORCE_CLEAN:
@@ -83,15 +84,16 @@ def _removal(finding: Finding) -> Preview:
         hours = int(ABANDONED.total_seconds() // 3600)
         return Preview(
             [
-                _("The unfinished files %(name)s in %(place)s are removed.") % names,
-                _("Files written to within the last %(hours)s hours stay.") % {"hours": hours},
+                _("The unfinished files %(name)s in %(place)s are deleted.") % names,
+                _("Files changed within the last %(hours)s hours are kept.") % {"hours": hours},
             ]
         )
     if removes_only_a_copy(finding):
         return Preview(
             [
-                _("The definition of %(name)s is removed from host %(place)s, if it is off there.") % names,
-                _("Its disks, its addresses and its row stay."),
+                _("The definition of %(name)s is deleted from host %(place)s if it is stopped there.")
+                % names,
+                _("Its disks, addresses and database record are kept."),
             ]
         )
     kind = kind_of(finding.kind)
@@ -99,19 +101,21 @@ def _removal(finding: Finding) -> Preview:
 
 
 def _impossible() -> Preview:
-    return Preview([_("Not possible for this kind.")])
+    return Preview([_("Not possible for this type of resource.")])
 
 
 def _force_clean(kind: Reconciled, resource: Resource) -> Preview:
     users = users_of(resource).count()
     blocked = ngettext(
-        "Refused while %(count)s resource needs it.", "Refused while %(count)s resources need it.", users
+        "Refused while %(count)s resource depends on it.",
+        "Refused while %(count)s resources depend on it.",
+        users,
     ) % {"count": users}
     done = [
         *([blocked] if users else []),
-        _("What there is of %(name)s is removed where that is possible; its row is removed in any case.")
+        _("All reachable parts of %(name)s are deleted. Its database record is always deleted.")
         % {"name": resource.name},
-        _("What cannot be removed stays, and is listed as an orphan when it is seen again."),
+        _("Parts that cannot be deleted are listed as orphans when they are found again."),
     ]
     cleaned = kind.cleaned(resource)
     given_back = _given_back(resource.tenant_id, cleaned.amounts)

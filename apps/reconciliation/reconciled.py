@@ -6,4 +6,4 @@ from django.utils.translation import gettext_noop as _
 
 from apps.reconciliation.declared import Counted, declare_count
 
-declare_count(Counted("quota", _("%(found)s were counted as used, %(wanted)s exist. Put right.")))
+declare_count(Counted("quota", _("%(found)s were counted as used, but %(wanted)s exist. Corrected.")))

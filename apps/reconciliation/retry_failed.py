@@ -28,7 +28,7 @@ def why_not_retry(resource: Resource) -> str:
     """Return why what failed cannot be done again now; "" when it can. `resource` is the row of its kind."""
     verb = verb_to_retry(resource)
     if verb is None:
-        return _("Nothing about it has failed that could be done again.")
+        return _("No failed operation to repeat.")
     return possibility(verb, resource, open_operation(resource)).reason
 
 
@@ -36,6 +36,6 @@ def retry(actor: Actor, resource: Resource) -> Operation:
     """Ask again for what failed. Raises what the service of that verb raises."""
     verb = verb_to_retry(resource)
     if verb is None:
-        raise NotNow(_("Nothing about it has failed that could be done again."))
+        raise NotNow(_("No failed operation to repeat."))
     failed = Operation.objects.filter(pk=resource.error.get("operation")).first()
     return retrying.retry(actor, verb, own_row(resource), failed)

@@ -41,7 +41,7 @@ GRACE = timedelta(minutes=2)
 LOOK_EVERY = timedelta(seconds=30)
 #: A difference must be seen so often in a row.
 LOOKS = 2
-#: The platform tries so often by itself within `TRIES_WITHIN`, then it is the administrator's.
+#: The platform tries so often automatically within `TRIES_WITHIN`, then it is the administrator's.
 MOST_TRIES = 3
 TRIES_WITHIN = timedelta(hours=1)
 #: An unfinished file nobody has written to for so long was left by a process that is dead: imports write all the time.

@@ -152,7 +152,7 @@ def _locked_row(resource: Resource) -> None:
     try:
         lock(resource, Resource.objects.all())
     except Resource.DoesNotExist:
-        raise NotFound(_("It is gone.")) from None
+        raise NotFound(_("The resource no longer exists.")) from None
 
 
 def _locked(finding: Finding) -> Finding:
@@ -162,7 +162,7 @@ def _locked(finding: Finding) -> Finding:
     )
     found = rows.select_for_update(of=("self",)).filter(pk=finding.pk).first()
     if found is None:
-        raise NotFound(_("There is no such finding."))
+        raise NotFound(_("Inconsistency not found."))
     return found
 
 
@@ -170,7 +170,7 @@ def _move(actor: Actor, verb: Verb, finding: Finding, before: FindingState, afte
     _administrators_only(actor, verb)
     finding = _locked(finding)
     if finding.state != before:
-        raise NotNow(_("It is %(state)s by now.") % {"state": finding.get_state_display()})
+        raise NotNow(_("Its state is now %(state)s.") % {"state": finding.get_state_display()})
     finding.state = after
     Finding.objects.filter(pk=finding.pk).update(state=after)
     record(actor, verb.name, name=finding.name, target_id=finding.pk, args={"rule": finding.rule})

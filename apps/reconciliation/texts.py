@@ -25,15 +25,15 @@ from apps.reconciliation.rules import (
 
 #: Of all kinds alike; kinds declare those of `stale` and `orphan`.
 TEXTS = {
-    PARTIAL: _("%(place)s has unfinished files of it that nobody writes to."),
-    GENERATION: _("At %(place)s it is of generation %(found)s, wanted is %(wanted)s."),
-    AHEAD: _("At %(place)s it is of generation %(found)s, the row knows only %(wanted)s."),
-    RUNS: _("It is to be off, and runs on host %(place)s."),
-    RESTS: _("It is to run, and is off on host %(place)s."),
-    MISPLACED: _("It is on host %(place)s; its row says %(wanted)s, which has it not."),
-    DOUBLED: _("It is defined on host %(place)s as well as on its own, %(wanted)s."),
-    PROTECTION: _("The network of %(place)s lacks its limits or always-on rules."),
-    SIZE: _("Its volume has %(found)s GiB, wanted are %(wanted)s GiB."),
+    PARTIAL: _("%(place)s contains its unfinished files, which no process is writing."),
+    GENERATION: _("Out of date on %(place)s: generation %(found)s, expected %(wanted)s."),
+    AHEAD: _("Too new on %(place)s: generation %(found)s, but the database has %(wanted)s."),
+    RUNS: _("Should be stopped, but is running on host %(place)s."),
+    RESTS: _("Should be running, but is stopped on host %(place)s."),
+    MISPLACED: _("On host %(place)s, but the database says host %(wanted)s, where it does not exist."),
+    DOUBLED: _("Defined on host %(place)s and also on its own host, %(wanted)s."),
+    PROTECTION: _("The network of %(place)s lacks its limits or default rules."),
+    SIZE: _("Its volume is %(found)s GiB, expected %(wanted)s GiB."),
 }
 
 

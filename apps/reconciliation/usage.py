@@ -18,4 +18,4 @@ def users_of(resource: Resource) -> QuerySet[Resource]:
 
 def ensure_not_needed(resource: Resource) -> None:
     """Raise InUse naming what needs the resource. Call under its lock."""
-    ensure_unused(resource, users_of(resource), hint=_("Remove these first."))
+    ensure_unused(resource, users_of(resource), hint=_("Remove these resources first."))

@@ -25,10 +25,10 @@ class SettingOut(serializers.Serializer[Any]):
     group = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]  # shadows the serializer's own, which is not used
     help = serializers.CharField()
-    unit = serializers.CharField(help_text="Empty for what has none.")
+    unit = serializers.CharField(help_text="Empty if there is none.")
     value = serializers.JSONField(help_text="Number, flag, text, or time in ISO 8601.")
     default = serializers.JSONField()
-    changed_by = serializers.CharField(help_text="Empty while the default holds.")
+    changed_by = serializers.CharField(help_text="Empty if the default is used.")
     changed_at = serializers.DateTimeField(allow_null=True)
 
 
@@ -37,7 +37,7 @@ class SettingsOut(serializers.Serializer[Any]):
 
 
 class SettingsBody(serializers.Serializer[Any]):
-    settings = NamedValues(help_text="Name to value; null restores the default.")
+    settings = NamedValues(help_text="Value per name; null restores the default.")
 
 
 def _out(shown: Shown) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class SettingsApi(ApiView):
     )
     @answered_in_one_transaction
     def patch(self, request: Request) -> Response:
-        """Set the values given, all or none of them; the platform follows within two seconds."""
+        """Set the given values, all or none. They take effect within two seconds."""
         body = self.read(SettingsBody, partial=True)
         actor = _actor(request)
         ensure_unchanged(request, lambda: _answer(actor))

@@ -34,7 +34,7 @@ class Shown:
 def visible_settings(actor: Actor) -> list[Shown]:
     """Return every setting, read afresh. Raises Forbidden for who is no administrator as such."""
     if not is_admin_as_such(actor):
-        raise Forbidden(_("Only administrators see the settings of the platform."))
+        raise Forbidden(_("Only administrators can see the platform settings."))
     rows = {row.name: row for row in PlatformSetting.objects.all()}
     return [
         Shown(setting, setting.load(row.value), row.changed_by, row.changed_at)

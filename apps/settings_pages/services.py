@@ -61,7 +61,7 @@ def _cleaned(given: Mapping[str, Any]) -> dict[Setting[Any], Any]:
     for name, value in given.items():
         setting = named(name)
         if setting is None:
-            wrong[name] = [_("There is no such setting.")]
+            wrong[name] = [_("Setting not found.")]
             continue
         try:
             cleaned[setting] = setting.default_value() if value is None else setting.clean(value)

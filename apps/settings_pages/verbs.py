@@ -14,11 +14,11 @@ CHANGE = declare(
         icon="settings",
     )
 )
-#: Besides, for settings about log-ins and sessions: they decide how hard it is to get in.
+#: Besides, for settings about logins and sessions: they decide how hard it is to get in.
 CHANGE_LOG_IN = declare(
     Verb(
         "platform_settings.change_log_in",
-        _("Change settings of log-ins and sessions"),
+        _("Change login and session settings"),
         _("Changing"),
         permission="admin",
         on_resource=False,

@@ -20,8 +20,8 @@ class DiskOut(ResourceOut):
     size_gib = serializers.IntegerField()
     cluster = ReferenceOut(help_text="Storage cluster.")
     vm = ReferenceOut(allow_null=True)
-    iops = serializers.IntegerField(help_text="Limit of operations per second; 0: none.")
-    bytes_per_second = serializers.IntegerField(help_text="Limit; 0: none.")
+    iops = serializers.IntegerField(help_text="Limit of operations per second; 0 for no limit.")
+    bytes_per_second = serializers.IntegerField(help_text="Limit; 0 for no limit.")
 
     @staticmethod
     def own(row: Disk) -> dict[str, Any]:
@@ -37,7 +37,7 @@ class DiskOut(ResourceOut):
 
 
 class DiskApi(ResourceApi):
-    """Disks. A system disk comes and goes with its VM."""
+    """Disks. A system disk is created and deleted with its VM."""
 
     model = Disk
     out = DiskOut

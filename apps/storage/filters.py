@@ -26,6 +26,6 @@ class DiskFilter(ResourceFilter):
         "size": Number(_("Size (GiB)"), "size_gib"),
         "cluster": Choices(_("Storage cluster"), "cluster_id", each=forms.IntegerField),
         "vm": Choices(_("Virtual machine"), "vm_id", each=forms.UUIDField),
-        "vm_name": Text(_("Virtual machine's name"), "vm__name"),
+        "vm_name": Text(_("Virtual machine name"), "vm__name"),
         "iops": Number(_("Operations per second"), "iops"),
     }

@@ -24,7 +24,7 @@ from apps.portal.facets import (
     tenant_facet,
 )
 from apps.portal.html import link
-from apps.portal.kinds import PageKind, resource_url
+from apps.portal.kinds import PageKind, neighbour_url
 from apps.portal.lists import Empty, ListPage
 from apps.portal.status_filter import with_status
 from apps.storage.filters import DiskFilter
@@ -44,7 +44,7 @@ DISK = PageKind(
 
 
 def _vm(row: Disk, page: ListPage | DetailPage) -> object:
-    return link(resource_url(page.area, "vm", row.vm.pk), row.vm.name) if row.vm else ""
+    return link(neighbour_url(page.rights, page.area, row.vm), row.vm.name) if row.vm else ""
 
 
 def _clusters(page: ListPage) -> Choices:
@@ -83,7 +83,7 @@ class DiskList(ListPage):
         project_facet,
         region_facet,
     )
-    empty = Empty(gettext_lazy("No disks yet"), gettext_lazy("Every virtual machine brings its system disk."))
+    empty = Empty(gettext_lazy("No disks yet"), gettext_lazy("Every VM comes with a system disk."))
 
 
 class DiskDetail(DetailPage):

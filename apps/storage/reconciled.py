@@ -34,10 +34,10 @@ declare(
         "disk",
         Disk,
         InPool(PoolKind.VOLUME, _ROWS, _remove),
-        stale=gettext_noop("Its volume is not in %(place)s."),
-        orphan=gettext_noop("%(place)s has this volume, and no row knows it."),
+        stale=gettext_noop("Its volume is missing in %(place)s."),
+        orphan=gettext_noop("%(place)s contains this volume, but it is not in the database."),
         removed=file_removed,
         safe=frozenset({(Rule.UNSYNCED, SIZE), (Rule.ORPHAN, PARTIAL)}),
-        no_remake=gettext_lazy("Its data is gone, and an empty disk in its place would hide that."),
+        no_remake=gettext_lazy("The data is lost. An empty replacement disk would hide the loss."),
     )
 )

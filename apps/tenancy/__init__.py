@@ -1,1 +1,1 @@
-"""How people and programs use accounts (`apps/accounts`): pages, API, log-in, OpenID Connect, second factors."""
+"""How people and programs use accounts (`apps/accounts`): pages, API, login, OpenID Connect, second factors."""

@@ -59,15 +59,15 @@ class AuditFilter(ListFilter):
         "user": Text(_("User"), "actor_name", lookup="istartswith"),
         "verb": Choices(_("Action"), "verb"),
         "kind": Choices(_("Kind"), "target_kind"),
-        "target": Choices(_("Target's id"), "target_id", each=forms.UUIDField),
-        "target_name": Text(_("Target's name"), "target_name"),
+        "target": Choices(_("Target ID"), "target_id", each=forms.UUIDField),
+        "target_name": Text(_("Target name"), "target_name"),
         "result": Choices(_("Result"), where=of_results, choices=RESULTS),
         "tenant": Choices(_("Tenant"), "tenant__uid", each=forms.UUIDField),
-        "request": Text(_("Request id"), "request_id", lookup="istartswith"),
-        "origin": Text(_("From"), where=_from),
+        "request": Text(_("Request ID"), "request_id", lookup="istartswith"),
+        "origin": Text(_("Source"), where=_from),
         "api_key": Text(_("API key"), where=_with_key),
-        "at": Moment(_("When"), "at", prefix=""),
-        "took": Number(_("Took (seconds)"), expression=SECONDS),
+        "at": Moment(_("Time"), "at", prefix=""),
+        "took": Number(_("Duration (seconds)"), expression=SECONDS),
     }
 
     def search(self, queryset: QuerySet[AuditEntry], name: str, value: str) -> QuerySet[AuditEntry]:

@@ -1,4 +1,4 @@
-"""Ceremonies in two halves: what is begun is kept in the browser's session, and taken out once to be finished.
+"""Ceremonies in two halves: what is started is kept in the browser's session, and taken out once to be finished.
 
 A challenge counts for what it was made for only: its purpose, its user, this session, a few minutes, one answer. A
 failed answer uses it up too. Every ceremony goes through here: passkeys, OpenID Connect, a new authenticator app.
@@ -15,7 +15,7 @@ from django.http import HttpRequest
 
 from apps.accounts.models import User
 
-#: Session key of everything begun: purpose to what is kept of it.
+#: Session key of everything started: purpose to what is kept of it.
 CEREMONIES = "ceremonies"
 
 
@@ -71,11 +71,11 @@ def take(session: SessionBase, purpose: Purpose, user: User | None) -> dict[str,
 
 
 def forget(session: SessionBase, *purposes: Purpose) -> None:
-    """Void what was begun for these purposes."""
+    """Void what was started for these purposes."""
     begun = session.get(CEREMONIES, {})
     session[CEREMONIES] = {name: kept for name, kept in begun.items() if name not in purposes}
 
 
 def forget_all(request: HttpRequest) -> None:
-    """Void everything begun: who stands behind the session has changed."""
+    """Void everything started: who stands behind the session has changed."""
     request.session.pop(CEREMONIES, None)

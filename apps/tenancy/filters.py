@@ -9,7 +9,7 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from apps.accounts.models import ApiKey, Project, Tenant, User
+from apps.accounts.models import ApiKey, Project, ResourceUserObjectPermission, Role, Tenant, User
 from apps.api.filter_fields import (
     Choices,
     Flag,
@@ -48,10 +48,10 @@ class TenantFilter(ListFilter):
 class UserFilter(ListFilter):
     q = Words(method="search", label=_("Search"))
     by = {
-        "username": Text(_("User name"), "username"),
+        "username": Text(_("Username"), "username"),
         "active": Flag(_("Active"), "is_active"),
-        "email": Text(_("E-mail"), "email"),
-        "last_log_in": Moment(_("Last log-in"), "last_login"),
+        "email": Text(_("Email"), "email"),
+        "last_log_in": Moment(_("Last login"), "last_login"),
         "joined": Moment(_("Created"), "date_joined"),
     }
 
@@ -88,7 +88,7 @@ class KeyFilter(ListFilter):
     by = {
         "name": Text(_("Name"), "name"),
         "user": Text(_("User"), "user__username"),
-        "prefix": Text(_("Begins with"), where=lambda value: Q(prefix__startswith=value.removeprefix("sk_"))),
+        "prefix": Text(_("Prefix"), where=lambda value: Q(prefix__startswith=value.removeprefix("sk_"))),
         "scope": Choices(_("Scope"), "scope", choices=ApiKey.Scope.choices),
         "expires": Moment(_("Expires"), "expires_at"),
         "used": Moment(_("Last used"), "last_used_at"),
@@ -100,3 +100,23 @@ class KeyFilter(ListFilter):
         return queryset.filter(
             Q(name__icontains=value) | Q(prefix=value) | Q(user__username__icontains=value)
         )
+
+
+class ResourceRoleFilter(ListFilter):
+    q = Words(method="search", label=_("Search"))
+    by = {
+        "name": Text(_("Resource"), "content_object__name"),
+        "username": Text(_("Username"), "user__username"),
+        "resource": Choices(_("Resource ID"), "content_object", each=forms.UUIDField),
+        "member": Choices(_("Member"), "user__uid", each=forms.UUIDField),
+        "kind": Choices(_("Kind"), "content_object__kind"),
+        "role": Choices(_("Role"), "role", choices=Role.choices),
+        "tenant": Choices(_("Tenant"), "user__tenant__uid", each=forms.UUIDField),
+    }
+
+    def search(
+        self, queryset: QuerySet[ResourceUserObjectPermission], name: str, value: str
+    ) -> QuerySet[ResourceUserObjectPermission]:
+        """Find by the resource's or the member's name."""
+        value = value.strip()
+        return queryset.filter(Q(content_object__name__icontains=value) | Q(user__username__icontains=value))

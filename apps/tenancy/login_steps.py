@@ -1,4 +1,4 @@
-"""From the right password, or a log-in elsewhere, to a session: the second step, and what a new session remembers.
+"""From the right password, or a login elsewhere, to a session: the second step, and what a new session remembers.
 
 Between the two steps nobody is logged in. The session only keeps who has passed the first one, for ten minutes, and a
 password changed meanwhile makes that void.
@@ -69,7 +69,7 @@ def keep_briefly(request: HttpRequest) -> None:
 
 
 def begin_briefly(request: HttpRequest) -> None:
-    """Do so for a log-in that needs no secret to begin. Raises Throttled when a network has begun too many.
+    """Do so for a login that needs no secret to begin. Raises Throttled when a network has started too many.
 
     Only what makes a session is counted. A cookie that names none has been found out when the user was looked for.
     """

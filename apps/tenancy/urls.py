@@ -7,7 +7,15 @@ from django.urls import path
 from apps.api.views import routes
 from apps.portal.kind_urls import kind_paths
 from apps.tenancy.account_paths import account_paths
-from apps.tenancy.api import AccountPassword, AdminsApi, ApiKeysApi, MembersApi, ProjectsApi, TenantsApi
+from apps.tenancy.api import (
+    AccountPassword,
+    AdminsApi,
+    ApiKeysApi,
+    MembersApi,
+    ProjectsApi,
+    ResourceRolesApi,
+    TenantsApi,
+)
 from apps.tenancy.api.audit import AuditApi
 from apps.tenancy.api.factors import FactorApp, FactorPasskey, Factors
 from apps.tenancy.api.me import Me
@@ -31,12 +39,14 @@ from apps.tenancy.pages.members import (
 from apps.tenancy.pages.oidc import OidcBack, OidcStart
 from apps.tenancy.pages.preferences import ChooseLanguage, PreferencesPage
 from apps.tenancy.pages.projects import PROJECT, ProjectCreate, ProjectDetail, ProjectList
+from apps.tenancy.pages.resource_roles import RESOURCE_ROLE, ResourceRoleCreate, ResourceRoleList
 from apps.tenancy.pages.second_step import PasskeyLogIn, PasskeyOptions, SecondStep
 
 api_routes = [
     *routes("tenants", TenantsApi),
     *routes("projects", ProjectsApi),
     *routes("members", MembersApi),
+    *routes("resource-roles", ResourceRolesApi),
     *routes("api-keys", ApiKeysApi),
     *routes("administrators", AdminsApi),
     *routes("audit", AuditApi),
@@ -64,6 +74,7 @@ tenant_patterns = [
     *kind_paths(PROJECT, list=ProjectList, detail=ProjectDetail, create=ProjectCreate),
     path("members/<uuid:key>/reset-password/", MemberReset.as_view(), name="member.reset_password"),
     *kind_paths(MEMBER, list=MemberList, detail=MemberDetail, create=MemberCreate),
+    *kind_paths(RESOURCE_ROLE, list=ResourceRoleList, create=ResourceRoleCreate),
     *kind_paths(KEY, list=KeyList, create=KeyCreate),
     *kind_paths(AUDIT, list=AuditList),
 ]
@@ -75,6 +86,7 @@ admin_patterns = [
     path("members/<uuid:key>/reset-password/", MemberReset.as_view(admin=True), name="member.reset_password"),
     path("members/<uuid:key>/set-role/", AnyMemberRole.as_view(admin=True), name="member.set_role"),
     *kind_paths(MEMBER_OF_ANY, list=AnyMemberList, detail=AnyMemberDetail, admin=True),
+    *kind_paths(RESOURCE_ROLE, list=ResourceRoleList, create=ResourceRoleCreate, admin=True),
     path(
         "administrators/<uuid:key>/reset-password/",
         AdminReset.as_view(admin=True),

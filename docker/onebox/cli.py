@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}: this must run as root", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
+        print("interrupted; run the same command again to continue", file=sys.stderr)
         return 130
     return status
 
@@ -49,9 +49,9 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
-        "--instance", default="run", choices=("run", "test"), help="which instance (default: run)"
+        "--instance", default="run", choices=("run", "test"), help="instance name (default: run)"
     )
-    common.add_argument("--var", type=Path, help="its directory (default: var/INSTANCE)")
+    common.add_argument("--var", type=Path, help="instance directory (default: var/INSTANCE)")
     parser = argparse.ArgumentParser(prog="onebox", description="The whole platform on one machine.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -60,15 +60,15 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(action=action)
         return command
 
-    add("restart", _restart, "give processes and agents the checkout's present code")
+    add("restart", _restart, "reload the checkout's code in processes and agents")
     command = add("manage", _manage, "run a management command of the product")
     command.add_argument("command", nargs=argparse.REMAINDER)
-    bring_up = add("up", _up, "bring it up")
-    bring_up.add_argument("--only", choices=up.PARTS, default="all", help="how far (default: all)")
-    add("down", _down, "stop everything; data stay")
-    add("status", _status, "say what is running")
-    rotate = add("rotate", _rotate, "replace all certificates; guests and connections live on")
-    rotate.add_argument("--authorities", action="store_true", help="the authorities' own keys too")
+    bring_up = add("up", _up, "start the instance")
+    bring_up.add_argument("--only", choices=up.PARTS, default="all", help="parts to start (default: all)")
+    add("down", _down, "stop everything; data is kept")
+    add("status", _status, "show what is running")
+    rotate = add("rotate", _rotate, "replace all certificates; guests and connections are kept")
+    rotate.add_argument("--authorities", action="store_true", help="also replace the authorities' keys")
     add("env", _env, "print the product's settings as KEY=VALUE lines")
     add("tree", _tree, "build the hosts' file system if missing, print its path")
     add("image", _image, "build the guest image if missing, print its path")
@@ -78,8 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     to_vm = add("ssh", _ssh, "log in to a VM by SSH, from inside its subnet")
     to_vm.add_argument("vm", metavar="[USER@]VM", help="the VM's name or ID; USER is root by default")
     to_vm.add_argument("arguments", nargs=argparse.REMAINDER, help="for ssh: options, a command")
-    add("kill", _kill, "cut a host's power").add_argument("host")
-    add("start", _start, "switch a host on again").add_argument("host")
+    add("kill", _kill, "power off a host").add_argument("host")
+    add("start", _start, "power on a host").add_argument("host")
     return parser
 
 

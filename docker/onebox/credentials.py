@@ -1,4 +1,4 @@
-"""``var/<instance>/credentials``: the demo's log-ins, made once at random and readable by root only."""
+"""``var/<instance>/credentials``: the demo's logins, made once at random and readable by root only."""
 
 from __future__ import annotations
 

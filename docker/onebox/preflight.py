@@ -18,7 +18,7 @@ FILESYSTEMS = ("overlay", "squashfs")
 def check_machine(instance: Instance) -> None:
     """Raise OneboxError naming the first thing that keeps the platform from running here."""
     if os.geteuid() != 0:
-        raise OneboxError("this must run as root: it makes network namespaces, mounts and control groups")
+        raise OneboxError("this must run as root: it creates network namespaces, mounts and control groups")
     _check_distribution()
     for directory in (instance.var, cache.root()):
         directory.mkdir(parents=True, exist_ok=True)

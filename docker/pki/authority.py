@@ -115,7 +115,7 @@ class Authority:
         self._write("ca.pem", self.trusted() + _pem(certificate), 0o644)
 
     def switch(self) -> None:
-        """Issue by the announced key from now on, all certificates anew; the old one stays trusted."""
+        """Issue by the announced key from now on, all certificates again; the old one stays trusted."""
         fresh = self.directory / "next.pem"
         if not fresh.exists():
             raise UnknownName(f"authority {self.name!r} has no announced key: announce it first")
@@ -151,7 +151,7 @@ class Authority:
 
     def _new_root(self) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
         key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-        # Dated, so that the certificates before and after a change are told apart by whoever reads them.
+        # Dated, so that the certificates before and after a change are distinguished by whoever reads them.
         subject = self._subject(f"{self.name} authority {now:%Y-%m-%d %H:%M:%S}")
         certificate = (
             _builder(subject, subject, key, now - SKEW, now + AUTHORITY_LIFE)

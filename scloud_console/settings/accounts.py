@@ -1,4 +1,4 @@
-"""Log-ins, sessions, and what browsers are told about them."""
+"""Logins, sessions, and what browsers are told about them."""
 
 import os
 
@@ -15,7 +15,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "apps.accounts.password_rules.PatternValidator"},
 ]
 # Hard to try in numbers (16 MiB each), for less processor than Django's default. Hashes of the earlier kind stay valid
-# and are renewed at the next log-in.
+# and are renewed at the next login.
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.ScryptPasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

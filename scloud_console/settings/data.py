@@ -16,7 +16,7 @@ def _database(url: str) -> dict[str, Any]:
         "PORT": parts.port or "",
         "CONN_MAX_AGE": 0,
         "TEST": {"NAME": os.environ.get("SCLOUD_TEST_DB", "test_scloud")},
-        # Statements are prepared once a connection has seen them three times: planning them anew each time was half
+        # Statements are prepared once a connection has seen them three times: planning them again each time was half
         # of PostgreSQL's work for a VM.
         # Connections are tried before they are handed out: all that lie in the pool are dead once PostgreSQL restarted.
         "CONN_HEALTH_CHECKS": True,

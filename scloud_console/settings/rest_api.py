@@ -21,7 +21,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "SCloudStack API",
-    "DESCRIPTION": "Everything the portals do. Changes answer 202 with an operation; errors are problem+json.",
+    "DESCRIPTION": "All functions of the portals. Changes return 202 with an operation; errors are problem+json.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,

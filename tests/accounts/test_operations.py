@@ -61,5 +61,5 @@ def test_what_has_begun_is_asked_to_stop_once(alice: User, project_a: Project) -
     operation.refresh_from_db()
     assert cancel_operation(actor_for_user(alice), operation).status == OperationStatus.RUNNING
     operation.refresh_from_db()
-    with pytest.raises(NotNow, match="asked to stop"):
+    with pytest.raises(NotNow, match="Cancellation was requested"):
         cancel_operation(actor_for_user(alice), operation)

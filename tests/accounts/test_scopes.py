@@ -40,7 +40,7 @@ def test_the_documentation_lists_the_verbs_that_each_scope_reaches() -> None:
 
 
 def test_verbs_about_accounts_are_in_no_class_of_resources() -> None:
-    kinds = {"member", "admin_user", "api_key", "account"}
+    kinds = {"member", "resource_role", "admin_user", "api_key", "account"}
     wrong = [v.name for v in all_verbs() if v.kind in kinds and v.verb_class is VerbClass.RESOURCE]
     assert wrong == []
     own = [v.name for v in all_verbs() if v.permission == "self" and v.verb_class is VerbClass.RESOURCE]

@@ -354,7 +354,7 @@ def test_nobody_makes_any_number_of_sessions(cookie: str) -> None:
     free = checks.BEGUN.free
     assert [begin(f"198.51.100.{number % 250}") for number in range(free + 20)] == [200] * free + [429] * 20
     assert Session.objects.count() == free
-    # Others begin, who has begun goes on, and passwords are another matter.
+    # Others begin, who has started goes on, and passwords are another matter.
     assert begin("203.0.113.5") == 200
     make_owner(make_tenant("acme"), "alice")
     assert try_password("alice", PASSWORD) == 302

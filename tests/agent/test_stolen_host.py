@@ -1,4 +1,4 @@
-"""What somebody can do who has all that a host has: its log-in to Redis and its seal key. See docs/security.md."""
+"""What somebody can do who has all that a host has: its login to Redis and its seal key. See docs/security.md."""
 
 from __future__ import annotations
 

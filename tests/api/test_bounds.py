@@ -105,7 +105,7 @@ def _is_unbounded(field: forms.Field) -> bool:
 
 
 def test_no_form_has_a_field_without_a_bound() -> None:
-    """Log-in names are bounded by the column, when Django's form is made."""
+    """Login names are bounded by the column, when Django's form is made."""
     assert get_resolver().url_patterns, "which imports all pages"
     found = {
         f"{form.__module__}.{form.__name__}.{name}"

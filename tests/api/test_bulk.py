@@ -55,7 +55,7 @@ def test_each_row_gets_its_own_answer_and_a_refusal_undoes_no_other(vms: list[Vm
     items = answer.json()["results"]
     assert [item["id"] for item in items] == [str(vm.pk) for vm in vms]
     refused = items[1]["error"]
-    assert (refused["code"], refused["title"]) == ("operation.busy", "Restarting is still under way.")
+    assert (refused["code"], refused["title"]) == ("operation.busy", "Restarting is still running.")
     assert refused["hint"]
     assert Operation.objects.get(pk=items[0]["operation"]).target_id == first.pk
     assert sorted(open_verbs()) == ["vm.restart", "vm.shut_down", "vm.shut_down"]

@@ -97,7 +97,7 @@ def test_a_vms_dry_run_shows_quota_hosts_addresses_and_disk(
     assert seen["disk"] == {"size_gib": 40, "min_gib": 1}
     assert (seen["hosts"]["total"], seen["hosts"]["fitting"], seen["hosts"]["room"]) == (2, 1, 32)
     assert seen["hosts"]["reasons"] == [
-        {"code": "closed", "text": "1 host is closed", "count": 1, "hosts": {}}
+        {"code": "closed", "text": "1 host has scheduling disabled", "count": 1, "hosts": {}}
     ]
     assert "price" not in seen, "there is no price list, so nothing true could be said"
 
@@ -110,7 +110,7 @@ def test_hosts_are_named_to_administrators_only(cloud: Cloud, subnet: Subnet, al
     body = body_of(cloud, subnet, project=str(subnet.project.uid))
     acting = factories.acting_client(ada, subnet.tenant)
     seen = said(acting.post("/api/v1/vms?dry_run=1", json.dumps(body, default=str), "application/json"))
-    assert seen["hosts"]["reasons"][0]["hosts"] == dict.fromkeys(names, "does not accept new VMs")
+    assert seen["hosts"]["reasons"][0]["hosts"] == dict.fromkeys(names, "scheduling is disabled")
     told = json.dumps(tried(alice, body_of(cloud, subnet)))
     assert not any(name in told for name in names)
 
@@ -125,7 +125,7 @@ def test_everything_that_is_wrong_is_told_at_once_with_the_codes_of_the_real_cal
     codes = [error["code"] for error in seen["refusals"]]
     assert codes == ["invalid", "quota.exceeded", "placement.no_host"]
     assert {error["field"] for error in seen["refusals"][0]["errors"]} == {"hostname", "disk_gib", "password"}
-    assert seen["refusals"][2]["details"]["reasons"][0]["text"] == "2 hosts are closed"
+    assert seen["refusals"][2]["details"]["reasons"][0]["text"] == "2 hosts have scheduling disabled"
     real = factories.api_client(alice).post(
         "/api/v1/vms",
         body_of(cloud, subnet, count=2, hostname="-x", disk_gib=99_000, password="short"),

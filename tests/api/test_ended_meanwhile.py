@@ -64,7 +64,7 @@ ENDS: dict[str, Callable[[User], Any]] = {
     "deactivated": lambda user: User.objects.filter(pk=user.pk).update(is_active=False),
     "no owner any more": lambda user: User.objects.filter(pk=user.pk).update(is_tenant_owner=False),
     "tenant disabled": lambda user: Tenant.objects.filter(pk=user.tenant_id).update(enabled=False),
-    "must choose a password": lambda user: User.objects.filter(pk=user.pk).update(must_change_password=True),
+    "must set a new password": lambda user: User.objects.filter(pk=user.pk).update(must_change_password=True),
 }
 OF_SESSION: dict[str, Callable[[User], Any]] = {
     "session ended": lambda user: Session.objects.filter(user=user).delete()

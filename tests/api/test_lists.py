@@ -99,7 +99,7 @@ def test_allowed_actions_name_the_reason_state_first_role_before_all(
     make_vm(owner, cloud, subnet)
     mine = actions_of(alice)
     assert mine["shut-down"]["allowed"] is True
-    assert (mine["start"]["allowed"], mine["start"]["reason"]) == (False, "It is running.")
+    assert (mine["start"]["allowed"], mine["start"]["reason"]) == (False, "The VM is already running.")
     assert actions_of(vera)["shut-down"]["code"] == "forbidden"
     assert actions_of(otto)["shut-down"]["allowed"] is True
     assert actions_of(otto)["delete"]["code"] == "forbidden"

@@ -89,7 +89,7 @@ def test_what_failed_is_tried_again_by_the_verb_the_table_names(
     refused = client.post(f"/api/v1/operations/{creating.pk}/retry")
     assert (refused.status_code, refused.json()["title"]) == (
         409,
-        "Something else has been done with it since.",
+        "The resource has changed since.",
     )
     fail(delete_vm(owner, vm))
     deleting = Operation.objects.get(verb="vm.delete")

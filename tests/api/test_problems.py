@@ -52,7 +52,7 @@ def test_a_missing_field_is_named(alice: User) -> None:
 def test_a_refusal_has_cause_and_code(owner: Actor, alice: User, cloud: Cloud, subnet: Subnet) -> None:
     vm = make_vm(owner, cloud, subnet)
     body = problem(factories.api_client(alice).post(f"/api/v1/vms/{vm.pk}/start"), 409, "state.not_allowed")
-    assert body["title"] == "It is running."
+    assert body["title"] == "The VM is already running."
 
 
 def test_a_bug_is_a_problem_too(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from django.db import close_old_connections, connection, transaction
 from tests.api.test_dry_runs_leave_nothing import SEQUENCES, everything
 
 WRITING = re.compile(r"\s*(INSERT INTO|UPDATE|DELETE FROM)\s+\"(\w+)\"", re.IGNORECASE)
-#: Of a refused request these may stay: who was refused what, when the key or session was last used, failed log-ins.
+#: Of a refused request these may stay: who was refused what, when the key or session was last used, failed logins.
 NOTED = ("audit_auditentry", "tenancy_session")
 #: A sequence hands out each number once, also where the row it was for was refused.
 STAYING = (*NOTED, *SEQUENCES)

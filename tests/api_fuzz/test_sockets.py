@@ -30,7 +30,7 @@ ODD_FRAMES = [
 
 @dataclass
 class Running:
-    """The platform's web process and console proxy, and somebody's log-in."""
+    """The platform's web process and console proxy, and somebody's login."""
 
     platform: Platform
     session: str

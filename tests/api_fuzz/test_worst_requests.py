@@ -163,7 +163,7 @@ def test_no_form_sent_to_a_page_costs_much(kind: str, world: World) -> None:
     assert wrong == [], "\n".join(wrong)
 
 
-#: What costs most when it is asked for plainly.
+#: What costs most when it is requested plainly.
 ALWAYS = ("api:schema", "api:docs")
 READ = [route for route in ROUTES.values() if "GET" in route.methods]
 #: One of each shape: a list, a row, a search, a create page, a document, a log.

@@ -13,6 +13,7 @@ from apps.accounts.models import ApiKey, Project, User
 from apps.audit.models import AuditEntry
 from apps.audit.record import record
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
+from apps.lifecycle.tenant_texts import CAUSES
 from tests.factories import actor_for_user, api_client, make_project, page_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("AC-3")]
@@ -70,12 +71,16 @@ def test_a_line_says_who_when_from_where_what_result_and_duration(alice: User, v
 def test_result_and_duration_are_those_of_the_operation_now(
     alice: User, vm: Resource, status: str, seconds: int | None, result: str, duration: float | None
 ) -> None:
-    error = {"message": "The host is gone."} if status == OperationStatus.FAILED else {}
+    failed = status == OperationStatus.FAILED
+    error = {"code": "host.unreachable", "message": "h-1 is gone."} if failed else {}
     operation = _operation(vm, status, seconds, error=error)
     record(actor_for_user(alice), "vm.start", vm, operation=operation)
     record(actor_for_user(alice), "project.create", name="shop")
     (line,) = _found(alice, f"?result={result}")
-    assert (line["duration_seconds"], line["reason"]) == (duration, error.get("message", ""))
+    assert (line["duration_seconds"], line["reason"]) == (
+        duration,
+        CAUSES["host.unreachable"].message if failed else "",
+    )
     assert len(_found(alice, "?result=done")) == 1
 
 

@@ -81,7 +81,7 @@ def test_the_first_paint_of_a_list_of_twenty_thousand(site: Site, chromium: Brow
 
 
 def painted(page: Page, url: str) -> dict[str, float]:
-    """Open the page anew and return its times in milliseconds since the navigation began."""
+    """Open the page again and return its times in milliseconds since the navigation began."""
     page.goto("about:blank")
     page.goto(url)
     times: dict[str, float] = page.evaluate(_PAINT)

@@ -40,7 +40,7 @@ def site(lasting_rows: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def test_heartbeats_alone(site: Site) -> None:
-    """What the hosts cost when nothing is asked for."""
+    """What the hosts cost when nothing is requested."""
     before = cpu_seconds(groups(site))
     watch = Watch(site)
     watch.look(IDLE)

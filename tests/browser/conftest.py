@@ -45,8 +45,8 @@ class Site:
         return self.platform.url
 
     def log_in(self, context: BrowserContext, user: User) -> None:
-        """Give the browser a session of the user, as the log-in would."""
-        user.refresh_from_db(fields=["password"])  # a log-in may have renewed its hash
+        """Give the browser a session of the user, as the login would."""
+        user.refresh_from_db(fields=["password"])  # a login may have renewed its hash
         session = SessionStore()
         session[SESSION_KEY] = str(user.pk)
         session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]

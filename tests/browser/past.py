@@ -1,4 +1,4 @@
-"""A past for the sample_site site: what was asked for over the last days, and what was measured in the last hours."""
+"""A past for the sample_site site: what was requested over the last days, and what was measured in the last hours."""
 
 from __future__ import annotations
 

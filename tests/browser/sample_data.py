@@ -56,7 +56,7 @@ def add_sample_data(site: Site) -> None:
 
 
 def settle() -> None:
-    """Wait until the workers have done all that was asked for."""
+    """Wait until the workers have done all that was requested."""
     wait_until(lambda: not Operation.objects.open().exists(), "all operations to settle", seconds=90)
 
 
@@ -166,8 +166,8 @@ def fail(operation: Operation) -> None:
     """Let an operation have ended the way a lost host ends it."""
     error = {
         "code": "host.unreachable",
-        "message": "Host fra1-node04 did not answer.",
-        "template": "Host %(host)s did not answer.",
+        "message": "Host fra1-node04 did not respond.",
+        "template": "Host %(host)s did not respond.",
         "values": {"host": "fra1-node04"},
         "hint": "Check that the host is up and its agent is running.",
         "operation": str(operation.pk),

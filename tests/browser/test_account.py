@@ -58,7 +58,7 @@ def at(site: Site, path: str) -> str:
 
 def log_in(site: Site, page: Page, user: User) -> None:
     page.goto(at(site, "/login/"))
-    page.get_by_label("User name").fill(user.username)
+    page.get_by_label("Username").fill(user.username)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in", exact=True).click()
 
@@ -82,13 +82,13 @@ def test_a_passkey_is_made_used_as_second_step_and_alone_and_removed(
     expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
     codes = page.locator(".codes li").all_inner_texts()
     assert len(set(codes)) == 10
-    page.get_by_role("link", name="I have kept them").click()
+    page.get_by_role("link", name="I have saved them").click()
     expect(page.locator(".passkeys")).to_contain_text("Laptop")
     expect(page.locator(".passkeys")).to_contain_text("Never used")
 
     log_out(page)
     log_in(site, page, person)
-    expect(page.get_by_role("heading", name="Second step")).to_be_visible()
+    expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
     page.get_by_role("button", name="Use a passkey").click()
     expect(page).to_have_url(at(site, "/"))
 
@@ -116,7 +116,7 @@ def test_a_second_passkey_comes_without_new_recovery_codes(
     expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
     # The same device says that it has one already; the page stays usable.
     add_passkey(site, page, "Laptop again")
-    expect(page.get_by_text("The browser made no passkey.")).to_be_visible()
+    expect(page.get_by_text("The browser could not create a passkey.")).to_be_visible()
     expect(page.get_by_role("button", name="Add passkey")).to_be_enabled()
 
 
@@ -141,11 +141,11 @@ def test_an_authenticator_app_is_set_up_and_a_recovery_code_lets_in(
     page.get_by_role("link", name="Set up").click()
     expect(page.locator(".qr svg path")).to_have_count(1)
     secret = re.sub(r"\s", "", page.locator(".secret-key .mono").inner_text())
-    page.get_by_label("Code that the app shows").fill("000000")
+    page.get_by_label("Code from the app").fill("000000")
     page.get_by_role("button", name="Set up").click()
-    expect(page.get_by_text("The code does not fit.")).to_be_visible()
+    expect(page.locator("[data-field=code] .field-error")).to_contain_text("The code is wrong.")
     assert re.sub(r"\s", "", page.locator(".secret-key .mono").inner_text()) == secret
-    page.get_by_label("Code that the app shows").fill(app_code(secret))
+    page.get_by_label("Code from the app").fill(app_code(secret))
     page.get_by_role("button", name="Set up").click()
     code = page.locator(".codes li").first.inner_text()
     with page.expect_download() as download:
@@ -154,10 +154,10 @@ def test_an_authenticator_app_is_set_up_and_a_recovery_code_lets_in(
 
     log_out(page)
     log_in(site, page, person)
-    page.get_by_label("Code of the authenticator app").fill("111111")
+    page.get_by_label("Authenticator app code").fill("111111")
     page.get_by_role("button", name="Log in", exact=True).click()
-    expect(page.get_by_text("The code is wrong, or was used before.")).to_be_visible()
-    page.get_by_label("Code of the authenticator app").fill(code)
+    expect(page.get_by_text("The code is wrong or was already used.")).to_be_visible()
+    page.get_by_label("Authenticator app code").fill(code)
     page.keyboard.press("Enter")
     expect(page).to_have_url(at(site, "/"))
     page.goto(at(site, "/account/security/"))
@@ -188,7 +188,7 @@ def test_with_the_keyboard_alone(site: Site, page: Page, person: User) -> None:
     page.goto(at(site, "/account/security/"))
     page.get_by_role("link", name="Set up").focus()
     page.keyboard.press("Enter")
-    page.get_by_label("Code that the app shows").press("Tab")
+    page.get_by_label("Code from the app").press("Tab")
     expect(page.locator(":focus")).to_be_visible()
 
 
@@ -201,5 +201,5 @@ def test_a_browser_without_passkeys_still_logs_in(site: Site, chromium: Browser,
     log_in(site, page, person)
     expect(page).to_have_url(at(site, "/"))
     page.goto(at(site, "/account/security/passkey/"))
-    expect(page.get_by_text("This browser cannot make passkeys here")).to_be_visible()
+    expect(page.get_by_text("This browser cannot create passkeys here")).to_be_visible()
     context.close()

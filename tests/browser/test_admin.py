@@ -42,14 +42,14 @@ def test_closing_a_host_shows_at_once_on_its_clusters_map(site: Site, page: Page
     site.open(page, f"/admin/compute-clusters/{site.cloud.cluster.pk}/", site.admin)
     other = page.context.new_page()
     site.open(other, f"/admin/hosts/{host.pk}/")
-    other.get_by_role("link", name="Take no new VMs").first.click()
+    other.get_by_role("link", name="Disable scheduling").first.click()
     dialog = other.get_by_role("dialog")
     expect(dialog).to_contain_text(f"No new VM is placed on {host.name}.")
-    dialog.get_by_role("button", name="Take no new VMs").click()
+    dialog.get_by_role("button", name="Disable scheduling").click()
     expect(page.locator("[data-heat-map] a", has_text=host.name)).to_have_accessible_name(
         re.compile(f"{host.name} .*, CPU load, Closed")
     )
-    expect(other.locator(".tab-body")).to_contain_text("Closed for new VMs")
+    expect(other.locator(".tab-body")).to_contain_text("Scheduling disabled")
 
 
 @pytest.mark.requirement("UX-10")

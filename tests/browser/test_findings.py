@@ -39,8 +39,8 @@ def stray(site: Site) -> Finding:
         defaults={
             "name": f"vm-{unknown.id}",
             "kept": {
-                "text": "Host has this VM, and no row knows it.",
-                "template": "Host %(place)s has this VM, and no row knows it.",
+                "text": "Host has this VM, but it is not in the database.",
+                "template": "Host %(place)s has this VM, but it is not in the database.",
                 "values": {"place": vm.host.name},
             },
             "state": FindingState.OPEN,
@@ -56,10 +56,10 @@ def test_a_stray_vm_is_found_previewed_and_removed(site: Site, page: Page, stray
     page.get_by_role("link", name="1 inconsistency").click()
     page.get_by_role("link", name=stray.name).click()
     expect(page.locator("h1")).to_have_text(stray.name)
-    expect(page.get_by_text("is stopped by force on host")).to_be_visible()
+    expect(page.get_by_text("is powered off on host")).to_be_visible()
     page.locator(".finding-actions").get_by_role("link", name="Force clean").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("Lost for good")
+    expect(dialog).to_contain_text("Permanently lost")
     dialog.get_by_label("to confirm").fill(stray.name)
     dialog.get_by_role("button", name="Force clean").click()
     # Followed without reloading: the worker removes it, and the page says so.

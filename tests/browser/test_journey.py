@@ -59,7 +59,7 @@ def pings(guest: Guest, address: str) -> bool:
 
 def log_in(page: Page, site: RealSite, username: str) -> None:
     page.goto(f"{site.platform.url}/login/")
-    page.get_by_label("User name").fill(username)
+    page.get_by_label("Username").fill(username)
     page.get_by_label("Password").fill(factories.PASSWORD)
     page.get_by_role("button", name="Log in", exact=True).click()
     page.wait_for_selector("body[data-live=on]", state="attached")
@@ -226,7 +226,7 @@ def delete_on_its_page(page: Page, name: str) -> None:
     page.get_by_label(re.compile("to confirm")).fill(name)
     picture(page, "7-delete")
     page.locator("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("It no longer exists.")).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text("The VM no longer exists.")).to_be_visible(timeout=SLOW_MS)
     picture(page, "8-gone")
 
 

@@ -75,7 +75,7 @@ def test_log_in_skip_the_navigation_and_log_out(site: Site, page: Page) -> None:
     site.owner.set_password(factories.PASSWORD)
     site.owner.save()
     page.goto(site.url)
-    expect(page.get_by_label("User name")).to_be_focused()
+    expect(page.get_by_label("Username")).to_be_focused()
     page.keyboard.type(site.owner.username)
     tab_to(page, page.get_by_label("Password", exact=True))
     page.keyboard.type(factories.PASSWORD)

@@ -1,4 +1,4 @@
-"""Lists in a browser: filters by keyboard, columns, views, export, and what a host out of reach does to its rows."""
+"""Lists in a browser: filters by keyboard, columns, views, export, and what a host unreachable does to its rows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_filters_are_set_turned_round_and_taken_away_with_the_keyboard(
     site.open(page, "/vms/", site.owner)
     page.get_by_role("button", name="State", exact=True).focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("group", name="State").get_by_label("Search these choices")).to_be_focused()
+    expect(page.get_by_role("group", name="State").get_by_label("Search options")).to_be_focused()
     page.keyboard.press("ArrowDown")
     expect(page.get_by_label("Running", exact=True)).to_be_focused()
     page.keyboard.press("ArrowDown")
@@ -72,13 +72,13 @@ def test_a_filter_is_added_and_reload_and_back_keep_to_the_url(
     expect(field).to_be_focused()
     field.fill("4")
     page.keyboard.press("Enter")
-    expect(page.locator("#list")).to_contain_text("Nothing matches.")
+    expect(page.locator("#list")).to_contain_text("No matches.")
     page.reload()
     expect(page.locator(".chip")).to_have_text("Memory (GiB) ≥ 4")
     page.get_by_role("link", name="Clear all").click()
     expect(page.locator("#list tbody tr")).to_have_count(50)
     page.go_back()
-    expect(page.locator("#list")).to_contain_text("Nothing matches.")
+    expect(page.locator("#list")).to_contain_text("No matches.")
 
 
 @pytest.mark.requirement("UX-1")
@@ -109,7 +109,7 @@ def test_columns_are_chosen_ordered_kept_and_put_back(site: Site, page: Page, su
 def test_a_view_is_saved_opened_and_deleted(site: Site, page: Page, subnet: Subnet) -> None:
     site.open(page, "/vms/?status=stopped&sort=-name", site.owner)
     page.get_by_role("button", name="Save as a view").click()
-    page.get_by_label("Name of the view").fill("Idle machines")
+    page.get_by_label("View name").fill("Idle machines")
     page.get_by_role("button", name="Save", exact=True).click()
     tab = page.get_by_role("navigation", name="Views").get_by_role("link", name="Idle machines")
     expect(tab).to_have_attribute("aria-current", "page")

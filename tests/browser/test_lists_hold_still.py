@@ -61,7 +61,7 @@ def settle() -> None:
 
 def fail(vm: Vm) -> None:
     """Leave a cause on a VM, as an operation that failed does."""
-    error = {"code": "host.unreachable", "message": "Host h-1 did not answer.", "hint": "Check the host."}
+    error = {"code": "host.unreachable", "message": "Host h-1 did not respond.", "hint": "Check the host."}
     Resource.objects.filter(pk=vm.pk).update(error=error)
 
 
@@ -168,7 +168,7 @@ def test_a_cause_opens_by_keyboard_and_by_touch_and_stays_while_its_row_changes(
     pill.focus()
     page.keyboard.press("Enter")
     expect(cause).to_be_visible()
-    expect(cause).to_contain_text("Host h-1 did not answer.")
+    expect(cause).to_contain_text("Host h-1 did not respond.")
     expect(cause).to_contain_text("Check the host.")
     near, box = pill.bounding_box(), cause.bounding_box()
     assert near is not None and box is not None

@@ -58,9 +58,9 @@ def test_a_resources_actions_are_a_step_further_and_impossible_ones_say_why(
     page.keyboard.press("Tab")
     start = page.get_by_role("option", name=re.compile("^Start"))
     expect(start).to_have_attribute("aria-disabled", "true")
-    expect(start).to_contain_text("It is running.")
+    expect(start).to_contain_text("The VM is already running.")
     page.keyboard.press("Enter")
-    expect(page.locator("#palette-said")).to_contain_text("Start: It is running.")
+    expect(page.locator("#palette-said")).to_contain_text("Start: The VM is already running.")
     # Escape leads back to what was found, then out; the focus returns.
     page.keyboard.press("Escape")
     expect(page.locator(f"#palette-vm-{vm.pk}")).to_be_visible()

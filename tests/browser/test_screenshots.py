@@ -47,7 +47,7 @@ def named(path: str) -> str:
 
 
 def walk(site: Site, chromium: Browser, visit: Visit, paths: list[str]) -> list[str]:
-    """Photograph the pages; return what is wrong with them: errors, log-ins, wider than the screen."""
+    """Photograph the pages; return what is wrong with them: errors, logins, wider than the screen."""
     context = visit.context(site, chromium)
     page = context.new_page()
     wrong = []
@@ -127,7 +127,7 @@ def test_screenshots_of_what_opens(sample_site: Site, chromium: Browser, size: s
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("size", SIZES)
 def test_screenshots_of_a_newcomer(sample_site: Site, chromium: Browser, size: str, theme: str) -> None:
-    """The log-in, and what one sees who has nothing yet."""
+    """The login, and what one sees who has nothing yet."""
     visit = Visit("newcomer", size, theme)
     context = visit.context(sample_site, chromium)
     context.clear_cookies(name=settings.SESSION_COOKIE_NAME)

@@ -43,7 +43,7 @@ def test_the_top_bar_counts_what_is_under_way_and_what_failed_until_it_is_seen(
 ) -> None:
     site.open(page, "/quotas/", site.owner)
     button = page.locator("[data-own-tasks]")
-    expect(button).to_contain_text("1 under way")
+    expect(button).to_contain_text("1 in progress")
     Operation.objects.open().update(deadline=timezone.now())
     expect(button).to_contain_text("1 failed")
     button.focus()
@@ -67,7 +67,7 @@ def test_a_task_between_two_attempts_says_why_and_is_cancelled(
     # Between attempts for seconds at a time; while a worker is at it for milliseconds.
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator(".detail-title .pill")).to_have_text("Cancelled")
-    expect(page.locator(".failed-next").get_by_role("button", name="Try again")).to_be_visible()
+    expect(page.locator(".failed-next").get_by_role("button", name="Retry")).to_be_visible()
 
 
 def test_a_list_of_tasks_shows_progress_and_settles_by_itself(site: Site, page: Page, subnet: Subnet) -> None:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.urls import Resolver404, URLPattern, resolve
 from playwright.sync_api import Browser, BrowserContext
 
-from apps.accounts.models import ApiKey, Project, Tenant, User
+from apps.accounts.models import ApiKey, Project, ResourceUserObjectPermission, Tenant, User
 from apps.compute.models import InstanceType, Vm
 from apps.infrastructure.models import ComputeCluster, Region, StorageCluster
 from apps.lifecycle.models import Operation, OperationStatus, Resource
@@ -122,6 +122,7 @@ def other_keys(site: Site, portal: str) -> dict[str, object]:
         "operations": failed,
         "members": member,
         "projects": Project.objects.filter(tenant=tenant).values_list("uid", flat=True).last(),
+        "resource-roles": ResourceUserObjectPermission.objects.values_list("pk", flat=True).first(),
         "api-keys": ApiKey.objects.filter(user=who).values_list("uid", flat=True).first(),
         "tenants": Tenant.objects.filter(pk=tenant.pk).values_list("uid", flat=True).first(),
         "regions": Region.objects.values_list("name", flat=True).first(),

@@ -86,7 +86,7 @@ def test_a_deletion_cancelled_in_time_leaves_all_as_it_was_and_can_be_asked_for_
 def test_what_waits_for_a_pushed_aside_handler_to_stop_is_not_cancelled(vm: Vm, owner: Actor) -> None:
     claim(shut_down_vm(owner, vm).pk)
     deletion = delete_vm(owner, vm)
-    assert "pushed aside" in why_not_cancel(deletion)
+    assert "the one it replaced" in why_not_cancel(deletion)
     assert not cancel(owner, deletion)
 
 
@@ -169,7 +169,7 @@ def test_a_creation_cancelled_in_time_never_runs_and_one_cancelled_too_late_says
         assert answers == ["asked"]
         assert (operation.status, vm.state, runs) == (OperationStatus.CANCELLED, State.ERROR, False)
     else:
-        assert answers == ["It is too late: what it is doing now cannot be taken back."]
+        assert answers == ["Too late to cancel: the current step cannot be undone."]
         assert (operation.status, vm.state, runs) == (OperationStatus.DONE, State.READY, True)
 
 

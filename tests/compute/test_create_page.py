@@ -95,8 +95,8 @@ def test_two_regions_are_not_mixed(browser: Client, cloud: Cloud, subnet: Subnet
 
 def test_the_summary_is_there_before_anything_is_typed(browser: Client, cloud: Cloud, subnet: Subnet) -> None:
     html = browser.get(PAGE).content.decode()
-    assert "Still missing: Name" in html
-    assert "2 of 2 have room" in html
+    assert "Missing: Name" in html
+    assert "2 of 2 have enough capacity" in html
     assert "0 → 1 of 50" in html
     assert "4,092" in html, "addresses left"
 
@@ -108,7 +108,7 @@ def test_the_summary_follows_what_is_typed(browser: Client, cloud: Cloud, subnet
     assert "Ready to create" in html
     assert "web-1, web-2, web-3" in html
     assert "0 → 3 of 50" in html
-    assert "1 of 2 have room" in html and "1 host is closed" in html
+    assert "1 of 2 have enough capacity" in html and "1 host has scheduling disabled" in html
     assert not Vm.objects.exists() and not Operation.objects.exists()
 
 
@@ -137,11 +137,11 @@ def test_a_refusal_keeps_what_was_typed_and_says_everything_about_it(
     html = answer.content.decode()
     assert answer.status_code == 409
     assert 'value="web &lt;1&gt;"' in html and "#!/bin/sh" in html
-    assert "2 hosts are closed" in html
+    assert "2 hosts have scheduling disabled" in html
     assert "placement.no_host" in html and answer["X-Request-Id"] in html
     assert "Choose a smaller instance type" in html
     assert "Secret-pass-1" not in html
-    assert "Type it again: it is not kept." in html
+    assert "Enter it again. It is not stored." in html
 
 
 @pytest.mark.requirement("AC-4")

@@ -123,7 +123,7 @@ def test_over_quota_creates_nothing_and_says_what_is_short(
 @pytest.mark.requirement("CL-5")
 def test_no_room_gives_the_quota_and_addresses_back(cloud: Cloud, subnet: Subnet, owner: Actor) -> None:
     Host.objects.update(accepts_vms=False)
-    with pytest.raises(NoCapacity, match="2 hosts are closed"):
+    with pytest.raises(NoCapacity, match="2 hosts have scheduling disabled"):
         ask_for_vms(owner, cloud, subnet)
     assert not Quota.objects.filter(used__gt=0).exists()
     assert not Nic.objects.exists()
@@ -172,7 +172,7 @@ def test_an_image_for_other_cpus_is_refused(cloud: Cloud, subnet: Subnet, owner:
 
 def test_an_image_that_is_not_ready_is_refused(cloud: Cloud, subnet: Subnet, owner: Actor) -> None:
     Resource.objects.filter(pk=cloud.image.pk).update(state=State.PENDING)
-    with pytest.raises(NotNow, match="has not been created yet"):
+    with pytest.raises(NotNow, match="is not created yet"):
         ask_for_vms(owner, cloud, subnet)
 
 

@@ -187,11 +187,11 @@ def test_who_deletes_it_is_told_what_is_destroyed_and_what_stays(
     owner: Actor, vm: Vm, disks: list[Disk]
 ) -> None:
     said = _goes(visible_vms(owner).get(pk=vm.pk))
-    assert f"Its system disk is destroyed with all data on it: {disks[0].name} (40 GiB)." in said
-    assert "Its data disks stay: data-1 (10 GiB), data-2 (20 GiB)." in said
+    assert f"Its system disk and all data on it are destroyed: {disks[0].name} (40 GiB)." in said
+    assert "Its data disks are kept: data-1 (10 GiB), data-2 (20 GiB)." in said
     shown = preview(Resource.objects.get(pk=vm.pk), Action.FORCE_CLEAN)
     assert shown.lost == [f"Disk {disks[0].name} with all its data: 40 GiB."]
-    assert "Its data disks stay: data-1, data-2." in shown.done
+    assert "Its data disks are kept: data-1, data-2." in shown.done
     assert any("Disk space: 70 used now, 30 afterwards" in line for line in shown.done), shown.done
 
 

@@ -41,7 +41,7 @@ def vm(cloud: Cloud, subnet: Subnet, owner: Actor) -> Vm:
 
 
 def ran_for(vm: Vm, time: timedelta) -> Operation | None:
-    """Let the VM have run for so long, and its host report; return what is asked for then."""
+    """Let the VM have run for so long, and its host report; return what is requested then."""
     Vm.objects.filter(pk=vm.pk).update(power_seen_at=timezone.now() - time)
     collect()
     return Operation.objects.open().filter(resource=vm, verb="vm.finish_first_boot").first()

@@ -129,4 +129,4 @@ def test_a_vm_on_a_host_out_of_reach_says_as_of_when_its_state_is(cloud: Cloud, 
     Host.objects.filter(pk=vm.host_id).update(last_report_at=timezone.now() - timedelta(minutes=2))
     word = state_label(again(vm))
     assert (word.word, word.tone) == ("Running", "warn")
-    assert "out of reach" in word.reason
+    assert "unreachable" in word.reason

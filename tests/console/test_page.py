@@ -20,6 +20,7 @@ from apps.console.models import ConsoleTicket
 from apps.console.services import mark_opened
 from apps.infrastructure import backends
 from apps.lifecycle.models import Operation
+from apps.lifecycle.tenant_texts import CAUSES
 from tests import factories
 from tests.browser.conftest import PICTURES, Site
 from tests.browser.test_accessibility import violations
@@ -112,7 +113,7 @@ def test_pasted_text_is_typed_key_by_key(desk: Desk, page: Page) -> None:
     page.get_by_role("button", name="Paste text").click()
     page.get_by_label("Text", exact=True).fill(f"{EVERY_KEY}é\n")
     expect(page.locator("#paste-note")).to_contain_text("é")
-    page.get_by_role("button", name="Type it").click()
+    page.get_by_role("button", name="Type text").click()
     assert desk.guest.typed(len(EVERY_KEY) + 1) == f"{EVERY_KEY}\r"
     expect(page.locator("#paste-dialog")).to_be_hidden()
 
@@ -147,7 +148,9 @@ def test_the_screen_fits_the_window_or_shows_every_pixel(desk: Desk, page: Page)
 def test_a_stopped_vm_is_said_to_be_and_connected_to_when_it_starts(desk: Desk, page: Page) -> None:
     vm = desk.vm(Power.OFF)
     desk.open(page, vm)
-    expect(page.locator("#notice-hint")).to_have_text("The console connects by itself when it starts.")
+    expect(page.locator("#notice-hint")).to_have_text(
+        "The console connects automatically when the VM starts."
+    )
     page.screenshot(path=_picture("console-stopped"))
     desk.site.open(other := page.context.new_page(), f"/vms/{vm.pk}/")
     other.get_by_role("button", name="Start").first.click()
@@ -210,9 +213,9 @@ def test_the_bar_powers_the_vm_off_after_a_question(desk: Desk, page: Page) -> N
 def test_who_loses_the_role_sees_why_and_cannot_come_back(desk: Desk, page: Page) -> None:
     desk.show(page)
     ProjectUserObjectPermission.objects.filter(user=desk.operator).delete()
-    expect(page.locator("#notice-title")).to_have_text("You may not use this console.", timeout=10_000)
+    expect(page.locator("#notice-title")).to_have_text("You have no access to this console.", timeout=10_000)
     page.get_by_role("button", name="Connect again").click()
-    expect(page.locator("#notice-title")).to_contain_text("There is no such")
+    expect(page.locator("#notice-title")).to_contain_text("not found")
 
 
 def test_a_screen_that_does_not_answer_is_named_and_tried_again_on_request(desk: Desk, page: Page) -> None:
@@ -232,10 +235,11 @@ def test_what_the_worker_says_about_a_failure_is_shown(desk: Desk, page: Page) -
     ticket = wait_until(ConsoleTicket.objects.filter(vm=vm).first, "the page asked for no ticket")
     Operation.objects.filter(pk=ticket.operation_id).update(
         status="failed",
-        error={"code": "host.unreachable", "message": "Host h-1 did not answer.", "hint": "Wait."},
+        error={"code": "host.unreachable", "message": "Host h-1 did not respond.", "hint": "Wait."},
     )
-    expect(page.locator("#notice-title")).to_have_text("Host h-1 did not answer.")
-    expect(page.locator("#notice-hint")).to_have_text("Wait.")
+    said = CAUSES["host.unreachable"]
+    expect(page.locator("#notice-title")).to_have_text(said.message)
+    expect(page.locator("#notice-hint")).to_have_text(said.hint)
 
 
 @pytest.mark.requirement("VN-2")
@@ -272,7 +276,7 @@ def test_the_page_fits_a_phone(desk: Desk, page: Page) -> None:
     box = page.get_by_role("button", name="Ctrl+Alt+Del").bounding_box()
     assert box is not None and box["height"] >= 40
     page.screenshot(path=_picture("console-phone"))
-    page.get_by_role("button", name="Keyboard of the phone").click()
+    page.get_by_role("button", name="Phone keyboard").click()
     page.keyboard.type("Ab")
     page.keyboard.press("Backspace")
     page.keyboard.press("Enter")

@@ -41,7 +41,7 @@ def test_what_can_be_pressed_follows_the_vm_and_the_others_say_why_not(
     bar = bar_of(factories.page_client(otto), vm)
     assert offered(bar) == possible
     assert bar.count('aria-disabled="true"') == len(POWER) - len(possible)
-    assert ("It is running." if power == Power.ON else "It is stopped.") in bar
+    assert ("The VM is already running." if power == Power.ON else "The VM is already stopped.") in bar
 
 
 def test_powering_off_asks_first_and_shutting_down_does_not(otto: User, project_a: Project) -> None:
@@ -60,7 +60,7 @@ def test_while_an_operation_runs_the_bar_offers_what_the_vms_page_offers(
     assert Operation.objects.open().get().verb == "vm.restart"
     bar = bar_of(client, vm)
     assert offered(bar) == ["power_off"], "which pushes it aside"
-    assert "Restarting is still under way." in bar
+    assert "Restarting is still running." in bar
 
 
 @pytest.mark.requirement("AC-3")

@@ -69,7 +69,7 @@ def test_a_vms_screen_is_seen_from_boot_on_and_comes_back_after_a_restart(
 
     customer.api.change("POST", f"/vms/{vm.pk}/power-off")
     expect(page.locator("#notice-hint")).to_have_text(
-        "The console connects by itself when it starts.", timeout=30_000
+        "The console connects automatically when the VM starts.", timeout=30_000
     )
     wait_until(lambda: Vm.objects.get(pk=vm.pk).power_seen == Power.OFF, "power off", seconds=30)
     customer.api.change("POST", f"/vms/{vm.pk}/start")

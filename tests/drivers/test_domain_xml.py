@@ -1,4 +1,4 @@
-"""The domain definition, compared with kept files (SCLOUD_WRITE_GOLDEN=1 writes them anew: read the diff then)."""
+"""The domain definition, compared with kept files (SCLOUD_WRITE_GOLDEN=1 writes them again: read the diff then)."""
 
 import os
 import xml.etree.ElementTree as ET
@@ -134,7 +134,7 @@ def test_metadata_survives_the_way_through_libvirt() -> None:
 
 @pytest.mark.requirement("SE-5")
 def test_an_id_that_is_none_is_no_path() -> None:
-    with pytest.raises(DriverError, match="not an identifier"):
+    with pytest.raises(DriverError, match="not a valid identifier"):
         HOST.seed_path("../../etc/passwd")
-    with pytest.raises(DriverError, match="not an identifier"):
+    with pytest.raises(DriverError, match="not a valid identifier"):
         HOST.serial_log("*")

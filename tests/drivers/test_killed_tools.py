@@ -37,7 +37,7 @@ def everybodys() -> Iterator[Path]:
 
 
 def a_tool_that_is_killed(directory: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> Path:
-    """Put a qemu-img before the real one that is killed when it is asked for `word`; return the file that ends this."""
+    """Put a qemu-img before the real one that is killed when it is requested `word`; return the file that ends this."""
     repaired, tool = directory / "repaired", directory / "bin" / "qemu-img"
     tool.parent.mkdir()
     real = next(path for path in os.environ["PATH"].split(":") if (Path(path) / "qemu-img").exists())

@@ -60,15 +60,15 @@ def test_a_broker_that_is_away_is_named(ada: User) -> None:
     let_one_wait(minutes=2)
     with override_settings(REDIS_URL=NOWHERE):
         html = overview(ada)
-    assert "The message broker does not answer." in html
-    assert "See that Redis runs. 1 accepted task waits; nothing is lost." in html
+    assert "The message broker does not respond." in html
+    assert "Check that Redis is running. 1 accepted task is queued. No task is lost." in html
 
 
 def test_without_workers_or_beat_it_is_said_that_no_work_is_carried_out(ada: User) -> None:
     lose_the_pulse()
     html = overview(ada)
-    assert "No work is carried out." in html
-    assert "See that workers and beat run. What was accepted waits; nothing of it is lost." in html
+    assert "No tasks are being processed." in html
+    assert "Check that the workers and beat are running. Accepted tasks are queued. No task is lost." in html
 
 
 def test_tasks_that_wait_for_more_than_their_turn_are_told() -> None:
@@ -77,6 +77,6 @@ def test_tasks_that_wait_for_more_than_their_turn_are_told() -> None:
     found = control_plane_fault()
     assert found is not None
     assert (found.message, found.code) == (
-        "1 task has waited for a worker for more than a minute.",
+        "1 task has waited for a worker for over a minute.",
         "workers.busy",
     )

@@ -64,7 +64,7 @@ def test_the_settings_file_opens_redis_for_the_hosts_own_keys_alone(
     assert thief.ping()
     renewed = tomllib.loads(renew_enrolment(admin, host).agent_toml)
     with pytest.raises(redis.exceptions.ConnectionError):
-        thief.connection.read_response()  # cut, and not only refused when it comes anew
+        thief.connection.read_response()  # cut, and not only refused when it comes again
     assert renewed["seal_key"] != given["seal_key"]
     with (
         redis.Redis.from_url(given["redis_url"]) as client,

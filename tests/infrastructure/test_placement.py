@@ -74,10 +74,10 @@ def test_a_refusal_says_for_each_host_why() -> None:
     reasons = refused.value.details["reasons"]
     assert isinstance(reasons, list)
     assert [(reason["code"], reason["hosts"], reason["text"]) for reason in reasons] == [
-        ("memory", 1, "1 host lacks memory: 2 of 4 GiB free"),
-        ("vcpu", 1, "1 host lacks vCPUs: 4 of 4 free"),
-        ("closed", 1, "1 host is closed"),
-        ("out_of_reach", 1, "1 host is out of reach"),
+        ("memory", 1, "1 host has too little memory: 2 of 4 GiB free"),
+        ("vcpu", 1, "1 host has too few vCPUs: 4 of 4 free"),
+        ("closed", 1, "1 host has scheduling disabled"),
+        ("out_of_reach", 1, "1 host is unreachable"),
         ("not_ready", 2, "2 hosts are not ready"),
     ]
     told = f"{refused.value.message} {refused.value.details}"
@@ -98,8 +98,8 @@ def test_the_outlook_names_every_host_with_its_own_reason() -> None:
     seen = capacity_forecast(cluster, Need(vcpu=8, memory_mib=4096))
     assert (seen.total, seen.fitting, seen.room) == (5, 1, 8)
     assert [reason.text for reason in seen.reasons] == [
-        "2 hosts lack memory: at most 2 of 4 GiB free",
-        "1 host is out of reach",
+        "2 hosts have too little memory: at most 2 of 4 GiB free",
+        "1 host is unreachable",
         "1 host is not ready",
     ]
     own = {
@@ -108,7 +108,7 @@ def test_the_outlook_names_every_host_with_its_own_reason() -> None:
         for name, text in hosts.items()
     }
     assert own["full"] == "needs 4 GiB of memory, 2 of 4 GiB free"
-    assert own["silent"].startswith("out of reach since ")
+    assert own["silent"].startswith("unreachable since ")
     assert own["alien"] == "Its CPUs are aarch64."
 
 

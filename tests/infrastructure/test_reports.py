@@ -72,7 +72,7 @@ def test_a_silent_host_is_out_of_reach_until_it_reports_again(world: World) -> N
     Host.objects.update(last_report_at=timezone.now() - timedelta(seconds=30))
     collect()
     host.refresh_from_db()
-    assert state_label(host).word == "Out of reach"
+    assert state_label(host).word == "Unreachable"
     world.reconnect(host.name)
     collect()
     host.refresh_from_db()
@@ -104,7 +104,7 @@ def test_a_wrong_clock_of_a_web_process_takes_no_host_out_of_service(
 
 @pytest.mark.requirement("OP-1")
 def test_hosts_nobody_listened_to_are_not_taken_for_silent(world: World) -> None:
-    """All workers were killed: what is asked for meanwhile is accepted, and waits for them."""
+    """All workers were killed: what is requested meanwhile is accepted, and waits for them."""
     cluster = factories.make_cluster(factories.make_region())
     host = factories.make_host(cluster)
     collect()

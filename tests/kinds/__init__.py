@@ -14,7 +14,7 @@ from tests.recovery.crash.recipe import Recipe
 _MODULES = [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
 CASES: tuple[KindCase, ...] = tuple(module.CASE for module in _MODULES if hasattr(module, "CASE"))
 
-#: Verb with a handler → how it is asked for. Kind that is reconciled → how something without a row comes to be there.
+#: Verb with a handler → how it is requested. Kind that is reconciled → how something without a row comes to be there.
 RECIPES: dict[str, Recipe] = {
     f"{case.kind}.{action}": each for case in CASES for action, each in case.recipes.items()
 }

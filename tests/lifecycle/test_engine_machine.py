@@ -80,7 +80,7 @@ ENDS = {
 
 
 class Engine(RuleBasedStateMachine):
-    """Some hosts, what was asked for, and the attempts that workers hold."""
+    """Some hosts, what was requested, and the attempts that workers hold."""
 
     script: Script
 

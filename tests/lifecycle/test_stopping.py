@@ -65,7 +65,7 @@ def test_until_it_has_stopped_it_holds_its_resource(host: Host) -> None:
     claim(operation.pk)
     assert cancel(SYSTEM, operation)
     operation.refresh_from_db()
-    assert (operation.is_open, "asked to stop" in why_not_cancel(operation)) == (True, True)
+    assert (operation.is_open, "Cancellation was requested" in why_not_cancel(operation)) == (True, True)
     assert not cancel(SYSTEM, operation)
     with pytest.raises(Busy):
         ensure_possible(POLISH, host, open_operation(host))
@@ -120,7 +120,7 @@ def test_what_completes_it_cannot_be_cancelled_while_it_runs_and_again_once_it_f
     def completes(run: OperationContext) -> None:
         run.no_stop_now()
         operation.refresh_from_db()
-        assert "too late" in why_not_cancel(operation)
+        assert "Too late" in why_not_cancel(operation)
         assert not cancel(SYSTEM, operation)
         raise DriverError("no answer")
 
@@ -172,7 +172,7 @@ def test_past_the_point_of_no_return_nobody_can_cancel_it_any_more(host: Host, s
     def destroys(run: OperationContext) -> None:
         run.no_way_back()
         operation.refresh_from_db()
-        assert "too late" in why_not_cancel(operation)
+        assert "Too late" in why_not_cancel(operation)
         assert not cancel(SYSTEM, operation)
         raise DriverError("no answer")
 

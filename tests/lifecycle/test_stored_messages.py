@@ -24,11 +24,11 @@ def test_a_step_is_kept_in_english_with_what_is_needed_to_say_it_otherwise() -> 
 
 
 def test_a_hosts_error_is_read_in_the_readers_language() -> None:
-    error = DriverError("Host %(host)s did not answer.", values={"host": "host-1"}, hint="Start the VM.")
+    error = DriverError("Host %(host)s did not respond.", values={"host": "host-1"}, hint="Start the VM.")
     kept = stored_error(Failure.of(error).error())
     with translation.override("zh-hans"):
         shown = rendered_error(kept)
-    assert "host-1" in shown["message"] and "did not answer" not in shown["message"]
+    assert "host-1" in shown["message"] and "did not respond" not in shown["message"]
     assert shown["hint"] and shown["hint"] != "Start the VM."
 
 

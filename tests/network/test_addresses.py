@@ -126,7 +126,7 @@ def test_no_group_being_deleted_is_bound(
 
 def test_no_address_is_given_out_in_a_subnet_that_is_not_there_yet(subnet: Subnet, machine: Resource) -> None:
     Resource.objects.filter(pk=subnet.pk).update(state=State.PENDING)
-    with pytest.raises(NotNow, match="not been created yet"):
+    with pytest.raises(NotNow, match="not created yet"):
         allocate_nic(subnet, machine)
 
 

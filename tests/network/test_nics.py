@@ -42,7 +42,7 @@ def test_a_nic_is_bound_to_another_group_and_to_none(
     assert nic.security_group == group
     fabric = backends.fabric(region)
     assert fabric.inventory().of(PortSpec)[str(nic.pk)] == 2
-    with pytest.raises(Exception, match="bound to ports"):
+    with pytest.raises(Exception, match="used by ports"):
         fabric.ensure_absent(SecurityGroupSpec, str(group.pk))
 
     settle(set_security_group(owner, machine, security_group=None))
@@ -50,7 +50,7 @@ def test_a_nic_is_bound_to_another_group_and_to_none(
 
 
 def test_a_machine_without_nics_cannot_be_bound(owner: Actor, machine: Resource) -> None:
-    with pytest.raises(NotNow, match="no network interface"):
+    with pytest.raises(NotNow, match="no NIC"):
         set_security_group(owner, machine, security_group=None)
 
 

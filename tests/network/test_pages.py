@@ -78,7 +78,7 @@ def test_a_refused_block_is_told_at_its_field_and_nothing_typed_is_lost(
         {"name": "my web", "project": project_a.uid, "region": region.name, "cidr": "8.8.8.0/24"},
     )
     assert response.status_code == 422
-    assert "Not in a block VPCs may use" in text(response)
+    assert "Not allowed for VPCs" in text(response)
     assert 'value="my web"' in text(response) and 'value="8.8.8.0/24"' in text(response)
 
 
@@ -94,7 +94,7 @@ def test_a_subnet_is_made_from_its_vpc(page: Client, vpc: Vpc) -> None:
 
 @pytest.mark.requirement("VP-4")
 def test_deleting_a_vpc_in_use_says_by_what(page: Client, subnet: Subnet) -> None:
-    response = page.post(f"/vpcs/{subnet.vpc_id}/delete/")
+    response = page.post(f"/vpcs/{subnet.vpc_id}/delete/", {"typed_name": subnet.vpc.name})
     assert subnet.name in text(response)
     assert Vpc.objects.exists()
 
@@ -146,7 +146,7 @@ def test_a_wrong_rule_is_told_at_its_row_and_nothing_typed_is_lost(
     blank, fine, wrong = response.context["editor"].rows
     assert (blank.errors, fine.errors) == ({}, {})
     assert list(wrong.errors) == ["address"]
-    for typed in ("fine", "not an address", "look here", "An address or a block"):
+    for typed in ("fine", "not an address", "look here", "An address or CIDR block"):
         assert typed in text(response)
     assert group.rules.get().description == "office"
 
@@ -192,7 +192,7 @@ def test_rules_someone_else_changed_are_shown_as_a_conflict_with_what_was_typed(
     settle_all()
     response = page.post(edit, rows(("in", "tcp", "9090", "::/0", "accept", "medium", "late"), generation=1))
     assert response.status_code == 409
-    assert "Someone else changed" in text(response) and "late" in text(response)
+    assert "Another user changed" in text(response) and "late" in text(response)
     assert group.rules.get().description == "mine"
 
 
@@ -201,7 +201,7 @@ def test_the_admin_sets_the_allowed_blocks(ada: User, page: Client) -> None:
     admin = page_client(ada)
     assert "192.168.0.0/16 16-29" in text(admin.get("/admin/vpc-ranges/"))
     wrong = admin.post("/admin/vpc-ranges/", {"ranges": "10.0.0.0/8 4-29"})
-    assert wrong.status_code == 422 and "Masks must run from" in text(wrong)
+    assert wrong.status_code == 422 and "The prefix length must be from" in text(wrong)
     assert "10.0.0.0/8 4-29" in text(wrong)
     assert admin.post("/admin/vpc-ranges/", {"ranges": "10.0.0.0/8 12-28\n\n"}).status_code == 302
     assert "10.0.0.0/8 12-28" in text(admin.get("/admin/vpc-ranges/"))

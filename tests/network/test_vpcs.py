@@ -167,7 +167,7 @@ def test_a_vpc_that_failed_says_why_and_can_be_deleted(owner: Actor, region: Reg
     execute(operation.pk)
     vpc = Vpc.objects.get(pk=operation.target_id)
     assert (vpc.state, vpc.error["message"]) == (State.ERROR, "The network is full.")
-    with pytest.raises(Exception, match="in error"):
+    with pytest.raises(Exception, match="has failed"):
         create_subnet(owner, vpc=vpc.pk, name="s", cidr="10.0.0.0/24")
     settle(delete_vpc(owner, vpc))
     assert not Vpc.objects.exists()

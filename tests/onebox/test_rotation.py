@@ -59,7 +59,7 @@ class OpenConnections:
             stack.callback(link.close)
 
     def identity(self) -> list[Any]:
-        """What would differ had a connection been made anew."""
+        """What would differ had a connection been made again."""
         self.fabric.ensure_absent(VpcSpec, new_id())
         self.fabric.inventory()
         return [

@@ -1,6 +1,6 @@
 """What somebody can open who has all files of one host and sits on the management network in its place.
 
-See docs/security.md. tests/agent/test_stolen_host.py is about what the host's log-in to Redis opens.
+See docs/security.md. tests/agent/test_stolen_host.py is about what the host's login to Redis opens.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from apps.compute.models import Power, Vm
 from apps.lifecycle import batches
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Batch, BatchItem, Operation, OperationStatus
+from apps.lifecycle.tenant_texts import GENERAL_CAUSE
 from apps.network.models import Subnet
 from tests import factories
 from tests.compute.factories import Cloud, make_vm
@@ -60,9 +61,9 @@ def open_verbs() -> list[str]:
 def test_asking_changes_nothing_and_says_what_will_happen_to_each(vms: list[Vm], alice: User) -> None:
     Vm.objects.filter(pk=vms[0].pk).update(power=Power.OFF, power_seen=Power.OFF)
     question = html(asked(factories.page_client(alice), "shut-down", keys(vms)))
-    assert "Will be done: 2" in question
-    assert "Left out: 1" in question
-    assert "<strong>web-0</strong>" in question and "It is stopped." in question
+    assert "To be processed: 2" in question
+    assert "Skipped: 1" in question
+    assert "<strong>web-0</strong>" in question and "The VM is already stopped." in question
     assert question.count('name="key"') == 2
     assert open_verbs() == [] and not Batch.objects.exists()
 
@@ -77,11 +78,11 @@ def test_each_row_is_asked_for_by_itself_and_the_outcome_has_an_address(vms: lis
     assert answer["Location"] == f"/bulk/{Batch.objects.get().pk}/"
     assert open_verbs().count("vm.restart") == 2
     outcome = html(client.get(answer["Location"]))
-    assert "Shutting down is still under way." in outcome
+    assert "Shutting down is still running." in outcome
     assert "Wait until it has finished" in outcome
-    assert "<strong>2</strong> under way" in outcome
+    assert "<strong>2</strong> in progress" in outcome
     assert "<strong>1</strong> refused or failed" in outcome
-    assert "Try 1 again" in outcome
+    assert "Retry 1" in outcome
 
 
 @pytest.mark.requirement("UX-4", "OP-5")
@@ -126,8 +127,10 @@ def test_what_destroys_says_what_goes_and_wants_words_typed(vms: list[Vm], alice
     answer = asked(client, "delete", keys(vms))
     question, token = html(answer), token_of(answer)
     # Once for all what is the same for all, and each one's own.
-    assert question.count("security groups and SSH keys stay") == 1
-    assert "web-2 stops at once" in question and "system disk is destroyed" in question
+    assert question.count("security groups and SSH keys are kept") == 1
+    assert (
+        "web-2 stops immediately" in question and "system disk and all data on it are destroyed" in question
+    )
     assert '<strong class="mono">delete 3</strong>' in question
     for typed in ("", "delete", "delete 2", "web-0"):
         wrong = confirmed(client, "delete", keys(vms), token, typed=typed)
@@ -144,7 +147,9 @@ def test_the_bar_judges_by_the_same_rule_as_one_row_alone(vms: list[Vm], alice: 
 
     Vm.objects.filter(pk=vms[0].pk).update(power=Power.OFF, power_seen=Power.OFF)
     running = bar(alice, keys(vms[1:]))
-    assert 'class="btn btn-sm cannot" value="start" aria-disabled="true" title="It is running."' in running
+    assert (
+        'class="btn btn-sm cannot" value="start" aria-disabled="true" title="The VM is already running."'
+    ) in running
     assert 'name="action" value="shut-down"' in running
     mixed = bar(alice, keys(vms))
     assert 'name="action" value="start"' in mixed and ">1/3<" in mixed
@@ -156,7 +161,7 @@ def test_the_bar_judges_by_the_same_rule_as_one_row_alone(vms: list[Vm], alice: 
 def test_all_that_match_are_those_of_the_lists_own_filters(vms: list[Vm], alice: User) -> None:
     client = factories.page_client(alice)
     answer = client.post(BULK, {"action": "restart", "all": "1", "query": "q=web-1"})
-    assert "Will be done: 1" in html(answer)
+    assert "To be processed: 1" in html(answer)
     assert f'value="{vms[1].pk}"' in html(answer)
 
 
@@ -167,7 +172,7 @@ def test_more_than_the_limit_is_refused_with_what_to_do(
     client = factories.page_client(alice)
     answer = client.post(BULK, {"action": "restart", "all": "1", "query": ""})
     assert answer.status_code == 422
-    assert "More than 2 match." in html(answer) and "Narrow the list" in html(answer)
+    assert "More than 2 rows match." in html(answer) and "narrow the list" in html(answer)
     assert asked(client, "restart", keys(vms)).status_code == 422
 
 
@@ -184,7 +189,7 @@ def test_another_tenants_rows_and_outcomes_are_not_there(
 ) -> None:
     stranger = factories.page_client(bob)
     question = html(asked(stranger, "delete", keys(vms)))
-    assert "3 are no longer there." in question and "web-0" not in question
+    assert "3 were deleted." in question and "web-0" not in question
     confirmed(stranger, "delete", keys(vms), str(uuid4()), typed="delete 3")
     assert open_verbs() == []
     assert set(BatchItem.objects.values_list("outcome", flat=True)) == {"not_found"}
@@ -211,9 +216,9 @@ def test_what_failed_later_is_told_with_its_cause_and_may_be_tried_again(vms: li
     error = {"code": "host.gone", "message": "The host does not answer.", "hint": "Look at the host."}
     Operation.objects.filter(target_id=vms[0].pk).update(status=OperationStatus.FAILED, error=error)
     outcome = html(client.get(address))
-    assert "The host does not answer." in outcome and "Look at the host." in outcome
+    assert GENERAL_CAUSE.message in outcome and "Look at the host." not in outcome
     again = asked(client, "restart", re.findall(r'name="key" value="([^"]+)"', outcome))
-    assert "Will be done: 1" in html(again)
+    assert "To be processed: 1" in html(again)
 
 
 @pytest.mark.requirement("UX-4")
@@ -225,7 +230,7 @@ def test_outcomes_and_questions_cost_the_same_few_queries_for_any_number(vms: li
             assert ask().status_code == 200
         return len(queries)
 
-    client.get("/vms/")  # what is read once per process or log-in
+    client.get("/vms/")  # what is read once per process or login
     costs = []
     for given in (keys(vms)[:1], keys(vms)):
         question = cost(lambda: asked(client, "delete", given))  # noqa: B023

@@ -46,7 +46,7 @@ def test_a_refusal_that_belongs_to_no_field_stands_above_the_form(
     answer = client.post("/vms/create/", {**chosen(page), "security_group": "", "name": "web", "count": "1"})
     html = answer.content.decode()
     assert answer.status_code == 409, answer.context["form"].errors
-    assert "Over quota" in html
+    assert "Quota exceeded" in html
     assert "quota.exceeded" in html
     assert answer["X-Request-Id"] in html
     assert 'value="web"' in html

@@ -14,6 +14,7 @@ from apps.compute.models import KeyPair, Vm
 from apps.compute.services.key_pair import create_key_pair
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation, OperationStatus, State
+from apps.lifecycle.tenant_texts import CAUSES
 from apps.network.models import Subnet
 from tests import factories
 from tests.compute.factories import Cloud, make_group, make_vm
@@ -107,7 +108,7 @@ def test_a_member_learns_that_something_is_hidden_but_not_what(
     (group,) = context(max_, f"/subnets/{subnet.pk}/")["used_by"]
     assert (group.items, group.hidden) == ([], 1)
     html = page(max_, f"/subnets/{subnet.pk}/")
-    assert "and 1 you cannot see" in html
+    assert "and 1 without access" in html
     assert "web-1" not in html
 
 
@@ -165,10 +166,10 @@ def test_a_failure_says_cause_code_request_next_step_and_offers_the_retry(
     path = f"/vms/{failed.target_id}/"
     html = page(alice, path)
     for text in (
-        "The host does not answer.",
+        CAUSES["hypervisor.unreachable"].message,
         "hypervisor.unreachable",
         "request-4711",
-        "Check that it is up.",
+        "Retry later.",
     ):
         assert text in html, text
     notice = html[html.index('class="failed"') :]
@@ -200,7 +201,7 @@ def test_a_deletion_refused_because_of_users_names_them_with_links(
 ) -> None:
     client = factories.page_client(alice)
     for headers in ({}, {"HX-Request": "true"}):
-        answer = client.post(f"/subnets/{subnet.pk}/delete/", headers=headers)
+        answer = client.post(f"/subnets/{subnet.pk}/delete/", {"typed_name": subnet.name}, headers=headers)
         assert answer.status_code == 409
         assert f'href="/vms/{vm.pk}/"' in answer.content.decode()
 

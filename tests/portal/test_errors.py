@@ -139,9 +139,7 @@ def test_without_database_pages_and_api_say_that_the_platform_is_out_of_order() 
     told = json.loads(done.stdout.splitlines()[-1])
     status, html, retry_after, request_id = told["page"]
     assert (status, retry_after) == (503, "10")
-    assert ("platform.unavailable" in html, request_id in html, "Try again in a minute." in html) == (
-        True,
-    ) * 3
+    assert ("platform.unavailable" in html, request_id in html, "Retry in a minute." in html) == (True,) * 3
     status, body, kind = told["api"]
     assert (status, body["code"], kind) == (503, "platform.unavailable", "application/problem+json")
     assert body["hint"] and body["request_id"]

@@ -61,7 +61,7 @@ def test_search_sorting_and_filters_stand_in_the_url(
     assert names(shown(client, "/vms/?sort=no_such_column")) == ["cache", "db", "web"]
     html = shown(client, "/vms/?q=nothing-like-it")
     assert names(html) == []
-    assert "Nothing matches." in html
+    assert "No matches." in html
     # The address is searched too.
     assert names(shown(client, f"/vms/?q={Vm.objects.get(name='db').nics.get().ip}")) == ["db"]
 

@@ -67,7 +67,7 @@ def add_sample_data(owner: Actor, cloud: Cloud, subnet: Subnet, count: int) -> N
     common: dict[str, Any] = {"tenant": tenant, "project": project, "region": region, "state": State.READY}
     for number in range(count):
         other = factories.make_tenant()
-        factories.make_member(tenant, Role.VIEWER)
+        member = factories.make_member(tenant, Role.VIEWER)
         factories.make_admin(f"admin-{other.pk}")
         for user in User.objects.filter(username__in=["ada", "alice"]):
             issue_key(user, f"key-{other.pk}", ApiKey.Scope.READ, None)
@@ -86,6 +86,7 @@ def add_sample_data(owner: Actor, cloud: Cloud, subnet: Subnet, count: int) -> N
             last_given=f"10.9.{third}.1",
             **common,
         )
+        factories.grant_resource(member, Role.OPERATOR, vpc)
         Resource.objects.filter(pk=vpc.pk).update(error={"code": "x.y", "message": "It did not answer."})
         Finding.objects.create(
             rule="stale", kind="vpc", target_id=vpc.pk, name="more", resource=vpc, region=region, state="open"

@@ -15,7 +15,7 @@ PORTAL = {
     "": ["home"],
     "Compute": ["vm", "image", "key_pair", "disk"],
     "Network": ["vpc", "subnet", "security_group"],
-    "Account": ["operation", "audit", "quota", "member", "project", "api_key"],
+    "Account": ["operation", "audit", "quota", "member", "project", "resource_role", "api_key"],
 }
 ADMIN = {
     "": ["home"],

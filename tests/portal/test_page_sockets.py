@@ -16,6 +16,7 @@ from django.test import Client
 from apps.accounts.acting import SINCE
 from apps.accounts.middleware import MUST_ENROL
 from apps.accounts.models import Project, Role, Tenant, User
+from apps.accounts.selectors import visible_resource_roles
 from apps.accounts.session_limits import BEGAN, SEEN
 from apps.compute.models import Vm
 from apps.lifecycle import push
@@ -25,6 +26,7 @@ from apps.portal.consumers import MOST_MESSAGES, TALKATIVE
 from apps.portal.page_access import CONNECT_AGAIN, MUST_DO_FIRST, NOT_LOGGED_IN, TOO_MANY
 from apps.settings_pages.services import change_settings
 from apps.tenancy.services.members import reset_member_password, set_role
+from apps.tenancy.services.resource_roles import take_resource_role
 from scloud_console.asgi import application
 from tests import factories
 from tests.console.factories import make_vm
@@ -130,6 +132,32 @@ def test_a_member_hears_of_no_other_project_and_an_owner_of_all(
     owner_heard, member_heard = asking(scenario)
     assert member_heard == [f"vm:{hers.pk}"]
     assert {f"vm:{theirs.pk}", "vm:*", f"vm:{hers.pk}"} < set(owner_heard)
+
+
+@pytest.mark.requirement("AC-1")
+def test_a_member_with_one_resource_hears_of_it_alone_until_the_role_is_revoked(
+    alice: User, tenant_a: Tenant, project_a: Project
+) -> None:
+    una, mine, neighbour = factories.make_member_of_nothing(tenant_a, "una"), *map(make_vm, [project_a] * 2)
+    factories.grant_resource(una, Role.VIEWER, mine)
+    browser = factories.page_client(una)
+    changes = [
+        *_changes(neighbour),
+        lambda: push.many_changed("vm", [(mine.tenant_id, mine.project_id)], [neighbour.pk]),
+        lambda: push.many_changed("disk", [(mine.tenant_id, mine.project_id)], [mine.pk]),
+        lambda: push.resource_changed(mine),
+    ]
+
+    async def scenario() -> tuple[list[str], int]:
+        page = socket(browser)
+        assert await opened(page) == 0
+        await sync_to_async(_make)(changes)
+        heard = await told(page, f"vm:{mine.pk}")
+        given = await sync_to_async(visible_resource_roles(actor_for_user(alice)).get)()
+        await sync_to_async(take_resource_role)(actor_for_user(alice), given)
+        return heard, await code(page)
+
+    assert asking(scenario) == (["disk:*", f"vm:{mine.pk}"], CONNECT_AGAIN)
 
 
 def test_a_member_hears_of_a_deleted_resource_of_its_project(vera: User, project_a: Project) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -24,6 +25,9 @@ class Heard:
 
     def tell(self, text: str) -> None:
         self.texts.put_nowait(text)
+
+    def hears(self, about: Collection[str]) -> bool:
+        return "mine" in about
 
     def end(self, message: dict[str, Any]) -> None:
         self.ended.put_nowait(message)
@@ -112,5 +116,24 @@ def test_ended_sessions_are_told_at_once() -> None:
         await get_channel_layer().group_send(GROUP, {"type": "page.closed"})
         async with asyncio.timeout(20):
             assert await page.ended.get() == {"type": "page.closed"}
+
+    async_to_sync(scenario)()
+
+
+@pytest.mark.requirement("AC-1", "UX-2")
+def test_a_message_about_single_resources_reaches_only_pages_that_may_hear_of_one() -> None:
+    class Deaf(Heard):
+        def hears(self, about: Collection[str]) -> bool:
+            return False
+
+    async def scenario() -> None:
+        mine, other = Heard(), Deaf()
+        await asyncio.gather(push_groups.join(GROUP, mine), push_groups.join(GROUP, other))
+        message = {"type": "page.changed", "kind": "vm", "id": "1", "change": "updated", "about": ["mine"]}
+        await get_channel_layer().group_send(GROUP, message)
+        await get_channel_layer().group_send(GROUP, {**message, "id": "2", "about": ["other"]})
+        await send("last")
+        assert [await mine.next(), await mine.next()] == [change("1"), change("last")]
+        assert await other.next() == change("last")
 
     async_to_sync(scenario)()

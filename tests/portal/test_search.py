@@ -103,7 +103,7 @@ def test_a_verb_before_the_name_offers_the_action_or_says_why_not(vm: Vm, alice:
     assert asked(alice, "start web-1") == [("vm.start", "web-1", False)]
     assert asked(vera, "stop web-1") == [("vm.shut_down", "web-1", False)]
     html = factories.page_client(alice).get("/search/?q=start web-1", headers=HTMX).content.decode()
-    assert "It is running." in html
+    assert "The VM is already running." in html
     assert 'aria-disabled="true"' in html
 
 
@@ -113,7 +113,7 @@ def test_the_page_of_results_needs_no_script(vm: Vm, alice: User) -> None:
     html = client.get("/search/?q=web").content.decode()
     assert f'<a href="/vms/{vm.pk}/">web-1</a>' in html
     assert '<a href="/quotas/">' in client.get("/search/?q=quota").content.decode()
-    assert "Try a part of the name" in client.get("/search/?q=nothing-like-it").content.decode()
+    assert "Try part of the name" in client.get("/search/?q=nothing-like-it").content.decode()
     assert 'href="/vms/create/"' in client.get("/search/?q=create vm").content.decode()
 
 
@@ -128,7 +128,7 @@ def test_the_actions_of_one_resource_are_choices_with_what_does_them(vm: Vm, ali
     path = f"/search/?kind=vm&key={vm.pk}"
     html = factories.page_client(alice).get(path, headers=HTMX).content.decode()
     assert f'action="/vms/{vm.pk}/shut-down/"' in html
-    assert "It is running." in html
+    assert "The VM is already running." in html
     assert factories.page_client(bob).get(path, headers=HTMX).status_code == 404
     assert factories.page_client(alice).get("/search/?kind=vm&key=nonsense", headers=HTMX).status_code == 404
     assert factories.page_client(alice).get("/search/?kind=host&key=1", headers=HTMX).status_code == 404

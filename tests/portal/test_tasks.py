@@ -1,4 +1,4 @@
-"""The task centre: what was asked for, how it goes, why it failed, what can be done about it."""
+"""The task centre: what was requested, how it goes, why it failed, what can be done about it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from apps.console.services import open_console
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation, OperationStatus, State
 from apps.lifecycle.models.operation import Stopping
+from apps.lifecycle.tenant_texts import CAUSES
 from apps.network.models import Subnet
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_vm
@@ -59,7 +60,9 @@ def test_a_failed_task_says_cause_code_request_next_step_and_offers_the_same_ver
     Vm.objects.update(power_seen=Power.OFF)
     operation = settle(start_vm(owner, vm), OperationStatus.FAILED)
     shown = html(alice, f"/operations/{operation.pk}/")
-    for text in (*FAILED.values(), "test-request", f'href="/vms/{vm.pk}/"', f'action="/vms/{vm.pk}/start/"'):
+    said = CAUSES[FAILED["code"]]
+    leads = (f'href="/vms/{vm.pk}/"', f'action="/vms/{vm.pk}/start/"')
+    for text in (FAILED["code"], said.message, "Retry later.", "test-request", *leads):
         assert text in shown, text
     # Who may only look sees why there is nothing to press.
     assert "Your role does not allow this." in html(vera, f"/operations/{operation.pk}/")
@@ -89,7 +92,7 @@ def test_a_failure_that_something_later_has_settled_offers_nothing(vm: Vm, owner
     first = settle(start_vm(owner, vm), OperationStatus.FAILED)
     settle(start_vm(owner, vm), OperationStatus.DONE)
     shown = html(alice, f"/operations/{first.pk}/")
-    assert "Something else has been done with it since." in shown
+    assert "The resource has changed since." in shown
     assert f'action="/vms/{vm.pk}/start/"' not in shown
 
 
@@ -141,10 +144,10 @@ def test_the_top_bar_counts_ones_own_tasks_under_way_and_newly_failed(
     start.save(force_insert=True)
     client = factories.page_client(alice)
     badge = client.get("/operations/own/?badge=1", headers=HTMX).content.decode()
-    assert ("1 under way" in badge, "1 failed" in badge) == (True, True)
+    assert ("1 in progress" in badge, "1 failed" in badge) == (True, True)
     listed = client.get("/operations/own/", headers=HTMX).content.decode()
     assert f'href="/operations/{failed.pk}/"' in listed
-    assert "The host does not answer." in listed
+    assert CAUSES["hypervisor.unreachable"].message in listed
     client.cookies["tasks_shown"] = shown_until(listed)
     assert (
         "failed"
@@ -152,7 +155,7 @@ def test_the_top_bar_counts_ones_own_tasks_under_way_and_newly_failed(
     )
     # They are nobody else's.
     hers = factories.page_client(mia).get("/operations/own/?badge=1", headers=HTMX).content.decode()
-    assert "under way" not in hers
+    assert "in progress" not in hers
 
 
 def shown_until(listed: str) -> str:
@@ -219,7 +222,7 @@ def test_opening_a_console_is_no_task_but_stands_in_the_operation_log(
     ticket = open_console(owner, vm)
     assert ticket.operation is not None
     client = factories.page_client(alice)
-    assert "under way" not in client.get("/operations/own/?badge=1", headers=HTMX).content.decode()
+    assert "in progress" not in client.get("/operations/own/?badge=1", headers=HTMX).content.decode()
     settle(ticket.operation, OperationStatus.FAILED)
     assert failures(client) == 0
     assert len(client.get("/operations/").context["rows"]) == before
@@ -248,7 +251,7 @@ def test_pages_and_api_cancel_by_the_same_rule(
     told = {pk: api.get(f"/api/v1/operations/{pk}").json()["cancellable"] for pk in (waiting.pk, running.pk)}
     assert told == {waiting.pk: True, running.pk: False}
     shown = html(alice, f"/operations/{running.pk}/")
-    assert "It is too late: what it is doing now cannot be taken back." in shown
+    assert "Too late to cancel: the current step cannot be undone." in shown
     assert factories.page_client(alice).post(f"/operations/{running.pk}/cancel/").status_code == 409
     assert factories.page_client(alice).post(f"/operations/{waiting.pk}/cancel/").status_code == 302
     waiting.refresh_from_db()

@@ -68,7 +68,7 @@ def test_a_refusal_says_how_much_of_what_is_missing(tenant_a: Tenant) -> None:
     reserve_quota(tenant.pk, {"memory_gib": 2})
     with pytest.raises(QuotaExceeded) as refused, transaction.atomic():
         reserve_quota(tenant.pk, {"vm": 1, "memory_gib": 4})
-    assert str(refused.value) == "Over quota. Memory: 2 of 4 GiB used, 4 more asked for."
+    assert str(refused.value) == "Quota exceeded. Memory: 2 of 4 GiB used, 4 more requested."
     assert refused.value.details["quotas"] == [{"metric": "memory_gib", "used": 2, "limit": 4, "asked": 4}]
     assert Quota.objects.get(tenant=tenant, metric="vm").used == 0
 

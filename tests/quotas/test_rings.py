@@ -27,7 +27,7 @@ def drawn(used: int, limit: int, metric: str = "memory_gib") -> str:
     [
         (120, 400, "ok", 30, "280 GiB left"),
         (320, 400, "warn", 80, "80 GiB left"),
-        (400, 400, "error", 100, "nothing left"),
+        (400, 400, "error", 100, "none left"),
         (450, 400, "error", 100, "50 GiB over the limit"),
     ],
 )

@@ -83,7 +83,7 @@ def test_a_limit_below_what_is_used_is_taken_with_a_warning(ada: User, tenant_a:
     limits = dict(Quota.objects.filter(tenant=tenant_a).values_list("metric", "limit"))
     answer = client.post(f"/admin/tenants/{tenant_a.uid}/set-quotas/", limits | {"vm": 2}, follow=True)
     html = answer.content.decode()
-    assert "More is used than allowed: Virtual machines." in html
+    assert "Usage exceeds the limit: Virtual machines." in html
     assert "over the limit" in html
 
 
@@ -112,7 +112,7 @@ def test_the_button_recounts_mends_and_says_what_was_wrong(ada: User, tenant_a: 
     assert "Virtual machines: 4 → 1" in answer.content.decode()
     assert Quota.objects.get(tenant=tenant_a, metric="vm").used == 1
     answer = client.post(f"/admin/tenants/{tenant_a.uid}/recount/", follow=True)
-    assert "Everything was counted rightly." in answer.content.decode()
+    assert "All usage values are correct." in answer.content.decode()
 
 
 @pytest.mark.requirement("AC-2")
@@ -150,4 +150,4 @@ def test_every_tenant_is_recounted_within_the_hour_and_drift_is_mended_logged_an
     assert "7 counted as used, 1 exist; repaired" in caplog.text
     AuditEntry.objects.update(at=datetime.now(UTC))
     home = shown(factories.page_client(ada), "/admin/")
-    assert f"{tenants[0].name}: quotas were counted wrongly" in home
+    assert f"{tenants[0].name}: wrong quota usage corrected" in home

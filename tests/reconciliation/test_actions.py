@@ -89,7 +89,7 @@ def test_an_orphan_can_only_be_removed_and_then_is(cloud: Cloud, vm: Vm, admin: 
     look_twice()
     finding = the_finding()
     assert allowed(finding) == {"force_clean"}
-    assert choice(finding, Action.RESYNC).reason == "No row says how it should be."
+    assert choice(finding, Action.RESYNC).reason == "No database record defines the expected state."
     assert preview(finding, Action.FORCE_CLEAN).lost
     operation = do(admin, finding, Action.FORCE_CLEAN)
     assert operation.resource_id is None and operation.target_id == finding.pk
@@ -133,7 +133,7 @@ def test_an_orphan_on_a_host_out_of_reach_waits(cloud: Cloud, vm: Vm) -> None:
     stray_domain(cloud, vm)
     look_twice()
     Host.objects.update(last_report_at=timezone.now() - timedelta(minutes=5))
-    assert "out of reach" in choice(the_finding(), Action.FORCE_CLEAN).reason
+    assert "unreachable" in choice(the_finding(), Action.FORCE_CLEAN).reason
 
 
 # -- VMs that are not where or what their rows say -------------------------------------------------------------------
@@ -186,7 +186,10 @@ def test_the_second_definition_of_a_vm_is_removed_only_while_it_is_off(
     second.ensure_power(str(vm.pk), DriverPower.ON, boot=1)
     look_twice()
     assert allowed(the_finding()) == {"force_clean"}
-    assert "Its disks, its addresses and its row stay." in preview(the_finding(), Action.FORCE_CLEAN).done
+    assert (
+        "Its disks, addresses and database record are kept."
+        in preview(the_finding(), Action.FORCE_CLEAN).done
+    )
     operation = do(admin, the_finding(), Action.FORCE_CLEAN)
     execute(operation.pk)
     operation.refresh_from_db()
@@ -226,7 +229,7 @@ def test_a_vm_whose_host_is_gone_for_good_can_be_cleaned_away(
     cloud.world.disconnect(vm.host.name)
     Host.objects.filter(pk=vm.host.pk).update(last_report_at=timezone.now() - timedelta(hours=1))
     row = Resource.objects.get(pk=vm.pk)
-    assert any("out of reach" in sentence for sentence in preview(row, Action.FORCE_CLEAN).done)
+    assert any("unreachable" in sentence for sentence in preview(row, Action.FORCE_CLEAN).done)
     do(admin, row, Action.FORCE_CLEAN)
     work_with_patience()
     assert not Vm.objects.exists()
@@ -295,7 +298,7 @@ def test_what_is_open_far_past_its_deadline_can_be_cleaned_away(
     Operation.objects.filter(pk=stuck.pk).update(deadline=timezone.now() - timedelta(minutes=10))
     (row,) = in_trouble(admin)
     assert allowed(row) == {"force_clean"}
-    assert "still under way" in choice(row, Action.RESYNC).reason
+    assert "still running" in choice(row, Action.RESYNC).reason
     do(admin, row, Action.FORCE_CLEAN)
     assert work() == ["vm.force_clean"]
     stuck.refresh_from_db()
@@ -370,7 +373,7 @@ def test_a_dismissed_finding_stays_dismissed_while_it_is_true(cloud: Cloud, vm: 
 def test_what_is_not_possible_is_refused_with_its_reason(cloud: Cloud, vm: Vm, admin: Actor) -> None:
     lose_disk(cloud, vm)
     look_twice()
-    with pytest.raises(NotNow, match="an empty disk in its place would hide that"):
+    with pytest.raises(NotNow, match="An empty replacement disk would hide the loss"):
         do(admin, the_finding(), Action.RESYNC)
 
 

@@ -38,7 +38,7 @@ def test_room_promised_wrongly_is_put_right(vm: Vm) -> None:
     assert (found.rule, found.kind, found.target_id) == (Rule.MISCOUNTED, "host", vm.host_id)
     assert (
         rendered_message(found.kept)
-        == f"9/{vm.memory_mib} were promised (vCPU/MiB), its VMs take 1/{vm.memory_mib}. Put right."
+        == f"9/{vm.memory_mib} were reserved (vCPU/MiB), but its VMs use 1/{vm.memory_mib}. Corrected."
     )
     entry = AuditEntry.objects.get(verb="host.recount")
     assert (entry.actor_name, entry.target_id) == ("platform", vm.host_id)
@@ -82,4 +82,4 @@ def test_what_a_recount_of_quotas_puts_right_is_kept_as_a_finding(
     assert Quota.objects.get(tenant=tenant_a, metric="vm").used == 1
     found = the_mended()
     assert (found.kind, found.aspect, found.target_id) == ("quota", "vm", tenant_a.uid)
-    assert rendered_message(found.kept) == "5 were counted as used, 1 exist. Put right."
+    assert rendered_message(found.kept) == "5 were counted as used, but 1 exist. Corrected."

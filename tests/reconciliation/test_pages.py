@@ -61,7 +61,7 @@ def switched_off(cloud: Cloud, vm: Vm) -> Finding:
 def test_nothing_differs_says_so_and_when_it_was_last_looked(vm: Vm, ada: User) -> None:
     look_twice()
     shown = html(ada, "/admin/findings/")
-    assert ("Nothing differs" in shown, "Last looked at" in shown) == (True, True)
+    assert ("No inconsistencies" in shown, "Last checked" in shown) == (True, True)
 
 
 def test_a_finding_is_listed_counted_narrowed_and_exported(
@@ -98,12 +98,12 @@ def test_the_list_costs_the_same_however_long_it_is(switched_off: Finding, ada: 
 def test_a_finding_shows_both_sides_and_what_each_action_would_do(orphan: Finding, ada: User) -> None:
     shown = html(ada, f"/admin/findings/{orphan.pk}/")
     for text in (
-        "What the rows say",
-        "What is there",
-        "waits for an administrator",
-        "No row says how it should be.",
-        "is stopped by force on host",
-        "Lost for good",
+        "Database",
+        "Actual state",
+        "An administrator must act",
+        "No database record defines the expected state.",
+        "is powered off on host",
+        "Permanently lost",
     ):
         assert text in shown, text
 
@@ -112,14 +112,14 @@ def test_force_clean_wants_the_name_typed_and_can_be_followed(orphan: Finding, a
     client = factories.page_client(ada)
     url = f"/admin/findings/{orphan.pk}/force-clean/"
     asked = client.get(url).content.decode()
-    assert "Lost for good" in asked
+    assert "Permanently lost" in asked
     assert client.post(url).status_code == 422
     assert not Operation.objects.filter(verb="finding.force_clean").exists()
     assert client.post(url, {"typed_name": orphan.name}).status_code == 302
     operation = Operation.objects.get(verb="finding.force_clean")
     shown = html(ada, f"/admin/findings/{orphan.pk}/")
     assert f"/admin/operations/{operation.pk}/" in shown
-    assert "An operation is at it." in shown
+    assert "An operation is running." in shown
 
 
 def test_resync_and_roll_back_are_asked_for_and_many_at_once(
@@ -128,7 +128,7 @@ def test_resync_and_roll_back_are_asked_for_and_many_at_once(
     client = factories.page_client(ada)
     question = client.post("/admin/findings/bulk/", {"action": "resync", "key": str(switched_off.pk)})
     assert question.status_code == 200
-    assert "It is switched on if it is off." in question.content.decode()
+    assert "The VM is started if it is stopped." in question.content.decode()
     assert client.post(f"/admin/findings/{switched_off.pk}/resync/").status_code == 302
     assert Operation.objects.open().get().verb == "vm.resync"
     switched_off.refresh_from_db()
@@ -152,9 +152,9 @@ def test_the_overview_the_host_and_the_resource_itself_say_so(
         assert line in html(ada, path)
     # The tenant hears that it is known, and nothing of hosts.
     shown = html(alice, f"/vms/{vm.pk}/")
-    assert (line in shown, "administrators have been told" in shown) == (False, True)
+    assert (line in shown, "administrators are notified" in shown) == (False, True)
     Finding.objects.update(state=FindingState.GONE)
-    assert "administrators have been told" not in html(alice, f"/vms/{vm.pk}/")
+    assert "administrators are notified" not in html(alice, f"/vms/{vm.pk}/")
 
 
 def test_what_is_in_trouble_is_listed_and_tried_again(owner: Actor, vm: Vm, ada: User) -> None:
@@ -179,7 +179,7 @@ def test_force_clean_of_what_is_in_error_names_what_is_lost(vm: Vm, ada: User) -
     client = factories.page_client(ada)
     url = f"/admin/in-trouble/{vm.pk}/force-clean/"
     asked = client.get(url).content.decode()
-    assert "Addresses given back" in asked
+    assert "Addresses released" in asked
     assert f'Type <strong class="mono">{vm.name}</strong>' in asked
     client.post(url, {"typed_name": vm.name})
     assert Operation.objects.open().get().verb == "vm.force_clean"
@@ -202,7 +202,7 @@ def test_the_api_says_the_same_and_does_the_same(
     assert (allowed["resync"], allowed["roll-back"], allowed["force-clean"]) == (True, True, False)
     preview = client.get(f"/api/v1/findings/{row['id']}/preview?action=roll-back").json()
     assert (preview["allowed"], preview["lost"]) == (True, [])
-    assert "Nothing is changed on the host." in preview["done"]
+    assert "Nothing changes on the host." in preview["done"]
     assert client.get(f"/api/v1/findings/{row['id']}/preview").status_code == 422
     answer = client.post(f"/api/v1/findings/{row['id']}/roll-back")
     assert (answer.status_code, answer.json()["operation"]["verb"]) == (202, "vm.roll_back")

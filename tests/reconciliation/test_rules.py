@@ -88,7 +88,7 @@ def test_a_lost_volume_is_for_the_administrator_and_never_made_anew(cloud: Cloud
     assert (finding.rule, finding.kind, finding.target_id) == (Rule.STALE, "disk", disk.pk)
     assert finding.resource_id == vm.pk and finding.tenant_id == vm.tenant_id
     assert str(disk.pk) not in MemoryVolumes(cloud.world).inventory(cloud.storage.spec()).of(PoolKind.VOLUME)
-    assert rendered_message(finding.kept) == f"Its volume is not in {cloud.storage}."
+    assert rendered_message(finding.kept) == f"Its volume is missing in {cloud.storage}."
 
 
 def test_a_lost_image_is_for_the_administrator(cloud: Cloud, vm: Vm) -> None:
@@ -305,7 +305,7 @@ def test_a_vm_running_against_its_owners_will_is_for_the_administrator(cloud: Cl
     assert (finding.rule, finding.aspect) == (Rule.UNSYNCED, "power")
     assert (
         vm.host is not None
-        and rendered_message(finding.kept) == f"It is to be off, and runs on host {vm.host.name}."
+        and rendered_message(finding.kept) == f"Should be stopped, but is running on host {vm.host.name}."
     )
     assert work() == []
     assert hypervisor(cloud, vm).status(str(vm.pk)).power is DriverPower.ON
@@ -333,7 +333,7 @@ def test_a_volume_that_is_too_small_grows_once_its_vm_is_off(cloud: Cloud, vm: V
     disk = vm.disks.get()
     Disk.objects.filter(pk=disk.pk).update(size_gib=80)
     look_twice()
-    assert the_finding().aspect == "size" and work() == [], "a volume in use cannot grow"
+    assert the_finding().aspect == "size" and work() == [], "A volume in use cannot grow"
     hypervisor(cloud, vm).ensure_power(str(vm.pk), DriverPower.OFF)
     Vm.objects.filter(pk=vm.pk).update(power=Power.OFF, power_seen=Power.OFF)
     look_twice()

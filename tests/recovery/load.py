@@ -42,7 +42,7 @@ class Seen:
 
 @dataclass
 class Ledger:
-    """What was asked for, and what was promised. Written by all clients under `mutex`."""
+    """What was requested, and what was promised. Written by all clients under `mutex`."""
 
     created: dict[str, str] = field(default_factory=dict)  # VM → operation
     deleted: dict[str, str] = field(default_factory=dict)  # VM → operation

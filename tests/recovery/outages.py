@@ -159,7 +159,7 @@ def open_socket(yard: Yard) -> Iterator[ClientConnection]:
 
 
 def knows_that_it_missed_something(socket: ClientConnection) -> None:
-    """Fail unless the page was told to connect again: it then fetches everything anew."""
+    """Fail unless the page was told to connect again: it then fetches everything again."""
     with pytest.raises(ConnectionClosed) as closed:
         while True:
             socket.recv(10)

@@ -17,7 +17,7 @@ LIBRARY = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
 
 def main(file: str, module: str, arguments: list[str]) -> None:
-    """Start anew under the library, then become that program."""
+    """Start again under the library, then become that program."""
     if os.environ.get("LD_PRELOAD") != LIBRARY:
         environment = {
             **os.environ,

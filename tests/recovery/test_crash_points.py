@@ -1,4 +1,4 @@
-"""Every verb, broken at every driver call and every statement: it settles by itself or is repaired, nothing leaks.
+"""Every verb, broken at every driver call and every statement: it settles automatically or is repaired, nothing leaks.
 
 In `make test` at a sample of them: all points of verbs whose app changed, each driver call broken in each way, and of
 the rest a share (tests/recovery/crash/selection.py). Run by itself, or in `make campaign`, at all of them.
@@ -42,7 +42,7 @@ pytestmark = [
 ]
 
 PAGE = Path(__file__).parents[2] / "docs" / "recovery.md"
-#: Set to have the page's table written anew.
+#: Set to have the page's table written again.
 WRITE = "SCLOUD_WRITE_DOCS"
 
 

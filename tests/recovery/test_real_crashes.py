@@ -80,7 +80,7 @@ def seconds_after(one: Broken, storm: Storm) -> float:
 
 
 def wrong_results(broken: list[Broken]) -> list[str]:
-    """Return the points after which there is not what was asked for; `audit` compares rows with hosts."""
+    """Return the points after which there is not what was requested; `audit` compares rows with hosts."""
     wanted = {
         "vm.create": Vm.objects.filter(state=State.READY, power_seen=Power.ON),
         "vm.start": Vm.objects.filter(power_seen=Power.ON),

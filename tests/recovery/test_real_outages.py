@@ -166,7 +166,7 @@ def test_a_host_without_libvirtd_does_what_was_asked_once_it_is_back(yard: Yard)
         begun = time.monotonic()
         vms = [yard.create(f"later-{number}", host.name) for number in range(2)]
         wait_until(
-            lambda: "libvirt does not answer" in last_words(vms[0]),
+            lambda: "libvirt does not respond" in last_words(vms[0]),
             "the reason to show",
             seconds=LIBVIRTD_SECONDS,
         )

@@ -14,7 +14,7 @@ Columns, in this order. People use a session that has proved a moment ago who it
 
 Words:
     ok         it is done (2xx, a redirect onward, or 409: not in its present state)
-    login      redirect to the log-in page
+    login      redirect to the login page
     elsewhere  redirect to the same page in the administration
     no         turned away with 403, 404 or 422, nothing changed: a form that does not even offer what is not allowed
     401 … 404  this status, nothing changed
@@ -111,7 +111,7 @@ API: Rows = {
     **api(
         "hosts",
         see=A_ADMIN_SEES,
-        # Both answers hold a host's log-in and seal key.
+        # Both answers hold a host's login and seal key.
         create="401 403 403 403 403 403 ok  403 403 403 403  403",
         delete=A_ADMIN_HIDDEN,
         open=A_ADMIN_HIDDEN,
@@ -164,6 +164,13 @@ API: Rows = {
         bulk="401 ok 403 403 403 ok ok  403 403 ok ok  ok",
     ),
     **api(
+        "resource-roles",
+        see=A_MEMBERS_SEEN,
+        create="401 no 403 403 403 ok ok  403 403 403 403  403",
+        delete=A_TAKES,
+        bulk="401 ok 403 403 403 ok ok  403 403 403 ok  403",
+    ),
+    **api(
         "members",
         see=A_MEMBERS_SEEN,
         create="401 no 403 403 403 ok no  403 403 403 403  403",
@@ -200,7 +207,7 @@ API: Rows = {
         bulk="401 403 403 403 403 403 ok  403 403 403 403  403",
     ),
     "api:settings GET": A_ADMIN_READS,
-    # A setting of log-ins and sessions; others: tests/tenancy/test_stolen_key.py.
+    # A setting of logins and sessions; others: tests/tenancy/test_stolen_key.py.
     "api:settings PATCH": "401 403 403 403 403 403 ok  403 403 403 403  403",
     "api:account-password POST": "401 ok ok ok ok ok ok  403 403 403 403  403",
     # Preferences; while acting the profile stays as it is.
@@ -322,6 +329,13 @@ PAGES: Rows = {
         unlink_log_ins=P_OWNER_HIDDEN,
     ),
     **pages(
+        "resource_role",
+        see=P_MEMBERS_SEEN,
+        read="menu",
+        create="login no no no no ok elsewhere  login login login login  no",
+        delete=P_OWNER_HIDDEN,
+    ),
+    **pages(
         "api_key",
         see=P_MEMBERS_SEEN,
         read="menu",
@@ -382,6 +396,7 @@ ADMIN: Rows = {
         acts="set_role set_owner activate deactivate remove reset_password reset_two_factor end_sessions "
         "unlink_log_ins",
     ),
+    **admin("resource_role", read="menu", acts="create delete"),
     **admin(
         "admin_user",
         read="menu",

@@ -21,6 +21,10 @@ def _of_many(row: str) -> Body:
     return lambda w: {"action": _BULK.get(plural, "delete"), "ids": [str(w.keys[plural])]}
 
 
+def _resource_role(w: Any) -> dict[str, Any]:
+    return {"member": str(w.nina.uid), "resource": str(w.vm.pk), "role": "operator"}
+
+
 API_BODIES: dict[str, Body] = {
     **{row: _of_many(row) for row in API if row.endswith("-bulk POST")},
     **{row: RENAME for row in API if row.endswith("-one PATCH")},
@@ -44,6 +48,7 @@ API_BODIES: dict[str, Body] = {
     "api:members POST": lambda w: {"username": "new-user", "project": str(w.project.uid), "role": "viewer"},
     "api:members-set-role POST": lambda w: {"project": str(w.project.uid), "role": "manager"},
     "api:members-set-owner POST": lambda w: {"owner": True},
+    "api:resource-roles POST": _resource_role,
     "api:api-keys POST": lambda w: {"name": "new", "scope": "read"},
     "api:administrators POST": lambda w: {"username": "new-admin"},
     "api:me PATCH": lambda w: {"time_zone": "Asia/Tokyo"},
@@ -71,6 +76,8 @@ FORMS: dict[str, Body] = {
     "project.bulk": _picked("projects"),
     "member.bulk": _picked("members", "remove"),
     "admin_user.bulk": _picked("administrators", "remove"),
+    "resource_role.bulk": _picked("resource-roles"),
+    "resource_role.create": _resource_role,
     "api_key.bulk": _picked("api-keys", "revoke"),
     "login": lambda w: {"username": "bob", "password": PASSWORD},
     "account.preferences": lambda w: {"language": "zh-hans", "time_zone": "Asia/Tokyo", "theme": "dark"},

@@ -48,11 +48,11 @@ Observer = Callable[[Exchange], Iterator[str]]
 
 def answer_is_that_of_the_table(seen: Exchange) -> Iterator[str]:
     """Yield the word that was expected."""
-    if not _is(seen.word, seen.response):
+    if not is_answered(seen.word, seen.response):
         yield f"expected {seen.word}"
 
 
-def _is(word: str, response: Any) -> bool:
+def is_answered(word: str, response: Any) -> bool:
     status, onward = response.status_code, response.get("Location", "")
     if word == "login":
         return status == 302 and onward.startswith("/login/")

@@ -1,4 +1,4 @@
-"""SE-2: behind the reverse proxy of the containers nobody chooses the address that counts their failed log-ins."""
+"""SE-2: behind the reverse proxy of the containers nobody chooses the address that counts their failed logins."""
 
 from __future__ import annotations
 

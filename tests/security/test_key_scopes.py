@@ -39,7 +39,7 @@ def test_a_key_for_operating_starts_vms_and_deletes_none(world: World) -> None:
         url = f"/api/v1/vms/{world.keys['vms']}"
         assert client.get(url).status_code == 200
         refused = client.delete(url)
-        assert refused.status_code == 403 and "scope of this API key" in refused.json()["title"]
+        assert refused.status_code == 403 and "This API key’s scope" in refused.json()["title"]
         assert client.post("/api/v1/projects", {"name": "x"}, format="json").status_code == 403
         assert (
             client.post("/api/v1/api-keys", {"name": "x", "scope": "write"}, format="json").status_code == 403

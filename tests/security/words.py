@@ -38,7 +38,7 @@ A_ADMIN_TAKES = "401 404 404 404 404 404 ok  403 403 403 ok  404"
 A_ADMIN_GIVES = "401 404 404 404 404 404 ok  403 403 403 403  404"
 A_TENANT_TAKES = "401 404 403 403 403 403 ok  403 403 403 ok  403"
 A_TENANT_GIVES = "401 404 403 403 403 403 ok  403 403 403 403  403"
-#: Bulk requests as a whole, by the verb that is asked for.
+#: Bulk requests as a whole, by the verb that is requested.
 A_BULK = "401 ok 403 403 ok ok ok  403 403 ok ok  ok"
 A_BULK_OPERATE = "401 ok 403 ok ok ok ok  403 ok ok ok  ok"
 A_ADMIN_BULK_TAKES = "401 403 403 403 403 403 ok  403 403 403 ok  403"
@@ -104,7 +104,7 @@ def pages(
 ) -> Rows:
     """Return the rows of a kind's pages.
 
-    read: further pages that only show something. An action is asked for by GET, which shows and changes nothing.
+    read: further pages that only show something. An action is requested by GET, which shows and changes nothing.
     Bulk only asks here; who may do what with each row is tried in tests/portal/test_bulk.py.
     """
     rows = {f"portal:{kind}.list GET": P_MEMBER}

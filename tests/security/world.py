@@ -218,6 +218,7 @@ def _fill(world: World, host: Any) -> None:
         "tenants": world.tenant.uid,
         "projects": world.project.uid,
         "members": world.nina.uid,
+        "resource-roles": factories.grant_resource(world.nina, Role.VIEWER, pending),
         "api-keys": issue_key(world.nina, f"{MARK} nina's key", "read", None)[0].uid,
         "account/sessions": Session.objects.get(user=world.nina).uid,
         "account/security": Authenticator.objects.get(user=world.nina, type="webauthn").pk,
@@ -237,6 +238,10 @@ def _fill(world: World, host: Any) -> None:
     world.names = {
         segment: names[key] for segment, key in world.keys.items() if isinstance(key, UUID) and key in names
     } | {
+        "projects": world.project.name,
+        "members": world.nina.username,
+        "administrators": "root",
+        "api-keys": f"{MARK} nina's key",
         "compute-clusters": world.cluster.name,
         "storage-clusters": world.storage.name,
         "instance-types": world.instance_type.name,

@@ -88,7 +88,7 @@ def test_it_ends_by_itself_with_a_line_and_a_word(acting: Client, ada: User) -> 
     _let_pass(acting, minutes=2)
     answer = acting.get("/vms/", follow=True)
     assert answer.redirect_chain[0][0] == "/admin/vms/"
-    assert "The time of acting as acme is over." in answer.content.decode()
+    assert "Your time acting as acme has expired." in answer.content.decode()
     (ended,) = lines("tenant.stop_acting")
     assert ended.args == {"ended": "time"}
 
@@ -123,8 +123,8 @@ def test_what_would_let_the_admin_in_as_somebody_else_is_refused_with_the_reason
 def test_the_buttons_for_it_stay_with_the_reason(acting: Client, otto: User) -> None:
     menu = acting.get(f"/members/{otto.uid}/menu/").content.decode()
     assert "Reset password" in menu
-    assert "Administrators acting as a tenant may not do this" in menu
-    assert "Administrators acting as a tenant may not do this" in acting.get("/api-keys/").content.decode()
+    assert "Administrators acting as a tenant cannot do this" in menu
+    assert "Administrators acting as a tenant cannot do this" in acting.get("/api-keys/").content.decode()
     assert acting.post(f"/members/{otto.uid}/reset-password/", {}).status_code == 403
 
 
@@ -133,7 +133,7 @@ def test_log_in_data_of_consoles_is_not_for_them(ada: User, tenant_a: Tenant) ->
     from tests.console.factories import make_vm
 
     vm = make_vm(factories.default_project(tenant_a))
-    with pytest.raises(Forbidden, match="log-in data"):
+    with pytest.raises(Forbidden, match="console credentials"):
         open_console(factories.actor_for_user(ada, tenant_a), vm, kind="native")
 
 

@@ -67,7 +67,7 @@ def browser(user: User | None, *, first_step: bool = False) -> Client:
 def test_confirming_in_ones_own_session_does_not_log_in_as_the_owner_of_a_stolen_key(
     alice: User, bob: User
 ) -> None:
-    """The attack of the report: *confirm* asks for no verification, and its challenge was good for the log-in."""
+    """The attack of the report: *confirm* asks for no verification, and its challenge was good for the login."""
     stolen, own = make_passkey(alice), make_passkey(bob)
     attacker = page_client(bob)
     assert own.handle != stolen.handle
@@ -107,7 +107,7 @@ def test_a_counter_that_stands_still_or_goes_back_is_refused(alice: User) -> Non
 
 # -- the table --------------------------------------------------------------------------------------------------------
 
-#: Ceremony → where it begins, and whether the browser stands before the log-in, between its steps or behind it.
+#: Ceremony → where it begins, and whether the browser stands before the login, between its steps or behind it.
 CEREMONIES = {
     "log in": (LOG_IN_OPTIONS, "before"),
     "second step": (LOG_IN_OPTIONS, "between"),
@@ -139,7 +139,7 @@ def passes(client: Client, endpoint: str, answer: str, user: User) -> bool:
 
 
 def moved(source: Client, target: Client) -> None:
-    """Carry what a browser's session holds of ceremonies into another's, as if one page had begun the other's."""
+    """Carry what a browser's session holds of ceremonies into another's, as if one page had started the other's."""
     session = target.session
     for name, value in source.session.items():
         if "ceremon" in name or "webauthn" in name:
@@ -211,7 +211,7 @@ def test_an_answer_is_taken_once_in_its_own_browser_and_in_time(alice: User, ver
         return passes(other, name, answered(name, others, asked), vera)
 
     tries: list[Callable[[], bool]] = [late, in_another_browser, of_an_earlier_challenge, after_a_failure]
-    if where != "before":  # before the log-in nobody is known: the key says who it is
+    if where != "before":  # before the login nobody is known: the key says who it is
         tries.append(begun_for_somebody_else)
     for attempt in tries:
         assert not attempt(), attempt.__name__

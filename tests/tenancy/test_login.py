@@ -66,7 +66,7 @@ def test_wrong_name_wrong_password_inactive_and_disabled_get_the_same_answer(
     User.objects.filter(pk=vera.pk).update(is_active=False)
     Tenant.objects.filter(pk=tenant_b.pk).update(enabled=False)
     answers = {
-        (response.status_code, "User name or password is wrong." in _text(response))
+        (response.status_code, "Incorrect username or password." in _text(response))
         for response in (
             log_in(client, "nobody"),
             log_in(client, "alice", "wrong"),

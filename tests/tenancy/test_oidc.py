@@ -169,7 +169,7 @@ def test_who_is_not_known_gets_a_page_that_says_what_to_do(
     tell(issuer, "stranger", **claims)
     answer = log_in(client, "stranger")
     page = answer.content.decode()
-    assert answer.status_code == 403 and code in page and "ask whoever manages your accounts" in page
+    assert answer.status_code == 403 and code in page and "ask your administrator" in page
     assert who(client) is None and not SocialAccount.objects.exists()
 
 
@@ -353,7 +353,7 @@ def test_the_only_way_in_is_not_unlinked(
     tell(issuer, "n2", email="nora@acme.example", email_verified=True)
     log_in(client, "n2")
     answer = client.post("/account/linked/corp/unlink/")
-    assert answer.status_code == 409 and "only way into your account" in answer.content.decode()
+    assert answer.status_code == 409 and "only login of your account" in answer.content.decode()
     assert SocialAccount.objects.count() == 1
 
 
@@ -461,7 +461,7 @@ def test_an_address_links_nothing_unless_the_file_says_so(
     plain.write_text((tmp_path / "oidc.toml").read_text())
     with override_settings(OIDC_FILE=str(plain)):
         answer = log_in(client, "al1ce")
-        assert answer.status_code == 403 and "link this log-in" in answer.content.decode()
+        assert answer.status_code == 403 and "link this login" in answer.content.decode()
         assert not SocialAccount.objects.exists()
         assert link(page_client(known), "al1ce").status_code == 302
         assert log_in(client, "al1ce").status_code == 302 and who(client) == "alice"
@@ -516,10 +516,10 @@ def test_owner_and_holder_see_links_and_the_holder_is_told_of_new_ones(
     shown = api_client(alice).get(f"/api/v1/members/{vera.uid}").json()["linked_log_ins"]
     assert [each["provider"] for each in shown] == ["Acme sign-on"]
     told = page_client(vera).get("/account/").content.decode()
-    assert "New linked log-in: Acme sign-on" in told and "Found by your e-mail address" in told
-    assert "New linked log-in" not in page_client(alice).get("/account/").content.decode()
+    assert "New linked login: Acme sign-on" in told and "Matched by your email address" in told
+    assert "New linked login" not in page_client(alice).get("/account/").content.decode()
     with time_machine.travel(datetime.now(UTC) + timedelta(days=31)):
-        assert "New linked log-in" not in page_client(vera).get("/account/").content.decode()
+        assert "New linked login" not in page_client(vera).get("/account/").content.decode()
     entry = AuditEntry.objects.get(verb="account.link_log_in")
     assert entry.args == {"provider": "corp", "by": "email"} and entry.target_name == "vera"
 
@@ -537,7 +537,7 @@ def test_a_flow_to_link_does_not_log_in_and_one_to_log_in_does_not_link(known: U
     client = page_client(vera)
     url = client.post("/account/linked/corp/link/").context["url"]
     back = urlsplit(at_provider(url, "somebody"))
-    # The session's holder is gone: what was begun for them is nobody's log-in.
+    # The session's holder is gone: what was started for them is nobody's login.
     session, kept = Client(), client.session[CEREMONIES]
     session.get("/login/")
     store = session.session

@@ -69,8 +69,8 @@ def test_the_own_profile_is_changed_in_a_session(alice: User) -> None:
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ({"current": "wrong", "new": NEW, "again": NEW}, "not your current password"),
-        ({"current": PASSWORD, "new": NEW, "again": "other"}, "The two differ"),
+        ({"current": "wrong", "new": NEW, "again": NEW}, "Incorrect current password"),
+        ({"current": PASSWORD, "new": NEW, "again": "other"}, "The passwords do not match"),
         ({"current": PASSWORD, "new": "short", "again": "short"}, "At least 10 characters"),
     ],
 )

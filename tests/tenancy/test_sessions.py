@@ -67,7 +67,7 @@ def test_the_list_shows_ones_own_sessions_with_the_present_one_marked(alice: Use
     page = here.get("/account/sessions/").content.decode()
     assert "Firefox 146 on Linux" in page and "Safari 26 on iPhone" in page and "203.0.113.5" in page
     assert "Edge" not in page
-    assert page.index("This one") < page.index("Safari 26") and page.count("This one") == 1
+    assert page.index("This session") < page.index("Safari 26") and page.count("This session") == 1
     assert here.session.session_key not in page
 
 

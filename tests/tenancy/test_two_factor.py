@@ -240,7 +240,7 @@ def test_administrators_without_a_factor_are_led_to_one_when_it_is_needed(client
     for path in ("/admin/", "/admin/tenants/", "/admin/account/sessions/"):
         assert client.get(path)["Location"] == "/admin/account/security/"
     assert client.get("/api/v1/tenants").status_code == 403
-    assert "Set up two-factor log-in first" in client.get("/admin/account/security/").content.decode()
+    assert "Set up two-factor authentication first" in client.get("/admin/account/security/").content.decode()
     secret = client.get("/admin/account/security/app/").context["secret_plain"]
     assert client.post("/admin/account/security/app/", {"code": app_code(secret)}).status_code == 200
     assert client.get("/admin/tenants/").status_code == 200

@@ -37,7 +37,7 @@ KNOWN_NETWORK = Rule(free=60, memory=3600, step=5, cap=300)
 #: Of all strangers together, and of all who are known.
 STRANGERS = Rule(free=300, memory=600, step=0.2, cap=2)
 ACQUAINTED = Rule(free=1000, memory=600, step=0.2, cap=2)
-#: Log-ins of one network that are begun and need a session of their own: passkeys, providers.
+#: Logins of one network that are started and need a session of their own: passkeys, providers.
 BEGUN = Rule(free=300, memory=600, step=1, cap=10)
 #: Hashes that one process computes at the same time, and seconds that one waits for its turn.
 HASHES_AT_ONCE = 2
@@ -57,7 +57,7 @@ class Throttled(Refused):
         self.retry_after = max(1, ceil(seconds))
         super().__init__(
             _("Too many failed attempts. Try again in %(time)s.") % {"time": _in_words(self.retry_after)},
-            hint=_("A browser or network that you have logged in from before is not affected."),
+            hint=_("Browsers and networks you have logged in from before are not affected."),
             details={"retry_after": self.retry_after},
         )
 
@@ -138,7 +138,7 @@ def count_failure(source: Source, account: str) -> None:
     """Count a wrong token of 256 bits. Raises Throttled when there were too many.
 
     Such a token is judged first: that costs nothing, it cannot be guessed, and a program with an old key must not keep
-    other programs of its network out. Its failures are no failed log-ins, and are counted apart from these.
+    other programs of its network out. Its failures are no failed logins, and are counted apart from these.
     """
     where = f"n:{source.network}"
     wait = store().admit(
@@ -152,12 +152,12 @@ def count_failure(source: Source, account: str) -> None:
 
 
 def count_begun(source: Source) -> None:
-    """Count a log-in that somebody begins who is not logged in: each makes a row. Raises Throttled for too many."""
+    """Count a login that somebody begins who is not logged in: each makes a row. Raises Throttled for too many."""
     _ensure_no_wait(store().admit([Bucket(f"begun:{source.network}", BEGUN)]))
 
 
 def note_log_in(source: Source, account: str) -> None:
-    """The account's holder is in: remember device and network, and start their budget anew."""
+    """The account's holder is in: remember device and network, and start their budget again."""
     marks = [f"n:{source.network}", *([_device(source)] if source.device else [])]
     store().forget([_own(account, mark) for mark in marks])
     store().remember(account, marks)

@@ -14,7 +14,7 @@ from apps.accounts.throttle.store_protocol import REMEMBERED
 
 
 def know_again(request: HttpRequest, user: User) -> None:
-    """After a log-in: give the browser a new token, and keep that the account has been here."""
+    """After a login: give the browser a new token, and keep that the account has been here."""
     token = secrets.token_urlsafe(32)
     request.new_device = token  # type: ignore[attr-defined]
     # A new one each time: the one before may have been planted by somebody who knows it.

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class SafeStore:
-    """Redis, and the process's own while Redis is away: no log-in fails for that, and none goes uncounted."""
+    """Redis, and the process's own while Redis is away: no login fails for that, and none goes uncounted."""
 
     def __init__(self, shared: RedisStore, own: LocalStore) -> None:
         self._shared, self._own = shared, own
@@ -69,6 +69,6 @@ class SafeStore:
 @cache
 def store() -> Store:
     """Return this process's way to the counters."""
-    # A log-in must not wait long for a Redis that is away.
+    # A login must not wait long for a Redis that is away.
     client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2)
     return SafeStore(RedisStore(client), LocalStore())

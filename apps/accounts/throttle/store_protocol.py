@@ -8,7 +8,7 @@ from typing import Protocol
 
 from apps.accounts.throttle.rules import Bucket
 
-#: How long a device or network is remembered after a log-in, and how many of an account.
+#: How long a device or network is remembered after a login, and how many of an account.
 REMEMBERED = 90 * 24 * 3600
 MOST_REMEMBERED = 32
 #: Seconds; less is no delay (what `_ADMIT` says too).

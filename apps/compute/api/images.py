@@ -30,9 +30,12 @@ class ImageBody(serializers.Serializer[Any]):
     name = LineField(max_length=63)
     remark = LineField(max_length=255, required=False, allow_blank=True, default="")
     cluster = NumberId(help_text="Storage cluster.")
-    file = serializers.CharField(max_length=255, help_text="Name in the pool's import directory.")
+    file = serializers.CharField(max_length=255, help_text="File name in the pool's import directory.")
     project = serializers.UUIDField(
-        required=False, allow_null=True, default=None, help_text="Whose image it becomes; null: a base image."
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Tenant that owns the image; null: base image.",
     )
     os_family = serializers.ChoiceField(choices=Image.Family.choices, default=Image.Family.LINUX)
     os_name = LineField(max_length=63, required=False, allow_blank=True, default="")
@@ -48,7 +51,7 @@ class ImageBody(serializers.Serializer[Any]):
 
 
 class ImageOut(ResourceOut):
-    base = serializers.BooleanField(help_text="Offered to all tenants.")
+    base = serializers.BooleanField(help_text="Available to all tenants.")
     os_family = serializers.ChoiceField(choices=Image.Family.choices)
     os_name = serializers.CharField()
     architecture = serializers.ChoiceField(choices=ComputeCluster.Architecture.choices)
@@ -87,7 +90,7 @@ def import_from_api(actor: Actor, *, cluster: int, project: UUID | None, **rest:
 
 
 class ImageApi(ResourceApi):
-    """Images: base images for everybody, and a tenant's own."""
+    """Images: base images for all tenants, and private images of a tenant."""
 
     model = Image
     out = ImageOut

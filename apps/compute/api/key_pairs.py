@@ -26,7 +26,8 @@ class KeyPairBody(NewResource):
         required=False,
         allow_blank=True,
         default="",
-        help_text="In OpenSSH's one-line format. Left out: a pair is made and its private key answered, once.",
+        help_text="One line in OpenSSH format. If omitted, a key pair is created and its private key is "
+        "returned once.",
     )
 
 
@@ -35,7 +36,7 @@ class KeyPairOut(ResourceOut):
     algorithm = serializers.CharField()
     fingerprint = serializers.CharField()
     private_key = serializers.CharField(
-        allow_null=True, help_text="In the answer to the request that made the pair only; it is not kept."
+        allow_null=True, help_text="Returned only when the key pair is created. It is not stored."
     )
 
     @staticmethod
@@ -57,7 +58,7 @@ def create_from_api(actor: Actor, **body: Any) -> KeyPair:
 
 
 class KeyPairApi(ResourceApi):
-    """SSH key pairs, to log in to VMs with."""
+    """SSH key pairs for logging in to VMs."""
 
     model = KeyPair
     out = KeyPairOut

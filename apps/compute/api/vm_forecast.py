@@ -21,24 +21,25 @@ class SizeOut(ReferenceOut):
 
 class NewDiskOut(serializers.Serializer[Any]):
     size_gib = serializers.IntegerField()
-    min_gib = serializers.IntegerField(help_text="The least this image needs.")
+    min_gib = serializers.IntegerField(help_text="Minimum for this image.")
 
 
 class HostReasonOut(serializers.Serializer[Any]):
     code = serializers.ChoiceField(choices=["memory", "vcpu", "closed", "out_of_reach", "not_ready"])
     text = serializers.CharField()
-    count = serializers.IntegerField(help_text="Hosts it goes for.")
+    count = serializers.IntegerField(help_text="Number of hosts.")
     hosts = serializers.DictField(
-        child=serializers.CharField(), help_text="Name and own reason of each; empty but for administrators."
+        child=serializers.CharField(),
+        help_text="Name and reason of each host; for administrators only, else empty.",
     )
 
 
 class HostsOut(serializers.Serializer[Any]):
     cluster = ReferenceOut()
     total = serializers.IntegerField()
-    fitting = serializers.IntegerField(help_text="Hosts with room for one of these VMs.")
-    room = serializers.IntegerField(help_text="How many such VMs find room on all of them.")
-    reasons = HostReasonOut(many=True, help_text="Why the others have none.")
+    fitting = serializers.IntegerField(help_text="Hosts with capacity for one such VM.")
+    room = serializers.IntegerField(help_text="Number of such VMs that fit on all these hosts.")
+    reasons = HostReasonOut(many=True, help_text="Reasons of the other hosts.")
 
 
 class AddressesOut(serializers.Serializer[Any]):
@@ -52,7 +53,7 @@ class VmForecastOut(serializers.Serializer[Any]):
     names = serializers.ListField(child=serializers.CharField())
     instance_type = SizeOut(allow_null=True)
     image = ReferenceOut(allow_null=True)
-    disk = NewDiskOut(allow_null=True, help_text="System disk of each.")
+    disk = NewDiskOut(allow_null=True, help_text="System disk size per VM.")
     hosts = HostsOut(allow_null=True)
     addresses = AddressesOut(allow_null=True)
     security_group = ReferenceOut(allow_null=True, help_text="null: none, nothing is filtered.")

@@ -51,7 +51,7 @@ class VmBody(NewResource):
         default=None,
         min_value=1,
         max_value=limits.INTEGER,
-        help_text="System disk; by default the image's.",
+        help_text="System disk size; by default the image's.",
     )
     password = serializers.CharField(
         max_length=limits.PASSWORD,
@@ -116,12 +116,14 @@ class VmDiskOut(serializers.Serializer[Any]):
 class VmOut(ResourceOut):
     hostname = serializers.CharField()
     power = serializers.ChoiceField(choices=Power.choices, help_text="As wanted.")
-    power_seen = serializers.ChoiceField(choices=Power.choices, help_text="As its host last saw it.")
+    power_seen = serializers.ChoiceField(
+        choices=Power.choices, help_text="Power state as last reported by the host."
+    )
     power_seen_at = serializers.DateTimeField()
     pause_reason = serializers.ChoiceField(
         choices=PauseReason.choices,
         allow_blank=True,
-        help_text="Why its host has paused it; empty while it runs or is off.",
+        help_text="Reason why the VM is paused on its host; empty if it is running or stopped.",
     )
     vcpu = serializers.IntegerField()
     memory_gib = serializers.IntegerField()
@@ -135,7 +137,7 @@ class VmOut(ResourceOut):
         help_text="SHA-256 of the user data as the guest got it, in hexadecimal; empty without any."
     )
     cluster = ReferenceOut()
-    host = ReferenceOut(allow_null=True, help_text="For administrators only, else null.")
+    host = ReferenceOut(allow_null=True, help_text="For administrators only, otherwise null.")
     nics = VmNicOut(many=True)
     disks = VmDiskOut(many=True)
 

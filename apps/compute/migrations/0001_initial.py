@@ -54,11 +54,11 @@ class Migration(migrations.Migration):
                 ("virtual_bytes", models.BigIntegerField(default=0)),
                 ("stored_bytes", models.BigIntegerField(default=0)),
                 ("source_format", models.CharField(blank=True, default="", max_length=16)),
-                ("cloud_init", models.BooleanField(default=True, verbose_name="reads first-boot data")),
-                ("guest_agent", models.BooleanField(default=False, verbose_name="has the guest agent")),
+                ("cloud_init", models.BooleanField(default=True, verbose_name="supports cloud-init")),
+                ("guest_agent", models.BooleanField(default=False, verbose_name="guest agent installed")),
                 (
                     "hot_upgrade",
-                    models.BooleanField(default=False, verbose_name="takes CPU and memory while running"),
+                    models.BooleanField(default=False, verbose_name="supports CPU and memory hot-add"),
                 ),
             ],
             options={

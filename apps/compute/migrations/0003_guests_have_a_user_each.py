@@ -1,7 +1,7 @@
 """A user and group for each VM's QEMU, why a VM is paused, and first-boot data that is sealed and erased after use.
 
 The sequence lies between what systemd gives to containers and what it keeps for other machines' users (the ranges of
-https://systemd.io/UIDS-GIDS), and starts at a random place: an installation whose database was made anew does not give
+https://systemd.io/UIDS-GIDS), and starts at a random place: an installation whose database was made again does not give
 VMs the users of those that may still be on its hosts.
 """
 

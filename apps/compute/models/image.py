@@ -36,9 +36,9 @@ class Image(Kind):
     stored_bytes = models.BigIntegerField(default=0)
     source_format = models.CharField(max_length=16, blank=True, default="")
     # What the operating system in it can do.
-    cloud_init = models.BooleanField(_("reads first-boot data"), default=True)
-    guest_agent = models.BooleanField(_("has the guest agent"), default=False)
-    hot_upgrade = models.BooleanField(_("takes CPU and memory while running"), default=False)
+    cloud_init = models.BooleanField(_("supports cloud-init"), default=True)
+    guest_agent = models.BooleanField(_("guest agent installed"), default=False)
+    hot_upgrade = models.BooleanField(_("supports CPU and memory hot-add"), default=False)
 
     class Meta:
         verbose_name = _("image")

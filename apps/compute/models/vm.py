@@ -141,7 +141,7 @@ class Vm(Kind):
             word, tone, code = _("Paused"), "warn", "paused"
             reason = str(PauseReason(self.pause_reason).label)
         if self.host is not None and not self.host.in_reach:
-            reason = _("Its host is out of reach; as of %(time)s.") % {
+            reason = _("The host is unreachable. Last known state as of %(time)s.") % {
                 "time": written(self.host.last_report_at)
             }
             return StateLabel(word, "warn", reason=reason, code=code)

@@ -79,12 +79,12 @@ def _wait_for_a_host(run: OperationContext, image: Image) -> None:
     """A platform that has just come up has no host yet; asking again and again is cheaper than failing and waiting."""
     region = image.cluster.region_id
     if host_in_reach(region) is None:
-        run.step(_("Waiting for a host to copy it"))
+        run.step(_("Waiting for a host to copy the image"))
         run.wait_until(
             lambda: host_in_reach(region) is not None,
             within=PATIENCE,
             error=DriverError(
-                _("No host of region %(region)s is in reach."),
+                _("No host in region %(region)s is reachable."),
                 values={"region": image.cluster.region},
                 code="host.unreachable",
                 permanent=True,
@@ -108,7 +108,7 @@ def _import(run: OperationContext, volumes: Volumes, image: Image) -> ImageInfo:
     run.wait_until(
         finished,
         within=import_takes(LARGEST_IMAGE_BYTES),
-        error=DriverError(_("The import did not finish in time."), code="operation.deadline", permanent=True),
+        error=DriverError(_("The import timed out."), code="operation.deadline", permanent=True),
         every=1,
     )
     return _checked(done[0])
@@ -125,12 +125,13 @@ def _checked(info: ImageInfo) -> ImageInfo:
         return info
     raise DriverError(
         _(
-            "The host reported implausible figures for the image: %(format)s, %(virtual)s bytes, %(stored)s stored."
+            "The host reported invalid figures for the image: %(format)s, %(virtual)s bytes, "
+            "%(stored)s stored."
         ),
         values={"format": info.source_format, "virtual": info.virtual_bytes, "stored": info.stored_bytes},
         code="image.implausible",
         permanent=True,
-        hint=_("Check the host that imported it, delete the image and import it again."),
+        hint=_("Check the host that imported the image. Then delete the image and import it again."),
     )
 
 

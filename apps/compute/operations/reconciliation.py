@@ -41,14 +41,14 @@ def resync_vm(run: OperationContext) -> Settle | None:
     hypervisor = backends.hypervisor(host, run)
     there = hypervisor.status(str(vm.pk)).exists
     if args.get("disks"):
-        run.step(_("Bringing the disks to their sizes"), 40)
+        run.step(_("Resizing the disks"), 40)
         for disk in vm.disks.all():
             _grow(run, disk, host)
-    run.step(_("Defining it on %(host)s"), 60, host=host.name)
+    run.step(_("Defining the VM on %(host)s"), 60, host=host.name)
     hypervisor.ensure_vm(vm_spec(vm))
     if there and not args.get("power"):
         return None
-    run.step(_("Switching it as it is wanted on %(host)s"), 80, host=host.name)
+    run.step(_("Setting the power state on %(host)s"), 80, host=host.name)
     status = hypervisor.ensure_power(str(vm.pk), DriverPower(vm.power), boot=vm.boot)
     return lambda: _seen(vm, status)
 
@@ -59,7 +59,7 @@ def roll_back_vm(run: OperationContext) -> Settle:
     """Want what is there: the host it is on, and the power it has."""
     vm, host, _region = load_vm(run)
     found = Host.objects.get(pk=run.operation.args.get("host") or host.pk)
-    run.step(_("Looking for it on %(host)s"), 30, host=found.name)
+    run.step(_("Looking for the VM on %(host)s"), 30, host=found.name)
     status = backends.hypervisor(found, run).status(str(vm.pk))
     if found.pk != host.pk:
         _must_have_moved(vm, host, found, status.exists)
@@ -86,7 +86,7 @@ def force_clean_vm(run: OperationContext) -> Settle:
     vm, host, region = load_vm(run)
     run.step(_("Removing from %(host)s"), 20, host=host.name)
     if is_silent(host):
-        run.step(_("Host %(host)s is out of reach: what it has of it stays there."), None, host=host.name)
+        run.step(_("Host %(host)s is unreachable. The VM’s data stays on this host."), None, host=host.name)
     else:
         keep_remaining(run, lambda: backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk)))
     run.step(_("Removing from the network"), 50)
@@ -102,11 +102,11 @@ def _grow(run: OperationContext, disk: Disk, host: Host) -> None:
     volumes = backends.volumes(disk.cluster, run, host=host)
     if str(disk.pk) not in volumes.inventory(disk.cluster.spec()).of(PoolKind.VOLUME):
         raise DriverError(
-            _("Volume %(id)s is gone."),
+            _("Volume %(id)s no longer exists."),
             values={"id": disk.pk},
             code="volumes.volume_missing",
             permanent=True,
-            hint=_("Nothing can bring its data back; force clean the VM when it is of no use any more.")
+            hint=_("The data cannot be recovered. Force clean the VM if it is no longer needed.")
             if disk.is_system
             else "",
         )
@@ -117,7 +117,7 @@ def _must_have_moved(vm: Vm, home: Host, found: Host, exists: bool) -> None:
     """Refuse where the VM is not on the host it was found on, or may still be on its own as well."""
     if not exists:
         raise DriverError(
-            _("Host %(host)s does not have it any more."),
+            _("The VM no longer exists on host %(host)s."),
             values={"host": found.name},
             code="reconciliation.changed",
             permanent=True,
@@ -125,11 +125,11 @@ def _must_have_moved(vm: Vm, home: Host, found: Host, exists: bool) -> None:
     # Without an answer from its own host nobody knows; the call fails then, and the operation with it.
     if backends.hypervisor(home, None).status(str(vm.pk)).exists:
         raise DriverError(
-            _("It is defined on host %(host)s as well."),
+            _("The VM is also defined on host %(host)s."),
             values={"host": home.name},
             code="reconciliation.doubled",
             permanent=True,
-            hint=_("Force clean the definition that is off."),
+            hint=_("Force clean the stopped definition."),
         )
 
 

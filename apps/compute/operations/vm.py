@@ -116,10 +116,12 @@ def resume(run: OperationContext) -> Settle:
     seen = backends.hypervisor(host, run).ensure_resumed(str(vm.pk))
     if seen.paused:
         raise DriverError(
-            _("The VM is still paused: the cause persists."),
+            _("The VM is still paused because the cause remains."),
             code="vm.still_paused",
             permanent=True,
-            hint=_("The VM resumes when the cause is gone. Restart or power off the VM to end the pause."),
+            hint=_(
+                "The VM resumes automatically when the cause is resolved. Or restart or power off the VM."
+            ),
         )
     power = Power(seen.power.value)
     return lambda: _seen(vm, power)
@@ -129,7 +131,7 @@ def resume(run: OperationContext) -> Settle:
 def finish_first_boot(run: OperationContext) -> Settle:
     """Overwrite the seed with one without secrets, then erase them here. The instance id stays the same."""
     vm, host, _region = load_vm(run)
-    run.step(_("Removing first-boot data on %(host)s"), 50, host=host.name)
+    run.step(_("Removing cloud-init data on %(host)s"), 50, host=host.name)
     backends.hypervisor(host, run).ensure_seed(str(vm.pk), SeedSpec(hostname=vm.hostname))
     return lambda: _forget_first_boot(vm)
 
@@ -175,12 +177,14 @@ def _with_way_out(error: DriverError) -> DriverError:
     """Say what is left to do when a host does not answer and may never do so again."""
     if error.code != "host.unreachable":
         return error
-    hint = _("Check that the host is up. If it is gone for good, an administrator can force clean the VM.")
+    hint = _(
+        "Check that the host is up. If the host is permanently lost, an administrator can force clean the VM."
+    )
     return DriverError(error.template, code=error.code, values=error.values, hint=hint)
 
 
 def _make_parts(run: OperationContext, vm: Vm, host: Host, region: Region) -> None:
-    run.step(_("Making the system disk on %(host)s"), 10, host=host.name)
+    run.step(_("Creating the system disk on %(host)s"), 10, host=host.name)
     if (disk := vm.system_disk) is not None:
         backends.volumes(disk.cluster, run, host=host).ensure_volume(volume_spec(disk))
     run.step(_("Connecting to the network"), 40)
@@ -200,16 +204,16 @@ def _switch_on(run: OperationContext, hypervisor: Hypervisor, vm: Vm) -> None:
 
 
 def _ask_guest(run: OperationContext, hypervisor: Hypervisor, vm: Vm) -> None:
-    run.step(_("Asking the guest to shut down"), 20)
+    run.step(_("Requesting a guest shutdown"), 20)
     run.wait_until(
         lambda: _asked(hypervisor, vm) is DriverPower.OFF,
         within=SHUTDOWN_PATIENCE,
         error=DriverError(
-            _("The guest did not shut down in %(seconds)s seconds."),
+            _("The guest did not shut down within %(seconds)s seconds."),
             values={"seconds": int(SHUTDOWN_PATIENCE.total_seconds())},
             code=_DEAF,
             permanent=True,
-            hint=_("Shut it down from inside, or power it off."),
+            hint=_("Shut down from inside the guest, or power off the VM."),
         ),
     )
 
@@ -222,7 +226,7 @@ def _asked(hypervisor: Hypervisor, vm: Vm) -> DriverPower:
             _("The guest is paused and cannot shut down."),
             code=_PAUSED,
             permanent=True,
-            hint=_("Restart the VM or power it off."),
+            hint=_("Restart or power off the VM."),
         )
     return seen.power
 

@@ -30,8 +30,8 @@ from apps.storage.models import Disk
 
 def _goes(image: Image) -> list[str]:
     return [
-        _("The image %(name)s is removed from its storage cluster.") % {"name": image.name},
-        _("It cannot go while system disks made from it exist."),
+        _("Image %(name)s is deleted from its storage cluster.") % {"name": image.name},
+        _("An image cannot be deleted while system disks depend on it."),
     ]
 
 
@@ -101,7 +101,8 @@ class ImageList(ListPage):
         region_facet,
     )
     empty = Empty(
-        gettext_lazy("No images yet"), gettext_lazy("VMs are made from images the administrator imports.")
+        gettext_lazy("No images yet"),
+        gettext_lazy("VMs are created from images that the administrator imports."),
     )
 
 
@@ -116,24 +117,24 @@ class ImageDetail(DetailPage):
     def properties(self, row: Image) -> Sequence[Properties]:
         """What it holds."""
         traits = [
-            (row.cloud_init, _("reads first-boot data")),
-            (row.guest_agent, _("has the guest agent")),
-            (row.hot_upgrade, _("takes CPU and memory while running")),
+            (row.cloud_init, _("supports cloud-init")),
+            (row.guest_agent, _("guest agent installed")),
+            (row.hot_upgrade, _("supports CPU and memory hot-add")),
         ]
         return [
             Properties(
-                _("System"),
+                _("OS"),
                 [
                     Property(_("Operating system"), row.os_name or row.get_os_family_display()),
                     Property(_("CPU architecture"), row.get_architecture_display()),
-                    Property(_("Can"), ", ".join(text for has, text in traits if has)),
+                    Property(_("Features"), ", ".join(text for has, text in traits if has)),
                 ],
             ),
             Properties(
                 _("Storage"),
                 [
                     Property(_("Storage cluster"), str(row.cluster)),
-                    Property(_("Smallest system disk"), f"{row.min_disk_gib} GiB"),
+                    Property(_("Minimum system disk"), f"{row.min_disk_gib} GiB"),
                     Property(_("Suggested system disk"), f"{row.default_disk_gib} GiB"),
                     Property(_("Stored"), f"{row.stored_bytes / (1 << 20):,.0f} MiB"),
                     Property(_("Imported from"), row.source_format),

@@ -24,7 +24,7 @@ from apps.portal.lists import Empty, ListPage
 
 
 def _goes(row: InstanceType) -> list[str]:
-    return [_("No new VM can have this size. Existing ones keep it.")]
+    return [_("New VMs can no longer use this size. Existing VMs keep it.")]
 
 
 INSTANCE_TYPE = PageKind(
@@ -73,7 +73,8 @@ class InstanceTypeList(ListPage):
     related = ()
     order = ("cluster__name", "vcpu", "memory_gib")
     empty = Empty(
-        gettext_lazy("No instance types"), gettext_lazy("Every cluster is created with the usual ones.")
+        gettext_lazy("No instance types yet"),
+        gettext_lazy("New clusters come with the usual instance types."),
     )
 
 

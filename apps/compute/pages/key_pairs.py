@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpResponse
+from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -29,8 +30,8 @@ from apps.portal.lists import Empty, ListPage
 
 def _goes(key_pair: KeyPair) -> list[str]:
     return [
-        _("The public key %(name)s is removed here.") % {"name": key_pair.name},
-        _("VMs that have it keep it, until you take it out of them."),
+        _("Public key %(name)s is deleted from the console.") % {"name": key_pair.name},
+        _("VMs that use the key keep it until you remove it inside the guest."),
     ]
 
 
@@ -69,7 +70,7 @@ class KeyPairList(ListPage):
     facets = (project_facet,)
     empty = Empty(
         gettext_lazy("No SSH keys yet"),
-        gettext_lazy("Import your public key, or have a pair made, to log in to VMs."),
+        gettext_lazy("Import your public key or create a key pair to log in to VMs."),
     )
 
 
@@ -118,6 +119,7 @@ class KeyPairCreate(CreatePage):
             "title": _("Private key of %(name)s") % {"name": outcome.key_pair.name},
             "key_pair": outcome.key_pair,
             "private_key": outcome.private_key,
+            "file": f"{slugify(outcome.key_pair.name) or 'key'}.pem",
             "next": KEY_PAIR.url(self.area, "list"),
         }
         response = self.show(context, "compute/key_pair_made.html")

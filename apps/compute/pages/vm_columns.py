@@ -38,7 +38,7 @@ VIEWS = (
 
 
 def as_of(vm: Vm) -> datetime | None:
-    """Return when a VM was last seen, if its host has been out of reach since."""
+    """Return when a VM was last seen, if its host has been unreachable since."""
     return vm.host.last_report_at if vm.host is not None and not vm.host.in_reach else None
 
 
@@ -226,7 +226,7 @@ COLUMNS = (
     ),
     replace(REGION, hidden=True),
     Column(
-        "hostname", gettext_lazy("Host name"), lambda row, page: row.hostname, sort="hostname", hidden=True
+        "hostname", gettext_lazy("Hostname"), lambda row, page: row.hostname, sort="hostname", hidden=True
     ),
     Column(
         "created_by",

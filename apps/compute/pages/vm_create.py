@@ -29,9 +29,11 @@ class VmCreate(CreatePage):
         Section(gettext_lazy("Size"), ("instance_type", "disk_gib"), help="virtual-machines#size"),
         Section(gettext_lazy("Network"), ("subnet", "security_group"), help="virtual-machines#network"),
         Section(
-            gettext_lazy("Access"),
+            gettext_lazy("Login"),
             ("key_pairs", "password"),
-            text=gettext_lazy("Without a password or a key nobody can log in, unless user data sees to it."),
+            text=gettext_lazy(
+                "Without a password or key, nobody can log in unless user data configures access."
+            ),
             template="compute/vm_access.html",
             help="virtual-machines#access",
         ),

@@ -30,7 +30,7 @@ def overview(page: DetailPage, row: Vm) -> dict[str, Any]:
 def why_nothing_new(row: Vm) -> str:
     """Say why nothing is measured of a VM now, "" when it is."""
     if row.host is None or not row.is_on:
-        return _("It is stopped: nothing is measured until it runs.")
+        return _("The VM is stopped. Metrics start when it runs.")
     if not row.host.in_reach:
-        return _("Its host is out of reach: what happens there meanwhile is not known.")
+        return _("The host is unreachable. Its current state is unknown.")
     return ""

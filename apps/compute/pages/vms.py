@@ -45,11 +45,12 @@ def _goes(vm: Vm) -> list[str]:
     kept = _names(disk for disk in vm.shown_disks if not disk.is_system)
     addresses = ", ".join(str(nic.ip) for nic in vm.shown_nics)
     return [
-        _("The virtual machine %(name)s stops at once.") % {"name": vm.name},
-        _("Its system disk is destroyed with all data on it: %(disks)s.") % {"disks": destroyed or "–"},
-        *([_("Its data disks stay: %(disks)s.") % {"disks": kept}] if kept else []),
-        _("Its network interfaces and addresses go: %(addresses)s.") % {"addresses": addresses or "–"},
-        _("Its image, security groups and SSH keys stay."),
+        _("VM %(name)s stops immediately.") % {"name": vm.name},
+        _("Its system disk and all data on it are destroyed: %(disks)s.") % {"disks": destroyed or "–"},
+        *([_("Its data disks are kept: %(disks)s.") % {"disks": kept}] if kept else []),
+        _("Its NICs are deleted and its addresses released: %(addresses)s.")
+        % {"addresses": addresses or "–"},
+        _("Its image, security groups and SSH keys are kept."),
     ]
 
 
@@ -58,7 +59,7 @@ def _names(disks: Iterable[Disk]) -> str:
 
 
 def _stops(vm: Vm) -> list[str]:
-    return [_("As when its plug is pulled: what the guest has not written is lost.")]
+    return [_("Like a power cut: unsaved data in the guest is lost.")]
 
 
 VM = PageKind(
@@ -97,7 +98,7 @@ class VmList(ListPage):
     row_actions = ("console", "start", "shut_down")
     empty = Empty(
         gettext_lazy("No virtual machines yet"),
-        gettext_lazy("Name one and choose an image: the rest has defaults."),
+        gettext_lazy("Enter a name and choose an image. Everything else has defaults."),
     )
 
 
@@ -139,7 +140,7 @@ class VmDetail(DetailPage):
         """What it is made of."""
         return [
             Properties(
-                _("Machine"),
+                _("Hardware"),
                 [
                     Property(_("Instance type"), row.instance_type and row.instance_type.name),
                     Property(_("vCPUs"), row.vcpu),
@@ -148,11 +149,11 @@ class VmDetail(DetailPage):
                 ],
             ),
             Properties(
-                _("System"),
+                _("OS"),
                 [
                     Property(_("Image"), row.image and row.image.name),
-                    Property(_("Host name"), row.hostname, copy=True),
-                    Property(_("Power seen"), html.moment(row.power_seen_at)),
+                    Property(_("Hostname"), row.hostname, copy=True),
+                    Property(_("Power state reported"), html.moment(row.power_seen_at)),
                     *_paused(row),
                 ],
             ),

@@ -58,7 +58,7 @@ def recount_host(id: UUID) -> bool:
 declare_count(
     Counted(
         "host",
-        _("%(found)s were promised (vCPU/MiB), its VMs take %(wanted)s. Put right."),
+        _("%(found)s were reserved (vCPU/MiB), but its VMs use %(wanted)s. Corrected."),
         recount_hosts,
     )
 )

@@ -34,10 +34,10 @@ def _removed(finding: Finding) -> Preview:
     names = {"name": finding.name, "place": finding.place}
     return Preview(
         [
-            _("%(name)s is stopped by force on host %(place)s, and its definition removed.") % names,
-            _("Its volumes stay; they are listed on their own if no row knows them."),
+            _("%(name)s is powered off on host %(place)s and its definition is deleted.") % names,
+            _("Its volumes are kept. Volumes without a database record are listed separately."),
         ],
-        [_("The definition, and what the guest has not written to its disk.")],
+        [_("The definition, and unsaved data in the guest.")],
     )
 
 
@@ -53,20 +53,25 @@ def _resync_args(findings: Sequence[Finding], by_hand: bool) -> dict[str, Any]:
 def _no_resync(finding: Finding) -> str:
     assert finding.resource is not None
     if finding.aspect == SIZE and finding.resource.as_vm.is_on:
-        return _("Shut the VM down first: a volume in use cannot grow.")
+        return _("Shut down the VM first. A volume in use cannot grow.")
     return ""
 
 
 def _resync_says(resource: Resource, part: str) -> Preview:
     if part == "nic":
-        return Preview([_("The ports of %(name)s are made as its row says.") % {"name": resource.name}])
+        return Preview(
+            [_("The ports of %(name)s are recreated from the database.") % {"name": resource.name}]
+        )
     vm = resource.as_vm
     names = {"name": vm.name, "host": vm.host.name if vm.host else ""}
-    done = [_("The ports of %(name)s and its definition on host %(host)s are made as its rows say.") % names]
+    done = [
+        _("The ports of %(name)s and its definition on host %(host)s are recreated from the database.")
+        % names
+    ]
     if vm.power == "on":
-        return Preview([*done, _("It is switched on if it is off.")])
-    done.append(_("It is switched off by force if it is on."))
-    return Preview(done, [_("What the guest has not written to its disk by then.")] if vm.is_on else [])
+        return Preview([*done, _("The VM is started if it is stopped.")])
+    done.append(_("The VM is powered off if it is running."))
+    return Preview(done, [_("Unsaved data in the guest.")] if vm.is_on else [])
 
 
 def _cleaned(resource: Resource) -> Clean:
@@ -74,16 +79,16 @@ def _cleaned(resource: Resource) -> Clean:
     done = []
     if vm.host is not None and not vm.host.in_reach:
         done.append(
-            _("Host %(host)s is out of reach: should the VM still run there, it runs on.")
+            _("Host %(host)s is unreachable. If the VM still runs there, it keeps running.")
             % {"host": vm.host.name}
         )
     disk, nics = vm.system_disk, list(vm.nics.all())
     addresses = ", ".join(str(nic.ip) for nic in nics)
     if addresses:
-        done.append(_("Addresses given back: %(addresses)s.") % {"addresses": addresses})
+        done.append(_("Addresses released: %(addresses)s.") % {"addresses": addresses})
     if vm.data_disks:
         names = ", ".join(disk.name for disk in vm.data_disks)
-        done.append(_("Its data disks stay: %(disks)s.") % {"disks": names})
+        done.append(_("Its data disks are kept: %(disks)s.") % {"disks": names})
     amounts = vm_amounts(vm.need, disk.size_gib if disk else 0)
     if disk is None:
         return Clean(done, amounts=amounts)
@@ -96,7 +101,7 @@ def _facts(resource: Resource) -> list[Fact]:
     name = vm.host.name if vm.host else ""
     return [
         Fact(_("Host"), name, "host" if vm.host else "", vm.host_id),
-        Fact(_("Power wanted"), vm.get_power_display()),
+        Fact(_("Desired power state"), vm.get_power_display()),
     ]
 
 
@@ -105,8 +110,8 @@ declare(
         "vm",
         Vm,
         OnHosts(differences, is_on=_is_on, remove=_remove),
-        stale=gettext_noop("Host %(place)s does not have it."),
-        orphan=gettext_noop("Host %(place)s has this VM, and no row knows it."),
+        stale=gettext_noop("The VM does not exist on host %(place)s."),
+        orphan=gettext_noop("Host %(place)s has this VM, but it is not in the database."),
         removed=_removed,
         safe=frozenset({(Rule.STALE, ""), (Rule.UNSYNCED, GENERATION)}),
         resync=VM_RESYNC,

@@ -40,7 +40,7 @@ DEFAULT_GROUP = DefaultGroup.DEFAULT
 
 @dataclass
 class Draft:
-    """What was found of what was asked for: None where nothing was named, or what was named is refused."""
+    """What was found of what was requested: None where nothing was named, or what was named is refused."""
 
     allowed: Allowed | None = None
     project: Project | None = None
@@ -61,7 +61,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Plan:
-    """What was asked for, all of it there and checked."""
+    """What was requested, all of it there and checked."""
 
     allowed: Allowed
     project: Project
@@ -187,7 +187,7 @@ def _check(asked: VmRequest, draft: Draft) -> None:
     """Raise Invalid with everything that is wrong with what was typed."""
     wrong: dict[str, list[str]] = {}
     if not 1 <= asked.count <= MOST_AT_ONCE:
-        wrong["count"] = [_("1 to %(most)s at once.") % {"most": MOST_AT_ONCE}]
+        wrong["count"] = [_("1 to %(most)s at a time.") % {"most": MOST_AT_ONCE}]
     if asked.name is not None:
         wrong |= _label_errors(asked.name, asked.remark, draft.count)
     if asked.password:
@@ -215,7 +215,7 @@ def _label_errors(name: str, remark: str, count: int) -> dict[str, list[str]]:
     except Invalid as error:
         return error.fields
     if len(numbered(name, count)[-1]) > LONGEST_NAME:
-        return {"name": [_("At most %(n)s characters, numbers included.") % {"n": LONGEST_NAME}]}
+        return {"name": [_("At most %(n)s characters, including the numbers.") % {"n": LONGEST_NAME}]}
     return {}
 
 
@@ -243,5 +243,5 @@ def _ensure_cpus(kind: InstanceType, image: Image) -> None:
             },
             code="image.architecture",
             field="image",
-            hint=_("Choose an image for the cluster's CPUs, or an instance type of another cluster."),
+            hint=_("Choose an image for the cluster’s CPUs, or an instance type of another cluster."),
         )

@@ -18,7 +18,7 @@ LONGEST_HOSTNAME = {Image.Family.LINUX: 63, Image.Family.WINDOWS: 15}
 SHORTEST_HOSTNAME = 2
 _HOSTNAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
 PASSWORD_LENGTHS = (8, 64)
-#: crypt(3)'s default; the guest checks it at every log-in.
+#: crypt(3)'s default; the guest checks it at every login.
 _ROUNDS = 5000
 
 
@@ -48,7 +48,7 @@ def hostname_errors(hostname: str, family: str) -> list[str]:
     if not SHORTEST_HOSTNAME <= len(hostname) <= longest:
         return [_("2 to %(most)s characters.") % {"most": longest}]
     if not _HOSTNAME.fullmatch(hostname) or hostname.isdigit():
-        return [_("Letters, digits and hyphens; no hyphen at the ends; not digits alone.")]
+        return [_("Letters, digits and hyphens. No hyphen at the start or end. Not only digits.")]
     return []
 
 
@@ -58,10 +58,10 @@ def password_errors(password: str) -> list[str]:
     if not shortest <= len(password) <= longest:
         return [_("%(least)s to %(most)s characters.") % {"least": shortest, "most": longest}]
     if not password.isascii() or not password.isprintable():
-        return [_("Letters, digits and punctuation of ASCII only: consoles cannot type the rest.")]
+        return [_("ASCII letters, digits and punctuation only. Consoles cannot type other characters.")]
     kinds = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^A-Za-z0-9]")
     if sum(bool(re.search(kind, password)) for kind in kinds) < 3:
-        return [_("At least three of: small letters, capitals, digits, punctuation.")]
+        return [_("At least three of: lowercase letters, uppercase letters, digits, punctuation.")]
     try:
         # A guest asks for its password in its own networks only: little added to a common one is enough here.
         PatternValidator(longest_added=4).validate(password)

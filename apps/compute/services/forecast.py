@@ -28,7 +28,7 @@ class VmForecast(Forecast):
     hosts: CapacityForecast | None = None
     #: With its addresses counted.
     subnet: Subnet | None = None
-    #: Whether it was asked for without a security group.
+    #: Whether it was requested without a security group.
     unfiltered: bool = False
 
     @property

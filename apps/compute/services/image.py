@@ -92,8 +92,8 @@ def delete_image(change: Change[Image]) -> Operation:
     disks = list(image.disks.select_related("vm")[:50])
     if disks:
         raise InUse(
-            _("%(count)s system disks still read from this image.") % {"count": image.disks.count()},
-            hint=_("Delete the VMs made from it first."),
+            _("%(count)s system disks still depend on this image.") % {"count": image.disks.count()},
+            hint=_("Delete the VMs that use the image first."),
             details={"resources": [_user(disk.vm or disk) for disk in disks]},
         )
     change.bump()
@@ -107,5 +107,5 @@ def _user(resource: Resource) -> dict[str, str]:
 def _source(cluster: StorageCluster, file: str) -> str:
     """Return the file as hosts see it: a plain name inside the import directory."""
     if not file or "/" in file or file.startswith(".") or not is_one_line(file):
-        raise Invalid({"file": [_("The name of a file in the pool's import directory.")]})
+        raise Invalid({"file": [_("File name in the pool’s import directory.")]})
     return f"{cluster.path.rstrip('/')}/{IMPORT_DIRECTORY}/{file}"

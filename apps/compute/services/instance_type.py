@@ -52,7 +52,9 @@ def create_instance_type(
                 memory_gib=memory_gib,
             )
     except IntegrityError as error:
-        raise Invalid({"name": [_("The cluster has a type of this size or name already.")]}) from error
+        raise Invalid(
+            {"name": [_("The cluster already has an instance type with this size or name.")]}
+        ) from error
     allowed.record(
         name=made.name,
         args={"cluster": cluster.name, "vcpu": vcpu, "memory_gib": memory_gib},

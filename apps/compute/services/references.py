@@ -46,7 +46,7 @@ def instance_type(project: Project, pk: int) -> InstanceType:
     found = selectors.usable_types(project.tenant_id).only(*_TYPE).filter(pk=pk).first()
     if found is None:
         raise Invalid(
-            {"instance_type": [_("There is no such instance type, or you may not use its cluster.")]}
+            {"instance_type": [_("Instance type not found, or you have no access to its cluster.")]}
         )
     return found
 
@@ -55,7 +55,7 @@ def image(actor: Actor, project: Project, pk: UUID) -> Image:
     """Return a base image or one of the tenant's own, on a storage cluster it may use (CL-4). Raises Invalid."""
     found = selectors.usable_images(actor, project.tenant_id).only(*_IMAGE).filter(pk=pk).first()
     if found is None:
-        raise Invalid({"image": [_("There is no such image, or you may not use its storage cluster.")]})
+        raise Invalid({"image": [_("Image not found, or you have no access to its storage cluster.")]})
     return found
 
 
@@ -65,7 +65,7 @@ def subnet(actor: Actor, project: Project, pk: UUID) -> Subnet:
     rows = rows.only("name", "cidr", "region__label", "vpc__name")
     found = rows.filter(pk=pk, tenant_id=project.tenant_id).first()
     if found is None:
-        raise Invalid({"subnet": [_("There is no such subnet.")]})
+        raise Invalid({"subnet": [_("Subnet not found.")]})
     return found
 
 
@@ -76,7 +76,7 @@ def security_group(actor: Actor, project: Project, pk: UUID | None) -> SecurityG
     rows = visible(actor, SecurityGroup.objects.select_related("region").only("name", "region__label"))
     found = rows.filter(pk=pk, tenant_id=project.tenant_id).first()
     if found is None:
-        raise Invalid({"security_group": [_("There is no such security group.")]})
+        raise Invalid({"security_group": [_("Security group not found.")]})
     return found
 
 
@@ -101,5 +101,5 @@ def public_keys(actor: Actor, project: Project, pks: Sequence[UUID]) -> list[str
     rows = visible(actor, KeyPair.objects.all()).filter(pk__in=pks, tenant_id=project.tenant_id)
     keys = list(rows.values_list("public_key", flat=True))
     if len(keys) != len(set(pks)):
-        raise Invalid({"key_pairs": [_("There is no such key pair.")]})
+        raise Invalid({"key_pairs": [_("Key pair not found.")]})
     return keys

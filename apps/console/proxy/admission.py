@@ -114,7 +114,7 @@ def _is_ours(origin: str) -> bool:
 
 
 def _is_owner(ticket: ConsoleTicket, session_key: str) -> bool:
-    """A ticket asked for in a log-in session is good in that session only; one of an API key, in nobody else's."""
+    """A ticket asked for in a login session is good in that session only; one of an API key, in nobody else's."""
     if ticket.session_hash and ticket.session_hash != fingerprint(session_key):
         return False
     return not (ticket.session_hash or session_key) or session_user(session_key) == ticket.user

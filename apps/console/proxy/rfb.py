@@ -1,7 +1,7 @@
 """The opening of the RFB protocol (RFC 6143, 7.1 to 7.3, and the VeNCrypt extension), spoken towards both sides.
 
 The proxy logs in to the VM's VNC server itself, so that server's password never leaves the platform. A browser, which
-has shown its ticket already, needs no password, and a native client is asked for its ticket's.
+has shown its ticket already, needs no password, and a native client is requested its ticket's.
 """
 
 from __future__ import annotations

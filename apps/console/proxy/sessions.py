@@ -1,4 +1,4 @@
-"""The sessions of this process: begun, looked after, cut."""
+"""The sessions of this process: started, looked after, cut."""
 
 from __future__ import annotations
 

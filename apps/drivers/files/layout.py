@@ -27,10 +27,10 @@ def folder(pool: PoolSpec, kind: str) -> Path:
     root = Path(pool.path)
     if not root.is_dir():
         raise DriverError(
-            _("Pool %(pool)s: %(path)s is not there."),
+            _("Pool %(pool)s: %(path)s does not exist."),
             values={"pool": pool.id, "path": pool.path},
             code="volumes.pool_unavailable",
-            hint=_("Check that the pool's directory is mounted on the host."),
+            hint=_("Check that the pool’s directory is mounted on the host."),
         )
     if (root / kind).is_symlink():
         raise not_plain(root / kind)
@@ -158,7 +158,7 @@ def appearing(path: Path) -> Iterator[Path]:
             pass
         except FileNotFoundError as error:
             raise DriverError(
-                _("%(path)s was taken over by another run."),
+                _("Another process has taken over %(path)s."),
                 values={"path": path.name},
                 code="volumes.overtaken",
             ) from error

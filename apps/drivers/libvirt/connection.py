@@ -75,7 +75,7 @@ class Connection:
             _("libvirt: %(error)s"),
             values={"error": error},
             code="hypervisor.failed",
-            hint=_("See the host's libvirt log."),
+            hint=_("See the host’s libvirt log."),
         )
 
 
@@ -87,7 +87,7 @@ def _is_alive(connection: Any) -> bool:
 
 def _unreachable(error: libvirt.libvirtError) -> DriverError:
     return DriverError(
-        _("libvirt does not answer: %(error)s"),
+        _("libvirt does not respond: %(error)s"),
         values={"error": error},
         code="hypervisor.unreachable",
         hint=_("Check libvirtd on the host."),

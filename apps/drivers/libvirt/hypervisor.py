@@ -170,7 +170,7 @@ class LibvirtHypervisor:
                 values={"words": words},
                 code="hypervisor.no_kvm",
                 permanent=True,
-                hint=_('Set virtualisation = "qemu" in the host\'s agent.toml, or mend its KVM.'),
+                hint=_('Set virtualisation = "qemu" in the host’s agent.toml, or repair KVM.'),
             )
         return None
 

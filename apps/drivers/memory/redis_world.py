@@ -125,7 +125,7 @@ class RedisWorld(World):
         with self._client.pipeline() as pipe:
             pipe.watch(lock)  # type: ignore[no-untyped-call]
             if pipe.get(lock) != token:
-                raise DriverError(_("The pretend region took too long in one call."), code="memory.lock_lost")
+                raise DriverError(_("A call to the simulated region timed out."), code="memory.lock_lost")
             pipe.multi()
             if state is not None:
                 state.write(pipe)
@@ -134,4 +134,4 @@ class RedisWorld(World):
 
 
 def _stayed_locked() -> DriverError:
-    return DriverError(_("The pretend region stayed locked."), code="memory.locked")
+    return DriverError(_("The simulated region stayed locked."), code="memory.locked")

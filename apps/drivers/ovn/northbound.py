@@ -76,7 +76,7 @@ class Work(command.BaseCommand):
     """A function that reads the replica and changes rows, as one command of a transaction.
 
     Nothing is changed after `give_up` (monotonic seconds): whoever asked for it has been told by then that it failed,
-    and what was asked for since must not be undone.
+    and what was requested since must not be undone.
     """
 
     def __init__(self, api: Any, function: Callable[[Any, Any], Any], give_up: float) -> None:
@@ -156,7 +156,9 @@ class Northbound:
             if "timed out" in str(error):
                 raise self._unreachable() from error
             raise DriverError(
-                _("The network refused: %(error)s"), values={"error": error}, code="fabric.refused"
+                _("The network rejected the request: %(error)s"),
+                values={"error": error},
+                code="fabric.refused",
             ) from error
         return cast("T", work.result)
 
@@ -180,14 +182,14 @@ class Northbound:
 
     def _unreachable(self) -> DriverError:
         return DriverError(
-            _("The network's northbound database did not answer."),
+            _("The OVN northbound database did not respond."),
             code="fabric.unreachable",
             hint=_("Check that OVN central is running and reachable."),
         )
 
     def _busy(self) -> DriverError:
         return DriverError(
-            _("The network's northbound database has not answered earlier changes yet."),
+            _("The OVN northbound database has not applied earlier changes."),
             code="fabric.busy",
-            hint=_("It is asked again by itself. If it goes on, check OVN central."),
+            hint=_("The platform retries automatically. If this continues, check OVN central."),
         )

@@ -126,5 +126,5 @@ def _protocol(rule: RuleSpec) -> list[str]:
 
 def _invalid(rule: RuleSpec) -> DriverError:
     return DriverError(
-        _("This rule makes no sense: %(rule)s."), values={"rule": rule}, code="fabric.invalid", permanent=True
+        _("Invalid rule: %(rule)s."), values={"rule": rule}, code="fabric.invalid", permanent=True
     )

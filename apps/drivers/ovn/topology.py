@@ -123,7 +123,7 @@ def _network(spec: SubnetSpec) -> ipaddress.IPv4Network:
         inside = False
     if not inside:
         raise DriverError(
-            _("%(cidr)s with gateway %(gateway)s is no IPv4 subnet."),
+            _("%(cidr)s with gateway %(gateway)s is not a valid IPv4 subnet."),
             values={"cidr": spec.cidr, "gateway": spec.gateway},
             code="fabric.invalid",
             permanent=True,

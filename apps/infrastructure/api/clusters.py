@@ -30,7 +30,11 @@ from apps.lifecycle.errors import Invalid
 class NewCluster(serializers.Serializer[Any]):
     region = serializers.SlugField(max_length=32, help_text="Name of the region.")
     name = LineField(
-        max_length=63, required=False, allow_blank=True, default="", help_text="By default after its kind."
+        max_length=63,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="By default named after its type.",
     )
 
 
@@ -49,7 +53,7 @@ class ComputeClusterBody(NewCluster):
 
 
 class StorageClusterBody(NewCluster):
-    path = serializers.CharField(max_length=255, help_text="The pool's directory on every host.")
+    path = serializers.CharField(max_length=255, help_text="The pool's mount point on every host.")
     media = serializers.ChoiceField(choices=StorageCluster.Media.choices, default=StorageCluster.Media.SSD)
     max_disk_gib = serializers.IntegerField(default=32_000, min_value=10, max_value=limits.INTEGER)
 
@@ -74,7 +78,7 @@ class PermitBody(serializers.Serializer[Any]):
         max_length=limits.ITEMS,
         required=False,
         default=list,
-        help_text="Who may use it when not open to all.",
+        help_text="Tenants with access if not open to all.",
     )
 
 
@@ -84,7 +88,9 @@ class ClusterOut(Out):
     alias = serializers.CharField()
     region = ReferenceOut()
     open_to_all = serializers.BooleanField()
-    tenants = ReferenceOut(many=True, help_text="Who may use it; for administrators only, else empty.")
+    tenants = ReferenceOut(
+        many=True, help_text="Tenants with access; for administrators only, otherwise empty."
+    )
     created_at = serializers.DateTimeField()
 
     @staticmethod
@@ -145,7 +151,7 @@ def region_named(name: str) -> Region:
     """Return the region. Raises Invalid (field "region")."""
     found = Region.objects.filter(name=name).first()
     if found is None:
-        raise Invalid({"region": [_("There is no such region.")]})
+        raise Invalid({"region": [_("Region not found.")]})
     return found
 
 
@@ -153,7 +159,7 @@ def tenants_with(uids: Sequence[UUID]) -> list[Tenant]:
     """Return the tenants. Raises Invalid (field "tenants")."""
     found = list(Tenant.objects.filter(uid__in=uids))
     if len(found) != len(set(uids)):
-        raise Invalid({"tenants": [_("There is no such tenant.")]})
+        raise Invalid({"tenants": [_("Tenant not found.")]})
     return found
 
 
@@ -178,7 +184,7 @@ def _permit(actor: Actor, cluster: Cluster, *, open_to_all: bool, tenants: Seque
 
 
 class ComputeClusterApi(ObjectApi):
-    """Compute clusters: hosts of one architecture between which VMs can move."""
+    """Compute clusters: hosts of one architecture, between which VMs can migrate."""
 
     model = ComputeCluster
     out = ComputeClusterOut
@@ -196,7 +202,7 @@ class ComputeClusterApi(ObjectApi):
 
 
 class StorageClusterApi(ObjectApi):
-    """Storage clusters: pools of disks and images that every host of the region reaches."""
+    """Storage clusters: pools of disks and images, shared by all hosts of the region."""
 
     model = StorageCluster
     out = StorageClusterOut

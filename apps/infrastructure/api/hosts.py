@@ -22,9 +22,11 @@ from apps.lifecycle.actor import Actor
 
 
 class HostBody(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=63, help_text="What the host calls itself.")
+    name = serializers.CharField(max_length=63, help_text="The host's own hostname.")
     cluster = NumberId(help_text="Compute cluster.")
-    address = serializers.IPAddressField(max_length=limits.ADDRESS, help_text="On the management network.")
+    address = serializers.IPAddressField(
+        max_length=limits.ADDRESS, help_text="IP address on the management network."
+    )
 
 
 class HostOut(ResourceOut):
@@ -47,7 +49,7 @@ class HostOut(ResourceOut):
     load_percent = serializers.FloatField()
     memory_used_mib = serializers.IntegerField()
     agent_toml = serializers.CharField(
-        allow_null=True, help_text="/etc/scloud/agent.toml, in the answer to the enrolment only."
+        allow_null=True, help_text="Content of /etc/scloud/agent.toml, returned only on enrolment."
     )
 
     related = (*ResourceOut.related, "cluster")

@@ -57,7 +57,7 @@ class RegionOut(Out):
     name = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]  # DRF takes fields off the class
     fabric_driver = serializers.CharField()
-    fabric_address = serializers.CharField(help_text="For administrators only, else empty.")
+    fabric_address = serializers.CharField(help_text="For administrators only, otherwise empty.")
     dns_servers = serializers.ListField(child=serializers.CharField())
     open_to_tenants = serializers.BooleanField(help_text="Whether tenants may create anything in it.")
     checks = CheckOut(many=True, help_text="What it needs to be opened; for administrators only, else empty.")
@@ -114,7 +114,7 @@ def _create(actor: Actor, **body: Any) -> Region:
 
 
 class RegionApi(ObjectApi):
-    """Regions: physical data centres. Everything else belongs to one and stays there."""
+    """Regions: physical data centres. All other resources belong to one region."""
 
     model = Region
     out = RegionOut

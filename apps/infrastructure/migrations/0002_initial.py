@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 ("driver", models.CharField(default="agent", max_length=16)),
                 ("address", models.GenericIPAddressField(blank=True, null=True)),
                 ("sealed_key", models.TextField(blank=True, default="", editable=False)),
-                ("accepts_vms", models.BooleanField(default=True, verbose_name="accepts new VMs")),
+                ("accepts_vms", models.BooleanField(default=True, verbose_name="scheduling enabled")),
                 ("architecture", models.CharField(blank=True, default="", max_length=16)),
                 ("cpu_model", models.CharField(blank=True, default="", max_length=128)),
                 ("virtualisation", models.CharField(blank=True, default="", max_length=16)),

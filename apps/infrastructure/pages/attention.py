@@ -127,7 +127,7 @@ def _pools(region: Region | None) -> Iterator[AttentionItem]:
             text = _("%(pool)s is nearly full") % {"pool": pool}
             yield AttentionItem(_tone(share), text, url, _("%(share)s %% used") % {"share": share})
         if pool.observed_at is not None and timezone.now() - pool.observed_at > OLD:
-            text = _("%(pool)s cannot be observed") % {"pool": pool}
+            text = _("%(pool)s cannot be checked") % {"pool": pool}
             since = written(pool.observed_at)
             yield AttentionItem("warn", text, url, _("as of %(time)s") % {"time": since})
 
@@ -165,13 +165,13 @@ def _drift() -> Iterator[AttentionItem]:
     since = timezone.now() - LATELY
     lines = AuditEntry.objects.filter(verb=TENANT_RECOUNT.name, at__gt=since, user=None).order_by("-at")
     for line in lines[:NAMED]:
-        text = _("%(tenant)s: quotas were counted wrongly") % {"tenant": line.target_name}
+        text = _("%(tenant)s: wrong quota usage corrected") % {"tenant": line.target_name}
         detail = ", ".join(
             _("%(metric)s %(used)s instead of %(exists)s") % {"metric": metric, **change}
             for metric, change in line.args.items()
         )
         url = reverse("admin:tenant.tab.quotas", args=[line.target_id])
-        yield AttentionItem("warn", text, url, _("Mended: %(what)s.") % {"what": detail})
+        yield AttentionItem("warn", text, url, _("Repaired: %(what)s.") % {"what": detail})
 
 
 def _tone(share: int) -> str:

@@ -25,7 +25,7 @@ class NewClusterForm(BaseForm):
         label=gettext_lazy("Name"),
         max_length=63,
         required=False,
-        help_text=gettext_lazy("Left empty, it is named after its kind."),
+        help_text=gettext_lazy("Leave empty to name it after its type."),
     )
 
     def prepare(self) -> None:
@@ -41,7 +41,7 @@ class ChangeForm(BaseForm):
         label=gettext_lazy("Alias"),
         max_length=63,
         required=False,
-        help_text=gettext_lazy("Shown in place of the name."),
+        help_text=gettext_lazy("Shown instead of the name."),
     )
 
 
@@ -49,10 +49,10 @@ class PermitForm(BaseForm):
     open_to_all = forms.BooleanField(label=gettext_lazy("Open to all tenants"), required=False)
     tenants = forms.ModelMultipleChoiceField(
         Tenant.objects.none(),
-        label=gettext_lazy("Else only to"),
+        label=gettext_lazy("Otherwise only to"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text=gettext_lazy("What other tenants have in the cluster stays."),
+        help_text=gettext_lazy("Resources of other tenants in the cluster are kept."),
     )
 
     def prepare(self) -> None:
@@ -70,7 +70,7 @@ def change(actor: Actor, cluster: Cluster, **changes: Any) -> None:
 
 def goes(cluster: Cluster) -> list[str]:
     """Say what stops a deletion."""
-    return [_("Only an empty cluster can be deleted.")]
+    return [_("Only empty clusters can be deleted.")]
 
 
 NAME = Column(

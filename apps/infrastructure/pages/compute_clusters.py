@@ -106,7 +106,9 @@ class ComputeClusterList(ListPage):
     facets = ()
     related = ("region",)
     order = ("region__name", "name")
-    empty = Empty(gettext_lazy("No compute clusters yet"), gettext_lazy("Hosts of one kind form a cluster."))
+    empty = Empty(
+        gettext_lazy("No compute clusters yet"), gettext_lazy("Hosts of the same type form a cluster.")
+    )
 
 
 class ComputeClusterDetail(DetailPage):

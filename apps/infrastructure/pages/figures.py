@@ -132,7 +132,7 @@ def pool_figures(pools: Sequence[Any]) -> list[Figure]:
             provisioned,
             capacity,
             # Disks are thin: more may be given out than there is.
-            _("%(share)s %% of what there is") % {"share": whole(100 * provisioned / capacity)}
+            _("%(share)s %% of the total") % {"share": whole(100 * provisioned / capacity)}
             if capacity
             else "",
         ),

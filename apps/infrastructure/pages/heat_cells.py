@@ -36,7 +36,7 @@ def heat_context(page: Page, hosts: QuerySet[Host]) -> dict[str, Any]:
 def cells(shown: HeatMap) -> SafeString:
     """Return the list items of a map. The first can be reached by Tab, the others from it with the arrow keys."""
     one_url = resource_url("admin", "host", _ANY)
-    # As text, once: it would be translated anew for each cell.
+    # As text, once: it would be translated again for each cell.
     label = str(shown.measure.label)
     drawn = [_cell(cell, label, one_url, first=number == 0) for number, cell in enumerate(shown.cells)]
     return mark_safe("".join(drawn))  # noqa: S308  # each is made by format_html

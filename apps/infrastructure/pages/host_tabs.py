@@ -21,7 +21,7 @@ AHEAD = timedelta(seconds=2)
 
 def overview(page: DetailPage, row: Host) -> dict[str, Any]:
     """Return load and capacity as figures beside the properties."""
-    # Added up over one host: its figures read like a cluster's. Nothing is known of one that is out of reach.
+    # Added up over one host: its figures read like a cluster's. Nothing is known of one that is unreachable.
     load = load_of(Host.objects.filter(pk=row.pk))
     return {
         "groups": page.properties(row),
@@ -47,19 +47,22 @@ def closing_plan(host: Any) -> list[str]:
     lines = [
         _("No new VM is placed on %(name)s.") % {"name": host.name},
         ngettext(
-            "Its %(n)s VM stays and runs on: nothing is moved. To empty the host, delete it or power it off.",
-            "Its %(n)s VMs stay and run on: nothing is moved. To empty the host, delete them or power them off.",
+            "Its %(n)s VM keeps running on this host. To empty the host, delete the VM or power it off.",
+            "Its %(n)s VMs keep running on this host. To empty the host, delete the VMs or power them off.",
             count,
         )
         % {"n": count}
         if count
-        else _("No VM is on it: it can be switched off."),
+        else _("No VMs are on this host. It can be powered off."),
         _("Other hosts of the cluster have %(memory)s of memory and %(vcpu)s vCPUs free.")
         % {"memory": size(memory), "vcpu": whole(max(left.vcpu_capacity - left.vcpu_reserved, 0))},
     ]
     if left.in_reach < HOSTS_FOR_AVAILABILITY:
         lines.append(
-            _("%(n)s hosts would take VMs: fewer than the %(least)s a cluster needs to lose one.")
+            _(
+                "Only %(n)s hosts have scheduling enabled. A cluster needs %(least)s to survive the "
+                "loss of one host."
+            )
             % {"n": left.in_reach, "least": HOSTS_FOR_AVAILABILITY}
         )
     return lines
@@ -71,5 +74,5 @@ def clock(host: Host) -> str:
         return ""
     ahead = host.report_sent_at - host.last_report_at
     if ahead > AHEAD:
-        return _("%(n)s s ahead of the platform's") % {"n": whole(ahead.total_seconds())}
-    return _("as the platform's") if host.in_reach else ""
+        return _("%(n)s s ahead of the platform’s clock") % {"n": whole(ahead.total_seconds())}
+    return _("same as the platform’s clock") if host.in_reach else ""

@@ -37,12 +37,12 @@ from apps.portal.status_filter import with_status
 class EnrolForm(BaseForm):
     cluster = forms.ModelChoiceField(ComputeCluster.objects.none(), label=gettext_lazy("Compute cluster"))
     name = forms.CharField(
-        label=gettext_lazy("Host name"),
+        label=gettext_lazy("Hostname"),
         max_length=63,
-        help_text=gettext_lazy("What the host calls itself; it never changes."),
+        help_text=gettext_lazy("The host’s own hostname. Cannot be changed later."),
     )
     address = forms.GenericIPAddressField(
-        label=gettext_lazy("Address"), help_text=gettext_lazy("On the management network.")
+        label=gettext_lazy("Address"), help_text=gettext_lazy("IP address on the management network.")
     )
 
     def prepare(self) -> None:
@@ -54,13 +54,15 @@ class EnrolForm(BaseForm):
 
 def _goes(host: Host) -> list[str]:
     return [
-        _("The platform forgets %(name)s and its agent can no longer log in.") % {"name": host.name},
+        _("%(name)s is removed from the platform and its agent can no longer log in.") % {"name": host.name},
         _("Only a host without VMs can be removed."),
     ]
 
 
 def _renews(host: Host) -> list[str]:
-    return [_("The agent of %(name)s is shut out until it has the new settings file.") % {"name": host.name}]
+    return [
+        _("The agent of %(name)s is locked out until it uses the new settings file.") % {"name": host.name}
+    ]
 
 
 HOST = PageKind(
@@ -142,7 +144,7 @@ class HostList(ListPage):
     related = ("cluster", "region")
     order = ("cluster__name", "name")
     empty = Empty(
-        gettext_lazy("No hosts yet"), gettext_lazy("Enrol a server: it gets a settings file for its agent.")
+        gettext_lazy("No hosts yet"), gettext_lazy("Enrol a server to get a settings file for its agent.")
     )
 
 
@@ -174,18 +176,18 @@ class HostDetail(DetailPage):
                     Property(_("Architecture"), row.architecture),
                     Property(_("CPU threads"), row.vcpus),
                     Property(_("Memory"), f"{row.memory_mib / 1024:.4g} GiB"),
-                    Property(_("Virtualisation"), row.virtualisation),
+                    Property(_("Virtualization"), row.virtualisation),
                     Property(_("Hypervisor"), row.hypervisor_version),
                 ],
             ),
             Properties(
                 _("Agent"),
                 [
-                    Property(_("Accepts new VMs"), _("yes") if row.accepts_vms else _("no")),
+                    Property(_("Scheduling enabled"), _("yes") if row.accepts_vms else _("no")),
                     Property(_("Version"), row.agent_version),
                     Property(_("Last report"), moment(row.last_report_at)),
                     Property(_("Clock"), host_tabs.clock(row)),
-                    Property(_("Booted as"), row.boot_id, copy=bool(row.boot_id)),
+                    Property(_("Boot ID"), row.boot_id, copy=bool(row.boot_id)),
                 ],
             ),
         ]
@@ -227,7 +229,7 @@ class HostRenew(ActionPage):
 
 def _show_settings(page: Page, made: Enrolment) -> HttpResponse:
     context = {
-        "title": _("Settings of %(name)s's agent") % {"name": made.host.name},
+        "title": _("Settings for the agent of %(name)s") % {"name": made.host.name},
         "host": made.host,
         "agent_toml": made.agent_toml,
         "next": HOST.url(page.area, "one", made.host),

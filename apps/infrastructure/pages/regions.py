@@ -34,7 +34,7 @@ from apps.portal.lists import Empty, ListPage
 
 
 class RegionForm(BaseForm):
-    label = forms.CharField(label=gettext_lazy("Name shown"), max_length=63)
+    label = forms.CharField(label=gettext_lazy("Display name"), max_length=63)
     fabric_address = forms.CharField(
         label=gettext_lazy("OVN northbound database"),
         max_length=255,
@@ -42,7 +42,7 @@ class RegionForm(BaseForm):
         help_text=gettext_lazy("For example ssl:192.0.2.1:6641."),
     )
     dns_servers = forms.CharField(
-        label=gettext_lazy("Name servers for guests"),
+        label=gettext_lazy("DNS servers for guests"),
         max_length=255,
         required=False,
         help_text=gettext_lazy("IP addresses, separated by spaces."),
@@ -58,7 +58,7 @@ class NewRegionForm(RegionForm):
     name = forms.SlugField(
         label=gettext_lazy("Identifier"),
         max_length=32,
-        help_text=gettext_lazy("Small letters and hyphens; it never changes."),
+        help_text=gettext_lazy("Lowercase letters and hyphens. Cannot be changed later."),
     )
     field_order = ("name", "label")
 
@@ -142,7 +142,7 @@ class RegionList(ListPage):
     order = ("name",)
     empty = Empty(
         gettext_lazy("No regions yet"),
-        gettext_lazy("A region is one data centre. Everything else is in one."),
+        gettext_lazy("A region is one data centre. All other resources belong to a region."),
     )
 
 
@@ -164,7 +164,7 @@ class RegionDetail(DetailPage):
                 [
                     Property(_("Driver"), row.fabric_driver),
                     Property(_("Address"), row.fabric_address, copy=bool(row.fabric_address)),
-                    Property(_("Name servers for guests"), ", ".join(row.dns_servers)),
+                    Property(_("DNS servers for guests"), ", ".join(row.dns_servers)),
                 ],
             ),
         ]

@@ -47,16 +47,16 @@ class NewStorageClusterForm(NewClusterForm):
     path = forms.CharField(
         label=gettext_lazy("Directory"),
         max_length=255,
-        help_text=gettext_lazy("Where every host of the region has the pool mounted."),
+        help_text=gettext_lazy("The pool’s mount point, the same on every host of the region."),
     )
     max_disk_gib = forms.IntegerField(
-        label=gettext_lazy("Largest disk (GiB)"), min_value=10, max_value=limits.INTEGER, initial=32_000
+        label=gettext_lazy("Maximum disk size (GiB)"), min_value=10, max_value=limits.INTEGER, initial=32_000
     )
 
 
 class ChangeStorageForm(ChangeForm):
     max_disk_gib = forms.IntegerField(
-        label=gettext_lazy("Largest disk (GiB)"), min_value=10, max_value=limits.INTEGER
+        label=gettext_lazy("Maximum disk size (GiB)"), min_value=10, max_value=limits.INTEGER
     )
 
 
@@ -107,7 +107,9 @@ class StorageClusterList(ListPage):
     facets = ()
     related = ("region",)
     order = ("region__name", "name")
-    empty = Empty(gettext_lazy("No storage clusters yet"), gettext_lazy("Disks and images live in one."))
+    empty = Empty(
+        gettext_lazy("No storage clusters yet"), gettext_lazy("A storage cluster contains disks and images.")
+    )
 
 
 def _overview(page: DetailPage, row: Any) -> dict[str, Any]:
@@ -138,8 +140,8 @@ class StorageClusterDetail(DetailPage):
                     Property(_("Media"), row.get_media_display()),
                     Property(_("Driver"), row.driver),
                     Property(_("Directory"), row.path, copy=True),
-                    Property(_("Largest disk"), size(row.max_disk_gib)),
-                    Property(_("Observed"), moment(row.observed_at)),
+                    Property(_("Maximum disk size"), size(row.max_disk_gib)),
+                    Property(_("Last checked"), moment(row.observed_at)),
                 ],
             ),
             permission(row),

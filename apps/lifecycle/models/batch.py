@@ -30,7 +30,7 @@ class Batch(models.Model):
     actor = models.ForeignKey("tenancy.User", models.SET_NULL, null=True, related_name="+")
     tenant = models.ForeignKey("tenancy.Tenant", models.CASCADE, null=True, related_name="+")
     key = models.CharField(max_length=255, blank=True, default="")
-    #: SHA-256 over what was asked for: a key that comes again must come with the same.
+    #: SHA-256 over what was requested: a key that comes again must come with the same.
     fingerprint = models.CharField(max_length=64)
     created_at = models.DateTimeField(default=timezone.now)
 

@@ -22,6 +22,7 @@ class IdempotentRequest(models.Model):
     # Where it was done, for asking again whether the caller may. No foreign keys: it may be gone.
     project_id = models.BigIntegerField(null=True)
     tenant_id = models.BigIntegerField(null=True)
+    resource_id = models.UUIDField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

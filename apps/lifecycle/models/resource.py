@@ -53,6 +53,12 @@ class Resource(Loaded):
     open_operation_read: bool = False
 
     class Meta:
+        # What a role on this one resource covers; the same words as for a project.
+        permissions = [
+            ("view_resources", "See the resource"),
+            ("operate_resources", "Start, stop, open the console of the resource"),
+            ("manage_resources", "Change and delete the resource"),
+        ]
         indexes = [
             # Lists of a kind, newest first: a tenant's, then the admin's over all tenants.
             models.Index(fields=["tenant", "kind", "-created_at", "id"], name="resource_tenant_list"),

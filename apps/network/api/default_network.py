@@ -52,7 +52,7 @@ class DefaultNetworkApi(ApiView):
         actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
         project = visible_projects(actor).filter(uid=key).first()
         if project is None:
-            raise NotFound(_("There is no such project."))
+            raise NotFound(_("Project not found."))
         ensure_may(actor, DEFAULT_NETWORK_CREATE, project.pk, project.tenant_id)
         body = self.read(DefaultNetworkBody)
         operations = make_default_network(actor, project=key, **body)

@@ -49,7 +49,7 @@ class NicOut(Out):
 
 
 class NicsApi(ObjectApi):
-    """Network interfaces: what is in a subnet, what a group is bound to. They come and go with their owners."""
+    """NICs: attached to a subnet and a security group. Created and deleted with their VM."""
 
     model = Nic
     out = NicOut

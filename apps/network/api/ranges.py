@@ -25,13 +25,17 @@ MOST_RANGES = 50
 class RangeBody(serializers.Serializer[Any]):
     cidr = serializers.CharField(max_length=43)
     min_prefix = serializers.IntegerField(
-        min_value=0, max_value=32, help_text="Shortest mask a VPC may have."
+        min_value=0, max_value=32, help_text="Shortest prefix length of a VPC."
     )
-    max_prefix = serializers.IntegerField(min_value=0, max_value=32, help_text="Longest mask a VPC may have.")
+    max_prefix = serializers.IntegerField(
+        min_value=0, max_value=32, help_text="Longest prefix length of a VPC."
+    )
 
 
 class RangesBody(serializers.Serializer[Any]):
-    ranges = Items(RangeBody(), MOST_RANGES, help_text="All of them; an empty list brings the defaults back.")
+    ranges = Items(
+        RangeBody(), MOST_RANGES, help_text="All CIDR blocks; an empty list restores the defaults."
+    )
 
 
 class VpcRangesApi(ApiView):
@@ -45,20 +49,20 @@ class VpcRangesApi(ApiView):
         responses={200: RangesBody, 304: UNCHANGED, 422: PROBLEM},
     )
     def get(self, request: Request) -> Response:
-        """What holds now; everybody may know."""
+        """Current values; readable by all users."""
         return with_etag(request, _answer())
 
     @extend_schema(
         operation_id="set_vpc_ranges",
         tags=["Vpcs"],
-        summary="Set the allowed blocks (administrators)",
+        summary="Set the allowed CIDR blocks (administrators)",
         request=RangesBody,
         parameters=[UNLESS_CHANGED],
         responses={200: RangesBody, 403: PROBLEM, 412: PROBLEM, 422: PROBLEM},
     )
     @answered_in_one_transaction
     def put(self, request: Request) -> Response:
-        """Replace the list. VPCs that exist stay as they are."""
+        """Replace the list. Existing VPCs do not change."""
         body = self.read(RangesBody)
         actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
         ensure_unchanged(request, _answer)

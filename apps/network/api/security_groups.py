@@ -32,22 +32,33 @@ RULE_PROTOCOLS = [*Protocol.values, *SHORTCUTS]
 class RuleBody(serializers.Serializer[Any]):
     direction = serializers.ChoiceField(choices=SecurityGroupRule.Direction.choices)
     protocol = serializers.ChoiceField(
-        choices=RULE_PROTOCOLS, help_text="A protocol, or a service that stands for protocol and port."
+        choices=RULE_PROTOCOLS, help_text="A protocol, or a service (protocol and port)."
     )
     port = serializers.CharField(
         max_length=11,
         required=False,
         allow_blank=True,
         default="",
-        help_text="22 or 8000-8080, for tcp and udp only.",
+        help_text="Port or port range, such as 22 or 8000-8080; only for tcp and udp.",
     )
     address = serializers.CharField(
         max_length=49,
-        help_text="The other side: IPv4 or IPv6 address or block; 0.0.0.0/0 or ::/0 is everybody.",
+        help_text="Remote IPv4 or IPv6 address or CIDR block; 0.0.0.0/0 or ::/0 for any.",
     )
     action = serializers.ChoiceField(choices=SecurityGroupRule.Action.choices, default="accept")
     priority = serializers.ChoiceField(choices=SecurityGroupRule.Priority.choices, default="medium")
     description = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
+    service = serializers.CharField(
+        max_length=32,
+        required=False,
+        allow_blank=True,
+        help_text="Ignored: a rule can be sent as it was returned.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Leave out what is derived."""
+        attrs.pop("service", None)
+        return attrs
 
 
 class SecurityGroupBody(NewResource):
@@ -58,14 +69,14 @@ class SecurityGroupBody(NewResource):
 
 
 class RulesBody(serializers.Serializer[Any]):
-    rules = Items(RuleBody(), MAX_RULES, help_text="All rules; those not named are removed. At most 200.")
+    rules = Items(RuleBody(), MAX_RULES, help_text="All rules. Rules not listed are removed. At most 200.")
     generation = serializers.IntegerField(
         min_value=0,
         max_value=limits.INTEGER,
         required=False,
         allow_null=True,
         default=None,
-        help_text="The generation these were made from; refused when the rules have changed since.",
+        help_text="Generation the rules are based on. Refused if the rules have changed since.",
     )
 
 
@@ -73,7 +84,9 @@ class RuleOut(serializers.Serializer[Any]):
     direction = serializers.ChoiceField(choices=SecurityGroupRule.Direction.choices)
     protocol = serializers.ChoiceField(choices=Protocol.choices)
     port = serializers.CharField()
-    service = serializers.CharField(help_text="SSH, HTTP, … where protocol and port mean one.")
+    service = serializers.CharField(
+        help_text="Service name such as SSH or HTTP, if protocol and port match one."
+    )
     address = serializers.CharField()
     action = serializers.ChoiceField(choices=SecurityGroupRule.Action.choices)
     priority = serializers.ChoiceField(choices=SecurityGroupRule.Priority.choices)
@@ -82,8 +95,8 @@ class RuleOut(serializers.Serializer[Any]):
 
 class SecurityGroupOut(ResourceOut):
     rules = RuleOut(many=True)
-    generation = serializers.IntegerField(help_text="Counts changes of the rules.")
-    bound_count = serializers.IntegerField(help_text="NICs it is bound to: see /nics?security_group=…")
+    generation = serializers.IntegerField(help_text="Incremented with each change of the rules.")
+    bound_count = serializers.IntegerField(help_text="Number of NICs that use it; see /nics?security_group=…")
 
     @staticmethod
     def own(row: Any) -> dict[str, Any]:
@@ -111,7 +124,9 @@ def rule_out(rule: SecurityGroupRule) -> dict[str, Any]:
 
 
 class SecurityGroupsApi(ResourceApi):
-    """Stateful packet filters. What no rule accepts is denied; of rules that match, the higher priority wins."""
+    """Stateful packet filters. Traffic that no rule accepts is denied. The matching rule with the highest
+    priority wins.
+    """
 
     model = SecurityGroup
     out = SecurityGroupOut

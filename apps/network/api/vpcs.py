@@ -30,18 +30,18 @@ REGION_HELP = "Name of a region; by default the one where the tenant has most, o
 
 
 class VpcBody(NewResource):
-    cidr = serializers.CharField(max_length=43, help_text="IPv4 block, such as 10.0.0.0/16.")
+    cidr = serializers.CharField(max_length=43, help_text="IPv4 CIDR block, such as 10.0.0.0/16.")
     region = serializers.SlugField(
         max_length=32, required=False, allow_null=True, default=None, help_text=REGION_HELP
     )
     subnet_cidr = serializers.CharField(
-        max_length=43, required=False, allow_blank=True, default="", help_text="Makes a first subnet as well."
+        max_length=43, required=False, allow_blank=True, default="", help_text="Also creates a first subnet."
     )
 
 
 class VpcOut(ResourceOut):
     cidr = serializers.CharField()
-    vni = serializers.IntegerField(help_text="Network identifier, unique over the whole platform.")
+    vni = serializers.IntegerField(help_text="VNI, unique on the platform.")
     subnet_count = serializers.IntegerField()
 
     @staticmethod
@@ -51,7 +51,7 @@ class VpcOut(ResourceOut):
 
 
 class VpcsApi(ResourceApi):
-    """Private networks, isolated from each other; the same block may be used in several."""
+    """Private networks, isolated from each other. Several may use the same CIDR block."""
 
     model = Vpc
     out = VpcOut
@@ -67,9 +67,9 @@ class VpcsApi(ResourceApi):
 
 
 class SubnetBody(serializers.Serializer[Any]):
-    vpc = serializers.UUIDField(help_text="The VPC it lies in; project and region are the VPC's.")
+    vpc = serializers.UUIDField(help_text="VPC of the subnet, which defines its project and region.")
     name = LineField(max_length=63)
-    cidr = serializers.CharField(max_length=43, help_text="IPv4 block inside the VPC's, /29 or larger.")
+    cidr = serializers.CharField(max_length=43, help_text="IPv4 CIDR block inside the VPC's, /29 or larger.")
     remark = LineField(max_length=255, required=False, allow_blank=True, default="")
 
 
@@ -91,7 +91,7 @@ class SubnetOut(ResourceOut):
 
 
 class SubnetsApi(ResourceApi):
-    """Parts of a VPC's block, each with a gateway and DHCP."""
+    """Subnets of a VPC's CIDR block, each with a gateway and DHCP."""
 
     model = Subnet
     out = SubnetOut

@@ -36,7 +36,7 @@ from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.facets import MOST_CHOICES, Choices, choice_facet
 from apps.portal.forms import LabelsForm
-from apps.portal.kinds import Do, PageKind, resource_url
+from apps.portal.kinds import Do, PageKind, neighbour_url
 from apps.portal.lists import Empty, ListPage
 from apps.portal.status_filter import with_status
 
@@ -45,7 +45,7 @@ MOST_NICS = 200
 
 
 def _what_goes(subnet: Subnet) -> list[str]:
-    return [_("The subnet %(cidr)s goes. It must be empty.") % {"cidr": subnet.cidr}]
+    return [_("Subnet %(cidr)s is deleted. It must be empty.") % {"cidr": subnet.cidr}]
 
 
 def free_of_all(subnet: Subnet) -> SafeString:
@@ -85,7 +85,7 @@ class SubnetList(ListPage):
         STATE,
         Column(
             "cidr",
-            gettext_lazy("Block"),
+            gettext_lazy("CIDR block"),
             lambda row, page: html.copyable(row.cidr),
             sort="cidr",
             width="address",
@@ -95,7 +95,7 @@ class SubnetList(ListPage):
         Column(
             "vpc",
             gettext_lazy("VPC"),
-            lambda row, page: html.link(resource_url(page.area, "vpc", row.vpc_id), row.vpc.name),
+            lambda row, page: html.link(neighbour_url(page.rights, page.area, row.vpc), row.vpc.name),
             sort="vpc__name",
             facet=choice_facet("vpc", gettext_lazy("VPC"), _vpcs),
         ),
@@ -119,7 +119,7 @@ class SubnetList(ListPage):
     watch = ("vm",)
     search_hint = gettext_lazy("Name, ID or address")
     empty = Empty(
-        gettext_lazy("No subnets yet"), gettext_lazy("Machines get their addresses from a VPC's subnets.")
+        gettext_lazy("No subnets yet"), gettext_lazy("VMs get their addresses from the subnets of a VPC.")
     )
 
 
@@ -139,7 +139,10 @@ class SubnetDetail(DetailPage):
 
     def facts(self, row: Any) -> Sequence[Property]:
         """Block and gateway."""
-        return [Property(_("Block"), row.cidr, copy=True), Property(_("Gateway"), row.gateway, copy=True)]
+        return [
+            Property(_("CIDR block"), row.cidr, copy=True),
+            Property(_("Gateway"), row.gateway, copy=True),
+        ]
 
     def properties(self, row: Any) -> Sequence[Properties]:
         """What it is, and how much is left of it."""
@@ -147,11 +150,14 @@ class SubnetDetail(DetailPage):
             Properties(
                 _("Subnet"),
                 [
-                    Property(_("VPC"), html.link(resource_url(self.area, "vpc", row.vpc_id), row.vpc.name)),
-                    Property(_("Block"), row.cidr, copy=True),
+                    Property(
+                        _("VPC"),
+                        html.link(neighbour_url(self.rights, self.area, row.vpc), row.vpc.name),
+                    ),
+                    Property(_("CIDR block"), row.cidr, copy=True),
                     Property(_("Gateway"), row.gateway, copy=True),
                     Property(_("Free addresses"), free_of_all(row)),
-                    Property(_("Name servers"), ", ".join(row.region.dns_servers)),
+                    Property(_("DNS servers"), ", ".join(row.region.dns_servers)),
                 ],
             )
         ]

@@ -40,8 +40,8 @@ from apps.portal.status_filter import with_status
 
 def _what_goes(vpc: Vpc) -> list[str]:
     return [
-        _("The network %(cidr)s goes, with its operation history staying in the log.") % {"cidr": vpc.cidr},
-        _("It must have no subnets any more."),
+        _("Network %(cidr)s is deleted. Its history stays in the operation log.") % {"cidr": vpc.cidr},
+        _("Its subnets must be deleted first."),
     ]
 
 
@@ -66,7 +66,7 @@ class VpcList(ListPage):
         STATE,
         Column(
             "cidr",
-            gettext_lazy("Block"),
+            gettext_lazy("CIDR block"),
             lambda row, page: html.copyable(row.cidr),
             sort="cidr",
             width="address",
@@ -97,7 +97,7 @@ class VpcList(ListPage):
     empty = Empty(
         gettext_lazy("No VPCs yet"),
         gettext_lazy(
-            "A VPC is a private network of your own: machines in it reach each other and nobody else does."
+            "A VPC is your private network. Its VMs reach each other; other networks cannot reach them."
         ),
     )
 
@@ -119,7 +119,7 @@ class VpcDetail(DetailPage):
 
     def facts(self, row: Any) -> Sequence[Property]:
         """The block."""
-        return [Property(_("Block"), row.cidr, copy=True)]
+        return [Property(_("CIDR block"), row.cidr, copy=True)]
 
     def properties(self, row: Any) -> Sequence[Properties]:
         """What it is, and how much is in it."""
@@ -127,13 +127,13 @@ class VpcDetail(DetailPage):
             Properties(
                 _("Network"),
                 [
-                    Property(_("Block"), row.cidr, copy=True),
+                    Property(_("CIDR block"), row.cidr, copy=True),
                     Property(_("Addresses"), f"{row.cidr.num_addresses:,}"),
                     Property(
                         _("Subnets"),
                         html.link(self.of.url(self.area, "tab.subnets", row), row.subnet_count),
                     ),
-                    Property(_("Network identifier"), row.vni),
+                    Property(_("VNI"), row.vni),
                 ],
             )
         ]
@@ -160,6 +160,6 @@ class VpcCreate(CreatePage):
         Section(
             gettext_lazy("Addresses"),
             ("cidr", "subnet_cidr"),
-            text=gettext_lazy("The block cannot be changed later. Other VPCs may use the same one."),
+            text=gettext_lazy("The CIDR block cannot be changed later. Other VPCs may use the same one."),
         ),
     )

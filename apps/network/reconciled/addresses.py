@@ -86,17 +86,17 @@ def note_strays() -> None:
 declare_count(
     Counted(
         "subnet",
-        gettext_noop("Its next address was searched behind %(found)s, outside it. Put right."),
+        gettext_noop("The search for the next address started at %(found)s, outside the subnet. Corrected."),
         recount_subnets,
     )
 )
 declare_count(
     Counted(
         "nic",
-        gettext_noop("Its address %(found)s is not one of subnet %(wanted)s."),
+        gettext_noop("Its address %(found)s is not in subnet %(wanted)s."),
         note_strays,
         repaired=False,
-        no_resync=gettext_lazy("Its address stays for its life: delete the VM and create it again."),
+        no_resync=gettext_lazy("The address of a VM cannot change. Delete the VM and create it again."),
         no_clean=gettext_lazy("Delete the VM instead."),
     )
 )

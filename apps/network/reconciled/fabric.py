@@ -26,8 +26,8 @@ from apps.reconciliation.models import Finding, Rule
 from apps.reconciliation.places import InFabric
 from apps.reconciliation.rules import AT_REST, GENERATION, PROTECTION
 
-STALE = gettext_noop("The network of %(place)s does not have it.")
-ORPHAN = gettext_noop("The network of %(place)s has it, and no row knows it.")
+STALE = gettext_noop("Does not exist in the network of %(place)s.")
+ORPHAN = gettext_noop("Exists in the network of %(place)s, but not in the database.")
 #: The rows are the whole truth of them; nothing can be lost.
 SAFE = frozenset({(Rule.STALE, ""), (Rule.UNSYNCED, GENERATION)})
 PROTECTED = SAFE | {(Rule.UNSYNCED, PROTECTION)}
@@ -45,13 +45,15 @@ _PORTS = f"""
 def _removed(finding: Finding) -> Preview:
     names = {"name": finding.name, "place": finding.place}
     return Preview(
-        [_("%(name)s is removed from the network of %(place)s.") % names],
-        [_("The connection of any guest that still uses it.")],
+        [_("%(name)s is deleted from the network of %(place)s.") % names],
+        [_("Guests that still use it lose their connection.")],
     )
 
 
 def _resync_says(resource: Resource, part: str) -> Preview:
-    return Preview([_("The network is made as the row of %(name)s says.") % {"name": resource.name}])
+    return Preview(
+        [_("The network is recreated from the database record of %(name)s.") % {"name": resource.name}]
+    )
 
 
 def _unprotected(seen: FabricInventory) -> AbstractSet[str]:

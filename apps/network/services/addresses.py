@@ -108,10 +108,10 @@ def _take_next(subnet: Subnet) -> IPv4Address:
 def subnet_full(subnet: Subnet) -> Refused:
     """Return the refusal for a subnet without enough free addresses."""
     return Refused(
-        _("Subnet %(name)s has no free address left.") % {"name": subnet.name},
+        _("Subnet %(name)s has no free addresses.") % {"name": subnet.name},
         code="subnet.full",
         field="subnet",
-        hint=_("Choose another subnet, or create one."),
+        hint=_("Choose another subnet or create one."),
     )
 
 
@@ -126,5 +126,5 @@ def _insert_chosen(nic: Nic) -> None:
             _("Address %(ip)s is already in use.") % {"ip": nic.ip},
             code="address.taken",
             field="address",
-            hint=_("Choose another address, or leave it to the platform."),
+            hint=_("Choose another address, or leave it empty for automatic assignment."),
         ) from None

@@ -125,7 +125,12 @@ def create_in_region(actor: Actor, project: Project, region: Region) -> list[Ope
         return []
     block, part = default_blocks()
     vpc_made, vpc = add_vpc(
-        Allowed(actor, VPC_CREATE), project, region, name=NAME, cidr=str(block), remark=_("Made for you")
+        Allowed(actor, VPC_CREATE),
+        project,
+        region,
+        name=NAME,
+        cidr=str(block),
+        remark=_("Created automatically"),
     )
     subnet_made = add_subnet(Allowed(actor, SUBNET_CREATE), vpc, name=NAME, cidr=str(part))
     group_made, _group = add_security_group(
@@ -134,7 +139,7 @@ def create_in_region(actor: Actor, project: Project, region: Region) -> list[Ope
         region,
         name=NAME,
         rules=DEFAULT_RULES,
-        remark=_("Lets in SSH and ping, and everything out"),
+        remark=_("Accepts inbound SSH and ping, and all outbound traffic"),
     )
     return [vpc_made, subnet_made, group_made]
 

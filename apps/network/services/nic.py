@@ -29,7 +29,7 @@ def set_security_group(
     owner = change.row
     group = _bindable(change.actor, owner, security_group) if security_group else None
     if not Nic.objects.filter(owner_id=owner.pk, role=role).update(security_group=group):
-        raise NotNow(_("It has no such network interface."))
+        raise NotNow(_("The VM has no such NIC."))
     change.bump()
     args = {"security_group": str(group.pk) if group else None, "role": str(role)}
     return change.request(args=args)

@@ -87,9 +87,9 @@ def set_rules(change: Change[SecurityGroup], *, rules: Entries, generation: int 
     group = change.row
     if generation is not None and generation != group.generation:
         raise Refused(
-            _("Someone else changed the rules of %(name)s meanwhile.") % {"name": group.name},
+            _("Another user changed the rules of %(name)s in the meantime.") % {"name": group.name},
             code="security_group.changed",
-            hint=_("Look at the present rules in another window, then save again or start over."),
+            hint=_("Check the current rules in another window. Then save again or start over."),
         )
     checked = parse_rules(rules)
     group.rules.all().delete()
@@ -107,7 +107,7 @@ def delete_security_group(change: Change[SecurityGroup]) -> Operation:
     """Delete a group bound to nothing. Raises InUse, listing what it is bound to."""
     group = change.row
     users = Resource.objects.filter(nics__security_group=group).distinct()
-    ensure_unused(group, users, hint=_("Bind them to another group first."))
+    ensure_unused(group, users, hint=_("Assign another security group to them first."))
     return change.request()
 
 

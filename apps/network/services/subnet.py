@@ -75,7 +75,7 @@ def delete_subnet(change: Change[Subnet]) -> Operation:
     """Delete a subnet nothing is in. Raises InUse, listing what is."""
     subnet = change.row
     users = Resource.objects.filter(nics__subnet=subnet).distinct()
-    ensure_unused(subnet, users, hint=_("Delete them first."))
+    ensure_unused(subnet, users, hint=_("Delete these first."))
     return change.request()
 
 
@@ -83,7 +83,7 @@ def _ensure_staying(vpc: Vpc) -> None:
     # Not `hold_for_use`: a VPC still being created will do.
     if vpc.state == State.ERROR:
         raise NotNow(
-            _("VPC %(name)s is in error.") % {"name": vpc.name}, hint=_("Delete it and create another.")
+            _("VPC %(name)s has failed.") % {"name": vpc.name}, hint=_("Delete the VPC and create another.")
         )
     if is_being_removed(vpc):
         raise NotNow(_("VPC %(name)s is being deleted.") % {"name": vpc.name})

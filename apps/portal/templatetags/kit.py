@@ -139,10 +139,12 @@ def resource_url(context: template.Context, kind: str, key: object) -> str:
 
 @register.simple_tag(takes_context=True)
 def resource_link(context: template.Context, resource: Any) -> SafeString:
-    """Return a resource's name, linked where this area has a page for it."""
+    """Return a resource's name, linked where this area has a page for it that the reader may open."""
     if resource is None:
         return html.nothing()
-    return html.link(url_of(_area(context), resource.kind, resource.pk), resource.name)
+    rights = getattr(context.get("page"), "rights", None)
+    url = url_of(_area(context), resource.kind, resource.pk)
+    return html.link(url if rights is None or rights.sees(resource) else "", resource.name)
 
 
 def _area(context: template.Context) -> str:
@@ -179,11 +181,15 @@ def help_link(context: template.Context, topic: str) -> dict[str, Any]:
 
 
 @register.inclusion_tag("portal/field.html")
-def field(bound: BoundField) -> dict[str, Any]:
-    """Draw one form field: label, widget, help, errors."""
+def field(bound: BoundField, note: Any = None) -> dict[str, Any]:
+    """Draw one form field: label, widget and errors, beside these its help.
+
+    note: a setting as shown, whose default is named below the help.
+    """
     widget = bound.field.widget
     return {
         "field": bound,
+        "note": note,
         "is_checkbox": isinstance(widget, CheckboxInput),
         "is_group": isinstance(widget, RadioSelect | CheckboxSelectMultiple),
     }

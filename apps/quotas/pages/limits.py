@@ -38,7 +38,7 @@ def found_tenant(actor: Actor, key: UUID) -> Tenant:
     """Return the tenant. Raises NotFound."""
     tenant = visible_tenants(actor).filter(uid=key).first()
     if tenant is None:
-        raise NotFound(_("There is no such tenant."))
+        raise NotFound(_("Tenant not found."))
     return tenant
 
 
@@ -86,12 +86,12 @@ class RecountPage(Page):
         tenant = found_tenant(self.actor, key)
         differences = recount_now(self.actor, tenant)
         text = ngettext(
-            "%(n)s count was wrong and is mended.",
-            "%(n)s counts were wrong and are mended.",
+            "%(n)s usage value was wrong and is corrected.",
+            "%(n)s usage values were wrong and are corrected.",
             len(differences),
         )
         named = ", ".join(f"{metrics()[d.metric].label}: {d.used} → {d.exists}" for d in differences)
-        said = text % {"n": len(differences)} if differences else _("Everything was counted rightly.")
+        said = text % {"n": len(differences)} if differences else _("All usage values are correct.")
         toasts.keep(request, toasts.Toast(said, detail=named))
         return self.go(reverse("admin:tenant.tab.quotas", args=[key]))
 
@@ -101,5 +101,5 @@ def _said(tenant: Tenant, uses: list[Use]) -> toasts.Toast:
     done = _("Quotas of %(name)s set") % {"name": tenant.name}
     if not over:
         return toasts.Toast(done)
-    detail = _("More is used than allowed: %(what)s. What exists stays; nothing new is let in.")
+    detail = _("Usage exceeds the limit: %(what)s. Existing resources are kept. New ones are refused.")
     return toasts.Toast(done, detail=detail % {"what": ", ".join(over)})

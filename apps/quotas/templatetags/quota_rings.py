@@ -51,7 +51,7 @@ def _left(use: Use) -> str:
         return _("no limit")
     if use.over:
         return _("%(amount)s over the limit") % {"amount": _amount(use, use.used - use.limit)}
-    return _("%(amount)s left") % {"amount": _amount(use, use.left)} if use.left else _("nothing left")
+    return _("%(amount)s left") % {"amount": _amount(use, use.left)} if use.left else _("none left")
 
 
 def _amount(use: Use, number: int) -> str:

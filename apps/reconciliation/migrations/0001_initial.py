@@ -56,8 +56,8 @@ class Migration(migrations.Migration):
                         choices=[
                             ("suspected", "Suspected"),
                             ("open", "Open"),
-                            ("mending", "Mending"),
-                            ("mended", "Mended"),
+                            ("mending", "Repairing"),
+                            ("mended", "Repaired"),
                             ("gone", "Gone"),
                             ("dismissed", "Dismissed"),
                         ],
@@ -132,8 +132,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "finding",
-                "verbose_name_plural": "findings",
+                "verbose_name": "inconsistency",
+                "verbose_name_plural": "inconsistencies",
                 "indexes": [
                     models.Index(fields=["state", "-first_seen_at"], name="finding_list"),
                     models.Index(fields=["settled_at"], name="finding_expiry"),

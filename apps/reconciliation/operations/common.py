@@ -38,4 +38,4 @@ def keep_remaining(run: OperationContext, remove_it: Callable[[], None]) -> None
     except DriverError as error:
         if not error.permanent and run.operation.attempt < PATIENCE:
             raise
-        run.step(_("Left behind: %(error)s"), None, error=error.message)
+        run.step(_("Not cleaned up: %(error)s"), None, error=error.message)

@@ -35,11 +35,11 @@ class Possible:
 
 #: What the platform does by itself about a finding in any other state than open.
 _NOT_OPEN = {
-    FindingState.REPAIRING: gettext_lazy("An operation is at it. It is looked at again when that has ended."),
-    FindingState.REPAIRED: gettext_lazy("Nothing: it is true no longer."),
-    FindingState.GONE: gettext_lazy("Nothing: it is true no longer."),
+    FindingState.REPAIRING: gettext_lazy("An operation is running. It is checked again afterwards."),
+    FindingState.REPAIRED: gettext_lazy("No action: the inconsistency no longer exists."),
+    FindingState.GONE: gettext_lazy("No action: the inconsistency no longer exists."),
     FindingState.DISMISSED: gettext_lazy(
-        "Nothing. It was dismissed, and goes from the list when it is true no longer."
+        "No action: dismissed. It is removed from the list when it no longer exists."
     ),
 }
 
@@ -49,23 +49,23 @@ def by_itself(finding: Finding) -> Text:
     if finding.state in _NOT_OPEN:
         return _NOT_OPEN[FindingState(finding.state)]
     if finding.rule == Rule.MISCOUNTED and counts()[finding.kind].repaired:
-        return _("It is counted anew within a minute.")
+        return _("Recalculated within a minute.")
     kind = kind_of(finding.kind)
     if kind is None or (finding.rule, finding.aspect) not in kind.safe:
-        return _("Nothing: data or a running guest could be lost, so it waits for an administrator.")
+        return _("No automatic repair: data or a running guest could be lost. An administrator must act.")
     if finding.tries >= MOST_TRIES:
-        return _("It has tried %(tries)s times in vain, and now waits for an administrator.") % {
+        return _("Automatic repair failed %(tries)s times. An administrator must act.") % {
             "tries": finding.tries
         }
     if finding.rule == Rule.ORPHAN:
-        return _("It removes them as soon as nobody has written to them for a day.")
-    return _("It resyncs it within a minute, as soon as nothing else is under way with it.")
+        return _("Deleted automatically after a day without writes.")
+    return _("Resynced within a minute, if no other task is running.")
 
 
 def row_says(finding: Finding, area: str) -> list[Property]:
     """Return what the platform's rows say of it."""
     if finding.resource is None:
-        return [Property(_("Row"), _("none"))]
+        return [Property(_("Database record"), _("none"))]
     resource = finding.resource
     said = [
         Property(
@@ -79,7 +79,7 @@ def row_says(finding: Finding, area: str) -> list[Property]:
     if kind is not None:
         said += [_property(fact, area) for fact in kind.facts(resource)]
     if "wanted" in finding.seen:
-        said.append(Property(_("Wanted"), finding.seen["wanted"]))
+        said.append(Property(_("Expected"), finding.seen["wanted"]))
     if "ip" in finding.seen:
         said.append(Property(_("Address"), finding.seen["ip"], copy=True))
     return said
@@ -94,12 +94,12 @@ def _property(fact: Fact, area: str) -> Property:
 def is_there(finding: Finding, area: str) -> list[Property]:
     """Return what was seen where it was looked for."""
     seen = [
-        Property(_("Where"), html.link(place_url(finding, area), finding.place)),
-        Property(_("Looked for"), str(kind_word(finding.kind))),
+        Property(_("Location"), html.link(place_url(finding, area), finding.place)),
+        Property(_("Searched for"), str(kind_word(finding.kind))),
         Property(_("Found"), _("no") if finding.rule == Rule.STALE else _("yes")),
     ]
     if "found" in finding.seen:
-        seen.append(Property(_("Seen as"), finding.seen["found"]))
+        seen.append(Property(_("Actual"), finding.seen["found"]))
     seen.append(Property(_("Last seen"), html.moment(finding.last_seen_at)))
     return seen
 
@@ -123,8 +123,8 @@ def _overview(page: DetailPage, row: Finding) -> dict[str, Any]:
         "sentence": rendered_message(row.kept),
         "word": finding_word(row),
         "sides": [
-            (_("What the rows say"), row_says(row, page.area)),
-            (_("What is there"), is_there(row, page.area)),
+            (_("Database"), row_says(row, page.area)),
+            (_("Actual state"), is_there(row, page.area)),
         ],
         "by_itself": by_itself(row),
         "operation_url": operation,
@@ -145,9 +145,9 @@ class FindingDetail(DetailPage):
         tenant: Text = row.tenant.name if row.tenant is not None else ""
         return [
             Property(_("Rule"), row.get_rule_display()),
-            Property(_("Where"), html.link(place_url(row, self.area), row.place)),
+            Property(_("Location"), html.link(place_url(row, self.area), row.place)),
             Property(_("Since"), html.moment(row.first_seen_at)),
-            Property(_("Looks in a row"), row.looks),
+            Property(_("Consecutive checks"), row.looks),
             *([Property(_("Tenant"), tenant)] if tenant else []),
         ]
 

@@ -52,13 +52,13 @@ def _says(action: Action) -> Callable[[Any], Sequence[Text]]:
 
     def sentences(subject: Any) -> Sequence[Text]:
         seen = services.preview(subject, action)
-        return [*seen.done, *(_("Lost for good: %(what)s") % {"what": lost} for lost in seen.lost)]
+        return [*seen.done, *(_("Permanently lost: %(what)s") % {"what": lost} for lost in seen.lost)]
 
     return sentences
 
 
 def _do(verb: Verb, action: Action) -> Do:
-    """Resync and retry may be asked for on many; what takes back or removes wants a look at each."""
+    """Resync and retry may be requested on many; what takes back or removes wants a look at each."""
     ends = action == Action.FORCE_CLEAN
     many = action in (Action.RESYNC, Action.RETRY)
     return Do(verb, says=_says(action), typed_name=ends, bulk=many)
@@ -79,7 +79,7 @@ class _FindingKind(PageKind):
         found = [_judged(ON_FINDING[choice.action], choice.reason) for choice in services.actions(row)]
         if row.state == FindingState.DISMISSED:
             return [*found, _judged(FINDING_REOPEN, "")]
-        settled = "" if row.state == FindingState.OPEN else _("Only what is open can be dismissed.")
+        settled = "" if row.state == FindingState.OPEN else _("Only open inconsistencies can be dismissed.")
         return [*found, _judged(FINDING_DISMISS, settled)]
 
 
@@ -119,8 +119,8 @@ FINDING = _FindingKind(
 TROUBLE = _TroubleKind(
     "trouble",
     "in-trouble",
-    one=gettext_lazy("resource in trouble"),
-    many=gettext_lazy("In trouble"),
+    one=gettext_lazy("resource with problems"),
+    many=gettext_lazy("With problems"),
     icon="alert-circle",
     help="administration#inconsistencies",
     visible=in_trouble,

@@ -112,7 +112,7 @@ def _in_place(value: str) -> Q:
 
 
 class _FindingFilter(FindingFilter):
-    by = {"place": ByText(_("Where"), where=_in_place)}
+    by = {"place": ByText(_("Location"), where=_in_place)}
 
 
 class FindingList(_Tabs):
@@ -121,7 +121,7 @@ class FindingList(_Tabs):
     columns = (
         Column(
             "name",
-            _("What differs"),
+            _("Difference"),
             _name,
             sort="name",
             width="long",
@@ -147,13 +147,13 @@ class FindingList(_Tabs):
         ),
         Column(
             "place",
-            _("Where"),
+            _("Location"),
             lambda row, page: html.link(place_url(row, page.area), row.place),
             sort=("host__name", "storage_cluster__name", "region__name"),
             brief=True,
         ),
         TENANT,
-        Column("looks", _("Looks"), lambda row, page: row.looks, sort="looks", end=True, hidden=True),
+        Column("looks", _("Checks"), lambda row, page: row.looks, sort="looks", end=True, hidden=True),
         Column(
             "first_seen",
             _("Since"),
@@ -185,13 +185,13 @@ class FindingList(_Tabs):
     )
     views = (
         ListView("open", _("Open"), "state=open&state=repairing"),
-        ListView("settled", _("Settled"), "state=repaired&state=gone"),
+        ListView("settled", _("Resolved"), "state=repaired&state=gone"),
         ListView("dismissed", _("Dismissed"), "state=dismissed"),
     )
     related = ()
     order = ("standing", "-first_seen_at", "pk")
     search_hint = _("Name or ID")
-    empty = Empty(_("Nothing differs"), _("What the rows say is what is there."))
+    empty = Empty(_("No inconsistencies"), _("The database and the actual state match."))
 
 
 def _resource(row: Resource, page: ListPage) -> SafeString:
@@ -204,7 +204,7 @@ def _said(row: Any, page: ListPage) -> str:
     running = open_operation(row)
     if running is not None:
         at = written(running.deadline)
-        return gettext("%(doing)s; its deadline: %(time)s") % {
+        return gettext("%(doing)s; deadline: %(time)s") % {
             "doing": verb_named(running.verb).doing,
             "time": at,
         }
@@ -246,4 +246,4 @@ class TroubleList(_Tabs):
         tenant_facet,
         region_facet,
     )
-    empty = Empty(_("Nothing is in trouble"), _("No resource is in error, and no task is past its deadline."))
+    empty = Empty(_("No problems"), _("No resource has failed, and no task is past its deadline."))

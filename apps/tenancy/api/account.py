@@ -34,7 +34,7 @@ class AccountPassword(ApiView):
         responses={204: None, 403: PROBLEM, 422: PROBLEM},
     )
     def post(self, request: Request) -> Response:
-        """Change it; all other sessions end, API keys stay."""
+        """Change the password. All other sessions end; API keys are kept."""
         body = self.read(PasswordBody)
         # Before the transaction, which would take the failure's line in the log back.
         prove_current(cast(Actor, request._request.actor), body["current"])  # type: ignore[attr-defined]

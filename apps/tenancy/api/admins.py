@@ -43,7 +43,7 @@ class AdminOut(Out):
     created_at = serializers.DateTimeField()
     last_log_in = serializers.DateTimeField(allow_null=True)
     password = serializers.CharField(
-        allow_null=True, help_text="Only in the answer that creates the account or resets its password."
+        allow_null=True, help_text="Returned only when the account is created or its password reset."
     )
 
     @staticmethod

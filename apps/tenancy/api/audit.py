@@ -44,8 +44,8 @@ class AuditEntryOut(Out):
     args = serializers.DictField()
     operation = serializers.UUIDField(allow_null=True)
     result = serializers.ChoiceField(choices=RESULTS)
-    reason = serializers.CharField(help_text="Why it failed or was refused.")
-    duration_seconds = serializers.FloatField(allow_null=True, help_text="null while it runs.")
+    reason = serializers.CharField(help_text="Cause of the failure or refusal.")
+    duration_seconds = serializers.FloatField(allow_null=True, help_text="null while running.")
 
     @staticmethod
     def own(row: AuditEntry) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class AuditEntryOut(Out):
 
 
 class AuditApi(ObjectApi):
-    """Who did what, when, from where, with what result and how long it took. Refused attempts are in it too."""
+    """Operation log: user, action, time, source, result and duration. Includes refused attempts."""
 
     model = AuditEntry
     out = AuditEntryOut

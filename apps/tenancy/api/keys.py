@@ -40,7 +40,7 @@ class ApiKeyOut(Out):
     id = serializers.UUIDField()
     name = serializers.CharField()
     username = serializers.CharField()
-    prefix = serializers.CharField(help_text="What the token begins with after sk_.")
+    prefix = serializers.CharField(help_text="Token prefix after sk_.")
     scope = serializers.ChoiceField(choices=ApiKey.Scope.choices)
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
@@ -48,7 +48,7 @@ class ApiKeyOut(Out):
     requests_per_minute = serializers.IntegerField(
         help_text="How many requests a minute it may make: its own limit, or the platform's."
     )
-    token = serializers.CharField(allow_null=True, help_text="Only in the answer that creates the key.")
+    token = serializers.CharField(allow_null=True, help_text="Returned only when the key is created.")
 
     @staticmethod
     def own(row: ApiKey) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def _create(actor: Actor, **body: Any) -> ApiKey:
 
 
 class ApiKeysApi(ObjectApi):
-    """Keys for this API: one's own, and for a tenant's owner those of its members."""
+    """API keys: one's own; owners also see those of their members."""
 
     model = ApiKey
     out = ApiKeyOut

@@ -30,15 +30,15 @@ class MeOut(serializers.Serializer[Any]):
     is_tenant_owner = serializers.BooleanField()
     tenant = ReferenceOut(allow_null=True)
     projects = ReferenceOut(many=True)
-    api_key = serializers.CharField(allow_null=True, help_text="Name of the key used.")
-    language = serializers.CharField(help_text="Of the pages; empty: as the browser says.")
-    time_zone = serializers.CharField(help_text="Of the pages; empty: as the browser says.")
-    theme = serializers.CharField(help_text="Of the pages; empty: as the system says.")
-    scope = serializers.CharField(help_text="Of the API key used; “session” without one.")
+    api_key = serializers.CharField(allow_null=True, help_text="Name of the API key used.")
+    language = serializers.CharField(help_text="For the portal; empty for the browser default.")
+    time_zone = serializers.CharField(help_text="For the portal; empty for the browser default.")
+    theme = serializers.CharField(help_text="For the portal; empty for the system default.")
+    scope = serializers.CharField(help_text="Scope of the API key; “session” without a key.")
 
 
 class ProfileBody(serializers.Serializer[Any]):
-    """Of language, time zone and theme, empty text says: as the browser says."""
+    """For language, time zone and appearance, an empty string means the browser default."""
 
     name = LineField(required=False, allow_blank=True, max_length=MAX_FULL_NAME)
     email = serializers.EmailField(max_length=limits.EMAIL, required=False, allow_blank=True)
@@ -46,7 +46,7 @@ class ProfileBody(serializers.Serializer[Any]):
         max_length=limits.WORD, required=False, allow_blank=True, help_text="en or zh-hans"
     )
     time_zone = serializers.CharField(
-        max_length=limits.WORD, required=False, allow_blank=True, help_text="As in Asia/Shanghai."
+        max_length=limits.WORD, required=False, allow_blank=True, help_text="For example Asia/Shanghai."
     )
     theme = serializers.CharField(max_length=limits.WORD, required=False, help_text="auto, light or dark")
 
@@ -54,22 +54,22 @@ class ProfileBody(serializers.Serializer[Any]):
 class Me(ApiView):
     """The caller: account, tenant, projects in view, and the key used."""
 
-    @extend_schema(operation_id="get_me", tags=["Me"], summary="Who the caller is", responses=MeOut)
+    @extend_schema(operation_id="get_me", tags=["Me"], summary="Current user", responses=MeOut)
     def get(self, request: Request) -> Response:
-        """Answer for the present credentials."""
+        """Return the user of the current credentials."""
         actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
         return self._answer(actor, actor.user)
 
     @extend_schema(
         operation_id="change_me",
         tags=["Me"],
-        summary="Change own name and e-mail; choose language, time zone and theme of one's own pages",
+        summary="Change own name, email, language, time zone and appearance",
         request=ProfileBody,
         responses={200: MeOut, 422: PROBLEM},
     )
     @answered_in_one_transaction
     def patch(self, request: Request) -> Response:
-        """Change what is given."""
+        """Change the given fields."""
         body = self.read(ProfileBody)
         actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
         given = dict(body)

@@ -40,19 +40,28 @@ class MemberBody(serializers.Serializer[Any]):
     username = serializers.CharField(max_length=63)
     email = serializers.EmailField(max_length=limits.EMAIL, required=False, allow_blank=True, default="")
     project = serializers.UUIDField(
-        required=False, allow_null=True, default=None, help_text="A new project of its own when left out."
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="If omitted, a new separate project is created.",
     )
-    role = serializers.ChoiceField(choices=Role.choices, default=Role.MANAGER)
+    role = serializers.ChoiceField(
+        choices=Role.choices,
+        allow_null=True,
+        default=Role.MANAGER,
+        help_text="null: no role in any project; grant roles on single resources afterwards.",
+    )
     tenant = serializers.UUIDField(
-        required=False, allow_null=True, default=None, help_text="For administrators; else the own one."
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="For administrators; otherwise the own tenant.",
     )
 
 
 class RoleBody(serializers.Serializer[Any]):
     project = serializers.UUIDField()
-    role = serializers.ChoiceField(
-        choices=Role.choices, allow_null=True, help_text="null takes the role away."
-    )
+    role = serializers.ChoiceField(choices=Role.choices, allow_null=True, help_text="null removes the role.")
 
 
 class OwnerBody(serializers.Serializer[Any]):
@@ -78,12 +87,12 @@ class MemberOut(Out):
     is_owner = serializers.BooleanField()
     is_active = serializers.BooleanField()
     must_change_password = serializers.BooleanField()
-    linked_log_ins = LinkedLogInOut(many=True, help_text="Log-ins at OpenID Connect providers.")
+    linked_log_ins = LinkedLogInOut(many=True, help_text="Linked OpenID Connect logins.")
     roles = MemberRoleOut(many=True)
     created_at = serializers.DateTimeField()
     last_log_in = serializers.DateTimeField(allow_null=True)
     password = serializers.CharField(
-        allow_null=True, help_text="Only in the answer that creates the sub-account or resets its password."
+        allow_null=True, help_text="Returned only when the member is created or the password reset."
     )
 
     @staticmethod
@@ -112,10 +121,13 @@ class MemberOut(Out):
         }
 
 
-def _create(actor: Actor, *, tenant: UUID | None, project: UUID | None, role: str, **body: Any) -> User:
+def _create(
+    actor: Actor, *, tenant: UUID | None, project: UUID | None, role: str | None, **body: Any
+) -> User:
     owner = named_tenant(actor, tenant)
+    given = Role(role) if role else None
     user, password = members.create_member(
-        actor, owner, body.pop("username"), project=_project(owner, project), role=Role(role), **body
+        actor, owner, body.pop("username"), project=_project(owner, project), role=given, **body
     )
     return with_password(user, password)
 
@@ -137,12 +149,12 @@ def _project(tenant: Tenant, uid: UUID | None) -> Project | None:
         return None
     found = Project.objects.filter(tenant=tenant, uid=uid).first()
     if found is None:
-        raise Invalid({"project": [_("There is no such project.")]})
+        raise Invalid({"project": [_("Project not found.")]})
     return found
 
 
 class MembersApi(ObjectApi):
-    """Log-ins of a tenant: its owners, and sub-accounts with a role per project."""
+    """Users of a tenant: owners, and members with a role per project."""
 
     model = User
     out = MemberOut

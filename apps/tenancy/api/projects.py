@@ -25,7 +25,10 @@ class ProjectBody(serializers.Serializer[Any]):
     name = LineField(max_length=63)
     remark = LineField(max_length=255, required=False, allow_blank=True, default="")
     tenant = serializers.UUIDField(
-        required=False, allow_null=True, default=None, help_text="For administrators; else the own one."
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="For administrators; otherwise the own tenant.",
     )
 
 
@@ -55,7 +58,7 @@ def _create(actor: Actor, *, tenant: UUID | None, name: str, remark: str) -> Pro
 
 
 class ProjectsApi(ObjectApi):
-    """Projects (business groups) part a tenant's resources; members get a role per project."""
+    """Projects (business groups) divide a tenant's resources. Members have a role per project."""
 
     model = Project
     out = ProjectOut

@@ -46,7 +46,7 @@ class TenantOut(Out):
     created_at = serializers.DateTimeField()
     owner_password = serializers.CharField(
         allow_null=True,
-        help_text="Only in the answer that creates the tenant; must be changed at the first log-in.",
+        help_text="Returned only when the tenant is created. Must be changed at first login.",
     )
 
     @staticmethod
@@ -71,7 +71,7 @@ def _create(actor: Actor, **body: Any) -> Tenant:
 
 
 class TenantsApi(ObjectApi):
-    """Customers of the cloud. A tenant comes with an owner, a default project, quotas and a default network."""
+    """Customers of the cloud. Each tenant has an owner, a default project, quotas and a default network."""
 
     model = Tenant
     out = TenantOut
@@ -97,5 +97,5 @@ def named_tenant(actor: Actor, uid: UUID | None) -> Tenant:
         return actor.tenant
     found = visible_tenants(actor).filter(uid=uid).first() if uid else None
     if found is None:
-        raise Invalid({"tenant": [_("There is no such tenant.") if uid else _("Say for which tenant.")]})
+        raise Invalid({"tenant": [_("Tenant not found.") if uid else _("Specify a tenant.")]})
     return found

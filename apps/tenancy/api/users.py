@@ -7,7 +7,7 @@ from apps.api.paging import CursorPages
 
 
 class UserPages(CursorPages):
-    """Pages of log-ins."""
+    """Pages of logins."""
 
     ordering = ("-date_joined",)
 

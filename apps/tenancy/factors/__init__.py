@@ -1,4 +1,4 @@
-"""Second factors of log-ins: codes of an authenticator app, passkeys, recovery codes.
+"""Second factors of logins: codes of an authenticator app, passkeys, recovery codes.
 
 allauth keeps them (`Authenticator` rows) and knows the protocols; these modules are the only ones that touch it.
 """

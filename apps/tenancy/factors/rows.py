@@ -56,7 +56,7 @@ def factors_of(user: User) -> Factors:
 
 
 def has_second_factor(user: User) -> bool:
-    """Whether a log-in of the user has a second step."""
+    """Whether a login of the user has a second step."""
     return bool(Authenticator.objects.filter(user=user, type__in=SECOND).exists())
 
 

@@ -40,10 +40,10 @@ def _checked(provider: Provider, name: str, value: Any) -> str:
 
 def _refused(provider: Provider, name: str) -> OidcRefused:
     return OidcRefused(
-        _("%(provider)s sent a claim that cannot be used: %(claim)s.")
-        % {"provider": provider.label, "claim": name},
+        _("%(provider)s sent an invalid claim: %(claim)s.") % {"provider": provider.label, "claim": name},
         code="oidc.bad_claims",
         hint=_(
-            "Claims must be short printable text, sub and email ASCII. Contact the provider's administrator."
+            "Claims must be short printable text; sub and email must be ASCII. Contact the "
+            "provider’s administrator."
         ),
     )

@@ -93,14 +93,14 @@ def finish(request: HttpRequest, provider: Provider, back: str) -> Identity:
     flow, link_to = check_secret(source_of(request), None, lambda: _begun(request, provider)) or ({}, None)
     if not flow:
         raise OidcRefused(
-            _("This log-in was not started in this browser, or it took too long."),
+            _("This login was not started in this browser, or it took too long."),
             code="oidc.state",
-            hint=_("Start again at the log-in page."),
+            hint=_("Start again on the login page."),
         )
     if "code" not in request.GET:
         log.info("%s answered %s", provider.key, request.GET.get("error", "nothing")[:64])
         raise OidcRefused(
-            _("%(provider)s did not log you in.") % {"provider": provider.label},
+            _("Login with %(provider)s failed.") % {"provider": provider.label},
             code="oidc.denied",
             hint=_("Start again, or log in with your password."),
         )
@@ -175,15 +175,15 @@ def _asked(provider: Provider, ask: Callable[[], T]) -> T:
             return ask()
     except TooBusy as error:
         raise OidcRefused(
-            _("Too many log-ins at %(provider)s at the same time.") % {"provider": provider.label},
+            _("Too many simultaneous logins with %(provider)s.") % {"provider": provider.label},
             code="oidc.busy",
-            hint=_("Try again in a minute, or log in with your password."),
+            hint=_("Retry in a minute, or log in with your password."),
         ) from error
     except _FAILURES as error:
         # What a provider answers can hold a token: its kind must do.
         log.warning("OpenID provider %s failed: %s", provider.key, type(error).__name__)
         raise OidcRefused(
-            _("%(provider)s could not be asked, or its answer does not hold.") % {"provider": provider.label},
+            _("%(provider)s did not respond, or its reply is invalid.") % {"provider": provider.label},
             code="oidc.provider_failed",
-            hint=_("Try again in a while, or log in with your password. The platform’s log says more."),
+            hint=_("Retry later, or log in with your password. The platform’s log has more details."),
         ) from error

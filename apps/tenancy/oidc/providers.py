@@ -6,7 +6,7 @@ issuer = "https://sso.acme.example"
 client_id = "scloud"
 client_secret_file = "/etc/scloud/oidc-corp"
 tenant = "acme"                         # or: administrators = true
-link_by_email = true                    # accounts that exist are found by verified e-mail; else they link it themselves
+link_by_email = true                    # accounts that exist are found by verified email; else they link it themselves
 new_users = true                        # else only accounts that exist
 role = "viewer"                         # of new users, in the tenant's default project
 trusted_second_factor = true            # the provider asks for one, so we do not

@@ -1,4 +1,4 @@
-"""The refusal of a log-in at a provider."""
+"""The refusal of a login at a provider."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from apps.lifecycle.errors import Refused
 
 
 class OidcRefused(Refused):
-    """A log-in elsewhere that led to none here."""
+    """A login elsewhere that led to none here."""
 
     status = 403
     code = "oidc.refused"

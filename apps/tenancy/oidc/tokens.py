@@ -1,4 +1,4 @@
-"""ID tokens: signed by the provider, for this client, for this log-in (OpenID Connect Core 1.0, 3.1.3.7)."""
+"""ID tokens: signed by the provider, for this client, for this login (OpenID Connect Core 1.0, 3.1.3.7)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Requests to providers, bounded in number, time and bytes, whatever a provider answers (docs/limits.md).
 
-Anybody can begin a log-in, and with it a request to a provider. One that is slow, or hostile, must hold neither the
+Anybody can begin a login, and with it a request to a provider. One that is slow, or hostile, must hold neither the
 platform's requests nor its memory.
 """
 
@@ -22,13 +22,13 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 SECONDS, PIECE_SECONDS = 10.0, 5.0
 #: Bytes of an answer. Descriptions, keys and tokens are some 10 kB.
 BYTES = 512 * 1024
-#: Log-ins that ask a provider at the same time in one process.
+#: Logins that ask a provider at the same time in one process.
 AT_ONCE = 4
 _places = threading.BoundedSemaphore(AT_ONCE)
 
 
 class TooBusy(Exception):
-    """As many log-ins as may do so are asking providers already."""
+    """As many logins as may do so are asking providers already."""
 
 
 @contextmanager

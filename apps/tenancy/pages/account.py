@@ -1,4 +1,4 @@
-"""One's own account: name and e-mail. The other parts have pages of their own beside this one."""
+"""One's own account: name and email. The other parts have pages of their own beside this one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ProfileForm(BaseForm):
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     email = forms.EmailField(
-        label=gettext_lazy("E-mail"),
+        label=gettext_lazy("Email"),
         required=False,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
@@ -44,7 +44,7 @@ class ProfilePage(Page):
         return self._draw(ProfileForm(actor=self.actor, initial=given))
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Change name and e-mail."""
+        """Change name and email."""
         form = ProfileForm(request.POST, actor=self.actor)
         if not form.is_valid():
             return self._draw(form, status=422)

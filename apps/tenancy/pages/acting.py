@@ -26,9 +26,9 @@ from apps.tenancy.pages.tenants import TENANT
 
 class ReasonForm(BaseForm):
     reason = forms.CharField(
-        label=gettext_lazy("Why"),
+        label=gettext_lazy("Reason"),
         max_length=LONGEST_REASON,
-        help_text=gettext_lazy("The tenant reads it in its operation log."),
+        help_text=gettext_lazy("The tenant sees it in its operation log."),
     )
 
 
@@ -76,9 +76,11 @@ class StopActing(View):
         if not request.user.is_authenticated:
             return redirect_to_login(reverse("portal:home"))
         if not request.actor.is_admin:  # type: ignore[attr-defined]
-            raise NotFound(_("There is no such page."))
+            raise NotFound(_("Page not found."))
         tenant = end_acting(request, STOPPED)
         if tenant is not None:
-            toasts.keep(request, toasts.Toast(_("You no longer act as %(name)s.") % {"name": tenant.name}))
+            toasts.keep(
+                request, toasts.Toast(_("You are no longer acting as %(name)s.") % {"name": tenant.name})
+            )
         where = TENANT.url("admin", "one", tenant) if tenant is not None else reverse("admin:home")
         return HttpResponseRedirect(where)

@@ -33,21 +33,21 @@ from apps.tenancy.services.links import shown_links
 
 
 class AdminForm(BaseForm):
-    username = forms.CharField(label=gettext_lazy("User name"), max_length=63)
-    email = forms.EmailField(label=gettext_lazy("E-mail"), required=False)
+    username = forms.CharField(label=gettext_lazy("Username"), max_length=63)
+    email = forms.EmailField(label=gettext_lazy("Email"), required=False)
 
 
 def _ends(user: User) -> Sequence[Text]:
-    return [_("All sessions and API keys of %(name)s stop at once.") % {"name": user.username}]
+    return [_("All sessions and API keys of %(name)s end immediately.") % {"name": user.username}]
 
 
 def _logged_out(user: User) -> Sequence[Text]:
-    return [_("%(name)s is logged out everywhere. API keys stay.") % {"name": user.username}]
+    return [_("%(name)s is logged out everywhere. API keys are kept.") % {"name": user.username}]
 
 
 def _unlinked(user: User) -> Sequence[Text]:
     lines: list[Text] = [
-        _("%(label)s (%(known_as)s) no longer logs in as %(name)s.")
+        _("%(label)s (%(known_as)s) can no longer log in as %(name)s.")
         % {"label": each.label, "known_as": each.known_as, "name": user.username}
         for each in shown_links(user)
     ]
@@ -56,7 +56,10 @@ def _unlinked(user: User) -> Sequence[Text]:
 
 def _without_factors(user: User) -> Sequence[Text]:
     return [
-        _("Authenticator app, passkeys and recovery codes of %(name)s go: the password alone logs in again.")
+        _(
+            "Authenticator app, passkeys and recovery codes of %(name)s are deleted. The password "
+            "alone is then enough to log in."
+        )
         % {"name": user.username},
         *_ends(user),
     ]
@@ -114,7 +117,7 @@ class AdminCreate(CreateShownOnce):
             _("Password"),
             user.username,
             password,
-            _("Pass it on; it must be changed at the first log-in."),
+            _("Give it to the administrator. It must be changed at first login."),
             ADMIN.url(self.area, "list"),
         )
 
@@ -123,4 +126,4 @@ class AdminReset(ResetPage):
     of = ADMIN
     do = RESET
     label = gettext_lazy("New password")
-    text = gettext_lazy("Pass it on; it must be changed at the next log-in.")
+    text = gettext_lazy("Give it to the user. It must be changed at next login.")

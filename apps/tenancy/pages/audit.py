@@ -32,7 +32,7 @@ from apps.tenancy.audit_filter import RESULTS, SECONDS, AuditFilter
 AUDIT = PageKind(
     "audit",
     "audit",
-    one=_("log line"),
+    one=_("log entry"),
     many=_("Operation log"),
     icon="history",
     help="tasks#operation-log",
@@ -49,7 +49,7 @@ def _when(row: AuditEntry, page: ListPage) -> SafeString:
 
 
 def _what(row: AuditEntry, page: ListPage) -> SafeString:
-    """What was done, and why where a reason was asked for."""
+    """What was done, and why where a reason was requested."""
     label, reason = format_html("{}", label_of(row.verb)), row.args.get("reason", "")
     return format_html('{}<div class="row-remark">{}</div>', label, reason) if reason else label
 
@@ -98,28 +98,28 @@ def _kinds(page: ListPage) -> Choices:
 class AuditList(ListPage):
     of = AUDIT
     columns = (
-        Column("at", _("When"), _when, sort="at", width="time", wide=False, text=lambda row, page: row.at),
+        Column("at", _("Time"), _when, sort="at", width="time", wide=False, text=lambda row, page: row.at),
         Column(
-            "who", _("Who"), lambda row, page: row.actor_name, sort="actor_name", wide=False, filter="user"
+            "who", _("User"), lambda row, page: row.actor_name, sort="actor_name", wide=False, filter="user"
         ),
         Column(
             "verb",
-            _("What"),
+            _("Action"),
             _what,
             sort="verb",
             width="name",
             wide=False,
-            facet=choice_facet("verb", _("What"), _verbs),
+            facet=choice_facet("verb", _("Action"), _verbs),
         ),
         Column("kind", _("Kind"), lambda row, page: str(kind_word(row.target_kind)), sort="target_kind"),
         Column("target", _("Target"), _target, sort="target_name", filter="target_name"),
         TENANT,
-        Column("origin", _("From"), _origin, sort="ip"),
+        Column("origin", _("Source"), _origin, sort="ip"),
         Column("api_key", _("API key"), lambda row, page: row.api_key_name, sort="api_key_name"),
         # What has an operation by how that stands; a refusal has none, and its code stands in the line itself.
         Column("result", _("Result"), _result, sort=("operation__status", "outcome"), text=_result_word),
-        Column("took", _("Took"), _took, sort=SECONDS, end=True, text=_seconds),
-        Column("request", _("Request id"), lambda row, page: row.request_id, sort="request_id", hidden=True),
+        Column("took", _("Duration"), _took, sort=SECONDS, end=True, text=_seconds),
+        Column("request", _("Request ID"), lambda row, page: row.request_id, sort="request_id", hidden=True),
     )
     filter = AuditFilter
     facets = (
@@ -130,6 +130,4 @@ class AuditList(ListPage):
     related = ("operation", "tenant")
     order = ("-at", "-pk")
     has_detail = False
-    empty = Empty(
-        _("Nothing has been done yet"), _("Every change is kept here: who, when, from where, result.")
-    )
+    empty = Empty(_("No entries yet"), _("Every change is logged: user, time, source and result."))

@@ -29,7 +29,7 @@ def _last_log_in(row: Any, page: ListPage) -> object:
     return html.moment(row.last_login) if row.last_login else _("never")
 
 
-USERNAME = Column("username", _("User name"), _username, sort="username", width="name", wide=False)
+USERNAME = Column("username", _("Username"), _username, sort="username", width="name", wide=False)
 ACTIVE = Column(
     "active",
     _("State"),
@@ -40,10 +40,10 @@ ACTIVE = Column(
     facet=choice_facet("active", _("State"), lambda page: [("true", _("Active")), ("false", _("Inactive"))]),
     text=lambda row, page: user_word(row).word,
 )
-EMAIL = Column("email", _("E-mail"), lambda row, page: row.email, sort="email", width="name")
+EMAIL = Column("email", _("Email"), lambda row, page: row.email, sort="email", width="name")
 LAST_LOG_IN = Column(
     "last_log_in",
-    _("Last log-in"),
+    _("Last login"),
     _last_log_in,
     sort="last_login",
     width="time",

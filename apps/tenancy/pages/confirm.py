@@ -29,7 +29,7 @@ class ConfirmPage(Page):
     """By password; by a code for accounts without one; by passkey."""
 
     template_name = "tenancy/confirm.html"
-    title = gettext_lazy("Confirm that it is you")
+    title = gettext_lazy("Confirm your identity")
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Ask."""
@@ -44,7 +44,7 @@ class ConfirmPage(Page):
             code = request.POST.get("code", "").strip()
             account = account_key(user.username)
             right = bool(check_secret(source_of_actor(self.actor), account, lambda: use_code(user, code)))
-        return self.judge(right, _("That is wrong."))
+        return self.judge(right, _("Incorrect."))
 
     def judge(self, right: bool, error: str) -> HttpResponse:
         """Lead on, or ask again."""

@@ -54,7 +54,7 @@ def show_codes(page: Page, codes: list[str]) -> HttpResponse:
 
 class AppForm(BaseForm):
     code = forms.CharField(
-        label=gettext_lazy("Code that the app shows"),
+        label=gettext_lazy("Code from the app"),
         max_length=16,
         widget=forms.TextInput(
             attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "class": "mono code-field"}
@@ -114,7 +114,7 @@ class PasskeyForm(BaseForm):
     name = forms.CharField(
         label=gettext_lazy("Name"),
         max_length=63,
-        help_text=gettext_lazy("By which you will know it again: “Laptop”, “Blue key”."),
+        help_text=gettext_lazy("A name to recognize it, such as “Laptop” or “Blue key”."),
     )
     credential = forms.CharField(max_length=limits.PUBLIC_KEY, widget=forms.HiddenInput, required=False)
 
@@ -191,7 +191,7 @@ class AskPage(Page):
 class AppRemovePage(AskPage):
     title = button = gettext_lazy("Remove authenticator app")
     text = gettext_lazy(
-        "Its codes open nothing any more. Without another factor your password alone logs you in."
+        "Its codes stop working. Without another factor, your password alone is enough to log in."
     )
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -206,9 +206,7 @@ class PasskeyRemovePage(AskPage):
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Ask, naming it."""
         passkey = factors.own_passkey(self.actor, kwargs["key"])
-        text = _("“%(name)s” opens nothing any more. Delete it on the device as well.") % {
-            "name": passkey.name
-        }
+        text = _("“%(name)s” stops working. Delete it on the device too.") % {"name": passkey.name}
         return self.ask(says=text)
 
     def post(self, request: HttpRequest, key: int) -> HttpResponse:
@@ -218,8 +216,8 @@ class PasskeyRemovePage(AskPage):
 
 
 class RecoveryCodesPage(AskPage):
-    title = button = gettext_lazy("Make recovery codes")
-    text = gettext_lazy("Ten new codes, each good for one log-in. Those made before open nothing any more.")
+    title = button = gettext_lazy("Create recovery codes")
+    text = gettext_lazy("Ten new codes, each valid for one login. Earlier codes stop working.")
     danger = False
 
     def post(self, request: HttpRequest) -> HttpResponse:

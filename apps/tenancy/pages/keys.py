@@ -29,7 +29,7 @@ from apps.tenancy.services.keys import issue_own_key
 LASTING = (
     ("30", gettext_lazy("30 days")),
     ("90", gettext_lazy("90 days")),
-    ("365", gettext_lazy("a year")),
+    ("365", gettext_lazy("1 year")),
     ("", gettext_lazy("until revoked")),
 )
 
@@ -40,8 +40,8 @@ class KeyForm(BaseForm):
         label=gettext_lazy("Scope"),
         choices=ApiKey.Scope.choices,
         help_text=gettext_lazy(
-            "Operate: also start, stop and open consoles. Accounts: also log members out, deactivate and remove them. "
-            "No key may do more than its user."
+            "Operate: also start, stop and open consoles. Accounts: also log out, deactivate and "
+            "remove members. A key never has more permissions than its user."
         ),
     )
     days = forms.ChoiceField(label=gettext_lazy("Valid for"), choices=LASTING, initial="90", required=False)
@@ -55,9 +55,11 @@ class KeyForm(BaseForm):
 
 
 def _stops(key: ApiKey) -> Sequence[Text]:
-    stops = [_("Programs that use the key %(name)s are turned away at once.") % {"name": key.name}]
+    stops = [_("Programs that use key %(name)s lose access immediately.") % {"name": key.name}]
     made = ", ".join(key.children.order_by("name").values_list("name", flat=True))
-    return [*stops, _("Keys made with it are revoked too: %(names)s.") % {"names": made}] if made else stops
+    return (
+        [*stops, _("Keys created with it are revoked too: %(names)s.") % {"names": made}] if made else stops
+    )
 
 
 KEY = PageKind(
@@ -85,7 +87,7 @@ class KeyList(ListPage):
             "name", gettext_lazy("Name"), lambda row, page: row.name, sort="name", width="name", wide=False
         ),
         Column("user", gettext_lazy("User"), lambda row, page: row.user.username, sort="user__username"),
-        Column("prefix", gettext_lazy("Begins with"), lambda row, page: f"sk_{row.prefix}…", sort="prefix"),
+        Column("prefix", gettext_lazy("Prefix"), lambda row, page: f"sk_{row.prefix}…", sort="prefix"),
         Column(
             "scope",
             gettext_lazy("Scope"),
@@ -117,7 +119,7 @@ class KeyList(ListPage):
     has_detail = False
     empty = Empty(
         gettext_lazy("No API keys yet"),
-        gettext_lazy("With a key, programs do through the API what you do here."),
+        gettext_lazy("Programs use an API key to do through the API what you can do here."),
     )
 
 
@@ -149,6 +151,7 @@ class KeyCreate(CreateShownOnce):
             _("Key"),
             key.name,
             token,
-            _("Send it as “Authorization: Bearer …” with every request."),
+            _("Send it with every request as “Authorization: Bearer …”."),
             KEY.url(self.area, "list"),
+            kind="api-key",
         )

@@ -1,4 +1,4 @@
-"""Log-ins elsewhere that stand for one's account."""
+"""Logins elsewhere that stand for one's account."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class LinkPage(Page):
     """Answers with a page that goes on by itself: the Content-Security-Policy lets a form lead nowhere else."""
 
     template_name = "tenancy/link_onward.html"
-    title = gettext_lazy("Link log-in")
+    title = gettext_lazy("Link login")
     sensitive = True
 
     def post(self, request: HttpRequest, key: str) -> HttpResponse:
@@ -52,25 +52,25 @@ class LinkPage(Page):
 
 
 class UnlinkPage(AskPage):
-    title = button = gettext_lazy("Unlink log-in")
+    title = button = gettext_lazy("Unlink login")
 
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Ask, naming it."""
         provider = _own(cast(User, self.actor.user), kwargs["key"])
-        text = _("%(provider)s logs you in here no more.") % {"provider": provider.label}
+        text = _("You can no longer log in with %(provider)s.") % {"provider": provider.label}
         return self.ask(says=text, back=reverse(f"{self.area}:account.linked"))
 
     def post(self, request: HttpRequest, key: str) -> HttpResponse:
         """Unlink it."""
         link = links_of(cast(User, self.actor.user)).filter(provider=key).first()
         if link is None:
-            raise NotFound(_("There is no such log-in."))
+            raise NotFound(_("Login not found."))
         unlink_log_in(self.actor, cast(SocialAccount, link))
-        return self.done(_("Log-in unlinked."), reverse(f"{self.area}:account.linked"))
+        return self.done(_("Login unlinked."), reverse(f"{self.area}:account.linked"))
 
 
 def _own(user: User, key: str) -> Provider:
     found = next((each for each in providers() if each.key == key and each.is_for(user)), None)
     if found is None:
-        raise NotFound(_("There is no such log-in."))
+        raise NotFound(_("Login not found."))
     return found

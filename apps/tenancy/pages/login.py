@@ -40,7 +40,7 @@ class LogInForm(AuthenticationForm):
     password = forms.CharField(max_length=MAX_PASSWORD, strip=False)
 
     def clean_username(self) -> str:
-        """Log-in names are kept in small letters."""
+        """Login names are kept in small letters."""
         return ascii_lower(str(self.cleaned_data["username"]))
 
     def clean(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class LogInForm(AuthenticationForm):
 
     def get_invalid_login_error(self) -> ValidationError:
         """What all failures say."""
-        return ValidationError(_("User name or password is wrong."), code="invalid_login")
+        return ValidationError(_("Incorrect username or password."), code="invalid_login")
 
 
 class LogIn(LoginView):

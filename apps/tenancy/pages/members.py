@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from django import forms
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.accounts.models import Project, Role, User
-from apps.accounts.selectors import memberships_of, visible_members
+from apps.accounts.selectors import memberships_of, visible_members, visible_resource_roles
 from apps.accounts.verbs import (
     MEMBER_ACTIVATE,
     MEMBER_CREATE,
@@ -23,6 +24,7 @@ from apps.accounts.verbs import (
     MEMBER_SET_OWNER,
     MEMBER_SET_ROLE,
     MEMBER_UNLINK,
+    RESOURCE_ROLE_CREATE,
 )
 from apps.lifecycle.actor import Actor
 from apps.portal import html
@@ -31,6 +33,7 @@ from apps.portal.columns import TENANT, Column, yes_or_no
 from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.facets import tenant_facet
 from apps.portal.forms import BaseForm
+from apps.portal.kind_registry import kind_word
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import Empty, ListPage
 from apps.tenancy.api.members import MembersApi
@@ -47,6 +50,10 @@ def _projects(actor: Actor) -> list[tuple[str, str]]:
     return [(str(project.uid), project.name) for project in projects]
 
 
+#: Roles on single resources that a member's page names; the rest stand in their list.
+RESOURCE_ROLES = 20
+
+
 class RoleForm(BaseForm):
     project = forms.ChoiceField(label=gettext_lazy("Project"))
     role = forms.ChoiceField(
@@ -60,23 +67,31 @@ class RoleForm(BaseForm):
 
 class OwnerForm(BaseForm):
     owner = forms.BooleanField(
-        label=gettext_lazy("Owner: may do everything in the tenant and manages its accounts"), required=False
+        label=gettext_lazy("Owner: can do everything in the tenant and manages its accounts"), required=False
     )
 
 
 class MemberForm(BaseForm):
-    username = forms.CharField(label=gettext_lazy("User name"), max_length=63)
-    email = forms.EmailField(label=gettext_lazy("E-mail"), required=False)
+    username = forms.CharField(label=gettext_lazy("Username"), max_length=63)
+    email = forms.EmailField(label=gettext_lazy("Email"), required=False)
     project = forms.ChoiceField(
         label=gettext_lazy("Project"),
         required=False,
-        help_text=gettext_lazy("A project of its own comes with a default network."),
+        help_text=gettext_lazy("A separate project comes with a default network."),
     )
-    role = forms.ChoiceField(label=gettext_lazy("Role"), choices=Role.choices, initial=Role.MANAGER)
+    role = forms.ChoiceField(
+        label=gettext_lazy("Role"),
+        choices=[*Role.choices, ("", gettext_lazy("none"))],
+        initial=Role.MANAGER,
+        required=False,
+        help_text=gettext_lazy(
+            "Without a role and a project, you can grant roles on single resources later."
+        ),
+    )
 
     def prepare(self) -> None:
         """Offer a new project before those of the tenant."""
-        own = ("", _("a new project of its own"))
+        own = ("", _("a new separate project"))
         self.fields["project"].choices = [own, *_projects(self.actor)]  # type: ignore[attr-defined]
 
 
@@ -89,16 +104,16 @@ def _set_role(actor: Actor, user: User, project: str, role: str) -> None:
 
 
 def _ends(user: User) -> Sequence[Text]:
-    return [_("All sessions and API keys of %(name)s stop at once.") % {"name": user.username}]
+    return [_("All sessions and API keys of %(name)s end immediately.") % {"name": user.username}]
 
 
 def _logged_out(user: User) -> Sequence[Text]:
-    return [_("%(name)s is logged out everywhere. API keys stay.") % {"name": user.username}]
+    return [_("%(name)s is logged out everywhere. API keys are kept.") % {"name": user.username}]
 
 
 def _unlinked(user: User) -> Sequence[Text]:
     lines: list[Text] = [
-        _("%(label)s (%(known_as)s) no longer logs in as %(name)s.")
+        _("%(label)s (%(known_as)s) can no longer log in as %(name)s.")
         % {"label": each.label, "known_as": each.known_as, "name": user.username}
         for each in shown_links(user)
     ]
@@ -115,7 +130,10 @@ def _links(user: User) -> str:
 
 def _without_factors(user: User) -> Sequence[Text]:
     return [
-        _("Authenticator app, passkeys and recovery codes of %(name)s go: the password alone logs in again.")
+        _(
+            "Authenticator app, passkeys and recovery codes of %(name)s are deleted. The password "
+            "alone is then enough to log in."
+        )
         % {"name": user.username},
         *_ends(user),
     ]
@@ -124,7 +142,7 @@ def _without_factors(user: User) -> Sequence[Text]:
 def _goes(user: User) -> Sequence[Text]:
     return [
         *_ends(user),
-        _("The account, its roles and its API keys go. What it created stays."),
+        _("The account, its roles and its API keys are deleted. Resources it created are kept."),
     ]
 
 
@@ -188,11 +206,23 @@ class MemberList(ListPage):
     facets = (tenant_facet,)
     related = ("tenant",)
     order = ("-is_tenant_owner", "username")
-    empty = Empty(gettext_lazy("Nobody here"))
+    empty = Empty(gettext_lazy("No members yet"))
 
 
 def _roles(page: DetailPage, row: User) -> dict[str, Any]:
-    return {"memberships": memberships_of(row)}
+    """Roles in projects, and the newest on single resources."""
+    some = list(visible_resource_roles(page.actor).filter(user=row).order_by("-pk")[: RESOURCE_ROLES + 1])
+    listed = f"{reverse(f'{page.area}:resource_role.list')}?member={row.uid}"
+    return {
+        "memberships": memberships_of(row),
+        "resource_roles": [
+            (given, kind_word(given.content_object.kind), Role(given.role).label)
+            for given in some[:RESOURCE_ROLES]
+        ],
+        "all_resource_roles": listed if len(some) > RESOURCE_ROLES else "",
+        "grant_url": f"{reverse(f'{page.area}:resource_role.create')}?member={row.uid}",
+        "may_grant": page.rights.covers(RESOURCE_ROLE_CREATE, None, row.tenant_id),
+    }
 
 
 class MemberDetail(DetailPage):
@@ -210,11 +240,11 @@ class MemberDetail(DetailPage):
                     Property(_("State"), html.pill(user_word(row))),
                     Property(_("Owner"), _("yes") if row.is_tenant_owner else _("no")),
                     Property(_("Tenant"), row.tenant and row.tenant.name),
-                    Property(_("E-mail"), row.email),
+                    Property(_("Email"), row.email),
                     Property(_("Created"), html.moment(row.date_joined)),
-                    Property(_("Last log-in"), last),
-                    Property(_("Two-factor log-in"), _("on") if has_second_factor(row) else _("off")),
-                    Property(_("Linked log-ins"), _links(row)),
+                    Property(_("Last login"), last),
+                    Property(_("Two-factor authentication"), _("on") if has_second_factor(row) else _("off")),
+                    Property(_("Linked logins"), _links(row)),
                     Property(_("Must change password"), _("yes") if row.must_change_password else _("no")),
                 ],
             )
@@ -254,14 +284,14 @@ class MemberCreate(CreateShownOnce):
             data["username"],
             email=data["email"],
             project=_project(data["project"]),
-            role=Role(data["role"]),
+            role=Role(data["role"]) if data["role"] else None,
         )
         return ShownOnce(
-            _("Sub-account created"),
+            _("Member created"),
             _("Password"),
             user.username,
             password,
-            _("Pass it on; it must be changed at the first log-in."),
+            _("Give it to the administrator. It must be changed at first login."),
             MEMBER.url(self.area, "one", user),
         )
 
@@ -270,4 +300,4 @@ class MemberReset(ResetPage):
     of = MEMBER
     do = RESET
     label = gettext_lazy("New password")
-    text = gettext_lazy("Pass it on; it must be changed at the next log-in.")
+    text = gettext_lazy("Give it to the user. It must be changed at next login.")

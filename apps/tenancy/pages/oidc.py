@@ -44,7 +44,7 @@ class OidcBack(View):
     http_method_names = ("get", "head", "options")
 
     def get(self, request: HttpRequest, key: str) -> HttpResponse:
-        """Log in, or link the log-in with the account that asked for it."""
+        """Log in, or link the login with the account that asked for it."""
         provider = found(key)
         try:
             identity = finish(request, provider, back_url(request, provider))
@@ -73,7 +73,7 @@ def found(key: str) -> Provider:
     """Return the provider of a path. Raises NotFound."""
     provider = provider_named(key)
     if provider is None:
-        raise NotFound(_("There is no such log-in."))
+        raise NotFound(_("Login not found."))
     return provider
 
 

@@ -31,11 +31,11 @@ from apps.tenancy.services.preferences import set_preferences
 
 
 def _zones() -> list[tuple[str, str]]:
-    return [("", _("As the browser says")), *((name, name) for name in sorted(time_zones()))]
+    return [("", _("Browser default")), *((name, name) for name in sorted(time_zones()))]
 
 
 def _languages() -> list[tuple[str, str]]:
-    return [("", _("As the browser says")), *settings.LANGUAGES]
+    return [("", _("Browser default")), *settings.LANGUAGES]
 
 
 class PreferencesForm(BaseForm):
@@ -44,12 +44,12 @@ class PreferencesForm(BaseForm):
         label=gettext_lazy("Time zone"),
         required=False,
         choices=_zones,
-        help_text=gettext_lazy("Times on all pages are shown in it. The API always answers in UTC."),
+        help_text=gettext_lazy("Used for times on all pages. The API always returns UTC."),
     )
     theme = forms.ChoiceField(
-        label=gettext_lazy("Theme"),
+        label=gettext_lazy("Appearance"),
         choices=[
-            ("auto", gettext_lazy("As the system")),
+            ("auto", gettext_lazy("System default")),
             ("light", gettext_lazy("Light")),
             ("dark", gettext_lazy("Dark")),
         ],
@@ -89,7 +89,7 @@ class PreferencesPage(Page):
 
 
 class ChooseLanguage(View):
-    """The language switch, which the log-in page has too."""
+    """The language switch, which the login page has too."""
 
     http_method_names = ("post", "options")
 

@@ -29,9 +29,8 @@ from apps.tenancy.services import projects
 
 def _what_goes(project: Project) -> Sequence[Text]:
     return [
-        _("The project %(name)s goes, and with it the roles its members have in it.")
-        % {"name": project.name},
-        _("It is refused while it has resources."),
+        _("Project %(name)s and its members’ roles in it are deleted.") % {"name": project.name},
+        _("A project with resources cannot be deleted."),
     ]
 
 
@@ -70,7 +69,7 @@ class ProjectList(ListPage):
     related = ("tenant",)
     order = ("-is_default", "name")
     empty = Empty(
-        gettext_lazy("You have no role in any project"), gettext_lazy("Ask the owner of the account for one.")
+        gettext_lazy("You have no role in any project"), gettext_lazy("Ask the account owner for a role.")
     )
 
 
@@ -90,7 +89,7 @@ class ProjectDetail(DetailPage):
                 _("Project"),
                 [
                     Property(_("Default"), _("yes") if row.is_default else _("no")),
-                    Property(_("Remark"), row.remark),
+                    Property(_("Description"), row.remark),
                     Property(_("Created"), html.moment(row.created_at)),
                 ],
             )

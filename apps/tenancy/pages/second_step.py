@@ -1,4 +1,4 @@
-"""The second step of a log-in, and logging in with nothing but a passkey."""
+"""The second step of a login, and logging in with nothing but a passkey."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _why_not(waiting: Pending, code: str) -> str:
         return _(
             "The code has expired. Enter the newest one. If it is refused too, check the clock of your phone."
         )
-    return _("The code is wrong, or was used before. Wait for the next one.")
+    return _("The code is wrong or was already used. Wait for the next code.")
 
 
 def _let_in(request: HttpRequest, waiting: Pending, by: str) -> HttpResponse:

@@ -25,7 +25,7 @@ from apps.tenancy.services.passwords import change_own_password
 class PasswordForm(BaseForm):
     current = forms.CharField(
         max_length=limits.PASSWORD,
-        label=gettext_lazy("Present password"),
+        label=gettext_lazy("Current password"),
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
@@ -46,7 +46,7 @@ class PasswordForm(BaseForm):
     def clean_again(self) -> str:
         """The two must be the same."""
         if self.cleaned_data["again"] != self.cleaned_data.get("new"):
-            raise forms.ValidationError(_("The two differ."))
+            raise forms.ValidationError(_("The passwords do not match."))
         return str(self.cleaned_data["again"])
 
 

@@ -20,8 +20,8 @@ from apps.tenancy.services.sessions import end_other_sessions, end_session, visi
 _METHODS = {
     "password": gettext_lazy("password"),
     "passkey": gettext_lazy("passkey"),
-    "provider": gettext_lazy("log-in elsewhere"),
-    "app": gettext_lazy("code of the app"),
+    "provider": gettext_lazy("external login"),
+    "app": gettext_lazy("app code"),
     "recovery": gettext_lazy("recovery code"),
 }
 
@@ -65,7 +65,7 @@ class SessionEndPage(_SessionAskPage):
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Ask, naming it."""
         row = self._found(kwargs["key"])
-        text = _("%(browser)s at %(ip)s is logged out at once.") % {
+        text = _("%(browser)s at %(ip)s is logged out immediately.") % {
             "browser": browser_name(row.user_agent),
             "ip": row.ip or "–",
         }
@@ -79,15 +79,13 @@ class SessionEndPage(_SessionAskPage):
     def _found(self, key: UUID) -> Session:
         row = visible_sessions(self.actor).filter(uid=key).first()
         if row is None:
-            raise NotFound(_("There is no such session."))
+            raise NotFound(_("Session not found."))
         return row
 
 
 class SessionsEndPage(_SessionAskPage):
     title = button = gettext_lazy("End all other sessions")
-    text = gettext_lazy(
-        "Every other browser in which you are logged in is logged out at once. API keys stay."
-    )
+    text = gettext_lazy("You are logged out of all other browsers immediately. API keys are kept.")
 
     def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Ask."""

@@ -36,20 +36,18 @@ from apps.tenancy.services import tenants
 
 class TenantForm(BaseForm):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=63)
-    remark = forms.CharField(label=gettext_lazy("Remark"), max_length=255, required=False)
+    remark = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
     # Named as the service names them in its refusals.
-    username = forms.CharField(label=gettext_lazy("Owner's user name"), max_length=63)
-    email = forms.EmailField(label=gettext_lazy("Owner's e-mail"), required=False)
+    username = forms.CharField(label=gettext_lazy("Owner’s username"), max_length=63)
+    email = forms.EmailField(label=gettext_lazy("Owner’s email"), required=False)
 
 
 def _ends(tenant: Tenant) -> Sequence[Text]:
     return [
-        _("All sessions and API keys of %(name)s stop at once; nobody of it can log in.")
+        _("All sessions and API keys of %(name)s end immediately. Its members cannot log in.")
         % {"name": tenant.name},
-        _(
-            "Its virtual machines, disks and networks stay and go on running; they go on counting for its quotas."
-        ),
-        _("Administrators can act as it, and enable it again at any time."),
+        _("Its VMs, disks and networks keep running and still count against its quotas."),
+        _("Administrators can act as the tenant, and enable it again at any time."),
     ]
 
 
@@ -164,6 +162,6 @@ class TenantCreate(CreateShownOnce):
             _("Password"),
             owner.username,
             password,
-            _("Pass it on to the owner; it must be changed at the first log-in."),
+            _("Give it to the owner. It must be changed at first login."),
             TENANT.url(self.area, "one", tenant),
         )

@@ -10,7 +10,7 @@ from apps.tenancy.services.sessions import end_sessions
 
 
 def end_all_access(user: User) -> None:
-    """End the user's sessions, API keys, linked log-ins and what hangs on them.
+    """End the user's sessions, API keys, linked logins and what hangs on them.
 
     Password and factors are the caller's to replace.
 
@@ -21,5 +21,5 @@ def end_all_access(user: User) -> None:
     end_sessions(user)
     ApiKey.objects.filter(user=user).delete()
     drop_links(user)
-    # Whoever manages the account vouches for its next log-in: delays and trusted devices start anew.
+    # Whoever manages the account vouches for its next login: delays and trusted devices start again.
     forgive(account_key(user.username))

@@ -1,4 +1,4 @@
-"""What tenants' and admins' log-ins have in common: checked names, checked or generated passwords."""
+"""What tenants' and admins' logins have in common: checked names, checked or generated passwords."""
 
 from __future__ import annotations
 
@@ -26,15 +26,13 @@ def clean_name(name: str, field: str = "name") -> str:
 
 
 def new_user(username: str, password: str, *, email: str = "", must_change: bool, **columns: object) -> User:
-    """Insert a log-in. Raises Invalid for a bad or taken name, address or password. Call in a transaction."""
+    """Insert a login. Raises Invalid for a bad or taken name, address or password. Call in a transaction."""
     username = ascii_lower(username.strip())
     if not _USERNAME.fullmatch(username):
         raise Invalid(
             {
                 "username": [
-                    _(
-                        "Use 3 to 63 small letters, digits and . _ @ -, beginning and ending with a letter or digit."
-                    )
+                    _("3 to 63 lowercase letters, digits and . _ @ -. Start and end with a letter or digit.")
                 ]
             }
         )
@@ -45,7 +43,7 @@ def new_user(username: str, password: str, *, email: str = "", must_change: bool
         with transaction.atomic():
             user.save(force_insert=True)
     except IntegrityError as error:
-        raise Invalid({"username": [_("This log-in name is taken.")]}) from error
+        raise Invalid({"username": [_("This username is already in use.")]}) from error
     return user
 
 
@@ -58,19 +56,17 @@ def check_password_strength(password: str, user: User, field: str = "password") 
 
 
 def generate_password() -> str:
-    """Return a password of 96 bits to be shown once and changed at the first log-in."""
+    """Return a password of 96 bits to be shown once and changed at the first login."""
     return secrets.token_urlsafe(12)
 
 
 def clean_email(address: str) -> str:
-    """Return an e-mail address, or nothing; Invalid (field "email") when it is none.
+    """Return an email address, or nothing; Invalid (field "email") when it is none.
 
     ASCII only: letters of other scripts make an address look like another one. Such domains have an ASCII form.
     """
     if not address.isascii():
-        raise Invalid(
-            {"email": [_("Use ASCII letters only; write the domain in its xn-- form if it has others.")]}
-        )
+        raise Invalid({"email": [_("ASCII letters only. Write international domains in xn-- form.")]})
     try:
         if address:
             validate_email(address)

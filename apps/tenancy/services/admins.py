@@ -49,7 +49,7 @@ def deactivate_admin(actor: Actor, user: User) -> User:
     allowed = _begin(actor, ADMIN_DEACTIVATE, user)
     _ensure_another_admin(user)
     if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
-        raise NotNow(_("The account is inactive already."))
+        raise NotNow(_("The account is already inactive."))
     _record(allowed, user)
     end_all_access(user)
     user.is_active = False
@@ -62,7 +62,7 @@ def activate_admin(actor: Actor, user: User) -> User:
     """Give access back. Raises Forbidden, NotFound or NotNow."""
     allowed = _begin(actor, ADMIN_ACTIVATE, user)
     if not User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
-        raise NotNow(_("The account is active already."))
+        raise NotNow(_("The account is already active."))
     _record(allowed, user)
     user.is_active = True
     return user
@@ -71,7 +71,7 @@ def activate_admin(actor: Actor, user: User) -> User:
 @serves(ADMIN_RESET_PASSWORD)
 @transaction.atomic
 def reset_admin_password(actor: Actor, user: User) -> str:
-    """Return a new password to be shown once and changed at the next log-in; ends sessions and API keys."""
+    """Return a new password to be shown once and changed at the next login; ends sessions and API keys."""
     allowed = _begin(actor, ADMIN_RESET_PASSWORD, user)
     password = replace_password(user)
     _record(allowed, user)
@@ -95,7 +95,7 @@ def reset_admin_two_factor(actor: Actor, user: User) -> User:
 @serves(ADMIN_END_SESSIONS)
 @transaction.atomic
 def end_admin_sessions(actor: Actor, user: User) -> User:
-    """Log the admin out everywhere, unlink log-ins unless they are the only way in; API keys stay.
+    """Log the admin out everywhere, unlink logins unless they are the only way in; API keys stay.
 
     Raises Forbidden or NotFound.
     """
@@ -109,7 +109,7 @@ def end_admin_sessions(actor: Actor, user: User) -> User:
 @serves(ADMIN_REMOVE)
 @transaction.atomic
 def remove_admin(actor: Actor, user: User) -> None:
-    """Delete an admin's log-in. Raises Forbidden, NotFound or NotNow."""
+    """Delete an admin's login. Raises Forbidden, NotFound or NotNow."""
     allowed = _begin(actor, ADMIN_REMOVE, user)
     if actor.user is not None and actor.user.pk == user.pk:
         raise NotNow(_("You cannot remove yourself."))
@@ -122,7 +122,7 @@ def remove_admin(actor: Actor, user: User) -> None:
 def _begin(actor: Actor, verb: Verb, user: User) -> Allowed:
     allowed = allow(actor, verb, project=None, tenant_id=None)
     if not user.is_platform_admin:
-        raise NotFound(_("There is no such administrator."))
+        raise NotFound(_("Administrator not found."))
     return allowed
 
 
@@ -134,7 +134,9 @@ def _ensure_another_admin(user: User) -> None:
         .order_by("pk")
     )
     if {admin.pk for admin in admins} <= {user.pk}:
-        raise NotNow(_("This is the only active administrator."), hint=_("Create another one first."))
+        raise NotNow(
+            _("This is the only active administrator."), hint=_("Create another administrator first.")
+        )
 
 
 def _record(allowed: Allowed, user: User) -> None:

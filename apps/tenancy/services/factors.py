@@ -52,12 +52,12 @@ def add_passkey(change: OwnChange, name: str, state: dict[str, Any] | None, answ
     user = change.user
     name = clean_name(name)
     if Authenticator.objects.filter(user=user, type=Kind.WEBAUTHN).count() >= MOST_PASSKEYS:
-        raise NotNow(_("You have %(n)d passkeys. Remove one first.") % {"n": MOST_PASSKEYS})
+        raise NotNow(_("You have %(n)d passkeys, the maximum. Remove one first.") % {"n": MOST_PASSKEYS})
     credential = judge_new(state, answer)
     if credential is None:
         raise Invalid(
             {"passkey": [_("The passkey was not accepted.")]},
-            hint=_("Try again, with this page freshly loaded."),
+            hint=_("Reload this page, then retry."),
         )
     keep_passkey(user, name, credential)
     change.record(passkey=name)
@@ -69,7 +69,7 @@ def remove_app(change: OwnChange) -> None:
     """Take the authenticator app away. Raises Forbidden, NotRecent or NotFound."""
     user = change.user
     if not Authenticator.objects.filter(user=user, type=Kind.TOTP).delete()[0]:
-        raise NotFound(_("There is no authenticator app."))
+        raise NotFound(_("No authenticator app is set up."))
     _drop_useless_codes(user)
     change.record()
 
@@ -80,7 +80,7 @@ def remove_passkey(change: OwnChange, pk: int) -> None:
     user = change.user
     row = Authenticator.objects.filter(user=user, type=Kind.WEBAUTHN, pk=pk).first()
     if row is None:
-        raise NotFound(_("There is no such passkey."))
+        raise NotFound(_("Passkey not found."))
     name = row.data["name"]
     row.delete()
     _drop_useless_codes(user)
@@ -91,7 +91,7 @@ def own_passkey(actor: Actor, pk: int) -> Passkey:
     """Return one of the actor's passkeys. Raises NotFound."""
     found = [key for key in factors_of(actor.user).passkeys if key.pk == pk] if actor.user else []
     if not found:
-        raise NotFound(_("There is no such passkey."))
+        raise NotFound(_("Passkey not found."))
     return found[0]
 
 
@@ -110,7 +110,7 @@ def drop_all_factors(user: User) -> None:
     """Take everything away. Raises NotFound, or NotNow when there is nothing. Call in a transaction."""
     hold_user(user)
     if not Authenticator.objects.filter(user=user).delete()[0]:
-        raise NotNow(_("Two-factor log-in is not set up."))
+        raise NotNow(_("Two-factor authentication is not set up."))
 
 
 def _first_recovery_codes(user: User) -> list[str]:

@@ -74,17 +74,17 @@ def _ensure_possible(scope: str, expires_at: datetime | None, parent: ApiKey | N
     if scope not in SCOPES:
         raise Invalid({"scope": [_("Choose one of: %(scopes)s.") % {"scopes": ", ".join(SCOPES)}]})
     if parent is not None and scope not in (within := scopes_of_child(parent.scope)):
-        text = _("A key made with this key can have: %(scopes)s.") % {"scopes": ", ".join(within)}
+        text = _("Scopes allowed for keys created with this key: %(scopes)s.") % {"scopes": ", ".join(within)}
         raise Invalid({"scope": [text]}, hint=_("Log in to the portal to create other keys."))
     if expires_at is not None and expires_at <= timezone.now():
-        raise Invalid({"expires_at": [_("This time has passed.")]})
+        raise Invalid({"expires_at": [_("This time is in the past.")]})
 
 
 def _still_there(parent: ApiKey) -> ApiKey:
     """Return the parent as it is now, its user being held: a key that was revoked meanwhile makes no other."""
     held = ApiKey.objects.filter(pk=parent.pk).first()
     if held is None:
-        raise Forbidden(_("This API key was revoked."))
+        raise Forbidden(_("This API key is revoked."))
     return held
 
 

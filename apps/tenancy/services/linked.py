@@ -1,4 +1,4 @@
-"""Log-ins elsewhere and the accounts they stand for."""
+"""Logins elsewhere and the accounts they stand for."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from apps.tenancy.services.sessions import end_sessions
 
 @transaction.atomic
 def account_of(provider: Provider, identity: Identity) -> User:
-    """Return whose log-in this is: the linked account, else the one with that e-mail where the file allows that, else
+    """Return whose login this is: the linked account, else the one with that email where the file allows that, else
     a new one. Once linked, issuer and subject are who it is; its address counts no more.
 
     Raises OidcRefused when there is none, or it may not be used.
@@ -47,9 +47,9 @@ def account_of(provider: Provider, identity: Identity) -> User:
         _link(allowed, provider, identity, user, BY_EMAIL if found else AS_NEW_USER)
     if not usable(user) or not provider.is_for(user):
         raise OidcRefused(
-            _("This account may not be used now."),
+            _("This account is not active."),
             code="oidc.account_disabled",
-            hint=_("Ask the owner of the account, or the administrator."),
+            hint=_("Ask the account owner or the administrator."),
         )
     return user
 
@@ -59,13 +59,13 @@ def link_log_in(change: OwnChange, provider: Provider, identity: Identity) -> No
     """Let the actor log in there from now on. Raises OidcRefused when it is somebody else's already, or NotRecent."""
     user = change.user
     if user.pk != identity.link_to or not provider.is_for(user):
-        raise OidcRefused(_("This log-in is not for your account."), code="oidc.not_for_you")
+        raise OidcRefused(_("This login does not belong to your account."), code="oidc.not_for_you")
     taken = SocialAccount.objects.filter(provider=provider.key, uid=identity.subject).exclude(user=user)
     if taken.exists():
         raise OidcRefused(
-            _("This log-in at %(provider)s belongs to another account here.") % {"provider": provider.label},
+            _("This %(provider)s login belongs to another account.") % {"provider": provider.label},
             code="oidc.linked_elsewhere",
-            hint=_("Log out there, and log in with the one that is yours."),
+            hint=_("Log out of the provider, then log in with your own login."),
         )
     if not SocialAccount.objects.filter(provider=provider.key, uid=identity.subject).exists():
         _link(change.allowed, provider, identity, user, BY_HOLDER)
@@ -77,8 +77,8 @@ def unlink_log_in(change: OwnChange, link: SocialAccount) -> None:
     user = change.user
     if not user.has_usable_password() and SocialAccount.objects.filter(user=user).count() < 2:
         raise NotNow(
-            _("This is the only way into your account."),
-            hint=_("Ask whoever manages your account for a password first."),
+            _("This is the only login of your account."),
+            hint=_("Ask your account manager to set a password first."),
         )
     change.record(provider=link.provider)
     link.delete()
@@ -87,7 +87,7 @@ def unlink_log_in(change: OwnChange, link: SocialAccount) -> None:
 @serves(MEMBER_UNLINK)
 @transaction.atomic
 def unlink_member_log_ins(actor: Actor, user: User) -> User:
-    """End all linked log-ins of a member. Raises Forbidden or NotNow."""
+    """End all linked logins of a member. Raises Forbidden or NotNow."""
     _unlink_all(allow(actor, MEMBER_UNLINK, project=None, tenant_id=user.tenant_id), user)
     return user
 
@@ -95,10 +95,10 @@ def unlink_member_log_ins(actor: Actor, user: User) -> User:
 @serves(ADMIN_UNLINK)
 @transaction.atomic
 def unlink_admin_log_ins(actor: Actor, user: User) -> User:
-    """End all linked log-ins of an administrator. Raises Forbidden, NotFound or NotNow."""
+    """End all linked logins of an administrator. Raises Forbidden, NotFound or NotNow."""
     allowed = allow(actor, ADMIN_UNLINK, project=None, tenant_id=None)
     if not user.is_platform_admin:
-        raise NotFound(_("There is no such administrator."))
+        raise NotFound(_("Administrator not found."))
     _unlink_all(allowed, user)
     return user
 
@@ -107,7 +107,7 @@ def _unlink_all(allowed: Allowed, user: User) -> None:
     held = hold_user(user)
     ended = drop_links(held)
     if not ended:
-        raise NotNow(_("No log-in is linked with this account."))
+        raise NotNow(_("No login is linked to this account."))
     end_sessions(held)
     record_of(allowed, held, providers=", ".join(ended))
 
@@ -123,15 +123,15 @@ def _ensure_same_issuer(provider: Provider, link: SocialAccount) -> None:
     """Refuse a link made with another issuer under the same key: its subjects are other people."""
     if link.extra_data.setdefault("issuer", provider.issuer) != provider.issuer:
         raise OidcRefused(
-            _("This account was linked with another issuer than %(provider)s has now.")
+            _("This account is linked to a different issuer than %(provider)s uses now.")
             % {"provider": provider.label},
             code="oidc.issuer_changed",
-            hint=_("Log in with your password and link this log-in again."),
+            hint=_("Log in with your password and link this login again."),
         )
 
 
 def _by_email(provider: Provider, identity: Identity) -> User | None:
-    """Return the one account with that e-mail among those the provider is for, where its file says `link_by_email`.
+    """Return the one account with that email among those the provider is for, where its file says `link_by_email`.
 
     Only an address that whoever manages the account has set counts: an own one can be anybody's. Addresses are the
     same when they differ in the case of ASCII letters only; `identity` holds no others.
@@ -146,9 +146,9 @@ def _by_email(provider: Provider, identity: Identity) -> User | None:
     found = [user for user in users if provider.is_for(user)]
     if len(found) > 1:
         raise OidcRefused(
-            _("Several accounts here have your e-mail address."),
+            _("Several accounts use your email address."),
             code="oidc.ambiguous",
-            hint=_("Log in with your password and link this log-in on your account’s page."),
+            hint=_("Log in with your password and link this login on your account page."),
         )
     return found[0] if found else None
 
@@ -157,15 +157,15 @@ def _new_user(provider: Provider, identity: Identity) -> User:
     tenant = Tenant.objects.filter(name=provider.tenant).first() if provider.new_users else None
     if tenant is None:
         raise OidcRefused(
-            _("There is no account here for your log-in at %(provider)s.") % {"provider": provider.label},
+            _("No account matches your %(provider)s login.") % {"provider": provider.label},
             code="oidc.no_account",
             hint=_(
-                "If you have one, log in with your password and link this log-in. "
-                "Else ask whoever manages your accounts."
+                "If you have an account, log in with your password and link this login. Otherwise "
+                "ask your administrator."
             ),
         )
     if not tenant.enabled:
-        raise OidcRefused(_("This account may not be used now."), code="oidc.account_disabled")
+        raise OidcRefused(_("This account is not active."), code="oidc.account_disabled")
     project = Project.objects.get(tenant=tenant, is_default=True)
     wanted = identity.username or identity.email.partition("@")[0] or "user"
     name = re.sub(r"[^a-z0-9._@-]", "-", ascii_lower(wanted)).strip("._@-")[:50]
@@ -187,13 +187,13 @@ def _new_user(provider: Provider, identity: Identity) -> User:
         except Invalid as error:
             log_in_name = "username" in error.fields
             raise OidcRefused(
-                _("No account can be made of what %(provider)s says about you.")
+                _("An account cannot be created from the data %(provider)s provides.")
                 % {"provider": provider.label},
                 code="oidc.bad_name" if log_in_name else "oidc.bad_claims",
-                hint=_("Ask whoever manages your accounts for one with your e-mail address."),
+                hint=_("Ask your account manager for an account with your email address."),
             ) from error
         user.set_unusable_password()
         user.first_name = composed(identity.name)[:150]
         user.save(update_fields=["password", "first_name"])
         return user
-    raise OidcRefused(_("There are too many accounts of that name."), code="oidc.bad_name")
+    raise OidcRefused(_("Too many accounts have this name."), code="oidc.bad_name")

@@ -1,4 +1,4 @@
-"""Rows of linked log-ins: read, ended. How they come about stands in `linked.py`."""
+"""Rows of linked logins: read, ended. How they come about stands in `linked.py`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from apps.tenancy.oidc.providers import provider_named
 
 #: For so long the account's pages tell its holder of a new link.
 NEW = timedelta(days=30)
-#: How a link came about: asked for in a session of the account, or found by the e-mail address.
+#: How a link came about: asked for in a session of the account, or found by the email address.
 BY_HOLDER, BY_EMAIL, AS_NEW_USER = "holder", "email", "new_user"
 
 
 @dataclass(frozen=True)
 class Link:
-    """A linked log-in as pages show it."""
+    """A linked login as pages show it."""
 
     label: str
     known_as: str
@@ -29,7 +29,7 @@ class Link:
 
 
 def links_of(user: User) -> QuerySet[SocialAccount]:
-    """Return the user's log-ins elsewhere."""
+    """Return the user's logins elsewhere."""
     found: QuerySet[SocialAccount] = SocialAccount.objects.filter(user=user).order_by("pk")
     return found
 
@@ -40,13 +40,13 @@ def shown_links(user: User, *, new_only: bool = False) -> list[Link]:
     rows = sorted(kept, key=lambda row: int(row.pk))
     if new_only:
         since = timezone.now() - NEW
-        # An account that was made by its log-in knows of that one.
+        # An account that was made by its login knows of that one.
         rows = [r for r in rows if r.date_joined > since and r.extra_data.get("by") != AS_NEW_USER]
     return [_shown(row) for row in rows]
 
 
 def drop_links(user: User) -> list[str]:
-    """End all of the user's linked log-ins; return the providers' keys. Call in a transaction."""
+    """End all of the user's linked logins; return the providers' keys. Call in a transaction."""
     rows = links_of(user)
     ended = list(rows.values_list("provider", flat=True))
     rows.delete()

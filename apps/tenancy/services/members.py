@@ -32,12 +32,12 @@ from apps.accounts.verbs import (
 from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
-from apps.lifecycle.errors import Forbidden, NotFound, NotNow
+from apps.lifecycle.errors import Forbidden, Invalid, NotFound, NotNow
 from apps.lifecycle.requests import Allowed
 from apps.tenancy.services.access_end import end_all_access
 from apps.tenancy.services.accounts import generate_password, new_user
 from apps.tenancy.services.factors import drop_all_factors
-from apps.tenancy.services.holding import drop_grants, hold_project, hold_user
+from apps.tenancy.services.holding import drop_grants, drop_resource_grants, hold_project, hold_user
 from apps.tenancy.services.links import drop_links_beside_password
 from apps.tenancy.services.passwords import replace_password
 from apps.tenancy.services.projects import add_project
@@ -52,22 +52,26 @@ def create_member(
     username: str,
     *,
     project: Project | None = None,
-    role: Role = Role.MANAGER,
+    role: Role | None = Role.MANAGER,
     password: str = "",
     email: str = "",
     must_change_password: bool = True,
 ) -> tuple[User, str]:
     """Make a sub-account with a role in `project`; without one, in a new project of its own, with a default network.
 
-    Returns its password, generated unless given, to be shown once. Raises Forbidden, Invalid, or QuotaExceeded when the
-    default network does not fit.
+    Without a role it has no project: roles on single resources are given afterwards. Returns its password, generated
+    unless given, to be shown once. Raises Forbidden, Invalid, or QuotaExceeded when the default network does not fit.
     """
     allowed = allow(actor, MEMBER_CREATE, project=None, tenant_id=tenant.pk)
     password = password or generate_password()
     user = new_user(username, password, email=email, must_change=must_change_password, tenant=tenant)
+    if role is None:
+        _ensure_no_project(project)
+        _record(allowed, user)
+        return user, password
     own = project is None
     project = project or add_project(
-        Allowed(actor, PROJECT_CREATE), tenant, user.username, _("Own project of a sub-account")
+        Allowed(actor, PROJECT_CREATE), tenant, user.username, _("Separate project of a member")
     )
     _ensure_same_tenant(user, project)
     _replace_grants(user, project, role)
@@ -110,7 +114,7 @@ def deactivate_member(actor: Actor, user: User) -> User:
     allowed = allow(actor, MEMBER_DEACTIVATE, project=None, tenant_id=user.tenant_id)
     _ensure_another_owner(user)
     if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
-        raise NotNow(_("The account is inactive already."))
+        raise NotNow(_("The account is already inactive."))
     _record(allowed, user)
     end_all_access(user)
     user.is_active = False
@@ -123,7 +127,7 @@ def activate_member(actor: Actor, user: User) -> User:
     """Give access back. Raises Forbidden or NotNow."""
     allowed = allow(actor, MEMBER_ACTIVATE, project=None, tenant_id=user.tenant_id)
     if not User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
-        raise NotNow(_("The account is active already."))
+        raise NotNow(_("The account is already active."))
     _record(allowed, user)
     user.is_active = True
     return user
@@ -132,7 +136,7 @@ def activate_member(actor: Actor, user: User) -> User:
 @serves(MEMBER_RESET_PASSWORD)
 @transaction.atomic
 def reset_member_password(actor: Actor, user: User) -> str:
-    """Return a new password to be shown once and changed at the next log-in; ends sessions and API keys."""
+    """Return a new password to be shown once and changed at the next login; ends sessions and API keys."""
     allowed = allow(actor, MEMBER_RESET_PASSWORD, project=None, tenant_id=user.tenant_id)
     password = replace_password(user)
     _record(allowed, user)
@@ -156,7 +160,7 @@ def reset_member_two_factor(actor: Actor, user: User) -> User:
 @serves(MEMBER_END_SESSIONS)
 @transaction.atomic
 def end_member_sessions(actor: Actor, user: User) -> User:
-    """Log the user out everywhere, unlink log-ins unless they are the only way in; API keys stay. Raises Forbidden."""
+    """Log the user out everywhere, unlink logins unless they are the only way in; API keys stay. Raises Forbidden."""
     allowed = allow(actor, MEMBER_END_SESSIONS, project=None, tenant_id=user.tenant_id)
     end_sessions(user)
     drop_links_beside_password(user)
@@ -175,6 +179,7 @@ def remove_member(actor: Actor, user: User) -> None:
     _record(allowed, user)
     end_all_access(user)
     drop_grants(user=user)
+    drop_resource_grants(user=user)
     user.delete()
 
 
@@ -197,22 +202,27 @@ def _replace_grants(user: User, project: Project, role: Role | None) -> None:
 def _ensure_another_owner(user: User) -> None:
     """Lock the user and the account's active owners, and refuse if the user is the only one of these.
 
-    So two owners cannot remove each other at the same time. Log-ins are locked before all else, by id.
+    So two owners cannot remove each other at the same time. Logins are locked before all else, by id.
     """
     owner = Q(is_tenant_owner=True, is_active=True)
     rows = User.objects.select_for_update(no_key=True).filter(Q(pk=user.pk) | owner, tenant=user.tenant)
     locked = list(rows.order_by("pk"))
     if {row.pk for row in locked if row.is_tenant_owner and row.is_active} == {user.pk}:
         raise NotNow(
-            _("This is the only active owner of the account."), hint=_("Make someone else an owner first.")
+            _("This is the only active owner of the account."), hint=_("Make another member an owner first.")
         )
+
+
+def _ensure_no_project(project: Project | None) -> None:
+    if project is not None:
+        raise Invalid({"role": [_("Choose a role in the project, or no project.")]})
 
 
 def _ensure_same_tenant(user: User, project: Project) -> None:
     if user.tenant_id is None:
         raise Forbidden(_("Administrators have no roles in projects."))
     if project.tenant_id != user.tenant_id:
-        raise NotFound(_("There is no such project."))
+        raise NotFound(_("Project not found."))
 
 
 def _record(allowed: Allowed, user: User, **args: object) -> None:

@@ -1,4 +1,4 @@
-"""Passwords of log-ins. A new password ends all of the user's other sessions: they carry a hash of the old one."""
+"""Passwords of logins. A new password ends all of the user's other sessions: they carry a hash of the old one."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def prove_current(actor: Actor, current: str) -> None:
             target_id=user.uid,
             outcome=CHANGE_FAILED,
         )
-        raise Invalid({"current": [_("This is not your current password.")]})
+        raise Invalid({"current": [_("Incorrect current password.")]})
 
 
 @changes_own(PASSWORD_CHANGE)
@@ -51,9 +51,9 @@ def set_own_password(change: OwnChange, current: str, new: str) -> User:
     """Set it, `current` having been proved. Raises NotNow, or Invalid with the field `new`."""
     user, known = change.user, change.actor.user
     if known is None or user.password != known.password:
-        raise NotNow(_("The password was changed a moment ago."), hint=_("Log in again."))
+        raise NotNow(_("The password was just changed."), hint=_("Log in again."))
     if current == new:
-        raise Invalid({"new": [_("Choose a password that differs from the present one.")]})
+        raise Invalid({"new": [_("Choose a password different from the current one.")]})
     check_password_strength(new, user, field="new")
     user.set_password(new)
     user.must_change_password = False
@@ -64,7 +64,7 @@ def set_own_password(change: OwnChange, current: str, new: str) -> User:
 
 
 def replace_password(user: User) -> str:
-    """Give the user a generated password that must be changed at the next log-in, and return it.
+    """Give the user a generated password that must be changed at the next login, and return it.
 
     Everything else that lets the user in ends: whoever asks for a reset may have lost more than the password.
     """

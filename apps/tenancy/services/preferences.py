@@ -25,11 +25,11 @@ def set_preferences(
     assert actor.user is not None, "allow() lets nobody else do this"
     wrong: dict[str, list[str]] = {}
     if language and not is_language(language):
-        wrong["language"] = [_("The pages do not come in this language.")]
+        wrong["language"] = [_("This language is not available.")]
     if time_zone and not is_time_zone(time_zone):
-        wrong["time_zone"] = [_("This is no time zone, such as Asia/Shanghai.")]
+        wrong["time_zone"] = [_("Not a time zone such as Asia/Shanghai.")]
     if theme and theme not in THEMES:
-        wrong["theme"] = [_("Themes are: %(themes)s.") % {"themes": ", ".join(THEMES)}]
+        wrong["theme"] = [_("Available appearances: %(themes)s.") % {"themes": ", ".join(THEMES)}]
     if wrong:
         raise Invalid(wrong)
     given = {"language": language, "time_zone": time_zone, "theme": theme}

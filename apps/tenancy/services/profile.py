@@ -1,4 +1,4 @@
-"""One's own name and e-mail address."""
+"""One's own name and email address."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_FULL_NAME = 150
 
 @changes_own(PROFILE_EDIT)
 def edit_profile(change: OwnChange, name: str | None = None, email: str | None = None) -> User:
-    """Set what is given of the actor's full name and e-mail address. Raises Forbidden or Invalid."""
+    """Set what is given of the actor's full name and email address. Raises Forbidden or Invalid."""
     user = change.user
     name = user.first_name if name is None else clean_line("name", name, MAX_FULL_NAME)
     email = user.email if email is None else clean_email(email)

@@ -81,7 +81,7 @@ def delete_project(actor: Actor, project: Project) -> None:
             connection.check_constraints()
             allowed.record(tenant=project.tenant, name=project.name, target_id=project.uid)
     except IntegrityError as error:
-        raise InUse(_("Something was created in it just now.")) from error
+        raise InUse(_("A resource was just created in the project.")) from error
 
 
 def _ensure_empty(project: Project) -> None:
@@ -91,12 +91,12 @@ def _ensure_empty(project: Project) -> None:
         return
     named = [{"kind": r.kind, "id": str(r.pk), "name": r.name} for r in resources[:NAMED]]
     raise InUse(
-        _("It still has %(count)s resources: %(names)s.")
+        _("The project still has %(count)s resources: %(names)s.")
         % {"count": count, "names": ", ".join(str(n["name"]) for n in named)},
-        hint=_("Delete them or move them to another project first."),
+        hint=_("Delete these resources or move them to another project first."),
         details={"resources": named, "count": count},
     )
 
 
 def _taken() -> Invalid:
-    return Invalid({"name": [_("There is a project of this name.")]})
+    return Invalid({"name": [_("A project with this name already exists.")]})

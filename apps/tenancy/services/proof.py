@@ -12,7 +12,7 @@ from apps.lifecycle.actor import Actor
 def is_password(actor: Actor, user: User, password: str) -> bool:
     """Whether this is the user's current password. Call outside a transaction. Raises Throttled.
 
-    Django's `user.check_password` would renew an old hash and thereby end the user's sessions; log-in does that.
+    Django's `user.check_password` would renew an old hash and thereby end the user's sessions; login does that.
     """
     return check_secret(
         source_of_actor(actor),

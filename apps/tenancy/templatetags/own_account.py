@@ -18,7 +18,7 @@ _SECTIONS = (
     ("account", _("Profile")),
     ("account.security", _("Security")),
     ("account.sessions", _("Sessions")),
-    ("account.linked", _("Linked log-ins")),
+    ("account.linked", _("Linked logins")),
     ("api_key.list", _("API keys")),
     ("key_pair.list", _("SSH keys")),
     ("account.preferences", _("Preferences")),
@@ -27,7 +27,7 @@ _SECTIONS = (
 
 @register.inclusion_tag("tenancy/account_tabs.html", takes_context=True)
 def account_tabs(context: template.Context) -> dict[str, Any]:
-    """Draw the tabs of the pages this area has; log-ins elsewhere only where there are any."""
+    """Draw the tabs of the pages this area has; logins elsewhere only where there are any."""
     area, here = str(context.get("area") or "portal"), context["request"].path
     names = [(name, label) for name, label in _SECTIONS if name != "account.linked" or providers()]
     found = [(label, url) for name, label in names if (url := _url(area, name))]
@@ -39,7 +39,7 @@ def account_tabs(context: template.Context) -> dict[str, Any]:
 
 @register.inclusion_tag("tenancy/new_links.html", takes_context=True)
 def new_links(context: template.Context) -> dict[str, Any]:
-    """Tell the account's holder of log-ins that were linked with it lately."""
+    """Tell the account's holder of logins that were linked with it lately."""
     user = context["request"].user
     area = str(context.get("area") or "portal")
     links = shown_links(user, new_only=True) if isinstance(user, User) else []

@@ -1,7 +1,7 @@
 """`python -m tests.bench.simulator TASK_FILE`: run hosts until standard input ends.
 
 One thread takes orders from all hosts' queues at once, as a Celery worker does from its own; one reports, for each host
-in its turn. Prints "ready" when both have begun.
+in its turn. Prints "ready" when both have started.
 """
 
 from __future__ import annotations

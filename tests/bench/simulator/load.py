@@ -1,8 +1,8 @@
 """Clients that create and delete VMs at a given pace, and look at lists meanwhile, in a process of their own.
 
 Reads {"port", "clients": [{"token", "body"}, …], "rate", "seconds", "linger", "reads": {name: [path, token]}} from
-standard input. `rate` VMs are asked for in each second, whether earlier ones are answered or not, as long as a thread
-is free; each is deleted `linger` seconds after it was asked for (0: not
+standard input. `rate` VMs are requested in each second, whether earlier ones are answered or not, as long as a thread
+is free; each is deleted `linger` seconds after it was requested (0: not
 at all). Every path of `reads` is fetched once a second. Prints
 {kind: [milliseconds, …]}, "late" (seconds that a request began after its time), and "refused".
 """

@@ -75,7 +75,7 @@ class Watch:
         return [
             Figure("age of a host's newest report, p95", percentile(self.ages, 95), "s"),
             Figure("the oldest there was", self.oldest, "s", 20),
-            Figure("hosts out of reach", self.out_of_reach, ""),
+            Figure("hosts unreachable", self.out_of_reach, ""),
             Figure(
                 "control queue, p95",
                 percentile(self.doorbell, 95),

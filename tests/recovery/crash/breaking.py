@@ -68,7 +68,7 @@ def look(yard: Yard, verb: str) -> Work:
 
 
 def pushers(operation: Operation) -> list[str]:
-    """Return the verbs that may be asked for while the operation is open."""
+    """Return the verbs that may be requested while the operation is open."""
     row = load(operation)
     others = [verb for verb in verbs_of(operation.target_kind) if verb.exclusive and has_handler(verb)]
     return [verb.name for verb in others if possibility(verb, row, operation).allowed]
@@ -142,7 +142,7 @@ def count_deadlines_from_now() -> None:
 
 
 def waiting() -> dict[str, tuple[str, str]]:
-    """Return verb → target and id of the operation that nobody has begun yet."""
+    """Return verb → target and id of the operation that nobody has started yet."""
     rows = Operation.objects.open().filter(attempt=0)
     return {row.verb: (str(row.target_id), str(row.pk)) for row in rows}
 

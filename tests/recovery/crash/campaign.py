@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 #: No process asks the hosts for reports while things are broken: they count as in reach for so long.
 WHILE_BREAKING = timedelta(minutes=15)
-#: While the operations of one verb are broken, those of the next are asked for.
+#: While the operations of one verb are broken, those of the next are requested.
 AHEAD = 2
 ENDINGS = {Way.STALL_BEFORE: "stalled", Way.STALL_AFTER: "stalled"} | dict.fromkeys(
     (Way.LOSE_ANSWER, Way.TRANSIENT, Way.PERMANENT), "done"
@@ -151,7 +151,7 @@ class Campaign:
         return {verb: child.said[0] for verb, child in forks.all_of(works, self._at_once)}
 
     def _break_runs(self) -> None:
-        """Verb by verb: what is asked for must not wait until its deadline has come."""
+        """Verb by verb: what is requested must not wait until its deadline has come."""
         by_verb: dict[str, list[Point]] = {}
         for point in self._selected(point for verb in self.result.traces for point in self._points(verb)):
             by_verb.setdefault(point.verb, []).append(point)

@@ -1,4 +1,4 @@
-"""How a verb is asked for in the crash campaign, and the tools to bring a resource there.
+"""How a verb is requested in the crash campaign, and the tools to bring a resource there.
 
 The recipes of a kind's verbs are in its file of tests/kinds.
 """

@@ -34,14 +34,14 @@ IMAGE = "Debian tiny"
 
 
 class Command(BaseCommand):
-    help = "Load the demonstration data; what is there already is kept."
+    help = "Load the demo data; existing data is kept."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--fabric", required=True, help="OVN northbound database, ssl:ADDRESS:6641")
         parser.add_argument("--pool", required=True, help="the pool's directory as hosts see it")
         parser.add_argument("--host", action="append", default=[], metavar="NAME=ADDRESS")
         parser.add_argument(
-            "--configs", type=Path, required=True, help="where HOST.toml is written for each host"
+            "--configs", type=Path, required=True, help="directory for HOST.toml of each host"
         )
         parser.add_argument("--guest-image", required=True, help="a file in the pool's import directory")
 

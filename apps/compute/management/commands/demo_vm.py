@@ -23,10 +23,10 @@ NAME = "demo"
 
 
 class Command(BaseCommand):
-    help = "Create the VM of the demonstration tenant, if it has none, and wait until it runs."
+    help = "Create the demo tenant's VM if it has none, and wait until it runs."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--wait", type=float, default=180, help="seconds for all of it")
+        parser.add_argument("--wait", type=float, default=180, help="timeout in seconds")
 
     def handle(self, *args: Any, **options: Any) -> None:
         end = time.monotonic() + options["wait"]
@@ -79,5 +79,5 @@ def _no_host() -> str:
 
 def _not_ready(row: Resource | None) -> str:
     if row is None:
-        return "the demonstration is not loaded: manage.py demo"
+        return "the demo data is not loaded: run manage.py demo"
     return f"{row.kind} {row.name} is not ready: is a worker running?"

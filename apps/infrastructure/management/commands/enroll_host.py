@@ -17,14 +17,14 @@ from apps.lifecycle.errors import Refused
 
 
 class Command(BaseCommand):
-    help = "Enrol a host and print the settings file of its agent (/etc/scloud/agent.toml)."
+    help = "Enrol a host and print the settings file for its agent (/etc/scloud/agent.toml)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("name", help="what the host calls itself")
-        parser.add_argument("--cluster", required=True, help="id or name of its compute cluster")
-        parser.add_argument("--address", required=True, help="its IP address on the management network")
+        parser.add_argument("name", help="the host's own hostname")
+        parser.add_argument("--cluster", required=True, help="ID or name of the compute cluster")
+        parser.add_argument("--address", required=True, help="IP address on the management network")
         parser.add_argument(
-            "--output", type=Path, help="write the file there (mode 600) and not to the screen"
+            "--output", type=Path, help="write the file to this path (mode 600) instead of standard output"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -18,7 +18,7 @@ from apps.tenancy.services.admins import create_admin
 
 
 class Command(BaseCommand):
-    help = "Make a platform administrator; asks for name and password."
+    help = "Create a platform administrator; prompts for name and password."
 
     def handle(self, *args: Any, **options: Any) -> None:
         username, password = self._asked() if sys.stdin.isatty() else self._piped()
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         username = input("User name: ")
         password = getpass("Password: ")
         if getpass("Password again: ") != password:
-            raise CommandError("The two differ.")
+            raise CommandError("The passwords do not match.")
         return username, self._given(password)
 
     def _piped(self) -> tuple[str, str]:

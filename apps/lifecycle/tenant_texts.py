@@ -1,0 +1,176 @@
+"""What tenants read of causes and steps: no host, address, path or program, and what they can do.
+
+By the code of an error, and by the template of a step. What is not listed gets the general text, so that a new cause
+shows nothing of the inside of the platform by mistake; `tests/lifecycle/test_tenant_causes.py` names what is missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext_noop as _
+
+
+@dataclass(frozen=True)
+class TenantText:
+    """What happened, with the values named in it, and what to do next."""
+
+    message: str
+    hint: str = ""
+
+
+_WAIT = _("The platform retries automatically.")
+_ASK = _("Retry later. If it fails again, contact your administrator and give the task’s ID.")
+
+GENERAL_CAUSE = TenantText(_("The platform had an error. Your administrator has been notified."), _ASK)
+_NETWORK = TenantText(_("The network is not responding. Your administrator has been notified."), _ASK)
+_NETWORK_CHANGE = TenantText(_("The network refused the change. Your administrator has been notified."), _ASK)
+_HOST = TenantText(_("The host is not responding. Your administrator has been notified."), _ASK)
+_HOST_BUSY = TenantText(_("The host is busy."), _WAIT)
+_STORAGE = TenantText(_("The storage is not responding. Your administrator has been notified."), _ASK)
+_DISK = TenantText(_("The disk is not available. Your administrator has been notified."), _ASK)
+_IMAGE = TenantText(_("The image file cannot be read. Your administrator has been notified."), _ASK)
+_VM_OFF = TenantText(_("The VM is not running."), _("Start the VM."))
+
+#: Code of an error → what tenants read.
+CAUSES: dict[str, TenantText] = {
+    **dict.fromkeys(("fabric.unreachable", "fabric.busy"), _NETWORK),
+    **dict.fromkeys(
+        (
+            "fabric.refused",
+            "fabric.invalid",
+            "fabric.vpc_missing",
+            "fabric.subnet_missing",
+            "fabric.security_group_missing",
+            "fabric.address_in_use",
+            "fabric.vni_in_use",
+        ),
+        _NETWORK_CHANGE,
+    ),
+    "fabric.vpc_in_use": TenantText(_("The VPC still has subnets."), _("Delete its subnets first.")),
+    "fabric.subnet_in_use": TenantText(_("The subnet still has ports."), _("Delete the VMs in it first.")),
+    "fabric.security_group_in_use": TenantText(
+        _("The security group is still in use."), _("Detach it from all VMs first.")
+    ),
+    **dict.fromkeys(("host.unreachable", "hypervisor.unreachable"), _HOST),
+    **dict.fromkeys(("host.busy", "host.restarted", "host.still_working"), _HOST_BUSY),
+    "volumes.pool_unavailable": _STORAGE,
+    "volumes.no_space": TenantText(_("The storage is full. Your administrator has been notified."), _ASK),
+    **dict.fromkeys(
+        (
+            "volumes.volume_missing",
+            "volumes.volume_changed",
+            "volumes.volume_in_use",
+            "hypervisor.volume_missing",
+            "hypervisor.volume_in_use",
+        ),
+        _DISK,
+    ),
+    **dict.fromkeys(
+        ("volumes.source_refused", "volumes.source_changed", "image.implausible"),
+        _IMAGE,
+    ),
+    "volumes.image_missing": TenantText(
+        _("The image is not available. Your administrator has been notified."), _ASK
+    ),
+    "volumes.source_missing": TenantText(_("The image file cannot be read."), _("Upload the image again.")),
+    "volumes.image_invalid": TenantText(
+        _("The image was rejected: %(reason)s."),
+        _("Upload a self-contained qcow2, raw, VMDK, VHD or VDI image."),
+    ),
+    "volumes.image_too_large": TenantText(
+        _("The image’s disk is %(size)s MiB, over the limit of %(limit)s MiB."),
+        _("Shrink the disk before you upload the image."),
+    ),
+    "volumes.image_in_use": TenantText(
+        _("The image still has disks made from it."), _("Delete the VMs and disks that use the image first.")
+    ),
+    **dict.fromkeys(("hypervisor.vm_off", "console.vm_off"), _VM_OFF),
+    "vm.still_paused": TenantText(
+        _("The VM is still paused because the cause remains."),
+        _("The VM resumes automatically when the cause is resolved. Or restart or power off the VM."),
+    ),
+    "vm.paused": TenantText(
+        _("The guest is paused and cannot shut down."), _("Restart or power off the VM.")
+    ),
+    "vm.guest_ignored_shutdown": TenantText(
+        _("The guest did not shut down in time."), _("Shut down from inside the guest, or power off the VM.")
+    ),
+    "vpc.pending": TenantText(_("Waiting for the VPC to be created."), _WAIT),
+    "vpc.failed": TenantText(
+        _("The VPC could not be created."), _("Retry the VPC first, then retry this subnet.")
+    ),
+    "operation.deadline": TenantText(_("The task did not finish in time."), _ASK),
+    "operation.cancelled": TenantText(_("The task was cancelled."), _("Retry it to finish it.")),
+    "database.unreachable": TenantText(_("The platform was busy."), _WAIT),
+    **dict.fromkeys(
+        (
+            "agent.failed",
+            "agent.late_order",
+            "agent.stale_order",
+            "agent.unknown_verb",
+            "broker.unreachable",
+            "console.foreign_address",
+            "driver.bad_id",
+            "driver.failed",
+            "driver.tool_missing",
+            "driver.tool_timeout",
+            "host.architecture",
+            "host.broken_answer",
+            "host.broken_seal",
+            "hypervisor.bad_password",
+            "hypervisor.failed",
+            "hypervisor.no_console",
+            "hypervisor.no_kvm",
+            "hypervisor.vm_missing",
+            "memory.lock_lost",
+            "memory.locked",
+            "platform.bug",
+            "reconciliation.changed",
+            "reconciliation.doubled",
+            "reconciliation.running",
+            "volumes.failed",
+            "volumes.not_plain",
+            "volumes.overtaken",
+        ),
+        GENERAL_CAUSE,
+    ),
+}
+
+#: Template of a step → what tenants read.
+STEPS: dict[str, str] = {
+    "Starting on %(host)s": _("Starting"),
+    "Powering off on %(host)s": _("Powering off"),
+    "Resuming on %(host)s": _("Resuming"),
+    "Removing cloud-init data on %(host)s": _("Removing cloud-init data"),
+    "Removing from %(host)s": _("Removing from the host"),
+    "Creating the system disk on %(host)s": _("Creating the system disk"),
+    "Defining the VM on %(host)s": _("Defining the VM"),
+    "Setting the power state on %(host)s": _("Setting the power state"),
+    "Looking for the VM on %(host)s": _("Checking the host"),
+    "Host %(host)s is unreachable. The VM’s data stays on this host.": _("The host is not responding."),
+    "Left behind: %(error)s": _("Some parts could not be removed. Your administrator has been notified."),
+    "The guest is paused and cannot shut down.": _("The guest is paused and cannot shut down."),
+    "The guest did not shut down within %(seconds)s seconds.": _("The guest did not shut down in time."),
+    **{
+        same: same
+        for same in (
+            "Applying %(count)s rules",
+            "Requesting a guest shutdown",
+            "Applying the security group to %(ip)s",
+            "Resizing the disks",
+            "Checking and copying the image",
+            "Connecting to the network",
+            "Creating the network",
+            "Creating the subnet",
+            "Removing from the network",
+            "Force cleaning",
+            "Removing from the network",
+            "Removing the image",
+            "Removing the system disk",
+            "Removing unfinished files",
+            "Waiting for a host to copy the image",
+        )
+    },
+}
+GENERAL_STEP = _("Working")
