@@ -41,8 +41,7 @@ LIKE = "like"
 class Section:
     """A part of the form. `template` draws it by hand; else its fields stand one below the other.
 
-    folded: closed at first, unless something in it is wrong. css: a class for it. help: what explains it in the guide,
-    where that is another topic than the kind's.
+    folded: closed at first, unless something in it is wrong. css: a class for it. help: its topic, if not the kind's.
     """
 
     title: Text

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
-from django.core.serializers.json import DjangoJSONEncoder
 from django.forms import BoundField
 from django.http import HttpRequest
 from django.urls import reverse
 
 from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.forecast import Forecast
-from apps.portal.api_call import ApiCall, placeholder
+from apps.portal.api_call import ApiCall, Encoder, placeholder
 from apps.portal.forms import BaseForm
 
 
@@ -84,8 +83,8 @@ def call_for(request: HttpRequest, plural: str, form: BaseForm, body: Mapping[st
 
 
 def as_json(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a body as the API would receive it: the API takes an ID as text only."""
-    received: dict[str, Any] = json.loads(json.dumps(body, cls=DjangoJSONEncoder))
+    """Return a body as the API would receive it: IDs are strings, decimals are numbers."""
+    received: dict[str, Any] = json.loads(json.dumps(body, cls=Encoder))
     return received
 
 

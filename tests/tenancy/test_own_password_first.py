@@ -71,7 +71,7 @@ def test_the_own_profile_is_changed_in_a_session(alice: User) -> None:
     [
         ({"current": "wrong", "new": NEW, "again": NEW}, "Incorrect current password"),
         ({"current": PASSWORD, "new": NEW, "again": "other"}, "The passwords do not match"),
-        ({"current": PASSWORD, "new": "short", "again": "short"}, "too short"),
+        ({"current": PASSWORD, "new": "short", "again": "short"}, "At least 10 characters"),
     ],
 )
 def test_what_is_wrong_stands_at_its_field(fresh: User, typed: dict[str, str], said: str) -> None:

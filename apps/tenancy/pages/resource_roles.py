@@ -51,6 +51,7 @@ RESOURCE_ROLE = PageKind(
     one=gettext_lazy("resource role"),
     many=gettext_lazy("Resource roles"),
     icon="lock-open",
+    help="accounts#resource-roles",
     visible=visible_resource_roles,
     create=RESOURCE_ROLE_CREATE,
     converter="int",
