@@ -31,7 +31,7 @@ class Changed(Refused):
         self.etag = etag
         super().__init__(
             _("The resource has changed since you read it."),
-            hint=_("Read it again, then send the request with the new ETag."),
+            hint=_("Read the resource again, then retry with the new ETag."),
             details={"etag": etag},
         )
 
@@ -68,5 +68,5 @@ def _tags(headers: HttpHeaders, name: str) -> list[str]:
     tags = parse_etags(given) if len(given) <= LONGEST else []
     if not tags:
         # Whoever asks for a condition must not get the change without it.
-        raise Invalid({name: [_("An ETag in double quotes, several with commas between them, or *.")]})
+        raise Invalid({name: [_("ETags in double quotes, separated by commas, or *.")]})
     return tags

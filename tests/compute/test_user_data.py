@@ -110,7 +110,7 @@ def test_every_form_that_cloud_init_knows_is_kept_as_it_is(text: str) -> None:
         ("echo hi\n", "The first line tells the guest"),
         ("## template: jinja\necho hi\n", "The first line tells the guest"),
         (in_base64(SCRIPT.encode()), "choose the encoding base64"),
-        ("\n" + SCRIPT, "Nothing may stand before #!"),
+        ("\n" + SCRIPT, "must start with these characters"),
         ("#cloud-config\na: b: c\n", "Line 2, column 5 is not valid YAML"),
         ("#cloud-config\na: *x\n", "undefined alias x"),
         ("#cloud-config\n- a\n", "Line 2, column 1 is not valid YAML: a mapping"),

@@ -89,7 +89,7 @@ def test_a_page_that_is_left_open_stops_asking(alice: User, vm: Vm) -> None:
     before = waiting()
     _status, html = part(alice, vm, "screenshot/?round=30")
     assert "hx-get" not in html
-    assert "No picture yet" in html
+    assert "No screenshot yet" in html
     assert waiting() == before
 
 
@@ -126,7 +126,7 @@ def test_a_vm_that_is_off_shows_no_old_picture(alice: User, vm: Vm) -> None:
     Vm.objects.filter(pk=vm.pk).update(power=Power.OFF, power_seen=Power.OFF)
     before = waiting()
     html = part(alice, vm)[1]
-    assert "The VM is off." in html
+    assert "The VM is stopped." in html
     assert "<img" not in html
     assert waiting() == before
 

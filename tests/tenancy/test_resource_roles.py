@@ -229,4 +229,4 @@ def test_the_pages_lead_from_a_resource_and_a_member_to_granting_and_revoking(
     assert browser.post(f"/resource-roles/{given.pk}/delete/").status_code == 302
     assert not visible_resource_roles(actor_for_user(alice)).exists()
     refused = browser.post("/resource-roles/create/", {**body, "resource": str(una.uid)})
-    assert refused.status_code == 422 and "no such resource" in refused.content.decode()
+    assert refused.status_code == 422 and "Resource not found" in refused.content.decode()

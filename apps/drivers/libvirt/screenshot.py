@@ -137,6 +137,4 @@ def _means(lines: list[bytes], picked: range, factor: int, across: int) -> bytes
 
 
 def _no_picture() -> DriverError:
-    return DriverError(
-        _("libvirt gave no picture of the screen."), code="hypervisor.no_screenshot", permanent=True
-    )
+    return DriverError(_("libvirt returned no screenshot."), code="hypervisor.no_screenshot", permanent=True)
