@@ -49,6 +49,7 @@ def test_crlf_and_a_byte_order_mark_are_removed_whatever_way_the_text_came(
     )
     body: dict[str, Any] = {
         "name": "api", "instance_type": cloud.small.pk, "image": str(cloud.image.pk), "subnet": str(subnet.pk),
+        "security_group": None,
     }  # fmt: skip
     client = factories.api_client(alice)
     assert client.post("/api/v1/vms", {**body, "user_data": SENT}, format="json").status_code == 202
@@ -65,6 +66,7 @@ def test_a_dry_run_refuses_what_the_create_refuses(cloud: Cloud, subnet: Subnet,
         "instance_type": cloud.small.pk,
         "image": str(cloud.image.pk),
         "subnet": str(subnet.pk),
+        "security_group": None,
     }
     body |= {"user_data": "#cloud-config\nusers: [\n"}
     client = factories.api_client(alice)

@@ -77,10 +77,10 @@ def test_the_websocket_stands_at_the_proxys_own_port_if_it_has_one(
 def test_credentials_are_not_kept_for_an_idempotency_key(otto: User, vm: Vm) -> None:
     client = factories.page_client(otto)
     ticket = opened(client, vm)
-    headers = {"Idempotency-Key": "again"}
+    again = {"headers": {"Idempotency-Key": "again"}, "content_type": "application/json"}
     url = f"/api/v1/console-tickets/{ticket.pk}/credentials"
-    assert client.post(url, headers=headers).status_code == 200
-    assert client.post(url, headers=headers).status_code == 409
+    assert client.post(url, **again).status_code == 200
+    assert client.post(url, **again).status_code == 409
 
 
 @pytest.mark.requirement("SE-1")

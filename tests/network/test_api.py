@@ -95,7 +95,7 @@ def test_a_security_group_is_made_shown_and_changed(api: APIClient, region: Regi
     ]
     where = f"/api/v1/security-groups/{made['id']}"
     # What is answered can be sent back as it is.
-    body = {"rules": [*made["rules"], {**made["rules"][0], "port": 8080}], "generation": made["generation"]}
+    body = {"rules": [*made["rules"], {**made["rules"][0], "port": "8080"}], "generation": made["generation"]}
     accepted(api.post(f"{where}/set-rules", body, format="json"))
     shown = api.get(where).json()
     assert [rule["port"] for rule in shown["rules"]] == ["22", "8080"]

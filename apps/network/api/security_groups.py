@@ -48,6 +48,17 @@ class RuleBody(serializers.Serializer[Any]):
     action = serializers.ChoiceField(choices=SecurityGroupRule.Action.choices, default="accept")
     priority = serializers.ChoiceField(choices=SecurityGroupRule.Priority.choices, default="medium")
     description = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
+    service = serializers.CharField(
+        max_length=32,
+        required=False,
+        allow_blank=True,
+        help_text="Ignored: a rule can be sent as it was returned.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Leave out what is derived."""
+        attrs.pop("service", None)
+        return attrs
 
 
 class SecurityGroupBody(NewResource):
