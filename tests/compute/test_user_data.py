@@ -201,7 +201,7 @@ def test_a_typed_host_name_has_room_for_its_number(cloud: Cloud, subnet: Subnet,
 @pytest.mark.django_db
 def test_user_data_cannot_displace_a_typed_host_name(cloud: Cloud, subnet: Subnet, owner: Actor) -> None:
     config = "#cloud-config\nwrite_files: [{hostname: no}]\n{more}"
-    with pytest.raises(Invalid, match="host name too") as refused:
+    with pytest.raises(Invalid, match="also sets a hostname") as refused:
         make_vm(
             owner, cloud, subnet, hostname="db1", user_data=config.replace("{more}", "fqdn: other.example")
         )

@@ -58,7 +58,7 @@ def pixels(png: bytes) -> tuple[int, int, bytes]:
 
 def test_a_page_has_a_picture_taken_and_shows_it_once_it_is_there(alice: User, vm: Vm) -> None:
     before = waiting()
-    assert part(alice, vm)[1].count("Taking a picture") == 1
+    assert part(alice, vm)[1].count("Taking a screenshot") == 1
     assert waiting() == before + 1, "no worker is asked"
     assert screenshots.latest(vm.pk) is None, "a request has asked the host itself"
     take_screenshot(str(vm.pk))

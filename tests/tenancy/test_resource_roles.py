@@ -115,7 +115,7 @@ def test_only_who_runs_the_tenant_gives_and_within_the_tenant_only(
     with pytest.raises(Invalid):
         _give(bob, una, thing, "viewer")
     foreign = _vpc(project_b, "foreign")
-    with pytest.raises(Invalid, match="resource"):
+    with pytest.raises(Invalid, match="Resource not found"):
         _give(alice, una, foreign, "viewer")
     assert not ResourceUserObjectPermission.objects.exists()
 
