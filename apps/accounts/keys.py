@@ -50,7 +50,7 @@ def find_key(token: str) -> ApiKey | None:
     prefix, _, secret = token.removeprefix(PREFIX).partition("_")
     now = timezone.now()
     key = (
-        ApiKey.objects.select_related("user__tenant")
+        ApiKey.objects.select_related("user__tenant", "parent")
         .filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now), prefix=prefix)
         .first()
     )

@@ -15,11 +15,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
+from apps.api.cursors import Utf8Json, plain
 from apps.api.sorting import Key, sorted_rows
 
 CURSOR, SIZE, SORT, TOTAL = "cursor", "page_size", "sort", "total"
 MOST_DIGITS = 10
-LONGEST_CURSOR = 1_000
+#: A remark of 255 characters of four bytes, in base64, with a name and the signature beside it.
+LONGEST_CURSOR = 4_000
 
 
 class CursorPages(BasePagination):
@@ -154,9 +156,11 @@ class CursorPages(BasePagination):
     def _link(self, row: Any, *, backwards: bool) -> str | None:
         if row is None:
             return None
-        place = [backwards, *(_plain(getattr(row, key.name)) for key in self._keys)]
+        place = [backwards, *(plain(getattr(row, key.name)) for key in self._keys)]
         return replace_query_param(
-            remove_query_param(self._url, CURSOR), CURSOR, self._signer.sign_object(place)
+            remove_query_param(self._url, CURSOR),
+            CURSOR,
+            self._signer.sign_object(place, serializer=Utf8Json),
         )
 
     def _decode(self, cursor: str) -> tuple[bool, list[Any]]:
@@ -165,18 +169,11 @@ class CursorPages(BasePagination):
         try:
             if len(cursor) > LONGEST_CURSOR:
                 raise BadSignature
-            backwards, *position = self._signer.unsign_object(cursor)
+            backwards, *position = self._signer.unsign_object(cursor, serializer=Utf8Json)
         except BadSignature as error:
             message = _("Page not found. Use the links of the previous page.")
             raise exceptions.ValidationError({CURSOR: [message]}) from error
         return backwards, position
-
-
-def _plain(value: Any) -> Any:
-    """Return a column's value as JSON has it; times to the microsecond, which Django's own encoder cuts."""
-    if value is None or isinstance(value, (int, float)):
-        return value
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def _beyond(keys: Sequence[Key], position: Sequence[Any], *, backwards: bool) -> Q:

@@ -19,6 +19,8 @@ from django.utils.translation import gettext as _
 from apps.lifecycle.errors import Invalid
 
 LEAST_RSA_BITS = 2048
+#: sshd takes no longer ones (OPENSSL_RSA_MAX_MODULUS_BITS).
+MOST_RSA_BITS = 16_384
 LONGEST_KEY = 16_384
 LONGEST_COMMENT = 100
 
@@ -131,13 +133,16 @@ def _check_key(algorithm: str, encoded: str) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)
             key = serialization.load_ssh_public_key(f"{algorithm} {encoded}".encode())
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, NotImplementedError, UnsupportedAlgorithm) as error:
+        # NotImplementedError: a point of a curve in compressed form, which SSH does not know.
         raise _bad(
             _("The key is damaged, or is not of type %(type)s. Copy it again from the .pub file.")
             % {"type": algorithm}
         ) from error
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < LEAST_RSA_BITS:
         raise _bad(_("RSA keys need at least %(bits)s bits.") % {"bits": LEAST_RSA_BITS})
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size > MOST_RSA_BITS:
+        raise _bad(_("RSA keys have at most %(bits)s bits.") % {"bits": MOST_RSA_BITS})
 
 
 def _bad(message: str) -> Invalid:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -17,6 +19,8 @@ import redis.exceptions
 from celery import current_app
 from django.utils import timezone
 from kombu.exceptions import OperationalError
+from redis.exceptions import LockNotOwnedError
+from redis.lock import Lock
 
 from apps.accounts.access import may
 from apps.compute.models import Vm
@@ -33,6 +37,11 @@ KEPT = timedelta(minutes=5)
 FRESH = timedelta(seconds=15)
 #: One VM is pictured no more often than this, however many look.
 APART = timedelta(seconds=5)
+#: Pictures taken at the same time, one of each host: workers have operations to carry out, and hosts other VMs to run.
+MOST_AT_ONCE = 3
+#: Longer than a host is waited for; after a worker was killed, until others take its turn.
+TURN = timedelta(seconds=40)
+TURN_KEYS = "console:screenshot:turn"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _STAMP = struct.Struct(">d")
 
@@ -57,7 +66,7 @@ class Picture:
 
 def may_see(actor: Actor, vm: Vm) -> bool:
     """Whether the actor may open the VM's console, and so see its screen."""
-    return may(actor, VM_CONSOLE, vm.project_id, vm.tenant_id)
+    return may(actor, VM_CONSOLE, vm.project_id, vm.tenant_id, vm.pk)
 
 
 def latest(vm_id: UUID) -> Picture | None:
@@ -80,6 +89,30 @@ def request(vm_id: UUID) -> None:
             current_app.send_task(TASK, args=[str(vm_id)], ignore_result=True, retry=False, expires=10)
     except (redis.exceptions.RedisError, OperationalError):
         log.warning("no picture of VM %s is requested: Redis does not answer", vm_id)
+
+
+@contextmanager
+def turn(host_id: UUID) -> Iterator[bool]:
+    """Yield whether a picture of a VM on the host may be taken now. Raises RedisError."""
+    held: list[Lock] = []
+    try:
+        yield _acquired([f"host:{host_id}"], held) and _acquired(
+            [f"place:{number}" for number in range(MOST_AT_ONCE)], held
+        )
+    finally:
+        for lock in held:
+            with suppress(LockNotOwnedError):
+                lock.release()
+
+
+def _acquired(names: list[str], held: list[Lock]) -> bool:
+    """Hold the first of these locks that is free; return whether there is one."""
+    for name in names:
+        lock = redis_client().lock(f"{TURN_KEYS}:{name}", timeout=TURN.total_seconds())
+        if lock.acquire(blocking=False):
+            held.append(lock)
+            return True
+    return False
 
 
 def keep(vm_id: UUID, taken: Screenshot) -> None:

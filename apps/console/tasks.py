@@ -6,9 +6,10 @@ import logging
 from uuid import UUID
 
 from celery import shared_task
+from redis.exceptions import RedisError
 
 from apps.compute.models import Vm
-from apps.console.screenshots import TASK, keep
+from apps.console.screenshots import TASK, keep, turn
 from apps.drivers.errors import DriverError
 from apps.infrastructure import backends
 
@@ -22,6 +23,8 @@ def take_screenshot(vm_id: str) -> None:
     if vm is None or vm.host is None or not vm.is_on or not vm.host.in_reach:
         return
     try:
-        keep(vm.pk, backends.hypervisor(vm.host, None).screenshot(str(vm.pk)))
-    except (DriverError, ValueError) as error:
+        with turn(vm.host.pk) as free:
+            if free:
+                keep(vm.pk, backends.hypervisor(vm.host, None).screenshot(str(vm.pk)))
+    except (DriverError, ValueError, RedisError) as error:
         log.info("no picture of VM %s: %s", UUID(vm_id), error)

@@ -12,9 +12,10 @@ from django.utils.translation import gettext_lazy
 from apps.accounts.access import visible_projects
 from apps.api import limits
 from apps.infrastructure.regions import offered_regions
+from apps.network.free_blocks import next_free
 from apps.network.ranges import VpcRange, allowed_ranges
 from apps.network.selectors import visible_vpcs
-from apps.network.services.default_network import default_blocks
+from apps.network.services.default_network import SUBNET_PREFIX, default_blocks
 from apps.portal.forms import BaseForm
 
 
@@ -37,6 +38,21 @@ class PlacedForm(BaseForm):
         field.choices = list(choices)
 
 
+class SuggestingSelect(forms.Select):
+    """A list whose options suggest the value of another field: `data-suggest`, which create.js puts there."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.suggestions: dict[str, str] = {}
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Add the option's suggestion."""
+        option: dict[str, Any] = super().create_option(name, value, *args, **kwargs)
+        if suggestion := self.suggestions.get(str(value)):
+            option["attrs"]["data-suggest"] = suggestion
+        return option
+
+
 class VpcForm(PlacedForm):
     cidr = forms.CharField(label=gettext_lazy("CIDR block"), max_length=43)
     subnet_cidr = forms.CharField(
@@ -52,12 +68,15 @@ class VpcForm(PlacedForm):
         block, part = default_blocks()
         cidr, subnet = self.fields["cidr"], self.fields["subnet_cidr"]
         cidr.initial, subnet.initial = str(block), str(part)
+        subnet.widget.attrs |= {"data-first-of": "cidr", "data-prefix": str(SUBNET_PREFIX)}
         listed = ", ".join(str(allowed) for allowed in allowed_ranges())
         cidr.help_text = _("Allowed: %(ranges)s.") % {"ranges": listed}
 
 
 class SubnetForm(BaseForm):
-    vpc = forms.TypedChoiceField(label=gettext_lazy("VPC"), coerce=UUID)
+    vpc = forms.TypedChoiceField(
+        label=gettext_lazy("VPC"), coerce=UUID, widget=SuggestingSelect(attrs={"data-suggests": "cidr"})
+    )
     name = forms.CharField(label=gettext_lazy("Name"), max_length=63)
     cidr = forms.CharField(
         label=gettext_lazy("CIDR block"),
@@ -67,12 +86,15 @@ class SubnetForm(BaseForm):
     remark = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
 
     def prepare(self) -> None:
-        """Offer the VPCs with their blocks."""
+        """Offer the VPCs with their blocks, and suggest the next free block of the one chosen."""
         field = self.fields["vpc"]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = [
-            (vpc.pk, f"{vpc.name} ({vpc.cidr})") for vpc in visible_vpcs(self.actor).order_by("name")
-        ]
+        assert isinstance(field, forms.ChoiceField) and isinstance(field.widget, SuggestingSelect)
+        vpcs = list(visible_vpcs(self.actor).order_by("name").prefetch_related("subnets"))
+        field.choices = [(vpc.pk, f"{vpc.name} ({vpc.cidr})") for vpc in vpcs]
+        free = {vpc.pk: next_free(vpc.cidr, [subnet.cidr for subnet in vpc.subnets.all()]) for vpc in vpcs}
+        field.widget.suggestions = {str(key): str(block) for key, block in free.items() if block is not None}
+        chosen = str(self.initial.get("vpc") or (vpcs[0].pk if vpcs else ""))
+        self.fields["cidr"].initial = field.widget.suggestions.get(chosen, "")
 
 
 class SecurityGroupForm(PlacedForm):

@@ -111,6 +111,7 @@ def service_name(protocol: str, port: str) -> str:
 
 
 def _of_entry(entry: Mapping[str, Any]) -> Iterator[Rule]:
+    _refuse_wrong_fields(entry)
     cidr = _Field("address", entry).network()
     direction = _Field("direction", entry).choice(Direction)
     action = _Field("action", entry).choice(Action, Action.ACCEPT)
@@ -119,6 +120,35 @@ def _of_entry(entry: Mapping[str, Any]) -> Iterator[Rule]:
     for protocol, port in _meant(entry, cidr):
         port_min, port_max = _ports(protocol, port)
         yield Rule(direction, protocol, cidr, action, priority, port_min, port_max)
+
+
+def _refuse_wrong_fields(entry: Mapping[str, Any]) -> None:
+    """Check each field by itself, so that all wrong ones are named at once."""
+    errors: list[Invalid] = []
+    for check in (
+        lambda: _Field("address", entry).network(),
+        lambda: _Field("direction", entry).choice(Direction),
+        lambda: _Field("action", entry).choice(Action, Action.ACCEPT),
+        lambda: _Field("priority", entry).choice(Priority, Priority.MEDIUM),
+        lambda: _description(entry),
+        lambda: _own_ports(entry),
+    ):
+        try:
+            check()
+        except Invalid as error:
+            errors.append(error)
+    if len(errors) > 1:
+        fields = {name: messages for error in errors for name, messages in error.fields.items()}
+        raise Invalid(fields, hint=errors[0].hint)
+    if errors:
+        raise errors[0]
+
+
+def _own_ports(entry: Mapping[str, Any]) -> None:
+    """Check the ports of an entry that names a protocol, not a service."""
+    protocol = _Field("protocol", entry).text.lower()
+    if protocol in Protocol.values:
+        _ports(Protocol(protocol), _Field("port", entry).text)
 
 
 def _meant(entry: Mapping[str, Any], cidr: IPv4Network | IPv6Network) -> Sequence[tuple[Protocol, str]]:

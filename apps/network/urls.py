@@ -11,10 +11,9 @@ from apps.network.api.ranges import VpcRangesApi
 from apps.network.api.security_groups import SecurityGroupsApi
 from apps.network.api.vpcs import SubnetsApi, VpcsApi
 from apps.network.pages.ranges import RangesPage
+from apps.network.pages.security_group_rules import RulesPage, SecurityGroupCreate
 from apps.network.pages.security_groups import (
     SECURITY_GROUP,
-    RulesPage,
-    SecurityGroupCreate,
     SecurityGroupDetail,
     SecurityGroupList,
 )

@@ -12,9 +12,20 @@ from apps.accounts.single_line import composed
 from apps.lifecycle.errors import Refused
 from apps.lifecycle.verbs import Proof
 from apps.portal import toasts
+from apps.portal.field_checks import field_errors, is_check
 from apps.portal.forms import BaseForm
 from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.page import Page
+
+
+def name_to_type(row: Any) -> str:
+    """Return what must be typed before a row is deleted: its name."""
+    return str(getattr(row, "name", "") or row)
+
+
+def is_typed(typed: str, wanted: str) -> bool:
+    """Whether the name was typed, in whichever form the keyboard sends its accents."""
+    return composed(typed.strip()) == composed(wanted.strip())
 
 
 class ActionPage(Page):
@@ -39,10 +50,11 @@ class ActionPage(Page):
         """Do it."""
         row = self.of.found(self.actor, key)
         form = self._form(row, request.POST)
+        if is_check(request):
+            return field_errors(self, form)
         if form is not None and not form.is_valid():
             return self._ask(row, form, status=422)
-        typed = composed(request.POST.get("typed_name", "").strip())
-        if self.do.typed_name and typed != row.name:
+        if self.do.wants_name and not is_typed(request.POST.get("typed_name", ""), name_to_type(row)):
             return self._ask(row, form, mistyped=True, status=422)
         try:
             outcome = self.do.service(self.actor, row, **(form.cleaned_data if form else {}))
@@ -75,6 +87,7 @@ class ActionPage(Page):
             "row": row,
             "do": self.do,
             "form": form,
+            "name_to_type": name_to_type(row) if self.do.wants_name else "",
             "says": self.do.says(row) if self.do.says else [],
             "mistyped": mistyped,
             "refused": refused,

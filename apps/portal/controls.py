@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from apps.api.filter_fields import By, Choices
 from apps.api.filters import ListFilter
-from apps.lifecycle.times import written
 from apps.portal.facets import Facet, state_facet
+from apps.portal.filter_texts import filter_texts
 from apps.portal.kinds import Text
 
 if TYPE_CHECKING:
@@ -163,16 +163,7 @@ class Controls:
         return any(self.given.get(parameter) for parameter in self._by[name].parameters(name))
 
     def _chips(self, control: Control) -> list[Chip]:
-        label = str(control.label)
-        if control.kind in {"number", "moment"}:
-            low, high = control.parameters.items()
-            texts = [(low[0], _bound(control.kind, label, low[1], first=True))] if low[1] else []
-            texts += [(high[0], _bound(control.kind, label, high[1], first=False))] if high[1] else []
-            return [Chip(text, self._without(parameter)) for parameter, text in texts]
-        named = {option.value: str(option.label) for option in control.options}
-        parts = next(iter(control.parameters.values())).split(",")
-        values = ", ".join(named.get(part, part) for part in parts)
-        return [Chip(_said(control, label, values), self._without(control.name))]
+        return [Chip(text, self._without(parameter)) for parameter, text in filter_texts(control)]
 
     def _without(self, parameter: str) -> str:
         given = self.given.copy()
@@ -187,32 +178,3 @@ def query_of(given: QueryDict) -> str:
     """Return a query string of what is not empty."""
     pairs = [(name, value) for name in given for value in given.getlist(name) if value]
     return urlencode(pairs, safe=",:")
-
-
-def _said(control: Control, label: str, values: str) -> str:
-    words = {"label": label, "value": values}
-    if control.kind == "text":
-        return (
-            _("%(label)s without “%(value)s”") % words
-            if control.negated
-            else _("%(label)s with “%(value)s”") % words
-        )
-    return _("%(label)s is not %(value)s") % words if control.negated else _("%(label)s: %(value)s") % words
-
-
-def _bound(kind: str, label: str, value: str, *, first: bool) -> str:
-    if kind == "number":
-        words = {"label": label, "value": value}
-        return _("%(label)s ≥ %(value)s") % words if first else _("%(label)s ≤ %(value)s") % words
-    words = {"label": label, "value": _moment(value)}
-    return _("%(label)s from %(value)s") % words if first else _("%(label)s before %(value)s") % words
-
-
-def _moment(value: str) -> str:
-    from django.utils.dateparse import parse_datetime
-
-    try:
-        at = parse_datetime(value)
-    except ValueError:
-        at = None
-    return written(at) if at is not None and at.tzinfo is not None else value.replace("T", " ")

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from django import forms
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.utils.text import slugify
@@ -24,12 +23,13 @@ from apps.lifecycle.forecast import Forecast, QuotaLine, quota_reader
 from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.verbs import Proof
 from apps.portal import toasts
+from apps.portal.field_checks import touched_in
 from apps.portal.form_once import new_token, once
 from apps.portal.forms import BaseForm
 from apps.portal.kinds import PageKind, Text, resource_url
 from apps.portal.page import Page
-from apps.portal.prefill import as_typed, query_values
-from apps.portal.summary import Summary, call_for, errors_at
+from apps.portal.prefill import as_typed, query_values, say_what_is_not_kept
+from apps.portal.summary import Summary, as_json, call_for, cleaned, errors_at
 
 #: In the query of a POST that asks for the summary only.
 PREVIEW = "preview"
@@ -70,6 +70,8 @@ class CreatePage(Page):
     tries: ClassVar[bool] = True
     #: Fields whose null says something, so that the API's body has it.
     said_when_null: ClassVar[Sequence[str]] = ()
+    #: Template of the answer to a preview.
+    preview_template: ClassVar[str] = "portal/create_preview.html"
     #: Template with the kind's own part of the summary; it gets `seen`, the forecast.
     aside: ClassVar[str] = ""
 
@@ -138,10 +140,10 @@ class CreatePage(Page):
             return None
         body = {
             name: value
-            for name, value in self.body(_cleaned(form)).items()
+            for name, value in self.body(cleaned(form)).items()
             if value not in (None, "", []) or (value is None and name in self.said_when_null)
         }
-        seen = forecast(self.actor, self.api.create, body) if self.tries else Forecast()
+        seen = forecast(self.actor, self.api.create, as_json(body)) if self.tries else Forecast()
         if not seen.quotas and not seen.forbidden:
             seen.quotas.extend(self._own_quota())
         return Summary(form, seen, call_for(self.request, self.of.plural, form, body))
@@ -159,7 +161,7 @@ class CreatePage(Page):
     def _preview(self, form: BaseForm) -> HttpResponse:
         """Return the summary, and for the fields typed in so far what is wrong with each."""
         summary = self.summary(form)
-        touched = {*self.request.POST.get("touched", "").split(",")}
+        touched = touched_in(self.request)
         context = {
             "form": form,
             "summary": summary,
@@ -168,13 +170,13 @@ class CreatePage(Page):
             "title": self._title,
             **self.more(form),
         }
-        return self.show(context, "portal/create_preview.html")
+        return self.show(context, self.preview_template)
 
     def _draw(self, form: BaseForm, *, refused: Refused | None = None, status: int = 200) -> HttpResponse:
         # A form not sent yet is looked at as if it had been sent as it stands.
         summary = self.summary(form if form.is_bound else as_typed(form))
         if form.is_bound:
-            _say_what_is_not_kept(form)
+            say_what_is_not_kept(form)
         context = {
             "form": form,
             "summary": summary,
@@ -195,16 +197,3 @@ class CreatePage(Page):
 
     def _sections(self, form: BaseForm) -> Sequence[Section]:
         return self.sections or [Section("", list(form.fields))]
-
-
-def _cleaned(form: BaseForm) -> dict[str, Any]:
-    form.is_valid()
-    return dict(form.cleaned_data)
-
-
-def _say_what_is_not_kept(form: BaseForm) -> None:
-    """Passwords are not sent back to the browser, so that they have to be typed again."""
-    for bound in form.visible_fields():
-        if isinstance(bound.field.widget, forms.PasswordInput) and bound.value():
-            bound.field.help_text = _("Enter it again. It is not stored.")
-            bound.help_text = bound.field.help_text

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
+from apps.lifecycle.errors import Forbidden
 from apps.lifecycle.legality import open_operation
 from apps.lifecycle.models import Resource
 from apps.lifecycle.state_labels import state_label
@@ -81,13 +82,18 @@ OVERVIEW = Tab("", _("Overview"), "portal/tab_overview.html", _overview)
 ACTIVITY = Tab("activity", _("Activity"), "portal/tab_activity.html", _activity)
 
 
+#: Verbs that only a failed resource has: shown as buttons when possible.
+AFTER_FAILURE = frozenset({"retry", "roll_back", "resync", "enable"})
+MOST_BUTTONS = 3
+
+
 class DetailPage(Page):
     """Subclass with `of`, `properties`, and where wanted `tabs`, `facts`, `primary`, `uses`, `used_by`, `watch`."""
 
     template_name = "portal/detail.html"
     of: ClassVar[PageKind]
     tabs: ClassVar[Sequence[Tab]] = (OVERVIEW, ACTIVITY)
-    #: Verbs shown as buttons when possible; all others stand in the menu.
+    #: Verbs shown as buttons; all others stand in the menu.
     primary: ClassVar[Sequence[str]] = ()
     related: ClassVar[Sequence[str]] = ("tenant", "project", "region")
     #: Whether the first tab ends with what it uses, what uses it and what happened last.
@@ -183,10 +189,16 @@ class DetailPage(Page):
         return [*primary_of(self.of.kind), *self.primary]
 
     def _buttons(self, offers: Sequence[Offer]) -> list[Offer]:
-        """Up to three buttons: the primary verbs possible now, else the first one with its reason."""
+        """The primary verbs, each always in its place: what is not possible now is disabled, with its reason.
+
+        Buttons stand at the right end of the title, so what only a failure brings comes before them: they keep still.
+        """
         named = [offer for name in self._primary for offer in offers if offer.do.verb.action == name]
-        possible = [offer for offer in named if offer.judged.allowed]
-        return (possible or named[:1])[:3]
+        steady = [offer for offer in named if offer.do.verb.action not in AFTER_FAILURE]
+        # What the role forbids would never be enabled: one of these says it for all.
+        steady = [offer for offer in steady if offer.judged.code != Forbidden.code] or steady[:1]
+        failed = [o for o in named if o.do.verb.action in AFTER_FAILURE and o.judged.allowed]
+        return failed + steady[:MOST_BUTTONS]
 
     def _tab_url(self, tab: Tab, row: Any) -> str:
         return self.of.url(self.area, f"tab.{tab.slug}" if tab.slug else "one", row)

@@ -29,6 +29,8 @@ from apps.portal.forms import BaseForm
 from apps.portal.slots import actions_of
 
 Text = str | Promise
+#: Actions that cannot be undone.
+FINAL = frozenset({"delete", "remove", "revoke"})
 
 
 @dataclass(frozen=True)
@@ -36,18 +38,18 @@ class Do:
     """A verb as a button: its service is called as `service(actor, row, **form data)`.
 
     form: asked for before it is done. adapter: called in place of the verb's service, where the form is not what that
-    takes. says: what goes and what stays, one sentence each, shown before a destructive
-    verb. typed_name: the name must be typed. opens: name of a page (of the same area, keyed like the row) that the
-    button leads to instead of doing anything itself; own_tab: in a tab of its own. bulk: whether it may be asked
-    for on many rows at once, a form being filled in once for all; by default when there is no form. part: heading in
-    the menu, see `menu_parts`.
+    takes. says: what goes and what stays, one sentence each, shown before a destructive verb. typed_name: the name must
+    be typed; by default where the verb cannot be undone. opens: name of a page (of the same area, keyed like the row)
+    that the button leads to instead of doing anything itself; own_tab: in a tab of its own. bulk: whether it may be
+    asked for on many rows at once, a form being filled in once for all; by default when there is no form. part: heading
+    in the menu, see `menu_parts`.
     """
 
     verb: Verb
     form: type[BaseForm] | None = None
     adapter: Service | None = None
     says: Callable[[Any], Sequence[Text]] | None = None
-    typed_name: bool = False
+    typed_name: bool | None = None
     opens: str = ""
     own_tab: bool = False
     bulk: bool | None = None
@@ -59,6 +61,11 @@ class Do:
     def service(self) -> Service:
         """What carries it out."""
         return self.adapter or service_of(self.verb)
+
+    @property
+    def wants_name(self) -> bool:
+        """Whether the row's name must be typed before it is done."""
+        return self.verb.action in FINAL if self.typed_name is None else self.typed_name
 
     @property
     def for_many(self) -> bool:
@@ -75,7 +82,7 @@ class Do:
     @property
     def asks(self) -> bool:
         """Whether something is asked or shown before it is done."""
-        return self.verb.destructive or self.form is not None or self.typed_name or self.says is not None
+        return self.verb.destructive or self.form is not None or self.wants_name or self.says is not None
 
 
 @dataclass(frozen=True)

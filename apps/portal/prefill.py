@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.http import QueryDict
+from django.utils.translation import gettext as _
 
 from apps.portal.forms import BaseForm
 
@@ -56,3 +57,11 @@ def _first_choice(widget: forms.Select) -> Any:
     """Return what a browser chooses in a list when nobody did."""
     several = isinstance(widget, forms.SelectMultiple | forms.RadioSelect)
     return None if several else next((str(value) for value, _label in widget.choices), None)
+
+
+def say_what_is_not_kept(form: BaseForm) -> None:
+    """Passwords are not sent back to the browser, so that they have to be typed again."""
+    for bound in form.visible_fields():
+        if isinstance(bound.field.widget, forms.PasswordInput) and bound.value():
+            bound.field.help_text = _("Enter it again. It is not stored.")
+            bound.help_text = bound.field.help_text

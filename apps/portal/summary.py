@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.core.serializers.json import DjangoJSONEncoder
 from django.forms import BoundField
 from django.http import HttpRequest
 from django.urls import reverse
@@ -79,6 +81,18 @@ def call_for(request: HttpRequest, plural: str, form: BaseForm, body: Mapping[st
         request.build_absolute_uri(reverse(f"api:{plural}")),
         {name: placeholder(name) if _is_secret(form, name) else value for name, value in body.items()},
     )
+
+
+def as_json(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a body as the API would receive it: the API takes an ID as text only."""
+    received: dict[str, Any] = json.loads(json.dumps(body, cls=DjangoJSONEncoder))
+    return received
+
+
+def cleaned(form: BaseForm) -> dict[str, Any]:
+    """Return the data of a form, of which fields that are wrong are missing."""
+    form.is_valid()
+    return dict(form.cleaned_data)
 
 
 def _is_secret(form: BaseForm, name: str) -> bool:

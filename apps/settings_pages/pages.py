@@ -14,6 +14,7 @@ from apps.accounts.recent_proof import NotRecent
 from apps.lifecycle.errors import Refused
 from apps.platform_settings.catalogue import all_settings
 from apps.portal import toasts
+from apps.portal.field_checks import field_errors, is_check
 from apps.portal.forms import BaseForm
 from apps.portal.page import Page
 from apps.settings_pages.selectors import visible_settings
@@ -46,6 +47,8 @@ class SettingsPage(Page):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Change what differs."""
         form = SettingsForm(request.POST, actor=self.actor)
+        if is_check(request):
+            return field_errors(self, form)
         if not form.is_valid():
             return self._draw(form, status=422)
         try:

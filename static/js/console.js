@@ -20,13 +20,24 @@ function chooseTheme(choice) {
 async function copy(button) {
   await navigator.clipboard.writeText(button.dataset.copy);
   button.classList.add("copied");
+  const said = button.parentElement.querySelector("[data-secret-said]");
+  if (said) said.textContent = said.dataset.copied;
   setTimeout(() => button.classList.remove("copied"), 1500);
 }
+
+// A file made in the browser: the server shows secrets once and keeps no copy to download.
+function save(button) {
+  const url = URL.createObjectURL(new Blob([button.dataset.save.trimEnd() + "\n"], { type: "text/plain" }));
+  Object.assign(document.createElement("a"), { href: url, download: button.dataset.file }).click();
+  URL.revokeObjectURL(url);
+}
+for (const button of document.querySelectorAll("[data-save]")) button.hidden = false;
 
 document.addEventListener("click", (event) => {
   const on = (selector) => event.target.closest(selector);
   if (on("[data-theme-choice]")) chooseTheme(on("[data-theme-choice]").dataset.themeChoice);
   if (on("[data-copy]")) copy(on("[data-copy]"));
+  if (on("[data-save]")) save(on("[data-save]"));
   if (on("[data-dismiss-toast]")) on(".toast-note").remove();
   if (on("[data-close-dialog]")) dialog.close();
   if (on("[aria-disabled=true]")) event.preventDefault();
@@ -104,7 +115,9 @@ new MutationObserver((changes) => {
 document.querySelectorAll("#toasts .toast-note").forEach(settle);
 
 // After a refusal: to the first wrong field, or where it says why.
-const wrong = document.querySelector("main .field-wrong :is(input:not([type=hidden], [type=search]), select, textarea)");
+const wrong = document.querySelector(
+  'main form [aria-invalid="true"]:not([type=hidden]), main .field-wrong :is(input:not([type=hidden], [type=search]), select, textarea)',
+);
 if (wrong?.closest("details")) wrong.closest("details").open = true;
 (wrong || document.getElementById("form-errors"))?.focus();
 

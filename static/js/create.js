@@ -1,74 +1,7 @@
-// The create page: which fields have been typed in, the summary's dialog, searching pickers, Ctrl+Enter. Without this
-// module the page is a plain form.
+// The create page: the summary's dialog, searching pickers, suggested blocks, Ctrl+Enter; forms.js asks for the summary.
+// Without this module the page is a plain form.
 
 const form = document.querySelector("form[data-create]");
-const touched = form.elements.touched;
-const names = new Set();
-
-function touch(name) {
-  if (!name || names.has(name)) return;
-  names.add(name);
-  touched.value = [...names].join(",");
-}
-
-// Before the form hears of it: what is sent says which fields have been touched.
-form.addEventListener("input", (event) => touch(event.target.name), true);
-// An empty field that was left counts as touched too, so that it is asked for.
-form.addEventListener("focusout", (event) => {
-  if (!event.target.matches("input, select, textarea") || !event.target.name || !event.target.value) return;
-  touch(event.target.name);
-});
-
-// -- what would come of it, asked while one types -------------------------------------------------------------------------
-
-let timer = 0;
-let asked = new AbortController();
-form.addEventListener("input", () => {
-  clearTimeout(timer);
-  timer = setTimeout(preview, 250);
-});
-
-// Only the answer to the last change counts. Without an answer the page stays as it is: sending it still works.
-async function preview() {
-  if (!form.hasAttribute("data-preview")) return;
-  asked.abort();
-  asked = new AbortController();
-  let html = "";
-  try {
-    const response = await fetch(form.dataset.preview, {
-      method: "POST", body: new FormData(form), headers: { "HX-Request": "true" }, signal: asked.signal,
-    });
-    if (response.status !== 200) return;
-    html = await response.text();
-  } catch {
-    return;
-  }
-  const answer = document.createElement("template");
-  answer.innerHTML = html;
-  for (const part of answer.content.querySelectorAll("[data-part]")) {
-    document.getElementById(part.dataset.part)?.replaceChildren(...part.childNodes);
-  }
-  form.querySelectorAll("[data-field]").forEach(mark);
-}
-
-// A field with errors is marked as such, for those who see it and those who hear it.
-function mark(field) {
-  const wrong = field.querySelector(".field-error") !== null;
-  field.classList.toggle("field-wrong", wrong);
-  const errors = field.querySelector(".field-errors")?.id;
-  for (const input of field.querySelectorAll(":is(input, select, textarea):not([type=search], [type=hidden])")) {
-    if (wrong) input.setAttribute("aria-invalid", "true");
-    else input.removeAttribute("aria-invalid");
-    if (errors) describe(input, errors, wrong);
-  }
-}
-
-function describe(input, id, wrong) {
-  const ids = new Set((input.getAttribute("aria-describedby") || "").split(" ").filter((one) => one && one !== id));
-  if (wrong) ids.add(id);
-  if (ids.size) input.setAttribute("aria-describedby", [...ids].join(" "));
-  else input.removeAttribute("aria-describedby");
-}
 
 // -- pickers -------------------------------------------------------------------------------------------------------------
 
@@ -123,6 +56,35 @@ place?.addEventListener("input", () => {
   }
 });
 
+// -- suggested blocks: they follow what they belong to, until somebody types another -------------------------------------
+
+function suggest(field, value) {
+  if (!field || (field.value && field.value !== field.dataset.suggested)) return;
+  field.value = value;
+  field.dataset.suggested = value;
+}
+
+for (const list of form.querySelectorAll("select[data-suggests]")) {
+  const field = form.elements[list.dataset.suggests];
+  const suggested = () => list.selectedOptions[0]?.dataset.suggest ?? "";
+  if (field.value === suggested()) field.dataset.suggested = field.value;
+  list.addEventListener("input", () => suggest(field, suggested()));
+}
+
+// The first subnet of a VPC: at the VPC's own address, no larger than the usual subnet.
+for (const field of form.querySelectorAll("[data-first-of]")) {
+  const whole = form.elements[field.dataset.firstOf];
+  const part = () => {
+    const [, address, prefix] = whole.value.trim().match(/^(\d+(?:\.\d+){3})\/(\d+)$/) ?? [];
+    return address ? `${address}/${Math.max(Number(prefix), Number(field.dataset.prefix))}` : "";
+  };
+  if (field.value === part()) field.dataset.suggested = field.value;
+  whole.addEventListener("input", () => part() && suggest(field, part()));
+}
+
+// Values that came back (drafts.js) may be of another region.
+form.addEventListener("kit:restored", () => form.querySelectorAll("[data-picker]").forEach(filter));
+
 // -- summary -------------------------------------------------------------------------------------------------------------
 
 const summary = form.querySelector("[data-summary]");
@@ -142,19 +104,7 @@ document.addEventListener("click", (event) => {
     dialog.querySelector("[data-copy]").focus();
     dialog.addEventListener("close", () => call.focus(), { once: true });
   }
-  const goto = event.target.closest("[data-goto]");
-  if (goto) {
-    event.preventDefault();
-    go(form.querySelector(`[data-field="${CSS.escape(goto.dataset.goto)}"]`));
-  }
 });
-
-function go(field) {
-  const folded = field?.closest("details");
-  if (folded) folded.open = true;
-  field?.querySelector(":is(input:checked, input:not([type=search], [type=radio]), select, textarea)")?.focus();
-  field?.scrollIntoView({ block: "center" });
-}
 
 form.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {

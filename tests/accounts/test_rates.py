@@ -44,6 +44,15 @@ def test_a_key_cannot_have_more_than_the_platform_allows(alice: User) -> None:
     assert (child.status_code, child.json()["requests_per_minute"]) == (201, 30)
 
 
+def test_keys_that_a_key_creates_share_its_limit(alice: User) -> None:
+    parent, token = issue_key(alice, "slow", ApiKey.Scope.ACCOUNTS, None, requests_per_minute=3)
+    children = [issue_key(alice, f"{n}", ApiKey.Scope.READ, None, parent=parent)[1] for n in range(4)]
+    answers = [factories.api_client(token=child).get("/api/v1/me") for child in children]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert [answer["RateLimit-Remaining"] for answer in answers] == ["2", "1", "0", "0"]
+    assert factories.api_client(token=token).get("/api/v1/me").status_code == 429
+
+
 def test_nothing_is_limited_while_redis_is_unreachable(
     alice: User, settings: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from apps.lifecycle.models import Resource
 from apps.network.models import Subnet
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms
+from tests.compute.test_key_pairs import ED25519
 from tests.portal.test_lists_everywhere import ADMIN, add_sample_data
 from tests.security.routes import all_routes
 
@@ -75,6 +76,24 @@ def test_every_list_can_be_ordered_by_each_of_its_columns_and_loses_no_row(
             assert {*first["results"], *second["results"]} == everything, (view, sort)
             assert second["next"] is None
             assert not first["next"] or ask(second["previous"])["results"] == first["results"], (view, sort)
+
+
+def test_pages_of_the_longest_texts_lead_on(alice: User) -> None:
+    client = factories.api_client(alice)
+    for number in range(3):
+        body = {"name": f"{number}" + "\U0001f600" * 62, "remark": f"{number}" + "\U0001f600" * 254}
+        assert client.post("/api/v1/projects", body, format="json").status_code == 201
+        assert (
+            client.post("/api/v1/key-pairs", {**body, "public_key": ED25519}, format="json").status_code
+            == 201
+        )
+    for url in (
+        "/api/v1/projects?sort=name",
+        "/api/v1/key-pairs?sort=remark",
+        "/api/v1/key-pairs?sort=-name",
+    ):
+        rows = walked(client, f"{url}&page_size=1")
+        assert len({row["id"] for row in rows}) >= 3, url
 
 
 def test_rows_without_a_value_come_last_on_every_page(

@@ -143,7 +143,7 @@ def test_an_authenticator_app_is_set_up_and_a_recovery_code_lets_in(
     secret = re.sub(r"\s", "", page.locator(".secret-key .mono").inner_text())
     page.get_by_label("Code from the app").fill("000000")
     page.get_by_role("button", name="Set up").click()
-    expect(page.get_by_text("Incorrect code.")).to_be_visible()
+    expect(page.locator("[data-field=code] .field-error")).to_contain_text("The code is wrong.")
     assert re.sub(r"\s", "", page.locator(".secret-key .mono").inner_text()) == secret
     page.get_by_label("Code from the app").fill(app_code(secret))
     page.get_by_role("button", name="Set up").click()

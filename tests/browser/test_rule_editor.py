@@ -45,7 +45,7 @@ def test_rules_are_typed_refused_mended_and_applied(site: Site, page: Page) -> N
     wrong.get_by_label("Port").fill("90-80")
     wrong.get_by_label("Description").fill("tunnel")
     page.keyboard.press("Enter")
-    expect(wrong.locator(".field-error")).to_have_text("The end of the range is before its start.")
+    expect(wrong.locator(".field-error")).to_have_text("Port: The end of the range is before its start.")
     expect(wrong.get_by_label("Description")).to_have_value("tunnel")
     expect(page.get_by_label("Name")).to_have_value("shop")
     page.screenshot(path=PICTURES / "rule-editor-refused.png", full_page=True)

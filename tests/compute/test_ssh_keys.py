@@ -29,6 +29,17 @@ def _security_key(application: bytes = b"ssh:", curve: bytes = b"nistp256", behi
     return f"{name.decode()} {base64.b64encode(blob).decode()}"
 
 
+def _compressed_point(name: bytes = b"ecdsa-sha2-nistp256") -> str:
+    blob = _string(name) + _string(b"nistp256") + _string(b"\2" + b"\1" * 32) + _string(b"ssh:")
+    return f"{name.decode()} {base64.b64encode(blob).decode()}"
+
+
+def _rsa(bits: int) -> str:
+    number = (1 << bits - 1 | 1).to_bytes(bits // 8 + 1, "big")
+    blob = _string(b"ssh-rsa") + _string(b"\1\0\1") + _string(number)
+    return f"ssh-rsa {base64.b64encode(blob).decode()}"
+
+
 CERTIFICATE = "ssh-ed25519-cert-v01@openssh.com AAAAIHNzaC1lZDI1NTE5LWNlcnQtdjAxQG9wZW5zc2guY29tAAAAIA== u"
 
 
@@ -61,6 +72,10 @@ def test_keys_kept_in_hardware_are_accepted(client: Client, alice: User, key: st
         (_security_key(b"web:"), "damaged"),
         (_security_key(curve=b"nistp384"), "damaged"),
         (_security_key(behind=b"more"), "damaged"),
+        (_compressed_point(), "damaged"),
+        (_compressed_point(b"sk-ecdsa-sha2-nistp256@openssh.com"), "damaged"),
+        (_rsa(2040), "at least 2048 bits"),
+        (_rsa(16_392), "at most 16384 bits"),
         (CERTIFICATE, "SSH certificate"),
         (f'from="192.0.2.1" {ED25519}', "Options before the key"),
         (f'command="echo ssh-rsa x",no-pty {ED25519}', "Options before the key"),

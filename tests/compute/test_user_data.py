@@ -132,6 +132,30 @@ def test_what_no_guest_understands_is_refused_with_its_cause(text: str, reason: 
     assert reason in refused.value.fields["user_data"][0]
 
 
+def nested(levels: int) -> str:
+    """Return MIME parts one inside the other."""
+    return "MIME-Version: 1.0\n" + "".join(
+        f"Content-Type: multipart/mixed; boundary={level:x}\n\n--{level:x}\n" for level in range(levels)
+    )
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a" + " " * 65_000 + "!", "The first line tells the guest"),
+        (nested(1_050), "more than 20 parts"),
+        (nested(1_050).replace("Content-Type: m", "CONTENT-TYPE:\n m"), "more than 20 parts"),
+        ("MIME-Version: 1.0\n" + "Content-Type: message/rfc822\n\n" * 2_000, "more than 20 parts"),
+    ],
+    ids=["blanks", "multipart", "folded", "messages"],
+)
+def test_a_small_text_cannot_take_much_time_or_stack(text: str, reason: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        read_user_data(text, family=Image.Family.LINUX)
+    assert reason in refused.value.fields["user_data"][0]
+
+
 @pytest.mark.parametrize("text", ["#ps1_sysnative\nGet-Date\n", "<script>\ndir\n</script>", SCRIPT])
 def test_windows_guests_understand_their_own_scripts_too(text: str) -> None:
     assert read_user_data(text, family=Image.Family.WINDOWS) == read_user_data(text) == text

@@ -27,12 +27,13 @@ from apps.lifecycle import engine, requests
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.cancellation import cancel
 from apps.lifecycle.engine import execute
-from apps.lifecycle.errors import NotNow
+from apps.lifecycle.errors import InUse, NotNow
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.sweep import sweep
 from apps.network.models import Vpc
 from apps.network.services import vpc
 from apps.network.services.allowed_ranges import set_allowed_ranges
+from apps.network.services.security_group import create_security_group
 from apps.network.services.vpc import create_vpc
 from apps.quotas import services as quotas
 from apps.quotas.recount import recount
@@ -40,6 +41,7 @@ from apps.tenancy.factors.codes import keep_app, new_secret
 from apps.tenancy.services import members
 from apps.tenancy.services.members import set_role
 from apps.tenancy.services.projects import create_project, delete_project
+from apps.tenancy.services.tenants import delete_tenant
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_cloud, make_vm
 from tests.concurrency.together import at_once, deadlocks, overtaken
@@ -262,3 +264,17 @@ def test_a_create_that_waited_for_the_deletion_of_its_image_sees_it(
     deletion, refusal = overtaken(deleting_image, lambda: ask_for_vms(owner, cloud, subnet))
     assert isinstance(deletion, Operation)
     assert isinstance(refusal, NotNow) and "being deleted" in refusal.message
+
+
+def test_a_tenant_deleted_while_something_is_created_in_it(
+    cloud: Cloud, owner: Actor, ada: User, tenant_a: Tenant
+) -> None:
+    def creating(go_on: Callable[[], None]) -> Operation:
+        with transaction.atomic():
+            made = create_security_group(owner, name="group")
+            go_on()
+            return made
+
+    made, deleted = overtaken(creating, lambda: delete_tenant(factories.actor_for_user(ada), tenant_a))
+    assert isinstance(made, Operation)
+    assert isinstance(deleted, InUse)

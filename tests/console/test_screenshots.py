@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import struct
 import zlib
+from contextlib import ExitStack
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from django.utils import timezone
 
-from apps.accounts.models import User
+from apps.accounts.models import Role, User
 from apps.compute.models import Power, Vm
 from apps.console import screenshots
 from apps.console.tasks import take_screenshot
@@ -54,6 +55,20 @@ def pixels(png: bytes) -> tuple[int, int, bytes]:
         height,
         b"".join(rows[at + 1 : at + 1 + 3 * width] for at in range(0, len(rows), 3 * width + 1)),
     )
+
+
+def test_hosts_and_workers_take_few_pictures_at_once(vm: Vm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screenshots, "TURN_KEYS", f"turn:{uuid4()}")  # other tests take pictures meanwhile
+    assert vm.host is not None
+    with screenshots.turn(vm.host.pk) as first, screenshots.turn(vm.host.pk) as second:
+        assert (first, second) == (True, False)
+        take_screenshot(str(vm.pk))
+        assert screenshots.latest(vm.pk) is None
+        with ExitStack() as others:
+            there = [others.enter_context(screenshots.turn(uuid4())) for _ in range(screenshots.MOST_AT_ONCE)]
+            assert there == [*[True] * (screenshots.MOST_AT_ONCE - 1), False]
+    take_screenshot(str(vm.pk))
+    assert screenshots.latest(vm.pk) is not None
 
 
 def test_a_page_has_a_picture_taken_and_shows_it_once_it_is_there(alice: User, vm: Vm) -> None:
@@ -119,6 +134,16 @@ def test_who_may_open_the_console_sees_it(vm: Vm, otto: User) -> None:
     take_screenshot(str(vm.pk))
     assert part(otto, vm, "screenshot.png")[0] == 200
     assert "screen-card" in part(otto, vm, "")[1]
+
+
+@pytest.mark.requirement("AC-1")
+@pytest.mark.parametrize(("role", "status"), [(Role.OPERATOR, 200), (Role.VIEWER, 403)])
+def test_a_role_on_the_vm_alone_is_enough(vm: Vm, role: Role, status: int) -> None:
+    take_screenshot(str(vm.pk))
+    assert vm.tenant is not None
+    member = factories.make_member(vm.tenant, Role.VIEWER, project=factories.make_project(vm.tenant))
+    factories.grant_resource(member, role, vm)
+    assert part(member, vm, "screenshot.png")[0] == status
 
 
 def test_a_vm_that_is_off_shows_no_old_picture(alice: User, vm: Vm) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from apps.drivers.errors import DriverError
 from apps.drivers.files import FileVolumes
+from apps.drivers.files.image_lengths import VMDK
 from apps.drivers.files.layout import image_path
 from apps.drivers.specs import ImageInfo, PoolSpec
 from tests.drivers.samples import a_pool, an_image
@@ -155,6 +156,11 @@ def test_a_disk_with_a_gpt_alone_is_taken_and_one_whose_backup_is_missing_is_not
         imported(pool, path)
 
 
+def test_a_disk_that_ends_in_its_partition_table_is_refused(pool: PoolSpec, path: Path) -> None:
+    path.write_bytes(bytes(512) + b"EFI PART" + bytes(10))
+    assert "truncated" in refusal(pool, path).message
+
+
 def in_tar(member: str) -> Callable[[bytes], bytes]:
     def pack(raw: bytes) -> bytes:
         out = io.BytesIO()
@@ -191,6 +197,37 @@ def test_what_is_no_disk_is_refused_by_name_with_the_next_step(
     error = refusal(pool, path)
     assert said in error.message
     assert next_step in error.hint
+
+
+def qcow2_file(l1_entries: int, l1_at: int, l1: bytes = b"", bits: int = 21) -> bytes:
+    """Return a qcow2 file of 1 GiB with these tables, that ends in half a cluster."""
+    names = struct.pack(
+        ">4sIQIIQIIQQIIQ", b"QFI\xfb", 3, 0, 0, bits, 1 << 30, 0, l1_entries, l1_at, 4 << bits, 1, 0, 0
+    )
+    head = names + struct.pack(">QQQII", 0, 0, 0, 4, 104)
+    return (head.ljust(1 << bits, b"\0") + l1).ljust((5 << bits) + 512, b"\0")
+
+
+@pytest.mark.timeout(20)
+def test_tables_that_lie_in_one_another_are_not_read_for_hours(pool: PoolSpec, path: Path) -> None:
+    l1 = b"".join(struct.pack(">Q", (1 + number) * 512) for number in range(20_000))
+    path.write_bytes(qcow2_file(20_000, 1 << 21, l1))
+    assert "truncated" in refusal(pool, path).message
+    entries, count = 1 << 23, 1_000
+    head = VMDK.pack(b"KDMV", 1, 0, count * entries, 1, 0, 0, entries, 0, 1)
+    directory = b"".join(struct.pack("<I", 1 + number) for number in range(count))
+    path.write_bytes((head.ljust(512, b"\0") + directory).ljust(33 * MIB, b"\0"))
+    assert "damaged" in refusal(pool, path).message
+
+
+@pytest.mark.parametrize("at", [1 << 63, (1 << 63) - 8, (1 << 64) - 1])
+def test_a_table_at_no_possible_place_is_refused(pool: PoolSpec, path: Path, at: int) -> None:
+    path.write_bytes(qcow2_file(10, at, bits=16))
+    assert "damaged" in refusal(pool, path).message
+    path.write_bytes(
+        VMDK.pack(b"KDMV", 1, 0, 1 << 21, 128, 0, 0, 512, 0, min(at >> 9, (1 << 54) - 1)).ljust(MIB, b"\0")
+    )
+    assert refusal(pool, path).message
 
 
 def test_an_encrypted_qcow2_is_refused_by_name(pool: PoolSpec, disk: Path, path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import struct
+import time
 import zlib
 
 import pytest
@@ -105,6 +106,16 @@ def test_an_unknown_filter_is_refused() -> None:
     file = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">II", 1, 1) + b"\x08\x02\0\0\0")
     with refused("hypervisor.no_screenshot"):
         scaled(new_id(), file + chunk(b"IDAT", zlib.compress(b"\x05abc")))
+
+
+def test_a_screen_that_is_slow_to_read_is_given_up() -> None:
+    lines = (b"\4" + bytes(range(240)) * 32) * 1600
+    file = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">II", 2560, 1600) + TRUE_COLOUR)
+    file += chunk(b"IDAT", zlib.compress(lines, 1))
+    started = time.thread_time()
+    with refused("hypervisor.no_screenshot"):
+        scaled(new_id(), file, seconds=0.2)
+    assert time.thread_time() - started < 2
 
 
 def test_a_file_that_unpacks_to_more_than_it_says_takes_no_memory() -> None:

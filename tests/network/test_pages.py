@@ -94,7 +94,7 @@ def test_a_subnet_is_made_from_its_vpc(page: Client, vpc: Vpc) -> None:
 
 @pytest.mark.requirement("VP-4")
 def test_deleting_a_vpc_in_use_says_by_what(page: Client, subnet: Subnet) -> None:
-    response = page.post(f"/vpcs/{subnet.vpc_id}/delete/")
+    response = page.post(f"/vpcs/{subnet.vpc_id}/delete/", {"typed_name": subnet.vpc.name})
     assert subnet.name in text(response)
     assert Vpc.objects.exists()
 

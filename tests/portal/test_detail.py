@@ -201,7 +201,7 @@ def test_a_deletion_refused_because_of_users_names_them_with_links(
 ) -> None:
     client = factories.page_client(alice)
     for headers in ({}, {"HX-Request": "true"}):
-        answer = client.post(f"/subnets/{subnet.pk}/delete/", headers=headers)
+        answer = client.post(f"/subnets/{subnet.pk}/delete/", {"typed_name": subnet.name}, headers=headers)
         assert answer.status_code == 409
         assert f'href="/vms/{vm.pk}/"' in answer.content.decode()
 

@@ -237,6 +237,10 @@ def _fill(world: World, host: Any) -> None:
     world.names = {
         segment: names[key] for segment, key in world.keys.items() if isinstance(key, UUID) and key in names
     } | {
+        "projects": world.project.name,
+        "members": world.nina.username,
+        "administrators": "root",
+        "api-keys": f"{MARK} nina's key",
         "compute-clusters": world.cluster.name,
         "storage-clusters": world.storage.name,
         "instance-types": world.instance_type.name,

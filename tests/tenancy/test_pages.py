@@ -96,7 +96,7 @@ def test_a_key_is_made_shown_once_and_revoked(alice: User) -> None:
     key = ApiKey.objects.get(name="ci")
     assert f"sk_{key.prefix}_" in shown and key.expires_at is not None
     assert f"sk_{key.prefix}_" not in client.get("/api-keys/").content.decode()
-    client.post(f"/api-keys/{key.uid}/revoke/")
+    client.post(f"/api-keys/{key.uid}/revoke/", {"typed_name": "ci"})
     assert not ApiKey.objects.exists()
 
 
@@ -106,7 +106,7 @@ def test_a_project_in_use_says_what_is_in_it(alice: User, tenant_a: Tenant) -> N
 
     project = make_project(tenant_a, "shop")
     Resource.objects.create(kind="vm", name="web-1", tenant=tenant_a, project=project)
-    answer = page_client(alice).post(f"/projects/{project.uid}/delete/")
+    answer = page_client(alice).post(f"/projects/{project.uid}/delete/", {"typed_name": "shop"})
     assert answer.status_code == 409 and "web-1" in answer.content.decode()
 
 

@@ -102,7 +102,18 @@ def limit_of(key: ApiKey) -> int:
 
 
 def count_request(key: ApiKey) -> Rate | None:
-    """Count a request of the key; None while Redis is unreachable."""
+    """Count a request of the key; None while Redis is unreachable.
+
+    Those of a key that another key created are counted for both: a key cannot get around its limit by creating keys.
+    """
+    rate = _count(key)
+    if rate is None or not rate.admitted or key.parent is None:
+        return rate
+    shared = _count(key.parent)
+    return rate if shared is None or (shared.admitted and shared.remaining >= rate.remaining) else shared
+
+
+def _count(key: ApiKey) -> Rate | None:
     return _counter().take(f"{settings.THROTTLE_PREFIX}rate:{key.uid}", limit_of(key))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpResponse
+from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -117,6 +118,7 @@ class KeyPairCreate(CreatePage):
             "title": _("Private key of %(name)s") % {"name": outcome.key_pair.name},
             "key_pair": outcome.key_pair,
             "private_key": outcome.private_key,
+            "file": f"{slugify(outcome.key_pair.name) or 'key'}.pem",
             "next": KEY_PAIR.url(self.area, "list"),
         }
         response = self.show(context, "compute/key_pair_made.html")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import re
 from email.message import Message
 from typing import Any
 
@@ -11,6 +12,9 @@ from django.utils.translation import gettext as _
 
 #: cloud-init reads YAML by recursion.
 DEEPEST = 100
+#: Of a MIME message. The parser works by recursion, and looks at each line once for every container around it.
+MOST_CONTAINERS = 20
+_CONTAINER = re.compile(r"content-type:\s*(?:multipart|message)/", re.IGNORECASE)
 
 
 def cloud_config_error(text: str, *, archive: bool = False) -> str:
@@ -41,6 +45,8 @@ def top_level_keys(text: str) -> set[str]:
 
 def mime_error(text: str) -> str:
     """Return why a guest could not read this MIME message, "" if it can."""
+    if len(_CONTAINER.findall(text)) > MOST_CONTAINERS:
+        return _("The MIME message has more than %(n)s parts that contain others.") % {"n": MOST_CONTAINERS}
     message = email.message_from_string(text.lstrip())
     if message.get_content_maintype() == "multipart" and not message.is_multipart():
         return _("The MIME message has no parts. Check its boundary.")

@@ -32,6 +32,8 @@ _ARCHIVE, _PATCH = "#cloud-config-archive", "#cloud-config-jsonp"
 _CLOUDBASE_INIT = ("rem cmd", "#ps1", "<powershell>", "<script>")
 _BATCH = "rem cmd"
 _MIME, _MIME_WITHIN = "mime-version:", 4096
+#: Each part keeps what it has matched: with backtracking, a long run of blanks would take seconds.
+_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{16,}+={0,2}+\s*+")
 
 
 class UserDataEncoding(models.TextChoices):
@@ -132,7 +134,7 @@ def _unknown(text: str) -> str:
         "The first line tells the guest how to read user data. Start with #!, #cloud-config, #cloud-boothook, "
         "#include, #part-handler, ## template: jinja or a MIME header."
     )
-    if re.fullmatch(r"[A-Za-z0-9+/\s]{16,}={0,2}\s*", text):
+    if _BASE64.fullmatch(text):
         return said + " " + _("If this is base64, choose the encoding base64.")
     return said
 

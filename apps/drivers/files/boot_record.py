@@ -37,6 +37,8 @@ def need_whole_disk(start: bytes, size: int) -> None:
     """Raise a permanent `DriverError` when the partition table of a raw disk goes on behind its end."""
     sectors = size // SECTOR
     if start.startswith(GPT, SECTOR):
+        if size < 2 * SECTOR:
+            raise truncated()
         (backup,) = struct.unpack_from("<Q", start, SECTOR + 32)
         if backup >= sectors:
             raise truncated()

@@ -22,6 +22,8 @@ VMDK_COMPRESSED, VMDK_AT_END = 1 << 16, (1 << 64) - 1
 VMDK_FOOTER_BYTES = 1024
 MOST_TABLE_BYTES = 32 << 20
 """Of the first level of tables; qemu takes no larger ones."""
+VMDK_MOST_ENTRIES = 512
+"""Of a table of the second level; qemu takes no larger ones."""
 
 
 def check_length(file: int, form: str) -> None:
@@ -29,7 +31,7 @@ def check_length(file: int, form: str) -> None:
     size = os.fstat(file).st_size
     try:
         _CHECKS[form](file, size)
-    except (struct.error, ZeroDivisionError) as error:
+    except (struct.error, ZeroDivisionError, OverflowError) as error:
         raise truncated() from error
 
 
@@ -53,6 +55,11 @@ def damaged(part: str) -> DriverError:
 def _need(size: int, wanted: int) -> None:
     if size < wanted:
         raise truncated()
+
+
+def _need_tables(size: int, tables: int, each: int) -> None:
+    """Refuse more tables than there is room for: those of a crafted file lie in one another, and are read for hours."""
+    _need(size, tables * each)
 
 
 def _whole_sectors(file: int, size: int) -> None:
@@ -96,11 +103,11 @@ def _vmdk(file: int, size: int) -> None:
     _magic, _version, flags, capacity, grain, _desc, _desc_size, entries, _spare, directory = VMDK.unpack(
         head
     )
-    tables = -(-capacity // (grain * entries))
-    last = max(
-        (max(_table(file, at, entries), default=0) for at in set(_table(file, directory, tables)) if at),
-        default=0,
-    )
+    if entries > VMDK_MOST_ENTRIES:
+        raise damaged("header")
+    tables = set(_table(file, directory, -(-capacity // (grain * entries)))) - {0}
+    _need_tables(size, len(tables), entries * 4)
+    last = max((max(_table(file, at, entries)) for at in tables), default=0)
     if last <= 1:  # 0 is a grain that is not there, 1 one of zeros
         return
     if flags & VMDK_COMPRESSED:
@@ -113,7 +120,7 @@ def _vmdk(file: int, size: int) -> None:
 def _table(file: int, sector: int, entries: int) -> array[int]:
     """Return a table of 32-bit numbers of a VMDK."""
     wanted = entries * 4
-    if wanted > MOST_TABLE_BYTES or sector >= 1 << 54:
+    if wanted > MOST_TABLE_BYTES or sector >= 1 << 53:
         raise damaged("header")
     return _numbers("I", os.pread(file, wanted, sector * SECTOR), wanted, "little")
 
@@ -134,18 +141,16 @@ def _qcow2(file: int, size: int) -> None:
         raise damaged("header")
     if layout.encrypted:
         raise encrypted("qcow2")
-    if layout.l1_entries * 8 > MOST_TABLE_BYTES:
+    if layout.l1_entries * 8 > MOST_TABLE_BYTES or layout.l1_at >= 1 << 62:
         raise damaged("header")
     if size % layout.cluster == 0:
         return
     l1 = _numbers("Q", os.pread(file, layout.l1_entries * 8, layout.l1_at), layout.l1_entries * 8, "big")
-    seen = set[int]()
-    for index, entry in enumerate(l1):
-        at = entry & qcow2.OFFSETS
-        if at and at not in seen:
-            seen.add(at)
-            table = _numbers("Q", os.pread(file, layout.cluster, at), layout.cluster, "big")
-            _need(size, layout.end_of(table, index))
+    tables = {at: index for index, entry in enumerate(l1) if (at := entry & qcow2.OFFSETS)}
+    _need_tables(size, len(tables), layout.cluster)
+    for at, index in tables.items():
+        table = _numbers("Q", os.pread(file, layout.cluster, at), layout.cluster, "big")
+        _need(size, layout.end_of(table, index))
 
 
 _CHECKS = {

@@ -6,6 +6,7 @@ into its QEMU writes the file. So all sizes are bounded, and only the one form t
 
 import itertools
 import struct
+import time
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,8 @@ from apps.drivers.specs import MOST_SCREEN_HEIGHT, MOST_SCREEN_WIDTH, Screenshot
 
 MOST_BYTES = 16 << 20
 """Of a file, and of its pixels. A screen of 2560 x 1600 has 12 MB."""
+MOST_SECONDS = 3.0
+"""Of processor time for reading one picture: a guest can have a screen that takes a multiple of it."""
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">IIBBBBB")
 _CHUNK = struct.Struct(">I4s")
@@ -44,8 +47,12 @@ def take(connection: Any, domain: Any) -> bytes:
     return bytes(taken)
 
 
-def scaled(vm_id: str, file: bytes) -> Screenshot:
-    """Return the picture scaled down by a whole number; each pixel is the mean of some it stands for."""
+def scaled(vm_id: str, file: bytes, seconds: float = MOST_SECONDS) -> Screenshot:
+    """Return the picture scaled down by a whole number; each pixel is the mean of some it stands for.
+
+    Raises DriverError for what is no picture, and for one that takes more than `seconds` of processor time.
+    """
+    end = time.thread_time() + seconds
     chunks = list(_chunks(file))
     if not chunks or chunks[0][0] != b"IHDR" or len(chunks[0][1]) != _HEADER.size:
         raise _no_picture()
@@ -59,6 +66,8 @@ def scaled(vm_id: str, file: bytes) -> Screenshot:
     picked = range(0, factor, -(-factor // _SAMPLES))
     pixels = bytearray()
     for _number in range(down):
+        if time.thread_time() > end:
+            raise _takes_long()
         cell = list(itertools.islice(rows, factor))
         pixels += _means([cell[at] for at in picked], picked, factor, across)
     return Screenshot(id=vm_id, width=across, height=down, pixels=bytes(pixels))
@@ -134,6 +143,14 @@ def _means(lines: list[bytes], picked: range, factor: int, across: int) -> bytes
         ]
         row[colour::_COLOURS] = bytes(sum(each) // len(samples) for each in zip(*samples, strict=True))
     return bytes(row)
+
+
+def _takes_long() -> DriverError:
+    return DriverError(
+        _("The screen is too large or too detailed for a picture."),
+        code="hypervisor.no_screenshot",
+        permanent=True,
+    )
 
 
 def _no_picture() -> DriverError:

@@ -12,6 +12,7 @@ from apps.network.forms import RangesForm, ranges_text
 from apps.network.ranges import allowed_ranges
 from apps.network.services.allowed_ranges import set_allowed_ranges
 from apps.portal import toasts
+from apps.portal.field_checks import field_errors, is_check
 from apps.portal.page import Page
 
 
@@ -27,6 +28,8 @@ class RangesPage(Page):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Set the list."""
         form = RangesForm(request.POST, actor=self.actor)
+        if is_check(request):
+            return field_errors(self, form)
         if not form.is_valid():
             return self.show({"form": form}, status=422)
         try:

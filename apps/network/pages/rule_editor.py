@@ -45,9 +45,37 @@ class Row:
         return not any(self.values[name] for name in TYPED)
 
     @property
+    def said(self) -> list[tuple[str, str | Promise, str]]:
+        """What is wrong with it, for people: field, its heading, message."""
+        labels = dict(row_texts())
+        return [(name, labels[name], text) for name in FIELDS for text in self.errors.get(name, [])]
+
+    @property
     def takes_port(self) -> bool:
         """Whether the protocol has ports to type."""
         return self.values["protocol"] in {Protocol.TCP, Protocol.UDP}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One message of the summary above the form. place: id of the control it is about."""
+
+    place: str
+    label: str
+    message: str
+
+
+def row_texts() -> list[tuple[str, str | Promise]]:
+    """Return column headings by field."""
+    return [
+        ("direction", _("Direction")),
+        ("protocol", _("Protocol")),
+        ("port", _("Port")),
+        ("address", _("Address")),
+        ("action", _("Action")),
+        ("priority", _("Priority")),
+        ("description", _("Description")),
+    ]
 
 
 class RuleEditor:
@@ -91,14 +119,24 @@ class RuleEditor:
     @property
     def row_texts(self) -> list[tuple[str, str | Promise]]:
         """Column headings by field."""
+        return row_texts()
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether anything was found wrong."""
+        return bool(self.errors) or any(row.errors for row in self.rows)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What is wrong in rows, for the summary above the form."""
         return [
-            ("direction", _("Direction")),
-            ("protocol", _("Protocol")),
-            ("port", _("Port")),
-            ("address", _("Address")),
-            ("action", _("Action")),
-            ("priority", _("Priority")),
-            ("description", _("Description")),
+            Problem(
+                f"rule-{number}-{name}",
+                _("Rule %(n)s, %(field)s") % {"n": number + 1, "field": label},
+                message,
+            )
+            for number, row in enumerate(self.rows)
+            for name, label, message in row.said
         ]
 
     def apply(self, command: str) -> bool:

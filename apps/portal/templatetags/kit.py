@@ -172,11 +172,15 @@ def with_query(listing: Any, **changes: object) -> str:
 
 
 @register.inclusion_tag("portal/field.html")
-def field(bound: BoundField) -> dict[str, Any]:
-    """Draw one form field: label, widget, help, errors."""
+def field(bound: BoundField, note: Any = None) -> dict[str, Any]:
+    """Draw one form field: label, widget and errors, beside these its help.
+
+    note: a setting as shown, whose default is named below the help.
+    """
     widget = bound.field.widget
     return {
         "field": bound,
+        "note": note,
         "is_checkbox": isinstance(widget, CheckboxInput),
         "is_group": isinstance(widget, RadioSelect | CheckboxSelectMultiple),
     }

@@ -52,6 +52,7 @@ class ResourceRolesApi(ObjectApi):
     model = ResourceUserObjectPermission
     out = ResourceRoleOut
     filterset_class = ResourceRoleFilter
+    sorts = {"member": "user__username", "resource": "content_object__name"}
     pagination_class = _Pages
     converter = "int"
     create = Create(RESOURCE_ROLE_CREATE, ResourceRoleBody, immediate=True)

@@ -152,4 +152,5 @@ class KeyCreate(CreateShownOnce):
             token,
             _("Send it with every request as “Authorization: Bearer …”."),
             KEY.url(self.area, "list"),
+            kind="api-key",
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.text import slugify
 
 from apps.portal.actions import ActionPage
 from apps.portal.create import CreatePage
@@ -15,7 +16,7 @@ from apps.portal.page import Page
 
 @dataclass(frozen=True)
 class ShownOnce:
-    """label: what the secret is. name: whose it is. url: where to go on."""
+    """label: what the secret is. name: whose it is. url: where to go on. kind: what it is, in the file's name."""
 
     title: Text
     label: Text
@@ -23,6 +24,12 @@ class ShownOnce:
     secret: str
     text: Text
     url: str
+    kind: str = "password"
+
+    @property
+    def file(self) -> str:
+        """Name of the file it is downloaded as."""
+        return f"{slugify(self.name) or 'scloudstack'}-{self.kind}.txt"
 
 
 def show_once(page: Page, shown: ShownOnce) -> HttpResponse:

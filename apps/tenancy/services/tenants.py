@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
 from apps.accounts.access import allow
@@ -104,13 +104,33 @@ def delete_tenant(actor: Actor, tenant: Tenant) -> None:
     Raises Forbidden, NotFound, or InUse with the resources that are left.
     """
     allowed = allow(actor, TENANT_DELETE, project=None, tenant_id=None)
-    # Nothing can be created in it while it is locked: every new row refers to it.
-    if not Tenant.objects.select_for_update().filter(pk=tenant.pk):
-        raise NotFound(_("Tenant not found."))
+    _hold_all(tenant)
     _ensure_empty(tenant)
     push.sessions_ended(tenant.pk)
-    tenant.delete()
+    try:
+        with transaction.atomic():
+            Tenant.objects.filter(pk=tenant.pk).delete()
+            # Foreign keys are otherwise checked at the caller's commit, which comes after this can be answered.
+            connection.check_constraints()
+    except IntegrityError as error:
+        raise InUse(_("A resource was just created in the tenant.")) from error
     allowed.record(name=tenant.name, target_id=tenant.uid)
+
+
+def _hold_all(tenant: Tenant) -> None:
+    """Wait for whatever is being created or changed in the tenant. Raises NotFound.
+
+    In the order of all services (docs/concepts/operations.md), and all before anything is deleted: what is created
+    holds its quota, and waits for the tenant's row when it commits. So no key is locked while others are waited for.
+    """
+    for rows in (
+        tenant.users.order_by("pk"),
+        tenant.projects.order_by("pk"),
+        tenant.quotas.order_by("metric"),
+    ):
+        list(rows.select_for_update(no_key=True).values_list("pk"))
+    if not Tenant.objects.select_for_update(no_key=True).filter(pk=tenant.pk):
+        raise NotFound(_("Tenant not found."))
 
 
 def _ensure_empty(tenant: Tenant) -> None:
