@@ -147,7 +147,7 @@ def _means(lines: list[bytes], picked: range, factor: int, across: int) -> bytes
 
 def _takes_long() -> DriverError:
     return DriverError(
-        _("The screen is too large or too detailed for a picture."),
+        _("The screen is too large or too detailed for a screenshot."),
         code="hypervisor.no_screenshot",
         permanent=True,
     )
