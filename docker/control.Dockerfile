@@ -25,6 +25,7 @@ COPY apps apps
 COPY templates templates
 COPY static static
 COPY locale locale
+COPY docs/guide docs/guide
 ENV PATH=/opt/scloud/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 SCLOUD_STATIC_ROOT=/srv/scloud/collected
 RUN SCLOUD_SECRET_KEY=only-for-this-step python manage.py collectstatic --noinput
 USER scloud

@@ -72,6 +72,13 @@ def test_what_a_page_names_exists(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def test_the_index_has_every_page() -> None:
+    index = ROOT / "docs" / "README.md"
+    links = {(index.parent / link).resolve() for link in LINK.findall(index.read_text()) if "://" not in link}
+    pages = [page for page in (ROOT / "docs").rglob("*.md") if page != index]
+    assert [str(page) for page in pages if page not in links and page.parent not in links] == []
+
+
 @pytest.mark.parametrize(
     "name",
     [

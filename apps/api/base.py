@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.api.preconditions import ensure_no_condition
 from apps.api.reading import Body, check_query, read_body
 
 
@@ -17,12 +19,21 @@ class ApiView(APIView):
 
     #: Query parameters by the method that reads them, and whether each may be repeated.
     query: ClassVar[Mapping[str, Mapping[str, bool]]] = {}
+    #: Methods that heed `If-Match`.
+    conditional: ClassVar[Collection[str]] = frozenset()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Look at the query once it is known who asks."""
         super().initial(request, *args, **kwargs)
         if request.method != "OPTIONS":
             check_query(request, self.known_query())
+        if request.method not in SAFE_METHODS and self.handler not in self.conditional:
+            ensure_no_condition(request.headers)
+
+    @property
+    def handler(self) -> str:
+        """Return the name of the method that answers the request."""
+        return getattr(self, "action", None) or str(self.request.method).lower()
 
     def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:  # type: ignore[override]
         """Answer with the `Allow` header alone: the OpenAPI document describes the rest."""
@@ -30,8 +41,7 @@ class ApiView(APIView):
 
     def known_query(self) -> Mapping[str, bool]:
         """Return the parameters that the request may have, and whether each may be repeated."""
-        handler = getattr(self, "action", None) or str(self.request.method).lower()
-        return self.query.get("get" if handler == "head" else handler, {})
+        return self.query.get("get" if self.handler == "head" else self.handler, {})
 
     def read(self, body: Body, *, partial: bool = False, beside: Collection[str] = ()) -> dict[str, Any]:
         """Return the validated body; `NoBody` where none is taken. Raises ValidationError, also for unknown fields."""

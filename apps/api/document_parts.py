@@ -12,7 +12,6 @@ from typing import Any
 from apps.api.vocabulary import MARK, VOCABULARIES
 
 SCHEMAS = "#/components/schemas/"
-HEADERS = "#/components/headers/"
 
 
 def modernise(result: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -56,47 +55,6 @@ def close_requests(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     return result
 
 
-def document_headers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Name the headers that answers have."""
-    result["components"]["headers"] = {
-        name.replace("-", ""): described for name, described in _HEADERS.items()
-    }
-    for status, answer in _answers(result):
-        names = ["X-Request-ID"]
-        names += ["Retry-After"] if status in {"429", "503"} else []
-        names += ["WWW-Authenticate"] if status == "401" else []
-        answer["headers"] = answer.get("headers", {}) | {
-            name: {"$ref": HEADERS + name.replace("-", "")} for name in names
-        }
-    for methods in result["paths"].values():
-        for operation in methods.values():
-            _of_changes(operation)
-    return result
-
-
-def _of_changes(operation: dict[str, Any]) -> None:
-    takes_key = any(each["name"] == "Idempotency-Key" for each in operation.get("parameters", []))
-    for status, answer in operation["responses"].items():
-        names = ["Location"] if status == "202" and not _is_batch(answer) else []
-        names += ["Idempotency-Replayed"] if takes_key and status.startswith("2") else []
-        if names:
-            answer["headers"] |= {name: {"$ref": HEADERS + name.replace("-", "")} for name in names}
-
-
-def _is_batch(answer: dict[str, Any]) -> bool:
-    return any("Batch" in each["schema"].get("$ref", "") for each in answer["content"].values())
-
-
-def _answers(result: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, answer in result["components"]["responses"].items():
-        yield name[-3:], answer
-    for methods in result["paths"].values():
-        for operation in methods.values():
-            yield from (
-                (status, answer) for status, answer in operation["responses"].items() if "$ref" not in answer
-            )
-
-
 def _of_requests(result: dict[str, Any]) -> set[str]:
     """Return the components that bodies of requests are made of."""
     bodies = [op.get("requestBody", {}) for methods in result["paths"].values() for op in methods.values()]
@@ -121,16 +79,3 @@ def _dicts(part: Any) -> Iterator[dict[str, Any]]:
     if isinstance(part, list):
         for each in part:
             yield from _dicts(each)
-
-
-def _text(description: str, **schema: Any) -> dict[str, Any]:
-    return {"description": description, "schema": {"type": "string"} | schema}
-
-
-_HEADERS = {
-    "X-Request-ID": _text("ID of the request, also in the operation log and in errors."),
-    "Retry-After": _text("Seconds to wait before the next attempt.", type="integer", minimum=0),
-    "WWW-Authenticate": _text("How to authenticate."),
-    "Location": _text("Where the operation, or the ticket, can be followed.", format="uri-reference"),
-    "Idempotency-Replayed": _text("Set when this is the kept answer to an earlier request.", enum=["true"]),
-}

@@ -21,6 +21,7 @@ REQUEST_CODES: dict[str, tuple[int, str]] = {
     "console.native_off": (409, "VNC clients are not allowed on this platform."),
     "console.not_ready": (409, "The console is being opened."),
     "csrf": (403, "A session sent no valid CSRF token."),
+    "default_network.exists": (409, "The project has a default network already."),
     "forbidden": (403, "The role or API key of the caller does not allow this."),
     "idempotency.mismatch": (422, "The Idempotency-Key was used with a different request."),
     "image.architecture": (409, "The image has another CPU architecture than the cluster."),
@@ -46,9 +47,12 @@ REQUEST_CODES: dict[str, tuple[int, str]] = {
         503,
         "The database or the message broker is unavailable. Retry after `Retry-After`.",
     ),
+    "precondition.failed": (412, "The resource changed since it was read; `ETag` is that of now."),
     "quota.exceeded": (409, "The request exceeds a quota; `details` has the numbers."),
+    "rate.limited": (429, "The API key made too many requests. `Retry-After` says how long to wait."),
     "refused": (409, "The resource does not allow this now."),
     "region.mismatch": (409, "The resources are in different regions."),
+    "region.not_ready": (409, "The region lacks what it needs to be opened; `details.checks` names it."),
     "removed_meanwhile": (409, "Something that the request refers to was deleted while it was running."),
     "resource.in_use": (409, "Other resources use the resource; `details` lists them."),
     "security_group.changed": (409, "The rules changed since they were read."),
@@ -59,6 +63,7 @@ REQUEST_CODES: dict[str, tuple[int, str]] = {
     "too_complex": (400, "The body has too many values, or is nested too deeply."),
     "too_large": (413, "The request body is too large."),
     "unsupported_media_type": (415, "The body is not application/json."),
+    "wait.too_many": (429, "Too many requests of the API key wait for operations."),
 }
 #: Of logins in a browser: no endpoint answers with these.
 NOT_OF_THE_API = ("oidc.",)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from apps.api import limits
-from apps.api.filter_fields import LONGEST
 from apps.api.negotiation import CONTENT_TYPE
+from apps.api.query_fields import LONGEST, WITHOUT_NUL
 
 PROBLEM_REF = "#/components/schemas/ProblemOut"
 #: Where a refusal stands, before its status.
@@ -39,12 +39,16 @@ def document_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     return result
 
 
-def _bounds(schema: dict[str, Any]) -> dict[str, int]:
+def _bounds(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the bounds of parameters that are made from paths and from filters with none of their own."""
     if schema.get("type") == "integer":
         return {"minimum": 0, "maximum": limits.BIG_INTEGER} if "maximum" not in schema else {}
-    bounded = {"enum", "maxLength", "format"} & schema.keys()
-    return {"maxLength": LONGEST} if schema.get("type") == "string" and not bounded else {}
+    bounded = {"enum", "maxLength", "format", "pattern"} & schema.keys()
+    return (
+        {"maxLength": LONGEST, "pattern": WITHOUT_NUL}
+        if schema.get("type") == "string" and not bounded
+        else {}
+    )
 
 
 def _completed(operation: dict[str, Any]) -> dict[str, Any]:

@@ -14,26 +14,27 @@ from typing import Any, ClassVar, cast
 import django_filters as filters
 from django import forms
 from django.db.models import Expression, Q, QuerySet
-from django.utils.datastructures import MultiValueDict
 from django.utils.text import format_lazy
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_filters.constants import EMPTY_VALUES
 from django_filters.fields import IsoDateTimeField
-from django_filters.widgets import BooleanWidget
 from drf_spectacular.plumbing import build_basic_type
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
-from apps.accounts.single_line import composed
-from apps.api import limits
-from apps.api.converters import NUMBER_PATTERN
+from apps.api.query_fields import (
+    BOUNDS,
+    LONGEST,
+    MOST_VALUES,
+    WITHOUT_NUL,
+    AnyOfField,
+    ComposedField,
+    FlagField,
+    FlagWidget,
+    bounded,
+)
 from apps.api.vocabulary import WordField, word_of
 from apps.lifecycle.verbs import Text as Label
-
-#: Characters of a text to look for, and values of one list of them.
-LONGEST = 255
-MOST_VALUES = 200
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Text(By):
         """Return one parameter."""
         says = _("{}: starts with") if self.lookup.endswith("startswith") else _("{}: contains")
         field = ComposedField(required=False, max_length=LONGEST)
-        schema = {"type": "string", "maxLength": LONGEST}
+        schema = {"type": "string", "maxLength": LONGEST, "pattern": WITHOUT_NUL}
         return {name: FilterSpec(name, self, field, self.lookup, schema, says)}
 
 
@@ -88,9 +89,9 @@ class Choices(By):
     def parameters(self, name: str) -> dict[str, FilterSpec]:
         """Return one parameter that may be given several times."""
         given = list(self.choices)
-        each = forms.ChoiceField(choices=given) if given else _bounded(self.each)
+        each = forms.ChoiceField(choices=given) if given else bounded(self.each)
         items: dict[str, Any] = dict(build_basic_type(_TYPES.get(self.each, OpenApiTypes.STR)) or {})
-        items |= _BOUNDS.get(self.each, {})
+        items |= BOUNDS.get(self.each, {})
         if issubclass(self.each, WordField):
             items = word_of(self.each.vocabulary)
         if given:
@@ -157,58 +158,7 @@ class Flag(By):
         return {name: FilterSpec(name, self, field, "exact", OpenApiTypes.BOOL)}
 
 
-#: Whole numbers are IDs: texts.
-class FlagField(forms.NullBooleanField):
-    """True or false, and no other word."""
-
-    def clean(self, value: Any) -> bool | None:
-        """Return the flag; ValidationError for a word that is none."""
-        found: bool | None = super().clean(value)
-        if found is None and value not in (None, ""):
-            raise forms.ValidationError(gettext("Must be true or false."))
-        return found
-
-
-class FlagWidget(BooleanWidget):
-    """Keeps a word that is neither true nor false, so that it is refused."""
-
-    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
-        """Return the flag, or the word."""
-        found = super().value_from_datadict(data, files, name)
-        return data.get(name) if found is None else found
-
-
 _TYPES: dict[type[forms.Field], OpenApiTypes] = {forms.UUIDField: OpenApiTypes.UUID}
-_BOUNDS: dict[type[forms.Field], dict[str, int | str]] = {
-    forms.CharField: {"maxLength": LONGEST},
-    forms.IntegerField: {"pattern": f"^{NUMBER_PATTERN}$", "maxLength": len(str(limits.INTEGER))},
-}
-
-
-def _bounded(field: type[forms.Field]) -> forms.Field:
-    """Return a field for one value, bounded as the document says."""
-    if field is forms.CharField:
-        return ComposedField(max_length=LONGEST)
-    if field is forms.IntegerField:
-        return forms.IntegerField(min_value=0, max_value=limits.INTEGER)
-    return field()
-
-
-class ComposedField(forms.CharField):
-    """Text in the form in which names are stored."""
-
-    def to_python(self, value: Any) -> str:
-        """Return it in form C."""
-        return composed(super().to_python(value) or "")
-
-
-class Words(filters.CharFilter):
-    """The search box's parameter."""
-
-    field_class = ComposedField
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, max_length=LONGEST, **kwargs)
 
 
 class FilterSpec(filters.Filter):
@@ -247,28 +197,3 @@ class FilterSpec(filters.Filter):
             value = value * self.by.scale
         path = self.alias if self.by.expression is not None else self.by.on
         return Q(**{f"{path}__{self.lookup_expr}": value})
-
-
-class AnyOfWidget(forms.SelectMultiple):
-    """Reads `?state=a&state=b` and `?state=a,b` alike."""
-
-    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
-        """Return the single values."""
-        given = data.getlist(name) if isinstance(data, MultiValueDict) else [data.get(name) or ""]
-        return [part for text in given for part in text.split(",") if part]
-
-
-class AnyOfField(forms.Field):
-    """A list of values, each read by `each`."""
-
-    widget = AnyOfWidget
-
-    def __init__(self, each: forms.Field) -> None:
-        super().__init__(required=False)
-        self.each = each
-
-    def clean(self, value: Any) -> list[Any]:
-        """Return the values; ValidationError of the first that makes no sense."""
-        if len(value or ()) > MOST_VALUES:
-            raise forms.ValidationError(gettext("At most %(n)s values.") % {"n": MOST_VALUES})
-        return [self.each.clean(part) for part in value or ()]

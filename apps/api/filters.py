@@ -12,15 +12,8 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from apps.api.filter_fields import (
-    AnyOfField,
-    By,
-    Choices,
-    FilterSpec,
-    Moment,
-    Text,
-    Words,
-)
+from apps.api.filter_fields import By, Choices, FilterSpec, Moment, Text
+from apps.api.query_fields import AnyOfField, Words
 from apps.api.status_filter import status_filter
 from apps.lifecycle.models import Resource, State
 

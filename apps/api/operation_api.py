@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from apps.accounts.operation_access import cancel_operation, retry_operation, visible_operations
 from apps.api.declarations import Action
 from apps.api.operation_filter import OperationFilter
+from apps.api.preconditions import etag_of
 from apps.api.reading import NoBody
 from apps.api.representation import OperationOut
 from apps.api.schema import KitSchema
@@ -80,5 +81,7 @@ class OperationsApi(ObjectApi):
         if self.act is not None and self.act.verb is CANCEL:
             row = self.found(key)
             self.read(NoBody)
-            return Response(OperationOut.own(cancel_operation(self.actor, row)))
+            self._ensure_unchanged(request, row)
+            body = OperationOut.own(cancel_operation(self.actor, row))
+            return Response(body, headers={"ETag": etag_of(body)})
         return super().post_action(request, key)

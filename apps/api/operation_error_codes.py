@@ -37,6 +37,7 @@ OPERATION_CODES: dict[str, str] = {
     "hypervisor.bad_password": "The hypervisor refused the console password.",
     "hypervisor.failed": "The hypervisor refused or failed.",
     "hypervisor.no_console": "The VM has no console.",
+    "hypervisor.no_screenshot": "The hypervisor returned no picture of the screen.",
     "hypervisor.no_kvm": "The host has no hardware virtualisation.",
     "hypervisor.unreachable": "The hypervisor of the host is unreachable.",
     "hypervisor.vm_missing": "The hypervisor does not have the VM.",

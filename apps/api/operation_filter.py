@@ -10,14 +10,9 @@ from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Extract
 from django.utils.translation import gettext_lazy as _
 
-from apps.api.filter_fields import (
-    Choices,
-    Moment,
-    Number,
-    Text,
-    Words,
-)
+from apps.api.filter_fields import Choices, Moment, Number, Text
 from apps.api.filters import ListFilter
+from apps.api.query_fields import Words
 from apps.api.vocabulary import KindField, VerbField
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.reader import reads_as_tenant

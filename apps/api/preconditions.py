@@ -6,6 +6,7 @@ The tag is of the representation, as this caller gets it: whatever would be seen
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from hashlib import sha256
 from typing import Any
@@ -17,8 +18,10 @@ from django.utils.translation import gettext as _
 from apps.lifecycle.errors import Invalid, Refused
 
 IF_MATCH, IF_NONE_MATCH = "If-Match", "If-None-Match"
-#: Tags of one header that are looked at.
 LONGEST = 4_096
+_TAG = r'(W/)?"[!#-+\--~]*"'
+#: What a condition looks like: `*`, or tags with commas between them, and none inside.
+PATTERN = rf"^(\*|{_TAG}( *, *{_TAG})*)$"
 
 
 class Changed(Refused):
@@ -61,12 +64,19 @@ def ensure_match(headers: HttpHeaders, etag: str) -> None:
         raise Changed(etag)
 
 
+def ensure_no_condition(headers: HttpHeaders) -> None:
+    """Raise Invalid for an `If-Match` that nothing would be compared with: the change must not happen without it."""
+    if IF_MATCH in headers:
+        raise Invalid(
+            {IF_MATCH: [_("This endpoint does not support conditional requests. Omit the condition.")]}
+        )
+
+
 def _tags(headers: HttpHeaders, name: str) -> list[str]:
-    given = headers.get(name, "").strip()
-    if not given:
+    if name not in headers:
         return []
-    tags = parse_etags(given) if len(given) <= LONGEST else []
-    if not tags:
+    given = headers[name].strip()
+    if len(given) > LONGEST or re.fullmatch(PATTERN, given) is None:
         # Whoever asks for a condition must not get the change without it.
         raise Invalid({name: [_("ETags in double quotes, separated by commas, or *.")]})
-    return tags
+    return parse_etags(given)

@@ -20,6 +20,8 @@ class Representing(Protocol):
 
     def get_queryset(self) -> Any: ...
 
+    def url_of(self, row: Any) -> str: ...
+
     @property
     def secrets(self) -> Sequence[str]: ...
 
@@ -37,15 +39,20 @@ def accepted_response(
         body = {"operation": OperationOut.own(outcome), "resource": _target(view, outcome)}
         return Response(body, status=202, headers={"Location": operation_url(outcome)})
     if isinstance(outcome, Sequence):
+        followed = {"Location": operation_url(outcome[0])} if len(outcome) == 1 else {}
         return Response(
             {
                 "operations": [OperationOut.own(operation) for operation in outcome],
                 "resources": _brought(view, outcome) if in_memory else _targets(view, outcome),
             },
             status=202,
+            headers=followed,
         )
     body = view.represent(outcome)
-    return Response(body, status=201 if created else 200, headers={"ETag": etag_of(body, view.secrets)})
+    headers = {"ETag": etag_of(body, view.secrets)}
+    if not created:
+        return Response(body, headers=headers)
+    return Response(body, status=201, headers={**headers, "Location": view.url_of(outcome)})
 
 
 def operation_url(operation: Operation) -> str:

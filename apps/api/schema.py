@@ -5,107 +5,17 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import build_bearer_security_scheme_object
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
-from apps.api import preconditions
 from apps.api.bodies import ResourceChanges
 from apps.api.bulk import MULTI_STATUS, BulkBody, BulkOut, action_names, bulk_actions
 from apps.api.declarations import KindApi
-from apps.api.dry_run import PARAMETER
-from apps.api.idempotency import MAX_LENGTH
+from apps.api.forecast_out import forecast_out
+from apps.api.parameters import DRY_RUN, KEY, UNCHANGED, UNLESS_CHANGED, UNLESS_KNOWN
+from apps.api.problem_out import PROBLEM
 from apps.api.representation import OperationOut, Out, slug
 from apps.api.vocabulary import one_of
-
-
-class FieldErrorOut(serializers.Serializer[Any]):
-    field = serializers.CharField()
-    message = serializers.CharField()
-
-
-class ProblemOut(serializers.Serializer[Any]):
-    """RFC 9457."""
-
-    type = serializers.CharField(help_text="Where the code is documented.")
-    status = serializers.IntegerField()
-    title = serializers.CharField(help_text="Cause, human-readable.")
-    code = serializers.CharField(help_text="Cause, machine-readable and stable.")
-    hint = serializers.CharField(required=False, help_text="Next step.")
-    errors = FieldErrorOut(many=True, required=False)  # type: ignore[assignment]  # hides Serializer.errors
-    details = serializers.DictField(required=False)
-    request_id = serializers.CharField()
-
-
-class RefusalOut(serializers.Serializer[Any]):
-    """The error that the create request would return."""
-
-    status = serializers.IntegerField()
-    code = serializers.CharField()
-    title = serializers.CharField()
-    hint = serializers.CharField()
-    errors = FieldErrorOut(many=True, required=False)  # type: ignore[assignment]  # hides Serializer.errors
-    details = serializers.DictField(required=False)
-
-
-class PermissionOut(serializers.Serializer[Any]):
-    allowed = serializers.BooleanField()
-    reason = serializers.CharField()
-
-
-class QuotaForecastOut(serializers.Serializer[Any]):
-    metric = serializers.CharField()
-    label = serializers.CharField()  # type: ignore[assignment]  # hides Field.label, which is for forms
-    unit = serializers.CharField()
-    used = serializers.IntegerField(help_text="Now.")
-    asked = serializers.IntegerField()
-    after = serializers.IntegerField()
-    limit = serializers.IntegerField()
-    exceeded = serializers.BooleanField()
-
-
-class ForecastOut(serializers.Serializer[Any]):
-    """Expected result of a create request. Nothing is reserved, so the actual result may differ."""
-
-    possible = serializers.BooleanField(help_text="Whether the create request would be accepted.")
-    permission = PermissionOut()
-    refusals = RefusalOut(many=True, help_text="All errors found.")
-    quotas = QuotaForecastOut(many=True, help_text="Quota metrics affected.")
-
-
-PROBLEM = OpenApiResponse(ProblemOut, description="Reason of the refusal.")
-KEY = OpenApiParameter(
-    "Idempotency-Key",
-    {"type": "string", "maxLength": MAX_LENGTH, "pattern": "^[ -~]*$"},
-    OpenApiParameter.HEADER,
-    description="Any text of at most 255 characters. A repeated request within 24 hours returns the first "
-    "response and is not run again.",
-)
-_TAGS = {"type": "string", "maxLength": preconditions.LONGEST}
-UNLESS_KNOWN = OpenApiParameter(
-    preconditions.IF_NONE_MATCH,
-    _TAGS,
-    OpenApiParameter.HEADER,
-    description="ETags that the caller has: 304 without a body when one of them is still right.",
-)
-UNLESS_CHANGED = OpenApiParameter(
-    preconditions.IF_MATCH,
-    _TAGS,
-    OpenApiParameter.HEADER,
-    description="ETags of the resource as the caller has seen it: 412 with the ETag of now when it has changed since.",
-)
-UNCHANGED = OpenApiResponse(description="The caller has it already; see `If-None-Match`.")
-DRY_RUN = OpenApiParameter(
-    PARAMETER,
-    OpenApiTypes.STR,
-    OpenApiParameter.QUERY,
-    enum=["0", "1", "false", "true"],
-    description="1: change nothing and return 200 with the expected result and all errors. The Idempotency-Key "
-    "is ignored.",
-)
 
 
 class KitSchema(AutoSchema):
@@ -242,28 +152,3 @@ def bulk_body(view: type[KindApi]) -> type[serializers.Serializer[Any]]:
 
     OfKind.__name__ = f"{view.__name__.removesuffix('Api')}BulkBody"
     return OfKind
-
-
-@cache
-def forecast_out(own: type[serializers.Serializer[Any]] | None) -> type[serializers.Serializer[Any]]:
-    """Return the schema of a dry run's answer, with a kind's own fields where it has some."""
-    return ForecastOut if own is None else type(own.__name__, (own, ForecastOut), {})
-
-
-class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = "apps.api.authentication.ApiKeyAuthentication"
-    name = "apiKey"
-
-    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
-        """An API key made in the portal."""
-        scheme: dict[str, Any] = build_bearer_security_scheme_object("Authorization", "Bearer")
-        return scheme
-
-
-class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = "apps.api.authentication.PortalSessionAuthentication"
-    name = "session"
-
-    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
-        """The portal's own session, for its scripts."""
-        return {"type": "apiKey", "in": "cookie", "name": "sessionid"}

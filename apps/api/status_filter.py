@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import or_
+from typing import Any
 
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -14,8 +15,8 @@ from apps.lifecycle.models import Operation, State
 from apps.lifecycle.models.status import Status
 from apps.lifecycle.verbs import all_verbs
 
-#: Of resources on which no operation runs; a kind with words of its own adds them.
-AT_REST: Mapping[Status, Q] = {
+#: Of resources on which no operation runs.
+AT_REST: Mapping[str, Q] = {
     Status.CREATING: Q(state=State.PENDING),
     Status.AVAILABLE: Q(state=State.READY),
     Status.FAILED: Q(state=State.ERROR),
@@ -23,11 +24,11 @@ AT_REST: Mapping[Status, Q] = {
 }
 
 
-def status_filter(resting: Mapping[Status, Q] | None = None) -> Choices:
-    """Return the filter of a kind; `resting`: conditions of its own statuses, in place of the shared ones."""
-    conditions = {**AT_REST, **(resting or {})}
+def status_filter(model: Any = None) -> Choices:
+    """Return the filter of a kind; `model`: of one with words of its own (`ready_states()`, `pending_states()`)."""
 
     def where(values: Sequence[str]) -> Q:
+        conditions = _at_rest(model)
         running = Operation.objects.open().filter(exclusive=True)
         verbs = [verb.name for verb in all_verbs() if verb.exclusive and verb.status in values]
         doing = Q(pk__in=running.filter(verb__in=verbs, resource__isnull=False).values("resource"))
@@ -37,4 +38,17 @@ def status_filter(resting: Mapping[Status, Q] | None = None) -> Choices:
         busy = Q(pk__in=running.filter(resource__isnull=False).values("resource"))
         return doing | (reduce(or_, wanted) & ~busy)
 
-    return Choices(_("Status"), where=where, choices=Status.choices)
+    # Ordered by the stored state, as lists of the pages are.
+    return Choices(_("Status"), "state", where=where, choices=Status.choices)
+
+
+def _at_rest(model: Any) -> Mapping[str, Q]:
+    found = dict(AT_REST)
+    for words, status, stored in (
+        ("ready_states", Status.AVAILABLE, State.READY),
+        ("pending_states", Status.CREATING, State.PENDING),
+    ):
+        if hasattr(model, words):
+            del found[status]
+            found |= {each.code: Q(state=stored) & each.condition for each in getattr(model, words)()}
+    return found

@@ -14,32 +14,25 @@ class VmApi(ResourceApi):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
-from django.urls import URLPattern, path
-from django.utils.translation import gettext as _
-from rest_framework.permissions import SAFE_METHODS
+from django.urls import reverse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.access import forbidden
 from apps.api.bodies import ResourceChanges
-from apps.api.bulk import BulkBody, bulk_actions, carried_out, wanted
-from apps.api.converters import in_path
-from apps.api.declarations import KindApi
-from apps.api.dry_run import PARAMETER, forecast, is_dry_run, represent
-from apps.api.filters import list_parameters
+from apps.api.bulk import BulkBody, carried_out, wanted
+from apps.api.dry_run import forecast, represent
 from apps.api.idempotency import once
-from apps.api.offered import offer
-from apps.api.preconditions import IF_MATCH, ensure_match, etag_of, is_known
+from apps.api.preconditions import IF_MATCH, ensure_match, etag_of
 from apps.api.reading import NoBody
-from apps.api.representation import ResourceOut, slug
+from apps.api.reading_views import ReadingApi
+from apps.api.representation import ResourceOut
 from apps.api.responses import accepted_response
-from apps.api.schema import KitSchema
 from apps.api.transactions import answered_in_one_transaction
-from apps.lifecycle.errors import NotFound
 from apps.lifecycle.models import Resource
 from apps.lifecycle.selectors import with_open_operations
 from apps.lifecycle.status import with_status_times
@@ -48,68 +41,10 @@ from apps.lifecycle.verbs import Verb
 _SHARED = tuple(field.name for field in Resource._meta.concrete_fields)
 
 
-class ObjectApi(KindApi):
-    """List and retrieve rows that are no resources (regions, instance types, …)."""
+class ObjectApi(ReadingApi):
+    """Rows that are no resources (regions, instance types, …): what can be read, created, changed and done."""
 
-    schema = KitSchema()
-
-    def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
-        """Answer 405 to what the route does not map: `delete` is a declaration here, which DRF would call."""
-        self.http_method_names = [*(self.action_map or {}), "options"]
-        return super().initialize_request(request, *args, **kwargs)
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Refuse a dry run of anything but a create: it would be done."""
-        super().initial(request, *args, **kwargs)
-        changes = request.method not in SAFE_METHODS
-        self.dry_run = changes and is_dry_run(request, offered=self.action == "post_list")
-
-    def known_query(self) -> Mapping[str, bool]:
-        """Add a list's filters and pages; and `dry_run`, which changes other than creates refuse by themselves."""
-        if self.action == "get_list":
-            return list_parameters(self)
-        changes = self.request.method not in SAFE_METHODS
-        return {**super().known_query(), **({PARAMETER: False} if changes else {})}
-
-    def get_queryset(self) -> QuerySet[Any]:
-        """DRF's hook."""
-        if getattr(self, "swagger_fake_view", False):
-            return self.model._default_manager.none()
-        return self.visible(self.actor)
-
-    def represent(self, row: Any) -> dict[str, Any]:
-        """Return a row as the API shows it."""
-        return self.out.represent(row, self.rights)
-
-    def found(self, key: object, *, to_show: bool = True) -> Any:
-        """Return the row of the path; NotFound when there is none that the asker may know of.
-
-        `to_show` False leaves out what is read beside it for its representation: services read what they change again.
-        """
-        rows = self.get_queryset() if to_show else self.to_change()
-        row = rows.filter(**{self.key: key}).first()
-        if row is None:
-            raise NotFound(_("This %(kind)s was not found.") % {"kind": self.model._meta.verbose_name})
-        return row
-
-    def to_change(self) -> QuerySet[Any]:
-        """Return the rows for services, which read what they change again."""
-        return self.get_queryset().prefetch_related(None)
-
-    # -- routes --------------------------------------------------------------------------------------------------------
-
-    def get_list(self, request: Request) -> Response:
-        """A page of rows, newest first."""
-        rows = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response([self.represent(row) for row in rows or ()])
-
-    def get_one(self, request: Request, key: object) -> Response:
-        """One row; 304 to whoever has it already."""
-        body = self.represent(self.found(key))
-        headers = {"ETag": etag_of(body, self.secrets)}
-        if is_known(request.headers, headers["ETag"]):
-            return Response(status=304, headers=headers)
-        return Response(body, headers=headers)
+    conditional = frozenset({"patch_one", "delete_one", "post_action"})
 
     @answered_in_one_transaction
     def post_list(self, request: Request) -> Response:
@@ -186,6 +121,12 @@ class ObjectApi(KindApi):
             now = self.found(getattr(row, self.key))
             ensure_match(request.headers, etag_of(self.represent(now), self.secrets))
 
+    def url_of(self, row: Any) -> str:
+        """Return where a row that was just made is read; the request is one to the kind's list."""
+        match = self.request.resolver_match
+        assert match is not None
+        return reverse(f"{match.view_name}-one", args=[getattr(row, self.key)])
+
     def locked(self, row: Any) -> None:
         """Lock a row against other changes, until the transaction ends."""
         list(self.model._base_manager.select_for_update(no_key=True).filter(pk=row.pk).values_list("pk"))
@@ -245,36 +186,3 @@ class ResourceApi(ObjectApi):
     def to_change(self) -> QuerySet[Any]:
         """Leave out all that kinds do not share: reading it was an eighth of a delete."""
         return self.visible(self.actor).prefetch_related(None).select_related(None).only(*_SHARED)
-
-
-def routes(plural: str, view: type[ObjectApi]) -> list[URLPattern]:
-    """Return the paths of a kind: /vms, /vms/bulk, /vms/<id>, /vms/<id>/start …
-
-    Their names: "vms", "vms-bulk", "vms-one", "vms-start".
-    """
-    offer(*_verbs_of(view))
-    many: dict[str, Any] = {"get": "get_list"} | ({"post": "post_list"} if view.create else {})
-    one: dict[str, Any] = {"get": "get_one"}
-    one |= {"patch": "patch_one"} if view.update else {}
-    one |= {"delete": "delete_one"} if view.delete else {}
-    where = f"{plural}/<{in_path(view.converter)}:key>"
-    acts = [
-        path(
-            f"{where}/{slug(act.verb.action)}",
-            view.as_view({"post": "post_action"}, act=act),
-            name=f"{plural}-{slug(act.verb.action)}",
-        )
-        for act in view.actions
-    ]
-    bulk = [path(f"{plural}/bulk", view.as_view({"post": "post_bulk"}), name=f"{plural}-bulk")]
-    return [
-        path(plural, view.as_view(many), name=plural),
-        *(bulk if bulk_actions(view) else []),
-        path(where, view.as_view(one), name=f"{plural}-one"),
-        *acts,
-    ]
-
-
-def _verbs_of(view: type[ObjectApi]) -> list[Verb]:
-    declared = (view.create, view.update, view.delete, *view.actions)
-    return [each.verb for each in declared if each is not None]

@@ -63,6 +63,11 @@ class VerbName(serializers.CharField):
     """`<kind>.<action>`."""
 
 
+@extend_schema_field({"anyOf": [word_of("VerbName"), {"type": "string", "maxLength": 48}]})
+class TriedVerb(serializers.CharField):
+    """A verb, or the name of a route."""
+
+
 @extend_schema_field(word_of("KindName"))
 class KindName(serializers.CharField):
     """A kind of resource."""

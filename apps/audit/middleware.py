@@ -57,6 +57,9 @@ def _verb(match: ResolverMatch, method: str) -> str:
         return str(act.verb.name)
     api = getattr(view, "cls", None)
     if api is not None and hasattr(api, "model"):
+        declared_as = {"POST": api.create, "PATCH": api.update, "DELETE": api.delete}.get(method)
+        if declared_as is not None:
+            return str(declared_as.verb.name)
         kind = re.sub(r"(?<!^)(?=[A-Z])", "_", api.model.__name__).lower()
         return f"{kind}.{ {'POST': 'create', 'DELETE': 'delete'}.get(method, 'edit') }"
     return str(match.url_name or match.route)[:48]

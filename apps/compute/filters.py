@@ -13,20 +13,14 @@ from django.db.models import BooleanField, F, Func, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from apps.api.filter_fields import (
-    Choices,
-    Flag,
-    Number,
-    Text,
-    Words,
-)
+from apps.api.filter_fields import Choices, Flag, Number, Text
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
+from apps.api.query_fields import Words
 from apps.api.status_filter import status_filter
-from apps.compute.models import Image, PauseReason, Power
+from apps.compute.models import Image, PauseReason, Power, Vm
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.models import SILENCE, ComputeCluster
 from apps.lifecycle.models import Operation, State
-from apps.lifecycle.models.status import Status
 from apps.network.models import Nic
 
 MIB_PER_GIB = 1024
@@ -104,14 +98,7 @@ class VmFilter(ResourceFilter):
     """Also found by IP address and MAC."""
 
     by = {
-        "status": status_filter(
-            {
-                Status.RUNNING: _HERE & Q(power_seen=Power.ON, pause_reason=""),
-                Status.PAUSED: _HERE & Q(power_seen=Power.ON) & ~Q(pause_reason=""),
-                Status.STOPPED: _HERE & Q(power_seen=Power.OFF),
-                Status.AVAILABLE: Q(pk__in=[]),  # a VM runs, is paused or is stopped
-            }
-        ),
+        "status": status_filter(Vm),
         "power": Choices(_("Power"), "power_seen", choices=Power.choices),
         "paused": Choices(_("Paused"), "pause_reason", choices=PauseReason.choices),
         "vcpu": Number(_("vCPU"), "vcpu"),

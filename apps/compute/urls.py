@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.api.views import routes
+from apps.api.routes import routes
 from apps.compute.api.images import ImageApi
 from apps.compute.api.instance_types import InstanceTypeApi
 from apps.compute.api.key_pairs import KeyPairApi

@@ -14,9 +14,10 @@ from rest_framework.response import Response
 
 from apps.accounts.access import get_visible
 from apps.api.idempotency import once
+from apps.api.parameters import KEY
+from apps.api.problem_out import PROBLEM
 from apps.api.reading import NoBody
 from apps.api.representation import ErrorOut, OperationOut, Out, moment
-from apps.api.schema import KEY, PROBLEM
 from apps.api.transactions import answered_in_one_transaction
 from apps.api.views import ObjectApi
 from apps.compute.models import Vm

@@ -1,7 +1,7 @@
 from django.urls import URLPattern, path
 
 from apps.api.offered import offer
-from apps.api.views import routes
+from apps.api.routes import routes
 from apps.console.api import ConsoleTicketApi
 from apps.console.pages import ConsolePage
 from apps.console.screenshot_pages import ScreenshotFile, ScreenshotPart

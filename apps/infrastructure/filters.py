@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from django import forms
 from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from apps.api.filter_fields import (
-    Choices,
-    Flag,
-    Moment,
-    Number,
-    Text,
-    Words,
-)
+from apps.api.filter_fields import Choices, Flag, Moment, Number, Text
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
+from apps.api.query_fields import Words
 from apps.api.status_filter import status_filter
-from apps.infrastructure.models import SILENCE, Cluster, ComputeCluster, Region, StorageCluster
-from apps.lifecycle.models import State
-from apps.lifecycle.models.status import Status
+from apps.infrastructure.models import Cluster, ComputeCluster, Host, Region, StorageCluster
 
 MIB_PER_GIB = 1024
 GIB = 1 << 30
@@ -80,21 +71,9 @@ class StorageClusterFilter(ClusterFilter):
     }
 
 
-#: Not excluded by NULL: a host that never reported is unreachable too.
-_HEARD = Q(last_report_at__isnull=False, last_report_at__gt=Now() - SILENCE)
-
-
 class HostFilter(ResourceFilter):
     by = {
-        "status": status_filter(
-            {
-                Status.ENROLLED: Q(state=State.PENDING),
-                Status.CREATING: Q(pk__in=[]),
-                Status.UNREACHABLE: Q(state=State.READY) & ~_HEARD,
-                Status.SCHEDULING_DISABLED: Q(state=State.READY, accepts_vms=False) & _HEARD,
-                Status.AVAILABLE: Q(state=State.READY, accepts_vms=True) & _HEARD,
-            }
-        ),
+        "status": status_filter(Host),
         "cluster": Choices(_("Cluster"), "cluster_id", each=forms.IntegerField),
         "accepts_vms": Flag(_("Scheduling enabled"), "accepts_vms"),
         "address": Text(_("Address"), where=lambda value: Q(address__startswith=value.strip())),

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.drivers.specs import PoolSpec
 from apps.lifecycle.models import Kind, Loaded
+from apps.lifecycle.models.status import Status
 from apps.lifecycle.shown_states import ShownState
 from apps.lifecycle.state_labels import StateLabel
 from apps.lifecycle.times import written
@@ -167,14 +168,10 @@ class Host(Kind):
         if not self.in_reach:
             at = self.last_report_at
             reason = _("No report since %(time)s.") % {"time": written(at)} if at is not None else ""
-            return StateLabel(_("Unreachable"), "error", reason=reason, code="out_of_reach")
+            return StateLabel(_("Unreachable"), "error", reason=reason, code=Status.UNREACHABLE)
         if not self.accepts_vms:
-            return StateLabel(
-                _("Scheduling disabled"),
-                "warn",
-                reason=_("Scheduling is disabled on this host."),
-                code="closed",
-            )
+            reason, code = _("Scheduling is disabled on this host."), Status.SCHEDULING_DISABLED
+            return StateLabel(_("Scheduling disabled"), "warn", reason=reason, code=code)
         return StateLabel(_("Available"), "ok", code="ready")
 
     @classmethod
@@ -183,16 +180,17 @@ class Host(Kind):
         silent = models.Q(last_report_at__isnull=True) | models.Q(
             last_report_at__lte=timezone.now() - SILENCE
         )
+        open_, closed = models.Q(accepts_vms=True), models.Q(accepts_vms=False)
         return [
-            ShownState("available", gettext_lazy("Available"), ~silent & models.Q(accepts_vms=True)),
-            ShownState("closed", gettext_lazy("Scheduling disabled"), ~silent & models.Q(accepts_vms=False)),
-            ShownState("out_of_reach", gettext_lazy("Unreachable"), silent),
+            ShownState(Status.AVAILABLE, gettext_lazy("Available"), ~silent & open_),
+            ShownState(Status.SCHEDULING_DISABLED, gettext_lazy("Scheduling disabled"), ~silent & closed),
+            ShownState(Status.UNREACHABLE, gettext_lazy("Unreachable"), silent),
         ]
 
     @classmethod
     def pending_states(cls) -> list[ShownState]:
         """Return the word of `pending_word`, which is shown of all hosts that have not reported yet."""
-        return [ShownState("enrolled", gettext_lazy("Enrolled"), models.Q())]
+        return [ShownState(Status.ENROLLED, gettext_lazy("Enrolled"), models.Q())]
 
 
 class Collection(models.Model):

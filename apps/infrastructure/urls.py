@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.api.views import routes
+from apps.api.routes import routes
 from apps.infrastructure.api.clusters import ComputeClusterApi, StorageClusterApi
 from apps.infrastructure.api.hosts import HostApi, HostMetrics
 from apps.infrastructure.api.regions import RegionApi

@@ -39,4 +39,6 @@ class Actor:
         return self.user is None and self.via == "system"
 
 
+#: What an actor came by.
+VIA = ("anonymous", "api", "portal", "system")
 SYSTEM = Actor(user=None, via="system")

@@ -95,7 +95,7 @@ def force_clean_verb(kind: str) -> Verb:
     return Verb(
         f"{kind}.force_clean",
         _("Force clean"),
-        _("Force cleaning"),
+        _("Deleting"),
         permission="admin",
         states=ANY_STATE,
         destructive=True,

@@ -20,8 +20,6 @@ _OF_CODES: dict[str, Status] = {
     State.READY: Status.AVAILABLE,
     State.PENDING: Status.CREATING,
     State.ERROR: Status.FAILED,
-    "out_of_reach": Status.UNREACHABLE,
-    "closed": Status.SCHEDULING_DISABLED,
 }
 
 

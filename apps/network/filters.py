@@ -9,14 +9,9 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from apps.api.filter_fields import (
-    Choices,
-    Flag,
-    Number,
-    Text,
-    Words,
-)
+from apps.api.filter_fields import Choices, Flag, Number, Text
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
+from apps.api.query_fields import Words
 from apps.network.models import Nic, NicRole, SecurityGroupRule
 from apps.network.selectors import FREE_ADDRESSES, RULE_COUNT
 

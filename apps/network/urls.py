@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.api.views import routes
+from apps.api.routes import routes
 from apps.network.api.default_network import DefaultNetworkApi
 from apps.network.api.nics import NicsApi
 from apps.network.api.ranges import VpcRangesApi

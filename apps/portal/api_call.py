@@ -5,12 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 
 #: The shell's variable that holds the caller's key.
 VARIABLE = "SCLOUD_TOKEN"
+
+
+class Encoder(DjangoJSONEncoder):
+    """As the API reads: decimals are numbers."""
+
+    def default(self, o: Any) -> Any:
+        """Return what stands for a value that JSON does not know."""
+        return float(o) if isinstance(o, Decimal) else super().default(o)
 
 
 @dataclass(frozen=True)
@@ -23,7 +32,7 @@ class ApiCall:
     @property
     def json(self) -> str:
         """The body, indented."""
-        return json.dumps(dict(self.body), cls=DjangoJSONEncoder, indent=2, ensure_ascii=False)
+        return json.dumps(dict(self.body), cls=Encoder, indent=2, ensure_ascii=False)
 
     @property
     def curl(self) -> str:

@@ -41,7 +41,8 @@ LIKE = "like"
 class Section:
     """A part of the form. `template` draws it by hand; else its fields stand one below the other.
 
-    folded: closed at first, unless something in it is wrong. css: a class for it.
+    folded: closed at first, unless something in it is wrong. css: a class for it. help: what explains it in the guide,
+    where that is another topic than the kind's.
     """
 
     title: Text
@@ -50,6 +51,7 @@ class Section:
     template: str = ""
     folded: bool = False
     css: str = ""
+    help: str = ""
 
     @property
     def anchor(self) -> str:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.access import visible_projects
 from apps.accounts.models import Tenant
 from apps.lifecycle.models import Resource, State
+from apps.lifecycle.models.status import Status
 from apps.portal.kinds import Text
 from apps.portal.status_filter import states_of
 
@@ -51,7 +52,10 @@ def _states(page: ListPage) -> Choices:
 
 
 def _status_words(page: ListPage) -> Choices:
-    return [(each.code, each.word) for each in states_of(page.filter)]
+    words = [(each.code, each.word) for each in states_of(page.filter)]
+    given = {part for text in page.request.GET.getlist("status") for part in text.split(",")}
+    # The API's status of several words: not offered, but a link from there says what it narrows by.
+    return [*words, *([(Status.UPDATING, _("Updating"))] if Status.UPDATING in given else [])]
 
 
 def _projects(page: ListPage) -> Choices:

@@ -134,6 +134,9 @@ class PageKind:
     #: Whether the create page can be filled in from a row ("create another like this").
     copies: bool = False
 
+    #: What explains it in the guide: "networks#subnets".
+    help: str = ""
+
     def rows(self, actor: Actor) -> QuerySet[Any]:
         """Return the visible rows with what state words and actions read, at a constant number of queries."""
         rows = self.visible(actor)

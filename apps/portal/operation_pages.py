@@ -73,6 +73,7 @@ OPERATION = _OperationKind(
     one=gettext_lazy("task"),
     many=gettext_lazy("Tasks"),
     icon="list-check",
+    help="tasks#tasks",
     visible=_visible,
     actions=(Do(CANCEL, adapter=cancel_operation),),
 )

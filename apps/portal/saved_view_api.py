@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -15,13 +16,17 @@ from rest_framework.response import Response
 from apps.accounts.access import ensure_may
 from apps.accounts.rights import Rights
 from apps.api.base import ApiView
+from apps.api.conditional import ensure_unchanged
 from apps.api.declarations import Create
 from apps.api.dry_run import PARAMETER, forecast, is_dry_run
 from apps.api.dry_run import represent as represent_forecast
+from apps.api.forecast_out import ForecastOut
 from apps.api.idempotency import once
+from apps.api.parameters import DRY_RUN, KEY, UNLESS_CHANGED
+from apps.api.preconditions import etag_of
+from apps.api.problem_out import PROBLEM
 from apps.api.reading import NoBody
 from apps.api.representation import moment
-from apps.api.schema import DRY_RUN, KEY, PROBLEM, ForecastOut
 from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
@@ -70,7 +75,9 @@ class _SavedViews(ApiView):
 
     def answer(self, view: SavedView, status: int = 200) -> Response:
         """Return one view."""
-        return Response(represent(view, self.actor), status=status)
+        body = represent(view, self.actor)
+        made = {"Location": reverse("api:saved-views-one", args=[view.pk])} if status == 201 else {}
+        return Response(body, status=status, headers={"ETag": etag_of(body), **made})
 
 
 class SavedViewsApi(_SavedViews):
@@ -119,19 +126,22 @@ class SavedViewApi(_SavedViews):
     """One view."""
 
     query = {"patch": {PARAMETER: False}, "delete": {PARAMETER: False}}
+    conditional = frozenset({"patch", "delete"})
 
     @extend_schema(
         operation_id="update_saved_view",
         tags=["Saved views"],
         summary="Change an own view",
         request=SavedViewChanges,
-        responses={200: SavedViewOut, 403: PROBLEM, 404: PROBLEM, 409: PROBLEM, 422: PROBLEM},
+        parameters=[UNLESS_CHANGED],
+        responses={200: SavedViewOut, 403: PROBLEM, 404: PROBLEM, 409: PROBLEM, 412: PROBLEM, 422: PROBLEM},
     )
     @answered_in_one_transaction
     def patch(self, request: Request, key: int) -> Response:
         """Change the given fields."""
         view = self._own(key)
         body = self.read(SavedViewChanges, partial=True)
+        ensure_unchanged(request, lambda: self.answer(view))
         kept = {"name": view.name, "query": view.query, "columns": view.columns, "shared": view.shared}
         return self.answer(saved_views.write_view(self.actor, view.list_key, view, **{**kept, **body}))
 
@@ -139,13 +149,15 @@ class SavedViewApi(_SavedViews):
         operation_id="delete_saved_view",
         tags=["Saved views"],
         summary="Delete an own view",
-        responses={204: None, 403: PROBLEM, 404: PROBLEM},
+        parameters=[UNLESS_CHANGED],
+        responses={204: None, 403: PROBLEM, 404: PROBLEM, 412: PROBLEM, 422: PROBLEM},
     )
     @answered_in_one_transaction
     def delete(self, request: Request, key: int) -> Response:
         """Delete it, for all who use it."""
         view = self._own(key)
         self.read(NoBody)
+        ensure_unchanged(request, lambda: self.answer(view))
         view.delete()
         return Response(status=204)
 

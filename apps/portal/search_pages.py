@@ -7,13 +7,14 @@ from typing import Any, cast
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api.base import ApiView
-from apps.api.filter_fields import LONGEST
+from apps.api.query_fields import LONGEST
+from apps.api.vocabulary import VOCABULARIES, word_of
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, NotFound
 from apps.portal import search
@@ -55,8 +56,21 @@ class SearchPage(Page):
         return self.show({"row": row, "offers": offers}, "portal/palette_actions.html")
 
 
+def _kinds() -> list[str]:
+    pages = [page for area in ("admin", "portal") for page in list_pages(area).values()]
+    return sorted({page.of.kind for page in pages if page.in_search})
+
+
+VOCABULARIES["FoundKind"] = _kinds
+
+
+@extend_schema_field(word_of("FoundKind"))
+class FoundKind(serializers.CharField):
+    """A kind that the search box finds."""
+
+
 class FoundOut(serializers.Serializer[Any]):
-    kind = serializers.CharField()
+    kind = FoundKind()
     id = serializers.CharField()
     name = serializers.CharField()
     beside = serializers.CharField(help_text="Addresses or description.")
@@ -76,7 +90,11 @@ class SearchApi(ApiView):
         operation_id="search",
         tags=["Search"],
         summary="Find resources by name, ID, IP address, MAC or description",
-        parameters=[OpenApiParameter("q", str, description="Search text.", required=True)],
+        parameters=[
+            OpenApiParameter(
+                "q", {"type": "string", "maxLength": LONGEST}, description="Search text.", required=True
+            )
+        ],
         responses=SearchOut,
     )
     def get(self, request: Request) -> Response:

@@ -35,7 +35,7 @@ def with_status(base: type[ListFilter], model: Any, kind: str) -> type[ListFilte
     def any_of(codes: Sequence[str]) -> Q:
         condition = Q(pk__in=[])
         for state in shown_states(model, kind):
-            if state.code in codes:
+            if state.code in codes or state.status in codes:
                 condition |= state.condition
         return condition
 

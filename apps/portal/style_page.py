@@ -84,7 +84,7 @@ def sample(theme: str) -> dict[str, Any]:
         "rings": [ring(used) for used in (6, 17, 20)],
         "meters": ((30, "30 of 100"), (85, "85 of 100"), (97, "97 of 100")),
         "page": SimpleNamespace(
-            of=SimpleNamespace(kind="sample", icon="device-desktop", actions=()),
+            of=SimpleNamespace(kind="sample", icon="device-desktop", actions=(), help="virtual-machines"),
             bulk_url="",
             empty=SimpleNamespace(title="No virtual machines yet", text="A name and an image are enough."),
         ),

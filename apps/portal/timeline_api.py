@@ -13,8 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api.base import ApiView
+from apps.api.problem_out import PROBLEM
 from apps.api.representation import moment
-from apps.api.schema import PROBLEM
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
 from apps.lifecycle.models import Resource

@@ -9,6 +9,7 @@ from django.urls import URLPattern, include, path
 
 from apps.api.domains import paths_of_domains
 from apps.portal.bulk_outcome import OutcomePage
+from apps.portal.guide_pages import GuideReader
 from apps.portal.kind_urls import kind_paths
 from apps.portal.list_settings import ListSettingsPage, SavedViewsPage
 from apps.portal.operation_detail import OperationDetail, OperationToast
@@ -36,17 +37,26 @@ def _list_patterns(*, admin: bool) -> list[URLPattern]:
     ]
 
 
+def _guide_patterns(*, admin: bool) -> list[URLPattern]:
+    return [
+        path("help/", GuideReader.as_view(admin=admin), name="guide"),
+        path("help/<slug:key>/", GuideReader.as_view(admin=admin), name="guide.page"),
+    ]
+
+
 tenant = [
     path("style/", StylePage.as_view(), name="style"),
     path("search/", SearchPage.as_view(), name="search"),
     *_operation_patterns(admin=False),
     *_list_patterns(admin=False),
+    *_guide_patterns(admin=False),
     *paths_of_domains("tenant_patterns"),
 ]
 admin = [
     path("search/", SearchPage.as_view(admin=True), name="search"),
     *_operation_patterns(admin=True),
     *_list_patterns(admin=True),
+    *_guide_patterns(admin=True),
     *paths_of_domains("admin_patterns"),
 ]
 

@@ -17,8 +17,9 @@ from apps.accounts.selectors import visible_tenants
 from apps.api.base import ApiView
 from apps.api.bodies import NamedNumbers
 from apps.api.conditional import ensure_unchanged, with_etag
+from apps.api.parameters import UNCHANGED, UNLESS_CHANGED, UNLESS_KNOWN
+from apps.api.problem_out import PROBLEM
 from apps.api.reading import NoBody
-from apps.api.schema import PROBLEM, UNCHANGED, UNLESS_CHANGED, UNLESS_KNOWN
 from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
@@ -94,6 +95,8 @@ class OwnQuotas(ApiView):
 
 
 class TenantQuotas(ApiView):
+    conditional = frozenset({"patch"})
+
     @extend_schema(
         operation_id="get_tenant_quotas",
         tags=["Quotas"],

@@ -13,8 +13,9 @@ from rest_framework.response import Response
 
 from apps.api.declarations import Action as Endpoint
 from apps.api.paging import CursorPages
+from apps.api.problem_out import PROBLEM
 from apps.api.representation import AllowedActionOut, Out, ReferenceOut, moment, slug
-from apps.api.schema import PROBLEM, KitSchema
+from apps.api.schema import KitSchema
 from apps.api.views import ObjectApi
 from apps.api.vocabulary import KindName, one_of
 from apps.lifecycle.actor import Actor
@@ -195,6 +196,7 @@ class FindingApi(Previewing):
     out = FindingOut
     filterset_class = FindingFilter
     pagination_class = FindingPages
+    sorts = {"place": ("host__name", "storage_cluster__name", "region__name")}
     actions = (
         *(Endpoint(verb, bulk=action in FOR_MANY) for action, verb in ON_FINDING.items()),
         Endpoint(FINDING_DISMISS, immediate=True),

@@ -9,14 +9,9 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from apps.api.filter_fields import (
-    Choices,
-    Moment,
-    Number,
-    Text,
-    Words,
-)
+from apps.api.filter_fields import Choices, Moment, Number, Text
 from apps.api.filters import ListFilter, ResourceFilter
+from apps.api.query_fields import Words
 from apps.reconciliation.declared import kinds_with_rows
 from apps.reconciliation.models import Finding, FindingState, Rule
 

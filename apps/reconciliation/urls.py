@@ -6,7 +6,7 @@ from typing import Any
 
 from django.urls import path
 
-from apps.api.views import routes
+from apps.api.routes import routes
 from apps.portal.kind_urls import kind_paths
 from apps.reconciliation.api import FindingApi, TroubleApi
 from apps.reconciliation.pages.detail import FindingDetail

@@ -12,8 +12,9 @@ from rest_framework.response import Response
 from apps.api.base import ApiView
 from apps.api.bodies import NamedValues
 from apps.api.conditional import ensure_unchanged, with_etag
+from apps.api.parameters import UNCHANGED, UNLESS_CHANGED, UNLESS_KNOWN
+from apps.api.problem_out import PROBLEM
 from apps.api.representation import moment
-from apps.api.schema import PROBLEM, UNCHANGED, UNLESS_CHANGED, UNLESS_KNOWN
 from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
 from apps.settings_pages.selectors import Shown, visible_settings
@@ -64,6 +65,8 @@ def _actor(request: Request) -> Actor:
 
 
 class SettingsApi(ApiView):
+    conditional = frozenset({"patch"})
+
     @extend_schema(
         operation_id="list_settings",
         tags=["Settings"],

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from django import forms
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.api.filter_fields import Choices, Number, Text
 from apps.api.filters import ResourceFilter
 from apps.api.status_filter import status_filter
-from apps.lifecycle.models import State
-from apps.lifecycle.models.status import Status
 from apps.storage.models import Disk
 
 
 class DiskFilter(ResourceFilter):
     by = {
-        "status": status_filter(
-            {
-                Status.ATTACHED: Q(state=State.READY, vm__isnull=False),
-                Status.AVAILABLE: Q(state=State.READY, vm__isnull=True),
-            }
-        ),
+        "status": status_filter(Disk),
         "role": Choices(_("Role"), "role", choices=Disk.Role.choices),
         "size": Number(_("Size (GiB)"), "size_gib"),
         "cluster": Choices(_("Storage cluster"), "cluster_id", each=forms.IntegerField),

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.infrastructure.models import StorageCluster
 from apps.lifecycle.models import Kind
+from apps.lifecycle.models.status import Status
 from apps.lifecycle.shown_states import ShownState
 from apps.lifecycle.state_labels import StateLabel
 
@@ -56,6 +57,6 @@ class Disk(Kind):
         """Return the words of `ready_word` with the condition of each."""
         free = models.Q(vm__isnull=True)
         return [
-            ShownState("attached", gettext_lazy("Attached"), ~free),
-            ShownState("available", gettext_lazy("Available"), free),
+            ShownState(Status.ATTACHED, gettext_lazy("Attached"), ~free),
+            ShownState(Status.AVAILABLE, gettext_lazy("Available"), free),
         ]

@@ -37,6 +37,7 @@ DISK = PageKind(
     one=gettext_lazy("disk"),
     many=gettext_lazy("Disks"),
     icon="database",
+    help="images-and-disks#disks",
     visible=visible_disks,
     beside=lambda disk: disk.vm.name if disk.vm else "",
 )

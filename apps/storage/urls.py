@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.api.views import routes
+from apps.api.routes import routes
 from apps.portal.kind_urls import kind_paths
 from apps.storage.api import DiskApi
 from apps.storage.pages import DISK, DiskDetail, DiskList

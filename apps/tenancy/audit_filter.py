@@ -17,14 +17,9 @@ from apps.accounts.operation_log import (
     RUNNING,
     of_results,
 )
-from apps.api.filter_fields import (
-    Choices,
-    Moment,
-    Number,
-    Text,
-    Words,
-)
+from apps.api.filter_fields import Choices, Moment, Number, Text
 from apps.api.filters import ListFilter
+from apps.api.query_fields import Words
 from apps.audit.models import DONE, AuditEntry
 
 RESULTS = (

@@ -10,15 +10,9 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import ApiKey, Project, ResourceUserObjectPermission, Role, Tenant, User
-from apps.api.filter_fields import (
-    Choices,
-    Flag,
-    Moment,
-    Number,
-    Text,
-    Words,
-)
+from apps.api.filter_fields import Choices, Flag, Moment, Number, Text
 from apps.api.filters import ListFilter
+from apps.api.query_fields import Words
 
 
 def _with_uid(value: str) -> Q:
@@ -108,7 +102,7 @@ class ResourceRoleFilter(ListFilter):
         "name": Text(_("Resource"), "content_object__name"),
         "username": Text(_("Username"), "user__username"),
         "resource": Choices(_("Resource ID"), "content_object", each=forms.UUIDField),
-        "member": Choices(_("Member"), "user__uid", each=forms.UUIDField),
+        "member": Choices(_("Member ID"), "user__uid", each=forms.UUIDField),
         "kind": Choices(_("Kind"), "content_object__kind"),
         "role": Choices(_("Role"), "role", choices=Role.choices),
         "tenant": Choices(_("Tenant"), "user__tenant__uid", each=forms.UUIDField),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.api.views import routes
+from apps.api.routes import routes
 from apps.portal.kind_urls import kind_paths
 from apps.tenancy.account_paths import account_paths
 from apps.tenancy.api import (

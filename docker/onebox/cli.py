@@ -21,6 +21,7 @@ from onebox import (
     tree,
     up,
     venv,
+    vm_ssh,
 )
 from onebox.instance import Instance
 from onebox.progress import Progress
@@ -74,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     inside = add("exec", _exec, "run a command inside a host")
     inside.add_argument("host")
     inside.add_argument("command", nargs=argparse.REMAINDER)
+    to_vm = add("ssh", _ssh, "log in to a VM by SSH, from inside its subnet")
+    to_vm.add_argument("vm", metavar="[USER@]VM", help="the VM's name or ID; USER is root by default")
+    to_vm.add_argument("arguments", nargs=argparse.REMAINDER, help="for ssh: options, a command")
     add("kill", _kill, "power off a host").add_argument("host")
     add("start", _start, "power on a host").add_argument("host")
     return parser
@@ -164,6 +168,10 @@ def _exec(found: Instance, args: argparse.Namespace) -> int:
     command = hosts.named(found, args.host).command(args.command or ["bash", "-l"])
     sys.stdout.flush()
     os.execvp(command[0], command)
+
+
+def _ssh(found: Instance, args: argparse.Namespace) -> int:
+    return vm_ssh.ssh(found, args.vm, args.arguments)
 
 
 def _kill(found: Instance, args: argparse.Namespace) -> int:

@@ -38,7 +38,7 @@ SPECTACULAR_SETTINGS = {
         "apps.api.document_parts.modernise",
         "apps.api.document_parts.refer_to_vocabularies",
         "apps.api.document_parts.close_requests",
-        "apps.api.document_parts.document_headers",
+        "apps.api.document_headers.document_headers",
     ],
     "ENUM_NAME_OVERRIDES": {
         "StateEnum": "apps.lifecycle.models.State",

@@ -69,6 +69,10 @@ class PretendHost:
             assert time.monotonic() < give_up, "the agent did not report"
             time.sleep(0.05)
 
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     def kill(self) -> None:
         """kill -9."""
         assert self.process is not None
@@ -96,9 +100,27 @@ def enrol(name: str, port: int, state: Path) -> PretendHost:
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def host(redis_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PretendHost]:
+    """A host whose agent runs; tests leave it alone."""
     enrolled = enrol(f"host-{new_id()[:8]}", redis_port, tmp_path_factory.mktemp("state"))
     enrolled.start()
     yield enrolled
-    enrolled.stop()
+    enrolled.kill()
+
+
+@pytest.fixture(scope="session")
+def second_host(redis_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PretendHost]:
+    """The host of `mortal_host`: its agent takes a second of a processor to start."""
+    enrolled = enrol(f"host-{new_id()[:8]}", redis_port, tmp_path_factory.mktemp("state"))
+    yield enrolled
+    if enrolled.is_running:
+        enrolled.kill()
+
+
+@pytest.fixture
+def mortal_host(second_host: PretendHost) -> PretendHost:
+    """A host whose agent runs, and may be killed and stopped."""
+    if not second_host.is_running:
+        second_host.start()
+    return second_host

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from apps.drivers.orders import Fence, Order
 from apps.drivers.remote import RemoteHost
 from apps.drivers.sealing import Seal
 from apps.drivers.specs import Power, VmSpec
-from tests.agent.conftest import PretendHost, enrol
-from tests.drivers.samples import a_pool, a_vm, a_volume, new_id
+from tests.agent.conftest import PretendHost
+from tests.drivers.samples import a_pool, a_vm, a_volume
 
 pytestmark = pytest.mark.requirement("SE-6")
 
@@ -45,11 +45,8 @@ class Recorder:
 
 
 @pytest.fixture
-def recorder(redis_port: int, tmp_path: Path) -> Iterator[Recorder]:
-    host = enrol(f"host-{new_id()[:8]}", redis_port, tmp_path)
-    host.start()
-    yield Recorder(host)
-    host.stop()
+def recorder(mortal_host: PretendHost) -> Recorder:
+    return Recorder(mortal_host)
 
 
 @pytest.fixture

@@ -1,26 +1,19 @@
 """An agent that is killed, stopped and started."""
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from apps.drivers.orders import Fence
 from apps.drivers.specs import Power, VmSpec
-from tests.agent.conftest import PretendHost, enrol
+from tests.agent.conftest import PretendHost
 from tests.drivers.contracts.fabric import refused
-from tests.drivers.samples import a_pool, a_vm, a_volume, new_id
+from tests.drivers.samples import a_pool, a_vm, a_volume
 
 
 @pytest.fixture
-def host(redis_port: int, tmp_path: Path) -> Iterator[PretendHost]:
-    enrolled = enrol(f"host-{new_id()[:8]}", redis_port, tmp_path)
-    enrolled.start()
-    yield enrolled
-    assert enrolled.process is not None
-    if enrolled.process.poll() is None:
-        enrolled.kill()
+def host(mortal_host: PretendHost) -> PretendHost:
+    return mortal_host
 
 
 @pytest.fixture

@@ -79,13 +79,62 @@ def test_objects_of_requests_are_closed() -> None:
     assert [name for name in names if SCHEMAS[name].get("additionalProperties") is not False] == []
 
 
+RATE = {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}
+
+
+def _operations() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def _headers(answer: dict[str, Any]) -> set[str]:
+    named = answer.get("$ref", "").rpartition("/")[2]
+    found: dict[str, Any] = (DOCUMENT["components"]["responses"][named] if named else answer)["headers"]
+    return set(found)
+
+
 def test_answers_name_their_headers() -> None:
-    operation = DOCUMENT["paths"]["/api/v1/vpcs"]["post"]
-    assert {"X-Request-ID", "Location", "Idempotency-Replayed"} <= operation["responses"]["202"][
-        "headers"
-    ].keys()
-    assert "Retry-After" in DOCUMENT["components"]["responses"]["Refused429"]["headers"]
-    for methods in DOCUMENT["paths"].values():
-        for each in methods.values():
-            answers = [a for a in each["responses"].values() if "$ref" not in a]
-            assert all("X-Request-ID" in answer["headers"] for answer in answers)
+    for name, operation in _operations():
+        for status, answer in operation["responses"].items():
+            wanted = {"X-Request-ID"}
+            wanted |= RATE if operation.get("security") and status != "401" else set()
+            wanted |= {"ETag"} if status in {"201", "304", "412"} else set()
+            wanted |= {"Retry-After"} if status in {"429", "503"} else set()
+            wanted |= {"Location"} if status == "201" else set()
+            assert wanted <= _headers(answer), (name, status)
+    created = DOCUMENT["paths"]["/api/v1/vpcs"]["post"]["responses"]["202"]
+    assert {"Location", "Idempotency-Replayed"} <= _headers(created)
+
+
+def test_conditions_and_limits_name_their_refusals() -> None:
+    for name, operation in _operations():
+        taken = {each["name"] for each in operation.get("parameters", [])}
+        answers = operation["responses"].keys()
+        assert ("If-Match" in taken) == ("412" in answers), name
+        assert ("If-None-Match" in taken) == ("304" in answers), name
+        assert "If-Match" not in taken or {"200", "202", "204"} & answers, name
+        assert not operation.get("security") or "429" in answers, name
+        if {"If-Match", "If-None-Match"} & taken and "200" in answers:
+            assert "ETag" in _headers(operation["responses"]["200"]), name
+
+
+@pytest.mark.parametrize(
+    ("schema", "field", "words"),
+    [
+        ("AuditEntryOut", "via", {"anonymous", "api", "portal", "system"}),
+        ("MeOut", "theme", {"", "auto", "dark", "light"}),
+        ("PatchedProfileBodyRequest", "theme", {"auto", "dark", "light"}),
+        ("ApiKeyOut", "status", {"active", "expired"}),
+        ("MemberOut", "status", {"active", "inactive"}),
+        ("TenantOut", "status", {"disabled", "enabled"}),
+        ("RegionOut", "status", {"closed", "open"}),
+    ],
+)
+def test_fields_of_few_words_name_them(schema: str, field: str, words: set[str]) -> None:
+    assert set(SCHEMAS[schema]["properties"][field]["enum"]) == words
+
+
+def test_what_the_search_finds_is_of_a_known_kind() -> None:
+    assert SCHEMAS["FoundOut"]["properties"]["kind"] == {"$ref": "#/components/schemas/FoundKind"}
+    assert SCHEMAS["FoundKind"]["enum"] == VOCABULARIES["FoundKind"]()

@@ -118,6 +118,7 @@ def other_keys(site: Site, portal: str) -> dict[str, object]:
     member = User.objects.filter(tenant=tenant, is_tenant_owner=False).values_list("uid", flat=True).first()
     who = site.admin if portal == "admin" else site.owner
     return {
+        "help": "networks",
         "operations": failed,
         "members": member,
         "projects": Project.objects.filter(tenant=tenant).values_list("uid", flat=True).last(),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from onebox.shell import wait_until
+from onebox.shell import run, wait_until
+from onebox.vm_network import Place, free_address, others, visitor
 
 from apps.accounts.models import Project
 from apps.drivers.protocols import Fabric
@@ -21,7 +23,7 @@ from apps.network.services.addresses import allocate_nic
 from apps.network.services.nic import set_security_group
 from apps.network.services.security_group import set_rules
 from apps.network.specs import port_spec
-from tests.drivers.netns import NetnsGuest, netns_guest
+from tests.drivers.netns import CLIENT, NetnsGuest, netns_guest
 from tests.network.factories import make_group, make_machine, make_subnet, make_vpc, settle
 from tests.onebox_fixtures import Onebox
 
@@ -29,6 +31,7 @@ pytestmark = [pytest.mark.real, pytest.mark.django_db, pytest.mark.timeout(240)]
 
 ALL_OUT = {"direction": "out", "protocol": "all", "address": "0.0.0.0/0"}
 PING_IN = {"direction": "in", "protocol": "ping", "address": "0.0.0.0/0"}
+SSH_IN = {"direction": "in", "protocol": "ssh", "address": "0.0.0.0/0"}
 WEB_IN = {"direction": "in", "protocol": "http", "address": "0.0.0.0/0"}
 
 
@@ -107,6 +110,31 @@ def test_subnets_of_one_vpc_reach_each_other_across_hosts(net: Net) -> None:
     db.serve("tcp/5432")
     web.wait_reaches(db.port.ip, "tcp/5432")
     assert web.pings("10.0.1.1") and db.pings("10.0.1.1")
+
+
+@pytest.mark.requirement("SG-2")
+def test_a_visitor_of_a_subnet_passes_where_the_group_lets_it_and_leaves_nothing(net: Net) -> None:
+    """What `onebox ssh` connects through."""
+    subnet = make_subnet(net.vpc())
+    open_, closed = (
+        net.machine(subnet, 1, net.group(SSH_IN, ALL_OUT)),
+        net.machine(subnet, 0, net.group(ALL_OUT)),
+    )
+    for guest in (open_, closed):
+        guest.serve("tcp/22")
+    taken = {open_.port.ip, closed.port.ip}
+    place = Place(str(subnet.pk), free_address(subnet.cidr, taken), subnet.cidr.prefixlen)
+    with visitor(net.box.instance, place) as inside:
+
+        def answers(address: str) -> bool:
+            asked = [*inside, sys.executable, "-c", CLIENT, address, "tcp/22"]
+            return "true" in run(asked, timeout=20).stdout
+
+        wait_until(lambda: answers(open_.port.ip), "an answer through the group", seconds=20)
+        assert not answers(closed.port.ip)
+        assert others(net.box.instance) == {place.address}
+    assert others(net.box.instance) == set()
+    assert "visit" not in net.box.hosts[0].exec("ovs-vsctl", "list-ports", "br-int")
 
 
 @pytest.mark.requirement("VP-2")

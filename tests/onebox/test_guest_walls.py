@@ -42,9 +42,10 @@ GUARD = "/usr/local/lib/scloud/guard-taps"
 
 @dataclass
 class Attack:
-    """A guest, what it knows of its tap, and a listener on all addresses of the host."""
+    """A guest, one of its network on the other host, and a listener on all addresses of the first one's host."""
 
     guest: Guest
+    peer: Guest
     place: Place
     mac: str
     forgotten: Forgotten
@@ -80,13 +81,18 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def attack(onebox: Onebox, probe: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attack]:
     with network_of_guests(onebox) as (network, dhcp, guests):
-        guests.append(guest := Guest(onebox.hosts[0], f"g21-{network.name}"))
+        guests += [
+            Guest(onebox.hosts[0], f"g21-{network.name}"),
+            Guest(onebox.hosts[1], f"g32-{network.name}"),
+        ]
+        guest, peer = guests
         port, mac = network.add_port(21, dhcp)
         guest.start(onebox, port, mac)
         guest.wait_for_agent()
+        peer.start(onebox, *network.add_port(32, dhcp))  # boots while the first is at work
         output = tmp_path_factory.mktemp("forgotten") / "output"
         with forgotten_listener(guest.host.command(["python3"]), output) as forgotten:
-            yield Attack(guest, guest_place(guest, probe), mac, forgotten)
+            yield Attack(guest, peer, guest_place(guest, probe), mac, forgotten)
 
 
 @contextmanager
@@ -178,8 +184,8 @@ def test_a_router_advertisement_from_a_guest_changes_no_route_and_no_address(
     attack: Attack, walls: None
 ) -> None:
     before = attack.host.exec("ip", "-6", "addr", "show", "scope", "global")
-    for mac in (frames.ALL_NODES_MAC, attack.tap_mac):
-        attack.send(frames.router_advertisement(attack.mac, mac))
+    receivers = (frames.ALL_NODES_MAC, attack.tap_mac)
+    attack.send(*(frames.router_advertisement(attack.mac, mac) for mac in receivers))
     assert attack.host.exec("ip", "-6", "route", "show", "default").strip() == ""
     assert attack.host.exec("ip", "-6", "addr", "show", "scope", "global") == before
 
@@ -211,10 +217,15 @@ def _say(host: Host, word: str) -> None:
 
 
 def test_nobody_answers_a_guest_that_asks_for_the_hosts_addresses_by_arp(attack: Attack, walls: None) -> None:
-    for address in (attack.host.management_ip, attack.host.underlay_ip):
-        sender = address.rpartition(".")[0] + ".99"
-        answers = attack.send(frames.arp_request(attack.mac, sender, address))
+    addresses = (attack.host.management_ip, attack.host.underlay_ip)
+    answers = attack.send(*(_asked_by_a_neighbour(attack.mac, address) for address in addresses))
+    for address in addresses:
         assert frames.arp_answers(answers, address) == set()
+
+
+def _asked_by_a_neighbour(mac: str, address: str) -> bytes:
+    """Return a question for an address from another one of its subnet."""
+    return frames.arp_request(mac, address.rpartition(".")[0] + ".99", address)
 
 
 def test_a_guest_cannot_use_its_host_as_a_router(onebox: Onebox, attack: Attack) -> None:
@@ -245,13 +256,12 @@ def test_arp_is_answered_only_by_the_interface_that_owns_the_address(
     address = subnets.get(bridge, onebox.instance.management_ip(99))
     with stranger(onebox.instance, bridge, address, probe) as place:
         mac = _mac_of_stranger(onebox, bridge)
-        for host in onebox.hosts:
-            wanted = {"underlay": host.underlay_ip, "management": host.management_ip}
-            for owner, target in wanted.items():
-                sender = target.rpartition(".")[0] + ".99"
-                answers = place.send("e0", frames.arp_request(mac, sender, target))
-                expected = {mac_of(host, owners[owner])} if owner == bridge else set()
-                assert frames.arp_answers(answers, target) == expected, (host.name, target)
+        targets = {host.underlay_ip: (host, "underlay") for host in onebox.hosts}
+        targets |= {host.management_ip: (host, "management") for host in onebox.hosts}
+        answers = place.send("e0", *(_asked_by_a_neighbour(mac, target) for target in targets))
+        for target, (host, owner) in targets.items():
+            expected = {mac_of(host, owners[owner])} if owner == bridge else set()
+            assert frames.arp_answers(answers, target) == expected, (host.name, target)
 
 
 def _mac_of_stranger(onebox: Onebox, bridge: str) -> str:
@@ -303,23 +313,24 @@ def test_a_guest_whose_tap_cannot_be_guarded_is_not_started(onebox: Onebox) -> N
 
 
 @pytest.mark.timeout(400)
-def test_a_guest_gets_its_address_answers_and_migrates_with_every_layer_in_place(onebox: Onebox) -> None:
+def test_a_guest_gets_its_address_answers_and_migrates_with_every_layer_in_place(
+    onebox: Onebox, attack: Attack
+) -> None:
     here, there = onebox.hosts
-    with network_of_guests(onebox) as (network, dhcp, guests):
-        for number, host in ((31, here), (32, there)):
-            guests.append(guest := Guest(host, f"g{number}-{network.name}"))
-            guest.start(onebox, *network.add_port(number, dhcp))
-        for guest in guests:
-            guest.wait_for_agent()
-        _wait_pings(guests[0], "10.77.0.32")  # DHCP gave the addresses, Geneve carries the packets
+    guest, peer = attack.guest, attack.peer
+    peer.wait_for_agent()
+    _wait_pings(guest, "10.77.0.32")  # DHCP gave the addresses, Geneve carries the packets
 
-        tap = tap_of(guests[0])
-        _migrate(here, there, guests[0].name)
-        guests[0].host = there
-        assert tap_of(guests[0]) in guarded(there)
-        _wait_pings(guests[0], "10.77.0.32")
-        _wait_pings(guests[1], "10.77.0.31")
-        wait_until(lambda: tap not in guarded(here), "the tap's rule to go with the tap", seconds=10)
+    tap = attack.tap
+    _migrate(here, there, guest.name)
+    guest.host = there
+    assert attack.tap in guarded(there)
+    _wait_pings(guest, "10.77.0.32")
+    _wait_pings(peer, "10.77.0.21")
+    wait_until(lambda: tap not in guarded(here), "the tap's rule to go with the tap", seconds=10)
+    # Where the other tests look for it.
+    _migrate(there, here, guest.name)
+    guest.host = here
 
 
 def _wait_pings(guest: Guest, address: str) -> None:

@@ -7,15 +7,18 @@ import re
 from html import unescape
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.lifecycle.actor import Actor
 from apps.network.models import Subnet, Vpc
+from apps.portal import urls
 from apps.portal.prefill import shown_values
 from apps.quotas.models import Quota
 from tests import factories
 from tests.compute.factories import Cloud
+from tests.portal.test_pages_open import plain_paths
 from tests.security.routes import all_routes
 
 
@@ -119,3 +122,19 @@ def test_rules_typed_in_the_editor_are_in_the_summary_and_the_call(alice: User, 
     wrong = {**rows, "rule_port": ["99999"]}
     html = client.post("/security-groups/create/?preview=1", {**typed, **wrong}).content.decode()
     assert "1 problem" in html
+
+
+@pytest.mark.requirement("UX-5")
+@pytest.mark.parametrize("area", ["/", "/admin/"])
+def test_no_create_page_reports_a_problem_before_anything_is_typed(
+    clients: dict[str, Client], sample_site: Cloud, area: str
+) -> None:
+    patterns = urls.admin if area == "/admin/" else urls.tenant
+    paths = [area + path for path in plain_paths(patterns) if path.endswith("/create/")]
+    pages = {path: clients[area].get(path) for path in paths}
+    summaries = {path: page.context.get("summary") for path, page in pages.items() if page.status_code == 200}
+    said = {
+        path: [*map(str, seen.wrong), *map(str, seen.refusals)] for path, seen in summaries.items() if seen
+    }
+    assert said
+    assert {path: problems for path, problems in said.items() if problems} == {}

@@ -13,7 +13,8 @@ from apps.compute.models import PauseReason, Power, Vm
 from apps.compute.services.power import shut_down_vm
 from apps.infrastructure.models import Host
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.models import Operation, State
+from apps.lifecycle.models import Operation, Resource, State
+from apps.lifecycle.models.status import Status
 from apps.lifecycle.shown_states import shown_states
 from apps.lifecycle.state_labels import state_label
 from apps.network.models import Subnet, Vpc
@@ -108,8 +109,8 @@ def vms(owner: Actor, cloud: Cloud, subnet: Subnet) -> dict[str, Vm]:
         ("running", ["on"]),
         ("stopped", ["off"]),
         ("paused", ["stuck"]),
-        ("shut_down", ["stopping"]),
-        ("create", ["early", "new"]),
+        ("shutting_down", ["stopping"]),
+        ("creating", ["early", "new"]),
         ("failed", ["lost"]),
         ("running,failed", ["lost", "on"]),
         ("nonsense", []),
@@ -123,7 +124,7 @@ def test_vms_are_narrowed_by_the_word_they_show(
 
 
 def test_a_state_turned_round_finds_all_others(vms: dict[str, Vm], alice: User) -> None:
-    html = shown(factories.page_client(alice), "/vms/?status=running,create&not=status&sort=name")
+    html = shown(factories.page_client(alice), "/vms/?status=running,creating&not=status&sort=name")
     assert names(html) == ["lost", "off", "stopping", "stuck"]
     assert "State is not Running, Creating" in html
 
@@ -152,3 +153,33 @@ def test_links_that_name_the_stored_state_still_work(vms: dict[str, Vm], alice: 
     html = shown(factories.page_client(alice), "/vms/?state=error")
     assert names(html) == ["lost"]
     assert "State: Failed" in html
+
+
+def test_a_status_of_the_api_narrows_the_page_alike(
+    vms: dict[str, Vm], alice: User, owner: Actor, cloud: Cloud
+) -> None:
+    Operation.objects.filter(target_name="stopping").update(
+        verb="vm.resync"
+    )  # one of several words of a status
+    page, client = factories.page_client(alice), factories.api_client(alice)
+    seen = set()
+    for status in Status.values:
+        rows = client.get(f"/api/v1/vms?status={status}&sort=name").json()["results"]
+        seen |= {row["status"] for row in rows}
+        html = shown(page, f"/vms/?status={status}&sort=name")
+        assert names(html) == [row["name"] for row in rows], status
+    assert seen == {"creating", "failed", "paused", "running", "stopped", "updating"}
+    assert "State: Updating" in shown(page, "/vms/?status=updating")
+
+
+@pytest.mark.parametrize(
+    ("model", "kind"), [(Vm, "vm"), (Disk, "disk"), (Host, ""), (Vpc, "vpc"), (Resource, "*")]
+)
+def test_words_offered_by_a_filter_are_statuses_of_the_api_but_for_those_of_updates(
+    model: Any, kind: str
+) -> None:
+    states = shown_states(model, kind)
+    own = {state.code for state in states} - set(Status.values)
+    assert own == {
+        state.code for state in states if state.status == Status.UPDATING and state.code != "updating"
+    }

@@ -230,6 +230,7 @@ def _fill(world: World, host: Any) -> None:
         ).pk,
         "resources": vm.pk,
         "login/with": "corp",
+        "help": "networks",
         "administrators": User.objects.get(username="root").uid,
     }
     named = Resource.objects.filter(pk__in=[key for key in world.keys.values() if isinstance(key, UUID)])

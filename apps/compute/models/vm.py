@@ -18,6 +18,7 @@ from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure.models import ComputeCluster, Host
 from apps.infrastructure.need import Need
 from apps.lifecycle.models import Kind
+from apps.lifecycle.models.status import Status
 from apps.lifecycle.shown_states import ShownState
 from apps.lifecycle.state_labels import StateLabel
 from apps.lifecycle.stored_messages import rendered_message
@@ -152,7 +153,7 @@ class Vm(Kind):
         """Return the words of `ready_word` with the condition of each."""
         on, paused = models.Q(power_seen=Power.ON), ~models.Q(pause_reason="")
         return [
-            ShownState("running", gettext_lazy("Running"), on & ~paused),
-            ShownState("stopped", gettext_lazy("Stopped"), ~on),
-            ShownState("paused", gettext_lazy("Paused"), on & paused),
+            ShownState(Status.RUNNING, gettext_lazy("Running"), on & ~paused),
+            ShownState(Status.STOPPED, gettext_lazy("Stopped"), ~on),
+            ShownState(Status.PAUSED, gettext_lazy("Paused"), on & paused),
         ]

@@ -44,6 +44,7 @@ TENANT_IMAGE = PageKind(
     one=gettext_lazy("image"),
     many=gettext_lazy("Images"),
     icon="disc",
+    help="images-and-disks#images",
     visible=selectors.visible_images,
     actions=_OWN,
 )

@@ -33,6 +33,7 @@ INSTANCE_TYPE = PageKind(
     one=gettext_lazy("instance type"),
     many=gettext_lazy("Instance types"),
     icon="cpu",
+    help="administration#instance-types",
     visible=selectors.visible_types,
     create=INSTANCE_TYPE_CREATE,
     actions=(Do(INSTANCE_TYPE_DELETE, says=_goes),),

@@ -41,6 +41,7 @@ KEY_PAIR = PageKind(
     one=gettext_lazy("SSH key pair"),
     many=gettext_lazy("SSH keys"),
     icon="key",
+    help="ssh-access#ssh-keys",
     visible=selectors.visible_key_pairs,
     create=KEY_PAIR_CREATE,
     actions=(Do(KEY_PAIR_RENAME, form=LabelsForm), Do(KEY_PAIR_DELETE, says=_goes)),

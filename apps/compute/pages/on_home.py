@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
-from django.db.models import Count, FilteredRelation, Q
+from django.db.models import Count, FilteredRelation, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.accounts.access import visible
@@ -15,6 +16,7 @@ from apps.compute.pages.vms import VM
 from apps.compute.selectors import visible_vms
 from apps.lifecycle.models import State
 from apps.lifecycle.models.operation import OPEN
+from apps.lifecycle.models.status import Status
 from apps.lifecycle.selectors import with_open_operations
 from apps.metrics.active_store import store
 from apps.portal.kinds import Text
@@ -38,12 +40,12 @@ class StateCount:
 
 def home_vms(page: Page) -> dict[str, Any] | None:
     """Return the card; None for who has no VM yet."""
-    counts = _counts(page)
-    if not any(each.count for each in counts):
+    states = vm_states(visible(page.actor, Vm.objects.filter(kind="vm")), VM.url(page.area, "list"))
+    if not states:
         return None
     rows = list(with_open_operations(visible_vms(page.actor)).order_by("-created_at", "pk")[:LATEST])
     return {
-        "states": [each for each in counts if each.count],
+        "states": states,
         "rows": with_trends(rows),
         "all_url": VM.url(page.area, "list"),
     }
@@ -65,23 +67,28 @@ def _with_trend(vm: Vm, trend: list[float | None]) -> dict[str, Any]:
     }
 
 
-def _counts(page: Page) -> list[StateCount]:
+def vm_states(vms: QuerySet[Vm], list_url: str) -> list[StateCount]:
+    """Return how many of the VMs are in which state, without empty ones; each with the list of these."""
     still_open = Q(operations__status__in=OPEN, operations__exclusive=True)
-    vms = visible(page.actor, Vm.objects.filter(kind="vm")).annotate(
-        running_operation=FilteredRelation("operations", condition=still_open)
-    )
+    vms = vms.annotate(running_operation=FilteredRelation("operations", condition=still_open))
     at_rest, on = Q(running_operation=None), Q(power_seen=Power.ON)
     ready, paused = at_rest & Q(state=State.READY), ~Q(pause_reason="")
-    wanted = (
-        (_("Running"), "ok", ready & on & ~paused, "power=on"),
-        (_("Stopped"), "off", ready & ~on, "power=off"),
-        (_("Changing"), "busy", ~at_rest | Q(state=State.PENDING), ""),
-        (_("Paused"), "warn", ready & on & paused, "attention=true"),
-        (_("Failed"), "error", at_rest & Q(state=State.ERROR), "state=error"),
+    wanted: tuple[tuple[Text, str, Q, list[Status]], ...] = (
+        (_("Running"), "ok", ready & on & ~paused, [Status.RUNNING]),
+        (_("Stopped"), "off", ready & ~on, [Status.STOPPED]),
+        (_("Changing"), "busy", ~at_rest | Q(state=State.PENDING), []),
+        (_("Paused"), "warn", ready & on & paused, [Status.PAUSED]),
+        (_("Failed"), "error", at_rest & Q(state=State.ERROR), [Status.FAILED]),
     )
-    found = vms.aggregate(**{tone: Count("pk", filter=which) for _label, tone, which, _query in wanted})
-    list_url = VM.url(page.area, "list")
+    found = vms.aggregate(**{tone: Count("pk", filter=which) for _label, tone, which, _status in wanted})
+    resting = [one for _label, _tone, _which, status in wanted for one in status]
     return [
-        StateCount(label, tone, found[tone], f"{list_url}?{query}" if query else list_url)
-        for label, tone, _which, query in wanted
+        StateCount(label, tone, found[tone], _narrowed(list_url, status or resting, negated=not status))
+        for label, tone, _which, status in wanted
+        if found[tone]
     ]
+
+
+def _narrowed(list_url: str, status: list[Status], *, negated: bool) -> str:
+    query = {"status": ",".join(status), **({"not": "status"} if negated else {})}
+    return f"{list_url}{'&' if '?' in list_url else '?'}{urlencode(query, safe=',')}"

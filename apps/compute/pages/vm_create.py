@@ -24,10 +24,10 @@ class VmCreate(CreatePage):
     #: Without a group a VM is unfiltered; a call that leaves it out gets the default one.
     said_when_null = ("security_group",)
     sections = (
-        Section(gettext_lazy("Basics"), ("name", "count", "region")),
-        Section(gettext_lazy("Image"), ("image",), css="one-field"),
-        Section(gettext_lazy("Size"), ("instance_type", "disk_gib")),
-        Section(gettext_lazy("Network"), ("subnet", "security_group")),
+        Section(gettext_lazy("Basics"), ("name", "count", "region"), help="virtual-machines#create-a-vm"),
+        Section(gettext_lazy("Image"), ("image",), css="one-field", help="images-and-disks#images"),
+        Section(gettext_lazy("Size"), ("instance_type", "disk_gib"), help="virtual-machines#size"),
+        Section(gettext_lazy("Network"), ("subnet", "security_group"), help="virtual-machines#network"),
         Section(
             gettext_lazy("Login"),
             ("key_pairs", "password"),
@@ -35,11 +35,13 @@ class VmCreate(CreatePage):
                 "Without a password or key, nobody can log in unless user data configures access."
             ),
             template="compute/vm_access.html",
+            help="virtual-machines#access",
         ),
         Section(
             gettext_lazy("More"),
             ("project", "remark", "hostname", "user_data", "user_data_encoding"),
             folded=True,
+            help="virtual-machines#user-data",
         ),
     )
 

@@ -68,6 +68,7 @@ VM = PageKind(
     one=gettext_lazy("virtual machine"),
     many=gettext_lazy("Virtual machines"),
     icon="device-desktop",
+    help="virtual-machines",
     visible=selectors.visible_vms,
     beside=lambda vm: ", ".join(str(nic.ip) for nic in vm.shown_nics),
     create=VM_CREATE,

@@ -15,6 +15,7 @@ from apps.api.declarations import Action, Create, Update
 from apps.api.paging import CursorPages
 from apps.api.representation import Out, moment
 from apps.api.views import ObjectApi
+from apps.api.vocabulary import one_of
 from apps.infrastructure.filters import RegionFilter
 from apps.infrastructure.models import Region
 from apps.infrastructure.readiness import checks_of, with_checks
@@ -59,6 +60,7 @@ class RegionOut(Out):
     fabric_driver = serializers.CharField()
     fabric_address = serializers.CharField(help_text="For administrators only, otherwise empty.")
     dns_servers = serializers.ListField(child=serializers.CharField())
+    status = one_of(["open", "closed"])
     open_to_tenants = serializers.BooleanField(help_text="Whether tenants may create anything in it.")
     checks = CheckOut(many=True, help_text="What it needs to be opened; for administrators only, else empty.")
     created_at = serializers.DateTimeField()
@@ -72,6 +74,7 @@ class RegionOut(Out):
             "fabric_driver": row.fabric_driver,
             "fabric_address": row.fabric_address,
             "dns_servers": row.dns_servers,
+            "status": "open" if row.open_to_tenants else "closed",
             "open_to_tenants": row.open_to_tenants,
             "checks": [],
             "created_at": moment(row.created_at),

@@ -55,6 +55,7 @@ COMPUTE_CLUSTER = PageKind(
     one=gettext_lazy("compute cluster"),
     many=gettext_lazy("Compute clusters"),
     icon="stack-2",
+    help="administration#compute-clusters-and-hosts",
     visible=lambda actor: with_load(visible_compute_clusters(actor)),
     create=CLUSTER_CREATE,
     actions=(

@@ -71,6 +71,7 @@ HOST = PageKind(
     one=gettext_lazy("host"),
     many=gettext_lazy("Hosts"),
     icon="server",
+    help="administration#compute-clusters-and-hosts",
     visible=visible_hosts,
     beside=lambda host: host.address or "",
     create=HOST_ENROLL,

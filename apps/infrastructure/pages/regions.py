@@ -98,6 +98,7 @@ REGION = PageKind(
     one=gettext_lazy("region"),
     many=gettext_lazy("Regions"),
     icon="map-pin",
+    help="administration#regions",
     visible=visible_regions,
     create=REGION_CREATE,
     actions=(
@@ -130,7 +131,7 @@ class RegionList(ListPage):
         Column(
             "open_to_tenants",
             gettext_lazy("Open to tenants"),
-            lambda row, page: _("yes") if row.open_to_tenants else _("no"),
+            lambda row, page: _("Yes") if row.open_to_tenants else _("No"),
             sort="open_to_tenants",
         ),
         CREATED,

@@ -66,6 +66,7 @@ STORAGE_CLUSTER = PageKind(
     one=gettext_lazy("storage cluster"),
     many=gettext_lazy("Storage clusters"),
     icon="building-warehouse",
+    help="administration#storage-clusters",
     visible=visible_storage_clusters,
     create=CLUSTER_CREATE,
     actions=(

@@ -13,8 +13,10 @@ from rest_framework.response import Response
 
 from apps.accounts.access import ensure_may, visible_projects
 from apps.api.base import ApiView
+from apps.api.idempotency import once
+from apps.api.parameters import KEY
+from apps.api.problem_out import PROBLEM
 from apps.api.representation import OperationOut
-from apps.api.schema import PROBLEM
 from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
@@ -43,6 +45,7 @@ class DefaultNetworkApi(ApiView):
         operation_id="create_default_network",
         tags=["Projects"],
         summary="Create the default network",
+        parameters=[KEY],
         request=DefaultNetworkBody,
         responses={202: DefaultNetworkOut, 403: PROBLEM, 404: PROBLEM, 409: PROBLEM, 422: PROBLEM},
     )
@@ -55,5 +58,9 @@ class DefaultNetworkApi(ApiView):
             raise NotFound(_("Project not found."))
         ensure_may(actor, DEFAULT_NETWORK_CREATE, project.pk, project.tenant_id)
         body = self.read(DefaultNetworkBody)
-        operations = make_default_network(actor, project=key, **body)
-        return Response({"operations": [OperationOut.own(each) for each in operations]}, status=202)
+        return once(
+            request,
+            DEFAULT_NETWORK_CREATE,
+            lambda: make_default_network(actor, project=key, **body),
+            lambda made: Response({"operations": [OperationOut.own(each) for each in made]}, status=202),
+        )

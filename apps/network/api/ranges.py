@@ -12,7 +12,8 @@ from rest_framework.response import Response
 from apps.api.base import ApiView
 from apps.api.bodies import Items
 from apps.api.conditional import ensure_unchanged, with_etag
-from apps.api.schema import PROBLEM, UNCHANGED, UNLESS_CHANGED, UNLESS_KNOWN
+from apps.api.parameters import UNCHANGED, UNLESS_CHANGED, UNLESS_KNOWN
+from apps.api.problem_out import PROBLEM
 from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
 from apps.network.ranges import VpcRange, allowed_ranges
@@ -40,6 +41,8 @@ class RangesBody(serializers.Serializer[Any]):
 
 class VpcRangesApi(ApiView):
     """Which blocks VPCs may be cut from."""
+
+    conditional = frozenset({"put"})
 
     @extend_schema(
         operation_id="list_vpc_ranges",

@@ -40,6 +40,7 @@ class SecurityGroupCreate(CreatePage):
                 "Reject answers the sender at once (TCP reset or ICMP unreachable). Drop sends no answer."
             ),
             template="network/rule_editor.html",
+            help="networks#rules",
         ),
     )
     editor: RuleEditor

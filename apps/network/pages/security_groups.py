@@ -55,6 +55,7 @@ SECURITY_GROUP = PageKind(
     one=gettext_lazy("security group"),
     many=gettext_lazy("Security groups"),
     icon="shield",
+    help="networks#security-groups",
     visible=selectors.visible_security_groups,
     create=SECURITY_GROUP_CREATE,
     actions=(

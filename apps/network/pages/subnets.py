@@ -61,6 +61,7 @@ SUBNET = PageKind(
     one=gettext_lazy("subnet"),
     many=gettext_lazy("Subnets"),
     icon="hierarchy-2",
+    help="networks#subnets",
     visible=selectors.visible_subnets,
     beside=lambda row: row.cidr,
     create=SUBNET_CREATE,

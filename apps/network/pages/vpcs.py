@@ -51,6 +51,7 @@ VPC = PageKind(
     one=gettext_lazy("VPC"),
     many=gettext_lazy("VPCs"),
     icon="network",
+    help="networks#vpcs",
     visible=selectors.visible_vpcs,
     beside=lambda row: row.cidr,
     create=VPC_CREATE,

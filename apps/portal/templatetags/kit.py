@@ -17,6 +17,7 @@ from apps.lifecycle.stored_messages import rendered_error
 from apps.lifecycle.times import written
 from apps.lifecycle.verbs import Text
 from apps.portal import html
+from apps.portal.guide import guide_url, topic_title
 from apps.portal.kinds import menu_parts
 from apps.portal.kinds import resource_url as url_of
 from apps.portal.pickers import SEARCHED_FROM, PickField, PickSeveralField, rows_of
@@ -169,6 +170,14 @@ def with_query(listing: Any, **changes: object) -> str:
     """Return the list's present query with changes."""
     query: str = listing.with_query(**changes)
     return query
+
+
+@register.inclusion_tag("portal/help_link.html", takes_context=True)
+def help_link(context: template.Context, topic: str) -> dict[str, Any]:
+    """Link a topic of the guide ("networks#subnets"), in a tab of its own: what was typed stays. Nothing for ""."""
+    if not topic:
+        return {}
+    return {"url": guide_url(_area(context), topic), "topic_title": topic_title(topic)}
 
 
 @register.inclusion_tag("portal/field.html")

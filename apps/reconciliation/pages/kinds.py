@@ -108,6 +108,7 @@ FINDING = _FindingKind(
     one=gettext_lazy("inconsistency"),
     many=gettext_lazy("Inconsistencies"),
     icon="alert-triangle",
+    help="administration#inconsistencies",
     visible=_findings,
     actions=(
         *(_do(verb, action) for action, verb in ON_FINDING.items()),
@@ -121,6 +122,7 @@ TROUBLE = _TroubleKind(
     one=gettext_lazy("resource with problems"),
     many=gettext_lazy("With problems"),
     icon="alert-circle",
+    help="administration#inconsistencies",
     visible=in_trouble,
     actions=tuple(_do(verb, action) for action, verb in ON_TROUBLE.items()),
 )

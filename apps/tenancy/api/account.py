@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from apps.api import limits
 from apps.api.base import ApiView
-from apps.api.schema import PROBLEM
+from apps.api.problem_out import PROBLEM
 from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
 from apps.tenancy.services.passwords import prove_current, set_own_password

@@ -23,6 +23,7 @@ from apps.api import limits
 from apps.api.declarations import Action, Create
 from apps.api.representation import Out, moment
 from apps.api.views import ObjectApi
+from apps.api.vocabulary import one_of
 from apps.lifecycle.actor import Actor
 from apps.tenancy.api.users import UserPages, shown_password, with_password
 from apps.tenancy.filters import UserFilter
@@ -38,6 +39,7 @@ class AdminOut(Out):
     id = serializers.UUIDField()
     username = serializers.CharField()
     email = serializers.CharField()
+    status = one_of(["active", "inactive"])
     is_active = serializers.BooleanField()
     must_change_password = serializers.BooleanField()
     created_at = serializers.DateTimeField()
@@ -53,6 +55,7 @@ class AdminOut(Out):
             "id": str(row.uid),
             "username": row.username,
             "email": row.email,
+            "status": "active" if row.is_active else "inactive",
             "is_active": row.is_active,
             "must_change_password": row.must_change_password,
             "created_at": moment(row.date_joined),

@@ -11,8 +11,9 @@ from apps.accounts.operation_log import duration_of, reason_of, result_of, visib
 from apps.api.paging import CursorPages
 from apps.api.representation import Out, ReferenceOut, TargetOut, moment
 from apps.api.views import ObjectApi
+from apps.api.vocabulary import TriedVerb, one_of
 from apps.audit.models import AuditEntry
-from apps.lifecycle.actor import Actor
+from apps.lifecycle.actor import VIA, Actor
 from apps.tenancy.audit_filter import RESULTS, AuditFilter
 
 
@@ -34,11 +35,11 @@ class AuditEntryOut(Out):
     id = serializers.CharField()
     at = serializers.DateTimeField()
     who = serializers.CharField()
-    via = serializers.CharField(help_text="portal, api or system")
+    via = one_of(VIA)
     api_key = ReferenceOut(allow_null=True, help_text="The API key that acted; null in a session.")
     ip = serializers.CharField(allow_null=True)
     request_id = serializers.CharField()
-    verb = serializers.CharField(help_text="A verb, or an event such as login.failed.")
+    verb = TriedVerb(help_text="A verb; of some refused attempts the name of the route.")
     target = AuditTargetOut()
     tenant = ReferenceOut(allow_null=True)
     args = serializers.DictField()

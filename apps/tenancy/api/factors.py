@@ -14,9 +14,9 @@ from rest_framework.response import Response
 
 from apps.api.base import ApiView
 from apps.api.dry_run import PARAMETER, is_dry_run
+from apps.api.problem_out import PROBLEM
 from apps.api.reading import NoBody
 from apps.api.representation import moment
-from apps.api.schema import PROBLEM
 from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
 from apps.tenancy.factors.rows import factors_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from rest_framework import serializers
 
 from apps.accounts.models import ApiKey
@@ -16,6 +17,7 @@ from apps.api.bodies import LineField
 from apps.api.declarations import Action, Create
 from apps.api.representation import Out, moment
 from apps.api.views import ObjectApi
+from apps.api.vocabulary import one_of
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.verbs import Verb
 from apps.tenancy.filters import KeyFilter
@@ -42,6 +44,7 @@ class ApiKeyOut(Out):
     username = serializers.CharField()
     prefix = serializers.CharField(help_text="Token prefix after sk_.")
     scope = serializers.ChoiceField(choices=ApiKey.Scope.choices)
+    status = one_of(["active", "expired"])
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True)
@@ -59,6 +62,9 @@ class ApiKeyOut(Out):
             "username": row.user.username,
             "prefix": row.prefix,
             "scope": row.scope,
+            "status": "expired"
+            if row.expires_at is not None and row.expires_at <= timezone.now()
+            else "active",
             "created_at": moment(row.created_at),
             "expires_at": moment(row.expires_at),
             "last_used_at": moment(row.last_used_at),

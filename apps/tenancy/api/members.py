@@ -27,6 +27,7 @@ from apps.api import limits
 from apps.api.declarations import Action, Create
 from apps.api.representation import Out, ReferenceOut, moment
 from apps.api.views import ObjectApi
+from apps.api.vocabulary import one_of
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.tenancy.api.tenants import named_tenant
@@ -85,6 +86,7 @@ class MemberOut(Out):
     email = serializers.CharField()
     tenant = ReferenceOut()
     is_owner = serializers.BooleanField()
+    status = one_of(["active", "inactive"])
     is_active = serializers.BooleanField()
     must_change_password = serializers.BooleanField()
     linked_log_ins = LinkedLogInOut(many=True, help_text="Linked OpenID Connect logins.")
@@ -105,6 +107,7 @@ class MemberOut(Out):
             "email": row.email,
             "tenant": {"id": str(row.tenant.uid), "name": row.tenant.name},
             "is_owner": row.is_tenant_owner,
+            "status": "active" if row.is_active else "inactive",
             "is_active": row.is_active,
             "must_change_password": row.must_change_password,
             "linked_log_ins": [

@@ -18,9 +18,9 @@ from apps.api.base import ApiView
 from apps.api.declarations import Action
 from apps.api.dry_run import PARAMETER, is_dry_run
 from apps.api.paging import CursorPages
+from apps.api.problem_out import PROBLEM
 from apps.api.reading import NoBody
 from apps.api.representation import Out, moment
-from apps.api.schema import PROBLEM
 from apps.api.transactions import answered_in_one_transaction
 from apps.api.views import ObjectApi
 from apps.lifecycle.actor import Actor

@@ -23,6 +23,7 @@ from apps.api.bodies import Labels, LineField
 from apps.api.declarations import Action, Create, Update
 from apps.api.representation import Out, moment
 from apps.api.views import ObjectApi
+from apps.api.vocabulary import one_of
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.tenancy.filters import TenantFilter
@@ -42,6 +43,7 @@ class TenantOut(Out):
     id = serializers.UUIDField()
     name = serializers.CharField()
     remark = serializers.CharField()
+    status = one_of(["enabled", "disabled"])
     enabled = serializers.BooleanField()
     created_at = serializers.DateTimeField()
     owner_password = serializers.CharField(
@@ -56,6 +58,7 @@ class TenantOut(Out):
             "id": str(row.uid),
             "name": row.name,
             "remark": row.remark,
+            "status": "enabled" if row.enabled else "disabled",
             "enabled": row.enabled,
             "created_at": moment(row.created_at),
             "owner_password": getattr(row, "owner_password", None),

@@ -77,6 +77,7 @@ ADMIN = PageKind(
     one=gettext_lazy("administrator"),
     many=gettext_lazy("Administrators"),
     icon="users",
+    help="administration#administrators",
     visible=visible_admins,
     create=ADMIN_CREATE,
     key="uid",

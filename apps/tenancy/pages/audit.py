@@ -35,6 +35,7 @@ AUDIT = PageKind(
     one=_("log entry"),
     many=_("Operation log"),
     icon="history",
+    help="tasks#operation-log",
     visible=visible_entries,
     converter="int",
 )

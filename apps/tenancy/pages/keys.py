@@ -68,6 +68,7 @@ KEY = PageKind(
     one=gettext_lazy("API key"),
     many=gettext_lazy("API keys"),
     icon="api",
+    help="accounts#api-keys",
     visible=visible_keys,
     create=KEY_ISSUE,
     key="uid",

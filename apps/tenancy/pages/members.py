@@ -158,6 +158,7 @@ MEMBER = PageKind(
     one=gettext_lazy("member"),
     many=gettext_lazy("Members"),
     icon="users",
+    help="accounts#members-and-roles",
     visible=visible_members,
     create=MEMBER_CREATE,
     key="uid",

@@ -40,6 +40,7 @@ PROJECT = PageKind(
     one=gettext_lazy("project"),
     many=gettext_lazy("Projects"),
     icon="package",
+    help="accounts#projects",
     visible=visible_projects,
     create=PROJECT_CREATE,
     key="uid",

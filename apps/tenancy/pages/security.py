@@ -63,7 +63,7 @@ class SecurityPage(Page):
         form = PasswordForm(request.POST, actor=self.actor)
         if not form.is_valid():
             return self._draw(form, status=422)
-        data = form.cleaned_data
+        data, first = form.cleaned_data, cast(User, self.actor.user).must_change_password
         try:
             user = change_own_password(self.actor, data["current"], data["new"])
         except Refused as error:
@@ -71,7 +71,8 @@ class SecurityPage(Page):
             return self._draw(form, status=error.status)
         update_session_auth_hash(request, user)
         toasts.keep(request, toasts.Toast(_("Password changed.")))
-        return self.go(reverse(f"{self.area}:account.security"))
+        # Who had to set a password before anything else came to do something else.
+        return self.go(reverse(f"{self.area}:home" if first else f"{self.area}:account.security"))
 
     def _draw(self, form: PasswordForm, status: int = 200) -> HttpResponse:
         user = cast(User, self.actor.user)

@@ -64,6 +64,7 @@ TENANT = PageKind(
     one=gettext_lazy("tenant"),
     many=gettext_lazy("Tenants"),
     icon="building",
+    help="administration#tenants",
     visible=visible_tenants,
     create=TENANT_CREATE,
     key="uid",

@@ -1,0 +1,97 @@
+"""What is right by the document and refused all the same: per operation the fields, and why no schema can say so.
+
+The reasons are those of docs/concepts/api.md, "What a schema cannot say".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """A reason, and the fields it is true of by operation: "POST /vms", with `*` for any text."""
+
+    reason: str
+    fields: dict[str, str]
+
+
+_GROUPS = ("POST /security-groups", "POST /security-groups/{key}/set-rules")
+_MOVABLE = ("images", "key-pairs", "security-groups", "subnets", "vms", "vpcs")
+
+BEYOND: tuple[Beyond, ...] = (
+    Beyond(
+        "references",
+        {
+            "POST /vms": "project image instance_type subnet security_group key_pairs",
+            "POST /vms/{key}/set-security-group": "security_group",
+            "POST /vpcs": "project region",
+            "POST /subnets": "vpc",
+            "POST /security-groups": "project region",
+            "POST /images": "project cluster file",
+            "POST /key-pairs": "project",
+            "POST /members": "project tenant",
+            "POST /members/{key}/set-role": "project",
+            "POST /projects": "tenant",
+            "POST /projects/{key}/default-network": "region",
+            "POST /compute-clusters": "region",
+            "POST /storage-clusters": "region path",
+            "POST /*-clusters/{key}/permit": "tenants",
+            "POST /hosts": "cluster",
+            "POST /instance-types": "cluster",
+            **dict.fromkeys((f"PATCH /{plural}/{{key}}" for plural in _MOVABLE), "project"),
+        },
+    ),
+    Beyond("names that are data", {"PATCH /settings": "settings", "PATCH /tenants/{key}/quotas": "limits"}),
+    Beyond(
+        "texts",
+        {
+            "POST *": "name remark label description username owner_username hostname os_name",
+            "PATCH *": "name remark label alias",
+        },
+    ),
+    Beyond(
+        "addresses",
+        {
+            "POST /vpcs": "cidr subnet_cidr",
+            "POST /subnets": "cidr",
+            "PUT /vpc-ranges": "ranges cidr min_prefix max_prefix",
+            "POST /regions": "dns_servers fabric_address",
+            "PATCH /regions/{key}": "dns_servers fabric_address",
+            "POST /hosts": "address",
+            **dict.fromkeys(_GROUPS, "address"),
+        },
+    ),
+    Beyond("fields that depend on one another", dict.fromkeys(_GROUPS, "rules protocol port")),
+    Beyond("signed values", {"GET *": "cursor"}),
+    Beyond("times", {"GET */metrics": "start end", "POST /api-keys": "expires_at"}),
+    Beyond("formats of others", {"POST /key-pairs": "public_key", "POST /vms": "user_data"}),
+    Beyond("passwords", {"POST /account/password": "current new", "POST /vms": "password"}),
+    Beyond(
+        "numbers",
+        {
+            "POST /instance-types": "vcpu memory_gib",
+            "POST /vms": "disk_gib",
+            "POST /compute-clusters": "cpu_overcommit",
+            "PATCH /compute-clusters/{key}": "cpu_overcommit",
+        },
+    ),
+    Beyond("time zones", {"PATCH /me": "time_zone"}),
+    Beyond(
+        "e-mail",
+        {"POST /administrators": "email", "POST /members": "email", "PATCH /me": "email"},
+    ),
+    Beyond("one body for several actions", {"POST */bulk": "action"}),
+)
+
+
+def fields_beyond(operation: str) -> set[str]:
+    """Return the fields of an operation ("POST /vms") that may be refused though they are as documented."""
+    return {
+        field
+        for beyond in BEYOND
+        for pattern, fields in beyond.fields.items()
+        if fnmatchcase(operation, pattern)
+        for field in fields.split()
+    }
