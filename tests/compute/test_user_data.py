@@ -146,7 +146,10 @@ def nested(levels: int) -> str:
         ("a" + " " * 65_000 + "!", "The first line tells the guest"),
         (nested(1_050), "more than 20 multipart sections"),
         (nested(1_050).replace("Content-Type: m", "CONTENT-TYPE:\n m"), "more than 20 multipart sections"),
-        ("MIME-Version: 1.0\n" + "Content-Type: message/rfc822\n\n" * 2_000, "more than 20 multipart sections"),
+        (
+            "MIME-Version: 1.0\n" + "Content-Type: message/rfc822\n\n" * 2_000,
+            "more than 20 multipart sections",
+        ),
     ],
     ids=["blanks", "multipart", "folded", "messages"],
 )
