@@ -132,7 +132,7 @@ class CursorPages(BasePagination):
         columns = view.sortable(admin=view.rights.everywhere)
         by = columns.get(given.removeprefix("-"))
         if by is None:
-            message = _("One of: %(names)s; with - before it for descending.")
+            message = _("One of: %(names)s. Add the prefix - for descending order.")
             raise exceptions.ValidationError({SORT: [message % {"names": ", ".join(sorted(columns))}]})
         rows, sorting = sorted_rows(rows, by, descending=given.startswith("-"))
         return rows, [*sorting, keys[-1]]

@@ -34,7 +34,7 @@ class Changed(Refused):
         self.etag = etag
         super().__init__(
             _("The resource has changed since you read it."),
-            hint=_("Read it again, then send the request with the new ETag."),
+            hint=_("Read the resource again, then retry with the new ETag."),
             details={"etag": etag},
         )
 
@@ -67,7 +67,9 @@ def ensure_match(headers: HttpHeaders, etag: str) -> None:
 def ensure_no_condition(headers: HttpHeaders) -> None:
     """Raise Invalid for an `If-Match` that nothing would be compared with: the change must not happen without it."""
     if IF_MATCH in headers:
-        raise Invalid({IF_MATCH: [_("This endpoint takes no condition. Send the request without it.")]})
+        raise Invalid(
+            {IF_MATCH: [_("This endpoint does not support conditional requests. Omit the condition.")]}
+        )
 
 
 def _tags(headers: HttpHeaders, name: str) -> list[str]:
@@ -76,5 +78,5 @@ def _tags(headers: HttpHeaders, name: str) -> list[str]:
     given = headers[name].strip()
     if len(given) > LONGEST or re.fullmatch(PATTERN, given) is None:
         # Whoever asks for a condition must not get the change without it.
-        raise Invalid({name: [_("An ETag in double quotes, several with commas between them, or *.")]})
+        raise Invalid({name: [_("ETags in double quotes, separated by commas, or *.")]})
     return parse_etags(given)

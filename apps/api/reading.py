@@ -48,6 +48,6 @@ def check_query(request: Request, known: Mapping[str, bool]) -> None:
         if name not in known:
             errors[name] = [unknown(name, known, what=_("Unknown parameter."))]
         elif len(values) > 1 and not known[name]:
-            errors[name] = [_("Give this parameter once.")]
+            errors[name] = [_("Specify this parameter only once.")]
     if errors:
         raise ValidationError(errors)

@@ -94,7 +94,7 @@ class WordField(forms.CharField):
         """Return the word; ValidationError for one that is not of the set."""
         word = super().clean(value)
         if word not in VOCABULARIES[self.vocabulary]():
-            raise forms.ValidationError(_("There is no such value."))
+            raise forms.ValidationError(_("Unknown value."))
         return word
 
 

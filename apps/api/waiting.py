@@ -57,8 +57,8 @@ class TooManyWaiting(Refused):
 
     def __init__(self) -> None:
         super().__init__(
-            _("%(n)d requests of yours wait already.") % {"n": MOST_AT_ONCE},
-            hint=_("Let one of them finish, or leave out “wait”."),
+            _("%(n)d of your requests are already waiting.") % {"n": MOST_AT_ONCE},
+            hint=_("Wait until one has finished, or omit “wait”."),
         )
 
     @property

@@ -40,7 +40,7 @@ class SecurityGroupForm(BaseForm):
         SecurityGroup.objects.none(),
         label=_("Security group of the internal NIC"),
         required=False,
-        empty_label=_("No security group: all traffic passes"),
+        empty_label=_("No security group: all traffic is allowed"),
     )
 
     def prepare(self) -> None:

@@ -95,7 +95,7 @@ def _check_type(line: str, algorithm: str) -> None:
     if CERTIFICATE.search(algorithm):
         raise _bad(_("This is an SSH certificate. Paste the public key that the certificate was issued for."))
     if algorithm == DSA:
-        raise _bad(_("DSA keys are not accepted by SSH servers any more. Use an Ed25519 key."))
+        raise _bad(_("SSH servers no longer accept DSA keys. Use an Ed25519 key."))
     if _LATER_TYPE.search(line):
         raise _bad(_('Options before the key, such as from="…", are not supported. Paste the key alone.'))
     if not line.count(" ") and not line.count("\t"):
@@ -110,7 +110,7 @@ def _check_characters(word: str) -> None:
     for letter in word:
         if unicodedata.category(letter) in _INVISIBLE:
             raise _bad(
-                _("The key holds an invisible character (%(code)s). Copy it again from the .pub file.")
+                _("The key contains an invisible character (%(code)s). Copy it again from the .pub file.")
                 % {"code": f"U+{ord(letter):04X}"}
             )
 

@@ -81,7 +81,7 @@ class VmForm(ProjectForm):
         label=gettext_lazy("Security group"),
         required=False,
         blank=True,
-        empty_label=gettext_lazy("No security group: all traffic passes"),
+        empty_label=gettext_lazy("No security group: all traffic is allowed"),
     )
     key_pairs = PickSeveralField(KeyPair.objects.none(), label=gettext_lazy("SSH keys"), required=False)
     password = forms.CharField(

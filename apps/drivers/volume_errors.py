@@ -5,7 +5,7 @@ from apps.drivers.errors import mark as _
 from apps.drivers.specs import ImageSpec, VolumeSpec
 
 CLEAN_IMAGE = _("Upload a self-contained qcow2, raw, VMDK, VHD, VHDX or VDI image.")
-MAKE_ONE_FILE = _("Make one file of it first: qemu-img convert -O qcow2.")
+MAKE_ONE_FILE = _("Convert it to one file first: qemu-img convert -O qcow2.")
 
 
 def bad_image(message: str, *, hint: str = CLEAN_IMAGE, **values: object) -> DriverError:

@@ -64,8 +64,8 @@ _CHECKS: dict[str, tuple[str, Callable[[], tuple[str, str]]]] = {
     "fabric": (
         "has_fabric",
         lambda: (
-            _("The network database answers."),
-            _("The network database has not answered for 5 minutes. Check the region's OVN address."),
+            _("The network database responds."),
+            _("The network database has not responded for 5 minutes. Check the region’s OVN address."),
         ),
     ),
     "hosts": (

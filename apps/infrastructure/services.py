@@ -98,9 +98,7 @@ def delete_region(allowed: Allowed, region: Region) -> None:
         raise InUse(
             _("Region %(name)s is in use: %(users)s.")
             % {"name": region.label, "users": ", ".join(user["name"] for user in users[:NAMED])},
-            hint=_(
-                "Delete what is in the region first: virtual machines, networks, images, hosts, clusters."
-            ),
+            hint=_("Delete the region’s VMs, networks, images, hosts and clusters first."),
             details={"resources": users[:NAMED]},
         )
     Region.objects.filter(pk=region.pk).delete()

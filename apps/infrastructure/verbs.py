@@ -17,7 +17,7 @@ def _must_be_open(host: Any) -> Text | None:
 
 
 def _region_must_be_closed(region: Any) -> Text | None:
-    return _("The region is open to tenants already.") if region.open_to_tenants else None
+    return _("The region is already open to tenants.") if region.open_to_tenants else None
 
 
 def _region_must_be_open(region: Any) -> Text | None:
@@ -41,7 +41,7 @@ REGION_OPEN = declare(
     Verb(
         "region.open",
         _("Open to tenants"),
-        _("Opening"),
+        _("Opening to tenants"),
         permission="admin",
         on_resource=False,
         obstacle=_region_must_be_closed,
@@ -52,7 +52,7 @@ REGION_CLOSE = declare(
     Verb(
         "region.close",
         _("Close to tenants"),
-        _("Disabling scheduling"),
+        _("Closing to tenants"),
         permission="admin",
         on_resource=False,
         obstacle=_region_must_be_open,

@@ -83,7 +83,7 @@ CAUSES: dict[str, TenantText] = {
         _("Shrink the disk before you upload the image."),
     ),
     "volumes.image_in_use": TenantText(
-        _("The image still has disks made from it."), _("Delete the VMs and disks that use the image first.")
+        _("Disks still depend on this image."), _("Delete the VMs and disks that use the image first.")
     ),
     **dict.fromkeys(("hypervisor.vm_off", "console.vm_off"), _VM_OFF),
     "vm.still_paused": TenantText(
@@ -101,7 +101,7 @@ CAUSES: dict[str, TenantText] = {
         _("The VPC could not be created."), _("Retry the VPC first, then retry this subnet.")
     ),
     "operation.deadline": TenantText(_("The task did not finish in time."), _ASK),
-    "operation.cancelled": TenantText(_("The task was cancelled."), _("Retry it to finish it.")),
+    "operation.cancelled": TenantText(_("The task was cancelled."), _("Retry the task to finish it.")),
     "database.unreachable": TenantText(_("The platform was busy."), _WAIT),
     **dict.fromkeys(
         (
@@ -149,7 +149,7 @@ STEPS: dict[str, str] = {
     "Setting the power state on %(host)s": _("Setting the power state"),
     "Looking for the VM on %(host)s": _("Checking the host"),
     "Host %(host)s is unreachable. The VM’s data stays on this host.": _("The host is not responding."),
-    "Left behind: %(error)s": _("Some parts could not be removed. Your administrator has been notified."),
+    "Not cleaned up: %(error)s": _("Some parts could not be removed. Your administrator has been notified."),
     "The guest is paused and cannot shut down.": _("The guest is paused and cannot shut down."),
     "The guest did not shut down within %(seconds)s seconds.": _("The guest did not shut down in time."),
     **{

@@ -241,7 +241,7 @@ def _refuse_special(name: str, block: IPv4Network | IPv6Network, *, is_block: bo
     """Refuse blocks that are never the other side of a connection, or not in the way they were written."""
     first = block.network_address
     if first.is_unspecified and block.prefixlen == block.max_prefixlen:
-        raise _mistaken(name, _("%(address)s is no machine's address."), first, f"{first}/0")
+        raise _mistaken(name, _("%(address)s cannot be the address of a machine."), first, f"{first}/0")
     if isinstance(block, IPv6Network) and block.subnet_of(IPV4_MAPPED):
         inner = IPv4Network((int(first) & 0xFFFFFFFF, block.prefixlen - IPV4_MAPPED.prefixlen), strict=False)
         meant = str(inner if is_block else inner.network_address)
@@ -251,9 +251,7 @@ def _refuse_special(name: str, block: IPv4Network | IPv6Network, *, is_block: bo
     if block.is_multicast:
         raise Invalid({name: [_("Multicast addresses cannot be used in rules.")]})
     if block.is_loopback:
-        raise Invalid(
-            {name: [_("Loopback addresses never leave a machine. Enter the address of the other side.")]}
-        )
+        raise Invalid({name: [_("Loopback addresses are local to one machine. Enter the peer’s address.")]})
 
 
 def _mistaken(name: str, cause: str, address: object, meant: str) -> Invalid:

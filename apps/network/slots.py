@@ -48,5 +48,5 @@ FIRST_STEPS.fill(FirstStepSlot("vpc", 1, VPC_CREATE, _("A private network for yo
 new_accounts.fill(create_default_network)
 moving.fill(
     Moving("vpc", belongings=lambda vpc: Subnet.objects.filter(vpc=vpc.pk)),
-    Moving("subnet", moves_with=_("A subnet is in the project of its VPC. Move the VPC.")),
+    Moving("subnet", moves_with=_("A subnet belongs to the project of its VPC. Move the VPC instead.")),
 )

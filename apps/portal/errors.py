@@ -59,8 +59,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if reason.startswith(_FOREIGN):
         text = _("The form was sent from another address: %(origin)s.") % {"origin": _origin(request)}
         hint = _(
-            "Open the portal at %(host)s and send the form from there. Behind a proxy, the administrator must "
-            "pass on the host name and allow the proxy's address."
+            "Open the portal at %(host)s and retry. Behind a proxy, the administrator must forward "
+            "the hostname and allow the proxy’s address."
         )
         return _answer(request, 403, "csrf.origin", text, hint % {"host": request.get_host()})
     text = _("The form has expired.")

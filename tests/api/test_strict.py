@@ -126,7 +126,7 @@ def test_a_misspelt_parameter_changes_nothing_and_gets_a_suggestion(
 
 def test_a_parameter_that_takes_one_value_is_given_once(alice: User) -> None:
     client = factories.api_client(alice)
-    assert _errors(client.get("/api/v1/vms?name=a&name=b")) == {"name": "Give this parameter once."}
+    assert _errors(client.get("/api/v1/vms?name=a&name=b")) == {"name": "Specify this parameter only once."}
     assert client.get("/api/v1/vms?state=ready&state=error").status_code == 200
 
 

@@ -212,6 +212,6 @@ def test_another_region_chosen_chooses_its_things_again_and_says_when_nothing_is
         SecurityGroup.objects.filter(pk=group.pk).update(state=State.ERROR)
         site.open(page, "/vms/create/", site.owner)
         page.get_by_label("Region").select_option("zz-second")
-        expect(summary.locator("[data-unfiltered]")).to_contain_text("nothing is filtered")
+        expect(summary.locator("[data-unfiltered]")).to_contain_text("traffic is not filtered")
     finally:
         Region.objects.filter(pk=region.pk).update(open_to_tenants=False)

@@ -107,7 +107,7 @@ def test_what_was_typed_comes_back_after_the_session_expired(site: Site, page: P
     site.open(page, f"/subnets/create/?vpc={vpc.pk}", site.owner)
     expect(page.get_by_label("Name")).to_have_value("databases")
     expect(page.locator("[name=cidr]")).to_have_value("10.0.9.0/24")
-    expect(page.get_by_text("Restored: what you had typed before.")).to_be_visible()
+    expect(page.get_by_text("Your earlier entries are restored.")).to_be_visible()
     # Somebody else who logs in there gets nothing of it.
     page.get_by_label("Name").fill("secret")
     page.context.clear_cookies(name=settings.SESSION_COOKIE_NAME)

@@ -333,6 +333,6 @@ def test_a_vm_without_a_group_is_created_only_when_that_is_said(
     assert browser.post(PAGE, typed).status_code == 302
     assert Vm.objects.get().nics.get().security_group_id == group.pk
     shown = preview(browser, {**typed, "security_group": ""})
-    assert "nothing is filtered" in shown.content.decode() and call_in(shown)["security_group"] is None
+    assert "traffic is not filtered" in shown.content.decode() and call_in(shown)["security_group"] is None
     assert browser.post(PAGE, {**typed, "name": "open", "security_group": ""}).status_code == 302
     assert Vm.objects.get(name="open").nics.get().security_group is None

@@ -112,7 +112,7 @@ def test_every_form_that_cloud_init_knows_is_kept_as_it_is(text: str) -> None:
         ("echo hi\n", "The first line tells the guest"),
         ("## template: jinja\necho hi\n", "The first line tells the guest"),
         (in_base64(SCRIPT.encode()), "choose the encoding base64"),
-        ("\n" + SCRIPT, "Nothing may stand before #!"),
+        ("\n" + SCRIPT, "must start with these characters"),
         ("#cloud-config\na: b: c\n", "Line 2, column 5 is not valid YAML"),
         ("#cloud-config\na: *x\n", "undefined alias x"),
         ("#cloud-config\n- a\n", "Line 2, column 1 is not valid YAML: a mapping"),
@@ -144,9 +144,12 @@ def nested(levels: int) -> str:
     ("text", "reason"),
     [
         ("a" + " " * 65_000 + "!", "The first line tells the guest"),
-        (nested(1_050), "more than 20 parts"),
-        (nested(1_050).replace("Content-Type: m", "CONTENT-TYPE:\n m"), "more than 20 parts"),
-        ("MIME-Version: 1.0\n" + "Content-Type: message/rfc822\n\n" * 2_000, "more than 20 parts"),
+        (nested(1_050), "more than 20 multipart sections"),
+        (nested(1_050).replace("Content-Type: m", "CONTENT-TYPE:\n m"), "more than 20 multipart sections"),
+        (
+            "MIME-Version: 1.0\n" + "Content-Type: message/rfc822\n\n" * 2_000,
+            "more than 20 multipart sections",
+        ),
     ],
     ids=["blanks", "multipart", "folded", "messages"],
 )
@@ -225,7 +228,7 @@ def test_a_typed_host_name_has_room_for_its_number(cloud: Cloud, subnet: Subnet,
 @pytest.mark.django_db
 def test_user_data_cannot_displace_a_typed_host_name(cloud: Cloud, subnet: Subnet, owner: Actor) -> None:
     config = "#cloud-config\nwrite_files: [{hostname: no}]\n{more}"
-    with pytest.raises(Invalid, match="host name too") as refused:
+    with pytest.raises(Invalid, match="also sets a hostname") as refused:
         make_vm(
             owner, cloud, subnet, hostname="db1", user_data=config.replace("{more}", "fqdn: other.example")
         )

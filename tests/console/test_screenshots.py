@@ -73,7 +73,7 @@ def test_hosts_and_workers_take_few_pictures_at_once(vm: Vm, monkeypatch: pytest
 
 def test_a_page_has_a_picture_taken_and_shows_it_once_it_is_there(alice: User, vm: Vm) -> None:
     before = waiting()
-    assert part(alice, vm)[1].count("Taking a picture") == 1
+    assert part(alice, vm)[1].count("Taking a screenshot") == 1
     assert waiting() == before + 1, "no worker is asked"
     assert screenshots.latest(vm.pk) is None, "a request has asked the host itself"
     take_screenshot(str(vm.pk))
@@ -104,7 +104,7 @@ def test_a_page_that_is_left_open_stops_asking(alice: User, vm: Vm) -> None:
     before = waiting()
     _status, html = part(alice, vm, "screenshot/?round=30")
     assert "hx-get" not in html
-    assert "No picture yet" in html
+    assert "No screenshot yet" in html
     assert waiting() == before
 
 
@@ -151,7 +151,7 @@ def test_a_vm_that_is_off_shows_no_old_picture(alice: User, vm: Vm) -> None:
     Vm.objects.filter(pk=vm.pk).update(power=Power.OFF, power_seen=Power.OFF)
     before = waiting()
     html = part(alice, vm)[1]
-    assert "The VM is off." in html
+    assert "The VM is stopped." in html
     assert "<img" not in html
     assert waiting() == before
 

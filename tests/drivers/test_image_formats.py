@@ -182,7 +182,7 @@ def in_tar(member: str) -> Callable[[bytes], bytes]:
         (lambda raw: b"PK\x03\x04" + raw, "compressed (zip)", "Decompress it first"),
         (in_tar("vm.ovf"), "OVA archive", "Extract the disk from the OVA"),
         (in_tar("disk.raw"), "tar archive", "Extract the disk"),
-        (lambda raw: b"LUKS\xba\xbe\0\2" + raw, "encrypted (LUKS)", "Decrypt it first"),
+        (lambda raw: b"LUKS\xba\xbe\0\2" + raw, "encrypted (LUKS)", "Decrypt the disk first"),
         (lambda raw: raw[:32769] + b"CD001" + raw[32774:], "ISO 9660", "Import an installed disk"),
         (lambda raw: b"# Disk DescriptorFile\nversion=1\n", "in other files", "Convert it to one file"),
         (lambda raw: b"QED\0" + raw, "format QED", "Convert it first"),

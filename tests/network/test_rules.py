@@ -92,9 +92,9 @@ def test_anything_else_is_no_address(address: str) -> None:
 @pytest.mark.parametrize(
     ("address", "reason"),
     [
-        ("0.0.0.0", "0.0.0.0 is no machine's address. Did you mean 0.0.0.0/0?"),  # noqa: S104
+        ("0.0.0.0", "0.0.0.0 cannot be the address of a machine. Did you mean 0.0.0.0/0?"),  # noqa: S104
         ("0.0.0.0/32", "Did you mean 0.0.0.0/0?"),
-        ("::", ":: is no machine's address. Did you mean ::/0?"),
+        ("::", ":: cannot be the address of a machine. Did you mean ::/0?"),
         ("::/128", "Did you mean ::/0?"),
         ("::ffff:192.0.2.7", "IPv4 address written as IPv6. Did you mean 192.0.2.7?"),
         ("::ffff:c000:207/128", "Did you mean 192.0.2.7/32?"),

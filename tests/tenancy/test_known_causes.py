@@ -58,7 +58,7 @@ def test_at_an_ip_address_passkeys_say_that_they_need_a_host_name(
     settings.ALLOWED_HOSTS = ["*"]  # type: ignore[attr-defined]
     client = page_client(alice)
     page = client.get("/account/security/passkey/", HTTP_HOST=host).content.decode()
-    assert "Passkeys need a host name" in page and "data-passkey-button" in page
+    assert "Passkeys need a hostname" in page and "data-passkey-button" in page
     assert 'data-passkey="create"' not in page
     for path in (
         "/account/security/passkey/options/",
@@ -67,7 +67,7 @@ def test_at_an_ip_address_passkeys_say_that_they_need_a_host_name(
     ):
         answer = client.post(path, HTTP_HOST=host)
         assert (answer.status_code, answer.json()["code"]) == (409, "passkey.needs_host_name"), path
-        assert "Passkeys need a host name" in answer.json()["title"]
+        assert "Passkeys need a hostname" in answer.json()["title"]
     assert client.post("/account/security/passkey/options/").status_code == 200
 
 

@@ -115,7 +115,7 @@ def test_only_who_runs_the_tenant_gives_and_within_the_tenant_only(
     with pytest.raises(Invalid):
         _give(bob, una, thing, "viewer")
     foreign = _vpc(project_b, "foreign")
-    with pytest.raises(Invalid, match="resource"):
+    with pytest.raises(Invalid, match="Resource not found"):
         _give(alice, una, foreign, "viewer")
     assert not ResourceUserObjectPermission.objects.exists()
 
@@ -229,4 +229,4 @@ def test_the_pages_lead_from_a_resource_and_a_member_to_granting_and_revoking(
     assert browser.post(f"/resource-roles/{given.pk}/delete/").status_code == 302
     assert not visible_resource_roles(actor_for_user(alice)).exists()
     refused = browser.post("/resource-roles/create/", {**body, "resource": str(una.uid)})
-    assert refused.status_code == 422 and "no such resource" in refused.content.decode()
+    assert refused.status_code == 422 and "Resource not found" in refused.content.decode()

@@ -84,8 +84,8 @@ class TooFast(Refused):
     def __init__(self, rate: Rate) -> None:
         self.rate = rate
         super().__init__(
-            _("This API key may make %(n)d requests a minute.") % {"n": rate.limit},
-            hint=_("Wait %(n)d s, then send the request again.") % {"n": rate.wait},
+            _("This API key is limited to %(n)d requests per minute.") % {"n": rate.limit},
+            hint=_("Wait %(n)d s, then retry.") % {"n": rate.wait},
             details={"retry_after": rate.wait},
         )
 

@@ -46,7 +46,7 @@ def top_level_keys(text: str) -> set[str]:
 def mime_error(text: str) -> str:
     """Return why a guest could not read this MIME message, "" if it can."""
     if len(_CONTAINER.findall(text)) > MOST_CONTAINERS:
-        return _("The MIME message has more than %(n)s parts that contain others.") % {"n": MOST_CONTAINERS}
+        return _("The MIME message has more than %(n)s multipart sections.") % {"n": MOST_CONTAINERS}
     message = email.message_from_string(text.lstrip())
     if message.get_content_maintype() == "multipart" and not message.is_multipart():
         return _("The MIME message has no parts. Check its boundary.")

@@ -203,7 +203,7 @@ def _check(asked: VmRequest, draft: Draft) -> None:
         wrong["hostname"] = first_boot.hostname_errors(last, image.os_family)
     if asked.hostname and sets_hostname(draft.user_data or ""):
         # The guest would take that of user data.
-        wrong["hostname"] = [_("User data sets a host name too. Give it in one place only.")]
+        wrong["hostname"] = [_("User data also sets a hostname. Set the hostname in one place only.")]
     wrong = {field: messages for field, messages in wrong.items() if messages}
     if wrong:
         raise Invalid(wrong)

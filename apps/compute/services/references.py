@@ -89,7 +89,7 @@ def default_group(actor: Actor, project: Project, region: Region) -> SecurityGro
         text = _("There is no security group named “default” in region %(region)s.") % {
             "region": region.label
         }
-        hint = _("Name a group, or send null for a VM without one: nothing is filtered then.")
+        hint = _("Specify a security group, or send null for none. Without one, traffic is not filtered.")
         raise Invalid({"security_group": [text]}, hint=hint)
     return found
 

@@ -83,7 +83,7 @@ def _decoded(sent: str) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
-        raise _bad(_("The decoded data is neither UTF-8 text nor gzip of it.")) from error
+        raise _bad(_("The decoded data is neither UTF-8 text nor gzip-compressed UTF-8 text.")) from error
 
 
 def _unpacked(raw: bytes) -> bytes:
@@ -110,7 +110,9 @@ def _ensure_understood(text: str, family: str | None) -> None:
         return _refuse_if(mime_error(text))
     if head.startswith("#!"):
         # The guest's kernel reads this from the first byte on.
-        return _refuse_if("" if jinja or text.startswith("#!") else _("Nothing may stand before #!."))
+        return _refuse_if(
+            "" if jinja or text.startswith("#!") else _("User data with #! must start with these characters.")
+        )
     if head.startswith(_PATCH):
         return None
     if head.startswith("#cloud-config"):

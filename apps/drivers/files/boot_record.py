@@ -28,7 +28,7 @@ def need_boot_record(start: bytes, *, known: bool) -> None:
 def no_boot_record() -> DriverError:
     """Return the refusal of a disk that is blank, or holds data only."""
     return bad_image(
-        _("The disk has no boot record (MBR or GPT): no VM could start from it."),
+        _("The disk has no boot record (MBR or GPT). A VM cannot start from it."),
         hint=_("Import a disk with an installed operating system."),
     )
 

@@ -118,10 +118,10 @@ def _refuse_references(file: int, found: dict[str, Any]) -> None:
         raise backed_image()
     details = found.get("format-specific", {}).get("data", {})
     if details.get("data-file"):
-        raise bad_image(_("The image keeps its data in another file."), hint=MAKE_ONE_FILE)
+        raise bad_image(_("The image stores its data in another file."), hint=MAKE_ONE_FILE)
     for extent in details.get("extents", ()):
         if extent.get("filename", "") != name_of(file):
-            raise bad_image(_("The image keeps its data in another file."), hint=MAKE_ONE_FILE)
+            raise bad_image(_("The image stores its data in another file."), hint=MAKE_ONE_FILE)
 
 
 def _check(file: int, form: str) -> None:

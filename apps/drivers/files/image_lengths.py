@@ -38,7 +38,8 @@ def check_length(file: int, form: str) -> None:
 def truncated() -> DriverError:
     """Return the refusal of a file that ends too early."""
     return bad_image(
-        _("The file is truncated: its end is missing."), hint=_("Upload it again, and compare its checksum.")
+        _("The file is truncated: its end is missing."),
+        hint=_("Upload the file again and compare its checksum."),
     )
 
 
@@ -46,7 +47,7 @@ def damaged(part: str) -> DriverError:
     """Return the refusal of a file of which a part contradicts another."""
     return bad_image(
         _("The image is damaged: its %(part)s cannot be read."),
-        hint=_("Upload it again, and compare its checksum."),
+        hint=_("Upload the file again and compare its checksum."),
         part=part,
     )
 
@@ -80,7 +81,7 @@ def _vhd(file: int, size: int) -> None:
             raise truncated()
     elif kind != VHD_DYNAMIC:
         raise bad_image(
-            _("The VHD is a differencing disk: it needs its parent."),
+            _("The VHD is a differencing disk and needs its parent disk."),
             hint=_("Merge it into its parent first."),
         )
 

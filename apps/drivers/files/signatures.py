@@ -91,7 +91,7 @@ def encrypted(name: str) -> DriverError:
     """Return the refusal of a disk that nobody could start without its passphrase."""
     return bad_image(
         _("The disk is encrypted (%(name)s)."),
-        hint=_("Decrypt it first. The platform gives no passphrase to a guest."),
+        hint=_("Decrypt the disk first. The platform cannot pass a passphrase to a guest."),
         name=name,
     )
 

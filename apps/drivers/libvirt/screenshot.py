@@ -147,13 +147,11 @@ def _means(lines: list[bytes], picked: range, factor: int, across: int) -> bytes
 
 def _takes_long() -> DriverError:
     return DriverError(
-        _("The screen is too large or too detailed for a picture."),
+        _("The screen is too large or too detailed for a screenshot."),
         code="hypervisor.no_screenshot",
         permanent=True,
     )
 
 
 def _no_picture() -> DriverError:
-    return DriverError(
-        _("libvirt gave no picture of the screen."), code="hypervisor.no_screenshot", permanent=True
-    )
+    return DriverError(_("libvirt returned no screenshot."), code="hypervisor.no_screenshot", permanent=True)

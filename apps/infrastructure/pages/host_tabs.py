@@ -35,7 +35,7 @@ def why_nothing_new(row: Host) -> str:
     """Say why nothing is measured of a host now, "" when it is."""
     if row.last_report_at is None:
         return _("The agent has not reported yet.")
-    return "" if row.in_reach else _("The host is unreachable: nothing is measured.")
+    return "" if row.in_reach else _("The host is unreachable. No metrics are collected.")
 
 
 def closing_plan(host: Any) -> list[str]:

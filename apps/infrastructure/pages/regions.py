@@ -80,14 +80,14 @@ def _checklist(region: Any) -> list[str]:
 
 def _what_stays(region: Region) -> list[str]:
     return [
-        _("Tenants can create nothing more in %(name)s.") % {"name": region.label},
-        _("What they have there stays and keeps running."),
+        _("Tenants can no longer create resources in %(name)s.") % {"name": region.label},
+        _("Existing resources are kept and keep running."),
     ]
 
 
 def _goes(region: Region) -> Sequence[Text]:
     return [
-        _("The region %(label)s is removed. Nothing may be in it: no cluster, host, network or image.")
+        _("Region %(label)s is deleted. It must have no clusters, hosts, networks or images.")
         % {"label": region.label},
     ]
 

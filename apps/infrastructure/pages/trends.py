@@ -28,7 +28,7 @@ def cpu_trend(hosts: QuerySet[Host]) -> SafeString | str:
     values = store().mean_trend(keys, "cpu_percent", LENGTH, STEP)
     if not any(value is not None for value in values):
         return ""
-    return sparkline(values, _("Mean CPU load of the hosts in the last 3 hours"))
+    return sparkline(values, _("Average CPU load of the hosts in the last 3 hours"))
 
 
 def busiest_hosts(hosts: QuerySet[Host]) -> list[dict[str, Any]]:

@@ -66,9 +66,9 @@ def make_default_network(
     operations = [made for place in wanted for made in create_in_region(actor, owner, place)]
     if not operations:
         raise Refused(
-            _("Project %(name)s has a VPC in every open region.") % {"name": owner.name},
+            _("Project %(name)s already has a VPC in every open region.") % {"name": owner.name},
             code="default_network.exists",
-            hint=_("Create a VPC and a security group of your own instead."),
+            hint=_("Create a VPC and a security group yourself."),
         )
     return operations
 

@@ -44,7 +44,7 @@ def reason_against(request: HttpRequest) -> str:
             ip_address(name)
         except ValueError:
             continue
-        return _("Passkeys need a host name. This page is open at an IP address (%(address)s).") % {
+        return _("Passkeys need a hostname. This page is open at an IP address (%(address)s).") % {
             "address": name
         }
     return ""

@@ -50,7 +50,7 @@ class KeyForm(BaseForm):
         required=False,
         min_value=1,
         max_value=limits.INTEGER,
-        help_text=gettext_lazy("A limit of the key's own. Empty: the platform's limit."),
+        help_text=gettext_lazy("Limit for this key. Leave empty for the platform’s limit."),
     )
 
 

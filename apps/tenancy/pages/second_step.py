@@ -106,9 +106,7 @@ class PasskeyLogIn(View):
 
 def _why_not(waiting: Pending, code: str) -> str:
     if is_late(waiting.user, code):
-        return _(
-            "The code has expired. Enter the newest one. If it is refused too, check the clock of your phone."
-        )
+        return _("The code has expired. Enter the latest code. If that fails too, check your phone’s clock.")
     return _("The code is wrong or was already used. Wait for the next code.")
 
 
@@ -125,7 +123,7 @@ def _ask_second(request: HttpRequest, waiting: Pending, error: str = "") -> Http
 def _start_again(request: HttpRequest) -> HttpResponse:
     """Lead to the first step; say why when there was one here, or a code was sent."""
     if request.session.pop(PENDING, None) or request.method == "POST":
-        text = _("The log-in took longer than %(n)s minutes, or was ended. Log in again.")
+        text = _("The login took longer than %(n)s minutes or was cancelled. Log in again.")
         return _ask_first(request, text % {"n": PATIENCE // 60})
     return redirect("portal:login")
 

@@ -54,7 +54,7 @@ def _ends(tenant: Tenant) -> Sequence[Text]:
 def _goes(tenant: Tenant) -> Sequence[Text]:
     return [
         _("All users, API keys, projects and quotas of %(name)s are deleted.") % {"name": tenant.name},
-        _("The tenant must have no resources. The operation log stays."),
+        _("The tenant must have no resources. The operation log is kept."),
     ]
 
 

@@ -131,8 +131,8 @@ def _why_not(secret: str, code: str) -> str:
         return _("The code is wrong. Enter the code that the app shows for this entry.")
     minutes = max(1, round(abs(off) * STEP / 60))
     text = (
-        _("The clock of your phone is %(n)s min fast. Set it right, then enter the next code.")
+        _("Your phone’s clock is %(n)s min fast. Correct it, then enter the next code.")
         if off > 0
-        else _("The clock of your phone is %(n)s min slow. Set it right, then enter the next code.")
+        else _("Your phone’s clock is %(n)s min slow. Correct it, then enter the next code.")
     )
     return text % {"n": minutes}

@@ -33,7 +33,7 @@ def give_resource_role(
         actor, RESOURCE_ROLE_CREATE, project=None, tenant_id=user.tenant_id if user else tenant_id
     )
     if user is None:
-        raise Invalid({"member": [_("There is no such member.")]})
+        raise Invalid({"member": [_("Member not found.")]})
     hold_user(user)
     row = _hold_resource(user, resource)
     _replace(user, row, Role(role))
@@ -58,7 +58,7 @@ def _hold_resource(user: User, resource: UUID) -> Resource:
     rows = Resource.objects.select_for_update(no_key=True, of=("self",))
     found = rows.filter(pk=resource, tenant=user.tenant).first() if user.tenant else None
     if found is None:
-        raise Invalid({"resource": [_("There is no such resource in this account.")]})
+        raise Invalid({"resource": [_("Resource not found in this account.")]})
     return found
 
 
