@@ -55,7 +55,9 @@ def _why_not(token: str) -> str:
     ended = expired_at(token)
     if ended is None:
         return _("The API key is unknown or has been revoked.")
-    return _("The API key expired on %(time)s. Create a new key.") % {"time": f"{ended:%Y-%m-%d %H:%M} UTC"}
+    return _("The API key expired on %(time)s. Create a new key.") % {
+        "time": ended.isoformat(timespec="seconds")
+    }
 
 
 class PortalSessionAuthentication(SessionAuthentication):

@@ -62,7 +62,7 @@ PAUSED = {
     ),
     PauseReason.WATCHDOG: _("Paused: the watchdog timer expired."),
     PauseReason.MIGRATION: _("Paused: migration in progress."),
-    PauseReason.OTHER: _("Paused on the host."),
+    PauseReason.OTHER: _("Paused: the cause is unknown."),
 }
 
 # One statement for all VMs of all hosts; rows that already say so are not touched. The ids of a host come in one text,

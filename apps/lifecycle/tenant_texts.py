@@ -122,6 +122,7 @@ CAUSES: dict[str, TenantText] = {
             "hypervisor.failed",
             "hypervisor.no_console",
             "hypervisor.no_kvm",
+            "hypervisor.no_screenshot",
             "hypervisor.vm_missing",
             "memory.lock_lost",
             "memory.locked",

@@ -53,7 +53,7 @@ def _numbers(schema: dict[str, Any], sample: Any, path: Path = ()) -> Iterator[t
 
 def _operation(route: Route, method: str) -> dict[str, Any]:
     path = "/" + route.path
-    for converter in ("uuid", "int", "slug"):
+    for converter in ("uuid", "id", "int", "slug"):
         path = path.replace(f"<{converter}:key>", "{key}")
     found: dict[str, Any] = DOCUMENT["paths"][path][method.lower()]
     return found

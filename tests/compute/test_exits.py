@@ -159,7 +159,7 @@ def ensure_it_settled(operation: Operation, vm: Vm, host: Host, cloud: Cloud) ->
         assert not Host.objects.get(pk=host.pk).in_reach, operation.error
         assert operation.error["code"] == "host.unreachable"
         assert operation.error["message"]
-        assert ("Force clean" if operation.verb == "vm.delete" else "host is up") in operation.error["hint"]
+        assert ("force clean" if operation.verb == "vm.delete" else "host is up") in operation.error["hint"]
         assert Resource.objects.get(pk=vm.pk).error["operation"] == str(operation.pk)
         return
     assert operation.status == OperationStatus.DONE, operation.error

@@ -98,6 +98,6 @@ def test_the_tab_has_a_frame_for_each_chart_and_the_chosen_range(owner: Actor, v
 
 def test_the_tab_says_why_nothing_new_comes(owner: Actor, vm: Vm) -> None:
     Host.objects.filter(pk=vm.host_id).update(last_report_at=timezone.now() - timedelta(minutes=5))
-    assert "Its host is unreachable" in page(owner, vm)
+    assert "host is unreachable" in page(owner, vm)
     Vm.objects.filter(pk=vm.pk).update(power=Power.OFF, power_seen=Power.OFF)
     assert "The VM is stopped" in page(owner, vm)

@@ -134,7 +134,7 @@ def test_a_restart_does_not_wait_for_a_guest_that_cannot_answer(cloud: Cloud, vm
 
 def test_power_off_and_delete_work_and_what_cannot_says_why(cloud: Cloud, vm: Vm, owner: Actor) -> None:
     paused = pause(cloud, vm)
-    with pytest.raises(NotNow, match="restart or power off the VM"):
+    with pytest.raises(NotNow, match="Restart or power off the VM"):
         shut_down_vm(owner, paused)
     with pytest.raises(NotNow, match="paused"):
         start_vm(owner, paused)

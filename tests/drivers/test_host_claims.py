@@ -36,6 +36,7 @@ FAILURE = f"{CLAIMS}::test_whatever_a_host_says_of_a_failure_can_be_kept_and_sho
 PLACED = "tests/compute/test_usage.py::test_a_host_can_say_nothing_of_another_hosts_vms"
 RATE = "tests/metrics/test_rates.py::test_a_counter_that_grew_more_than_anything_can_is_a_gap_and_no_cpu_is_over_whole"
 IMAGE = "tests/compute/test_images.py::test_an_image_that_cannot_be_so_is_not_offered"
+SHOT = "tests/console/test_screenshots.py::test_a_picture_of_another_size_than_it_says_is_refused"
 SCREEN = "tests/console/test_opening.py::test_a_screen_is_where_the_host_is_or_nowhere"
 ENROLLED = f"{CLAIMS}::test_capacity_beyond_what_was_enrolled_is_not_given_out"
 POOL = "tests/storage/test_disks.py::test_a_pool_with_more_in_use_than_it_has_is_not_believed"
@@ -112,6 +113,10 @@ COMPARED: dict[str, tuple[str, str]] = {
     "HostUsage.memory_total_bytes": ("shown only", BOUND),
     "HostUsage.disk_used_bytes": ("shown only", BOUND),
     "HostUsage.disk_total_bytes": ("shown only", BOUND),
+    "Screenshot.id": ("the VM that was asked for", SHOT),
+    "Screenshot.width": ("the widest picture, and its pixels", SHOT),
+    "Screenshot.height": ("the highest picture, and its pixels", SHOT),
+    "Screenshot.pixels": ("three bytes for each point", SHOT),
     "ConsoleAddress.host": ("the host's address in the database", SCREEN),
     "ConsoleAddress.port": ("the ports of VNC servers", SCREEN),
     "ImageInfo.virtual_bytes": ("the largest image", IMAGE),
@@ -188,7 +193,7 @@ def is_bounded(annotation: Any) -> bool:
         bounded = any(m.ge is not None and m.le is not None for m in metas)
     elif bare is datetime:
         bounded = any(m.tz for m in metas)
-    elif bare is str or get_origin(bare) in (tuple, dict):
+    elif bare in (str, bytes) or get_origin(bare) in (tuple, dict):
         inner = [argument for argument in get_args(bare) if argument is not Ellipsis]
         bounded = any(m.max_length is not None for m in metas) and all(map(is_bounded, inner))
     else:

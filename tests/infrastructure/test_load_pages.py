@@ -76,7 +76,7 @@ def test_every_cell_of_the_heat_map_says_its_figure_and_what_is_wrong_with_the_h
     html = shown(client, f"/admin/compute-clusters/{cluster.pk}/")
     assert cell(html, "idle") == "heat heat-0 | idle 2 %, CPU load"
     assert cell(html, "busy") == "heat heat-5 | busy 96 %, CPU load"
-    assert cell(html, "closed") == "heat heat-2 heat-odd | closed 50 %, CPU load, Closed"
+    assert cell(html, "closed") == "heat heat-2 heat-odd | closed 50 %, CPU load, Scheduling disabled"
     assert cell(html, "silent") == "heat heat-2 heat-odd | silent 40 %, CPU load, Unreachable"
     assert "Enrolled" in cell(html, "new")
     assert "Failed" in cell(html, "odd")

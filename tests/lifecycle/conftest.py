@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from apps.api import vocabulary
 from apps.infrastructure.models import ComputeCluster, Host, Region
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.handlers import Settle, handles
@@ -16,7 +17,7 @@ from apps.lifecycle.legality import holding
 from apps.lifecycle.models import Operation, State
 from apps.lifecycle.operation_context import OperationContext
 from apps.lifecycle.requests import Change
-from apps.lifecycle.verbs import ANY_STATE, Cancel, Verb, declare
+from apps.lifecycle.verbs import ANY_STATE, Cancel, Verb, all_verbs, declare
 
 POLISH = declare(Verb("host.polish", label="Polish", doing="Polishing", deadline=timedelta(minutes=1)))
 SCRAP = declare(
@@ -24,6 +25,9 @@ SCRAP = declare(
 )
 TIDY = declare(Verb("host.tidy", label="Tidy", doing="Tidying", cancel=Cancel.BEFORE))
 GLANCE = declare(Verb("host.glance", label="Glance", doing="Glancing", exclusive=False))
+PRETEND = {POLISH.name, SCRAP.name, TIDY.name, GLANCE.name}
+# They are in the table of verbs for the whole test process, but not words of the product's API document.
+vocabulary.all_verbs = lambda: [verb for verb in all_verbs() if verb.name not in PRETEND]
 
 
 @dataclass

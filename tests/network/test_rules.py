@@ -152,7 +152,7 @@ def test_every_wrong_row_is_told_at_once() -> None:
 
 
 def test_the_same_rule_twice_is_refused_naming_the_other_row() -> None:
-    with pytest.raises(Invalid, match="Row 1") as refusal:
+    with pytest.raises(Invalid, match="Same as row 1") as refusal:
         parse_rules([rule(port="22"), rule(protocol="ssh", port="", description="again")])
     assert list(refusal.value.fields) == ["rules.1.protocol"]
 

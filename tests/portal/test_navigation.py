@@ -21,7 +21,7 @@ ADMIN = {
     "": ["home"],
     "Platform": ["region", "compute_cluster", "host", "storage_cluster", "vpc_range"],
     "Resources": ["vm", "disk", "vpc", "subnet", "security_group", "image", "instance_type"],
-    "Operation": ["operation", "finding", "audit", "tenant", "admin_user", "api_key", "settings"],
+    "Operations": ["operation", "finding", "audit", "tenant", "admin_user", "api_key", "settings"],
 }
 
 

@@ -47,6 +47,8 @@ OUTSIDE = {
     ("apps/tenancy/factors/codes.py", "use_code"): "is a judge",
     ("apps/tenancy/factors/passkeys.py", "judge_passkey"): "is a judge",
     ("apps/accounts/keys.py", "find_key"): "is a judge",
+    ("apps/accounts/keys.py", "expired_at"): "256 bits of an expired key, asked for after it was counted",
+    ("apps/tenancy/factors/codes.py", "steps_off"): "of a code that was refused and counted, or of a new app",
     (
         "apps/tenancy/login_steps.py",
         "pending",

@@ -21,6 +21,7 @@ from apps.accounts.models import (
     User,
 )
 from apps.accounts.recent_proof import PROVED_AT
+from apps.accounts.selectors import visible_resource_roles
 from apps.accounts.sessions import SessionStore
 from apps.audit.models import AuditEntry
 from apps.compute.models import Image, InstanceType, Power, Vm
@@ -34,6 +35,7 @@ from apps.lifecycle.batches import open_batch
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
 from apps.network.models import Subnet, Vpc
 from apps.network.services.default_network import create_default_network
+from apps.portal.actions import name_to_type
 from apps.portal.models import SavedView
 from apps.reconciliation.models import Finding, FindingState
 from apps.tenancy.services.projects import create_project
@@ -248,6 +250,9 @@ def _fill(world: World, host: Any) -> None:
         "regions": world.region.name,
         "tenants": world.tenant.name,
         "findings": f"{MARK} finding",
+        "resource-roles": name_to_type(
+            visible_resource_roles(world.owner).get(pk=world.keys["resource-roles"])
+        ),
     }
 
 

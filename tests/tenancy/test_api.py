@@ -89,7 +89,7 @@ def test_quotas_are_read_by_the_tenant_and_set_by_admins(ada: User, alice: User,
     quotas = {q["metric"]: q for q in api_client(alice).get("/api/v1/quotas").json()["quotas"]}
     assert (quotas["vm"]["limit"], quotas["vm"]["used"], quotas["vm"]["over"]) == (7, 0, False)
     wrong = api_client(ada).patch(url, {"limits": {"vm": -1}}, format="json")
-    assert wrong.status_code == 422 and wrong.json()["errors"][0]["field"] == "vm"
+    assert wrong.status_code == 400 and wrong.json()["errors"][0]["field"] == "limits.vm"
 
 
 def test_a_read_only_key_changes_nothing(alice: User) -> None:

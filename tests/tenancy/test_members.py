@@ -84,7 +84,7 @@ def test_members_are_seen_by_who_runs_the_tenant_and_by_themselves(
 
 
 def test_a_log_in_name_is_unique_on_the_whole_platform(alice: User, bob: User, tenant_a: Tenant) -> None:
-    with pytest.raises(Invalid, match="taken"):
+    with pytest.raises(Invalid, match="already in use"):
         members.create_member(actor_for_user(alice), tenant_a, "bob")
     assert not Project.objects.filter(name="bob").exists()
 

@@ -20,6 +20,7 @@ from apps.lifecycle.errors import Forbidden, Invalid
 from apps.lifecycle.models import Resource, State
 from apps.lifecycle.verbs import ANY_STATE, Verb
 from apps.network.models import Vpc
+from apps.portal.actions import name_to_type
 from apps.portal.page_access import PageSession, judge
 from apps.tenancy.services import members
 from apps.tenancy.services.resource_roles import give_resource_role, take_resource_role
@@ -226,7 +227,10 @@ def test_the_pages_lead_from_a_resource_and_a_member_to_granting_and_revoking(
     roles = browser.get(f"/members/{una.uid}/roles/").content.decode()
     assert "Operator" in roles and f"/vpcs/{thing.pk}/" in roles
     assert "una" in browser.get("/resource-roles/").content.decode()
-    assert browser.post(f"/resource-roles/{given.pk}/delete/").status_code == 302
+    assert (
+        browser.post(f"/resource-roles/{given.pk}/delete/", {"typed_name": name_to_type(given)}).status_code
+        == 302
+    )
     assert not visible_resource_roles(actor_for_user(alice)).exists()
     refused = browser.post("/resource-roles/create/", {**body, "resource": str(una.uid)})
     assert refused.status_code == 422 and "Resource not found" in refused.content.decode()

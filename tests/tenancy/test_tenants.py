@@ -80,7 +80,7 @@ def test_bad_input_names_its_field_and_leaves_nothing(
 def test_names_of_tenants_and_log_ins_are_taken_once(ada: User, tenant_a: Tenant, alice: User) -> None:
     with pytest.raises(Invalid, match="tenant with this name"):
         create_tenant(actor_for_user(ada), tenant_a.name, "anna")
-    with pytest.raises(Invalid, match="taken"):
+    with pytest.raises(Invalid, match="already in use"):
         create_tenant(actor_for_user(ada), "other", "ALICE")
     other, _, _ = create_tenant(actor_for_user(ada), "other", "anna")
     with pytest.raises(Invalid, match="tenant with this name"):
