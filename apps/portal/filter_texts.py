@@ -48,6 +48,8 @@ def _bound(kind: str, label: str, value: str, *, first: bool) -> str:
 def _moment(value: str) -> str:
     try:
         at = parse_datetime(value)
-    except ValueError:
-        at = None
-    return written(at) if at is not None and at.tzinfo is not None else value.replace("T", " ")
+        if at is not None and at.tzinfo is not None:
+            return written(at)
+    except (ValueError, OverflowError):  # no time, or beyond the first or last year in the reader's zone
+        pass
+    return value.replace("T", " ")

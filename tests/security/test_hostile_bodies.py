@@ -19,6 +19,7 @@ from django.db import transaction
 from django.urls import reverse
 
 from apps.accounts.single_line import composed, is_one_line
+from tests import factories
 from tests.openapi import committed
 from tests.security.answers import TABLE
 from tests.security.bodies import API_BODIES
@@ -87,6 +88,8 @@ def texts_for(number: int) -> Iterator[tuple[str, str]]:
 
 
 def role_for(row: str) -> str:
+    if row.startswith("api:saved-views-one "):
+        return "nina"  # nobody else's
     allowed = [role for role, word in zip(ROLES, TABLE[row].split(), strict=True) if word == "ok"]
     return next(role for role in ("alice", "mia", "otto", "ada", *allowed) if role in allowed)
 
@@ -95,9 +98,10 @@ def send(world: World, row: str, body: dict[str, Any]) -> Any:
     name, method = row.split(" ")
     route: Route = ROUTES[name]
     url = reverse(route.name, kwargs={"key": world.keys[route.segment]} if route.takes_key else None)
-    return world.program(role_for(row)).generic(
-        method, url, data=json.dumps(body), content_type="application/json"
-    )
+    role = role_for(row)
+    if role == "nina":  # of this test only, as it is rolled back
+        world.cookies[role] = factories.page_client(world.nina).cookies["sessionid"].value
+    return world.program(role).generic(method, url, data=json.dumps(body), content_type="application/json")
 
 
 def kept_at(answer: Any, place: Place) -> Iterator[str]:
@@ -145,6 +149,8 @@ def test_a_text_is_refused_at_its_field_or_kept_as_it_is(
                 named = {place[0], *SAME.get(str(place[0]), ())}
                 assert any(field.split(".")[0] in named for field in fields), said
             continue
+        if place[-1] == "service" or (place[-1] == "public_key" and not text.strip()):
+            continue  # a rule's service follows from the rule; an empty public key asks for a new pair
         for shown in kept_at(json.loads(response.content or "{}"), place):
             assert shown in (text, composed(text.strip()), text.strip().lower()), said
             assert place[-1] == "user_data" or is_one_line(shown), said
