@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
@@ -108,6 +108,10 @@ class _Listener:
         """Note a push about the operation, or about all rows of a kind."""
         if self._id in text or '"*"' in text:
             self._changed.set()
+
+    def hears(self, about: Collection[str]) -> bool:
+        """Every push: what the caller may see is judged at each look."""
+        return True
 
     def end(self, message: dict[str, Any]) -> None:
         """Look again: rights may have changed, or pushes were lost."""
