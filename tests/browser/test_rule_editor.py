@@ -16,7 +16,7 @@ def rule(page: Page, number: int) -> Locator:
 
 
 @pytest.mark.requirement("SG-2")
-def test_rules_are_typed_refused_mended_and_applied(site: Site, page: Page) -> None:
+def test_rules_are_typed_refused_corrected_and_applied(site: Site, page: Page) -> None:
     site.open(page, "/security-groups/create/", site.owner)
     rows = page.locator("[data-rules] [data-rows] [data-rule]")
     started_with = rows.count()

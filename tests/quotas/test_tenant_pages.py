@@ -129,7 +129,7 @@ def test_the_api_recounts_for_administrators_only(ada: User, alice: User, tenant
 
 @pytest.mark.requirement("AC-2")
 @pytest.mark.usefixtures("one_vm_exists")
-def test_every_tenant_is_recounted_within_the_hour_and_drift_is_mended_logged_and_shown(
+def test_every_tenant_is_recounted_within_the_hour_and_drift_is_repaired_logged_and_shown(
     ada: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     tenants = [factories.make_tenant() for _ in range(3)]

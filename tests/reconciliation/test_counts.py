@@ -26,7 +26,7 @@ from tests.reconciliation.drift import look, look_twice, the_finding
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("OP-3")]
 
 
-def the_mended() -> Finding:
+def the_repaired() -> Finding:
     return Finding.objects.get(state=FindingState.REPAIRED)
 
 
@@ -34,7 +34,7 @@ def test_room_promised_wrongly_is_put_right(vm: Vm) -> None:
     Host.objects.filter(pk=vm.host_id).update(vcpu_reserved=9)
     look()
     assert Host.objects.get(pk=vm.host_id).vcpu_reserved == vm.vcpu
-    found = the_mended()
+    found = the_repaired()
     assert (found.rule, found.kind, found.target_id) == (Rule.MISCOUNTED, "host", vm.host_id)
     assert (
         rendered_message(found.kept)
@@ -56,7 +56,7 @@ def test_a_subnet_searches_its_next_address_within_itself(
 ) -> None:
     Subnet.objects.filter(pk=subnet.pk).update(last_given="192.0.2.7")
     look()
-    assert the_mended().kind == "subnet" and the_mended().tenant_id == subnet.tenant_id
+    assert the_repaired().kind == "subnet" and the_repaired().tenant_id == subnet.tenant_id
     assert AuditEntry.objects.filter(verb="subnet.recount", target_id=subnet.pk).exists()
     addresses = {IPv4Address(str(nic.ip)) for nic in Nic.objects.all()}
     make_vm(owner, cloud, subnet, name="next")
@@ -80,6 +80,6 @@ def test_what_a_recount_of_quotas_puts_right_is_kept_as_a_finding(
     monkeypatch.setattr(recounting, "timezone", SimpleNamespace(now=lambda: its_minute))
     recount_some()
     assert Quota.objects.get(tenant=tenant_a, metric="vm").used == 1
-    found = the_mended()
+    found = the_repaired()
     assert (found.kind, found.aspect, found.target_id) == ("quota", "vm", tenant_a.uid)
     assert rendered_message(found.kept) == "5 were counted as used, but 1 exist. Corrected."

@@ -109,7 +109,7 @@ def look_twice_without_mending() -> None:
 
 
 @pytest.mark.django_db
-def test_what_cannot_be_mended_is_tried_a_few_times_and_then_left_to_the_administrator(
+def test_what_cannot_be_repaired_is_tried_a_few_times_and_then_left_to_the_administrator(
     cloud: Cloud, vm: Vm
 ) -> None:
     hypervisor(cloud, vm).ensure_vm_absent(str(vm.pk))
@@ -121,7 +121,7 @@ def test_what_cannot_be_mended_is_tried_a_few_times_and_then_left_to_the_adminis
 
 
 @pytest.mark.django_db
-def test_what_comes_back_whenever_it_is_mended_is_left_to_the_administrator(cloud: Cloud, vm: Vm) -> None:
+def test_what_comes_back_whenever_it_is_repaired_is_left_to_the_administrator(cloud: Cloud, vm: Vm) -> None:
     for _ in range(5):
         hypervisor(cloud, vm).ensure_vm_absent(str(vm.pk))
         look_twice()
