@@ -110,6 +110,6 @@ def test_an_expired_key_says_when_it_expired_to_its_holder_only(alice: User) -> 
     _key, token = issue_key(alice, "ci", "read", ended)
     client = Client()
     told = client.get("/api/v1/vms", headers={"authorization": f"Bearer {token}"})
-    assert told.status_code == 401 and "expired on 2026-01-02 03:04 UTC" in told.json()["title"]
+    assert told.status_code == 401 and "expired on 2026-01-02T03:04:00+00:00" in told.json()["title"]
     told = client.get("/api/v1/vms", headers={"authorization": f"Bearer {token}x"})
     assert "unknown or has been revoked" in told.json()["title"]
