@@ -118,7 +118,7 @@ def test_a_tenant_creates_uses_and_deletes_vms_in_the_pages(
     expect_state(page, "Stopped")
     picture(page, "6-stopped")
     assert not pings(two, address), "answers to an address whose only owner in this VPC is off"
-    page.get_by_role("button", name="Start").click()
+    page.get_by_role("button", name="Start", exact=True).click()
     expect_state(page, "Running")
 
     delete_on_its_page(page, "first")
@@ -174,21 +174,25 @@ def address_of(vm_id: str) -> str:
 
 def type_and_read_on_the_screen(page: Page, site: RealSite, vm_id: str) -> None:
     """Open the VM's screen, log in on its keyboard, and read what the guest answers off the pixels."""
-    page.get_by_role("link", name="Console").or_(page.get_by_role("link", name="Open console")).first.click()
-    expect(page.locator("#screen canvas")).to_be_visible(timeout=SLOW_MS)
+    console = page.get_by_role("link", name="Console").or_(page.get_by_role("link", name="Open console")).first
+    with page.context.expect_page() as opened:
+        console.click()
+    tab = opened.value
+    expect(tab.locator("#screen canvas")).to_be_visible(timeout=SLOW_MS)
     guest = guest_of(site, vm_id)
     guest.wait_for_agent()
     log = f"/var/log/libvirt/qemu/{vm_id}.serial.log"
     wait_until(lambda: "login:" in serial_log(guest, log), "the log-in prompt", seconds=120, every=0.5)
-    screen = TextScreen(page)
+    screen = TextScreen(tab)
     screen.type("root")
-    page.wait_for_timeout(1500)
+    tab.wait_for_timeout(1500)
     screen.type(PASSWORD)
-    page.wait_for_timeout(1500)
+    tab.wait_for_timeout(1500)
     screen.type(f"clear; echo {ALPHABET}; cat {BOOT_ID}")
     wait_until(lambda: screen.learn(ALPHABET, row=0), "the typed line's answer on the screen", seconds=30)
-    picture(page, "4-screen")
+    picture(tab, "4-screen")
     assert screen.read()[1] == guest.shell(f"cat {BOOT_ID}").strip()
+    tab.close()
 
 
 def serial_log(guest: Guest, path: str) -> str:
