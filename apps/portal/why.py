@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -50,5 +50,5 @@ def _foot(why: Why) -> SafeString:
         html.link(why.url, _("Show task")) if why.url else "",
     ]
     shown = [part for part in parts if part]
-    foot = SafeString(" · ").join(shown)
+    foot = format_html_join(" · ", "{}", ((part,) for part in shown))
     return format_html('<p class="why-foot">{}</p>', foot) if shown else SafeString("")

@@ -47,7 +47,7 @@ def test_closing_a_host_shows_at_once_on_its_clusters_map(site: Site, page: Page
     expect(dialog).to_contain_text(f"No new VM is placed on {host.name}.")
     dialog.get_by_role("button", name="Disable scheduling").click()
     expect(page.locator("[data-heat-map] a", has_text=host.name)).to_have_accessible_name(
-        re.compile(f"{host.name} .*, CPU load, Closed")
+        re.compile(f"{host.name} .*, CPU load, Scheduling disabled")
     )
     expect(other.locator(".tab-body")).to_contain_text("Scheduling disabled")
 
@@ -77,7 +77,7 @@ def test_an_admin_acts_as_a_tenant_and_comes_back_with_the_keyboard_alone(site: 
     page.get_by_role("link", name="Act as this tenant").first.focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**/act-as/")
-    page.get_by_label("Why").focus()
+    page.get_by_label("Reason").focus()
     page.keyboard.type("Ticket 4711")
     page.keyboard.press("Enter")
     banner = page.locator(".acting")

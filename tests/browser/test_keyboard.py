@@ -180,12 +180,12 @@ def test_open_a_tab_and_switch_the_theme(site: Site, page: Page, vms: list[Vm]) 
     press(page, page.get_by_role("link", name=vms[0].name, exact=True))
     press(page, page.get_by_role("navigation", name=vms[0].name).get_by_role("link", name="Disks"))
     expect(page).to_have_url(re.compile(r"/disks/$"))
-    press(page, page.get_by_role("button", name="Theme"))
+    press(page, page.get_by_role("button", name="Appearance"))
     page.keyboard.press("ArrowDown")
     tab_to(page, page.get_by_role("button", name="Dark"), "ArrowDown")
     page.keyboard.press("Enter")
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
-    expect(page.get_by_role("button", name="Theme")).to_be_focused()
+    expect(page.get_by_role("button", name="Appearance")).to_be_focused()
     assert page.evaluate(RING) == ""
 
 

@@ -168,7 +168,8 @@ def test_a_cause_opens_by_keyboard_and_by_touch_and_stays_while_its_row_changes(
     pill.focus()
     page.keyboard.press("Enter")
     expect(cause).to_be_visible()
-    expect(cause).to_contain_text("Host h-1 did not respond.")
+    expect(cause).to_contain_text("The host is not responding.")
+    expect(cause.locator("code")).to_have_text("host.unreachable")
     expect(cause).to_contain_text("Check the host.")
     near, box = pill.bounding_box(), cause.bounding_box()
     assert near is not None and box is not None

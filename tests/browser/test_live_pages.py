@@ -152,7 +152,7 @@ def test_the_search_box_narrows_the_list_and_the_url_and_back_undoes_it(
 @pytest.mark.requirement("UX-10")
 def test_a_theme_is_kept(site: Site, page: Page, subnet: Subnet) -> None:
     site.open(page, "/", site.owner)
-    page.get_by_role("button", name="Theme").click()
+    page.get_by_role("button", name="Appearance").click()
     page.get_by_role("button", name="Dark").click()
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
     page.reload()
