@@ -49,7 +49,7 @@ def test_closing_a_host_shows_at_once_on_its_clusters_map(site: Site, page: Page
     expect(page.locator("[data-heat-map] a", has_text=host.name)).to_have_accessible_name(
         re.compile(f"{host.name} .*, CPU load, Scheduling disabled")
     )
-    expect(other.locator(".tab-body")).to_contain_text("Scheduling disabled")
+    expect(other.locator("main")).to_contain_text("Scheduling disabled")
 
 
 @pytest.mark.requirement("UX-10")

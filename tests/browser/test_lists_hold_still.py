@@ -170,7 +170,7 @@ def test_a_cause_opens_by_keyboard_and_by_touch_and_stays_while_its_row_changes(
     expect(cause).to_be_visible()
     expect(cause).to_contain_text("The host is not responding.")
     expect(cause.locator("code")).to_have_text("host.unreachable")
-    expect(cause).to_contain_text("Check the host.")
+    expect(cause).to_contain_text("Retry later.")
     near, box = pill.bounding_box(), cause.bounding_box()
     assert near is not None and box is not None
     assert abs(box["y"] - near["y"] - near["height"]) < 12, "beside its pill"
