@@ -174,7 +174,9 @@ def address_of(vm_id: str) -> str:
 
 def type_and_read_on_the_screen(page: Page, site: RealSite, vm_id: str) -> None:
     """Open the VM's screen, log in on its keyboard, and read what the guest answers off the pixels."""
-    console = page.get_by_role("link", name="Console").or_(page.get_by_role("link", name="Open console")).first
+    console = (
+        page.get_by_role("link", name="Console").or_(page.get_by_role("link", name="Open console")).first
+    )
     with page.context.expect_page() as opened:
         console.click()
     tab = opened.value
