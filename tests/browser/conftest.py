@@ -62,12 +62,17 @@ class Site:
         """Log in and open a page; wait until it hears of changes."""
         if user is not None:
             self.log_in(page.context, user)
+        failed: list[str] = []
+        page.on("requestfailed", lambda request: failed.append(f"{request.url}: {request.failure}"))
         page.goto(self.url + path)
         try:
             page.wait_for_selector("body[data-live=on]", state="attached")
         except TimeoutError as error:
             said = "\n".join(self.platform.log("web").splitlines()[-LAST_LINES:])
-            raise AssertionError(f"{page.url} was not let in; web said last:\n{said}") from error
+            missed = "\n".join(failed) or "none"
+            raise AssertionError(
+                f"{page.url} was not let in; requests without an answer: {missed}; web said last:\n{said}"
+            ) from error
 
 
 @pytest.fixture(scope="module")
