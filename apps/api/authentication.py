@@ -51,7 +51,7 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 
 def _why_not(token: str) -> str:
-    """Return what is wrong with a key. That it has expired is told to whoever has all of it."""
+    """Return what is wrong with a key. Only a caller who sent the whole key learns that it has expired."""
     ended = expired_at(token)
     if ended is None:
         return _("The API key is unknown or has been revoked.")

@@ -65,7 +65,7 @@ def steps_off(secret: str, code: str) -> int:
 
 
 def is_late(user: User, code: str) -> bool:
-    """Whether a code was right some minutes ago. One that will be right is not told: it could still be used."""
+    """Whether a code was valid some minutes ago. Future codes are not reported: they could still be used."""
     row = Authenticator.objects.filter(user=user, type=Kind.TOTP).first()
     return row is not None and steps_off(decrypt(row.data["secret"]), code) < 0
 
