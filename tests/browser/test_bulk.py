@@ -83,7 +83,7 @@ def test_a_selection_outlasts_live_changes_of_its_rows_and_the_bar_follows(
     expect(bar(page).get_by_role("button", name=START)).to_have_attribute("aria-disabled", "true")
     first = page.get_by_role("row", name=re.compile("live-1"))
     first.get_by_role("button", name="Actions").click()
-    first.get_by_role("button", name="Shut down").click()
+    first.get_by_role("group", name="Operate").get_by_role("button", name="Shut down").click()
     expect(first.locator(".pill")).to_have_text("Stopped")
     expect(box(page, "live-1")).to_be_checked()
     expect(bar(page).get_by_role("button", name=START)).not_to_have_attribute("aria-disabled", "true")
