@@ -39,15 +39,11 @@ class PoolSpec:
 
 @dataclass(frozen=True, slots=True)
 class PoolKey:
-    """The cephx key of a pool, in the form that `ceph auth print-key` writes (base64)."""
+    """The cephx key of the pool `id`, in the form that `ceph auth print-key` writes (base64), and whose it is."""
 
-    pool: PoolSpec
+    id: str
+    user: str
     key: str = field(repr=False)
-
-    @property
-    def id(self) -> str:
-        """Identifier of the pool."""
-        return self.pool.id
 
 
 @dataclass(frozen=True, slots=True)
