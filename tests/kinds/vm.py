@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apps.compute.models import Vm
-from apps.compute.services import power
+from apps.compute.services import delete, power
 from apps.compute.services.vm import create_vms
 from apps.console.services import open_console
 from apps.drivers.memory import MemoryHypervisor
@@ -152,7 +152,7 @@ CASE = KindCase(
         "resume": Recipe(lambda yard, vm: power.resume_vm(SYSTEM, vm), _paused_vm),
         "finish_first_boot": Recipe(lambda yard, vm: power.finish_first_boot(SYSTEM, vm), _vm),
         "power_off": Recipe(lambda yard, vm: power.power_off_vm(yard.owner, vm), _vm),
-        "delete": Recipe(lambda yard, vm: power.delete_vm(yard.owner, vm), _vm),
+        "delete": Recipe(lambda yard, vm: delete.delete_vm(yard.owner, vm), _vm),
         "set_security_group": Recipe(
             lambda yard, vm: nic.set_security_group(yard.owner, vm, security_group=yard.group.pk), _vm
         ),

@@ -270,6 +270,6 @@ def settle_deleted(vm: Vm) -> None:
 
 
 def _detach_data_disks(vm: Vm) -> None:
-    Disk.objects.filter(vm=vm, role=Disk.Role.DATA).update(vm=None)
+    Disk.objects.filter(vm=vm, role=Disk.Role.DATA).update(vm=None, slot=None)
     for disk in vm.data_disks:
         push.resource_changed(disk)
