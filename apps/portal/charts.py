@@ -50,6 +50,11 @@ HOST_CHARTS = (
     _OPERATIONS,
     _NETWORK,
 )
+POOL_CHARTS = (
+    ChartCard(_("Space"), ("disk_used_bytes", "disk_total_bytes"), ceiling="disk_total_bytes"),
+    ChartCard(_("Raw space"), ("raw_used_bytes", "raw_total_bytes"), ceiling="raw_total_bytes"),
+    ChartCard(_("Rebuild"), ("rebuild_bytes_per_second",)),
+)
 
 
 def monitoring(charts: tuple[ChartCard, ...], api: str, why: Callable[[Any], Text]) -> Tab:
