@@ -13,7 +13,7 @@ from django.utils.translation import gettext_noop as _
 
 @dataclass(frozen=True)
 class TenantText:
-    """What happened, with the values named in it, and what to do next. `guest_paths` may have paths: the guest's own."""
+    """What happened, with the values named in it, and what to do next. `guest_paths`: values that may hold a path."""
 
     message: str
     hint: str = ""
@@ -82,6 +82,23 @@ CAUSES: dict[str, TenantText] = {
     **dict.fromkeys(
         ("volumes.source_refused", "volumes.source_changed", "image.implausible"),
         _IMAGE,
+    ),
+    "volumes.pool_unresponsive": _STORAGE,
+    "disk.mounted": TenantText(
+        _("The guest has mounted the disk at %(mounts)s."),
+        _("Unmount it in the guest first. Or force detach: data that is not written yet is lost."),
+        guest_paths=("mounts",),
+    ),
+    "disk.not_released": TenantText(
+        _("The guest did not release the disk. It is still attached."),
+        _("Wait until the guest has started, then retry. Or shut down the VM first."),
+    ),
+    "disk.gone": TenantText(_("The disk no longer exists.")),
+    "disk.not_there": TenantText(_("The VM does not have the disk yet."), _WAIT),
+    "disk.not_grown": TenantText(_("The guest does not see the new size yet."), _WAIT),
+    "snapshot.not_one_instant": TenantText(_("The guest went on before all disks had a snapshot."), _WAIT),
+    "volumes.snapshot_missing": TenantText(
+        _("The snapshot is not available. Your administrator has been notified."), _ASK
     ),
     "volumes.image_missing": TenantText(
         _("The image is not available. Your administrator has been notified."), _ASK
