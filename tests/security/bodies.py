@@ -40,6 +40,8 @@ API_BODIES: dict[str, Body] = {
     "api:compute-clusters-permit POST": lambda w: {"open_to_all": True, "tenants": []},
     "api:storage-clusters POST": lambda w: {"region": w.region.name, "name": "new", "path": "/srv/new"},
     "api:storage-clusters-one PATCH": lambda w: {"alias": "new"},
+    "api:storage-clusters-set-key POST": lambda w: {"key": CEPH_KEY},
+    "api:storage-clusters-set-speed POST": lambda w: {"iops": 500},
     "api:storage-clusters-permit POST": lambda w: {"open_to_all": True, "tenants": []},
     "api:hosts POST": lambda w: {"name": "new", "cluster": w.cluster.pk, "address": "192.0.2.9"},
     "api:tenants POST": lambda w: {"name": "new", "owner_username": "new-owner"},
