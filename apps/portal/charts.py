@@ -76,8 +76,15 @@ def monitoring(charts: tuple[ChartCard, ...], api: str, why: Callable[[Any], Tex
 
 def small_charts(page: DetailPage, row: Any, api: str, why: Text) -> dict[str, Any]:
     """Return the charts of an overview, for `portal/charts_small.html`. `why`: as for the tab."""
+    return charts_beside(page, row, api, why, SMALL_CHARTS)
+
+
+def charts_beside(
+    page: DetailPage, row: Any, api: str, why: Text, charts: tuple[ChartCard, ...]
+) -> dict[str, Any]:
+    """Return these charts for an overview."""
     return {
-        "charts": SMALL_CHARTS,
+        "charts": charts,
         "charts_api": reverse(api, args=[row.pk]),
         "charts_url": page.of.url(page.area, "tab.monitoring", row),
         "charts_range": ranges.DEFAULT.name,
