@@ -41,7 +41,7 @@ from apps.network.services.addresses import free_nics
 from apps.network.specs import port_spec
 from apps.quotas.services import release_quota
 from apps.storage.models import Disk, Snapshot
-from apps.storage.operations.disk import settle_disk_deleted
+from apps.storage.operations.disk import remove_copy_point, settle_disk_deleted
 from apps.storage.specs import volume_spec
 
 
@@ -159,6 +159,7 @@ def delete(run: OperationContext) -> Settle:
         backends.volumes(disk.cluster, run, host=host).ensure_volume_absent(volume_spec(disk))
     for disk in named_disks(run, vm):
         run.step(_("Removing disk %(disk)s"), 80, disk=disk.name)
+        remove_copy_point(run, disk)
         backends.volumes(disk.cluster, run, host=host).ensure_volume_absent(volume_spec(disk))
         forget_disk(disk)
     with_snapshots = run.operation.args.get("with_snapshots", False)
