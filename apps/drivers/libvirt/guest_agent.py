@@ -121,4 +121,4 @@ class _Known:
         if not isinstance(controller, dict):
             return ""
         place = tuple(controller.get(name) for name in ("domain", "bus", "slot", "function"))
-        return self._by_place.get(place, "")  # type: ignore[arg-type]  # any value of a guest's is no place at worst
+        return self._by_place.get(place, "") if all(isinstance(part, int) for part in place) else ""
