@@ -225,9 +225,6 @@ def sizes_of(disks: VmDisks) -> dict[str, int]:
 class DisksContract:
     """What every `Hypervisor` does with the disks of a VM whose guest does not answer."""
 
-    def silence(self, hypervisor: Hypervisor, vm_id: str) -> None:
-        """Take the guest agent from a VM, where there is one at all."""
-
     def test_an_unknown_vm_has_no_disks_and_gets_none(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
         assert hypervisor.disks(vm.id) == VmDisks()
         with refused("hypervisor.vm_missing"):
@@ -326,7 +323,6 @@ class DisksContract:
         hypervisor.ensure_vm(vm)
         assert hypervisor.mounts(vm.id) == GuestMounts(asked=False)
         hypervisor.ensure_power(vm.id, Power.ON)
-        self.silence(hypervisor, vm.id)
         assert hypervisor.mounts(vm.id) == GuestMounts(asked=False)
 
     @pytest.mark.requirement("VM-11")
@@ -335,7 +331,6 @@ class DisksContract:
     ) -> None:
         hypervisor.ensure_vm(vm)
         on = hypervisor.ensure_power(vm.id, Power.ON, boot=1)
-        self.silence(hypervisor, vm.id)
         assert hypervisor.ensure_held(vm.id, 60, pause=False) == Held(frozen=False, paused=False)
         hypervisor.ensure_released(vm.id)
         for _ in range(2):
@@ -353,14 +348,13 @@ class DisksContract:
             hypervisor.ensure_held(vm.id, 60, pause=True)
         assert hypervisor.ensure_released(vm.id) == nothing
         hypervisor.ensure_vm(vm)
-        assert hypervisor.ensure_held(vm.id, 60, pause=True) == nothing, "it is off"
+        assert hypervisor.ensure_held(vm.id, 60, pause=True) == nothing
         assert hypervisor.ensure_released(vm.id) == nothing
 
     @pytest.mark.requirement("VM-11")
     def test_a_vm_that_nobody_releases_goes_on_by_itself(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
         hypervisor.ensure_vm(vm)
         hypervisor.ensure_power(vm.id, Power.ON, boot=1)
-        self.silence(hypervisor, vm.id)
         assert hypervisor.ensure_held(vm.id, 1, pause=True).paused
         give_up = time.monotonic() + 20
         while hypervisor.status(vm.id).paused:
