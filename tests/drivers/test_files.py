@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from apps.drivers.errors import DriverError
-from apps.drivers.files import FileVolumes, qcow2
+from apps.drivers.files import FileVolumes, copies, qcow2
 from apps.drivers.files.layout import appearing, volume_path
 from apps.drivers.specs import ImageSpec, PoolKind, PoolSpec, VolumeSpec
 from tests.drivers.contracts.fabric import refused
@@ -301,8 +301,46 @@ def test_two_copies_of_one_snapshot_may_be_made_at_a_time(volumes: FileVolumes, 
     volumes.ensure_volume(snapshot.volume)
     fill(volume_path(snapshot.volume), 1)
     volumes.ensure_snapshot(snapshot)
-    copies = [a_copy(snapshot) for _ in range(6)]
+    wanted = [a_copy(snapshot) for _ in range(6)]
     with ThreadPoolExecutor(6) as at_once:
-        list(at_once.map(volumes.ensure_volume, copies))
-    assert [byte_at(volume_path(copy), DATA_AT) for copy in copies] == [1] * 6
+        list(at_once.map(volumes.ensure_volume, wanted))
+    assert [byte_at(volume_path(copy), DATA_AT) for copy in wanted] == [1] * 6
     assert volume_path(snapshot.volume).stat().st_uid == os.geteuid()
+
+
+@pytest.mark.requirement("EV-3")
+def test_a_copy_whose_snapshot_was_removed_meanwhile_is_thrown_away(
+    volumes: FileVolumes, pool: PoolSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = a_snapshot(a_volume(pool))
+    volumes.ensure_volume(snapshot.volume)
+    volumes.ensure_snapshot(snapshot)
+    monkeypatch.setattr(copies, "_copy", lambda *_: volumes.ensure_snapshot_absent(snapshot))
+    with refused("volumes.snapshot_missing"):
+        volumes.ensure_volume(a_copy(snapshot))
+    assert volumes.observe(pool).of(PoolKind.VOLUME) == (snapshot.volume.id,)
+
+
+@pytest.mark.requirement("EV-3")
+def test_many_rounds_of_snapshot_copy_and_removal_leave_nothing_behind(
+    volumes: FileVolumes, pool: PoolSpec
+) -> None:
+    volume = a_volume(pool)
+    volumes.ensure_volume(volume)
+    sizes = []
+    for number in range(8):
+        fill(volume_path(volume), number)
+        snapshot = a_snapshot(volume)
+        volumes.ensure_snapshot(snapshot)
+        copy = a_copy(snapshot)
+        volumes.ensure_volume(copy)
+        assert byte_at(volume_path(copy), DATA_AT) == number
+        volumes.ensure_snapshot_absent(snapshot)
+        volumes.ensure_volume_absent(copy)
+        sizes.append(volume_path(volume).stat().st_size)
+    assert max(sizes) == sizes[0]
+    assert os.listdir(volume_path(volume).parent) == [f"{volume.id}.qcow2"]
+    check = subprocess.run(
+        ["qemu-img", "check", str(volume_path(volume))], check=True, capture_output=True, text=True
+    )
+    assert "No errors were found" in check.stdout
