@@ -68,6 +68,9 @@ def copy_snapshot(spec: VolumeSpec, source: VolumeSource, target: Path) -> None:
     with _opened(spec, checked_id(source.snapshot_id), path) as origin:
         _need_room(origin, target, whole=spec.image_id is None)
         _convert(spec, origin, target, wanted)
+    # Had it been removed meanwhile, the rest of it could have been written over.
+    if source.snapshot_id not in snapshots_in(original.id, path):
+        raise missing_snapshot(original.id, source.snapshot_id)
 
 
 @contextmanager

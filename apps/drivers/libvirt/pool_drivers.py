@@ -3,7 +3,6 @@
 A further driver is one more entry of `DRIVERS`.
 """
 
-import os
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -82,7 +81,6 @@ def _chain(disk: ET.Element, base: Path | None) -> None:
 
 def _read_files(pool: PoolSpec) -> None:
     folder(pool, "volumes")
-    os.statvfs(pool.path)
 
 
 def _prepare_file(volume: VolumeSpec) -> bool:
