@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from apps.infrastructure.pages.figures import size
+from apps.infrastructure.pages.figures import gib_bar
 from apps.infrastructure.pool_states import POOL_STATE, label_of, state_of
 from apps.infrastructure.space import space_limit
 from apps.portal import html
@@ -16,8 +16,7 @@ from apps.portal.lists import ListPage
 
 
 def _provisioned(row: Any, page: ListPage) -> SafeString:
-    limit = space_limit(row)
-    return html.gauge(row.provisioned_gib, limit, f"{size(row.provisioned_gib)} / {size(limit)}")
+    return gib_bar(row.provisioned_gib, space_limit(row))
 
 
 HEALTH = Column(
@@ -26,6 +25,7 @@ HEALTH = Column(
     lambda row, page: html.pill(label_of(state_of(row))),
     sort=POOL_STATE,
     width="state",
+    brief=True,
     text=lambda row, page: label_of(state_of(row)).word,
 )
 PROVISIONED = Column(

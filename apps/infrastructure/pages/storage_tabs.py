@@ -56,10 +56,10 @@ def overview(page: DetailPage, row: StorageCluster) -> dict[str, Any]:
 
 def why_nothing_new(row: StorageCluster) -> str:
     """Say why nothing is measured of a cluster now, "" when it is."""
-    if row.observed_at is None:
-        return _("The storage cluster has not been checked yet.")
     seen = connection_of(row)
-    return seen.message if seen.reach is Reach.FAILED else ""
+    if seen.reach is Reach.FAILED:
+        return seen.message
+    return _("The storage cluster has not been checked yet.") if row.observed_at is None else ""
 
 
 def connection_state(seen: Connection) -> StateLabel:
