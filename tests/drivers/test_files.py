@@ -4,8 +4,6 @@ import os
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,26 +13,12 @@ from apps.drivers.files import FileVolumes, qcow2
 from apps.drivers.files.layout import appearing, volume_path
 from apps.drivers.specs import ImageSpec, PoolKind, PoolSpec, VolumeSpec
 from tests.drivers.contracts.fabric import refused
-from tests.drivers.contracts.volumes import VolumesContract
-from tests.drivers.samples import a_pool, a_volume, an_image, make_bootable
+from tests.drivers.contracts.volumes import SnapshotsContract, VolumesContract
+from tests.drivers.samples import DATA_AT, a_pool, a_volume, an_image, byte_at, fill, make_bootable, opened
 
 
 def qemu_img(*arguments: str | Path) -> None:
     subprocess.run(["qemu-img", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[None]:
-    """Hold an image open as a running QEMU does."""
-    command = ["qemu-io", "-f", "qcow2", str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write("length\n")
-        process.stdin.flush()
-        process.stdout.readline()
-        yield
-        process.stdin.close()
 
 
 @pytest.fixture
@@ -66,7 +50,29 @@ def backed_source(uploads: Path) -> str:
     return str(path)
 
 
+@pytest.fixture
+def other_pool(tmp_path: Path) -> PoolSpec:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    return a_pool(folder)
+
+
 class TestFileVolumes(VolumesContract):
+    def size_gib(self, volumes: object, volume: object) -> int:
+        assert isinstance(volume, VolumeSpec)
+        return qcow2.virtual_bytes(volume_path(volume)) >> 30
+
+
+class TestFileSnapshots(SnapshotsContract):
+    def write(self, volume: VolumeSpec, byte: int) -> None:
+        fill(volume_path(volume), byte)
+
+    def byte_in(self, volume: VolumeSpec) -> int:
+        return byte_at(volume_path(volume), DATA_AT)
+
+    def starts(self, volume: VolumeSpec) -> bool:
+        return byte_at(volume_path(volume), 511) == 0xAA
+
     def size_gib(self, volumes: object, volume: object) -> int:
         assert isinstance(volume, VolumeSpec)
         return qcow2.virtual_bytes(volume_path(volume)) >> 30
