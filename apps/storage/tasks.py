@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from apps.infrastructure.connection import TASK
-from apps.storage import observation
+from apps.storage import observation, speed_rollout
 from apps.storage.copies import follow_copies
 
 
@@ -17,6 +17,12 @@ def observe() -> None:
 def observe_health() -> None:
     """Look at the clusters that say how they are."""
     observation.observe_health()
+
+
+@shared_task(name="storage.apply_speed", ignore_result=True)
+def apply_speed() -> None:
+    """Apply rules for speed to existing disks, where an administrator has requested it."""
+    speed_rollout.apply_due_rules()
 
 
 @shared_task(name=TASK, ignore_result=True)

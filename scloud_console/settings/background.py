@@ -21,6 +21,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 600},
     },
     # As often as there is a point of a chart.
+    "apply speed to disks": {
+        "task": "storage.apply_speed",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     "observe storage": {"task": "storage.observe", "schedule": 30.0, "options": {"expires": 30}},
     "follow copies of disks": {
         "task": "storage.finish_copies",
