@@ -1,0 +1,136 @@
+"""One process's connection to a Ceph cluster: made on first use, kept, shared by all threads, and never waited for long."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import rados
+import rbd
+
+from apps.drivers.bulkhead import Bulkhead
+from apps.drivers.errors import DriverError
+from apps.drivers.errors import mark as _
+from apps.drivers.rbd.errors import FULL_CHECKS, UNREACHABLE, busy, pool_full, pool_missing, translated
+from apps.drivers.specs import PoolSpec
+
+TIMEOUT_SECONDS = 5
+"""Of connecting, and of each request to a monitor or an OSD."""
+MOST_LONG = 3
+"""Calls at a time that may take minutes; they leave the places of the short ones free."""
+#: Connecting honours only the first; none of them may ever be set for a guest's QEMU, whose writes wait instead.
+TIMEOUTS = ("client_mount_timeout", "rados_mon_op_timeout", "rados_osd_op_timeout")
+
+
+class CephCluster:
+    """The cluster of one pool. Keep it for the life of the process."""
+
+    def __init__(self, pool: PoolSpec, key: str) -> None:
+        self.pool = pool
+        self._key = key
+        self._lock = threading.Lock()
+        self._rados: Any = None
+        self._pid = 0
+        self._short = Bulkhead()
+        self._long = Bulkhead(MOST_LONG)
+
+    @contextmanager
+    def use(self, *, long: bool = False) -> Iterator[Any]:
+        """Give the pool's I/O context; what librbd raises inside comes out as `DriverError`."""
+        with self._asking(self._long if long else self._short):
+            try:
+                context = self._connected().open_ioctx(self.pool.path)
+            except rados.ObjectNotFound as error:
+                raise pool_missing(self.pool) from error
+            try:
+                yield context
+            finally:
+                context.close()
+
+    def ask(self, prefix: str, **arguments: str) -> Any:
+        """Return the answer of a monitor's command, read from JSON."""
+        with self._asking(self._short):
+            return self._command(prefix, **arguments)
+
+    def close(self) -> None:
+        """End the connection."""
+        with self._lock:
+            if self._rados is not None and self._pid == os.getpid():
+                self._rados.shutdown()
+            self._rados = None
+
+    @contextmanager
+    def _asking(self, bulkhead: Bulkhead) -> Iterator[None]:
+        with bulkhead.place(lambda: busy(self.pool)):
+            since = time.monotonic()
+            try:
+                yield
+            except (rados.Error, rbd.Error) as error:
+                failure = self._failure(error)
+                if failure.code == UNREACHABLE:
+                    bulkhead.record_timeout(since)
+                else:
+                    bulkhead.heard()
+                raise failure from error
+            bulkhead.heard()
+
+    def _failure(self, error: Exception) -> DriverError:
+        if getattr(error, "errno", 0) == _ESHUTDOWN:
+            with self._lock:
+                self._rados = None  # Ceph shut this client out: only a new one gets in again
+        failure = translated(error, self.pool)
+        # Ceph lets writes to a full pool wait instead of refusing them.
+        if failure.code == UNREACHABLE and self._is_full():
+            return pool_full(self.pool)
+        return failure
+
+    def _is_full(self) -> bool:
+        if self._rados is None:
+            return False
+        try:
+            return not FULL_CHECKS.isdisjoint(self._command("health")["checks"])
+        except (rados.Error, DriverError):
+            return False
+
+    def _command(self, prefix: str, **arguments: str) -> Any:
+        command = json.dumps({"prefix": prefix, "format": "json", **arguments})
+        status, answer, words = self._connected().mon_command(command, b"")
+        if status == 0:
+            return json.loads(answer)
+        failed = rados.OSError(words or prefix, errno=-status)
+        if -status == _ENOENT:
+            raise pool_missing(self.pool) from failed
+        raise failed
+
+    def _connected(self) -> Any:
+        with self._lock:
+            if self._rados is None or self._pid != os.getpid():
+                self._rados = self._connect()
+                self._pid = os.getpid()
+            return self._rados
+
+    def _connect(self) -> Any:
+        if not self.pool.monitors or not self._key:
+            raise DriverError(
+                _("The storage cluster has no monitor addresses or no key."),
+                code="volumes.not_connected",
+                permanent=True,
+                hint=_("Enter both on the storage cluster’s page."),
+            )
+        settings = {
+            "mon_host": ",".join(self.pool.monitors),
+            "key": self._key,
+            "rbd_default_clone_format": "2",
+            "log_to_stderr": "false",
+            "err_to_stderr": "false",
+            **{name: str(TIMEOUT_SECONDS) for name in TIMEOUTS},
+        }
+        connection = rados.Rados(rados_id=self.pool.user, conf=settings)
+        connection.connect()
+        return connection
+
+
+_ESHUTDOWN, _ENOENT = 108, 2

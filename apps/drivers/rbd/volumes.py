@@ -1,0 +1,238 @@
+"""The `Volumes` driver for Ceph pools."""
+
+from collections.abc import Callable
+from typing import Any
+
+import rbd
+
+from apps.drivers.protocols import Guard, Volumes
+from apps.drivers.rbd import contents, health, images, trash
+from apps.drivers.rbd.cluster import CephCluster
+from apps.drivers.rbd.contents import is_watched
+from apps.drivers.rbd.errors import missing_snapshot, missing_volume
+from apps.drivers.rbd.flattening import Flattening, Report
+from apps.drivers.rbd.names import BASE, image_name, unfinished_name, volume_name
+from apps.drivers.specs import (
+    CopyProgress,
+    ImageInfo,
+    ImageSpec,
+    PoolInventory,
+    PoolKind,
+    PoolObservation,
+    PoolSpec,
+    SnapshotSpec,
+    VolumeSpec,
+)
+from apps.drivers.volume_errors import missing_image, volume_in_use
+
+GIB = 1 << 30
+#: Of this process, whichever cluster it is for.
+_flattening = Flattening()
+
+
+class RbdVolumes:
+    """`Volumes` in a Ceph pool: a volume is the RBD image `volume-<id>`, thin over the snapshot `base` of `image-<id>`.
+
+    `guard` is called right before each change. `hosts` gives the volumes as a host reaches them: what takes part in an
+    image's import and copy, since only hosts read files.
+    """
+
+    def __init__(
+        self, cluster: CephCluster, guard: Guard | None = None, hosts: Callable[[], Volumes] | None = None
+    ) -> None:
+        self._cluster = cluster
+        self._guard = guard or (lambda: None)
+        self._hosts = hosts
+
+    def ensure_image(self, spec: ImageSpec, source: str) -> ImageInfo:
+        return self._image(spec, lambda hosts: hosts.ensure_image(spec, source))
+
+    def ensure_image_copy(self, spec: ImageSpec, source: ImageSpec) -> ImageInfo:
+        return self._image(spec, lambda hosts: hosts.ensure_image_copy(spec, source))
+
+    def _image(self, spec: ImageSpec, write: Callable[[Volumes], ImageInfo]) -> ImageInfo:
+        """Have a host write the image under another name, and give it its own when it is whole."""
+        with self._cluster.use() as context:
+            known = images.info(context, spec)
+        if known is None:
+            assert self._hosts is not None, "no way to the hosts"
+            written = write(self._hosts())
+            with self._cluster.use() as context:
+                images.finish(context, spec, written, self._guard)
+                known = written
+        with self._cluster.use(long=True) as context:
+            images.keep_base(context, spec, self._guard)
+        return known
+
+    def ensure_image_absent(self, spec: ImageSpec) -> None:
+        with self._cluster.use(long=True) as context:
+            images.remove(context, spec, self._guard)
+
+    def ensure_volume(self, spec: VolumeSpec) -> None:
+        name, size = volume_name(spec.id), spec.size_gib * GIB
+        with self._cluster.use() as context:
+            try:
+                image = rbd.Image(context, name, read_only=True)
+            except rbd.ImageNotFound:
+                self._make(context, spec, size)
+                image = rbd.Image(context, name, read_only=True)
+            with image:
+                is_small = image.size() < size
+                missing = _about(spec) - set(image.metadata_list())
+            if is_small or missing:
+                self._bring_up(context, name, size if is_small else 0, missing)
+
+    def _make(self, context: Any, spec: VolumeSpec, size: int) -> None:
+        name = volume_name(spec.id)
+        self._guard()
+        try:
+            if spec.source is not None:
+                parent = volume_name(spec.source.volume_id)
+                rbd.RBD().clone(context, parent, spec.source.snapshot_id, context, name)
+            elif spec.image_id is not None:
+                rbd.RBD().clone(context, image_name(spec.image_id), BASE, context, name)
+            else:
+                rbd.RBD().create(context, name, size, old_format=False)
+        except rbd.ImageExists:
+            return  # another worker was faster
+        except rbd.ImageNotFound as error:
+            raise missing_snapshot(spec.source.snapshot_id) if spec.source else missing_image(spec) from error
+
+    def _bring_up(self, context: Any, name: str, size: int, about: set[tuple[str, str]]) -> None:
+        """Grow a volume (to `size`, unless that is 0; QEMU does it, where a VM has it open) and write what it is."""
+        with rbd.Image(context, name) as image:
+            if size:
+                self._guard()
+                image.resize(size)
+            for key, value in about:
+                self._guard()
+                image.metadata_set(key, value)
+
+    def ensure_independent(self, spec: VolumeSpec) -> CopyProgress:
+        name = volume_name(spec.id)
+        with self._cluster.use() as context, self._opened(context, spec.id, read_only=True) as image:
+            size = image.size()
+            if not _is_copy(image):
+                _flattening.forget(self._job(spec.id))
+                return CopyProgress(True, size, size)
+        self._guard()
+        copy = _flattening.join(self._job(spec.id), lambda report: self._flatten(name, report))
+        share = copy.done / copy.total if copy.total else 0.0
+        return CopyProgress(False, int(size * share), size)
+
+    def _flatten(self, name: str, report: Report) -> None:
+        with self._cluster.use(long=True) as context:
+            try:
+                with rbd.Image(context, name) as image:
+                    image.flatten(on_progress=report)
+            except (rbd.ImageNotFound, rbd.InvalidArgument, rbd.ImageBusy, rbd.ReadOnlyImage):
+                pass  # it is gone, has no parent any more, or another worker is at it: the next look shows which
+
+    def ensure_volume_absent(self, spec: VolumeSpec) -> None:
+        name = volume_name(spec.id)
+        with self._cluster.use(long=True) as context:
+            try:
+                with rbd.Image(context, name, read_only=True) as image:
+                    if is_watched(image):
+                        raise volume_in_use(spec.id)
+                    kept = [snapshot["name"] for snapshot in contents.snapshots(image)]
+                with rbd.Image(context, name) as image:
+                    for snapshot in kept:  # before it goes to the trash, where they would keep it for ever
+                        self._guard()
+                        image.remove_snap(snapshot)
+                self._guard()
+                rbd.RBD().trash_move(context, name)
+            except rbd.ImageNotFound:
+                return
+
+    def ensure_snapshot(self, spec: SnapshotSpec) -> None:
+        with self._cluster.use() as context, self._opened(context, spec.volume.id) as image:
+            if any(snapshot["name"] == spec.id for snapshot in contents.snapshots(image)):
+                return
+            self._guard()
+            try:
+                image.create_snap(spec.id)
+            except rbd.ImageExists:
+                pass  # another worker was faster
+
+    def ensure_snapshot_absent(self, spec: SnapshotSpec) -> None:
+        with self._cluster.use(long=True) as context:
+            try:
+                with rbd.Image(context, volume_name(spec.volume.id)) as image:
+                    self._guard()
+                    image.remove_snap(spec.id)
+            except (rbd.ImageNotFound, rbd.ObjectNotFound):
+                return
+
+    def ensure_rolled_back(self, spec: SnapshotSpec) -> None:
+        with self._cluster.use(long=True) as context:
+            with self._opened(context, spec.volume.id, read_only=True) as image:
+                if is_watched(image):
+                    raise volume_in_use(spec.volume.id)
+                size = max(image.size(), spec.volume.size_gib * GIB)
+            with self._opened(context, spec.volume.id) as image:
+                self._guard()
+                try:
+                    image.rollback_to_snap(spec.id)
+                except rbd.ImageNotFound as error:
+                    raise missing_snapshot(spec.id) from error
+                if image.size() < size:  # RBD takes the size back, too
+                    image.resize(size)
+
+    def observe(self, pool: PoolSpec) -> PoolObservation:
+        df = self._cluster.ask("df", detail="detail")
+        total, used = health.capacity(pool, df)
+        settings = {
+            **self._cluster.ask("osd pool get", pool=pool.path, var="size"),
+            **self._cluster.ask("osd pool get", pool=pool.path, var="min_size"),
+            **self._cluster.ask("osd pool get", pool=pool.path, var="crush_rule"),
+        }
+        rule = self._cluster.ask("osd crush rule dump", name=settings["crush_rule"])
+        with self._cluster.use() as context:
+            found = contents.ours(context)
+        status = self._cluster.ask("status")
+        return PoolObservation(total, used, found, health.health(status, df, settings, rule))
+
+    def inventory(self, pool: PoolSpec) -> PoolInventory:
+        with self._cluster.use(long=True) as context:
+            return contents.inventory(context)
+
+    def discard_unfinished(self, pool: PoolSpec, kind: PoolKind, id: str, idle_seconds: float) -> None:
+        if kind is not PoolKind.IMAGE:
+            return  # a volume is whole from the start
+        name = unfinished_name(id)
+        with self._cluster.use(long=True) as context:
+            try:
+                if contents.idle_seconds(context, name) >= idle_seconds:
+                    self._guard()
+                    rbd.RBD().trash_move(context, name)
+            except rbd.ImageNotFound:
+                return
+
+    def purge(self, pool: PoolSpec) -> int:
+        """Remove some of what is in the pool's trash; return how many."""
+        with self._cluster.use(long=True) as context:
+            return trash.purge(context, self._guard)
+
+    def _opened(self, context: Any, volume_id: str, read_only: bool = False) -> Any:
+        try:
+            return rbd.Image(context, volume_name(volume_id), read_only=read_only)
+        except rbd.ImageNotFound as error:
+            raise missing_volume(volume_id) from error
+
+    def _job(self, volume_id: str) -> str:
+        return f"{self._cluster.pool.id} {volume_id}"
+
+
+def _about(spec: VolumeSpec) -> set[tuple[str, str]]:
+    """Return what the cluster itself keeps of a volume, for people who look there."""
+    return {("scloud.id", spec.id), ("scloud.generation", str(spec.generation))}
+
+
+def _is_copy(image: Any) -> bool:
+    """Return whether it still reads from a volume's snapshot. An image that it is thin over stays its parent."""
+    try:
+        parent = image.get_parent_image_spec()
+    except rbd.ImageNotFound:
+        return False
+    return str(parent["image_name"]).startswith(f"{PoolKind.VOLUME}-")
