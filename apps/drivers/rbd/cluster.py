@@ -1,4 +1,4 @@
-"""One process's connection to a Ceph cluster: made on first use, kept, shared by all threads, and never waited for long."""
+"""One process's connection to a Ceph cluster: made on first use, shared by all threads, never waited for long."""
 
 import json
 import os

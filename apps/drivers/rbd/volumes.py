@@ -1,6 +1,7 @@
 """The `Volumes` driver for Ceph pools."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import rbd
@@ -150,10 +151,8 @@ class RbdVolumes:
             if any(snapshot["name"] == spec.id for snapshot in contents.snapshots(image)):
                 return
             self._guard()
-            try:
+            with suppress(rbd.ImageExists):  # another worker was faster
                 image.create_snap(spec.id)
-            except rbd.ImageExists:
-                pass  # another worker was faster
 
     def ensure_snapshot_absent(self, spec: SnapshotSpec) -> None:
         with self._cluster.use(long=True) as context:
