@@ -57,6 +57,8 @@ REQUEST_CODES: dict[str, tuple[int, str]] = {
     "resource.in_use": (409, "Other resources use the resource; `details` lists them."),
     "security_group.changed": (409, "The rules changed since they were read."),
     "state.not_allowed": (409, "The state of the resource does not allow the action."),
+    "storage.closed": (409, "The storage cluster is closed to new disks."),
+    "storage.no_capacity": (409, "The storage cluster has too little space left; `details` has the numbers."),
     "subnet.full": (409, "The subnet has no free address."),
     "tenant.not_acting": (403, "An administrator must act as the tenant first."),
     "throttled": (429, "Too many requests. `Retry-After` says how long to wait."),

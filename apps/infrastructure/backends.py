@@ -32,6 +32,7 @@ from apps.drivers.memory import (
 from apps.drivers.orders import Fence
 from apps.drivers.protocols import Fabric, Hypervisor, Volumes
 from apps.drivers.reports import HostReport
+from apps.drivers.specs import PoolObservation, PoolSpec
 from apps.drivers.usage import USAGE, UsageReading
 from apps.infrastructure import report_inbox
 from apps.infrastructure.models import Host, Region, StorageCluster
@@ -69,6 +70,22 @@ def volumes(cluster: StorageCluster, run: OperationContext | None, *, host: Host
             hint=_("Check that the hosts are up and their agents are running."),
         )
     return STORAGE_DRIVERS[cluster.driver](host, _fence(run))
+
+
+def probe_pool(spec: PoolSpec, key: str) -> PoolObservation:
+    """Connect to a pool with its key, from here and by no host, and return its capacity and health.
+
+    Contents are left out. Raises DriverError that tells what is wrong apart: `volumes.ceph_unreachable` (address),
+    `volumes.ceph_refused` (user or key), `volumes.pool_missing`, `volumes.pool_forbidden`, `volumes.pool_full`.
+    """
+    return POOL_PROBES[spec.driver](spec, key)
+
+
+def observe_pool(cluster: StorageCluster) -> PoolObservation:
+    """Return capacity and health of a storage cluster, by the shortest way."""
+    if cluster.driver in POOL_PROBES:
+        return probe_pool(cluster.spec(), unseal(cluster.sealed_key) if cluster.sealed_key else "")
+    return volumes(cluster, None).observe(cluster.spec())
 
 
 def fabric(region: Region, run: OperationContext | None = None) -> Fabric:
@@ -191,6 +208,8 @@ STORAGE_DRIVERS: dict[str, Callable[[Host, Fence | None], Volumes]] = {
     "file": _agent_volumes,
     "memory": _memory_volumes,
 }
+#: Pools that the control plane connects to itself, by a key; a host looks at all others.
+POOL_PROBES: dict[str, Callable[[PoolSpec, str], PoolObservation]] = {}
 FABRIC_DRIVERS: dict[str, Callable[[Region, Guard | None], Fabric]] = {
     "ovn": _ovn_fabric,
     "memory": _memory_fabric,

@@ -54,8 +54,20 @@ CAUSES: dict[str, TenantText] = {
     ),
     **dict.fromkeys(("host.unreachable", "hypervisor.unreachable"), _HOST),
     **dict.fromkeys(("host.busy", "host.restarted", "host.still_working"), _HOST_BUSY),
-    "volumes.pool_unavailable": _STORAGE,
-    "volumes.no_space": TenantText(_("The storage is full. Your administrator has been notified."), _ASK),
+    **dict.fromkeys(
+        (
+            "volumes.pool_unavailable",
+            "volumes.ceph_unreachable",
+            "volumes.ceph_refused",
+            "volumes.pool_missing",
+            "volumes.pool_forbidden",
+        ),
+        _STORAGE,
+    ),
+    **dict.fromkeys(
+        ("volumes.no_space", "volumes.pool_full"),
+        TenantText(_("The storage is full. Your administrator has been notified."), _ASK),
+    ),
     **dict.fromkeys(
         (
             "volumes.volume_missing",

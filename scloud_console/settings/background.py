@@ -15,6 +15,11 @@ CELERY_BEAT_SCHEDULE = {
     "forget idempotency keys": {"task": "lifecycle.forget_idempotency_keys", "schedule": 3600.0},
     "forget batches": {"task": "lifecycle.forget_batches", "schedule": 3600.0},
     "sweep": {"task": "lifecycle.sweep", "schedule": 2.0, "options": {"expires": 10}},
+    "recount storage space": {
+        "task": "infrastructure.recount_space",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
     "observe storage": {"task": "storage.observe", "schedule": 60.0, "options": {"expires": 60}},
     "collect reports": {"task": "infrastructure.collect_reports", "schedule": 2.0, "options": {"expires": 4}},
     # Hosts leave counters every 30 s; asked for more often, none is missed and none waits long.

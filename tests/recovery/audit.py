@@ -119,6 +119,10 @@ def _reservations() -> Iterator[str]:
         used = (total["vcpu"] or 0, total["memory"] or 0)
         if promised != used:
             yield f"host {host.name} has promised {promised} (vCPU, MiB), its VMs take {used}"
+    for pool in StorageCluster.objects.all():
+        gib = pool.disks.aggregate(gib=Sum("size_gib"))["gib"] or 0
+        if pool.provisioned_gib != gib:
+            yield f"storage cluster {pool.name} has reserved {pool.provisioned_gib} GiB, its disks take {gib}"
     for cluster in ComputeCluster.objects.all():
         for vm in Vm.objects.filter(cluster=cluster).exclude(host__cluster=cluster):
             yield f"{vm.name} has no host of its cluster"

@@ -27,6 +27,7 @@ from apps.drivers.specs import PortSpec, SeedSpec
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure import backends, placement
 from apps.infrastructure.models import Host, Region
+from apps.infrastructure.space import release_space
 from apps.lifecycle import push
 from apps.lifecycle.bulk_insert import remove
 from apps.lifecycle.handlers import Settle, handles
@@ -254,7 +255,8 @@ def _settle_created(vm: Vm, power: Power) -> None:
 def settle_deleted(vm: Vm) -> None:
     """Remove the rows of a VM from `load_vm` and of its system disk, and give quota, addresses and room back.
 
-    Data disks are detached and stay. Call in a transaction. Locks in the order everybody keeps: resources, quota, host.
+    Data disks are detached and stay. Call in a transaction.
+    Locks in the order everybody keeps: resources, quota, host, storage.
     """
     disk = vm.system_disk
     _detach_data_disks(vm)
@@ -263,6 +265,8 @@ def settle_deleted(vm: Vm) -> None:
     if vm.tenant_id is not None:
         release_quota(vm.tenant_id, vm_amounts(vm.need, disk.size_gib if disk else 0))
     placement.release(vm.host_id, vm.need)
+    if disk:
+        release_space(disk.cluster_id, disk.size_gib)
 
 
 def _detach_data_disks(vm: Vm) -> None:

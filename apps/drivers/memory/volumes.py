@@ -6,6 +6,7 @@ import struct
 from apps.drivers.files.boot_record import need_boot_record
 from apps.drivers.files.signatures import Ends, format_of
 from apps.drivers.memory.fences import pass_or_refuse
+from apps.drivers.memory.pools import pool_of
 from apps.drivers.memory.records import DISK_USERS, IMAGES, UNFINISHED, VOLUMES, MemoryImage, State
 from apps.drivers.memory.world import World
 from apps.drivers.orders import Fence
@@ -38,10 +39,9 @@ class MemoryVolumes:
     "memory:<virtual bytes>", for a clean image that needs no file.
     """
 
-    def __init__(self, world: World, *, fence: Fence | None = None, capacity_bytes: int = 1 << 50) -> None:
+    def __init__(self, world: World, *, fence: Fence | None = None) -> None:
         self._world = world
         self._fence = fence
-        self._capacity = capacity_bytes
 
     def ensure_image(self, spec: ImageSpec, source: str) -> ImageInfo:
         with self._world.call("volumes.ensure_image") as state:
@@ -82,9 +82,12 @@ class MemoryVolumes:
         with self._world.call("volumes.observe") as state:
             volumes, images = _volumes_in(state, pool), _images_in(state, pool)
             used = sum(volume.size_gib * GIB for volume in volumes.values())
+            used += sum(image.info.stored_bytes for image in images.values())
+            there = pool_of(state, pool)
             return PoolObservation(
-                capacity_bytes=self._capacity,
-                used_bytes=used + sum(image.info.stored_bytes for image in images.values()),
+                capacity_bytes=there.capacity_bytes,
+                used_bytes=used if there.used_bytes is None else there.used_bytes,
+                health=there.health,
                 contents={PoolKind.VOLUME: tuple(volumes), PoolKind.IMAGE: tuple(images)},
             )
 

@@ -114,7 +114,7 @@ def load_figures(load: Load) -> list[Figure]:
 
 
 def pool_figures(pools: Sequence[Any]) -> list[Figure]:
-    """Return what storage clusters, annotated with `provisioned_gib`, hold and have given out together."""
+    """Return what storage clusters hold and have given out together."""
     capacity = sum(pool.capacity_bytes for pool in pools) / GIB
     used = sum(pool.used_bytes for pool in pools) / GIB
     provisioned = sum(pool.provisioned_gib for pool in pools)

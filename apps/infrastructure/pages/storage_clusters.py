@@ -27,7 +27,7 @@ from apps.infrastructure.pages.cluster_parts import (
 )
 from apps.infrastructure.pages.cluster_tabs import MOST_TENANTS
 from apps.infrastructure.pages.figures import bytes_bar, pool_figures, size
-from apps.infrastructure.selectors import visible_storage_clusters, with_provisioned
+from apps.infrastructure.selectors import visible_storage_clusters
 from apps.infrastructure.verbs import CLUSTER_CHANGE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_PERMIT
 from apps.portal.columns import CREATED, REGION, Column
 from apps.portal.create import CreatePage
@@ -113,13 +113,12 @@ class StorageClusterList(ListPage):
 
 
 def _overview(page: DetailPage, row: Any) -> dict[str, Any]:
-    pool = with_provisioned().get(pk=row.pk)
     # Disks stand above storage clusters: they are reached by the name of their relation.
     tenants = row.disks.order_by().values("tenant__uid", "tenant__name")
     sums = {"disks": Count("pk"), "gib": Sum("size_gib")}
     return {
         "groups": page.properties(row),
-        "figures": pool_figures([pool]) if row.observed_at else [],
+        "figures": pool_figures([row]) if row.observed_at else [],
         "tenants": tenants.annotate(**sums).order_by("-gib", "tenant__name")[:MOST_TENANTS],
     }
 
