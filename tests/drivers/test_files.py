@@ -15,8 +15,8 @@ from apps.drivers.files import FileVolumes, qcow2
 from apps.drivers.files.layout import appearing, volume_path
 from apps.drivers.specs import ImageSpec, PoolKind, PoolSpec, VolumeSpec
 from tests.drivers.contracts.fabric import refused
-from tests.drivers.contracts.volumes import VolumesContract
-from tests.drivers.samples import a_pool, a_volume, an_image, make_bootable
+from tests.drivers.contracts.volumes import SnapshotsContract, VolumesContract
+from tests.drivers.samples import DATA_AT, a_pool, a_volume, an_image, byte_at, fill, make_bootable
 
 
 def qemu_img(*arguments: str | Path) -> None:
@@ -66,7 +66,29 @@ def backed_source(uploads: Path) -> str:
     return str(path)
 
 
+@pytest.fixture
+def other_pool(tmp_path: Path) -> PoolSpec:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    return a_pool(folder)
+
+
 class TestFileVolumes(VolumesContract):
+    def size_gib(self, volumes: object, volume: object) -> int:
+        assert isinstance(volume, VolumeSpec)
+        return qcow2.virtual_bytes(volume_path(volume)) >> 30
+
+
+class TestFileSnapshots(SnapshotsContract):
+    def write(self, volume: VolumeSpec, byte: int) -> None:
+        fill(volume_path(volume), byte)
+
+    def byte_in(self, volume: VolumeSpec) -> int:
+        return byte_at(volume_path(volume), DATA_AT)
+
+    def starts(self, volume: VolumeSpec) -> bool:
+        return byte_at(volume_path(volume), 511) == 0xAA
+
     def size_gib(self, volumes: object, volume: object) -> int:
         assert isinstance(volume, VolumeSpec)
         return qcow2.virtual_bytes(volume_path(volume)) >> 30
