@@ -109,7 +109,7 @@ class CephSite:
 
     def _launch(self) -> None:
         spaces = ["--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child"]
-        args = ["unshare", *spaces, "--propagation", "private", INIT, self.root, self.address]
+        args: list[str | Path] = ["unshare", *spaces, "--propagation", "private", INIT, self.root, self.address]
         with (self.directory / "console.log").open("w") as console:
             outer = subprocess.Popen(
                 args, stdin=subprocess.PIPE, stdout=console, stderr=console, start_new_session=True

@@ -1,5 +1,6 @@
 """One process's connection to a Ceph cluster: made on first use, shared by all threads, never waited for long."""
 
+import errno
 import json
 import os
 import threading
@@ -13,8 +14,8 @@ import rbd
 
 from apps.drivers.bulkhead import Bulkhead
 from apps.drivers.errors import DriverError
-from apps.drivers.errors import mark as _
-from apps.drivers.rbd.errors import FULL_CHECKS, UNREACHABLE, busy, pool_full, pool_missing, translated
+from apps.drivers.pool_errors import ceph_refused, ceph_unreachable, pool_full, pool_missing
+from apps.drivers.rbd.errors import FULL_CHECKS, UNREACHABLE, busy, not_connected, translated
 from apps.drivers.specs import PoolSpec
 
 TIMEOUT_SECONDS = 5
@@ -68,6 +69,10 @@ class CephCluster:
             since = time.monotonic()
             try:
                 yield
+            except DriverError as error:
+                if error.code == UNREACHABLE:
+                    bulkhead.record_timeout(since)
+                raise
             except (rados.Error, rbd.Error) as error:
                 failure = self._failure(error)
                 if failure.code == UNREACHABLE:
@@ -78,7 +83,7 @@ class CephCluster:
             bulkhead.heard()
 
     def _failure(self, error: Exception) -> DriverError:
-        if getattr(error, "errno", 0) == _ESHUTDOWN:
+        if getattr(error, "errno", 0) == errno.ESHUTDOWN:
             with self._lock:
                 self._rados = None  # Ceph shut this client out: only a new one gets in again
         failure = translated(error, self.pool)
@@ -101,7 +106,7 @@ class CephCluster:
         if status == 0:
             return json.loads(answer)
         failed = rados.OSError(words or prefix, errno=-status)
-        if -status == _ENOENT:
+        if -status == errno.ENOENT:
             raise pool_missing(self.pool) from failed
         raise failed
 
@@ -114,12 +119,7 @@ class CephCluster:
 
     def _connect(self) -> Any:
         if not self.pool.monitors or not self._key:
-            raise DriverError(
-                _("The storage cluster has no monitor addresses or no key."),
-                code="volumes.not_connected",
-                permanent=True,
-                hint=_("Enter both on the storage cluster’s page."),
-            )
+            raise not_connected()
         settings = {
             "mon_host": ",".join(self.pool.monitors),
             "key": self._key,
@@ -128,9 +128,15 @@ class CephCluster:
             "err_to_stderr": "false",
             **{name: str(TIMEOUT_SECONDS) for name in TIMEOUTS},
         }
-        connection = rados.Rados(rados_id=self.pool.user, conf=settings)
-        connection.connect()
+        try:
+            connection = rados.Rados(rados_id=self.pool.user, conf=settings)
+            connection.connect()
+        except rados.Error as error:
+            if getattr(error, "errno", None) in _REFUSED:
+                raise ceph_refused(self.pool) from error
+            raise ceph_unreachable(self.pool) from error
         return connection
 
 
-_ESHUTDOWN, _ENOENT = 108, 2
+#: Of a wrong key, an unknown user, and a key that is none.
+_REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EINVAL})

@@ -57,7 +57,8 @@ def idle_seconds(context: Any, name: str) -> float:
     with rbd.Image(context, name, read_only=True) as image:
         if is_watched(image):
             return 0.0
-        return max(0.0, time.time() - image.modify_timestamp().replace(tzinfo=UTC).timestamp())
+        written: float = image.modify_timestamp().replace(tzinfo=UTC).timestamp()
+        return max(0.0, time.time() - written)
 
 
 def is_watched(image: Any) -> bool:

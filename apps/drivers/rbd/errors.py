@@ -1,20 +1,20 @@
 """What a Ceph cluster's refusals mean."""
 
 import errno
+from collections.abc import Callable
 
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
+from apps.drivers.pool_errors import ceph_unreachable, pool_forbidden, pool_full
 from apps.drivers.specs import PoolSpec
 
-UNREACHABLE = "volumes.cluster_unreachable"
-BUSY = "volumes.cluster_busy"
-FULL_CHECKS = frozenset({"POOL_FULL", "OSD_FULL", "POOL_NEAR_FULL_QUOTA", "POOL_QUOTA_FULL"})
+UNREACHABLE = "volumes.ceph_unreachable"
+FULL_CHECKS = frozenset({"POOL_FULL", "OSD_FULL"})
 
 
 def translated(error: Exception, pool: PoolSpec) -> DriverError:
     """Return what librados or librbd raised (`error.errno`) as a `DriverError`."""
-    number = abs(getattr(error, "errno", 0) or 0)
-    make = _MEANINGS.get(number)
+    make = _MEANINGS.get(abs(getattr(error, "errno", 0) or 0))
     if make is not None:
         return make(pool)
     return DriverError(
@@ -25,108 +25,52 @@ def translated(error: Exception, pool: PoolSpec) -> DriverError:
     )
 
 
-def unreachable(pool: PoolSpec) -> DriverError:
-    """The cluster does not answer in time."""
-    return DriverError(
-        _("The Ceph cluster at %(monitors)s did not respond in time."),
-        values={"monitors": ", ".join(pool.monitors)},
-        code=UNREACHABLE,
-        hint=_(
-            "Check the network to the monitors and the cluster’s health. The platform retries automatically."
-        ),
-    )
-
-
 def busy(pool: PoolSpec) -> DriverError:
     """Earlier calls still wait for the cluster."""
     return DriverError(
         _("The Ceph cluster at %(monitors)s has not answered earlier requests."),
         values={"monitors": ", ".join(pool.monitors)},
-        code=BUSY,
+        code="volumes.ceph_busy",
         hint=_("The platform retries automatically. If this continues, check the Ceph cluster’s health."),
-    )
-
-
-def key_refused(pool: PoolSpec) -> DriverError:
-    """The key is wrong, or its user may not do this."""
-    return DriverError(
-        _("Ceph denied access to client.%(user)s."),
-        values={"user": pool.user},
-        code="volumes.key_refused",
-        hint=_(
-            "Check the key, and that the user has “profile rbd” for mon and for this pool’s osd capability."
-        ),
-    )
-
-
-def pool_missing(pool: PoolSpec) -> DriverError:
-    """There is no such pool in the cluster."""
-    return DriverError(
-        _("The Ceph cluster has no pool “%(path)s”."),
-        values={"path": pool.path},
-        code="volumes.pool_unavailable",
-        hint=_("Create the pool and run “rbd pool init”, or correct the pool’s name."),
-    )
-
-
-def pool_full(pool: PoolSpec) -> DriverError:
-    """The pool takes no more data."""
-    return DriverError(
-        _("Ceph pool “%(path)s” is full."),
-        values={"path": pool.path},
-        code="volumes.no_space",
-        hint=_("Add capacity to the storage cluster."),
     )
 
 
 def image_busy(pool: PoolSpec) -> DriverError:
     """Another client has the RBD image open, or changes it."""
     return DriverError(
-        _("Another client uses this volume in Ceph pool “%(path)s”."),
-        values={"path": pool.path},
+        _("Another client uses this volume in Ceph pool %(pool)s."),
+        values={"pool": pool.path},
         code="volumes.volume_in_use",
-        hint=_("Power off the VM that uses it, or wait 30 s after its host lost power."),
+        hint=_("Power off the VM that uses it. After a host lost power, wait 30 s."),
     )
 
 
 def has_children(pool: PoolSpec) -> DriverError:
     """Copies still read from it."""
     return DriverError(
-        _("Copies in Ceph pool “%(path)s” still depend on it."),
-        values={"path": pool.path},
+        _("Copies in Ceph pool %(pool)s still depend on it."),
+        values={"pool": pool.path},
         code="volumes.has_children",
         hint=_("Wait until the copies are complete."),
     )
 
 
-def missing_volume(volume_id: str) -> DriverError:
-    """The volume is not in its pool."""
+def not_connected() -> DriverError:
+    """The row of the cluster lacks what a connection needs."""
     return DriverError(
-        _("Volume %(volume)s is missing in its pool."),
-        values={"volume": volume_id},
-        code="volumes.volume_missing",
+        _("The storage cluster has no monitor addresses or no key."),
+        code="volumes.not_connected",
         permanent=True,
-        hint=_("Restore it, or delete the disk."),
+        hint=_("Enter both on the storage cluster’s page."),
     )
 
 
-def missing_snapshot(snapshot_id: str) -> DriverError:
-    """The snapshot is not in its pool."""
-    return DriverError(
-        _("Snapshot %(snapshot)s is missing in its pool."),
-        values={"snapshot": snapshot_id},
-        code="volumes.snapshot_missing",
-        permanent=True,
-        hint=_("Choose another snapshot."),
-    )
-
-
-_MEANINGS = {
-    errno.ETIMEDOUT: unreachable,
-    errno.ESHUTDOWN: unreachable,
-    errno.ENOTCONN: unreachable,
-    errno.EPERM: key_refused,
-    errno.EACCES: key_refused,
+_MEANINGS: dict[int, Callable[[PoolSpec], DriverError]] = {
+    errno.ETIMEDOUT: ceph_unreachable,
+    errno.ESHUTDOWN: ceph_unreachable,
+    errno.ENOTCONN: ceph_unreachable,
+    errno.EPERM: pool_forbidden,
+    errno.EACCES: pool_forbidden,
     errno.ENOSPC: pool_full,
     errno.EDQUOT: pool_full,
     errno.EBUSY: image_busy,

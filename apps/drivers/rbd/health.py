@@ -1,10 +1,10 @@
 """What a cluster says of itself, as Ceph's own commands answer it in JSON. Nothing here needs librados."""
 
-from typing import Any
+from typing import Any, Protocol
 
 from apps.drivers.bounds import MOST_COUNT
-from apps.drivers.rbd.errors import pool_missing
-from apps.drivers.specs import HealthCheck, PoolHealth, PoolSpec, Severity
+from apps.drivers.pool_errors import pool_missing
+from apps.drivers.specs import HealthCheck, PoolHealth, PoolObservation, PoolSpec, Severity
 from apps.drivers.specs.storage import MOST_CHECKS
 
 LONGEST = 128
@@ -13,6 +13,29 @@ SEVERITIES = {
     "HEALTH_WARN": Severity.WARNING,
     "HEALTH_ERR": Severity.ERROR,
 }
+
+
+class Asked(Protocol):
+    """Something that answers Ceph's commands."""
+
+    @property
+    def pool(self) -> PoolSpec:
+        """The pool in question."""
+
+    def ask(self, prefix: str, **arguments: str) -> Any:
+        """Return the answer of a command."""
+
+
+def look(cluster: Asked) -> PoolObservation:
+    """Return capacity and health of the cluster's pool, without its contents; a few milliseconds."""
+    name = cluster.pool.path
+    df = cluster.ask("df", detail="detail")
+    total, used = capacity(cluster.pool, df)
+    settings: dict[str, Any] = {}
+    for variable in ("size", "min_size", "crush_rule"):
+        settings |= cluster.ask("osd pool get", pool=name, var=variable)
+    rule = cluster.ask("osd crush rule dump", name=settings["crush_rule"])
+    return PoolObservation(total, used, health=health(cluster.ask("status"), df, settings, rule))
 
 
 def capacity(pool: PoolSpec, df: Any) -> tuple[int, int]:

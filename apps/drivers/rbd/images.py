@@ -9,7 +9,7 @@ from apps.drivers.rbd.names import BASE, image_name, unfinished_name
 from apps.drivers.specs import ImageInfo, ImageSpec
 from apps.drivers.volume_errors import image_in_use
 
-FORMAT, STORED = "scloud.source_format", "scloud.stored_bytes"
+FORMAT, STORED, THIN_OVER = "scloud.source_format", "scloud.stored_bytes", "scloud.image"
 Guard = Callable[[], None]
 
 
@@ -49,13 +49,34 @@ def remove(context: Any, spec: ImageSpec, guard: Guard) -> None:
     try:
         with rbd.Image(context, name) as image:
             if any(snapshot["name"] == BASE for snapshot in image.list_snaps()):
-                image.set_snap(BASE)
-                if any(not child["trash"] for child in image.list_children2()):
+                if _is_used(context, image, spec):
                     raise image_in_use(spec)
-                image.set_snap(None)
                 guard()
                 image.remove_snap(BASE)
         guard()
         rbd.RBD().trash_move(context, name)
     except rbd.ImageNotFound:
         return
+
+
+def _is_used(context: Any, image: Any, spec: ImageSpec) -> bool:
+    """Return whether a volume is thin over the image: made of it, or a copy of one that was.
+
+    Other copies only read from it until they are complete; its data stay for them.
+    """
+    image.set_snap(BASE)
+    try:
+        if any(not child["trash"] for child in image.list_children2()):
+            return True
+        copies = [each["image"] for each in image.list_descendants() if not each["trash"]]
+    finally:
+        image.set_snap(None)
+    return any(_is_thin_over(context, name, spec.id) for name in copies)
+
+
+def _is_thin_over(context: Any, name: str, image_id: str) -> bool:
+    try:
+        with rbd.Image(context, name, read_only=True) as volume:
+            return dict(volume.metadata_list()).get(THIN_OVER) == image_id
+    except rbd.ImageNotFound:
+        return False

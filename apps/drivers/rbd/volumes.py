@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import rbd
 
 from apps.drivers.protocols import Guard, Volumes
-from apps.drivers.rbd import contents, health, images, trash
+from apps.drivers.rbd import contents, health, images, snapshots, trash
 from apps.drivers.rbd.cluster import CephCluster
-from apps.drivers.rbd.contents import is_watched
-from apps.drivers.rbd.errors import missing_snapshot, missing_volume
 from apps.drivers.rbd.flattening import Flattening, Report
 from apps.drivers.rbd.names import BASE, image_name, unfinished_name, volume_name
 from apps.drivers.specs import (
@@ -24,7 +23,7 @@ from apps.drivers.specs import (
     SnapshotSpec,
     VolumeSpec,
 )
-from apps.drivers.volume_errors import missing_image, volume_in_use
+from apps.drivers.volume_errors import missing_image, missing_snapshot
 
 GIB = 1 << 30
 #: Of this process, whichever cluster it is for.
@@ -97,7 +96,9 @@ class RbdVolumes:
         except rbd.ImageExists:
             return  # another worker was faster
         except rbd.ImageNotFound as error:
-            raise missing_snapshot(spec.source.snapshot_id) if spec.source else missing_image(spec) from error
+            if spec.source is None:
+                raise missing_image(spec) from error
+            raise missing_snapshot(spec.source.volume_id, spec.source.snapshot_id) from error
 
     def _bring_up(self, context: Any, name: str, size: int, about: set[tuple[str, str]]) -> None:
         """Grow a volume (to `size`, unless that is 0; QEMU does it, where a VM has it open) and write what it is."""
@@ -111,7 +112,7 @@ class RbdVolumes:
 
     def ensure_independent(self, spec: VolumeSpec) -> CopyProgress:
         name = volume_name(spec.id)
-        with self._cluster.use() as context, self._opened(context, spec.id, read_only=True) as image:
+        with self._cluster.use() as context, snapshots.opened(context, spec, read_only=True) as image:
             size = image.size()
             if not _is_copy(image):
                 _flattening.forget(self._job(spec.id))
@@ -132,65 +133,30 @@ class RbdVolumes:
     def ensure_volume_absent(self, spec: VolumeSpec) -> None:
         name = volume_name(spec.id)
         with self._cluster.use(long=True) as context:
-            try:
-                with rbd.Image(context, name, read_only=True) as image:
-                    if is_watched(image):
-                        raise volume_in_use(spec.id)
-                    kept = [snapshot["name"] for snapshot in contents.snapshots(image)]
-                with rbd.Image(context, name) as image:
-                    for snapshot in kept:  # before it goes to the trash, where they would keep it for ever
-                        self._guard()
-                        image.remove_snap(snapshot)
-                self._guard()
-                rbd.RBD().trash_move(context, name)
-            except rbd.ImageNotFound:
-                return
-
-    def ensure_snapshot(self, spec: SnapshotSpec) -> None:
-        with self._cluster.use() as context, self._opened(context, spec.volume.id) as image:
-            if any(snapshot["name"] == spec.id for snapshot in contents.snapshots(image)):
+            if not snapshots.remove_all(
+                context, spec, self._guard
+            ):  # in the trash they would keep it for ever
                 return
             self._guard()
-            with suppress(rbd.ImageExists):  # another worker was faster
-                image.create_snap(spec.id)
+            with suppress(rbd.ImageNotFound):
+                rbd.RBD().trash_move(context, name)
+
+    def ensure_snapshot(self, spec: SnapshotSpec) -> None:
+        with self._cluster.use() as context:
+            snapshots.ensure(context, spec, self._guard)
 
     def ensure_snapshot_absent(self, spec: SnapshotSpec) -> None:
         with self._cluster.use(long=True) as context:
-            try:
-                with rbd.Image(context, volume_name(spec.volume.id)) as image:
-                    self._guard()
-                    image.remove_snap(spec.id)
-            except (rbd.ImageNotFound, rbd.ObjectNotFound):
-                return
+            snapshots.ensure_absent(context, spec, self._guard)
 
     def ensure_rolled_back(self, spec: SnapshotSpec) -> None:
         with self._cluster.use(long=True) as context:
-            with self._opened(context, spec.volume.id, read_only=True) as image:
-                if is_watched(image):
-                    raise volume_in_use(spec.volume.id)
-                size = max(image.size(), spec.volume.size_gib * GIB)
-            with self._opened(context, spec.volume.id) as image:
-                self._guard()
-                try:
-                    image.rollback_to_snap(spec.id)
-                except rbd.ImageNotFound as error:
-                    raise missing_snapshot(spec.id) from error
-                if image.size() < size:  # RBD takes the size back, too
-                    image.resize(size)
+            snapshots.roll_back(context, spec, self._guard)
 
     def observe(self, pool: PoolSpec) -> PoolObservation:
-        df = self._cluster.ask("df", detail="detail")
-        total, used = health.capacity(pool, df)
-        settings = {
-            **self._cluster.ask("osd pool get", pool=pool.path, var="size"),
-            **self._cluster.ask("osd pool get", pool=pool.path, var="min_size"),
-            **self._cluster.ask("osd pool get", pool=pool.path, var="crush_rule"),
-        }
-        rule = self._cluster.ask("osd crush rule dump", name=settings["crush_rule"])
+        seen = health.look(self._cluster)
         with self._cluster.use() as context:
-            found = contents.ours(context)
-        status = self._cluster.ask("status")
-        return PoolObservation(total, used, found, health.health(status, df, settings, rule))
+            return replace(seen, contents=contents.ours(context))
 
     def inventory(self, pool: PoolSpec) -> PoolInventory:
         with self._cluster.use(long=True) as context:
@@ -213,19 +179,14 @@ class RbdVolumes:
         with self._cluster.use(long=True) as context:
             return trash.purge(context, self._guard)
 
-    def _opened(self, context: Any, volume_id: str, read_only: bool = False) -> Any:
-        try:
-            return rbd.Image(context, volume_name(volume_id), read_only=read_only)
-        except rbd.ImageNotFound as error:
-            raise missing_volume(volume_id) from error
-
     def _job(self, volume_id: str) -> str:
         return f"{self._cluster.pool.id} {volume_id}"
 
 
 def _about(spec: VolumeSpec) -> set[tuple[str, str]]:
     """Return what the cluster itself keeps of a volume, for people who look there."""
-    return {("scloud.id", spec.id), ("scloud.generation", str(spec.generation))}
+    thin = {(images.THIN_OVER, spec.image_id)} if spec.image_id else set()
+    return {("scloud.id", spec.id), ("scloud.generation", str(spec.generation)), *thin}
 
 
 def _is_copy(image: Any) -> bool:
