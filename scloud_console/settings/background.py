@@ -20,6 +20,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 600.0,
         "options": {"expires": 600},
     },
+    "give pool keys": {
+        "task": "infrastructure.give_pool_keys",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "empty storage trash": {"task": "storage.purge", "schedule": 60.0, "options": {"expires": 60}},
     "observe storage": {"task": "storage.observe", "schedule": 60.0, "options": {"expires": 60}},
     "collect reports": {"task": "infrastructure.collect_reports", "schedule": 2.0, "options": {"expires": 4}},
     # Hosts leave counters every 30 s; asked for more often, none is missed and none waits long.

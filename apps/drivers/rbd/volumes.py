@@ -174,7 +174,7 @@ class RbdVolumes:
             except rbd.ImageNotFound:
                 return
 
-    def purge(self, pool: PoolSpec) -> int:
+    def purge(self) -> int:
         """Remove some of what is in the pool's trash; return how many."""
         with self._cluster.use(long=True) as context:
             return trash.purge(context, self._guard)
