@@ -10,7 +10,8 @@ from apps.drivers.protocols import Guard, Volumes
 from apps.drivers.specs import PoolObservation, PoolSpec
 
 if TYPE_CHECKING:
-    from apps.drivers.rbd import CephCluster, RbdVolumes
+    from apps.drivers.rbd.cluster import CephCluster
+    from apps.drivers.rbd.volumes import RbdVolumes
 
 MOST = 64
 _lock = threading.Lock()
@@ -19,7 +20,7 @@ _connections: dict[tuple[PoolSpec, str], CephCluster] = {}
 
 def volumes(spec: PoolSpec, key: str, guard: Guard | None, hosts: Callable[[], Volumes]) -> RbdVolumes:
     """Return the volumes of a pool; `hosts` gives them as a host reaches them."""
-    from apps.drivers.rbd import RbdVolumes
+    from apps.drivers.rbd.volumes import RbdVolumes
 
     return RbdVolumes(_connection(spec, key), guard, hosts)
 
@@ -33,14 +34,14 @@ def probe(spec: PoolSpec, key: str) -> PoolObservation:
 
 def purge(spec: PoolSpec, key: str) -> int:
     """Remove some of what is in the pool's trash and needed by nobody; return how many."""
-    from apps.drivers.rbd import RbdVolumes
+    from apps.drivers.rbd.volumes import RbdVolumes
 
     return RbdVolumes(_connection(spec, key)).purge()
 
 
 def _connection(spec: PoolSpec, key: str) -> CephCluster:
     """Return the connection, kept: a cluster that does not answer must not hold every thread that asks it anew."""
-    from apps.drivers.rbd import CephCluster
+    from apps.drivers.rbd.cluster import CephCluster
 
     with _lock:
         known = _connections.pop((spec, key), None)

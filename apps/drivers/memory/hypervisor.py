@@ -16,7 +16,7 @@ from apps.drivers.hypervisor_errors import (
 )
 from apps.drivers.memory.fences import pass_or_refuse
 from apps.drivers.memory.pictures import screen
-from apps.drivers.memory.records import DISK_USERS, HOSTS, VOLUMES, MemoryVm, State, vms_of
+from apps.drivers.memory.records import DISK_USERS, HOSTS, VOLUMES, MemoryVm, State, pool_keys_of, vms_of
 from apps.drivers.memory.world import World
 from apps.drivers.orders import Fence
 from apps.drivers.specs import (
@@ -24,6 +24,7 @@ from apps.drivers.specs import (
     ConsoleAddress,
     HostObservation,
     PauseReason,
+    PoolKey,
     Power,
     Screenshot,
     SeedSpec,
@@ -144,6 +145,14 @@ class MemoryHypervisor:
             memory_used_mib=sum(vm.spec.memory_mib for vm in running),
             vms=tuple(_status(vm) for vm in vms),
         )
+
+    def ensure_pool_key(self, key: PoolKey) -> None:
+        with self._call("ensure_pool_key") as state:
+            state.put(pool_keys_of(self._host), key.id, key)
+
+    def ensure_pool_key_absent(self, pool_id: str) -> None:
+        with self._call("ensure_pool_key_absent") as state:
+            state.delete(pool_keys_of(self._host), pool_id)
 
     def running(self) -> list[MemoryVm]:
         """Return the VMs that are on."""

@@ -8,6 +8,7 @@ from apps.drivers.specs import (
     ImageInfo,
     ImageSpec,
     PauseReason,
+    PoolKey,
     PortSpec,
     Power,
     SecurityGroupSpec,
@@ -88,6 +89,11 @@ FENCES = Table("fences", Fence)
 def vms_of(host: str) -> Table[MemoryVm]:
     """Return the table of the VMs that `host` knows."""
     return Table(f"vms.{host}", MemoryVm)
+
+
+def pool_keys_of(host: str) -> Table[PoolKey]:
+    """Return the table of the keys that `host` was given."""
+    return Table(f"pool_keys.{host}", PoolKey)
 
 
 class State(Protocol):

@@ -1,6 +1,5 @@
-"""Volumes in Ceph pools, driven by control workers through librbd."""
+"""Volumes in Ceph pools.
 
-from apps.drivers.rbd.cluster import CephCluster
-from apps.drivers.rbd.volumes import RbdVolumes
-
-__all__ = ["CephCluster", "RbdVolumes"]
+Control workers drive them through librbd (`volumes.py`, `cluster.py` and what these import). Hosts, which run VMs on them
+and write images, use QEMU and Ceph's own tools, and load no library of Ceph (`client.py`, `image_files.py`, `names.py`).
+"""
