@@ -2,12 +2,20 @@
 
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
-from apps.drivers.rbd.client import secret_id
+import libvirt
+
+from apps.drivers.deadline import Deadline
+from apps.drivers.pool_errors import ceph_unreachable
+from apps.drivers.rbd.client import RbdClient, secret_id
 from apps.drivers.rbd.names import volume_name
-from apps.drivers.specs import VolumeSpec
+from apps.drivers.specs import PoolSpec, VolumeSpec
 
 DRIVER = {"name": "qemu", "type": "raw", "cache": "none", "error_policy": "enospace", "discard": "unmap"}
+START_SECONDS = 10.0
+_deadline = Deadline()
 
 
 def describe(volume: VolumeSpec) -> Callable[[ET.Element], None]:
@@ -26,3 +34,23 @@ def describe(volume: VolumeSpec) -> Callable[[ET.Element], None]:
             ET.SubElement(source, "host", name=host.strip("[]"), port=port)
 
     return write
+
+
+def need_answers(client: RbdClient, domain: Any) -> None:
+    """Raise `DriverError` unless all pools answer that a VM is about to be started from: its start would hang."""
+    for pool in _pools(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)):
+        _deadline.run(partial(client.need_answer, pool), START_SECONDS, partial(ceph_unreachable, pool))
+
+
+def _pools(domain_xml: str) -> set[PoolSpec]:
+    """Return the Ceph pools of a definition, with what it says of them."""
+    found = set()
+    for disk in ET.fromstring(domain_xml).iterfind("./devices/disk[@type='network']"):
+        source, auth, secret = disk.find("source"), disk.find("auth"), disk.find("auth/secret")
+        if source is None or auth is None or secret is None:
+            continue
+        monitors = (f"{host.get('name')}:{host.get('port')}" for host in source.iterfind("host"))
+        path = source.get("name", "").rpartition("/")[0]
+        user, id = auth.get("username", ""), secret.get("uuid", "")
+        found.add(PoolSpec(id, "rbd", path, tuple(monitors), user))
+    return found

@@ -43,8 +43,11 @@ _MEANINGS = (
 
 
 def secret_id(pool_id: str) -> str:
-    """Return the UUID by which libvirt and the keyring's file know a pool."""
-    return str(uuid.uuid5(NAMES, pool_id))
+    """Return the UUID by which libvirt and the keyring's file know a pool: its own, if it has one."""
+    try:
+        return str(uuid.UUID(pool_id))
+    except ValueError:
+        return str(uuid.uuid5(NAMES, pool_id))
 
 
 @dataclass(frozen=True, slots=True)
