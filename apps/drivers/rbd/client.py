@@ -73,7 +73,7 @@ class RbdClient:
 
     def rbd(self, pool: PoolSpec, *arguments: str) -> Finished:
         """Run `rbd` on the pool."""
-        return self._run("rbd", pool, "--no-progress", "--pool", pool.path, *arguments)
+        return self._run("rbd", pool, "--pool", pool.path, *arguments)
 
     def need_answer(self, pool: PoolSpec) -> None:
         """Raise `DriverError` for a pool that nothing can be read from; an answer takes some 0.1 s."""

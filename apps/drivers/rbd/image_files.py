@@ -103,7 +103,7 @@ class RbdImages:
         return form.output.strip() or "raw", int(json.loads(info.output)["size"])
 
     def _remove_unfinished(self, spec: ImageSpec) -> None:
-        done = self.client.rbd(spec.pool, "rm", unfinished_name(spec.id))
+        done = self.client.rbd(spec.pool, "rm", "--no-progress", unfinished_name(spec.id))
         if done.status and "No such file" not in done.errors:
             raise failed(done, spec.pool)
 

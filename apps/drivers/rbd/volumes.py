@@ -185,8 +185,9 @@ class RbdVolumes:
 
 def _about(spec: VolumeSpec) -> set[tuple[str, str]]:
     """Return what the cluster itself keeps of a volume, for people who look there."""
-    thin = {(images.THIN_OVER, spec.image_id)} if spec.image_id else set()
-    return {("scloud.id", spec.id), ("scloud.generation", str(spec.generation)), *thin}
+    about = {"scloud.id": spec.id, "scloud.generation": str(spec.generation)}
+    # A clone has what was kept of its parent, so "none" must be written, too.
+    return {*about.items(), (images.THIN_OVER, spec.image_id or "")}
 
 
 def _is_copy(image: Any) -> bool:
