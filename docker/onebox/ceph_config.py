@@ -36,6 +36,7 @@ osd pool default pgp num = 16
 osd pool default pg autoscale mode = off
 osd crush chooseleaf type = 0
 mon allow pool delete = true
+paxos propose interval = 0.1
 mon data avail warn = 2
 mon data avail crit = 1
 osd memory target = 939524096
