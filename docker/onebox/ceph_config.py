@@ -52,6 +52,7 @@ osd op num shards = 2
 osd op num threads per shard = 1
 osd heartbeat interval = 2
 osd heartbeat grace = 6
+osd client watch timeout = 15
 mon osd min down reporters = 1
 mon osd report timeout = 60
 mon osd down out interval = 20

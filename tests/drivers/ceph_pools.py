@@ -52,6 +52,16 @@ class CephPool:
         with self.opened(volume) as image:
             return int(image.size()) >> 30
 
+    def damage(self, volume: VolumeSpec, lost: str) -> None:
+        """Leave of a volume what a worker leaves that is killed while it creates it: no header, or a bare entry."""
+        name = volume_name(volume.id)
+        with self.opened(volume) as image:
+            header = f"rbd_header.{image.id()}"
+        with self.cluster.use() as context:
+            context.remove_object(header)
+            if lost == "name":
+                context.remove_object(f"rbd_id.{name}")
+
     def trash(self) -> list[str]:
         with self.cluster.use() as context:
             return [entry["name"] for entry in rbd.RBD().trash_list(context)]

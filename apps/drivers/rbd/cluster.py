@@ -88,7 +88,7 @@ class CephCluster:
                 self._rados = None  # Ceph shut this client out: only a new one gets in again
         failure = translated(error, self.pool)
         # Ceph lets writes to a full pool wait instead of refusing them.
-        if failure.code == UNREACHABLE and self._is_full():
+        if failure.code == UNREACHABLE and isinstance(error, rbd.Error) and self._is_full():
             return pool_full(self.pool)
         return failure
 

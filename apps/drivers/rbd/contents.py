@@ -8,6 +8,7 @@ from typing import Any
 import rbd
 
 from apps.drivers.rbd.names import UNFINISHED, is_id, parsed
+from apps.drivers.rbd.opening import HalfMade, open_image
 from apps.drivers.specs import PoolInventory, PoolKind, Unfinished
 
 
@@ -33,16 +34,26 @@ def inventory(context: Any) -> PoolInventory:
     for name in names(context):
         known = parsed(name)
         left = parsed(name.removeprefix(UNFINISHED)) if name.startswith(UNFINISHED) else None
-        try:
-            if known is not None:
-                with rbd.Image(context, name, read_only=True) as image:
-                    sizes[known[0]][known[1]] = image.size()
-                    sizes[PoolKind.SNAPSHOT].update({s["name"]: s["size"] for s in snapshots(image)})
-            elif left is not None:
-                unfinished.append(Unfinished(left[0], left[1], idle_seconds(context, name)))
-        except rbd.ImageNotFound:
-            continue  # removed meanwhile
+        if known is not None:
+            found, its_snapshots = _look_at(context, name)
+            if found is not None:
+                sizes[known[0]][known[1]] = found
+                sizes[PoolKind.SNAPSHOT].update(its_snapshots)
+        elif left is not None:
+            unfinished.append(Unfinished(left[0], left[1], idle_seconds(context, name)))
     return PoolInventory(sizes=sizes, unfinished=tuple(unfinished))
+
+
+def _look_at(context: Any, name: str) -> tuple[int | None, dict[str, int]]:
+    """Return size and snapshots of an RBD image: None for one removed meanwhile, 0 for one that is incomplete."""
+    try:
+        image = open_image(context, name, read_only=True)
+    except HalfMade:
+        return 0, {}
+    if image is None:
+        return None, {}
+    with image:
+        return image.size(), {snapshot["name"]: snapshot["size"] for snapshot in snapshots(image)}
 
 
 def snapshots(image: Any) -> Iterator[Any]:
@@ -53,8 +64,11 @@ def snapshots(image: Any) -> Iterator[Any]:
 
 
 def idle_seconds(context: Any, name: str) -> float:
-    """Return for how long nobody has written to an RBD image; 0 while somebody has it open."""
-    with rbd.Image(context, name, read_only=True) as image:
+    """Return for how long nobody has written to an RBD image; 0 while somebody has it open, and for none."""
+    image = open_image(context, name, read_only=True)
+    if image is None:
+        return 0.0
+    with image:
         if is_watched(image):
             return 0.0
         written: float = image.modify_timestamp().replace(tzinfo=UTC).timestamp()

@@ -1,11 +1,13 @@
 """Images in a Ceph pool: the read-only parents of thin system disks."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import rbd
 
 from apps.drivers.rbd.names import BASE, image_name, unfinished_name
+from apps.drivers.rbd.opening import HalfMade, open_image, remove_remains
 from apps.drivers.specs import ImageInfo, ImageSpec
 from apps.drivers.volume_errors import image_in_use
 
@@ -15,12 +17,12 @@ Guard = Callable[[], None]
 
 def info(context: Any, spec: ImageSpec) -> ImageInfo | None:
     """Return what the pool knows of an image; None when it is not there, or not whole."""
-    try:
-        with rbd.Image(context, image_name(spec.id), read_only=True) as image:
-            known = dict(image.metadata_list())
-            return ImageInfo(image.size(), int(known.get(STORED, 0)), known.get(FORMAT, "raw"))
-    except rbd.ImageNotFound:
+    image = open_image(context, image_name(spec.id), read_only=True)
+    if image is None:
         return None
+    with image:
+        known = dict(image.metadata_list())
+        return ImageInfo(image.size(), int(known.get(STORED, 0)), known.get(FORMAT, "raw"))
 
 
 def finish(context: Any, spec: ImageSpec, written: ImageInfo, guard: Guard) -> None:
@@ -47,16 +49,21 @@ def remove(context: Any, spec: ImageSpec, guard: Guard) -> None:
     """Remove an image that no volume is thin over; fine when it is gone."""
     name = image_name(spec.id)
     try:
-        with rbd.Image(context, name) as image:
-            if any(snapshot["name"] == BASE for snapshot in image.list_snaps()):
-                if _is_used(context, image, spec):
-                    raise image_in_use(spec)
-                guard()
-                image.remove_snap(BASE)
-        guard()
-        rbd.RBD().trash_move(context, name)
-    except rbd.ImageNotFound:
+        image = open_image(context, name)
+    except HalfMade:
+        remove_remains(context, name, guard)
         return
+    if image is None:
+        return
+    with image:
+        if any(snapshot["name"] == BASE for snapshot in image.list_snaps()):
+            if _is_used(context, image, spec):
+                raise image_in_use(spec)
+            guard()
+            image.remove_snap(BASE)
+    guard()
+    with suppress(rbd.ImageNotFound):
+        rbd.RBD().trash_move(context, name)
 
 
 def _is_used(context: Any, image: Any, spec: ImageSpec) -> bool:
@@ -75,8 +82,8 @@ def _is_used(context: Any, image: Any, spec: ImageSpec) -> bool:
 
 
 def _is_thin_over(context: Any, name: str, image_id: str) -> bool:
-    try:
-        with rbd.Image(context, name, read_only=True) as volume:
-            return dict(volume.metadata_list()).get(THIN_OVER) == image_id
-    except rbd.ImageNotFound:
+    volume = open_image(context, name, read_only=True)
+    if volume is None:
         return False
+    with volume:
+        return dict(volume.metadata_list()).get(THIN_OVER) == image_id

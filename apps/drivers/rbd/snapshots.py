@@ -8,6 +8,7 @@ import rbd
 
 from apps.drivers.rbd import contents
 from apps.drivers.rbd.names import volume_name
+from apps.drivers.rbd.opening import HalfMade, open_image, remove_remains
 from apps.drivers.specs import SnapshotSpec, VolumeSpec
 from apps.drivers.volume_errors import missing_snapshot, missing_volume, volume_in_use
 
@@ -17,10 +18,10 @@ Guard = Callable[[], None]
 
 def opened(context: Any, spec: VolumeSpec, *, read_only: bool = False) -> Any:
     """Return a volume's RBD image, to be closed; raise `DriverError` when there is none."""
-    try:
-        return rbd.Image(context, volume_name(spec.id), read_only=read_only)
-    except rbd.ImageNotFound as error:
-        raise missing_volume(spec) from error
+    image = open_image(context, volume_name(spec.id), read_only=read_only)
+    if image is None:
+        raise missing_volume(spec)
+    return image
 
 
 def ensure(context: Any, spec: SnapshotSpec, guard: Guard) -> None:
@@ -35,12 +36,12 @@ def ensure(context: Any, spec: SnapshotSpec, guard: Guard) -> None:
 
 def ensure_absent(context: Any, spec: SnapshotSpec, guard: Guard) -> None:
     """Remove the snapshot. Ceph keeps its data for clones that still read from it."""
-    try:
-        with rbd.Image(context, volume_name(spec.volume.id)) as image:
-            guard()
-            image.remove_snap(spec.id)
-    except (rbd.ImageNotFound, rbd.ObjectNotFound):
+    image = open_image(context, volume_name(spec.volume.id))
+    if image is None:
         return
+    with image, suppress(rbd.ImageNotFound, rbd.ObjectNotFound):
+        guard()
+        image.remove_snap(spec.id)
 
 
 def roll_back(context: Any, spec: SnapshotSpec, guard: Guard) -> None:
@@ -61,9 +62,13 @@ def roll_back(context: Any, spec: SnapshotSpec, guard: Guard) -> None:
 
 def remove_all(context: Any, spec: VolumeSpec, guard: Guard) -> bool:
     """Remove all snapshots of a volume that nobody has open; return False when there is no such volume."""
+    name = volume_name(spec.id)
     try:
-        image = rbd.Image(context, volume_name(spec.id), read_only=True)
-    except rbd.ImageNotFound:
+        image = open_image(context, name, read_only=True)
+    except HalfMade:
+        remove_remains(context, name, guard)
+        return False
+    if image is None:
         return False
     with image:
         if contents.is_watched(image):

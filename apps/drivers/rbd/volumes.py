@@ -12,6 +12,7 @@ from apps.drivers.rbd import contents, health, images, snapshots, trash
 from apps.drivers.rbd.cluster import CephCluster
 from apps.drivers.rbd.flattening import Flattening, Report
 from apps.drivers.rbd.names import BASE, image_name, unfinished_name, volume_name
+from apps.drivers.rbd.opening import HalfMade, open_image, remove_remains
 from apps.drivers.specs import (
     CopyProgress,
     ImageInfo,
@@ -71,16 +72,24 @@ class RbdVolumes:
     def ensure_volume(self, spec: VolumeSpec) -> None:
         name, size = volume_name(spec.id), spec.size_gib * GIB
         with self._cluster.use() as context:
-            try:
-                image = rbd.Image(context, name, read_only=True)
-            except rbd.ImageNotFound:
-                self._make(context, spec, size)
-                image = rbd.Image(context, name, read_only=True)
-            with image:
+            self._make_if_missing(context, spec, size)
+            with snapshots.opened(context, spec, read_only=True) as image:
                 is_small = image.size() < size
                 missing = _about(spec) - set(image.metadata_list())
             if is_small or missing:
                 self._bring_up(context, name, size if is_small else 0, missing)
+
+    def _make_if_missing(self, context: Any, spec: VolumeSpec, size: int) -> None:
+        name = volume_name(spec.id)
+        try:
+            image = open_image(context, name, read_only=True)
+        except HalfMade:
+            remove_remains(context, name, self._guard)
+            image = None
+        if image is None:
+            self._make(context, spec, size)
+        else:
+            image.close()
 
     def _make(self, context: Any, spec: VolumeSpec, size: int) -> None:
         name = volume_name(spec.id)
@@ -124,11 +133,12 @@ class RbdVolumes:
 
     def _flatten(self, name: str, report: Report) -> None:
         with self._cluster.use(long=True) as context:
-            try:
-                with rbd.Image(context, name) as image:
-                    image.flatten(on_progress=report)
-            except (rbd.ImageNotFound, rbd.InvalidArgument, rbd.ImageBusy, rbd.ReadOnlyImage):
-                pass  # it is gone, has no parent any more, or another worker is at it: the next look shows which
+            image = open_image(context, name)
+            if image is None:
+                return
+            # It has no parent any more, or another worker is at it: the next look shows which.
+            with image, suppress(rbd.InvalidArgument, rbd.ImageBusy, rbd.ReadOnlyImage):
+                image.flatten(on_progress=report)
 
     def ensure_volume_absent(self, spec: VolumeSpec) -> None:
         name = volume_name(spec.id)
@@ -167,12 +177,10 @@ class RbdVolumes:
             return  # a volume is whole from the start
         name = unfinished_name(id)
         with self._cluster.use(long=True) as context:
-            try:
-                if contents.idle_seconds(context, name) >= idle_seconds:
-                    self._guard()
+            if contents.idle_seconds(context, name) >= idle_seconds:
+                self._guard()
+                with suppress(rbd.ImageNotFound):
                     rbd.RBD().trash_move(context, name)
-            except rbd.ImageNotFound:
-                return
 
     def purge(self) -> int:
         """Remove some of what is in the pool's trash; return how many."""
