@@ -34,6 +34,7 @@ class CephCluster:
         self._key = key
         self._lock = threading.Lock()
         self._rados: Any = None
+        self._is_renewing = False
         self._pid = 0
         self._short = Bulkhead()
         self._long = Bulkhead(MOST_LONG)
@@ -83,14 +84,35 @@ class CephCluster:
             bulkhead.heard()
 
     def _failure(self, error: Exception) -> DriverError:
-        if getattr(error, "errno", 0) == errno.ESHUTDOWN:
-            with self._lock:
-                self._rados = None  # Ceph shut this client out: only a new one gets in again
         failure = translated(error, self.pool)
+        if failure.code == UNREACHABLE:
+            self._renew_soon()
         # Ceph lets writes to a full pool wait instead of refusing them.
         if failure.code == UNREACHABLE and isinstance(error, rbd.Error) and self._is_full():
             return pool_full(self.pool)
         return failure
+
+    def _renew_soon(self) -> None:
+        """Try a new connection beside the present one, which other calls may still use.
+
+        One to a cluster that lost power waits for minutes; one that Ceph has shut out (a blocklisted client) for ever.
+        """
+        with self._lock:
+            if self._is_renewing or self._rados is None:
+                return
+            self._is_renewing = True
+        threading.Thread(target=self._renew, name="ceph-renew", daemon=True).start()
+
+    def _renew(self) -> None:
+        fresh = None
+        try:
+            fresh = self._connect()
+        except DriverError:
+            pass  # the cluster does not answer at all: what is there may be as good as any
+        finally:
+            with self._lock:
+                self._is_renewing = False
+                self._rados = fresh or self._rados  # the old one ends when nobody uses it any more
 
     def _is_full(self) -> bool:
         if self._rados is None:
