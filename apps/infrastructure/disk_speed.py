@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
 
 from apps.infrastructure.models import StorageCluster
+from apps.lifecycle.errors import Invalid
 
 MIB = 1 << 20
+MOST_BURST, MOST_BURST_SECONDS = 10, 3600
 
 
 @dataclass(frozen=True)
@@ -49,3 +56,20 @@ def speed_rule(cluster: StorageCluster) -> SpeedRule:
     given = {part: getattr(cluster, f"qos_{part}") for part in PARTS}
     own = {part: getattr(default, part) if value is None else value for part, value in given.items()}
     return SpeedRule(**own, burst=cluster.qos_burst, burst_seconds=cluster.qos_burst_seconds)
+
+
+def changed_rule(cluster: StorageCluster, changes: Mapping[str, Any]) -> tuple[dict[str, Any], SpeedRule]:
+    """Return the columns of a changed rule, by the names of its parts, and the rule it makes. Raises Invalid."""
+    columns = {f"qos_{part}": value for part, value in changes.items()}
+    row = copy(cluster)
+    for column, value in columns.items():
+        setattr(row, column, value)
+    rule = speed_rule(row)
+    wrong = {}
+    if rule.iops_most < rule.iops:
+        wrong["iops_most"] = [_("At least the base of %(base)s.") % {"base": rule.iops}]
+    if rule.mib_most < rule.mib:
+        wrong["mib_most"] = [_("At least the base of %(base)s.") % {"base": rule.mib}]
+    if wrong:
+        raise Invalid(wrong)
+    return columns, rule

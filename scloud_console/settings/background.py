@@ -26,7 +26,13 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 10},
     },
     "empty storage trash": {"task": "storage.purge", "schedule": 60.0, "options": {"expires": 60}},
-    "observe storage": {"task": "storage.observe", "schedule": 60.0, "options": {"expires": 60}},
+    # As often as there is a point of a chart.
+    "observe storage": {"task": "storage.observe", "schedule": 30.0, "options": {"expires": 30}},
+    "observe storage's health": {
+        "task": "storage.observe_health",
+        "schedule": 3.0,
+        "options": {"expires": 3},
+    },
     "collect reports": {"task": "infrastructure.collect_reports", "schedule": 2.0, "options": {"expires": 4}},
     # Hosts leave counters every 30 s; asked for more often, none is missed and none waits long.
     "collect usage": {"task": "infrastructure.collect_usage", "schedule": 10.0, "options": {"expires": 10}},

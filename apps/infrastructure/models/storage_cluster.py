@@ -9,6 +9,10 @@ from apps.infrastructure.models.cluster import Cluster
 
 #: Percent of a pool's capacity that its disks may add up to: thin disks are rarely full.
 DEFAULT_OVERCOMMIT = 300
+#: The least and the most of it.
+OVERCOMMIT_BOUNDS = (100, 10_000)
+#: Drivers that administrators choose from.
+FILE, CEPH = "file", "rbd"
 
 
 class StorageCluster(Cluster):
@@ -24,7 +28,7 @@ class StorageCluster(Cluster):
         NVME = "nvme", "NVMe"
 
     media = models.CharField(max_length=8, choices=Media, default=Media.SSD)
-    driver = models.CharField(max_length=16, default="file")
+    driver = models.CharField(max_length=16, default=FILE)
     path = models.CharField(max_length=255)
     monitors = models.JSONField(default=list)
     pool_user = models.CharField(max_length=64, blank=True, default="")
@@ -41,6 +45,10 @@ class StorageCluster(Cluster):
     capacity_bytes = models.BigIntegerField(default=0)
     used_bytes = models.BigIntegerField(default=0)
     observed_at = models.DateTimeField(null=True)
+    # When a check of the connection was last requested and last done, and what was wrong then ({}: nothing).
+    check_asked_at = models.DateTimeField(null=True)
+    checked_at = models.DateTimeField(null=True)
+    check_error = models.JSONField(default=dict)
     # What a distributed pool says of itself (`apps.drivers.specs.PoolHealth`); {} for one that says nothing.
     health = models.JSONField(default=dict)
     health_at = models.DateTimeField(null=True)
@@ -60,6 +68,16 @@ class StorageCluster(Cluster):
         constraints = [
             models.UniqueConstraint(fields=["region", "name"], name="one_storage_cluster_per_name")
         ]
+
+    @property
+    def is_ceph(self) -> bool:
+        """Whether it is a Ceph pool."""
+        return self.driver == CEPH
+
+    @property
+    def user(self) -> str:
+        """The Ceph user, by the name that forms and the API have for it."""
+        return self.pool_user
 
     def spec(self) -> PoolSpec:
         """Return what volume drivers need to know of the pool."""

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("infrastructure", "0008_storage_capacity_and_health"),
+        ("infrastructure", "0009_storage_connection_checks"),
     ]
 
     operations = [
