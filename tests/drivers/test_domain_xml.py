@@ -174,7 +174,7 @@ def test_an_id_that_is_none_is_no_path() -> None:
         HOST.serial_log("*")
 
 
-@pytest.mark.requirement("EV-1")
+@pytest.mark.requirement("CL-2")
 def test_a_volume_in_ceph_is_a_disk_that_qemu_reaches_by_itself() -> None:
     pool = PoolSpec("7", "rbd", "volumes", ("192.0.2.9:3300", "[2001:db8::9]:3300"), "scloud")
     volume = VolumeSpec(SYSTEM.id, pool, 40)

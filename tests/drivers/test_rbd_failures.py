@@ -26,7 +26,7 @@ def pool(ceph: CephSite) -> Iterator[CephPool]:
     made.cluster.close()
 
 
-@pytest.mark.requirement("CL-10")
+@pytest.mark.requirement("OP-4")
 def test_what_keeps_a_pool_from_being_used_is_told_apart(ceph: CephSite, pool: CephPool) -> None:
     other = make_pool(ceph, "contract")
     wrong = {
@@ -62,6 +62,7 @@ def test_a_pool_tells_its_capacity_and_health(ceph: CephSite, pool: CephPool) ->
     )
 
 
+@pytest.mark.requirement("OP-4")
 def test_a_full_pool_says_so_instead_of_letting_the_worker_wait(ceph: CephSite, pool: CephPool) -> None:
     volumes, volume = RbdVolumes(pool.cluster), a_volume(pool.spec)
     volumes.ensure_volume(volume)
@@ -79,7 +80,7 @@ def test_a_full_pool_says_so_instead_of_letting_the_worker_wait(ceph: CephSite, 
     volumes.ensure_volume(replace(volume, size_gib=2))
 
 
-@pytest.mark.requirement("EV-3")
+@pytest.mark.requirement("EV-5")
 def test_a_volume_that_is_open_is_neither_removed_nor_rolled_back(pool: CephPool) -> None:
     volumes, volume = RbdVolumes(pool.cluster), a_volume(pool.spec)
     volumes.ensure_volume(volume)
@@ -98,7 +99,7 @@ def test_a_volume_that_is_open_is_neither_removed_nor_rolled_back(pool: CephPool
     volumes.ensure_volume_absent(volume)
 
 
-@pytest.mark.requirement("EV-3")
+@pytest.mark.requirement("EV-5")
 def test_many_rounds_of_snapshot_copy_and_deletion_leave_nothing(pool: CephPool) -> None:
     volumes, volume = RbdVolumes(pool.cluster), a_volume(pool.spec)
     volumes.ensure_volume(volume)
@@ -158,7 +159,7 @@ def test_nothing_is_changed_once_the_guard_refuses(pool: CephPool) -> None:
     assert RbdVolumes(pool.cluster).inventory(pool.spec) == before
 
 
-@pytest.mark.requirement("OP-1")
+@pytest.mark.requirement("OP-4")
 def test_while_a_monitor_hangs_only_what_needs_it_waits_and_not_for_long(
     ceph: CephSite, pool: CephPool
 ) -> None:

@@ -76,7 +76,7 @@ def guest(lab: Lab) -> Guest:
     return started
 
 
-@pytest.mark.requirement("EV-1")
+@pytest.mark.requirement("OP-4")
 def test_a_host_without_the_pools_key_says_so(lab: Lab) -> None:
     hypervisor = lab.agents[0].remote.hypervisor()
     hypervisor.ensure_pool_key_absent(lab.pool.spec.id)
@@ -85,7 +85,7 @@ def test_a_host_without_the_pools_key_says_so(lab: Lab) -> None:
     hypervisor.ensure_pool_key(lab.pool.pool_key)
 
 
-@pytest.mark.requirement("SE-7")
+@pytest.mark.requirement("SE-4")
 def test_the_key_is_in_no_place_where_others_can_read_it(lab: Lab, guest: Guest) -> None:
     host, key = guest.host, lab.pool.key
     shown = (
@@ -115,7 +115,9 @@ def test_the_key_is_in_no_place_where_others_can_read_it(lab: Lab, guest: Guest)
     assert held == ""
 
 
-@pytest.mark.requirement("EV-1")
+@pytest.mark.requirement("EV-2")
+@pytest.mark.requirement("EV-3")
+@pytest.mark.requirement("EV-5")
 def test_a_disk_in_ceph_is_attached_grown_and_snapshotted_while_the_guest_writes(
     lab: Lab, guest: Guest
 ) -> None:
@@ -156,7 +158,7 @@ def test_a_disk_in_ceph_is_attached_grown_and_snapshotted_while_the_guest_writes
     assert lab.pool.size_gib(larger.volume) == 2
 
 
-@pytest.mark.requirement("OP-3")
+@pytest.mark.requirement("OP-2")
 def test_a_guest_comes_back_after_a_power_cut_of_its_host_and_of_the_cluster(
     ceph: CephSite, lab: Lab, guest: Guest
 ) -> None:

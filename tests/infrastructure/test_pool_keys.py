@@ -16,7 +16,7 @@ from apps.infrastructure.models import GivenPoolKey, Host, StorageCluster
 from apps.infrastructure.pool_keys import give_pool_keys
 from tests import factories
 
-pytestmark = [pytest.mark.django_db, pytest.mark.requirement("CL-10")]
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("CL-2")]
 
 
 class Hosts:

@@ -10,7 +10,7 @@ from apps.infrastructure import backends
 from apps.storage.tasks import purge
 from tests import factories
 
-pytestmark = [pytest.mark.django_db, pytest.mark.requirement("EV-3")]
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("EV-5")]
 
 
 def test_each_ceph_pool_is_purged_and_one_that_does_not_answer_delays_no_other(
