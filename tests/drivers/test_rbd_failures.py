@@ -3,14 +3,16 @@
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from onebox.ceph_site import CephSite
+from onebox.shell import wait_until
 
 from apps.drivers.rbd import health
 from apps.drivers.rbd.cluster import TIMEOUT_SECONDS, CephCluster
 from apps.drivers.rbd.volumes import RbdVolumes
-from apps.drivers.specs import PoolKind, Severity, SnapshotSpec, VolumeSource
+from apps.drivers.specs import PoolKind, Severity, SnapshotSpec, VolumeSource, VolumeSpec
 from tests.drivers.ceph_pools import CephPool, make_pool
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.samples import a_volume, new_id
@@ -24,6 +26,15 @@ def pool(ceph: CephSite) -> Iterator[CephPool]:
     yield made
     made.empty()
     made.cluster.close()
+
+
+def _severity(pool: CephPool) -> Severity | None:
+    seen = health.look(pool.cluster).health
+    return seen.severity if seen else None
+
+
+def _is_independent(volumes: RbdVolumes, volume: VolumeSpec) -> bool:
+    return volumes.ensure_independent(volume).done
 
 
 @pytest.mark.requirement("OP-4")
@@ -52,9 +63,11 @@ def test_a_pool_tells_its_capacity_and_health(ceph: CephSite, pool: CephPool) ->
     assert (seen.health.osds, seen.health.osds_up, seen.health.failure_domain) == (3, 3, "osd")
     ceph.ceph("osd", "set", "noout")
     try:
-        (check,) = health.look(pool.cluster).health.checks  # type: ignore[union-attr]
+        seen = health.look(pool.cluster)
     finally:
         ceph.ceph("osd", "unset", "noout")
+    assert seen.health is not None
+    (check,) = seen.health.checks
     assert (check.code, check.severity, check.text) == (
         "OSDMAP_FLAGS",
         Severity.WARNING,
@@ -69,10 +82,7 @@ def test_a_full_pool_says_so_instead_of_letting_the_worker_wait(ceph: CephSite, 
     pool.write(volume, 1)
     ceph.ceph("osd", "pool", "set-quota", "failures", "max_bytes", "1000")
     try:
-        give_up = time.monotonic() + 30
-        while health.look(pool.cluster).health.severity is Severity.OK:  # type: ignore[union-attr]
-            assert time.monotonic() < give_up
-            time.sleep(0.2)
+        wait_until(lambda: _severity(pool) is not Severity.OK, "the full pool to be seen", seconds=30)
         with refused("volumes.pool_full"):
             volumes.ensure_volume(replace(volume, size_gib=2))
     finally:
@@ -109,8 +119,7 @@ def test_many_rounds_of_snapshot_copy_and_deletion_leave_nothing(pool: CephPool)
         copy = replace(a_volume(pool.spec), source=VolumeSource(volume.id, snapshot.id))
         volumes.ensure_volume(copy)
         volumes.ensure_snapshot_absent(snapshot)
-        while not volumes.ensure_independent(copy).done:
-            time.sleep(0.02)
+        wait_until(partial(_is_independent, volumes, copy), "the copy", seconds=30)
         volumes.ensure_volume_absent(volume)
         volumes.purge()
         volume = copy

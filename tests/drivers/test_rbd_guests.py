@@ -1,6 +1,5 @@
 """A real guest whose disks are in Ceph: boots from a clone, grows, is snapshotted, and survives a power cut of both."""
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -115,6 +114,21 @@ def test_the_key_is_in_no_place_where_others_can_read_it(lab: Lab, guest: Guest)
     assert held == ""
 
 
+@pytest.mark.requirement("SE-10")
+def test_a_guests_qemu_reaches_ceph_and_nothing_else(onebox: Onebox, ceph: CephSite, lab: Lab) -> None:
+    user = ("setpriv", f"--reuid={lab.vm.uid}", f"--regid={lab.vm.uid}", "--clear-groups")
+    redis = onebox.environment["SCLOUD_AGENT_REDIS"].partition(":")
+    places = {
+        (ceph.address, "3300"): "yes",
+        (redis[0], redis[2]): "",
+        (onebox.central.management_ip, "6642"): "",
+    }
+    for place, reached in places.items():
+        script = 'nc -z -w 1 "$0" "$1" && echo yes'
+        found = onebox.hosts[0].exec(*user, "sh", "-c", script, *place, check=False)
+        assert (place, found.strip()) == (place, reached)
+
+
 @pytest.mark.requirement("EV-2")
 @pytest.mark.requirement("EV-3")
 @pytest.mark.requirement("EV-5")
@@ -144,8 +158,7 @@ def test_a_disk_in_ceph_is_attached_grown_and_snapshotted_while_the_guest_writes
 
     copy = replace(a_volume(lab.pool.spec), source=VolumeSource(lab.data.volume.id, snapshot.id))
     lab.volumes.ensure_volume(copy)
-    while not lab.volumes.ensure_independent(copy).done:
-        time.sleep(0.1)
+    wait_until(lambda: lab.volumes.ensure_independent(copy).done, "the copy", seconds=30)
     assert lab.pool.read(copy, 0, 6) == b"before"
 
     wait_until(
