@@ -78,7 +78,7 @@ class RbdClient:
     def need_answer(self, pool: PoolSpec) -> None:
         """Raise `DriverError` for a pool that nothing can be read from; an answer takes some 0.1 s."""
         done = self._run("rados", pool, "--pool", pool.path, "stat", "rbd_directory")
-        if done.status and "No such file" not in done.errors:
+        if done.status and not is_missing(done):
             raise failed(done, pool)
 
     @contextmanager
@@ -107,6 +107,11 @@ def uri(pool: PoolSpec, image: str, configuration: Path) -> str:
     words = (SPECIAL.sub(r"\\\1", word) for word in (pool.path, name, pool.user, str(configuration)))
     place, name, user, conf = words
     return f"rbd:{place}/{name}{at}{snapshot}:id={user}:conf={conf}"
+
+
+def is_missing(done: Finished) -> bool:
+    """Return whether a tool did not find the image or object in a pool that is there."""
+    return done.status != 0 and "No such file" in done.errors and "opening pool" not in done.errors
 
 
 def failed(done: Finished, pool: PoolSpec) -> DriverError:

@@ -5,6 +5,7 @@ was left before is removed here first, so that a run killed at any point may be 
 """
 
 import json
+import re
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from apps.drivers import tools
 from apps.drivers.files import image_import, qcow2
 from apps.drivers.files.layout import BASE, appearing, image_path, reading, sync
 from apps.drivers.files.qemu_img import whole_image
-from apps.drivers.rbd.client import RbdClient, failed, uri
+from apps.drivers.rbd.client import RbdClient, failed, is_missing, uri
 from apps.drivers.rbd.names import BASE as BASE_SNAPSHOT
 from apps.drivers.rbd.names import image_name, unfinished_name
 from apps.drivers.specs import ImageInfo, ImageSpec, PoolSpec
@@ -25,6 +26,11 @@ from apps.drivers.volume_errors import backed_image, missing_image_file
 FORMAT = "scloud.source_format"
 PARALLEL = ("-W", "-m", "8")
 """Out of order and several requests at a time: each waits for the network."""
+
+TAIL_BYTES = 64
+_PERCENT = re.compile(rb"\((\d{1,3})\.\d\d/100%\)")
+_notes: dict[str, tuple[Path, int]] = {}
+"""Image that is being written → where qemu-img says how far it is, and the size of the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ class RbdImages:
         self._remove_unfinished(spec)
         with ExitStack() as stack:
             original, target = self._original(stack, source), self._target(stack, spec)
-            self._convert(spec.pool, size, "-f", "raw", "-O", "raw", *PARALLEL, original, target)
+            self._convert(spec, size, "-f", "raw", "-O", "raw", *PARALLEL, original, target)
         return ImageInfo(size, size, form)
 
     def _from_pool_of_files(self, spec: ImageSpec, source: ImageSpec) -> ImageInfo:
@@ -75,7 +81,7 @@ class RbdImages:
         self._remove_unfinished(spec)
         with ExitStack() as stack:
             target = self._target(stack, spec)
-            self._convert(spec.pool, size, "-f", "qcow2", "-O", "raw", *PARALLEL, str(path), target)
+            self._convert(spec, size, "-f", "qcow2", "-O", "raw", *PARALLEL, str(path), target)
         return ImageInfo(size, stored, form)
 
     def _to_pool_of_files(self, spec: ImageSpec, source: ImageSpec, form: str, size: int) -> ImageInfo:
@@ -83,9 +89,7 @@ class RbdImages:
         if not path.exists():
             with appearing(path) as partial, ExitStack() as stack:
                 original = self._original(stack, source)
-                self._convert(
-                    source.pool, size, "-f", "raw", "-O", "qcow2", *PARALLEL, original, str(partial)
-                )
+                self._convert(spec, size, "-f", "raw", "-O", "qcow2", *PARALLEL, original, str(partial))
                 partial.chmod(BASE)
                 image_import.write_format(path.with_suffix(".json"), form)
                 sync(path.with_suffix(".json"))
@@ -95,7 +99,7 @@ class RbdImages:
         """Return the format that the image once had, and its size in bytes."""
         name = image_name(source.id)
         info = self.client.rbd(source.pool, "info", "--format", "json", name)
-        if info.status and "No such file" in info.errors:
+        if is_missing(info):
             raise missing_image_file(source)
         if info.status:
             raise failed(info, source.pool)
@@ -104,7 +108,7 @@ class RbdImages:
 
     def _remove_unfinished(self, spec: ImageSpec) -> None:
         done = self.client.rbd(spec.pool, "rm", "--no-progress", unfinished_name(spec.id))
-        if done.status and "No such file" not in done.errors:
+        if done.status and not is_missing(done):
             raise failed(done, spec.pool)
 
     def _original(self, stack: ExitStack, source: ImageSpec) -> str:
@@ -115,8 +119,24 @@ class RbdImages:
         configuration = stack.enter_context(self.client.configured(spec.pool))
         return uri(spec.pool, unfinished_name(spec.id), configuration)
 
-    def _convert(self, pool: PoolSpec, size: int, *words: str) -> None:
+    def _convert(self, spec: ImageSpec, size: int, *words: str) -> None:
         limits = replace(whole_image(size, size), memory_bytes=4 * GIB)
-        done = tools.run("qemu-img", "convert", "-q", *words, limits=limits)
+        self.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=self.scratch, suffix=".progress") as note:
+            _notes[spec.id] = Path(note.name), size
+            try:
+                done = tools.run("qemu-img", "convert", "-p", *words, limits=limits, output=note.fileno())
+            finally:
+                del _notes[spec.id]
         if done.status:
-            raise failed(done, pool)
+            raise failed(done, spec.pool)
+
+
+def how_far(image_id: str) -> tuple[int, int]:
+    """Return how many bytes of the disk have been written so far, and of how many; 0 for unknown."""
+    path, size = _notes.get(image_id, (None, 0))
+    try:
+        percents = _PERCENT.findall(path.read_bytes()[-TAIL_BYTES:]) if path else []
+    except OSError:  # it has just ended
+        percents = []
+    return (int(percents[-1]) * size // 100, size) if percents else (0, 0)
