@@ -47,7 +47,7 @@ def _handler(verb: Verb, driver: object, long_jobs: LongJobs) -> Handler:
             arguments = msgspec.msgpack.decode(raw, type=verb.arguments)
         except msgspec.MsgspecError as error:
             raise unknown_verb(verb.name) from error  # another version's, with other arguments
-        if verb.long:
+        if verb.long and not QUICK.get(verb.method, _never)(arguments):
             return _encoder.encode(_join(verb, driver, arguments, long_jobs))
         return _encoder.encode(verb.call(driver, arguments))
 
@@ -111,4 +111,24 @@ PROGRESS: dict[Callable[..., Any], Callable[[Any], dict[str, int]]] = {
     Volumes.ensure_image_copy: _of_image_copy,
     Volumes.ensure_volume: _of_volume_copy,
     Volumes.ensure_independent: _unknown,
+}
+
+
+def _has_nothing_to_copy(arguments: Any) -> bool:
+    spec = arguments.spec
+    return spec.source is None or (spec.pool.driver == "file" and volume_path(spec).exists())
+
+
+def _is_in_files(arguments: Any) -> bool:
+    return bool(arguments.spec.pool.driver == "file")
+
+
+def _never(arguments: Any) -> bool:
+    return False
+
+
+#: Long verb → whether a call of it is quick all the same, from its arguments: it does not queue behind long ones.
+QUICK: dict[Callable[..., Any], Callable[[Any], bool]] = {
+    Volumes.ensure_volume: _has_nothing_to_copy,
+    Volumes.ensure_independent: _is_in_files,
 }

@@ -20,6 +20,7 @@ from apps.drivers.host_verbs import verbs_of
 from apps.drivers.orders import Answer
 from apps.drivers.protocols import Hypervisor, Volumes
 from apps.drivers.reports import Heartbeat, HostReport
+from apps.drivers.specs.storage import HealthCheck, PoolHealth
 from apps.drivers.usage import UsageReading
 
 pytestmark = pytest.mark.requirement("SE-6")
@@ -106,6 +107,23 @@ COMPARED: dict[str, tuple[str, str]] = {
             "net_tx_bytes",
         )
     },
+    "VmUsage.disks": ("see its fields", BOUND),
+    "DiskUsage.id": ("rows of disks of this VM", PLACED),
+    **{
+        f"DiskUsage.{name}": ("what nothing exceeds in a second", RATE)
+        for name in ("read_bytes", "write_bytes", "read_ops", "write_ops", "read_ns", "write_ns")
+    },
+    "VmDisks.running": ("see its fields", BOUND),
+    "VmDisks.stored": ("the disks of the VM that was asked for", BOUND),
+    "AttachedDisk.id": ("the disks of the VM that was asked for", BOUND),
+    "AttachedDisk.size_bytes": ("the size of the row", BOUND),
+    "GuestMounts.asked": ("only itself: it is the host's to say", BOUND),
+    "GuestMounts.mounts": ("the disks of the VM that was asked for; shown only", BOUND),
+    "Held.frozen": ("only itself: it is the host's to say", BOUND),
+    "Held.paused": ("only itself: it is the host's to say", BOUND),
+    "CopyProgress.done": ("only itself: it is the host's to say", BOUND),
+    "CopyProgress.done_bytes": ("shown only", BOUND),
+    "CopyProgress.total_bytes": ("shown only", BOUND),
     "HostUsage.cpu_busy_ms": ("100 % of its threads", RATE),
     "HostUsage.cpu_total_ms": ("100 % of its threads", RATE),
     "HostUsage.load": ("shown only", BOUND),
@@ -125,6 +143,15 @@ COMPARED: dict[str, tuple[str, str]] = {
     "PoolObservation.capacity_bytes": ("what is in use", POOL),
     "PoolObservation.used_bytes": ("the capacity", POOL),
     "PoolObservation.contents": ("used by nobody", BOUND),
+    "PoolObservation.health": ("see its fields", BOUND),
+    **{
+        f"PoolHealth.{field.name}": ("shown only; pools that hosts observe have none", BOUND)
+        for field in dataclasses.fields(PoolHealth)
+    },
+    **{
+        f"HealthCheck.{field.name}": ("shown only; pools that hosts observe have none", BOUND)
+        for field in dataclasses.fields(HealthCheck)
+    },
     "PoolInventory.sizes": (
         "rows of each kind; what has no row is a finding, never removed unasked",
         ORPHANS,

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 import pytest
 from cryptography.fernet import Fernet
 
+from apps.drivers.bounds import MOST_COUNT, MOST_VMS
 from apps.drivers.libvirt.observation import KIB, usage_of
+from apps.drivers.redis_bounds import MOST_BYTES
 from apps.drivers.sealing import Seal
 from apps.drivers.specs import DiskUsage, HostUsage, Power, VmStatus, VmUsage
 from apps.drivers.specs.compute import MOST_DISKS
@@ -65,6 +67,14 @@ def test_each_disk_has_its_own_counters() -> None:
     many = {f"vd{number}": new_id() for number in range(100)}
     crowd = {"block.count": 100, **{f"block.{number}.name": f"vd{number}" for number in range(100)}}
     assert len(arrived(usage_of(a_vm(), {**HONEST, **crowd}, many)).vms[0].disks) == MOST_DISKS
+
+
+def test_the_counters_of_a_full_host_are_still_read() -> None:
+    seal = Seal(Fernet.generate_key())
+    disks = tuple(DiskUsage(new_id(), *[MOST_COUNT] * 6) for _ in range(7))
+    vms = tuple(VmUsage(new_id(), disks=disks) for _ in range(100))
+    sealed = seal.close(USAGE, UsageReading(datetime.now(UTC), "boot", HostUsage(), vms))
+    assert len(sealed) * MOST_VMS / 100 < MOST_BYTES
 
 
 @pytest.mark.requirement("SE-10")

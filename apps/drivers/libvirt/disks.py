@@ -152,10 +152,9 @@ class _Change:
 
     def _limit(self, disk: DiskAttachment, device: str, where: int) -> None:
         wanted = disk_xml.iotune(disk)
-        given = {name: value for name, value in wanted.items() if value or not name.endswith(LENGTH)}
         if self._has_limits(device, wanted, where):
             return
-        self._do(where, lambda: self.domain.setBlockIoTune(device, given, where))
+        self._do(where, lambda: self.domain.setBlockIoTune(device, wanted, where))
         if not self._has_limits(device, wanted, where):
             raise limits_not_set(self.vm_id, disk.volume.id)
 

@@ -87,13 +87,14 @@ def _path(system: Any) -> str:
 class _Known:
     """The disks of a running VM, by what a guest may call them by: serial number, and place on the PCI bus."""
 
-    def __init__(self, by_serial: dict[str, str], by_place: dict[tuple[int, ...], str]) -> None:
+    def __init__(self, by_serial: dict[str, str], by_place: dict[tuple[object, ...], str]) -> None:
         self._by_serial = by_serial
         self._by_place = by_place
 
     @classmethod
     def of(cls, domain: Any) -> "_Known":
-        by_serial, by_place = {}, {}
+        by_serial: dict[str, str] = {}
+        by_place: dict[tuple[object, ...], str] = {}
         for id, disk in disk_xml.volumes_in(domain.XMLDesc(0)).items():
             by_serial[disk_xml.serial_of(id)] = id
             address = disk.find("address[@type='pci']")
@@ -121,4 +122,4 @@ class _Known:
         if not isinstance(controller, dict):
             return ""
         place = tuple(controller.get(name) for name in ("domain", "bus", "slot", "function"))
-        return self._by_place.get(place, "")  # type: ignore[arg-type]  # any value of a guest's is no place at worst
+        return self._by_place.get(place, "") if all(isinstance(part, int) for part in place) else ""

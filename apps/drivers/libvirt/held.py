@@ -9,13 +9,13 @@ import logging
 import os
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import libvirt
 
 from apps.drivers.errors import DriverError
-from apps.drivers.files.layout import passable
+from apps.drivers.files.layout import PRIVATE, passable
 from apps.drivers.hypervisor_errors import missing_vm
 from apps.drivers.ids import checked_id
 from apps.drivers.libvirt import domains, guest_agent
@@ -30,11 +30,15 @@ NOT_HELD = Held(frozen=False, paused=False)
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A VM that is held until `until` (Unix time) at the latest; `paused`: we stopped its processors."""
+    """A VM that is held until `until` (Unix time) at the latest.
+
+    `paused`: we stop its processors. `asked`: we ask its guest agent to freeze; a guest that stands still is not asked.
+    """
 
     vm_id: str
     until: float
     paused: bool
+    asked: bool
 
 
 class HeldVms:
@@ -54,13 +58,12 @@ class HeldVms:
                 raise missing_vm(vm_id)
             if not domain.isActive():
                 return NOT_HELD
-            earlier = self._claim(vm_id)
-            ours = earlier is not None and earlier.paused
+            earlier = self._claim(vm_id) or Hold(vm_id, 0, paused=False, asked=False)
             rests = domains.is_paused(domain)
-            hold = Hold(
-                vm_id, time.time() + max(1, min(seconds, MOST_SECONDS)), ours or (pause and not rests)
+            until = time.time() + max(1, min(seconds, MOST_SECONDS))
+            self._keep(
+                Hold(vm_id, until, earlier.paused or (pause and not rests), earlier.asked or not rests)
             )
-            self._keep(hold)
             if rests:
                 return Held(frozen=False, paused=True)
             if guest_agent.freeze(domain):
@@ -85,14 +88,8 @@ class HeldVms:
     def recover(self) -> None:
         """Take over what an agent before this one has held."""
         for path in passable(self._folder).glob("*.json"):
-            try:
-                hold = Hold(**json.loads(path.read_text()))
-                self._watch(
-                    Hold(checked_id(hold.vm_id), min(hold.until, time.time() + MOST_SECONDS), hold.paused)
-                )
-            except (ValueError, TypeError, DriverError):
-                log.exception("%s is damaged", path)
-                path.unlink(missing_ok=True)
+            hold = _read(path)
+            self._watch(replace(hold, until=min(hold.until, time.time() + MOST_SECONDS)))
 
     def _let_go(self, hold: Hold) -> Held:
         with self._connection.use() as connection:
@@ -103,7 +100,8 @@ class HeldVms:
             if paused:
                 domains.resume(domain)
             try:
-                return Held(frozen=guest_agent.thaw(domain, hold.vm_id), paused=paused)
+                frozen = hold.asked and guest_agent.thaw(domain, hold.vm_id)
+                return Held(frozen=frozen, paused=paused)
             except libvirt.libvirtError:
                 if domain.isActive():
                     raise
@@ -113,8 +111,9 @@ class HeldVms:
         path = self._path(hold.vm_id)
         passable(path.parent)
         fresh = path.with_suffix(".partial")
-        fresh.write_text(json.dumps(asdict(hold)))
-        with fresh.open() as file:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "w") as file:
+            json.dump(asdict(hold), file)
+            file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
         self._watch(hold)
@@ -144,7 +143,7 @@ class HeldVms:
             held = self._let_go(hold)
         except DriverError as error:
             log.warning("VM %s is still held: %s", vm_id, error.message)
-            self._watch(Hold(vm_id, time.time() + AGAIN_SECONDS, hold.paused))
+            self._watch(replace(hold, until=time.time() + AGAIN_SECONDS))
             return
         self._path(vm_id).unlink(missing_ok=True)
         if held != NOT_HELD:
@@ -152,3 +151,12 @@ class HeldVms:
 
     def _path(self, vm_id: str) -> Path:
         return self._folder / f"{checked_id(vm_id)}.json"
+
+
+def _read(path: Path) -> Hold:
+    """Return a hold that was noted; of one that cannot be read, the VM is let go at once."""
+    try:
+        return Hold(**json.loads(path.read_text()))
+    except (ValueError, TypeError):
+        log.exception("%s is damaged", path)
+        return Hold(path.stem, 0, paused=True, asked=True)

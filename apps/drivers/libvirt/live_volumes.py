@@ -56,26 +56,31 @@ class LibvirtLiveVolumes:
     def _node(self, path: Path) -> Iterator[Node]:
         with self._connection.use() as connection:
             for domain in connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
-                if _has(domain, path):
-                    yield _node(domain, path)
+                name = _name(domain, path)
+                if name:
+                    yield _node(domain, name, path)
                     return
         raise volume_open_elsewhere(path.stem)
 
 
-def _has(domain: Any, path: Path) -> bool:
+def _name(domain: Any, path: Path) -> str:
+    """Return the name of the block node of a file in a VM that runs, "" when it has it not."""
     try:
         xml = domain.XMLDesc(0)
     except libvirt.libvirtError:
-        return False  # it has just ended
-    return str(path) in xml and path.stem in disk_xml.volumes_in(xml)
+        return ""  # it has just ended
+    disk = disk_xml.volumes_in(xml).get(path.stem) if str(path) in xml else None
+    source = disk.find("source") if disk is not None else None
+    if source is None or source.get("file") != str(path):
+        return ""
+    return f"libvirt-{source.get('index')}-format"
 
 
-def _node(domain: Any, path: Path) -> Node:
+def _node(domain: Any, name: str, path: Path) -> Node:
     for node in _ask(domain, "query-named-block-nodes", flat=True):
-        image = node.get("image", {})
-        if node.get("drv") == "qcow2" and str(path) in (node.get("file"), image.get("filename")):
-            names = frozenset(snapshot.get("name", "") for snapshot in image.get("snapshots", ()))
-            return Node(domain, node["node-name"], names)
+        if node.get("node-name") == name and node.get("drv") == "qcow2":
+            found = node.get("image", {}).get("snapshots", ())
+            return Node(domain, name, frozenset(snapshot.get("name", "") for snapshot in found))
     raise volume_open_elsewhere(path.stem)
 
 

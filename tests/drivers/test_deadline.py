@@ -1,0 +1,31 @@
+"""Calls that hang: they cost a thread each, and only so many."""
+
+import threading
+import time
+
+import pytest
+
+from apps.drivers.deadline import Deadline
+
+LATE = TimeoutError("late")
+
+
+def test_a_call_in_time_gives_its_result_or_its_error() -> None:
+    deadline = Deadline(1)
+    for _ in range(3):
+        assert deadline.run(lambda: 5, 10, lambda: LATE) == 5
+        with pytest.raises(ZeroDivisionError):
+            deadline.run(lambda: 1 // 0, 10, lambda: LATE)
+
+
+def test_calls_that_hang_are_left_and_take_no_more_threads_than_there_are_places() -> None:
+    deadline, may_end = Deadline(2), threading.Event()
+    threads = threading.active_count()
+    for _ in range(5):
+        began = time.monotonic()
+        with pytest.raises(TimeoutError):
+            deadline.run(may_end.wait, 0.05, lambda: LATE)
+        assert time.monotonic() - began < 5
+    assert threading.active_count() == threads + 2
+    may_end.set()
+    assert deadline.run(lambda: "again", 10, lambda: LATE) == "again"
