@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,17 @@ class CephSite:
         """Send a daemon a signal: STOP it, let it CONTinue, KILL it."""
         self.exec("kill", f"-{name}", str(self.daemons()[daemon]))
 
+    @contextmanager
+    def hanging(self, *daemons: str) -> Iterator[None]:
+        """Stop daemons, which then answer nobody, and let them go on in the end."""
+        for daemon in daemons:
+            self.signal(daemon, "STOP")
+        try:
+            yield
+        finally:
+            for daemon in daemons:
+                self.signal(daemon, "CONT")
+
     def power_on(self) -> None:
         """Give the site its file system and its cable. No daemon is started."""
         self._clear()
@@ -109,7 +121,15 @@ class CephSite:
 
     def _launch(self) -> None:
         spaces = ["--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child"]
-        args: list[str | Path] = ["unshare", *spaces, "--propagation", "private", INIT, self.root, self.address]
+        args: list[str | Path] = [
+            "unshare",
+            *spaces,
+            "--propagation",
+            "private",
+            INIT,
+            self.root,
+            self.address,
+        ]
         with (self.directory / "console.log").open("w") as console:
             outer = subprocess.Popen(
                 args, stdin=subprocess.PIPE, stdout=console, stderr=console, start_new_session=True

@@ -1,4 +1,4 @@
-"""The Debian 13 tree that the Ceph site runs from: a read-only squashfs of its own, the same version as the hosts' librbd."""
+"""The Debian 13 tree that the Ceph site runs from: a read-only squashfs of its own, with the librbd that hosts have."""
 
 from __future__ import annotations
 

@@ -171,6 +171,19 @@ def test_a_disk_in_ceph_is_attached_grown_and_snapshotted_while_the_guest_writes
     assert lab.pool.size_gib(larger.volume) == 2
 
 
+@pytest.mark.requirement("OP-4")
+def test_a_vm_is_not_started_from_a_cluster_that_hangs_and_its_host_answers_on(
+    ceph: CephSite, lab: Lab, guest: Guest
+) -> None:
+    hypervisor = lab.agents[1].remote.hypervisor()
+    with ceph.hanging("mon.a", "osd.0", "osd.1", "osd.2"):
+        with refused("volumes.ceph_unreachable"):
+            lab.start(1)
+        assert hypervisor.status(lab.vm.id).power is Power.OFF
+        assert guest.output("echo runs on") == "runs on\n"
+    hypervisor.ensure_vm_absent(lab.vm.id)
+
+
 @pytest.mark.requirement("OP-2")
 def test_a_guest_comes_back_after_a_power_cut_of_its_host_and_of_the_cluster(
     ceph: CephSite, lab: Lab, guest: Guest
