@@ -22,6 +22,7 @@ REQUEST_CODES: dict[str, tuple[int, str]] = {
     "console.not_ready": (409, "The console is being opened."),
     "csrf": (403, "A session sent no valid CSRF token."),
     "default_network.exists": (409, "The project has a default network already."),
+    "disk.too_many_snapshots": (409, "The disk has as many snapshots as it can have."),
     "forbidden": (403, "The role or API key of the caller does not allow this."),
     "idempotency.mismatch": (422, "The Idempotency-Key was used with a different request."),
     "image.architecture": (409, "The image has another CPU architecture than the cluster."),
@@ -66,6 +67,7 @@ REQUEST_CODES: dict[str, tuple[int, str]] = {
     "too_complex": (400, "The body has too many values, or is nested too deeply."),
     "too_large": (413, "The request body is too large."),
     "unsupported_media_type": (415, "The body is not application/json."),
+    "vm.too_many_disks": (409, "The VM has as many data disks as it can have."),
     "wait.too_many": (429, "Too many requests of the API key wait for operations."),
 }
 #: Of logins in a browser: no endpoint answers with these.

@@ -30,6 +30,7 @@ from apps.lifecycle.operation_context import (
 )
 from apps.lifecycle.requests import hold_target
 from apps.lifecycle.stored_messages import StoredMessage, stored_error, stored_message
+from apps.lifecycle.verbs import abandon
 
 log = logging.getLogger(__name__)
 
@@ -200,6 +201,7 @@ def mark_failed(operation: Operation, error: DriverError) -> None:
         rows = Resource.objects.filter(pk=operation.target_id)
         rows.update(error=_error(operation, error), updated_at=timezone.now())
         rows.filter(state=State.PENDING).update(state=State.ERROR)
+    abandon(operation)
     push.operation_changed(operation)
 
 

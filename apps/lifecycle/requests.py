@@ -18,7 +18,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Busy
 from apps.lifecycle.legality import holding
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource
-from apps.lifecycle.verbs import Verb, verb_named
+from apps.lifecycle.verbs import Verb, abandon, verb_named
 
 R = TypeVar("R", bound=Resource)
 
@@ -143,6 +143,7 @@ def _supersede(held: Sequence[Operation]) -> Operation | None:
             # A worker has claimed it, or given it back, since it was read. It cannot finish: its resource is locked.
             operation.refresh_from_db(fields=["status", "attempt", "lease_until"])
         OperationLock.objects.filter(operation=operation).delete()
+        abandon(operation)
         if operation.status == OperationStatus.RUNNING:
             running = operation
         elif operation.blocked_by_id is not None:  # what it waited for has not let go yet

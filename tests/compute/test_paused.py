@@ -10,7 +10,8 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.compute.models import PauseReason, Power, Vm
 from apps.compute.observation import RESUME_EVERY
-from apps.compute.services.power import delete_vm, power_off_vm, restart_vm, shut_down_vm, start_vm
+from apps.compute.services.delete import delete_vm
+from apps.compute.services.power import power_off_vm, restart_vm, shut_down_vm, start_vm
 from apps.drivers.memory import MemoryHypervisor
 from apps.drivers.specs import PauseReason as DriverPause
 from apps.infrastructure.pages.attention import attention_items

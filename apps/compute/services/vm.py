@@ -32,6 +32,7 @@ from apps.network.services.addresses import allocate_nic
 from apps.quotas.services import reserve_quota
 from apps.storage.limits import disk_limits
 from apps.storage.models import Disk
+from apps.storage.models.disk import SYSTEM_SLOT
 
 
 @serves(VM_CREATE)
@@ -123,6 +124,7 @@ def _new_disk(plan: Plan, vm: Vm) -> Disk:
         cluster=plan.image.cluster,
         size_gib=plan.disk_gib,
         vm_id=vm.id,
+        slot=SYSTEM_SLOT,
         image=plan.image,
         iops=iops,
         bytes_per_second=bytes_per_second,
