@@ -14,7 +14,7 @@ from apps.drivers.protocols import Volumes
 from apps.drivers.rbd.cluster import CephCluster
 from apps.drivers.rbd.names import volume_name
 from apps.drivers.rbd.volumes import RbdVolumes
-from apps.drivers.specs import ImageSpec, PoolKey, PoolKind, PoolSpec, VolumeSpec
+from apps.drivers.specs import ImageSpec, PoolInventory, PoolKey, PoolKind, PoolSpec, VolumeSpec
 from tests.drivers.samples import DATA_AT, new_id
 
 USER = "tests"
@@ -61,6 +61,9 @@ class CephPool:
             context.remove_object(header)
             if lost == "name":
                 context.remove_object(f"rbd_id.{name}")
+
+    def inventory(self) -> PoolInventory:
+        return RbdVolumes(self.cluster).inventory(self.spec)
 
     def trash(self) -> list[str]:
         with self.cluster.use() as context:
