@@ -5,6 +5,7 @@ from celery import shared_task
 from apps.infrastructure.connection import TASK
 from apps.storage import observation, speed_rollout
 from apps.storage.copies import follow_copies
+from apps.storage.trash import purge_clusters
 
 
 @shared_task(name="storage.observe", ignore_result=True)
@@ -35,3 +36,9 @@ def check_connection(key: int) -> None:
 def finish_copies() -> None:
     """Follow copies of disks that no operation follows."""
     follow_copies()
+
+
+@shared_task(name="storage.purge", ignore_result=True)
+def purge() -> None:
+    """Remove for good what was deleted."""
+    purge_clusters()
