@@ -50,7 +50,7 @@ class VmForm(ProjectForm):
         required=False,
         widget=forms.Select(attrs={"data-places": ""}),
     )
-    remark = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
+    description = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
     image = PickField(
         Image.objects.none(),
         label=gettext_lazy("Image"),
@@ -237,4 +237,4 @@ def _subnet(row: Subnet) -> Pick:
 
 
 def _group(row: SecurityGroup) -> Pick:
-    return Pick(row.name, row.remark, place=row.region.name if row.region else "")
+    return Pick(row.name, row.description, place=row.region.name if row.region else "")

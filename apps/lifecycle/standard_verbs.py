@@ -42,7 +42,7 @@ def retry_verb(kind: str, **differs: Any) -> Verb:
 
 
 def rename_verb(kind: str) -> Verb:
-    """Return `<kind>.rename`: change name and remark, whatever else is going on."""
+    """Return `<kind>.rename`: change name and description, whatever else is going on."""
     return Verb(
         f"{kind}.rename",
         _("Rename"),

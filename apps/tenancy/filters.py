@@ -31,11 +31,11 @@ class TenantFilter(ListFilter):
     }
 
     def search(self, queryset: QuerySet[Tenant], name: str, value: str) -> QuerySet[Tenant]:
-        """Find by name, by remark, by a user's name or by id."""
+        """Find by name, by description, by a user's name or by id."""
         value = value.strip()
         users = User.objects.filter(username__icontains=value).values("tenant")
         return queryset.filter(
-            Q(name__icontains=value) | Q(remark__icontains=value) | Q(pk__in=users) | _with_uid(value)
+            Q(name__icontains=value) | Q(description__icontains=value) | Q(pk__in=users) | _with_uid(value)
         )
 
 

@@ -47,8 +47,8 @@ BEYOND: tuple[Beyond, ...] = (
     Beyond(
         "texts",
         {
-            "POST *": "name remark label description username owner_username hostname os_name",
-            "PATCH *": "name remark label alias",
+            "POST *": "name description label username owner_username hostname os_name",
+            "PATCH *": "name description label alias",
         },
     ),
     Beyond(

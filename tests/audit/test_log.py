@@ -157,7 +157,7 @@ def test_a_page_of_lines_costs_the_same_however_many_there_are(
 def test_a_line_says_which_api_key_acted_also_when_that_is_revoked(alice: User, vm: Resource) -> None:
     key, token = issue_key(alice, "backup job", ApiKey.Scope.WRITE, None)
     client = api_client(token=token)
-    client.patch(f"/api/v1/projects/{vm.project.uid}", {"remark": "by key"}, format="json")  # type: ignore[union-attr]
+    client.patch(f"/api/v1/projects/{vm.project.uid}", {"description": "by key"}, format="json")  # type: ignore[union-attr]
     ApiKey.objects.all().delete()
     (line,) = _found(alice, "?verb=project.edit")
     assert line["api_key"] == {"id": str(key.uid), "name": "backup job"}

@@ -30,7 +30,7 @@ ROUNDS, WARM_UP = 60, 5
 # Kinds share a table, which Django's bulk_create cannot fill; a second apart, each with a disk and a NIC.
 _INSERT_VMS = """
 WITH vm AS (
-    INSERT INTO lifecycle_resource (id, kind, name, remark, tenant_id, project_id, region_id, state, generation,
+    INSERT INTO lifecycle_resource (id, kind, name, description, tenant_id, project_id, region_id, state, generation,
                                     observed_generation, error, created_at, updated_at)
     SELECT gen_random_uuid(), 'vm', 'vm-' || n, '', %(tenant)s, %(project)s, %(region)s, 'ready', 1, 1, '{}',
            now() - n * interval '1 second', now()
@@ -52,7 +52,7 @@ SELECT count(*) FROM vm
 """
 _INSERT_DISKS = """
 WITH disk AS (
-    INSERT INTO lifecycle_resource (id, kind, name, remark, tenant_id, project_id, region_id, state, generation,
+    INSERT INTO lifecycle_resource (id, kind, name, description, tenant_id, project_id, region_id, state, generation,
                                     observed_generation, error, created_at, updated_at)
     SELECT gen_random_uuid(), 'disk', vm.id::text, '', tenant_id, project_id, region_id, 'ready', 1, 1, '{}',
            created_at, updated_at

@@ -157,7 +157,7 @@ def test_the_call_it_offers_makes_the_same_vm(
         "password": "Secret-pass-1",
         "hostname": "front",
         "user_data": "#!/bin/sh\necho 'END'\nEND\n",
-        "remark": 'a "remark"',
+        "description": 'a "description"',
     }
     offered = preview(browser, typed)
     body = call_in(offered)
@@ -181,7 +181,7 @@ def facts(vm: Vm) -> dict[str, Any]:
     """What was chosen for a VM."""
     columns = (
         "name",
-        "remark",
+        "description",
         "project_id",
         "image_id",
         "instance_type_id",

@@ -69,7 +69,7 @@ def test_first_boot_data_reaches_the_guest_and_the_password_nobody_else(
         ("name", " "),
         ("name", "x" * 64),
         ("name", "two\nlines"),
-        ("remark", "x" * 256),
+        ("description", "x" * 256),
         ("count", 0),
         ("count", 11),
         ("hostname", "-web"),

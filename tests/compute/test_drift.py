@@ -23,13 +23,13 @@ def test_a_vm_says_what_it_was_created_with(owner: Actor, alice: User, cloud: Cl
     assert subnet.project is not None
     group = make_group(cloud.region, subnet.project)
     given = {"key_pairs": [pair.pk], "user_data": USER_DATA, "security_group": group.pk, "hostname": "shop"}
-    (operation,) = ask_for_vms(owner, cloud, subnet, remark="the shop", **given)
+    (operation,) = ask_for_vms(owner, cloud, subnet, description="the shop", **given)
     KeyPair.objects.all().delete()
     Vm.objects.update(sealed_user_data="")  # as after the first boot
     body = factories.api_client(alice).get(f"/api/v1/vms/{operation.target_id}").json()
     assert body["key_pairs"] == [{"id": str(pair.pk), "name": "laptop", "fingerprint": pair.fingerprint}]
     assert body["user_data_sha256"] == sha256(USER_DATA.encode()).hexdigest()
-    assert (body["hostname"], body["remark"]) == ("shop", "the shop")
+    assert (body["hostname"], body["description"]) == ("shop", "the shop")
     assert body["image"]["id"] == str(cloud.image.pk)
     assert body["instance_type"]["id"] == str(cloud.small.pk)
     (nic,) = body["nics"]

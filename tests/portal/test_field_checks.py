@@ -28,7 +28,7 @@ def test_a_dialogs_form_is_checked_without_being_sent(vm: Vm, alice: User) -> No
     client = page_client(alice)
     url = f"/vms/{vm.pk}/rename/"
     assert 'data-check="?check=1"' in client.get(url, headers=HTMX).content.decode()
-    sent = {"name": "x" * 64, "remark": "", "touched": "name"}
+    sent = {"name": "x" * 64, "description": "", "touched": "name"}
     html = client.post(f"{url}?check=1", sent, headers=HTMX).content.decode()
     assert 'data-part="id_name_errors"' in html and 'id="id_name_error"' in html
     html = client.post(f"{url}?check=1", {"name": "shop", "touched": "name"}, headers=HTMX).content.decode()

@@ -69,7 +69,7 @@ def test_what_one_has_chosen_is_never_left_out(
     assert "room-" in shown(client, "/vms/")
     chosen: dict[str, Any] = {
         "list": "portal.vm",
-        "columns": ["name", "mac", "id", "remark", "created", "vpc"],
+        "columns": ["name", "mac", "id", "description", "created", "vpc"],
     }
     client.post("/lists/settings/", {**chosen, "next": "/vms/"})
     assert "room-" not in shown(client, "/vms/")

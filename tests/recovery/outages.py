@@ -184,7 +184,7 @@ def hears_of_a_vm(yard: Yard) -> None:
         vm = yard.site.ask_for_vm("heard")
         yard.site.settle()
         wait_to_hear(socket, "operation", str(Operation.objects.get(target_id=vm).pk))
-        assert yard.site.api.ask("PATCH", f"/vms/{vm}", {"remark": "heard"}).status == 200
+        assert yard.site.api.ask("PATCH", f"/vms/{vm}", {"description": "heard"}).status == 200
         wait_to_hear(socket, "vm", vm)
 
 

@@ -18,7 +18,7 @@ from apps.compute.models import KeyPair, Vm
 from apps.compute.services.key_pair import NewKeyPair, create_key_pair
 from apps.compute.verbs import KEY_PAIR_CREATE, KEY_PAIR_DELETE, KEY_PAIR_RENAME
 from apps.portal import html
-from apps.portal.columns import CREATED, ID, NAME, PROJECT, REMARK, Column
+from apps.portal.columns import CREATED, DESCRIPTION, ID, NAME, PROJECT, Column
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
@@ -64,7 +64,7 @@ class KeyPairList(ListPage):
         PROJECT,
         CREATED,
         ID,
-        REMARK,
+        DESCRIPTION,
     )
     filter = KeyPairFilter
     facets = (project_facet,)

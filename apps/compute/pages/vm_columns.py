@@ -16,11 +16,11 @@ from apps.network.selectors import visible_subnets, visible_vpcs
 from apps.portal import html
 from apps.portal.columns import (
     CREATED,
+    DESCRIPTION,
     ID,
     NAME,
     PROJECT,
     REGION,
-    REMARK,
     STATE,
     TENANT,
     UPDATED,
@@ -238,5 +238,5 @@ COLUMNS = (
     ),
     UPDATED,
     ID,
-    REMARK,
+    DESCRIPTION,
 )

@@ -73,7 +73,7 @@ class Plan:
     ssh_keys: list[str]
     names: list[str]
     hostnames: list[str]
-    remark: str
+    description: str
     sealed_hash: str
     sealed_user_data: str
 
@@ -102,7 +102,7 @@ class VmRequest:
     hostname: str = ""
     user_data: str = ""
     user_data_encoding: str = UserDataEncoding.PLAIN
-    remark: str = ""
+    description: str = ""
     count: int = 1
 
 
@@ -151,7 +151,7 @@ def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
         and draft.subnet
         and asked.name is not None
     )
-    name, remark = clean_labels(asked.name, asked.remark)
+    name, description = clean_labels(asked.name, asked.description)
     if asked.hostname:
         hostnames = numbered(asked.hostname, asked.count)
     else:
@@ -167,7 +167,7 @@ def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
         ssh_keys=draft.ssh_keys or [],
         names=numbered(name, asked.count),
         hostnames=hostnames,
-        remark=remark,
+        description=description,
         sealed_hash=first_boot.sealed_hash(asked.password),
         sealed_user_data=first_boot.sealed_user_data(draft.user_data or ""),
     )
@@ -189,7 +189,7 @@ def _check(asked: VmRequest, draft: Draft) -> None:
     if not 1 <= asked.count <= MOST_AT_ONCE:
         wrong["count"] = [_("1 to %(most)s at a time.") % {"most": MOST_AT_ONCE}]
     if asked.name is not None:
-        wrong |= _label_errors(asked.name, asked.remark, draft.count)
+        wrong |= _label_errors(asked.name, asked.description, draft.count)
     if asked.password:
         wrong["password"] = first_boot.password_errors(asked.password)
     image = draft.image
@@ -209,9 +209,9 @@ def _check(asked: VmRequest, draft: Draft) -> None:
         raise Invalid(wrong)
 
 
-def _label_errors(name: str, remark: str, count: int) -> dict[str, list[str]]:
+def _label_errors(name: str, description: str, count: int) -> dict[str, list[str]]:
     try:
-        name, _remark = clean_labels(name, remark)
+        name, _description = clean_labels(name, description)
     except Invalid as error:
         return error.fields
     if len(numbered(name, count)[-1]) > LONGEST_NAME:

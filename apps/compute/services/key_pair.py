@@ -35,19 +35,19 @@ class NewKeyPair:
 @serves(KEY_PAIR_CREATE)
 @transaction.atomic
 def create_key_pair(
-    actor: Actor, *, name: str, public_key: str = "", project: UUID | None = None, remark: str = ""
+    actor: Actor, *, name: str, public_key: str = "", project: UUID | None = None, description: str = ""
 ) -> NewKeyPair:
     """Import `public_key`, or make an Ed25519 pair when it is empty. Raises Invalid, QuotaExceeded."""
     into = chosen_project(actor, project)
     allowed = allow(actor, KEY_PAIR_CREATE, project=into, tenant_id=into.tenant_id)
-    name, remark = clean_labels(name, remark)
+    name, description = clean_labels(name, description)
     private = "" if public_key.strip() else _generate()
     key = parse_public_key(public_key if not private else _public_half(private, plain_comment(name)))
     reserve_quota(into.tenant_id, {"key_pair": 1})
     row = KeyPair(
         kind="key_pair",
         name=name,
-        remark=remark,
+        description=description,
         tenant_id=into.tenant_id,
         project=into,
         state=State.READY,

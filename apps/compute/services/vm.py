@@ -90,7 +90,7 @@ def _new_vm(plan: Plan, name: str, hostname: str, to_compare: Mapping[str, Any])
     return Vm(
         kind="vm",
         name=name,
-        remark=plan.remark,
+        description=plan.description,
         tenant=plan.project.tenant,
         project=plan.project,
         region=plan.type.cluster.region,

@@ -22,11 +22,11 @@ from apps.network.verbs import (
 )
 from apps.portal.columns import (
     CREATED,
+    DESCRIPTION,
     ID,
     NAME,
     PROJECT,
     REGION,
-    REMARK,
     STATE,
     TENANT,
     UPDATED,
@@ -93,7 +93,7 @@ class SecurityGroupList(ListPage):
         CREATED,
         UPDATED,
         ID,
-        REMARK,
+        DESCRIPTION,
     )
     filter = with_status(SecurityGroupFilter, SecurityGroup, "security_group")
     watch = ("vm",)

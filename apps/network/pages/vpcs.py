@@ -19,11 +19,11 @@ from apps.network.verbs import SUBNET_CREATE, VPC_CREATE, VPC_DELETE, VPC_RENAME
 from apps.portal import html
 from apps.portal.columns import (
     CREATED,
+    DESCRIPTION,
     ID,
     NAME,
     PROJECT,
     REGION,
-    REMARK,
     STATE,
     TENANT,
     UPDATED,
@@ -89,7 +89,7 @@ class VpcList(ListPage):
         CREATED,
         UPDATED,
         ID,
-        REMARK,
+        DESCRIPTION,
     )
     filter = with_status(VpcFilter, Vpc, "vpc")
     watch = ("subnet",)
@@ -156,7 +156,7 @@ class VpcCreate(CreatePage):
     form = VpcForm
     api = VpcsApi
     sections = (
-        Section(gettext_lazy("Basics"), ("name", "remark", "project", "region")),
+        Section(gettext_lazy("Basics"), ("name", "description", "project", "region")),
         Section(
             gettext_lazy("Addresses"),
             ("cidr", "subnet_cidr"),

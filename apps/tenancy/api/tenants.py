@@ -36,13 +36,13 @@ class TenantBody(serializers.Serializer[Any]):
     owner_email = serializers.EmailField(
         max_length=limits.EMAIL, required=False, allow_blank=True, default=""
     )
-    remark = LineField(max_length=255, required=False, allow_blank=True, default="")
+    description = LineField(max_length=255, required=False, allow_blank=True, default="")
 
 
 class TenantOut(Out):
     id = serializers.UUIDField()
     name = serializers.CharField()
-    remark = serializers.CharField()
+    description = serializers.CharField()
     status = one_of(["enabled", "disabled"])
     enabled = serializers.BooleanField()
     created_at = serializers.DateTimeField()
@@ -57,7 +57,7 @@ class TenantOut(Out):
         return {
             "id": str(row.uid),
             "name": row.name,
-            "remark": row.remark,
+            "description": row.description,
             "status": "enabled" if row.enabled else "disabled",
             "enabled": row.enabled,
             "created_at": moment(row.created_at),

@@ -36,7 +36,7 @@ from apps.tenancy.services import tenants
 
 class TenantForm(BaseForm):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=63)
-    remark = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
+    description = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
     # Named as the service names them in its refusals.
     username = forms.CharField(label=gettext_lazy("Owner’s username"), max_length=63)
     email = forms.EmailField(label=gettext_lazy("Owner’s email"), required=False)
@@ -155,7 +155,7 @@ class TenantCreate(CreateShownOnce):
             data["name"],
             data["username"],
             owner_email=data["email"],
-            remark=data["remark"],
+            description=data["description"],
         )
         return ShownOnce(
             _("Tenant created"),

@@ -102,7 +102,7 @@ class Command(BaseCommand):
             os_name="Debian 13 (tiny)",
             default_disk_gib=40,
             guest_agent=True,
-            remark="busybox, SSH, cloud-init data; starts in seconds",
+            description="busybox, SSH, cloud-init data; starts in seconds",
         )
         self._made(f"image {IMAGE}")
 
