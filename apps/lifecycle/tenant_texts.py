@@ -76,7 +76,7 @@ CAUSES: dict[str, TenantText] = {
     "volumes.source_missing": TenantText(_("The image file cannot be read."), _("Upload the image again.")),
     "volumes.image_invalid": TenantText(
         _("The image was rejected: %(reason)s."),
-        _("Upload a self-contained qcow2, raw, VMDK, VHD or VDI image."),
+        _("Upload a self-contained qcow2, raw, VMDK, VHD, VHDX or VDI image."),
     ),
     "volumes.image_too_large": TenantText(
         _("The image’s disk is %(size)s MiB, over the limit of %(limit)s MiB."),

@@ -33,7 +33,7 @@ class PidFile:
         """Remember a process; raises OneboxError when it has already ended."""
         begun = start_time(pid)
         if begun is None:
-            raise OneboxError(f"{self.path.stem} ended as soon as it was started")
+            raise OneboxError(f"{self.path.stem} exited immediately after its start")
         write(self.path, f"{pid} {begun}\n")
 
     def pid(self) -> int | None:
@@ -50,10 +50,12 @@ class PidFile:
         if pid is not None:
             self._send(pid, with_signal, group)
             try:
-                wait_until(lambda: self.pid() is None, f"end of process {pid}", seconds=seconds, every=0.02)
+                wait_until(lambda: self.pid() is None, f"process {pid} to stop", seconds=seconds, every=0.02)
             except OneboxError:
                 self._send(pid, signal.SIGKILL, group)
-                wait_until(lambda: self.pid() is None, f"end of killed process {pid}", seconds=10, every=0.02)
+                wait_until(
+                    lambda: self.pid() is None, f"killed process {pid} to stop", seconds=10, every=0.02
+                )
         self.path.unlink(missing_ok=True)
         return pid is not None
 

@@ -48,8 +48,8 @@ def test_an_unexpected_error_is_told_by_its_type_alone(
     with caplog.at_level(logging.INFO), pytest.raises(DriverError) as caught:
         remote.hypervisor().status(new_id())
     error = caught.value
-    assert error.template == "The agent failed: %(type)s."
-    assert error.message == "The agent failed: FileNotFoundError."
+    assert error.template == "Internal error of the host’s agent: %(type)s."
+    assert error.message == "Internal error of the host’s agent: FileNotFoundError."
     assert (error.code, error.permanent, bool(error.hint)) == ("agent.failed", False, True)
     assert "/the/pool" in caplog.text
     assert "ValueError in breaks" in caplog.text

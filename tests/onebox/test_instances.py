@@ -129,4 +129,4 @@ def test_an_unknown_host_is_answered_with_the_known_ones(find: Callable[[str], I
     command = [sys.executable, str(ONEBOX), "exec", "--instance", "test", "--var", str(find("v").var)]
     done = subprocess.run([*command, "nohost", "true"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "no host 'nohost': there are central, host-1, host-2" in done.stderr
+    assert "no host is named 'nohost'; hosts: central, host-1, host-2" in done.stderr

@@ -155,4 +155,8 @@ def read_format(path: Path) -> str:
         with reading(path) as file:
             return str(json.loads(file.read(LONGEST_NOTE))["source_format"])
     except (OSError, ValueError, KeyError) as error:
-        raise DriverError(_("%(path)s is damaged."), values={"path": path}, code="volumes.failed") from error
+        raise DriverError(
+            _("Cannot read %(path)s, which records the image’s original format."),
+            values={"path": path},
+            code="volumes.failed",
+        ) from error

@@ -82,7 +82,7 @@ def _vhd(file: int, size: int) -> None:
     elif kind != VHD_DYNAMIC:
         raise bad_image(
             _("The VHD is a differencing disk and needs its parent disk."),
-            hint=_("Merge it into its parent first."),
+            hint=_("Merge the disk into its parent first."),
         )
 
 
