@@ -135,14 +135,14 @@ def _late(seconds: float) -> DriverError:
 
 def where_it_broke(error: BaseException) -> str:
     """Return types and places of an error and its causes. What they say may hold an order's secrets: it is left out."""
-    told = []
+    causes = []
     cause: BaseException | None = error
     while cause is not None:
         lines = (f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in _frames(cause))
         words = f" {cause.strerror}: {cause.filename}" if isinstance(cause, OSError) else ""
-        told.append(f"{type(cause).__name__}{words} in {' > '.join(lines)}")
+        causes.append(f"{type(cause).__name__}{words} in {' > '.join(lines)}")
         cause = cause.__cause__ or cause.__context__
-    return "; after ".join(told)
+    return "; after ".join(causes)
 
 
 def _frames(error: BaseException) -> traceback.StackSummary:

@@ -93,12 +93,12 @@ def _checked(host: Host, address: ConsoleAddress) -> ConsoleAddress:
     )
 
 
-def same_address(told: str, own: str) -> bool:
+def same_address(reported: str, own: str) -> bool:
     """Whether both are the same IP address, or the same name."""
     try:
-        return ip_address(told) == ip_address(own)
+        return ip_address(reported) == ip_address(own)
     except ValueError:
-        return told == own
+        return reported == own
 
 
 def _valid_until(vm: Vm) -> datetime:

@@ -31,18 +31,18 @@ class PidFile:
 
     def record(self, pid: int) -> None:
         """Remember a process; raises OneboxError when it has already ended."""
-        begun = start_time(pid)
-        if begun is None:
+        started = start_time(pid)
+        if started is None:
             raise OneboxError(f"{self.path.stem} exited immediately after its start")
-        write(self.path, f"{pid} {begun}\n")
+        write(self.path, f"{pid} {started}\n")
 
     def pid(self) -> int | None:
         """The PID if that very process is still running."""
         try:
-            number, begun = self.path.read_text().split()
+            number, started = self.path.read_text().split()
         except (FileNotFoundError, ValueError):
             return None
-        return int(number) if start_time(int(number)) == begun else None
+        return int(number) if start_time(int(number)) == started else None
 
     def stop(self, *, with_signal: int = signal.SIGTERM, seconds: float = 10, group: bool = False) -> bool:
         """Ask the process to end, kill it after ``seconds``; True when there was one to stop."""

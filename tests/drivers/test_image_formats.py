@@ -184,7 +184,11 @@ def in_tar(member: str) -> Callable[[bytes], bytes]:
         (in_tar("disk.raw"), "tar archive", "Extract the disk"),
         (lambda raw: b"LUKS\xba\xbe\0\2" + raw, "encrypted (LUKS)", "Decrypt the disk first"),
         (lambda raw: raw[:32769] + b"CD001" + raw[32774:], "ISO 9660", "Import an installed disk"),
-        (lambda raw: b"# Disk DescriptorFile\nversion=1\n", "in other files", "Convert the image to one file"),
+        (
+            lambda raw: b"# Disk DescriptorFile\nversion=1\n",
+            "in other files",
+            "Convert the image to one file",
+        ),
         (lambda raw: b"QED\0" + raw, "format QED", "Convert the file first"),
         (lambda raw: b"QFI\xfb\0\0\0\1" + raw, "qcow (version 1)", "Convert the file first"),
         (lambda raw: b"just a text\n" * 4096, "neither a known image format", "Upload a self-contained"),

@@ -66,8 +66,8 @@ def test_a_pid_that_another_process_has_now_is_not_taken_for_ours(tmp_path: Path
     file = pidfile.PidFile(tmp_path / "x.pid")
     file.record(os.getpid())
     assert file.pid() == os.getpid()
-    pid, begun = file.path.read_text().split()
-    file.path.write_text(f"{pid} {begun}1\n")
+    pid, started = file.path.read_text().split()
+    file.path.write_text(f"{pid} {started}1\n")
     assert file.pid() is None
 
 
