@@ -124,20 +124,22 @@ def test_what_was_asked_for_together_stands_together(
 def test_sorted_by_status_the_newest_failed_task_is_first(
     owner: Actor, alice: User, cloud: Cloud, subnet: Subnet
 ) -> None:
-    tasks = (("one", "failed"), ("two", "done"), ("three", "failed"), ("four", "queued"))
-    for minutes, (name, status) in enumerate(tasks):
-        (operation,) = ask_for_vms(owner, cloud, subnet, name=name)
+    by_name: dict[str, Operation] = {}
+    for name, status in (("one", "failed"), ("two", "done"), ("three", "failed"), ("four", "queued")):
+        (by_name[name],) = ask_for_vms(owner, cloud, subnet, name=name)
         if status != "queued":
-            settle(operation, status)
-        at = timezone.now() - timedelta(hours=1) + timedelta(minutes=minutes)
-        Operation.objects.filter(pk=operation.pk).update(created_at=at)
+            settle(by_name[name], status)
+    # Of the two that failed the one with the larger key is newer, so that the order by key is the wrong one.
+    older, newer = sorted(("one", "three"), key=lambda name: by_name[name].pk)
+    hour_ago = Operation.objects.filter(pk=by_name[older].pk)
+    hour_ago.update(created_at=timezone.now() - timedelta(hours=1))
 
     def listed(query: str) -> list[str]:
         rows = factories.page_client(alice).get(f"/operations/?{query}").context["rows"]
         return [Operation.objects.get(pk=row.key).target_name for row in rows]
 
-    assert listed("sort=status") == ["three", "one", "four", "two"]
-    assert listed("sort=-status") == ["two", "four", "three", "one"]
+    assert listed("sort=status") == [newer, older, "four", "two"]
+    assert listed("sort=-status") == ["two", "four", newer, older]
     narrowed = factories.page_client(alice).get("/operations/?status=queued&status=running").context["rows"]
     assert len(narrowed) == 1
 
