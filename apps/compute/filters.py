@@ -170,7 +170,7 @@ class KeyPairFilter(ResourceFilter):
     }
 
     def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep key pairs by part of the name, beginning of the id, or part of the fingerprint."""
+        """Keep SSH keys by part of the name, beginning of the id, or part of the fingerprint."""
         value = value.strip()
         return queryset.filter(named_or_with_id(value) | Q(fingerprint__icontains=value))
 

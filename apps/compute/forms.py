@@ -64,7 +64,7 @@ class KeyPairForm(ProjectForm):
         required=False,
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
         help_text=_(
-            "The content of your .pub file. Leave empty to create a key pair; its private key is shown once."
+            "The content of your .pub file. Leave empty to generate a key pair; the private key is shown once."
         ),
     )
     description = forms.CharField(label=_("Description"), max_length=255, required=False)

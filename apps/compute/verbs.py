@@ -1,4 +1,4 @@
-"""What can be done to VMs, images and key pairs."""
+"""What can be done to VMs, images and SSH keys."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ IMAGE_RENAME = declare(rename_verb("image"))
 IMAGE_DELETE = declare(delete_verb("image"))
 
 KEY_PAIR_CREATE = declare(
-    create_verb("key_pair", _("Create key pair"), retried_by="", while_acting=False, inside=True)
+    create_verb("key_pair", _("Add SSH key"), retried_by="", while_acting=False, inside=True)
 )
 KEY_PAIR_RENAME = declare(rename_verb("key_pair"))
 KEY_PAIR_DELETE = declare(immediate_delete_verb("key_pair"))

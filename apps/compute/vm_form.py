@@ -165,7 +165,7 @@ class VmForm(ProjectForm):
     def _say_where_to_make(self) -> None:
         for name, kind, label in (
             ("subnet", "vpc", _("Create a VPC with a subnet")),
-            ("key_pairs", "key_pair", _("Import or create a key pair")),
+            ("key_pairs", "key_pair", _("Add an SSH key")),
         ):
             field = self.fields[name]
             assert isinstance(field, PickField | PickSeveralField)

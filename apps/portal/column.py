@@ -29,6 +29,7 @@ class Column:
     """`value(row, page)` returns text (escaped) or SafeString; or `template` draws the cell, with `row` and `page`.
 
     sort: path of the column to order by, or an expression; several in a tuple; "" = not sortable.
+        A path with "-" in front descends either way: the newest of equal rows first.
     filter: entry of the list's FilterSet that narrows by it; "" = the one of the column's name.
     facet: the choices of such a filter, where the FilterSet does not name them.
     width: what kind of thing it holds, and so how wide it is, whatever the rows show; "" = number or text.
@@ -95,6 +96,8 @@ class Column:
 
 
 def _order(by: By, model: type[Model], *, descending: bool) -> OrderBy:
+    if isinstance(by, str) and by.startswith("-"):
+        by, descending = by[1:], True
     # NULLS LAST only where there can be any: with it a descending order could not walk an index.
     last = True if not isinstance(by, str) or _nullable(model, by) else None
     expression = F(by) if isinstance(by, str) else by

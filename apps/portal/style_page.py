@@ -204,8 +204,8 @@ def properties() -> list[Properties]:
 def moments() -> list[Moment]:
     """Return a timeline with each tone."""
     now = timezone.now()
-    told = (("busy", "Restart"), ("error", "Start"), ("ok", "Shut down"), ("off", "Cancel"))
+    events = (("busy", "Restart"), ("error", "Start"), ("ok", "Shut down"), ("off", "Cancel"))
     return [
         Moment(at=now - timedelta(minutes=9 * n), text=text, who="alice", origin="via the portal", tone=tone)
-        for n, (tone, text) in enumerate(told)
+        for n, (tone, text) in enumerate(events)
     ]

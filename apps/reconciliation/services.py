@@ -29,7 +29,7 @@ from apps.reconciliation.finding_actions import (
     choice_of,
     removes_only_a_copy,
 )
-from apps.reconciliation.finding_writer import tell
+from apps.reconciliation.finding_writer import push_findings
 from apps.reconciliation.models import Finding, FindingState
 from apps.reconciliation.previews import preview
 from apps.reconciliation.repair import request_on_finding, under_way
@@ -174,7 +174,7 @@ def _move(actor: Actor, verb: Verb, finding: Finding, before: FindingState, afte
     finding.state = after
     Finding.objects.filter(pk=finding.pk).update(state=after)
     record(actor, verb.name, name=finding.name, target_id=finding.pk, args={"rule": finding.rule})
-    tell()
+    push_findings()
     return finding
 
 

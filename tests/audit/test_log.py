@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.requirement("AC-3")]
 
 
 def _operation(thing: Resource, status: str, seconds: int | None = None, **columns: Any) -> Operation:
-    begun = timezone.now()
+    started = timezone.now()
     return Operation.objects.create(
         verb="vm.start",
         resource=thing,
@@ -29,9 +29,9 @@ def _operation(thing: Resource, status: str, seconds: int | None = None, **colum
         target_name=thing.name,
         tenant=thing.tenant,
         status=status,
-        deadline=begun,
-        created_at=begun,
-        finished_at=begun + timedelta(seconds=seconds) if seconds is not None else None,
+        deadline=started,
+        created_at=started,
+        finished_at=started + timedelta(seconds=seconds) if seconds is not None else None,
         **columns,
     )
 

@@ -80,9 +80,9 @@ def clients(fast_platform: Platform) -> list[dict[str, Any]]:
 def test_creates_per_second_and_cpu_per_vm(fast_platform: Platform, clients: list[dict[str, Any]]) -> None:
     create(fast_platform, clients, WARM_UP)
     pids = control_plane(fast_platform, CONTROL)
-    before, begun = cpu_seconds(pids), time.perf_counter()
+    before, started = cpu_seconds(pids), time.perf_counter()
     answered = create(fast_platform, clients, COUNT)
-    settled = time.perf_counter() - begun
+    settled = time.perf_counter() - started
     used = {name: total - before[name] for name, total in cpu_seconds(pids).items()}
     latencies = sorted(answered["latencies_ms"])
     report(

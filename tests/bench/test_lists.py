@@ -139,13 +139,13 @@ def asker(port: int, path: str, headers: dict[str, str]) -> Callable[[], float]:
     connections = [http.client.HTTPConnection("127.0.0.1", port, timeout=60)]
 
     def ask() -> float:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         connections[0].request("GET", path, headers=headers)
         response = connections[0].getresponse()
         body = response.read()
         assert response.status == 200, response.status
         assert body.count(b"vm-") >= 50, "a page of 50"
-        return time.perf_counter() - begun
+        return time.perf_counter() - started
 
     return ask
 

@@ -54,15 +54,15 @@ def steps(html: str) -> list[str]:
 
 def test_a_new_tenant_sees_the_first_steps_with_those_done_ticked(alice: User, owner: Actor) -> None:
     html = shown(alice, "/")
-    assert steps(html) == ["Create VPC link", "Create key pair link", "Create VM link"]
+    assert steps(html) == ["Create VPC link", "Add SSH key link", "Create VM link"]
     assert html.count("btn-primary") == 1
     create_key_pair(owner, name="laptop")
-    assert steps(shown(alice, "/")) == ["Create VPC link", "Create key pair done", "Create VM link"]
+    assert steps(shown(alice, "/")) == ["Create VPC link", "Add SSH key done", "Create VM link"]
 
 
 def test_who_may_only_look_is_offered_no_step(vera: User, tenant_a: Tenant) -> None:
     html = shown(vera, "/")
-    assert steps(html) == ["Create VPC", "Create key pair", "Create VM"]
+    assert steps(html) == ["Create VPC", "Add SSH key", "Create VM"]
     assert "/vms/create/" not in html
 
 

@@ -62,7 +62,11 @@ class VmBody(NewResource):
         write_only=True,
     )
     key_pairs = serializers.ListField(
-        child=serializers.UUIDField(), required=False, default=list, max_length=20
+        child=serializers.UUIDField(),
+        required=False,
+        default=list,
+        max_length=20,
+        help_text="SSH keys to log in with, by their IDs from `/key-pairs`.",
     )
     hostname = serializers.CharField(required=False, default="", allow_blank=True, max_length=63)
     user_data = serializers.CharField(
@@ -131,7 +135,7 @@ class VmOut(ResourceOut):
     image = ReferenceOut(allow_null=True)
     key_pairs = VmKeyPairOut(
         many=True,
-        help_text="Those whose keys it was created with, as they were then; they may be deleted since.",
+        help_text="SSH keys the VM was created with, as they were then. They may have been deleted since.",
     )
     user_data_sha256 = serializers.CharField(
         help_text="SHA-256 of the user data as the guest got it, in hexadecimal; empty without any."

@@ -1,4 +1,4 @@
-"""SSH key pairs."""
+"""SSH keys."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _goes(key_pair: KeyPair) -> list[str]:
 KEY_PAIR = PageKind(
     "key_pair",
     "key-pairs",
-    one=gettext_lazy("SSH key pair"),
+    one=gettext_lazy("SSH key"),
     many=gettext_lazy("SSH keys"),
     icon="key",
     help="ssh-access#ssh-keys",
@@ -70,7 +70,7 @@ class KeyPairList(ListPage):
     facets = (project_facet,)
     empty = Empty(
         gettext_lazy("No SSH keys yet"),
-        gettext_lazy("Import your public key or create a key pair to log in to VMs."),
+        gettext_lazy("Add your public key or generate a key pair to log in to VMs."),
     )
 
 

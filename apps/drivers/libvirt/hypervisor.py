@@ -166,7 +166,7 @@ class LibvirtHypervisor:
             return locked_volume(vm_id, held[0] if held else "?")
         if "KVM" in words or "kvm" in words:
             return DriverError(
-                _("libvirt: %(words)s"),
+                _("KVM does not work on the host: %(words)s"),
                 values={"words": words},
                 code="hypervisor.no_kvm",
                 permanent=True,

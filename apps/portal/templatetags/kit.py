@@ -17,7 +17,7 @@ from apps.lifecycle.stored_messages import rendered_error
 from apps.lifecycle.times import written
 from apps.lifecycle.verbs import Text
 from apps.portal import html
-from apps.portal.guide import guide_url, topic_title
+from apps.portal.guide import guide_url, topic_language, topic_title
 from apps.portal.kinds import menu_parts
 from apps.portal.kinds import resource_url as url_of
 from apps.portal.pickers import SEARCHED_FROM, PickField, PickSeveralField, rows_of
@@ -177,7 +177,11 @@ def help_link(context: template.Context, topic: str) -> dict[str, Any]:
     """Link a topic of the guide ("networks#subnets"), in a tab of its own: what was typed stays. Nothing for ""."""
     if not topic:
         return {}
-    return {"url": guide_url(_area(context), topic), "topic_title": topic_title(topic)}
+    return {
+        "url": guide_url(_area(context), topic),
+        "topic_title": topic_title(topic),
+        "topic_language": topic_language(topic),
+    }
 
 
 @register.inclusion_tag("portal/field.html")

@@ -72,7 +72,7 @@ class Command(BaseCommand):
     def _host(self, cluster: ComputeCluster, text: str, configs: Path) -> None:
         name, separator, address = text.partition("=")
         if not separator:
-            raise CommandError(f"--host {text}: NAME=ADDRESS is meant")
+            raise CommandError(f"--host {text}: expected NAME=ADDRESS")
         config = configs / f"{name}.toml"
         enrolment = self._enrolment(cluster, name, address, config)
         if enrolment is not None:
