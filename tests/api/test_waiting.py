@@ -135,6 +135,22 @@ def test_a_key_has_so_many_waiting_requests_and_no_more(
     async_to_sync(scenario)()
 
 
+def test_keys_that_a_key_created_share_its_waiting_requests(
+    alice: User, operation: Operation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scloud_console.waiting.MOST_AT_ONCE", 1)
+    parent, token = issue_key(alice, "parent", ApiKey.Scope.ACCOUNTS, None)
+    children = [issue_key(alice, name, ApiKey.Scope.READ, None, parent=parent)[1] for name in ("one", "two")]
+
+    async def scenario() -> None:
+        assert await is_waiting(await sent(request(operation, children[0], 1)))
+        for other in (children[1], token):
+            status, body = await answer(await sent(request(operation, other, 30)))
+            assert (status, body["code"]) == (429, "wait.too_many")
+
+    async_to_sync(scenario)()
+
+
 def test_a_key_that_is_revoked_meanwhile_reads_nothing_more(alice: User, operation: Operation) -> None:
     key, token = issue_key(alice, "short", ApiKey.Scope.READ, None)
 
