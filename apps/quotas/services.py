@@ -71,6 +71,12 @@ def set_limits(actor: Actor, tenant: Tenant, limits: Mapping[str, int]) -> None:
         push.many_changed("quota", [(tenant.pk, None)])
 
 
+def hold_limits(actor: Actor, tenant: Tenant) -> None:
+    """Lock all limits of a tenant, and what it uses, until the transaction ends. Raises Forbidden."""
+    allow(actor, TENANT_SET_QUOTAS, project=None, tenant_id=None)
+    hold(tenant.pk, metrics())
+
+
 def hold(tenant_id: int, metrics: Collection[str]) -> None:
     """Lock the rows of these metrics, in their order: before several `reserve_quota` in one transaction."""
     _locked(tenant_id, dict.fromkeys(metrics, 0))

@@ -16,6 +16,7 @@ from apps.api.representation import Out, ReferenceOut, TargetOut
 from apps.api.views import ObjectApi
 from apps.lifecycle.actor import Actor
 from apps.tenancy.filters import ResourceRoleFilter
+from apps.tenancy.services.holding import hold_user
 
 
 class ResourceRoleBody(serializers.Serializer[Any]):
@@ -57,6 +58,10 @@ class ResourceRolesApi(ObjectApi):
     converter = "int"
     create = Create(RESOURCE_ROLE_CREATE, ResourceRoleBody, immediate=True)
     delete = Action(RESOURCE_ROLE_DELETE, immediate=True)
+
+    def locked(self, row: ResourceUserObjectPermission) -> None:
+        """Lock the member, as every change of roles does first."""
+        hold_user(row.user)
 
     def visible(self, actor: Actor) -> QuerySet[ResourceUserObjectPermission]:
         """Return the roles in view."""
