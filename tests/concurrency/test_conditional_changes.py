@@ -105,9 +105,11 @@ def _resource_role(tenant: Tenant) -> str:
     vpc: Vpc = make_vpc(factories.default_project(tenant), factories.make_region())
     member = factories.make_member_of_nothing(tenant)
     factories.grant_resource(member, Role.OPERATOR, vpc)
-    (role,) = factories.api_client(tenant.users.get(username="alice")).get("/api/v1/resource-roles").json()[
-        "results"
-    ]
+    (role,) = (
+        factories.api_client(tenant.users.get(username="alice"))
+        .get("/api/v1/resource-roles")
+        .json()["results"]
+    )
     return f"DELETE /api/v1/resource-roles/{role['id']}"
 
 
