@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 from django.utils.functional import SimpleLazyObject
 
 from apps.accounts import acting
+from apps.accounts.cidr import read_network
 from apps.accounts.first_steps import password_first, second_factor_first
 from apps.accounts.models import ApiKey, Tenant, User
 from apps.accounts.platform_settings import REQUIRE_ADMIN_TWO_FACTOR
@@ -38,7 +39,7 @@ class ClientAddressMiddleware:
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
-        self.proxies = [ip_network(network) for network in settings.TRUSTED_PROXIES]
+        self.proxies = [read_network(network, strict=True) for network in settings.TRUSTED_PROXIES]
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext as _
 
+from apps.accounts.cidr import MaskNotation, not_a_mask, read_network
 from apps.accounts.single_line import clean_line
 from apps.lifecycle.errors import Invalid
 from apps.network.models import Protocol, SecurityGroupRule
@@ -223,16 +224,15 @@ class _Field:
     def network(self) -> IPv4Network | IPv6Network:
         """Return the block; an address is the block of itself. Raises Invalid."""
         try:
-            # Without the zone that Python takes (fe80::1%eth0): neither PostgreSQL nor OVN does.
-            block = ip_network(self.text.replace("%", "?"), strict=False)
+            block = read_network(self.text)
+        except MaskNotation as error:
+            raise not_a_mask(self.name, error) from None
         except ValueError:
             raise Invalid(
                 {self.name: [_("An address or CIDR block such as 192.0.2.7, 10.0.0.0/8 or ::/0.")]}
             ) from None
         _refuse_special(self.name, block, is_block="/" in self.text)
-        if "/" in self.text and str(ip_network(self.text.split("/")[0]).network_address) != str(
-            block.network_address
-        ):
+        if "/" in self.text and str(ip_address(self.text.split("/")[0])) != str(block.network_address):
             raise Invalid({self.name: [_("Host bits are set. Did you mean %(block)s?") % {"block": block}]})
         return block
 
