@@ -347,7 +347,7 @@ def test_a_call_without_a_group_gets_the_default_one_and_null_gets_none(
 
 
 @pytest.mark.requirement("VP-1")
-@pytest.mark.parametrize("parameter", ["ip", "search"])
+@pytest.mark.parametrize("parameter", ["ip", "q"])
 def test_a_filter_does_not_take_a_mask_for_a_prefix_length(
     owner: Actor, cloud: Cloud, subnet: Subnet, alice: User, parameter: str
 ) -> None:
