@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from apps.accounts.rights import Rights
 from apps.lifecycle.actor import Actor
 from apps.network.reachability.endpoints import find_ends
 from apps.network.reachability.flow import Flow
@@ -51,6 +52,6 @@ class Answer:
 
 def check_reachability(actor: Actor, source: str, target: str, flow: Flow) -> Answer:
     """Answer from the database. Raises Invalid at `from` or `to`."""
-    path = Path(*find_ends(actor, source, target), flow)
+    path = Path(Rights(actor), *find_ends(actor, source, target), flow)
     steps = [step for slot in sorted(STEPS, key=lambda slot: slot.place) for step in slot.steps(path)]
     return Answer(path, steps)

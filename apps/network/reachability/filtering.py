@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from django.utils.translation import gettext as _
 
@@ -43,22 +44,25 @@ def _decided(path: Path, end: End, group: SecurityGroup, title: str) -> Step:
         )
         hint = _("Add a rule that accepts it.")
         return Step("rules.no_match", Result.BLOCKED, title, text % names, hint, resource=group, end=end)
-    names["rule"] = rule_text(rule)
+    # Who does not see the group learns what it does to the packet, and no more of its rules.
+    shown = rule if path.rights.sees(group) else None
     if rule.action == Action.ACCEPT:
-        text = _("%(group)s accepts %(flow)s by its rule %(rule)s.")
-        return Step("rules.accept", Result.OK, title, text % names, resource=group, end=end, rule=rule)
-    dropped = rule.action == Action.DROP
-    text = (
-        _("%(group)s drops %(flow)s by its rule %(rule)s.")
-        if dropped
-        else _("%(group)s rejects %(flow)s by its rule %(rule)s.")
-    )
+        text = _("%(group)s accepts %(flow)s.") % names
+        return _by(shown, Step("rules.accept", Result.OK, title, text, resource=group, end=end))
     hint = _("Change this rule, or add an accepting rule with a higher priority.")
-    code = "rules.drop" if dropped else "rules.reject"
-    return Step(code, Result.BLOCKED, title, text % names, hint, resource=group, end=end, rule=rule)
+    if rule.action == Action.DROP:
+        code, text = "rules.drop", _("%(group)s drops %(flow)s.") % names
+    else:
+        code, text = "rules.reject", _("%(group)s rejects %(flow)s.") % names
+    return _by(shown, Step(code, Result.BLOCKED, title, text, hint, resource=group, end=end))
 
 
-def rule_text(rule: SecurityGroupRule) -> str:
-    """Return a rule in one line: its place in the list, protocol, port, address and priority."""
+def _by(rule: SecurityGroupRule | None, step: Step) -> Step:
+    """Return the step with the rule that decides, in its text too."""
+    if rule is None:
+        return step
     protocol = f"{rule.get_protocol_display()} {port_text(rule.port_min, rule.port_max)}".strip()
-    return f"{rule.position + 1} ({protocol}, {rule.cidr}, {rule.get_priority_display()})"
+    names = {"n": rule.position + 1, "protocol": protocol, "address": rule.cidr}
+    by = _("Rule %(n)d: %(protocol)s, %(address)s, priority %(priority)s.")
+    text = by % {**names, "priority": rule.get_priority_display()}
+    return replace(step, text=f"{step.text} {text}", rule=rule)

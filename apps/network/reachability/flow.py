@@ -30,7 +30,8 @@ class Flow:
     port: int | None = None
 
     def __str__(self) -> str:
-        return self.protocol.label if self.port is None else f"{self.protocol.label} {self.port}"
+        label = str(self.protocol.label)
+        return label if self.port is None else f"{label} {self.port}"
 
 
 def flow_of(protocol: str, port: str) -> Flow:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from uuid import UUID
 
+from apps.accounts.rights import Rights
 from apps.lifecycle.models import Operation, Resource
 from apps.network.models import Nic, SecurityGroup, SecurityGroupRule
 from apps.network.reachability.flow import Flow
@@ -14,10 +15,10 @@ from apps.reconciliation.models import Finding, FindingState
 
 
 class Path:
-    """From one NIC to another, for one flow."""
+    """From one NIC to another, for one flow. rights: of who asks."""
 
-    def __init__(self, source: Nic, target: Nic, flow: Flow) -> None:
-        self.source, self.target, self.flow = source, target, flow
+    def __init__(self, rights: Rights, source: Nic, target: Nic, flow: Flow) -> None:
+        self.rights, self.source, self.target, self.flow = rights, source, target, flow
 
     def nic(self, end: End) -> Nic:
         """Return the NIC at an end."""
@@ -30,7 +31,7 @@ class Path:
     @cached_property
     def is_one_vpc(self) -> bool:
         """Whether both ends are in the same VPC."""
-        return self.source.subnet.vpc_id == self.target.subnet.vpc_id
+        return bool(self.source.subnet.vpc_id == self.target.subnet.vpc_id)
 
     @cached_property
     def running(self) -> Mapping[UUID, Operation]:
