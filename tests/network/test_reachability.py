@@ -357,7 +357,7 @@ def test_what_is_wrong_is_named_at_its_field(plug: Plug, alice: User) -> None:
     a, b = plug("a"), plug("b")
     plug("twin"), plug("twin")
     ends = {"from": str(a.pk), "to": str(b.pk)}
-    assert _refused(alice) == (400, ["from", "to"])
+    assert _refused(alice) == (422, ["from", "to"])
     assert _refused(alice, **{**ends, "protocol": "sctp"}) == (422, ["protocol"])
     assert _refused(alice, **{**ends, "protocol": "tcp"}) == (422, ["port"])
     assert _refused(alice, **{**ends, "port": 80}) == (422, ["port"])
