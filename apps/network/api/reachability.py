@@ -20,7 +20,7 @@ from apps.network.reachability.answer import Answer, check_reachability
 from apps.network.reachability.endpoints import LONGEST
 from apps.network.reachability.flow import FlowProtocol, flow_of
 from apps.network.reachability.steps import End, Result, Step
-from apps.network.rules import MAX_PORT
+from apps.network.rule_ports import MAX_PORT
 
 _END = {"type": "string", "minLength": 1, "maxLength": LONGEST}
 _WHO = "Name, ID or IP address of a VM, or the ID of a NIC."

@@ -12,7 +12,7 @@ from apps.network.reachability.deciding import deciding_rule
 from apps.network.reachability.fabric import troubles
 from apps.network.reachability.path import Path
 from apps.network.reachability.steps import End, Result, Step
-from apps.network.rules import port_text
+from apps.network.rule_ports import port_text
 
 Direction, Action = SecurityGroupRule.Direction, SecurityGroupRule.Action
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from apps.lifecycle.errors import Invalid
 from apps.network.models import Protocol
 from apps.network.models.security_group import WITH_PORTS
-from apps.network.rules import MAX_PORT
+from apps.network.rule_ports import is_port
 
 
 class FlowProtocol(TextChoices):
@@ -44,6 +44,6 @@ def flow_of(protocol: str, port: str) -> Flow:
         raise Invalid({"port": [_("%(protocol)s has no ports.") % {"protocol": sent.label}]})
     if sent not in WITH_PORTS:
         return Flow(sent)
-    if not (port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= MAX_PORT):
+    if not is_port(port):
         raise Invalid({"port": [_("A port from 1 to 65535.")]})
     return Flow(sent, int(port))

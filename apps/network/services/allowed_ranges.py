@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from apps.accounts.access import allow
+from apps.accounts.access import allow, ensure_may
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid
@@ -35,7 +35,7 @@ def set_allowed_ranges(actor: Actor, *, ranges: Sequence[Mapping[str, Any]]) -> 
 
 def hold_allowed_ranges(actor: Actor) -> None:
     """Lock the list against other changes until the transaction ends. Raises Forbidden."""
-    allow(actor, NETWORK_SET_RANGES, project=None, tenant_id=None)
+    ensure_may(actor, NETWORK_SET_RANGES, None, None)
     _lock()
 
 
