@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.accounts.access import allow
+from apps.accounts.access import allow, ensure_may
 from apps.accounts.single_line import clean_line
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
@@ -53,7 +53,7 @@ def change_settings(actor: Actor, given: Mapping[str, Any]) -> list[str]:
 
 def hold_settings(actor: Actor) -> None:
     """Lock all settings against other changes until the transaction ends. Raises Forbidden."""
-    allow(actor, CHANGE, project=None, tenant_id=None)
+    ensure_may(actor, CHANGE, None, None)
     _lock()
 
 
