@@ -14,7 +14,8 @@ from apps.compute.reachability import power_steps
 from apps.compute.services.instance_type import create_default_types
 from apps.compute.usage import vm_samples
 from apps.compute.verbs import KEY_PAIR_CREATE, VM_CREATE
-from apps.infrastructure import reports, services, usage
+from apps.infrastructure import reports, usage
+from apps.infrastructure.services.clusters import cluster_defaults
 from apps.network.reachability.steps import STEPS, End, StepSlot
 from apps.portal.detail import Tab
 from apps.portal.home import FIRST_STEPS, HOME_CARDS, FirstStepSlot, HomeCardSlot
@@ -75,5 +76,5 @@ STEPS.fill(StepSlot(10, partial(power_steps, end=End.FROM)), StepSlot(90, partia
 reports.listeners.fill(take_reports)
 reports.reach_listeners.fill(report_reachability)
 usage.samplers.fill(vm_samples)
-services.cluster_defaults.fill(create_default_types)
+cluster_defaults.fill(create_default_types)
 moving.fill(Moving("vm", belongings=lambda vm: Disk.objects.filter(vm=vm.pk, role=Disk.Role.SYSTEM)))
