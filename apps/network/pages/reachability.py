@@ -54,10 +54,14 @@ class ReachabilityForm(BaseForm):
         given = self.cleaned_data
         try:
             flow = flow_of(given["protocol"], given["port"].strip())
-            return check_reachability(self.actor, given["from"], given["to"], flow)
+            answer = check_reachability(self.actor, given["from"], given["to"], flow)
         except Invalid as error:
             self.refuse(error)
             return None
+        # What was typed may be an ID: say what it means.
+        for name, nic in (("from", answer.path.source), ("to", answer.path.target)):
+            self.fields[name].help_text = f"{nic.owner.name}, {nic.ip}"
+        return answer
 
 
 class ReachabilityPage(Page):
