@@ -443,6 +443,7 @@ def test_the_page_asks_answers_and_links_to_what_to_change(
     html = answer.content.decode()
     assert answer.status_code == 200
     assert "a cannot reach b by TCP 22." in html
+    assert f"a, {Nic.objects.get(owner=a).ip}" in html
     assert f"No inbound rule of {group.name} accepts TCP 22 from" in html
     assert f'href="/security-groups/{group.pk}/"' in html
 
