@@ -11,6 +11,7 @@ from importlib import import_module
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.functions import RandomUUID
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
@@ -82,6 +83,8 @@ class ProjectGroupObjectPermission(GroupObjectPermissionBase):
 class ResourceUserObjectPermission(UserObjectPermissionBase):
     """Guardian's direct-key grant of a permission on a single resource to a user."""
 
+    # As an ID of the API. The role's is that of the row of the permission to view.
+    uid = models.UUIDField(unique=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     content_object = models.ForeignKey(Resource, models.CASCADE, related_name="+")
 
     #: Set by `selectors.visible_resource_roles`.

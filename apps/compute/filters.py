@@ -13,6 +13,7 @@ from django.db.models import BooleanField, F, Func, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.cidr import read_network
 from apps.api.filter_fields import Choices, Flag, Number, Text
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
 from apps.api.query_fields import Words
@@ -135,7 +136,7 @@ def _block(value: str) -> str | None:
     octets = value.rstrip(".").split(".")
     try:
         if "/" in value:
-            return str(ip_network(value, strict=False))
+            return str(read_network(value))
         if "." in value and len(octets) < OCTETS and all(octet.isdecimal() for octet in octets):
             padded = ".".join([*octets, *["0"] * (OCTETS - len(octets))])
             return str(ip_network(f"{padded}/{8 * len(octets)}"))

@@ -84,9 +84,7 @@ def reopen(actor: Actor, finding: Finding) -> Finding:
 
 
 def _do_finding(actor: Actor, finding: Finding, action: Action) -> Operation:
-    if finding.resource is not None:
-        _locked_row(finding.resource)  # first, in the order in which operations settle
-    finding = _locked(finding)
+    finding = hold(finding)
     if (
         finding.state == FindingState.REPAIRING
         and finding.operation is not None
@@ -138,6 +136,16 @@ def _perform(
             return _on_resource(actor, kind, kind.roll_back, resource, rolled_back_to or {})
         case Action.FORCE_CLEAN:
             return _on_resource(actor, kind, kind.force_clean, resource, {})
+
+
+def hold(finding: Finding) -> Finding:
+    """Lock a finding until the transaction ends, its resource first, as operations do; return it as it is now.
+
+    Raises NotFound.
+    """
+    if finding.resource is not None:
+        _locked_row(finding.resource)
+    return _locked(finding)
 
 
 def _on_resource(

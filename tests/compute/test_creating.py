@@ -15,7 +15,7 @@ from apps.compute.services.key_pair import create_key_pair
 from apps.compute.specs import vm_spec
 from apps.drivers.specs import Architecture, OsFamily
 from apps.infrastructure.models import ComputeCluster, Host
-from apps.infrastructure.services import permit
+from apps.infrastructure.services.clusters import permit
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, Invalid, NoCapacity, NotNow, QuotaExceeded, Refused
 from apps.lifecycle.models import Operation, Resource, State

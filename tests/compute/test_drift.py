@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import Any
 
 import pytest
 
-from apps.accounts.models import User
+from apps.accounts.models import ApiKey, Role, User
 from apps.compute.models import KeyPair, Vm
 from apps.compute.services.key_pair import create_key_pair
 from apps.lifecycle.actor import Actor
@@ -37,3 +38,27 @@ def test_a_vm_says_what_it_was_created_with(owner: Actor, alice: User, cloud: Cl
     assert nic["vpc"]["id"] == str(subnet.vpc_id)
     assert nic["security_group"]["id"] == str(group.pk)
     assert nic["ip"] and nic["mac"]
+
+
+@pytest.mark.requirement("SE-4")
+def test_the_hash_of_user_data_is_only_for_who_may_create_the_vm(
+    owner: Actor, mia: User, otto: User, vera: User, ada: User, cloud: Cloud, subnet: Subnet
+) -> None:
+    (operation,) = ask_for_vms(owner, cloud, subnet, user_data=USER_DATA)
+    vm = Vm.objects.get(pk=operation.target_id)
+    manager_of_one = factories.make_member_of_nothing(vm.tenant)
+    factories.grant_resource(manager_of_one, Role.MANAGER, vm)
+    acting = factories.acting_client(ada, vm.tenant)
+    write, read = ApiKey.Scope.WRITE, ApiKey.Scope.READ
+
+    def shown(client: Any) -> list[str | None]:
+        one = client.get(f"/api/v1/vms/{vm.pk}").json()
+        (listed,) = client.get("/api/v1/vms").json()["results"]
+        return [one["user_data_sha256"], listed["user_data_sha256"]]
+
+    digest = sha256(USER_DATA.encode()).hexdigest()
+    for user in (mia, manager_of_one):
+        assert shown(factories.api_client(user, write)) == [digest] * 2
+    assert shown(acting) == [digest] * 2
+    for user, scope in ((otto, write), (vera, write), (mia, read), (ada, write)):
+        assert shown(factories.api_client(user, scope)) == [None] * 2

@@ -77,6 +77,8 @@ API: Rows = {
         credentials="401 404 404 ok 404 404 404  403 404 404 404  404",
         bulk="",
     ),
+    # What is asked about stands in the query, which is missing here.
+    "api:reachability GET": "401 no no no no no no  no no no no  no",
     "api:vpc-ranges GET": A_MEMBER,
     "api:vpc-ranges PUT": A_ADMIN,
     **api(
@@ -270,6 +272,7 @@ PAGES: Rows = {
     # A bulk action's outcome is its asker's, otto's here, and of who runs the tenant.
     "portal:bulk.one GET": "login 404 404 ok 404 ok elsewhere  login login login login  ok",
     "portal:search GET": P_MEMBER,
+    "portal:reachability GET": P_MEMBER,
     # In development only.
     "portal:style GET": "404 404 404 404 404 404 404  404 404 404 404  404",
     "portal:login GET": A_ANYONE,
@@ -350,6 +353,7 @@ ADMIN: Rows = {
     "admin:home GET": ADMIN_ONLY,
     "admin:bulk.one GET": ADMIN_ONLY,
     "admin:search GET": ADMIN_ONLY,
+    "admin:reachability GET": ADMIN_ONLY,
     "admin:operation.own GET": ADMIN_ONLY,
     **{f"admin:{row}": ADMIN_ONLY for row in ACCOUNT},
     **{f"admin:{row}": ADMIN_NOT_THEIRS for row in ACCOUNT_OF_SOMEBODY},

@@ -138,7 +138,9 @@ class VmOut(ResourceOut):
         help_text="SSH keys the VM was created with, as they were then. They may have been deleted since.",
     )
     user_data_sha256 = serializers.CharField(
-        help_text="SHA-256 of the user data as the guest got it, in hexadecimal; empty without any."
+        allow_null=True,
+        help_text="SHA-256 of the user data as the guest got it, in hexadecimal; empty without any. Only for who "
+        "may create such a VM, otherwise null: a short secret in user data can be guessed from it.",
     )
     cluster = ReferenceOut()
     host = ReferenceOut(allow_null=True, help_text="For administrators only, otherwise null.")
@@ -159,7 +161,7 @@ class VmOut(ResourceOut):
             "instance_type": _named(row.instance_type),
             "image": _named(row.image),
             "key_pairs": row.key_pairs,
-            "user_data_sha256": row.user_data_sha256,
+            "user_data_sha256": None,
             "cluster": _named(row.cluster),
             "host": None,
             "nics": [_nic(nic) for nic in row.shown_nics],
@@ -171,9 +173,13 @@ class VmOut(ResourceOut):
 
     @classmethod
     def represent(cls, row: Any, rights: Rights) -> dict[str, Any]:
-        """Return the VM; which host it is on is no tenant's business."""
+        """Return the VM; which host it is on is no tenant's business, nor are its user data a viewer's."""
         values = super().represent(row, rights)
-        return {**values, "host": _named(row.host)} if rights.everywhere else values
+        if rights.everywhere:
+            values["host"] = _named(row.host)
+        if rights.covers_row(VM_CREATE, row):
+            values["user_data_sha256"] = row.user_data_sha256
+        return values
 
 
 class VmApi(ResourceApi):

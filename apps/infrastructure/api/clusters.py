@@ -18,10 +18,10 @@ from apps.api.bodies import LineField
 from apps.api.declarations import Action, Create, Update
 from apps.api.representation import Out, ReferenceOut, moment
 from apps.api.views import ObjectApi
-from apps.infrastructure import services
 from apps.infrastructure.filters import ComputeClusterFilter, StorageClusterFilter
 from apps.infrastructure.models import Cluster, ComputeCluster, Region, StorageCluster
 from apps.infrastructure.selectors import visible_compute_clusters, visible_storage_clusters
+from apps.infrastructure.services import clusters
 from apps.infrastructure.verbs import CLUSTER_CHANGE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_PERMIT
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
@@ -164,21 +164,21 @@ def tenants_with(uids: Sequence[UUID]) -> list[Tenant]:
 
 
 def _create_compute(actor: Actor, *, region: str, **body: Any) -> ComputeCluster:
-    return services.create_compute_cluster(actor, region_named(region), **body)
+    return clusters.create_compute_cluster(actor, region_named(region), **body)
 
 
 def _create_storage(actor: Actor, *, region: str, **body: Any) -> StorageCluster:
-    return services.create_storage_cluster(actor, region_named(region), **body)
+    return clusters.create_storage_cluster(actor, region_named(region), **body)
 
 
 def _change(actor: Actor, cluster: Cluster, **changes: Any) -> Cluster:
-    services.change_cluster(actor, cluster, changes)
+    clusters.change_cluster(actor, cluster, changes)
     cluster.refresh_from_db()
     return cluster
 
 
 def _permit(actor: Actor, cluster: Cluster, *, open_to_all: bool, tenants: Sequence[UUID]) -> Cluster:
-    services.permit(actor, cluster, open_to_all=open_to_all, tenants=tenants_with(tenants))
+    clusters.permit(actor, cluster, open_to_all=open_to_all, tenants=tenants_with(tenants))
     cluster.refresh_from_db()
     return cluster
 

@@ -9,7 +9,6 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.infrastructure import services
 from apps.infrastructure.api.clusters import ComputeClusterApi
 from apps.infrastructure.filters import LoadedClusterFilter
 from apps.infrastructure.models import ComputeCluster
@@ -26,6 +25,7 @@ from apps.infrastructure.pages.cluster_parts import (
 from apps.infrastructure.pages.cluster_tabs import TABS
 from apps.infrastructure.pages.figures import memory_bar, vcpu_bar
 from apps.infrastructure.selectors import visible_compute_clusters, with_load
+from apps.infrastructure.services import clusters
 from apps.infrastructure.verbs import CLUSTER_CHANGE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_PERMIT
 from apps.portal.columns import CREATED, REGION, Column
 from apps.portal.create import CreatePage
@@ -150,4 +150,4 @@ class ComputeClusterCreate(CreatePage):
 
     def submit(self, data: dict[str, Any]) -> ComputeCluster:
         """Create it."""
-        return services.create_compute_cluster(self.actor, **data)
+        return clusters.create_compute_cluster(self.actor, **data)

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.api import limits
-from apps.infrastructure import services
 from apps.infrastructure.api.clusters import StorageClusterApi
 from apps.infrastructure.filters import StorageClusterFilter
 from apps.infrastructure.models import Region, StorageCluster
@@ -28,6 +27,7 @@ from apps.infrastructure.pages.cluster_parts import (
 from apps.infrastructure.pages.cluster_tabs import MOST_TENANTS
 from apps.infrastructure.pages.figures import bytes_bar, pool_figures, size
 from apps.infrastructure.selectors import visible_storage_clusters, with_provisioned
+from apps.infrastructure.services import clusters
 from apps.infrastructure.verbs import CLUSTER_CHANGE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_PERMIT
 from apps.portal.columns import CREATED, REGION, Column
 from apps.portal.create import CreatePage
@@ -170,4 +170,4 @@ class StorageClusterCreate(CreatePage):
 
     def submit(self, data: dict[str, Any]) -> StorageCluster:
         """Create it."""
-        return services.create_storage_cluster(self.actor, **data)
+        return clusters.create_storage_cluster(self.actor, **data)

@@ -105,7 +105,11 @@ class VpcList(ListPage):
 def _subnets(page: DetailPage, vpc: Vpc) -> dict[str, Any]:
     subnets = with_open_operations(selectors.visible_subnets(page.actor).filter(vpc=vpc))
     may_create = page.rights.covers(SUBNET_CREATE, vpc.project_id, vpc.tenant_id)
-    return {"subnets": subnets.order_by("cidr"), "may_create": may_create and not page.admin}
+    return {
+        "subnets": subnets.order_by("cidr"),
+        "may_create": may_create and not page.admin,
+        "check_url": f"{page.area}:reachability",
+    }
 
 
 class VpcDetail(DetailPage):

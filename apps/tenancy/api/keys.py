@@ -21,6 +21,7 @@ from apps.api.vocabulary import one_of
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.verbs import Verb
 from apps.tenancy.filters import KeyFilter
+from apps.tenancy.services.holding import hold_user
 from apps.tenancy.services.keys import issue_own_key
 
 
@@ -90,6 +91,10 @@ class ApiKeysApi(ObjectApi):
     secrets = ("token",)
     create = Create(KEY_ISSUE, KeyBody, _create, immediate=True)
     delete = Action(KEY_REVOKE, immediate=True)
+
+    def locked(self, row: ApiKey) -> None:
+        """Lock the key's user, as every change of keys does first."""
+        hold_user(row.user)
 
     def create_verb(self) -> Verb:
         """With a key another one is made."""

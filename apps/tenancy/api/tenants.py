@@ -89,6 +89,13 @@ class TenantsApi(ObjectApi):
         Action(TENANT_ENABLE, immediate=True),
     )
 
+    def locked(self, row: Tenant) -> None:
+        """Lock the tenant; to delete it, what is in it first, in the order of the service."""
+        if self.request.method == "DELETE":
+            tenants.hold_all(row)
+        else:
+            super().locked(row)
+
     def visible(self, actor: Actor) -> QuerySet[Tenant]:
         """Return the tenants in view."""
         return visible_tenants(actor)

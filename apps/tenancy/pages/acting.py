@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy
 from django.views import View
 
 from apps.accounts import acting
+from apps.accounts.acting_middleware import end_acting, tell_pages
 from apps.accounts.acting_records import LONGEST_REASON, STOPPED, record_start
-from apps.accounts.middleware import end_acting, tell_pages
 from apps.accounts.models import Tenant, User
 from apps.accounts.platform_settings import ACTING_MINUTES
 from apps.lifecycle.errors import NotFound, Refused

@@ -54,7 +54,7 @@ RESOURCE_ROLE = PageKind(
     help="accounts#resource-roles",
     visible=visible_resource_roles,
     create=RESOURCE_ROLE_CREATE,
-    converter="int",
+    key="uid",
     actions=(Do(RESOURCE_ROLE_DELETE, says=_lost),),
 )
 

@@ -108,7 +108,7 @@ def delete_tenant(actor: Actor, tenant: Tenant) -> None:
     Raises Forbidden, NotFound, or InUse with the resources that are left.
     """
     allowed = allow(actor, TENANT_DELETE, project=None, tenant_id=None)
-    _hold_all(tenant)
+    hold_all(tenant)
     _ensure_empty(tenant)
     push.sessions_ended(tenant.pk)
     try:
@@ -121,7 +121,7 @@ def delete_tenant(actor: Actor, tenant: Tenant) -> None:
     allowed.record(name=tenant.name, target_id=tenant.uid)
 
 
-def _hold_all(tenant: Tenant) -> None:
+def hold_all(tenant: Tenant) -> None:
     """Wait for whatever is being created or changed in the tenant. Raises NotFound.
 
     In the order of all services (docs/concepts/operations.md), and all before anything is deleted: what is created

@@ -19,12 +19,8 @@ from apps.compute.services.image import IMPORT_DIRECTORY, import_image
 from apps.infrastructure.enrolment import Enrolment, enroll_host, reaches_redis, renew_enrolment
 from apps.infrastructure.management.commands.enroll_host import write_config
 from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
-from apps.infrastructure.services import (
-    change_region,
-    create_compute_cluster,
-    create_region,
-    create_storage_cluster,
-)
+from apps.infrastructure.services.clusters import create_compute_cluster, create_storage_cluster
+from apps.infrastructure.services.regions import change_region, create_region
 from apps.lifecycle.actor import SYSTEM
 from apps.tenancy.services.admins import create_admin
 from apps.tenancy.services.tenants import create_tenant
