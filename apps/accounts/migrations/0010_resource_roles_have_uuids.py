@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tenancy", "0008_roles_on_single_resources")]
+    dependencies = [("tenancy", "0009_remark_is_description")]
 
     operations = [
         # The database's default is volatile: rows that exist get a value each.
