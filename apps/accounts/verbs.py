@@ -108,14 +108,14 @@ TENANT_SET_QUOTAS = _declare(
     "tenant.set_quotas", _("Set quotas"), "admin", "gauge", verb_class=VerbClass.RESOURCE
 )
 TENANT_RECOUNT = _declare(
-    "tenant.recount", _("Recalculate quotas"), "admin", "refresh", verb_class=VerbClass.RESOURCE
+    "tenant.recount", _("Recalculate quotas"), "admin", "calculator", verb_class=VerbClass.RESOURCE
 )
-TENANT_ACT_AS = _declare("tenant.act_as", _("Act as this tenant"), "admin", "eye", proof=Proof.FRESH)
+TENANT_ACT_AS = _declare("tenant.act_as", _("Act as this tenant"), "admin", "user-share", proof=Proof.FRESH)
 TENANT_STOP_ACTING = _declare(
     "tenant.stop_acting",
     _("Stop acting"),
     "admin",
-    "eye-off",
+    "user-x",
     verb_class=VerbClass.OWN_ACCOUNT,
     while_acting=True,
 )
@@ -135,13 +135,13 @@ ADMIN_ACTIVATE = _declare(
     "admin_user.activate", _("Activate"), "admin", "lock-open", obstacle=_active, proof=Proof.FRESH
 )
 ADMIN_RESET_PASSWORD = _declare(
-    "admin_user.reset_password", _("Reset password"), "admin", "key", destructive=True, proof=Proof.FRESH
+    "admin_user.reset_password", _("Reset password"), "admin", "password", destructive=True, proof=Proof.FRESH
 )
 ADMIN_RESET_TWO_FACTOR = _declare(
     "admin_user.reset_two_factor",
     _("Reset two-factor authentication"),
     "admin",
-    "shield",
+    "shield-lock",
     destructive=True,
     proof=Proof.FRESH,
 )
@@ -157,7 +157,7 @@ ADMIN_UNLINK = _declare(
     "admin_user.unlink_log_ins",
     _("Unlink logins"),
     "admin",
-    "login-2",
+    "unlink",
     destructive=True,
     no_proof=_TAKES_AWAY,
 )
@@ -181,8 +181,8 @@ PROJECT_DELETE = _declare(
 )
 
 MEMBER_CREATE = _declare("member.create", _("Create member"), "owner", "plus", proof=Proof.FRESH)
-MEMBER_SET_ROLE = _declare("member.set_role", _("Set role in a project"), "owner", "users", proof=Proof.FRESH)
-MEMBER_SET_OWNER = _declare("member.set_owner", _("Set ownership"), "owner", "user", proof=Proof.FRESH)
+MEMBER_SET_ROLE = _declare("member.set_role", _("Set role in a project"), "owner", "user-cog", proof=Proof.FRESH)
+MEMBER_SET_OWNER = _declare("member.set_owner", _("Set ownership"), "owner", "user-star", proof=Proof.FRESH)
 MEMBER_DEACTIVATE = _declare(
     "member.deactivate",
     _("Deactivate"),
@@ -196,13 +196,13 @@ MEMBER_ACTIVATE = _declare(
     "member.activate", _("Activate"), "owner", "lock-open", obstacle=_active, proof=Proof.FRESH
 )
 MEMBER_RESET_PASSWORD = _declare(
-    "member.reset_password", _("Reset password"), "owner", "key", destructive=True, proof=Proof.FRESH
+    "member.reset_password", _("Reset password"), "owner", "password", destructive=True, proof=Proof.FRESH
 )
 MEMBER_RESET_TWO_FACTOR = _declare(
     "member.reset_two_factor",
     _("Reset two-factor authentication"),
     "owner",
-    "shield",
+    "shield-lock",
     destructive=True,
     proof=Proof.FRESH,
 )
@@ -210,7 +210,7 @@ MEMBER_END_SESSIONS = _declare(
     "member.end_sessions", _("End all sessions"), "owner", "logout", destructive=True, no_proof=_TAKES_AWAY
 )
 MEMBER_UNLINK = _declare(
-    "member.unlink_log_ins", _("Unlink logins"), "owner", "login-2", destructive=True, no_proof=_TAKES_AWAY
+    "member.unlink_log_ins", _("Unlink logins"), "owner", "unlink", destructive=True, no_proof=_TAKES_AWAY
 )
 MEMBER_REMOVE = _declare(
     "member.remove", _("Remove"), "owner", "trash", destructive=True, no_proof=_TAKES_AWAY

@@ -131,7 +131,7 @@ def _standing(row: dict[str, Any], silent_since: Any) -> tuple[str, str]:
         return _("Failed"), "alert-circle"
     if row["last_report_at"] is None or row["last_report_at"] <= silent_since:
         return _("Unreachable"), "plug-connected-x"
-    return ("", "") if row["accepts_vms"] else (_("Scheduling disabled"), "lock")
+    return ("", "") if row["accepts_vms"] else (_("Scheduling disabled"), "toggle-left")
 
 
 def _shade(percent: float) -> int:
