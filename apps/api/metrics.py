@@ -115,7 +115,11 @@ class MetricsApi(ApiView):
             raise NotFound(_("Not found."))
         query = RangeQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
-        return Response(measured(Subject(self.subject, str(key)), **query.validated_data))
+        return Response(measured(self.subject_of(str(key)), **query.validated_data))
+
+    def subject_of(self, key: str) -> Subject:
+        """Return what was measured; a kind that is the sum of others names them."""
+        return Subject(self.subject, key)
 
 
 def measured(subject: Subject, start: datetime, end: datetime) -> dict[str, Any]:

@@ -20,6 +20,8 @@ _STEPS = (
     *(hours * _HOUR for hours in (1, 2, 3, 4, 6, 12)),
     _DAY,
 )
+#: Of many subjects together: each point reads a sample of every one of them.
+MOST_POINTS_TOGETHER = 150
 LONGEST = timedelta(days=366)
 
 
@@ -47,8 +49,9 @@ DEFAULT = BY_NAME["1h"]
 
 
 def read(store: Store, subject: Subject, names: tuple[str, ...], start: datetime, end: datetime) -> Chart:
-    """Return the chart of a range at the finest step that is kept that long and makes no more than MOST_POINTS."""
+    """Return the chart of a range at the finest step that is kept that long and makes no more points than are wanted."""
     finest = store.finest_step(start)
-    step = next(s for s in _STEPS if s >= finest and (end - start) / s <= MOST_POINTS - 2)
+    most = MOST_POINTS if subject.members is None else MOST_POINTS_TOGETHER
+    step = next(s for s in _STEPS if s >= finest and (end - start) / s <= most - 2)
     # A step more than asked for: what was measured last stands at the present moment.
     return store.series(subject, names, start, min(end, timezone.now()) + STEP, step)

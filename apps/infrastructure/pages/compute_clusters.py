@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -11,11 +12,13 @@ from django.utils.translation import gettext_lazy
 
 from apps.infrastructure import services
 from apps.infrastructure.api.clusters import ComputeClusterApi
+from apps.infrastructure.cluster_status import cluster_label, cluster_order
 from apps.infrastructure.filters import LoadedClusterFilter
 from apps.infrastructure.models import ComputeCluster
 from apps.infrastructure.pages.cluster_parts import (
     NAME,
     OPEN_TO,
+    STATUS,
     ChangeForm,
     NewClusterForm,
     PermitForm,
@@ -30,6 +33,7 @@ from apps.infrastructure.verbs import CLUSTER_CHANGE, CLUSTER_CREATE, CLUSTER_DE
 from apps.portal.columns import CREATED, REGION, Column
 from apps.portal.create import CreatePage
 from apps.portal.detail import DetailPage, Properties, Property
+from apps.portal.html import pill
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
 
@@ -67,6 +71,10 @@ COMPUTE_CLUSTER = PageKind(
 )
 
 
+def _word(row: Any, page: ListPage) -> object:
+    return cluster_label(row).word
+
+
 def _hosts(row: Any, page: ListPage) -> str:
     return _("%(healthy)s of %(all)s") % {"healthy": row.healthy_count, "all": row.host_count}
 
@@ -75,6 +83,7 @@ class ComputeClusterList(ListPage):
     of = COMPUTE_CLUSTER
     columns = (
         NAME,
+        replace(STATUS, value=lambda row, page: pill(cluster_label(row)), text=_word, sort=cluster_order()),
         REGION,
         Column(
             "arch",
@@ -126,6 +135,7 @@ class ComputeClusterDetail(DetailPage):
                 [
                     Property(_("Name"), row.name),
                     Property(_("Alias"), row.alias),
+                    Property(_("State"), pill(cluster_label(row))),
                     Property(_("Region"), row.region.label),
                     Property(_("CPU architecture"), row.get_architecture_display()),
                     Property(_("vCPUs per CPU thread"), row.cpu_overcommit),

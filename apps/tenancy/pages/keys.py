@@ -15,6 +15,7 @@ from apps.accounts.models import ApiKey
 from apps.accounts.selectors import visible_keys
 from apps.accounts.verbs import KEY_ISSUE, KEY_REVOKE
 from apps.api import limits
+from apps.lifecycle.state_labels import StateLabel
 from apps.portal import html
 from apps.portal.columns import CREATED, Column
 from apps.portal.facets import choice_facet
@@ -76,6 +77,10 @@ KEY = PageKind(
 )
 
 
+def _word(key: ApiKey) -> StateLabel:
+    return StateLabel(_("Expired"), "off") if key.is_expired else StateLabel(_("Active"), "ok")
+
+
 def _expiry(key: ApiKey, page: ListPage) -> object:
     return html.moment(key.expires_at) if key.expires_at else _("never")
 
@@ -85,6 +90,15 @@ class KeyList(ListPage):
     columns = (
         Column(
             "name", gettext_lazy("Name"), lambda row, page: row.name, sort="name", width="name", wide=False
+        ),
+        Column(
+            "status",
+            gettext_lazy("State"),
+            lambda row, page: html.pill(_word(row)),
+            sort="expires_at",
+            width="state",
+            wide=False,
+            text=lambda row, page: _word(row).word,
         ),
         Column("user", gettext_lazy("User"), lambda row, page: row.user.username, sort="user__username"),
         Column("prefix", gettext_lazy("Prefix"), lambda row, page: f"sk_{row.prefix}…", sort="prefix"),

@@ -88,6 +88,7 @@ STATE_COLUMN = Column(
     gettext_lazy("State"),
     lambda row, page: html.pill(_word(row)),
     sort="enabled",
+    filter="status",
     width="state",
     wide=False,
     text=lambda row, page: _word(row).word,
@@ -108,9 +109,9 @@ class TenantList(ListPage):
     filter = TenantFilter
     facets = (
         choice_facet(
-            "enabled",
+            "status",
             gettext_lazy("State"),
-            lambda page: [("true", gettext_lazy("Enabled")), ("false", gettext_lazy("Disabled"))],
+            lambda page: [("enabled", gettext_lazy("Enabled")), ("disabled", gettext_lazy("Disabled"))],
         ),
     )
     related = ()
