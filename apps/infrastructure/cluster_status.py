@@ -113,7 +113,7 @@ def status_of_pool(pool: StorageCluster) -> PoolStatus:
 
 def pool_conditions() -> Mapping[str, Q]:
     """Return the condition of each status of a storage cluster."""
-    since = timezone.now() - OLD
+    since = Now() - OLD
     return {
         PoolStatus.AVAILABLE: Q(observed_at__gte=since),
         PoolStatus.UNREACHABLE: Q(observed_at__lt=since),

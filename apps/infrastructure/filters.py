@@ -30,6 +30,7 @@ class RegionFilter(ListFilter):
         "status": derived_status(
             lambda: {"open": Q(open_to_tenants=True), "closed": Q(open_to_tenants=False)},
             (("open", _("Open to tenants")), ("closed", _("Closed to tenants"))),
+            "open_to_tenants",
         ),
         "fabric": Text(_("Network"), "fabric_driver"),
         "open_to_tenants": Flag(_("Open to tenants"), "open_to_tenants"),

@@ -49,7 +49,7 @@ DEFAULT = BY_NAME["1h"]
 
 
 def read(store: Store, subject: Subject, names: tuple[str, ...], start: datetime, end: datetime) -> Chart:
-    """Return the chart of a range at the finest step that is kept that long and makes no more points than are wanted."""
+    """Return the chart of a range at the finest step that is kept that long and makes not too many points."""
     finest = store.finest_step(start)
     most = MOST_POINTS if subject.members is None else MOST_POINTS_TOGETHER
     step = next(s for s in _STEPS if s >= finest and (end - start) / s <= most - 2)

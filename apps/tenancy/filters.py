@@ -30,6 +30,7 @@ class TenantFilter(ListFilter):
         "status": derived_status(
             lambda: {"enabled": Q(enabled=True), "disabled": Q(enabled=False)},
             (("enabled", _("Enabled")), ("disabled", _("Disabled"))),
+            "enabled",
         ),
         "enabled": Flag(_("Enabled"), "enabled"),
         "members": Number(_("Members"), "members"),
@@ -52,6 +53,7 @@ class UserFilter(ListFilter):
         "status": derived_status(
             lambda: {"active": Q(is_active=True), "inactive": Q(is_active=False)},
             (("active", _("Active")), ("inactive", _("Inactive"))),
+            "is_active",
         ),
         "active": Flag(_("Active"), "is_active"),
         "email": Text(_("Email"), "email"),
@@ -97,7 +99,9 @@ class KeyFilter(ListFilter):
     by = {
         "name": Text(_("Name"), "name"),
         "user": Text(_("User"), "user__username"),
-        "status": derived_status(_key_conditions, (("active", _("Active")), ("expired", _("Expired")))),
+        "status": derived_status(
+            _key_conditions, (("active", _("Active")), ("expired", _("Expired"))), "expires_at"
+        ),
         "prefix": Text(_("Prefix"), where=lambda value: Q(prefix__startswith=value.removeprefix("sk_"))),
         "scope": Choices(_("Scope"), "scope", choices=ApiKey.Scope.choices),
         "expires": Moment(_("Expires"), "expires_at"),

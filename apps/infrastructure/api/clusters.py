@@ -24,6 +24,8 @@ from apps.infrastructure import services
 from apps.infrastructure.cluster_status import (
     ClusterStatus,
     PoolStatus,
+    cluster_order,
+    pool_order,
     status_of_cluster,
     status_of_pool,
     with_hosts,
@@ -206,7 +208,7 @@ class ComputeClusterApi(ObjectApi):
     out = ComputeClusterOut
     converter = "int"
     filterset_class = ComputeClusterFilter
-    sorts = {"name": "name"}
+    sorts = {"name": "name", "status": cluster_order()}
     create = Create(CLUSTER_CREATE, ComputeClusterBody, _create_compute, immediate=True)
     update = Update(CLUSTER_CHANGE, ComputeClusterChanges, _change, immediate=True)
     delete = Action(CLUSTER_DELETE, immediate=True)
@@ -224,7 +226,7 @@ class StorageClusterApi(ObjectApi):
     out = StorageClusterOut
     converter = "int"
     filterset_class = StorageClusterFilter
-    sorts = {"name": "name"}
+    sorts = {"name": "name", "status": pool_order()}
     create = Create(CLUSTER_CREATE, StorageClusterBody, _create_storage, immediate=True)
     update = Update(CLUSTER_CHANGE, StorageClusterChanges, _change, immediate=True)
     delete = Action(CLUSTER_DELETE, immediate=True)
