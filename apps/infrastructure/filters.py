@@ -73,7 +73,7 @@ class LoadedClusterFilter(ComputeClusterFilter):
     """For rows of `selectors.with_load`, as the administration shows them."""
 
     by = {
-        "hosts": Number(_("Healthy hosts"), "healthy_count"),
+        "hosts": Number(_("Hosts available"), "healthy_count"),
         "vcpu": Number(_("vCPUs allocated"), "vcpu_reserved"),
         "memory": Number(_("Memory allocated (GiB)"), "memory_reserved_mib", scale=MIB_PER_GIB),
     }

@@ -117,7 +117,7 @@ def _cell(row: dict[str, Any], measure: Measure, most: float, silent_since: Any)
         key=row["pk"],
         name=row["name"],
         value=value,
-        figure=f"{value:.0f}" if measure.counts else f"{value:.0f} %",
+        figure=f"{value:.0f}" if measure.counts else f"{value:.0f}\N{NO-BREAK SPACE}%",
         shade=_shade(100 * value / most),
         state=state,
         icon=icon,

@@ -81,6 +81,8 @@ class Column:
             )
         assert self.value is not None
         shown: Any = self.value(row, page)
+        if isinstance(shown, str) and not isinstance(shown, SafeString):
+            shown = html.unbroken(shown)
         return html.nothing() if shown in (None, "") else conditional_escape(shown)
 
     def export(self, row: Any, page: ListPage) -> object:

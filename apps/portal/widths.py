@@ -16,10 +16,10 @@ Width = Literal[
 #: In rem, as static/css/list-widths.css has them; a test compares the two. They are the least: what room there is more
 #: goes to all columns alike.
 REM: dict[str, float] = {
-    "name": 12.5,
+    "name": 12,
     "state": 9.25,
     "text": 7.5,
-    "short": 5.5,
+    "short": 6,
     "address": 7.5,
     "number": 5.5,
     "time": 9.75,

@@ -33,6 +33,7 @@ from apps.infrastructure.verbs import CLUSTER_CHANGE, CLUSTER_CREATE, CLUSTER_DE
 from apps.portal.columns import CREATED, REGION, Column
 from apps.portal.create import CreatePage
 from apps.portal.detail import DetailPage, Properties, Property
+from apps.portal.facets import status_facet
 from apps.portal.html import pill
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
@@ -91,7 +92,7 @@ class ComputeClusterList(ListPage):
             lambda row, page: row.get_architecture_display(),
             sort="architecture",
         ),
-        Column("hosts", gettext_lazy("Healthy hosts"), _hosts, sort="healthy_count", end=True),
+        Column("hosts", gettext_lazy("Hosts"), _hosts, sort="healthy_count", end=True),
         Column(
             "vcpu",
             gettext_lazy("vCPUs allocated"),
@@ -112,7 +113,7 @@ class ComputeClusterList(ListPage):
         CREATED,
     )
     filter = LoadedClusterFilter
-    facets = ()
+    facets = (status_facet,)
     related = ("region",)
     order = ("region__name", "name")
     empty = Empty(
@@ -127,6 +128,10 @@ class ComputeClusterDetail(DetailPage):
     # Tabs of their own say what it has; naming the newest of 25,000 VMs here would double the page's time.
     has_context = False
 
+    def facts(self, row: Any) -> Sequence[Property]:
+        """Whether it works."""
+        return [Property(_("State"), pill(cluster_label(row)))]
+
     def properties(self, row: Any) -> Sequence[Properties]:
         """What it is and how full."""
         return [
@@ -135,7 +140,6 @@ class ComputeClusterDetail(DetailPage):
                 [
                     Property(_("Name"), row.name),
                     Property(_("Alias"), row.alias),
-                    Property(_("State"), pill(cluster_label(row))),
                     Property(_("Region"), row.region.label),
                     Property(_("CPU architecture"), row.get_architecture_display()),
                     Property(_("vCPUs per CPU thread"), row.cpu_overcommit),

@@ -36,6 +36,7 @@ from apps.portal.columns import CREATED, REGION, Column
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import DetailPage, Properties, Property, Tab
+from apps.portal.facets import status_facet
 from apps.portal.html import moment, pill
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
@@ -112,7 +113,7 @@ class StorageClusterList(ListPage):
         CREATED,
     )
     filter = StorageClusterFilter
-    facets = ()
+    facets = (status_facet,)
     related = ("region",)
     order = ("region__name", "name")
     empty = Empty(
@@ -136,6 +137,10 @@ class StorageClusterDetail(DetailPage):
     of = STORAGE_CLUSTER
     tabs = (Tab("", gettext_lazy("Overview"), "infrastructure/pool_overview.html", _overview),)
 
+    def facts(self, row: Any) -> Sequence[Property]:
+        """Whether it works."""
+        return [Property(_("State"), pill(pool_label(row)))]
+
     def properties(self, row: Any) -> Sequence[Properties]:
         """What it is and how full."""
         return [
@@ -144,7 +149,6 @@ class StorageClusterDetail(DetailPage):
                 [
                     Property(_("Name"), row.name),
                     Property(_("Alias"), row.alias),
-                    Property(_("State"), pill(pool_label(row))),
                     Property(_("Region"), row.region.label),
                     Property(_("Media"), row.get_media_display()),
                     Property(_("Driver"), row.driver),

@@ -18,7 +18,7 @@ from apps.api import limits
 from apps.lifecycle.state_labels import StateLabel
 from apps.portal import html
 from apps.portal.columns import CREATED, Column
-from apps.portal.facets import choice_facet
+from apps.portal.facets import choice_facet, status_facet
 from apps.portal.forms import BaseForm
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import Empty, ListPage
@@ -108,6 +108,7 @@ class KeyList(ListPage):
             lambda row, page: row.get_scope_display(),
             sort="scope",
             brief=True,
+            kept=True,
         ),
         Column(
             "expires",
@@ -128,7 +129,10 @@ class KeyList(ListPage):
         CREATED,
     )
     filter = KeyFilter
-    facets = (choice_facet("scope", gettext_lazy("Scope"), lambda page: ApiKey.Scope.choices),)
+    facets = (
+        status_facet,
+        choice_facet("scope", gettext_lazy("Scope"), lambda page: ApiKey.Scope.choices),
+    )
     related = ("user",)
     has_detail = False
     empty = Empty(
