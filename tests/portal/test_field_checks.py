@@ -86,7 +86,9 @@ NOT_CHECKED = {
     "portal/list_view_form.html": "a name, in a menu; its refusal is a toast",
     "portal/list_tools.html": "columns, density and page size: nothing can be typed",
 }
-FIELDS = re.compile(r"form-control|\{% field |\{\{ form\.|\{\{ bound \}\}|<input type=\"text\"|form_errors|_body\.html")
+FIELDS = re.compile(
+    r"form-control|\{% field |\{\{ form\.|\{\{ bound \}\}|<input type=\"text\"|form_errors|_body\.html"
+)
 
 
 def test_every_form_with_fields_is_checked_while_it_is_filled_in() -> None:
