@@ -17,8 +17,6 @@ from apps.metrics.tiers import RAW, TIERS, Tier, floor
 
 #: time, weight, values
 Row = tuple[datetime, float, Sequence[float | None]]
-#: By then all members of a subject have sent their sample of a moment: a sum of some of them looks like a loss.
-ALL_HAVE_COME = timedelta(minutes=1)
 #: Members of a subject whose newest sample is looked for, over up to a year.
 SOME_MEMBERS = 20
 
@@ -134,7 +132,6 @@ def _look_up_together(
 ) -> list[Row]:
     """Look up one time of each step of the chart, for all members: all their samples would be too many."""
     every = max(step, tier.step)
-    end = min(end, timezone.now() - ALL_HAVE_COME)
     values = ", ".join(f"{BY_NAME[name].together}({name})" for name in names)
     with connection.cursor() as cursor:
         cursor.execute(

@@ -22,6 +22,8 @@ _STEPS = (
 )
 #: Of many subjects together: each point reads a sample of every one of them.
 MOST_POINTS_TOGETHER = 150
+#: After that long all of them have sent their sample of a moment: a sum of some of them would look like a loss.
+ALL_HAVE_COME = timedelta(seconds=90)
 LONGEST = timedelta(days=366)
 
 
@@ -53,5 +55,6 @@ def read(store: Store, subject: Subject, names: tuple[str, ...], start: datetime
     finest = store.finest_step(start)
     most = MOST_POINTS if subject.members is None else MOST_POINTS_TOGETHER
     step = next(s for s in _STEPS if s >= finest and (end - start) / s <= most - 2)
+    now = timezone.now() if subject.members is None else timezone.now() - ALL_HAVE_COME
     # A step more than asked for: what was measured last stands at the present moment.
-    return store.series(subject, names, start, min(end, timezone.now()) + STEP, step)
+    return store.series(subject, names, start, min(end, now) + STEP, step)
