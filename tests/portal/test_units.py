@@ -67,9 +67,11 @@ def test_cells_keep_figures_and_units_together(
 def test_pages_keep_figures_and_units_together(
     path: str, sample_site: Cloud, clients: dict[str, Client]
 ) -> None:
+    vm = Vm.objects.order_by("pk")[0]
+    assert vm.tenant is not None
     keys = {
-        "tenant": Vm.objects.order_by("pk")[0].tenant.uid,
-        "vm": Vm.objects.order_by("pk")[0].pk,
+        "tenant": vm.tenant.uid,
+        "vm": vm.pk,
         "host": sample_site.hosts[0].pk,
         "cluster": sample_site.cluster.pk,
         "storage": sample_site.storage.pk,

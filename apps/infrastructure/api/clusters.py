@@ -247,5 +247,5 @@ class ComputeClusterMetrics(MetricsApi):
 
     def subject_of(self, key: str) -> Subject:
         """All hosts of the cluster together."""
-        hosts = Host.objects.filter(cluster=key).values_list("pk", flat=True)
+        hosts = Host.objects.filter(cluster=int(key)).values_list("pk", flat=True)
         return Subject(self.subject, key, tuple(str(pk) for pk in hosts))

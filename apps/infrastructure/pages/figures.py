@@ -146,9 +146,5 @@ def pool_figures(pools: Sequence[Any]) -> list[Figure]:
 
 def _of(used: float, limit: float) -> str:
     # In the limit's unit, which is said once.
-    shown = (
-        _tib(used)
-        if limit >= LARGE
-        else number_format(used, 0, force_grouping=True)
-    )
+    shown = _tib(used) if limit >= LARGE else number_format(used, 0, force_grouping=True)
     return f"{shown} / {size(limit)}"
