@@ -71,12 +71,12 @@ class MetricsSchema(AutoSchema):
     """Names each route after its kind."""
 
     def get_operation_id(self) -> str:
-        """Return get_vms_metrics, get_hosts_metrics."""
-        return f"get_{self._plural()}_metrics"
+        """Return get_vms_metrics, get_compute_clusters_metrics."""
+        return f"get_{self._plural().replace('-', '_')}_metrics"
 
     def get_tags(self) -> list[str]:
         """Stand with the kind."""
-        return [self._plural().capitalize()]
+        return [self._plural().replace("-", " ").capitalize()]
 
     def _plural(self) -> str:
         return self.path.removeprefix("/api/v1/").split("/")[0]
