@@ -181,7 +181,9 @@ PROJECT_DELETE = _declare(
 )
 
 MEMBER_CREATE = _declare("member.create", _("Create member"), "owner", "plus", proof=Proof.FRESH)
-MEMBER_SET_ROLE = _declare("member.set_role", _("Set role in a project"), "owner", "user-cog", proof=Proof.FRESH)
+MEMBER_SET_ROLE = _declare(
+    "member.set_role", _("Set role in a project"), "owner", "user-cog", proof=Proof.FRESH
+)
 MEMBER_SET_OWNER = _declare("member.set_owner", _("Set ownership"), "owner", "user-star", proof=Proof.FRESH)
 MEMBER_DEACTIVATE = _declare(
     "member.deactivate",
