@@ -36,7 +36,9 @@ FINDING_RESYNC = declare(_on_finding("resync", _("Resync"), _("Resyncing"), icon
 FINDING_RETRY = declare(_on_finding("retry", _("Retry"), _("Retrying"), icon="rotate-clockwise-2"))
 FINDING_ROLL_BACK = declare(_on_finding("roll_back", _("Roll back"), _("Rolling back"), icon="arrow-back-up"))
 #: The same on resources in trouble, which no rule sees.
-TROUBLE_RESYNC = declare(_on_finding("resync", _("Resync"), _("Resyncing"), icon="arrows-exchange", kind="trouble"))
+TROUBLE_RESYNC = declare(
+    _on_finding("resync", _("Resync"), _("Resyncing"), icon="arrows-exchange", kind="trouble")
+)
 TROUBLE_RETRY = declare(
     _on_finding("retry", _("Retry"), _("Retrying"), icon="rotate-clockwise-2", kind="trouble")
 )
