@@ -171,6 +171,11 @@ class ApiKey(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_expired(self) -> bool:
+        """Whether it is accepted no more."""
+        return self.expires_at is not None and self.expires_at <= timezone.now()
+
 
 class Session(AbstractBaseSession):
     """A browser's session, with what its list shows. The columns follow the session's data: see `sessions.py`."""

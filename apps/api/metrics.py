@@ -71,12 +71,12 @@ class MetricsSchema(AutoSchema):
     """Names each route after its kind."""
 
     def get_operation_id(self) -> str:
-        """Return get_vms_metrics, get_hosts_metrics."""
-        return f"get_{self._plural()}_metrics"
+        """Return get_vms_metrics, get_compute_clusters_metrics."""
+        return f"get_{self._plural().replace('-', '_')}_metrics"
 
     def get_tags(self) -> list[str]:
         """Stand with the kind."""
-        return [self._plural().capitalize()]
+        return [self._plural().replace("-", " ").capitalize()]
 
     def _plural(self) -> str:
         return self.path.removeprefix("/api/v1/").split("/")[0]
@@ -115,7 +115,11 @@ class MetricsApi(ApiView):
             raise NotFound(_("Not found."))
         query = RangeQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
-        return Response(measured(Subject(self.subject, str(key)), **query.validated_data))
+        return Response(measured(self.subject_of(str(key)), **query.validated_data))
+
+    def subject_of(self, key: str) -> Subject:
+        """Return what was measured; a kind that is the sum of others names them."""
+        return Subject(self.subject, key)
 
 
 def measured(subject: Subject, start: datetime, end: datetime) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from apps.compute.observation import report_reachability, take_reports
 from apps.compute.pages.on_home import home_vms
 from apps.compute.pages.on_hosts import cluster_card, cluster_types, cluster_vms, host_card, host_vms
 from apps.compute.reachability import power_steps
+from apps.compute.selectors import visible_images
 from apps.compute.services.instance_type import create_default_types
 from apps.compute.usage import vm_samples
 from apps.compute.verbs import KEY_PAIR_CREATE, VM_CREATE
@@ -57,7 +58,9 @@ FIRST_STEPS.fill(
     ),
 )
 TILES.fill(
-    TileSlot("vm", portal=1, admin=2), TileSlot("image", portal=3, admin=5), TileSlot("key_pair", portal=6)
+    TileSlot("vm", portal=1, admin=2),
+    TileSlot("image", portal=3, admin=5, rows=visible_images),
+    TileSlot("key_pair", portal=6),
 )
 MENU.fill(
     MenuSlot(

@@ -124,7 +124,7 @@ VM_RESUME = declare(
         _("Resuming"),
         permission="admin",
         obstacle=_must_be_resumable,
-        icon="player-play",
+        icon="player-track-next",
         status=Status.RESUMING,
     )
 )
@@ -194,7 +194,7 @@ VM_ROLL_BACK = declare(
         permission="admin",
         states=frozenset({State.READY}),
         obstacle=_needs_a_host,
-        icon="rotate-clockwise-2",
+        icon="arrow-back-up",
     )
 )
 VM_FORCE_CLEAN = declare(force_clean_verb("vm"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from apps.api.routes import routes
-from apps.infrastructure.api.clusters import ComputeClusterApi, StorageClusterApi
+from apps.infrastructure.api.clusters import ComputeClusterApi, ComputeClusterMetrics, StorageClusterApi
 from apps.infrastructure.api.hosts import HostApi, HostMetrics
 from apps.infrastructure.api.regions import RegionApi
 from apps.infrastructure.pages.compute_clusters import (
@@ -28,6 +28,11 @@ from apps.portal.kind_urls import kind_paths
 api_routes = [
     *routes("regions", RegionApi),
     *routes("compute-clusters", ComputeClusterApi),
+    path(
+        "compute-clusters/<int:key>/metrics",
+        ComputeClusterMetrics.as_view(),
+        name="compute-clusters-metrics",
+    ),
     *routes("storage-clusters", StorageClusterApi),
     *routes("hosts", HostApi),
     path("hosts/<id:key>/metrics", HostMetrics.as_view(), name="hosts-metrics"),

@@ -45,7 +45,7 @@ REGION_OPEN = declare(
         permission="admin",
         on_resource=False,
         obstacle=_region_must_be_closed,
-        icon="lock-open",
+        icon="users-plus",
     )
 )
 REGION_CLOSE = declare(
@@ -56,7 +56,7 @@ REGION_CLOSE = declare(
         permission="admin",
         on_resource=False,
         obstacle=_region_must_be_open,
-        icon="lock",
+        icon="users-minus",
     )
 )
 REGION_DELETE = declare(
@@ -90,7 +90,7 @@ CLUSTER_PERMIT = declare(
         _("Setting access"),
         permission="admin",
         on_resource=False,
-        icon="lock",
+        icon="users-group",
     )
 )
 CLUSTER_DELETE = declare(
@@ -124,7 +124,7 @@ HOST_OPEN = declare(
         permission="admin",
         obstacle=_must_be_open,
         states=frozenset({State.READY}),
-        icon="lock-open",
+        icon="toggle-right",
     )
 )
 HOST_CLOSE = declare(
@@ -135,7 +135,7 @@ HOST_CLOSE = declare(
         permission="admin",
         obstacle=_must_be_closed,
         states=frozenset({State.READY}),
-        icon="lock",
+        icon="toggle-left",
     )
 )
 HOST_RENEW = declare(
@@ -147,7 +147,7 @@ HOST_RENEW = declare(
         states=ANY_STATE,
         exclusive=False,
         destructive=True,
-        icon="key",
+        icon="certificate",
         proof=Proof.FRESH,
     )
 )

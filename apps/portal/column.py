@@ -36,7 +36,8 @@ class Column:
     end: numbers, aligned right. wide: hidden on narrow screens. admin: shown in the administration only.
     brief: on a phone, where there is no room for a column of its own, it stands below the name.
     hidden: shown only to who chooses it. observed: comes from the host, and is greyed when that is unreachable.
-    text: the value in exports, where `value` returns HTML. prepare: adds to the query what the column reads.
+    kept: among the last that a narrow list leaves out. text: the value in exports, where `value` returns HTML.
+    prepare: adds to the query what the column reads.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Column:
     brief: bool = False
     hidden: bool = False
     observed: bool = False
+    kept: bool = False
     text: Callable[[Any, ListPage], object] | None = None
     prepare: Callable[[QuerySet[Any]], QuerySet[Any]] | None = None
 
@@ -80,6 +82,8 @@ class Column:
             )
         assert self.value is not None
         shown: Any = self.value(row, page)
+        if isinstance(shown, str) and not isinstance(shown, SafeString):
+            shown = html.unbroken(shown)
         return html.nothing() if shown in (None, "") else conditional_escape(shown)
 
     def export(self, row: Any, page: ListPage) -> object:

@@ -44,7 +44,14 @@ def _state(row: Any, page: ListPage) -> SafeString:
 
 
 NAME = Column(
-    "name", _("Name"), _name, sort="name", width="name", wide=False, text=lambda row, page: row.name
+    "name",
+    _("Name"),
+    _name,
+    sort="name",
+    width="name",
+    wide=False,
+    kept=True,
+    text=lambda row, page: row.name,
 )
 STATE = Column(
     "state",
@@ -56,6 +63,7 @@ STATE = Column(
     filter="status",
     facet=status_facet,
     observed=True,
+    kept=True,
     text=lambda row, page: state_label(row).word,
 )
 TENANT = Column(

@@ -181,7 +181,7 @@ def test_deleting_says_what_goes_and_wants_the_name(
     vm = make_vm(owner, cloud, subnet)
     browser = factories.page_client(alice)
     text = browser.get(f"/vms/{vm.pk}/delete/").content.decode()
-    assert "web-system (40 GiB)" in text
+    assert "web-system (40\N{NO-BREAK SPACE}GiB)" in text
     assert "10.0.0.2" in text
     assert browser.post(f"/vms/{vm.pk}/delete/", {"typed_name": "wrong"}).status_code == 422
     browser.post(f"/vms/{vm.pk}/delete/", {"typed_name": "web"})

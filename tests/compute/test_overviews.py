@@ -185,3 +185,9 @@ def test_a_cluster_without_hosts_has_nothing_green(ada: User, cloud: Cloud) -> N
     states = html[html.index('class="host-states"') :].split("</div>")[0]
     assert "0 hosts available" in states
     assert "pill-ok" not in states
+
+
+def test_the_images_counted_are_those_that_can_be_used(cloud: Cloud, alice: User) -> None:
+    assert cloud.image.is_base, "nobody's own, and usable by all"
+    tiles = {tile["kind"]: tile["count"] for tile in page_client(alice).get("/").context["tiles"]}
+    assert tiles["image"] == 1

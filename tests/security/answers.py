@@ -69,6 +69,7 @@ from tests.security.words import (
 
 API: Rows = {
     "api:hosts-metrics GET": A_ADMIN_SEES,
+    "api:compute-clusters-metrics GET": A_ADMIN_SEES,
     **api("instance-types", see=A_MEMBER, create=A_ADMIN, delete=A_ADMIN, bulk=A_ADMIN),
     # A ticket is its asker's own: otto's here.
     **api(
@@ -381,7 +382,7 @@ ADMIN: Rows = {
     **admin("region", read="one menu", acts="create change open close delete", many=False),
     **admin(
         "compute_cluster",
-        read="one tab.hosts tab.vms tab.types tab.tenants menu",
+        read="one tab.monitoring tab.hosts tab.vms tab.types tab.tenants menu",
         acts="create change permit delete",
     ),
     **admin("storage_cluster", read="one menu", acts="create change permit delete"),

@@ -24,13 +24,13 @@ ADMIN_ACTIVATE = declare_account(
     "admin_user.activate", _("Activate"), "admin", "lock-open", obstacle=must_be_inactive, proof=Proof.FRESH
 )
 ADMIN_RESET_PASSWORD = declare_account(
-    "admin_user.reset_password", _("Reset password"), "admin", "key", destructive=True, proof=Proof.FRESH
+    "admin_user.reset_password", _("Reset password"), "admin", "password", destructive=True, proof=Proof.FRESH
 )
 ADMIN_RESET_TWO_FACTOR = declare_account(
     "admin_user.reset_two_factor",
     _("Reset two-factor authentication"),
     "admin",
-    "shield",
+    "shield-lock",
     destructive=True,
     proof=Proof.FRESH,
 )
@@ -46,7 +46,7 @@ ADMIN_UNLINK = declare_account(
     "admin_user.unlink_log_ins",
     _("Unlink logins"),
     "admin",
-    "login-2",
+    "unlink",
     destructive=True,
     no_proof=TAKES_AWAY,
 )

@@ -9,9 +9,11 @@ from apps.lifecycle.verbs import Proof
 
 MEMBER_CREATE = declare_account("member.create", _("Create member"), "owner", "plus", proof=Proof.FRESH)
 MEMBER_SET_ROLE = declare_account(
-    "member.set_role", _("Set role in a project"), "owner", "users", proof=Proof.FRESH
+    "member.set_role", _("Set role in a project"), "owner", "user-cog", proof=Proof.FRESH
 )
-MEMBER_SET_OWNER = declare_account("member.set_owner", _("Set ownership"), "owner", "user", proof=Proof.FRESH)
+MEMBER_SET_OWNER = declare_account(
+    "member.set_owner", _("Set ownership"), "owner", "user-star", proof=Proof.FRESH
+)
 MEMBER_DEACTIVATE = declare_account(
     "member.deactivate",
     _("Deactivate"),
@@ -25,13 +27,13 @@ MEMBER_ACTIVATE = declare_account(
     "member.activate", _("Activate"), "owner", "lock-open", obstacle=must_be_inactive, proof=Proof.FRESH
 )
 MEMBER_RESET_PASSWORD = declare_account(
-    "member.reset_password", _("Reset password"), "owner", "key", destructive=True, proof=Proof.FRESH
+    "member.reset_password", _("Reset password"), "owner", "password", destructive=True, proof=Proof.FRESH
 )
 MEMBER_RESET_TWO_FACTOR = declare_account(
     "member.reset_two_factor",
     _("Reset two-factor authentication"),
     "owner",
-    "shield",
+    "shield-lock",
     destructive=True,
     proof=Proof.FRESH,
 )
@@ -39,7 +41,7 @@ MEMBER_END_SESSIONS = declare_account(
     "member.end_sessions", _("End all sessions"), "owner", "logout", destructive=True, no_proof=TAKES_AWAY
 )
 MEMBER_UNLINK = declare_account(
-    "member.unlink_log_ins", _("Unlink logins"), "owner", "login-2", destructive=True, no_proof=TAKES_AWAY
+    "member.unlink_log_ins", _("Unlink logins"), "owner", "unlink", destructive=True, no_proof=TAKES_AWAY
 )
 MEMBER_REMOVE = declare_account(
     "member.remove", _("Remove"), "owner", "trash", destructive=True, no_proof=TAKES_AWAY

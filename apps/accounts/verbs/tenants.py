@@ -39,14 +39,16 @@ TENANT_SET_QUOTAS = declare_account(
     "tenant.set_quotas", _("Set quotas"), "admin", "gauge", verb_class=VerbClass.RESOURCE
 )
 TENANT_RECOUNT = declare_account(
-    "tenant.recount", _("Recalculate quotas"), "admin", "refresh", verb_class=VerbClass.RESOURCE
+    "tenant.recount", _("Recalculate quotas"), "admin", "calculator", verb_class=VerbClass.RESOURCE
 )
-TENANT_ACT_AS = declare_account("tenant.act_as", _("Act as this tenant"), "admin", "eye", proof=Proof.FRESH)
+TENANT_ACT_AS = declare_account(
+    "tenant.act_as", _("Act as this tenant"), "admin", "user-share", proof=Proof.FRESH
+)
 TENANT_STOP_ACTING = declare_account(
     "tenant.stop_acting",
     _("Stop acting"),
     "admin",
-    "eye-off",
+    "user-x",
     verb_class=VerbClass.OWN_ACCOUNT,
     while_acting=True,
 )

@@ -60,6 +60,7 @@ class VmBody(NewResource):
         allow_blank=True,
         trim_whitespace=False,
         write_only=True,
+        help_text="Of root. Refused for Windows images, whose guests take one from user data only.",
     )
     key_pairs = serializers.ListField(
         child=serializers.UUIDField(),

@@ -204,6 +204,8 @@ def _check(asked: VmRequest, draft: Draft) -> None:
     if asked.hostname and sets_hostname(draft.user_data or ""):
         # The guest would take that of user data.
         wrong["hostname"] = [_("User data also sets a hostname. Set the hostname in one place only.")]
+    if image is not None:
+        wrong |= first_boot.unread_errors(image, [name for name in first_boot.FIELDS if getattr(asked, name)])
     wrong = {field: messages for field, messages in wrong.items() if messages}
     if wrong:
         raise Invalid(wrong)

@@ -16,15 +16,27 @@ from apps.accounts.rights import Rights
 from apps.api import limits
 from apps.api.bodies import LineField
 from apps.api.declarations import Action, Create, Update
+from apps.api.metrics import MetricsApi
 from apps.api.representation import Out, ReferenceOut, moment
 from apps.api.views import ObjectApi
+from apps.api.vocabulary import one_of
+from apps.infrastructure.cluster_status import (
+    ClusterStatus,
+    PoolStatus,
+    cluster_order,
+    pool_order,
+    status_of_cluster,
+    status_of_pool,
+    with_hosts,
+)
 from apps.infrastructure.filters import ComputeClusterFilter, StorageClusterFilter
-from apps.infrastructure.models import Cluster, ComputeCluster, Region, StorageCluster
-from apps.infrastructure.selectors import visible_compute_clusters, visible_storage_clusters
+from apps.infrastructure.models import Cluster, ComputeCluster, Host, Region, StorageCluster
+from apps.infrastructure.selectors import sees_hosts, visible_compute_clusters, visible_storage_clusters
 from apps.infrastructure.services import clusters
 from apps.infrastructure.verbs import CLUSTER_CHANGE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_PERMIT
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
+from apps.metrics.store import Subject
 
 
 class NewCluster(serializers.Serializer[Any]):
@@ -114,6 +126,9 @@ class ClusterOut(Out):
 
 
 class ComputeClusterOut(ClusterOut):
+    status = one_of(
+        ClusterStatus.values, help_text="What its hosts are in; `empty`: no host has reported yet."
+    )
     architecture = serializers.ChoiceField(choices=ComputeCluster.Architecture.choices)
     cpu_overcommit = serializers.FloatField()
 
@@ -122,12 +137,14 @@ class ComputeClusterOut(ClusterOut):
         """Return the cluster's values."""
         return {
             **ClusterOut.own(row),
+            "status": str(status_of_cluster(row)),
             "architecture": row.architecture,
             "cpu_overcommit": float(row.cpu_overcommit),
         }
 
 
 class StorageClusterOut(ClusterOut):
+    status = one_of(PoolStatus.values, help_text="By its last check; `unchecked`: there was none yet.")
     media = serializers.ChoiceField(choices=StorageCluster.Media.choices)
     max_disk_gib = serializers.IntegerField()
     capacity_bytes = serializers.IntegerField()
@@ -139,6 +156,7 @@ class StorageClusterOut(ClusterOut):
         """Return the cluster's values."""
         return {
             **ClusterOut.own(row),
+            "status": str(status_of_pool(row)),
             "media": row.media,
             "max_disk_gib": row.max_disk_gib,
             "capacity_bytes": row.capacity_bytes,
@@ -190,7 +208,7 @@ class ComputeClusterApi(ObjectApi):
     out = ComputeClusterOut
     converter = "int"
     filterset_class = ComputeClusterFilter
-    sorts = {"name": "name"}
+    sorts = {"name": "name", "status": cluster_order()}
     create = Create(CLUSTER_CREATE, ComputeClusterBody, _create_compute, immediate=True)
     update = Update(CLUSTER_CHANGE, ComputeClusterChanges, _change, immediate=True)
     delete = Action(CLUSTER_DELETE, immediate=True)
@@ -198,7 +216,7 @@ class ComputeClusterApi(ObjectApi):
 
     def visible(self, actor: Actor) -> QuerySet[ComputeCluster]:
         """Return the clusters the actor may see."""
-        return visible_compute_clusters(actor).prefetch_related("tenants")
+        return with_hosts(visible_compute_clusters(actor)).prefetch_related("tenants")
 
 
 class StorageClusterApi(ObjectApi):
@@ -208,7 +226,7 @@ class StorageClusterApi(ObjectApi):
     out = StorageClusterOut
     converter = "int"
     filterset_class = StorageClusterFilter
-    sorts = {"name": "name"}
+    sorts = {"name": "name", "status": pool_order()}
     create = Create(CLUSTER_CREATE, StorageClusterBody, _create_storage, immediate=True)
     update = Update(CLUSTER_CHANGE, StorageClusterChanges, _change, immediate=True)
     delete = Action(CLUSTER_DELETE, immediate=True)
@@ -217,3 +235,17 @@ class StorageClusterApi(ObjectApi):
     def visible(self, actor: Actor) -> QuerySet[StorageCluster]:
         """Return the clusters the actor may see."""
         return visible_storage_clusters(actor).prefetch_related("tenants")
+
+
+class ComputeClusterMetrics(MetricsApi):
+    subject = "compute_cluster"
+
+    def visible(self, actor: Actor) -> QuerySet[ComputeCluster]:
+        """Return the clusters to an admin as such: their load is that of all tenants."""
+        clusters = ComputeCluster.objects.all()
+        return clusters if sees_hosts(actor) else clusters.none()
+
+    def subject_of(self, key: str) -> Subject:
+        """All hosts of the cluster together."""
+        hosts = Host.objects.filter(cluster=int(key)).values_list("pk", flat=True)
+        return Subject(self.subject, key, tuple(str(pk) for pk in hosts))

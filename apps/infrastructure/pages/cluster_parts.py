@@ -82,6 +82,8 @@ NAME = Column(
     wide=False,
     text=lambda row, page: str(row),
 )
+#: The two kinds of cluster add what it is drawn from.
+STATUS = Column("status", gettext_lazy("State"), width="state", wide=False)
 _OPEN_TO = (("true", gettext_lazy("All tenants")), ("false", gettext_lazy("Chosen tenants")))
 OPEN_TO = Column(
     "open_to",

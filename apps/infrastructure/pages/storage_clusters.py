@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -12,11 +13,13 @@ from django.utils.translation import gettext_lazy
 
 from apps.api import limits
 from apps.infrastructure.api.clusters import StorageClusterApi
+from apps.infrastructure.cluster_status import pool_label, pool_order
 from apps.infrastructure.filters import StorageClusterFilter
 from apps.infrastructure.models import Region, StorageCluster
 from apps.infrastructure.pages.cluster_parts import (
     NAME,
     OPEN_TO,
+    STATUS,
     ChangeForm,
     NewClusterForm,
     PermitForm,
@@ -33,7 +36,8 @@ from apps.portal.columns import CREATED, REGION, Column
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import DetailPage, Properties, Property, Tab
-from apps.portal.html import moment
+from apps.portal.facets import status_facet
+from apps.portal.html import moment, pill
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
 
@@ -78,10 +82,15 @@ STORAGE_CLUSTER = PageKind(
 )
 
 
+def _word(row: Any, page: ListPage) -> object:
+    return pool_label(row).word
+
+
 class StorageClusterList(ListPage):
     of = STORAGE_CLUSTER
     columns = (
         NAME,
+        replace(STATUS, value=lambda row, page: pill(pool_label(row)), text=_word, sort=pool_order()),
         REGION,
         Column("media", gettext_lazy("Media"), lambda row, page: row.get_media_display(), sort="media"),
         Column(
@@ -104,7 +113,7 @@ class StorageClusterList(ListPage):
         CREATED,
     )
     filter = StorageClusterFilter
-    facets = ()
+    facets = (status_facet,)
     related = ("region",)
     order = ("region__name", "name")
     empty = Empty(
@@ -127,6 +136,10 @@ def _overview(page: DetailPage, row: Any) -> dict[str, Any]:
 class StorageClusterDetail(DetailPage):
     of = STORAGE_CLUSTER
     tabs = (Tab("", gettext_lazy("Overview"), "infrastructure/pool_overview.html", _overview),)
+
+    def facts(self, row: Any) -> Sequence[Property]:
+        """Whether it works."""
+        return [Property(_("State"), pill(pool_label(row)))]
 
     def properties(self, row: Any) -> Sequence[Properties]:
         """What it is and how full."""

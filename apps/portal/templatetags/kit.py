@@ -35,6 +35,7 @@ register.filter("moment", html.moment)
 register.filter("as_of", html.as_of)
 register.filter("menu_parts", menu_parts)
 register.filter("ago", html.ago)
+register.filter("unbroken", html.unbroken)
 register.filter("written", written)
 
 
@@ -115,7 +116,7 @@ def quota_change(line: QuotaLine) -> SafeString:
     """Draw what a create takes of one quota: before, after, and a meter with both."""
     unit = f" {line.metric.unit}" if line.metric.unit else ""
     figures = {"used": f"{line.used:,}", "after": f"{line.after:,}", "limit": f"{line.limit:,}{unit}"}
-    text = _("%(used)s → %(after)s of %(limit)s") % figures
+    text = html.unbroken(_("%(used)s → %(after)s of %(limit)s") % figures)
     return format_html(
         '<div class="quota-change{}"><span>{}</span><span class="quota-figure">{}</span>{}</div>',
         " quota-short" if line.short else "",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils import timezone
 from rest_framework import serializers
 
 from apps.accounts.models import ApiKey
@@ -63,9 +62,7 @@ class ApiKeyOut(Out):
             "username": row.user.username,
             "prefix": row.prefix,
             "scope": row.scope,
-            "status": "expired"
-            if row.expires_at is not None and row.expires_at <= timezone.now()
-            else "active",
+            "status": "expired" if row.is_expired else "active",
             "created_at": moment(row.created_at),
             "expires_at": moment(row.expires_at),
             "last_used_at": moment(row.last_used_at),

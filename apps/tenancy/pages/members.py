@@ -17,7 +17,7 @@ from apps.portal import html
 from apps.portal.actions import ActionPage
 from apps.portal.columns import TENANT, Column, yes_or_no
 from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property, Tab
-from apps.portal.facets import tenant_facet
+from apps.portal.facets import status_facet, tenant_facet
 from apps.portal.forms import BaseForm
 from apps.portal.kind_registry import kind_word
 from apps.portal.lists import Empty, ListPage
@@ -64,7 +64,7 @@ class MemberList(ListPage):
         JOINED,
     )
     filter = MemberFilter
-    facets = (tenant_facet,)
+    facets = (status_facet, tenant_facet)
     related = ("tenant",)
     order = ("-is_tenant_owner", "username")
     empty = Empty(gettext_lazy("No members yet"))

@@ -24,7 +24,7 @@ from apps.lifecycle.state_labels import StateLabel
 from apps.portal import html
 from apps.portal.columns import CREATED, NAME, Column
 from apps.portal.detail import DetailPage, Properties, Property
-from apps.portal.facets import choice_facet
+from apps.portal.facets import status_facet
 from apps.portal.forms import BaseForm, LabelsForm
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import Empty, ListPage
@@ -88,6 +88,7 @@ STATE_COLUMN = Column(
     gettext_lazy("State"),
     lambda row, page: html.pill(_word(row)),
     sort="enabled",
+    filter="status",
     width="state",
     wide=False,
     text=lambda row, page: _word(row).word,
@@ -106,13 +107,7 @@ class TenantList(ListPage):
         CREATED,
     )
     filter = TenantFilter
-    facets = (
-        choice_facet(
-            "enabled",
-            gettext_lazy("State"),
-            lambda page: [("true", gettext_lazy("Enabled")), ("false", gettext_lazy("Disabled"))],
-        ),
-    )
+    facets = (status_facet,)
     related = ()
     order = ("name",)
     empty = Empty(
