@@ -34,7 +34,7 @@ class EndOut(serializers.Serializer[Any]):
     vpc = ReferenceOut()
 
 
-class StepOut(serializers.Serializer[Any]):
+class ReachabilityStepOut(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="Stable, for programs, such as `rules.no_match`.")
     result = serializers.ChoiceField(choices=Result.choices)
     end = serializers.ChoiceField(
@@ -53,7 +53,7 @@ class ReachabilityOut(serializers.Serializer[Any]):
     hint = serializers.CharField()
     protocol = serializers.ChoiceField(choices=FlowProtocol.choices)
     port = serializers.IntegerField(allow_null=True)
-    steps = StepOut(many=True)
+    steps = ReachabilityStepOut(many=True)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """Add both ends: `from` is no name of a field in Python."""
