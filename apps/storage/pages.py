@@ -11,7 +11,18 @@ from django.utils.translation import gettext_lazy
 from apps.infrastructure.models import StorageCluster
 from apps.infrastructure.selectors import visible_storage_clusters
 from apps.lifecycle.models import Resource
-from apps.portal.columns import CREATED, ID, NAME, PROJECT, REGION, REMARK, STATE, TENANT, UPDATED, Column
+from apps.portal.columns import (
+    CREATED,
+    DESCRIPTION,
+    ID,
+    NAME,
+    PROJECT,
+    REGION,
+    STATE,
+    TENANT,
+    UPDATED,
+    Column,
+)
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
 from apps.portal.facets import (
@@ -72,7 +83,7 @@ class DiskList(ListPage):
         replace(REGION, hidden=True),
         UPDATED,
         ID,
-        REMARK,
+        DESCRIPTION,
     )
     filter = with_status(DiskFilter, Disk, "disk")
     more_filters = ("iops",)

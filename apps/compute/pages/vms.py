@@ -103,7 +103,7 @@ class VmList(ListPage):
 
 
 def _network(page: DetailPage, row: Vm) -> dict[str, Any]:
-    return {"nics": row.shown_nics}
+    return {"nics": row.shown_nics, "check_url": f"{page.area}:reachability"}
 
 
 def _storage(page: DetailPage, row: Vm) -> dict[str, Any]:
