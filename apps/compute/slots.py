@@ -12,7 +12,7 @@ from apps.compute.pages.on_home import home_vms
 from apps.compute.pages.on_hosts import cluster_card, cluster_types, cluster_vms, host_card, host_vms
 from apps.compute.pages.on_storage import paused_items, paused_notice, storage_vms
 from apps.compute.reachability import power_steps
-from apps.compute.selectors import visible_images
+from apps.compute.selectors import visible_images, with_system_disk
 from apps.compute.services.instance_type import create_default_types
 from apps.compute.usage import vm_samples
 from apps.compute.verbs import KEY_PAIR_CREATE, VM_CREATE
@@ -37,7 +37,6 @@ from apps.portal.slots import (
     TabSlot,
     TileSlot,
 )
-from apps.storage.models import Disk
 
 TABS.fill(
     TabSlot("host", Tab("vms", _("Virtual machines"), "compute/host_vms.html", host_vms), after=""),
@@ -89,4 +88,4 @@ reports.listeners.fill(take_reports)
 reports.reach_listeners.fill(report_reachability)
 usage.samplers.fill(vm_samples)
 cluster_defaults.fill(create_default_types)
-moving.fill(Moving("vm", belongings=lambda vm: Disk.objects.filter(vm=vm.pk, role=Disk.Role.SYSTEM)))
+moving.fill(Moving("vm", belongings=with_system_disk))

@@ -203,6 +203,7 @@ STEPS: dict[str, str] = {
             "Applying %(count)s rules",
             "Asking the guest what is mounted",
             "Copying the data",
+            "Creating the data disks",
             "Creating the disk",
             "Expanding the disk",
             "Removing disk %(disk)s",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from apps.compute.models import Vm
 from apps.compute.services import delete, power, snapshot
 from apps.compute.services.disk_attachment import attach_disk
@@ -33,7 +35,7 @@ from tests.security.words import (
 )
 
 
-def _create_vm(environment: Environment, _nothing: object = None) -> Operation:
+def _create_vm(environment: Environment, _nothing: object = None, **more: Any) -> Operation:
     (operation,) = create_vms(
         environment.owner,
         name=new_name(),
@@ -42,8 +44,13 @@ def _create_vm(environment: Environment, _nothing: object = None) -> Operation:
         subnet=environment.subnet.pk,
         security_group=None,
         project=environment.project.uid,
+        **more,
     )
     return Operation.objects.get(pk=operation.pk)
+
+
+def _create_with_disk(environment: Environment, _nothing: object = None) -> Operation:
+    return _create_vm(environment, data_disks=[{"size_gib": 10, "cluster": environment.storage.pk}])
 
 
 def make_vm(environment: Environment) -> Vm:
@@ -165,7 +172,7 @@ CASE = KindCase(
     },
     forms={"set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])}},
     recipes={
-        "create": Recipe(_create_vm),
+        "create": Recipe(_create_with_disk),
         "retry": Recipe(
             lambda environment, vm: power.retry_vm(environment.owner, vm),
             lambda environment: spoilt(_create_vm(environment), "hypervisor.ensure_power"),

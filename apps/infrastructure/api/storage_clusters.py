@@ -99,7 +99,7 @@ class StorageClusterChanges(ClusterChanges):
     user = serializers.CharField(max_length=MAX_USER)
 
 
-class KeyBody(serializers.Serializer[Any]):
+class PoolKeyBody(serializers.Serializer[Any]):
     key = serializers.CharField(max_length=MAX_KEY, write_only=True, help_text="Key of the Ceph user.")
 
 
@@ -304,7 +304,7 @@ class StorageClusterApi(ObjectApi):
     actions = (
         Action(CLUSTER_PERMIT, PermitBody, permit, immediate=True),
         Action(STORAGE_TEST, immediate=True),
-        Action(STORAGE_SET_KEY, KeyBody, immediate=True, bulk=False),
+        Action(STORAGE_SET_KEY, PoolKeyBody, immediate=True, bulk=False),
         Action(STORAGE_SET_SPEED, SpeedBody, _set_speed, immediate=True),
         Action(STORAGE_APPLY_SPEED, immediate=True),
         Action(STORAGE_OPEN, immediate=True),
