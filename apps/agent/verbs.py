@@ -15,6 +15,7 @@ from apps.drivers.files import copies, image_copies, image_import
 from apps.drivers.files.layout import image_path, volume_path
 from apps.drivers.host_verbs import Verb, verbs_of
 from apps.drivers.protocols import Hypervisor, Volumes
+from apps.drivers.rbd import image_files
 
 _encoder = msgspec.msgpack.Encoder()
 
@@ -78,13 +79,13 @@ def _join(verb: Verb, driver: object, arguments: msgspec.Struct, long_jobs: Long
 
 def _of_import(arguments: Any) -> dict[str, int]:
     if arguments.spec.pool.driver != "file":
-        return {}
+        return _figures(image_files.how_far(arguments.spec.id))
     return _figures(image_import.how_far(image_path(arguments.spec), Path(arguments.source)))
 
 
 def _of_image_copy(arguments: Any) -> dict[str, int]:
     if {arguments.spec.pool.driver, arguments.source.pool.driver} != {"file"}:
-        return {}
+        return _figures(image_files.how_far(arguments.spec.id))
     return _figures(image_copies.how_far(image_path(arguments.spec), image_path(arguments.source)))
 
 
@@ -109,7 +110,6 @@ PROGRESS: dict[Callable[..., Any], Callable[[Any], dict[str, int]]] = {
     Volumes.ensure_image: _of_import,
     Volumes.ensure_image_copy: _of_image_copy,
     Volumes.ensure_volume: _of_volume_copy,
-    Volumes.ensure_independent: _unknown,
 }
 
 

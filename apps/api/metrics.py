@@ -94,6 +94,10 @@ class MetricsApi(ApiView):
         """Return the rows the actor may see."""
         raise NotImplementedError
 
+    def subject_of(self, key: object) -> Subject:
+        """Return what is measured of the row with this primary key."""
+        return Subject(self.subject, str(key))
+
     @extend_schema(
         summary="Metrics of a resource",
         parameters=[
@@ -115,7 +119,7 @@ class MetricsApi(ApiView):
             raise NotFound(_("Not found."))
         query = RangeQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
-        return Response(measured(Subject(self.subject, str(key)), **query.validated_data))
+        return Response(measured(self.subject_of(key), **query.validated_data))
 
 
 def measured(subject: Subject, start: datetime, end: datetime) -> dict[str, Any]:

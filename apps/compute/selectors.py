@@ -42,8 +42,8 @@ _NICS = (
 )
 _DISKS = (
     Disk.objects.select_related("cluster")
-    .only("vm", *_NAMED, "role", "size_gib", "created_at", "cluster__name", "cluster__alias")
-    .order_by("-role", "created_at")
+    .only("vm", *_NAMED, "role", "size_gib", "slot", "created_at", "cluster__name", "cluster__alias")
+    .order_by("slot")
 )
 
 

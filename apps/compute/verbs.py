@@ -22,6 +22,7 @@ from apps.lifecycle.standard_verbs import (
     retry_verb,
 )
 from apps.lifecycle.verbs import ANY_STATE, Cancel, Text, Verb, declare
+from apps.storage.given_up import mark_untaken
 
 #: Importing copies and checks a whole disk image. Until a host has said how large it is: enough to wait for a host and
 #: for a small one. From then on so much more for its size, by the slowest pool that is still of use.
@@ -140,6 +141,18 @@ VM_FINISH_FIRST_BOOT = declare(
 VM_RENAME = declare(rename_verb("vm"))
 VM_RETRY = declare(retry_verb("vm"))
 VM_DELETE = declare(delete_verb("vm", cancel=Cancel.ANY_TIME, taken_back=_want_what_is_seen))
+
+# Of all its disks at one instant, which is a matter of the VM.
+VM_SNAPSHOT_DISKS = declare(
+    Verb(
+        "vm.snapshot_disks",
+        _("Snapshot all disks"),
+        _("Creating snapshots"),
+        permission="manage",
+        abandoned=mark_untaken,
+        icon="camera",
+    )
+)
 
 IMAGE_IMPORT = declare(
     Verb(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import ProtectedError, QuerySet
 from django.utils.translation import gettext as _
 
@@ -18,7 +18,9 @@ from apps.infrastructure import (
     enrolment,  # noqa: F401  its services are hosts', looked for here
     region_opening,  # noqa: F401  and its are regions'
 )
+from apps.infrastructure.cluster_rows import MAX_ADDRESS, free_name, only, unique
 from apps.infrastructure.models import Cluster, ComputeCluster, Host, Region, StorageCluster
+from apps.infrastructure.storage_services import change_storage_cluster, create_storage_cluster
 from apps.infrastructure.verbs import (
     CLUSTER_CHANGE,
     CLUSTER_CREATE,
@@ -31,17 +33,17 @@ from apps.infrastructure.verbs import (
     REGION_DELETE,
 )
 from apps.lifecycle import push
-from apps.lifecycle.errors import InUse, Invalid, NotFound
+from apps.lifecycle.errors import InUse, NotFound
 from apps.lifecycle.in_use import NAMED
 from apps.lifecycle.models import Resource
 from apps.lifecycle.requests import Allowed, Change
 from apps.lifecycle.slots import Slot
 
-C = TypeVar("C", bound=Cluster)
+__all__ = [
+    "create_storage_cluster"
+]  # one of `storage_services`; the callers of `create_compute_cluster` find both here
 
-MAX_ADDRESS = 255
-#: Columns with text of one line, and how long it may be.
-_LONGEST = {"name": MAX_NAME, "alias": MAX_NAME, "label": MAX_NAME, "fabric_address": MAX_ADDRESS}
+C = TypeVar("C", bound=Cluster)
 
 #: Called with every new compute cluster, in its transaction: what a cluster is born with (its instance types).
 cluster_defaults: Slot[Callable[[ComputeCluster], None]] = Slot()
@@ -62,7 +64,7 @@ def create_region(
 
     Tenants use it once it is opened; `open_to_tenants` at once, for whoever makes the rest of it in the same go.
     """
-    region = _unique(
+    region = unique(
         lambda: Region.objects.create(
             name=name,
             label=clean_line("label", label, MAX_NAME) or name,
@@ -79,7 +81,7 @@ def create_region(
 @allows(REGION_CHANGE)
 def change_region(allowed: Allowed, region: Region, changes: Mapping[str, Any]) -> None:
     """Change label, fabric address or DNS servers; a region's name and what is in it stay."""
-    given = _only(changes, {"label", "fabric_address", "dns_servers"})
+    given = only(changes, {"label", "fabric_address", "dns_servers"})
     Region.objects.filter(pk=region.pk).update(**given)
     allowed.record(name=region.name, args=given)
 
@@ -124,10 +126,10 @@ def create_compute_cluster(
 ) -> ComputeCluster:
     """Add a compute cluster, open to all tenants; by default it is named after its architecture (CL-3)."""
     label = ComputeCluster.Architecture(architecture).label
-    cluster = _unique(
+    cluster = unique(
         lambda: ComputeCluster.objects.create(
             region=region,
-            name=clean_line("name", name, MAX_NAME) or _free_name(ComputeCluster, region, label),
+            name=clean_line("name", name, MAX_NAME) or free_name(ComputeCluster, region, label),
             architecture=architecture,
             cpu_overcommit=cpu_overcommit,
         )
@@ -138,38 +140,14 @@ def create_compute_cluster(
     return cluster
 
 
-@allows(CLUSTER_CREATE, sole=False)
-def create_storage_cluster(
-    allowed: Allowed,
-    region: Region,
-    name: str = "",
-    *,
-    path: str,
-    media: str = StorageCluster.Media.SSD,
-    driver: str = "file",
-    max_disk_gib: int = 32_000,
-) -> StorageCluster:
-    """Add a storage cluster, open to all tenants; `path` is the pool's directory on every host."""
-    label = StorageCluster.Media(media).label
-    cluster = _unique(
-        lambda: StorageCluster.objects.create(
-            region=region,
-            name=clean_line("name", name, MAX_NAME) or _free_name(StorageCluster, region, label),
-            path=_directory(path),
-            media=media,
-            driver=driver,
-            max_disk_gib=max_disk_gib,
-        )
-    )
-    allowed.record(name=cluster.name)
-    return cluster
-
-
 @allows(CLUSTER_CHANGE)
 def change_cluster(allowed: Allowed, cluster: C, changes: Mapping[str, Any]) -> None:
-    """Change name, alias, overcommit (compute) or largest disk (storage)."""
-    given = _only(changes, {"name", "alias", "cpu_overcommit", "max_disk_gib"})
-    _unique(lambda: type(cluster)._default_manager.filter(pk=cluster.pk).update(**given))
+    """Change name, alias, and what its kind has: see `storage_services.CHANGES` for storage."""
+    if isinstance(cluster, StorageCluster):
+        given = change_storage_cluster(cluster, changes)
+    else:
+        given = only(changes, {"name", "alias", "cpu_overcommit"})
+        unique(lambda: type(cluster)._default_manager.filter(pk=cluster.pk).update(**given))
     allowed.record(name=cluster.name, args={key: str(value) for key, value in given.items()})
 
 
@@ -191,11 +169,12 @@ def delete_cluster(allowed: Allowed, cluster: C) -> None:
             cluster.delete()
     except ProtectedError as error:
         users = [
-            {"kind": thing._meta.model_name, "id": str(thing.pk), "name": str(thing)}
+            {"kind": str(thing._meta.model_name), "id": str(thing.pk), "name": str(thing)}
             for thing in error.protected_objects
         ]
         raise InUse(
-            _("Cluster %(name)s is in use.") % {"name": name},
+            _("Cluster %(name)s is in use: %(users)s.")
+            % {"name": name, "users": ", ".join(user["name"] for user in users[:NAMED])},
             hint=_("Remove its hosts and resources first."),
             details={"resources": users[:50]},
         ) from error
@@ -221,37 +200,3 @@ def _set_accepting(change: Change[Host], accepts: bool) -> Host:
     change.record()
     push.resource_changed(host)
     return host
-
-
-T = TypeVar("T")
-
-
-def _unique(write: Callable[[], T]) -> T:
-    try:
-        with transaction.atomic():
-            return write()
-    except IntegrityError as error:
-        raise Invalid({"name": [_("This name is already in use.")]}) from error
-
-
-def _free_name(model: type[C], region: Region, label: str) -> str:
-    taken = set(model._default_manager.filter(region=region).values_list("name", flat=True))
-    return next(name for number in range(1, len(taken) + 2) if (name := f"{label}-{number}") not in taken)
-
-
-def _only(changes: Mapping[str, Any], allowed: set[str]) -> dict[str, Any]:
-    unknown = set(changes) - allowed
-    if unknown:
-        raise Invalid({name: [_("This cannot be changed.")] for name in unknown})
-    return {
-        name: clean_line(name, value, _LONGEST[name], blank=name != "name") if name in _LONGEST else value
-        for name, value in changes.items()
-    }
-
-
-def _directory(path: str) -> str:
-    """Return a pool's directory. Raises Invalid for what is no plain absolute path."""
-    path = clean_line("path", path, MAX_ADDRESS)
-    if not path.startswith("/") or ".." in path.split("/"):
-        raise Invalid({"path": [_("Enter an absolute path without “..”.")]})
-    return path

@@ -45,14 +45,18 @@ QUANTITIES = (
     Quantity("net_tx_bytes_per_second", _("Sent"), Unit.BYTES_PER_SECOND),
     # Mean number of runnable tasks over a minute, as the kernel gives it.
     Quantity("load", _("Load"), Unit.NONE, ("host",)),
-    # The file system that holds the agent's state and logs; storage clusters have their own figures.
-    Quantity("disk_used_bytes", _("Used"), Unit.BYTES, ("host",)),
-    Quantity("disk_total_bytes", _("Total"), Unit.BYTES, ("host",)),
+    # Of a host: the file system that holds the agent's state and logs. Of a storage cluster: what users' data takes.
+    Quantity("disk_used_bytes", _("Used"), Unit.BYTES, ("host", "storage_cluster")),
+    Quantity("disk_total_bytes", _("Total"), Unit.BYTES, ("host", "storage_cluster")),
+    # Before replicas, and what a rebuild copies.
+    Quantity("raw_used_bytes", _("Used"), Unit.BYTES, ("storage_cluster",)),
+    Quantity("raw_total_bytes", _("Total"), Unit.BYTES, ("storage_cluster",)),
+    Quantity("rebuild_bytes_per_second", _("Rebuild"), Unit.BYTES_PER_SECOND, ("storage_cluster",)),
 )
 BY_NAME = {quantity.name: quantity for quantity in QUANTITIES}
 NAMES = tuple(BY_NAME)
 
 
 def names_of(kind: str) -> tuple[str, ...]:
-    """Return the names of what is measured of a kind of subject, "vm" or "host"."""
+    """Return the names of what is measured of a kind of subject: "vm", "host" or "storage_cluster"."""
     return tuple(quantity.name for quantity in QUANTITIES if kind in quantity.kinds)

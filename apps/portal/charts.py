@@ -50,6 +50,11 @@ HOST_CHARTS = (
     _OPERATIONS,
     _NETWORK,
 )
+POOL_CHARTS = (
+    ChartCard(_("Space"), ("disk_used_bytes", "disk_total_bytes"), ceiling="disk_total_bytes"),
+    ChartCard(_("Raw space"), ("raw_used_bytes", "raw_total_bytes"), ceiling="raw_total_bytes"),
+    ChartCard(_("Rebuild"), ("rebuild_bytes_per_second",)),
+)
 
 
 def monitoring(charts: tuple[ChartCard, ...], api: str, why: Callable[[Any], Text]) -> Tab:
@@ -71,8 +76,15 @@ def monitoring(charts: tuple[ChartCard, ...], api: str, why: Callable[[Any], Tex
 
 def small_charts(page: DetailPage, row: Any, api: str, why: Text) -> dict[str, Any]:
     """Return the charts of an overview, for `portal/charts_small.html`. `why`: as for the tab."""
+    return charts_beside(page, row, api, why, SMALL_CHARTS)
+
+
+def charts_beside(
+    page: DetailPage, row: Any, api: str, why: Text, charts: tuple[ChartCard, ...]
+) -> dict[str, Any]:
+    """Return these charts for an overview."""
     return {
-        "charts": SMALL_CHARTS,
+        "charts": charts,
         "charts_api": reverse(api, args=[row.pk]),
         "charts_url": page.of.url(page.area, "tab.monitoring", row),
         "charts_range": ranges.DEFAULT.name,

@@ -156,6 +156,7 @@ COMPARED: dict[str, tuple[str, str]] = {
         "rows of each kind; what has no row is a finding, never removed unasked",
         ORPHANS,
     ),
+    "PoolInventory.snapshot_of": ("where a snapshot without a row is removed, on request", ORPHANS),
     "PoolInventory.unfinished": ("a finding, never removed unasked", ORPHANS),
     "Unfinished.kind": ("volume or image", BOUND),
     "Unfinished.id": ("the form of an identifier", ORPHANS),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
+from django.db import transaction
 from django.db.models import F, Prefetch
 from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
@@ -27,6 +30,7 @@ from apps.drivers.specs import PortSpec, SeedSpec
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure import backends, placement
 from apps.infrastructure.models import Host, Region
+from apps.infrastructure.space import release_space
 from apps.lifecycle import push
 from apps.lifecycle.bulk_insert import remove
 from apps.lifecycle.handlers import Settle, handles
@@ -36,7 +40,8 @@ from apps.network.models import Nic
 from apps.network.services.addresses import free_nics
 from apps.network.specs import port_spec
 from apps.quotas.services import release_quota
-from apps.storage.models import Disk
+from apps.storage.models import Disk, Snapshot
+from apps.storage.operations.disk import remove_copy_point, settle_disk_deleted
 from apps.storage.specs import volume_spec
 
 
@@ -152,22 +157,39 @@ def delete(run: OperationContext) -> Settle:
     run.step(_("Removing the system disk"), 70)
     if (disk := vm.system_disk) is not None:
         backends.volumes(disk.cluster, run, host=host).ensure_volume_absent(volume_spec(disk))
-    return lambda: settle_deleted(vm)
+    for disk in named_disks(run, vm):
+        run.step(_("Removing disk %(disk)s"), 80, disk=disk.name)
+        remove_copy_point(run, disk)
+        backends.volumes(disk.cluster, run, host=host).ensure_volume_absent(volume_spec(disk))
+        forget_disk(disk)
+    with_snapshots = run.operation.args.get("with_snapshots", False)
+    return lambda: settle_deleted(vm, with_snapshots=with_snapshots)
 
 
 _DEAF = "vm.guest_ignored_shutdown"
 _PAUSED = "vm.paused"
 
 
-def load_vm(run: OperationContext) -> tuple[Vm, Host, Region]:
-    """Return the VM with all its drivers need. Its host is set from its first moment on."""
+def named_disks(run: OperationContext, vm: Vm) -> list[Disk]:
+    """Return the data disks of a VM that are to be deleted with it and have not been yet."""
+    return [disk for disk in vm.data_disks if str(disk.pk) in run.operation.args.get("delete_disks", ())]
+
+
+def forget_disk(disk: Disk) -> None:
+    """Remove the rows of a disk whose volume is gone: should the rest fail, none is left without its volume."""
+    with transaction.atomic():
+        settle_disk_deleted(disk)
+
+
+def load_vm(run: OperationContext, pk: UUID | None = None) -> tuple[Vm, Host, Region]:
+    """Return the operation's VM, or another, with all its drivers need. Its host is set from its first moment on."""
     vm = (
         Vm.objects.select_related("host", "image", "cluster__region")
         .prefetch_related(
             Prefetch("disks", Disk.objects.select_related("cluster")),
             Prefetch("nics", Nic.objects.order_by("role")),
         )
-        .get(pk=run.target_id)
+        .get(pk=pk or run.target_id)
     )
     assert vm.host is not None
     return vm, vm.host, vm.cluster.region
@@ -251,21 +273,27 @@ def _settle_created(vm: Vm, power: Power) -> None:
     made.update(state=State.READY, observed_generation=F("generation"))
 
 
-def settle_deleted(vm: Vm) -> None:
-    """Remove the rows of a VM from `load_vm` and of its system disk, and give quota, addresses and room back.
+def settle_deleted(vm: Vm, *, with_snapshots: bool = True) -> None:
+    """Remove the rows of a VM from `load_vm` and of its system disk; give quota, addresses and room back.
 
-    Data disks are detached and stay. Call in a transaction. Locks in the order everybody keeps: resources, quota, host.
+    Data disks are detached and stay. with_snapshots: False where it is known that there are none.
+    Call in a transaction. Locks in the order everybody keeps: resources, quota, host, storage.
     """
     disk = vm.system_disk
+    snapshots = list(Snapshot.objects.filter(disk=disk)) if disk and with_snapshots else []
     _detach_data_disks(vm)
     free_nics(vm)
-    remove([vm, disk] if disk else [vm])
+    remove([*snapshots, *([disk] if disk else []), vm])
     if vm.tenant_id is not None:
-        release_quota(vm.tenant_id, vm_amounts(vm.need, disk.size_gib if disk else 0))
+        amounts = vm_amounts(vm.need, disk.size_gib if disk else 0)
+        release_quota(vm.tenant_id, {**amounts, "snapshot": len(snapshots)} if snapshots else amounts)
     placement.release(vm.host_id, vm.need)
+    if disk:
+        release_space(disk.cluster_id, disk.size_gib)
 
 
 def _detach_data_disks(vm: Vm) -> None:
-    Disk.objects.filter(vm=vm, role=Disk.Role.DATA).update(vm=None)
-    for disk in vm.data_disks:
+    kept = list(Disk.objects.filter(vm=vm, role=Disk.Role.DATA)) if vm.data_disks else []
+    Disk.objects.filter(pk__in=[disk.pk for disk in kept]).update(vm=None, slot=None)
+    for disk in kept:
         push.resource_changed(disk)

@@ -19,6 +19,7 @@ from apps.compute.services.user_data import UserDataEncoding, read_user_data, se
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.need import Need
 from apps.infrastructure.regions import ensure_one_region
+from apps.infrastructure.space import ensure_accepts_disks
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.dry_run import ErrorCollector
 from apps.lifecycle.errors import Invalid, Refused
@@ -119,6 +120,8 @@ def look_up(actor: Actor, asked: VmRequest, refusals: ErrorCollector) -> Draft:
         draft.type = refusals.attempt(references.instance_type, into, asked.instance_type)
     if asked.image is not None:
         draft.image = refusals.attempt(references.image, actor, into, asked.image)
+    if draft.image is not None:
+        refusals.attempt(ensure_accepts_disks, draft.image.cluster, "image")
     if asked.subnet is not None:
         draft.subnet = refusals.attempt(references.subnet, actor, into, asked.subnet)
     draft.group = refusals.attempt(_group, actor, into, asked.security_group, draft.type)

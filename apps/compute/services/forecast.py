@@ -9,6 +9,7 @@ from typing import Any
 from apps.compute.quota import vm_amounts
 from apps.compute.services.create_plan import Draft, VmRequest, look_up, numbered
 from apps.infrastructure.capacity_forecast import CapacityForecast, capacity_forecast, no_capacity
+from apps.infrastructure.space import no_space, space_left
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.dry_run import ErrorCollector
 from apps.lifecycle.forecast import Forecast
@@ -67,6 +68,10 @@ def forecast_vms(actor: Actor, asked: Mapping[str, Any]) -> VmForecast:
         refusals.found.append(short)
     if draft.type and hosts and hosts.room < draft.count:
         refusals.found.append(no_capacity(draft.type.cluster, hosts, draft.count))
+    if draft.image is not None:
+        left, needed = space_left(draft.image.cluster), draft.disk_gib * draft.count
+        if left is not None and left < needed:
+            refusals.found.append(no_space(draft.image.cluster, needed, field="disk_gib"))
     subnet = (
         with_free_addresses(Subnet.objects.select_related("vpc")).get(pk=draft.subnet.pk)
         if draft.subnet

@@ -12,7 +12,9 @@ from apps.accounts.access import visible
 from apps.accounts.models import Project
 from apps.compute import selectors
 from apps.compute.models import Image, InstanceType, KeyPair
+from apps.infrastructure.disk_speed import SPEED_COLUMNS
 from apps.infrastructure.models import Region
+from apps.infrastructure.space import SPACE_COLUMNS
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.network.models import SecurityGroup, Subnet
@@ -35,8 +37,13 @@ _IMAGE = (
     "architecture",
     "min_disk_gib",
     "default_disk_gib",
-    "cluster__media",
+    "cluster__name",
+    "cluster__alias",
     "cluster__max_disk_gib",
+    "cluster__accepts_disks",
+    "cluster__driver",
+    *(f"cluster__{column}" for column in SPACE_COLUMNS),
+    *(f"cluster__{column}" for column in SPEED_COLUMNS),
     "region__label",
 )
 

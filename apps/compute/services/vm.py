@@ -21,6 +21,7 @@ from apps.compute.services.create_plan import (
 )
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.placement import place
+from apps.infrastructure.space import reserve_space
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.bulk_insert import insert
@@ -31,6 +32,7 @@ from apps.network.services.addresses import allocate_nic
 from apps.quotas.services import reserve_quota
 from apps.storage.limits import disk_limits
 from apps.storage.models import Disk
+from apps.storage.models.disk import SYSTEM_SLOT
 
 
 @serves(VM_CREATE)
@@ -54,7 +56,7 @@ def _kept_of(key_pairs: Sequence[UUID]) -> list[dict[str, str]]:
 
 
 def _reserve_and_insert(plan: Plan, key_pairs: list[dict[str, str]]) -> list[Operation]:
-    """Locks in the order everybody keeps: resources, quota, host (see `infrastructure.placement`)."""
+    """Locks in the order everybody keeps: resources, quota, host, storage (`infrastructure.placement`, `.space`)."""
     count = len(plan.names)
     hold_for_use(plan.image, shared=True)
     hold_for_use(plan.subnet, *([plan.group] if plan.group else []))
@@ -76,7 +78,9 @@ def _reserve_and_insert(plan: Plan, key_pairs: list[dict[str, str]]) -> list[Ope
     for vm, disk in zip(vms, disks, strict=True):
         vm.shown_nics = [allocate_nic(plan.subnet, vm, security_group=plan.group, held=True)]
         vm.shown_disks = [disk]
-    return [_request(plan, vm) for vm in vms]
+    operations = [_request(plan, vm) for vm in vms]
+    reserve_space(plan.image.cluster_id, plan.disk_gib * count, field="disk_gib")
+    return operations
 
 
 def _request(plan: Plan, vm: Vm) -> Operation:
@@ -109,7 +113,7 @@ def _new_vm(plan: Plan, name: str, hostname: str, to_compare: Mapping[str, Any])
 
 
 def _new_disk(plan: Plan, vm: Vm) -> Disk:
-    iops, bytes_per_second = disk_limits(plan.image.cluster.media, plan.disk_gib)
+    iops, bytes_per_second = disk_limits(plan.image.cluster, plan.disk_gib)
     return Disk(
         kind="disk",
         name=f"{vm.name[: LONGEST_NAME - 7]}-system",
@@ -120,6 +124,7 @@ def _new_disk(plan: Plan, vm: Vm) -> Disk:
         cluster=plan.image.cluster,
         size_gib=plan.disk_gib,
         vm_id=vm.id,
+        slot=SYSTEM_SLOT,
         image=plan.image,
         iops=iops,
         bytes_per_second=bytes_per_second,

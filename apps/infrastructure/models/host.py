@@ -1,4 +1,4 @@
-"""The physical side: regions, compute clusters, storage clusters, hosts."""
+"""Hosts, and when their reports were last looked for."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.drivers.specs import PoolSpec
-from apps.lifecycle.models import Kind, Loaded
+from apps.infrastructure.models.cluster import ComputeCluster
+from apps.lifecycle.models import Kind
 from apps.lifecycle.models.status import Status
 from apps.lifecycle.shown_states import ShownState
 from apps.lifecycle.state_labels import StateLabel
@@ -18,92 +18,6 @@ from apps.lifecycle.times import written
 
 #: An agent reports every five seconds; a host silent for this long is unreachable.
 SILENCE = timedelta(seconds=20)
-
-
-class Region(Loaded):
-    """One physical data centre with one network fabric. Resources never change their region."""
-
-    name = models.SlugField(max_length=32, unique=True)
-    label = models.CharField(max_length=63)
-    # "ovn" (address of its northbound database) or "memory" (simulated, for tests and benchmarks).
-    fabric_driver = models.CharField(max_length=16, default="ovn")
-    fabric_address = models.CharField(max_length=255, blank=True, default="")
-    dns_servers = models.JSONField(default=list, blank=True)
-    # Whether tenants may create anything in it; an administrator opens it once it is ready.
-    open_to_tenants = models.BooleanField(default=False)
-    # Opened, and not every account has its default network there yet.
-    default_networks_due = models.BooleanField(default=False)
-    # When its network database last answered, by PostgreSQL's clock.
-    fabric_seen_at = models.DateTimeField(null=True)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    class Meta:
-        ordering = ["name"]
-
-    def __str__(self) -> str:
-        return self.label
-
-
-class Cluster(Loaded):
-    """What compute and storage clusters share: open to all tenants, or to the chosen ones only (CL-4)."""
-
-    region = models.ForeignKey(Region, models.PROTECT, related_name="%(class)ss")
-    name = models.CharField(max_length=63)
-    alias = models.CharField(max_length=63, blank=True, default="")
-    open_to_all = models.BooleanField(default=True)
-    tenants = models.ManyToManyField("tenancy.Tenant", blank=True, related_name="+")
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    class Meta:
-        abstract = True
-        ordering = ["region", "name"]
-
-    def __str__(self) -> str:
-        return self.alias or self.name
-
-
-class ComputeCluster(Cluster):
-    """Hosts of one architecture between which VMs can move. VMs are spread over its healthy hosts."""
-
-    class Architecture(models.TextChoices):
-        X86 = "x86_64", "x86"
-        ARM = "aarch64", "ARM"
-
-    architecture = models.CharField(max_length=16, choices=Architecture, default=Architecture.X86)
-    gpu = models.BooleanField(default=False)
-    # vCPUs given out per physical thread; memory is never given out twice.
-    cpu_overcommit = models.DecimalField(max_digits=4, decimal_places=1, default=4)
-
-    class Meta(Cluster.Meta):
-        constraints = [
-            models.UniqueConstraint(fields=["region", "name"], name="one_compute_cluster_per_name")
-        ]
-
-
-class StorageCluster(Cluster):
-    """A pool that every host of the region reaches. `driver` "file": a directory mounted on all hosts."""
-
-    class Media(models.TextChoices):
-        SSD = "ssd", "SSD"
-        SATA = "sata", "SATA"
-        NVME = "nvme", "NVMe"
-
-    media = models.CharField(max_length=8, choices=Media, default=Media.SSD)
-    driver = models.CharField(max_length=16, default="file")
-    path = models.CharField(max_length=255)
-    max_disk_gib = models.PositiveIntegerField(default=32_000)
-    capacity_bytes = models.BigIntegerField(default=0)
-    used_bytes = models.BigIntegerField(default=0)
-    observed_at = models.DateTimeField(null=True)
-
-    class Meta(Cluster.Meta):
-        constraints = [
-            models.UniqueConstraint(fields=["region", "name"], name="one_storage_cluster_per_name")
-        ]
-
-    def spec(self) -> PoolSpec:
-        """Return what volume drivers need to know of the pool."""
-        return PoolSpec(id=str(self.pk), driver=self.driver, path=self.path)
 
 
 class Host(Kind):

@@ -1,0 +1,39 @@
+"""What is taken back when an operation on a disk ended otherwise than done; in the transaction that ends it."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from apps.infrastructure.space import release_space
+from apps.lifecycle.models import Operation, Resource, State
+from apps.quotas.services import release_quota
+from apps.storage.models import Disk
+from apps.storage.qos import set_effective
+
+
+def forget_expand(operation: Operation) -> None:
+    """Return size, quota and space to what they were, unless the volume has grown."""
+    disk = Disk.objects.select_related("cluster").filter(pk=operation.target_id).first()
+    if disk is None or disk.size_before_gib is None:
+        return
+    more = disk.size_gib - disk.size_before_gib
+    disk.size_gib, disk.size_before_gib = disk.size_before_gib, None
+    set_effective(disk)
+    Disk.objects.filter(pk=disk.pk).update(
+        size_gib=disk.size_gib,
+        size_before_gib=None,
+        iops=disk.iops,
+        bytes_per_second=disk.bytes_per_second,
+    )
+    if disk.tenant_id is not None:
+        release_quota(disk.tenant_id, {"disk_gib": more})
+    release_space(disk.cluster_id, more)
+
+
+def mark_untaken(operation: Operation) -> None:
+    """Leave in error the snapshots that were to be taken beside the operation's target and have not been."""
+    args = operation.args
+    ids = [*args.get("snapshots", ()), *([args["first"]] if args.get("first") else ())]
+    if ids:
+        untaken = Resource.objects.filter(pk__in=ids, state=State.PENDING)
+        untaken.update(state=State.ERROR, error=operation.error, updated_at=timezone.now())
