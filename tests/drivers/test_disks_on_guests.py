@@ -74,7 +74,7 @@ class Lab:
         self.hypervisor.ensure_disks(self.vm)
 
     def detach(self, volume: VolumeSpec) -> None:
-        """Detach a volume, asking until the guest has let go."""
+        """Detach a volume, asking until the guest has released it."""
         self.vm = replace(self.vm, disks=tuple(disk for disk in self.vm.disks if disk.volume.id != volume.id))
         until(lambda: not self.hypervisor.ensure_disks(self.vm).holds(volume.id))
 
@@ -97,8 +97,10 @@ class Lab:
         (slot,) = [disk.slot for disk in self.vm.disks if disk.volume.id == volume.id]
         words = ("virsh", "-q", "blkdeviotune", f"vm-{self.vm.id}", f"vd{'abcdefg'[slot]}", *where)
         lines = self.agent.host.exec(*words).splitlines()
-        told = dict(re.split(r"\s*:\s*", line.strip()) for line in lines if ":" in line)
-        return {name: value for name, value in told.items() if value not in ("0", "") and "group" not in name}
+        limits = dict(re.split(r"\s*:\s*", line.strip()) for line in lines if ":" in line)
+        return {
+            name: value for name, value in limits.items() if value not in ("0", "") and "group" not in name
+        }
 
 
 def path_of(volume: VolumeSpec) -> str:
@@ -312,8 +314,8 @@ def test_limits_change_live_and_in_the_definition_of_that_disk_alone(lab: Lab, d
         assert lab.iotune(disk, where).items() >= wanted.items()
     lab.attach(disk, bytes_per_second=2 * MIB)
     for where in ("--live", "--config"):
-        told = lab.iotune(disk, where)
-        assert {name: value for name, value in told.items() if not name.endswith("length")} == {
+        limits = lab.iotune(disk, where)
+        assert {name: value for name, value in limits.items() if not name.endswith("length")} == {
             "total_bytes_sec": "2097152"
         }
         assert lab.iotune(other, where)["total_iops_sec"] == "700"

@@ -309,7 +309,7 @@ def test_two_copies_of_one_snapshot_may_be_made_at_a_time(volumes: FileVolumes, 
 
 
 @pytest.mark.requirement("EV-3")
-def test_a_copy_whose_snapshot_was_removed_meanwhile_is_thrown_away(
+def test_a_copy_whose_snapshot_was_removed_meanwhile_is_discarded(
     volumes: FileVolumes, pool: PoolSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     snapshot = a_snapshot(a_volume(pool))

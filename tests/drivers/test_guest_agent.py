@@ -36,8 +36,8 @@ def place(slot: int) -> dict[str, Any]:
     return {"pci-controller": {"domain": 0, "bus": 0, "slot": slot, "function": 0}}
 
 
-def answer(monkeypatch: pytest.MonkeyPatch, told: object) -> None:
-    text = told if isinstance(told, str) else json.dumps({"return": told})
+def answer(monkeypatch: pytest.MonkeyPatch, reply: object) -> None:
+    text = reply if isinstance(reply, str) else json.dumps({"return": reply})
     monkeypatch.setattr(libvirt_qemu, "qemuAgentCommand", lambda *_: text)
 
 
@@ -53,12 +53,12 @@ def test_a_file_system_is_found_by_its_disks_place_or_serial_number(monkeypatch:
             {"mountpoint": "/foreign", "disk": [place(9)]},
         ],
     )
-    told = guest_agent.mounts(Domain())
-    assert told == GuestMounts(True, {SYSTEM: ("/", "/both"), DATA: ("/both", "/srv")})
+    reply = guest_agent.mounts(Domain())
+    assert reply == GuestMounts(True, {SYSTEM: ("/", "/both"), DATA: ("/both", "/srv")})
 
 
 @pytest.mark.parametrize(
-    "told",
+    "reply",
     [
         "not JSON",
         "[]",
@@ -71,8 +71,8 @@ def test_a_file_system_is_found_by_its_disks_place_or_serial_number(monkeypatch:
     ],
     ids=repr,
 )
-def test_an_answer_that_makes_no_sense_names_no_mount(monkeypatch: pytest.MonkeyPatch, told: object) -> None:
-    answer(monkeypatch, told)
+def test_an_answer_that_makes_no_sense_names_no_mount(monkeypatch: pytest.MonkeyPatch, reply: object) -> None:
+    answer(monkeypatch, reply)
     assert guest_agent.mounts(Domain()).mounts == {}
 
 
@@ -84,9 +84,9 @@ def test_what_is_said_of_mounts_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(len(path) <= 128 and path.isprintable() for path in paths)
 
 
-@pytest.mark.parametrize("told", ["-1", '{"return": "many"}', '{"return": null}', '{"return": 0}'])
-def test_a_guest_that_does_not_say_it_is_frozen_is_not(monkeypatch: pytest.MonkeyPatch, told: str) -> None:
-    answer(monkeypatch, told)
+@pytest.mark.parametrize("reply", ["-1", '{"return": "many"}', '{"return": null}', '{"return": 0}'])
+def test_a_guest_that_does_not_say_it_is_frozen_is_not(monkeypatch: pytest.MonkeyPatch, reply: str) -> None:
+    answer(monkeypatch, reply)
     assert not guest_agent.freeze(Domain())
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
@@ -57,7 +58,7 @@ def arrived(*vms: VmUsage) -> UsageReading:
 @pytest.mark.requirement("EV-6")
 def test_each_disk_has_its_own_counters() -> None:
     first, second = new_id(), new_id()
-    stats = {**HONEST, "block.0.wr.times": 7, "block.count": 3, "block.2.rd.bytes": 1 << 70}
+    stats: dict[str, Any] = {**HONEST, "block.0.wr.times": 7, "block.count": 3, "block.2.rd.bytes": 1 << 70}
     stats |= {f"block.{number}.name": f"vd{name}" for number, name in enumerate("abz")}
     (vm,) = arrived(usage_of(a_vm(), stats, {"vda": first, "vdb": second})).vms
     assert vm.disks == (
@@ -65,7 +66,8 @@ def test_each_disk_has_its_own_counters() -> None:
         DiskUsage(second, read_bytes=5),
     )
     many = {f"vd{number}": new_id() for number in range(100)}
-    crowd = {"block.count": 100, **{f"block.{number}.name": f"vd{number}" for number in range(100)}}
+    names = {f"block.{number}.name": f"vd{number}" for number in range(100)}
+    crowd: dict[str, Any] = {"block.count": 100, **names}
     assert len(arrived(usage_of(a_vm(), {**HONEST, **crowd}, many)).vms[0].disks) == MOST_DISKS
 
 

@@ -93,9 +93,9 @@ def _opened(spec: VolumeSpec, snapshot: str, path: Path) -> Iterator[Origin]:
 def _need_room(origin: Origin, target: Path, *, whole: bool) -> None:
     limits = whole_image(origin.virtual_bytes)
     words = ("measure", "--output=json", "-O", "qcow2", *origin.words(whole=whole))
-    told = qemu_img.of_strangers(*words, limits=limits, files=origin.files, user=origin.lent.user)
+    measured = qemu_img.of_strangers(*words, limits=limits, files=origin.files, user=origin.lent.user)
     room = os.statvfs(target.parent)
-    needed, free = int(json.loads(told)["required"]), room.f_bavail * room.f_frsize
+    needed, free = int(json.loads(measured)["required"]), room.f_bavail * room.f_frsize
     if needed > free:
         raise no_room(needed, free)
 

@@ -25,8 +25,8 @@ def ask(domain: Any, command: str, seconds: int = SECONDS) -> Any:
     if not domains.guest_agent_connected(domain):
         raise NoAnswer
     try:
-        told = libvirt_qemu.qemuAgentCommand(domain, json.dumps({"execute": command}), seconds, 0)
-        return json.loads(told)["return"]
+        reply = libvirt_qemu.qemuAgentCommand(domain, json.dumps({"execute": command}), seconds, 0)
+        return json.loads(reply)["return"]
     except (ValueError, KeyError, TypeError) as error:
         raise NoAnswer from error
     except libvirt.libvirtError as error:
@@ -63,12 +63,12 @@ def thaw(domain: Any, vm_id: str) -> bool:
 def mounts(domain: Any) -> GuestMounts:
     """Return where the guest has its disks mounted, by volume identifier."""
     try:
-        told = ask(domain, "guest-get-fsinfo")
+        reply = ask(domain, "guest-get-fsinfo")
     except NoAnswer:
         return GuestMounts(asked=False)
     known = _Known.of(domain)
     found: dict[str, list[str]] = {}
-    for system in told if isinstance(told, list) else []:
+    for system in reply if isinstance(reply, list) else []:
         path = _path(system)
         for id in known.behind(system) if path else ():
             found.setdefault(id, []).append(path)

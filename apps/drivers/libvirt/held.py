@@ -154,7 +154,7 @@ class HeldVms:
 
 
 def _read(path: Path) -> Hold:
-    """Return a hold that was noted; of one that cannot be read, the VM is let go at once."""
+    """Return a hold that was noted; of one that cannot be read, the VM is released at once."""
     try:
         return Hold(**json.loads(path.read_text()))
     except (ValueError, TypeError):

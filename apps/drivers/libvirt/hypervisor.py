@@ -1,6 +1,5 @@
 """The `Hypervisor` driver for libvirt."""
 
-import time
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -26,6 +25,7 @@ from apps.drivers.libvirt.connection import Connection
 from apps.drivers.libvirt.held import HeldVms
 from apps.drivers.libvirt.metadata import VmMetadata
 from apps.drivers.libvirt.pool_drivers import add_ceph, describe
+from apps.drivers.libvirt.power_button import PowerButton
 from apps.drivers.libvirt.settings import HostSettings
 from apps.drivers.rbd.client import RbdClient
 from apps.drivers.specs import (
@@ -43,9 +43,6 @@ from apps.drivers.specs import (
     VmStatus,
 )
 
-PRESS_SECONDS = 15.0
-"""The power button is not pressed again sooner: some guests take a second press for "cancel"."""
-
 
 class LibvirtHypervisor:
     """`Hypervisor` over libvirt on this host. One caller at a time per VM; different VMs in parallel."""
@@ -57,7 +54,7 @@ class LibvirtHypervisor:
         self.ceph = RbdClient(settings.ceph_keys)
         add_ceph(self.ceph)
         self._meter = observation.LoadMeter()
-        self._pressed: dict[str, float] = {}
+        self._button = PowerButton()
 
     def ensure_vm(self, spec: VmSpec) -> None:
         with self.connection.use() as connection:
@@ -88,7 +85,7 @@ class LibvirtHypervisor:
                     | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
                     | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
                 )
-        self._pressed.pop(vm_id, None)
+        self._button.forget(vm_id)
         seed.remove(self._settings.seed_path(vm_id))
         for log in self._settings.log_dir.glob(f"*{checked_id(vm_id)}*"):
             log.unlink(missing_ok=True)
@@ -103,7 +100,7 @@ class LibvirtHypervisor:
             if power is Power.ON:
                 self._start(vm_id, domain, boot)
             elif graceful:
-                self._press_power_button(vm_id, domain)
+                self._button.press(vm_id, domain)
             else:
                 domains.stop(domain)
             return domains.status(vm_id, domain)
@@ -195,16 +192,5 @@ class LibvirtHypervisor:
         rbd_disks.need_answers(self.ceph, domain)
         starting.prepare(vm_id, domain)
         domains.set_about(domain, replace(domains.about(domain), boot=boot))
-        self._pressed.pop(vm_id, None)
+        self._button.forget(vm_id)
         starting.start(vm_id, domain)
-
-    def _press_power_button(self, vm_id: str, domain: Any) -> None:
-        now = time.monotonic()
-        if not domain.isActive() or now - self._pressed.get(vm_id, -PRESS_SECONDS) < PRESS_SECONDS:
-            return
-        self._pressed[vm_id] = now
-        try:
-            domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
-        except libvirt.libvirtError as error:
-            if error.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID:
-                raise

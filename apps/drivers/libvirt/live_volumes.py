@@ -87,10 +87,10 @@ def _node(domain: Any, name: str, path: Path) -> Node:
 def _ask(domain: Any, command: str, **arguments: Any) -> Any:
     request = json.dumps({"execute": command, "arguments": arguments})
     vm_id, late = domain.UUIDString(), slow_hypervisor(domain.UUIDString(), SECONDS)
-    told = _deadline.run(
+    reply = _deadline.run(
         vm_id, lambda: libvirt_qemu.qemuMonitorCommand(domain, request, 0), SECONDS, lambda: late
     )
-    answer = json.loads(told)
+    answer = json.loads(reply)
     if "error" in answer:
         raise _refused(str(answer["error"].get("desc", "")))
     return answer["return"]

@@ -225,7 +225,7 @@ def sizes_of(disks: VmDisks) -> dict[str, int]:
 class DisksContract:
     """What every `Hypervisor` does with the disks of a VM that has no guest agent."""
 
-    #: Whether the guest lets go of a disk when it is asked.
+    #: Whether the guest releases a disk when it is asked.
     guest_answers = True
 
     def test_an_unknown_vm_has_no_disks_and_gets_none(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
