@@ -30,6 +30,7 @@ def ours(context: Any) -> dict[PoolKind, tuple[str, ...]]:
 def inventory(context: Any) -> PoolInventory:
     """Open each RBD image of ours and return their sizes, those of snapshots, and what is unfinished."""
     sizes: dict[PoolKind, dict[str, int]] = {kind: {} for kind in PoolKind}
+    snapshot_of: dict[str, str] = {}
     unfinished = []
     for name in names(context):
         known = parsed(name)
@@ -39,9 +40,10 @@ def inventory(context: Any) -> PoolInventory:
             if found is not None:
                 sizes[known[0]][known[1]] = found
                 sizes[PoolKind.SNAPSHOT].update(its_snapshots)
+                snapshot_of.update(dict.fromkeys(its_snapshots, known[1]))
         elif left is not None:
             unfinished.append(Unfinished(left[0], left[1], idle_seconds(context, name)))
-    return PoolInventory(sizes=sizes, unfinished=tuple(unfinished))
+    return PoolInventory(sizes=sizes, snapshot_of=snapshot_of, unfinished=tuple(unfinished))
 
 
 def _look_at(context: Any, name: str) -> tuple[int | None, dict[str, int]]:

@@ -8,11 +8,11 @@ from typing import Any
 import rbd
 
 from apps.drivers.protocols import Guard, Volumes
-from apps.drivers.rbd import contents, health, images, snapshots, trash
+from apps.drivers.rbd import contents, creating, health, images, snapshots, trash
 from apps.drivers.rbd.cluster import CephCluster
 from apps.drivers.rbd.flattening import Flattening, Report
-from apps.drivers.rbd.names import BASE, image_name, unfinished_name, volume_name
-from apps.drivers.rbd.opening import HalfMade, open_image, remove_remains
+from apps.drivers.rbd.names import unfinished_name, volume_name
+from apps.drivers.rbd.opening import open_image
 from apps.drivers.specs import (
     CopyProgress,
     ImageInfo,
@@ -24,9 +24,7 @@ from apps.drivers.specs import (
     SnapshotSpec,
     VolumeSpec,
 )
-from apps.drivers.volume_errors import missing_image, missing_snapshot
 
-GIB = 1 << 30
 #: Of this process, whichever cluster it is for.
 _flattening = Flattening()
 
@@ -70,54 +68,8 @@ class RbdVolumes:
             images.remove(context, spec, self._guard)
 
     def ensure_volume(self, spec: VolumeSpec) -> None:
-        name, size = volume_name(spec.id), spec.size_gib * GIB
         with self._cluster.use() as context:
-            self._make_if_missing(context, spec, size)
-            with snapshots.opened(context, spec, read_only=True) as image:
-                is_small = image.size() < size
-                missing = _about(spec) - set(image.metadata_list())
-            if is_small or missing:
-                self._bring_up(context, name, size if is_small else 0, missing)
-
-    def _make_if_missing(self, context: Any, spec: VolumeSpec, size: int) -> None:
-        name = volume_name(spec.id)
-        try:
-            image = open_image(context, name, read_only=True)
-        except HalfMade:
-            remove_remains(context, name, self._guard)
-            image = None
-        if image is None:
-            self._make(context, spec, size)
-        else:
-            image.close()
-
-    def _make(self, context: Any, spec: VolumeSpec, size: int) -> None:
-        name = volume_name(spec.id)
-        self._guard()
-        try:
-            if spec.source is not None:
-                parent = volume_name(spec.source.volume_id)
-                rbd.RBD().clone(context, parent, spec.source.snapshot_id, context, name)
-            elif spec.image_id is not None:
-                rbd.RBD().clone(context, image_name(spec.image_id), BASE, context, name)
-            else:
-                rbd.RBD().create(context, name, size, old_format=False)
-        except rbd.ImageExists:
-            return  # another worker was faster
-        except rbd.ImageNotFound as error:
-            if spec.source is None:
-                raise missing_image(spec) from error
-            raise missing_snapshot(spec.source.volume_id, spec.source.snapshot_id) from error
-
-    def _bring_up(self, context: Any, name: str, size: int, about: set[tuple[str, str]]) -> None:
-        """Grow a volume (to `size`, unless that is 0; QEMU does it, where a VM has it open) and write what it is."""
-        with rbd.Image(context, name) as image:
-            if size:
-                self._guard()
-                image.resize(size)
-            for key, value in about:
-                self._guard()
-                image.metadata_set(key, value)
+            creating.ensure(context, spec, self._guard)
 
     def ensure_independent(self, spec: VolumeSpec) -> CopyProgress:
         name = volume_name(spec.id)
@@ -189,13 +141,6 @@ class RbdVolumes:
 
     def _job(self, volume_id: str) -> str:
         return f"{self._cluster.pool.id} {volume_id}"
-
-
-def _about(spec: VolumeSpec) -> set[tuple[str, str]]:
-    """Return what the cluster itself keeps of a volume, for people who look there."""
-    about = {"scloud.id": spec.id, "scloud.generation": str(spec.generation)}
-    # A clone has what was kept of its parent, so "none" must be written, too.
-    return {*about.items(), (images.THIN_OVER, spec.image_id or "")}
 
 
 def _is_copy(image: Any) -> bool:
