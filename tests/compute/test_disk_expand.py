@@ -14,12 +14,13 @@ from apps.compute.services.power import power_off_vm
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import World
 from apps.drivers.memory.records import VOLUMES
+from apps.drivers.specs import AttachedDisk, VmDisks
 from apps.infrastructure import backends
 from apps.infrastructure.models import StorageCluster
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.cancellation import cancel
 from apps.lifecycle.errors import Invalid, NoCapacity, QuotaExceeded
-from apps.lifecycle.models import Operation
+from apps.lifecycle.models import Operation, OperationStatus
 from apps.network.models import Subnet
 from apps.quotas.models import Quota
 from apps.quotas.recount import recount
@@ -157,6 +158,15 @@ def test_what_storage_has_grown_and_the_guest_has_not_heard_of_is_finished_by_a_
     done(operation)
     assert seen_by_guest(vm, disk) == 40
     agree(disk, 40, tenant_a)
+
+
+def test_an_expand_is_not_done_before_the_guest_sees_the_new_size(
+    owner: Actor, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still = VmDisks(running=(AttachedDisk(str(disk.pk), 10 << 30),), stored=(str(disk.pk),))
+    monkeypatch.setattr(operations, "_told", lambda run, disk: still)
+    ended = run(expand_disk(owner, disk, size_gib=20))
+    assert (ended.status, ended.error["code"]) == (OperationStatus.QUEUED, "disk.not_grown")
 
 
 def test_the_volume_of_a_stopped_vm_that_has_grown_keeps_its_size_when_the_rest_fails(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import F
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.access import ensure_may, visible
@@ -13,7 +11,7 @@ from apps.compute.models import Vm
 from apps.infrastructure.models import ComputeCluster
 from apps.infrastructure.regions import ensure_one_region
 from apps.lifecycle.errors import Invalid, NotNow, Refused
-from apps.lifecycle.models import Operation, Resource
+from apps.lifecycle.models import Operation
 from apps.lifecycle.requests import Change
 from apps.lifecycle.usable import ensure_usable
 from apps.storage.models import Disk
@@ -39,9 +37,7 @@ def attach_disk(change: Change[Disk], *, vm: UUID) -> Operation:
         disk.vm, disk.slot = machine, slot
         Disk.objects.filter(pk=disk.pk).update(vm=machine, slot=slot)
     change.bump()
-    also = beside(change, disk)
-    _bump(machine)
-    return change.request(args={"vm": str(machine.pk)}, also=also)
+    return change.request(args={"vm": str(machine.pk)}, also=beside(change, disk))
 
 
 @changes_disk(DISK_DETACH)
@@ -67,9 +63,7 @@ def _detach(change: Change[Disk], vm: UUID | None) -> Operation:
             hint=_("Nothing was changed. Reload the disk to see where it is attached."),
         )
     change.bump()
-    also = beside(change, disk)
-    _bump(also[0])
-    return change.request(args={"vm": str(disk.vm_id)}, also=also)
+    return change.request(args={"vm": str(disk.vm_id)}, also=beside(change, disk))
 
 
 def _machine(change: Change[Disk], pk: UUID | str) -> Vm:
@@ -99,8 +93,3 @@ def _free_slot(vm: Vm) -> int:
             hint=_("Detach a disk from this VM first, or choose another VM."),
         )
     return free[0]
-
-
-def _bump(vm: Resource) -> None:
-    """Count a change of what the VM's definition should hold."""
-    Resource.objects.filter(pk=vm.pk).update(generation=F("generation") + 1, updated_at=timezone.now())
