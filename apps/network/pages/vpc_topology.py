@@ -65,7 +65,6 @@ def topology(page: DetailPage, vpc: Vpc) -> dict[str, Any]:
         "subnets_url": f"{reverse(f'{page.area}:subnet.list')}?vpc={vpc.pk}",
         "outside": items.get(vpc.pk, NO_ITEMS),
         "source": rows.get(source) if source else None,
-        "no_machines": not any(subnet.row.taken_addresses for subnet in subnets),
         "may_create": not page.admin and page.rights.covers(SUBNET_CREATE, vpc.project_id, vpc.tenant_id),
         "check_url": f"{page.area}:reachability",
     }
