@@ -84,21 +84,22 @@ def drawn_subnets(actor: Actor, vpc: Vpc) -> tuple[list[DrawnSubnet], int]:
     nics = visible_nics(actor).filter(subnet__in=[row.pk for row in rows])
     seen = dict(nics.order_by().values_list("subnet").annotate(Count("pk")))
     shown: dict[UUID, list[Nic]] = defaultdict(list)
-    for nic in _first_nics(actor, nics, rows):
+    for nic in _first_nics(actor, rows):
         shown[nic.subnet_id].append(nic)
     return [_drawn(row, shown[row.pk], seen.get(row.pk, 0)) for row in rows], max(0, more)
 
 
-def _first_nics(actor: Actor, nics: QuerySet[Nic], subnets: Iterable[Subnet]) -> QuerySet[Nic]:
+def _first_nics(actor: Actor, subnets: Iterable[Subnet]) -> QuerySet[Nic]:
     # For each subnet a walk along its index by address, however many addresses are in use.
     firsts = [
         visible_nics(actor).filter(subnet=subnet).order_by("ip").values("pk")[:MOST_MACHINES]
         for subnet in subnets
     ]
     if not firsts:
-        return nics.none()
+        return Nic.objects.none()
     keys = firsts[0].union(*firsts[1:], all=True) if len(firsts) > 1 else firsts[0]
-    return nics.filter(pk__in=[each["pk"] for each in keys]).order_by("ip")
+    nics = Nic.objects.filter(pk__in=[each["pk"] for each in keys])
+    return nics.select_related("owner", "security_group").order_by("ip")
 
 
 def _drawn(row: Subnet, nics: Sequence[Nic], seen: int) -> DrawnSubnet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -41,12 +42,23 @@ def new_vm(project_a: Project, region: Region, host: Host, subnet: Subnet) -> Ne
         at: Subnet | None = None,
         group: SecurityGroup | None = None,
         project: Project = project_a,
-        **more: object,
+        **more: Any,
     ) -> Vm:
-        common = {"kind": "vm", "name": name, "hostname": name, "state": State.READY, "region": region}
-        where = {"tenant": project.tenant, "project": project, "cluster": host.cluster, "host": host}
-        columns = {**common, **where, "vcpu": 1, "memory_mib": 1024, "power_seen": Power.ON, **more}
-        vm = Vm.objects.create(**columns)  # type: ignore[misc]  # columns by name
+        common: dict[str, Any] = {
+            "kind": "vm",
+            "name": name,
+            "hostname": name,
+            "state": State.READY,
+            "region": region,
+        }
+        where: dict[str, Any] = {
+            "tenant": project.tenant,
+            "project": project,
+            "cluster": host.cluster,
+            "host": host,
+        }
+        common |= {"vcpu": 1, "memory_mib": 1024, "power_seen": Power.ON}
+        vm = Vm.objects.create(**(common | where | more))
         allocate_nic(at or subnet, vm, security_group=group)
         return vm
 
