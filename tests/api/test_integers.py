@@ -149,9 +149,11 @@ def test_a_number_in_a_query_is_refused_out_of_its_bounds_and_harmless_within(wo
         for value in (least, most, least - 1, most + 1, 10**40) if seen % 4 == 0 else (most, 10**40):
             status = program.get(url, {name: str(int(value))}).status_code
             fits = least <= value <= most
+            # What also needs both ends of a connection is refused as incomplete, whatever the number.
+            incomplete = {422} if path.endswith("/reachability") else set()
             wrong += (
                 []
-                if status in ({200, 403, 404} if fits else {400, 403, 404})
+                if status in ({200, 403, 404} if fits else {400, 403, 404}) | incomplete
                 else [(url, name, value, status)]
             )
         seen += 1

@@ -8,6 +8,7 @@ from onebox.shell import wait_until
 from playwright.sync_api import Browser, Page, expect
 
 from apps.compute.models import Image, Vm
+from apps.compute.services.power import shut_down_vm
 from apps.lifecycle.models import Operation, State
 from apps.lifecycle.tenant_texts import CAUSES
 from apps.network.models import Subnet
@@ -67,6 +68,18 @@ def test_a_vm_is_shut_down_from_its_page_and_the_page_follows(site: Site, page: 
     # Its end is told too, and the buttons are those of a stopped VM.
     expect(page.locator("#toasts")).to_contain_text("Shut down: shop – Done")
     expect(page.locator(".actions > form").get_by_role("button", name="Start")).to_be_visible()
+    assert not_reloaded(page)
+
+
+@pytest.mark.requirement("UX-8")
+def test_the_topology_of_a_vpc_follows_its_vms(site: Site, page: Page, subnet: Subnet) -> None:
+    site.open(page, f"/vpcs/{subnet.vpc_id}/topology/", site.owner)
+    mark(page)
+    vm = new_vm(site, subnet, "drawn")
+    machine = page.locator(".topology-machine", has_text="drawn")
+    expect(machine.locator(".pill")).to_have_text("Running")
+    shut_down_vm(factories.actor_for_user(site.owner), vm)
+    expect(machine.locator(".pill")).to_have_text("Stopped")
     assert not_reloaded(page)
 
 

@@ -135,4 +135,6 @@ def test_the_vm_is_in_lists_search_counts_and_exports_and_nothing_else_is(
         body = b"".join(response.streaming_content) if response.streaming else response.content
         assert world.vm.name.encode() in body, path
     tiles = {each["label"]: each["count"] for each in browser().get("/").context["tiles"]}
+    # Base images are everybody's.
+    assert tiles.pop("Images") == 1
     assert sum(tiles.values()) == 1 and browser().get("/api/v1/quotas").json()["quotas"] == []

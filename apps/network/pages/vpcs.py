@@ -15,6 +15,8 @@ from apps.network.api.vpcs import VpcsApi
 from apps.network.filters import VpcFilter
 from apps.network.forms import VpcForm
 from apps.network.models import Nic, Subnet, Vpc
+from apps.network.pages.vpc_topology import topology
+from apps.network.topology import watched_kinds
 from apps.network.verbs import SUBNET_CREATE, VPC_CREATE, VPC_DELETE, VPC_RENAME, VPC_RETRY
 from apps.portal import html
 from apps.portal.columns import (
@@ -113,11 +115,13 @@ def _subnets(page: DetailPage, vpc: Vpc) -> dict[str, Any]:
 
 
 class VpcDetail(DetailPage):
+    template_name = "network/vpc.html"
     of = VPC
     primary = ("retry", "rename")
     tabs = (
         OVERVIEW,
         Tab("subnets", gettext_lazy("Subnets"), "network/vpc_subnets.html", _subnets),
+        Tab("topology", gettext_lazy("Topology"), "network/vpc_topology.html", topology),
         ACTIVITY,
     )
 
@@ -151,8 +155,8 @@ class VpcDetail(DetailPage):
         ]
 
     def watch(self, row: Any) -> Sequence[str]:
-        """Its subnets, and what is in them."""
-        return ["subnet", "vm"]
+        """Its subnets, and what is in them; on the tab with the picture also what else is drawn."""
+        return ["subnet", "vm", *(watched_kinds() if self.tab == "topology" else ())]
 
 
 class VpcCreate(CreatePage):
