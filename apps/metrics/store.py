@@ -18,7 +18,7 @@ STEP = timedelta(seconds=STEP_SECONDS)
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is measured: kind "vm", "host" or "storage_cluster", and the id of its row."""
+    """What is measured: kind "vm", "host", "disk" or "storage_cluster", and the id of its row."""
 
     kind: str
     key: str

@@ -57,6 +57,13 @@ POOL_CHARTS = (
 )
 
 
+DISK_CHARTS = (
+    ChartCard(_("Throughput"), ("disk_read_bytes_per_second", "disk_write_bytes_per_second")),
+    ChartCard(_("IOPS"), ("disk_read_ops_per_second", "disk_write_ops_per_second")),
+    ChartCard(_("Latency"), ("disk_read_ms", "disk_write_ms")),
+)
+
+
 def monitoring(charts: tuple[ChartCard, ...], api: str, why: Callable[[Any], Text]) -> Tab:
     """Return the tab. `api` names the route of the metrics; `why(row)` says why nothing new comes, "" when it does."""
 
@@ -74,10 +81,12 @@ def monitoring(charts: tuple[ChartCard, ...], api: str, why: Callable[[Any], Tex
     return Tab("monitoring", _("Monitoring"), "portal/tab_monitoring.html", context)
 
 
-def small_charts(page: DetailPage, row: Any, api: str, why: Text) -> dict[str, Any]:
+def small_charts(
+    page: DetailPage, row: Any, api: str, why: Text, charts: tuple[ChartCard, ...] = SMALL_CHARTS
+) -> dict[str, Any]:
     """Return the charts of an overview, for `portal/charts_small.html`. `why`: as for the tab."""
     return {
-        "charts": SMALL_CHARTS,
+        "charts": charts,
         "charts_api": reverse(api, args=[row.pk]),
         "charts_url": page.of.url(page.area, "tab.monitoring", row),
         "charts_range": ranges.DEFAULT.name,

@@ -58,6 +58,14 @@ class BaseForm(forms.Form):
             self.add_error(name if name in self.fields else None, [*messages])
 
 
+class RowForm(BaseForm):
+    """A form about one row (`self.row`): what it offers depends on the row. For many rows at once, there is none."""
+
+    def __init__(self, *args: Any, row: Any = None, **kwargs: Any) -> None:
+        self.row = row
+        super().__init__(*args, **kwargs)
+
+
 def _dress(widget: forms.Widget) -> None:
     wanted = next(css for kind, css in _CLASSES if isinstance(widget, kind))
     if wanted not in widget.attrs.get("class", ""):
