@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.moves import Moving, moving
+from apps.compute.disk_forms import AttachForm
+from apps.compute.disk_usage import disk_samples
 from apps.compute.observation import report_reachability, take_reports
 from apps.compute.pages.on_home import home_vms
 from apps.compute.pages.on_hosts import cluster_card, cluster_types, cluster_vms, host_card, host_vms
@@ -14,11 +16,14 @@ from apps.compute.verbs import KEY_PAIR_CREATE, VM_CREATE
 from apps.infrastructure import reports, services, usage
 from apps.portal.detail import Tab
 from apps.portal.home import FIRST_STEPS, HOME_CARDS, FirstStepSlot, HomeCardSlot
+from apps.portal.kinds import Do
 from apps.portal.slots import (
+    ACTIONS,
     CARDS,
     MENU,
     TABS,
     TILES,
+    ActionSlot,
     CardSlot,
     MenuSlot,
     Section,
@@ -26,7 +31,9 @@ from apps.portal.slots import (
     TileSlot,
 )
 from apps.storage.models import Disk
+from apps.storage.verbs import DISK_ATTACH
 
+ACTIONS.fill(ActionSlot("disk", Do(DISK_ATTACH, form=AttachForm), after="retry"))
 TABS.fill(
     TabSlot("host", Tab("vms", _("Virtual machines"), "compute/host_vms.html", host_vms), after=""),
     TabSlot(
@@ -69,6 +76,6 @@ MENU.fill(
 
 reports.listeners.fill(take_reports)
 reports.reach_listeners.fill(report_reachability)
-usage.samplers.fill(vm_samples)
+usage.samplers.fill(vm_samples, disk_samples)
 services.cluster_defaults.fill(create_default_types)
 moving.fill(Moving("vm", belongings=lambda vm: Disk.objects.filter(vm=vm.pk, role=Disk.Role.SYSTEM)))

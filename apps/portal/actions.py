@@ -94,7 +94,10 @@ class ActionPage(Page):
             "do": self.do,
             "form": form,
             "name_to_type": name_to_type(row) if self.do.wants_name else "",
-            "says": self.do.says(row) if self.do.says else [],
+            "says": [
+                *(self.do.says(row) if self.do.says else []),
+                *(form.says() if isinstance(form, RowForm) else []),
+            ],
             "mistyped": mistyped,
             "refused": refused,
             "request_id": getattr(self.request, "request_id", ""),

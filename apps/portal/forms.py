@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -64,6 +65,10 @@ class RowForm(BaseForm):
     def __init__(self, *args: Any, row: Any = None, **kwargs: Any) -> None:
         self.row = row
         super().__init__(*args, **kwargs)
+
+    def says(self) -> Sequence[Any]:
+        """Return what the dialog says beside the action's own sentences. Unlike those, this may query."""
+        return []
 
 
 def _dress(widget: forms.Widget) -> None:

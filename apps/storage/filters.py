@@ -10,6 +10,7 @@ from apps.api.filter_fields import Choices, Flag, Moment, Number, Text
 from apps.api.filters import ResourceFilter
 from apps.api.status_filter import status_filter
 from apps.storage.models import Consistency, Disk, Snapshot
+from apps.storage.selectors import SNAPSHOT_COUNT
 
 
 def _attached(value: bool) -> Q:
@@ -25,6 +26,7 @@ class DiskFilter(ResourceFilter):
         "vm": Choices(_("Virtual machine"), "vm_id", each=forms.UUIDField),
         "vm_name": Text(_("Virtual machine name"), "vm__name"),
         "iops": Number(_("Operations per second"), "iops"),
+        "snapshots": Number(_("Snapshots"), expression=SNAPSHOT_COUNT),
         "attached": Flag(_("Attached"), where=_attached),
         "copied_from": Choices(_("Copied from"), "copied_from_id", each=forms.UUIDField),
     }
