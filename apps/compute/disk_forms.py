@@ -57,7 +57,7 @@ class AttachForm(RowForm):
         if disk is None:
             return
         own = visible(self.actor, Vm.objects.filter(kind="vm", tenant_id=disk.tenant_id))
-        counted = own.annotate(data_disks=Count("disks", filter=Q(disks__role=Disk.Role.DATA)))
+        counted = own.annotate(disk_count=Count("disks", filter=Q(disks__role=Disk.Role.DATA)))
         here = (
             counted.filter(region_id=disk.region_id)
             .select_related("cluster")
@@ -91,7 +91,7 @@ def _why_not(rights: Rights, vm: Any) -> str:
         return rights.why_not(DISK_ATTACH)
     if vm.state != State.READY:
         return _("not ready")
-    if vm.data_disks >= most:
+    if vm.disk_count >= most:
         return _("already has %(most)s data disks") % {"most": most}
     return ""
 
@@ -100,7 +100,7 @@ class DeleteVmForm(RowForm):
     """Which data disks are deleted with the VM: none of them is ticked."""
 
     delete_disks = forms.TypedMultipleChoiceField(
-        label=gettext_lazy("Delete these disks, too"),
+        label=gettext_lazy("Delete these data disks as well"),
         coerce=UUID,
         required=False,
         widget=forms.CheckboxSelectMultiple,

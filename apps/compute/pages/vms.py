@@ -51,14 +51,7 @@ def _goes(vm: Vm) -> list[str]:
     return [
         _("VM %(name)s stops immediately.") % {"name": vm.name},
         _("Its system disk and all data on it are destroyed: %(disks)s.") % {"disks": destroyed or "–"},
-        *(
-            [
-                _("Its data disks are detached and kept, unless you choose otherwise: %(disks)s.")
-                % {"disks": kept}
-            ]
-            if kept
-            else []
-        ),
+        *([_("Its data disks are kept: %(disks)s.") % {"disks": kept}] if kept else []),
         _("Its NICs are deleted and its addresses released: %(addresses)s.")
         % {"addresses": addresses or "–"},
         _("Its image, security groups and SSH keys are kept."),
