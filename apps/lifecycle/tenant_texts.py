@@ -13,10 +13,11 @@ from django.utils.translation import gettext_noop as _
 
 @dataclass(frozen=True)
 class TenantText:
-    """What happened, with the values named in it, and what to do next."""
+    """What happened, with the values named in it, and what to do next. `guest_paths`: values that may hold a path."""
 
     message: str
     hint: str = ""
+    guest_paths: tuple[str, ...] = ()
 
 
 _WAIT = _("The platform retries automatically.")
@@ -81,6 +82,23 @@ CAUSES: dict[str, TenantText] = {
     **dict.fromkeys(
         ("volumes.source_refused", "volumes.source_changed", "image.implausible"),
         _IMAGE,
+    ),
+    "volumes.pool_unresponsive": _STORAGE,
+    "disk.mounted": TenantText(
+        _("The guest has mounted the disk at %(mounts)s."),
+        _("Unmount it in the guest first. Or force detach: data that is not written yet is lost."),
+        guest_paths=("mounts",),
+    ),
+    "disk.not_released": TenantText(
+        _("The guest did not release the disk. It is still attached."),
+        _("Wait until the guest has started, then retry. Or shut down the VM first."),
+    ),
+    "disk.gone": TenantText(_("The disk no longer exists.")),
+    "disk.not_there": TenantText(_("The VM does not have the disk yet."), _WAIT),
+    "disk.not_grown": TenantText(_("The guest does not see the new size yet."), _WAIT),
+    "snapshot.not_one_instant": TenantText(_("The guest went on before all disks had a snapshot."), _WAIT),
+    "volumes.snapshot_missing": TenantText(
+        _("The snapshot is not available. Your administrator has been notified."), _ASK
     ),
     "volumes.image_missing": TenantText(
         _("The image is not available. Your administrator has been notified."), _ASK
@@ -162,6 +180,8 @@ STEPS: dict[str, str] = {
     "Setting the power state on %(host)s": _("Setting the power state"),
     "Looking for the VM on %(host)s": _("Checking the host"),
     "Host %(host)s is unreachable. The VM’s data stays on this host.": _("The host is not responding."),
+    "Attaching on %(host)s": _("Attaching"),
+    "Host %(host)s is unreachable. The disk stays attached there.": _("The host is not responding."),
     "Not cleaned up: %(error)s": _("Some parts could not be removed. Your administrator has been notified."),
     "The guest is paused and cannot shut down.": _("The guest is paused and cannot shut down."),
     "The guest did not shut down within %(seconds)s seconds.": _("The guest did not shut down in time."),
@@ -169,6 +189,21 @@ STEPS: dict[str, str] = {
         same: same
         for same in (
             "Applying %(count)s rules",
+            "Asking the guest what is mounted",
+            "Copying the data",
+            "Creating the disk",
+            "Expanding the disk",
+            "Removing disk %(disk)s",
+            "Removing the disk",
+            "Removing the snapshot",
+            "Resizing the disk",
+            "Rolling back to %(snapshot)s",
+            "Setting the limits",
+            "Taking a snapshot",
+            "Taking a snapshot of %(disk)s",
+            "Taking snapshots of %(count)s disks",
+            "The disk is not attached to this VM any more. Nothing was changed.",
+            "Waiting for the guest to release the disk",
             "Requesting a guest shutdown",
             "Applying the security group to %(ip)s",
             "Resizing the disks",

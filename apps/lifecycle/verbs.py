@@ -70,8 +70,9 @@ class Verb:
     while_acting: whether an administrator acting as the tenant may do it; by default only verbs on resources.
     inside: it shows or changes the inside of a tenant's machines, so an administrator must act as the tenant first.
     cancel: until when it can be cancelled. taken_back: called with the resource's id when it was cancelled, takes back
-    what was wanted. abandoned: called with the operation whenever it ended otherwise than done (failed, cancelled, pushed
-    aside), in the same transaction, its resource locked. retried_by: the action that does it again when it failed, where that is not the verb itself.
+    what was wanted. abandoned: called with the operation whenever it ended otherwise than done (failed, cancelled,
+    pushed aside), in the transaction that ends it. retried_by: the action that does it again when it failed, where that
+    is not the verb itself.
     removes: its resource is gone once it is done (delete, force clean): from the request on nothing may use it.
     rank: what supersedes pushes nothing of a higher rank aside (power off 0, delete 1, force clean 2).
     status: the resource's status while it runs, as the API names it (`status.py`).

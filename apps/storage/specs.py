@@ -25,10 +25,10 @@ def snapshot_spec(snapshot: Snapshot) -> SnapshotSpec:
 
 
 def copy_point(disk: Disk) -> SnapshotSpec | None:
-    """Return the snapshot of its source that exists only to copy this disk from; None where users made it, or none."""
-    if disk.copied_from is None or disk.from_snapshot_id is not None:
+    """Return the snapshot of its source that exists only to copy this disk from; None when there is none."""
+    if disk.copied_from is None or disk.copy_point is None:
         return None
-    return SnapshotSpec(id=str(disk.pk), volume=volume_spec(disk.copied_from))
+    return SnapshotSpec(id=str(disk.copy_point), volume=volume_spec(disk.copied_from))
 
 
 def disk_attachment(disk: Disk) -> DiskAttachment:
@@ -48,4 +48,4 @@ def _source(disk: Disk) -> VolumeSource | None:
     """Return what the volume is created from. Once it needs no other any more, it has none."""
     if not disk.is_copying:
         return None
-    return VolumeSource(str(disk.copied_from_id), str(disk.from_snapshot_id or disk.pk))
+    return VolumeSource(str(disk.copied_from_id), str(disk.from_snapshot_id or disk.copy_point))

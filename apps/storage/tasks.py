@@ -4,6 +4,7 @@ from celery import shared_task
 
 from apps.infrastructure.connection import TASK
 from apps.storage import observation
+from apps.storage.copies import follow_copies
 
 
 @shared_task(name="storage.observe", ignore_result=True)
@@ -22,3 +23,9 @@ def observe_health() -> None:
 def check_connection(key: int) -> None:
     """Look at one cluster because somebody wants to know."""
     observation.observe_one(key)
+
+
+@shared_task(name="storage.finish_copies", ignore_result=True)
+def finish_copies() -> None:
+    """Follow copies of disks that no operation follows."""
+    follow_copies()

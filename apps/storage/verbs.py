@@ -7,7 +7,6 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.lifecycle.models import State
 from apps.lifecycle.models.status import Status
 from apps.lifecycle.standard_verbs import (
     create_verb,
@@ -174,8 +173,4 @@ SNAPSHOT_CREATE = declare(create_verb("snapshot", _("Create snapshot")))
 SNAPSHOT_RETRY = declare(retry_verb("snapshot"))
 SNAPSHOT_RENAME = declare(rename_verb("snapshot"))
 SNAPSHOT_DELETE = declare(delete_verb("snapshot"))
-SNAPSHOT_RESYNC = declare(resync_verb("snapshot"))
 SNAPSHOT_FORCE_CLEAN = declare(force_clean_verb("snapshot"))
-
-#: What a verb of a disk is legal in, for those who judge several.
-READY_ONLY = frozenset({State.READY})

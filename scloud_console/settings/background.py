@@ -22,6 +22,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     # As often as there is a point of a chart.
     "observe storage": {"task": "storage.observe", "schedule": 30.0, "options": {"expires": 30}},
+    "follow copies of disks": {
+        "task": "storage.finish_copies",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "observe storage's health": {
         "task": "storage.observe_health",
         "schedule": 3.0,

@@ -213,7 +213,7 @@ def test_a_lost_data_disk_is_its_own_finding_and_no_reason_to_remove_its_vm(
 
 
 @pytest.mark.parametrize("attached", [True, False])
-def test_a_data_disk_that_is_too_small_grows_with_its_vm_or_is_left_to_people(
+def test_a_data_disk_that_is_too_small_grows_by_itself(
     owner: Actor, cloud: Cloud, vm: Vm, disks: list[Disk], attached: bool
 ) -> None:
     settled(power_off_vm(owner, vm))
@@ -221,8 +221,8 @@ def test_a_data_disk_that_is_too_small_grows_with_its_vm_or_is_left_to_people(
         size_gib=15, **({} if attached else {"vm": None, "slot": None})
     )
     look_twice()
-    assert work() == (["vm.resync"] if attached else [])
-    assert volumes(cloud)[keys(disks)[1]] == (15 if attached else 10) * GIB
+    assert work() == (["vm.resync"] if attached else ["disk.resync"])
+    assert volumes(cloud)[keys(disks)[1]] == 15 * GIB
 
 
 def test_what_is_detached_is_no_part_of_its_definition(

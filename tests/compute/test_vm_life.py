@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from apps.compute.models import Power, Vm
 from apps.compute.operations import vm as handlers
+from apps.compute.services.delete import delete_vm
 from apps.compute.services.power import (
-    delete_vm,
     power_off_vm,
     restart_vm,
     retry_vm,

@@ -2,18 +2,152 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from apps.compute.services.disk_attachment import attach_disk, detach_disk, force_detach_disk
+from apps.infrastructure import backends
+from apps.lifecycle.actor import SYSTEM
+from apps.lifecycle.models import Operation
 from apps.storage.models import Disk
+from apps.storage.services import create, disk, snapshot
 from tests.kinds.case import KindCase
+from tests.kinds.vm import make_vm
 from tests.reconciliation.planting import stray_volume
-from tests.security.words import admin, api, pages
+from tests.recovery.crash.recipe import FORCE_CLEAN, RESYNC, Recipe, done, new_name, spoilt
+from tests.recovery.crash.yard import Yard
+from tests.security.words import A_CREATE, A_MANAGE, admin, api, pages
+
+if TYPE_CHECKING:
+    from tests.security.world import World
+
+
+def _create(yard: Yard, _nothing: object = None) -> Operation:
+    (operation,) = create.create_disks(
+        yard.owner, name=new_name(), size_gib=10, cluster=yard.storage.pk, project=yard.project.uid
+    )
+    return operation
+
+
+def make_disk(yard: Yard) -> Disk:
+    made: Disk = done(_create(yard))
+    return made
+
+
+def _attached(yard: Yard) -> Disk:
+    """A disk of a running VM."""
+    made: Disk = done(attach_disk(yard.owner, make_disk(yard), vm=make_vm(yard).pk))
+    return made
+
+
+def _attach(yard: Yard, row: Disk) -> Operation:
+    """To a new VM, or to the one it has been attached to in part."""
+    return attach_disk(yard.owner, row, vm=row.vm_id or make_vm(yard).pk)
+
+
+def _with_snapshot(yard: Yard) -> Disk:
+    made = make_disk(yard)
+    done(snapshot.snapshot_disk(yard.owner, made, name=new_name()))
+    return made
+
+
+def _roll_back(yard: Yard, row: Disk) -> Operation:
+    kept = row.snapshots.order_by("created_at").first()
+    assert kept is not None
+    return snapshot.roll_back_disk(yard.owner, row, snapshot=kept.pk, snapshot_first=True)
+
+
+def _copying(yard: Yard) -> Disk:
+    """A copy whose data is still being copied, and that nothing follows."""
+    world = backends.memory_world()
+    world.copy_steps = 2
+    try:
+        made: Disk = done(disk_clone(yard, make_disk(yard)))
+    finally:
+        world.copy_steps = 0
+    Operation.objects.open().filter(verb="disk.finish_copy", target_id=made.pk).delete()
+    return made
+
+
+def disk_clone(yard: Yard, row: Disk) -> Operation:
+    return create.clone_disk(yard.owner, row, name=new_name())
+
+
+def _delete(yard: Yard, row: Disk) -> Operation:
+    return disk.delete_disk(yard.owner, row, with_snapshots=True)
+
+
+def own_disk(world: World) -> Disk:
+    """Return the data disk of the tenant's, made once."""
+    found = Disk.objects.filter(project=world.project, role=Disk.Role.DATA).order_by("created_at").first()
+    if found is not None:
+        return found
+    system = world.vm.disks.select_related("cluster").get(role=Disk.Role.SYSTEM)
+    return Disk.objects.create(
+        kind="disk",
+        name=f"{world.vm.name[:40]} data",
+        tenant=world.project.tenant,
+        project=world.project,
+        region=world.vm.region,
+        state="ready",
+        cluster=system.cluster,
+        size_gib=10,
+    )
+
 
 CASE = KindCase(
     "disk",
     "disks",
     Disk,
-    api=api("disks"),
+    api=api(
+        "disks",
+        create=A_CREATE,
+        patch=A_MANAGE,
+        delete=A_MANAGE,
+        attach=A_MANAGE,
+        detach=A_MANAGE,
+        force_detach=A_MANAGE,
+        expand=A_MANAGE,
+        snapshot=A_MANAGE,
+        clone=A_MANAGE,
+        roll_back=A_MANAGE,
+        set_limits=A_MANAGE,
+        retry=A_MANAGE,
+    ),
     pages=pages("disk", read="one tab.activity"),
     admin=admin("disk", read="one tab.activity"),
-    key=lambda world: Disk.objects.filter(project=world.project).order_by("created_at")[0].pk,
+    key=lambda world: own_disk(world).pk,
+    body=lambda w: {
+        "name": "new",
+        "project": str(w.project.uid),
+        "size_gib": 10,
+        "cluster": str(own_disk(w).cluster_id),
+    },
+    bodies={
+        "attach": lambda w: {"vm": str(w.vm.pk)},
+        "detach": lambda w: {},
+        "force_detach": lambda w: {},
+        "expand": lambda w: {"size_gib": 20},
+        "snapshot": lambda w: {"name": "new"},
+        "clone": lambda w: {"name": "new"},
+        "roll_back": lambda w: {"snapshot": str(w.keys["snapshots"])},
+        "set_limits": lambda w: {"iops": 100},
+    },
+    recipes={
+        "create": Recipe(_create),
+        "retry": Recipe(
+            lambda yard, row: disk.retry_disk(yard.owner, row),
+            lambda yard: spoilt(_create(yard), "volumes.ensure_volume"),
+        ),
+        "attach": Recipe(_attach, make_disk),
+        "detach": Recipe(lambda yard, row: detach_disk(yard.owner, row), _attached),
+        "force_detach": Recipe(lambda yard, row: force_detach_disk(yard.owner, row), _attached),
+        "expand": Recipe(lambda yard, row: disk.expand_disk(yard.owner, row, size_gib=20), _attached),
+        "set_limits": Recipe(lambda yard, row: disk.set_disk_limits(yard.owner, row, iops=100), _attached),
+        "roll_back": Recipe(_roll_back, _with_snapshot),
+        "finish_copy": Recipe(lambda yard, row: disk.finish_copy(SYSTEM, row), _copying),
+        "delete": Recipe(_delete, _with_snapshot),
+        "resync": Recipe(RESYNC, _attached),
+        "force_clean": Recipe(FORCE_CLEAN, _with_snapshot, gives_up=True),
+    },
     stray=stray_volume,
 )

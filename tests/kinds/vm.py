@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from apps.compute.models import Vm
-from apps.compute.services import delete, power
+from apps.compute.services import delete, power, snapshot
+from apps.compute.services.disk_attachment import attach_disk
 from apps.compute.services.vm import create_vms
 from apps.console.services import open_console
 from apps.drivers.memory import MemoryHypervisor
@@ -12,6 +13,7 @@ from apps.infrastructure import backends
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation
 from apps.network.services import nic
+from apps.storage.services.create import create_disks
 from tests.kinds.case import KindCase
 from tests.reconciliation.planting import stray_domain
 from tests.recovery.crash.recipe import FORCE_CLEAN, RESYNC, ROLL_BACK, Recipe, done, new_name, spoilt
@@ -44,19 +46,35 @@ def _create_vm(yard: Yard, _nothing: object = None) -> Operation:
     return Operation.objects.get(pk=operation.pk)
 
 
-def _vm(yard: Yard) -> Vm:
+def make_vm(yard: Yard) -> Vm:
     made: Vm = done(_create_vm(yard))
     return made
 
 
+def _vm_with_disks(yard: Yard) -> Vm:
+    """A VM with a data disk, and snapshots of both its disks."""
+    made = make_vm(yard)
+    (operation,) = create_disks(
+        yard.owner, name=new_name(), size_gib=10, cluster=yard.storage.pk, project=yard.project.uid
+    )
+    done(attach_disk(yard.owner, done(operation), vm=made.pk))
+    done(snapshot.snapshot_disks(yard.owner, made, name=new_name()))
+    return made
+
+
+def _delete(yard: Yard, vm: Vm) -> Operation:
+    disks = [disk.pk for disk in vm.data_disks]
+    return delete.delete_vm(yard.owner, vm, delete_disks=disks, with_snapshots=True)
+
+
 def _stopped_vm(yard: Yard) -> Vm:
-    made: Vm = done(power.power_off_vm(yard.owner, _vm(yard)))
+    made: Vm = done(power.power_off_vm(yard.owner, make_vm(yard)))
     return made
 
 
 def _paused_vm(yard: Yard) -> Vm:
     """A VM that its host has paused for want of space, which there is again."""
-    made = _vm(yard)
+    made = make_vm(yard)
     assert made.host is not None
     hypervisor = backends.hypervisor(made.host, None)
     assert isinstance(hypervisor, MemoryHypervisor)
@@ -87,6 +105,7 @@ CASE = KindCase(
         console=A_INSIDE,
         retry=A_MANAGE,
         set_security_group=A_MANAGE,
+        snapshot_disks=A_MANAGE,
     )
     | {"api:vms-metrics GET": A_VIEW},
     pages=pages(
@@ -138,6 +157,7 @@ CASE = KindCase(
     bodies={
         "set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},
         "console": lambda w: {"kind": "browser"},
+        "snapshot_disks": lambda w: {"name": "new"},
     },
     forms={"set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])}},
     recipes={
@@ -147,19 +167,22 @@ CASE = KindCase(
             lambda yard: spoilt(_create_vm(yard), "hypervisor.ensure_power"),
         ),
         "start": Recipe(lambda yard, vm: power.start_vm(yard.owner, vm), _stopped_vm),
-        "shut_down": Recipe(lambda yard, vm: power.shut_down_vm(yard.owner, vm), _vm),
-        "restart": Recipe(lambda yard, vm: power.restart_vm(yard.owner, vm), _vm),
+        "shut_down": Recipe(lambda yard, vm: power.shut_down_vm(yard.owner, vm), make_vm),
+        "restart": Recipe(lambda yard, vm: power.restart_vm(yard.owner, vm), make_vm),
         "resume": Recipe(lambda yard, vm: power.resume_vm(SYSTEM, vm), _paused_vm),
-        "finish_first_boot": Recipe(lambda yard, vm: power.finish_first_boot(SYSTEM, vm), _vm),
-        "power_off": Recipe(lambda yard, vm: power.power_off_vm(yard.owner, vm), _vm),
-        "delete": Recipe(lambda yard, vm: delete.delete_vm(yard.owner, vm), _vm),
+        "finish_first_boot": Recipe(lambda yard, vm: power.finish_first_boot(SYSTEM, vm), make_vm),
+        "power_off": Recipe(lambda yard, vm: power.power_off_vm(yard.owner, vm), make_vm),
+        "delete": Recipe(_delete, _vm_with_disks),
         "set_security_group": Recipe(
-            lambda yard, vm: nic.set_security_group(yard.owner, vm, security_group=yard.group.pk), _vm
+            lambda yard, vm: nic.set_security_group(yard.owner, vm, security_group=yard.group.pk), make_vm
         ),
-        "console": Recipe(_open_console, _vm),
-        "resync": Recipe(RESYNC, _vm),
-        "roll_back": Recipe(ROLL_BACK, _vm),
-        "force_clean": Recipe(FORCE_CLEAN, _vm, gives_up=True),
+        "snapshot_disks": Recipe(
+            lambda yard, vm: snapshot.snapshot_disks(yard.owner, vm, name=new_name()), make_vm
+        ),
+        "console": Recipe(_open_console, make_vm),
+        "resync": Recipe(RESYNC, make_vm),
+        "roll_back": Recipe(ROLL_BACK, make_vm),
+        "force_clean": Recipe(FORCE_CLEAN, make_vm, gives_up=True),
     },
     stray=stray_domain,
 )

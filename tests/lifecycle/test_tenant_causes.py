@@ -121,3 +121,10 @@ def test_a_value_with_a_path_in_it_is_not_shown(as_tenant: None) -> None:
 
     assert said("its header is damaged") == "The image was rejected: its header is damaged."
     assert said("/srv/pool/x is bad") == GENERAL_CAUSE.message
+
+
+@pytest.mark.requirement("EV-2")
+def test_where_a_guest_has_mounted_a_disk_is_its_own_tenants_to_read(as_tenant: None) -> None:
+    error = DriverError("…", values={"mounts": "/srv/data"}, code="disk.mounted")
+    shown = rendered_message(stored_error(error), "message")
+    assert shown == "The guest has mounted the disk at /srv/data."

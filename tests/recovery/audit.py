@@ -18,7 +18,7 @@ from apps.infrastructure.models import ComputeCluster, Host, Region, StorageClus
 from apps.lifecycle.models import Operation, OperationLock, Resource, State
 from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
 from apps.quotas.models import Quota
-from apps.storage.models import Disk
+from apps.storage.models import Disk, Snapshot
 
 
 def audit(strange: frozenset[str] = frozenset()) -> list[str]:
@@ -30,6 +30,7 @@ def audit(strange: frozenset[str] = frozenset()) -> list[str]:
         *_unsettled(),
         *_power(),
         *(sentence for pair in _pairs() if (sentence := _difference(pair, strange))),
+        *_disks(),
         *_reservations(),
         *_quotas(),
     ]
@@ -65,6 +66,10 @@ def _pairs() -> Iterator[_Pair]:
     for pool in StorageCluster.objects.all():
         content = backends.volumes(pool, None).observe(pool.spec())
         yield _pair(f"volumes of {pool.name}", Disk.objects.filter(cluster=pool), content.of(PoolKind.VOLUME))
+        disks = Disk.objects.filter(cluster=pool)
+        points = disks.filter(copy_point__isnull=False).values_list("copy_point", flat=True)
+        there = {id for id in content.of(PoolKind.SNAPSHOT) if id not in set(map(str, points))}
+        yield _pair(f"snapshots of {pool.name}", Snapshot.objects.filter(disk__cluster=pool), there)
         yield _pair(f"images of {pool.name}", Image.objects.filter(cluster=pool), content.of(PoolKind.IMAGE))
     for region in Region.objects.all():
         fabric = backends.fabric(region).inventory()
@@ -112,6 +117,23 @@ def _of_ports_only(vm: Vm) -> int:
     return Operation.objects.filter(resource=vm.pk, verb="vm.set_security_group").count()
 
 
+def _disks() -> Iterator[str]:
+    """Compare what rows say of disks with volumes and VMs."""
+    for disk in Disk.objects.exclude(size_before_gib=None):
+        yield f"disk {disk.pk} is still said to grow"
+    for pool in StorageCluster.objects.all():
+        sizes = backends.volumes(pool, None).inventory(pool.spec()).of(PoolKind.VOLUME)
+        for disk in Disk.objects.filter(cluster=pool):
+            if sizes.get(str(disk.pk), 0) < disk.size_gib << 30:
+                yield f"disk {disk.pk} has {disk.size_gib} GiB, its volume {sizes.get(str(disk.pk))} bytes"
+    for vm in Vm.objects.select_related("host").prefetch_related("disks"):
+        if vm.host is not None:
+            has = backends.hypervisor(vm.host, None).disks(str(vm.pk))
+            rows = {str(disk.pk) for disk in vm.disks.all()}
+            if set(has.stored) != rows or (has.running and {each.id for each in has.running} != rows):
+                yield f"{vm.name} has {has}, its rows say {sorted(rows)}"
+
+
 def _reservations() -> Iterator[str]:
     for host in Host.objects.all():
         total = Vm.objects.filter(host=host).aggregate(vcpu=Sum("vcpu"), memory=Sum("memory_mib"))
@@ -138,8 +160,10 @@ def _quotas() -> Iterator[str]:
 
 def _existing(tenant: Tenant) -> Counter[str]:
     exists: Counter[str] = Counter()
-    for vm in Vm.objects.filter(tenant=tenant).prefetch_related("disks"):
-        exists.update(vm_amounts(vm.need, sum(disk.size_gib for disk in vm.disks.all())))
+    for vm in Vm.objects.filter(tenant=tenant):
+        exists.update(vm_amounts(vm.need, 0, 1) | {"disk": 0})
+    sizes = Disk.objects.filter(tenant=tenant).values_list("size_gib", flat=True)
+    exists.update({"disk": len(sizes), "disk_gib": sum(sizes)})
     kinds = Resource.objects.filter(tenant=tenant).values_list("kind", flat=True)
     exists.update(kind for kind in kinds if kind not in {"vm", "disk"})
     return exists

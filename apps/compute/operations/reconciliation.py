@@ -8,12 +8,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Power, Vm
+from apps.compute.operations.disk import ensure_volume_exists
+from apps.compute.operations.disk_attachment import ensure_disks
 from apps.compute.operations.vm import ensure_ports, load_vm, settle_deleted
 from apps.compute.reconciled.reservations import recount_host
 from apps.compute.specs import vm_spec
 from apps.compute.verbs import VM_FORCE_CLEAN, VM_RESYNC, VM_ROLL_BACK
 from apps.drivers.errors import DriverError
-from apps.drivers.specs import PoolKind, PortSpec, VmStatus
+from apps.drivers.specs import PortSpec, VmStatus
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host
@@ -45,7 +47,7 @@ def resync_vm(run: OperationContext) -> Settle | None:
         for disk in vm.disks.all():
             _grow(run, disk, host)
     run.step(_("Defining the VM on %(host)s"), 60, host=host.name)
-    hypervisor.ensure_vm(vm_spec(vm))
+    ensure_disks(hypervisor, vm_spec(vm))
     if there and not args.get("power"):
         return None
     run.step(_("Setting the power state on %(host)s"), 80, host=host.name)
@@ -99,18 +101,8 @@ def force_clean_vm(run: OperationContext) -> Settle:
 
 
 def _grow(run: OperationContext, disk: Disk, host: Host) -> None:
-    volumes = backends.volumes(disk.cluster, run, host=host)
-    if str(disk.pk) not in volumes.inventory(disk.cluster.spec()).of(PoolKind.VOLUME):
-        raise DriverError(
-            _("Volume %(id)s no longer exists."),
-            values={"id": disk.pk},
-            code="volumes.volume_missing",
-            permanent=True,
-            hint=_("The data cannot be recovered. Force clean the VM if it is no longer needed.")
-            if disk.is_system
-            else "",
-        )
-    volumes.ensure_volume(volume_spec(disk))
+    ensure_volume_exists(run, disk)
+    backends.volumes(disk.cluster, run, host=host).ensure_volume(volume_spec(disk))
 
 
 def _must_have_moved(vm: Vm, home: Host, found: Host, exists: bool) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from django.db.models import F, Prefetch
 from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
@@ -37,7 +40,7 @@ from apps.network.models import Nic
 from apps.network.services.addresses import free_nics
 from apps.network.specs import port_spec
 from apps.quotas.services import release_quota
-from apps.storage.models import Disk
+from apps.storage.models import Disk, Snapshot
 from apps.storage.specs import volume_spec
 
 
@@ -153,22 +156,26 @@ def delete(run: OperationContext) -> Settle:
     run.step(_("Removing the system disk"), 70)
     if (disk := vm.system_disk) is not None:
         backends.volumes(disk.cluster, run, host=host).ensure_volume_absent(volume_spec(disk))
-    return lambda: settle_deleted(vm)
+    doomed = [disk for disk in vm.data_disks if str(disk.pk) in run.operation.args.get("delete_disks", ())]
+    for disk in doomed:
+        run.step(_("Removing disk %(disk)s"), 80, disk=disk.name)
+        backends.volumes(disk.cluster, run, host=host).ensure_volume_absent(volume_spec(disk))
+    return lambda: settle_deleted(vm, doomed)
 
 
 _DEAF = "vm.guest_ignored_shutdown"
 _PAUSED = "vm.paused"
 
 
-def load_vm(run: OperationContext) -> tuple[Vm, Host, Region]:
-    """Return the VM with all its drivers need. Its host is set from its first moment on."""
+def load_vm(run: OperationContext, pk: UUID | None = None) -> tuple[Vm, Host, Region]:
+    """Return the operation's VM, or another, with all its drivers need. Its host is set from its first moment on."""
     vm = (
         Vm.objects.select_related("host", "image", "cluster__region")
         .prefetch_related(
             Prefetch("disks", Disk.objects.select_related("cluster")),
             Prefetch("nics", Nic.objects.order_by("role")),
         )
-        .get(pk=run.target_id)
+        .get(pk=pk or run.target_id)
     )
     assert vm.host is not None
     return vm, vm.host, vm.cluster.region
@@ -252,24 +259,31 @@ def _settle_created(vm: Vm, power: Power) -> None:
     made.update(state=State.READY, observed_generation=F("generation"))
 
 
-def settle_deleted(vm: Vm) -> None:
-    """Remove the rows of a VM from `load_vm` and of its system disk, and give quota, addresses and room back.
+def settle_deleted(vm: Vm, doomed: Sequence[Disk] = ()) -> None:
+    """Remove the rows of a VM from `load_vm`, of its system disk and of `doomed`; give quota, addresses, room back.
 
-    Data disks are detached and stay. Call in a transaction.
+    Other data disks are detached and stay. Call in a transaction.
     Locks in the order everybody keeps: resources, quota, host, storage.
     """
-    disk = vm.system_disk
-    _detach_data_disks(vm)
+    system = vm.system_disk
+    disks = [*([system] if system else []), *doomed]
+    snapshots = list(Snapshot.objects.filter(disk__in=disks))
+    _detach_data_disks(vm, [disk for disk in vm.data_disks if disk not in doomed])
     free_nics(vm)
-    remove([vm, disk] if disk else [vm])
+    remove([*snapshots, *disks, vm])
     if vm.tenant_id is not None:
-        release_quota(vm.tenant_id, vm_amounts(vm.need, disk.size_gib if disk else 0))
+        amounts = vm_amounts(vm.need, 0) | {
+            "disk": len(disks),
+            "disk_gib": sum(disk.size_gib for disk in disks),
+            "snapshot": len(snapshots),
+        }
+        release_quota(vm.tenant_id, amounts)
     placement.release(vm.host_id, vm.need)
-    if disk:
+    for disk in sorted(disks, key=lambda disk: disk.cluster_id):
         release_space(disk.cluster_id, disk.size_gib)
 
 
-def _detach_data_disks(vm: Vm) -> None:
-    Disk.objects.filter(vm=vm, role=Disk.Role.DATA).update(vm=None, slot=None)
-    for disk in vm.data_disks:
+def _detach_data_disks(vm: Vm, kept: Sequence[Disk]) -> None:
+    Disk.objects.filter(pk__in=[disk.pk for disk in kept], vm=vm).update(vm=None, slot=None)
+    for disk in kept:
         push.resource_changed(disk)

@@ -120,7 +120,7 @@ declare(
         resync_says=_resync_says,
         resync_args=_resync_args,
         no_resync=_no_resync,
-        ready=~Q(aspect=SIZE) | Q(resource__as_vm__power_seen=Power.OFF),
+        ready=~Q(aspect=SIZE) | ~Q(resource__kind="vm") | Q(resource__as_vm__power_seen=Power.OFF),
         cleaned=_cleaned,
         fetch=("as_vm__host",),
         facts=_facts,

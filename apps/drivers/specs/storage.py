@@ -175,10 +175,16 @@ class Unfinished:
 
 @dataclass(frozen=True, slots=True)
 class PoolInventory:
-    """What of ours is in a pool: by kind, identifier → size of the disk inside in bytes; and what is unfinished."""
+    """What of ours is in a pool: by kind, identifier → size of the disk inside in bytes; and what is unfinished.
+
+    `snapshot_of`: snapshot → its volume.
+    """
 
     sizes: Annotated[dict[PoolKind, Sizes], Meta(max_length=len(PoolKind))] = field(default_factory=dict)
     unfinished: Annotated[tuple[Unfinished, ...], Meta(max_length=MOST_FILES)] = ()
+    snapshot_of: Annotated[dict[FileName, FileName], Meta(max_length=MOST_FILES)] = field(
+        default_factory=dict
+    )
 
     def of(self, kind: PoolKind) -> dict[str, int]:
         """Return identifier → size of one kind."""

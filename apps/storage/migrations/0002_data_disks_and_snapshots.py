@@ -97,6 +97,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "disk", "independent_at", models.DateTimeField(blank=True, editable=False, null=True)
         ),
+        migrations.AddField("disk", "copy_point", models.UUIDField(blank=True, editable=False, null=True)),
         migrations.RunSQL(SLOTS, migrations.RunSQL.noop),
         migrations.RunSQL(SETTLED, migrations.RunSQL.noop),
         migrations.AddConstraint(

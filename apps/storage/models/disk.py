@@ -31,8 +31,8 @@ class Disk(Kind):
 
     A system disk is created and deleted with its VM, by the VM's operations. A data disk outlives its VM. `slot` gives
     the device its place in the VM; a disk keeps it while it is attached. `size_gib` is the desired size, which quota
-    and space are counted by; `size_before_gib` is the size to go back to should an expand under way fail. `iops_set` and
-    `bytes_set` are limits that its tenant has set; null follows the storage cluster's rule.
+    and space are counted by; `size_before_gib` is the size to go back to should an expand under way fail.
+    `iops_set` and `bytes_set` are limits that its tenant has set; null follows the storage cluster's rule.
 
     `copied_from` and `from_snapshot` say whose data it was created with. Until `independent_at` it reads from there.
     """
@@ -57,6 +57,8 @@ class Disk(Kind):
     from_snapshot = models.ForeignKey(
         "storage.Snapshot", models.SET_NULL, null=True, blank=True, related_name="copies"
     )
+    # Snapshot of `copied_from` that exists only to copy from; no row knows it.
+    copy_point = models.UUIDField(null=True, blank=True, editable=False)
     independent_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import transaction
 
@@ -110,6 +110,7 @@ def _insert(
             size_gib=size_gib,
             copied_from=source.disk if source else None,
             from_snapshot=source.snapshot if source else None,
+            copy_point=uuid4() if source and source.snapshot is None else None,
             # A copy of a thin disk is thin over the same image until all of it is its own.
             image_id=source.disk.image_id if source else None,
         )

@@ -88,7 +88,7 @@ def set_disk_limits(
     return change.request(args=args, also=beside(disk))
 
 
-@changes(DISK_DELETE)
+@changes_disk(DISK_DELETE)
 def delete_disk(change: Change[Disk], *, with_snapshots: bool = False) -> Operation:
     """Delete a detached data disk. Raises InUse naming its snapshots, or copies that still read from it."""
     disk = change.row

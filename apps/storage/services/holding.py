@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
@@ -35,6 +36,8 @@ def changes_disk(
             with transaction.atomic():
                 held = lock_vms(actor, row.pk, values.get("vm"))
                 change = begin(actor, verb, row)
+                if not isinstance(change.row, Disk):  # asked for by those who know resources only
+                    change = replace(change, row=Disk.objects.get(pk=row.pk))
                 ensure_held(change.row, held)
                 return function(change, *args, **values)
 
@@ -58,6 +61,8 @@ def changes_snapshot(
                 held = lock_vms(actor, disk) if disk else set()
                 list(Resource.objects.filter(pk=disk).select_for_update(no_key=True).values_list("pk"))
                 change = begin(actor, verb, row)
+                if not isinstance(change.row, Snapshot):
+                    change = replace(change, row=Snapshot.objects.get(pk=row.pk))
                 ensure_held(change.row.disk, held)
                 return function(change, *args, **values)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.requests import Change
-from apps.reconciliation.acts import force_cleans, repairs
+from apps.reconciliation.acts import force_cleans
 from apps.reconciliation.usage import ensure_not_needed
 from apps.storage.models import Disk
 from apps.storage.services.holding import beside, changes_disk, ensure_free
-from apps.storage.verbs import DISK_FORCE_CLEAN, DISK_RESYNC, SNAPSHOT_FORCE_CLEAN, SNAPSHOT_RESYNC
+from apps.storage.verbs import DISK_FORCE_CLEAN, DISK_RESYNC, SNAPSHOT_FORCE_CLEAN
 
 force_clean_snapshot = force_cleans(SNAPSHOT_FORCE_CLEAN)
-resync_snapshot = repairs(SNAPSHOT_RESYNC)
 
 
 @changes_disk(DISK_RESYNC)

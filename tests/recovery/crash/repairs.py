@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from itertools import count
 
-from apps.lifecycle.legality import possibilities
+from apps.lifecycle.legality import holding, possibilities
 from apps.lifecycle.models import Operation, OperationStatus, State
 from apps.reconciliation.repair import settle_repaired
+from apps.storage.models import Snapshot
 from tests.recovery.crash.recipes import RECIPES, load
 from tests.recovery.crash.yard import Yard
 
@@ -24,6 +25,10 @@ def repair_all(yard: Yard) -> None:
             RECIPES[operation.verb].ask(yard, load(operation))
         elif operation.resource is not None and not _is_settled(operation):
             repair(yard, operation)
+    # What was to be taken beside the target of something that was pushed aside or failed.
+    for snapshot in Snapshot.objects.filter(state=State.ERROR):
+        if not holding([snapshot]):
+            RECIPES["snapshot.delete"].ask(yard, snapshot)
 
 
 def _is_settled(operation: Operation) -> bool:
