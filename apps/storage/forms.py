@@ -14,6 +14,7 @@ from apps.accounts.access import visible_projects
 from apps.accounts.labels import MAX_NAME
 from apps.api import limits
 from apps.lifecycle.forecast import quota_reader
+from apps.lifecycle.models import State
 from apps.lifecycle.times import written
 from apps.portal.forms import LabelsForm, RowForm
 from apps.storage.models import Disk, Snapshot
@@ -130,8 +131,8 @@ class RollBackForm(RowForm):
         """Offer the disk's snapshots, the newest first."""
         field = self.fields["snapshot"]
         assert isinstance(field, forms.TypedChoiceField)
-        rows = Snapshot.objects.filter(disk=self.row, taken_at__isnull=False).order_by("-taken_at")
-        field.choices = [(row.pk, f"{row.name} ({written(row.taken_at)})") for row in rows]  # type: ignore[arg-type]
+        rows = Snapshot.objects.filter(disk=self.row, state=State.READY).order_by("-created_at", "pk")
+        field.choices = [(row.pk, f"{row.name} ({written(row.taken_at or row.created_at)})") for row in rows]  # type: ignore[arg-type]
         if not field.choices:
             field.help_text = _("This disk has no snapshots.")
 

@@ -15,7 +15,7 @@ from tests import factories
 from tests.compute.factories import Cloud
 
 
-def make_disk(tenant: Tenant, cloud: Cloud, name: str = "data", **columns: Any) -> Disk:
+def disk_row(tenant: Tenant, cloud: Cloud, name: str = "data", **columns: Any) -> Disk:
     """Make a ready data disk of 20 GiB; `vm` attaches it to the next slot."""
     vm: Vm | None = columns.get("vm")
     project = columns.pop("project", None) or factories.default_project(tenant)
@@ -38,7 +38,7 @@ def make_disk(tenant: Tenant, cloud: Cloud, name: str = "data", **columns: Any) 
     return disk
 
 
-def make_snapshot(disk: Disk, name: str = "before", **columns: Any) -> Snapshot:
+def snapshot_row(disk: Disk, name: str = "before", **columns: Any) -> Snapshot:
     """Make a snapshot that has been taken."""
     return Snapshot.objects.create(
         kind="snapshot",

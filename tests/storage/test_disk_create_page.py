@@ -19,7 +19,7 @@ from apps.storage.limits import disk_limits
 from apps.storage.models import Disk, Snapshot
 from tests import factories
 from tests.compute.factories import GIB, Cloud, make_cloud
-from tests.storage.rows import make_disk, make_snapshot
+from tests.storage.rows import disk_row, snapshot_row
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("EV-1"), pytest.mark.requirement("UX-5")]
 
@@ -54,7 +54,12 @@ def test_a_name_is_enough_for_a_blank_disk(browser: Client, cloud: Cloud, tenant
     assert answer.status_code == 302, answer.context["form"].errors
     disk = Disk.objects.get()
     assert answer["Location"] == f"/disks/{disk.pk}/"
-    assert (disk.name, disk.size_gib, disk.cluster_id, disk.copied_from) == ("data", 10, cloud.storage.pk, None)
+    assert (disk.name, disk.size_gib, disk.cluster_id, disk.copied_from) == (
+        "data",
+        10,
+        cloud.storage.pk,
+        None,
+    )
 
 
 def test_the_summary_says_quota_capacity_limits_and_the_call(browser: Client, cloud: Cloud) -> None:
@@ -87,7 +92,7 @@ def test_several_disks_get_numbers(browser: Client, cloud: Cloud) -> None:
 def test_a_link_from_a_snapshot_leaves_only_the_name_to_type(
     browser: Client, cloud: Cloud, tenant_a: Tenant
 ) -> None:
-    snapshot = make_snapshot(make_disk(tenant_a, cloud))
+    snapshot = snapshot_row(disk_row(tenant_a, cloud))
     path = f"{PAGE}?source=snapshot&snapshot={snapshot.pk}"
     form = typed(browser, path, name="restored")
     body = body_in(summary(browser, form))
@@ -98,7 +103,7 @@ def test_a_link_from_a_snapshot_leaves_only_the_name_to_type(
 
 
 def test_a_disk_is_copied_as_it_is(browser: Client, cloud: Cloud, tenant_a: Tenant) -> None:
-    source = make_disk(tenant_a, cloud)
+    source = disk_row(tenant_a, cloud)
     form = typed(browser, name="copy", source="disk", disk=source.pk, size_gib="30")
     assert browser.post(PAGE, form).status_code == 302
     made = Disk.objects.get(name="copy")
@@ -118,8 +123,8 @@ def test_a_copy_of_nothing_is_refused_at_the_field(browser: Client, cloud: Cloud
 def test_other_tenants_disks_are_neither_offered_nor_taken(
     browser: Client, cloud: Cloud, tenant_b: Tenant
 ) -> None:
-    theirs = make_disk(tenant_b, cloud, "theirs")
-    snapshot = make_snapshot(theirs, "their-snapshot")
+    theirs = disk_row(tenant_b, cloud, "theirs")
+    snapshot = snapshot_row(theirs, "their-snapshot")
     html = browser.get(f"{PAGE}?source=snapshot&snapshot={snapshot.pk}").content.decode()
     assert "their" not in html.partition("<form")[2]
     for form in ({"source": "disk", "disk": theirs.pk}, {"source": "snapshot", "snapshot": snapshot.pk}):
@@ -139,8 +144,8 @@ def test_the_newest_rows_are_offered_and_any_other_by_a_link(
     browser: Client, cloud: Cloud, tenant_a: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(create_form, "MOST_OFFERED", 2)
-    disk = make_disk(tenant_a, cloud)
-    old, *new = (make_snapshot(disk, f"snap-{number}") for number in range(3))
+    disk = disk_row(tenant_a, cloud)
+    old, *new = (snapshot_row(disk, f"snap-{number}") for number in range(3))
     html = browser.get(PAGE).content.decode()
     assert all(row.name in html for row in new) and old.name not in html
     path = f"{PAGE}?source=snapshot&snapshot={old.pk}"
@@ -159,7 +164,7 @@ def test_three_regions_are_offered_by_name_and_one_is_chosen(browser: Client, cl
 def test_a_similar_disk_has_size_and_place_of_the_first(
     browser: Client, cloud: Cloud, tenant_a: Tenant
 ) -> None:
-    disk = make_disk(tenant_a, cloud, size_gib=77)
+    disk = disk_row(tenant_a, cloud, size_gib=77)
     form = typed(browser, f"{PAGE}?like={disk.pk}", name="second")
     assert browser.post(PAGE, form).status_code == 302
     assert Disk.objects.get(name="second").size_gib == 77
@@ -167,7 +172,7 @@ def test_a_similar_disk_has_size_and_place_of_the_first(
 
 @pytest.mark.requirement("EV-3")
 def test_a_snapshot_is_taken_of_the_disk_chosen(browser: Client, cloud: Cloud, tenant_a: Tenant) -> None:
-    disk = make_disk(tenant_a, cloud)
+    disk = disk_row(tenant_a, cloud)
     answer = browser.post("/snapshots/create/", {"name": "before", "disk": disk.pk})
     snapshot = Snapshot.objects.get()
     assert answer["Location"] == f"/snapshots/{snapshot.pk}/"

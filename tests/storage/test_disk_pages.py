@@ -24,7 +24,7 @@ from apps.storage.qos import bounds
 from apps.storage.services.disk import finish_copy
 from tests import factories
 from tests.compute.factories import Cloud, make_cloud, make_vm
-from tests.storage.rows import make_disk, make_snapshot
+from tests.storage.rows import disk_row, snapshot_row
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("EV-1"), pytest.mark.requirement("UX-5")]
 
@@ -32,11 +32,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.requirement("EV-1"), pytest.mar
 @pytest.fixture
 def browser(alice: User) -> Client:
     return factories.page_client(alice)
-
-
-@pytest.fixture
-def vm(owner: Actor, cloud: Cloud, subnet: Subnet) -> Vm:
-    return make_vm(owner, cloud, subnet)
 
 
 def html_of(browser: Client, path: str) -> str:
@@ -63,10 +58,10 @@ ACTIONS += ["force-detach", "delete"]
 def test_every_page_and_dialog_of_a_disk_opens(
     browser: Client, ada: User, tenant_a: Tenant, cloud: Cloud, vm: Vm, admin: bool
 ) -> None:
-    disk = make_disk(tenant_a, cloud, vm=vm)
-    snapshot = make_snapshot(disk)
+    disk = disk_row(tenant_a, cloud, vm=vm)
+    snapshot = snapshot_row(disk)
     copied = {"copied_from": disk, "from_snapshot": snapshot}
-    make_disk(tenant_a, cloud, "copy", **copied)
+    disk_row(tenant_a, cloud, "copy", **copied)
     browser, prefix = (factories.page_client(ada), "/admin") if admin else (browser, "")
     for page in ("", "snapshots/", "monitoring/", "activity/", "menu/"):
         html_of(browser, f"{prefix}/disks/{disk.pk}/{page}")
@@ -82,7 +77,7 @@ def test_every_page_and_dialog_of_a_disk_opens(
 def test_an_attached_disk_says_how_to_find_it_in_the_guest(
     browser: Client, tenant_a: Tenant, cloud: Cloud, vm: Vm
 ) -> None:
-    disk = make_disk(tenant_a, cloud, vm=vm)
+    disk = disk_row(tenant_a, cloud, vm=vm)
     html = html_of(browser, f"/disks/{disk.pk}/")
     assert f'data-copy="{disk.guest_path}"' in html and f'data-copy="{disk.serial}"' in html
     assert f'href="/vms/{vm.pk}/"' in html
@@ -91,7 +86,7 @@ def test_an_attached_disk_says_how_to_find_it_in_the_guest(
 def test_limits_stand_beside_what_the_disk_does_now(
     browser: Client, tenant_a: Tenant, cloud: Cloud, vm: Vm
 ) -> None:
-    disk = make_disk(tenant_a, cloud, vm=vm, iops_set=500, bytes_set=50 << 20)
+    disk = disk_row(tenant_a, cloud, vm=vm, iops_set=500, bytes_set=50 << 20)
     values = {"disk_read_ops_per_second": 100.0, "disk_write_ops_per_second": 23.0}
     store().record([Sample(Subject("disk", str(disk.pk)), timezone.now(), values)])
     html = html_of(browser, f"/disks/{disk.pk}/")
@@ -103,10 +98,10 @@ def test_the_attach_dialog_names_the_vms_that_cannot_have_the_disk_and_why(
 ) -> None:
     full = make_vm(owner, cloud, subnet, name="full")
     for number in range(6):
-        make_disk(tenant_a, cloud, f"data-{number}", vm=full)
+        disk_row(tenant_a, cloud, f"data-{number}", vm=full)
     elsewhere = make_cloud(cloud.world)
     make_vm(owner, elsewhere, elsewhere.network(tenant_a, "10.1.0.0/20"), name="elsewhere")
-    disk = make_disk(tenant_a, cloud)
+    disk = disk_row(tenant_a, cloud)
     html = dialog(browser, f"/disks/{disk.pk}/attach/")
     assert f'<option value="{vm.pk}">web</option>' in html
     assert f'<option value="{full.pk}" disabled>full: already has 6 data disks</option>' in html
@@ -121,7 +116,7 @@ def test_the_attach_dialog_names_the_vms_that_cannot_have_the_disk_and_why(
 def test_attaching_from_the_page_of_a_vm_takes_one_click(
     browser: Client, tenant_a: Tenant, cloud: Cloud, vm: Vm
 ) -> None:
-    disk = make_disk(tenant_a, cloud, "free")
+    disk = disk_row(tenant_a, cloud, "free")
     html = html_of(browser, f"/vms/{vm.pk}/disks/")
     assert f'hx-post="/disks/{disk.pk}/attach/"' in html
     assert f'name="vm" value="{vm.pk}"' in html
@@ -131,7 +126,7 @@ def test_attaching_from_the_page_of_a_vm_takes_one_click(
 def test_a_detach_that_was_meant_for_another_vm_changes_nothing(
     browser: Client, owner: Actor, tenant_a: Tenant, cloud: Cloud, vm: Vm, subnet: Subnet
 ) -> None:
-    disk = make_disk(tenant_a, cloud, vm=vm)
+    disk = disk_row(tenant_a, cloud, vm=vm)
     html = dialog(browser, f"/disks/{disk.pk}/detach/")
     assert f'name="vm" value="{vm.pk}"' in html
     other = make_vm(owner, cloud, subnet, name="other")
@@ -145,7 +140,7 @@ def test_a_detach_that_was_meant_for_another_vm_changes_nothing(
 def test_forcing_a_detach_is_apart_and_wants_the_name(
     browser: Client, tenant_a: Tenant, cloud: Cloud, vm: Vm
 ) -> None:
-    disk = make_disk(tenant_a, cloud, vm=vm)
+    disk = disk_row(tenant_a, cloud, vm=vm)
     assert "typed_name" not in dialog(browser, f"/disks/{disk.pk}/detach/")
     html = dialog(browser, f"/disks/{disk.pk}/force-detach/")
     assert "has not written yet is lost" in html and 'data-confirm="data"' in html
@@ -155,7 +150,7 @@ def test_forcing_a_detach_is_apart_and_wants_the_name(
 def test_the_expand_dialog_says_size_and_quota_and_refuses_less(
     browser: Client, tenant_a: Tenant, cloud: Cloud
 ) -> None:
-    disk = make_disk(tenant_a, cloud)
+    disk = disk_row(tenant_a, cloud)
     Quota.objects.filter(tenant=tenant_a, metric="disk_gib").update(limit=100, used=20)
     html = dialog(browser, f"/disks/{disk.pk}/expand/")
     assert "Now 20 GiB, at most 32,000 GiB. A disk cannot shrink." in html
@@ -171,9 +166,9 @@ def test_the_expand_dialog_says_size_and_quota_and_refuses_less(
 def test_rolling_back_starts_with_the_snapshot_that_was_clicked_and_keeps_the_current_data(
     browser: Client, tenant_a: Tenant, cloud: Cloud
 ) -> None:
-    disk = make_disk(tenant_a, cloud)
-    wanted = make_snapshot(disk, "monday")
-    make_snapshot(disk, "tuesday")
+    disk = disk_row(tenant_a, cloud)
+    wanted = snapshot_row(disk, "monday")
+    snapshot_row(disk, "tuesday")
     link = f"/disks/{disk.pk}/roll-back/?snapshot={wanted.pk}"
     assert link in html_of(browser, f"/disks/{disk.pk}/snapshots/")
     html = dialog(browser, link)
@@ -189,7 +184,7 @@ def test_rolling_back_starts_with_the_snapshot_that_was_clicked_and_keeps_the_cu
 def test_limits_are_set_in_mib_within_the_bounds_of_the_cluster(
     browser: Client, tenant_a: Tenant, cloud: Cloud
 ) -> None:
-    disk = make_disk(tenant_a, cloud)
+    disk = disk_row(tenant_a, cloud)
     within = bounds(cloud.storage, 20)
     html = dialog(browser, f"/disks/{disk.pk}/set-limits/")
     assert f"{within.least_iops} to {within.most_iops:,}." in html
@@ -204,11 +199,11 @@ def test_limits_are_set_in_mib_within_the_bounds_of_the_cluster(
 def test_the_delete_dialog_names_snapshots_and_copies(
     browser: Client, tenant_a: Tenant, cloud: Cloud
 ) -> None:
-    disk = make_disk(tenant_a, cloud)
+    disk = disk_row(tenant_a, cloud)
     assert "with_snapshots" not in dialog(browser, f"/disks/{disk.pk}/delete/")
     for number in range(7):
-        make_snapshot(disk, f"snap-{number}")
-    make_disk(tenant_a, cloud, "copy", copied_from=disk, independent_at=timezone.now())
+        snapshot_row(disk, f"snap-{number}")
+    disk_row(tenant_a, cloud, "copy", copied_from=disk, independent_at=timezone.now())
     html = dialog(browser, f"/disks/{disk.pk}/delete/")
     assert "snap-6, snap-5, snap-4, snap-3, snap-2 and 2 more" in html
     assert "Copies of it are kept: copy." in html
@@ -224,7 +219,7 @@ def test_the_delete_dialog_names_snapshots_and_copies(
 def test_a_clone_is_proposed_with_a_name_and_the_size_of_its_disk(
     browser: Client, tenant_a: Tenant, cloud: Cloud
 ) -> None:
-    disk = make_disk(tenant_a, cloud, "d" * 63)
+    disk = disk_row(tenant_a, cloud, "d" * 63)
     form = browser.get(f"/disks/{disk.pk}/clone/").context["form"]
     assert (form["name"].value(), form["size_gib"].value()) == ("d" * 58 + "-copy", 20)
     assert post(browser, f"/disks/{disk.pk}/clone/", name="mine", size_gib="").status_code == 200
@@ -234,7 +229,7 @@ def test_a_clone_is_proposed_with_a_name_and_the_size_of_its_disk(
 def test_a_disk_moves_to_another_project_with_its_name(
     browser: Client, tenant_a: Tenant, cloud: Cloud
 ) -> None:
-    disk = make_disk(tenant_a, cloud)
+    disk = disk_row(tenant_a, cloud)
     assert 'name="project"' not in dialog(browser, f"/disks/{disk.pk}/rename/")
     other = factories.make_project(tenant_a, "other")
     assert 'name="project"' in dialog(browser, f"/disks/{disk.pk}/rename/")
@@ -248,7 +243,7 @@ def test_a_disk_moves_to_another_project_with_its_name(
 def test_deleting_a_vm_names_each_data_disk_and_ticks_none(
     browser: Client, tenant_a: Tenant, cloud: Cloud, vm: Vm
 ) -> None:
-    _kept, gone = (make_disk(tenant_a, cloud, name, vm=vm) for name in ("kept", "gone"))
+    _kept, gone = (disk_row(tenant_a, cloud, name, vm=vm) for name in ("kept", "gone"))
     html = dialog(browser, f"/vms/{vm.pk}/delete/")
     assert "kept (20 GiB)" in html and "gone (20 GiB)" in html
     assert not re.search(r'name="delete_disks"[^>]*checked', html)
@@ -262,7 +257,7 @@ def test_deleting_a_vm_names_each_data_disk_and_ticks_none(
 def test_a_vm_whose_disk_has_snapshots_is_deleted_only_with_them(
     browser: Client, cloud: Cloud, vm: Vm
 ) -> None:
-    make_snapshot(vm.disks.get(), "before")
+    snapshot_row(vm.disks.get(), "before")
     assert "Snapshots of its disks: before." in dialog(browser, f"/vms/{vm.pk}/delete/")
     assert post(browser, f"/vms/{vm.pk}/delete/", typed_name="web").status_code == 409
     done = post(browser, f"/vms/{vm.pk}/delete/", typed_name="web", with_snapshots="on")
@@ -272,8 +267,8 @@ def test_a_vm_whose_disk_has_snapshots_is_deleted_only_with_them(
 def test_the_copies_of_a_disk_show_how_far_they_are(
     browser: Client, owner: Actor, tenant_a: Tenant, cloud: Cloud
 ) -> None:
-    disk = make_disk(tenant_a, cloud)
-    copy = make_disk(tenant_a, cloud, "copy", copied_from=disk)
+    disk = disk_row(tenant_a, cloud)
+    copy = disk_row(tenant_a, cloud, "copy", copied_from=disk)
     finish = finish_copy(SYSTEM, copy)
     Operation.objects.filter(pk=finish.pk).update(progress=42)
     assert "copying, 42 %" in html_of(browser, f"/disks/{disk.pk}/")
@@ -283,8 +278,8 @@ def test_the_copies_of_a_disk_show_how_far_they_are(
 
 def test_who_only_looks_is_offered_nothing(tenant_a: Tenant, cloud: Cloud, vm: Vm) -> None:
     viewer = factories.page_client(factories.make_member(tenant_a, Role.VIEWER))
-    disk = make_disk(tenant_a, cloud)
-    make_snapshot(disk)
+    disk = disk_row(tenant_a, cloud)
+    snapshot_row(disk)
     for path in (f"/disks/{disk.pk}/snapshots/", f"/vms/{vm.pk}/disks/"):
         html = html_of(viewer, path)
         assert "/create/" not in html and "roll-back/?" not in html and 'name="vm"' not in html
@@ -294,16 +289,16 @@ def test_who_only_looks_is_offered_nothing(tenant_a: Tenant, cloud: Cloud, vm: V
 def test_lists_and_details_cost_no_more_queries_with_more_rows(
     browser: Client, tenant_a: Tenant, cloud: Cloud, vm: Vm
 ) -> None:
-    disk = make_disk(tenant_a, cloud, vm=vm)
+    disk = disk_row(tenant_a, cloud, vm=vm)
     paths = ["/disks/", "/snapshots/", f"/disks/{disk.pk}/", f"/disks/{disk.pk}/snapshots/"]
     paths += [f"/disks/{disk.pk}/attach/", f"/disks/{disk.pk}/delete/", f"/vms/{vm.pk}/disks/"]
     paths += ["/disks/create/", f"/vms/{vm.pk}/delete/"]
 
     def add(number: int) -> None:
-        row = make_disk(tenant_a, cloud, f"copy-{number}", copied_from=disk)
-        make_disk(tenant_a, cloud, f"beside-{number}", vm=vm)
-        make_snapshot(row)
-        make_snapshot(disk, f"snap-{number}")
+        row = disk_row(tenant_a, cloud, f"copy-{number}", copied_from=disk)
+        disk_row(tenant_a, cloud, f"beside-{number}", vm=vm)
+        snapshot_row(row)
+        snapshot_row(disk, f"snap-{number}")
 
     def counted() -> list[int]:
         found = []
