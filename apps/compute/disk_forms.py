@@ -43,6 +43,14 @@ class SelectWithReasons(forms.Select):
         return option
 
 
+def attaching(disk: Disk) -> list[str]:
+    """Say what attaching needs, and how to find the disk afterwards."""
+    return [
+        _("The VM can be running or stopped."),
+        _("In the guest, the disk has serial number %(serial)s.") % {"serial": disk.serial},
+    ]
+
+
 class AttachForm(RowForm):
     """The VM that a disk is attached to."""
 
@@ -67,12 +75,12 @@ class AttachForm(RowForm):
         vms = list(here.order_by("name", "pk")[:MOST_OFFERED])
         reasons = {str(vm.pk): reason for vm in vms if (reason := _why_not(rights, vm))}
         vms.sort(key=lambda vm: str(vm.pk) in reasons)
-        field.choices = [(vm.pk, vm.name) for vm in vms]
+        field.choices = [("", _("Choose a VM")), *((vm.pk, vm.name) for vm in vms)]
         field.widget.reasons = reasons
         self.initial["vm"] = disk.vm_id or self.initial.get("vm")
         elsewhere = own.exclude(region_id=disk.region_id).count()
         region = disk.region.label if disk.region else ""
-        said = [_("VMs of region %(region)s.") % {"region": region}]
+        said = [_("VMs in region %(region)s.") % {"region": region}]
         if elsewhere:
             text = ngettext(
                 "%(n)s VM in another region cannot use this disk.",

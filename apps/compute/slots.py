@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.moves import Moving, moving
-from apps.compute.disk_forms import AttachForm
+from apps.compute.disk_forms import AttachForm, attaching
 from apps.compute.disk_usage import disk_samples
 from apps.compute.observation import report_reachability, take_reports
 from apps.compute.pages.on_home import home_vms
@@ -33,7 +33,7 @@ from apps.portal.slots import (
 from apps.storage.models import Disk
 from apps.storage.verbs import DISK_ATTACH
 
-ACTIONS.fill(ActionSlot("disk", Do(DISK_ATTACH, form=AttachForm), after="retry"))
+ACTIONS.fill(ActionSlot("disk", Do(DISK_ATTACH, form=AttachForm, says=attaching), after="retry"))
 TABS.fill(
     TabSlot("host", Tab("vms", _("Virtual machines"), "compute/host_vms.html", host_vms), after=""),
     TabSlot(

@@ -122,12 +122,7 @@ class DiskForm(_Chooses):
             "snapshot", visible_snapshots(self.actor).filter(**ready, taken_at__isnull=False), _snapshot
         )
         self.offer("disk", visible_disks(self.actor).filter(**ready), _disk)
-        self.fields["size_gib"].help_text = _(
-            "%(least)s GiB or more. A copy needs at least the size of its source."
-        ) % {"least": LEAST_GIB}
-        self.fields["size_gib"].initial = LEAST_GIB
-        if self.initial.get("source") in (FROM_SNAPSHOT, FROM_DISK):
-            self.fields["size_gib"].initial = None
+        self._ask_for(str((self.data if self.is_bound else self.initial).get("source") or BLANK))
         if not self.is_bound:
             self.fields["cluster"].initial = self._first(list(clusters))
 
@@ -135,20 +130,26 @@ class DiskForm(_Chooses):
         """Keep of the sources the one that was chosen, and give the service ids."""
         data = super().clean() or {}
         source = data.pop("source", BLANK)
-        for name in (FROM_SNAPSHOT, FROM_DISK):
+        kept = "cluster" if source == BLANK else source
+        for name in ("cluster", FROM_SNAPSHOT, FROM_DISK):
             row = data.pop(name, None)
-            if source == name:
-                if row is None and name not in self.errors:
-                    self.add_error(name, _("Choose what to copy."))
-                elif row is not None:
-                    data[name] = row.pk
-        cluster = data.pop("cluster", None)
-        if source == BLANK:
-            if cluster is None and "cluster" not in self.errors:
-                self.add_error("cluster", _("Choose a storage cluster."))
-            elif cluster is not None:
-                data["cluster"] = cluster.pk
+            if name == kept and row is not None:
+                data[name] = row.pk
+        if source != BLANK and data.get("size_gib") == LEAST_GIB:
+            data["size_gib"] = None  # as proposed for a blank disk: a copy gets the size of its source
         return data
+
+    def _ask_for(self, source: str) -> None:
+        """Require what the source needs: of a copy, what to copy; of a blank disk, where and how large."""
+        size = self.fields["size_gib"]
+        for name in ("cluster", "size_gib"):
+            self.fields[name].required = source == BLANK
+        for name in (FROM_SNAPSHOT, FROM_DISK):
+            self.fields[name].required = source == name
+        size.initial = LEAST_GIB if source == BLANK else None
+        size.help_text = _("%(least)s GiB or more. Leave empty for the size of the source.") % {
+            "least": LEAST_GIB
+        }
 
     def _first(self, clusters: list[StorageCluster]) -> StorageCluster | None:
         regions = list({cluster.region_id: cluster.region for cluster in clusters}.values())

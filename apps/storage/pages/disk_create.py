@@ -32,7 +32,7 @@ class DiskCreate(CreatePage):
     aside = "storage/disk_summary.html"
     sections = (
         Section(gettext_lazy("Basics"), ("name", "count", "project", "remark")),
-        Section(gettext_lazy("Content"), ("source", "snapshot", "disk"), css="disk-source"),
+        Section(gettext_lazy("Content"), ("source", "snapshot", "disk"), css="one-field disk-source"),
         Section(gettext_lazy("Storage"), ("cluster", "size_gib"), css="disk-storage"),
     )
 

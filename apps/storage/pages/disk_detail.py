@@ -17,13 +17,14 @@ from apps.metrics.active_store import store
 from apps.portal.charts import DISK_CHARTS, monitoring, small_charts
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, DetailPage, Properties, Property, Tab
-from apps.portal.html import copyable, meter
+from apps.portal.html import meter
 from apps.portal.kinds import Offer, Text
 from apps.storage.forms import limits_text
 from apps.storage.models import Disk, Snapshot
 from apps.storage.pages.disks import DISK, vm_link
 from apps.storage.pages.snapshots import SNAPSHOT, consistency_text
 from apps.storage.qos import MIB, burst_of
+from apps.storage.services.snapshot import MOST_SNAPSHOTS
 from apps.storage.verbs import DISK_CREATE, DISK_FINISH_COPY
 
 #: So many copies of a disk are named on its page.
@@ -140,7 +141,13 @@ def _snapshots(page: DetailPage, row: Disk) -> dict[str, Any]:
         _line(page, snapshot, offers.get("roll_back"), create_url)
         for snapshot in rows.order_by("-created_at", "pk")
     ]
-    return {"lines": lines, "take": offers.get("snapshot")}
+    roll_back = offers.get("roll_back")
+    return {
+        "lines": lines,
+        "most": MOST_SNAPSHOTS,
+        "take": offers.get("snapshot"),
+        "why_no_roll_back": roll_back.judged.reason if roll_back and not roll_back.judged.allowed else "",
+    }
 
 
 def _line(page: DetailPage, row: Snapshot, roll_back: Offer | None, create_url: str) -> SnapshotLine:
@@ -168,11 +175,10 @@ class DiskDetail(DetailPage):
     )
 
     def facts(self, row: Disk) -> Sequence[Property]:
-        """Where it is, and how to find it in the guest."""
+        """How large it is, and where."""
         facts = [Property(_("Size"), f"{row.size_gib:,} GiB")]
         if row.vm is not None:
             facts.append(Property(_("Attached to"), vm_link(row, self)))
-            facts.append(Property(_("Device path"), copyable(row.guest_path)))
         return facts
 
     def properties(self, row: Disk) -> Sequence[Properties]:

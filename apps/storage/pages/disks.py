@@ -34,9 +34,9 @@ from apps.storage.forms import (
     RenameDiskForm,
     RollBackForm,
     SnapshotOfForm,
-    limits_text,
 )
 from apps.storage.models import Disk
+from apps.storage.qos import MIB
 from apps.storage.selectors import SNAPSHOT_COUNT, visible_disks
 from apps.storage.verbs import (
     DISK_CLONE,
@@ -158,10 +158,19 @@ class DiskList(ListPage):
         ),
         Column(
             "iops",
-            gettext_lazy("Limits"),
-            lambda row, page: limits_text(row),
-            sort=("iops", "bytes_per_second"),
-            width="size",
+            gettext_lazy("IOPS"),
+            lambda row, page: f"{row.iops:,}" if row.iops else "",
+            sort="iops",
+            end=True,
+            text=lambda row, page: row.iops,
+        ),
+        Column(
+            "throughput",
+            gettext_lazy("MiB/s"),
+            lambda row, page: f"{row.bytes_per_second // MIB:,}" if row.bytes_per_second else "",
+            sort="bytes_per_second",
+            end=True,
+            text=lambda row, page: row.bytes_per_second // MIB,
         ),
         TENANT,
         PROJECT,

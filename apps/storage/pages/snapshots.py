@@ -139,26 +139,23 @@ class SnapshotDetail(DetailPage):
     tabs = (Tab("", gettext_lazy("Overview"), "storage/snapshot_overview.html", _overview), ACTIVITY)
 
     def facts(self, row: Snapshot) -> Sequence[Property]:
-        """Of what, when, how consistent."""
+        """Of what, and when."""
         return [
             Property(_("Disk"), disk_link(row, self)),
             Property(_("Taken"), html.moment(row.taken_at)),
-            Property(_("Consistency"), consistency_text(row)),
         ]
 
     def properties(self, row: Snapshot) -> Sequence[Properties]:
         """What it holds."""
-        group = ""
-        if row.group:
-            url = f"{self.of.url(self.area, 'list')}?group={row.group}"
-            group = html.link(url, _("Snapshots taken at the same instant"))
+        url = f"{self.of.url(self.area, 'list')}?group={row.group}"
+        group = [Property(_("Group"), html.link(url, _("Snapshots taken at the same instant")))]
         return [
             Properties(
                 _("Snapshot"),
                 [
                     Property(_("Size"), f"{row.size_gib:,} GiB"),
                     Property(_("Consistency"), consistency_text(row)),
-                    Property(_("Group"), group),
+                    *(group if row.group else []),
                     Property(_("Storage cluster"), str(row.disk.cluster)),
                 ],
             )
