@@ -15,7 +15,7 @@ from apps.agent.verbs import table
 from apps.agent.version import VERSION
 from apps.drivers.files import FileVolumes
 from apps.drivers.files.layout import passable
-from apps.drivers.libvirt import LibvirtHypervisor
+from apps.drivers.libvirt import LibvirtHypervisor, LibvirtLiveVolumes
 from apps.drivers.redis_tls import believe_no_public_authority
 from apps.drivers.sealing import Seal
 
@@ -34,7 +34,9 @@ def main() -> None:
     host = settings.host_settings()
     log.info("Agent %s of %s: %s", VERSION, host.name, host.virtualisation)
     hypervisor = LibvirtHypervisor(host)
-    volumes = FileVolumes(image_limit_bytes=settings.image_limit_gib * GIB)
+    hypervisor.held.recover()
+    live = LibvirtLiveVolumes(hypervisor.connection)
+    volumes = FileVolumes(image_limit_bytes=settings.image_limit_gib * GIB, live=live)
     seal = Seal(settings.seal_key)
     client = redis.Redis.from_url(settings.redis_url, health_check_interval=30)
     handlers = table(hypervisor, volumes, LongJobs())

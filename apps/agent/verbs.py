@@ -109,5 +109,4 @@ PROGRESS: dict[Callable[..., Any], Callable[[Any], dict[str, int]]] = {
     Volumes.ensure_image: _of_import,
     Volumes.ensure_image_copy: _of_image_copy,
     Volumes.ensure_volume: _of_volume_copy,
-    Volumes.ensure_independent: _unknown,
 }

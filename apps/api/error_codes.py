@@ -60,6 +60,7 @@ REQUEST_CODES: dict[str, tuple[int, str]] = {
     "state.not_allowed": (409, "The state of the resource does not allow the action."),
     "storage.closed": (409, "The storage cluster is closed to new disks."),
     "storage.no_capacity": (409, "The storage cluster has too little space left; `details` has the numbers."),
+    "storage.not_connected": (409, "The storage cluster has not been connected yet."),
     "subnet.full": (409, "The subnet has no free address."),
     "tenant.not_acting": (403, "An administrator must act as the tenant first."),
     "throttled": (429, "Too many requests. `Retry-After` says how long to wait."),

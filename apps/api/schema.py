@@ -101,13 +101,13 @@ class KitSchema(AutoSchema):
     def _get_request_body(self, direction: str = "request") -> Any:
         """Return the body, of a DELETE as well where it takes one: drf-spectacular knows none."""
         if self._route != "delete_one":
-            return super()._get_request_body(direction)
+            return super()._get_request_body(direction)  # type: ignore[no-untyped-call]
         delete = type(self.view).delete
         if delete is None or delete.body is None:
             return None
         self.method, method = "POST", self.method
         try:
-            return super()._get_request_body(direction)
+            return super()._get_request_body(direction)  # type: ignore[no-untyped-call]
         finally:
             self.method = method
 

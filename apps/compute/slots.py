@@ -10,10 +10,12 @@ from apps.compute.disk_usage import disk_samples
 from apps.compute.observation import report_reachability, take_reports
 from apps.compute.pages.on_home import home_vms
 from apps.compute.pages.on_hosts import cluster_card, cluster_types, cluster_vms, host_card, host_vms
+from apps.compute.pages.on_storage import paused_items, paused_notice, storage_vms
 from apps.compute.services.instance_type import create_default_types
 from apps.compute.usage import vm_samples
 from apps.compute.verbs import KEY_PAIR_CREATE, VM_CREATE
 from apps.infrastructure import reports, services, usage
+from apps.infrastructure.pages import attention
 from apps.portal.detail import Tab
 from apps.portal.home import FIRST_STEPS, HOME_CARDS, FirstStepSlot, HomeCardSlot
 from apps.portal.kinds import Do
@@ -21,11 +23,15 @@ from apps.portal.slots import (
     ACTIONS,
     CARDS,
     MENU,
+    NOTICES,
+    RELATED,
     TABS,
     TILES,
     ActionSlot,
     CardSlot,
     MenuSlot,
+    NoticeSlot,
+    RelatedSlot,
     Section,
     TabSlot,
     TileSlot,
@@ -51,6 +57,8 @@ CARDS.fill(
     CardSlot("host", "compute/host_busiest.html", host_card),
     CardSlot("compute_cluster", "compute/vm_counts.html", cluster_card),
 )
+NOTICES.fill(NoticeSlot(paused_notice, "storage_cluster"))
+RELATED.fill(RelatedSlot("storage_cluster", used_by=storage_vms))
 HOME_CARDS.fill(HomeCardSlot("portal", "compute/home_vms.html", home_vms))
 FIRST_STEPS.fill(
     FirstStepSlot("key_pair", 2, KEY_PAIR_CREATE, _("To log in to your VMs without a password.")),
@@ -74,6 +82,7 @@ MENU.fill(
     MenuSlot("instance_type.list", _("Instance types"), "cpu", admin=(Section.RESOURCES, 70)),
 )
 
+attention.more.fill(paused_items)
 reports.listeners.fill(take_reports)
 reports.reach_listeners.fill(report_reachability)
 usage.samplers.fill(vm_samples, disk_samples)

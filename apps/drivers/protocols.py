@@ -145,11 +145,12 @@ class Volumes(Protocol):
         A volume that a running VM has open is not grown here but by `Hypervisor.ensure_disks`, where only QEMU may.
         """
 
-    @host_verb(long=True)
+    @host_verb(changes=False)
     def ensure_independent(self, spec: VolumeSpec) -> CopyProgress:
         """Copy what a volume still reads from the snapshot it was made of; call again until it is done.
 
-        The image that a system disk is thin over stays its parent.
+        It answers at once and changes nothing that anybody sees, so it carries no fence: it goes on beside whatever
+        else is done with the volume. The image that a system disk is thin over stays its parent.
         """
 
     def ensure_volume_absent(self, spec: VolumeSpec) -> None:

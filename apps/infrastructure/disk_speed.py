@@ -13,6 +13,7 @@ from apps.infrastructure.models import StorageCluster
 from apps.lifecycle.errors import Invalid
 
 MIB = 1 << 20
+MOST_BURST, MOST_BURST_SECONDS = 10, 3600
 
 
 @dataclass(frozen=True)

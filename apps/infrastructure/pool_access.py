@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
@@ -39,19 +39,20 @@ def new_access(driver: str, *, path: str, monitors: Sequence[str], user: str, ke
         return {"path": clean_directory(path)}
     errors: dict[str, list[str]] = {}
     found: dict[str, Any] = {}
-    for column, clean, value in (
-        ("path", clean_pool, path),
-        ("monitors", clean_monitors, monitors),
-        ("pool_user", clean_user, user),
-        ("sealed_key", clean_key, key),
-    ):
+    parts: dict[str, Callable[[], Any]] = {
+        "path": lambda: clean_pool(path),
+        "monitors": lambda: clean_monitors(monitors),
+        "pool_user": lambda: clean_user(user),
+        "sealed_key": lambda: seal(clean_key(key)),
+    }
+    for column, read in parts.items():
         try:
-            found[column] = clean(value)  # type: ignore[operator]  # each with what it takes
+            found[column] = read()
         except Invalid as error:
             errors |= error.fields
     if errors:
         raise Invalid(errors)
-    return found | {"sealed_key": seal(found["sealed_key"])}
+    return found
 
 
 def changed_access(cluster: StorageCluster, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,7 +61,8 @@ def kept_health(before: dict[str, Any], health: PoolHealth | None, now: datetime
     """Return what to keep of a health that was just seen; `before` is what was kept until now."""
     if health is None:
         return {}
-    kept: dict[str, Any] = msgspec.to_builtins(health)
+    # As JSON has it, so that it can be compared with what was kept.
+    kept: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(health))
     if left := _left(health):
         kept["rebuild_most"] = max(left, int(before.get("rebuild_most", 0)))
         kept["rebuild_since"] = before.get("rebuild_since") or now.isoformat()

@@ -82,7 +82,14 @@ def no_space(cluster: StorageCluster, gib: int, *, field: str = "size_gib") -> N
 
 
 def ensure_accepts_disks(cluster: StorageCluster, field: str) -> None:
-    """Raise Refused (at `field`) when a cluster is closed to new disks."""
+    """Raise Refused (at `field`) when a cluster is closed to new disks, or a Ceph pool nobody has connected to."""
+    if cluster.is_ceph and cluster.observed_at is None:
+        raise Refused(
+            _("Storage cluster %(name)s has not been connected yet.") % {"name": cluster},
+            code="storage.not_connected",
+            field=field,
+            hint=_("Choose another storage cluster, or ask the administrator."),
+        )
     if not cluster.accepts_disks:
         raise Refused(
             _("Storage cluster %(name)s is closed to new disks.") % {"name": cluster},

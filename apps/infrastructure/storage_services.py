@@ -122,7 +122,7 @@ def close_to_disks(allowed: Allowed, cluster: StorageCluster) -> StorageCluster:
 
 
 @allows(STORAGE_SET_SPEED)
-def set_speed(allowed: Allowed, cluster: StorageCluster, **changes: Any) -> SpeedRule:
+def set_speed(allowed: Allowed, cluster: StorageCluster, /, **changes: Any) -> SpeedRule:
     """Change the rule for the speed of disks created from now on; None of a part is its medium's. Raises Invalid."""
     columns, rule = changed_rule(cluster, changes)
     StorageCluster.objects.filter(pk=cluster.pk).update(**columns)

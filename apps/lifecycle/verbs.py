@@ -61,7 +61,8 @@ class Verb:
 
     name: "<kind>.<action>". label: the button. doing: the state word while it runs ("Starting").
     permission: what the actor's role needs ("view", "operate", "manage"). states: stored states it is legal in.
-    obstacle: a further condition on the row; not asked of what supersedes while it pushes something aside.
+    obstacle: a further condition on the row; not asked of what supersedes while it pushes something aside, unless it is
+    firm: it does not depend on how far what is pushed aside has come.
     destructive: wants a confirmation that says what goes.
     supersedes: may push aside an open operation (power off, delete). exclusive: takes the one place for an open
     operation. deadline: from request to settled, after which the operation fails. icon: name in the icon sprite.
@@ -85,6 +86,7 @@ class Verb:
     permission: str = "operate"
     states: frozenset[str] = frozenset({State.READY})
     obstacle: Obstacle | None = None
+    firm: bool = False
     destructive: bool = False
     supersedes: bool = False
     exclusive: bool = True

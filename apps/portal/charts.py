@@ -85,6 +85,13 @@ def small_charts(
     page: DetailPage, row: Any, api: str, why: Text, charts: tuple[ChartCard, ...] = SMALL_CHARTS
 ) -> dict[str, Any]:
     """Return the charts of an overview, for `portal/charts_small.html`. `why`: as for the tab."""
+    return charts_beside(page, row, api, why, SMALL_CHARTS)
+
+
+def charts_beside(
+    page: DetailPage, row: Any, api: str, why: Text, charts: tuple[ChartCard, ...]
+) -> dict[str, Any]:
+    """Return these charts for an overview."""
     return {
         "charts": charts,
         "charts_api": reverse(api, args=[row.pk]),

@@ -151,7 +151,7 @@ DISK_SET_LIMITS = declare(
     )
 )
 DISK_RENAME = declare(rename_verb("disk"))
-DISK_DELETE = declare(delete_verb("disk", obstacle=_must_be_free))
+DISK_DELETE = declare(delete_verb("disk", obstacle=_must_be_free, firm=True))
 # The platform asks for it by itself: it runs beside whatever else is done with the disk.
 DISK_FINISH_COPY = declare(
     Verb(

@@ -4,6 +4,8 @@ import itertools
 import re
 import subprocess
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from apps.drivers.specs import (
@@ -43,6 +45,20 @@ def byte_at(path: Path, at: int) -> int:
     shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     rows = [line.split(":")[1].split()[:16] for line in shown.splitlines() if re.match("^[0-9a-f]{8}:", line)]
     return int([byte for row in rows for byte in row][at % 512], 16)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[None]:
+    """Hold an image open as a running QEMU does."""
+    command = ["qemu-io", "-f", "qcow2", str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("length\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        yield
+        process.stdin.close()
 
 
 def new_id() -> str:

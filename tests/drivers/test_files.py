@@ -4,8 +4,6 @@ import os
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,25 +14,11 @@ from apps.drivers.files.layout import appearing, volume_path
 from apps.drivers.specs import ImageSpec, PoolKind, PoolSpec, VolumeSpec
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.contracts.volumes import SnapshotsContract, VolumesContract
-from tests.drivers.samples import DATA_AT, a_pool, a_volume, an_image, byte_at, fill, make_bootable
+from tests.drivers.samples import DATA_AT, a_pool, a_volume, an_image, byte_at, fill, make_bootable, opened
 
 
 def qemu_img(*arguments: str | Path) -> None:
     subprocess.run(["qemu-img", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[None]:
-    """Hold an image open as a running QEMU does."""
-    command = ["qemu-io", "-f", "qcow2", str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write("length\n")
-        process.stdin.flush()
-        process.stdout.readline()
-        yield
-        process.stdin.close()
 
 
 @pytest.fixture

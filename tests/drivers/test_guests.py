@@ -105,7 +105,7 @@ def guests(lab: Lab) -> Guests:
         hostname="first", password_hash=HASH, ssh_keys=(KEY,), user_data="#!/bin/sh\ntouch /root/ran\n"
     )
     there_port = a_port(one, 12)
-    slow_disk = DiskAttachment(a_volume(lab.pool), bytes_per_second=DISK_BYTES_PER_SECOND)
+    slow_disk = DiskAttachment(a_volume(lab.pool), bytes_per_second=DISK_BYTES_PER_SECOND, slot=1)
     found = Guests(
         here=lab.start(0, a_port(one, 11), seed=seed),
         there=lab.start(1, there_port, slow_disk),
@@ -177,7 +177,7 @@ def test_a_guest_shuts_down_when_asked(lab: Lab, guests: Guests) -> None:
 @pytest.mark.requirement("VM-2")
 def test_a_guest_writes_no_faster_than_its_disk_may(guests: Guests) -> None:
     began = time.monotonic()
-    guests.there.output("dd if=/dev/zero of=/dev/vdb bs=1M count=10 oflag=direct", seconds=60)
+    guests.there.output("dd if=/dev/zero of=/dev/vdc bs=1M count=10 oflag=direct", seconds=60)
     took = time.monotonic() - began
 
     assert took > 0.7 * (10 << 20) / DISK_BYTES_PER_SECOND

@@ -106,6 +106,23 @@ COMPARED: dict[str, tuple[str, str]] = {
             "net_tx_bytes",
         )
     },
+    "VmUsage.disks": ("see its fields", BOUND),
+    "DiskUsage.id": ("rows of disks of this VM", PLACED),
+    **{
+        f"DiskUsage.{name}": ("what nothing exceeds in a second", RATE)
+        for name in ("read_bytes", "write_bytes", "read_ops", "write_ops", "read_ns", "write_ns")
+    },
+    "VmDisks.running": ("see its fields", BOUND),
+    "VmDisks.stored": ("the disks of the VM that was asked for", BOUND),
+    "AttachedDisk.id": ("the disks of the VM that was asked for", BOUND),
+    "AttachedDisk.size_bytes": ("the size of the row", BOUND),
+    "GuestMounts.asked": ("only itself: it is the host's to say", BOUND),
+    "GuestMounts.mounts": ("the disks of the VM that was asked for; shown only", BOUND),
+    "Held.frozen": ("only itself: it is the host's to say", BOUND),
+    "Held.paused": ("only itself: it is the host's to say", BOUND),
+    "CopyProgress.done": ("only itself: it is the host's to say", BOUND),
+    "CopyProgress.done_bytes": ("shown only", BOUND),
+    "CopyProgress.total_bytes": ("shown only", BOUND),
     "HostUsage.cpu_busy_ms": ("100 % of its threads", RATE),
     "HostUsage.cpu_total_ms": ("100 % of its threads", RATE),
     "HostUsage.load": ("shown only", BOUND),
@@ -129,6 +146,7 @@ COMPARED: dict[str, tuple[str, str]] = {
         "rows of each kind; what has no row is a finding, never removed unasked",
         ORPHANS,
     ),
+    "PoolInventory.snapshot_of": ("where a snapshot without a row is removed, on request", ORPHANS),
     "PoolInventory.unfinished": ("a finding, never removed unasked", ORPHANS),
     "Unfinished.kind": ("volume or image", BOUND),
     "Unfinished.id": ("the form of an identifier", ORPHANS),

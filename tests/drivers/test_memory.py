@@ -18,7 +18,7 @@ from apps.drivers.orders import Fence
 from apps.drivers.protocols import Hypervisor
 from apps.drivers.specs import PauseReason, PoolKind, PoolSpec, Power, VmSpec, VolumeSpec, VpcSpec
 from tests.drivers.contracts.fabric import FabricContract, refused
-from tests.drivers.contracts.hypervisor import HypervisorContract, wait_until_off
+from tests.drivers.contracts.hypervisor import DisksContract, HypervisorContract, wait_until_off
 from tests.drivers.contracts.volumes import SnapshotsContract, VolumesContract
 from tests.drivers.samples import a_pool, a_vm, a_volume, a_vpc, new_id
 
@@ -68,6 +68,18 @@ class TestMemoryHypervisor(HypervisorContract):
     def pause(self, hypervisor: Hypervisor, vm_id: str) -> None:
         assert isinstance(hypervisor, MemoryHypervisor)
         hypervisor.pause_guest(vm_id, PauseReason.OTHER)
+
+
+class TestMemoryDisks(DisksContract):
+    @pytest.fixture(autouse=True)
+    def _without_agents(self, world: World) -> None:
+        world.guests_have_agents = False
+
+    @pytest.fixture
+    def data(self, volumes: MemoryVolumes, pool: PoolSpec) -> VolumeSpec:
+        volume = a_volume(pool)
+        volumes.ensure_volume(volume)
+        return volume
 
 
 @pytest.mark.requirement("VM-9")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from apps.compute.models import Vm
 from apps.compute.services.disk_attachment import attach_disk, detach_disk, force_detach_disk
 from apps.infrastructure import backends
 from apps.lifecycle.actor import SYSTEM
-from apps.lifecycle.models import Operation
+from apps.lifecycle.models import Operation, Resource
 from apps.storage.models import Disk
 from apps.storage.services import create, disk, snapshot
 from tests.kinds.case import KindCase
@@ -39,9 +40,15 @@ def _attached(yard: Yard) -> Disk:
     return made
 
 
+def _beside_a_vm(yard: Yard) -> Disk:
+    """A detached disk, and a running VM of the same name."""
+    made, vm = make_disk(yard), make_vm(yard)
+    Resource.objects.filter(pk=vm.pk).update(name=made.name)
+    return made
+
+
 def _attach(yard: Yard, row: Disk) -> Operation:
-    """To a new VM, or to the one it has been attached to in part."""
-    return attach_disk(yard.owner, row, vm=row.vm_id or make_vm(yard).pk)
+    return attach_disk(yard.owner, row, vm=Vm.objects.get(name=row.name).pk)
 
 
 def _with_snapshot(yard: Yard) -> Disk:
@@ -163,7 +170,7 @@ CASE = KindCase(
             lambda yard, row: disk.retry_disk(yard.owner, row),
             lambda yard: spoilt(_create(yard), "volumes.ensure_volume"),
         ),
-        "attach": Recipe(_attach, make_disk),
+        "attach": Recipe(_attach, _beside_a_vm),
         "detach": Recipe(lambda yard, row: detach_disk(yard.owner, row), _attached),
         "force_detach": Recipe(lambda yard, row: force_detach_disk(yard.owner, row), _attached),
         "expand": Recipe(lambda yard, row: disk.expand_disk(yard.owner, row, size_gib=20), _attached),

@@ -68,7 +68,8 @@ def _pairs() -> Iterator[_Pair]:
         yield _pair(f"volumes of {pool.name}", Disk.objects.filter(cluster=pool), content.of(PoolKind.VOLUME))
         disks = Disk.objects.filter(cluster=pool)
         points = disks.filter(copy_point__isnull=False).values_list("copy_point", flat=True)
-        there = {id for id in content.of(PoolKind.SNAPSHOT) if id not in set(map(str, points))}
+        inside = backends.volumes(pool, None).inventory(pool.spec()).of(PoolKind.SNAPSHOT)
+        there = inside.keys() - set(map(str, points))
         yield _pair(f"snapshots of {pool.name}", Snapshot.objects.filter(disk__cluster=pool), there)
         yield _pair(f"images of {pool.name}", Image.objects.filter(cluster=pool), content.of(PoolKind.IMAGE))
     for region in Region.objects.all():

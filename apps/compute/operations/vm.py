@@ -160,7 +160,8 @@ def delete(run: OperationContext) -> Settle:
     for disk in doomed:
         run.step(_("Removing disk %(disk)s"), 80, disk=disk.name)
         backends.volumes(disk.cluster, run, host=host).ensure_volume_absent(volume_spec(disk))
-    return lambda: settle_deleted(vm, doomed)
+    with_snapshots = run.operation.args.get("with_snapshots", False)
+    return lambda: settle_deleted(vm, doomed, with_snapshots=with_snapshots)
 
 
 _DEAF = "vm.guest_ignored_shutdown"
@@ -259,15 +260,16 @@ def _settle_created(vm: Vm, power: Power) -> None:
     made.update(state=State.READY, observed_generation=F("generation"))
 
 
-def settle_deleted(vm: Vm, doomed: Sequence[Disk] = ()) -> None:
+def settle_deleted(vm: Vm, doomed: Sequence[Disk] = (), *, with_snapshots: bool = True) -> None:
     """Remove the rows of a VM from `load_vm`, of its system disk and of `doomed`; give quota, addresses, room back.
 
-    Other data disks are detached and stay. Call in a transaction.
+    Other data disks are detached and stay. with_snapshots: False where it is known that there are none.
+    Call in a transaction.
     Locks in the order everybody keeps: resources, quota, host, storage.
     """
     system = vm.system_disk
     disks = [*([system] if system else []), *doomed]
-    snapshots = list(Snapshot.objects.filter(disk__in=disks))
+    snapshots = list(Snapshot.objects.filter(disk__in=disks)) if with_snapshots else []
     _detach_data_disks(vm, [disk for disk in vm.data_disks if disk not in doomed])
     free_nics(vm)
     remove([*snapshots, *disks, vm])

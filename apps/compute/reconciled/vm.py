@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -20,6 +21,7 @@ from apps.reconciliation.declared import Clean, Fact, Preview, Reconciled, decla
 from apps.reconciliation.models import Finding, Rule
 from apps.reconciliation.places import OnHosts
 from apps.reconciliation.rules import GENERATION, SIZE
+from apps.storage.models import Disk
 
 
 def _is_on(hypervisor: Hypervisor, id: str) -> bool:
@@ -74,6 +76,12 @@ def _resync_says(resource: Resource, part: str) -> Preview:
     return Preview(done, [_("Unsaved data in the guest.")] if vm.is_on else [])
 
 
+def _users(key: UUID) -> QuerySet[Resource]:
+    """Disks that still read from its system disk."""
+    source = Q(as_disk__copied_from__vm=key, as_disk__copied_from__role=Disk.Role.SYSTEM)
+    return Resource.objects.filter(source, as_disk__independent_at=None)
+
+
 def _cleaned(resource: Resource) -> Clean:
     vm = Vm.objects.select_related("host").prefetch_related("disks", "nics").get(pk=resource.pk)
     done = []
@@ -93,7 +101,11 @@ def _cleaned(resource: Resource) -> Clean:
     if disk is None:
         return Clean(done, amounts=amounts)
     values = {"name": disk.name, "size": disk.size_gib}
-    return Clean(done, [_("Disk %(name)s with all its data: %(size)s GiB.") % values], amounts)
+    lost = [_("Disk %(name)s with all its data: %(size)s GiB.") % values]
+    if count := disk.snapshots.count():
+        lost.append(_("Its snapshots: %(count)s.") % {"count": count})
+        amounts["snapshot"] = count
+    return Clean(done, lost, amounts)
 
 
 def _facts(resource: Resource) -> list[Fact]:
@@ -121,6 +133,7 @@ declare(
         resync_args=_resync_args,
         no_resync=_no_resync,
         ready=~Q(aspect=SIZE) | ~Q(resource__kind="vm") | Q(resource__as_vm__power_seen=Power.OFF),
+        users=_users,
         cleaned=_cleaned,
         fetch=("as_vm__host",),
         facts=_facts,

@@ -75,7 +75,7 @@ def _detach(change: Change[Disk], vm: UUID | None) -> Operation:
 def _machine(change: Change[Disk], pk: UUID | str) -> Vm:
     """Return the VM, of the disk's tenant and region. Raises Invalid, Forbidden, Refused or NotNow."""
     disk = change.row
-    rows = Vm.objects.select_related("region", "cluster").filter(tenant_id=disk.tenant_id)
+    rows = Vm.objects.select_related("region", "cluster").filter(tenant=disk.tenant)
     found = visible(change.actor, rows).filter(pk=pk).first()
     if found is None:
         raise Invalid({"vm": [_("VM not found.")]})

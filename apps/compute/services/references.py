@@ -41,6 +41,7 @@ _IMAGE = (
     "cluster__alias",
     "cluster__max_disk_gib",
     "cluster__accepts_disks",
+    "cluster__driver",
     *(f"cluster__{column}" for column in SPACE_COLUMNS),
     *(f"cluster__{column}" for column in SPEED_COLUMNS),
     "region__label",

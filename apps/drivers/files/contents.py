@@ -27,8 +27,10 @@ def inventory(pool: PoolSpec) -> PoolInventory:
     """Return volumes, images and snapshots with their sizes, and unfinished files."""
     folders = {kind: folder_of(pool, kind) for kind in FILES}
     sizes = {kind: _sizes(path) for kind, path in folders.items()}
+    kept = _snapshots(folders[PoolKind.VOLUME])
     return PoolInventory(
-        sizes={**sizes, PoolKind.SNAPSHOT: _snapshots(folders[PoolKind.VOLUME])},
+        sizes={**sizes, PoolKind.SNAPSHOT: {id: size for own in kept.values() for id, size in own.items()}},
+        snapshot_of={id: volume for volume, own in kept.items() for id in own},
         unfinished=tuple(
             Unfinished(kind, id, idle)
             for kind, path in folders.items()
@@ -55,12 +57,12 @@ def _sizes(path: Path) -> dict[str, int]:
     return found
 
 
-def _snapshots(volumes: Path) -> dict[str, int]:
-    """Return identifier → size of the disk of the snapshots in all volumes; a damaged file has none."""
-    found: dict[str, int] = {}
+def _snapshots(volumes: Path) -> dict[str, dict[str, int]]:
+    """Return volume → identifier and size of the disk of its snapshots; a damaged file has none."""
+    found: dict[str, dict[str, int]] = {}
     for id in ids_in(volumes):
         try:
-            found |= snapshots_in(id, volumes / f"{id}{SUFFIX}")
+            found[id] = snapshots_in(id, volumes / f"{id}{SUFFIX}")
         except (OSError, DriverError):
             continue
     return found

@@ -67,10 +67,7 @@ def copy_snapshot(spec: VolumeSpec, source: VolumeSource, target: Path) -> None:
     wanted = max(sizes[source.snapshot_id], spec.size_gib * GIB)
     with _opened(spec, checked_id(source.snapshot_id), path) as origin:
         _need_room(origin, target, whole=spec.image_id is None)
-        _convert(spec, origin, target)
-    # The copy has the size that its source has now; what the source has got since the snapshot is empty.
-    if qcow2.virtual_bytes(target) > wanted:
-        qemu_img.shrink(target, wanted)
+        _convert(spec, origin, target, wanted)
 
 
 @contextmanager
@@ -100,35 +97,37 @@ def _need_room(origin: Origin, target: Path, *, whole: bool) -> None:
         raise no_room(needed, free)
 
 
-def _convert(spec: VolumeSpec, origin: Origin, target: Path) -> None:
+def _convert(spec: VolumeSpec, origin: Origin, target: Path, wanted: int) -> None:
     backing = backing_of(spec)
     qemu_img.create(target, origin.virtual_bytes, backing)
-    kind = ("-B", backing, "-F", "qcow2") if backing else ("--target-is-zero",)
-    limits = whole_image(origin.virtual_bytes, origin.virtual_bytes)
-    written = os.open(target, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    written, user = os.open(target, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), origin.lent.user
+    size = min(wanted, origin.virtual_bytes)
     try:
-        os.fchown(written, origin.lent.user, origin.lent.user)
-        target_words = ("-n", *kind, "--target-image-opts")
-        with _note(target) as note:
-            qemu_img.of_strangers(
-                *(
-                    "convert",
-                    "-p",
-                    *target_words,
-                    *origin.words(whole=True),
-                    _target(written, origin, backing),
-                ),
-                limits=limits,
-                files=(*origin.files, written),
-                user=origin.lent.user,
-                output=note,
-            )
+        os.fchown(written, user, user)
+        _copy(origin, written, target, backing)
+        # The copy has the size that its source has now; what the source has got since the snapshot is empty.
+        if size < origin.virtual_bytes:
+            words = ("resize", "-q", "--shrink", chain(written, None), str(size))
+            qemu_img.of_strangers(*words, limits=whole_image(0, size), files=(written,), user=user)
         os.fchown(written, os.geteuid(), os.getegid())
     finally:
         os.close(written)
     # What wrote it may have been taken over by what it read.
-    if qcow2.references(target) != backing or qcow2.virtual_bytes(target) != origin.virtual_bytes:
-        raise strange_volume(target.name.removesuffix(SUFFIX))
+    if qcow2.references(target) != backing or qcow2.virtual_bytes(target) != size:
+        raise strange_volume(spec.id)
+
+
+def _copy(origin: Origin, written: int, target: Path, backing: str) -> None:
+    kind = ("-B", backing, "-F", "qcow2") if backing else ("--target-is-zero",)
+    words = ("convert", "-p", "-n", *kind, "--target-image-opts", *origin.words(whole=True))
+    with _note(target) as note:
+        qemu_img.of_strangers(
+            *(*words, _target(written, origin, backing)),
+            limits=whole_image(origin.virtual_bytes, origin.virtual_bytes),
+            files=(*origin.files, written),
+            user=origin.lent.user,
+            output=note,
+        )
 
 
 def _target(file: int, origin: Origin, backing: str) -> str:

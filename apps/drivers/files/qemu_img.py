@@ -90,11 +90,6 @@ def create(path: Path, size_bytes: int, backing: str = "") -> None:
     _run("create", "-q", "-f", "qcow2", *parent, str(path), str(size_bytes))
 
 
-def shrink(path: Path, size_bytes: int) -> None:
-    """Cut the end off a qcow2 file that we have just made."""
-    _run("resize", "-q", "-f", "qcow2", "--shrink", str(path), str(size_bytes))
-
-
 def chain(file: int, base: int | None) -> str:
     """Return the name of a qcow2 file, given by its descriptor, with the image that it is thin over.
 

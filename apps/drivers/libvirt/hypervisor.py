@@ -7,23 +7,34 @@ from typing import Any
 
 import libvirt
 
-from apps.drivers.errors import DriverError
-from apps.drivers.errors import mark as _
-from apps.drivers.files.layout import base_path, keep_base, keep_private, volume_path
-from apps.drivers.hypervisor_errors import locked_volume, missing_vm, missing_volume, vm_is_off
+from apps.drivers.hypervisor_errors import missing_vm, vm_is_off
 from apps.drivers.ids import checked_id
-from apps.drivers.libvirt import console, domain_xml, domains, observation, screenshot, seed
+from apps.drivers.libvirt import (
+    console,
+    disks,
+    domain_xml,
+    domains,
+    guest_agent,
+    observation,
+    screenshot,
+    seed,
+    starting,
+)
 from apps.drivers.libvirt.connection import Connection
-from apps.drivers.libvirt.domain_xml import DiskFiles
+from apps.drivers.libvirt.held import HeldVms
 from apps.drivers.libvirt.metadata import VmMetadata
+from apps.drivers.libvirt.pool_drivers import describe
 from apps.drivers.libvirt.settings import HostSettings
 from apps.drivers.specs import (
     RESUMABLE,
     ConsoleAddress,
+    GuestMounts,
+    Held,
     HostObservation,
     Power,
     Screenshot,
     SeedSpec,
+    VmDisks,
     VmSpec,
     VmStatus,
 )
@@ -38,6 +49,7 @@ class LibvirtHypervisor:
     def __init__(self, settings: HostSettings) -> None:
         self._settings = settings
         self.connection = Connection(settings.uri)
+        self.held = HeldVms(self.connection, settings.state_dir / "held")
         self._meter = observation.LoadMeter()
         self._pressed: dict[str, float] = {}
 
@@ -46,11 +58,8 @@ class LibvirtHypervisor:
             domain = domains.find(connection, spec.id)
             known = domains.about(domain) if domain is not None else VmMetadata()
             wanted = replace(self._bring_seed(spec.id, spec.seed, known), generation=spec.generation)
-            files = {
-                disk.volume.id: DiskFiles(volume_path(disk.volume), base_path(disk.volume))
-                for disk in spec.disks
-            }
-            xml = domain_xml.build(spec, self._settings, files, wanted, console.random_password())
+            places = {disk.volume.id: describe(disk.volume) for disk in spec.disks}
+            xml = domain_xml.build(spec, self._settings, places, wanted, console.random_password())
             connection.defineXML(xml)
 
     def _bring_seed(self, vm_id: str, wanted: SeedSpec, known: VmMetadata) -> VmMetadata:
@@ -108,6 +117,31 @@ class LibvirtHypervisor:
             if domain is not None:
                 domains.set_about(domain, self._bring_seed(vm_id, seed, domains.about(domain)))
 
+    def ensure_disks(self, spec: VmSpec) -> VmDisks:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, spec.id)
+            if domain is None:
+                raise missing_vm(spec.id)
+            return disks.ensure(domain, spec)
+
+    def disks(self, vm_id: str) -> VmDisks:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, vm_id)
+            return disks.read(domain) if domain is not None else VmDisks()
+
+    def mounts(self, vm_id: str) -> GuestMounts:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, vm_id)
+            if domain is None:
+                raise missing_vm(vm_id)
+            return guest_agent.mounts(domain) if domain.isActive() else GuestMounts(asked=False)
+
+    def ensure_held(self, vm_id: str, seconds: int, *, pause: bool) -> Held:
+        return self.held.hold(vm_id, seconds, pause=pause)
+
+    def ensure_released(self, vm_id: str) -> Held:
+        return self.held.release(vm_id)
+
     def status(self, vm_id: str) -> VmStatus:
         with self.connection.use() as connection:
             return domains.status(vm_id, domains.find(connection, vm_id))
@@ -142,37 +176,10 @@ class LibvirtHypervisor:
     def _start(self, vm_id: str, domain: Any, boot: int) -> None:
         if domains.runs(domain):
             return
-        for path in domains.disk_files(domain):
-            try:
-                keep_private(path)  # made before guests had users of their own, it may be readable by all
-            except FileNotFoundError:
-                raise missing_volume(vm_id, path.stem) from None
-        for path in domains.base_files(domain):
-            keep_base(path)
+        starting.prepare(vm_id, domain)
         domains.set_about(domain, replace(domains.about(domain), boot=boot))
         self._pressed.pop(vm_id, None)
-        try:
-            domain.createWithFlags(libvirt.VIR_DOMAIN_START_FORCE_BOOT)
-        except libvirt.libvirtError as error:
-            translated = self._start_error(vm_id, domain, error)
-            if translated is None:
-                raise
-            raise translated from error
-
-    def _start_error(self, vm_id: str, domain: Any, error: libvirt.libvirtError) -> DriverError | None:
-        words = str(error)
-        if 'write" lock' in words or 'shared "write' in words:
-            held = [path.stem for path in domains.disk_files(domain) if str(path) in words]
-            return locked_volume(vm_id, held[0] if held else "?")
-        if "KVM" in words or "kvm" in words:
-            return DriverError(
-                _("libvirt: %(words)s"),
-                values={"words": words},
-                code="hypervisor.no_kvm",
-                permanent=True,
-                hint=_('Set virtualisation = "qemu" in the host’s agent.toml, or repair KVM.'),
-            )
-        return None
+        starting.start(vm_id, domain)
 
     def _press_power_button(self, vm_id: str, domain: Any) -> None:
         now = time.monotonic()

@@ -27,12 +27,13 @@ def close_all(state: State, me: str, vm: MemoryVm) -> MemoryVm:
 
 def bring_up(state: State, me: str, vm: MemoryVm, disks: tuple[DiskAttachment, ...]) -> MemoryVm:
     """Return the VM with these disks in its definition and, running, as far as its guest has released the others."""
+    wanted = {disk.volume.id: disk for disk in disks}
+    for volume_id in wanted.keys() - set(vm.open_disks):
+        if vm.power is Power.ON or state.get(VOLUMES, volume_id) is None:
+            _ensure_free(state, me, vm, volume_id)
     vm = replace(vm, spec=replace(vm.spec, disks=disks))
     if vm.power is Power.OFF:
         return vm
-    wanted = {disk.volume.id: disk for disk in disks}
-    for volume_id in wanted.keys() - set(vm.open_disks):
-        _ensure_free(state, me, vm, volume_id)
     kept = [disk for disk in vm.live if disk.volume.id not in wanted and not vm.releases]
     for disk in vm.live:
         if disk.volume.id not in wanted and vm.releases:

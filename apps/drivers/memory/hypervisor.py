@@ -70,7 +70,7 @@ class MemoryHypervisor:
         with self._call("ensure_vm") as state:
             pass_or_refuse(state, spec.id, self._fence)
             known = state.get(self._vms, spec.id)
-            state.put(self._vms, spec.id, replace(known, spec=spec) if known else MemoryVm(spec))
+            state.put(self._vms, spec.id, replace(known, spec=spec) if known else self._defined(spec))
 
     def ensure_vm_absent(self, vm_id: str) -> None:
         with self._call("ensure_vm_absent") as state:
@@ -111,9 +111,7 @@ class MemoryHypervisor:
     def ensure_disks(self, spec: VmSpec) -> VmDisks:
         with self._call("ensure_disks") as state:
             pass_or_refuse(state, spec.id, self._fence)
-            vm = self._get(state, spec.id)
-            if vm is None:
-                raise missing_vm(spec.id)
+            vm = self._known(state, spec.id)
             vm = disks.bring_up(state, self._me(vm), vm, spec.disks)
             state.put(self._vms, spec.id, vm)
             return disks.disks_of(vm)
@@ -125,16 +123,12 @@ class MemoryHypervisor:
 
     def mounts(self, vm_id: str) -> GuestMounts:
         with self._call("mounts") as state:
-            vm = self._get(state, vm_id)
-            return disks.mounts_of(vm) if vm else GuestMounts(asked=False)
+            return disks.mounts_of(self._known(state, vm_id))
 
     def ensure_held(self, vm_id: str, seconds: int, *, pause: bool) -> Held:
         with self._call("ensure_held") as state:
             pass_or_refuse(state, vm_id, self._fence)
-            vm = self._get(state, vm_id)
-            if vm is None:
-                return Held(frozen=False, paused=False)
-            vm, held = disks.hold(vm, seconds, pause=pause)
+            vm, held = disks.hold(self._known(state, vm_id), seconds, pause=pause)
             state.put(self._vms, vm_id, vm)
             return held
 
@@ -150,10 +144,12 @@ class MemoryHypervisor:
 
     def ensure_pool_key(self, key: PoolKey) -> None:
         with self._call("ensure_pool_key") as state:
+            pass_or_refuse(state, key.id, self._fence)
             state.put(POOL_KEYS, f"{self._host}/{key.id}", key)
 
     def ensure_pool_key_absent(self, pool_id: str) -> None:
         with self._call("ensure_pool_key_absent") as state:
+            pass_or_refuse(state, pool_id, self._fence)
             state.delete(POOL_KEYS, f"{self._host}/{pool_id}")
 
     def status(self, vm_id: str) -> VmStatus:
@@ -236,10 +232,17 @@ class MemoryHypervisor:
             return self._switch(state, vm, Power.OFF, 0, False)
         return vm
 
-    def _running(self, state: State, vm_id: str) -> MemoryVm:
+    def _defined(self, spec: VmSpec) -> MemoryVm:
+        return MemoryVm(spec, guest_agent=self._world.guests_have_agents)
+
+    def _known(self, state: State, vm_id: str) -> MemoryVm:
         vm = self._get(state, vm_id)
         if vm is None:
             raise missing_vm(vm_id)
+        return vm
+
+    def _running(self, state: State, vm_id: str) -> MemoryVm:
+        vm = self._known(state, vm_id)
         if vm.power is Power.OFF:
             raise vm_is_off(vm_id)
         return vm
@@ -268,7 +271,7 @@ def _status(vm: MemoryVm) -> VmStatus:
         power=vm.power,
         boot=vm.boot,
         generation=vm.spec.generation,
-        paused=vm.paused,
+        paused=PauseReason.OTHER if vm.held.paused and vm.held_until > time.time() else vm.paused,
         resumable=vm.paused in RESUMABLE and vm.cause_gone,
         guest_agent=vm.spec.seed.is_secret and vm.power is Power.ON and vm.guest_agent,
     )

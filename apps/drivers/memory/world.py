@@ -46,6 +46,8 @@ class World:
         self.latency = latency
         #: So many looks after its creation a copy of a volume is still being copied.
         self.copy_steps = 0
+        #: Of VMs that are defined from now on.
+        self.guests_have_agents = True
         self.on_call = on_call
         self._faults: dict[str, list[DriverError]] = {}
         self._lock = threading.RLock()

@@ -9,6 +9,8 @@ from apps.infrastructure.models.cluster import Cluster
 
 #: Percent of a pool's capacity that its disks may add up to: thin disks are rarely full.
 DEFAULT_OVERCOMMIT = 300
+#: The least and the most of it.
+OVERCOMMIT_BOUNDS = (100, 10_000)
 #: Drivers that administrators choose from.
 FILE, CEPH = "file", "rbd"
 
@@ -71,6 +73,11 @@ class StorageCluster(Cluster):
     def is_ceph(self) -> bool:
         """Whether it is a Ceph pool."""
         return self.driver == CEPH
+
+    @property
+    def user(self) -> str:
+        """The Ceph user, by the name that forms and the API have for it."""
+        return self.pool_user
 
     def spec(self) -> PoolSpec:
         """Return what volume drivers need to know of the pool."""

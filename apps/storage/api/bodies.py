@@ -10,8 +10,8 @@ from apps.api import limits
 from apps.api.bodies import LineField, NewResource, NumberId
 from apps.storage.services.create_plan import LEAST_GIB, MOST_AT_ONCE
 
-_SIZE = {"min_value": 1, "max_value": limits.INTEGER}
-_DESCRIBED = {"max_length": 255, "required": False, "allow_blank": True, "default": ""}
+_SIZE: dict[str, Any] = {"min_value": 1, "max_value": limits.INTEGER}
+_DESCRIBED: dict[str, Any] = {"max_length": 255, "required": False, "allow_blank": True, "default": ""}
 
 
 class DiskBody(NewResource):

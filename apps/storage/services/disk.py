@@ -10,7 +10,7 @@ from apps.accounts.acts import changes, requested
 from apps.accounts.labels import relabel
 from apps.infrastructure.models import StorageCluster
 from apps.infrastructure.space import reserve_space
-from apps.lifecycle.errors import Invalid, NotNow
+from apps.lifecycle.errors import Invalid
 from apps.lifecycle.in_use import ensure_unused
 from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.requests import Change
@@ -92,9 +92,6 @@ def set_disk_limits(
 def delete_disk(change: Change[Disk], *, with_snapshots: bool = False) -> Operation:
     """Delete a detached data disk. Raises InUse naming its snapshots, or copies that still read from it."""
     disk = change.row
-    if disk.is_system or disk.vm_id is not None:
-        # Not asked of what pushes another operation aside.
-        raise NotNow(str(DISK_DELETE.obstacle(disk)) if DISK_DELETE.obstacle else "")
     snapshots = ensure_deletable(disk, with_snapshots=with_snapshots)
     change.bump()
     return change.request(args={"with_snapshots": with_snapshots}, also=snapshots)

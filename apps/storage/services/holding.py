@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.access import begin, visible
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
+from apps.lifecycle.bulk_insert import own_row
 from apps.lifecycle.errors import Busy
 from apps.lifecycle.legality import holding
 from apps.lifecycle.models import Resource
@@ -23,6 +24,7 @@ from apps.storage.models import Disk, Snapshot
 
 P = ParamSpec("P")
 T = TypeVar("T")
+R = TypeVar("R", bound=Resource)
 
 
 def changes_disk(
@@ -36,8 +38,7 @@ def changes_disk(
             with transaction.atomic():
                 held = lock_vms(actor, row.pk, values.get("vm"))
                 change = begin(actor, verb, row)
-                if not isinstance(change.row, Disk):  # asked for by those who know resources only
-                    change = replace(change, row=Disk.objects.get(pk=row.pk))
+                change = _with_own_row(change, Disk)
                 ensure_held(change.row, held)
                 return function(change, *args, **values)
 
@@ -59,16 +60,21 @@ def changes_snapshot(
             with transaction.atomic():
                 disk = Snapshot.objects.values_list("disk", flat=True).filter(pk=row.pk).first()
                 held = lock_vms(actor, disk) if disk else set()
-                list(Resource.objects.filter(pk=disk).select_for_update(no_key=True).values_list("pk"))
+                list(Resource.objects.filter(pk__in=[disk]).select_for_update(no_key=True).values_list("pk"))
                 change = begin(actor, verb, row)
-                if not isinstance(change.row, Snapshot):
-                    change = replace(change, row=Snapshot.objects.get(pk=row.pk))
+                change = _with_own_row(change, Snapshot)
                 ensure_held(change.row.disk, held)
                 return function(change, *args, **values)
 
         return serves(verb)(service)
 
     return bind
+
+
+def _with_own_row(change: Change[R], model: type[R]) -> Change[R]:
+    """Return the change of the kind's own row: some ask who know resources only."""
+    row: Resource = change.row
+    return change if isinstance(row, model) else replace(change, row=cast(R, own_row(row)))
 
 
 def lock_vms(actor: Actor, disk: UUID, *named: Any) -> set[UUID]:

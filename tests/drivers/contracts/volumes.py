@@ -185,6 +185,7 @@ class SnapshotsContract:
         second = a_snapshot(grown)
         volumes.ensure_snapshot(second)
         assert volumes.inventory(pool).of(PoolKind.SNAPSHOT) == {first.id: 1 << 30, second.id: 2 << 30}
+        assert volumes.inventory(pool).snapshot_of == {first.id: volume.id, second.id: volume.id}
         for _ in range(2):
             volumes.ensure_snapshot_absent(first)
         assert volumes.inventory(pool).of(PoolKind.SNAPSHOT) == {second.id: 2 << 30}
