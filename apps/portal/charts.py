@@ -81,9 +81,7 @@ def monitoring(charts: tuple[ChartCard, ...], api: str, why: Callable[[Any], Tex
     return Tab("monitoring", _("Monitoring"), "portal/tab_monitoring.html", context)
 
 
-def small_charts(
-    page: DetailPage, row: Any, api: str, why: Text, charts: tuple[ChartCard, ...] = SMALL_CHARTS
-) -> dict[str, Any]:
+def small_charts(page: DetailPage, row: Any, api: str, why: Text) -> dict[str, Any]:
     """Return the charts of an overview, for `portal/charts_small.html`. `why`: as for the tab."""
     return charts_beside(page, row, api, why, SMALL_CHARTS)
 

@@ -16,6 +16,7 @@ from apps.accounts.access import visible_projects
 from apps.accounts.labels import MAX_NAME
 from apps.api import limits
 from apps.infrastructure.models import StorageCluster
+from apps.infrastructure.pages.figures import size
 from apps.infrastructure.regions import ranked_regions
 from apps.infrastructure.selectors import visible_storage_clusters
 from apps.infrastructure.space import space_left
@@ -141,13 +142,13 @@ class DiskForm(_Chooses):
 
     def _ask_for(self, source: str) -> None:
         """Require what the source needs: of a copy, what to copy; of a blank disk, where and how large."""
-        size = self.fields["size_gib"]
+        gib = self.fields["size_gib"]
         for name in ("cluster", "size_gib"):
             self.fields[name].required = source == BLANK
         for name in (FROM_SNAPSHOT, FROM_DISK):
             self.fields[name].required = source == name
-        size.initial = LEAST_GIB if source == BLANK else None
-        size.help_text = _("%(least)s GiB or more. Leave empty for the size of the source.") % {
+        gib.initial = LEAST_GIB if source == BLANK else None
+        gib.help_text = _("%(least)s GiB or more. For a copy, leave empty for the size of its source.") % {
             "least": LEAST_GIB
         }
 
@@ -193,7 +194,7 @@ def _cluster(row: StorageCluster) -> Pick:
     return Pick(
         str(row),
         f"{row.region.label} · {speed}",
-        figures=["–" if left is None else f"{max(left, 0):,} GiB"],
+        figures=["–" if left is None else size(max(left, 0))],
         warning=_("full") if left is not None and left < LEAST_GIB else "",
     )
 

@@ -18,6 +18,7 @@ from apps.lifecycle.models import Operation
 from apps.metrics.active_store import store
 from apps.metrics.store import Sample, Subject
 from apps.network.models import Subnet
+from apps.portal.charts import DISK_CHARTS
 from apps.quotas.models import Quota
 from apps.storage.models import Disk
 from apps.storage.qos import bounds
@@ -91,6 +92,8 @@ def test_limits_stand_beside_what_the_disk_does_now(
     store().record([Sample(Subject("disk", str(disk.pk)), timezone.now(), values)])
     html = html_of(browser, f"/disks/{disk.pk}/")
     assert "123 of 500" in html and "50 MiB/s" in html and "Set for this disk." in html
+    drawn = re.findall(r'<tr data-name="(\w+)"', html)
+    assert drawn == [name for chart in DISK_CHARTS for name in chart.names]
 
 
 def test_the_attach_dialog_names_the_vms_that_cannot_have_the_disk_and_why(

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy
 
 from apps.infrastructure.models import StorageCluster
+from apps.infrastructure.pages.figures import size as size_text
 from apps.infrastructure.space import space_left
 from apps.lifecycle.models import Operation
 from apps.portal.create import CreatePage, Section
@@ -66,7 +67,7 @@ class DiskCreate(CreatePage):
             "disk_count": count,
             "size": size,
             "total": size * count if size else None,
-            "left": None if left is None else max(left, 0),
+            "left": None if left is None else size_text(max(left, 0)),
             "iops": iops,
             "mib": bytes_per_second // MIB,
         }

@@ -14,7 +14,7 @@ from apps.infrastructure.models import StorageCluster
 from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.selectors import with_open_operations
 from apps.metrics.active_store import store
-from apps.portal.charts import DISK_CHARTS, monitoring, small_charts
+from apps.portal.charts import DISK_CHARTS, charts_beside, monitoring
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, DetailPage, Properties, Property, Tab
 from apps.portal.html import meter
@@ -67,7 +67,7 @@ def why_nothing_new(row: Disk) -> str:
 
 
 def _overview(page: DetailPage, row: Disk) -> dict[str, Any]:
-    charts = small_charts(page, row, "api:disks-metrics", why_nothing_new(row), DISK_CHARTS)
+    charts = charts_beside(page, row, "api:disks-metrics", why_nothing_new(row), DISK_CHARTS)
     return {
         "groups": page.properties(row),
         "vm_link": vm_link(row, page) if row.vm else "",
