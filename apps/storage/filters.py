@@ -44,5 +44,5 @@ class SnapshotFilter(ResourceFilter):
         "consistency": Choices(_("Consistency"), "consistency", choices=Consistency.choices),
         "group": Choices(_("Group"), "group", each=forms.UUIDField),
         "cluster": Choices(_("Storage cluster"), "disk__cluster_id", each=forms.IntegerField),
-        "taken": Moment(_("Taken"), "taken_at"),
+        "taken": Moment(_("Taken at"), "taken_at"),
     }

@@ -17,7 +17,7 @@ from tests.kinds.case import KindCase
 from tests.kinds.disk import make_disk, own_disk
 from tests.recovery.crash.recipe import FORCE_CLEAN, Recipe, done, new_name, spoilt
 from tests.recovery.crash.yard import Yard
-from tests.security.words import A_MANAGE, P_CREATE, P_MANAGE, admin, api, pages
+from tests.security.words import A_CREATE, A_MANAGE, P_CREATE, P_MANAGE, admin, api, pages
 
 if TYPE_CHECKING:
     from tests.security.world import World
@@ -56,7 +56,7 @@ CASE = KindCase(
     "snapshot",
     "snapshots",
     Snapshot,
-    api=api("snapshots", create=A_MANAGE, patch=A_MANAGE, delete=A_MANAGE, retry=A_MANAGE),
+    api=api("snapshots", create=A_CREATE, patch=A_MANAGE, delete=A_MANAGE, retry=A_MANAGE),
     pages=pages(
         "snapshot",
         read="one tab.activity menu",

@@ -126,6 +126,7 @@ FORMS: dict[str, Body] = {
             "memory_gib",
             "disk",
             "disk_gib",
+            "snapshot",
             "image",
             "key_pair",
             "vpc",

@@ -25,6 +25,7 @@ from apps.storage.qos import bounds
 from apps.storage.services.disk import finish_copy
 from tests import factories
 from tests.compute.factories import Cloud, make_cloud, make_vm
+from tests.storage.factories import make_attached, run, set_guest
 from tests.storage.rows import disk_row, snapshot_row
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("EV-1"), pytest.mark.requirement("UX-5")]
@@ -138,6 +139,19 @@ def test_a_detach_that_was_meant_for_another_vm_changes_nothing(
     assert answer.status_code == 409 and "not attached to this VM" in answer.content.decode()
     disk.refresh_from_db()
     assert disk.vm_id == other.pk
+
+
+def test_a_refused_detach_names_the_mount_points_and_the_next_step(
+    browser: Client, owner: Actor, cloud: Cloud, vm: Vm
+) -> None:
+    disk = make_attached(owner, cloud, vm)
+    set_guest(vm, mounted={str(disk.pk): ("/srv/data", "/srv/more")})
+    assert post(browser, f"/disks/{disk.pk}/detach/", vm=vm.pk).status_code == 200
+    run(Operation.objects.open().get())
+    html = html_of(browser, f"/disks/{disk.pk}/")
+    assert "The guest has mounted the disk at /srv/data, /srv/more." in html
+    assert "Unmount it in the guest first." in html
+    assert f'href="/disks/{disk.pk}/force-detach/"' in html
 
 
 def test_forcing_a_detach_is_apart_and_wants_the_name(

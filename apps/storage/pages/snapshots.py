@@ -54,7 +54,7 @@ SNAPSHOT = PageKind(
     actions=(
         Do(SNAPSHOT_RETRY),
         Do(SNAPSHOT_RENAME, form=LabelsForm),
-        Do(SNAPSHOT_DELETE, says=_goes, typed_name=False),
+        Do(SNAPSHOT_DELETE, says=_goes),
     ),
 )
 
@@ -94,7 +94,7 @@ class SnapshotList(ListPage):
         ),
         Column(
             "taken",
-            gettext_lazy("Taken"),
+            gettext_lazy("Taken at"),
             lambda row, page: html.moment(row.taken_at),
             sort="taken_at",
             width="time",
@@ -142,7 +142,7 @@ class SnapshotDetail(DetailPage):
         """Of what, and when."""
         return [
             Property(_("Disk"), disk_link(row, self)),
-            Property(_("Taken"), html.moment(row.taken_at)),
+            Property(_("Taken at"), html.moment(row.taken_at)),
         ]
 
     def properties(self, row: Snapshot) -> Sequence[Properties]:

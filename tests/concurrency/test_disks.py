@@ -1,0 +1,105 @@
+"""Verbs of disks and of their VMs take locks in one order; of two that want one place, one gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from apps.accounts.models import Tenant, User
+from apps.compute.models import Vm
+from apps.compute.services.delete import delete_vm
+from apps.compute.services.disk_attachment import attach_disk, detach_disk
+from apps.compute.services.snapshot import snapshot_disks
+from apps.drivers.memory import World
+from apps.infrastructure import backends
+from apps.infrastructure.models import Host
+from apps.lifecycle import requests
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Refused
+from apps.lifecycle.models import Operation
+from apps.storage.models import Disk
+from apps.storage.services.disk import expand_disk, set_disk_limits
+from apps.storage.services.snapshot import create_snapshot
+from tests import factories
+from tests.compute.factories import Cloud, make_cloud, make_vm
+from tests.concurrency.together import at_once, deadlocks, overtaken
+from tests.no_lease_renewal import no_lease_renewal
+from tests.storage.factories import make_attached, make_disk
+
+__all__ = ["no_lease_renewal"]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.requirement("OP-1", "EV-2")]
+
+Ask = Callable[[Actor, Disk], Operation]
+
+
+@pytest.fixture(autouse=True)
+def no_deadlock(transactional_db: None) -> Iterator[None]:
+    before = deadlocks()
+    yield
+    assert deadlocks() == before
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch, transactional_db: None) -> Cloud:
+    world = World()
+    monkeypatch.setattr(backends, "_process_world", world)
+    made = make_cloud(world)
+    Host.objects.update(last_report_at=timezone.now() + timedelta(hours=1))
+    return made
+
+
+@pytest.fixture
+def owner(alice: User) -> Actor:
+    return factories.actor_for_user(alice)
+
+
+ASKED: list[Ask] = [
+    lambda actor, disk: expand_disk(actor, disk, size_gib=20),
+    lambda actor, disk: set_disk_limits(actor, disk, iops=100),
+    lambda actor, disk: create_snapshot(actor, disk=disk.pk, name="one"),
+    detach_disk,
+]
+
+
+@pytest.mark.parametrize("ask", ASKED, ids=["expand", "set limits", "snapshot", "detach"])
+@pytest.mark.parametrize("of_vm", ["delete", "snapshot_disks"])
+def test_a_verb_of_a_disk_waits_for_one_of_its_vm_that_wants_the_disk_too(
+    cloud: Cloud, owner: Actor, tenant_a: Tenant, ask: Ask, of_vm: str
+) -> None:
+    vm = make_vm(owner, cloud, cloud.network(tenant_a))
+    disk = make_attached(owner, cloud, vm)
+
+    def of_the_vm(go_on: Callable[[], None]) -> Operation:
+        with transaction.atomic():
+            requests.lock(vm)
+            go_on()
+            if of_vm == "delete":
+                return delete_vm(owner, vm, delete_disks=[disk.pk])
+            return snapshot_disks(owner, vm, name="all")
+
+    first, second = overtaken(of_the_vm, lambda: ask(owner, disk))
+    assert isinstance(first, Operation)
+    assert isinstance(second, Refused)
+
+
+def test_of_many_attaches_of_one_disk_and_to_one_place_each_is_given_once(
+    cloud: Cloud, owner: Actor, tenant_a: Tenant
+) -> None:
+    subnet = cloud.network(tenant_a)
+    vms = [make_vm(owner, cloud, subnet, name=name) for name in ("a", "b")]
+    disks = [make_disk(owner, cloud) for _ in range(3)]
+
+    def asked(disk: Disk, vm: Vm) -> Callable[[], Any]:
+        return lambda: attach_disk(owner, disk, vm=vm.pk)
+
+    outcomes = at_once([asked(disk, vm) for disk in disks for vm in vms])
+    accepted = [each for each in outcomes if isinstance(each, Operation)]
+    assert 1 <= len(accepted) <= 2
+    assert all(isinstance(each, Operation | Refused) for each in outcomes)
+    taken = list(Disk.objects.filter(role=Disk.Role.DATA, vm__isnull=False).values_list("vm", "slot"))
+    assert len(taken) == len(set(taken)) == len(accepted)
