@@ -55,6 +55,7 @@ OPERATION_CODES: dict[str, str] = {
     "image.implausible": "The converted image does not look like a disk.",
     "memory.lock_lost": "A pretend host of a test installation lost its lock.",
     "memory.locked": "A pretend host of a test installation is locked.",
+    "operation.no_turn": "An earlier operation on the same VM did not finish in time.",
     "operation.deadline": "The operation did not finish before its deadline.",
     "platform.bug": "Internal error.",
     "reconciliation.changed": "The difference changed before it was repaired.",

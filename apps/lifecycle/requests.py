@@ -104,7 +104,7 @@ def _write(
     args: dict[str, Any] | None,
     also: Sequence[Resource],
 ) -> Operation:
-    if not verb.exclusive:
+    if not verb.exclusive or takes_turns(verb, resource, held):
         held = ()
     if held and not verb.supersedes:
         raise _busy(held[0])
@@ -128,11 +128,20 @@ def _write(
         operation.not_before = blocker.lease_until
     operation.save(force_insert=True)
     operation.deadline = operation.created_at + verb.deadline  # what the statement has written
-    OperationLock.objects.bulk_create([OperationLock(resource_id=r.pk, operation=operation) for r in also])
+    OperationLock.objects.bulk_create(
+        [OperationLock(resource_id=r.pk, operation=operation, shared=verb.takes_turns) for r in also]
+    )
     record(actor, verb.name, resource, operation=operation, args=args)
     dispatch.dispatch_on_commit(operation)
     push.resource_changed(resource)
     return operation
+
+
+def takes_turns(verb: Verb, resource: Resource, held: Sequence[Operation]) -> bool:
+    """Whether an operation of the verb on the resource is carried out after those that hold what it needs beside it."""
+    return verb.takes_turns and all(
+        verb_named(operation.verb).takes_turns and operation.target_id != resource.pk for operation in held
+    )
 
 
 def _supersede(held: Sequence[Operation]) -> Operation | None:

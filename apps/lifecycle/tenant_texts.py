@@ -130,6 +130,9 @@ CAUSES: dict[str, TenantText] = {
     "vpc.failed": TenantText(
         _("The VPC could not be created."), _("Retry the VPC first, then retry this subnet.")
     ),
+    "operation.no_turn": TenantText(
+        _("An earlier task did not finish in time."), _("Wait until it has finished, then retry.")
+    ),
     "operation.deadline": TenantText(_("The task did not finish in time."), _ASK),
     "operation.cancelled": TenantText(_("The task was cancelled."), _("Retry the task to finish it.")),
     "database.unreachable": TenantText(_("The platform was busy."), _WAIT),
@@ -218,6 +221,7 @@ STEPS: dict[str, str] = {
             "Removing the system disk",
             "Removing unfinished files",
             "Waiting for a host to copy the image",
+            "Waiting for an earlier task",
         )
     },
 }

@@ -74,6 +74,8 @@ class Verb:
     what was wanted. abandoned: called with the operation whenever it ended otherwise than done (failed, cancelled,
     pushed aside), in the transaction that ends it. retried_by: the action that does it again when it failed, where that
     is not the verb itself.
+    takes_turns: what its operation holds beside its own resource may be held by others that take turns. They are
+    accepted in place of Busy, and carried out one after the other, in the order of their requests.
     removes: its resource is gone once it is done (delete, force clean): from the request on nothing may use it.
     rank: what supersedes pushes nothing of a higher rank aside (power off 0, delete 1, force clean 2).
     status: the resource's status while it runs, as the API names it (`status.py`).
@@ -104,6 +106,7 @@ class Verb:
     retried_by: str = ""
     rank: int = 0
     removes: bool = False
+    takes_turns: bool = False
     status: Status = Status.UPDATING
     is_task: bool = True
 

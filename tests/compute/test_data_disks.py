@@ -21,8 +21,8 @@ from apps.compute.services.power import power_off_vm, restart_vm, start_vm
 from apps.compute.services.repair import force_clean_vm, resync_vm
 from apps.compute.specs import vm_spec
 from apps.drivers.libvirt import HostSettings, domain_xml
-from apps.drivers.libvirt.domain_xml import DiskFiles
 from apps.drivers.libvirt.metadata import VmMetadata
+from apps.drivers.libvirt.pool_drivers import DiskFiles, in_files
 from apps.drivers.memory import MemoryVolumes
 from apps.drivers.memory.records import VOLUMES, vms_of
 from apps.drivers.specs import PoolKind
@@ -101,7 +101,7 @@ def volumes(cloud: Cloud) -> dict[str, int]:
 def device_names(vm: Vm) -> list[tuple[str, str]]:
     """Return device and volume of each disk in libvirt's definition, but for the seed."""
     spec = vm_spec(Vm.objects.prefetch_related("disks__cluster", "nics").get(pk=vm.pk))
-    files = {disk.volume.id: DiskFiles(Path(f"/pool/{disk.volume.id}")) for disk in spec.disks}
+    files = {disk.volume.id: in_files(DiskFiles(Path(f"/pool/{disk.volume.id}"))) for disk in spec.disks}
     domain = ET.fromstring(domain_xml.build(spec, HOST, files, VmMetadata(), "hidden"))
     found = []
     for disk in domain.iterfind("devices/disk"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from threading import Semaphore
 
 import pytest
 
@@ -11,18 +12,20 @@ from apps.compute.models import Vm
 from apps.compute.operations import disk_attachment as operations
 from apps.compute.services.delete import delete_vm
 from apps.compute.services.disk_attachment import attach_disk, detach_disk, force_detach_disk
-from apps.compute.services.power import power_off_vm, start_vm
+from apps.compute.services.power import power_off_vm, restart_vm, start_vm
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import World
 from apps.infrastructure import backends
 from apps.infrastructure.models import ComputeCluster
+from apps.lifecycle import operation_context
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Busy, Invalid, NotNow, Refused
-from apps.lifecycle.models import Operation, OperationStatus
+from apps.lifecycle.models import Operation, OperationLock, OperationStatus
 from apps.lifecycle.stored_messages import rendered_error
 from apps.network.models import Subnet
 from apps.storage.models import Disk
 from apps.storage.services.disk import delete_disk
+from apps.storage.services.snapshot import snapshot_disk
 from tests import factories
 from tests.compute.factories import Cloud, make_cloud, make_vm
 from tests.storage.factories import (
@@ -199,19 +202,46 @@ def test_detaching_from_a_vm_that_its_host_has_lost_succeeds(owner: Actor, cloud
     assert not backends.hypervisor(vm.host, None).status(str(vm.pk)).exists
 
 
-def test_a_second_attach_to_a_vm_says_what_is_running_and_that_nothing_was_changed(
+def test_attaches_to_one_vm_are_carried_out_one_after_the_other(
+    owner: Actor, cloud: Cloud, vm: Vm, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second, third = make_disk(owner, cloud), make_disk(owner, cloud)
+    asked = [attach_disk(owner, each, vm=vm.pk) for each in (disk, second, third)]
+    assert [each.slot for each in Disk.objects.filter(role="data").order_by("slot")] == [1, 2, 3]
+    # All places to wait in a thread are taken: it comes back later.
+    monkeypatch.setattr(operation_context, "waiting_places", Semaphore(0))
+    late = run(asked[2])
+    assert (late.status, late.steps[-1]["text"]) == (OperationStatus.QUEUED, "Waiting for an earlier task")
+    Operation.objects.update(not_before=late.created_at)
+    for operation in asked:
+        done(operation)
+    assert {str(each.pk) for each in (disk, second, third)} < set(running_with(vm))
+    assert not OperationLock.objects.exists()
+
+
+def test_what_waits_for_its_turn_holds_the_vm_and_goes_when_the_vm_goes(
     owner: Actor, cloud: Cloud, vm: Vm, disk: Disk
 ) -> None:
     second = make_disk(owner, cloud)
+    asked = [attach_disk(owner, each, vm=vm.pk) for each in (disk, second)]
+    with pytest.raises(Busy):
+        restart_vm(owner, vm)
+    with pytest.raises(Busy, match="Attaching is still running"):
+        detach_disk(owner, disk)
+    done(delete_vm(owner, vm))
+    assert {Operation.objects.get(pk=each.pk).status for each in asked} == {OperationStatus.CANCELLED}
+    assert not Disk.objects.exclude(vm=None).exists()
+
+
+def test_a_snapshot_does_not_queue_and_says_what_is_running_and_that_nothing_was_changed(
+    owner: Actor, cloud: Cloud, vm: Vm, disk: Disk
+) -> None:
     first = attach_disk(owner, disk, vm=vm.pk)
     with pytest.raises(Busy) as refused:
-        attach_disk(owner, second, vm=vm.pk)
+        snapshot_disk(owner, vm.disks.get(role="system"), name="one")
     assert "web is in use: Attaching is still running" in refused.value.message
     assert "Nothing was changed" in refused.value.hint
     assert refused.value.details["operation"] == str(first.pk)
-    assert Disk.objects.get(pk=second.pk).vm is None
-    done(first)
-    done(attach_disk(owner, second, vm=vm.pk))
 
 
 @pytest.mark.parametrize("call", ["hypervisor.ensure_vm", "hypervisor.ensure_disks"])

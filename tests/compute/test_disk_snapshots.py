@@ -8,11 +8,12 @@ from apps.accounts.models import Tenant
 from apps.compute.models import Vm
 from apps.compute.services.delete import delete_vm
 from apps.compute.services.power import power_off_vm, start_vm
+from apps.compute.services.repair import force_clean_vm
 from apps.compute.services.snapshot import snapshot_disks
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import World
 from apps.drivers.memory.snapshots import CONTENTS, SNAPSHOTS
-from apps.lifecycle.actor import Actor
+from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.errors import Busy, InUse, Invalid, NotNow, QuotaExceeded, Refused
 from apps.lifecycle.models import Operation, OperationStatus, State
 from apps.lifecycle.retry import retry
@@ -354,6 +355,23 @@ def test_a_deletion_of_vm_and_disks_that_stops_half_way_is_finished_by_its_next_
     Operation.objects.update(not_before=operation.created_at)
     done(operation)
     assert (volumes(), Disk.objects.count(), Vm.objects.count()) == ({}, 0, 0)
+
+
+@pytest.mark.requirement("VM-10", "OP-3")
+def test_a_force_clean_that_pushes_a_deletion_aside_leaves_no_disk_without_its_volume(
+    owner: Actor, cloud: Cloud, vm: Vm, disk: Disk, world: World, tenant_a: Tenant
+) -> None:
+    def stop(verb: str, moment: str) -> None:
+        if (verb, moment) == ("volumes.ensure_volume_absent", "after") and str(disk.pk) not in volumes():
+            raise DriverError("Lost.", code="host.unreachable")
+
+    world.on_call = stop
+    deletion = delete_vm(owner, vm, delete_disks=[disk.pk])
+    run(deletion)
+    world.on_call = None
+    assert (volumes(), Disk.objects.filter(pk=disk.pk).exists()) == ({}, True)
+    done(force_clean_vm(SYSTEM, vm))
+    assert (Disk.objects.count(), miscounted(tenant_a)) == (0, [])
 
 
 @pytest.mark.requirement("VM-10")

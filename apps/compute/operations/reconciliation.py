@@ -10,7 +10,7 @@ from django.utils.translation import gettext_noop as _
 from apps.compute.models import Power, Vm
 from apps.compute.operations.disk import ensure_volume_exists
 from apps.compute.operations.disk_attachment import ensure_disks
-from apps.compute.operations.vm import ensure_ports, load_vm, settle_deleted
+from apps.compute.operations.vm import ensure_ports, forget_disk, load_vm, named_disks, settle_deleted
 from apps.compute.reconciled.reservations import recount_host
 from apps.compute.specs import vm_spec
 from apps.compute.verbs import VM_FORCE_CLEAN, VM_RESYNC, VM_ROLL_BACK
@@ -97,6 +97,10 @@ def force_clean_vm(run: OperationContext) -> Settle:
     run.step(_("Removing the system disk"), 70)
     if (disk := vm.system_disk) is not None:
         keep_remaining(run, partial(_remove_volume, run, disk, host))
+    for disk in named_disks(run, vm):
+        run.step(_("Removing disk %(disk)s"), 80, disk=disk.name)
+        keep_remaining(run, partial(_remove_volume, run, disk, host))
+        forget_disk(disk)
     return lambda: settle_deleted(vm)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import F, Prefetch
 from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
@@ -41,6 +41,7 @@ from apps.network.services.addresses import free_nics
 from apps.network.specs import port_spec
 from apps.quotas.services import release_quota
 from apps.storage.models import Disk, Snapshot
+from apps.storage.operations.disk import settle_disk_deleted
 from apps.storage.specs import volume_spec
 
 
@@ -156,16 +157,27 @@ def delete(run: OperationContext) -> Settle:
     run.step(_("Removing the system disk"), 70)
     if (disk := vm.system_disk) is not None:
         backends.volumes(disk.cluster, run, host=host).ensure_volume_absent(volume_spec(disk))
-    doomed = [disk for disk in vm.data_disks if str(disk.pk) in run.operation.args.get("delete_disks", ())]
-    for disk in doomed:
+    for disk in named_disks(run, vm):
         run.step(_("Removing disk %(disk)s"), 80, disk=disk.name)
         backends.volumes(disk.cluster, run, host=host).ensure_volume_absent(volume_spec(disk))
+        forget_disk(disk)
     with_snapshots = run.operation.args.get("with_snapshots", False)
-    return lambda: settle_deleted(vm, doomed, with_snapshots=with_snapshots)
+    return lambda: settle_deleted(vm, with_snapshots=with_snapshots)
 
 
 _DEAF = "vm.guest_ignored_shutdown"
 _PAUSED = "vm.paused"
+
+
+def named_disks(run: OperationContext, vm: Vm) -> list[Disk]:
+    """Return the data disks of a VM that are to be deleted with it and have not been yet."""
+    return [disk for disk in vm.data_disks if str(disk.pk) in run.operation.args.get("delete_disks", ())]
+
+
+def forget_disk(disk: Disk) -> None:
+    """Remove the rows of a disk whose volume is gone: should the rest fail, none is left without its volume."""
+    with transaction.atomic():
+        settle_disk_deleted(disk)
 
 
 def load_vm(run: OperationContext, pk: UUID | None = None) -> tuple[Vm, Host, Region]:
@@ -260,32 +272,27 @@ def _settle_created(vm: Vm, power: Power) -> None:
     made.update(state=State.READY, observed_generation=F("generation"))
 
 
-def settle_deleted(vm: Vm, doomed: Sequence[Disk] = (), *, with_snapshots: bool = True) -> None:
-    """Remove the rows of a VM from `load_vm`, of its system disk and of `doomed`; give quota, addresses, room back.
+def settle_deleted(vm: Vm, *, with_snapshots: bool = True) -> None:
+    """Remove the rows of a VM from `load_vm` and of its system disk; give quota, addresses and room back.
 
-    Other data disks are detached and stay. with_snapshots: False where it is known that there are none.
-    Call in a transaction.
-    Locks in the order everybody keeps: resources, quota, host, storage.
+    Data disks are detached and stay. with_snapshots: False where it is known that there are none.
+    Call in a transaction. Locks in the order everybody keeps: resources, quota, host, storage.
     """
-    system = vm.system_disk
-    disks = [*([system] if system else []), *doomed]
-    snapshots = list(Snapshot.objects.filter(disk__in=disks)) if with_snapshots else []
-    _detach_data_disks(vm, [disk for disk in vm.data_disks if disk not in doomed])
+    disk = vm.system_disk
+    snapshots = list(Snapshot.objects.filter(disk=disk)) if disk and with_snapshots else []
+    _detach_data_disks(vm)
     free_nics(vm)
-    remove([*snapshots, *disks, vm])
+    remove([*snapshots, *([disk] if disk else []), vm])
     if vm.tenant_id is not None:
-        amounts = vm_amounts(vm.need, 0) | {
-            "disk": len(disks),
-            "disk_gib": sum(disk.size_gib for disk in disks),
-            "snapshot": len(snapshots),
-        }
-        release_quota(vm.tenant_id, amounts)
+        amounts = vm_amounts(vm.need, disk.size_gib if disk else 0)
+        release_quota(vm.tenant_id, {**amounts, "snapshot": len(snapshots)} if snapshots else amounts)
     placement.release(vm.host_id, vm.need)
-    for disk in sorted(disks, key=lambda disk: disk.cluster_id):
+    if disk:
         release_space(disk.cluster_id, disk.size_gib)
 
 
-def _detach_data_disks(vm: Vm, kept: Sequence[Disk]) -> None:
-    Disk.objects.filter(pk__in=[disk.pk for disk in kept], vm=vm).update(vm=None, slot=None)
+def _detach_data_disks(vm: Vm) -> None:
+    kept = list(Disk.objects.filter(vm=vm, role=Disk.Role.DATA)) if vm.data_disks else []
+    Disk.objects.filter(pk__in=[disk.pk for disk in kept]).update(vm=None, slot=None)
     for disk in kept:
         push.resource_changed(disk)

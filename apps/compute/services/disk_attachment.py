@@ -39,7 +39,7 @@ def attach_disk(change: Change[Disk], *, vm: UUID) -> Operation:
         disk.vm, disk.slot = machine, slot
         Disk.objects.filter(pk=disk.pk).update(vm=machine, slot=slot)
     change.bump()
-    also = beside(disk)
+    also = beside(change, disk)
     _bump(machine)
     return change.request(args={"vm": str(machine.pk)}, also=also)
 
@@ -67,7 +67,7 @@ def _detach(change: Change[Disk], vm: UUID | None) -> Operation:
             hint=_("Nothing was changed. Reload the disk to see where it is attached."),
         )
     change.bump()
-    also = beside(disk)
+    also = beside(change, disk)
     _bump(also[0])
     return change.request(args={"vm": str(disk.vm_id)}, also=also)
 

@@ -59,7 +59,7 @@ def expand_disk(change: Change[Disk], *, size_gib: int) -> Operation:
     if more == 0 and not disk.error:
         raise Invalid({"size_gib": [_("The disk already has %(size)s GiB.") % {"size": disk.size_gib}]})
     ensure_size(size_gib, disk.size_gib, cluster)
-    also = beside(disk)
+    also = beside(change, disk)
     if more:
         if disk.tenant_id is not None:
             reserve_quota(disk.tenant_id, {"disk_gib": more})
@@ -85,7 +85,7 @@ def set_disk_limits(
     )
     change.bump()
     args = {"iops": iops, "bytes_per_second": bytes_per_second}
-    return change.request(args=args, also=beside(disk))
+    return change.request(args=args, also=beside(change, disk))
 
 
 @changes_disk(DISK_DELETE)

@@ -18,7 +18,7 @@ from apps.lifecycle.bulk_insert import own_row
 from apps.lifecycle.errors import Busy
 from apps.lifecycle.legality import holding
 from apps.lifecycle.models import Resource
-from apps.lifecycle.requests import Change
+from apps.lifecycle.requests import Change, takes_turns
 from apps.lifecycle.verbs import Verb, verb_named
 from apps.storage.models import Disk, Snapshot
 
@@ -113,11 +113,16 @@ def busy_with(row: Resource, verb: str, operation: str) -> Busy:
     )
 
 
-def beside(disk: Disk) -> list[Resource]:
-    """Return what an operation on the disk holds as well: the VM that has it, already locked. Raises Busy if held."""
+def beside(change: Change[Any], disk: Disk) -> list[Resource]:
+    """Return what an operation on the disk holds as well: the VM that has it, already locked.
+
+    Raises Busy if another operation holds the VM, unless both take turns.
+    """
     vm = disk.vm
     if vm is None:
         return []
-    for operation in holding([vm]):
-        raise busy_with(vm, operation.verb, str(operation.pk))
+    held = holding([vm])
+    if not takes_turns(change.verb, change.row, held):
+        for operation in held:
+            raise busy_with(vm, operation.verb, str(operation.pk))
     return [vm]

@@ -16,7 +16,7 @@ force_clean_snapshot = force_cleans(SNAPSHOT_FORCE_CLEAN)
 @changes_disk(DISK_RESYNC)
 def resync_disk(change: Change[Disk]) -> Operation:
     """Make volume and attachment match the row."""
-    return change.request(also=beside(change.row))
+    return change.request(also=beside(change, change.row))
 
 
 @changes_disk(DISK_FORCE_CLEAN)

@@ -42,19 +42,20 @@ def create_snapshot(actor: Actor, *, disk: UUID, name: str, remark: str = "") ->
         raise Invalid({"disk": [_("Disk not found.")]})
     lock_vms(actor, found.pk)
     change = begin(actor, DISK_SNAPSHOT, found)
-    return _take(change.actor, change.row, name, remark)
+    return _take(change, name, remark)
 
 
 @changes_disk(DISK_SNAPSHOT)
 def snapshot_disk(change: Change[Disk], *, name: str, remark: str = "") -> Operation:
     """Take a snapshot of the disk; return the operation of the snapshot."""
-    return _take(change.actor, change.row, name, remark)
+    return _take(change, name, remark)
 
 
-def _take(actor: Actor, disk: Disk, name: str, remark: str) -> Operation:
+def _take(change: Change[Disk], name: str, remark: str) -> Operation:
     """Insert and request a snapshot of a locked disk."""
-    allowed = allow(actor, SNAPSHOT_CREATE, project=disk.project, tenant_id=disk.tenant_id)
-    also = [disk, *beside(disk)]
+    disk = change.row
+    allowed = allow(change.actor, SNAPSHOT_CREATE, project=disk.project, tenant_id=disk.tenant_id)
+    also = [disk, *beside(change, disk)]
     snapshot = new_snapshot(disk, name, remark)
     return allowed.request(snapshot, args={"disk": disk.name}, also=also)
 
@@ -91,7 +92,7 @@ def retry_snapshot(change: Change[Snapshot]) -> Operation:
     disk = change.row.disk
     ensure_usable(disk)
     Snapshot.objects.filter(pk=change.row.pk).update(group=None, size_gib=disk.size_gib)
-    return change.request(also=[disk, *beside(disk)])
+    return change.request(also=[disk, *beside(change, disk)])
 
 
 rename_snapshot = renames(SNAPSHOT_RENAME)
@@ -122,7 +123,7 @@ def roll_back_disk(
     if found is None:
         raise Invalid({"snapshot": [_("This disk has no such snapshot.")]})
     hold_for_use(found)
-    also: list[Resource] = [found, *beside(disk)]
+    also: list[Resource] = [found, *beside(change, disk)]
     kept = _kept_first(change, disk, found, first) if snapshot_first else None
     if kept is not None:
         also.append(kept)
