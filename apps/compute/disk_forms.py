@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -52,7 +52,7 @@ def attaching(disk: Disk) -> list[str]:
 
 
 class AttachForm(RowForm):
-    """The VM that a disk is attached to."""
+    """The VM that a disk, or several, are attached to."""
 
     vm = forms.TypedChoiceField(
         label=gettext_lazy("Virtual machine"), coerce=UUID, widget=SelectWithReasons()
@@ -62,25 +62,25 @@ class AttachForm(RowForm):
         """Offer the VMs of the disk's region; name those that cannot have it, and why."""
         field, disk = self.fields["vm"], self.row
         assert isinstance(field, forms.TypedChoiceField) and isinstance(field.widget, SelectWithReasons)
-        if disk is None:
-            return
-        own = visible(self.actor, Vm.objects.filter(kind="vm", tenant_id=disk.tenant_id))
-        counted = own.annotate(disk_count=Count("disks", filter=Q(disks__role=Disk.Role.DATA)))
-        here = (
-            counted.filter(region_id=disk.region_id)
-            .select_related("cluster")
-            .only("name", "kind", "tenant_id", "project_id", "state", "cluster__architecture")
-        )
+        own = visible(self.actor, Vm.objects.filter(kind="vm"))
+        here = own if disk is None else own.filter(tenant_id=disk.tenant_id, region_id=disk.region_id)
+        vms = list(_described(here).order_by("name", "pk")[:MOST_OFFERED])
         rights = Rights(self.actor)
-        vms = list(here.order_by("name", "pk")[:MOST_OFFERED])
         reasons = {str(vm.pk): reason for vm in vms if (reason := _why_not(rights, vm))}
         vms.sort(key=lambda vm: str(vm.pk) in reasons)
-        field.choices = [("", _("Choose a VM")), *((vm.pk, vm.name) for vm in vms)]
+        named = [(vm.pk, vm.name if disk is not None else _full_name(vm)) for vm in vms]
+        field.choices = [("", _("Choose a VM")), *named]
         field.widget.reasons = reasons
+        said = [] if disk is None else self._elsewhere(disk, own)
+        if len(vms) == MOST_OFFERED:
+            said.append(_("More VMs: attach the disk on the page of the VM."))
+        field.help_text = " ".join(said)
+
+    def _elsewhere(self, disk: Disk, own: QuerySet[Vm]) -> list[str]:
+        """Say which VMs are offered, and how many are in other regions; choose the one it is attached to in part."""
         self.initial["vm"] = disk.vm_id or self.initial.get("vm")
-        elsewhere = own.exclude(region_id=disk.region_id).count()
-        region = disk.region.label if disk.region else ""
-        said = [_("VMs in region %(region)s.") % {"region": region}]
+        said = [_("VMs in region %(region)s.") % {"region": disk.region.label if disk.region else ""}]
+        elsewhere = own.filter(tenant_id=disk.tenant_id).exclude(region_id=disk.region_id).count()
         if elsewhere:
             text = ngettext(
                 "%(n)s VM in another region cannot use this disk.",
@@ -88,9 +88,28 @@ class AttachForm(RowForm):
                 elsewhere,
             )
             said.append(text % {"n": elsewhere})
-        if len(vms) == MOST_OFFERED:
-            said.append(_("More VMs: attach the disk on the page of the VM."))
-        field.help_text = " ".join(said)
+        return said
+
+
+def _described(vms: QuerySet[Vm]) -> QuerySet[Vm]:
+    """Return VMs with what is asked of each here."""
+    counted = vms.annotate(disk_count=Count("disks", filter=Q(disks__role=Disk.Role.DATA)))
+    return counted.select_related("cluster", "region", "tenant").only(
+        "name",
+        "kind",
+        "tenant",
+        "project",
+        "state",
+        "cluster__architecture",
+        "region__label",
+        "tenant__name",
+    )
+
+
+def _full_name(vm: Vm) -> str:
+    """Return the name of a VM among those of all regions."""
+    place = [vm.tenant.name if vm.tenant else "", vm.region.label if vm.region else ""]
+    return " · ".join([vm.name, *filter(None, place)])
 
 
 def _why_not(rights: Rights, vm: Any) -> str:

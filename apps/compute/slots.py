@@ -39,7 +39,7 @@ from apps.portal.slots import (
 from apps.storage.models import Disk
 from apps.storage.verbs import DISK_ATTACH
 
-ACTIONS.fill(ActionSlot("disk", Do(DISK_ATTACH, form=AttachForm, says=attaching), after="retry"))
+ACTIONS.fill(ActionSlot("disk", Do(DISK_ATTACH, form=AttachForm, says=attaching, bulk=True), after="retry"))
 TABS.fill(
     TabSlot("host", Tab("vms", _("Virtual machines"), "compute/host_vms.html", host_vms), after=""),
     TabSlot(

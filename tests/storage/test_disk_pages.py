@@ -117,6 +117,21 @@ def test_the_attach_dialog_names_the_vms_that_cannot_have_the_disk_and_why(
     assert (disk.vm_id, disk.slot) == (vm.pk, 1)
 
 
+@pytest.mark.requirement("UX-4")
+def test_several_disks_are_attached_to_one_vm_at_once(
+    browser: Client, tenant_a: Tenant, cloud: Cloud, vm: Vm
+) -> None:
+    disks = [disk_row(tenant_a, cloud, name) for name in ("one", "two")]
+    asked = {"action": "attach", "key": [str(disk.pk) for disk in disks]}
+    html = browser.post("/disks/bulk/", asked).content.decode()
+    assert f"web · {tenant_a.name} · {cloud.region.label}" in html
+    token = re.search(r'name="token" value="([^"]+)"', html)
+    assert token is not None
+    answer = browser.post("/disks/bulk/", {**asked, "token": token.group(1), "vm": str(vm.pk)})
+    assert answer.status_code == 302, answer.content
+    assert sorted(Disk.objects.filter(role="data").values_list("vm", "slot")) == [(vm.pk, 1), (vm.pk, 2)]
+
+
 def test_attaching_from_the_page_of_a_vm_takes_one_click(
     browser: Client, tenant_a: Tenant, cloud: Cloud, vm: Vm
 ) -> None:
