@@ -63,7 +63,7 @@ class AttachForm(RowForm):
         field, disk = self.fields["vm"], self.row
         assert isinstance(field, forms.TypedChoiceField) and isinstance(field.widget, SelectWithReasons)
         own = visible(self.actor, Vm.objects.filter(kind="vm"))
-        here = own if disk is None else own.filter(tenant_id=disk.tenant_id, region_id=disk.region_id)
+        here = own if disk is None else own.filter(tenant=disk.tenant, region=disk.region)
         vms = list(_described(here).order_by("name", "pk")[:MOST_OFFERED])
         rights = Rights(self.actor)
         reasons = {str(vm.pk): reason for vm in vms if (reason := _why_not(rights, vm))}
@@ -80,7 +80,7 @@ class AttachForm(RowForm):
         """Say which VMs are offered, and how many are in other regions; choose the one it is attached to in part."""
         self.initial["vm"] = disk.vm_id or self.initial.get("vm")
         said = [_("VMs in region %(region)s.") % {"region": disk.region.label if disk.region else ""}]
-        elsewhere = own.filter(tenant_id=disk.tenant_id).exclude(region_id=disk.region_id).count()
+        elsewhere = own.filter(tenant=disk.tenant).exclude(region=disk.region).count()
         if elsewhere:
             text = ngettext(
                 "%(n)s VM in another region cannot use this disk.",

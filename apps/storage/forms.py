@@ -35,7 +35,7 @@ class SnapshotOfForm(RowForm):
         """Propose a name."""
         if self.row is not None:
             now = f"{timezone.localtime():%Y%m%d-%H%M}"
-            self.initial |= {"name": f"{self.row.name[: MAX_NAME - len(now) - 1]}-{now}", "remark": ""}
+            self.initial.update({"name": f"{self.row.name[: MAX_NAME - len(now) - 1]}-{now}", "remark": ""})
 
 
 class DetachForm(RowForm):
@@ -83,7 +83,7 @@ class CloneForm(RowForm):
         end = _("-copy")
         name = f"{self.row.name[: MAX_NAME - len(end)]}{end}"
         least = max(self.row.size_gib, LEAST_GIB)
-        self.initial |= {"name": name, "remark": "", "size_gib": least}
+        self.initial.update({"name": name, "remark": "", "size_gib": least})
         self.fields["size_gib"].help_text = _("At least %(least)s GiB.") % {"least": f"{least:,}"}
 
 
@@ -102,10 +102,12 @@ class LimitsForm(RowForm):
         if self.row is None:
             return
         disk, within = self.row, bounds(self.row.cluster, self.row.size_gib)
-        self.initial |= {
-            "iops": disk.iops_set,
-            "bytes_per_second": disk.bytes_set // MIB if disk.bytes_set is not None else None,
-        }
+        self.initial.update(
+            {
+                "iops": disk.iops_set,
+                "bytes_per_second": disk.bytes_set // MIB if disk.bytes_set is not None else None,
+            }
+        )
         text = _("%(least)s to %(most)s. Leave empty for the storage cluster’s rule, now %(most)s.")
         for name, least, most in (
             ("iops", within.least_iops, within.most_iops),
@@ -132,7 +134,7 @@ class RollBackForm(RowForm):
         field = self.fields["snapshot"]
         assert isinstance(field, forms.TypedChoiceField)
         rows = Snapshot.objects.filter(disk=self.row, state=State.READY).order_by("-created_at", "pk")
-        field.choices = [(row.pk, f"{row.name} ({written(row.taken_at or row.created_at)})") for row in rows]  # type: ignore[arg-type]
+        field.choices = [(row.pk, f"{row.name} ({written(row.taken_at or row.created_at)})") for row in rows]
         if not field.choices:
             field.help_text = _("This disk has no snapshots.")
 

@@ -81,5 +81,6 @@ def _place_of(data: dict[str, Any]) -> tuple[StorageCluster | None, int]:
     if "disk" in data:
         disk = Disk.objects.select_related("cluster__region").filter(pk=data["disk"]).first()
         return (disk.cluster, disk.size_gib) if disk else (None, 0)
-    clusters = StorageCluster.objects.select_related("region")
-    return clusters.filter(pk=data.get("cluster")).first(), 0
+    if "cluster" not in data:
+        return None, 0
+    return StorageCluster.objects.select_related("region").filter(pk=data["cluster"]).first(), 0

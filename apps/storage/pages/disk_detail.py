@@ -181,7 +181,7 @@ class DiskDetail(DetailPage):
             facts.append(Property(_("Attached to"), vm_link(row, self)))
         return facts
 
-    def properties(self, row: Disk) -> Sequence[Properties]:
+    def properties(self, row: Any) -> Sequence[Properties]:
         """What it is and how fast it may be."""
         return [
             Properties(
