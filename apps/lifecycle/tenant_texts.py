@@ -62,6 +62,7 @@ CAUSES: dict[str, TenantText] = {
             "volumes.ceph_refused",
             "volumes.pool_missing",
             "volumes.pool_forbidden",
+            "volumes.implausible",
         ),
         _STORAGE,
     ),

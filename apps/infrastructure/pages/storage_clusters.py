@@ -84,8 +84,6 @@ class StorageClusterList(ListPage):
     columns = (
         NAME,
         HEALTH,
-        REGION,
-        Column("media", gettext_lazy("Media"), lambda row, page: row.get_media_display(), sort="media"),
         Column(
             "used",
             gettext_lazy("Used"),
@@ -95,12 +93,16 @@ class StorageClusterList(ListPage):
             text=lambda row, page: row.used_bytes / GIB,
         ),
         PROVISIONED,
+        REGION,
+        Column("media", gettext_lazy("Media"), lambda row, page: row.get_media_display(), sort="media"),
         Column(
             "capacity",
             gettext_lazy("Capacity"),
             lambda row, page: f"{row.capacity_bytes // GIB:,} GiB" if row.observed_at else "",
             sort="capacity_bytes",
             end=True,
+            # What is used is shown of it.
+            hidden=True,
             text=lambda row, page: row.capacity_bytes / GIB,
         ),
         OPEN_TO,
@@ -181,7 +183,12 @@ class StorageClusterCreate(CreatePage):
     sections = (
         Section(gettext_lazy("Cluster"), ("region", "name", "media", "max_disk_gib", "overcommit")),
         Section(gettext_lazy("Storage"), ("driver", "path")),
-        Section(gettext_lazy("Ceph"), ("monitors", "user", "key"), css="only-ceph"),
+        Section(
+            gettext_lazy("Ceph"),
+            ("monitors", "user", "key"),
+            text=gettext_lazy("A Ceph pool needs all three."),
+            css="only-ceph",
+        ),
     )
 
     def body(self, data: dict[str, Any]) -> dict[str, Any]:
