@@ -59,6 +59,9 @@ CAUSES: dict[str, TenantText] = {
         (
             "volumes.pool_unavailable",
             "volumes.ceph_unreachable",
+            "volumes.ceph_busy",
+            "volumes.not_connected",
+            "volumes.key_missing",
             "volumes.ceph_refused",
             "volumes.pool_missing",
             "volumes.pool_forbidden",
@@ -73,6 +76,8 @@ CAUSES: dict[str, TenantText] = {
     **dict.fromkeys(
         (
             "volumes.volume_missing",
+            "volumes.incomplete",
+            "volumes.has_children",
             "volumes.volume_changed",
             "volumes.volume_in_use",
             "hypervisor.volume_missing",

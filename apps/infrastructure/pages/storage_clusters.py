@@ -24,6 +24,7 @@ from apps.infrastructure.pages.storage_forms import (
     SpeedForm,
 )
 from apps.infrastructure.pages.storage_tabs import (
+    applies,
     connection_pill,
     overview,
     speed_properties,
@@ -35,6 +36,7 @@ from apps.infrastructure.verbs import (
     CLUSTER_CREATE,
     CLUSTER_DELETE,
     CLUSTER_PERMIT,
+    STORAGE_APPLY_SPEED,
     STORAGE_CLOSE,
     STORAGE_OPEN,
     STORAGE_SET_KEY,
@@ -70,6 +72,7 @@ STORAGE_CLUSTER = PageKind(
         Do(CLUSTER_CHANGE, form=ChangeStorageForm, adapter=change),
         Do(STORAGE_SET_KEY, form=KeyForm),
         Do(STORAGE_SET_SPEED, form=SpeedForm, adapter=_set_speed),
+        Do(STORAGE_APPLY_SPEED, says=applies),
         Do(CLUSTER_PERMIT, form=PermitForm),
         Do(STORAGE_OPEN),
         Do(STORAGE_CLOSE),

@@ -85,7 +85,17 @@ def speed_properties(row: StorageCluster) -> Properties:
             else _("none"),
         ),
     ]
+    if row.speed_due_at is not None:
+        lines.append(Property(_("Existing disks"), _("The rule is being applied.")))
     return Properties(_("Performance of new disks"), lines)
+
+
+def applies(row: StorageCluster) -> list[str]:
+    """Say what applying the rule to existing disks means."""
+    return [
+        _("Every disk of %(name)s gets the limits of the rule, also while its VM runs.") % {"name": row},
+        _("Disks with limits of their own keep them."),
+    ]
 
 
 def _growing(base: float, per_gib: float, most: float) -> str:
