@@ -8,7 +8,7 @@ from apps.accounts.access import visible
 from apps.compute.models import Image, InstanceType, KeyPair, Vm
 from apps.infrastructure.selectors import in_usable_compute, in_usable_storage, visible_compute_clusters
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.models import State
+from apps.lifecycle.models import Resource, State
 from apps.network.models import Nic
 from apps.storage.models import Disk
 
@@ -61,6 +61,12 @@ def visible_vms(actor: Actor) -> QuerySet[Vm]:
             Prefetch("nics", _NICS, to_attr="shown_nics"), Prefetch("disks", _DISKS, to_attr="shown_disks")
         )
     )
+
+
+def with_system_disk(vm: Vm) -> QuerySet[Resource]:
+    """Return what is always in the project of a VM: its system disk and the snapshots of it."""
+    system = Disk.objects.filter(vm=vm.pk, role=Disk.Role.SYSTEM).values("pk")
+    return Resource.objects.filter(Q(pk__in=system) | Q(as_snapshot__disk__in=system))
 
 
 def visible_images(actor: Actor) -> QuerySet[Image]:

@@ -11,6 +11,7 @@ from apps.compute.observation import report_reachability, take_reports
 from apps.compute.pages.on_home import home_vms
 from apps.compute.pages.on_hosts import cluster_card, cluster_types, cluster_vms, host_card, host_vms
 from apps.compute.pages.on_storage import paused_items, paused_notice, storage_vms
+from apps.compute.selectors import with_system_disk
 from apps.compute.services.instance_type import create_default_types
 from apps.compute.usage import vm_samples
 from apps.compute.verbs import KEY_PAIR_CREATE, VM_CREATE
@@ -36,7 +37,6 @@ from apps.portal.slots import (
     TabSlot,
     TileSlot,
 )
-from apps.storage.models import Disk
 from apps.storage.verbs import DISK_ATTACH
 
 ACTIONS.fill(ActionSlot("disk", Do(DISK_ATTACH, form=AttachForm, says=attaching, bulk=True), after="retry"))
@@ -87,4 +87,4 @@ reports.listeners.fill(take_reports)
 reports.reach_listeners.fill(report_reachability)
 usage.samplers.fill(vm_samples, disk_samples)
 services.cluster_defaults.fill(create_default_types)
-moving.fill(Moving("vm", belongings=lambda vm: Disk.objects.filter(vm=vm.pk, role=Disk.Role.SYSTEM)))
+moving.fill(Moving("vm", belongings=with_system_disk))

@@ -11,6 +11,7 @@ from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
 from apps.api.query_fields import Words
 from apps.api.status_filter import status_filter
 from apps.infrastructure.models import Cluster, ComputeCluster, Host, Region, StorageCluster
+from apps.infrastructure.pool_states import CHOICES, POOL_STATE
 
 MIB_PER_GIB = 1024
 GIB = 1 << 30
@@ -66,6 +67,8 @@ class LoadedClusterFilter(ComputeClusterFilter):
 class StorageClusterFilter(ClusterFilter):
     by = {
         "media": Choices(_("Media"), "media", choices=StorageCluster.Media.choices),
+        "health": Choices(_("Health"), expression=POOL_STATE, choices=CHOICES, admin=True),
+        "provisioned": Number(_("Allocated (GiB)"), "provisioned_gib"),
         "used": Number(_("Used (GiB)"), "used_bytes", scale=GIB),
         "capacity": Number(_("Capacity (GiB)"), "capacity_bytes", scale=GIB),
     }

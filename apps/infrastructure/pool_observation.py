@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from apps.drivers.errors import DriverError
 from apps.drivers.specs import PoolObservation
@@ -23,8 +24,7 @@ log = logging.getLogger(__name__)
 def note_seen(cluster: StorageCluster, seen: PoolObservation) -> bool:
     """Keep capacity, use and health of a cluster; return False for what cannot be, which is not believed."""
     if seen.used_bytes > seen.capacity_bytes:
-        used = (seen.used_bytes, seen.capacity_bytes)
-        log.warning("storage cluster %s: %s of %s bytes in use cannot be", cluster.name, *used)
+        note_failure(cluster, _implausible(seen))
         return False
     percent = percent_used(seen.used_bytes, seen.capacity_bytes)
     level = level_reached(percent, before=cluster.warned_percent)
@@ -47,6 +47,15 @@ def note_failure(cluster: StorageCluster, error: DriverError) -> None:
     """Keep why a cluster could not be looked at; what was last seen of it stays."""
     log.info("storage cluster %s not observed: %s", cluster.name, error.message)
     _write(cluster, check_error=stored_error(error))
+
+
+def _implausible(seen: PoolObservation) -> DriverError:
+    return DriverError(
+        _("The storage cluster reports %(used)s bytes in use of %(capacity)s."),
+        values={"used": seen.used_bytes, "capacity": seen.capacity_bytes},
+        code="volumes.implausible",
+        hint=_("Check the pool, and the hosts that report it."),
+    )
 
 
 #: Columns whose change open pages are told of at once; use alone is shown a little later.

@@ -99,7 +99,7 @@ def delete_region(allowed: Allowed, region: Region) -> None:
     if users:
         raise InUse(
             _("Region %(name)s is in use: %(users)s.")
-            % {"name": region.label, "users": ", ".join(str(user["name"]) for user in users[:NAMED])},
+            % {"name": region.label, "users": ", ".join(user["name"] for user in users[:NAMED])},
             hint=_("Delete the region’s VMs, networks, images, hosts and clusters first."),
             details={"resources": users[:NAMED]},
         )
@@ -169,7 +169,7 @@ def delete_cluster(allowed: Allowed, cluster: C) -> None:
             cluster.delete()
     except ProtectedError as error:
         users = [
-            {"kind": thing._meta.model_name, "id": str(thing.pk), "name": str(thing)}
+            {"kind": str(thing._meta.model_name), "id": str(thing.pk), "name": str(thing)}
             for thing in error.protected_objects
         ]
         raise InUse(

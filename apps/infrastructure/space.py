@@ -13,6 +13,7 @@ import logging
 
 from django.db import transaction
 from django.db.models import F, Q, Sum, Value
+from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Greatest
 from django.utils.translation import gettext as _
 
@@ -119,6 +120,6 @@ def correct_space() -> dict[int, tuple[int, int]]:
     return wrong
 
 
-def _limit() -> object:
+def _limit() -> CombinedExpression:
     # Divided first: an exabyte in bytes, three times, is more than PostgreSQL's largest number.
     return F("capacity_bytes") / GIB * F("overcommit") / 100

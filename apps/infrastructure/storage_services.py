@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db.models.functions import Now
+
 from apps.accounts.acts import allows
 from apps.accounts.labels import MAX_NAME
 from apps.accounts.secrets import seal
@@ -21,6 +23,7 @@ from apps.infrastructure.models.storage_cluster import DEFAULT_OVERCOMMIT, FILE
 from apps.infrastructure.pool_access import changed_access, clean_key, new_access
 from apps.infrastructure.verbs import (
     CLUSTER_CREATE,
+    STORAGE_APPLY_SPEED,
     STORAGE_CLOSE,
     STORAGE_OPEN,
     STORAGE_SET_KEY,
@@ -130,6 +133,17 @@ def set_speed(allowed: Allowed, cluster: StorageCluster, /, **changes: Any) -> S
     allowed.record(name=cluster.name, args=columns)
     push.row_changed("storage_cluster", cluster.pk)
     return rule
+
+
+@allows(STORAGE_APPLY_SPEED)
+def apply_speed(allowed: Allowed, cluster: StorageCluster) -> StorageCluster:
+    """Have workers apply the rule to the disks that exist, but for those with limits of their own."""
+    _ensure_possible(STORAGE_APPLY_SPEED.obstacle and STORAGE_APPLY_SPEED.obstacle(cluster))
+    StorageCluster.objects.filter(pk=cluster.pk).update(speed_due_at=Now())
+    cluster.refresh_from_db()
+    allowed.record(name=cluster.name)
+    push.row_changed("storage_cluster", cluster.pk)
+    return cluster
 
 
 def _set_accepting(allowed: Allowed, cluster: StorageCluster, accepts: bool) -> StorageCluster:

@@ -28,6 +28,10 @@ def _must_be_ceph(cluster: Any) -> Text | None:
     return None if cluster.is_ceph else _("A directory needs no key.")
 
 
+def _speed_must_not_be_due(cluster: Any) -> Text | None:
+    return None if cluster.speed_due_at is None else _("The rule is being applied to existing disks already.")
+
+
 def _disks_must_be_refused(cluster: Any) -> Text | None:
     return _("The cluster is already open to new disks.") if cluster.accepts_disks else None
 
@@ -133,6 +137,17 @@ STORAGE_SET_SPEED = declare(
         _("Setting disk performance"),
         permission="admin",
         on_resource=False,
+        icon="gauge",
+    )
+)
+STORAGE_APPLY_SPEED = declare(
+    Verb(
+        "storage_cluster.apply_speed",
+        _("Apply performance to existing disks"),
+        _("Applying performance"),
+        permission="admin",
+        on_resource=False,
+        obstacle=_speed_must_not_be_due,
         icon="gauge",
     )
 )

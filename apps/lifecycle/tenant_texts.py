@@ -59,9 +59,13 @@ CAUSES: dict[str, TenantText] = {
         (
             "volumes.pool_unavailable",
             "volumes.ceph_unreachable",
+            "volumes.ceph_busy",
+            "volumes.not_connected",
+            "volumes.key_missing",
             "volumes.ceph_refused",
             "volumes.pool_missing",
             "volumes.pool_forbidden",
+            "volumes.implausible",
         ),
         _STORAGE,
     ),
@@ -72,6 +76,8 @@ CAUSES: dict[str, TenantText] = {
     **dict.fromkeys(
         (
             "volumes.volume_missing",
+            "volumes.incomplete",
+            "volumes.has_children",
             "volumes.volume_changed",
             "volumes.volume_in_use",
             "hypervisor.volume_missing",
@@ -194,6 +200,7 @@ STEPS: dict[str, str] = {
             "Applying %(count)s rules",
             "Asking the guest what is mounted",
             "Copying the data",
+            "Creating the data disks",
             "Creating the disk",
             "Expanding the disk",
             "Removing disk %(disk)s",

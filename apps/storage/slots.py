@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.moves import Moving, moving
 from apps.portal.slots import MENU, TILES, MenuSlot, Section, TileSlot
+from apps.storage.models import Snapshot
 
 TILES.fill(TileSlot("disk", portal=2, admin=3))
 MENU.fill(
@@ -14,4 +16,8 @@ MENU.fill(
     MenuSlot(
         "snapshot.list", _("Snapshots"), "camera", portal=(Section.COMPUTE, 50), admin=(Section.RESOURCES, 25)
     ),
+)
+moving.fill(
+    Moving("disk", belongings=lambda disk: Snapshot.objects.filter(disk=disk.pk)),
+    Moving("snapshot", moves_with=_("A snapshot belongs to the project of its disk. Move the disk instead.")),
 )

@@ -3,8 +3,9 @@
 from celery import shared_task
 
 from apps.infrastructure.connection import TASK
-from apps.storage import observation
+from apps.storage import observation, speed_rollout
 from apps.storage.copies import follow_copies
+from apps.storage.trash import purge_clusters
 
 
 @shared_task(name="storage.observe", ignore_result=True)
@@ -19,6 +20,12 @@ def observe_health() -> None:
     observation.observe_health()
 
 
+@shared_task(name="storage.apply_speed", ignore_result=True)
+def apply_speed() -> None:
+    """Apply rules for speed to existing disks, where an administrator has requested it."""
+    speed_rollout.apply_due_rules()
+
+
 @shared_task(name=TASK, ignore_result=True)
 def check_connection(key: int) -> None:
     """Look at one cluster because somebody wants to know."""
@@ -29,3 +36,9 @@ def check_connection(key: int) -> None:
 def finish_copies() -> None:
     """Follow copies of disks that no operation follows."""
     follow_copies()
+
+
+@shared_task(name="storage.purge", ignore_result=True)
+def purge() -> None:
+    """Remove for good what was deleted."""
+    purge_clusters()

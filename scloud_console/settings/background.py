@@ -20,7 +20,18 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 600.0,
         "options": {"expires": 600},
     },
+    "give pool keys": {
+        "task": "infrastructure.give_pool_keys",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "empty storage trash": {"task": "storage.purge", "schedule": 60.0, "options": {"expires": 60}},
     # As often as there is a point of a chart.
+    "apply speed to disks": {
+        "task": "storage.apply_speed",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     "observe storage": {"task": "storage.observe", "schedule": 30.0, "options": {"expires": 30}},
     "follow copies of disks": {
         "task": "storage.finish_copies",

@@ -28,6 +28,7 @@ from apps.storage.services.disk import delete_disk
 from apps.storage.services.snapshot import snapshot_disk
 from tests import factories
 from tests.compute.factories import Cloud, make_cloud, make_vm
+from tests.reconciliation.drift import look_twice, work
 from tests.storage.factories import (
     defined_with,
     done,
@@ -191,6 +192,22 @@ def test_a_disk_that_the_guest_has_mounted_is_detached_by_force_only(
     assert str(disk.pk) in running_with(vm) and Disk.objects.get(pk=disk.pk).vm == vm
     done(force_detach_disk(owner, disk))
     assert str(disk.pk) not in running_with(vm) and Disk.objects.get(pk=disk.pk).vm is None
+
+
+@pytest.mark.requirement("OP-3")
+def test_a_refused_detach_leaves_nothing_to_be_repaired_and_a_failed_attach_is_finished(
+    owner: Actor, cloud: Cloud, vm: Vm, disk: Disk, world: World
+) -> None:
+    attached = make_attached(owner, cloud, vm)
+    set_guest(vm, mounted={str(attached.pk): ("/srv/data",)})
+    failed(detach_disk(owner, attached))
+    look_twice()
+    assert work() == []
+    world.fail("hypervisor.ensure_vm", DriverError("No.", code="tried.refused", permanent=True))
+    failed(attach_disk(owner, disk, vm=vm.pk))
+    look_twice()
+    assert work() == ["vm.resync"]
+    assert str(disk.pk) in running_with(vm)
 
 
 def test_detaching_from_a_vm_that_its_host_has_lost_succeeds(owner: Actor, cloud: Cloud, vm: Vm) -> None:

@@ -25,7 +25,6 @@ from apps.drivers.specs import (
     Power,
     SnapshotSpec,
     VmSpec,
-    VolumeSource,
     VolumeSpec,
 )
 from tests.drivers.contracts.fabric import refused
@@ -38,6 +37,8 @@ from tests.onebox_fixtures import Onebox
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300), pytest.mark.requirement("EV-2")]
 
 MOUNT = "/mnt/data"
+PARTS = ("-part1", "")
+"""Where the file systems of the system disk and of a data disk are."""
 GIB, MIB = 1 << 30, 1 << 20
 
 
@@ -73,7 +74,7 @@ class Lab:
         self.hypervisor.ensure_disks(self.vm)
 
     def detach(self, volume: VolumeSpec) -> None:
-        """Detach a volume, asking until the guest has let go."""
+        """Detach a volume, asking until the guest has released it."""
         self.vm = replace(self.vm, disks=tuple(disk for disk in self.vm.disks if disk.volume.id != volume.id))
         until(lambda: not self.hypervisor.ensure_disks(self.vm).holds(volume.id))
 
@@ -96,8 +97,10 @@ class Lab:
         (slot,) = [disk.slot for disk in self.vm.disks if disk.volume.id == volume.id]
         words = ("virsh", "-q", "blkdeviotune", f"vm-{self.vm.id}", f"vd{'abcdefg'[slot]}", *where)
         lines = self.agent.host.exec(*words).splitlines()
-        told = dict(re.split(r"\s*:\s*", line.strip()) for line in lines if ":" in line)
-        return {name: value for name, value in told.items() if value not in ("0", "") and "group" not in name}
+        limits = dict(re.split(r"\s*:\s*", line.strip()) for line in lines if ":" in line)
+        return {
+            name: value for name, value in limits.items() if value not in ("0", "") and "group" not in name
+        }
 
 
 def path_of(volume: VolumeSpec) -> str:
@@ -218,32 +221,61 @@ def test_a_snapshot_of_a_running_vm_brings_back_data_that_was_broken_since(
     assert snapshot.id not in lab.volumes.inventory(lab.pool).of(PoolKind.SNAPSHOT)
 
 
-@pytest.mark.requirement("EV-3")
-def test_a_guest_can_be_held_without_its_agents_help_and_all_its_disks_kept_at_once(
-    lab: Lab, disk: VolumeSpec
+@pytest.mark.requirement("VM-11")
+@pytest.mark.parametrize("agent", [True, False], ids=["frozen by its agent", "stopped without one"])
+def test_all_disks_of_a_guest_that_writes_are_kept_at_one_instant(
+    lab: Lab, disk: VolumeSpec, agent: bool
 ) -> None:
+    """Each record is written to the one disk, then to the other: so the one has as many as the other, or one more."""
     lab.formatted(disk)
     system = lab.vm.disks[0].volume
-    lab.guest.output("echo here >/root/note; sync")
-    lab.agent.host.exec("virsh", "suspend", f"vm-{lab.vm.id}")  # an agent that does not answer
-    try:
-        snapshots, held = lab.keep(system, disk, pause=True)
-        assert held == Held(frozen=False, paused=False), "somebody else has paused it, and it stays so"
-    finally:
-        lab.agent.host.exec("virsh", "resume", f"vm-{lab.vm.id}")
-    source = VolumeSource(system.id, snapshots[0].id)
-    whole = replace(a_volume(lab.pool), source=source)
-    lab.volumes.ensure_volume(whole)
-    path = lab.attach(whole)
-    assert (
-        lab.guest.output(
-            f"mkdir -p /mnt/copy; mount -o noload,ro {path}-part1 /mnt/copy; cat /mnt/copy/root/note"
-        )
-        == "here\n"
+    lab.guest.output(f"testdata write /root {MOUNT}")
+    if not agent:
+        stop_the_guest_agent(lab, seconds=6)
+    snapshots, held = lab.keep(system, disk, pause=True)
+    assert held == Held(frozen=agent, paused=not agent)
+    lab.guest.wait_booted()
+    lab.guest.output("testdata stop")
+    first, then = (
+        records_in(lab, a_copy(snapshot), part) for snapshot, part in zip(snapshots, PARTS, strict=True)
     )
-    lab.guest.output("umount /mnt/copy")
+    assert 0 <= first - then <= 1
+    assert then > 0
     for snapshot in snapshots:
         lab.volumes.ensure_snapshot_absent(snapshot)
+
+
+def stop_the_guest_agent(lab: Lab, seconds: int) -> None:
+    """Take the agent from the guest for some seconds, and wait until that is seen."""
+    again = (
+        "qemu-ga -d -m virtio-serial -p /dev/virtio-ports/org.qemu.guest_agent.0 -t /run -f /run/qemu-ga.pid"
+    )
+    script = f"(usleep 500000; kill $(cat /run/qemu-ga.pid); sleep {seconds}; {again}) </dev/null >/dev/null 2>&1 &"
+    lab.guest.output(script)
+    until(lambda: not lab.hypervisor.mounts(lab.vm.id).asked)
+
+
+def records_in(lab: Lab, copy: VolumeSpec, part: str) -> int:
+    """Return how many records a copy of a disk has."""
+    lab.volumes.ensure_volume(copy)
+    path = lab.attach(copy) + part
+    lab.guest.output(
+        f"mkdir -p /mnt/copy; until [ -b {path} ]; do usleep 50000; done; mount {path} /mnt/copy"
+    )
+    folder = "/mnt/copy/root" if part else "/mnt/copy"
+    found = int(lab.guest.output(f"testdata records {folder}; umount /mnt/copy").strip())
+    lab.detach(copy)
+    return found
+
+
+def test_a_vm_that_somebody_paused_stays_so_when_it_is_released(lab: Lab) -> None:
+    lab.agent.host.exec("virsh", "suspend", f"vm-{lab.vm.id}")
+    try:
+        assert lab.hypervisor.ensure_held(lab.vm.id, 30, pause=True) == Held(frozen=False, paused=True)
+        assert lab.hypervisor.ensure_released(lab.vm.id) == Held(frozen=False, paused=False)
+        assert lab.hypervisor.status(lab.vm.id).paused
+    finally:
+        lab.agent.host.exec("virsh", "resume", f"vm-{lab.vm.id}")
 
 
 @pytest.mark.requirement("EV-4")
@@ -282,8 +314,8 @@ def test_limits_change_live_and_in_the_definition_of_that_disk_alone(lab: Lab, d
         assert lab.iotune(disk, where).items() >= wanted.items()
     lab.attach(disk, bytes_per_second=2 * MIB)
     for where in ("--live", "--config"):
-        told = lab.iotune(disk, where)
-        assert {name: value for name, value in told.items() if not name.endswith("length")} == {
+        limits = lab.iotune(disk, where)
+        assert {name: value for name, value in limits.items() if not name.endswith("length")} == {
             "total_bytes_sec": "2097152"
         }
         assert lab.iotune(other, where)["total_iops_sec"] == "700"

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from apps.drivers.errors import DriverError
-from apps.drivers.libvirt import HostSettings, disk_xml, domain_xml, metadata
+from apps.drivers.libvirt import HostSettings, disk_xml, domain_xml, metadata, rbd_disks
 from apps.drivers.libvirt.metadata import VmMetadata
 from apps.drivers.libvirt.pool_drivers import DiskFiles, in_files
+from apps.drivers.rbd.client import secret_id
 from apps.drivers.specs import (
     Architecture,
     DiskAttachment,
@@ -171,3 +172,34 @@ def test_an_id_that_is_none_is_no_path() -> None:
         HOST.seed_path("../../etc/passwd")
     with pytest.raises(DriverError, match="not a valid identifier"):
         HOST.serial_log("*")
+
+
+@pytest.mark.requirement("CL-2")
+def test_a_volume_in_ceph_is_a_disk_that_qemu_reaches_by_itself() -> None:
+    pool = PoolSpec("7", "rbd", "volumes", ("192.0.2.9:3300", "[2001:db8::9]:3300"), "scloud")
+    volume = VolumeSpec(SYSTEM.id, pool, 40)
+    vm = replace(VM, disks=(DiskAttachment(volume, iops=500),))
+    xml = domain_xml.build(vm, HOST, {volume.id: rbd_disks.describe(volume)}, VmMetadata(), "hidden")
+    disk = ET.fromstring(xml).find("./devices/disk")
+    assert disk is not None
+    assert disk.get("type") == "network"
+    assert {child.tag: child.attrib for child in disk if child.attrib} == {
+        "driver": {
+            "name": "qemu",
+            "type": "raw",
+            "cache": "none",
+            "error_policy": "enospace",
+            "discard": "unmap",
+        },
+        "auth": {"username": "scloud"},
+        "source": {"protocol": "rbd", "name": f"volumes/volume-{volume.id}"},
+        "target": {"dev": "vda", "bus": "virtio"},
+        "boot": {"order": "1"},
+    }
+    hosts = [host.attrib for host in disk.iterfind("source/host")]
+    assert hosts == [{"name": "192.0.2.9", "port": "3300"}, {"name": "2001:db8::9", "port": "3300"}]
+    assert disk_xml.volume_id_of(disk) == volume.id
+    secret = disk.find("auth/secret")
+    assert secret is not None
+    assert secret.attrib == {"type": "ceph", "uuid": secret_id("7")}
+    assert disk.findtext("iotune/total_iops_sec") == "500"

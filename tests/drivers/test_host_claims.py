@@ -20,6 +20,7 @@ from apps.drivers.host_verbs import verbs_of
 from apps.drivers.orders import Answer
 from apps.drivers.protocols import Hypervisor, Volumes
 from apps.drivers.reports import Heartbeat, HostReport
+from apps.drivers.specs.storage import HealthCheck, PoolHealth
 from apps.drivers.usage import UsageReading
 
 pytestmark = pytest.mark.requirement("SE-6")
@@ -142,6 +143,15 @@ COMPARED: dict[str, tuple[str, str]] = {
     "PoolObservation.capacity_bytes": ("what is in use", POOL),
     "PoolObservation.used_bytes": ("the capacity", POOL),
     "PoolObservation.contents": ("used by nobody", BOUND),
+    "PoolObservation.health": ("see its fields", BOUND),
+    **{
+        f"PoolHealth.{field.name}": ("shown only; pools that hosts observe have none", BOUND)
+        for field in dataclasses.fields(PoolHealth)
+    },
+    **{
+        f"HealthCheck.{field.name}": ("shown only; pools that hosts observe have none", BOUND)
+        for field in dataclasses.fields(HealthCheck)
+    },
     "PoolInventory.sizes": (
         "rows of each kind; what has no row is a finding, never removed unasked",
         ORPHANS,

@@ -222,8 +222,22 @@ def test_a_list_shows_each_clusters_state_in_one_word(
     ceph.is_(lost, trouble="missing", key="")
     looked_at(lost)
     factories.make_storage(pool.region, "new", observed_at=None)
-    page = factories.page_client(ada).get("/admin/storage-clusters/").content.decode()
-    for word in ("Error", "Not connected", "Not checked yet"):
+    asked = timezone.now()
+    factories.make_storage(pool.region, "busy", check_asked_at=asked)
+    factories.make_storage(pool.region, "left", check_asked_at=asked - timedelta(minutes=1))
+    factories.make_storage(pool.region, "files", checked_at=asked)
+    words = {
+        "error": ("fast", "Error"),
+        "failed": ("lost", "Not connected"),
+        "unknown": ("new", "Not checked yet"),
+        "checking": ("busy", "Testing connection"),
+        "no_answer": ("left", "Not checked"),
+        "connected": ("files", "Connected"),
+    }
+    client = factories.page_client(ada)
+    for state, (name, word) in words.items():
+        page = client.get(f"/admin/storage-clusters/?health={state}").content.decode()
+        assert [other for other, _word in words.values() if f">{other}</a>" in page] == [name]
         assert word in page
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -15,7 +16,7 @@ from apps.storage.models import Disk
 from tests import factories
 
 
-def make_pool(capacity_gib: int = 100, **columns: object) -> StorageCluster:
+def make_pool(capacity_gib: int = 100, **columns: Any) -> StorageCluster:
     """Make a storage cluster of that capacity."""
     return factories.make_storage(factories.make_region(), capacity_bytes=capacity_gib * GIB, **columns)
 

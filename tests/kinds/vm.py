@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from apps.compute.models import Vm
 from apps.compute.services import delete, power, snapshot
 from apps.compute.services.disk_attachment import attach_disk
@@ -33,7 +35,7 @@ from tests.security.words import (
 )
 
 
-def _create_vm(yard: Yard, _nothing: object = None) -> Operation:
+def _create_vm(yard: Yard, _nothing: object = None, **more: Any) -> Operation:
     (operation,) = create_vms(
         yard.owner,
         name=new_name(),
@@ -42,8 +44,13 @@ def _create_vm(yard: Yard, _nothing: object = None) -> Operation:
         subnet=yard.subnet.pk,
         security_group=None,
         project=yard.project.uid,
+        **more,
     )
     return Operation.objects.get(pk=operation.pk)
+
+
+def _create_with_disk(yard: Yard, _nothing: object = None) -> Operation:
+    return _create_vm(yard, data_disks=[{"size_gib": 10, "cluster": yard.storage.pk}])
 
 
 def make_vm(yard: Yard) -> Vm:
@@ -165,7 +172,7 @@ CASE = KindCase(
         "snapshot_disks": lambda w: {"name": "new"},
     },
     recipes={
-        "create": Recipe(_create_vm),
+        "create": Recipe(_create_with_disk),
         "retry": Recipe(
             lambda yard, vm: power.retry_vm(yard.owner, vm),
             lambda yard: spoilt(_create_vm(yard), "hypervisor.ensure_power"),

@@ -110,6 +110,7 @@ API: Rows = {
         test=A_ADMIN,
         set_key=A_ADMIN,
         set_speed=A_ADMIN,
+        apply_speed=A_ADMIN,
         open=A_ADMIN,
         close=A_ADMIN,
         bulk=A_ADMIN,
@@ -389,7 +390,7 @@ ADMIN: Rows = {
     **admin(
         "storage_cluster",
         read="one tab.monitoring menu",
-        acts="create change permit test set_key set_speed open close delete",
+        acts="create change permit test set_key set_speed apply_speed open close delete",
     ),
     **admin(
         "host", read="one tab.vms tab.monitoring tab.activity menu", acts="create open close remove renew_key"

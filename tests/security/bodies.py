@@ -106,6 +106,7 @@ FORMS: dict[str, Body] = {
     "storage_cluster.create": lambda w: {
         "region": w.region.pk,
         "name": "new",
+        "driver": "file",
         "media": "ssd",
         "path": "/srv/new",
         "max_disk_gib": 100,

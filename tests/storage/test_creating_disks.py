@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 
 from apps.accounts.models import Tenant
+from apps.compute.models import Vm
+from apps.compute.services.delete import delete_vm
+from apps.compute.services.disk_attachment import attach_disk
+from apps.compute.services.repair import force_clean_vm
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import World
 from apps.infrastructure.models import StorageCluster
-from apps.lifecycle.actor import Actor
+from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.errors import InUse, Invalid, QuotaExceeded, Refused
 from apps.lifecycle.models import Operation, OperationStatus, State
 from apps.quotas.models import Quota
@@ -19,6 +23,7 @@ from apps.reconciliation.models import Finding
 from apps.storage.models import Disk
 from apps.storage.services.create import clone_disk
 from apps.storage.services.disk import delete_disk
+from apps.storage.services.repair import force_clean_disk
 from apps.storage.tasks import finish_copies
 from tests import factories
 from tests.compute.factories import Cloud
@@ -178,6 +183,26 @@ def test_a_copy_that_nobody_follows_any_more_is_followed_again(
     done(Operation.objects.open().get(verb="disk.finish_copy"))
     copy.refresh_from_db()
     assert not copy.is_copying
+
+
+@pytest.mark.requirement("EV-3", "VM-10", "OP-3")
+@pytest.mark.parametrize("way", ["delete", "force clean", "with its VM", "force clean its VM"])
+def test_what_a_copy_was_made_from_goes_with_the_copy(
+    owner: Actor, cloud: Cloud, world: World, disk: Disk, vm: Vm, way: str
+) -> None:
+    world.copy_steps = 9
+    copy = Disk.objects.get(pk=done(clone_disk(owner, disk, name="copy")).target_id)
+    if way in ("with its VM", "force clean its VM"):
+        done(attach_disk(owner, copy, vm=vm.pk))
+    deletion = delete_vm(owner, vm, delete_disks=[copy.pk]) if "VM" in way else None
+    if way == "force clean its VM":
+        done(force_clean_vm(SYSTEM, vm))
+    elif deletion is not None:
+        done(deletion)
+    else:
+        done(delete_disk(owner, copy) if way == "delete" else force_clean_disk(SYSTEM, copy))
+    assert (kept(), list(volumes())[:1]) == ({}, [str(disk.pk)])
+    assert not Disk.objects.filter(pk=copy.pk).exists()
 
 
 @pytest.mark.requirement("EV-3", "OP-3")

@@ -67,3 +67,4 @@ def test_a_pool_with_more_in_use_than_it_has_is_not_believed(monkeypatch: pytest
     observe_clusters()
     cluster.refresh_from_db()
     assert (cluster.capacity_bytes, cluster.used_bytes) == (7, 3)
+    assert cluster.check_error["code"] == "volumes.implausible"

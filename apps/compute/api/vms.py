@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from apps.accounts.rights import Rights
 from apps.api import limits
-from apps.api.bodies import LineField, NewResource, NumberId
+from apps.api.bodies import Items, LineField, NewResource, NumberId
 from apps.api.declarations import Action, Create, Update
 from apps.api.metrics import MetricsApi
 from apps.api.representation import ReferenceOut, ResourceOut, moment
@@ -39,6 +39,11 @@ from apps.network.verbs import VM_SET_SECURITY_GROUP
 MOST_DATA_DISKS = max(MOST_DISKS.values())
 
 
+class DataDiskBody(serializers.Serializer[Any]):
+    size_gib = serializers.IntegerField(min_value=1, max_value=limits.INTEGER)
+    cluster = NumberId(help_text="Storage cluster.")
+
+
 class VmBody(NewResource):
     instance_type = NumberId()
     image = serializers.UUIDField()
@@ -56,6 +61,13 @@ class VmBody(NewResource):
         min_value=1,
         max_value=limits.INTEGER,
         help_text="System disk size; by default the image's.",
+    )
+    data_disks = Items(
+        DataDiskBody(),
+        most=MOST_DATA_DISKS,
+        required=False,
+        default=list,
+        help_text="Data disks to create and attach with the VM. They outlive it.",
     )
     password = serializers.CharField(
         max_length=limits.PASSWORD,

@@ -20,7 +20,7 @@ from apps.lifecycle.operation_context import OperationContext
 from apps.reconciliation.operations.common import keep_remaining, repairing
 from apps.storage.models import Disk
 from apps.storage.operations.common import load_disk, volumes_of
-from apps.storage.operations.disk import settle_disk_deleted
+from apps.storage.operations.disk import remove_copy_point, settle_disk_deleted
 from apps.storage.specs import volume_spec
 from apps.storage.verbs import DISK_EXPAND, DISK_FORCE_CLEAN, DISK_RESYNC, DISK_SET_LIMITS
 
@@ -82,6 +82,7 @@ def force_clean_disk(run: OperationContext) -> Settle:
         else:
             keep_remaining(run, partial(_unplug, run, vm, disk))
     run.step(_("Removing the disk"), 60)
+    keep_remaining(run, lambda: remove_copy_point(run, disk))
     keep_remaining(run, lambda: volumes_of(disk, run).ensure_volume_absent(volume_spec(disk)))
     return lambda: settle_disk_deleted(disk)
 

@@ -24,6 +24,7 @@ from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.operation_context import OperationContext
 from apps.reconciliation.operations.common import keep_remaining, repairing
 from apps.storage.models import Disk
+from apps.storage.operations.disk import remove_copy_point
 from apps.storage.specs import volume_spec
 
 
@@ -99,6 +100,7 @@ def force_clean_vm(run: OperationContext) -> Settle:
         keep_remaining(run, partial(_remove_volume, run, disk, host))
     for disk in named_disks(run, vm):
         run.step(_("Removing disk %(disk)s"), 80, disk=disk.name)
+        keep_remaining(run, partial(remove_copy_point, run, disk))
         keep_remaining(run, partial(_remove_volume, run, disk, host))
         forget_disk(disk)
     return lambda: settle_deleted(vm)

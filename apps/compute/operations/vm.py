@@ -41,7 +41,7 @@ from apps.network.services.addresses import free_nics
 from apps.network.specs import port_spec
 from apps.quotas.services import release_quota
 from apps.storage.models import Disk, Snapshot
-from apps.storage.operations.disk import settle_disk_deleted
+from apps.storage.operations.disk import remove_copy_point, settle_disk_deleted
 from apps.storage.specs import volume_spec
 
 
@@ -159,6 +159,7 @@ def delete(run: OperationContext) -> Settle:
         backends.volumes(disk.cluster, run, host=host).ensure_volume_absent(volume_spec(disk))
     for disk in named_disks(run, vm):
         run.step(_("Removing disk %(disk)s"), 80, disk=disk.name)
+        remove_copy_point(run, disk)
         backends.volumes(disk.cluster, run, host=host).ensure_volume_absent(volume_spec(disk))
         forget_disk(disk)
     with_snapshots = run.operation.args.get("with_snapshots", False)
@@ -170,8 +171,9 @@ _PAUSED = "vm.paused"
 
 
 def named_disks(run: OperationContext, vm: Vm) -> list[Disk]:
-    """Return the data disks of a VM that are to be deleted with it and have not been yet."""
-    return [disk for disk in vm.data_disks if str(disk.pk) in run.operation.args.get("delete_disks", ())]
+    """Return the data disks of a VM that go with it: those named, and those that were never created to their end."""
+    named = run.operation.args.get("delete_disks", ())
+    return [disk for disk in vm.data_disks if str(disk.pk) in named or disk.state == State.PENDING]
 
 
 def forget_disk(disk: Disk) -> None:
@@ -208,6 +210,10 @@ def _make_parts(run: OperationContext, vm: Vm, host: Host, region: Region) -> No
     run.step(_("Creating the system disk on %(host)s"), 10, host=host.name)
     if (disk := vm.system_disk) is not None:
         backends.volumes(disk.cluster, run, host=host).ensure_volume(volume_spec(disk))
+    if data := [disk for disk in vm.data_disks if disk.state == State.PENDING]:
+        run.step(_("Creating the data disks"), 25)
+        for disk in data:
+            backends.volumes(disk.cluster, run, host=host).ensure_volume(volume_spec(disk))
     run.step(_("Connecting to the network"), 40)
     ensure_ports(run, vm, region)
 
@@ -268,7 +274,7 @@ def _forget_first_boot(vm: Vm) -> None:
 
 def _settle_created(vm: Vm, power: Power) -> None:
     _settle_power(vm, power)
-    made = Resource.objects.filter(as_disk__vm=vm, as_disk__role=Disk.Role.SYSTEM)
+    made = Resource.objects.filter(as_disk__vm=vm, state=State.PENDING)
     made.update(state=State.READY, observed_generation=F("generation"))
 
 

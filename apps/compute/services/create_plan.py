@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -15,6 +16,7 @@ from apps.accounts.models import Project
 from apps.accounts.references import chosen_project
 from apps.compute.models import Image, InstanceType
 from apps.compute.services import first_boot, references
+from apps.compute.services.new_disks import NewDisk, new_data_disks
 from apps.compute.services.user_data import UserDataEncoding, read_user_data, sets_hostname
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.need import Need
@@ -52,6 +54,7 @@ class Draft:
     disk_gib: int = 0
     ssh_keys: list[str] | None = None
     user_data: str | None = None
+    data_disks: list[NewDisk] | None = None
     count: int = 1
 
     @property
@@ -77,6 +80,7 @@ class Plan:
     remark: str
     sealed_hash: str
     sealed_user_data: str
+    data_disks: list[NewDisk]
 
     @property
     def need(self) -> Need:
@@ -104,6 +108,7 @@ class VmRequest:
     user_data: str = ""
     user_data_encoding: str = UserDataEncoding.PLAIN
     remark: str = ""
+    data_disks: Sequence[Mapping[str, Any]] = ()
     count: int = 1
 
 
@@ -126,6 +131,7 @@ def look_up(actor: Actor, asked: VmRequest, refusals: ErrorCollector) -> Draft:
         draft.subnet = refusals.attempt(references.subnet, actor, into, asked.subnet)
     draft.group = refusals.attempt(_group, actor, into, asked.security_group, draft.type)
     draft.ssh_keys = refusals.attempt(references.public_keys, actor, into, asked.key_pairs)
+    draft.data_disks = refusals.attempt(new_data_disks, actor, into, asked.data_disks, draft.type)
     family = draft.image.os_family if draft.image else None
     draft.user_data = refusals.attempt(read_user_data, asked.user_data, asked.user_data_encoding, family)
     if draft.image is not None:
@@ -173,6 +179,7 @@ def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
         remark=remark,
         sealed_hash=first_boot.sealed_hash(asked.password),
         sealed_user_data=first_boot.sealed_user_data(draft.user_data or ""),
+        data_disks=draft.data_disks or [],
     )
 
 

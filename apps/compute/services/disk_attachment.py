@@ -67,9 +67,7 @@ def _detach(change: Change[Disk], vm: UUID | None) -> Operation:
             hint=_("Nothing was changed. Reload the disk to see where it is attached."),
         )
     change.bump()
-    also = beside(change, disk)
-    _bump(also[0])
-    return change.request(args={"vm": str(disk.vm_id)}, also=also)
+    return change.request(args={"vm": str(disk.vm_id)}, also=beside(change, disk))
 
 
 def _machine(change: Change[Disk], pk: UUID | str) -> Vm:
@@ -102,5 +100,8 @@ def _free_slot(vm: Vm) -> int:
 
 
 def _bump(vm: Resource) -> None:
-    """Count a change of what the VM's definition should hold."""
+    """Count a change of what the VM's definition should hold: should the attach fail, reconciliation finishes it.
+
+    A detach counts none: one that is refused leaves the definition as it should be.
+    """
     Resource.objects.filter(pk=vm.pk).update(generation=F("generation") + 1, updated_at=timezone.now())

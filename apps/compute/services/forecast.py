@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from apps.compute.quota import vm_amounts
 from apps.compute.services.create_plan import Draft, VmRequest, look_up, numbered
+from apps.compute.services.new_disks import new_vm_amounts
 from apps.infrastructure.capacity_forecast import CapacityForecast, capacity_forecast, no_capacity
 from apps.infrastructure.space import no_space, space_left
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.dry_run import ErrorCollector
+from apps.lifecycle.errors import Refused
 from apps.lifecycle.forecast import Forecast
 from apps.lifecycle.usable import ensure_usable
 from apps.network.models import Subnet
@@ -60,7 +61,11 @@ def forecast_vms(actor: Actor, asked: Mapping[str, Any]) -> VmForecast:
     for used in (draft.image, draft.subnet, draft.group):
         if used is not None:
             refusals.attempt(ensure_usable, used)
-    amounts = vm_amounts(draft.need, draft.disk_gib, draft.count) if draft.need else {"vm": draft.count}
+    amounts = (
+        new_vm_amounts(draft.need, draft.disk_gib, draft.data_disks or [], draft.count)
+        if draft.need
+        else {"vm": draft.count}
+    )
     quotas = quota_lines(draft.project.tenant_id, amounts)
     short = over_quota(quotas)
     hosts = capacity_forecast(draft.type.cluster, draft.need) if draft.type and draft.need else None
@@ -72,6 +77,7 @@ def forecast_vms(actor: Actor, asked: Mapping[str, Any]) -> VmForecast:
         left, needed = space_left(draft.image.cluster), draft.disk_gib * draft.count
         if left is not None and left < needed:
             refusals.found.append(no_space(draft.image.cluster, needed, field="disk_gib"))
+    refusals.found += _no_space_for_data(draft)
     subnet = (
         with_free_addresses(Subnet.objects.select_related("vpc")).get(pk=draft.subnet.pk)
         if draft.subnet
@@ -88,3 +94,13 @@ def forecast_vms(actor: Actor, asked: Mapping[str, Any]) -> VmForecast:
         subnet=subnet,
         unfiltered=wanted.security_group is None,
     )
+
+
+def _no_space_for_data(draft: Draft) -> list[Refused]:
+    """Return the refusals of storage clusters with too little space for the data disks."""
+    short: list[Refused] = []
+    for disk in draft.data_disks or []:
+        left, needed = space_left(disk.cluster), disk.size_gib * draft.count
+        if left is not None and left < needed:
+            short.append(no_space(disk.cluster, needed, field="data_disks"))
+    return short

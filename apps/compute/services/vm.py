@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +13,6 @@ from django.db import transaction
 
 from apps.accounts.secrets import unseal
 from apps.compute.models import KeyPair, Power, Vm
-from apps.compute.quota import vm_amounts
 from apps.compute.services.create_plan import (
     LONGEST_NAME,
     Plan,
@@ -19,6 +20,7 @@ from apps.compute.services.create_plan import (
     complete,
     look_up,
 )
+from apps.compute.services.new_disks import new_vm_amounts, rows_of
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.placement import place
 from apps.infrastructure.space import reserve_space
@@ -60,7 +62,7 @@ def _reserve_and_insert(plan: Plan, key_pairs: list[dict[str, str]]) -> list[Ope
     count = len(plan.names)
     hold_for_use(plan.image, shared=True)
     hold_for_use(plan.subnet, *([plan.group] if plan.group else []))
-    reserve_quota(plan.project.tenant_id, vm_amounts(plan.need, plan.disk_gib, count))
+    reserve_quota(plan.project.tenant_id, new_vm_amounts(plan.need, plan.disk_gib, plan.data_disks, count))
     # Of what was sealed, however it was normalised before.
     user_data = unseal(plan.sealed_user_data) if plan.sealed_user_data else ""
     to_compare = {
@@ -71,16 +73,26 @@ def _reserve_and_insert(plan: Plan, key_pairs: list[dict[str, str]]) -> list[Ope
         _new_vm(plan, name, hostname, to_compare)
         for name, hostname in zip(plan.names, plan.hostnames, strict=True)
     ]
-    disks = [_new_disk(plan, vm) for vm in vms]
+    disks = [[_new_disk(plan, vm), *rows_of(vm, plan.data_disks)] for vm in vms]
     for vm, host_id in zip(vms, place(plan.type.cluster, plan.need, count), strict=True):
         vm.host_id = host_id
-    insert([*vms, *disks])
-    for vm, disk in zip(vms, disks, strict=True):
+    insert([*vms, *chain.from_iterable(disks)])
+    for vm, own in zip(vms, disks, strict=True):
         vm.shown_nics = [allocate_nic(plan.subnet, vm, security_group=plan.group, held=True)]
-        vm.shown_disks = [disk]
+        vm.shown_disks = own
     operations = [_request(plan, vm) for vm in vms]
-    reserve_space(plan.image.cluster_id, plan.disk_gib * count, field="disk_gib")
+    _reserve_space(plan, count)
     return operations
+
+
+def _reserve_space(plan: Plan, count: int) -> None:
+    """Reserve space in each storage cluster, in the order of their keys."""
+    fields = {plan.image.cluster_id: "disk_gib"}
+    wanted = Counter({plan.image.cluster_id: plan.disk_gib})
+    for disk in plan.data_disks:
+        wanted[disk.cluster.pk] += disk.size_gib
+    for cluster, gib in sorted(wanted.items()):
+        reserve_space(cluster, gib * count, field=fields.get(cluster, "data_disks"))
 
 
 def _request(plan: Plan, vm: Vm) -> Operation:

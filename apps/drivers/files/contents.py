@@ -15,11 +15,12 @@ FILES = (PoolKind.VOLUME, PoolKind.IMAGE)
 
 def observe(pool: PoolSpec) -> PoolObservation:
     """Return capacity and files. No file is opened, so its snapshots are not among them: see `inventory`."""
+    contents = {kind: tuple(ids_in(folder_of(pool, kind))) for kind in FILES}
     room = os.statvfs(pool.path)
     return PoolObservation(
         capacity_bytes=room.f_blocks * room.f_frsize,
         used_bytes=(room.f_blocks - room.f_bavail) * room.f_frsize,
-        contents={kind: tuple(ids_in(folder_of(pool, kind))) for kind in FILES},
+        contents=contents,
     )
 
 

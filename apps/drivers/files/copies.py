@@ -68,6 +68,9 @@ def copy_snapshot(spec: VolumeSpec, source: VolumeSource, target: Path) -> None:
     with _opened(spec, checked_id(source.snapshot_id), path) as origin:
         _need_room(origin, target, whole=spec.image_id is None)
         _convert(spec, origin, target, wanted)
+    # Had it been removed meanwhile, the rest of it could have been written over.
+    if source.snapshot_id not in snapshots_in(original.id, path):
+        raise missing_snapshot(original.id, source.snapshot_id)
 
 
 @contextmanager
@@ -90,9 +93,9 @@ def _opened(spec: VolumeSpec, snapshot: str, path: Path) -> Iterator[Origin]:
 def _need_room(origin: Origin, target: Path, *, whole: bool) -> None:
     limits = whole_image(origin.virtual_bytes)
     words = ("measure", "--output=json", "-O", "qcow2", *origin.words(whole=whole))
-    told = qemu_img.of_strangers(*words, limits=limits, files=origin.files, user=origin.lent.user)
+    measured = qemu_img.of_strangers(*words, limits=limits, files=origin.files, user=origin.lent.user)
     room = os.statvfs(target.parent)
-    needed, free = int(json.loads(told)["required"]), room.f_bavail * room.f_frsize
+    needed, free = int(json.loads(measured)["required"]), room.f_bavail * room.f_frsize
     if needed > free:
         raise no_room(needed, free)
 

@@ -35,7 +35,8 @@ _deadline = Deadline()
 def need_answer(pool: PoolSpec) -> None:
     """Raise `DriverError` for a pool that nothing can be read from."""
     driver = driver_of(pool)
-    _deadline.run(lambda: driver.read(pool), POOL_SECONDS, lambda: silent_pool(pool.id, POOL_SECONDS))
+    late = silent_pool(pool.id, POOL_SECONDS)
+    _deadline.run(pool.id, lambda: driver.read(pool), POOL_SECONDS, lambda: late)
 
 
 def read(domain: Any) -> VmDisks:
@@ -73,7 +74,7 @@ def _running(domain: Any) -> dict[str, ET.Element]:
 
 def _sizes(domain: Any) -> dict[str, int]:
     """Return device → bytes of the disk as QEMU has it."""
-    stats = _call(domain.name(), lambda: _block_stats(domain))
+    stats = _call(domain.UUIDString(), lambda: _block_stats(domain))
     devices = range(stats.get("block.count", 0))
     return {stats[f"block.{n}.name"]: int(stats.get(f"block.{n}.capacity", 0)) for n in devices}
 
@@ -85,7 +86,7 @@ def _block_stats(domain: Any) -> dict[str, Any]:
 
 
 def _call(what: str, call: Callable[[], Any]) -> Any:
-    return _deadline.run(call, CALL_SECONDS, lambda: slow_hypervisor(what, CALL_SECONDS))
+    return _deadline.run(what, call, CALL_SECONDS, lambda: slow_hypervisor(what, CALL_SECONDS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ def ask(domain: Any, command: str, seconds: int = SECONDS) -> Any:
     if not domains.guest_agent_connected(domain):
         raise NoAnswer
     try:
-        told = libvirt_qemu.qemuAgentCommand(domain, json.dumps({"execute": command}), seconds, 0)
-        return json.loads(told)["return"]
+        reply = libvirt_qemu.qemuAgentCommand(domain, json.dumps({"execute": command}), seconds, 0)
+        return json.loads(reply)["return"]
     except (ValueError, KeyError, TypeError) as error:
         raise NoAnswer from error
     except libvirt.libvirtError as error:
@@ -63,12 +63,12 @@ def thaw(domain: Any, vm_id: str) -> bool:
 def mounts(domain: Any) -> GuestMounts:
     """Return where the guest has its disks mounted, by volume identifier."""
     try:
-        told = ask(domain, "guest-get-fsinfo")
+        reply = ask(domain, "guest-get-fsinfo")
     except NoAnswer:
         return GuestMounts(asked=False)
     known = _Known.of(domain)
     found: dict[str, list[str]] = {}
-    for system in told if isinstance(told, list) else []:
+    for system in reply if isinstance(reply, list) else []:
         path = _path(system)
         for id in known.behind(system) if path else ():
             found.setdefault(id, []).append(path)
@@ -87,13 +87,14 @@ def _path(system: Any) -> str:
 class _Known:
     """The disks of a running VM, by what a guest may call them by: serial number, and place on the PCI bus."""
 
-    def __init__(self, by_serial: dict[str, str], by_place: dict[tuple[int, ...], str]) -> None:
+    def __init__(self, by_serial: dict[str, str], by_place: dict[tuple[object, ...], str]) -> None:
         self._by_serial = by_serial
         self._by_place = by_place
 
     @classmethod
     def of(cls, domain: Any) -> "_Known":
-        by_serial, by_place = {}, {}
+        by_serial: dict[str, str] = {}
+        by_place: dict[tuple[object, ...], str] = {}
         for id, disk in disk_xml.volumes_in(domain.XMLDesc(0)).items():
             by_serial[disk_xml.serial_of(id)] = id
             address = disk.find("address[@type='pci']")
@@ -121,4 +122,4 @@ class _Known:
         if not isinstance(controller, dict):
             return ""
         place = tuple(controller.get(name) for name in ("domain", "bus", "slot", "function"))
-        return self._by_place.get(place, "")  # type: ignore[arg-type]  # any value of a guest's is no place at worst
+        return self._by_place.get(place, "") if all(isinstance(part, int) for part in place) else ""

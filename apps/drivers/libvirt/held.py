@@ -15,7 +15,7 @@ from pathlib import Path
 import libvirt
 
 from apps.drivers.errors import DriverError
-from apps.drivers.files.layout import passable
+from apps.drivers.files.layout import PRIVATE, passable
 from apps.drivers.hypervisor_errors import missing_vm
 from apps.drivers.ids import checked_id
 from apps.drivers.libvirt import domains, guest_agent
@@ -111,8 +111,9 @@ class HeldVms:
         path = self._path(hold.vm_id)
         passable(path.parent)
         fresh = path.with_suffix(".partial")
-        fresh.write_text(json.dumps(asdict(hold)))
-        with fresh.open() as file:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "w") as file:
+            json.dump(asdict(hold), file)
+            file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
         self._watch(hold)
@@ -153,7 +154,7 @@ class HeldVms:
 
 
 def _read(path: Path) -> Hold:
-    """Return a hold that was noted; of one that cannot be read, the VM is let go at once."""
+    """Return a hold that was noted; of one that cannot be read, the VM is released at once."""
     try:
         return Hold(**json.loads(path.read_text()))
     except (ValueError, TypeError):

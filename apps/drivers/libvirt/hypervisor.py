@@ -16,6 +16,8 @@ from apps.drivers.libvirt import (
     domains,
     guest_agent,
     observation,
+    pool_keys,
+    rbd_disks,
     screenshot,
     seed,
     starting,
@@ -23,14 +25,16 @@ from apps.drivers.libvirt import (
 from apps.drivers.libvirt.connection import Connection
 from apps.drivers.libvirt.held import HeldVms
 from apps.drivers.libvirt.metadata import VmMetadata
-from apps.drivers.libvirt.pool_drivers import describe
+from apps.drivers.libvirt.pool_drivers import add_ceph, describe
 from apps.drivers.libvirt.settings import HostSettings
+from apps.drivers.rbd.client import RbdClient
 from apps.drivers.specs import (
     RESUMABLE,
     ConsoleAddress,
     GuestMounts,
     Held,
     HostObservation,
+    PoolKey,
     Power,
     Screenshot,
     SeedSpec,
@@ -50,6 +54,8 @@ class LibvirtHypervisor:
         self._settings = settings
         self.connection = Connection(settings.uri)
         self.held = HeldVms(self.connection, settings.state_dir / "held")
+        self.ceph = RbdClient(settings.ceph_keys)
+        add_ceph(self.ceph)
         self._meter = observation.LoadMeter()
         self._pressed: dict[str, float] = {}
 
@@ -142,6 +148,16 @@ class LibvirtHypervisor:
     def ensure_released(self, vm_id: str) -> Held:
         return self.held.release(vm_id)
 
+    def ensure_pool_key(self, key: PoolKey) -> None:
+        with self.connection.use() as connection:
+            pool_keys.ensure(connection, key)
+        self.ceph.keep_key(key)
+
+    def ensure_pool_key_absent(self, pool_id: str) -> None:
+        with self.connection.use() as connection:
+            pool_keys.ensure_absent(connection, pool_id)
+        self.ceph.forget_key(pool_id)
+
     def status(self, vm_id: str) -> VmStatus:
         with self.connection.use() as connection:
             return domains.status(vm_id, domains.find(connection, vm_id))
@@ -176,6 +192,7 @@ class LibvirtHypervisor:
     def _start(self, vm_id: str, domain: Any, boot: int) -> None:
         if domains.runs(domain):
             return
+        rbd_disks.need_answers(self.ceph, domain)
         starting.prepare(vm_id, domain)
         domains.set_about(domain, replace(domains.about(domain), boot=boot))
         self._pressed.pop(vm_id, None)

@@ -1,7 +1,7 @@
 """Snapshots of volumes that running VMs have open: QEMU alone may change such a file, so it is asked to."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,8 +86,11 @@ def _node(domain: Any, name: str, path: Path) -> Node:
 
 def _ask(domain: Any, command: str, **arguments: Any) -> Any:
     request = json.dumps({"execute": command, "arguments": arguments})
-    call: Callable[[], str] = lambda: libvirt_qemu.qemuMonitorCommand(domain, request, 0)  # noqa: E731
-    answer = json.loads(_deadline.run(call, SECONDS, lambda: slow_hypervisor(domain.UUIDString(), SECONDS)))
+    vm_id, late = domain.UUIDString(), slow_hypervisor(domain.UUIDString(), SECONDS)
+    reply = _deadline.run(
+        vm_id, lambda: libvirt_qemu.qemuMonitorCommand(domain, request, 0), SECONDS, lambda: late
+    )
+    answer = json.loads(reply)
     if "error" in answer:
         raise _refused(str(answer["error"].get("desc", "")))
     return answer["return"]

@@ -3,7 +3,6 @@
 A further driver is one more entry of `DRIVERS`.
 """
 
-import os
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from pathlib import Path
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
 from apps.drivers.files.layout import base_path, folder, keep_base, keep_private, volume_path
+from apps.drivers.libvirt import rbd_disks
+from apps.drivers.rbd.client import RbdClient
 from apps.drivers.specs import PoolSpec, VolumeSpec
 
 Describe = Callable[[ET.Element], None]
@@ -82,7 +83,6 @@ def _chain(disk: ET.Element, base: Path | None) -> None:
 
 def _read_files(pool: PoolSpec) -> None:
     folder(pool, "volumes")
-    os.statvfs(pool.path)
 
 
 def _prepare_file(volume: VolumeSpec) -> bool:
@@ -103,3 +103,8 @@ DRIVERS = {
         prepare=_prepare_file,
     )
 }
+
+
+def add_ceph(client: RbdClient) -> None:
+    """Let this host use Ceph pools, with the keys that `client` keeps."""
+    DRIVERS["rbd"] = PoolDriver(rbd_disks.describe, client.need_answer, lambda volume: True)

@@ -38,6 +38,10 @@ def _translated(vm_id: str, domain: Any, error: libvirt.libvirtError) -> DriverE
     if 'write" lock' in words or 'shared "write' in words:
         held = [path.stem for path in domains.disk_files(domain) if str(path) in words]
         return locked_volume(vm_id, held[0] if held else "?")
+    if "error reading header from volume-" in words and "No such file" in words:
+        return missing_volume(
+            vm_id, words.partition("error reading header from volume-")[2].partition(":")[0]
+        )
     if "KVM" in words or "kvm" in words:
         return DriverError(
             _("libvirt: %(words)s"),

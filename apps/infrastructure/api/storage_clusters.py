@@ -40,6 +40,7 @@ from apps.infrastructure.verbs import (
     CLUSTER_CREATE,
     CLUSTER_DELETE,
     CLUSTER_PERMIT,
+    STORAGE_APPLY_SPEED,
     STORAGE_CLOSE,
     STORAGE_OPEN,
     STORAGE_SET_KEY,
@@ -192,6 +193,9 @@ class StorageClusterOut(ClusterOut):
     provisioned_gib = serializers.IntegerField(help_text="What the sizes of its disks add up to.")
     provisionable_gib = serializers.IntegerField(help_text="What they may add up to.")
     speed = SpeedOut(help_text="The rule for new disks.")
+    speed_due_at = serializers.DateTimeField(
+        allow_null=True, help_text="Since when the rule is being applied to existing disks; null: it is not."
+    )
     path = serializers.CharField(help_text="For administrators only, otherwise empty.")
     monitors = serializers.ListField(
         child=serializers.CharField(), help_text="For administrators only, otherwise empty."
@@ -211,6 +215,7 @@ class StorageClusterOut(ClusterOut):
             **{name: getattr(row, name) for name in (*plain, "overcommit", "provisioned_gib")},
             "provisionable_gib": space_limit(row),
             "speed": asdict(speed_rule(row)),
+            "speed_due_at": moment(row.speed_due_at),
             "path": row.path,
             "monitors": row.monitors,
             "user": row.pool_user,
@@ -298,6 +303,7 @@ class StorageClusterApi(ObjectApi):
         Action(STORAGE_TEST, immediate=True),
         Action(STORAGE_SET_KEY, KeyBody, immediate=True, bulk=False),
         Action(STORAGE_SET_SPEED, SpeedBody, _set_speed, immediate=True),
+        Action(STORAGE_APPLY_SPEED, immediate=True),
         Action(STORAGE_OPEN, immediate=True),
         Action(STORAGE_CLOSE, immediate=True),
     )

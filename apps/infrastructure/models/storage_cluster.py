@@ -64,6 +64,9 @@ class StorageCluster(Cluster):
     qos_burst = models.PositiveSmallIntegerField(default=1)
     qos_burst_seconds = models.PositiveSmallIntegerField(default=1)
 
+    # Since when its rule is being applied to the disks that it has; null: they keep what they were created with.
+    speed_due_at = models.DateTimeField(null=True)
+
     class Meta(Cluster.Meta):
         constraints = [
             models.UniqueConstraint(fields=["region", "name"], name="one_storage_cluster_per_name")

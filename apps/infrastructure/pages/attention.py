@@ -146,7 +146,7 @@ def _pool_state(pool: StorageCluster, url: str) -> Iterator[AttentionItem]:
         yield AttentionItem("warn", text, url, _("as of %(time)s") % {"time": written(pool.observed_at)})
     elif health is not None and health.severity is not Severity.OK:
         text = _("%(pool)s: Ceph reports problems") % {"pool": pool}
-        detail = "; ".join(str(check_text(check).text) for check in health.checks[:2])
+        detail = " ".join(str(check_text(check).text) for check in health.checks[:2])
         if rebuild is not None:
             detail = f"{detail} {_('Rebuild: %(n)s %% done.') % {'n': rebuild.percent}}"
         yield AttentionItem("error" if health.severity is Severity.ERROR else "warn", text, url, detail)

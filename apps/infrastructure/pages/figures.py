@@ -54,6 +54,11 @@ def bytes_bar(used: int, limit: int) -> SafeString:
     return html.gauge(used, limit, _of(used / GIB, limit / GIB))
 
 
+def gib_bar(used: float, limit: float) -> SafeString:
+    """Return an amount of GiB used of a limit."""
+    return html.gauge(used, limit, _of(used, limit))
+
+
 def size(gib: float) -> str:
     """Return an amount of GiB as text, in TiB when it is large."""
     if gib >= LARGE:

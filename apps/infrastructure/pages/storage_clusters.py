@@ -24,6 +24,7 @@ from apps.infrastructure.pages.storage_forms import (
     SpeedForm,
 )
 from apps.infrastructure.pages.storage_tabs import (
+    applies,
     connection_pill,
     overview,
     speed_properties,
@@ -35,6 +36,7 @@ from apps.infrastructure.verbs import (
     CLUSTER_CREATE,
     CLUSTER_DELETE,
     CLUSTER_PERMIT,
+    STORAGE_APPLY_SPEED,
     STORAGE_CLOSE,
     STORAGE_OPEN,
     STORAGE_SET_KEY,
@@ -70,6 +72,7 @@ STORAGE_CLUSTER = PageKind(
         Do(CLUSTER_CHANGE, form=ChangeStorageForm, adapter=change),
         Do(STORAGE_SET_KEY, form=KeyForm),
         Do(STORAGE_SET_SPEED, form=SpeedForm, adapter=_set_speed),
+        Do(STORAGE_APPLY_SPEED, says=applies),
         Do(CLUSTER_PERMIT, form=PermitForm),
         Do(STORAGE_OPEN),
         Do(STORAGE_CLOSE),
@@ -84,8 +87,6 @@ class StorageClusterList(ListPage):
     columns = (
         NAME,
         HEALTH,
-        REGION,
-        Column("media", gettext_lazy("Media"), lambda row, page: row.get_media_display(), sort="media"),
         Column(
             "used",
             gettext_lazy("Used"),
@@ -95,12 +96,16 @@ class StorageClusterList(ListPage):
             text=lambda row, page: row.used_bytes / GIB,
         ),
         PROVISIONED,
+        REGION,
+        Column("media", gettext_lazy("Media"), lambda row, page: row.get_media_display(), sort="media"),
         Column(
             "capacity",
             gettext_lazy("Capacity"),
             lambda row, page: f"{row.capacity_bytes // GIB:,} GiB" if row.observed_at else "",
             sort="capacity_bytes",
             end=True,
+            # What is used is shown of it.
+            hidden=True,
             text=lambda row, page: row.capacity_bytes / GIB,
         ),
         OPEN_TO,
@@ -181,7 +186,12 @@ class StorageClusterCreate(CreatePage):
     sections = (
         Section(gettext_lazy("Cluster"), ("region", "name", "media", "max_disk_gib", "overcommit")),
         Section(gettext_lazy("Storage"), ("driver", "path")),
-        Section(gettext_lazy("Ceph"), ("monitors", "user", "key"), css="only-ceph"),
+        Section(
+            gettext_lazy("Ceph"),
+            ("monitors", "user", "key"),
+            text=gettext_lazy("A Ceph pool needs all three."),
+            css="only-ceph",
+        ),
     )
 
     def body(self, data: dict[str, Any]) -> dict[str, Any]:

@@ -7,34 +7,26 @@ from typing import Any
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from apps.infrastructure.connection import connection_of
-from apps.infrastructure.pages.figures import size
-from apps.infrastructure.pages.storage_tabs import connection_state, health_state
-from apps.infrastructure.pool_health import health_of
+from apps.infrastructure.pages.figures import gib_bar
+from apps.infrastructure.pool_states import POOL_STATE, label_of, state_of
 from apps.infrastructure.space import space_limit
-from apps.lifecycle.state_labels import StateLabel
 from apps.portal import html
 from apps.portal.columns import Column
 from apps.portal.lists import ListPage
 
 
-def _state(row: Any) -> StateLabel:
-    """Return the connection's state when it is not connected, else the health that the pool reports."""
-    state, health = connection_state(connection_of(row)), health_of(row)
-    return health_state(health) if health and state.tone == "ok" else state
-
-
 def _provisioned(row: Any, page: ListPage) -> SafeString:
-    limit = space_limit(row)
-    return html.gauge(row.provisioned_gib, limit, f"{size(row.provisioned_gib)} / {size(limit)}")
+    return gib_bar(row.provisioned_gib, space_limit(row))
 
 
 HEALTH = Column(
     "health",
     _("Health"),
-    lambda row, page: html.pill(_state(row)),
+    lambda row, page: html.pill(label_of(state_of(row))),
+    sort=POOL_STATE,
     width="state",
-    text=lambda row, page: _state(row).word,
+    brief=True,
+    text=lambda row, page: label_of(state_of(row)).word,
 )
 PROVISIONED = Column(
     "provisioned",

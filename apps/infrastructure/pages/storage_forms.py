@@ -78,9 +78,7 @@ class NewStorageClusterForm(NewClusterForm):
     media = forms.ChoiceField(  # type: ignore[assignment]  # Django takes fields off the class
         label=_("Media"), choices=StorageCluster.Media.choices, initial=StorageCluster.Media.SSD
     )
-    driver = forms.ChoiceField(
-        label=_("Storage"), choices=DRIVERS, initial=FILE, widget=forms.RadioSelect, required=False
-    )
+    driver = forms.ChoiceField(label=_("Type"), choices=DRIVERS, initial=FILE, widget=forms.RadioSelect)
     path = forms.CharField(
         label=_("Directory or Ceph pool"),
         max_length=MAX_PATH,

@@ -18,6 +18,7 @@ from apps.infrastructure.pages.cluster_tabs import MOST_TENANTS
 from apps.infrastructure.pages.figures import GIB, Figure, pool_figures, size, whole
 from apps.infrastructure.pages.health_texts import CheckText, check_text
 from apps.infrastructure.pool_health import Rebuild, health_of, rebuild_of
+from apps.infrastructure.pool_states import HEALTH_NAMES, label_of
 from apps.lifecycle.state_labels import StateLabel
 from apps.portal import html
 from apps.portal.charts import POOL_CHARTS, charts_beside
@@ -47,7 +48,6 @@ def overview(page: DetailPage, row: StorageCluster) -> dict[str, Any]:
         "groups": page.properties(row),
         "figures": [*pool_figures([row]), *_raw_figure(health)] if row.observed_at else [],
         "connection": seen if seen.reach in (Reach.FAILED, Reach.NO_ANSWER) else None,
-        "connection_state": connection_state(seen),
         "health": _health_card(row, health) if health else None,
         "tenants": tenants.order_by("-gib", "tenant__name")[:MOST_TENANTS],
         **charts_beside(page, row, "api:storage-clusters-metrics", why_nothing_new(row), POOL_CHARTS[:1]),
@@ -56,35 +56,20 @@ def overview(page: DetailPage, row: StorageCluster) -> dict[str, Any]:
 
 def why_nothing_new(row: StorageCluster) -> str:
     """Say why nothing is measured of a cluster now, "" when it is."""
-    if row.observed_at is None:
-        return _("The storage cluster has not been checked yet.")
     seen = connection_of(row)
-    return seen.message if seen.reach is Reach.FAILED else ""
+    if seen.reach is Reach.FAILED:
+        return seen.message
+    return _("The storage cluster has not been checked yet.") if row.observed_at is None else ""
 
 
 def connection_state(seen: Connection) -> StateLabel:
     """Return the state of the connection to a cluster."""
-    return {
-        Reach.UNKNOWN: StateLabel(_("Not checked yet"), "off"),
-        Reach.CHECKING: StateLabel(_("Testing connection"), "busy"),
-        Reach.NO_ANSWER: StateLabel(_("Not checked"), "warn", reason=seen.message),
-        Reach.CONNECTED: StateLabel(_("Connected"), "ok"),
-        Reach.FAILED: StateLabel(_("Not connected"), "error", reason=seen.message),
-    }[seen.reach]
+    return label_of(seen.reach.value, seen.message)
 
 
 def connection_pill(row: StorageCluster) -> SafeString:
     """Return the state of the connection as shown."""
     return html.pill(connection_state(connection_of(row)))
-
-
-def health_state(health: PoolHealth) -> StateLabel:
-    """Return a pool's health as one word."""
-    return {
-        Severity.OK: StateLabel(_("Healthy"), "ok"),
-        Severity.WARNING: StateLabel(_("Warning"), "warn"),
-        Severity.ERROR: StateLabel(_("Error"), "error"),
-    }[health.severity]
 
 
 def speed_properties(row: StorageCluster) -> Properties:
@@ -100,7 +85,17 @@ def speed_properties(row: StorageCluster) -> Properties:
             else _("none"),
         ),
     ]
+    if row.speed_due_at is not None:
+        lines.append(Property(_("Existing disks"), _("The rule is being applied.")))
     return Properties(_("Performance of new disks"), lines)
+
+
+def applies(row: StorageCluster) -> list[str]:
+    """Say what applying the rule to existing disks means."""
+    return [
+        _("Every disk of %(name)s gets the limits of the rule, also while its VM runs.") % {"name": row},
+        _("Disks with limits of their own keep them."),
+    ]
 
 
 def _growing(base: float, per_gib: float, most: float) -> str:
@@ -135,7 +130,7 @@ def _health_card(row: StorageCluster, health: PoolHealth) -> HealthCard:
     }
     order = (Severity.ERROR, Severity.WARNING, Severity.OK)
     return HealthCard(
-        state=health_state(health),
+        state=label_of(HEALTH_NAMES[health.severity]),
         lines=[
             (_("Replicas"), replicas),
             (_("Each replica on another"), domains.get(health.failure_domain, health.failure_domain or "–")),

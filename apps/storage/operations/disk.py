@@ -53,7 +53,7 @@ def create_disk(run: OperationContext) -> Settle:
     run.step(_("Copying the data"), COPY_BEGINS)
     wait_for_copy(run, disk, lambda: volumes.ensure_volume(spec))
     if volumes.ensure_independent(spec).done:
-        _remove_copy_point(run, disk)
+        remove_copy_point(run, disk)
         return lambda: _settle_independent(disk)
     return lambda: _request_rest(disk)
 
@@ -72,7 +72,7 @@ def finish_copy(run: OperationContext) -> Settle | None:
         error=too_long(),
         every=LOOK_AGAIN_SECONDS,
     )
-    _remove_copy_point(run, disk)
+    remove_copy_point(run, disk)
     return lambda: _settle_independent(disk)
 
 
@@ -83,7 +83,7 @@ def delete_disk(run: OperationContext) -> Settle | None:
     if disk is None:
         return None
     run.step(_("Removing the disk"), 30)
-    _remove_copy_point(run, disk)
+    remove_copy_point(run, disk)
     run.no_way_back()
     volumes_of(disk, run).ensure_volume_absent(volume_spec(disk))
     return lambda: settle_disk_deleted(disk)
@@ -149,7 +149,8 @@ def _ensure_copy_point(run: OperationContext, disk: Disk) -> None:
     taken_at_rest(run, source, lambda: volumes_of(source, run).ensure_snapshot(point))
 
 
-def _remove_copy_point(run: OperationContext, disk: Disk) -> None:
+def remove_copy_point(run: OperationContext, disk: Disk) -> None:
+    """Remove the snapshot of its source that exists only to copy this disk from."""
     point, source = copy_point(disk), disk.copied_from
     if point is not None and source is not None:
         volumes_of(source, run).ensure_snapshot_absent(point)

@@ -1,0 +1,120 @@
+"""The whole platform on Ceph: from connecting the cluster to an empty pool, by the API, on real hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from onebox import ceph_cluster
+from onebox.ceph_site import CephSite
+from onebox.shell import wait_until
+
+from apps.compute.models import Vm
+from apps.compute.services.image import import_image
+from apps.drivers.specs import PoolKind, PoolSpec
+from apps.infrastructure.models import GivenPoolKey, StorageCluster
+from apps.infrastructure.services import create_storage_cluster
+from apps.lifecycle.actor import SYSTEM
+from apps.lifecycle.models import Operation, OperationStatus
+from tests.drivers.ceph_pools import CephPool
+from tests.real_site import IDLE_FILE, Customer, RealSite
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+
+
+@dataclass
+class OnCeph:
+    """A tenant, and the Ceph pool that its disks are in."""
+
+    site: RealSite
+    customer: Customer
+    cluster: StorageCluster
+    pool: CephPool
+
+    def change(self, method: str, path: str, **body: Any) -> Any:
+        """Ask for a change and wait until it is done."""
+        answer = self.customer.api.change(method, path, body)
+        asked = answer.get("operations") or [answer.get("operation") or answer]
+        for each in asked:
+            wait_until(lambda id=each["id"]: _ended(id), f"{method} {path}", seconds=60, every=0.1)
+        return answer
+
+
+def _ended(id: str) -> bool:
+    operation = Operation.objects.get(pk=id)
+    assert operation.status != OperationStatus.FAILED, operation.error
+    return operation.status == OperationStatus.DONE
+
+
+@pytest.fixture(scope="module")
+def on_ceph(real_site: RealSite, ceph: CephSite) -> Iterator[OnCeph]:
+    access = ceph_cluster.access(ceph)
+    region = real_site.image.region
+    assert region is not None
+    cluster = create_storage_cluster(
+        SYSTEM,
+        region,
+        "ceph",
+        driver="rbd",
+        path=access.pool,
+        monitors=[access.monitor],
+        user=access.user,
+        key=access.key,
+    )
+    spec = PoolSpec(str(cluster.pk), "rbd", access.pool, (access.monitor,), access.user)
+    pool = CephPool(spec, access.key)
+    wait_until(
+        lambda: GivenPoolKey.objects.count() == len(real_site.box.hosts), "the hosts' keys", seconds=60
+    )
+    yield OnCeph(real_site, real_site.tenant("ceph"), cluster, pool)
+    for host in real_site.box.hosts:
+        for vm in Vm.objects.all():
+            host.exec("virsh", "destroy", f"vm-{vm.pk}", check=False)
+            host.exec("virsh", "undefine", f"vm-{vm.pk}", check=False)
+    pool.empty()
+
+
+@pytest.mark.requirement("CL-2")
+@pytest.mark.requirement("IM-4")
+@pytest.mark.requirement("EV-1")
+@pytest.mark.requirement("EV-5")
+def test_a_vm_and_a_disk_live_their_lives_on_ceph_and_leave_nothing(on_ceph: OnCeph) -> None:
+    site, customer, change = on_ceph.site, on_ceph.customer, on_ceph.change
+    imported = import_image(
+        SYSTEM,
+        name="on Ceph",
+        cluster=on_ceph.cluster,
+        file=IDLE_FILE,
+        os_name="none",
+        default_disk_gib=1,
+    )
+    site.wait_ready(kind="image")
+    body = {
+        "name": "on-ceph",
+        "image": str(imported.target_id),
+        "instance_type": site.small.pk,
+        "subnet": customer.subnet,
+        "security_group": None,
+    }
+    vm = change("POST", "/vms", **body)["resources"][0]["id"]
+    disk = change("POST", "/disks", name="data", size_gib=10, cluster=str(on_ceph.cluster.pk))["resources"][
+        0
+    ]["id"]
+    change("POST", f"/disks/{disk}/attach", vm=vm)
+    change("POST", f"/disks/{disk}/expand", size_gib=12)
+    snapshot = change("POST", f"/disks/{disk}/snapshot", name="one")["operation"]["target"]["id"]
+    copy = change("POST", f"/disks/{disk}/clone", name="copy")["operation"]["target"]["id"]
+    seen = on_ceph.pool.inventory()
+    assert seen.of(PoolKind.VOLUME)[disk] == seen.of(PoolKind.VOLUME)[copy] == 12 << 30
+    assert snapshot in seen.of(PoolKind.SNAPSHOT)
+
+    change("DELETE", f"/vms/{vm}")
+    change("POST", f"/disks/{disk}/roll-back", snapshot=snapshot)
+    change("DELETE", f"/snapshots/{snapshot}")
+    for id in (disk, copy):
+        change("DELETE", f"/disks/{id}")
+    left = on_ceph.pool.inventory()
+    assert (left.of(PoolKind.VOLUME), left.of(PoolKind.SNAPSHOT)) == ({}, {})
+    assert left.of(PoolKind.IMAGE).keys() == {str(imported.target_id)}
