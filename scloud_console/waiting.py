@@ -104,12 +104,12 @@ class _Listener:
         self._id = str(operation)
         self._changed = asyncio.Event()
 
-    def tell(self, text: str) -> None:
+    def send_text(self, text: str) -> None:
         """Note a push about the operation, or about all rows of a kind."""
         if self._id in text or '"*"' in text:
             self._changed.set()
 
-    def hears(self, about: Collection[str]) -> bool:
+    def receives(self, about: Collection[str]) -> bool:
         """Every push: what the caller may see is judged at each look."""
         return True
 

@@ -37,9 +37,9 @@ def main(chosen: list[str]) -> int:
     """Run the files; return how many failed."""
     failed = []
     for file in files(chosen):
-        begun = time.monotonic()
+        started = time.monotonic()
         said = fails_alone(file)
-        print(f"{'FAILED' if said else 'passed'} {file} {time.monotonic() - begun:.0f} s", flush=True)  # noqa: T201
+        print(f"{'FAILED' if said else 'passed'} {file} {time.monotonic() - started:.0f} s", flush=True)  # noqa: T201
         if said:
             failed.append(file)
             print(said, flush=True)  # noqa: T201

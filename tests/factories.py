@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from functools import cache
 from itertools import count
+from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission
@@ -84,7 +85,7 @@ def grant(user: User, role: Role, project: Project) -> None:
         ProjectUserObjectPermission.objects.create(user=user, permission=permission, content_object=project)
 
 
-def grant_resource(user: User, role: Role, resource: Resource) -> int:
+def grant_resource(user: User, role: Role, resource: Resource) -> UUID:
     """Give a member a role on one resource; return the key of that role."""
     permissions = Permission.objects.filter(
         content_type__app_label="lifecycle",
@@ -95,7 +96,7 @@ def grant_resource(user: User, role: Role, resource: Resource) -> int:
         ResourceUserObjectPermission(user=user, permission=permission, content_object_id=resource.pk)
         for permission in permissions
     )
-    key: int = next(each.pk for each in given if each.permission.codename == "view_resources")
+    key: UUID = next(each.uid for each in given if each.permission.codename == "view_resources")
     return key
 
 

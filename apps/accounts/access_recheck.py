@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.acting import acting_tenant_id, is_acting
 from apps.accounts.auth_backend import usable
-from apps.accounts.models import ApiKey, Session, User
+from apps.accounts.models import ApiKey, Session, Tenant, User
 from apps.accounts.sessions import SessionStore
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden
@@ -72,4 +72,5 @@ def _holds(actor: Actor) -> bool:
         return False
     if not is_acting(actor) or actor.tenant is None:
         return True
-    return acting_tenant_id(SessionStore().decode(session.session_data)) == actor.tenant.pk
+    acted_as = acting_tenant_id(SessionStore().decode(session.session_data))
+    return acted_as == actor.tenant.pk and Tenant.objects.filter(pk=acted_as).exists()

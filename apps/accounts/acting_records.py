@@ -16,7 +16,7 @@ from apps.lifecycle.errors import Invalid
 
 LONGEST_REASON = 200
 #: Why acting ended.
-STOPPED, TIME_OVER, LOGGED_OUT = "stopped", "time", "log-out"
+STOPPED, TIME_OVER, LOGGED_OUT, DELETED = "stopped", "time", "log-out", "deleted"
 
 
 @transaction.atomic
@@ -30,10 +30,13 @@ def record_start(actor: Actor, tenant: Tenant, reason: str) -> str:
     return reason
 
 
-def record_stop(actor: Actor, tenant: Tenant, why: str) -> None:
-    """Log that it ended: STOPPED, TIME_OVER or LOGGED_OUT."""
+def record_stop(actor: Actor, tenant: Tenant | None, why: str) -> None:
+    """Log that it ended: STOPPED, TIME_OVER, LOGGED_OUT or DELETED. tenant: None for one that was deleted."""
     _record(actor, TENANT_STOP_ACTING.name, tenant, ended=why)
 
 
-def _record(actor: Actor, verb: str, tenant: Tenant, **args: object) -> None:
-    record(actor, verb, tenant=tenant, name=tenant.name, target_id=tenant.uid, args=args)
+def _record(actor: Actor, verb: str, tenant: Tenant | None, **args: object) -> None:
+    if tenant is None:
+        record(actor, verb, args=args)
+    else:
+        record(actor, verb, tenant=tenant, name=tenant.name, target_id=tenant.uid, args=args)

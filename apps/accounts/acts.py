@@ -69,7 +69,7 @@ def requested(verb: Verb) -> Callable[[Actor, Any], Operation]:
 
 
 def renames(verb: Verb) -> Callable[..., Resource]:
-    """Declare and return the service that sets `name` and `remark`, where given, of a kind's resources."""
+    """Declare and return the service that sets `name` and `description`, where given, of a kind's resources."""
     return changes(verb)(relabel)
 
 

@@ -30,3 +30,12 @@ def second_factor_first() -> SomethingFirst:
         _("Set up a second factor first."),
         _("Log in to the portal and add an authenticator app or a passkey under Account, Security."),
     )
+
+
+def acting_ended(text: str) -> SomethingFirst:
+    """Return the refusal of a request meant for a tenant that its administrator no longer acts as."""
+    return SomethingFirst(
+        "acting.ended",
+        text,
+        _("Nothing was changed. Act as a tenant again, or send the request as the administrator."),
+    )

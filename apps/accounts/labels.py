@@ -12,21 +12,21 @@ from apps.lifecycle import push
 from apps.lifecycle.models import Resource
 from apps.lifecycle.requests import Change
 
-MAX_NAME, MAX_REMARK = 63, 255
+MAX_NAME, MAX_DESCRIPTION = 63, 255
 
 
 def relabel(
     change: Change[Resource],
     name: str | None = None,
-    remark: str | None = None,
+    description: str | None = None,
     project: UUID | None = None,
 ) -> Resource:
-    """Set name, remark and project where given; return the resource. Raises Invalid, Forbidden or NotNow."""
+    """Set name, description and project where given; return the resource. Raises Invalid, Forbidden or NotNow."""
     resource, changes = change.row, {}
     if name is not None:
         changes["name"] = clean_line("name", name, MAX_NAME, blank=False)
-    if remark is not None:
-        changes["remark"] = clean_line("remark", remark, MAX_REMARK)
+    if description is not None:
+        changes["description"] = clean_line("description", description, MAX_DESCRIPTION)
     changes = {field: value for field, value in changes.items() if getattr(resource, field) != value}
     if changes:
         Resource.objects.filter(pk=resource.pk).update(**changes, updated_at=timezone.now())
@@ -39,9 +39,9 @@ def relabel(
     return resource
 
 
-def clean_labels(name: str, remark: str = "") -> tuple[str, str]:
-    """Return name and remark as they are stored. Raises Invalid."""
+def clean_labels(name: str, description: str = "") -> tuple[str, str]:
+    """Return name and description as they are stored. Raises Invalid."""
     return (
         clean_line("name", name, MAX_NAME, blank=False),
-        clean_line("remark", remark, MAX_REMARK),
+        clean_line("description", description, MAX_DESCRIPTION),
     )

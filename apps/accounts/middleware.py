@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from collections.abc import Callable
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 
 from django.conf import settings
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.functional import SimpleLazyObject
-from django.utils.translation import gettext as _
 
 from apps.accounts import acting
-from apps.accounts.acting_records import TIME_OVER, record_stop
+from apps.accounts.cidr import read_network
 from apps.accounts.first_steps import password_first, second_factor_first
 from apps.accounts.models import ApiKey, Tenant, User
 from apps.accounts.platform_settings import REQUIRE_ADMIN_TWO_FACTOR
 from apps.accounts.recent_proof import is_recent
 from apps.accounts.sessions import session_uid
-from apps.lifecycle import push
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.reader import read_by
 
@@ -43,7 +39,7 @@ class ClientAddressMiddleware:
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
-        self.proxies = [ip_network(network) for network in settings.TRUSTED_PROXIES]
+        self.proxies = [read_network(network, strict=True) for network in settings.TRUSTED_PROXIES]
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]
@@ -94,24 +90,6 @@ class ActorMiddleware:
         # By the request: an API key's user takes the place of the session's only later.
         with read_by(lambda: request.actor):  # type: ignore[attr-defined]
             return self.get_response(request)
-
-
-class ActingLimitMiddleware:
-    """End acting as a tenant when its time is over: log it, say so, and lead to the administration.
-
-    From that time on `actor_for` has taken the admin for an admin again; this only tidies up.
-    """
-
-    def __init__(self, get_response: Handler) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.user.is_authenticated and acting.is_over(request.session):
-            tenant = end_acting(request, TIME_OVER)
-            if tenant is not None:
-                text = _("Your time acting as %(name)s has expired.") % {"name": tenant.name}
-                messages.info(request, json.dumps({"text": text, "tone": "busy"}))
-        return self.get_response(request)
 
 
 class OwnPasswordFirstMiddleware:
@@ -186,27 +164,6 @@ def _only_says_who(request: HttpRequest) -> bool:
     """Whether it is GET /api/v1/me: who must do something else first may ask who they are, and change nothing of it."""
     match = request.resolver_match
     return match is not None and match.view_name == "api:me" and request.method in {"GET", "HEAD"}
-
-
-def end_acting(request: HttpRequest, why: str) -> Tenant | None:
-    """Stop acting and log it; return the tenant, None when the session did not act."""
-    session, user = request.session, request.user
-    tenant_id = session.get(acting.ACTING_AS)
-    tenant = Tenant.objects.filter(pk=tenant_id).first() if tenant_id is not None else None
-    acting.stop(session)
-    if isinstance(user, User):
-        tell_pages(request, user)
-    if tenant is not None and isinstance(user, User):
-        record_stop(actor_for(request, user), tenant, why)
-    return tenant
-
-
-def tell_pages(request: HttpRequest, user: User) -> None:
-    """Have the session's open pages connect again: whom it acts as has changed."""
-    # Kept first: a page may connect again before the request has been answered.
-    request.session.save()
-    if request.session.session_key:
-        push.session_changed(user.pk, [session_uid(request.session.session_key)])
 
 
 def _session_actor(request: HttpRequest) -> Actor:

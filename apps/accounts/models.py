@@ -11,6 +11,7 @@ from importlib import import_module
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.functions import RandomUUID
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
@@ -28,7 +29,7 @@ class Tenant(Loaded):
 
     uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=63, unique=True)
-    remark = models.CharField(max_length=255, blank=True, default="")
+    description = models.CharField(max_length=255, blank=True, default="")
     enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -45,7 +46,7 @@ class Project(Loaded):
     uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="projects")
     name = models.CharField(max_length=63)
-    remark = models.CharField(max_length=255, blank=True, default="")
+    description = models.CharField(max_length=255, blank=True, default="")
     is_default = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -82,6 +83,8 @@ class ProjectGroupObjectPermission(GroupObjectPermissionBase):
 class ResourceUserObjectPermission(UserObjectPermissionBase):
     """Guardian's direct-key grant of a permission on a single resource to a user."""
 
+    # As an ID of the API. The role's is that of the row of the permission to view.
+    uid = models.UUIDField(unique=True, default=uuid.uuid4, db_default=RandomUUID(), editable=False)
     content_object = models.ForeignKey(Resource, models.CASCADE, related_name="+")
 
     #: Set by `selectors.visible_resource_roles`.
@@ -167,6 +170,11 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether it is accepted no more."""
+        return self.expires_at is not None and self.expires_at <= timezone.now()
 
 
 class Session(AbstractBaseSession):

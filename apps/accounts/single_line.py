@@ -1,4 +1,4 @@
-"""Text of one line, such as names and remarks: which characters it may hold, and in which form it is stored.
+"""Text of one line, such as names and descriptions: which characters it may hold, and in which form it is stored.
 
 What is refused forges lines of logs, breaks XML that a hypervisor reads, or shows as something else than it is. Quotes,
 brackets, any script and emoji are kept: whoever passes them on has to quote them. Everything is stored in Unicode's

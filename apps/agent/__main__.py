@@ -41,12 +41,12 @@ def main() -> None:
     seal = Seal(settings.seal_key)
     client = redis.Redis.from_url(settings.redis_url, health_check_interval=30)
     handlers = table(hypervisor, volumes, LongJobs())
-    desk = OrderExecutor(
+    executor = OrderExecutor(
         host.name, seal, client, handlers, Fences(Path(settings.state_dir) / "fences.sqlite")
     )
     reporter = Reporter(host.name, seal, client, hypervisor)
     hypervisor.connection.on_event = reporter.soon
-    app = worker.build(host.name, settings.redis_url, desk.take)
+    app = worker.build(host.name, settings.redis_url, executor.take)
     worker.run(app, settings.threads, reporter.start, reporter.stop)
 
 

@@ -43,7 +43,7 @@ def user_of(name: str) -> str:
 def acl_rules(name: str, password: str) -> list[str]:
     """Return the rules for `ACL SETUSER <user_of(name)> …`; raise ValueError for an impossible host name."""
     if not host_name_ok(name):
-        raise ValueError(f"{name!r} is no host name")
+        raise ValueError(f"{name!r} is not a host name")
     return [
         "reset",
         "on",

@@ -62,5 +62,5 @@ def load() -> AgentConfig:
     path = Path(os.environ.get("SCLOUD_AGENT_CONFIG", DEFAULT_PATH))
     config = msgspec.convert(tomllib.loads(path.read_text()), AgentConfig)
     if not host_name_ok(config.name):
-        raise ValueError(f"{path}: {config.name!r} is no host name")
+        raise ValueError(f"{path}: {config.name!r} is not a host name")
     return config

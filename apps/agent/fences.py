@@ -33,7 +33,7 @@ class Fences:
         except sqlite3.DatabaseError:
             # It is written without waiting for the disk, and a power cut may have damaged it. Every order of before has
             # expired since, so that it may be forgotten; an agent that does not start would be worse.
-            log.exception("%s is damaged: begun anew", path)
+            log.exception("%s is damaged: starting with an empty file", path)
             for part in path.parent.glob(f"{path.name}*"):
                 part.unlink()
             self._database = _open(path)

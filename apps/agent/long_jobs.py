@@ -61,7 +61,7 @@ class LongJobs:
 def still_working(name: str, **how_far: int) -> DriverError:
     """Return what is said while there is no result; `how_far`: `done_bytes` of `total_bytes`, where that is known."""
     return DriverError(
-        _("Host is still working on %(name)s."),
+        _("The host is still working on %(name)s."),
         values={"name": name, **how_far},
         code=STILL_WORKING,
         hint=_("The platform checks again automatically."),

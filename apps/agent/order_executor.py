@@ -52,11 +52,16 @@ class OrderExecutor:
         try:
             if time.time() <= order.expires and not self._fences.take_once(order.id, order.expires):
                 log.warning(
-                    "Dropped %s for %s: order %s was taken before", order.verb, order.subject, order.id
+                    "Dropped %s for %s: order %s was received before", order.verb, order.subject, order.id
                 )
                 return
         except sqlite3.Error as error:
-            log.error("%s for %s broke: %s", order.verb, order.subject, where_it_broke(error))
+            log.error(
+                "%s for %s failed with an internal error: %s",
+                order.verb,
+                order.subject,
+                where_it_broke(error),
+            )
             self._reply(order, Answer(failure=Failure.of(_failed(error))))
             return
         with self._alone_with(order):
@@ -84,7 +89,12 @@ class OrderExecutor:
             log.warning("%s for %s failed: %s (%s)", order.verb, order.subject, error.message, error.code)
             return Answer(failure=Failure.of(error))
         except Exception as error:
-            log.error("%s for %s broke: %s", order.verb, order.subject, where_it_broke(error))
+            log.error(
+                "%s for %s failed with an internal error: %s",
+                order.verb,
+                order.subject,
+                where_it_broke(error),
+            )
             return Answer(failure=Failure.of(_failed(error)))
         log.info("%s for %s: %.0f ms", order.verb, order.subject, 1000 * (time.monotonic() - started))
         return Answer(result=result)
@@ -107,7 +117,7 @@ class OrderExecutor:
 
 def _failed(error: Exception) -> DriverError:
     return DriverError(
-        _("The agent failed: %(type)s."),
+        _("Internal error of the host’s agent: %(type)s."),
         values={"type": type(error).__name__},
         code="agent.failed",
         hint=_("See the agent’s log on the host."),
@@ -116,7 +126,7 @@ def _failed(error: Exception) -> DriverError:
 
 def _late(seconds: float) -> DriverError:
     return DriverError(
-        _("The command arrived %(seconds)s s too late by the host’s clock."),
+        _("By the host’s clock, the command arrived %(seconds)s s too late."),
         values={"seconds": round(seconds)},
         code="agent.late_order",
         hint=_("Compare the clocks of the host and the control plane. Both should use the same NTP server."),
@@ -125,14 +135,14 @@ def _late(seconds: float) -> DriverError:
 
 def where_it_broke(error: BaseException) -> str:
     """Return types and places of an error and its causes. What they say may hold an order's secrets: it is left out."""
-    told = []
+    causes = []
     cause: BaseException | None = error
     while cause is not None:
         lines = (f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in _frames(cause))
         words = f" {cause.strerror}: {cause.filename}" if isinstance(cause, OSError) else ""
-        told.append(f"{type(cause).__name__}{words} in {' > '.join(lines)}")
+        causes.append(f"{type(cause).__name__}{words} in {' > '.join(lines)}")
         cause = cause.__cause__ or cause.__context__
-    return "; after ".join(told)
+    return "; after ".join(causes)
 
 
 def _frames(error: BaseException) -> traceback.StackSummary:

@@ -85,7 +85,7 @@ class Reporter:
             log.warning("No report: %s", error.message)
         except redis.exceptions.RedisError as error:
             self._whole = None  # it may be lost, with the rest of what Redis had
-            log.warning("No report: Redis does not answer: %s", error)
+            log.warning("No report: Redis does not respond: %s", error)
         except Exception:
             # Without this thread the host would stay unreachable, however well it works.
             log.exception("No report")

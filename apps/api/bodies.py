@@ -95,7 +95,7 @@ class Labels(serializers.Serializer[Any]):
     """Name of a resource."""
 
     name = LineField(max_length=63, required=False)
-    remark = LineField(max_length=255, required=False, allow_blank=True)
+    description = LineField(max_length=255, required=False, allow_blank=True)
 
 
 class ResourceChanges(Labels):
@@ -110,5 +110,5 @@ class NewResource(serializers.Serializer[Any]):
     """Fields of every create request: `name`, and `project` (ID; by default the tenant's default project)."""
 
     name = LineField(max_length=63)
-    remark = LineField(max_length=255, required=False, allow_blank=True, default="")
+    description = LineField(max_length=255, required=False, allow_blank=True, default="")
     project = serializers.UUIDField(required=False, allow_null=True, default=None)

@@ -174,8 +174,8 @@ def _answer(batch: Batch, withheld: Mapping[str, Refused]) -> dict[str, Any]:
 def _item(item: BatchItem, withheld: Refused | None) -> dict[str, Any]:
     if withheld is not None:
         outcome = BatchOutcome.NOT_FOUND if isinstance(withheld, NotFound) else BatchOutcome.REFUSED
-        told = {"code": withheld.code, "title": withheld.message, "hint": withheld.hint}
-        return {"id": item.target, "status": outcome, "operation": None, "error": told}
+        refusal = {"code": withheld.code, "title": withheld.message, "hint": withheld.hint}
+        return {"id": item.target, "status": outcome, "operation": None, "error": refusal}
     error = {"code": item.code, "title": item.message, "hint": item.hint} if item.code else None
     operation = str(item.operation_id) if item.operation_id else None
     return {"id": item.target, "status": item.outcome, "operation": operation, "error": error}

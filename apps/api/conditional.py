@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.db import connection
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,10 +20,13 @@ def with_etag(request: Request, response: Response) -> Response:
     return response
 
 
-def ensure_unchanged(request: Request, read: Callable[[], Response]) -> None:
-    """Raise Changed unless what `read` answers is as the caller's `If-Match` says. Call in a transaction."""
+def ensure_unchanged(request: Request, hold: Callable[[], object], read: Callable[[], Response]) -> None:
+    """Raise Changed unless what `read` answers is as the caller's `If-Match` says. Call in a transaction.
+
+    `hold` takes the lock that every writer of the document takes, with or without a condition: so nothing is written
+    between the comparison and the change.
+    """
     if IF_MATCH not in request.headers:
         return
-    with connection.cursor() as cursor:  # one such change at a time
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"If-Match {request.path}"])
+    hold()
     ensure_match(request.headers, etag_of(read().data))

@@ -82,7 +82,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Update:
-    """PATCH: name and remark; or, with a body, what the kind's own service changes."""
+    """PATCH: name and description; or, with a body, what the kind's own service changes."""
 
     verb: Verb
     body: Body | None = None

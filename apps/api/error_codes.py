@@ -12,6 +12,10 @@ from apps.api.operation_error_codes import OPERATION_CODES
 #: Codes of a problem: status and cause. Those of operations may come with a problem as well.
 REQUEST_CODES: dict[str, tuple[int, str]] = {
     "access.ended": (403, "The access of the caller ended while the request was running."),
+    "acting.ended": (
+        403,
+        "The administrator no longer acts as the tenant: the time is over, or the tenant was deleted.",
+    ),
     "address.taken": (409, "Another NIC of the subnet has the address."),
     "authentication_failed": (401, "The API key is unknown, or has expired."),
     "bad_request": (400, "The request is not valid HTTP, or names another host."),

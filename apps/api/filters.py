@@ -77,7 +77,7 @@ class ResourceFilter(ListFilter):
     q = Words(method="search", label=_("Search"))
     by = {
         "name": Text(_("Name"), "name"),
-        "remark": Text(_("Description"), "remark"),
+        "description": Text(_("Description"), "description"),
         "id": Choices(_("ID"), "id", each=forms.UUIDField),
         "state": Choices(_("State"), "state", choices=State.choices),
         "status": status_filter(),
@@ -94,8 +94,8 @@ class ResourceFilter(ListFilter):
 
 
 def named_or_with_id(value: str) -> Q:
-    """Return the condition of the search box all kinds share: part of name or remark, or beginning of the id."""
-    named = Q(name__icontains=value) | Q(remark__icontains=value)
+    """Return the condition of the search box all kinds share: part of name or description, or beginning of the id."""
+    named = Q(name__icontains=value) | Q(description__icontains=value)
     ids = _ids(value)
     if ids is None:
         return named

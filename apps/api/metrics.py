@@ -71,12 +71,12 @@ class MetricsSchema(AutoSchema):
     """Names each route after its kind."""
 
     def get_operation_id(self) -> str:
-        """Return get_vms_metrics, get_hosts_metrics."""
-        return f"get_{self._plural()}_metrics"
+        """Return get_vms_metrics, get_compute_clusters_metrics."""
+        return f"get_{self._plural().replace('-', '_')}_metrics"
 
     def get_tags(self) -> list[str]:
         """Stand with the kind."""
-        return [self._plural().capitalize()]
+        return [self._plural().replace("-", " ").capitalize()]
 
     def _plural(self) -> str:
         return self.path.removeprefix("/api/v1/").split("/")[0]
@@ -95,7 +95,7 @@ class MetricsApi(ApiView):
         raise NotImplementedError
 
     def subject_of(self, key: object) -> Subject:
-        """Return what is measured of the row with this primary key."""
+        """Return what is measured of the row with this primary key; a kind that is the sum of others names them."""
         return Subject(self.subject, str(key))
 
     @extend_schema(

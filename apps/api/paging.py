@@ -20,7 +20,7 @@ from apps.api.sorting import Key, sorted_rows
 
 CURSOR, SIZE, SORT, TOTAL = "cursor", "page_size", "sort", "total"
 MOST_DIGITS = 10
-#: A remark of 255 characters of four bytes, in base64, with a name and the signature beside it.
+#: A description of 255 characters of four bytes, in base64, with a name and the signature beside it.
 LONGEST_CURSOR = 4_000
 
 

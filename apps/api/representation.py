@@ -85,7 +85,7 @@ class ResourceOut(Out):
     id = serializers.UUIDField()
     kind = KindName()
     name = serializers.CharField()
-    remark = serializers.CharField()
+    description = serializers.CharField()
     status = serializers.ChoiceField(
         choices=Status.choices, help_text="What it is or does now: the state people see, for programs."
     )
@@ -125,7 +125,7 @@ class ResourceOut(Out):
                 "id": str(row.pk),
                 "kind": row.kind,
                 "name": row.name,
-                "remark": row.remark,
+                "description": row.description,
                 "status": status_of(row, shown),
                 "status_since": moment(since(row)),
                 "status_reason": str(shown.reason),

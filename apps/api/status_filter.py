@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.api.filter_fields import Choices
 from apps.lifecycle.models import Operation, State
 from apps.lifecycle.models.status import Status
-from apps.lifecycle.verbs import all_verbs
+from apps.lifecycle.verbs import Text, all_verbs
 
 #: Of resources on which no operation runs.
 AT_REST: Mapping[str, Q] = {
@@ -40,6 +40,18 @@ def status_filter(model: Any = None) -> Choices:
 
     # Ordered by the stored state, as lists of the pages are.
     return Choices(_("Status"), "state", where=where, choices=Status.choices)
+
+
+def derived_status(
+    conditions: Callable[[], Mapping[str, Q]], choices: Sequence[tuple[str, Text]], on: str = ""
+) -> Choices:
+    """Return the filter of what is no resource, by the condition of each status; `on`: a path lists order by."""
+
+    def where(values: Sequence[str]) -> Q:
+        known = conditions()
+        return reduce(or_, (known[value] for value in values), Q(pk__in=[]))
+
+    return Choices(_("State"), on, where=where, choices=choices)
 
 
 def _at_rest(model: Any) -> Mapping[str, Q]:

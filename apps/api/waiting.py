@@ -22,7 +22,7 @@ from apps.lifecycle.models import Operation
 
 PARAMETER = "wait"
 MOST_SECONDS = 30
-#: Requests of one API key, or of one user's sessions, that wait at the same time.
+#: Requests of one API key with the keys that it created, or of one user's sessions, that wait at the same time.
 MOST_AT_ONCE = 20
 #: Where a request's scope has its `Waiting`.
 SCOPE = "scloud.waiting"
@@ -90,5 +90,7 @@ def wait_for(request: HttpRequest, actor: Actor, operation: Operation) -> None:
     if waiting.too_many:
         raise TooManyWaiting
     assert actor.user is not None, "nobody else reads operations"
-    who = f"key:{actor.api_key.uid}" if actor.api_key else f"user:{actor.user.uid}"
+    # Those of a key that another key created count for that one, as its requests do (accounts/throttle/rates.py).
+    key = actor.api_key and (actor.api_key.parent or actor.api_key)
+    who = f"key:{key.uid}" if key else f"user:{actor.user.uid}"
     waiting.wait = Wait(operation.pk, push.group_about(operation), f"waiting:{who}")

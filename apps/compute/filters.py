@@ -13,6 +13,7 @@ from django.db.models import BooleanField, F, Func, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.cidr import read_network
 from apps.api.filter_fields import Choices, Flag, Number, Text
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
 from apps.api.query_fields import Words
@@ -141,7 +142,7 @@ def _block(value: str) -> str | None:
     octets = value.rstrip(".").split(".")
     try:
         if "/" in value:
-            return str(ip_network(value, strict=False))
+            return str(read_network(value))
         if "." in value and len(octets) < OCTETS and all(octet.isdecimal() for octet in octets):
             padded = ".".join([*octets, *["0"] * (OCTETS - len(octets))])
             return str(ip_network(f"{padded}/{8 * len(octets)}"))
@@ -176,7 +177,7 @@ class KeyPairFilter(ResourceFilter):
     }
 
     def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep key pairs by part of the name, beginning of the id, or part of the fingerprint."""
+        """Keep SSH keys by part of the name, beginning of the id, or part of the fingerprint."""
         value = value.strip()
         return queryset.filter(named_or_with_id(value) | Q(fingerprint__icontains=value))
 

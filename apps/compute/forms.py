@@ -64,11 +64,11 @@ class KeyPairForm(ProjectForm):
         required=False,
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
         help_text=_(
-            "The content of your .pub file. Leave empty to create a key pair; its private key is shown once."
+            "The content of your .pub file. Leave empty to generate a key pair; the private key is shown once."
         ),
     )
-    remark = forms.CharField(label=_("Description"), max_length=255, required=False)
-    field_order = ("name", "public_key", "remark", "project")
+    description = forms.CharField(label=_("Description"), max_length=255, required=False)
+    field_order = ("name", "public_key", "description", "project")
 
 
 class ImageForm(BaseForm):
@@ -93,7 +93,7 @@ class ImageForm(BaseForm):
     cloud_init = forms.BooleanField(label=_("Supports cloud-init"), required=False, initial=True)
     guest_agent = forms.BooleanField(label=_("Guest agent installed"), required=False)
     hot_upgrade = forms.BooleanField(label=_("Supports CPU and memory hot-add"), required=False)
-    remark = forms.CharField(label=_("Description"), max_length=255, required=False)
+    description = forms.CharField(label=_("Description"), max_length=255, required=False)
 
     def prepare(self) -> None:
         """Offer the storage clusters."""

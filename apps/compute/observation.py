@@ -69,11 +69,11 @@ PAUSED = {
 # One statement for all VMs of all hosts; rows that already say so are not touched. The ids of a host come in one text,
 # since a parameter for each of 25,000 VMs costs more than all the rest.
 _SEE = """
-WITH told AS (
+WITH reported AS (
     SELECT * FROM unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::text[], %s::text[])
-               AS told(host, at, power, paused, ids)
+               AS reported(host, at, power, paused, ids)
 ), seen AS (
-    SELECT host, at, power, paused, unnest(string_to_array(ids, ','))::uuid AS id FROM told
+    SELECT host, at, power, paused, unnest(string_to_array(ids, ','))::uuid AS id FROM reported
 )
 UPDATE compute_vm vm
    SET power_seen = seen.power, pause_reason = seen.paused, power_seen_at = seen.at

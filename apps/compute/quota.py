@@ -1,4 +1,4 @@
-"""What a VM counts for, and the quotas of VMs, images and key pairs."""
+"""What a VM counts for, and the quotas of VMs, images and SSH keys."""
 
 from __future__ import annotations
 
@@ -46,4 +46,4 @@ declare(
     )
 )
 declare(Metric("image", _("Images"), 50, rows_of(Image), order=30, list="image"))
-declare(Metric("key_pair", _("SSH key pairs"), 50, rows_of(KeyPair), order=40, list="key_pair"))
+declare(Metric("key_pair", _("SSH keys"), 50, rows_of(KeyPair), order=40, list="key_pair"))

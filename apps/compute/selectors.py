@@ -1,4 +1,4 @@
-"""Which VMs, images, key pairs and instance types a user may see and use."""
+"""Which VMs, images, SSH keys and instance types a user may see and use."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def ready_images(actor: Actor, tenant_id: int) -> QuerySet[Image]:
 
 
 def visible_key_pairs(actor: Actor) -> QuerySet[KeyPair]:
-    """Return the key pairs the actor may see."""
+    """Return the SSH keys the actor may see."""
     return visible(actor, KeyPair.objects.all()).select_related("tenant", "project")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.moves import Moving, moving
@@ -11,12 +13,15 @@ from apps.compute.observation import report_reachability, take_reports
 from apps.compute.pages.on_home import home_vms
 from apps.compute.pages.on_hosts import cluster_card, cluster_types, cluster_vms, host_card, host_vms
 from apps.compute.pages.on_storage import paused_items, paused_notice, storage_vms
-from apps.compute.selectors import with_system_disk
+from apps.compute.reachability import power_steps
+from apps.compute.selectors import visible_images, with_system_disk
 from apps.compute.services.instance_type import create_default_types
 from apps.compute.usage import vm_samples
 from apps.compute.verbs import KEY_PAIR_CREATE, VM_CREATE
-from apps.infrastructure import reports, services, usage
+from apps.infrastructure import reports, usage
 from apps.infrastructure.pages import attention
+from apps.infrastructure.services.clusters import cluster_defaults
+from apps.network.reachability.steps import STEPS, End, StepSlot
 from apps.portal.detail import Tab
 from apps.portal.home import FIRST_STEPS, HOME_CARDS, FirstStepSlot, HomeCardSlot
 from apps.portal.kinds import Do
@@ -67,7 +72,9 @@ FIRST_STEPS.fill(
     ),
 )
 TILES.fill(
-    TileSlot("vm", portal=1, admin=2), TileSlot("image", portal=3, admin=5), TileSlot("key_pair", portal=6)
+    TileSlot("vm", portal=1, admin=2),
+    TileSlot("image", portal=3, admin=5, rows=visible_images),
+    TileSlot("key_pair", portal=6),
 )
 MENU.fill(
     MenuSlot(
@@ -83,8 +90,9 @@ MENU.fill(
 )
 
 attention.more.fill(paused_items)
+STEPS.fill(StepSlot(10, partial(power_steps, end=End.FROM)), StepSlot(90, partial(power_steps, end=End.TO)))
 reports.listeners.fill(take_reports)
 reports.reach_listeners.fill(report_reachability)
 usage.samplers.fill(vm_samples, disk_samples)
-services.cluster_defaults.fill(create_default_types)
+cluster_defaults.fill(create_default_types)
 moving.fill(Moving("vm", belongings=with_system_disk))

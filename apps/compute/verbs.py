@@ -1,4 +1,4 @@
-"""What can be done to VMs, images and key pairs."""
+"""What can be done to VMs, images and SSH keys."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ VM_RESUME = declare(
         _("Resuming"),
         permission="admin",
         obstacle=_must_be_resumable,
-        icon="player-play",
+        icon="player-track-next",
         status=Status.RESUMING,
     )
 )
@@ -180,7 +180,7 @@ IMAGE_RENAME = declare(rename_verb("image"))
 IMAGE_DELETE = declare(delete_verb("image"))
 
 KEY_PAIR_CREATE = declare(
-    create_verb("key_pair", _("Create key pair"), retried_by="", while_acting=False, inside=True)
+    create_verb("key_pair", _("Add SSH key"), retried_by="", while_acting=False, inside=True)
 )
 KEY_PAIR_RENAME = declare(rename_verb("key_pair"))
 KEY_PAIR_DELETE = declare(immediate_delete_verb("key_pair"))
@@ -207,7 +207,7 @@ VM_ROLL_BACK = declare(
         permission="admin",
         states=frozenset({State.READY}),
         obstacle=_needs_a_host,
-        icon="rotate-clockwise-2",
+        icon="arrow-back-up",
     )
 )
 VM_FORCE_CLEAN = declare(force_clean_verb("vm"))

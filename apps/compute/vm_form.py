@@ -29,6 +29,8 @@ from apps.quotas.metrics import metrics
 
 #: Set on the input of an image that reads no first-boot data; static/css/create.css hides what would do nothing.
 NO_FIRST_BOOT = "no-first-boot"
+#: As well, of an image whose guest takes no password from the platform.
+OWN_LOGIN = "no-password"
 
 
 class VmForm(ProjectForm):
@@ -50,7 +52,7 @@ class VmForm(ProjectForm):
         required=False,
         widget=forms.Select(attrs={"data-places": ""}),
     )
-    remark = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
+    description = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
     image = PickField(
         Image.objects.none(),
         label=gettext_lazy("Image"),
@@ -90,7 +92,7 @@ class VmForm(ProjectForm):
         required=False,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=gettext_lazy("Password of root or Administrator. The platform does not store it."),
+        help_text=gettext_lazy("Password of root. The platform does not store it."),
     )
     hostname = forms.CharField(
         label=gettext_lazy("Hostname"),
@@ -143,6 +145,8 @@ class VmForm(ProjectForm):
         image = data.get("image")
         if image is not None and not image.cloud_init:
             data |= {"password": "", "key_pairs": [], "user_data": "", "hostname": ""}
+        elif image is not None and image.os_family == Image.Family.WINDOWS:
+            data["password"] = ""
         if not data.get("user_data"):
             data.pop("user_data_encoding", None)
         elif not data.get("user_data_encoding"):
@@ -165,7 +169,7 @@ class VmForm(ProjectForm):
     def _say_where_to_make(self) -> None:
         for name, kind, label in (
             ("subnet", "vpc", _("Create a VPC with a subnet")),
-            ("key_pairs", "key_pair", _("Import or create a key pair")),
+            ("key_pairs", "key_pair", _("Add an SSH key")),
         ):
             field = self.fields[name]
             assert isinstance(field, PickField | PickSeveralField)
@@ -221,9 +225,15 @@ def _image(row: Image) -> Pick:
         " · ".join(filter(None, (system, row.get_architecture_display(), kind))),
         figures=[f"{row.min_disk_gib} GiB"],
         mark=system[:1].upper(),
-        flags=() if row.cloud_init else (NO_FIRST_BOOT,),
+        flags=_flags(row),
         place=row.region.name if row.region else "",
     )
+
+
+def _flags(row: Image) -> tuple[str, ...]:
+    if not row.cloud_init:
+        return (NO_FIRST_BOOT,)
+    return (OWN_LOGIN,) if row.os_family == Image.Family.WINDOWS else ()
 
 
 def _subnet(row: Subnet) -> Pick:
@@ -237,4 +247,4 @@ def _subnet(row: Subnet) -> Pick:
 
 
 def _group(row: SecurityGroup) -> Pick:
-    return Pick(row.name, row.remark, place=row.region.name if row.region else "")
+    return Pick(row.name, row.description, place=row.region.name if row.region else "")

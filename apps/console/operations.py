@@ -83,7 +83,7 @@ def _checked(host: Host, address: ConsoleAddress) -> ConsoleAddress:
     own = backends.host_driver(host).screen_host(host)
     if own and same_address(address.host, own) and address.port in VNC_PORTS:
         return address
-    log.warning("host %s says that a screen is at %s:%s", host.name, address.host, address.port)
+    log.warning("host %s reports the address %s:%s for a VNC server", host.name, address.host, address.port)
     raise DriverError(
         _("Host %(host)s reported a console address that is not its own."),
         values={"host": host.name},
@@ -93,12 +93,12 @@ def _checked(host: Host, address: ConsoleAddress) -> ConsoleAddress:
     )
 
 
-def same_address(told: str, own: str) -> bool:
+def same_address(reported: str, own: str) -> bool:
     """Whether both are the same IP address, or the same name."""
     try:
-        return ip_address(told) == ip_address(own)
+        return ip_address(reported) == ip_address(own)
     except ValueError:
-        return told == own
+        return reported == own
 
 
 def _valid_until(vm: Vm) -> datetime:

@@ -74,7 +74,7 @@ def latest(vm_id: UUID) -> Picture | None:
     try:
         found = redis_client().get(_key(vm_id))
     except redis.exceptions.RedisError:
-        log.warning("no picture of VM %s: Redis does not answer", vm_id)
+        log.warning("no screenshot of VM %s: Redis does not respond", vm_id)
         return None
     if not isinstance(found, bytes) or len(found) <= _STAMP.size:
         return None
@@ -88,7 +88,7 @@ def request(vm_id: UUID) -> None:
         if redis_client().set(f"{_key(vm_id)}:requested", 1, ex=APART, nx=True):
             current_app.send_task(TASK, args=[str(vm_id)], ignore_result=True, retry=False, expires=10)
     except (redis.exceptions.RedisError, OperationalError):
-        log.warning("no picture of VM %s is requested: Redis does not answer", vm_id)
+        log.warning("screenshot of VM %s not requested: Redis does not respond", vm_id)
 
 
 @contextmanager

@@ -27,4 +27,4 @@ def take_screenshot(vm_id: str) -> None:
             if free:
                 keep(vm.pk, backends.hypervisor(vm.host, None).screenshot(str(vm.pk)))
     except (DriverError, ValueError, RedisError) as error:
-        log.info("no picture of VM %s: %s", UUID(vm_id), error)
+        log.info("no screenshot of VM %s: %s", UUID(vm_id), error)

@@ -27,8 +27,8 @@ class Bulkhead:
         self._patience = patience
         self._places = threading.Condition()
         self._taken = 0
-        self._deaf = False
-        self._heard_at = 0.0
+        self._unresponsive = False
+        self._answered_at = 0.0
 
     @contextmanager
     def place(self, full: Callable[[], DriverError]) -> Iterator[None]:
@@ -42,11 +42,11 @@ class Bulkhead:
                 self._taken -= 1
                 self._places.notify()
 
-    def heard(self) -> None:
+    def record_answer(self) -> None:
         """Note that an answer came, whatever it said."""
         with self._places:
-            self._heard_at = time.monotonic()
-            self._deaf = False
+            self._answered_at = time.monotonic()
+            self._unresponsive = False
 
     def record_timeout(self, since: float) -> None:
         """Note that one who has waited from `since` (monotonic seconds) got no answer.
@@ -54,11 +54,11 @@ class Bulkhead:
         Where others got theirs meanwhile, only that one is lost.
         """
         with self._places:
-            self._deaf = self._deaf or self._heard_at < since
+            self._unresponsive = self._unresponsive or self._answered_at < since
 
     def _enter(self) -> bool:
         with self._places:
-            if self._deaf:
+            if self._unresponsive:
                 free = self._taken == 0
             else:
                 free = self._places.wait_for(lambda: self._taken < self._most, self._patience)

@@ -66,7 +66,7 @@ def vpc_in_use(id: str) -> DriverError:
         _("VPC %(id)s still has subnets."),
         values={"id": id},
         code="fabric.vpc_in_use",
-        hint=_("Remove its subnets first."),
+        hint=_("Delete the subnets first."),
     )
 
 
@@ -76,7 +76,7 @@ def subnet_in_use(id: str) -> DriverError:
         _("Subnet %(id)s still has ports."),
         values={"id": id},
         code="fabric.subnet_in_use",
-        hint=_("Remove its ports first."),
+        hint=_("Detach the NICs of the subnet first."),
     )
 
 
@@ -86,5 +86,5 @@ def group_in_use(id: str) -> DriverError:
         _("Security group %(id)s is still used by ports."),
         values={"id": id},
         code="fabric.security_group_in_use",
-        hint=_("Remove the security group from these ports first."),
+        hint=_("Detach the security group from its NICs first."),
     )

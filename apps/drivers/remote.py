@@ -87,18 +87,18 @@ class RemoteHost:
         return result
 
     def _ask(self, verb: Verb, subject: str, raw: bytes, fence: Fence | None, life: bytes) -> Answer:
-        id, begun = uuid.uuid4().hex, time.monotonic()
+        id, started = uuid.uuid4().hex, time.monotonic()
         order = Order(
             id, verb.name, subject, raw, time.time() + self._timeout, fence if verb.changes else None
         )
         self._post(self.name, self._seal.close(ORDER, order).decode(), self._timeout)
         try:
-            sealed = self._wait(orders.answer_key(self.name, id), begun + self._timeout, life)
+            sealed = self._wait(orders.answer_key(self.name, id), started + self._timeout, life)
         except DriverError as error:
             if error.code == UNREACHABLE:
-                self._bulkhead.record_timeout(begun)
+                self._bulkhead.record_timeout(started)
             raise
-        self._bulkhead.heard()
+        self._bulkhead.record_answer()
         return self._seal.open(orders.answer_purpose(id), sealed, Answer)
 
     def _wait(self, key: str, give_up: float, life: bytes) -> bytes:

@@ -29,20 +29,26 @@ class Seal:
     def open(self, purpose: str, sealed: bytes | str, kind: type[T]) -> T:
         """Return what `close` was given; raise a permanent `DriverError` for anything else."""
         try:
-            found, _, raw = self._fernet.decrypt(sealed).partition(b"\0")
+            found, _nul, raw = self._fernet.decrypt(sealed).partition(b"\0")
             if found == purpose.encode():
                 return msgspec.msgpack.decode(raw, type=kind)
         except InvalidToken as error:
-            raise _broken("was not sealed with the host's key") from error
+            raise _broken(
+                _("Cannot decrypt a message between control plane and host: it was sealed with another key.")
+            ) from error
         except msgspec.MsgspecError as error:
-            raise _broken(f"does not make sense here: {error}") from error
-        raise _broken(f"is not an {purpose}")
+            raise _broken(
+                _("Invalid message between control plane and host: %(error)s"), error=error
+            ) from error
+        raise _broken(
+            _("Unexpected message between control plane and host: expected %(purpose)s."), purpose=purpose
+        )
 
 
-def _broken(reason: str) -> DriverError:
+def _broken(message: str, **values: object) -> DriverError:
     return DriverError(
-        _("A message between control plane and host %(reason)s."),
-        values={"reason": reason},
+        message,
+        values=values,
         code="host.broken_seal",
         permanent=True,
         hint=_("Update the host’s agent, or enrol the host again."),

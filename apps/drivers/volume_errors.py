@@ -6,7 +6,7 @@ from apps.drivers.specs import ImageSpec, VolumeSpec
 
 MIB = 1 << 20
 CLEAN_IMAGE = _("Upload a self-contained qcow2, raw, VMDK, VHD, VHDX or VDI image.")
-MAKE_ONE_FILE = _("Convert it to one file first: qemu-img convert -O qcow2.")
+MAKE_ONE_FILE = _("Convert the image to one file first: qemu-img convert -O qcow2.")
 
 
 def bad_image(message: str, *, hint: str = CLEAN_IMAGE, **values: object) -> DriverError:
@@ -33,7 +33,7 @@ def image_too_large(virtual_bytes: int, limit_bytes: int) -> DriverError:
 def missing_source(source: str) -> DriverError:
     """The file to import cannot be read."""
     return DriverError(
-        _("No readable file %(source)s to import."),
+        _("Cannot read %(source)s in the pool’s import directory."),
         values={"source": source},
         code="volumes.source_missing",
         permanent=True,
@@ -85,11 +85,11 @@ def image_in_use(spec: ImageSpec) -> DriverError:
 def not_plain(path: object) -> DriverError:
     """Something else stands in a pool where the platform keeps a plain file or a directory."""
     return DriverError(
-        _("%(path)s is a link, a device or a pipe. The platform does not follow these in a pool."),
+        _("%(path)s is a link, a device or a pipe. The platform does not open these in a pool."),
         values={"path": str(path)},
         code="volumes.not_plain",
         permanent=True,
-        hint=_("Find out which host created it, and treat that host as compromised."),
+        hint=_("Find out which host created the file, and treat that host as compromised."),
     )
 
 
@@ -100,7 +100,7 @@ def strange_volume(volume_id: str) -> DriverError:
         values={"volume_id": volume_id},
         code="volumes.volume_changed",
         permanent=True,
-        hint=_("Treat its VM as compromised. Restore the disk from a backup."),
+        hint=_("Treat the VM as compromised. Restore the disk from a backup."),
     )
 
 

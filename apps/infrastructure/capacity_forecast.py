@@ -51,7 +51,7 @@ SELECT r.name, r.state, r.error, h.last_report_at,
  WHERE h.cluster_id = %(cluster)s
 """
 # Of each group the figures of the host that has most left.
-_OUTLOOK = f"""
+_FORECAST = f"""
 SELECT code, count(*), sum(least(vcpu_free / %(vcpu)s, memory_free / %(memory)s)),
        max(vcpu_free), (array_agg(vcpu_capacity ORDER BY vcpu_free DESC))[1],
        max(memory_free), (array_agg(memory_capacity_mib ORDER BY memory_free DESC))[1]
@@ -68,7 +68,7 @@ _CODES = ("memory", "vcpu", "closed", "out_of_reach", "not_ready")
 
 def capacity_forecast(cluster: ComputeCluster, need: Need) -> CapacityForecast:
     """Return how many hosts of the cluster have room for such a VM now, and why the others have none: one query."""
-    groups = {row[0]: row[1:] for row in _rows(_OUTLOOK, cluster, need)}
+    groups = {row[0]: row[1:] for row in _rows(_FORECAST, cluster, need)}
     fitting, room, *_rest = groups.pop("", (0, 0))
     reasons = [
         Reason(code, _grouped(code, *groups[code]), groups[code][0]) for code in _CODES if code in groups

@@ -9,7 +9,13 @@ from django.utils.translation import gettext_lazy as _
 from apps.api.filter_fields import Choices, Flag, Moment, Number, Text
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
 from apps.api.query_fields import Words
-from apps.api.status_filter import status_filter
+from apps.api.status_filter import derived_status, status_filter
+from apps.infrastructure.cluster_status import (
+    ClusterStatus,
+    PoolStatus,
+    cluster_conditions,
+    pool_conditions,
+)
 from apps.infrastructure.models import Cluster, ComputeCluster, Host, Region, StorageCluster
 from apps.infrastructure.pool_states import CHOICES, POOL_STATE
 
@@ -22,6 +28,11 @@ class RegionFilter(ListFilter):
     by = {
         "name": Text(_("Region"), "label"),
         "id": Text(_("Identifier"), "name"),
+        "status": derived_status(
+            lambda: {"open": Q(open_to_tenants=True), "closed": Q(open_to_tenants=False)},
+            (("open", _("Open to tenants")), ("closed", _("Closed to tenants"))),
+            "open_to_tenants",
+        ),
         "fabric": Text(_("Network"), "fabric_driver"),
         "open_to_tenants": Flag(_("Open to tenants"), "open_to_tenants"),
         "created": Moment(_("Created"), "created_at"),
@@ -51,14 +62,19 @@ class ClusterFilter(ListFilter):
 
 
 class ComputeClusterFilter(ClusterFilter):
-    by = {"arch": Choices(_("CPUs"), "architecture", choices=ComputeCluster.Architecture.choices)}
+    """For rows of `cluster_status.with_hosts`."""
+
+    by = {
+        "status": derived_status(cluster_conditions, ClusterStatus.choices),
+        "arch": Choices(_("CPUs"), "architecture", choices=ComputeCluster.Architecture.choices),
+    }
 
 
 class LoadedClusterFilter(ComputeClusterFilter):
     """For rows of `selectors.with_load`, as the administration shows them."""
 
     by = {
-        "hosts": Number(_("Healthy hosts"), "healthy_count"),
+        "hosts": Number(_("Hosts available"), "healthy_count"),
         "vcpu": Number(_("vCPUs allocated"), "vcpu_reserved"),
         "memory": Number(_("Memory allocated (GiB)"), "memory_reserved_mib", scale=MIB_PER_GIB),
     }
@@ -66,6 +82,7 @@ class LoadedClusterFilter(ComputeClusterFilter):
 
 class StorageClusterFilter(ClusterFilter):
     by = {
+        "status": derived_status(pool_conditions, PoolStatus.choices),
         "media": Choices(_("Media"), "media", choices=StorageCluster.Media.choices),
         "health": Choices(_("Health"), expression=POOL_STATE, choices=CHOICES, admin=True),
         "provisioned": Number(_("Allocated (GiB)"), "provisioned_gib"),

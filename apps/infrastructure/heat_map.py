@@ -117,7 +117,7 @@ def _cell(row: dict[str, Any], measure: Measure, most: float, silent_since: Any)
         key=row["pk"],
         name=row["name"],
         value=value,
-        figure=f"{value:.0f}" if measure.counts else f"{value:.0f} %",
+        figure=f"{value:.0f}" if measure.counts else f"{value:.0f}\N{NO-BREAK SPACE}%",
         shade=_shade(100 * value / most),
         state=state,
         icon=icon,
@@ -131,7 +131,7 @@ def _standing(row: dict[str, Any], silent_since: Any) -> tuple[str, str]:
         return _("Failed"), "alert-circle"
     if row["last_report_at"] is None or row["last_report_at"] <= silent_since:
         return _("Unreachable"), "plug-connected-x"
-    return ("", "") if row["accepts_vms"] else (_("Scheduling disabled"), "lock")
+    return ("", "") if row["accepts_vms"] else (_("Scheduling disabled"), "toggle-left")
 
 
 def _shade(percent: float) -> int:

@@ -30,7 +30,7 @@ T = TypeVar("T")
 MOST_BYTES_OF_A_HEARTBEAT, MOST_BYTES = 4096, 4 << 20
 
 #: Host → its last heartbeat as it was found, sealed.
-_heard: dict[str, bytes] = {}
+_last_heartbeats: dict[str, bytes] = {}
 #: Host → its last whole report.
 _whole: dict[str, HostReport] = {}
 
@@ -71,10 +71,10 @@ def _new_beats(hosts: Sequence[Host]) -> list[tuple[Host, Heartbeat]]:
     found = []
     messages = fetch([heartbeat_key(host.name) for host in hosts], MOST_BYTES_OF_A_HEARTBEAT)
     for host, message in zip(hosts, messages, strict=True):
-        if message is None or message == _heard.get(host.name):
+        if message is None or message == _last_heartbeats.get(host.name):
             continue
         if beat := opened(host, HEARTBEAT, message, Heartbeat):
-            _heard[host.name] = message
+            _last_heartbeats[host.name] = message
             found.append((host, beat))
     return found
 

@@ -27,9 +27,9 @@ from apps.lifecycle.slots import Slot
 log = logging.getLogger(__name__)
 
 #: Seconds between two pushes about a cluster's load.
-TOLD = 10
+LOAD_PUSH_SECONDS = 10
 #: Somewhat longer than the time between two rounds of the collector.
-LOOKED = timedelta(seconds=4)
+ROUND = timedelta(seconds=4)
 
 _MEASURED = ("last_report_at", "report_sent_at", "load_percent", "memory_used_mib")
 # Rows are locked in the order in which placement takes several. One statement, since placement waits for these rows and
@@ -82,14 +82,14 @@ def collect() -> int:
     for reading in readings:
         judge(reading.host)
     reachability.collection_recorded_now()
-    _tell_of_load(before, _newest(hosts))
-    gone = _tell_of_silence(hosts, now)
+    _push_load(before, _newest(hosts))
+    gone = _push_unreachable(hosts, now)
     back = [reading.host for reading in readings if reading.host.pk in silent]
     for listen in listeners:
         listen(readings)
     if gone or back:
-        for tell in reach_listeners:
-            tell([*gone, *back])
+        for listen_reach in reach_listeners:
+            listen_reach([*gone, *back])
     # Last, since the boot id stands in it: should anything above fail, the next report shows the reboot again.
     _write(changed, INVENTORY)
     return len(readings)
@@ -124,19 +124,22 @@ def _newest(hosts: Sequence[Host]) -> dict[int, datetime]:
     return newest
 
 
-def _tell_of_load(before: Mapping[int, datetime], after: Mapping[int, datetime]) -> None:
-    """Have pages that show a cluster's load look again: once in `TOLD`, not with every report of 1,000 hosts."""
+def _push_load(before: Mapping[int, datetime], after: Mapping[int, datetime]) -> None:
+    """Have pages of a cluster read its load again: once in `LOAD_PUSH_SECONDS`, not with every report."""
     for cluster, at in after.items():
-        if cluster not in before or before[cluster].timestamp() // TOLD != at.timestamp() // TOLD:
+        if (
+            cluster not in before
+            or before[cluster].timestamp() // LOAD_PUSH_SECONDS != at.timestamp() // LOAD_PUSH_SECONDS
+        ):
             push.row_changed("compute_cluster", cluster)
 
 
-def _tell_of_silence(hosts: Sequence[Host], now: datetime) -> list[Host]:
-    """Have pages look at hosts that have just become unreachable: silence is no event, so nothing else tells."""
+def _push_unreachable(hosts: Sequence[Host], now: datetime) -> list[Host]:
+    """Have pages look at hosts that have just become unreachable: silence is no event, so nothing else pushes them."""
     gone = [
         host
         for host in hosts
-        if host.last_report_at is not None and SILENCE <= now - host.last_report_at < SILENCE + LOOKED
+        if host.last_report_at is not None and SILENCE <= now - host.last_report_at < SILENCE + ROUND
     ]
     for host in gone:
         push.resource_changed(host)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TypeVar
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
-from apps.infrastructure.models import SILENCE, Cluster, ComputeCluster, Host, Region, StorageCluster
+from apps.infrastructure.cluster_status import with_hosts
+from apps.infrastructure.models import Cluster, ComputeCluster, Host, Region, StorageCluster
 from apps.infrastructure.reachability import silent_since
 from apps.infrastructure.readiness import with_checks
 from apps.lifecycle.actor import Actor
@@ -76,19 +77,22 @@ def visible_regions(actor: Actor) -> QuerySet[Region]:
     return Region.objects.filter(Q(open_to_tenants=True) | Exists(used))
 
 
+def sees_hosts(actor: Actor) -> bool:
+    """Return whether the actor may know of hosts: only an admin as such may."""
+    return actor.is_system or (actor.is_admin and actor.tenant is None)
+
+
 def visible_hosts(actor: Actor) -> QuerySet[Host]:
     """Return the hosts; only an admin as such may know of them."""
-    if actor.is_system or (actor.is_admin and actor.tenant is None):
+    if sees_hosts(actor):
         return Host.objects.select_related("cluster__region", "region")
     return Host.objects.none()
 
 
 def with_load(clusters: QuerySet[ComputeCluster]) -> QuerySet[ComputeCluster]:
     """Annotate compute clusters with host counts, capacity and reservations, for the admin's list."""
-    fresh = Q(hosts__state=State.READY, hosts__last_report_at__gt=Now() - SILENCE)
-    return clusters.annotate(
+    return with_hosts(clusters).annotate(
         host_count=Count("hosts"),
-        healthy_count=Count("hosts", filter=fresh),
         vcpu_capacity=Coalesce(Sum("hosts__vcpu_capacity"), 0),
         vcpu_reserved=Coalesce(Sum("hosts__vcpu_reserved"), 0),
         memory_capacity_mib=Coalesce(Sum("hosts__memory_capacity_mib"), 0),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from apps.api.routes import routes
-from apps.infrastructure.api.clusters import ComputeClusterApi
+from apps.infrastructure.api.clusters import ComputeClusterApi, ComputeClusterMetrics
 from apps.infrastructure.api.hosts import HostApi, HostMetrics
 from apps.infrastructure.api.regions import RegionApi
 from apps.infrastructure.api.storage_clusters import StorageClusterApi, StorageClusterMetrics
@@ -29,6 +29,11 @@ from apps.portal.kind_urls import kind_paths
 api_routes = [
     *routes("regions", RegionApi),
     *routes("compute-clusters", ComputeClusterApi),
+    path(
+        "compute-clusters/<int:key>/metrics",
+        ComputeClusterMetrics.as_view(),
+        name="compute-clusters-metrics",
+    ),
     *routes("storage-clusters", StorageClusterApi),
     *routes("hosts", HostApi),
     path(

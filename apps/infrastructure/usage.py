@@ -88,7 +88,7 @@ def _measured(hosts: Sequence[Host]) -> list[Measured]:
             continue  # there can be none yet, so none is opened
         now = _reading(host, message)
         if now and abs(now.at - now_at) > CLOCKS_DIFFER:
-            log.warning("counters of host %s are of %s: dropped", host.name, now.at)
+            log.warning("counters of host %s have the time %s: dropped", host.name, now.at)
             continue
         if now and (before is None or step_of(now.at) > step_of(before.at)):
             found.append(Measured(host, now, before))

@@ -61,7 +61,7 @@ REGION_OPEN = declare(
         permission="admin",
         on_resource=False,
         obstacle=_region_must_be_closed,
-        icon="lock-open",
+        icon="users-plus",
     )
 )
 REGION_CLOSE = declare(
@@ -72,7 +72,7 @@ REGION_CLOSE = declare(
         permission="admin",
         on_resource=False,
         obstacle=_region_must_be_open,
-        icon="lock",
+        icon="users-minus",
     )
 )
 REGION_DELETE = declare(
@@ -106,7 +106,7 @@ CLUSTER_PERMIT = declare(
         _("Setting access"),
         permission="admin",
         on_resource=False,
-        icon="lock",
+        icon="users-group",
     )
 )
 STORAGE_TEST = declare(
@@ -204,7 +204,7 @@ HOST_OPEN = declare(
         permission="admin",
         obstacle=_must_be_open,
         states=frozenset({State.READY}),
-        icon="lock-open",
+        icon="toggle-right",
     )
 )
 HOST_CLOSE = declare(
@@ -215,7 +215,7 @@ HOST_CLOSE = declare(
         permission="admin",
         obstacle=_must_be_closed,
         states=frozenset({State.READY}),
-        icon="lock",
+        icon="toggle-left",
     )
 )
 HOST_RENEW = declare(
@@ -227,7 +227,7 @@ HOST_RENEW = declare(
         states=ANY_STATE,
         exclusive=False,
         destructive=True,
-        icon="key",
+        icon="certificate",
         proof=Proof.FRESH,
     )
 )

@@ -13,7 +13,7 @@ from apps.lifecycle.errors import Forbidden, Invalid, Refused
 P = ParamSpec("P")
 R = TypeVar("R")
 
-#: PostgreSQL setting that is "on" in a rehearsal. Columns filled from small sequences look at it, since a number drawn
+#: PostgreSQL setting that is "on" in a dry run. Columns filled from small sequences look at it, since a number drawn
 #: from a sequence stays used up when its transaction is rolled back (see `apps.network.models.numbers`).
 SETTING = "scloud.rehearsal"
 

@@ -52,7 +52,7 @@ def execute(operation_id: UUID) -> None:
         with renewer.renewing_lease(run):
             _attempt(run)
     except LeaseLost:
-        log.info("operation %s was taken away", operation.pk)
+        log.info("operation %s lost its lease", operation.pk)
         _release_blocked(operation)
 
 
@@ -77,7 +77,7 @@ def _carry_out(run: OperationContext) -> None:
     except DriverError as error:
         _failed(run, error)
     except DatabaseError:
-        log.exception("operation %s: database", operation.pk)
+        log.exception("operation %s: database error", operation.pk)
         _hand_back(run)
     except Exception as error:
         log.exception("operation %s: bug in its handler", operation.pk)

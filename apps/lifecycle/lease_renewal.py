@@ -70,13 +70,13 @@ class LeaseRenewer:
         self._mark_lost(runs)
         if time.monotonic() - self._renewed > RENEW_SECONDS:
             self._renewed = time.monotonic()
-            begun = lease_clock()
+            started = lease_clock()
             mine = Operation.objects.filter(
                 pk__in=[run.operation.pk for run in runs if not run.lost.is_set()]
             )
             mine.filter(status=OperationStatus.RUNNING).update(lease_until=Now() + LEASE)
             for run in runs:
-                run.renewed(begun)
+                run.renewed(started)
         for run in runs:
             if run.dirty and not run.lost.is_set():
                 _write_steps(run)

@@ -42,7 +42,7 @@ def retry_verb(kind: str, **differs: Any) -> Verb:
 
 
 def rename_verb(kind: str) -> Verb:
-    """Return `<kind>.rename`: change name and remark, whatever else is going on."""
+    """Return `<kind>.rename`: change name and description, whatever else is going on."""
     return Verb(
         f"{kind}.rename",
         _("Rename"),
@@ -86,7 +86,7 @@ def resync_verb(kind: str) -> Verb:
         _("Resyncing"),
         permission="admin",
         states=frozenset({State.READY}),
-        icon="refresh",
+        icon="arrows-exchange",
     )
 
 
@@ -103,6 +103,6 @@ def force_clean_verb(kind: str) -> Verb:
         supersedes=True,
         rank=2,
         cancel=Cancel.BEFORE,
-        icon="trash",
+        icon="eraser",
         status=Status.DELETING,
     )

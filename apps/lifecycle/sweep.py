@@ -55,8 +55,8 @@ def _lost() -> Q:
         return Q(rung_at__lt=Now() - RING_AGAIN)
     # Without those of dead workers, which may have been dispatched again and wait as well.
     running = Operation.objects.filter(status=OperationStatus.RUNNING, lease_until__gte=Now())
-    begun = running.aggregate(last=Max("rung_at"))["last"]
-    passed = Q(rung_at__lt=begun - OUT_OF_TURN) if begun else Q(pk__in=[])
+    started = running.aggregate(last=Max("rung_at"))["last"]
+    passed = Q(rung_at__lt=started - OUT_OF_TURN) if started else Q(pk__in=[])
     return (passed & Q(rung_at__lt=Now() - RING_AGAIN)) | Q(rung_at__lt=Now() - RING_ANYWAY)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from apps.lifecycle.tenant_texts import CAUSES, GENERAL_CAUSE, GENERAL_STEP, STEPS
+from apps.lifecycle.tenant_texts import CAUSES, GENERAL_CAUSE, GENERAL_STEP, OWN_TEXT, STEPS
 
 
 def cause_for_tenants(kept: Mapping[str, Any]) -> dict[str, Any]:
     """Return a kept error as tenants read it, to be rendered like any other."""
+    if kept.get("code") in OWN_TEXT and "/" not in f"{kept.get('message', '')}{kept.get('hint', '')}":
+        return dict(kept)
     text = CAUSES.get(kept.get("code", ""), GENERAL_CAUSE)
     if "%(" in text.message:
         if _fills(text.message, kept.get("values") or {}, text.guest_paths):

@@ -33,6 +33,9 @@ _DISK = TenantText(_("The disk is not available. Your administrator has been not
 _IMAGE = TenantText(_("The image file cannot be read. Your administrator has been notified."), _ASK)
 _VM_OFF = TenantText(_("The VM is not running."), _("Start the VM."))
 
+#: Errors whose own text is about the tenant's file alone. Tenants read it too, unless there is a path in it.
+OWN_TEXT = frozenset({"volumes.image_invalid"})
+
 #: Code of an error → what tenants read.
 CAUSES: dict[str, TenantText] = {
     **dict.fromkeys(("fabric.unreachable", "fabric.busy"), _NETWORK),
@@ -111,8 +114,8 @@ CAUSES: dict[str, TenantText] = {
     ),
     "volumes.source_missing": TenantText(_("The image file cannot be read."), _("Upload the image again.")),
     "volumes.image_invalid": TenantText(
-        _("The image was rejected: %(reason)s."),
-        _("Upload a self-contained qcow2, raw, VMDK, VHD or VDI image."),
+        _("The image was rejected."),
+        _("Upload a self-contained qcow2, raw, VMDK, VHD, VHDX or VDI image."),
     ),
     "volumes.image_too_large": TenantText(
         _("The image’s disk is %(size)s MiB, over the limit of %(limit)s MiB."),

@@ -28,7 +28,12 @@ class Quantity:
     name: str
     label: str | Promise
     unit: Unit
-    kinds: tuple[str, ...] = ("vm", "host")
+    kinds: tuple[str, ...] = ("vm", "host", "compute_cluster")
+
+    @property
+    def together(self) -> str:
+        """The SQL aggregate that makes one value of several subjects' values."""
+        return "avg" if self.unit in {Unit.PERCENT, Unit.NONE} else "sum"
 
 
 QUANTITIES = (
@@ -62,5 +67,5 @@ NAMES = tuple(BY_NAME)
 
 
 def names_of(kind: str) -> tuple[str, ...]:
-    """Return the names of what is measured of a kind of subject: "vm", "host", "disk" or "storage_cluster"."""
+    """Return the names of what is measured of a kind of subject: "vm", "host", "storage_cluster", …"""
     return tuple(quantity.name for quantity in QUANTITIES if kind in quantity.kinds)

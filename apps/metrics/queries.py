@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import connection
 from django.utils import timezone
 
+from apps.metrics.quantities import BY_NAME
 from apps.metrics.store import STEP, Chart, Series, Subject
 from apps.metrics.tiers import RAW, TIERS, Tier, floor
 
 #: time, weight, values
 Row = tuple[datetime, float, Sequence[float | None]]
+#: Members of a subject whose newest sample is looked for, over up to a year.
+SOME_MEMBERS = 20
 
 
 def chart(subject: Subject, names: Sequence[str], start: datetime, end: datetime, step: timedelta) -> Chart:
@@ -22,7 +27,7 @@ def chart(subject: Subject, names: Sequence[str], start: datetime, end: datetime
     count = max(0, -(-(end - first) // step))
     sums = [[0.0] * count for _ in names]
     weights = [[0.0] * count for _ in names]
-    for at, weight, values in _rows(tier_for(first, step), subject, names, first, end):
+    for at, weight, values in _rows(tier_for(first, step), subject, names, (first, end), step):
         bucket = (at - first) // step
         for column, value in enumerate(values):
             if value is not None:
@@ -90,29 +95,51 @@ def tier_for(start: datetime, step: timedelta) -> int:
     return next((n for n in range(fine, len(TIERS)) if now - start <= TIERS[n].kept), len(TIERS) - 1)
 
 
-def _rows(number: int, subject: Subject, names: Sequence[str], start: datetime, end: datetime) -> list[Row]:
+def _rows(
+    number: int, subject: Subject, names: Sequence[str], span: tuple[datetime, datetime], step: timedelta
+) -> list[Row]:
     """Return the rows of a resolution, and from the finer one those of the time that has not been rolled up yet."""
     tier = TIERS[number]
-    start = max(start, timezone.now() - tier.kept - tier.step)
+    start, end = max(span[0], timezone.now() - tier.kept - tier.step), span[1]
+    look_up = _look_up if subject.members is None else partial(_look_up_together, step=step)
     if number == 0:
-        return _look_up(tier, subject, names, start, end)
+        return look_up(tier, subject, names, start, end)
     edge = rolled_up_until(tier) or start
-    rows = _look_up(tier, subject, names, start, min(edge, end))
-    return rows + (_rows(number - 1, subject, names, max(edge, start), end) if edge < end else [])
+    rows = look_up(tier, subject, names, start, min(edge, end))
+    return rows + (_rows(number - 1, subject, names, (max(edge, start), end), step) if edge < end else [])
+
+
+_ON_GRID = (
+    " WHERE at = ANY(ARRAY("
+    "   SELECT generate_series(%s::timestamptz, %s::timestamptz, make_interval(secs => %s))))"
+    "   AND at >= %s AND at < %s AND subject = ANY(%s::uuid[])"
+)
 
 
 def _look_up(tier: Tier, subject: Subject, names: Sequence[str], start: datetime, end: datetime) -> list[Row]:
     """Look each time of the grid up by the primary key."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT at, {', '.join(names)} FROM {tier.table}"  # noqa: S608  # names of our own
-            " WHERE at = ANY(ARRAY("
-            "   SELECT generate_series(%s::timestamptz, %s::timestamptz, make_interval(secs => %s))))"
-            "   AND at >= %s AND at < %s AND subject = %s::uuid",
-            [_ceiling(start, tier), end, tier.step.total_seconds(), start, end, subject.key],
+            f"SELECT at, {', '.join(names)} FROM {tier.table}{_ON_GRID}",  # noqa: S608  # names of our own
+            [_ceiling(start, tier), end, tier.step.total_seconds(), start, end, [subject.key]],
         )
         found: list[tuple[Any, ...]] = cursor.fetchall()
     return [(row[0], tier.step.total_seconds(), row[1:]) for row in found]
+
+
+def _look_up_together(
+    tier: Tier, subject: Subject, names: Sequence[str], start: datetime, end: datetime, *, step: timedelta
+) -> list[Row]:
+    """Look up one time of each step of the chart, for all members: all their samples would be too many."""
+    every = max(step, tier.step)
+    values = ", ".join(f"{BY_NAME[name].together}({name})" for name in names)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT at, {values} FROM {tier.table}{_ON_GRID} GROUP BY at",  # noqa: S608  # names of our own
+            [floor(start, every), end, every.total_seconds(), start, end, list(subject.members or ())],
+        )
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return [(row[0], every.total_seconds(), row[1:]) for row in found]
 
 
 def _ceiling(moment: datetime, tier: Tier) -> datetime:
@@ -130,5 +157,10 @@ def rolled_up_until(tier: Tier) -> datetime | None:
 
 def last_time(tier: Tier, subject: Subject, since: datetime) -> datetime | None:
     """Return the time of a subject's newest row in a resolution since `since`."""
-    rows = _look_up(tier, subject, ["subject"], since, timezone.now())
+    names, until = ["cpu_percent"], timezone.now()
+    if subject.members is None:
+        rows = _look_up(tier, subject, names, since, until)
+    else:
+        some = replace(subject, members=subject.members[:SOME_MEMBERS])
+        rows = _look_up_together(tier, some, names, since, until, step=tier.step)
     return max((row[0] for row in rows), default=None)

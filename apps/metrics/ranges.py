@@ -20,6 +20,10 @@ _STEPS = (
     *(hours * _HOUR for hours in (1, 2, 3, 4, 6, 12)),
     _DAY,
 )
+#: Of many subjects together: each point reads a sample of every one of them.
+MOST_POINTS_TOGETHER = 150
+#: After that long all of them have sent their sample of a moment: a sum of some of them would look like a loss.
+ALL_HAVE_COME = timedelta(seconds=90)
 LONGEST = timedelta(days=366)
 
 
@@ -47,8 +51,10 @@ DEFAULT = BY_NAME["1h"]
 
 
 def read(store: Store, subject: Subject, names: tuple[str, ...], start: datetime, end: datetime) -> Chart:
-    """Return the chart of a range at the finest step that is kept that long and makes no more than MOST_POINTS."""
+    """Return the chart of a range at the finest step that is kept that long and makes not too many points."""
     finest = store.finest_step(start)
-    step = next(s for s in _STEPS if s >= finest and (end - start) / s <= MOST_POINTS - 2)
+    most = MOST_POINTS if subject.members is None else MOST_POINTS_TOGETHER
+    step = next(s for s in _STEPS if s >= finest and (end - start) / s <= most - 2)
+    now = timezone.now() if subject.members is None else timezone.now() - ALL_HAVE_COME
     # A step more than asked for: what was measured last stands at the present moment.
-    return store.series(subject, names, start, min(end, timezone.now()) + STEP, step)
+    return store.series(subject, names, start, min(end, now) + STEP, step)

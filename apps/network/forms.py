@@ -20,10 +20,10 @@ from apps.portal.forms import BaseForm
 
 
 class PlacedForm(BaseForm):
-    """Name, remark, and where it goes: a project the actor may create in, and a region."""
+    """Name, description, and where it goes: a project the actor may create in, and a region."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=63)
-    remark = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
+    description = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
     project = forms.TypedChoiceField(label=gettext_lazy("Project"), coerce=UUID)
     region = forms.ChoiceField(label=gettext_lazy("Region"))
 
@@ -83,7 +83,7 @@ class SubnetForm(BaseForm):
         max_length=43,
         help_text=gettext_lazy("Inside the VPC’s CIDR block, /29 or larger. Must not overlap other subnets."),
     )
-    remark = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
+    description = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
 
     def prepare(self) -> None:
         """Offer the VPCs with their blocks, and suggest the next free block of the one chosen."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, ip_network
+from ipaddress import IPv4Network
 
 from django.utils.translation import gettext as _
 
+from apps.accounts.cidr import MaskNotation, not_a_mask, read_network
 from apps.lifecycle.errors import Invalid
 from apps.network.models import AllowedRange
 
@@ -50,7 +51,9 @@ def allowed_ranges() -> Sequence[VpcRange]:
 def parse_cidr(text: str, field: str = "cidr") -> IPv4Network:
     """Return the IPv4 block. Raises Invalid at `field`, with the likely meaning when host bits are set."""
     try:
-        block = ip_network(text.strip(), strict=False)
+        block = read_network(text.strip())
+    except MaskNotation as error:
+        raise not_a_mask(field, error) from None
     except ValueError:
         raise Invalid({field: [_("Not a CIDR block such as 10.0.0.0/16.")]}) from None
     if not isinstance(block, IPv4Network) or "/" not in text:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.account_hooks import new_accounts
 from apps.accounts.moves import Moving, moving
 from apps.network.models import Subnet
 from apps.network.pages.default_network import MAKE_DEFAULT, default_network_notice
+from apps.network.reachability.fabric import port_steps
+from apps.network.reachability.filtering import group_steps
+from apps.network.reachability.routing import route_steps, vpc_steps
+from apps.network.reachability.steps import STEPS, End, StepSlot
 from apps.network.services.default_network import create_default_network
 from apps.network.verbs import VPC_CREATE
 from apps.portal.home import FIRST_STEPS, FirstStepSlot
@@ -40,7 +46,16 @@ MENU.fill(
         portal=(Section.NETWORK, 30),
         admin=(Section.RESOURCES, 50),
     ),
+    MenuSlot("reachability", _("Connectivity check"), "route", portal=(Section.NETWORK, 90)),
     MenuSlot("vpc_range.list", _("VPC CIDR blocks"), "adjustments", admin=(Section.PLATFORM, 50)),
+)
+STEPS.fill(
+    StepSlot(20, partial(port_steps, end=End.FROM)),
+    StepSlot(30, partial(group_steps, end=End.FROM)),
+    StepSlot(40, vpc_steps),
+    StepSlot(50, route_steps),
+    StepSlot(70, partial(group_steps, end=End.TO)),
+    StepSlot(80, partial(port_steps, end=End.TO)),
 )
 ACTIONS.fill(ActionSlot("project", MAKE_DEFAULT, after="edit"))
 NOTICES.fill(NoticeSlot(default_network_notice, kind="project"))

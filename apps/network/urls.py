@@ -8,9 +8,11 @@ from apps.api.routes import routes
 from apps.network.api.default_network import DefaultNetworkApi
 from apps.network.api.nics import NicsApi
 from apps.network.api.ranges import VpcRangesApi
+from apps.network.api.reachability import ReachabilityApi
 from apps.network.api.security_groups import SecurityGroupsApi
 from apps.network.api.vpcs import SubnetsApi, VpcsApi
 from apps.network.pages.ranges import RangesPage
+from apps.network.pages.reachability import ReachabilityPage
 from apps.network.pages.security_group_rules import RulesPage, SecurityGroupCreate
 from apps.network.pages.security_groups import (
     SECURITY_GROUP,
@@ -27,6 +29,7 @@ api_routes = [
     *routes("nics", NicsApi),
     *routes("security-groups", SecurityGroupsApi),
     path("projects/<id:key>/default-network", DefaultNetworkApi.as_view(), name="projects-default-network"),
+    path("reachability", ReachabilityApi.as_view(), name="reachability"),
     path("vpc-ranges", VpcRangesApi.as_view(), name="vpc-ranges"),
 ]
 
@@ -39,6 +42,7 @@ tenant_patterns = [
         SECURITY_GROUP, list=SecurityGroupList, detail=SecurityGroupDetail, create=SecurityGroupCreate
     ),
     path(_RULES, RulesPage.as_view(), name="security_group.rules"),
+    path("reachability/", ReachabilityPage.as_view(), name="reachability"),
 ]
 
 admin_patterns = [
@@ -46,5 +50,6 @@ admin_patterns = [
     *kind_paths(SUBNET, list=SubnetList, detail=SubnetDetail, admin=True),
     *kind_paths(SECURITY_GROUP, list=SecurityGroupList, detail=SecurityGroupDetail, admin=True),
     path(_RULES, RulesPage.as_view(admin=True), name="security_group.rules"),
+    path("reachability/", ReachabilityPage.as_view(admin=True), name="reachability"),
     path("vpc-ranges/", RangesPage.as_view(admin=True), name="vpc_range.list"),
 ]

@@ -55,7 +55,7 @@ SECURITY_GROUP_SET_RULES = declare(
         states=frozenset({State.READY, State.ERROR}),
         cancel=Cancel.NEVER,
         retried_by="retry",
-        icon="list-check",
+        icon="list-details",
     )
 )
 # Rules that were changed but could not be applied are applied by trying again, too.

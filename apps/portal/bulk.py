@@ -19,6 +19,7 @@ from apps.lifecycle import batches
 from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.legality import Possibility
 from apps.lifecycle.verbs import Proof
+from apps.portal.field_checks import field_errors, is_check
 from apps.portal.forms import BaseForm
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import ListPage
@@ -68,10 +69,11 @@ class BulkPage(Page):
         rows = self._selected(request.POST)
         token = request.POST.get("token", "")
         form = self._form(do, request.POST if token else None)
-        if not token:
-            return self._ask(do, rows, form, gone=max(0, len(keys) - len(rows)))
-        if form is not None and not form.is_valid():
-            return self._ask(do, rows, form, status=422)
+        if is_check(request):
+            return field_errors(self, form)
+        if not token or (form is not None and not form.is_valid()):
+            gone = 0 if token else max(0, len(keys) - len(rows))
+            return self._ask(do, rows, form, gone=gone, status=422 if token else 200)
         if do.verb.destructive and request.POST.get("typed", "").strip() != phrase(do, len(keys)):
             return self._ask(do, rows, form, mistyped=True, status=422)
         try:

@@ -41,6 +41,7 @@ _OPERATIONS = ChartCard(_("Disk operations"), ("disk_read_ops_per_second", "disk
 _NETWORK = ChartCard(_("Network"), ("net_rx_bytes_per_second", "net_tx_bytes_per_second"))
 VM_CHARTS = (_CPU, _MEMORY, _DISK, _OPERATIONS, _NETWORK)
 SMALL_CHARTS = (_CPU, _MEMORY, _NETWORK)
+CLUSTER_CHARTS = (_CPU, _MEMORY, _DISK, _OPERATIONS, _NETWORK)
 HOST_CHARTS = (
     _CPU,
     ChartCard(_("Load"), ("load",)),

@@ -29,13 +29,15 @@ class Column:
     """`value(row, page)` returns text (escaped) or SafeString; or `template` draws the cell, with `row` and `page`.
 
     sort: path of the column to order by, or an expression; several in a tuple; "" = not sortable.
+        A path with "-" in front descends either way: the newest of equal rows first.
     filter: entry of the list's FilterSet that narrows by it; "" = the one of the column's name.
     facet: the choices of such a filter, where the FilterSet does not name them.
     width: what kind of thing it holds, and so how wide it is, whatever the rows show; "" = number or text.
     end: numbers, aligned right. wide: hidden on narrow screens. admin: shown in the administration only.
     brief: on a phone, where there is no room for a column of its own, it stands below the name.
     hidden: shown only to who chooses it. observed: comes from the host, and is greyed when that is unreachable.
-    text: the value in exports, where `value` returns HTML. prepare: adds to the query what the column reads.
+    kept: among the last that a narrow list leaves out. text: the value in exports, where `value` returns HTML.
+    prepare: adds to the query what the column reads.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Column:
     brief: bool = False
     hidden: bool = False
     observed: bool = False
+    kept: bool = False
     text: Callable[[Any, ListPage], object] | None = None
     prepare: Callable[[QuerySet[Any]], QuerySet[Any]] | None = None
 
@@ -79,6 +82,8 @@ class Column:
             )
         assert self.value is not None
         shown: Any = self.value(row, page)
+        if isinstance(shown, str) and not isinstance(shown, SafeString):
+            shown = html.unbroken(shown)
         return html.nothing() if shown in (None, "") else conditional_escape(shown)
 
     def export(self, row: Any, page: ListPage) -> object:
@@ -95,6 +100,8 @@ class Column:
 
 
 def _order(by: By, model: type[Model], *, descending: bool) -> OrderBy:
+    if isinstance(by, str) and by.startswith("-"):
+        by, descending = by[1:], True
     # NULLS LAST only where there can be any: with it a descending order could not walk an index.
     last = True if not isinstance(by, str) or _nullable(model, by) else None
     expression = F(by) if isinstance(by, str) else by

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CREATED",
+    "DESCRIPTION",
     "ID",
     "NAME",
     "PROJECT",
     "REGION",
-    "REMARK",
     "STATE",
     "TENANT",
     "UPDATED",
@@ -35,8 +35,8 @@ __all__ = [
 def _name(row: Any, page: ListPage) -> SafeString:
     url = page.of.url(page.area, "one", row) if page.has_detail else ""
     name = html.link(url, str(row.name), "row-name")
-    remark = getattr(row, "remark", "")
-    return format_html('{}<div class="row-remark">{}</div>', name, remark) if remark else name
+    description = getattr(row, "description", "")
+    return format_html('{}<div class="row-description">{}</div>', name, description) if description else name
 
 
 def _state(row: Any, page: ListPage) -> SafeString:
@@ -44,7 +44,14 @@ def _state(row: Any, page: ListPage) -> SafeString:
 
 
 NAME = Column(
-    "name", _("Name"), _name, sort="name", width="name", wide=False, text=lambda row, page: row.name
+    "name",
+    _("Name"),
+    _name,
+    sort="name",
+    width="name",
+    wide=False,
+    kept=True,
+    text=lambda row, page: row.name,
 )
 STATE = Column(
     "state",
@@ -56,6 +63,7 @@ STATE = Column(
     filter="status",
     facet=status_facet,
     observed=True,
+    kept=True,
     text=lambda row, page: state_label(row).word,
 )
 TENANT = Column(
@@ -106,6 +114,11 @@ ID = Column(
     text=lambda row, page: str(row.pk),
     hidden=True,
 )
-REMARK = Column(
-    "remark", _("Description"), lambda row, page: row.remark, sort="remark", width="long", hidden=True
+DESCRIPTION = Column(
+    "description",
+    _("Description"),
+    lambda row, page: row.description,
+    sort="description",
+    width="long",
+    hidden=True,
 )

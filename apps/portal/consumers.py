@@ -20,7 +20,7 @@ from apps.portal.page_access import (
     NOT_LOGGED_IN,
     TOO_MANY,
     PageSession,
-    judge_anew_in_thread,
+    judge_again_in_thread,
     judge_in_thread,
 )
 from apps.portal.platform_settings import OPEN_PAGES_PER_SESSION, OPEN_PAGES_PER_USER
@@ -51,7 +51,7 @@ class PageConsumer(AsyncWebsocketConsumer):
         self.entry: open_pages.Entry | None = None
         self.resources: frozenset[str] = frozenset()
         self.ended = False
-        self.heard = 0
+        self.received = 0
 
     async def connect(self) -> None:
         """Accept who is logged in and may go on."""
@@ -74,12 +74,12 @@ class PageConsumer(AsyncWebsocketConsumer):
             await self.close(CONNECT_AGAIN)
             return
         self.judging = asyncio.create_task(self._judge_again(seat))
-        self.tell(json.dumps({"ready": True}))
+        self.send_text(json.dumps({"ready": True}))
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Pages send nothing: what is sent is dropped, and who goes on sending is cut."""
-        self.heard += 1
-        if self.heard == MOST_MESSAGES:
+        self.received += 1
+        if self.received == MOST_MESSAGES:
             await self.close(TALKATIVE)
 
     def _limits(self, user: User) -> list[tuple[str, int]]:
@@ -93,7 +93,7 @@ class PageConsumer(AsyncWebsocketConsumer):
         key = self._session_key()
         while key and not self.ended:
             await asyncio.sleep(seat.again)
-            judged = await judge_anew_in_thread(key)
+            judged = await judge_again_in_thread(key)
             if not isinstance(judged, PageSession):
                 self._end(judged)
             elif (judged.groups, judged.resources) != (seat.groups, seat.resources):
@@ -105,18 +105,18 @@ class PageConsumer(AsyncWebsocketConsumer):
         return getattr(self.scope["session"], "session_key", None) or ""
 
     async def disconnect(self, code: int) -> None:
-        """Hear nothing more."""
+        """Leave all groups."""
         self._leave()
         if self.judging is not None:
             self.judging.cancel()
         if self.entry is not None:
             await open_pages.leave(self.entry)
 
-    def hears(self, about: Collection[str]) -> bool:
+    def receives(self, about: Collection[str]) -> bool:
         """Whether its user has a role on one of these resources."""
         return not self.resources.isdisjoint(about)
 
-    def tell(self, text: str) -> None:
+    def send_text(self, text: str) -> None:
         """Pass on what changed, after what has not been taken yet."""
         if self.ended:
             return

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from apps.lifecycle.errors import Forbidden
@@ -43,7 +44,10 @@ class Property:
         """Return the value as shown."""
         if self.value in (None, ""):
             return html.nothing()
-        return html.copyable(self.value) if self.copy else self.value
+        if self.copy:
+            return html.copyable(self.value)
+        plain = isinstance(self.value, str) and not isinstance(self.value, SafeString)
+        return html.unbroken(self.value) if plain else self.value
 
 
 @dataclass(frozen=True)

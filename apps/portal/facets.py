@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.access import visible_projects
 from apps.accounts.models import Tenant
+from apps.api.filter_fields import Choices as FilterChoices
+from apps.api.filters import ListFilter
 from apps.lifecycle.models import Resource, State
 from apps.lifecycle.models.status import Status
 from apps.portal.kinds import Text
@@ -53,9 +55,17 @@ def _states(page: ListPage) -> Choices:
 
 def _status_words(page: ListPage) -> Choices:
     words = [(each.code, each.word) for each in states_of(page.filter)]
+    if not words:
+        return _derived_words(page)
     given = {part for text in page.request.GET.getlist("status") for part in text.split(",")}
     # The API's status of several words: not offered, but a link from there says what it narrows by.
     return [*words, *([(Status.UPDATING, _("Updating"))] if Status.UPDATING in given else [])]
+
+
+def _derived_words(page: ListPage) -> Choices:
+    """The words of what is no resource, which its filter names."""
+    by = page.filter.narrowed_by().get("status") if issubclass(page.filter, ListFilter) else None
+    return by.choices if isinstance(by, FilterChoices) else []
 
 
 def _projects(page: ListPage) -> Choices:

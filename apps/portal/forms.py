@@ -78,7 +78,7 @@ def _dress(widget: forms.Widget) -> None:
 
 
 class LabelsForm(BaseForm):
-    """Name and remark of any resource."""
+    """Name and description of any resource."""
 
     name = forms.CharField(label=_("Name"), max_length=63)
-    remark = forms.CharField(label=_("Description"), max_length=255, required=False)
+    description = forms.CharField(label=_("Description"), max_length=255, required=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from functools import cache
 
@@ -15,6 +16,9 @@ from django.utils.translation import gettext as _
 from apps.lifecycle.state_labels import StateLabel
 from apps.lifecycle.times import written
 
+#: Between a figure and its unit, where no line may end.
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:[KMGTP]?i?B(?:/s)?|vCPUs?|%|s|ms|min|h)(?!\w))")
+
 _TONE_ICONS = {
     "ok": "circle-check",
     "busy": "loader-2",
@@ -22,6 +26,12 @@ _TONE_ICONS = {
     "error": "alert-circle",
     "warn": "alert-triangle",
 }
+
+
+def unbroken(text: object) -> str:
+    """Return a text whose lines never end between a figure and its unit: "8 GiB", "75 %"."""
+    kept = _BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", str(text))
+    return SafeString(kept) if isinstance(text, SafeString) else kept
 
 
 @cache
@@ -50,7 +60,7 @@ def pill_content(shown: StateLabel) -> SafeString:
     if shown.since is not None:
         more = elapsed(shown.since)
     elif shown.percent:
-        more = format_html('<span class="pill-percent">{} %</span>', shown.percent)
+        more = format_html('<span class="pill-percent">{}&nbsp;%</span>', shown.percent)
     return format_html("{}<span>{}</span>{}", icon(_TONE_ICONS[shown.tone]), shown.word, more)
 
 
@@ -130,7 +140,7 @@ def gauge(used: float, limit: float, text: str = "") -> SafeString:
     """Return a figure ("3 / 12" unless `text` says it) above a meter; a dash when there is no limit yet."""
     if not limit:
         return nothing()
-    text = text or f"{used:g} / {limit:g}"
+    text = unbroken(text) or f"{used:g} / {limit:g}"
     return format_html('<span class="gauge"><span>{}</span>{}</span>', text, meter(used, limit, text))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from apps.portal.column import Column
 from apps.portal.slots import columns_of
-from apps.portal.widths import rooms
+from apps.portal.widths import buttons_room, rooms
 
 if TYPE_CHECKING:
     from apps.portal.lists import ListPage
@@ -35,6 +35,13 @@ class ListColumns:
     def shown(self) -> list[Column]:
         """The columns shown, in their order."""
         return self._chosen or [column for column in self.of_area if not column.hidden]
+
+    @cached_property
+    def buttons_css(self) -> str:
+        """The classes of the cells with a row's buttons."""
+        count = len(self.page.row_actions)
+        left_out = "" if self._chosen else buttons_room(count)
+        return " ".join(filter(None, ("row-acts", f"acts-{count}", left_out)))
 
     @property
     def others(self) -> list[Column]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from apps.portal import html
 from apps.portal.row_buttons import row_button
 
 if TYPE_CHECKING:
@@ -28,14 +29,15 @@ class Row:
     menu: str
     name: str = ""
     stale: bool = False
-    brief: str = ""
+    brief: Sequence[str] = ()
     css: Sequence[str] = ()
     buttons: Sequence[SafeString] = ()
 
     @property
     def drawn(self) -> SafeString:
         """Return the cells as HTML: a template would take as long for them as for the rest of the page."""
-        below = format_html('<div class="row-brief">{}</div>', self.brief) if self.brief else ""
+        parts = format_html_join("", "<span>{}</span>", ((html.unbroken(part),) for part in self.brief))
+        below = format_html('<div class="row-brief">{}</div>', parts) if self.brief else ""
         classes = self.css or [column.css for column, _cell in self.cells]
         cells = [
             f'<td class="{css}">{cell}' for css, (_column, cell) in zip(classes, self.cells, strict=True)
@@ -58,15 +60,10 @@ def row_of(page: ListPage, row: Any) -> Row:
         menu=page.of.url(page.area, "menu", row) if page.of.all_actions else "",
         name=str(row),
         stale=page.of.as_of(row) is not None,
-        brief=_in_pieces(" · ".join(text for text in brief if text)),
+        brief=[text for text in brief if text],
         css=page.table.cell_classes,
         buttons=_buttons(page, row) if page.row_actions else (),
     )
-
-
-def _in_pieces(text: str) -> str:
-    """Let a line break only between one thing and the next: not within "4 GiB"."""
-    return text.replace(" ", "\N{NO-BREAK SPACE}").replace("·\N{NO-BREAK SPACE}", "· ")
 
 
 def _buttons(page: ListPage, row: Any) -> list[SafeString]:

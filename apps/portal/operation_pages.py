@@ -122,7 +122,7 @@ def _took(row: Operation, page: ListPage) -> str:
     return took(duration(row))
 
 
-#: Sorted by status, what needs somebody comes first and what is done last.
+#: Sorted by status, failed tasks come first and done ones last; the newest of each first.
 _ORDER = ("failed", "running", "queued", "cancelled", "done")
 _FAILED_FIRST = Case(*(When(status=status, then=position) for position, status in enumerate(_ORDER)))
 
@@ -168,7 +168,7 @@ class OperationList(ListPage):
             "status",
             gettext_lazy("Status"),
             _status,
-            sort=_FAILED_FIRST,
+            sort=(_FAILED_FIRST, "-created_at"),
             width="state",
             wide=False,
             text=lambda row, page: operation_word(row).word,
@@ -207,7 +207,6 @@ class OperationList(ListPage):
     views = (
         ListView("open", gettext_lazy("In progress"), "status=queued&status=running&status=stopping"),
         ListView("failed", gettext_lazy("Failed"), "status=failed"),
-        ListView("failed-first", gettext_lazy("Failed first"), "sort=status"),
     )
     related = ()
 

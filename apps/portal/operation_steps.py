@@ -24,8 +24,8 @@ class Step:
 
 def steps_of(operation: Operation) -> list[Step]:
     """Return the steps in order; each lasts until the next one begins, the last until the operation settled."""
-    begun = [_time(step["at"]) for step in operation.steps]
-    ends = [*begun[1:], operation.finished_at]
+    started = [_time(step["at"]) for step in operation.steps]
+    ends = [*started[1:], operation.finished_at]
     return [
         Step(
             at,
@@ -34,7 +34,7 @@ def steps_of(operation: Operation) -> list[Step]:
             end - at if end else None,
             step.get("attempt", 0),
         )
-        for step, at, end in zip(operation.steps, begun, ends, strict=False)
+        for step, at, end in zip(operation.steps, started, ends, strict=False)
     ]
 
 

@@ -55,7 +55,7 @@ def judge(user: object, session: Any) -> PageSession | int:
         return NOT_LOGGED_IN
     if user.must_change_password or (session.get(MUST_ENROL) and REQUIRE_ADMIN_TWO_FACTOR.value()):
         return MUST_DO_FIRST
-    groups, resources = _heard_by(user, acting.acting_tenant_id(session))
+    groups, resources = _groups_of(user, acting.acting_tenant_id(session))
     return PageSession(groups, _again(session), resources)
 
 
@@ -67,10 +67,10 @@ def judge_again(session_key: str) -> PageSession | int:
 
 
 judge_in_thread = database_sync_to_async(judge)
-judge_anew_in_thread = database_sync_to_async(judge_again)
+judge_again_in_thread = database_sync_to_async(judge_again)
 
 
-def _heard_by(user: User, acted_as: int | None) -> tuple[tuple[str, ...], frozenset[str]]:
+def _groups_of(user: User, acted_as: int | None) -> tuple[tuple[str, ...], frozenset[str]]:
     own, none = user_group(user.pk), frozenset[str]()
     if user.is_platform_admin and acted_as is None:
         return (ADMIN_GROUP, own), none

@@ -3,7 +3,7 @@
 A process subscribes once to a group, however many of its pages are open, and writes the same text to all of them:
 a subscription, a queue and a dispatch for each page, as Channels does by itself, cost four times as much.
 
-The layer connects again automatically when Redis was away, without a word about what was not heard meanwhile. So each
+The layer connects again automatically when Redis was away, without a word about messages lost meanwhile. So each
 process looks every few seconds whether it is still the same Redis, and closes its pages when it is not: they say that
 they have lost touch, and fetch everything again once they are back.
 """
@@ -31,10 +31,10 @@ TOGETHER = 0.01
 class Listener(Protocol):
     """What a room needs of a page. Both return at once, so that a page that is slow to take them holds up no other."""
 
-    def tell(self, text: str) -> None:
+    def send_text(self, text: str) -> None:
         """Send a text."""
 
-    def hears(self, about: Collection[str]) -> bool:
+    def receives(self, about: Collection[str]) -> bool:
         """Whether the page may hear of any of these resources; for the group of roles on single resources."""
 
     def end(self, message: dict[str, Any]) -> None:
@@ -47,12 +47,12 @@ class PushGroup:
     def __init__(self, group: str) -> None:
         self.pages: set[Listener] = set()
         self.changes: dict[str, None] = {}  # each once, in the order they came
-        self.telling: asyncio.Task[None] | None = None
+        self.delivering: asyncio.Task[None] | None = None
         self.subscribed = asyncio.Event()
         self.listening = asyncio.create_task(self._listen(group))
 
     async def opened(self) -> None:
-        """Wait until the group is heard. Raises what kept it from being heard."""
+        """Wait until the group is subscribed to. Raises what prevented it."""
         waiting = asyncio.create_task(self.subscribed.wait())
         await asyncio.wait([waiting, self.listening], return_when=asyncio.FIRST_COMPLETED)
         if waiting.cancel():
@@ -68,19 +68,19 @@ class PushGroup:
             await layer.group_add(group, channel)
             self.subscribed.set()
             while True:
-                self._hear(await layer.receive(channel))
+                self._receive(await layer.receive(channel))
         except Exception:
-            # Nobody would be told that nothing is heard any more.
+            # Otherwise no page would learn that nothing is received any more.
             self.close()
             raise
         finally:
             await layer.group_discard(group, channel)
 
     def close(self) -> None:
-        """Have all pages connect again: something may not have been heard."""
-        self._hear({"type": "page.closed"})
+        """Have all pages connect again: a message may be lost."""
+        self._receive({"type": "page.closed"})
 
-    def _hear(self, message: dict[str, Any]) -> None:
+    def _receive(self, message: dict[str, Any]) -> None:
         if message["type"] != "page.changed":
             for page in list(self.pages):
                 page.end(message)
@@ -88,26 +88,26 @@ class PushGroup:
         change = {"kind": message["kind"], "id": message["id"], "change": message["change"]}
         text = json.dumps(change)
         if "about" in message:
-            for page in [page for page in self.pages if page.hears(message["about"])]:
-                page.tell(text)
+            for page in [page for page in self.pages if page.receives(message["about"])]:
+                page.send_text(text)
             return
         self.changes[text] = None
-        if self.telling is None or self.telling.done():
-            self.telling = asyncio.create_task(self._tell())
+        if self.delivering is None or self.delivering.done():
+            self.delivering = asyncio.create_task(self._deliver())
 
-    async def _tell(self) -> None:
-        """Tell all pages; in a storm rest for as long as that took, so that it takes half of the process at most."""
+    async def _deliver(self) -> None:
+        """Send to all pages; in a burst rest for as long as that took, so that it takes half of the process at most."""
         loop = asyncio.get_running_loop()
         rest = TOGETHER
         while self.changes:
             await asyncio.sleep(rest)
             text = joined(self.changes)
             self.changes.clear()
-            begun = loop.time()
+            started = loop.time()
             for page in list(self.pages):
-                page.tell(text)
+                page.send_text(text)
             await asyncio.sleep(0)  # they are sent
-            rest = max(TOGETHER, loop.time() - begun)
+            rest = max(TOGETHER, loop.time() - started)
 
 
 def joined(changes: Iterable[str]) -> str:

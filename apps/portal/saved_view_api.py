@@ -141,7 +141,8 @@ class SavedViewApi(_SavedViews):
         """Change the given fields."""
         view = self._own(key)
         body = self.read(SavedViewChanges, partial=True)
-        ensure_unchanged(request, lambda: self.answer(view))
+        saved_views.hold_view(view)
+        ensure_unchanged(request, lambda: None, lambda: self.answer(view))
         kept = {"name": view.name, "query": view.query, "columns": view.columns, "shared": view.shared}
         return self.answer(saved_views.write_view(self.actor, view.list_key, view, **{**kept, **body}))
 
@@ -157,7 +158,7 @@ class SavedViewApi(_SavedViews):
         """Delete it, for all who use it."""
         view = self._own(key)
         self.read(NoBody)
-        ensure_unchanged(request, lambda: self.answer(view))
+        ensure_unchanged(request, lambda: saved_views.hold_view(view), lambda: self.answer(view))
         view.delete()
         return Response(status=204)
 

@@ -52,6 +52,14 @@ def own_view(actor: Actor, list_key: str, pk: int) -> SavedView:
     return view
 
 
+def hold_view(view: SavedView) -> None:
+    """Lock a view until the transaction ends, and read it again. Raises NotFound."""
+    try:
+        view.refresh_from_db(from_queryset=SavedView.objects.select_for_update(no_key=True))
+    except SavedView.DoesNotExist:
+        raise NotFound(_("View not found.")) from None
+
+
 def keep_setting(
     actor: Actor, list_key: str, *, columns: Sequence[str], density: str, page_size: int | None
 ) -> None:
@@ -88,7 +96,10 @@ def write_view(
 
     Call in a transaction.
     """
-    view = view or SavedView(user=actor.user, tenant=actor.tenant, list_key=list_key)
+    if view is None:
+        view = SavedView(user=actor.user, tenant=actor.tenant, list_key=list_key)
+    else:
+        hold_view(view)
     view.name = clean_line("name", name.strip()[:63], 63)
     if not view.name:
         raise Invalid({"name": [_("Enter a name for the view.")]})

@@ -1,6 +1,6 @@
 """One search over everything the asker may see: the search of every list of the area, asked at once.
 
-So whatever a list finds by name, id, address, MAC or remark is found here too, and a new kind's list is searched
+So whatever a list finds by name, id, address, MAC or description is found here too, and a new kind's list is searched
 without being named anywhere. Each kind costs a bounded number of queries.
 """
 
@@ -56,8 +56,8 @@ class Found:
 
     @property
     def beside(self) -> str:
-        """What stands beside the name: addresses and the like, or the remark."""
-        return str(self.kind.beside(self.row) or getattr(self.row, "remark", ""))
+        """What stands beside the name: addresses and the like, or the description."""
+        return str(self.kind.beside(self.row) or getattr(self.row, "description", ""))
 
 
 @dataclass(frozen=True)

@@ -129,11 +129,15 @@ class BadgeSlot:
 
 @dataclass(frozen=True)
 class TileSlot:
-    """How many there are of a kind, on the overviews: its place in that of the tenant and of the administration."""
+    """How many there are of a kind, on the overviews: its place in that of the tenant and of the administration.
+
+    rows: what is counted of a kind of which one may use more than one's own.
+    """
 
     kind: str
     portal: int | None = None
     admin: int | None = None
+    rows: Callable[[Actor], QuerySet[Any]] | None = None
 
 
 class Section(Enum):

@@ -159,7 +159,7 @@ class SampleForm(BaseForm):
 
     name = forms.CharField(label="Name", max_length=63, help_text="Letters, digits and hyphens.")
     image = forms.ChoiceField(label="Image", choices=[("debian", "Debian 12"), ("rocky", "Rocky Linux 9")])
-    remark = forms.CharField(label="Remark", max_length=255, required=False)
+    description = forms.CharField(label="Description", max_length=255, required=False)
     port = forms.IntegerField(label="Port", min_value=1, max_value=65535)
     keys = forms.MultipleChoiceField(
         label="SSH keys",
@@ -196,7 +196,7 @@ def properties() -> list[Properties]:
     lines = (
         Property("Instance type", "4C8G"),
         Property("Hostname", "shop-web-1", copy=True),
-        Property("Remark", ""),
+        Property("Description", ""),
     )
     return [Properties("Machine", lines)]
 
@@ -204,8 +204,8 @@ def properties() -> list[Properties]:
 def moments() -> list[Moment]:
     """Return a timeline with each tone."""
     now = timezone.now()
-    told = (("busy", "Restart"), ("error", "Start"), ("ok", "Shut down"), ("off", "Cancel"))
+    events = (("busy", "Restart"), ("error", "Start"), ("ok", "Shut down"), ("off", "Cancel"))
     return [
         Moment(at=now - timedelta(minutes=9 * n), text=text, who="alice", origin="via the portal", tone=tone)
-        for n, (tone, text) in enumerate(told)
+        for n, (tone, text) in enumerate(events)
     ]

@@ -12,7 +12,7 @@ from apps.accounts.models import Tenant
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Resource, State
 from apps.portal import navigation
-from apps.portal.slots import tiles_of
+from apps.portal.slots import TILES, tiles_of
 
 
 def tiles(actor: Actor, area: str) -> list[dict[str, Any]]:
@@ -37,6 +37,9 @@ def _counts(actor: Actor) -> Mapping[str, dict[str, int]]:
         of_kind = found.setdefault(row["kind"], {"count": 0, "failed": 0})
         of_kind["count"] += row["n"]
         of_kind["failed"] += row["n"] if row["state"] == State.ERROR else 0
+    for slot in TILES:
+        if slot.rows is not None:
+            found.setdefault(slot.kind, {"count": 0, "failed": 0})["count"] = slot.rows(actor).count()
     if actor.is_admin and actor.tenant is None:
         found["tenant"] = {"count": Tenant.objects.count(), "failed": 0}
     return found

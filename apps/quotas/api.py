@@ -25,7 +25,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound
 from apps.quotas.recount import recount_now
 from apps.quotas.selectors import uses_of
-from apps.quotas.services import set_limits
+from apps.quotas.services import hold_limits, set_limits
 
 
 class QuotaOut(serializers.Serializer[Any]):
@@ -122,7 +122,7 @@ class TenantQuotas(ApiView):
         body = self.read(LimitsBody, partial=True)
         tenant = _tenant(_actor(request), key)
         actor = _actor(request)
-        ensure_unchanged(request, lambda: _answer(actor, tenant))
+        ensure_unchanged(request, lambda: hold_limits(actor, tenant), lambda: _answer(actor, tenant))
         set_limits(actor, tenant, body.get("limits", {}))
         return with_etag(request, _answer(actor, tenant))
 

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from apps.accounts.access import allow
+from apps.accounts.access import allow, ensure_may
 from apps.accounts.models import Project, Tenant
 from apps.accounts.verbs import TENANT_SET_QUOTAS
 from apps.lifecycle import push
@@ -69,6 +69,12 @@ def set_limits(actor: Actor, tenant: Tenant, limits: Mapping[str, int]) -> None:
         args = {metric: {"from": before[metric], "to": limit} for metric, limit in changed.items()}
         allowed.record(tenant=tenant, name=tenant.name, target_id=tenant.uid, args=args)
         push.many_changed("quota", [(tenant.pk, None)])
+
+
+def hold_limits(actor: Actor, tenant: Tenant) -> None:
+    """Lock all limits of a tenant, and what it uses, until the transaction ends. Raises Forbidden."""
+    ensure_may(actor, TENANT_SET_QUOTAS, None, None)
+    hold(tenant.pk, metrics())
 
 
 def hold(tenant_id: int, metrics: Collection[str]) -> None:

@@ -203,6 +203,10 @@ class FindingApi(Previewing):
         Endpoint(FINDING_REOPEN, immediate=True),
     )
 
+    def locked(self, row: Finding) -> None:
+        """Lock the finding's resource first, as the services do."""
+        services.hold(row)
+
     def visible(self, actor: Actor) -> QuerySet[Finding]:
         """Return all of them for an administrator as such, none for anybody else."""
         return FINDING.rows(actor)

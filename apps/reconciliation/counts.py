@@ -16,7 +16,7 @@ from apps.accounts.models import Tenant
 from apps.quotas.recount import Difference as Miscount
 from apps.reconciliation.declared import counts
 from apps.reconciliation.difference import Difference, Place
-from apps.reconciliation.finding_writer import finding_of, tell
+from apps.reconciliation.finding_writer import finding_of, push_findings
 from apps.reconciliation.models import FindingState, Rule
 
 
@@ -50,7 +50,7 @@ def note_repaired(difference: Difference) -> None:
     finding = finding_of(difference, timezone.now())
     finding.state, finding.settled_at = FindingState.REPAIRED, finding.last_seen_at
     finding.save(force_insert=True)
-    tell()
+    push_findings()
 
 
 def ids_from(statement: str) -> list[UUID]:

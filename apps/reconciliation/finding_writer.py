@@ -59,11 +59,11 @@ def confirm() -> int:
     suspected = Finding.objects.filter(state=FindingState.SUSPECTED, looks__gte=LOOKS)
     opened = suspected.filter(old_enough).update(state=FindingState.OPEN)
     if opened:
-        tell()
+        push_findings()
     return opened
 
 
-def tell() -> None:
+def push_findings() -> None:
     """Have open pages of findings look again."""
     push.row_changed("finding", "*")
 
@@ -105,4 +105,4 @@ def _vanished(vanished: Sequence[Finding], now: datetime) -> None:
     judged = Q(resource__isnull=True) | (Q(resource__isnull=False) & at_rest("resource__"))
     gone = Finding.objects.filter(judged, pk__in=ids).update(state=FindingState.GONE, settled_at=now)
     if gone:
-        tell()
+        push_findings()

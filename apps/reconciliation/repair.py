@@ -22,7 +22,7 @@ from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Res
 from apps.lifecycle.requests import lock
 from apps.lifecycle.verbs import Verb
 from apps.reconciliation.declared import kinds
-from apps.reconciliation.finding_writer import tell
+from apps.reconciliation.finding_writer import push_findings
 from apps.reconciliation.models import Finding, FindingState, Rule
 from apps.reconciliation.rules import DOUBLED, MISPLACED, MOST_TRIES, TRIES_WITHIN, at_rest
 from apps.reconciliation.verbs import FINDING_FORCE_CLEAN
@@ -51,14 +51,14 @@ def settle_repaired() -> None:
         state=FindingState.REPAIRED, settled_at=now
     )
     if settled + ended.update(state=FindingState.OPEN):
-        tell()
+        push_findings()
 
 
 def mark_repaired(operation: Operation) -> None:
     """Settle the findings that the operation repaired, in its finishing transaction."""
     repairing = Finding.objects.filter(operation=operation, state=FindingState.REPAIRING)
     if repairing.update(state=FindingState.REPAIRED, settled_at=timezone.now()):
-        tell()
+        push_findings()
 
 
 def request_on_finding(
@@ -99,7 +99,7 @@ def request_on_finding(
 def under_way(findings: QuerySet[Finding], operation: Operation) -> None:
     """Note that an operation is at these findings."""
     findings.update(state=FindingState.REPAIRING, operation=operation)
-    tell()
+    push_findings()
 
 
 def _due() -> QuerySet[Finding]:
@@ -126,8 +126,8 @@ def _due() -> QuerySet[Finding]:
 
 def _repair(findings: list[Finding]) -> bool:
     """Ask for one operation for all findings of one resource, or of one thing without a row."""
-    if vain := [finding.pk for finding in findings if _failed_too_often(finding)]:
-        Finding.objects.filter(pk__in=vain).update(tries=MOST_TRIES)
+    if given_up := [finding.pk for finding in findings if _failed_too_often(finding)]:
+        Finding.objects.filter(pk__in=given_up).update(tries=MOST_TRIES)
         return False
     try:
         with transaction.atomic():

@@ -29,7 +29,7 @@ from apps.reconciliation.finding_actions import (
     choice_of,
     removes_only_a_copy,
 )
-from apps.reconciliation.finding_writer import tell
+from apps.reconciliation.finding_writer import push_findings
 from apps.reconciliation.models import Finding, FindingState
 from apps.reconciliation.previews import preview
 from apps.reconciliation.repair import request_on_finding, under_way
@@ -84,9 +84,7 @@ def reopen(actor: Actor, finding: Finding) -> Finding:
 
 
 def _do_finding(actor: Actor, finding: Finding, action: Action) -> Operation:
-    if finding.resource is not None:
-        _locked_row(finding.resource)  # first, in the order in which operations settle
-    finding = _locked(finding)
+    finding = hold(finding)
     if (
         finding.state == FindingState.REPAIRING
         and finding.operation is not None
@@ -140,6 +138,16 @@ def _perform(
             return _on_resource(actor, kind, kind.force_clean, resource, {})
 
 
+def hold(finding: Finding) -> Finding:
+    """Lock a finding until the transaction ends, its resource first, as operations do; return it as it is now.
+
+    Raises NotFound.
+    """
+    if finding.resource is not None:
+        _locked_row(finding.resource)
+    return _locked(finding)
+
+
 def _on_resource(
     actor: Actor, kind: Reconciled, verb: Verb | None, resource: Resource, args: dict[str, Any]
 ) -> Operation:
@@ -174,7 +182,7 @@ def _move(actor: Actor, verb: Verb, finding: Finding, before: FindingState, afte
     finding.state = after
     Finding.objects.filter(pk=finding.pk).update(state=after)
     record(actor, verb.name, name=finding.name, target_id=finding.pk, args={"rule": finding.rule})
-    tell()
+    push_findings()
     return finding
 
 

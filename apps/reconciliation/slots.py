@@ -15,7 +15,7 @@ from apps.reconciliation.selectors import count_open
 
 BADGES.fill(BadgeSlot("admin:finding.list", count_open))
 MENU.fill(
-    MenuSlot("finding.list", _("Inconsistencies"), "alert-triangle", admin=(Section.OPERATION, 20)),
+    MenuSlot("finding.list", _("Inconsistencies"), "git-compare", admin=(Section.OPERATION, 20)),
 )
 NOTICES.fill(NoticeSlot(resource_notice))
 attention.more.fill(overview_items)

@@ -53,7 +53,7 @@ def look_at_regions() -> None:
             fabric_scan.scan(regions[place])
             note_fabric(regions[place])
         except DriverError as error:
-            log.info("network of region %s not looked at: %s", regions[place].name, error.message)
+            log.info("network of region %s not checked: %s", regions[place].name, error.message)
 
 
 def look_at_pools() -> None:
@@ -63,7 +63,7 @@ def look_at_pools() -> None:
         try:
             pool_scan.scan(pools[place])
         except DriverError as error:
-            log.info("storage cluster %s not looked at: %s", pools[place].name, error.message)
+            log.info("storage cluster %s not checked: %s", pools[place].name, error.message)
 
 
 def reconcile() -> None:

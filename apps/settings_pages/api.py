@@ -18,7 +18,7 @@ from apps.api.representation import moment
 from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
 from apps.settings_pages.selectors import Shown, visible_settings
-from apps.settings_pages.services import change_settings
+from apps.settings_pages.services import change_settings, hold_settings
 
 
 class SettingOut(serializers.Serializer[Any]):
@@ -91,6 +91,6 @@ class SettingsApi(ApiView):
         """Set the given values, all or none. They take effect within two seconds."""
         body = self.read(SettingsBody, partial=True)
         actor = _actor(request)
-        ensure_unchanged(request, lambda: _answer(actor))
+        ensure_unchanged(request, lambda: hold_settings(actor), lambda: _answer(actor))
         change_settings(actor, body.get("settings", {}))
         return with_etag(request, _answer(actor))

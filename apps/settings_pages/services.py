@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.accounts.access import allow
+from apps.accounts.access import allow, ensure_may
 from apps.accounts.single_line import clean_line
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
@@ -32,11 +32,7 @@ def change_settings(actor: Actor, given: Mapping[str, Any]) -> list[str]:
     """
     allowed = allow(actor, CHANGE, project=None, tenant_id=None)
     cleaned = _cleaned(given)
-    with (
-        connection.cursor() as cursor
-    ):  # one at a time: what is at its default has no row to lock; reading goes on
-        cursor.execute("LOCK TABLE platform_settings_platformsetting IN SHARE ROW EXCLUSIVE MODE")
-    store.forget()
+    _lock()
     changes = {
         setting: (setting.value(), value) for setting, value in cleaned.items() if setting.value() != value
     }
@@ -53,6 +49,19 @@ def change_settings(actor: Actor, given: Mapping[str, Any]) -> list[str]:
     store.forget()
     transaction.on_commit(store.forget)
     return sorted(setting.name for setting in changes)
+
+
+def hold_settings(actor: Actor) -> None:
+    """Lock all settings against other changes until the transaction ends. Raises Forbidden."""
+    ensure_may(actor, CHANGE, None, None)
+    _lock()
+
+
+def _lock() -> None:
+    """One change at a time: a setting at its default has no row to lock. Reading goes on."""
+    with connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE platform_settings_platformsetting IN SHARE ROW EXCLUSIVE MODE")
+    store.forget()
 
 
 def _cleaned(given: Mapping[str, Any]) -> dict[Setting[Any], Any]:

@@ -109,7 +109,7 @@ class DiskForm(_Chooses):
         label=gettext_lazy("Size (GiB)"), min_value=1, max_value=limits.INTEGER, required=False
     )
     project = forms.TypedChoiceField(label=gettext_lazy("Project"), coerce=UUID)
-    remark = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
+    description = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
 
     def prepare(self) -> None:
         """Offer what the actor may use, and choose the cluster with most of the tenant's things around it."""
@@ -166,7 +166,7 @@ class SnapshotForm(_Chooses):
         Disk.objects.none(), label=gettext_lazy("Disk"), empty_label=None, headings=[gettext_lazy("Size")]
     )
     name = forms.CharField(label=gettext_lazy("Name"), max_length=MAX_NAME)
-    remark = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
+    description = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
 
     def prepare(self) -> None:
         """Offer the disks."""

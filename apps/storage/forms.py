@@ -29,13 +29,15 @@ class SnapshotOfForm(RowForm):
     """Name and description of a new snapshot; proposes the row's name with the time."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=MAX_NAME)
-    remark = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
+    description = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
 
     def prepare(self) -> None:
         """Propose a name."""
         if self.row is not None:
             now = f"{timezone.localtime():%Y%m%d-%H%M}"
-            self.initial.update({"name": f"{self.row.name[: MAX_NAME - len(now) - 1]}-{now}", "remark": ""})
+            self.initial.update(
+                {"name": f"{self.row.name[: MAX_NAME - len(now) - 1]}-{now}", "description": ""}
+            )
 
 
 class DetachForm(RowForm):
@@ -74,7 +76,7 @@ class CloneForm(RowForm):
     size_gib = forms.IntegerField(
         label=gettext_lazy("Size (GiB)"), min_value=1, max_value=limits.INTEGER, required=False
     )
-    remark = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
+    description = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
 
     def prepare(self) -> None:
         """Propose a name; the size is that of the disk."""
@@ -83,7 +85,7 @@ class CloneForm(RowForm):
         end = _("-copy")
         name = f"{self.row.name[: MAX_NAME - len(end)]}{end}"
         least = max(self.row.size_gib, LEAST_GIB)
-        self.initial.update({"name": name, "remark": "", "size_gib": least})
+        self.initial.update({"name": name, "description": "", "size_gib": least})
         self.fields["size_gib"].help_text = _("At least %(least)s GiB.") % {"least": f"{least:,}"}
 
 

@@ -45,13 +45,13 @@ PATIENCE = {
 
 def begin(session: SessionBase, purpose: Purpose, user: User | None, kept: dict[str, Any]) -> None:
     """Keep what the second half needs. One ceremony of a purpose at a time: an earlier one is void."""
-    begun = dict(session.get(CEREMONIES, {}))
-    begun[purpose.value] = {"user": user.pk if user else None, "at": time.time(), "kept": kept}
-    session[CEREMONIES] = begun
+    started = dict(session.get(CEREMONIES, {}))
+    started[purpose.value] = {"user": user.pk if user else None, "at": time.time(), "kept": kept}
+    session[CEREMONIES] = started
 
 
 def peek(session: SessionBase, purpose: Purpose, user: User | None) -> dict[str, Any] | None:
-    """Return what was kept, leaving it there; None unless it was begun in this session, for this user, not long ago."""
+    """Return what was kept, leaving it; None unless started in this session, for this user, not long ago."""
     found = session.get(CEREMONIES, {}).get(purpose.value)
     if found is None or found["user"] != (user.pk if user else None):
         return None
@@ -62,9 +62,9 @@ def peek(session: SessionBase, purpose: Purpose, user: User | None) -> dict[str,
 def take(session: SessionBase, purpose: Purpose, user: User | None) -> dict[str, Any] | None:
     """Return what was kept and forget it, whether it fits or not."""
     kept = peek(session, purpose, user)
-    begun = dict(session.get(CEREMONIES, {}))
-    if begun.pop(purpose.value, None) is not None:
-        session[CEREMONIES] = begun
+    started = dict(session.get(CEREMONIES, {}))
+    if started.pop(purpose.value, None) is not None:
+        session[CEREMONIES] = started
         # At once: of two answers sent together, the second must find it gone.
         session.save()
     return kept
@@ -72,8 +72,8 @@ def take(session: SessionBase, purpose: Purpose, user: User | None) -> dict[str,
 
 def forget(session: SessionBase, *purposes: Purpose) -> None:
     """Void what was started for these purposes."""
-    begun = session.get(CEREMONIES, {})
-    session[CEREMONIES] = {name: kept for name, kept in begun.items() if name not in purposes}
+    started = session.get(CEREMONIES, {})
+    session[CEREMONIES] = {name: kept for name, kept in started.items() if name not in purposes}
 
 
 def forget_all(request: HttpRequest) -> None:

@@ -7,12 +7,14 @@ from uuid import UUID
 
 from django import forms
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import ApiKey, Project, ResourceUserObjectPermission, Role, Tenant, User
 from apps.api.filter_fields import Choices, Flag, Moment, Number, Text
 from apps.api.filters import ListFilter
 from apps.api.query_fields import Words
+from apps.api.status_filter import derived_status
 
 
 def _with_uid(value: str) -> Q:
@@ -25,17 +27,22 @@ class TenantFilter(ListFilter):
     q = Words(method="search", label=_("Search"))
     by = {
         "name": Text(_("Name"), "name"),
+        "status": derived_status(
+            lambda: {"enabled": Q(enabled=True), "disabled": Q(enabled=False)},
+            (("enabled", _("Enabled")), ("disabled", _("Disabled"))),
+            "enabled",
+        ),
         "enabled": Flag(_("Enabled"), "enabled"),
         "members": Number(_("Members"), "members"),
         "created": Moment(_("Created"), "created_at"),
     }
 
     def search(self, queryset: QuerySet[Tenant], name: str, value: str) -> QuerySet[Tenant]:
-        """Find by name, by remark, by a user's name or by id."""
+        """Find by name, by description, by a user's name or by id."""
         value = value.strip()
         users = User.objects.filter(username__icontains=value).values("tenant")
         return queryset.filter(
-            Q(name__icontains=value) | Q(remark__icontains=value) | Q(pk__in=users) | _with_uid(value)
+            Q(name__icontains=value) | Q(description__icontains=value) | Q(pk__in=users) | _with_uid(value)
         )
 
 
@@ -43,6 +50,11 @@ class UserFilter(ListFilter):
     q = Words(method="search", label=_("Search"))
     by = {
         "username": Text(_("Username"), "username"),
+        "status": derived_status(
+            lambda: {"active": Q(is_active=True), "inactive": Q(is_active=False)},
+            (("active", _("Active")), ("inactive", _("Inactive"))),
+            "is_active",
+        ),
         "active": Flag(_("Active"), "is_active"),
         "email": Text(_("Email"), "email"),
         "last_log_in": Moment(_("Last login"), "last_login"),
@@ -77,11 +89,19 @@ class ProjectFilter(ListFilter):
         return queryset.filter(Q(name__icontains=value) | _with_uid(value))
 
 
+def _key_conditions() -> dict[str, Q]:
+    expired = Q(expires_at__lte=timezone.now())
+    return {"active": Q(expires_at=None) | Q(expires_at__gt=timezone.now()), "expired": expired}
+
+
 class KeyFilter(ListFilter):
     q = Words(method="search", label=_("Search"))
     by = {
         "name": Text(_("Name"), "name"),
         "user": Text(_("User"), "user__username"),
+        "status": derived_status(
+            _key_conditions, (("active", _("Active")), ("expired", _("Expired"))), "expires_at"
+        ),
         "prefix": Text(_("Prefix"), where=lambda value: Q(prefix__startswith=value.removeprefix("sk_"))),
         "scope": Choices(_("Scope"), "scope", choices=ApiKey.Scope.choices),
         "expires": Moment(_("Expires"), "expires_at"),

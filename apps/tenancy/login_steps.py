@@ -22,7 +22,7 @@ from apps.accounts.models import User
 from apps.accounts.recent_proof import record_proof
 from apps.accounts.session_limits import BEGAN
 from apps.accounts.sessions import note_device
-from apps.accounts.throttle.checks import count_begun, source_of
+from apps.accounts.throttle.checks import count_login_start, source_of
 from apps.accounts.throttle.devices import know_again
 from apps.tenancy import ceremonies
 from apps.tenancy.factors.rows import has_second_factor, must_enrol
@@ -74,7 +74,7 @@ def begin_briefly(request: HttpRequest) -> None:
     Only what makes a session is counted. A cookie that names none has been found out when the user was looked for.
     """
     if not request.user.is_authenticated and request.session.session_key is None:
-        count_begun(source_of(request))
+        count_login_start(source_of(request))
     keep_briefly(request)
 
 

@@ -18,7 +18,7 @@ MENU.fill(
     MenuSlot("member.list", _("Members"), "users", portal=(Section.ACCOUNT, 40)),
     MenuSlot("project.list", _("Projects"), "package", portal=(Section.ACCOUNT, 50)),
     MenuSlot("admin_user.list", _("Administrators"), "users", admin=(Section.OPERATION, 50)),
-    MenuSlot("resource_role.list", _("Resource roles"), "lock-open", portal=(Section.ACCOUNT, 55)),
+    MenuSlot("resource_role.list", _("Resource roles"), "user-check", portal=(Section.ACCOUNT, 55)),
     MenuSlot(
         "api_key.list", _("API keys"), "api", portal=(Section.ACCOUNT, 60), admin=(Section.OPERATION, 60)
     ),

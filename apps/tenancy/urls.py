@@ -25,9 +25,8 @@ from apps.tenancy.pages.admins import ADMIN, AdminCreate, AdminList, AdminReset
 from apps.tenancy.pages.audit import AUDIT, AuditList
 from apps.tenancy.pages.keys import KEY, KeyCreate, KeyList
 from apps.tenancy.pages.login import LogIn, LogOut
+from apps.tenancy.pages.member_kind import MEMBER, MEMBER_OF_ANY
 from apps.tenancy.pages.members import (
-    MEMBER,
-    MEMBER_OF_ANY,
     AnyMemberDetail,
     AnyMemberList,
     AnyMemberRole,

@@ -33,7 +33,7 @@ def own_directory(path: Path, user: str, mode: int = 0o700) -> None:
     try:
         entry = pwd.getpwnam(user)
     except KeyError as error:
-        raise OneboxError(f"there is no user {user!r}; its Debian package should have made it") from error
+        raise OneboxError(f"user {user!r} is missing; its Debian package creates it") from error
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(mode)
     if path.stat().st_uid != entry.pw_uid:

@@ -20,7 +20,7 @@ def mirror() -> str:
         if found:
             return found[1]
     raise OneboxError(
-        "apt's sources name no Debian archive: add one to /etc/apt/sources.list and run apt-get update"
+        "no Debian archive in apt's sources: add one to /etc/apt/sources.list and run apt-get update"
     )
 
 

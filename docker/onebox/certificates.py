@@ -101,7 +101,7 @@ def summary(instance: Instance) -> str:
     found = [a.certificate(name) for a in authorities(instance).authorities() for name in ("ca", *a.names())]
     if not found:
         return "none yet"
-    line = f"{len(found)}, the first ends on {min(map(expiry, found)):%Y-%m-%d}"
+    line = f"{len(found)}, the first expires on {min(map(expiry, found)):%Y-%m-%d}"
     due = sum(map(is_due, found))
     return f"{line}; {due} DUE: python3 docker/onebox rotate --authorities" if due else line
 

@@ -100,7 +100,7 @@ def _down(found: Instance, _: argparse.Namespace) -> int:
     progress = Progress()
     with found.locked():
         up.down(found, progress)
-    progress.say(f"{found.name} is down after {progress.total():.1f} s; its data are kept in {found.var}")
+    progress.say(f"{found.name} is down after {progress.total():.1f} s; its data is kept in {found.var}")
     return 0
 
 

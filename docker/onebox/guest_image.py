@@ -95,7 +95,7 @@ class Workshop:
         """The version of the unpacked kernel."""
         names = sorted(path.name for path in (self.base / "lib/modules").iterdir())
         if not names:
-            raise OneboxError(f"no kernel was unpacked; see {self.log}")
+            raise OneboxError(f"no kernel in the unpacked packages; see {self.log}")
         return names[-1]
 
     def tool(self, *args: str, stdin: str | None = None) -> str:

@@ -95,7 +95,10 @@ class Host:
         with (self.directory / "console.log").open("w") as console:
             launcher = subprocess.Popen(args, stdin=subprocess.PIPE, stdout=console, stderr=console)
         wait_until(
-            lambda: self._first_process() is not None, f"first process of {self.name}", seconds=10, every=0.01
+            lambda: self._first_process() is not None,
+            f"the first process of {self.name}",
+            seconds=10,
+            every=0.01,
         )
         pid = self._first_process()
         assert pid is not None and launcher.stdin is not None
@@ -135,7 +138,7 @@ class Host:
             failed = self.exec("systemctl", "list-units", "--failed", "--plain", "--no-legend", check=False)
             raise OneboxError(
                 f"{self.name} started with failed units: {failed.strip()}; `python3 docker/onebox exec {self.name} "
-                f"journalctl -b` says why; stop the instance before you start it again"
+                f"journalctl -b` shows the cause; stop the instance before you start it again"
             )
 
     def power_cut(self) -> None:
@@ -152,7 +155,7 @@ class Host:
     def _clear(self) -> None:
         """Remove what a host that is off may have left on the machine."""
         cgroups.kill(self.cgroup)
-        wait_until(lambda: not cgroups.populated(self.cgroup), f"end of {self.name}", seconds=10, every=0.01)
+        wait_until(lambda: not cgroups.populated(self.cgroup), f"{self.name} to stop", seconds=10, every=0.01)
         network.unplug(self.instance, self.number)
         mounts.unmount(self.root)
         cgroups.remove(self.cgroup)
@@ -179,4 +182,4 @@ def named(instance: Instance, name: str) -> Host:
     for host in every(instance):
         if host.name == name:
             return host
-    raise OneboxError(f"no host {name!r}: there are {', '.join(host.name for host in every(instance))}")
+    raise OneboxError(f"no host is named {name!r}; hosts: {', '.join(host.name for host in every(instance))}")

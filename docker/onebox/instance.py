@@ -128,7 +128,7 @@ class Instance:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                print(f"waiting: another up or down of {self.name!r} is under way", flush=True)
+                print(f"waiting: another up or down of {self.name!r} is running", flush=True)
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
@@ -156,7 +156,7 @@ def _slot(directory: Path) -> int:
             noted.write_text(f"{number}\n")
             return number
     raise OneboxError(
-        f"all {LAST_SLOT + 1} slots are taken: remove links to checkouts you no longer use in {SLOTS}"
+        f"all {LAST_SLOT + 1} slots are in use: remove links to checkouts you no longer use in {SLOTS}"
     )
 
 

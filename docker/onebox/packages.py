@@ -49,7 +49,7 @@ def install(wanted: tuple[str, ...], log: Path) -> list[str]:
             run([*apt, "install", "-y", "--no-install-recommends", *absent], log=log, env=env)
         still = missing(wanted)
         if still:
-            raise OneboxError(f"these packages could not be installed: {' '.join(still)}; see {log}")
+            raise OneboxError(f"cannot install packages: {' '.join(still)}; see {log}")
     return absent
 
 

@@ -31,18 +31,18 @@ class PidFile:
 
     def record(self, pid: int) -> None:
         """Remember a process; raises OneboxError when it has already ended."""
-        begun = start_time(pid)
-        if begun is None:
-            raise OneboxError(f"{self.path.stem} ended as soon as it was started")
-        write(self.path, f"{pid} {begun}\n")
+        started = start_time(pid)
+        if started is None:
+            raise OneboxError(f"{self.path.stem} exited immediately after its start")
+        write(self.path, f"{pid} {started}\n")
 
     def pid(self) -> int | None:
         """The PID if that very process is still running."""
         try:
-            number, begun = self.path.read_text().split()
+            number, started = self.path.read_text().split()
         except (FileNotFoundError, ValueError):
             return None
-        return int(number) if start_time(int(number)) == begun else None
+        return int(number) if start_time(int(number)) == started else None
 
     def stop(self, *, with_signal: int = signal.SIGTERM, seconds: float = 10, group: bool = False) -> bool:
         """Ask the process to end, kill it after ``seconds``; True when there was one to stop."""
@@ -50,10 +50,12 @@ class PidFile:
         if pid is not None:
             self._send(pid, with_signal, group)
             try:
-                wait_until(lambda: self.pid() is None, f"end of process {pid}", seconds=seconds, every=0.02)
+                wait_until(lambda: self.pid() is None, f"process {pid} to stop", seconds=seconds, every=0.02)
             except OneboxError:
                 self._send(pid, signal.SIGKILL, group)
-                wait_until(lambda: self.pid() is None, f"end of killed process {pid}", seconds=10, every=0.02)
+                wait_until(
+                    lambda: self.pid() is None, f"killed process {pid} to stop", seconds=10, every=0.02
+                )
         self.path.unlink(missing_ok=True)
         return pid is not None
 

@@ -15,7 +15,7 @@ def require_free(port: int, purpose: str, address: str = "127.0.0.1", variable: 
             probe.bind((address, port))
         except OSError as error:
             other = f"; choose another with {variable}=PORT" if variable else ""
-            raise OneboxError(f"port {port} for {purpose} is taken by another program{other}") from error
+            raise OneboxError(f"port {port} for {purpose} is in use by another program{other}") from error
 
 
 def accepts(port: int, address: str = "127.0.0.1") -> bool:

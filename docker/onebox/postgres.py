@@ -32,7 +32,7 @@ def binaries() -> Path:
     """The directory of the newest installed server's programs."""
     found = sorted(LIBRARY.glob("[0-9]*/bin/postgres"), key=lambda path: int(path.parts[-3]))
     if not found:
-        raise OneboxError("PostgreSQL's server is not installed")
+        raise OneboxError("the PostgreSQL server is not installed")
     return found[-1].parent
 
 

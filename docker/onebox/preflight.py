@@ -24,19 +24,17 @@ def check_machine(instance: Instance) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(directory).free / GIB
         if free < DISK_GIB:
-            raise OneboxError(f"{directory} has {free:.1f} GiB free, at least {DISK_GIB} GiB are needed")
+            raise OneboxError(f"{directory} has {free:.1f} GiB free, at least {DISK_GIB} GiB are required")
 
 
 def check_hosts() -> None:
     """What pretend hosts need of the kernel."""
     if not Path("/dev/net/tun").exists():
-        raise OneboxError("/dev/net/tun is missing: virtual machines' NICs need it (modprobe tun)")
+        raise OneboxError("/dev/net/tun is missing: NICs of virtual machines require it (modprobe tun)")
     known = Path("/proc/filesystems").read_text().split()
     for name in FILESYSTEMS:
         if name not in known and run(["modprobe", name], check=False).returncode:
-            raise OneboxError(
-                f"the kernel has no {name} file system, which the hosts' file systems are made of"
-            )
+            raise OneboxError(f"the kernel has no {name} file system, which the hosts require")
 
 
 def _check_distribution() -> None:
@@ -46,4 +44,4 @@ def _check_distribution() -> None:
     name, version = values.get("ID", "unknown"), values.get("VERSION_ID", "")
     if (name, version) != ("debian", "12"):
         found = values.get("PRETTY_NAME", name)
-        raise OneboxError(f"this is {found}; the one-machine set-up knows Debian 12 only")
+        raise OneboxError(f"{found} is not supported: the one-machine installation requires Debian 12")

@@ -126,7 +126,7 @@ def start(instance: Instance, process: Process) -> None:
         if child.poll() is not None:
             tail = "\n".join(output.read_text().splitlines()[-15:])
             raise OneboxError(
-                f"{process.name} ended with status {child.returncode}; {output} ends with:\n{tail}"
+                f"{process.name} exited with status {child.returncode}; {output} ends with:\n{tail}"
             )
         if process.port is not None:
             return ports.accepts(process.port)
@@ -158,7 +158,7 @@ def stop(instance: Instance, name: str) -> None:
         return
     _signal(number, signal.SIGTERM)
     with suppress(OneboxError):
-        wait_until(lambda: pid(instance, name) is None, f"end of {name}", seconds=STOP_SECONDS)
+        wait_until(lambda: pid(instance, name) is None, f"{name} to stop", seconds=STOP_SECONDS)
     _signal(number, signal.SIGKILL)
 
 

@@ -122,5 +122,5 @@ def announce(instance: Instance, progress: Progress) -> None:
         for user, password in credentials.settle(instance).items():
             progress.say(f"  log in as {user:6} with {password}")
     else:
-        progress.say(f"  log-ins: {credentials.file(instance)}")
+        progress.say(f"  credentials: {credentials.file(instance)}")
     progress.say("")

@@ -17,7 +17,7 @@ class Progress:
     """Prints what is under way; redraws a status line on a terminal, plain lines elsewhere."""
 
     def __init__(self) -> None:
-        self.begun = time.monotonic()
+        self.started = time.monotonic()
         self._running: dict[str, float] = {}
         self._lock = threading.Lock()
         self._terminal = sys.stdout.isatty()
@@ -56,7 +56,7 @@ class Progress:
 
     def total(self) -> float:
         """Seconds since the beginning."""
-        return time.monotonic() - self.begun
+        return time.monotonic() - self.started
 
     def _finish(self, label: str, outcome: str, started: float) -> None:
         with self._lock:
@@ -75,7 +75,7 @@ class Progress:
                 if self._running:
                     now = time.monotonic()
                     names = ", ".join(
-                        f"{label} ({now - begun:.0f} s)" for label, begun in self._running.items()
+                        f"{label} ({now - started:.0f} s)" for label, started in self._running.items()
                     )
                     sys.stdout.write(f"\r\033[K  ...    {names[:100]}")
                     sys.stdout.flush()

@@ -39,7 +39,7 @@ def start(instance: Instance, password: str) -> None:
     accounts.owned_file(directory / "users.acl", _users(directory / "users.acl", password), USER)
     accounts.owned_file(directory / "redis.conf", _settings(instance), USER)
     run([*accounts.command_as(USER), "redis-server", directory / "redis.conf"])
-    wait_until(lambda: ports.accepts(instance.redis_port), "Redis to answer", seconds=20, every=0.02)
+    wait_until(lambda: ports.accepts(instance.redis_port), "Redis to respond", seconds=20, every=0.02)
 
 
 def _reload(instance: Instance, password: str) -> None:
@@ -70,7 +70,7 @@ def stop(instance: Instance) -> None:
     pid = _pid(instance)
     if pid is not None:
         os.kill(pid, signal.SIGTERM)
-        wait_until(lambda: _pid(instance) is None, "end of Redis", seconds=30, every=0.02)
+        wait_until(lambda: _pid(instance) is None, "Redis to stop", seconds=30, every=0.02)
 
 
 def is_up(instance: Instance) -> bool:

@@ -69,7 +69,7 @@ def wait_until(condition: Callable[[], object], what: str, *, seconds: float, ev
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise OneboxError(f"{what}: not reached within {seconds:g} s")
+            raise OneboxError(f"timed out after {seconds:g} s waiting for {what}")
         time.sleep(every)
 
 

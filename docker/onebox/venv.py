@@ -24,7 +24,7 @@ def make(log: Path) -> Path:
     """Make or complete the environment and return its Python."""
     if not is_ready():
         if not SYSTEM_PYTHON.exists():
-            raise OneboxError(f"{SYSTEM_PYTHON} is missing: the control plane runs on Debian 12's Python")
+            raise OneboxError(f"{SYSTEM_PYTHON} is missing: the control plane requires Debian 12's Python")
         if not PYTHON.exists():
             run([str(SYSTEM_PYTHON), "-m", "venv", str(DIRECTORY)], log=log)
         pip: list[str | Path] = [

@@ -42,7 +42,7 @@ def visitor(instance: Instance, place: Place) -> Iterator[list[str]]:
     """Yield the start of a command line that runs the rest in the subnet. Everything is removed afterwards."""
     host = next((host for host in hosts.compute(instance) if host.pid() is not None), None)
     if host is None:
-        raise OneboxError("no host is running: python3 docker/onebox up")
+        raise OneboxError("no host is running; start the instance: python3 docker/onebox up")
     central, name = hosts.central(instance), f"visit{os.getpid()}"
     remove_left_behind(central)
     try:

@@ -47,5 +47,6 @@ SPECTACULAR_SETTINGS = {
         "DiskRoleEnum": "apps.storage.models.Disk.Role",
         "NicRoleEnum": "apps.network.models.NicRole",
         "PowerEnum": "apps.compute.models.vm.Power",
+        "ReachabilityResultEnum": "apps.network.reachability.steps.Result",
     },
 }

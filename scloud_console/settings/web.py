@@ -65,7 +65,7 @@ MIDDLEWARE = [
     "apps.accounts.preferences.PreferencesMiddleware",
     "apps.audit.middleware.RefusedAttemptsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "apps.accounts.middleware.ActingLimitMiddleware",
+    "apps.accounts.acting_middleware.ActingEndedMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "apps.api.rate_limit.RateLimitHeadersMiddleware",

@@ -118,7 +118,7 @@ document.addEventListener("click", (event) => {
 for (const kind of ["pointerover", "focusin"]) {
   document.addEventListener(kind, (event) => {
     const cell = event.target.closest?.("#list :is(td, th)");
-    for (const part of cell ? [cell, ...cell.querySelectorAll(".row-name, .row-remark, .row-brief, .row-note, .mono, .state-step, .pill, .sort > span, .gauge > span")] : []) {
+    for (const part of cell ? [cell, ...cell.querySelectorAll(".row-name, .row-description, .row-brief, .row-note, .mono, .state-step, .pill, .sort > span, .gauge > span")] : []) {
       const cut = part.scrollWidth > part.clientWidth + 1 || (part.matches(".row-note") && part.scrollHeight > part.clientHeight + 1);
       if (cut && !part.title) part.dataset.cut = part.title = part.innerText.trim();
       else if (!cut && part.dataset.cut) part.removeAttribute("title");

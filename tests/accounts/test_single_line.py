@@ -61,11 +61,11 @@ def test_scripts_and_emoji_that_need_joiners_are_kept(text: str) -> None:
 @pytest.mark.django_db
 def test_one_name_is_found_in_either_form_by_api_filters_and_pages(alice: User, tenant_a: Tenant) -> None:
     region = factories.make_region()
-    sent = {"name": DECOMPOSED, "cidr": "10.0.0.0/16", "region": region.name, "remark": DECOMPOSED}
+    sent = {"name": DECOMPOSED, "cidr": "10.0.0.0/16", "region": region.name, "description": DECOMPOSED}
     api, browser = factories.api_client(alice), factories.page_client(alice)
     assert api.post("/api/v1/vpcs", sent, format="json").status_code == 202
     vpc = Vpc.objects.get()
-    assert (vpc.name, vpc.remark) == (NAME, NAME)
+    assert (vpc.name, vpc.description) == (NAME, NAME)
     for text in (NAME, DECOMPOSED, DECOMPOSED[:4]):
         for query in ({"q": text}, {"name": text}):
             assert [row["name"] for row in api.get("/api/v1/vpcs", query).json()["results"]] == [NAME]

@@ -351,7 +351,7 @@ def test_nobody_makes_any_number_of_sessions(cookie: str) -> None:
             browser.cookies["sessionid"] = cookie  # names no session: no way around
         return browser.post("/login/passkey/options/", REMOTE_ADDR=address).status_code
 
-    free = checks.BEGUN.free
+    free = checks.LOGIN_STARTS.free
     assert [begin(f"198.51.100.{number % 250}") for number in range(free + 20)] == [200] * free + [429] * 20
     assert Session.objects.count() == free
     # Others begin, who has started goes on, and passwords are another matter.

@@ -22,9 +22,9 @@ def main(name: str, url: str, key: str, world_url: str, world_name: str, state: 
     hypervisor = MemoryHypervisor(world, name)
     seal, client = Seal(key), redis.Redis.from_url(url)
     handlers = table(hypervisor, MemoryVolumes(world), LongJobs(patience=1.0))
-    desk = OrderExecutor(name, seal, client, handlers, Fences(Path(state) / "fences.sqlite"))
+    executor = OrderExecutor(name, seal, client, handlers, Fences(Path(state) / "fences.sqlite"))
     reporter = Reporter(name, seal, client, hypervisor, period=1.0)
-    worker.run(worker.build(name, url, desk.take), 4, reporter.start, reporter.stop)
+    worker.run(worker.build(name, url, executor.take), 4, reporter.start, reporter.stop)
 
 
 if __name__ == "__main__":

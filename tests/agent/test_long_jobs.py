@@ -54,15 +54,15 @@ def test_no_more_wait_for_jobs_than_there_are_workers() -> None:
         deadline = time.monotonic() + 10
         while jobs._waiters._value:
             assert time.monotonic() < deadline, "they never waited"
-        begun = time.monotonic()
+        started = time.monotonic()
         with refused("host.still_working"):
             jobs.join("c", may_end.wait, bool)
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - started < 5
         may_end.set()
         assert [one.result() for one in waiting] == [True, True]
 
 
-def test_a_job_that_failed_is_begun_anew() -> None:
+def test_a_job_that_failed_starts_again() -> None:
     jobs, failures = LongJobs(patience=5), [TimeoutError("slow disk"), ValueError("bad")]
 
     def work() -> int:

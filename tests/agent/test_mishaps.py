@@ -42,14 +42,14 @@ def test_an_unexpected_error_is_told_by_its_type_alone(
     name, key, client = f"host-{new_id()[:8]}", Fernet.generate_key(), redis.Redis(port=redis_port)
     status = verbs_of(Hypervisor)["status"]
     handlers = {status.name: Handler(status, breaks)}
-    desk = OrderExecutor(name, Seal(key), client, handlers, Fences(tmp_path / "fences.sqlite"))
+    executor = OrderExecutor(name, Seal(key), client, handlers, Fences(tmp_path / "fences.sqlite"))
     client.set(heartbeat_key(name), "", ex=60)
-    remote = RemoteHost(name, client, key, lambda _host, sealed, _seconds: desk.take(sealed))
+    remote = RemoteHost(name, client, key, lambda _host, sealed, _seconds: executor.take(sealed))
     with caplog.at_level(logging.INFO), pytest.raises(DriverError) as caught:
         remote.hypervisor().status(new_id())
     error = caught.value
-    assert error.template == "The agent failed: %(type)s."
-    assert error.message == "The agent failed: FileNotFoundError."
+    assert error.template == "Internal error of the host’s agent: %(type)s."
+    assert error.message == "Internal error of the host’s agent: FileNotFoundError."
     assert (error.code, error.permanent, bool(error.hint)) == ("agent.failed", False, True)
     assert "/the/pool" in caplog.text
     assert "ValueError in breaks" in caplog.text
@@ -57,7 +57,7 @@ def test_an_unexpected_error_is_told_by_its_type_alone(
 
 
 @pytest.mark.requirement("OP-2")
-def test_fences_that_a_power_cut_damaged_are_begun_anew(tmp_path: Path) -> None:
+def test_fences_that_a_power_cut_damaged_start_again_empty(tmp_path: Path) -> None:
     path = tmp_path / "fences.sqlite"
     Fences(path).pass_or_refuse("vm", Fence(7))
     for part in tmp_path.iterdir():

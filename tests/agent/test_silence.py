@@ -33,12 +33,12 @@ def host(mortal_host: PretendHost) -> PretendHost:
 
 def ask(remote: RemoteHost) -> tuple[str, float]:
     """Ask for a VM's status; return the error's code and how many seconds that took."""
-    begun = time.monotonic()
+    started = time.monotonic()
     try:
         remote.hypervisor().status(new_id())
     except DriverError as error:
-        return error.code, time.monotonic() - begun
-    return "", time.monotonic() - begun
+        return error.code, time.monotonic() - started
+    return "", time.monotonic() - started
 
 
 def fall_silent(host: PretendHost) -> None:

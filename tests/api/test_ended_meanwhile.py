@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -118,6 +119,16 @@ def test_an_administrator_stops_in_the_middle_once_acting_has_ended(
     with after_the_first(lambda: _stop_acting(ada)):
         _on_page(client, vms)
     assert outcomes() == CUT
+
+
+def test_a_deleted_tenant_is_no_longer_acted_as(ada: User, tenant_b: Tenant) -> None:
+    factories.acting_client(ada, tenant_b)
+    session = Session.objects.get(user=ada)
+    actor = replace(factories.actor_for_user(ada, tenant_b), session=session.uid)
+    access_recheck.ensure_access_holds(actor)
+    Tenant.objects.filter(pk=tenant_b.pk).delete()
+    with pytest.raises(access_recheck.AccessEnded):
+        access_recheck.ensure_access_holds(actor)
 
 
 def test_without_an_end_all_rows_are_done(vms: list[Vm], alice: User, ada: User, tenant_a: Tenant) -> None:

@@ -29,7 +29,7 @@ def test_what_the_caller_has_is_not_sent_again(vm: Vm, alice: User) -> None:
     etag = client.get(url)["ETag"]
     same = client.get(url, headers={"If-None-Match": f'"other", W/{etag}'})
     assert (same.status_code, same.content, same["ETag"]) == (304, b"", etag)
-    client.patch(url, {"remark": "changed"}, format="json")
+    client.patch(url, {"description": "changed"}, format="json")
     assert client.get(url, headers={"If-None-Match": etag}).status_code == 200
 
 
@@ -49,7 +49,7 @@ def test_a_change_of_what_has_changed_is_refused_and_changes_nothing(
         return
     client, url = factories.api_client(alice), f"/api/v1/vms/{vm.pk}"
     seen = client.get(url)["ETag"]
-    client.patch(url, {"remark": "by somebody else"}, format="json")
+    client.patch(url, {"description": "by somebody else"}, format="json")
     before = Operation.objects.count()
     answer: Any = getattr(client, method)(
         url + path, {"name": "mine"} if method == "patch" else None, headers={"If-Match": seen}, format="json"

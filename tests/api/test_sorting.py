@@ -81,7 +81,7 @@ def test_every_list_can_be_ordered_by_each_of_its_columns_and_loses_no_row(
 def test_pages_of_the_longest_texts_lead_on(alice: User) -> None:
     client = factories.api_client(alice)
     for number in range(3):
-        body = {"name": f"{number}" + "\U0001f600" * 62, "remark": f"{number}" + "\U0001f600" * 254}
+        body = {"name": f"{number}" + "\U0001f600" * 62, "description": f"{number}" + "\U0001f600" * 254}
         assert client.post("/api/v1/projects", body, format="json").status_code == 201
         assert (
             client.post("/api/v1/key-pairs", {**body, "public_key": ED25519}, format="json").status_code
@@ -89,7 +89,7 @@ def test_pages_of_the_longest_texts_lead_on(alice: User) -> None:
         )
     for url in (
         "/api/v1/projects?sort=name",
-        "/api/v1/key-pairs?sort=remark",
+        "/api/v1/key-pairs?sort=description",
         "/api/v1/key-pairs?sort=-name",
     ):
         rows = walked(client, f"{url}&page_size=1")

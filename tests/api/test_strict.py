@@ -134,7 +134,7 @@ def test_a_parameter_that_takes_one_value_is_given_once(alice: User) -> None:
     ("field", "value", "message"),
     [
         ("name", 2024, "Must be a string."),
-        ("remark", ["a"], "Must be a string."),
+        ("description", ["a"], "Must be a string."),
         ("instance_type", "one", None),
         ("count", "2", "Must be a whole number."),
         ("count", True, "Must be a whole number."),

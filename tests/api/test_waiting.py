@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from typing import Any
@@ -133,6 +134,25 @@ def test_a_key_has_so_many_waiting_requests_and_no_more(
         assert await is_waiting(await sent(request(operation, token, 1)))
 
     async_to_sync(scenario)()
+
+
+def test_keys_that_a_key_created_share_its_waiting_requests(
+    alice: User, operation: Operation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scloud_console.waiting.MOST_AT_ONCE", 1)
+    parent, token = issue_key(alice, "parent", ApiKey.Scope.ACCOUNTS, None)
+    children = [issue_key(alice, name, ApiKey.Scope.READ, None, parent=parent)[1] for name in ("one", "two")]
+
+    async def scenario() -> list[tuple[int, dict[str, Any]]]:
+        asked = [await sent(request(operation, each, 30)) for each in (*children, token)]
+        answers = [asyncio.create_task(answer(each)) for each in asked]
+        refused = [await each for _, each in zip(children, asyncio.as_completed(answers), strict=False)]
+        await sync_to_async(execute)(operation.pk)
+        await asyncio.wait(answers)
+        return refused
+
+    refused = async_to_sync(scenario)()
+    assert [(status, body["code"]) for status, body in refused] == [(429, "wait.too_many")] * 2
 
 
 def test_a_key_that_is_revoked_meanwhile_reads_nothing_more(alice: User, operation: Operation) -> None:

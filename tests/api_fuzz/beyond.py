@@ -41,14 +41,15 @@ BEYOND: tuple[Beyond, ...] = (
             "POST /hosts": "cluster",
             "POST /instance-types": "cluster",
             **dict.fromkeys((f"PATCH /{plural}/{{key}}" for plural in _MOVABLE), "project"),
+            "GET /reachability": "from to",
         },
     ),
     Beyond("names that are data", {"PATCH /settings": "settings", "PATCH /tenants/{key}/quotas": "limits"}),
     Beyond(
         "texts",
         {
-            "POST *": "name remark label description username owner_username hostname os_name",
-            "PATCH *": "name remark label alias",
+            "POST *": "name description label username owner_username hostname os_name",
+            "PATCH *": "name description label alias",
         },
     ),
     Beyond(
@@ -63,7 +64,10 @@ BEYOND: tuple[Beyond, ...] = (
             **dict.fromkeys(_GROUPS, "address"),
         },
     ),
-    Beyond("fields that depend on one another", dict.fromkeys(_GROUPS, "rules protocol port")),
+    Beyond(
+        "fields that depend on one another",
+        {**dict.fromkeys(_GROUPS, "rules protocol port"), "GET /reachability": "port"},
+    ),
     Beyond("signed values", {"GET *": "cursor"}),
     Beyond("times", {"GET */metrics": "start end", "POST /api-keys": "expires_at"}),
     Beyond("formats of others", {"POST /key-pairs": "public_key", "POST /vms": "user_data"}),

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.requirement("AC-3")]
 
 
 def _operation(thing: Resource, status: str, seconds: int | None = None, **columns: Any) -> Operation:
-    begun = timezone.now()
+    started = timezone.now()
     return Operation.objects.create(
         verb="vm.start",
         resource=thing,
@@ -29,9 +29,9 @@ def _operation(thing: Resource, status: str, seconds: int | None = None, **colum
         target_name=thing.name,
         tenant=thing.tenant,
         status=status,
-        deadline=begun,
-        created_at=begun,
-        finished_at=begun + timedelta(seconds=seconds) if seconds is not None else None,
+        deadline=started,
+        created_at=started,
+        finished_at=started + timedelta(seconds=seconds) if seconds is not None else None,
         **columns,
     )
 
@@ -157,7 +157,7 @@ def test_a_page_of_lines_costs_the_same_however_many_there_are(
 def test_a_line_says_which_api_key_acted_also_when_that_is_revoked(alice: User, vm: Resource) -> None:
     key, token = issue_key(alice, "backup job", ApiKey.Scope.WRITE, None)
     client = api_client(token=token)
-    client.patch(f"/api/v1/projects/{vm.project.uid}", {"remark": "by key"}, format="json")  # type: ignore[union-attr]
+    client.patch(f"/api/v1/projects/{vm.project.uid}", {"description": "by key"}, format="json")  # type: ignore[union-attr]
     ApiKey.objects.all().delete()
     (line,) = _found(alice, "?verb=project.edit")
     assert line["api_key"] == {"id": str(key.uid), "name": "backup job"}

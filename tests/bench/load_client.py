@@ -27,21 +27,21 @@ def main() -> None:
         headers = {"Authorization": f"Bearer {client['token']}", "Content-Type": "application/json"}
         while (number := next(numbers)) < task["count"]:
             body = json.dumps({**client["body"], "name": f"vm-{number}"})
-            begun = time.perf_counter()
+            started = time.perf_counter()
             connection.request("POST", "/api/v1/vms", body, headers)
             response = connection.getresponse()
             text = response.read()
-            latencies.append(1000 * (time.perf_counter() - begun))
+            latencies.append(1000 * (time.perf_counter() - started))
             if response.status != 202:
                 refused.append(f"{response.status} {text[:300].decode(errors='replace')}")
 
     threads = [threading.Thread(target=work, args=(client,)) for client in task["clients"]]
-    begun = time.perf_counter()
+    started = time.perf_counter()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - started
     json.dump({"seconds": seconds, "latencies_ms": latencies, "refused": refused}, sys.stdout)
 
 

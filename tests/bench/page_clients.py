@@ -61,9 +61,9 @@ class Pages:
         while changed:
             path = self.task["fetch"].format(id=",".join(sorted(changed)))
             changed.clear()
-            begun = time.perf_counter()
+            started = time.perf_counter()
             await self.fetch(path)
-            took = time.perf_counter() - begun
+            took = time.perf_counter() - started
             self.fetched.append(1000 * took)
             await asyncio.sleep(max(LEAST_PAUSE, took))
 

@@ -18,7 +18,8 @@ from apps.accounts.keys import issue_key
 from apps.accounts.models import ApiKey
 from apps.compute.models import Image, InstanceType, Power, Vm
 from apps.compute.services.image import import_image
-from apps.infrastructure.services import create_compute_cluster, create_region, create_storage_cluster
+from apps.infrastructure.services.clusters import create_compute_cluster, create_storage_cluster
+from apps.infrastructure.services.regions import create_region
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation, Resource, State
 from apps.network.models import Subnet
@@ -80,9 +81,9 @@ def clients(fast_platform: Platform) -> list[dict[str, Any]]:
 def test_creates_per_second_and_cpu_per_vm(fast_platform: Platform, clients: list[dict[str, Any]]) -> None:
     create(fast_platform, clients, WARM_UP)
     pids = control_plane(fast_platform, CONTROL)
-    before, begun = cpu_seconds(pids), time.perf_counter()
+    before, started = cpu_seconds(pids), time.perf_counter()
     answered = create(fast_platform, clients, COUNT)
-    settled = time.perf_counter() - begun
+    settled = time.perf_counter() - started
     used = {name: total - before[name] for name, total in cpu_seconds(pids).items()}
     latencies = sorted(answered["latencies_ms"])
     report(

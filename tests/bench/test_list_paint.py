@@ -96,15 +96,15 @@ def quickest(ask: Callable[[], float]) -> float:
 def exported(site: Site, owner: User) -> list[Figure]:
     """Fetch all as CSV; return how long that takes, to the first byte and whole, and what it costs in memory."""
     web = http.client.HTTPConnection("127.0.0.1", site.platform.port, timeout=120)
-    before, begun = resident(site), time.perf_counter()
+    before, started = resident(site), time.perf_counter()
     web.request("GET", "/vms/?format=csv", headers=by_session(owner))
     response = web.getresponse()
-    first = time.perf_counter() - begun
+    first = time.perf_counter() - started
     text, most = b"", 0.0
     while piece := response.read(1 << 16):
         text += piece
         most = max(most, resident(site))
-    whole = time.perf_counter() - begun
+    whole = time.perf_counter() - started
     rows = list(csv.reader(io.StringIO(text.decode())))
     assert len(rows) == VMS + 1
     return [

@@ -30,7 +30,7 @@ ROUNDS, WARM_UP = 60, 5
 # Kinds share a table, which Django's bulk_create cannot fill; a second apart, each with a disk and a NIC.
 _INSERT_VMS = """
 WITH vm AS (
-    INSERT INTO lifecycle_resource (id, kind, name, remark, tenant_id, project_id, region_id, state, generation,
+    INSERT INTO lifecycle_resource (id, kind, name, description, tenant_id, project_id, region_id, state, generation,
                                     observed_generation, error, created_at, updated_at)
     SELECT gen_random_uuid(), 'vm', 'vm-' || n, '', %(tenant)s, %(project)s, %(region)s, 'ready', 1, 1, '{}',
            now() - n * interval '1 second', now()
@@ -52,7 +52,7 @@ SELECT count(*) FROM vm
 """
 _INSERT_DISKS = """
 WITH disk AS (
-    INSERT INTO lifecycle_resource (id, kind, name, remark, tenant_id, project_id, region_id, state, generation,
+    INSERT INTO lifecycle_resource (id, kind, name, description, tenant_id, project_id, region_id, state, generation,
                                     observed_generation, error, created_at, updated_at)
     SELECT gen_random_uuid(), 'disk', vm.id::text, '', tenant_id, project_id, region_id, 'ready', 1, 1, '{}',
            created_at, updated_at
@@ -139,13 +139,13 @@ def asker(port: int, path: str, headers: dict[str, str]) -> Callable[[], float]:
     connections = [http.client.HTTPConnection("127.0.0.1", port, timeout=60)]
 
     def ask() -> float:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         connections[0].request("GET", path, headers=headers)
         response = connections[0].getresponse()
         body = response.read()
         assert response.status == 200, response.status
         assert body.count(b"vm-") >= 50, "a page of 50"
-        return time.perf_counter() - begun
+        return time.perf_counter() - started
 
     return ask
 

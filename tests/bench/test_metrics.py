@@ -50,9 +50,9 @@ def milliseconds(what: Callable[[], object], times: int = 5) -> float:
     """Return the median time of a call."""
     taken = []
     for _ in range(times):
-        begun = time.perf_counter()
+        started = time.perf_counter()
         what()
-        taken.append(1000 * (time.perf_counter() - begun))
+        taken.append(1000 * (time.perf_counter() - started))
     return sorted(taken)[times // 2]
 
 
@@ -90,17 +90,17 @@ def test_a_large_sites_samples_are_kept_and_read(tables: None) -> None:
     taken = []
     for number in reversed(range(ROUNDS)):
         samples = a_round(of, now - number * STEP)
-        begun = time.perf_counter()
+        started = time.perf_counter()
         assert STORE.record(samples) == len(of)
-        taken.append(time.perf_counter() - begun)
+        taken.append(time.perf_counter() - started)
     seconds = sorted(taken)[ROUNDS // 2]
     again = milliseconds(lambda: STORE.record(samples), 3)
     bytes_per_row = size_of(RAW.table) / (ROUNDS * len(of))
 
     copy_rounds(now, timedelta(hours=2))
-    begun = time.perf_counter()
+    started = time.perf_counter()
     rolled = rollups.roll_up(timezone.now())
-    rolling = time.perf_counter() - begun
+    rolling = time.perf_counter() - started
 
     vm, hosts = of[-1], [one.key for one in of[:HOSTS]]
 

@@ -111,9 +111,9 @@ def measured(what: str, look: Callable[[], object], most_ms: float) -> list[Figu
     """Look twice, the second time by the clock."""
     look()
     with CaptureQueriesContext(connection) as queries:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         look()
-        took = 1000 * (time.perf_counter() - begun)
+        took = 1000 * (time.perf_counter() - started)
     return [Figure(what, took, "ms", most_ms), Figure(f"{what}: statements", len(queries), "")]
 
 

@@ -42,9 +42,9 @@ ROUNDS = 5
 
 def cpu_ms(what: Callable[[], object]) -> float:
     """Return the CPU time of a call in this thread, in milliseconds."""
-    begun = time.thread_time()
+    started = time.thread_time()
     what()
-    return 1000 * (time.thread_time() - begun)
+    return 1000 * (time.thread_time() - started)
 
 
 @pytest.fixture

@@ -102,10 +102,10 @@ def test_placement_among_a_thousand_hosts(cluster: ComputeCluster, owners: dict[
         cursor.execute("UPDATE infrastructure_host SET last_report_at = now() + interval '1 hour'")
     took = []
     for _ in range(ROUNDS):
-        begun = time.perf_counter()
+        started = time.perf_counter()
         with transaction.atomic():
             place(cluster, need)
-            took.append(time.perf_counter() - begun)
+            took.append(time.perf_counter() - started)
     once = 1000 * median(took)
     report(
         "scale-placement",
@@ -127,11 +127,11 @@ def _asker(port: int, path: str, headers: dict[str, str]) -> Callable[[], float]
     kept = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
     def ask() -> float:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         kept.request("GET", path, headers=headers)
         answer = kept.getresponse()
         body = answer.read()
         assert answer.status == 200, (path, answer.status, body[:300])
-        return time.perf_counter() - begun
+        return time.perf_counter() - started
 
     return ask

@@ -68,7 +68,7 @@ def test_a_search_among_twenty_thousand_vms(world: World) -> None:
 def _milliseconds(actor: object, text: str) -> float:
     taken = []
     for _ in range(ROUNDS + WARM_UP):
-        begun = time.perf_counter()
+        started = time.perf_counter()
         search.resources(actor, "portal", text)  # type: ignore[arg-type]
-        taken.append(1000 * (time.perf_counter() - begun))
+        taken.append(1000 * (time.perf_counter() - started))
     return round(median(taken[WARM_UP:]), 1)

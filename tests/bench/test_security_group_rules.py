@@ -80,6 +80,6 @@ def add_raw_group(onebox: Onebox, group: str) -> None:
 
 
 def seconds(act: Callable[[], object]) -> float:
-    begun = time.perf_counter()
+    started = time.perf_counter()
     act()
-    return time.perf_counter() - begun
+    return time.perf_counter() - started

@@ -56,9 +56,9 @@ def test_from_post_to_running_over_the_bare_steps(real_site: RealSite, customer:
     for number in range(ROUNDS):
         host = real_site.box.hosts[number % 2]
         bare.append(seconds_of_script(real_site, pattern, host, number))
-        begun = time.perf_counter()
+        started = time.perf_counter()
         another = create(real_site, customer)
-        ours.append(time.perf_counter() - begun)
+        ours.append(time.perf_counter() - started)
         delete(customer, another)
     delete(customer, vm)
     report(
@@ -125,9 +125,9 @@ def seconds_of_script(site: RealSite, pattern: Pattern, host: Host, number: int)
     arguments = [box.ovn_northbound, subnet, dhcp, group, port, mac, f"10.0.9.{number + 1}", xml]
     arguments += [f"{POOL}/images/{site.image.pk}.qcow2", disk, seed, f"vm-{vm_id}"]
     options = with_certificate_of_the_control_plane(box, host)
-    begun = time.perf_counter()
+    started = time.perf_counter()
     host.exec("env", f"OVN_NBCTL_OPTIONS={options}", "sh", "/root/bare-start", *arguments)
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - started
     host.exec("virsh", "destroy", f"vm-{vm_id}")
     host.exec("virsh", "undefine", f"vm-{vm_id}")
     host.exec("rm", "-f", disk, seed, xml, f"/var/log/libvirt/qemu/{vm_id}.serial.log")

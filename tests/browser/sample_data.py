@@ -89,8 +89,8 @@ def name_the_region(cloud: Cloud) -> None:
 def people(alice: Actor, tenant: Tenant | None) -> None:
     """A second project, members in it, and keys for programs."""
     assert tenant is not None
-    Tenant.objects.filter(pk=tenant.pk).update(remark="Online shop, since 2024")
-    staging = create_project(alice, tenant, "staging", remark="Rebuilt every night")
+    Tenant.objects.filter(pk=tenant.pk).update(description="Online shop, since 2024")
+    staging = create_project(alice, tenant, "staging", description="Rebuilt every night")
     default = Project.objects.get(tenant=tenant, is_default=True)
     for name, project, role in (
         ("mia.lindqvist", default, Role.MANAGER),
@@ -107,7 +107,11 @@ def people(alice: Actor, tenant: Tenant | None) -> None:
 def network(alice: Actor) -> Subnet:
     """Two VPCs, the first with two subnets. Returns the subnet that machines stand in."""
     create_vpc(
-        alice, name="production", cidr="10.0.0.0/16", subnet_cidr="10.0.0.0/20", remark="Shop and back office"
+        alice,
+        name="production",
+        cidr="10.0.0.0/16",
+        subnet_cidr="10.0.0.0/20",
+        description="Shop and back office",
     )
     create_vpc(alice, name="staging", cidr="172.16.0.0/20", subnet_cidr="172.16.0.0/24")
     production = Vpc.objects.get(name="production", tenant=alice.tenant)
@@ -141,7 +145,7 @@ def machines(alice: Actor, cloud: Cloud, subnet: Subnet) -> None:
     web = SecurityGroup.objects.get(name="web", tenant=alice.tenant)
     sizes = {kind.vcpu: kind.pk for kind in InstanceType.objects.filter(cluster=cloud.cluster)}
     images = dict(Image.objects.values_list("name", "pk"))
-    for name, vcpu, count, image, remark in (
+    for name, vcpu, count, image, description in (
         ("mail-relay", 1, 1, "Debian 12", ""),
         (FAILED, 4, 1, "Ubuntu 24.04 LTS", "CI jobs <main> & nightly"),
         ("shop-db", 8, 2, "Rocky Linux 9", "PostgreSQL 16, primary and replica"),
@@ -158,7 +162,7 @@ def machines(alice: Actor, cloud: Cloud, subnet: Subnet) -> None:
             instance_type=sizes[vcpu],
             image=images[image],
             security_group=web.pk,
-            remark=remark,
+            description=description,
         )
     settle()
     for vm in Vm.objects.filter(name__in=["mail-relay", "shop-worker-2"]):
@@ -179,7 +183,7 @@ def disks(alice: Actor, cloud: Cloud) -> None:
     attach_disk(alice, uploads, vm=Vm.objects.get(name=SHOWN).pk)
     settle()
     for name in ("before-pg17", "nightly"):
-        snapshot_disk(alice, data, name=name, remark="Before the upgrade" if "pg" in name else "")
+        snapshot_disk(alice, data, name=name, description="Before the upgrade" if "pg" in name else "")
         settle()
     create_disks(alice, name="shop-db-test", snapshot=data.snapshots.latest("created_at").pk)
     settle()
@@ -202,15 +206,15 @@ def fail(operation: Operation) -> None:
 
 def other_tenants() -> None:
     """Neighbours, so that the administration is not about one tenant; one is disabled."""
-    Tenant.objects.filter(name="bolt").update(remark="Logistics")
-    for name, remark, enabled, used in (
+    Tenant.objects.filter(name="bolt").update(description="Logistics")
+    for name, description, enabled, used in (
         ("northwind", "Wholesale", True, {"vm": 34, "vcpu": 118, "memory_gib": 236, "disk_gib": 2900}),
         ("fabrikam", "", True, {"vm": 48, "vcpu": 196, "memory_gib": 392, "disk_gib": 7400}),
         ("tailspin", "Contract ended in October", False, {}),
     ):
         tenant = factories.make_tenant(name)
         factories.make_owner(tenant, f"{name}.owner")
-        Tenant.objects.filter(pk=tenant.pk).update(remark=remark, enabled=enabled)
+        Tenant.objects.filter(pk=tenant.pk).update(description=description, enabled=enabled)
         for metric, units in used.items():
             Quota.objects.filter(tenant=tenant, metric=metric).update(used=units)
     for months, tenant in enumerate(Tenant.objects.order_by("-pk"), start=1):

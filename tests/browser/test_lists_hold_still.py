@@ -51,7 +51,7 @@ def vms(site: Site) -> list[Vm]:
     ask_for_vms(factories.actor_for_user(site.owner), site.cloud, subnet, name="web", count=COUNT)
     settle()
     found = list(Vm.objects.order_by("created_at"))
-    Resource.objects.filter(pk=found[3].pk).update(name=LONG, remark=f"Remark of {LONG}")
+    Resource.objects.filter(pk=found[3].pk).update(name=LONG, description=f"Description of {LONG}")
     return found
 
 

@@ -124,7 +124,7 @@ def other_keys(site: Site, portal: str) -> dict[str, object]:
         "operations": failed,
         "members": member,
         "projects": Project.objects.filter(tenant=tenant).values_list("uid", flat=True).last(),
-        "resource-roles": ResourceUserObjectPermission.objects.values_list("pk", flat=True).first(),
+        "resource-roles": ResourceUserObjectPermission.objects.values_list("uid", flat=True).first(),
         "api-keys": ApiKey.objects.filter(user=who).values_list("uid", flat=True).first(),
         "tenants": Tenant.objects.filter(pk=tenant.pk).values_list("uid", flat=True).first(),
         "regions": Region.objects.values_list("name", flat=True).first(),

@@ -157,7 +157,7 @@ def test_the_call_it_offers_makes_the_same_vm(
         "password": "Secret-pass-1",
         "hostname": "front",
         "user_data": "#!/bin/sh\necho 'END'\nEND\n",
-        "remark": 'a "remark"',
+        "description": 'a "description"',
     }
     offered = preview(browser, typed)
     body = call_in(offered)
@@ -181,7 +181,7 @@ def facts(vm: Vm) -> dict[str, Any]:
     """What was chosen for a VM."""
     columns = (
         "name",
-        "remark",
+        "description",
         "project_id",
         "image_id",
         "instance_type_id",
@@ -247,8 +247,14 @@ def test_only_what_the_user_may_use_is_offered(
     assert str(closed.cluster) not in html
 
 
-def test_what_an_image_cannot_read_is_not_sent(browser: Client, cloud: Cloud, subnet: Subnet) -> None:
-    image = make_image(cloud.storage, "Old", cloud_init=False)
+@pytest.mark.parametrize(
+    ("image_has", "flag"),
+    [({"cloud_init": False}, "data-no-first-boot"), ({"os_family": "windows"}, "data-no-password")],
+)
+def test_what_an_image_cannot_read_is_not_sent(
+    browser: Client, cloud: Cloud, subnet: Subnet, image_has: dict[str, Any], flag: str
+) -> None:
+    image = make_image(cloud.storage, "Old", **image_has)
     typed = {
         **as_shown(browser.get(PAGE)),
         "name": "web",
@@ -258,7 +264,7 @@ def test_what_an_image_cannot_read_is_not_sent(browser: Client, cloud: Cloud, su
     assert "password" not in call_in(preview(browser, typed))
     browser.post(PAGE, typed)
     assert Vm.objects.get().sealed_password_hash == ""
-    assert "data-no-first-boot" in browser.get(PAGE).content.decode()
+    assert flag in browser.get(PAGE).content.decode()
 
 
 def test_the_page_costs_the_same_however_much_there_is_to_choose_from(

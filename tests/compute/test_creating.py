@@ -16,7 +16,7 @@ from apps.compute.services.key_pair import create_key_pair
 from apps.compute.specs import vm_spec
 from apps.drivers.specs import Architecture, OsFamily
 from apps.infrastructure.models import ComputeCluster, Host, StorageCluster
-from apps.infrastructure.services import permit
+from apps.infrastructure.services.clusters import permit
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, Invalid, NoCapacity, NotNow, QuotaExceeded, Refused
 from apps.lifecycle.models import Operation, Resource, State
@@ -70,7 +70,7 @@ def test_first_boot_data_reaches_the_guest_and_the_password_nobody_else(
         ("name", " "),
         ("name", "x" * 64),
         ("name", "two\nlines"),
-        ("remark", "x" * 256),
+        ("description", "x" * 256),
         ("count", 0),
         ("count", 11),
         ("hostname", "-web"),

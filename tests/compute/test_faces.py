@@ -181,7 +181,7 @@ def test_deleting_says_what_goes_and_wants_the_name(
     vm = make_vm(owner, cloud, subnet)
     browser = factories.page_client(alice)
     text = browser.get(f"/vms/{vm.pk}/delete/").content.decode()
-    assert "web-system (40 GiB)" in text
+    assert "web-system (40\N{NO-BREAK SPACE}GiB)" in text
     assert "10.0.0.2" in text
     assert browser.post(f"/vms/{vm.pk}/delete/", {"typed_name": "wrong"}).status_code == 422
     browser.post(f"/vms/{vm.pk}/delete/", {"typed_name": "web"})
@@ -344,3 +344,17 @@ def test_a_call_without_a_group_gets_the_default_one_and_null_gets_none(
     assert tried["security_group"]["id"] == str(elsewhere.pk), "another project's of the tenant"
     bare = api.post("/api/v1/vms", {**named, "name": "bare", "security_group": None}, format="json").json()
     assert bare["resources"][0]["nics"][0]["security_group"] is None
+
+
+@pytest.mark.requirement("VP-1")
+@pytest.mark.parametrize("parameter", ["ip", "q"])
+def test_a_filter_does_not_take_a_mask_for_a_prefix_length(
+    owner: Actor, cloud: Cloud, subnet: Subnet, alice: User, parameter: str
+) -> None:
+    make_vm(owner, cloud, subnet)
+    client = factories.api_client(alice)
+    found = {
+        block: len(client.get("/api/v1/vms", {parameter: block}).json()["results"])
+        for block in ("10.0.0.0/24", "10.0.0.0/0.0.0.255", "10.0.0.0/255.255.255.0")
+    }
+    assert found == {"10.0.0.0/24": 1, "10.0.0.0/0.0.0.255": 0, "10.0.0.0/255.255.255.0": 0}

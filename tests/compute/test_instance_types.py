@@ -9,7 +9,7 @@ from apps.accounts.models import Tenant, User
 from apps.compute.models import InstanceType
 from apps.compute.selectors import visible_types
 from apps.compute.services.instance_type import create_instance_type, delete_instance_type
-from apps.infrastructure.services import create_compute_cluster, permit
+from apps.infrastructure.services.clusters import create_compute_cluster, permit
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, Invalid
 from apps.network.models import Subnet

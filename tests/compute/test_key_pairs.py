@@ -1,4 +1,4 @@
-"""SSH key pairs."""
+"""SSH keys."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from apps.accounts.models import Tenant
 from apps.compute.models import KeyPair
+from apps.compute.pages.key_pairs import KEY_PAIR
 from apps.compute.services.key_pair import create_key_pair, delete_key_pair
+from apps.compute.verbs import KEY_PAIR_CREATE
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, QuotaExceeded
+from apps.quotas.metrics import metrics
 from apps.quotas.models import Quota
 
 pytestmark = pytest.mark.django_db
@@ -94,3 +97,10 @@ def test_deleting_gives_the_quota_back(owner: Actor, tenant_a: Tenant) -> None:
         create_key_pair(owner, name="two")
     delete_key_pair(owner, made.key_pair)
     create_key_pair(owner, name="two")
+
+
+@pytest.mark.requirement("UX-12")
+def test_page_quota_verb_and_model_call_it_an_ssh_key() -> None:
+    words = [KEY_PAIR.one, KEY_PAIR.many, metrics()["key_pair"].label, KEY_PAIR_CREATE.label]
+    words += [KeyPair._meta.verbose_name, KeyPair._meta.verbose_name_plural]
+    assert list(map(str, words)) == ["SSH key", "SSH keys", "SSH keys", "Add SSH key", "SSH key", "SSH keys"]

@@ -54,15 +54,15 @@ def steps(html: str) -> list[str]:
 
 def test_a_new_tenant_sees_the_first_steps_with_those_done_ticked(alice: User, owner: Actor) -> None:
     html = shown(alice, "/")
-    assert steps(html) == ["Create VPC link", "Create key pair link", "Create VM link"]
+    assert steps(html) == ["Create VPC link", "Add SSH key link", "Create VM link"]
     assert html.count("btn-primary") == 1
     create_key_pair(owner, name="laptop")
-    assert steps(shown(alice, "/")) == ["Create VPC link", "Create key pair done", "Create VM link"]
+    assert steps(shown(alice, "/")) == ["Create VPC link", "Add SSH key done", "Create VM link"]
 
 
 def test_who_may_only_look_is_offered_no_step(vera: User, tenant_a: Tenant) -> None:
     html = shown(vera, "/")
-    assert steps(html) == ["Create VPC", "Create key pair", "Create VM"]
+    assert steps(html) == ["Create VPC", "Add SSH key", "Create VM"]
     assert "/vms/create/" not in html
 
 
@@ -185,3 +185,9 @@ def test_a_cluster_without_hosts_has_nothing_green(ada: User, cloud: Cloud) -> N
     states = html[html.index('class="host-states"') :].split("</div>")[0]
     assert "0 hosts available" in states
     assert "pill-ok" not in states
+
+
+def test_the_images_counted_are_those_that_can_be_used(cloud: Cloud, alice: User) -> None:
+    assert cloud.image.is_base, "nobody's own, and usable by all"
+    tiles = {tile["kind"]: tile["count"] for tile in page_client(alice).get("/").context["tiles"]}
+    assert tiles["image"] == 1

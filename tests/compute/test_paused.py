@@ -126,9 +126,9 @@ def test_a_cause_that_is_not_gone_after_all_is_said(cloud: Cloud, vm: Vm) -> Non
 
 def test_a_restart_does_not_wait_for_a_guest_that_cannot_answer(cloud: Cloud, vm: Vm, owner: Actor) -> None:
     pause(cloud, vm)
-    begun = timezone.now()
+    started = timezone.now()
     assert carried_out(restart_vm(owner, vm)).status == OperationStatus.DONE
-    assert timezone.now() - begun < timedelta(seconds=10)
+    assert timezone.now() - started < timedelta(seconds=10)
     assert again(vm).pause_reason == ""
     status = host_of(cloud, vm).status(str(vm.pk))
     assert (status.paused, status.boot) == (DriverPause.NONE, 2)

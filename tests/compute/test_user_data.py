@@ -237,3 +237,34 @@ def test_user_data_cannot_displace_a_typed_host_name(cloud: Cloud, subnet: Subne
         make_vm(owner, cloud, subnet, hostname="db1", user_data=config.replace("{more}", "")).hostname
         == "db1"
     )
+
+
+@pytest.mark.django_db
+@pytest.mark.requirement("VM-1")
+def test_a_windows_guest_takes_no_password_and_the_field_says_so(
+    cloud: Cloud, subnet: Subnet, owner: Actor
+) -> None:
+    Image.objects.update(os_family=Image.Family.WINDOWS)
+    with pytest.raises(Invalid, match="Set a user with a password in the user data") as refused:
+        make_vm(owner, cloud, subnet, password="Correct-Horse-7")
+    assert list(refused.value.fields) == ["password"]
+    assert make_vm(owner, cloud, subnet, hostname="win-1", user_data="rem cmd\ndir").sealed_user_data
+
+
+@pytest.mark.django_db
+@pytest.mark.requirement("VM-1")
+def test_what_an_image_without_cloud_init_never_reads_is_refused(
+    cloud: Cloud, subnet: Subnet, owner: Actor
+) -> None:
+    Image.objects.update(cloud_init=False)
+    with pytest.raises(Invalid, match="does not support cloud-init") as refused:
+        make_vm(
+            owner,
+            cloud,
+            subnet,
+            password="Correct-Horse-7",
+            hostname="old-1",
+            user_data="#cloud-config\n{}",
+        )
+    assert set(refused.value.fields) == {"password", "hostname", "user_data"}
+    assert make_vm(owner, cloud, subnet).name

@@ -221,7 +221,7 @@ def test_a_creation_cancelled_in_time_leaves_a_vm_to_be_tried_again(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_deaf_guest_fails_the_shutdown_and_goes_on_running(
+def test_a_guest_that_ignores_it_fails_the_shutdown_and_goes_on_running(
     cloud: Cloud, subnet: Subnet, owner: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vm = make_vm(owner, cloud, subnet)

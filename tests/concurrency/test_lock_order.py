@@ -188,12 +188,12 @@ def paused(function: Callable[..., Any], go_on: Callable[[], None]) -> Callable[
     """Return the function, which lets others overtake before it begins."""
 
     def begin(*args: Any, **kwargs: Any) -> Any:
-        if not begun:
-            begun.append(1)
+        if not started:
+            started.append(1)
             go_on()
         return function(*args, **kwargs)
 
-    begun: list[int] = []
+    started: list[int] = []
     return begin
 
 

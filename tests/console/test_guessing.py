@@ -86,9 +86,9 @@ def test_strangers_who_say_nothing_leave_room_for_the_owner(given: Credentials) 
             held.append(
                 socket.create_connection((given.address, given.port), timeout=5, source_address=source)
             )
-    begun = time.monotonic()
+    started = time.monotonic()
     assert "not running" in answer(given, given.password, OWNER)
-    assert time.monotonic() - begun < 4, "before their handshakes timed out"
+    assert time.monotonic() - started < 4, "before their handshakes timed out"
     for connection in held:
         connection.close()
 
@@ -99,10 +99,10 @@ def test_each_wrong_try_makes_the_network_wait_longer_up_to_a_limit() -> None:
     for _ in range(12):
         assert not throttle.must_wait(STRANGER)
         throttle.failed(STRANGER)
-        begun = now[0]
+        started = now[0]
         while throttle.must_wait(STRANGER):
             now[0] += 0.5
-        waits.append(now[0] - begun)
+        waits.append(now[0] - started)
     assert waits == sorted(waits)
     assert (waits[0], waits[FREE_TRIES - 1], waits[-1]) == (0, 1, LONGEST_DELAY)
     assert not throttle.must_wait(OWNER)

@@ -46,7 +46,7 @@ PAINTED = """() => {
 
 
 @dataclass
-class Desk:
+class ConsoleSite:
     """A site, somebody who operates VMs on it, and a screen."""
 
     site: Site
@@ -87,7 +87,7 @@ def guest(onebox: Onebox) -> Iterator[EchoGuest]:
 
 
 @pytest.fixture(scope="module")
-def desk_site(memory_platform: Platform) -> Site:
+def idle_site(memory_platform: Platform) -> Site:
     """A site without workers: nobody but the test answers tickets."""
     memory_platform.collect_static()
     memory_platform.start("web", "console")
@@ -96,46 +96,46 @@ def desk_site(memory_platform: Platform) -> Site:
 
 
 @pytest.fixture
-def desk(desk_site: Site, guest: EchoGuest) -> Desk:
-    assert desk_site.owner.tenant is not None
-    return Desk(desk_site, factories.make_member(desk_site.owner.tenant, Role.OPERATOR), guest)
+def console(idle_site: Site, guest: EchoGuest) -> ConsoleSite:
+    assert idle_site.owner.tenant is not None
+    return ConsoleSite(idle_site, factories.make_member(idle_site.owner.tenant, Role.OPERATOR), guest)
 
 
-def test_the_screen_is_shown_and_takes_keys(desk: Desk, page: Page) -> None:
-    desk.show(page)
+def test_the_screen_is_shown_and_takes_keys(console: ConsoleSite, page: Page) -> None:
+    console.show(page)
     page.keyboard.type("uname -a")
-    assert desk.guest.typed(8) == "uname -a", "the screen does not have the focus"
+    assert console.guest.typed(8) == "uname -a", "the screen does not have the focus"
     page.screenshot(path=_picture("console"))
 
 
-def test_pasted_text_is_typed_key_by_key(desk: Desk, page: Page) -> None:
-    desk.show(page)
+def test_pasted_text_is_typed_key_by_key(console: ConsoleSite, page: Page) -> None:
+    console.show(page)
     page.get_by_role("button", name="Paste text").click()
     page.get_by_label("Text", exact=True).fill(f"{EVERY_KEY}é\n")
     expect(page.locator("#paste-note")).to_contain_text("é")
     page.get_by_role("button", name="Type text").click()
-    assert desk.guest.typed(len(EVERY_KEY) + 1) == f"{EVERY_KEY}\r"
+    assert console.guest.typed(len(EVERY_KEY) + 1) == f"{EVERY_KEY}\r"
     expect(page.locator("#paste-dialog")).to_be_hidden()
 
 
 def test_ctrl_alt_del_restarts_a_machine_without_an_operating_system(
-    desk: Desk, onebox: Onebox, page: Page
+    console: ConsoleSite, onebox: Onebox, page: Page
 ) -> None:
-    with running_guest(onebox, 1) as desk.guest:
-        desk.show(page)
+    with running_guest(onebox, 1) as console.guest:
+        console.show(page)
         page.get_by_role("button", name="Ctrl+Alt+Del").click()
-        desk.guest.wait_for_event("RESET")
+        console.guest.wait_for_event("RESET")
 
 
-def test_combinations_the_browser_keeps_are_buttons(desk: Desk, page: Page) -> None:
-    desk.show(page)
+def test_combinations_the_browser_keeps_are_buttons(console: ConsoleSite, page: Page) -> None:
+    console.show(page)
     page.locator("#keys summary").click()
     page.get_by_role("button", name="Ctrl+C", exact=True).click()
-    assert desk.guest.typed(1) == "\x03"
+    assert console.guest.typed(1) == "\x03"
 
 
-def test_the_screen_fits_the_window_or_shows_every_pixel(desk: Desk, page: Page) -> None:
-    desk.show(page)
+def test_the_screen_fits_the_window_or_shows_every_pixel(console: ConsoleSite, page: Page) -> None:
+    console.show(page)
     canvas = page.locator("#screen canvas")
     fitted = canvas.bounding_box()
     page.get_by_role("button", name="Fit").click()
@@ -145,25 +145,25 @@ def test_the_screen_fits_the_window_or_shows_every_pixel(desk: Desk, page: Page)
     assert fitted["width"] > 900
 
 
-def test_a_stopped_vm_is_said_to_be_and_connected_to_when_it_starts(desk: Desk, page: Page) -> None:
-    vm = desk.vm(Power.OFF)
-    desk.open(page, vm)
+def test_a_stopped_vm_is_said_to_be_and_connected_to_when_it_starts(console: ConsoleSite, page: Page) -> None:
+    vm = console.vm(Power.OFF)
+    console.open(page, vm)
     expect(page.locator("#notice-hint")).to_have_text(
         "The console connects automatically when the VM starts."
     )
     page.screenshot(path=_picture("console-stopped"))
-    desk.site.open(other := page.context.new_page(), f"/vms/{vm.pk}/")
+    console.site.open(other := page.context.new_page(), f"/vms/{vm.pk}/")
     other.get_by_role("button", name="Start", exact=True).first.click()
-    desk.answer(vm)
+    console.answer(vm)
     page.bring_to_front()
     expect(page.locator("#notice")).to_be_hidden()
 
 
 @pytest.mark.parametrize("asked", ["the ticket", "its credentials"])
 def test_a_vm_deleted_while_its_console_is_being_opened_is_said_to_be_gone(
-    desk: Desk, page: Page, asked: str
+    console: ConsoleSite, page: Page, asked: str
 ) -> None:
-    vm = desk.vm()
+    vm = console.vm()
     pattern = "**/console-tickets/*/credentials" if asked == "its credentials" else "**/console-tickets/*"
     held: list[Route] = []
     held: list[Route] = []
@@ -172,9 +172,9 @@ def test_a_vm_deleted_while_its_console_is_being_opened_is_said_to_be_gone(
         held.append(route)
 
     page.route(pattern, hold, times=1)
-    desk.open(page, vm)
+    console.open(page, vm)
     if asked == "its credentials":
-        desk.answer(vm)
+        console.answer(vm)
     wait_until(lambda: (page.wait_for_timeout(20), held)[1], "the page asked for no ticket")
     vm.delete()
     held[0].continue_()
@@ -182,8 +182,8 @@ def test_a_vm_deleted_while_its_console_is_being_opened_is_said_to_be_gone(
     expect(page.locator("#connect-again")).to_be_hidden()
 
 
-def test_the_tab_of_a_deleted_vm_says_so_and_leads_to_the_others(desk: Desk, page: Page) -> None:
-    vm = desk.show(page)
+def test_the_tab_of_a_deleted_vm_says_so_and_leads_to_the_others(console: ConsoleSite, page: Page) -> None:
+    vm = console.show(page)
     vm.delete()
     expect(page.locator("#notice-title")).to_have_text("The VM was deleted.")
     expect(page).to_have_title(re.compile(f"^The VM was deleted. · .*{vm.name}"))
@@ -195,8 +195,8 @@ def test_the_tab_of_a_deleted_vm_says_so_and_leads_to_the_others(desk: Desk, pag
     expect(page).to_have_url(re.compile("/vms/$"))
 
 
-def test_the_bar_powers_the_vm_off_after_a_question(desk: Desk, page: Page) -> None:
-    vm = desk.show(page)
+def test_the_bar_powers_the_vm_off_after_a_question(console: ConsoleSite, page: Page) -> None:
+    vm = console.show(page)
     bar = page.get_by_role("group", name="Power")
     expect(bar.get_by_role("button", name=re.compile("^Start"))).to_have_attribute("aria-disabled", "true")
     bar.get_by_role("link", name="Power off").click()
@@ -210,28 +210,30 @@ def test_the_bar_powers_the_vm_off_after_a_question(desk: Desk, page: Page) -> N
     expect(bar.get_by_role("button", name=re.compile("^Restart"))).to_have_attribute("aria-disabled", "true")
 
 
-def test_who_loses_the_role_sees_why_and_cannot_come_back(desk: Desk, page: Page) -> None:
-    desk.show(page)
-    ProjectUserObjectPermission.objects.filter(user=desk.operator).delete()
+def test_who_loses_the_role_sees_why_and_cannot_come_back(console: ConsoleSite, page: Page) -> None:
+    console.show(page)
+    ProjectUserObjectPermission.objects.filter(user=console.operator).delete()
     expect(page.locator("#notice-title")).to_have_text("You have no access to this console.", timeout=10_000)
     page.get_by_role("button", name="Connect again").click()
     expect(page.locator("#notice-title")).to_contain_text("not found")
 
 
-def test_a_screen_that_does_not_answer_is_named_and_tried_again_on_request(desk: Desk, page: Page) -> None:
-    vm = desk.vm()
-    desk.open(page, vm)
+def test_a_screen_that_does_not_answer_is_named_and_tried_again_on_request(
+    console: ConsoleSite, page: Page
+) -> None:
+    vm = console.vm()
+    console.open(page, vm)
     ticket = wait_until(ConsoleTicket.objects.filter(vm=vm).first, "the page asked for no ticket")
-    mark_opened(ticket.pk, desk.guest.host.management_ip, 6_899)  # of VNC, with nothing there
+    mark_opened(ticket.pk, console.guest.host.management_ip, 6_899)  # of VNC, with nothing there
     expect(page.locator("#notice-title")).to_have_text("The VM is not running.")
     page.get_by_role("button", name="Connect again").click()
-    desk.answer(vm)
+    console.answer(vm)
     expect(page.locator("#notice")).to_be_hidden()
 
 
-def test_what_the_worker_says_about_a_failure_is_shown(desk: Desk, page: Page) -> None:
-    vm = desk.vm()
-    desk.open(page, vm)
+def test_what_the_worker_says_about_a_failure_is_shown(console: ConsoleSite, page: Page) -> None:
+    vm = console.vm()
+    console.open(page, vm)
     ticket = wait_until(ConsoleTicket.objects.filter(vm=vm).first, "the page asked for no ticket")
     Operation.objects.filter(pk=ticket.operation_id).update(
         status="failed",
@@ -243,16 +245,16 @@ def test_what_the_worker_says_about_a_failure_is_shown(desk: Desk, page: Page) -
 
 
 @pytest.mark.requirement("VN-2")
-def test_login_data_for_a_native_client_is_shown_once_and_works(desk: Desk, page: Page) -> None:
-    vm = desk.show(page)
+def test_login_data_for_a_native_client_is_shown_once_and_works(console: ConsoleSite, page: Page) -> None:
+    vm = console.show(page)
     page.get_by_role("button", name="VNC client").click()
-    desk.answer(vm)
+    console.answer(vm)
     password = page.locator("#native-password")
     expect(password).not_to_be_empty()
     address = page.locator("#native-address").inner_text(), int(page.locator("#native-port").inner_text())
     viewer = native_viewer(address, password.inner_text())
     viewer.press("v")
-    assert desk.guest.typed(1) == "v"
+    assert console.guest.typed(1) == "v"
     page.screenshot(path=_picture("console-native"))
     page.get_by_role("button", name="Close").click()
     expect(password).to_be_empty()
@@ -260,18 +262,18 @@ def test_login_data_for_a_native_client_is_shown_once_and_works(desk: Desk, page
 
 @pytest.mark.requirement("UX-10")
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious_on_the_page(desk: Desk, page: Page, theme: str) -> None:
-    page.context.add_cookies([{"name": "theme", "value": theme, "url": desk.site.url}])
-    desk.show(page)
+def test_axe_finds_nothing_serious_on_the_page(console: ConsoleSite, page: Page, theme: str) -> None:
+    page.context.add_cookies([{"name": "theme", "value": theme, "url": console.site.url}])
+    console.show(page)
     assert violations(page) == []
     page.get_by_role("button", name="Paste text").click()
     assert violations(page) == []
     page.screenshot(path=_picture(f"console-paste-{theme}"))
 
 
-def test_the_page_fits_a_phone(desk: Desk, page: Page) -> None:
+def test_the_page_fits_a_phone(console: ConsoleSite, page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    desk.show(page)
+    console.show(page)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     box = page.get_by_role("button", name="Ctrl+Alt+Del").bounding_box()
     assert box is not None and box["height"] >= 40
@@ -280,7 +282,7 @@ def test_the_page_fits_a_phone(desk: Desk, page: Page) -> None:
     page.keyboard.type("Ab")
     page.keyboard.press("Backspace")
     page.keyboard.press("Enter")
-    assert desk.guest.typed(4) == "Ab\b\r", "a phone's keyboard types into a field"
+    assert console.guest.typed(4) == "Ab\b\r", "a phone's keyboard types into a field"
 
 
 def _picture(name: str) -> str:

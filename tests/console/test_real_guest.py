@@ -29,9 +29,9 @@ AIM_SECONDS = 3.0
 
 def first_picture(page: Page) -> float:
     """Wait for the first picture and return how long that took, in seconds."""
-    begun = time.monotonic()
+    started = time.monotonic()
     wait_until(lambda: page.evaluate(PAINTED) > 50, "a picture", seconds=60, every=0.02)
-    return time.monotonic() - begun
+    return time.monotonic() - started
 
 
 def test_a_vms_screen_is_seen_from_boot_on_and_comes_back_after_a_restart(

@@ -57,11 +57,11 @@ def test_after_one_waited_in_vain_one_at_a_time_tries_until_there_is_an_answer()
     bulkhead, release = Bulkhead(most=8, patience=5), threading.Event()
     bulkhead.record_timeout(time.monotonic())
     held = hold(bulkhead, release)
-    begun = time.monotonic()
+    started = time.monotonic()
     with pytest.raises(DriverError), bulkhead.place(full):
         pass
-    assert time.monotonic() - begun < 1, "there is no use in waiting for a place"
-    bulkhead.heard()
+    assert time.monotonic() - started < 1, "there is no use in waiting for a place"
+    bulkhead.record_answer()
     with bulkhead.place(full):
         pass
     release.set()
@@ -70,9 +70,9 @@ def test_after_one_waited_in_vain_one_at_a_time_tries_until_there_is_an_answer()
 
 def test_one_lost_answer_among_others_that_came_says_nothing_of_who_answers() -> None:
     bulkhead, release = Bulkhead(most=2, patience=0.05), threading.Event()
-    begun = time.monotonic()
-    bulkhead.heard()
-    bulkhead.record_timeout(begun)
+    started = time.monotonic()
+    bulkhead.record_answer()
+    bulkhead.record_timeout(started)
     held = hold(bulkhead, release)
     with bulkhead.place(full):
         pass

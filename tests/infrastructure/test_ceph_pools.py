@@ -16,15 +16,16 @@ from apps.drivers.specs import PoolObservation, PoolSpec
 from apps.infrastructure import backends
 from apps.infrastructure.connection import PATIENCE, Reach, connection_of
 from apps.infrastructure.models import Region, StorageCluster
-from apps.infrastructure.services import change_cluster, create_storage_cluster
-from apps.infrastructure.space import ensure_accepts_disks
-from apps.infrastructure.storage_services import (
+from apps.infrastructure.services.clusters import change_cluster
+from apps.infrastructure.services.storage_clusters import (
     check_connection,
     close_to_disks,
+    create_storage_cluster,
     open_to_disks,
     set_key,
     set_speed,
 )
+from apps.infrastructure.space import ensure_accepts_disks
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, NotNow, Refused
 from apps.storage.limits import disk_limits

@@ -47,7 +47,7 @@ def overview(ada: User) -> str:
     return str(answer.content.decode())
 
 
-def test_nothing_is_said_while_all_is_well_or_has_just_begun(ada: User) -> None:
+def test_nothing_is_said_while_all_is_well_or_has_just_started(ada: User) -> None:
     let_one_wait(minutes=0)
     assert control_plane_fault() is None
     collection_recorded_now()

@@ -82,7 +82,7 @@ def test_a_worker_that_has_just_started_reads_the_whole_report_behind_a_heartbea
     then = timezone.now() - timedelta(seconds=10)
     leave(host, report(then, vms=(VM,)))
     leave(host, Heartbeat(then + timedelta(seconds=5), then, load_percent=70, memory_used_mib=1234))
-    monkeypatch.setattr(report_inbox, "_heard", {})
+    monkeypatch.setattr(report_inbox, "_last_heartbeats", {})
     monkeypatch.setattr(report_inbox, "_whole", {})
     assert collect() == 1
     assert readings[0].report.observation.vms == (VM,)

@@ -74,14 +74,19 @@ def test_every_cell_of_the_heat_map_says_its_figure_and_what_is_wrong_with_the_h
     some_hosts(cluster)
     client = factories.page_client(ada)
     html = shown(client, f"/admin/compute-clusters/{cluster.pk}/")
-    assert cell(html, "idle") == "heat heat-0 | idle 2 %, CPU load"
-    assert cell(html, "busy") == "heat heat-5 | busy 96 %, CPU load"
-    assert cell(html, "closed") == "heat heat-2 heat-odd | closed 50 %, CPU load, Scheduling disabled"
-    assert cell(html, "silent") == "heat heat-2 heat-odd | silent 40 %, CPU load, Unreachable"
+    assert cell(html, "idle") == "heat heat-0 | idle 2\N{NO-BREAK SPACE}%, CPU load"
+    assert cell(html, "busy") == "heat heat-5 | busy 96\N{NO-BREAK SPACE}%, CPU load"
+    assert (
+        cell(html, "closed")
+        == "heat heat-2 heat-odd | closed 50\N{NO-BREAK SPACE}%, CPU load, Scheduling disabled"
+    )
+    assert (
+        cell(html, "silent") == "heat heat-2 heat-odd | silent 40\N{NO-BREAK SPACE}%, CPU load, Unreachable"
+    )
     assert "Enrolled" in cell(html, "new")
     assert "Failed" in cell(html, "odd")
     html = shown(client, f"/admin/compute-clusters/{cluster.pk}/?measure=allocated&order=value")
-    assert cell(html, "busy") == "heat heat-4 | busy 75 %, Memory allocated"
+    assert cell(html, "busy") == "heat heat-4 | busy 75\N{NO-BREAK SPACE}%, Memory allocated"
     assert html.index('aria-label="busy') < html.index('aria-label="idle')
 
 

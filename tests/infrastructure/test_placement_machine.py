@@ -16,7 +16,7 @@ from apps.infrastructure.capacity_forecast import capacity_forecast
 from apps.infrastructure.models import Host
 from apps.infrastructure.need import Need
 from apps.infrastructure.placement import place, release
-from apps.infrastructure.services import close_host, open_host
+from apps.infrastructure.services.hosts import close_host, open_host
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.errors import NoCapacity, Refused
 from tests import factories

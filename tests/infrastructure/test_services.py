@@ -9,16 +9,15 @@ from apps.api.declarations import KindApi
 from apps.audit.models import AuditEntry
 from apps.infrastructure.models import Host
 from apps.infrastructure.selectors import visible_compute_clusters, visible_hosts, visible_storage_clusters
-from apps.infrastructure.services import (
+from apps.infrastructure.services.clusters import (
     change_cluster,
-    close_host,
     create_compute_cluster,
-    create_region,
     create_storage_cluster,
     delete_cluster,
-    open_host,
     permit,
 )
+from apps.infrastructure.services.hosts import close_host, open_host
+from apps.infrastructure.services.regions import create_region
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, InUse, Invalid, NotNow
 from apps.lifecycle.models import Resource

@@ -18,7 +18,7 @@ Body = Callable[["World"], dict[str, Any]]
 #: Makes something of the kind appear where a VM is, without a row.
 Plant = Callable[[Cloud, Vm], None]
 
-RENAME: Body = lambda w: {"name": f"{MARK} new name", "remark": "new"}  # noqa: E731
+RENAME: Body = lambda w: {"name": f"{MARK} new name", "description": "new"}  # noqa: E731
 
 
 @dataclass(frozen=True)

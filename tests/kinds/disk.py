@@ -14,73 +14,77 @@ from apps.storage.services import create, disk, snapshot
 from tests.kinds.case import KindCase
 from tests.kinds.vm import make_vm
 from tests.reconciliation.planting import stray_volume
+from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, RESYNC, Recipe, done, new_name, spoilt
-from tests.recovery.crash.yard import Yard
 from tests.security.words import A_CREATE, A_MANAGE, A_VIEW, P_CREATE, P_MANAGE, admin, api, pages
 
 if TYPE_CHECKING:
     from tests.security.world import World
 
 
-def _create(yard: Yard, _nothing: object = None) -> Operation:
+def _create(environment: Environment, _nothing: object = None) -> Operation:
     (operation,) = create.create_disks(
-        yard.owner, name=new_name(), size_gib=10, cluster=yard.storage.pk, project=yard.project.uid
+        environment.owner,
+        name=new_name(),
+        size_gib=10,
+        cluster=environment.storage.pk,
+        project=environment.project.uid,
     )
     return operation
 
 
-def make_disk(yard: Yard) -> Disk:
-    made: Disk = done(_create(yard))
+def make_disk(environment: Environment) -> Disk:
+    made: Disk = done(_create(environment))
     return made
 
 
-def _attached(yard: Yard) -> Disk:
+def _attached(environment: Environment) -> Disk:
     """A disk of a running VM."""
-    made: Disk = done(attach_disk(yard.owner, make_disk(yard), vm=make_vm(yard).pk))
+    made: Disk = done(attach_disk(environment.owner, make_disk(environment), vm=make_vm(environment).pk))
     return made
 
 
-def _beside_a_vm(yard: Yard) -> Disk:
+def _beside_a_vm(environment: Environment) -> Disk:
     """A detached disk, and a running VM of the same name."""
-    made, vm = make_disk(yard), make_vm(yard)
+    made, vm = make_disk(environment), make_vm(environment)
     Resource.objects.filter(pk=vm.pk).update(name=made.name)
     return made
 
 
-def _attach(yard: Yard, row: Disk) -> Operation:
-    return attach_disk(yard.owner, row, vm=Vm.objects.get(name=row.name).pk)
+def _attach(environment: Environment, row: Disk) -> Operation:
+    return attach_disk(environment.owner, row, vm=Vm.objects.get(name=row.name).pk)
 
 
-def _with_snapshot(yard: Yard) -> Disk:
-    made = make_disk(yard)
-    done(snapshot.snapshot_disk(yard.owner, made, name=new_name()))
+def _with_snapshot(environment: Environment) -> Disk:
+    made = make_disk(environment)
+    done(snapshot.snapshot_disk(environment.owner, made, name=new_name()))
     return made
 
 
-def _roll_back(yard: Yard, row: Disk) -> Operation:
+def _roll_back(environment: Environment, row: Disk) -> Operation:
     kept = row.snapshots.order_by("created_at").first()
     assert kept is not None
-    return snapshot.roll_back_disk(yard.owner, row, snapshot=kept.pk, snapshot_first=True)
+    return snapshot.roll_back_disk(environment.owner, row, snapshot=kept.pk, snapshot_first=True)
 
 
-def _copying(yard: Yard) -> Disk:
+def _copying(environment: Environment) -> Disk:
     """A copy whose data is still being copied, and that nothing follows."""
     world = backends.memory_world()
     world.copy_steps = 2
     try:
-        made: Disk = done(disk_clone(yard, make_disk(yard)))
+        made: Disk = done(disk_clone(environment, make_disk(environment)))
     finally:
         world.copy_steps = 0
     Operation.objects.open().filter(verb="disk.finish_copy", target_id=made.pk).delete()
     return made
 
 
-def disk_clone(yard: Yard, row: Disk) -> Operation:
-    return create.clone_disk(yard.owner, row, name=new_name())
+def disk_clone(environment: Environment, row: Disk) -> Operation:
+    return create.clone_disk(environment.owner, row, name=new_name())
 
 
-def _delete(yard: Yard, row: Disk) -> Operation:
-    return disk.delete_disk(yard.owner, row, with_snapshots=True)
+def _delete(environment: Environment, row: Disk) -> Operation:
+    return disk.delete_disk(environment.owner, row, with_snapshots=True)
 
 
 def own_disk(world: World) -> Disk:
@@ -167,16 +171,20 @@ CASE = KindCase(
     recipes={
         "create": Recipe(_create),
         "retry": Recipe(
-            lambda yard, row: disk.retry_disk(yard.owner, row),
-            lambda yard: spoilt(_create(yard), "volumes.ensure_volume"),
+            lambda environment, row: disk.retry_disk(environment.owner, row),
+            lambda environment: spoilt(_create(environment), "volumes.ensure_volume"),
         ),
         "attach": Recipe(_attach, _beside_a_vm),
-        "detach": Recipe(lambda yard, row: detach_disk(yard.owner, row), _attached),
-        "force_detach": Recipe(lambda yard, row: force_detach_disk(yard.owner, row), _attached),
-        "expand": Recipe(lambda yard, row: disk.expand_disk(yard.owner, row, size_gib=20), _attached),
-        "set_limits": Recipe(lambda yard, row: disk.set_disk_limits(yard.owner, row, iops=100), _attached),
+        "detach": Recipe(lambda environment, row: detach_disk(environment.owner, row), _attached),
+        "force_detach": Recipe(lambda environment, row: force_detach_disk(environment.owner, row), _attached),
+        "expand": Recipe(
+            lambda environment, row: disk.expand_disk(environment.owner, row, size_gib=20), _attached
+        ),
+        "set_limits": Recipe(
+            lambda environment, row: disk.set_disk_limits(environment.owner, row, iops=100), _attached
+        ),
         "roll_back": Recipe(_roll_back, _with_snapshot),
-        "finish_copy": Recipe(lambda yard, row: disk.finish_copy(SYSTEM, row), _copying),
+        "finish_copy": Recipe(lambda environment, row: disk.finish_copy(SYSTEM, row), _copying),
         "delete": Recipe(_delete, _with_snapshot),
         "resync": Recipe(RESYNC, _attached),
         "force_clean": Recipe(FORCE_CLEAN, _with_snapshot, gives_up=True),

@@ -12,22 +12,26 @@ from apps.drivers.specs import ImageSpec
 from apps.lifecycle.models import Operation, State
 from tests.compute.factories import GIB, Cloud
 from tests.kinds.case import KindCase
+from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, Recipe, done, new_name, spoilt
-from tests.recovery.crash.yard import Yard
 from tests.security.words import A_ADMIN, A_ADMIN_UNKNOWN, A_MANAGE, MARK, P_MANAGE, admin, api, pages
 
 if TYPE_CHECKING:
     from tests.security.world import World
 
 
-def _import_image(yard: Yard, _nothing: object = None) -> Operation:
+def _import_image(environment: Environment, _nothing: object = None) -> Operation:
     return images.import_image(
-        yard.admin, name=new_name(), cluster=yard.storage, file=f"memory:{1 << 30}", project=yard.project.uid
+        environment.admin,
+        name=new_name(),
+        cluster=environment.storage,
+        file=f"memory:{1 << 30}",
+        project=environment.project.uid,
     )
 
 
-def _image(yard: Yard) -> Image:
-    made: Image = done(_import_image(yard))
+def _image(environment: Environment) -> Image:
+    made: Image = done(_import_image(environment))
     return made
 
 
@@ -68,10 +72,10 @@ CASE = KindCase(
     recipes={
         "import": Recipe(_import_image),
         "retry": Recipe(
-            lambda yard, image: images.retry_image(yard.admin, image),
-            lambda yard: spoilt(_import_image(yard), "volumes.ensure_image"),
+            lambda environment, image: images.retry_image(environment.admin, image),
+            lambda environment: spoilt(_import_image(environment), "volumes.ensure_image"),
         ),
-        "delete": Recipe(lambda yard, image: images.delete_image(yard.admin, image), _image),
+        "delete": Recipe(lambda environment, image: images.delete_image(environment.admin, image), _image),
         "force_clean": Recipe(FORCE_CLEAN, _image, gives_up=True),
     },
     stray=_stray,

@@ -1,4 +1,4 @@
-"""SSH key pairs."""
+"""SSH keys."""
 
 from __future__ import annotations
 

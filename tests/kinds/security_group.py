@@ -12,8 +12,8 @@ from apps.network.models import SecurityGroup
 from apps.network.services import security_group
 from tests.compute.factories import Cloud
 from tests.kinds.case import KindCase
+from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, RESYNC, Recipe, done, new_name, spoilt
-from tests.recovery.crash.yard import Yard
 from tests.security.words import A_CREATE, A_MANAGE, P_CREATE, P_MANAGE, admin, api, pages
 
 RULE = {"direction": "in", "protocol": "tcp", "port": "22", "address": "0.0.0.0/0"}
@@ -21,14 +21,18 @@ SSH = {"direction": "in", "protocol": "ssh", "address": "0.0.0.0/0"}
 PING = {"direction": "in", "protocol": "ping", "address": "0.0.0.0/0"}
 
 
-def _create_group(yard: Yard, _nothing: object = None) -> Operation:
+def _create_group(environment: Environment, _nothing: object = None) -> Operation:
     return security_group.create_security_group(
-        yard.owner, name=new_name(), rules=[SSH], region=yard.region.name, project=yard.project.uid
+        environment.owner,
+        name=new_name(),
+        rules=[SSH],
+        region=environment.region.name,
+        project=environment.project.uid,
     )
 
 
-def _group(yard: Yard) -> SecurityGroup:
-    made: SecurityGroup = done(_create_group(yard))
+def _group(environment: Environment) -> SecurityGroup:
+    made: SecurityGroup = done(_create_group(environment))
     return made
 
 
@@ -74,15 +78,15 @@ CASE = KindCase(
     recipes={
         "create": Recipe(_create_group),
         "retry": Recipe(
-            lambda yard, group: security_group.retry_security_group(yard.owner, group),
-            lambda yard: spoilt(_create_group(yard), "fabric.ensure_security_group"),
+            lambda environment, group: security_group.retry_security_group(environment.owner, group),
+            lambda environment: spoilt(_create_group(environment), "fabric.ensure_security_group"),
         ),
         "set_rules": Recipe(
-            lambda yard, group: security_group.set_rules(yard.owner, group, rules=[PING]),
+            lambda environment, group: security_group.set_rules(environment.owner, group, rules=[PING]),
             _group,
         ),
         "delete": Recipe(
-            lambda yard, group: security_group.delete_security_group(yard.owner, group),
+            lambda environment, group: security_group.delete_security_group(environment.owner, group),
             _group,
         ),
         "resync": Recipe(RESYNC, _group),

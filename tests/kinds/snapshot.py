@@ -15,20 +15,20 @@ from apps.storage.specs import volume_spec
 from tests.compute.factories import Cloud
 from tests.kinds.case import KindCase
 from tests.kinds.disk import make_disk, own_disk
+from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, Recipe, done, new_name, spoilt
-from tests.recovery.crash.yard import Yard
 from tests.security.words import A_CREATE, A_MANAGE, P_CREATE, P_MANAGE, admin, api, pages
 
 if TYPE_CHECKING:
     from tests.security.world import World
 
 
-def _create(yard: Yard, row: Disk) -> Operation:
-    return snapshot.create_snapshot(yard.owner, disk=row.pk, name=new_name())
+def _create(environment: Environment, row: Disk) -> Operation:
+    return snapshot.create_snapshot(environment.owner, disk=row.pk, name=new_name())
 
 
-def _snapshot(yard: Yard) -> Snapshot:
-    made: Snapshot = done(_create(yard, make_disk(yard)))
+def _snapshot(environment: Environment) -> Snapshot:
+    made: Snapshot = done(_create(environment, make_disk(environment)))
     return made
 
 
@@ -71,10 +71,14 @@ CASE = KindCase(
     recipes={
         "create": Recipe(_create, make_disk),
         "retry": Recipe(
-            lambda yard, row: snapshot.retry_snapshot(yard.owner, row),
-            lambda yard: spoilt(_create(yard, make_disk(yard)), "volumes.ensure_snapshot"),
+            lambda environment, row: snapshot.retry_snapshot(environment.owner, row),
+            lambda environment: spoilt(
+                _create(environment, make_disk(environment)), "volumes.ensure_snapshot"
+            ),
         ),
-        "delete": Recipe(lambda yard, row: snapshot.delete_snapshot(yard.owner, row), _snapshot),
+        "delete": Recipe(
+            lambda environment, row: snapshot.delete_snapshot(environment.owner, row), _snapshot
+        ),
         "force_clean": Recipe(FORCE_CLEAN, _snapshot, gives_up=True),
     },
     stray=_stray,

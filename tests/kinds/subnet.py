@@ -15,20 +15,20 @@ from apps.network.services import subnet
 from tests.compute.factories import Cloud
 from tests.kinds.case import KindCase
 from tests.kinds.vpc import make_vpc
+from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, RESYNC, Recipe, done, new_name, spoilt
-from tests.recovery.crash.yard import Yard
 from tests.security.words import A_MANAGE, P_CREATE, P_MANAGE, admin, api, pages
 
 if TYPE_CHECKING:
     from tests.security.world import World
 
 
-def _create_subnet(yard: Yard, within: Vpc) -> Operation:
-    return subnet.create_subnet(yard.owner, vpc=within.pk, name=new_name(), cidr="10.0.1.0/24")
+def _create_subnet(environment: Environment, within: Vpc) -> Operation:
+    return subnet.create_subnet(environment.owner, vpc=within.pk, name=new_name(), cidr="10.0.1.0/24")
 
 
-def _subnet(yard: Yard) -> Subnet:
-    made: Subnet = done(_create_subnet(yard, make_vpc(yard)))
+def _subnet(environment: Environment) -> Subnet:
+    made: Subnet = done(_create_subnet(environment, make_vpc(environment)))
     return made
 
 
@@ -67,11 +67,13 @@ CASE = KindCase(
     recipes={
         "create": Recipe(_create_subnet, make_vpc),
         "retry": Recipe(
-            lambda yard, row: subnet.retry_subnet(yard.owner, row),
-            lambda yard: spoilt(_create_subnet(yard, make_vpc(yard)), "fabric.ensure_subnet"),
+            lambda environment, row: subnet.retry_subnet(environment.owner, row),
+            lambda environment: spoilt(
+                _create_subnet(environment, make_vpc(environment)), "fabric.ensure_subnet"
+            ),
         ),
         "delete": Recipe(
-            lambda yard, row: subnet.delete_subnet(yard.owner, row),
+            lambda environment, row: subnet.delete_subnet(environment.owner, row),
             _subnet,
         ),
         "resync": Recipe(RESYNC, _subnet),

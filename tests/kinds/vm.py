@@ -18,8 +18,8 @@ from apps.network.services import nic
 from apps.storage.services.create import create_disks
 from tests.kinds.case import KindCase
 from tests.reconciliation.planting import stray_domain
+from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, RESYNC, ROLL_BACK, Recipe, done, new_name, spoilt
-from tests.recovery.crash.yard import Yard
 from tests.security.words import (
     A_INSIDE,
     A_INSIDE_CREATE,
@@ -35,53 +35,57 @@ from tests.security.words import (
 )
 
 
-def _create_vm(yard: Yard, _nothing: object = None, **more: Any) -> Operation:
+def _create_vm(environment: Environment, _nothing: object = None, **more: Any) -> Operation:
     (operation,) = create_vms(
-        yard.owner,
+        environment.owner,
         name=new_name(),
-        instance_type=yard.small.pk,
-        image=yard.image.pk,
-        subnet=yard.subnet.pk,
+        instance_type=environment.small.pk,
+        image=environment.image.pk,
+        subnet=environment.subnet.pk,
         security_group=None,
-        project=yard.project.uid,
+        project=environment.project.uid,
         **more,
     )
     return Operation.objects.get(pk=operation.pk)
 
 
-def _create_with_disk(yard: Yard, _nothing: object = None) -> Operation:
-    return _create_vm(yard, data_disks=[{"size_gib": 10, "cluster": yard.storage.pk}])
+def _create_with_disk(environment: Environment, _nothing: object = None) -> Operation:
+    return _create_vm(environment, data_disks=[{"size_gib": 10, "cluster": environment.storage.pk}])
 
 
-def make_vm(yard: Yard) -> Vm:
-    made: Vm = done(_create_vm(yard))
+def make_vm(environment: Environment) -> Vm:
+    made: Vm = done(_create_vm(environment))
     return made
 
 
-def _vm_with_disks(yard: Yard) -> Vm:
+def _vm_with_disks(environment: Environment) -> Vm:
     """A VM with a data disk, and snapshots of both its disks."""
-    made = make_vm(yard)
+    made = make_vm(environment)
     (operation,) = create_disks(
-        yard.owner, name=new_name(), size_gib=10, cluster=yard.storage.pk, project=yard.project.uid
+        environment.owner,
+        name=new_name(),
+        size_gib=10,
+        cluster=environment.storage.pk,
+        project=environment.project.uid,
     )
-    done(attach_disk(yard.owner, done(operation), vm=made.pk))
-    done(snapshot.snapshot_disks(yard.owner, made, name=new_name()))
+    done(attach_disk(environment.owner, done(operation), vm=made.pk))
+    done(snapshot.snapshot_disks(environment.owner, made, name=new_name()))
     return made
 
 
-def _delete(yard: Yard, vm: Vm) -> Operation:
+def _delete(environment: Environment, vm: Vm) -> Operation:
     disks = [disk.pk for disk in vm.data_disks]
-    return delete.delete_vm(yard.owner, vm, delete_disks=disks, with_snapshots=True)
+    return delete.delete_vm(environment.owner, vm, delete_disks=disks, with_snapshots=True)
 
 
-def _stopped_vm(yard: Yard) -> Vm:
-    made: Vm = done(power.power_off_vm(yard.owner, make_vm(yard)))
+def _stopped_vm(environment: Environment) -> Vm:
+    made: Vm = done(power.power_off_vm(environment.owner, make_vm(environment)))
     return made
 
 
-def _paused_vm(yard: Yard) -> Vm:
+def _paused_vm(environment: Environment) -> Vm:
     """A VM that its host has paused for want of space, which there is again."""
-    made = make_vm(yard)
+    made = make_vm(environment)
     assert made.host is not None
     hypervisor = backends.hypervisor(made.host, None)
     assert isinstance(hypervisor, MemoryHypervisor)
@@ -90,8 +94,8 @@ def _paused_vm(yard: Yard) -> Vm:
     return Vm.objects.get(pk=made.pk)
 
 
-def _open_console(yard: Yard, vm: Vm) -> Operation:
-    operation = open_console(yard.owner, vm).operation
+def _open_console(environment: Environment, vm: Vm) -> Operation:
+    operation = open_console(environment.owner, vm).operation
     assert operation is not None
     return operation
 
@@ -174,21 +178,24 @@ CASE = KindCase(
     recipes={
         "create": Recipe(_create_with_disk),
         "retry": Recipe(
-            lambda yard, vm: power.retry_vm(yard.owner, vm),
-            lambda yard: spoilt(_create_vm(yard), "hypervisor.ensure_power"),
+            lambda environment, vm: power.retry_vm(environment.owner, vm),
+            lambda environment: spoilt(_create_vm(environment), "hypervisor.ensure_power"),
         ),
-        "start": Recipe(lambda yard, vm: power.start_vm(yard.owner, vm), _stopped_vm),
-        "shut_down": Recipe(lambda yard, vm: power.shut_down_vm(yard.owner, vm), make_vm),
-        "restart": Recipe(lambda yard, vm: power.restart_vm(yard.owner, vm), make_vm),
-        "resume": Recipe(lambda yard, vm: power.resume_vm(SYSTEM, vm), _paused_vm),
-        "finish_first_boot": Recipe(lambda yard, vm: power.finish_first_boot(SYSTEM, vm), make_vm),
-        "power_off": Recipe(lambda yard, vm: power.power_off_vm(yard.owner, vm), make_vm),
+        "start": Recipe(lambda environment, vm: power.start_vm(environment.owner, vm), _stopped_vm),
+        "shut_down": Recipe(lambda environment, vm: power.shut_down_vm(environment.owner, vm), make_vm),
+        "restart": Recipe(lambda environment, vm: power.restart_vm(environment.owner, vm), make_vm),
+        "resume": Recipe(lambda environment, vm: power.resume_vm(SYSTEM, vm), _paused_vm),
+        "finish_first_boot": Recipe(lambda environment, vm: power.finish_first_boot(SYSTEM, vm), make_vm),
+        "power_off": Recipe(lambda environment, vm: power.power_off_vm(environment.owner, vm), make_vm),
         "delete": Recipe(_delete, _vm_with_disks),
         "set_security_group": Recipe(
-            lambda yard, vm: nic.set_security_group(yard.owner, vm, security_group=yard.group.pk), make_vm
+            lambda environment, vm: nic.set_security_group(
+                environment.owner, vm, security_group=environment.group.pk
+            ),
+            make_vm,
         ),
         "snapshot_disks": Recipe(
-            lambda yard, vm: snapshot.snapshot_disks(yard.owner, vm, name=new_name()), make_vm
+            lambda environment, vm: snapshot.snapshot_disks(environment.owner, vm, name=new_name()), make_vm
         ),
         "console": Recipe(_open_console, make_vm),
         "resync": Recipe(RESYNC, make_vm),

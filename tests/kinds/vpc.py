@@ -12,19 +12,23 @@ from apps.network.models import Vpc
 from apps.network.services import vpc
 from tests.compute.factories import Cloud
 from tests.kinds.case import KindCase
+from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, RESYNC, Recipe, done, new_name, spoilt
-from tests.recovery.crash.yard import Yard
 from tests.security.words import A_CREATE, A_MANAGE, P_CREATE, P_MANAGE, admin, api, pages
 
 
-def _create_vpc(yard: Yard, _nothing: object = None) -> Operation:
+def _create_vpc(environment: Environment, _nothing: object = None) -> Operation:
     return vpc.create_vpc(
-        yard.owner, name=new_name(), cidr="10.0.0.0/16", region=yard.region.name, project=yard.project.uid
+        environment.owner,
+        name=new_name(),
+        cidr="10.0.0.0/16",
+        region=environment.region.name,
+        project=environment.project.uid,
     )
 
 
-def make_vpc(yard: Yard) -> Vpc:
-    made: Vpc = done(_create_vpc(yard))
+def make_vpc(environment: Environment) -> Vpc:
+    made: Vpc = done(_create_vpc(environment))
     return made
 
 
@@ -56,10 +60,10 @@ CASE = KindCase(
     recipes={
         "create": Recipe(_create_vpc),
         "retry": Recipe(
-            lambda yard, row: vpc.retry_vpc(yard.owner, row),
-            lambda yard: spoilt(_create_vpc(yard), "fabric.ensure_vpc"),
+            lambda environment, row: vpc.retry_vpc(environment.owner, row),
+            lambda environment: spoilt(_create_vpc(environment), "fabric.ensure_vpc"),
         ),
-        "delete": Recipe(lambda yard, row: vpc.delete_vpc(yard.owner, row), make_vpc),
+        "delete": Recipe(lambda environment, row: vpc.delete_vpc(environment.owner, row), make_vpc),
         "resync": Recipe(RESYNC, make_vpc),
         "force_clean": Recipe(FORCE_CLEAN, make_vpc, gives_up=True),
     },

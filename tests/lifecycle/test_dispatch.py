@@ -15,7 +15,7 @@ import time, uuid
 import django; django.setup()
 import scloud_console.celery
 from apps.lifecycle.dispatch import dispatch
-begun = time.monotonic(); dispatch(uuid.uuid4()); print(time.monotonic() - begun)
+started = time.monotonic(); dispatch(uuid.uuid4()); print(time.monotonic() - started)
 """
 
 

@@ -33,17 +33,17 @@ def test_a_row_that_was_read_is_as_django_makes_it(project_a: Project) -> None:
 
 def test_what_was_left_out_is_read_when_it_is_used(project_a: Project) -> None:
     read = Project.objects.only("name").get(pk=project_a.pk)
-    assert read.get_deferred_fields() >= {"tenant_id", "remark"}
+    assert read.get_deferred_fields() >= {"tenant_id", "description"}
     with CaptureQueriesContext(connection) as asked:
-        seen = (read.name, read.remark, read.tenant.pk)
-    assert seen == (project_a.name, project_a.remark, project_a.tenant_id)
-    assert len(asked) == 3  # remark, the tenant's key, the tenant
+        seen = (read.name, read.description, read.tenant.pk)
+    assert seen == (project_a.name, project_a.description, project_a.tenant_id)
+    assert len(asked) == 3  # description, the tenant's key, the tenant
 
 
 def test_a_row_that_was_read_is_saved_and_read_again(tenant_a: Tenant) -> None:
     read = Tenant.objects.get(pk=tenant_a.pk)
     read.name = "renamed"
     read.save(update_fields=["name"])
-    Tenant.objects.filter(pk=tenant_a.pk).update(remark="later")
+    Tenant.objects.filter(pk=tenant_a.pk).update(description="later")
     read.refresh_from_db()
-    assert (read.name, read.remark) == ("renamed", "later")
+    assert (read.name, read.description) == ("renamed", "later")

@@ -240,11 +240,11 @@ def test_an_attempt_that_fails_after_it_was_asked_to_stop_is_not_tried_again(
 
 def test_what_is_cancellable_only_before_it_begins_is_not_once_a_worker_has_begun(host: Host) -> None:
     assert cancel(SYSTEM, ask(TIDY, host))
-    begun = ask(TIDY, host)
-    stale = Operation.objects.get(pk=begun.pk)  # read before the worker took it
-    claim(begun.pk)
-    begun.refresh_from_db()
-    assert not cancel(SYSTEM, begun)
+    started = ask(TIDY, host)
+    stale = Operation.objects.get(pk=started.pk)  # read before the worker took it
+    claim(started.pk)
+    started.refresh_from_db()
+    assert not cancel(SYSTEM, started)
     assert not cancel(SYSTEM, stale)
 
 

@@ -63,17 +63,17 @@ def test_while_rings_wait_for_a_worker_none_is_rung_twice_until_it_must_have_bee
 
 @pytest.mark.requirement("OP-1")
 def test_a_ring_that_others_have_overtaken_was_lost_although_some_wait(host: Host, rings: str) -> None:
-    lost, begun = ask(POLISH, host), ask(GLANCE, host)
+    lost, started = ask(POLISH, host), ask(GLANCE, host)
     current_app.send_task(dispatch.RUN_TASK, args=[str(uuid4())], queue=rings)
     asked = timezone.now() - timedelta(seconds=10)
     age(lost, not_before=asked, rung_at=asked)
-    age(begun, not_before=asked, rung_at=asked)
-    assert claim(begun.pk) is not None
-    assert sweep() == 0, "the one that has begun was rung for at the same time"
+    age(started, not_before=asked, rung_at=asked)
+    assert claim(started.pk) is not None
+    assert sweep() == 0, "the one that has started was rung for at the same time"
     overtaken = asked + OUT_OF_TURN + timedelta(seconds=1)
-    age(begun, rung_at=overtaken, lease_until=overtaken - timedelta(seconds=1))
+    age(started, rung_at=overtaken, lease_until=overtaken - timedelta(seconds=1))
     assert sweep() == 0, "its worker is dead, and it waits like the other one"
-    age(begun, lease_until=timezone.now() + LEASE)
+    age(started, lease_until=timezone.now() + LEASE)
     assert sweep() == 1
     assert sweep() == 0
 

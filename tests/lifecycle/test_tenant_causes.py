@@ -12,6 +12,7 @@ from django.conf import settings
 
 from apps.accounts.models import Tenant, User
 from apps.drivers.errors import DriverError
+from apps.drivers.files.image_lengths import HEADER, damaged
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.reader import read_by
 from apps.lifecycle.stored_messages import rendered_error, rendered_message, stored_error, stored_message
@@ -116,11 +117,21 @@ def test_steps_name_no_host_and_unknown_ones_say_nothing(as_tenant: None) -> Non
 
 def test_a_value_with_a_path_in_it_is_not_shown(as_tenant: None) -> None:
     def said(reason: str) -> str:
-        error = DriverError("…%(reason)s", values={"reason": reason}, code="volumes.image_invalid")
+        error = DriverError("The file is %(what)s.", values={"what": reason}, code="volumes.image_invalid")
         return rendered_message(stored_error(error), "message")
 
-    assert said("its header is damaged") == "The image was rejected: its header is damaged."
-    assert said("/srv/pool/x is bad") == GENERAL_CAUSE.message
+    assert said("an OVA archive") == "The file is an OVA archive."
+    assert said("/srv/pool/x") == "The image was rejected."
+
+
+@pytest.mark.requirement("UX-12")
+def test_a_tenant_reads_why_its_image_was_refused_and_the_next_step(as_tenant: None) -> None:
+    error = rendered_error(stored_error(damaged(HEADER)))
+    assert error == {
+        "code": "volumes.image_invalid",
+        "message": "The image is damaged: its header cannot be read.",
+        "hint": "Upload the file again and compare its checksum.",
+    }
 
 
 @pytest.mark.requirement("EV-2")

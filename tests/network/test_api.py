@@ -41,7 +41,9 @@ def test_a_vpc_lives_and_dies(api: APIClient, region: Region) -> None:
     shown = api.get(one).json()
     assert (shown["cidr"], shown["word"], shown["region"]["id"]) == ("10.0.0.0/16", "Available", "north")
     assert shown["vni"] >= 1000
-    assert api.patch(one, {"name": "shop", "remark": "all of it"}, format="json").json()["name"] == "shop"
+    assert (
+        api.patch(one, {"name": "shop", "description": "all of it"}, format="json").json()["name"] == "shop"
+    )
     accepted(api.delete(one))
     assert api.get(one).status_code == 404
 

@@ -7,7 +7,7 @@ from apps.infrastructure.models import Region
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation
 from apps.network.models import SecurityGroup, Subnet, Vpc
-from apps.network.rules import service_name
+from apps.network.rule_shortcuts import service_name
 from apps.network.services.default_network import create_default_network
 from apps.quotas.models import Quota
 from apps.settings_pages.services import change_settings

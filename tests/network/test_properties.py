@@ -14,7 +14,8 @@ from apps.infrastructure.models import Region
 from apps.lifecycle.errors import Invalid, Refused
 from apps.network.models import Nic, Vpc
 from apps.network.ranges import DEFAULT_RANGES, NEVER, parse_cidr, subnet_block
-from apps.network.rules import parse_rules, port_text
+from apps.network.rule_ports import port_text
+from apps.network.rules import parse_rules
 from apps.network.services.addresses import allocate_nic, free_nics, usable_addresses
 from tests.network.factories import make_machine, make_subnet
 

@@ -9,20 +9,29 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.db.models import F
+from django.utils import timezone
 from onebox.shell import run, wait_until
 from onebox.vm_network import Place, free_address, others, visitor
 
 from apps.accounts.models import Project
+from apps.compute.models import Power, Vm
 from apps.drivers.protocols import Fabric
 from apps.drivers.specs import PortSpec, SecurityGroupSpec, SubnetSpec, VpcSpec
 from apps.infrastructure import backends
-from apps.infrastructure.models import Region
+from apps.infrastructure.models import Host, Region
 from apps.lifecycle.actor import SYSTEM
-from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
+from apps.lifecycle.models import Resource
+from apps.network.models import Nic, Protocol, SecurityGroup, Subnet, Vpc
+from apps.network.reachability.answer import check_reachability
+from apps.network.reachability.flow import Flow
+from apps.network.reachability.steps import Result
 from apps.network.services.addresses import allocate_nic
 from apps.network.services.nic import set_security_group
 from apps.network.services.security_group import set_rules
 from apps.network.specs import port_spec
+from tests import factories
+from tests.console.factories import make_vm
 from tests.drivers.netns import CLIENT, NetnsGuest, netns_guest
 from tests.network.factories import make_group, make_machine, make_subnet, make_vpc, settle
 from tests.onebox_fixtures import Onebox
@@ -189,3 +198,36 @@ def test_a_machine_is_bound_to_another_group_while_it_runs(net: Net) -> None:
     wait_until(lambda: not client.pings(server.port.ip), "the closed group", seconds=20)
     settle(set_security_group(SYSTEM, owner, security_group=open_.pk))
     wait_pings(client, server.port.ip)
+
+
+@pytest.mark.requirement("UX-8")
+def test_the_connectivity_check_says_what_real_pings_find(net: Net) -> None:
+    subnet = make_subnet(net.vpc())
+    open_, closed = net.group(ALL_OUT, PING_IN), net.group(ALL_OUT)
+    asker, allowed = net.machine(subnet, group=open_), net.machine(subnet, host=1, group=open_)
+    blocked = net.machine(subnet, host=1, group=closed)
+    elsewhere = net.machine(make_subnet(net.vpc(), "10.0.2.0/24"), host=1, group=open_)
+    Resource.objects.update(observed_generation=F("generation"))
+    stopped = allocate_nic(subnet, _stopped_vm(net), security_group=open_)
+    # Its port is there, as that of every VM that is off.
+    spec = port_spec(stopped, generation=1)
+    net.fabric.ensure(spec)
+    net.stack.callback(net.fabric.ensure_absent, PortSpec, spec.id)
+
+    wait_pings(asker, allowed.port.ip)
+    found = {
+        nic: check_reachability(SYSTEM, asker.port.id, nic, Flow(Protocol.ICMPV4))
+        for nic in (allowed.port.id, blocked.port.id, elsewhere.port.id, str(stopped.pk))
+    }
+    causes = [answer.cause and answer.cause.code for answer in found.values()]
+    assert causes == [None, "rules.no_match", "vpc.other", "power.off"]
+    for answer in found.values():
+        assert (answer.result == Result.OK) == asker.pings(str(answer.path.target.ip)), answer.text
+
+
+def _stopped_vm(net: Net) -> Vm:
+    host = factories.make_host(factories.make_cluster(net.region))
+    Host.objects.filter(pk=host.pk).update(last_report_at=timezone.now())
+    vm = make_vm(net.project, Host.objects.get(pk=host.pk), power=Power.OFF)
+    Resource.objects.filter(pk=vm.pk).update(observed_generation=F("generation"))
+    return vm

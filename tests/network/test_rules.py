@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from apps.lifecycle.errors import Invalid
-from apps.network.rules import MAX_RULES, parse_rules, port_text, service_name
+from apps.network.rule_ports import port_text
+from apps.network.rule_shortcuts import service_name
+from apps.network.rules import MAX_RULES, parse_rules
 
 pytestmark = pytest.mark.requirement("SG-2")
 

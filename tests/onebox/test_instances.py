@@ -66,8 +66,8 @@ def test_a_pid_that_another_process_has_now_is_not_taken_for_ours(tmp_path: Path
     file = pidfile.PidFile(tmp_path / "x.pid")
     file.record(os.getpid())
     assert file.pid() == os.getpid()
-    pid, begun = file.path.read_text().split()
-    file.path.write_text(f"{pid} {begun}1\n")
+    pid, started = file.path.read_text().split()
+    file.path.write_text(f"{pid} {started}1\n")
     assert file.pid() is None
 
 
@@ -129,4 +129,4 @@ def test_an_unknown_host_is_answered_with_the_known_ones(find: Callable[[str], I
     command = [sys.executable, str(ONEBOX), "exec", "--instance", "test", "--var", str(find("v").var)]
     done = subprocess.run([*command, "nohost", "true"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "no host 'nohost': there are central, host-1, host-2" in done.stderr
+    assert "no host is named 'nohost'; hosts: central, host-1, host-2" in done.stderr

@@ -56,9 +56,9 @@ def test_a_guest_moves_over_tls_and_never_without(onebox: Onebox, guest: Guest) 
         domain.migrate3(target, where, MOVE)
     assert guest.shell("cat /tmp/note").strip() == "here"
 
-    begun = time.monotonic()
+    started = time.monotonic()
     domain.migrate3(target, where, MOVE | libvirt.VIR_MIGRATE_TLS)
-    took = time.monotonic() - begun
+    took = time.monotonic() - started
     guest.host = onebox.hosts[1]
     assert guest.shell("cat /tmp/note").strip() == "here", "it went on, and did not start anew"
     assert took < AIM_SECONDS, f"{took:.1f} s"

@@ -48,7 +48,7 @@ def test_a_process_of_another_instance_is_not_ours(
 
 def test_one_that_ends_at_once_is_reported_with_the_end_of_its_log(somewhere: Instance) -> None:
     broken = Process("broken", ("-c", "raise SystemExit('the database is on holiday')"), says="never")
-    with pytest.raises(OneboxError, match=r"(?s)broken ended with status 1.*the database is on holiday"):
+    with pytest.raises(OneboxError, match=r"(?s)broken exited with status 1.*the database is on holiday"):
         processes.start(somewhere, broken)
 
 

@@ -101,10 +101,10 @@ def test_deleting_says_what_goes_and_wants_the_name(vm: Vm, alice: User) -> None
 
 def test_renaming_is_done_at_once_and_a_bad_name_stays_in_the_field(vm: Vm, alice: User) -> None:
     client = factories.page_client(alice)
-    client.post(f"/vms/{vm.pk}/rename/", {"name": "shop", "remark": "new"})
+    client.post(f"/vms/{vm.pk}/rename/", {"name": "shop", "description": "new"})
     vm.refresh_from_db()
-    assert (vm.name, vm.remark) == ("shop", "new")
-    answer = client.post(f"/vms/{vm.pk}/rename/", {"name": "", "remark": "typed"}, headers=HTMX)
+    assert (vm.name, vm.description) == ("shop", "new")
+    answer = client.post(f"/vms/{vm.pk}/rename/", {"name": "", "description": "typed"}, headers=HTMX)
     assert answer.status_code == 422
     assert 'value="typed"' in answer.content.decode()
 

@@ -15,7 +15,7 @@ from apps.network.models import Subnet
 from apps.portal import guide as guide_module
 from apps.portal import urls
 from apps.portal.create import CreatePage
-from apps.portal.guide import ADMINISTRATION, guide, topic_title
+from apps.portal.guide import ADMINISTRATION, PAGES, guide, guide_in, topic_title
 from apps.portal.kinds import PageKind
 from tests import factories
 from tests.portal.test_pages_open import plain_paths
@@ -112,7 +112,58 @@ def test_links_between_pages_lead_to_headings_that_exist() -> None:
 
 
 def test_every_file_of_the_guide_is_served() -> None:
-    assert sorted(guide()) == sorted(path.stem for path in guide_module.FOLDER.iterdir())
+    folders = [guide_module.FOLDER / language for language in guide_module.TRANSLATIONS]
+    assert sorted(guide_module.FOLDER.iterdir()) == sorted(
+        [*folders, *(guide_module.FOLDER / f"{slug}.md" for slug in guide())]
+    )
+    for folder in folders:
+        assert sorted(path.name for path in folder.iterdir()) == sorted(f"{slug}.md" for slug in guide())
+
+
+@pytest.mark.requirement("UX-13")
+@pytest.mark.parametrize("slug", PAGES)
+def test_every_page_has_a_chinese_one_with_the_same_headings_links_and_table_rows(slug: str) -> None:
+    english, chinese = ((guide_module.FOLDER / folder / f"{slug}.md").read_text() for folder in ("", "zh"))
+
+    def outline(text: str) -> list[str]:
+        return re.findall(r"^#+ ", text, re.MULTILINE)
+
+    assert outline(chinese) == outline(english)
+    assert sorted(re.findall(r"\]\(([^)]+)\)", chinese)) == sorted(re.findall(r"\]\(([^)]+)\)", english))
+    assert len(re.findall(r"^[|-]", chinese, re.MULTILINE)) == len(
+        re.findall(r"^[|-]", english, re.MULTILINE)
+    )
+    assert list(guide_in("zh")[slug].headings) == list(guide_in("en")[slug].headings)
+
+
+@pytest.mark.requirement("UX-13")
+def test_who_reads_chinese_reads_the_guide_in_chinese(alice: User) -> None:
+    client = factories.page_client(alice)
+    english = client.get("/help/networks/").content.decode()
+    assert 'lang="en">Networks</h1>' in english
+    User.objects.filter(pk=alice.pk).update(language="zh-hans")
+    html = client.get("/help/networks/").content.decode()
+    assert 'lang="zh-Hans">网络</h1>' in html
+    assert 'id="security-groups">安全组</h2>' in html
+    form = client.get("/vpcs/create/").content.decode()
+    assert '<span lang="zh-Hans">私有网络 VPC</span>' in form
+
+
+def test_a_page_without_a_translation_is_shown_in_english(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for slug in PAGES:
+        (tmp_path / f"{slug}.md").write_text("# Title\n\n## Part\n")
+    (tmp_path / "zh").mkdir()
+    (tmp_path / "zh" / "tasks.md").write_text("# 任务\n\n## 部分\n")
+    monkeypatch.setattr(guide_module, "FOLDER", tmp_path)
+    pages = guide_in.__wrapped__("zh")
+    assert (pages["tasks"].title, pages["tasks"].language, dict(pages["tasks"].headings)) == (
+        "任务",
+        "zh-Hans",
+        {"part": "部分"},
+    )
+    assert (pages["networks"].title, pages["networks"].language) == ("Title", "en")
 
 
 def test_html_in_a_page_is_shown_and_not_run(tmp_path: Path) -> None:

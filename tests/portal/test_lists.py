@@ -109,7 +109,7 @@ def test_what_users_type_is_never_markup(
 ) -> None:
     vm = make_vm(owner, cloud, subnet)
     error = {"message": NASTY, "code": "x", "hint": NASTY}
-    Resource.objects.filter(pk=vm.pk).update(name=NASTY, remark=NASTY, error=error)
+    Resource.objects.filter(pk=vm.pk).update(name=NASTY, description=NASTY, error=error)
     vm.operations.update(target_name=NASTY, error=error, steps=[{"at": "2026-01-01T00:00:00", "text": NASTY}])
     client = factories.page_client(alice)
     operation = vm.operations.get()

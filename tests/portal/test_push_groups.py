@@ -23,10 +23,10 @@ class Heard:
         self.texts: asyncio.Queue[str] = asyncio.Queue()
         self.ended: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
-    def tell(self, text: str) -> None:
+    def send_text(self, text: str) -> None:
         self.texts.put_nowait(text)
 
-    def hears(self, about: Collection[str]) -> bool:
+    def receives(self, about: Collection[str]) -> bool:
         return "mine" in about
 
     def end(self, message: dict[str, Any]) -> None:
@@ -123,7 +123,7 @@ def test_ended_sessions_are_told_at_once() -> None:
 @pytest.mark.requirement("AC-1", "UX-2")
 def test_a_message_about_single_resources_reaches_only_pages_that_may_hear_of_one() -> None:
     class Deaf(Heard):
-        def hears(self, about: Collection[str]) -> bool:
+        def receives(self, about: Collection[str]) -> bool:
             return False
 
     async def scenario() -> None:

@@ -1,4 +1,4 @@
-"""The search box: everything the asker may see, by name, id, address, MAC or remark; and actions."""
+"""The search box: everything the asker may see, by name, id, address, MAC or description; and actions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HTMX = {"HX-Request": "true"}
 
 @pytest.fixture
 def vm(owner: Actor, cloud: Cloud, subnet: Subnet) -> Vm:
-    return make_vm(owner, cloud, subnet, name="web-1", remark="the shop's front")
+    return make_vm(owner, cloud, subnet, name="web-1", description="the shop's front")
 
 
 def found(user: User, text: str, area: str = "portal") -> list[str]:
@@ -167,7 +167,7 @@ def test_it_costs_the_same_number_of_queries_however_much_it_finds(
     "text", ["%", "_", "\\", "'", '"', "<b>", "\x00", "x" * 5000, "10.0.0.999", ":::", "💾"]
 )
 def test_odd_texts_find_nothing_and_break_nothing(vm: Vm, alice: User, text: str) -> None:
-    Resource.objects.update(remark="")
+    Resource.objects.update(description="")
     answer = factories.page_client(alice).get("/search/", {"q": text})
     assert answer.status_code in {200, 400}
     assert str(vm.pk) not in answer.content.decode()

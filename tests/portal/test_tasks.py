@@ -121,14 +121,25 @@ def test_what_was_asked_for_together_stands_together(
 
 
 @pytest.mark.requirement("OP-4")
-def test_failed_first_puts_them_first(owner: Actor, alice: User, cloud: Cloud, subnet: Subnet) -> None:
+def test_sorted_by_status_the_newest_failed_task_is_first(
+    owner: Actor, alice: User, cloud: Cloud, subnet: Subnet
+) -> None:
+    by_name: dict[str, Operation] = {}
     for name, status in (("one", "failed"), ("two", "done"), ("three", "failed"), ("four", "queued")):
-        (operation,) = ask_for_vms(owner, cloud, subnet, name=name)
+        (by_name[name],) = ask_for_vms(owner, cloud, subnet, name=name)
         if status != "queued":
-            settle(operation, status)
-    rows = factories.page_client(alice).get("/operations/?sort=status").context["rows"]
-    order = [Operation.objects.get(pk=row.key).status for row in rows]
-    assert order == ["failed", "failed", "queued", "done"]
+            settle(by_name[name], status)
+    # Of the two that failed the one with the larger key is newer, so that the order by key is the wrong one.
+    older, newer = sorted(("one", "three"), key=lambda name: by_name[name].pk)
+    hour_ago = Operation.objects.filter(pk=by_name[older].pk)
+    hour_ago.update(created_at=timezone.now() - timedelta(hours=1))
+
+    def listed(query: str) -> list[str]:
+        rows = factories.page_client(alice).get(f"/operations/?{query}").context["rows"]
+        return [Operation.objects.get(pk=row.key).target_name for row in rows]
+
+    assert listed("sort=status") == [newer, older, "four", "two"]
+    assert listed("sort=-status") == ["two", "four", newer, older]
     narrowed = factories.page_client(alice).get("/operations/?status=queued&status=running").context["rows"]
     assert len(narrowed) == 1
 
@@ -256,3 +267,12 @@ def test_pages_and_api_cancel_by_the_same_rule(
     assert factories.page_client(alice).post(f"/operations/{waiting.pk}/cancel/").status_code == 302
     waiting.refresh_from_db()
     assert waiting.status == OperationStatus.CANCELLED
+
+
+@pytest.mark.requirement("UX-12")
+def test_tabs_of_the_task_list_narrow_it_and_none_only_sorts(alice: User) -> None:
+    page = factories.page_client(alice).get("/operations/").context["page"]
+    queries = {str(tab.label): tab.link for tab in page.view_tabs.tabs}
+    assert list(queries) == ["All", "In progress", "Failed"]
+    status = next(column for column in page.columns if column.name == "status")
+    assert page.order_by.link(status) == "?sort=status"

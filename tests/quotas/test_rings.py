@@ -25,10 +25,10 @@ def drawn(used: int, limit: int, metric: str = "memory_gib") -> str:
 @pytest.mark.parametrize(
     ("used", "limit", "tone", "percent", "left"),
     [
-        (120, 400, "ok", 30, "280 GiB left"),
-        (320, 400, "warn", 80, "80 GiB left"),
+        (120, 400, "ok", 30, "280\N{NO-BREAK SPACE}GiB left"),
+        (320, 400, "warn", 80, "80\N{NO-BREAK SPACE}GiB left"),
         (400, 400, "error", 100, "none left"),
-        (450, 400, "error", 100, "50 GiB over the limit"),
+        (450, 400, "error", 100, "50\N{NO-BREAK SPACE}GiB over the limit"),
     ],
 )
 def test_a_ring_shows_share_figures_and_what_is_left(
@@ -37,7 +37,7 @@ def test_a_ring_shows_share_figures_and_what_is_left(
     html = drawn(used, limit)
     assert f"ring-{tone}" in html
     assert f'stroke-dasharray="{percent} 100"' in html
-    assert f"{used} of {limit} GiB" in html
+    assert f"{used} of {limit}\N{NO-BREAK SPACE}GiB" in html
     assert left in html
 
 
@@ -47,7 +47,7 @@ def test_a_ring_of_nothing_used_is_empty() -> None:
 
 def test_no_limit_is_shown_as_such() -> None:
     html = drawn(1200, UNLIMITED)
-    assert "1,200 GiB used" in html
+    assert "1,200\N{NO-BREAK SPACE}GiB used" in html
     assert "no limit" in html
     assert "ring-fill" not in html
 

@@ -114,7 +114,7 @@ class Client:
             time.sleep(AGAIN_SECONDS)  # the client's own patience, not a wait for anything
 
     def _once(self, send: Callable[[], Answer]) -> Answer | None:
-        begun = time.monotonic()
+        started = time.monotonic()
         try:
             answer = send()
         except (OSError, HTTPException):
@@ -122,7 +122,7 @@ class Client:
         code = answer.body.get("code", "") if answer is not None and isinstance(answer.body, dict) else ""
         status = answer.status if answer is not None else None
         with self._ledger.mutex:
-            self._ledger.seen.append(Seen(begun, time.monotonic() - begun, status, code))
+            self._ledger.seen.append(Seen(started, time.monotonic() - started, status, code))
             if status is not None and status >= 500 and (status, code) != (503, "platform.unavailable"):
                 self._ledger.odd.append(f"{status} {answer and answer.body}")
         return answer

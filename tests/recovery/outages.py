@@ -40,7 +40,7 @@ PAUSE = 0.4
 
 
 @dataclass(frozen=True)
-class Yard:
+class Environment:
     """A platform whose PostgreSQL and broker are the test's own, and a tenant whose owner has a page open."""
 
     site: Site
@@ -60,18 +60,18 @@ class Yard:
             return answer.status, answer.read().decode()
 
 
-def endure(yard: Yard, outage: str, harm: Callable[[], None]) -> None:
+def endure(environment: Environment, outage: str, harm: Callable[[], None]) -> None:
     """Let `harm` happen under load, wait for everything to settle, and fail if anything was lost or doubled."""
     start = database_time()
-    with looking_on(yard) as looks, load(yard.site.api, yard.site.choices) as ledger:
+    with looking_on(environment) as looks, load(environment.site.api, environment.site.choices) as ledger:
         wait_until(lambda: ledger.accepted >= BEFORE, "the load to begin", seconds=60)
-        begun = time.monotonic()
+        started = time.monotonic()
         harm()
         ended, ended_there, accepted = time.monotonic(), database_time(), ledger.accepted
         wait_until(lambda: ledger.accepted >= accepted + AFTER, "changes to be accepted again", seconds=60)
-    yard.site.settle()
+    environment.site.settle()
     seen = [*ledger.seen, *looks]
-    during = [one for one in seen if begun <= one.at + one.seconds and one.at <= ended + AFTERMATH]
+    during = [one for one in seen if started <= one.at + one.seconds and one.at <= ended + AFTERMATH]
     row = reckoned(outage, ledger, start, users_saw(during))
     tell(row)
     assert (row.lost, row.doubled) == (0, 0), row
@@ -133,26 +133,26 @@ def database_time() -> datetime:
     return now
 
 
-def one_look(yard: Yard) -> Seen:
+def one_look(environment: Environment) -> Seen:
     """Load the list of VMs."""
-    begun, status, text = time.monotonic(), None, ""
+    started, status, text = time.monotonic(), None, ""
     with suppress(OSError, http.client.HTTPException):
-        status, text = yard.page("/vms/")
+        status, text = environment.page("/vms/")
     code = "platform.unavailable" if "platform.unavailable" in text else ""
-    return Seen(begun, time.monotonic() - begun, status, code)
+    return Seen(started, time.monotonic() - started, status, code)
 
 
-def asked_at_once(yard: Yard, count: int) -> list[Seen]:
+def asked_at_once(environment: Environment, count: int) -> list[Seen]:
     """Load the list of VMs so many times side by side."""
     with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(lambda _number: one_look(yard), range(count)))
+        return list(pool.map(lambda _number: one_look(environment), range(count)))
 
 
 @contextmanager
-def open_socket(yard: Yard) -> Iterator[ClientConnection]:
+def open_socket(environment: Environment) -> Iterator[ClientConnection]:
     """Give the socket of an open page that is ready to hear."""
-    url = f"127.0.0.1:{yard.platform.port}"
-    cookie = {"Cookie": yard.cookie}
+    url = f"127.0.0.1:{environment.platform.port}"
+    cookie = {"Cookie": environment.cookie}
     with connect(f"ws://{url}/ws/page/", origin=Origin(f"http://{url}"), additional_headers=cookie) as socket:
         assert "ready" in json.loads(socket.recv(10))
         yield socket
@@ -166,25 +166,25 @@ def knows_that_it_missed_something(socket: ClientConnection) -> None:
     assert closed.value.rcvd is not None and closed.value.rcvd.code == CONNECT_AGAIN
 
 
-def pages_hear(yard: Yard) -> None:
+def pages_hear(environment: Environment) -> None:
     """Fail unless an open page hears of what web accepts and of what the worker then does.
 
     One that was opened just before web noticed that Redis is another is told to connect again, and does.
     """
     try:
-        hears_of_a_vm(yard)
+        hears_of_a_vm(environment)
     except ConnectionClosed as closed:
         assert closed.rcvd is not None and closed.rcvd.code == CONNECT_AGAIN
-        hears_of_a_vm(yard)
+        hears_of_a_vm(environment)
 
 
-def hears_of_a_vm(yard: Yard) -> None:
+def hears_of_a_vm(environment: Environment) -> None:
     """Open a page and wait until it was told what the worker has done with a VM, and then what web has."""
-    with open_socket(yard) as socket:
-        vm = yard.site.ask_for_vm("heard")
-        yard.site.settle()
+    with open_socket(environment) as socket:
+        vm = environment.site.ask_for_vm("heard")
+        environment.site.settle()
         wait_to_hear(socket, "operation", str(Operation.objects.get(target_id=vm).pk))
-        assert yard.site.api.ask("PATCH", f"/vms/{vm}", {"remark": "heard"}).status == 200
+        assert environment.site.api.ask("PATCH", f"/vms/{vm}", {"description": "heard"}).status == 200
         wait_to_hear(socket, "vm", vm)
 
 
@@ -197,14 +197,14 @@ def wait_to_hear(socket: ClientConnection, kind: str, id: str) -> None:
 
 
 @contextmanager
-def looking_on(yard: Yard) -> Iterator[list[Seen]]:
+def looking_on(environment: Environment) -> Iterator[list[Seen]]:
     """Ask for the list of VMs again and again, as an open page does; give what came of it."""
     seen: list[Seen] = []
     enough = threading.Event()
 
     def look() -> None:
         while not enough.wait(PAUSE):
-            seen.append(one_look(yard))
+            seen.append(one_look(environment))
 
     looker = threading.Thread(target=look, daemon=True)
     looker.start()

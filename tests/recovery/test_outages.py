@@ -21,7 +21,7 @@ from tests.recovery.conftest import WHAT_SETTLES, peopled
 from tests.recovery.load import Seen
 from tests.recovery.outages import (
     ANSWERED,
-    Yard,
+    Environment,
     asked_at_once,
     endure,
     knows_that_it_missed_something,
@@ -50,11 +50,11 @@ STEP_SECONDS = 600
 
 
 @pytest.fixture(scope="module")
-def yard(
+def environment(
     django_test_environment: None,
     django_db_blocker: DjangoDbBlocker,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Yard]:
+) -> Iterator[Environment]:
     """Web, worker and beat with a PostgreSQL and a broker of their own; the pretend machines are in another Redis."""
     place = tmp_path_factory.mktemp("outages")
     with (
@@ -79,113 +79,113 @@ def yard(
             site = peopled(made)
             User.objects.filter(username="alice").update(must_change_password=False)
             session = page_client(User.objects.get(username="alice")).cookies["sessionid"].value
-            yield Yard(site, postgres, broker, f"sessionid={session}")
+            yield Environment(site, postgres, broker, f"sessionid={session}")
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_over(yard: Yard) -> Iterator[None]:
+def nothing_left_over(environment: Environment) -> Iterator[None]:
     """Start every test with the usual processes and end it with no VM."""
-    yard.platform.start("web", "worker", "beat")
+    environment.platform.start("web", "worker", "beat")
     yield
-    yard.platform.start("web", "worker", "beat")
-    yard.site.empty()
+    environment.platform.start("web", "worker", "beat")
+    environment.site.empty()
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
-def test_postgresql_is_restarted(yard: Yard, mode: str) -> None:
+def test_postgresql_is_restarted(environment: Environment, mode: str) -> None:
     def restart() -> None:
-        yard.postgres.stop(mode)
-        yard.postgres.start()
+        environment.postgres.stop(mode)
+        environment.postgres.start()
 
-    endure(yard, f"PostgreSQL restarted (`{mode}`)", restart)
+    endure(environment, f"PostgreSQL restarted (`{mode}`)", restart)
 
 
 @pytest.mark.campaign_core
 @pytest.mark.requirement("OP-5")
-def test_postgresql_is_away(yard: Yard) -> None:
+def test_postgresql_is_away(environment: Environment) -> None:
     rush: list[Seen] = []
 
     def stay_away() -> None:
         until = time.monotonic() + AWAY_SECONDS
-        yard.postgres.stop()
-        rush.extend(asked_at_once(yard, RUSH))
+        environment.postgres.stop()
+        rush.extend(asked_at_once(environment, RUSH))
         time.sleep(max(0.0, until - time.monotonic()))  # how long the outage lasts
-        yard.postgres.start()
+        environment.postgres.start()
 
-    endure(yard, f"PostgreSQL away for {AWAY_SECONDS} s", stay_away)
+    endure(environment, f"PostgreSQL away for {AWAY_SECONDS} s", stay_away)
     assert {(one.status, one.code) for one in rush} == {(503, "platform.unavailable")}
     assert max(one.seconds for one in rush) < ANSWERED
 
 
 @pytest.mark.parametrize("loses", [False, True], ids=["keeps its data", "loses its data"])
-def test_redis_is_restarted(yard: Yard, loses: bool) -> None:
+def test_redis_is_restarted(environment: Environment, loses: bool) -> None:
     def restart() -> None:
-        yard.broker.stop()
+        environment.broker.stop()
         if loses:
-            yard.broker.lose_everything()
-        yard.broker.start()
+            environment.broker.lose_everything()
+        environment.broker.start()
 
-    with open_socket(yard) as page:
-        endure(yard, "Redis restarted, all its data lost" if loses else "Redis restarted", restart)
+    with open_socket(environment) as page:
+        endure(environment, "Redis restarted, all its data lost" if loses else "Redis restarted", restart)
         knows_that_it_missed_something(page)
-    pages_hear(yard)
+    pages_hear(environment)
 
 
-def test_redis_is_away(yard: Yard) -> None:
+def test_redis_is_away(environment: Environment) -> None:
     def stay_away() -> None:
-        yard.broker.stop()
+        environment.broker.stop()
         time.sleep(BROKER_AWAY_SECONDS)  # how long the outage lasts
-        yard.broker.start()
+        environment.broker.start()
 
-    endure(yard, f"Redis away for {BROKER_AWAY_SECONDS} s", stay_away)
+    endure(environment, f"Redis away for {BROKER_AWAY_SECONDS} s", stay_away)
 
 
-def test_two_beats_run_at_once(yard: Yard) -> None:
-    usual = yard.platform.process("beat")
+def test_two_beats_run_at_once(environment: Environment) -> None:
+    usual = environment.platform.process("beat")
     args = tuple(arg.replace("/beat", "/second-beat") for arg in usual.args)
     second = Process("second beat", args, says=usual.says)
 
     def both() -> None:
-        yard.platform.start(second)
+        environment.platform.start(second)
         time.sleep(A_WHILE)  # so long they ring together
-        yard.platform.kill(second.name)
+        environment.platform.kill(second.name)
 
-    endure(yard, "two beats at once", both)
+    endure(environment, "two beats at once", both)
 
 
-def test_beat_is_away(yard: Yard) -> None:
+def test_beat_is_away(environment: Environment) -> None:
     def stay_away() -> None:
-        yard.platform.kill("beat")
+        environment.platform.kill("beat")
         time.sleep(A_WHILE)  # so long nothing sweeps
-        yard.platform.start("beat")
+        environment.platform.start("beat")
 
-    endure(yard, f"no beat for {A_WHILE} s", stay_away)
+    endure(environment, f"no beat for {A_WHILE} s", stay_away)
 
 
-def test_each_process_is_killed_in_turn(yard: Yard) -> None:
+def test_each_process_is_killed_in_turn(environment: Environment) -> None:
     def kill_all() -> None:
         for name in ("web", "worker", "beat"):
-            yard.platform.kill(name)
-            yard.platform.start(name)
+            environment.platform.kill(name)
+            environment.platform.start(name)
 
-    endure(yard, "web, worker, beat killed in turn (`kill -9`)", kill_all)
+    endure(environment, "web, worker, beat killed in turn (`kill -9`)", kill_all)
 
 
 @pytest.fixture(scope="module")
-def clocks(yard: Yard, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clocks]:
+def clocks(environment: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clocks]:
     """Web, worker and beat with clocks of their own, which go as PostgreSQL's until a test steps them."""
     directory = tmp_path_factory.mktemp("clocks")
     packages.install(("libfaketime",), directory / "packages.log")
     made = Clocks(directory)
     made.step(web=0, worker=0, beat=0)
-    shifted = [made.shifted(yard.platform.process(name)) for name in made.names]
+    shifted = [made.shifted(environment.platform.process(name)) for name in made.names]
     for name in made.names:
-        yard.platform.kill(name)
-    yard.platform.start(*shifted)
+        environment.platform.kill(name)
+    environment.platform.start(*shifted)
     yield made
     for name in made.names:
-        yard.platform.kill(name)
-    yard.platform.start(*made.names)
+        environment.platform.kill(name)
+    environment.platform.start(*made.names)
 
 
 @dataclass(frozen=True)
@@ -215,10 +215,12 @@ class Clocks:
         (STEP_SECONDS, -STEP_SECONDS, "web's clock forwards, the workers' backwards, then right again"),
     ],
 )
-def test_clocks_are_stepped(yard: Yard, clocks: Clocks, web: int, worker: int, what: str) -> None:
+def test_clocks_are_stepped(
+    environment: Environment, clocks: Clocks, web: int, worker: int, what: str
+) -> None:
     def step() -> None:
         clocks.step(web=web, worker=worker, beat=worker)
         time.sleep(A_WHILE)  # so long they are wrong
         clocks.step(web=0, worker=0, beat=0)
 
-    endure(yard, what, step)
+    endure(environment, what, step)

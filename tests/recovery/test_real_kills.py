@@ -28,7 +28,7 @@ AT_ONCE = 4
 
 
 @dataclass
-class Yard:
+class Environment:
     """A site with a tenant, and how long a create and a delete take when nothing is killed."""
 
     site: RealSite
@@ -47,24 +47,24 @@ class Yard:
 
     def settle(self) -> float:
         """Wait until no operation is open; return how many seconds that took."""
-        begun = time.monotonic()
+        started = time.monotonic()
         wait_until(
             lambda: not Operation.objects.open().exists(), "all to settle", seconds=SETTLE_SECONDS, every=0.05
         )
-        return time.monotonic() - begun
+        return time.monotonic() - started
 
 
 @pytest.fixture(scope="module")
-def yard(real_site: RealSite) -> Yard:
+def environment(real_site: RealSite) -> Environment:
     """Measure one undisturbed create and delete, which says when to kill."""
-    customer = real_site.tenant("yard")
+    customer = real_site.tenant("kills")
     body = {
         "image": str(real_site.idle.pk),
         "instance_type": real_site.small.pk,
         "subnet": customer.api.get("/subnets")["results"][0]["id"],
         "security_group": customer.api.get("/security-groups")["results"][0]["id"],
     }
-    made = Yard(real_site, customer, body, strangers())
+    made = Environment(real_site, customer, body, strangers())
     vm = made.create("undisturbed")
     made.create_seconds = made.settle()
     made.delete(vm)
@@ -73,54 +73,56 @@ def yard(real_site: RealSite) -> Yard:
 
 
 @pytest.fixture
-def before(yard: Yard) -> Iterator[set[str]]:
+def before(environment: Environment) -> Iterator[set[str]]:
     """What stood on the hosts before the test."""
-    yield traces(yard.site.box)
+    yield traces(environment.site.box)
 
 
-def kill_worker(yard: Yard) -> None:
-    yard.site.platform.kill("worker")
-    yard.site.platform.start("worker")
+def kill_worker(environment: Environment) -> None:
+    environment.site.platform.kill("worker")
+    environment.site.platform.start("worker")
 
 
-def kill_web(yard: Yard) -> None:
-    yard.site.platform.kill("web")
-    yard.site.platform.start("web")
+def kill_web(environment: Environment) -> None:
+    environment.site.platform.kill("web")
+    environment.site.platform.start("web")
 
 
-def kill_agents(yard: Yard) -> None:
+def kill_agents(environment: Environment) -> None:
     """systemd starts them again."""
-    _kill_units(yard, "scloud-agent.service")
+    _kill_units(environment, "scloud-agent.service")
 
 
-def kill_libvirt(yard: Yard) -> None:
+def kill_libvirt(environment: Environment) -> None:
     """systemd starts it again; QEMU runs on."""
-    _kill_units(yard, "libvirtd.service")
+    _kill_units(environment, "libvirtd.service")
 
 
-def _kill_units(yard: Yard, unit: str) -> None:
-    for host in yard.site.box.hosts:
+def _kill_units(environment: Environment, unit: str) -> None:
+    for host in environment.site.box.hosts:
         host.exec("systemctl", "kill", "--signal=KILL", unit)
 
 
 @pytest.mark.requirement("OP-2")
 @pytest.mark.parametrize("kill", [kill_worker, kill_agents, kill_libvirt, kill_web])
 def test_vms_settle_and_nothing_leaks_when_a_process_dies(
-    yard: Yard, before: set[str], kill: Callable[[Yard], None]
+    environment: Environment, before: set[str], kill: Callable[[Environment], None]
 ) -> None:
-    vms = under_way([lambda n=n: yard.create(f"vm-{n}") for n in range(AT_ONCE)], yard.create_seconds)
-    kill(yard)
-    yard.settle()
+    vms = under_way(
+        [lambda n=n: environment.create(f"vm-{n}") for n in range(AT_ONCE)], environment.create_seconds
+    )
+    kill(environment)
+    environment.settle()
     assert Vm.objects.filter(pk__in=vms, state=State.READY, power_seen=Power.ON).count() == AT_ONCE
-    assert audit(yard.strange) == []
+    assert audit(environment.strange) == []
 
-    under_way([lambda vm=vm: yard.delete(vm) for vm in vms], yard.delete_seconds)
-    kill(yard)
-    yard.settle()
+    under_way([lambda vm=vm: environment.delete(vm) for vm in vms], environment.delete_seconds)
+    kill(environment)
+    environment.settle()
     assert not Vm.objects.exists()
     assert not Operation.objects.filter(status=OperationStatus.FAILED).exists()
-    assert audit(yard.strange) == []
-    assert traces(yard.site.box) == before
+    assert audit(environment.strange) == []
+    assert traces(environment.site.box) == before
 
 
 def under_way(requests: list[Callable[[], Any]], seconds: float) -> list[Any]:

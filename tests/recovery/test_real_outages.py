@@ -47,7 +47,7 @@ AT_ONCE_SECONDS = 10
 
 
 @dataclass
-class Yard:
+class Environment:
     """A site with a tenant that has a guest on each host, and one more VM on the last, to be switched off and on."""
 
     site: RealSite
@@ -80,14 +80,14 @@ class Yard:
 
     def seconds_for(self, action: str) -> float:
         """Change the living host's VM; return how long that took."""
-        begun = time.monotonic()
+        started = time.monotonic()
         operation = self.ask("POST", f"/vms/{self.living}/{action}")
         wait_until(
             lambda: Operation.objects.get(pk=operation).status == OperationStatus.DONE,
             f"{action} on the living host",
             seconds=30,
         )
-        return time.monotonic() - begun
+        return time.monotonic() - started
 
     def clear(self) -> None:
         """Delete the VMs of the test."""
@@ -110,7 +110,7 @@ class Yard:
 
 
 @pytest.fixture(scope="module")
-def yard(real_site: RealSite) -> Iterator[Yard]:
+def environment(real_site: RealSite) -> Iterator[Environment]:
     """A guest runs on each host from here on; nothing but a power cut may touch it."""
     customer = real_site.tenant("outages")
     Quota.objects.filter(tenant=customer.tenant).update(limit=10_000)
@@ -121,7 +121,7 @@ def yard(real_site: RealSite) -> Iterator[Yard]:
         "security_group": customer.security_group,
     }
     strange, before = strangers(), traces(real_site.box)
-    made = Yard(real_site, customer, body, strange)
+    made = Environment(real_site, customer, body, strange)
     names = [host.name for host in real_site.box.hosts]
     made.lasting = {made.create(f"guest-{number}", name) for number, name in enumerate(names)}
     made.living = made.create("living", names[-1])
@@ -134,103 +134,105 @@ def yard(real_site: RealSite) -> Iterator[Yard]:
     assert traces(real_site.box) == before
 
 
-def test_an_agent_that_is_gone_keeps_its_own_host_waiting_and_no_other(yard: Yard) -> None:
-    dead, living = yard.site.box.hosts
-    untouched = hosts.guests(yard.site.box) - {f"{living.name} {pid}" for pid in pids_of(yard)}
-    usual = max(yard.seconds_for("power-off"), yard.seconds_for("start"))
+def test_an_agent_that_is_gone_keeps_its_own_host_waiting_and_no_other(environment: Environment) -> None:
+    dead, living = environment.site.box.hosts
+    untouched = hosts.guests(environment.site.box) - {f"{living.name} {pid}" for pid in pids_of(environment)}
+    usual = max(environment.seconds_for("power-off"), environment.seconds_for("start"))
     took = []
     with hosts.away(dead, hosts.AGENT):
-        begun = time.monotonic()
-        waiting = [yard.create(f"waits-{number}", dead.name) for number in range(FOR_THE_DEAD)]
-        beside = yard.create("beside", living.name)
-        while time.monotonic() < begun + GONE_SECONDS:
-            took += [yard.seconds_for("power-off"), yard.seconds_for("start")]
+        started = time.monotonic()
+        waiting = [environment.create(f"waits-{number}", dead.name) for number in range(FOR_THE_DEAD)]
+        beside = environment.create("beside", living.name)
+        while time.monotonic() < started + GONE_SECONDS:
+            took += [environment.seconds_for("power-off"), environment.seconds_for("start")]
         assert Vm.objects.get(pk=beside).state == State.READY
         reasons = [last_words(vm) for vm in waiting]
         for vm in waiting[4:]:
-            yard.ask("DELETE", f"/vms/{vm}")
-    yard.settle()
+            environment.ask("DELETE", f"/vms/{vm}")
+    environment.settle()
     assert [words for words in reasons if dead.name not in words] == []
     assert any("has not reported for" in words for words in reasons)
     assert max(took) < AT_ONCE_SECONDS, f"usually {usual:.1f} s, meanwhile {took}"
     assert running(waiting[:4]) == 4
-    assert hosts.guests(yard.site.box) >= untouched
+    assert hosts.guests(environment.site.box) >= untouched
     saw = f"“{reasons[0]}”; changes on the other host took {max(took):.1f} s at most"
-    yard.reckon(f"agent of a host gone for {GONE_SECONDS} s, {FOR_THE_DEAD} VMs asked for there", saw)
+    environment.reckon(f"agent of a host gone for {GONE_SECONDS} s, {FOR_THE_DEAD} VMs asked for there", saw)
 
 
-def test_a_host_without_libvirtd_does_what_was_asked_once_it_is_back(yard: Yard) -> None:
-    host = yard.site.box.hosts[0]
-    before = hosts.guests(yard.site.box)
+def test_a_host_without_libvirtd_does_what_was_asked_once_it_is_back(environment: Environment) -> None:
+    host = environment.site.box.hosts[0]
+    before = hosts.guests(environment.site.box)
     with hosts.away(host, hosts.LIBVIRTD):
-        begun = time.monotonic()
-        vms = [yard.create(f"later-{number}", host.name) for number in range(2)]
+        started = time.monotonic()
+        vms = [environment.create(f"later-{number}", host.name) for number in range(2)]
         wait_until(
             lambda: "libvirt does not respond" in last_words(vms[0]),
             "the reason to show",
             seconds=LIBVIRTD_SECONDS,
         )
         reason = last_words(vms[0])
-        hosts.last(LIBVIRTD_SECONDS, begun)
-    yard.settle()
+        hosts.last(LIBVIRTD_SECONDS, started)
+    environment.settle()
     assert running(vms) == 2
-    assert hosts.guests(yard.site.box) >= before, "a guest was touched"
-    yard.reckon(f"libvirtd of a host gone for {LIBVIRTD_SECONDS} s", f"“{reason}”")
+    assert hosts.guests(environment.site.box) >= before, "a guest was touched"
+    environment.reckon(f"libvirtd of a host gone for {LIBVIRTD_SECONDS} s", f"“{reason}”")
 
 
 @pytest.mark.parametrize("seconds", [0, NETWORK_SECONDS], ids=["killed", "gone"])
-def test_what_needs_the_network_waits_for_the_northbound_database(yard: Yard, seconds: int) -> None:
+def test_what_needs_the_network_waits_for_the_northbound_database(
+    environment: Environment, seconds: int
+) -> None:
     """Killed while one transaction after the other is sent."""
-    central = yard.site.box.central
-    before = hosts.guests(yard.site.box)
-    early = yard.create("early", yard.site.box.hosts[0].name)
-    groups = [new_group(yard, f"group-{seconds}-{number}") for number in range(6)]
+    central = environment.site.box.central
+    before = hosts.guests(environment.site.box)
+    early = environment.create("early", environment.site.box.hosts[0].name)
+    groups = [new_group(environment, f"group-{seconds}-{number}") for number in range(6)]
     if seconds:
         with hosts.away(central, hosts.NORTHBOUND):
-            begun = time.monotonic()
-            groups += [new_group(yard, f"late-{seconds}-{number}") for number in range(2)]
-            late = yard.create("late", yard.site.box.hosts[1].name)
-            hosts.last(seconds, begun)
+            started = time.monotonic()
+            groups += [new_group(environment, f"late-{seconds}-{number}") for number in range(2)]
+            late = environment.create("late", environment.site.box.hosts[1].name)
+            hosts.last(seconds, started)
             reason = last_words(groups[-1])
     else:
         hosts.kill(central, hosts.NORTHBOUND[0])
-        late, reason = yard.create("late", yard.site.box.hosts[1].name), ""
-    yard.settle()
+        late, reason = environment.create("late", environment.site.box.hosts[1].name), ""
+    environment.settle()
     assert running([early, late]) == 2
-    assert hosts.guests(yard.site.box) >= before, "a guest was touched"
+    assert hosts.guests(environment.site.box) >= before, "a guest was touched"
     if seconds:
         assert "northbound database" in reason
     for group in groups:
-        yard.ask("DELETE", f"/security-groups/{group}")
-    yard.reckon(
+        environment.ask("DELETE", f"/security-groups/{group}")
+    environment.reckon(
         f"OVN's northbound database {f'gone for {seconds} s' if seconds else 'killed'}",
         f"“{reason}”" if reason else "",
     )
 
 
-def test_a_host_whose_power_was_cut_goes_on_where_it_was(yard: Yard) -> None:
-    cut, other = yard.site.box.hosts
-    untouched = {one for one in hosts.guests(yard.site.box) if one.startswith(other.name)}
-    doomed = yard.create("doomed", cut.name)
-    yard.settle()
-    vms = [yard.create(f"under-way-{number}", cut.name) for number in range(3)]
-    yard.ask("DELETE", f"/vms/{doomed}")
+def test_a_host_whose_power_was_cut_goes_on_where_it_was(environment: Environment) -> None:
+    cut, other = environment.site.box.hosts
+    untouched = {one for one in hosts.guests(environment.site.box) if one.startswith(other.name)}
+    doomed = environment.create("doomed", cut.name)
+    environment.settle()
+    vms = [environment.create(f"under-way-{number}", cut.name) for number in range(3)]
+    environment.ask("DELETE", f"/vms/{doomed}")
     cut.power_cut()
     reboots = Event.objects.filter(code="host.rebooted").count()
-    yard.site.box.switch_on(cut)
+    environment.site.box.switch_on(cut)
     wait_until(
         lambda: Event.objects.filter(code="host.rebooted").count() > reboots, "news of the reboot", seconds=60
     )
-    yard.settle()
+    environment.settle()
     assert running(vms) == len(vms)
-    assert running(list(yard.lasting)) == len(yard.lasting), "what ran there before runs again"
-    assert hosts.guests(yard.site.box) >= untouched
-    yard.reckon("power of a host cut")
+    assert running(list(environment.lasting)) == len(environment.lasting), "what ran there before runs again"
+    assert hosts.guests(environment.site.box) >= untouched
+    environment.reckon("power of a host cut")
 
 
-def new_group(yard: Yard, name: str) -> str:
-    answer = yard.customer.api.change("POST", "/security-groups", {"name": name})
-    yard.accepted.append(answer["operation"]["id"])
+def new_group(environment: Environment, name: str) -> str:
+    answer = environment.customer.api.change("POST", "/security-groups", {"name": name})
+    environment.accepted.append(answer["operation"]["id"])
     return str(answer["resource"]["id"])
 
 
@@ -244,7 +246,7 @@ def running(vms: list[str]) -> int:
     return Vm.objects.filter(pk__in=vms, state=State.READY, power_seen=Power.ON).count()
 
 
-def pids_of(yard: Yard) -> list[str]:
+def pids_of(environment: Environment) -> list[str]:
     """Return the PIDs of the living VM's QEMU, which the tests switch off and on."""
-    host = yard.site.box.hosts[-1]
-    return host.exec("pgrep", "--full", f"guest=vm-{yard.living}", check=False).split()
+    host = environment.site.box.hosts[-1]
+    return host.exec("pgrep", "--full", f"guest=vm-{environment.living}", check=False).split()

@@ -70,6 +70,7 @@ from tests.security.words import (
 API: Rows = {
     "api:hosts-metrics GET": A_ADMIN_SEES,
     "api:storage-clusters-metrics GET": A_ADMIN_SEES,
+    "api:compute-clusters-metrics GET": A_ADMIN_SEES,
     **api("instance-types", see=A_MEMBER, create=A_ADMIN, delete=A_ADMIN, bulk=A_ADMIN),
     # A ticket is its asker's own: otto's here.
     **api(
@@ -78,6 +79,8 @@ API: Rows = {
         credentials="401 404 404 ok 404 404 404  403 404 404 404  404",
         bulk="",
     ),
+    # What is asked about stands in the query, which is missing here.
+    "api:reachability GET": "401 no no no no no no  no no no no  no",
     "api:vpc-ranges GET": A_MEMBER,
     "api:vpc-ranges PUT": A_ADMIN,
     **api(
@@ -277,6 +280,7 @@ PAGES: Rows = {
     # A bulk action's outcome is its asker's, otto's here, and of who runs the tenant.
     "portal:bulk.one GET": "login 404 404 ok 404 ok elsewhere  login login login login  ok",
     "portal:search GET": P_MEMBER,
+    "portal:reachability GET": P_MEMBER,
     # In development only.
     "portal:style GET": "404 404 404 404 404 404 404  404 404 404 404  404",
     "portal:login GET": A_ANYONE,
@@ -357,6 +361,7 @@ ADMIN: Rows = {
     "admin:home GET": ADMIN_ONLY,
     "admin:bulk.one GET": ADMIN_ONLY,
     "admin:search GET": ADMIN_ONLY,
+    "admin:reachability GET": ADMIN_ONLY,
     "admin:operation.own GET": ADMIN_ONLY,
     **{f"admin:{row}": ADMIN_ONLY for row in ACCOUNT},
     **{f"admin:{row}": ADMIN_NOT_THEIRS for row in ACCOUNT_OF_SOMEBODY},
@@ -384,7 +389,7 @@ ADMIN: Rows = {
     **admin("region", read="one menu", acts="create change open close delete", many=False),
     **admin(
         "compute_cluster",
-        read="one tab.hosts tab.vms tab.types tab.tenants menu",
+        read="one tab.monitoring tab.hosts tab.vms tab.types tab.tenants menu",
         acts="create change permit delete",
     ),
     **admin(

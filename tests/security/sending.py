@@ -94,7 +94,7 @@ def changed(world: World, watch: Watch) -> bool:
 
 @dataclass(frozen=True)
 class Statement:
-    """One that may change rows or opens a rehearsal; block: the outermost savepoint that it is in, "" for none."""
+    """One that may change rows or opens a dry run; block: the outermost savepoint that it is in, "" for none."""
 
     sql: str
     block: str
@@ -119,13 +119,13 @@ class Watch:
         return execute(sql, params, many, context)
 
     def written(self, beside: tuple[str, ...]) -> list[Statement]:
-        """Return what writes, rehearsals and what names one of `beside` left out."""
-        kept = without_rehearsals(self.statements)
+        """Return what writes, dry runs and what names one of `beside` left out."""
+        kept = without_dry_runs(self.statements)
         return [one for one in kept if one.writes and not any(part in one.sql for part in beside)]
 
 
-def without_rehearsals(statements: list[Statement]) -> list[Statement]:
-    """Return the statements without those of rehearsals, which are rolled back to where they began."""
+def without_dry_runs(statements: list[Statement]) -> list[Statement]:
+    """Return the statements without those of dry runs, which are rolled back to where they began."""
     kept: list[Statement] = []
     until = ""
     for one in statements:
@@ -135,7 +135,7 @@ def without_rehearsals(statements: list[Statement]) -> list[Statement]:
             until = kept.pop().sql.replace("SAVEPOINT", "ROLLBACK TO SAVEPOINT")
         else:
             kept.append(one)
-    assert not until, "a rehearsal that was not rolled back"
+    assert not until, "a dry run that was not rolled back"
     return kept
 
 

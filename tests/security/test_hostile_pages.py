@@ -73,7 +73,9 @@ class Reader(HTMLParser):
 @pytest.fixture(scope="module")
 def evil_world(world: World) -> World:
     """The world with the text in every column that people or hosts write."""
-    Resource.objects.update(name=SHORT, remark=EVIL, error={"message": EVIL, "hint": EVIL, "code": "x.y"})
+    Resource.objects.update(
+        name=SHORT, description=EVIL, error={"message": EVIL, "hint": EVIL, "code": "x.y"}
+    )
     Operation.objects.update(
         target_name=SHORT,
         error={"message": EVIL, "hint": EVIL, "code": "x.y"},
@@ -81,8 +83,8 @@ def evil_world(world: World) -> World:
         args={"name": EVIL},
     )
     AuditEntry.objects.update(target_name=SHORT, args={"name": EVIL}, actor_name=EVIL[:40])
-    Tenant.objects.filter(pk=world.tenant.pk).update(name=SHORT, remark=EVIL)
-    Project.objects.filter(pk=world.project.pk).update(name=SHORT, remark=EVIL)
+    Tenant.objects.filter(pk=world.tenant.pk).update(name=SHORT, description=EVIL)
+    Project.objects.filter(pk=world.project.pk).update(name=SHORT, description=EVIL)
     Region.objects.update(label=SHORT)
     ComputeCluster.objects.filter(pk=world.cluster.pk).update(name=SHORT, alias=SHORT)
     StorageCluster.objects.filter(pk=world.storage.pk).update(name=SHORT, alias=SHORT)

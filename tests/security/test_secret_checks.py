@@ -53,7 +53,7 @@ OUTSIDE = {
         "apps/tenancy/login_steps.py",
         "pending",
     ): "compares the session's own hash with the row: nothing is sent",
-    ("apps/tenancy/oidc/protocol.py", "_begun"): "is a judge, called by `finish` inside check_secret",
+    ("apps/tenancy/oidc/protocol.py", "_started"): "is a judge, called by `finish` inside check_secret",
     ("apps/api/authentication.py", "authenticate"): "256 bits, judged first; failures go to count_failure",
     ("apps/console/proxy/rfb.py", "challenge"): "is a judge",
     (

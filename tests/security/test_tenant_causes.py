@@ -19,7 +19,7 @@ from apps.lifecycle.tenant_texts import CAUSES
 from tests.factories import page_client
 from tests.kinds import RECIPES
 from tests.no_lease_renewal import no_lease_renewal
-from tests.recovery.crash.yard import Yard, hosts_reported, load_yard, make_yard
+from tests.recovery.crash.environment import Environment, hosts_reported, load_environment, make_environment
 
 __all__ = ["no_lease_renewal"]
 
@@ -58,12 +58,12 @@ LISTS = (
 
 
 @pytest.fixture
-def yard() -> Iterator[Yard]:
-    make_yard()
+def environment() -> Iterator[Environment]:
+    make_environment()
     hosts_reported()
     world = backends.memory_world()
     before = world.on_call
-    yield load_yard()
+    yield load_environment()
     world.on_call = before
 
 
@@ -109,28 +109,30 @@ def _pages_of(operation: Operation) -> list[str]:
 
 
 @pytest.mark.parametrize("verb", sorted(RECIPES))
-def test_no_answer_to_a_tenant_says_where_and_by_what_a_verb_failed(verb: str, yard: Yard) -> None:
+def test_no_answer_to_a_tenant_says_where_and_by_what_a_verb_failed(
+    verb: str, environment: Environment
+) -> None:
     code = dict(zip(sorted(RECIPES), cycle([*CAUSES, "made.up"]), strict=False))[verb]
     recipe = RECIPES[verb]
-    operation = recipe.ask(yard, recipe.make(yard))
+    operation = recipe.ask(environment, recipe.make(environment))
     with _broken(code):
         execute(operation.pk)
     operation.refresh_from_db()
     assert operation.status in {OperationStatus.FAILED, OperationStatus.DONE, OperationStatus.QUEUED}
     kept = f"{operation.steps}{operation.error}"
     assert operation.status == OperationStatus.DONE or SAID["host"] in kept, "administrators read the cause"
-    browser = page_client(yard.owner.user)
+    browser = page_client(environment.owner.user)
     words = (*WORDS, *Host.objects.values_list("name", flat=True))
     found = [each for path in (*_pages_of(operation), *LISTS) for each in _found(browser, path, words)]
     assert not found, "\n".join(found)
 
 
-def test_a_tenant_cannot_find_an_operation_by_the_hosts_name(yard: Yard) -> None:
+def test_a_tenant_cannot_find_an_operation_by_the_hosts_name(environment: Environment) -> None:
     recipe = RECIPES["vpc.create"]
-    operation = recipe.ask(yard, recipe.make(yard))
+    operation = recipe.ask(environment, recipe.make(environment))
     with _broken("fabric.unreachable"):
         execute(operation.pk)
-    tenant, admin = page_client(yard.owner.user), page_client(yard.admin.user)
+    tenant, admin = page_client(environment.owner.user), page_client(environment.admin.user)
     path = "/api/v1/operations?outcome="
     assert tenant.get(f"{path}hv-secret-7").json()["results"] == []
     assert [row["id"] for row in tenant.get(f"{path}not responding").json()["results"]] == [str(operation.pk)]

@@ -251,7 +251,7 @@ def _fill(world: World, host: Any) -> None:
         "tenants": world.tenant.name,
         "findings": f"{MARK} finding",
         "resource-roles": name_to_type(
-            visible_resource_roles(world.owner).get(pk=world.keys["resource-roles"])
+            visible_resource_roles(world.owner).get(uid=world.keys["resource-roles"])
         ),
     }
 

@@ -265,7 +265,7 @@ def test_a_disk_moves_to_another_project_with_its_name(
     assert 'name="project"' not in dialog(browser, f"/disks/{disk.pk}/rename/")
     other = factories.make_project(tenant_a, "other")
     assert 'name="project"' in dialog(browser, f"/disks/{disk.pk}/rename/")
-    moved = {"name": "moved", "remark": "", "project": other.uid}
+    moved = {"name": "moved", "description": "", "project": other.uid}
     assert post(browser, f"/disks/{disk.pk}/rename/", **moved).status_code == 200
     disk.refresh_from_db()
     assert (disk.name, disk.project_id) == ("moved", other.pk)

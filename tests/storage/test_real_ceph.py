@@ -15,7 +15,7 @@ from apps.compute.models import Vm
 from apps.compute.services.image import import_image
 from apps.drivers.specs import PoolKind, PoolSpec
 from apps.infrastructure.models import GivenPoolKey, StorageCluster
-from apps.infrastructure.services import create_storage_cluster
+from apps.infrastructure.services.storage_clusters import create_storage_cluster
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation, OperationStatus
 from tests.drivers.ceph_pools import CephPool

@@ -7,7 +7,7 @@ import pytest
 from apps.accounts.models import User
 from apps.compute.models import Vm
 from apps.infrastructure.models import StorageCluster
-from apps.infrastructure.storage_services import apply_speed, set_speed
+from apps.infrastructure.services.storage_clusters import apply_speed, set_speed
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import execute
 from apps.lifecycle.errors import NotNow

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
 
+from apps.accounts.access import may, visible, visible_projects
 from apps.accounts.acting import SINCE
 from apps.accounts.models import ApiKey, Tenant, User
 from apps.audit.models import AuditEntry
 from apps.lifecycle.errors import Forbidden
 from apps.network.models import Vpc
+from apps.network.verbs import VPC_CREATE
 from apps.settings_pages.services import change_settings
 from apps.tenancy.services.keys import issue_own_key
 from apps.tenancy.services.members import create_member, reset_member_password
+from apps.tenancy.services.tenants import delete_tenant, disable_tenant
 from tests import factories
+from tests.network.factories import make_vpc
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("UX-11")]
 REASON = "Ticket 4711: the owner asked for help"
@@ -97,6 +102,87 @@ def test_a_change_sent_after_the_end_is_not_made(acting: Client, tenant_a: Tenan
     _let_pass(acting, minutes=61)
     acting.post("/projects/create/", {"name": "late"})
     assert not tenant_a.projects.filter(name="late").exists()
+
+
+DELETED = "The tenant was deleted. You no longer act as it."
+
+
+@pytest.fixture
+def left(acting: Client, tenant_a: Tenant) -> Client:
+    """Ada's browser, acting as a tenant that another administrator has deleted."""
+    factories.make_tenant("another")
+    delete_tenant(factories.actor_for_user(factories.make_admin()), tenant_a)
+    return acting
+
+
+def _is_refused(answer: Any) -> bool:
+    """Whether the API refuses it because acting has ended."""
+    return (answer.status_code, answer.json()["code"]) == (403, "acting.ended")
+
+
+@pytest.mark.parametrize("path", ["vms", "tenants", "me", "members", "operations"])
+def test_once_the_tenant_is_deleted_the_api_does_not_list_everything(left: Client, path: str) -> None:
+    answer = left.get(f"/api/v1/{path}")
+    assert _is_refused(answer)
+    assert answer.json()["title"] == DELETED
+    assert left.get("/api/v1/me").json()["tenant"] is None
+    (ended,) = lines("tenant.stop_acting")
+    assert (ended.tenant, ended.args) == (None, {"ended": "deleted"})
+
+
+@pytest.mark.parametrize("over", ["deleted", "time"])
+def test_a_change_meant_for_the_tenant_is_not_made_as_the_administrators(
+    acting: Client, tenant_a: Tenant, over: str
+) -> None:
+    other = factories.make_tenant("another")
+    if over == "time":
+        _let_pass(acting, minutes=61)
+    else:
+        delete_tenant(factories.actor_for_user(factories.make_admin()), tenant_a)
+    url = f"/api/v1/tenants/{other.uid}"
+    assert _is_refused(acting.patch(url, {"name": "mine"}, content_type="application/json"))
+    other.refresh_from_db()
+    assert other.name == "another"
+
+
+def test_a_form_of_a_deleted_tenant_is_refused_and_the_next_page_is_the_administration(left: Client) -> None:
+    answer = left.post("/projects/create/", {"name": "late"})
+    assert answer.status_code == 403 and DELETED in answer.content.decode()
+    assert left.get("/admin/").status_code == 200
+
+
+def test_a_page_of_a_deleted_tenant_leads_to_the_administration_and_says_why(left: Client) -> None:
+    answer = left.get("/vms/", follow=True)
+    assert answer.redirect_chain[0][0] == "/admin/vms/"
+    assert DELETED in answer.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/stop-acting/", "/logout/"])
+def test_acting_as_a_deleted_tenant_can_be_stopped(left: Client, path: str) -> None:
+    assert left.post(path).status_code == 302
+    assert [line.args for line in lines("tenant.stop_acting")] == [{"ended": "deleted"}]
+
+
+def test_a_request_that_began_as_a_tenant_stays_one_when_the_tenant_is_deleted_meanwhile(
+    ada: User, tenant_a: Tenant
+) -> None:
+    region, other = factories.make_region(), factories.default_project(factories.make_tenant())
+    make_vpc(other, region)
+    actor = factories.actor_for_user(ada, Tenant.objects.get(pk=tenant_a.pk))
+    delete_tenant(factories.actor_for_user(factories.make_admin()), tenant_a)
+    assert not visible(actor, Vpc.objects.all()).exists()
+    assert not visible_projects(actor).exists()
+    assert not may(actor, VPC_CREATE, other.pk, other.tenant_id)
+
+
+def test_a_disabled_tenant_is_acted_as_still_and_never_the_administration(
+    acting: Client, ada: User, tenant_a: Tenant
+) -> None:
+    factories.make_tenant("another")
+    disable_tenant(factories.actor_for_user(factories.make_admin()), tenant_a)
+    assert "You are acting as <strong>acme</strong>." in acting.get("/").content.decode()
+    assert acting.get("/api/v1/me").json()["tenant"]["name"] == "acme"
+    assert [row["name"] for row in acting.get("/api/v1/tenants").json()["results"]] == ["acme"]
 
 
 def test_logging_out_ends_it(acting: Client, ada: User) -> None:

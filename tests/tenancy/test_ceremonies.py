@@ -35,8 +35,8 @@ def options(client: Client, path: str) -> dict[str, Any]:
     """Begin a ceremony."""
     answer = client.post(path)
     assert answer.status_code == 200, answer.content
-    begun: dict[str, Any] = answer.json()
-    return begun
+    started: dict[str, Any] = answer.json()
+    return started
 
 
 def make_passkey(user: User) -> Passkey:
@@ -148,18 +148,18 @@ def moved(source: Client, target: Client) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-@pytest.mark.parametrize("begun", CEREMONIES)
-def test_only_the_ceremony_that_was_begun_is_finished(alice: User, begun: str, endpoint: str) -> None:
+@pytest.mark.parametrize("started", CEREMONIES)
+def test_only_the_ceremony_that_was_started_is_finished(alice: User, started: str, endpoint: str) -> None:
     key = make_passkey(alice)
-    starts, where = CEREMONIES[begun]
+    starts, where = CEREMONIES[started]
     first = standing(alice, where)
     asked = options(first, starts)
     # Both kinds of answers to each: what an assertion's challenge is answered with, and a registration's.
     for answer in (_registration(asked, alice), key.show(asked)):
         last = standing(alice, CEREMONIES[endpoint][1])
         moved(first, last)
-        right_kind = (begun == "add") == ("attestationObject" in answer)
-        assert passes(last, endpoint, answer, alice) is (begun == endpoint and right_kind)
+        right_kind = (started == "add") == ("attestationObject" in answer)
+        assert passes(last, endpoint, answer, alice) is (started == endpoint and right_kind)
 
 
 def _registration(asked: dict[str, Any], user: User) -> str:
@@ -204,7 +204,7 @@ def test_an_answer_is_taken_once_in_its_own_browser_and_in_time(alice: User, ver
         assert not passes(client, name, "{}", alice)
         return passes(client, name, answered(name, key, asked), alice)
 
-    def begun_for_somebody_else() -> bool:
+    def started_for_somebody_else() -> bool:
         client, asked = begin()
         other = standing(vera, where)
         moved(client, other)
@@ -212,7 +212,7 @@ def test_an_answer_is_taken_once_in_its_own_browser_and_in_time(alice: User, ver
 
     tries: list[Callable[[], bool]] = [late, in_another_browser, of_an_earlier_challenge, after_a_failure]
     if where != "before":  # before the login nobody is known: the key says who it is
-        tries.append(begun_for_somebody_else)
+        tries.append(started_for_somebody_else)
     for attempt in tries:
         assert not attempt(), attempt.__name__
     client, asked = begin()

@@ -91,9 +91,9 @@ def at_provider(url: str, subject: str) -> str:
 
 def log_in(client: Client, subject: str, onward: str = "") -> Any:
     """Go the whole way and return our answer to the browser that comes back."""
-    begun = client.get(START + (f"?next={onward}" if onward else ""))
-    assert begun.status_code == 302
-    back = urlsplit(at_provider(begun["Location"], subject))
+    started = client.get(START + (f"?next={onward}" if onward else ""))
+    assert started.status_code == 302
+    back = urlsplit(at_provider(started["Location"], subject))
     assert back.path == BACK
     return client.get(f"{back.path}?{back.query}")
 
@@ -248,7 +248,7 @@ def test_new_users_are_made_where_the_file_says_so(
 
 
 @pytest.mark.parametrize("change", ["state", "late", "other browser", "no code", "twice"])
-def test_what_was_not_begun_here_logs_nobody_in(client: Client, known: User, change: str) -> None:
+def test_what_was_not_started_here_logs_nobody_in(client: Client, known: User, change: str) -> None:
     back = urlsplit(at_provider(client.get(START)["Location"], "al1ce"))
     query = back.query
     if change == "state":
@@ -270,9 +270,9 @@ def test_what_was_not_begun_here_logs_nobody_in(client: Client, known: User, cha
 def test_a_token_with_another_nonce_is_refused(client: Client, known: User) -> None:
     back = urlsplit(at_provider(client.get(START)["Location"], "al1ce"))
     session = client.session
-    begun = session[CEREMONIES]
-    begun["oidc.log_in"]["kept"]["nonce"] = "another"
-    session[CEREMONIES] = begun
+    started = session[CEREMONIES]
+    started["oidc.log_in"]["kept"]["nonce"] = "another"
+    session[CEREMONIES] = started
     session.save()
     answer = client.get(f"{BACK}?{back.query}")
     assert answer.status_code == 403 and "oidc.provider_failed" in answer.content.decode()
@@ -282,8 +282,8 @@ def test_a_token_with_another_nonce_is_refused(client: Client, known: User) -> N
 def test_a_token_for_another_client_or_of_another_issuer_is_refused(
     client: Client, known: User, issuer: str
 ) -> None:
-    begun = client.get(START)["Location"].replace("client_id=scloud", "client_id=else")
-    back = urlsplit(at_provider(begun, "al1ce"))
+    started = client.get(START)["Location"].replace("client_id=scloud", "client_id=else")
+    back = urlsplit(at_provider(started, "al1ce"))
     assert client.get(f"{BACK}?{back.query}").status_code == 403
     described = httpx.get(f"{issuer}/.well-known/openid-configuration").json()
     back = urlsplit(at_provider(client.get(START)["Location"], "al1ce"))
@@ -544,8 +544,8 @@ def test_a_flow_to_link_does_not_log_in_and_one_to_log_in_does_not_link(known: U
     store[CEREMONIES] = kept
     store.save()
     assert session.get(f"{back.path}?{back.query}").status_code == 403 and who(session) is None
-    begun = urlsplit(at_provider(client.get(START)["Location"], "somebody"))
-    client.get(f"{begun.path}?{begun.query}")
+    started = urlsplit(at_provider(client.get(START)["Location"], "somebody"))
+    client.get(f"{started.path}?{started.query}")
     assert not SocialAccount.objects.filter(user=vera).exists()
 
 

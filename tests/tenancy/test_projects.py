@@ -16,9 +16,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.requirement("AC-5")]
 
 def test_an_owner_makes_renames_and_deletes_a_business_group(alice: User, tenant_a: Tenant) -> None:
     actor = actor_for_user(alice)
-    project = create_project(actor, tenant_a, " shop ", remark="web shop")
+    project = create_project(actor, tenant_a, " shop ", description="web shop")
     project = edit_project(actor, project, name="store")
-    assert (project.name, project.remark) == ("store", "web shop")
+    assert (project.name, project.description) == ("store", "web shop")
     delete_project(actor, project)
     assert [p.name for p in Project.objects.filter(tenant=tenant_a)] == ["default"]
     verbs = AuditEntry.objects.order_by("at").values_list("verb", "target_name")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -129,6 +130,11 @@ def test_the_api_gives_lists_and_takes_and_tries_first(alice: User, una: User, t
     given = owner.post(path, body, format="json")
     assert given.status_code == 201, given.json()
     assert given.json()["resource"] == {"kind": "vpc", "id": str(thing.pk), "name": "one"}
+    uid = str(UUID(given.json()["id"]))
+    assert owner.get(f"{path}/{uid.upper()}").json() == given.json()
+    changed = owner.post(path, {**body, "role": "viewer"}, format="json").json()
+    assert (changed["id"], changed["role"]) == (uid, "viewer")
+    owner.post(path, body, format="json")
     assert [row["role"] for row in session_client(una).get(path).json()["results"]] == ["operator"]
     assert owner.get(f"{path}?resource={thing.pk}&role=viewer").json()["results"] == []
     program = api_client(una)
@@ -228,7 +234,7 @@ def test_the_pages_lead_from_a_resource_and_a_member_to_granting_and_revoking(
     assert "Operator" in roles and f"/vpcs/{thing.pk}/" in roles
     assert "una" in browser.get("/resource-roles/").content.decode()
     assert (
-        browser.post(f"/resource-roles/{given.pk}/delete/", {"typed_name": name_to_type(given)}).status_code
+        browser.post(f"/resource-roles/{given.uid}/delete/", {"typed_name": name_to_type(given)}).status_code
         == 302
     )
     assert not visible_resource_roles(actor_for_user(alice)).exists()

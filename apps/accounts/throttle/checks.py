@@ -38,7 +38,7 @@ KNOWN_NETWORK = Rule(free=60, memory=3600, step=5, cap=300)
 STRANGERS = Rule(free=300, memory=600, step=0.2, cap=2)
 ACQUAINTED = Rule(free=1000, memory=600, step=0.2, cap=2)
 #: Logins of one network that are started and need a session of their own: passkeys, providers.
-BEGUN = Rule(free=300, memory=600, step=1, cap=10)
+LOGIN_STARTS = Rule(free=300, memory=600, step=1, cap=10)
 #: Hashes that one process computes at the same time, and seconds that one waits for its turn.
 HASHES_AT_ONCE = 2
 HASH_PATIENCE = 5.0
@@ -151,9 +151,9 @@ def count_failure(source: Source, account: str) -> None:
     _ensure_no_wait(wait)
 
 
-def count_begun(source: Source) -> None:
+def count_login_start(source: Source) -> None:
     """Count a login that somebody begins who is not logged in: each makes a row. Raises Throttled for too many."""
-    _ensure_no_wait(store().admit([Bucket(f"begun:{source.network}", BEGUN)]))
+    _ensure_no_wait(store().admit([Bucket(f"login-start:{source.network}", LOGIN_STARTS)]))
 
 
 def note_log_in(source: Source, account: str) -> None:

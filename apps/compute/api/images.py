@@ -28,7 +28,7 @@ from apps.lifecycle.models import Operation
 
 class ImageBody(serializers.Serializer[Any]):
     name = LineField(max_length=63)
-    remark = LineField(max_length=255, required=False, allow_blank=True, default="")
+    description = LineField(max_length=255, required=False, allow_blank=True, default="")
     cluster = NumberId(help_text="Storage cluster.")
     file = serializers.CharField(max_length=255, help_text="File name in the pool's import directory.")
     project = serializers.UUIDField(

@@ -26,7 +26,7 @@ class KeyPairBody(NewResource):
         required=False,
         allow_blank=True,
         default="",
-        help_text="One line in OpenSSH format. If omitted, a key pair is created and its private key is "
+        help_text="One line in OpenSSH format. If omitted, a key pair is generated and the private key is "
         "returned once.",
     )
 
@@ -36,12 +36,12 @@ class KeyPairOut(ResourceOut):
     algorithm = serializers.CharField()
     fingerprint = serializers.CharField()
     private_key = serializers.CharField(
-        allow_null=True, help_text="Returned only when the key pair is created. It is not stored."
+        allow_null=True, help_text="Returned only when a key pair is generated. It is not stored."
     )
 
     @staticmethod
     def own(row: KeyPair) -> dict[str, Any]:
-        """Return the pair's values. Only the row that was just made carries its private key."""
+        """Return the key's values. Only the row that was just made carries its private key."""
         return {
             "public_key": row.public_key,
             "algorithm": row.algorithm,
@@ -51,14 +51,14 @@ class KeyPairOut(ResourceOut):
 
 
 def create_from_api(actor: Actor, **body: Any) -> KeyPair:
-    """Make or import a pair and return its row, the private key attached for this one answer."""
+    """Import or generate a key and return its row, the private key attached for this one answer."""
     made = create_key_pair(actor, **body)
     made.key_pair.private_key = made.private_key or None  # type: ignore[attr-defined]
     return made.key_pair
 
 
 class KeyPairApi(ResourceApi):
-    """SSH key pairs for logging in to VMs."""
+    """SSH keys for logging in to VMs: public keys that are copied into a VM at its first boot."""
 
     model = KeyPair
     out = KeyPairOut
@@ -69,5 +69,5 @@ class KeyPairApi(ResourceApi):
     delete = Action(KEY_PAIR_DELETE, immediate=True)
 
     def visible(self, actor: Actor) -> QuerySet[KeyPair]:
-        """Return the key pairs the actor may see."""
+        """Return the SSH keys the actor may see."""
         return selectors.visible_key_pairs(actor)

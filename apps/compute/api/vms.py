@@ -76,9 +76,14 @@ class VmBody(NewResource):
         allow_blank=True,
         trim_whitespace=False,
         write_only=True,
+        help_text="Of root. Refused for Windows images, whose guests take one from user data only.",
     )
     key_pairs = serializers.ListField(
-        child=serializers.UUIDField(), required=False, default=list, max_length=20
+        child=serializers.UUIDField(),
+        required=False,
+        default=list,
+        max_length=20,
+        help_text="SSH keys to log in with, by their IDs from `/key-pairs`.",
     )
     hostname = serializers.CharField(required=False, default="", allow_blank=True, max_length=63)
     user_data = serializers.CharField(
@@ -125,7 +130,7 @@ class DeleteVmBody(serializers.Serializer[Any]):
 
 class VmSnapshotBody(serializers.Serializer[Any]):
     name = LineField(max_length=63)
-    remark = LineField(max_length=255, required=False, allow_blank=True, default="")
+    description = LineField(max_length=255, required=False, allow_blank=True, default="")
 
 
 class VmNicOut(serializers.Serializer[Any]):
@@ -169,10 +174,12 @@ class VmOut(ResourceOut):
     image = ReferenceOut(allow_null=True)
     key_pairs = VmKeyPairOut(
         many=True,
-        help_text="Those whose keys it was created with, as they were then; they may be deleted since.",
+        help_text="SSH keys the VM was created with, as they were then. They may have been deleted since.",
     )
     user_data_sha256 = serializers.CharField(
-        help_text="SHA-256 of the user data as the guest got it, in hexadecimal; empty without any."
+        allow_null=True,
+        help_text="SHA-256 of the user data as the guest got it, in hexadecimal; empty without any. Only for who "
+        "may create such a VM, otherwise null: a short secret in user data can be guessed from it.",
     )
     cluster = ReferenceOut()
     host = ReferenceOut(allow_null=True, help_text="For administrators only, otherwise null.")
@@ -193,7 +200,7 @@ class VmOut(ResourceOut):
             "instance_type": _named(row.instance_type),
             "image": _named(row.image),
             "key_pairs": row.key_pairs,
-            "user_data_sha256": row.user_data_sha256,
+            "user_data_sha256": None,
             "cluster": _named(row.cluster),
             "host": None,
             "nics": [_nic(nic) for nic in row.shown_nics],
@@ -212,9 +219,13 @@ class VmOut(ResourceOut):
 
     @classmethod
     def represent(cls, row: Any, rights: Rights) -> dict[str, Any]:
-        """Return the VM; which host it is on is no tenant's business."""
+        """Return the VM; which host it is on is no tenant's business, nor are its user data a viewer's."""
         values = super().represent(row, rights)
-        return {**values, "host": _named(row.host)} if rights.everywhere else values
+        if rights.everywhere:
+            values["host"] = _named(row.host)
+        if rights.covers_row(VM_CREATE, row):
+            values["user_data_sha256"] = row.user_data_sha256
+        return values
 
 
 class VmApi(ResourceApi):

@@ -18,5 +18,5 @@ class KeyPair(Kind):
     fingerprint = models.CharField(max_length=64)
 
     class Meta:
-        verbose_name = _("SSH key pair")
-        verbose_name_plural = _("SSH key pairs")
+        verbose_name = _("SSH key")
+        verbose_name_plural = _("SSH keys")

@@ -76,7 +76,7 @@ class Vm(Kind):
     sealed_password_hash = models.TextField(blank=True, default="", editable=False)
     ssh_keys = models.JSONField(default=list, blank=True)
     sealed_user_data = models.TextField(blank=True, default="", editable=False)
-    # What stays to be compared with: of the user data as the guest got it, and of the key pairs as they were then.
+    # What stays to be compared with: of the user data as the guest got it, and of the SSH keys as they were then.
     user_data_sha256 = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     key_pairs = models.JSONField(
         default=list, db_default=models.Value([], models.JSONField()), blank=True, editable=False

@@ -101,7 +101,7 @@ def restart(run: OperationContext) -> Settle:
         try:
             _ask_guest(run, hypervisor, vm)
         except DriverError as error:
-            if error.code not in (_DEAF, _PAUSED):
+            if error.code not in (_SHUTDOWN_IGNORED, _PAUSED):
                 raise
             run.step(error.template, None, **error.values)
             hypervisor.ensure_power(str(vm.pk), DriverPower.OFF)
@@ -166,7 +166,7 @@ def delete(run: OperationContext) -> Settle:
     return lambda: settle_deleted(vm, with_snapshots=with_snapshots)
 
 
-_DEAF = "vm.guest_ignored_shutdown"
+_SHUTDOWN_IGNORED = "vm.guest_ignored_shutdown"
 _PAUSED = "vm.paused"
 
 
@@ -238,7 +238,7 @@ def _ask_guest(run: OperationContext, hypervisor: Hypervisor, vm: Vm) -> None:
         error=DriverError(
             _("The guest did not shut down within %(seconds)s seconds."),
             values={"seconds": int(SHUTDOWN_PATIENCE.total_seconds())},
-            code=_DEAF,
+            code=_SHUTDOWN_IGNORED,
             permanent=True,
             hint=_("Shut down from inside the guest, or power off the VM."),
         ),

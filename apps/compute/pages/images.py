@@ -16,7 +16,7 @@ from apps.compute.models import Image, Vm
 from apps.compute.sorting import IS_BASE
 from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RENAME, IMAGE_RETRY
 from apps.infrastructure.models import StorageCluster
-from apps.portal.columns import CREATED, ID, NAME, REGION, REMARK, STATE, TENANT, UPDATED, Column
+from apps.portal.columns import CREATED, DESCRIPTION, ID, NAME, REGION, STATE, TENANT, UPDATED, Column
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
@@ -91,7 +91,7 @@ class ImageList(ListPage):
         CREATED,
         UPDATED,
         ID,
-        REMARK,
+        DESCRIPTION,
     )
     filter = with_status(ImageFilter, Image, "image")
     facets = (

@@ -1,4 +1,4 @@
-"""SSH key pairs."""
+"""SSH keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from apps.compute.models import KeyPair, Vm
 from apps.compute.services.key_pair import NewKeyPair, create_key_pair
 from apps.compute.verbs import KEY_PAIR_CREATE, KEY_PAIR_DELETE, KEY_PAIR_RENAME
 from apps.portal import html
-from apps.portal.columns import CREATED, ID, NAME, PROJECT, REMARK, Column
+from apps.portal.columns import CREATED, DESCRIPTION, ID, NAME, PROJECT, Column
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
@@ -38,7 +38,7 @@ def _goes(key_pair: KeyPair) -> list[str]:
 KEY_PAIR = PageKind(
     "key_pair",
     "key-pairs",
-    one=gettext_lazy("SSH key pair"),
+    one=gettext_lazy("SSH key"),
     many=gettext_lazy("SSH keys"),
     icon="key",
     help="ssh-access#ssh-keys",
@@ -64,13 +64,13 @@ class KeyPairList(ListPage):
         PROJECT,
         CREATED,
         ID,
-        REMARK,
+        DESCRIPTION,
     )
     filter = KeyPairFilter
     facets = (project_facet,)
     empty = Empty(
         gettext_lazy("No SSH keys yet"),
-        gettext_lazy("Import your public key or create a key pair to log in to VMs."),
+        gettext_lazy("Add your public key or generate a key pair to log in to VMs."),
     )
 
 

@@ -63,7 +63,7 @@ def _with_trend(vm: Vm, trend: list[float | None]) -> dict[str, Any]:
     return {
         "row": vm,
         "trend": sparkline(trend, label) if trend else "",
-        "cpu_text": f"{now:.0f} %" if now is not None else "",
+        "cpu_text": f"{now:.0f}\N{NO-BREAK SPACE}%" if now is not None else "",
     }
 
 

@@ -37,7 +37,7 @@ def _with_load(vm: Any, load: dict[str, float]) -> dict[str, Any]:
     return {
         "row": vm,
         "cpu": cpu,
-        "cpu_text": f"{cpu:.0f} %" if cpu is not None else "",
+        "cpu_text": f"{cpu:.0f}\N{NO-BREAK SPACE}%" if cpu is not None else "",
         "memory_gib": limit,
         "memory_used_gib": used,
         "memory_text": f"{size(used)} / {size(limit)}" if used is not None else size(limit),

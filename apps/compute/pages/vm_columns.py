@@ -16,11 +16,11 @@ from apps.network.selectors import visible_subnets, visible_vpcs
 from apps.portal import html
 from apps.portal.columns import (
     CREATED,
+    DESCRIPTION,
     ID,
     NAME,
     PROJECT,
     REGION,
-    REMARK,
     STATE,
     TENANT,
     UPDATED,
@@ -121,6 +121,7 @@ COLUMNS = (
         sort=sorting.IP,
         width="address",
         brief=True,
+        kept=True,
         text=_ips,
     ),
     Column(
@@ -131,6 +132,7 @@ COLUMNS = (
         width="size",
         filter="vcpu",
         brief=True,
+        kept=True,
     ),
     Column(
         "image",
@@ -145,12 +147,14 @@ COLUMNS = (
         _host,
         sort="host__name",
         admin=True,
+        width="short",
+        kept=True,
         facet=choice_facet("host", gettext_lazy("Host"), _hosts),
         text=lambda row, page: row.host and row.host.name,
     ),
     TENANT,
     CREATED,
-    replace(PROJECT, width="short"),
+    replace(PROJECT, width="short", kept=True),
     Column("vcpu", gettext_lazy("vCPU"), lambda row, page: row.vcpu, sort="vcpu", end=True, hidden=True),
     Column(
         "memory",
@@ -238,5 +242,5 @@ COLUMNS = (
     ),
     UPDATED,
     ID,
-    REMARK,
+    DESCRIPTION,
 )

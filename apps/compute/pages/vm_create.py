@@ -39,7 +39,7 @@ class VmCreate(CreatePage):
         ),
         Section(
             gettext_lazy("More"),
-            ("project", "remark", "hostname", "user_data", "user_data_encoding"),
+            ("project", "description", "hostname", "user_data", "user_data_encoding"),
             folded=True,
             help="virtual-machines#user-data",
         ),
@@ -55,7 +55,7 @@ class VmCreate(CreatePage):
         nic, disk = next(iter(row.shown_nics), None), next(iter(row.shown_disks), None)
         found = {
             "name": next_name(row.name),
-            "remark": row.remark,
+            "description": row.description,
             "region": row.region and row.region.name,
             "project": row.project and row.project.uid,
             "image": row.image_id,

@@ -115,7 +115,7 @@ class VmList(ListPage):
 
 
 def _network(page: DetailPage, row: Vm) -> dict[str, Any]:
-    return {"nics": row.shown_nics}
+    return {"nics": row.shown_nics, "check_url": f"{page.area}:reachability"}
 
 
 def _paused(row: Vm) -> list[Property]:

@@ -1,1 +1,1 @@
-"""The only writers of VMs, images, key pairs and instance types. One file per noun."""
+"""The only writers of VMs, images, SSH keys and instance types. One file per noun."""

@@ -77,7 +77,7 @@ class Plan:
     ssh_keys: list[str]
     names: list[str]
     hostnames: list[str]
-    remark: str
+    description: str
     sealed_hash: str
     sealed_user_data: str
     data_disks: list[NewDisk]
@@ -107,7 +107,7 @@ class VmRequest:
     hostname: str = ""
     user_data: str = ""
     user_data_encoding: str = UserDataEncoding.PLAIN
-    remark: str = ""
+    description: str = ""
     data_disks: Sequence[Mapping[str, Any]] = ()
     count: int = 1
 
@@ -160,7 +160,7 @@ def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
         and draft.subnet
         and asked.name is not None
     )
-    name, remark = clean_labels(asked.name, asked.remark)
+    name, description = clean_labels(asked.name, asked.description)
     if asked.hostname:
         hostnames = numbered(asked.hostname, asked.count)
     else:
@@ -176,7 +176,7 @@ def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
         ssh_keys=draft.ssh_keys or [],
         names=numbered(name, asked.count),
         hostnames=hostnames,
-        remark=remark,
+        description=description,
         sealed_hash=first_boot.sealed_hash(asked.password),
         sealed_user_data=first_boot.sealed_user_data(draft.user_data or ""),
         data_disks=draft.data_disks or [],
@@ -199,7 +199,7 @@ def _check(asked: VmRequest, draft: Draft) -> None:
     if not 1 <= asked.count <= MOST_AT_ONCE:
         wrong["count"] = [_("1 to %(most)s at a time.") % {"most": MOST_AT_ONCE}]
     if asked.name is not None:
-        wrong |= _label_errors(asked.name, asked.remark, draft.count)
+        wrong |= _label_errors(asked.name, asked.description, draft.count)
     if asked.password:
         wrong["password"] = first_boot.password_errors(asked.password)
     image = draft.image
@@ -214,14 +214,16 @@ def _check(asked: VmRequest, draft: Draft) -> None:
     if asked.hostname and sets_hostname(draft.user_data or ""):
         # The guest would take that of user data.
         wrong["hostname"] = [_("User data also sets a hostname. Set the hostname in one place only.")]
+    if image is not None:
+        wrong |= first_boot.unread_errors(image, [name for name in first_boot.FIELDS if getattr(asked, name)])
     wrong = {field: messages for field, messages in wrong.items() if messages}
     if wrong:
         raise Invalid(wrong)
 
 
-def _label_errors(name: str, remark: str, count: int) -> dict[str, list[str]]:
+def _label_errors(name: str, description: str, count: int) -> dict[str, list[str]]:
     try:
-        name, _remark = clean_labels(name, remark)
+        name, _description = clean_labels(name, description)
     except Invalid as error:
         return error.fields
     if len(numbered(name, count)[-1]) > LONGEST_NAME:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
@@ -17,6 +18,8 @@ from apps.compute.models import Image
 LONGEST_HOSTNAME = {Image.Family.LINUX: 63, Image.Family.WINDOWS: 15}
 SHORTEST_HOSTNAME = 2
 _HOSTNAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
+#: Fields of a new VM that reach the guest by cloud-init.
+FIELDS = ("password", "key_pairs", "hostname", "user_data")
 PASSWORD_LENGTHS = (8, 64)
 #: crypt(3)'s default; the guest checks it at every login.
 _ROUNDS = 5000
@@ -68,6 +71,18 @@ def password_errors(password: str) -> list[str]:
     except ValidationError as error:
         return list(error.messages)
     return []
+
+
+def unread_errors(image: Image, given: Iterable[str]) -> dict[str, list[str]]:
+    """Return what of the first-boot data given, by field, the image's guest would never read."""
+    if not image.cloud_init:
+        reason = _("This image does not support cloud-init. Leave the field empty.")
+        return {name: [reason] for name in given}
+    if image.os_family == Image.Family.WINDOWS and "password" in given:
+        # cloudbase-init takes a password in clear text only, of which the platform keeps none; its NoCloud service
+        # reads none from meta-data, and no vendor-data.
+        return {"password": [_("Not for Windows images. Set a user with a password in the user data.")]}
+    return {}
 
 
 def sealed_hash(password: str) -> str:

@@ -44,11 +44,11 @@ def import_image(
     guest_agent: bool = False,
     hot_upgrade: bool = False,
     project: UUID | None = None,
-    remark: str = "",
+    description: str = "",
 ) -> Operation:
     """Take the disk image `file` of the pool's import directory in: as a base image, or for a project's tenant."""
     allowed = allow(actor, IMAGE_IMPORT, project=None, tenant_id=None)
-    name, remark = clean_labels(name, remark)
+    name, description = clean_labels(name, description)
     into = chosen_project(actor, project) if project else None
     if not 1 <= default_disk_gib <= cluster.max_disk_gib:
         most = {"most": cluster.max_disk_gib, "cluster": cluster}
@@ -58,7 +58,7 @@ def import_image(
     image = Image(
         kind="image",
         name=name,
-        remark=remark,
+        description=description,
         tenant_id=into.tenant_id if into else None,
         project=into,
         region_id=cluster.region_id,

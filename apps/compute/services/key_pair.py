@@ -1,4 +1,4 @@
-"""SSH key pairs: imported public keys, or pairs made here whose private half is shown once."""
+"""SSH keys: imported public keys, or those of pairs generated here, whose private key is shown once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from apps.quotas.services import release_quota, reserve_quota
 
 @dataclass(frozen=True)
 class NewKeyPair:
-    """A key pair just made; `private_key` (OpenSSH format) is "" for an imported one and cannot be had again."""
+    """An SSH key just added; `private_key` (OpenSSH format) is "" for an imported one and is not stored."""
 
     key_pair: KeyPair
     private_key: str
@@ -35,19 +35,19 @@ class NewKeyPair:
 @serves(KEY_PAIR_CREATE)
 @transaction.atomic
 def create_key_pair(
-    actor: Actor, *, name: str, public_key: str = "", project: UUID | None = None, remark: str = ""
+    actor: Actor, *, name: str, public_key: str = "", project: UUID | None = None, description: str = ""
 ) -> NewKeyPair:
-    """Import `public_key`, or make an Ed25519 pair when it is empty. Raises Invalid, QuotaExceeded."""
+    """Import `public_key`, or generate an Ed25519 pair when it is empty. Raises Invalid, QuotaExceeded."""
     into = chosen_project(actor, project)
     allowed = allow(actor, KEY_PAIR_CREATE, project=into, tenant_id=into.tenant_id)
-    name, remark = clean_labels(name, remark)
+    name, description = clean_labels(name, description)
     private = "" if public_key.strip() else _generate()
     key = parse_public_key(public_key if not private else _public_half(private, plain_comment(name)))
     reserve_quota(into.tenant_id, {"key_pair": 1})
     row = KeyPair(
         kind="key_pair",
         name=name,
-        remark=remark,
+        description=description,
         tenant_id=into.tenant_id,
         project=into,
         state=State.READY,
@@ -63,7 +63,7 @@ def create_key_pair(
 
 @changes(KEY_PAIR_DELETE)
 def delete_key_pair(change: Change[KeyPair]) -> None:
-    """Delete a key pair. VMs made with it keep the public key."""
+    """Delete an SSH key. VMs created with it keep the public key."""
     key_pair = change.row
     change.record()
     push.resource_changed(key_pair, "deleted")

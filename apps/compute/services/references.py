@@ -102,11 +102,11 @@ def default_group(actor: Actor, project: Project, region: Region) -> SecurityGro
 
 
 def public_keys(actor: Actor, project: Project, pks: Sequence[UUID]) -> list[str]:
-    """Return the public keys of the tenant's key pairs. Raises Invalid."""
+    """Return the public keys of the tenant's SSH keys. Raises Invalid."""
     if not pks:
         return []
     rows = visible(actor, KeyPair.objects.all()).filter(pk__in=pks, tenant_id=project.tenant_id)
     keys = list(rows.values_list("public_key", flat=True))
     if len(keys) != len(set(pks)):
-        raise Invalid({"key_pairs": [_("Key pair not found.")]})
+        raise Invalid({"key_pairs": [_("SSH key not found.")]})
     return keys

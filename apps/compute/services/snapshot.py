@@ -26,7 +26,7 @@ from apps.storage.verbs import SNAPSHOT_CREATE
 
 @changes(VM_SNAPSHOT_DISKS)
 def snapshot_disks(
-    change: Change[Vm], *, name: str, remark: str = "", snapshots: Sequence[str] = ()
+    change: Change[Vm], *, name: str, description: str = "", snapshots: Sequence[str] = ()
 ) -> Operation:
     """Take a snapshot of each disk of a VM, all at one instant; they share a group.
 
@@ -39,13 +39,13 @@ def snapshot_disks(
     ensure_usable(*disks)
     for operation in holding(disks):
         raise busy_with(vm, operation.verb, str(operation.pk))
-    name, remark = clean_labels(name, remark)
-    rows = _again(disks, snapshots) or _new(change, disks, name, remark)
-    args = {"name": name, "remark": remark, "snapshots": [str(row.pk) for row in rows]}
+    name, description = clean_labels(name, description)
+    rows = _again(disks, snapshots) or _new(change, disks, name, description)
+    args = {"name": name, "description": description, "snapshots": [str(row.pk) for row in rows]}
     return change.request(args=args, also=[*disks, *rows])
 
 
-def _new(change: Change[Vm], disks: Sequence[Disk], name: str, remark: str) -> list[Snapshot]:
+def _new(change: Change[Vm], disks: Sequence[Disk], name: str, description: str) -> list[Snapshot]:
     if not disks:
         raise NotNow(_("The VM has no disk."))
     if change.row.tenant_id is not None:
@@ -53,7 +53,7 @@ def _new(change: Change[Vm], disks: Sequence[Disk], name: str, remark: str) -> l
     group = uuid4()
     for disk in disks:
         allow(change.actor, SNAPSHOT_CREATE, project=disk.project, tenant_id=disk.tenant_id)
-    return [new_snapshot(disk, _named(name, disk, disks), remark, group=group) for disk in disks]
+    return [new_snapshot(disk, _named(name, disk, disks), description, group=group) for disk in disks]
 
 
 def _named(name: str, disk: Disk, disks: Sequence[Disk]) -> str:

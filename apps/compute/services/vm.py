@@ -52,7 +52,7 @@ def create_vms(actor: Actor, **asked: Any) -> list[Operation]:
 
 
 def _kept_of(key_pairs: Sequence[UUID]) -> list[dict[str, str]]:
-    """Return what a VM keeps of its key pairs, which may be deleted before it."""
+    """Return what a VM keeps of its SSH keys, which may be deleted before it."""
     rows = KeyPair.objects.filter(pk__in=key_pairs).order_by("name", "pk") if key_pairs else ()
     return [{"id": str(row.pk), "name": row.name, "fingerprint": row.fingerprint} for row in rows]
 
@@ -106,7 +106,7 @@ def _new_vm(plan: Plan, name: str, hostname: str, to_compare: Mapping[str, Any])
     return Vm(
         kind="vm",
         name=name,
-        remark=plan.remark,
+        description=plan.description,
         tenant=plan.project.tenant,
         project=plan.project,
         region=plan.type.cluster.region,

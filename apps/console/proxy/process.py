@@ -27,7 +27,7 @@ LEAVE_WITHIN = 3.0
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     if client_context() is None:  # raises when the settings do not work: better now than at the first session
-        log.warning("no SCLOUD_VNC_CERT: the connections to screens are not encrypted")
+        log.warning("SCLOUD_VNC_CERT is not set: connections to VNC servers are not encrypted")
     sessions = Sessions()
     host, port = split_address(settings.CONSOLE_LISTEN)
     server = ConsoleServer((host, port), sessions)
@@ -55,4 +55,4 @@ def _look_after(relay: Relay, sessions: Sessions, stopping: threading.Event) -> 
                 judged = time.monotonic()
                 sessions.cut_what_must_end()
         except Exception:  # the database is away, mostly
-            log.exception("running sessions go on unjudged, no native port opens or closes")
+            log.exception("sessions were not checked again; they continue")

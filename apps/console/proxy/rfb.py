@@ -60,7 +60,7 @@ def log_in(server: Stream, password: str, start_tls: Callable[[], None] | None =
     elif VNC_AUTHENTICATION in offered:
         server.write(bytes([VNC_AUTHENTICATION]))
     else:
-        raise RfbError("the VNC server asks for no password")
+        raise RfbError("the VNC server does not require a password")
     server.write(des_response(password, server.read(CHALLENGE_BYTES)))
     if _u32(server):
         raise WrongPassword(_reason(server))
@@ -111,7 +111,7 @@ def des_response(password: str, question: bytes) -> bytes:
 def _greet(client: Stream, security_type: int) -> None:
     client.write(VERSION)
     if _parse_version(client.read(len(VERSION))) < OLDEST:
-        raise RfbError("the VNC client is too old: RFB 3.7 is needed")
+        raise RfbError("the VNC client is too old: RFB 3.7 is required")
     client.write(bytes([1, security_type]))
     if client.read(1)[0] != security_type:
         raise RfbError("the VNC client chose a security type that was not offered")
@@ -123,7 +123,7 @@ def _start_vencrypt(server: Stream, offered: bytes) -> None:
         raise RfbError("the VNC server does not offer TLS")
     server.write(bytes([VENCRYPT]))
     if server.read(2) < VENCRYPT_VERSION:
-        raise RfbError("the VNC server's VeNCrypt is too old: 0.2 is needed")
+        raise RfbError("the VNC server's VeNCrypt is too old: 0.2 is required")
     server.write(VENCRYPT_VERSION)
     if server.read(1) != b"\0":
         raise RfbError("the VNC server refused VeNCrypt 0.2")

@@ -18,7 +18,7 @@ def client_context() -> ssl.SSLContext | None:
         return None
     if not all(files):
         raise ImproperlyConfigured(
-            "SCLOUD_VNC_CERT, SCLOUD_VNC_KEY and SCLOUD_VNC_CA go together: set all or none."
+            "Set SCLOUD_VNC_CERT, SCLOUD_VNC_KEY and SCLOUD_VNC_CA together, or none of them."
         )
     context = ssl.create_default_context(cafile=settings.VNC_CA)
     context.minimum_version = ssl.TLSVersion.TLSv1_3

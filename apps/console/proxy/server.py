@@ -78,7 +78,7 @@ class ConsoleServer(ThreadingMixIn, HTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A connection that broke before it was a session is nothing to report; anything else is caught above."""
-        log.debug("connection from %s broke", client_address, exc_info=True)
+        log.debug("connection from %s failed", client_address, exc_info=True)
 
 
 def split_address(text: str) -> tuple[str, int]:

@@ -103,7 +103,7 @@ class WebPeer:
     def _payload(self, frame: Frame) -> BytesLike:
         """Return what a frame holds for the screen; RFB is a stream, to which messages and their parts mean nothing."""
         if frame.opcode is Opcode.TEXT:
-            self._protocol.fail(CloseCode.UNSUPPORTED_DATA, "only binary messages")
+            self._protocol.fail(CloseCode.UNSUPPORTED_DATA, "only binary messages are accepted")
         return frame.data if frame.opcode in (Opcode.BINARY, Opcode.CONT) else b""
 
     def send(self, data: bytes) -> None:
@@ -147,5 +147,5 @@ class WebPeer:
 
 def _select_subprotocol(_protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
     if offered and "binary" not in offered:
-        raise NegotiationError("the subprotocol is binary")
+        raise NegotiationError("the subprotocol must be binary")
     return Subprotocol("binary") if offered else None

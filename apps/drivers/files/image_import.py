@@ -15,7 +15,7 @@ from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
 from apps.drivers.files import qcow2, signatures, sources
 from apps.drivers.files.boot_record import START_BYTES, need_boot_record, need_whole_disk
-from apps.drivers.files.image_lengths import check_length, damaged, truncated
+from apps.drivers.files.image_lengths import CONTENT, HEADER, check_length, damaged, truncated
 from apps.drivers.files.layout import PRIVATE, reading
 from apps.drivers.files.qemu_img import QemuImgFailed, name_of, of_strangers, probe, whole_image
 from apps.drivers.files.qemu_img import opened as opened_as
@@ -57,7 +57,7 @@ def _examine(file: int, limit_bytes: int) -> tuple[str, int]:
         if error.was_killed:
             raise
         check_length(file, form)
-        raise _unreadable(error, "header") from error
+        raise _unreadable(error, HEADER) from error
     _refuse_references(file, found)
     size = int(found["virtual-size"])
     if size > limit_bytes:
@@ -79,7 +79,7 @@ def _convert(file: int, form: str, target: Path, size: int) -> None:
     except QemuImgFailed as error:
         if error.code == "volumes.no_space" or error.was_killed:
             raise
-        raise damaged("content") from error
+        raise damaged(CONTENT) from error
     finally:
         os.close(written)
 
@@ -95,7 +95,7 @@ def _must_start(file: int) -> None:
     try:
         start = qcow2.start_of(file, START_BYTES)
     except (ValueError, struct.error) as error:
-        raise damaged("content") from error
+        raise damaged(CONTENT) from error
     need_boot_record(start, known=True)
 
 
@@ -134,11 +134,11 @@ def _check(file: int, form: str) -> None:
         if error.was_killed:
             raise
         if error.status not in (LEAKS_ONLY, NO_CHECK):
-            raise _unreadable(error, "content") from error
+            raise _unreadable(error, CONTENT) from error
 
 
-def _unreadable(error: QemuImgFailed, part: str) -> DriverError:
-    return truncated() if any(words in error.message for words in ENDS_TOO_EARLY) else damaged(part)
+def _unreadable(error: QemuImgFailed, message: str) -> DriverError:
+    return truncated() if any(words in error.message for words in ENDS_TOO_EARLY) else damaged(message)
 
 
 def write_format(path: Path, form: str) -> None:
@@ -155,4 +155,8 @@ def read_format(path: Path) -> str:
         with reading(path) as file:
             return str(json.loads(file.read(LONGEST_NOTE))["source_format"])
     except (OSError, ValueError, KeyError) as error:
-        raise DriverError(_("%(path)s is damaged."), values={"path": path}, code="volumes.failed") from error
+        raise DriverError(
+            _("Cannot read %(path)s, which records the image’s original format."),
+            values={"path": path},
+            code="volumes.failed",
+        ) from error

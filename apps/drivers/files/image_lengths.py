@@ -25,6 +25,10 @@ MOST_TABLE_BYTES = 32 << 20
 VMDK_MOST_ENTRIES = 512
 """Of a table of the second level; qemu takes no larger ones."""
 
+HEADER = _("The image is damaged: its header cannot be read.")
+FOOTER = _("The image is damaged: its footer cannot be read.")
+CONTENT = _("The image is damaged: its content cannot be read.")
+
 
 def check_length(file: int, form: str) -> None:
     """Raise a permanent `DriverError` for a file that ends too early, or says it does not stand alone."""
@@ -43,13 +47,9 @@ def truncated() -> DriverError:
     )
 
 
-def damaged(part: str) -> DriverError:
-    """Return the refusal of a file of which a part contradicts another."""
-    return bad_image(
-        _("The image is damaged: its %(part)s cannot be read."),
-        hint=_("Upload the file again and compare its checksum."),
-        part=part,
-    )
+def damaged(message: str) -> DriverError:
+    """Return the refusal of a file of which a part contradicts another; message: HEADER, FOOTER or CONTENT."""
+    return bad_image(message, hint=_("Upload the file again and compare its checksum."))
 
 
 def _need(size: int, wanted: int) -> None:
@@ -74,7 +74,7 @@ def _vhd(file: int, size: int) -> None:
     words = VHD_FOOTER.unpack_from(footer)
     current, kind, checksum = words[9], words[11], words[12]
     if checksum != ~(sum(footer) - sum(footer[64:68])) & 0xFFFFFFFF:
-        raise damaged("footer")
+        raise damaged(FOOTER)
     if kind == VHD_FIXED:
         # Less is cut off; more is another file that happens to end so.
         if current != size - SECTOR:
@@ -82,7 +82,7 @@ def _vhd(file: int, size: int) -> None:
     elif kind != VHD_DYNAMIC:
         raise bad_image(
             _("The VHD is a differencing disk and needs its parent disk."),
-            hint=_("Merge it into its parent first."),
+            hint=_("Merge the disk into its parent first."),
         )
 
 
@@ -104,7 +104,7 @@ def _vmdk(file: int, size: int) -> None:
         head
     )
     if entries > VMDK_MOST_ENTRIES:
-        raise damaged("header")
+        raise damaged(HEADER)
     tables = set(_table(file, directory, -(-capacity // (grain * entries)))) - {0}
     _need_tables(size, len(tables), entries * 4)
     last = max((max(_table(file, at, entries)) for at in tables), default=0)
@@ -121,7 +121,7 @@ def _table(file: int, sector: int, entries: int) -> array[int]:
     """Return a table of 32-bit numbers of a VMDK."""
     wanted = entries * 4
     if wanted > MOST_TABLE_BYTES or sector >= 1 << 53:
-        raise damaged("header")
+        raise damaged(HEADER)
     return _numbers("I", os.pread(file, wanted, sector * SECTOR), wanted, "little")
 
 
@@ -138,11 +138,11 @@ def _qcow2(file: int, size: int) -> None:
     """Look at the last cluster, of which a part may be missing; `qemu-img check` finds whole clusters that are."""
     layout = qcow2.Layout.of(os.pread(file, qcow2.Layout.BYTES, 0))
     if layout is None:
-        raise damaged("header")
+        raise damaged(HEADER)
     if layout.encrypted:
         raise encrypted("qcow2")
     if layout.l1_entries * 8 > MOST_TABLE_BYTES or layout.l1_at >= 1 << 62:
-        raise damaged("header")
+        raise damaged(HEADER)
     if size % layout.cluster == 0:
         return
     l1 = _numbers("Q", os.pread(file, layout.l1_entries * 8, layout.l1_at), layout.l1_entries * 8, "big")

@@ -173,7 +173,7 @@ def appearing(path: Path) -> Iterator[Path]:
             pass
         except FileNotFoundError as error:
             raise DriverError(
-                _("Another process has taken over %(path)s."),
+                _("Another process is writing %(path)s."),
                 values={"path": path.name},
                 code="volumes.overtaken",
             ) from error

@@ -8,6 +8,7 @@ from typing import Any
 
 from apps.drivers import tools
 from apps.drivers.errors import DriverError
+from apps.drivers.errors import mark as _
 from apps.drivers.tools import GIB, UNPRIVILEGED_ID, Limits
 
 QUICK = Limits(seconds=60, cpu_seconds=60)
@@ -26,9 +27,10 @@ class QemuImgFailed(DriverError):
     def __init__(self, status: int, words: str) -> None:
         full = "No space left" in words
         super().__init__(
-            f"qemu-img: {words.strip()[-500:]}",
+            _("qemu-img reported an error: %(words)s"),
+            values={"words": words.strip()[-500:]},
             code="volumes.no_space" if full else "volumes.failed",
-            hint="Add capacity to the storage cluster." if full else "",
+            hint=_("Add capacity to the storage cluster.") if full else "",
         )
         self.status = status
 

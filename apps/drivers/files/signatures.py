@@ -75,8 +75,8 @@ def _refuse_by_name(head: bytes) -> None:
         raise encrypted("LUKS")
     if head.startswith(b"# Disk DescriptorFile"):
         raise bad_image(
-            _("The file describes a VMDK whose data is in other files."),
-            hint=_("Convert it to one file first: qemu-img convert -O qcow2."),
+            _("The file is a VMDK descriptor. Its data is in other files."),
+            hint=_("Convert the image to one file first: qemu-img convert -O qcow2."),
         )
     if head[257:262] == b"ustar":
         raise _archive(head)
@@ -100,13 +100,13 @@ def other_format(name: str) -> DriverError:
     """Return the refusal of a format that is known but not taken."""
     return bad_image(
         _("The file has the format %(name)s, which cannot be imported."),
-        hint=_("Convert it first: qemu-img convert -O qcow2."),
+        hint=_("Convert the file first: qemu-img convert -O qcow2."),
         name=name,
     )
 
 
 def _compressed(name: str) -> DriverError:
-    return bad_image(_("The file is compressed (%(name)s)."), hint=_("Decompress it first."), name=name)
+    return bad_image(_("The file is compressed (%(name)s)."), hint=_("Decompress the file first."), name=name)
 
 
 def _archive(head: bytes) -> DriverError:

@@ -72,7 +72,7 @@ class Connection:
         if error.get_error_code() in GONE and not _is_alive(self._connection):
             return _unreachable(error)
         return DriverError(
-            _("libvirt: %(error)s"),
+            _("libvirt reported an error: %(error)s"),
             values={"error": error},
             code="hypervisor.failed",
             hint=_("See the host’s libvirt log."),

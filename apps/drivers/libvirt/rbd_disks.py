@@ -39,8 +39,9 @@ def describe(volume: VolumeSpec) -> Callable[[ET.Element], None]:
 def need_answers(client: RbdClient, domain: Any) -> None:
     """Raise `DriverError` unless all pools answer that a VM is about to be started from: its start would hang."""
     for pool in _pools(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)):
-        late = partial(ceph_unreachable, pool)
-        _deadline.run(pool.id, partial(client.need_answer, pool), START_SECONDS, late)
+        _deadline.run(
+            pool.id, partial(client.need_answer, pool), START_SECONDS, partial(ceph_unreachable, pool)
+        )
 
 
 def _pools(domain_xml: str) -> set[PoolSpec]:

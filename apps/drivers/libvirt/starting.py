@@ -44,7 +44,7 @@ def _translated(vm_id: str, domain: Any, error: libvirt.libvirtError) -> DriverE
         )
     if "KVM" in words or "kvm" in words:
         return DriverError(
-            _("libvirt: %(words)s"),
+            _("KVM does not work on the host: %(words)s"),
             values={"words": words},
             code="hypervisor.no_kvm",
             permanent=True,

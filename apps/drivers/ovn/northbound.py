@@ -130,16 +130,16 @@ class Northbound:
             self._api = None
 
     def _ask(self, function: Callable[[Any, Any], T]) -> T:
-        begun = time.monotonic()
+        started = time.monotonic()
         try:
             result = self._commit(function)
         except DriverError as error:
             if error.code in AWAY:
-                self._bulkhead.record_timeout(begun)
+                self._bulkhead.record_timeout(started)
             else:
-                self._bulkhead.heard()
+                self._bulkhead.record_answer()
             raise
-        self._bulkhead.heard()
+        self._bulkhead.record_answer()
         return result
 
     def _commit(self, function: Callable[[Any, Any], T]) -> T:

@@ -79,9 +79,9 @@ class CephCluster:
                 if failure.code == UNREACHABLE:
                     bulkhead.record_timeout(since)
                 else:
-                    bulkhead.heard()
+                    bulkhead.record_answer()
                 raise failure from error
-            bulkhead.heard()
+            bulkhead.record_answer()
 
     def _failure(self, error: Exception) -> DriverError:
         failure = translated(error, self.pool)

@@ -16,15 +16,24 @@ from apps.accounts.rights import Rights
 from apps.api import limits
 from apps.api.bodies import LineField
 from apps.api.declarations import Action, Create, Update
+from apps.api.metrics import MetricsApi
 from apps.api.representation import Out, ReferenceOut, moment
 from apps.api.views import ObjectApi
-from apps.infrastructure import services
+from apps.api.vocabulary import one_of
+from apps.infrastructure.cluster_status import (
+    ClusterStatus,
+    cluster_order,
+    status_of_cluster,
+    with_hosts,
+)
 from apps.infrastructure.filters import ComputeClusterFilter
-from apps.infrastructure.models import Cluster, ComputeCluster, Region
-from apps.infrastructure.selectors import visible_compute_clusters
+from apps.infrastructure.models import Cluster, ComputeCluster, Host, Region
+from apps.infrastructure.selectors import sees_hosts, visible_compute_clusters
+from apps.infrastructure.services import clusters
 from apps.infrastructure.verbs import CLUSTER_CHANGE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_PERMIT
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
+from apps.metrics.store import Subject
 
 
 class NewCluster(serializers.Serializer[Any]):
@@ -104,6 +113,9 @@ class ClusterOut(Out):
 
 
 class ComputeClusterOut(ClusterOut):
+    status = one_of(
+        ClusterStatus.values, help_text="What its hosts are in; `empty`: no host has reported yet."
+    )
     architecture = serializers.ChoiceField(choices=ComputeCluster.Architecture.choices)
     cpu_overcommit = serializers.FloatField()
 
@@ -112,6 +124,7 @@ class ComputeClusterOut(ClusterOut):
         """Return the cluster's values."""
         return {
             **ClusterOut.own(row),
+            "status": str(status_of_cluster(row)),
             "architecture": row.architecture,
             "cpu_overcommit": float(row.cpu_overcommit),
         }
@@ -134,19 +147,19 @@ def tenants_with(uids: Sequence[UUID]) -> list[Tenant]:
 
 
 def _create_compute(actor: Actor, *, region: str, **body: Any) -> ComputeCluster:
-    return services.create_compute_cluster(actor, region_named(region), **body)
+    return clusters.create_compute_cluster(actor, region_named(region), **body)
 
 
 def change(actor: Actor, cluster: Cluster, **changes: Any) -> Cluster:
     """Change a cluster and return it as it is then."""
-    services.change_cluster(actor, cluster, changes)
+    clusters.change_cluster(actor, cluster, changes)
     cluster.refresh_from_db()
     return cluster
 
 
 def permit(actor: Actor, cluster: Cluster, *, open_to_all: bool, tenants: Sequence[UUID]) -> Cluster:
     """Set who may use a cluster and return it as it is then."""
-    services.permit(actor, cluster, open_to_all=open_to_all, tenants=tenants_with(tenants))
+    clusters.permit(actor, cluster, open_to_all=open_to_all, tenants=tenants_with(tenants))
     cluster.refresh_from_db()
     return cluster
 
@@ -158,7 +171,7 @@ class ComputeClusterApi(ObjectApi):
     out = ComputeClusterOut
     converter = "int"
     filterset_class = ComputeClusterFilter
-    sorts = {"name": "name"}
+    sorts = {"name": "name", "status": cluster_order()}
     create = Create(CLUSTER_CREATE, ComputeClusterBody, _create_compute, immediate=True)
     update = Update(CLUSTER_CHANGE, ComputeClusterChanges, change, immediate=True)
     delete = Action(CLUSTER_DELETE, immediate=True)
@@ -166,4 +179,18 @@ class ComputeClusterApi(ObjectApi):
 
     def visible(self, actor: Actor) -> QuerySet[ComputeCluster]:
         """Return the clusters the actor may see."""
-        return visible_compute_clusters(actor).prefetch_related("tenants")
+        return with_hosts(visible_compute_clusters(actor)).prefetch_related("tenants")
+
+
+class ComputeClusterMetrics(MetricsApi):
+    subject = "compute_cluster"
+
+    def visible(self, actor: Actor) -> QuerySet[ComputeCluster]:
+        """Return the clusters to an admin as such: their load is that of all tenants."""
+        clusters = ComputeCluster.objects.all()
+        return clusters if sees_hosts(actor) else clusters.none()
+
+    def subject_of(self, key: object) -> Subject:
+        """All hosts of the cluster together."""
+        hosts = Host.objects.filter(cluster=int(str(key))).values_list("pk", flat=True)
+        return Subject(self.subject, str(key), tuple(str(pk) for pk in hosts))

@@ -21,7 +21,7 @@ from apps.infrastructure.models import Region
 from apps.infrastructure.readiness import checks_of, with_checks
 from apps.infrastructure.region_opening import close_region, open_region
 from apps.infrastructure.selectors import visible_regions
-from apps.infrastructure.services import change_region, create_region
+from apps.infrastructure.services.regions import change_region, create_region
 from apps.infrastructure.verbs import (
     REGION_CHANGE,
     REGION_CLOSE,

@@ -15,7 +15,6 @@ from apps.api.metrics import MetricsApi
 from apps.api.representation import moment
 from apps.api.views import ObjectApi
 from apps.api.vocabulary import one_of
-from apps.infrastructure import services, storage_services
 from apps.infrastructure.api.clusters import (
     ClusterChanges,
     ClusterOut,
@@ -25,6 +24,7 @@ from apps.infrastructure.api.clusters import (
     permit,
     region_named,
 )
+from apps.infrastructure.cluster_status import PoolStatus, pool_order, status_of_pool
 from apps.infrastructure.connection import Reach, connection_of
 from apps.infrastructure.disk_speed import MOST_BURST, MOST_BURST_SECONDS, speed_rule
 from apps.infrastructure.filters import StorageClusterFilter
@@ -34,6 +34,7 @@ from apps.infrastructure.pool_access import MAX_KEY, MAX_MONITOR, MAX_MONITORS, 
 from apps.infrastructure.pool_health import health_of, rebuild_of
 from apps.infrastructure.pool_metrics import KIND, subject_of
 from apps.infrastructure.selectors import visible_storage_clusters
+from apps.infrastructure.services import storage_clusters
 from apps.infrastructure.space import space_limit
 from apps.infrastructure.verbs import (
     CLUSTER_CHANGE,
@@ -98,7 +99,7 @@ class StorageClusterChanges(ClusterChanges):
     user = serializers.CharField(max_length=MAX_USER)
 
 
-class KeyBody(serializers.Serializer[Any]):
+class PoolKeyBody(serializers.Serializer[Any]):
     key = serializers.CharField(max_length=MAX_KEY, write_only=True, help_text="Key of the Ceph user.")
 
 
@@ -183,6 +184,7 @@ _INNER: dict[str, Any] = {
 
 
 class StorageClusterOut(ClusterOut):
+    status = one_of(PoolStatus.values, help_text="By its last check; `unchecked`: there was none yet.")
     media = serializers.ChoiceField(choices=StorageCluster.Media.choices)
     driver = serializers.CharField(help_text="file: a directory on every host; rbd: a Ceph pool.")
     accepts_disks = serializers.BooleanField(help_text="Whether new disks can be created.")
@@ -212,6 +214,7 @@ class StorageClusterOut(ClusterOut):
         plain = ("media", "driver", "accepts_disks", "max_disk_gib", "capacity_bytes", "used_bytes")
         return {
             **ClusterOut.own(row),
+            "status": str(status_of_pool(row)),
             **{name: getattr(row, name) for name in (*plain, "overcommit", "provisioned_gib")},
             "provisionable_gib": space_limit(row),
             "speed": asdict(speed_rule(row)),
@@ -279,11 +282,11 @@ def _health(row: StorageCluster) -> dict[str, Any] | None:
 
 
 def _create(actor: Actor, *, region: str, **body: Any) -> StorageCluster:
-    return services.create_storage_cluster(actor, region_named(region), **body)
+    return storage_clusters.create_storage_cluster(actor, region_named(region), **body)
 
 
 def _set_speed(actor: Actor, cluster: StorageCluster, **body: Any) -> StorageCluster:
-    storage_services.set_speed(actor, cluster, **body)
+    storage_clusters.set_speed(actor, cluster, **body)
     return cluster
 
 
@@ -294,14 +297,14 @@ class StorageClusterApi(ObjectApi):
     out = StorageClusterOut
     converter = "int"
     filterset_class = StorageClusterFilter
-    sorts = {"name": "name"}
+    sorts = {"name": "name", "status": pool_order()}
     create = Create(CLUSTER_CREATE, StorageClusterBody, _create, immediate=True)
     update = Update(CLUSTER_CHANGE, StorageClusterChanges, change, immediate=True)
     delete = Action(CLUSTER_DELETE, immediate=True)
     actions = (
         Action(CLUSTER_PERMIT, PermitBody, permit, immediate=True),
         Action(STORAGE_TEST, immediate=True),
-        Action(STORAGE_SET_KEY, KeyBody, immediate=True, bulk=False),
+        Action(STORAGE_SET_KEY, PoolKeyBody, immediate=True, bulk=False),
         Action(STORAGE_SET_SPEED, SpeedBody, _set_speed, immediate=True),
         Action(STORAGE_APPLY_SPEED, immediate=True),
         Action(STORAGE_OPEN, immediate=True),

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.accounts.models import Tenant
-from apps.infrastructure import services
 from apps.infrastructure.models import Cluster, Region
+from apps.infrastructure.services import clusters
 from apps.lifecycle.actor import Actor
 from apps.portal.columns import Column
 from apps.portal.detail import Properties, Property
@@ -65,7 +65,7 @@ class PermitForm(BaseForm):
 
 def change(actor: Actor, cluster: Cluster, **changes: Any) -> None:
     """Change what the form asked for."""
-    services.change_cluster(actor, cluster, changes)
+    clusters.change_cluster(actor, cluster, changes)
 
 
 def goes(cluster: Cluster) -> list[str]:
@@ -82,6 +82,8 @@ NAME = Column(
     wide=False,
     text=lambda row, page: str(row),
 )
+#: The two kinds of cluster add what it is drawn from.
+STATUS = Column("status", gettext_lazy("State"), width="state", wide=False)
 _OPEN_TO = (("true", gettext_lazy("All tenants")), ("false", gettext_lazy("Chosen tenants")))
 OPEN_TO = Column(
     "open_to",

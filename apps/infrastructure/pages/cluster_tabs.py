@@ -7,8 +7,10 @@ from urllib.parse import urlencode
 
 from django.db.models import Count
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from apps.infrastructure.cluster_status import ClusterStatus, status_of_cluster
 from apps.infrastructure.load import load_of
 from apps.infrastructure.models import Host
 from apps.infrastructure.pages.attention import cluster_attention
@@ -16,6 +18,7 @@ from apps.infrastructure.pages.figures import load_bar, load_figures, memory_bar
 from apps.infrastructure.pages.heat_cells import heat_context
 from apps.infrastructure.pages.trends import busiest_hosts, cpu_trend
 from apps.lifecycle.selectors import with_open_operations
+from apps.portal.charts import CLUSTER_CHARTS, monitoring
 from apps.portal.detail import DetailPage, Tab
 
 #: Rows of a tab; the list that it links to has them all.
@@ -61,8 +64,18 @@ def list_url(name: str, **query: object) -> str:
         return ""
 
 
+def _why_nothing_new(row: Any) -> str:
+    status = status_of_cluster(row)
+    if status == ClusterStatus.EMPTY:
+        return gettext("The cluster has no hosts. No metrics are collected.")
+    if status == ClusterStatus.UNREACHABLE:
+        return gettext("No host of the cluster is reachable. No metrics are collected.")
+    return ""
+
+
 TABS = (
     Tab("", _("Overview"), "infrastructure/cluster_overview.html", _overview),
+    monitoring(CLUSTER_CHARTS, "api:compute-clusters-metrics", _why_nothing_new),
     Tab("hosts", _("Hosts"), "infrastructure/cluster_hosts.html", _hosts),
     Tab("tenants", _("Tenants"), "infrastructure/cluster_tenants.html", _tenants),
 )

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.infrastructure import services
 from apps.infrastructure.api.clusters import ComputeClusterApi
+from apps.infrastructure.cluster_status import cluster_label, cluster_order
 from apps.infrastructure.filters import LoadedClusterFilter
 from apps.infrastructure.models import ComputeCluster
 from apps.infrastructure.pages.cluster_parts import (
     NAME,
     OPEN_TO,
+    STATUS,
     ChangeForm,
     NewClusterForm,
     PermitForm,
@@ -26,10 +28,13 @@ from apps.infrastructure.pages.cluster_parts import (
 from apps.infrastructure.pages.cluster_tabs import TABS
 from apps.infrastructure.pages.figures import memory_bar, vcpu_bar
 from apps.infrastructure.selectors import visible_compute_clusters, with_load
+from apps.infrastructure.services import clusters
 from apps.infrastructure.verbs import CLUSTER_CHANGE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_PERMIT
 from apps.portal.columns import CREATED, REGION, Column
 from apps.portal.create import CreatePage
 from apps.portal.detail import DetailPage, Properties, Property
+from apps.portal.facets import status_facet
+from apps.portal.html import pill
 from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
 
@@ -67,6 +72,10 @@ COMPUTE_CLUSTER = PageKind(
 )
 
 
+def _word(row: Any, page: ListPage) -> object:
+    return cluster_label(row).word
+
+
 def _hosts(row: Any, page: ListPage) -> str:
     return _("%(healthy)s of %(all)s") % {"healthy": row.healthy_count, "all": row.host_count}
 
@@ -75,6 +84,7 @@ class ComputeClusterList(ListPage):
     of = COMPUTE_CLUSTER
     columns = (
         NAME,
+        replace(STATUS, value=lambda row, page: pill(cluster_label(row)), text=_word, sort=cluster_order()),
         REGION,
         Column(
             "arch",
@@ -82,7 +92,7 @@ class ComputeClusterList(ListPage):
             lambda row, page: row.get_architecture_display(),
             sort="architecture",
         ),
-        Column("hosts", gettext_lazy("Healthy hosts"), _hosts, sort="healthy_count", end=True),
+        Column("hosts", gettext_lazy("Hosts"), _hosts, sort="healthy_count", end=True),
         Column(
             "vcpu",
             gettext_lazy("vCPUs allocated"),
@@ -103,7 +113,7 @@ class ComputeClusterList(ListPage):
         CREATED,
     )
     filter = LoadedClusterFilter
-    facets = ()
+    facets = (status_facet,)
     related = ("region",)
     order = ("region__name", "name")
     empty = Empty(
@@ -117,6 +127,10 @@ class ComputeClusterDetail(DetailPage):
     tabs = TABS
     # Tabs of their own say what it has; naming the newest of 25,000 VMs here would double the page's time.
     has_context = False
+
+    def facts(self, row: Any) -> Sequence[Property]:
+        """Whether it works."""
+        return [Property(_("State"), pill(cluster_label(row)))]
 
     def properties(self, row: Any) -> Sequence[Properties]:
         """What it is and how full."""
@@ -150,4 +164,4 @@ class ComputeClusterCreate(CreatePage):
 
     def submit(self, data: dict[str, Any]) -> ComputeCluster:
         """Create it."""
-        return services.create_compute_cluster(self.actor, **data)
+        return clusters.create_compute_cluster(self.actor, **data)

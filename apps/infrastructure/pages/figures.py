@@ -62,8 +62,13 @@ def gib_bar(used: float, limit: float) -> SafeString:
 def size(gib: float) -> str:
     """Return an amount of GiB as text, in TiB when it is large."""
     if gib >= LARGE:
-        return f"{number_format(gib / GIB_PER_TIB, 1, force_grouping=True)} TiB"
+        return f"{_tib(gib)} TiB"
     return f"{number_format(gib, 0 if gib >= 10 or gib == round(gib) else 1, force_grouping=True)} GiB"
+
+
+def _tib(gib: float) -> str:
+    tib = round(gib / GIB_PER_TIB, 1)
+    return str(number_format(tib, 0 if tib == round(tib) else 1, force_grouping=True))
 
 
 def whole(number: float) -> str:
@@ -149,9 +154,5 @@ def pool_figures(pools: Sequence[Any]) -> list[Figure]:
 
 def _of(used: float, limit: float) -> str:
     # In the limit's unit, which is said once.
-    shown = (
-        number_format(used / GIB_PER_TIB, 1)
-        if limit >= LARGE
-        else number_format(used, 0, force_grouping=True)
-    )
+    shown = _tib(used) if limit >= LARGE else number_format(used, 0, force_grouping=True)
     return f"{shown} / {size(limit)}"

@@ -15,7 +15,7 @@ from apps.infrastructure.models import Region
 from apps.infrastructure.pages import region_tabs
 from apps.infrastructure.readiness import checks_of
 from apps.infrastructure.selectors import visible_regions
-from apps.infrastructure.services import change_region
+from apps.infrastructure.services.regions import change_region
 from apps.infrastructure.verbs import (
     REGION_CHANGE,
     REGION_CLOSE,

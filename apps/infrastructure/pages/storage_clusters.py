@@ -9,7 +9,6 @@ from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.infrastructure import services, storage_services
 from apps.infrastructure.api.storage_clusters import StorageClusterApi
 from apps.infrastructure.filters import StorageClusterFilter
 from apps.infrastructure.models import Region, StorageCluster
@@ -31,6 +30,7 @@ from apps.infrastructure.pages.storage_tabs import (
     why_nothing_new,
 )
 from apps.infrastructure.selectors import visible_storage_clusters
+from apps.infrastructure.services import storage_clusters
 from apps.infrastructure.verbs import (
     CLUSTER_CHANGE,
     CLUSTER_CREATE,
@@ -55,7 +55,7 @@ from apps.portal.lists import Empty, ListPage
 
 
 def _set_speed(actor: Actor, cluster: StorageCluster, **changes: Any) -> None:
-    storage_services.set_speed(actor, cluster, **changes)
+    storage_clusters.set_speed(actor, cluster, **changes)
 
 
 STORAGE_CLUSTER = PageKind(
@@ -112,7 +112,6 @@ class StorageClusterList(ListPage):
         CREATED,
     )
     filter = StorageClusterFilter
-    facets = ()
     related = ("region",)
     order = ("region__name", "name")
     empty = Empty(
@@ -200,7 +199,7 @@ class StorageClusterCreate(CreatePage):
 
     def submit(self, data: dict[str, Any]) -> StorageCluster:
         """Create it."""
-        return services.create_storage_cluster(self.actor, **data)
+        return storage_clusters.create_storage_cluster(self.actor, **data)
 
     def finish(self, outcome: Any) -> HttpResponse:
         """Lead to its page, where the result of the connection test is shown."""

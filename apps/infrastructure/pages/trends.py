@@ -40,7 +40,7 @@ def busiest_hosts(hosts: QuerySet[Host]) -> list[dict[str, Any]]:
         {
             "row": host,
             "memory": memory_bar(host),
-            "cpu_text": f"{host.load_percent:.0f} %",
+            "cpu_text": f"{host.load_percent:.0f}\N{NO-BREAK SPACE}%",
             "trend": sparkline(trend, _("CPU load of %(name)s in the last hour") % {"name": host.name})
             if (trend := trends.get(str(host.pk)))
             else "",

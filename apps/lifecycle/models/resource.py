@@ -35,7 +35,7 @@ class Resource(Loaded):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=32, editable=False)
     name = models.CharField(max_length=63)
-    remark = models.CharField(max_length=255, blank=True, default="")
+    description = models.CharField(max_length=255, blank=True, default="")
     tenant = models.ForeignKey("tenancy.Tenant", models.PROTECT, null=True, blank=True, related_name="+")
     project = models.ForeignKey("tenancy.Project", models.PROTECT, null=True, blank=True, related_name="+")
     region = models.ForeignKey(
@@ -68,8 +68,8 @@ class Resource(Loaded):
             GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="resource_name_search"),
             # What is called just so: "db" among ten thousand "db-…".
             models.Index("tenant", Upper("name"), name="resource_named"),
-            # Most have no remark, and empty ones take no room in it.
-            GinIndex(OpClass(Upper("remark"), name="gin_trgm_ops"), name="resource_remark_search"),
+            # Most have no description, and empty ones take no room in it.
+            GinIndex(OpClass(Upper("description"), name="gin_trgm_ops"), name="resource_description_search"),
             # The few that failed, among all: the administrator's list of resources in trouble.
             models.Index(
                 fields=["-updated_at"],

@@ -17,7 +17,7 @@ from apps.api.problem_out import PROBLEM
 from apps.api.transactions import answered_in_one_transaction
 from apps.lifecycle.actor import Actor
 from apps.network.ranges import VpcRange, allowed_ranges
-from apps.network.services.allowed_ranges import set_allowed_ranges
+from apps.network.services.allowed_ranges import hold_allowed_ranges, set_allowed_ranges
 
 #: Blocks that VPCs may be cut from.
 MOST_RANGES = 50
@@ -68,7 +68,7 @@ class VpcRangesApi(ApiView):
         """Replace the list. Existing VPCs do not change."""
         body = self.read(RangesBody)
         actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
-        ensure_unchanged(request, _answer)
+        ensure_unchanged(request, lambda: hold_allowed_ranges(actor), _answer)
         set_allowed_ranges(actor, **body)
         return self.get(request)
 

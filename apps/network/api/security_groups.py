@@ -17,7 +17,9 @@ from apps.network import selectors
 from apps.network.api.vpcs import REGION_HELP
 from apps.network.filters import SecurityGroupFilter
 from apps.network.models import Protocol, SecurityGroup, SecurityGroupRule
-from apps.network.rules import MAX_RULES, SHORTCUTS, port_text, service_name
+from apps.network.rule_ports import port_text
+from apps.network.rule_shortcuts import SHORTCUTS, service_name
+from apps.network.rules import MAX_RULES
 from apps.network.verbs import (
     SECURITY_GROUP_CREATE,
     SECURITY_GROUP_DELETE,

@@ -70,7 +70,7 @@ class SubnetBody(serializers.Serializer[Any]):
     vpc = serializers.UUIDField(help_text="VPC of the subnet, which defines its project and region.")
     name = LineField(max_length=63)
     cidr = serializers.CharField(max_length=43, help_text="IPv4 CIDR block inside the VPC's, /29 or larger.")
-    remark = LineField(max_length=255, required=False, allow_blank=True, default="")
+    description = LineField(max_length=255, required=False, allow_blank=True, default="")
 
 
 class SubnetOut(ResourceOut):

@@ -16,7 +16,9 @@ from django.utils.translation import gettext as _
 
 from apps.lifecycle.errors import Invalid
 from apps.network.models import Protocol, SecurityGroupRule
-from apps.network.rules import MAX_RULES, SHORTCUTS, Rule, parse_rules, port_text
+from apps.network.rule_ports import port_text
+from apps.network.rule_shortcuts import SHORTCUTS
+from apps.network.rules import MAX_RULES, Rule, parse_rules
 
 FIELDS = ("direction", "protocol", "port", "address", "action", "priority", "description")
 #: What makes a row count as filled in.

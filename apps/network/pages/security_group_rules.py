@@ -31,7 +31,7 @@ class SecurityGroupCreate(CreatePage):
     api = SecurityGroupsApi
     preview_template = "network/security_group_preview.html"
     sections = (
-        Section(gettext_lazy("Basics"), ("name", "remark", "project", "region")),
+        Section(gettext_lazy("Basics"), ("name", "description", "project", "region")),
         Section(
             gettext_lazy("Rules"),
             (),

@@ -12,7 +12,8 @@ from apps.lifecycle.models import Resource
 from apps.network import selectors
 from apps.network.filters import SecurityGroupFilter
 from apps.network.models import Nic, Protocol, SecurityGroup, SecurityGroupRule
-from apps.network.rules import port_text, service_name
+from apps.network.rule_ports import port_text
+from apps.network.rule_shortcuts import service_name
 from apps.network.verbs import (
     SECURITY_GROUP_CREATE,
     SECURITY_GROUP_DELETE,
@@ -22,11 +23,11 @@ from apps.network.verbs import (
 )
 from apps.portal.columns import (
     CREATED,
+    DESCRIPTION,
     ID,
     NAME,
     PROJECT,
     REGION,
-    REMARK,
     STATE,
     TENANT,
     UPDATED,
@@ -93,7 +94,7 @@ class SecurityGroupList(ListPage):
         CREATED,
         UPDATED,
         ID,
-        REMARK,
+        DESCRIPTION,
     )
     filter = with_status(SecurityGroupFilter, SecurityGroup, "security_group")
     watch = ("vm",)

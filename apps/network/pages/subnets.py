@@ -21,11 +21,11 @@ from apps.network.verbs import SUBNET_CREATE, SUBNET_DELETE, SUBNET_RENAME, SUBN
 from apps.portal import html
 from apps.portal.columns import (
     CREATED,
+    DESCRIPTION,
     ID,
     NAME,
     PROJECT,
     REGION,
-    REMARK,
     STATE,
     TENANT,
     UPDATED,
@@ -113,7 +113,7 @@ class SubnetList(ListPage):
         CREATED,
         UPDATED,
         ID,
-        REMARK,
+        DESCRIPTION,
     )
     filter = with_status(SubnetFilter, Subnet, "subnet")
     watch = ("vm",)

@@ -19,11 +19,11 @@ from apps.network.verbs import SUBNET_CREATE, VPC_CREATE, VPC_DELETE, VPC_RENAME
 from apps.portal import html
 from apps.portal.columns import (
     CREATED,
+    DESCRIPTION,
     ID,
     NAME,
     PROJECT,
     REGION,
-    REMARK,
     STATE,
     TENANT,
     UPDATED,
@@ -89,7 +89,7 @@ class VpcList(ListPage):
         CREATED,
         UPDATED,
         ID,
-        REMARK,
+        DESCRIPTION,
     )
     filter = with_status(VpcFilter, Vpc, "vpc")
     watch = ("subnet",)
@@ -105,7 +105,11 @@ class VpcList(ListPage):
 def _subnets(page: DetailPage, vpc: Vpc) -> dict[str, Any]:
     subnets = with_open_operations(selectors.visible_subnets(page.actor).filter(vpc=vpc))
     may_create = page.rights.covers(SUBNET_CREATE, vpc.project_id, vpc.tenant_id)
-    return {"subnets": subnets.order_by("cidr"), "may_create": may_create and not page.admin}
+    return {
+        "subnets": subnets.order_by("cidr"),
+        "may_create": may_create and not page.admin,
+        "check_url": f"{page.area}:reachability",
+    }
 
 
 class VpcDetail(DetailPage):
@@ -156,7 +160,7 @@ class VpcCreate(CreatePage):
     form = VpcForm
     api = VpcsApi
     sections = (
-        Section(gettext_lazy("Basics"), ("name", "remark", "project", "region")),
+        Section(gettext_lazy("Basics"), ("name", "description", "project", "region")),
         Section(
             gettext_lazy("Addresses"),
             ("cidr", "subnet_cidr"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from apps.accounts.access import allow
+from apps.accounts.access import allow, ensure_may
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid
@@ -25,13 +25,24 @@ def set_allowed_ranges(actor: Actor, *, ranges: Sequence[Mapping[str, Any]]) -> 
     """
     allowed = allow(actor, NETWORK_SET_RANGES, project=None, tenant_id=None)
     checked = _checked(ranges)
-    with connection.cursor() as cursor:  # one at a time: two that replace the list would both insert the same
-        cursor.execute("LOCK TABLE network_allowedrange IN SHARE ROW EXCLUSIVE MODE")
+    _lock()
     AllowedRange.objects.all().delete()
     AllowedRange.objects.bulk_create(
         AllowedRange(cidr=r.cidr, min_prefix=r.min_prefix, max_prefix=r.max_prefix) for r in checked
     )
     allowed.record(args={"ranges": [str(r) for r in checked]})
+
+
+def hold_allowed_ranges(actor: Actor) -> None:
+    """Lock the list against other changes until the transaction ends. Raises Forbidden."""
+    ensure_may(actor, NETWORK_SET_RANGES, None, None)
+    _lock()
+
+
+def _lock() -> None:
+    """One change at a time: two that replace the list would both insert the same."""
+    with connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE network_allowedrange IN SHARE ROW EXCLUSIVE MODE")
 
 
 def _checked(ranges: Sequence[Mapping[str, Any]]) -> list[VpcRange]:

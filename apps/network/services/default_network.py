@@ -130,7 +130,7 @@ def create_in_region(actor: Actor, project: Project, region: Region) -> list[Ope
         region,
         name=NAME,
         cidr=str(block),
-        remark=_("Created automatically"),
+        description=_("Created automatically"),
     )
     subnet_made = add_subnet(Allowed(actor, SUBNET_CREATE), vpc, name=NAME, cidr=str(part))
     group_made, _group = add_security_group(
@@ -139,7 +139,7 @@ def create_in_region(actor: Actor, project: Project, region: Region) -> list[Ope
         region,
         name=NAME,
         rules=DEFAULT_RULES,
-        remark=_("Accepts inbound SSH and ping, and all outbound traffic"),
+        description=_("Accepts inbound SSH and ping, and all outbound traffic"),
     )
     return [vpc_made, subnet_made, group_made]
 

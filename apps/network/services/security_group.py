@@ -46,27 +46,27 @@ def create_security_group(
     rules: Entries = (),
     region: str | None = None,
     project: UUID | None = None,
-    remark: str = "",
+    description: str = "",
 ) -> Operation:
     """Make a group with these rules; without any it denies everything. Raises Invalid, Forbidden, QuotaExceeded."""
     owner = chosen_project(actor, project)
     allowed = allow(actor, SECURITY_GROUP_CREATE, project=owner, tenant_id=owner.tenant_id)
     operation, _group = add_security_group(
-        allowed, owner, chosen_region(actor, owner, region), name=name, rules=rules, remark=remark
+        allowed, owner, chosen_region(actor, owner, region), name=name, rules=rules, description=description
     )
     return operation
 
 
 def add_security_group(
-    allowed: Allowed, project: Project, region: Region, *, name: str, rules: Entries, remark: str = ""
+    allowed: Allowed, project: Project, region: Region, *, name: str, rules: Entries, description: str = ""
 ) -> tuple[Operation, SecurityGroup]:
     """Insert and request a group (`allowed` is SECURITY_GROUP_CREATE). Call in a transaction."""
-    name, remark = clean_labels(name, remark)
+    name, description = clean_labels(name, description)
     checked = parse_rules(rules)
     group = SecurityGroup(
         kind="security_group",
         name=name,
-        remark=remark,
+        description=description,
         tenant_id=project.tenant_id,
         project=project,
         region=region,

@@ -26,7 +26,7 @@ from apps.quotas.services import reserve_quota
 
 @serves(SUBNET_CREATE)
 @transaction.atomic
-def create_subnet(actor: Actor, *, vpc: UUID, name: str, cidr: str, remark: str = "") -> Operation:
+def create_subnet(actor: Actor, *, vpc: UUID, name: str, cidr: str, description: str = "") -> Operation:
     """Make a subnet in the VPC with that id, of the same project and region.
 
     Raises Invalid (field "cidr": outside the VPC, too small, overlapping), NotFound, Forbidden, NotNow, QuotaExceeded.
@@ -34,24 +34,24 @@ def create_subnet(actor: Actor, *, vpc: UUID, name: str, cidr: str, remark: str 
     parent = get_visible(actor, Vpc.objects.select_related("project", "region"), vpc)
     allowed = allow(actor, SUBNET_CREATE, project=parent.project, tenant_id=parent.tenant_id)
     ensure_open(actor, parent.region, "vpc")
-    return add_subnet(allowed, parent, name=name, cidr=cidr, remark=remark)
+    return add_subnet(allowed, parent, name=name, cidr=cidr, description=description)
 
 
 def add_subnet(
-    allowed: Allowed, vpc: Vpc, *, name: str, cidr: str, remark: str = "", field: str = "cidr"
+    allowed: Allowed, vpc: Vpc, *, name: str, cidr: str, description: str = "", field: str = "cidr"
 ) -> Operation:
     """Insert and request a subnet (`allowed` is SUBNET_CREATE). Call in a transaction.
 
     The VPC may still be on its way: the subnet's operation waits for it. `field` is where a bad block is reported.
     """
-    name, remark = clean_labels(name, remark)
+    name, description = clean_labels(name, description)
     vpc = lock(vpc)
     _ensure_staying(vpc)
     block = subnet_block(cidr, vpc.cidr, field)
     subnet = Subnet(
         kind="subnet",
         name=name,
-        remark=remark,
+        description=description,
         tenant_id=vpc.tenant_id,
         project_id=vpc.project_id,
         region_id=vpc.region_id,

@@ -36,7 +36,7 @@ def create_vpc(
     region: str | None = None,
     project: UUID | None = None,
     subnet_cidr: str = "",
-    remark: str = "",
+    description: str = "",
 ) -> Operation:
     """Make a VPC, with a first subnet if `subnet_cidr` is given; return the VPC's operation.
 
@@ -48,7 +48,7 @@ def create_vpc(
     allowed = allow(actor, VPC_CREATE, project=owner, tenant_id=owner.tenant_id)
     hold(owner.tenant_id, ("vpc", "subnet") if subnet_cidr else ("vpc",))
     operation, vpc = add_vpc(
-        allowed, owner, chosen_region(actor, owner, region), name=name, cidr=cidr, remark=remark
+        allowed, owner, chosen_region(actor, owner, region), name=name, cidr=cidr, description=description
     )
     if subnet_cidr:
         add_subnet(Allowed(actor, SUBNET_CREATE), vpc, name=name, cidr=subnet_cidr, field="subnet_cidr")
@@ -56,14 +56,14 @@ def create_vpc(
 
 
 def add_vpc(
-    allowed: Allowed, project: Project, region: Region, *, name: str, cidr: str, remark: str = ""
+    allowed: Allowed, project: Project, region: Region, *, name: str, cidr: str, description: str = ""
 ) -> tuple[Operation, Vpc]:
     """Insert and request a VPC (`allowed` is VPC_CREATE). Call in a transaction."""
-    name, remark = clean_labels(name, remark)
+    name, description = clean_labels(name, description)
     vpc = Vpc(
         kind="vpc",
         name=name,
-        remark=remark,
+        description=description,
         tenant_id=project.tenant_id,
         project=project,
         region=region,

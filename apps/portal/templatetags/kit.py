@@ -17,7 +17,7 @@ from apps.lifecycle.stored_messages import rendered_error
 from apps.lifecycle.times import written
 from apps.lifecycle.verbs import Text
 from apps.portal import html
-from apps.portal.guide import guide_url, topic_title
+from apps.portal.guide import guide_url, topic_language, topic_title
 from apps.portal.kinds import menu_parts
 from apps.portal.kinds import resource_url as url_of
 from apps.portal.pickers import SEARCHED_FROM, PickField, PickSeveralField, rows_of
@@ -37,6 +37,7 @@ register.filter("moment", html.moment)
 register.filter("as_of", html.as_of)
 register.filter("menu_parts", menu_parts)
 register.filter("ago", html.ago)
+register.filter("unbroken", html.unbroken)
 register.filter("written", written)
 
 
@@ -117,7 +118,7 @@ def quota_change(line: QuotaLine) -> SafeString:
     """Draw what a create takes of one quota: before, after, and a meter with both."""
     unit = f" {line.metric.unit}" if line.metric.unit else ""
     figures = {"used": f"{line.used:,}", "after": f"{line.after:,}", "limit": f"{line.limit:,}{unit}"}
-    text = _("%(used)s → %(after)s of %(limit)s") % figures
+    text = html.unbroken(_("%(used)s → %(after)s of %(limit)s") % figures)
     return format_html(
         '<div class="quota-change{}"><span>{}</span><span class="quota-figure">{}</span>{}</div>',
         " quota-short" if line.short else "",
@@ -179,7 +180,11 @@ def help_link(context: template.Context, topic: str) -> dict[str, Any]:
     """Link a topic of the guide ("networks#subnets"), in a tab of its own: what was typed stays. Nothing for ""."""
     if not topic:
         return {}
-    return {"url": guide_url(_area(context), topic), "topic_title": topic_title(topic)}
+    return {
+        "url": guide_url(_area(context), topic),
+        "topic_title": topic_title(topic),
+        "topic_language": topic_language(topic),
+    }
 
 
 @register.inclusion_tag("portal/field.html")

@@ -16,6 +16,7 @@ from apps.accounts.selectors import visible_tenants
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import NotFound, Refused
 from apps.portal import toasts
+from apps.portal.field_checks import field_errors, is_check
 from apps.portal.forms import BaseForm
 from apps.portal.page import Page
 from apps.quotas.metrics import metrics
@@ -63,6 +64,8 @@ class TenantQuotaPage(Page):
         """Set the limits."""
         tenant = found_tenant(self.actor, key)
         form = LimitsForm(request.POST, actor=self.actor)
+        if is_check(request):
+            return field_errors(self, form)
         if not form.is_valid():
             return self.show(limits_context(self.actor, tenant, form), status=422)
         try:

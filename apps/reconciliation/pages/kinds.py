@@ -107,7 +107,7 @@ FINDING = _FindingKind(
     "findings",
     one=gettext_lazy("inconsistency"),
     many=gettext_lazy("Inconsistencies"),
-    icon="alert-triangle",
+    icon="git-compare",
     help="administration#inconsistencies",
     visible=_findings,
     actions=(
@@ -121,7 +121,7 @@ TROUBLE = _TroubleKind(
     "in-trouble",
     one=gettext_lazy("resource with problems"),
     many=gettext_lazy("With problems"),
-    icon="alert-circle",
+    icon="zoom-exclamation",
     help="administration#inconsistencies",
     visible=in_trouble,
     actions=tuple(_do(verb, action) for action, verb in ON_TROUBLE.items()),

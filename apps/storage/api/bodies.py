@@ -71,7 +71,7 @@ class ExpandBody(serializers.Serializer[Any]):
 
 class SnapshotOfDiskBody(serializers.Serializer[Any]):
     name = LineField(max_length=63)
-    remark = LineField(**_DESCRIBED)
+    description = LineField(**_DESCRIBED)
 
 
 class SnapshotBody(SnapshotOfDiskBody):

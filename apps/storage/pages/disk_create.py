@@ -32,7 +32,7 @@ class DiskCreate(CreatePage):
     api = DiskApi
     aside = "storage/disk_summary.html"
     sections = (
-        Section(gettext_lazy("Basics"), ("name", "count", "project", "remark")),
+        Section(gettext_lazy("Basics"), ("name", "count", "project", "description")),
         Section(gettext_lazy("Content"), ("source", "snapshot", "disk"), css="one-field disk-source"),
         Section(gettext_lazy("Storage"), ("cluster", "size_gib"), css="disk-storage"),
     )
@@ -45,7 +45,7 @@ class DiskCreate(CreatePage):
     def values_of(self, row: Disk) -> dict[str, Any]:
         """Return the choices of a blank disk of the same size in the same place."""
         found = {
-            "remark": row.remark,
+            "description": row.description,
             "project": row.project and row.project.uid,
             "cluster": row.cluster_id,
             "size_gib": max(row.size_gib, LEAST_GIB),

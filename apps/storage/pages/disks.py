@@ -8,7 +8,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.infrastructure.selectors import visible_storage_clusters
-from apps.portal.columns import CREATED, ID, NAME, PROJECT, REGION, REMARK, STATE, TENANT, UPDATED, Column
+from apps.portal.columns import (
+    CREATED,
+    DESCRIPTION,
+    ID,
+    NAME,
+    PROJECT,
+    REGION,
+    STATE,
+    TENANT,
+    UPDATED,
+    Column,
+)
 from apps.portal.detail import DetailPage
 from apps.portal.facets import (
     MOST_CHOICES,
@@ -194,7 +205,7 @@ class DiskList(ListPage):
         replace(REGION, hidden=True),
         UPDATED,
         ID,
-        REMARK,
+        DESCRIPTION,
     )
     filter = with_status(DiskFilter, Disk, "disk")
     facets = (

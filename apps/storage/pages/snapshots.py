@@ -11,7 +11,18 @@ from django.utils.translation import gettext_lazy
 
 from apps.infrastructure.models import StorageCluster
 from apps.portal import html
-from apps.portal.columns import CREATED, ID, NAME, PROJECT, REGION, REMARK, STATE, TENANT, UPDATED, Column
+from apps.portal.columns import (
+    CREATED,
+    DESCRIPTION,
+    ID,
+    NAME,
+    PROJECT,
+    REGION,
+    STATE,
+    TENANT,
+    UPDATED,
+    Column,
+)
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, DetailPage, Properties, Property, Tab
@@ -106,7 +117,7 @@ class SnapshotList(ListPage):
         replace(CREATED, hidden=True),
         UPDATED,
         ID,
-        REMARK,
+        DESCRIPTION,
     )
     filter = with_status(SnapshotFilter, Snapshot, "snapshot")
     facets = (status_facet, tenant_facet, project_facet, region_facet)

@@ -44,7 +44,7 @@ def create_disks(
     disk: UUID | None = None,
     snapshot: UUID | None = None,
     count: int = 1,
-    remark: str = "",
+    description: str = "",
 ) -> list[Operation]:
     """Create data disks, each settled by an operation of its own. `disk`, `snapshot`: whose data they get.
 
@@ -55,10 +55,10 @@ def create_disks(
     source = look_up_source(actor, into, disk, snapshot)
     where = chosen_cluster(actor, into, cluster, source)
     size = checked_size(size_gib, where, source)
-    names, remark = names_of(name, remark, count)
+    names, description = names_of(name, description, count)
     if source is not None:
         hold_for_use(source.snapshot or source.disk)
-    return _insert(allowed, into, where, source, size, names, remark)
+    return _insert(allowed, into, where, source, size, names, description)
 
 
 @changes_disk(DISK_CLONE)
@@ -68,7 +68,7 @@ def clone_disk(
     name: str,
     size_gib: int | None = None,
     project: UUID | None = None,
-    remark: str = "",
+    description: str = "",
 ) -> Operation:
     """Create a disk with the data that this one has now; return the operation of the new one.
 
@@ -80,9 +80,9 @@ def clone_disk(
     source = DiskSource(row)
     where = chosen_cluster(actor, into, None, source)
     size = checked_size(size_gib, where, source)
-    names, remark = names_of(name, remark, 1)
+    names, description = names_of(name, description, 1)
     hold_for_use(row)
-    (operation,) = _insert(allowed, into, where, source, size, names, remark)
+    (operation,) = _insert(allowed, into, where, source, size, names, description)
     return operation
 
 
@@ -93,7 +93,7 @@ def _insert(
     source: DiskSource | None,
     size_gib: int,
     names: Sequence[str],
-    remark: str,
+    description: str,
 ) -> list[Operation]:
     """Locks in the order everybody keeps: resources, quota, storage."""
     count = len(names)
@@ -102,7 +102,7 @@ def _insert(
         Disk(
             kind="disk",
             name=name,
-            remark=remark,
+            description=description,
             tenant_id=project.tenant_id,
             project=project,
             region_id=cluster.region_id,

@@ -101,12 +101,12 @@ def ensure_size(size_gib: int, least: int, cluster: StorageCluster) -> None:
         raise Invalid({"size_gib": [text % {"least": least, "most": cluster.max_disk_gib}]})
 
 
-def names_of(name: str, remark: str, count: int) -> tuple[list[str], str]:
-    """Return the names of `count` disks, with -1, -2 … when there are several, and their remark. Raises Invalid."""
+def names_of(name: str, description: str, count: int) -> tuple[list[str], str]:
+    """Return the names of `count` disks (several get -1, -2 …) and their description. Raises Invalid."""
     if not 1 <= count <= MOST_AT_ONCE:
         raise Invalid({"count": [_("1 to %(most)s at a time.") % {"most": MOST_AT_ONCE}]})
-    name, remark = clean_labels(name, remark)
+    name, description = clean_labels(name, description)
     names = [name] if count == 1 else [f"{name}-{number}" for number in range(1, count + 1)]
     if len(names[-1]) > MAX_NAME:
         raise Invalid({"name": [_("At most %(n)s characters, including the numbers.") % {"n": MAX_NAME}]})
-    return names, remark
+    return names, description

@@ -34,14 +34,14 @@ finish_copy = requested(DISK_FINISH_COPY)
 
 @changes(DISK_RENAME)
 def rename_disk(
-    change: Change[Disk], name: str | None = None, remark: str | None = None, project: UUID | None = None
+    change: Change[Disk], name: str | None = None, description: str | None = None, project: UUID | None = None
 ) -> Resource:
-    """Set name, remark and project where given. A system disk is always in its VM's project."""
+    """Set name, description and project where given. A system disk is always in its VM's project."""
     if project is not None and change.row.is_system:
         raise Invalid(
             {"project": [_("A system disk belongs to the project of its VM. Move the VM instead.")]}
         )
-    return relabel(change, name, remark, project)  # type: ignore[arg-type]  # a disk is a resource
+    return relabel(change, name, description, project)  # type: ignore[arg-type]  # a disk is a resource
 
 
 @changes_disk(DISK_EXPAND)

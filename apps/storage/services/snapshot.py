@@ -35,34 +35,34 @@ MOST_SNAPSHOTS = 100
 
 @serves(SNAPSHOT_CREATE)
 @transaction.atomic
-def create_snapshot(actor: Actor, *, disk: UUID, name: str, remark: str = "") -> Operation:
+def create_snapshot(actor: Actor, *, disk: UUID, name: str, description: str = "") -> Operation:
     """Take a snapshot of a disk, in use or not. Raises Invalid, Forbidden, NotNow, Busy, QuotaExceeded."""
     found = visible(actor, Disk.objects.all()).filter(pk=disk).first()
     if found is None:
         raise Invalid({"disk": [_("Disk not found.")]})
     lock_vms(actor, found.pk)
     change = begin(actor, DISK_SNAPSHOT, found)
-    return _take(change, name, remark)
+    return _take(change, name, description)
 
 
 @changes_disk(DISK_SNAPSHOT)
-def snapshot_disk(change: Change[Disk], *, name: str, remark: str = "") -> Operation:
+def snapshot_disk(change: Change[Disk], *, name: str, description: str = "") -> Operation:
     """Take a snapshot of the disk; return the operation of the snapshot."""
-    return _take(change, name, remark)
+    return _take(change, name, description)
 
 
-def _take(change: Change[Disk], name: str, remark: str) -> Operation:
+def _take(change: Change[Disk], name: str, description: str) -> Operation:
     """Insert and request a snapshot of a locked disk."""
     disk = change.row
     allowed = allow(change.actor, SNAPSHOT_CREATE, project=disk.project, tenant_id=disk.tenant_id)
     also = [disk, *beside(change, disk)]
-    snapshot = new_snapshot(disk, name, remark)
+    snapshot = new_snapshot(disk, name, description)
     return allowed.request(snapshot, args={"disk": disk.name}, also=also)
 
 
-def new_snapshot(disk: Disk, name: str, remark: str = "", *, group: UUID | None = None) -> Snapshot:
+def new_snapshot(disk: Disk, name: str, description: str = "", *, group: UUID | None = None) -> Snapshot:
     """Insert the row of a snapshot of a locked disk, with its quota. Raises Invalid, Refused, QuotaExceeded."""
-    name, remark = clean_labels(name, remark)
+    name, description = clean_labels(name, description)
     if disk.snapshots.count() >= MOST_SNAPSHOTS:
         raise Refused(
             _("Disk %(name)s already has %(most)s snapshots.") % {"name": disk.name, "most": MOST_SNAPSHOTS},
@@ -74,7 +74,7 @@ def new_snapshot(disk: Disk, name: str, remark: str = "", *, group: UUID | None 
     snapshot = Snapshot(
         kind="snapshot",
         name=name,
-        remark=remark,
+        description=description,
         tenant_id=disk.tenant_id,
         project_id=disk.project_id,
         region_id=disk.region_id,

@@ -28,6 +28,7 @@ from apps.lifecycle.actor import Actor
 from apps.tenancy.api.users import UserPages, shown_password, with_password
 from apps.tenancy.filters import UserFilter
 from apps.tenancy.services import admins
+from apps.tenancy.services.holding import hold_admins
 
 
 class AdminBody(serializers.Serializer[Any]):
@@ -91,6 +92,10 @@ class AdminsApi(ObjectApi):
         Action(ADMIN_UNLINK, immediate=True, bulk=False),
         Action(ADMIN_END_SESSIONS, immediate=True, bulk=False),
     )
+
+    def locked(self, row: User) -> None:
+        """Lock all administrators, in the order of the services that need another one."""
+        hold_admins(row)
 
     def visible(self, actor: Actor) -> QuerySet[User]:
         """Return the admins in view."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils import timezone
 from rest_framework import serializers
 
 from apps.accounts.models import ApiKey
@@ -21,6 +20,7 @@ from apps.api.vocabulary import one_of
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.verbs import Verb
 from apps.tenancy.filters import KeyFilter
+from apps.tenancy.services.holding import hold_user
 from apps.tenancy.services.keys import issue_own_key
 
 
@@ -62,9 +62,7 @@ class ApiKeyOut(Out):
             "username": row.user.username,
             "prefix": row.prefix,
             "scope": row.scope,
-            "status": "expired"
-            if row.expires_at is not None and row.expires_at <= timezone.now()
-            else "active",
+            "status": "expired" if row.is_expired else "active",
             "created_at": moment(row.created_at),
             "expires_at": moment(row.expires_at),
             "last_used_at": moment(row.last_used_at),
@@ -90,6 +88,10 @@ class ApiKeysApi(ObjectApi):
     secrets = ("token",)
     create = Create(KEY_ISSUE, KeyBody, _create, immediate=True)
     delete = Action(KEY_REVOKE, immediate=True)
+
+    def locked(self, row: ApiKey) -> None:
+        """Lock the key's user, as every change of keys does first."""
+        hold_user(row.user)
 
     def create_verb(self) -> Verb:
         """With a key another one is made."""

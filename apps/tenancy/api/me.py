@@ -23,6 +23,7 @@ from apps.api.representation import ReferenceOut
 from apps.api.transactions import answered_in_one_transaction
 from apps.api.vocabulary import one_of
 from apps.lifecycle.actor import Actor
+from apps.tenancy.services.holding import hold_user
 from apps.tenancy.services.preferences import set_preferences
 from apps.tenancy.services.profile import MAX_FULL_NAME, edit_profile
 
@@ -89,7 +90,11 @@ class Me(ApiView):
         """Change the given fields."""
         body = self.read(ProfileBody)
         actor = cast(Actor, request._request.actor)  # type: ignore[attr-defined]
-        ensure_unchanged(request, lambda: self._answer(actor, actor.user))
+        user = actor.user
+        assert user is not None, "only who is logged in gets here"
+        ensure_unchanged(
+            request, lambda: hold_user(user), lambda: self._answer(actor, User.objects.get(pk=user.pk))
+        )
         given = dict(body)
         profile = {name: given.pop(name) for name in ("name", "email") if name in given}
         if profile:

@@ -34,6 +34,7 @@ from apps.tenancy.api.tenants import named_tenant
 from apps.tenancy.api.users import UserPages, shown_password, with_password
 from apps.tenancy.filters import MemberFilter
 from apps.tenancy.services import members
+from apps.tenancy.services.holding import hold_with_owners
 from apps.tenancy.services.links import shown_links
 
 
@@ -177,6 +178,10 @@ class MembersApi(ObjectApi):
         Action(MEMBER_UNLINK, immediate=True, bulk=False),
         Action(MEMBER_END_SESSIONS, immediate=True, bulk=False),
     )
+
+    def locked(self, row: User) -> None:
+        """Lock the member with the owners, in the order of the services that need another owner."""
+        hold_with_owners(row)
 
     def visible(self, actor: Actor) -> QuerySet[User]:
         """Return the members in view."""

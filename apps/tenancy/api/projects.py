@@ -23,7 +23,7 @@ from apps.tenancy.services import projects
 
 class ProjectBody(serializers.Serializer[Any]):
     name = LineField(max_length=63)
-    remark = LineField(max_length=255, required=False, allow_blank=True, default="")
+    description = LineField(max_length=255, required=False, allow_blank=True, default="")
     tenant = serializers.UUIDField(
         required=False,
         allow_null=True,
@@ -35,7 +35,7 @@ class ProjectBody(serializers.Serializer[Any]):
 class ProjectOut(Out):
     id = serializers.UUIDField()
     name = serializers.CharField()
-    remark = serializers.CharField()
+    description = serializers.CharField()
     is_default = serializers.BooleanField()
     tenant = ReferenceOut()
     created_at = serializers.DateTimeField()
@@ -46,15 +46,15 @@ class ProjectOut(Out):
         return {
             "id": str(row.uid),
             "name": row.name,
-            "remark": row.remark,
+            "description": row.description,
             "is_default": row.is_default,
             "tenant": {"id": str(row.tenant.uid), "name": row.tenant.name},
             "created_at": moment(row.created_at),
         }
 
 
-def _create(actor: Actor, *, tenant: UUID | None, name: str, remark: str) -> Project:
-    return projects.create_project(actor, named_tenant(actor, tenant), name, remark=remark)
+def _create(actor: Actor, *, tenant: UUID | None, name: str, description: str) -> Project:
+    return projects.create_project(actor, named_tenant(actor, tenant), name, description=description)
 
 
 class ProjectsApi(ObjectApi):

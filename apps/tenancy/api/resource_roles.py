@@ -16,6 +16,7 @@ from apps.api.representation import Out, ReferenceOut, TargetOut
 from apps.api.views import ObjectApi
 from apps.lifecycle.actor import Actor
 from apps.tenancy.filters import ResourceRoleFilter
+from apps.tenancy.services.holding import hold_user
 
 
 class ResourceRoleBody(serializers.Serializer[Any]):
@@ -25,7 +26,7 @@ class ResourceRoleBody(serializers.Serializer[Any]):
 
 
 class ResourceRoleOut(Out):
-    id = serializers.IntegerField()
+    id = serializers.UUIDField()
     member = ReferenceOut()
     resource = TargetOut()
     role = serializers.ChoiceField(choices=Role.choices)
@@ -35,7 +36,7 @@ class ResourceRoleOut(Out):
         """Return whose role it is, and on what."""
         resource = row.content_object
         return {
-            "id": row.pk,
+            "id": str(row.uid),
             "member": {"id": str(row.user.uid), "name": row.user.username},
             "resource": {"kind": resource.kind, "id": str(resource.pk), "name": resource.name},
             "role": row.role,
@@ -54,9 +55,13 @@ class ResourceRolesApi(ObjectApi):
     filterset_class = ResourceRoleFilter
     sorts = {"member": "user__username", "resource": "content_object__name"}
     pagination_class = _Pages
-    converter = "int"
+    key = "uid"
     create = Create(RESOURCE_ROLE_CREATE, ResourceRoleBody, immediate=True)
     delete = Action(RESOURCE_ROLE_DELETE, immediate=True)
+
+    def locked(self, row: ResourceUserObjectPermission) -> None:
+        """Lock the member, as every change of roles does first."""
+        hold_user(row.user)
 
     def visible(self, actor: Actor) -> QuerySet[ResourceUserObjectPermission]:
         """Return the roles in view."""

@@ -24,6 +24,7 @@ from apps.api.representation import Out, moment
 from apps.api.transactions import answered_in_one_transaction
 from apps.api.views import ObjectApi
 from apps.lifecycle.actor import Actor
+from apps.tenancy.services.holding import hold_user
 from apps.tenancy.services.sessions import end_other_sessions, end_session, visible_sessions
 
 
@@ -72,6 +73,11 @@ class SessionsApi(ObjectApi):
     pagination_class = SessionPages
     sorts = {"began": "began_at", "seen": "seen_at", "ip": "ip"}
     delete = Action(SESSION_END, adapter=end_session, immediate=True, bulk=False)
+
+    def locked(self, row: Session) -> None:
+        """Lock the session's user, as every change of sessions does first."""
+        if row.user is not None:
+            hold_user(row.user)
 
     def visible(self, actor: Actor) -> QuerySet[Session]:
         """Return the caller's own sessions."""

@@ -36,13 +36,13 @@ class TenantBody(serializers.Serializer[Any]):
     owner_email = serializers.EmailField(
         max_length=limits.EMAIL, required=False, allow_blank=True, default=""
     )
-    remark = LineField(max_length=255, required=False, allow_blank=True, default="")
+    description = LineField(max_length=255, required=False, allow_blank=True, default="")
 
 
 class TenantOut(Out):
     id = serializers.UUIDField()
     name = serializers.CharField()
-    remark = serializers.CharField()
+    description = serializers.CharField()
     status = one_of(["enabled", "disabled"])
     enabled = serializers.BooleanField()
     created_at = serializers.DateTimeField()
@@ -57,7 +57,7 @@ class TenantOut(Out):
         return {
             "id": str(row.uid),
             "name": row.name,
-            "remark": row.remark,
+            "description": row.description,
             "status": "enabled" if row.enabled else "disabled",
             "enabled": row.enabled,
             "created_at": moment(row.created_at),
@@ -88,6 +88,13 @@ class TenantsApi(ObjectApi):
         Action(TENANT_DISABLE, immediate=True),
         Action(TENANT_ENABLE, immediate=True),
     )
+
+    def locked(self, row: Tenant) -> None:
+        """Lock the tenant; to delete it, what is in it first, in the order of the service."""
+        if self.request.method == "DELETE":
+            tenants.hold_all(row)
+        else:
+            super().locked(row)
 
     def visible(self, actor: Actor) -> QuerySet[Tenant]:
         """Return the tenants in view."""

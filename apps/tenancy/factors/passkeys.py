@@ -74,7 +74,7 @@ def judge_new(state: dict[str, Any] | None, answer: str) -> dict[str, Any] | Non
     """Return the new passkey as the browser describes it; None when it does not answer the challenge."""
     try:
         credential = _parsed(answer)
-        data = webauthn.get_server().register_complete(_begun(state), credential)
+        data = webauthn.get_server().register_complete(_started(state), credential)
         _ensure_verified(Purpose.PASSKEY_ADD, data)
     except _MALFORMED:
         return None
@@ -113,7 +113,7 @@ def judge_passkey(state: dict[str, Any] | None, purpose: Purpose, user: User, an
     try:
         credential = _parsed(answer)
         used = webauthn.get_server().authenticate_complete(
-            _begun(state), webauthn.get_credentials(user), credential
+            _started(state), webauthn.get_credentials(user), credential
         )
         row = webauthn.get_authenticator_by_credential_id(user, used.credential_id)
         data = webauthn.parse_authentication_response(credential).response.authenticator_data
@@ -129,9 +129,9 @@ def _parsed(answer: str) -> dict[str, Any]:
     return dict(json.loads(answer))
 
 
-def _begun(state: dict[str, Any] | None) -> dict[str, Any]:
+def _started(state: dict[str, Any] | None) -> dict[str, Any]:
     if not state:
-        raise ValueError("no such ceremony was begun here")
+        raise ValueError("no such ceremony was started here")
     return state
 
 

@@ -17,15 +17,15 @@ IDENTIFYING = ("sub", "email")
 
 def checked_claims(provider: Provider, claims: dict[str, Any]) -> dict[str, Any]:
     """Return the claims by the names of `Identity`. Raises OidcRefused, naming the claim that is wrong."""
-    told = {name: _checked(provider, name, claims.get(name, "")) for name in LONGEST}
-    if not told["sub"].strip():
+    checked = {name: _checked(provider, name, claims.get(name, "")) for name in LONGEST}
+    if not checked["sub"].strip():
         raise _refused(provider, "sub")
     return {
-        "subject": told["sub"],
-        "email": told["email"],
+        "subject": checked["sub"],
+        "email": checked["email"],
         "email_verified": claims.get("email_verified") is True,
-        "username": told["preferred_username"],
-        "name": told["name"],
+        "username": checked["preferred_username"],
+        "name": checked["name"],
     }
 
 

@@ -11,14 +11,14 @@ _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 WAYS, _USUAL_WAY = "token_endpoint_auth_methods_supported", "client_secret_basic"
 
 
-def checked_description(provider: Provider, told: dict[str, Any]) -> dict[str, Any]:
+def checked_description(provider: Provider, answer: dict[str, Any]) -> dict[str, Any]:
     """Return what is used of a description. Raises ValueError, KeyError or TypeError for one that cannot hold."""
-    described: dict[str, Any] = {"issuer": told["issuer"], WAYS: told.get(WAYS, [_USUAL_WAY])}
-    if str(told["issuer"]).rstrip("/") != provider.issuer:
-        raise ValueError(f"it calls itself {told['issuer']}")
-    for name in (*_ENDPOINTS, *(("userinfo_endpoint",) if "userinfo_endpoint" in told else ())):
-        described[name] = told[name]
-        if not _is_plain(told[name]) or not is_safe_url(told[name]):
+    described: dict[str, Any] = {"issuer": answer["issuer"], WAYS: answer.get(WAYS, [_USUAL_WAY])}
+    if str(answer["issuer"]).rstrip("/") != provider.issuer:
+        raise ValueError(f"it calls itself {answer['issuer']}")
+    for name in (*_ENDPOINTS, *(("userinfo_endpoint",) if "userinfo_endpoint" in answer else ())):
+        described[name] = answer[name]
+        if not _is_plain(answer[name]) or not is_safe_url(answer[name]):
             raise ValueError(f"{name} is no https address")
     if not isinstance(described[WAYS], list):
         raise TypeError(f"{WAYS} is no list")

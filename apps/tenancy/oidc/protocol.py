@@ -90,7 +90,7 @@ def begin(
 
 def finish(request: HttpRequest, provider: Provider, back: str) -> Identity:
     """Return who came back from the provider. Raises OidcRefused."""
-    flow, link_to = check_secret(source_of(request), None, lambda: _begun(request, provider)) or ({}, None)
+    flow, link_to = check_secret(source_of(request), None, lambda: _started(request, provider)) or ({}, None)
     if not flow:
         raise OidcRefused(
             _("This login was not started in this browser, or it took too long."),
@@ -108,7 +108,7 @@ def finish(request: HttpRequest, provider: Provider, back: str) -> Identity:
     return Identity(**checked_claims(provider, claims), onward=flow["onward"], link_to=link_to)
 
 
-def _begun(request: HttpRequest, provider: Provider) -> tuple[dict[str, Any], int | None] | None:
+def _started(request: HttpRequest, provider: Provider) -> tuple[dict[str, Any], int | None] | None:
     """Return the flow that this answer belongs to, and the account that asked to be linked; it is used up by that."""
     user = request.user if isinstance(request.user, User) else None
     session, state = request.session, request.GET.get("state", "")
@@ -126,23 +126,23 @@ def _claims(provider: Provider, flow: dict[str, Any], back: str, code: str) -> d
         token = session.fetch_token(described["token_endpoint"], code=code, code_verifier=flow["verifier"])
         claims = verified_claims(
             token["id_token"],
-            _told(session, described["jwks_uri"]),
+            _json_from(session, described["jwks_uri"]),
             issuer=described["issuer"],
             client_id=provider.client_id,
             nonce=flow["nonce"],
             access_token=token.get("access_token"),
         )
         if "email" not in claims and "userinfo_endpoint" in described:
-            more = _told(session, described["userinfo_endpoint"], withhold_token=False)
+            more = _json_from(session, described["userinfo_endpoint"], withhold_token=False)
             claims = (more if more.get("sub") == claims["sub"] else {}) | claims
     return claims
 
 
-def _told(session: BoundedSession, url: str, *, withhold_token: bool = True) -> dict[str, Any]:
+def _json_from(session: BoundedSession, url: str, *, withhold_token: bool = True) -> dict[str, Any]:
     answer = session.get(url, withhold_token=withhold_token)
     answer.raise_for_status()
-    told: dict[str, Any] = answer.json()
-    return told
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 def _description(provider: Provider) -> dict[str, Any]:
@@ -150,8 +150,8 @@ def _description(provider: Provider) -> dict[str, Any]:
     described: dict[str, Any] | None = cache.get(key)
     if described is None:
         with BoundedSession() as session:
-            told = _told(session, f"{provider.issuer}/.well-known/openid-configuration")
-        described = checked_description(provider, dict(told))
+            found = _json_from(session, f"{provider.issuer}/.well-known/openid-configuration")
+        described = checked_description(provider, dict(found))
         cache.set(key, described, DESCRIPTION_KEPT)
     return described
 

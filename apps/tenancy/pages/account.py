@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 from django import forms
@@ -12,10 +13,13 @@ from django.utils.translation import gettext_lazy
 
 from apps.accounts.models import User
 from apps.accounts.selectors import memberships_of
-from apps.lifecycle.errors import Refused
+from apps.accounts.single_line import clean_line
+from apps.lifecycle.errors import Invalid, Refused
 from apps.portal import toasts
+from apps.portal.field_checks import field_errors, is_check
 from apps.portal.forms import BaseForm
 from apps.portal.page import Page
+from apps.tenancy.services.accounts import clean_email
 from apps.tenancy.services.profile import MAX_FULL_NAME, edit_profile
 
 
@@ -32,6 +36,21 @@ class ProfileForm(BaseForm):
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
 
+    def clean_name(self) -> str:
+        """One line of text, as the service wants it."""
+        return _checked("name", lambda: clean_line("name", self.cleaned_data["name"], MAX_FULL_NAME))
+
+    def clean_email(self) -> str:
+        """An address that the service takes."""
+        return _checked("email", lambda: clean_email(self.cleaned_data["email"]))
+
+
+def _checked(field: str, read: Callable[[], str]) -> str:
+    try:
+        return read()
+    except Invalid as error:
+        raise forms.ValidationError(error.fields[field]) from error
+
 
 class ProfilePage(Page):
     template_name = "tenancy/account_profile.html"
@@ -46,6 +65,8 @@ class ProfilePage(Page):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Change name and email."""
         form = ProfileForm(request.POST, actor=self.actor)
+        if is_check(request):
+            return field_errors(self, form)
         if not form.is_valid():
             return self._draw(form, status=422)
         try:

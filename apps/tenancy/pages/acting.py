@@ -13,12 +13,13 @@ from django.utils.translation import gettext_lazy
 from django.views import View
 
 from apps.accounts import acting
+from apps.accounts.acting_middleware import end_acting, tell_pages
 from apps.accounts.acting_records import LONGEST_REASON, STOPPED, record_start
-from apps.accounts.middleware import end_acting, tell_pages
 from apps.accounts.models import Tenant, User
 from apps.accounts.platform_settings import ACTING_MINUTES
 from apps.lifecycle.errors import NotFound, Refused
 from apps.portal import toasts
+from apps.portal.field_checks import field_errors, is_check
 from apps.portal.forms import BaseForm
 from apps.portal.page import Page
 from apps.tenancy.pages.tenants import TENANT
@@ -44,6 +45,8 @@ class ActAsPage(Page):
         """Begin."""
         tenant = TENANT.found(self.actor, key)
         form = ReasonForm(request.POST, actor=self.actor)
+        if is_check(request):
+            return field_errors(self, form)
         if not form.is_valid():
             return self._ask(tenant, form, status=422)
         try:

@@ -21,6 +21,7 @@ from apps.accounts.verbs import (
     ADMIN_RESET_TWO_FACTOR,
     ADMIN_UNLINK,
 )
+from apps.portal.facets import status_facet
 from apps.portal.forms import BaseForm
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import ListPage
@@ -97,7 +98,7 @@ class AdminList(ListPage):
     of = ADMIN
     columns = (USERNAME, ACTIVE, EMAIL, LAST_LOG_IN, JOINED)
     filter = UserFilter
-    facets = ()
+    facets = (status_facet,)
     related = ()
     order = ("username",)
     has_detail = False

@@ -51,7 +51,7 @@ def _when(row: AuditEntry, page: ListPage) -> SafeString:
 def _what(row: AuditEntry, page: ListPage) -> SafeString:
     """What was done, and why where a reason was requested."""
     label, reason = format_html("{}", label_of(row.verb)), row.args.get("reason", "")
-    return format_html('{}<div class="row-remark">{}</div>', label, reason) if reason else label
+    return format_html('{}<div class="row-description">{}</div>', label, reason) if reason else label
 
 
 def _target(row: AuditEntry, page: ListPage) -> SafeString:

@@ -11,7 +11,6 @@ from apps.accounts.models import User
 from apps.lifecycle.state_labels import StateLabel
 from apps.portal import html
 from apps.portal.columns import Column
-from apps.portal.facets import choice_facet
 from apps.portal.lists import ListPage
 
 
@@ -37,7 +36,7 @@ ACTIVE = Column(
     sort="is_active",
     width="state",
     wide=False,
-    facet=choice_facet("active", _("State"), lambda page: [("true", _("Active")), ("false", _("Inactive"))]),
+    filter="status",
     text=lambda row, page: user_word(row).word,
 )
 EMAIL = Column("email", _("Email"), lambda row, page: row.email, sort="email", width="name")

@@ -15,9 +15,10 @@ from apps.accounts.models import ApiKey
 from apps.accounts.selectors import visible_keys
 from apps.accounts.verbs import KEY_ISSUE, KEY_REVOKE
 from apps.api import limits
+from apps.lifecycle.state_labels import StateLabel
 from apps.portal import html
 from apps.portal.columns import CREATED, Column
-from apps.portal.facets import choice_facet
+from apps.portal.facets import choice_facet, status_facet
 from apps.portal.forms import BaseForm
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import Empty, ListPage
@@ -76,6 +77,10 @@ KEY = PageKind(
 )
 
 
+def _word(key: ApiKey) -> StateLabel:
+    return StateLabel(_("Expired"), "off") if key.is_expired else StateLabel(_("Active"), "ok")
+
+
 def _expiry(key: ApiKey, page: ListPage) -> object:
     return html.moment(key.expires_at) if key.expires_at else _("never")
 
@@ -86,6 +91,15 @@ class KeyList(ListPage):
         Column(
             "name", gettext_lazy("Name"), lambda row, page: row.name, sort="name", width="name", wide=False
         ),
+        Column(
+            "status",
+            gettext_lazy("State"),
+            lambda row, page: html.pill(_word(row)),
+            sort="expires_at",
+            width="state",
+            wide=False,
+            text=lambda row, page: _word(row).word,
+        ),
         Column("user", gettext_lazy("User"), lambda row, page: row.user.username, sort="user__username"),
         Column("prefix", gettext_lazy("Prefix"), lambda row, page: f"sk_{row.prefix}…", sort="prefix"),
         Column(
@@ -94,6 +108,7 @@ class KeyList(ListPage):
             lambda row, page: row.get_scope_display(),
             sort="scope",
             brief=True,
+            kept=True,
         ),
         Column(
             "expires",
@@ -114,7 +129,10 @@ class KeyList(ListPage):
         CREATED,
     )
     filter = KeyFilter
-    facets = (choice_facet("scope", gettext_lazy("Scope"), lambda page: ApiKey.Scope.choices),)
+    facets = (
+        status_facet,
+        choice_facet("scope", gettext_lazy("Scope"), lambda page: ApiKey.Scope.choices),
+    )
     related = ("user",)
     has_detail = False
     empty = Empty(

@@ -12,9 +12,10 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
+from apps.accounts.acting_middleware import end_acting
 from apps.accounts.acting_records import LOGGED_OUT
 from apps.accounts.log_in_records import note_failure
-from apps.accounts.middleware import actor_for, end_acting
+from apps.accounts.middleware import actor_for
 from apps.accounts.models import User
 from apps.accounts.sessions import session_uid
 from apps.accounts.throttle.checks import account_key, check_secret, source_of

@@ -3,121 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, ClassVar
 
-from django import forms
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.accounts.models import Project, Role, User
-from apps.accounts.selectors import memberships_of, visible_members, visible_resource_roles
-from apps.accounts.verbs import (
-    MEMBER_ACTIVATE,
-    MEMBER_CREATE,
-    MEMBER_DEACTIVATE,
-    MEMBER_END_SESSIONS,
-    MEMBER_REMOVE,
-    MEMBER_RESET_PASSWORD,
-    MEMBER_RESET_TWO_FACTOR,
-    MEMBER_SET_OWNER,
-    MEMBER_SET_ROLE,
-    MEMBER_UNLINK,
-    RESOURCE_ROLE_CREATE,
-)
+from apps.accounts.selectors import memberships_of, visible_resource_roles
+from apps.accounts.verbs import RESOURCE_ROLE_CREATE
 from apps.lifecycle.actor import Actor
 from apps.portal import html
 from apps.portal.actions import ActionPage
 from apps.portal.columns import TENANT, Column, yes_or_no
 from apps.portal.detail import OVERVIEW, DetailPage, Properties, Property, Tab
-from apps.portal.facets import tenant_facet
+from apps.portal.facets import status_facet, tenant_facet
 from apps.portal.forms import BaseForm
 from apps.portal.kind_registry import kind_word
-from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import Empty, ListPage
 from apps.tenancy.api.members import MembersApi
 from apps.tenancy.factors.rows import has_second_factor
 from apps.tenancy.filters import MemberFilter
 from apps.tenancy.pages.columns import ACTIVE, EMAIL, JOINED, LAST_LOG_IN, USERNAME, user_word
+from apps.tenancy.pages.member_forms import MemberForm, RoleForm
+from apps.tenancy.pages.member_kind import MEMBER, MEMBER_OF_ANY, RESET, ROLE_OF_ANY
 from apps.tenancy.pages.shown_once import CreateShownOnce, ResetPage, ShownOnce
 from apps.tenancy.services import members
 from apps.tenancy.services.links import shown_links
-
-
-def _projects(actor: Actor) -> list[tuple[str, str]]:
-    projects = Project.objects.filter(tenant=actor.tenant) if actor.tenant else Project.objects.none()
-    return [(str(project.uid), project.name) for project in projects]
-
 
 #: Roles on single resources that a member's page names; the rest stand in their list.
 RESOURCE_ROLES = 20
 
 
-class RoleForm(BaseForm):
-    project = forms.ChoiceField(label=gettext_lazy("Project"))
-    role = forms.ChoiceField(
-        label=gettext_lazy("Role"), choices=[*Role.choices, ("", gettext_lazy("none"))], required=False
-    )
-
-    def prepare(self) -> None:
-        """Offer the projects of the tenant."""
-        self.fields["project"].choices = _projects(self.actor)  # type: ignore[attr-defined]
-
-
-class OwnerForm(BaseForm):
-    owner = forms.BooleanField(
-        label=gettext_lazy("Owner: can do everything in the tenant and manages its accounts"), required=False
-    )
-
-
-class MemberForm(BaseForm):
-    username = forms.CharField(label=gettext_lazy("Username"), max_length=63)
-    email = forms.EmailField(label=gettext_lazy("Email"), required=False)
-    project = forms.ChoiceField(
-        label=gettext_lazy("Project"),
-        required=False,
-        help_text=gettext_lazy("A separate project comes with a default network."),
-    )
-    role = forms.ChoiceField(
-        label=gettext_lazy("Role"),
-        choices=[*Role.choices, ("", gettext_lazy("none"))],
-        initial=Role.MANAGER,
-        required=False,
-        help_text=gettext_lazy(
-            "Without a role and a project, you can grant roles on single resources later."
-        ),
-    )
-
-    def prepare(self) -> None:
-        """Offer a new project before those of the tenant."""
-        own = ("", _("a new separate project"))
-        self.fields["project"].choices = [own, *_projects(self.actor)]  # type: ignore[attr-defined]
-
-
 def _project(uid: str) -> Project | None:
     return Project.objects.get(uid=uid) if uid else None
-
-
-def _set_role(actor: Actor, user: User, project: str, role: str) -> None:
-    members.set_role(actor, user, Project.objects.get(uid=project), Role(role) if role else None)
-
-
-def _ends(user: User) -> Sequence[Text]:
-    return [_("All sessions and API keys of %(name)s end immediately.") % {"name": user.username}]
-
-
-def _logged_out(user: User) -> Sequence[Text]:
-    return [_("%(name)s is logged out everywhere. API keys are kept.") % {"name": user.username}]
-
-
-def _unlinked(user: User) -> Sequence[Text]:
-    lines: list[Text] = [
-        _("%(label)s (%(known_as)s) can no longer log in as %(name)s.")
-        % {"label": each.label, "known_as": each.known_as, "name": user.username}
-        for each in shown_links(user)
-    ]
-    return [*lines, _("All sessions of %(name)s end.") % {"name": user.username}]
 
 
 def _links(user: User) -> str:
@@ -126,64 +45,6 @@ def _links(user: User) -> str:
         for each in shown_links(user)
     ]
     return ", ".join(shown) or _("none")
-
-
-def _without_factors(user: User) -> Sequence[Text]:
-    return [
-        _(
-            "Authenticator app, passkeys and recovery codes of %(name)s are deleted. The password "
-            "alone is then enough to log in."
-        )
-        % {"name": user.username},
-        *_ends(user),
-    ]
-
-
-def _goes(user: User) -> Sequence[Text]:
-    return [
-        *_ends(user),
-        _("The account, its roles and its API keys are deleted. Resources it created are kept."),
-    ]
-
-
-RESET = Do(
-    MEMBER_RESET_PASSWORD,
-    opens="member.reset_password",
-    says=_ends,
-)
-
-MEMBER = PageKind(
-    "member",
-    "members",
-    one=gettext_lazy("member"),
-    many=gettext_lazy("Members"),
-    icon="users",
-    help="accounts#members-and-roles",
-    visible=visible_members,
-    create=MEMBER_CREATE,
-    key="uid",
-    actions=(
-        Do(MEMBER_SET_ROLE, form=RoleForm, adapter=_set_role),
-        RESET,
-        Do(MEMBER_SET_OWNER, form=OwnerForm),
-        Do(MEMBER_RESET_TWO_FACTOR, says=_without_factors),
-        Do(MEMBER_END_SESSIONS, says=_logged_out),
-        Do(MEMBER_UNLINK, says=_unlinked),
-        Do(MEMBER_ACTIVATE),
-        Do(MEMBER_DEACTIVATE, says=_ends),
-        Do(MEMBER_REMOVE, says=_goes),
-    ),
-)
-
-
-#: Asked for on a page of its own, since which projects there are depends on whose member it is.
-ROLE_OF_ANY = Do(MEMBER_SET_ROLE, form=RoleForm, adapter=_set_role, opens="member.set_role")
-#: As admins as such see it: they make no sub-accounts.
-MEMBER_OF_ANY = replace(
-    MEMBER,
-    create=None,
-    actions=[ROLE_OF_ANY if do.verb is MEMBER_SET_ROLE else do for do in MEMBER.actions],
-)
 
 
 class MemberList(ListPage):
@@ -203,7 +64,7 @@ class MemberList(ListPage):
         JOINED,
     )
     filter = MemberFilter
-    facets = (tenant_facet,)
+    facets = (status_facet, tenant_facet)
     related = ("tenant",)
     order = ("-is_tenant_owner", "username")
     empty = Empty(gettext_lazy("No members yet"))

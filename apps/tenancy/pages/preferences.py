@@ -25,6 +25,7 @@ from apps.accounts.preferences import (
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Refused
 from apps.portal import toasts
+from apps.portal.field_checks import field_errors, is_check
 from apps.portal.forms import BaseForm
 from apps.portal.page import Page
 from apps.tenancy.services.preferences import set_preferences
@@ -69,6 +70,8 @@ class PreferencesPage(Page):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Choose; the answer is in the new language already."""
         form = PreferencesForm(request.POST, actor=self.actor)
+        if is_check(request):
+            return field_errors(self, form)
         if not form.is_valid():
             return self._draw(form, status=422)
         try:

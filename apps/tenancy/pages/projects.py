@@ -89,7 +89,7 @@ class ProjectDetail(DetailPage):
                 _("Project"),
                 [
                     Property(_("Default"), _("yes") if row.is_default else _("no")),
-                    Property(_("Description"), row.remark),
+                    Property(_("Description"), row.description),
                     Property(_("Created"), html.moment(row.created_at)),
                 ],
             )

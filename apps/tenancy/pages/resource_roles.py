@@ -50,11 +50,11 @@ RESOURCE_ROLE = PageKind(
     "resource-roles",
     one=gettext_lazy("resource role"),
     many=gettext_lazy("Resource roles"),
-    icon="lock-open",
+    icon="user-check",
     help="accounts#resource-roles",
     visible=visible_resource_roles,
     create=RESOURCE_ROLE_CREATE,
-    converter="int",
+    key="uid",
     actions=(Do(RESOURCE_ROLE_DELETE, says=_lost),),
 )
 

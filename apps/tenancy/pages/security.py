@@ -14,11 +14,13 @@ from django.utils.translation import gettext_lazy
 from apps.accounts.middleware import MUST_ENROL
 from apps.accounts.models import User
 from apps.api import limits
-from apps.lifecycle.errors import Refused
+from apps.lifecycle.errors import Invalid, Refused
 from apps.portal import toasts
+from apps.portal.field_checks import field_errors, is_check
 from apps.portal.forms import BaseForm
 from apps.portal.page import Page
 from apps.tenancy.factors.rows import factors_of
+from apps.tenancy.services.accounts import check_password_strength
 from apps.tenancy.services.passwords import change_own_password
 
 
@@ -43,6 +45,16 @@ class PasswordForm(BaseForm):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 
+    def clean_new(self) -> str:
+        """Judge it before it is sent: the service does too."""
+        new = str(self.cleaned_data["new"])
+        if self.actor.user is not None:
+            try:
+                check_password_strength(new, self.actor.user, field="new")
+            except Invalid as error:
+                raise forms.ValidationError(error.fields["new"]) from error
+        return new
+
     def clean_again(self) -> str:
         """The two must be the same."""
         if self.cleaned_data["again"] != self.cleaned_data.get("new"):
@@ -61,6 +73,8 @@ class SecurityPage(Page):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Change the password; this session goes on, all others end."""
         form = PasswordForm(request.POST, actor=self.actor)
+        if is_check(request):
+            return field_errors(self, form)
         if not form.is_valid():
             return self._draw(form, status=422)
         data, first = form.cleaned_data, cast(User, self.actor.user).must_change_password

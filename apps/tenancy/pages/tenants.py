@@ -24,7 +24,7 @@ from apps.lifecycle.state_labels import StateLabel
 from apps.portal import html
 from apps.portal.columns import CREATED, NAME, Column
 from apps.portal.detail import DetailPage, Properties, Property
-from apps.portal.facets import choice_facet
+from apps.portal.facets import status_facet
 from apps.portal.forms import BaseForm, LabelsForm
 from apps.portal.kinds import Do, PageKind, Text
 from apps.portal.lists import Empty, ListPage
@@ -36,7 +36,7 @@ from apps.tenancy.services import tenants
 
 class TenantForm(BaseForm):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=63)
-    remark = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
+    description = forms.CharField(label=gettext_lazy("Description"), max_length=255, required=False)
     # Named as the service names them in its refusals.
     username = forms.CharField(label=gettext_lazy("Owner’s username"), max_length=63)
     email = forms.EmailField(label=gettext_lazy("Owner’s email"), required=False)
@@ -88,6 +88,7 @@ STATE_COLUMN = Column(
     gettext_lazy("State"),
     lambda row, page: html.pill(_word(row)),
     sort="enabled",
+    filter="status",
     width="state",
     wide=False,
     text=lambda row, page: _word(row).word,
@@ -106,13 +107,7 @@ class TenantList(ListPage):
         CREATED,
     )
     filter = TenantFilter
-    facets = (
-        choice_facet(
-            "enabled",
-            gettext_lazy("State"),
-            lambda page: [("true", gettext_lazy("Enabled")), ("false", gettext_lazy("Disabled"))],
-        ),
-    )
+    facets = (status_facet,)
     related = ()
     order = ("name",)
     empty = Empty(
@@ -155,7 +150,7 @@ class TenantCreate(CreateShownOnce):
             data["name"],
             data["username"],
             owner_email=data["email"],
-            remark=data["remark"],
+            description=data["description"],
         )
         return ShownOnce(
             _("Tenant created"),

@@ -24,6 +24,7 @@ from apps.lifecycle.verbs import Verb
 from apps.tenancy.services.access_end import end_all_access
 from apps.tenancy.services.accounts import generate_password, new_user
 from apps.tenancy.services.factors import drop_all_factors
+from apps.tenancy.services.holding import hold_admins
 from apps.tenancy.services.links import drop_links_beside_password
 from apps.tenancy.services.passwords import replace_password
 from apps.tenancy.services.sessions import end_sessions
@@ -128,12 +129,7 @@ def _begin(actor: Actor, verb: Verb, user: User) -> Allowed:
 
 def _ensure_another_admin(user: User) -> None:
     # Locked, so that two admins cannot remove each other at the same time.
-    admins = (
-        User.objects.select_for_update(no_key=True)
-        .filter(is_platform_admin=True, is_active=True)
-        .order_by("pk")
-    )
-    if {admin.pk for admin in admins} <= {user.pk}:
+    if {admin.pk for admin in hold_admins(user) if admin.is_active} <= {user.pk}:
         raise NotNow(
             _("This is the only active administrator."), hint=_("Create another administrator first.")
         )

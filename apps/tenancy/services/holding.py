@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import Project, ProjectUserObjectPermission, ResourceUserObjectPermission, User
@@ -19,6 +20,20 @@ def hold_user(user: User) -> User:
     if held is None:
         raise NotFound(_("This %(kind)s was not found.") % {"kind": User._meta.verbose_name})
     return held
+
+
+def hold_with_owners(user: User) -> list[User]:
+    """Lock a member and the tenant's active owners for the transaction, by id; return them as they are now."""
+    owner = Q(is_tenant_owner=True, is_active=True)
+    rows = User.objects.select_for_update(no_key=True).filter(Q(pk=user.pk) | owner, tenant=user.tenant)
+    return list(rows.order_by("pk"))
+
+
+def hold_admins(user: User) -> list[User]:
+    """Lock an administrator and all active ones for the transaction, by id; return them as they are now."""
+    active = Q(is_platform_admin=True, is_active=True)
+    rows = User.objects.select_for_update(no_key=True).filter(Q(pk=user.pk) | active)
+    return list(rows.order_by("pk"))
 
 
 def hold_project(project: Project) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.contrib.auth.models import Permission
 from django.db import transaction
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from apps.accounts.access import allow
@@ -37,7 +36,13 @@ from apps.lifecycle.requests import Allowed
 from apps.tenancy.services.access_end import end_all_access
 from apps.tenancy.services.accounts import generate_password, new_user
 from apps.tenancy.services.factors import drop_all_factors
-from apps.tenancy.services.holding import drop_grants, drop_resource_grants, hold_project, hold_user
+from apps.tenancy.services.holding import (
+    drop_grants,
+    drop_resource_grants,
+    hold_project,
+    hold_user,
+    hold_with_owners,
+)
 from apps.tenancy.services.links import drop_links_beside_password
 from apps.tenancy.services.passwords import replace_password
 from apps.tenancy.services.projects import add_project
@@ -202,11 +207,9 @@ def _replace_grants(user: User, project: Project, role: Role | None) -> None:
 def _ensure_another_owner(user: User) -> None:
     """Lock the user and the account's active owners, and refuse if the user is the only one of these.
 
-    So two owners cannot remove each other at the same time. Logins are locked before all else, by id.
+    So two owners cannot remove each other at the same time.
     """
-    owner = Q(is_tenant_owner=True, is_active=True)
-    rows = User.objects.select_for_update(no_key=True).filter(Q(pk=user.pk) | owner, tenant=user.tenant)
-    locked = list(rows.order_by("pk"))
+    locked = hold_with_owners(user)
     if {row.pk for row in locked if row.is_tenant_owner and row.is_active} == {user.pk}:
         raise NotNow(
             _("This is the only active owner of the account."), hint=_("Make another member an owner first.")

@@ -6,7 +6,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
 from apps.accounts.access import allow
-from apps.accounts.labels import MAX_REMARK
+from apps.accounts.labels import MAX_DESCRIPTION
 from apps.accounts.models import Project, Tenant
 from apps.accounts.single_line import clean_line
 from apps.accounts.verbs import PROJECT_CREATE, PROJECT_DELETE, PROJECT_EDIT
@@ -24,15 +24,19 @@ NAMED = 20
 
 @serves(PROJECT_CREATE)
 @transaction.atomic
-def create_project(actor: Actor, tenant: Tenant, name: str, *, remark: str = "") -> Project:
+def create_project(actor: Actor, tenant: Tenant, name: str, *, description: str = "") -> Project:
     """Make a project. Raises Forbidden or Invalid."""
     allowed = allow(actor, PROJECT_CREATE, project=None, tenant_id=tenant.pk)
-    return add_project(allowed, tenant, name, remark)
+    return add_project(allowed, tenant, name, description)
 
 
-def add_project(allowed: Allowed, tenant: Tenant, name: str, remark: str = "") -> Project:
+def add_project(allowed: Allowed, tenant: Tenant, name: str, description: str = "") -> Project:
     """Insert and record a project (`allowed` is PROJECT_CREATE). Call in a transaction."""
-    project = Project(tenant=tenant, name=clean_name(name), remark=clean_line("remark", remark, MAX_REMARK))
+    project = Project(
+        tenant=tenant,
+        name=clean_name(name),
+        description=clean_line("description", description, MAX_DESCRIPTION),
+    )
     try:
         with transaction.atomic():
             project.save(force_insert=True)
@@ -45,9 +49,9 @@ def add_project(allowed: Allowed, tenant: Tenant, name: str, remark: str = "") -
 @serves(PROJECT_EDIT)
 @transaction.atomic
 def edit_project(
-    actor: Actor, project: Project, *, name: str | None = None, remark: str | None = None
+    actor: Actor, project: Project, *, name: str | None = None, description: str | None = None
 ) -> Project:
-    """Change name or remark; None leaves one as it is. Raises Forbidden or Invalid."""
+    """Change name or description; None leaves one as it is. Raises Forbidden or Invalid."""
     allowed = allow(actor, PROJECT_EDIT, project=None, tenant_id=project.tenant_id)
     project = (
         Project.objects.select_for_update(of=("self",), no_key=True)
@@ -55,10 +59,14 @@ def edit_project(
         .get(pk=project.pk)
     )
     project.name = project.name if name is None else clean_name(name)
-    project.remark = project.remark if remark is None else clean_line("remark", remark, MAX_REMARK)
+    project.description = (
+        project.description
+        if description is None
+        else clean_line("description", description, MAX_DESCRIPTION)
+    )
     try:
         with transaction.atomic():
-            project.save(update_fields=["name", "remark"])
+            project.save(update_fields=["name", "description"])
     except IntegrityError as error:
         raise _taken() from error
     allowed.record(tenant=project.tenant, name=project.name, target_id=project.uid)

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.access import allow
 from apps.accounts.account_hooks import run_account_hooks
-from apps.accounts.labels import MAX_REMARK
+from apps.accounts.labels import MAX_DESCRIPTION
 from apps.accounts.models import Project, Tenant, User
 from apps.accounts.single_line import clean_line
 from apps.accounts.verbs import (
@@ -37,14 +37,16 @@ def create_tenant(
     owner_password: str = "",
     owner_email: str = "",
     must_change_password: bool = True,
-    remark: str = "",
+    description: str = "",
 ) -> tuple[Tenant, User, str]:
     """Make a tenant with its owner, default project, quotas and default network.
 
     Returns the owner's password, generated unless given, to be shown once. Raises Forbidden or Invalid.
     """
     allowed = allow(actor, TENANT_CREATE, project=None, tenant_id=None)
-    tenant = Tenant(name=clean_name(name), remark=clean_line("remark", remark, MAX_REMARK))
+    tenant = Tenant(
+        name=clean_name(name), description=clean_line("description", description, MAX_DESCRIPTION)
+    )
     _insert(tenant)
     password = owner_password or generate_password()
     owner = new_user(
@@ -69,13 +71,15 @@ def create_tenant(
 @serves(TENANT_EDIT)
 @transaction.atomic
 def edit_tenant(
-    actor: Actor, tenant: Tenant, *, name: str | None = None, remark: str | None = None
+    actor: Actor, tenant: Tenant, *, name: str | None = None, description: str | None = None
 ) -> Tenant:
-    """Change name or remark; None leaves one as it is. Raises Forbidden or Invalid."""
+    """Change name or description; None leaves one as it is. Raises Forbidden or Invalid."""
     allowed = allow(actor, TENANT_EDIT, project=None, tenant_id=None)
     tenant = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
     tenant.name = tenant.name if name is None else clean_name(name)
-    tenant.remark = tenant.remark if remark is None else clean_line("remark", remark, MAX_REMARK)
+    tenant.description = (
+        tenant.description if description is None else clean_line("description", description, MAX_DESCRIPTION)
+    )
     _update(tenant)
     allowed.record(tenant=tenant, name=tenant.name, target_id=tenant.uid)
     return tenant
@@ -104,7 +108,7 @@ def delete_tenant(actor: Actor, tenant: Tenant) -> None:
     Raises Forbidden, NotFound, or InUse with the resources that are left.
     """
     allowed = allow(actor, TENANT_DELETE, project=None, tenant_id=None)
-    _hold_all(tenant)
+    hold_all(tenant)
     _ensure_empty(tenant)
     push.sessions_ended(tenant.pk)
     try:
@@ -117,7 +121,7 @@ def delete_tenant(actor: Actor, tenant: Tenant) -> None:
     allowed.record(name=tenant.name, target_id=tenant.uid)
 
 
-def _hold_all(tenant: Tenant) -> None:
+def hold_all(tenant: Tenant) -> None:
     """Wait for whatever is being created or changed in the tenant. Raises NotFound.
 
     In the order of all services (docs/concepts/operations.md), and all before anything is deleted: what is created
@@ -173,7 +177,7 @@ def _insert(tenant: Tenant) -> None:
 def _update(tenant: Tenant) -> None:
     try:
         with transaction.atomic():
-            tenant.save(update_fields=["name", "remark"])
+            tenant.save(update_fields=["name", "description"])
     except IntegrityError as error:
         raise _taken() from error
 

@@ -9,11 +9,11 @@ const PREFIXES = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 function bytes(value) {
   let power = 0;
   for (; Math.abs(value) >= 1000 && power < PREFIXES.length - 1; power += 1) value /= 1024;
-  return `${number.format(value)} ${PREFIXES[power]}`;
+  return `${number.format(value)}\u00a0${PREFIXES[power]}`;
 }
 
 const FORMATS = {
-  percent: (value) => `${number.format(value)} %`,
+  percent: (value) => `${number.format(value)}\u00a0%`,
   bytes,
   "bytes/s": (value) => `${bytes(value)}/s`,
   "1/s": (value) => `${number.format(value)}/s`,

@@ -1,4 +1,4 @@
-"""One simulated host: the agent's desk and reporter over the in-memory drivers."""
+"""One simulated host: the agent's executor and reporter over the in-memory drivers."""
 
 from __future__ import annotations
 

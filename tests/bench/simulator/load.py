@@ -38,7 +38,7 @@ class Load:
 
     def __init__(self, task: dict[str, Any]) -> None:
         self.task = task
-        self.begun = time.monotonic() + 0.5
+        self.started = time.monotonic() + 0.5
         self.events: queue.PriorityQueue[Event] = queue.PriorityQueue()
         self.made: dict[int, str] = {}
         self.times: dict[str, list[float]] = {
@@ -53,12 +53,12 @@ class Load:
     def _plan(self) -> None:
         rate, seconds = self.task["rate"], self.task["seconds"]
         for number in range(int(rate * seconds)):
-            at = self.begun + number / rate
+            at = self.started + number / rate
             self.events.put(Event(at, "create", number))
             if self.task["linger"]:
                 self.events.put(Event(at + self.task["linger"], "delete", number))
         for second, name in itertools.product(range(seconds), self.task["reads"]):
-            self.events.put(Event(self.begun + second + 0.5, name))
+            self.events.put(Event(self.started + second + 0.5, name))
         for _ in range(THREADS):
             self.events.put(Event(float("inf"), "end"))
 
@@ -84,12 +84,12 @@ class Load:
             method, path, token = "DELETE", f"/api/v1/vms/{self.made[event.number]}", client["token"]
         else:
             method, (path, token) = "GET", self.task["reads"][event.kind]
-        begun = time.perf_counter()
+        started = time.perf_counter()
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         connection.request(method, path, body, headers)
         response = connection.getresponse()
         text = response.read()
-        self.times[event.kind].append(1000 * (time.perf_counter() - begun))
+        self.times[event.kind].append(1000 * (time.perf_counter() - started))
         if response.status != EXPECTED[method]:
             self.refused.append(f"{method} {response.status} {text[:300].decode(errors='replace')}")
         elif event.kind == "create":

@@ -23,7 +23,7 @@ from apps.accounts.models import ApiKey, Tenant
 from apps.compute.models import Image, InstanceType
 from apps.compute.services.instance_type import create_default_types
 from apps.infrastructure.models import ComputeCluster, Host
-from apps.infrastructure.services import create_region
+from apps.infrastructure.services.regions import create_region
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation, Resource, State
 from apps.network.models import Subnet

@@ -16,10 +16,10 @@ from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.sweep import GRACE, sweep
 from apps.lifecycle.verbs import Verb, all_verbs, verbs_of
 from tests.recovery.crash.breaker import Watch
+from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.forks import Say, Work
 from tests.recovery.crash.points import Point, Trace
 from tests.recovery.crash.recipes import MODELS, RECIPES, load
-from tests.recovery.crash.yard import Yard
 
 
 def verbs_with_a_handler() -> list[Verb]:
@@ -36,26 +36,26 @@ def has_handler(verb: Verb) -> bool:
     return handler.__module__.startswith("apps.")
 
 
-def make(yard: Yard, verb: str, count: int) -> Work:
+def make(environment: Environment, verb: str, count: int) -> Work:
     """Make resources to ask the verb for; says the id of each, "" where nothing is needed."""
 
     def work(say: Say) -> None:
         recipe = RECIPES[verb]
         for _ in range(count):
-            made = recipe.make(yard)
+            made = recipe.make(environment)
             say(str(made.pk) if made is not None else "")
 
     return work
 
 
-def look(yard: Yard, verb: str) -> Work:
+def look(environment: Environment, verb: str) -> Work:
     """Run the verb undisturbed; says what request and run did, and which verbs may push it aside meanwhile."""
 
     def work(say: Say) -> None:
-        made = RECIPES[verb].make(yard)
+        made = RECIPES[verb].make(environment)
         asking, running = Watch(), Watch()
         with asking.watching():
-            operation = RECIPES[verb].ask(yard, made)
+            operation = RECIPES[verb].ask(environment, made)
         say(["pushers", pushers(operation)])
         with running.watching():
             engine.execute(operation.pk)
@@ -74,25 +74,25 @@ def pushers(operation: Operation) -> list[str]:
     return [verb.name for verb in others if possibility(verb, row, operation).allowed]
 
 
-def break_request(yard: Yard, point: Point, made: str) -> Work:
+def break_request(environment: Environment, point: Point, made: str) -> Work:
     """Ask for the verb and break the request; says the operation if the request comes to an end all the same."""
 
     def work(say: Say) -> None:
         resource = _loaded(made)
         with Watch(point).watching():
-            operation = RECIPES[point.verb].ask(yard, resource)
+            operation = RECIPES[point.verb].ask(environment, resource)
         say([str(operation.target_id), str(operation.pk)])
 
     return work
 
 
-def ask(yard: Yard, verb: str, count: int) -> Work:
+def ask(environment: Environment, verb: str, count: int) -> Work:
     """Make resources and ask the verb for them; says target and operation of each."""
 
     def work(say: Say) -> None:
         recipe = RECIPES[verb]
         for _ in range(count):
-            operation = recipe.ask(yard, recipe.make(yard))
+            operation = recipe.ask(environment, recipe.make(environment))
             say([str(operation.target_id), str(operation.pk)])
 
     return work
@@ -108,21 +108,21 @@ def break_run(point: Point, operation: str) -> Work:
     return work
 
 
-def push_aside(yard: Yard, asked: Sequence[tuple[str, str]]) -> Work:
+def push_aside(environment: Environment, asked: Sequence[tuple[str, str]]) -> Work:
     """Ask for verbs on things that operations are open on, given as (verb, target); says each one's operation."""
 
     def work(say: Say) -> None:
         for verb, target in asked:
-            say(str(RECIPES[verb].ask(yard, _loaded(target)).pk))
+            say(str(RECIPES[verb].ask(environment, _loaded(target)).pk))
 
     return work
 
 
-def sweep_overdue(yard: Yard, point: Point | None = None) -> Work:
+def sweep_overdue(environment: Environment, point: Point | None = None) -> Work:
     """Leave two operations past their deadline, say them, then sweep, and break at the point; says the trace if any."""
 
     def work(say: Say) -> None:
-        overdue = [RECIPES["vpc.create"].ask(yard, None) for _ in range(2)]
+        overdue = [RECIPES["vpc.create"].ask(environment, None) for _ in range(2)]
         past = timezone.now() - GRACE - timedelta(seconds=1)
         Operation.objects.filter(pk__in=[one.pk for one in overdue]).update(deadline=past, rung_at=past)
         say([[str(one.target_id), str(one.pk)] for one in overdue])

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from tests.recovery.crash import breaking, forks
+from tests.recovery.crash.environment import hosts_reported, load_environment, make_environment
 from tests.recovery.crash.fingerprint import fingerprint
 from tests.recovery.crash.forks import Child
 from tests.recovery.crash.points import (
@@ -27,7 +28,6 @@ from tests.recovery.crash.points import (
 from tests.recovery.crash.recipes import RECIPES
 from tests.recovery.crash.repairs import repair_all
 from tests.recovery.crash.selection import Select, everything
-from tests.recovery.crash.yard import hosts_reported, load_yard, make_yard
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +58,10 @@ class Campaign:
         """Break all there is to break."""
         from django.db import connections
 
-        with self._timed("make the yard"):
-            forks.only(lambda say: make_yard())
+        with self._timed("make the environment"):
+            forks.only(lambda say: make_environment())
             forks.only(lambda say: hosts_reported(ahead=WHILE_BREAKING))
-            self._yard = load_yard()
+            self._environment = load_environment()
             connections.close_all()  # a child must not speak on its parent's connection
         with self._timed("look at clean runs"):
             self._look()
@@ -84,12 +84,12 @@ class Campaign:
 
     def repair(self) -> None:
         """Do what is offered for each operation that failed."""
-        forks.only(lambda say: repair_all(self._yard))
+        forks.only(lambda say: repair_all(self._environment))
 
     def _look(self) -> None:
         names = [verb.name for verb in breaking.verbs_with_a_handler()]
         verbs = [name for name in names if name in RECIPES and name.startswith(self._only)]
-        works = ((verb, breaking.look(self._yard, verb)) for verb in verbs)
+        works = ((verb, breaking.look(self._environment, verb)) for verb in verbs)
         for verb, child in forks.all_of(works, self._at_once):
             said = dict(child.said)
             self._pushers[verb] = tuple(said.pop("pushers"))
@@ -135,7 +135,9 @@ class Campaign:
                 self.result.torn.append(f"{one.point}: committed, but there is no operation")
 
     def _ask_and_break(self, points: list[Point], made: dict[str, str]) -> None:
-        works = ((point, breaking.break_request(self._yard, point, made[point.verb])) for point in points)
+        works = (
+            (point, breaking.break_request(self._environment, point, made[point.verb])) for point in points
+        )
         for point, child in forks.all_of(works, self._at_once):
             self.result.broken.append(Broken(point, reached=child.ending == "killed"))
 
@@ -147,7 +149,7 @@ class Campaign:
 
     def _make(self, verbs: Iterable[str]) -> dict[str, str]:
         """Return for each verb the id of a resource to ask it for."""
-        works = ((verb, breaking.make(self._yard, verb, 1)) for verb in sorted(verbs))
+        works = ((verb, breaking.make(self._environment, verb, 1)) for verb in sorted(verbs))
         return {verb: child.said[0] for verb, child in forks.all_of(works, self._at_once)}
 
     def _break_runs(self) -> None:
@@ -155,7 +157,9 @@ class Campaign:
         by_verb: dict[str, list[Point]] = {}
         for point in self._selected(point for verb in self.result.traces for point in self._points(verb)):
             by_verb.setdefault(point.verb, []).append(point)
-        works = ((verb, breaking.ask(self._yard, verb, len(points))) for verb, points in by_verb.items())
+        works = (
+            (verb, breaking.ask(self._environment, verb, len(points))) for verb, points in by_verb.items()
+        )
         for verb, child in forks.all_of(works, AHEAD):
             self._break_each(by_verb[verb], child.said)
 
@@ -172,22 +176,22 @@ class Campaign:
 
     def _push_aside(self) -> None:
         pushed = [one for one in self.result.broken if one.point.then]
-        work = breaking.push_aside(self._yard, [(one.point.then, one.target) for one in pushed])
+        work = breaking.push_aside(self._environment, [(one.point.then, one.target) for one in pushed])
         operations = forks.all_said(work)
         for one, operation in zip(pushed, operations, strict=True):
             one.then_operation = operation
 
     def _break_sweeps(self) -> None:
         """One after another: what one left over, the next finds."""
-        trace = Trace(*forks.only(breaking.sweep_overdue(self._yard)))
+        trace = Trace(*forks.only(breaking.sweep_overdue(self._environment)))
         for point in self._selected(sweep_points(trace)):
-            child = forks.wait(forks.fork(breaking.sweep_overdue(self._yard, point)))
+            child = forks.wait(forks.fork(breaking.sweep_overdue(self._environment, point)))
             for target, operation in child.said[0]:
                 self.result.broken.append(Broken(point, child.ending == "killed", target, operation))
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:
-        begun = time.monotonic()
+        started = time.monotonic()
         yield
-        self.result.seconds[what] = time.monotonic() - begun
+        self.result.seconds[what] = time.monotonic() - started
         log.info("%s: %.1f s", what, self.result.seconds[what])

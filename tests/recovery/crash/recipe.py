@@ -17,9 +17,9 @@ from apps.lifecycle.models import Operation, OperationStatus, Resource
 from apps.reconciliation import services as administrators
 from apps.reconciliation.finding_actions import Action
 from apps.reconciliation.models import Finding
-from tests.recovery.crash.yard import Yard
+from tests.recovery.crash.environment import Environment
 
-Ask = Callable[[Yard, Any], Operation]
+Ask = Callable[[Environment, Any], Operation]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Recipe:
     """
 
     ask: Ask
-    make: Callable[[Yard], Any] = lambda yard: None
+    make: Callable[[Environment], Any] = lambda environment: None
     gives_up: bool = False
 
 
@@ -65,9 +65,11 @@ def new_name() -> str:
 
 
 def by_admin(action: Action) -> Ask:
-    def ask(yard: Yard, subject: Any) -> Operation:
+    def ask(environment: Environment, subject: Any) -> Operation:
         rows = Resource.objects.filter(pk=subject.pk)
-        return administrators.do(yard.admin, subject if isinstance(subject, Finding) else rows.get(), action)
+        return administrators.do(
+            environment.admin, subject if isinstance(subject, Finding) else rows.get(), action
+        )
 
     return ask
 

@@ -13,8 +13,8 @@ from apps.infrastructure import backends
 from apps.reconciliation.models import Finding, FindingState, Rule
 from tests.kinds import CASES
 from tests.kinds import RECIPES as OF_KINDS
+from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, Recipe, done, load, spoilt
-from tests.recovery.crash.yard import Yard
 
 __all__ = ["MODELS", "PLANTED", "RECIPES", "Recipe", "done", "load", "spoilt"]
 
@@ -26,16 +26,18 @@ MODELS: dict[str, type[Any]] = {
 PLANTED = "planted"
 
 
-def _orphan(yard: Yard) -> Finding:
+def _orphan(environment: Environment) -> Finding:
     """A volume without a row, and the finding that says so."""
     pk = uuid4()
-    backends.volumes(yard.storage, None).ensure_volume(VolumeSpec(str(pk), yard.storage.spec(), size_gib=1))
+    backends.volumes(environment.storage, None).ensure_volume(
+        VolumeSpec(str(pk), environment.storage.spec(), size_gib=1)
+    )
     return Finding.objects.create(
         name=PLANTED,
         rule=Rule.ORPHAN,
         kind="disk",
         target_id=pk,
-        storage_cluster=yard.storage,
+        storage_cluster=environment.storage,
         state=FindingState.OPEN,
     )
 

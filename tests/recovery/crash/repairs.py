@@ -8,8 +8,8 @@ from apps.lifecycle.legality import holding, possibilities
 from apps.lifecycle.models import Operation, OperationStatus, State
 from apps.reconciliation.repair import settle_repaired
 from apps.storage.models import Snapshot
+from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipes import RECIPES, load
-from tests.recovery.crash.yard import Yard
 
 _numbers = count()
 #: A restart may have failed half way: the VM is off, and what is left of it is to start it. A VM whose resuming failed
@@ -17,18 +17,18 @@ _numbers = count()
 INSTEAD = {"vm.restart": "vm.start", "vm.resume": "vm.restart"}
 
 
-def repair_all(yard: Yard) -> None:
+def repair_all(environment: Environment) -> None:
     """Ask for what is offered, for each resource whose last operation failed and has not been settled since."""
     settle_repaired()  # as beat does: what could not be repaired is open again
     for operation in Operation.objects.filter(status=OperationStatus.FAILED).order_by("created_at"):
         if operation.target_kind == "finding":
-            RECIPES[operation.verb].ask(yard, load(operation))
+            RECIPES[operation.verb].ask(environment, load(operation))
         elif operation.resource is not None and not _is_settled(operation):
-            repair(yard, operation)
+            repair(environment, operation)
     # What was to be taken beside the target of something that was pushed aside or failed.
     for snapshot in Snapshot.objects.filter(state=State.ERROR):
         if not holding([snapshot]):
-            RECIPES["snapshot.delete"].ask(yard, snapshot)
+            RECIPES["snapshot.delete"].ask(environment, snapshot)
 
 
 def _is_settled(operation: Operation) -> bool:
@@ -37,7 +37,7 @@ def _is_settled(operation: Operation) -> bool:
     return operation.exclusive and operation.resource.error.get("operation") != str(operation.pk)
 
 
-def repair(yard: Yard, operation: Operation) -> Operation:
+def repair(environment: Environment, operation: Operation) -> Operation:
     """Ask for what is offered: to try again or, for every other thing that was never created, to delete it."""
     row = load(operation)
     possible = {one.verb.name for one in possibilities(row) if one.allowed}
@@ -47,4 +47,4 @@ def repair(yard: Yard, operation: Operation) -> Operation:
     if wanted not in possible:
         wanted = INSTEAD.get(wanted, wanted)
     assert wanted in possible, f"{wanted} is not offered for {operation}, only {sorted(possible)}"
-    return RECIPES[wanted].ask(yard, row)
+    return RECIPES[wanted].ask(environment, row)

@@ -76,21 +76,21 @@ ACTIONS: dict[str, Callable[[str], None]] = {
 }
 
 
-def carry_out(desk: OrderExecutor, order: Order) -> Answer:
+def carry_out(executor: OrderExecutor, order: Order) -> Answer:
     """Carry out an order between its two points."""
     at(f"{order.verb}:before", order.subject)
-    answer = real_carry_out(desk, order)
+    answer = real_carry_out(executor, order)
     at(f"{order.verb}:after", order.subject)
     return answer
 
 
-def reply(desk: OrderExecutor, order: Order, answer: Answer) -> None:
+def reply(executor: OrderExecutor, order: Order, answer: Answer) -> None:
     """Answer, unless the answer is to be lost or to come after the order has expired."""
     fate, this_order.answer = getattr(this_order, "answer", ""), ""
     if fate == "late":
         time.sleep(max(0.0, order.expires - time.time()) + 1)
     if fate != "lost":
-        real_reply(desk, order, answer)
+        real_reply(executor, order, answer)
 
 
 def create(path: Path, *arguments: Any) -> None:

@@ -21,14 +21,9 @@ from apps.infrastructure.enrolment import Enrolment, enroll_host, reaches_redis,
 from apps.infrastructure.management.commands.enroll_host import write_config
 from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
 from apps.infrastructure.models.storage_cluster import CEPH
-from apps.infrastructure.services import (
-    change_cluster,
-    change_region,
-    create_compute_cluster,
-    create_region,
-    create_storage_cluster,
-)
-from apps.infrastructure.storage_services import set_key
+from apps.infrastructure.services.clusters import change_cluster, create_compute_cluster
+from apps.infrastructure.services.regions import change_region, create_region
+from apps.infrastructure.services.storage_clusters import create_storage_cluster, set_key
 from apps.lifecycle.actor import SYSTEM
 from apps.tenancy.services.admins import create_admin
 from apps.tenancy.services.tenants import create_tenant
@@ -99,7 +94,7 @@ class Command(BaseCommand):
     def _host(self, cluster: ComputeCluster, text: str, configs: Path) -> None:
         name, separator, address = text.partition("=")
         if not separator:
-            raise CommandError(f"--host {text}: NAME=ADDRESS is meant")
+            raise CommandError(f"--host {text}: expected NAME=ADDRESS")
         config = configs / f"{name}.toml"
         enrolment = self._enrolment(cluster, name, address, config)
         if enrolment is not None:
@@ -129,7 +124,7 @@ class Command(BaseCommand):
             os_name="Debian 13 (tiny)",
             default_disk_gib=40,
             guest_agent=True,
-            remark="busybox, SSH, cloud-init data; starts in seconds",
+            description="busybox, SSH, cloud-init data; starts in seconds",
         )
         self._made(f"image {IMAGE}")
 

@@ -54,7 +54,7 @@ class Command(BaseCommand):
         except Refused as refusal:
             raise CommandError(refusal.message) from refusal
         self._ready(end, Vm.objects.filter(project=project))
-        self.stdout.write(f"made VM {NAME}")
+        self.stdout.write(f"created VM {NAME}")
 
     def _ready(self, end: float, rows: Any) -> Any:
         def ready() -> bool:

@@ -32,7 +32,7 @@ class Command(BaseCommand):
         by_id = Q(pk=int(wanted)) if wanted.isdigit() else Q()
         cluster = ComputeCluster.objects.filter(Q(name=wanted) | by_id if by_id else Q(name=wanted)).first()
         if cluster is None:
-            raise CommandError(f"There is no compute cluster {wanted}.")
+            raise CommandError(f"Compute cluster {wanted} not found.")
         try:
             enrolment = enroll_host(SYSTEM, cluster, options["name"], options["address"])
         except Refused as error:

@@ -28,7 +28,7 @@ class Command(BaseCommand):
             raise CommandError(
                 "; ".join(text for texts in error.fields.values() for text in texts)
             ) from error
-        self.stdout.write(f"administrator {user.username} made")
+        self.stdout.write(f"created administrator {user.username}")
 
     def _asked(self) -> tuple[str, str]:
         username = input("User name: ")
@@ -43,5 +43,5 @@ class Command(BaseCommand):
 
     def _given(self, password: str) -> str:
         if not password:
-            raise CommandError("Give a password.")
+            raise CommandError("Enter a password.")
         return password

@@ -23,7 +23,7 @@ HOSTS = 4
 
 
 @dataclass
-class Yard:
+class Environment:
     """What recipes make their resources in, and who asks: the tenant's owner, and an administrator for images."""
 
     region: Region
@@ -37,9 +37,9 @@ class Yard:
     admin: Actor
 
 
-def make_yard() -> None:
+def make_environment() -> None:
     """Make it, in rows and in the pretend region."""
-    region = factories.make_region("yard")
+    region = factories.make_region("crash")
     cluster = factories.make_cluster(region)
     create_default_types(cluster)
     storage = factories.make_storage(region)
@@ -55,9 +55,9 @@ def make_yard() -> None:
     make_group(project, region)
 
 
-def load_yard() -> Yard:
-    """Return what `make_yard` made, before there is more than one of anything."""
-    return Yard(
+def load_environment() -> Environment:
+    """Return what `make_environment` made, before there is more than one of anything."""
+    return Environment(
         region=Region.objects.get(),
         storage=StorageCluster.objects.get(),
         project=Project.objects.get(),

@@ -4,6 +4,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("infrastructure", "0009_storage_connection_checks")]
+    dependencies = [("infrastructure", "0010_pool_keys_of_hosts")]
 
     operations = [migrations.AddField("storagecluster", "speed_due_at", models.DateTimeField(null=True))]

@@ -24,7 +24,7 @@ RESOURCE = models.ForeignKey(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("lifecycle", "0015_roles_on_single_resources")]
+    dependencies = [("lifecycle", "0016_remark_is_description")]
 
     operations = [
         migrations.SeparateDatabaseAndState(

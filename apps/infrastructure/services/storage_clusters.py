@@ -15,12 +15,12 @@ from apps.accounts.acts import allows
 from apps.accounts.labels import MAX_NAME
 from apps.accounts.secrets import seal
 from apps.accounts.single_line import clean_line
-from apps.infrastructure.cluster_rows import free_name, only, unique
 from apps.infrastructure.connection import ask_for_check
 from apps.infrastructure.disk_speed import SpeedRule, changed_rule
 from apps.infrastructure.models import Region, StorageCluster
 from apps.infrastructure.models.storage_cluster import DEFAULT_OVERCOMMIT, FILE
 from apps.infrastructure.pool_access import changed_access, clean_key, new_access
+from apps.infrastructure.services.columns import free_name, only, unique
 from apps.infrastructure.verbs import (
     CLUSTER_CREATE,
     STORAGE_APPLY_SPEED,

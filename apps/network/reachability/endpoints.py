@@ -1,0 +1,67 @@
+"""Finding the two ends of a path: by ID, address or name, among what the actor may see."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from apps.accounts.single_line import clean_line
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.errors import Invalid
+from apps.network.models import Nic, NicRole
+from apps.network.selectors import visible_nics
+
+#: What is named of several that match.
+NAMED = 5
+LONGEST = 63
+
+
+def find_ends(actor: Actor, source: str, target: str) -> tuple[Nic, Nic]:
+    """Return the NICs at both ends. Raises Invalid at `from` or `to`, with what else the text could mean."""
+    errors: dict[str, list[str]] = {}
+    ends: list[Nic | None] = []
+    for field, text in (("from", source), ("to", target)):
+        vpc = ends[0].subnet.vpc_id if ends and ends[0] is not None else None
+        try:
+            ends.append(_find(actor, field, text, vpc))
+        except Invalid as error:
+            ends.append(None)
+            errors |= error.fields
+    first, second = ends
+    if first is not None and second is not None and first.owner_id == second.owner_id:
+        errors["to"] = [_("Choose another VM.")]
+    if errors or first is None or second is None:
+        raise Invalid(errors)
+    return first, second
+
+
+def _find(actor: Actor, field: str, text: str, vpc: UUID | None) -> Nic:
+    wanted = clean_line(field, text, LONGEST).strip()
+    if not wanted:
+        raise Invalid({field: [_("Enter the name, ID or IP address of a VM.")]})
+    nics = visible_nics(actor).filter(_meant(wanted)).filter(role=NicRole.INTERNAL)
+    found = list(nics.order_by("created_at", "pk")[: NAMED + 1])
+    # Addresses repeat from VPC to VPC: meant is the one that the first VM could send to.
+    found = [nic for nic in found if nic.subnet.vpc_id == vpc] or found
+    if not found:
+        raise Invalid({field: [_("No VM has this name, ID or IP address.")]})
+    if len(found) > 1:
+        ids = ", ".join(f"{nic.owner.name} ({nic.owner_id})" for nic in found[:NAMED])
+        raise Invalid({field: [_("Several VMs match. Enter an ID: %(ids)s.") % {"ids": ids}]})
+    return found[0]
+
+
+def _meant(text: str) -> Q:
+    try:
+        key = UUID(text)
+    except ValueError:
+        pass
+    else:
+        return Q(owner=key) | Q(pk=key)
+    try:
+        return Q(ip=str(IPv4Address(text)))
+    except ValueError:
+        return Q(owner__name__iexact=text)

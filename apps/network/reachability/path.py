@@ -1,0 +1,68 @@
+"""What lies between two NICs, read once: a bounded number of rows, whatever the size of the networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from uuid import UUID
+
+from apps.accounts.rights import Rights
+from apps.lifecycle.models import Operation, Resource
+from apps.network.models import Nic, SecurityGroup, SecurityGroupRule
+from apps.network.reachability.flow import Flow
+from apps.network.reachability.steps import End
+from apps.reconciliation.models import Finding, FindingState
+
+
+class Path:
+    """From one NIC to another, for one flow. rights: of who asks."""
+
+    def __init__(self, rights: Rights, source: Nic, target: Nic, flow: Flow) -> None:
+        self.rights, self.source, self.target, self.flow = rights, source, target, flow
+
+    def nic(self, end: End) -> Nic:
+        """Return the NIC at an end."""
+        return self.source if end is End.FROM else self.target
+
+    def peer(self, end: End) -> Nic:
+        """Return the NIC at the other end."""
+        return self.target if end is End.FROM else self.source
+
+    @cached_property
+    def is_one_vpc(self) -> bool:
+        """Whether both ends are in the same VPC."""
+        return bool(self.source.subnet.vpc_id == self.target.subnet.vpc_id)
+
+    @cached_property
+    def running(self) -> Mapping[UUID, Operation]:
+        """The open operations of what the packet passes, by resource."""
+        operations = Operation.objects.open().filter(resource__in=self._ids, exclusive=True)
+        return {operation.resource_id: operation for operation in operations if operation.resource_id}
+
+    @cached_property
+    def differing(self) -> set[UUID]:
+        """Which of what the packet passes was found to differ in the fabric."""
+        states = (FindingState.OPEN, FindingState.REPAIRING, FindingState.DISMISSED)
+        found = Finding.objects.filter(resource__in=self._ids, region__isnull=False, state__in=states)
+        return set(found.values_list("resource_id", flat=True))
+
+    def rules(self, group: SecurityGroup) -> list[SecurityGroupRule]:
+        """Return the rules of a group of one of the ends."""
+        return self._rules.get(group.pk, [])
+
+    @cached_property
+    def _rules(self) -> dict[UUID, list[SecurityGroupRule]]:
+        found: dict[UUID, list[SecurityGroupRule]] = {}
+        groups = {nic.security_group_id for nic in (self.source, self.target)}
+        for rule in SecurityGroupRule.objects.filter(group__in=groups - {None}).order_by("position"):
+            found.setdefault(rule.group_id, []).append(rule)
+        return found
+
+    @cached_property
+    def _ids(self) -> set[UUID]:
+        return {row.pk for nic in (self.source, self.target) for row in _passed(nic)}
+
+
+def _passed(nic: Nic) -> list[Resource]:
+    group = [nic.security_group] if nic.security_group is not None else []
+    return [nic.owner, nic.subnet, nic.subnet.vpc, *group]
