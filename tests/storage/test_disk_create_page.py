@@ -20,6 +20,7 @@ from apps.storage.models import Disk, Snapshot
 from tests import factories
 from tests.compute.factories import GIB, Cloud, make_cloud
 from tests.storage.rows import disk_row, snapshot_row
+from tests.storage.test_disk_pages import plain
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("EV-1"), pytest.mark.requirement("UX-5")]
 
@@ -39,7 +40,7 @@ def typed(browser: Client, path: str = PAGE, **changes: Any) -> dict[str, Any]:
 def summary(browser: Client, form: dict[str, Any]) -> str:
     answer = browser.post(f"{PAGE}?preview=1", form, headers={"HX-Request": "true"})
     assert answer.status_code == 200
-    return str(answer.content.decode())
+    return plain(answer.content.decode())
 
 
 def body_in(html: str) -> dict[str, Any]:

@@ -36,16 +36,21 @@ def browser(alice: User) -> Client:
     return factories.page_client(alice)
 
 
+def plain(html: str) -> str:
+    """Return a page with ordinary blanks between figures and units."""
+    return html.replace("\N{NO-BREAK SPACE}", " ").replace("&nbsp;", " ")
+
+
 def html_of(browser: Client, path: str) -> str:
     answer = browser.get(path)
     assert answer.status_code == 200, answer
-    return str(answer.content.decode())
+    return plain(answer.content.decode())
 
 
 def dialog(browser: Client, path: str) -> str:
     answer = browser.get(path, headers={"HX-Request": "true"})
     assert answer.status_code == 200, answer
-    return str(answer.content.decode())
+    return plain(answer.content.decode())
 
 
 def post(browser: Client, path: str, **form: Any) -> Any:
