@@ -21,8 +21,9 @@ from apps.drivers.specs import PortSpec, SecurityGroupSpec, SubnetSpec, VpcSpec
 from apps.infrastructure import backends
 from apps.infrastructure.enrolment import enroll_host
 from apps.infrastructure.models import Host
-from apps.infrastructure.services.clusters import create_compute_cluster, create_storage_cluster
+from apps.infrastructure.services.clusters import create_compute_cluster
 from apps.infrastructure.services.regions import create_region
+from apps.infrastructure.services.storage_clusters import create_storage_cluster
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation, Resource, State
 from apps.network.models import Nic, SecurityGroup, Subnet, Vpc

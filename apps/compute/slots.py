@@ -7,6 +7,8 @@ from functools import partial
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.moves import Moving, moving
+from apps.compute.disk_forms import AttachForm, attaching
+from apps.compute.disk_usage import disk_samples
 from apps.compute.observation import report_reachability, take_reports
 from apps.compute.pages.on_home import home_vms
 from apps.compute.pages.on_hosts import cluster_card, cluster_types, cluster_vms, host_card, host_vms
@@ -22,13 +24,16 @@ from apps.infrastructure.services.clusters import cluster_defaults
 from apps.network.reachability.steps import STEPS, End, StepSlot
 from apps.portal.detail import Tab
 from apps.portal.home import FIRST_STEPS, HOME_CARDS, FirstStepSlot, HomeCardSlot
+from apps.portal.kinds import Do
 from apps.portal.slots import (
+    ACTIONS,
     CARDS,
     MENU,
     NOTICES,
     RELATED,
     TABS,
     TILES,
+    ActionSlot,
     CardSlot,
     MenuSlot,
     NoticeSlot,
@@ -37,7 +42,9 @@ from apps.portal.slots import (
     TabSlot,
     TileSlot,
 )
+from apps.storage.verbs import DISK_ATTACH
 
+ACTIONS.fill(ActionSlot("disk", Do(DISK_ATTACH, form=AttachForm, says=attaching, bulk=True), after="retry"))
 TABS.fill(
     TabSlot("host", Tab("vms", _("Virtual machines"), "compute/host_vms.html", host_vms), after=""),
     TabSlot(
@@ -86,6 +93,6 @@ attention.more.fill(paused_items)
 STEPS.fill(StepSlot(10, partial(power_steps, end=End.FROM)), StepSlot(90, partial(power_steps, end=End.TO)))
 reports.listeners.fill(take_reports)
 reports.reach_listeners.fill(report_reachability)
-usage.samplers.fill(vm_samples)
+usage.samplers.fill(vm_samples, disk_samples)
 cluster_defaults.fill(create_default_types)
 moving.fill(Moving("vm", belongings=with_system_disk))

@@ -58,6 +58,13 @@ POOL_CHARTS = (
 )
 
 
+DISK_CHARTS = (
+    ChartCard(_("Throughput"), ("disk_read_bytes_per_second", "disk_write_bytes_per_second")),
+    ChartCard(_("IOPS"), ("disk_read_ops_per_second", "disk_write_ops_per_second")),
+    ChartCard(_("Latency"), ("disk_read_ms", "disk_write_ms")),
+)
+
+
 def monitoring(charts: tuple[ChartCard, ...], api: str, why: Callable[[Any], Text]) -> Tab:
     """Return the tab. `api` names the route of the metrics; `why(row)` says why nothing new comes, "" when it does."""
 

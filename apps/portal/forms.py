@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -56,6 +57,18 @@ class BaseForm(forms.Form):
         named = error.fields if isinstance(error, Invalid) else {error.field: [error.message]}
         for name, messages in named.items():
             self.add_error(name if name in self.fields else None, [*messages])
+
+
+class RowForm(BaseForm):
+    """A form about one row (`self.row`): what it offers depends on the row. For many rows at once, there is none."""
+
+    def __init__(self, *args: Any, row: Any = None, **kwargs: Any) -> None:
+        self.row = row
+        super().__init__(*args, **kwargs)
+
+    def says(self) -> Sequence[Any]:
+        """Return what the dialog says beside the action's own sentences. Unlike those, this may query."""
+        return []
 
 
 def _dress(widget: forms.Widget) -> None:

@@ -10,6 +10,8 @@ from apps.api.filter_fields import Choices, Flag, Moment, Number, Text
 from apps.api.filters import ResourceFilter
 from apps.api.status_filter import status_filter
 from apps.storage.models import Consistency, Disk, Snapshot
+from apps.storage.qos import MIB
+from apps.storage.selectors import SNAPSHOT_COUNT
 
 
 def _attached(value: bool) -> Q:
@@ -24,7 +26,9 @@ class DiskFilter(ResourceFilter):
         "cluster": Choices(_("Storage cluster"), "cluster_id", each=forms.IntegerField),
         "vm": Choices(_("Virtual machine"), "vm_id", each=forms.UUIDField),
         "vm_name": Text(_("Virtual machine name"), "vm__name"),
-        "iops": Number(_("Operations per second"), "iops"),
+        "iops": Number(_("IOPS"), "iops"),
+        "throughput": Number(_("MiB/s"), "bytes_per_second", scale=MIB),
+        "snapshots": Number(_("Snapshots"), expression=SNAPSHOT_COUNT),
         "attached": Flag(_("Attached"), where=_attached),
         "copied_from": Choices(_("Copied from"), "copied_from_id", each=forms.UUIDField),
     }
@@ -40,5 +44,5 @@ class SnapshotFilter(ResourceFilter):
         "consistency": Choices(_("Consistency"), "consistency", choices=Consistency.choices),
         "group": Choices(_("Group"), "group", each=forms.UUIDField),
         "cluster": Choices(_("Storage cluster"), "disk__cluster_id", each=forms.IntegerField),
-        "taken": Moment(_("Taken"), "taken_at"),
+        "taken": Moment(_("Taken at"), "taken_at"),
     }

@@ -22,4 +22,4 @@ declare(
     )
 )
 
-declare(Metric("snapshot", _("Snapshots"), 1_000, rows_of(Snapshot), order=22, list="disk"))
+declare(Metric("snapshot", _("Snapshots"), 1_000, rows_of(Snapshot), order=22, list="snapshot"))

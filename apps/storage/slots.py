@@ -1,4 +1,4 @@
-"""What disks add to other apps' pages."""
+"""What disks and snapshots add to other apps' pages."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ TILES.fill(TileSlot("disk", portal=2, admin=3))
 MENU.fill(
     MenuSlot(
         "disk.list", _("Disks"), "database", portal=(Section.COMPUTE, 40), admin=(Section.RESOURCES, 20)
+    ),
+    MenuSlot(
+        "snapshot.list", _("Snapshots"), "camera", portal=(Section.COMPUTE, 50), admin=(Section.RESOURCES, 25)
     ),
 )
 moving.fill(

@@ -232,7 +232,7 @@ def delete_on_its_page(page: Page, name: str) -> None:
     page.get_by_label(re.compile("to confirm")).fill(name)
     picture(page, "7-delete")
     page.locator("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("The VM no longer exists.")).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text("This virtual machine no longer exists.")).to_be_visible(timeout=SLOW_MS)
     picture(page, "8-gone")
 
 

@@ -18,7 +18,7 @@ from apps.compute.models import Image, Vm
 from apps.compute.services.image import import_image
 from apps.infrastructure.models import SILENCE, Collection, Host
 from apps.infrastructure.reachability import is_silent
-from apps.infrastructure.services.clusters import create_storage_cluster
+from apps.infrastructure.services.storage_clusters import create_storage_cluster
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation, OperationStatus
 from tests.drivers.guests import Guest

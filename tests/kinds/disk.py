@@ -16,7 +16,7 @@ from tests.kinds.vm import make_vm
 from tests.reconciliation.planting import stray_volume
 from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, RESYNC, Recipe, done, new_name, spoilt
-from tests.security.words import A_CREATE, A_MANAGE, admin, api, pages
+from tests.security.words import A_CREATE, A_MANAGE, A_VIEW, P_CREATE, P_MANAGE, admin, api, pages
 
 if TYPE_CHECKING:
     from tests.security.world import World
@@ -105,6 +105,9 @@ def own_disk(world: World) -> Disk:
     )
 
 
+_READ = "one tab.snapshots tab.monitoring tab.activity menu"
+_ACTS = "retry attach detach expand snapshot clone set_limits rename roll_back force_detach delete"
+
 CASE = KindCase(
     "disk",
     "disks",
@@ -123,15 +126,37 @@ CASE = KindCase(
         roll_back=A_MANAGE,
         set_limits=A_MANAGE,
         retry=A_MANAGE,
+    )
+    | {"api:disks-metrics GET": A_VIEW},
+    pages=pages(
+        "disk",
+        read=_READ,
+        create=P_CREATE,
+        **dict.fromkeys(_ACTS.split(), P_MANAGE),
     ),
-    pages=pages("disk", read="one tab.activity"),
-    admin=admin("disk", read="one tab.activity"),
+    admin=admin("disk", read=_READ, acts=_ACTS),
     key=lambda world: own_disk(world).pk,
     body=lambda w: {
         "name": "new",
         "project": str(w.project.uid),
         "size_gib": 10,
         "cluster": str(own_disk(w).cluster_id),
+    },
+    form=lambda w: {
+        "name": "new",
+        "count": 1,
+        "project": str(w.project.uid),
+        "source": "blank",
+        "size_gib": 10,
+        "cluster": own_disk(w).cluster_id,
+    },
+    forms={
+        "attach": lambda w: {"vm": str(w.vm.pk)},
+        "expand": lambda w: {"size_gib": 20},
+        "snapshot": lambda w: {"name": "new"},
+        "clone": lambda w: {"name": "new"},
+        "roll_back": lambda w: {"snapshot": str(w.keys["snapshots"]), "snapshot_first": "on"},
+        "set_limits": lambda w: {"iops": 100, "bytes_per_second": 10},
     },
     bodies={
         "attach": lambda w: {"vm": str(w.vm.pk)},

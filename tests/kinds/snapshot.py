@@ -17,7 +17,7 @@ from tests.kinds.case import KindCase
 from tests.kinds.disk import make_disk, own_disk
 from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, Recipe, done, new_name, spoilt
-from tests.security.words import A_CREATE, A_MANAGE, api
+from tests.security.words import A_CREATE, A_MANAGE, P_CREATE, P_MANAGE, admin, api, pages
 
 if TYPE_CHECKING:
     from tests.security.world import World
@@ -57,7 +57,15 @@ CASE = KindCase(
     "snapshots",
     Snapshot,
     api=api("snapshots", create=A_CREATE, patch=A_MANAGE, delete=A_MANAGE, retry=A_MANAGE),
-    pages={},
+    pages=pages(
+        "snapshot",
+        read="one tab.activity menu",
+        create=P_CREATE,
+        retry=P_MANAGE,
+        rename=P_MANAGE,
+        delete=P_MANAGE,
+    ),
+    admin=admin("snapshot", read="one tab.activity menu", acts="retry rename delete"),
     key=lambda world: _own_snapshot(world).pk,
     body=lambda w: {"name": "new", "disk": str(own_disk(w).pk)},
     recipes={

@@ -128,6 +128,7 @@ CASE = KindCase(
         restart=P_OPERATE,
         power_off=P_OPERATE,
         retry=P_MANAGE,
+        snapshot_disks=P_MANAGE,
         set_security_group=P_MANAGE,
         rename=P_MANAGE,
         delete=P_MANAGE,
@@ -140,7 +141,7 @@ CASE = KindCase(
     admin=admin(
         "vm",
         read="one tab.network tab.disks tab.monitoring tab.activity menu",
-        acts="start shut_down restart power_off retry set_security_group rename delete",
+        acts="start shut_down restart power_off retry snapshot_disks set_security_group rename delete",
     )
     # The inside of a tenant's machine: an admin acts as the tenant first.
     | dict.fromkeys(
@@ -170,7 +171,10 @@ CASE = KindCase(
         "console": lambda w: {"kind": "browser"},
         "snapshot_disks": lambda w: {"name": "new"},
     },
-    forms={"set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])}},
+    forms={
+        "set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},
+        "snapshot_disks": lambda w: {"name": "new"},
+    },
     recipes={
         "create": Recipe(_create_with_disk),
         "retry": Recipe(

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from apps.api.declarations import Action, Create, Update
+from apps.api.metrics import MetricsApi
 from apps.api.representation import ReferenceOut, ResourceOut
 from apps.api.views import ResourceApi
 from apps.lifecycle.actor import Actor
@@ -109,6 +110,14 @@ class DiskApi(ResourceApi):
         Action(DISK_SET_LIMITS, LimitsBody),
         Action(DISK_RETRY),
     )
+
+    def visible(self, actor: Actor) -> QuerySet[Disk]:
+        """Return the disks the actor may see."""
+        return visible_disks(actor)
+
+
+class DiskMetrics(MetricsApi):
+    subject = "disk"
 
     def visible(self, actor: Actor) -> QuerySet[Disk]:
         """Return the disks the actor may see."""
