@@ -18,6 +18,7 @@ from apps.infrastructure.models import GivenPoolKey, StorageCluster
 from apps.infrastructure.services.storage_clusters import create_storage_cluster
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation, OperationStatus
+from apps.storage.models import Disk
 from tests.drivers.ceph_pools import CephPool
 from tests.real_site import IDLE_FILE, Customer, RealSite
 
@@ -109,6 +110,9 @@ def test_a_vm_and_a_disk_live_their_lives_on_ceph_and_leave_nothing(on_ceph: OnC
     seen = on_ceph.pool.inventory()
     assert seen.of(PoolKind.VOLUME)[disk] == seen.of(PoolKind.VOLUME)[copy] == 12 << 30
     assert snapshot in seen.of(PoolKind.SNAPSHOT)
+
+    # The source of a copy stays until the copy is complete.
+    wait_until(lambda: not Disk.objects.get(pk=copy).is_copying, "the copy", seconds=90)
 
     change("DELETE", f"/vms/{vm}")
     change("POST", f"/disks/{disk}/roll-back", snapshot=snapshot)
