@@ -1,0 +1,235 @@
+"""Two guests on real hosts, one with its system disk in files and one with it in Ceph, and disks beside them."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from onebox import ceph_cluster
+from onebox.ceph_site import CephSite
+from onebox.shell import wait_until
+
+from apps.compute.models import Vm
+from apps.compute.services.image import import_image
+from apps.drivers.specs import PoolSpec
+from apps.infrastructure.models import GivenPoolKey, Host, StorageCluster
+from apps.infrastructure.services.storage_clusters import create_storage_cluster
+from apps.lifecycle.actor import SYSTEM
+from apps.lifecycle.models import Operation, OperationStatus
+from apps.quotas.models import Quota
+from apps.storage.models import Disk, Snapshot
+from tests.drivers.ceph_pools import CephPool
+from tests.drivers.guests import Guest
+from tests.real_site import Customer, RealSite
+
+FILES, CEPH = "files", "ceph"
+BACKENDS = (FILES, CEPH)
+MOUNT = "/mnt/data"
+#: Sectors that a GiB has.
+SECTORS = 1 << 21
+
+
+@dataclass
+class DiskLab:
+    """A tenant with one guest on each backend and each host. What is asked for goes through the API to the worker."""
+
+    site: RealSite
+    customer: Customer
+    ceph: CephSite
+    pool: CephPool
+    clusters: dict[str, StorageCluster]
+    vms: dict[str, str] = field(default_factory=dict)
+
+    def guest(self, vm: str) -> Guest:
+        """Return the guest of a VM, on the host that has it."""
+        host = Vm.objects.select_related("host").get(pk=vm).host
+        assert host is not None
+        return Guest(self.site.box.host(host.name), vm)
+
+    def ask(self, method: str, path: str, **body: Any) -> dict[str, Any]:
+        """Ask for a change and return what was accepted."""
+        answer: dict[str, Any] = self.customer.api.change(method, path, body)
+        return answer
+
+    def ended(self, answer: dict[str, Any], seconds: float = 60) -> list[Operation]:
+        """Wait until the operations of an answer have ended, and return them."""
+        asked = answer.get("operations") or [answer.get("operation") or answer]
+        rows = Operation.objects.filter(pk__in=[each["id"] for each in asked])
+        wait_until(lambda: not rows.open().exists(), f"the end of {asked}", seconds=seconds, every=0.05)
+        return list(rows)
+
+    def change(self, method: str, path: str, *, seconds: float = 60, **body: Any) -> dict[str, Any]:
+        """Ask for a change and see it done."""
+        answer = self.ask(method, path, **body)
+        for operation in self.ended(answer, seconds):
+            assert operation.status == OperationStatus.DONE, (operation, operation.error, operation.steps)
+        return answer
+
+    def failure(self, method: str, path: str, **body: Any) -> dict[str, Any]:
+        """Ask for a change, see it fail for good, and return its error."""
+        (operation,) = self.ended(self.ask(method, path, **body))
+        assert operation.status == OperationStatus.FAILED, operation
+        return dict(operation.error)
+
+    def create_vm(self, backend: str, image: str, host: str) -> str:
+        """Create a VM on a host."""
+        Host.objects.update(accepts_vms=False)
+        Host.objects.filter(name=host).update(accepts_vms=True)
+        body = {
+            "name": f"on-{backend}",
+            "image": image,
+            "instance_type": self.site.small.pk,
+            "subnet": self.customer.subnet,
+            "security_group": None,
+        }
+        made = str(self.change("POST", "/vms", **body)["resources"][0]["id"])
+        Host.objects.update(accepts_vms=True)
+        return made
+
+    def create_disk(self, backend: str, size_gib: int = 10, name: str = "data") -> Disk:
+        """Create a data disk."""
+        body = {"name": name, "size_gib": size_gib, "cluster": str(self.clusters[backend].pk)}
+        return Disk.objects.get(pk=self.change("POST", "/disks", **body)["resources"][0]["id"])
+
+    def attach(self, disk: Disk, vm: str) -> None:
+        """Attach a disk, and wait until the guest that runs has made its device."""
+        self.change("POST", f"/disks/{disk.pk}/attach", vm=vm)
+        self.guest(vm).output(f"until [ -b {disk.guest_path} ]; do usleep 50000; done")
+
+    def detach(self, disk: Disk) -> None:
+        """Detach a disk."""
+        self.change("POST", f"/disks/{disk.pk}/detach")
+
+    def snapshot(self, disk: Disk, name: str) -> Snapshot:
+        """Take a snapshot of a disk."""
+        answer = self.change("POST", f"/disks/{disk.pk}/snapshot", name=name)
+        return Snapshot.objects.get(pk=answer["operation"]["target"]["id"])
+
+    def clone(self, disk: Disk, name: str, **body: Any) -> Disk:
+        """Clone a disk."""
+        answer = self.change("POST", f"/disks/{disk.pk}/clone", name=name, **body)
+        return Disk.objects.get(pk=answer["operation"]["target"]["id"])
+
+    def formatted(self, disk: Disk, vm: str) -> str:
+        """Have the guest make a file system with data on an attached disk and mount it; return the checksum."""
+        guest, path = self.guest(vm), disk.guest_path
+        guest.output(f"mkfs.ext4 -q -E nodiscard {path} && mkdir -p {MOUNT} && mount {path} {MOUNT}")
+        guest.output(f"testdata fill {MOUNT} 4")
+        return self.checksum(vm)
+
+    def checksum(self, vm: str) -> str:
+        """Have the guest check the data that is mounted, and return the checksum."""
+        return self.guest(vm).output(f"testdata check {MOUNT}")
+
+    def mounted_checksum(self, disk: Disk, vm: str) -> str:
+        """Have the guest check the file system of an attached disk and the data in it, and leave it unmounted."""
+        guest, path = self.guest(vm), disk.guest_path
+        guest.output(f"e2fsck -fn {path} && mkdir -p {MOUNT} && mount {path} {MOUNT}")
+        try:
+            return self.checksum(vm)
+        finally:
+            guest.output(f"umount {MOUNT}")
+
+    def size_gib(self, disk: Disk, vm: str) -> float:
+        """Return the size that the guest sees."""
+        found = f"cat /sys/class/block/$(basename $(readlink {disk.guest_path}))/size"
+        return int(self.guest(vm).output(found)) / SECTORS
+
+    def limits(self, disk: Disk, vm: str, *where: str) -> tuple[int, int]:
+        """Return (operations per second, bytes per second) that libvirt has of an attached disk."""
+        slot = Disk.objects.get(pk=disk.pk).slot
+        assert slot is not None
+        words = ("virsh", "-q", "blkdeviotune", f"vm-{vm}", f"vd{'abcdefg'[slot]}", *where)
+        text = self.guest(vm).host.exec(*words)
+        iops, size = (re.search(rf"total_{of}_sec\s*: (\d+)", text) for of in ("iops", "bytes"))
+        assert iops and size, text
+        return int(iops[1]), int(size[1])
+
+    def power_off(self, vm: str) -> None:
+        """Cut a VM's power."""
+        self.change("POST", f"/vms/{vm}/power-off")
+
+    def start(self, vm: str) -> None:
+        """Start a VM and wait until its guest has booted."""
+        self.change("POST", f"/vms/{vm}/start")
+        self.guest(vm).wait_booted()
+
+    def start_in_guest(self, vm: str, command: str) -> None:
+        """Start a shell command in the guest and leave it to itself."""
+        request = {"execute": "guest-exec", "arguments": {"path": "/bin/sh", "arg": ["-c", command]}}
+        self.guest(vm).host.exec("virsh", "qemu-agent-command", f"vm-{vm}", json.dumps(request))
+
+
+def connect(site: RealSite, ceph: CephSite) -> tuple[StorageCluster, CephPool]:
+    """Connect the test instance's Ceph cluster, and wait until the hosts have its key."""
+    access = ceph_cluster.access(ceph)
+    region = site.image.region
+    assert region is not None
+    cluster = create_storage_cluster(
+        SYSTEM,
+        region,
+        "ceph",
+        driver="rbd",
+        path=access.pool,
+        monitors=[access.monitor],
+        user=access.user,
+        key=access.key,
+    )
+    spec = PoolSpec(str(cluster.pk), "rbd", access.pool, (access.monitor,), access.user)
+    wait_until(lambda: GivenPoolKey.objects.count() == len(site.box.hosts), "the hosts' keys", seconds=60)
+    return cluster, CephPool(spec, access.key)
+
+
+def disconnect(site: RealSite, pool: CephPool) -> None:
+    """End the VMs, which have the pool's volumes open, and empty the pool."""
+    for host in site.box.hosts:
+        for vm in Vm.objects.all():
+            host.exec("virsh", "destroy", f"vm-{vm.pk}", check=False)
+            host.exec("virsh", "undefine", f"vm-{vm.pk}", check=False)
+    pool.empty()
+
+
+@pytest.fixture(scope="module")
+def lab(real_site: RealSite, ceph: CephSite) -> Iterator[DiskLab]:
+    """A guest with a system disk in files on the first host, one with it in Ceph on the second; both have booted."""
+    cluster, pool = connect(real_site, ceph)
+    made = DiskLab(
+        real_site,
+        real_site.tenant("disks"),
+        ceph,
+        pool,
+        {FILES: StorageCluster.objects.get(pk=real_site.image.cluster_id), CEPH: cluster},
+    )
+    Quota.objects.filter(tenant=made.customer.tenant).update(limit=10_000)
+    StorageCluster.objects.update(overcommit=10_000)  # The pools are small, and their disks are hardly filled.
+    imported = import_image(
+        SYSTEM,
+        name="in Ceph",
+        cluster=cluster,
+        file=real_site.box.guest_image.name,
+        os_name="Debian",
+        default_disk_gib=1,
+        guest_agent=True,
+    )
+    try:
+        real_site.wait_ready(kind="image")
+        images = {FILES: str(real_site.image.pk), CEPH: str(imported.target_id)}
+        for (backend, image), host in zip(images.items(), real_site.box.hosts, strict=True):
+            made.vms[backend] = made.create_vm(backend, image, host.name)
+        for vm in made.vms.values():
+            made.guest(vm).wait_booted()
+        yield made
+    finally:
+        disconnect(real_site, pool)
+
+
+def seconds_of(call: Any) -> float:
+    """Return how long a call takes."""
+    began = time.monotonic()
+    call()
+    return time.monotonic() - began
