@@ -115,6 +115,11 @@ class DiskLab:
         answer = self.change("POST", f"/disks/{disk.pk}/clone", name=name, **body)
         return Disk.objects.get(pk=answer["operation"]["target"]["id"])
 
+    def wait_independent(self, copy: Disk) -> None:
+        """Wait until a clone, which was usable at once, has all of its data."""
+        rows = Disk.objects.filter(pk=copy.pk, independent_at__isnull=False)
+        wait_until(rows.exists, "the rest of the copy", seconds=60, every=0.1)
+
     def formatted(self, disk: Disk, vm: str) -> str:
         """Have the guest make a file system with data on an attached disk and mount it; return the checksum."""
         guest, path = self.guest(vm), disk.guest_path
@@ -134,6 +139,30 @@ class DiskLab:
             return self.checksum(vm)
         finally:
             guest.output(f"umount {MOUNT}")
+
+    def written_at(self, vm: str, disks: dict[Disk, str]) -> None:
+        """Attach disks to a VM whose guest mounts each at its place and starts to write records to all of them."""
+        guest = self.guest(vm)
+        for disk, at in disks.items():
+            self.attach(disk, vm)
+            path = disk.guest_path
+            guest.output(f"mkfs.ext4 -q -E nodiscard {path} && mkdir -p {at} && mount {path} {at}")
+        guest.output(f"testdata write {' '.join(disks.values())}")
+        guest.output("until [ -s /run/testdata.acked ]; do usleep 50000; done")
+
+    def acknowledged(self, vm: str) -> int:
+        """Return how many records the guest's disks have acknowledged."""
+        return int(self.guest(vm).output("cat /run/testdata.acked"))
+
+    def stop_writing(self, vm: str, *places: str) -> None:
+        """Have the guest write no more, and unmount; a write under way ends first."""
+        until = "until umount {}; do usleep 50000; done"
+        self.guest(vm).output(f"testdata stop; {'; '.join(until.format(at) for at in places)}")
+
+    def records(self, disk: Disk, vm: str, at: str) -> int:
+        """Have the guest mount an attached disk, check its records, and unmount it; return how many there are."""
+        self.guest(vm).output(f"mkdir -p {at} && mount {disk.guest_path} {at}")
+        return int(self.guest(vm).output(f"testdata records {at} && umount {at}"))
 
     def size_gib(self, disk: Disk, vm: str) -> float:
         """Return the size that the guest sees."""
@@ -206,7 +235,8 @@ def lab(real_site: RealSite, ceph: CephSite) -> Iterator[DiskLab]:
         {FILES: StorageCluster.objects.get(pk=real_site.image.cluster_id), CEPH: cluster},
     )
     Quota.objects.filter(tenant=made.customer.tenant).update(limit=10_000)
-    StorageCluster.objects.update(overcommit=10_000)  # The pools are small, and their disks are hardly filled.
+    # The pools are small, and their disks are hardly filled.
+    StorageCluster.objects.update(overcommit=10_000)
     imported = import_image(
         SYSTEM,
         name="in Ceph",

@@ -59,6 +59,7 @@ def test_a_disk_goes_through_all_verbs_under_a_guest_that_runs(lab: DiskLab, bac
     copy = lab.clone(disk, "copy")
     lab.attach(copy, other)
     assert lab.mounted_checksum(copy, other) == written
+    lab.wait_independent(copy)
     for each in (disk, copy):
         lab.detach(each)
         lab.change("DELETE", f"/disks/{each.pk}", with_snapshots=True)
@@ -100,27 +101,22 @@ def test_what_was_done_to_disks_of_a_stopped_vm_is_so_when_it_starts(lab: DiskLa
 @pytest.mark.requirement("VM-11")
 def test_all_disks_of_a_guest_that_writes_are_kept_at_one_instant(lab: DiskLab) -> None:
     """Each record is written to the disk in files, then to the one in Ceph: so the one has as many, or one more."""
-    vm, places = lab.vms[CEPH], {FILES: "/mnt/first", CEPH: "/mnt/then"}
-    disks = {backend: lab.create_disk(backend) for backend in places}
-    guest = lab.guest(vm)
-    for backend, disk in disks.items():
-        lab.attach(disk, vm)
-        at, path = places[backend], disk.guest_path
-        guest.output(f"mkfs.ext4 -q -E nodiscard {path} && mkdir -p {at} && mount {path} {at}")
-    guest.output(f"testdata write {' '.join(places.values())}")
-    answer = lab.change("POST", f"/vms/{vm}/snapshot-disks", name="instant")
-    guest.output(f"testdata stop; umount {' '.join(places.values())}")
+    vm = lab.vms[CEPH]
+    places = {lab.create_disk(FILES): "/mnt/first", lab.create_disk(CEPH): "/mnt/then"}
+    lab.written_at(vm, places)
+    lab.change("POST", f"/vms/{vm}/snapshot-disks", name="instant")
+    lab.stop_writing(vm, *places.values())
     kept = {row.disk_id: row for disk in Disk.objects.filter(vm=vm) for row in disk.snapshots.all()}
     assert len(kept) == 3
-    assert {row.consistency for row in kept.values()} == {Consistency.FILESYSTEM}, answer
+    assert {row.consistency for row in kept.values()} == {Consistency.FILESYSTEM}
     assert len({row.group for row in kept.values()}) == 1
     found = []
-    for backend, disk in disks.items():
+    for disk, at in places.items():
         lab.detach(disk)
         lab.change("POST", f"/disks/{disk.pk}/roll-back", snapshot=str(kept[disk.pk].pk))
         lab.attach(disk, vm)
-        guest.output(f"e2fsck -fn {disk.guest_path} && mount {disk.guest_path} {places[backend]}")
-        found.append(int(guest.output(f"testdata records {places[backend]}; umount {places[backend]}")))
+        lab.guest(vm).output(f"e2fsck -fn {disk.guest_path}")
+        found.append(lab.records(disk, vm, at))
         lab.detach(disk)
     assert found[1] > 0
     assert 0 <= found[0] - found[1] <= 1
@@ -131,22 +127,13 @@ def test_all_disks_of_a_guest_that_writes_are_kept_at_one_instant(lab: DiskLab) 
 def test_data_disks_outlive_their_vm_with_all_that_was_acknowledged(lab: DiskLab) -> None:
     """The VM is deleted while its guest writes to both disks: for them that is a power failure."""
     vm, other = lab.vms[FILES], lab.vms[CEPH]
-    places, guest = {}, lab.guest(vm)
-    for backend in BACKENDS:
-        disk = lab.create_disk(backend)
-        lab.attach(disk, vm)
-        places[disk] = f"/mnt/{backend}"
-        path, at = disk.guest_path, places[disk]
-        guest.output(f"mkfs.ext4 -q -E nodiscard {path} && mkdir -p {at} && mount {path} {at}")
-    guest.output(f"testdata write {' '.join(places.values())}")
-    guest.output("until [ -s /run/testdata.acked ]; do usleep 50000; done")
-    acknowledged = int(guest.output("cat /run/testdata.acked"))
+    places = {lab.create_disk(backend): f"/mnt/{backend}" for backend in BACKENDS}
+    lab.written_at(vm, places)
+    acknowledged = lab.acknowledged(vm)
     lab.change("DELETE", f"/vms/{vm}")
     assert not Vm.objects.filter(pk=vm).exists()
     for disk, at in places.items():
         disk.refresh_from_db()
         assert (disk.vm_id, disk.slot, disk.state) == (None, None, State.READY)
         lab.attach(disk, other)
-        other_guest = lab.guest(other)
-        other_guest.output(f"mkdir -p {at} && mount {disk.guest_path} {at}")
-        assert int(other_guest.output(f"testdata records {at}")) >= acknowledged
+        assert lab.records(disk, other, at) >= acknowledged
