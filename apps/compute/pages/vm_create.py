@@ -26,7 +26,11 @@ class VmCreate(CreatePage):
     sections = (
         Section(gettext_lazy("Basics"), ("name", "count", "region"), help="virtual-machines#create-a-vm"),
         Section(gettext_lazy("Image"), ("image",), css="one-field", help="images-and-disks#images"),
-        Section(gettext_lazy("Size"), ("instance_type", "disk_gib"), help="virtual-machines#size"),
+        Section(
+            gettext_lazy("Size"),
+            ("instance_type", "disk_gib", "data_disks", "data_cluster"),
+            help="virtual-machines#size",
+        ),
         Section(gettext_lazy("Network"), ("subnet", "security_group"), help="virtual-machines#network"),
         Section(
             gettext_lazy("Login"),
