@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from onebox import ceph_cluster
 from onebox.ceph_site import CephSite
 from onebox.shell import wait_until
 
-from apps.compute.models import Vm
 from apps.compute.services.image import import_image
-from apps.drivers.specs import PoolSpec
-from apps.infrastructure.models import GivenPoolKey, Host, StorageCluster
-from apps.infrastructure.services.storage_clusters import create_storage_cluster
+from apps.infrastructure.models import Host, StorageCluster
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.quotas.models import Quota
 from apps.storage.models import Disk, Snapshot
 from tests.drivers.ceph_pools import CephPool
-from tests.drivers.guests import Guest
 from tests.real_site import Customer, RealSite
+from tests.storage.ceph_connection import connect, disconnect
+from tests.storage.real_guests import MOUNT, DiskGuests
 
 FILES, CEPH = "files", "ceph"
 BACKENDS = (FILES, CEPH)
-MOUNT = "/mnt/data"
-#: Sectors that a GiB has.
-SECTORS = 1 << 21
 
 
 @dataclass
-class DiskLab:
+class DiskLab(DiskGuests):
     """A tenant with one guest on each backend and each host. What is asked for goes through the API to the worker."""
 
     site: RealSite
@@ -44,12 +35,6 @@ class DiskLab:
     pool: CephPool
     clusters: dict[str, StorageCluster]
     vms: dict[str, str] = field(default_factory=dict)
-
-    def guest(self, vm: str) -> Guest:
-        """Return the guest of a VM, on the host that has it."""
-        host = Vm.objects.select_related("host").get(pk=vm).host
-        assert host is not None
-        return Guest(self.site.box.host(host.name), vm)
 
     def ask(self, method: str, path: str, **body: Any) -> dict[str, Any]:
         """Ask for a change and return what was accepted."""
@@ -80,7 +65,7 @@ class DiskLab:
         """Create a VM on a host."""
         Host.objects.update(accepts_vms=False)
         Host.objects.filter(name=host).update(accepts_vms=True)
-        body = {
+        body: dict[str, Any] = {
             "name": f"on-{backend}",
             "image": image,
             "instance_type": self.site.small.pk,
@@ -93,7 +78,7 @@ class DiskLab:
 
     def create_disk(self, backend: str, size_gib: int = 10, name: str = "data") -> Disk:
         """Create a data disk."""
-        body = {"name": name, "size_gib": size_gib, "cluster": str(self.clusters[backend].pk)}
+        body: dict[str, Any] = {"name": name, "size_gib": size_gib, "cluster": str(self.clusters[backend].pk)}
         return Disk.objects.get(pk=self.change("POST", "/disks", **body)["resources"][0]["id"])
 
     def attach(self, disk: Disk, vm: str) -> None:
@@ -127,19 +112,6 @@ class DiskLab:
         guest.output(f"testdata fill {MOUNT} 4")
         return self.checksum(vm)
 
-    def checksum(self, vm: str) -> str:
-        """Have the guest check the data that is mounted, and return the checksum."""
-        return self.guest(vm).output(f"testdata check {MOUNT}")
-
-    def mounted_checksum(self, disk: Disk, vm: str) -> str:
-        """Have the guest check the file system of an attached disk and the data in it, and leave it unmounted."""
-        guest, path = self.guest(vm), disk.guest_path
-        guest.output(f"e2fsck -fn {path} && mkdir -p {MOUNT} && mount {path} {MOUNT}")
-        try:
-            return self.checksum(vm)
-        finally:
-            guest.output(f"umount {MOUNT}")
-
     def written_at(self, vm: str, disks: dict[Disk, str]) -> None:
         """Attach disks to a VM whose guest mounts each at its place and starts to write records to all of them."""
         guest = self.guest(vm)
@@ -150,35 +122,6 @@ class DiskLab:
         guest.output(f"testdata write {' '.join(disks.values())}")
         guest.output("until [ -s /run/testdata.acked ]; do usleep 50000; done")
 
-    def acknowledged(self, vm: str) -> int:
-        """Return how many records the guest's disks have acknowledged."""
-        return int(self.guest(vm).output("cat /run/testdata.acked"))
-
-    def stop_writing(self, vm: str, *places: str) -> None:
-        """Have the guest write no more, and unmount; a write under way ends first."""
-        until = "until umount {}; do usleep 50000; done"
-        self.guest(vm).output(f"testdata stop; {'; '.join(until.format(at) for at in places)}")
-
-    def records(self, disk: Disk, vm: str, at: str) -> int:
-        """Have the guest mount an attached disk, check its records, and unmount it; return how many there are."""
-        self.guest(vm).output(f"mkdir -p {at} && mount {disk.guest_path} {at}")
-        return int(self.guest(vm).output(f"testdata records {at} && umount {at}"))
-
-    def size_gib(self, disk: Disk, vm: str) -> float:
-        """Return the size that the guest sees."""
-        found = f"cat /sys/class/block/$(basename $(readlink {disk.guest_path}))/size"
-        return int(self.guest(vm).output(found)) / SECTORS
-
-    def limits(self, disk: Disk, vm: str, *where: str) -> tuple[int, int]:
-        """Return (operations per second, bytes per second) that libvirt has of an attached disk."""
-        slot = Disk.objects.get(pk=disk.pk).slot
-        assert slot is not None
-        words = ("virsh", "-q", "blkdeviotune", f"vm-{vm}", f"vd{'abcdefg'[slot]}", *where)
-        text = self.guest(vm).host.exec(*words)
-        iops, size = (re.search(rf"total_{of}_sec\s*: (\d+)", text) for of in ("iops", "bytes"))
-        assert iops and size, text
-        return int(iops[1]), int(size[1])
-
     def power_off(self, vm: str) -> None:
         """Cut a VM's power."""
         self.change("POST", f"/vms/{vm}/power-off")
@@ -187,40 +130,6 @@ class DiskLab:
         """Start a VM and wait until its guest has booted."""
         self.change("POST", f"/vms/{vm}/start")
         self.guest(vm).wait_booted()
-
-    def start_in_guest(self, vm: str, command: str) -> None:
-        """Start a shell command in the guest and leave it to itself."""
-        request = {"execute": "guest-exec", "arguments": {"path": "/bin/sh", "arg": ["-c", command]}}
-        self.guest(vm).host.exec("virsh", "qemu-agent-command", f"vm-{vm}", json.dumps(request))
-
-
-def connect(site: RealSite, ceph: CephSite) -> tuple[StorageCluster, CephPool]:
-    """Connect the test instance's Ceph cluster, and wait until the hosts have its key."""
-    access = ceph_cluster.access(ceph)
-    region = site.image.region
-    assert region is not None
-    cluster = create_storage_cluster(
-        SYSTEM,
-        region,
-        "ceph",
-        driver="rbd",
-        path=access.pool,
-        monitors=[access.monitor],
-        user=access.user,
-        key=access.key,
-    )
-    spec = PoolSpec(str(cluster.pk), "rbd", access.pool, (access.monitor,), access.user)
-    wait_until(lambda: GivenPoolKey.objects.count() == len(site.box.hosts), "the hosts' keys", seconds=60)
-    return cluster, CephPool(spec, access.key)
-
-
-def disconnect(site: RealSite, pool: CephPool) -> None:
-    """End the VMs, which have the pool's volumes open, and empty the pool."""
-    for host in site.box.hosts:
-        for vm in Vm.objects.all():
-            host.exec("virsh", "destroy", f"vm-{vm.pk}", check=False)
-            host.exec("virsh", "undefine", f"vm-{vm.pk}", check=False)
-    pool.empty()
 
 
 @pytest.fixture(scope="module")
@@ -256,10 +165,3 @@ def lab(real_site: RealSite, ceph: CephSite) -> Iterator[DiskLab]:
         yield made
     finally:
         disconnect(real_site, pool)
-
-
-def seconds_of(call: Any) -> float:
-    """Return how long a call takes."""
-    began = time.monotonic()
-    call()
-    return time.monotonic() - began

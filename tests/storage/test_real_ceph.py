@@ -18,7 +18,7 @@ from apps.lifecycle.models import Operation, OperationStatus
 from apps.storage.models import Disk
 from tests.drivers.ceph_pools import CephPool
 from tests.real_site import IDLE_FILE, Customer, RealSite
-from tests.storage.real_lab import connect, disconnect
+from tests.storage.ceph_connection import connect, disconnect
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 

@@ -48,7 +48,6 @@ def shown(lab: DiskLab) -> tuple[int, set[str]]:
 def test_an_osd_that_is_killed_gives_guests_no_error_and_shows_within_seconds(
     lab: DiskLab, disks: dict[str, dict[Disk, str]]
 ) -> None:
-    before = {vm: lab.acknowledged(vm) for vm in disks}
     lab.ceph.signal("osd.2", "KILL")
     try:
         wait_until(
@@ -59,9 +58,7 @@ def test_an_osd_that_is_killed_gives_guests_no_error_and_shows_within_seconds(
         assert time.monotonic() - known < SHOWN_WITHIN
         assert "OSD_DOWN" in shown(lab)[1]
         for vm in disks:
-            wait_until(
-                lambda vm=vm: lab.acknowledged(vm) > before[vm] + 20, "the guest to write on", seconds=60
-            )
+            lab.wait_writing(vm, 20)
             assert "I/O error" not in lab.guest(vm).output("dmesg")
     finally:
         ceph_cluster.start_osd(lab.ceph, 2)
@@ -77,10 +74,9 @@ def test_monitors_that_hang_are_shown_and_neither_files_nor_guests_wait_for_them
     with lab.ceph.hanging("mon.a"):
         wait_until(lambda: rows.get().check_error, "the cluster's row to say so", seconds=30, every=0.2)
         assert rows.get().check_error["code"] == UNREACHABLE
-        before = {vm: lab.acknowledged(vm) for vm in disks}
         ensure_files_go_on(lab)
         for vm in disks:
-            wait_until(lambda vm=vm: lab.acknowledged(vm) > before[vm], "the guest to write on", seconds=20)
+            lab.wait_writing(vm, seconds=20)
     wait_until(lambda: not rows.get().check_error, "the row to be well", seconds=30, every=0.2)
 
 
@@ -103,9 +99,8 @@ def test_a_ceph_that_hangs_keeps_what_needs_it_waiting_with_the_reason_and_nothi
     (ended,) = lab.ended(waiting)
     assert ended.status == OperationStatus.DONE, ended.error
     ceph_cluster.wait_clean(lab.ceph)
-    before = {vm: lab.acknowledged(vm) for vm in disks}
     for vm in disks:
-        wait_until(lambda vm=vm: lab.acknowledged(vm) > before[vm], "the guest to write on", seconds=60)
+        lab.wait_writing(vm)
         assert "I/O error" not in lab.guest(vm).output("dmesg")
 
 

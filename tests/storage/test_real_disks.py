@@ -10,7 +10,8 @@ import pytest
 from apps.compute.models import Vm
 from apps.lifecycle.models import State
 from apps.storage.models import Consistency, Disk
-from tests.storage.real_lab import BACKENDS, CEPH, FILES, MOUNT, DiskLab, lab
+from tests.storage.real_guests import MOUNT
+from tests.storage.real_lab import BACKENDS, CEPH, FILES, DiskLab, lab
 
 __all__ = ["lab"]
 
@@ -106,7 +107,7 @@ def test_all_disks_of_a_guest_that_writes_are_kept_at_one_instant(lab: DiskLab) 
     lab.written_at(vm, places)
     lab.change("POST", f"/vms/{vm}/snapshot-disks", name="instant")
     lab.stop_writing(vm, *places.values())
-    kept = {row.disk_id: row for disk in Disk.objects.filter(vm=vm) for row in disk.snapshots.all()}
+    kept = {row.disk_id: row for disk in Disk.objects.filter(vm__pk=vm) for row in disk.snapshots.all()}
     assert len(kept) == 3
     assert {row.consistency for row in kept.values()} == {Consistency.FILESYSTEM}
     assert len({row.group for row in kept.values()}) == 1
