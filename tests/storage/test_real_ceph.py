@@ -7,20 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from onebox import ceph_cluster
 from onebox.ceph_site import CephSite
 from onebox.shell import wait_until
 
-from apps.compute.models import Vm
 from apps.compute.services.image import import_image
-from apps.drivers.specs import PoolKind, PoolSpec
-from apps.infrastructure.models import GivenPoolKey, StorageCluster
-from apps.infrastructure.services.storage_clusters import create_storage_cluster
+from apps.drivers.specs import PoolKind
+from apps.infrastructure.models import StorageCluster
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.storage.models import Disk
 from tests.drivers.ceph_pools import CephPool
 from tests.real_site import IDLE_FILE, Customer, RealSite
+from tests.storage.ceph_connection import connect, disconnect
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
@@ -51,30 +49,9 @@ def _ended(id: str) -> bool:
 
 @pytest.fixture(scope="module")
 def on_ceph(real_site: RealSite, ceph: CephSite) -> Iterator[OnCeph]:
-    access = ceph_cluster.access(ceph)
-    region = real_site.image.region
-    assert region is not None
-    cluster = create_storage_cluster(
-        SYSTEM,
-        region,
-        "ceph",
-        driver="rbd",
-        path=access.pool,
-        monitors=[access.monitor],
-        user=access.user,
-        key=access.key,
-    )
-    spec = PoolSpec(str(cluster.pk), "rbd", access.pool, (access.monitor,), access.user)
-    pool = CephPool(spec, access.key)
-    wait_until(
-        lambda: GivenPoolKey.objects.count() == len(real_site.box.hosts), "the hosts' keys", seconds=60
-    )
+    cluster, pool = connect(real_site, ceph)
     yield OnCeph(real_site, real_site.tenant("ceph"), cluster, pool)
-    for host in real_site.box.hosts:
-        for vm in Vm.objects.all():
-            host.exec("virsh", "destroy", f"vm-{vm.pk}", check=False)
-            host.exec("virsh", "undefine", f"vm-{vm.pk}", check=False)
-    pool.empty()
+    disconnect(real_site, pool)
 
 
 @pytest.mark.requirement("CL-2")
