@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apps.accounts.models import Role, Tenant
+from apps.accounts.models import Role, Tenant, User
 from apps.compute.models import Vm
 from apps.compute.services.delete import delete_vm
 from apps.compute.services.repair import force_clean_vm
@@ -12,6 +12,7 @@ from apps.drivers.memory import World
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.errors import Busy, Forbidden, InUse, NotNow
 from apps.lifecycle.models import Operation
+from apps.storage.create_form import DiskForm
 from apps.storage.models import Disk, Snapshot
 from apps.storage.services.create import clone_disk, create_disks
 from apps.storage.services.disk import delete_disk
@@ -43,6 +44,24 @@ def test_who_only_sees_a_disk_cannot_copy_its_data_into_another_project(
         ask()
     factories.grant_resource(member, Role.MANAGER, source)
     done(*ask())
+
+
+@pytest.mark.requirement("AC-1")
+def test_the_create_page_offers_only_sources_that_may_be_copied(
+    owner: Actor, disk: Disk, tenant: Tenant
+) -> None:
+    snapshot = make_snapshot(owner, disk)
+    member = factories.make_member(tenant, Role.VIEWER)
+    factories.grant(member, Role.MANAGER, factories.make_project(tenant))
+
+    def offered(user: User) -> list[int]:
+        form = DiskForm(actor=factories.actor_for_user(user))
+        return [form.fields[name].queryset.count() for name in ("disk", "snapshot")]  # type: ignore[attr-defined]
+
+    assert offered(member) == [0, 0]
+    factories.grant_resource(member, Role.MANAGER, disk)
+    factories.grant_resource(member, Role.MANAGER, snapshot)
+    assert offered(member) == [1, 1]
 
 
 def ensure_no_copy(owner: Actor, disk: Disk, snapshot: Snapshot) -> None:
