@@ -116,7 +116,7 @@ STORAGE_TEST = declare(
         _("Testing connection"),
         permission="admin",
         on_resource=False,
-        icon="plug",
+        icon="heart-rate-monitor",
     )
 )
 STORAGE_SET_KEY = declare(
@@ -127,7 +127,7 @@ STORAGE_SET_KEY = declare(
         permission="admin",
         on_resource=False,
         obstacle=_must_be_ceph,
-        icon="key",
+        icon="transfer",
     )
 )
 STORAGE_SET_SPEED = declare(
@@ -137,7 +137,7 @@ STORAGE_SET_SPEED = declare(
         _("Setting disk performance"),
         permission="admin",
         on_resource=False,
-        icon="gauge",
+        icon="scale",
     )
 )
 STORAGE_APPLY_SPEED = declare(
@@ -148,7 +148,7 @@ STORAGE_APPLY_SPEED = declare(
         permission="admin",
         on_resource=False,
         obstacle=_speed_must_not_be_due,
-        icon="gauge",
+        icon="scale",
     )
 )
 STORAGE_OPEN = declare(
@@ -159,7 +159,7 @@ STORAGE_OPEN = declare(
         permission="admin",
         on_resource=False,
         obstacle=_disks_must_be_refused,
-        icon="lock-open",
+        icon="toggle-right",
     )
 )
 STORAGE_CLOSE = declare(
@@ -170,7 +170,7 @@ STORAGE_CLOSE = declare(
         permission="admin",
         on_resource=False,
         obstacle=_disks_must_be_accepted,
-        icon="lock",
+        icon="toggle-left",
     )
 )
 CLUSTER_DELETE = declare(

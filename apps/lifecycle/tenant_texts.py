@@ -57,6 +57,11 @@ CAUSES: dict[str, TenantText] = {
         _("The security group is still in use."), _("Detach it from all VMs first.")
     ),
     **dict.fromkeys(("host.unreachable", "hypervisor.unreachable"), _HOST),
+    "hypervisor.slow": _HOST_BUSY,
+    "hypervisor.guest_agent_silent": TenantText(
+        _("The guest agent in the VM does not answer."),
+        _("Check that the guest agent runs in the VM, then retry."),
+    ),
     **dict.fromkeys(("host.busy", "host.restarted", "host.still_working"), _HOST_BUSY),
     **dict.fromkeys(
         (
@@ -162,6 +167,8 @@ CAUSES: dict[str, TenantText] = {
             "host.broken_seal",
             "hypervisor.bad_password",
             "hypervisor.failed",
+            "hypervisor.limits_not_set",
+            "volumes.unknown_driver",
             "hypervisor.no_console",
             "hypervisor.no_kvm",
             "hypervisor.no_screenshot",

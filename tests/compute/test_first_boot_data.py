@@ -160,4 +160,4 @@ def test_vms_of_before_get_their_data_sealed_and_a_user_each(
 
 
 def _newest() -> Any:
-    return MigrationExecutor(connection).loader.graph.leaf_nodes("compute")
+    return MigrationExecutor(connection).loader.graph.leaf_nodes()

@@ -43,13 +43,13 @@ CASE = KindCase(
     api=api("vpcs", create=A_CREATE, patch=A_MANAGE, delete=A_MANAGE, retry=A_MANAGE),
     pages=pages(
         "vpc",
-        read="one tab.subnets tab.activity menu",
+        read="one tab.subnets tab.topology tab.activity menu",
         create=P_CREATE,
         retry=P_MANAGE,
         rename=P_MANAGE,
         delete=P_MANAGE,
     ),
-    admin=admin("vpc", read="one tab.subnets tab.activity menu", acts="retry rename delete"),
+    admin=admin("vpc", read="one tab.subnets tab.topology tab.activity menu", acts="retry rename delete"),
     key=lambda world: world.vpc.pk,
     body=lambda w: {
         "name": "new",

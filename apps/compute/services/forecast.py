@@ -12,7 +12,7 @@ from apps.infrastructure.capacity_forecast import CapacityForecast, capacity_for
 from apps.infrastructure.space import no_space, space_left
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.dry_run import ErrorCollector
-from apps.lifecycle.errors import Refused
+from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.forecast import Forecast
 from apps.lifecycle.usable import ensure_usable
 from apps.network.models import Subnet
@@ -73,7 +73,8 @@ def forecast_vms(actor: Actor, asked: Mapping[str, Any]) -> VmForecast:
         refusals.found.append(short)
     if draft.type and hosts and hosts.room < draft.count:
         refusals.found.append(no_capacity(draft.type.cluster, hosts, draft.count))
-    if draft.image is not None:
+    wrong = {name for error in refusals.found if isinstance(error, Invalid) for name in error.fields}
+    if draft.image is not None and "disk_gib" not in wrong:
         left, needed = space_left(draft.image.cluster), draft.disk_gib * draft.count
         if left is not None and left < needed:
             refusals.found.append(no_space(draft.image.cluster, needed, field="disk_gib"))

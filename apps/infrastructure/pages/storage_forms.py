@@ -71,7 +71,7 @@ def _overcommit(**kwargs: Any) -> forms.IntegerField:
 
 def _known() -> forms.CharField:
     """A column that decides what the form offers; it cannot be changed."""
-    return forms.CharField(required=False, disabled=True, widget=forms.HiddenInput)
+    return forms.CharField(required=False, max_length=16, disabled=True, widget=forms.HiddenInput)
 
 
 class NewStorageClusterForm(NewClusterForm):
@@ -158,7 +158,9 @@ class SpeedForm(BaseForm):
 
     def prepare(self) -> None:
         """Say what the medium has, to which an empty field is left."""
-        if not self.initial.get("media"):  # for many at once
+        if (
+            self.initial.get("media") not in StorageCluster.Media.values
+        ):  # for many at once, or by an odd link
             return
         media = StorageCluster.Media(self.initial["media"])
         for part in PARTS:
