@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping, Sequence
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -26,6 +26,7 @@ MONITOR_PORT = 3300
 SHORTEST_KEY = 28
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_NUMERIC = re.compile(r"[0-9.]+|0[xX][0-9a-fA-F.xX]*")
 _HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
 
 
@@ -155,8 +156,20 @@ def _split(text: str) -> tuple[str, str]:
 
 def _is_host(host: str) -> bool:
     if host.startswith("["):
-        try:
-            return isinstance(ip_address(host[1:-1]), IPv6Address) and "%" not in host
-        except ValueError:
-            return False
+        return _is_address(host[1:-1], IPv6Address)
+    if _NUMERIC.fullmatch(host):  # resolvers read "0" and "2130706433" as addresses too
+        return _is_address(host, IPv4Address)
     return len(host) <= MAX_MONITOR - 6 and bool(_HOST.fullmatch(host))
+
+
+def _is_address(text: str, version: type[IPv4Address | IPv6Address]) -> bool:
+    """Whether it is the address of a machine. Link-local ones, such as a cloud's metadata service, lead elsewhere."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return False
+    inner = getattr(address, "ipv4_mapped", None) or address
+    elsewhere = inner.is_link_local or inner.is_multicast or inner.is_unspecified
+    if isinstance(inner, IPv4Address):
+        elsewhere = elsewhere or inner.is_reserved
+    return isinstance(address, version) and "%" not in text and not elsewhere

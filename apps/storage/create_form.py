@@ -120,9 +120,11 @@ class DiskForm(_Chooses):
         self.offer("cluster", clusters.order_by("region__name", "name"), _cluster)
         ready = {"state": State.READY}
         self.offer(
-            "snapshot", visible_snapshots(self.actor).filter(**ready, taken_at__isnull=False), _snapshot
+            "snapshot",
+            visible_snapshots(self.actor, "manage").filter(**ready, taken_at__isnull=False),
+            _snapshot,
         )
-        self.offer("disk", visible_disks(self.actor).filter(**ready), _disk)
+        self.offer("disk", visible_disks(self.actor, "manage").filter(**ready), _disk)
         self._ask_for(str((self.data if self.is_bound else self.initial).get("source") or BLANK))
         if not self.is_bound:
             self.fields["cluster"].initial = self._first(list(clusters))
@@ -170,7 +172,7 @@ class SnapshotForm(_Chooses):
 
     def prepare(self) -> None:
         """Offer the disks."""
-        self.offer("disk", visible_disks(self.actor).filter(state=State.READY), _disk)
+        self.offer("disk", visible_disks(self.actor, "manage").filter(state=State.READY), _disk)
         field = self.fields["disk"]
         assert isinstance(field, PickField)
         field.make = (reverse("portal:disk.create"), _("Create disk"))

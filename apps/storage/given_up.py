@@ -6,13 +6,17 @@ from django.utils import timezone
 
 from apps.infrastructure.space import release_space
 from apps.lifecycle.models import Operation, Resource, State
+from apps.lifecycle.models.operation import Stopping
 from apps.quotas.services import release_quota
 from apps.storage.models import Disk
 from apps.storage.qos import set_effective
 
 
 def forget_expand(operation: Operation) -> None:
-    """Return size, quota and space to what they were, unless the volume has grown."""
+    """Return size, quota and space to what they were, unless the volume may have grown: then it is counted."""
+    if _may_have_grown(operation):
+        Disk.objects.filter(pk=operation.target_id).update(size_before_gib=None)
+        return
     disk = Disk.objects.select_related("cluster").filter(pk=operation.target_id).first()
     if disk is None or disk.size_before_gib is None:
         return
@@ -28,6 +32,11 @@ def forget_expand(operation: Operation) -> None:
     if disk.tenant_id is not None:
         release_quota(disk.tenant_id, {"disk_gib": more})
     release_space(disk.cluster_id, more)
+
+
+def _may_have_grown(operation: Operation) -> bool:
+    """Whether a worker has begun to grow the volume. Read again: it may have begun since `operation` was read."""
+    return Operation.objects.filter(pk=operation.pk, stopping=Stopping.TOO_LATE).exists()
 
 
 def mark_untaken(operation: Operation) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db.models import F, Q, Value
+from django.db.models.functions import Least
+
 from apps.infrastructure.disk_speed import speed_rule
 from apps.infrastructure.models import StorageCluster
 from apps.storage.limits import disk_limits
@@ -32,12 +35,33 @@ def bounds(cluster: StorageCluster, size_gib: int) -> Bounds:
 
 
 def effective_limits(disk: Disk) -> tuple[int, int]:
-    """Return (operations per second, bytes per second) of a disk; its cluster must have been fetched."""
+    """Return (operations per second, bytes per second) of a disk; its cluster must have been fetched.
+
+    What its tenant has set never exceeds the rule of today: an administrator may have lowered it since.
+    """
     iops, bytes_per_second = disk_limits(disk.cluster, disk.size_gib)
     return (
-        iops if disk.iops_set is None else disk.iops_set,
-        bytes_per_second if disk.bytes_set is None else disk.bytes_set,
+        iops if disk.iops_set is None else min(disk.iops_set, iops),
+        bytes_per_second if disk.bytes_set is None else min(disk.bytes_set, bytes_per_second),
     )
+
+
+def kept_limits(disk: Disk) -> dict[str, int | None]:
+    """Return what its tenant has set, lowered to the bounds of today."""
+    allowed = bounds(disk.cluster, disk.size_gib)
+    most = allowed.most_mib * MIB
+    return {
+        "iops": None if disk.iops_set is None else min(disk.iops_set, allowed.most_iops),
+        "bytes_per_second": None if disk.bytes_set is None else min(disk.bytes_set, most),
+    }
+
+
+def above_rule(cluster: StorageCluster) -> Q:
+    """Return the condition that a disk of the cluster is faster than its rule."""
+    rule, size = speed_rule(cluster), F("size_gib")
+    iops = Least(Value(rule.iops) + Value(rule.iops_per_gib) * size, Value(rule.iops_most))
+    mib = Least(Value(float(rule.mib)) + Value(float(rule.mib_per_gib)) * size, Value(float(rule.mib_most)))
+    return Q(iops__gt=iops) | Q(bytes_per_second__gt=mib * MIB)
 
 
 def set_effective(disk: Disk) -> None:

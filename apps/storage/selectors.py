@@ -21,16 +21,19 @@ SNAPSHOT_COUNT = Coalesce(
 )
 
 
-def visible_disks(actor: Actor) -> QuerySet[Disk]:
-    """Return the disks the actor may see, with what a list shows of them; snapshots are counted as `snapshot_count`."""
+def visible_disks(actor: Actor, permission: str = "view") -> QuerySet[Disk]:
+    """Return the disks the actor may see, with what a list shows of them; snapshots are counted as `snapshot_count`.
+
+    `permission`: only those on which the actor has this one.
+    """
     # All rows of this table are disks, but only with the kind named can PostgreSQL walk the index of lists.
     rows = Disk.objects.filter(kind="disk").annotate(snapshot_count=SNAPSHOT_COUNT)
-    return visible(actor, rows).select_related(
+    return visible(actor, rows, permission).select_related(
         "cluster", "vm", "tenant", "project", "region", "copied_from", "from_snapshot"
     )
 
 
-def visible_snapshots(actor: Actor) -> QuerySet[Snapshot]:
-    """Return the snapshots the actor may see, with what a list shows of them."""
-    rows = visible(actor, Snapshot.objects.filter(kind="snapshot"))
+def visible_snapshots(actor: Actor, permission: str = "view") -> QuerySet[Snapshot]:
+    """Return the snapshots the actor may see, or has the permission on, with what a list shows of them."""
+    rows = visible(actor, Snapshot.objects.filter(kind="snapshot"), permission)
     return rows.select_related("disk__cluster", "disk__vm", "tenant", "project", "region")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from apps.infrastructure.models import StorageCluster
@@ -11,6 +11,7 @@ from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.errors import Refused
 from apps.lifecycle.models import Operation, State
 from apps.storage.models import Disk
+from apps.storage.qos import above_rule, kept_limits
 from apps.storage.services.disk import set_disk_limits
 from apps.storage.verbs import DISK_SET_LIMITS
 
@@ -24,7 +25,7 @@ def apply_due_rules() -> None:
         disks = list(_waiting(cluster)[:MOST])
         for disk in disks:
             try:
-                set_disk_limits(SYSTEM, disk)
+                set_disk_limits(SYSTEM, disk, **kept_limits(disk))
             except Refused:
                 continue
         if not disks:
@@ -34,10 +35,14 @@ def apply_due_rules() -> None:
 
 
 def _waiting(cluster: StorageCluster) -> QuerySet[Disk]:
-    """Return the disks without limits of their own that have had no such operation since it was requested."""
+    """Return the disks that have had no such operation since it was requested.
+
+    Those with limits of their own keep these, unless they are above the rule.
+    """
     last = Operation.objects.filter(verb=DISK_SET_LIMITS.name, target_id=OuterRef("pk"))
     done_at = Subquery(last.order_by("-created_at").values("created_at")[:1])
-    disks = Disk.objects.filter(cluster=cluster, state=State.READY, iops_set=None, bytes_set=None)
+    due = Q(iops_set=None, bytes_set=None) | above_rule(cluster)
+    disks = Disk.objects.select_related("cluster").filter(due, cluster=cluster, state=State.READY)
     # At random: disks that stay busy must not keep the others from their turn.
     return (
         disks.annotate(done_at=Coalesce(done_at, cluster.created_at))

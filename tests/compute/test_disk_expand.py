@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -134,6 +135,57 @@ def test_an_expand_that_the_vms_deletion_pushes_aside_gives_size_and_quota_back(
     done(delete_vm(owner, vm))
     agree(disk, 10, tenant_a)
     assert disk.vm is None
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+@pytest.mark.parametrize("push", [power_off_vm, delete_vm], ids=["power off", "delete"])
+def test_what_has_grown_when_the_expand_is_pushed_aside_is_still_counted(
+    owner: Actor, vm: Vm, disk: Disk, world: World, tenant_a: Tenant, is_running: bool, push: Any
+) -> None:
+    """Else a tenant would get space by pressing "Power off" at the right moment."""
+    if not is_running:
+        done(power_off_vm(owner, vm))
+        push = delete_vm
+    grown = "hypervisor.ensure_disks" if is_running else "volumes.ensure_volume"
+    later: list[Operation] = []
+
+    def aside(verb: str, moment: str) -> None:
+        if (verb, moment) == (grown, "after"):
+            world.on_call = None
+            later.append(push(owner, vm))
+
+    operation = expand_disk(owner, disk, size_gib=40)
+    world.on_call = aside
+    assert run(operation).status == OperationStatus.CANCELLED
+    done(*later)
+    agree(disk, 40, tenant_a)
+
+
+def test_what_has_grown_when_the_rest_fails_for_good_is_still_counted(
+    owner: Actor, disk: Disk, world: World, tenant_a: Tenant
+) -> None:
+    def fail(verb: str, moment: str) -> None:
+        if (verb, moment) == ("hypervisor.ensure_disks", "after"):
+            world.on_call = None
+            raise DriverError("No.", code="tried.refused", permanent=True)
+
+    world.on_call = fail
+    failed(expand_disk(owner, disk, size_gib=40))
+    agree(disk, 40, tenant_a)
+
+
+def test_an_expand_that_has_begun_is_not_cancelled(owner: Actor, disk: Disk, world: World) -> None:
+    cancelled: list[bool] = []
+
+    def press(verb: str, moment: str) -> None:
+        if (verb, moment) == ("hypervisor.ensure_disks", "before"):
+            world.on_call = None
+            cancelled.append(cancel(owner, Operation.objects.get(verb="disk.expand")))
+
+    operation = expand_disk(owner, disk, size_gib=40)
+    world.on_call = press
+    done(operation)
+    assert cancelled == [False]
 
 
 def test_what_storage_has_grown_and_the_guest_has_not_heard_of_is_finished_by_a_further_try(

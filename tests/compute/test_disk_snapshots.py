@@ -408,3 +408,15 @@ def test_a_lost_snapshot_and_one_without_a_row_are_findings(owner: Actor, cloud:
     look_twice()
     finding = the_finding()
     assert (finding.rule, finding.kind, finding.resource_id) == (Rule.STALE, "snapshot", snapshot.pk)
+
+
+@pytest.mark.requirement("OP-3")
+def test_a_snapshot_whose_vm_is_force_cleaned_while_it_is_deleted_is_counted_once(
+    owner: Actor, cloud: Cloud, vm: Vm, world: World, tenant_a: Tenant
+) -> None:
+    gone = make_snapshot(owner, vm.disks.get(role="system"))
+    make_snapshot(owner, make_disk(owner, cloud))
+    deleting, cleaning = delete_snapshot(owner, gone), force_clean_vm(SYSTEM, vm)
+    run(deleting)
+    done(cleaning)
+    assert (Snapshot.objects.count(), miscounted(tenant_a)) == (1, [])

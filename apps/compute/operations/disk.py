@@ -16,6 +16,7 @@ from apps.infrastructure import backends
 from apps.infrastructure.reachability import is_silent
 from apps.lifecycle import push
 from apps.lifecycle.handlers import Settle, handles
+from apps.lifecycle.models.operation import Stopping
 from apps.lifecycle.operation_context import OperationContext
 from apps.reconciliation.operations.common import keep_remaining, repairing
 from apps.storage.models import Disk
@@ -29,20 +30,20 @@ GIB = 1 << 30
 
 @handles(DISK_EXPAND)
 def expand_disk(run: OperationContext) -> Settle:
-    """Grow the volume, and tell the guest that runs with it. Each is looked at by itself, however far it has come."""
+    """Grow the volume, and tell the guest that runs with it. Each is looked at by itself, however far it has come.
+
+    From the first call on the volume may have grown, whoever pushes the operation aside: the size is given back only
+    where storage says that it has not (`given_up.forget_expand`).
+    """
     disk = _load(run)
     run.step(_("Expanding the disk"), 30)
-    running = _told(run, disk) if disk.vm_id else VmDisks()
-    seen = next((each for each in running.running if each.id == str(disk.pk)), None)
-    if seen is None:
-        volumes_of(disk, run).ensure_volume(volume_spec(disk))
-        _keep_size(run, disk)
-    elif seen.size_bytes < disk.size_gib * GIB:
-        raise DriverError(
-            _("The guest does not see the new size yet."),
-            code="disk.not_grown",
-            hint=_("The platform retries automatically."),
-        )
+    run.no_way_back()
+    try:
+        _grow(run, disk)
+    except DriverError as error:
+        if (error.permanent or run.late) and _has_old_size(run, disk):
+            run.write(stopping=Stopping.NOT_NOW)
+        raise
     return lambda: _forget_old_size(disk)
 
 
@@ -121,10 +122,27 @@ def _unplug(run: OperationContext, vm: Vm, disk: Disk) -> None:
         ensure_disks(hypervisor, without(vm_spec(vm), disk))
 
 
-def _keep_size(run: OperationContext, disk: Disk) -> None:
-    """Note that the volume has grown: whatever becomes of the rest, it does not shrink."""
-    run.check()
-    Disk.objects.filter(pk=disk.pk).update(size_before_gib=None)
+def _grow(run: OperationContext, disk: Disk) -> None:
+    running = _told(run, disk) if disk.vm_id else VmDisks()
+    seen = next((each for each in running.running if each.id == str(disk.pk)), None)
+    if seen is None:
+        volumes_of(disk, run).ensure_volume(volume_spec(disk))
+    elif seen.size_bytes < disk.size_gib * GIB:
+        raise DriverError(
+            _("The guest does not see the new size yet."),
+            code="disk.not_grown",
+            hint=_("The platform retries automatically."),
+        )
+
+
+def _has_old_size(run: OperationContext, disk: Disk) -> bool:
+    """Whether the volume is known not to have grown."""
+    try:
+        sizes = volumes_of(disk, run).inventory(disk.cluster.spec()).of(PoolKind.VOLUME)
+    except DriverError:
+        return False
+    size = sizes.get(str(disk.pk))
+    return size is not None and size <= (disk.size_before_gib or 0) * GIB
 
 
 def _forget_old_size(disk: Disk) -> None:

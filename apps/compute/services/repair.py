@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.db.models import Q
+
 from apps.accounts.acts import changes
 from apps.compute.models import Vm
 from apps.compute.verbs import IMAGE_FORCE_CLEAN, VM_DELETE, VM_FORCE_CLEAN, VM_RESYNC, VM_ROLL_BACK
@@ -11,6 +13,7 @@ from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.requests import Change
 from apps.reconciliation.acts import force_cleans, repairs
 from apps.reconciliation.usage import ensure_not_needed
+from apps.storage.models import Disk
 
 #: Values: `definition` (unless False), `disks`, `power` (if True).
 resync_vm = repairs(VM_RESYNC)
@@ -32,5 +35,11 @@ def force_clean_vm(change: Change[Vm], *, delete_disks: Sequence[str] = ()) -> O
         if operation.verb == VM_DELETE.name:
             named |= {*operation.args.get("delete_disks", ())}
     rows = Resource.objects.filter(as_disk__vm=change.row.pk, pk__in=named).order_by("pk")
-    also = list(rows.select_for_update(of=("self",), no_key=True))
+    doomed = list(rows.select_for_update(of=("self",), no_key=True))
+    for disk in doomed:
+        ensure_not_needed(disk)
+    # Held too, so that no deletion of one of them counts it a second time.
+    of_system = Q(as_snapshot__disk__vm=change.row.pk, as_snapshot__disk__role=Disk.Role.SYSTEM)
+    kept = Resource.objects.filter(of_system | Q(as_snapshot__disk__in=[disk.pk for disk in doomed]))
+    also = [*doomed, *kept.order_by("pk").select_for_update(of=("self",), no_key=True)]
     return change.request(args={"delete_disks": sorted(named)} if named else None, also=also)

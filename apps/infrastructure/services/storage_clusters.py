@@ -137,7 +137,7 @@ def set_speed(allowed: Allowed, cluster: StorageCluster, /, **changes: Any) -> S
 
 @allows(STORAGE_APPLY_SPEED)
 def apply_speed(allowed: Allowed, cluster: StorageCluster) -> StorageCluster:
-    """Have workers apply the rule to the disks that exist, but for those with limits of their own."""
+    """Have workers apply the rule to the disks that exist; limits of their own stay where they are within it."""
     _ensure_possible(STORAGE_APPLY_SPEED.obstacle and STORAGE_APPLY_SPEED.obstacle(cluster))
     StorageCluster.objects.filter(pk=cluster.pk).update(speed_due_at=Now())
     cluster.refresh_from_db()

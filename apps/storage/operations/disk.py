@@ -122,7 +122,9 @@ def settle_taken(snapshot: Snapshot, consistency: Consistency) -> None:
 
 
 def settle_disk_deleted(disk: Disk) -> None:
-    """Remove the rows of a disk and its snapshots, and give quota and space back. Call in a transaction."""
+    """Remove the rows of a disk and its snapshots, and give quota and space back, once. Call in a transaction."""
+    # Of two attempts at the same time, the second finds no row.
+    list(Resource.objects.filter(pk=disk.pk).select_for_update(no_key=True).values_list("pk"))
     now = Disk.objects.filter(pk=disk.pk).first()
     if now is None:
         return

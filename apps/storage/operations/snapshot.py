@@ -9,6 +9,7 @@ from django.utils.translation import gettext_noop as _
 
 from apps.lifecycle.bulk_insert import remove
 from apps.lifecycle.handlers import Settle, handles
+from apps.lifecycle.models import Resource
 from apps.lifecycle.operation_context import OperationContext
 from apps.quotas.services import release_quota
 from apps.reconciliation.operations.common import keep_remaining, repairing
@@ -77,6 +78,9 @@ def _settle(snapshot: Snapshot, consistency: str) -> None:
 
 
 def _settle_deleted(snapshot: Snapshot) -> None:
+    row = Resource.objects.filter(pk=snapshot.pk).select_for_update(no_key=True)
+    if not list(row.values_list("pk")):
+        return  # its disk has gone, and it has been counted with that
     remove([snapshot])
     if snapshot.tenant_id is not None:
         release_quota(snapshot.tenant_id, {"snapshot": 1})

@@ -17,7 +17,6 @@ from apps.lifecycle.acts import serves
 from apps.lifecycle.bulk_insert import insert
 from apps.lifecycle.models import Operation
 from apps.lifecycle.requests import Allowed, Change
-from apps.lifecycle.usable import hold_for_use
 from apps.quotas.services import reserve_quota
 from apps.storage.models import Disk
 from apps.storage.qos import set_effective
@@ -28,7 +27,7 @@ from apps.storage.services.create_plan import (
     look_up_source,
     names_of,
 )
-from apps.storage.services.holding import changes_disk
+from apps.storage.services.holding import changes_disk, hold_source, lock_vms
 from apps.storage.verbs import DISK_CLONE, DISK_CREATE
 
 
@@ -57,7 +56,8 @@ def create_disks(
     size = checked_size(size_gib, where, source)
     names, description = names_of(name, description, count)
     if source is not None:
-        hold_for_use(source.snapshot or source.disk)
+        lock_vms(actor, source.disk.pk)
+        hold_source(source.disk, source.snapshot)
     return _insert(allowed, into, where, source, size, names, description)
 
 
@@ -81,7 +81,7 @@ def clone_disk(
     where = chosen_cluster(actor, into, None, source)
     size = checked_size(size_gib, where, source)
     names, description = names_of(name, description, 1)
-    hold_for_use(row)
+    hold_source(row, None)
     (operation,) = _insert(allowed, into, where, source, size, names, description)
     return operation
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from apps.accounts.access import visible
+from apps.accounts.access import ensure_may, visible
 from apps.accounts.labels import MAX_NAME, clean_labels
 from apps.accounts.models import Project
 from apps.infrastructure.models import StorageCluster
@@ -17,6 +17,7 @@ from apps.infrastructure.space import ensure_accepts_disks
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.storage.models import Disk, Snapshot
+from apps.storage.verbs import DISK_CLONE
 
 MOST_AT_ONCE = 10
 #: GiB of the smallest data disk.
@@ -39,7 +40,10 @@ class DiskSource:
 def look_up_source(
     actor: Actor, project: Project, disk: UUID | None, snapshot: UUID | None
 ) -> DiskSource | None:
-    """Return what was named, of the project's tenant; None for blank disks. Raises Invalid."""
+    """Return what was named, of the project's tenant; None for blank disks. Raises Invalid, Forbidden.
+
+    Whoever copies data reads it: seeing its disk in a list is not enough.
+    """
     if disk is not None and snapshot is not None:
         raise Invalid({"snapshot": [_("Specify a disk or a snapshot, not both.")]})
     if snapshot is not None:
@@ -47,12 +51,14 @@ def look_up_source(
         found = visible(actor, rows.filter(tenant_id=project.tenant_id)).filter(pk=snapshot).first()
         if found is None:
             raise Invalid({"snapshot": [_("Snapshot not found.")]})
+        ensure_may(actor, DISK_CLONE, found.project_id, found.tenant_id, found.pk)
         return DiskSource(found.disk, found)
     if disk is not None:
         disks = Disk.objects.select_related("cluster", "region", "vm").filter(tenant_id=project.tenant_id)
         source = visible(actor, disks).filter(pk=disk).first()
         if source is None:
             raise Invalid({"disk": [_("Disk not found.")]})
+        ensure_may(actor, DISK_CLONE, source.project_id, source.tenant_id, source.pk)
         return DiskSource(source)
     return None
 

@@ -15,11 +15,12 @@ from apps.accounts.access import begin, visible
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.bulk_insert import own_row
-from apps.lifecycle.errors import Busy
+from apps.lifecycle.errors import Busy, NotNow
 from apps.lifecycle.legality import holding
 from apps.lifecycle.models import Resource
 from apps.lifecycle.requests import Change, takes_turns
-from apps.lifecycle.verbs import Verb, verb_named
+from apps.lifecycle.usable import hold_for_use, is_being_removed
+from apps.lifecycle.verbs import Verb, removes, verb_named
 from apps.storage.models import Disk, Snapshot
 
 P = ParamSpec("P")
@@ -101,6 +102,21 @@ def ensure_free(row: Resource, *, but: Resource) -> None:
     for operation in holding([row]):
         if operation.target_id != but.pk:
             raise busy_with(row, operation.verb, str(operation.pk))
+
+
+def hold_source(disk: Disk, snapshot: Snapshot | None) -> None:
+    """Lock what new disks get their data from, until the transaction ends. Its VM must be locked already.
+
+    Raises NotNow for what is not ready or is being removed, by itself or with its VM or disk: a copy whose source has
+    gone would be blank.
+    """
+    rows: list[Resource] = [disk, *([snapshot] if snapshot is not None else [])]
+    for row in rows:  # in the order in which deleting a disk locks them
+        hold_for_use(row)
+    going = any(removes(operation.verb) for operation in holding(rows))
+    vm = Disk.objects.select_related("vm").get(pk=disk.pk).vm
+    if going or (disk.is_system and vm is not None and is_being_removed(vm)):
+        raise NotNow(_("%(name)s is being deleted.") % {"name": rows[-1].name}, hint=_("Choose another one."))
 
 
 def busy_with(row: Resource, verb: str, operation: str) -> Busy:
