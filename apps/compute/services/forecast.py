@@ -75,7 +75,8 @@ def forecast_vms(actor: Actor, asked: Mapping[str, Any]) -> VmForecast:
         refusals.found.append(no_capacity(draft.type.cluster, hosts, draft.count))
     if draft.image is not None:
         left, needed = space_left(draft.image.cluster), draft.disk_gib * draft.count
-        if left is not None and left < needed:
+        # No cluster may have a disk of a size that is wrong in itself: that is all there is to say of it.
+        if left is not None and left < needed and "disk_gib" not in refusals.wrong_fields:
             refusals.found.append(no_space(draft.image.cluster, needed, field="disk_gib"))
     refusals.found += _no_space_for_data(draft)
     subnet = (
