@@ -24,7 +24,7 @@ BEYOND: tuple[Beyond, ...] = (
     Beyond(
         "references",
         {
-            "POST /vms": "project image instance_type subnet security_group key_pairs",
+            "POST /vms": "project image instance_type subnet security_group key_pairs cluster",
             "POST /vms/{key}/set-security-group": "security_group",
             "POST /disks": "project cluster disk snapshot",
             "POST /disks/{key}/attach": "vm",
@@ -95,7 +95,7 @@ BEYOND: tuple[Beyond, ...] = (
         "numbers",
         {
             "POST /instance-types": "vcpu memory_gib",
-            "POST /vms": "disk_gib",
+            "POST /vms": "disk_gib size_gib data_disks",
             "POST /disks": "size_gib",
             "POST /disks/{key}/clone": "size_gib",
             "POST /disks/{key}/expand": "size_gib",
