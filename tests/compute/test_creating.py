@@ -149,7 +149,7 @@ def test_the_forecast_counts_all_disks_of_a_storage_cluster_together(
 ) -> None:
     StorageCluster.objects.filter(pk=cloud.storage.pk).update(capacity_bytes=100 * GIB, overcommit=100)
     data = [{"size_gib": 30, "cluster": cloud.storage.pk}]
-    fits = {"project": subnet.project_id, "image": cloud.image.pk, "disk_gib": 70, "data_disks": data}
+    fits = {"image": cloud.image.pk, "disk_gib": 70, "data_disks": data}
     assert forecast_vms(owner, fits).refusals == []
     [refused] = forecast_vms(owner, {**fits, "disk_gib": 71}).refusals
     assert (refused.code, refused.field) == ("storage.no_capacity", "disk_gib")
