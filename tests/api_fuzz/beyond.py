@@ -18,22 +18,20 @@ class Beyond:
 
 
 _GROUPS = ("POST /security-groups", "POST /security-groups/{key}/set-rules")
-_MOVABLE = ("disks", "images", "key-pairs", "security-groups", "subnets", "vms", "vpcs")
+_MOVABLE = ("disks", "images", "key-pairs", "security-groups", "snapshots", "subnets", "vms", "vpcs")
 
 BEYOND: tuple[Beyond, ...] = (
     Beyond(
         "references",
         {
-            "POST /vms": "project image instance_type subnet security_group key_pairs data_disks",
-            "DELETE /vms/{key}": "delete_disks",
-            "POST /disks": "project cluster snapshot disk",
+            "POST /vms": "project image instance_type subnet security_group key_pairs cluster",
+            "POST /vms/{key}/set-security-group": "security_group",
+            "POST /disks": "project cluster disk snapshot",
             "POST /disks/{key}/attach": "vm",
-            "POST /disks/{key}/detach": "vm",
             "POST /disks/{key}/clone": "project",
+            "POST /disks/{key}/detach": "vm",
             "POST /disks/{key}/roll-back": "snapshot",
             "POST /snapshots": "disk",
-            "PATCH /snapshots/{key}": "project",
-            "POST /vms/{key}/set-security-group": "security_group",
             "POST /vpcs": "project region",
             "POST /subnets": "vpc",
             "POST /security-groups": "project region",
@@ -45,7 +43,6 @@ BEYOND: tuple[Beyond, ...] = (
             "POST /projects/{key}/default-network": "region",
             "POST /compute-clusters": "region",
             "POST /storage-clusters": "region path",
-            "PATCH /storage-clusters/{key}": "path",
             "POST /*-clusters/{key}/permit": "tenants",
             "POST /hosts": "cluster",
             "POST /instance-types": "cluster",
@@ -70,8 +67,6 @@ BEYOND: tuple[Beyond, ...] = (
             "POST /regions": "dns_servers fabric_address",
             "PATCH /regions/{key}": "dns_servers fabric_address",
             "POST /hosts": "address",
-            "POST /storage-clusters": "monitors",
-            "PATCH /storage-clusters/{key}": "monitors user",
             **dict.fromkeys(_GROUPS, "address"),
         },
     ),
@@ -80,8 +75,6 @@ BEYOND: tuple[Beyond, ...] = (
         {
             **dict.fromkeys(_GROUPS, "rules protocol port"),
             "GET /reachability": "port",
-            "POST /disks": "size_gib cluster",
-            "POST /storage-clusters": "monitors user key",
             "POST /storage-clusters/{key}/set-speed": "iops_most mib_most",
         },
     ),
@@ -92,6 +85,8 @@ BEYOND: tuple[Beyond, ...] = (
         {
             "POST /key-pairs": "public_key",
             "POST /vms": "user_data",
+            "POST /storage-clusters": "monitors user key",
+            "PATCH /storage-clusters/{key}": "path monitors user",
             "POST /storage-clusters/{key}/set-key": "key",
         },
     ),
@@ -100,9 +95,10 @@ BEYOND: tuple[Beyond, ...] = (
         "numbers",
         {
             "POST /instance-types": "vcpu memory_gib",
-            "POST /vms": "disk_gib",
-            "POST /disks/{key}/expand": "size_gib",
+            "POST /vms": "disk_gib size_gib data_disks",
+            "POST /disks": "size_gib",
             "POST /disks/{key}/clone": "size_gib",
+            "POST /disks/{key}/expand": "size_gib",
             "POST /disks/{key}/set-limits": "iops bytes_per_second",
             "POST /compute-clusters": "cpu_overcommit",
             "PATCH /compute-clusters/{key}": "cpu_overcommit",

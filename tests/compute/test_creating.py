@@ -144,6 +144,20 @@ def test_system_disks_take_space_of_their_storage_cluster(cloud: Cloud, subnet: 
 
 
 @pytest.mark.requirement("CL-2")
+def test_the_forecast_counts_all_disks_of_a_storage_cluster_together(
+    cloud: Cloud, subnet: Subnet, owner: Actor
+) -> None:
+    StorageCluster.objects.filter(pk=cloud.storage.pk).update(capacity_bytes=100 * GIB, overcommit=100)
+    data = [{"size_gib": 30, "cluster": cloud.storage.pk}]
+    fits = {"image": cloud.image.pk, "disk_gib": 70, "data_disks": data}
+    assert forecast_vms(owner, fits).refusals == []
+    [refused] = forecast_vms(owner, {**fits, "disk_gib": 71}).refusals
+    assert (refused.code, refused.field) == ("storage.no_capacity", "disk_gib")
+    with pytest.raises(NoCapacity, match="100 GiB left, 101 GiB are needed"):
+        ask_for_vms(owner, cloud, subnet, disk_gib=71, data_disks=data)
+
+
+@pytest.mark.requirement("CL-2")
 def test_a_storage_cluster_that_is_closed_takes_no_new_system_disk(
     cloud: Cloud, subnet: Subnet, owner: Actor
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 from apps.compute.services.create_plan import Draft, VmRequest, look_up, numbered
 from apps.compute.services.new_disks import new_vm_amounts
 from apps.infrastructure.capacity_forecast import CapacityForecast, capacity_forecast, no_capacity
+from apps.infrastructure.models import StorageCluster
 from apps.infrastructure.space import no_space, space_left
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.dry_run import ErrorCollector
-from apps.lifecycle.errors import Invalid, Refused
+from apps.lifecycle.errors import Refused
 from apps.lifecycle.forecast import Forecast
 from apps.lifecycle.usable import ensure_usable
 from apps.network.models import Subnet
@@ -73,12 +75,8 @@ def forecast_vms(actor: Actor, asked: Mapping[str, Any]) -> VmForecast:
         refusals.found.append(short)
     if draft.type and hosts and hosts.room < draft.count:
         refusals.found.append(no_capacity(draft.type.cluster, hosts, draft.count))
-    wrong = {name for error in refusals.found if isinstance(error, Invalid) for name in error.fields}
-    if draft.image is not None and "disk_gib" not in wrong:
-        left, needed = space_left(draft.image.cluster), draft.disk_gib * draft.count
-        if left is not None and left < needed:
-            refusals.found.append(no_space(draft.image.cluster, needed, field="disk_gib"))
-    refusals.found += _no_space_for_data(draft)
+    # No cluster may have a disk of a size that is wrong in itself: that is all there is to say of it.
+    refusals.found += _no_space(draft, with_system="disk_gib" not in refusals.wrong_fields)
     subnet = (
         with_free_addresses(Subnet.objects.select_related("vpc")).get(pk=draft.subnet.pk)
         if draft.subnet
@@ -97,11 +95,19 @@ def forecast_vms(actor: Actor, asked: Mapping[str, Any]) -> VmForecast:
     )
 
 
-def _no_space_for_data(draft: Draft) -> list[Refused]:
-    """Return the refusals of storage clusters with too little space for the data disks."""
-    short: list[Refused] = []
+def _no_space(draft: Draft, *, with_system: bool) -> list[Refused]:
+    """Return the refusals of storage clusters with too little space for all the disks they would get."""
+    wanted: Counter[StorageCluster] = Counter()
+    fields: dict[StorageCluster, str] = {}
+    if draft.image is not None and with_system:
+        wanted[draft.image.cluster] += draft.disk_gib
+        fields[draft.image.cluster] = "disk_gib"
     for disk in draft.data_disks or []:
-        left, needed = space_left(disk.cluster), disk.size_gib * draft.count
+        wanted[disk.cluster] += disk.size_gib
+        fields.setdefault(disk.cluster, "data_disks")
+    short: list[Refused] = []
+    for cluster, gib in wanted.items():
+        left, needed = space_left(cluster), gib * draft.count
         if left is not None and left < needed:
-            short.append(no_space(disk.cluster, needed, field="data_disks"))
+            short.append(no_space(cluster, needed, field=fields[cluster]))
     return short

@@ -71,7 +71,7 @@ def _overcommit(**kwargs: Any) -> forms.IntegerField:
 
 def _known() -> forms.CharField:
     """A column that decides what the form offers; it cannot be changed."""
-    return forms.CharField(required=False, max_length=16, disabled=True, widget=forms.HiddenInput)
+    return forms.CharField(required=False, disabled=True, max_length=16, widget=forms.HiddenInput)
 
 
 class NewStorageClusterForm(NewClusterForm):
