@@ -82,7 +82,11 @@ def kept(request: HttpRequest) -> list[Toast]:
 def show(request: HttpRequest, toast: Toast, status: int = 200) -> HttpResponse:
     """Answer an htmx request with a toast, wherever its own target was, and close its dialog."""
     response = render(request, "portal/toast.html", {"toast": toast}, status=status)
-    response["HX-Retarget"], response["HX-Reswap"] = "#toasts", "beforeend"
+    response["HX-Reswap"] = "beforeend"
+    # Not where that is the target anyway: htmx looks for another one from the button, which is in no document any more
+    # if its row was renewed meanwhile.
+    if request.headers.get("HX-Target") != "toasts":
+        response["HX-Retarget"] = "#toasts"
     if status < 400:
         response["HX-Trigger"] = "kit:done"
     return response

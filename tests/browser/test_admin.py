@@ -32,7 +32,7 @@ def test_the_heat_map_follows_the_load_without_reloading(site: Site, page: Page)
     Host.objects.filter(pk=host.pk).update(memory_reserved_mib=half, vcpu_reserved=1)
     push.row_changed("compute_cluster", site.cloud.cluster.pk)
     # Its agent goes on reporting, and what a host keeps for itself changes with it.
-    expect(cell).to_contain_text(re.compile(r"5\d %"))
+    expect(cell).to_contain_text(re.compile(r"5\d\s%"))
     assert page.evaluate("window.sameDocument")
 
 

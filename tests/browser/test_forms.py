@@ -120,7 +120,7 @@ def test_what_was_typed_comes_back_after_the_session_expired(site: Site, page: P
 def test_a_private_key_is_downloaded_as_it_is_shown(site: Site, page: Page, tmp_path: Path) -> None:
     site.open(page, "/key-pairs/create/", site.owner)
     page.get_by_label("Name").fill("laptop")
-    page.get_by_role("button", name="Create").first.click()
+    page.get_by_role("button", name="Add SSH key").first.click()
     shown = page.locator("[data-secret]").inner_text()
     assert shown.startswith("-----BEGIN OPENSSH PRIVATE KEY-----")
     with page.expect_download() as waiting:

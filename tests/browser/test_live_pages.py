@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 from onebox.shell import wait_until
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from apps.compute.models import Image, Vm
 from apps.compute.services.power import shut_down_vm
@@ -187,3 +187,35 @@ def test_after_a_lost_connection_the_page_catches_up(site: Site, chromium: Brows
     expect(page.locator("tbody")).to_contain_text("after-the-gap")
     assert not_reloaded(page)
     page.context.close()
+
+
+@pytest.mark.requirement("UX-2")
+def test_a_page_that_lost_a_script_is_loaded_once_more_and_no_more(site: Site, page: Page) -> None:
+    loads: list[str] = []
+    page.on("request", lambda sent: loads.append(sent.url) if sent.is_navigation_request() else None)
+
+    def lose_at_the_first(route: Route) -> None:
+        if len(loads) == 1:
+            route.abort("aborted")
+        else:
+            route.continue_()
+
+    page.route("**/static/js/live.*.js", lose_at_the_first)
+    site.open(page, "/vms/", site.owner)
+    assert len(loads) == 2
+    page.route("**/static/js/palette.*.js", lambda route: route.abort("aborted"))
+    page.goto(site.url + "/vms/")
+    expect(page.locator("body")).to_have_attribute("data-live", "on")
+    assert len(loads) == 3, "within a minute it stays as it is"
+
+
+@pytest.mark.requirement("UX-2")
+def test_what_a_button_answers_is_shown_though_its_row_was_renewed_meanwhile(
+    site: Site, page: Page, subnet: Subnet
+) -> None:
+    vm = new_vm(site, subnet, "renewed")
+    site.open(page, "/vms/", site.owner)
+    row = page.locator(f"tr[data-id='{vm.pk}']")
+    row.evaluate("row => { row.querySelector('[hx-post$=\"/shut-down/\"]').click(); row.remove(); }")
+    expect(page.locator("#toasts")).to_contain_text("renewed")
+    settle()
