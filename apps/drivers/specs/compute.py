@@ -110,6 +110,43 @@ class NicAttachment:
 
 
 @dataclass(frozen=True, slots=True)
+class GuestAddress:
+    """An address that a guest shall have on a NIC, with its prefix; routes go by `gateway`, which may be off-link."""
+
+    address: str
+    gateway: str
+    routes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GuestNic:
+    """What a guest shall have on the NIC with this MAC beside what DHCP gives it.
+
+    Replies from these addresses leave by this NIC, whatever the default route (a table of routes of its own in the
+    guest). What the platform put there earlier and is not named any more goes; the guest's own settings stay.
+    """
+
+    mac: str
+    addresses: tuple[GuestAddress, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GuestNetwork:
+    """All of a VM that its guest agent configures. The host keeps it and applies it again when the guest has booted."""
+
+    nics: tuple[GuestNic, ...] = ()
+    generation: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class GuestNetworkState:
+    """`applied`: the guest has all of it. Otherwise `reason` says why not: off, no agent, or what the guest said."""
+
+    applied: bool
+    reason: Line = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SeedSpec:
     """First-boot data, handed to the guest as a NoCloud image.
 

@@ -59,7 +59,10 @@ class VpcSpec:
 
 @dataclass(frozen=True, slots=True)
 class SubnetSpec:
-    """A subnet with DHCP; `gateway` is its first address. Its VPC must exist."""
+    """A subnet with DHCP; `gateway` is its first address. Its VPC must exist.
+
+    With `cidr6` and `gateway6` it has IPv6 as well: its ports get an address by DHCPv6 and a route by advertisements.
+    """
 
     id: str
     vpc_id: str
@@ -69,6 +72,8 @@ class SubnetSpec:
     dns: tuple[str, ...] = ()
     mtu: int = 1442
     generation: int = 1
+    cidr6: str = ""
+    gateway6: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +81,9 @@ class PortSpec:
     """A NIC's place in a subnet. Traffic with another source MAC or address is dropped.
 
     `security_group_ids` empty means unfiltered; a group without rules denies everything. `connection_limit`: how many
-    connections the NIC may have tracked at once on its host, 0 for what its subnet has for all. Its subnet and groups
-    must exist.
+    connections the NIC may have tracked at once on its host, 0 for what its subnet has for all. `default_route`: DHCP
+    hands out the default route; without it only that of the VPC. mbit limits what it receives and sends; 0 means
+    unlimited. Its subnet and groups must exist.
     """
 
     id: str
@@ -87,6 +93,10 @@ class PortSpec:
     security_group_ids: tuple[str, ...] = ()
     generation: int = 1
     connection_limit: int = CONNECTION_LIMIT
+    ip6: str = ""
+    default_route: bool = True
+    mbit_in: int = 0
+    mbit_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

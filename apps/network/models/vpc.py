@@ -64,6 +64,8 @@ class Subnet(Kind):
     vpc = models.ForeignKey(Vpc, models.PROTECT, related_name="subnets")
     cidr = CidrAddressField()
     gateway = InetAddressField(store_prefix_length=False)
+    cidr6 = CidrAddressField(null=True, blank=True)
+    gateway6 = InetAddressField(store_prefix_length=False, null=True, blank=True)
     gateway_mac = models.CharField(max_length=17, unique=True, editable=False, db_default=NEXT_MAC)
     last_given = InetAddressField(store_prefix_length=False, editable=False)
 

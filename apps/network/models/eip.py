@@ -1,0 +1,44 @@
+"""Elastic IPs: public addresses of a tenant."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from apps.lifecycle.models import Kind, Resource
+from apps.network.models.external import ExternalSegment
+
+
+class Eip(Kind):
+    """An address of an external segment (`segment_address.ip`), bound to one carrier or to none.
+
+    The carrier is a VM now; gateways and load balancers come later (`apps.network.carriers`). Of the addresses that a
+    carrier has, the one bound first comes first. `is_egress`: its owner picked it as the default egress.
+    """
+
+    class Delivery(models.TextChoices):
+        """How it reaches a VM: inside the guest, on its external NIC; or translated one-to-one by the VPC's router."""
+
+        GUEST = "guest", _("In the guest")
+        TRANSLATED = "translated", _("One-to-one NAT")
+
+    segment = models.ForeignKey(ExternalSegment, models.PROTECT, related_name="segment_eips")
+    mbit = models.PositiveIntegerField()
+    carrier = models.ForeignKey(Resource, models.PROTECT, null=True, blank=True, related_name="eips")
+    bound_at = models.DateTimeField(null=True, blank=True)
+    delivery = models.CharField(max_length=10, choices=Delivery, default=Delivery.GUEST)
+    is_egress = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = _("EIP")
+        verbose_name_plural = _("EIPs")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["carrier"], condition=Q(is_egress=True), name="one_picked_egress_per_carrier"
+            ),
+            models.CheckConstraint(
+                condition=Q(carrier__isnull=False) | Q(is_egress=False), name="egress_only_while_bound"
+            ),
+        ]
+        indexes = [models.Index(fields=["carrier", "bound_at"], name="eip_by_carrier")]
