@@ -7,7 +7,7 @@ from functools import partial
 from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Vm
-from apps.compute.operations.disk_attachment import ensure_disks, without
+from apps.compute.operations.disk_attachment import ensure_detached, ensure_disks
 from apps.compute.operations.vm import load_vm
 from apps.compute.specs import vm_spec
 from apps.drivers.errors import DriverError
@@ -117,9 +117,7 @@ def _told(run: OperationContext, disk: Disk) -> VmDisks:
 
 def _unplug(run: OperationContext, vm: Vm, disk: Disk) -> None:
     assert vm.host is not None
-    hypervisor = backends.hypervisor(vm.host, run)
-    if hypervisor.status(str(vm.pk)).exists:
-        ensure_disks(hypervisor, without(vm_spec(vm), disk))
+    ensure_detached(backends.hypervisor(vm.host, run), vm_spec(vm), disk)
 
 
 def _grow(run: OperationContext, disk: Disk) -> None:
