@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from threading import Semaphore
 
@@ -268,14 +269,15 @@ def test_attach_limits_expand_and_detach_are_one_order_each_that_changes_disks_o
     orders: list[str] = []
     world.on_call = lambda verb, moment: orders.append(verb) if moment == "before" else None
     change = "hypervisor.ensure_disks"
-    for request, expected in (
+    requests: list[tuple[Callable[[], Operation], list[str]]] = [
         (lambda: attach_disk(owner, disk, vm=vm.pk), [change]),
         (lambda: set_disk_limits(owner, disk, iops=500), [change]),
         (lambda: expand_disk(owner, disk, size_gib=20), [change]),
         (lambda: detach_disk(owner, disk), ["hypervisor.mounts", change]),
         (lambda: attach_disk(owner, disk, vm=vm.pk), [change]),
         (lambda: force_detach_disk(owner, disk), [change]),
-    ):
+    ]
+    for request, expected in requests:
         orders.clear()
         done(request())
         assert orders == expected

@@ -12,7 +12,7 @@ import pytest
 
 from apps.drivers.files import FileVolumes, layout
 from apps.drivers.libvirt import disk_xml, disks, pool_drivers
-from apps.drivers.specs import VmDisks, VmSpec
+from apps.drivers.specs import PoolSpec, VmDisks, VmSpec
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.contracts.hypervisor import with_data
 from tests.drivers.contracts.volumes import a_snapshot
@@ -48,7 +48,11 @@ class StoppedVm:
 def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No pool of files answers."""
     may_end = threading.Event()
-    hangs = replace(pool_drivers.DRIVERS["file"], read=lambda _pool: may_end.wait(20))
+
+    def read(_pool: PoolSpec) -> None:
+        may_end.wait(20)
+
+    hangs = replace(pool_drivers.DRIVERS["file"], read=read)
     monkeypatch.setitem(pool_drivers.DRIVERS, "file", hangs)
     monkeypatch.setattr(disks, "POOL_SECONDS", 0.1)
     yield

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import rados
 
-from apps.drivers.rbd import answering
 from apps.drivers.rbd.client import RbdClient
 from apps.drivers.specs import PoolKey, PoolSpec
 from apps.drivers.tools import Finished
@@ -57,7 +56,7 @@ def tools(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return Finished(0, "", "")
 
     monkeypatch.setattr(RbdClient, "_run", run)
-    monkeypatch.setattr(answering.rados, "Rados", FakeRados)
+    monkeypatch.setattr(rados, "Rados", FakeRados)
     monkeypatch.setattr(FakeRados, "made", [])
     return ran
 
