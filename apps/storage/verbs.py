@@ -127,7 +127,9 @@ DISK_SNAPSHOT = declare(
     Verb("disk.snapshot", _("Create snapshot"), _("Creating snapshot"), permission="manage", icon="camera")
 )
 DISK_CLONE = declare(
-    Verb("disk.clone", _("Clone"), _("Cloning"), permission="manage", icon="copy-plus", deadline=COPY_DEADLINE)
+    Verb(
+        "disk.clone", _("Clone"), _("Cloning"), permission="manage", icon="copy-plus", deadline=COPY_DEADLINE
+    )
 )
 DISK_ROLL_BACK = declare(
     Verb(

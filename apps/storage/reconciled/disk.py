@@ -15,7 +15,7 @@ from apps.reconciliation.declared import Clean, Fact, Preview, Reconciled, decla
 from apps.reconciliation.models import Rule
 from apps.reconciliation.places import InPool
 from apps.reconciliation.previews import file_removed
-from apps.reconciliation.rules import AT_REST, PARTIAL, SIZE
+from apps.reconciliation.rules import AT_REST, DETACHED, GUEST_SIZE, LIMITS, PARTIAL, SIZE
 from apps.storage.models import Disk
 from apps.storage.verbs import DISK_FORCE_CLEAN, DISK_RESYNC
 
@@ -75,7 +75,10 @@ declare(
         stale=gettext_noop("Its volume is missing in %(place)s."),
         orphan=gettext_noop("%(place)s contains this volume, but it is not in the database."),
         removed=file_removed,
-        safe=frozenset({(Rule.UNSYNCED, SIZE), (Rule.ORPHAN, PARTIAL)}),
+        # What a VM has in addition (ATTACHED) is not detached: its guest may be using it.
+        safe=frozenset(
+            {(Rule.ORPHAN, PARTIAL), *((Rule.UNSYNCED, of) for of in (SIZE, DETACHED, LIMITS, GUEST_SIZE))}
+        ),
         no_remake=gettext_lazy("The data is lost. An empty replacement disk would hide the loss."),
         resync=DISK_RESYNC,
         force_clean=DISK_FORCE_CLEAN,
