@@ -44,7 +44,7 @@ WITH vm AS MATERIALIZED (
 )
 SELECT '{DETACHED}', id, name, tenant_id, vm, vm_name, host_id, 0, 0, 0, 0 FROM attached WHERE NOT there
 UNION ALL SELECT '{LIMITS}', id, name, tenant_id, vm, vm_name, host_id, iops, bytes_per_second, seen_iops, seen_bytes
-  FROM attached WHERE there AND (iops, bytes_per_second) <> (seen_iops, seen_bytes)
+  FROM attached WHERE there AND size_before_gib IS NULL AND (iops, bytes_per_second) <> (seen_iops, seen_bytes)
 UNION ALL SELECT '{GUEST_SIZE}', id, name, tenant_id, vm, vm_name, host_id, size_gib, 0, size / {GIB}, 0
   FROM attached WHERE there AND size_before_gib IS NULL AND size > 0 AND size < size_gib * {GIB}::bigint
 UNION ALL SELECT '{ATTACHED}', s.id, COALESCE(d.name, s.id::text), vm.tenant_id, vm.id, vm.name, vm.host_id, 0, 0, 0, 0

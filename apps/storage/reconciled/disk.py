@@ -22,7 +22,7 @@ from apps.storage.verbs import DISK_FORCE_CLEAN, DISK_RESYNC
 # An attached disk is defined with its VM: both must be at rest. Actions act on the VM, but for a data disk that is
 # lost: its VM is none the worse for it.
 _ROWS = f"""
-    SELECT d.id, d.name, d.tenant_id, r.id AS resource, k.size_gib,
+    SELECT d.id, d.name, d.tenant_id, r.id AS resource, COALESCE(k.size_before_gib, k.size_gib) AS size_gib,
            CASE k.role WHEN 'system' THEN r.id ELSE d.id END AS lost
       FROM storage_disk k JOIN lifecycle_resource d ON d.id = k.resource_id
       JOIN lifecycle_resource r ON r.id = COALESCE(k.vm_id, k.resource_id)

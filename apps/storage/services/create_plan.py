@@ -72,10 +72,6 @@ def chosen_cluster(
         if pk is not None and pk != cluster.pk:
             text = _("A copy is created in the storage cluster of its source, %(name)s.") % {"name": cluster}
             raise Invalid({"cluster": [text]})
-        if not usable(project.tenant_id, StorageCluster.objects.filter(pk=cluster.pk)).exists():
-            raise Invalid(
-                {"cluster": [_("You have no access to storage cluster %(name)s.") % {"name": cluster}]}
-            )
     else:
         if pk is None:
             raise Invalid({"cluster": [_("Choose a storage cluster.")]})
@@ -84,9 +80,19 @@ def chosen_cluster(
         if found is None:
             raise Invalid({"cluster": [_("Storage cluster not found, or you have no access to it.")]})
         cluster = found
-    ensure_open(actor, cluster.region, "cluster")
-    ensure_accepts_disks(cluster, "cluster")
+    ensure_gives_space(actor, project.tenant_id, cluster, "cluster")
     return cluster
+
+
+def ensure_gives_space(actor: Actor, tenant_id: int | None, cluster: StorageCluster, field: str) -> None:
+    """Raise Invalid or Refused (at `field`) where the tenant gets no more space in a storage cluster.
+
+    What is there already may be used: attached, rolled back, limited. It gets no larger.
+    """
+    if tenant_id is not None and not usable(tenant_id, StorageCluster.objects.filter(pk=cluster.pk)).exists():
+        raise Invalid({field: [_("You have no access to storage cluster %(name)s.") % {"name": cluster}]})
+    ensure_open(actor, cluster.region, field)
+    ensure_accepts_disks(cluster, field)
 
 
 def checked_size(size_gib: int | None, cluster: StorageCluster, source: DiskSource | None) -> int:
