@@ -124,11 +124,24 @@ DISK_EXPAND = declare(
     )
 )
 DISK_SNAPSHOT = declare(
-    Verb("disk.snapshot", _("Create snapshot"), _("Creating snapshot"), permission="manage", icon="camera")
+    Verb(
+        "disk.snapshot",
+        _("Create snapshot"),
+        _("Creating snapshot"),
+        permission="manage",
+        creates=True,
+        icon="camera",
+    )
 )
 DISK_CLONE = declare(
     Verb(
-        "disk.clone", _("Clone"), _("Cloning"), permission="manage", icon="copy-plus", deadline=COPY_DEADLINE
+        "disk.clone",
+        _("Clone"),
+        _("Cloning"),
+        permission="manage",
+        creates=True,
+        deadline=COPY_DEADLINE,
+        icon="copy-plus",
     )
 )
 DISK_ROLL_BACK = declare(
