@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django import forms
 from django.utils.translation import gettext as _
@@ -22,6 +23,8 @@ class ClusterField(forms.ModelChoiceField):  # type: ignore[type-arg]  # no gene
 
 
 class DataDiskFields(BaseForm):
+    shown_at: ClassVar[Mapping[str, str]] = {"data_disks.cluster": "data_cluster"}
+
     data_disks = forms.CharField(
         label=gettext_lazy("Data disks (GiB)"),
         max_length=63,

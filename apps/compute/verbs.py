@@ -149,6 +149,7 @@ VM_SNAPSHOT_DISKS = declare(
         _("Snapshot all disks"),
         _("Creating snapshots"),
         permission="manage",
+        creates=True,
         abandoned=mark_untaken,
         icon="camera",
     )

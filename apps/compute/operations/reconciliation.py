@@ -41,8 +41,10 @@ def resync_vm(run: OperationContext) -> Settle | None:
     if not args.get("definition", True):
         return None
     hypervisor = backends.hypervisor(host, run)
-    there = hypervisor.status(str(vm.pk)).exists
-    if args.get("disks"):
+    seen = hypervisor.status(str(vm.pk))
+    there = seen.exists
+    # The disks of a VM that runs grow with the guest's (`ensure_disks`): no other may write to a volume in use.
+    if args.get("disks") and seen.power is DriverPower.OFF:
         run.step(_("Resizing the disks"), 40)
         for disk in vm.disks.all():
             _grow(run, disk, host)
