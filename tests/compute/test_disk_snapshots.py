@@ -34,6 +34,7 @@ from apps.storage.services.snapshot import (
 )
 from tests.compute.factories import Cloud, make_vm
 from tests.reconciliation.drift import look_twice, the_finding
+from tests.rounds import rounds
 from tests.storage.factories import (
     done,
     failed,
@@ -317,7 +318,7 @@ def test_a_snapshot_that_a_disk_still_reads_from_is_not_deleted(
 def test_rounds_of_snapshot_clone_and_delete_leave_nothing(owner: Actor, cloud: Cloud) -> None:
     """Each leaves the pool as it found it, so five hundred do."""
     disk = make_disk(owner, cloud)
-    for _ in range(3):
+    for _ in rounds(3):
         snapshot = make_snapshot(owner, disk)
         (operation,) = create_disks(owner, name="copy", snapshot=snapshot.pk)
         copy = Disk.objects.get(pk=done(operation).target_id)
