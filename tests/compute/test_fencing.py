@@ -12,6 +12,7 @@ from apps.compute.services.power import power_off_vm, restart_vm, start_vm
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryHypervisor
 from apps.drivers.specs import PoolSpec, VolumeSpec
+from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure import backends
 from apps.infrastructure.backends import Guard
 from apps.infrastructure.models import Host
@@ -40,7 +41,7 @@ class Fences:
         for vm in Vm.objects.select_related("host"):
             assert vm.host is not None
             seen = MemoryHypervisor(self.cloud.world, vm.host.name).status(str(vm.pk))
-            assert seen.power != Power.ON, "a VM that runs would lose its disks"
+            assert seen.power is DriverPower.OFF, "a VM that runs would lose its disks"
         self.asked.append(({volume.id for volume in volumes}, set(hosts)))
         if self.error:
             raise self.error

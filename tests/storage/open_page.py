@@ -67,16 +67,20 @@ class OpenPage:
         return text
 
     def wait_shown(self, what: Callable[[Look], bool], known: float, within: float) -> Look:
-        """Wait until the page shows something that was known at a moment; fail if it takes longer than `within`."""
-        wait_until(
-            lambda: any(what(look) for look in self.looks if look.at >= known),
-            "the page to show it",
-            seconds=max(30, within),
-            every=0.1,
-        )
-        first = next(look for look in self.looks if look.at >= known and what(look))
-        assert first.at - known < within, f"shown after {first.at - known:.1f} s"
-        return first
+        """Wait until the page shows something that was known at a moment; fail if it takes longer than `within`.
+
+        What it showed already at that moment counts: it is not fetched again while nothing changes.
+        """
+
+        def first() -> Look | None:
+            before = [look for look in self.looks if look.at < known][-1:]
+            after = [look for look in self.looks if look.at >= known]
+            return next((look for look in before + after if what(look)), None)
+
+        wait_until(first, "the page to show it", seconds=max(30, within), every=0.1)
+        found = first()
+        assert found is not None and found.at - known < within, found
+        return found
 
     def listen(self) -> None:
         """Look, and look again whenever the row has changed, until the page is closed."""

@@ -60,7 +60,8 @@ def has_osds(up: int, *checks: str) -> Callable[[Look], bool]:
         health = look.row["health"]
         codes = {check["code"] for check in health["checks"]}
         on_page = f"3, {up} up" in look.text and all(code in look.text for code in checks)
-        return on_page and health["osds_up"] == up and codes >= set(checks) and bool(codes) == bool(checks)
+        in_api = health["osds_up"] == up and codes >= set(checks) and bool(codes) == bool(checks)
+        return on_page and bool(in_api)
 
     return shown
 
