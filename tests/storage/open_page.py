@@ -128,3 +128,16 @@ def open_page(platform: Platform, cluster: StorageCluster) -> Iterator[OpenPage]
     finally:
         page.closed.set()
         listener.join(30)
+
+
+def has_osds(up: int, *checks: str) -> Callable[[Look], bool]:
+    """Return whether page and API show so many OSDs, and these health checks."""
+
+    def shown(look: Look) -> bool:
+        health = look.row["health"]
+        codes = {check["code"] for check in health["checks"]}
+        on_page = f"3, {up} up" in look.text and all(code in look.text for code in checks)
+        in_api = health["osds_up"] == up and codes >= set(checks) and bool(codes) == bool(checks)
+        return on_page and bool(in_api)
+
+    return shown

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,26 +11,23 @@ from onebox.ceph_site import CephSite
 from onebox.shell import wait_until
 
 from apps.compute.services.image import import_image
-from apps.drivers.rbd import fencing
 from apps.infrastructure.models import Host, StorageCluster
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.quotas.models import Quota
 from apps.storage.models import Disk, Snapshot
-from apps.storage.specs import volume_spec
 from tests.drivers.ceph_pools import CephPool
 from tests.real_site import Customer, RealSite
 from tests.storage.ceph_connection import connect, disconnect
+from tests.storage.ceph_trouble import CephTrouble
 from tests.storage.real_guests import MOUNT, DiskGuests
 
-#: Of an RBD image's data.
-OBJECT_BYTES = 4 << 20
 FILES, CEPH = "files", "ceph"
 BACKENDS = (FILES, CEPH)
 
 
 @dataclass
-class DiskLab(DiskGuests):
+class DiskLab(DiskGuests, CephTrouble):
     """A tenant with one guest on each backend and each host. What is asked for goes through the API to the worker."""
 
     site: RealSite
@@ -126,54 +122,6 @@ class DiskLab(DiskGuests):
             guest.output(f"mkfs.ext4 -q -E nodiscard {path} && mkdir -p {at} && mount {path} {at}")
         guest.output(f"testdata write {' '.join(disks.values())}")
         guest.output("until [ -s /run/testdata.acked ]; do usleep 50000; done")
-
-    def scatter(self, disk: Disk, objects: int = 40) -> None:
-        """Write a little into many objects of a disk in Ceph that nobody has open."""
-        with self._ceph_pool() as pool, pool.opened(volume_spec(disk)) as image:
-            for number in range(objects):
-                image.write(b"x" * 4096, number * OBJECT_BYTES)
-
-    def clients(self, disks: Iterable[Disk]) -> set[str]:
-        """Return the addresses of Ceph's clients that have these disks open; those in files have none."""
-        with self._ceph_pool() as pool, pool.cluster.use() as context:
-            return {client for disk in disks for client in fencing.clients(context, volume_spec(disk))}
-
-    def blocklist(self) -> set[str]:
-        """Return the addresses of the clients that Ceph has shut out."""
-        return {
-            line.split()[0] for line in self.ceph.exec("ceph", "osd", "blocklist", "ls").splitlines() if line
-        }
-
-    @contextmanager
-    def _ceph_pool(self) -> Iterator[CephPool]:
-        """Connect for a moment: a connection that has seen a power cut hangs for a while."""
-        pool = CephPool(self.pool.spec, self.pool.key)
-        try:
-            yield pool
-        finally:
-            pool.cluster.close()
-
-    @contextmanager
-    def quota(self) -> Iterator[Callable[[int], None]]:
-        """Give what sets the pool's quota in bytes; there is none in the end."""
-
-        def limit(size: int) -> None:
-            self.ceph.exec("ceph", "osd", "pool", "set-quota", self.pool.spec.path, "max_bytes", str(size))
-
-        try:
-            yield limit
-        finally:
-            limit(0)
-
-    @contextmanager
-    def slow_rebuild(self) -> Iterator[None]:
-        """Have Ceph pause between the objects that it rebuilds: it is over before anybody looks otherwise."""
-        option = ("config", "set", "osd", "osd_recovery_sleep")
-        self.ceph.exec("ceph", *option, "0.1")
-        try:
-            yield
-        finally:
-            self.ceph.exec("ceph", *option, "0")
 
     def power_off(self, vm: str) -> None:
         """Cut a VM's power."""

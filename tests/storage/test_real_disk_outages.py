@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 from onebox import ceph_cluster
 from onebox.shell import wait_until
 
 from apps.infrastructure.models import StorageCluster
-from apps.lifecycle.models import Operation, OperationStatus
+from apps.lifecycle.models import OperationStatus
 from apps.storage.models import Disk
-from tests.storage.open_page import Look, OpenPage, open_page
-from tests.storage.real_lab import BACKENDS, CEPH, FILES, DiskLab, lab
+from tests.storage.open_page import OpenPage, has_osds, open_page
+from tests.storage.real_lab import BACKENDS, CEPH, DiskLab, lab
+from tests.storage.waiting import ensure_files_go_on, ensure_waits_with_the_reason
 
 __all__ = ["lab"]
 
@@ -25,13 +24,6 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(500), pytest.mark.requiremen
 
 #: Of Ceph knowing; the platform looks every three seconds.
 SHOWN_WITHIN = 5
-#: What creating and deleting a disk and a VM in files may take on a busy machine; Ceph is waited for longer.
-AT_ONCE_SECONDS = 20
-#: What a page may take on a busy machine.
-FETCHED_SECONDS = 3
-#: The first is of those who wait for an answer, the second of all others.
-REASON = re.compile("The Ceph cluster (does not answer at|at .{1,40} has not answered earlier requests)")
-TENANTS_REASON = "The storage is not responding."
 UNREACHABLE = "volumes.ceph_unreachable"
 
 
@@ -53,19 +45,6 @@ def page(lab: DiskLab) -> Iterator[OpenPage]:
         yield opened
 
 
-def has_osds(up: int, *checks: str) -> Callable[[Look], bool]:
-    """Return whether page and API show so many OSDs, and these health checks."""
-
-    def shown(look: Look) -> bool:
-        health = look.row["health"]
-        codes = {check["code"] for check in health["checks"]}
-        on_page = f"3, {up} up" in look.text and all(code in look.text for code in checks)
-        in_api = health["osds_up"] == up and codes >= set(checks) and bool(codes) == bool(checks)
-        return on_page and bool(in_api)
-
-    return shown
-
-
 def test_an_osd_that_is_killed_gives_guests_no_error_and_the_page_shows_it_and_the_rebuild_within_seconds(
     lab: DiskLab, disks: dict[str, dict[Disk, str]], page: OpenPage
 ) -> None:
@@ -73,9 +52,9 @@ def test_an_osd_that_is_killed_gives_guests_no_error_and_the_page_shows_it_and_t
     lab.ceph.signal("osd.2", "KILL")
     try:
         checks = ("OSD_DOWN",)
-        wait_until(lambda: has_checks(lab, *checks), "Ceph to know", seconds=60, every=0.1)
+        wait_until(lambda: lab.has_checks(*checks), "Ceph to know", seconds=60, every=0.1)
         page.wait_shown(has_osds(2, *checks), time.monotonic(), SHOWN_WITHIN)
-        wait_until(lambda: has_checks(lab, "PG_DEGRADED"), "Ceph to miss copies", seconds=60, every=0.1)
+        wait_until(lambda: lab.has_checks("PG_DEGRADED"), "Ceph to miss copies", seconds=60, every=0.1)
         page.wait_shown(lambda look: look.rebuild is not None, time.monotonic(), SHOWN_WITHIN)
         lab.scatter(changed)
         for vm in disks:
@@ -94,11 +73,6 @@ def test_an_osd_that_is_killed_gives_guests_no_error_and_the_page_shows_it_and_t
     assert any("MiB/s, about" in rebuild[1] for rebuild in rebuilds if rebuild), rebuilds
     for vm in disks:
         assert "I/O error" not in lab.guest(vm).output("dmesg")
-
-
-def has_checks(lab: DiskLab, *codes: str) -> bool:
-    """Return whether Ceph itself has these health checks."""
-    return set(codes) <= lab.ceph.ceph("health")["checks"].keys()
 
 
 @pytest.mark.requirement("OP-4")
@@ -140,22 +114,6 @@ def test_osds_that_hang_keep_what_needs_them_waiting_with_the_reason_and_nothing
         assert "I/O error" not in lab.guest(vm).output("dmesg")
 
 
-def ensure_waits_with_the_reason(lab: DiskLab, page: OpenPage, waiting: dict[str, Any]) -> None:
-    """See the reason in the API and on the pages of an operation and of its disk, while the operation is open."""
-    (first, *_) = waiting.get("operations") or [waiting["operation"]]
-    id, target = first["id"], first["target"]
-
-    def says() -> bool:
-        return bool(REASON.search(json.dumps(page.api.get(f"/operations/{id}")["steps"])))
-
-    wait_until(says, "the reason to show", seconds=30, every=0.2)
-    places = {"disk": "disks", "snapshot": "snapshots"}
-    for path in (f"/admin/operations/{id}/", f"/admin/{places[target['kind']]}/{target['id']}/"):
-        assert REASON.search(page.fetch(path)), path
-    assert TENANTS_REASON in json.dumps(lab.customer.api.get(f"/operations/{id}")["steps"])
-    assert Operation.objects.open().filter(pk=id).exists()
-
-
 @pytest.mark.requirement("CL-10")
 def test_a_pool_that_fills_up_is_warned_of_and_guests_wait_without_an_error_until_there_is_space(
     lab: DiskLab, disks: dict[str, dict[Disk, str]], page: OpenPage
@@ -174,27 +132,13 @@ def test_a_pool_that_fills_up_is_warned_of_and_guests_wait_without_an_error_unti
             wait_until(lambda at=level: rows.get().warned_percent == at, f"{level} %", seconds=60, every=0.2)
             assert "nearly full" in page.fetch("/admin/")
         limit(rows.get().used_bytes // 2)
-        wait_until(lambda: has_checks(lab, "POOL_FULL"), "Ceph to know", seconds=60, every=0.1)
+        wait_until(lambda: lab.has_checks("POOL_FULL"), "Ceph to know", seconds=60, every=0.1)
         page.wait_shown(lambda look: "POOL_FULL" in look.text, time.monotonic(), SHOWN_WITHIN)
         wait_until(stands_still, "the guest to wait", seconds=60, every=3)
     for vm in disks:
         lab.wait_writing(vm)
         assert "I/O error" not in lab.guest(vm).output("dmesg")
     page.wait_shown(has_osds(3), time.monotonic() - SHOWN_WITHIN, 60)
-
-
-def ensure_files_go_on(lab: DiskLab, page: OpenPage) -> None:
-    """Create and delete a disk and a VM in files, which wait for nothing; pages are as quick as ever."""
-    began = time.monotonic()
-    made = lab.create_disk(FILES)
-    lab.change("DELETE", f"/disks/{made.pk}")
-    vm = lab.create_vm(FILES, str(lab.site.idle.pk), lab.site.box.hosts[0].name)
-    lab.change("DELETE", f"/vms/{vm}")
-    assert time.monotonic() - began < AT_ONCE_SECONDS
-    page.took.clear()
-    for path in ("/admin/storage-clusters/", "/admin/operations/", "/admin/disks/"):
-        page.fetch(path)
-    assert max(page.took) < FETCHED_SECONDS, page.took
 
 
 @pytest.mark.requirement("OP-2")
