@@ -19,6 +19,7 @@ from apps.storage.models import Disk, Snapshot
 from tests.drivers.ceph_pools import CephPool
 from tests.real_site import Customer, RealSite
 from tests.storage.ceph_connection import connect, disconnect
+from tests.storage.ceph_trouble import CephTrouble
 from tests.storage.real_guests import MOUNT, DiskGuests
 
 FILES, CEPH = "files", "ceph"
@@ -26,7 +27,7 @@ BACKENDS = (FILES, CEPH)
 
 
 @dataclass
-class DiskLab(DiskGuests):
+class DiskLab(DiskGuests, CephTrouble):
     """A tenant with one guest on each backend and each host. What is asked for goes through the API to the worker."""
 
     site: RealSite

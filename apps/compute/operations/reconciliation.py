@@ -9,6 +9,7 @@ from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Power, Vm
 from apps.compute.operations.disk import ensure_volume_exists
+from apps.compute.operations.fencing import fence_if_off
 from apps.compute.operations.vm import ensure_ports, forget_disk, load_vm, named_disks, settle_deleted
 from apps.compute.reconciled.reservations import recount_host
 from apps.compute.specs import vm_spec
@@ -55,6 +56,8 @@ def resync_vm(run: OperationContext) -> Settle | None:
     if there and not args.get("power"):
         return None
     run.step(_("Setting the power state on %(host)s"), 80, host=host.name)
+    if vm.power == Power.ON:
+        fence_if_off(run, hypervisor, vm, host)
     status = hypervisor.ensure_power(str(vm.pk), DriverPower(vm.power), boot=vm.boot)
     return lambda: _seen(vm, status)
 

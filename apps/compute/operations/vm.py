@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Power, Vm
+from apps.compute.operations.fencing import fence_if_off
 from apps.compute.quota import vm_amounts
 from apps.compute.specs import vm_spec
 from apps.compute.verbs import (
@@ -51,7 +52,7 @@ def create(run: OperationContext) -> Settle:
     vm, host, region = load_vm(run)
     _make_parts(run, vm, host, region)
     run.step(_("Starting on %(host)s"), 60, host=host.name)
-    _switch_on(run, backends.hypervisor(host, run), vm)
+    _switch_on(run, backends.hypervisor(host, run), vm, host)
     return lambda: _settle_created(vm, Power.ON)
 
 
@@ -64,7 +65,7 @@ def start(run: OperationContext) -> Settle:
     vm, host, region = load_vm(run)
     run.step(_("Starting on %(host)s"), 30, host=host.name)
     ensure_ports(run, vm, region)
-    _switch_on(run, backends.hypervisor(host, run), vm)
+    _switch_on(run, backends.hypervisor(host, run), vm, host)
     return lambda: _settle_power(vm, Power.ON)
 
 
@@ -108,7 +109,7 @@ def restart(run: OperationContext) -> Settle:
     run.no_way_back()  # it is off now: cancelled here, it would stay so
     run.step(_("Starting on %(host)s"), 70, host=host.name)
     ensure_ports(run, vm, region)
-    _switch_on(run, hypervisor, vm)
+    _switch_on(run, hypervisor, vm, host)
     return lambda: _settle_power(vm, Power.ON)
 
 
@@ -224,8 +225,9 @@ def ensure_ports(run: OperationContext, vm: Vm, region: Region) -> None:
         backends.fabric(region, run).ensure(port_spec(nic, generation=vm.generation))
 
 
-def _switch_on(run: OperationContext, hypervisor: Hypervisor, vm: Vm) -> None:
+def _switch_on(run: OperationContext, hypervisor: Hypervisor, vm: Vm, host: Host) -> None:
     hypervisor.ensure_vm(vm_spec(vm))
+    fence_if_off(run, hypervisor, vm, host)
     run.no_stop_now()  # cancelled after this, the guest would run all the same
     hypervisor.ensure_power(str(vm.pk), DriverPower.ON, boot=vm.boot)
 
