@@ -65,7 +65,7 @@ def _needs_a_host(vm: Any) -> Text | None:
 
 
 def _must_have_copies(image: Any) -> Text | None:
-    return None if image.copies.exists() else _("The image has no copies in other storage clusters.")
+    return None if image.has_copies else _("The image has no copies in other storage clusters.")
 
 
 def _want_what_is_seen(vm_id: UUID) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Thread
 
 import pytest
 from django.db import connection
-from django.test import Client
+from django.utils import timezone
 
 from apps.accounts.models import Tenant, User
 from apps.compute.models import Image, ImageCopy, Vm
@@ -25,13 +26,13 @@ from apps.lifecycle.cancellation import cancel
 from apps.lifecycle.engine import claim, execute
 from apps.lifecycle.errors import Busy, Forbidden, InUse, Invalid, NotNow, Refused
 from apps.lifecycle.handlers import handler_of
-from apps.lifecycle.models import Operation, OperationStatus, State
+from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.operation_context import OperationContext
 from apps.network.models import Subnet
 from apps.storage.models import Disk
 from apps.storage.services.create import clone_disk
 from tests import factories
-from tests.compute.factories import GIB, Cloud, ask_for_vms, make_cloud, make_image, settled
+from tests.compute.factories import GIB, Cloud, ask_for_vms, make_image, settled
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("IM-4")]
 REFUSED = DriverError("The pool is full.", code="volumes.no_space", permanent=True)
@@ -350,16 +351,33 @@ def test_an_image_is_deleted_with_its_copies_and_stays_while_vms_stand_on_one(
     assert not images_in(cloud, second) and not images_in(cloud, cloud.storage)
 
 
-def test_an_image_is_not_deleted_while_it_is_being_copied(
-    cloud: Cloud, admin: Actor, second: StorageCluster
+@pytest.mark.parametrize("remove", [delete_image, force_clean_image])
+def test_deleting_an_image_stops_its_copying_first(
+    cloud: Cloud,
+    admin: Actor,
+    second: StorageCluster,
+    remove: Callable[[Actor, Image], Operation],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     copying = copy_image(admin, cloud.image, cluster=second.pk)
-    for remove in (delete_image, force_clean_image):
-        with pytest.raises(Busy) as refused:
-            remove(admin, cloud.image)
-        assert "second" in str(refused.value)
-    done(copying)
-    done(force_clean_image(admin, cloud.image))
+    assert claim(copying.pk) is not None, "a worker copies"
+    deleting = remove(admin, cloud.image)
+    waited: list[str] = []
+
+    def wait(run: OperationContext, reached: Callable[[], bool], **_values: object) -> None:
+        """The copy's worker comes to its next step."""
+        waited.append(run.steps[-1]["text"])
+        assert not reached()
+        Operation.objects.filter(pk=copying.pk).update(lease_until=timezone.now())
+        execute(copying.pk)
+        assert reached()
+
+    monkeypatch.setattr(OperationContext, "wait_until", wait)
+    done(deleting)
+    copying.refresh_from_db()
+    assert copying.status == OperationStatus.CANCELLED
+    assert waited == ["Waiting for copies of the image to stop"]
+    assert not Image.objects.exists() and not ImageCopy.objects.exists()
     assert not images_in(cloud, second)
 
 

@@ -61,6 +61,12 @@ class Image(Kind):
         """Whether it is offered to all tenants."""
         return self.tenant_id is None
 
+    @property
+    def has_copies(self) -> bool:
+        """Whether there are any: of the row of a list, without a query."""
+        read: list[ImageCopy] | None = self.__dict__.get("shown_copies")
+        return bool(read) if read is not None else self.copies.exists()
+
     def spec(self) -> ImageSpec:
         """Return the image as volume drivers see it."""
         return ImageSpec(id=str(self.pk), pool=self.cluster.spec())

@@ -7,6 +7,7 @@ from functools import partial
 from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Image, ImageCopy
+from apps.compute.operations.image_copy import wait_for_copying_to_stop
 from apps.compute.operations.image_copying import COPY_BEGINS, copied, wait_for_a_host
 from apps.compute.verbs import IMAGE_DELETE, IMAGE_FORCE_CLEAN, IMAGE_IMPORT, IMAGE_RETRY
 from apps.drivers.specs import ImageInfo
@@ -38,6 +39,7 @@ handles(IMAGE_RETRY)(import_image)
 def delete_image(run: OperationContext) -> Settle:
     """Remove the image from the pool."""
     image = _load(run)
+    wait_for_copying_to_stop(run)
     for copy in _copies(image):
         run.step(_("Removing the copy in %(cluster)s"), 20, cluster=copy.cluster)
         backends.volumes(copy.cluster, run).ensure_image_absent(copy.spec())
@@ -51,6 +53,7 @@ def delete_image(run: OperationContext) -> Settle:
 def force_clean_image(run: OperationContext) -> Settle:
     """Remove the image's file, if it can be, and its row."""
     image = _load(run)
+    wait_for_copying_to_stop(run)
     for copy in _copies(image):
         run.step(_("Removing the copy in %(cluster)s"), 20, cluster=copy.cluster)
         keep_remaining(run, partial(_remove_copy, run, copy))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 
 from django.utils.translation import gettext_noop as _
@@ -14,12 +15,15 @@ from apps.drivers.specs import ImageInfo
 from apps.infrastructure import backends
 from apps.lifecycle import push
 from apps.lifecycle.handlers import Settle, handles
+from apps.lifecycle.models import Operation
 from apps.lifecycle.operation_context import OperationContext
 from apps.storage.models import Disk
 
 State = ImageCopy.State
 #: Percent of a VM's creation at which its copy is complete.
 COPIED = 90
+#: What copies an image that is to be deleted is given this long to stop.
+STOPPING = timedelta(minutes=3)
 
 
 @handles(IMAGE_COPY)
@@ -66,6 +70,21 @@ def wait_for_copy(run: OperationContext, disk: Disk) -> None:
 
     late = DriverError(_("Copying the image timed out."), code="operation.deadline", permanent=True)
     run.wait_until(complete, within=import_takes(LARGEST_IMAGE_BYTES), error=late)
+
+
+def wait_for_copying_to_stop(run: OperationContext) -> None:
+    """Wait until nothing copies the operation's image, or deletes a copy of it, any more. Raises DriverError."""
+    verbs = (IMAGE_COPY.name, IMAGE_DELETE_COPY.name)
+    under_way = Operation.objects.open().filter(target_id=run.target_id, verb__in=verbs)
+    if under_way.exists():
+        run.step(_("Waiting for copies of the image to stop"))
+        still = DriverError(
+            _("The image is still being copied."),
+            code="image.still_copied",
+            permanent=True,
+            hint=_("Wait until the copy has stopped, then retry."),
+        )
+        run.wait_until(lambda: not under_way.exists(), within=STOPPING, error=still)
 
 
 def _failed(names: dict[str, object]) -> DriverError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -15,6 +16,7 @@ from apps.infrastructure.regions import ensure_one_region
 from apps.infrastructure.selectors import usable, visible_storage_clusters
 from apps.infrastructure.space import ensure_accepts_disks
 from apps.lifecycle.actor import SYSTEM, Actor
+from apps.lifecycle.cancellation import cancel
 from apps.lifecycle.errors import Busy, Invalid, NotNow
 from apps.lifecycle.in_use import ensure_unused
 from apps.lifecycle.models import Operation, Resource
@@ -116,12 +118,11 @@ def hold_image_again(vm: Vm) -> None:
         hold_image(disk.image, disk.cluster)
 
 
-def ensure_no_copying(image: Image) -> None:
-    """Raise Busy while a copy is made or deleted: its host would go on with what is gone. Call under the lock."""
-    under_way = image.copies.filter(state__in=(State.COPYING, State.DELETING)).select_related("cluster")
-    if (copy := under_way.order_by("cluster__name").first()) is not None:
-        copy.image = image
-        raise _busy(copy)
+def stop_copying(change: Change[Any]) -> None:
+    """Ask what copies an image that is to be deleted to stop; the deletion waits until it has."""
+    running = Operation.objects.open().filter(target_id=change.row.pk, verb=IMAGE_COPY.name)
+    for operation in running.order_by("pk"):
+        cancel(change.actor, operation)
 
 
 def _request(change: Change[Image], copy: ImageCopy, state: ImageCopy.State) -> Operation:

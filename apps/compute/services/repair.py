@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from apps.accounts.acts import changes
 from apps.compute.models import Image, Vm
-from apps.compute.services.image_copy import ensure_no_copying
+from apps.compute.services.image_copy import stop_copying
 from apps.compute.verbs import IMAGE_FORCE_CLEAN, VM_DELETE, VM_FORCE_CLEAN, VM_RESYNC, VM_ROLL_BACK
 from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.requests import Change
@@ -24,9 +24,9 @@ roll_back_vm = repairs(VM_ROLL_BACK)
 
 @changes(IMAGE_FORCE_CLEAN)
 def force_clean_image(change: Change[Image]) -> Operation:
-    """Remove an image and its copies whatever state it is in. Raises InUse while something needs it, Busy."""
+    """Remove an image and its copies whatever state it is in. Raises InUse while something needs it."""
     ensure_not_needed(change.row)
-    ensure_no_copying(change.row)
+    stop_copying(change)
     return change.request()
 
 
