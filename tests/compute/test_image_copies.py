@@ -406,3 +406,66 @@ def test_the_api_lists_the_copies_of_an_image_that_the_reader_may_know_of(
 
     assert seen_by(ada) == [("private", "copying", 0), ("second", "ready", None)]
     assert seen_by(alice) == [("second", "ready", None)]
+
+
+def test_the_dry_run_says_what_is_copied_first(
+    cloud: Cloud, admin: Actor, alice: User, subnet: Subnet, second: StorageCluster
+) -> None:
+    Image.objects.filter(pk=cloud.image.pk).update(stored_bytes=GIB)
+    body = {
+        "name": "web",
+        "instance_type": str(cloud.small.pk),
+        "image": str(cloud.image.pk),
+        "subnet": str(subnet.pk),
+        "security_group": None,
+        "disk_cluster": str(second.pk),
+    }
+
+    def copy_seen() -> object:
+        answer = factories.api_client(alice).post("/api/v1/vms?dry_run=1", body, format="json").json()
+        assert answer["possible"], answer
+        return answer["copy"]
+
+    expected = {"cluster": {"id": str(second.pk), "name": "second"}, "size_bytes": GIB}
+    assert copy_seen() == {**expected, "progress": None}
+    operation = copy_image(admin, cloud.image, cluster=second.pk)
+    Operation.objects.filter(pk=operation.pk).update(progress=40)
+    assert copy_seen() == {**expected, "progress": 40}
+    done(operation)
+    assert copy_seen() is None
+
+
+# -- pages -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_image_page_lists_where_it_is_and_offers_to_copy_and_delete(
+    cloud: Cloud, admin: Actor, ada: User, alice: User, second: StorageCluster
+) -> None:
+    third = factories.make_storage(cloud.region, "third")
+    page, path = factories.page_client(ada), f"/admin/images/{cloud.image.pk}"
+    asked = page.get(f"{path}/copy/").content.decode()
+    assert f'<option value="{second.pk}">second</option>' in asked
+    assert f'value="{cloud.storage.pk}"' not in asked
+    assert page.post(f"{path}/copy/", {"cluster": second.pk}).status_code < 400
+    done(open_copies()[0])
+    cloud.world.fail("volumes.ensure_image_copy", REFUSED)
+    failed(copy_image(admin, cloud.image, cluster=third.pk))
+    shown = page.get(f"{path}/copies/").content.decode()
+    assert "The pool is full." in shown
+    assert f"{path}/copy/?cluster={third.pk}" in shown and f"{path}/delete-copy/?cluster={second.pk}" in shown
+    assert f'<option value="{second.pk}" selected>' in page.get(
+        f"{path}/delete-copy/?cluster={second.pk}"
+    ).content.decode()
+    read_only = factories.page_client(alice).get(f"/images/{cloud.image.pk}/copies/").content.decode()
+    assert "second" in read_only and "delete-copy" not in read_only
+
+
+def test_the_create_page_says_that_the_image_is_copied_first(
+    cloud: Cloud, alice: User, subnet: Subnet, second: StorageCluster
+) -> None:
+    Image.objects.filter(pk=cloud.image.pk).update(stored_bytes=3 * GIB // 2)
+    page = factories.page_client(alice)
+    assert 'name="disk_cluster"' in page.get("/vms/create/").content.decode()
+    query = {"preview": "1", "name": "web", "image": cloud.image.pk, "disk_cluster": second.pk}
+    shown = page.get("/vms/create/", query).content.decode()
+    assert "The image is copied to second first (1.5 GiB)." in shown
