@@ -42,7 +42,9 @@ class _ClusterForm(RowForm):
 class ImageCopyForm(_ClusterForm):
     """To which storage cluster the image is copied."""
 
-    none_text = gettext_lazy("The image is stored in all storage clusters of its region that you have access to.")
+    none_text = gettext_lazy(
+        "The image is stored in all storage clusters of its region that you have access to."
+    )
 
     def offered(self) -> QuerySet[StorageCluster]:
         """Return those of the region that take disks and do not have the image."""

@@ -232,9 +232,7 @@ def test_what_cannot_be_copied_there_is_refused_by_name(
     far = factories.make_storage(factories.make_region("far"), "far-away")
     closed = factories.make_storage(cloud.region, "closed", accepts_disks=False)
     private = factories.make_storage(cloud.region, "private", open_to_all=False)
-    own = make_image(
-        cloud.storage, "own", tenant=tenant_a, project=factories.default_project(tenant_a)
-    )
+    own = make_image(cloud.storage, "own", tenant=tenant_a, project=factories.default_project(tenant_a))
     copied(admin, cloud.image, second)
     for image, cluster, kind, named in (
         (cloud.image, far, Refused, "far-away"),
@@ -273,9 +271,7 @@ def test_the_owner_copies_own_images_but_no_base_image(
 ) -> None:
     with pytest.raises(Forbidden):
         copy_image(owner, cloud.image, cluster=second.pk)
-    own = make_image(
-        cloud.storage, "own", tenant=tenant_a, project=factories.default_project(tenant_a)
-    )
+    own = make_image(cloud.storage, "own", tenant=tenant_a, project=factories.default_project(tenant_a))
     copied(owner, own, second)
     with pytest.raises(Forbidden):
         delete_copy(owner, cloud.image, cluster=second.pk)
@@ -453,9 +449,10 @@ def test_the_image_page_lists_where_it_is_and_offers_to_copy_and_delete(
     shown = page.get(f"{path}/copies/").content.decode()
     assert "The pool is full." in shown
     assert f"{path}/copy/?cluster={third.pk}" in shown and f"{path}/delete-copy/?cluster={second.pk}" in shown
-    assert f'<option value="{second.pk}" selected>' in page.get(
-        f"{path}/delete-copy/?cluster={second.pk}"
-    ).content.decode()
+    assert (
+        f'<option value="{second.pk}" selected>'
+        in page.get(f"{path}/delete-copy/?cluster={second.pk}").content.decode()
+    )
     read_only = factories.page_client(alice).get(f"/images/{cloud.image.pk}/copies/").content.decode()
     assert "second" in read_only and "delete-copy" not in read_only
 

@@ -67,15 +67,34 @@ def _own(world: World) -> object:
     return image.pk
 
 
-_IN_A_CLUSTER: dict[str, Body] = dict.fromkeys(("copy", "delete_copy"), lambda w: {"cluster": str(w.storage.pk)})
+_IN_A_CLUSTER: dict[str, Body] = dict.fromkeys(
+    ("copy", "delete_copy"), lambda w: {"cluster": str(w.storage.pk)}
+)
 
 CASE = KindCase(
     "image",
     "images",
     Image,
-    api=api("images", create=A_ADMIN, patch=A_MANAGE, delete=A_MANAGE, retry=A_ADMIN_UNKNOWN, copy=A_MANAGE, delete_copy=A_MANAGE),
-    pages=pages("image", read="one tab.copies tab.activity menu", copy=P_MANAGE, rename=P_MANAGE, delete_copy=P_MANAGE, delete=P_MANAGE),
-    admin=admin("image", read="one tab.copies tab.activity menu", acts="create retry copy rename delete_copy delete"),
+    api=api(
+        "images",
+        create=A_ADMIN,
+        patch=A_MANAGE,
+        delete=A_MANAGE,
+        retry=A_ADMIN_UNKNOWN,
+        copy=A_MANAGE,
+        delete_copy=A_MANAGE,
+    ),
+    pages=pages(
+        "image",
+        read="one tab.copies tab.activity menu",
+        copy=P_MANAGE,
+        rename=P_MANAGE,
+        delete_copy=P_MANAGE,
+        delete=P_MANAGE,
+    ),
+    admin=admin(
+        "image", read="one tab.copies tab.activity menu", acts="create retry copy rename delete_copy delete"
+    ),
     key=_own,
     body=lambda w: {"name": "new", "cluster": w.storage.pk, "file": "new.qcow2"},
     form=lambda w: {

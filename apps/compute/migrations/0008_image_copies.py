@@ -6,29 +6,66 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('compute', '0007_ssh_keys_by_name'),
-        ('infrastructure', '0011_speed_for_existing_disks'),
-        ('lifecycle', '0017_locks_that_take_turns'),
+        ("compute", "0007_ssh_keys_by_name"),
+        ("infrastructure", "0011_speed_for_existing_disks"),
+        ("lifecycle", "0017_locks_that_take_turns"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ImageCopy',
+            name="ImageCopy",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('copying', 'Copying'), ('ready', 'Ready'), ('error', 'Failed'), ('deleting', 'Deleting')], default='copying', max_length=16)),
-                ('stored_bytes', models.BigIntegerField(default=0)),
-                ('error', models.JSONField(blank=True, default=dict)),
-                ('cluster', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='image_copies', to='infrastructure.storagecluster')),
-                ('image', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='copies', to='compute.image')),
-                ('operation', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='lifecycle.operation')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("copying", "Copying"),
+                            ("ready", "Ready"),
+                            ("error", "Failed"),
+                            ("deleting", "Deleting"),
+                        ],
+                        default="copying",
+                        max_length=16,
+                    ),
+                ),
+                ("stored_bytes", models.BigIntegerField(default=0)),
+                ("error", models.JSONField(blank=True, default=dict)),
+                (
+                    "cluster",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="image_copies",
+                        to="infrastructure.storagecluster",
+                    ),
+                ),
+                (
+                    "image",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="copies", to="compute.image"
+                    ),
+                ),
+                (
+                    "operation",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="lifecycle.operation",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'image copy',
-                'verbose_name_plural': 'image copies',
-                'constraints': [models.UniqueConstraint(fields=('image', 'cluster'), name='one_copy_per_storage_cluster')],
+                "verbose_name": "image copy",
+                "verbose_name_plural": "image copies",
+                "constraints": [
+                    models.UniqueConstraint(fields=("image", "cluster"), name="one_copy_per_storage_cluster")
+                ],
             },
         ),
     ]

@@ -46,7 +46,9 @@ class ImageCopy(models.Model):
     class Meta:
         verbose_name = gettext_lazy("image copy")
         verbose_name_plural = gettext_lazy("image copies")
-        constraints = [models.UniqueConstraint(fields=["image", "cluster"], name="one_copy_per_storage_cluster")]
+        constraints = [
+            models.UniqueConstraint(fields=["image", "cluster"], name="one_copy_per_storage_cluster")
+        ]
 
     def __str__(self) -> str:
         return _("copy of image %(name)s") % {"name": self.image.name}

@@ -145,7 +145,10 @@ def _chosen(actor: Actor, pk: int) -> StorageCluster:
 
 def _ensure_permitted(image: Image, cluster: StorageCluster) -> None:
     """An administrator sees all clusters, but the image's tenant may not use each of them (CL-4)."""
-    if image.tenant_id is None or usable(image.tenant_id, StorageCluster.objects.filter(pk=cluster.pk)).exists():
+    if (
+        image.tenant_id is None
+        or usable(image.tenant_id, StorageCluster.objects.filter(pk=cluster.pk)).exists()
+    ):
         return
     names = {"tenant": Tenant.objects.get(pk=image.tenant_id).name, "cluster": cluster}
     raise Invalid({"cluster": [_("Tenant %(tenant)s has no access to storage cluster %(cluster)s.") % names]})

@@ -5,16 +5,21 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('compute', '0008_image_copies'),
-        ('storage', '0002_data_disks_and_snapshots'),
+        ("compute", "0008_image_copies"),
+        ("storage", "0002_data_disks_and_snapshots"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='disk',
-            name='image_copy',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='disks', to='compute.imagecopy'),
+            model_name="disk",
+            name="image_copy",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="disks",
+                to="compute.imagecopy",
+            ),
         ),
     ]
