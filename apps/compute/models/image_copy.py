@@ -28,7 +28,7 @@ class ImageCopy(models.Model):
 
     class State(models.TextChoices):
         COPYING = "copying", gettext_lazy("Copying")
-        READY = "ready", gettext_lazy("Ready")
+        READY = "ready", gettext_lazy("Available")
         ERROR = "error", gettext_lazy("Failed")
         DELETING = "deleting", gettext_lazy("Deleting")
 

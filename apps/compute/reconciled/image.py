@@ -56,7 +56,8 @@ declare(
         removed=file_removed,
         safe=frozenset({(Rule.ORPHAN, PARTIAL)}),
         no_remake=gettext_lazy(
-            "The image file is missing. Import it again as a new image. If a copy is missing, delete the copy and make it again."
+            "The image file is missing. Import it again as a new image. "
+            "If a copy is missing, delete the copy and make it again."
         ),
         force_clean=IMAGE_FORCE_CLEAN,
         users=_users,
