@@ -82,7 +82,8 @@ def visible_images(actor: Actor) -> QuerySet[Image]:
     copies = ImageCopy.objects.filter(cluster__in=visible_storage_clusters(actor))
     copies = copies.select_related("cluster", "operation").order_by("cluster__name", "pk")
     rows = Image.objects.select_related("cluster__region", "tenant", "project", "region")
-    rows = rows.prefetch_related(Prefetch("copies", copies, to_attr="shown_copies"))
+    shown = Prefetch("copies", copies, to_attr="shown_copies")
+    rows = rows.prefetch_related(shown)  # type: ignore[no-redef]  # declared on Image for callers
     if actor.is_system or (actor.is_admin and actor.tenant is None):
         return rows
     if actor.tenant is None:

@@ -57,7 +57,7 @@ def wait_for_copy(run: OperationContext, disk: Disk) -> None:
         return
     copy = ImageCopy.objects.select_related("image", "cluster", "operation").get(pk=pk)
     names = {"image": copy.image.name, "cluster": copy.cluster}
-    run.step(_("Copying image %(image)s to %(cluster)s"), **names)
+    run.step(_("Copying image %(image)s to %(cluster)s"), None, **names)
 
     def complete() -> bool:
         seen = ImageCopy.objects.select_related("operation").get(pk=pk)
