@@ -29,10 +29,12 @@ from apps.lifecycle.handlers import handler_of
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.operation_context import OperationContext
 from apps.network.models import Subnet
+from apps.reconciliation.models import Rule
 from apps.storage.models import Disk
 from apps.storage.services.create import clone_disk
 from tests import factories
 from tests.compute.factories import GIB, Cloud, ask_for_vms, make_image, settled
+from tests.reconciliation.drift import findings, look_twice, the_finding
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("IM-4")]
 REFUSED = DriverError("The pool is full.", code="volumes.no_space", permanent=True)
@@ -466,3 +468,23 @@ def test_the_create_page_says_that_the_image_is_copied_first(
     query = {"preview": "1", "name": "web", "image": cloud.image.pk, "disk_cluster": second.pk}
     shown = page.get("/vms/create/", query).content.decode()
     assert "The image is copied to second first (1.5 GiB)." in shown
+
+
+# -- reconciliation ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("OP-3")
+def test_copies_are_reconciled_as_images_are(cloud: Cloud, admin: Actor, second: StorageCluster) -> None:
+    copy = copied(admin, cloud.image, second)
+    copy_image(admin, cloud.image, cluster=factories.make_storage(cloud.region, "third").pk)
+    look_twice()
+    assert findings() == []
+    MemoryVolumes(cloud.world).ensure_image_absent(copy.spec())
+    look_twice()
+    finding = the_finding()
+    assert (finding.rule, finding.target_id, finding.resource_id) == (Rule.STALE, copy.pk, cloud.image.pk)
+    assert finding.storage_cluster == second
+    done(delete_copy(admin, cloud.image, cluster=second.pk))
+    copied(admin, cloud.image, second)
+    look_twice()
+    assert findings() == []
