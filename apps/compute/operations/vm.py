@@ -11,6 +11,7 @@ from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Power, Vm
 from apps.compute.operations.fencing import fence_if_off
+from apps.compute.operations.image_copy import wait_for_copy
 from apps.compute.quota import vm_amounts
 from apps.compute.specs import vm_spec
 from apps.compute.verbs import (
@@ -51,7 +52,7 @@ def create(run: OperationContext) -> Settle:
     """Disk, ports, definition, power: each there already when an earlier attempt got that far."""
     vm, host, region = load_vm(run)
     _make_parts(run, vm, host, region)
-    run.step(_("Starting on %(host)s"), 60, host=host.name)
+    run.step(_("Starting on %(host)s"), _past(run, 60), host=host.name)
     _switch_on(run, backends.hypervisor(host, run), vm, host)
     return lambda: _settle_created(vm, Power.ON)
 
@@ -208,15 +209,22 @@ def _with_way_out(error: DriverError) -> DriverError:
 
 
 def _make_parts(run: OperationContext, vm: Vm, host: Host, region: Region) -> None:
-    run.step(_("Creating the system disk on %(host)s"), 10, host=host.name)
     if (disk := vm.system_disk) is not None:
+        wait_for_copy(run, disk)
+    run.step(_("Creating the system disk on %(host)s"), _past(run, 10), host=host.name)
+    if disk is not None:
         backends.volumes(disk.cluster, run, host=host).ensure_volume(volume_spec(disk))
     if data := [disk for disk in vm.data_disks if disk.state == State.PENDING]:
-        run.step(_("Creating the data disks"), 25)
+        run.step(_("Creating the data disks"), _past(run, 25))
         for disk in data:
             backends.volumes(disk.cluster, run, host=host).ensure_volume(volume_spec(disk))
-    run.step(_("Connecting to the network"), 40)
+    run.step(_("Connecting to the network"), _past(run, 40))
     ensure_ports(run, vm, region)
+
+
+def _past(run: OperationContext, percent: int) -> int:
+    """Return a progress that is not behind what waiting for the image's copy has shown."""
+    return max(run.progress, percent)
 
 
 def ensure_ports(run: OperationContext, vm: Vm, region: Region) -> None:
