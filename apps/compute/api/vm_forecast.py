@@ -48,7 +48,7 @@ class AddressesOut(serializers.Serializer[Any]):
     left = serializers.IntegerField(help_text="After.")
 
 
-class ImageCopyOut(serializers.Serializer[Any]):
+class NewImageCopyOut(serializers.Serializer[Any]):
     cluster = ReferenceOut(help_text="Storage cluster.")
     size_bytes = serializers.IntegerField()
     progress = serializers.IntegerField(
@@ -62,7 +62,7 @@ class VmForecastOut(serializers.Serializer[Any]):
     instance_type = SizeOut(allow_null=True)
     image = ReferenceOut(allow_null=True)
     disk = NewDiskOut(allow_null=True, help_text="System disk size per VM.")
-    copy = ImageCopyOut(
+    copy = NewImageCopyOut(
         allow_null=True, help_text="Copy of the image that is made first; null: none is needed."
     )
     hosts = HostsOut(allow_null=True)

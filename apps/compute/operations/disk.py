@@ -8,7 +8,7 @@ from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Vm
 from apps.compute.operations.disk_attachment import ensure_detached, ensure_disks
-from apps.compute.operations.vm import load_vm
+from apps.compute.operations.parts import load_vm
 from apps.compute.specs import vm_spec
 from apps.drivers.errors import DriverError
 from apps.drivers.specs import PoolKind, VmDisks

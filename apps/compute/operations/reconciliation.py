@@ -10,7 +10,8 @@ from django.utils.translation import gettext_noop as _
 from apps.compute.models import Power, Vm
 from apps.compute.operations.disk import ensure_volume_exists
 from apps.compute.operations.fencing import fence_if_off
-from apps.compute.operations.vm import ensure_ports, forget_disk, load_vm, named_disks, settle_deleted
+from apps.compute.operations.parts import ensure_ports, load_vm
+from apps.compute.operations.settling import forget_disk, named_disks, settle_deleted
 from apps.compute.reconciled.reservations import recount_host
 from apps.compute.specs import vm_spec
 from apps.compute.verbs import VM_FORCE_CLEAN, VM_RESYNC, VM_ROLL_BACK
