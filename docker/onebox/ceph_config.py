@@ -12,6 +12,7 @@ fsid = {fsid}
 mon host = [v2:{address}:{port}]
 mon initial members = a
 public addr = {address}
+cluster addr = {address}
 ms bind msgr1 = false
 ms bind port min = 6800
 ms bind port max = 6899

@@ -24,7 +24,7 @@ class CephTrouble:
 
     def has_checks(self, *codes: str) -> bool:
         """Return whether Ceph itself has these health checks."""
-        return set(codes) <= self.ceph.ceph("health")["checks"].keys()
+        return set(codes) <= set(self.ceph.ceph("health")["checks"])
 
     def scatter(self, disk: Disk, objects: int = 40) -> None:
         """Write a little into many objects of a disk in Ceph that nobody has open."""
