@@ -42,9 +42,9 @@ def _in_guest(carrier: Any) -> Eip.Delivery:
 class Carrier:
     """A kind that can carry EIPs.
 
-    rows: those the actor may see, with what `obstacle` reads. obstacle: why none may be bound to one now. most: how many
-    of each IP version. delivery: how an EIP reaches one, unless its owner says otherwise; `deliveries`: what is possible.
-    egress: whether one of the EIPs is the default egress, which its owner may pick.
+    rows: those the actor may see, with what `obstacle` reads. obstacle: why none may be bound to one now. most: how
+    many of each IP version. delivery: how an EIP reaches one, unless its owner says otherwise; deliveries: what is
+    possible. egress: whether one of the EIPs is the default egress, which its owner may pick.
     """
 
     kind: str

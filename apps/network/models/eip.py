@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
+from netfields import InetAddressField
 
 from apps.lifecycle.models import Kind, Resource
 from apps.lifecycle.models.status import Status
@@ -20,7 +21,8 @@ class Eip(Kind):
 
     The carrier is a VM now; gateways and load balancers come later (`apps.network.carriers`). Of the addresses that a
     carrier has, the one bound first comes first. `is_egress`: its owner picked it as the default egress. `leaving`:
-    former carriers (ids) whose network may still have it, until an operation has taken it away there.
+    former carriers (ids) whose network may still have it, until an operation has taken it away there. `chosen`: the
+    address that was requested; null: any.
     """
 
     class Delivery(models.TextChoices):
@@ -30,6 +32,7 @@ class Eip(Kind):
         TRANSLATED = "translated", _("One-to-one NAT")
 
     segment = models.ForeignKey(ExternalSegment, models.PROTECT, related_name="segment_eips")
+    chosen = InetAddressField(store_prefix_length=False, null=True, blank=True)
     mbit = models.PositiveIntegerField()
     carrier = models.ForeignKey(Resource, models.PROTECT, null=True, blank=True, related_name="eips")
     bound_at = models.DateTimeField(null=True, blank=True)
