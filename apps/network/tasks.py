@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from apps.network.services.default_network import make_due_networks
+from apps.network.services.edges import follow_hosts
 from apps.network.services.segment_addresses import free_rested_addresses
 
 
@@ -16,3 +17,9 @@ def make_default_networks() -> None:
 def free_addresses() -> None:
     """Free the external addresses whose quarantine is over."""
     free_rested_addresses()
+
+
+@shared_task(name="network.follow_hosts", ignore_result=True)
+def follow_hosts_with_edges() -> None:
+    """Have the edges of regions know which hosts there are."""
+    follow_hosts()

@@ -30,6 +30,7 @@ from apps.network.verbs.external_segment import (
     SEGMENT_CHANGE,
     SEGMENT_CREATE,
     SEGMENT_DELETE,
+    SEGMENT_FOLLOW_HOSTS,
     SEGMENT_FORCE_CLEAN,
     SEGMENT_RESYNC,
     SEGMENT_RETRY,
@@ -66,6 +67,15 @@ def change_segment(run: OperationContext) -> None:
                 name=eip.name,
                 why=refusal.message,
             )
+
+
+@handles(SEGMENT_FOLLOW_HOSTS)
+def follow_hosts(run: OperationContext) -> None:
+    """Have the network know the hosts of the edge."""
+    segment = _segment(run)
+    run.step(_("Updating the hosts of the edge"), 50)
+    fabric = _fabric(run, segment)
+    _until_current(lambda: _write_edge(fabric, segment.edge_id))
 
 
 @handles(SEGMENT_DELETE)

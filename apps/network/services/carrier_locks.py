@@ -48,7 +48,7 @@ def lock_carriers(actor: Actor, eip: UUID, *named: Any) -> set[UUID]:
     had: set[UUID] = set()
     for carrier, leaving in Eip.objects.filter(pk=eip).values_list("carrier", "leaving"):
         had = {*leaving, *([carrier] if carrier else [])}
-    wanted = {pk for pk in named if isinstance(pk, UUID)}
+    wanted = {UUID(str(pk)) for pk in named if pk}
     if not had | wanted:
         return set()
     seen = set(visible(actor, Resource.objects.filter(pk__in=wanted)).values_list("pk", flat=True))

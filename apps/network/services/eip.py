@@ -136,9 +136,7 @@ def pick_egress(change: Change[Eip]) -> Operation:
     Eip.objects.filter(carrier=eip.carrier_id, is_egress=True).update(is_egress=False)
     Eip.objects.filter(pk=eip.pk).update(is_egress=True)
     change.bump()
-    return change.request(
-        args={"carrier": str(eip.carrier_id)}, also=beside(change, eip.carrier_id, *eip.leaving)
-    )
+    return change.request(also=beside(change, eip.carrier_id, *eip.leaving))
 
 
 @changes_eip(EIP_DELETE)

@@ -29,7 +29,7 @@ from apps.network.verbs.eip import EIP_BIND, EIP_UNBIND
 
 
 @changes_eip(EIP_BIND)
-def bind_eip(change: Change[Eip], *, carrier: UUID, delivery: str = "") -> Operation:
+def bind_eip(change: Change[Eip], *, carrier: UUID | str, delivery: str = "") -> Operation:
     """Bind an EIP, or move it from what it is bound to. To the same carrier again: finish, or change the delivery.
 
     `delivery` is by default what suits the carrier. Raises Invalid (fields "carrier", "delivery"), Refused
@@ -47,19 +47,19 @@ def bind_eip(change: Change[Eip], *, carrier: UUID, delivery: str = "") -> Opera
         )
     Eip.objects.filter(pk=eip.pk).update(delivery=way)
     change.bump()
-    args = {"carrier": str(found.pk), "from": str(eip.carrier_id or "")}
+    args = {"carrier": str(found.pk), "delivery": way}
     return change.request(args=args, also=beside(change, found.pk, eip.carrier_id, *eip.leaving))
 
 
 @serves(EIP_UNBIND)
 @transaction.atomic
-def unbind_eip(actor: Actor, row: Eip, /, *, carrier: UUID | None = None) -> Operation:
+def unbind_eip(actor: Actor, row: Eip, /, *, carrier: UUID | str | None = None) -> Operation:
     """Unbind an EIP. `carrier`: what it is believed to be bound to; bound elsewhere, the operation changes nothing.
 
     Raises NotNow when it is not bound and no carrier was named, Busy.
     """
     held = lock_carriers(actor, row.pk)
-    if carrier is not None and (stale := _stale(actor, row, carrier)) is not None:
+    if carrier and (stale := _stale(actor, row, UUID(str(carrier)))) is not None:
         return stale
     change = begin(actor, EIP_UNBIND, Eip(pk=row.pk))
     ensure_held(change.row, held)
@@ -95,7 +95,7 @@ def former_carriers(eip: Eip, but: UUID | None = None) -> list[UUID]:
     return [pk for pk in former if pk != but]
 
 
-def _carrier(change: Change[Eip], pk: UUID) -> tuple[Carrier, Any]:
+def _carrier(change: Change[Eip], pk: UUID | str) -> tuple[Carrier, Any]:
     """Return what the EIP is to be bound to, of its tenant and region. Raises Invalid, Forbidden, Refused, NotNow."""
     eip = change.row
     row = Resource.objects.filter(pk=pk, tenant=eip.tenant_id).first()

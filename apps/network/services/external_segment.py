@@ -17,7 +17,7 @@ from apps.lifecycle import push
 from apps.lifecycle.errors import Invalid
 from apps.lifecycle.models import Operation
 from apps.lifecycle.requests import Allowed, Change
-from apps.network.edges import edge_hosts
+from apps.network.edge_hosts import edge_hosts
 from apps.network.models import Edge, ExternalSegment, ProviderNetwork, SegmentRange
 from apps.network.models.external import LAST_VLAN
 from apps.network.segment_plan import (
@@ -118,7 +118,9 @@ def change_segment(
         ensure_addresses_kept(segment, found)
         segment.ranges.all().delete()
         _set_ranges(segment, found)
-        args["ranges"] = [str(each.first) + "-" + str(each.last) for each in found]
+        args["ranges"] = [
+            {"first": str(each.first), "last": str(each.last), "kept_back": each.kept_back} for each in found
+        ]
     if routes is not None:
         segment.routes = read_routes(routes, segment.version)
         args["routes"] = [str(route) for route in segment.routes]

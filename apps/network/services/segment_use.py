@@ -84,3 +84,12 @@ def overlapping_segment(region: Region, block: Network) -> Invalid | None:
         return None
     values = {"name": other.name, "cidr": other.cidr}
     return Invalid({"cidr": [_("Overlaps segment %(name)s (%(cidr)s).") % values]})
+
+
+def ensure_clear_of_segments(region: Region | None, block: Network, field: str = "cidr") -> None:
+    """Raise Invalid at `field` naming the segment, of the region or of any, that a block of VPCs overlaps."""
+    rows = ExternalSegment.objects.filter(cidr__net_overlaps=str(block))
+    other = (rows.filter(edge__region=region) if region else rows).order_by("name").first()
+    if other is not None:
+        values = {"name": other.name, "cidr": other.cidr}
+        raise Invalid({field: [_("Overlaps external segment %(name)s (%(cidr)s).") % values]})

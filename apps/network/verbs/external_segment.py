@@ -57,3 +57,15 @@ SEGMENT_RENAME = declare(replace(rename_verb("external_segment"), permission="ad
 SEGMENT_DELETE = declare(delete_verb("external_segment", permission="admin", abandoned=note_kept_segment))
 SEGMENT_RESYNC = declare(resync_verb("external_segment"))
 SEGMENT_FORCE_CLEAN = declare(force_clean_verb("external_segment"))
+# The platform requests it by itself when hosts have come or gone.
+SEGMENT_FOLLOW_HOSTS = declare(
+    Verb(
+        "external_segment.follow_hosts",
+        _("Update the edge"),
+        _("Updating the edge"),
+        permission="admin",
+        states=frozenset({State.READY}),
+        cancel=Cancel.NEVER,
+        is_task=False,
+    )
+)

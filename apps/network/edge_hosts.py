@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from django.db.models import F
-
 from apps.infrastructure.models import Host, Region
 from apps.lifecycle.models import State
-from apps.network.models import Edge
 
 #: Every host of the group watches every other; more than these add nothing.
 MOST_EDGE_HOSTS = 5
@@ -16,10 +13,3 @@ def edge_hosts(region: Region) -> list[str]:
     """Return the names of the hosts that the edge of a region is to have: the first that have ever reported."""
     ready = Host.objects.filter(region=region, state=State.READY).order_by("name")
     return list(ready.values_list("name", flat=True)[:MOST_EDGE_HOSTS])
-
-
-def update_edge_hosts(edge: Edge) -> bool:
-    """Write which hosts the edge is to have; return whether that has changed."""
-    hosts = edge_hosts(edge.region)
-    changed = Edge.objects.filter(pk=edge.pk).exclude(hosts=hosts)
-    return bool(changed.update(hosts=hosts, generation=F("generation") + 1))
