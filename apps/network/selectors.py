@@ -67,7 +67,7 @@ def usable_segments(tenant_id: int) -> QuerySet[ExternalSegment]:
 def visible_segments(actor: Actor) -> QuerySet[ExternalSegment]:
     """Return all segments to an admin as such; to a tenant those of open regions that it may use."""
     if actor.is_system or (actor.is_admin and actor.tenant is None):
-        return _described(ExternalSegment.objects.all()).prefetch_related("tenants")
+        return _described(ExternalSegment.objects.all())
     if actor.tenant is None:
         return ExternalSegment.objects.none()
     return usable_segments(actor.tenant.pk).filter(region__open_to_tenants=True)
@@ -80,19 +80,18 @@ def visible_eips(actor: Actor, permission: str = "view") -> QuerySet[Eip]:
     return rows.select_related("segment", "segment_address", "carrier", "tenant", "project", "region")
 
 
-def visible_segment_addresses(actor: Actor, segment: ExternalSegment) -> QuerySet[SegmentAddress]:
-    """Return the addresses of a segment that are not free; only an admin as such may know of them all."""
+def visible_segment_addresses(actor: Actor) -> QuerySet[SegmentAddress]:
+    """Return the addresses of segments that are not free; only an admin as such may know of them all."""
     if not (actor.is_system or (actor.is_admin and actor.tenant is None)):
         return SegmentAddress.objects.none()
-    rows = SegmentAddress.objects.filter(segment=segment)
-    return rows.select_related("holder__tenant", "holder__project").order_by("ip")
+    return SegmentAddress.objects.select_related("segment", "holder__tenant", "holder__project")
 
 
 def _described(segments: QuerySet[ExternalSegment]) -> QuerySet[ExternalSegment]:
     """Fetch what is shown of segments; the addresses that are not free are counted as `taken_addresses`."""
     taken = SegmentAddress.objects.filter(segment=OuterRef("pk")).order_by().values("segment")
     counted = segments.annotate(taken_addresses=_counted(taken))
-    return counted.select_related("region", "provider_network", "edge").prefetch_related("ranges")
+    return counted.select_related("region", "provider_network", "edge").prefetch_related("ranges", "tenants")
 
 
 def _counted(grouped: QuerySet[Any, Any]) -> Coalesce:

@@ -6,10 +6,12 @@ from django.urls import path
 
 from apps.api.routes import routes
 from apps.network.api.default_network import DefaultNetworkApi
+from apps.network.api.eips import EipsApi
 from apps.network.api.nics import NicsApi
 from apps.network.api.ranges import VpcRangesApi
 from apps.network.api.reachability import ReachabilityApi
 from apps.network.api.security_groups import SecurityGroupsApi
+from apps.network.api.segments import SegmentAddressesApi, SegmentsApi
 from apps.network.api.vpcs import SubnetsApi, VpcsApi
 from apps.network.pages.ranges import RangesPage
 from apps.network.pages.reachability import ReachabilityPage
@@ -28,6 +30,9 @@ api_routes = [
     *routes("subnets", SubnetsApi),
     *routes("nics", NicsApi),
     *routes("security-groups", SecurityGroupsApi),
+    *routes("external-segments", SegmentsApi),
+    *routes("segment-addresses", SegmentAddressesApi),
+    *routes("eips", EipsApi),
     path("projects/<id:key>/default-network", DefaultNetworkApi.as_view(), name="projects-default-network"),
     path("reachability", ReachabilityApi.as_view(), name="reachability"),
     path("vpc-ranges", VpcRangesApi.as_view(), name="vpc-ranges"),

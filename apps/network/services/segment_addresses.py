@@ -20,7 +20,10 @@ from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.models import Resource
 from apps.network.models import ExternalSegment, SegmentAddress
 from apps.network.platform_settings import ADDRESS_QUARANTINE_MINUTES
-from apps.network.segment_plan import Address, AddressRange, holds, spans_of
+from apps.network.segment_plan import Address, AddressRange, holds, size_of, spans_of
+
+#: More are not counted: an IPv6 segment has more than programs' numbers hold.
+MOST_FREE = 1_000_000_000
 
 # Of each span: its first address behind the one given out last, or the first gap behind a taken one.
 _TAKE_NEXT = """
@@ -49,6 +52,11 @@ def spans_given_out(segment: ExternalSegment) -> list[tuple[Address, Address]]:
     """Return the spans of addresses that the segment gives out; its ranges should have been fetched."""
     ranges = [AddressRange(each.first, each.last, each.kept_back) for each in segment.ranges.all()]
     return spans_of(segment.cidr, (segment.gateway, segment.router_address), ranges)
+
+
+def free_addresses(segment: Any) -> int:
+    """Return how many addresses can be given out, a billion at most; from `selectors.visible_segments`: no query."""
+    return min(max(size_of(spans_given_out(segment)) - segment.taken_addresses, 0), MOST_FREE)
 
 
 def hold_address(
