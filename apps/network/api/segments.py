@@ -13,6 +13,7 @@ from apps.accounts.rights import Rights
 from apps.api import limits
 from apps.api.bodies import Items, LineField
 from apps.api.declarations import Action, Create, Update
+from apps.api.paging import CursorPages
 from apps.api.representation import Out, ReferenceOut, ResourceOut, moment
 from apps.api.views import ObjectApi, ResourceApi
 from apps.infrastructure.api.clusters import PermitBody, region_named, tenants_with
@@ -25,6 +26,7 @@ from apps.network.models import ExternalSegment, SegmentAddress
 from apps.network.models.external import LAST_VLAN
 from apps.network.segment_plan import MOST_MBIT, MOST_RANGES, MOST_ROUTES
 from apps.network.services import external_segment as services
+from apps.network.services.repair_external import free_address
 from apps.network.services.segment_addresses import free_addresses
 from apps.network.verbs.external_segment import (
     SEGMENT_CHANGE,
@@ -178,7 +180,18 @@ def _create(actor: Actor, *, region: str, tenants: Sequence[UUID], **body: Any) 
 def _permit(
     actor: Actor, segment: ExternalSegment, *, open_to_all: bool, tenants: Sequence[UUID]
 ) -> ExternalSegment:
-    return services.permit_segment(actor, segment, open_to_all=open_to_all, tenants=tenants_with(tenants))
+    services.permit_segment(actor, segment, open_to_all=open_to_all, tenants=tenants_with(tenants))
+    return _shown(actor, segment)
+
+
+def _free(actor: Actor, segment: ExternalSegment, *, address: str) -> ExternalSegment:
+    free_address(actor, segment, address=address)
+    return _shown(actor, segment)
+
+
+def _shown(actor: Actor, segment: ExternalSegment) -> ExternalSegment:
+    """Return the segment as it is then, with what is shown of it."""
+    return selectors.visible_segments(actor).get(pk=segment.pk)
 
 
 class SegmentsApi(ResourceApi):
@@ -193,7 +206,7 @@ class SegmentsApi(ResourceApi):
     actions = (
         Action(SEGMENT_CHANGE, ChangeBody, bulk=False),
         Action(SEGMENT_PERMIT, PermitBody, _permit, immediate=True),
-        Action(SEGMENT_FREE_ADDRESS, AddressBody, immediate=True, bulk=False),
+        Action(SEGMENT_FREE_ADDRESS, AddressBody, _free, immediate=True, bulk=False),
         Action(SEGMENT_RETRY),
     )
 
@@ -229,6 +242,10 @@ class SegmentAddressOut(Out):
         }
 
 
+class ByAddress(CursorPages):
+    ordering = ("ip",)
+
+
 class SegmentAddressesApi(ObjectApi):
     """Addresses of external segments that are not free: in use, in quarantine or in conflict."""
 
@@ -236,6 +253,7 @@ class SegmentAddressesApi(ObjectApi):
     out = SegmentAddressOut
     converter = "int"
     filterset_class = SegmentAddressFilter
+    pagination_class = ByAddress
 
     def visible(self, actor: Actor) -> QuerySet[SegmentAddress]:
         """Return the addresses to an admin as such; nobody else may know of them all."""
