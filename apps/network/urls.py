@@ -13,6 +13,7 @@ from apps.network.api.reachability import ReachabilityApi
 from apps.network.api.security_groups import SecurityGroupsApi
 from apps.network.api.segments import SegmentAddressesApi, SegmentsApi
 from apps.network.api.vpcs import SubnetsApi, VpcsApi
+from apps.network.pages.eips import EIP, EipCreate, EipDetail, EipList
 from apps.network.pages.ranges import RangesPage
 from apps.network.pages.reachability import ReachabilityPage
 from apps.network.pages.security_group_rules import RulesPage, SecurityGroupCreate
@@ -21,6 +22,7 @@ from apps.network.pages.security_groups import (
     SecurityGroupDetail,
     SecurityGroupList,
 )
+from apps.network.pages.segments import SEGMENT, SegmentCreate, SegmentDetail, SegmentList
 from apps.network.pages.subnets import SUBNET, SubnetCreate, SubnetDetail, SubnetList
 from apps.network.pages.vpcs import VPC, VpcCreate, VpcDetail, VpcList
 from apps.portal.kind_urls import kind_paths
@@ -46,6 +48,7 @@ tenant_patterns = [
     *kind_paths(
         SECURITY_GROUP, list=SecurityGroupList, detail=SecurityGroupDetail, create=SecurityGroupCreate
     ),
+    *kind_paths(EIP, list=EipList, detail=EipDetail, create=EipCreate),
     path(_RULES, RulesPage.as_view(), name="security_group.rules"),
     path("reachability/", ReachabilityPage.as_view(), name="reachability"),
 ]
@@ -54,6 +57,8 @@ admin_patterns = [
     *kind_paths(VPC, list=VpcList, detail=VpcDetail, admin=True),
     *kind_paths(SUBNET, list=SubnetList, detail=SubnetDetail, admin=True),
     *kind_paths(SECURITY_GROUP, list=SecurityGroupList, detail=SecurityGroupDetail, admin=True),
+    *kind_paths(EIP, list=EipList, detail=EipDetail, admin=True),
+    *kind_paths(SEGMENT, list=SegmentList, detail=SegmentDetail, create=SegmentCreate, admin=True),
     path(_RULES, RulesPage.as_view(admin=True), name="security_group.rules"),
     path("reachability/", ReachabilityPage.as_view(admin=True), name="reachability"),
     path("vpc-ranges/", RangesPage.as_view(admin=True), name="vpc_range.list"),
