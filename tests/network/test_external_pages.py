@@ -155,7 +155,7 @@ def test_a_tenant_gets_binds_and_releases_an_eip(
     settle_all()
     page.post(f"/eips/{eip.pk}/unbind/", {"carrier": carrier.pk})
     settle_all()
-    page.post(f"/eips/{eip.pk}/delete/", {"typed": "web", "name": "web"})
+    page.post(f"/eips/{eip.pk}/delete/", {"typed_name": "web"})
     settle_all()
     assert not Eip.objects.exists()
 
