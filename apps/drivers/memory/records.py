@@ -95,8 +95,6 @@ ADDRESSES = Table("addresses", str)
 GROUPS = Table("groups", SecurityGroupSpec)
 UNPROTECTED = Table("unprotected", str)
 """VPC, subnet or port → how, where a test has taken a limit or an always-on rule away; ensuring it gives it back."""
-ANSWERING = Table("answering", str)
-"""`physical network/vlan/ip` → the MAC from which a machine of nobody answers there."""
 FENCES = Table("fences", Fence)
 """VM, volume or image → the newest operation that changed it."""
 
