@@ -109,6 +109,8 @@ UPLINKS = Table("uplinks", str)
 """`edge/number` → VPC."""
 UNPROTECTED = Table("unprotected", str)
 """Identifier → how, where a test has taken a limit or an always-on rule away; ensuring it gives it back."""
+ANSWERING = Table("answering", str)
+"""`physical network/vlan/ip` → the MAC from which a machine of nobody answers there."""
 FENCES = Table("fences", Fence)
 """VM, volume or image → the newest operation that changed it."""
 
