@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -22,29 +22,13 @@ from apps.compute.services.disk_attachment import MOST_DISKS
 from apps.infrastructure.models import ComputeCluster
 from apps.lifecycle.models import State
 from apps.portal.forms import RowForm
+from apps.portal.selects import SelectWithReasons
 from apps.storage.forms import NAMED, some_of
 from apps.storage.models import Disk, Snapshot
 from apps.storage.verbs import DISK_ATTACH
 
 #: Of so many VMs one is chosen from a list; of more, one is found by typing its name or ID.
 MOST_OFFERED = 100
-
-
-class SelectWithReasons(forms.Select):
-    """A list in which what cannot be chosen is named with the reason."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.reasons: Mapping[str, str] = {}
-
-    def create_option(self, name: str, value: Any, label: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Disable an option that has a reason."""
-        reason = self.reasons.get(str(value))
-        shown = f"{label}: {reason}" if reason else label
-        option: dict[str, Any] = super().create_option(name, value, shown, *args, **kwargs)
-        if reason:
-            option["attrs"]["disabled"] = True
-        return option
 
 
 class Suggestions(forms.TextInput):

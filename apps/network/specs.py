@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from apps.drivers.specs import (
     Direction,
+    EdgeSpec,
+    ExternalNetwork,
     NicAttachment,
     PortSpec,
+    ProviderNetworkSpec,
     RuleAction,
     RulePriority,
     RuleProtocol,
@@ -14,7 +19,17 @@ from apps.drivers.specs import (
     SubnetSpec,
     VpcSpec,
 )
-from apps.network.models import Nic, Protocol, SecurityGroup, SecurityGroupRule, Subnet, Vpc
+from apps.network.models import (
+    Edge,
+    ExternalSegment,
+    Nic,
+    Protocol,
+    ProviderNetwork,
+    SecurityGroup,
+    SecurityGroupRule,
+    Subnet,
+    Vpc,
+)
 from apps.network.platform_settings import NIC_CONNECTIONS
 
 _PROTOCOLS = {
@@ -57,6 +72,28 @@ def port_spec(nic: Nic, *, generation: int) -> PortSpec:
         security_group_ids=(str(nic.security_group_id),) if nic.security_group_id else (),
         generation=generation,
         connection_limit=NIC_CONNECTIONS.value(),
+    )
+
+
+def edge_spec(edge: Edge) -> EdgeSpec:
+    """Return the region's edge for the fabric."""
+    return EdgeSpec(id=str(edge.pk), mac=edge.mac, hosts=tuple(edge.hosts), generation=edge.generation)
+
+
+def provider_network_spec(
+    network: ProviderNetwork, segments: Iterable[ExternalSegment]
+) -> ProviderNetworkSpec:
+    """Return a provider network with the CIDRs of these segments."""
+    return ProviderNetworkSpec(
+        id=str(network.pk),
+        edge_id=str(network.edge_id),
+        physical_network=network.physical_network,
+        vlan=network.vlan,
+        mac=network.mac,
+        networks=tuple(
+            ExternalNetwork(str(each.cidr), str(each.gateway), str(each.router_address)) for each in segments
+        ),
+        generation=network.generation,
     )
 
 

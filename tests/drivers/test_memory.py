@@ -17,6 +17,7 @@ from apps.drivers.memory.snapshots import CONTENTS
 from apps.drivers.orders import Fence
 from apps.drivers.protocols import Hypervisor
 from apps.drivers.specs import PauseReason, PoolKind, PoolSpec, Power, VmSpec, VolumeSpec, VpcSpec
+from tests.drivers.contracts.external import ExternalContract
 from tests.drivers.contracts.fabric import FabricContract, refused
 from tests.drivers.contracts.hypervisor import DisksContract, HypervisorContract, wait_until_off
 from tests.drivers.contracts.volumes import SnapshotsContract, VolumesContract
@@ -58,7 +59,7 @@ def hypervisor(world: World) -> MemoryHypervisor:
     return MemoryHypervisor(world, "host1")
 
 
-class TestMemoryFabric(FabricContract):
+class TestMemoryFabric(FabricContract, ExternalContract):
     @pytest.fixture
     def fabric(self, world: World) -> MemoryFabric:
         return MemoryFabric(world)

@@ -25,6 +25,7 @@ from apps.drivers.specs import (
     SubnetSpec,
     VpcSpec,
 )
+from tests.drivers.contracts.external import ExternalContract
 from tests.drivers.contracts.fabric import FabricContract, built, refused
 from tests.drivers.ovn_tidy import tidy_fabric
 from tests.drivers.samples import a_port, a_subnet, a_vpc, new_id
@@ -39,7 +40,7 @@ def fabric(northbound: str) -> Iterator[OvnFabric]:
         yield connected
 
 
-class TestOvnFabric(FabricContract):
+class TestOvnFabric(FabricContract, ExternalContract):
     pass
 
 

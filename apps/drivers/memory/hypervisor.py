@@ -12,12 +12,13 @@ from apps.drivers.hypervisor_errors import missing_vm, unreachable, vm_is_off
 from apps.drivers.memory import disks
 from apps.drivers.memory.fences import pass_or_refuse
 from apps.drivers.memory.pictures import screen
-from apps.drivers.memory.records import HOSTS, POOL_KEYS, MemoryVm, State, vms_of
+from apps.drivers.memory.records import ANSWERING, HOSTS, POOL_KEYS, MemoryVm, State, vms_of
 from apps.drivers.memory.world import World
 from apps.drivers.orders import Fence
 from apps.drivers.specs import (
     RESUMABLE,
     ConsoleAddress,
+    FoundAddress,
     GuestMounts,
     Held,
     HostObservation,
@@ -151,6 +152,13 @@ class MemoryHypervisor:
         with self._call("ensure_pool_key_absent") as state:
             pass_or_refuse(state, pool_id, self._fence)
             state.delete(POOL_KEYS, f"{self._host}/{pool_id}")
+
+    def probe_addresses(
+        self, physical_network: str, vlan: int, addresses: tuple[str, ...]
+    ) -> tuple[FoundAddress, ...]:
+        with self._call("probe_addresses") as state:
+            found = {ip: state.get(ANSWERING, f"{physical_network}/{vlan}/{ip}") for ip in addresses}
+        return tuple(FoundAddress(ip, mac) for ip, mac in found.items() if mac)
 
     def status(self, vm_id: str) -> VmStatus:
         with self._call("status") as state:

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from apps.lifecycle.models import State
+from apps.lifecycle.modules import load_modules
 from apps.lifecycle.standard_verbs import (
     create_verb,
     delete_verb,
@@ -112,3 +113,6 @@ SUBNET_RECOUNT = declare(
         on_resource=False,
     )
 )
+
+# A verb that is not above is imported from its own module.
+load_modules(__name__)
