@@ -5,6 +5,9 @@ into the backend (libvirt metadata, OVN external_ids) so that drift can be seen 
 """
 
 from apps.drivers.specs.compute import (
+    ELASTIC_SLOTS,
+    EXTERNAL_SLOT,
+    INTERNAL_SLOT,
     MOST_SCREEN_HEIGHT,
     MOST_SCREEN_WIDTH,
     RESUMABLE,
@@ -16,6 +19,7 @@ from apps.drivers.specs.compute import (
     GuestAddress,
     GuestMounts,
     GuestNetwork,
+    GuestNetworkReason,
     GuestNetworkState,
     GuestNic,
     Held,
@@ -28,6 +32,7 @@ from apps.drivers.specs.compute import (
     Screenshot,
     SeedSpec,
     VmDisks,
+    VmNics,
     VmSpec,
     VmStatus,
     VmUsage,
@@ -78,8 +83,11 @@ from apps.drivers.specs.storage import (
 
 __all__ = [
     "CONNECTION_LIMIT",
+    "ELASTIC_SLOTS",
+    "EXTERNAL_SLOT",
     "GATEWAY_V4",
     "GATEWAY_V6",
+    "INTERNAL_SLOT",
     "MOST_SCREEN_HEIGHT",
     "MOST_SCREEN_WIDTH",
     "MOST_UPLINKS",
@@ -101,6 +109,7 @@ __all__ = [
     "GuestAddress",
     "GuestMounts",
     "GuestNetwork",
+    "GuestNetworkReason",
     "GuestNetworkState",
     "GuestNic",
     "HealthCheck",
@@ -134,6 +143,7 @@ __all__ = [
     "TranslatedAddressSpec",
     "Unfinished",
     "VmDisks",
+    "VmNics",
     "VmSpec",
     "VmStatus",
     "VmUsage",
