@@ -5,7 +5,7 @@ libvirt for a pool that does not answer: it would hang, with all that is asked o
 """
 
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,22 +13,15 @@ import libvirt
 
 from apps.drivers.bounds import MOST_COUNT, clamped
 from apps.drivers.deadline import Deadline
-from apps.drivers.hypervisor_errors import limits_not_set, locked_volume, missing_volume, slow_hypervisor
+from apps.drivers.hypervisor_errors import limits_not_set, locked_volume, missing_volume
 from apps.drivers.libvirt import disk_xml
+from apps.drivers.libvirt.device_change import LIVE, DeviceChange, call
 from apps.drivers.libvirt.pool_drivers import describe, driver_of
 from apps.drivers.specs import Architecture, AttachedDisk, DiskAttachment, PoolSpec, VmDisks, VmSpec
 from apps.drivers.volume_errors import silent_pool
 
-LIVE, STORED = libvirt.VIR_DOMAIN_AFFECT_LIVE, libvirt.VIR_DOMAIN_AFFECT_CONFIG
-POOL_SECONDS, CALL_SECONDS = 3.0, 15.0
+POOL_SECONDS = 3.0
 GIB, LENGTH = 1 << 30, "_length"
-NOT_NOW = frozenset(
-    {
-        libvirt.VIR_ERR_DEVICE_MISSING,  # it has gone by itself
-        libvirt.VIR_ERR_OPERATION_FAILED,  # the guest refuses, or has been asked before and not answered yet
-        libvirt.VIR_ERR_OPERATION_INVALID,  # it is off
-    }
-)
 _deadline = Deadline()
 
 
@@ -57,7 +50,7 @@ def ensure(domain: Any, spec: VmSpec) -> VmDisks:
     """Bring the disks to `spec`."""
     for pool in {disk.volume.pool for disk in spec.disks}:
         need_answer(pool)
-    change = _Change(domain, spec.id, spec.architecture)
+    change = _Change(DeviceChange(domain, spec.id, disk_xml.volumes_in), spec.architecture)
     wanted = {disk.volume.id: disk for disk in spec.disks}
     change.detach(wanted.keys())
     for disk in spec.disks:
@@ -74,7 +67,7 @@ def _running(domain: Any) -> dict[str, ET.Element]:
 
 def _sizes(domain: Any) -> dict[str, int]:
     """Return device → bytes of the disk as QEMU has it."""
-    stats = _call(domain.UUIDString(), lambda: _block_stats(domain))
+    stats = call(domain.UUIDString(), lambda: _block_stats(domain))
     devices = range(stats.get("block.count", 0))
     return {stats[f"block.{n}.name"]: int(stats.get(f"block.{n}.capacity", 0)) for n in devices}
 
@@ -85,49 +78,29 @@ def _block_stats(domain: Any) -> dict[str, Any]:
     return found
 
 
-def _call(what: str, call: Callable[[], Any]) -> Any:
-    return _deadline.run(what, call, CALL_SECONDS, lambda: slow_hypervisor(what, CALL_SECONDS))
-
-
 @dataclass(frozen=True, slots=True)
 class _Change:
     """The steps, each for the definition of the next start and for the VM that runs."""
 
-    domain: Any
-    vm_id: str
+    device: DeviceChange
     architecture: Architecture
 
-    def _places(self) -> list[tuple[int, dict[str, ET.Element]]]:
-        """Return the disks in the stored definition, then those of the VM that runs."""
-        stored = disk_xml.volumes_in(self.domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
-        running = _running(self.domain)
-        return [(STORED, stored), (LIVE, running)] if running else [(STORED, stored)]
+    @property
+    def domain(self) -> Any:
+        return self.device.domain
 
-    def _do(self, where: int, call: Callable[[], Any]) -> Any:
-        """Do what libvirt may take long for; nothing where it is for a running VM that has been switched off."""
-        try:
-            return _call(self.vm_id, call)
-        except libvirt.libvirtError as error:
-            if where == LIVE and not self.domain.isActive():
-                return None
-            raise error
+    @property
+    def vm_id(self) -> str:
+        return self.device.vm_id
 
     def detach(self, wanted: Collection[str]) -> None:
-        for where, disks in self._places():
+        for where, disks in self.device.places():
             for id, disk in disks.items():
                 if id not in wanted:
-                    self._let_go(ET.tostring(disk, encoding="unicode"), where)
-
-    def _let_go(self, xml: str, where: int) -> None:
-        """Ask the guest for it; libvirt waits some seconds for its answer. It is asked again with the next call."""
-        try:
-            self._do(where, lambda: self.domain.detachDeviceFlags(xml, where))
-        except libvirt.libvirtError as error:
-            if error.get_error_code() not in NOT_NOW:
-                raise
+                    self.device.let_go(ET.tostring(disk, encoding="unicode"), where)
 
     def attach(self, disk: DiskAttachment) -> None:
-        missing = [where for where, disks in self._places() if disk.volume.id not in disks]
+        missing = [where for where, disks in self.device.places() if disk.volume.id not in disks]
         if not missing:
             return
         if not driver_of(disk.volume.pool).prepare(disk.volume):
@@ -139,7 +112,7 @@ class _Change:
 
     def _attach(self, disk: DiskAttachment, xml: str, where: int) -> None:
         try:
-            self._do(where, lambda: self.domain.attachDeviceFlags(xml, where))
+            self.device.do(where, lambda: self.domain.attachDeviceFlags(xml, where))
         except libvirt.libvirtError as error:
             words = str(error)
             if 'write" lock' in words or 'shared "write' in words:
@@ -147,7 +120,7 @@ class _Change:
             raise
 
     def limit(self, disk: DiskAttachment) -> None:
-        for where, disks in self._places():
+        for where, disks in self.device.places():
             if disk.volume.id in disks:
                 self._limit(disk, disk_xml.device_of(disks[disk.volume.id]), where)
 
@@ -155,13 +128,13 @@ class _Change:
         wanted = disk_xml.iotune(disk)
         if self._has_limits(device, wanted, where):
             return
-        self._do(where, lambda: self.domain.setBlockIoTune(device, wanted, where))
+        self.device.do(where, lambda: self.domain.setBlockIoTune(device, wanted, where))
         if not self._has_limits(device, wanted, where):
             raise limits_not_set(self.vm_id, disk.volume.id)
 
     def _has_limits(self, device: str, wanted: dict[str, int], where: int) -> bool:
         """Whether limits are as wanted; the length of a burst counts only where there is one."""
-        tune = self._do(where, lambda: self.domain.blockIoTune(device, where))
+        tune = self.device.do(where, lambda: self.domain.blockIoTune(device, where))
         return tune is None or all(
             tune.get(name, 0) == value
             for name, value in wanted.items()
@@ -170,11 +143,11 @@ class _Change:
 
     def grow(self, disk: DiskAttachment) -> None:
         """Tell the guest of a size that has grown. libvirt cuts a disk under its guest without asking: never less."""
-        found = _running(self.domain).get(disk.volume.id)
+        found = self.device.running().get(disk.volume.id)
         if found is None:
             return
         device, size = disk_xml.device_of(found), disk.volume.size_gib * GIB
-        if not 0 < (self._do(LIVE, lambda: _sizes(self.domain)) or {}).get(device, 0) < size:
+        if not 0 < (self.device.do(LIVE, lambda: _sizes(self.domain)) or {}).get(device, 0) < size:
             return
         how = libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES
-        self._do(LIVE, lambda: self.domain.blockResize(device, size, how))
+        self.device.do(LIVE, lambda: self.domain.blockResize(device, size, how))

@@ -14,6 +14,8 @@ from apps.drivers.libvirt import (
     domain_xml,
     domains,
     guest_agent,
+    nic_guard,
+    nics,
     observation,
     pool_keys,
     rbd_disks,
@@ -39,6 +41,7 @@ from apps.drivers.specs import (
     Screenshot,
     SeedSpec,
     VmDisks,
+    VmNics,
     VmSpec,
     VmStatus,
 )
@@ -73,6 +76,11 @@ class LibvirtHypervisor:
         elif known.seed != digest:
             seed.overwrite(path, seed.image(vm_id, wanted))
         return replace(known, seed=digest, secret=wanted.is_secret)
+
+    def _keep_seed(self, vm_id: str, domain: Any, wanted: SeedSpec) -> None:
+        known = domains.about(domain)
+        if (found := self._bring_seed(vm_id, wanted, known)) != known:
+            domains.set_about(domain, found)
 
     def ensure_vm_absent(self, vm_id: str) -> None:
         with self.connection.use() as connection:
@@ -118,7 +126,7 @@ class LibvirtHypervisor:
         with self.connection.use() as connection:
             domain = domains.find(connection, vm_id)
             if domain is not None:
-                domains.set_about(domain, self._bring_seed(vm_id, seed, domains.about(domain)))
+                self._keep_seed(vm_id, domain, seed)
 
     def ensure_disks(self, spec: VmSpec) -> VmDisks:
         with self.connection.use() as connection:
@@ -131,6 +139,19 @@ class LibvirtHypervisor:
         with self.connection.use() as connection:
             domain = domains.find(connection, vm_id)
             return disks.read(domain) if domain is not None else VmDisks()
+
+    def ensure_nics(self, spec: VmSpec) -> VmNics:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, spec.id)
+            if domain is None:
+                raise missing_vm(spec.id)
+            self._keep_seed(spec.id, domain, spec.seed)
+            return nics.ensure(domain, spec, self._settings, nic_guard.guard)
+
+    def nics(self, vm_id: str) -> VmNics:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, vm_id)
+            return nics.read(domain) if domain is not None else VmNics()
 
     def mounts(self, vm_id: str) -> GuestMounts:
         with self.connection.use() as connection:
