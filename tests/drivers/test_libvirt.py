@@ -12,7 +12,7 @@ from apps.drivers.protocols import Hypervisor, Volumes
 from apps.drivers.specs import OsFamily, PoolSpec, Power, SeedSpec, VmSpec, VolumeSpec
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.contracts.hypervisor import DisksContract, HypervisorContract
-from tests.drivers.contracts.nics import NicsContract, a_nic, with_nics
+from tests.drivers.contracts.nics import GuestNetworkContract, NicsContract, a_nic, with_nics
 from tests.drivers.real_agents import RealAgent, running_agent, shared_pool
 from tests.drivers.samples import a_vm, a_volume
 from tests.onebox_fixtures import Onebox
@@ -76,6 +76,10 @@ class TestLibvirtDisks(DisksContract):
 
 class TestLibvirtNics(NicsContract):
     guest_answers = False
+
+
+class TestLibvirtGuestNetwork(GuestNetworkContract):
+    """Its guest has no agent: its system disk is blank."""
 
 
 def seed_path(agent: RealAgent, vm: VmSpec) -> str:

@@ -24,6 +24,7 @@ from apps.drivers.libvirt import (
     starting,
 )
 from apps.drivers.libvirt.connection import Connection
+from apps.drivers.libvirt.guest_networks import GuestNetworks
 from apps.drivers.libvirt.held import HeldVms
 from apps.drivers.libvirt.metadata import VmMetadata
 from apps.drivers.libvirt.pool_drivers import add_ceph, describe
@@ -34,6 +35,8 @@ from apps.drivers.specs import (
     RESUMABLE,
     ConsoleAddress,
     GuestMounts,
+    GuestNetwork,
+    GuestNetworkState,
     Held,
     HostObservation,
     PoolKey,
@@ -56,6 +59,8 @@ class LibvirtHypervisor:
         self.held = HeldVms(self.connection, settings.state_dir / "held")
         self.ceph = RbdClient(settings.ceph_keys)
         add_ceph(self.ceph)
+        self.networks = GuestNetworks(self.connection)
+        self.connection.on_agent = self.networks.agent_changed
         self._meter = observation.LoadMeter()
         self._button = PowerButton()
 
@@ -94,6 +99,7 @@ class LibvirtHypervisor:
                     | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
                 )
         self._button.forget(vm_id)
+        self.networks.forget(vm_id)
         seed.remove(self._settings.seed_path(vm_id))
         for log in self._settings.log_dir.glob(f"*{checked_id(vm_id)}*"):
             log.unlink(missing_ok=True)
@@ -111,16 +117,16 @@ class LibvirtHypervisor:
                 self._button.press(vm_id, domain)
             else:
                 domains.stop(domain)
-            return domains.status(vm_id, domain)
+            return domains.status(vm_id, domain, self.networks.look)
 
     def ensure_resumed(self, vm_id: str) -> VmStatus:
         with self.connection.use() as connection:
             domain = domains.find(connection, vm_id)
-            status = domains.status(vm_id, domain)
+            status = domains.status(vm_id, domain, self.networks.look)
             if domain is None or status.paused not in RESUMABLE or not status.resumable:
                 return status
             domains.resume(domain)
-            return domains.status(vm_id, domain)
+            return domains.status(vm_id, domain, self.networks.look)
 
     def ensure_seed(self, vm_id: str, seed: SeedSpec) -> None:
         with self.connection.use() as connection:
@@ -160,6 +166,9 @@ class LibvirtHypervisor:
                 raise missing_vm(vm_id)
             return guest_agent.mounts(domain) if domain.isActive() else GuestMounts(asked=False)
 
+    def ensure_guest_network(self, vm_id: str, network: GuestNetwork) -> GuestNetworkState:
+        return self.networks.ensure(vm_id, network)
+
     def ensure_held(self, vm_id: str, seconds: int, *, pause: bool) -> Held:
         return self.held.hold(vm_id, seconds, pause=pause)
 
@@ -178,7 +187,7 @@ class LibvirtHypervisor:
 
     def status(self, vm_id: str) -> VmStatus:
         with self.connection.use() as connection:
-            return domains.status(vm_id, domains.find(connection, vm_id))
+            return domains.status(vm_id, domains.find(connection, vm_id), self.networks.look)
 
     def open_console(self, vm_id: str, *, password: str, valid_until: datetime) -> ConsoleAddress:
         with self.connection.use() as connection:
@@ -197,7 +206,8 @@ class LibvirtHypervisor:
 
     def observe(self) -> HostObservation:
         with self.connection.use() as connection:
-            return observation.observe(connection, self._settings.virtualisation, self._meter)
+            virtualisation, look = self._settings.virtualisation, self.networks.look
+            return observation.observe(connection, virtualisation, self._meter, look)
 
     def _running(self, connection: Any, vm_id: str) -> Any:
         domain = domains.find(connection, vm_id)

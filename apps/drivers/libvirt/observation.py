@@ -50,11 +50,12 @@ class LoadMeter:
         return round(100.0 * busy_now / total_now, 1) if total_now > 0 else 0.0
 
 
-def observe(connection: Any, virtualisation: str, meter: LoadMeter) -> HostObservation:
+def observe(connection: Any, virtualisation: str, meter: LoadMeter, look: domains.Look) -> HostObservation:
     """Return the host and the platform's VMs on it, defined and running."""
     running = connection.getAllDomainStats(STATS, WHICH)
     info = connection.getInfo()
-    vms = {vm_id: domains.status(vm_id, domain) for vm_id, domain in _ours(connection.listAllDomains())}
+    ours = _ours(connection.listAllDomains())
+    vms = {vm_id: domains.status(vm_id, domain, look) for vm_id, domain in ours}
     return HostObservation(
         architecture=info[0],
         cpu_model=_cpu_model(),

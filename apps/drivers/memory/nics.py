@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from apps.drivers.guest_network import lines_of
 from apps.drivers.hypervisor_errors import taken_nic_slot
 from apps.drivers.memory.records import MemoryVm
 from apps.drivers.specs import (
@@ -48,6 +49,7 @@ def nics_of(vm: MemoryVm) -> VmNics:
 
 def configured(vm: MemoryVm, network: GuestNetwork) -> tuple[MemoryVm, GuestNetworkState]:
     """Return the VM that keeps what its guest shall have, and how it is."""
+    lines_of(network)
     vm = replace(vm, network=network)
     return vm, state_of(vm)
 

@@ -10,6 +10,7 @@ import pytest
 from apps.drivers.protocols import Hypervisor
 from apps.drivers.specs import (
     GATEWAY_V4,
+    GATEWAY_V6,
     GuestAddress,
     GuestNetwork,
     GuestNetworkReason,
@@ -34,7 +35,8 @@ def with_nics(vm: VmSpec, *nics: NicAttachment) -> VmSpec:
 
 def a_network(mac: str, *addresses: str, generation: int = 1) -> GuestNetwork:
     """The addresses on the NIC with this MAC, replies by the edge."""
-    found = tuple(GuestAddress(address, GATEWAY_V4) for address in addresses)
+    gateways = (GATEWAY_V6 if ":" in address else GATEWAY_V4 for address in addresses)
+    found = tuple(GuestAddress(*pair) for pair in zip(addresses, gateways, strict=True))
     return GuestNetwork((GuestNic(mac, found),), generation)
 
 
@@ -114,6 +116,26 @@ class GuestNetworkContract:
     def test_the_network_of_a_guest_needs_a_defined_vm(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
         with refused("hypervisor.vm_missing"):
             hypervisor.ensure_guest_network(vm.id, a_network(new_mac(), "203.0.113.9/32"))
+
+    @pytest.mark.requirement("SE-5")
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            GuestNic("02:00:00:00:00:01; reboot"),
+            GuestNic("02:00:00:00:00:01", (GuestAddress("203.0.113.9/32\nn x", GATEWAY_V4),)),
+            GuestNic("02:00:00:00:00:01", (GuestAddress("203.0.113.9/32", "$(reboot)"),)),
+            GuestNic("02:00:00:00:00:01", (GuestAddress("203.0.113.9/32", GATEWAY_V4, ("-",)),)),
+            GuestNic("02:00:00:00:00:01", (GuestAddress("203.0.113.9/32", GATEWAY_V6),)),
+            GuestNic("02:00:00:00:00:01", (GuestAddress("fe80::1%eth0/64", GATEWAY_V6),)),
+        ],
+        ids=range(6),
+    )
+    def test_what_is_no_address_never_reaches_a_guest(
+        self, hypervisor: Hypervisor, vm: VmSpec, wrong: GuestNic
+    ) -> None:
+        hypervisor.ensure_vm(vm)
+        with refused("hypervisor.guest_network_invalid"):
+            hypervisor.ensure_guest_network(vm.id, GuestNetwork((wrong,)))
 
     def test_a_guest_without_an_agent_is_not_configured_and_the_host_says_why(
         self, hypervisor: Hypervisor, vm: VmSpec
