@@ -38,8 +38,8 @@ WORDS: dict[GuestNetworkReason, str] = {
         "A network command failed in the guest. The platform retries automatically; check the guest’s network."
     ),
 }
-FIRST_TABLE, PRIORITY = 7701, 1000
-"""Of the tables of routes and the rules in a guest."""
+FIRST_TABLE, PRIORITY = 171, 1000
+"""Of the tables of routes and the rules in a guest. busybox knows no table above 255."""
 MOST_ADDRESSES = 512
 MAC = re.compile("[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 NOTHING = "-"
