@@ -189,17 +189,33 @@ class GuestNetworkState:
 
 
 @dataclass(frozen=True, slots=True)
+class SeedNic:
+    """A NIC that a guest with cloud-init configures by DHCP. One that gets no answer holds up the boot of some images:
+    an external NIC without an address has none here.
+
+    `slot` as in `NicAttachment`: it names the device (eth0, eth1, …), and of two default routes the lower one's wins,
+    unless the other is the VM's egress.
+    """
+
+    mac: str
+    slot: int = INTERNAL_SLOT
+    dhcp6: bool = False
+    is_egress: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SeedSpec:
     """First-boot data, handed to the guest as a NoCloud image.
 
     `password_hash` is a crypt(3) string ($6$…), never the password. `user_data` is passed on untouched. After the first
-    boot only the host name is left; the instance id stays the VM's, so that the guest does not take it for a new one.
+    boot only host name and NICs are left; the instance id stays the VM's, so that the guest does not take it for a new one.
     """
 
     hostname: str
     password_hash: str = ""
     ssh_keys: tuple[str, ...] = ()
     user_data: str = ""
+    nics: tuple[SeedNic, ...] = ()
 
     @property
     def is_secret(self) -> bool:
