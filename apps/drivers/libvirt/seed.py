@@ -6,8 +6,8 @@ User-data reaches the guest as it was given. What was chosen beside it stands wh
 - the password in a script of vendor-data: `chpasswd` of a #cloud-config would replace that of vendor-data, and its key
   `users` is unknown before cloud-init 22.3, and `list` is deprecated since then.
 
-NICs are named in network-config (`seed_network.py`). Of the other settings in vendor-data user-data may set others. JSON is used for values, being YAML that needs no further
-quoting.
+NICs are named in network-config (`seed_network.py`). Of the other settings in vendor-data user-data may set others.
+JSON is used for values, being YAML that needs no further quoting.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """The NICs of a guest for cloud-init: network-config of NoCloud, version 2.
 
-Only what all its renderers write alike: DHCP, by MAC, with the name set. Versions before 22.2 need the name, except with
-netplan. No table and no rule: all renderers but netplan's drop these and leave their routes as ordinary ones.
+Only what all its renderers write alike: DHCP, by MAC, with the name set. Versions before 22.2 need the name, except
+with netplan. No table and no rule: all renderers but netplan's drop these and leave their routes as ordinary ones.
 """
 
 import json

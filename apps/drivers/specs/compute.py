@@ -208,7 +208,7 @@ class SeedSpec:
     """First-boot data, handed to the guest as a NoCloud image.
 
     `password_hash` is a crypt(3) string ($6$…), never the password. `user_data` is passed on untouched. After the first
-    boot only host name and NICs are left; the instance id stays the VM's, so that the guest does not take it for a new one.
+    boot only host name and NICs are left; the instance id stays the VM's, so that it is no new one for the guest.
     """
 
     hostname: str
