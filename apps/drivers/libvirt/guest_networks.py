@@ -7,6 +7,7 @@ configures every guest once more, which changes nothing in a guest that has it a
 import logging
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,10 +26,13 @@ from apps.drivers.specs import GuestNetwork, GuestNetworkState
 from apps.drivers.specs import GuestNetworkReason as Reason
 
 log = logging.getLogger(__name__)
-THREADS = 4
+THREADS = 8
+PAUSE_SECONDS = 2.0
+"""Between two looks at a guest whose agent comes and goes: the next report has it looked at then."""
 CHECK_SECONDS = (5.0, 15.0, 60.0)
 """After a guest was configured it is looked at again, the last number again and again: what manages its network may
 come up later than its agent, or be restarted, and remove what it does not know."""
+NOT_ASKED = frozenset({Reason.OFF, Reason.PAUSED, Reason.NO_AGENT})
 NO_TOOLS, NO_NIC = 10, 11
 """What the script ends with."""
 
@@ -37,7 +41,7 @@ NO_TOOLS, NO_NIC = 10, 11
 class Known:
     """How a guest is, in the boot of this number. `due` is when it is looked at again; `checks` so many times yet.
 
-    `rest`: it may still have what an earlier network named.
+    `rest`: it may still have what an earlier network named. `at` is when it was asked last.
     """
 
     boot: int = -1
@@ -46,6 +50,7 @@ class Known:
     due: float = 0.0
     checks: int = 0
     rest: bool = False
+    at: float = float("-inf")
 
 
 class GuestNetworks:
@@ -57,6 +62,7 @@ class GuestNetworks:
         self._known: dict[str, Known] = {}
         self._turns: dict[str, threading.Lock] = {}
         self._busy: set[str] = set()
+        self._starts: Counter[str] = Counter()
         self._workers = ThreadPoolExecutor(THREADS, thread_name_prefix="guest-network")
 
     def ensure(self, vm_id: str, network: GuestNetwork) -> GuestNetworkState:
@@ -91,18 +97,21 @@ class GuestNetworks:
             return known.generation, Reason.NONE
         return 0, known.reason or Reason.NO_AGENT
 
-    def agent_changed(self, vm_id: str) -> None:
-        """A guest's agent has connected or gone, and what is known of the guest holds no longer."""
+    def agent_changed(self, vm_id: str, connected: bool) -> None:
+        """A guest's agent has connected or gone: what was known of the guest holds no longer, it may have rebooted."""
         with self._lock:
-            known = self._known.pop(vm_id, Known())
-            if known.rest:
-                self._known[vm_id] = Known(boot=known.boot, rest=True)
-        self._soon(vm_id)
+            self._starts[vm_id] += 1
+            known = self._known.get(vm_id, Known())
+            due = known.at + PAUSE_SECONDS
+            self._known[vm_id] = Known(known.boot, due=due, rest=known.rest, at=known.at)
+        if connected and due <= time.monotonic():
+            self._soon(vm_id)
 
     def forget(self, vm_id: str) -> None:
         """The VM is off, or gone."""
         with self._lock:
             self._known.pop(vm_id, None)
+            self._starts.pop(vm_id, None)
 
     def _soon(self, vm_id: str) -> None:
         with self._lock:
@@ -124,6 +133,7 @@ class GuestNetworks:
                     self.forget(vm_id)
                 elif not self._is_fine(domain, about, known):
                     self._bring(vm_id, domain, about, replace(known, checks=known.checks + 1))
+                    self._connection.report()
                 else:
                     self._note(vm_id, replace(known, checks=known.checks + 1))
         except (DriverError, libvirt.libvirtError) as error:
@@ -150,23 +160,24 @@ class GuestNetworks:
             return False
 
     def _bring(self, vm_id: str, domain: Any, about: VmMetadata, known: Known) -> GuestNetworkState:
-        network = kept(about.network) or GuestNetwork()
+        network, starts = kept(about.network) or GuestNetwork(), self._starts[vm_id]
         if network.is_empty and not (known.rest and domain.isActive()):
             state = GuestNetworkState(applied=True)
         else:
             state = _configure(domain, network)
         generation = network.generation if state.applied else 0
         rest = known.rest and not state.applied
-        if domain.isActive():
+        if domain.isActive() and starts == self._starts[vm_id]:
             # A VM that is just being started is paused, too: that is nothing to remember.
             reason = Reason.NONE if state.reason is Reason.PAUSED else state.reason
-            self._note(vm_id, Known(about.boot, generation, reason, checks=known.checks, rest=rest))
+            at = known.at if state.reason in NOT_ASKED else time.monotonic()
+            self._note(vm_id, Known(about.boot, generation, reason, checks=known.checks, rest=rest, at=at))
         return state
 
     def _note(self, vm_id: str, known: Known) -> None:
-        seconds = CHECK_SECONDS[min(known.checks, len(CHECK_SECONDS) - 1)]
+        seconds, now = CHECK_SECONDS[min(known.checks, len(CHECK_SECONDS) - 1)], time.monotonic()
         with self._lock:
-            self._known[vm_id] = replace(known, due=time.monotonic() + seconds)
+            self._known[vm_id] = replace(known, due=now + seconds)
 
     def _turn(self, vm_id: str) -> threading.Lock:
         with self._lock:
