@@ -50,13 +50,13 @@ class LoadMeter:
         return round(100.0 * busy_now / total_now, 1) if total_now > 0 else 0.0
 
 
-def observe(connection: Any, virtualisation: str, meter: LoadMeter) -> HostObservation:
+def observe(connection: Any, virtualisation: str, meter: LoadMeter, look: domains.Look) -> HostObservation:
     """Return the host and the platform's VMs on it, defined and running."""
     running = connection.getAllDomainStats(STATS, WHICH)
     info = connection.getInfo()
     measured = {domain.UUIDString(): stats for domain, stats in running}
     vms = {
-        vm_id: replace(domains.status(vm_id, domain), disks=_reported(domain, measured.get(vm_id, {})))
+        vm_id: replace(domains.status(vm_id, domain, look), disks=_reported(domain, measured.get(vm_id, {})))
         for vm_id, domain in _ours(connection.listAllDomains())
     }
     return HostObservation(
