@@ -55,7 +55,8 @@ def refused_for_permission(client: APIClient, url: str, action: str, body: dict[
     method = METHODS.get(action, "POST")
     path = url if action in METHODS else f"{url}/{action}"
     with transaction.atomic():
-        answer: Any = client.generic(method, path, json.dumps(body), content_type="application/json")
+        send: Any = client.generic  # not typed
+        answer = send(method, path, json.dumps(body), content_type="application/json")
         transaction.set_rollback(True)
     assert answer.status_code in {200, 202, 204, 403, 409, 422}, (action, answer.status_code, answer.content)
     return bool(answer.status_code == 403)
