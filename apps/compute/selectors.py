@@ -5,8 +5,13 @@ from __future__ import annotations
 from django.db.models import Prefetch, Q, QuerySet
 
 from apps.accounts.access import visible
-from apps.compute.models import Image, InstanceType, KeyPair, Vm
-from apps.infrastructure.selectors import in_usable_compute, in_usable_storage, visible_compute_clusters
+from apps.compute.models import Image, ImageCopy, InstanceType, KeyPair, Vm
+from apps.infrastructure.selectors import (
+    in_usable_compute,
+    in_usable_storage,
+    visible_compute_clusters,
+    visible_storage_clusters,
+)
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Resource, State
 from apps.network.models import Nic
@@ -70,8 +75,15 @@ def with_system_disk(vm: Vm) -> QuerySet[Resource]:
 
 
 def visible_images(actor: Actor) -> QuerySet[Image]:
-    """Return the tenant's own images and the base images; those on clusters it may not use are left out (CL-4)."""
+    """Return the tenant's own images and the base images; those on clusters it may not use are left out (CL-4).
+
+    Copies in clusters that the actor may see are in `shown_copies`.
+    """
+    copies = ImageCopy.objects.filter(cluster__in=visible_storage_clusters(actor))
+    copies = copies.select_related("cluster", "operation").order_by("cluster__name", "pk")
     rows = Image.objects.select_related("cluster__region", "tenant", "project", "region")
+    shown = Prefetch("copies", copies, to_attr="shown_copies")
+    rows = rows.prefetch_related(shown)  # type: ignore[no-redef]  # declared on Image for callers
     if actor.is_system or (actor.is_admin and actor.tenant is None):
         return rows
     if actor.tenant is None:

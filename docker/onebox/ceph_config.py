@@ -48,6 +48,7 @@ bluestore block size = {osd_bytes}
 bluestore block db create = false
 bluestore block wal create = false
 bluestore fsck on mount = false
+osd op queue = wpq
 osd op num shards = 2
 osd op num threads per shard = 1
 osd heartbeat interval = 2

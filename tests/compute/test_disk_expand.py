@@ -278,7 +278,7 @@ def test_what_storage_has_grown_and_the_guest_has_not_heard_of_is_finished_by_a_
     """The volume has its new size already, so comparing sizes alone would never tell the guest."""
 
     def unheard(verb: str, moment: str) -> None:
-        if (verb, moment) == ("hypervisor.ensure_vm", "before"):
+        if (verb, moment) == ("hypervisor.ensure_disks", "before"):
             world.on_call = None
             with world.records() as state:
                 known = state.get(VOLUMES, str(disk.pk))

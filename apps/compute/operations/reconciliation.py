@@ -9,8 +9,9 @@ from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Power, Vm
 from apps.compute.operations.disk import ensure_volume_exists
-from apps.compute.operations.disk_attachment import ensure_disks
-from apps.compute.operations.vm import ensure_ports, forget_disk, load_vm, named_disks, settle_deleted
+from apps.compute.operations.fencing import fence_if_off
+from apps.compute.operations.parts import ensure_ports, load_vm
+from apps.compute.operations.settling import forget_disk, named_disks, settle_deleted
 from apps.compute.reconciled.reservations import recount_host
 from apps.compute.specs import vm_spec
 from apps.compute.verbs import VM_FORCE_CLEAN, VM_RESYNC, VM_ROLL_BACK
@@ -50,10 +51,14 @@ def resync_vm(run: OperationContext) -> Settle | None:
         for disk in vm.disks.all():
             _grow(run, disk, host)
     run.step(_("Defining the VM on %(host)s"), 60, host=host.name)
-    ensure_disks(hypervisor, vm_spec(vm))
+    spec = vm_spec(vm)
+    hypervisor.ensure_vm(spec)
+    hypervisor.ensure_disks(spec)
     if there and not args.get("power"):
         return None
     run.step(_("Setting the power state on %(host)s"), 80, host=host.name)
+    if vm.power == Power.ON:
+        fence_if_off(run, hypervisor, vm, host)
     status = hypervisor.ensure_power(str(vm.pk), DriverPower(vm.power), boot=vm.boot)
     return lambda: _seen(vm, status)
 

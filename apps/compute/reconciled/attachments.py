@@ -56,9 +56,9 @@ UNION ALL SELECT '{ATTACHED}', s.id, COALESCE(d.name, s.id::text), vm.tenant_id,
 
 def differences(readings: Sequence[Reading], hosts: Mapping[UUID, Place]) -> Iterator[Difference]:
     """Return how the disks that these reports name differ from their rows. Actions act on the VM."""
-    values: dict[str, Any] = {**_seen(readings), "grace": GRACE}
+    arguments: dict[str, Any] = {**_seen(readings), "grace": GRACE}
     with connection.cursor() as cursor:
-        cursor.execute(_COMPARE, values)
+        cursor.execute(_COMPARE, arguments)
         for aspect, id, name, tenant, vm, vm_name, host, *figures in cursor.fetchall():
             yield Difference(
                 Rule.UNSYNCED,

@@ -19,9 +19,9 @@ from apps.compute.services import first_boot, references
 from apps.compute.services.new_disks import NewDisk, new_data_disks
 from apps.compute.services.user_data import UserDataEncoding, read_user_data, sets_hostname
 from apps.compute.verbs import VM_CREATE
+from apps.infrastructure.models import StorageCluster
 from apps.infrastructure.need import Need
 from apps.infrastructure.regions import ensure_one_region
-from apps.infrastructure.space import ensure_accepts_disks
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.dry_run import ErrorCollector
 from apps.lifecycle.errors import Invalid, Refused
@@ -49,6 +49,8 @@ class Draft:
     project: Project | None = None
     type: InstanceType | None = None
     image: Image | None = None
+    #: Where the system disk is created.
+    cluster: StorageCluster | None = None
     subnet: Subnet | None = None
     group: SecurityGroup | None = None
     disk_gib: int = 0
@@ -71,6 +73,7 @@ class Plan:
     project: Project
     type: InstanceType
     image: Image
+    cluster: StorageCluster
     subnet: Subnet
     group: SecurityGroup | None
     disk_gib: int
@@ -102,6 +105,7 @@ class VmRequest:
     security_group: UUID | DefaultGroup | None = DEFAULT_GROUP
     project: UUID | None = None
     disk_gib: int | None = None
+    disk_cluster: int | None = None
     password: str = ""
     key_pairs: Sequence[UUID] = ()
     hostname: str = ""
@@ -126,7 +130,7 @@ def look_up(actor: Actor, asked: VmRequest, refusals: ErrorCollector) -> Draft:
     if asked.image is not None:
         draft.image = refusals.attempt(references.image, actor, into, asked.image)
     if draft.image is not None:
-        refusals.attempt(ensure_accepts_disks, draft.image.cluster, "image")
+        draft.cluster = refusals.attempt(references.system_cluster, into, draft.image, asked.disk_cluster)
     if asked.subnet is not None:
         draft.subnet = refusals.attempt(references.subnet, actor, into, asked.subnet)
     draft.group = refusals.attempt(_group, actor, into, asked.security_group, draft.type)
@@ -135,7 +139,7 @@ def look_up(actor: Actor, asked: VmRequest, refusals: ErrorCollector) -> Draft:
     family = draft.image.os_family if draft.image else None
     draft.user_data = refusals.attempt(read_user_data, asked.user_data, asked.user_data_encoding, family)
     if draft.image is not None:
-        draft.disk_gib = asked.disk_gib or _default_disk(draft.image)
+        draft.disk_gib = asked.disk_gib or _default_disk(draft.image, draft.cluster or draft.image.cluster)
     refusals.attempt(_check, asked, draft)
     _check_fit(draft, refusals)
     return draft
@@ -157,6 +161,7 @@ def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
         and draft.project
         and draft.type
         and draft.image
+        and draft.cluster
         and draft.subnet
         and asked.name is not None
     )
@@ -170,6 +175,7 @@ def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
         project=draft.project,
         type=draft.type,
         image=draft.image,
+        cluster=draft.cluster,
         subnet=draft.subnet,
         group=draft.group,
         disk_gib=draft.disk_gib,
@@ -183,9 +189,9 @@ def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
     )
 
 
-def _default_disk(image: Image) -> int:
-    """Return what the image suggests, within what it needs and what its cluster takes by now."""
-    return max(min(image.default_disk_gib, image.cluster.max_disk_gib), image.min_disk_gib)
+def _default_disk(image: Image, cluster: StorageCluster) -> int:
+    """Return what the image suggests, within what it needs and what the storage cluster takes by now."""
+    return max(min(image.default_disk_gib, cluster.max_disk_gib), image.min_disk_gib)
 
 
 def numbered(name: str, count: int) -> list[str]:
@@ -202,11 +208,11 @@ def _check(asked: VmRequest, draft: Draft) -> None:
         wrong |= _label_errors(asked.name, asked.description, draft.count)
     if asked.password:
         wrong["password"] = first_boot.password_errors(asked.password)
-    image = draft.image
-    if image is not None and not image.min_disk_gib <= draft.disk_gib <= image.cluster.max_disk_gib:
+    image, cluster = draft.image, draft.cluster
+    if image and cluster and not image.min_disk_gib <= draft.disk_gib <= cluster.max_disk_gib:
         wrong["disk_gib"] = [
             _("%(least)s to %(most)s GiB for this image.")
-            % {"least": image.min_disk_gib, "most": image.cluster.max_disk_gib}
+            % {"least": image.min_disk_gib, "most": cluster.max_disk_gib}
         ]
     if image is not None and asked.hostname:
         last = numbered(asked.hostname, draft.count)[-1]
@@ -239,6 +245,8 @@ def _check_fit(draft: Draft, refusals: ErrorCollector) -> None:
     for field, chosen in (("image", draft.image), ("subnet", draft.subnet), ("security_group", draft.group)):
         if chosen is not None:
             refusals.attempt(ensure_one_region, cluster, chosen, field=field)
+    if draft.cluster is not None and draft.image is not None and draft.cluster.pk != draft.image.cluster_id:
+        refusals.attempt(ensure_one_region, cluster, draft.cluster, field="disk_cluster")
     if draft.image is not None:
         refusals.attempt(_ensure_cpus, draft.type, draft.image)
 

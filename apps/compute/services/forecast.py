@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.compute.services.create_plan import Draft, VmRequest, look_up, numbered
+from apps.compute.services.image_copy import CopyForecast, copy_forecast
 from apps.compute.services.new_disks import new_vm_amounts
 from apps.infrastructure.capacity_forecast import CapacityForecast, capacity_forecast, no_capacity
 from apps.infrastructure.models import StorageCluster
@@ -34,6 +35,8 @@ class VmForecast(Forecast):
     subnet: Subnet | None = None
     #: Whether it was requested without a security group.
     unfiltered: bool = False
+    #: Of the image, where it is in another storage cluster than the system disk will be.
+    copy: CopyForecast | None = None
 
     @property
     def last_name(self) -> str:
@@ -92,6 +95,7 @@ def forecast_vms(actor: Actor, asked: Mapping[str, Any]) -> VmForecast:
         hosts=hosts,
         subnet=subnet,
         unfiltered=wanted.security_group is None,
+        copy=copy_forecast(draft.image, draft.cluster) if draft.image and draft.cluster else None,
     )
 
 
@@ -99,9 +103,9 @@ def _no_space(draft: Draft, *, with_system: bool) -> list[Refused]:
     """Return the refusals of storage clusters with too little space for all the disks they would get."""
     wanted: Counter[StorageCluster] = Counter()
     fields: dict[StorageCluster, str] = {}
-    if draft.image is not None and with_system:
-        wanted[draft.image.cluster] += draft.disk_gib
-        fields[draft.image.cluster] = "disk_gib"
+    if draft.cluster is not None and with_system:
+        wanted[draft.cluster] += draft.disk_gib
+        fields[draft.cluster] = "disk_gib"
     for disk in draft.data_disks or []:
         wanted[disk.cluster] += disk.size_gib
         fields.setdefault(disk.cluster, "data_disks")

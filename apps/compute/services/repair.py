@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from django.db.models import Q
 
 from apps.accounts.acts import changes
-from apps.compute.models import Vm
+from apps.compute.models import Image, Vm
+from apps.compute.services.image_copy import stop_copying
 from apps.compute.verbs import IMAGE_FORCE_CLEAN, VM_DELETE, VM_FORCE_CLEAN, VM_RESYNC, VM_ROLL_BACK
 from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.requests import Change
-from apps.reconciliation.acts import force_cleans, repairs
+from apps.reconciliation.acts import repairs
 from apps.reconciliation.usage import ensure_not_needed
 from apps.storage.models import Disk
 
@@ -19,7 +20,14 @@ from apps.storage.models import Disk
 resync_vm = repairs(VM_RESYNC)
 #: Makes the row match what is there: the power, or with the id of a `host`, where the VM is.
 roll_back_vm = repairs(VM_ROLL_BACK)
-force_clean_image = force_cleans(IMAGE_FORCE_CLEAN)
+
+
+@changes(IMAGE_FORCE_CLEAN)
+def force_clean_image(change: Change[Image]) -> Operation:
+    """Remove an image and its copies whatever state it is in. Raises InUse while something needs it."""
+    ensure_not_needed(change.row)
+    stop_copying(change)
+    return change.request()
 
 
 @changes(VM_FORCE_CLEAN)

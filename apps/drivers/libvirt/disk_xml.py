@@ -57,6 +57,12 @@ def iotune(attachment: DiskAttachment) -> dict[str, int]:
     return found
 
 
+def limits_in(disk: ET.Element) -> dict[str, int]:
+    """Return the limits of a <disk> by libvirt's names; what is not there is not limited."""
+    tune = ((each.tag, each.text or "") for each in disk.iterfind("iotune/*"))
+    return {name: int(text) for name, text in tune if text.isdecimal()}
+
+
 def volumes_in(domain_xml: str) -> dict[str, ET.Element]:
     """Return volume identifier → <disk> of what a VM may write to, in the order of its definition: not the seed.
 
