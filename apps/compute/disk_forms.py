@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from apps.accounts.access import visible
 from apps.accounts.labels import MAX_NAME
 from apps.accounts.rights import Rights
-from apps.compute.disk_widgets import SelectWithReasons, Suggestions
+from apps.compute.disk_widgets import Suggestions
 from apps.compute.models import Vm
 from apps.compute.services.disk_attachment import MOST_DISKS
 from apps.infrastructure.models import ComputeCluster
