@@ -92,14 +92,16 @@ def subnet(actor: Actor, project: Project, pk: UUID) -> Subnet:
     return found
 
 
-def security_group(actor: Actor, project: Project, pk: UUID | None) -> SecurityGroup | None:
-    """Return a security group of the project's tenant; None for none. Raises Invalid."""
+def security_group(
+    actor: Actor, project: Project, pk: UUID | None, field: str = "security_group"
+) -> SecurityGroup | None:
+    """Return a security group of the project's tenant; None for none. Raises Invalid at `field`."""
     if pk is None:
         return None
     rows = visible(actor, SecurityGroup.objects.select_related("region").only("name", "region__label"))
     found = rows.filter(pk=pk, tenant_id=project.tenant_id).first()
     if found is None:
-        raise Invalid({"security_group": [_("Security group not found.")]})
+        raise Invalid({field: [_("Security group not found.")]})
     return found
 
 
