@@ -10,6 +10,7 @@ from apps.accounts.moves import Moving, moving
 from apps.compute.disk_forms import AttachForm, attaching
 from apps.compute.disk_usage import disk_samples
 from apps.compute.eip_carrier import VM_CARRIER
+from apps.compute.eni_forms import BindEniForm, binding
 from apps.compute.observation import report_reachability, take_reports
 from apps.compute.pages.on_home import home_vms
 from apps.compute.pages.on_hosts import cluster_card, cluster_types, cluster_vms, host_card, host_vms
@@ -24,6 +25,7 @@ from apps.infrastructure.pages import attention
 from apps.infrastructure.services.clusters import cluster_defaults
 from apps.network.carriers import CARRIERS
 from apps.network.reachability.steps import STEPS, End, StepSlot
+from apps.network.verbs.eni import ENI_BIND
 from apps.portal.detail import Tab
 from apps.portal.home import FIRST_STEPS, HOME_CARDS, FirstStepSlot, HomeCardSlot
 from apps.portal.kinds import Do
@@ -46,7 +48,12 @@ from apps.portal.slots import (
 )
 from apps.storage.verbs import DISK_ATTACH
 
-ACTIONS.fill(ActionSlot("disk", Do(DISK_ATTACH, form=AttachForm, says=attaching, bulk=True), after="retry"))
+ACTIONS.fill(
+    ActionSlot("disk", Do(DISK_ATTACH, form=AttachForm, says=attaching, bulk=True), after="retry"),
+    ActionSlot(
+        "eni", Do(ENI_BIND, form=BindEniForm, says=binding, bulk=True, also=_("Move")), after="retry"
+    ),
+)
 TABS.fill(
     TabSlot("host", Tab("vms", _("Virtual machines"), "compute/host_vms.html", host_vms), after=""),
     TabSlot(

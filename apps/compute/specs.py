@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from apps.accounts.secrets import unseal
 from apps.compute.models import Vm
 from apps.drivers.specs import (
@@ -15,8 +17,9 @@ from apps.drivers.specs import (
     VmSpec,
 )
 from apps.network.egress import leaves_in_guest
+from apps.network.elastic_specs import eni_attachment, eni_guest_nic, eni_seed_nic
 from apps.network.external_specs import guest_network, guest_nic, in_guest
-from apps.network.models import NicRole
+from apps.network.models import Eni, NicRole, Vpc
 from apps.network.specs import nic_attachment
 from apps.storage.specs import disk_attachment
 
@@ -25,7 +28,8 @@ def vm_spec(vm: Vm) -> VmSpec:
     """Return a VM whose disks (with their clusters) and NICs have been prefetched, cluster and image selected."""
     # The first is booted from. The order gives the devices their names, so it is the same at every start.
     disks = [*([vm.system_disk] if vm.system_disk else []), *vm.data_disks]
-    nics = sorted(map(nic_attachment, vm.nics.all()), key=lambda nic: nic.slot)
+    plugged = [*map(nic_attachment, vm.nics.all()), *map(eni_attachment, vm.elastic_nics.all())]
+    nics = sorted(plugged, key=lambda nic: nic.slot)
     return VmSpec(
         id=str(vm.pk),
         name=vm.name,
@@ -61,10 +65,24 @@ def used_seed(vm: Vm) -> SeedSpec:
     return SeedSpec(hostname=vm.hostname, nics=_seed_nics(vm))
 
 
-def vm_guest_network(vm: Vm) -> GuestNetwork:
-    """Return what the guest agent of a VM configures; its EIPs have been prefetched."""
+def without_nic(spec: VmSpec, port_id: str) -> VmSpec:
+    """Return a VM without a NIC."""
+    return replace(spec, nics=tuple(nic for nic in spec.nics if nic.port_id != port_id))
+
+
+def vm_guest_network(vm: Vm, *, but: Eni | None = None) -> GuestNetwork:
+    """Return what the guest agent of a VM configures; its EIPs and elastic NICs have been prefetched.
+
+    `but`: without this one, which leaves the VM.
+    """
     nics = [guest_nic(nic, vm.bound_eips) for nic in vm.nics.all() if nic.role == NicRole.EXTERNAL]
+    nics += [eni_guest_nic(each, _home(vm)) for each in vm.elastic_nics.all() if each != but]
     return guest_network(nics, generation=vm.generation)
+
+
+def _home(vm: Vm) -> Vpc | None:
+    """Return the VPC of a VM's internal NIC."""
+    return next((nic.subnet.vpc for nic in vm.nics.all() if nic.subnet is not None), None)
 
 
 def _seed_nics(vm: Vm) -> tuple[SeedNic, ...]:
@@ -77,4 +95,5 @@ def _seed_nics(vm: Vm) -> tuple[SeedNic, ...]:
             found.append(SeedNic(nic.mac, INTERNAL_SLOT, dhcp6=nic.ip6 is not None))
         elif nic.role == NicRole.EXTERNAL and answered:
             found.append(SeedNic(nic.mac, EXTERNAL_SLOT, is_egress=leaves_in_guest(eips)))
+    found += [nic for each in vm.elastic_nics.all() if (nic := eni_seed_nic(each)) is not None]
     return tuple(sorted(found, key=lambda nic: nic.slot))

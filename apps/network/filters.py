@@ -12,7 +12,7 @@ from apps.api.filter_fields import Choices, Flag, Number, Text
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
 from apps.api.query_fields import Words
 from apps.api.status_filter import status_filter
-from apps.network.models import Eip, ExternalSegment, Nic, NicRole, SecurityGroupRule, SegmentAddress
+from apps.network.models import Eip, Eni, ExternalSegment, Nic, NicRole, SecurityGroupRule, SegmentAddress
 from apps.network.segment_plan import is_address
 from apps.network.selectors import FREE_ADDRESSES, RULE_COUNT
 
@@ -154,3 +154,37 @@ class EipFilter(ResourceFilter):
             held = SegmentAddress.objects.filter(ip=text).values("holder")
             return queryset.filter(found | Q(pk__in=held))
         return queryset.filter(found)
+
+
+def _eni_of_role(roles: list[str]) -> Q:
+    found = Q(pk__in=[])
+    if "internal" in roles:
+        found |= Q(segment__isnull=True)
+    if "external" in roles:
+        found |= Q(segment__isnull=False)
+    return found
+
+
+class EniFilter(ResourceFilter):
+    by = {
+        "status": status_filter(Eni),
+        "role": Choices(_("Type"), where=_eni_of_role, choices=NicRole.choices[:2]),
+        "vm": Choices(_("Virtual machine"), "vm_id", each=forms.UUIDField),
+        "vm_name": Text(_("Virtual machine (name)"), "vm__name"),
+        "bound": Flag(_("Bound"), where=lambda value: Q(vm__isnull=not value)),
+        "subnet": Choices(_("Subnet"), "nics__subnet_id", each=forms.UUIDField),
+        "vpc": Choices(_("VPC"), "nics__subnet__vpc_id", each=forms.UUIDField),
+        "segment": Choices(_("External segment"), "segment_id", each=forms.UUIDField),
+        "security_group": Choices(_("Security group"), "nics__security_group_id", each=forms.UUIDField),
+        "mac": Text(_("MAC"), "nics__mac", lookup="istartswith"),
+    }
+
+    def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Find by name, id, address or MAC."""
+        text = value.strip()
+        found = named_or_with_id(text) | Q(pk__in=Nic.objects.filter(mac__istartswith=text).values("owner"))
+        if not is_address(text):
+            return queryset.filter(found)
+        inside = Nic.objects.filter(ip=text, role=NicRole.ELASTIC).values("owner")
+        outside = SegmentAddress.objects.filter(ip=text).values("holder")
+        return queryset.filter(found | Q(pk__in=inside) | Q(pk__in=outside))

@@ -12,6 +12,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Resource, State
 from apps.network.models import (
     Eip,
+    Eni,
     ExternalSegment,
     Nic,
     SecurityGroup,
@@ -78,6 +79,20 @@ def visible_eips(actor: Actor, permission: str = "view") -> QuerySet[Eip]:
     # All rows of this table are EIPs, but only with the kind named can PostgreSQL walk the index of lists.
     rows = visible(actor, Eip.objects.filter(kind="eip"), permission)
     return rows.select_related("segment", "segment_address", "carrier", "tenant", "project", "region")
+
+
+def elastic_nics() -> QuerySet[Eni]:
+    """Return all elastic NICs with what their specs and pages read: NIC, subnet and VPC, or segment and address."""
+    nics = Nic.objects.select_related("subnet__vpc", "security_group")
+    # All rows of this table are elastic NICs, but only with the kind named can PostgreSQL walk the index of lists.
+    rows = Eni.objects.filter(kind="eni").prefetch_related(Prefetch("nics", nics))
+    return rows.select_related("segment", "segment_address", "region")
+
+
+def visible_enis(actor: Actor) -> QuerySet[Eni]:
+    """Return the elastic NICs the actor may see, with what a list shows of them."""
+    rows = elastic_nics().select_related("vm", "next_vm", "tenant", "project")
+    return visible(actor, rows)
 
 
 def visible_segment_addresses(actor: Actor) -> QuerySet[SegmentAddress]:

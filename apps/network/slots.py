@@ -33,6 +33,7 @@ TILES.fill(
     TileSlot("vpc", portal=4, admin=4),
     TileSlot("security_group", portal=5),
     TileSlot("eip", portal=7, admin=7),
+    TileSlot("eni", portal=8, admin=8),
 )
 MENU.fill(
     MenuSlot("vpc.list", _("VPCs"), "network", portal=(Section.NETWORK, 10), admin=(Section.RESOURCES, 30)),
@@ -51,6 +52,13 @@ MENU.fill(
         admin=(Section.RESOURCES, 50),
     ),
     MenuSlot("eip.list", _("EIPs"), "world", portal=(Section.NETWORK, 40), admin=(Section.RESOURCES, 55)),
+    MenuSlot(
+        "eni.list",
+        _("Elastic NICs"),
+        "plug-connected",
+        portal=(Section.NETWORK, 45),
+        admin=(Section.RESOURCES, 56),
+    ),
     MenuSlot("external_segment.list", _("External segments"), "world-www", admin=(Section.PLATFORM, 45)),
     MenuSlot("reachability", _("Connectivity check"), "route", portal=(Section.NETWORK, 90)),
     MenuSlot("vpc_range.list", _("VPC CIDR blocks"), "adjustments", admin=(Section.PLATFORM, 50)),

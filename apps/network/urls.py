@@ -7,6 +7,7 @@ from django.urls import path
 from apps.api.routes import routes
 from apps.network.api.default_network import DefaultNetworkApi
 from apps.network.api.eips import EipsApi
+from apps.network.api.enis import EnisApi
 from apps.network.api.nics import NicsApi
 from apps.network.api.ranges import VpcRangesApi
 from apps.network.api.reachability import ReachabilityApi
@@ -14,6 +15,8 @@ from apps.network.api.security_groups import SecurityGroupsApi
 from apps.network.api.segments import SegmentAddressesApi, SegmentsApi
 from apps.network.api.vpcs import SubnetsApi, VpcsApi
 from apps.network.pages.eips import EIP, EipCreate, EipDetail, EipList
+from apps.network.pages.eni_create import EniCreate
+from apps.network.pages.enis import ENI, EniDetail, EniList
 from apps.network.pages.ranges import RangesPage
 from apps.network.pages.reachability import ReachabilityPage
 from apps.network.pages.security_group_rules import RulesPage, SecurityGroupCreate
@@ -35,6 +38,7 @@ api_routes = [
     *routes("external-segments", SegmentsApi),
     *routes("segment-addresses", SegmentAddressesApi),
     *routes("eips", EipsApi),
+    *routes("enis", EnisApi),
     path("projects/<id:key>/default-network", DefaultNetworkApi.as_view(), name="projects-default-network"),
     path("reachability", ReachabilityApi.as_view(), name="reachability"),
     path("vpc-ranges", VpcRangesApi.as_view(), name="vpc-ranges"),
@@ -49,6 +53,7 @@ tenant_patterns = [
         SECURITY_GROUP, list=SecurityGroupList, detail=SecurityGroupDetail, create=SecurityGroupCreate
     ),
     *kind_paths(EIP, list=EipList, detail=EipDetail, create=EipCreate),
+    *kind_paths(ENI, list=EniList, detail=EniDetail, create=EniCreate),
     path(_RULES, RulesPage.as_view(), name="security_group.rules"),
     path("reachability/", ReachabilityPage.as_view(), name="reachability"),
 ]
@@ -58,6 +63,7 @@ admin_patterns = [
     *kind_paths(SUBNET, list=SubnetList, detail=SubnetDetail, admin=True),
     *kind_paths(SECURITY_GROUP, list=SecurityGroupList, detail=SecurityGroupDetail, admin=True),
     *kind_paths(EIP, list=EipList, detail=EipDetail, admin=True),
+    *kind_paths(ENI, list=EniList, detail=EniDetail, admin=True),
     *kind_paths(SEGMENT, list=SegmentList, detail=SegmentDetail, create=SegmentCreate, admin=True),
     path(_RULES, RulesPage.as_view(admin=True), name="security_group.rules"),
     path("reachability/", ReachabilityPage.as_view(admin=True), name="reachability"),

@@ -19,6 +19,7 @@ from apps.lifecycle.models import State
 from apps.lifecycle.operation_context import OperationContext
 from apps.network.models import Eip, Nic
 from apps.network.operations import ports
+from apps.network.selectors import elastic_nics
 from apps.storage.models import Disk
 from apps.storage.specs import volume_spec
 
@@ -29,7 +30,8 @@ def load_vm(run: OperationContext, pk: UUID | None = None) -> tuple[Vm, Host, Re
         Vm.objects.select_related("host", "image", "cluster__region")
         .prefetch_related(
             Prefetch("disks", Disk.objects.select_related("cluster")),
-            Prefetch("nics", Nic.objects.select_related("subnet").order_by("-role")),
+            Prefetch("nics", Nic.objects.select_related("subnet__vpc").order_by("-role")),
+            Prefetch("elastic_nics", elastic_nics()),
             Prefetch("eips", Eip.objects.select_related("segment", "segment_address")),
         )
         .get(pk=pk or run.target_id)

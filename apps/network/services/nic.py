@@ -30,7 +30,7 @@ def set_security_group(
     Raises NotFound, NotNow and Refused `region.mismatch`.
     """
     owner = change.row
-    group = _bindable(change.actor, owner, security_group) if security_group else None
+    group = bindable_group(change.actor, owner, security_group) if security_group else None
     if not Nic.objects.filter(owner_id=owner.pk, role=role).update(security_group=group):
         raise NotNow(_("The VM has no such NIC."))
     change.bump()
@@ -60,7 +60,8 @@ def set_nic_bandwidth(
     return change.request(args={"role": str(role), "mbit_in": mbit_in, "mbit_out": mbit_out})
 
 
-def _bindable(actor: Actor, owner: Resource, pk: UUID) -> SecurityGroup:
+def bindable_group(actor: Actor, owner: Resource, pk: UUID) -> SecurityGroup:
+    """Return the group, locked. Raises NotFound, NotNow and Refused `region.mismatch`."""
     groups = SecurityGroup.objects.select_related("region").filter(tenant=owner.tenant)
     group = get_visible(actor, groups, pk)
     ensure_one_region(owner, group)

@@ -1,0 +1,145 @@
+"""Elastic NICs in the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from apps.api import limits
+from apps.api.bodies import NewResource
+from apps.api.declarations import Action, Create, Update
+from apps.api.representation import ReferenceOut, ResourceOut
+from apps.api.views import ResourceApi
+from apps.lifecycle.actor import Actor
+from apps.network import selectors
+from apps.network.filters import EniFilter
+from apps.network.models import Eni
+from apps.network.services.nic import MOST_MBIT
+from apps.network.verbs.eni import (
+    ENI_BIND,
+    ENI_CREATE,
+    ENI_DELETE,
+    ENI_RENAME,
+    ENI_RETRY,
+    ENI_SET_BANDWIDTH,
+    ENI_SET_SECURITY_GROUP,
+    ENI_UNBIND,
+)
+
+ROLES = (("internal", "internal"), ("external", "external"))
+_LIMIT = "Mbit/s. In a subnet 0 is unlimited; in an external segment 1 to its ceiling."
+
+
+def _mbit(help_text: str, **options: Any) -> serializers.IntegerField:
+    return serializers.IntegerField(min_value=0, max_value=MOST_MBIT, help_text=help_text, **options)
+
+
+def _new_mbit(what: str) -> serializers.IntegerField:
+    usual = "By default unlimited in a subnet, as for an EIP in an external segment."
+    return _mbit(f"What it {what}, in {_LIMIT} {usual}", required=False, allow_null=True, default=None)
+
+
+class EniBody(NewResource):
+    subnet = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="For an internal one. It may be of another VPC than that of the VM it is bound to.",
+    )
+    segment = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="For an external one: external segment. Either subnet or segment is needed.",
+    )
+    address = serializers.CharField(
+        max_length=limits.ADDRESS,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="By default any free address. It keeps its address until it is deleted.",
+    )
+    security_group = serializers.UUIDField(
+        required=False, allow_null=True, default=None, help_text="null: no traffic is filtered."
+    )
+    mbit_in = _new_mbit("receives")
+    mbit_out = _new_mbit("sends")
+
+
+class EniBindBody(serializers.Serializer[Any]):
+    vm = serializers.UUIDField(
+        help_text="VM of the same tenant and region, running or stopped. Bound to another one, it is moved."
+    )
+
+
+class EniUnbindBody(serializers.Serializer[Any]):
+    vm = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="What it is believed to be bound to. Bound elsewhere or not at all, nothing is changed.",
+    )
+
+
+class EniGroupBody(serializers.Serializer[Any]):
+    security_group = serializers.UUIDField(allow_null=True, help_text="null: no traffic is filtered.")
+
+
+class EniBandwidthBody(serializers.Serializer[Any]):
+    mbit_in = _mbit(f"What it receives, in {_LIMIT}")
+    mbit_out = _mbit(f"What it sends, in {_LIMIT}")
+
+
+class EniOut(ResourceOut):
+    role = serializers.ChoiceField(choices=ROLES, help_text="Whether it is in a subnet or outside.")
+    address = serializers.CharField(help_text="Empty if it could not be created.")
+    mac = serializers.CharField()
+    vpc = ReferenceOut(allow_null=True, help_text="Of an internal one.")
+    subnet = ReferenceOut(allow_null=True, help_text="Of an internal one.")
+    segment = ReferenceOut(allow_null=True, help_text="Of an external one.")
+    security_group = ReferenceOut(allow_null=True)
+    mbit_in = serializers.IntegerField(help_text="Mbit/s that it may receive; 0 is unlimited.")
+    mbit_out = serializers.IntegerField(help_text="Mbit/s that it may send; 0 is unlimited.")
+    vm = ReferenceOut(allow_null=True, help_text="The VM that it is bound to.")
+
+    @staticmethod
+    def own(row: Eni) -> dict[str, Any]:
+        """Return the NIC's values; what it refers to has been fetched with it."""
+        nic = row.nic
+        subnet, segment, group, vm = nic.subnet, row.segment, nic.security_group, row.vm
+        return {
+            "role": "external" if row.is_external else "internal",
+            "address": row.address,
+            "mac": nic.mac,
+            "vpc": {"id": str(subnet.vpc_id), "name": subnet.vpc.name} if subnet else None,
+            "subnet": {"id": str(subnet.pk), "name": subnet.name} if subnet else None,
+            "segment": {"id": str(segment.pk), "name": segment.name} if segment else None,
+            "security_group": {"id": str(group.pk), "name": group.name} if group else None,
+            "mbit_in": nic.mbit_in,
+            "mbit_out": nic.mbit_out,
+            "vm": {"id": str(vm.pk), "name": vm.name} if vm else None,
+        }
+
+
+class EnisApi(ResourceApi):
+    """Elastic NICs: NICs that are bound to a VM, unbound, and moved between VMs while they run."""
+
+    model = Eni
+    out = EniOut
+    filterset_class = EniFilter
+    create = Create(ENI_CREATE, EniBody, batch=True)
+    update = Update(ENI_RENAME)
+    delete = Action(ENI_DELETE)
+    actions = (
+        Action(ENI_BIND, EniBindBody),
+        Action(ENI_UNBIND, EniUnbindBody),
+        Action(ENI_SET_SECURITY_GROUP, EniGroupBody),
+        Action(ENI_SET_BANDWIDTH, EniBandwidthBody),
+        Action(ENI_RETRY),
+    )
+
+    def visible(self, actor: Actor) -> QuerySet[Eni]:
+        """Return the elastic NICs the actor may see."""
+        return selectors.visible_enis(actor)

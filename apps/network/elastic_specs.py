@@ -1,0 +1,91 @@
+"""From elastic NICs to what fabric, host and guest are told. Nothing of them depends on the VM that has them."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+from apps.drivers.specs import (
+    GATEWAY_V4,
+    GATEWAY_V6,
+    ExternalAddress,
+    ExternalPortSpec,
+    GuestAddress,
+    GuestNic,
+    NicAttachment,
+    PortSpec,
+    SeedNic,
+)
+from apps.network.models import Eni, Vpc
+from apps.network.platform_settings import NIC_CONNECTIONS
+from apps.network.specs import EXTERNAL_MTU, port_spec
+
+
+def eni_port_spec(eni: Eni) -> PortSpec | ExternalPortSpec:
+    """Return its port. DHCP never hands out a default route there: the VM's default egress stays as it is."""
+    nic, segment = eni.nic, eni.segment
+    if segment is None:
+        return port_spec(nic, generation=eni.generation, default_route=False)
+    address = ExternalAddress(
+        ip=eni.address,
+        provider_network_id=str(segment.provider_network_id),
+        routes=tuple(map(str, segment.routes)),
+        mbit_in=nic.mbit_in,
+        mbit_out=nic.mbit_out,
+    )
+    return ExternalPortSpec(
+        id=str(nic.pk),
+        edge_id=str(segment.edge_id),
+        mac=nic.mac,
+        addresses=(address,) if eni.address else (),
+        default_route=False,
+        security_group_ids=(str(nic.security_group_id),) if nic.security_group_id else (),
+        connection_limit=NIC_CONNECTIONS.value(),
+        generation=eni.generation,
+    )
+
+
+def eni_attachment(eni: Eni) -> NicAttachment:
+    """Return a bound one for the hypervisor."""
+    assert eni.slot is not None, "it is bound"
+    nic = eni.nic
+    if eni.is_external:
+        return NicAttachment(port_id=str(nic.pk), mac=nic.mac, mtu=EXTERNAL_MTU, slot=eni.slot)
+    return NicAttachment(port_id=str(nic.pk), mac=nic.mac, slot=eni.slot)
+
+
+def eni_seed_nic(eni: Eni) -> SeedNic | None:
+    """Return a bound one for the guest's first boot; None: DHCP has no answer for it."""
+    if eni.slot is None or ":" in eni.address or not eni.address:
+        return None
+    return SeedNic(eni.nic.mac, eni.slot, dhcp6=eni.nic.ip6 is not None)
+
+
+def eni_guest_nic(eni: Eni, home: Vpc | None) -> GuestNic:
+    """Return what a guest shall have on it; `home` is the VPC of the VM that has it.
+
+    Its address, in case the guest does not ask DHCP, and that replies from there leave there. Its VPC is reached by
+    it where that is not, or does not overlap with, the VM's own.
+    """
+    nic, subnet = eni.nic, eni.nic.subnet
+    if subnet is None:
+        return GuestNic(nic.mac, _external_address(eni))
+    vpc = subnet.vpc
+    is_apart = home is None or not ip_network(str(vpc.cidr)).overlaps(ip_network(str(home.cidr)))
+    own = GuestAddress(
+        address=f"{nic.ip}/{subnet.cidr.prefixlen}",
+        gateway=str(subnet.gateway),
+        routes=(str(vpc.cidr),) if is_apart else (),
+    )
+    return GuestNic(nic.mac, (own,))
+
+
+def _external_address(eni: Eni) -> tuple[GuestAddress, ...]:
+    if eni.segment is None or not eni.address:
+        return ()
+    is_v6 = ":" in eni.address
+    own = GuestAddress(
+        address=f"{eni.address}/{128 if is_v6 else 32}",
+        gateway=GATEWAY_V6 if is_v6 else GATEWAY_V4,
+        routes=tuple(str(route) for route in eni.segment.routes if route.prefixlen),
+    )
+    return (own,)
