@@ -72,6 +72,7 @@ REQUEST_CODES: dict[str, tuple[int, str]] = {
     "too_large": (413, "The request body is too large."),
     "unsupported_media_type": (415, "The body is not application/json."),
     "vm.too_many_disks": (409, "The VM has as many data disks as it can have."),
+    "vm.too_many_elastic_nics": (409, "The VM has as many elastic NICs as it can have."),
     "wait.too_many": (429, "Too many requests of the API key wait for operations."),
 }
 #: Of logins in a browser: no endpoint answers with these.

@@ -47,6 +47,12 @@ def nics_of(vm: MemoryVm) -> VmNics:
     )
 
 
+def reported(vm: MemoryVm) -> tuple[str, ...]:
+    """Return the NICs of the VM as its host reports them."""
+    seen = nics_of(vm)
+    return seen.running if vm.power is Power.ON else seen.stored
+
+
 def configured(vm: MemoryVm, network: GuestNetwork) -> tuple[MemoryVm, GuestNetworkState]:
     """Return the VM that keeps what its guest shall have, and how it is."""
     lines_of(network)

@@ -262,7 +262,8 @@ class VmStatus:
     """A VM as the host sees it. `boot` is the number given with the last power-on, 0 when there was none.
 
     `paused` says why a VM that is on does not run. `resumable`: the cause is gone, as far as the host can tell.
-    `disks` are named in reports only; None: not looked at.
+    `disks` and `nics` (by port), of the VM that runs, else of its definition, are named in reports only; None: not
+    looked at.
     `guest_agent`: the guest agent has connected; looked at only while the seed holds secrets. `guest_network`: the
     generation of the `GuestNetwork` that the guest has, 0 while it has not; then the reason says why, if there is one.
     """
@@ -278,6 +279,7 @@ class VmStatus:
     disks: Annotated[tuple[ReportedDisk, ...], Meta(max_length=MOST_DISKS)] | None = None
     guest_network: Number = 0
     guest_network_reason: GuestNetworkReason = GuestNetworkReason.NONE
+    nics: Annotated[tuple[Id, ...], Meta(max_length=MOST_NICS)] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,13 +167,16 @@ class SubnetDetail(DetailPage):
         return [Related("vpc", Vpc.objects.filter(pk=row.vpc_id))]
 
     def used_by(self, row: Any) -> Sequence[Related]:
-        """Machines with an address in it."""
+        """Machines and elastic NICs with an address in it."""
         owners = Nic.objects.filter(subnet=row).values("owner")
-        return [Related("vm", Resource.objects.filter(pk__in=owners), f"subnet={row.pk}")]
+        return [
+            Related("vm", Resource.objects.filter(kind="vm", pk__in=owners), f"subnet={row.pk}"),
+            Related("eni", Resource.objects.filter(kind="eni", pk__in=owners), f"subnet={row.pk}"),
+        ]
 
     def watch(self, row: Any) -> Sequence[str]:
         """Machines that come and go."""
-        return ["vm"]
+        return ["vm", "eni"]
 
 
 class SubnetCreate(CreatePage):

@@ -38,7 +38,7 @@ _PORTS = f"""
            COALESCE(vm.power_seen = 'on', true) AS lags
       FROM network_nic n JOIN lifecycle_resource r ON r.id = n.owner_id
       LEFT JOIN compute_vm vm ON vm.resource_id = r.id
-     WHERE r.region_id = %(region)s AND {AT_REST}
+     WHERE r.region_id = %(region)s AND n.subnet_id IS NOT NULL AND {AT_REST}
 """  # noqa: S608 -- constants
 
 
@@ -63,7 +63,8 @@ def unprotected(seen: FabricInventory) -> AbstractSet[str]:
     return seen.unprotected
 
 
-def _unlimited(seen: FabricInventory) -> AbstractSet[str]:
+def unlimited(seen: FabricInventory) -> AbstractSet[str]:
+    """Return the ports that lack an always-on rule, or the limit of connections that all have."""
     limit = NIC_CONNECTIONS.value()
     return seen.unprotected | {id for id, found in seen.connection_limits.items() if found != limit}
 
@@ -132,7 +133,7 @@ declare(
     Reconciled(
         "nic",
         Nic,
-        InFabric(PortSpec, _unlimited, _PORTS),
+        InFabric(PortSpec, unlimited, _PORTS),
         stale=gettext_noop("The network of %(place)s has no port for its address %(ip)s."),
         orphan=ORPHAN,
         removed=removed,
