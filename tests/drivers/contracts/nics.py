@@ -40,6 +40,13 @@ def a_network(mac: str, *addresses: str, generation: int = 1) -> GuestNetwork:
     return GuestNetwork((GuestNic(mac, found),), generation)
 
 
+def reported(hypervisor: Hypervisor, vm: VmSpec) -> set[str]:
+    """The NICs of the VM that its host reports."""
+    (status,) = (each for each in hypervisor.observe().vms if each.id == vm.id)
+    assert status.nics is not None
+    return set(status.nics)
+
+
 @pytest.mark.requirement("EN-2")
 class NicsContract:
     #: Whether the guest releases a NIC when it is asked.
@@ -77,6 +84,15 @@ class NicsContract:
         hypervisor.ensure_power(vm.id, Power.OFF)
         assert hypervisor.ensure_power(vm.id, Power.ON, boot=2).power is Power.ON
         assert set(hypervisor.nics(vm.id).running) == set(seen.stored)
+
+    @pytest.mark.requirement("OP-3")
+    def test_the_host_reports_the_nics_of_each_vm(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
+        internal, elastic = a_nic(0), a_nic(2)
+        hypervisor.ensure_vm(with_nics(vm, internal))
+        assert reported(hypervisor, vm) == {internal.port_id}
+        hypervisor.ensure_power(vm.id, Power.ON, boot=1)
+        hypervisor.ensure_nics(with_nics(vm, internal, elastic))
+        assert reported(hypervisor, vm) == {internal.port_id, elastic.port_id}
 
     def test_what_is_unplugged_is_gone_when_the_vm_is_off_at_the_latest_and_its_slot_is_free_then(
         self, hypervisor: Hypervisor, vm: VmSpec
