@@ -34,6 +34,10 @@ def _never(carrier: Any) -> Text | None:
     return None
 
 
+def _fits(carrier: Any, eip: Eip, delivery: str) -> Text | None:
+    return None
+
+
 def _in_guest(carrier: Any) -> Eip.Delivery:
     return Eip.Delivery.GUEST
 
@@ -44,7 +48,7 @@ class Carrier:
 
     rows: those the actor may see, with what `obstacle` reads. obstacle: why none may be bound to one now. most: how
     many of each IP version. delivery: how an EIP reaches one, unless its owner says otherwise; deliveries: what is
-    possible. egress: whether one of the EIPs is the default egress, which its owner may pick.
+    possible; unfit: why not for this EIP. egress: whether one of the EIPs is the default egress, which its owner may pick.
     """
 
     kind: str
@@ -53,6 +57,7 @@ class Carrier:
     most: Mapping[int, int] = field(default_factory=lambda: MOST_OF_EACH)
     delivery: Callable[[Any], Eip.Delivery] = _in_guest
     deliveries: tuple[Eip.Delivery, ...] = (Eip.Delivery.GUEST,)
+    unfit: Callable[[Any, Eip, str], Text | None] = _fits
     egress: bool = False
 
 

@@ -38,6 +38,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "settle sizes of disks": {"task": "storage.settle_sizes", "schedule": 60.0, "options": {"expires": 60}},
     "observe storage's health": {
         "task": "storage.observe_health",
         "schedule": 3.0,

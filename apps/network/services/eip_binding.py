@@ -37,7 +37,7 @@ def bind_eip(change: Change[Eip], *, carrier: UUID | str, delivery: str = "") ->
     """
     eip = change.row
     kind, found = _carrier(change, carrier)
-    way = _delivery(kind, found, delivery)
+    way = _delivery(kind, found, delivery, eip)
     if eip.carrier_id == found.pk and eip.delivery == way and not (eip.error or eip.leaving):
         raise NotNow(_("The EIP is already bound to %(name)s.") % {"name": found.name})
     if eip.carrier_id != found.pk:
@@ -125,10 +125,11 @@ def _ensure_room(kind: Carrier, carrier: Any, eip: Eip) -> None:
         )
 
 
-def _delivery(kind: Carrier, carrier: Any, delivery: str) -> str:
-    if not delivery:
-        return str(kind.delivery(carrier))
-    if delivery not in kind.deliveries:
+def _delivery(kind: Carrier, carrier: Any, delivery: str, eip: Eip) -> str:
+    way = delivery or str(kind.delivery(carrier))
+    if way not in kind.deliveries:
         possible = ", ".join(str(each.label) for each in kind.deliveries)
         raise Invalid({"delivery": [_("Not possible here. Possible: %(ways)s.") % {"ways": possible}]})
-    return delivery
+    if reason := kind.unfit(carrier, eip, way):
+        raise Invalid({"delivery": [str(reason)]})
+    return way

@@ -130,10 +130,15 @@ def _take_next(segment: ExternalSegment) -> Address:
             cursor.execute(_TAKE_NEXT, {**values, "behind": behind})
             if row := cursor.fetchone():
                 return ip_address(row[0])
-    raise Refused(
+    raise segment_full(segment)
+
+
+def segment_full(segment: ExternalSegment, field: str = "segment") -> Refused:
+    """Return the refusal for a segment without enough free addresses."""
+    return Refused(
         _("Segment %(name)s has no free address.") % {"name": segment.name},
         code="segment.full",
-        field="segment",
+        field=field,
         hint=_("Choose another segment, or release an EIP and wait until its address is free."),
     )
 

@@ -87,6 +87,19 @@ VM_SET_SECURITY_GROUP = declare(
     )
 )
 
+VM_SET_NIC_BANDWIDTH = declare(
+    Verb(
+        "vm.set_nic_bandwidth",
+        _("Set NIC bandwidth"),
+        _("Setting NIC bandwidth"),
+        permission="manage",
+        obstacle=_must_have_a_nic,
+        cancel=Cancel.NEVER,
+        deadline=timedelta(minutes=2),
+        icon="scale",
+    )
+)
+
 NETWORK_SET_RANGES = declare(
     Verb(
         "network.set_ranges",
