@@ -209,3 +209,16 @@ def test_lists_are_shown_with_a_constant_number_of_queries(
         network = {"cidr": f"198.51.{number}.0/24", "gateway": f"198.51.{number}.1", "vlan": number}
         make_segment(region, {**INTERNET, **network})
     assert [cost(*each) for each in pages] == before
+
+
+@pytest.mark.requirement("EI-1")
+def test_conflicts_and_the_end_of_the_addresses_are_named_on_the_administrators_overview(
+    admin: Client, region: Region, host: Host, project_a: Project
+) -> None:
+    segment = make_segment(region, ranges=[{"first": "203.0.113.10", "last": "203.0.113.19"}])
+    assert segment.name not in text(admin.get("/admin/"))
+    for last in range(10, 19):
+        SegmentAddress.objects.create(segment=segment, ip=f"203.0.113.{last}", use="quarantine")
+    assert f"{segment.name} has 1 free address left" in text(admin.get("/admin/"))
+    SegmentAddress.objects.update(use="conflict", mac="52:54:00:00:00:09")
+    assert f"{segment.name}: other machines answer at 9 addresses" in text(admin.get("/admin/"))
