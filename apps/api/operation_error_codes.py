@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 OPERATION_CODES: dict[str, str] = {
+    "address.conflict": "A machine that the platform does not know answers at the address.",
+    "address.taken": "The chosen address is not free.",
     "agent.failed": "The agent of the host made an error.",
     "agent.late_order": "An order reached the host after its deadline.",
     "agent.stale_order": "The host has already carried out a newer order for the resource.",
@@ -60,6 +62,8 @@ OPERATION_CODES: dict[str, str] = {
     "hypervisor.volume_in_use": "Another VM uses the volume.",
     "hypervisor.volume_missing": "The volume of the VM does not exist.",
     "image.implausible": "The converted image does not look like a disk.",
+    "image.not_copied": "The image could not be copied to the storage cluster of the system disk.",
+    "image.still_copied": "A copy of the image that is to be deleted has not stopped yet.",
     "memory.lock_lost": "A pretend host of a test installation lost its lock.",
     "memory.locked": "A pretend host of a test installation is locked.",
     "operation.no_turn": "An earlier operation on the same VM did not finish in time.",
@@ -68,6 +72,8 @@ OPERATION_CODES: dict[str, str] = {
     "reconciliation.changed": "The difference changed before it was repaired.",
     "reconciliation.doubled": "The VM exists on more than one host.",
     "reconciliation.running": "The orphan is running.",
+    "segment.conflicts": "Machines that the platform does not know answer at many addresses of the segment.",
+    "segment.full": "The external segment has no free address.",
     "snapshot.not_one_instant": "The guest went on before all disks had a snapshot.",
     "vm.guest_ignored_shutdown": "The guest did not shut down in time.",
     "vm.paused": "The host has paused the VM.",

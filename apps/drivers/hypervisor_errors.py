@@ -4,6 +4,7 @@ from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
 
 UNREACHABLE = "host.unreachable"
+VM_MISSING = "hypervisor.vm_missing"
 
 
 def missing_vm(vm_id: str) -> DriverError:
@@ -11,7 +12,7 @@ def missing_vm(vm_id: str) -> DriverError:
     return DriverError(
         _("The VM %(vm_id)s does not exist on the host."),
         values={"vm_id": vm_id},
-        code="hypervisor.vm_missing",
+        code=VM_MISSING,
         hint=_("Retry, or resync the VM."),
     )
 
@@ -54,6 +55,26 @@ def limits_not_set(vm_id: str, volume_id: str) -> DriverError:
         values={"vm_id": vm_id, "volume_id": volume_id},
         code="hypervisor.limits_not_set",
         hint=_("See the host’s libvirt log."),
+    )
+
+
+def taken_nic_slot(vm_id: str, slot: int) -> DriverError:
+    """Where a NIC shall be plugged in there is another that the guest has not let go yet."""
+    return DriverError(
+        _("VM %(vm_id)s still uses the NIC that was detached from slot %(slot)s."),
+        values={"vm_id": vm_id, "slot": slot},
+        code="hypervisor.nic_slot_taken",
+        hint=_("The platform retries automatically. If this continues, restart the VM."),
+    )
+
+
+def unguarded_nic(vm_id: str, words: str) -> DriverError:
+    """A NIC was plugged in, and the host could not be guarded against it: it stays disconnected."""
+    return DriverError(
+        _("The NIC of VM %(vm_id)s stays disconnected: the host’s guard failed: %(words)s"),
+        values={"vm_id": vm_id, "words": words},
+        code="hypervisor.nic_not_guarded",
+        hint=_("Check guard-taps on the host. The platform retries automatically."),
     )
 
 

@@ -18,7 +18,10 @@ from apps.drivers.specs import (
     CopyProgress,
     FabricInventory,
     FabricSpec,
+    FoundAddress,
     GuestMounts,
+    GuestNetwork,
+    GuestNetworkState,
     Held,
     HostObservation,
     ImageInfo,
@@ -33,6 +36,7 @@ from apps.drivers.specs import (
     SeedSpec,
     SnapshotSpec,
     VmDisks,
+    VmNics,
     VmSpec,
     VmStatus,
     VolumeSpec,
@@ -86,6 +90,24 @@ class Hypervisor(Protocol):
     def mounts(self, vm_id: str) -> GuestMounts:
         """Ask the guest agent of a running VM which disks it has mounted, and where."""
 
+    def ensure_nics(self, spec: VmSpec) -> VmNics:
+        """Bring the NICs of a defined VM to `spec`, running or not, and return what it has now.
+
+        A NIC carries nothing before the host guards it. What is not in `spec` is asked of the guest and gone from the
+        stored definition at once; a guest may take its time to let go: ask again until the answer does not hold it. A
+        place that is still taken refuses the next NIC (`hypervisor.nic_slot_taken`). A running NIC keeps its MTU.
+        """
+
+    @host_verb(changes=False)
+    def nics(self, vm_id: str) -> VmNics:
+        """Return which NICs a VM has; none for a VM this host does not know."""
+
+    def ensure_guest_network(self, vm_id: str, network: GuestNetwork) -> GuestNetworkState:
+        """Keep what the guest agent of a defined VM shall configure, configure it if the VM runs, and return how it is.
+
+        The host does it again by itself whenever the guest (or its agent) has started; `VmStatus` says how it is then.
+        """
+
     def ensure_held(self, vm_id: str, seconds: int, *, pause: bool) -> Held:
         """Bring a running VM to rest, so that all its disks can be copied at one instant; off, it is at rest already.
 
@@ -101,6 +123,12 @@ class Hypervisor(Protocol):
 
     def ensure_pool_key_absent(self, pool_id: str) -> None:
         """Forget the key of a pool."""
+
+    @host_verb(changes=False)
+    def probe_addresses(
+        self, physical_network: str, vlan: int, addresses: tuple[str, ...]
+    ) -> tuple[FoundAddress, ...]:
+        """Return which of the addresses answer on a VLAN, and from which MAC; at most two seconds."""
 
     @host_verb(changes=False)
     def status(self, vm_id: str) -> VmStatus:

@@ -8,8 +8,10 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.account_hooks import new_accounts
 from apps.accounts.moves import Moving, moving
+from apps.infrastructure.pages import attention
 from apps.network.models import Subnet
 from apps.network.pages.default_network import MAKE_DEFAULT, default_network_notice
+from apps.network.pages.segment_attention import segment_items
 from apps.network.reachability.fabric import port_steps
 from apps.network.reachability.filtering import group_steps
 from apps.network.reachability.routing import route_steps, vpc_steps
@@ -29,7 +31,11 @@ from apps.portal.slots import (
     TileSlot,
 )
 
-TILES.fill(TileSlot("vpc", portal=4, admin=4), TileSlot("security_group", portal=5))
+TILES.fill(
+    TileSlot("vpc", portal=4, admin=4),
+    TileSlot("security_group", portal=5),
+    TileSlot("eip", portal=7, admin=7),
+)
 MENU.fill(
     MenuSlot("vpc.list", _("VPCs"), "network", portal=(Section.NETWORK, 10), admin=(Section.RESOURCES, 30)),
     MenuSlot(
@@ -46,6 +52,8 @@ MENU.fill(
         portal=(Section.NETWORK, 30),
         admin=(Section.RESOURCES, 50),
     ),
+    MenuSlot("eip.list", _("EIPs"), "world", portal=(Section.NETWORK, 40), admin=(Section.RESOURCES, 55)),
+    MenuSlot("external_segment.list", _("External segments"), "world-www", admin=(Section.PLATFORM, 45)),
     MenuSlot("reachability", _("Connectivity check"), "route", portal=(Section.NETWORK, 90)),
     MenuSlot("vpc_range.list", _("VPC CIDR blocks"), "adjustments", admin=(Section.PLATFORM, 50)),
 )
@@ -61,6 +69,7 @@ ACTIONS.fill(ActionSlot("project", MAKE_DEFAULT, after="edit"))
 NOTICES.fill(NoticeSlot(default_network_notice, kind="project"))
 FIRST_STEPS.fill(FirstStepSlot("vpc", 1, VPC_CREATE, _("A private network for your VMs.")))
 new_accounts.fill(create_default_network)
+attention.more.fill(segment_items)
 moving.fill(
     Moving("vpc", belongings=lambda vpc: Subnet.objects.filter(vpc=vpc.pk)),
     Moving("subnet", moves_with=_("A subnet belongs to the project of its VPC. Move the VPC instead.")),

@@ -96,7 +96,9 @@ def a_vm(volume: VolumeSpec, *ports: PortSpec, seed: SeedSpec | None = None, mem
         vcpu=1,
         memory_mib=memory_mib,
         disks=(DiskAttachment(volume),),
-        nics=tuple(NicAttachment(port_id=port.id, mac=port.mac) for port in ports),
+        nics=tuple(
+            NicAttachment(port_id=port.id, mac=port.mac, slot=slot) for slot, port in enumerate(ports)
+        ),
         uid=FIRST_UID + next(_numbers),
         seed=seed or SeedSpec(hostname=f"host-{id[:8]}"),
     )

@@ -1,13 +1,14 @@
 """Finding domains and reading them."""
 
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import libvirt
 
 from apps.drivers.libvirt import metadata, pauses
-from apps.drivers.specs import PauseReason, Power, VmStatus
+from apps.drivers.specs import GuestNetworkReason, PauseReason, Power, VmStatus
 
 
 def find(connection: Any, vm_id: str) -> Any | None:
@@ -52,7 +53,11 @@ def set_about(domain: Any, value: metadata.VmMetadata) -> None:
     )
 
 
-def status(vm_id: str, domain: Any | None) -> VmStatus:
+Look = Callable[[str, metadata.VmMetadata], tuple[int, GuestNetworkReason]]
+"""Says of a running VM which generation of its network the guest has, or why it has none."""
+
+
+def status(vm_id: str, domain: Any | None, look: Look) -> VmStatus:
     """Return the domain as a `VmStatus`; one that vanishes meanwhile does not exist."""
     if domain is None:
         return VmStatus(id=vm_id, exists=False)
@@ -65,6 +70,7 @@ def status(vm_id: str, domain: Any | None) -> VmStatus:
         if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
             return VmStatus(id=vm_id, exists=False)
         raise
+    applied, missing = look(vm_id, known) if power is Power.ON else (0, GuestNetworkReason.NONE)
     return VmStatus(
         id=vm_id,
         exists=True,
@@ -74,6 +80,8 @@ def status(vm_id: str, domain: Any | None) -> VmStatus:
         paused=paused,
         resumable=pauses.cause_is_gone(paused, volume_files(domain)) if paused else False,
         guest_agent=connected,
+        guest_network=applied,
+        guest_network_reason=missing,
     )
 
 

@@ -20,19 +20,20 @@ class NoAnswer(Exception):
     """There is no guest agent, it does not answer, or it refused."""
 
 
-def ask(domain: Any, command: str, seconds: int = SECONDS) -> Any:
+def ask(domain: Any, command: str, seconds: int = SECONDS, **arguments: Any) -> Any:
     """Return what the guest agent answers; raise `NoAnswer` otherwise."""
     if not domains.guest_agent_connected(domain):
         raise NoAnswer
+    request = {"execute": command} | ({"arguments": arguments} if arguments else {})
     try:
-        reply = libvirt_qemu.qemuAgentCommand(domain, json.dumps({"execute": command}), seconds, 0)
+        reply = libvirt_qemu.qemuAgentCommand(domain, json.dumps(request), seconds, 0)
         return json.loads(reply)["return"]
     except (ValueError, KeyError, TypeError) as error:
         raise NoAnswer from error
     except libvirt.libvirtError as error:
         if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
             raise
-        raise NoAnswer from error
+        raise NoAnswer(str(error)) from error
 
 
 def freeze(domain: Any) -> bool:

@@ -14,6 +14,8 @@ from apps.drivers.libvirt import (
     domain_xml,
     domains,
     guest_agent,
+    nic_guard,
+    nics,
     observation,
     pool_keys,
     rbd_disks,
@@ -22,6 +24,7 @@ from apps.drivers.libvirt import (
     starting,
 )
 from apps.drivers.libvirt.connection import Connection
+from apps.drivers.libvirt.guest_networks import GuestNetworks
 from apps.drivers.libvirt.held import HeldVms
 from apps.drivers.libvirt.metadata import VmMetadata
 from apps.drivers.libvirt.pool_drivers import add_ceph, describe
@@ -32,6 +35,8 @@ from apps.drivers.specs import (
     RESUMABLE,
     ConsoleAddress,
     GuestMounts,
+    GuestNetwork,
+    GuestNetworkState,
     Held,
     HostObservation,
     PoolKey,
@@ -39,6 +44,7 @@ from apps.drivers.specs import (
     Screenshot,
     SeedSpec,
     VmDisks,
+    VmNics,
     VmSpec,
     VmStatus,
 )
@@ -53,6 +59,8 @@ class LibvirtHypervisor:
         self.held = HeldVms(self.connection, settings.state_dir / "held")
         self.ceph = RbdClient(settings.ceph_keys)
         add_ceph(self.ceph)
+        self.networks = GuestNetworks(self.connection)
+        self.connection.on_agent = self.networks.agent_changed
         self._meter = observation.LoadMeter()
         self._button = PowerButton()
 
@@ -74,6 +82,11 @@ class LibvirtHypervisor:
             seed.overwrite(path, seed.image(vm_id, wanted))
         return replace(known, seed=digest, secret=wanted.is_secret)
 
+    def _keep_seed(self, vm_id: str, domain: Any, wanted: SeedSpec) -> None:
+        known = domains.about(domain)
+        if (found := self._bring_seed(vm_id, wanted, known)) != known:
+            domains.set_about(domain, found)
+
     def ensure_vm_absent(self, vm_id: str) -> None:
         with self.connection.use() as connection:
             domain = domains.find(connection, vm_id)
@@ -86,6 +99,7 @@ class LibvirtHypervisor:
                     | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
                 )
         self._button.forget(vm_id)
+        self.networks.forget(vm_id)
         seed.remove(self._settings.seed_path(vm_id))
         for log in self._settings.log_dir.glob(f"*{checked_id(vm_id)}*"):
             log.unlink(missing_ok=True)
@@ -103,22 +117,22 @@ class LibvirtHypervisor:
                 self._button.press(vm_id, domain)
             else:
                 domains.stop(domain)
-            return domains.status(vm_id, domain)
+            return domains.status(vm_id, domain, self.networks.look)
 
     def ensure_resumed(self, vm_id: str) -> VmStatus:
         with self.connection.use() as connection:
             domain = domains.find(connection, vm_id)
-            status = domains.status(vm_id, domain)
+            status = domains.status(vm_id, domain, self.networks.look)
             if domain is None or status.paused not in RESUMABLE or not status.resumable:
                 return status
             domains.resume(domain)
-            return domains.status(vm_id, domain)
+            return domains.status(vm_id, domain, self.networks.look)
 
     def ensure_seed(self, vm_id: str, seed: SeedSpec) -> None:
         with self.connection.use() as connection:
             domain = domains.find(connection, vm_id)
             if domain is not None:
-                domains.set_about(domain, self._bring_seed(vm_id, seed, domains.about(domain)))
+                self._keep_seed(vm_id, domain, seed)
 
     def ensure_disks(self, spec: VmSpec) -> VmDisks:
         with self.connection.use() as connection:
@@ -132,12 +146,28 @@ class LibvirtHypervisor:
             domain = domains.find(connection, vm_id)
             return disks.read(domain) if domain is not None else VmDisks()
 
+    def ensure_nics(self, spec: VmSpec) -> VmNics:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, spec.id)
+            if domain is None:
+                raise missing_vm(spec.id)
+            self._keep_seed(spec.id, domain, spec.seed)
+            return nics.ensure(domain, spec, self._settings, nic_guard.guard)
+
+    def nics(self, vm_id: str) -> VmNics:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, vm_id)
+            return nics.read(domain) if domain is not None else VmNics()
+
     def mounts(self, vm_id: str) -> GuestMounts:
         with self.connection.use() as connection:
             domain = domains.find(connection, vm_id)
             if domain is None:
                 raise missing_vm(vm_id)
             return guest_agent.mounts(domain) if domain.isActive() else GuestMounts(asked=False)
+
+    def ensure_guest_network(self, vm_id: str, network: GuestNetwork) -> GuestNetworkState:
+        return self.networks.ensure(vm_id, network)
 
     def ensure_held(self, vm_id: str, seconds: int, *, pause: bool) -> Held:
         return self.held.hold(vm_id, seconds, pause=pause)
@@ -157,7 +187,7 @@ class LibvirtHypervisor:
 
     def status(self, vm_id: str) -> VmStatus:
         with self.connection.use() as connection:
-            return domains.status(vm_id, domains.find(connection, vm_id))
+            return domains.status(vm_id, domains.find(connection, vm_id), self.networks.look)
 
     def open_console(self, vm_id: str, *, password: str, valid_until: datetime) -> ConsoleAddress:
         with self.connection.use() as connection:
@@ -176,7 +206,8 @@ class LibvirtHypervisor:
 
     def observe(self) -> HostObservation:
         with self.connection.use() as connection:
-            return observation.observe(connection, self._settings.virtualisation, self._meter)
+            virtualisation, look = self._settings.virtualisation, self.networks.look
+            return observation.observe(connection, virtualisation, self._meter, look)
 
     def _running(self, connection: Any, vm_id: str) -> Any:
         domain = domains.find(connection, vm_id)

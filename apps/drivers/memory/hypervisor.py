@@ -9,16 +9,20 @@ from datetime import datetime
 from typing import Any
 
 from apps.drivers.hypervisor_errors import missing_vm, unreachable, vm_is_off
-from apps.drivers.memory import disks
+from apps.drivers.memory import disks, nics
 from apps.drivers.memory.fences import pass_or_refuse
 from apps.drivers.memory.pictures import screen
-from apps.drivers.memory.records import HOSTS, POOL_KEYS, MemoryVm, State, vms_of
+from apps.drivers.memory.records import ANSWERING, HOSTS, POOL_KEYS, MemoryVm, State, vms_of
 from apps.drivers.memory.world import World
 from apps.drivers.orders import Fence
 from apps.drivers.specs import (
     RESUMABLE,
     ConsoleAddress,
+    FoundAddress,
     GuestMounts,
+    GuestNetwork,
+    GuestNetworkReason,
+    GuestNetworkState,
     Held,
     HostObservation,
     PauseReason,
@@ -27,6 +31,7 @@ from apps.drivers.specs import (
     Screenshot,
     SeedSpec,
     VmDisks,
+    VmNics,
     VmSpec,
     VmStatus,
 )
@@ -125,6 +130,26 @@ class MemoryHypervisor:
         with self._call("mounts") as state:
             return disks.mounts_of(self._known(state, vm_id))
 
+    def ensure_nics(self, spec: VmSpec) -> VmNics:
+        with self._call("ensure_nics") as state:
+            pass_or_refuse(state, spec.id, self._fence)
+            vm = nics.bring_up(self._known(state, spec.id), spec.nics)
+            state.put(self._vms, spec.id, vm)
+        nics.refuse_taken_slots(vm)
+        return nics.nics_of(vm)
+
+    def nics(self, vm_id: str) -> VmNics:
+        with self._call("nics") as state:
+            vm = self._get(state, vm_id)
+            return nics.nics_of(vm) if vm else VmNics()
+
+    def ensure_guest_network(self, vm_id: str, network: GuestNetwork) -> GuestNetworkState:
+        with self._call("ensure_guest_network") as state:
+            pass_or_refuse(state, vm_id, self._fence)
+            vm, found = nics.configured(self._known(state, vm_id), network)
+            state.put(self._vms, vm_id, vm)
+            return found
+
     def ensure_held(self, vm_id: str, seconds: int, *, pause: bool) -> Held:
         with self._call("ensure_held") as state:
             pass_or_refuse(state, vm_id, self._fence)
@@ -151,6 +176,13 @@ class MemoryHypervisor:
         with self._call("ensure_pool_key_absent") as state:
             pass_or_refuse(state, pool_id, self._fence)
             state.delete(POOL_KEYS, f"{self._host}/{pool_id}")
+
+    def probe_addresses(
+        self, physical_network: str, vlan: int, addresses: tuple[str, ...]
+    ) -> tuple[FoundAddress, ...]:
+        with self._call("probe_addresses") as state:
+            found = {ip: state.get(ANSWERING, f"{physical_network}/{vlan}/{ip}") for ip in addresses}
+        return tuple(FoundAddress(ip, mac) for ip, mac in found.items() if mac)
 
     def status(self, vm_id: str) -> VmStatus:
         with self._call("status") as state:
@@ -186,7 +218,7 @@ class MemoryHypervisor:
             hypervisor_version="1",
             load_percent=min(100.0, 100.0 * sum(vm.spec.vcpu for vm in running) / self._capacity.vcpus),
             memory_used_mib=sum(vm.spec.memory_mib for vm in running),
-            vms=tuple(_status(vm) for vm in vms),
+            vms=tuple(replace(_status(vm), disks=disks.reported(vm)) for vm in vms),
         )
 
     def running(self) -> list[MemoryVm]:
@@ -208,7 +240,7 @@ class MemoryHypervisor:
             state.put(self._vms, vm_id, replace(vm, paused=reason, cause_gone=cause_gone))
 
     def set_guest(self, vm_id: str, **said: Any) -> None:
-        """Let a guest be otherwise: `guest_agent`, `releases`, `mounted` (volume → mount points)."""
+        """Let a guest be otherwise: `guest_agent`, `releases`, `mounted` (volume → mount points), `network_refused`."""
         with self._world.records() as state:
             vm = state.get(self._vms, vm_id)
             assert vm is not None
@@ -250,7 +282,7 @@ class MemoryHypervisor:
     def _switch(self, state: State, vm: MemoryVm, power: Power, boot: int, graceful: bool) -> MemoryVm:
         if power is Power.ON:
             vm = disks.open_all(state, self._me(vm), vm)
-            vm = replace(vm, power=power, boot=boot, started_at=time.time())
+            vm = replace(vm, power=power, boot=boot, started_at=time.time(), live_nics=vm.spec.nics)
         elif graceful and vm.paused:
             return vm  # a guest that does not run cannot react
         elif graceful and self._shutdown_seconds:
@@ -258,13 +290,21 @@ class MemoryHypervisor:
         else:
             vm = disks.close_all(state, self._me(vm), vm)
             vm = replace(
-                vm, power=power, off_at=0.0, console_until=0.0, paused=PauseReason.NONE, held_until=0.0
+                vm,
+                power=power,
+                off_at=0.0,
+                console_until=0.0,
+                paused=PauseReason.NONE,
+                held_until=0.0,
+                live_nics=(),
             )
         state.put(self._vms, vm.spec.id, vm)
         return vm
 
 
 def _status(vm: MemoryVm) -> VmStatus:
+    network = nics.state_of(vm)
+    is_on = vm.power is Power.ON
     return VmStatus(
         id=vm.spec.id,
         exists=True,
@@ -273,5 +313,7 @@ def _status(vm: MemoryVm) -> VmStatus:
         generation=vm.spec.generation,
         paused=PauseReason.OTHER if vm.held.paused and vm.held_until > time.time() else vm.paused,
         resumable=vm.paused in RESUMABLE and vm.cause_gone,
-        guest_agent=vm.spec.seed.is_secret and vm.power is Power.ON and vm.guest_agent,
+        guest_agent=vm.spec.seed.is_secret and is_on and vm.guest_agent,
+        guest_network=vm.network.generation if vm.network and network.applied and is_on else 0,
+        guest_network_reason=network.reason if is_on else GuestNetworkReason.NONE,
     )

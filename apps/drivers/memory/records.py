@@ -8,9 +8,12 @@ from apps.drivers.specs import (
     DiskAttachment,
     EdgeSpec,
     ExternalPortSpec,
+    GuestNetwork,
+    GuestNetworkReason,
     Held,
     ImageInfo,
     ImageSpec,
+    NicAttachment,
     PauseReason,
     PoolKey,
     PortSpec,
@@ -53,7 +56,8 @@ class MemoryVm:
 
     `live` are the disks that the running VM has, `open_disks` their volumes; `spec` may have changed since. A guest
     that `releases` nothing keeps what it is asked to let go; `mounted` is what it has mounted, by volume. `paused` by
-    its host until `cause_gone`, and resumed. `held` until a time.
+    its host until `cause_gone`, and resumed. `held` until a time. `live_nics` are the NICs that the running VM has,
+    `network` is what its guest agent shall configure, which it does unless it is `network_refused`.
     """
 
     spec: VmSpec
@@ -71,6 +75,9 @@ class MemoryVm:
     mounted: dict[str, tuple[str, ...]] = field(default_factory=dict)
     held: Held = NOT_HELD
     held_until: float = 0.0
+    live_nics: tuple[NicAttachment, ...] = ()
+    network: GuestNetwork | None = None
+    network_refused: GuestNetworkReason = GuestNetworkReason.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,8 @@ UPLINKS = Table("uplinks", str)
 """`edge/number` → VPC."""
 UNPROTECTED = Table("unprotected", str)
 """Identifier → how, where a test has taken a limit or an always-on rule away; ensuring it gives it back."""
+ANSWERING = Table("answering", str)
+"""`physical network/vlan/ip` → the MAC from which a machine of nobody answers there."""
 FENCES = Table("fences", Fence)
 """VM, volume or image → the newest operation that changed it."""
 

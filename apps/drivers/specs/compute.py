@@ -9,7 +9,7 @@ from msgspec import Meta
 from apps.drivers.bounds import MOST_VMS, Counter, Id, Line, Measure, Number, Port, Version, Word
 from apps.drivers.specs.storage import VolumeSpec
 
-MOST_DISKS, MOST_MOUNTS = 32, 64
+MOST_DISKS, MOST_MOUNTS, MOST_NICS = 32, 64, 32
 MOST_SCREEN_WIDTH, MOST_SCREEN_HEIGHT = 400, 300
 """Pixels of a screenshot; a larger screen is scaled down to fit."""
 
@@ -100,13 +100,34 @@ class Held:
     paused: bool
 
 
+INTERNAL_SLOT, EXTERNAL_SLOT = 0, 1
+ELASTIC_SLOTS = range(2, 8)
+
+
 @dataclass(frozen=True, slots=True)
 class NicAttachment:
-    """One NIC of a VM; `port_id` is the fabric port it plugs into. mtu in bytes."""
+    """One NIC of a VM; `port_id` is the fabric port it plugs into. mtu in bytes.
+
+    `slot` gives the device its place: the internal NIC has 0, the external 1, elastic ones 2 to 7. A NIC keeps it while
+    it is attached, so the guest finds its NICs in the same order whichever are there.
+    """
 
     port_id: str
     mac: str
     mtu: int = 1442
+    slot: int = INTERNAL_SLOT
+
+
+@dataclass(frozen=True, slots=True)
+class VmNics:
+    """The NICs of a VM, by port: in the domain that runs (none when it is off) and in its stored definition."""
+
+    running: Annotated[tuple[Id, ...], Meta(max_length=MOST_NICS)] = ()
+    stored: Annotated[tuple[Id, ...], Meta(max_length=MOST_NICS)] = ()
+
+    def holds(self, port_id: str) -> bool:
+        """Whether the VM still has the NIC, now or at its next start."""
+        return port_id in self.stored or port_id in self.running
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +158,49 @@ class GuestNetwork:
     nics: tuple[GuestNic, ...] = ()
     generation: int = 1
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to configure in the guest."""
+        return not any(nic.addresses for nic in self.nics)
+
+
+class GuestNetworkReason(StrEnum):
+    """Why a guest does not have the network that it shall have; `apps.drivers.guest_network` has the words."""
+
+    NONE = ""
+    OFF = "off"
+    PAUSED = "paused"
+    NO_AGENT = "no_agent"
+    SILENT = "silent"
+    FORBIDDEN = "forbidden"
+    NO_TOOLS = "no_tools"
+    UNSUPPORTED = "unsupported"
+    NO_NIC = "no_nic"
+    FAILED = "failed"
+
 
 @dataclass(frozen=True, slots=True)
 class GuestNetworkState:
-    """`applied`: the guest has all of it. Otherwise `reason` says why not: off, no agent, or what the guest said."""
+    """`applied`: the guest has all of it. Otherwise `reason` says why not, and `detail` what the guest said."""
 
     applied: bool
-    reason: Line = ""
+    reason: GuestNetworkReason = GuestNetworkReason.NONE
+    detail: Line = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SeedNic:
+    """A NIC that a guest with cloud-init configures by DHCP. One that gets no answer holds up the boot of some images:
+    an external NIC without an address has none here.
+
+    `slot` as in `NicAttachment`: it names the device (eth0, eth1, …), and of two default routes the lower one's wins,
+    unless the other is the VM's egress.
+    """
+
+    mac: str
+    slot: int = INTERNAL_SLOT
+    dhcp6: bool = False
+    is_egress: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +208,14 @@ class SeedSpec:
     """First-boot data, handed to the guest as a NoCloud image.
 
     `password_hash` is a crypt(3) string ($6$…), never the password. `user_data` is passed on untouched. After the first
-    boot only the host name is left; the instance id stays the VM's, so that the guest does not take it for a new one.
+    boot only host name and NICs are left; the instance id stays the VM's, so that it is no new one for the guest.
     """
 
     hostname: str
     password_hash: str = ""
     ssh_keys: tuple[str, ...] = ()
     user_data: str = ""
+    nics: tuple[SeedNic, ...] = ()
 
     @property
     def is_secret(self) -> bool:
@@ -187,11 +245,26 @@ class VmSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportedDisk:
+    """A disk of a VM as its host reports it: of the VM that runs, else of its definition. Limits of 0 mean unlimited.
+
+    `size_bytes` is what the guest sees, 0 where it is not known: the VM is off, or its process is busy.
+    """
+
+    id: Id
+    size_bytes: Counter = 0
+    iops: Counter = 0
+    bytes_per_second: Counter = 0
+
+
+@dataclass(frozen=True, slots=True)
 class VmStatus:
     """A VM as the host sees it. `boot` is the number given with the last power-on, 0 when there was none.
 
     `paused` says why a VM that is on does not run. `resumable`: the cause is gone, as far as the host can tell.
-    `guest_agent`: the guest agent has connected; looked at only while the seed holds secrets.
+    `disks` are named in reports only; None: not looked at.
+    `guest_agent`: the guest agent has connected; looked at only while the seed holds secrets. `guest_network`: the
+    generation of the `GuestNetwork` that the guest has, 0 while it has not; then the reason says why, if there is one.
     """
 
     id: Id
@@ -202,6 +275,9 @@ class VmStatus:
     paused: PauseReason = PauseReason.NONE
     resumable: bool = False
     guest_agent: bool = False
+    disks: Annotated[tuple[ReportedDisk, ...], Meta(max_length=MOST_DISKS)] | None = None
+    guest_network: Number = 0
+    guest_network_reason: GuestNetworkReason = GuestNetworkReason.NONE
 
 
 @dataclass(frozen=True, slots=True)

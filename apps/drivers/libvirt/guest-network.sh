@@ -1,0 +1,142 @@
+# Run in a guest by its agent, with nothing but data on standard input: bring addresses, routes and rules to that list, and
+# remove what the list of an earlier run had and this one has not. Needs sh and ip (iproute2 or busybox).
+#   n MAC                                              the NIC is ours to configure
+#   a MAC FAMILY ADDRESS/PREFIX                        an address
+#   r MAC FAMILY TABLE DESTINATION GATEWAY SOURCE      a route; "-" is none
+#   f FAMILY PRIORITY ADDRESS TABLE                    a rule: what comes from the address takes the table
+# What was done is kept under /run, which a reboot empties, in the same form; there "k" is an address that the guest had before.
+# Ends with 10: no ip command; 11: no such NIC; 12: a command failed. The last line says which.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
+LC_ALL=C
+export PATH LC_ALL
+umask 077
+set -f
+command -v ip >/dev/null 2>&1 || exit 10
+nl='
+'
+tab=$(printf '\t')
+folder=/run
+[ -d "$folder" ] || folder=/var/run
+file=$folder/scloud-network
+given=$(cat)
+old=$(cat "$file" 2>/dev/null)
+mac= dev= have= missing= failed=
+
+listed() { case "$nl$2$nl" in *"$nl$1$nl"*) return 0 ;; esac; return 1; }
+begins() { case "$nl$2" in *"$nl$1 "*) return 0 ;; esac; return 1; }
+has_address() { case $have in *" ${1%/*}/"*) return 0 ;; esac; return 1; }
+try() {
+    said=$("$@" 2>&1) && return 0
+    failed=${failed:-"$*: $said"}
+    return 1
+}
+
+nic() { # nic MAC: its device, and the addresses it had when it was first asked for
+    [ "$1" != "$mac" ] || [ -z "$dev" ] || return 0
+    mac=$1 dev= have=
+    for name in $(ls /sys/class/net); do
+        [ -e "/sys/class/net/$name/device" ] || continue
+        [ "$(cat "/sys/class/net/$name/address" 2>/dev/null)" = "$mac" ] || continue
+        dev=$name
+        have=$(ip addr show dev "$dev")
+        return 0
+    done
+    return 1
+}
+
+add_address() { # add_address FAMILY ADDRESS
+    has_address "$2" && return 0
+    # No duplicate is possible, and looking for one takes a second; not every ip command knows the word.
+    [ "$1" = 4 ] || ! ip -6 addr add "$2" dev "$dev" nodad 2>/dev/null || return 0
+    try ip "-$1" addr add "$2" dev "$dev"
+}
+
+settle() { # wait until IPv6 addresses can be the source of a route
+    tries=0
+    while [ $tries -lt 15 ]; do
+        case $(ip -6 addr show dev "$dev") in *tentative*) ;; *) return 0 ;; esac
+        sleep 0.2 2>/dev/null || sleep 1
+        tries=$((tries + 1))
+    done
+}
+
+set_route() { # set_route FAMILY TABLE DESTINATION GATEWAY SOURCE
+    family=$1 table=$2 to=$3 via=$4 from=$5
+    [ "$family" = 4 ] || [ "$from" = - ] || settle
+    set -- "$to"
+    [ "$via" = - ] || set -- "$@" via "$via"
+    set -- "$@" dev "$dev"
+    [ "$table" = main ] || set -- "$@" table "$table"
+    [ "$from" = - ] || set -- "$@" src "$from"
+    if [ "$via" != - ]; then
+        ip "-$family" route replace "$@" onlink 2>/dev/null && return 0
+        # A kernel or ip command that does not know the word: the gateway gets a route of its own.
+        ip "-$family" route replace "$via" dev "$dev" 2>/dev/null
+    fi
+    try ip "-$family" route replace "$@"
+}
+
+del_route() { # del_route FAMILY TABLE DESTINATION
+    family=$1 table=$2 to=$3
+    set -- "$to" dev "$dev"
+    [ "$table" = main ] || set -- "$@" table "$table"
+    ip "-$family" route del "$@" 2>/dev/null
+}
+
+set_rule() { # set_rule FAMILY PRIORITY ADDRESS TABLE
+    case "$nl$(ip "-$1" rule 2>/dev/null)" in *"$nl$2:${tab}from $3 lookup $4"*) return 0 ;; esac
+    try ip "-$1" rule add pref "$2" from "$3" table "$4"
+}
+
+keep() { printf '%s' "$1" >"$file.partial" && mv "$file.partial" "$file"; }
+
+list=
+while read -r line; do
+    # shellcheck disable=SC2086 # words
+    set -- $line
+    if [ "$1" = a ] && ! listed "$line" "$old" && nic "$2" && has_address "$4"; then line="k${line#a}"; fi
+    [ -z "$line" ] || list="$list$line$nl"
+done <<END
+$given
+END
+# Before anything is done: a run that is ended in between loses nothing.
+keep "$old$nl$list"
+
+while read -r line; do
+    # shellcheck disable=SC2086 # words
+    set -- $line
+    case $1 in
+    n) if nic "$2"; then ip link set "$dev" up; else missing=$2; fi ;;
+    a | k) ! nic "$2" || add_address "$3" "$4" ;;
+    r) ! nic "$2" || set_route "$3" "$4" "$5" "$6" "$7" ;;
+    f) set_rule "$2" "$3" "$4" "$5" ;;
+    esac
+done <<END
+$list
+END
+
+while read -r line; do
+    # shellcheck disable=SC2086 # words
+    set -- $line
+    case $1 in
+    a | k)
+        listed "a $2 $3 $4" "$list" || listed "k $2 $3 $4" "$list" || ! nic "$2" || ! has_address "$4" ||
+            # What was there before, on a NIC that is not ours any more, stays.
+            { [ "$1" = k ] && ! listed "n $2" "$list"; } || ip "-$3" addr del "$4" dev "$dev" 2>/dev/null
+        ;;
+    r) begins "r $2 $3 $4 $5" "$list" || ! nic "$2" || del_route "$3" "$4" "$5" ;;
+    f) listed "$line" "$list" || ip "-$2" rule del pref "$3" from "$4" table "$5" 2>/dev/null ;;
+    esac
+done <<END
+$old
+END
+
+if [ -n "$failed" ]; then
+    echo "$failed"
+    exit 12
+fi
+keep "$list"
+if [ -n "$missing" ]; then
+    echo "$missing"
+    exit 11
+fi
