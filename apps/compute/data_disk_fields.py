@@ -1,8 +1,9 @@
-"""The fields of a new VM's data disks: sizes as a list, and where the disks are created."""
+"""The fields of a new VM's disks: where they are created, and the sizes of data disks as a list."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django import forms
 from django.utils.translation import gettext as _
@@ -22,6 +23,15 @@ class ClusterField(forms.ModelChoiceField):  # type: ignore[type-arg]  # no gene
 
 
 class DataDiskFields(BaseForm):
+    shown_at: ClassVar[Mapping[str, str]] = {"data_disks.cluster": "data_cluster"}
+
+    disk_cluster = ClusterField(
+        StorageCluster.objects.none(),
+        label=gettext_lazy("Storage cluster of the system disk"),
+        required=False,
+        empty_label=gettext_lazy("As the image"),
+        help_text=gettext_lazy("In another storage cluster, the image is copied there first, once."),
+    )
     data_disks = forms.CharField(
         label=gettext_lazy("Data disks (GiB)"),
         max_length=63,
@@ -40,7 +50,10 @@ class DataDiskFields(BaseForm):
         super().prepare()
         if self.actor.tenant is not None:
             rows = visible_storage_clusters(self.actor).filter(accepts_disks=True)
-            self.fields["data_cluster"].queryset = rows.order_by("region__name", "name")  # type: ignore[attr-defined]
+            for name in ("disk_cluster", "data_cluster"):
+                self.fields[name].queryset = rows.order_by("region__name", "name")  # type: ignore[attr-defined]
+            if len(rows) < 2:
+                self.fields["disk_cluster"].widget = forms.HiddenInput()
 
     def clean_data_disks(self) -> list[int]:
         """Return the sizes."""
@@ -53,8 +66,12 @@ class DataDiskFields(BaseForm):
         """Give the service a size and a storage cluster for each disk."""
         data = super().clean() or {}
         sizes, chosen = data.pop("data_disks", []), data.pop("data_cluster", None)
-        image = data.get("image")
-        where = chosen.pk if chosen is not None else image.cluster_id if image is not None else None
+        image, system = data.get("image"), data.get("disk_cluster")
+        if system is not None:
+            data["disk_cluster"] = system.pk
+        elif image is not None:
+            system = image.cluster
+        where = chosen or system
         if sizes and where is not None:
-            data["data_disks"] = [{"size_gib": size, "cluster": where} for size in sizes]
+            data["data_disks"] = [{"size_gib": size, "cluster": where.pk} for size in sizes]
         return data

@@ -2,45 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.db.models import Count, Q, QuerySet
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from apps.accounts.access import visible
+from apps.accounts.labels import MAX_NAME
 from apps.accounts.rights import Rights
 from apps.compute.models import Vm
 from apps.compute.services.disk_attachment import MOST_DISKS
 from apps.infrastructure.models import ComputeCluster
 from apps.lifecycle.models import State
 from apps.portal.forms import RowForm
+from apps.portal.selects import SelectWithReasons
 from apps.storage.forms import NAMED, some_of
 from apps.storage.models import Disk, Snapshot
 from apps.storage.verbs import DISK_ATTACH
 
-#: So many VMs are offered, by name; a disk is attached to any other from that VM's page.
-MOST_OFFERED = 500
+#: Of so many VMs one is chosen from a list; of more, one is found by typing its name or ID.
+MOST_OFFERED = 100
 
 
-class SelectWithReasons(forms.Select):
-    """A list in which what cannot be chosen is named with the reason."""
+class Suggestions(forms.TextInput):
+    """A text that the browser completes from a list."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.reasons: Mapping[str, str] = {}
+    def __init__(self, suggestions: Sequence[tuple[str, str]]) -> None:
+        super().__init__({"autocomplete": "off", "spellcheck": "false"})
+        self.suggestions = suggestions
 
-    def create_option(self, name: str, value: Any, label: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Disable an option that has a reason."""
-        reason = self.reasons.get(str(value))
-        shown = f"{label}: {reason}" if reason else label
-        option: dict[str, Any] = super().create_option(name, value, shown, *args, **kwargs)
-        if reason:
-            option["attrs"]["disabled"] = True
-        return option
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        """Draw the input and its list."""
+        key = f"{(attrs or {}).get('id', name)}_list"
+        options = format_html_join("", '<option value="{}">{}</option>', self.suggestions)
+        drawn = super().render(name, value, {**(attrs or {}), "list": key}, renderer)
+        return format_html('{}<datalist id="{}">{}</datalist>', drawn, key, options)
 
 
 def attaching(disk: Disk) -> list[str]:
@@ -64,17 +67,43 @@ class AttachForm(RowForm):
         assert isinstance(field, forms.TypedChoiceField) and isinstance(field.widget, SelectWithReasons)
         own = visible(self.actor, Vm.objects.filter(kind="vm"))
         here = own if disk is None else own.filter(tenant=disk.tenant, region=disk.region)
-        vms = list(_described(here).order_by("name", "pk")[:MOST_OFFERED])
+        self.here = here
+        vms = list(_described(here).order_by("name", "pk")[: MOST_OFFERED + 1])
+        if len(vms) > MOST_OFFERED:
+            self._search(vms[:MOST_OFFERED])
+            return
         rights = Rights(self.actor)
         reasons = {str(vm.pk): reason for vm in vms if (reason := _why_not(rights, vm))}
         vms.sort(key=lambda vm: str(vm.pk) in reasons)
         named = [(vm.pk, vm.name if disk is not None else _full_name(vm)) for vm in vms]
         field.choices = [("", _("Choose a VM")), *named]
         field.widget.reasons = reasons
-        said = [] if disk is None else self._elsewhere(disk, own)
-        if len(vms) == MOST_OFFERED:
-            said.append(_("More VMs: attach the disk on the page of the VM."))
-        field.help_text = " ".join(said)
+        field.help_text = " ".join([] if disk is None else self._elsewhere(disk, own))
+
+    def _search(self, some: Sequence[Vm]) -> None:
+        """Find the VM by what is typed: a list of all would be longer than anybody reads."""
+        if self.row is not None and self.row.vm_id:
+            self.initial["vm"] = self.row.vm_id
+        self.fields["vm"] = forms.CharField(
+            label=self.fields["vm"].label,
+            max_length=MAX_NAME,
+            widget=Suggestions([(vm.name, vm.region.label if vm.region else "") for vm in some]),
+            help_text=_("Name or ID of a VM."),
+        )
+
+    def clean_vm(self) -> UUID:
+        """Return the ID of the VM that was chosen or typed."""
+        given = self.cleaned_data["vm"]
+        if isinstance(given, UUID):
+            return given
+        with suppress(ValueError):
+            return UUID(given)
+        found = list(self.here.filter(name=given).order_by("pk").values_list("pk", flat=True)[:2])
+        if not found:
+            raise forms.ValidationError(_("VM not found."))
+        if len(found) > 1:
+            raise forms.ValidationError(_("Several VMs are called %(name)s. Enter the ID.") % {"name": given})
+        return found[0]
 
     def _elsewhere(self, disk: Disk, own: QuerySet[Vm]) -> list[str]:
         """Say which VMs are offered, and how many are in other regions; choose the one it is attached to in part."""

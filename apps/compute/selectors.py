@@ -5,11 +5,16 @@ from __future__ import annotations
 from django.db.models import Prefetch, Q, QuerySet
 
 from apps.accounts.access import visible
-from apps.compute.models import Image, InstanceType, KeyPair, Vm
-from apps.infrastructure.selectors import in_usable_compute, in_usable_storage, visible_compute_clusters
+from apps.compute.models import Image, ImageCopy, InstanceType, KeyPair, Vm
+from apps.infrastructure.selectors import (
+    in_usable_compute,
+    in_usable_storage,
+    visible_compute_clusters,
+    visible_storage_clusters,
+)
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Resource, State
-from apps.network.models import Nic
+from apps.network.models import Eip, Nic
 from apps.storage.models import Disk
 
 _NOT_SHOWN = {"sealed_user_data", "sealed_password_hash", "ssh_keys", "first_boot_done_at", "guest_uid"}
@@ -38,7 +43,22 @@ _NICS = (
         *(f"subnet__vpc__{column}" for column in _NAMED),
         *(f"security_group__{column}" for column in _NAMED),
     )
-    .order_by("role")
+    .order_by("-role")  # the internal one first
+)
+_EIPS = (
+    Eip.objects.select_related("segment", "segment_address")
+    .only(
+        "carrier",
+        "bound_at",
+        "mbit",
+        "delivery",
+        "is_egress",
+        *_NAMED,
+        *(f"segment__{column}" for column in (*_NAMED, "cidr", "routes")),
+        "segment_address__ip",
+        "segment_address__holder",
+    )
+    .order_by("bound_at", "pk")
 )
 _DISKS = (
     Disk.objects.select_related("cluster")
@@ -50,7 +70,7 @@ _DISKS = (
 def visible_vms(actor: Actor) -> QuerySet[Vm]:
     """Return the VMs the actor may see, with what lists and details show; first-boot data stays in the database.
 
-    NICs and disks are in `shown_nics` and `shown_disks`: lists, since a manager per row would cost a third of the page.
+    NICs, EIPs and disks are in `shown_…`: lists, since a manager per row would cost a third of the page.
     """
     return (
         # All rows of this table are VMs, but only with the kind named can PostgreSQL walk the index of lists.
@@ -58,7 +78,9 @@ def visible_vms(actor: Actor) -> QuerySet[Vm]:
         .select_related("host", "cluster", "image", "instance_type")
         .only(*_SHOWN)
         .prefetch_related(
-            Prefetch("nics", _NICS, to_attr="shown_nics"), Prefetch("disks", _DISKS, to_attr="shown_disks")
+            Prefetch("nics", _NICS, to_attr="shown_nics"),
+            Prefetch("eips", _EIPS, to_attr="shown_eips"),
+            Prefetch("disks", _DISKS, to_attr="shown_disks"),
         )
     )
 
@@ -70,8 +92,15 @@ def with_system_disk(vm: Vm) -> QuerySet[Resource]:
 
 
 def visible_images(actor: Actor) -> QuerySet[Image]:
-    """Return the tenant's own images and the base images; those on clusters it may not use are left out (CL-4)."""
+    """Return the tenant's own images and the base images; those on clusters it may not use are left out (CL-4).
+
+    Copies in clusters that the actor may see are in `shown_copies`.
+    """
+    copies = ImageCopy.objects.filter(cluster__in=visible_storage_clusters(actor))
+    copies = copies.select_related("cluster", "operation").order_by("cluster__name", "pk")
     rows = Image.objects.select_related("cluster__region", "tenant", "project", "region")
+    shown = Prefetch("copies", copies, to_attr="shown_copies")
+    rows = rows.prefetch_related(shown)  # type: ignore[no-redef]  # declared on Image for callers
     if actor.is_system or (actor.is_admin and actor.tenant is None):
         return rows
     if actor.tenant is None:

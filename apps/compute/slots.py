@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.moves import Moving, moving
 from apps.compute.disk_forms import AttachForm, attaching
 from apps.compute.disk_usage import disk_samples
+from apps.compute.eip_carrier import VM_CARRIER
 from apps.compute.observation import report_reachability, take_reports
 from apps.compute.pages.on_home import home_vms
 from apps.compute.pages.on_hosts import cluster_card, cluster_types, cluster_vms, host_card, host_vms
@@ -21,6 +22,7 @@ from apps.compute.verbs import KEY_PAIR_CREATE, VM_CREATE
 from apps.infrastructure import reports, usage
 from apps.infrastructure.pages import attention
 from apps.infrastructure.services.clusters import cluster_defaults
+from apps.network.carriers import CARRIERS
 from apps.network.reachability.steps import STEPS, End, StepSlot
 from apps.portal.detail import Tab
 from apps.portal.home import FIRST_STEPS, HOME_CARDS, FirstStepSlot, HomeCardSlot
@@ -95,4 +97,5 @@ reports.listeners.fill(take_reports)
 reports.reach_listeners.fill(report_reachability)
 usage.samplers.fill(vm_samples, disk_samples)
 cluster_defaults.fill(create_default_types)
+CARRIERS.fill(VM_CARRIER)
 moving.fill(Moving("vm", belongings=with_system_disk))

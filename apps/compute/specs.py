@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from apps.accounts.secrets import unseal
 from apps.compute.models import Vm
-from apps.drivers.specs import Architecture, OsFamily, SeedSpec, VmSpec
+from apps.drivers.specs import (
+    EXTERNAL_SLOT,
+    INTERNAL_SLOT,
+    Architecture,
+    GuestNetwork,
+    OsFamily,
+    SeedNic,
+    SeedSpec,
+    VmSpec,
+)
+from apps.network.egress import leaves_in_guest
+from apps.network.external_specs import guest_network, guest_nic, in_guest
+from apps.network.models import NicRole
 from apps.network.specs import nic_attachment
 from apps.storage.specs import disk_attachment
 
@@ -13,14 +25,14 @@ def vm_spec(vm: Vm) -> VmSpec:
     """Return a VM whose disks (with their clusters) and NICs have been prefetched, cluster and image selected."""
     # The first is booted from. The order gives the devices their names, so it is the same at every start.
     disks = [*([vm.system_disk] if vm.system_disk else []), *vm.data_disks]
-    nics = sorted(vm.nics.all(), key=lambda nic: nic.role, reverse=True)
+    nics = sorted(map(nic_attachment, vm.nics.all()), key=lambda nic: nic.slot)
     return VmSpec(
         id=str(vm.pk),
         name=vm.name,
         vcpu=vm.vcpu,
         memory_mib=vm.memory_mib,
         disks=tuple(disk_attachment(disk) for disk in disks),
-        nics=tuple(nic_attachment(nic) for nic in nics),
+        nics=tuple(nics),
         seed=seed_spec(vm),
         uid=vm.guest_uid,
         # Each vCPU may use one physical thread in full and no more, whatever else its threads in QEMU do.
@@ -32,12 +44,37 @@ def vm_spec(vm: Vm) -> VmSpec:
 
 
 def seed_spec(vm: Vm) -> SeedSpec:
-    """Return the first-boot data of a VM; once it has been used, its host name is all that is left."""
+    """Return the first-boot data of a VM; once it has been used, host name and NICs are all that is left."""
     if vm.first_boot_done_at is not None:
-        return SeedSpec(hostname=vm.hostname)
+        return used_seed(vm)
     return SeedSpec(
         hostname=vm.hostname,
+        nics=_seed_nics(vm),
         password_hash=unseal(vm.sealed_password_hash) if vm.sealed_password_hash else "",
         ssh_keys=tuple(vm.ssh_keys),
         user_data=unseal(vm.sealed_user_data) if vm.sealed_user_data else "",
     )
+
+
+def used_seed(vm: Vm) -> SeedSpec:
+    """Return what is left of the first-boot data of a VM whose guest has read them."""
+    return SeedSpec(hostname=vm.hostname, nics=_seed_nics(vm))
+
+
+def vm_guest_network(vm: Vm) -> GuestNetwork:
+    """Return what the guest agent of a VM configures; its EIPs have been prefetched."""
+    nics = [guest_nic(nic, vm.bound_eips) for nic in vm.nics.all() if nic.role == NicRole.EXTERNAL]
+    return guest_network(nics, generation=vm.generation)
+
+
+def _seed_nics(vm: Vm) -> tuple[SeedNic, ...]:
+    """Return the NICs that the guest configures by DHCP; the external one has an answer only with an IPv4 address."""
+    eips = vm.bound_eips
+    answered = any(eip.version == 4 for eip in in_guest(eips))
+    found = []
+    for nic in vm.nics.all():
+        if nic.role == NicRole.INTERNAL:
+            found.append(SeedNic(nic.mac, INTERNAL_SLOT, dhcp6=nic.ip6 is not None))
+        elif nic.role == NicRole.EXTERNAL and answered:
+            found.append(SeedNic(nic.mac, EXTERNAL_SLOT, is_egress=leaves_in_guest(eips)))
+    return tuple(sorted(found, key=lambda nic: nic.slot))

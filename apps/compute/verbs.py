@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
+from apps.compute.given_up import mark_copy_failed
 from apps.compute.models import Vm
 from apps.lifecycle.models import State
 from apps.lifecycle.models.status import Status
@@ -61,6 +62,10 @@ def _must_be_resumable(vm: Any) -> Text | None:
 
 def _needs_a_host(vm: Any) -> Text | None:
     return None if vm.host_id else _("The VM has no host.")
+
+
+def _must_have_copies(image: Any) -> Text | None:
+    return None if image.has_copies else _("The image has no copies in other storage clusters.")
 
 
 def _want_what_is_seen(vm_id: UUID) -> None:
@@ -149,6 +154,7 @@ VM_SNAPSHOT_DISKS = declare(
         _("Snapshot all disks"),
         _("Creating snapshots"),
         permission="manage",
+        creates=True,
         abandoned=mark_untaken,
         icon="camera",
     )
@@ -177,6 +183,33 @@ IMAGE_RETRY = declare(
     )
 )
 IMAGE_RENAME = declare(rename_verb("image"))
+# In further storage clusters. VMs are created from the image meanwhile, and it can be copied to several at a time.
+IMAGE_COPY = declare(
+    Verb(
+        "image.copy",
+        _("Copy to storage cluster"),
+        _("Copying"),
+        permission="manage",
+        exclusive=False,
+        deadline=IMPORT_DEADLINE,
+        abandoned=mark_copy_failed,
+        icon="versions",
+    )
+)
+IMAGE_DELETE_COPY = declare(
+    Verb(
+        "image.delete_copy",
+        _("Delete copy"),
+        _("Deleting"),
+        permission="manage",
+        exclusive=False,
+        destructive=True,
+        obstacle=_must_have_copies,
+        cancel=Cancel.BEFORE,
+        abandoned=mark_copy_failed,
+        icon="trash",
+    )
+)
 IMAGE_DELETE = declare(delete_verb("image"))
 
 KEY_PAIR_CREATE = declare(

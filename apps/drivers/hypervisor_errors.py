@@ -4,6 +4,7 @@ from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
 
 UNREACHABLE = "host.unreachable"
+VM_MISSING = "hypervisor.vm_missing"
 
 
 def missing_vm(vm_id: str) -> DriverError:
@@ -11,7 +12,7 @@ def missing_vm(vm_id: str) -> DriverError:
     return DriverError(
         _("The VM %(vm_id)s does not exist on the host."),
         values={"vm_id": vm_id},
-        code="hypervisor.vm_missing",
+        code=VM_MISSING,
         hint=_("Retry, or resync the VM."),
     )
 

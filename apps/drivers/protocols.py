@@ -18,6 +18,7 @@ from apps.drivers.specs import (
     CopyProgress,
     FabricInventory,
     FabricSpec,
+    FoundAddress,
     GuestMounts,
     GuestNetwork,
     GuestNetworkState,
@@ -122,6 +123,12 @@ class Hypervisor(Protocol):
 
     def ensure_pool_key_absent(self, pool_id: str) -> None:
         """Forget the key of a pool."""
+
+    @host_verb(changes=False)
+    def probe_addresses(
+        self, physical_network: str, vlan: int, addresses: tuple[str, ...]
+    ) -> tuple[FoundAddress, ...]:
+        """Return which of the addresses answer on a VLAN, and from which MAC; at most two seconds."""
 
     @host_verb(changes=False)
     def status(self, vm_id: str) -> VmStatus:

@@ -8,7 +8,7 @@ one per address.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -32,7 +32,7 @@ from apps.drivers.memory import (
 from apps.drivers.orders import Fence
 from apps.drivers.protocols import Fabric, Hypervisor, Volumes
 from apps.drivers.reports import HostReport
-from apps.drivers.specs import PoolObservation, PoolSpec
+from apps.drivers.specs import PoolObservation, PoolSpec, VolumeSpec
 from apps.drivers.usage import USAGE, UsageReading
 from apps.infrastructure import ceph, report_inbox
 from apps.infrastructure.models import Host, Region, StorageCluster
@@ -83,6 +83,20 @@ def observe_pool(cluster: StorageCluster) -> PoolObservation:
 def purge_pool(cluster: StorageCluster) -> int:
     """Remove some of what deletions have left in a pool because others needed it, or for later; return how many."""
     return POOL_PURGES[cluster.driver](cluster.spec(), _key(cluster))
+
+
+def fence_clients(
+    cluster: StorageCluster, volumes: Sequence[VolumeSpec], host: Host, run: OperationContext
+) -> tuple[str, ...]:
+    """Have a storage cluster refuse what a host has left of VMs that no longer run there; return what was shut out.
+
+    Call it once it is certain that the volumes' VMs are off on `host`, or that the host is fenced: a guest that still
+    runs there loses these disks. Nothing to do where storage keeps no locks.
+    """
+    fence = POOL_FENCES.get(cluster.driver)
+    if fence is None or host.address is None:
+        return ()
+    return fence(cluster.spec(), _key(cluster), volumes, {host.address}, run.guard)
 
 
 def fabric(region: Region, run: OperationContext | None = None) -> Fabric:
@@ -240,6 +254,10 @@ STORAGE_DRIVERS: dict[str, Callable[[StorageCluster, OperationContext | None, Ho
 POOL_PROBES: dict[str, Callable[[PoolSpec, str], PoolObservation]] = {"rbd": ceph.probe}
 #: Pools in which deleting takes two steps.
 POOL_PURGES: dict[str, Callable[[PoolSpec, str], int]] = {"rbd": ceph.purge}
+#: Pools that keep locks of clients that are dead: they can be told so.
+POOL_FENCES: dict[
+    str, Callable[[PoolSpec, str, Sequence[VolumeSpec], Collection[str], Guard], tuple[str, ...]]
+] = {"rbd": ceph.fence}
 FABRIC_DRIVERS: dict[str, Callable[[Region, Guard | None], Fabric]] = {
     "ovn": _ovn_fabric,
     "memory": _memory_fabric,

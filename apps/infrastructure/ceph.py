@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
 from apps.drivers.protocols import Guard, Volumes
-from apps.drivers.specs import PoolObservation, PoolSpec
+from apps.drivers.specs import PoolObservation, PoolSpec, VolumeSpec
 
 if TYPE_CHECKING:
     from apps.drivers.rbd.cluster import CephCluster
@@ -37,6 +37,15 @@ def purge(spec: PoolSpec, key: str) -> int:
     from apps.drivers.rbd.volumes import RbdVolumes
 
     return RbdVolumes(_connection(spec, key)).purge()
+
+
+def fence(
+    spec: PoolSpec, key: str, volumes: Iterable[VolumeSpec], hosts: Collection[str], guard: Guard | None
+) -> tuple[str, ...]:
+    """Shut out the clients of some volumes that are at these addresses; return them."""
+    from apps.drivers.rbd.volumes import RbdVolumes
+
+    return RbdVolumes(_connection(spec, key), guard).fence_clients(volumes, hosts)
 
 
 def _connection(spec: PoolSpec, key: str) -> CephCluster:

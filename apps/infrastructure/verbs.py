@@ -127,7 +127,7 @@ STORAGE_SET_KEY = declare(
         permission="admin",
         on_resource=False,
         obstacle=_must_be_ceph,
-        icon="transfer",
+        icon="circle-key",
     )
 )
 STORAGE_SET_SPEED = declare(
@@ -137,7 +137,7 @@ STORAGE_SET_SPEED = declare(
         _("Setting disk performance"),
         permission="admin",
         on_resource=False,
-        icon="scale",
+        icon="dashboard",
     )
 )
 STORAGE_APPLY_SPEED = declare(
@@ -148,7 +148,7 @@ STORAGE_APPLY_SPEED = declare(
         permission="admin",
         on_resource=False,
         obstacle=_speed_must_not_be_due,
-        icon="scale",
+        icon="checks",
     )
 )
 STORAGE_OPEN = declare(

@@ -114,6 +114,12 @@ CAUSES: dict[str, TenantText] = {
     "volumes.snapshot_missing": TenantText(
         _("The snapshot is not available. Your administrator has been notified."), _ASK
     ),
+    "image.not_copied": TenantText(
+        _("Image %(image)s could not be copied to %(cluster)s."), _("Retry: the image is copied again.")
+    ),
+    "image.still_copied": TenantText(
+        _("The image is still being copied."), _("Wait until the copy has stopped, then retry.")
+    ),
     "volumes.image_missing": TenantText(
         _("The image is not available. Your administrator has been notified."), _ASK
     ),
@@ -228,6 +234,10 @@ STEPS: dict[str, str] = {
             "Applying the security group to %(ip)s",
             "Resizing the disks",
             "Checking and copying the image",
+            "Copying image %(image)s to %(cluster)s",
+            "Copying the image to %(cluster)s",
+            "Removing the copy in %(cluster)s",
+            "Waiting for copies of the image to stop",
             "Connecting to the network",
             "Creating the network",
             "Creating the subnet",

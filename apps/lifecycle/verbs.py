@@ -78,6 +78,7 @@ class Verb:
     accepted in place of Busy, and carried out one after the other, in the order of their requests.
     removes: its resource is gone once it is done (delete, force clean): from the request on nothing may use it.
     rank: what supersedes pushes nothing of a higher rank aside (power off 0, delete 1, force clean 2).
+    creates: what it makes is a new resource in the project, so a role on its single resource does not cover it.
     status: the resource's status while it runs, as the API names it (`status.py`).
     is_task: whether it is shown among somebody's tasks; the operation log has it in any case.
     """
@@ -107,6 +108,7 @@ class Verb:
     rank: int = 0
     removes: bool = False
     takes_turns: bool = False
+    creates: bool = False
     status: Status = Status.UPDATING
     is_task: bool = True
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Any
 
 from django import forms
@@ -12,7 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from apps.api.filter_fields import Choices, Flag, Number, Text
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
 from apps.api.query_fields import Words
-from apps.network.models import Nic, NicRole, SecurityGroupRule
+from apps.api.status_filter import status_filter
+from apps.network.models import Eip, ExternalSegment, Nic, NicRole, SecurityGroupRule, SegmentAddress
+from apps.network.segment_plan import is_address
 from apps.network.selectors import FREE_ADDRESSES, RULE_COUNT
 
 
@@ -58,7 +59,7 @@ class NicFilter(ListFilter):
         """Find by address, MAC or the owner's name."""
         text = value.strip()
         found = Q(mac__istartswith=text) | Q(owner__name__icontains=text)
-        return queryset.filter(found | Q(ip=text) if _is_address(text) else found)
+        return queryset.filter(found | Q(ip=text) if is_address(text) else found)
 
 
 def _with_action(actions: list[str]) -> Q:
@@ -80,14 +81,76 @@ def _bound() -> Q:
 
 def _holding(value: str) -> Q:
     text = value.strip()
-    if _is_address(text):
+    if is_address(text):
         return Q(cidr__net_contains_or_equals=text)
     return Q(cidr__istartswith=text)
 
 
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return "%" not in text  # a zone of one machine (fe80::1%eth0): PostgreSQL knows none
+def _of_version(versions: list[str]) -> Q:
+    return Q(cidr__family__in=[int(version) for version in versions])
+
+
+def _eip_of_version(versions: list[str]) -> Q:
+    return Q(segment__cidr__family__in=[int(version) for version in versions])
+
+
+_VERSIONS = (("4", "IPv4"), ("6", "IPv6"))
+
+
+class SegmentFilter(ResourceFilter):
+    by = {
+        "status": status_filter(ExternalSegment),
+        "cidr": Text(_("CIDR block"), "cidr", lookup="istartswith"),
+        "version": Choices(_("IP version"), where=_of_version, choices=_VERSIONS),
+        "vlan": Number(_("VLAN"), "provider_network__vlan", admin=True),
+        "physical_network": Text(_("Physical network"), "provider_network__physical_network", admin=True),
+        "ceiling": Number(_("Bandwidth ceiling (Mbit/s)"), "ceiling_mbit"),
+        "open_to": Flag(_("Open to all tenants"), "open_to_all"),
+    }
+
+    def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Find by name, id, or an address or block in it."""
+        return queryset.filter(named_or_with_id(value.strip()) | _holding(value))
+
+
+class SegmentAddressFilter(ListFilter):
+    """Addresses by where they are, why they are not free and who has them."""
+
+    q = Words(method="search", label=_("Search"))
+    by = {
+        "segment": Choices(_("External segment"), "segment_id", each=forms.UUIDField),
+        "use": Choices(_("Use"), "use", choices=SegmentAddress.Use.choices),
+        "holder": Choices(_("Used by"), "holder_id", each=forms.UUIDField),
+        "ip": Text(_("IP address"), "ip", lookup="istartswith"),
+        "mac": Text(_("MAC"), "mac", lookup="istartswith"),
+    }
+
+    def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Find by address, MAC or the holder's name."""
+        text = value.strip()
+        found = Q(mac__istartswith=text) | Q(holder__name__icontains=text)
+        return queryset.filter(found | Q(ip=text) if is_address(text) else found)
+
+
+class EipFilter(ResourceFilter):
+    by = {
+        "status": status_filter(Eip),
+        "address": Text(_("IP address"), "segment_address__ip", lookup="istartswith"),
+        "version": Choices(_("IP version"), where=_eip_of_version, choices=_VERSIONS),
+        "segment": Choices(_("External segment"), "segment_id", each=forms.UUIDField),
+        "carrier": Choices(_("Bound to"), "carrier_id", each=forms.UUIDField),
+        "carrier_name": Text(_("Bound to (name)"), "carrier__name"),
+        "bound": Flag(_("Bound"), where=lambda value: Q(carrier__isnull=not value)),
+        "mbit": Number(_("Bandwidth (Mbit/s)"), "mbit"),
+        "delivery": Choices(_("Delivery"), "delivery", choices=Eip.Delivery.choices),
+        "egress": Flag(_("Picked as default egress"), "is_egress"),
+    }
+
+    def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Find by name, id or address."""
+        text = value.strip()
+        found = named_or_with_id(text)
+        if is_address(text):
+            held = SegmentAddress.objects.filter(ip=text).values("holder")
+            return queryset.filter(found | Q(pk__in=held))
+        return queryset.filter(found)

@@ -19,3 +19,15 @@ NIC_CONNECTIONS = declare(
         most=1_000_000,
     )
 )
+
+ADDRESS_QUARANTINE_MINUTES = declare(
+    Number(
+        name="address_quarantine_minutes",
+        group=NETWORKS,
+        label=_("Quarantine of released addresses (minutes)"),
+        help=_("An external address is given out again only after this time. 0: at once."),
+        default=10,
+        least=0,
+        most=10_080,
+    )
+)

@@ -29,7 +29,11 @@ from apps.portal.slots import (
     TileSlot,
 )
 
-TILES.fill(TileSlot("vpc", portal=4, admin=4), TileSlot("security_group", portal=5))
+TILES.fill(
+    TileSlot("vpc", portal=4, admin=4),
+    TileSlot("security_group", portal=5),
+    TileSlot("eip", portal=7, admin=7),
+)
 MENU.fill(
     MenuSlot("vpc.list", _("VPCs"), "network", portal=(Section.NETWORK, 10), admin=(Section.RESOURCES, 30)),
     MenuSlot(
@@ -46,6 +50,8 @@ MENU.fill(
         portal=(Section.NETWORK, 30),
         admin=(Section.RESOURCES, 50),
     ),
+    MenuSlot("eip.list", _("EIPs"), "world", portal=(Section.NETWORK, 40), admin=(Section.RESOURCES, 55)),
+    MenuSlot("external_segment.list", _("External segments"), "world-www", admin=(Section.PLATFORM, 45)),
     MenuSlot("reachability", _("Connectivity check"), "route", portal=(Section.NETWORK, 90)),
     MenuSlot("vpc_range.list", _("VPC CIDR blocks"), "adjustments", admin=(Section.PLATFORM, 50)),
 )

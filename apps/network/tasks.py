@@ -3,9 +3,23 @@
 from celery import shared_task
 
 from apps.network.services.default_network import make_due_networks
+from apps.network.services.edges import follow_hosts
+from apps.network.services.segment_addresses import free_rested_addresses
 
 
 @shared_task(name="network.make_due_networks", ignore_result=True)
 def make_default_networks() -> None:
     """Give accounts their default networks in regions that were opened."""
     make_due_networks()
+
+
+@shared_task(name="network.free_rested_addresses", ignore_result=True)
+def free_addresses() -> None:
+    """Free the external addresses whose quarantine is over."""
+    free_rested_addresses()
+
+
+@shared_task(name="network.follow_hosts", ignore_result=True)
+def follow_hosts_with_edges() -> None:
+    """Have the edges of regions know which hosts there are."""
+    follow_hosts()

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.accounts.access import visible_projects
+from apps.accounts.access import may, visible_projects
 from apps.accounts.labels import MAX_NAME
 from apps.api import limits
 from apps.lifecycle.forecast import quota_reader
@@ -20,6 +20,7 @@ from apps.portal.forms import LabelsForm, RowForm
 from apps.storage.models import Disk, Snapshot
 from apps.storage.qos import MIB, bounds
 from apps.storage.services.create_plan import LEAST_GIB
+from apps.storage.verbs import SNAPSHOT_CREATE
 
 #: So many of a disk's snapshots or copies are named in a dialog.
 NAMED = 5
@@ -139,6 +140,9 @@ class RollBackForm(RowForm):
         field.choices = [(row.pk, f"{row.name} ({written(row.taken_at or row.created_at)})") for row in rows]
         if not field.choices:
             field.help_text = _("This disk has no snapshots.")
+        row = self.row
+        if row is not None and not may(self.actor, SNAPSHOT_CREATE, row.project_id, row.tenant_id):
+            del self.fields["snapshot_first"]
 
 
 class RenameDiskForm(LabelsForm, RowForm):

@@ -11,15 +11,22 @@ from apps.quotas.services import release_quota
 from apps.storage.models import Disk
 from apps.storage.qos import set_effective
 
+#: Argument of an expand: whether the one before it has grown the volume was not known yet.
+UNSETTLED = "unsettled"
+
 
 def forget_expand(operation: Operation) -> None:
-    """Return size, quota and space to what they were, unless the volume may have grown: then it is counted."""
+    """Return size, quota and space to what they were, unless the volume may have grown: `settle_sizes` finds out."""
     if _may_have_grown(operation):
-        Disk.objects.filter(pk=operation.target_id).update(size_before_gib=None)
         return
     disk = Disk.objects.select_related("cluster").filter(pk=operation.target_id).first()
-    if disk is None or disk.size_before_gib is None:
-        return
+    if disk is not None and disk.size_before_gib is not None:
+        give_back(disk)
+
+
+def give_back(disk: Disk) -> None:
+    """Return a disk, whose cluster has been fetched, to the size that it had before its expand."""
+    assert disk.size_before_gib is not None
     more = disk.size_gib - disk.size_before_gib
     disk.size_gib, disk.size_before_gib = disk.size_before_gib, None
     set_effective(disk)
@@ -35,7 +42,12 @@ def forget_expand(operation: Operation) -> None:
 
 
 def _may_have_grown(operation: Operation) -> bool:
-    """Whether a worker has begun to grow the volume. Read again: it may have begun since `operation` was read."""
+    """Whether a worker has started to grow the volume, in this operation or in one before it that ended so.
+
+    Read again: a worker may have started since `operation` was read.
+    """
+    if operation.args.get(UNSETTLED):
+        return True
     return Operation.objects.filter(pk=operation.pk, stopping=Stopping.TOO_LATE).exists()
 
 

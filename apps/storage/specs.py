@@ -13,10 +13,16 @@ def volume_spec(disk: Disk) -> VolumeSpec:
         id=str(disk.pk),
         pool=disk.cluster.spec(),
         size_gib=disk.size_gib,
-        image_id=str(disk.image_id) if disk.image_id else None,
+        image_id=_parent(disk),
         generation=disk.generation,
         source=_source(disk),
     )
+
+
+def _parent(disk: Disk) -> str | None:
+    """Return the image that the volume is thin over, by its id in the disk's storage cluster."""
+    parent = disk.image_copy_id or disk.image_id
+    return str(parent) if parent else None
 
 
 def snapshot_spec(snapshot: Snapshot) -> SnapshotSpec:

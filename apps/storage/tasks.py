@@ -6,6 +6,7 @@ from apps.infrastructure.connection import TASK
 from apps.storage import observation, speed_rollout
 from apps.storage.copies import follow_copies
 from apps.storage.trash import purge_clusters
+from apps.storage.unsettled import settle_sizes as settle_unsettled
 
 
 @shared_task(name="storage.observe", ignore_result=True)
@@ -36,6 +37,12 @@ def check_connection(key: int) -> None:
 def finish_copies() -> None:
     """Follow copies of disks that no operation follows."""
     follow_copies()
+
+
+@shared_task(name="storage.settle_sizes", ignore_result=True)
+def settle_sizes() -> None:
+    """Find out whether disks have grown whose expand ended on the way."""
+    settle_unsettled()
 
 
 @shared_task(name="storage.purge", ignore_result=True)

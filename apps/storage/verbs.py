@@ -78,7 +78,7 @@ DISK_ATTACH = declare(
         obstacle=_may_attach,
         cancel=Cancel.NEVER,
         deadline=GUEST_DEADLINE,
-        icon="circle-plus",
+        icon="paperclip",
         status=Status.ATTACHING,
     )
 )
@@ -92,7 +92,7 @@ DISK_DETACH = declare(
         obstacle=_must_be_attached,
         cancel=Cancel.NEVER,
         deadline=GUEST_DEADLINE,
-        icon="minus",
+        icon="player-eject",
         status=Status.DETACHING,
     )
 )
@@ -107,7 +107,7 @@ DISK_FORCE_DETACH = declare(
         destructive=True,
         cancel=Cancel.NEVER,
         deadline=GUEST_DEADLINE,
-        icon="minus",
+        icon="plug-x",
         status=Status.DETACHING,
     )
 )
@@ -119,15 +119,30 @@ DISK_EXPAND = declare(
         permission="manage",
         takes_turns=True,
         abandoned=forget_expand,
-        icon="arrows-move",
+        icon="arrow-autofit-height",
         status=Status.EXPANDING,
     )
 )
 DISK_SNAPSHOT = declare(
-    Verb("disk.snapshot", _("Create snapshot"), _("Creating snapshot"), permission="manage", icon="camera")
+    Verb(
+        "disk.snapshot",
+        _("Create snapshot"),
+        _("Creating snapshot"),
+        permission="manage",
+        creates=True,
+        icon="camera",
+    )
 )
 DISK_CLONE = declare(
-    Verb("disk.clone", _("Clone"), _("Cloning"), permission="manage", icon="versions", deadline=COPY_DEADLINE)
+    Verb(
+        "disk.clone",
+        _("Clone"),
+        _("Cloning"),
+        permission="manage",
+        creates=True,
+        deadline=COPY_DEADLINE,
+        icon="copy-plus",
+    )
 )
 DISK_ROLL_BACK = declare(
     Verb(
@@ -152,7 +167,7 @@ DISK_SET_LIMITS = declare(
         takes_turns=True,
         cancel=Cancel.NEVER,
         deadline=timedelta(minutes=2),
-        icon="scale",
+        icon="dashboard",
     )
 )
 DISK_RENAME = declare(rename_verb("disk"))

@@ -38,6 +38,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "settle sizes of disks": {"task": "storage.settle_sizes", "schedule": 60.0, "options": {"expires": 60}},
     "observe storage's health": {
         "task": "storage.observe_health",
         "schedule": 3.0,
@@ -52,6 +53,16 @@ CELERY_BEAT_SCHEDULE = {
     "forget old findings": {"task": "reconciliation.forget", "schedule": 3600.0, "options": {"expires": 600}},
     "make default networks": {
         "task": "network.make_due_networks",
+        "schedule": 20.0,
+        "options": {"expires": 20},
+    },
+    "free rested addresses": {
+        "task": "network.free_rested_addresses",
+        "schedule": 20.0,
+        "options": {"expires": 20},
+    },
+    "follow hosts with edges": {
+        "task": "network.follow_hosts",
         "schedule": 20.0,
         "options": {"expires": 20},
     },

@@ -24,7 +24,7 @@ BEYOND: tuple[Beyond, ...] = (
     Beyond(
         "references",
         {
-            "POST /vms": "project image instance_type subnet security_group key_pairs cluster",
+            "POST /vms": "project image instance_type subnet security_group key_pairs cluster disk_cluster",
             "POST /vms/{key}/set-security-group": "security_group",
             "POST /disks": "project cluster disk snapshot",
             "POST /disks/{key}/attach": "vm",
@@ -36,6 +36,8 @@ BEYOND: tuple[Beyond, ...] = (
             "POST /subnets": "vpc",
             "POST /security-groups": "project region",
             "POST /images": "project cluster file",
+            "POST /images/{key}/copy": "cluster",
+            "POST /images/{key}/delete-copy": "cluster",
             "POST /key-pairs": "project",
             "POST /members": "project tenant",
             "POST /members/{key}/set-role": "project",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ __all__ = ["lab"]
 
 pytestmark = [pytest.mark.bench, pytest.mark.real, pytest.mark.timeout(600)]
 
-ROUNDS = 3
+ROUNDS = 10
 MOST_RATIO = 1.2
 MIB = 1 << 20
 #: What is asked for, in turn, of a disk in use: operations per second, MiB per second.
@@ -39,7 +40,7 @@ def test_what_verbs_of_disks_take_beside_their_bare_steps(lab: DiskLab) -> None:
                 for verb, product, bare in bench.round():
                     rounds.setdefault(verb, []).append((product, bare))
             for verb, seen in rounds.items():
-                product, bare = (min(column) for column in zip(*seen, strict=True))
+                product, bare = (median(column) for column in zip(*seen, strict=True))
                 title = f"{verb}, {backend}, {'running' if running else 'stopped'}"
                 figures.append(Figure(title, product, "s"))
                 if bare:

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page
+from collections.abc import Callable
+
+from onebox.shell import wait_until
+from playwright.sync_api import Page, expect
+
+from tests.onebox.fabric import Guest
 
 #: What a PC shows in text mode: 80 × 25 characters, each 9 × 16 pixels.
 COLUMNS, ROWS = 80, 25
 WIDTH, HEIGHT = 9 * COLUMNS, 16 * ROWS
+#: A keyboard controller drops what comes on top of 16 bytes. A press is a byte and a release is one, of Shift too.
+BYTES_A_KEY, KEYS_AT_ONCE = 2, 7
+#: An interrupt is a byte.
+TAKEN = "awk '$1 == \"1:\" { print $2 }' /proc/interrupts"
+#: Processes on terminal 4:1 (tty1) that sleep where a program waits for keys: in a read (getty, login) or a poll (sh).
+READERS = """
+for process in /proc/[0-9]*; do
+    set -- $(cat $process/stat) && [ "$7" = 1025 ] || continue
+    case $(cat $process/wchan) in wait_woken | do_sys_poll) cat $process/comm ;; esac
+done 2>/dev/null
+"""
 
 # Each character's place as a string of 0 and 1, by row and column.
 _CELLS = """
@@ -29,8 +45,9 @@ _CELLS = """
 class TextScreen:
     """Reads with glyphs it has learnt from a line whose text is known, so no font is needed."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, guest: Guest) -> None:
         self._page = page
+        self._guest = guest
         self._glyphs = {"0" * 9 * 16: " "}
 
     def cells(self) -> list[list[str]]:
@@ -53,9 +70,27 @@ class TextScreen:
         """Return the screen's rows; what was not learnt reads as "?"."""
         return ["".join(self._glyphs.get(cell, "?") for cell in row).rstrip() for row in self.cells()]
 
-    def type(self, text: str) -> None:
-        """Type a line on the guest's keyboard; of the characters that need Shift only "_"."""
-        self._page.locator("#screen canvas").click()
-        for character in text:
-            self._page.keyboard.press("Shift+Minus" if character == "_" else character, delay=40)
-        self._page.keyboard.press("Enter")
+    def type(self, text: str, reader: str) -> None:
+        """Type a line for the program that reads the keyboard; of the characters that need Shift only "_"."""
+        self._wait(lambda: reader in self._readers(), f"{reader} to read the keyboard")
+        canvas = self._page.locator("#screen canvas")
+        canvas.click()
+        expect(canvas).to_be_focused()
+        keys = ["Shift+Minus" if character == "_" else character for character in text] + ["Enter"]
+        for first in range(0, len(keys), KEYS_AT_ONCE):
+            some = keys[first : first + KEYS_AT_ONCE]
+            taken = self._taken() + sum(BYTES_A_KEY * len(key.split("+")) for key in some)
+            for key in some:
+                self._page.keyboard.press(key)
+            self._wait(lambda taken=taken: self._taken() >= taken, f"the guest to take the keys {some}")
+
+    def _wait(self, condition: Callable[[], bool], what: str) -> None:
+        wait_until(condition, what, seconds=240, every=0.1)
+
+    def _readers(self) -> list[str]:
+        """Return the names of what waits for input on the guest's screen."""
+        return self._guest.shell(READERS).split()
+
+    def _taken(self) -> int:
+        """Return how many bytes the guest's keyboard controller has handed over."""
+        return int(self._guest.shell(TAKEN))

@@ -55,3 +55,48 @@ def test_sizes_that_are_none_and_sizes_that_are_too_small_are_refused(
     small = browser.post(PAGE, {**page, "data_disks": "5"})
     assert small.status_code == 422 and "10 to 32000" in small.content.decode()
     assert not Vm.objects.exists()
+
+
+def errors_after(browser: Client, typed: dict[str, str]) -> dict[str, list[str]]:
+    """Send the form; return what stands at which field ("__all__": above the form)."""
+    answer = browser.post(PAGE, typed)
+    assert answer.status_code in (409, 422) and not Vm.objects.exists()
+    return {name: list(map(str, texts)) for name, texts in answer.context["form"].errors.items()}
+
+
+@pytest.mark.requirement("UX-5")
+def test_what_is_wrong_with_one_disk_stands_at_the_field_of_that_part_with_its_number(
+    browser: Client, cloud: Cloud, subnet: Subnet
+) -> None:
+    page = {**as_shown(browser.get(PAGE)), "name": "web"}
+    small = "Item 2: 10 to 32000 GiB in this storage cluster."
+    assert errors_after(browser, {**page, "data_disks": "10, 5"}) == {"data_disks": [small]}
+    answer = preview(browser, {**page, "data_disks": "10, 5"})
+    assert [(bound.name, text) for bound, text in answer.context["summary"].wrong] == [("data_disks", small)]
+    assert answer.context["summary"].refusals == []
+    elsewhere = factories.make_storage(factories.make_region(), "far")
+    found = errors_after(browser, {**page, "data_disks": "10", "data_cluster": str(elsewhere.pk)})
+    assert list(found) == ["data_cluster"] and found["data_cluster"][0].startswith("Item 1: ")
+
+
+@pytest.mark.requirement("UX-5")
+def test_the_api_names_the_part_of_the_disk_that_is_wrong(
+    alice: User, browser: Client, cloud: Cloud, subnet: Subnet
+) -> None:
+    typed = {**as_shown(browser.get(PAGE)), "name": "web", "data_disks": "10, 5"}
+    body = call_in(preview(browser, typed))
+    answer = factories.api_client(alice).post("/api/v1/vms", body, format="json")
+    assert [error["field"] for error in answer.json()["errors"]] == ["data_disks.1.size_gib"]
+
+
+@pytest.mark.requirement("UX-5")
+def test_a_closed_storage_cluster_of_a_data_disk_is_named_at_its_part(
+    alice: User, browser: Client, cloud: Cloud, subnet: Subnet
+) -> None:
+    closed = factories.make_storage(cloud.region, "closed")
+    typed = {**as_shown(browser.get(PAGE)), "name": "web", "data_disks": "10", "data_cluster": str(closed.pk)}
+    body = call_in(preview(browser, typed))
+    closed.accepts_disks = False
+    closed.save()
+    answer = factories.api_client(alice).post("/api/v1/vms", body, format="json").json()
+    assert (answer["code"], answer["errors"][0]["field"]) == ("storage.closed", "data_disks.0.cluster")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from threading import Semaphore
 
@@ -24,7 +25,7 @@ from apps.lifecycle.models import Operation, OperationLock, OperationStatus
 from apps.lifecycle.stored_messages import rendered_error
 from apps.network.models import Subnet
 from apps.storage.models import Disk
-from apps.storage.services.disk import delete_disk
+from apps.storage.services.disk import delete_disk, expand_disk, set_disk_limits
 from apps.storage.services.repair import resync_disk
 from apps.storage.services.snapshot import snapshot_disk
 from tests import factories
@@ -202,7 +203,7 @@ def test_attach_and_refused_detach_leave_nothing_to_repair_and_a_resync_finishes
     attached = make_attached(owner, cloud, vm)
     set_guest(vm, mounted={str(attached.pk): ("/srv/data",)})
     failed(detach_disk(owner, attached))
-    world.fail("hypervisor.ensure_vm", DriverError("No.", code="tried.refused", permanent=True))
+    world.fail("hypervisor.ensure_disks", DriverError("No.", code="tried.refused", permanent=True))
     failed(attach_disk(owner, disk, vm=vm.pk))
     look_twice()
     assert work() == []
@@ -261,11 +262,43 @@ def test_a_snapshot_does_not_queue_and_says_what_is_running_and_that_nothing_was
     assert refused.value.details["operation"] == str(first.pk)
 
 
-@pytest.mark.parametrize("call", ["hypervisor.ensure_vm", "hypervisor.ensure_disks"])
-def test_an_attach_that_failed_is_finished_by_the_same_request_or_taken_back(
-    owner: Actor, vm: Vm, disk: Disk, world: World, call: str
+@pytest.mark.requirement("EV-2")
+def test_attach_limits_expand_and_detach_are_one_order_each_that_changes_disks_only(
+    owner: Actor, vm: Vm, disk: Disk, world: World
 ) -> None:
-    refusal = DriverError("No.", code="tried.refused", permanent=True)
+    orders: list[str] = []
+    world.on_call = lambda verb, moment: orders.append(verb) if moment == "before" else None
+    change = "hypervisor.ensure_disks"
+    requests: list[tuple[Callable[[], Operation], list[str]]] = [
+        (lambda: attach_disk(owner, disk, vm=vm.pk), [change]),
+        (lambda: set_disk_limits(owner, disk, iops=500), [change]),
+        (lambda: expand_disk(owner, disk, size_gib=20), [change]),
+        (lambda: detach_disk(owner, disk), ["hypervisor.mounts", change]),
+        (lambda: attach_disk(owner, disk, vm=vm.pk), [change]),
+        (lambda: force_detach_disk(owner, disk), [change]),
+    ]
+    for request, expected in requests:
+        orders.clear()
+        done(request())
+        assert orders == expected
+
+
+def test_attaching_to_a_vm_that_its_host_has_lost_defines_it(
+    owner: Actor, vm: Vm, disk: Disk, world: World
+) -> None:
+    assert vm.host is not None
+    hypervisor = backends.hypervisor(vm.host, None)
+    hypervisor.ensure_vm_absent(str(vm.pk))
+    world.fail("hypervisor.ensure_vm", DriverError("No.", code="tried.refused", permanent=True))
+    failed(attach_disk(owner, disk, vm=vm.pk))
+    done(attach_disk(owner, disk, vm=vm.pk))
+    assert hypervisor.disks(str(vm.pk)).holds(str(disk.pk))
+
+
+def test_an_attach_that_failed_is_finished_by_the_same_request_or_taken_back(
+    owner: Actor, vm: Vm, disk: Disk, world: World
+) -> None:
+    call, refusal = "hypervisor.ensure_disks", DriverError("No.", code="tried.refused", permanent=True)
     world.fail(call, refusal)
     failed(attach_disk(owner, disk, vm=vm.pk))
     disk.refresh_from_db()

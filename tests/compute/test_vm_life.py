@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from apps.compute.models import Power, Vm
-from apps.compute.operations import vm as handlers
+from apps.compute.operations import power as handlers
 from apps.compute.services.delete import delete_vm
 from apps.compute.services.power import (
     power_off_vm,

@@ -17,6 +17,7 @@ from apps.drivers.specs import ImageSpec, PoolKind, PoolSpec, VolumeSpec
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.contracts.volumes import SnapshotsContract, VolumesContract, a_copy, a_snapshot
 from tests.drivers.samples import DATA_AT, a_pool, a_volume, an_image, byte_at, fill, make_bootable, opened
+from tests.rounds import rounds
 
 
 def qemu_img(*arguments: str | Path) -> None:
@@ -328,7 +329,7 @@ def test_many_rounds_of_snapshot_copy_and_removal_leave_nothing_behind(
     volume = a_volume(pool)
     volumes.ensure_volume(volume)
     sizes = []
-    for number in range(8):
+    for number in (each % 256 for each in rounds(8)):
         fill(volume_path(volume), number)
         snapshot = a_snapshot(volume)
         volumes.ensure_snapshot(snapshot)

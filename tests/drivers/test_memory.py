@@ -26,6 +26,7 @@ from apps.drivers.specs import (
     VolumeSpec,
     VpcSpec,
 )
+from tests.drivers.contracts.external import ExternalContract
 from tests.drivers.contracts.fabric import FabricContract, refused
 from tests.drivers.contracts.hypervisor import DisksContract, HypervisorContract, wait_until_off
 from tests.drivers.contracts.nics import GuestNetworkContract, NicsContract, a_network, a_nic, with_nics
@@ -68,7 +69,7 @@ def hypervisor(world: World) -> MemoryHypervisor:
     return MemoryHypervisor(world, "host1")
 
 
-class TestMemoryFabric(FabricContract):
+class TestMemoryFabric(FabricContract, ExternalContract):
     @pytest.fixture
     def fabric(self, world: World) -> MemoryFabric:
         return MemoryFabric(world)

@@ -25,6 +25,7 @@ from apps.drivers.specs import (
     SubnetSpec,
     VpcSpec,
 )
+from tests.drivers.contracts.external import ExternalContract
 from tests.drivers.contracts.fabric import FabricContract, built, refused
 from tests.drivers.ovn_tidy import tidy_fabric
 from tests.drivers.samples import a_port, a_subnet, a_vpc, new_id
@@ -39,7 +40,7 @@ def fabric(northbound: str) -> Iterator[OvnFabric]:
         yield connected
 
 
-class TestOvnFabric(FabricContract):
+class TestOvnFabric(FabricContract, ExternalContract):
     pass
 
 
@@ -178,7 +179,7 @@ def test_limits_and_rules_taken_away_are_noticed_and_put_back(
     )
     assert id not in fabric.inventory().unprotected
     onebox.northbound(*command.split())
-    wait_until(lambda: id in fabric.inventory().unprotected, "notice", seconds=10)
+    wait_until(lambda: id in fabric.inventory().unprotected, "notice", seconds=60)
     fabric.ensure(vpc)
     fabric.ensure(subnet)
     fabric.ensure(port)
@@ -191,7 +192,7 @@ def test_a_connection_limit_taken_away_is_noticed_and_put_back(fabric: OvnFabric
     port = a_port(subnet)
     fabric.ensure(port)
     onebox.northbound("remove", "logical_switch_port", port.id, "options", "ct-zone-limit")
-    wait_until(lambda: fabric.inventory().connection_limits[port.id] == 0, "notice", seconds=10)
+    wait_until(lambda: fabric.inventory().connection_limits[port.id] == 0, "notice", seconds=60)
     fabric.ensure(port)
     assert fabric.inventory().connection_limits[port.id] == port.connection_limit
 

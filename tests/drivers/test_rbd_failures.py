@@ -16,6 +16,7 @@ from apps.drivers.specs import PoolKind, Severity, SnapshotSpec, VolumeSource, V
 from tests.drivers.ceph_pools import CephPool, make_pool
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.samples import a_volume, new_id
+from tests.rounds import rounds
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
@@ -113,7 +114,7 @@ def test_a_volume_that_is_open_is_neither_removed_nor_rolled_back(pool: CephPool
 def test_many_rounds_of_snapshot_copy_and_deletion_leave_nothing(pool: CephPool) -> None:
     volumes, volume = RbdVolumes(pool.cluster), a_volume(pool.spec)
     volumes.ensure_volume(volume)
-    for _ in range(10):
+    for _ in rounds(10):
         snapshot = SnapshotSpec(new_id(), volume)
         volumes.ensure_snapshot(snapshot)
         copy = replace(a_volume(pool.spec), source=VolumeSource(volume.id, snapshot.id))

@@ -9,7 +9,9 @@ from onebox import ceph_cluster
 from onebox.ceph_site import CephSite
 from onebox.shell import run
 
+from tests.onebox import sockets
 from tests.onebox.conftest import processes_below
+from tests.onebox.listeners import LISTENERS
 from tests.onebox_fixtures import Onebox
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
@@ -41,3 +43,20 @@ def test_starting_what_runs_changes_nothing(ceph: CephSite) -> None:
 def test_the_platforms_user_may_use_its_pool_and_nothing_else(ceph: CephSite) -> None:
     caps = ceph.ceph("auth", "get", f"client.{ceph_cluster.USER}")[0]["caps"]
     assert caps == {"mon": "profile rbd", "osd": f"profile rbd pool={ceph_cluster.POOL}"}
+
+
+@pytest.mark.requirement("SE-7")
+def test_every_listener_of_ceph_has_a_row(ceph: CephSite) -> None:
+    rows = [row for row in LISTENERS if row.place == "ceph"]
+    found = sockets.listening(ceph)
+    assert {socket.process for socket in found} == {row.process for row in rows}
+    assert {
+        socket
+        for socket in found
+        if socket.address != ceph.address
+        or not any(
+            (row.process, row.kind) == (socket.process, socket.kind)
+            and socket.port in row.port_range(ceph.instance)
+            for row in rows
+        )
+    } == set()

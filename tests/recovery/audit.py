@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import QuerySet, Sum
 
 from apps.accounts.models import Tenant
-from apps.compute.models import Image, Vm
+from apps.compute.models import Image, ImageCopy, Vm
 from apps.compute.quota import vm_amounts
 from apps.drivers.specs import PoolKind, PortSpec, Power, SecurityGroupSpec, SubnetSpec, VpcSpec
 from apps.infrastructure import backends
@@ -71,7 +71,10 @@ def _pairs() -> Iterator[_Pair]:
         inside = backends.volumes(pool, None).inventory(pool.spec()).of(PoolKind.SNAPSHOT)
         there = inside.keys() - set(map(str, points))
         yield _pair(f"snapshots of {pool.name}", Snapshot.objects.filter(disk__cluster=pool), there)
-        yield _pair(f"images of {pool.name}", Image.objects.filter(cluster=pool), content.of(PoolKind.IMAGE))
+        images = Image.objects.filter(cluster=pool).values_list("pk", flat=True)
+        copies = ImageCopy.objects.filter(cluster=pool).values_list("pk", flat=True)
+        rows = frozenset(map(str, [*images, *copies]))
+        yield _Pair(f"images of {pool.name}", rows, frozenset(content.of(PoolKind.IMAGE)))
     for region in Region.objects.all():
         fabric = backends.fabric(region).inventory()
         groups = SecurityGroup.objects.filter(region=region)

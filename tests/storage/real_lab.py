@@ -10,15 +10,14 @@ import pytest
 from onebox.ceph_site import CephSite
 from onebox.shell import wait_until
 
-from apps.compute.services.image import import_image
 from apps.infrastructure.models import Host, StorageCluster
-from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.quotas.models import Quota
 from apps.storage.models import Disk, Snapshot
 from tests.drivers.ceph_pools import CephPool
 from tests.real_site import Customer, RealSite
 from tests.storage.ceph_connection import connect, disconnect
+from tests.storage.ceph_trouble import CephTrouble
 from tests.storage.real_guests import MOUNT, DiskGuests
 
 FILES, CEPH = "files", "ceph"
@@ -26,7 +25,7 @@ BACKENDS = (FILES, CEPH)
 
 
 @dataclass
-class DiskLab(DiskGuests):
+class DiskLab(DiskGuests, CephTrouble):
     """A tenant with one guest on each backend and each host. What is asked for goes through the API to the worker."""
 
     site: RealSite
@@ -61,13 +60,14 @@ class DiskLab(DiskGuests):
         assert operation.status == OperationStatus.FAILED, operation
         return dict(operation.error)
 
-    def create_vm(self, backend: str, image: str, host: str) -> str:
+    def create_vm(self, backend: str, host: str) -> str:
         """Create a VM on a host."""
         Host.objects.update(accepts_vms=False)
         Host.objects.filter(name=host).update(accepts_vms=True)
         body: dict[str, Any] = {
             "name": f"on-{backend}",
-            "image": image,
+            "image": str(self.site.image.pk),
+            "disk_cluster": str(self.clusters[backend].pk),
             "instance_type": self.site.small.pk,
             "subnet": self.customer.subnet,
             "security_group": None,
@@ -146,20 +146,10 @@ def lab(real_site: RealSite, ceph: CephSite) -> Iterator[DiskLab]:
     Quota.objects.filter(tenant=made.customer.tenant).update(limit=10_000)
     # The pools are small, and their disks are hardly filled.
     StorageCluster.objects.update(overcommit=10_000)
-    imported = import_image(
-        SYSTEM,
-        name="in Ceph",
-        cluster=cluster,
-        file=real_site.box.guest_image.name,
-        os_name="Debian",
-        default_disk_gib=1,
-        guest_agent=True,
-    )
     try:
-        real_site.wait_ready(kind="image")
-        images = {FILES: str(real_site.image.pk), CEPH: str(imported.target_id)}
-        for (backend, image), host in zip(images.items(), real_site.box.hosts, strict=True):
-            made.vms[backend] = made.create_vm(backend, image, host.name)
+        # The image is in files: the first VM in Ceph has it copied there.
+        for backend, host in zip(BACKENDS, real_site.box.hosts, strict=True):
+            made.vms[backend] = made.create_vm(backend, host.name)
         for vm in made.vms.values():
             made.guest(vm).wait_booted()
         yield made

@@ -6,21 +6,29 @@ import pytest
 
 from apps.accounts.models import Role, Tenant, User
 from apps.compute.models import Vm
+from apps.compute.operations import reconciliation
 from apps.compute.services.delete import delete_vm
 from apps.compute.services.repair import force_clean_vm
-from apps.drivers.memory import World
+from apps.drivers.errors import DriverError
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.errors import Busy, Forbidden, InUse, NotNow
 from apps.lifecycle.models import Operation
+from apps.reconciliation.selectors import in_trouble
+from apps.reconciliation.services import Action, do
 from apps.storage.create_form import DiskForm
 from apps.storage.models import Disk, Snapshot
 from apps.storage.services.create import clone_disk, create_disks
 from apps.storage.services.disk import delete_disk
 from tests import factories
 from tests.compute.factories import Cloud
-from tests.storage.factories import done, make_attached, make_snapshot
+from tests.storage.factories import done, failed, make_attached, make_snapshot, read, volumes, write
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("EV-3")]
+
+
+@pytest.fixture
+def admin(ada: User) -> Actor:
+    return factories.actor_for_user(ada)
 
 
 @pytest.mark.requirement("AC-1")
@@ -113,11 +121,29 @@ def test_a_data_disk_that_outlives_its_vm_can_be_copied_while_that_is_deleted(
 
 
 @pytest.mark.requirement("OP-3")
+@pytest.mark.parametrize("is_copied", [True, False], ids=["copied since", "not copied"])
 def test_a_force_clean_tried_again_spares_a_disk_that_has_been_copied_since(
-    owner: Actor, cloud: Cloud, vm: Vm, world: World
+    owner: Actor, admin: Actor, cloud: Cloud, vm: Vm, monkeypatch: pytest.MonkeyPatch, is_copied: bool
 ) -> None:
-    world.copy_steps = 9
+    """The disk is named by the deletion that the first force clean has pushed aside."""
     disk = make_attached(owner, cloud, vm)
+    write(disk, "precious")
+    delete_vm(owner, vm, delete_disks=[disk.pk])
+    with monkeypatch.context() as patched:
+        patched.setattr(reconciliation, "load_vm", refuse)
+        assert failed(force_clean_vm(SYSTEM, vm))["code"] == "tried.refused"
+    if not is_copied:
+        done(do(admin, in_trouble(admin).get(pk=vm.pk), Action.RETRY))
+        assert (Disk.objects.count(), volumes()) == (0, {})
+        return
+    cloud.world.copy_steps = 9
     done(clone_disk(owner, disk, name="copy"))
     with pytest.raises(InUse, match="copy"):
-        force_clean_vm(SYSTEM, vm, delete_disks=[str(disk.pk)])
+        do(admin, in_trouble(admin).get(pk=vm.pk), Action.RETRY)
+    assert not Operation.objects.open().filter(verb="vm.force_clean").exists()
+    assert read(disk) == "precious" and str(disk.pk) in volumes()
+    assert Disk.objects.filter(pk=disk.pk, vm=vm).exists()
+
+
+def refuse(*args: object) -> None:
+    raise DriverError("No.", code="tried.refused", permanent=True)

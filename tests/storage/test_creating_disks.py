@@ -22,7 +22,7 @@ from apps.quotas.recount import recount
 from apps.reconciliation.models import Finding
 from apps.storage.models import Disk
 from apps.storage.services.create import clone_disk
-from apps.storage.services.disk import delete_disk
+from apps.storage.services.disk import delete_disk, retry_disk
 from apps.storage.services.repair import force_clean_disk
 from apps.storage.tasks import finish_copies
 from tests import factories
@@ -98,6 +98,25 @@ def test_a_copy_in_a_cluster_that_was_taken_away_is_refused_by_its_name(
     with pytest.raises(Invalid) as refused:
         clone_disk(owner, disk, name="copy")
     assert str(cloud.storage) in refused.value.message
+
+
+@pytest.mark.requirement("EV-7", "CL-4")
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [({"open_to_all": False}, "no access"), ({"accepts_disks": False}, "closed to new disks")],
+)
+def test_a_disk_that_failed_is_not_created_where_its_tenant_gets_no_space_any_more(
+    owner: Actor, cloud: Cloud, columns: dict[str, Any], says: str
+) -> None:
+    cloud.world.fail("volumes.ensure_volume", DriverError("No.", code="tried.refused", permanent=True))
+    (operation,) = ask_for_disks(owner, cloud)
+    run(operation)
+    disk = Disk.objects.get()
+    StorageCluster.objects.update(**columns)
+    with pytest.raises(Refused, match=says):
+        retry_disk(owner, disk)
+    StorageCluster.objects.update(open_to_all=True, accepts_disks=True)
+    done(retry_disk(owner, disk))
 
 
 def test_disks_and_snapshots_of_another_tenant_do_not_exist(

@@ -122,6 +122,40 @@ def test_the_attach_dialog_names_the_vms_that_cannot_have_the_disk_and_why(
     assert (disk.vm_id, disk.slot) == (vm.pk, 1)
 
 
+def test_of_many_vms_one_is_found_by_its_name_or_id_at_a_constant_cost(
+    browser: Client,
+    owner: Actor,
+    tenant_a: Tenant,
+    cloud: Cloud,
+    vm: Vm,
+    subnet: Subnet,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("apps.compute.disk_forms.MOST_OFFERED", 1)
+    twin = make_vm(owner, cloud, subnet, name="twin")
+    disk, path = disk_row(tenant_a, cloud), "attach/"
+
+    def ask() -> tuple[str, int]:
+        with CaptureQueriesContext(connection) as seen:
+            html = dialog(browser, f"/disks/{disk.pk}/{path}")
+        return html, len(seen)
+
+    html, few = ask()
+    assert '<input type="text" name="vm"' in html and '<datalist id="id_vm_list"' in html
+    assert html.count("<option") == 1 and "Name or ID of a VM." in html
+    make_vm(owner, cloud, subnet, name="twin")
+    assert ask()[1] == few
+    unknown = post(browser, f"/disks/{disk.pk}/attach/", vm="nobody")
+    assert unknown.status_code == 422 and "VM not found." in unknown.content.decode()
+    twins = post(browser, f"/disks/{disk.pk}/attach/", vm="twin")
+    assert twins.status_code == 422 and "Several VMs are called twin. Enter the ID." in twins.content.decode()
+    assert post(browser, f"/disks/{disk.pk}/attach/", vm="web").status_code == 200
+    other = disk_row(tenant_a, cloud, "other")
+    assert post(browser, f"/disks/{other.pk}/attach/", vm=str(twin.pk)).status_code == 200
+    attached = Disk.objects.filter(role="data").order_by("name").values_list("name", "vm", "slot")
+    assert list(attached) == [("data", vm.pk, 1), ("other", twin.pk, 1)]
+
+
 @pytest.mark.requirement("UX-4")
 def test_several_disks_are_attached_to_one_vm_at_once(
     browser: Client, tenant_a: Tenant, cloud: Cloud, vm: Vm

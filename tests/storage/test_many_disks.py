@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -25,6 +27,29 @@ def test_lists_and_details_of_a_thousand_disks_take_no_more_queries_than_those_o
     few, many = queries(alice, tenant_a), queries(bob, tenant_b)
     assert few == many
     assert max(many.values()) < 40, many
+    assert snapshot_rows_read(bob, tenant_b) < 1000, "the 20 of the disk, not all 20,000"
+
+
+def snapshot_rows_read(user: User, tenant: Tenant) -> int:
+    """Return how many rows PostgreSQL reads for a statement about snapshots on the page of a disk, at most."""
+    disk = Disk.objects.filter(tenant=tenant).earliest("created_at").pk
+    page = factories.page_client(user)
+    with CaptureQueriesContext(connection) as seen:
+        assert page.get(f"/disks/{disk}/").status_code == 200
+    return max(rows_read(each["sql"]) for each in seen if 'FROM "storage_snapshot"' in each["sql"])
+
+
+def rows_read(sql: str) -> int:
+    """Return how many rows PostgreSQL reads for a statement, at all steps of its plan."""
+
+    def of(plan: dict[str, Any]) -> int:
+        own = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+        return int(own * plan["Actual Loops"]) + sum(map(of, plan.get("Plans", ())))
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}")
+        ((plan,),) = cursor.fetchone()
+    return of(plan["Plan"])
 
 
 def queries(user: User, tenant: Tenant) -> dict[str, int]:

@@ -10,10 +10,14 @@ import pytest
 from onebox.ceph_site import CephSite
 from onebox.shell import wait_until
 
-from apps.compute.services.image import import_image
+from apps.compute.models import Image, ImageCopy
+from apps.compute.services.image import delete_image, import_image
+from apps.compute.services.image_copy import copy_image, delete_copy
 from apps.drivers.specs import PoolKind
+from apps.infrastructure.backends import volumes
 from apps.infrastructure.models import StorageCluster
 from apps.lifecycle.actor import SYSTEM
+from apps.lifecycle.errors import InUse
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.storage.models import Disk
 from tests.drivers.ceph_pools import CephPool
@@ -39,6 +43,10 @@ class OnCeph:
         for each in asked:
             wait_until(lambda id=each["id"]: _ended(id), f"{method} {path}", seconds=60, every=0.1)
         return answer
+
+    def images(self) -> set[str]:
+        """Return the ids of the images in the pool."""
+        return set(self.pool.inventory().of(PoolKind.IMAGE))
 
 
 def _ended(id: str) -> bool:
@@ -99,3 +107,48 @@ def test_a_vm_and_a_disk_live_their_lives_on_ceph_and_leave_nothing(on_ceph: OnC
     left = on_ceph.pool.inventory()
     assert (left.of(PoolKind.VOLUME), left.of(PoolKind.SNAPSHOT)) == ({}, {})
     assert left.of(PoolKind.IMAGE).keys() == {str(imported.target_id)}
+
+
+@pytest.mark.requirement("IM-4")
+def test_an_image_is_copied_once_from_files_to_ceph_and_back_and_stays_while_vms_stand_on_it(
+    on_ceph: OnCeph,
+) -> None:
+    site, customer, change = on_ceph.site, on_ceph.customer, on_ceph.change
+    before = on_ceph.images()
+    body: dict[str, Any] = {
+        "instance_type": site.small.pk,
+        "subnet": customer.subnet,
+        "security_group": None,
+        "disk_gib": 1,
+    }
+    in_files = {**body, "image": str(site.idle.pk), "disk_cluster": str(on_ceph.cluster.pk)}
+    # Three at the same moment, and one after them.
+    vms = change("POST", "/vms", name="in-ceph", count=3, **in_files)["resources"]
+    vms += change("POST", "/vms", name="later", **in_files)["resources"]
+    copy = ImageCopy.objects.get(image=site.idle)
+    assert (copy.state, Operation.objects.filter(verb="image.copy").count()) == ("ready", 1)
+    assert on_ceph.images() - before == {str(copy.pk)}
+    assert set(Disk.objects.filter(vm__image=site.idle).values_list("cluster", "image_copy")) == {
+        (on_ceph.cluster.pk, copy.pk)
+    }
+    with pytest.raises(InUse) as refused:
+        delete_copy(SYSTEM, site.idle, cluster=on_ceph.cluster.pk)
+    assert "in-ceph-1-system" in str(refused.value)
+
+    imported = import_image(SYSTEM, name="from Ceph", cluster=on_ceph.cluster, file=IDLE_FILE)
+    site.wait_ready(kind="image")
+    from_ceph, files = Image.objects.get(pk=imported.target_id), site.idle.cluster
+    _wait_done(copy_image(SYSTEM, from_ceph, cluster=files.pk))
+    back = {**body, "image": str(from_ceph.pk), "disk_cluster": str(files.pk)}
+    vms += change("POST", "/vms", name="in-files", **back)["resources"]
+    for vm in vms:
+        change("DELETE", f"/vms/{vm['id']}")
+    _wait_done(delete_copy(SYSTEM, site.idle, cluster=on_ceph.cluster.pk))
+    _wait_done(delete_image(SYSTEM, from_ceph))
+    assert not ImageCopy.objects.exists() and on_ceph.images() == before
+    contents = volumes(files, None).observe(files.spec())
+    assert set(contents.of(PoolKind.IMAGE)) == {str(site.image.pk), str(site.idle.pk)}
+
+
+def _wait_done(operation: Operation) -> None:
+    wait_until(lambda: _ended(str(operation.pk)), str(operation), seconds=60, every=0.1)

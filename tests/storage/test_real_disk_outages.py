@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,10 +12,11 @@ from onebox import ceph_cluster
 from onebox.shell import wait_until
 
 from apps.infrastructure.models import StorageCluster
-from apps.infrastructure.pool_health import health_of
-from apps.lifecycle.models import Operation, OperationStatus
+from apps.lifecycle.models import OperationStatus
 from apps.storage.models import Disk
-from tests.storage.real_lab import BACKENDS, CEPH, FILES, DiskLab, lab
+from tests.storage.open_page import OpenPage, has_osds, open_page
+from tests.storage.real_lab import BACKENDS, CEPH, DiskLab, lab
+from tests.storage.waiting import ensure_files_go_on, ensure_waits_with_the_reason
 
 __all__ = ["lab"]
 
@@ -22,8 +24,6 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(500), pytest.mark.requiremen
 
 #: Of Ceph knowing; the platform looks every three seconds.
 SHOWN_WITHIN = 5
-#: What creating and deleting a disk in files may take on a busy machine; Ceph is waited for longer.
-AT_ONCE_SECONDS = 10
 UNREACHABLE = "volumes.ceph_unreachable"
 
 
@@ -38,79 +38,107 @@ def disks(lab: DiskLab) -> dict[str, dict[Disk, str]]:
     return made
 
 
-def shown(lab: DiskLab) -> tuple[int, set[str]]:
-    """Return how many OSDs are up, and the health checks, as the cluster's row has them."""
-    health = health_of(StorageCluster.objects.get(pk=lab.clusters[CEPH].pk))
-    assert health is not None
-    return health.osds_up, {check.code for check in health.checks}
+@pytest.fixture(scope="module")
+def page(lab: DiskLab) -> Iterator[OpenPage]:
+    """The Ceph cluster's page, open from here on."""
+    with open_page(lab.site.platform, lab.clusters[CEPH]) as opened:
+        yield opened
 
 
-def test_an_osd_that_is_killed_gives_guests_no_error_and_shows_within_seconds(
-    lab: DiskLab, disks: dict[str, dict[Disk, str]]
+def test_an_osd_that_is_killed_gives_guests_no_error_and_the_page_shows_it_and_the_rebuild_within_seconds(
+    lab: DiskLab, disks: dict[str, dict[Disk, str]], page: OpenPage
 ) -> None:
+    changed = lab.create_disk(CEPH, name="changed meanwhile")
     lab.ceph.signal("osd.2", "KILL")
     try:
-        wait_until(
-            lambda: "OSD_DOWN" in lab.ceph.ceph("health")["checks"], "Ceph to know", seconds=60, every=0.1
-        )
-        known = time.monotonic()
-        wait_until(lambda: shown(lab)[0] == 2, "the row to say so", seconds=30, every=0.1)
-        assert time.monotonic() - known < SHOWN_WITHIN
-        assert "OSD_DOWN" in shown(lab)[1]
+        checks = ("OSD_DOWN",)
+        wait_until(lambda: lab.has_checks(*checks), "Ceph to know", seconds=60, every=0.1)
+        page.wait_shown(has_osds(2, *checks), time.monotonic(), SHOWN_WITHIN)
+        wait_until(lambda: lab.has_checks("PG_DEGRADED"), "Ceph to miss copies", seconds=60, every=0.1)
+        page.wait_shown(lambda look: look.rebuild is not None, time.monotonic(), SHOWN_WITHIN)
+        lab.scatter(changed)
         for vm in disks:
             lab.wait_writing(vm, 20)
             assert "I/O error" not in lab.guest(vm).output("dmesg")
     finally:
-        ceph_cluster.start_osd(lab.ceph, 2)
-        ceph_cluster.wait_clean(lab.ceph)
-    wait_until(lambda: shown(lab) == (3, set()), "the row to be well", seconds=30, every=0.2)
+        with lab.slow_rebuild():
+            began = time.monotonic()
+            ceph_cluster.start_osd(lab.ceph, 2)
+            ceph_cluster.wait_clean(lab.ceph)
+    page.wait_shown(has_osds(3), time.monotonic(), SHOWN_WITHIN)
+    rebuilds = [look.rebuild for look in page.looks if look.at > began]
+    percents = [rebuild[0] for rebuild in rebuilds if rebuild]
+    assert len(set(percents)) > 2 and percents == sorted(percents), percents
+    assert rebuilds[-1] is None
+    assert any("MiB/s, about" in rebuild[1] for rebuild in rebuilds if rebuild), rebuilds
+    for vm in disks:
+        assert "I/O error" not in lab.guest(vm).output("dmesg")
 
 
 @pytest.mark.requirement("OP-4")
 def test_monitors_that_hang_are_shown_and_neither_files_nor_guests_wait_for_them(
-    lab: DiskLab, disks: dict[str, dict[Disk, str]]
+    lab: DiskLab, disks: dict[str, dict[Disk, str]], page: OpenPage
 ) -> None:
     rows = StorageCluster.objects.filter(pk=lab.clusters[CEPH].pk)
+    disk = next(disk for disk in disks[lab.vms[CEPH]] if disk.cluster_id == rows.get().pk)
     with lab.ceph.hanging("mon.a"):
         wait_until(lambda: rows.get().check_error, "the cluster's row to say so", seconds=30, every=0.2)
-        assert rows.get().check_error["code"] == UNREACHABLE
-        ensure_files_go_on(lab)
+        known = time.monotonic()
+        page.wait_shown(lambda look: UNREACHABLE in look.text, known - SHOWN_WITHIN, 2 * SHOWN_WITHIN)
+        waiting = lab.ask("POST", f"/disks/{disk.pk}/snapshot", name="needs a monitor")
+        ensure_files_go_on(lab, page)
+        ensure_waits_with_the_reason(lab, page, waiting)
         for vm in disks:
             lab.wait_writing(vm, seconds=20)
+    (ended,) = lab.ended(waiting)
+    assert ended.status == OperationStatus.DONE, ended.error
     wait_until(lambda: not rows.get().check_error, "the row to be well", seconds=30, every=0.2)
 
 
 @pytest.mark.requirement("OP-4")
-def test_a_ceph_that_hangs_keeps_what_needs_it_waiting_with_the_reason_and_nothing_else(
-    lab: DiskLab, disks: dict[str, dict[Disk, str]]
+def test_osds_that_hang_keep_what_needs_them_waiting_with_the_reason_and_nothing_else(
+    lab: DiskLab, disks: dict[str, dict[Disk, str]], page: OpenPage
 ) -> None:
-    with lab.ceph.hanging("mon.a", "osd.0", "osd.1", "osd.2"):
-        body = {"name": "waits", "size_gib": 10, "cluster": str(lab.clusters[CEPH].pk)}
-        waiting = lab.ask("POST", "/disks", **body)
-        rows = Operation.objects.filter(pk=waiting["operations"][0]["id"])
-        ensure_files_go_on(lab)
-        wait_until(
-            lambda: "does not answer" in json.dumps([*rows.get().steps[-1:], rows.get().error]),
-            f"the reason to show: {rows.get().steps} {rows.get().error}",
-            seconds=30,
-            every=0.2,
-        )
-        assert rows.open().exists()
-    (ended,) = lab.ended(waiting)
-    assert ended.status == OperationStatus.DONE, ended.error
+    with lab.ceph.hanging("osd.0", "osd.1", "osd.2"):
+        body = {"size_gib": 10, "cluster": str(lab.clusters[CEPH].pk)}
+        # More than the worker has threads.
+        waiting = [lab.ask("POST", "/disks", name=f"waits-{i}", count=10, **body) for i in range(2)]
+        ensure_files_go_on(lab, page)
+        ensure_waits_with_the_reason(lab, page, waiting[0])
+        ensure_files_go_on(lab, page)
+    ended = [operation for each in waiting for operation in lab.ended(each)]
+    assert [operation.error for operation in ended if operation.status != OperationStatus.DONE] == []
     ceph_cluster.wait_clean(lab.ceph)
     for vm in disks:
         lab.wait_writing(vm)
         assert "I/O error" not in lab.guest(vm).output("dmesg")
 
 
-def ensure_files_go_on(lab: DiskLab) -> None:
-    """Create and delete disks in files, which wait for nothing."""
-    for _ in range(3):
-        began = time.monotonic()
-        made = lab.create_disk(FILES)
-        lab.change("DELETE", f"/disks/{made.pk}")
-        assert time.monotonic() - began < AT_ONCE_SECONDS
+@pytest.mark.requirement("CL-10")
+def test_a_pool_that_fills_up_is_warned_of_and_guests_wait_without_an_error_until_there_is_space(
+    lab: DiskLab, disks: dict[str, dict[Disk, str]], page: OpenPage
+) -> None:
+    rows = StorageCluster.objects.filter(pk=lab.clusters[CEPH].pk)
+    (writer, *_) = disks
+    seen = [lab.acknowledged(writer)]
+
+    def stands_still() -> bool:
+        seen.append(lab.acknowledged(writer))
+        return seen[-1] == seen[-2]
+
+    with lab.quota() as limit:
+        for used, level in ((85, 80), (95, 90)):
+            limit(rows.get().used_bytes * 100 // used)
+            wait_until(lambda at=level: rows.get().warned_percent == at, f"{level} %", seconds=60, every=0.2)
+            assert "nearly full" in page.fetch("/admin/")
+        limit(rows.get().used_bytes // 2)
+        wait_until(lambda: lab.has_checks("POOL_FULL"), "Ceph to know", seconds=60, every=0.1)
+        page.wait_shown(lambda look: "POOL_FULL" in look.text, time.monotonic(), SHOWN_WITHIN)
+        wait_until(stands_still, "the guest to wait", seconds=60, every=3)
+    for vm in disks:
+        lab.wait_writing(vm)
+        assert "I/O error" not in lab.guest(vm).output("dmesg")
+    page.wait_shown(has_osds(3), time.monotonic() - SHOWN_WITHIN, 60)
 
 
 @pytest.mark.requirement("OP-2")
@@ -118,6 +146,8 @@ def test_all_guests_run_again_by_themselves_after_a_power_cut_of_ceph_and_of_bot
     lab: DiskLab, disks: dict[str, dict[Disk, str]]
 ) -> None:
     acknowledged = {vm: lab.acknowledged(vm) for vm in disks}
+    dead = lab.clients(disk for places in disks.values() for disk in places)
+    assert dead
     hosts = lab.site.box.hosts
     lab.ceph.power_cut()
     for host in hosts:
@@ -127,8 +157,11 @@ def test_all_guests_run_again_by_themselves_after_a_power_cut_of_ceph_and_of_bot
         back.append(threads.submit(ceph_cluster.start, lab.ceph))
         for each in back:
             each.result()
-    for vm, places in disks.items():
+    for vm in disks:
         lab.guest(vm).wait_booted()
+    # Nobody has written to these disks since: without being shut out, their clients would be there for a while.
+    assert dead <= lab.blocklist()
+    for vm, places in disks.items():
         for disk, at in places.items():
             assert lab.records(disk, vm, at) >= acknowledged[vm]
             lab.guest(vm).output(f"dd if=/dev/zero of={disk.guest_path} bs=4k count=1 oflag=direct")

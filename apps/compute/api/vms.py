@@ -62,6 +62,12 @@ class VmBody(NewResource):
         max_value=limits.INTEGER,
         help_text="System disk size; by default the image's.",
     )
+    disk_cluster = NumberId(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Storage cluster of the system disk; by default the image's. The image is copied there first, once.",
+    )
     data_disks = Items(
         DataDiskBody(),
         most=MOST_DATA_DISKS,

@@ -27,7 +27,7 @@ from apps.lifecycle.times import written
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
 
-    from apps.network.models import Nic
+    from apps.network.models import Eip, Nic
     from apps.storage.models import Disk
 
 
@@ -88,6 +88,7 @@ class Vm(Kind):
         # Set by `selectors.visible_vms`.
         shown_nics: list[Nic]
         shown_disks: list[Disk]
+        shown_eips: list[Eip]
 
     class Meta:
         verbose_name = gettext_lazy("virtual machine")
@@ -113,6 +114,17 @@ class Vm(Kind):
         """Return the disks attached to it, which outlive it, by slot. Reads `disks`: prefetch them."""
         data = [disk for disk in self.disks.all() if not disk.is_system]
         return sorted(data, key=lambda disk: disk.slot or 0)
+
+    @property
+    def bound_eips(self) -> list[Eip]:
+        """Return its EIPs, the one bound first first. Reads `eips`: prefetch them with segment and address."""
+        return sorted(self.eips.all(), key=lambda eip: (eip.bound_at or eip.created_at, str(eip.pk)))
+
+    @property
+    def shown_ips(self) -> list[str]:
+        """Return its addresses, that in its subnet first. Reads what `selectors.visible_vms` has set."""
+        own = [str(nic.ip) for nic in self.shown_nics if nic.ip]
+        return [*own, *(eip.address for eip in self.shown_eips if eip.address)]
 
     @property
     def need(self) -> Need:

@@ -7,8 +7,8 @@ from functools import partial
 from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Vm
-from apps.compute.operations.disk_attachment import ensure_disks, without
-from apps.compute.operations.vm import load_vm
+from apps.compute.operations.disk_attachment import ensure_detached, ensure_disks
+from apps.compute.operations.parts import load_vm
 from apps.compute.specs import vm_spec
 from apps.drivers.errors import DriverError
 from apps.drivers.specs import PoolKind, VmDisks
@@ -20,7 +20,7 @@ from apps.lifecycle.models.operation import Stopping
 from apps.lifecycle.operation_context import OperationContext
 from apps.reconciliation.operations.common import keep_remaining, repairing
 from apps.storage.models import Disk
-from apps.storage.operations.common import load_disk, volumes_of
+from apps.storage.operations.common import volumes_of
 from apps.storage.operations.disk import remove_copy_point, settle_disk_deleted
 from apps.storage.specs import volume_spec
 from apps.storage.verbs import DISK_EXPAND, DISK_FORCE_CLEAN, DISK_RESYNC, DISK_SET_LIMITS
@@ -103,7 +103,7 @@ def ensure_volume_exists(run: OperationContext, disk: Disk) -> None:
 
 
 def _load(run: OperationContext) -> Disk:
-    disk = load_disk(run.target_id)
+    disk = Disk.objects.select_related("cluster").filter(pk=run.target_id).first()
     if disk is None:
         raise DriverError(_("The disk no longer exists."), code="disk.gone", permanent=True)
     return disk
@@ -111,15 +111,13 @@ def _load(run: OperationContext) -> Disk:
 
 def _told(run: OperationContext, disk: Disk) -> VmDisks:
     """Bring the disks of the VM that has this one to their rows, and return what it has."""
-    vm, host, _region = load_vm(run, disk.vm_id)
-    return ensure_disks(backends.hypervisor(host, run), vm_spec(vm))
+    disk.vm, host, _region = load_vm(run, disk.vm_id)
+    return ensure_disks(backends.hypervisor(host, run), vm_spec(disk.vm))
 
 
 def _unplug(run: OperationContext, vm: Vm, disk: Disk) -> None:
     assert vm.host is not None
-    hypervisor = backends.hypervisor(vm.host, run)
-    if hypervisor.status(str(vm.pk)).exists:
-        ensure_disks(hypervisor, without(vm_spec(vm), disk))
+    ensure_detached(backends.hypervisor(vm.host, run), vm_spec(vm), disk)
 
 
 def _grow(run: OperationContext, disk: Disk) -> None:

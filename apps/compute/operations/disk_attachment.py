@@ -8,9 +8,10 @@ from dataclasses import replace
 from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Vm
-from apps.compute.operations.vm import load_vm
+from apps.compute.operations.parts import load_vm
 from apps.compute.specs import vm_spec
 from apps.drivers.errors import DriverError
+from apps.drivers.hypervisor_errors import VM_MISSING
 from apps.drivers.protocols import Hypervisor
 from apps.drivers.specs import VmDisks, VmSpec
 from apps.infrastructure import backends
@@ -54,9 +55,24 @@ def force_detach_disk(run: OperationContext) -> Settle | None:
 
 
 def ensure_disks(hypervisor: Hypervisor, spec: VmSpec) -> VmDisks:
-    """Bring the disks of a VM to `spec`: in its definition, with its generation, and in the guest that runs."""
+    """Bring the disks of a VM to `spec`, in its definition and in the guest that runs; a VM that is lost is defined."""
+    try:
+        return hypervisor.ensure_disks(spec)
+    except DriverError as error:
+        if error.code != VM_MISSING:
+            raise
     hypervisor.ensure_vm(spec)
     return hypervisor.ensure_disks(spec)
+
+
+def ensure_detached(hypervisor: Hypervisor, vm: VmSpec, disk: Disk) -> bool:
+    """Have the guest release a disk; return whether it has. A VM that its host does not know has nothing attached."""
+    try:
+        return not hypervisor.ensure_disks(without(vm, disk)).holds(str(disk.pk))
+    except DriverError as error:
+        if error.code != VM_MISSING:
+            raise
+        return True
 
 
 def without(spec: VmSpec, disk: Disk) -> VmSpec:
@@ -70,13 +86,11 @@ def _detach(run: OperationContext, *, ask: bool) -> Settle | None:
         return None
     vm, host, _region = load_vm(run, disk.vm_id)
     hypervisor = backends.hypervisor(host, run)
-    # A VM that its host does not know has nothing attached.
-    if hypervisor.status(str(vm.pk)).exists:
-        if ask:
-            run.step(_("Asking the guest what is mounted"), 10)
-            _ensure_unmounted(hypervisor, vm, disk)
-        run.step(_("Waiting for the guest to release the disk"), 40)
-        _wait_until_released(run, hypervisor, vm_spec(vm), disk)
+    if ask:
+        run.step(_("Asking the guest what is mounted"), 10)
+        _ensure_unmounted(hypervisor, vm, disk)
+    run.step(_("Waiting for the guest to release the disk"), 40)
+    _wait_until_released(run, hypervisor, vm_spec(vm), disk)
     return lambda: _settle_detached(disk, vm)
 
 
@@ -90,8 +104,12 @@ def _attached(run: OperationContext) -> Disk | None:
 
 
 def _ensure_unmounted(hypervisor: Hypervisor, vm: Vm, disk: Disk) -> None:
-    seen = hypervisor.mounts(str(vm.pk))
-    mounts = seen.mounts.get(str(disk.pk), ())
+    try:
+        mounts = hypervisor.mounts(str(vm.pk)).mounts.get(str(disk.pk), ())
+    except DriverError as error:
+        if error.code != VM_MISSING:
+            raise
+        return
     if mounts:
         raise DriverError(
             _("The guest has mounted the disk at %(mounts)s."),
@@ -103,11 +121,9 @@ def _ensure_unmounted(hypervisor: Hypervisor, vm: Vm, disk: Disk) -> None:
 
 
 def _wait_until_released(run: OperationContext, hypervisor: Hypervisor, spec: VmSpec, disk: Disk) -> None:
-    rest = without(spec, disk)
-    hypervisor.ensure_vm(rest)
     try:
         run.wait_until(
-            lambda: not hypervisor.ensure_disks(rest).holds(str(disk.pk)),
+            lambda: ensure_detached(hypervisor, spec, disk),
             within=RELEASE_PATIENCE,
             error=DriverError(
                 _("The guest did not release the disk within %(seconds)s seconds. It is still attached."),

@@ -9,19 +9,21 @@ from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Power, Vm
 from apps.compute.operations.disk import ensure_volume_exists
-from apps.compute.operations.disk_attachment import ensure_disks
-from apps.compute.operations.vm import ensure_ports, forget_disk, load_vm, named_disks, settle_deleted
+from apps.compute.operations.fencing import fence_if_off
+from apps.compute.operations.parts import ensure_ports, load_vm
+from apps.compute.operations.settling import forget_disk, named_disks, settle_deleted
 from apps.compute.reconciled.reservations import recount_host
-from apps.compute.specs import vm_spec
+from apps.compute.specs import vm_guest_network, vm_spec
 from apps.compute.verbs import VM_FORCE_CLEAN, VM_RESYNC, VM_ROLL_BACK
 from apps.drivers.errors import DriverError
-from apps.drivers.specs import PortSpec, VmStatus
 from apps.drivers.specs import Power as DriverPower
+from apps.drivers.specs import VmStatus
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host
 from apps.infrastructure.reachability import is_silent
 from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.operation_context import OperationContext
+from apps.network.operations.ports import ensure_ports_absent
 from apps.reconciliation.operations.common import keep_remaining, repairing
 from apps.storage.models import Disk
 from apps.storage.operations.disk import remove_copy_point
@@ -42,16 +44,24 @@ def resync_vm(run: OperationContext) -> Settle | None:
     if not args.get("definition", True):
         return None
     hypervisor = backends.hypervisor(host, run)
-    there = hypervisor.status(str(vm.pk)).exists
-    if args.get("disks"):
+    seen = hypervisor.status(str(vm.pk))
+    there = seen.exists
+    # The disks of a VM that runs grow with the guest's (`ensure_disks`): no other may write to a volume in use.
+    if args.get("disks") and seen.power is DriverPower.OFF:
         run.step(_("Resizing the disks"), 40)
         for disk in vm.disks.all():
             _grow(run, disk, host)
     run.step(_("Defining the VM on %(host)s"), 60, host=host.name)
-    ensure_disks(hypervisor, vm_spec(vm))
+    spec = vm_spec(vm)
+    hypervisor.ensure_vm(spec)
+    hypervisor.ensure_disks(spec)
+    hypervisor.ensure_nics(spec)
+    hypervisor.ensure_guest_network(str(vm.pk), vm_guest_network(vm))
     if there and not args.get("power"):
         return None
     run.step(_("Setting the power state on %(host)s"), 80, host=host.name)
+    if vm.power == Power.ON:
+        fence_if_off(run, hypervisor, vm, host)
     status = hypervisor.ensure_power(str(vm.pk), DriverPower(vm.power), boot=vm.boot)
     return lambda: _seen(vm, status)
 
@@ -93,8 +103,11 @@ def force_clean_vm(run: OperationContext) -> Settle:
     else:
         keep_remaining(run, lambda: backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk)))
     run.step(_("Removing from the network"), 50)
+    fabric = backends.fabric(region, run)
+    for eip in vm.bound_eips:
+        keep_remaining(run, partial(ensure_ports_absent, fabric, [], [eip]))
     for nic in vm.nics.all():
-        keep_remaining(run, partial(backends.fabric(region, run).ensure_absent, PortSpec, str(nic.pk)))
+        keep_remaining(run, partial(ensure_ports_absent, fabric, [nic], []))
     run.step(_("Removing the system disk"), 70)
     if (disk := vm.system_disk) is not None:
         keep_remaining(run, partial(_remove_volume, run, disk, host))
@@ -103,7 +116,8 @@ def force_clean_vm(run: OperationContext) -> Settle:
         keep_remaining(run, partial(remove_copy_point, run, disk))
         keep_remaining(run, partial(_remove_volume, run, disk, host))
         forget_disk(disk)
-    return lambda: settle_deleted(vm)
+    with_eips = run.operation.args.get("release_eips", False)
+    return lambda: settle_deleted(vm, with_eips=with_eips)
 
 
 def _grow(run: OperationContext, disk: Disk, host: Host) -> None:

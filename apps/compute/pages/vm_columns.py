@@ -48,7 +48,7 @@ def size(row: Vm, page: object = None) -> str:
 
 
 def _ips(row: Vm, page: ListPage) -> str:
-    return ", ".join(str(nic.ip) for nic in row.shown_nics)
+    return ", ".join(row.shown_ips)
 
 
 def _macs(row: Vm, page: ListPage) -> str:
@@ -56,7 +56,7 @@ def _macs(row: Vm, page: ListPage) -> str:
 
 
 def _copyable_ips(row: Vm, page: ListPage) -> object:
-    return html.copyable(_ips(row, page)) if row.shown_nics else ""
+    return html.copyable(_ips(row, page)) if row.shown_ips else ""
 
 
 def _copyable_macs(row: Vm, page: ListPage) -> object:
@@ -72,15 +72,16 @@ def _host(row: Vm, page: ListPage) -> object:
 
 
 def _subnet_names(row: Vm, page: ListPage) -> str:
-    return ", ".join(nic.subnet.name for nic in row.shown_nics)
+    return ", ".join(nic.subnet.name for nic in row.shown_nics if nic.subnet)
 
 
 def _vpc_names(row: Vm, page: ListPage) -> str:
-    return ", ".join(nic.subnet.vpc.name for nic in row.shown_nics)
+    return ", ".join(nic.subnet.vpc.name for nic in row.shown_nics if nic.subnet)
 
 
 def _group_names(row: Vm, page: ListPage) -> str:
-    return ", ".join(nic.security_group.name for nic in row.shown_nics if nic.security_group)
+    names = (nic.security_group.name for nic in row.shown_nics if nic.security_group)
+    return ", ".join(dict.fromkeys(names))  # often one for both NICs
 
 
 def _with_creator(rows: QuerySet[Vm]) -> QuerySet[Vm]:

@@ -20,7 +20,8 @@ def overview(page: DetailPage, row: Vm) -> dict[str, Any]:
     nics = row.shown_nics
     return {
         "groups": page.properties(row),
-        "nics": nics,
+        "nics": [nic for nic in nics if nic.subnet],
+        "eips": row.shown_eips,
         "ssh": f"ssh {GUEST_USER}@{nics[0].ip}" if nics and not windows else "",
         "network_url": page.of.url(page.area, "tab.network", row),
         **small_charts(page, row, "api:vms-metrics", why_nothing_new(row)),

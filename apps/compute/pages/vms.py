@@ -47,7 +47,7 @@ def _goes(vm: Vm) -> list[str]:
     """What deleting destroys and what it leaves."""
     destroyed = _names(disk for disk in vm.shown_disks if disk.is_system)
     kept = _names(disk for disk in vm.shown_disks if not disk.is_system)
-    addresses = ", ".join(str(nic.ip) for nic in vm.shown_nics)
+    addresses = ", ".join(str(nic.ip) for nic in vm.shown_nics if nic.ip)
     return [
         _("VM %(name)s stops immediately.") % {"name": vm.name},
         _("Its system disk and all data on it are destroyed: %(disks)s.") % {"disks": destroyed or "–"},
@@ -81,7 +81,7 @@ VM = PageKind(
     icon="device-desktop",
     help="virtual-machines",
     visible=selectors.visible_vms,
-    beside=lambda vm: ", ".join(str(nic.ip) for nic in vm.shown_nics),
+    beside=lambda vm: ", ".join(vm.shown_ips),
     create=VM_CREATE,
     copies=True,
     actions=(
@@ -137,7 +137,7 @@ class VmDetail(DetailPage):
 
     def facts(self, row: Vm) -> Sequence[Property]:
         """Addresses, size, and for admins where it is."""
-        facts = [Property(_("IP address"), str(nic.ip), copy=True) for nic in row.shown_nics]
+        facts = [Property(_("IP address"), ip, copy=True) for ip in row.shown_ips]
         facts.append(Property(_("Size"), size(row)))
         if self.admin and row.host is not None:
             url = resource_url(self.area, "host", row.host_id)
@@ -175,7 +175,7 @@ class VmDetail(DetailPage):
             Related("instance_type", InstanceType.objects.filter(pk__in=[row.instance_type_id])),
             Related("disk", Disk.objects.filter(vm=row), f"vm={row.pk}"),
             Related("subnet", Subnet.objects.filter(pk__in=[nic.subnet_id for nic in nics])),
-            Related("vpc", Vpc.objects.filter(pk__in=[nic.subnet.vpc_id for nic in nics])),
+            Related("vpc", Vpc.objects.filter(pk__in=[nic.subnet.vpc_id for nic in nics if nic.subnet])),
             Related(
                 "security_group", SecurityGroup.objects.filter(pk__in=[n.security_group_id for n in nics])
             ),

@@ -17,11 +17,12 @@ from apps.accounts.references import chosen_project
 from apps.compute.models import Image, InstanceType
 from apps.compute.services import first_boot, references
 from apps.compute.services.new_disks import NewDisk, new_data_disks
+from apps.compute.services.new_eips import EipChoice, eip_choice
 from apps.compute.services.user_data import UserDataEncoding, read_user_data, sets_hostname
 from apps.compute.verbs import VM_CREATE
+from apps.infrastructure.models import StorageCluster
 from apps.infrastructure.need import Need
 from apps.infrastructure.regions import ensure_one_region
-from apps.infrastructure.space import ensure_accepts_disks
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.dry_run import ErrorCollector
 from apps.lifecycle.errors import Invalid, Refused
@@ -49,8 +50,12 @@ class Draft:
     project: Project | None = None
     type: InstanceType | None = None
     image: Image | None = None
+    #: Where the system disk is created.
+    cluster: StorageCluster | None = None
     subnet: Subnet | None = None
     group: SecurityGroup | None = None
+    external_group: SecurityGroup | None = None
+    eips: EipChoice | None = None
     disk_gib: int = 0
     ssh_keys: list[str] | None = None
     user_data: str | None = None
@@ -71,8 +76,11 @@ class Plan:
     project: Project
     type: InstanceType
     image: Image
+    cluster: StorageCluster
     subnet: Subnet
     group: SecurityGroup | None
+    external_group: SecurityGroup | None
+    eips: EipChoice
     disk_gib: int
     ssh_keys: list[str]
     names: list[str]
@@ -92,7 +100,8 @@ class Plan:
 class VmRequest:
     """A call for VMs as it came in. What is None has not been chosen; a dry run looks at the rest.
 
-    security_group: None means no group, so that nothing is filtered; that has to be said.
+    security_group: None means no group, so that nothing is filtered; that has to be said. The external NIC's is the
+    same unless another was chosen. new_eip: its `segment` and `mbit`.
     """
 
     name: str | None = None
@@ -100,8 +109,12 @@ class VmRequest:
     image: UUID | None = None
     subnet: UUID | None = None
     security_group: UUID | DefaultGroup | None = DEFAULT_GROUP
+    external_security_group: UUID | DefaultGroup | None = DEFAULT_GROUP
+    eip: UUID | None = None
+    new_eip: Mapping[str, Any] | None = None
     project: UUID | None = None
     disk_gib: int | None = None
+    disk_cluster: int | None = None
     password: str = ""
     key_pairs: Sequence[UUID] = ()
     hostname: str = ""
@@ -126,16 +139,20 @@ def look_up(actor: Actor, asked: VmRequest, refusals: ErrorCollector) -> Draft:
     if asked.image is not None:
         draft.image = refusals.attempt(references.image, actor, into, asked.image)
     if draft.image is not None:
-        refusals.attempt(ensure_accepts_disks, draft.image.cluster, "image")
+        draft.cluster = refusals.attempt(references.system_cluster, into, draft.image, asked.disk_cluster)
     if asked.subnet is not None:
         draft.subnet = refusals.attempt(references.subnet, actor, into, asked.subnet)
     draft.group = refusals.attempt(_group, actor, into, asked.security_group, draft.type)
+    draft.external_group = draft.group
+    if not isinstance(asked.external_security_group, DefaultGroup):
+        draft.external_group = refusals.attempt(_external_group, actor, into, asked.external_security_group)
+    draft.eips = refusals.attempt(eip_choice, actor, into, draft.image, asked.eip, asked.new_eip, draft.count)
     draft.ssh_keys = refusals.attempt(references.public_keys, actor, into, asked.key_pairs)
     draft.data_disks = refusals.attempt(new_data_disks, actor, into, asked.data_disks, draft.type)
     family = draft.image.os_family if draft.image else None
     draft.user_data = refusals.attempt(read_user_data, asked.user_data, asked.user_data_encoding, family)
     if draft.image is not None:
-        draft.disk_gib = asked.disk_gib or _default_disk(draft.image)
+        draft.disk_gib = asked.disk_gib or _default_disk(draft.image, draft.cluster or draft.image.cluster)
     refusals.attempt(_check, asked, draft)
     _check_fit(draft, refusals)
     return draft
@@ -149,6 +166,10 @@ def _group(
     return references.default_group(actor, project, kind.cluster.region) if kind else None
 
 
+def _external_group(actor: Actor, project: Project, asked: UUID | None) -> SecurityGroup | None:
+    return references.security_group(actor, project, asked, field="external_security_group")
+
+
 def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
     """Return the plan of a draft nothing is missing from. Raises what has been refused."""
     refusals.raise_any()
@@ -157,6 +178,7 @@ def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
         and draft.project
         and draft.type
         and draft.image
+        and draft.cluster
         and draft.subnet
         and asked.name is not None
     )
@@ -170,8 +192,11 @@ def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
         project=draft.project,
         type=draft.type,
         image=draft.image,
+        cluster=draft.cluster,
         subnet=draft.subnet,
         group=draft.group,
+        external_group=draft.external_group,
+        eips=draft.eips or EipChoice(),
         disk_gib=draft.disk_gib,
         ssh_keys=draft.ssh_keys or [],
         names=numbered(name, asked.count),
@@ -183,9 +208,9 @@ def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
     )
 
 
-def _default_disk(image: Image) -> int:
-    """Return what the image suggests, within what it needs and what its cluster takes by now."""
-    return max(min(image.default_disk_gib, image.cluster.max_disk_gib), image.min_disk_gib)
+def _default_disk(image: Image, cluster: StorageCluster) -> int:
+    """Return what the image suggests, within what it needs and what the storage cluster takes by now."""
+    return max(min(image.default_disk_gib, cluster.max_disk_gib), image.min_disk_gib)
 
 
 def numbered(name: str, count: int) -> list[str]:
@@ -202,11 +227,11 @@ def _check(asked: VmRequest, draft: Draft) -> None:
         wrong |= _label_errors(asked.name, asked.description, draft.count)
     if asked.password:
         wrong["password"] = first_boot.password_errors(asked.password)
-    image = draft.image
-    if image is not None and not image.min_disk_gib <= draft.disk_gib <= image.cluster.max_disk_gib:
+    image, cluster = draft.image, draft.cluster
+    if image and cluster and not image.min_disk_gib <= draft.disk_gib <= cluster.max_disk_gib:
         wrong["disk_gib"] = [
             _("%(least)s to %(most)s GiB for this image.")
-            % {"least": image.min_disk_gib, "most": image.cluster.max_disk_gib}
+            % {"least": image.min_disk_gib, "most": cluster.max_disk_gib}
         ]
     if image is not None and asked.hostname:
         last = numbered(asked.hostname, draft.count)[-1]
@@ -236,9 +261,19 @@ def _check_fit(draft: Draft, refusals: ErrorCollector) -> None:
     if draft.type is None:
         return
     cluster = draft.type.cluster
-    for field, chosen in (("image", draft.image), ("subnet", draft.subnet), ("security_group", draft.group)):
-        if chosen is not None:
+    eips = draft.eips or EipChoice()
+    for field, chosen in (
+        ("image", draft.image),
+        ("subnet", draft.subnet),
+        ("security_group", draft.group),
+        ("external_security_group", draft.external_group),
+        ("eip", eips.eip),
+        ("new_eip.segment", eips.segment),
+    ):
+        if chosen is not None and not (field == "external_security_group" and chosen == draft.group):
             refusals.attempt(ensure_one_region, cluster, chosen, field=field)
+    if draft.cluster is not None and draft.image is not None and draft.cluster.pk != draft.image.cluster_id:
+        refusals.attempt(ensure_one_region, cluster, draft.cluster, field="disk_cluster")
     if draft.image is not None:
         refusals.attempt(_ensure_cpus, draft.type, draft.image)
 

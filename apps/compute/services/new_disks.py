@@ -17,7 +17,7 @@ from apps.infrastructure.models import ComputeCluster, StorageCluster
 from apps.infrastructure.need import Need
 from apps.infrastructure.regions import ensure_one_region
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.errors import Invalid
+from apps.lifecycle.errors import Invalid, Refused
 from apps.storage.models import Disk
 from apps.storage.models.disk import SYSTEM_SLOT
 from apps.storage.qos import set_effective
@@ -79,6 +79,9 @@ def _checked(
         size = checked_size(asked.get("size_gib"), cluster, None)
     except Invalid as error:
         raise Invalid({f"{where}.{name}": texts for name, texts in error.fields.items()}) from None
+    except Refused as error:
+        error.field = f"{where}.{error.field}"
+        raise
     if kind is not None:
         ensure_one_region(kind.cluster, cluster, field=f"{where}.cluster")
     return NewDisk(cluster, size)

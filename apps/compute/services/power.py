@@ -6,6 +6,7 @@ from django.db.models import F
 
 from apps.accounts.acts import changes, renames
 from apps.compute.models import Power, Vm
+from apps.compute.services.image_copy import hold_image_again
 from apps.compute.verbs import (
     VM_FINISH_FIRST_BOOT,
     VM_POWER_OFF,
@@ -66,6 +67,7 @@ def finish_first_boot(change: Change[Vm]) -> Operation:
 def retry_vm(change: Change[Vm]) -> Operation:
     """Take up again the creation of a VM that failed; its reservation and addresses are still its own."""
     Vm.objects.filter(pk=change.row.pk).update(power=Power.ON)
+    hold_image_again(change.row)
     return change.request()
 
 

@@ -13,8 +13,9 @@ from apps.accounts.models import Project
 from apps.compute import selectors
 from apps.compute.models import Image, InstanceType, KeyPair
 from apps.infrastructure.disk_speed import SPEED_COLUMNS
-from apps.infrastructure.models import Region
-from apps.infrastructure.space import SPACE_COLUMNS
+from apps.infrastructure.models import Region, StorageCluster
+from apps.infrastructure.selectors import usable
+from apps.infrastructure.space import SPACE_COLUMNS, ensure_accepts_disks
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.network.models import SecurityGroup, Subnet
@@ -37,6 +38,8 @@ _IMAGE = (
     "architecture",
     "min_disk_gib",
     "default_disk_gib",
+    "virtual_bytes",
+    "stored_bytes",
     "cluster__name",
     "cluster__alias",
     "cluster__max_disk_gib",
@@ -66,6 +69,19 @@ def image(actor: Actor, project: Project, pk: UUID) -> Image:
     return found
 
 
+def system_cluster(project: Project, image: Image, pk: int | None) -> StorageCluster:
+    """Return where a system disk is created, by default the image's storage cluster. Raises Invalid, Refused."""
+    if pk is None or pk == image.cluster_id:
+        ensure_accepts_disks(image.cluster, "image")
+        return image.cluster
+    rows = usable(project.tenant_id, StorageCluster.objects.select_related("region"))
+    found = rows.filter(pk=pk).first()
+    if found is None:
+        raise Invalid({"disk_cluster": [_("Storage cluster not found, or you have no access to it.")]})
+    ensure_accepts_disks(found, "disk_cluster")
+    return found
+
+
 def subnet(actor: Actor, project: Project, pk: UUID) -> Subnet:
     """Return a subnet of the project's tenant. Raises Invalid."""
     rows = visible(actor, Subnet.objects.select_related("region", "vpc"))
@@ -76,14 +92,16 @@ def subnet(actor: Actor, project: Project, pk: UUID) -> Subnet:
     return found
 
 
-def security_group(actor: Actor, project: Project, pk: UUID | None) -> SecurityGroup | None:
-    """Return a security group of the project's tenant; None for none. Raises Invalid."""
+def security_group(
+    actor: Actor, project: Project, pk: UUID | None, field: str = "security_group"
+) -> SecurityGroup | None:
+    """Return a security group of the project's tenant; None for none. Raises Invalid at `field`."""
     if pk is None:
         return None
     rows = visible(actor, SecurityGroup.objects.select_related("region").only("name", "region__label"))
     found = rows.filter(pk=pk, tenant_id=project.tenant_id).first()
     if found is None:
-        raise Invalid({"security_group": [_("Security group not found.")]})
+        raise Invalid({field: [_("Security group not found.")]})
     return found
 
 

@@ -3,6 +3,7 @@
 import xml.etree.ElementTree as ET
 from pathlib import PurePosixPath
 
+from apps.drivers.bounds import is_id
 from apps.drivers.libvirt.pool_drivers import Describe
 from apps.drivers.specs import Architecture, DiskAttachment
 
@@ -56,10 +57,27 @@ def iotune(attachment: DiskAttachment) -> dict[str, int]:
     return found
 
 
+def limits_in(disk: ET.Element) -> dict[str, int]:
+    """Return the limits of a <disk> by libvirt's names; what is not there is not limited."""
+    tune = ((each.tag, each.text or "") for each in disk.iterfind("iotune/*"))
+    return {name: int(text) for name, text in tune if text.isdecimal()}
+
+
 def volumes_in(domain_xml: str) -> dict[str, ET.Element]:
-    """Return volume identifier → <disk> of what a VM may write to, in the order of its definition: not the seed."""
+    """Return volume identifier → <disk> of what a VM may write to, in the order of its definition: not the seed.
+
+    What somebody else has attached on the host, called otherwise than our volumes, is not ours.
+    """
     disks = ET.fromstring(domain_xml).iterfind("./devices/disk")
-    return {id: disk for disk in disks if disk.find("readonly") is None and (id := volume_id_of(disk))}
+    return {id: disk for disk in disks if disk.find("readonly") is None and is_id(id := volume_id_of(disk))}
+
+
+def limits_of(disk: ET.Element) -> tuple[int, int]:
+    """Return operations and bytes per second of a <disk>; 0 is none."""
+    return (
+        int(disk.findtext("./iotune/total_iops_sec", "0")),
+        int(disk.findtext("./iotune/total_bytes_sec", "0")),
+    )
 
 
 def volume_id_of(disk: ET.Element) -> str:

@@ -5,9 +5,10 @@ libvirt for a pool that does not answer: it would hang, with all that is asked o
 """
 
 import xml.etree.ElementTree as ET
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Self
 
 import libvirt
 
@@ -15,7 +16,7 @@ from apps.drivers.bounds import MOST_COUNT, clamped
 from apps.drivers.deadline import Deadline
 from apps.drivers.hypervisor_errors import limits_not_set, locked_volume, missing_volume
 from apps.drivers.libvirt import disk_xml
-from apps.drivers.libvirt.device_change import LIVE, DeviceChange, call
+from apps.drivers.libvirt.device_change import LIVE, STORED, DeviceChange, call
 from apps.drivers.libvirt.pool_drivers import describe, driver_of
 from apps.drivers.specs import Architecture, AttachedDisk, DiskAttachment, PoolSpec, VmDisks, VmSpec
 from apps.drivers.volume_errors import silent_pool
@@ -34,48 +35,66 @@ def need_answer(pool: PoolSpec) -> None:
 
 def read(domain: Any) -> VmDisks:
     """Return which disks the VM has."""
-    stored = tuple(disk_xml.volumes_in(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)))
-    running = _running(domain)
-    sizes = _sizes(domain) if running else {}
-    return VmDisks(
-        running=tuple(
-            AttachedDisk(id, clamped(sizes.get(disk_xml.device_of(disk), 0), MOST_COUNT))
-            for id, disk in running.items()
-        ),
-        stored=stored,
-    )
+    return _Disks.of(domain).with_sizes(_sizes(domain) if domain.isActive() else {})
 
 
 def ensure(domain: Any, spec: VmSpec) -> VmDisks:
-    """Bring the disks to `spec`."""
-    for pool in {disk.volume.pool for disk in spec.disks}:
-        need_answer(pool)
+    """Bring the disks to `spec`.
+
+    What has to be changed is read from the definitions; QEMU is asked for sizes alone, and once, unless one grows.
+    """
+    if domain.isActive():  # else no pool is needed
+        for pool in {disk.volume.pool for disk in spec.disks}:
+            need_answer(pool)
     change = _Change(DeviceChange(domain, spec.id, disk_xml.volumes_in), spec.architecture)
-    wanted = {disk.volume.id: disk for disk in spec.disks}
-    change.detach(wanted.keys())
+    found = _Disks.of(domain)
+    touched = [*change.detach(found, spec.disks), *change.attach(found, spec.disks)]
+    found = _Disks.of(domain) if touched else found
     for disk in spec.disks:
-        change.attach(disk)
-    for disk in spec.disks:
-        change.limit(disk)
-        change.grow(disk)
-    return read(domain)
+        change.limit(found, disk)
+    sizes = change.sizes(found)
+    if change.grow(found, spec.disks, sizes):
+        sizes = change.sizes(found)
+    return found.with_sizes(sizes)
 
 
-def _running(domain: Any) -> dict[str, ET.Element]:
-    return disk_xml.volumes_in(domain.XMLDesc(0)) if domain.isActive() else {}
+@dataclass(frozen=True, slots=True)
+class _Disks:
+    """Volume identifier → <disk>, in the stored definition and in the VM that runs."""
+
+    stored: dict[str, ET.Element]
+    running: dict[str, ET.Element]
+
+    @classmethod
+    def of(cls, domain: Any) -> Self:
+        """Return the disks as they are now."""
+        stored = disk_xml.volumes_in(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+        return cls(stored, disk_xml.volumes_in(domain.XMLDesc(0)) if domain.isActive() else {})
+
+    @property
+    def places(self) -> list[tuple[int, dict[str, ET.Element]]]:
+        """Return the disks in the stored definition, then those of the VM that runs."""
+        return [(STORED, self.stored), (LIVE, self.running)] if self.running else [(STORED, self.stored)]
+
+    def with_sizes(self, sizes: dict[str, int]) -> VmDisks:
+        """Return which disks the VM has; `sizes` by device."""
+        running = (
+            AttachedDisk(id, clamped(sizes.get(disk_xml.device_of(disk), 0), MOST_COUNT))
+            for id, disk in self.running.items()
+        )
+        return VmDisks(running=tuple(running), stored=tuple(self.stored))
 
 
 def _sizes(domain: Any) -> dict[str, int]:
+    found: dict[str, int] = call(domain.UUIDString(), lambda: _block_sizes(domain))
+    return found
+
+
+def _block_sizes(domain: Any) -> dict[str, int]:
     """Return device → bytes of the disk as QEMU has it."""
-    stats = call(domain.UUIDString(), lambda: _block_stats(domain))
+    ((_domain, stats),) = domain.connect().domainListGetStats([domain], libvirt.VIR_DOMAIN_STATS_BLOCK, 0)
     devices = range(stats.get("block.count", 0))
     return {stats[f"block.{n}.name"]: int(stats.get(f"block.{n}.capacity", 0)) for n in devices}
-
-
-def _block_stats(domain: Any) -> dict[str, Any]:
-    ((_domain, stats),) = domain.connect().domainListGetStats([domain], libvirt.VIR_DOMAIN_STATS_BLOCK, 0)
-    found: dict[str, Any] = stats
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +112,27 @@ class _Change:
     def vm_id(self) -> str:
         return self.device.vm_id
 
-    def detach(self, wanted: Collection[str]) -> None:
-        for where, disks in self.device.places():
-            for id, disk in disks.items():
-                if id not in wanted:
-                    self.device.let_go(ET.tostring(disk, encoding="unicode"), where)
+    def detach(self, found: _Disks, wanted: Sequence[DiskAttachment]) -> list[str]:
+        """Have go what is not wanted, and return it."""
+        ids = {disk.volume.id for disk in wanted}
+        gone = [
+            (where, id, disk) for where, disks in found.places for id, disk in disks.items() if id not in ids
+        ]
+        for where, _id, disk in gone:
+            self.device.let_go(ET.tostring(disk, encoding="unicode"), where)
+        return [id for _where, id, _disk in gone]
 
-    def attach(self, disk: DiskAttachment) -> None:
-        missing = [where for where, disks in self.device.places() if disk.volume.id not in disks]
-        if not missing:
-            return
+    def attach(self, found: _Disks, wanted: Sequence[DiskAttachment]) -> list[str]:
+        """Attach what is missing, and return it."""
+        attached = []
+        for disk in wanted:
+            missing = [where for where, disks in found.places if disk.volume.id not in disks]
+            if missing:
+                self._attach_to(disk, missing)
+                attached.append(disk.volume.id)
+        return attached
+
+    def _attach_to(self, disk: DiskAttachment, missing: Sequence[int]) -> None:
         if not driver_of(disk.volume.pool).prepare(disk.volume):
             raise missing_volume(self.vm_id, disk.volume.id)
         made = disk_xml.element(disk, self.architecture, describe(disk.volume))
@@ -119,35 +149,43 @@ class _Change:
                 raise locked_volume(self.vm_id, disk.volume.id) from error
             raise
 
-    def limit(self, disk: DiskAttachment) -> None:
-        for where, disks in self.device.places():
-            if disk.volume.id in disks:
-                self._limit(disk, disk_xml.device_of(disks[disk.volume.id]), where)
-
-    def _limit(self, disk: DiskAttachment, device: str, where: int) -> None:
+    def limit(self, found: _Disks, disk: DiskAttachment) -> None:
+        """Bring the limits to what is wanted, and read them back where they had to be set."""
         wanted = disk_xml.iotune(disk)
-        if self._has_limits(device, wanted, where):
-            return
-        self.device.do(where, lambda: self.domain.setBlockIoTune(device, wanted, where))
-        if not self._has_limits(device, wanted, where):
-            raise limits_not_set(self.vm_id, disk.volume.id)
+        for where, disks in found.places:
+            known = disks.get(disk.volume.id)
+            if known is None or _are_limits(disk_xml.limits_in(known), wanted):
+                continue
+            device = disk_xml.device_of(known)
+            self.device.do(where, partial(self.domain.setBlockIoTune, device, wanted, where))
+            tune = self.device.do(where, partial(self.domain.blockIoTune, device, where))
+            if tune is not None and not _are_limits(tune, wanted):
+                raise limits_not_set(self.vm_id, disk.volume.id)
 
-    def _has_limits(self, device: str, wanted: dict[str, int], where: int) -> bool:
-        """Whether limits are as wanted; the length of a burst counts only where there is one."""
-        tune = self.device.do(where, lambda: self.domain.blockIoTune(device, where))
-        return tune is None or all(
-            tune.get(name, 0) == value
-            for name, value in wanted.items()
-            if not name.endswith(LENGTH) or wanted[name.removesuffix(LENGTH)]
-        )
+    def sizes(self, found: _Disks) -> dict[str, int]:
+        """Return device → bytes of the disks as QEMU has them; none of a VM that is off."""
+        return (self.device.do(LIVE, lambda: _block_sizes(self.domain)) if found.running else None) or {}
 
-    def grow(self, disk: DiskAttachment) -> None:
-        """Tell the guest of a size that has grown. libvirt cuts a disk under its guest without asking: never less."""
-        found = self.device.running().get(disk.volume.id)
-        if found is None:
-            return
-        device, size = disk_xml.device_of(found), disk.volume.size_gib * GIB
-        if not 0 < (self.device.do(LIVE, lambda: _sizes(self.domain)) or {}).get(device, 0) < size:
-            return
-        how = libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES
-        self.device.do(LIVE, lambda: self.domain.blockResize(device, size, how))
+    def grow(self, found: _Disks, wanted: Sequence[DiskAttachment], sizes: dict[str, int]) -> bool:
+        """Tell the guest of sizes that have grown; return whether there were any.
+
+        libvirt cuts a disk under its guest without asking: it is never called with less.
+        """
+        grown = False
+        for disk in wanted:
+            known = found.running.get(disk.volume.id)
+            device, size = disk_xml.device_of(known) if known is not None else "", disk.volume.size_gib * GIB
+            if 0 < sizes.get(device, 0) < size:
+                how = libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES
+                self.device.do(LIVE, partial(self.domain.blockResize, device, size, how))
+                grown = True
+        return grown
+
+
+def _are_limits(tune: dict[str, int], wanted: dict[str, int]) -> bool:
+    """Whether limits are as wanted; the length of a burst counts only where there is one."""
+    return all(
+        tune.get(name, 0) == value
+        for name, value in wanted.items()
+        if not name.endswith(LENGTH) or wanted[name.removesuffix(LENGTH)]
+    )

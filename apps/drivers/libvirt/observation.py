@@ -2,16 +2,16 @@
 
 import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
 import libvirt
 
-from apps.drivers.bounds import MOST_COUNT, MOST_NUMBER, clamped
+from apps.drivers.bounds import MOST_COUNT, MOST_NUMBER, clamped, is_id
 from apps.drivers.files.layout import SUFFIX
 from apps.drivers.libvirt import disk_xml, domains, host_usage
-from apps.drivers.specs import DiskUsage, HostObservation, VmStatus, VmUsage
+from apps.drivers.specs import DiskUsage, HostObservation, ReportedDisk, VmStatus, VmUsage
 from apps.drivers.specs.compute import MOST_DISKS
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -54,8 +54,11 @@ def observe(connection: Any, virtualisation: str, meter: LoadMeter, look: domain
     """Return the host and the platform's VMs on it, defined and running."""
     running = connection.getAllDomainStats(STATS, WHICH)
     info = connection.getInfo()
-    ours = _ours(connection.listAllDomains())
-    vms = {vm_id: domains.status(vm_id, domain, look) for vm_id, domain in ours}
+    measured = {domain.UUIDString(): stats for domain, stats in running}
+    vms = {
+        vm_id: replace(domains.status(vm_id, domain, look), disks=_reported(domain, measured.get(vm_id, {})))
+        for vm_id, domain in _ours(connection.listAllDomains())
+    }
     return HostObservation(
         architecture=info[0],
         cpu_model=_cpu_model(),
@@ -79,6 +82,24 @@ def _ours(found: list[Any]) -> Iterator[tuple[str, Any]]:
     return ((domain.UUIDString(), domain) for domain in found if domains.is_ours(domain))
 
 
+def _reported(domain: Any, stats: dict[str, Any]) -> tuple[ReportedDisk, ...] | None:
+    """Return the disks of the VM that runs, else of its definition; None of one that has just been removed."""
+    try:
+        found = disk_xml.volumes_in(domain.XMLDesc(0))
+    except libvirt.libvirtError:
+        return None
+    numbers = range(stats.get("block.count", 0))
+    sizes = {stats.get(f"block.{n}.name"): int(stats.get(f"block.{n}.capacity", 0)) for n in numbers}
+    return tuple(
+        ReportedDisk(
+            id,
+            clamped(sizes.get(disk_xml.device_of(disk), 0), MOST_COUNT),
+            *(clamped(limit, MOST_COUNT) for limit in disk_xml.limits_of(disk)),
+        )
+        for id, disk in found.items()
+    )[:MOST_DISKS]
+
+
 def _known(vms: dict[str, VmStatus], domain: Any, stats: dict[str, Any]) -> bool:
     return "balloon.rss" in stats and domain.UUIDString() in vms
 
@@ -88,7 +109,7 @@ def _disk_ids(domain: Any, stats: dict[str, Any]) -> dict[str, str]:
     numbers = range(stats.get("block.count", 0))
     if all(f"block.{n}.path" in stats for n in numbers):
         paths = ((stats.get(f"block.{n}.name", ""), PurePath(stats[f"block.{n}.path"])) for n in numbers)
-        return {name: path.stem for name, path in paths if path.suffix == SUFFIX}
+        return {name: path.stem for name, path in paths if path.suffix == SUFFIX and is_id(path.stem)}
     try:
         found = disk_xml.volumes_in(domain.XMLDesc(0))
     except libvirt.libvirtError:

@@ -5,7 +5,15 @@ from dataclasses import replace
 
 from apps.drivers.hypervisor_errors import locked_volume, missing_volume
 from apps.drivers.memory.records import DISK_USERS, VOLUMES, MemoryVm, State
-from apps.drivers.specs import AttachedDisk, DiskAttachment, GuestMounts, Held, Power, VmDisks
+from apps.drivers.specs import (
+    AttachedDisk,
+    DiskAttachment,
+    GuestMounts,
+    Held,
+    Power,
+    ReportedDisk,
+    VmDisks,
+)
 
 GIB = 1 << 30
 
@@ -47,6 +55,20 @@ def disks_of(vm: MemoryVm) -> VmDisks:
     return VmDisks(
         running=tuple(AttachedDisk(disk.volume.id, disk.volume.size_gib * GIB) for disk in vm.live),
         stored=tuple(disk.volume.id for disk in vm.spec.disks),
+    )
+
+
+def reported(vm: MemoryVm) -> tuple[ReportedDisk, ...]:
+    """Return the disks of the VM as its host reports them."""
+    runs = vm.power is Power.ON
+    return tuple(
+        ReportedDisk(
+            disk.volume.id,
+            disk.volume.size_gib * GIB if runs else 0,
+            disk.iops,
+            disk.bytes_per_second,
+        )
+        for disk in (vm.live if runs else vm.spec.disks)
     )
 
 

@@ -12,12 +12,13 @@ from apps.drivers.hypervisor_errors import missing_vm, unreachable, vm_is_off
 from apps.drivers.memory import disks, nics
 from apps.drivers.memory.fences import pass_or_refuse
 from apps.drivers.memory.pictures import screen
-from apps.drivers.memory.records import HOSTS, POOL_KEYS, MemoryVm, State, vms_of
+from apps.drivers.memory.records import ANSWERING, HOSTS, POOL_KEYS, MemoryVm, State, vms_of
 from apps.drivers.memory.world import World
 from apps.drivers.orders import Fence
 from apps.drivers.specs import (
     RESUMABLE,
     ConsoleAddress,
+    FoundAddress,
     GuestMounts,
     GuestNetwork,
     GuestNetworkReason,
@@ -176,6 +177,13 @@ class MemoryHypervisor:
             pass_or_refuse(state, pool_id, self._fence)
             state.delete(POOL_KEYS, f"{self._host}/{pool_id}")
 
+    def probe_addresses(
+        self, physical_network: str, vlan: int, addresses: tuple[str, ...]
+    ) -> tuple[FoundAddress, ...]:
+        with self._call("probe_addresses") as state:
+            found = {ip: state.get(ANSWERING, f"{physical_network}/{vlan}/{ip}") for ip in addresses}
+        return tuple(FoundAddress(ip, mac) for ip, mac in found.items() if mac)
+
     def status(self, vm_id: str) -> VmStatus:
         with self._call("status") as state:
             vm = self._get(state, vm_id)
@@ -210,7 +218,7 @@ class MemoryHypervisor:
             hypervisor_version="1",
             load_percent=min(100.0, 100.0 * sum(vm.spec.vcpu for vm in running) / self._capacity.vcpus),
             memory_used_mib=sum(vm.spec.memory_mib for vm in running),
-            vms=tuple(_status(vm) for vm in vms),
+            vms=tuple(replace(_status(vm), disks=disks.reported(vm)) for vm in vms),
         )
 
     def running(self) -> list[MemoryVm]:

@@ -6,6 +6,8 @@ from typing import Generic, Protocol, TypeVar
 from apps.drivers.orders import Fence
 from apps.drivers.specs import (
     DiskAttachment,
+    EdgeSpec,
+    ExternalPortSpec,
     GuestNetwork,
     GuestNetworkReason,
     Held,
@@ -16,8 +18,10 @@ from apps.drivers.specs import (
     PoolKey,
     PortSpec,
     Power,
+    ProviderNetworkSpec,
     SecurityGroupSpec,
     SubnetSpec,
+    TranslatedAddressSpec,
     Unfinished,
     VmSpec,
     VolumeSpec,
@@ -100,8 +104,20 @@ PORTS = Table("ports", PortSpec)
 ADDRESSES = Table("addresses", str)
 """`subnet/ip` and `subnet/mac` → port."""
 GROUPS = Table("groups", SecurityGroupSpec)
+EDGES = Table("edges", EdgeSpec)
+PROVIDER_NETWORKS = Table("provider_networks", ProviderNetworkSpec)
+VLANS = Table("vlans", str)
+"""`physical network/vlan` → provider network."""
+EXTERNAL_PORTS = Table("external_ports", ExternalPortSpec)
+TRANSLATED = Table("translated_addresses", TranslatedAddressSpec)
+EXTERNAL_ADDRESSES = Table("external_addresses", str)
+"""`edge/ip` and `edge/mac` → external port or translated address."""
+UPLINKS = Table("uplinks", str)
+"""`edge/number` → VPC."""
 UNPROTECTED = Table("unprotected", str)
-"""VPC, subnet or port → how, where a test has taken a limit or an always-on rule away; ensuring it gives it back."""
+"""Identifier → how, where a test has taken a limit or an always-on rule away; ensuring it gives it back."""
+ANSWERING = Table("answering", str)
+"""`physical network/vlan/ip` → the MAC from which a machine of nobody answers there."""
 FENCES = Table("fences", Fence)
 """VM, volume or image → the newest operation that changed it."""
 

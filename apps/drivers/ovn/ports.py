@@ -6,7 +6,7 @@ from typing import Any
 from apps.drivers.fabric_errors import address_in_use, missing_group, missing_subnet
 from apps.drivers.ovn import fair_shares
 from apps.drivers.ovn.rows import derived, drop_keys, ensure_row, find, labels
-from apps.drivers.specs import PortSpec
+from apps.drivers.specs import ExternalPortSpec, PortSpec
 
 
 def ensure_port(replica: Any, transaction: Any, spec: PortSpec) -> None:
@@ -15,12 +15,12 @@ def ensure_port(replica: Any, transaction: Any, spec: PortSpec) -> None:
     switch = find(replica, "Logical_Switch", uuid.UUID(spec.subnet_id))
     if switch is None:
         raise missing_subnet(spec)
-    groups = {group_id: _group(replica, spec, group_id) for group_id in spec.security_group_ids}
+    groups = groups_of(replica, spec)
     mac = spec.mac.lower()
     if any(replica.port_at(spec.subnet_id, address) not in (None, id) for address in (mac, spec.ip)):
         raise address_in_use(spec)
     before = find(replica, "Logical_Switch_Port", id)
-    former = _group_ids(before) if before is not None else set()
+    former = former_groups(before) if before is not None else set()
     address = f"{mac} {spec.ip}"
     port, new = ensure_row(
         replica,
@@ -46,7 +46,7 @@ def ensure_port(replica: Any, transaction: Any, spec: PortSpec) -> None:
         switch.addvalue("ports", port)
     elif not spec.connection_limit:
         drop_keys(port, "options", set(port.options) - {fair_shares.LIMIT})
-    _join(replica, port, groups, former, new)
+    join(replica, port, groups, former, new)
 
 
 def remove_port(replica: Any, id: str) -> None:
@@ -70,18 +70,18 @@ def connection_limit(port: Any) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def _group(replica: Any, spec: PortSpec, group_id: str) -> Any:
-    group = find(replica, "Port_Group", uuid.UUID(group_id))
-    if group is None:
-        raise missing_group(spec, group_id)
-    return group
+def groups_of(replica: Any, spec: PortSpec | ExternalPortSpec) -> dict[str, Any]:
+    """Return the port's groups by identifier; refused when one is missing."""
+    return {group_id: _group(replica, spec, group_id) for group_id in spec.security_group_ids}
 
 
-def _group_ids(port: Any) -> set[str]:
+def former_groups(port: Any) -> set[str]:
+    """Return the groups that a port was made with."""
     return set(port.external_ids.get("scloud:groups", "").split())
 
 
-def _join(replica: Any, port: Any, groups: dict[str, Any], former: set[str], new: bool) -> None:
+def join(replica: Any, port: Any, groups: dict[str, Any], former: set[str], new: bool) -> None:
+    """Put the port into its groups and out of the former ones."""
     for group in groups.values():
         if new or port.uuid not in {member.uuid for member in group.ports}:
             group.addvalue("ports", port)
@@ -89,3 +89,10 @@ def _join(replica: Any, port: Any, groups: dict[str, Any], former: set[str], new
         group = find(replica, "Port_Group", uuid.UUID(group_id))
         if group is not None:
             group.delvalue("ports", port)
+
+
+def _group(replica: Any, spec: PortSpec | ExternalPortSpec, group_id: str) -> Any:
+    group = find(replica, "Port_Group", uuid.UUID(group_id))
+    if group is None:
+        raise missing_group(spec, group_id)
+    return group

@@ -9,13 +9,14 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from apps.drivers import tools
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
 from apps.drivers.pool_errors import ceph_refused, ceph_unreachable, pool_full, pool_missing
+from apps.drivers.rbd.answering import KeptConnections
 from apps.drivers.specs import PoolKey, PoolSpec
 from apps.drivers.tools import GIB, Finished, Limits
 
@@ -55,6 +56,7 @@ class RbdClient:
     """The keys in `directory`, which belongs to the agent."""
 
     directory: Path
+    kept: KeptConnections = field(default_factory=KeptConnections)
 
     def keep_key(self, key: PoolKey) -> None:
         """Keep the key of a pool, for tools."""
@@ -70,13 +72,20 @@ class RbdClient:
     def forget_key(self, pool_id: str) -> None:
         """Forget the key of a pool; fine when there is none."""
         self._keyring(pool_id).unlink(missing_ok=True)
+        self.kept.forget(pool_id)
 
     def rbd(self, pool: PoolSpec, *arguments: str) -> Finished:
         """Run `rbd` on the pool."""
         return self._run("rbd", pool, "--pool", pool.path, *arguments)
 
     def need_answer(self, pool: PoolSpec) -> None:
-        """Raise `DriverError` for a pool that nothing can be read from; an answer takes some 0.1 s."""
+        """Raise `DriverError` for a pool that nothing can be read from.
+
+        A kept connection answers within milliseconds. If it does not, a tool (some 0.1 s) says why, or that only the
+        connection was broken.
+        """
+        if self.kept.answers(pool, self._key(pool)):
+            return
         done = self._run("rados", pool, "--pool", pool.path, "stat", "rbd_directory")
         if done.status and not is_missing(done):
             raise failed(done, pool)
@@ -96,6 +105,12 @@ class RbdClient:
     def _run(self, tool: str, pool: PoolSpec, *arguments: str) -> Finished:
         with self.configured(pool) as path:
             return tools.run(tool, "--conf", str(path), "--id", pool.user, *arguments, limits=SHORT)
+
+    def _key(self, pool: PoolSpec) -> str:
+        try:
+            return self._keyring(pool.id).read_text().partition("key = ")[2].strip()
+        except FileNotFoundError:
+            raise missing_key(pool) from None
 
     def _keyring(self, pool_id: str) -> Path:
         return self.directory / f"{secret_id(pool_id)}.keyring"

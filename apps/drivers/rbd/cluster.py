@@ -57,6 +57,11 @@ class CephCluster:
         with self._asking(self._short):
             return self._command(prefix, **arguments)
 
+    def shut_out(self, client: str) -> None:
+        """Put one client ("ip:port/nonce") on the cluster's blocklist, and wait until that holds."""
+        with self._asking(self._short):
+            self._connected().blocklist_add(client)
+
     def close(self) -> None:
         """End the connection."""
         with self._lock:

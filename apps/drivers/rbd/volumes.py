@@ -1,6 +1,6 @@
 """The `Volumes` driver for Ceph pools."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import rbd
 
 from apps.drivers.protocols import Guard, Volumes
-from apps.drivers.rbd import contents, creating, health, images, snapshots, trash
+from apps.drivers.rbd import contents, creating, fencing, health, images, snapshots, trash
 from apps.drivers.rbd.cluster import CephCluster
 from apps.drivers.rbd.flattening import Flattening, Report
 from apps.drivers.rbd.names import unfinished_name, volume_name
@@ -133,6 +133,13 @@ class RbdVolumes:
                 self._guard()
                 with suppress(rbd.ImageNotFound):
                     rbd.RBD().trash_move(context, name)
+
+    def fence_clients(self, volumes: Iterable[VolumeSpec], hosts: Collection[str]) -> tuple[str, ...]:
+        """Shut out what the machines at these addresses have left of VMs that no longer run there; return the clients.
+
+        For the caller to be sure of: that the VMs are off there, or that nothing may come from these machines any more.
+        """
+        return fencing.fence(self._cluster, volumes, hosts, self._guard)
 
     def purge(self) -> int:
         """Remove some of what is in the pool's trash; return how many."""

@@ -245,10 +245,24 @@ class VmSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportedDisk:
+    """A disk of a VM as its host reports it: of the VM that runs, else of its definition. Limits of 0 mean unlimited.
+
+    `size_bytes` is what the guest sees, 0 where it is not known: the VM is off, or its process is busy.
+    """
+
+    id: Id
+    size_bytes: Counter = 0
+    iops: Counter = 0
+    bytes_per_second: Counter = 0
+
+
+@dataclass(frozen=True, slots=True)
 class VmStatus:
     """A VM as the host sees it. `boot` is the number given with the last power-on, 0 when there was none.
 
     `paused` says why a VM that is on does not run. `resumable`: the cause is gone, as far as the host can tell.
+    `disks` are named in reports only; None: not looked at.
     `guest_agent`: the guest agent has connected; looked at only while the seed holds secrets. `guest_network`: the
     generation of the `GuestNetwork` that the guest has, 0 while it has not; then the reason says why, if there is one.
     """
@@ -261,6 +275,7 @@ class VmStatus:
     paused: PauseReason = PauseReason.NONE
     resumable: bool = False
     guest_agent: bool = False
+    disks: Annotated[tuple[ReportedDisk, ...], Meta(max_length=MOST_DISKS)] | None = None
     guest_network: Number = 0
     guest_network_reason: GuestNetworkReason = GuestNetworkReason.NONE
 

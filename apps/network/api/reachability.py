@@ -111,7 +111,7 @@ def answer_out(answer: Answer) -> dict[str, Any]:
 
 
 def _end_out(nic: Nic) -> dict[str, Any]:
-    subnet, vpc = nic.subnet, nic.subnet.vpc
+    subnet, vpc = nic.its_subnet, nic.its_subnet.vpc
     return {
         "vm": {"id": str(nic.owner_id), "name": nic.owner.name},
         "nic": str(nic.pk),

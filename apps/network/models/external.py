@@ -26,10 +26,15 @@ LAST_VLAN = 4094
 
 
 class Edge(Loaded):
-    """The way out of a region, made with its first segment. Its generation counts changes of the hosts in it."""
+    """The way out of a region, made with its first segment. Its generation counts changes of the hosts in it.
+
+    `hosts`: names of those that may carry what is not distributed, the preferred one first.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    region = models.OneToOneField(Region, models.PROTECT, related_name="edge")
+    # Gone with its region, which is deleted only when nothing is in it.
+    region = models.OneToOneField(Region, models.CASCADE, related_name="edge")
+    hosts = ArrayField(models.CharField(max_length=63), default=list, blank=True)
     mac = models.CharField(max_length=17, unique=True, editable=False, db_default=NEXT_MAC)
     generation = models.PositiveIntegerField(default=1)
 

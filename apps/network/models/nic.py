@@ -64,4 +64,10 @@ class Nic(Loaded):
         indexes = [models.Index(fields=["ip"], name="nic_address")]
 
     def __str__(self) -> str:
-        return f"{self.ip} {self.mac}"
+        return f"{self.ip} {self.mac}" if self.ip else self.mac
+
+    @property
+    def its_subnet(self) -> Subnet:
+        """The subnet of a NIC that is in one: every internal one."""
+        assert self.subnet is not None, "this NIC is on the edge"
+        return self.subnet

@@ -24,7 +24,7 @@ def find_ends(actor: Actor, source: str, target: str) -> tuple[Nic, Nic]:
     errors: dict[str, list[str]] = {}
     ends: list[Nic | None] = []
     for field, text in (("from", source), ("to", target)):
-        vpc = ends[0].subnet.vpc_id if ends and ends[0] is not None else None
+        vpc = ends[0].its_subnet.vpc_id if ends and ends[0] is not None else None
         try:
             ends.append(_find(actor, field, text, vpc))
         except Invalid as error:
@@ -45,7 +45,7 @@ def _find(actor: Actor, field: str, text: str, vpc: UUID | None) -> Nic:
     nics = visible_nics(actor).filter(_meant(wanted)).filter(role=NicRole.INTERNAL)
     found = list(nics.order_by("created_at", "pk")[: NAMED + 1])
     # Addresses repeat from VPC to VPC: meant is the one that the first VM could send to.
-    found = [nic for nic in found if nic.subnet.vpc_id == vpc] or found
+    found = [nic for nic in found if nic.its_subnet.vpc_id == vpc] or found
     if not found:
         raise Invalid({field: [_("No VM has this name, ID or IP address.")]})
     if len(found) > 1:

@@ -31,7 +31,7 @@ class Path:
     @cached_property
     def is_one_vpc(self) -> bool:
         """Whether both ends are in the same VPC."""
-        return bool(self.source.subnet.vpc_id == self.target.subnet.vpc_id)
+        return bool(self.source.its_subnet.vpc_id == self.target.its_subnet.vpc_id)
 
     @cached_property
     def running(self) -> Mapping[UUID, Operation]:
@@ -65,4 +65,4 @@ class Path:
 
 def _passed(nic: Nic) -> list[Resource]:
     group = [nic.security_group] if nic.security_group is not None else []
-    return [nic.owner, nic.subnet, nic.subnet.vpc, *group]
+    return [nic.owner, nic.its_subnet, nic.its_subnet.vpc, *group]

@@ -13,7 +13,7 @@ from apps.network.reachability.steps import Result, Step
 
 def vpc_steps(path: Path) -> Iterable[Step]:
     """Say whether both ends are in one VPC: nothing leads from one VPC to another."""
-    mine, theirs = path.source.subnet.vpc, path.target.subnet.vpc
+    mine, theirs = path.source.its_subnet.vpc, path.target.its_subnet.vpc
     title = _("VPC")
     if path.is_one_vpc:
         trouble = next(troubles(path, mine, title), None)
@@ -29,7 +29,7 @@ def route_steps(path: Path) -> Iterable[Step]:
     """Say how the subnets are connected; without a common VPC there is no route to look at."""
     if not path.is_one_vpc:
         return []
-    mine, theirs = path.source.subnet, path.target.subnet
+    mine, theirs = path.source.its_subnet, path.target.its_subnet
     title = _("Route")
     found = [
         step

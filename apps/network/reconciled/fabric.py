@@ -42,7 +42,8 @@ _PORTS = f"""
 """  # noqa: S608 -- constants
 
 
-def _removed(finding: Finding) -> Preview:
+def removed(finding: Finding) -> Preview:
+    """Say what removing an orphan does."""
     names = {"name": finding.name, "place": finding.place}
     return Preview(
         [_("%(name)s is deleted from the network of %(place)s.") % names],
@@ -50,13 +51,15 @@ def _removed(finding: Finding) -> Preview:
     )
 
 
-def _resync_says(resource: Resource, part: str) -> Preview:
+def resync_says(resource: Resource, part: str) -> Preview:
+    """Say what a resync does."""
     return Preview(
         [_("The network is recreated from the database record of %(name)s.") % {"name": resource.name}]
     )
 
 
-def _unprotected(seen: FabricInventory) -> AbstractSet[str]:
+def unprotected(seen: FabricInventory) -> AbstractSet[str]:
+    """Return what lacks an always-on rule or limit."""
     return seen.unprotected
 
 
@@ -81,15 +84,15 @@ declare(
     Reconciled(
         "vpc",
         Vpc,
-        InFabric(VpcSpec, _unprotected),
+        InFabric(VpcSpec, unprotected),
         stale=STALE,
         orphan=ORPHAN,
-        removed=_removed,
+        removed=removed,
         safe=PROTECTED,
         rank=0,
         resync=VPC_RESYNC,
         force_clean=VPC_FORCE_CLEAN,
-        resync_says=_resync_says,
+        resync_says=resync_says,
         users=_subnets,
     )
 )
@@ -97,15 +100,15 @@ declare(
     Reconciled(
         "subnet",
         Subnet,
-        InFabric(SubnetSpec, _unprotected),
+        InFabric(SubnetSpec, unprotected),
         stale=STALE,
         orphan=ORPHAN,
-        removed=_removed,
+        removed=removed,
         safe=PROTECTED,
         rank=1,
         resync=SUBNET_RESYNC,
         force_clean=SUBNET_FORCE_CLEAN,
-        resync_says=_resync_says,
+        resync_says=resync_says,
         users=_in_subnet,
     )
 )
@@ -116,12 +119,12 @@ declare(
         InFabric(SecurityGroupSpec),
         stale=STALE,
         orphan=ORPHAN,
-        removed=_removed,
+        removed=removed,
         safe=SAFE,
         rank=2,
         resync=SECURITY_GROUP_RESYNC,
         force_clean=SECURITY_GROUP_FORCE_CLEAN,
-        resync_says=_resync_says,
+        resync_says=resync_says,
         users=_in_group,
     )
 )
@@ -132,7 +135,7 @@ declare(
         InFabric(PortSpec, _unlimited, _PORTS),
         stale=gettext_noop("The network of %(place)s has no port for its address %(ip)s."),
         orphan=ORPHAN,
-        removed=_removed,
+        removed=removed,
         safe=PROTECTED,
     )
 )

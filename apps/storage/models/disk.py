@@ -49,6 +49,10 @@ class Disk(Kind):
     slot = models.PositiveSmallIntegerField(null=True, blank=True)
     # Thin clones read what they have not written from their image, which therefore has to stay.
     image = models.ForeignKey("compute.Image", models.PROTECT, null=True, blank=True, related_name="disks")
+    # Where the image is of another storage cluster: the copy of it that is read instead.
+    image_copy = models.ForeignKey(
+        "compute.ImageCopy", models.PROTECT, null=True, blank=True, related_name="disks"
+    )
     iops = models.PositiveIntegerField(default=0)
     bytes_per_second = models.BigIntegerField(default=0)
     iops_set = models.PositiveIntegerField(null=True, blank=True)

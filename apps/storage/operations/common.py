@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TypeVar
 from uuid import UUID
 
+from django.db.models import Prefetch
 from django.utils.translation import gettext_noop as _
 
 from apps.drivers.errors import DriverError
@@ -29,8 +30,9 @@ COPY_BEGINS, COPY_ENDS = 10, 95
 
 def load_disk(pk: UUID) -> Disk | None:
     """Return a disk with what its drivers need; None when it is gone."""
-    rows = Disk.objects.select_related("cluster__region", "vm__host", "copied_from__cluster__region")
-    return rows.select_related("copied_from__vm__host").filter(pk=pk).first()
+    rows = Disk.objects.select_related("cluster__region", "vm__host")
+    # By itself, and only for a copy: joined, PostgreSQL takes longer to plan the statement than to carry it out.
+    return rows.prefetch_related(Prefetch("copied_from", rows)).filter(pk=pk).first()
 
 
 def host_of(disk: Disk) -> Host | None:

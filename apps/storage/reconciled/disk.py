@@ -15,14 +15,14 @@ from apps.reconciliation.declared import Clean, Fact, Preview, Reconciled, decla
 from apps.reconciliation.models import Rule
 from apps.reconciliation.places import InPool
 from apps.reconciliation.previews import file_removed
-from apps.reconciliation.rules import AT_REST, PARTIAL, SIZE
+from apps.reconciliation.rules import AT_REST, DETACHED, GUEST_SIZE, LIMITS, PARTIAL, SIZE
 from apps.storage.models import Disk
 from apps.storage.verbs import DISK_FORCE_CLEAN, DISK_RESYNC
 
 # An attached disk is defined with its VM: both must be at rest. Actions act on the VM, but for a data disk that is
 # lost: its VM is none the worse for it.
 _ROWS = f"""
-    SELECT d.id, d.name, d.tenant_id, r.id AS resource, k.size_gib,
+    SELECT d.id, d.name, d.tenant_id, r.id AS resource, COALESCE(k.size_before_gib, k.size_gib) AS size_gib,
            CASE k.role WHEN 'system' THEN r.id ELSE d.id END AS lost
       FROM storage_disk k JOIN lifecycle_resource d ON d.id = k.resource_id
       JOIN lifecycle_resource r ON r.id = COALESCE(k.vm_id, k.resource_id)
@@ -75,7 +75,10 @@ declare(
         stale=gettext_noop("Its volume is missing in %(place)s."),
         orphan=gettext_noop("%(place)s contains this volume, but it is not in the database."),
         removed=file_removed,
-        safe=frozenset({(Rule.UNSYNCED, SIZE), (Rule.ORPHAN, PARTIAL)}),
+        # What a VM has in addition (ATTACHED) is not detached: its guest may be using it.
+        safe=frozenset(
+            {(Rule.ORPHAN, PARTIAL), *((Rule.UNSYNCED, of) for of in (SIZE, DETACHED, LIMITS, GUEST_SIZE))}
+        ),
         no_remake=gettext_lazy("The data is lost. An empty replacement disk would hide the loss."),
         resync=DISK_RESYNC,
         force_clean=DISK_FORCE_CLEAN,

@@ -113,6 +113,7 @@ def _insert(
             copy_point=uuid4() if source and source.snapshot is None else None,
             # A copy of a thin disk is thin over the same image until all of it is its own.
             image_id=source.disk.image_id if source else None,
+            image_copy_id=source.disk.image_copy_id if source else None,
         )
         for name in names
     ]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from apps.accounts.access import ensure_may, visible
+from apps.accounts.access import forbidden, visible
 from apps.accounts.labels import MAX_NAME, clean_labels
 from apps.accounts.models import Project
 from apps.infrastructure.models import StorageCluster
@@ -16,6 +16,7 @@ from apps.infrastructure.selectors import usable
 from apps.infrastructure.space import ensure_accepts_disks
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
+from apps.lifecycle.models import Resource
 from apps.storage.models import Disk, Snapshot
 from apps.storage.verbs import DISK_CLONE
 
@@ -51,16 +52,22 @@ def look_up_source(
         found = visible(actor, rows.filter(tenant_id=project.tenant_id)).filter(pk=snapshot).first()
         if found is None:
             raise Invalid({"snapshot": [_("Snapshot not found.")]})
-        ensure_may(actor, DISK_CLONE, found.project_id, found.tenant_id, found.pk)
+        _ensure_copies(actor, found)
         return DiskSource(found.disk, found)
     if disk is not None:
         disks = Disk.objects.select_related("cluster", "region", "vm").filter(tenant_id=project.tenant_id)
         source = visible(actor, disks).filter(pk=disk).first()
         if source is None:
             raise Invalid({"disk": [_("Disk not found.")]})
-        ensure_may(actor, DISK_CLONE, source.project_id, source.tenant_id, source.pk)
+        _ensure_copies(actor, source)
         return DiskSource(source)
     return None
+
+
+def _ensure_copies(actor: Actor, source: Resource) -> None:
+    """Raise Forbidden unless the role covers reading the data: on the source alone is enough, as it creates nothing."""
+    if not visible(actor, Resource.objects.filter(pk=source.pk), DISK_CLONE.permission).exists():
+        raise forbidden(actor, DISK_CLONE)
 
 
 def chosen_cluster(
@@ -72,10 +79,6 @@ def chosen_cluster(
         if pk is not None and pk != cluster.pk:
             text = _("A copy is created in the storage cluster of its source, %(name)s.") % {"name": cluster}
             raise Invalid({"cluster": [text]})
-        if not usable(project.tenant_id, StorageCluster.objects.filter(pk=cluster.pk)).exists():
-            raise Invalid(
-                {"cluster": [_("You have no access to storage cluster %(name)s.") % {"name": cluster}]}
-            )
     else:
         if pk is None:
             raise Invalid({"cluster": [_("Choose a storage cluster.")]})
@@ -84,9 +87,19 @@ def chosen_cluster(
         if found is None:
             raise Invalid({"cluster": [_("Storage cluster not found, or you have no access to it.")]})
         cluster = found
-    ensure_open(actor, cluster.region, "cluster")
-    ensure_accepts_disks(cluster, "cluster")
+    ensure_gives_space(actor, project.tenant_id, cluster, "cluster")
     return cluster
+
+
+def ensure_gives_space(actor: Actor, tenant_id: int | None, cluster: StorageCluster, field: str) -> None:
+    """Raise Invalid or Refused (at `field`) where the tenant gets no more space in a storage cluster.
+
+    What is there already may be used: attached, rolled back, limited. It gets no larger.
+    """
+    if tenant_id is not None and not usable(tenant_id, StorageCluster.objects.filter(pk=cluster.pk)).exists():
+        raise Invalid({field: [_("You have no access to storage cluster %(name)s.") % {"name": cluster}]})
+    ensure_open(actor, cluster.region, field)
+    ensure_accepts_disks(cluster, field)
 
 
 def checked_size(size_gib: int | None, cluster: StorageCluster, source: DiskSource | None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -15,9 +16,10 @@ from apps.lifecycle.in_use import ensure_unused
 from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.requests import Change
 from apps.quotas.services import reserve_quota
+from apps.storage.given_up import UNSETTLED
 from apps.storage.models import Disk
 from apps.storage.qos import MIB, bounds, set_effective
-from apps.storage.services.create_plan import ensure_size
+from apps.storage.services.create_plan import ensure_gives_space, ensure_size
 from apps.storage.services.holding import beside, changes_disk
 from apps.storage.verbs import (
     DISK_DELETE,
@@ -28,8 +30,16 @@ from apps.storage.verbs import (
     DISK_SET_LIMITS,
 )
 
-retry_disk = requested(DISK_RETRY)
 finish_copy = requested(DISK_FINISH_COPY)
+
+
+@changes_disk(DISK_RETRY)
+def retry_disk(change: Change[Disk]) -> Operation:
+    """Create a disk that failed. Raises Invalid, Refused where its storage cluster takes no new disks any more."""
+    disk = change.row
+    cluster = StorageCluster.objects.select_related("region").get(pk=disk.cluster_id)
+    ensure_gives_space(change.actor, disk.tenant_id, cluster, "cluster")
+    return change.request()
 
 
 @changes(DISK_RENAME)
@@ -48,24 +58,29 @@ def rename_disk(
 def expand_disk(change: Change[Disk], *, size_gib: int) -> Operation:
     """Grow a disk, attached or not. Of one whose last expand failed half-way, the same size finishes it.
 
-    Raises Invalid (never smaller), QuotaExceeded, NoCapacity.
+    Raises Invalid (never smaller), Refused, QuotaExceeded, NoCapacity.
     """
     disk = change.row
-    cluster = StorageCluster.objects.get(pk=disk.cluster_id)
+    cluster = StorageCluster.objects.select_related("region").get(pk=disk.cluster_id)
     more = size_gib - disk.size_gib
+    is_unsettled = disk.size_before_gib is not None
     if more < 0:
         text = _("A disk cannot shrink. It has %(size)s GiB.") % {"size": disk.size_gib}
         raise Invalid({"size_gib": [text]})
-    if more == 0 and not disk.error:
+    if more == 0 and not disk.error and not is_unsettled:
         raise Invalid({"size_gib": [_("The disk already has %(size)s GiB.") % {"size": disk.size_gib}]})
     ensure_size(size_gib, disk.size_gib, cluster)
     also = beside(change, disk)
     if more:
+        ensure_gives_space(change.actor, disk.tenant_id, cluster, "size_gib")
         if disk.tenant_id is not None:
             reserve_quota(disk.tenant_id, {"disk_gib": more})
         _write_size(disk, size_gib, cluster)
     change.bump()
-    operation = change.request(args={"size_gib": size_gib}, also=also)
+    args: dict[str, Any] = {"size_gib": size_gib}
+    if is_unsettled:
+        args[UNSETTLED] = True
+    operation = change.request(args=args, also=also)
     reserve_space(cluster.pk, more)
     return operation
 
@@ -113,7 +128,9 @@ def ensure_deletable(disk: Disk, *, with_snapshots: bool) -> list[Resource]:
 
 
 def _write_size(disk: Disk, size_gib: int, cluster: StorageCluster) -> None:
-    disk.cluster, disk.size_before_gib, disk.size_gib = cluster, disk.size_gib, size_gib
+    # Of a disk that may not have grown when it was expanded last, the size that it has for certain.
+    disk.cluster, disk.size_before_gib = cluster, disk.size_before_gib or disk.size_gib
+    disk.size_gib = size_gib
     set_effective(disk)
     Disk.objects.filter(pk=disk.pk).update(
         size_gib=size_gib,

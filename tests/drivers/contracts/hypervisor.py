@@ -18,6 +18,7 @@ from apps.drivers.specs import (
     Held,
     PauseReason,
     Power,
+    ReportedDisk,
     SeedSpec,
     VmDisks,
     VmSpec,
@@ -147,7 +148,8 @@ class HypervisorContract:
         assert seen.vcpus > 0
         assert seen.memory_mib > 0
         assert seen.architecture == "x86_64"
-        assert VmStatus(id=vm.id, exists=True, power=Power.ON, boot=9, generation=1) in seen.vms
+        status = VmStatus(id=vm.id, exists=True, power=Power.ON, boot=9, generation=1)
+        assert status in [replace(each, disks=None) for each in seen.vms]
 
     @pytest.mark.requirement("VM-9")
     def test_resuming_what_runs_is_off_or_unknown_changes_nothing(
@@ -170,7 +172,7 @@ class HypervisorContract:
         assert (paused.power, paused.paused, paused.resumable) == (Power.ON, PauseReason.OTHER, False)
         assert hypervisor.ensure_resumed(vm.id) == paused
         assert hypervisor.ensure_power(vm.id, Power.ON, boot=2) == paused
-        assert paused in hypervisor.observe().vms
+        assert paused in [replace(each, disks=None) for each in hypervisor.observe().vms]
 
     @pytest.mark.requirement("VM-9")
     def test_a_paused_vm_cannot_react_but_goes_off_by_force(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
@@ -219,6 +221,13 @@ def with_data(vm: VmSpec, data: VolumeSpec, slot: int = 1, **limits: int) -> VmS
 
 def sizes_of(disks: VmDisks) -> dict[str, int]:
     return {disk.id: disk.size_bytes >> 30 for disk in disks.running}
+
+
+def reported(hypervisor: Hypervisor, vm: VmSpec) -> set[ReportedDisk]:
+    """The disks of the VM that its host reports."""
+    (status,) = (each for each in hypervisor.observe().vms if each.id == vm.id)
+    assert status.disks is not None
+    return set(status.disks)
 
 
 @pytest.mark.requirement("EV-2")
@@ -319,6 +328,22 @@ class DisksContract:
         for asked, got in ((3, 3), (3, 3), (2, 3), (4, 4)):
             seen = hypervisor.ensure_disks(with_data(vm, replace(data, size_gib=asked)))
             assert sizes_of(seen)[data.id] == got
+
+    @pytest.mark.requirement("OP-3")
+    def test_the_host_reports_the_disks_of_each_vm_with_limits_and_the_size_that_the_guest_sees(
+        self, hypervisor: Hypervisor, vm: VmSpec, data: VolumeSpec
+    ) -> None:
+        system = vm.disks[0]
+        limited = with_data(vm, data, iops=500, bytes_per_second=1 << 20)
+        hypervisor.ensure_vm(limited)
+        for power, size in ((Power.OFF, 0), (Power.ON, 1 << 30)):
+            hypervisor.ensure_power(vm.id, power, boot=1)
+            assert reported(hypervisor, vm) == {
+                ReportedDisk(system.volume.id, size, system.iops, system.bytes_per_second),
+                ReportedDisk(data.id, size, 500, 1 << 20),
+            }
+        hypervisor.ensure_disks(with_data(vm, replace(data, size_gib=2), iops=700))
+        assert ReportedDisk(data.id, 2 << 30, 700) in reported(hypervisor, vm)
 
     def test_a_guest_without_an_agent_cannot_be_asked_for_its_mounts(
         self, hypervisor: Hypervisor, vm: VmSpec

@@ -28,6 +28,8 @@ class Environment:
 
     region: Region
     storage: StorageCluster
+    #: To which images are copied.
+    second: StorageCluster
     project: Project
     small: InstanceType
     image: Image
@@ -46,6 +48,7 @@ def make_environment() -> None:
     for _ in range(HOSTS):
         factories.make_host(cluster, vcpus=1024, memory_gib=8192)
     make_image(storage)
+    factories.make_storage(region, "second")
     tenant = factories.make_tenant("acme")
     Quota.objects.filter(tenant=tenant).update(limit=PLENTY)
     factories.make_owner(tenant, "alice")
@@ -59,7 +62,8 @@ def load_environment() -> Environment:
     """Return what `make_environment` made, before there is more than one of anything."""
     return Environment(
         region=Region.objects.get(),
-        storage=StorageCluster.objects.get(),
+        storage=StorageCluster.objects.exclude(name="second").get(),
+        second=StorageCluster.objects.get(name="second"),
         project=Project.objects.get(),
         small=InstanceType.objects.get(vcpu=1),
         image=Image.objects.get(),

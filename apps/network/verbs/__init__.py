@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from apps.lifecycle.models import State
+from apps.lifecycle.modules import load_modules
 from apps.lifecycle.standard_verbs import (
     create_verb,
     delete_verb,
@@ -86,6 +87,19 @@ VM_SET_SECURITY_GROUP = declare(
     )
 )
 
+VM_SET_NIC_BANDWIDTH = declare(
+    Verb(
+        "vm.set_nic_bandwidth",
+        _("Set NIC bandwidth"),
+        _("Setting NIC bandwidth"),
+        permission="manage",
+        obstacle=_must_have_a_nic,
+        cancel=Cancel.NEVER,
+        deadline=timedelta(minutes=2),
+        icon="scale",
+    )
+)
+
 NETWORK_SET_RANGES = declare(
     Verb(
         "network.set_ranges",
@@ -112,3 +126,6 @@ SUBNET_RECOUNT = declare(
         on_resource=False,
     )
 )
+
+# A verb that is not above is imported from its own module.
+load_modules(__name__)

@@ -1,0 +1,104 @@
+"""One address on the edge: an identity NAT row, a route and a MAC address, all named by the address.
+
+They make the address answer on its provider network from the host of a port, and bring its packets to that port. Since
+their identifiers come from edge and address, no two owners can have one, whoever races.
+"""
+
+import ipaddress
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from apps.drivers.fabric_errors import external_address_in_use, missing_provider_network
+from apps.drivers.ovn.rows import derived, ensure_child, ensure_row, find, labels
+from apps.drivers.specs import ExternalAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an address is: its owner, the port whose host it answers from, and the edge router's port towards it."""
+
+    edge_id: str
+    owner: str
+    port: str
+    mac: str
+    towards: str
+
+
+def ensure_address(ends: tuple[Any, Any], place: Place, address: ExternalAddress) -> None:
+    """Bring an address to its place. Refused while another has it."""
+    replica, transaction = ends
+    router = find(replica, "Logical_Router", uuid.UUID(place.edge_id))
+    gateway = derived(address.provider_network_id, "gateway")
+    if find(replica, "Logical_Router_Port", gateway) is None:
+        raise missing_provider_network(place.owner, address.provider_network_id)
+    ip = address.ip
+    about = {
+        "external_ids": labels(
+            "address", place.owner, 0, network=address.provider_network_id, edge=place.edge_id
+        )
+    }
+    nat = {
+        "type": "dnat_and_snat",
+        "external_ip": ip,
+        "logical_ip": ip,
+        "logical_port": [place.port],
+        "external_mac": [place.mac],
+        "gateway_port": [gateway],
+        "options": {"stateless": "true"},
+        **about,
+    }
+    ensure_child(ends, "NAT", _id(place.edge_id, "nat", ip), nat, (router, "nat"))
+    bits = ipaddress.ip_address(ip).max_prefixlen
+    route = {"ip_prefix": f"{ip}/{bits}", "nexthop": ip, "output_port": [place.towards], **about}
+    ensure_child(
+        ends, "Logical_Router_Static_Route", _id(place.edge_id, "route", ip), route, (router, "static_routes")
+    )
+    # Without the override OVN would go on with the MAC it learned where the address was before.
+    binding = {
+        "logical_port": place.towards,
+        "ip": ip,
+        "mac": place.mac,
+        "override_dynamic_mac": True,
+    }
+    ensure_row(replica, transaction, "Static_MAC_Binding", _id(place.edge_id, "mac", ip), binding)
+
+
+def refuse_taken(replica: Any, edge_id: str, owner: str, ip: str) -> None:
+    """Raise when another than `owner` has the address."""
+    nat = find(replica, "NAT", _id(edge_id, "nat", ip))
+    if nat is not None and nat.external_ids.get("scloud:id") != owner:
+        raise external_address_in_use(owner, ip)
+
+
+def remove_address(replica: Any, edge_id: str, owner: str, ip: str) -> None:
+    """Take an address away, unless another has it by now."""
+    nat = find(replica, "NAT", _id(edge_id, "nat", ip))
+    if nat is not None and nat.external_ids.get("scloud:id") != owner:
+        return
+    router = find(replica, "Logical_Router", uuid.UUID(edge_id))
+    route = find(replica, "Logical_Router_Static_Route", _id(edge_id, "route", ip))
+    for column, row in (("nat", nat), ("static_routes", route)):
+        if router is not None and row is not None:
+            router.delvalue(column, row)
+    if (binding := find(replica, "Static_MAC_Binding", _id(edge_id, "mac", ip))) is not None:
+        binding.delete()
+
+
+def address_holds(replica: Any, edge_id: str, owner: str, mac: str, ip: str) -> bool:
+    """Whether the address is with its owner, and its packets come there."""
+    nat = find(replica, "NAT", _id(edge_id, "nat", ip))
+    binding = find(replica, "Static_MAC_Binding", _id(edge_id, "mac", ip))
+    return (
+        nat is not None
+        and nat.external_ids.get("scloud:id") == owner
+        and nat.external_mac == [mac]
+        and binding is not None
+        and binding.mac == mac
+        and binding.override_dynamic_mac is True
+        and find(replica, "Logical_Router_Static_Route", _id(edge_id, "route", ip)) is not None
+    )
+
+
+def _id(edge_id: str, part: str, ip: str) -> uuid.UUID:
+    return derived(edge_id, f"{part} {ip}")

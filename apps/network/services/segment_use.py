@@ -1,0 +1,95 @@
+"""What stands against a segment, or against a change of it: other networks, and who has its addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from apps.infrastructure.models import Region
+from apps.lifecycle.errors import InUse, Invalid
+from apps.lifecycle.in_use import NAMED, ensure_unused
+from apps.lifecycle.models import Resource
+from apps.network.models import ExternalSegment, SegmentAddress, Vpc
+from apps.network.ranges import allowed_ranges
+from apps.network.segment_plan import AddressRange, Network, holds, spans_of
+
+
+def segment_users(segment: ExternalSegment) -> QuerySet[Resource]:
+    """Return the resources that have an address of the segment, or are waiting for one."""
+    has = Q(segment_address__segment=segment) | Q(as_eip__segment=segment) | Q(as_eni__segment=segment)
+    return Resource.objects.filter(has).distinct()
+
+
+def ensure_segment_unused(segment: ExternalSegment) -> None:
+    """Raise InUse naming who has addresses of the segment. Call under its lock."""
+    ensure_unused(segment, segment_users(segment), hint=_("Release these addresses first."))
+
+
+def ensure_addresses_kept(segment: ExternalSegment, ranges: Sequence[AddressRange]) -> None:
+    """Raise InUse naming the addresses in use that would not be given out any more. Call under the segment's lock.
+
+    Conflicts that are not given out any more are forgotten.
+    """
+    spans = spans_of(segment.cidr, (segment.gateway, segment.router_address), ranges)
+    rows = SegmentAddress.objects.filter(segment=segment).select_related("holder").order_by("ip")
+    outside = [row for row in rows if not holds(spans, row.ip)]
+    users = [row for row in outside if row.holder is not None]
+    if users:
+        named = ", ".join(f"{row.ip} ({row.holder})" for row in users[:NAMED])
+        raise InUse(
+            _("%(count)s addresses in use would be left out: %(named)s.")
+            % {"count": len(users), "named": named},
+            hint=_("Release these addresses first, or keep them in a range."),
+            field="ranges",
+            details={
+                "count": len(users),
+                "resources": [
+                    {"kind": row.holder.kind, "id": str(row.holder.pk), "name": row.holder.name}
+                    for row in users[:NAMED]
+                    if row.holder
+                ],
+            },
+        )
+    gone = [row.pk for row in outside if row.use == SegmentAddress.Use.CONFLICT]
+    SegmentAddress.objects.filter(pk__in=gone).delete()
+
+
+def ensure_no_overlap(region: Region, block: Network) -> None:
+    """Raise Invalid (field "cidr") naming the segment, VPC or VPC range that the block overlaps."""
+    overlapping = overlapping_segment(region, block)
+    if overlapping is not None:
+        raise overlapping
+    if block.version != 4:  # VPCs have IPv4 blocks only
+        return
+    for allowed in allowed_ranges():
+        if allowed.cidr.overlaps(block):
+            raise Invalid(
+                {"cidr": [_("Overlaps %(range)s, which VPCs are created from.") % {"range": allowed.cidr}]},
+                hint=_("Choose another CIDR block, or change the allowed VPC CIDR blocks first."),
+            )
+    vpc = Vpc.objects.filter(region=region, cidr__net_overlaps=str(block)).order_by("name").first()
+    if vpc is not None:
+        raise Invalid(
+            {"cidr": [_("Overlaps VPC %(name)s (%(cidr)s).") % {"name": vpc.name, "cidr": vpc.cidr}]}
+        )
+
+
+def overlapping_segment(region: Region, block: Network) -> Invalid | None:
+    """Return the refusal of a block that overlaps another segment of the region."""
+    rows = ExternalSegment.objects.filter(edge__region=region, cidr__net_overlaps=str(block))
+    other = rows.order_by("name").first()
+    if other is None:
+        return None
+    values = {"name": other.name, "cidr": other.cidr}
+    return Invalid({"cidr": [_("Overlaps segment %(name)s (%(cidr)s).") % values]})
+
+
+def ensure_clear_of_segments(region: Region | None, block: Network, field: str = "cidr") -> None:
+    """Raise Invalid at `field` naming the segment, of the region or of any, that a block of VPCs overlaps."""
+    rows = ExternalSegment.objects.filter(cidr__net_overlaps=str(block))
+    other = (rows.filter(edge__region=region) if region else rows).order_by("name").first()
+    if other is not None:
+        values = {"name": other.name, "cidr": other.cidr}
+        raise Invalid({field: [_("Overlaps external segment %(name)s (%(cidr)s).") % values]})
