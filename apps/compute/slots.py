@@ -50,9 +50,7 @@ from apps.storage.verbs import DISK_ATTACH
 
 ACTIONS.fill(
     ActionSlot("disk", Do(DISK_ATTACH, form=AttachForm, says=attaching, bulk=True), after="retry"),
-    ActionSlot(
-        "eni", Do(ENI_BIND, form=BindEniForm, says=binding, bulk=True, also=_("Move")), after="retry"
-    ),
+    ActionSlot("eni", Do(ENI_BIND, form=BindEniForm, says=binding, bulk=True, also=_("Move")), after="retry"),
 )
 TABS.fill(
     TabSlot("host", Tab("vms", _("Virtual machines"), "compute/host_vms.html", host_vms), after=""),

@@ -18,7 +18,7 @@ from apps.drivers.specs import (
 )
 from apps.network.egress import leaves_in_guest
 from apps.network.elastic_specs import eni_attachment, eni_guest_nic, eni_seed_nic
-from apps.network.external_specs import guest_network, guest_nic, in_guest
+from apps.network.external_specs import guest_network, in_guest
 from apps.network.models import Eni, NicRole, Vpc
 from apps.network.specs import nic_attachment
 from apps.storage.specs import disk_attachment
@@ -75,9 +75,8 @@ def vm_guest_network(vm: Vm, *, but: Eni | None = None) -> GuestNetwork:
 
     `but`: without this one, which leaves the VM.
     """
-    nics = [guest_nic(nic, vm.bound_eips) for nic in vm.nics.all() if nic.role == NicRole.EXTERNAL]
-    nics += [eni_guest_nic(each, _home(vm)) for each in vm.elastic_nics.all() if each != but]
-    return guest_network(nics, generation=vm.generation)
+    elastic = [eni_guest_nic(each, _home(vm)) for each in vm.elastic_nics.all() if each != but]
+    return guest_network(vm.nics.all(), vm.bound_eips, elastic, generation=vm.generation)
 
 
 def _home(vm: Vm) -> Vpc | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_network
 
 from apps.drivers.specs import (
@@ -15,6 +16,7 @@ from apps.drivers.specs import (
     PortSpec,
     SeedNic,
 )
+from apps.network.external_specs import subnet_guest_nic
 from apps.network.models import Eni, Vpc
 from apps.network.platform_settings import NIC_CONNECTIONS
 from apps.network.specs import EXTERNAL_MTU, port_spec
@@ -63,20 +65,16 @@ def eni_seed_nic(eni: Eni) -> SeedNic | None:
 def eni_guest_nic(eni: Eni, home: Vpc | None) -> GuestNic:
     """Return what a guest shall have on it; `home` is the VPC of the VM that has it.
 
-    Its address, in case the guest does not ask DHCP, and that replies from there leave there. Its VPC is reached by
-    it where that is not, or does not overlap with, the VM's own.
+    Its address, in case the guest does not ask DHCP, and that replies from there leave there. Its VPC is reached by it
+    unless the VM is in that, or in one whose addresses overlap: then only who reached its address is answered by it.
     """
-    nic, subnet = eni.nic, eni.nic.subnet
-    if subnet is None:
+    nic = eni.nic
+    if nic.subnet is None:
         return GuestNic(nic.mac, _external_address(eni))
-    vpc = subnet.vpc
-    is_apart = home is None or not ip_network(str(vpc.cidr)).overlaps(ip_network(str(home.cidr)))
-    own = GuestAddress(
-        address=f"{nic.ip}/{subnet.cidr.prefixlen}",
-        gateway=str(subnet.gateway),
-        routes=(str(vpc.cidr),) if is_apart else (),
-    )
-    return GuestNic(nic.mac, (own,))
+    own, vpc = subnet_guest_nic(nic), nic.subnet.vpc
+    if home is None or not ip_network(str(vpc.cidr)).overlaps(ip_network(str(home.cidr))):
+        return own
+    return replace(own, addresses=tuple(replace(each, routes=()) for each in own.addresses))
 
 
 def _external_address(eni: Eni) -> tuple[GuestAddress, ...]:

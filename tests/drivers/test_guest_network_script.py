@@ -144,9 +144,12 @@ def test_what_somebody_removed_comes_back(guest: FakeGuest) -> None:
     assert "2001:db8::9 lookup" in guest.ip("-6", "rule")
 
 
-def test_an_address_that_was_there_before_stays_when_its_nic_is_not_ours_any_more(guest: FakeGuest) -> None:
-    """That of the internal NIC is its DHCP client's; one of the external NIC goes with its EIP, whoever set it."""
+@pytest.mark.parametrize("first", ["client", "agent"])
+def test_the_address_of_a_nic_that_is_named_no_more_stays(guest: FakeGuest, first: str) -> None:
+    """The internal NIC's is its DHCP client's, whoever set it first; the external NIC's goes with its EIP, likewise."""
     guest.ip("addr", "add", "203.0.113.9/32", "dev", "nic1")
+    if first == "agent":
+        guest.ip("addr", "flush", "dev", "nic0", "scope", "global")
     guest.configure(GuestNic(EXTERNAL, (FIRST,)), GuestNic(INTERNAL, (OWN,)))
     assert guest.configure(GuestNic(EXTERNAL)) == (0, "")
     assert guest.addresses == {"nic0 10.0.1.11/24"}

@@ -8,10 +8,11 @@ from uuid import uuid4
 from apps.compute.models import Vm
 from apps.compute.services.eni_binding import bind_eni, unbind_eni
 from apps.drivers.memory import MemoryFabric
-from apps.drivers.specs import EdgeSpec, ExternalPortSpec
+from apps.drivers.specs import ExternalPortSpec
 from apps.lifecycle.models import Operation, State
-from apps.network.models import Eni, ExternalSegment, Nic, NicRole
+from apps.network.models import Edge, Eni, ExternalSegment, Nic, NicRole
 from apps.network.services import eni
+from apps.network.specs import edge_spec
 from tests.compute.factories import Cloud
 from tests.kinds.case import KindCase
 from tests.kinds.external_segment import made_segment
@@ -58,9 +59,10 @@ def _elsewhere(environment: Environment) -> Eni:
 
 
 def _stray(cloud: Cloud, vm: Vm) -> None:
-    edge, fabric = f"{cloud.region.pk:08x}-0000-4000-8000-0000000000ed", MemoryFabric(cloud.world)
-    fabric.ensure(EdgeSpec(edge, "02:00:00:00:96:01", ()))
-    fabric.ensure(ExternalPortSpec(str(uuid4()), edge, "02:00:00:00:96:02"))
+    edge, fabric = Edge.objects.create(region=cloud.region), MemoryFabric(cloud.world)
+    edge.refresh_from_db()
+    fabric.ensure(edge_spec(edge))
+    fabric.ensure(ExternalPortSpec(str(uuid4()), str(edge.pk), "02:00:00:00:96:02"))
 
 
 def own_eni(world: World) -> Eni:
