@@ -48,7 +48,7 @@ class Carrier:
 
     rows: those the actor may see, with what `obstacle` reads. obstacle: why none may be bound to one now. most: how
     many of each IP version. delivery: how an EIP reaches one, unless its owner says otherwise; deliveries: what is
-    possible; unfit: why not for this EIP. egress: whether one of the EIPs is the default egress, which its owner may pick.
+    possible; unfit: why not for this EIP. egress: whether one of the EIPs is the default egress, which may be picked.
     """
 
     kind: str
