@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 OPERATION_CODES: dict[str, str] = {
+    "address.conflict": "A machine that the platform does not know answers at the address.",
+    "address.taken": "The chosen address is not free.",
     "agent.failed": "The agent of the host made an error.",
     "agent.late_order": "An order reached the host after its deadline.",
     "agent.stale_order": "The host has already carried out a newer order for the resource.",
@@ -63,6 +65,8 @@ OPERATION_CODES: dict[str, str] = {
     "reconciliation.changed": "The difference changed before it was repaired.",
     "reconciliation.doubled": "The VM exists on more than one host.",
     "reconciliation.running": "The orphan is running.",
+    "segment.conflicts": "Machines that the platform does not know answer at many addresses of the segment.",
+    "segment.full": "The external segment has no free address.",
     "snapshot.not_one_instant": "The guest went on before all disks had a snapshot.",
     "vm.guest_ignored_shutdown": "The guest did not shut down in time.",
     "vm.paused": "The host has paused the VM.",

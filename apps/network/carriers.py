@@ -1,7 +1,7 @@
 """What can carry an EIP: VMs now, gateways and load balancers later.
 
 An app above registers each of its kinds twice: in its `slots.py`, `CARRIERS.fill(Carrier(…))`, which services and pages
-read; and among its handlers, `@applies("<kind>")` on what a worker calls. A kind that carries EIPs also
+read; and among its handlers, `@applies("<kind>", guest=…)` on what a worker calls. A kind that carries EIPs also
 
 * holds them in the service that deletes a carrier (`services.carried.hold_eips`), as `also` of its operation;
 * unbinds them in that operation's settle (`services.carried.unbind_all` or `release_all`).
@@ -25,8 +25,8 @@ from apps.network.models import Eip
 
 #: EIPs that a carrier may have, by IP version.
 MOST_OF_EACH: Mapping[int, int] = {4: 50, 6: 10}
-#: Brings the network, and the guest where there is one, to the rows: to the EIPs that the carrier of this id has now.
-#: Safe to run again. A carrier that is gone needs nothing. The operation holds the carrier.
+#: Brings the network, or the guest, to the rows: to the EIPs that the carrier of this id has now. Safe to run again. A
+#: carrier that is gone needs nothing. The operation holds the carrier.
 Apply = Callable[[OperationContext, UUID], None]
 
 
@@ -48,7 +48,8 @@ class Carrier:
 
     rows: those the actor may see, with what `obstacle` reads. obstacle: why none may be bound to one now. most: how
     many of each IP version. delivery: how an EIP reaches one, unless its owner says otherwise; deliveries: what is
-    possible; unfit: why not for this EIP. egress: whether one of the EIPs is the default egress, which may be picked.
+    possible; unfit: why not for this EIP. egress: whether one of the EIPs is the default egress, which its owner may
+    pick.
     """
 
     kind: str
@@ -63,7 +64,20 @@ class Carrier:
 
 CARRIERS: Slot[Carrier] = Slot()
 
-_appliers: dict[str, Apply] = {}
+
+def _nothing(run: OperationContext, carrier: UUID) -> None:
+    """A kind without a guest."""
+
+
+@dataclass(frozen=True)
+class Applier:
+    """The two parts of a kind: its place in the network, and the guest behind it. A moved address is silent between."""
+
+    network: Apply
+    guest: Apply = _nothing
+
+
+_appliers: dict[str, Applier] = {}
 
 
 def carrier_of(kind: str) -> Carrier | None:
@@ -81,18 +95,18 @@ def limit_text(version: int, most: int) -> str:
     return _("%(most)s IPv%(version)s addresses") % {"most": most, "version": version}
 
 
-def applies(kind: str) -> Callable[[Apply], Apply]:
-    """Make the decorated function what workers call for carriers of a kind."""
+def applies(kind: str, guest: Apply = _nothing) -> Callable[[Apply], Apply]:
+    """Make the decorated function what workers call for the network of carriers of a kind, `guest` for their guests."""
 
-    def bind(apply: Apply) -> Apply:
+    def bind(network: Apply) -> Apply:
         if kind in _appliers:
             raise ValueError(f"carriers of kind {kind} are applied twice")
-        _appliers[kind] = apply
-        return apply
+        _appliers[kind] = Applier(network, guest)
+        return network
 
     return bind
 
 
-def applier_of(kind: str) -> Apply:
+def applier_of(kind: str) -> Applier:
     """Return what applies carriers of a kind; KeyError when there is none. For handlers: all are loaded by then."""
     return _appliers[kind]

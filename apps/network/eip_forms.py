@@ -17,7 +17,7 @@ from apps.accounts.rights import Rights
 from apps.api import limits
 from apps.lifecycle.models import State
 from apps.network.carriers import CARRIERS, Carrier, limit_text
-from apps.network.models import ExternalSegment
+from apps.network.models import Eip, ExternalSegment
 from apps.network.segment_plan import MOST_MBIT
 from apps.network.selectors import visible_segments
 from apps.network.services.eip import DEFAULT_MBIT, MOST_AT_ONCE
@@ -95,8 +95,19 @@ class BindForm(RowForm):
 
     carrier = forms.TypedChoiceField(label=gettext_lazy("Bind to"), coerce=UUID, widget=SelectWithReasons())
 
+    delivery = forms.ChoiceField(
+        label=gettext_lazy("Delivery"),
+        required=False,
+        choices=[("", gettext_lazy("Automatic")), *Eip.Delivery.choices],
+        help_text=gettext_lazy(
+            "Automatic: in the guest if its image has a guest agent, else one-to-one NAT."
+        ),
+    )
+
     def prepare(self) -> None:
         """Offer what can carry EIPs in the region; name what cannot have this one, and why."""
+        if all(len(kind.deliveries) == 1 for kind in CARRIERS):
+            del self.fields["delivery"]
         field, eip = self.fields["carrier"], self.row
         assert isinstance(field, forms.TypedChoiceField) and isinstance(field.widget, SelectWithReasons)
         reasons: dict[str, str] = {}
@@ -134,7 +145,8 @@ class BindForm(RowForm):
             return _("not ready")
         if self.row is not None:
             version = self.row.version
-            if row.pk == self.row.carrier_id and not (self.row.error or self.row.leaving):
+            again = self.row.error or self.row.leaving or len(kind.deliveries) > 1
+            if row.pk == self.row.carrier_id and not again:
                 return _("has this EIP")
             if row.pk != self.row.carrier_id and row.eip_count >= kind.most[version]:
                 return _("already has %(limit)s") % {"limit": limit_text(version, kind.most[version])}

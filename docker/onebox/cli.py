@@ -78,7 +78,11 @@ def _parser() -> argparse.ArgumentParser:
     add("env", _env, "print the product's settings as KEY=VALUE lines")
     add("tree", _tree, "build the hosts' file system if missing, print its path")
     add("image", _image, "build the guest image if missing, print its path")
-    inside = add("exec", _exec, "run a command inside a host, the Ceph site (ceph) or a gateway outside (internet, datacentre)")
+    inside = add(
+        "exec",
+        _exec,
+        "run a command inside a host, the Ceph site (ceph) or a gateway outside (internet, datacentre)",
+    )
     inside.add_argument("host")
     inside.add_argument("command", nargs=argparse.REMAINDER)
     to_vm = add("ssh", _ssh, "log in to a VM by SSH, from inside its subnet")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from onebox import mounts, pidfile
+from onebox import hosts, mounts, pidfile
 from onebox.instance import Instance
 from onebox.outside_networks import NETWORKS, OutsideNetwork
 from onebox.pidfile import PidFile
@@ -43,8 +43,12 @@ class Gateway:
         return PidFile(self.instance.pids / f"outside-{self.network.name}.pid")
 
     def command(self, args: list[str] | tuple[str, ...]) -> list[str]:
-        """The command line that runs ``args`` there."""
-        return ["ip", "netns", "exec", self.namespace, *args]
+        """The command line that runs ``args`` there, with the programs of the hosts' Debian."""
+        pid = hosts.central(self.instance).pid()
+        if pid is None:
+            raise OneboxError("the instance is not running")
+        inside = ["env", "-i", f"PATH={hosts.PATH}", "LANG=C.UTF-8"]
+        return ["nsenter", "-t", str(pid), "-m", f"--net=/run/netns/{self.namespace}", "--", *inside, *args]
 
     def exec(self, *args: str, check: bool = True, timeout: float = 60) -> str:
         """Run a program there and return what it printed."""
@@ -60,13 +64,15 @@ class Gateway:
         inside = ["ip", "-n", self.namespace]
         for block in self.network.blocks:
             bits = block.cidr.partition("/")[2]
-            run([*inside, "addr", "replace", f"{block.gateway}/{bits}", "dev", "eth0", *_nodad(block.gateway)])
+            run(
+                [*inside, "addr", "replace", f"{block.gateway}/{bits}", "dev", "eth0", *_nodad(block.gateway)]
+            )
         for address in self.network.server:
             run([*inside, "addr", "replace", address, "dev", "lo", *_nodad(address)])
         log = self.instance.logs / f"outside-{self.network.name}.log"
         with log.open("a") as file:
             started = subprocess.Popen(
-                self.command([sys.executable, str(SERVER), self.network.name]),
+                ["ip", "netns", "exec", self.namespace, sys.executable, SERVER, self.network.name],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
@@ -133,7 +139,14 @@ def _switch_up(instance: Instance, tree: Path) -> None:
     _make_namespace(namespace)
     _cable(namespace, "trunk", instance.namespace, TRUNK)
     run(["ip", "-n", instance.namespace, "link", "set", TRUNK, "master", "provider", "up"])
-    run([*_program(tree, "bin/ovsdb-tool"), "create", database, tree / "usr/share/openvswitch/vswitch.ovsschema"])
+    run(
+        [
+            *_program(tree, "bin/ovsdb-tool"),
+            "create",
+            database,
+            tree / "usr/share/openvswitch/vswitch.ovsschema",
+        ]
+    )
     socket = f"unix:{directory}/db.sock"
     _daemon(instance, tree, "ovsdb-server", str(database), f"--remote=p{socket}")
     _vsctl(instance, tree, "--no-wait", "init")

@@ -24,7 +24,9 @@ class Page(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         visitor = self.client_address[0].removeprefix("::ffff:")
-        text = f"This is the network {self.network!r} of a one-machine installation.\nYou came from {visitor}\n"
+        text = (
+            f"This is the network {self.network!r} of a one-machine installation.\nYou came from {visitor}\n"
+        )
         self.send_response(200)
         self.send_header("Content-Type", "text/plain; charset=utf-8")
         self.send_header("Content-Length", str(len(text)))
@@ -63,7 +65,7 @@ def serve(name: str) -> None:
     web = Web(("::", 80), Page)
     names: list[socket.socket] = []
     ready = selectors.DefaultSelector()
-    for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+    for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):  # noqa: S104 - a namespace of its own
         names.append(_udp(family, address))
         ready.register(names[-1], selectors.EVENT_READ)
     ready.register(web, selectors.EVENT_READ)

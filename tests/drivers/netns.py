@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from onebox.hosts import Host
 from onebox.shell import OneboxError
 
-from apps.drivers.specs import PortSpec
+from apps.drivers.specs import ExternalPortSpec, PortSpec
 
 SERVER = """
 import selectors, socket, sys
@@ -88,7 +88,7 @@ class NetnsGuest:
     """A name space with the address of a port. Services are words like "tcp/80"."""
 
     host: Host
-    port: PortSpec
+    port: PortSpec | ExternalPortSpec
 
     @property
     def name(self) -> str:
@@ -143,8 +143,8 @@ class NetnsGuest:
 
 
 @contextmanager
-def netns_guest(host: Host, port: PortSpec, gateway: str) -> Iterator[NetnsGuest]:
-    """Make the guest and plug it into the integration bridge."""
+def netns_guest(host: Host, port: PortSpec | ExternalPortSpec, gateway: str) -> Iterator[NetnsGuest]:
+    """Make the guest and plug it into the integration bridge; one with an external port has no address yet."""
     guest = NetnsGuest(host, port)
     outer = f"v{guest.name}"
     host.exec("ip", "netns", "add", guest.name)
@@ -157,8 +157,7 @@ def netns_guest(host: Host, port: PortSpec, gateway: str) -> Iterator[NetnsGuest
             ("ip", "link", "set", "lo", "up"),
             ("ethtool", "-K", "eth0", "tx", "off"),
             ("ip", "link", "set", "eth0", "mtu", "1442", "up"),
-            ("ip", "addr", "add", f"{port.ip}/24", "dev", "eth0"),
-            ("ip", "route", "add", "default", "via", gateway),
+            *_addressing(port, gateway),
         ):
             guest.exec(*command)
         host.exec("ip", "link", "set", outer, "up")
@@ -171,3 +170,12 @@ def netns_guest(host: Host, port: PortSpec, gateway: str) -> Iterator[NetnsGuest
         host.exec("systemctl", "stop", guest.slice, check=False)
         host.exec("ovs-vsctl", "--timeout=10", "--if-exists", "del-port", "br-int", outer, check=False)
         host.exec("ip", "netns", "del", guest.name, check=False)
+
+
+def _addressing(port: PortSpec | ExternalPortSpec, gateway: str) -> tuple[tuple[str, ...], ...]:
+    if isinstance(port, ExternalPortSpec):
+        return (("ip", "route", "add", "default", "via", gateway, "dev", "eth0", "onlink"),)
+    return (
+        ("ip", "addr", "add", f"{port.ip}/24", "dev", "eth0"),
+        ("ip", "route", "add", "default", "via", gateway),
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -13,6 +12,7 @@ from apps.infrastructure.models import Region
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation, State
 from apps.network.models import Edge, ExternalSegment, ProviderNetwork
+from apps.network.models.external import LAST_VLAN
 from apps.network.services import edges, external_segment
 from tests import factories
 from tests.compute.factories import Cloud
@@ -24,25 +24,27 @@ from tests.security.words import A_ADMIN, A_ADMIN_UNKNOWN, A_VIEW, MARK, admin, 
 if TYPE_CHECKING:
     from tests.security.world import World
 
-_numbers = count(1)
-
 
 def _network() -> dict[str, Any]:
-    """Return a block and a VLAN that nothing has."""
-    number = next(_numbers)
-    block = f"100.{64 + number // 256}.{number % 256}"
+    """Return a block that nothing has, in whichever process, on some VLAN."""
+    digits = uuid4().hex
+    block = f"fd00:{digits[:4]}:{digits[4:8]}:{digits[8:12]}"
     return {
-        "cidr": f"{block}.0/24",
-        "gateway": f"{block}.1",
-        "vlan": number % 4000,
+        "cidr": f"{block}::/64",
+        "gateway": f"{block}::1",
+        "vlan": int(digits[-4:], 16) % LAST_VLAN,
         "physical_network": "physnet1",
-        "routes": ["0.0.0.0/0"],
+        "routes": ["::/0"],
     }
 
 
-def _create(environment: Environment, _nothing: object = None) -> Operation:
+def _create(environment: Environment, beside: ExternalSegment | None = None) -> Operation:
+    """Request a segment on a VLAN of its own, or on that of another one."""
+    network = _network()
+    if beside is not None:
+        network["vlan"] = beside.provider_network.vlan
     return external_segment.create_segment(
-        environment.admin, region=environment.region, name=new_name(), **_network()
+        environment.admin, region=environment.region, name=new_name(), **network
     )
 
 
@@ -139,14 +141,14 @@ CASE = KindCase(
         "free_address": lambda w: {"address": "203.0.113.99"},
     },
     recipes={
-        "create": Recipe(_create),
+        "create": Recipe(_create, made_segment),
         "retry": Recipe(
             lambda environment, row: external_segment.retry_segment(environment.admin, row),
             lambda environment: spoilt(_create(environment), "fabric.ensure_provider_network"),
         ),
         "change": Recipe(
             lambda environment, row: external_segment.change_segment(
-                environment.admin, row, routes=["198.18.0.0/15"]
+                environment.admin, row, routes=["fd01::/32"]
             ),
             made_segment,
         ),

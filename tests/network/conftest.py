@@ -62,5 +62,5 @@ def carrier_kind(monkeypatch: pytest.MonkeyPatch) -> carriers.Carrier:
     """A kind that carries EIPs: up to three IPv4 addresses and one IPv6 address each."""
     kind = carriers.Carrier("carrier", carriers_of, most={4: 3, 6: 1}, egress=True)
     monkeypatch.setattr(carriers.CARRIERS, "_fillings", [kind])
-    monkeypatch.setitem(carriers._appliers, "carrier", apply_carrier)
+    monkeypatch.setitem(carriers._appliers, "carrier", carriers.Applier(apply_carrier))
     return kind

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -13,6 +13,7 @@ from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.engine import execute
 from apps.lifecycle.errors import Busy, Invalid, NotNow, Refused
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
+from apps.lifecycle.operation_context import OperationContext
 from apps.network import carriers
 from apps.network.models import Eip, ExternalSegment, SegmentAddress
 from apps.network.services.carried import hold_eips, release_all, unbind_all
@@ -58,7 +59,7 @@ def fail_once(monkeypatch: pytest.MonkeyPatch, *, at: Resource) -> None:
             raise DriverError("The network is down.", code="test.down", permanent=True)
         apply_carrier(run, pk)  # type: ignore[arg-type]
 
-    monkeypatch.setitem(carriers._appliers, "carrier", refuse)
+    monkeypatch.setitem(carriers._appliers, "carrier", carriers.Applier(refuse))
 
 
 def fails(operation: Operation) -> None:
@@ -305,3 +306,54 @@ def test_force_clean_leaves_behind_what_the_network_does_not_give_back(
     settle(force_clean_eip(SYSTEM, eip))
     assert not Eip.objects.exists()
     assert SegmentAddress.objects.get().use == SegmentAddress.Use.QUARANTINE
+
+
+@pytest.mark.requirement("EI-2")
+def test_a_guest_has_an_address_before_it_moves_and_loses_it_afterwards(
+    owner: Actor, eip: Eip, one: Resource, two: Resource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the network of the one and that of the other nothing is waited for."""
+    settle(bind_eip(owner, eip, carrier=one.pk))
+    seen: list[tuple[str, Resource]] = []
+
+    def network(run: OperationContext, pk: UUID) -> None:
+        seen.append(("network", one if pk == one.pk else two))
+        apply_carrier(run, pk)
+
+    def guest(run: OperationContext, pk: UUID) -> None:
+        seen.append(("guest", one if pk == one.pk else two))
+
+    monkeypatch.setitem(carriers._appliers, "carrier", carriers.Applier(network, guest))
+    settle(bind_eip(owner, eip, carrier=two.pk))
+    assert seen == [("guest", two), ("network", one), ("network", two), ("guest", one)]
+
+
+@pytest.mark.requirement("EI-2")
+def test_a_guest_that_cannot_be_prepared_is_configured_behind_the_network(
+    owner: Actor, eip: Eip, one: Resource, two: Resource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(bind_eip(owner, eip, carrier=one.pk))
+    asked: list[UUID] = []
+
+    def guest(run: OperationContext, pk: UUID) -> None:
+        asked.append(pk)
+        if len(asked) == 1:
+            raise DriverError("Busy.", code="test.busy")
+
+    monkeypatch.setitem(carriers._appliers, "carrier", carriers.Applier(apply_carrier, guest))
+    settle(bind_eip(owner, eip, carrier=two.pk))
+    assert asked == [two.pk, two.pk, one.pk]
+    assert addresses_of(two) == [eip.address]
+
+
+@pytest.mark.requirement("EI-4")
+def test_a_pick_that_failed_is_finished_by_picking_again(
+    owner: Actor, eip: Eip, one: Resource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(bind_eip(owner, eip, carrier=one.pk))
+    with monkeypatch.context() as broken:
+        fail_once(broken, at=one)
+        fails(pick_egress(owner, eip))
+    settle(pick_egress(owner, eip))
+    with pytest.raises(NotNow, match="already"):
+        pick_egress(owner, eip)

@@ -23,20 +23,9 @@ from apps.network.models import Eip
 from apps.network.operations.ports import ensure_ports
 
 
-@applies("vm")
-def apply_vm(run: OperationContext, vm_id: UUID) -> None:
-    """Bring a VM's ports to its EIPs, then its guest.
-
-    The network has the last word of an address: it is gone from a VM, and works at another, even if the host is down.
-    """
-    vm, host, region = load_vm(run, vm_id)
-    ensure_ports(
-        backends.fabric(region, run),
-        vm.nics.all(),
-        vm.bound_eips,
-        generation=vm.generation,
-        untranslated=_untranslated(run, vm),
-    )
+def configure_guest(run: OperationContext, vm_id: UUID) -> None:
+    """Bring a VM's guest to its EIPs, if its host answers."""
+    vm, host, _region = load_vm(run, vm_id)
     if vm.state == State.PENDING or vm.observed_generation == 0:
         return  # never made: its creation, or a retry of it, configures the guest
     if is_silent(host):
@@ -47,6 +36,22 @@ def apply_vm(run: OperationContext, vm_id: UUID) -> None:
         )
         return
     _configure(run, backends.hypervisor(host, run), vm, host)
+
+
+@applies("vm", guest=configure_guest)
+def apply_ports(run: OperationContext, vm_id: UUID) -> None:
+    """Bring a VM's ports to its EIPs.
+
+    The network has the last word of an address: it is gone from a VM, and works at another, even if the host is down.
+    """
+    vm, _host, region = load_vm(run, vm_id)
+    ensure_ports(
+        backends.fabric(region, run),
+        vm.nics.all(),
+        vm.bound_eips,
+        generation=vm.generation,
+        untranslated=_untranslated(run, vm),
+    )
 
 
 def _configure(run: OperationContext, hypervisor: Hypervisor, vm: Vm, host: Host) -> None:

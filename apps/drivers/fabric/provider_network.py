@@ -58,7 +58,8 @@ declare(
             {
                 "Logical_Switch": ("name", "ports", "copp", "other_config"),
                 "Logical_Switch_Port": ("name", "type", "tag", "options", "addresses"),
-                "Logical_Router": ("ports", "policies", "nat"),
+                "Logical_Router": ("ports", "policies", "static_routes", "nat"),
+                "Logical_Router_Static_Route": ("ip_prefix", "nexthop", "output_port"),
                 "Logical_Router_Port": ("name", "mac", "networks", "ha_chassis_group"),
                 "Logical_Router_Policy": ("priority", "match", "action", "nexthops"),
                 **fair_shares.CONTROLLER_COLUMNS,

@@ -7,6 +7,7 @@ their identifiers come from edge and address, no two owners can have one, whoeve
 import ipaddress
 import uuid
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from apps.drivers.fabric_errors import external_address_in_use, missing_provider_network
@@ -43,7 +44,7 @@ def ensure_address(ends: tuple[Any, Any], place: Place, address: ExternalAddress
         "external_ip": ip,
         "logical_ip": ip,
         "logical_port": [place.port],
-        "external_mac": [place.mac],
+        "external_mac": [outside_mac(place.edge_id, ip)],
         "gateway_port": [gateway],
         "options": {"stateless": "true"},
         **about,
@@ -92,12 +93,21 @@ def address_holds(replica: Any, edge_id: str, owner: str, mac: str, ip: str) -> 
     return (
         nat is not None
         and nat.external_ids.get("scloud:id") == owner
-        and nat.external_mac == [mac]
+        and nat.external_mac == [outside_mac(edge_id, ip)]
         and binding is not None
         and binding.mac == mac
         and binding.override_dynamic_mac is True
         and find(replica, "Logical_Router_Static_Route", _id(edge_id, "route", ip)) is not None
     )
+
+
+def outside_mac(edge_id: str, ip: str) -> str:
+    """Return the MAC by which an address is known outside: its own, so that no neighbour has to forget a port's.
+
+    When the address moves, a frame from its new host is all that the switches on the way need.
+    """
+    digest = sha256(f"{edge_id} {ip}".encode()).digest()
+    return ":".join(f"{byte:02x}" for byte in (0x0A, *digest[:5]))
 
 
 def _id(edge_id: str, part: str, ip: str) -> uuid.UUID:

@@ -65,6 +65,10 @@ def ensure_provider_network(replica: Any, transaction: Any, spec: ProviderNetwor
     for id, columns in wanted.items():
         ensure_child(ends, "Logical_Router_Policy", id, columns, (router, "policies"))
     drop_children((router, "policies"), "provider-policy", spec.id, keep=set(wanted))
+    routes = _gateway_routes(spec)
+    for id, columns in routes.items():
+        ensure_child(ends, "Logical_Router_Static_Route", id, columns, (router, "static_routes"))
+    drop_children((router, "static_routes"), "provider-route", spec.id, keep=set(routes))
 
 
 def remove_provider_network(replica: Any, id: str) -> None:
@@ -77,6 +81,7 @@ def remove_provider_network(replica: Any, id: str) -> None:
         if any(row.external_ids.get("scloud:network") == id for row in router.nat):
             raise provider_network_in_use(id)
         drop_children((router, "policies"), "provider-policy", id, keep=set())
+        drop_children((router, "static_routes"), "provider-route", id, keep=set())
         gateway = find(replica, "Logical_Router_Port", derived(id, "gateway"))
         if gateway is not None:
             router.delvalue("ports", gateway)
@@ -139,6 +144,24 @@ def _switch_ports(spec: ProviderNetworkSpec) -> Rows:
         **about,
     }
     return {derived(spec.id, "localnet"): localnet, derived(spec.id, "uplink"): uplink}
+
+
+def _gateway_routes(spec: ProviderNetworkSpec) -> Rows:
+    """Return a route to each IPv6 gateway, which changes no packet's way.
+
+    OVN solicits the MAC of an IPv6 next hop only where a route names it; for that of a policy it asks for the packet's
+    destination instead, and nobody answers.
+    """
+    return {
+        derived(spec.id, f"gateway-route {one.gateway}"): {
+            "ip_prefix": f"{one.gateway}/128",
+            "nexthop": one.gateway,
+            "output_port": [router_port(spec.id)],
+            "external_ids": labels("provider-route", spec.id, 0),
+        }
+        for one in spec.networks
+        if ":" in one.gateway
+    }
 
 
 def _policies(spec: ProviderNetworkSpec) -> Rows:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext_noop as _
 
+from apps.drivers.errors import DriverError
 from apps.lifecycle import push
 from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.models import Resource
@@ -44,7 +45,7 @@ def apply_eip(run: OperationContext) -> Settle | None:
     eip = Eip.objects.filter(pk=run.target_id).first()
     if eip is None:
         return None
-    touched = _apply(run, [*eip.leaving, *([eip.carrier_id] if eip.carrier_id else [])])
+    touched = _apply(run, eip.leaving, eip.carrier_id)
     return lambda: _settle(eip, touched)
 
 
@@ -85,14 +86,33 @@ handles(EIP_RESYNC)(repairing(apply_eip))
 handles(EIP_FORCE_CLEAN)(repairing(_force_clean))
 
 
-def _apply(run: OperationContext, carriers: list[UUID]) -> list[Resource]:
-    """Bring carriers up to their rows, in this order: an address is taken away before it is given."""
-    kept = {each.pk: each for each in Resource.objects.filter(pk__in=carriers)}
-    for pk in carriers:
-        if (carrier := kept.get(pk)) is not None:
-            run.step(_("Applying to %(name)s"), 50, name=carrier.name)
-            applier_of(carrier.kind)(run, pk)
-    return list(kept.values())
+def _apply(run: OperationContext, former: list[UUID], now: UUID | None = None) -> list[Resource]:
+    """Bring carriers up to their rows; an address is taken away in the network before it is given.
+
+    The guest that it moves to has it before: what it is silent for is what the network takes.
+    """
+    rows = {each.pk: each for each in Resource.objects.filter(pk__in=[*former, *([now] if now else [])])}
+    left = [rows[pk] for pk in former if pk in rows]
+    new = rows.get(now) if now is not None else None
+    ready = new is not None and bool(left) and _prepare(run, new)
+    for carrier in [*left, *([new] if new is not None else [])]:
+        run.step(_("Applying to %(name)s"), 50, name=carrier.name)
+        applier_of(carrier.kind).network(run, carrier.pk)
+    if new is not None and not ready:
+        applier_of(new.kind).guest(run, new.pk)
+    for carrier in left:
+        applier_of(carrier.kind).guest(run, carrier.pk)
+    return [*left, *([new] if new is not None else [])]
+
+
+def _prepare(run: OperationContext, carrier: Resource) -> bool:
+    """Give the guest an address that its network does not have yet; return whether that worked."""
+    run.step(_("Preparing %(name)s"), 30, name=carrier.name)
+    try:
+        applier_of(carrier.kind).guest(run, carrier.pk)
+    except DriverError:
+        return False  # tried again behind the network, where it counts
+    return True
 
 
 def _settle(eip: Eip, touched: list[Resource]) -> None:

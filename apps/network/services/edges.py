@@ -9,6 +9,7 @@ from django.db.models import F
 
 from apps.accounts.acts import changes
 from apps.lifecycle.actor import SYSTEM
+from apps.lifecycle.bulk_insert import own_row
 from apps.lifecycle.errors import Refused
 from apps.lifecycle.models import Operation, State
 from apps.lifecycle.requests import Change
@@ -22,7 +23,8 @@ log = logging.getLogger(__name__)
 @changes(SEGMENT_FOLLOW_HOSTS)
 def update_edge(change: Change[ExternalSegment]) -> Operation:
     """Write which hosts the segment's edge is to have, and have a worker tell the network."""
-    edge = change.row.edge
+    segment: ExternalSegment = own_row(change.row)
+    edge = segment.edge
     hosts = edge_hosts(edge.region)
     Edge.objects.filter(pk=edge.pk).update(hosts=hosts, generation=F("generation") + 1)
     return change.request(args={"hosts": hosts})

@@ -14,6 +14,7 @@ from apps.accounts.labels import clean_labels
 from apps.accounts.models import Tenant
 from apps.infrastructure.models import Region
 from apps.lifecycle import push
+from apps.lifecycle.bulk_insert import own_row
 from apps.lifecycle.errors import Invalid
 from apps.lifecycle.models import Operation
 from apps.lifecycle.requests import Allowed, Change
@@ -111,7 +112,7 @@ def change_segment(
 
     EIPs keep the bandwidth they have. Raises Invalid, InUse for ranges that leave out an address in use.
     """
-    segment = change.row
+    segment: ExternalSegment = own_row(change.row)
     args: dict[str, Any] = {}
     if ranges is not None:
         found = read_ranges(ranges, segment.cidr)
@@ -138,7 +139,7 @@ def permit_segment(
     change: Change[ExternalSegment], *, open_to_all: bool, tenants: Sequence[Tenant] = ()
 ) -> ExternalSegment:
     """Open a segment to all tenants, or to the chosen ones only. What others have of it stays."""
-    segment = change.row
+    segment: ExternalSegment = own_row(change.row)
     ExternalSegment.objects.filter(pk=segment.pk).update(open_to_all=open_to_all)
     segment.open_to_all = open_to_all
     segment.tenants.set(tenants)
@@ -150,7 +151,7 @@ def permit_segment(
 @changes(SEGMENT_DELETE, shared=True)
 def delete_segment(change: Change[ExternalSegment]) -> Operation:
     """Delete a segment that nothing has an address of. Raises InUse, listing what has."""
-    segment = change.row
+    segment: ExternalSegment = own_row(change.row)
     ensure_segment_unused(segment)
     bump_network(segment.provider_network_id)
     return change.request()

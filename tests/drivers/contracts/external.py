@@ -147,7 +147,7 @@ class ExternalContract:
 
     def test_a_translated_address_needs_all_that_carries_it(self, fabric: Fabric) -> None:
         edge, network = connected(fabric)
-        vpc, port, spec = translated(fabric, edge, at(network))
+        *_, spec = translated(fabric, edge, at(network))
         for wrong, code in (
             (replace(spec, edge_id=new_id()), "fabric.edge_missing"),
             (replace(spec, vpc_id=a_vpc().id), "fabric.vpc_missing"),

@@ -25,6 +25,7 @@ from apps.infrastructure.services.clusters import change_cluster, create_compute
 from apps.infrastructure.services.regions import change_region, create_region
 from apps.infrastructure.services.storage_clusters import create_storage_cluster, set_key
 from apps.lifecycle.actor import SYSTEM
+from apps.network.demo_segments import PARTS, make_demo_segments
 from apps.tenancy.services.admins import create_admin
 from apps.tenancy.services.tenants import create_tenant
 
@@ -48,6 +49,14 @@ class Command(BaseCommand):
             metavar=("MONITOR", "POOL", "USER"),
             help="a second storage cluster; its key comes in SCLOUD_DEMO_CEPH_KEY",
         )
+        parser.add_argument(
+            "--segment",
+            nargs=len(PARTS),
+            action="append",
+            default=[],
+            metavar=PARTS,
+            help="an external segment; routes are separated by commas",
+        )
         parser.add_argument("--guest-image", required=True, help="a file in the pool's import directory")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -64,6 +73,8 @@ class Command(BaseCommand):
             self._ceph(region, *options["ceph"])
         for text in options["host"]:
             self._host(compute, text, options["configs"])
+        for name in make_demo_segments(region, options["segment"]):
+            self._made(f"external segment {name}")
         self._image(storage, PurePosixPath(options["guest_image"]))
         self._accounts()
 
