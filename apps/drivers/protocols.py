@@ -10,10 +10,13 @@ Hypervisor and Volumes are served by the agents of hosts: each method is a verb 
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import Annotated, Protocol
+
+from msgspec import Meta
 
 from apps.drivers.host_verbs import host_verb
 from apps.drivers.specs import (
+    MOST_PROBED,
     ConsoleAddress,
     CopyProgress,
     FabricInventory,
@@ -127,8 +130,11 @@ class Hypervisor(Protocol):
     @host_verb(changes=False)
     def probe_addresses(
         self, physical_network: str, vlan: int, addresses: tuple[str, ...]
-    ) -> tuple[FoundAddress, ...]:
-        """Return which of the addresses answer on a VLAN, and from which MAC; at most two seconds."""
+    ) -> Annotated[tuple[FoundAddress, ...], Meta(max_length=MOST_PROBED)]:
+        """Return which of the addresses (at most `MOST_PROBED`) answer on a VLAN (0: untagged), and from which MAC.
+
+        It takes two seconds at most. A host without that physical network refuses for good.
+        """
 
     @host_verb(changes=False)
     def status(self, vm_id: str) -> VmStatus:

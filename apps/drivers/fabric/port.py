@@ -33,8 +33,9 @@ def _remove(state: State, id: str) -> None:
         state.delete(PORTS, id)
 
 
-def _address_keys(spec: PortSpec) -> tuple[str, str]:
-    return f"{spec.subnet_id}/{spec.ip}", f"{spec.subnet_id}/{spec.mac.lower()}"
+def _address_keys(spec: PortSpec) -> list[str]:
+    words = (spec.ip, spec.ip6, spec.mac.lower())
+    return [f"{spec.subnet_id}/{word}" for word in words if word]
 
 
 def _free(state: State, port: PortSpec) -> None:
@@ -59,7 +60,10 @@ declare(
                     "port_security",
                     "options",
                     "dhcpv4_options",
+                    "dhcpv6_options",
                 ),
+                "Logical_Switch": ("ports", "qos_rules"),
+                "QoS": ("direction", "priority", "match", "bandwidth"),
                 "Port_Group": ("name", "ports"),
             },
             ports.port_holds,

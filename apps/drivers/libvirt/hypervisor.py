@@ -14,6 +14,7 @@ from apps.drivers.libvirt import (
     domain_xml,
     domains,
     guest_agent,
+    neighbours,
     nic_guard,
     nics,
     observation,
@@ -34,6 +35,7 @@ from apps.drivers.rbd.client import RbdClient
 from apps.drivers.specs import (
     RESUMABLE,
     ConsoleAddress,
+    FoundAddress,
     GuestMounts,
     GuestNetwork,
     GuestNetworkState,
@@ -184,6 +186,11 @@ class LibvirtHypervisor:
         with self.connection.use() as connection:
             pool_keys.ensure_absent(connection, pool_id)
         self.ceph.forget_key(pool_id)
+
+    def probe_addresses(
+        self, physical_network: str, vlan: int, addresses: tuple[str, ...]
+    ) -> tuple[FoundAddress, ...]:
+        return neighbours.probe(physical_network, vlan, addresses)
 
     def status(self, vm_id: str) -> VmStatus:
         with self.connection.use() as connection:

@@ -72,3 +72,9 @@ def drop_limits(replica: Any, switch: Any, owner: str, parts: set[str]) -> None:
 def parts_of(row: Any) -> set[str]:
     """Return the limits that the row of an owner says it has."""
     return set(row.external_ids.get("scloud:limits", "").split())
+
+
+def limits_hold(replica: Any, row: Any) -> bool:
+    """Whether the row of an owner has the limits that it says it has."""
+    owner = row.external_ids["scloud:id"]
+    return all(find(replica, "QoS", derived(owner, f"limit-{part}")) is not None for part in parts_of(row))

@@ -7,6 +7,7 @@ from typing import Any
 from apps.drivers.fabric_errors import mac_in_use, missing_edge
 from apps.drivers.ovn import bandwidth, fair_shares
 from apps.drivers.ovn.bandwidth import Limit
+from apps.drivers.ovn.dhcp import LEASE_SECONDS
 from apps.drivers.ovn.edge import GUESTS, find_switch, port_name, uplink_name
 from apps.drivers.ovn.edge_rules import port_group
 from apps.drivers.ovn.external_addresses import (
@@ -18,7 +19,6 @@ from apps.drivers.ovn.external_addresses import (
 )
 from apps.drivers.ovn.ports import former_groups, groups_of, join
 from apps.drivers.ovn.rows import derived, drop_keys, ensure_row, find, labels
-from apps.drivers.ovn.topology import LEASE_SECONDS
 from apps.drivers.specs import GATEWAY_V4, ExternalPortSpec
 
 
@@ -107,10 +107,7 @@ def external_port_holds(replica: Any, port: Any) -> bool:
         and everybody is not None
         and port.uuid in {member.uuid for member in everybody.ports}
         and all(address_holds(replica, edge_id, id, mac, ip) for ip in ips)
-        and all(
-            find(replica, "QoS", derived(id, f"limit-{part}")) is not None
-            for part in bandwidth.parts_of(port)
-        )
+        and bandwidth.limits_hold(replica, port)
     )
 
 

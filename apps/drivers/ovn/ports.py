@@ -4,8 +4,8 @@ import uuid
 from typing import Any
 
 from apps.drivers.fabric_errors import address_in_use, missing_group, missing_subnet
-from apps.drivers.ovn import fair_shares
-from apps.drivers.ovn.rows import derived, drop_keys, ensure_row, find, labels
+from apps.drivers.ovn import bandwidth, dhcp, fair_shares
+from apps.drivers.ovn.rows import drop_keys, ensure_row, find, labels
 from apps.drivers.specs import ExternalPortSpec, PortSpec
 
 
@@ -17,11 +17,14 @@ def ensure_port(replica: Any, transaction: Any, spec: PortSpec) -> None:
         raise missing_subnet(spec)
     groups = groups_of(replica, spec)
     mac = spec.mac.lower()
-    if any(replica.port_at(spec.subnet_id, address) not in (None, id) for address in (mac, spec.ip)):
+    words = [mac, spec.ip, *([spec.ip6] if spec.ip6 else [])]
+    if any(replica.port_at(spec.subnet_id, word) not in (None, id) for word in words):
         raise address_in_use(spec)
     before = find(replica, "Logical_Switch_Port", id)
     former = former_groups(before) if before is not None else set()
-    address = f"{mac} {spec.ip}"
+    had = bandwidth.parts_of(before) if before is not None else set()
+    limits = bandwidth.nic_limits(spec.id, spec.mbit_in, spec.mbit_out)
+    address = " ".join(words)
     port, new = ensure_row(
         replica,
         transaction,
@@ -32,13 +35,15 @@ def ensure_port(replica: Any, transaction: Any, spec: PortSpec) -> None:
             "addresses": [address],
             "port_security": [address],
             "options": fair_shares.port_options(spec.connection_limit),
-            "dhcpv4_options": [derived(spec.subnet_id, "dhcp")],
+            "dhcpv4_options": [dhcp.options_v4(spec)],
+            "dhcpv6_options": [dhcp.options_v6(spec.subnet_id)] if spec.ip6 else [],
             "external_ids": labels(
                 "port",
                 spec.id,
                 spec.generation,
                 subnet=spec.subnet_id,
                 groups=" ".join(sorted(spec.security_group_ids)),
+                limits=bandwidth.ensure_limits((replica, transaction), switch, spec.id, limits, had),
             ),
         },
     )
@@ -56,12 +61,13 @@ def remove_port(replica: Any, id: str) -> None:
         return
     switch = find(replica, "Logical_Switch", uuid.UUID(port.external_ids["scloud:subnet"]))
     if switch is not None:
+        bandwidth.drop_limits(replica, switch, id, bandwidth.parts_of(port))
         switch.delvalue("ports", port)
 
 
 def port_holds(replica: Any, port: Any) -> bool:
-    """Whether a port may use its own address only."""
-    return sorted(port.port_security) == sorted(port.addresses)
+    """Whether a port may use its own addresses only, and has its limits."""
+    return sorted(port.port_security) == sorted(port.addresses) and bandwidth.limits_hold(replica, port)
 
 
 def connection_limit(port: Any) -> int:

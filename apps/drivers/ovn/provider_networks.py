@@ -2,14 +2,13 @@
 
 import ipaddress
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
 from apps.drivers.fabric_errors import missing_edge, provider_network_in_use, vlan_in_use
 from apps.drivers.ovn import edge, fair_shares
-from apps.drivers.ovn.edge_rules import ALLOWED, CHOSEN, FORWARDED
+from apps.drivers.ovn.provider_policies import Rows, gateway_routes, policies, router_port
 from apps.drivers.ovn.rows import (
     Columns,
     derived,
@@ -22,8 +21,6 @@ from apps.drivers.ovn.rows import (
 )
 from apps.drivers.ovn.topology import SWITCH_OPTIONS
 from apps.drivers.specs import ExternalNetwork, ProviderNetworkSpec
-
-Rows = dict[uuid.UUID, Columns]
 
 
 def ensure_provider_network(replica: Any, transaction: Any, spec: ProviderNetworkSpec) -> None:
@@ -61,11 +58,11 @@ def ensure_provider_network(replica: Any, transaction: Any, spec: ProviderNetwor
     ensure_child(ends, "Logical_Router_Port", derived(spec.id, "gateway"), port, (router, "ports"))
     for id, columns in _switch_ports(spec).items():
         ensure_child(ends, "Logical_Switch_Port", id, columns, (switch, "ports"))
-    wanted = _policies(spec)
+    wanted = policies(spec)
     for id, columns in wanted.items():
         ensure_child(ends, "Logical_Router_Policy", id, columns, (router, "policies"))
     drop_children((router, "policies"), "provider-policy", spec.id, keep=set(wanted))
-    routes = _gateway_routes(spec)
+    routes = gateway_routes(spec)
     for id, columns in routes.items():
         ensure_child(ends, "Logical_Router_Static_Route", id, columns, (router, "static_routes"))
     drop_children((router, "static_routes"), "provider-route", spec.id, keep=set(routes))
@@ -105,11 +102,6 @@ def provider_network_holds(replica: Any, switch: Any) -> bool:
     )
 
 
-def router_port(id: str) -> str:
-    """Return the name of the edge router's port on a provider network."""
-    return f"provider-gw-{id}"
-
-
 def _place(spec: ProviderNetworkSpec) -> str:
     return f"{spec.physical_network} {spec.vlan}"
 
@@ -144,56 +136,6 @@ def _switch_ports(spec: ProviderNetworkSpec) -> Rows:
         **about,
     }
     return {derived(spec.id, "localnet"): localnet, derived(spec.id, "uplink"): uplink}
-
-
-def _gateway_routes(spec: ProviderNetworkSpec) -> Rows:
-    """Return a route to each IPv6 gateway, which changes no packet's way.
-
-    OVN solicits the MAC of an IPv6 next hop only where a route names it; for that of a policy it asks for the packet's
-    destination instead, and nobody answers.
-    """
-    return {
-        derived(spec.id, f"gateway-route {one.gateway}"): {
-            "ip_prefix": f"{one.gateway}/128",
-            "nexthop": one.gateway,
-            "output_port": [router_port(spec.id)],
-            "external_ids": labels("provider-route", spec.id, 0),
-        }
-        for one in spec.networks
-        if ":" in one.gateway
-    }
-
-
-def _policies(spec: ProviderNetworkSpec) -> Rows:
-    """Return the policies by identifier.
-
-    From outside only the network's own addresses pass, so that the edge never is a way from one network to another;
-    to outside, what stays in the network goes straight and all else by the gateway of its source's CIDR.
-    """
-    about = {"external_ids": labels("provider-policy", spec.id, 0)}
-    return {
-        derived(spec.id, f"policy {columns['priority']} {columns['match']}"): {**columns, **about}
-        for family in ("ip4", "ip6")
-        for columns in _family_policies(spec, family)
-    }
-
-
-def _family_policies(spec: ProviderNetworkSpec, family: str) -> Iterator[Columns]:
-    outside = f'inport == "{router_port(spec.id)}"'
-    networks = [one for one in spec.networks if f"ip{ipaddress.ip_network(one.cidr).version}" == family]
-    if networks:
-        cidrs = "{" + ", ".join(one.cidr for one in networks) + "}"
-        own = "{" + ", ".join(one.router_address for one in networks) + "}"
-        allowed = f"{family}.dst == {cidrs} && ({outside} || {family}.src == {cidrs})"
-        yield {"priority": ALLOWED, "match": allowed, "action": "allow"}
-        forwarded = f"{outside} && {family} && !({family}.src == {own})"
-        yield {"priority": FORWARDED, "match": forwarded, "action": "drop"}
-    else:
-        yield {"priority": FORWARDED, "match": f"{outside} && {family}", "action": "drop"}
-    for one in networks:
-        if one.gateway:
-            source = f"{family}.src == {one.cidr}"
-            yield {"priority": CHOSEN, "match": source, "action": "reroute", "nexthops": [one.gateway]}
 
 
 def _checked(network: ExternalNetwork) -> ipaddress.IPv4Network | ipaddress.IPv6Network:

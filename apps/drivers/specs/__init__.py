@@ -42,6 +42,7 @@ from apps.drivers.specs.compute import (
 from apps.drivers.specs.external import (
     GATEWAY_V4,
     GATEWAY_V6,
+    MOST_PROBED,
     MOST_UPLINKS,
     EdgeSpec,
     ExternalAddress,
@@ -92,6 +93,7 @@ __all__ = [
     "INTERNAL_SLOT",
     "MOST_SCREEN_HEIGHT",
     "MOST_SCREEN_WIDTH",
+    "MOST_PROBED",
     "MOST_UPLINKS",
     "RESUMABLE",
     "Architecture",

@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 
+from apps.drivers.bounds import Mark
 from apps.drivers.specs.network import CONNECTION_LIMIT
+
+MOST_PROBED = 64
+"""Addresses that a host is asked to look for at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,5 +111,5 @@ GATEWAY_V4, GATEWAY_V6 = "169.254.77.1", "fd77::1"
 class FoundAddress:
     """An address that answers on a provider network, and from which MAC."""
 
-    ip: str
-    mac: str
+    ip: Mark
+    mac: Mark
