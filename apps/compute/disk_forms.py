@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -91,3 +92,14 @@ class DeleteVmForm(RowForm):
         self.fields["with_snapshots"].help_text = _("Snapshots of its disks: %(names)s.") % {
             "names": some_of(names, total)
         }
+
+    def says(self) -> Sequence[str]:
+        """Say what becomes of its elastic NICs."""
+        if self.row is None:
+            return []
+        names = list(self.row.elastic_nics.order_by("name").values_list("name", flat=True))
+        return (
+            [_("Its elastic NICs are unbound and kept: %(names)s.") % {"names": ", ".join(names)}]
+            if names
+            else []
+        )

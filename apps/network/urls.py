@@ -16,7 +16,8 @@ from apps.network.api.segments import SegmentAddressesApi, SegmentsApi
 from apps.network.api.vpcs import SubnetsApi, VpcsApi
 from apps.network.pages.eips import EIP, EipCreate, EipDetail, EipList
 from apps.network.pages.eni_create import EniCreate
-from apps.network.pages.enis import ENI, EniDetail, EniList
+from apps.network.pages.eni_detail import EniDetail
+from apps.network.pages.enis import ENI, EniList
 from apps.network.pages.ranges import RangesPage
 from apps.network.pages.reachability import ReachabilityPage
 from apps.network.pages.security_group_rules import RulesPage, SecurityGroupCreate

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.models import Tenant
 from apps.compute.models import Vm
+from apps.compute.services.eni_binding import bind_eni
 from apps.compute.services.power import power_off_vm
 from apps.compute.specs import vm_spec
 from apps.drivers.memory.records import MemoryVm, vms_of
@@ -19,8 +20,9 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.stored_messages import rendered_message
 from apps.network.models import Eni, Subnet
 from apps.reconciliation.models import Finding, Rule
+from apps.reconciliation.services import Action, do
 from tests.compute.elastic import defined, has, make_bound, make_eni, plugged, port_of
-from tests.compute.factories import Cloud
+from tests.compute.factories import Cloud, make_vm
 from tests.network.external import make_segment
 from tests.reconciliation.drift import findings, later, look_twice, repaired, the_finding, work
 from tests.reconciliation.planting import forget, other_host, with_parts
@@ -81,18 +83,37 @@ def test_a_nic_that_the_vm_lacks_is_plugged_in_again(
     assert findings() == []
 
 
-@pytest.mark.parametrize("known", [True, False], ids=["another's", "nobody's"])
-def test_a_nic_that_no_row_binds_to_the_vm_is_unplugged(
-    cloud: Cloud, vm: Vm, owner: Actor, far: Subnet, known: bool
+@pytest.mark.parametrize("is_bound", [True, False], ids=["another's", "unbound"])
+def test_a_nic_that_its_row_binds_elsewhere_is_unplugged(
+    cloud: Cloud, vm: Vm, owner: Actor, subnet: Subnet, far: Subnet, is_bound: bool
 ) -> None:
     stray = make_eni(owner, far, name="stray")
-    port = str(stray.nic.pk) if known else "0" * 8 + "-0000-4000-8000-" + "0" * 12
+    if is_bound:
+        done(bind_eni(owner, stray, vm=make_vm(owner, cloud, subnet, name="other").pk))
+    port = str(stray.nic.pk)
     later()
     alter(cloud, vm, *own_nics(vm), NicAttachment(port, stray.nic.mac, slot=5))
     look_twice()
     finding = the_finding()
-    assert (finding.aspect, finding.resource_id) == ("plugged", vm.pk)
-    assert str(finding.target_id) == (str(stray.pk) if known else port)
+    assert (finding.aspect, finding.resource_id, finding.target_id) == ("plugged", vm.pk, stray.pk)
+    assert work() == ["vm.resync"]
+    assert port not in {**plugged(vm), **defined(vm)}
+    look_twice()
+    assert findings() == []
+
+
+def test_a_nic_that_no_row_knows_is_for_the_administrator_and_a_resync_unplugs_it(
+    cloud: Cloud, vm: Vm, admin: Actor
+) -> None:
+    port = "0" * 8 + "-0000-4000-8000-" + "0" * 12
+    later()
+    alter(cloud, vm, *own_nics(vm), NicAttachment(port, "02:00:00:00:95:01", slot=5))
+    look_twice()
+    finding = the_finding()
+    assert (finding.kind, finding.aspect, finding.resource_id) == ("eni", "attached", vm.pk)
+    assert str(finding.target_id) == port
+    assert work() == [], "Its guest may be using it."
+    do(admin, finding, Action.RESYNC)
     assert work() == ["vm.resync"]
     assert port not in {**plugged(vm), **defined(vm)}
     look_twice()

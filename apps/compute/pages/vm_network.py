@@ -8,10 +8,12 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from apps.compute.models import Vm
+from apps.compute.pages.vm_elastic_nics import vm_elastic_nics
 from apps.lifecycle.selectors import with_open_operations
 from apps.network.egress import default_egress
 from apps.network.models import Eip, Nic
 from apps.network.pages.eips import EIP, routes_text
+from apps.network.pages.enis import limits_text
 from apps.network.verbs.eip import EIP_CREATE
 from apps.portal.detail import DetailPage
 from apps.portal.kinds import Offer
@@ -46,7 +48,7 @@ def vm_network(page: DetailPage, vm: Vm) -> dict[str, Any]:
     leaving = {eip.pk for eip in egress.values() if eip is not None}
     why = vm.why_not_configured
     return {
-        "nics": [NicLine(nic, _limits(nic)) for nic in vm.shown_nics],
+        "nics": [NicLine(nic, limits_text(nic)) for nic in vm.shown_nics],
         "eips": [
             EipLine(
                 eip,
@@ -67,14 +69,5 @@ def vm_network(page: DetailPage, vm: Vm) -> dict[str, Any]:
         if page.rights.covers(EIP_CREATE, vm.project_id, vm.tenant_id)
         else "",
         "check_url": f"{page.area}:reachability",
+        **vm_elastic_nics(page, vm),
     }
-
-
-def _limits(nic: Nic) -> str:
-    if not (nic.mbit_in or nic.mbit_out):
-        return _("unlimited")
-    values = {
-        "inbound": f"{nic.mbit_in:,}" if nic.mbit_in else _("unlimited"),
-        "outbound": f"{nic.mbit_out:,}" if nic.mbit_out else _("unlimited"),
-    }
-    return _("in %(inbound)s, out %(outbound)s Mbit/s") % values

@@ -28,7 +28,7 @@ from apps.compute.verbs import (
     VM_START,
 )
 from apps.infrastructure.models import ComputeCluster, Host
-from apps.network.models import Eip, SecurityGroup, Subnet, Vpc
+from apps.network.models import Eip, Eni, SecurityGroup, Subnet, Vpc
 from apps.network.verbs import VM_SET_NIC_BANDWIDTH, VM_SET_SECURITY_GROUP
 from apps.portal import html
 from apps.portal.charts import VM_CHARTS, monitoring
@@ -183,6 +183,7 @@ class VmDetail(DetailPage):
                 "security_group", SecurityGroup.objects.filter(pk__in=[n.security_group_id for n in nics])
             ),
             Related("eip", Eip.objects.filter(carrier=row.pk), f"carrier={row.pk}"),
+            Related("eni", Eni.objects.filter(vm=row.pk), f"vm={row.pk}"),
             Related("key_pair", KeyPair.objects.filter(tenant=row.tenant, public_key__in=row.ssh_keys)),
             Related("host", Host.objects.filter(pk__in=[row.host_id])),
             Related("compute_cluster", ComputeCluster.objects.filter(pk=row.cluster_id)),

@@ -1,6 +1,7 @@
 """Comparing the NICs of VMs with what their hosts report: one statement for all hosts whose turn it is.
 
-A VM's own NICs are there from its start on and never unplugged; compared are elastic NICs, and what nobody knows.
+A VM's own NICs are there from its start on and never unplugged; compared are elastic NICs (UNPLUGGED, PLUGGED), and
+what no row knows (ATTACHED), which is the administrator's: after a restore the guest may be using it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from django.db import connection
 from apps.compute.reconciled.reports import MOST_VMS
 from apps.reconciliation.difference import Difference, Place
 from apps.reconciliation.models import Rule
-from apps.reconciliation.rules import AT_REST, GRACE, PLUGGED, UNPLUGGED, is_id
+from apps.reconciliation.rules import AT_REST, ATTACHED, GRACE, PLUGGED, UNPLUGGED, is_id
 
 if TYPE_CHECKING:
     from apps.infrastructure.reports import Reading
@@ -41,7 +42,8 @@ SELECT '{UNPLUGGED}', e.id, e.name, vm.tenant_id, vm.id, vm.name, vm.host_id
   JOIN network_nic n ON n.owner_id = e.id
  WHERE NOT EXISTS (SELECT FROM seen s WHERE s.vm = vm.id AND s.port = n.id) AND {_AT_REST_TOO}
 UNION ALL
-SELECT '{PLUGGED}', COALESCE(e.id, s.port), COALESCE(e.name, s.port::text), vm.tenant_id, vm.id, vm.name, vm.host_id
+SELECT CASE WHEN n.id IS NULL THEN '{ATTACHED}' ELSE '{PLUGGED}' END, COALESCE(e.id, s.port),
+       COALESCE(e.name, s.port::text), vm.tenant_id, vm.id, vm.name, vm.host_id
   FROM seen s JOIN vm ON vm.id = s.vm LEFT JOIN network_nic n ON n.id = s.port
   LEFT JOIN network_eni k ON k.resource_id = n.owner_id LEFT JOIN lifecycle_resource e ON e.id = k.resource_id
  WHERE n.owner_id IS DISTINCT FROM s.vm AND k.vm_id IS DISTINCT FROM s.vm AND (e.id IS NULL OR {_AT_REST_TOO})

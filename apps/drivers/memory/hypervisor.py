@@ -218,9 +218,7 @@ class MemoryHypervisor:
             hypervisor_version="1",
             load_percent=min(100.0, 100.0 * sum(vm.spec.vcpu for vm in running) / self._capacity.vcpus),
             memory_used_mib=sum(vm.spec.memory_mib for vm in running),
-            vms=tuple(
-                replace(_status(vm), disks=disks.reported(vm), nics=nics.reported(vm)) for vm in vms
-            ),
+            vms=tuple(replace(_status(vm), disks=disks.reported(vm), nics=nics.reported(vm)) for vm in vms),
         )
 
     def running(self) -> list[MemoryVm]:

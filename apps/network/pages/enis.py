@@ -1,9 +1,6 @@
-"""Elastic NICs: their list and details."""
+"""Elastic NICs: their actions and their list."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -11,8 +8,7 @@ from django.utils.translation import gettext_lazy
 from apps.lifecycle.models import Resource
 from apps.network.eni_forms import EniBandwidthForm, EniGroupForm, UnbindEniForm
 from apps.network.filters import EniFilter
-from apps.network.models import Eni, ExternalSegment, NicRole, SecurityGroup, Subnet, Vpc
-from apps.network.pages.eips import routes_text
+from apps.network.models import Eni, Nic, NicRole
 from apps.network.selectors import visible_enis
 from apps.network.verbs.eni import (
     ENI_CREATE,
@@ -35,8 +31,7 @@ from apps.portal.columns import (
     UPDATED,
     Column,
 )
-from apps.portal.dependencies import Related
-from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
+from apps.portal.detail import DetailPage
 from apps.portal.facets import choice_facet, project_facet, region_facet, status_facet, tenant_facet
 from apps.portal.forms import LabelsForm
 from apps.portal.html import copyable, link
@@ -87,6 +82,14 @@ def speed_text(mbit: int) -> str:
     return f"{mbit:,}" if mbit else _("unlimited")
 
 
+def limits_text(nic: Nic) -> str:
+    """Return what a NIC may receive and send, as people read it."""
+    if not (nic.mbit_in or nic.mbit_out):
+        return _("unlimited")
+    values = {"inbound": speed_text(nic.mbit_in), "outbound": speed_text(nic.mbit_out)}
+    return _("in %(inbound)s, out %(outbound)s Mbit/s") % values
+
+
 def role_text(row: Eni) -> str:
     """Return whether it is internal or external."""
     return str((NicRole.EXTERNAL if row.is_external else NicRole.INTERNAL).label)
@@ -96,7 +99,8 @@ def _network(row: Eni) -> Resource | None:
     return row.segment if row.segment is not None else row.nic.subnet
 
 
-def _link(row: Resource | None, page: ListPage | DetailPage) -> object:
+def named_link(row: Resource | None, page: ListPage | DetailPage) -> object:
+    """Return the name of a resource, linked for who may open it; "" for none."""
     return link(neighbour_url(page.rights, page.area, row), row.name) if row is not None else ""
 
 
@@ -116,7 +120,7 @@ class EniList(ListPage):
         Column(
             "vm",
             gettext_lazy("Virtual machine"),
-            lambda row, page: _link(row.shown_vm, page),
+            lambda row, page: named_link(row.shown_vm, page),
             sort="vm__name",
             filter="vm_name",
             brief=True,
@@ -131,13 +135,13 @@ class EniList(ListPage):
         Column(
             "network",
             gettext_lazy("Network"),
-            lambda row, page: _link(_network(row), page),
+            lambda row, page: named_link(_network(row), page),
             text=lambda row, page: (found := _network(row)) and found.name,
         ),
         Column(
             "security_group",
             gettext_lazy("Security group"),
-            lambda row, page: _link(row.nic.security_group, page),
+            lambda row, page: named_link(row.nic.security_group, page),
             text=lambda row, page: row.nic.security_group.name if row.nic.security_group else "",
         ),
         Column(
@@ -173,73 +177,3 @@ class EniList(ListPage):
         gettext_lazy("No elastic NICs yet"),
         gettext_lazy("An elastic NIC connects a VM to a further network, and can be moved to another VM."),
     )
-
-
-class EniDetail(DetailPage):
-    of = ENI
-    primary = ("retry", "bind", "unbind", "set_security_group")
-    tabs = (OVERVIEW, ACTIVITY)
-
-    def facts(self, row: Eni) -> Sequence[Property]:
-        """Its address, and where it is."""
-        facts = [Property(_("IP address"), row.address, copy=bool(row.address))]
-        if row.shown_vm is not None:
-            facts.append(Property(_("Virtual machine"), _link(row.shown_vm, self)))
-        return facts
-
-    def properties(self, row: Any) -> Sequence[Properties]:
-        """The address and where it is, and what it may do."""
-        nic, segment = row.nic, row.segment
-        if segment is not None:
-            place = [
-                Property(_("External segment"), _link(segment, self)),
-                Property(_("Gateway"), str(segment.gateway)),
-                Property(_("Routes"), routes_text(segment)),
-            ]
-        else:
-            place = [
-                Property(_("VPC"), _link(nic.subnet.vpc, self)),
-                Property(_("Subnet"), _link(nic.subnet, self)),
-                Property(_("Gateway"), str(nic.subnet.gateway)),
-            ]
-        return [
-            Properties(
-                _("Address"),
-                [
-                    Property(_("Type"), role_text(row)),
-                    Property(_("IP address"), row.address, copy=bool(row.address)),
-                    Property(_("MAC"), nic.mac, copy=True),
-                    *place,
-                ],
-            ),
-            Properties(
-                _("Connection"),
-                [
-                    Property(_("Virtual machine"), _link(row.shown_vm, self)),
-                    Property(
-                        _("Security group"),
-                        _link(nic.security_group, self) or _("none: all traffic is allowed"),
-                    ),
-                    Property(_("Inbound bandwidth (Mbit/s)"), speed_text(nic.mbit_in)),
-                    Property(_("Outbound bandwidth (Mbit/s)"), speed_text(nic.mbit_out)),
-                ],
-            ),
-        ]
-
-    def uses(self, row: Eni) -> Sequence[Related]:
-        """Where its address is from, and what filters it."""
-        subnet = row.nic.subnet
-        return [
-            Related("external_segment", ExternalSegment.objects.filter(pk__in=[row.segment_id])),
-            Related("subnet", Subnet.objects.filter(pk__in=[row.nic.subnet_id])),
-            Related("vpc", Vpc.objects.filter(pk__in=[subnet.vpc_id] if subnet else [])),
-            Related("security_group", SecurityGroup.objects.filter(pk__in=[row.nic.security_group_id])),
-        ]
-
-    def used_by(self, row: Eni) -> Sequence[Related]:
-        """The VM that has it."""
-        return [Related("vm", Resource.objects.filter(pk=row.vm_id))] if row.vm_id else []
-
-    def watch(self, row: Eni) -> Sequence[str]:
-        """The VM that has it."""
-        return [f"vm:{row.vm_id}"] if row.vm_id else []
