@@ -165,6 +165,10 @@ def _eni_of_role(roles: list[str]) -> Q:
     return found
 
 
+def _eni_with_address(begins: str) -> Q:
+    return Q(nics__ip__istartswith=begins) | Q(segment_address__ip__istartswith=begins)
+
+
 class EniFilter(ResourceFilter):
     by = {
         "status": status_filter(Eni),
@@ -176,15 +180,19 @@ class EniFilter(ResourceFilter):
         "vpc": Choices(_("VPC"), "nics__subnet__vpc_id", each=forms.UUIDField),
         "segment": Choices(_("External segment"), "segment_id", each=forms.UUIDField),
         "security_group": Choices(_("Security group"), "nics__security_group_id", each=forms.UUIDField),
+        "address": Text(_("IP address"), where=_eni_with_address),
         "mac": Text(_("MAC"), "nics__mac", lookup="istartswith"),
     }
 
     def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Find by name, id, address or MAC."""
         text = value.strip()
-        found = named_or_with_id(text) | Q(pk__in=Nic.objects.filter(mac__istartswith=text).values("owner"))
-        if not is_address(text):
-            return queryset.filter(found)
-        inside = Nic.objects.filter(ip=text, role=NicRole.ELASTIC).values("owner")
-        outside = SegmentAddress.objects.filter(ip=text).values("holder")
-        return queryset.filter(found | Q(pk__in=inside) | Q(pk__in=outside))
+        found = named_or_with_id(text)
+        if is_address(text):
+            inside = Nic.objects.filter(ip=text, role=NicRole.ELASTIC).values("owner")
+            outside = SegmentAddress.objects.filter(ip=text).values("holder")
+            return queryset.filter(found | Q(pk__in=inside) | Q(pk__in=outside))
+        if ":" in text:
+            with_mac = Nic.objects.filter(mac__istartswith=text, role=NicRole.ELASTIC).values("owner")
+            return queryset.filter(found | Q(pk__in=with_mac))
+        return queryset.filter(found)

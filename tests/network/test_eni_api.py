@@ -72,6 +72,8 @@ def test_lists_are_narrowed_and_searched_by_address_and_mac(
     found = {
         "q=10.0.1.2": ["inside"],
         "q=203.0.113.2": ["outside"],
+        "address=10.0.1": ["inside"],
+        "address=203.0": ["outside"],
         f"q={outside.nic.mac}": ["outside"],
         f"mac={inside.nic.mac}": ["inside"],
         "role=external": ["outside"],

@@ -95,7 +95,7 @@ def force_clean_eni(run: OperationContext) -> Settle | None:
                 host=host.name,
             )
         else:
-            keep_remaining(run, partial(_unplug, backends.hypervisor(host, run), vm, eni))
+            keep_remaining(run, partial(_let_go, backends.hypervisor(host, run), vm, eni))
     run.step(_("Removing from the network"), 60)
     keep_remaining(run, lambda: ensure_eni_port_absent(run, eni))
     return lambda: settle_eni_deleted(eni)
@@ -168,6 +168,10 @@ def _unplug(hypervisor: Hypervisor, vm: Vm, eni: Eni) -> bool:
         if error.code != VM_MISSING:
             raise
         return True
+
+
+def _let_go(hypervisor: Hypervisor, vm: Vm, eni: Eni) -> None:
+    _unplug(hypervisor, vm, eni)
 
 
 def _arrive(run: OperationContext, eni: Eni) -> Eni:
