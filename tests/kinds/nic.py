@@ -14,7 +14,7 @@ from tests.security.words import api
 
 
 def _stray(cloud: Cloud, vm: Vm) -> None:
-    spec = PortSpec(str(uuid4()), str(vm.nics.get().subnet_id), "02:00:00:00:99:99", "10.0.9.9")
+    spec = PortSpec(str(uuid4()), str(vm.nics.get(role="internal").subnet_id), "02:00:00:00:99:99", "10.0.9.9")
     MemoryFabric(cloud.world).ensure(spec)
 
 
