@@ -11,12 +11,14 @@ from apps.accounts.moves import Moving, moving
 from apps.infrastructure.pages import attention
 from apps.network.models import Subnet
 from apps.network.pages.default_network import MAKE_DEFAULT, default_network_notice
+from apps.network.pages.eip_topology import eip_items
 from apps.network.pages.segment_attention import segment_items
 from apps.network.reachability.fabric import port_steps
 from apps.network.reachability.filtering import group_steps
 from apps.network.reachability.routing import route_steps, vpc_steps
 from apps.network.reachability.steps import STEPS, End, StepSlot
 from apps.network.services.default_network import create_default_network
+from apps.network.topology import TOPOLOGY, TopologySlot
 from apps.network.verbs import VPC_CREATE
 from apps.portal.home import FIRST_STEPS, FirstStepSlot
 from apps.portal.slots import (
@@ -70,6 +72,7 @@ NOTICES.fill(NoticeSlot(default_network_notice, kind="project"))
 FIRST_STEPS.fill(FirstStepSlot("vpc", 1, VPC_CREATE, _("A private network for your VMs.")))
 new_accounts.fill(create_default_network)
 attention.more.fill(segment_items)
+TOPOLOGY.fill(TopologySlot(eip_items, watch=("eip",)))
 moving.fill(
     Moving("vpc", belongings=lambda vpc: Subnet.objects.filter(vpc=vpc.pk)),
     Moving("subnet", moves_with=_("A subnet belongs to the project of its VPC. Move the VPC instead.")),

@@ -344,3 +344,16 @@ def test_a_guest_that_cannot_be_prepared_is_configured_behind_the_network(
     settle(bind_eip(owner, eip, carrier=two.pk))
     assert asked == [two.pk, two.pk, one.pk]
     assert addresses_of(two) == [eip.address]
+
+
+@pytest.mark.requirement("EI-4")
+def test_a_pick_that_failed_is_finished_by_picking_again(
+    owner: Actor, eip: Eip, one: Resource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(bind_eip(owner, eip, carrier=one.pk))
+    with monkeypatch.context() as broken:
+        fail_once(broken, at=one)
+        fails(pick_egress(owner, eip))
+    settle(pick_egress(owner, eip))
+    with pytest.raises(NotNow, match="already"):
+        pick_egress(owner, eip)

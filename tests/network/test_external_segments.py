@@ -11,6 +11,7 @@ from apps.drivers.fabric.declared import kind_of
 from apps.drivers.specs import EdgeSpec, ExternalNetwork, ProviderNetworkSpec
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host, Region
+from apps.infrastructure.services.regions import delete_region
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.engine import execute
 from apps.lifecycle.errors import Forbidden, InUse, Invalid, NotFound
@@ -329,3 +330,14 @@ def test_an_administrator_frees_what_is_in_conflict_but_nothing_in_use(
         with pytest.raises(Invalid) as refusal:
             free_address(admin, segment, address=wrong)
         assert list(refusal.value.fields) == ["address"]
+
+
+@pytest.mark.requirement("EI-1", "RG-2")
+def test_a_region_is_deleted_with_its_edge_once_it_has_no_segment(admin: Actor) -> None:
+    region = factories.make_region("south")
+    segment = make_segment(region)
+    with pytest.raises(InUse, match=segment.name):
+        delete_region(admin, region)
+    settle(delete_segment(SYSTEM, segment))
+    delete_region(admin, region)
+    assert not Edge.objects.exists()

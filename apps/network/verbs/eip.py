@@ -34,7 +34,8 @@ def _must_be_bound(eip: Any) -> Text | None:
 def _may_be_egress(eip: Any) -> Text | None:
     if not eip.carrier_id:
         return _("The EIP is not bound.")
-    if eip.is_egress:
+    # One that failed is finished by the same request.
+    if eip.is_egress and not eip.error:
         return _("The EIP is the default egress already.")
     if not eip.segment.has_default_route:
         return _("Its segment has no default route.")
