@@ -6,9 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from apps.drivers.libvirt.neighbours import _parsed, claimed, question
-from apps.drivers.specs import MOST_PROBED
-from tests.drivers.contracts.fabric import refused
+from apps.drivers.libvirt.neighbours import claimed, question
 
 OWN = bytes.fromhex("0200000000aa")
 
@@ -41,9 +39,3 @@ def test_who_announces_an_address_has_it() -> None:
 @pytest.mark.parametrize("frame", [b"", bytes(60), OWN * 2 + b"\x08\x06", OWN * 2 + b"\x86\xdd" + bytes(50)])
 def test_a_frame_that_is_no_answer_is_none(frame: bytes) -> None:
     assert claimed(frame) is None
-
-
-@pytest.mark.parametrize("addresses", [("203.0.113.9; reboot",), ("203.0.113.9",) * (MOST_PROBED + 1)])
-def test_what_is_no_address_and_too_many_are_refused_for_good(addresses: tuple[str, ...]) -> None:
-    with refused("hypervisor.bad_addresses"):
-        _parsed(addresses)
