@@ -28,6 +28,7 @@ from apps.drivers.specs import (
 from tests.drivers.contracts.hypervisor import wait_until_off
 from tests.drivers.contracts.nics import a_network
 from tests.drivers.guests import Guest
+from tests.drivers.netns import netns_guest
 from tests.drivers.real_agents import RealAgent, running_agent, shared_pool
 from tests.drivers.samples import a_port, a_subnet, a_vm, a_volume, a_vpc, an_image
 from tests.onebox_fixtures import Onebox
@@ -214,6 +215,32 @@ def test_nics_are_plugged_in_and_out_under_traffic_and_keep_their_places(lab: La
     assert addresses_of(here) >= set(MANY[1:])
     assert here.output("ip rule | grep -c 'lookup 171'") == "49\n"
     bring(external, second, third)
+
+
+@pytest.mark.requirement("EN-2", "EN-3")
+def test_a_nic_of_another_vpc_joins_two_networks_and_moves_between_running_guests(
+    lab: Lab, guests: Guests, onebox: Onebox
+) -> None:
+    subnet = lab.subnet("10.0.8")
+    elastic = replace(lab.port(subnet, 31), default_route=False)
+    lab.fabric.ensure(elastic)
+
+    def bring(guest: Guest, number: int, *ports: PortSpec) -> None:
+        vm = lab.specs[guest.vm_id]
+        more = (NicAttachment(port.id, port.mac, slot=2) for port in ports)
+        wanted = replace(vm, nics=(vm.nics[0], *more))
+        hypervisor = lab.agents[number].remote.hypervisor()
+        until(lambda: set(hypervisor.ensure_nics(wanted).running) == {nic.port_id for nic in wanted.nics})
+
+    with netns_guest(onebox.hosts[0], lab.port(subnet, 32), "10.0.8.1") as beyond:
+        for guest, number in ((guests.here, 0), (guests.there, 1)):
+            bring(guest, number, elastic)
+            until(lambda: beyond.pings("10.0.8.31"))
+            assert guest.pings("10.0.8.32"), "it is in the other VPC"
+            assert guest.pings("10.0.1.1"), "and in its own"
+            assert "default via 10.0.1.1 " in guest.output("ip route")
+            bring(guest, number)
+            assert not beyond.pings("10.0.8.31")
 
 
 MANY = [f"203.0.113.{number}/32" for number in range(100, 150)] + [
