@@ -143,7 +143,8 @@ CASE = KindCase(
     admin=admin(
         "vm",
         read="one tab.network tab.disks tab.monitoring tab.activity menu",
-        acts="start shut_down restart power_off retry snapshot_disks set_security_group set_nic_bandwidth rename delete",
+        acts="start shut_down restart power_off retry snapshot_disks set_security_group set_nic_bandwidth "
+        "rename delete",
     )
     # The inside of a tenant's machine: an admin acts as the tenant first.
     | dict.fromkeys(
