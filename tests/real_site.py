@@ -217,7 +217,7 @@ def _clear(box: Onebox, keep: Iterable[Image] = ()) -> None:
 
 def _clear_fabric() -> None:
     # Leaves first: what is in use cannot go.
-    for nic in Nic.objects.select_related("subnet__region"):
+    for nic in Nic.objects.select_related("subnet__region").exclude(subnet=None):
         backends.fabric(nic.subnet.region).ensure_absent(PortSpec, str(nic.pk))
     for kind, model in (
         (SecurityGroupSpec, SecurityGroup),

@@ -68,10 +68,8 @@ def test_a_name_is_enough(
     assert answer.status_code == 302, answer.context["form"].errors
     vm = Vm.objects.get()
     assert (vm.name, vm.image_id, vm.instance_type_id) == ("web", cloud.image.pk, cloud.small.pk)
-    assert (vm.nics.get(role="internal").subnet_id, vm.nics.get(role="internal").security_group_id) == (
-        subnet.pk,
-        group.pk,
-    )
+    nic = vm.nics.get(role="internal")
+    assert (nic.subnet_id, nic.security_group_id) == (subnet.pk, group.pk)
     assert vm.ssh_keys == [key.public_key], "the only key is chosen"
 
 

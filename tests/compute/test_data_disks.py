@@ -100,7 +100,7 @@ def volumes(cloud: Cloud) -> dict[str, int]:
 
 def device_names(vm: Vm) -> list[tuple[str, str]]:
     """Return device and volume of each disk in libvirt's definition, but for the seed."""
-    spec = vm_spec(Vm.objects.prefetch_related("disks__cluster", "nics").get(pk=vm.pk))
+    spec = vm_spec(Vm.objects.prefetch_related("disks__cluster", "nics", "eips").get(pk=vm.pk))
     files = {disk.volume.id: in_files(DiskFiles(Path(f"/pool/{disk.volume.id}"))) for disk in spec.disks}
     domain = ET.fromstring(domain_xml.build(spec, HOST, files, VmMetadata(), "hidden"))
     found = []
@@ -237,7 +237,9 @@ def test_what_is_detached_is_no_part_of_its_definition(
 
 def test_a_definition_of_many_disks_costs_no_more_queries(owner: Actor, vm: Vm, disks: list[Disk]) -> None:
     loaded: Any = (
-        Vm.objects.select_related("image", "cluster").prefetch_related("disks__cluster", "nics").get(pk=vm.pk)
+        Vm.objects.select_related("image", "cluster")
+        .prefetch_related("disks__cluster", "nics", "eips")
+        .get(pk=vm.pk)
     )
     with CaptureQueriesContext(
         connection,

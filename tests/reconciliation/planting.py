@@ -29,7 +29,7 @@ def other_host(cloud: Cloud, vm: Vm) -> MemoryHypervisor:
 
 
 def with_parts(vm: Vm) -> Vm:
-    return Vm.objects.prefetch_related("disks__cluster", "nics").get(pk=vm.pk)
+    return Vm.objects.prefetch_related("disks__cluster", "nics", "eips").get(pk=vm.pk)
 
 
 def change(cloud: Cloud, table: Any, id: object, **columns: Any) -> None:
