@@ -15,14 +15,16 @@ from onebox.shell import wait_until
 from apps.accounts.models import Project, Role, Tenant
 from apps.compute.models import Image, InstanceType, Vm
 from apps.compute.services.disk_attachment import attach_disk
+from apps.compute.services.eni_binding import bind_eni
 from apps.compute.services.key_pair import create_key_pair
 from apps.compute.services.power import shut_down_vm
 from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.models import Operation, OperationStatus, Resource, State
-from apps.network.models import Eip, ExternalSegment, SecurityGroup, SegmentAddress, Subnet, Vpc
+from apps.network.models import Eip, Eni, ExternalSegment, SecurityGroup, SegmentAddress, Subnet, Vpc
 from apps.network.services.eip import create_eips
 from apps.network.services.eip_binding import bind_eip
+from apps.network.services.eni import create_eni
 from apps.network.services.external_segment import create_segment
 from apps.network.services.security_group import create_security_group
 from apps.network.services.subnet import create_subnet
@@ -58,6 +60,7 @@ def add_sample_data(site: Site) -> None:
     machines(alice, site.cloud, subnet)
     disks(alice, site.cloud)
     addresses(alice, site.cloud)
+    elastic_nics(alice)
     other_tenants()
     lost_and_new_hosts(site.cloud)
     limits(site.owner.tenant)
@@ -226,6 +229,23 @@ def addresses(alice: Actor, cloud: Cloud) -> None:
     SegmentAddress.objects.create(
         segment=internet, ip="203.0.113.40", use="conflict", mac="52:54:00:7c:01:22"
     )
+
+
+def elastic_nics(alice: Actor) -> None:
+    """One in another VPC and one outside, both at the VM that is shown, and one that no VM has."""
+    staging = Subnet.objects.get(vpc__name="staging", tenant=alice.tenant)
+    group = SecurityGroup.objects.get(name="web", tenant=alice.tenant)
+    datacentre = ExternalSegment.objects.get(name="datacentre")
+    for name, values in (
+        ("shop-web-to-staging", {"subnet": staging.pk, "security_group": group.pk}),
+        ("shop-web-to-warehouse", {"segment": datacentre.pk, "mbit_in": 200, "mbit_out": 50}),
+        ("failover", {"subnet": staging.pk, "description": "For the standby"}),
+    ):
+        create_eni(alice, name=name, **values)
+    settle()
+    for name in ("shop-web-to-staging", "shop-web-to-warehouse"):
+        bind_eni(alice, Eni.objects.get(name=name), vm=Vm.objects.get(name=SHOWN).pk)
+        settle()
 
 
 def fail(operation: Operation) -> None:
