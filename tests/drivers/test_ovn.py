@@ -200,7 +200,7 @@ EDGE_TAMPERINGS = {
     "a provider network on another VLAN": ("network", "set logical_switch_port {localnet} tag=4000"),
     "a provider network without its controller limits": ("network", "clear logical_switch {network} copp"),
     "a port that may use any address": ("port", "clear logical_switch_port {port} port_security"),
-    "a port outside the group of all": ("port", "clear port_group {everybody} ports"),
+    "a port outside the group of all": ("edge", "clear port_group {everybody} ports"),
     "an address without translation": ("port", "clear logical_router {edge} nat"),
     "an address with another MAC": (
         "port",

@@ -20,6 +20,8 @@ from apps.drivers.specs import (
     ExternalNetwork,
     ExternalPortSpec,
     ProviderNetworkSpec,
+    RuleSpec,
+    SecurityGroupSpec,
 )
 from tests.drivers.netns import NetnsGuest, netns_guest
 from tests.drivers.ovn_tidy import TidyFabric
@@ -64,6 +66,17 @@ class EdgeSite:
         for ip in ips:
             guest.set_address(ip)
         return guest
+
+    def started(self, *ips: str, host: int = 0, groups: tuple[str, ...] = ()) -> ExternalGuest:
+        """Plug in a guest and wait until its first address answers outside."""
+        guest = self.guest(*ips, host=host, groups=groups)
+        wait_answers(self.gateway(), ips[0])
+        return guest
+
+    def group(self, *rules: RuleSpec) -> SecurityGroupSpec:
+        """Make a security group."""
+        self.fabric.ensure(group := SecurityGroupSpec(new_id(), rules))
+        return group
 
     def bind(self, guest: ExternalGuest, *ips: str) -> None:
         """Have a guest's port hold exactly these addresses."""
@@ -115,6 +128,11 @@ def answers(gateway: outside.Gateway, ip: str, source: str = "") -> bool:
     except OneboxError:
         return False
     return True
+
+
+def namespace_of(guest: NetnsGuest) -> list[str]:
+    """Return the start of a command line that runs the rest in the guest."""
+    return guest.host.command(("ip", "netns", "exec", guest.name))
 
 
 def wait_answers(gateway: outside.Gateway, ip: str) -> None:

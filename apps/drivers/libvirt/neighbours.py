@@ -10,12 +10,13 @@ import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
-from apps.drivers.specs import MOST_PROBED, FoundAddress
+from apps.drivers.probed import checked_addresses
+from apps.drivers.specs import FoundAddress
 from apps.drivers.tools import Limits, run
 
 Address = IPv4Address | IPv6Address
@@ -32,26 +33,12 @@ _counts = itertools.count()
 
 def probe(physical_network: str, vlan: int, addresses: tuple[str, ...]) -> tuple[FoundAddress, ...]:
     """Return which of the addresses answer, and from which MAC."""
-    wanted = _parsed(addresses)
+    wanted = checked_addresses(addresses)
     if not wanted:
         return ()
     with _port(_bridge_of(physical_network), vlan) as device:
         found = _ask(device, wanted)
     return tuple(FoundAddress(str(address), found[address]) for address in wanted if address in found)
-
-
-def _parsed(addresses: tuple[str, ...]) -> list[Address]:
-    try:
-        if len(addresses) > MOST_PROBED:
-            raise ValueError(f"more than {MOST_PROBED} addresses")
-        return [ip_address(text) for text in addresses]
-    except ValueError as error:
-        raise DriverError(
-            _("The addresses cannot be probed: %(error)s."),
-            values={"error": str(error)},
-            code="hypervisor.bad_addresses",
-            permanent=True,
-        ) from error
 
 
 def _vsctl(*words: str) -> str:

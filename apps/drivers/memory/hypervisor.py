@@ -15,6 +15,7 @@ from apps.drivers.memory.pictures import screen
 from apps.drivers.memory.records import ANSWERING, HOSTS, POOL_KEYS, MemoryVm, State, vms_of
 from apps.drivers.memory.world import World
 from apps.drivers.orders import Fence
+from apps.drivers.probed import checked_addresses
 from apps.drivers.specs import (
     RESUMABLE,
     ConsoleAddress,
@@ -181,7 +182,8 @@ class MemoryHypervisor:
         self, physical_network: str, vlan: int, addresses: tuple[str, ...]
     ) -> tuple[FoundAddress, ...]:
         with self._call("probe_addresses") as state:
-            found = {ip: state.get(ANSWERING, f"{physical_network}/{vlan}/{ip}") for ip in addresses}
+            wanted = map(str, checked_addresses(addresses))
+            found = {ip: state.get(ANSWERING, f"{physical_network}/{vlan}/{ip}") for ip in wanted}
         return tuple(FoundAddress(ip, mac) for ip, mac in found.items() if mac)
 
     def status(self, vm_id: str) -> VmStatus:

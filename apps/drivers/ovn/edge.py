@@ -35,7 +35,7 @@ def ensure_edge(replica: Any, transaction: Any, spec: EdgeSpec) -> None:
     }
     router, _ = ensure_row(replica, transaction, "Logical_Router", uuid.UUID(spec.id), columns)
     _ensure_chassis(replica, transaction, spec)
-    _ensure_switch(replica, transaction, spec, router, GUESTS, limits)
+    guests = _ensure_switch(replica, transaction, spec, router, GUESTS, limits)
     links = _ensure_switch(replica, transaction, spec, router, LINKS, limits)
     for version, (prefix, nexthop) in NOWHERE.items():
         route = {"ip_prefix": prefix, "nexthop": nexthop, "output_port": [port_name(GUESTS, spec.id)]}
@@ -47,7 +47,7 @@ def ensure_edge(replica: Any, transaction: Any, spec: EdgeSpec) -> None:
             (router, "static_routes"),
         )
     edge_rules.ensure_policies(replica, transaction, spec.id, router)
-    edge_rules.ensure_guest_rules(replica, transaction, spec)
+    edge_rules.ensure_guest_rules(replica, transaction, spec, guests)
     edge_rules.ensure_link_rules(replica, transaction, spec, links)
 
 

@@ -33,13 +33,16 @@ def port_group(edge_id: str) -> uuid.UUID:
     return derived(edge_id, "externals")
 
 
-def ensure_guest_rules(replica: Any, transaction: Any, spec: EdgeSpec) -> None:
-    """Make the group of all external ports with its rules."""
+def ensure_guest_rules(replica: Any, transaction: Any, spec: EdgeSpec, switch: Any) -> None:
+    """Make the group of all external ports, which are those of the switch, with its rules."""
     about = {
         "name": group_name(spec.id),
         "external_ids": labels("externals", spec.id, spec.generation),
     }
-    group, _ = ensure_row(replica, transaction, "Port_Group", port_group(spec.id), about)
+    group, new = ensure_row(replica, transaction, "Port_Group", port_group(spec.id), about)
+    if not new:
+        for port in _outsiders(group, switch):
+            group.addvalue("ports", port)
     for id, columns in _guest_rules(spec.id, spec.mac.lower()).items():
         ensure_child((replica, transaction), "ACL", id, columns, (group, "acls"))
 
@@ -64,13 +67,19 @@ def rules_hold(replica: Any, edge_id: str, mac: str, router: Any, guests: Any, l
         ("ACL", links, "acls", _link_rules(edge_id, mac)),
         ("Logical_Router_Policy", router, "policies", _policies(edge_id)),
     )
+    if group is None or links is None or _outsiders(group, guests):
+        return False
     return all(
-        holder is not None
-        and id in {row.uuid for row in getattr(holder, column)}
-        and not differs(find(replica, table, id), columns)
+        id in {row.uuid for row in getattr(holder, column)} and not differs(find(replica, table, id), columns)
         for table, holder, column, rows in wanted
         for id, columns in rows.items()
     )
+
+
+def _outsiders(group: Any, switch: Any) -> list[Any]:
+    """Return the external ports of the switch that are not in the group."""
+    members = {port.uuid for port in group.ports}
+    return [port for port in switch.ports if port.type != "router" and port.uuid not in members]
 
 
 def _guest_rules(edge_id: str, mac: str) -> dict[uuid.UUID, Columns]:

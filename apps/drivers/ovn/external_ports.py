@@ -99,13 +99,10 @@ def external_port_holds(replica: Any, port: Any) -> bool:
     id, edge_id = port.external_ids["scloud:id"], port.external_ids.get("scloud:subnet", "")
     ips = addresses_of(port)
     mac = port.addresses[0].split()[0] if port.addresses else ""
-    everybody = find(replica, "Port_Group", port_group(edge_id))
     return (
         port.addresses == [" ".join([mac, *ips])]
         and port.port_security == port.addresses
         and port.enabled == [bool(ips)]
-        and everybody is not None
-        and port.uuid in {member.uuid for member in everybody.ports}
         and all(address_holds(replica, edge_id, id, mac, ip) for ip in ips)
         and bandwidth.limits_hold(replica, port)
     )

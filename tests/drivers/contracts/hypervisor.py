@@ -11,6 +11,7 @@ import pytest
 
 from apps.drivers.protocols import Hypervisor
 from apps.drivers.specs import (
+    MOST_PROBED,
     MOST_SCREEN_HEIGHT,
     MOST_SCREEN_WIDTH,
     DiskAttachment,
@@ -48,6 +49,15 @@ class HypervisorContract:
     def test_an_unknown_vm_does_not_exist(self, hypervisor: Hypervisor) -> None:
         vm_id = new_id()
         assert hypervisor.status(vm_id) == VmStatus(id=vm_id, exists=False)
+
+    @pytest.mark.requirement("EI-1")
+    @pytest.mark.parametrize("addresses", [("203.0.113.9; reboot",), ("203.0.113.9",) * (MOST_PROBED + 1)])
+    def test_only_addresses_are_probed_and_not_too_many(
+        self, hypervisor: Hypervisor, addresses: tuple[str, ...]
+    ) -> None:
+        with refused("hypervisor.bad_addresses"):
+            hypervisor.probe_addresses("physnet1", 101, addresses)
+        assert hypervisor.probe_addresses("physnet1", 101, ()) == ()
 
     def test_a_defined_vm_is_off_and_knows_its_generation(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
         for generation in (3, 3, 4):
