@@ -126,7 +126,7 @@ CASE = KindCase(
         "create": Recipe(_create, made_segment),
         "retry": Recipe(
             lambda environment, row: eni.retry_eni(environment.owner, row),
-            lambda environment: spoilt(_create(environment), "fabric.ensure"),
+            lambda environment: spoilt(_create(environment), "fabric.ensure_port"),
         ),
         "bind": Recipe(_bind, _elsewhere),
         "unbind": Recipe(lambda environment, row: unbind_eni(environment.owner, row), _bound),

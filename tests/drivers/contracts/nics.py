@@ -169,7 +169,7 @@ class GuestNetworkContract:
         assert state == GuestNetworkState(applied=False, reason=GuestNetworkReason.NO_AGENT)
         status = hypervisor.status(vm.id)
         assert (status.guest_network, status.guest_network_reason) == (0, GuestNetworkReason.NO_AGENT)
-        assert status in hypervisor.observe().vms
+        assert status in [replace(each, disks=None, nics=None) for each in hypervisor.observe().vms]
 
     def test_a_guest_that_needs_nothing_is_not_asked(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
         nic = a_nic(1)
