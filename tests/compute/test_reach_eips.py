@@ -39,6 +39,7 @@ def test_an_eip_is_reached_from_another_vpc_by_the_senders_own(
     blocked = check()
     assert "egress.none" in codes(blocked) and blocked.cause is not None
     assert "no default egress" in blocked.cause.text
+    Vm.objects.filter(pk=target.pk).update(guest_configured=True)  # as its host reports once the guest is up
     Eip.objects.filter(pk=mine.pk).update(carrier=sender.pk, delivery=Eip.Delivery.TRANSLATED)
     answer = check()
     assert answer.result == "ok", [step.text for step in answer.steps]

@@ -227,6 +227,7 @@ def test_the_51st_ipv4_and_the_11th_ipv6_address_are_refused_by_name(
     cloud: Cloud, owner: Actor, vm: Vm, segment: ExternalSegment, project: Project
 ) -> None:
     six = make_segment(cloud.region, INTERNET6)
+    Quota.objects.filter(metric="eip").update(limit=100)
     for within, most, word in ((segment, 50, "50 IPv4"), (six, 10, "10 IPv6")):
         full = [make_eip(within, project) for _number in range(most + 1)]
         Eip.objects.filter(pk__in=[each.pk for each in full[:-1]]).update(carrier=vm.pk)
