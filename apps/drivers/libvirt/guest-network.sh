@@ -20,7 +20,7 @@ folder=/run
 file=$folder/scloud-network
 list=$(cat)
 old=$(cat "$file" 2>/dev/null)
-mac= dev= have= missing= failed=
+mac= dev= have= missing= failed= looking=
 
 listed() { case "$nl$2$nl" in *"$nl$1$nl"*) return 0 ;; esac; return 1; }
 begins() { case "$nl$2" in *"$nl$1 "*) return 0 ;; esac; return 1; }
@@ -48,13 +48,14 @@ add_address() { # add_address FAMILY ADDRESS
     has_address "$2" && return 0
     # No duplicate is possible, and looking for one takes a second; not every ip command knows the word.
     [ "$1" = 4 ] || ! ip -6 addr add "$2" dev "$dev" nodad 2>/dev/null || return 0
-    try ip "-$1" addr add "$2" dev "$dev"
+    try ip "-$1" addr add "$2" dev "$dev" && [ "$1" = 6 ] && looking=yes
 }
 
-settle() { # wait until IPv6 addresses can be the source of a route
-    tries=0
-    while [ $tries -lt 15 ]; do
-        case $(ip -6 addr show dev "$dev") in *tentative*) ;; *) return 0 ;; esac
+settle() { # wait until IPv6 addresses answer and can be the source of a route
+    [ -n "$looking" ] || return 0
+    looking= tries=0
+    while [ $tries -lt 20 ]; do
+        case $(ip -6 addr show scope global) in *tentative*) ;; *) return 0 ;; esac
         sleep 0.2 2>/dev/null || sleep 1
         tries=$((tries + 1))
     done
@@ -105,6 +106,7 @@ while read -r line; do
 done <<END
 $list
 END
+settle
 
 while read -r line; do
     # shellcheck disable=SC2086 # words
