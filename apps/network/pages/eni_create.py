@@ -56,7 +56,7 @@ class EniCreate(CreatePage):
             left = free_text(segment) if segment else ""
         else:
             rows = visible_subnets(self.actor).select_related("region")
-            subnet = rows.filter(pk=data.get("subnet")).first()
+            subnet = rows.filter(pk=data["subnet"]).first() if data.get("subnet") else None
             usual, place, left = 0, {"subnet": subnet}, f"{subnet.free_addresses:,}" if subnet else ""
         speeds = [usual if data.get(name) is None else data[name] for name in ("mbit_in", "mbit_out")]
         return {
