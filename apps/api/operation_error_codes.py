@@ -22,6 +22,8 @@ OPERATION_CODES: dict[str, str] = {
     "driver.failed": "A backend refused or failed.",
     "driver.tool_missing": "A program is missing on the host.",
     "driver.tool_timeout": "A program on the host did not finish in time.",
+    "edge.full": "The edge of the region has as many VPCs with one-to-one NAT as it can have.",
+    "eip.pending": "The EIP of the VM is not ready.",
     "fabric.address_in_use": "The network already has a port with the address.",
     "fabric.busy": "The network database was changed at the same time.",
     "fabric.edge_in_use": "The edge of the region still has external segments or ports.",

@@ -9,14 +9,13 @@ from uuid import UUID
 
 from django import forms
 from django.db.models import Count, Q, QuerySet
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from apps.accounts.access import visible
 from apps.accounts.labels import MAX_NAME
 from apps.accounts.rights import Rights
+from apps.compute.disk_widgets import Suggestions
 from apps.compute.models import Vm
 from apps.compute.services.disk_attachment import MOST_DISKS
 from apps.infrastructure.models import ComputeCluster
@@ -29,21 +28,6 @@ from apps.storage.verbs import DISK_ATTACH
 
 #: Of so many VMs one is chosen from a list; of more, one is found by typing its name or ID.
 MOST_OFFERED = 100
-
-
-class Suggestions(forms.TextInput):
-    """A text that the browser completes from a list."""
-
-    def __init__(self, suggestions: Sequence[tuple[str, str]]) -> None:
-        super().__init__({"autocomplete": "off", "spellcheck": "false"})
-        self.suggestions = suggestions
-
-    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        """Draw the input and its list."""
-        key = f"{(attrs or {}).get('id', name)}_list"
-        options = format_html_join("", '<option value="{}">{}</option>', self.suggestions)
-        drawn = super().render(name, value, {**(attrs or {}), "list": key}, renderer)
-        return format_html('{}<datalist id="{}">{}</datalist>', drawn, key, options)
 
 
 def attaching(disk: Disk) -> list[str]:

@@ -73,4 +73,4 @@ class NicBandwidthForm(NicForm):
     def prepare(self) -> None:
         """Show what the NIC has now."""
         if (nic := self.nic()) is not None:
-            self.initial |= {"mbit_in": nic.mbit_in, "mbit_out": nic.mbit_out}
+            self.initial.update(mbit_in=nic.mbit_in, mbit_out=nic.mbit_out)

@@ -14,7 +14,7 @@ from apps.compute.observation import report_reachability, take_reports
 from apps.compute.pages.on_home import home_vms
 from apps.compute.pages.on_hosts import cluster_card, cluster_types, cluster_vms, host_card, host_vms
 from apps.compute.pages.on_storage import paused_items, paused_notice, storage_vms
-from apps.compute.reachability import power_steps
+from apps.compute.reachability import guest_steps, power_steps
 from apps.compute.selectors import visible_images, with_system_disk
 from apps.compute.services.instance_type import create_default_types
 from apps.compute.usage import vm_samples
@@ -92,7 +92,11 @@ MENU.fill(
 )
 
 attention.more.fill(paused_items)
-STEPS.fill(StepSlot(10, partial(power_steps, end=End.FROM)), StepSlot(90, partial(power_steps, end=End.TO)))
+STEPS.fill(
+    StepSlot(10, partial(power_steps, end=End.FROM)),
+    StepSlot(90, partial(power_steps, end=End.TO)),
+    StepSlot(95, guest_steps),
+)
 reports.listeners.fill(take_reports)
 reports.reach_listeners.fill(report_reachability)
 usage.samplers.fill(vm_samples, disk_samples)

@@ -156,6 +156,7 @@ CAUSES: dict[str, TenantText] = {
     "vm.guest_ignored_shutdown": TenantText(
         _("The guest did not shut down in time."), _("Shut down from inside the guest, or power off the VM.")
     ),
+    "eip.pending": TenantText(_("Waiting for the EIP to be created."), _WAIT),
     "vpc.pending": TenantText(_("Waiting for the VPC to be created."), _WAIT),
     "vpc.failed": TenantText(
         _("The VPC could not be created."), _("Retry the VPC first, then retry this subnet.")
@@ -216,6 +217,9 @@ STEPS: dict[str, str] = {
     "Looking for the VM on %(host)s": _("Checking the host"),
     "Host %(host)s is unreachable. The VM’s data stays on this host.": _("The host is not responding."),
     "Attaching on %(host)s": _("Attaching"),
+    "Host %(host)s is unreachable. The guest of %(name)s is not configured.": _(
+        "The host is not responding. The guest is not configured."
+    ),
     "Host %(host)s is unreachable. The disk stays attached there.": _("The host is not responding."),
     "Not cleaned up: %(error)s": _("Some parts could not be removed. Your administrator has been notified."),
     "The guest is paused and cannot shut down.": _("The guest is paused and cannot shut down."),

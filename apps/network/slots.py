@@ -15,6 +15,7 @@ from apps.network.pages.eip_topology import eip_items
 from apps.network.pages.segment_attention import segment_items
 from apps.network.reachability.fabric import port_steps
 from apps.network.reachability.filtering import group_steps
+from apps.network.reachability.outside import egress_steps, eip_steps
 from apps.network.reachability.routing import route_steps, vpc_steps
 from apps.network.reachability.steps import STEPS, End, StepSlot
 from apps.network.services.default_network import create_default_network
@@ -63,7 +64,9 @@ STEPS.fill(
     StepSlot(20, partial(port_steps, end=End.FROM)),
     StepSlot(30, partial(group_steps, end=End.FROM)),
     StepSlot(40, vpc_steps),
+    StepSlot(45, egress_steps),
     StepSlot(50, route_steps),
+    StepSlot(60, eip_steps),
     StepSlot(70, partial(group_steps, end=End.TO)),
     StepSlot(80, partial(port_steps, end=End.TO)),
 )

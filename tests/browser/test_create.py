@@ -203,6 +203,8 @@ def test_another_region_chosen_chooses_its_things_again_and_says_when_nothing_is
             factories.actor_for_user(site.owner), factories.default_project(site.owner.tenant)
         )
         Resource.objects.filter(tenant=site.owner.tenant).update(state=State.READY)
+        # What its worker has not ended yet would take the error away again below.
+        wait_until(lambda: not Operation.objects.open().exists(), "the default network", seconds=100)
         group = SecurityGroup.objects.get(region=region)
         site.open(page, "/vms/create/", site.owner)
         page.get_by_label("Region").select_option("zz-second")

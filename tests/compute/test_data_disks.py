@@ -100,7 +100,7 @@ def volumes(cloud: Cloud) -> dict[str, int]:
 
 def device_names(vm: Vm) -> list[tuple[str, str]]:
     """Return device and volume of each disk in libvirt's definition, but for the seed."""
-    spec = vm_spec(Vm.objects.prefetch_related("disks__cluster", "nics").get(pk=vm.pk))
+    spec = vm_spec(Vm.objects.prefetch_related("disks__cluster", "nics", "eips").get(pk=vm.pk))
     files = {disk.volume.id: in_files(DiskFiles(Path(f"/pool/{disk.volume.id}"))) for disk in spec.disks}
     domain = ET.fromstring(domain_xml.build(spec, HOST, files, VmMetadata(), "hidden"))
     found = []
@@ -202,8 +202,9 @@ def test_a_vm_without_data_disks_says_nothing_of_them(owner: Actor, vm: Vm) -> N
 
 
 def test_a_lost_data_disk_is_its_own_finding_and_no_reason_to_remove_its_vm(
-    cloud: Cloud, vm: Vm, disks: list[Disk]
+    owner: Actor, cloud: Cloud, vm: Vm, disks: list[Disk]
 ) -> None:
+    off_and_on(owner, vm)
     with cloud.world.records() as state:
         state.delete(VOLUMES, keys(disks)[1])
     look_twice()
@@ -216,10 +217,11 @@ def test_a_lost_data_disk_is_its_own_finding_and_no_reason_to_remove_its_vm(
 def test_a_data_disk_that_is_too_small_grows_by_itself(
     owner: Actor, cloud: Cloud, vm: Vm, disks: list[Disk], attached: bool
 ) -> None:
+    if not attached:
+        Disk.objects.filter(pk=disks[1].pk).update(vm=None, slot=None)
+    off_and_on(owner, vm)
     settled(power_off_vm(owner, vm))
-    Disk.objects.filter(pk=disks[1].pk).update(
-        size_gib=15, **({} if attached else {"vm": None, "slot": None})
-    )
+    Disk.objects.filter(pk=disks[1].pk).update(size_gib=15)
     look_twice()
     assert work() == (["vm.resync"] if attached else ["disk.resync"])
     assert volumes(cloud)[keys(disks)[1]] == 15 * GIB
@@ -235,7 +237,9 @@ def test_what_is_detached_is_no_part_of_its_definition(
 
 def test_a_definition_of_many_disks_costs_no_more_queries(owner: Actor, vm: Vm, disks: list[Disk]) -> None:
     loaded: Any = (
-        Vm.objects.select_related("image", "cluster").prefetch_related("disks__cluster", "nics").get(pk=vm.pk)
+        Vm.objects.select_related("image", "cluster")
+        .prefetch_related("disks__cluster", "nics", "eips")
+        .get(pk=vm.pk)
     )
     with CaptureQueriesContext(
         connection,

@@ -183,7 +183,7 @@ def test_an_expand_pushed_aside_before_the_volume_grew_gives_size_and_quota_back
     """A worker has started, and its first call did not arrive: the volume may have grown, or not."""
     if not is_attached:
         done(detach_disk(owner, disk))
-    world.fail("hypervisor.ensure_vm" if is_attached else "volumes.ensure_volume", LOST, times=1)
+    world.fail("hypervisor.ensure_disks" if is_attached else "volumes.ensure_volume", LOST, times=1)
     operation = expand_disk(owner, disk, size_gib=40)
     assert run(operation).status == OperationStatus.QUEUED
     push_aside(owner, vm, disk)
@@ -201,7 +201,7 @@ def test_an_expand_pushed_aside_before_the_volume_grew_gives_size_and_quota_back
 def test_a_disk_whose_size_is_not_known_yet_is_expanded_by_the_same_request(
     owner: Actor, vm: Vm, disk: Disk, world: World, tenant_a: Tenant
 ) -> None:
-    world.fail("hypervisor.ensure_vm", LOST, times=1)
+    world.fail("hypervisor.ensure_disks", LOST, times=1)
     run(expand_disk(owner, disk, size_gib=40))
     push_aside(owner, vm, disk)
     again = expand_disk(owner, disk, size_gib=40)

@@ -147,7 +147,7 @@ def test_an_attachment_differs_when_its_place_mac_or_mtu_does() -> None:
     nic = NicAttachment("port", "02:00:00:00:00:01", slot=2)
     made = nic_xml.element(nic, HOST, Architecture.X86)
     for change in ({"slot": 3}, {"mac": "02:00:00:00:00:02"}, {"mtu": 1500}):
-        other = nic_xml.element(replace(nic, **change), HOST, Architecture.X86)  # type: ignore[arg-type]
+        other = nic_xml.element(replace(nic, **change), HOST, Architecture.X86)
         assert nic_xml.differs(made, other)
     assert not nic_xml.differs(
         made, nic_xml.element(replace(nic, mac=nic.mac.upper()), HOST, Architecture.X86)

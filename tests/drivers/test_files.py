@@ -1,5 +1,6 @@
 """Volumes as files, with the real qemu-img in a temporary directory."""
 
+import fcntl
 import os
 import stat
 import subprocess
@@ -307,6 +308,18 @@ def test_two_copies_of_one_snapshot_may_be_made_at_a_time(volumes: FileVolumes, 
         list(at_once.map(volumes.ensure_volume, wanted))
     assert [byte_at(volume_path(copy), DATA_AT) for copy in wanted] == [1] * 6
     assert volume_path(snapshot.volume).stat().st_uid == os.geteuid()
+
+
+@pytest.mark.requirement("EV-3")
+def test_a_snapshot_that_is_being_read_is_copied(volumes: FileVolumes, pool: PoolSpec) -> None:
+    snapshot = a_snapshot(a_volume(pool))
+    volumes.ensure_volume(snapshot.volume)
+    volumes.ensure_snapshot(snapshot)
+    # What `qemu-img convert -U` locks of its source while it copies.
+    reads = qcow2.FLOCK.pack(fcntl.F_RDLCK, 0, qcow2.LOCK_START, 1, 0)
+    with volume_path(snapshot.volume).open("rb") as other:
+        fcntl.fcntl(other.fileno(), fcntl.F_OFD_SETLK, reads)
+        volumes.ensure_volume(a_copy(snapshot))
 
 
 @pytest.mark.requirement("EV-3")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from apps.compute.models import Image, Vm
+from apps.compute.models import Image, ImageCopy, Vm
 from apps.compute.services import image as images
 from apps.compute.services import image_copy as image_copies
 from apps.drivers.memory import MemoryVolumes
 from apps.drivers.specs import ImageSpec
+from apps.infrastructure.models import StorageCluster
 from apps.lifecycle.models import Operation, State
 from tests.compute.factories import GIB, Cloud
+from tests.factories import make_storage
 from tests.kinds.case import Body, KindCase
 from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, Recipe, done, new_name, spoilt
@@ -19,6 +21,9 @@ from tests.security.words import A_ADMIN, A_ADMIN_UNKNOWN, A_MANAGE, MARK, P_MAN
 
 if TYPE_CHECKING:
     from tests.security.world import World
+
+#: Storage clusters of the region beside the image's own.
+WITH_COPY, WITHOUT_COPY = "with-copy", "without-copy"
 
 
 def _import_image(environment: Environment, _nothing: object = None) -> Operation:
@@ -64,12 +69,17 @@ def _own(world: World) -> object:
         tenant=world.tenant,
         project=world.project,
     )
+    with_copy = make_storage(world.storage.region, WITH_COPY)
+    ImageCopy.objects.create(image=image, cluster=with_copy, state=ImageCopy.State.READY)
+    make_storage(world.storage.region, WITHOUT_COPY)
     return image.pk
 
 
-_IN_A_CLUSTER: dict[str, Body] = dict.fromkeys(
-    ("copy", "delete_copy"), lambda w: {"cluster": str(w.storage.pk)}
-)
+def _cluster(name: str) -> Body:
+    return lambda world: {"cluster": str(StorageCluster.objects.get(name=name).pk)}
+
+
+_IN_A_CLUSTER: dict[str, Body] = {"copy": _cluster(WITHOUT_COPY), "delete_copy": _cluster(WITH_COPY)}
 
 CASE = KindCase(
     "image",

@@ -33,7 +33,7 @@ def _subnet(environment: Environment) -> Subnet:
 
 
 def _stray(cloud: Cloud, vm: Vm) -> None:
-    vpc = str(vm.nics.get().subnet.vpc_id)
+    vpc = str(vm.nics.get(role="internal").subnet.vpc_id)
     spec = SubnetSpec(str(uuid4()), vpc, "10.9.0.0/24", "10.9.0.1", "02:00:00:00:99:01")
     MemoryFabric(cloud.world).ensure(spec)
 

@@ -116,6 +116,7 @@ CASE = KindCase(
         console=A_INSIDE,
         retry=A_MANAGE,
         set_security_group=A_MANAGE,
+        set_nic_bandwidth=A_MANAGE,
         snapshot_disks=A_MANAGE,
     )
     | {"api:vms-metrics GET": A_VIEW},
@@ -130,6 +131,7 @@ CASE = KindCase(
         retry=P_MANAGE,
         snapshot_disks=P_MANAGE,
         set_security_group=P_MANAGE,
+        set_nic_bandwidth=P_MANAGE,
         rename=P_MANAGE,
         delete=P_MANAGE,
     )
@@ -141,7 +143,8 @@ CASE = KindCase(
     admin=admin(
         "vm",
         read="one tab.network tab.disks tab.monitoring tab.activity menu",
-        acts="start shut_down restart power_off retry snapshot_disks set_security_group rename delete",
+        acts="start shut_down restart power_off retry snapshot_disks set_security_group set_nic_bandwidth "
+        "rename delete",
     )
     # The inside of a tenant's machine: an admin acts as the tenant first.
     | dict.fromkeys(
@@ -168,11 +171,13 @@ CASE = KindCase(
     },
     bodies={
         "set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},
+        "set_nic_bandwidth": lambda w: {"mbit_in": 10, "mbit_out": 10},
         "console": lambda w: {"kind": "browser"},
         "snapshot_disks": lambda w: {"name": "new"},
     },
     forms={
         "set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},
+        "set_nic_bandwidth": lambda w: {"mbit_in": 10, "mbit_out": 10},
         "snapshot_disks": lambda w: {"name": "new"},
     },
     recipes={
@@ -192,6 +197,10 @@ CASE = KindCase(
             lambda environment, vm: nic.set_security_group(
                 environment.owner, vm, security_group=environment.group.pk
             ),
+            make_vm,
+        ),
+        "set_nic_bandwidth": Recipe(
+            lambda environment, vm: nic.set_nic_bandwidth(environment.owner, vm, mbit_in=10, mbit_out=20),
             make_vm,
         ),
         "snapshot_disks": Recipe(

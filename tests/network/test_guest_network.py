@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
+from uuid import uuid4
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_the_vpc_is_reached_by_the_internal_nic_although_an_eip_is_the_egress() 
 
 @pytest.mark.requirement("EI-6")
 def test_subnets_with_ipv6_are_reached_by_the_internal_nic_too() -> None:
-    vpc = Vpc(cidr=VPC.cidr)
+    vpc = Vpc(pk=uuid4(), cidr=VPC.cidr)
     subnet = Subnet(vpc=vpc, cidr=SUBNET.cidr, gateway=SUBNET.gateway, gateway6=ip_address("fd01::1"))
     other = Subnet(vpc=vpc, cidr6=ip_network("fd02::/64"))
     vpc._prefetched_objects_cache = {"subnets": [subnet, other]}  # type: ignore[attr-defined]

@@ -190,9 +190,6 @@ def test_dhcp_offers_the_first_address_behind_any_group(site: EdgeSite) -> None:
     wait_until(lambda: guest.dhcp_offer() == "203.0.113.10", "an offer", seconds=20)
     site.bind(guest, "172.20.1.10")
     wait_until(lambda: guest.dhcp_offer() == "172.20.1.10", "the other offer", seconds=20)
-    site.bind(guest)
-    site.box.northbound("--wait=hv", "sync")
-    assert guest.dhcp_offer() == ""
 
 
 def gap(site: EdgeSite, ip: str, action: Callable[[], None], seconds: int) -> tuple[float, float]:

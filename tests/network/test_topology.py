@@ -91,8 +91,16 @@ def test_the_picture_has_router_subnets_and_vms_with_address_state_and_security_
         assert f'href="{area}/{plural}/{row.pk}/"' in page
     assert str(subnet.vpc.cidr) in page and str(subnet.cidr) in page and "251 free addresses" in page
     first, second = machine(page, "web-1"), machine(page, "web-2")
-    assert str(runs.nics.get().ip) in first and "pill-ok" in first and f">{group.name}</a>" in first
-    assert str(stopped.nics.get().ip) in second and "pill-off" in second and "No security group" in second
+    assert (
+        str(runs.nics.get(role="internal").ip) in first
+        and "pill-ok" in first
+        and f">{group.name}</a>" in first
+    )
+    assert (
+        str(stopped.nics.get(role="internal").ip) in second
+        and "pill-off" in second
+        and "No security group" in second
+    )
 
 
 def test_the_subnets_and_vms_left_out_are_counted_with_a_link_to_the_narrowed_list(

@@ -18,7 +18,7 @@ from apps.portal.slots import MENU
 pytestmark = pytest.mark.requirement("UX-14")
 #: Actions with the same meaning for people, whatever the verb is called.
 SAME = {
-    "delete": ("remove", "revoke"),
+    "delete": ("remove", "revoke", "delete_copy"),
     "create": ("derive", "enroll"),
     "rename": ("edit", "change"),
     "disable": ("deactivate",),

@@ -59,7 +59,10 @@ def test_things_without_a_row_are_found_unless_they_were_there_before(cloud: Clo
     pool = cloud.storage.spec()
     MemoryVolumes(cloud.world).ensure_volume(VolumeSpec(id=str(uuid4()), pool=pool, size_gib=1))
     stray = PortSpec(
-        id=str(uuid4()), subnet_id=str(vm.nics.get().subnet_id), mac="02:00:00:00:99:99", ip="10.0.9.9"
+        id=str(uuid4()),
+        subnet_id=str(vm.nics.get(role="internal").subnet_id),
+        mac="02:00:00:00:99:99",
+        ip="10.0.9.9",
     )
     MemoryFabric(cloud.world).ensure(stray)
     found = audit()
@@ -70,7 +73,9 @@ def test_things_without_a_row_are_found_unless_they_were_there_before(cloud: Clo
 
 def test_missing_disks_ports_and_domains_are_found(cloud: Cloud, vm: Vm) -> None:
     MemoryHypervisor(cloud.world, host_of(vm).name).ensure_vm_absent(str(vm.pk))
-    MemoryFabric(cloud.world).ensure_absent(PortSpec, port_spec(vm.nics.get(), generation=1).id)
+    MemoryFabric(cloud.world).ensure_absent(
+        PortSpec, port_spec(vm.nics.get(role="internal"), generation=1).id
+    )
     MemoryVolumes(cloud.world).ensure_volume_absent(volume_spec(vm.disks.get()))
     assert sum("missing" in sentence for sentence in audit()) == 3
 

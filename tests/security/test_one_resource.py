@@ -67,7 +67,9 @@ def _others(world: World) -> list[Resource]:
 def _neighbours(world: World) -> set[object]:
     """Return what the VM is plugged into and made of: shown by name."""
     nics = world.vm.nics.select_related("subnet")
-    places = {each for nic in nics for each in (nic.subnet_id, nic.subnet.vpc_id, nic.security_group_id)}
+    places = {nic.security_group_id for nic in nics} - {None}
+    for nic in nics.exclude(subnet=None):
+        places |= {nic.subnet_id, nic.subnet.vpc_id}
     return places | set(world.vm.disks.values_list("pk", flat=True))
 
 

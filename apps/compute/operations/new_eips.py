@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
+from django.db import transaction
 from django.utils.translation import gettext_noop as _
 
-from apps.compute.models import Vm
 from apps.drivers.errors import DriverError
 from apps.lifecycle import push
 from apps.lifecycle.models import State
@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 3.0
 
 
 def wait_for_eips(run: OperationContext) -> None:
-    """Wait until the new EIPs of the VM are there, or have failed: then the VM is created without them."""
+    """Wait until the new EIPs of the VM are there. One that failed is unbound: the VM is created without it."""
     pending = Eip.objects.filter(carrier=run.target_id, state=State.PENDING).order_by("name")
     end = time.monotonic() + PATIENCE_SECONDS
     while (eip := pending.first()) is not None:
@@ -32,13 +32,14 @@ def wait_for_eips(run: OperationContext) -> None:
         run.step(_("Waiting for EIP %(name)s"), name=eip.name)
         run.lost.wait(0.05)
         run.check()
-    for eip in Eip.objects.filter(carrier=run.target_id, state=State.ERROR):
-        run.step(_("EIP %(name)s could not be created. The VM is created without it."), name=eip.name)
-
-
-def drop_failed_eips(vm: Vm) -> None:
-    """Unbind the EIPs that could not be created."""
-    failed = list(Eip.objects.filter(carrier=vm.pk, state=State.ERROR))
-    Eip.objects.filter(pk__in=[eip.pk for eip in failed]).update(carrier=None, bound_at=None, is_egress=False)
+    failed = list(Eip.objects.filter(carrier=run.target_id, state=State.ERROR))
+    if not failed:
+        return
+    run.guard()
+    with transaction.atomic():
+        rows = Eip.objects.filter(pk__in=[eip.pk for eip in failed])
+        rows.update(carrier=None, bound_at=None, is_egress=False)
+        for eip in failed:
+            push.resource_changed(eip)
     for eip in failed:
-        push.resource_changed(eip)
+        run.step(_("EIP %(name)s could not be created. The VM is created without it."), name=eip.name)

@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Power, Vm
-from apps.compute.operations.new_eips import drop_failed_eips, wait_for_eips
+from apps.compute.operations.new_eips import wait_for_eips
 from apps.compute.operations.parts import load_vm, make_parts, past, switch_on
 from apps.compute.operations.settling import forget_disk, named_disks, settle_created, settle_deleted
 from apps.compute.specs import used_seed
@@ -28,12 +28,7 @@ def create(run: OperationContext) -> Settle:
     make_parts(run, vm, host, region)
     run.step(_("Starting on %(host)s"), past(run, 60), host=host.name)
     switch_on(run, backends.hypervisor(host, run), vm, host)
-
-    def settle() -> None:
-        drop_failed_eips(vm)
-        settle_created(vm, Power.ON)
-
-    return settle
+    return lambda: settle_created(vm, Power.ON)
 
 
 handles(VM_RETRY)(create)

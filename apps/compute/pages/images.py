@@ -54,7 +54,7 @@ def _copy_goes(image: Image) -> list[str]:
 _OWN = (
     Do(IMAGE_COPY, form=ImageCopyForm),
     Do(IMAGE_RENAME, form=LabelsForm),
-    Do(IMAGE_DELETE_COPY, form=ImageDeleteCopyForm, says=_copy_goes),
+    Do(IMAGE_DELETE_COPY, form=ImageDeleteCopyForm, says=_copy_goes, typed_name=True),
     Do(IMAGE_DELETE, says=_goes, typed_name=True),
 )
 

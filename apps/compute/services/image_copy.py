@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from apps.accounts.access import begin
 from apps.accounts.acts import changes
 from apps.accounts.models import Tenant
 from apps.compute.models import Image, ImageCopy, Vm
@@ -83,7 +84,7 @@ def hold_image(image: Image, cluster: StorageCluster) -> ImageCopy | None:
         )
     if known is None or known.state == State.ERROR:
         known = known or ImageCopy(image=image, cluster=cluster)
-        _request(Change(SYSTEM, IMAGE_COPY, Image.objects.get(pk=image.pk)), known, State.COPYING)
+        _request(begin(SYSTEM, IMAGE_COPY, image), known, State.COPYING)
     return known
 
 

@@ -82,7 +82,7 @@ def bind_new_eips(plan: Plan, vm: Vm) -> list[Eip]:
     elif choice.segment is not None and choice.allowed is not None:
         name = f"{vm.name[:ROOM]}-eip"
         operation = add_eip(choice.allowed, plan.project, choice.segment, name, choice.mbit)
-        rows = Eip.objects.filter(pk=operation.resource_id)
+        rows = Eip.objects.filter(pk=operation.target_id)
     else:
         return []
     if not rows.update(carrier=vm.pk, bound_at=Now(), delivery=choice.delivery):

@@ -38,7 +38,7 @@ def lent_for_reading(path: Path) -> Iterator[Lent]:
     """Let a tool read a volume, also while a VM writes to it."""
     with named(path) as file:
         seen = os.fstat(file)
-        if not qcow2.is_open(path):
+        if not qcow2.is_written(path):  # other tools may be reading it, too
             with _given_to_tools(file):
                 yield Lent(file, UNPRIVILEGED_ID, seen.st_size)
         elif seen.st_uid in GUEST_USERS:

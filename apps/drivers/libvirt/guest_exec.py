@@ -28,11 +28,10 @@ class Ended:
 def run(domain: Any, script: str, text: str) -> Ended:
     """Run a script with `text` as its standard input, and wait for its end."""
     data = base64.b64encode(text.encode()).decode()
+    order: dict[str, Any] = {"path": "/bin/sh", "arg": ["-c", script], "input-data": data}
     try:
         started = guest_agent.ask(
-            domain,
-            "guest-exec",
-            **{"path": "/bin/sh", "arg": ["-c", script], "input-data": data, "capture-output": True},
+            domain, "guest-exec", guest_agent.SECONDS, **order, **{"capture-output": True}
         )
     except NoAnswer as error:
         return Ended(reason=_why(domain, str(error)))

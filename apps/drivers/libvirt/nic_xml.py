@@ -33,8 +33,8 @@ def element(nic: NicAttachment, host: HostSettings, architecture: Architecture) 
             ET.SubElement(driver, side, {feature: "off" for feature in features})
     ET.SubElement(interface, "mtu", size=str(nic.mtu))
     bus, slot = place(nic.slot, architecture)
-    address = {"domain": "0x0000", "bus": f"{bus:#04x}", "slot": f"{slot:#04x}", "function": "0x0"}
-    ET.SubElement(interface, "address", type="pci", **address)
+    where = {"domain": "0x0000", "bus": f"{bus:#04x}", "slot": f"{slot:#04x}", "function": "0x0"}
+    ET.SubElement(interface, "address", {"type": "pci", **where})
     return interface
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from uuid import UUID
 
 from apps.drivers.protocols import Fabric
@@ -16,7 +16,7 @@ from apps.network.specs import port_spec
 
 def ensure_ports(
     fabric: Fabric,
-    nics: Sequence[Nic],
+    nics: Iterable[Nic],
     eips: Sequence[Eip],
     *,
     generation: int,
@@ -27,6 +27,7 @@ def ensure_ports(
     `untranslated`: EIPs that it may still have by one-to-one NAT, though not by its rows. An address is taken away
     where it was before it is given.
     """
+    nics = list(nics)
     internal = [nic for nic in nics if nic.role == NicRole.INTERNAL]
     for nic in internal:
         default_route = not leaves_in_guest(eips)
@@ -51,7 +52,7 @@ def ensure_external_port(fabric: Fabric, nic: Nic, eips: Sequence[Eip], *, gener
     fabric.ensure(external_port_spec(nic, edge, eips, generation=generation))
 
 
-def ensure_ports_absent(fabric: Fabric, nics: Sequence[Nic], eips: Sequence[Eip]) -> None:
+def ensure_ports_absent(fabric: Fabric, nics: Iterable[Nic], eips: Sequence[Eip]) -> None:
     """Remove the ports of a VM, and its addresses with them."""
     for eip in eips:
         fabric.ensure_absent(TranslatedAddressSpec, str(eip.pk))

@@ -52,6 +52,7 @@ class Answer:
 
 def check_reachability(actor: Actor, source: str, target: str, flow: Flow) -> Answer:
     """Answer from the database. Raises Invalid at `from` or `to`."""
-    path = Path(Rights(actor), *find_ends(actor, source, target), flow)
+    first, second, outside = find_ends(actor, source, target)
+    path = Path(Rights(actor), first, second, flow, outside)
     steps = [step for slot in sorted(STEPS, key=lambda slot: slot.place) for step in slot.steps(path)]
     return Answer(path, steps)

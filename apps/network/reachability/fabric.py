@@ -18,6 +18,9 @@ def port_steps(path: Path, end: End) -> Iterable[Step]:
     trouble = next(troubles(path, nic.owner, title, end), None)
     if trouble is not None:
         return [trouble]
+    if nic.subnet is None:
+        text = _("%(name)s has MAC %(mac)s on its external NIC.") % {"name": nic.owner.name, "mac": nic.mac}
+        return [Step("port.ready", Result.OK, title, text, resource=nic.owner, end=end)]
     names = {"name": nic.owner.name, "ip": nic.ip, "mac": nic.mac}
     text = _("%(name)s has address %(ip)s and MAC %(mac)s.") % names
     return [Step("port.ready", Result.OK, title, text, resource=nic.owner, end=end)]

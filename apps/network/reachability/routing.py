@@ -13,6 +13,8 @@ from apps.network.reachability.steps import Result, Step
 
 def vpc_steps(path: Path) -> Iterable[Step]:
     """Say whether both ends are in one VPC: nothing leads from one VPC to another."""
+    if path.outside is not None:
+        return []
     mine, theirs = path.source.its_subnet.vpc, path.target.its_subnet.vpc
     title = _("VPC")
     if path.is_one_vpc:
@@ -27,7 +29,7 @@ def vpc_steps(path: Path) -> Iterable[Step]:
 
 def route_steps(path: Path) -> Iterable[Step]:
     """Say how the subnets are connected; without a common VPC there is no route to look at."""
-    if not path.is_one_vpc:
+    if path.outside is not None or not path.is_one_vpc:
         return []
     mine, theirs = path.source.its_subnet, path.target.its_subnet
     title = _("Route")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.infrastructure.selectors import visible_storage_clusters
@@ -47,6 +46,7 @@ from apps.storage.forms import (
     SnapshotOfForm,
 )
 from apps.storage.models import Disk
+from apps.storage.pages import disk_says
 from apps.storage.qos import MIB
 from apps.storage.selectors import SNAPSHOT_COUNT, visible_disks
 from apps.storage.verbs import (
@@ -63,52 +63,6 @@ from apps.storage.verbs import (
     DISK_SNAPSHOT,
 )
 
-
-def _detaching(disk: Disk) -> list[str]:
-    return [
-        _("The data on the disk is kept. The VM keeps running."),
-        _("Unmount the disk in the guest first. While the guest has it mounted, detaching is refused."),
-    ]
-
-
-def _forcing(disk: Disk) -> list[str]:
-    return [
-        _("The guest is not asked: the disk is removed even if it is mounted."),
-        _("Data that the guest has not written yet is lost. The file system may be damaged."),
-        _("Use this only if the guest does not release the disk."),
-    ]
-
-
-def _expanding(disk: Disk) -> list[str]:
-    return [
-        _("The guest sees the new size without a restart."),
-        _("Afterwards, grow the partition and the file system in the guest."),
-    ]
-
-
-def _cloning(disk: Disk) -> list[str]:
-    return [_("The new disk contains the data that this disk has now. Later changes are not copied.")]
-
-
-def _taking(disk: Disk) -> list[str]:
-    return [
-        _("The disk can be used while the snapshot is taken."),
-        _("With a guest agent, the file systems of a running VM are frozen for a moment."),
-    ]
-
-
-def _rolling_back(disk: Disk) -> list[str]:
-    return [
-        _("Data written after the snapshot was taken is lost."),
-        _("The disk keeps its size of %(size)s GiB and its snapshots.") % {"size": f"{disk.size_gib:,}"},
-    ]
-
-
-def _goes(disk: Disk) -> list[str]:
-    values = {"name": disk.name, "size": f"{disk.size_gib:,}"}
-    return [_("Disk %(name)s (%(size)s GiB) and all data on it are destroyed.") % values]
-
-
 DISK = PageKind(
     "disk",
     "disks",
@@ -123,15 +77,15 @@ DISK = PageKind(
     # Compute adds attaching, which needs VMs.
     actions=(
         Do(DISK_RETRY),
-        Do(DISK_DETACH, form=DetachForm, says=_detaching, bulk=True),
-        Do(DISK_EXPAND, form=ExpandForm, says=_expanding, also=gettext_lazy("Resize")),
-        Do(DISK_SNAPSHOT, form=SnapshotOfForm, says=_taking, bulk=True),
-        Do(DISK_CLONE, form=CloneForm, says=_cloning, also=gettext_lazy("Copy")),
+        Do(DISK_DETACH, form=DetachForm, says=disk_says.detaching, bulk=True),
+        Do(DISK_EXPAND, form=ExpandForm, says=disk_says.expanding, also=gettext_lazy("Resize")),
+        Do(DISK_SNAPSHOT, form=SnapshotOfForm, says=disk_says.taking, bulk=True),
+        Do(DISK_CLONE, form=CloneForm, says=disk_says.cloning, also=gettext_lazy("Copy")),
         Do(DISK_SET_LIMITS, form=LimitsForm, bulk=True, also=gettext_lazy("QoS")),
         Do(DISK_RENAME, form=RenameDiskForm, also=gettext_lazy("Move")),
-        Do(DISK_ROLL_BACK, form=RollBackForm, says=_rolling_back, also=gettext_lazy("Restore")),
-        Do(DISK_FORCE_DETACH, form=DetachForm, says=_forcing, typed_name=True),
-        Do(DISK_DELETE, form=DeleteDiskForm, says=_goes, typed_name=True, bulk=True),
+        Do(DISK_ROLL_BACK, form=RollBackForm, says=disk_says.rolling_back, also=gettext_lazy("Restore")),
+        Do(DISK_FORCE_DETACH, form=DetachForm, says=disk_says.forcing, typed_name=True),
+        Do(DISK_DELETE, form=DeleteDiskForm, says=disk_says.goes, typed_name=True, bulk=True),
     ),
 )
 
