@@ -11,9 +11,12 @@ from apps.network.api.nics import NicsApi
 from apps.network.api.ranges import VpcRangesApi
 from apps.network.api.reachability import ReachabilityApi
 from apps.network.api.security_groups import SecurityGroupsApi
-from apps.network.api.segments import SegmentAddressesApi, SegmentsApi
+from apps.network.api.segment_addresses import SegmentAddressesApi
+from apps.network.api.segments import SegmentsApi
 from apps.network.api.vpcs import SubnetsApi, VpcsApi
-from apps.network.pages.eips import EIP, EipCreate, EipDetail, EipList
+from apps.network.pages.eip_create import EipCreate
+from apps.network.pages.eip_detail import EipDetail
+from apps.network.pages.eips import EIP, EipList
 from apps.network.pages.ranges import RangesPage
 from apps.network.pages.reachability import ReachabilityPage
 from apps.network.pages.security_group_rules import RulesPage, SecurityGroupCreate
@@ -22,7 +25,8 @@ from apps.network.pages.security_groups import (
     SecurityGroupDetail,
     SecurityGroupList,
 )
-from apps.network.pages.segments import SEGMENT, SegmentCreate, SegmentDetail, SegmentList
+from apps.network.pages.segment_detail import SegmentCreate, SegmentDetail
+from apps.network.pages.segments import SEGMENT, SegmentList
 from apps.network.pages.subnets import SUBNET, SubnetCreate, SubnetDetail, SubnetList
 from apps.network.pages.vpcs import VPC, VpcCreate, VpcDetail, VpcList
 from apps.portal.kind_urls import kind_paths
