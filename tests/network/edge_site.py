@@ -28,7 +28,7 @@ from tests.drivers.ovn_tidy import TidyFabric
 from tests.drivers.samples import an_edge, new_id, new_mac
 from tests.onebox_fixtures import Onebox
 
-MTU = "1442"
+MTU = "1500"
 
 
 @dataclass
@@ -99,6 +99,7 @@ def external_guest(host: Host, spec: ExternalPortSpec) -> Iterator[ExternalGuest
     """Make the guest with one default route by the edge, which is all it needs for every network."""
     with netns_guest(host, spec, GATEWAY_V4) as plain:
         guest = ExternalGuest(host, plain.port)
+        guest.exec("ip", "link", "set", "eth0", "mtu", MTU)
         guest.exec("ip", "-6", "route", "replace", "default", "via", GATEWAY_V6, "dev", "eth0", "onlink")
         yield guest
 
@@ -117,7 +118,11 @@ def edge_site(box: Onebox, fabric: TidyFabric) -> Iterator[EdgeSite]:
         fabric.ensure(spec)
         networks[network.name] = spec
     with ExitStack() as stack:
-        yield EdgeSite(box, fabric, edge, networks, stack)
+        made = EdgeSite(box, fabric, edge, networks, stack)
+        for network in (INTERNET, DATACENTRE):
+            # An earlier edge had other MACs, and nobody announces IPv6 addresses.
+            made.gateway(network).exec("ip", "neigh", "flush", "dev", "eth0")
+        yield made
 
 
 def answers(gateway: outside.Gateway, ip: str, source: str = "") -> bool:

@@ -156,11 +156,10 @@ def test_a_port_without_the_default_route_gets_those_to_the_other_subnets(
         fabric.ensure(spec)
     port = replace(a_port(first), default_route=False)
     fabric.ensure(port)
-    shown = ("--bare", "--columns=options", "find", "DHCP_Options")
 
     def options() -> str:
         used = onebox.northbound("--bare", "--columns=dhcpv4_options", "list", "logical_switch_port", port.id)
-        return onebox.northbound(*shown, f"_uuid={used}")
+        return onebox.northbound("--bare", "--columns=options", "list", "dhcp_options", used)
 
     assert "router=" not in options() and "classless" not in options()
     fabric.ensure(second)

@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from apps.drivers.fabric_errors import external_address_in_use, missing_provider_network
+from apps.drivers.ovn.edge import OUTSIDE
 from apps.drivers.ovn.rows import derived, ensure_child, ensure_row, find, labels
 from apps.drivers.specs import ExternalAddress
 
@@ -51,7 +52,13 @@ def ensure_address(ends: tuple[Any, Any], place: Place, address: ExternalAddress
     }
     ensure_child(ends, "NAT", _id(place.edge_id, "nat", ip), nat, (router, "nat"))
     bits = ipaddress.ip_address(ip).max_prefixlen
-    route = {"ip_prefix": f"{ip}/{bits}", "nexthop": ip, "output_port": [place.towards], **about}
+    route = {
+        "ip_prefix": f"{ip}/{bits}",
+        "nexthop": ip,
+        "output_port": [place.towards],
+        "route_table": OUTSIDE,
+        **about,
+    }
     ensure_child(
         ends, "Logical_Router_Static_Route", _id(place.edge_id, "route", ip), route, (router, "static_routes")
     )
