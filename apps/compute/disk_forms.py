@@ -164,12 +164,18 @@ class DeleteVmForm(RowForm):
     with_snapshots = forms.BooleanField(
         label=gettext_lazy("Delete the snapshots of the deleted disks as well"), required=False
     )
+    release_eips = forms.BooleanField(label=gettext_lazy("Release its EIPs as well"), required=False)
 
     def prepare(self) -> None:
         """Name the VM's data disks; ask of snapshots only where there are any."""
         if self.row is None:
             del self.fields["delete_disks"]  # of many VMs none is deleted: which ones cannot be named here
             return
+        addresses = ", ".join(eip.address or eip.name for eip in self.row.shown_eips)
+        if addresses:
+            self.fields["release_eips"].help_text = _("EIPs: %(addresses)s.") % {"addresses": addresses}
+        else:
+            del self.fields["release_eips"]
         data = [disk for disk in self.row.shown_disks if not disk.is_system]
         field = self.fields["delete_disks"]
         assert isinstance(field, forms.TypedMultipleChoiceField)

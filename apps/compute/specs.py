@@ -15,7 +15,7 @@ from apps.drivers.specs import (
     VmSpec,
 )
 from apps.network.egress import leaves_in_guest
-from apps.network.external_specs import guest_network, guest_nic, in_guest
+from apps.network.external_specs import guest_network, in_guest
 from apps.network.models import NicRole
 from apps.network.specs import nic_attachment
 from apps.storage.specs import disk_attachment
@@ -63,8 +63,7 @@ def used_seed(vm: Vm) -> SeedSpec:
 
 def vm_guest_network(vm: Vm) -> GuestNetwork:
     """Return what the guest agent of a VM configures; its EIPs have been prefetched."""
-    nics = [guest_nic(nic, vm.bound_eips) for nic in vm.nics.all() if nic.role == NicRole.EXTERNAL]
-    return guest_network(nics, generation=vm.generation)
+    return guest_network(vm.nics.all(), vm.bound_eips, generation=vm.generation)
 
 
 def _seed_nics(vm: Vm) -> tuple[SeedNic, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from apps.drivers.specs import (
     GATEWAY_V4,
@@ -15,7 +15,7 @@ from apps.drivers.specs import (
     TranslatedAddressSpec,
 )
 from apps.network.egress import default_egress, leaves_in_guest
-from apps.network.models import Edge, Eip, Nic, Subnet, VpcUplink
+from apps.network.models import Edge, Eip, Nic, NicRole, Subnet, VpcUplink
 from apps.network.platform_settings import NIC_CONNECTIONS
 
 _GATEWAYS = {4: GATEWAY_V4, 6: GATEWAY_V6}
@@ -94,6 +94,28 @@ def guest_nic(nic: Nic, eips: Sequence[Eip]) -> GuestNic:
     return GuestNic(mac=nic.mac, addresses=tuple(addresses))
 
 
-def guest_network(nics: Sequence[GuestNic], *, generation: int) -> GuestNetwork:
-    """Return all that a guest's agent configures; a NIC without addresses is left to DHCP."""
-    return GuestNetwork(tuple(nic for nic in nics if nic.addresses), generation)
+def subnet_guest_nic(nic: Nic) -> GuestNic:
+    """Return what the guest shall have on a NIC in a subnet while an address of another NIC may be its default egress.
+
+    The VPC is reached by it, and who reached its address (by one-to-one NAT, too) is answered by it.
+    """
+    assert nic.subnet is not None
+    vpc = nic.subnet.vpc
+    own = GuestAddress(f"{nic.ip}/{nic.subnet.cidr.prefixlen}", str(nic.subnet.gateway), (str(vpc.cidr),))
+    if not nic.ip6 or not nic.subnet.gateway6:
+        return GuestNic(nic.mac, (own,))
+    others = tuple(str(subnet.cidr6) for subnet in vpc.subnets.all() if subnet.cidr6)
+    return GuestNic(nic.mac, (own, GuestAddress(f"{nic.ip6}/128", str(nic.subnet.gateway6), others)))
+
+
+def guest_network(nics: Iterable[Nic], eips: Sequence[Eip], *, generation: int) -> GuestNetwork:
+    """Return all that the agent of a VM's guest configures.
+
+    The external NIC is named also without addresses: what DHCP has left there is removed. The internal one is left to
+    DHCP until the guest has an address elsewhere.
+    """
+    external = [guest_nic(nic, eips) for nic in nics if nic.role == NicRole.EXTERNAL]
+    if not any(nic.addresses for nic in external):
+        return GuestNetwork(tuple(external), generation)
+    internal = [subnet_guest_nic(nic) for nic in nics if nic.role == NicRole.INTERNAL]
+    return GuestNetwork((*internal, *external), generation)

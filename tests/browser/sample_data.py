@@ -219,7 +219,8 @@ def addresses(alice: Actor, cloud: Cloud) -> None:
     create_eips(alice, segment=datacentre.pk, name="erp", mbit=50, description="To the warehouse")
     settle()
     for name, vm in (("shop-web-1", SHOWN), ("shop-web-2", "shop-web-2"), ("erp", SHOWN)):
-        bind_eip(alice, Eip.objects.get(name=name), carrier=Vm.objects.get(name=vm).pk)
+        carrier = Vm.objects.get(name=vm).pk
+        bind_eip(alice, Eip.objects.get(name=name), carrier=carrier, delivery="guest")
         settle()
     held = {"segment": internet, "until": timezone.now() + timedelta(minutes=7)}
     SegmentAddress.objects.create(ip="203.0.113.21", use="quarantine", **held)

@@ -49,7 +49,8 @@ def _beside_a_vm(environment: Environment) -> Eip:
 
 
 def _bind(environment: Environment, row: Eip) -> Operation:
-    return eip_binding.bind_eip(environment.owner, row, carrier=Vm.objects.get(name=row.name).pk)
+    vm = Vm.objects.get(name=row.name)
+    return eip_binding.bind_eip(environment.owner, row, carrier=vm.pk, delivery="guest")
 
 
 def _bound(environment: Environment) -> Eip:

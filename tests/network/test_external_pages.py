@@ -13,10 +13,9 @@ from apps.accounts.models import Project, Tenant, User
 from apps.infrastructure.models import Host, Region
 from apps.lifecycle.models import Operation, Resource
 from apps.network.models import Eip, ExternalSegment, SegmentAddress
-from apps.network.services.addresses import allocate_nic
 from tests.factories import page_client
 from tests.network.external import INTERNET, INTERNET6, make_carrier, make_eip, make_segment
-from tests.network.factories import make_machine, make_subnet, make_vpc, settle
+from tests.network.factories import settle
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("carrier_kind")]
 
@@ -223,18 +222,3 @@ def test_conflicts_and_the_end_of_the_addresses_are_named_on_the_administrators_
     assert f"{segment.name} has 1 free address left" in text(admin.get("/admin/"))
     SegmentAddress.objects.update(use="conflict", mac="52:54:00:00:00:09")
     assert f"{segment.name}: other machines answer at 9 addresses" in text(admin.get("/admin/"))
-
-
-@pytest.mark.requirement("EI-3")
-def test_the_picture_of_a_vpc_shows_the_eips_of_its_vms(
-    page: Client, segment: ExternalSegment, project_a: Project, region: Region
-) -> None:
-    subnet = make_subnet(make_vpc(project_a, region))
-    machine = make_machine(project_a, region)
-    allocate_nic(subnet, machine)
-    eip = make_eip(segment, project_a)
-    url = f"/vpcs/{subnet.vpc_id}/topology/"
-    assert eip.address not in text(page.get(url))
-    Eip.objects.filter(pk=eip.pk).update(carrier=machine)
-    shown = text(page.get(url))
-    assert eip.address in shown and f"/eips/{eip.pk}/" in shown

@@ -63,6 +63,9 @@ def _configure(run: OperationContext, hypervisor: Hypervisor, vm: Vm, host: Host
             raise
         hypervisor.ensure_vm(spec)
     state = hypervisor.ensure_guest_network(str(vm.pk), vm_guest_network(vm))
+    Vm.objects.filter(pk=vm.pk).update(
+        guest_configured=state.applied, guest_network_reason=state.reason.value
+    )
     if not state.applied:
         run.step(WORDS[state.reason])
 

@@ -29,7 +29,7 @@ def load_vm(run: OperationContext, pk: UUID | None = None) -> tuple[Vm, Host, Re
         Vm.objects.select_related("host", "image", "cluster__region")
         .prefetch_related(
             Prefetch("disks", Disk.objects.select_related("cluster")),
-            Prefetch("nics", Nic.objects.select_related("subnet").order_by("-role")),
+            Prefetch("nics", Nic.objects.select_related("subnet__vpc").order_by("-role")),
             Prefetch("eips", Eip.objects.select_related("segment", "segment_address")),
         )
         .get(pk=pk or run.target_id)

@@ -18,11 +18,13 @@ def overview(page: DetailPage, row: Vm) -> dict[str, Any]:
     """Return charts, addresses and properties."""
     windows = row.image is not None and row.image.os_family == Image.Family.WINDOWS
     nics = row.shown_nics
+    public = next((eip.address for eip in row.shown_eips if eip.address), "")
     return {
         "groups": page.properties(row),
         "nics": [nic for nic in nics if nic.subnet],
         "eips": row.shown_eips,
-        "ssh": f"ssh {GUEST_USER}@{nics[0].ip}" if nics and not windows else "",
+        "ssh": f"ssh {GUEST_USER}@{public or nics[0].ip}" if nics and not windows else "",
+        "public": public,
         "network_url": page.of.url(page.area, "tab.network", row),
         **small_charts(page, row, "api:vms-metrics", why_nothing_new(row)),
     }

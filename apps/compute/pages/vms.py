@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -11,10 +10,11 @@ from django.utils.translation import gettext_lazy
 from apps.compute import selectors
 from apps.compute.disk_forms import DeleteVmForm
 from apps.compute.filters import VmFilter
-from apps.compute.forms import SecurityGroupForm
 from apps.compute.models import Image, InstanceType, KeyPair, PauseReason, Vm
+from apps.compute.nic_forms import NicBandwidthForm, SecurityGroupForm
 from apps.compute.pages.vm_columns import COLUMNS, VIEWS, as_of, size
 from apps.compute.pages.vm_disks import vm_disks
+from apps.compute.pages.vm_network import vm_network
 from apps.compute.pages.vm_overview import overview, why_nothing_new
 from apps.compute.verbs import (
     VM_CREATE,
@@ -28,8 +28,8 @@ from apps.compute.verbs import (
     VM_START,
 )
 from apps.infrastructure.models import ComputeCluster, Host
-from apps.network.models import SecurityGroup, Subnet, Vpc
-from apps.network.verbs import VM_SET_SECURITY_GROUP
+from apps.network.models import Eip, SecurityGroup, Subnet, Vpc
+from apps.network.verbs import VM_SET_NIC_BANDWIDTH, VM_SET_SECURITY_GROUP
 from apps.portal import html
 from apps.portal.charts import VM_CHARTS, monitoring
 from apps.portal.dependencies import Related
@@ -48,12 +48,18 @@ def _goes(vm: Vm) -> list[str]:
     destroyed = _names(disk for disk in vm.shown_disks if disk.is_system)
     kept = _names(disk for disk in vm.shown_disks if not disk.is_system)
     addresses = ", ".join(str(nic.ip) for nic in vm.shown_nics if nic.ip)
+    eips = ", ".join(eip.address or eip.name for eip in vm.shown_eips)
     return [
         _("VM %(name)s stops immediately.") % {"name": vm.name},
         _("Its system disk and all data on it are destroyed: %(disks)s.") % {"disks": destroyed or "–"},
         *([_("Its data disks are kept: %(disks)s.") % {"disks": kept}] if kept else []),
         _("Its NICs are deleted and its addresses released: %(addresses)s.")
         % {"addresses": addresses or "–"},
+        *(
+            [_("Its EIPs are unbound and kept unless you release them: %(eips)s.") % {"eips": eips}]
+            if eips
+            else []
+        ),
         _("Its image, security groups and SSH keys are kept."),
     ]
 
@@ -92,6 +98,7 @@ VM = PageKind(
         Do(VM_RETRY),
         Do(VM_SNAPSHOT_DISKS, form=SnapshotOfForm, says=_taking, bulk=True, also=gettext_lazy("Backup")),
         Do(VM_SET_SECURITY_GROUP, form=SecurityGroupForm, bulk=True),
+        Do(VM_SET_NIC_BANDWIDTH, form=NicBandwidthForm, bulk=True),
         Do(VM_RENAME, form=LabelsForm),
         Do(VM_DELETE, form=DeleteVmForm, says=_goes, typed_name=True, bulk=True),
     ),
@@ -114,10 +121,6 @@ class VmList(ListPage):
     )
 
 
-def _network(page: DetailPage, row: Vm) -> dict[str, Any]:
-    return {"nics": row.shown_nics, "check_url": f"{page.area}:reachability"}
-
-
 def _paused(row: Vm) -> list[Property]:
     """Why QEMU paused it; no line for the VMs that are not."""
     return [Property(_("Paused"), PauseReason(row.pause_reason).label)] if row.pause_reason else []
@@ -129,7 +132,7 @@ class VmDetail(DetailPage):
     context_below = False
     tabs = (
         Tab("", gettext_lazy("Overview"), "compute/vm_overview.html", overview),
-        Tab("network", gettext_lazy("Network"), "compute/vm_network.html", _network),
+        Tab("network", gettext_lazy("Network"), "compute/vm_network.html", vm_network),
         Tab("disks", gettext_lazy("Disks"), "compute/vm_disks.html", vm_disks),
         monitoring(VM_CHARTS, "api:vms-metrics", why_nothing_new),
         ACTIVITY,
@@ -179,6 +182,7 @@ class VmDetail(DetailPage):
             Related(
                 "security_group", SecurityGroup.objects.filter(pk__in=[n.security_group_id for n in nics])
             ),
+            Related("eip", Eip.objects.filter(carrier=row.pk), f"carrier={row.pk}"),
             Related("key_pair", KeyPair.objects.filter(tenant=row.tenant, public_key__in=row.ssh_keys)),
             Related("host", Host.objects.filter(pk__in=[row.host_id])),
             Related("compute_cluster", ComputeCluster.objects.filter(pk=row.cluster_id)),

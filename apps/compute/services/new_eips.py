@@ -39,6 +39,11 @@ class EipChoice:
     allowed: Allowed | None = None
     delivery: str = Eip.Delivery.GUEST
 
+    @property
+    def delivery_label(self) -> str:
+        """How it reaches the guest, in words."""
+        return str(Eip.Delivery(self.delivery).label)
+
     def amounts(self, count: int) -> dict[str, int]:
         """Return metric → units of `count` VMs."""
         return {"eip": count} if self.segment is not None else {}

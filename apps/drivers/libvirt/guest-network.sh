@@ -1,10 +1,10 @@
 # Run in a guest by its agent, with nothing but data on standard input: bring addresses, routes and rules to that list, and
 # remove what the list of an earlier run had and this one has not. Needs sh and ip (iproute2 or busybox).
-#   n MAC                                              the NIC is ours to configure
+#   n MAC                                              the NIC; all its addresses but those that the guest adds itself are ours
 #   a MAC FAMILY ADDRESS/PREFIX                        an address
 #   r MAC FAMILY TABLE DESTINATION GATEWAY SOURCE      a route; "-" is none
 #   f FAMILY PRIORITY ADDRESS TABLE                    a rule: what comes from the address takes the table
-# What was done is kept under /run, which a reboot empties, in the same form; there "k" is an address that the guest had before.
+# What was done is kept under /run, which a reboot empties, in the same form.
 # Ends with 10: no ip command; 11: no such NIC; 12: a command failed. The last line says which.
 PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 LC_ALL=C
@@ -18,7 +18,7 @@ tab=$(printf '\t')
 folder=/run
 [ -d "$folder" ] || folder=/var/run
 file=$folder/scloud-network
-given=$(cat)
+list=$(cat)
 old=$(cat "$file" 2>/dev/null)
 mac= dev= have= missing= failed=
 
@@ -88,17 +88,8 @@ set_rule() { # set_rule FAMILY PRIORITY ADDRESS TABLE
     try ip "-$1" rule add pref "$2" from "$3" table "$4"
 }
 
-keep() { printf '%s' "$1" >"$file.partial" && mv "$file.partial" "$file"; }
+keep() { printf '%s\n' "$1" >"$file.partial" && mv "$file.partial" "$file"; }
 
-list=
-while read -r line; do
-    # shellcheck disable=SC2086 # words
-    set -- $line
-    if [ "$1" = a ] && ! listed "$line" "$old" && nic "$2" && has_address "$4"; then line="k${line#a}"; fi
-    [ -z "$line" ] || list="$list$line$nl"
-done <<END
-$given
-END
 # Before anything is done: a run that is ended in between loses nothing.
 keep "$old$nl$list"
 
@@ -107,7 +98,7 @@ while read -r line; do
     set -- $line
     case $1 in
     n) if nic "$2"; then ip link set "$dev" up; else missing=$2; fi ;;
-    a | k) ! nic "$2" || add_address "$3" "$4" ;;
+    a) ! nic "$2" || add_address "$3" "$4" ;;
     r) ! nic "$2" || set_route "$3" "$4" "$5" "$6" "$7" ;;
     f) set_rule "$2" "$3" "$4" "$5" ;;
     esac
@@ -119,10 +110,10 @@ while read -r line; do
     # shellcheck disable=SC2086 # words
     set -- $line
     case $1 in
-    a | k)
-        listed "a $2 $3 $4" "$list" || listed "k $2 $3 $4" "$list" || ! nic "$2" || ! has_address "$4" ||
-            # What was there before, on a NIC that is not ours any more, stays.
-            { [ "$1" = k ] && ! listed "n $2" "$list"; } || ip "-$3" addr del "$4" dev "$dev" 2>/dev/null
+    a)
+        # On a NIC that is not named any more the address stays: it is its DHCP client's as well.
+        listed "$line" "$list" || ! listed "n $2" "$list" || ! nic "$2" || ! has_address "$4" ||
+            ip "-$3" addr del "$4" dev "$dev" 2>/dev/null
         ;;
     r) begins "r $2 $3 $4 $5" "$list" || ! nic "$2" || del_route "$3" "$4" "$5" ;;
     f) listed "$line" "$list" || ip "-$2" rule del pref "$3" from "$4" table "$5" 2>/dev/null ;;

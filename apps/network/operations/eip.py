@@ -110,7 +110,9 @@ def _prepare(run: OperationContext, carrier: Resource) -> bool:
     run.step(_("Preparing %(name)s"), 30, name=carrier.name)
     try:
         applier_of(carrier.kind).guest(run, carrier.pk)
-    except DriverError:
+    except DriverError as error:
+        if error.permanent:
+            raise
         return False  # tried again behind the network, where it counts
     return True
 

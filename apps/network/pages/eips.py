@@ -52,7 +52,7 @@ from apps.portal.facets import (
     tenant_facet,
 )
 from apps.portal.forms import BaseForm, LabelsForm
-from apps.portal.html import copyable, link, moment
+from apps.portal.html import link, moment
 from apps.portal.kinds import Do, PageKind, neighbour_url
 from apps.portal.lists import Empty, ListPage
 from apps.portal.prefill import as_typed
@@ -128,11 +128,10 @@ class EipList(ListPage):
         Column(
             "address",
             gettext_lazy("IP address"),
-            lambda row, page: copyable(row.address) if row.address else "",
+            lambda row, page: row.address,
             sort="segment_address__ip",
-            width="code",
+            width="address",
             wide=False,
-            text=lambda row, page: row.address,
         ),
         Column(
             "carrier",

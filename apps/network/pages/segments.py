@@ -107,7 +107,7 @@ class SegmentList(ListPage):
         NAME,
         STATE,
         Column(
-            "cidr", gettext_lazy("CIDR block"), lambda row, page: str(row.cidr), sort="cidr", width="code"
+            "cidr", gettext_lazy("CIDR block"), lambda row, page: str(row.cidr), sort="cidr", width="address"
         ),
         Column(
             "vlan",
@@ -121,6 +121,7 @@ class SegmentList(ListPage):
             gettext_lazy("Free addresses"),
             lambda row, page: free_text(row),
             end=True,
+            wide=False,
             text=lambda row, page: free_text(row),
         ),
         Column(

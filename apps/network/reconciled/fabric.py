@@ -38,7 +38,7 @@ _PORTS = f"""
            COALESCE(vm.power_seen = 'on', true) AS lags
       FROM network_nic n JOIN lifecycle_resource r ON r.id = n.owner_id
       LEFT JOIN compute_vm vm ON vm.resource_id = r.id
-     WHERE r.region_id = %(region)s AND {AT_REST}
+     WHERE r.region_id = %(region)s AND n.subnet_id IS NOT NULL AND {AT_REST}
 """  # noqa: S608 -- constants
 
 

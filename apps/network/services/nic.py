@@ -15,10 +15,8 @@ from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.requests import Change
 from apps.lifecycle.usable import hold_for_use
 from apps.network.models import Nic, NicRole, SecurityGroup
+from apps.network.segment_plan import MOST_MBIT
 from apps.network.verbs import VM_SET_NIC_BANDWIDTH, VM_SET_SECURITY_GROUP
-
-#: Above the fastest hosts' NICs.
-MOST_MBIT = 100_000
 
 
 @changes(VM_SET_SECURITY_GROUP)
