@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -16,7 +17,6 @@ from onebox.shell import wait_until
 from apps.drivers.specs import (
     Direction,
     ExternalPortSpec,
-    PortSpec,
     RuleAction,
     RulePriority,
     RuleProtocol,
@@ -27,7 +27,9 @@ from tests.drivers.netns import NetnsGuest, netns_guest
 from tests.drivers.ovn_tidy import tidy_fabric
 from tests.drivers.samples import a_port, a_subnet, a_vpc, new_id
 from tests.network.edge_site import (
+    AnyGuest,
     EdgeSite,
+    ExternalGuest,
     answers,
     edge_site,
     namespace_of,
@@ -61,7 +63,7 @@ def site(edge: EdgeSite) -> Iterator[EdgeSite]:
         edge.fabric.ensure_absent(ExternalPortSpec, id)
 
 
-def page(guest: NetnsGuest, source: str, server: str) -> str:
+def page(guest: ExternalGuest, source: str, server: str) -> str:
     """Return as whom a page outside knows a guest that uses this address of its own."""
     where = f"[{server}]" if ":" in server else server
     text = guest.exec("curl", "-s", "--max-time", "3", "--interface", source, f"http://{where}/", check=False)
@@ -107,7 +109,6 @@ def test_guests_on_the_edge_reach_each_other_by_their_addresses_in_full_size(sit
     )
     third = site.started("203.0.113.30", "2001:db8:101::30")
     for guest, to in ((one, other), (other, one), (one, third)):
-        assert isinstance(to.port, ExternalPortSpec)
         for address in to.port.addresses:
             size = "1452" if ":" in address.ip else "1472"
             guest.exec("ping", "-c", "2", "-i", "0.2", "-W", "1", "-s", size, "-M", "do", address.ip)
@@ -137,7 +138,7 @@ def accept(protocol: RuleProtocol, cidr: str, port: int | None = None) -> RuleSp
 
 TAGS = {"EDGT80", "EDGT81", "EDGU53", "EDGU54", "EDGPNG", "EDGGRE"}
 #: Of each pair of groups one lets in what the other refuses.
-GROUPS = {
+GROUPS: dict[str, tuple[Callable[[str, RuleProtocol], tuple[RuleSpec, ...]], set[str]]] = {
     "tcp 80, udp 53, ping": (
         lambda any_, ping: (
             accept(RuleProtocol.TCP, any_, 80),
@@ -161,7 +162,6 @@ GROUPS = {
 def test_each_protocol_of_a_group_is_let_in_and_refused_at_external_addresses(site: EdgeSite) -> None:
     gateway = site.gateway(INTERNET)
     guest = site.started("203.0.113.10", "2001:db8:101::10")
-    assert isinstance(guest.port, ExternalPortSpec)
     got: dict[str, set[str]] = {}
     first = 20_000
     for name, (rules, _) in GROUPS.items():
@@ -173,9 +173,7 @@ def test_each_protocol_of_a_group_is_let_in_and_refused_at_external_addresses(si
             with catching(namespace_of(guest)) as (seen,):
                 gateway.exec("python3", "-c", SEND_PROTOCOLS, source, to, str(first))
                 wanted = GROUPS[name][1]
-                wait_until(
-                    lambda seen=seen, wanted=wanted: wanted <= seen.tags, f"{wanted} at {to}", seconds=5
-                )  # type: ignore[misc]
+                wait_until(partial(wanted.issubset, seen.tags), f"{wanted} at {to}", seconds=5)
             got[f"{name} {to}"] = seen.tags
     assert got == {key: wanted for key in got for name, (_, wanted) in GROUPS.items() if key.startswith(name)}
     site.fabric.ensure(replace(guest.port, security_group_ids=()))
@@ -212,10 +210,10 @@ def test_an_address_moves_under_a_running_ping_and_is_silent_once_unbound(site: 
         guest.set_address("203.0.113.10")
     wait_answers(site.gateway(), "203.0.113.10")
 
-    def move(source: NetnsGuest, target: NetnsGuest) -> Callable[[], None]:
+    def move(source: ExternalGuest, target: ExternalGuest) -> Callable[[], None]:
         def act() -> None:
-            site.bind(source)  # type: ignore[arg-type]
-            site.bind(target, "203.0.113.10")  # type: ignore[arg-type]
+            site.bind(source)
+            site.bind(target, "203.0.113.10")
 
         return act
 
@@ -247,7 +245,6 @@ def test_fifty_and_ten_addresses_answer_on_one_nic(site: EdgeSite) -> None:
 def test_limits_hold_in_and_out_for_an_address_and_for_the_nic(site: EdgeSite) -> None:
     internet = site.gateway(INTERNET)
     guest = site.started("203.0.113.10", "203.0.113.11")
-    assert isinstance(guest.port, ExternalPortSpec)
     limited = replace(guest.port.addresses[0], mbit_in=20, mbit_out=10)
     spec = replace(guest.port, addresses=(limited, guest.port.addresses[1]))
     site.fabric.ensure(spec)
@@ -308,20 +305,20 @@ def test_an_address_by_nat_works_in_and_out_and_between_vpcs(site: EdgeSite) -> 
         wait_answers(site.gateway(), ip)
     assert (seen_as(one, WEB), seen_as(other, WEB)) == ("203.0.113.41", "203.0.113.42")
     assert seen_as(one, WEB6) == "2001:db8:101::41"
-    for guest, ip in (
+    paths: tuple[tuple[AnyGuest, str], ...] = (
         (one, "203.0.113.42"),
         (other, "203.0.113.41"),
         (one, "203.0.113.20"),
         (third, "203.0.113.41"),
         (one, "2001:db8:101::42"),
-    ):
+    )
+    for guest, ip in paths:
         assert guest.pings(ip), f"{guest.port} to {ip}"
     assert not one.pings("169.254.128.8")  # the other VPC's end of the link
     assert seen_as(beside, WEB) == ""
     assert beside.pings("10.0.1.11")
 
     # The group filters by the address outside.
-    assert isinstance(one.port, PortSpec)
     group = site.group(accept(RuleProtocol.ICMPV4, "203.0.113.1/32"))
     site.fabric.ensure(replace(one.port, security_group_ids=(group.id,)))
     site.box.northbound("--wait=hv", "sync")

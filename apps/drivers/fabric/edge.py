@@ -22,12 +22,9 @@ def _ensure(state: State, spec: EdgeSpec) -> None:
 
 
 def _remove(state: State, id: str) -> None:
-    parts = (
-        *state.all(PROVIDER_NETWORKS).values(),
-        *state.all(EXTERNAL_PORTS).values(),
-        *state.all(TRANSLATED).values(),
-    )
-    if any(part.edge_id == id for part in parts):
+    used = {network.edge_id for network in state.all(PROVIDER_NETWORKS).values()}
+    used |= {port.edge_id for port in state.all(EXTERNAL_PORTS).values()}
+    if id in used | {address.edge_id for address in state.all(TRANSLATED).values()}:
         raise edge_in_use(id)
     state.delete(EDGES, id)
 
