@@ -82,7 +82,7 @@ class EipForm(BaseForm):
 
 
 def _segment(segment: Any) -> Pick:
-    return Pick(f"{segment.name} · {segment.region.label}", [str(segment.cidr), free_text(segment)])
+    return Pick(f"{segment.name} · {segment.region.label}", figures=[str(segment.cidr), free_text(segment)])
 
 
 def free_text(segment: Any) -> str:
@@ -109,6 +109,8 @@ class BindForm(RowForm):
         if all(len(kind.deliveries) == 1 for kind in CARRIERS):
             del self.fields["delivery"]
         field, eip = self.fields["carrier"], self.row
+        if eip is not None and eip.carrier_id is None:
+            self.initial["delivery"] = ""
         assert isinstance(field, forms.TypedChoiceField) and isinstance(field.widget, SelectWithReasons)
         reasons: dict[str, str] = {}
         offered = [(kind, self._rows(kind, reasons)) for kind in CARRIERS]

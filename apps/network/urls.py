@@ -12,9 +12,12 @@ from apps.network.api.nics import NicsApi
 from apps.network.api.ranges import VpcRangesApi
 from apps.network.api.reachability import ReachabilityApi
 from apps.network.api.security_groups import SecurityGroupsApi
-from apps.network.api.segments import SegmentAddressesApi, SegmentsApi
+from apps.network.api.segment_addresses import SegmentAddressesApi
+from apps.network.api.segments import SegmentsApi
 from apps.network.api.vpcs import SubnetsApi, VpcsApi
-from apps.network.pages.eips import EIP, EipCreate, EipDetail, EipList
+from apps.network.pages.eip_create import EipCreate
+from apps.network.pages.eip_detail import EipDetail
+from apps.network.pages.eips import EIP, EipList
 from apps.network.pages.eni_create import EniCreate
 from apps.network.pages.eni_detail import EniDetail
 from apps.network.pages.enis import ENI, EniList
@@ -26,7 +29,8 @@ from apps.network.pages.security_groups import (
     SecurityGroupDetail,
     SecurityGroupList,
 )
-from apps.network.pages.segments import SEGMENT, SegmentCreate, SegmentDetail, SegmentList
+from apps.network.pages.segment_detail import SegmentCreate, SegmentDetail
+from apps.network.pages.segments import SEGMENT, SegmentList
 from apps.network.pages.subnets import SUBNET, SubnetCreate, SubnetDetail, SubnetList
 from apps.network.pages.vpcs import VPC, VpcCreate, VpcDetail, VpcList
 from apps.portal.kind_urls import kind_paths

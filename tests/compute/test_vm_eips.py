@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
+from django.db import connection
 
 from apps.accounts.models import Project, Tenant
 from apps.compute.models import Vm
@@ -309,3 +312,19 @@ def test_a_force_clean_unbinds_eips(owner: Actor, vm: Vm, eip: Eip) -> None:
     settle(force_clean_vm(SYSTEM, vm))
     eip.refresh_from_db()
     assert eip.carrier_id is None
+
+
+@pytest.mark.requirement("NI-1")
+def test_vms_from_before_get_an_external_nic_once(
+    cloud: Cloud, subnet: Subnet, owner: Actor, project: Project
+) -> None:
+    group = make_group(cloud.region, project)
+    vm = make_vm(owner, cloud, subnet, security_group=group.pk)
+    vm.nics.filter(role=NicRole.EXTERNAL).delete()
+    add = import_module("apps.compute.migrations.0009_external_nics").ADD
+    for _time in range(2):
+        with connection.cursor() as cursor:
+            cursor.execute(add)
+    external = nic_of(vm)
+    assert external.mac and external.mac != nic_of(vm, NicRole.INTERNAL).mac
+    assert (external.security_group, external.subnet, external.mbit_in) == (group, None, 0)

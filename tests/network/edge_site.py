@@ -23,12 +23,12 @@ from apps.drivers.specs import (
     RuleSpec,
     SecurityGroupSpec,
 )
-from tests.drivers.netns import NetnsGuest, netns_guest
+from tests.drivers.netns import NetnsGuest, PluggedIn, connect, plugged_in
 from tests.drivers.ovn_tidy import TidyFabric
 from tests.drivers.samples import an_edge, new_id, new_mac
 from tests.onebox_fixtures import Onebox
 
-MTU = "1442"
+MTU = "1500"
 
 
 @dataclass
@@ -80,13 +80,11 @@ class EdgeSite:
 
     def bind(self, guest: ExternalGuest, *ips: str) -> None:
         """Have a guest's port hold exactly these addresses."""
-        assert isinstance(guest.port, ExternalPortSpec)
         self.fabric.ensure(replace(guest.port, addresses=tuple(self.address(ip) for ip in ips)))
 
 
-@dataclass(frozen=True)
-class ExternalGuest(NetnsGuest):
-    """A netns guest on the edge."""
+class ExternalGuest(PluggedIn[ExternalPortSpec]):
+    """A name space on the edge."""
 
     def set_address(self, ip: str) -> None:
         bits = ip_address(ip).max_prefixlen
@@ -94,12 +92,18 @@ class ExternalGuest(NetnsGuest):
         self.exec("ip", "addr", "replace", f"{ip}/{bits}", "dev", "eth0", *extra)
 
 
+AnyGuest = NetnsGuest | ExternalGuest
+
+
 @contextmanager
 def external_guest(host: Host, spec: ExternalPortSpec) -> Iterator[ExternalGuest]:
     """Make the guest with one default route by the edge, which is all it needs for every network."""
-    with netns_guest(host, spec, GATEWAY_V4) as plain:
-        guest = ExternalGuest(host, plain.port)
-        guest.exec("ip", "-6", "route", "replace", "default", "via", GATEWAY_V6, "dev", "eth0", "onlink")
+    with plugged_in(host, spec.id, spec.mac):
+        guest = ExternalGuest(host, spec)
+        guest.exec("ip", "link", "set", "eth0", "mtu", MTU)
+        for family, gateway in (("-4", GATEWAY_V4), ("-6", GATEWAY_V6)):
+            guest.exec("ip", family, "route", "replace", "default", "via", gateway, "dev", "eth0", "onlink")
+        connect(host, spec.id)
         yield guest
 
 
@@ -117,7 +121,11 @@ def edge_site(box: Onebox, fabric: TidyFabric) -> Iterator[EdgeSite]:
         fabric.ensure(spec)
         networks[network.name] = spec
     with ExitStack() as stack:
-        yield EdgeSite(box, fabric, edge, networks, stack)
+        made = EdgeSite(box, fabric, edge, networks, stack)
+        for network in (INTERNET, DATACENTRE):
+            # An earlier edge had other MACs, and nobody announces IPv6 addresses.
+            made.gateway(network).exec("ip", "neigh", "flush", "dev", "eth0")
+        yield made
 
 
 def answers(gateway: outside.Gateway, ip: str, source: str = "") -> bool:
@@ -130,7 +138,7 @@ def answers(gateway: outside.Gateway, ip: str, source: str = "") -> bool:
     return True
 
 
-def namespace_of(guest: NetnsGuest) -> list[str]:
+def namespace_of(guest: AnyGuest) -> list[str]:
     """Return the start of a command line that runs the rest in the guest."""
     return guest.host.command(("ip", "netns", "exec", guest.name))
 
@@ -139,7 +147,7 @@ def wait_answers(gateway: outside.Gateway, ip: str) -> None:
     wait_until(lambda: answers(gateway, ip), f"{ip} to answer {gateway.network.name}", seconds=20)
 
 
-def seen_as(guest: NetnsGuest, server: str) -> str:
+def seen_as(guest: AnyGuest, server: str) -> str:
     """Return the address from which a page outside says that the guest came; empty when it did not answer."""
     where = f"[{server}]" if ":" in server else server
     page = guest.exec("curl", "-s", "--max-time", "3", f"http://{where}/", check=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Sequence
 
-SECONDS = 3
+SECONDS = 2.5
 RECEIVE = """
 import socket, sys, time
 listener = socket.create_server(("", int(sys.argv[1])))

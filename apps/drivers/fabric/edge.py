@@ -22,12 +22,9 @@ def _ensure(state: State, spec: EdgeSpec) -> None:
 
 
 def _remove(state: State, id: str) -> None:
-    parts = (
-        *state.all(PROVIDER_NETWORKS).values(),
-        *state.all(EXTERNAL_PORTS).values(),
-        *state.all(TRANSLATED).values(),
-    )
-    if any(part.edge_id == id for part in parts):
+    used = {network.edge_id for network in state.all(PROVIDER_NETWORKS).values()}
+    used |= {port.edge_id for port in state.all(EXTERNAL_PORTS).values()}
+    if id in used | {address.edge_id for address in state.all(TRANSLATED).values()}:
         raise edge_in_use(id)
     state.delete(EDGES, id)
 
@@ -44,7 +41,7 @@ declare(
             {
                 "Logical_Router": ("name", "ports", "options", "copp", "static_routes", "policies"),
                 "Logical_Router_Port": ("name", "mac", "networks"),
-                "Logical_Router_Static_Route": ("ip_prefix", "nexthop", "output_port"),
+                "Logical_Router_Static_Route": ("ip_prefix", "nexthop", "output_port", "route_table"),
                 "Logical_Router_Policy": ("priority", "match", "action", "nexthops"),
                 "Logical_Switch": ("name", "ports", "acls", "copp", "other_config"),
                 "Logical_Switch_Port": ("name", "type", "options", "addresses"),

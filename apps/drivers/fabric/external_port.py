@@ -33,7 +33,7 @@ ADDRESS_COLUMNS = {
         "gateway_port",
         "options",
     ),
-    "Logical_Router_Static_Route": ("ip_prefix", "nexthop", "output_port"),
+    "Logical_Router_Static_Route": ("ip_prefix", "nexthop", "output_port", "route_table"),
     "Static_MAC_Binding": ("logical_port", "ip", "mac", "override_dynamic_mac"),
     "QoS": ("direction", "priority", "match", "bandwidth"),
 }

@@ -10,8 +10,9 @@ from apps.drivers.specs import SecurityGroupSpec
 
 
 def _remove(state: State, id: str) -> None:
-    ports = (*state.all(PORTS).values(), *state.all(EXTERNAL_PORTS).values())
-    if any(id in port.security_group_ids for port in ports):
+    groups = [port.security_group_ids for port in state.all(PORTS).values()]
+    groups += [port.security_group_ids for port in state.all(EXTERNAL_PORTS).values()]
+    if any(id in some for some in groups):
         raise group_in_use(id)
     state.delete(GROUPS, id)
 

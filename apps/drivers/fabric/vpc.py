@@ -24,8 +24,8 @@ def _remove(state: State, id: str) -> None:
     vpc = state.get(VPCS, id)
     if vpc is None:
         return
-    parts = (*state.all(SUBNETS).values(), *state.all(TRANSLATED).values())
-    if any(part.vpc_id == id for part in parts):
+    used = {subnet.vpc_id for subnet in state.all(SUBNETS).values()}
+    if id in used | {address.vpc_id for address in state.all(TRANSLATED).values()}:
         raise vpc_in_use(id)
     state.delete(VNIS, str(vpc.vni))
     state.delete(VPCS, id)

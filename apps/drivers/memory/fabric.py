@@ -41,8 +41,8 @@ class MemoryFabric:
                     spec: _generations(state, known.memory.table) for spec, known in kinds().items()
                 },
                 connection_limits={
-                    key: port.connection_limit
-                    for key, port in (*state.all(PORTS).items(), *state.all(EXTERNAL_PORTS).items())
+                    **{key: port.connection_limit for key, port in state.all(PORTS).items()},
+                    **{key: port.connection_limit for key, port in state.all(EXTERNAL_PORTS).items()},
                 },
                 unprotected=frozenset(state.all(UNPROTECTED)),
             )

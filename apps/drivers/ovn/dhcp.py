@@ -106,7 +106,7 @@ def _routes(router: Any) -> dict[str, str]:
 
 
 def _first_v4(port: Any) -> str:
-    return next(network for network in port.networks if ":" not in network)
+    return next(str(network) for network in port.networks if ":" not in network)
 
 
 def _request_v4(spec: SubnetSpec) -> str:

@@ -12,6 +12,10 @@ from apps.drivers.ovn.rows import Columns, derived, differs, ensure_child, ensur
 from apps.drivers.ovn.topology import ROUTER_OPTIONS, SWITCH_OPTIONS
 from apps.drivers.specs import GATEWAY_V4, GATEWAY_V6, EdgeSpec
 
+OUTSIDE = "outside"
+"""The route table of what comes in by a provider network. Only there routes lead to addresses of the edge: a guest's
+packet to such an address leaves by the provider network as well, and OVN turns it back if the address is on this host.
+"""
 GUESTS, LINKS = "edge-guests", "edge-links"
 """The two networks of an edge: external ports, and VPCs whose addresses are translated."""
 LINK_V4, LINK_V6 = "169.254.255.254", "fd78::ffff"
@@ -37,15 +41,17 @@ def ensure_edge(replica: Any, transaction: Any, spec: EdgeSpec) -> None:
     _ensure_chassis(replica, transaction, spec)
     guests = _ensure_switch(replica, transaction, spec, router, GUESTS, limits)
     links = _ensure_switch(replica, transaction, spec, router, LINKS, limits)
-    for version, (prefix, nexthop) in NOWHERE.items():
-        route = {"ip_prefix": prefix, "nexthop": nexthop, "output_port": [port_name(GUESTS, spec.id)]}
-        ensure_child(
-            (replica, transaction),
-            "Logical_Router_Static_Route",
-            derived(spec.id, f"nowhere-{version}"),
-            route,
-            (router, "static_routes"),
-        )
+    for table in ("", OUTSIDE):
+        for version, (prefix, nexthop) in NOWHERE.items():
+            route = {
+                "ip_prefix": prefix,
+                "nexthop": nexthop,
+                "output_port": [port_name(GUESTS, spec.id)],
+                "route_table": table,
+            }
+            id = derived(spec.id, f"nowhere-{version}-{table}")
+            ends = (replica, transaction)
+            ensure_child(ends, "Logical_Router_Static_Route", id, route, (router, "static_routes"))
     edge_rules.ensure_policies(replica, transaction, spec.id, router)
     edge_rules.ensure_guest_rules(replica, transaction, spec, guests)
     edge_rules.ensure_link_rules(replica, transaction, spec, links)
@@ -57,8 +63,9 @@ def remove_edge(replica: Any, id: str) -> None:
     if router is None:
         return
     switches = [find_switch(replica, id, part) for part in NETWORKS]
-    busy = any(len(switch.ports) > 1 for switch in switches if switch is not None)
-    if busy or len(router.ports) > len(NETWORKS):
+    own = {derived(id, f"{part}-uplink") for part in NETWORKS} | {derived(id, "distributing")}
+    ports = {port.uuid for switch in switches if switch is not None for port in switch.ports}
+    if ports - own or len(router.ports) > len(NETWORKS):
         raise edge_in_use(id)
     fair_shares.remove_controller_limits(replica, id)
     router.delete()
@@ -149,4 +156,23 @@ def _ensure_switch(
         **about,
     }
     ensure_child(ends, "Logical_Switch_Port", derived(spec.id, f"{part}-uplink"), uplink, (switch, "ports"))
+    if part == LINKS:
+        distributing = _distributing(spec.id)
+        ensure_child(
+            ends, "Logical_Switch_Port", derived(spec.id, "distributing"), distributing, (switch, "ports")
+        )
     return switch
+
+
+def _distributing(edge_id: str) -> Columns:
+    """Return a port to a physical network that no host has.
+
+    On switches without such a port OVN 25.03 ignores that a NAT row is distributed: all would pass one host.
+    """
+    return {
+        "name": f"{LINKS}-distributing-{edge_id}",
+        "type": "localnet",
+        "options": {"network_name": "none"},
+        "addresses": ["unknown"],
+        "external_ids": labels("distributing", edge_id, 0),
+    }

@@ -11,8 +11,11 @@ from hashlib import sha256
 from typing import Any
 
 from apps.drivers.fabric_errors import external_address_in_use, missing_provider_network
+from apps.drivers.ovn.edge import OUTSIDE
 from apps.drivers.ovn.rows import derived, ensure_child, ensure_row, find, labels
 from apps.drivers.specs import ExternalAddress
+
+HERALDS = ipaddress.IPv4Network("240.0.0.0/4")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +42,26 @@ def ensure_address(ends: tuple[Any, Any], place: Place, address: ExternalAddress
             "address", place.owner, 0, network=address.provider_network_id, edge=place.edge_id
         )
     }
-    nat = {
-        "type": "dnat_and_snat",
-        "external_ip": ip,
-        "logical_ip": ip,
-        "logical_port": [place.port],
-        "external_mac": [outside_mac(place.edge_id, ip)],
-        "gateway_port": [gateway],
-        "options": {"stateless": "true"},
+    for part, external_ip in _translations(place.edge_id, ip).items():
+        nat = {
+            "type": "dnat_and_snat",
+            "external_ip": external_ip,
+            "logical_ip": external_ip,
+            "logical_port": [place.port],
+            "external_mac": [outside_mac(place.edge_id, ip)],
+            "gateway_port": [gateway],
+            "options": {"stateless": "true"},
+            **about,
+        }
+        ensure_child(ends, "NAT", _id(place.edge_id, part, ip), nat, (router, "nat"))
+    bits = ipaddress.ip_address(ip).max_prefixlen
+    route = {
+        "ip_prefix": f"{ip}/{bits}",
+        "nexthop": ip,
+        "output_port": [place.towards],
+        "route_table": OUTSIDE,
         **about,
     }
-    ensure_child(ends, "NAT", _id(place.edge_id, "nat", ip), nat, (router, "nat"))
-    bits = ipaddress.ip_address(ip).max_prefixlen
-    route = {"ip_prefix": f"{ip}/{bits}", "nexthop": ip, "output_port": [place.towards], **about}
     ensure_child(
         ends, "Logical_Router_Static_Route", _id(place.edge_id, "route", ip), route, (router, "static_routes")
     )
@@ -79,7 +89,8 @@ def remove_address(replica: Any, edge_id: str, owner: str, ip: str) -> None:
         return
     router = find(replica, "Logical_Router", uuid.UUID(edge_id))
     route = find(replica, "Logical_Router_Static_Route", _id(edge_id, "route", ip))
-    for column, row in (("nat", nat), ("static_routes", route)):
+    herald = find(replica, "NAT", _id(edge_id, "herald", ip))
+    for column, row in (("nat", nat), ("nat", herald), ("static_routes", route)):
         if router is not None and row is not None:
             router.delvalue(column, row)
     if (binding := find(replica, "Static_MAC_Binding", _id(edge_id, "mac", ip))) is not None:
@@ -97,6 +108,9 @@ def address_holds(replica: Any, edge_id: str, owner: str, mac: str, ip: str) -> 
         and binding is not None
         and binding.mac == mac
         and binding.override_dynamic_mac is True
+        and all(
+            find(replica, "NAT", _id(edge_id, part, ip)) is not None for part in _translations(edge_id, ip)
+        )
         and find(replica, "Logical_Router_Static_Route", _id(edge_id, "route", ip)) is not None
     )
 
@@ -108,6 +122,19 @@ def outside_mac(edge_id: str, ip: str) -> str:
     """
     digest = sha256(f"{edge_id} {ip}".encode()).digest()
     return ":".join(f"{byte:02x}" for byte in (0x0A, *digest[:5]))
+
+
+def _translations(edge_id: str, ip: str) -> dict[str, str]:
+    """Return the addresses that OVN translates to themselves for one, by the part of it that each row is.
+
+    OVN announces IPv4 addresses only, so an IPv6 one has a herald with its MAC: an IPv4 address that nobody uses
+    (240.0.0.0/4). Without it switches outside would send to the former host until they forget.
+    """
+    if ":" not in ip:
+        return {"nat": ip}
+    digest = sha256(f"{edge_id} {ip}".encode()).digest()
+    herald = HERALDS.network_address + int.from_bytes(digest[5:9], "big") % (HERALDS.num_addresses - 2) + 1
+    return {"nat": ip, "herald": str(herald)}
 
 
 def _id(edge_id: str, part: str, ip: str) -> uuid.UUID:

@@ -53,6 +53,7 @@ def ensure_provider_network(replica: Any, transaction: Any, spec: ProviderNetwor
             f"{one.router_address}/{net.prefixlen}" for one, net in zip(spec.networks, networks, strict=True)
         ],
         "ha_chassis_group": [edge.chassis_group(spec.edge_id)],
+        "options": {"route_table": edge.OUTSIDE},
         "external_ids": labels("provider-port", spec.id, spec.generation),
     }
     ensure_child(ends, "Logical_Router_Port", derived(spec.id, "gateway"), port, (router, "ports"))

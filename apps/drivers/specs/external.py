@@ -14,14 +14,14 @@ class EdgeSpec:
     """A region's edge: one router with a port on each provider network, and the switch that external ports are on.
 
     `hosts`: names of the hosts that may carry what is not distributed, the preferred one first. `mac` is the router's
-    on the switch, where guests have it as their gateway (`GATEWAY_V4`, `GATEWAY_V6`). `mtu` is handed out by DHCP; with
-    a larger one than the tunnels between hosts carry, full packets between guests of the edge would be lost.
+    on the switch, where guests have it as their gateway (`GATEWAY_V4`, `GATEWAY_V6`). `mtu` is that of the provider
+    networks, and handed out by DHCP: nothing between the edge's guests and outside passes a tunnel.
     """
 
     id: str
     mac: str
     hosts: tuple[str, ...]
-    mtu: int = 1442
+    mtu: int = 1500
     generation: int = 1
 
 

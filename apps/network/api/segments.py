@@ -1,4 +1,4 @@
-"""External segments and the addresses of them that are not free, in the API."""
+"""External segments in the API."""
 
 from __future__ import annotations
 
@@ -10,21 +10,16 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from apps.accounts.rights import Rights
-from apps.api import limits
-from apps.api.bodies import Items, LineField
 from apps.api.declarations import Action, Create, Update
-from apps.api.paging import CursorPages
-from apps.api.representation import Out, ReferenceOut, ResourceOut, moment
-from apps.api.views import ObjectApi, ResourceApi
+from apps.api.representation import ReferenceOut, ResourceOut
+from apps.api.views import ResourceApi
 from apps.infrastructure.api.clusters import PermitBody, region_named, tenants_with
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation
 from apps.network import selectors
-from apps.network.api.nics import OwnerOut
-from apps.network.filters import SegmentAddressFilter, SegmentFilter
-from apps.network.models import ExternalSegment, SegmentAddress
-from apps.network.models.external import LAST_VLAN
-from apps.network.segment_plan import MOST_MBIT, MOST_RANGES, MOST_ROUTES
+from apps.network.api.segment_bodies import ROUTES_HELP, AddressBody, ChangeBody, SegmentBody
+from apps.network.filters import SegmentFilter
+from apps.network.models import ExternalSegment
 from apps.network.services import external_segment as services
 from apps.network.services.repair_external import free_address
 from apps.network.services.segment_addresses import free_addresses
@@ -37,76 +32,6 @@ from apps.network.verbs.external_segment import (
     SEGMENT_RENAME,
     SEGMENT_RETRY,
 )
-
-_ROUTES_HELP = "Destinations handed out with its addresses; 0.0.0.0/0 or ::/0 is the default route."
-
-
-class RangeBody(serializers.Serializer[Any]):
-    first = serializers.CharField(max_length=limits.ADDRESS)
-    last = serializers.CharField(max_length=limits.ADDRESS)
-    kept_back = serializers.BooleanField(
-        required=False, default=False, help_text="true: not given out to tenants."
-    )
-
-
-def _routes(**more: Any) -> serializers.ListField:
-    child = serializers.CharField(max_length=43)
-    return serializers.ListField(child=child, max_length=MOST_ROUTES, help_text=_ROUTES_HELP, **more)
-
-
-def _ceiling(**more: Any) -> serializers.IntegerField:
-    return serializers.IntegerField(
-        min_value=1,
-        max_value=MOST_MBIT,
-        help_text="Most Mbit/s that a tenant can set for an address.",
-        **more,
-    )
-
-
-class SegmentBody(serializers.Serializer[Any]):
-    region = serializers.SlugField(max_length=32, help_text="Name of the region.")
-    name = LineField(max_length=63)
-    description = LineField(max_length=255, required=False, allow_blank=True, default="")
-    cidr = serializers.CharField(max_length=43, help_text="IPv4 or IPv6 CIDR block, such as 203.0.113.0/24.")
-    vlan = serializers.IntegerField(min_value=0, max_value=LAST_VLAN, help_text="0: untagged.")
-    physical_network = serializers.CharField(
-        max_length=63, help_text="Name that the hosts’ bridge mappings have for it, such as physnet1."
-    )
-    gateway = serializers.CharField(
-        max_length=limits.ADDRESS, help_text="Router outside the platform, in the CIDR block."
-    )
-    router_address = serializers.CharField(
-        max_length=limits.ADDRESS,
-        required=False,
-        allow_blank=True,
-        default="",
-        help_text="The platform's own address in it. By default the last one.",
-    )
-    ranges = Items(RangeBody(), MOST_RANGES, required=False, default=list)
-    routes = _routes(required=False, default=list)
-    ceiling_mbit = _ceiling(required=False, default=services.DEFAULT_CEILING_MBIT)
-    open_to_all = serializers.BooleanField(required=False, default=True)
-    tenants = serializers.ListField(
-        child=serializers.UUIDField(),
-        max_length=limits.ITEMS,
-        required=False,
-        default=list,
-        help_text="Tenants with access if not open to all.",
-    )
-
-
-class ChangeBody(serializers.Serializer[Any]):
-    """What is not given stays as it is."""
-
-    ranges = Items(RangeBody(), MOST_RANGES, required=False)
-    routes = _routes(required=False)
-    ceiling_mbit = _ceiling(required=False)
-
-
-class AddressBody(serializers.Serializer[Any]):
-    address = serializers.CharField(
-        max_length=limits.ADDRESS, help_text="An address in conflict or in quarantine."
-    )
 
 
 class RangeOut(serializers.Serializer[Any]):
@@ -130,7 +55,7 @@ class SegmentOut(ResourceOut):
     cidr = serializers.CharField()
     version = serializers.IntegerField(help_text="4 or 6.")
     gateway = serializers.CharField()
-    routes = serializers.ListField(child=serializers.CharField(), help_text=_ROUTES_HELP)
+    routes = serializers.ListField(child=serializers.CharField(), help_text=ROUTES_HELP)
     ceiling_mbit = serializers.IntegerField()
     free_addresses = serializers.IntegerField(help_text="At most 1,000,000,000.")
     open_to_all = serializers.BooleanField()
@@ -213,48 +138,3 @@ class SegmentsApi(ResourceApi):
     def visible(self, actor: Actor) -> QuerySet[ExternalSegment]:
         """Return the segments the actor may see, or use if it is a tenant."""
         return selectors.visible_segments(actor)
-
-
-class SegmentAddressOut(Out):
-    id = serializers.IntegerField()
-    ip = serializers.CharField()
-    segment = ReferenceOut()
-    use = serializers.ChoiceField(choices=SegmentAddress.Use.choices)
-    holder = OwnerOut(allow_null=True)
-    tenant = ReferenceOut(allow_null=True)
-    until = serializers.DateTimeField(allow_null=True, help_text="End of the quarantine.")
-    mac = serializers.CharField(help_text="Of a conflict: MAC that answered. Otherwise empty.")
-
-    @staticmethod
-    def own(row: SegmentAddress) -> dict[str, Any]:
-        """Return the address and who has it."""
-        holder = row.holder
-        tenant = holder.tenant if holder is not None else None
-        return {
-            "id": row.pk,
-            "ip": str(row.ip),
-            "segment": {"id": str(row.segment_id), "name": row.segment.name},
-            "use": row.use,
-            "holder": holder and {"id": str(holder.pk), "name": holder.name, "kind": holder.kind},
-            "tenant": {"id": str(tenant.uid), "name": tenant.name} if tenant else None,
-            "until": moment(row.until),
-            "mac": row.mac,
-        }
-
-
-class ByAddress(CursorPages):
-    ordering = ("ip",)
-
-
-class SegmentAddressesApi(ObjectApi):
-    """Addresses of external segments that are not free: in use, in quarantine or in conflict."""
-
-    model = SegmentAddress
-    out = SegmentAddressOut
-    converter = "int"
-    filterset_class = SegmentAddressFilter
-    pagination_class = ByAddress
-
-    def visible(self, actor: Actor) -> QuerySet[SegmentAddress]:
-        """Return the addresses to an admin as such; nobody else may know of them all."""
-        return selectors.visible_segment_addresses(actor)

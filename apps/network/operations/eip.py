@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 from django.utils.translation import gettext_noop as _
@@ -78,7 +79,7 @@ def _force_clean(run: OperationContext) -> Settle | None:
     if eip is None:
         return None
     for carrier in eip.leaving:
-        keep_remaining(run, lambda carrier=carrier: _apply(run, [carrier]) and None)  # type: ignore[misc]
+        keep_remaining(run, partial(_take_from, run, carrier))
     return lambda: release_all([eip])
 
 
@@ -103,6 +104,10 @@ def _apply(run: OperationContext, former: list[UUID], now: UUID | None = None) -
     for carrier in left:
         applier_of(carrier.kind).guest(run, carrier.pk)
     return [*left, *([new] if new is not None else [])]
+
+
+def _take_from(run: OperationContext, carrier: UUID) -> None:
+    _apply(run, [carrier])
 
 
 def _prepare(run: OperationContext, carrier: Resource) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from django.db import transaction
 from django.utils.translation import gettext_noop as _
@@ -20,13 +19,6 @@ from apps.network.services.segment_addresses import hold_address, note_conflict
 
 #: So many addresses that answer are met in a row before a segment is taken for wrongly set up.
 MOST_CONFLICTS = 8
-
-
-class Wants(Protocol):
-    """What has one address of a segment: an EIP, an external NIC."""
-
-    @property
-    def segment(self) -> ExternalSegment: ...
 
 
 def probe(run: OperationContext, network: ProviderNetwork, addresses: Sequence[str]) -> dict[str, str]:

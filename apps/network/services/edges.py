@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import cast
 
 from django.db import transaction
 from django.db.models import F
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 @changes(SEGMENT_FOLLOW_HOSTS)
 def update_edge(change: Change[ExternalSegment]) -> Operation:
     """Write which hosts the segment's edge is to have, and have a worker tell the network."""
-    segment: ExternalSegment = own_row(change.row)
+    segment = cast(ExternalSegment, own_row(change.row))
     edge = segment.edge
     hosts = edge_hosts(edge.region)
     Edge.objects.filter(pk=edge.pk).update(hosts=hosts, generation=F("generation") + 1)

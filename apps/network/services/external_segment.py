@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -112,7 +112,7 @@ def change_segment(
 
     EIPs keep the bandwidth they have. Raises Invalid, InUse for ranges that leave out an address in use.
     """
-    segment: ExternalSegment = own_row(change.row)
+    segment = cast(ExternalSegment, own_row(change.row))
     args: dict[str, Any] = {}
     if ranges is not None:
         found = read_ranges(ranges, segment.cidr)
@@ -139,7 +139,7 @@ def permit_segment(
     change: Change[ExternalSegment], *, open_to_all: bool, tenants: Sequence[Tenant] = ()
 ) -> ExternalSegment:
     """Open a segment to all tenants, or to the chosen ones only. What others have of it stays."""
-    segment: ExternalSegment = own_row(change.row)
+    segment = cast(ExternalSegment, own_row(change.row))
     ExternalSegment.objects.filter(pk=segment.pk).update(open_to_all=open_to_all)
     segment.open_to_all = open_to_all
     segment.tenants.set(tenants)
@@ -151,7 +151,7 @@ def permit_segment(
 @changes(SEGMENT_DELETE, shared=True)
 def delete_segment(change: Change[ExternalSegment]) -> Operation:
     """Delete a segment that nothing has an address of. Raises InUse, listing what has."""
-    segment: ExternalSegment = own_row(change.row)
+    segment = cast(ExternalSegment, own_row(change.row))
     ensure_segment_unused(segment)
     bump_network(segment.provider_network_id)
     return change.request()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from django.utils.translation import gettext as _
 
 from apps.accounts.acts import changes
@@ -27,7 +29,7 @@ resync_segment = repairs(SEGMENT_RESYNC)
 @changes(SEGMENT_FORCE_CLEAN)
 def force_clean_segment(change: Change[ExternalSegment]) -> Operation:
     """Remove a segment from database and network as far as possible. Raises InUse while something has an address."""
-    segment: ExternalSegment = own_row(change.row)
+    segment = cast(ExternalSegment, own_row(change.row))
     ensure_segment_unused(segment)
     bump_network(segment.provider_network_id)
     return change.request()
@@ -36,7 +38,7 @@ def force_clean_segment(change: Change[ExternalSegment]) -> Operation:
 @changes(SEGMENT_FREE_ADDRESS, shared=True)
 def free_address(change: Change[ExternalSegment], *, address: str) -> ExternalSegment:
     """Let an address that is in conflict or in quarantine be given out again. Raises Invalid (field "address")."""
-    segment: ExternalSegment = own_row(change.row)
+    segment = cast(ExternalSegment, own_row(change.row))
     held = SegmentAddress.objects.filter(segment=segment, holder__isnull=True)
     freed = held.filter(ip=address).delete()[0] if is_address(address) else 0
     if not freed:

@@ -1,0 +1,74 @@
+"""An EIP: its address, and what it is bound to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from apps.lifecycle.models import Resource
+from apps.network.carriers import carrier_of
+from apps.network.models import Eip, ExternalSegment
+from apps.network.pages.eips import EIP, carrier_link, routes_text, segment_link
+from apps.portal.dependencies import Related
+from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
+from apps.portal.html import moment
+
+
+class EipDetail(DetailPage):
+    of = EIP
+    primary = ("retry", "bind", "unbind", "set_bandwidth")
+    tabs = (OVERVIEW, ACTIVITY)
+
+    def facts(self, row: Eip) -> Sequence[Property]:
+        """Its address, and where it is."""
+        facts = [Property(_("IP address"), row.address, copy=bool(row.address))]
+        if row.carrier is not None:
+            facts.append(Property(_("Bound to"), carrier_link(row, self)))
+        return facts
+
+    def properties(self, row: Any) -> Sequence[Properties]:
+        """The address and what it is used for."""
+        return [
+            Properties(
+                _("Address"),
+                [
+                    Property(_("IP address"), row.address, copy=bool(row.address)),
+                    Property(_("External segment"), segment_link(row, self)),
+                    Property(_("Gateway"), str(row.segment.gateway)),
+                    Property(_("Routes"), routes_text(row.segment)),
+                    Property(_("Bandwidth"), _("%(n)s Mbit/s each way") % {"n": f"{row.mbit:,}"}),
+                ],
+            ),
+            Properties(_("Binding"), self._binding(row)),
+        ]
+
+    def _binding(self, row: Eip) -> list[Property]:
+        if row.carrier is None:
+            return [Property(_("Bound to"), "")]
+        kind = carrier_of(row.carrier.kind)
+        found = [
+            Property(_("Bound to"), carrier_link(row, self)),
+            Property(_("Bound since"), moment(row.bound_at)),
+        ]
+        if kind is not None and len(kind.deliveries) > 1:
+            found.append(Property(_("Delivery"), row.get_delivery_display()))
+        if kind is not None and kind.egress:
+            picked = _("Picked") if row.is_egress else _("Not picked")
+            found.append(Property(_("Default egress"), picked))
+        return found
+
+    def uses(self, row: Eip) -> Sequence[Related]:
+        """Where its address is from."""
+        return [Related("external_segment", ExternalSegment.objects.filter(pk=row.segment_id))]
+
+    def used_by(self, row: Eip) -> Sequence[Related]:
+        """What it is bound to."""
+        if row.carrier is None:
+            return []
+        return [Related(row.carrier.kind, Resource.objects.filter(pk=row.carrier_id))]
+
+    def watch(self, row: Eip) -> Sequence[str]:
+        """What it is bound to."""
+        return [f"{row.carrier.kind}:{row.carrier_id}"] if row.carrier else []
