@@ -22,7 +22,9 @@ from apps.lifecycle.errors import NoCapacity, Refused
 
 log = logging.getLogger(__name__)
 
-GIB = 1 << 30
+MIB, GIB = 1 << 20, 1 << 30
+#: From MiB times percent to GiB.
+_SHARE = GIB // MIB * 100
 #: What `space_left` reads.
 SPACE_COLUMNS = ("observed_at", "capacity_bytes", "overcommit", "provisioned_gib")
 
@@ -56,7 +58,7 @@ def space_left(cluster: StorageCluster) -> int | None:
 
 def space_limit(cluster: StorageCluster) -> int:
     """Return how many GiB of disks the cluster may have."""
-    return cluster.capacity_bytes // GIB * cluster.overcommit // 100
+    return cluster.capacity_bytes // MIB * cluster.overcommit // _SHARE
 
 
 def no_space(cluster: StorageCluster, gib: int, *, field: str = "size_gib") -> NoCapacity:
@@ -122,4 +124,4 @@ def correct_space() -> dict[int, tuple[int, int]]:
 
 def _limit() -> CombinedExpression:
     # Divided first: an exabyte in bytes, three times, is more than PostgreSQL's largest number.
-    return F("capacity_bytes") / GIB * F("overcommit") / 100
+    return F("capacity_bytes") / MIB * F("overcommit") / _SHARE

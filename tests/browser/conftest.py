@@ -130,5 +130,6 @@ def sample_site(
 def phone(chromium: Browser) -> Iterator[Page]:
     """A page as wide as a phone."""
     context = chromium.new_context(viewport={"width": 390, "height": 844}, device_scale_factor=2)
+    context.set_default_timeout(60_000)
     yield context.new_page()
     context.close()

@@ -201,6 +201,7 @@ def test_with_the_keyboard_alone(site: Site, page: Page, person: User) -> None:
 
 def test_a_browser_without_passkeys_still_logs_in(site: Site, chromium: Browser, person: User) -> None:
     context = chromium.new_context()
+    context.set_default_timeout(60_000)
     context.add_init_script("delete window.PublicKeyCredential")
     page = context.new_page()
     page.goto(at(site, "/login/"))

@@ -205,6 +205,7 @@ def look_around_as_admin(chromium: Browser, site: RealSite, guests: dict[str, Gu
     admin.set_password(factories.PASSWORD)
     admin.save(update_fields=["password"])
     context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(60_000)
     page = context.new_page()
     log_in(page, site, "root-admin")
     picture(page, "5-admin")

@@ -87,6 +87,7 @@ def test_nothing_moves_while_ten_vms_change_their_state(site: Site, chromium: Br
 def open_list(site: Site, chromium: Browser, width: int) -> Page:
     """Open the list of VMs in a window of its own, and watch it."""
     context = chromium.new_context(viewport={"width": width, "height": 1000})
+    context.set_default_timeout(60_000)
     site.log_in(context, site.owner)
     page = context.new_page()
     site.open(page, "/vms/")

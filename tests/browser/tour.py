@@ -50,6 +50,7 @@ class Visit:
             timezone_id="UTC",
             bypass_csp=bypass_csp,
         )
+        context.set_default_timeout(60_000)
         cookies = {"theme": self.theme, settings.LANGUAGE_COOKIE_NAME: self.language}
         context.add_cookies([{"name": k, "value": v, "url": site.url} for k, v in cookies.items()])
         site.log_in(context, self.user(site))

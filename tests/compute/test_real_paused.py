@@ -108,7 +108,7 @@ def started(site: RealSite, machine: Machine) -> Small:
     region = site.image.region
     assert region is not None
     make_silent(Host.objects.exclude(name=machine.name))
-    pool = create_storage_cluster(SYSTEM, region, path=POOL)
+    pool = create_storage_cluster(SYSTEM, region, path=POOL, overcommit=1000)
     machine.exec("mkdir", "-m", "700", f"{POOL}/import")
     shutil.copy(site.box.guest_image, site.box.shared / "import")
     machine.exec("cp", f"/var/lib/scloud/shared/import/{site.box.guest_image.name}", f"{POOL}/import/")

@@ -10,7 +10,14 @@ from django.db import connection, transaction
 
 from apps.infrastructure.disk_speed import DEFAULT_RULES, speed_rule
 from apps.infrastructure.models import StorageCluster
-from apps.infrastructure.space import GIB, correct_space, release_space, reserve_space
+from apps.infrastructure.space import (
+    GIB,
+    correct_space,
+    release_space,
+    reserve_space,
+    space_left,
+    space_limit,
+)
 from apps.lifecycle.errors import NoCapacity
 from apps.storage.models import Disk
 from tests import factories
@@ -106,3 +113,12 @@ def test_a_cluster_rules_its_disks_and_leaves_the_rest_to_its_medium() -> None:
     assert rule.limits(10)[0] == rule.limits(10_000)[0] == 700
     assert rule.limits(10)[1] == default.limits(10)[1]
     assert (rule.burst, rule.burst_seconds) == (2, 30)
+
+
+@pytest.mark.django_db
+def test_less_than_a_gib_counts_with_its_overcommit() -> None:
+    cluster = factories.make_storage(factories.make_region(), capacity_bytes=700 << 20, overcommit=300)
+    assert (space_limit(cluster), space_left(cluster)) == (2, 2)
+    reserve_space(cluster.pk, 2)
+    with pytest.raises(NoCapacity):
+        reserve_space(cluster.pk, 1)

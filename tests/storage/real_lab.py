@@ -10,6 +10,7 @@ import pytest
 from onebox.ceph_site import CephSite
 from onebox.shell import wait_until
 
+from apps.compute.models import Image
 from apps.infrastructure.models import Host, StorageCluster
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.quotas.models import Quota
@@ -60,13 +61,13 @@ class DiskLab(DiskGuests, CephTrouble):
         assert operation.status == OperationStatus.FAILED, operation
         return dict(operation.error)
 
-    def create_vm(self, backend: str, host: str) -> str:
-        """Create a VM on a host."""
+    def create_vm(self, backend: str, host: str, image: Image | None = None) -> str:
+        """Create a VM on a host, from the site's image or another."""
         Host.objects.update(accepts_vms=False)
         Host.objects.filter(name=host).update(accepts_vms=True)
         body: dict[str, Any] = {
             "name": f"on-{backend}",
-            "image": str(self.site.image.pk),
+            "image": str((image or self.site.image).pk),
             "disk_cluster": str(self.clusters[backend].pk),
             "instance_type": self.site.small.pk,
             "subnet": self.customer.subnet,

@@ -43,7 +43,7 @@ def ensure_files_go_on(lab: DiskLab, page: OpenPage) -> None:
     began = time.monotonic()
     made = lab.create_disk(FILES)
     lab.change("DELETE", f"/disks/{made.pk}")
-    vm = lab.create_vm(FILES, str(lab.site.idle.pk), lab.site.box.hosts[0].name)
+    vm = lab.create_vm(FILES, lab.site.box.hosts[0].name, image=lab.site.idle)
     lab.change("DELETE", f"/vms/{vm}")
     assert time.monotonic() - began < AT_ONCE_SECONDS
     page.took.clear()

@@ -20,6 +20,8 @@ from tests.network.factories import make_group, make_subnet, make_vpc
 
 PLENTY = 1_000_000
 HOSTS = 4
+#: Each point has a VM of its own, and its disks are counted in full.
+PLENTY_OF_SPACE = 1 << 48
 
 
 @dataclass
@@ -44,7 +46,7 @@ def make_environment() -> None:
     region = factories.make_region("crash")
     cluster = factories.make_cluster(region)
     create_default_types(cluster)
-    storage = factories.make_storage(region)
+    storage = factories.make_storage(region, capacity_bytes=PLENTY_OF_SPACE)
     for _ in range(HOSTS):
         factories.make_host(cluster, vcpus=1024, memory_gib=8192)
     make_image(storage)
