@@ -10,8 +10,8 @@ LOCK := $(shell sha256sum requirements-dev.txt | cut -c1-12)
 VENV := .venv/installed-$(LOCK)
 PIP_AUDIT := 2.10.1
 
-# To build libvirt-python, and for the browser tests (fonts as people's systems have them, Chinese ones too).
-BUILD_PACKAGES := python3-venv python3-dev gcc pkg-config libvirt-dev
+# To build libvirt-python, for Ceph, and for the browser tests (fonts as people's systems have them, Chinese ones too).
+BUILD_PACKAGES := python3-venv python3-dev gcc pkg-config libvirt-dev python3-rbd python3-rados
 TEST_PACKAGES := chromium fonts-inter fonts-wqy-microhei
 
 # $(call pytest,part,arguments): output also goes to var/test-<part>.log, whose last line CI repeats;
@@ -25,8 +25,9 @@ help: ## This list
 ## --- running -------------------------------------------------------------------------------------------------------
 
 .PHONY: run stop status shell
-run: ## Install, start and load the whole platform on this machine; prints address and log-ins
-	@python3 docker/onebox up
+STORAGE ?= file
+run: ## Install, start and load the whole platform on this machine; prints address and log-ins; STORAGE=ceph adds a Ceph cluster
+	@python3 docker/onebox up --storage $(STORAGE)
 
 stop: ## Stop all that `make run` started; data stays under var/
 	@python3 docker/onebox down
@@ -180,6 +181,7 @@ $(VENV): | build-packages
 	@test -x .venv/bin/python || /usr/bin/python3.11 -m venv .venv
 	@echo "Installing Python packages into .venv (about a minute the first time)"
 	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@ln -sf /usr/lib/python3/dist-packages/{rbd,rados}.cpython-311-*.so .venv/lib/python3.11/site-packages/
 	@rm -f .venv/installed-* && touch $@
 
 UV_LOCK = .venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-header --no-emit-index-url --no-emit-find-links

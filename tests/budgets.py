@@ -34,7 +34,7 @@ AREAS = {
     "reconciliation": 2.0,
     "recovery": 7.0,
     "security": 4.0,
-    "storage": 0.1,
+    "storage": 5.0,
     "tenancy": 1.0,
     "tests": 0.2,  # files that stand in no folder
 }

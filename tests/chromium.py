@@ -25,7 +25,7 @@ FAILED = pytest.StashKey[bool]()
 def chromium() -> Iterator[Browser]:
     """One browser for the run."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS, timeout=120_000)
         yield browser
         browser.close()
 
@@ -34,6 +34,7 @@ def chromium() -> Iterator[Browser]:
 def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page with no history, cookies or storage. Script errors and CSP violations fail the test at its end."""
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB", timezone_id="UTC")
+    context.set_default_timeout(60_000)
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))

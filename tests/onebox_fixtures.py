@@ -15,7 +15,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "docker"))
 
-from onebox import environment, hosts, instance, up
+from onebox import ceph_cluster, environment, hosts, instance, up
+from onebox.ceph_site import CephSite
 from onebox.hosts import Host
 from onebox.instance import Instance
 from onebox.progress import Progress
@@ -78,6 +79,13 @@ def onebox() -> Iterator[Onebox]:
     yield Onebox(found, values)
 
 
+@pytest.fixture(scope="session")
+def ceph(onebox: Onebox) -> CephSite:
+    """The test instance's Ceph cluster, brought up if it is not (about 15 s); a test that harms it repairs it."""
+    with onebox.instance.locked():
+        return ceph_cluster.up(onebox.instance, Progress())
+
+
 @pytest.hookimpl(tryfirst=True)  # before -m is looked at
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that need the hosts: there is one set of them, and `make test` runs all others meanwhile.
@@ -87,3 +95,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "onebox" in getattr(item, "fixturenames", ()):
             item.add_marker("hosts")
+        if "ceph" in getattr(item, "fixturenames", ()):
+            item.add_marker("ceph")

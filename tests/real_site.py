@@ -21,8 +21,9 @@ from apps.drivers.specs import PortSpec, SecurityGroupSpec, SubnetSpec, VpcSpec
 from apps.infrastructure import backends
 from apps.infrastructure.enrolment import enroll_host
 from apps.infrastructure.models import Host
-from apps.infrastructure.services.clusters import create_compute_cluster, create_storage_cluster
+from apps.infrastructure.services.clusters import create_compute_cluster
 from apps.infrastructure.services.regions import create_region
+from apps.infrastructure.services.storage_clusters import create_storage_cluster
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation, Resource, State
 from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
@@ -72,7 +73,7 @@ class RealSite:
             return list(Operation.objects.filter(target_id__in=rows.exclude(state=State.READY).values("pk")))
 
         try:
-            wait_until(ready, f"{which} to be ready", seconds=90, every=0.1)
+            wait_until(ready, f"{which} to be ready", seconds=240, every=0.1)
         except OneboxError as late:
             late.add_note(
                 "\n".join(f"{one} attempt {one.attempt}: {one.steps} {one.error}" for one in progress())
@@ -155,7 +156,7 @@ def real_site(shared_site: SharedSite, django_db_blocker: DjangoDbBlocker) -> It
     with django_db_blocker.unblock(), shared_site.database.in_use(), drivers_of(site.box.environment):
         site.platform.start(*PROCESSES)
         wait_until(
-            lambda: all(host.in_reach for host in Host.objects.all()), "reports of all hosts", seconds=60
+            lambda: all(host.in_reach for host in Host.objects.all()), "reports of all hosts", seconds=240
         )
         try:
             yield site
@@ -187,7 +188,7 @@ def _make(onebox: Onebox, made: Platform) -> RealSite:
     wait_until(
         lambda: Host.objects.filter(state=State.READY).count() == len(onebox.hosts),
         "the hosts' first reports",
-        seconds=60,
+        seconds=240,
     )
     site.wait_ready(kind="image")
     return site

@@ -65,7 +65,7 @@ def may(
         return decided
     if _granted(actor, verb.permission).filter(content_object_id=project_id).exists():
         return True
-    if resource_id is None:
+    if resource_id is None or verb.creates:
         return False
     return granted_resources(actor, verb.permission).filter(content_object_id=resource_id).exists()
 

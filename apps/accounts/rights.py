@@ -39,7 +39,7 @@ class Rights:
     ) -> bool:
         """Whether the role allows the verb in that project of that tenant, or on that one resource."""
         return self._in_project(verb, project_id, tenant_id) or (
-            resource_id is not None and self._on_resource(verb, tenant_id, resource_id)
+            resource_id is not None and not verb.creates and self._on_resource(verb, tenant_id, resource_id)
         )
 
     def covers_row(self, verb: Verb, row: Resource) -> bool:
@@ -104,7 +104,9 @@ class Rights:
             return False
         if any(codename == wanted for _project, codename in self._grants):
             return True
-        return verb.on_resource and any(codename == wanted for _id, codename in self._resource_grants)
+        if not verb.on_resource or verb.creates:
+            return False
+        return any(codename == wanted for _id, codename in self._resource_grants)
 
     def _verbs(self, kind: str) -> list[Verb]:
         if kind not in self._verbs_of:

@@ -13,13 +13,12 @@ from apps.agent.order_executor import OrderExecutor
 from apps.agent.reporter import Reporter
 from apps.agent.verbs import table
 from apps.agent.version import VERSION
-from apps.drivers.files import FileVolumes
 from apps.drivers.files.layout import passable
-from apps.drivers.libvirt import LibvirtHypervisor
+from apps.drivers.host_volumes import HostVolumes
+from apps.drivers.libvirt import LibvirtHypervisor, LibvirtLiveVolumes
 from apps.drivers.redis_tls import believe_no_public_authority
 from apps.drivers.sealing import Seal
 
-GIB = 1 << 30
 log = logging.getLogger("apps.agent")
 
 
@@ -34,7 +33,11 @@ def main() -> None:
     host = settings.host_settings()
     log.info("Agent %s of %s: %s", VERSION, host.name, host.virtualisation)
     hypervisor = LibvirtHypervisor(host)
-    volumes = FileVolumes(image_limit_bytes=settings.image_limit_gib * GIB)
+    hypervisor.held.recover()
+    live = LibvirtLiveVolumes(hypervisor.connection)
+    volumes = HostVolumes(
+        settings.rbd_images(hypervisor.ceph), image_limit_bytes=settings.image_limit_bytes, live=live
+    )
     seal = Seal(settings.seal_key)
     client = redis.Redis.from_url(settings.redis_url, health_check_interval=30)
     handlers = table(hypervisor, volumes, LongJobs())

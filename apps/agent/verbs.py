@@ -11,10 +11,11 @@ from apps.agent.long_jobs import LongJobs, still_working
 from apps.drivers import orders
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
-from apps.drivers.files.image_import import how_far
-from apps.drivers.files.layout import image_path
+from apps.drivers.files import copies, image_copies, image_import
+from apps.drivers.files.layout import image_path, volume_path
 from apps.drivers.host_verbs import Verb, verbs_of
 from apps.drivers.protocols import Hypervisor, Volumes
+from apps.drivers.rbd import image_files
 
 _encoder = msgspec.msgpack.Encoder()
 
@@ -46,7 +47,7 @@ def _handler(verb: Verb, driver: object, long_jobs: LongJobs) -> Handler:
             arguments = msgspec.msgpack.decode(raw, type=verb.arguments)
         except msgspec.MsgspecError as error:
             raise unknown_verb(verb.name) from error  # another version's, with other arguments
-        if verb.long:
+        if verb.long and not QUICK.get(verb.method, _never)(arguments):
             return _encoder.encode(_join(verb, driver, arguments, long_jobs))
         return _encoder.encode(verb.call(driver, arguments))
 
@@ -77,7 +78,26 @@ def _join(verb: Verb, driver: object, arguments: msgspec.Struct, long_jobs: Long
 
 
 def _of_import(arguments: Any) -> dict[str, int]:
-    done, total = how_far(image_path(arguments.spec), Path(arguments.source))
+    if arguments.spec.pool.driver != "file":
+        return _figures(image_files.how_far(arguments.spec.id))
+    return _figures(image_import.how_far(image_path(arguments.spec), Path(arguments.source)))
+
+
+def _of_image_copy(arguments: Any) -> dict[str, int]:
+    if {arguments.spec.pool.driver, arguments.source.pool.driver} != {"file"}:
+        return _figures(image_files.how_far(arguments.spec.id))
+    return _figures(image_copies.how_far(image_path(arguments.spec), image_path(arguments.source)))
+
+
+def _of_volume_copy(arguments: Any) -> dict[str, int]:
+    spec = arguments.spec
+    if spec.pool.driver != "file" or spec.source is None:
+        return {}
+    return _figures(copies.how_far(volume_path(spec), spec.size_gib << 30))
+
+
+def _figures(done_and_total: tuple[int, int]) -> dict[str, int]:
+    done, total = done_and_total
     return {"done_bytes": done, "total_bytes": total}
 
 
@@ -86,4 +106,28 @@ def _unknown(arguments: Any) -> dict[str, int]:
 
 
 #: Long verb → what is known of its progress, from its arguments.
-PROGRESS: dict[Callable[..., Any], Callable[[Any], dict[str, int]]] = {Volumes.ensure_image: _of_import}
+PROGRESS: dict[Callable[..., Any], Callable[[Any], dict[str, int]]] = {
+    Volumes.ensure_image: _of_import,
+    Volumes.ensure_image_copy: _of_image_copy,
+    Volumes.ensure_volume: _of_volume_copy,
+}
+
+
+def _has_nothing_to_copy(arguments: Any) -> bool:
+    spec = arguments.spec
+    return spec.source is None or (spec.pool.driver == "file" and volume_path(spec).exists())
+
+
+def _is_in_files(arguments: Any) -> bool:
+    return bool(arguments.spec.pool.driver == "file")
+
+
+def _never(arguments: Any) -> bool:
+    return False
+
+
+#: Long verb → whether a call of it is quick all the same, from its arguments: it does not queue behind long ones.
+QUICK: dict[Callable[..., Any], Callable[[Any], bool]] = {
+    Volumes.ensure_volume: _has_nothing_to_copy,
+    Volumes.ensure_independent: _is_in_files,
+}

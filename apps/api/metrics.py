@@ -94,6 +94,10 @@ class MetricsApi(ApiView):
         """Return the rows the actor may see."""
         raise NotImplementedError
 
+    def subject_of(self, key: object) -> Subject:
+        """Return what is measured of the row with this primary key; a kind that is the sum of others names them."""
+        return Subject(self.subject, str(key))
+
     @extend_schema(
         summary="Metrics of a resource",
         parameters=[
@@ -115,11 +119,7 @@ class MetricsApi(ApiView):
             raise NotFound(_("Not found."))
         query = RangeQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
-        return Response(measured(self.subject_of(str(key)), **query.validated_data))
-
-    def subject_of(self, key: str) -> Subject:
-        """Return what was measured; a kind that is the sum of others names them."""
-        return Subject(self.subject, key)
+        return Response(measured(self.subject_of(key), **query.validated_data))
 
 
 def measured(subject: Subject, start: datetime, end: datetime) -> dict[str, Any]:

@@ -93,7 +93,23 @@ class KitSchema(AutoSchema):
             return view.update.body or ResourceChanges
         if self._route == "post_action" and view.act:
             return view.act.body
+        if self._route == "delete_one":
+            delete = type(view).delete
+            return delete.body if delete is not None else None
         return bulk_body(type(self.view)) if self._route == "post_bulk" else None
+
+    def _get_request_body(self, direction: str = "request") -> Any:
+        """Return the body, of a DELETE as well where it takes one: drf-spectacular knows none."""
+        if self._route != "delete_one":
+            return super()._get_request_body(direction)  # type: ignore[no-untyped-call]
+        delete = type(self.view).delete
+        if delete is None or delete.body is None:
+            return None
+        self.method, method = "POST", self.method
+        try:
+            return super()._get_request_body(direction)  # type: ignore[no-untyped-call]
+        finally:
+            self.method = method
 
     def get_response_serializers(self) -> Any:
         """Return the answers by status."""

@@ -81,9 +81,9 @@ class ObjectApi(ReadingApi):
         delete = type(self).delete
         assert delete is not None
         row = self.found(key, to_show=False)
-        self.read(NoBody)
+        values = self.read(delete.body or NoBody)
         self._ensure_unchanged(request, row)
-        return accepted_response(self, delete.service(self.actor, row))
+        return accepted_response(self, delete.service(self.actor, row, **values))
 
     @answered_in_one_transaction
     def post_action(self, request: Request, key: object) -> Response:

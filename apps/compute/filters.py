@@ -23,6 +23,7 @@ from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.models import SILENCE, ComputeCluster
 from apps.lifecycle.models import Operation, State
 from apps.network.models import Nic
+from apps.storage.models import Disk
 
 MIB_PER_GIB = 1024
 OCTETS = 4
@@ -39,6 +40,10 @@ def _in_subnets(values: Sequence[UUID]) -> Q:
 
 def _in_vpcs(values: Sequence[UUID]) -> Q:
     return _owning(subnet__vpc_id__in=values)
+
+
+def _with_disks_in(values: Sequence[int]) -> Q:
+    return Q(pk__in=Disk.objects.filter(cluster_id__in=values, vm__isnull=False).values("vm"))
 
 
 def _guarded_by(values: Sequence[UUID]) -> Q:
@@ -107,6 +112,7 @@ class VmFilter(ResourceFilter):
         "type": Text(_("Instance type"), "instance_type__name"),
         "image": Choices(_("Image"), "image_id", each=forms.UUIDField),
         "cluster": Choices(_("Cluster"), "cluster_id", each=forms.IntegerField),
+        "storage_cluster": Choices(_("Storage cluster"), where=_with_disks_in, each=forms.IntegerField),
         "host": Choices(_("Host"), "host_id", each=forms.UUIDField, admin=True),
         "subnet": Choices(_("Subnet"), where=_in_subnets, each=forms.UUIDField),
         "vpc": Choices(_("VPC"), where=_in_vpcs, each=forms.UUIDField),

@@ -1,6 +1,7 @@
 """What hosts report of VMs, and what follows from it.
 
-1. A VM's seen power is what its host says, unless an operation is at work on it or was about when the report was sent
+1. A VM's seen power is what its host says, unless an operation is at work on it (on a disk of it, too: a snapshot may
+   pause it for a moment) or was about when the report was sent
    (what was looked at a moment before may be older than what the operation did).
 2. A guest that powered itself off stays off: once it has been seen off for a while, off is also what is wanted.
    Not at once: a host that is shutting down stops its guests first, and those must come back with it.
@@ -82,6 +83,7 @@ UPDATE compute_vm vm
    AND vm.power_seen_at < seen.at - interval '3 seconds'
    AND NOT EXISTS (SELECT FROM lifecycle_operation o
                     WHERE o.resource_id = seen.id AND o.exclusive AND o.status IN ('queued', 'running'))
+   AND NOT EXISTS (SELECT FROM lifecycle_operationlock l WHERE l.resource_id = seen.id)
 RETURNING vm.resource_id
 """
 

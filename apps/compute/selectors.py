@@ -5,10 +5,15 @@ from __future__ import annotations
 from django.db.models import Prefetch, Q, QuerySet
 
 from apps.accounts.access import visible
-from apps.compute.models import Image, InstanceType, KeyPair, Vm
-from apps.infrastructure.selectors import in_usable_compute, in_usable_storage, visible_compute_clusters
+from apps.compute.models import Image, ImageCopy, InstanceType, KeyPair, Vm
+from apps.infrastructure.selectors import (
+    in_usable_compute,
+    in_usable_storage,
+    visible_compute_clusters,
+    visible_storage_clusters,
+)
 from apps.lifecycle.actor import Actor
-from apps.lifecycle.models import State
+from apps.lifecycle.models import Resource, State
 from apps.network.models import Nic
 from apps.storage.models import Disk
 
@@ -42,8 +47,8 @@ _NICS = (
 )
 _DISKS = (
     Disk.objects.select_related("cluster")
-    .only("vm", *_NAMED, "role", "size_gib", "created_at", "cluster__name", "cluster__alias")
-    .order_by("-role", "created_at")
+    .only("vm", *_NAMED, "role", "size_gib", "slot", "created_at", "cluster__name", "cluster__alias")
+    .order_by("slot")
 )
 
 
@@ -63,9 +68,22 @@ def visible_vms(actor: Actor) -> QuerySet[Vm]:
     )
 
 
+def with_system_disk(vm: Vm) -> QuerySet[Resource]:
+    """Return what is always in the project of a VM: its system disk and the snapshots of it."""
+    system = Disk.objects.filter(vm=vm.pk, role=Disk.Role.SYSTEM).values("pk")
+    return Resource.objects.filter(Q(pk__in=system) | Q(as_snapshot__disk__in=system))
+
+
 def visible_images(actor: Actor) -> QuerySet[Image]:
-    """Return the tenant's own images and the base images; those on clusters it may not use are left out (CL-4)."""
+    """Return the tenant's own images and the base images; those on clusters it may not use are left out (CL-4).
+
+    Copies in clusters that the actor may see are in `shown_copies`.
+    """
+    copies = ImageCopy.objects.filter(cluster__in=visible_storage_clusters(actor))
+    copies = copies.select_related("cluster", "operation").order_by("cluster__name", "pk")
     rows = Image.objects.select_related("cluster__region", "tenant", "project", "region")
+    shown = Prefetch("copies", copies, to_attr="shown_copies")
+    rows = rows.prefetch_related(shown)  # type: ignore[no-redef]  # declared on Image for callers
     if actor.is_system or (actor.is_admin and actor.tenant is None):
         return rows
     if actor.tenant is None:

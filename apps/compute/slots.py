@@ -7,32 +7,44 @@ from functools import partial
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.moves import Moving, moving
+from apps.compute.disk_forms import AttachForm, attaching
+from apps.compute.disk_usage import disk_samples
 from apps.compute.observation import report_reachability, take_reports
 from apps.compute.pages.on_home import home_vms
 from apps.compute.pages.on_hosts import cluster_card, cluster_types, cluster_vms, host_card, host_vms
+from apps.compute.pages.on_storage import paused_items, paused_notice, storage_vms
 from apps.compute.reachability import power_steps
-from apps.compute.selectors import visible_images
+from apps.compute.selectors import visible_images, with_system_disk
 from apps.compute.services.instance_type import create_default_types
 from apps.compute.usage import vm_samples
 from apps.compute.verbs import KEY_PAIR_CREATE, VM_CREATE
 from apps.infrastructure import reports, usage
+from apps.infrastructure.pages import attention
 from apps.infrastructure.services.clusters import cluster_defaults
 from apps.network.reachability.steps import STEPS, End, StepSlot
 from apps.portal.detail import Tab
 from apps.portal.home import FIRST_STEPS, HOME_CARDS, FirstStepSlot, HomeCardSlot
+from apps.portal.kinds import Do
 from apps.portal.slots import (
+    ACTIONS,
     CARDS,
     MENU,
+    NOTICES,
+    RELATED,
     TABS,
     TILES,
+    ActionSlot,
     CardSlot,
     MenuSlot,
+    NoticeSlot,
+    RelatedSlot,
     Section,
     TabSlot,
     TileSlot,
 )
-from apps.storage.models import Disk
+from apps.storage.verbs import DISK_ATTACH
 
+ACTIONS.fill(ActionSlot("disk", Do(DISK_ATTACH, form=AttachForm, says=attaching, bulk=True), after="retry"))
 TABS.fill(
     TabSlot("host", Tab("vms", _("Virtual machines"), "compute/host_vms.html", host_vms), after=""),
     TabSlot(
@@ -50,6 +62,8 @@ CARDS.fill(
     CardSlot("host", "compute/host_busiest.html", host_card),
     CardSlot("compute_cluster", "compute/vm_counts.html", cluster_card),
 )
+NOTICES.fill(NoticeSlot(paused_notice, "storage_cluster"))
+RELATED.fill(RelatedSlot("storage_cluster", used_by=storage_vms))
 HOME_CARDS.fill(HomeCardSlot("portal", "compute/home_vms.html", home_vms))
 FIRST_STEPS.fill(
     FirstStepSlot("key_pair", 2, KEY_PAIR_CREATE, _("To log in to your VMs without a password.")),
@@ -75,9 +89,10 @@ MENU.fill(
     MenuSlot("instance_type.list", _("Instance types"), "cpu", admin=(Section.RESOURCES, 70)),
 )
 
+attention.more.fill(paused_items)
 STEPS.fill(StepSlot(10, partial(power_steps, end=End.FROM)), StepSlot(90, partial(power_steps, end=End.TO)))
 reports.listeners.fill(take_reports)
 reports.reach_listeners.fill(report_reachability)
-usage.samplers.fill(vm_samples)
+usage.samplers.fill(vm_samples, disk_samples)
 cluster_defaults.fill(create_default_types)
-moving.fill(Moving("vm", belongings=lambda vm: Disk.objects.filter(vm=vm.pk, role=Disk.Role.SYSTEM)))
+moving.fill(Moving("vm", belongings=with_system_disk))

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
+from apps.compute.given_up import mark_copy_failed
 from apps.compute.models import Vm
 from apps.lifecycle.models import State
 from apps.lifecycle.models.status import Status
@@ -22,6 +23,7 @@ from apps.lifecycle.standard_verbs import (
     retry_verb,
 )
 from apps.lifecycle.verbs import ANY_STATE, Cancel, Text, Verb, declare
+from apps.storage.given_up import mark_untaken
 
 #: Importing copies and checks a whole disk image. Until a host has said how large it is: enough to wait for a host and
 #: for a small one. From then on so much more for its size, by the slowest pool that is still of use.
@@ -60,6 +62,10 @@ def _must_be_resumable(vm: Any) -> Text | None:
 
 def _needs_a_host(vm: Any) -> Text | None:
     return None if vm.host_id else _("The VM has no host.")
+
+
+def _must_have_copies(image: Any) -> Text | None:
+    return None if image.has_copies else _("The image has no copies in other storage clusters.")
 
 
 def _want_what_is_seen(vm_id: UUID) -> None:
@@ -141,6 +147,19 @@ VM_RENAME = declare(rename_verb("vm"))
 VM_RETRY = declare(retry_verb("vm"))
 VM_DELETE = declare(delete_verb("vm", cancel=Cancel.ANY_TIME, taken_back=_want_what_is_seen))
 
+# Of all its disks at one instant, which is a matter of the VM.
+VM_SNAPSHOT_DISKS = declare(
+    Verb(
+        "vm.snapshot_disks",
+        _("Snapshot all disks"),
+        _("Creating snapshots"),
+        permission="manage",
+        creates=True,
+        abandoned=mark_untaken,
+        icon="camera",
+    )
+)
+
 IMAGE_IMPORT = declare(
     Verb(
         "image.import",
@@ -164,6 +183,33 @@ IMAGE_RETRY = declare(
     )
 )
 IMAGE_RENAME = declare(rename_verb("image"))
+# In further storage clusters. VMs are created from the image meanwhile, and it can be copied to several at a time.
+IMAGE_COPY = declare(
+    Verb(
+        "image.copy",
+        _("Copy to storage cluster"),
+        _("Copying"),
+        permission="manage",
+        exclusive=False,
+        deadline=IMPORT_DEADLINE,
+        abandoned=mark_copy_failed,
+        icon="versions",
+    )
+)
+IMAGE_DELETE_COPY = declare(
+    Verb(
+        "image.delete_copy",
+        _("Delete copy"),
+        _("Deleting"),
+        permission="manage",
+        exclusive=False,
+        destructive=True,
+        obstacle=_must_have_copies,
+        cancel=Cancel.BEFORE,
+        abandoned=mark_copy_failed,
+        icon="trash",
+    )
+)
 IMAGE_DELETE = declare(delete_verb("image"))
 
 KEY_PAIR_CREATE = declare(

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from apps.accounts.access import visible
 from apps.api import limits
 from apps.compute import selectors
+from apps.compute.data_disk_fields import DataDiskFields
 from apps.compute.forms import ProjectForm
 from apps.compute.models import Image, InstanceType, KeyPair
 from apps.compute.services.create_plan import MOST_AT_ONCE
@@ -33,7 +34,7 @@ NO_FIRST_BOOT = "no-first-boot"
 OWN_LOGIN = "no-password"
 
 
-class VmForm(ProjectForm):
+class VmForm(DataDiskFields, ProjectForm):
     name = forms.CharField(
         label=gettext_lazy("Name"), max_length=63, widget=forms.TextInput(attrs={"autofocus": True})
     )

@@ -4,12 +4,14 @@ A host that is not itself any more can lie, but only within what a column holds:
 collector from everybody else's.
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
 from msgspec import Meta
 
-Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", max_length=36)]
+_ID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+Id = Annotated[str, Meta(pattern=_ID, max_length=36)]
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*\Z"  # not $, which lets a line feed at the end through
 Word = Annotated[str, Meta(pattern=_PRINTABLE, max_length=16)]
 Version = Annotated[str, Meta(pattern=_PRINTABLE, max_length=32)]
@@ -38,6 +40,11 @@ def check_moment(moment: datetime) -> None:
     # By the year first: near the ends of the calendar the comparison itself would overflow.
     if not (EARLIEST.year <= moment.year <= LATEST.year and EARLIEST <= moment <= LATEST):
         raise ValueError(f"{moment} is no time of a clock")
+
+
+def is_id(text: str) -> bool:
+    """Return whether it has the form of an identifier: what is called otherwise is not ours."""
+    return re.fullmatch(_ID, text) is not None
 
 
 def clamped(value: int, most: int) -> int:

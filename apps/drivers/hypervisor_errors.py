@@ -4,6 +4,7 @@ from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
 
 UNREACHABLE = "host.unreachable"
+VM_MISSING = "hypervisor.vm_missing"
 
 
 def missing_vm(vm_id: str) -> DriverError:
@@ -11,15 +12,15 @@ def missing_vm(vm_id: str) -> DriverError:
     return DriverError(
         _("The VM %(vm_id)s does not exist on the host."),
         values={"vm_id": vm_id},
-        code="hypervisor.vm_missing",
+        code=VM_MISSING,
         hint=_("Retry, or resync the VM."),
     )
 
 
 def missing_volume(vm_id: str, volume_id: str) -> DriverError:
-    """A disk of the VM is not there to start from."""
+    """A disk of the VM is not there."""
     return DriverError(
-        _("VM %(vm_id)s cannot start: volume %(volume_id)s is missing."),
+        _("VM %(vm_id)s cannot use volume %(volume_id)s: the volume is missing."),
         values={"vm_id": vm_id, "volume_id": volume_id},
         code="hypervisor.volume_missing",
         hint=_("Resync the VM’s disks, then retry."),
@@ -29,7 +30,7 @@ def missing_volume(vm_id: str, volume_id: str) -> DriverError:
 def locked_volume(vm_id: str, volume_id: str) -> DriverError:
     """A disk of the VM is open in another running VM, perhaps the same VM on another host."""
     return DriverError(
-        _("VM %(vm_id)s cannot start: volume %(volume_id)s is in use elsewhere."),
+        _("VM %(vm_id)s cannot use volume %(volume_id)s: the volume is in use elsewhere."),
         values={"vm_id": vm_id, "volume_id": volume_id},
         code="hypervisor.volume_in_use",
         hint=_("Check that the VM does not run on another host."),
@@ -44,6 +45,36 @@ def vm_is_off(vm_id: str) -> DriverError:
         code="hypervisor.vm_off",
         permanent=True,
         hint=_("Start the VM."),
+    )
+
+
+def limits_not_set(vm_id: str, volume_id: str) -> DriverError:
+    """The hypervisor accepted limits of a disk, and has others."""
+    return DriverError(
+        _("VM %(vm_id)s did not take the limits of volume %(volume_id)s."),
+        values={"vm_id": vm_id, "volume_id": volume_id},
+        code="hypervisor.limits_not_set",
+        hint=_("See the host’s libvirt log."),
+    )
+
+
+def slow_hypervisor(vm_id: str, seconds: float) -> DriverError:
+    """The hypervisor did not answer in time: its storage may hang."""
+    return DriverError(
+        _("The hypervisor did not answer within %(seconds)s s for VM %(vm_id)s."),
+        values={"vm_id": vm_id, "seconds": round(seconds)},
+        code="hypervisor.slow",
+        hint=_("Check the storage cluster of the VM’s disks. The platform retries automatically."),
+    )
+
+
+def silent_guest_agent(vm_id: str) -> DriverError:
+    """The guest agent has stopped answering."""
+    return DriverError(
+        _("The guest agent of VM %(vm_id)s did not answer."),
+        values={"vm_id": vm_id},
+        code="hypervisor.guest_agent_silent",
+        hint=_("Check the guest agent in the VM. The platform retries automatically."),
     )
 
 

@@ -15,18 +15,24 @@ from typing import Protocol
 from apps.drivers.host_verbs import host_verb
 from apps.drivers.specs import (
     ConsoleAddress,
+    CopyProgress,
     FabricInventory,
     FabricSpec,
+    GuestMounts,
+    Held,
     HostObservation,
     ImageInfo,
     ImageSpec,
     PoolInventory,
+    PoolKey,
     PoolKind,
     PoolObservation,
     PoolSpec,
     Power,
     Screenshot,
     SeedSpec,
+    SnapshotSpec,
+    VmDisks,
     VmSpec,
     VmStatus,
     VolumeSpec,
@@ -64,6 +70,38 @@ class Hypervisor(Protocol):
         What is gone from it is overwritten. A VM this host does not know is left alone.
         """
 
+    def ensure_disks(self, spec: VmSpec) -> VmDisks:
+        """Bring the disks of a defined VM to `spec`, running or not, and return what it has now.
+
+        What is missing is attached, limits are set, a size that has grown is told to the guest (never a smaller one).
+        What is not in `spec` is asked of the guest and gone from the stored definition at once; a guest may take its
+        time to let go: ask again until the answer does not hold it any more.
+        """
+
+    @host_verb(changes=False)
+    def disks(self, vm_id: str) -> VmDisks:
+        """Return which disks a VM has; none for a VM this host does not know."""
+
+    @host_verb(changes=False)
+    def mounts(self, vm_id: str) -> GuestMounts:
+        """Ask the guest agent of a running VM which disks it has mounted, and where."""
+
+    def ensure_held(self, vm_id: str, seconds: int, *, pause: bool) -> Held:
+        """Bring a running VM to rest, so that all its disks can be copied at one instant; off, it is at rest already.
+
+        Its file systems are frozen if a guest agent answers; with `pause` its processors stop, too, if it does not.
+        After so many seconds the host lets it go on by itself, also when the agent has been restarted meanwhile.
+        """
+
+    def ensure_released(self, vm_id: str) -> Held:
+        """Let a VM that was held go on, and return how it had been held until now (neither: it went on by itself)."""
+
+    def ensure_pool_key(self, key: PoolKey) -> None:
+        """Keep the key of a pool, so that VMs on this host can use its volumes. Guests and logs never see it."""
+
+    def ensure_pool_key_absent(self, pool_id: str) -> None:
+        """Forget the key of a pool."""
+
     @host_verb(changes=False)
     def status(self, vm_id: str) -> VmStatus:
         """Return the VM as it is; `exists` is False for one this host does not know."""
@@ -95,11 +133,37 @@ class Volumes(Protocol):
     def ensure_image_absent(self, spec: ImageSpec) -> None:
         """Remove the image."""
 
+    @host_verb(long=True)
+    def ensure_image_copy(self, spec: ImageSpec, source: ImageSpec) -> ImageInfo:
+        """Copy an image of another pool into the pool of `spec`, where it has its own identifier or the same."""
+
+    @host_verb(long=True)
     def ensure_volume(self, spec: VolumeSpec) -> None:
-        """Make the volume, blank or thin from its image, and at least `size_gib` large. Never shrinks."""
+        """Make the volume, blank, thin from its image or with a snapshot's data, and at least `size_gib` large.
+
+        Never shrinks. Where copies on write are possible it is usable at once: see `ensure_independent`.
+        A volume that a running VM has open is not grown here but by `Hypervisor.ensure_disks`, where only QEMU may.
+        """
+
+    @host_verb(changes=False)
+    def ensure_independent(self, spec: VolumeSpec) -> CopyProgress:
+        """Copy what a volume still reads from the snapshot it was made of; call again until it is done.
+
+        It answers at once and changes nothing that anybody sees, so it carries no fence: it goes on beside whatever
+        else is done with the volume. The image that a system disk is thin over stays its parent.
+        """
 
     def ensure_volume_absent(self, spec: VolumeSpec) -> None:
-        """Remove the volume."""
+        """Remove the volume and its snapshots. Volumes made of those stay good. Its room may be free only later."""
+
+    def ensure_snapshot(self, spec: SnapshotSpec) -> None:
+        """Keep what the volume holds now, unless it has been kept under this id before; while a VM writes, too."""
+
+    def ensure_snapshot_absent(self, spec: SnapshotSpec) -> None:
+        """Remove the snapshot; while a VM writes to the volume, too. Volumes made of it stay good."""
+
+    def ensure_rolled_back(self, spec: SnapshotSpec) -> None:
+        """Put the volume back to what the snapshot holds, keeping its size. Refused while a VM has it open."""
 
     @host_verb(changes=False)
     def observe(self, pool: PoolSpec) -> PoolObservation:

@@ -38,12 +38,16 @@ class Limits:
         return ["nice", "-n", "10", "prlimit", *limits, "--"]
 
 
-#: In network and IPC namespaces of its own, then without root: nothing is inherited but the files it is given.
-CONFINEMENT = (
-    *("unshare", "--net", "--ipc", "--"),
-    *("setpriv", f"--reuid={UNPRIVILEGED_ID}", f"--regid={UNPRIVILEGED_ID}", "--clear-groups"),
-    *("--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--"),
-)
+def confinement(user: int) -> tuple[str, ...]:
+    """Return the words that start a tool without root, in network and IPC namespaces of its own.
+
+    Nothing is inherited but the files it is given; `user` is its user and group.
+    """
+    return (
+        *("unshare", "--net", "--ipc", "--"),
+        *("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"),
+        *("--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +61,26 @@ class Finished:
 
 
 def run(
-    tool: str, *arguments: str, limits: Limits, confined: bool = False, files: Sequence[int] = ()
+    tool: str,
+    *arguments: str,
+    limits: Limits,
+    user: int | None = None,
+    files: Sequence[int] = (),
+    output: int | None = None,
 ) -> Finished:
     """Run a tool to its end; raise `DriverError` when it is missing or takes too long.
 
-    A `confined` one runs without root, capabilities and network; it reaches `files` (descriptors) as /proc/self/fd/N.
+    With `user` (its user and group) it runs without root, capabilities and network; it reaches `files` (descriptors) as
+    /proc/self/fd/N. What it prints goes to the descriptor `output`, if there is one.
     """
-    command = [*limits.command(), *(CONFINEMENT if confined else ()), tool, *arguments]
+    command = [*limits.command(), *(confinement(user) if user is not None else ()), tool, *arguments]
     environment = {"PATH": os.environ.get("PATH", PATH), "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
     try:
         done = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE if output is None else output,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
             timeout=limits.seconds,
@@ -87,7 +98,7 @@ def run(
         raise missing(tool) from error
     if done.returncode == NOT_FOUND:
         raise missing(tool)
-    return Finished(done.returncode, done.stdout, done.stderr, command)
+    return Finished(done.returncode, done.stdout or "", done.stderr, command)
 
 
 NOT_FOUND = 127

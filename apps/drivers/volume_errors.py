@@ -4,6 +4,7 @@ from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
 from apps.drivers.specs import ImageSpec, VolumeSpec
 
+MIB = 1 << 20
 CLEAN_IMAGE = _("Upload a self-contained qcow2, raw, VMDK, VHD, VHDX or VDI image.")
 MAKE_ONE_FILE = _("Convert the image to one file first: qemu-img convert -O qcow2.")
 
@@ -61,6 +62,16 @@ def missing_image(spec: VolumeSpec) -> DriverError:
     )
 
 
+def missing_image_file(spec: ImageSpec) -> DriverError:
+    """The image to copy is not in its pool."""
+    return DriverError(
+        _("Image %(image)s does not exist in pool %(pool)s."),
+        values={"image": spec.id, "pool": spec.pool.id},
+        code="volumes.image_missing",
+        hint=_("Import the image again."),
+    )
+
+
 def image_in_use(spec: ImageSpec) -> DriverError:
     """Thin volumes still read from the image."""
     return DriverError(
@@ -93,6 +104,17 @@ def strange_volume(volume_id: str) -> DriverError:
     )
 
 
+def damaged_volume(volume_id: str) -> DriverError:
+    """The volume's file is not what it was made as."""
+    return DriverError(
+        _("Volume %(volume_id)s is damaged: its header cannot be read."),
+        values={"volume_id": volume_id},
+        code="volumes.volume_changed",
+        permanent=True,
+        hint=_("Restore the disk from a backup."),
+    )
+
+
 def volume_in_use(volume_id: str) -> DriverError:
     """A running VM has the volume open."""
     return DriverError(
@@ -100,4 +122,55 @@ def volume_in_use(volume_id: str) -> DriverError:
         values={"volume_id": volume_id},
         code="volumes.volume_in_use",
         hint=_("Power off the VM first."),
+    )
+
+
+def volume_open_elsewhere(volume_id: str) -> DriverError:
+    """A VM that does not run on this host has the volume open: only its own host can do this."""
+    return DriverError(
+        _("Volume %(volume_id)s is in use on another host."),
+        values={"volume_id": volume_id},
+        code="volumes.volume_in_use",
+        hint=_("The platform retries automatically."),
+    )
+
+
+def missing_volume(spec: VolumeSpec) -> DriverError:
+    """The pool has no such volume."""
+    return DriverError(
+        _("Volume %(volume)s does not exist in pool %(pool)s."),
+        values={"volume": spec.id, "pool": spec.pool.id},
+        code="volumes.volume_missing",
+        hint=_("Resync the disk, then retry."),
+    )
+
+
+def missing_snapshot(volume_id: str, snapshot_id: str) -> DriverError:
+    """The volume has no such snapshot."""
+    return DriverError(
+        _("Volume %(volume)s has no snapshot %(snapshot)s."),
+        values={"volume": volume_id, "snapshot": snapshot_id},
+        code="volumes.snapshot_missing",
+        permanent=True,
+        hint=_("Choose another snapshot."),
+    )
+
+
+def no_room(needed_bytes: int, free_bytes: int) -> DriverError:
+    """A copy would not fit into the pool."""
+    return DriverError(
+        _("The copy needs %(needed)s MiB. The storage pool has %(free)s MiB free."),
+        values={"needed": -(-needed_bytes // MIB), "free": free_bytes // MIB},
+        code="volumes.no_space",
+        hint=_("Add capacity to the storage cluster."),
+    )
+
+
+def silent_pool(pool_id: str, seconds: float) -> DriverError:
+    """Nothing could be read from the pool in time."""
+    return DriverError(
+        _("Pool %(pool)s did not respond within %(seconds)s s."),
+        values={"pool": pool_id, "seconds": round(seconds)},
+        code="volumes.pool_unresponsive",
+        hint=_("Check the storage cluster and its network. The platform retries automatically."),
     )

@@ -8,7 +8,7 @@ one per address.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -32,8 +32,9 @@ from apps.drivers.memory import (
 from apps.drivers.orders import Fence
 from apps.drivers.protocols import Fabric, Hypervisor, Volumes
 from apps.drivers.reports import HostReport
+from apps.drivers.specs import PoolObservation, PoolSpec, VolumeSpec
 from apps.drivers.usage import USAGE, UsageReading
-from apps.infrastructure import report_inbox
+from apps.infrastructure import ceph, report_inbox
 from apps.infrastructure.models import Host, Region, StorageCluster
 from apps.infrastructure.redis_connection import redis_client
 from apps.infrastructure.selectors import host_in_reach
@@ -60,15 +61,42 @@ def hypervisor(host: Host, run: OperationContext | None) -> Hypervisor:
 
 def volumes(cluster: StorageCluster, run: OperationContext | None, *, host: Host | None = None) -> Volumes:
     """Return the volumes of a storage cluster as `host` reaches them; without one, as any host of the region does."""
-    host = host or host_in_reach(cluster.region_id)
-    if host is None:
-        raise DriverError(
-            _("No host in region %(region)s is reachable."),
-            values={"region": cluster.region},
-            code="host.unreachable",
-            hint=_("Check that the hosts are up and their agents are running."),
-        )
-    return STORAGE_DRIVERS[cluster.driver](host, _fence(run))
+    return STORAGE_DRIVERS[cluster.driver](cluster, run, host)
+
+
+def probe_pool(spec: PoolSpec, key: str) -> PoolObservation:
+    """Connect to a pool with its key, from here and by no host, and return its capacity and health.
+
+    Contents are left out. Raises DriverError that tells what is wrong apart: `volumes.ceph_unreachable` (address),
+    `volumes.ceph_refused` (user or key), `volumes.pool_missing`, `volumes.pool_forbidden`, `volumes.pool_full`.
+    """
+    return POOL_PROBES[spec.driver](spec, key)
+
+
+def observe_pool(cluster: StorageCluster) -> PoolObservation:
+    """Return capacity and health of a storage cluster, by the shortest way."""
+    if cluster.driver in POOL_PROBES:
+        return probe_pool(cluster.spec(), _key(cluster))
+    return volumes(cluster, None).observe(cluster.spec())
+
+
+def purge_pool(cluster: StorageCluster) -> int:
+    """Remove some of what deletions have left in a pool because others needed it, or for later; return how many."""
+    return POOL_PURGES[cluster.driver](cluster.spec(), _key(cluster))
+
+
+def fence_clients(
+    cluster: StorageCluster, volumes: Sequence[VolumeSpec], host: Host, run: OperationContext
+) -> tuple[str, ...]:
+    """Have a storage cluster refuse what a host has left of VMs that no longer run there; return what was shut out.
+
+    Call it once it is certain that the volumes' VMs are off on `host`, or that the host is fenced: a guest that still
+    runs there loses these disks. Nothing to do where storage keeps no locks.
+    """
+    fence = POOL_FENCES.get(cluster.driver)
+    if fence is None or host.address is None:
+        return ()
+    return fence(cluster.spec(), _key(cluster), volumes, {host.address}, run.guard)
 
 
 def fabric(region: Region, run: OperationContext | None = None) -> Fabric:
@@ -133,8 +161,37 @@ def _agent_hypervisor(host: Host, fence: Fence | None) -> Hypervisor:
     return _remote(host).hypervisor(fence=fence or _LOOKING)
 
 
-def _agent_volumes(host: Host, fence: Fence | None) -> Volumes:
-    return _remote(host).volumes(fence=fence or _LOOKING)
+def _reaching(cluster: StorageCluster, host: Host | None) -> Host:
+    """Return the host itself, or one of the region that answers."""
+    found = host or host_in_reach(cluster.region_id)
+    if found is None:
+        raise DriverError(
+            _("No host in region %(region)s is reachable."),
+            values={"region": cluster.region},
+            code="host.unreachable",
+            hint=_("Check that the hosts are up and their agents are running."),
+        )
+    return found
+
+
+def _agent_volumes(cluster: StorageCluster, run: OperationContext | None, host: Host | None) -> Volumes:
+    return _host_volumes(_reaching(cluster, host), run)
+
+
+def _rbd_volumes(cluster: StorageCluster, run: OperationContext | None, host: Host | None) -> Volumes:
+    """What changes in Ceph is ordered from here; a host only writes images."""
+    guard = run.guard if run else None
+    return ceph.volumes(
+        cluster.spec(), _key(cluster), guard, lambda: _host_volumes(_reaching(cluster, host), run)
+    )
+
+
+def _host_volumes(host: Host, run: OperationContext | None) -> Volumes:
+    return _remote(host).volumes(fence=_fence(run) or _LOOKING)
+
+
+def _key(cluster: StorageCluster) -> str:
+    return unseal(cluster.sealed_key) if cluster.sealed_key else ""
 
 
 def _agent_reports(hosts: Sequence[Host]) -> list[tuple[Host, HostReport]]:
@@ -155,8 +212,9 @@ def _memory_hypervisor(host: Host, fence: Fence | None) -> Hypervisor:
     return MemoryHypervisor(memory_world(), host.name, memory_capacity(host), fence=fence)
 
 
-def _memory_volumes(host: Host, fence: Fence | None) -> Volumes:
-    return MemoryVolumes(memory_world(), fence=fence)
+def _memory_volumes(cluster: StorageCluster, run: OperationContext | None, host: Host | None) -> Volumes:
+    _reaching(cluster, host)
+    return MemoryVolumes(memory_world(), fence=_fence(run))
 
 
 def _memory_reports(hosts: Sequence[Host]) -> list[tuple[Host, HostReport]]:
@@ -186,11 +244,20 @@ HOST_DRIVERS = {
     "agent": HostDriver(_agent_hypervisor, _agent_reports, _agent_usage, lambda host: host.address),
     "memory": HostDriver(_memory_hypervisor, _memory_reports, _memory_usage, lambda host: host.name),
 }
-#: The volumes of a storage cluster as a host reaches them.
-STORAGE_DRIVERS: dict[str, Callable[[Host, Fence | None], Volumes]] = {
+#: The volumes of a storage cluster, by a host that reaches it, or by any, where the driver needs one.
+STORAGE_DRIVERS: dict[str, Callable[[StorageCluster, OperationContext | None, Host | None], Volumes]] = {
     "file": _agent_volumes,
+    "rbd": _rbd_volumes,
     "memory": _memory_volumes,
 }
+#: Pools that the control plane connects to itself, by a key; a host looks at all others.
+POOL_PROBES: dict[str, Callable[[PoolSpec, str], PoolObservation]] = {"rbd": ceph.probe}
+#: Pools in which deleting takes two steps.
+POOL_PURGES: dict[str, Callable[[PoolSpec, str], int]] = {"rbd": ceph.purge}
+#: Pools that keep locks of clients that are dead: they can be told so.
+POOL_FENCES: dict[
+    str, Callable[[PoolSpec, str, Sequence[VolumeSpec], Collection[str], Guard], tuple[str, ...]]
+] = {"rbd": ceph.fence}
 FABRIC_DRIVERS: dict[str, Callable[[Region, Guard | None], Fabric]] = {
     "ovn": _ovn_fabric,
     "memory": _memory_fabric,

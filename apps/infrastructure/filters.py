@@ -17,6 +17,7 @@ from apps.infrastructure.cluster_status import (
     pool_conditions,
 )
 from apps.infrastructure.models import Cluster, ComputeCluster, Host, Region, StorageCluster
+from apps.infrastructure.pool_states import CHOICES, POOL_STATE
 
 MIB_PER_GIB = 1024
 GIB = 1 << 30
@@ -83,6 +84,8 @@ class StorageClusterFilter(ClusterFilter):
     by = {
         "status": derived_status(pool_conditions, PoolStatus.choices),
         "media": Choices(_("Media"), "media", choices=StorageCluster.Media.choices),
+        "health": Choices(_("Health"), expression=POOL_STATE, choices=CHOICES, admin=True),
+        "provisioned": Number(_("Allocated (GiB)"), "provisioned_gib"),
         "used": Number(_("Used (GiB)"), "used_bytes", scale=GIB),
         "capacity": Number(_("Capacity (GiB)"), "capacity_bytes", scale=GIB),
     }

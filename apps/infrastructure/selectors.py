@@ -122,8 +122,3 @@ def host_in_reach(region_id: int) -> Host | None:
     """
     fresh = Host.objects.filter(region_id=region_id, state=State.READY, last_report_at__gt=silent_since())
     return fresh.order_by("pk").first()
-
-
-def with_provisioned() -> QuerySet[StorageCluster]:
-    """Return the storage clusters with `provisioned_gib`: what their disks add up to; disks are thin."""
-    return StorageCluster.objects.annotate(provisioned_gib=Coalesce(Sum("disks__size_gib"), 0))

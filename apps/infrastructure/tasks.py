@@ -2,8 +2,9 @@
 
 from celery import shared_task
 
-from apps.infrastructure import usage
+from apps.infrastructure import pool_keys, usage
 from apps.infrastructure.reports import collect
+from apps.infrastructure.space import correct_space
 
 
 @shared_task(name="infrastructure.collect_reports", ignore_result=True)
@@ -16,3 +17,15 @@ def collect_reports() -> None:
 def collect_usage() -> None:
     """Take in hosts' counters."""
     usage.collect_usage()
+
+
+@shared_task(name="infrastructure.recount_space", ignore_result=True)
+def recount_space() -> None:
+    """Correct what is reserved of storage clusters."""
+    correct_space()
+
+
+@shared_task(name="infrastructure.give_pool_keys", ignore_result=True)
+def give_pool_keys() -> None:
+    """Give hosts the keys of the pools that their VMs use."""
+    pool_keys.give_pool_keys()

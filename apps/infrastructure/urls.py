@@ -5,9 +5,10 @@ from __future__ import annotations
 from django.urls import path
 
 from apps.api.routes import routes
-from apps.infrastructure.api.clusters import ComputeClusterApi, ComputeClusterMetrics, StorageClusterApi
+from apps.infrastructure.api.clusters import ComputeClusterApi, ComputeClusterMetrics
 from apps.infrastructure.api.hosts import HostApi, HostMetrics
 from apps.infrastructure.api.regions import RegionApi
+from apps.infrastructure.api.storage_clusters import StorageClusterApi, StorageClusterMetrics
 from apps.infrastructure.pages.compute_clusters import (
     COMPUTE_CLUSTER,
     ComputeClusterCreate,
@@ -35,6 +36,9 @@ api_routes = [
     ),
     *routes("storage-clusters", StorageClusterApi),
     *routes("hosts", HostApi),
+    path(
+        "storage-clusters/<int:key>/metrics", StorageClusterMetrics.as_view(), name="storage-clusters-metrics"
+    ),
     path("hosts/<id:key>/metrics", HostMetrics.as_view(), name="hosts-metrics"),
 ]
 

@@ -24,6 +24,22 @@ def _region_must_be_open(region: Any) -> Text | None:
     return None if region.open_to_tenants else _("The region is not open to tenants.")
 
 
+def _must_be_ceph(cluster: Any) -> Text | None:
+    return None if cluster.is_ceph else _("A directory needs no key.")
+
+
+def _speed_must_not_be_due(cluster: Any) -> Text | None:
+    return None if cluster.speed_due_at is None else _("The rule is being applied to existing disks already.")
+
+
+def _disks_must_be_refused(cluster: Any) -> Text | None:
+    return _("The cluster is already open to new disks.") if cluster.accepts_disks else None
+
+
+def _disks_must_be_accepted(cluster: Any) -> Text | None:
+    return None if cluster.accepts_disks else _("The cluster is already closed to new disks.")
+
+
 REGION_CREATE = declare(
     Verb("region.create", _("Create region"), _("Creating"), permission="admin", on_resource=False)
 )
@@ -91,6 +107,70 @@ CLUSTER_PERMIT = declare(
         permission="admin",
         on_resource=False,
         icon="users-group",
+    )
+)
+STORAGE_TEST = declare(
+    Verb(
+        "storage_cluster.test",
+        _("Test connection"),
+        _("Testing connection"),
+        permission="admin",
+        on_resource=False,
+        icon="heart-rate-monitor",
+    )
+)
+STORAGE_SET_KEY = declare(
+    Verb(
+        "storage_cluster.set_key",
+        _("Replace key"),
+        _("Replacing key"),
+        permission="admin",
+        on_resource=False,
+        obstacle=_must_be_ceph,
+        icon="circle-key",
+    )
+)
+STORAGE_SET_SPEED = declare(
+    Verb(
+        "storage_cluster.set_speed",
+        _("Set disk performance"),
+        _("Setting disk performance"),
+        permission="admin",
+        on_resource=False,
+        icon="dashboard",
+    )
+)
+STORAGE_APPLY_SPEED = declare(
+    Verb(
+        "storage_cluster.apply_speed",
+        _("Apply performance to existing disks"),
+        _("Applying performance"),
+        permission="admin",
+        on_resource=False,
+        obstacle=_speed_must_not_be_due,
+        icon="checks",
+    )
+)
+STORAGE_OPEN = declare(
+    Verb(
+        "storage_cluster.open",
+        _("Open to new disks"),
+        _("Opening to new disks"),
+        permission="admin",
+        on_resource=False,
+        obstacle=_disks_must_be_refused,
+        icon="toggle-right",
+    )
+)
+STORAGE_CLOSE = declare(
+    Verb(
+        "storage_cluster.close",
+        _("Close to new disks"),
+        _("Closing to new disks"),
+        permission="admin",
+        on_resource=False,
+        obstacle=_disks_must_be_accepted,
+        icon="toggle-left",
     )
 )
 CLUSTER_DELETE = declare(

@@ -20,7 +20,7 @@ from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Res
 from apps.lifecycle.models.operation import Stopping
 from apps.lifecycle.requests import hold_target
 from apps.lifecycle.stored_messages import stored_message
-from apps.lifecycle.verbs import Cancel, verb_named
+from apps.lifecycle.verbs import Cancel, abandon, verb_named
 
 
 def why_not_cancel(operation: Operation) -> str:
@@ -93,6 +93,7 @@ def _ask_to_stop(operation: Operation) -> bool:
 def settle_cancelled(operation: Operation, error: dict[str, Any]) -> None:
     """Bring the rows up to a cancellation; call in its transaction, the target held."""
     OperationLock.objects.filter(operation=operation).delete()
+    abandon(operation)
     if not operation.exclusive:
         return
     rows = Resource.objects.filter(pk=operation.target_id)

@@ -50,6 +50,11 @@ class ErrorCollector:
         return any(isinstance(error, Forbidden) for error in self.found)
 
     @property
+    def wrong_fields(self) -> set[str]:
+        """The fields that are wrong in themselves."""
+        return {name for error in self.found if isinstance(error, Invalid) for name in error.fields}
+
+    @property
     def merged(self) -> list[Refused]:
         """The refusals, wrong fields gathered in one Invalid that comes first."""
         invalid = [error for error in self.found if isinstance(error, Invalid)]

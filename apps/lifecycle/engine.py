@@ -30,6 +30,7 @@ from apps.lifecycle.operation_context import (
 )
 from apps.lifecycle.requests import hold_target
 from apps.lifecycle.stored_messages import StoredMessage, stored_error, stored_message
+from apps.lifecycle.verbs import abandon, verb_named
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 MAX_ATTEMPTS = 20
 MAX_BUGS = 3
 MAX_BACKOFF_SECONDS = 15
+#: So many deadlines of its verb an operation waits for its turn.
+TURNS = 5
 
 
 def execute(operation_id: UUID) -> None:
@@ -64,6 +67,7 @@ def _carry_out(run: OperationContext) -> None:
     operation = run.operation
     try:
         run.check()
+        _await_turn(run)
         settle = handler_of(operation.verb)(run)
         _finish(run, settle)
     except (LeaseLost, CancelRequested):
@@ -78,6 +82,34 @@ def _carry_out(run: OperationContext) -> None:
     except Exception as error:
         log.exception("operation %s: bug in its handler", operation.pk)
         _failed(run, _bug(run, error))
+
+
+def _await_turn(run: OperationContext) -> None:
+    """Wait until those that were requested before have let go of what this one holds beside its own resource."""
+    operation = run.operation
+    verb = verb_named(operation.verb)
+    if not verb.takes_turns or is_its_turn(operation):
+        return
+    patience = TURNS * verb.deadline
+    run.extend(operation.created_at + patience + verb.deadline)
+    run.step(_("Waiting for an earlier task"))
+    run.wait_until(
+        lambda: is_its_turn(operation),
+        within=patience,
+        error=DriverError(
+            _("An earlier task did not finish in time."),
+            code="operation.no_turn",
+            permanent=True,
+            hint=_("Wait until it has finished, then retry."),
+        ),
+    )
+
+
+def is_its_turn(operation: Operation) -> bool:
+    """Whether no open operation that was requested earlier holds what this one holds beside its own resource."""
+    beside = OperationLock.objects.filter(operation=operation).values("resource")
+    earlier = Operation.objects.open().filter(locks__resource__in=beside, sequence__lt=operation.sequence)
+    return not earlier.exists()
 
 
 def _hand_back(run: OperationContext) -> None:
@@ -200,6 +232,7 @@ def mark_failed(operation: Operation, error: DriverError) -> None:
         rows = Resource.objects.filter(pk=operation.target_id)
         rows.update(error=_error(operation, error), updated_at=timezone.now())
         rows.filter(state=State.PENDING).update(state=State.ERROR)
+    abandon(operation)
     push.operation_changed(operation)
 
 

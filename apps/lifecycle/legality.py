@@ -52,7 +52,8 @@ def possibility(verb: Verb, resource: Resource, running: Operation | None) -> Po
     if resource.state not in verb.states:
         return Possibility(verb, NotNow.code, _state_reason(resource))
     # An obstacle judges a row at rest: what pushes an operation aside does not know how far that has come.
-    reason = verb.obstacle(resource) if verb.obstacle and not (running and verb.supersedes) else None
+    asked = verb.firm or not (running and verb.supersedes)
+    reason = verb.obstacle(resource) if verb.obstacle and asked else None
     if reason:
         return Possibility(verb, NotNow.code, str(reason))
     return Possibility(verb)

@@ -18,7 +18,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Busy
 from apps.lifecycle.legality import holding
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource
-from apps.lifecycle.verbs import Verb, verb_named
+from apps.lifecycle.verbs import Verb, abandon, verb_named
 
 R = TypeVar("R", bound=Resource)
 
@@ -104,7 +104,7 @@ def _write(
     args: dict[str, Any] | None,
     also: Sequence[Resource],
 ) -> Operation:
-    if not verb.exclusive:
+    if not verb.exclusive or takes_turns(verb, resource, held):
         held = ()
     if held and not verb.supersedes:
         raise _busy(held[0])
@@ -128,11 +128,20 @@ def _write(
         operation.not_before = blocker.lease_until
     operation.save(force_insert=True)
     operation.deadline = operation.created_at + verb.deadline  # what the statement has written
-    OperationLock.objects.bulk_create([OperationLock(resource_id=r.pk, operation=operation) for r in also])
+    OperationLock.objects.bulk_create(
+        [OperationLock(resource_id=r.pk, operation=operation, shared=verb.takes_turns) for r in also]
+    )
     record(actor, verb.name, resource, operation=operation, args=args)
     dispatch.dispatch_on_commit(operation)
     push.resource_changed(resource)
     return operation
+
+
+def takes_turns(verb: Verb, resource: Resource, held: Sequence[Operation]) -> bool:
+    """Whether an operation of the verb on the resource is carried out after those that hold what it needs beside it."""
+    return verb.takes_turns and all(
+        verb_named(operation.verb).takes_turns and operation.target_id != resource.pk for operation in held
+    )
 
 
 def _supersede(held: Sequence[Operation]) -> Operation | None:
@@ -143,6 +152,7 @@ def _supersede(held: Sequence[Operation]) -> Operation | None:
             # A worker has claimed it, or given it back, since it was read. It cannot finish: its resource is locked.
             operation.refresh_from_db(fields=["status", "attempt", "lease_until"])
         OperationLock.objects.filter(operation=operation).delete()
+        abandon(operation)
         if operation.status == OperationStatus.RUNNING:
             running = operation
         elif operation.blocked_by_id is not None:  # what it waited for has not let go yet

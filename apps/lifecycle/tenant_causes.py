@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from apps.lifecycle.tenant_texts import CAUSES, GENERAL_CAUSE, GENERAL_STEP, OWN_TEXT, STEPS
@@ -14,7 +14,7 @@ def cause_for_tenants(kept: Mapping[str, Any]) -> dict[str, Any]:
         return dict(kept)
     text = CAUSES.get(kept.get("code", ""), GENERAL_CAUSE)
     if "%(" in text.message:
-        if _fills(text.message, kept.get("values") or {}):
+        if _fills(text.message, kept.get("values") or {}, text.guest_paths):
             return {**kept, "message": text.message, "template": text.message, "hint": text.hint}
         text = GENERAL_CAUSE
     bare = {name: value for name, value in kept.items() if name not in {"template", "values"}}
@@ -38,10 +38,10 @@ def step_for_tenants(kept: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
-def _fills(template: str, values: Mapping[str, Any]) -> bool:
-    """Whether the values complete the template, none of them with a path in it."""
+def _fills(template: str, values: Mapping[str, Any], guest_paths: Collection[str] = ()) -> bool:
+    """Whether the values complete the template, none of them with a path in it that is not the guest's own."""
     try:
-        said = template % values
+        said = template % {**values, **{name: "" for name in guest_paths if name in values}}
     except (KeyError, TypeError, ValueError):
         return False
     return "/" not in said

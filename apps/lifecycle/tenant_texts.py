@@ -13,10 +13,11 @@ from django.utils.translation import gettext_noop as _
 
 @dataclass(frozen=True)
 class TenantText:
-    """What happened, with the values named in it, and what to do next."""
+    """What happened, with the values named in it, and what to do next. `guest_paths`: values that may hold a path."""
 
     message: str
     hint: str = ""
+    guest_paths: tuple[str, ...] = ()
 
 
 _WAIT = _("The platform retries automatically.")
@@ -56,12 +57,35 @@ CAUSES: dict[str, TenantText] = {
         _("The security group is still in use."), _("Detach it from all VMs first.")
     ),
     **dict.fromkeys(("host.unreachable", "hypervisor.unreachable"), _HOST),
+    "hypervisor.slow": _HOST_BUSY,
+    "hypervisor.guest_agent_silent": TenantText(
+        _("The guest agent in the VM does not answer."),
+        _("Check that the guest agent runs in the VM, then retry."),
+    ),
     **dict.fromkeys(("host.busy", "host.restarted", "host.still_working"), _HOST_BUSY),
-    "volumes.pool_unavailable": _STORAGE,
-    "volumes.no_space": TenantText(_("The storage is full. Your administrator has been notified."), _ASK),
+    **dict.fromkeys(
+        (
+            "volumes.pool_unavailable",
+            "volumes.ceph_unreachable",
+            "volumes.ceph_busy",
+            "volumes.not_connected",
+            "volumes.key_missing",
+            "volumes.ceph_refused",
+            "volumes.pool_missing",
+            "volumes.pool_forbidden",
+            "volumes.implausible",
+        ),
+        _STORAGE,
+    ),
+    **dict.fromkeys(
+        ("volumes.no_space", "volumes.pool_full"),
+        TenantText(_("The storage is full. Your administrator has been notified."), _ASK),
+    ),
     **dict.fromkeys(
         (
             "volumes.volume_missing",
+            "volumes.incomplete",
+            "volumes.has_children",
             "volumes.volume_changed",
             "volumes.volume_in_use",
             "hypervisor.volume_missing",
@@ -72,6 +96,29 @@ CAUSES: dict[str, TenantText] = {
     **dict.fromkeys(
         ("volumes.source_refused", "volumes.source_changed", "image.implausible"),
         _IMAGE,
+    ),
+    "volumes.pool_unresponsive": _STORAGE,
+    "disk.mounted": TenantText(
+        _("The guest has mounted the disk at %(mounts)s."),
+        _("Unmount it in the guest first. Or force detach: data that is not written yet is lost."),
+        guest_paths=("mounts",),
+    ),
+    "disk.not_released": TenantText(
+        _("The guest did not release the disk. It is still attached."),
+        _("Wait until the guest has started, then retry. Or shut down the VM first."),
+    ),
+    "disk.gone": TenantText(_("The disk no longer exists.")),
+    "disk.not_there": TenantText(_("The VM does not have the disk yet."), _WAIT),
+    "disk.not_grown": TenantText(_("The guest does not see the new size yet."), _WAIT),
+    "snapshot.not_one_instant": TenantText(_("The guest went on before all disks had a snapshot."), _WAIT),
+    "volumes.snapshot_missing": TenantText(
+        _("The snapshot is not available. Your administrator has been notified."), _ASK
+    ),
+    "image.not_copied": TenantText(
+        _("Image %(image)s could not be copied to %(cluster)s."), _("Retry: the image is copied again.")
+    ),
+    "image.still_copied": TenantText(
+        _("The image is still being copied."), _("Wait until the copy has stopped, then retry.")
     ),
     "volumes.image_missing": TenantText(
         _("The image is not available. Your administrator has been notified."), _ASK
@@ -103,6 +150,9 @@ CAUSES: dict[str, TenantText] = {
     "vpc.failed": TenantText(
         _("The VPC could not be created."), _("Retry the VPC first, then retry this subnet.")
     ),
+    "operation.no_turn": TenantText(
+        _("An earlier task did not finish in time."), _("Wait until it has finished, then retry.")
+    ),
     "operation.deadline": TenantText(_("The task did not finish in time."), _ASK),
     "operation.cancelled": TenantText(_("The task was cancelled."), _("Retry the task to finish it.")),
     "database.unreachable": TenantText(_("The platform was busy."), _WAIT),
@@ -123,6 +173,8 @@ CAUSES: dict[str, TenantText] = {
             "host.broken_seal",
             "hypervisor.bad_password",
             "hypervisor.failed",
+            "hypervisor.limits_not_set",
+            "volumes.unknown_driver",
             "hypervisor.no_console",
             "hypervisor.no_kvm",
             "hypervisor.no_screenshot",
@@ -153,6 +205,8 @@ STEPS: dict[str, str] = {
     "Setting the power state on %(host)s": _("Setting the power state"),
     "Looking for the VM on %(host)s": _("Checking the host"),
     "Host %(host)s is unreachable. The VM’s data stays on this host.": _("The host is not responding."),
+    "Attaching on %(host)s": _("Attaching"),
+    "Host %(host)s is unreachable. The disk stays attached there.": _("The host is not responding."),
     "Not cleaned up: %(error)s": _("Some parts could not be removed. Your administrator has been notified."),
     "The guest is paused and cannot shut down.": _("The guest is paused and cannot shut down."),
     "The guest did not shut down within %(seconds)s seconds.": _("The guest did not shut down in time."),
@@ -160,10 +214,30 @@ STEPS: dict[str, str] = {
         same: same
         for same in (
             "Applying %(count)s rules",
+            "Asking the guest what is mounted",
+            "Copying the data",
+            "Creating the data disks",
+            "Creating the disk",
+            "Expanding the disk",
+            "Removing disk %(disk)s",
+            "Removing the disk",
+            "Removing the snapshot",
+            "Resizing the disk",
+            "Rolling back to %(snapshot)s",
+            "Setting the limits",
+            "Taking a snapshot",
+            "Taking a snapshot of %(disk)s",
+            "Taking snapshots of %(count)s disks",
+            "The disk is not attached to this VM any more. Nothing was changed.",
+            "Waiting for the guest to release the disk",
             "Requesting a guest shutdown",
             "Applying the security group to %(ip)s",
             "Resizing the disks",
             "Checking and copying the image",
+            "Copying image %(image)s to %(cluster)s",
+            "Copying the image to %(cluster)s",
+            "Removing the copy in %(cluster)s",
+            "Waiting for copies of the image to stop",
             "Connecting to the network",
             "Creating the network",
             "Creating the subnet",
@@ -174,6 +248,7 @@ STEPS: dict[str, str] = {
             "Removing the system disk",
             "Removing unfinished files",
             "Waiting for a host to copy the image",
+            "Waiting for an earlier task",
         )
     },
 }

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.utils.functional import Promise
 
-from apps.lifecycle.models import State
+from apps.lifecycle.models import Operation, State
 from apps.lifecycle.models.status import Status
 
 Text = str | Promise
@@ -61,7 +61,8 @@ class Verb:
 
     name: "<kind>.<action>". label: the button. doing: the state word while it runs ("Starting").
     permission: what the actor's role needs ("view", "operate", "manage"). states: stored states it is legal in.
-    obstacle: a further condition on the row; not asked of what supersedes while it pushes something aside.
+    obstacle: a further condition on the row; not asked of what supersedes while it pushes something aside, unless it is
+    firm: it does not depend on how far what is pushed aside has come.
     destructive: wants a confirmation that says what goes.
     supersedes: may push aside an open operation (power off, delete). exclusive: takes the one place for an open
     operation. deadline: from request to settled, after which the operation fails. icon: name in the icon sprite.
@@ -70,9 +71,14 @@ class Verb:
     while_acting: whether an administrator acting as the tenant may do it; by default only verbs on resources.
     inside: it shows or changes the inside of a tenant's machines, so an administrator must act as the tenant first.
     cancel: until when it can be cancelled. taken_back: called with the resource's id when it was cancelled, takes back
-    what was wanted. retried_by: the action that does it again when it failed, where that is not the verb itself.
+    what was wanted. abandoned: called with the operation whenever it ended otherwise than done (failed, cancelled,
+    pushed aside), in the transaction that ends it. retried_by: the action that does it again when it failed, where that
+    is not the verb itself.
+    takes_turns: what its operation holds beside its own resource may be held by others that take turns. They are
+    accepted in place of Busy, and carried out one after the other, in the order of their requests.
     removes: its resource is gone once it is done (delete, force clean): from the request on nothing may use it.
     rank: what supersedes pushes nothing of a higher rank aside (power off 0, delete 1, force clean 2).
+    creates: what it makes is a new resource in the project, so a role on its single resource does not cover it.
     status: the resource's status while it runs, as the API names it (`status.py`).
     is_task: whether it is shown among somebody's tasks; the operation log has it in any case.
     """
@@ -83,6 +89,7 @@ class Verb:
     permission: str = "operate"
     states: frozenset[str] = frozenset({State.READY})
     obstacle: Obstacle | None = None
+    firm: bool = False
     destructive: bool = False
     supersedes: bool = False
     exclusive: bool = True
@@ -96,9 +103,12 @@ class Verb:
     inside: bool = False
     cancel: Cancel = Cancel.ANY_TIME
     taken_back: Callable[[UUID], object] | None = None
+    abandoned: Callable[[Operation], object] | None = None
     retried_by: str = ""
     rank: int = 0
     removes: bool = False
+    takes_turns: bool = False
+    creates: bool = False
     status: Status = Status.UPDATING
     is_task: bool = True
 
@@ -141,6 +151,13 @@ def declare(verb: Verb) -> Verb:
 def verb_named(name: str) -> Verb:
     """Return a verb by its name; KeyError when there is none."""
     return _table[name]
+
+
+def abandon(operation: Operation) -> None:
+    """Take back what an operation reserved that ended otherwise than done; call in the transaction that ends it."""
+    verb = _table.get(operation.verb)
+    if verb is not None and verb.abandoned is not None:
+        verb.abandoned(operation)
 
 
 def removes(name: str) -> bool:

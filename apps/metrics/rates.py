@@ -6,7 +6,9 @@ nothing of when it grew: both are gaps, never spikes or negative rates.
 
 from __future__ import annotations
 
-from apps.drivers.specs import HostUsage, VmUsage
+from collections.abc import Mapping
+
+from apps.drivers.specs import DiskUsage, HostUsage, VmUsage
 from apps.metrics.store import STEP_SECONDS
 
 #: Readings further apart than this have a gap between them.
@@ -14,6 +16,8 @@ LONGEST_SECONDS = 2.5 * STEP_SECONDS
 
 #: What no VM or host moves in a second: 8 Tbit, or as many requests. Beyond, a counter says what cannot be.
 MOST_PER_SECOND = 1e12
+#: No operation of a disk takes longer than an hour.
+MOST_NS = 3600 * 10**9
 
 Values = dict[str, float]
 
@@ -45,6 +49,25 @@ def host_values(now: HostUsage, before: HostUsage | None, seconds: float) -> Val
     return values | _rates(now, before, seconds)
 
 
+def disk_values(now: DiskUsage, before: DiskUsage | None, seconds: float) -> Values:
+    """Return rates and mean times of a disk over the `seconds` since `before`, a reading of the same attachment."""
+    if before is None or not _near(seconds):
+        return {}
+    grown = {
+        "disk_read_bytes_per_second": now.read_bytes - before.read_bytes,
+        "disk_write_bytes_per_second": now.write_bytes - before.write_bytes,
+        "disk_read_ops_per_second": now.read_ops - before.read_ops,
+        "disk_write_ops_per_second": now.write_ops - before.write_ops,
+    }
+    took = {
+        "disk_read_ms": (now.read_ns - before.read_ns, now.read_ops - before.read_ops),
+        "disk_write_ms": (now.write_ns - before.write_ns, now.write_ops - before.write_ops),
+    }
+    # A time is known only where something was done.
+    mean = {name: ns / ops / 1e6 for name, (ns, ops) in took.items() if ops > 0 and 0 <= ns <= MOST_NS * ops}
+    return _per_second(grown, seconds) | mean
+
+
 def _near(seconds: float) -> bool:
     return 0 < seconds <= LONGEST_SECONDS
 
@@ -58,6 +81,10 @@ def _rates(now: VmUsage | HostUsage, before: VmUsage | HostUsage, seconds: float
         "net_rx_bytes_per_second": now.net_rx_bytes - before.net_rx_bytes,
         "net_tx_bytes_per_second": now.net_tx_bytes - before.net_tx_bytes,
     }
+    return _per_second(grown, seconds)
+
+
+def _per_second(grown: Mapping[str, int], seconds: float) -> Values:
     return {
         name: growth / seconds for name, growth in grown.items() if 0 <= growth <= MOST_PER_SECOND * seconds
     }

@@ -18,7 +18,7 @@ STEP = timedelta(seconds=STEP_SECONDS)
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is measured: kind "vm" or "host", and the id of its row.
+    """What is measured: kind "vm", "host", "disk" or "storage_cluster", and the id of its row.
 
     members: of a kind that is not measured itself ("compute_cluster"), the keys of the subjects it is made of. Shares
     are their mean, all else is their sum.

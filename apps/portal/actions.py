@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils.translation import gettext as _
 
 from apps.accounts.single_line import composed
@@ -13,9 +13,10 @@ from apps.lifecycle.errors import Refused
 from apps.lifecycle.verbs import Proof
 from apps.portal import toasts
 from apps.portal.field_checks import field_errors, is_check
-from apps.portal.forms import BaseForm
+from apps.portal.forms import BaseForm, RowForm
 from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.page import Page
+from apps.portal.prefill import query_values
 
 
 def name_to_type(row: Any) -> str:
@@ -44,7 +45,7 @@ class ActionPage(Page):
     def get(self, request: HttpRequest, key: object) -> HttpResponse:
         """Ask for what the verb needs, and say what it does."""
         row = self.of.found(self.actor, key)
-        return self._ask(row, self._form(row))
+        return self._ask(row, self._form(row, given=request.GET))
 
     def post(self, request: HttpRequest, key: object) -> HttpResponse:
         """Do it."""
@@ -67,11 +68,16 @@ class ActionPage(Page):
             return self._ask(row, form, refused=error, status=error.status)
         return self._answer(row, toasts.toast_for(outcome, self.area, self._done_text(row)))
 
-    def _form(self, row: Any, data: Any = None) -> BaseForm | None:
-        if self.do.form is None:
+    def _form(self, row: Any, data: Any = None, given: QueryDict | None = None) -> BaseForm | None:
+        """Return the form filled in from the row, or from what a link to it gives."""
+        form = self.do.form
+        if form is None:
             return None
-        given = {name: getattr(row, name) for name in self.do.form.base_fields if hasattr(row, name)}
-        return self.do.form(data, actor=self.actor, initial=given)
+        values = {name: getattr(row, name) for name in form.base_fields if hasattr(row, name)}
+        values |= query_values(given, form) if given is not None else {}
+        if issubclass(form, RowForm):
+            return form(data, actor=self.actor, initial=values, row=row)
+        return form(data, actor=self.actor, initial=values)
 
     def _ask(
         self,
@@ -88,7 +94,10 @@ class ActionPage(Page):
             "do": self.do,
             "form": form,
             "name_to_type": name_to_type(row) if self.do.wants_name else "",
-            "says": self.do.says(row) if self.do.says else [],
+            "says": [
+                *(self.do.says(row) if self.do.says else []),
+                *(form.says() if isinstance(form, RowForm) else []),
+            ],
             "mistyped": mistyped,
             "refused": refused,
             "request_id": getattr(self.request, "request_id", ""),

@@ -51,6 +51,18 @@ HOST_CHARTS = (
     _OPERATIONS,
     _NETWORK,
 )
+POOL_CHARTS = (
+    ChartCard(_("Space"), ("disk_used_bytes", "disk_total_bytes"), ceiling="disk_total_bytes"),
+    ChartCard(_("Raw space"), ("raw_used_bytes", "raw_total_bytes"), ceiling="raw_total_bytes"),
+    ChartCard(_("Rebuild"), ("rebuild_bytes_per_second",)),
+)
+
+
+DISK_CHARTS = (
+    ChartCard(_("Throughput"), ("disk_read_bytes_per_second", "disk_write_bytes_per_second")),
+    ChartCard(_("IOPS"), ("disk_read_ops_per_second", "disk_write_ops_per_second")),
+    ChartCard(_("Latency"), ("disk_read_ms", "disk_write_ms")),
+)
 
 
 def monitoring(charts: tuple[ChartCard, ...], api: str, why: Callable[[Any], Text]) -> Tab:
@@ -72,8 +84,15 @@ def monitoring(charts: tuple[ChartCard, ...], api: str, why: Callable[[Any], Tex
 
 def small_charts(page: DetailPage, row: Any, api: str, why: Text) -> dict[str, Any]:
     """Return the charts of an overview, for `portal/charts_small.html`. `why`: as for the tab."""
+    return charts_beside(page, row, api, why, SMALL_CHARTS)
+
+
+def charts_beside(
+    page: DetailPage, row: Any, api: str, why: Text, charts: tuple[ChartCard, ...]
+) -> dict[str, Any]:
+    """Return these charts for an overview."""
     return {
-        "charts": SMALL_CHARTS,
+        "charts": charts,
         "charts_api": reverse(api, args=[row.pk]),
         "charts_url": page.of.url(page.area, "tab.monitoring", row),
         "charts_range": ranges.DEFAULT.name,

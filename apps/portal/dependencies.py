@@ -21,6 +21,8 @@ from apps.portal.page import Page
 
 #: So many of a group are named; the rest stand in the list its link leads to.
 SHOWN = 10
+#: So many keys are named one by one in the statement that reads their rows.
+FEW = 200
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,23 @@ def groups(page: Page, related: Iterable[Related]) -> list[Group]:
 def _group(page: Page, related: Related) -> Group:
     listing = list_pages(page.area)[related.kind]
     kind = listing.of
-    mine = kind.rows(page.actor).filter(pk__in=related.rows.order_by().values("pk"))
+    mine = kind.rows(page.actor).filter(pk__in=_keys(related.rows))
     some = list(mine.order_by(*listing.order)[: SHOWN + 1])
     total = len(some) if len(some) <= SHOWN else mine.order_by().values("pk").count()
     items = [_item(kind, row, page.area if listing.has_detail else "") for row in some[:SHOWN]]
     url = f"{kind.url(page.area, 'list')}?{related.narrowed}" if related.narrowed else ""
     return Group(kind.many, kind.icon, items, total, _hidden(page.actor, related.rows, total), url)
+
+
+def _keys(rows: QuerySet[Any]) -> Any:
+    """Return the keys of a few rows, or the query for those of many.
+
+    With a query and a limit PostgreSQL walks the index of the kind's list, which is quick for many and reads all of a
+    tenant's rows for a few.
+    """
+    keys = rows.order_by().values("pk")
+    few = list(keys.values_list("pk", flat=True)[: FEW + 1])
+    return few if len(few) <= FEW else keys
 
 
 def _item(kind: PageKind, row: Any, area: str) -> Item:

@@ -17,7 +17,7 @@ from apps.lifecycle.state_labels import StateLabel
 from apps.lifecycle.times import written
 
 #: Between a figure and its unit, where no line may end.
-_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:[KMGTP]?i?B(?:/s)?|vCPUs?|%|s|ms|min|h)(?!\w))")
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:[KMGTP]?i?B(?:/s)?|IOPS|vCPUs?|%|s|ms|min|h)(?!\w))")
 
 _TONE_ICONS = {
     "ok": "circle-check",

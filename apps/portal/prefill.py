@@ -13,12 +13,12 @@ from apps.portal.forms import BaseForm
 
 
 def query_values(query: QueryDict, form: type[BaseForm]) -> dict[str, Any]:
-    """Return the values a link gives for the form's fields."""
+    """Return the values a link gives for the form's fields; those that cannot be changed are the row's."""
     several = (forms.MultipleChoiceField, forms.ModelMultipleChoiceField)
     return {
         name: query.getlist(name) if isinstance(field, several) else query[name]
         for name, field in form.base_fields.items()
-        if name in query
+        if name in query and not field.disabled  # what the row alone decides
     }
 
 

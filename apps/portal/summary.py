@@ -15,7 +15,7 @@ from django.urls import reverse
 from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.forecast import Forecast
 from apps.portal.api_call import ApiCall, Encoder, placeholder
-from apps.portal.forms import BaseForm
+from apps.portal.forms import BaseForm, item_text
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Summary:
         return [
             (bound, messages[0])
             for bound in self.form.visible_fields()
-            if not _is_missing(bound) and (messages := _wrong(bound, self.seen))
+            if not _is_missing(bound) and (messages := _wrong(self.form, bound, self.seen))
         ]
 
     @property
@@ -48,7 +48,7 @@ class Summary:
             for error in self.seen.refusals
             if isinstance(error, Invalid)
             for name, messages in error.fields.items()
-            if name not in self.form.fields and not self.form.errors
+            if self.form.field_of(name) is None and not self.form.errors
         ]
 
     @property
@@ -69,9 +69,11 @@ def errors_at(bound: BoundField, summary: Summary | None, touched: set[str]) -> 
     if summary is None:
         return list(map(str, bound.errors))
     refused = [
-        e.message for e in summary.seen.refusals if not isinstance(e, Invalid) and e.field == bound.name
+        item_text(error.field, error.message)
+        for error in summary.seen.refusals
+        if not isinstance(error, Invalid) and summary.form.field_of(error.field) == bound.name
     ]
-    return [*_wrong(bound, summary.seen), *refused]
+    return [*_wrong(summary.form, bound, summary.seen), *refused]
 
 
 def call_for(request: HttpRequest, plural: str, form: BaseForm, body: Mapping[str, Any]) -> ApiCall:
@@ -102,13 +104,15 @@ def _is_missing(bound: BoundField) -> bool:
     return bound.field.required and bound.data in (None, "", [])
 
 
-def _wrong(bound: BoundField, seen: Forecast) -> list[str]:
+def _wrong(form: BaseForm, bound: BoundField, seen: Forecast) -> list[str]:
     """Return what is wrong with what was typed: as the form finds, else as the service does."""
     if bound.errors:
         return list(map(str, bound.errors))
     return [
-        message
+        item_text(path, message)
         for error in seen.refusals
         if isinstance(error, Invalid)
-        for message in error.fields.get(bound.name, [])
+        for path, messages in error.fields.items()
+        if form.field_of(path) == bound.name
+        for message in messages
     ]

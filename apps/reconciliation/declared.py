@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 from django.utils.functional import Promise
 
 from apps.lifecycle.bulk_insert import own_row
@@ -74,9 +74,8 @@ class Reconciled:
     resync, roll_back, force_clean: their verbs.
     resync_says: what a resync will do, of a finding about that kind ("": without a finding).
     resync_args: arguments of the resync of findings, asked for by hand or not; without findings: of the whole.
-    no_resync: why a resync of a finding makes no sense, "" if it does. ready: which findings may be repaired now.
     users: the resources that need it. cleaned: what a force clean does.
-    fetch: what obstacles of verbs, `no_resync` and `facts` read of the row, as paths from a resource.
+    fetch: what obstacles of verbs and `facts` read of the row, as paths from a resource.
     facts: what the row says.
     """
 
@@ -95,8 +94,6 @@ class Reconciled:
     force_clean: Verb | None = None
     resync_says: Callable[[Resource, str], Preview] = lambda resource, part: Preview([])
     resync_args: Callable[[Sequence[Finding], bool], dict[str, Any]] = lambda findings, by_hand: {}
-    no_resync: Callable[[Finding], Text] = lambda finding: ""
-    ready: Q | None = None
     users: Callable[[UUID], QuerySet[Resource]] = nobody
     cleaned: Callable[[Resource], Clean] = nothing_besides
     fetch: tuple[str, ...] = ()

@@ -102,8 +102,7 @@ def _why_no_resync(finding: Finding) -> str:
         return str(kind.no_remake)
     if removes_only_a_copy(finding):
         return _("Choose which one to keep: roll back, or force clean the one on this host.")
-    owner = kind_of(finding.resource.kind) if finding.resource is not None else None
-    return str(owner.no_resync(finding)) if owner is not None else ""
+    return ""
 
 
 def _why_no_way_back(finding: Finding) -> str:

@@ -55,9 +55,9 @@ class FindingQuerySet(models.QuerySet["Finding"]):
 class Finding(models.Model):
     """One difference, at one place (a host, a storage cluster or a region), about one thing.
 
-    `kind` is what it is about: vm, disk, image, vpc, subnet, security_group, nic, quota, host; `target_id` its id,
-    which for an orphan no row has. `aspect` tells several differences of one rule and thing apart (generation, power,
-    misplaced, doubled, size, partial, or a quota's metric). `resource` is the row that actions act on, None for
+    `kind` is what it is about: vm, disk, snapshot, image, vpc, subnet, security_group, nic, quota, host; `target_id`
+    its id, which for an orphan no row has. `aspect` tells several differences of one rule and thing apart (generation,
+    power, misplaced, doubled, size, partial, or a quota's metric). `resource` is the row that actions act on, None for
     orphans: the VM for its disks and NICs. `kept` is the sentence, see `apps.lifecycle.stored_messages`; `seen` what
     was seen of it, for actions and for people who want figures.
     """

@@ -47,9 +47,10 @@ class InPool:
     """It is a file of its storage cluster.
 
     rows: SQL of those that may be judged: id, name, tenant_id, resource, size_gib, and lost: what is in trouble when
-    the file is missing.
+    the file is missing. known: SQL of ids that are no orphans, though they have no row of their own.
     """
 
     kind: PoolKind
     rows: str
     remove: Callable[[Volumes, str, PoolSpec], None]
+    known: str = "SELECT NULL::uuid WHERE false"

@@ -28,7 +28,7 @@ SELECT 'stale', '', w.id, w.name, w.tenant_id, w.lost, w.size_gib, 0::bigint
 UNION ALL SELECT 'unsynced', '{size}', w.id, w.name, w.tenant_id, w.resource, w.size_gib, s.size
   FROM wanted w JOIN seen s ON s.id = w.id WHERE s.size < w.size_gib * 1073741824::bigint
 UNION ALL SELECT 'orphan', '', s.id, '', NULL, NULL, 0, s.size
-  FROM seen s WHERE NOT EXISTS (SELECT FROM {table} k WHERE k.{key} = s.id) AND NOT EXISTS (
+  FROM seen s WHERE NOT EXISTS (SELECT FROM {table} k WHERE k.{key} = s.id) AND s.id NOT IN ({known}) AND NOT EXISTS (
        SELECT FROM lifecycle_operation o WHERE o.target_id = s.id
           AND (o.status IN ('queued', 'running') OR o.finished_at > now() - %(grace)s::interval))
 """
@@ -49,7 +49,9 @@ def _differences(
     kind: Reconciled, scan: InPool, inventory: PoolInventory, place: Place
 ) -> Iterator[Difference]:
     meta = kind.model._meta
-    statement = _COMPARE.format(rows=scan.rows, table=meta.db_table, key=meta.pk.column, size=SIZE)
+    statement = _COMPARE.format(
+        rows=scan.rows, table=meta.db_table, key=meta.pk.column, size=SIZE, known=scan.known
+    )
     ours = {id: size for id, size in inventory.of(scan.kind).items() if is_id(id)}
     values: dict[str, Any] = {
         "ids": list(ours),
@@ -66,7 +68,7 @@ def _differences(
                 id,
                 place,
                 aspect=aspect,
-                name=name or f"{id}.qcow2",
+                name=name or (str(id) if scan.kind is PoolKind.SNAPSHOT else f"{id}.qcow2"),
                 resource=resource,
                 tenant=tenant,
                 values=_values(rule, wanted, found),

@@ -24,7 +24,7 @@ from apps.lifecycle.verbs import Verb
 from apps.reconciliation.declared import kinds
 from apps.reconciliation.finding_writer import push_findings
 from apps.reconciliation.models import Finding, FindingState, Rule
-from apps.reconciliation.rules import DOUBLED, MISPLACED, MOST_TRIES, TRIES_WITHIN, at_rest
+from apps.reconciliation.rules import ATTACHED, DOUBLED, MISPLACED, MOST_TRIES, TRIES_WITHIN, at_rest
 from apps.reconciliation.verbs import FINDING_FORCE_CLEAN
 
 log = logging.getLogger(__name__)
@@ -113,11 +113,7 @@ def _due() -> QuerySet[Finding]:
     resting = Q(resource__updated_at__lt=F("last_seen_at"), resource__kind__in=resync) & at_rest("resource__")
     in_reach = Q(host__isnull=True) | Q(host__last_report_at__gt=timezone.now() - SILENCE)
     orphaned = Q(resource__isnull=True, rule=Rule.ORPHAN)
-    for kind in declared.values():
-        if kind.ready is not None:
-            resting &= kind.ready
-    # Of what was seen on another host nobody knows enough.
-    resting &= ~Q(Exists(_elsewhere(OuterRef("resource"))))
+    resting &= ~Q(Exists(_undecided(OuterRef("resource"))))
     findings = Finding.objects.filter(ours, in_reach, state=FindingState.OPEN, tries__lt=MOST_TRIES)
     # What others stand on first: a port needs its subnet, which needs its VPC.
     ranks = [When(kind=name, then=Value(kind.rank)) for name, kind in declared.items()]
@@ -148,7 +144,7 @@ def _ask(findings: list[Finding]) -> bool:
     if resource is None:
         operation = request_on_finding(SYSTEM, FINDING_FORCE_CLEAN, findings[0])
     else:
-        if _elsewhere(resource.pk).exists():
+        if _undecided(resource.pk).exists():
             return False
         kind = kinds()[resource.kind]
         assert kind.resync is not None, "what is repaired by itself has a resync"
@@ -158,10 +154,11 @@ def _ask(findings: list[Finding]) -> bool:
     return True
 
 
-def _elsewhere(resource: Any) -> QuerySet[Finding]:
-    """Return what says that it was seen on a host that is not its own."""
+def _undecided(resource: Any) -> QuerySet[Finding]:
+    """Return what only an administrator may decide: it was seen on a host that is not its own, or it has a disk that
+    a resync would detach while the guest may be using it."""
     seen = Finding.objects.live().filter(resource=resource, rule=Rule.UNSYNCED)
-    return seen.filter(aspect__in=(MISPLACED, DOUBLED))
+    return seen.filter(aspect__in=(MISPLACED, DOUBLED, ATTACHED))
 
 
 def _failed_too_often(finding: Finding) -> bool:

@@ -12,7 +12,11 @@ R3 unsynced. Both are there and differ:
    misplaced   a VM is on another host than its row says, and not on its own;
    doubled     a VM is defined on its own host and on another one;
    size        a volume is smaller than its row says;
-   protection  a VPC, subnet or port lacks a limit or an always-on rule that all of its kind have.
+   protection  a VPC, subnet or port lacks a limit or an always-on rule that all of its kind have;
+   detached    a disk is attached to a VM by its row, and the VM has it not;
+   attached    a VM has a disk that no row says is attached to it;
+   limits      a VM has a disk with other limits than its row says;
+   guest_size  a running VM sees a disk smaller than its row says.
 R4 miscounted. What is counted differs from what exists: a tenant's quota, the room promised on a host, the address to
    be given out next in a subnet, an address outside its subnet.
 
@@ -49,7 +53,20 @@ ABANDONED = timedelta(hours=24)
 #: Settled findings are kept for so long.
 KEPT = timedelta(days=90)
 
-GENERATION, AHEAD, POWER, MISPLACED, DOUBLED, SIZE, PROTECTION, PARTIAL = (
+(
+    GENERATION,
+    AHEAD,
+    POWER,
+    MISPLACED,
+    DOUBLED,
+    SIZE,
+    PROTECTION,
+    PARTIAL,
+    DETACHED,
+    ATTACHED,
+    LIMITS,
+    GUEST_SIZE,
+) = (
     "generation",
     "ahead",
     "power",
@@ -58,6 +75,10 @@ GENERATION, AHEAD, POWER, MISPLACED, DOUBLED, SIZE, PROTECTION, PARTIAL = (
     "size",
     "protection",
     "partial",
+    "detached",
+    "attached",
+    "limits",
+    "guest_size",
 )
 
 #: A VM whose power differs runs, or rests, against what is wanted.

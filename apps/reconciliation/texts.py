@@ -12,8 +12,12 @@ from apps.reconciliation.difference import Difference
 from apps.reconciliation.models import Rule
 from apps.reconciliation.rules import (
     AHEAD,
+    ATTACHED,
+    DETACHED,
     DOUBLED,
     GENERATION,
+    GUEST_SIZE,
+    LIMITS,
     MISPLACED,
     PARTIAL,
     POWER,
@@ -34,6 +38,10 @@ TEXTS = {
     DOUBLED: _("Defined on host %(place)s and also on its own host, %(wanted)s."),
     PROTECTION: _("The network of %(place)s lacks its limits or default rules."),
     SIZE: _("Its volume is %(found)s GiB, expected %(wanted)s GiB."),
+    DETACHED: _("Attached to VM %(vm)s in the database, but not on host %(place)s."),
+    ATTACHED: _("Attached to VM %(vm)s on host %(place)s, but not in the database."),
+    LIMITS: _("Its limits on host %(place)s are %(found)s, expected %(wanted)s."),
+    GUEST_SIZE: _("VM %(vm)s sees %(found)s GiB, expected %(wanted)s GiB."),
 }
 
 

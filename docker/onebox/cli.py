@@ -9,6 +9,8 @@ from pathlib import Path
 
 from onebox import (
     agent,
+    ceph_cluster,
+    ceph_site,
     certificates,
     environment,
     guest_image,
@@ -65,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("command", nargs=argparse.REMAINDER)
     bring_up = add("up", _up, "start the instance")
     bring_up.add_argument("--only", choices=up.PARTS, default="all", help="parts to start (default: all)")
+    bring_up.add_argument(
+        "--storage", choices=up.STORAGE, default="file", help="ceph: a Ceph cluster beside the local files"
+    )
     add("down", _down, "stop everything; data is kept")
     add("status", _status, "show what is running")
     rotate = add("rotate", _rotate, "replace all certificates; guests and connections are kept")
@@ -72,21 +77,21 @@ def _parser() -> argparse.ArgumentParser:
     add("env", _env, "print the product's settings as KEY=VALUE lines")
     add("tree", _tree, "build the hosts' file system if missing, print its path")
     add("image", _image, "build the guest image if missing, print its path")
-    inside = add("exec", _exec, "run a command inside a host")
+    inside = add("exec", _exec, "run a command inside a host, or inside the Ceph site (ceph)")
     inside.add_argument("host")
     inside.add_argument("command", nargs=argparse.REMAINDER)
     to_vm = add("ssh", _ssh, "log in to a VM by SSH, from inside its subnet")
     to_vm.add_argument("vm", metavar="[USER@]VM", help="the VM's name or ID; USER is root by default")
     to_vm.add_argument("arguments", nargs=argparse.REMAINDER, help="for ssh: options, a command")
-    add("kill", _kill, "power off a host").add_argument("host")
-    add("start", _start, "power on a host").add_argument("host")
+    add("kill", _kill, "power off a host or the Ceph site").add_argument("host")
+    add("start", _start, "power on a host or the Ceph site").add_argument("host")
     return parser
 
 
 def _up(found: Instance, args: argparse.Namespace) -> int:
     progress = Progress()
     with found.locked():
-        up.up(found, args.only, progress)
+        up.up(found, args.only, progress, args.storage)
     progress.say(f"{found.name} is up ({args.only}) after {progress.total():.1f} s")
     return 0
 
@@ -125,6 +130,8 @@ def _status(found: Instance, _: argparse.Namespace) -> int:
     ]
     for host in hosts.every(found):
         rows.append((host.name, host.pid() is not None, host.management_ip, host.directory / "console.log"))
+    site = ceph_site.CephSite(found)
+    rows.append((ceph_site.NAME, site.pid() is not None, site.monitor, site.directory / "console.log"))
     for process in processes.all_of(found):
         where = f"port {process.port}" if process.port else ""
         rows.append(
@@ -165,7 +172,7 @@ def _image(found: Instance, _: argparse.Namespace) -> int:
 
 
 def _exec(found: Instance, args: argparse.Namespace) -> int:
-    command = hosts.named(found, args.host).command(args.command or ["bash", "-l"])
+    command = _machine(found, args.host).command(args.command or ["bash", "-l"])
     sys.stdout.flush()
     os.execvp(command[0], command)
 
@@ -175,10 +182,17 @@ def _ssh(found: Instance, args: argparse.Namespace) -> int:
 
 
 def _kill(found: Instance, args: argparse.Namespace) -> int:
-    hosts.named(found, args.host).power_cut()
+    _machine(found, args.host).power_cut()
     return 0
 
 
 def _start(found: Instance, args: argparse.Namespace) -> int:
-    up.switch_on(hosts.named(found, args.host), up.layers(found))
+    if args.host == ceph_site.NAME:
+        ceph_cluster.start(ceph_site.CephSite(found))
+    else:
+        up.switch_on(hosts.named(found, args.host), up.layers(found))
     return 0
+
+
+def _machine(found: Instance, name: str) -> hosts.Host | ceph_site.CephSite:
+    return ceph_site.CephSite(found) if name == ceph_site.NAME else hosts.named(found, name)

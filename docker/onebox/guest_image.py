@@ -31,6 +31,8 @@ PROGRAMS = (
     "/usr/bin/dropbearkey",
     "/usr/sbin/qemu-ga",
     "/sbin/resize2fs",
+    "/sbin/mke2fs",
+    "/sbin/e2fsck",
     "/usr/bin/partx",
 )
 BOOT_MODULES = ("virtio_pci", "virtio_blk")
@@ -143,6 +145,7 @@ def _fill_root(shop: Workshop) -> None:
         (shop.root / "sbin" / name).symlink_to("/bin/busybox")
     for program in PROGRAMS:
         shop.copy_program(program)
+    (shop.root / "sbin/mkfs.ext4").symlink_to("mke2fs")  # busybox's shell takes its own mke2fs by that name
     shop.tool("depmod", shop.kernel)
     shop.copy_modules(MODULES, shop.root / "lib/modules")
 

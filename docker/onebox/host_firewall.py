@@ -62,6 +62,7 @@ def settings(host: Host) -> dict[str, str]:
     return {
         "SCLOUD_ROLE": "compute",
         **values,
+        "SCLOUD_STORAGE": host.instance.ceph_ip,
         "SCLOUD_TUNNEL_NIC": "br-phy",
         "SCLOUD_TUNNELS": ",".join(host.instance.underlay_ip(10 + number) for number in _numbers()),
     }

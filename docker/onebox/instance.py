@@ -47,6 +47,11 @@ class Instance:
         """The control plane's address on the management network."""
         return self.management_ip(1)
 
+    @property
+    def ceph_ip(self) -> str:
+        """The address of the Ceph site on the management network."""
+        return self.management_ip(19)
+
     def management_ip(self, number: int) -> str:
         """Address ``number`` of the management network (a /24)."""
         return f"172.31.{2 * self.slot}.{number}"

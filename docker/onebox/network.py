@@ -7,6 +7,7 @@ provider    the physical network "physnet1" that external networks and their VLA
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from onebox import machine_firewall, mounts
@@ -44,11 +45,11 @@ def up(instance: Instance) -> None:
     run(["ip", "link", "set", instance.veth, "up"])
 
 
-def plug(instance: Instance, number: int, pid: int) -> None:
-    """Give the namespace of process ``pid`` its three NICs, each the other end of a port on a bridge."""
-    unplug(instance, number)
+def plug(instance: Instance, number: int, pid: int, nics: Mapping[str, str] = HOST_NICS) -> None:
+    """Give the namespace of process ``pid`` its NICs (by bridge), each the other end of a port on that bridge."""
+    unplug(instance, number, nics)
     ns = instance.namespace
-    for bridge, nic in HOST_NICS.items():
+    for bridge, nic in nics.items():
         port = f"h{number}-{nic}"
         run(["ip", "-n", ns, "link", "add", port, "type", "veth", "peer", "name", nic, "netns", str(pid)])
         # The user-space datapath reads packets without their offload header: checksums must be real.
@@ -56,9 +57,9 @@ def plug(instance: Instance, number: int, pid: int) -> None:
         run(["ip", "-n", ns, "link", "set", port, "master", bridge, "up"])
 
 
-def unplug(instance: Instance, number: int) -> None:
+def unplug(instance: Instance, number: int, nics: Mapping[str, str] = HOST_NICS) -> None:
     """Pull a host's cables; safe when they are gone already."""
-    for nic in HOST_NICS.values():
+    for nic in nics.values():
         run(["ip", "-n", instance.namespace, "link", "del", f"h{number}-{nic}"], check=False)
 
 

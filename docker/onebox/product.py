@@ -7,7 +7,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from onebox import agent, credentials, environment, hosts, ports, processes, proxy, venv
+from onebox import agent, ceph_cluster, credentials, environment, hosts, ports, processes, proxy, venv
+from onebox.ceph_site import CephSite
 from onebox.instance import ROOT, Instance
 from onebox.progress import Progress
 from onebox.shell import run
@@ -62,9 +63,22 @@ def load_demo(instance: Instance) -> str:
     members = [f"--host={host.name}={host.management_ip}" for host in hosts.compute(instance)]
     passwords = credentials.settle(instance)
     secret = {"SCLOUD_DEMO_ADMIN_PASSWORD": passwords["admin"], "SCLOUD_DEMO_PASSWORD": passwords["demo"]}
+    ceph, key = _ceph(instance)
     return manage(
-        instance, "demo", *where, *members, "--guest-image", f"{POOL}/import/{image.name}", **secret
+        instance,
+        *("demo", *where, *members, *ceph, "--guest-image", f"{POOL}/import/{image.name}"),
+        **secret,
+        **key,
     )
+
+
+def _ceph(instance: Instance) -> tuple[list[str], dict[str, str]]:
+    """The Ceph cluster's place as arguments and its key for the environment; nothing when none runs."""
+    site = CephSite(instance)
+    if site.pid() is None:
+        return [], {}
+    access = ceph_cluster.access(site)
+    return ["--ceph", access.monitor, access.pool, access.user], {"SCLOUD_DEMO_CEPH_KEY": access.key}
 
 
 def manage(instance: Instance, *args: str, **secret: str) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 from onebox import (
     agent,
     agent_layer,
+    ceph_cluster,
+    ceph_tree,
     certificates,
     environment,
     guest_image,
@@ -25,16 +27,22 @@ from onebox import (
     tree,
     venv,
 )
+from onebox.ceph_site import CephSite
 from onebox.hosts import Host
 from onebox.instance import Instance
 from onebox.progress import Progress
 
 POOL_DIRECTORIES = ("volumes", "images", "import")
 PARTS = ("data", "infra", "all")
+STORAGE = ("file", "ceph")
 
 
-def up(instance: Instance, only: str, progress: Progress) -> None:
-    """Bring up PostgreSQL and Redis (``data``), the hosts too (``infra``), or the whole platform (``all``)."""
+def up(instance: Instance, only: str, progress: Progress, storage: str = "file") -> None:
+    """Bring up PostgreSQL and Redis (``data``), the hosts too (``infra``), or the whole platform (``all``).
+
+    With ``storage`` "ceph" a Ceph cluster runs beside the hosts.
+    """
+    with_ceph = storage == "ceph" and only != "data"
     preflight.check_machine(instance)
     if only != "data":
         host_version.require_present(hosts.every(instance))
@@ -43,15 +51,18 @@ def up(instance: Instance, only: str, progress: Progress) -> None:
     _install(instance, packages.DATA if only == "data" else (*packages.DATA, *packages.INFRA), progress)
     if only != "data":
         preflight.check_hosts()
-        _build(instance, with_python=only == "all", progress=progress)
+        venv.link_debian_modules()
+        _build(instance, with_python=only == "all", with_ceph=with_ceph, progress=progress)
     data(instance, progress)
+    if with_ceph:
+        ceph_cluster.up(instance, progress)
     if only != "data":
         infra(instance, progress)
     if only == "all":
         product.up(instance, progress)
 
 
-def _build(instance: Instance, with_python: bool, progress: Progress) -> None:
+def _build(instance: Instance, with_python: bool, with_ceph: bool, progress: Progress) -> None:
     """All that takes long on a fresh machine, at the same time; nothing to do on a warm one."""
     log = instance.logs
     builds: list[tuple[str, Callable[[], Path]]] = [
@@ -59,6 +70,8 @@ def _build(instance: Instance, with_python: bool, progress: Progress) -> None:
         ("host agent's packages", lambda: agent_layer.obtain(log / "agent.log")),
         ("guest image", lambda: guest_image.obtain(log / "guest-image.log")),
     ]
+    if with_ceph:
+        builds.append(("Ceph tree", lambda: ceph_tree.obtain(log / "ceph-tree.log")))
     if with_python:
         builds.append(("Python packages", lambda: venv.make(log / "venv.log")))
     progress.together(*builds)
@@ -130,6 +143,7 @@ def down(instance: Instance, progress: Progress) -> None:
     quick = instance.name == "test"
     stops = [(host.name, host.power_cut if quick else host.stop) for host in hosts.every(instance)]
     progress.together(*stops)
+    CephSite(instance).power_cut()
     for mounted in sorted((instance.runtime / "tree").glob("*")):
         mounts.unmount(mounted)
     progress.together(

@@ -40,13 +40,15 @@ def make(log: Path) -> Path:
         for old in DIRECTORY.glob("runtime-*"):
             old.unlink()
         _mark().touch()
-    _link_debian_modules()
+    link_debian_modules()
     return PYTHON
 
 
-def _link_debian_modules() -> None:
+def link_debian_modules() -> None:
     """Show the environment two of Debian's extension modules that are on no package index, and nothing else of it."""
     target = DIRECTORY / "lib/python3.11/site-packages"
+    if not target.exists():
+        return
     for name in DEBIAN_MODULES:
         for file in Path("/usr/lib/python3/dist-packages").glob(f"{name}.cpython-311-*.so"):
             link = target / file.name

@@ -15,7 +15,35 @@ CELERY_BEAT_SCHEDULE = {
     "forget idempotency keys": {"task": "lifecycle.forget_idempotency_keys", "schedule": 3600.0},
     "forget batches": {"task": "lifecycle.forget_batches", "schedule": 3600.0},
     "sweep": {"task": "lifecycle.sweep", "schedule": 2.0, "options": {"expires": 10}},
-    "observe storage": {"task": "storage.observe", "schedule": 60.0, "options": {"expires": 60}},
+    "recount storage space": {
+        "task": "infrastructure.recount_space",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
+    "give pool keys": {
+        "task": "infrastructure.give_pool_keys",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "empty storage trash": {"task": "storage.purge", "schedule": 60.0, "options": {"expires": 60}},
+    # As often as there is a point of a chart.
+    "apply speed to disks": {
+        "task": "storage.apply_speed",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "observe storage": {"task": "storage.observe", "schedule": 30.0, "options": {"expires": 30}},
+    "follow copies of disks": {
+        "task": "storage.finish_copies",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "settle sizes of disks": {"task": "storage.settle_sizes", "schedule": 60.0, "options": {"expires": 60}},
+    "observe storage's health": {
+        "task": "storage.observe_health",
+        "schedule": 3.0,
+        "options": {"expires": 3},
+    },
     "collect reports": {"task": "infrastructure.collect_reports", "schedule": 2.0, "options": {"expires": 4}},
     # Hosts leave counters every 30 s; asked for more often, none is missed and none waits long.
     "collect usage": {"task": "infrastructure.collect_usage", "schedule": 10.0, "options": {"expires": 10}},

@@ -48,6 +48,17 @@ document.addEventListener("click", (event) => {
   if (event.target === dialog) dialog.close(); // the backdrop
 });
 
+// A row's menu is fetched whenever it opens: nothing old is shown, so nothing is pressed that is replaced right after.
+document.addEventListener("show.bs.dropdown", (event) => {
+  const menu = event.target.closest(".row-menu")?.querySelector(".dropdown-menu");
+  if (menu && !menu.querySelector(".htmx-request")) menu.replaceChildren();
+});
+// What was chosen in it stays until it is answered: htmx finds no place for an answer to what has left the page.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const menu = event.detail.target;
+  if (menu.classList?.contains("dropdown-menu") && menu.querySelector(".htmx-request")) event.detail.shouldSwap = false;
+});
+
 // A dialog's content has come: show it, and begin with its first field.
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target.id === "dialog-content") {

@@ -9,6 +9,8 @@ const DEBOUNCE = 120;
 const TOGETHER = 15; // one commit pushes several rows: the task and what it acts on
 const MOST_NEW = 50;
 const MOST_ASKED = 150; // the server answers for no more than 200 rows
+const ONCE_MORE = 5000; // what could not be fetched is asked for again
+const UNDER_WAY = ".pill-busy, [data-busy]";
 const lost = document.getElementById("live-lost");
 const changed = new Map(); // "kind:id" -> change
 let timer = 0;
@@ -39,9 +41,9 @@ function ready() {
   document.body.dataset.live = "on";
   // Pushes were missed: since the connection was lost, everything on the page may be old; since the page was made, what
   // was under way then.
-  const rows = document.querySelectorAll(gap ? "tr[data-id]" : "tr[data-id]:has(.pill-busy)");
+  const rows = document.querySelectorAll(gap ? "tr[data-id]" : `tr[data-id]:has(${UNDER_WAY})`);
   for (const row of rows) note(row.dataset.kind, row.dataset.id, "updated");
-  if (gap || document.querySelector("[data-watch] .pill-busy")) refreshPage();
+  if (gap || document.querySelector("[data-watch]")?.querySelector(UNDER_WAY)) refreshPage();
   follow([...following().keys()]);
 }
 
@@ -100,6 +102,11 @@ function rest(begun) {
   return new Promise((done) => setTimeout(done, performance.now() - begun));
 }
 
+// Whether the server could not answer now; what it refuses, it refuses again.
+function failed(status) {
+  return status === 0 || status === 429 || status >= 500;
+}
+
 async function load(url) {
   // In the background: what the page fetches by itself keeps no session alive.
   const response = await fetch(url, { headers: { "HX-Request": "true", "X-Background": "true" } });
@@ -116,6 +123,7 @@ async function refreshRows(body, changes) {
   url.searchParams.set("rows", shown.join(","));
   url.searchParams.set("new", fresh.join(","));
   const { status, html } = await load(url).catch(() => ({ status: 0 }));
+  if (failed(status)) setTimeout(() => changes.forEach((one) => note(body.dataset.kind, one.id, one.change)), ONCE_MORE);
   if (status !== 200) return;
   const parsed = document.createElement("template");
   parsed.innerHTML = html;
@@ -195,7 +203,8 @@ async function refreshPage() {
   }
   await rest(begun);
   refreshing = false;
-  if (again) refreshPage(void (again = false));
+  if (failed(status)) setTimeout(refreshPage, ONCE_MORE);
+  else if (again) refreshPage(void (again = false));
 }
 
 function replace(part, fetched) {

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -13,11 +14,11 @@ from apps.agent.subject_locks import SubjectLocks
 from apps.agent.verbs import table
 from apps.drivers import orders
 from apps.drivers.errors import DriverError
-from apps.drivers.files.layout import image_path
+from apps.drivers.files.layout import image_path, volume_path
 from apps.drivers.host_verbs import verbs_of
 from apps.drivers.memory import MemoryHypervisor, MemoryVolumes, World
 from apps.drivers.protocols import Volumes
-from apps.drivers.specs import ImageInfo, ImageSpec, PoolSpec
+from apps.drivers.specs import ImageInfo, ImageSpec, PoolSpec, VolumeSource, VolumeSpec
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.samples import new_id
 
@@ -113,3 +114,28 @@ def test_an_import_under_way_says_how_many_bytes_it_has_copied(tmp_path: Path) -
     assert said.value.code == orders.STILL_WORKING
     # Half a MiB of two: the private copy is written, then the image from it.
     assert (said.value.values["done_bytes"], said.value.values["total_bytes"]) == (1 << 18, 1 << 20)
+
+
+@pytest.mark.requirement("EV-3")
+def test_a_volume_is_made_while_others_are_being_copied(tmp_path: Path) -> None:
+    pool = PoolSpec(id="1", driver="file", path=str(tmp_path))
+    may_end, made = threading.Event(), list[str]()
+
+    class Slow(MemoryVolumes):
+        def ensure_volume(self, spec: VolumeSpec) -> None:
+            assert spec.source is None or may_end.wait(10)
+            made.append(spec.id)
+
+    world, ensure_volume = World(), verbs_of(Volumes)["ensure_volume"]
+    handlers = table(MemoryHypervisor(world, "h"), Slow(world), LongJobs(workers=1, patience=0.05))
+    copy, blank = (VolumeSpec(id=new_id(), pool=pool, size_gib=4) for _ in range(2))
+    copy = replace(copy, source=VolumeSource(new_id(), new_id()))
+    note = volume_path(copy).with_name(f"{copy.id}.qcow2.0a.progress.partial")
+    note.write_bytes(b"".join(b"    (%d.00/100%%)\r" % percent for percent in range(26)))
+    with pytest.raises(DriverError) as said:
+        handlers[ensure_volume.name].run(msgspec.msgpack.encode(ensure_volume.pack(copy)))
+    assert said.value.code == orders.STILL_WORKING
+    assert (said.value.values["done_bytes"], said.value.values["total_bytes"]) == (1 << 30, 4 << 30)
+    handlers[ensure_volume.name].run(msgspec.msgpack.encode(ensure_volume.pack(blank)))
+    assert made == [blank.id]
+    may_end.set()

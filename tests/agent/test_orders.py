@@ -191,11 +191,11 @@ def test_the_host_reports_and_says_that_it_still_holds_until_something_changes(
     assert first is not None
     assert first.observation.vcpus > 0
     before = heartbeat_of(host)
-    wait_until(lambda: heartbeat_of(host).sent_at > before.sent_at, "a heartbeat", seconds=10)
+    wait_until(lambda: heartbeat_of(host).sent_at > before.sent_at, "a heartbeat", seconds=60)
     listener = host.client.pubsub(ignore_subscribe_messages=True)
     listener.subscribe(report_channel(host.name))
     hypervisor.ensure_vm(vm)
-    wait_until(lambda: listener.get_message(timeout=1), "a whole report", seconds=10)
+    wait_until(lambda: listener.get_message(timeout=1), "a whole report", seconds=60)
     second = read_report(host.client, host.name, host.key)
     assert second is not None
     assert (second.sequence > first.sequence, second.boot_id) == (True, first.boot_id)

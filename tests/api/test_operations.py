@@ -8,8 +8,8 @@ import pytest
 from django.utils import timezone
 
 from apps.accounts.models import User
+from apps.compute.services.delete import delete_vm
 from apps.compute.services.image import import_image
-from apps.compute.services.power import delete_vm
 from apps.compute.services.repair import resync_vm
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import claim, execute

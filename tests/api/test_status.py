@@ -85,7 +85,17 @@ def test_verbs_whose_status_is_updating_are_named_here() -> None:
         if verb.exclusive and verb.on_resource and verb.status is Status.UPDATING and verb.kind != "host"
     }
     # Hosts' verbs are done at once; these change a resource that goes on as it was.
-    assert updating == {"finish_first_boot", "resync", "roll_back", "set_rules", "set_security_group"}
+    assert updating == {
+        "clone",
+        "finish_first_boot",
+        "resync",
+        "roll_back",
+        "set_limits",
+        "set_rules",
+        "set_security_group",
+        "snapshot",
+        "snapshot_disks",
+    }
 
 
 def test_lists_are_narrowed_by_the_status_that_their_rows_show(

@@ -18,18 +18,26 @@ class Beyond:
 
 
 _GROUPS = ("POST /security-groups", "POST /security-groups/{key}/set-rules")
-_MOVABLE = ("images", "key-pairs", "security-groups", "subnets", "vms", "vpcs")
+_MOVABLE = ("disks", "images", "key-pairs", "security-groups", "snapshots", "subnets", "vms", "vpcs")
 
 BEYOND: tuple[Beyond, ...] = (
     Beyond(
         "references",
         {
-            "POST /vms": "project image instance_type subnet security_group key_pairs",
+            "POST /vms": "project image instance_type subnet security_group key_pairs cluster disk_cluster",
             "POST /vms/{key}/set-security-group": "security_group",
+            "POST /disks": "project cluster disk snapshot",
+            "POST /disks/{key}/attach": "vm",
+            "POST /disks/{key}/clone": "project",
+            "POST /disks/{key}/detach": "vm",
+            "POST /disks/{key}/roll-back": "snapshot",
+            "POST /snapshots": "disk",
             "POST /vpcs": "project region",
             "POST /subnets": "vpc",
             "POST /security-groups": "project region",
             "POST /images": "project cluster file",
+            "POST /images/{key}/copy": "cluster",
+            "POST /images/{key}/delete-copy": "cluster",
             "POST /key-pairs": "project",
             "POST /members": "project tenant",
             "POST /members/{key}/set-role": "project",
@@ -66,17 +74,34 @@ BEYOND: tuple[Beyond, ...] = (
     ),
     Beyond(
         "fields that depend on one another",
-        {**dict.fromkeys(_GROUPS, "rules protocol port"), "GET /reachability": "port"},
+        {
+            **dict.fromkeys(_GROUPS, "rules protocol port"),
+            "GET /reachability": "port",
+            "POST /storage-clusters/{key}/set-speed": "iops_most mib_most",
+        },
     ),
     Beyond("signed values", {"GET *": "cursor"}),
     Beyond("times", {"GET */metrics": "start end", "POST /api-keys": "expires_at"}),
-    Beyond("formats of others", {"POST /key-pairs": "public_key", "POST /vms": "user_data"}),
+    Beyond(
+        "formats of others",
+        {
+            "POST /key-pairs": "public_key",
+            "POST /vms": "user_data",
+            "POST /storage-clusters": "monitors user key",
+            "PATCH /storage-clusters/{key}": "path monitors user",
+            "POST /storage-clusters/{key}/set-key": "key",
+        },
+    ),
     Beyond("passwords", {"POST /account/password": "current new", "POST /vms": "password"}),
     Beyond(
         "numbers",
         {
             "POST /instance-types": "vcpu memory_gib",
-            "POST /vms": "disk_gib",
+            "POST /vms": "disk_gib size_gib data_disks",
+            "POST /disks": "size_gib",
+            "POST /disks/{key}/clone": "size_gib",
+            "POST /disks/{key}/expand": "size_gib",
+            "POST /disks/{key}/set-limits": "iops bytes_per_second",
             "POST /compute-clusters": "cpu_overcommit",
             "PATCH /compute-clusters/{key}": "cpu_overcommit",
         },

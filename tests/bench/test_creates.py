@@ -18,8 +18,9 @@ from apps.accounts.keys import issue_key
 from apps.accounts.models import ApiKey
 from apps.compute.models import Image, InstanceType, Power, Vm
 from apps.compute.services.image import import_image
-from apps.infrastructure.services.clusters import create_compute_cluster, create_storage_cluster
+from apps.infrastructure.services.clusters import create_compute_cluster
 from apps.infrastructure.services.regions import create_region
+from apps.infrastructure.services.storage_clusters import create_storage_cluster
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation, Resource, State
 from apps.network.models import Subnet

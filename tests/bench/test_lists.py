@@ -59,8 +59,8 @@ WITH disk AS (
       FROM lifecycle_resource vm WHERE vm.kind = 'vm' AND vm.tenant_id = %(tenant)s
     RETURNING id, name
 )
-INSERT INTO storage_disk (resource_id, role, cluster_id, size_gib, vm_id, image_id, iops, bytes_per_second)
-SELECT id, 'system', %(pool)s, 40, name::uuid, %(image)s, 0, 0 FROM disk
+INSERT INTO storage_disk (resource_id, role, cluster_id, size_gib, vm_id, slot, image_id, iops, bytes_per_second)
+SELECT id, 'system', %(pool)s, 40, name::uuid, 0, %(image)s, 0, 0 FROM disk
 """
 
 

@@ -22,7 +22,7 @@ from tests.lasting_database import LastingDatabase
 from tests.platform_fixtures import Platform, SharedPlatform
 
 #: A loaded machine is slow, and a page that never changes is what a test looks for.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 #: What web said last, of a page that is not let in.
 LAST_LINES = 40
@@ -59,7 +59,7 @@ class Site:
         )
 
     def open(self, page: Page, path: str, user: User | None = None) -> None:
-        """Log in and open a page; wait until it hears of changes."""
+        """Log in and open a page; wait until it hears of changes and has its fonts, which move what stands on it."""
         if user is not None:
             self.log_in(page.context, user)
         failed: list[str] = []
@@ -73,6 +73,7 @@ class Site:
             raise AssertionError(
                 f"{page.url} was not let in; requests without an answer: {missed}; web said last:\n{said}"
             ) from error
+        page.evaluate("document.fonts.ready.then(() => null)")
 
 
 @pytest.fixture(scope="module")
@@ -129,5 +130,6 @@ def sample_site(
 def phone(chromium: Browser) -> Iterator[Page]:
     """A page as wide as a phone."""
     context = chromium.new_context(viewport={"width": 390, "height": 844}, device_scale_factor=2)
+    context.set_default_timeout(60_000)
     yield context.new_page()
     context.close()

@@ -15,6 +15,7 @@ from apps.infrastructure.models import Host
 from apps.lifecycle.models import Operation, Resource
 from apps.metrics.store import STEP, Subject
 from apps.metrics.tiers import RAW, floor
+from apps.storage.models import Disk
 from tests.metrics.keeping import keep
 
 GIB = 1 << 30
@@ -51,6 +52,9 @@ def measure() -> None:
     for number, vm in enumerate(Vm.objects.filter(power_seen="on"), start=1):
         chance = Random(number)  # noqa: S311
         keep(Subject("vm", str(vm.pk)), RAW, [(at, _vm(vm, at, number, chance)) for at in seen])
+    for number, disk in enumerate(Disk.objects.filter(vm__power_seen="on", role=Disk.Role.DATA), start=1):
+        chance = Random(200 + number)  # noqa: S311
+        keep(Subject("disk", str(disk.pk)), RAW, [(at, _disk(at, number, chance)) for at in seen])
     for number, host in enumerate(Host.objects.filter(driver="memory"), start=1):
         chance = Random(100 + number)  # noqa: S311
         keep(Subject("host", str(host.pk)), RAW, [(at, _host(host, at, number, chance)) for at in seen])
@@ -79,6 +83,14 @@ def _host(host: Host, at: datetime, number: int, chance: Random) -> dict[str, fl
         "disk_total_bytes": 240.0 * GIB,
         **_rest(total * (0.5 + 0.1 * busy), total, busy, chance, 6.0),
     }
+
+
+def _disk(at: datetime, number: int, chance: Random) -> dict[str, float]:
+    busy = _wave(at, number, 30, chance)
+    moved = {
+        name: value for name, value in _rest(0, 0, busy, chance, 8.0).items() if name.startswith("disk_")
+    }
+    return {**moved, "disk_read_ms": 0.3 + 0.5 * busy, "disk_write_ms": 0.5 + 1.1 * busy}
 
 
 def _rest(used: float, total: float, busy: float, chance: Random, scale: float) -> dict[str, float]:

@@ -14,6 +14,7 @@ from onebox.shell import wait_until
 
 from apps.accounts.models import Project, Role, Tenant
 from apps.compute.models import Image, InstanceType, Vm
+from apps.compute.services.disk_attachment import attach_disk
 from apps.compute.services.key_pair import create_key_pair
 from apps.compute.services.power import shut_down_vm
 from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
@@ -24,6 +25,9 @@ from apps.network.services.security_group import create_security_group
 from apps.network.services.subnet import create_subnet
 from apps.network.services.vpc import create_vpc
 from apps.quotas.models import Quota
+from apps.storage.models import Disk
+from apps.storage.services.create import create_disks
+from apps.storage.services.snapshot import snapshot_disk
 from apps.tenancy.services.keys import issue_own_key
 from apps.tenancy.services.members import create_member
 from apps.tenancy.services.projects import create_project
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
 
 #: Names of the VM that details are shown of, of the one that failed, and of the one that is being made.
 SHOWN, FAILED, UNDER_WAY = "shop-web-1", "build-runner-with-a-rather-long-name", "analytics"
+#: Name of the disk that details are shown of.
+DATA_DISK = "shop-db-data"
 
 
 def add_sample_data(site: Site) -> None:
@@ -47,6 +53,7 @@ def add_sample_data(site: Site) -> None:
     groups(alice)
     settle()
     machines(alice, site.cloud, subnet)
+    disks(alice, site.cloud)
     other_tenants()
     lost_and_new_hosts(site.cloud)
     limits(site.owner.tenant)
@@ -163,6 +170,22 @@ def machines(alice: Actor, cloud: Cloud, subnet: Subnet) -> None:
     settle()
     fail(Operation.objects.filter(target_name=FAILED).latest("created_at"))
     ask_for_vms(alice, cloud, subnet, name=UNDER_WAY, instance_type=sizes[16], image=images["Rocky Linux 9"])
+    settle()
+
+
+def disks(alice: Actor, cloud: Cloud) -> None:
+    """Data disks of two VMs, one with snapshots and a copy, and two that no VM has."""
+    for name, size in ((DATA_DISK, 100), ("shop-web-uploads", 40), ("archive-2025", 60)):
+        create_disks(alice, name=name, size_gib=size, cluster=cloud.storage.pk)
+    settle()
+    data, uploads = (Disk.objects.get(name=name) for name in (DATA_DISK, "shop-web-uploads"))
+    attach_disk(alice, data, vm=Vm.objects.get(name="shop-db-1").pk)
+    attach_disk(alice, uploads, vm=Vm.objects.get(name=SHOWN).pk)
+    settle()
+    for name in ("before-pg17", "nightly"):
+        snapshot_disk(alice, data, name=name, description="Before the upgrade" if "pg" in name else "")
+        settle()
+    create_disks(alice, name="shop-db-test", snapshot=data.snapshots.latest("created_at").pk)
     settle()
 
 

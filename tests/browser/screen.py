@@ -85,7 +85,7 @@ class TextScreen:
             self._wait(lambda taken=taken: self._taken() >= taken, f"the guest to take the keys {some}")
 
     def _wait(self, condition: Callable[[], bool], what: str) -> None:
-        wait_until(condition, what, seconds=120, every=0.1)
+        wait_until(condition, what, seconds=240, every=0.1)
 
     def _readers(self) -> list[str]:
         """Return the names of what waits for input on the guest's screen."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Site
 from tests.browser.sample_data import SHOWN
@@ -134,6 +134,7 @@ def test_what_opens_has_no_serious_violation(sample_site: Site, chromium: Browse
     page.get_by_role("dialog").wait_for()
     look("a dialog")
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
     row.get_by_role("button", name="Actions").click()
     row.get_by_text("Rename").click()
     page.get_by_role("dialog").get_by_label("Name").fill("")

@@ -63,6 +63,12 @@ def log_in(site: Site, page: Page, user: User) -> None:
     page.get_by_role("button", name="Log in", exact=True).click()
 
 
+def enter(site: Site, page: Page, user: User) -> None:
+    """Log in and wait until one is in: opening another page before would take the place of the answer."""
+    log_in(site, page, user)
+    expect(page).to_have_url(at(site, "/"))
+
+
 def log_out(page: Page) -> None:
     page.context.clear_cookies()
 
@@ -77,11 +83,12 @@ def add_passkey(site: Site, page: Page, name: str) -> None:
 def test_a_passkey_is_made_used_as_second_step_and_alone_and_removed(
     site: Site, page: Page, person: User, device: None
 ) -> None:
-    log_in(site, page, person)
+    enter(site, page, person)
     add_passkey(site, page, "Laptop")
     expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
-    codes = page.locator(".codes li").all_inner_texts()
-    assert len(set(codes)) == 10
+    codes = page.locator(".codes li")
+    expect(codes).to_have_count(10)
+    assert len(set(codes.all_inner_texts())) == 10
     page.get_by_role("link", name="I have saved them").click()
     expect(page.locator(".passkeys")).to_contain_text("Laptop")
     expect(page.locator(".passkeys")).to_contain_text("Never used")
@@ -104,14 +111,13 @@ def test_a_passkey_is_made_used_as_second_step_and_alone_and_removed(
     page.get_by_role("button", name="Remove passkey").click()
     expect(page.get_by_text("Passkey removed.")).to_be_visible()
     log_out(page)
-    log_in(site, page, person)
-    expect(page).to_have_url(at(site, "/"))
+    enter(site, page, person)
 
 
 def test_a_second_passkey_comes_without_new_recovery_codes(
     site: Site, page: Page, person: User, device: None
 ) -> None:
-    log_in(site, page, person)
+    enter(site, page, person)
     add_passkey(site, page, "Laptop")
     expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
     # The same device says that it has one already; the page stays usable.
@@ -123,7 +129,7 @@ def test_a_second_passkey_comes_without_new_recovery_codes(
 def test_a_passkey_that_the_site_does_not_know_is_refused_with_a_way_on(
     site: Site, page: Page, person: User, device: None
 ) -> None:
-    log_in(site, page, person)
+    enter(site, page, person)
     add_passkey(site, page, "Laptop")
     expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
     person.authenticator_set.all().delete()  # type: ignore[attr-defined]
@@ -136,7 +142,7 @@ def test_a_passkey_that_the_site_does_not_know_is_refused_with_a_way_on(
 def test_an_authenticator_app_is_set_up_and_a_recovery_code_lets_in(
     site: Site, page: Page, person: User
 ) -> None:
-    log_in(site, page, person)
+    enter(site, page, person)
     page.goto(at(site, "/account/security/"))
     page.get_by_role("link", name="Set up").click()
     expect(page.locator(".qr svg path")).to_have_count(1)
@@ -168,7 +174,7 @@ def test_ending_a_session_closes_its_open_page_at_once(
     site: Site, page: Page, phone: Page, person: User
 ) -> None:
     for each in (page, phone):
-        log_in(site, each, person)
+        enter(site, each, person)
         each.goto(at(site, "/account/sessions/"))
         each.wait_for_selector("body[data-live=on]", state="attached")
     page.reload()
@@ -180,6 +186,7 @@ def test_ending_a_session_closes_its_open_page_at_once(
 
 def test_with_the_keyboard_alone(site: Site, page: Page, person: User) -> None:
     page.goto(at(site, "/login/"))
+    expect(page.get_by_label("Username")).to_be_focused()
     page.keyboard.type(person.username)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
@@ -194,12 +201,12 @@ def test_with_the_keyboard_alone(site: Site, page: Page, person: User) -> None:
 
 def test_a_browser_without_passkeys_still_logs_in(site: Site, chromium: Browser, person: User) -> None:
     context = chromium.new_context()
+    context.set_default_timeout(60_000)
     context.add_init_script("delete window.PublicKeyCredential")
     page = context.new_page()
     page.goto(at(site, "/login/"))
     expect(page.get_by_role("button", name="Log in with a passkey")).to_be_hidden()
-    log_in(site, page, person)
-    expect(page).to_have_url(at(site, "/"))
+    enter(site, page, person)
     page.goto(at(site, "/account/security/passkey/"))
     expect(page.get_by_text("This browser cannot create passkeys here")).to_be_visible()
     context.close()

@@ -116,7 +116,7 @@ def test_all_that_match_are_deleted_after_the_words_are_typed(site: Site, page: 
     typed.fill("delete 30")
     expect(submit).to_be_enabled()
     page.keyboard.press("Enter")
-    expect(page.locator(".bulk-sum")).to_contain_text("30 done", timeout=60_000)
+    expect(page.locator(".bulk-sum")).to_contain_text("30 done")
     assert not Vm.objects.filter(name__startswith="old").exists()
 
 
@@ -124,6 +124,7 @@ def test_all_that_match_are_deleted_after_the_words_are_typed(site: Site, page: 
 def test_it_works_without_scripts(site: Site, chromium: Browser, subnet: Subnet) -> None:
     new_vms(site, subnet, "plain", 2)
     context = chromium.new_context(java_script_enabled=False)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     site.log_in(context, site.owner)
     page.goto(f"{site.url}/vms/?q=plain")

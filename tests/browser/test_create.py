@@ -21,6 +21,8 @@ from tests.compute.factories import ask_for_vms, make_image
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
+CLIPBOARD = "navigator.clipboard.readText()"
+
 
 @pytest.fixture(autouse=True)
 def network(site: Site) -> None:
@@ -109,7 +111,8 @@ def test_the_call_is_copied_with_a_click_and_does_the_same(site: Site, creating:
     opener.click()
     dialog = creating.get_by_role("dialog")
     dialog.get_by_role("button", name="Copy").nth(1).click()
-    body = json.loads(creating.evaluate("navigator.clipboard.readText()"))
+    wait_until(lambda: creating.evaluate(CLIPBOARD).startswith("{"), "the call in the clipboard", seconds=60)
+    body = json.loads(creating.evaluate(CLIPBOARD))
     creating.keyboard.press("Escape")
     expect(opener).to_be_focused()
     answer = factories.api_client(site.owner).post("/api/v1/vms?dry_run=1", body, format="json")
@@ -200,6 +203,8 @@ def test_another_region_chosen_chooses_its_things_again_and_says_when_nothing_is
             factories.actor_for_user(site.owner), factories.default_project(site.owner.tenant)
         )
         Resource.objects.filter(tenant=site.owner.tenant).update(state=State.READY)
+        # What its worker has not ended yet would take the error away again below.
+        wait_until(lambda: not Operation.objects.open().exists(), "the default network", seconds=100)
         group = SecurityGroup.objects.get(region=region)
         site.open(page, "/vms/create/", site.owner)
         page.get_by_label("Region").select_option("zz-second")

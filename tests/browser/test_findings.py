@@ -25,7 +25,7 @@ def stray(site: Site) -> Finding:
     subnet = site.cloud.network(site.owner.tenant)
     actor = factories.actor_for_user(site.owner)
     (operation,) = ask_for_vms(actor, site.cloud, subnet, name="web-1")
-    wait_until(lambda: not Operation.objects.open().exists(), "the VM", seconds=30)
+    wait_until(lambda: not Operation.objects.open().exists(), "the VM", seconds=100)
     vm = Vm.objects.select_related("host").get(pk=operation.target_id)
     assert vm.host is not None
     stray_domain(site.cloud, vm)

@@ -67,6 +67,12 @@ def press(page: Page, wanted: Locator, key: str = "Enter") -> None:
     page.keyboard.press(key)
 
 
+def opened(page: Page, path: str) -> None:
+    """Wait for the page that was asked for: keys pressed before would go to the one that is left."""
+    page.wait_for_url(re.compile(path))
+    page.wait_for_selector("body[data-live=on]", state="attached")
+
+
 def row(page: Page, name: str) -> Locator:
     return page.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))
 
@@ -99,8 +105,7 @@ def test_create_a_vm_from_the_list(site: Site, page: Page, vms: list[Vm]) -> Non
     site.open(page, f"/vms/?q={vms[0].name[:-2]}", site.owner)
     press(page, page.get_by_role("link", name="Create VM").first)
     name = page.get_by_label("Name", exact=True)
-    if not name.evaluate("element => element === document.activeElement"):
-        tab_to(page, name)
+    expect(name).to_be_focused()
     page.keyboard.type("typed")
     press(page, page.get_by_role("button", name="Create VM", exact=True))
     expect(page.get_by_role("heading", name="typed")).to_be_visible()
@@ -178,8 +183,9 @@ def test_stop_several_rows_picked_with_the_space_bar(site: Site, page: Page, vms
 def test_open_a_tab_and_switch_the_theme(site: Site, page: Page, vms: list[Vm]) -> None:
     site.open(page, f"/vms/?q={vms[0].name[:-2]}", site.owner)
     press(page, page.get_by_role("link", name=vms[0].name, exact=True))
+    opened(page, rf"/vms/{vms[0].pk}/$")
     press(page, page.get_by_role("navigation", name=vms[0].name).get_by_role("link", name="Disks"))
-    expect(page).to_have_url(re.compile(r"/disks/$"))
+    opened(page, r"/disks/$")
     press(page, page.get_by_role("button", name="Appearance"))
     page.keyboard.press("ArrowDown")
     tab_to(page, page.get_by_role("button", name="Dark"), "ArrowDown")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.requirement("UX-13")]
 COUNT = 10
 LONG = "a-name-of-sixty-letters-that-would-push-all-the-columns-away"
 WIDTHS = (1440, 1024, 390)
+#: A cause is visible before it is put beside its pill.
+PLACED = re.compile(r"\bplaced\b")
 
 # Every layout shift, also those right after a click; and in every frame where columns begin and how high rows are.
 WATCH = """() => {
@@ -84,6 +87,7 @@ def test_nothing_moves_while_ten_vms_change_their_state(site: Site, chromium: Br
 def open_list(site: Site, chromium: Browser, width: int) -> Page:
     """Open the list of VMs in a window of its own, and watch it."""
     context = chromium.new_context(viewport={"width": width, "height": 1000})
+    context.set_default_timeout(60_000)
     site.log_in(context, site.owner)
     page = context.new_page()
     site.open(page, "/vms/")
@@ -123,6 +127,7 @@ def test_columns_one_has_chosen_scroll_and_the_name_stays(site: Site, page: Page
     }
     keep(page, form)
     wrap = page.locator("#list .table-wrap.overflows")
+    wrap.wait_for()
     name = page.locator("td.w-name").first
     before = name.bounding_box()
     wrap.evaluate("wrap => wrap.scrollTo(400, 0)")
@@ -142,6 +147,7 @@ def keep(page: Page, form: dict[str, Any]) -> None:
     }"""
     page.evaluate(script, form)
     page.reload()
+    page.evaluate("document.fonts.ready.then(() => null)")
 
 
 def test_the_head_stays_below_the_top_bar(site: Site, page: Page, vms: list[Vm]) -> None:
@@ -171,6 +177,7 @@ def test_a_cause_opens_by_keyboard_and_by_touch_and_stays_while_its_row_changes(
     expect(cause).to_contain_text("The host is not responding.")
     expect(cause.locator("code")).to_have_text("host.unreachable")
     expect(cause).to_contain_text("Retry later.")
+    expect(cause).to_have_class(PLACED)
     near, box = pill.bounding_box(), cause.bounding_box()
     assert near is not None and box is not None
     assert abs(box["y"] - near["y"] - near["height"]) < 12, "beside its pill"
@@ -186,6 +193,7 @@ def test_a_cause_opens_by_keyboard_and_by_touch_and_stays_while_its_row_changes(
         "button.pill"
     ).click()
     expect(there.locator(".why")).to_be_visible()
+    expect(there.locator(".why")).to_have_class(PLACED)
     box = there.locator(".why").bounding_box()
     assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 390
 

@@ -12,9 +12,11 @@ from apps.compute.services.power import shut_down_vm
 from apps.lifecycle.models import Operation, State
 from apps.lifecycle.tenant_texts import CAUSES
 from apps.network.models import Subnet
+from apps.storage.models import Disk
 from tests import factories
 from tests.browser.conftest import Site
 from tests.compute.factories import ask_for_vms
+from tests.storage.factories import ask_for_disks
 
 pytestmark = pytest.mark.browser
 
@@ -64,10 +66,10 @@ def test_a_vm_is_shut_down_from_its_page_and_the_page_follows(site: Site, page: 
     site.open(page, f"/vms/{vm.pk}/", site.owner)
     mark(page)
     page.get_by_role("button", name="Shut down").first.click()
-    expect(page.locator(".detail-title .pill")).to_have_text("Stopped")
-    # Its end is told too, and the buttons are those of a stopped VM.
+    # Its end is told for some seconds, and state and buttons are those of a stopped VM.
     expect(page.locator("#toasts")).to_contain_text("Shut down: shop – Done")
-    expect(page.locator(".actions > form").get_by_role("button", name="Start")).to_be_visible()
+    expect(page.locator(".detail-title .pill")).to_have_text("Stopped")
+    expect(page.locator(".actions > form").get_by_role("button", name="Start", exact=True)).to_be_visible()
     assert not_reloaded(page)
 
 
@@ -177,16 +179,92 @@ def test_after_a_lost_connection_the_page_catches_up(site: Site, chromium: Brows
     vm = new_vm(site, subnet, "gap")
     # Not the `page` fixture: failing to connect is an error in the browser's console, and wanted here.
     page = chromium.new_context().new_page()
+    page.set_default_timeout(60_000)
     site.open(page, "/vms/", site.owner)
     mark(page)
     site.platform.kill("web")
-    expect(page.locator("#live-lost")).to_be_visible(timeout=15_000)
+    expect(page.locator("#live-lost")).to_be_visible()
     Vm.objects.filter(pk=vm.pk).update(name="after-the-gap")
     site.platform.start("web")
-    expect(page.locator("#live-lost")).to_be_hidden(timeout=30_000)
+    expect(page.locator("#live-lost")).to_be_hidden()
     expect(page.locator("tbody")).to_contain_text("after-the-gap")
     assert not_reloaded(page)
     page.context.close()
+
+
+def test_a_menu_shows_nothing_old_that_its_answer_would_replace(
+    site: Site, page: Page, subnet: Subnet
+) -> None:
+    vm = new_vm(site, subnet, "menu-twice")
+    site.open(page, "/vms/", site.owner)
+    row = page.locator(f"tr[data-id='{vm.pk}']")
+    menu = row.locator(".dropdown-menu")
+    actions = row.get_by_role("button", name="Actions")
+    actions.click()
+    expect(menu.get_by_text("Rename")).to_be_visible()
+    actions.click()
+    expect(menu).to_be_hidden()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/menu/", hold)
+    actions.click()
+    wait_until(lambda: (page.wait_for_timeout(20), held)[1], "the menu to be asked for", seconds=60)
+    assert menu.get_by_text("Rename").count() == 0
+    held[0].continue_()
+    menu.get_by_text("Rename").click()
+    expect(page.get_by_role("dialog").get_by_label("Name")).to_be_visible()
+
+
+#: A connection that is made only when the test says so.
+LATE = """
+const Real = WebSocket;
+window.WebSocket = class {
+  constructor(url) {
+    window.connectNow = () => {
+      const real = new Real(url);
+      real.onmessage = (event) => this.onmessage(event);
+      real.onclose = (event) => this.onclose(event);
+    };
+  }
+};
+"""
+
+
+@pytest.mark.requirement("UX-2")
+def test_what_ended_while_the_page_was_connecting_is_shown(site: Site, page: Page) -> None:
+    owner = factories.actor_for_user(site.owner)
+    wanted = [ask_for_disks(owner, site.cloud, name=name) for name in ("original", "its-copy")]
+    source, copy = (operation.target_id for (operation,) in wanted)
+    settle()
+    Disk.objects.filter(pk=copy).update(copied_from=source, independent_at=None)
+    page.add_init_script(LATE)
+    site.log_in(page.context, site.owner)
+    page.goto(f"{site.url}/disks/{source}/")
+    copies = page.locator(".copies")
+    expect(copies).to_contain_text("copying")
+    Disk.objects.filter(pk=copy).update(independent_at=timezone.now())
+    page.evaluate("connectNow()")
+    expect(copies).to_contain_text("Available")
+
+
+@pytest.mark.requirement("UX-2")
+def test_what_could_not_be_fetched_is_fetched_once_more(site: Site, page: Page, subnet: Subnet) -> None:
+    vm = new_vm(site, subnet, "hiccup")
+    site.open(page, f"/vms/{vm.pk}/", site.owner)
+    refused: list[str] = []
+
+    def refuse_once(route: Route) -> None:
+        refused.append(route.request.url)
+        route.fulfill(status=503) if len(refused) == 1 else route.continue_()
+
+    page.route(f"**/vms/{vm.pk}/", refuse_once)
+    shut_down_vm(factories.actor_for_user(site.owner), vm)
+    settle()
+    expect(page.locator(".detail-title .pill")).to_have_text("Stopped")
+    assert refused
 
 
 @pytest.mark.requirement("UX-2")

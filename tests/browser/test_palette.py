@@ -119,6 +119,7 @@ def test_on_a_phone_it_fills_the_screen_and_is_tapped(site: Site, phone: Page, v
 
 def test_without_scripts_the_box_leads_to_results(site: Site, chromium: Browser, vm: Vm) -> None:
     context = chromium.new_context(java_script_enabled=False)
+    context.set_default_timeout(60_000)
     plain = context.new_page()
     site.log_in(context, site.owner)
     plain.goto(f"{site.url}/")

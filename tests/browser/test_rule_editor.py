@@ -53,7 +53,7 @@ def test_rules_are_typed_refused_corrected_and_applied(site: Site, page: Page) -
     wrong.get_by_label("Port").fill("80-90")
     page.get_by_role("button", name="Create security group", exact=True).last.click()
     expect(page.get_by_role("heading", name="shop")).to_be_visible()
-    expect(page.locator(".detail-title .pill")).to_have_text("Available", timeout=20_000)
+    expect(page.locator(".detail-title .pill")).to_have_text("Available")
     expect(page.get_by_text("80-90")).to_be_visible()
     group = SecurityGroup.objects.get(name="shop")
 

@@ -62,7 +62,9 @@ def test_a_task_between_two_attempts_says_why_and_is_cancelled(
     site.open(page, f"/operations/{doomed.pk}/", site.owner)
     expect(page.locator(".failed-what")).to_contain_text("The last attempt failed")
     wait_until(
-        lambda: Operation.objects.filter(pk=doomed.pk, attempt__gte=3).exists(), "a third attempt", seconds=30
+        lambda: Operation.objects.filter(pk=doomed.pk, attempt__gte=3).exists(),
+        "a third attempt",
+        seconds=100,
     )
     # Between attempts for seconds at a time; while a worker is at it for milliseconds.
     page.get_by_role("button", name="Cancel").click()

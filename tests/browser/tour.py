@@ -18,8 +18,9 @@ from apps.compute.models import InstanceType, Vm
 from apps.infrastructure.models import ComputeCluster, Region, StorageCluster
 from apps.lifecycle.models import Operation, OperationStatus, Resource
 from apps.portal import urls
+from apps.storage.models import Disk
 from tests.browser.conftest import Site
-from tests.browser.sample_data import SHOWN
+from tests.browser.sample_data import DATA_DISK, SHOWN
 
 SIZES = {"wide": (1440, 900), "phone": (390, 844)}
 THEMES = ("light", "dark")
@@ -49,6 +50,7 @@ class Visit:
             timezone_id="UTC",
             bypass_csp=bypass_csp,
         )
+        context.set_default_timeout(60_000)
         cookies = {"theme": self.theme, settings.LANGUAGE_COOKIE_NAME: self.language}
         context.add_cookies([{"name": k, "value": v, "url": site.url} for k, v in cookies.items()])
         site.log_in(context, self.user(site))
@@ -107,6 +109,7 @@ def keys_of(site: Site, portal: str) -> dict[str, str]:
     rows = Resource.objects.filter(tenant=tenant) if tenant else Resource.objects.all()
     found = {f"{row.kind.replace('_', '-')}s": str(row.pk) for row in rows.order_by("-created_at")}
     found["vms"] = str(Vm.objects.get(name=SHOWN).pk)
+    found["disks"] = str(Disk.objects.get(name=DATA_DISK).pk)
     return found | {plural: str(key) for plural, key in other_keys(site, portal).items() if key is not None}
 
 

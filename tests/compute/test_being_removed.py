@@ -10,9 +10,10 @@ from django.db import transaction
 
 from apps.accounts.models import Tenant
 from apps.compute.models import Vm
+from apps.compute.services.delete import delete_vm
 from apps.compute.services.forecast import forecast_vms
 from apps.compute.services.image import delete_image
-from apps.compute.services.power import delete_vm, start_vm
+from apps.compute.services.power import start_vm
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.errors import Busy, NotNow
 from apps.lifecycle.legality import holding

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from apps.accounts.operation_access import cancel_operation
 from apps.compute.models import Vm
+from apps.compute.services.delete import delete_vm
 from apps.compute.services.power import (
-    delete_vm,
     power_off_vm,
     restart_vm,
     retry_vm,

@@ -10,11 +10,12 @@ from passlib.hash import sha512_crypt
 
 from apps.accounts.models import Project, Tenant, User
 from apps.compute.models import Image, Vm
+from apps.compute.services.forecast import forecast_vms
 from apps.compute.services.instance_type import create_default_types
 from apps.compute.services.key_pair import create_key_pair
 from apps.compute.specs import vm_spec
 from apps.drivers.specs import Architecture, OsFamily
-from apps.infrastructure.models import ComputeCluster, Host
+from apps.infrastructure.models import ComputeCluster, Host, StorageCluster
 from apps.infrastructure.services.clusters import permit
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, Invalid, NoCapacity, NotNow, QuotaExceeded, Refused
@@ -22,7 +23,7 @@ from apps.lifecycle.models import Operation, Resource, State
 from apps.network.models import Nic, Subnet
 from apps.quotas.models import Quota
 from tests import factories
-from tests.compute.factories import Cloud, ask_for_vms, make_cloud, make_group, make_image, make_vm
+from tests.compute.factories import GIB, Cloud, ask_for_vms, make_cloud, make_group, make_image, make_vm
 
 pytestmark = pytest.mark.django_db
 
@@ -127,6 +128,43 @@ def test_no_room_gives_the_quota_and_addresses_back(cloud: Cloud, subnet: Subnet
         ask_for_vms(owner, cloud, subnet)
     assert not Quota.objects.filter(used__gt=0).exists()
     assert not Nic.objects.exists()
+
+
+@pytest.mark.requirement("CL-2")
+def test_system_disks_take_space_of_their_storage_cluster(cloud: Cloud, subnet: Subnet, owner: Actor) -> None:
+    StorageCluster.objects.filter(pk=cloud.storage.pk).update(capacity_bytes=100 * GIB, overcommit=100)
+    ask_for_vms(owner, cloud, subnet, count=2, disk_gib=45)
+    with pytest.raises(NoCapacity, match="10 GiB left, 11 GiB are needed") as refused:
+        ask_for_vms(owner, cloud, subnet, disk_gib=11)
+    assert (refused.value.code, refused.value.field) == ("storage.no_capacity", "disk_gib")
+    assert Vm.objects.count() == 2
+    assert StorageCluster.objects.get().provisioned_gib == 90
+    forecast = forecast_vms(owner, {"image": cloud.image.pk, "disk_gib": 11})
+    assert [error.code for error in forecast.refusals] == ["storage.no_capacity"]
+
+
+@pytest.mark.requirement("CL-2")
+def test_the_forecast_counts_all_disks_of_a_storage_cluster_together(
+    cloud: Cloud, subnet: Subnet, owner: Actor
+) -> None:
+    StorageCluster.objects.filter(pk=cloud.storage.pk).update(capacity_bytes=100 * GIB, overcommit=100)
+    data = [{"size_gib": 30, "cluster": cloud.storage.pk}]
+    fits = {"image": cloud.image.pk, "disk_gib": 70, "data_disks": data}
+    assert forecast_vms(owner, fits).refusals == []
+    [refused] = forecast_vms(owner, {**fits, "disk_gib": 71}).refusals
+    assert (refused.code, refused.field) == ("storage.no_capacity", "disk_gib")
+    with pytest.raises(NoCapacity, match="100 GiB left, 101 GiB are needed"):
+        ask_for_vms(owner, cloud, subnet, disk_gib=71, data_disks=data)
+
+
+@pytest.mark.requirement("CL-2")
+def test_a_storage_cluster_that_is_closed_takes_no_new_system_disk(
+    cloud: Cloud, subnet: Subnet, owner: Actor
+) -> None:
+    StorageCluster.objects.update(accepts_disks=False)
+    with pytest.raises(Refused, match="closed to new disks") as refused:
+        ask_for_vms(owner, cloud, subnet)
+    assert (refused.value.code, refused.value.field) == ("storage.closed", "image")
 
 
 @pytest.mark.requirement("RG-2")

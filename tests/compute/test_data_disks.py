@@ -16,12 +16,13 @@ from django.utils import timezone
 from apps.compute.models import Vm
 from apps.compute.pages.vms import _goes
 from apps.compute.selectors import visible_vms
-from apps.compute.services.power import delete_vm, power_off_vm, restart_vm, start_vm
+from apps.compute.services.delete import delete_vm
+from apps.compute.services.power import power_off_vm, restart_vm, start_vm
 from apps.compute.services.repair import force_clean_vm, resync_vm
 from apps.compute.specs import vm_spec
 from apps.drivers.libvirt import HostSettings, domain_xml
-from apps.drivers.libvirt.domain_xml import DiskFiles
 from apps.drivers.libvirt.metadata import VmMetadata
+from apps.drivers.libvirt.pool_drivers import DiskFiles, in_files
 from apps.drivers.memory import MemoryVolumes
 from apps.drivers.memory.records import VOLUMES, vms_of
 from apps.drivers.specs import PoolKind
@@ -60,6 +61,7 @@ def attach_disk(cloud: Cloud, vm: Vm, name: str, size_gib: int = 10) -> Disk:
         cluster=cloud.storage,
         size_gib=size_gib,
         vm=vm,
+        slot=vm.disks.count(),
     )
     MemoryVolumes(cloud.world).ensure_volume(volume_spec(disk))
     return disk
@@ -99,7 +101,7 @@ def volumes(cloud: Cloud) -> dict[str, int]:
 def device_names(vm: Vm) -> list[tuple[str, str]]:
     """Return device and volume of each disk in libvirt's definition, but for the seed."""
     spec = vm_spec(Vm.objects.prefetch_related("disks__cluster", "nics").get(pk=vm.pk))
-    files = {disk.volume.id: DiskFiles(Path(f"/pool/{disk.volume.id}")) for disk in spec.disks}
+    files = {disk.volume.id: in_files(DiskFiles(Path(f"/pool/{disk.volume.id}"))) for disk in spec.disks}
     domain = ET.fromstring(domain_xml.build(spec, HOST, files, VmMetadata(), "hidden"))
     found = []
     for disk in domain.iterfind("devices/disk"):
@@ -200,8 +202,9 @@ def test_a_vm_without_data_disks_says_nothing_of_them(owner: Actor, vm: Vm) -> N
 
 
 def test_a_lost_data_disk_is_its_own_finding_and_no_reason_to_remove_its_vm(
-    cloud: Cloud, vm: Vm, disks: list[Disk]
+    owner: Actor, cloud: Cloud, vm: Vm, disks: list[Disk]
 ) -> None:
+    off_and_on(owner, vm)
     with cloud.world.records() as state:
         state.delete(VOLUMES, keys(disks)[1])
     look_twice()
@@ -211,20 +214,23 @@ def test_a_lost_data_disk_is_its_own_finding_and_no_reason_to_remove_its_vm(
 
 
 @pytest.mark.parametrize("attached", [True, False])
-def test_a_data_disk_that_is_too_small_grows_with_its_vm_or_is_left_to_people(
+def test_a_data_disk_that_is_too_small_grows_by_itself(
     owner: Actor, cloud: Cloud, vm: Vm, disks: list[Disk], attached: bool
 ) -> None:
+    if not attached:
+        Disk.objects.filter(pk=disks[1].pk).update(vm=None, slot=None)
+    off_and_on(owner, vm)
     settled(power_off_vm(owner, vm))
-    Disk.objects.filter(pk=disks[1].pk).update(size_gib=15, vm=vm if attached else None)
+    Disk.objects.filter(pk=disks[1].pk).update(size_gib=15)
     look_twice()
-    assert work() == (["vm.resync"] if attached else [])
-    assert volumes(cloud)[keys(disks)[1]] == (15 if attached else 10) * GIB
+    assert work() == (["vm.resync"] if attached else ["disk.resync"])
+    assert volumes(cloud)[keys(disks)[1]] == 15 * GIB
 
 
 def test_what_is_detached_is_no_part_of_its_definition(
     owner: Actor, cloud: Cloud, vm: Vm, disks: list[Disk]
 ) -> None:
-    Disk.objects.filter(pk=disks[1].pk).update(vm=None)
+    Disk.objects.filter(pk=disks[1].pk).update(vm=None, slot=None)
     off_and_on(owner, vm)
     assert defined_with(cloud, vm) == [keys(disks)[0], keys(disks)[2]]
 

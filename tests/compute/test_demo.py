@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from apps.accounts.models import User
+from apps.accounts.secrets import unseal
 from apps.compute.models import Image
 from apps.infrastructure import backends
-from apps.infrastructure.models import Host
+from apps.infrastructure.models import Host, StorageCluster
 from apps.lifecycle.models import State
 from apps.network.models import Subnet
 
 pytestmark = pytest.mark.django_db
 
 
-def load(configs: Path) -> None:
+def load(configs: Path, *more: str) -> None:
     call_command(
         "demo",
         "--fabric=ssl:192.0.2.1:6641",
@@ -26,6 +28,7 @@ def load(configs: Path) -> None:
         "--host=host-2=192.0.2.12",
         f"--configs={configs}",
         "--guest-image=/srv/pool/import/tiny.qcow2",
+        *more,
     )
 
 
@@ -48,6 +51,25 @@ def test_it_makes_all_of_it_once(tmp_path: Path) -> None:
     assert Image.objects.get().name == "Debian tiny"
     assert User.objects.filter(username__in=["admin", "demo"]).count() == 2
     assert Subnet.objects.filter(tenant__name="demo").exists()
+
+
+def test_a_ceph_cluster_is_connected_once_and_follows_its_address_and_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [base64.b64encode(bytes([number]) * 28).decode() for number in (1, 2)]
+    for monitor, key in (("192.0.2.9:3300", keys[0]), ("192.0.2.10:3300", keys[1])):
+        monkeypatch.setenv("SCLOUD_DEMO_CEPH_KEY", key)
+        for _ in range(2):
+            load(tmp_path, "--ceph", monitor, "volumes", "scloud")
+        ceph = StorageCluster.objects.get(driver="rbd")
+        assert (ceph.name, ceph.path, ceph.monitors, ceph.pool_user) == (
+            "ceph",
+            "volumes",
+            [monitor],
+            "scloud",
+        )
+        assert unseal(ceph.sealed_key) == key
+    assert Image.objects.get().cluster.driver == "file"
 
 
 def test_a_lost_settings_file_is_made_again_with_a_new_key(tmp_path: Path) -> None:

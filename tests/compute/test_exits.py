@@ -19,8 +19,9 @@ from django.utils import timezone
 
 from apps.accounts.models import Project, User
 from apps.compute.models import Power, Vm
+from apps.compute.services.delete import delete_vm
 from apps.compute.services.image import delete_image
-from apps.compute.services.power import delete_vm, power_off_vm
+from apps.compute.services.power import power_off_vm
 from apps.drivers.memory import MemoryFabric, MemoryVolumes
 from apps.drivers.specs import PoolKind, PortSpec, SubnetSpec
 from apps.infrastructure import backends

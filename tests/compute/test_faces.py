@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.models import Project, Tenant, User
 from apps.compute.models import InstanceType, KeyPair, Vm
-from apps.compute.services.power import delete_vm
+from apps.compute.services.delete import delete_vm
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import execute
 from apps.lifecycle.models import Operation

@@ -14,7 +14,8 @@ from django.utils import timezone
 from apps.accounts.secrets import unseal
 from apps.compute.models import Image, Vm
 from apps.compute.observation import READ_WITH_AGENT, READ_WITHOUT
-from apps.compute.services.power import delete_vm, power_off_vm, start_vm
+from apps.compute.services.delete import delete_vm
+from apps.compute.services.power import power_off_vm, start_vm
 from apps.compute.specs import vm_spec
 from apps.drivers.memory import MemoryHypervisor
 from apps.drivers.memory.records import vms_of
@@ -159,4 +160,4 @@ def test_vms_of_before_get_their_data_sealed_and_a_user_each(
 
 
 def _newest() -> Any:
-    return MigrationExecutor(connection).loader.graph.leaf_nodes("compute")
+    return MigrationExecutor(connection).loader.graph.leaf_nodes()

@@ -10,8 +10,8 @@ import pytest
 from apps.accounts.models import User
 from apps.compute.models import Image, Vm
 from apps.compute.selectors import visible_images
+from apps.compute.services.delete import delete_vm
 from apps.compute.services.image import IMPORT_DIRECTORY, delete_image, import_image, retry_image
-from apps.compute.services.power import delete_vm
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryVolumes
 from apps.drivers.specs import ImageInfo, PoolKind

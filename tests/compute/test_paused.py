@@ -10,9 +10,11 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.compute.models import PauseReason, Power, Vm
 from apps.compute.observation import RESUME_EVERY
-from apps.compute.services.power import delete_vm, power_off_vm, restart_vm, shut_down_vm, start_vm
+from apps.compute.services.delete import delete_vm
+from apps.compute.services.power import power_off_vm, restart_vm, shut_down_vm, start_vm
 from apps.drivers.memory import MemoryHypervisor
 from apps.drivers.specs import PauseReason as DriverPause
+from apps.infrastructure.pages.attention import attention_items
 from apps.infrastructure.reports import collect
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import execute
@@ -157,3 +159,22 @@ def test_a_power_cut_ends_the_pause(cloud: Cloud, vm: Vm) -> None:
     cloud.world.boot(vm.host.name)
     collect()
     assert again(vm).pause_reason == ""
+
+
+@pytest.mark.requirement("CL-2")
+def test_vms_paused_for_lack_of_space_are_linked_from_their_storage_cluster(
+    cloud: Cloud, vm: Vm, alice: User, ada: User
+) -> None:
+    pages, path = page_client(ada), f"/admin/storage-clusters/{cloud.storage.pk}/"
+    page = pages.get(path).content.decode()
+    assert "paused for lack of space" not in page
+    assert f"/admin/vms/{vm.pk}/" in page  # among what uses the cluster
+    pause(cloud, vm)
+    page = pages.get(path).content.decode()
+    url = f"/admin/vms/?storage_cluster={cloud.storage.pk}&amp;paused=no_space"
+    assert "1 VM is paused for lack of space." in page and url in page
+    (item,) = [item for item in attention_items(cloud.region) if "lack of space" in item.text]
+    assert item.url == url.replace("&amp;", "&")
+    for key, names in ((cloud.storage.pk, [vm.name]), (cloud.storage.pk + 1, [])):
+        found = api_client(alice).get(f"/api/v1/vms?storage_cluster={key}").json()
+        assert [row["name"] for row in found["results"]] == names

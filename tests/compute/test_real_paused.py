@@ -18,7 +18,7 @@ from apps.compute.models import Image, Vm
 from apps.compute.services.image import import_image
 from apps.infrastructure.models import SILENCE, Collection, Host
 from apps.infrastructure.reachability import is_silent
-from apps.infrastructure.services.clusters import create_storage_cluster
+from apps.infrastructure.services.storage_clusters import create_storage_cluster
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation, OperationStatus
 from tests.drivers.guests import Guest
@@ -68,7 +68,7 @@ class Small:
         answer: dict[str, Any] = self.customer.api.get(f"/vms/{self.vm.pk}")
         return answer
 
-    def wait_shown(self, word: str, seconds: float = 60) -> dict[str, Any]:
+    def wait_shown(self, word: str, seconds: float = 240) -> dict[str, Any]:
         """Wait until the API shows the VM in a state."""
         wait_until(
             lambda: self.shown()["word"] == word,
@@ -97,7 +97,9 @@ def small(real_site: RealSite) -> Iterator[Small]:
         for vm in Vm.objects.all():
             first.exec("virsh", "destroy", f"vm-{vm.pk}", check=False)
         wait_until(
-            lambda: not first.exec("sh", "-c", f"umount {POOL} 2>&1; true"), "the pool to be left", seconds=30
+            lambda: not first.exec("sh", "-c", f"umount {POOL} 2>&1; true"),
+            "the pool to be left",
+            seconds=120,
         )
         second.exec("systemctl", "start", "scloud-agent")
 
@@ -106,7 +108,7 @@ def started(site: RealSite, machine: Machine) -> Small:
     region = site.image.region
     assert region is not None
     make_silent(Host.objects.exclude(name=machine.name))
-    pool = create_storage_cluster(SYSTEM, region, path=POOL)
+    pool = create_storage_cluster(SYSTEM, region, path=POOL, overcommit=1000)
     machine.exec("mkdir", "-m", "700", f"{POOL}/import")
     shutil.copy(site.box.guest_image, site.box.shared / "import")
     machine.exec("cp", f"/var/lib/scloud/shared/import/{site.box.guest_image.name}", f"{POOL}/import/")
@@ -140,7 +142,7 @@ def make_silent(stopped: QuerySet[Host]) -> None:
     """Have hosts whose agents were stopped count as silent, as they do by themselves some seconds later."""
     for _ in range(2):  # The first round may have started before the agents were stopped.
         before = Collection.objects.get().at
-        wait_until(lambda at=before: Collection.objects.get().at > at, "a round of reports", seconds=60)
+        wait_until(lambda at=before: Collection.objects.get().at > at, "a round of reports", seconds=240)
     stopped.update(last_report_at=F("last_report_at") - SILENCE)
     assert all(is_silent(host) for host in stopped)
 
@@ -156,7 +158,7 @@ def test_a_guest_of_a_full_pool_is_shown_as_paused_and_goes_on_when_there_is_spa
     small.wait_shown("Running")
     resumed = Operation.objects.get(target_id=small.vm.pk, verb="vm.resume")
     assert (resumed.status, resumed.actor_id) == (OperationStatus.DONE, None)
-    small.guest.output("until [ -e /root/first.done ]; do usleep 200000; done", seconds=120)
+    small.guest.output("until [ -e /root/first.done ]; do usleep 200000; done", seconds=240)
 
 
 def test_a_restart_of_a_paused_guest_ends(small: Small) -> None:
@@ -164,7 +166,7 @@ def test_a_restart_of_a_paused_guest_ends(small: Small) -> None:
     small.write("second")
     small.wait_shown("Paused")
     asked = small.customer.api.change("POST", f"/vms/{small.vm.pk}/restart")
-    operation = small.finished(asked["operation"]["id"] if "operation" in asked else asked["id"], seconds=60)
+    operation = small.finished(asked["operation"]["id"] if "operation" in asked else asked["id"], seconds=240)
     assert operation.status == OperationStatus.DONE, operation.error
     small.make_space()
     small.guest.wait_booted()
@@ -173,14 +175,14 @@ def test_a_restart_of_a_paused_guest_ends(small: Small) -> None:
 
 @pytest.mark.requirement("SE-4")
 def test_first_boot_data_is_removed_once_the_guest_has_run_for_a_while(small: Small) -> None:
-    small.guest.output("until [ -e /root/runs ]; do usleep 200000; done; sync", seconds=60)
+    small.guest.output("until [ -e /root/runs ]; do usleep 200000; done; sync", seconds=240)
     seed = f"/var/lib/scloud/seeds/{small.vm.pk}.iso"
     assert int(small.machine.exec("grep", "-acE", "again|[$]6[$]", seed)) > 0
     Vm.objects.filter(pk=small.vm.pk).update(power_seen_at=F("power_seen_at") - timedelta(minutes=11))
     wait_until(
         lambda: Vm.objects.filter(pk=small.vm.pk, first_boot_done_at__isnull=False).exists(),
         "the removal of first-boot data",
-        seconds=60,
+        seconds=240,
         every=0.5,
     )
     vm = Vm.objects.get(pk=small.vm.pk)

@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 
 from apps.compute.models import Power, Vm
-from apps.compute.operations import vm as handlers
+from apps.compute.operations import power as handlers
+from apps.compute.services.delete import delete_vm
 from apps.compute.services.power import (
-    delete_vm,
     power_off_vm,
     restart_vm,
     retry_vm,
@@ -21,7 +21,7 @@ from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryFabric, MemoryHypervisor, MemoryVolumes
 from apps.drivers.memory.records import vms_of
 from apps.drivers.specs import PoolKind, PortSpec, VmStatus
-from apps.infrastructure.models import Host
+from apps.infrastructure.models import Host, StorageCluster
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.cancellation import cancel
 from apps.lifecycle.engine import execute
@@ -148,6 +148,7 @@ def test_deleting_a_vm_leaves_nothing_of_it_anywhere(cloud: Cloud, subnet: Subne
     assert not Nic.objects.exists()
     assert used(vm) == {}
     assert not any(h.vcpu_reserved or h.memory_reserved_mib for h in Host.objects.all())
+    assert not StorageCluster.objects.filter(provisioned_gib__gt=0).exists()
     assert MemoryVolumes(cloud.world).observe(cloud.storage.spec()).of(PoolKind.VOLUME) == ()
     assert not MemoryFabric(cloud.world).inventory().of(PortSpec)
 

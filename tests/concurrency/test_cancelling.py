@@ -14,7 +14,7 @@ import pytest
 from apps.accounts.models import Tenant, User
 from apps.accounts.operation_access import cancel_operation
 from apps.compute.models import Vm
-from apps.compute.services.power import delete_vm
+from apps.compute.services.delete import delete_vm
 from apps.drivers.memory import MemoryFabric, MemoryHypervisor, MemoryVolumes, World
 from apps.drivers.specs import PoolKind, PortSpec, Power
 from apps.infrastructure import backends

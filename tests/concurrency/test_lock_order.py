@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from apps.accounts.models import Project, Role, Tenant, User
 from apps.compute.models import Vm
+from apps.compute.services.delete import delete_vm
 from apps.compute.services.image import delete_image
-from apps.compute.services.power import delete_vm
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import World
 from apps.infrastructure import backends

@@ -60,7 +60,7 @@ class EchoGuest:
         wait_until(self._echoes, "the guest does not start")
         while self._echoes(press=False):  # what was pressed while it started
             pass
-        self.serial.settimeout(20)
+        self.serial.settimeout(60)
 
     def _echoes(self, press: bool = True) -> bool:
         if press:
@@ -89,7 +89,7 @@ class EchoGuest:
 def inside(host: Host, path: str) -> Iterator[socket.socket]:
     """Connect to a Unix socket in the host's own file system."""
     with socket.socket(socket.AF_UNIX) as line:
-        line.settimeout(20)
+        line.settimeout(60)
         line.connect(f"/proc/{host.pid()}/root{path}")
         yield line
 

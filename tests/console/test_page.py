@@ -213,7 +213,7 @@ def test_the_bar_powers_the_vm_off_after_a_question(console: ConsoleSite, page: 
 def test_who_loses_the_role_sees_why_and_cannot_come_back(console: ConsoleSite, page: Page) -> None:
     console.show(page)
     ProjectUserObjectPermission.objects.filter(user=console.operator).delete()
-    expect(page.locator("#notice-title")).to_have_text("You have no access to this console.", timeout=10_000)
+    expect(page.locator("#notice-title")).to_have_text("You have no access to this console.")
     page.get_by_role("button", name="Connect again").click()
     expect(page.locator("#notice-title")).to_contain_text("not found")
 

@@ -25,12 +25,14 @@ pytestmark = [
 
 #: From the click to the first picture, on a machine that does little else.
 AIM_SECONDS = 3.0
+#: On one that is busy.
+SLOW_MS = 240_000
 
 
 def first_picture(page: Page) -> float:
     """Wait for the first picture and return how long that took, in seconds."""
     started = time.monotonic()
-    wait_until(lambda: page.evaluate(PAINTED) > 50, "a picture", seconds=60, every=0.02)
+    wait_until(lambda: page.evaluate(PAINTED) > 50, "a picture", seconds=240, every=0.02)
     return time.monotonic() - started
 
 
@@ -51,7 +53,7 @@ def test_a_vms_screen_is_seen_from_boot_on_and_comes_back_after_a_restart(
     site = Site(real_site.platform, customer.owner, customer.owner, None)  # type: ignore[arg-type]
 
     site.open(page, f"/vms/{vm.pk}/console/", customer.owner)
-    expect(page.locator("#notice")).to_be_hidden(timeout=60_000)
+    expect(page.locator("#notice")).to_be_hidden(timeout=SLOW_MS)
     first_picture(page)
 
     page.reload()
@@ -64,17 +66,17 @@ def test_a_vms_screen_is_seen_from_boot_on_and_comes_back_after_a_restart(
     Guest(real_site.box.host(vm.host.name), f"vm-{vm.pk}").wait_for_agent()
     tickets = ConsoleTicket.objects.filter(vm=vm).count()
     customer.api.change("POST", f"/vms/{vm.pk}/restart")
-    wait_until(lambda: ConsoleTicket.objects.filter(vm=vm).count() > tickets, "a new ticket", seconds=60)
-    expect(page.locator("#notice")).to_be_hidden(timeout=60_000)
+    wait_until(lambda: ConsoleTicket.objects.filter(vm=vm).count() > tickets, "a new ticket", seconds=240)
+    expect(page.locator("#notice")).to_be_hidden(timeout=SLOW_MS)
 
     customer.api.change("POST", f"/vms/{vm.pk}/power-off")
     expect(page.locator("#notice-hint")).to_have_text(
-        "The console connects automatically when the VM starts.", timeout=30_000
+        "The console connects automatically when the VM starts.", timeout=SLOW_MS
     )
-    wait_until(lambda: Vm.objects.get(pk=vm.pk).power_seen == Power.OFF, "power off", seconds=30)
+    wait_until(lambda: Vm.objects.get(pk=vm.pk).power_seen == Power.OFF, "power off", seconds=240)
     customer.api.change("POST", f"/vms/{vm.pk}/start")
-    expect(page.locator("#notice")).to_be_hidden(timeout=60_000)
+    expect(page.locator("#notice")).to_be_hidden(timeout=SLOW_MS)
 
     customer.api.change("DELETE", f"/vms/{vm.pk}")
-    expect(page.locator("#notice-title")).to_have_text("The VM was deleted.", timeout=30_000)
+    expect(page.locator("#notice-title")).to_have_text("The VM was deleted.", timeout=SLOW_MS)
     assert factories.PASSWORD not in real_site.platform.log("console")

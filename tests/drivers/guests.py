@@ -9,7 +9,7 @@ from typing import Any
 from onebox.hosts import Host
 from onebox.shell import OneboxError
 
-BOOT_SECONDS = 120
+BOOT_SECONDS = 300
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Guest:
                 assert time.monotonic() < give_up, f"{error}\n{self.serial()}"
                 time.sleep(0.5)
 
-    def run(self, command: str, seconds: float = 60) -> tuple[int, str]:
+    def run(self, command: str, seconds: float = 240) -> tuple[int, str]:
         """Run a shell command in the guest; return its exit status and output."""
         started = self._ask("guest-exec", path="/bin/sh", arg=["-c", command], **{"capture-output": True})
         give_up = time.monotonic() + seconds
@@ -41,7 +41,7 @@ class Guest:
             assert time.monotonic() < give_up, f"{command!r} still ran after {seconds} s"
             time.sleep(0.2)
 
-    def output(self, command: str, seconds: float = 60) -> str:
+    def output(self, command: str, seconds: float = 240) -> str:
         """Return the output of a command that must succeed."""
         status, text = self.run(command, seconds)
         assert status == 0, f"{command!r} ended with {status}: {text}"
@@ -53,7 +53,7 @@ class Guest:
 
     def wait_for_address(self, address: str) -> None:
         """Wait until DHCP has given the guest this address."""
-        give_up = time.monotonic() + 60
+        give_up = time.monotonic() + 240
         while f" {address}/" not in self.output("ip -4 addr show dev eth0"):
             assert time.monotonic() < give_up, self.output("ip addr") + self.serial()
             time.sleep(0.5)

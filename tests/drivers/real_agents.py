@@ -52,7 +52,7 @@ class RealAgent:
             *("--setenv=PYTHONPATH=/opt/scloud-agent/lib", f"--setenv=SCLOUD_AGENT_CONFIG={path}"),
             *("/opt/scloud-agent/bin/python", "-m", "apps.agent"),
         )
-        give_up = time.monotonic() + 60
+        give_up = time.monotonic() + 240
         while read_report(self.client, self.name, self.key) is None:
             assert time.monotonic() < give_up, self.log()
             time.sleep(0.1)

@@ -1,8 +1,11 @@
 """Specs as the control plane would make them, each with identifiers of its own."""
 
 import itertools
+import re
 import subprocess
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from apps.drivers.specs import (
@@ -20,6 +23,7 @@ from apps.drivers.specs import (
 
 #: Of the range that hosts know as guests', far from where the platform's sequence starts.
 FIRST_UID = 2_100_000_000
+DATA_AT = 1 << 20
 _numbers = itertools.count(1000)
 
 
@@ -27,6 +31,34 @@ def make_bootable(path: Path, form: str = "qcow2") -> None:
     """Give the disk in an image file a boot record."""
     words = [word for at, byte in ((510, 0x55), (511, 0xAA)) for word in ("-c", f"write -q -P {byte} {at} 1")]
     subprocess.run(["qemu-io", "-f", form, *words, str(path)], check=True)
+
+
+def fill(path: Path, byte: int) -> None:
+    """Write 64 KiB of a byte at `DATA_AT` of the disk in a qcow2 file that nobody has open."""
+    command = f"write -q -P {byte} {DATA_AT} 64k"
+    subprocess.run(["qemu-io", "-f", "qcow2", "-c", command, str(path)], check=True)
+
+
+def byte_at(path: Path, at: int) -> int:
+    """Return a byte of the disk in a qcow2 file."""
+    command = ["qemu-io", "-r", "-f", "qcow2", "-c", f"read -v {at // 512 * 512} 512", str(path)]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    rows = [line.split(":")[1].split()[:16] for line in shown.splitlines() if re.match("^[0-9a-f]{8}:", line)]
+    return int([byte for row in rows for byte in row][at % 512], 16)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[None]:
+    """Hold an image open as a running QEMU does."""
+    command = ["qemu-io", "-f", "qcow2", str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("length\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        yield
+        process.stdin.close()
 
 
 def new_id() -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from apps.drivers.errors import DriverError
-from apps.drivers.libvirt import HostSettings, domain_xml, metadata
-from apps.drivers.libvirt.domain_xml import DiskFiles
+from apps.drivers.libvirt import HostSettings, disk_xml, domain_xml, metadata, rbd_disks
 from apps.drivers.libvirt.metadata import VmMetadata
+from apps.drivers.libvirt.pool_drivers import DiskFiles, in_files
+from apps.drivers.rbd.client import secret_id
 from apps.drivers.specs import (
     Architecture,
     DiskAttachment,
@@ -31,7 +32,7 @@ VM = VmSpec(
     name="web-1",
     vcpu=2,
     memory_mib=4096,
-    disks=(DiskAttachment(SYSTEM), DiskAttachment(DATA, iops=500, bytes_per_second=100 << 20)),
+    disks=(DiskAttachment(SYSTEM), DiskAttachment(DATA, iops=500, bytes_per_second=100 << 20, slot=1)),
     nics=(NicAttachment("dddddddd-0000-4000-8000-000000000001", "fa:16:3e:00:00:01"),),
     seed=SeedSpec("web-1"),
     uid=1_900_000_007,
@@ -43,11 +44,13 @@ HOST = HostSettings("host-1", "192.0.2.1", "qemu", userspace_datapath=True)
 
 def xml_of(vm: VmSpec = VM, host: HostSettings = HOST) -> str:
     base = Path("/pool/images/eeeeeeee-0000-4000-8000-000000000001.qcow2")
-    files = {
-        disk.volume.id: DiskFiles(Path(f"/pool/volumes/{disk.volume.id}.qcow2"), base if index == 0 else None)
-        for index, disk in enumerate(vm.disks)
+    places = {
+        disk.volume.id: in_files(
+            DiskFiles(Path(f"/pool/volumes/{disk.volume.id}.qcow2"), base if disk.slot == 0 else None)
+        )
+        for disk in vm.disks
     }
-    return domain_xml.build(vm, host, files, VmMetadata(vm.generation, 7, "digest"), "hidden") + "\n"
+    return domain_xml.build(vm, host, places, VmMetadata(vm.generation, 7, "digest"), "hidden") + "\n"
 
 
 @pytest.mark.parametrize(
@@ -109,6 +112,37 @@ def test_an_arm_guest_starts_from_uefi_on_a_machine_without_devices_of_a_pc(
     }
 
 
+@pytest.mark.requirement("EV-2")
+def test_a_disk_keeps_its_place_whichever_others_there_are() -> None:
+    last = DiskAttachment(DATA, slot=6)
+    disks = ET.fromstring(xml_of(replace(VM, disks=(VM.disks[0], last)))).findall("devices/disk")
+    system, data, seed = disks
+    assert [disk_xml.device_of(disk) for disk in disks] == ["vda", "vdg", "vdz"]
+    address = data.find("address")
+    assert address is not None and address.get("slot") == "0x16"
+    assert system.find("address") is None and seed.find("address") is None
+    assert data.find("boot") is None
+    assert list(disk_xml.volumes_in(xml_of())) == [SYSTEM.id, DATA.id]
+
+
+@pytest.mark.requirement("EV-6")
+def test_a_burst_is_so_many_times_the_limit_for_so_long() -> None:
+    bursting = DiskAttachment(DATA, iops=500, slot=1, burst=3, burst_seconds=30)
+    tune = ET.fromstring(xml_of(replace(VM, disks=(VM.disks[0], bursting)))).find("devices/disk/iotune")
+    assert tune is not None
+    assert {limit.tag: limit.text for limit in tune} == {
+        "total_iops_sec": "500",
+        "total_iops_sec_max": "1500",
+        "total_iops_sec_max_length": "30",
+    }
+
+
+def test_an_arm_guest_has_free_ports_for_what_is_plugged_into_it() -> None:
+    controllers = ET.fromstring(xml_of(ARM)).findall("devices/controller[@model='pcie-root-port']")
+    assert len(controllers) >= 6
+    assert ET.fromstring(xml_of()).findall("devices/controller[@model='pcie-root-port']") == []
+
+
 @pytest.mark.requirement("SE-5")
 @pytest.mark.parametrize("name", ["</title><devices/>", "a\nb", 'x" y=\'"&amp;', "实例 1"])
 def test_a_name_cannot_leave_its_place(name: str) -> None:
@@ -138,3 +172,34 @@ def test_an_id_that_is_none_is_no_path() -> None:
         HOST.seed_path("../../etc/passwd")
     with pytest.raises(DriverError, match="not a valid identifier"):
         HOST.serial_log("*")
+
+
+@pytest.mark.requirement("CL-2")
+def test_a_volume_in_ceph_is_a_disk_that_qemu_reaches_by_itself() -> None:
+    pool = PoolSpec("7", "rbd", "volumes", ("192.0.2.9:3300", "[2001:db8::9]:3300"), "scloud")
+    volume = VolumeSpec(SYSTEM.id, pool, 40)
+    vm = replace(VM, disks=(DiskAttachment(volume, iops=500),))
+    xml = domain_xml.build(vm, HOST, {volume.id: rbd_disks.describe(volume)}, VmMetadata(), "hidden")
+    disk = ET.fromstring(xml).find("./devices/disk")
+    assert disk is not None
+    assert disk.get("type") == "network"
+    assert {child.tag: child.attrib for child in disk if child.attrib} == {
+        "driver": {
+            "name": "qemu",
+            "type": "raw",
+            "cache": "none",
+            "error_policy": "enospace",
+            "discard": "unmap",
+        },
+        "auth": {"username": "scloud"},
+        "source": {"protocol": "rbd", "name": f"volumes/volume-{volume.id}"},
+        "target": {"dev": "vda", "bus": "virtio"},
+        "boot": {"order": "1"},
+    }
+    hosts = [host.attrib for host in disk.iterfind("source/host")]
+    assert hosts == [{"name": "192.0.2.9", "port": "3300"}, {"name": "2001:db8::9", "port": "3300"}]
+    assert disk_xml.volume_id_of(disk) == volume.id
+    secret = disk.find("auth/secret")
+    assert secret is not None
+    assert secret.attrib == {"type": "ceph", "uuid": secret_id("7")}
+    assert disk.findtext("iotune/total_iops_sec") == "500"

@@ -1,40 +1,28 @@
 """Volumes as files, with the real qemu-img in a temporary directory."""
 
+import fcntl
 import os
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from apps.drivers.files import FileVolumes, qcow2
+from apps.drivers.errors import DriverError
+from apps.drivers.files import FileVolumes, copies, qcow2
 from apps.drivers.files.layout import appearing, volume_path
 from apps.drivers.specs import ImageSpec, PoolKind, PoolSpec, VolumeSpec
 from tests.drivers.contracts.fabric import refused
-from tests.drivers.contracts.volumes import VolumesContract
-from tests.drivers.samples import a_pool, a_volume, an_image, make_bootable
+from tests.drivers.contracts.volumes import SnapshotsContract, VolumesContract, a_copy, a_snapshot
+from tests.drivers.samples import DATA_AT, a_pool, a_volume, an_image, byte_at, fill, make_bootable, opened
+from tests.rounds import rounds
 
 
 def qemu_img(*arguments: str | Path) -> None:
     subprocess.run(["qemu-img", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[None]:
-    """Hold an image open as a running QEMU does."""
-    command = ["qemu-io", "-f", "qcow2", str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write("length\n")
-        process.stdin.flush()
-        process.stdout.readline()
-        yield
-        process.stdin.close()
 
 
 @pytest.fixture
@@ -66,7 +54,29 @@ def backed_source(uploads: Path) -> str:
     return str(path)
 
 
+@pytest.fixture
+def other_pool(tmp_path: Path) -> PoolSpec:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    return a_pool(folder)
+
+
 class TestFileVolumes(VolumesContract):
+    def size_gib(self, volumes: object, volume: object) -> int:
+        assert isinstance(volume, VolumeSpec)
+        return qcow2.virtual_bytes(volume_path(volume)) >> 30
+
+
+class TestFileSnapshots(SnapshotsContract):
+    def write(self, volume: VolumeSpec, byte: int) -> None:
+        fill(volume_path(volume), byte)
+
+    def byte_in(self, volume: VolumeSpec) -> int:
+        return byte_at(volume_path(volume), DATA_AT)
+
+    def starts(self, volume: VolumeSpec) -> bool:
+        return byte_at(volume_path(volume), 511) == 0xAA
+
     def size_gib(self, volumes: object, volume: object) -> int:
         assert isinstance(volume, VolumeSpec)
         return qcow2.virtual_bytes(volume_path(volume)) >> 30
@@ -261,3 +271,90 @@ def test_a_run_whose_temporary_file_was_taken_fails_and_harms_nothing(pool: Pool
         with appearing(path) as quick:
             quick.write_bytes(b"quick")
     assert path.read_bytes() == b"quick"
+
+
+@pytest.mark.requirement("CL-10")
+def test_a_copy_for_which_the_pool_has_no_room_is_refused_before_it_starts(
+    volumes: FileVolumes, pool: PoolSpec, other_pool: PoolSpec, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot, image = a_snapshot(a_volume(pool)), an_image(pool)
+    volumes.ensure_image(image, source)
+    volumes.ensure_volume(snapshot.volume)
+    fill(volume_path(snapshot.volume), 1)
+    volumes.ensure_snapshot(snapshot)
+    copy, full = a_copy(snapshot), os.statvfs_result((4096, 4096, 1000, 0, 0, 0, 0, 0, 0, 255))
+    monkeypatch.setattr(os, "statvfs", lambda _path: full)
+    for attempt in (
+        lambda: volumes.ensure_volume(copy),
+        lambda: volumes.ensure_image_copy(replace(image, pool=other_pool), image),
+    ):
+        with pytest.raises(DriverError) as said:
+            attempt()
+        assert said.value.code == "volumes.no_space"
+        assert said.value.values == {"needed": said.value.values["needed"], "free": 0}
+        assert not said.value.permanent
+    assert os.listdir(Path(pool.path) / "volumes") == [f"{snapshot.volume.id}.qcow2"]
+    assert os.listdir(Path(other_pool.path) / "images") == []
+
+
+@pytest.mark.requirement("EV-3")
+def test_two_copies_of_one_snapshot_may_be_made_at_a_time(volumes: FileVolumes, pool: PoolSpec) -> None:
+    snapshot = a_snapshot(a_volume(pool))
+    volumes.ensure_volume(snapshot.volume)
+    fill(volume_path(snapshot.volume), 1)
+    volumes.ensure_snapshot(snapshot)
+    wanted = [a_copy(snapshot) for _ in range(6)]
+    with ThreadPoolExecutor(6) as at_once:
+        list(at_once.map(volumes.ensure_volume, wanted))
+    assert [byte_at(volume_path(copy), DATA_AT) for copy in wanted] == [1] * 6
+    assert volume_path(snapshot.volume).stat().st_uid == os.geteuid()
+
+
+@pytest.mark.requirement("EV-3")
+def test_a_snapshot_that_is_being_read_is_copied(volumes: FileVolumes, pool: PoolSpec) -> None:
+    snapshot = a_snapshot(a_volume(pool))
+    volumes.ensure_volume(snapshot.volume)
+    volumes.ensure_snapshot(snapshot)
+    # What `qemu-img convert -U` locks of its source while it copies.
+    reads = qcow2.FLOCK.pack(fcntl.F_RDLCK, 0, qcow2.LOCK_START, 1, 0)
+    with volume_path(snapshot.volume).open("rb") as other:
+        fcntl.fcntl(other.fileno(), fcntl.F_OFD_SETLK, reads)
+        volumes.ensure_volume(a_copy(snapshot))
+
+
+@pytest.mark.requirement("EV-3")
+def test_a_copy_whose_snapshot_was_removed_meanwhile_is_discarded(
+    volumes: FileVolumes, pool: PoolSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = a_snapshot(a_volume(pool))
+    volumes.ensure_volume(snapshot.volume)
+    volumes.ensure_snapshot(snapshot)
+    monkeypatch.setattr(copies, "_copy", lambda *_: volumes.ensure_snapshot_absent(snapshot))
+    with refused("volumes.snapshot_missing"):
+        volumes.ensure_volume(a_copy(snapshot))
+    assert volumes.observe(pool).of(PoolKind.VOLUME) == (snapshot.volume.id,)
+
+
+@pytest.mark.requirement("EV-3")
+def test_many_rounds_of_snapshot_copy_and_removal_leave_nothing_behind(
+    volumes: FileVolumes, pool: PoolSpec
+) -> None:
+    volume = a_volume(pool)
+    volumes.ensure_volume(volume)
+    sizes = []
+    for number in (each % 256 for each in rounds(8)):
+        fill(volume_path(volume), number)
+        snapshot = a_snapshot(volume)
+        volumes.ensure_snapshot(snapshot)
+        copy = a_copy(snapshot)
+        volumes.ensure_volume(copy)
+        assert byte_at(volume_path(copy), DATA_AT) == number
+        volumes.ensure_snapshot_absent(snapshot)
+        volumes.ensure_volume_absent(copy)
+        sizes.append(volume_path(volume).stat().st_size)
+    assert max(sizes) == sizes[0]
+    assert os.listdir(volume_path(volume).parent) == [f"{volume.id}.qcow2"]
+    check = subprocess.run(
+        ["qemu-img", "check", str(volume_path(volume))], check=True, capture_output=True, text=True
+    )
+    assert "No errors were found" in check.stdout

@@ -183,8 +183,8 @@ def test_the_hosts_own_limits_outlive_its_switch(onebox: Onebox) -> None:
     assert before[2] == "max num frags (v4/v6): 5000"
     old = pid(host)
     host.exec("kill", "-9", old)
-    wait_until(lambda: pid(host) not in ("", old), "another ovs-vswitchd", seconds=20)
-    wait_until(lambda: limits() == before, "the limits of before", seconds=20)
+    wait_until(lambda: pid(host) not in ("", old), "another ovs-vswitchd", seconds=80)
+    wait_until(lambda: limits() == before, "the limits of before", seconds=80)
 
 
 @pytest.mark.requirement("SE-10")

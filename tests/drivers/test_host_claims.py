@@ -20,6 +20,7 @@ from apps.drivers.host_verbs import verbs_of
 from apps.drivers.orders import Answer
 from apps.drivers.protocols import Hypervisor, Volumes
 from apps.drivers.reports import Heartbeat, HostReport
+from apps.drivers.specs.storage import HealthCheck, PoolHealth
 from apps.drivers.usage import UsageReading
 
 pytestmark = pytest.mark.requirement("SE-6")
@@ -41,6 +42,7 @@ SCREEN = "tests/console/test_opening.py::test_a_screen_is_where_the_host_is_or_n
 ENROLLED = f"{CLAIMS}::test_capacity_beyond_what_was_enrolled_is_not_given_out"
 POOL = "tests/storage/test_disks.py::test_a_pool_with_more_in_use_than_it_has_is_not_believed"
 ORPHANS = "tests/reconciliation/test_rules.py"
+ATTACHMENTS = "tests/reconciliation/test_attachments.py::test_a_host_can_say_nothing_of_another_hosts_vms"
 
 #: Field → (what it is compared with, the test).
 COMPARED: dict[str, tuple[str, str]] = {
@@ -84,6 +86,11 @@ COMPARED: dict[str, tuple[str, str]] = {
     "VmStatus.paused": ("only itself: it is the host's to say", BOUND),
     "VmStatus.resumable": ("only itself: it is the host's to say", BOUND),
     "VmStatus.guest_agent": ("only itself: it is the host's to say", BOUND),
+    "VmStatus.disks": ("rows of disks of VMs on this host; a difference is a finding", ATTACHMENTS),
+    "ReportedDisk.id": ("rows of disks of VMs on this host", ATTACHMENTS),
+    "ReportedDisk.size_bytes": ("the size of the row; a difference is a finding", BOUND),
+    "ReportedDisk.iops": ("the limit of the row; a difference is a finding", BOUND),
+    "ReportedDisk.bytes_per_second": ("the limit of the row; a difference is a finding", BOUND),
     "UsageReading.at": ("our clock", f"{CLAIMS}::test_counters_from_another_time_are_no_samples"),
     "UsageReading.boot_id": ("the one before; another one makes a gap", BOUND),
     "UsageReading.host": ("see its fields", BOUND),
@@ -106,6 +113,23 @@ COMPARED: dict[str, tuple[str, str]] = {
             "net_tx_bytes",
         )
     },
+    "VmUsage.disks": ("see its fields", BOUND),
+    "DiskUsage.id": ("rows of disks of this VM", PLACED),
+    **{
+        f"DiskUsage.{name}": ("what nothing exceeds in a second", RATE)
+        for name in ("read_bytes", "write_bytes", "read_ops", "write_ops", "read_ns", "write_ns")
+    },
+    "VmDisks.running": ("see its fields", BOUND),
+    "VmDisks.stored": ("the disks of the VM that was asked for", BOUND),
+    "AttachedDisk.id": ("the disks of the VM that was asked for", BOUND),
+    "AttachedDisk.size_bytes": ("the size of the row", BOUND),
+    "GuestMounts.asked": ("only itself: it is the host's to say", BOUND),
+    "GuestMounts.mounts": ("the disks of the VM that was asked for; shown only", BOUND),
+    "Held.frozen": ("only itself: it is the host's to say", BOUND),
+    "Held.paused": ("only itself: it is the host's to say", BOUND),
+    "CopyProgress.done": ("only itself: it is the host's to say", BOUND),
+    "CopyProgress.done_bytes": ("shown only", BOUND),
+    "CopyProgress.total_bytes": ("shown only", BOUND),
     "HostUsage.cpu_busy_ms": ("100 % of its threads", RATE),
     "HostUsage.cpu_total_ms": ("100 % of its threads", RATE),
     "HostUsage.load": ("shown only", BOUND),
@@ -125,10 +149,20 @@ COMPARED: dict[str, tuple[str, str]] = {
     "PoolObservation.capacity_bytes": ("what is in use", POOL),
     "PoolObservation.used_bytes": ("the capacity", POOL),
     "PoolObservation.contents": ("used by nobody", BOUND),
+    "PoolObservation.health": ("see its fields", BOUND),
+    **{
+        f"PoolHealth.{field.name}": ("shown only; pools that hosts observe have none", BOUND)
+        for field in dataclasses.fields(PoolHealth)
+    },
+    **{
+        f"HealthCheck.{field.name}": ("shown only; pools that hosts observe have none", BOUND)
+        for field in dataclasses.fields(HealthCheck)
+    },
     "PoolInventory.sizes": (
         "rows of each kind; what has no row is a finding, never removed unasked",
         ORPHANS,
     ),
+    "PoolInventory.snapshot_of": ("where a snapshot without a row is removed, on request", ORPHANS),
     "PoolInventory.unfinished": ("a finding, never removed unasked", ORPHANS),
     "Unfinished.kind": ("volume or image", BOUND),
     "Unfinished.id": ("the form of an identifier", ORPHANS),

@@ -3,20 +3,35 @@
 import os
 import stat
 import struct
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from onebox.hosts import Host
 
+from apps.drivers import tools
 from apps.drivers.errors import DriverError
 from apps.drivers.files import FileVolumes, image_import, qcow2
-from apps.drivers.files.layout import keep_base, keep_private
-from apps.drivers.specs import PoolKind, PoolSpec, Power, VmSpec
+from apps.drivers.files.layout import keep_base, keep_private, volume_path
+from apps.drivers.specs import PoolKind, PoolSpec, Power, SnapshotSpec, VmSpec
 from tests.drivers.contracts.fabric import refused
+from tests.drivers.contracts.volumes import a_copy, a_snapshot
 from tests.drivers.real_agents import RealAgent, running_agent, shared_pool
-from tests.drivers.samples import a_pool, a_vm, a_volume, an_image
+from tests.drivers.samples import (
+    DATA_AT,
+    FIRST_UID,
+    a_pool,
+    a_vm,
+    a_volume,
+    an_image,
+    byte_at,
+    fill,
+    new_id,
+    opened,
+)
 from tests.onebox_fixtures import Onebox
 
 pytestmark = [pytest.mark.requirement("SE-6"), pytest.mark.timeout(240)]
@@ -76,6 +91,11 @@ def test_what_stands_in_a_files_place_is_neither_followed_nor_waited_for(
         lambda: volumes.ensure_volume(volume),
         lambda: volumes.ensure_volume(replace(volume, size_gib=2)),
         lambda: volumes.ensure_volume_absent(volume),
+        lambda: volumes.ensure_snapshot(a_snapshot(volume)),
+        lambda: volumes.ensure_snapshot_absent(a_snapshot(volume)),
+        lambda: volumes.ensure_rolled_back(a_snapshot(volume)),
+        lambda: volumes.ensure_volume(a_copy(a_snapshot(volume))),
+        lambda: volumes.ensure_image_copy(an_image(pool), image),
         lambda: volumes.ensure_image(image, f"{pool.path}/import/none"),
         lambda: volumes.ensure_volume(a_volume(pool, image)),
         lambda: keep_private(path),
@@ -132,6 +152,154 @@ def test_a_volume_that_its_qemu_wrote_over_keeps_no_image_from_being_deleted(
     with pytest.raises(ValueError, match=r"bytes|decode"):
         qcow2.backing_file(path)
     volumes.ensure_image_absent(an_image(pool))
+
+
+Attempt = Callable[[FileVolumes, SnapshotSpec], object]
+ATTEMPTS: dict[str, Attempt] = {
+    "snapshot": lambda volumes, kept: volumes.ensure_snapshot(a_snapshot(kept.volume)),
+    "delete": lambda volumes, kept: volumes.ensure_snapshot_absent(kept),
+    "roll back": lambda volumes, kept: volumes.ensure_rolled_back(kept),
+    "grow": lambda volumes, kept: volumes.ensure_volume(replace(kept.volume, size_gib=2)),
+    "copy": lambda volumes, kept: volumes.ensure_volume(a_copy(kept)),
+}
+
+
+@pytest.fixture
+def kept(pool: PoolSpec) -> SnapshotSpec:
+    """A snapshot of a volume with some data."""
+    snapshot = a_snapshot(a_volume(pool))
+    FileVolumes().ensure_volume(snapshot.volume)
+    fill(volume_path(snapshot.volume), 1)
+    FileVolumes().ensure_snapshot(snapshot)
+    return snapshot
+
+
+def point_elsewhere(volume: Path, victim: Path, way: str) -> None:
+    """Let a volume's header name a file of the host, and keep its snapshots: what a QEMU can write into it."""
+    if way == "backing file":
+        name = str(victim).encode()
+        with volume.open("r+b") as file:
+            at = 65536 - len(name)
+            file.seek(8)
+            file.write(struct.pack(">QI", at, len(name)))
+            file.seek(at)
+            file.write(name)
+    else:
+        with volume.open("r+b") as file:
+            file.seek(qcow2.FEATURES_AT)
+            file.write(struct.pack(">Q", qcow2.EXTERNAL_DATA_FILE))
+
+
+@pytest.mark.requirement("SE-10")
+@pytest.mark.parametrize("attempt", ATTEMPTS.values(), ids=ATTEMPTS)
+@pytest.mark.parametrize("way", ["backing file", "data file"])
+def test_a_volume_that_its_qemu_has_pointed_at_a_file_of_the_host_is_not_worked_on(
+    pool: PoolSpec, kept: SnapshotSpec, victim: Path, attempt: Attempt, way: str
+) -> None:
+    point_elsewhere(volume_path(kept.volume), victim, way)
+    before = volume_path(kept.volume).read_bytes()
+    with refused("volumes.volume_changed"):
+        attempt(FileVolumes(), kept)
+    assert volume_path(kept.volume).read_bytes() == before
+    assert untouched(victim)
+    assert FileVolumes().observe(pool).of(PoolKind.VOLUME) == (kept.volume.id,)
+
+
+@pytest.mark.requirement("SE-10")
+def test_a_copy_is_not_thin_over_an_image_that_only_the_header_of_its_source_names(
+    pool: PoolSpec, kept: SnapshotSpec
+) -> None:
+    """An image of another tenant, whose identifier the guest has learned: named by nothing that the platform says."""
+    copy = replace(a_copy(kept), image_id=new_id())
+    with refused("volumes.volume_changed"):
+        FileVolumes().ensure_volume(copy)
+
+
+SNAPSHOT_TABLES = {
+    "four billion": struct.pack(">IQ", 0xFFFFFFFF, 65536),
+    "beyond the end": struct.pack(">IQ", 1, 1 << 61),
+    "beyond what a file can have": struct.pack(">IQ", 1, (1 << 64) - 1),
+    "no table": struct.pack(">IQ", 2000, 0),
+}
+
+
+@pytest.mark.requirement("SE-10")
+@pytest.mark.parametrize("attempt", [name for name in ATTEMPTS if name != "grow"])
+@pytest.mark.parametrize("table", SNAPSHOT_TABLES.values(), ids=SNAPSHOT_TABLES)
+def test_a_crafted_table_of_snapshots_is_refused_at_once(
+    pool: PoolSpec, kept: SnapshotSpec, attempt: str, table: bytes
+) -> None:
+    with volume_path(kept.volume).open("r+b") as file:
+        file.seek(60)
+        file.write(table)
+    with refused("volumes.volume_changed"):
+        ATTEMPTS[attempt](FileVolumes(), kept)
+    assert FileVolumes().inventory(pool).of(PoolKind.SNAPSHOT) == {}
+
+
+@pytest.mark.requirement("SE-10")
+@pytest.mark.parametrize(
+    ("at", "attempts"),
+    [
+        (36, ("snapshot", "roll back", "copy")),
+        (48, ("snapshot", "roll back")),
+        (56, ("snapshot", "roll back", "copy")),
+    ],
+    ids=["first level", "reference counts, which a copy does not read", "clusters of those"],
+)
+def test_tables_that_are_crafted_cost_little_and_leave_nothing(
+    pool: PoolSpec, kept: SnapshotSpec, at: int, attempts: tuple[str, ...]
+) -> None:
+    with volume_path(kept.volume).open("r+b") as file:
+        file.seek(at)
+        file.write(b"\x7f\xff\xff\xff")
+    began = time.monotonic()
+    for attempt in attempts:
+        with pytest.raises(DriverError):
+            ATTEMPTS[attempt](FileVolumes(), kept)
+    assert time.monotonic() - began < 20
+    assert os.listdir(Path(pool.path, "volumes")) == [f"{kept.volume.id}.qcow2"]
+    assert about_file(volume_path(kept.volume)) == (os.geteuid(), 0o600)
+
+
+def about_file(path: Path) -> tuple[int, int]:
+    seen = path.stat()
+    return seen.st_uid, stat.S_IMODE(seen.st_mode)
+
+
+@pytest.mark.requirement("SE-10")
+def test_no_tool_that_is_root_opens_a_volume_that_a_guest_has_written_to(
+    kept: SnapshotSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, calls, run = volume_path(kept.volume), list[tuple[int | None, str]](), tools.run
+
+    def recorded(tool: str, *arguments: str, **named: Any) -> tools.Finished:
+        calls.append((named.get("user"), " ".join(arguments)))
+        return run(tool, *arguments, **named)
+
+    monkeypatch.setattr(tools, "run", recorded)
+    for attempt in ("snapshot", "grow", "copy", "roll back", "delete"):
+        ATTEMPTS[attempt](FileVolumes(), kept)
+    assert {
+        user for user, words in calls if words.split()[0] in ("snapshot", "resize", "measure", "convert")
+    } == {tools.UNPRIVILEGED_ID}
+    assert not [words for user, words in calls if user is None and kept.volume.id in words]
+    assert about_file(path) == (os.geteuid(), 0o600)
+
+
+@pytest.mark.requirement("SE-10")
+def test_a_volume_that_a_vm_has_open_is_read_as_its_guests_user_or_not_at_all(kept: SnapshotSpec) -> None:
+    path, copy = volume_path(kept.volume), a_copy(kept)
+    with opened(path):
+        with refused("volumes.volume_in_use"):
+            FileVolumes().ensure_volume(copy)
+        os.chown(path, FIRST_UID, FIRST_UID)
+        with refused("volumes.volume_in_use"):
+            FileVolumes().ensure_snapshot(a_snapshot(kept.volume))
+        FileVolumes().ensure_volume(copy)
+        assert path.stat().st_uid == FIRST_UID
+    assert about_file(volume_path(copy)) == (os.geteuid(), 0o600)
+    assert byte_at(volume_path(copy), DATA_AT) == 1
 
 
 @pytest.fixture(scope="module")

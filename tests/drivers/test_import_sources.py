@@ -128,7 +128,7 @@ def test_a_file_exchanged_for_a_link_after_its_check_is_not_followed(
     source = uploads / "disk.raw"
     source.write_bytes(RAW_DISK[:-1] + b"!")
     secret.write_bytes(RAW_DISK[:-1] + b"?")
-    copy = sources._copy
+    copy = sources.copy_data
 
     def exchanged(original: int, target: int, size: int) -> None:
         source.rename(uploads / "moved")
@@ -136,7 +136,7 @@ def test_a_file_exchanged_for_a_link_after_its_check_is_not_followed(
         copy(original, target, size)
         assert os.pread(target, 1, size - 1) == b"!"
 
-    monkeypatch.setattr(sources, "_copy", exchanged)
+    monkeypatch.setattr(sources, "copy_data", exchanged)
     with refused("volumes.source_changed"):  # renaming it is a change
         volumes.ensure_image(an_image(pool), str(source))
     assert images_in(pool) == []
@@ -147,14 +147,14 @@ def test_a_file_that_is_written_to_while_it_is_copied_is_not_taken(
 ) -> None:
     source = uploads / "disk.raw"
     source.write_bytes(RAW_DISK)
-    copy = sources._copy
+    copy = sources.copy_data
 
     def written(*arguments: int) -> None:
         copy(*arguments)
         with source.open("r+b") as file:
             file.write(b"other")
 
-    monkeypatch.setattr(sources, "_copy", written)
+    monkeypatch.setattr(sources, "copy_data", written)
     with refused("volumes.source_changed"):
         volumes.ensure_image(an_image(pool), str(source))
     assert images_in(pool) == []

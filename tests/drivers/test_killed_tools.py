@@ -17,7 +17,8 @@ from apps.drivers.files.qemu_img import create
 from apps.drivers.libvirt import seed
 from apps.drivers.specs import ImageSpec, PoolSpec
 from tests.drivers.contracts.fabric import refused
-from tests.drivers.samples import a_pool, a_volume, make_bootable, new_id
+from tests.drivers.contracts.volumes import a_copy, a_snapshot
+from tests.drivers.samples import DATA_AT, a_pool, a_volume, byte_at, fill, make_bootable, new_id
 
 pytestmark = pytest.mark.requirement("OP-2")
 
@@ -82,3 +83,26 @@ def test_removing_first_boot_data_removes_what_a_killed_writer_left(tmp_path: Pa
     path.with_suffix(".partial").write_bytes(b"ha")
     seed.remove(path)
     assert list(path.parent.iterdir()) == []
+
+
+def test_a_copy_that_was_killed_half_way_is_made_from_its_start(
+    pool: PoolSpec, everybodys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volumes, snapshot = FileVolumes(), a_snapshot(a_volume(pool))
+    volumes.ensure_volume(snapshot.volume)
+    fill(volume_path(snapshot.volume), 1)
+    volumes.ensure_snapshot(snapshot)
+    repaired = a_tool_that_is_killed(everybodys, monkeypatch, "convert")
+    copy = a_copy(snapshot)
+    with refused("volumes.failed"):
+        volumes.ensure_volume(copy)
+    assert os.listdir(pool.path + "/volumes") == [f"{snapshot.volume.id}.qcow2"]
+    # A killed agent leaves all it had.
+    for end in ("0badcafe.partial", "0badcafe.progress.partial"):
+        volume_path(copy).with_name(f"{copy.id}.qcow2.{end}").write_bytes(b"half")
+    repaired.touch()
+    volumes.ensure_volume(copy)
+    assert byte_at(volume_path(copy), DATA_AT) == 1
+    assert sorted(os.listdir(pool.path + "/volumes")) == sorted(
+        f"{id}.qcow2" for id in (snapshot.volume.id, copy.id)
+    )

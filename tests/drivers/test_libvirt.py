@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from apps.drivers.protocols import Hypervisor, Volumes
-from apps.drivers.specs import OsFamily, PoolSpec, Power, SeedSpec, VmSpec
+from apps.drivers.specs import OsFamily, PoolSpec, Power, SeedSpec, VmSpec, VolumeSpec
 from tests.drivers.contracts.fabric import refused
-from tests.drivers.contracts.hypervisor import HypervisorContract
+from tests.drivers.contracts.hypervisor import DisksContract, HypervisorContract
 from tests.drivers.real_agents import RealAgent, running_agent, shared_pool
 from tests.drivers.samples import a_vm, a_volume
 from tests.onebox_fixtures import Onebox
@@ -55,6 +55,19 @@ class TestLibvirtHypervisor(HypervisorContract):
 
     def pause(self, hypervisor: Hypervisor, vm_id: str) -> None:
         self.host.exec("virsh", "suspend", f"vm-{vm_id}")
+
+
+@pytest.fixture
+def data(hypervisor: Hypervisor, volumes: Volumes, pool: PoolSpec, vm: VmSpec) -> Iterator[VolumeSpec]:
+    volume = a_volume(pool)
+    volumes.ensure_volume(volume)
+    yield volume
+    hypervisor.ensure_vm_absent(vm.id)
+    volumes.ensure_volume_absent(volume)
+
+
+class TestLibvirtDisks(DisksContract):
+    guest_answers = False  # its system disk is blank
 
 
 def seed_path(agent: RealAgent, vm: VmSpec) -> str:

@@ -13,12 +13,13 @@ import redis
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryFabric, MemoryHypervisor, MemoryVolumes, RedisWorld, World
 from apps.drivers.memory.records import VOLUMES
+from apps.drivers.memory.snapshots import CONTENTS
 from apps.drivers.orders import Fence
 from apps.drivers.protocols import Hypervisor
 from apps.drivers.specs import PauseReason, PoolKind, PoolSpec, Power, VmSpec, VolumeSpec, VpcSpec
 from tests.drivers.contracts.fabric import FabricContract, refused
-from tests.drivers.contracts.hypervisor import HypervisorContract, wait_until_off
-from tests.drivers.contracts.volumes import VolumesContract
+from tests.drivers.contracts.hypervisor import DisksContract, HypervisorContract, wait_until_off
+from tests.drivers.contracts.volumes import SnapshotsContract, VolumesContract
 from tests.drivers.samples import a_pool, a_vm, a_volume, a_vpc, new_id
 
 WorldMaker = Callable[[], World]
@@ -69,6 +70,18 @@ class TestMemoryHypervisor(HypervisorContract):
         hypervisor.pause_guest(vm_id, PauseReason.OTHER)
 
 
+class TestMemoryDisks(DisksContract):
+    @pytest.fixture(autouse=True)
+    def _without_agents(self, world: World) -> None:
+        world.guests_have_agents = False
+
+    @pytest.fixture
+    def data(self, volumes: MemoryVolumes, pool: PoolSpec) -> VolumeSpec:
+        volume = a_volume(pool)
+        volumes.ensure_volume(volume)
+        return volume
+
+
 @pytest.mark.requirement("VM-9")
 def test_a_vm_whose_pool_was_full_goes_on_when_there_is_space(
     hypervisor: MemoryHypervisor, vm: VmSpec
@@ -82,7 +95,26 @@ def test_a_vm_whose_pool_was_full_goes_on_when_there_is_space(
     assert hypervisor.ensure_resumed(vm.id).paused is PauseReason.NONE
 
 
-class TestMemoryVolumes(VolumesContract):
+class TestMemoryVolumes(VolumesContract, SnapshotsContract):
+    @pytest.fixture
+    def other_pool(self) -> PoolSpec:
+        return replace(a_pool(), id="other")
+
+    def write(self, volume: VolumeSpec, byte: int) -> None:
+        with self.world.records() as state:
+            image = (state.get(CONTENTS, volume.id) or "").partition("|")[0]
+            state.put(CONTENTS, volume.id, f"{image}|{byte}")
+
+    def byte_in(self, volume: VolumeSpec) -> int:
+        return int(self._content(volume).partition("|")[2] or 0)
+
+    def starts(self, volume: VolumeSpec) -> bool:
+        return self._content(volume).startswith("image")
+
+    def _content(self, volume: VolumeSpec) -> str:
+        with self.world.records() as state:
+            return state.get(CONTENTS, volume.id) or ""
+
     @pytest.fixture
     def source(self) -> str:
         return f"memory:{64 << 20}"

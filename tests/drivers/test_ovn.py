@@ -178,7 +178,7 @@ def test_limits_and_rules_taken_away_are_noticed_and_put_back(
     )
     assert id not in fabric.inventory().unprotected
     onebox.northbound(*command.split())
-    wait_until(lambda: id in fabric.inventory().unprotected, "notice", seconds=10)
+    wait_until(lambda: id in fabric.inventory().unprotected, "notice", seconds=60)
     fabric.ensure(vpc)
     fabric.ensure(subnet)
     fabric.ensure(port)
@@ -191,7 +191,7 @@ def test_a_connection_limit_taken_away_is_noticed_and_put_back(fabric: OvnFabric
     port = a_port(subnet)
     fabric.ensure(port)
     onebox.northbound("remove", "logical_switch_port", port.id, "options", "ct-zone-limit")
-    wait_until(lambda: fabric.inventory().connection_limits[port.id] == 0, "notice", seconds=10)
+    wait_until(lambda: fabric.inventory().connection_limits[port.id] == 0, "notice", seconds=60)
     fabric.ensure(port)
     assert fabric.inventory().connection_limits[port.id] == port.connection_limit
 

@@ -33,7 +33,7 @@ def impostor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     options += ["--tls-ca-cert-file", str(services / "ca.pem"), "--bind", "127.0.0.1", "--dir", str(tmp_path)]
     process = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
     try:
-        wait_until(lambda: accepts(port), "the impostor to listen", seconds=20)
+        wait_until(lambda: accepts(port), "the impostor to listen", seconds=80)
         yield port
     finally:
         process.terminate()

@@ -3,57 +3,34 @@
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from apps.drivers.files import qcow2
 from apps.drivers.protocols import Volumes
-from apps.drivers.specs import (
-    ImageInfo,
-    ImageSpec,
-    PoolInventory,
-    PoolKind,
-    PoolObservation,
-    PoolSpec,
-    VolumeSpec,
-)
-from tests.drivers.contracts.volumes import VolumesContract
+from apps.drivers.specs import ImageInfo, ImageSpec, PoolSpec, VolumeSpec
+from tests.drivers.contracts.volumes import SnapshotsContract, VolumesContract
 from tests.drivers.real_agents import HOST_POOLS, RealAgent, running_agent, shared_pool
-from tests.drivers.samples import make_bootable
+from tests.drivers.samples import DATA_AT, byte_at, fill, make_bootable
 from tests.onebox_fixtures import Onebox
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
 
-@dataclass
 class SeenFromHere:
     """The host's volumes, told of files by the names they have on this machine."""
 
-    remote: Volumes
-    here: Path
+    def __init__(self, remote: Volumes, here: Path) -> None:
+        self._remote = remote
+        self._here = here
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._remote, name)
 
     def ensure_image(self, spec: ImageSpec, source: str) -> ImageInfo:
-        return self.remote.ensure_image(spec, source.replace(str(self.here), HOST_POOLS))
-
-    def ensure_image_absent(self, spec: ImageSpec) -> None:
-        self.remote.ensure_image_absent(spec)
-
-    def ensure_volume(self, spec: VolumeSpec) -> None:
-        self.remote.ensure_volume(spec)
-
-    def ensure_volume_absent(self, spec: VolumeSpec) -> None:
-        self.remote.ensure_volume_absent(spec)
-
-    def observe(self, pool: PoolSpec) -> PoolObservation:
-        return self.remote.observe(pool)
-
-    def inventory(self, pool: PoolSpec) -> PoolInventory:
-        return self.remote.inventory(pool)
-
-    def discard_unfinished(self, pool: PoolSpec, kind: PoolKind, id: str, idle_seconds: float) -> None:
-        self.remote.discard_unfinished(pool, kind, id, idle_seconds)
+        return self._remote.ensure_image(spec, source.replace(str(self._here), HOST_POOLS))
 
 
 def qemu_img(*arguments: str | Path) -> None:
@@ -81,7 +58,7 @@ def uploads(onebox: Onebox, pool: PoolSpec) -> Iterator[Path]:
 
 
 @pytest.fixture
-def volumes(agent: RealAgent, onebox: Onebox) -> SeenFromHere:
+def volumes(agent: RealAgent, onebox: Onebox) -> Any:
     return SeenFromHere(agent.remote.volumes(), onebox.shared)
 
 
@@ -101,12 +78,37 @@ def backed_source(uploads: Path) -> str:
     return str(path)
 
 
-class TestRemoteFileVolumes(VolumesContract):
+@pytest.fixture
+def other_pool(onebox: Onebox) -> Iterator[PoolSpec]:
+    with shared_pool(onebox) as (made, _):
+        yield made
+
+
+class Here:
+    """Looks at volumes where they are on this machine."""
+
     @pytest.fixture(autouse=True)
     def _remember_folder(self, onebox: Onebox) -> None:
         self.here = onebox.shared
 
+    def path(self, volume: VolumeSpec) -> Path:
+        return self.here / Path(volume.pool.path).name / "volumes" / f"{volume.id}.qcow2"
+
     def size_gib(self, volumes: object, volume: object) -> int:
         assert isinstance(volume, VolumeSpec)
-        folder = self.here / Path(volume.pool.path).name / "volumes"
-        return qcow2.virtual_bytes(folder / f"{volume.id}.qcow2") >> 30
+        return qcow2.virtual_bytes(self.path(volume)) >> 30
+
+
+class TestRemoteFileVolumes(Here, VolumesContract):
+    pass
+
+
+class TestRemoteFileSnapshots(Here, SnapshotsContract):
+    def write(self, volume: VolumeSpec, byte: int) -> None:
+        fill(self.path(volume), byte)
+
+    def byte_in(self, volume: VolumeSpec) -> int:
+        return byte_at(self.path(volume), DATA_AT)
+
+    def starts(self, volume: VolumeSpec) -> bool:
+        return byte_at(self.path(volume), 511) == 0xAA

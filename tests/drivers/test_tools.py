@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.drivers.tools import Limits, run
+from apps.drivers.tools import UNPRIVILEGED_ID, Limits, run
 from tests.drivers.contracts.fabric import refused
 
 pytestmark = pytest.mark.requirement("SE-10")
@@ -75,10 +75,10 @@ def test_a_tool_has_a_deadline_and_its_end_is_waited_for() -> None:
         run("sleep", "60", limits=Limits(seconds=0.5))
 
 
-@pytest.mark.parametrize("confined", [False, True])
-def test_a_tool_that_is_not_installed_is_said_to_be(confined: bool) -> None:
+@pytest.mark.parametrize("user", [None, UNPRIVILEGED_ID])
+def test_a_tool_that_is_not_installed_is_said_to_be(user: int | None) -> None:
     with refused("driver.tool_missing"):
-        run("no-such-tool", limits=Limits(), confined=confined)
+        run("no-such-tool", limits=Limits(), user=user)
 
 
 def test_a_tool_gets_no_shell_no_settings_of_the_agent_and_limits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 
+from apps.drivers.bounds import MOST_COUNT, MOST_VMS
 from apps.drivers.libvirt.observation import KIB, usage_of
+from apps.drivers.redis_bounds import MOST_BYTES
 from apps.drivers.sealing import Seal
-from apps.drivers.specs import HostUsage, Power, VmStatus, VmUsage
+from apps.drivers.specs import DiskUsage, HostUsage, Power, VmStatus, VmUsage
+from apps.drivers.specs.compute import MOST_DISKS
 from apps.drivers.usage import USAGE, UsageReading
 from tests.drivers.samples import new_id
 
@@ -49,6 +53,30 @@ def arrived(*vms: VmUsage) -> UsageReading:
     return seal.open(
         USAGE, seal.close(USAGE, UsageReading(datetime.now(UTC), "boot", HostUsage(), vms)), UsageReading
     )
+
+
+@pytest.mark.requirement("EV-6")
+def test_each_disk_has_its_own_counters() -> None:
+    first, second = new_id(), new_id()
+    stats: dict[str, Any] = {**HONEST, "block.0.wr.times": 7, "block.count": 3, "block.2.rd.bytes": 1 << 70}
+    stats |= {f"block.{number}.name": f"vd{name}" for number, name in enumerate("abz")}
+    (vm,) = arrived(usage_of(a_vm(), stats, {"vda": first, "vdb": second})).vms
+    assert vm.disks == (
+        DiskUsage(first, read_bytes=10, write_bytes=10, read_ops=1, write_ops=1, write_ns=7),
+        DiskUsage(second, read_bytes=5),
+    )
+    many = {f"vd{number}": new_id() for number in range(100)}
+    names = {f"block.{number}.name": f"vd{number}" for number in range(100)}
+    crowd: dict[str, Any] = {"block.count": 100, **names}
+    assert len(arrived(usage_of(a_vm(), {**HONEST, **crowd}, many)).vms[0].disks) == MOST_DISKS
+
+
+def test_the_counters_of_a_full_host_are_still_read() -> None:
+    seal = Seal(Fernet.generate_key())
+    disks = tuple(DiskUsage(new_id(), *[MOST_COUNT] * 6) for _ in range(7))
+    vms = tuple(VmUsage(new_id(), disks=disks) for _ in range(100))
+    sealed = seal.close(USAGE, UsageReading(datetime.now(UTC), "boot", HostUsage(), vms))
+    assert len(sealed) * MOST_VMS / 100 < MOST_BYTES
 
 
 @pytest.mark.requirement("SE-10")

@@ -50,12 +50,11 @@ def test_each_thing_is_driven_by_its_own_driver(host_driver: str, storage_driver
 
 def test_a_new_driver_is_a_row_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     region = factories.make_region()
-    host = factories.make_host(factories.make_cluster(region))
-    pool = factories.make_storage(region, driver="rbd")
-    new: Any = lambda host, fence: f"rbd from {host.name}"  # noqa: E731
-    monkeypatch.setitem(backends.STORAGE_DRIVERS, "rbd", new)
+    pool = factories.make_storage(region, driver="new")
+    new: Any = lambda cluster, run, host: f"volumes of {cluster.name}"  # noqa: E731
+    monkeypatch.setitem(backends.STORAGE_DRIVERS, "new", new)
     chosen: Any = backends.volumes(pool, None)
-    assert chosen == f"rbd from {host.name}"
+    assert chosen == f"volumes of {pool.name}"
 
 
 def test_the_api_offers_the_fabrics_there_are() -> None:

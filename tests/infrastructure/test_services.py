@@ -12,12 +12,12 @@ from apps.infrastructure.selectors import visible_compute_clusters, visible_host
 from apps.infrastructure.services.clusters import (
     change_cluster,
     create_compute_cluster,
-    create_storage_cluster,
     delete_cluster,
     permit,
 )
 from apps.infrastructure.services.hosts import close_host, open_host
 from apps.infrastructure.services.regions import create_region
+from apps.infrastructure.services.storage_clusters import create_storage_cluster
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Forbidden, InUse, Invalid, NotNow
 from apps.lifecycle.models import Resource

@@ -5,19 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from apps.compute.models import Image, Vm
+from apps.compute.models import Image, ImageCopy, Vm
 from apps.compute.services import image as images
+from apps.compute.services import image_copy as image_copies
 from apps.drivers.memory import MemoryVolumes
 from apps.drivers.specs import ImageSpec
+from apps.infrastructure.models import StorageCluster
 from apps.lifecycle.models import Operation, State
 from tests.compute.factories import GIB, Cloud
-from tests.kinds.case import KindCase
+from tests.factories import make_storage
+from tests.kinds.case import Body, KindCase
 from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, Recipe, done, new_name, spoilt
 from tests.security.words import A_ADMIN, A_ADMIN_UNKNOWN, A_MANAGE, MARK, P_MANAGE, admin, api, pages
 
 if TYPE_CHECKING:
     from tests.security.world import World
+
+#: Storage clusters of the region beside the image's own.
+WITH_COPY, WITHOUT_COPY = "with-copy", "without-copy"
 
 
 def _import_image(environment: Environment, _nothing: object = None) -> Operation:
@@ -35,6 +41,20 @@ def _image(environment: Environment) -> Image:
     return made
 
 
+def _copy(environment: Environment, image: Image) -> Operation:
+    return image_copies.copy_image(environment.admin, image, cluster=environment.second.pk)
+
+
+def _copied(environment: Environment) -> Image:
+    made = _image(environment)
+    done(_copy(environment, made))
+    return made
+
+
+def _delete_copy(environment: Environment, image: Image) -> Operation:
+    return image_copies.delete_copy(environment.admin, image, cluster=environment.second.pk)
+
+
 def _stray(cloud: Cloud, vm: Vm) -> None:
     MemoryVolumes(cloud.world).ensure_image(ImageSpec(str(uuid4()), cloud.storage.spec()), f"memory:{GIB}")
 
@@ -49,16 +69,42 @@ def _own(world: World) -> object:
         tenant=world.tenant,
         project=world.project,
     )
+    with_copy = make_storage(world.storage.region, WITH_COPY)
+    ImageCopy.objects.create(image=image, cluster=with_copy, state=ImageCopy.State.READY)
+    make_storage(world.storage.region, WITHOUT_COPY)
     return image.pk
 
+
+def _cluster(name: str) -> Body:
+    return lambda world: {"cluster": str(StorageCluster.objects.get(name=name).pk)}
+
+
+_IN_A_CLUSTER: dict[str, Body] = {"copy": _cluster(WITHOUT_COPY), "delete_copy": _cluster(WITH_COPY)}
 
 CASE = KindCase(
     "image",
     "images",
     Image,
-    api=api("images", create=A_ADMIN, patch=A_MANAGE, delete=A_MANAGE, retry=A_ADMIN_UNKNOWN),
-    pages=pages("image", read="one tab.activity menu", rename=P_MANAGE, delete=P_MANAGE),
-    admin=admin("image", read="one tab.activity menu", acts="create retry rename delete"),
+    api=api(
+        "images",
+        create=A_ADMIN,
+        patch=A_MANAGE,
+        delete=A_MANAGE,
+        retry=A_ADMIN_UNKNOWN,
+        copy=A_MANAGE,
+        delete_copy=A_MANAGE,
+    ),
+    pages=pages(
+        "image",
+        read="one tab.copies tab.activity menu",
+        copy=P_MANAGE,
+        rename=P_MANAGE,
+        delete_copy=P_MANAGE,
+        delete=P_MANAGE,
+    ),
+    admin=admin(
+        "image", read="one tab.copies tab.activity menu", acts="create retry copy rename delete_copy delete"
+    ),
     key=_own,
     body=lambda w: {"name": "new", "cluster": w.storage.pk, "file": "new.qcow2"},
     form=lambda w: {
@@ -69,14 +115,18 @@ CASE = KindCase(
         "architecture": "x86_64",
         "default_disk_gib": 40,
     },
+    bodies=_IN_A_CLUSTER,
+    forms=_IN_A_CLUSTER,
     recipes={
         "import": Recipe(_import_image),
         "retry": Recipe(
             lambda environment, image: images.retry_image(environment.admin, image),
             lambda environment: spoilt(_import_image(environment), "volumes.ensure_image"),
         ),
-        "delete": Recipe(lambda environment, image: images.delete_image(environment.admin, image), _image),
-        "force_clean": Recipe(FORCE_CLEAN, _image, gives_up=True),
+        "delete": Recipe(lambda environment, image: images.delete_image(environment.admin, image), _copied),
+        "copy": Recipe(_copy, _image),
+        "delete_copy": Recipe(_delete_copy, _copied),
+        "force_clean": Recipe(FORCE_CLEAN, _copied, gives_up=True),
     },
     stray=_stray,
 )

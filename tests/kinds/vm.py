@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from apps.compute.models import Vm
-from apps.compute.services import power
+from apps.compute.services import delete, power, snapshot
+from apps.compute.services.disk_attachment import attach_disk
 from apps.compute.services.vm import create_vms
 from apps.console.services import open_console
 from apps.drivers.memory import MemoryHypervisor
@@ -12,6 +15,7 @@ from apps.infrastructure import backends
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation
 from apps.network.services import nic
+from apps.storage.services.create import create_disks
 from tests.kinds.case import KindCase
 from tests.reconciliation.planting import stray_domain
 from tests.recovery.crash.environment import Environment
@@ -31,7 +35,7 @@ from tests.security.words import (
 )
 
 
-def _create_vm(environment: Environment, _nothing: object = None) -> Operation:
+def _create_vm(environment: Environment, _nothing: object = None, **more: Any) -> Operation:
     (operation,) = create_vms(
         environment.owner,
         name=new_name(),
@@ -40,23 +44,48 @@ def _create_vm(environment: Environment, _nothing: object = None) -> Operation:
         subnet=environment.subnet.pk,
         security_group=None,
         project=environment.project.uid,
+        **more,
     )
     return Operation.objects.get(pk=operation.pk)
 
 
-def _vm(environment: Environment) -> Vm:
+def _create_with_disk(environment: Environment, _nothing: object = None) -> Operation:
+    return _create_vm(environment, data_disks=[{"size_gib": 10, "cluster": environment.storage.pk}])
+
+
+def make_vm(environment: Environment) -> Vm:
     made: Vm = done(_create_vm(environment))
     return made
 
 
+def _vm_with_disks(environment: Environment) -> Vm:
+    """A VM with a data disk, and snapshots of both its disks."""
+    made = make_vm(environment)
+    (operation,) = create_disks(
+        environment.owner,
+        name=new_name(),
+        size_gib=10,
+        cluster=environment.storage.pk,
+        project=environment.project.uid,
+    )
+    done(attach_disk(environment.owner, done(operation), vm=made.pk))
+    done(snapshot.snapshot_disks(environment.owner, made, name=new_name()))
+    return made
+
+
+def _delete(environment: Environment, vm: Vm) -> Operation:
+    disks = [disk.pk for disk in vm.data_disks]
+    return delete.delete_vm(environment.owner, vm, delete_disks=disks, with_snapshots=True)
+
+
 def _stopped_vm(environment: Environment) -> Vm:
-    made: Vm = done(power.power_off_vm(environment.owner, _vm(environment)))
+    made: Vm = done(power.power_off_vm(environment.owner, make_vm(environment)))
     return made
 
 
 def _paused_vm(environment: Environment) -> Vm:
     """A VM that its host has paused for want of space, which there is again."""
-    made = _vm(environment)
+    made = make_vm(environment)
     assert made.host is not None
     hypervisor = backends.hypervisor(made.host, None)
     assert isinstance(hypervisor, MemoryHypervisor)
@@ -87,6 +116,7 @@ CASE = KindCase(
         console=A_INSIDE,
         retry=A_MANAGE,
         set_security_group=A_MANAGE,
+        snapshot_disks=A_MANAGE,
     )
     | {"api:vms-metrics GET": A_VIEW},
     pages=pages(
@@ -98,6 +128,7 @@ CASE = KindCase(
         restart=P_OPERATE,
         power_off=P_OPERATE,
         retry=P_MANAGE,
+        snapshot_disks=P_MANAGE,
         set_security_group=P_MANAGE,
         rename=P_MANAGE,
         delete=P_MANAGE,
@@ -110,7 +141,7 @@ CASE = KindCase(
     admin=admin(
         "vm",
         read="one tab.network tab.disks tab.monitoring tab.activity menu",
-        acts="start shut_down restart power_off retry set_security_group rename delete",
+        acts="start shut_down restart power_off retry snapshot_disks set_security_group rename delete",
     )
     # The inside of a tenant's machine: an admin acts as the tenant first.
     | dict.fromkeys(
@@ -138,31 +169,38 @@ CASE = KindCase(
     bodies={
         "set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},
         "console": lambda w: {"kind": "browser"},
+        "snapshot_disks": lambda w: {"name": "new"},
     },
-    forms={"set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])}},
+    forms={
+        "set_security_group": lambda w: {"security_group": str(w.keys["security-groups"])},
+        "snapshot_disks": lambda w: {"name": "new"},
+    },
     recipes={
-        "create": Recipe(_create_vm),
+        "create": Recipe(_create_with_disk),
         "retry": Recipe(
             lambda environment, vm: power.retry_vm(environment.owner, vm),
             lambda environment: spoilt(_create_vm(environment), "hypervisor.ensure_power"),
         ),
         "start": Recipe(lambda environment, vm: power.start_vm(environment.owner, vm), _stopped_vm),
-        "shut_down": Recipe(lambda environment, vm: power.shut_down_vm(environment.owner, vm), _vm),
-        "restart": Recipe(lambda environment, vm: power.restart_vm(environment.owner, vm), _vm),
+        "shut_down": Recipe(lambda environment, vm: power.shut_down_vm(environment.owner, vm), make_vm),
+        "restart": Recipe(lambda environment, vm: power.restart_vm(environment.owner, vm), make_vm),
         "resume": Recipe(lambda environment, vm: power.resume_vm(SYSTEM, vm), _paused_vm),
-        "finish_first_boot": Recipe(lambda environment, vm: power.finish_first_boot(SYSTEM, vm), _vm),
-        "power_off": Recipe(lambda environment, vm: power.power_off_vm(environment.owner, vm), _vm),
-        "delete": Recipe(lambda environment, vm: power.delete_vm(environment.owner, vm), _vm),
+        "finish_first_boot": Recipe(lambda environment, vm: power.finish_first_boot(SYSTEM, vm), make_vm),
+        "power_off": Recipe(lambda environment, vm: power.power_off_vm(environment.owner, vm), make_vm),
+        "delete": Recipe(_delete, _vm_with_disks),
         "set_security_group": Recipe(
             lambda environment, vm: nic.set_security_group(
                 environment.owner, vm, security_group=environment.group.pk
             ),
-            _vm,
+            make_vm,
         ),
-        "console": Recipe(_open_console, _vm),
-        "resync": Recipe(RESYNC, _vm),
-        "roll_back": Recipe(ROLL_BACK, _vm),
-        "force_clean": Recipe(FORCE_CLEAN, _vm, gives_up=True),
+        "snapshot_disks": Recipe(
+            lambda environment, vm: snapshot.snapshot_disks(environment.owner, vm, name=new_name()), make_vm
+        ),
+        "console": Recipe(_open_console, make_vm),
+        "resync": Recipe(RESYNC, make_vm),
+        "roll_back": Recipe(ROLL_BACK, make_vm),
+        "force_clean": Recipe(FORCE_CLEAN, make_vm, gives_up=True),
     },
     stray=stray_domain,
 )

@@ -132,3 +132,10 @@ def test_a_tenant_reads_why_its_image_was_refused_and_the_next_step(as_tenant: N
         "message": "The image is damaged: its header cannot be read.",
         "hint": "Upload the file again and compare its checksum.",
     }
+
+
+@pytest.mark.requirement("EV-2")
+def test_where_a_guest_has_mounted_a_disk_is_its_own_tenants_to_read(as_tenant: None) -> None:
+    error = DriverError("…", values={"mounts": "/srv/data"}, code="disk.mounted")
+    shown = rendered_message(stored_error(error), "message")
+    assert shown == "The guest has mounted the disk at /srv/data."

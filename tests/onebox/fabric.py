@@ -121,7 +121,7 @@ class Guest:
             result.update(status)
             return bool(status["exited"])
 
-        wait_until(ended, f"{command!r} in {self.name}", seconds=60, every=0.2)
+        wait_until(ended, f"{command!r} in {self.name}", seconds=240, every=0.2)
         return base64.b64decode(str(result.get("out-data", ""))).decode()
 
     def wait_for_agent(self) -> None:
@@ -132,7 +132,7 @@ class Guest:
             done = self.host.exec("virsh", "qemu-agent-command", self.name, request, check=False)
             return "return" in done
 
-        wait_until(answers, f"guest agent of {self.name}", seconds=180, every=0.5)
+        wait_until(answers, f"guest agent of {self.name}", seconds=300, every=0.5)
 
     def remove(self, box: Onebox) -> None:
         if self.host.pid() is not None:

@@ -19,7 +19,12 @@ VANTAGES = {
     "central": "OVN central",
     "control": "control plane",
 }
-PLACES = {"host": "compute host", "central": "OVN central", "machine": "control plane"}
+PLACES = {
+    "host": "compute host",
+    "central": "OVN central",
+    "machine": "control plane",
+    "ceph": "Ceph server",
+}
 CONTROL, HOST = "control", "host"
 
 
@@ -31,14 +36,14 @@ class Listener:
     process: str
     ports: str
     bound: str
-    """any, management, loopback; for packet sockets the devices."""
+    """any, management, loopback, storage (the network to which Ceph is bound); for packet sockets the devices."""
     why: str
     open_to: frozenset[str] = field(default_factory=frozenset)
     kind: str = "tcp"
     usual_port: str = ""
     """The port on a real control node, where an instance has others."""
     here: bool = True
-    """Whether pretend hosts can have it; what they cannot have is only documented."""
+    """Whether it is tried: what pretend hosts cannot have, and what is not the platform's, is only documented."""
 
     def port_range(self, instance: Instance) -> range:
         """Return its ports in an instance."""
@@ -50,6 +55,11 @@ def _row(
     place: str, process: str, ports: str, bound: str, why: str, *open_to: str, usual_port: str = ""
 ) -> Listener:
     return Listener(place, process, ports, bound, why, frozenset(open_to), usual_port=usual_port)
+
+
+def _ceph(process: str, ports: str, why: str) -> Listener:
+    """Return a row of Ceph's, which stands in a network of its own or of the site's and has the site's firewall."""
+    return Listener("ceph", process, ports, "storage", why, frozenset({HOST, CONTROL}), here=False)
 
 
 LISTENERS = (
@@ -76,6 +86,10 @@ LISTENERS = (
     _row("machine", "console", "{i.console_port}", "loopback", "behind the site's TLS proxy", usual_port="8001"),
     _row("machine", "console", "{i.native_console_ports}", "loopback",
          "VNC clients of tenants' own, one port for each ticket", usual_port="5950-5999"),
+    _ceph("ceph-mon", "3300", "monitors: maps, log-in, and health for control workers"),
+    _ceph("ceph-mon", "6789", "monitors, older protocol; not needed"),
+    _ceph("ceph-osd", "6800-7568", "data: volumes of guests, and images"),
+    _ceph("ceph-mgr", "6800-7568", "figures, for monitors and OSDs; clients log in too"),
 )  # fmt: skip
 
 HEAD = """# Listeners: who can reach what
@@ -96,7 +110,9 @@ FOOT = """
   UDP.
 * Packet sockets receive every frame of their device by design; nothing of the host's IP stack answers there
   ([host security](concepts/host-security.md)).
-* ¹ Not tried: pretend hosts have the netdev datapath.
+* ¹ Not tried: pretend hosts have the netdev datapath; a Ceph cluster is not part of the platform. Its servers need
+  these rules in a firewall of their own, and 3300, 6789 and 6800-7568 among each other ([Ceph](concepts/ceph.md)). A
+  test of the Ceph site finds every listener of its daemons in the table.
 """
 
 

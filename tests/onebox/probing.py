@@ -107,7 +107,7 @@ def stranger(instance: Instance, bridge: str, address: str, probe: Path) -> Iter
         wait_until(
             lambda: "tentative" not in run([*inside, "addr", "show", "e0"]).stdout,
             f"addresses of {space}",
-            seconds=10,
+            seconds=60,
         )
         yield Place(bridge, lambda args: run(["ip", "netns", "exec", space, probe, *args]).stdout)
     finally:
@@ -139,7 +139,7 @@ def forgotten_listener(
     with output.open("w") as out:
         process = subprocess.Popen([*python, "-u", "-c", LISTENER, *addresses], stdout=out)
         try:
-            wait_until(lambda: "ready" in output.read_text(), "the listener", seconds=20)
+            wait_until(lambda: "ready" in output.read_text(), "the listener", seconds=80)
             yield Forgotten(output)
         finally:
             process.kill()

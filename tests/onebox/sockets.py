@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onebox import processes
+from onebox.ceph_site import CephSite
 from onebox.hosts import Host
 from onebox.instance import Instance
 from onebox.shell import run
@@ -26,7 +27,7 @@ class Socket:
     port: int
 
 
-def listening(host: Host) -> set[Socket]:
+def listening(host: Host | CephSite) -> set[Socket]:
     """Return what listens inside a host: TCP, UDP, raw and packet sockets of every process and of the kernel."""
     return _lasting(lambda: _parse(host.exec("ss", "-Hnlp", "-t", "-u", "-w"), host.exec("ss", "-Hnp", "-0")))
 

@@ -66,7 +66,7 @@ class Attack:
         """Send frames, wait until the tap has taken all of them, and return what the guest received."""
         before = self._taken()
         answers = self.place.send("eth0", *sent)
-        wait_until(lambda: self._taken() >= before + len(sent), "frames at the tap", seconds=10)
+        wait_until(lambda: self._taken() >= before + len(sent), "frames at the tap", seconds=60)
         return answers
 
     def _taken(self) -> int:
@@ -150,7 +150,7 @@ def _without_settings(attack: Attack) -> Iterator[None]:
     changed = [f"{name}={int(name.endswith('accept_ra'))}" for name in names]
     attack.host.exec("sysctl", "-qw", *changed)
     try:
-        wait_until(lambda: _is_settled(attack), "an IPv6 address on the tap", seconds=10)
+        wait_until(lambda: _is_settled(attack), "an IPv6 address on the tap", seconds=60)
         yield
     finally:
         attack.host.exec("sysctl", "-qw", *before)
@@ -204,7 +204,7 @@ def test_a_datagram_with_a_forged_sender_does_not_reach_the_host(
         )
     )
     _say(attack.host, word := uuid.uuid4().hex)
-    wait_until(lambda: word in attack.forgotten.received(), "a datagram from the host itself", seconds=10)
+    wait_until(lambda: word in attack.forgotten.received(), "a datagram from the host itself", seconds=60)
     assert attack.forgotten.received() & set(words) == set()
 
 
@@ -327,7 +327,7 @@ def test_a_guest_gets_its_address_answers_and_migrates_with_every_layer_in_place
     assert attack.tap in guarded(there)
     _wait_pings(guest, "10.77.0.32")
     _wait_pings(peer, "10.77.0.21")
-    wait_until(lambda: tap not in guarded(here), "the tap's rule to go with the tap", seconds=10)
+    wait_until(lambda: tap not in guarded(here), "the tap's rule to go with the tap", seconds=60)
     # Where the other tests look for it.
     _migrate(there, here, guest.name)
     guest.host = here

@@ -52,7 +52,7 @@ def test_every_host_is_a_chassis_of_ovn_and_offers_the_provider_network(onebox: 
         )
         return dict.fromkeys(listing.split(), "")
 
-    wait_until(lambda: {host.name for host in onebox.hosts} <= set(chassis()), "all chassis", seconds=20)
+    wait_until(lambda: {host.name for host in onebox.hosts} <= set(chassis()), "all chassis", seconds=80)
 
 
 @pytest.mark.timeout(240)
@@ -60,7 +60,9 @@ def test_guests_on_two_hosts_get_addresses_and_reach_each_other(guests: list[Gue
     first, second = guests
     for guest, address in ((first, "10.77.0.11"), (second, "10.77.0.12")):
         wait_until(
-            lambda g=guest, a=address: a in g.shell("ip -4 addr show eth0"), f"lease of {address}", seconds=30
+            lambda g=guest, a=address: a in g.shell("ip -4 addr show eth0"),
+            f"lease of {address}",
+            seconds=120,
         )
     assert (
         " 0% packet loss"

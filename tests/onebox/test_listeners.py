@@ -243,7 +243,7 @@ def test_every_listener_is_reached_by_those_it_is_for_and_by_nobody_else(
     with forgotten_listener(target.python(), tmp_path / "output", _absent(world, target, rows)) as forgotten:
         reached = _reached(world, target, sorted({*ports.values(), UDP_PORT}))
         _send(target, word := "from-the-place-itself")
-        wait_until(lambda: word in forgotten.received(), "a datagram from the place itself", seconds=10)
+        wait_until(lambda: word in forgotten.received(), "a datagram from the place itself", seconds=60)
     wrong = {"datagrams from": forgotten.received() - {word}} if forgotten.received() != {word} else {}
     for name, port in ports.items():
         allowed = set().union(*(expected[other] for other in ports if ports[other] == port))

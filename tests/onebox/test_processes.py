@@ -62,7 +62,7 @@ def test_stopping_also_ends_the_children(somewhere: Instance) -> None:
     child = int(processes.log(somewhere, parent).read_text().split()[1])
     processes.stop(somewhere, parent.name)
     assert processes.pid(somewhere, parent.name) is None
-    wait_until(lambda: not alive(child), "end of the child", seconds=5)
+    wait_until(lambda: not alive(child), "end of the child", seconds=60)
 
 
 def test_one_whose_starter_was_killed_is_found_and_stopped(somewhere: Instance, sleeper: Process) -> None:
@@ -75,7 +75,7 @@ sleeper = processes.Process({sleeper.name!r}, ("-c", {SLEEPER!r}), says="never")
 processes.start(Instance("test", Path({str(somewhere.var)!r}), 99), sleeper)
 """
     starter = subprocess.Popen([sys.executable, "-c", code])
-    wait_until(lambda: processes.pid(somewhere, sleeper.name), "the process to start", seconds=20)
+    wait_until(lambda: processes.pid(somewhere, sleeper.name), "the process to start", seconds=80)
     starter.send_signal(signal.SIGKILL)
     starter.wait()
     assert processes.pid(somewhere, sleeper.name) is not None

@@ -111,5 +111,5 @@ def test_hosts_reconnect_to_the_southbound_database_with_new_certificates(onebox
         wait_until(
             lambda h=host: h.exec("ovn-appctl", "connection-status", check=False).strip() == "connected",
             f"{host.name} to be connected to the southbound database",
-            seconds=30,
+            seconds=120,
         )

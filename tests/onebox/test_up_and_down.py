@@ -119,7 +119,7 @@ def test_up_goes_on_after_an_up_that_was_killed(fresh: Instance, moment: Callabl
     killed = subprocess.Popen(
         onebox_command(fresh, "up", "--only", "infra"), stdout=subprocess.DEVNULL, start_new_session=True
     )
-    wait_until(lambda: moment(fresh) or killed.poll() is not None, moment.__name__, seconds=30, every=0.002)
+    wait_until(lambda: moment(fresh) or killed.poll() is not None, moment.__name__, seconds=120, every=0.002)
     assert killed.poll() is None, "it ended before the moment came"
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
@@ -135,7 +135,7 @@ def test_up_goes_on_after_an_up_that_was_killed(fresh: Instance, moment: Callabl
 
 def test_down_after_an_up_that_was_killed_leaves_nothing(fresh: Instance) -> None:
     killed = subprocess.Popen(onebox_command(fresh, "up", "--only", "infra"), stdout=subprocess.DEVNULL)
-    wait_until(lambda: a_host_is_recorded(fresh), "a recorded host", seconds=30, every=0.002)
+    wait_until(lambda: a_host_is_recorded(fresh), "a recorded host", seconds=120, every=0.002)
     killed.kill()
     killed.wait()
     run(onebox_command(fresh, "down"))

@@ -265,6 +265,6 @@ def test_a_list_has_a_box_for_each_row_where_the_kind_has_actions_for_many(
     page = html(client.get("/vms/"))
     assert page.count('form="bulk"') == 3
     assert 'aria-label="Select web-2"' in page
-    assert 'form="bulk"' not in html(client.get("/disks/"))
+    assert 'form="bulk"' not in html(client.get("/audit/"))
     # The address by itself leads to the list.
     assert client.get(BULK)["Location"] == "/vms/"

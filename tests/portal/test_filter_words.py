@@ -136,7 +136,7 @@ def test_every_row_is_found_by_its_own_word_and_by_no_other(
     Host.objects.filter(pk=cloud.hosts[-1].pk).update(accepts_vms=False)
     factories.make_host(cloud.cluster, last_report_at=None)
     factories.make_host(cloud.cluster, state=State.PENDING, last_report_at=None)
-    Disk.objects.filter(vm__name="off").update(vm=None, role=Disk.Role.DATA)
+    Disk.objects.filter(vm__name="off").update(vm=None, slot=None, role=Disk.Role.DATA)
     rows = list(model.objects.all())
     assert rows
     for row in rows:

@@ -18,11 +18,13 @@ from apps.portal.slots import MENU
 pytestmark = pytest.mark.requirement("UX-14")
 #: Actions with the same meaning for people, whatever the verb is called.
 SAME = {
-    "delete": ("remove", "revoke"),
+    "delete": ("remove", "revoke", "delete_copy"),
     "create": ("derive", "enroll"),
     "rename": ("edit", "change"),
     "disable": ("deactivate",),
     "enable": ("activate",),
+    "detach": ("force_detach",),
+    "set_limits": ("set_speed", "apply_speed"),
 }
 MEANING_OF = {action: meaning for meaning, actions in SAME.items() for action in actions}
 #: The same word for something else, or another word for what a menu entry or kind stands for.
@@ -31,6 +33,8 @@ SPECIAL = {
     "region.close": "close to tenants",
     "project.default_network": "kind vpc",
     "vm.set_security_group": "kind security_group",
+    "disk.snapshot": "kind snapshot",
+    "vm.snapshot_disks": "kind snapshot",
     "tenant.set_quotas": "menu quota.list",
     "platform_settings.change": "menu settings",
     "platform_settings.change_log_in": "menu settings",
@@ -40,6 +44,7 @@ SPECIAL = {
 #: Templates that draw an icon of a verb or kind, by hand, and mean the same by it.
 IN_TEMPLATES = {
     "calculator": {"quotas/tenant_limits.html"},
+    "camera": {"storage/snapshot_line.html"},
     "device-desktop": {"console/screenshot_part.html"},
     "gauge": {"portal/home_attention.html"},
     "hierarchy-2": {"network/vpc_topology.html"},
@@ -48,6 +53,8 @@ IN_TEMPLATES = {
     "lock": {"quotas/tenant_overview.html"},
     "logout": {"portal/topbar.html"},
     "plus": {
+        "compute/vm_disks.html",
+        "storage/snapshot_overview.html",
         "infrastructure/home.html",
         "network/rule_editor.html",
         "network/vpc_subnets.html",

@@ -26,6 +26,7 @@ from apps.portal.lists import PAGE_SIZE, ListPage
 from apps.reconciliation.models import Finding
 from tests import factories
 from tests.compute.factories import Cloud, ask_for_vms, make_group, make_image
+from tests.storage.rows import disk_row, snapshot_row
 
 pytestmark = pytest.mark.requirement("UX-1")
 
@@ -72,6 +73,7 @@ def add_sample_data(owner: Actor, cloud: Cloud, subnet: Subnet, count: int) -> N
         for user in User.objects.filter(username__in=["ada", "alice"]):
             issue_key(user, f"key-{other.pk}", ApiKey.Scope.READ, None)
         own = factories.make_project(tenant)
+        snapshot_row(disk_row(tenant, cloud, f"disk-{own.pk}"))
         make_image(cloud.storage, f"image-{own.pk}")
         make_group(region, project)
         create_key_pair(owner, name=f"pair-{own.pk}", project=project.uid)

@@ -24,6 +24,7 @@ OTHERS = {
     "apps/portal/html.py": "the hint, with the zone",
     "apps/platform_settings/kinds.py": "below the style; a field's own format, and the same style with the zone",
     "apps/portal/exports.py": "the name of a file",
+    "apps/storage/forms.py": "the proposed name of a snapshot",
     "apps/metrics/partitions.py": "the name of a table",
     "apps/drivers/libvirt/console.py": "what libvirt takes",
     "apps/audit/models.py": "for the log of a process",

@@ -63,7 +63,7 @@ def test_every_kind_has_something_without_a_row_to_be_found() -> None:
 def test_every_difference_that_is_repaired_by_itself_has_a_verb_and_a_sentence() -> None:
     for kind in kinds().values():
         for rule, aspect in {*kind.safe, (Rule.STALE, ""), (Rule.ORPHAN, "")}:
-            seen = {"found": 1, "wanted": 2, "ip": "10.0.0.4"}
+            seen = {"found": 1, "wanted": 2, "ip": "10.0.0.4", "vm": "web"}
             found = Difference(Rule(rule), kind.kind, uuid4(), Place("here"), aspect=aspect, values=seen)
             assert sentence(found)["text"]
         if kind.force_clean is not None and any(rule != Rule.ORPHAN for rule, _aspect in kind.safe):

@@ -53,7 +53,7 @@ class Drift:
             later()
             return rows.exists()
 
-        wait_until(there, what, seconds=60, every=2)
+        wait_until(there, what, seconds=240, every=2)
         return rows.select_related("host", "storage_cluster", "region", "resource").get()
 
 

@@ -329,18 +329,21 @@ def test_a_vm_on_another_host_is_not_started_on_its_own_again(cloud: Cloud, vm: 
     assert work() == []
 
 
-def test_a_volume_that_is_too_small_grows_once_its_vm_is_off(cloud: Cloud, vm: Vm) -> None:
+@pytest.mark.parametrize("power", list(Power))
+def test_a_volume_that_is_too_small_grows_with_its_vm_running_or_stopped(
+    cloud: Cloud, vm: Vm, power: Power
+) -> None:
     disk = vm.disks.get()
+    hypervisor(cloud, vm).ensure_power(str(vm.pk), DriverPower(power), boot=1)
+    Vm.objects.filter(pk=vm.pk).update(power=power, power_seen=power)
     Disk.objects.filter(pk=disk.pk).update(size_gib=80)
     look_twice()
-    assert the_finding().aspect == "size" and work() == [], "A volume in use cannot grow"
-    hypervisor(cloud, vm).ensure_power(str(vm.pk), DriverPower.OFF)
-    Vm.objects.filter(pk=vm.pk).update(power=Power.OFF, power_seen=Power.OFF)
-    look_twice()
+    on = {"size", "guest_size"}
+    assert {finding.aspect for finding in findings()} == (on if power == Power.ON else {"size"})
     assert work() == ["vm.resync"]
     volumes = MemoryVolumes(cloud.world).inventory(cloud.storage.spec()).of(PoolKind.VOLUME)
     assert volumes[str(disk.pk)] == 80 * GIB
-    assert hypervisor(cloud, vm).status(str(vm.pk)).power is DriverPower.OFF
+    assert hypervisor(cloud, vm).status(str(vm.pk)).power is DriverPower(power)
     assert volume_spec(Disk.objects.select_related("cluster").get(pk=disk.pk)).size_gib == 80
 
 

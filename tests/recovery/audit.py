@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import QuerySet, Sum
 
 from apps.accounts.models import Tenant
-from apps.compute.models import Image, Vm
+from apps.compute.models import Image, ImageCopy, Vm
 from apps.compute.quota import vm_amounts
 from apps.drivers.specs import PoolKind, PortSpec, Power, SecurityGroupSpec, SubnetSpec, VpcSpec
 from apps.infrastructure import backends
@@ -18,7 +18,7 @@ from apps.infrastructure.models import ComputeCluster, Host, Region, StorageClus
 from apps.lifecycle.models import Operation, OperationLock, Resource, State
 from apps.network.models import Nic, SecurityGroup, Subnet, Vpc
 from apps.quotas.models import Quota
-from apps.storage.models import Disk
+from apps.storage.models import Disk, Snapshot
 
 
 def audit(strange: frozenset[str] = frozenset()) -> list[str]:
@@ -30,6 +30,7 @@ def audit(strange: frozenset[str] = frozenset()) -> list[str]:
         *_unsettled(),
         *_power(),
         *(sentence for pair in _pairs() if (sentence := _difference(pair, strange))),
+        *_disks(),
         *_reservations(),
         *_quotas(),
     ]
@@ -65,7 +66,15 @@ def _pairs() -> Iterator[_Pair]:
     for pool in StorageCluster.objects.all():
         content = backends.volumes(pool, None).observe(pool.spec())
         yield _pair(f"volumes of {pool.name}", Disk.objects.filter(cluster=pool), content.of(PoolKind.VOLUME))
-        yield _pair(f"images of {pool.name}", Image.objects.filter(cluster=pool), content.of(PoolKind.IMAGE))
+        disks = Disk.objects.filter(cluster=pool)
+        points = disks.filter(copy_point__isnull=False).values_list("copy_point", flat=True)
+        inside = backends.volumes(pool, None).inventory(pool.spec()).of(PoolKind.SNAPSHOT)
+        there = inside.keys() - set(map(str, points))
+        yield _pair(f"snapshots of {pool.name}", Snapshot.objects.filter(disk__cluster=pool), there)
+        images = Image.objects.filter(cluster=pool).values_list("pk", flat=True)
+        copies = ImageCopy.objects.filter(cluster=pool).values_list("pk", flat=True)
+        rows = frozenset(map(str, [*images, *copies]))
+        yield _Pair(f"images of {pool.name}", rows, frozenset(content.of(PoolKind.IMAGE)))
     for region in Region.objects.all():
         fabric = backends.fabric(region).inventory()
         groups = SecurityGroup.objects.filter(region=region)
@@ -112,6 +121,23 @@ def _of_ports_only(vm: Vm) -> int:
     return Operation.objects.filter(resource=vm.pk, verb="vm.set_security_group").count()
 
 
+def _disks() -> Iterator[str]:
+    """Compare what rows say of disks with volumes and VMs."""
+    for disk in Disk.objects.exclude(size_before_gib=None):
+        yield f"disk {disk.pk} is still said to grow"
+    for pool in StorageCluster.objects.all():
+        sizes = backends.volumes(pool, None).inventory(pool.spec()).of(PoolKind.VOLUME)
+        for disk in Disk.objects.filter(cluster=pool):
+            if sizes.get(str(disk.pk), 0) < disk.size_gib << 30:
+                yield f"disk {disk.pk} has {disk.size_gib} GiB, its volume {sizes.get(str(disk.pk))} bytes"
+    for vm in Vm.objects.select_related("host").prefetch_related("disks"):
+        if vm.host is not None:
+            has = backends.hypervisor(vm.host, None).disks(str(vm.pk))
+            rows = {str(disk.pk) for disk in vm.disks.all()}
+            if set(has.stored) != rows or (has.running and {each.id for each in has.running} != rows):
+                yield f"{vm.name} has {has}, its rows say {sorted(rows)}"
+
+
 def _reservations() -> Iterator[str]:
     for host in Host.objects.all():
         total = Vm.objects.filter(host=host).aggregate(vcpu=Sum("vcpu"), memory=Sum("memory_mib"))
@@ -119,6 +145,10 @@ def _reservations() -> Iterator[str]:
         used = (total["vcpu"] or 0, total["memory"] or 0)
         if promised != used:
             yield f"host {host.name} has promised {promised} (vCPU, MiB), its VMs take {used}"
+    for pool in StorageCluster.objects.all():
+        gib = pool.disks.aggregate(gib=Sum("size_gib"))["gib"] or 0
+        if pool.provisioned_gib != gib:
+            yield f"storage cluster {pool.name} has reserved {pool.provisioned_gib} GiB, its disks take {gib}"
     for cluster in ComputeCluster.objects.all():
         for vm in Vm.objects.filter(cluster=cluster).exclude(host__cluster=cluster):
             yield f"{vm.name} has no host of its cluster"
@@ -134,8 +164,10 @@ def _quotas() -> Iterator[str]:
 
 def _existing(tenant: Tenant) -> Counter[str]:
     exists: Counter[str] = Counter()
-    for vm in Vm.objects.filter(tenant=tenant).prefetch_related("disks"):
-        exists.update(vm_amounts(vm.need, sum(disk.size_gib for disk in vm.disks.all())))
+    for vm in Vm.objects.filter(tenant=tenant):
+        exists.update(vm_amounts(vm.need, 0, 1) | {"disk": 0})
+    sizes = Disk.objects.filter(tenant=tenant).values_list("size_gib", flat=True)
+    exists.update({"disk": len(sizes), "disk_gib": sum(sizes)})
     kinds = Resource.objects.filter(tenant=tenant).values_list("kind", flat=True)
     exists.update(kind for kind in kinds if kind not in {"vm", "disk"})
     return exists

@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.campaign("kills on real hosts", ("tests/recovery/traces.py",), share=4),
 ]
 
-SETTLE_SECONDS = 60
+SETTLE_SECONDS = 240
 #: VMs under way when something is killed, spread over the time that one takes undisturbed.
 AT_ONCE = 4
 

@@ -69,6 +69,7 @@ from tests.security.words import (
 
 API: Rows = {
     "api:hosts-metrics GET": A_ADMIN_SEES,
+    "api:storage-clusters-metrics GET": A_ADMIN_SEES,
     "api:compute-clusters-metrics GET": A_ADMIN_SEES,
     **api("instance-types", see=A_MEMBER, create=A_ADMIN, delete=A_ADMIN, bulk=A_ADMIN),
     # A ticket is its asker's own: otto's here.
@@ -109,6 +110,12 @@ API: Rows = {
         patch=A_ADMIN,
         delete=A_ADMIN,
         permit=A_ADMIN,
+        test=A_ADMIN,
+        set_key=A_ADMIN,
+        set_speed=A_ADMIN,
+        apply_speed=A_ADMIN,
+        open=A_ADMIN,
+        close=A_ADMIN,
         bulk=A_ADMIN,
     ),
     **api(
@@ -385,7 +392,11 @@ ADMIN: Rows = {
         read="one tab.monitoring tab.hosts tab.vms tab.types tab.tenants menu",
         acts="create change permit delete",
     ),
-    **admin("storage_cluster", read="one menu", acts="create change permit delete"),
+    **admin(
+        "storage_cluster",
+        read="one tab.monitoring menu",
+        acts="create change permit test set_key set_speed apply_speed open close delete",
+    ),
     **admin(
         "host", read="one tab.vms tab.monitoring tab.activity menu", acts="create open close remove renew_key"
     ),

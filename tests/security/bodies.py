@@ -10,6 +10,8 @@ from tests.kinds.case import RENAME, Body
 from tests.security.answers import API
 from tests.security.words import MARK
 
+#: As `ceph auth print-key` prints one; of no cluster.
+CEPH_KEY = "QVFEbm90YXJlYWxrZXlvZmFueWJvZHlhdGFsbA=="
 NEW_PASSWORD = "another-horse-battery"
 
 #: Kinds that are not deleted through the API, and what else can be asked of many.
@@ -40,6 +42,8 @@ API_BODIES: dict[str, Body] = {
     "api:compute-clusters-permit POST": lambda w: {"open_to_all": True, "tenants": []},
     "api:storage-clusters POST": lambda w: {"region": w.region.name, "name": "new", "path": "/srv/new"},
     "api:storage-clusters-one PATCH": lambda w: {"alias": "new"},
+    "api:storage-clusters-set-key POST": lambda w: {"key": CEPH_KEY},
+    "api:storage-clusters-set-speed POST": lambda w: {"iops": 500},
     "api:storage-clusters-permit POST": lambda w: {"open_to_all": True, "tenants": []},
     "api:hosts POST": lambda w: {"name": "new", "cluster": w.cluster.pk, "address": "192.0.2.9"},
     "api:tenants POST": lambda w: {"name": "new", "owner_username": "new-owner"},
@@ -102,11 +106,14 @@ FORMS: dict[str, Body] = {
     "storage_cluster.create": lambda w: {
         "region": w.region.pk,
         "name": "new",
+        "driver": "file",
         "media": "ssd",
         "path": "/srv/new",
         "max_disk_gib": 100,
     },
     "storage_cluster.change": lambda w: {"name": "new", "max_disk_gib": 100},
+    "storage_cluster.set_key": lambda w: {"key": CEPH_KEY},
+    "storage_cluster.set_speed": lambda w: {"qos_iops": 500, "qos_burst": 1, "qos_burst_seconds": 1},
     "storage_cluster.permit": lambda w: {"open_to_all": "on"},
     "host.create": lambda w: {"name": "new", "cluster": w.cluster.pk, "address": "192.0.2.9"},
     "tenant.create": lambda w: {"name": "new", "username": "new-owner"},
@@ -120,6 +127,7 @@ FORMS: dict[str, Body] = {
             "memory_gib",
             "disk",
             "disk_gib",
+            "snapshot",
             "image",
             "key_pair",
             "vpc",

@@ -151,6 +151,8 @@ def test_a_text_is_refused_at_its_field_or_kept_as_it_is(
             continue
         if place[-1] == "service" or (place[-1] == "public_key" and not text.strip()):
             continue  # a rule's service follows from the rule; an empty public key asks for a new pair
+        if row == "api:vms-snapshot-disks POST":
+            continue  # the name is that of the snapshots; the answer shows the VM, which keeps its own
         for shown in kept_at(json.loads(response.content or "{}"), place):
             assert shown in (text, composed(text.strip()), text.strip().lower()), said
             assert place[-1] == "user_data" or is_one_line(shown), said

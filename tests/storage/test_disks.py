@@ -21,9 +21,10 @@ GIB = 1 << 30
 @pytest.mark.requirement("VM-2")
 @pytest.mark.parametrize("media", list(StorageCluster.Media))
 def test_a_larger_disk_may_do_more_up_to_a_ceiling(media: str) -> None:
-    small, large, huge = (disk_limits(media, size) for size in (10, 100, 32_000))
-    assert 0 < small[0] < large[0] <= huge[0] == disk_limits(media, 64_000)[0]
-    assert 0 < small[1] < large[1] <= huge[1] == disk_limits(media, 64_000)[1]
+    cluster = StorageCluster(media=media)
+    small, large, huge = (disk_limits(cluster, size) for size in (10, 100, 32_000))
+    assert 0 < small[0] < large[0] <= huge[0] == disk_limits(cluster, 64_000)[0]
+    assert 0 < small[1] < large[1] <= huge[1] == disk_limits(cluster, 64_000)[1]
 
 
 @pytest.mark.django_db
@@ -66,3 +67,4 @@ def test_a_pool_with_more_in_use_than_it_has_is_not_believed(monkeypatch: pytest
     observe_clusters()
     cluster.refresh_from_db()
     assert (cluster.capacity_bytes, cluster.used_bytes) == (7, 3)
+    assert cluster.check_error["code"] == "volumes.implausible"

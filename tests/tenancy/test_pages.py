@@ -11,8 +11,11 @@ from apps.accounts.models import (
     Tenant,
     User,
 )
+from apps.accounts.scopes import reached_by_scope
 from apps.accounts.selectors import held_roles
+from apps.lifecycle.verbs import all_verbs
 from tests.factories import make_project, page_client
+from tests.lifecycle.test_verb_table import PRETEND
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("AC-1")]
 
@@ -87,6 +90,17 @@ def test_an_admin_sets_quotas_and_the_tenant_sees_them(ada: User, alice: User, t
     assert client.post(answers_to, {**form, "vm": -3}).status_code == 422
     uses = {use.metric.name: use.limit for use in page_client(alice).get("/quotas/").context["uses"]}
     assert (uses["vm"], uses["disk"]) == (3, 100)
+
+
+@pytest.mark.requirement("AC-4")
+def test_the_page_of_a_new_key_says_what_each_scope_reaches(alice: User) -> None:
+    shown = page_client(alice).get("/api-keys/create/").content.decode()
+    for scope in ApiKey.Scope:
+        assert f'<option value="{scope.value}">{scope.label}</option>' in shown
+    assert "start and stop VMs and open their consoles, but change no disks or snapshots" in shown
+    by_scope = reached_by_scope(verb for verb in all_verbs() if verb.name not in PRETEND)
+    assert {name.split(".")[0] for name in by_scope["operate"]} == {"vm"}
+    assert {"disk.attach", "snapshot.delete"} <= set(by_scope["write"])
 
 
 @pytest.mark.requirement("AC-4")

@@ -15,15 +15,23 @@ from apps.api.representation import ReferenceOut, ResourceOut
 from apps.api.views import ResourceApi
 from apps.compute import selectors
 from apps.compute.filters import ImageFilter
-from apps.compute.models import Image
+from apps.compute.models import Image, ImageCopy
 from apps.compute.models.image import DEFAULT_DISK_GIB
 from apps.compute.services.image import import_image
 from apps.compute.sorting import IS_BASE
-from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RENAME, IMAGE_RETRY
+from apps.compute.verbs import (
+    IMAGE_COPY,
+    IMAGE_DELETE,
+    IMAGE_DELETE_COPY,
+    IMAGE_IMPORT,
+    IMAGE_RENAME,
+    IMAGE_RETRY,
+)
 from apps.infrastructure.models import ComputeCluster, StorageCluster
 from apps.infrastructure.selectors import get_cluster
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation
+from apps.lifecycle.stored_messages import rendered_message
 
 
 class ImageBody(serializers.Serializer[Any]):
@@ -50,6 +58,22 @@ class ImageBody(serializers.Serializer[Any]):
     hot_upgrade = serializers.BooleanField(default=False)
 
 
+class ImageClusterBody(serializers.Serializer[Any]):
+    cluster = NumberId(help_text="Storage cluster.")
+
+
+class ImageCopyOut(serializers.Serializer[Any]):
+    cluster = ReferenceOut(help_text="Storage cluster.")
+    state = serializers.ChoiceField(choices=ImageCopy.State.choices)
+    progress = serializers.IntegerField(
+        allow_null=True, help_text="Percent copied; null unless it is being copied."
+    )
+    stored_bytes = serializers.IntegerField()
+    error = serializers.CharField(
+        allow_blank=True, help_text="Why it was not made or deleted; empty otherwise."
+    )
+
+
 class ImageOut(ResourceOut):
     base = serializers.BooleanField(help_text="Available to all tenants.")
     os_family = serializers.ChoiceField(choices=Image.Family.choices)
@@ -63,6 +87,7 @@ class ImageOut(ResourceOut):
     guest_agent = serializers.BooleanField()
     hot_upgrade = serializers.BooleanField()
     cluster = ReferenceOut(help_text="Storage cluster.")
+    copies = ImageCopyOut(many=True, help_text="In other storage clusters that you have access to.")
 
     @staticmethod
     def own(row: Image) -> dict[str, Any]:
@@ -80,7 +105,18 @@ class ImageOut(ResourceOut):
             "guest_agent": row.guest_agent,
             "hot_upgrade": row.hot_upgrade,
             "cluster": {"id": str(row.cluster_id), "name": row.cluster.name},
+            "copies": [_copy(copy) for copy in row.shown_copies],
         }
+
+
+def _copy(copy: ImageCopy) -> dict[str, Any]:
+    return {
+        "cluster": {"id": str(copy.cluster_id), "name": str(copy.cluster)},
+        "state": copy.state,
+        "progress": copy.progress,
+        "stored_bytes": copy.stored_bytes,
+        "error": rendered_message(copy.error, "message") if copy.error else "",
+    }
 
 
 def import_from_api(actor: Actor, *, cluster: int, project: UUID | None, **rest: Any) -> Operation:
@@ -99,7 +135,11 @@ class ImageApi(ResourceApi):
     create = Create(IMAGE_IMPORT, ImageBody, import_from_api)
     update = Update(IMAGE_RENAME)
     delete = Action(IMAGE_DELETE)
-    actions = (Action(IMAGE_RETRY),)
+    actions = (
+        Action(IMAGE_RETRY),
+        Action(IMAGE_COPY, ImageClusterBody),
+        Action(IMAGE_DELETE_COPY, ImageClusterBody),
+    )
 
     def visible(self, actor: Actor) -> QuerySet[Image]:
         """Return the images the actor may see."""

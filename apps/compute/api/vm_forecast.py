@@ -48,12 +48,23 @@ class AddressesOut(serializers.Serializer[Any]):
     left = serializers.IntegerField(help_text="After.")
 
 
+class NewImageCopyOut(serializers.Serializer[Any]):
+    cluster = ReferenceOut(help_text="Storage cluster.")
+    size_bytes = serializers.IntegerField()
+    progress = serializers.IntegerField(
+        allow_null=True, help_text="Percent of a copy that is being made; null: it starts with the first VM."
+    )
+
+
 class VmForecastOut(serializers.Serializer[Any]):
     count = serializers.IntegerField()
     names = serializers.ListField(child=serializers.CharField())
     instance_type = SizeOut(allow_null=True)
     image = ReferenceOut(allow_null=True)
     disk = NewDiskOut(allow_null=True, help_text="System disk size per VM.")
+    copy = NewImageCopyOut(
+        allow_null=True, help_text="Copy of the image that is made first; null: none is needed."
+    )
     hosts = HostsOut(allow_null=True)
     addresses = AddressesOut(allow_null=True)
     security_group = ReferenceOut(allow_null=True, help_text="null: none, nothing is filtered.")
@@ -69,6 +80,12 @@ def own(seen: VmForecast, rights: Rights) -> dict[str, Any]:
         and {"id": str(kind.pk), "name": kind.name, "vcpu": kind.vcpu, "memory_gib": kind.memory_gib},
         "image": image and _reference(image),
         "disk": image and {"size_gib": seen.draft.disk_gib, "min_gib": image.min_disk_gib},
+        "copy": seen.copy
+        and {
+            "cluster": {"id": str(seen.copy.cluster.pk), "name": str(seen.copy.cluster)},
+            "size_bytes": seen.copy.size_bytes,
+            "progress": seen.copy.progress,
+        },
         "hosts": _hosts(seen, rights.actor.is_admin),
         "addresses": subnet
         and {"subnet": _reference(subnet), "free": subnet.free_addresses, "left": seen.addresses_left},

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from apps.accounts.rights import Rights
 from apps.api import limits
-from apps.api.bodies import NewResource, NumberId
+from apps.api.bodies import Items, LineField, NewResource, NumberId
 from apps.api.declarations import Action, Create, Update
 from apps.api.metrics import MetricsApi
 from apps.api.representation import ReferenceOut, ResourceOut, moment
@@ -19,6 +19,7 @@ from apps.compute.api.vm_forecast import EXPLAIN
 from apps.compute.filters import VmFilter
 from apps.compute.models import PauseReason, Power, Vm
 from apps.compute.services.create_plan import MOST_AT_ONCE
+from apps.compute.services.disk_attachment import MOST_DISKS
 from apps.compute.services.user_data import MOST_ENCODED, UserDataEncoding
 from apps.compute.verbs import (
     VM_CREATE,
@@ -28,11 +29,19 @@ from apps.compute.verbs import (
     VM_RESTART,
     VM_RETRY,
     VM_SHUT_DOWN,
+    VM_SNAPSHOT_DISKS,
     VM_START,
 )
 from apps.lifecycle.actor import Actor
 from apps.network.models import NicRole
 from apps.network.verbs import VM_SET_SECURITY_GROUP
+
+MOST_DATA_DISKS = max(MOST_DISKS.values())
+
+
+class DataDiskBody(serializers.Serializer[Any]):
+    size_gib = serializers.IntegerField(min_value=1, max_value=limits.INTEGER)
+    cluster = NumberId(help_text="Storage cluster.")
 
 
 class VmBody(NewResource):
@@ -52,6 +61,19 @@ class VmBody(NewResource):
         min_value=1,
         max_value=limits.INTEGER,
         help_text="System disk size; by default the image's.",
+    )
+    disk_cluster = NumberId(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Storage cluster of the system disk; by default the image's. The image is copied there first, once.",
+    )
+    data_disks = Items(
+        DataDiskBody(),
+        most=MOST_DATA_DISKS,
+        required=False,
+        default=list,
+        help_text="Data disks to create and attach with the VM. They outlive it.",
     )
     password = serializers.CharField(
         max_length=limits.PASSWORD,
@@ -97,6 +119,26 @@ class VmSecurityGroupBody(serializers.Serializer[Any]):
     role = serializers.ChoiceField(choices=NicRole.choices, default=NicRole.INTERNAL)
 
 
+class DeleteVmBody(serializers.Serializer[Any]):
+    delete_disks = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        default=list,
+        max_length=MOST_DATA_DISKS,
+        help_text="Data disks of the VM to delete as well. The others are detached and kept.",
+    )
+    with_snapshots = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Also delete the snapshots of the deleted disks, the system disk included.",
+    )
+
+
+class VmSnapshotBody(serializers.Serializer[Any]):
+    name = LineField(max_length=63)
+    description = LineField(max_length=255, required=False, allow_blank=True, default="")
+
+
 class VmNicOut(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     role = serializers.ChoiceField(choices=NicRole.choices)
@@ -116,6 +158,8 @@ class VmDiskOut(serializers.Serializer[Any]):
     role = serializers.CharField()
     name = serializers.CharField()
     size_gib = serializers.IntegerField()
+    slot = serializers.IntegerField(help_text="Place in the VM: 0 is the system disk.")
+    serial = serializers.CharField()
 
 
 class VmOut(ResourceOut):
@@ -167,7 +211,14 @@ class VmOut(ResourceOut):
             "host": None,
             "nics": [_nic(nic) for nic in row.shown_nics],
             "disks": [
-                {"id": str(disk.pk), "role": disk.role, "name": disk.name, "size_gib": disk.size_gib}
+                {
+                    "id": str(disk.pk),
+                    "role": disk.role,
+                    "name": disk.name,
+                    "size_gib": disk.size_gib,
+                    "slot": disk.slot,
+                    "serial": disk.serial,
+                }
                 for disk in row.shown_disks
             ],
         }
@@ -200,7 +251,7 @@ class VmApi(ResourceApi):
     }
     create = Create(VM_CREATE, VmBody, batch=True, in_memory=True, explain=EXPLAIN)
     update = Update(VM_RENAME)
-    delete = Action(VM_DELETE)
+    delete = Action(VM_DELETE, DeleteVmBody)
     actions = (
         Action(VM_START),
         Action(VM_SHUT_DOWN),
@@ -208,6 +259,7 @@ class VmApi(ResourceApi):
         Action(VM_POWER_OFF),
         Action(VM_RETRY),
         Action(VM_SET_SECURITY_GROUP, VmSecurityGroupBody),
+        Action(VM_SNAPSHOT_DISKS, VmSnapshotBody),
     )
 
     def visible(self, actor: Actor) -> QuerySet[Vm]:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from apps.drivers.specs import ImageSpec
 from apps.infrastructure.models import ComputeCluster, StorageCluster
 from apps.lifecycle.models import Kind
+
+if TYPE_CHECKING:
+    from django.db.models.fields.related_descriptors import RelatedManager
+
+    from apps.compute.models.image_copy import ImageCopy
 
 #: Size of a system disk when nobody says otherwise (IM-1).
 DEFAULT_DISK_GIB = 40
@@ -40,6 +47,11 @@ class Image(Kind):
     guest_agent = models.BooleanField(_("guest agent installed"), default=False)
     hot_upgrade = models.BooleanField(_("supports CPU and memory hot-add"), default=False)
 
+    if TYPE_CHECKING:
+        copies: RelatedManager[ImageCopy]
+        #: Set by `selectors.visible_images`: those in storage clusters that the reader may see.
+        shown_copies: list[ImageCopy]
+
     class Meta:
         verbose_name = _("image")
         verbose_name_plural = _("images")
@@ -48,6 +60,12 @@ class Image(Kind):
     def is_base(self) -> bool:
         """Whether it is offered to all tenants."""
         return self.tenant_id is None
+
+    @property
+    def has_copies(self) -> bool:
+        """Whether there are any: of the row of a list, without a query."""
+        read: list[ImageCopy] | None = self.__dict__.get("shown_copies")
+        return bool(read) if read is not None else self.copies.exists()
 
     def spec(self) -> ImageSpec:
         """Return the image as volume drivers see it."""

@@ -110,9 +110,9 @@ class Vm(Kind):
 
     @property
     def data_disks(self) -> list[Disk]:
-        """Return the disks attached to it, which outlive it, oldest first. Reads `disks`: prefetch them."""
+        """Return the disks attached to it, which outlive it, by slot. Reads `disks`: prefetch them."""
         data = [disk for disk in self.disks.all() if not disk.is_system]
-        return sorted(data, key=lambda disk: (disk.created_at, disk.pk))
+        return sorted(data, key=lambda disk: disk.slot or 0)
 
     @property
     def need(self) -> Need:

@@ -8,12 +8,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from apps.compute.models import Power, Vm
-from apps.compute.operations.vm import ensure_ports, load_vm, settle_deleted
+from apps.compute.operations.disk import ensure_volume_exists
+from apps.compute.operations.fencing import fence_if_off
+from apps.compute.operations.parts import ensure_ports, load_vm
+from apps.compute.operations.settling import forget_disk, named_disks, settle_deleted
 from apps.compute.reconciled.reservations import recount_host
 from apps.compute.specs import vm_spec
 from apps.compute.verbs import VM_FORCE_CLEAN, VM_RESYNC, VM_ROLL_BACK
 from apps.drivers.errors import DriverError
-from apps.drivers.specs import PoolKind, PortSpec, VmStatus
+from apps.drivers.specs import PortSpec, VmStatus
 from apps.drivers.specs import Power as DriverPower
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host
@@ -22,6 +25,7 @@ from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.operation_context import OperationContext
 from apps.reconciliation.operations.common import keep_remaining, repairing
 from apps.storage.models import Disk
+from apps.storage.operations.disk import remove_copy_point
 from apps.storage.specs import volume_spec
 
 
@@ -39,16 +43,22 @@ def resync_vm(run: OperationContext) -> Settle | None:
     if not args.get("definition", True):
         return None
     hypervisor = backends.hypervisor(host, run)
-    there = hypervisor.status(str(vm.pk)).exists
-    if args.get("disks"):
+    seen = hypervisor.status(str(vm.pk))
+    there = seen.exists
+    # The disks of a VM that runs grow with the guest's (`ensure_disks`): no other may write to a volume in use.
+    if args.get("disks") and seen.power is DriverPower.OFF:
         run.step(_("Resizing the disks"), 40)
         for disk in vm.disks.all():
             _grow(run, disk, host)
     run.step(_("Defining the VM on %(host)s"), 60, host=host.name)
-    hypervisor.ensure_vm(vm_spec(vm))
+    spec = vm_spec(vm)
+    hypervisor.ensure_vm(spec)
+    hypervisor.ensure_disks(spec)
     if there and not args.get("power"):
         return None
     run.step(_("Setting the power state on %(host)s"), 80, host=host.name)
+    if vm.power == Power.ON:
+        fence_if_off(run, hypervisor, vm, host)
     status = hypervisor.ensure_power(str(vm.pk), DriverPower(vm.power), boot=vm.boot)
     return lambda: _seen(vm, status)
 
@@ -95,22 +105,17 @@ def force_clean_vm(run: OperationContext) -> Settle:
     run.step(_("Removing the system disk"), 70)
     if (disk := vm.system_disk) is not None:
         keep_remaining(run, partial(_remove_volume, run, disk, host))
+    for disk in named_disks(run, vm):
+        run.step(_("Removing disk %(disk)s"), 80, disk=disk.name)
+        keep_remaining(run, partial(remove_copy_point, run, disk))
+        keep_remaining(run, partial(_remove_volume, run, disk, host))
+        forget_disk(disk)
     return lambda: settle_deleted(vm)
 
 
 def _grow(run: OperationContext, disk: Disk, host: Host) -> None:
-    volumes = backends.volumes(disk.cluster, run, host=host)
-    if str(disk.pk) not in volumes.inventory(disk.cluster.spec()).of(PoolKind.VOLUME):
-        raise DriverError(
-            _("Volume %(id)s no longer exists."),
-            values={"id": disk.pk},
-            code="volumes.volume_missing",
-            permanent=True,
-            hint=_("The data cannot be recovered. Force clean the VM if it is no longer needed.")
-            if disk.is_system
-            else "",
-        )
-    volumes.ensure_volume(volume_spec(disk))
+    ensure_volume_exists(run, disk)
+    backends.volumes(disk.cluster, run, host=host).ensure_volume(volume_spec(disk))
 
 
 def _must_have_moved(vm: Vm, home: Host, found: Host, exists: bool) -> None:

@@ -12,14 +12,23 @@ from apps.compute import selectors
 from apps.compute.api.images import ImageApi
 from apps.compute.filters import ImageFilter
 from apps.compute.forms import ImageForm
+from apps.compute.image_copy_forms import ImageCopyForm, ImageDeleteCopyForm
 from apps.compute.models import Image, Vm
+from apps.compute.pages.image_copies import image_copies
 from apps.compute.sorting import IS_BASE
-from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RENAME, IMAGE_RETRY
+from apps.compute.verbs import (
+    IMAGE_COPY,
+    IMAGE_DELETE,
+    IMAGE_DELETE_COPY,
+    IMAGE_IMPORT,
+    IMAGE_RENAME,
+    IMAGE_RETRY,
+)
 from apps.infrastructure.models import StorageCluster
 from apps.portal.columns import CREATED, DESCRIPTION, ID, NAME, REGION, STATE, TENANT, UPDATED, Column
 from apps.portal.create import CreatePage
 from apps.portal.dependencies import Related
-from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
+from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property, Tab
 from apps.portal.facets import choice_facet, region_facet, status_facet, tenant_facet
 from apps.portal.forms import LabelsForm
 from apps.portal.kinds import Do, PageKind
@@ -30,12 +39,24 @@ from apps.storage.models import Disk
 
 def _goes(image: Image) -> list[str]:
     return [
-        _("Image %(name)s is deleted from its storage cluster.") % {"name": image.name},
+        _("Image %(name)s is deleted from all its storage clusters.") % {"name": image.name},
         _("An image cannot be deleted while system disks depend on it."),
     ]
 
 
-_OWN = (Do(IMAGE_RENAME, form=LabelsForm), Do(IMAGE_DELETE, says=_goes, typed_name=True))
+def _copy_goes(image: Image) -> list[str]:
+    return [
+        _("The copy is deleted. Image %(name)s and its other copies are kept.") % {"name": image.name},
+        _("A copy cannot be deleted while system disks depend on it."),
+    ]
+
+
+_OWN = (
+    Do(IMAGE_COPY, form=ImageCopyForm),
+    Do(IMAGE_RENAME, form=LabelsForm),
+    Do(IMAGE_DELETE_COPY, form=ImageDeleteCopyForm, says=_copy_goes, typed_name=True),
+    Do(IMAGE_DELETE, says=_goes, typed_name=True),
+)
 
 #: As tenants have it: importing is the administrator's.
 TENANT_IMAGE = PageKind(
@@ -112,7 +133,11 @@ class TenantImageList(ImageList):
 
 class ImageDetail(DetailPage):
     of = IMAGE
-    tabs = (OVERVIEW, ACTIVITY)
+    tabs = (
+        OVERVIEW,
+        Tab("copies", gettext_lazy("Copies"), "compute/image_copies.html", image_copies),
+        ACTIVITY,
+    )
 
     def properties(self, row: Image) -> Sequence[Properties]:
         """What it holds."""
@@ -144,7 +169,8 @@ class ImageDetail(DetailPage):
 
     def uses(self, row: Image) -> Sequence[Related]:
         """Where it is stored."""
-        return [Related("storage_cluster", StorageCluster.objects.filter(pk=row.cluster_id))]
+        clusters = [row.cluster_id, *(copy.cluster_id for copy in row.shown_copies)]
+        return [Related("storage_cluster", StorageCluster.objects.filter(pk__in=clusters))]
 
     def used_by(self, row: Image) -> Sequence[Related]:
         """What was made from it: disks go on reading from it."""

@@ -26,7 +26,11 @@ class VmCreate(CreatePage):
     sections = (
         Section(gettext_lazy("Basics"), ("name", "count", "region"), help="virtual-machines#create-a-vm"),
         Section(gettext_lazy("Image"), ("image",), css="one-field", help="images-and-disks#images"),
-        Section(gettext_lazy("Size"), ("instance_type", "disk_gib"), help="virtual-machines#size"),
+        Section(
+            gettext_lazy("Size"),
+            ("instance_type", "disk_gib", "disk_cluster", "data_disks", "data_cluster"),
+            help="virtual-machines#size",
+        ),
         Section(gettext_lazy("Network"), ("subnet", "security_group"), help="virtual-machines#network"),
         Section(
             gettext_lazy("Login"),
@@ -61,6 +65,7 @@ class VmCreate(CreatePage):
             "image": row.image_id,
             "instance_type": row.instance_type_id,
             "disk_gib": disk and disk.size_gib,
+            "disk_cluster": disk and disk.cluster_id,
             "subnet": nic and nic.subnet_id,
             "security_group": nic and nic.security_group_id,
         }

@@ -9,10 +9,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.compute import selectors
+from apps.compute.disk_forms import DeleteVmForm
 from apps.compute.filters import VmFilter
 from apps.compute.forms import SecurityGroupForm
 from apps.compute.models import Image, InstanceType, KeyPair, PauseReason, Vm
 from apps.compute.pages.vm_columns import COLUMNS, VIEWS, as_of, size
+from apps.compute.pages.vm_disks import vm_disks
 from apps.compute.pages.vm_overview import overview, why_nothing_new
 from apps.compute.verbs import (
     VM_CREATE,
@@ -22,6 +24,7 @@ from apps.compute.verbs import (
     VM_RESTART,
     VM_RETRY,
     VM_SHUT_DOWN,
+    VM_SNAPSHOT_DISKS,
     VM_START,
 )
 from apps.infrastructure.models import ComputeCluster, Host
@@ -36,6 +39,7 @@ from apps.portal.forms import LabelsForm
 from apps.portal.kinds import Do, PageKind, resource_url
 from apps.portal.lists import Empty, ListPage
 from apps.portal.status_filter import with_status
+from apps.storage.forms import SnapshotOfForm
 from apps.storage.models import Disk
 
 
@@ -62,6 +66,13 @@ def _stops(vm: Vm) -> list[str]:
     return [_("Like a power cut: unsaved data in the guest is lost.")]
 
 
+def _taking(vm: Vm) -> list[str]:
+    return [
+        _("Snapshots of all its disks are taken at the same instant."),
+        _("With a guest agent, the file systems are frozen for a moment. Without one, the VM is paused."),
+    ]
+
+
 VM = PageKind(
     "vm",
     "vms",
@@ -79,9 +90,10 @@ VM = PageKind(
         Do(VM_RESTART, also=gettext_lazy("Reboot")),
         Do(VM_POWER_OFF, says=_stops),
         Do(VM_RETRY),
+        Do(VM_SNAPSHOT_DISKS, form=SnapshotOfForm, says=_taking, bulk=True, also=gettext_lazy("Backup")),
         Do(VM_SET_SECURITY_GROUP, form=SecurityGroupForm, bulk=True),
         Do(VM_RENAME, form=LabelsForm),
-        Do(VM_DELETE, says=_goes, typed_name=True),
+        Do(VM_DELETE, form=DeleteVmForm, says=_goes, typed_name=True, bulk=True),
     ),
     as_of=as_of,
 )
@@ -106,10 +118,6 @@ def _network(page: DetailPage, row: Vm) -> dict[str, Any]:
     return {"nics": row.shown_nics, "check_url": f"{page.area}:reachability"}
 
 
-def _storage(page: DetailPage, row: Vm) -> dict[str, Any]:
-    return {"disks": row.shown_disks}
-
-
 def _paused(row: Vm) -> list[Property]:
     """Why QEMU paused it; no line for the VMs that are not."""
     return [Property(_("Paused"), PauseReason(row.pause_reason).label)] if row.pause_reason else []
@@ -122,7 +130,7 @@ class VmDetail(DetailPage):
     tabs = (
         Tab("", gettext_lazy("Overview"), "compute/vm_overview.html", overview),
         Tab("network", gettext_lazy("Network"), "compute/vm_network.html", _network),
-        Tab("disks", gettext_lazy("Disks"), "compute/vm_disks.html", _storage),
+        Tab("disks", gettext_lazy("Disks"), "compute/vm_disks.html", vm_disks),
         monitoring(VM_CHARTS, "api:vms-metrics", why_nothing_new),
         ACTIVITY,
     )

@@ -25,7 +25,12 @@ _ROWS = f"""
     SELECT r.id, r.name, r.tenant_id, r.id AS resource, 0 AS size_gib, r.id AS lost
       FROM compute_image k JOIN lifecycle_resource r ON r.id = k.resource_id
      WHERE k.cluster_id = %(cluster)s AND {AT_REST}
+    UNION ALL SELECT c.id, r.name, r.tenant_id, r.id, 0, r.id
+      FROM compute_imagecopy c JOIN lifecycle_resource r ON r.id = c.image_id
+     WHERE c.cluster_id = %(cluster)s AND c.state = 'ready' AND {AT_REST}
 """  # noqa: S608 -- constants
+
+_COPIES = "SELECT id FROM compute_imagecopy"
 
 
 def _remove(volumes: Volumes, id: str, pool: PoolSpec) -> None:
@@ -45,12 +50,15 @@ declare(
     Reconciled(
         "image",
         Image,
-        InPool(PoolKind.IMAGE, _ROWS, _remove),
+        InPool(PoolKind.IMAGE, _ROWS, _remove, known=_COPIES),
         stale=gettext_noop("The image file is missing in %(place)s."),
         orphan=gettext_noop("%(place)s contains this image, but it is not in the database."),
         removed=file_removed,
         safe=frozenset({(Rule.ORPHAN, PARTIAL)}),
-        no_remake=gettext_lazy("The image file is missing. Import it again as a new image."),
+        no_remake=gettext_lazy(
+            "The image file is missing. Import it again as a new image. "
+            "If a copy is missing, delete the copy and make it again."
+        ),
         force_clean=IMAGE_FORCE_CLEAN,
         users=_users,
         cleaned=_cleaned,

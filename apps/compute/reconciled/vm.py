@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from apps.compute.models import Power, Vm
+from apps.compute.models import Vm
 from apps.compute.quota import vm_amounts
-from apps.compute.reconciled.reports import differences
+from apps.compute.reconciled import attachments, reports
 from apps.compute.verbs import VM_FORCE_CLEAN, VM_RESYNC, VM_ROLL_BACK
 from apps.drivers.protocols import Hypervisor
 from apps.drivers.specs import Power as DriverPower
 from apps.lifecycle.models import Resource
 from apps.reconciliation.declared import Clean, Fact, Preview, Reconciled, declare
+from apps.reconciliation.difference import Difference, Place
 from apps.reconciliation.models import Finding, Rule
 from apps.reconciliation.places import OnHosts
 from apps.reconciliation.rules import GENERATION, SIZE
+from apps.storage.models import Disk
+
+if TYPE_CHECKING:
+    from apps.infrastructure.reports import Reading
+
+
+def _differences(readings: Sequence[Reading], hosts: Mapping[UUID, Place]) -> Iterator[Difference]:
+    return chain(reports.differences(readings, hosts), attachments.differences(readings, hosts))
 
 
 def _is_on(hypervisor: Hypervisor, id: str) -> bool:
@@ -46,15 +57,8 @@ def _resync_args(findings: Sequence[Finding], by_hand: bool) -> dict[str, Any]:
     if not findings:
         return {"power": True}
     kinds = {finding.kind for finding in findings}
-    args = {"definition": kinds != {"nic"}, "disks": "disk" in kinds}
+    args = {"definition": kinds != {"nic"}, "disks": any(finding.aspect == SIZE for finding in findings)}
     return {**args, "power": "vm" in kinds} if by_hand else args
-
-
-def _no_resync(finding: Finding) -> str:
-    assert finding.resource is not None
-    if finding.aspect == SIZE and finding.resource.as_vm.is_on:
-        return _("Shut down the VM first. A volume in use cannot grow.")
-    return ""
 
 
 def _resync_says(resource: Resource, part: str) -> Preview:
@@ -64,6 +68,15 @@ def _resync_says(resource: Resource, part: str) -> Preview:
         )
     vm = resource.as_vm
     names = {"name": vm.name, "host": vm.host.name if vm.host else ""}
+    if part == "disk":
+        return Preview(
+            [
+                _("The disks of %(name)s on host %(host)s are attached and detached as in the database.")
+                % names,
+                _("They get the limits and sizes in the database."),
+            ],
+            [_("Data that the guest has not written yet to a disk that is detached.")],
+        )
     done = [
         _("The ports of %(name)s and its definition on host %(host)s are recreated from the database.")
         % names
@@ -72,6 +85,12 @@ def _resync_says(resource: Resource, part: str) -> Preview:
         return Preview([*done, _("The VM is started if it is stopped.")])
     done.append(_("The VM is powered off if it is running."))
     return Preview(done, [_("Unsaved data in the guest.")] if vm.is_on else [])
+
+
+def _users(key: UUID) -> QuerySet[Resource]:
+    """Disks that still read from its system disk."""
+    source = Q(as_disk__copied_from__vm=key, as_disk__copied_from__role=Disk.Role.SYSTEM)
+    return Resource.objects.filter(source, as_disk__independent_at=None)
 
 
 def _cleaned(resource: Resource) -> Clean:
@@ -93,7 +112,11 @@ def _cleaned(resource: Resource) -> Clean:
     if disk is None:
         return Clean(done, amounts=amounts)
     values = {"name": disk.name, "size": disk.size_gib}
-    return Clean(done, [_("Disk %(name)s with all its data: %(size)s GiB.") % values], amounts)
+    lost = [_("Disk %(name)s with all its data: %(size)s GiB.") % values]
+    if count := disk.snapshots.count():
+        lost.append(_("Its snapshots: %(count)s.") % {"count": count})
+        amounts["snapshot"] = count
+    return Clean(done, lost, amounts)
 
 
 def _facts(resource: Resource) -> list[Fact]:
@@ -109,7 +132,7 @@ declare(
     Reconciled(
         "vm",
         Vm,
-        OnHosts(differences, is_on=_is_on, remove=_remove),
+        OnHosts(_differences, is_on=_is_on, remove=_remove),
         stale=gettext_noop("The VM does not exist on host %(place)s."),
         orphan=gettext_noop("Host %(place)s has this VM, but it is not in the database."),
         removed=_removed,
@@ -119,8 +142,7 @@ declare(
         force_clean=VM_FORCE_CLEAN,
         resync_says=_resync_says,
         resync_args=_resync_args,
-        no_resync=_no_resync,
-        ready=~Q(aspect=SIZE) | Q(resource__as_vm__power_seen=Power.OFF),
+        users=_users,
         cleaned=_cleaned,
         fetch=("as_vm__host",),
         facts=_facts,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -15,8 +16,10 @@ from apps.accounts.models import Project
 from apps.accounts.references import chosen_project
 from apps.compute.models import Image, InstanceType
 from apps.compute.services import first_boot, references
+from apps.compute.services.new_disks import NewDisk, new_data_disks
 from apps.compute.services.user_data import UserDataEncoding, read_user_data, sets_hostname
 from apps.compute.verbs import VM_CREATE
+from apps.infrastructure.models import StorageCluster
 from apps.infrastructure.need import Need
 from apps.infrastructure.regions import ensure_one_region
 from apps.lifecycle.actor import Actor
@@ -46,11 +49,14 @@ class Draft:
     project: Project | None = None
     type: InstanceType | None = None
     image: Image | None = None
+    #: Where the system disk is created.
+    cluster: StorageCluster | None = None
     subnet: Subnet | None = None
     group: SecurityGroup | None = None
     disk_gib: int = 0
     ssh_keys: list[str] | None = None
     user_data: str | None = None
+    data_disks: list[NewDisk] | None = None
     count: int = 1
 
     @property
@@ -67,6 +73,7 @@ class Plan:
     project: Project
     type: InstanceType
     image: Image
+    cluster: StorageCluster
     subnet: Subnet
     group: SecurityGroup | None
     disk_gib: int
@@ -76,6 +83,7 @@ class Plan:
     description: str
     sealed_hash: str
     sealed_user_data: str
+    data_disks: list[NewDisk]
 
     @property
     def need(self) -> Need:
@@ -97,12 +105,14 @@ class VmRequest:
     security_group: UUID | DefaultGroup | None = DEFAULT_GROUP
     project: UUID | None = None
     disk_gib: int | None = None
+    disk_cluster: int | None = None
     password: str = ""
     key_pairs: Sequence[UUID] = ()
     hostname: str = ""
     user_data: str = ""
     user_data_encoding: str = UserDataEncoding.PLAIN
     description: str = ""
+    data_disks: Sequence[Mapping[str, Any]] = ()
     count: int = 1
 
 
@@ -119,14 +129,17 @@ def look_up(actor: Actor, asked: VmRequest, refusals: ErrorCollector) -> Draft:
         draft.type = refusals.attempt(references.instance_type, into, asked.instance_type)
     if asked.image is not None:
         draft.image = refusals.attempt(references.image, actor, into, asked.image)
+    if draft.image is not None:
+        draft.cluster = refusals.attempt(references.system_cluster, into, draft.image, asked.disk_cluster)
     if asked.subnet is not None:
         draft.subnet = refusals.attempt(references.subnet, actor, into, asked.subnet)
     draft.group = refusals.attempt(_group, actor, into, asked.security_group, draft.type)
     draft.ssh_keys = refusals.attempt(references.public_keys, actor, into, asked.key_pairs)
+    draft.data_disks = refusals.attempt(new_data_disks, actor, into, asked.data_disks, draft.type)
     family = draft.image.os_family if draft.image else None
     draft.user_data = refusals.attempt(read_user_data, asked.user_data, asked.user_data_encoding, family)
     if draft.image is not None:
-        draft.disk_gib = asked.disk_gib or _default_disk(draft.image)
+        draft.disk_gib = asked.disk_gib or _default_disk(draft.image, draft.cluster or draft.image.cluster)
     refusals.attempt(_check, asked, draft)
     _check_fit(draft, refusals)
     return draft
@@ -148,6 +161,7 @@ def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
         and draft.project
         and draft.type
         and draft.image
+        and draft.cluster
         and draft.subnet
         and asked.name is not None
     )
@@ -161,6 +175,7 @@ def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
         project=draft.project,
         type=draft.type,
         image=draft.image,
+        cluster=draft.cluster,
         subnet=draft.subnet,
         group=draft.group,
         disk_gib=draft.disk_gib,
@@ -170,12 +185,13 @@ def complete(asked: VmRequest, draft: Draft, refusals: ErrorCollector) -> Plan:
         description=description,
         sealed_hash=first_boot.sealed_hash(asked.password),
         sealed_user_data=first_boot.sealed_user_data(draft.user_data or ""),
+        data_disks=draft.data_disks or [],
     )
 
 
-def _default_disk(image: Image) -> int:
-    """Return what the image suggests, within what it needs and what its cluster takes by now."""
-    return max(min(image.default_disk_gib, image.cluster.max_disk_gib), image.min_disk_gib)
+def _default_disk(image: Image, cluster: StorageCluster) -> int:
+    """Return what the image suggests, within what it needs and what the storage cluster takes by now."""
+    return max(min(image.default_disk_gib, cluster.max_disk_gib), image.min_disk_gib)
 
 
 def numbered(name: str, count: int) -> list[str]:
@@ -192,11 +208,11 @@ def _check(asked: VmRequest, draft: Draft) -> None:
         wrong |= _label_errors(asked.name, asked.description, draft.count)
     if asked.password:
         wrong["password"] = first_boot.password_errors(asked.password)
-    image = draft.image
-    if image is not None and not image.min_disk_gib <= draft.disk_gib <= image.cluster.max_disk_gib:
+    image, cluster = draft.image, draft.cluster
+    if image and cluster and not image.min_disk_gib <= draft.disk_gib <= cluster.max_disk_gib:
         wrong["disk_gib"] = [
             _("%(least)s to %(most)s GiB for this image.")
-            % {"least": image.min_disk_gib, "most": image.cluster.max_disk_gib}
+            % {"least": image.min_disk_gib, "most": cluster.max_disk_gib}
         ]
     if image is not None and asked.hostname:
         last = numbered(asked.hostname, draft.count)[-1]
@@ -229,6 +245,8 @@ def _check_fit(draft: Draft, refusals: ErrorCollector) -> None:
     for field, chosen in (("image", draft.image), ("subnet", draft.subnet), ("security_group", draft.group)):
         if chosen is not None:
             refusals.attempt(ensure_one_region, cluster, chosen, field=field)
+    if draft.cluster is not None and draft.image is not None and draft.cluster.pk != draft.image.cluster_id:
+        refusals.attempt(ensure_one_region, cluster, draft.cluster, field="disk_cluster")
     if draft.image is not None:
         refusals.attempt(_ensure_cpus, draft.type, draft.image)
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from apps.compute.quota import vm_amounts
 from apps.compute.services.create_plan import Draft, VmRequest, look_up, numbered
+from apps.compute.services.image_copy import CopyForecast, copy_forecast
+from apps.compute.services.new_disks import new_vm_amounts
 from apps.infrastructure.capacity_forecast import CapacityForecast, capacity_forecast, no_capacity
+from apps.infrastructure.models import StorageCluster
+from apps.infrastructure.space import no_space, space_left
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.dry_run import ErrorCollector
+from apps.lifecycle.errors import Refused
 from apps.lifecycle.forecast import Forecast
 from apps.lifecycle.usable import ensure_usable
 from apps.network.models import Subnet
@@ -30,6 +35,8 @@ class VmForecast(Forecast):
     subnet: Subnet | None = None
     #: Whether it was requested without a security group.
     unfiltered: bool = False
+    #: Of the image, where it is in another storage cluster than the system disk will be.
+    copy: CopyForecast | None = None
 
     @property
     def last_name(self) -> str:
@@ -59,7 +66,11 @@ def forecast_vms(actor: Actor, asked: Mapping[str, Any]) -> VmForecast:
     for used in (draft.image, draft.subnet, draft.group):
         if used is not None:
             refusals.attempt(ensure_usable, used)
-    amounts = vm_amounts(draft.need, draft.disk_gib, draft.count) if draft.need else {"vm": draft.count}
+    amounts = (
+        new_vm_amounts(draft.need, draft.disk_gib, draft.data_disks or [], draft.count)
+        if draft.need
+        else {"vm": draft.count}
+    )
     quotas = quota_lines(draft.project.tenant_id, amounts)
     short = over_quota(quotas)
     hosts = capacity_forecast(draft.type.cluster, draft.need) if draft.type and draft.need else None
@@ -67,6 +78,8 @@ def forecast_vms(actor: Actor, asked: Mapping[str, Any]) -> VmForecast:
         refusals.found.append(short)
     if draft.type and hosts and hosts.room < draft.count:
         refusals.found.append(no_capacity(draft.type.cluster, hosts, draft.count))
+    # No cluster may have a disk of a size that is wrong in itself: that is all there is to say of it.
+    refusals.found += _no_space(draft, with_system="disk_gib" not in refusals.wrong_fields)
     subnet = (
         with_free_addresses(Subnet.objects.select_related("vpc")).get(pk=draft.subnet.pk)
         if draft.subnet
@@ -82,4 +95,23 @@ def forecast_vms(actor: Actor, asked: Mapping[str, Any]) -> VmForecast:
         hosts=hosts,
         subnet=subnet,
         unfiltered=wanted.security_group is None,
+        copy=copy_forecast(draft.image, draft.cluster) if draft.image and draft.cluster else None,
     )
+
+
+def _no_space(draft: Draft, *, with_system: bool) -> list[Refused]:
+    """Return the refusals of storage clusters with too little space for all the disks they would get."""
+    wanted: Counter[StorageCluster] = Counter()
+    fields: dict[StorageCluster, str] = {}
+    if draft.cluster is not None and with_system:
+        wanted[draft.cluster] += draft.disk_gib
+        fields[draft.cluster] = "disk_gib"
+    for disk in draft.data_disks or []:
+        wanted[disk.cluster] += disk.size_gib
+        fields.setdefault(disk.cluster, "data_disks")
+    short: list[Refused] = []
+    for cluster, gib in wanted.items():
+        left, needed = space_left(cluster), gib * draft.count
+        if left is not None and left < needed:
+            short.append(no_space(cluster, needed, field=fields[cluster]))
+    return short

@@ -14,6 +14,7 @@ from apps.accounts.references import chosen_project
 from apps.accounts.single_line import clean_line, is_one_line
 from apps.compute.models import Image
 from apps.compute.models.image import DEFAULT_DISK_GIB
+from apps.compute.services.image_copy import stop_copying
 from apps.compute.verbs import IMAGE_DELETE, IMAGE_IMPORT, IMAGE_RENAME, IMAGE_RETRY
 from apps.drivers.specs.storage import IMPORTS
 from apps.infrastructure.models import ComputeCluster, StorageCluster
@@ -87,7 +88,7 @@ rename_image = renames(IMAGE_RENAME)
 
 @changes(IMAGE_DELETE, shared=True)
 def delete_image(change: Change[Image]) -> Operation:
-    """Delete an image from which no disk was cloned. Raises InUse with the disks' VMs."""
+    """Delete an image from which no disk was cloned, and its copies. Raises InUse with the disks' VMs."""
     image = change.row
     disks = list(image.disks.select_related("vm")[:50])
     if disks:
@@ -96,6 +97,7 @@ def delete_image(change: Change[Image]) -> Operation:
             hint=_("Delete the VMs that use the image first."),
             details={"resources": [_user(disk.vm or disk) for disk in disks]},
         )
+    stop_copying(change)
     change.bump()
     return change.request()
 

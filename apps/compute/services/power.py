@@ -1,4 +1,4 @@
-"""Starting, stopping, renaming, retrying and deleting VMs."""
+"""Starting, stopping, renaming and retrying VMs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from django.db.models import F
 
 from apps.accounts.acts import changes, renames
 from apps.compute.models import Power, Vm
+from apps.compute.services.image_copy import hold_image_again
 from apps.compute.verbs import (
-    VM_DELETE,
     VM_FINISH_FIRST_BOOT,
     VM_POWER_OFF,
     VM_RENAME,
@@ -67,14 +67,7 @@ def finish_first_boot(change: Change[Vm]) -> Operation:
 def retry_vm(change: Change[Vm]) -> Operation:
     """Take up again the creation of a VM that failed; its reservation and addresses are still its own."""
     Vm.objects.filter(pk=change.row.pk).update(power=Power.ON)
-    return change.request()
-
-
-@changes(VM_DELETE)
-def delete_vm(change: Change[Vm]) -> Operation:
-    """Delete a VM with its system disk and NICs, whatever else is going on with it (VM-10)."""
-    Vm.objects.filter(pk=change.row.pk).update(power=Power.OFF)
-    change.bump()
+    hold_image_again(change.row)
     return change.request()
 
 

@@ -12,7 +12,10 @@ from apps.accounts.access import visible
 from apps.accounts.models import Project
 from apps.compute import selectors
 from apps.compute.models import Image, InstanceType, KeyPair
-from apps.infrastructure.models import Region
+from apps.infrastructure.disk_speed import SPEED_COLUMNS
+from apps.infrastructure.models import Region, StorageCluster
+from apps.infrastructure.selectors import usable
+from apps.infrastructure.space import SPACE_COLUMNS, ensure_accepts_disks
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.network.models import SecurityGroup, Subnet
@@ -35,8 +38,15 @@ _IMAGE = (
     "architecture",
     "min_disk_gib",
     "default_disk_gib",
-    "cluster__media",
+    "virtual_bytes",
+    "stored_bytes",
+    "cluster__name",
+    "cluster__alias",
     "cluster__max_disk_gib",
+    "cluster__accepts_disks",
+    "cluster__driver",
+    *(f"cluster__{column}" for column in SPACE_COLUMNS),
+    *(f"cluster__{column}" for column in SPEED_COLUMNS),
     "region__label",
 )
 
@@ -56,6 +66,19 @@ def image(actor: Actor, project: Project, pk: UUID) -> Image:
     found = selectors.usable_images(actor, project.tenant_id).only(*_IMAGE).filter(pk=pk).first()
     if found is None:
         raise Invalid({"image": [_("Image not found, or you have no access to its storage cluster.")]})
+    return found
+
+
+def system_cluster(project: Project, image: Image, pk: int | None) -> StorageCluster:
+    """Return where a system disk is created, by default the image's storage cluster. Raises Invalid, Refused."""
+    if pk is None or pk == image.cluster_id:
+        ensure_accepts_disks(image.cluster, "image")
+        return image.cluster
+    rows = usable(project.tenant_id, StorageCluster.objects.select_related("region"))
+    found = rows.filter(pk=pk).first()
+    if found is None:
+        raise Invalid({"disk_cluster": [_("Storage cluster not found, or you have no access to it.")]})
+    ensure_accepts_disks(found, "disk_cluster")
     return found
 
 

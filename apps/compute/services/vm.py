@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
 from apps.accounts.secrets import unseal
-from apps.compute.models import KeyPair, Power, Vm
-from apps.compute.quota import vm_amounts
+from apps.compute.models import ImageCopy, KeyPair, Power, Vm
 from apps.compute.services.create_plan import (
     LONGEST_NAME,
     Plan,
@@ -19,8 +20,11 @@ from apps.compute.services.create_plan import (
     complete,
     look_up,
 )
+from apps.compute.services.image_copy import hold_image
+from apps.compute.services.new_disks import new_vm_amounts, rows_of
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.placement import place
+from apps.infrastructure.space import reserve_space
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.bulk_insert import insert
@@ -31,6 +35,7 @@ from apps.network.services.addresses import allocate_nic
 from apps.quotas.services import reserve_quota
 from apps.storage.limits import disk_limits
 from apps.storage.models import Disk
+from apps.storage.models.disk import SYSTEM_SLOT
 
 
 @serves(VM_CREATE)
@@ -54,11 +59,11 @@ def _kept_of(key_pairs: Sequence[UUID]) -> list[dict[str, str]]:
 
 
 def _reserve_and_insert(plan: Plan, key_pairs: list[dict[str, str]]) -> list[Operation]:
-    """Locks in the order everybody keeps: resources, quota, host (see `infrastructure.placement`)."""
+    """Locks in the order everybody keeps: resources, quota, host, storage (`infrastructure.placement`, `.space`)."""
     count = len(plan.names)
-    hold_for_use(plan.image, shared=True)
+    copy = hold_image(plan.image, plan.cluster)
     hold_for_use(plan.subnet, *([plan.group] if plan.group else []))
-    reserve_quota(plan.project.tenant_id, vm_amounts(plan.need, plan.disk_gib, count))
+    reserve_quota(plan.project.tenant_id, new_vm_amounts(plan.need, plan.disk_gib, plan.data_disks, count))
     # Of what was sealed, however it was normalised before.
     user_data = unseal(plan.sealed_user_data) if plan.sealed_user_data else ""
     to_compare = {
@@ -69,14 +74,26 @@ def _reserve_and_insert(plan: Plan, key_pairs: list[dict[str, str]]) -> list[Ope
         _new_vm(plan, name, hostname, to_compare)
         for name, hostname in zip(plan.names, plan.hostnames, strict=True)
     ]
-    disks = [_new_disk(plan, vm) for vm in vms]
+    disks = [[_new_disk(plan, vm, copy), *rows_of(vm, plan.data_disks)] for vm in vms]
     for vm, host_id in zip(vms, place(plan.type.cluster, plan.need, count), strict=True):
         vm.host_id = host_id
-    insert([*vms, *disks])
-    for vm, disk in zip(vms, disks, strict=True):
+    insert([*vms, *chain.from_iterable(disks)])
+    for vm, own in zip(vms, disks, strict=True):
         vm.shown_nics = [allocate_nic(plan.subnet, vm, security_group=plan.group, held=True)]
-        vm.shown_disks = [disk]
-    return [_request(plan, vm) for vm in vms]
+        vm.shown_disks = own
+    operations = [_request(plan, vm) for vm in vms]
+    _reserve_space(plan, count)
+    return operations
+
+
+def _reserve_space(plan: Plan, count: int) -> None:
+    """Reserve space in each storage cluster, in the order of their keys."""
+    fields = {plan.cluster.pk: "disk_gib"}
+    wanted = Counter({plan.cluster.pk: plan.disk_gib})
+    for disk in plan.data_disks:
+        wanted[disk.cluster.pk] += disk.size_gib
+    for cluster, gib in sorted(wanted.items()):
+        reserve_space(cluster, gib * count, field=fields.get(cluster, "data_disks"))
 
 
 def _request(plan: Plan, vm: Vm) -> Operation:
@@ -108,8 +125,8 @@ def _new_vm(plan: Plan, name: str, hostname: str, to_compare: Mapping[str, Any])
     )
 
 
-def _new_disk(plan: Plan, vm: Vm) -> Disk:
-    iops, bytes_per_second = disk_limits(plan.image.cluster.media, plan.disk_gib)
+def _new_disk(plan: Plan, vm: Vm, copy: ImageCopy | None) -> Disk:
+    iops, bytes_per_second = disk_limits(plan.cluster, plan.disk_gib)
     return Disk(
         kind="disk",
         name=f"{vm.name[: LONGEST_NAME - 7]}-system",
@@ -117,10 +134,12 @@ def _new_disk(plan: Plan, vm: Vm) -> Disk:
         project_id=vm.project_id,
         region_id=vm.region_id,
         role=Disk.Role.SYSTEM,
-        cluster=plan.image.cluster,
+        cluster=plan.cluster,
         size_gib=plan.disk_gib,
         vm_id=vm.id,
+        slot=SYSTEM_SLOT,
         image=plan.image,
+        image_copy=copy,
         iops=iops,
         bytes_per_second=bytes_per_second,
     )

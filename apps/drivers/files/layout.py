@@ -9,13 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from apps.drivers.deadline import Deadline
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
 from apps.drivers.ids import checked_id
 from apps.drivers.specs import ImageSpec, PoolSpec, VolumeSpec
-from apps.drivers.volume_errors import not_plain
+from apps.drivers.volume_errors import not_plain, silent_pool
 
 SUFFIX = ".qcow2"
+ANSWER_SECONDS = 3.0
+_deadline = Deadline()
 PASS_THROUGH = 0o711
 """Of a directory that holds files of many guests: each QEMU reaches its own by name, and none can list the others'."""
 PRIVATE, BASE = 0o600, 0o444
@@ -23,9 +26,13 @@ PRIVATE, BASE = 0o600, 0o444
 
 
 def folder(pool: PoolSpec, kind: str) -> Path:
-    """Return the pool's directory for "volumes" or "images". The pool itself must be there: it may be a mount."""
+    """Return the pool's directory for "volumes" or "images". The pool itself must be there: it may be a mount.
+
+    Every verb comes through here. A file system on a server that is gone would hold its thread of the agent for ever.
+    """
     root = Path(pool.path)
-    if not root.is_dir():
+    late = silent_pool(pool.id, ANSWER_SECONDS)
+    if not _deadline.run(pool.path, lambda: _is_there(root), ANSWER_SECONDS, lambda: late):
         raise DriverError(
             _("Pool %(pool)s: %(path)s does not exist."),
             values={"pool": pool.id, "path": pool.path},
@@ -35,6 +42,14 @@ def folder(pool: PoolSpec, kind: str) -> Path:
     if (root / kind).is_symlink():
         raise not_plain(root / kind)
     return passable(root / kind)
+
+
+def _is_there(root: Path) -> bool:
+    try:
+        os.statvfs(root)  # asks the server; the rest may come from a cache
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return root.is_dir()
 
 
 @contextmanager

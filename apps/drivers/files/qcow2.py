@@ -25,6 +25,8 @@ LONGEST_NAME = 1023
 """Of a backing file, by the format. What the header says may be a guest's that has taken over its QEMU."""
 LOCK_START, LOCK_BYTES = 100, 200
 """QEMU marks what it may do with an image by locks on these bytes (its block/file-posix.c, RAW_LOCK_PERM_BASE)."""
+WRITE_LOCK = LOCK_START + 1
+"""Who may write to the image has this byte; who only reads it, as a copying tool does, has the one before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,16 @@ def _header(path: Path, file: BinaryIO) -> tuple[int, int, int]:
 
 def is_open(path: Path) -> bool:
     """Return whether a QEMU has the image open, on this host or (through NFS) on another."""
-    wanted = FLOCK.pack(fcntl.F_WRLCK, 0, LOCK_START, LOCK_BYTES, 0)
+    return _is_locked(path, LOCK_START, LOCK_BYTES)
+
+
+def is_written(path: Path) -> bool:
+    """Return whether a QEMU has the image open and may write to it; there as in `is_open`."""
+    return _is_locked(path, WRITE_LOCK, 1)
+
+
+def _is_locked(path: Path, start: int, length: int) -> bool:
+    wanted = FLOCK.pack(fcntl.F_WRLCK, 0, start, length, 0)
     with reading(path) as file:
         answer = fcntl.fcntl(file.fileno(), fcntl.F_OFD_GETLK, wanted)
     return bool(FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)

@@ -9,7 +9,7 @@ from typing import Any
 from apps.drivers import tools
 from apps.drivers.errors import DriverError
 from apps.drivers.errors import mark as _
-from apps.drivers.tools import GIB, Limits
+from apps.drivers.tools import GIB, UNPRIVILEGED_ID, Limits
 
 QUICK = Limits(seconds=60, cpu_seconds=60)
 PROBE = Limits(seconds=60, cpu_seconds=30, memory_bytes=GIB, file_bytes=1 << 20)
@@ -47,9 +47,19 @@ def whole_image(file_bytes: int, most_written: int = 0) -> Limits:
     return Limits(seconds=seconds, cpu_seconds=math.ceil(seconds), memory_bytes=2 * GIB, file_bytes=most)
 
 
-def of_strangers(*arguments: str, limits: Limits, files: tuple[int, ...]) -> str:
-    """Return what `qemu-img ARGUMENTS` prints, run on untrusted files without root, capabilities and network."""
-    return _output(tools.run("qemu-img", *arguments, limits=limits, confined=True, files=files))
+def of_strangers(
+    *arguments: str,
+    limits: Limits,
+    files: tuple[int, ...],
+    user: int = UNPRIVILEGED_ID,
+    output: int | None = None,
+) -> str:
+    """Return what `qemu-img ARGUMENTS` prints, run on untrusted files without root, capabilities and network.
+
+    What it prints goes to the descriptor `output` instead, if there is one.
+    """
+    done = tools.run("qemu-img", *arguments, limits=limits, user=user, files=files, output=output)
+    return _output(done)
 
 
 def probe(file: int, form: str) -> dict[str, Any]:
@@ -82,9 +92,16 @@ def create(path: Path, size_bytes: int, backing: str = "") -> None:
     _run("create", "-q", "-f", "qcow2", *parent, str(path), str(size_bytes))
 
 
-def resize(path: Path, size_bytes: int) -> None:
-    """Grow a qcow2 file that no VM has open."""
-    _run("resize", "-q", "-f", "qcow2", str(path), str(size_bytes))
+def chain(file: int, base: int | None) -> str:
+    """Return the name of a qcow2 file, given by its descriptor, with the image that it is thin over.
+
+    The whole chain stands in it, so qemu-img follows no name in a header.
+    """
+    return "json:" + json.dumps(_node(file, _node(base, None) if base is not None else None))
+
+
+def _node(file: int, backing: dict[str, Any] | None) -> dict[str, Any]:
+    return {"driver": "qcow2", "file": {"driver": "file", "filename": name_of(file)}, "backing": backing}
 
 
 def _run(*arguments: str) -> None:

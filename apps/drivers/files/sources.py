@@ -34,7 +34,7 @@ def private_copy(pool: PoolSpec, source: str, path: Path, limit_bytes: int) -> I
         copy = owned_by_tools(path)
         try:
             before = _version(original)
-            _copy(original, copy, size)
+            copy_data(original, copy, size)
             if _version(original) != before:
                 raise _changed(source)
             yield copy
@@ -45,9 +45,14 @@ def private_copy(pool: PoolSpec, source: str, path: Path, limit_bytes: int) -> I
 
 def owned_by_tools(path: Path) -> int:
     """Make a file that the unprivileged tools may read and write by its descriptor, which is returned."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    file = new_file(path)
     os.fchown(file, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
     return file
+
+
+def new_file(path: Path) -> int:
+    """Make a file that only root may read and write, and return its descriptor."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 @contextmanager
@@ -87,7 +92,7 @@ def _parts(pool: PoolSpec, source: str) -> tuple[str, ...]:
     return parts
 
 
-def _copy(original: int, copy: int, size: int) -> None:
+def copy_data(original: int, copy: int, size: int) -> None:
     """Copy what is written; holes stay holes, and a file system that can shares the blocks."""
     os.ftruncate(copy, size)
     at = 0

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from apps.drivers.errors import DriverError
-from apps.drivers.files import image_import, qcow2, qemu_img
+from apps.drivers.files import contents, copies, image_copies, image_import, qcow2, qemu_img, snapshots
 from apps.drivers.files.layout import (
     BASE,
     PRIVATE,
@@ -13,25 +13,27 @@ from apps.drivers.files.layout import (
     appearing,
     base_path,
     folder,
-    ids_in,
     image_path,
     remove_partials,
     sync,
     unfinished_in,
     volume_path,
 )
+from apps.drivers.files.snapshots import LiveVolumes, NoLiveVolumes
+from apps.drivers.files.volume_files import backing_of, existing_path
 from apps.drivers.ids import checked_id
 from apps.drivers.specs import (
+    CopyProgress,
     ImageInfo,
     ImageSpec,
     PoolInventory,
     PoolKind,
     PoolObservation,
     PoolSpec,
-    Unfinished,
+    SnapshotSpec,
     VolumeSpec,
 )
-from apps.drivers.volume_errors import image_in_use, missing_image, strange_volume, volume_in_use
+from apps.drivers.volume_errors import image_in_use, missing_image, volume_in_use
 
 log = logging.getLogger(__name__)
 GIB = 1 << 30
@@ -39,14 +41,15 @@ DEFAULT_LIMIT = 2048 * GIB
 
 
 class FileVolumes:
-    """`Volumes` in a directory: `volumes/<id>.qcow2` thin over `images/<id>.qcow2`.
+    """`Volumes` in a directory: `volumes/<id>.qcow2`, thin over `images/<id>.qcow2`, its snapshots inside it.
 
     Files appear under their names only when they are whole, so a run killed at any point leaves nothing but `*.partial`
     files, which the next run for the same volume or image removes.
     """
 
-    def __init__(self, *, image_limit_bytes: int = DEFAULT_LIMIT) -> None:
+    def __init__(self, *, image_limit_bytes: int = DEFAULT_LIMIT, live: LiveVolumes | None = None) -> None:
         self._limit = image_limit_bytes
+        self._live = live or NoLiveVolumes()
 
     def ensure_image(self, spec: ImageSpec, source: str) -> ImageInfo:
         path = image_path(spec)
@@ -58,11 +61,19 @@ class FileVolumes:
                 partial.chmod(BASE)
                 image_import.write_format(_about(path), form)
                 sync(_about(path))
-        return ImageInfo(
-            virtual_bytes=qcow2.virtual_bytes(path),
-            stored_bytes=path.stat().st_blocks * 512,
-            source_format=image_import.read_format(_about(path)),
-        )
+        return _info(path)
+
+    def ensure_image_copy(self, spec: ImageSpec, source: ImageSpec) -> ImageInfo:
+        path = image_path(spec)
+        if path.exists():
+            remove_partials(path)
+        else:
+            with appearing(path) as partial:
+                image_copies.copy_image(source, partial)
+                partial.chmod(BASE)
+                image_import.write_format(_about(path), image_import.read_format(_about(image_path(source))))
+                sync(_about(path))
+        return _info(path)
 
     def ensure_image_absent(self, spec: ImageSpec) -> None:
         path = image_path(spec)
@@ -83,10 +94,11 @@ class FileVolumes:
             return
         if qcow2.is_open(path):
             raise volume_in_use(spec.id)
-        if qcow2.references(path) != _backing(spec):
-            # Its QEMU may have written anything into it, and qemu-img, which runs as root, would follow it.
-            raise strange_volume(spec.id)
-        qemu_img.resize(path, size)
+        snapshots.grow(spec, path, size)
+
+    def ensure_independent(self, spec: VolumeSpec) -> CopyProgress:
+        size = qcow2.virtual_bytes(existing_path(spec))
+        return CopyProgress(done=True, done_bytes=size, total_bytes=size)
 
     def ensure_volume_absent(self, spec: VolumeSpec) -> None:
         path = volume_path(spec)
@@ -97,63 +109,52 @@ class FileVolumes:
             raise volume_in_use(spec.id)
         path.unlink(missing_ok=True)
 
+    def ensure_snapshot(self, spec: SnapshotSpec) -> None:
+        snapshots.ensure(spec, self._live)
+
+    def ensure_snapshot_absent(self, spec: SnapshotSpec) -> None:
+        path = volume_path(spec.volume)
+        if path.exists():
+            snapshots.ensure_absent(spec, self._live, path)
+
+    def ensure_rolled_back(self, spec: SnapshotSpec) -> None:
+        snapshots.roll_back(spec)
+
     def observe(self, pool: PoolSpec) -> PoolObservation:
-        contents = {kind: tuple(ids_in(_folder(pool, kind))) for kind in PoolKind}
-        room = os.statvfs(pool.path)
-        return PoolObservation(
-            capacity_bytes=room.f_blocks * room.f_frsize,
-            used_bytes=(room.f_blocks - room.f_bavail) * room.f_frsize,
-            contents=contents,
-        )
+        return contents.observe(pool)
 
     def inventory(self, pool: PoolSpec) -> PoolInventory:
-        folders = {kind: _folder(pool, kind) for kind in PoolKind}
-        return PoolInventory(
-            sizes={kind: _sizes(path) for kind, path in folders.items()},
-            unfinished=tuple(
-                Unfinished(kind, id, idle)
-                for kind, path in folders.items()
-                for id, idle in sorted(unfinished_in(path).items())
-            ),
-        )
+        return contents.inventory(pool)
 
     def discard_unfinished(self, pool: PoolSpec, kind: PoolKind, id: str, idle_seconds: float) -> None:
-        where = _folder(pool, kind)
+        if kind not in contents.FILES:
+            return
+        where = contents.folder_of(pool, kind)
         if unfinished_in(where).get(checked_id(id), 0.0) >= idle_seconds:
             remove_partials(where / f"{id}{SUFFIX}")
 
     def _make(self, spec: VolumeSpec, path: Path, size: int) -> None:
+        if spec.source is not None:
+            with appearing(path) as partial:
+                copies.copy_snapshot(spec, spec.source, partial)
+                partial.chmod(PRIVATE)
+            return
         image = base_path(spec)
         if image is not None:
             if not image.exists():
                 raise missing_image(spec)
             size = max(size, qcow2.virtual_bytes(image))
         with appearing(path) as partial:
-            qemu_img.create(partial, size, _backing(spec))
+            qemu_img.create(partial, size, backing_of(spec))
             partial.chmod(PRIVATE)
 
 
-def _folder(pool: PoolSpec, kind: PoolKind) -> Path:
-    return folder(pool, f"{kind}s")
-
-
-def _sizes(path: Path) -> dict[str, int]:
-    """Return identifier → size of the disk inside, 0 for a file that is damaged."""
-    found: dict[str, int] = {}
-    for id in ids_in(path):
-        try:
-            found[id] = qcow2.virtual_bytes(path / f"{id}{SUFFIX}")
-        except FileNotFoundError:
-            continue
-        except (ValueError, OSError, DriverError):
-            found[id] = 0
-    return found
-
-
-def _backing(spec: VolumeSpec) -> str:
-    """Return what a volume's header names as its backing file."""
-    image = base_path(spec)
-    return f"../images/{image.name}" if image is not None else ""
+def _info(image: Path) -> ImageInfo:
+    return ImageInfo(
+        virtual_bytes=qcow2.virtual_bytes(image),
+        stored_bytes=image.stat().st_blocks * 512,
+        source_format=image_import.read_format(_about(image)),
+    )
 
 
 def _about(image: Path) -> Path:

@@ -2,42 +2,35 @@
 
 import re
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
 from pathlib import Path
 
+from apps.drivers.libvirt import disk_xml
 from apps.drivers.libvirt.domains import name_of
 from apps.drivers.libvirt.metadata import VmMetadata, element
 from apps.drivers.libvirt.platform_xml import add_platform, has_legacy_devices
+from apps.drivers.libvirt.pool_drivers import Describe
 from apps.drivers.libvirt.settings import HostSettings
-from apps.drivers.specs import DiskAttachment, NicAttachment, VmSpec
+from apps.drivers.specs import NicAttachment, VmSpec
 
 QUOTA_PERIOD_US = 100_000
-SERIAL_LENGTH = 20
-"""What virtio has room for."""
 NO_OFFLOAD = {
     "host": ("csum", "gso", "tso4", "tso6", "ecn", "ufo"),
     "guest": ("csum", "tso4", "tso6", "ecn", "ufo"),
 }
+HOTPLUG_PORTS = 6
+"""Of a machine whose PCI Express bus takes nothing while it runs but at a free port: libvirt makes none to spare."""
 NOT_XML = re.compile("[^\\t\\n\\r -\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 NEVER = "1970-01-01T00:00:01"
-
-
-@dataclass(frozen=True, slots=True)
-class DiskFiles:
-    """The file of a volume, and that of the image it is thin over."""
-
-    volume: Path
-    base: Path | None = None
 
 
 def build(
     spec: VmSpec,
     host: HostSettings,
-    files: dict[str, DiskFiles],
+    places: dict[str, Describe],
     metadata: VmMetadata,
     vnc_password: str,
 ) -> str:
-    """Return the XML. `files` has those of each volume id.
+    """Return the XML. `places` says of each volume id where its data is.
 
     The VM must start with a VNC password for one to be set later; this one is valid no more, so the console is closed.
     """
@@ -52,8 +45,8 @@ def build(
     add_platform(domain, spec, host)
     _ends(domain)
     devices = ET.SubElement(domain, "devices")
-    for index, disk in enumerate(spec.disks):
-        _disk(devices, disk, files[disk.volume.id], index)
+    for disk in spec.disks:
+        devices.append(disk_xml.element(disk, spec.architecture, places[disk.volume.id]))
     _seed(devices, host.seed_path(spec.id))
     for nic in spec.nics:
         _nic(devices, nic, host)
@@ -95,41 +88,6 @@ def _owner(domain: ET.Element, uid: int) -> None:
     """
     label = ET.SubElement(domain, "seclabel", type="static", model="dac", relabel="yes")
     _text(label, "label", f"+{uid}:+{uid}")
-
-
-def _disk(devices: ET.Element, attachment: DiskAttachment, files: DiskFiles, index: int) -> None:
-    disk = ET.SubElement(devices, "disk", type="file", device="disk")
-    driver = {"cache": "none", "error_policy": "enospace", "discard": "unmap"}
-    ET.SubElement(disk, "driver", {"name": "qemu", "type": "qcow2", **driver})
-    ET.SubElement(disk, "source", file=str(files.volume))
-    _chain(disk, files.base)
-    ET.SubElement(disk, "target", dev=_disk_name(index), bus="virtio")
-    _text(disk, "serial", attachment.volume.id.replace("-", "")[:SERIAL_LENGTH])
-    if index == 0:
-        ET.SubElement(disk, "boot", order="1")
-    if attachment.iops or attachment.bytes_per_second:
-        tune = ET.SubElement(disk, "iotune")
-        if attachment.bytes_per_second:
-            _text(tune, "total_bytes_sec", str(attachment.bytes_per_second))
-        if attachment.iops:
-            _text(tune, "total_iops_sec", str(attachment.iops))
-
-
-def _chain(disk: ET.Element, base: Path | None) -> None:
-    """Write the chain out to its end: libvirt then believes no header, and leaves the image to its owner."""
-    backing = ET.SubElement(disk, "backingStore")
-    if base is None:
-        return
-    backing.set("type", "file")
-    ET.SubElement(backing, "format", type="qcow2")
-    source = ET.SubElement(backing, "source", file=str(base))
-    ET.SubElement(source, "seclabel", model="dac", relabel="no")
-    ET.SubElement(backing, "backingStore")
-
-
-def _disk_name(index: int) -> str:
-    """Return vda, vdb, … by index; vdz is the seed."""
-    return f"vd{chr(ord('a') + index)}"
 
 
 def _seed(devices: ET.Element, path: Path) -> None:
@@ -174,6 +132,8 @@ def _helpers(devices: ET.Element, spec: VmSpec) -> None:
     ET.SubElement(devices, "input", type="tablet", bus="usb")
     if not has_legacy_devices(spec):
         ET.SubElement(devices, "input", type="keyboard", bus="usb")
+        for _port in range(HOTPLUG_PORTS):
+            ET.SubElement(devices, "controller", type="pci", model="pcie-root-port")
     balloon = ET.SubElement(devices, "memballoon", model="virtio")
     ET.SubElement(balloon, "stats", period="10")
     random = ET.SubElement(devices, "rng", model="virtio")

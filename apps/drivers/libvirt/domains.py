@@ -87,20 +87,22 @@ def guest_agent_connected(domain: Any) -> bool:
 def disk_files(domain: Any) -> list[Path]:
     """Return the files of the disks that the VM would start with, seed included."""
     tree = ET.fromstring(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
-    return [Path(source.get("file", "")) for source in tree.iterfind("./devices/disk/source")]
+    return [Path(source.get("file", "")) for source in tree.iterfind("./devices/disk/source[@file]")]
 
 
 def volume_files(domain: Any) -> list[Path]:
     """Return the files of the disks that the VM may write to: all but the seed."""
     tree = ET.fromstring(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
     disks = [disk for disk in tree.iterfind("./devices/disk") if disk.find("readonly") is None]
-    return [Path(source.get("file", "")) for disk in disks if (source := disk.find("source")) is not None]
+    return [Path(source.get("file", "")) for disk in disks for source in disk.iterfind("source[@file]")]
 
 
 def base_files(domain: Any) -> list[Path]:
     """Return the files of the images that the VM's disks are thin over."""
     tree = ET.fromstring(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
-    return [Path(source.get("file", "")) for source in tree.iterfind("./devices/disk/backingStore/source")]
+    return [
+        Path(source.get("file", "")) for source in tree.iterfind("./devices/disk/backingStore/source[@file]")
+    ]
 
 
 def runs(domain: Any) -> bool:
@@ -118,6 +120,16 @@ def runs(domain: Any) -> bool:
         if error.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID:
             raise
     return False
+
+
+def is_paused(domain: Any) -> bool:
+    """Return whether the VM is on and its processors stand still, for whatever reason."""
+    return bool(domain.state()[0] == libvirt.VIR_DOMAIN_PAUSED)
+
+
+def is_suspended(domain: Any) -> bool:
+    """Return whether somebody has paused the VM: we, or an administrator on the host."""
+    return bool(domain.state()[:2] == [libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_USER])
 
 
 def resume(domain: Any) -> None:

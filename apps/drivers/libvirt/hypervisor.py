@@ -1,35 +1,47 @@
 """The `Hypervisor` driver for libvirt."""
 
-import time
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import libvirt
 
-from apps.drivers.errors import DriverError
-from apps.drivers.errors import mark as _
-from apps.drivers.files.layout import base_path, keep_base, keep_private, volume_path
-from apps.drivers.hypervisor_errors import locked_volume, missing_vm, missing_volume, vm_is_off
+from apps.drivers.hypervisor_errors import missing_vm, vm_is_off
 from apps.drivers.ids import checked_id
-from apps.drivers.libvirt import console, domain_xml, domains, observation, screenshot, seed
+from apps.drivers.libvirt import (
+    console,
+    disks,
+    domain_xml,
+    domains,
+    guest_agent,
+    observation,
+    pool_keys,
+    rbd_disks,
+    screenshot,
+    seed,
+    starting,
+)
 from apps.drivers.libvirt.connection import Connection
-from apps.drivers.libvirt.domain_xml import DiskFiles
+from apps.drivers.libvirt.held import HeldVms
 from apps.drivers.libvirt.metadata import VmMetadata
+from apps.drivers.libvirt.pool_drivers import add_ceph, describe
+from apps.drivers.libvirt.power_button import PowerButton
 from apps.drivers.libvirt.settings import HostSettings
+from apps.drivers.rbd.client import RbdClient
 from apps.drivers.specs import (
     RESUMABLE,
     ConsoleAddress,
+    GuestMounts,
+    Held,
     HostObservation,
+    PoolKey,
     Power,
     Screenshot,
     SeedSpec,
+    VmDisks,
     VmSpec,
     VmStatus,
 )
-
-PRESS_SECONDS = 15.0
-"""The power button is not pressed again sooner: some guests take a second press for "cancel"."""
 
 
 class LibvirtHypervisor:
@@ -38,19 +50,19 @@ class LibvirtHypervisor:
     def __init__(self, settings: HostSettings) -> None:
         self._settings = settings
         self.connection = Connection(settings.uri)
+        self.held = HeldVms(self.connection, settings.state_dir / "held")
+        self.ceph = RbdClient(settings.ceph_keys)
+        add_ceph(self.ceph)
         self._meter = observation.LoadMeter()
-        self._pressed: dict[str, float] = {}
+        self._button = PowerButton()
 
     def ensure_vm(self, spec: VmSpec) -> None:
         with self.connection.use() as connection:
             domain = domains.find(connection, spec.id)
             known = domains.about(domain) if domain is not None else VmMetadata()
             wanted = replace(self._bring_seed(spec.id, spec.seed, known), generation=spec.generation)
-            files = {
-                disk.volume.id: DiskFiles(volume_path(disk.volume), base_path(disk.volume))
-                for disk in spec.disks
-            }
-            xml = domain_xml.build(spec, self._settings, files, wanted, console.random_password())
+            places = {disk.volume.id: describe(disk.volume) for disk in spec.disks}
+            xml = domain_xml.build(spec, self._settings, places, wanted, console.random_password())
             connection.defineXML(xml)
 
     def _bring_seed(self, vm_id: str, wanted: SeedSpec, known: VmMetadata) -> VmMetadata:
@@ -73,7 +85,7 @@ class LibvirtHypervisor:
                     | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
                     | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
                 )
-        self._pressed.pop(vm_id, None)
+        self._button.forget(vm_id)
         seed.remove(self._settings.seed_path(vm_id))
         for log in self._settings.log_dir.glob(f"*{checked_id(vm_id)}*"):
             log.unlink(missing_ok=True)
@@ -88,7 +100,7 @@ class LibvirtHypervisor:
             if power is Power.ON:
                 self._start(vm_id, domain, boot)
             elif graceful:
-                self._press_power_button(vm_id, domain)
+                self._button.press(vm_id, domain)
             else:
                 domains.stop(domain)
             return domains.status(vm_id, domain)
@@ -107,6 +119,41 @@ class LibvirtHypervisor:
             domain = domains.find(connection, vm_id)
             if domain is not None:
                 domains.set_about(domain, self._bring_seed(vm_id, seed, domains.about(domain)))
+
+    def ensure_disks(self, spec: VmSpec) -> VmDisks:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, spec.id)
+            if domain is None:
+                raise missing_vm(spec.id)
+            return disks.ensure(domain, spec)
+
+    def disks(self, vm_id: str) -> VmDisks:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, vm_id)
+            return disks.read(domain) if domain is not None else VmDisks()
+
+    def mounts(self, vm_id: str) -> GuestMounts:
+        with self.connection.use() as connection:
+            domain = domains.find(connection, vm_id)
+            if domain is None:
+                raise missing_vm(vm_id)
+            return guest_agent.mounts(domain) if domain.isActive() else GuestMounts(asked=False)
+
+    def ensure_held(self, vm_id: str, seconds: int, *, pause: bool) -> Held:
+        return self.held.hold(vm_id, seconds, pause=pause)
+
+    def ensure_released(self, vm_id: str) -> Held:
+        return self.held.release(vm_id)
+
+    def ensure_pool_key(self, key: PoolKey) -> None:
+        with self.connection.use() as connection:
+            pool_keys.ensure(connection, key)
+        self.ceph.keep_key(key)
+
+    def ensure_pool_key_absent(self, pool_id: str) -> None:
+        with self.connection.use() as connection:
+            pool_keys.ensure_absent(connection, pool_id)
+        self.ceph.forget_key(pool_id)
 
     def status(self, vm_id: str) -> VmStatus:
         with self.connection.use() as connection:
@@ -142,45 +189,8 @@ class LibvirtHypervisor:
     def _start(self, vm_id: str, domain: Any, boot: int) -> None:
         if domains.runs(domain):
             return
-        for path in domains.disk_files(domain):
-            try:
-                keep_private(path)  # made before guests had users of their own, it may be readable by all
-            except FileNotFoundError:
-                raise missing_volume(vm_id, path.stem) from None
-        for path in domains.base_files(domain):
-            keep_base(path)
+        rbd_disks.need_answers(self.ceph, domain)
+        starting.prepare(vm_id, domain)
         domains.set_about(domain, replace(domains.about(domain), boot=boot))
-        self._pressed.pop(vm_id, None)
-        try:
-            domain.createWithFlags(libvirt.VIR_DOMAIN_START_FORCE_BOOT)
-        except libvirt.libvirtError as error:
-            translated = self._start_error(vm_id, domain, error)
-            if translated is None:
-                raise
-            raise translated from error
-
-    def _start_error(self, vm_id: str, domain: Any, error: libvirt.libvirtError) -> DriverError | None:
-        words = str(error)
-        if 'write" lock' in words or 'shared "write' in words:
-            held = [path.stem for path in domains.disk_files(domain) if str(path) in words]
-            return locked_volume(vm_id, held[0] if held else "?")
-        if "KVM" in words or "kvm" in words:
-            return DriverError(
-                _("KVM does not work on the host: %(words)s"),
-                values={"words": words},
-                code="hypervisor.no_kvm",
-                permanent=True,
-                hint=_('Set virtualisation = "qemu" in the host’s agent.toml, or repair KVM.'),
-            )
-        return None
-
-    def _press_power_button(self, vm_id: str, domain: Any) -> None:
-        now = time.monotonic()
-        if not domain.isActive() or now - self._pressed.get(vm_id, -PRESS_SECONDS) < PRESS_SECONDS:
-            return
-        self._pressed[vm_id] = now
-        try:
-            domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
-        except libvirt.libvirtError as error:
-            if error.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID:
-                raise
+        self._button.forget(vm_id)
+        starting.start(vm_id, domain)

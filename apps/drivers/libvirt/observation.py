@@ -2,15 +2,17 @@
 
 import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 from typing import Any
 
 import libvirt
 
-from apps.drivers.bounds import MOST_COUNT, MOST_NUMBER, clamped
-from apps.drivers.libvirt import domains, host_usage
-from apps.drivers.specs import HostObservation, VmStatus, VmUsage
+from apps.drivers.bounds import MOST_COUNT, MOST_NUMBER, clamped, is_id
+from apps.drivers.files.layout import SUFFIX
+from apps.drivers.libvirt import disk_xml, domains, host_usage
+from apps.drivers.specs import DiskUsage, HostObservation, ReportedDisk, VmStatus, VmUsage
+from apps.drivers.specs.compute import MOST_DISKS
 
 KIB, MIB = 1 << 10, 1 << 20
 STATS = (
@@ -20,6 +22,14 @@ STATS = (
     | libvirt.VIR_DOMAIN_STATS_BLOCK
     | libvirt.VIR_DOMAIN_STATS_VCPU
 )
+DISK_COUNTERS = {
+    "read_bytes": "rd.bytes",
+    "write_bytes": "wr.bytes",
+    "read_ops": "rd.reqs",
+    "write_ops": "wr.reqs",
+    "read_ns": "rd.times",
+    "write_ns": "wr.times",
+}
 WHICH = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE | libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
 """A VM whose QEMU is busy or hangs holds no report up; its usage is left out, as a gap."""
 
@@ -44,7 +54,11 @@ def observe(connection: Any, virtualisation: str, meter: LoadMeter) -> HostObser
     """Return the host and the platform's VMs on it, defined and running."""
     running = connection.getAllDomainStats(STATS, WHICH)
     info = connection.getInfo()
-    vms = {vm_id: domains.status(vm_id, domain) for vm_id, domain in _ours(connection.listAllDomains())}
+    measured = {domain.UUIDString(): stats for domain, stats in running}
+    vms = {
+        vm_id: replace(domains.status(vm_id, domain), disks=_reported(domain, measured.get(vm_id, {})))
+        for vm_id, domain in _ours(connection.listAllDomains())
+    }
     return HostObservation(
         architecture=info[0],
         cpu_model=_cpu_model(),
@@ -56,7 +70,7 @@ def observe(connection: Any, virtualisation: str, meter: LoadMeter) -> HostObser
         memory_used_mib=_memory_used_mib(),
         vms=tuple(vms.values()),
         usage=tuple(
-            usage_of(vms[domain.UUIDString()], stats)
+            usage_of(vms[domain.UUIDString()], stats, _disk_ids(domain, stats))
             for domain, stats in running
             if _known(vms, domain, stats)
         ),
@@ -68,11 +82,42 @@ def _ours(found: list[Any]) -> Iterator[tuple[str, Any]]:
     return ((domain.UUIDString(), domain) for domain in found if domains.is_ours(domain))
 
 
+def _reported(domain: Any, stats: dict[str, Any]) -> tuple[ReportedDisk, ...] | None:
+    """Return the disks of the VM that runs, else of its definition; None of one that has just been removed."""
+    try:
+        found = disk_xml.volumes_in(domain.XMLDesc(0))
+    except libvirt.libvirtError:
+        return None
+    numbers = range(stats.get("block.count", 0))
+    sizes = {stats.get(f"block.{n}.name"): int(stats.get(f"block.{n}.capacity", 0)) for n in numbers}
+    return tuple(
+        ReportedDisk(
+            id,
+            clamped(sizes.get(disk_xml.device_of(disk), 0), MOST_COUNT),
+            *(clamped(limit, MOST_COUNT) for limit in disk_xml.limits_of(disk)),
+        )
+        for id, disk in found.items()
+    )[:MOST_DISKS]
+
+
 def _known(vms: dict[str, VmStatus], domain: Any, stats: dict[str, Any]) -> bool:
     return "balloon.rss" in stats and domain.UUIDString() in vms
 
 
-def usage_of(vm: VmStatus, stats: dict[str, Any]) -> VmUsage:
+def _disk_ids(domain: Any, stats: dict[str, Any]) -> dict[str, str]:
+    """Return device → volume identifier. libvirt names the file of a disk; of one on the network it names nothing."""
+    numbers = range(stats.get("block.count", 0))
+    if all(f"block.{n}.path" in stats for n in numbers):
+        paths = ((stats.get(f"block.{n}.name", ""), PurePath(stats[f"block.{n}.path"])) for n in numbers)
+        return {name: path.stem for name, path in paths if path.suffix == SUFFIX and is_id(path.stem)}
+    try:
+        found = disk_xml.volumes_in(domain.XMLDesc(0))
+    except libvirt.libvirtError:
+        return {}  # it has just ended
+    return {disk_xml.device_of(disk): id for id, disk in found.items()}
+
+
+def usage_of(vm: VmStatus, stats: dict[str, Any], disk_ids: dict[str, str] | None = None) -> VmUsage:
     """Pick from libvirt's names (virConnectGetAllDomainStats): balloon.* are KiB, cpu.time nanoseconds.
 
     The guest's balloon driver decides balloon.available, .usable and .current, and what a guest does to its disks can
@@ -92,7 +137,19 @@ def usage_of(vm: VmStatus, stats: dict[str, Any]) -> VmUsage:
         disk_write_ops=_total(stats, "block", "wr.reqs"),
         net_rx_bytes=_total(stats, "net", "rx.bytes"),
         net_tx_bytes=_total(stats, "net", "tx.bytes"),
+        disks=tuple(_disks(stats, disk_ids or {}))[:MOST_DISKS],
     )
+
+
+def _disks(stats: dict[str, Any], ids: dict[str, str]) -> Iterator[DiskUsage]:
+    for number in range(stats.get("block.count", 0)):
+        id = ids.get(stats.get(f"block.{number}.name", ""))
+        if id is not None:
+            counters = {
+                field: clamped(int(stats.get(f"block.{number}.{name}", 0)), MOST_COUNT)
+                for field, name in DISK_COUNTERS.items()
+            }
+            yield DiskUsage(id, **counters)
 
 
 def _memory_kib(stats: dict[str, Any]) -> int:

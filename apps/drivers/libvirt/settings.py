@@ -31,6 +31,11 @@ class HostSettings:
         """Return the file of a VM's first-boot data."""
         return self.state_dir / "seeds" / f"{checked_id(vm_id)}.iso"
 
+    @property
+    def ceph_keys(self) -> Path:
+        """Return the directory of the keys of Ceph pools."""
+        return self.state_dir / "ceph"
+
     def serial_log(self, vm_id: str) -> Path:
         """Return the file in which virtlogd keeps a VM's serial output, rotating it so that it cannot fill the disk."""
         return self.log_dir / f"{checked_id(vm_id)}.serial.log"

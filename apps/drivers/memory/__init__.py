@@ -7,6 +7,7 @@ holds the same records in Redis, so that several processes share them and they o
 
 from apps.drivers.memory.fabric import MemoryFabric
 from apps.drivers.memory.hypervisor import HostCapacity, MemoryHypervisor
+from apps.drivers.memory.pools import MemoryPool, probe_memory_pool, set_pool
 from apps.drivers.memory.redis_world import RedisWorld
 from apps.drivers.memory.reports import memory_report, memory_usage
 from apps.drivers.memory.volumes import MemoryVolumes
@@ -16,9 +17,12 @@ __all__ = [
     "HostCapacity",
     "MemoryFabric",
     "MemoryHypervisor",
+    "MemoryPool",
     "MemoryVolumes",
     "RedisWorld",
     "World",
     "memory_report",
     "memory_usage",
+    "probe_memory_pool",
+    "set_pool",
 ]

@@ -6,27 +6,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from apps.drivers.hypervisor_errors import (
-    locked_volume,
-    missing_vm,
-    missing_volume,
-    unreachable,
-    vm_is_off,
-)
+from apps.drivers.hypervisor_errors import missing_vm, unreachable, vm_is_off
+from apps.drivers.memory import disks
 from apps.drivers.memory.fences import pass_or_refuse
 from apps.drivers.memory.pictures import screen
-from apps.drivers.memory.records import DISK_USERS, HOSTS, VOLUMES, MemoryVm, State, vms_of
+from apps.drivers.memory.records import HOSTS, POOL_KEYS, MemoryVm, State, vms_of
 from apps.drivers.memory.world import World
 from apps.drivers.orders import Fence
 from apps.drivers.specs import (
     RESUMABLE,
     ConsoleAddress,
+    GuestMounts,
+    Held,
     HostObservation,
     PauseReason,
+    PoolKey,
     Power,
     Screenshot,
     SeedSpec,
+    VmDisks,
     VmSpec,
     VmStatus,
 )
@@ -70,13 +70,13 @@ class MemoryHypervisor:
         with self._call("ensure_vm") as state:
             pass_or_refuse(state, spec.id, self._fence)
             known = state.get(self._vms, spec.id)
-            state.put(self._vms, spec.id, replace(known, spec=spec) if known else MemoryVm(spec))
+            state.put(self._vms, spec.id, replace(known, spec=spec) if known else self._defined(spec))
 
     def ensure_vm_absent(self, vm_id: str) -> None:
         with self._call("ensure_vm_absent") as state:
             pass_or_refuse(state, vm_id, self._fence)
             if (vm := self._get(state, vm_id)) is not None:
-                self._close_disks(state, vm)
+                disks.close_all(state, self._me(vm), vm)
                 state.delete(self._vms, vm_id)
 
     def ensure_power(self, vm_id: str, power: Power, *, boot: int = 0, graceful: bool = False) -> VmStatus:
@@ -107,6 +107,50 @@ class MemoryHypervisor:
             pass_or_refuse(state, vm_id, self._fence)
             if (vm := self._get(state, vm_id)) is not None:
                 state.put(self._vms, vm_id, replace(vm, spec=replace(vm.spec, seed=seed)))
+
+    def ensure_disks(self, spec: VmSpec) -> VmDisks:
+        with self._call("ensure_disks") as state:
+            pass_or_refuse(state, spec.id, self._fence)
+            vm = self._known(state, spec.id)
+            vm = disks.bring_up(state, self._me(vm), vm, spec.disks)
+            state.put(self._vms, spec.id, vm)
+            return disks.disks_of(vm)
+
+    def disks(self, vm_id: str) -> VmDisks:
+        with self._call("disks") as state:
+            vm = self._get(state, vm_id)
+            return disks.disks_of(vm) if vm else VmDisks()
+
+    def mounts(self, vm_id: str) -> GuestMounts:
+        with self._call("mounts") as state:
+            return disks.mounts_of(self._known(state, vm_id))
+
+    def ensure_held(self, vm_id: str, seconds: int, *, pause: bool) -> Held:
+        with self._call("ensure_held") as state:
+            pass_or_refuse(state, vm_id, self._fence)
+            vm, held = disks.hold(self._known(state, vm_id), seconds, pause=pause)
+            state.put(self._vms, vm_id, vm)
+            return held
+
+    def ensure_released(self, vm_id: str) -> Held:
+        with self._call("ensure_released") as state:
+            pass_or_refuse(state, vm_id, self._fence)
+            vm = self._get(state, vm_id)
+            if vm is None:
+                return Held(frozen=False, paused=False)
+            vm, held = disks.release(vm)
+            state.put(self._vms, vm_id, vm)
+            return held
+
+    def ensure_pool_key(self, key: PoolKey) -> None:
+        with self._call("ensure_pool_key") as state:
+            pass_or_refuse(state, key.id, self._fence)
+            state.put(POOL_KEYS, f"{self._host}/{key.id}", key)
+
+    def ensure_pool_key_absent(self, pool_id: str) -> None:
+        with self._call("ensure_pool_key_absent") as state:
+            pass_or_refuse(state, pool_id, self._fence)
+            state.delete(POOL_KEYS, f"{self._host}/{pool_id}")
 
     def status(self, vm_id: str) -> VmStatus:
         with self._call("status") as state:
@@ -142,7 +186,7 @@ class MemoryHypervisor:
             hypervisor_version="1",
             load_percent=min(100.0, 100.0 * sum(vm.spec.vcpu for vm in running) / self._capacity.vcpus),
             memory_used_mib=sum(vm.spec.memory_mib for vm in running),
-            vms=tuple(_status(vm) for vm in vms),
+            vms=tuple(replace(_status(vm), disks=disks.reported(vm)) for vm in vms),
         )
 
     def running(self) -> list[MemoryVm]:
@@ -163,6 +207,16 @@ class MemoryHypervisor:
             vm = self._running(state, vm_id)
             state.put(self._vms, vm_id, replace(vm, paused=reason, cause_gone=cause_gone))
 
+    def set_guest(self, vm_id: str, **said: Any) -> None:
+        """Let a guest be otherwise: `guest_agent`, `releases`, `mounted` (volume → mount points)."""
+        with self._world.records() as state:
+            vm = state.get(self._vms, vm_id)
+            assert vm is not None
+            state.put(self._vms, vm_id, replace(vm, **said))
+
+    def _me(self, vm: MemoryVm) -> str:
+        return f"{self._host}/{vm.spec.id}"
+
     @contextmanager
     def _call(self, verb: str) -> Iterator[State]:
         with self._world.call(f"hypervisor.{verb}") as state:
@@ -178,46 +232,36 @@ class MemoryHypervisor:
             return self._switch(state, vm, Power.OFF, 0, False)
         return vm
 
-    def _running(self, state: State, vm_id: str) -> MemoryVm:
+    def _defined(self, spec: VmSpec) -> MemoryVm:
+        return MemoryVm(spec, guest_agent=self._world.guests_have_agents)
+
+    def _known(self, state: State, vm_id: str) -> MemoryVm:
         vm = self._get(state, vm_id)
         if vm is None:
             raise missing_vm(vm_id)
+        return vm
+
+    def _running(self, state: State, vm_id: str) -> MemoryVm:
+        vm = self._known(state, vm_id)
         if vm.power is Power.OFF:
             raise vm_is_off(vm_id)
         return vm
 
     def _switch(self, state: State, vm: MemoryVm, power: Power, boot: int, graceful: bool) -> MemoryVm:
         if power is Power.ON:
-            disks = self._open_disks(state, vm.spec)
-            vm = replace(vm, power=power, boot=boot, started_at=time.time(), open_disks=disks)
+            vm = disks.open_all(state, self._me(vm), vm)
+            vm = replace(vm, power=power, boot=boot, started_at=time.time())
         elif graceful and vm.paused:
             return vm  # a guest that does not run cannot react
         elif graceful and self._shutdown_seconds:
             vm = replace(vm, off_at=vm.off_at or time.time() + self._shutdown_seconds)
         else:
-            self._close_disks(state, vm)
+            vm = disks.close_all(state, self._me(vm), vm)
             vm = replace(
-                vm, power=power, off_at=0.0, open_disks=(), console_until=0.0, paused=PauseReason.NONE
+                vm, power=power, off_at=0.0, console_until=0.0, paused=PauseReason.NONE, held_until=0.0
             )
         state.put(self._vms, vm.spec.id, vm)
         return vm
-
-    def _open_disks(self, state: State, spec: VmSpec) -> tuple[str, ...]:
-        me = f"{self._host}/{spec.id}"
-        volumes = tuple(disk.volume.id for disk in spec.disks)
-        for volume_id in volumes:
-            if state.get(VOLUMES, volume_id) is None:
-                raise missing_volume(spec.id, volume_id)
-            if state.get(DISK_USERS, volume_id) not in (None, me):
-                raise locked_volume(spec.id, volume_id)
-        for volume_id in volumes:
-            state.put(DISK_USERS, volume_id, me)
-        return volumes
-
-    def _close_disks(self, state: State, vm: MemoryVm) -> None:
-        for volume_id in vm.open_disks:
-            if state.get(DISK_USERS, volume_id) == f"{self._host}/{vm.spec.id}":
-                state.delete(DISK_USERS, volume_id)
 
 
 def _status(vm: MemoryVm) -> VmStatus:
@@ -227,7 +271,7 @@ def _status(vm: MemoryVm) -> VmStatus:
         power=vm.power,
         boot=vm.boot,
         generation=vm.spec.generation,
-        paused=vm.paused,
+        paused=PauseReason.OTHER if vm.held.paused and vm.held_until > time.time() else vm.paused,
         resumable=vm.paused in RESUMABLE and vm.cause_gone,
         guest_agent=vm.spec.seed.is_secret and vm.power is Power.ON and vm.guest_agent,
     )

@@ -1,13 +1,16 @@
 """The records of a pretend region and the tables that hold them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from apps.drivers.orders import Fence
 from apps.drivers.specs import (
+    DiskAttachment,
+    Held,
     ImageInfo,
     ImageSpec,
     PauseReason,
+    PoolKey,
     PortSpec,
     Power,
     SecurityGroupSpec,
@@ -37,12 +40,16 @@ class MemoryHost:
     boots: int = 1
 
 
+NOT_HELD = Held(frozen=False, paused=False)
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryVm:
     """A defined VM. `off_at` is the time at which a guest that was asked to shut down has done so, 0 for never.
 
-    `open_disks` are the volumes it was started with; `spec` may have changed since. `paused` by its host until
-    `cause_gone`, and resumed.
+    `live` are the disks that the running VM has, `open_disks` their volumes; `spec` may have changed since. A guest
+    that `releases` nothing keeps what it is asked to let go; `mounted` is what it has mounted, by volume. `paused` by
+    its host until `cause_gone`, and resumed. `held` until a time.
     """
 
     spec: VmSpec
@@ -55,6 +62,11 @@ class MemoryVm:
     paused: PauseReason = PauseReason.NONE
     cause_gone: bool = False
     guest_agent: bool = True
+    live: tuple[DiskAttachment, ...] = ()
+    releases: bool = True
+    mounted: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    held: Held = NOT_HELD
+    held_until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +84,8 @@ UNFINISHED = Table("unfinished", Unfinished)
 """`pool/kind/id` → what a test has left there: nothing stays unfinished in a pretend pool."""
 DISK_USERS = Table("disk_users", str)
 """Volume → "host/vm" of the running VM that has it open: what QEMU's image lock is on a real disk."""
+POOL_KEYS = Table("pool_keys", PoolKey)
+"""`host/pool` → the key that the host keeps."""
 VPCS = Table("vpcs", VpcSpec)
 VNIS = Table("vnis", str)
 SUBNETS = Table("subnets", SubnetSpec)

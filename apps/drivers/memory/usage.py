@@ -7,7 +7,7 @@ import math
 import zlib
 
 from apps.drivers.memory.records import MemoryVm
-from apps.drivers.specs import HostUsage, VmUsage
+from apps.drivers.specs import DiskUsage, HostUsage, VmUsage
 
 MIB, GIB = 1 << 20, 1 << 30
 HOST_DISK = 500 * GIB
@@ -52,6 +52,22 @@ def vm_usage(vm: MemoryVm, now: float) -> VmUsage:
         disk_write_ops=int(done * 250),
         net_rx_bytes=int(done * 3 * MIB),
         net_tx_bytes=int(done * MIB),
+        disks=tuple(_disk_usage(disk.volume.id, vm.started_at, now) for disk in vm.spec.disks),
+    )
+
+
+def _disk_usage(id: str, since: float, now: float) -> DiskUsage:
+    wave = Wave(id)
+    done = max(0.0, wave.until(now) - wave.until(since))
+    reads, writes = int(done * 400), int(done * 900)
+    return DiskUsage(
+        id=id,
+        read_bytes=reads * 32 * 1024,
+        write_bytes=writes * 16 * 1024,
+        read_ops=reads,
+        write_ops=writes,
+        read_ns=int(reads * (0.3 + wave.mean) * 1e6),
+        write_ns=int(writes * (0.6 + 2 * wave.mean) * 1e6),
     )
 
 

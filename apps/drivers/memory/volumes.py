@@ -5,23 +5,29 @@ import struct
 
 from apps.drivers.files.boot_record import need_boot_record
 from apps.drivers.files.signatures import Ends, format_of
+from apps.drivers.memory import snapshots
 from apps.drivers.memory.fences import pass_or_refuse
+from apps.drivers.memory.pools import pool_of
 from apps.drivers.memory.records import DISK_USERS, IMAGES, UNFINISHED, VOLUMES, MemoryImage, State
+from apps.drivers.memory.snapshots import CONTENTS, SNAPSHOTS, snapshots_in
 from apps.drivers.memory.world import World
 from apps.drivers.orders import Fence
 from apps.drivers.specs import (
+    CopyProgress,
     ImageInfo,
     ImageSpec,
     PoolInventory,
     PoolKind,
     PoolObservation,
     PoolSpec,
+    SnapshotSpec,
     VolumeSpec,
 )
 from apps.drivers.volume_errors import (
     backed_image,
     image_in_use,
     missing_image,
+    missing_image_file,
     missing_source,
     volume_in_use,
 )
@@ -38,65 +44,112 @@ class MemoryVolumes:
     "memory:<virtual bytes>", for a clean image that needs no file.
     """
 
-    def __init__(self, world: World, *, fence: Fence | None = None, capacity_bytes: int = 1 << 50) -> None:
+    def __init__(self, world: World, *, fence: Fence | None = None) -> None:
         self._world = world
         self._fence = fence
-        self._capacity = capacity_bytes
 
     def ensure_image(self, spec: ImageSpec, source: str) -> ImageInfo:
         with self._world.call("volumes.ensure_image") as state:
             pass_or_refuse(state, spec.id, self._fence)
-            known = state.get(IMAGES, spec.id)
+            known = state.get(IMAGES, _key(spec))
             if known is not None:
                 return known.info
             image = MemoryImage(spec, _look_at(source))
-            state.put(IMAGES, spec.id, image)
+            state.put(IMAGES, _key(spec), image)
             return image.info
 
     def ensure_image_absent(self, spec: ImageSpec) -> None:
         with self._world.call("volumes.ensure_image_absent") as state:
             pass_or_refuse(state, spec.id, self._fence)
-            if any(volume.image_id == spec.id for volume in state.all(VOLUMES).values()):
+            if any(volume.image_id == spec.id for volume in _volumes_in(state, spec.pool).values()):
                 raise image_in_use(spec)
-            state.delete(IMAGES, spec.id)
+            state.delete(IMAGES, _key(spec))
+
+    def ensure_image_copy(self, spec: ImageSpec, source: ImageSpec) -> ImageInfo:
+        with self._world.call("volumes.ensure_image_copy") as state:
+            pass_or_refuse(state, spec.id, self._fence)
+            known = state.get(IMAGES, _key(spec))
+            if known is None:
+                original = state.get(IMAGES, _key(source))
+                if original is None:
+                    raise missing_image_file(source)
+                known = MemoryImage(spec, original.info)
+                state.put(IMAGES, _key(spec), known)
+            return known.info
 
     def ensure_volume(self, spec: VolumeSpec) -> None:
         with self._world.call("volumes.ensure_volume") as state:
             pass_or_refuse(state, spec.id, self._fence)
             known = state.get(VOLUMES, spec.id)
             if known is None:
-                if spec.image_id is not None and state.get(IMAGES, spec.image_id) is None:
+                if _image_missing(state, spec):
                     raise missing_image(spec)
+                if spec.source is not None:
+                    spec = snapshots.make_copy(state, spec, self._world.copy_steps)
+                elif spec.image_id is not None:
+                    state.put(CONTENTS, spec.id, f"image {spec.image_id}")
                 state.put(VOLUMES, spec.id, spec)
             elif known.size_gib < spec.size_gib:
+                if state.get(DISK_USERS, spec.id) is not None:
+                    raise volume_in_use(spec.id)
                 state.put(VOLUMES, spec.id, spec)
+
+    def ensure_independent(self, spec: VolumeSpec) -> CopyProgress:
+        # Without a fence: it goes on in the background beside whatever else is done with the volume.
+        with self._world.call("volumes.ensure_independent") as state:
+            return snapshots.copy_on(state, spec)
 
     def ensure_volume_absent(self, spec: VolumeSpec) -> None:
         with self._world.call("volumes.ensure_volume_absent") as state:
             pass_or_refuse(state, spec.id, self._fence)
             if state.get(DISK_USERS, spec.id) is not None:
                 raise volume_in_use(spec.id)
+            snapshots.forget(state, spec.id)
             state.delete(VOLUMES, spec.id)
+
+    def ensure_snapshot(self, spec: SnapshotSpec) -> None:
+        with self._world.call("volumes.ensure_snapshot") as state:
+            pass_or_refuse(state, spec.id, self._fence)
+            snapshots.take(state, spec)
+
+    def ensure_snapshot_absent(self, spec: SnapshotSpec) -> None:
+        with self._world.call("volumes.ensure_snapshot_absent") as state:
+            pass_or_refuse(state, spec.id, self._fence)
+            state.delete(SNAPSHOTS, spec.id)
+
+    def ensure_rolled_back(self, spec: SnapshotSpec) -> None:
+        with self._world.call("volumes.ensure_rolled_back") as state:
+            pass_or_refuse(state, spec.id, self._fence)
+            snapshots.roll_back(state, spec)
 
     def observe(self, pool: PoolSpec) -> PoolObservation:
         with self._world.call("volumes.observe") as state:
             volumes, images = _volumes_in(state, pool), _images_in(state, pool)
             used = sum(volume.size_gib * GIB for volume in volumes.values())
+            used += sum(image.info.stored_bytes for image in images.values())
+            there = pool_of(state, pool)
             return PoolObservation(
-                capacity_bytes=self._capacity,
-                used_bytes=used + sum(image.info.stored_bytes for image in images.values()),
-                contents={PoolKind.VOLUME: tuple(volumes), PoolKind.IMAGE: tuple(images)},
+                capacity_bytes=there.capacity_bytes,
+                used_bytes=used if there.used_bytes is None else there.used_bytes,
+                health=there.health,
+                contents={
+                    PoolKind.VOLUME: tuple(volumes),
+                    PoolKind.IMAGE: tuple(images),
+                    PoolKind.SNAPSHOT: tuple(snapshots_in(state, pool.id)),
+                },
             )
 
     def inventory(self, pool: PoolSpec) -> PoolInventory:
         with self._world.call("volumes.inventory") as state:
             volumes, images = _volumes_in(state, pool), _images_in(state, pool)
-            left = state.all(UNFINISHED).items()
+            kept, left = snapshots_in(state, pool.id), state.all(UNFINISHED).items()
             return PoolInventory(
                 sizes={
                     PoolKind.VOLUME: {id: volume.size_gib * GIB for id, volume in volumes.items()},
                     PoolKind.IMAGE: {id: image.info.virtual_bytes for id, image in images.items()},
+                    PoolKind.SNAPSHOT: {id: each.size_gib * GIB for id, each in kept.items()},
                 },
+                snapshot_of={id: each.volume_id for id, each in kept.items()},
                 unfinished=tuple(thing for key, thing in left if key.startswith(f"{pool.id}/")),
             )
 
@@ -114,7 +167,15 @@ def _volumes_in(state: State, pool: PoolSpec) -> dict[str, VolumeSpec]:
 
 
 def _images_in(state: State, pool: PoolSpec) -> dict[str, MemoryImage]:
-    return {id: image for id, image in state.all(IMAGES).items() if image.spec.pool.id == pool.id}
+    return {image.spec.id: image for image in state.all(IMAGES).values() if image.spec.pool.id == pool.id}
+
+
+def _key(spec: ImageSpec) -> str:
+    return f"{spec.pool.id}/{spec.id}"
+
+
+def _image_missing(state: State, spec: VolumeSpec) -> bool:
+    return spec.image_id is not None and state.get(IMAGES, _key(ImageSpec(spec.image_id, spec.pool))) is None
 
 
 def _look_at(source: str) -> ImageInfo:

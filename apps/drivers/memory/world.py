@@ -44,6 +44,10 @@ class World:
 
     def __init__(self, *, latency: float = 0.0, on_call: CallHook | None = None) -> None:
         self.latency = latency
+        #: So many looks after its creation a copy of a volume is still being copied.
+        self.copy_steps = 0
+        #: Of VMs that are defined from now on.
+        self.guests_have_agents = True
         self.on_call = on_call
         self._faults: dict[str, list[DriverError]] = {}
         self._lock = threading.RLock()
@@ -81,7 +85,9 @@ class World:
         with self.records() as state:
             state.put(HOSTS, host, replace(state.get(HOSTS, host) or MemoryHost(), up=False))
             for vm_id, vm in state.all(vms_of(host)).items():
-                off = replace(vm, power=Power.OFF, off_at=0.0, open_disks=(), paused=PauseReason.NONE)
+                off = replace(
+                    vm, power=Power.OFF, off_at=0.0, open_disks=(), live=(), paused=PauseReason.NONE
+                )
                 state.put(vms_of(host), vm_id, off)
             for volume_id, user in state.all(DISK_USERS).items():
                 if user.startswith(f"{host}/"):

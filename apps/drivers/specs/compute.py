@@ -1,6 +1,6 @@
 """Virtual machines, and what hosts say of them and of themselves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
@@ -9,6 +9,7 @@ from msgspec import Meta
 from apps.drivers.bounds import MOST_VMS, Counter, Id, Line, Measure, Number, Port, Version, Word
 from apps.drivers.specs.storage import VolumeSpec
 
+MOST_DISKS, MOST_MOUNTS = 32, 64
 MOST_SCREEN_WIDTH, MOST_SCREEN_HEIGHT = 400, 300
 """Pixels of a screenshot; a larger screen is scaled down to fit."""
 
@@ -47,11 +48,56 @@ RESUMABLE = frozenset({PauseReason.NO_SPACE, PauseReason.IO_ERROR})
 
 @dataclass(frozen=True, slots=True)
 class DiskAttachment:
-    """One disk of a VM, in boot order. iops and bytes_per_second of 0 mean unlimited."""
+    """One disk of a VM, in boot order. Limits of 0 mean unlimited.
+
+    `slot` gives the device its place: 0 is the system disk (vda), 1 is vdb, … A disk keeps it while it is attached.
+    A burst may last `burst_seconds` and reaches so many times the limit; 1 is no burst.
+    """
 
     volume: VolumeSpec
     iops: int = 0
     bytes_per_second: int = 0
+    slot: int = 0
+    burst: int = 1
+    burst_seconds: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedDisk:
+    """A disk that a running VM has, and how large the guest sees it in bytes."""
+
+    id: Id
+    size_bytes: Counter = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VmDisks:
+    """The disks of a VM: in the domain that runs (none when it is off) and in its stored definition."""
+
+    running: Annotated[tuple[AttachedDisk, ...], Meta(max_length=MOST_DISKS)] = ()
+    stored: Annotated[tuple[Id, ...], Meta(max_length=MOST_DISKS)] = ()
+
+    def holds(self, volume_id: str) -> bool:
+        """Whether the VM still has the volume, now or at its next start."""
+        return volume_id in self.stored or any(disk.id == volume_id for disk in self.running)
+
+
+@dataclass(frozen=True, slots=True)
+class GuestMounts:
+    """Where a guest has a disk mounted, by volume id. `asked` is False when there was no guest agent to ask."""
+
+    asked: bool
+    mounts: Annotated[
+        dict[Id, Annotated[tuple[Line, ...], Meta(max_length=MOST_MOUNTS)]], Meta(max_length=MOST_DISKS)
+    ] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How a VM was brought to rest: `frozen`, its file systems by the guest agent; `paused`, its processors."""
+
+    frozen: bool
+    paused: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +150,25 @@ class VmSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportedDisk:
+    """A disk of a VM as its host reports it: of the VM that runs, else of its definition. Limits of 0 mean unlimited.
+
+    `size_bytes` is what the guest sees, 0 where it is not known: the VM is off, or its process is busy.
+    """
+
+    id: Id
+    size_bytes: Counter = 0
+    iops: Counter = 0
+    bytes_per_second: Counter = 0
+
+
+@dataclass(frozen=True, slots=True)
 class VmStatus:
     """A VM as the host sees it. `boot` is the number given with the last power-on, 0 when there was none.
 
     `paused` says why a VM that is on does not run. `resumable`: the cause is gone, as far as the host can tell.
     `guest_agent`: the guest agent has connected; looked at only while the seed holds secrets.
+    `disks` are named in reports only; None: not looked at.
     """
 
     id: Id
@@ -119,6 +179,7 @@ class VmStatus:
     paused: PauseReason = PauseReason.NONE
     resumable: bool = False
     guest_agent: bool = False
+    disks: Annotated[tuple[ReportedDisk, ...], Meta(max_length=MOST_DISKS)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +201,19 @@ class Screenshot:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskUsage:
+    """Counters of one disk of a running VM since it was attached. Times in nanoseconds, summed over operations."""
+
+    id: Id
+    read_bytes: Counter = 0
+    write_bytes: Counter = 0
+    read_ops: Counter = 0
+    write_ops: Counter = 0
+    read_ns: Counter = 0
+    write_ns: Counter = 0
+
+
+@dataclass(frozen=True, slots=True)
 class VmUsage:
     """Counters of one running VM since it was started, by power-on `boot`, and its memory; seen from the guest.
 
@@ -158,6 +232,7 @@ class VmUsage:
     disk_write_ops: Counter = 0
     net_rx_bytes: Counter = 0
     net_tx_bytes: Counter = 0
+    disks: Annotated[tuple[DiskUsage, ...], Meta(max_length=MOST_DISKS)] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""/api/v1/compute-clusters and /api/v1/storage-clusters"""
+"""/api/v1/compute-clusters, and what storage clusters have in common with them"""
 
 from __future__ import annotations
 
@@ -22,16 +22,13 @@ from apps.api.views import ObjectApi
 from apps.api.vocabulary import one_of
 from apps.infrastructure.cluster_status import (
     ClusterStatus,
-    PoolStatus,
     cluster_order,
-    pool_order,
     status_of_cluster,
-    status_of_pool,
     with_hosts,
 )
-from apps.infrastructure.filters import ComputeClusterFilter, StorageClusterFilter
-from apps.infrastructure.models import Cluster, ComputeCluster, Host, Region, StorageCluster
-from apps.infrastructure.selectors import sees_hosts, visible_compute_clusters, visible_storage_clusters
+from apps.infrastructure.filters import ComputeClusterFilter
+from apps.infrastructure.models import Cluster, ComputeCluster, Host, Region
+from apps.infrastructure.selectors import sees_hosts, visible_compute_clusters
 from apps.infrastructure.services import clusters
 from apps.infrastructure.verbs import CLUSTER_CHANGE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_PERMIT
 from apps.lifecycle.actor import Actor
@@ -64,12 +61,6 @@ class ComputeClusterBody(NewCluster):
     )
 
 
-class StorageClusterBody(NewCluster):
-    path = serializers.CharField(max_length=255, help_text="The pool's mount point on every host.")
-    media = serializers.ChoiceField(choices=StorageCluster.Media.choices, default=StorageCluster.Media.SSD)
-    max_disk_gib = serializers.IntegerField(default=32_000, min_value=10, max_value=limits.INTEGER)
-
-
 class ClusterChanges(serializers.Serializer[Any]):
     name = LineField(max_length=63)
     alias = LineField(max_length=63, allow_blank=True)
@@ -77,10 +68,6 @@ class ClusterChanges(serializers.Serializer[Any]):
 
 class ComputeClusterChanges(ClusterChanges):
     cpu_overcommit = serializers.DecimalField(max_digits=4, decimal_places=1, min_value=1, max_value=64)
-
-
-class StorageClusterChanges(ClusterChanges):
-    max_disk_gib = serializers.IntegerField(min_value=10, max_value=limits.INTEGER)
 
 
 class PermitBody(serializers.Serializer[Any]):
@@ -143,28 +130,6 @@ class ComputeClusterOut(ClusterOut):
         }
 
 
-class StorageClusterOut(ClusterOut):
-    status = one_of(PoolStatus.values, help_text="By its last check; `unchecked`: there was none yet.")
-    media = serializers.ChoiceField(choices=StorageCluster.Media.choices)
-    max_disk_gib = serializers.IntegerField()
-    capacity_bytes = serializers.IntegerField()
-    used_bytes = serializers.IntegerField()
-    observed_at = serializers.DateTimeField(allow_null=True)
-
-    @staticmethod
-    def own(row: StorageCluster) -> dict[str, Any]:
-        """Return the cluster's values."""
-        return {
-            **ClusterOut.own(row),
-            "status": str(status_of_pool(row)),
-            "media": row.media,
-            "max_disk_gib": row.max_disk_gib,
-            "capacity_bytes": row.capacity_bytes,
-            "used_bytes": row.used_bytes,
-            "observed_at": moment(row.observed_at),
-        }
-
-
 def region_named(name: str) -> Region:
     """Return the region. Raises Invalid (field "region")."""
     found = Region.objects.filter(name=name).first()
@@ -185,17 +150,15 @@ def _create_compute(actor: Actor, *, region: str, **body: Any) -> ComputeCluster
     return clusters.create_compute_cluster(actor, region_named(region), **body)
 
 
-def _create_storage(actor: Actor, *, region: str, **body: Any) -> StorageCluster:
-    return clusters.create_storage_cluster(actor, region_named(region), **body)
-
-
-def _change(actor: Actor, cluster: Cluster, **changes: Any) -> Cluster:
+def change(actor: Actor, cluster: Cluster, **changes: Any) -> Cluster:
+    """Change a cluster and return it as it is then."""
     clusters.change_cluster(actor, cluster, changes)
     cluster.refresh_from_db()
     return cluster
 
 
-def _permit(actor: Actor, cluster: Cluster, *, open_to_all: bool, tenants: Sequence[UUID]) -> Cluster:
+def permit(actor: Actor, cluster: Cluster, *, open_to_all: bool, tenants: Sequence[UUID]) -> Cluster:
+    """Set who may use a cluster and return it as it is then."""
     clusters.permit(actor, cluster, open_to_all=open_to_all, tenants=tenants_with(tenants))
     cluster.refresh_from_db()
     return cluster
@@ -210,31 +173,13 @@ class ComputeClusterApi(ObjectApi):
     filterset_class = ComputeClusterFilter
     sorts = {"name": "name", "status": cluster_order()}
     create = Create(CLUSTER_CREATE, ComputeClusterBody, _create_compute, immediate=True)
-    update = Update(CLUSTER_CHANGE, ComputeClusterChanges, _change, immediate=True)
+    update = Update(CLUSTER_CHANGE, ComputeClusterChanges, change, immediate=True)
     delete = Action(CLUSTER_DELETE, immediate=True)
-    actions = (Action(CLUSTER_PERMIT, PermitBody, _permit, immediate=True),)
+    actions = (Action(CLUSTER_PERMIT, PermitBody, permit, immediate=True),)
 
     def visible(self, actor: Actor) -> QuerySet[ComputeCluster]:
         """Return the clusters the actor may see."""
         return with_hosts(visible_compute_clusters(actor)).prefetch_related("tenants")
-
-
-class StorageClusterApi(ObjectApi):
-    """Storage clusters: pools of disks and images, shared by all hosts of the region."""
-
-    model = StorageCluster
-    out = StorageClusterOut
-    converter = "int"
-    filterset_class = StorageClusterFilter
-    sorts = {"name": "name", "status": pool_order()}
-    create = Create(CLUSTER_CREATE, StorageClusterBody, _create_storage, immediate=True)
-    update = Update(CLUSTER_CHANGE, StorageClusterChanges, _change, immediate=True)
-    delete = Action(CLUSTER_DELETE, immediate=True)
-    actions = (Action(CLUSTER_PERMIT, PermitBody, _permit, immediate=True),)
-
-    def visible(self, actor: Actor) -> QuerySet[StorageCluster]:
-        """Return the clusters the actor may see."""
-        return visible_storage_clusters(actor).prefetch_related("tenants")
 
 
 class ComputeClusterMetrics(MetricsApi):
@@ -245,7 +190,7 @@ class ComputeClusterMetrics(MetricsApi):
         clusters = ComputeCluster.objects.all()
         return clusters if sees_hosts(actor) else clusters.none()
 
-    def subject_of(self, key: str) -> Subject:
+    def subject_of(self, key: object) -> Subject:
         """All hosts of the cluster together."""
-        hosts = Host.objects.filter(cluster=int(key)).values_list("pk", flat=True)
-        return Subject(self.subject, key, tuple(str(pk) for pk in hosts))
+        hosts = Host.objects.filter(cluster=int(str(key))).values_list("pk", flat=True)
+        return Subject(self.subject, str(key), tuple(str(pk) for pk in hosts))

@@ -15,8 +15,13 @@ from django.utils.translation import ngettext
 
 from apps.accounts.verbs import TENANT_RECOUNT
 from apps.audit.models import AuditEntry
+from apps.drivers.specs import Severity
+from apps.infrastructure import usage_levels
+from apps.infrastructure.connection import Reach, connection_of
 from apps.infrastructure.load import fresh, loads_by
 from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
+from apps.infrastructure.pages.health_texts import check_text
+from apps.infrastructure.pool_health import health_of, rebuild_of
 from apps.infrastructure.selectors import HOSTS_FOR_AVAILABILITY, cluster_warnings
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.lifecycle.selectors import with_open_operations
@@ -32,7 +37,7 @@ FULL = 95
 #: So many hosts, quotas and so on are named; the rest are counted.
 NAMED = 8
 LATELY = timedelta(days=1)
-#: A storage cluster is observed every minute.
+#: A storage cluster is observed twice a minute.
 OLD = timedelta(minutes=10)
 
 
@@ -122,14 +127,29 @@ def _pools(region: Region | None) -> Iterator[AttentionItem]:
     pools = StorageCluster.objects.select_related("region")
     for pool in pools.filter(region=region) if region else pools:
         url = reverse("admin:storage_cluster.one", args=[pool.pk])
-        share = round(100 * pool.used_bytes / pool.capacity_bytes) if pool.capacity_bytes else 0
-        if share >= NEARLY_FULL:
+        share = usage_levels.percent_used(pool.used_bytes, pool.capacity_bytes)
+        if level := usage_levels.level_reached(share):
             text = _("%(pool)s is nearly full") % {"pool": pool}
-            yield AttentionItem(_tone(share), text, url, _("%(share)s %% used") % {"share": share})
-        if pool.observed_at is not None and timezone.now() - pool.observed_at > OLD:
-            text = _("%(pool)s cannot be checked") % {"pool": pool}
-            since = written(pool.observed_at)
-            yield AttentionItem("warn", text, url, _("as of %(time)s") % {"time": since})
+            tone = "error" if level == usage_levels.FULL else "warn"
+            yield AttentionItem(tone, text, url, _("%(share)s %% used") % {"share": share})
+        yield from _pool_state(pool, url)
+
+
+def _pool_state(pool: StorageCluster, url: str) -> Iterator[AttentionItem]:
+    """Return what keeps a storage cluster from being used or safe: no connection, no look at it, its own health."""
+    seen, health, rebuild = connection_of(pool), health_of(pool), rebuild_of(pool)
+    if seen.reach in (Reach.FAILED, Reach.NO_ANSWER):
+        text = _("%(pool)s is not connected") % {"pool": pool}
+        yield AttentionItem("error", text, url, seen.message)
+    elif pool.observed_at is not None and timezone.now() - pool.observed_at > OLD:
+        text = _("%(pool)s cannot be checked") % {"pool": pool}
+        yield AttentionItem("warn", text, url, _("as of %(time)s") % {"time": written(pool.observed_at)})
+    elif health is not None and health.severity is not Severity.OK:
+        text = _("%(pool)s: Ceph reports problems") % {"pool": pool}
+        detail = " ".join(str(check_text(check).text) for check in health.checks[:2])
+        if rebuild is not None:
+            detail = f"{detail} {_('Rebuild: %(n)s %% done.') % {'n': rebuild.percent}}"
+        yield AttentionItem("error" if health.severity is Severity.ERROR else "warn", text, url, detail)
 
 
 def _failed() -> Iterator[AttentionItem]:

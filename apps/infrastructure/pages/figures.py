@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from apps.infrastructure.load import Load
+from apps.infrastructure.space import space_limit
 from apps.portal import html
 
 MIB_PER_GIB = 1024
@@ -51,6 +52,11 @@ def load_bar(row: Any) -> SafeString:
 def bytes_bar(used: int, limit: int) -> SafeString:
     """Return bytes used, in GiB."""
     return html.gauge(used, limit, _of(used / GIB, limit / GIB))
+
+
+def gib_bar(used: float, limit: float) -> SafeString:
+    """Return an amount of GiB used of a limit."""
+    return html.gauge(used, limit, _of(used, limit))
 
 
 def size(gib: float) -> str:
@@ -119,10 +125,11 @@ def load_figures(load: Load) -> list[Figure]:
 
 
 def pool_figures(pools: Sequence[Any]) -> list[Figure]:
-    """Return what storage clusters, annotated with `provisioned_gib`, hold and have given out together."""
+    """Return what storage clusters hold and have given out together."""
     capacity = sum(pool.capacity_bytes for pool in pools) / GIB
     used = sum(pool.used_bytes for pool in pools) / GIB
     provisioned = sum(pool.provisioned_gib for pool in pools)
+    limit = sum(space_limit(pool) for pool in pools)
     return [
         Figure(
             _("Storage used"),
@@ -135,9 +142,10 @@ def pool_figures(pools: Sequence[Any]) -> list[Figure]:
             _("Storage allocated"),
             size(provisioned),
             provisioned,
-            capacity,
-            # Disks are thin: more may be given out than there is.
-            _("%(share)s %% of the total") % {"share": whole(100 * provisioned / capacity)}
+            limit,
+            # Disks are thin: more may be allocated than there is.
+            _("of %(limit)s, %(share)s %% of the capacity")
+            % {"limit": size(limit), "share": whole(100 * provisioned / capacity)}
             if capacity
             else "",
         ),

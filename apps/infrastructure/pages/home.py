@@ -12,12 +12,11 @@ from django.utils.translation import gettext_lazy
 
 from apps.infrastructure.control_plane import control_plane_fault
 from apps.infrastructure.load import Load, load_of, loads_by
-from apps.infrastructure.models import ComputeCluster, Host
+from apps.infrastructure.models import ComputeCluster, Host, StorageCluster
 from apps.infrastructure.pages.attention import attention_items
 from apps.infrastructure.pages.figures import bytes_bar, load_figures, memory_bar, pool_figures, vcpu_bar
 from apps.infrastructure.pages.heat_cells import heat_context
 from apps.infrastructure.pages.trends import cpu_trend
-from apps.infrastructure.selectors import with_provisioned
 from apps.lifecycle.models import OperationStatus
 from apps.portal.operation_pages import OPERATION, operation_word
 from apps.portal.page import Page
@@ -36,7 +35,7 @@ class AdminHome(Page):
         """Show it."""
         loads = loads_by(Host.objects.all(), "cluster_id")
         clusters = self._clusters(loads)
-        pools = list(with_provisioned().select_related("region")[:MOST_CLUSTERS])
+        pools = list(StorageCluster.objects.select_related("region")[:MOST_CLUSTERS])
         failed = OPERATION.rows(self.actor).filter(status=OperationStatus.FAILED).order_by("-created_at")
         return self.show(
             {

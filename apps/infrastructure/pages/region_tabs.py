@@ -7,13 +7,12 @@ from typing import Any
 from django.db.models import Count
 
 from apps.infrastructure.load import Load, load_of, loads_by
-from apps.infrastructure.models import ComputeCluster, Host, Region
+from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
 from apps.infrastructure.pages.attention import attention_items
 from apps.infrastructure.pages.cluster_tabs import list_url
 from apps.infrastructure.pages.figures import bytes_bar, load_figures, memory_bar, pool_figures, vcpu_bar
 from apps.infrastructure.pages.trends import cpu_trend
 from apps.infrastructure.readiness import checks_of
-from apps.infrastructure.selectors import with_provisioned
 from apps.portal.detail import DetailPage
 
 
@@ -21,7 +20,7 @@ def overview(page: DetailPage, row: Region) -> dict[str, Any]:
     """Return the region's figures; a constant number of queries."""
     hosts = Host.objects.filter(region=row)
     load, loads = load_of(hosts), loads_by(hosts, "cluster_id")
-    pools = list(with_provisioned().filter(region=row).select_related("region"))
+    pools = list(StorageCluster.objects.filter(region=row).select_related("region"))
     # VMs stand above clusters: they are counted by the name of their relation.
     clusters = (
         ComputeCluster.objects.filter(region=row).select_related("region").annotate(vms_here=Count("vms"))

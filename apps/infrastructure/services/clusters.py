@@ -15,9 +15,11 @@ from apps.accounts.labels import MAX_NAME
 from apps.accounts.models import Tenant
 from apps.accounts.single_line import clean_line
 from apps.infrastructure.models import Cluster, ComputeCluster, Region, StorageCluster
-from apps.infrastructure.services.columns import MAX_ADDRESS, only, unique
+from apps.infrastructure.services.columns import free_name, only, unique
+from apps.infrastructure.services.storage_clusters import change_storage_cluster
 from apps.infrastructure.verbs import CLUSTER_CHANGE, CLUSTER_CREATE, CLUSTER_DELETE, CLUSTER_PERMIT
-from apps.lifecycle.errors import InUse, Invalid
+from apps.lifecycle.errors import InUse
+from apps.lifecycle.in_use import NAMED
 from apps.lifecycle.requests import Allowed
 from apps.lifecycle.slots import Slot
 
@@ -41,7 +43,7 @@ def create_compute_cluster(
     cluster = unique(
         lambda: ComputeCluster.objects.create(
             region=region,
-            name=clean_line("name", name, MAX_NAME) or _free_name(ComputeCluster, region, label),
+            name=clean_line("name", name, MAX_NAME) or free_name(ComputeCluster, region, label),
             architecture=architecture,
             cpu_overcommit=cpu_overcommit,
         )
@@ -52,38 +54,14 @@ def create_compute_cluster(
     return cluster
 
 
-@allows(CLUSTER_CREATE, sole=False)
-def create_storage_cluster(
-    allowed: Allowed,
-    region: Region,
-    name: str = "",
-    *,
-    path: str,
-    media: str = StorageCluster.Media.SSD,
-    driver: str = "file",
-    max_disk_gib: int = 32_000,
-) -> StorageCluster:
-    """Add a storage cluster, open to all tenants; `path` is the pool's directory on every host."""
-    label = StorageCluster.Media(media).label
-    cluster = unique(
-        lambda: StorageCluster.objects.create(
-            region=region,
-            name=clean_line("name", name, MAX_NAME) or _free_name(StorageCluster, region, label),
-            path=_directory(path),
-            media=media,
-            driver=driver,
-            max_disk_gib=max_disk_gib,
-        )
-    )
-    allowed.record(name=cluster.name)
-    return cluster
-
-
 @allows(CLUSTER_CHANGE)
 def change_cluster(allowed: Allowed, cluster: C, changes: Mapping[str, Any]) -> None:
-    """Change name, alias, overcommit (compute) or largest disk (storage)."""
-    given = only(changes, {"name", "alias", "cpu_overcommit", "max_disk_gib"})
-    unique(lambda: type(cluster)._default_manager.filter(pk=cluster.pk).update(**given))
+    """Change name, alias, and what its kind has: see `storage_clusters.CHANGES` for storage."""
+    if isinstance(cluster, StorageCluster):
+        given = change_storage_cluster(cluster, changes)
+    else:
+        given = only(changes, {"name", "alias", "cpu_overcommit"})
+        unique(lambda: type(cluster)._default_manager.filter(pk=cluster.pk).update(**given))
     allowed.record(name=cluster.name, args={key: str(value) for key, value in given.items()})
 
 
@@ -105,25 +83,13 @@ def delete_cluster(allowed: Allowed, cluster: C) -> None:
             cluster.delete()
     except ProtectedError as error:
         users = [
-            {"kind": thing._meta.model_name, "id": str(thing.pk), "name": str(thing)}
+            {"kind": str(thing._meta.model_name), "id": str(thing.pk), "name": str(thing)}
             for thing in error.protected_objects
         ]
         raise InUse(
-            _("Cluster %(name)s is in use.") % {"name": name},
+            _("Cluster %(name)s is in use: %(users)s.")
+            % {"name": name, "users": ", ".join(user["name"] for user in users[:NAMED])},
             hint=_("Remove its hosts and resources first."),
             details={"resources": users[:50]},
         ) from error
     allowed.record(name=name)
-
-
-def _free_name(model: type[C], region: Region, label: str) -> str:
-    taken = set(model._default_manager.filter(region=region).values_list("name", flat=True))
-    return next(name for number in range(1, len(taken) + 2) if (name := f"{label}-{number}") not in taken)
-
-
-def _directory(path: str) -> str:
-    """Return a pool's directory. Raises Invalid for what is no plain absolute path."""
-    path = clean_line("path", path, MAX_ADDRESS)
-    if not path.startswith("/") or ".." in path.split("/"):
-        raise Invalid({"path": [_("Enter an absolute path without “..”.")]})
-    return path

@@ -1,8 +1,8 @@
-"""What the services of regions and clusters share: columns as people type them."""
+"""What services of regions and clusters share: names that are unique, and which columns a request may change."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
@@ -10,17 +10,19 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.labels import MAX_NAME
 from apps.accounts.single_line import clean_line
+from apps.infrastructure.models import Cluster, Region
 from apps.lifecycle.errors import Invalid
+
+C = TypeVar("C", bound=Cluster)
+T = TypeVar("T")
 
 MAX_ADDRESS = 255
 #: Columns with text of one line, and how long it may be.
-LONGEST = {"name": MAX_NAME, "alias": MAX_NAME, "label": MAX_NAME, "fabric_address": MAX_ADDRESS}
-
-T = TypeVar("T")
+_LONGEST = {"name": MAX_NAME, "alias": MAX_NAME, "label": MAX_NAME, "fabric_address": MAX_ADDRESS}
 
 
 def unique(write: Callable[[], T]) -> T:
-    """Write a row in a transaction of its own. Raises Invalid when its name is in use."""
+    """Return what `write` returns. Raises Invalid (field "name") when the name is taken."""
     try:
         with transaction.atomic():
             return write()
@@ -28,12 +30,18 @@ def unique(write: Callable[[], T]) -> T:
         raise Invalid({"name": [_("This name is already in use.")]}) from error
 
 
-def only(changes: Mapping[str, Any], allowed: set[str]) -> dict[str, Any]:
-    """Return the changes with texts cleaned. Raises Invalid for columns that cannot be changed."""
-    unknown = set(changes) - allowed
+def free_name(model: type[C], region: Region, label: str) -> str:
+    """Return the label with the first number that is not taken in the region (CL-3)."""
+    taken = set(model._default_manager.filter(region=region).values_list("name", flat=True))
+    return next(name for number in range(1, len(taken) + 2) if (name := f"{label}-{number}") not in taken)
+
+
+def only(changes: Mapping[str, Any], allowed: Collection[str]) -> dict[str, Any]:
+    """Return the changes with clean texts. Raises Invalid for what is not `allowed`."""
+    unknown = set(changes) - set(allowed)
     if unknown:
         raise Invalid({name: [_("This cannot be changed.")] for name in unknown})
     return {
-        name: clean_line(name, value, LONGEST[name], blank=name != "name") if name in LONGEST else value
+        name: clean_line(name, value, _LONGEST[name], blank=name != "name") if name in _LONGEST else value
         for name, value in changes.items()
     }

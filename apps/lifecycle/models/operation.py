@@ -159,7 +159,19 @@ class Operation(Loaded):
 
 
 class OperationLock(models.Model):
-    """A further resource an open operation holds besides its own. Deleted when the operation settles."""
+    """A further resource an open operation holds besides its own. Deleted when the operation settles.
 
-    resource = models.OneToOneField(Resource, models.CASCADE, primary_key=True, related_name="lock")
+    `shared`: other operations that share may hold it too. They take turns, in the order in which they were requested.
+    """
+
+    resource = models.ForeignKey(Resource, models.CASCADE, related_name="locks", db_index=False)
     operation = models.ForeignKey(Operation, models.CASCADE, related_name="locks")
+    shared = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["resource", "operation"], name="one_lock_per_operation"),
+            models.UniqueConstraint(
+                fields=["resource"], condition=Q(shared=False), name="one_sole_lock_per_resource"
+            ),
+        ]

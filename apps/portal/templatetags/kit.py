@@ -21,6 +21,7 @@ from apps.portal.guide import guide_url, topic_language, topic_title
 from apps.portal.kinds import menu_parts
 from apps.portal.kinds import resource_url as url_of
 from apps.portal.pickers import SEARCHED_FROM, PickField, PickSeveralField, rows_of
+from apps.portal.row_buttons import row_button
 from apps.portal.state_cell import why_of
 from apps.portal.timeline import label_of
 from apps.portal.why import with_why
@@ -28,6 +29,7 @@ from apps.portal.why import with_why
 register = template.Library()
 
 register.simple_tag(html.icon, name="icon")
+register.simple_tag(row_button, name="row_button")
 register.simple_tag(html.copyable, name="copyable")
 register.simple_tag(html.meter, name="meter")
 register.simple_tag(html.gauge, name="gauge")

@@ -41,7 +41,8 @@ class KeyForm(BaseForm):
         label=gettext_lazy("Scope"),
         choices=ApiKey.Scope.choices,
         help_text=gettext_lazy(
-            "Operate: also start, stop and open consoles. Accounts: also log out, deactivate and "
+            "Operate: also start and stop VMs and open their consoles, but change no disks or snapshots. "
+            "Change: also everything else on resources. Accounts: also log out, deactivate and "
             "remove members. A key never has more permissions than its user."
         ),
     )

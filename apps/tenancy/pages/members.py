@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from django.http import QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -126,7 +127,7 @@ class AnyMemberRole(ActionPage):
     of = MEMBER_OF_ANY
     do = ROLE_OF_ANY
 
-    def _form(self, row: User, data: Any = None) -> BaseForm:
+    def _form(self, row: User, data: Any = None, given: QueryDict | None = None) -> BaseForm:
         return RoleForm(data, actor=Actor(user=self.actor.user, tenant=row.tenant))
 
 

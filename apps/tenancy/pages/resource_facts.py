@@ -23,7 +23,7 @@ def access_facts(page: DetailPage, row: Any) -> Sequence[Property]:
     create, listed = (reverse(f"{page.area}:resource_role.{name}") for name in ("create", "list"))
     grant = html.link(f"{create}?resource={row.pk}", _("Grant role"))
     if not given:
-        return [Property(_("Login"), grant)]
+        return [Property(_("Access"), grant)]
     members = ngettext("%(n)s member", "%(n)s members", given) % {"n": given}
     link = html.link(f"{listed}?resource={row.pk}", members)
-    return [Property(_("Login"), format_html("{} · {}", link, grant))]
+    return [Property(_("Access"), format_html("{} · {}", link, grant))]

@@ -17,6 +17,7 @@ const FORMATS = {
   bytes,
   "bytes/s": (value) => `${bytes(value)}/s`,
   "1/s": (value) => `${number.format(value)}/s`,
+  ms: (value) => `${number.format(value)} ms`,
   "": (value) => number.format(value),
 };
 

@@ -1,4 +1,7 @@
-"""What every `Hypervisor` does. Subclasses give `hypervisor` and `vm`, a spec whose volumes exist."""
+"""What every `Hypervisor` does. Subclasses give `hypervisor` and `vm`, a spec whose volumes exist.
+
+`DisksContract` also needs `data`: a volume of 1 GiB that exists and that no VM has.
+"""
 
 import time
 from dataclasses import replace
@@ -11,11 +14,16 @@ from apps.drivers.specs import (
     MOST_SCREEN_HEIGHT,
     MOST_SCREEN_WIDTH,
     DiskAttachment,
+    GuestMounts,
+    Held,
     PauseReason,
     Power,
+    ReportedDisk,
     SeedSpec,
+    VmDisks,
     VmSpec,
     VmStatus,
+    VolumeSpec,
 )
 from tests.drivers.contracts.fabric import refused
 from tests.drivers.samples import a_volume, new_id
@@ -75,7 +83,7 @@ class HypervisorContract:
 
     def test_a_vm_does_not_start_without_its_volumes(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
         gone = a_volume(vm.disks[0].volume.pool)
-        hypervisor.ensure_vm(replace(vm, disks=(*vm.disks, DiskAttachment(gone))))
+        hypervisor.ensure_vm(replace(vm, disks=(*vm.disks, DiskAttachment(gone, slot=1))))
         with refused("hypervisor.volume_missing"):
             hypervisor.ensure_power(vm.id, Power.ON)
         assert hypervisor.status(vm.id).power is Power.OFF
@@ -140,7 +148,8 @@ class HypervisorContract:
         assert seen.vcpus > 0
         assert seen.memory_mib > 0
         assert seen.architecture == "x86_64"
-        assert VmStatus(id=vm.id, exists=True, power=Power.ON, boot=9, generation=1) in seen.vms
+        status = VmStatus(id=vm.id, exists=True, power=Power.ON, boot=9, generation=1)
+        assert status in [replace(each, disks=None) for each in seen.vms]
 
     @pytest.mark.requirement("VM-9")
     def test_resuming_what_runs_is_off_or_unknown_changes_nothing(
@@ -163,7 +172,7 @@ class HypervisorContract:
         assert (paused.power, paused.paused, paused.resumable) == (Power.ON, PauseReason.OTHER, False)
         assert hypervisor.ensure_resumed(vm.id) == paused
         assert hypervisor.ensure_power(vm.id, Power.ON, boot=2) == paused
-        assert paused in hypervisor.observe().vms
+        assert paused in [replace(each, disks=None) for each in hypervisor.observe().vms]
 
     @pytest.mark.requirement("VM-9")
     def test_a_paused_vm_cannot_react_but_goes_off_by_force(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
@@ -203,3 +212,182 @@ class HypervisorContract:
         assert 100 <= taken.width <= MOST_SCREEN_WIDTH
         assert 100 <= taken.height <= MOST_SCREEN_HEIGHT
         assert len(taken.pixels) == 3 * taken.width * taken.height
+
+
+def with_data(vm: VmSpec, data: VolumeSpec, slot: int = 1, **limits: int) -> VmSpec:
+    """The VM with one more disk."""
+    return replace(vm, disks=(*vm.disks, DiskAttachment(data, slot=slot, **limits)))
+
+
+def sizes_of(disks: VmDisks) -> dict[str, int]:
+    return {disk.id: disk.size_bytes >> 30 for disk in disks.running}
+
+
+def reported(hypervisor: Hypervisor, vm: VmSpec) -> set[ReportedDisk]:
+    """The disks of the VM that its host reports."""
+    (status,) = (each for each in hypervisor.observe().vms if each.id == vm.id)
+    assert status.disks is not None
+    return set(status.disks)
+
+
+@pytest.mark.requirement("EV-2")
+class DisksContract:
+    """What every `Hypervisor` does with the disks of a VM that has no guest agent."""
+
+    #: Whether the guest releases a disk when it is asked.
+    guest_answers = True
+
+    def test_an_unknown_vm_has_no_disks_and_gets_none(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
+        assert hypervisor.disks(vm.id) == VmDisks()
+        with refused("hypervisor.vm_missing"):
+            hypervisor.ensure_disks(vm)
+
+    def test_a_disk_is_attached_to_a_vm_that_is_off_and_is_there_when_it_starts(
+        self, hypervisor: Hypervisor, vm: VmSpec, data: VolumeSpec
+    ) -> None:
+        system = vm.disks[0].volume
+        hypervisor.ensure_vm(vm)
+        for _ in range(2):
+            assert hypervisor.ensure_disks(with_data(vm, data)) == VmDisks((), (system.id, data.id))
+        hypervisor.ensure_power(vm.id, Power.ON, boot=1)
+        seen = hypervisor.disks(vm.id)
+        assert sizes_of(seen) == {system.id: 1, data.id: 1}
+        assert seen.holds(data.id)
+
+    def test_a_disk_is_attached_to_a_running_vm_and_stays_at_its_next_start(
+        self, hypervisor: Hypervisor, vm: VmSpec, data: VolumeSpec
+    ) -> None:
+        system = vm.disks[0].volume
+        hypervisor.ensure_vm(vm)
+        on = hypervisor.ensure_power(vm.id, Power.ON, boot=1)
+        assert sizes_of(hypervisor.disks(vm.id)) == {system.id: 1}
+        for _ in range(2):
+            seen = hypervisor.ensure_disks(with_data(vm, data, iops=500, bytes_per_second=1 << 20))
+            assert sizes_of(seen) == {system.id: 1, data.id: 1}
+            assert set(seen.stored) == {system.id, data.id}
+        assert hypervisor.status(vm.id) == on
+        hypervisor.ensure_power(vm.id, Power.OFF)
+        assert set(hypervisor.disks(vm.id).stored) == {system.id, data.id}
+        assert hypervisor.ensure_power(vm.id, Power.ON, boot=2).power is Power.ON
+
+    def test_a_disk_is_detached_from_a_vm_that_is_off_and_again_does_no_harm(
+        self, hypervisor: Hypervisor, vm: VmSpec, data: VolumeSpec
+    ) -> None:
+        hypervisor.ensure_vm(with_data(vm, data))
+        for _ in range(2):
+            seen = hypervisor.ensure_disks(vm)
+            assert not seen.holds(data.id)
+            assert seen.holds(vm.disks[0].volume.id)
+
+    def test_what_is_detached_is_gone_from_the_definition_and_from_the_vm_when_it_is_off_at_the_latest(
+        self, hypervisor: Hypervisor, vm: VmSpec, data: VolumeSpec
+    ) -> None:
+        hypervisor.ensure_vm(with_data(vm, data))
+        hypervisor.ensure_power(vm.id, Power.ON, boot=1)
+        for _ in range(2):
+            seen = hypervisor.ensure_disks(vm)
+            assert data.id not in seen.stored
+            assert seen.holds(data.id) is not self.guest_answers
+        hypervisor.ensure_power(vm.id, Power.OFF)
+        assert not hypervisor.disks(vm.id).holds(data.id)
+        hypervisor.ensure_disks(with_data(vm, data))
+        hypervisor.ensure_power(vm.id, Power.ON, boot=2)
+        assert hypervisor.disks(vm.id).holds(data.id)
+
+    def test_a_volume_that_another_vm_has_open_is_not_attached(
+        self, hypervisor: Hypervisor, vm: VmSpec, data: VolumeSpec
+    ) -> None:
+        other = replace(vm, id=new_id(), name="other", nics=(), disks=(DiskAttachment(data),))
+        hypervisor.ensure_vm(other)
+        hypervisor.ensure_power(other.id, Power.ON)
+        hypervisor.ensure_vm(vm)
+        hypervisor.ensure_power(vm.id, Power.ON)
+        with refused("hypervisor.volume_in_use"):
+            hypervisor.ensure_disks(with_data(vm, data))
+        assert set(sizes_of(hypervisor.disks(vm.id))) == {vm.disks[0].volume.id}
+        hypervisor.ensure_vm_absent(other.id)
+        assert hypervisor.ensure_disks(with_data(vm, data)).holds(data.id)
+
+    @pytest.mark.parametrize("power", list(Power))
+    def test_a_volume_that_is_not_there_is_not_attached(
+        self, hypervisor: Hypervisor, vm: VmSpec, power: Power
+    ) -> None:
+        hypervisor.ensure_vm(vm)
+        hypervisor.ensure_power(vm.id, power)
+        gone = a_volume(vm.disks[0].volume.pool)
+        with refused("hypervisor.volume_missing"):
+            hypervisor.ensure_disks(with_data(vm, gone))
+        assert not hypervisor.disks(vm.id).holds(gone.id)
+
+    @pytest.mark.requirement("EV-4")
+    def test_a_disk_grows_under_a_running_vm_and_never_shrinks(
+        self, hypervisor: Hypervisor, vm: VmSpec, data: VolumeSpec
+    ) -> None:
+        hypervisor.ensure_vm(with_data(vm, data))
+        hypervisor.ensure_power(vm.id, Power.ON, boot=1)
+        for asked, got in ((3, 3), (3, 3), (2, 3), (4, 4)):
+            seen = hypervisor.ensure_disks(with_data(vm, replace(data, size_gib=asked)))
+            assert sizes_of(seen)[data.id] == got
+
+    @pytest.mark.requirement("OP-3")
+    def test_the_host_reports_the_disks_of_each_vm_with_limits_and_the_size_that_the_guest_sees(
+        self, hypervisor: Hypervisor, vm: VmSpec, data: VolumeSpec
+    ) -> None:
+        system = vm.disks[0]
+        limited = with_data(vm, data, iops=500, bytes_per_second=1 << 20)
+        hypervisor.ensure_vm(limited)
+        for power, size in ((Power.OFF, 0), (Power.ON, 1 << 30)):
+            hypervisor.ensure_power(vm.id, power, boot=1)
+            assert reported(hypervisor, vm) == {
+                ReportedDisk(system.volume.id, size, system.iops, system.bytes_per_second),
+                ReportedDisk(data.id, size, 500, 1 << 20),
+            }
+        hypervisor.ensure_disks(with_data(vm, replace(data, size_gib=2), iops=700))
+        assert ReportedDisk(data.id, 2 << 30, 700) in reported(hypervisor, vm)
+
+    def test_a_guest_without_an_agent_cannot_be_asked_for_its_mounts(
+        self, hypervisor: Hypervisor, vm: VmSpec
+    ) -> None:
+        with refused("hypervisor.vm_missing"):
+            hypervisor.mounts(vm.id)
+        hypervisor.ensure_vm(vm)
+        assert hypervisor.mounts(vm.id) == GuestMounts(asked=False)
+        hypervisor.ensure_power(vm.id, Power.ON)
+        assert hypervisor.mounts(vm.id) == GuestMounts(asked=False)
+
+    @pytest.mark.requirement("VM-11")
+    def test_a_vm_without_a_guest_agent_is_held_by_stopping_it(
+        self, hypervisor: Hypervisor, vm: VmSpec
+    ) -> None:
+        hypervisor.ensure_vm(vm)
+        on = hypervisor.ensure_power(vm.id, Power.ON, boot=1)
+        assert hypervisor.ensure_held(vm.id, 60, pause=False) == Held(frozen=False, paused=False)
+        hypervisor.ensure_released(vm.id)
+        for _ in range(2):
+            assert hypervisor.ensure_held(vm.id, 60, pause=True) == Held(frozen=False, paused=True)
+        assert hypervisor.ensure_released(vm.id) == Held(frozen=False, paused=True)
+        assert hypervisor.ensure_released(vm.id) == Held(frozen=False, paused=False)
+        assert hypervisor.status(vm.id) == on
+
+    @pytest.mark.requirement("VM-11")
+    def test_a_vm_that_is_off_is_at_rest_and_an_unknown_one_cannot_be_held(
+        self, hypervisor: Hypervisor, vm: VmSpec
+    ) -> None:
+        nothing = Held(frozen=False, paused=False)
+        with refused("hypervisor.vm_missing"):
+            hypervisor.ensure_held(vm.id, 60, pause=True)
+        assert hypervisor.ensure_released(vm.id) == nothing
+        hypervisor.ensure_vm(vm)
+        assert hypervisor.ensure_held(vm.id, 60, pause=True) == nothing
+        assert hypervisor.ensure_released(vm.id) == nothing
+
+    @pytest.mark.requirement("VM-11")
+    def test_a_vm_that_nobody_releases_goes_on_by_itself(self, hypervisor: Hypervisor, vm: VmSpec) -> None:
+        hypervisor.ensure_vm(vm)
+        hypervisor.ensure_power(vm.id, Power.ON, boot=1)
+        assert hypervisor.ensure_held(vm.id, 1, pause=True).paused
+        give_up = time.monotonic() + 20
+        while hypervisor.status(vm.id).paused:
+            assert time.monotonic() < give_up
+            time.sleep(0.2)
+        assert hypervisor.ensure_released(vm.id) == Held(frozen=False, paused=False)

@@ -1,4 +1,7 @@
-"""What every `Volumes` does. Subclasses give `volumes`, a `pool`, and `source` (path of a clean image of 64 MiB)."""
+"""What every `Volumes` does. Subclasses give `volumes`, a `pool`, and `source` (path of a clean image of 64 MiB).
+
+`SnapshotsContract` also needs `other_pool`, and a way to write to a volume that no VM has open.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,9 +10,9 @@ import pytest
 
 from apps.drivers.errors import DriverError
 from apps.drivers.protocols import Volumes
-from apps.drivers.specs import PoolKind, PoolSpec
+from apps.drivers.specs import PoolKind, PoolSpec, SnapshotSpec, VolumeSource, VolumeSpec
 from tests.drivers.contracts.fabric import refused
-from tests.drivers.samples import a_volume, an_image
+from tests.drivers.samples import a_volume, an_image, new_id
 
 
 class VolumesContract:
@@ -113,3 +116,173 @@ class VolumesContract:
     def size_gib(self, volumes: Volumes, volume: object) -> int:
         """Return how large the volume really is."""
         raise NotImplementedError
+
+
+def a_snapshot(volume: VolumeSpec) -> SnapshotSpec:
+    return SnapshotSpec(new_id(), volume)
+
+
+def a_copy(snapshot: SnapshotSpec, size_gib: int = 1) -> VolumeSpec:
+    """A volume with the data of a snapshot, as a disk without an image of its own."""
+    source = VolumeSource(snapshot.volume.id, snapshot.id)
+    return replace(a_volume(snapshot.volume.pool, size_gib=size_gib), source=source)
+
+
+@pytest.mark.requirement("EV-3")
+class SnapshotsContract:
+    """What every `Volumes` does with snapshots and with volumes made of them."""
+
+    def write(self, volume: VolumeSpec, byte: int) -> None:
+        """Fill 64 KiB in the second MiB of the disk with a byte, as a VM would have done."""
+        raise NotImplementedError
+
+    def byte_in(self, volume: VolumeSpec) -> int:
+        """Return the byte that they are filled with, 0 for what nobody has written to."""
+        raise NotImplementedError
+
+    def starts(self, volume: VolumeSpec) -> bool:
+        """Return whether the disk starts with the boot record of the image in `source`."""
+        raise NotImplementedError
+
+    def size_gib(self, volumes: Volumes, volume: object) -> int:
+        """Return how large the volume really is."""
+        raise NotImplementedError
+
+    def written(self, volumes: Volumes, volume: VolumeSpec, byte: int) -> SnapshotSpec:
+        """Make the volume and a snapshot of it that holds the byte."""
+        volumes.ensure_volume(volume)
+        self.write(volume, byte)
+        snapshot = a_snapshot(volume)
+        volumes.ensure_snapshot(snapshot)
+        return snapshot
+
+    def test_a_roll_back_brings_back_what_the_snapshot_holds(self, volumes: Volumes, pool: PoolSpec) -> None:
+        volume = a_volume(pool)
+        first = self.written(volumes, volume, 1)
+        self.write(volume, 2)
+        second = a_snapshot(volume)
+        volumes.ensure_snapshot(second)
+        self.write(volume, 3)
+        for snapshot, byte in ((second, 2), (first, 1), (second, 2)):
+            for _ in range(2):
+                volumes.ensure_rolled_back(snapshot)
+            assert self.byte_in(volume) == byte
+
+    def test_a_snapshot_is_taken_once(self, volumes: Volumes, pool: PoolSpec) -> None:
+        volume = a_volume(pool)
+        snapshot = self.written(volumes, volume, 1)
+        self.write(volume, 2)
+        volumes.ensure_snapshot(snapshot)
+        volumes.ensure_rolled_back(snapshot)
+        assert self.byte_in(volume) == 1
+
+    def test_snapshots_are_in_the_inventory_until_they_or_their_volume_are_removed(
+        self, volumes: Volumes, pool: PoolSpec
+    ) -> None:
+        volume = a_volume(pool)
+        first = self.written(volumes, volume, 1)
+        volumes.ensure_volume(grown := replace(volume, size_gib=2))
+        second = a_snapshot(grown)
+        volumes.ensure_snapshot(second)
+        assert volumes.inventory(pool).of(PoolKind.SNAPSHOT) == {first.id: 1 << 30, second.id: 2 << 30}
+        assert volumes.inventory(pool).snapshot_of == {first.id: volume.id, second.id: volume.id}
+        for _ in range(2):
+            volumes.ensure_snapshot_absent(first)
+        assert volumes.inventory(pool).of(PoolKind.SNAPSHOT) == {second.id: 2 << 30}
+        for _ in range(2):
+            volumes.ensure_volume_absent(volume)
+            volumes.ensure_snapshot_absent(second)
+        assert volumes.inventory(pool).of(PoolKind.SNAPSHOT) == {}
+
+    def test_a_copy_has_the_snapshots_data_and_outlives_what_it_was_made_of(
+        self, volumes: Volumes, pool: PoolSpec
+    ) -> None:
+        volume = a_volume(pool)
+        snapshot = self.written(volumes, volume, 1)
+        self.write(volume, 2)
+        copy = a_copy(snapshot)
+        for _ in range(2):
+            volumes.ensure_volume(copy)
+        while not volumes.ensure_independent(copy).done:
+            pass
+        assert (self.byte_in(copy), self.byte_in(volume)) == (1, 2)
+        volumes.ensure_snapshot_absent(snapshot)
+        volumes.ensure_volume_absent(volume)
+        volumes.ensure_volume(copy)
+        assert volumes.ensure_independent(copy).done
+        assert volumes.observe(pool).of(PoolKind.VOLUME) == (copy.id,)
+        assert self.byte_in(copy) == 1
+        self.write(copy, 4)
+        assert self.byte_in(copy) == 4
+
+    def test_a_copy_is_as_large_as_asked_and_never_smaller_than_the_snapshot(
+        self, volumes: Volumes, pool: PoolSpec
+    ) -> None:
+        volume = a_volume(pool, size_gib=2)
+        snapshot = self.written(volumes, volume, 1)
+        volumes.ensure_volume(replace(volume, size_gib=4))
+        for asked, got in ((1, 2), (2, 2), (3, 3), (5, 5)):
+            copy = a_copy(snapshot, asked)
+            volumes.ensure_volume(copy)
+            assert self.size_gib(volumes, copy) == got
+            assert self.byte_in(copy) == 1
+
+    def test_a_roll_back_keeps_the_size_that_the_volume_has_got_since(
+        self, volumes: Volumes, pool: PoolSpec
+    ) -> None:
+        volume = a_volume(pool)
+        snapshot = self.written(volumes, volume, 1)
+        volumes.ensure_volume(grown := replace(volume, size_gib=3))
+        self.write(grown, 2)
+        volumes.ensure_rolled_back(replace(snapshot, volume=grown))
+        assert self.size_gib(volumes, grown) == 3
+        assert self.byte_in(grown) == 1
+
+    def test_a_snapshot_that_is_not_there_cannot_be_used(self, volumes: Volumes, pool: PoolSpec) -> None:
+        volume = a_volume(pool)
+        with refused("volumes.volume_missing"):
+            volumes.ensure_snapshot(a_snapshot(volume))
+        volumes.ensure_volume(volume)
+        with refused("volumes.snapshot_missing"):
+            volumes.ensure_rolled_back(a_snapshot(volume))
+        with refused("volumes.snapshot_missing"):
+            volumes.ensure_volume(a_copy(a_snapshot(volume)))
+        assert volumes.observe(pool).of(PoolKind.VOLUME) == (volume.id,)
+
+    def test_a_copy_of_a_thin_volume_has_what_is_in_its_image(
+        self, volumes: Volumes, pool: PoolSpec, source: str
+    ) -> None:
+        image = an_image(pool)
+        volumes.ensure_image(image, source)
+        volume = a_volume(pool, image)
+        snapshot = a_snapshot(volume)
+        volumes.ensure_volume(volume)
+        volumes.ensure_snapshot(snapshot)
+        self.write(volume, 1)
+        whole, thin = a_copy(snapshot), replace(a_copy(snapshot), image_id=image.id)
+        for copy in (whole, thin):
+            volumes.ensure_volume(copy)
+            assert (self.byte_in(copy), self.starts(copy)) == (0, True)
+        volumes.ensure_volume_absent(volume)
+        with refused("volumes.image_in_use"):
+            volumes.ensure_image_absent(image)
+        volumes.ensure_volume_absent(thin)
+        volumes.ensure_image_absent(image)
+        assert self.starts(whole)
+
+    @pytest.mark.requirement("IM-4")
+    def test_an_image_is_copied_to_another_pool_once(
+        self, volumes: Volumes, pool: PoolSpec, other_pool: PoolSpec, source: str
+    ) -> None:
+        image = an_image(pool)
+        info = volumes.ensure_image(image, source)
+        copy = replace(image, pool=other_pool)
+        for _ in range(2):
+            copied = volumes.ensure_image_copy(copy, image)
+            assert (copied.virtual_bytes, copied.source_format) == (info.virtual_bytes, info.source_format)
+        volumes.ensure_image_absent(image)
+        volume = a_volume(other_pool, copy)
+        volumes.ensure_volume(volume)
+        assert volumes.observe(other_pool).of(PoolKind.IMAGE) == (image.id,)
+        with refused("volumes.image_missing"):
+            volumes.ensure_image_copy(an_image(other_pool), an_image(pool))

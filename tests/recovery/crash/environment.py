@@ -20,6 +20,8 @@ from tests.network.factories import make_group, make_subnet, make_vpc
 
 PLENTY = 1_000_000
 HOSTS = 4
+#: Each point has a VM of its own, and its disks are counted in full.
+PLENTY_OF_SPACE = 1 << 48
 
 
 @dataclass
@@ -28,6 +30,8 @@ class Environment:
 
     region: Region
     storage: StorageCluster
+    #: To which images are copied.
+    second: StorageCluster
     project: Project
     small: InstanceType
     image: Image
@@ -42,10 +46,11 @@ def make_environment() -> None:
     region = factories.make_region("crash")
     cluster = factories.make_cluster(region)
     create_default_types(cluster)
-    storage = factories.make_storage(region)
+    storage = factories.make_storage(region, capacity_bytes=PLENTY_OF_SPACE)
     for _ in range(HOSTS):
         factories.make_host(cluster, vcpus=1024, memory_gib=8192)
     make_image(storage)
+    factories.make_storage(region, "second")
     tenant = factories.make_tenant("acme")
     Quota.objects.filter(tenant=tenant).update(limit=PLENTY)
     factories.make_owner(tenant, "alice")
@@ -59,7 +64,8 @@ def load_environment() -> Environment:
     """Return what `make_environment` made, before there is more than one of anything."""
     return Environment(
         region=Region.objects.get(),
-        storage=StorageCluster.objects.get(),
+        storage=StorageCluster.objects.exclude(name="second").get(),
+        second=StorageCluster.objects.get(name="second"),
         project=Project.objects.get(),
         small=InstanceType.objects.get(vcpu=1),
         image=Image.objects.get(),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from itertools import count
 
-from apps.lifecycle.legality import possibilities
+from apps.lifecycle.legality import holding, possibilities
 from apps.lifecycle.models import Operation, OperationStatus, State
 from apps.reconciliation.repair import settle_repaired
+from apps.storage.models import Snapshot
 from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipes import RECIPES, load
 
@@ -24,6 +25,10 @@ def repair_all(environment: Environment) -> None:
             RECIPES[operation.verb].ask(environment, load(operation))
         elif operation.resource is not None and not _is_settled(operation):
             repair(environment, operation)
+    # What was to be taken beside the target of something that was pushed aside or failed.
+    for snapshot in Snapshot.objects.filter(state=State.ERROR):
+        if not holding([snapshot]):
+            RECIPES["snapshot.delete"].ask(environment, snapshot)
 
 
 def _is_settled(operation: Operation) -> bool:

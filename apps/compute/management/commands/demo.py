@@ -14,13 +14,16 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.accounts.models import Tenant, User
+from apps.accounts.secrets import unseal
 from apps.compute.models import Image
 from apps.compute.services.image import IMPORT_DIRECTORY, import_image
 from apps.infrastructure.enrolment import Enrolment, enroll_host, reaches_redis, renew_enrolment
 from apps.infrastructure.management.commands.enroll_host import write_config
 from apps.infrastructure.models import ComputeCluster, Host, Region, StorageCluster
-from apps.infrastructure.services.clusters import create_compute_cluster, create_storage_cluster
+from apps.infrastructure.models.storage_cluster import CEPH
+from apps.infrastructure.services.clusters import change_cluster, create_compute_cluster
 from apps.infrastructure.services.regions import change_region, create_region
+from apps.infrastructure.services.storage_clusters import create_storage_cluster, set_key
 from apps.lifecycle.actor import SYSTEM
 from apps.tenancy.services.admins import create_admin
 from apps.tenancy.services.tenants import create_tenant
@@ -39,6 +42,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--configs", type=Path, required=True, help="directory for HOST.toml of each host"
         )
+        parser.add_argument(
+            "--ceph",
+            nargs=3,
+            metavar=("MONITOR", "POOL", "USER"),
+            help="a second storage cluster; its key comes in SCLOUD_DEMO_CEPH_KEY",
+        )
         parser.add_argument("--guest-image", required=True, help="a file in the pool's import directory")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -47,10 +56,12 @@ class Command(BaseCommand):
         if compute is None:
             compute = create_compute_cluster(SYSTEM, region)
             self._made(f"compute cluster {compute}")
-        storage = StorageCluster.objects.filter(region=region).first()
+        storage = StorageCluster.objects.filter(region=region).exclude(driver=CEPH).first()
         if storage is None:
             storage = create_storage_cluster(SYSTEM, region, path=options["pool"])
             self._made(f"storage cluster {storage}")
+        if options["ceph"]:
+            self._ceph(region, *options["ceph"])
         for text in options["host"]:
             self._host(compute, text, options["configs"])
         self._image(storage, PurePosixPath(options["guest_image"]))
@@ -64,6 +75,21 @@ class Command(BaseCommand):
         if region.fabric_address != fabric:
             change_region(SYSTEM, region, {"fabric_address": fabric})
         return region
+
+    def _ceph(self, region: Region, monitor: str, pool: str, user: str) -> None:
+        """Connect the Ceph cluster, or correct what leads to it: the instance may have another address now."""
+        key = _password("SCLOUD_DEMO_CEPH_KEY")
+        known = StorageCluster.objects.filter(region=region, driver=CEPH).first()
+        if known is None:
+            made = create_storage_cluster(
+                SYSTEM, region, "ceph", driver=CEPH, path=pool, monitors=[monitor], user=user, key=key
+            )
+            self._made(f"storage cluster {made}")
+            return
+        if known.monitors != [monitor]:
+            change_cluster(SYSTEM, known, {"monitors": [monitor]})
+        if unseal(known.sealed_key) != key:
+            set_key(SYSTEM, known, key=key)
 
     def _host(self, cluster: ComputeCluster, text: str, configs: Path) -> None:
         name, separator, address = text.partition("=")

@@ -1,0 +1,71 @@
+"""What several operations of VMs do: read a VM with all it needs, make its parts, start it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import Prefetch
+from django.utils.translation import gettext_noop as _
+
+from apps.compute.models import Vm
+from apps.compute.operations.fencing import fence_if_off
+from apps.compute.operations.image_copy import wait_for_copy
+from apps.compute.specs import vm_spec
+from apps.drivers.protocols import Hypervisor
+from apps.drivers.specs import Power as DriverPower
+from apps.infrastructure import backends
+from apps.infrastructure.models import Host, Region
+from apps.lifecycle.models import State
+from apps.lifecycle.operation_context import OperationContext
+from apps.network.models import Nic
+from apps.network.specs import port_spec
+from apps.storage.models import Disk
+from apps.storage.specs import volume_spec
+
+
+def load_vm(run: OperationContext, pk: UUID | None = None) -> tuple[Vm, Host, Region]:
+    """Return the operation's VM, or another, with all its drivers need. Its host is set from its first moment on."""
+    vm = (
+        Vm.objects.select_related("host", "image", "cluster__region")
+        .prefetch_related(
+            Prefetch("disks", Disk.objects.select_related("cluster")),
+            Prefetch("nics", Nic.objects.order_by("role")),
+        )
+        .get(pk=pk or run.target_id)
+    )
+    assert vm.host is not None
+    return vm, vm.host, vm.cluster.region
+
+
+def make_parts(run: OperationContext, vm: Vm, host: Host, region: Region) -> None:
+    """Make the disks and ports of a VM from `load_vm`, its image's copy first."""
+    if (disk := vm.system_disk) is not None:
+        wait_for_copy(run, disk)
+    run.step(_("Creating the system disk on %(host)s"), past(run, 10), host=host.name)
+    if disk is not None:
+        backends.volumes(disk.cluster, run, host=host).ensure_volume(volume_spec(disk))
+    if data := [disk for disk in vm.data_disks if disk.state == State.PENDING]:
+        run.step(_("Creating the data disks"), past(run, 25))
+        for disk in data:
+            backends.volumes(disk.cluster, run, host=host).ensure_volume(volume_spec(disk))
+    run.step(_("Connecting to the network"), past(run, 40))
+    ensure_ports(run, vm, region)
+
+
+def past(run: OperationContext, percent: int) -> int:
+    """Return a progress that is not behind what waiting for the image's copy has shown."""
+    return max(run.progress, percent)
+
+
+def ensure_ports(run: OperationContext, vm: Vm, region: Region) -> None:
+    """Make the ports of a VM from `load_vm`."""
+    for nic in vm.nics.all():
+        backends.fabric(region, run).ensure(port_spec(nic, generation=vm.generation))
+
+
+def switch_on(run: OperationContext, hypervisor: Hypervisor, vm: Vm, host: Host) -> None:
+    """Define a VM from `load_vm` and start it."""
+    hypervisor.ensure_vm(vm_spec(vm))
+    fence_if_off(run, hypervisor, vm, host)
+    run.no_stop_now()  # cancelled after this, the guest would run all the same
+    hypervisor.ensure_power(str(vm.pk), DriverPower.ON, boot=vm.boot)

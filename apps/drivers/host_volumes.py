@@ -1,0 +1,24 @@
+"""The volumes of all pools a host reaches: directories, and of Ceph what a host has part in."""
+
+from apps.drivers.files import FileVolumes
+from apps.drivers.files.snapshots import LiveVolumes
+from apps.drivers.rbd.image_files import RbdImages
+from apps.drivers.specs import ImageInfo, ImageSpec
+
+
+class HostVolumes(FileVolumes):
+    """`Volumes` of pools of files, and images of Ceph pools, whose volumes control workers drive themselves."""
+
+    def __init__(self, rbd: RbdImages, *, image_limit_bytes: int, live: LiveVolumes | None = None) -> None:
+        super().__init__(image_limit_bytes=image_limit_bytes, live=live)
+        self._rbd = rbd
+
+    def ensure_image(self, spec: ImageSpec, source: str) -> ImageInfo:
+        if spec.pool.driver == "rbd":
+            return self._rbd.ensure_image(spec, source)
+        return super().ensure_image(spec, source)
+
+    def ensure_image_copy(self, spec: ImageSpec, source: ImageSpec) -> ImageInfo:
+        if "rbd" in (spec.pool.driver, source.pool.driver):
+            return self._rbd.ensure_image_copy(spec, source)
+        return super().ensure_image_copy(spec, source)

@@ -1,0 +1,1 @@
+"""Disks and snapshots in the API."""

@@ -1,0 +1,1 @@
+"""What is reconciled of storage, one module per kind."""
