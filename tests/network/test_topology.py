@@ -193,7 +193,10 @@ def test_the_tab_follows_what_it_draws(alice: User, vpc: Vpc, monkeypatch: pytes
     slot = TopologySlot(lambda page, row, keys: (), watch=("gateway",))
     monkeypatch.setattr(TOPOLOGY, "_fillings", [*TOPOLOGY, slot])
     client = factories.page_client(alice)
-    for tab, kinds in (("topology/", ["subnet", "vm", "security_group", "eip", "gateway"]), ("", ["subnet", "vm"])):
+    for tab, kinds in (
+        ("topology/", ["subnet", "vm", "security_group", "eip", "gateway"]),
+        ("", ["subnet", "vm"]),
+    ):
         watched = client.get(f"/vpcs/{vpc.pk}/{tab}").context["watched"]
         assert watched.split() == [f"vpc:{vpc.pk}", *kinds]
 
