@@ -94,5 +94,6 @@ def _seed_nics(vm: Vm) -> tuple[SeedNic, ...]:
             found.append(SeedNic(nic.mac, INTERNAL_SLOT, dhcp6=nic.ip6 is not None))
         elif nic.role == NicRole.EXTERNAL and answered:
             found.append(SeedNic(nic.mac, EXTERNAL_SLOT, is_egress=leaves_in_guest(eips)))
-    found += [nic for each in vm.elastic_nics.all() if (nic := eni_seed_nic(each)) is not None]
+    elastic = (eni_seed_nic(each) for each in vm.elastic_nics.all())
+    found += [seed for seed in elastic if seed is not None]
     return tuple(sorted(found, key=lambda nic: nic.slot))

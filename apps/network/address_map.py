@@ -116,7 +116,8 @@ def _cell(
 
 
 def _address(segment: ExternalSegment, number: int) -> Address:
-    return type(segment.cidr.network_address)(number)
+    address: Address = type(segment.cidr.network_address)(number)
+    return address
 
 
 def _number(start: str, low: int, high: int) -> int:

@@ -17,8 +17,8 @@ from apps.api import limits
 from apps.lifecycle.models import State
 from apps.network.eip_forms import free_text
 from apps.network.models import ExternalSegment, SecurityGroup, Subnet
+from apps.network.segment_plan import MOST_MBIT
 from apps.network.selectors import visible_segments, visible_subnets
-from apps.network.services.nic import MOST_MBIT
 from apps.portal.forms import BaseForm, RowForm
 from apps.portal.pickers import Pick, PickField
 

@@ -156,12 +156,14 @@ class ChangeSegmentForm(_WithRanges, RowForm):
         if self.row is None:
             return
         segment: ExternalSegment = self.row
-        self.initial |= {
-            "ranges": range_lines(segment, kept_back=False),
-            "kept_back": range_lines(segment, kept_back=True),
-            "routes": [str(route) for route in segment.routes],
-            "ceiling_mbit": segment.ceiling_mbit,
-        }
+        self.initial.update(
+            {
+                "ranges": range_lines(segment, kept_back=False),
+                "kept_back": range_lines(segment, kept_back=True),
+                "routes": [str(route) for route in segment.routes],
+                "ceiling_mbit": segment.ceiling_mbit,
+            }
+        )
         self.fields["ceiling_mbit"].help_text = _("EIPs that have more keep it.")
 
 

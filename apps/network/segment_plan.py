@@ -93,7 +93,7 @@ def read_plan(cidr: str, gateway: str, router_address: str = "") -> SegmentPlan:
         text = _("The prefix length must be from /%(first)s to /%(last)s.") % {"first": least, "last": most}
         raise Invalid({"cidr": [text]})
     for never in NEVER[block.version]:
-        if block.overlaps(never):  # type: ignore[arg-type]  # of one version
+        if block.overlaps(never):
             raise Invalid({"cidr": [_("%(never)s cannot be used in a segment.") % {"never": never}]})
     gate = read_address(gateway, "gateway", block)
     router = read_address(router_address, "router_address", block) if router_address else _last(block, gate)

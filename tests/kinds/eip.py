@@ -62,6 +62,7 @@ def _bound(environment: Environment) -> Eip:
 def _elsewhere(environment: Environment) -> Eip:
     """An EIP that is bound, and another VM of its name that it can be moved to."""
     made = _bound(environment)
+    assert made.carrier_id is not None
     Vm.objects.filter(pk=made.carrier_id).update(name=new_name())
     Vm.objects.filter(pk=make_vm(environment).pk).update(name=made.name)
     return made
@@ -74,6 +75,7 @@ def _stray(cloud: Cloud, vm: Vm) -> None:
     fabric.ensure(EdgeSpec(edge, "02:00:00:00:97:01", ()))
     fabric.ensure(ProviderNetworkSpec(network, edge, "physnet1", 9, "02:00:00:00:97:02", (block,)))
     address = ExternalAddress("198.18.0.9", network)
+    assert nic.subnet is not None
     vpc = str(nic.subnet.vpc_id)
     fabric.ensure(TranslatedAddressSpec(str(uuid4()), edge, vpc, 1, address, str(nic.ip)))
 

@@ -269,7 +269,8 @@ def test_of_two_writers_at_once_the_later_rows_stay_in_the_network(
 ) -> None:
     """A second segment is created and settled while the first one's worker is between reading and writing."""
     late = create_segment(SYSTEM, region=region, name="first", **INTERNET)
-    real, nested = backends.fabric, []
+    real = backends.fabric
+    nested: list[bool] = []
 
     class Slow:
         def __init__(self, fabric: Any) -> None:

@@ -16,7 +16,7 @@ from apps.lifecycle.actor import Actor
 from apps.network import selectors
 from apps.network.filters import EniFilter
 from apps.network.models import Eni
-from apps.network.services.nic import MOST_MBIT
+from apps.network.segment_plan import MOST_MBIT
 from apps.network.verbs.eni import (
     ENI_BIND,
     ENI_CREATE,

@@ -49,7 +49,7 @@ class EipCreate(CreatePage):
     def more(self, form: BaseForm) -> dict[str, Any]:
         """Return what the summary says: from where, how fast, and what is left there."""
         data = cleaned(form if form.is_bound else as_typed(form))
-        segment = visible_segments(self.actor).filter(pk=data.get("segment")).first()
+        segment = visible_segments(self.actor).filter(pk__in=[data.get("segment")]).first()
         if segment is None:
             return {"segment": None}
         return {

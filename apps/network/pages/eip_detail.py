@@ -67,7 +67,7 @@ class EipDetail(DetailPage):
         """What it is bound to."""
         if row.carrier is None:
             return []
-        return [Related(row.carrier.kind, Resource.objects.filter(pk=row.carrier_id))]
+        return [Related(row.carrier.kind, Resource.objects.filter(pk=row.carrier.pk))]
 
     def watch(self, row: Eip) -> Sequence[str]:
         """What it is bound to."""

@@ -20,9 +20,10 @@ from apps.lifecycle.models import Operation
 from apps.lifecycle.requests import Change
 from apps.lifecycle.usable import hold_for_use
 from apps.network.models import Eni, ExternalSegment, Nic, NicRole, SecurityGroup, SegmentAddress, Subnet
+from apps.network.segment_plan import MOST_MBIT
 from apps.network.services.addresses import allocate_nic
 from apps.network.services.eip import DEFAULT_MBIT, chosen_segment
-from apps.network.services.nic import MOST_MBIT, bindable_group
+from apps.network.services.nic import bindable_group
 from apps.network.services.segment_addresses import hold_address
 from apps.network.verbs.eni import (
     ENI_CREATE,

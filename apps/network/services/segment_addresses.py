@@ -56,7 +56,8 @@ def spans_given_out(segment: ExternalSegment) -> list[tuple[Address, Address]]:
 
 def free_addresses(segment: Any) -> int:
     """Return how many addresses can be given out, a billion at most; from `selectors.visible_segments`: no query."""
-    return min(max(size_of(spans_given_out(segment)) - segment.taken_addresses, 0), MOST_FREE)
+    free: int = size_of(spans_given_out(segment)) - segment.taken_addresses
+    return min(max(free, 0), MOST_FREE)
 
 
 def hold_address(
