@@ -46,6 +46,8 @@ SPECTACULAR_SETTINGS = {
         "RoleEnum": "apps.accounts.models.Role",
         "DiskRoleEnum": "apps.storage.models.Disk.Role",
         "NicRoleEnum": "apps.network.models.NicRole",
+        "OwnNicRoleEnum": "apps.compute.api.vm_nics.OWN_NIC_ROLES",
+        "ElasticNicRoleEnum": "apps.network.api.enis.ELASTIC_NIC_ROLES",
         "PowerEnum": "apps.compute.models.vm.Power",
         "ReachabilityResultEnum": "apps.network.reachability.steps.Result",
     },

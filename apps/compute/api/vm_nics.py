@@ -13,7 +13,7 @@ from apps.network.egress import default_egress
 from apps.network.models import Eip, Nic, NicRole
 from apps.network.segment_plan import MOST_MBIT
 
-_ROLES = [(role.value, role.label) for role in (NicRole.INTERNAL, NicRole.EXTERNAL)]
+OWN_NIC_ROLES = [(role.value, role.label) for role in (NicRole.INTERNAL, NicRole.EXTERNAL)]
 _UNLIMITED = "Mbit/s that it {}; 0: unlimited."
 
 
@@ -31,7 +31,7 @@ class NewEipBody(serializers.Serializer[Any]):
 
 class VmSecurityGroupBody(serializers.Serializer[Any]):
     security_group = serializers.UUIDField(allow_null=True)
-    role = serializers.ChoiceField(choices=_ROLES, default=NicRole.INTERNAL)
+    role = serializers.ChoiceField(choices=OWN_NIC_ROLES, default=NicRole.INTERNAL)
 
 
 class NicBandwidthBody(serializers.Serializer[Any]):
@@ -41,7 +41,7 @@ class NicBandwidthBody(serializers.Serializer[Any]):
     mbit_out = serializers.IntegerField(
         min_value=0, max_value=MOST_MBIT, help_text=_UNLIMITED.format("sends")
     )
-    role = serializers.ChoiceField(choices=_ROLES, default=NicRole.INTERNAL)
+    role = serializers.ChoiceField(choices=OWN_NIC_ROLES, default=NicRole.INTERNAL)
 
 
 class VmNicOut(serializers.Serializer[Any]):

@@ -28,7 +28,7 @@ from apps.network.verbs.eni import (
     ENI_UNBIND,
 )
 
-ROLES = (("internal", "internal"), ("external", "external"))
+ELASTIC_NIC_ROLES = (("internal", "internal"), ("external", "external"))
 _LIMIT = "Mbit/s. In a subnet 0 is unlimited; in an external segment 1 to its ceiling."
 
 
@@ -93,7 +93,7 @@ class EniBandwidthBody(serializers.Serializer[Any]):
 
 
 class EniOut(ResourceOut):
-    role = serializers.ChoiceField(choices=ROLES, help_text="Whether it is in a subnet or outside.")
+    role = serializers.ChoiceField(choices=ELASTIC_NIC_ROLES, help_text="Whether it is in a subnet or outside.")
     address = serializers.CharField(help_text="Empty if it could not be created.")
     mac = serializers.CharField()
     vpc = ReferenceOut(allow_null=True, help_text="Of an internal one.")

@@ -15,7 +15,7 @@ from apps.network.services import external_segment as services
 ROUTES_HELP = "Destinations handed out with its addresses; 0.0.0.0/0 or ::/0 is the default route."
 
 
-class RangeBody(serializers.Serializer[Any]):
+class SegmentRangeBody(serializers.Serializer[Any]):
     first = serializers.CharField(max_length=limits.ADDRESS)
     last = serializers.CharField(max_length=limits.ADDRESS)
     kept_back = serializers.BooleanField(
@@ -56,7 +56,7 @@ class SegmentBody(serializers.Serializer[Any]):
         default="",
         help_text="The platform's own address in it. By default the last one.",
     )
-    ranges = Items(RangeBody(), MOST_RANGES, required=False, default=list)
+    ranges = Items(SegmentRangeBody(), MOST_RANGES, required=False, default=list)
     routes = _routes(required=False, default=list)
     ceiling_mbit = _ceiling(required=False, default=services.DEFAULT_CEILING_MBIT)
     open_to_all = serializers.BooleanField(required=False, default=True)
@@ -72,7 +72,7 @@ class SegmentBody(serializers.Serializer[Any]):
 class ChangeBody(serializers.Serializer[Any]):
     """What is not given stays as it is."""
 
-    ranges = Items(RangeBody(), MOST_RANGES, required=False)
+    ranges = Items(SegmentRangeBody(), MOST_RANGES, required=False)
     routes = _routes(required=False)
     ceiling_mbit = _ceiling(required=False)
 
