@@ -85,7 +85,9 @@ class AttachForm(RowForm):
         if not found:
             raise forms.ValidationError(_("VM not found."))
         if len(found) > 1:
-            raise forms.ValidationError(_("Several VMs are called %(name)s. Enter the ID.") % {"name": given})
+            raise forms.ValidationError(
+                _("Several VMs have the name %(name)s. Enter the ID.") % {"name": given}
+            )
         return found[0]
 
     def _elsewhere(self, disk: Disk, own: QuerySet[Vm]) -> list[str]:
