@@ -29,8 +29,10 @@ class DataDiskFields(BaseForm):
         StorageCluster.objects.none(),
         label=gettext_lazy("Storage cluster of the system disk"),
         required=False,
-        empty_label=gettext_lazy("As the image"),
-        help_text=gettext_lazy("In another storage cluster, the image is copied there first, once."),
+        empty_label=gettext_lazy("Same as the image"),
+        help_text=gettext_lazy(
+            "If you choose another storage cluster, the image is copied there first. This happens once."
+        ),
     )
     data_disks = forms.CharField(
         label=gettext_lazy("Data disks (GiB)"),

@@ -84,7 +84,9 @@ class VmChoiceForm(RowForm):
         if not found:
             raise forms.ValidationError(_("VM not found."))
         if len(found) > 1:
-            raise forms.ValidationError(_("Several VMs are called %(name)s. Enter the ID.") % {"name": given})
+            raise forms.ValidationError(
+                _("Several VMs have the name %(name)s. Enter the ID.") % {"name": given}
+            )
         return found[0]
 
     def elsewhere(self, count: int) -> str:

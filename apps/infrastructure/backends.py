@@ -254,7 +254,7 @@ STORAGE_DRIVERS: dict[str, Callable[[StorageCluster, OperationContext | None, Ho
 POOL_PROBES: dict[str, Callable[[PoolSpec, str], PoolObservation]] = {"rbd": ceph.probe}
 #: Pools in which deleting takes two steps.
 POOL_PURGES: dict[str, Callable[[PoolSpec, str], int]] = {"rbd": ceph.purge}
-#: Pools that keep locks of clients that are dead: they can be told so.
+#: Drivers whose storage keeps the locks of dead clients until these are blocked.
 POOL_FENCES: dict[
     str, Callable[[PoolSpec, str, Sequence[VolumeSpec], Collection[str], Guard], tuple[str, ...]]
 ] = {"rbd": ceph.fence}

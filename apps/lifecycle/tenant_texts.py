@@ -125,7 +125,7 @@ CAUSES: dict[str, TenantText] = {
         _("The snapshot is not available. Your administrator has been notified."), _ASK
     ),
     "image.not_copied": TenantText(
-        _("Image %(image)s could not be copied to %(cluster)s."), _("Retry: the image is copied again.")
+        _("Image %(image)s could not be copied to %(cluster)s."), _("Retry to copy the image again.")
     ),
     "image.still_copied": TenantText(
         _("The image is still being copied."), _("Wait until the copy has stopped, then retry.")
@@ -148,7 +148,9 @@ CAUSES: dict[str, TenantText] = {
     **dict.fromkeys(("hypervisor.vm_off", "console.vm_off"), _VM_OFF),
     "vm.still_paused": TenantText(
         _("The VM is still paused because the cause remains."),
-        _("The VM resumes automatically when the cause is resolved. Or restart or power off the VM."),
+        _(
+            "The VM resumes automatically when the cause is resolved. You can also restart it or power it off."
+        ),
     ),
     "vm.paused": TenantText(
         _("The guest is paused and cannot shut down."), _("Restart or power off the VM.")

@@ -45,7 +45,7 @@ TEXTS = {
     LIMITS: _("Its limits on host %(place)s are %(found)s, expected %(wanted)s."),
     UNPLUGGED: _("Bound to VM %(vm)s in the database, but not on host %(place)s."),
     PLUGGED: _("Bound to VM %(vm)s on host %(place)s, but not in the database."),
-    GUEST_SIZE: _("VM %(vm)s sees %(found)s GiB, expected %(wanted)s GiB."),
+    GUEST_SIZE: _("The size in VM %(vm)s is %(found)s GiB, expected %(wanted)s GiB."),
 }
 
 

@@ -103,7 +103,7 @@ def test_a_guest_that_does_not_see_the_size_of_its_disk_is_shown_it(cloud: Cloud
     alter(cloud, vm, lambda disks: changed(disk, volume=replace(disks[-1].volume, size_gib=4))(disks))
     look_twice()
     assert (the_finding().aspect, the_finding().target_id) == ("guest_size", disk.pk)
-    assert says(the_finding()) == "VM web sees 4 GiB, expected 10 GiB."
+    assert says(the_finding()) == "The size in VM web is 4 GiB, expected 10 GiB."
     assert work() == ["vm.resync"]
     look_twice()
     assert findings() == []

@@ -148,7 +148,9 @@ def test_of_many_vms_one_is_found_by_its_name_or_id_at_a_constant_cost(
     unknown = post(browser, f"/disks/{disk.pk}/attach/", vm="nobody")
     assert unknown.status_code == 422 and "VM not found." in unknown.content.decode()
     twins = post(browser, f"/disks/{disk.pk}/attach/", vm="twin")
-    assert twins.status_code == 422 and "Several VMs are called twin. Enter the ID." in twins.content.decode()
+    assert (
+        twins.status_code == 422 and "Several VMs have the name twin. Enter the ID." in twins.content.decode()
+    )
     assert post(browser, f"/disks/{disk.pk}/attach/", vm="web").status_code == 200
     other = disk_row(tenant_a, cloud, "other")
     assert post(browser, f"/disks/{other.pk}/attach/", vm=str(twin.pk)).status_code == 200

@@ -91,7 +91,7 @@ class VmBody(NewResource):
         required=False,
         allow_null=True,
         default=None,
-        help_text="Storage cluster of the system disk; by default the image's. The image is copied there first, once.",
+        help_text="Storage cluster of the system disk. Default: the image's. To another one the image is copied first.",
     )
     data_disks = Items(
         DataDiskBody(),

@@ -93,7 +93,7 @@ def _failed(names: dict[str, object]) -> DriverError:
         values=names,
         code="image.not_copied",
         permanent=True,
-        hint=_("Retry: the image is copied again. The image’s page shows the cause."),
+        hint=_("Retry to copy the image again. The image’s page shows the cause."),
     )
 
 

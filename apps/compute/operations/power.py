@@ -88,7 +88,7 @@ def resume(run: OperationContext) -> Settle:
             code="vm.still_paused",
             permanent=True,
             hint=_(
-                "The VM resumes automatically when the cause is resolved. Or restart or power off the VM."
+                "The VM resumes automatically when the cause is resolved. You can also restart it or power it off."
             ),
         )
     power = Power(seen.power.value)

@@ -11,13 +11,12 @@ from apps.compute.models import Power, Vm
 from apps.compute.operations.disk import ensure_volume_exists
 from apps.compute.operations.fencing import fence_if_off
 from apps.compute.operations.parts import ensure_ports, load_vm
-from apps.compute.operations.settling import forget_disk, named_disks, settle_deleted
+from apps.compute.operations.settling import forget_disk, named_disks, note_seen, settle_deleted
 from apps.compute.reconciled.reservations import recount_host
 from apps.compute.specs import vm_guest_network, vm_spec
 from apps.compute.verbs import VM_FORCE_CLEAN, VM_RESYNC, VM_ROLL_BACK
 from apps.drivers.errors import DriverError
 from apps.drivers.specs import Power as DriverPower
-from apps.drivers.specs import VmStatus
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host
 from apps.infrastructure.reachability import is_silent
@@ -63,7 +62,7 @@ def resync_vm(run: OperationContext) -> Settle | None:
     if vm.power == Power.ON:
         fence_if_off(run, hypervisor, vm, host)
     status = hypervisor.ensure_power(str(vm.pk), DriverPower(vm.power), boot=vm.boot)
-    return lambda: _seen(vm, status)
+    return lambda: note_seen(vm, Power(status.power.value), status.paused.value)
 
 
 @handles(VM_ROLL_BACK)
@@ -148,8 +147,3 @@ def _must_have_moved(vm: Vm, home: Host, found: Host, exists: bool) -> None:
 def _remove_volume(run: OperationContext, disk: Disk, host: Host) -> None:
     through = None if is_silent(host) else host
     backends.volumes(disk.cluster, run, host=through).ensure_volume_absent(volume_spec(disk))
-
-
-def _seen(vm: Vm, status: VmStatus) -> None:
-    power, paused = Power(status.power.value), status.paused.value
-    Vm.objects.filter(pk=vm.pk).update(power_seen=power, pause_reason=paused, power_seen_at=timezone.now())

@@ -28,9 +28,9 @@ def settle_power(vm: Vm, power: Power) -> None:
     note_seen(vm, power)
 
 
-def note_seen(vm: Vm, power: Power) -> None:
+def note_seen(vm: Vm, power: Power, paused: str = "") -> None:
     """Note what an operation has just seen. Should the host pause it again, the next report says so."""
-    Vm.objects.filter(pk=vm.pk).update(power_seen=power, pause_reason="", power_seen_at=Now())
+    Vm.objects.filter(pk=vm.pk).update(power_seen=power, pause_reason=paused, power_seen_at=Now())
 
 
 def settle_created(vm: Vm, power: Power) -> None:

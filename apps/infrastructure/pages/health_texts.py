@@ -17,13 +17,13 @@ _TEXTS: dict[str, tuple[Text, Text]] = {
     ),
     "OSD_HOST_DOWN": (_("All OSDs of a host are down."), _("Check the host’s power and network.")),
     "OSD_FULL": (
-        _("An OSD is full. Writes of VMs to its pools wait until there is space."),
+        _("An OSD is full. VMs cannot write to its pools until there is free space."),
         _("Add OSDs or delete data."),
     ),
     "OSD_BACKFILLFULL": (_("An OSD is too full to take rebuilt data."), _("Add OSDs or delete data.")),
     "OSD_NEARFULL": (_("An OSD is nearly full."), _("Add OSDs or delete data before one is full.")),
     "POOL_FULL": (
-        _("A pool is full or at its quota. Writes of VMs to it wait until there is space."),
+        _("A pool is full or has reached its quota. VMs cannot write to it until there is free space."),
         _("Add capacity, raise the quota or delete data."),
     ),
     "POOL_BACKFILLFULL": (_("A pool is too full to be rebuilt."), _("Add OSDs or delete data.")),

@@ -94,7 +94,7 @@ def applies(row: StorageCluster) -> list[str]:
     """Say what applying the rule to existing disks means."""
     return [
         _("Every disk of %(name)s gets the limits of the rule, also while its VM runs.") % {"name": row},
-        _("Disks with limits of their own keep them, unless they are above the rule."),
+        _("Disks with their own limits keep them, unless these exceed the rule."),
     ]
 
 

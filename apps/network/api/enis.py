@@ -93,7 +93,9 @@ class EniBandwidthBody(serializers.Serializer[Any]):
 
 
 class EniOut(ResourceOut):
-    role = serializers.ChoiceField(choices=ELASTIC_NIC_ROLES, help_text="Whether it is in a subnet or outside.")
+    role = serializers.ChoiceField(
+        choices=ELASTIC_NIC_ROLES, help_text="Whether it is in a subnet or outside."
+    )
     address = serializers.CharField(help_text="Empty if it could not be created.")
     mac = serializers.CharField()
     vpc = ReferenceOut(allow_null=True, help_text="Of an internal one.")
