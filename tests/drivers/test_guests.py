@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 import pytest
+from onebox.shell import patience
 
 from apps.drivers.ovn.fabric import OvnFabric
 from apps.drivers.remote import RemoteHost
@@ -193,7 +194,7 @@ def echoes(guest: Guest) -> int:
 
 def usage(remote: RemoteHost, guest: Guest) -> VmUsage:
     """Return the guest's counters, as soon as its QEMU gives them."""
-    give_up = time.monotonic() + 120
+    give_up = time.monotonic() + patience(120)
     while True:
         for found in remote.hypervisor().observe().usage:
             if found.id == guest.vm_id:
