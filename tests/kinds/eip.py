@@ -123,7 +123,6 @@ CASE = KindCase(
         "bind": lambda w: {"carrier": str(w.vm.pk)},
         "unbind": lambda w: {},
         "set_bandwidth": lambda w: {"mbit": 20},
-        "pick_egress": lambda w: {},
     },
     forms={"bind": lambda w: {"carrier": str(w.vm.pk)}, "set_bandwidth": lambda w: {"mbit": 20}},
     recipes={

@@ -70,9 +70,7 @@ def known_edge(cloud: Cloud) -> str:
 
 
 def _stray(cloud: Cloud, vm: Vm) -> None:
-    network = ProviderNetworkSpec(
-        str(uuid4()), known_edge(cloud), "physnet1", 7, "02:00:00:00:98:02", ()
-    )
+    network = ProviderNetworkSpec(str(uuid4()), known_edge(cloud), "physnet1", 7, "02:00:00:00:98:02", ())
     MemoryFabric(cloud.world).ensure(network)
 
 
