@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.network.models import ExternalSegment, SegmentAddress
-from apps.network.segment_plan import Address, holds
+from apps.network.segment_plan import Address
+from apps.network.segment_ranges import holds
 from apps.network.services.segment_addresses import free_addresses, spans_given_out
 
 #: Addresses of a map: what a /24 has.

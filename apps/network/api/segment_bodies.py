@@ -9,7 +9,8 @@ from rest_framework import serializers
 from apps.api import limits
 from apps.api.bodies import Items, LineField
 from apps.network.models.external import LAST_VLAN
-from apps.network.segment_plan import MOST_MBIT, MOST_RANGES, MOST_ROUTES
+from apps.network.segment_plan import MOST_MBIT, MOST_ROUTES
+from apps.network.segment_ranges import MOST_RANGES
 from apps.network.services import external_segment as services
 
 ROUTES_HELP = "Destinations handed out with its addresses; 0.0.0.0/0 or ::/0 is the default route."

@@ -13,7 +13,7 @@ from apps.infrastructure.models import Region
 from apps.infrastructure.pages.attention import FULL, NAMED, NEARLY_FULL, AttentionItem
 from apps.lifecycle.actor import SYSTEM
 from apps.network.models import SegmentAddress
-from apps.network.segment_plan import size_of
+from apps.network.segment_ranges import size_of
 from apps.network.selectors import visible_segments
 from apps.network.services.segment_addresses import free_addresses, spans_given_out
 

@@ -24,11 +24,11 @@ from apps.lifecycle.requests import Change, lock
 from apps.lifecycle.usable import ensure_usable
 from apps.network.carriers import Carrier, carrier_of, limit_text
 from apps.network.models import Eip
-from apps.network.services.carrier_locks import beside, changes_eip, ensure_held, lock_carriers
+from apps.network.services.carrier_locks import BOUND_EIP, beside
 from apps.network.verbs.eip import EIP_BIND, EIP_UNBIND
 
 
-@changes_eip(EIP_BIND)
+@BOUND_EIP.changes(EIP_BIND)
 def bind_eip(change: Change[Eip], *, carrier: UUID | str, delivery: str = "") -> Operation:
     """Bind an EIP, or move it from what it is bound to. To the same carrier again: finish, or change the delivery.
 
@@ -58,11 +58,11 @@ def unbind_eip(actor: Actor, row: Eip, /, *, carrier: UUID | str | None = None) 
 
     Raises NotNow when it is not bound and no carrier was named, Busy.
     """
-    held = lock_carriers(actor, row.pk)
+    held = BOUND_EIP.lock_others(actor, row.pk)
     if carrier and (stale := _stale(actor, row, UUID(str(carrier)))) is not None:
         return stale
     change = begin(actor, EIP_UNBIND, Eip(pk=row.pk))
-    ensure_held(change.row, held)
+    BOUND_EIP.ensure_held(change.row, held)
     return unbind(change)
 
 

@@ -20,7 +20,8 @@ from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.models import Resource
 from apps.network.models import ExternalSegment, SegmentAddress
 from apps.network.platform_settings import ADDRESS_QUARANTINE_MINUTES
-from apps.network.segment_plan import Address, AddressRange, holds, size_of, spans_of
+from apps.network.segment_plan import Address
+from apps.network.segment_ranges import AddressRange, holds, size_of, spans_of
 
 #: More are not counted: an IPv6 segment has more than programs' numbers hold.
 MOST_FREE = 1_000_000_000

@@ -13,7 +13,8 @@ from apps.lifecycle.in_use import NAMED, ensure_unused
 from apps.lifecycle.models import Resource
 from apps.network.models import ExternalSegment, SegmentAddress, Vpc
 from apps.network.ranges import allowed_ranges
-from apps.network.segment_plan import AddressRange, Network, holds, spans_of
+from apps.network.segment_plan import Network
+from apps.network.segment_ranges import AddressRange, holds, spans_of
 
 
 def segment_users(segment: ExternalSegment) -> QuerySet[Resource]:

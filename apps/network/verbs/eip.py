@@ -98,7 +98,14 @@ EIP_PICK_EGRESS = declare(
 )
 EIP_RENAME = declare(rename_verb("eip"))
 EIP_DELETE = declare(
-    delete_verb("eip", label=_("Release"), doing=_("Releasing"), obstacle=_must_be_unbound, firm=True)
+    delete_verb(
+        "eip",
+        label=_("Release"),
+        doing=_("Releasing"),
+        obstacle=_must_be_unbound,
+        firm=True,
+        status=Status.RELEASING,
+    )
 )
 EIP_RESYNC = declare(resync_verb("eip"))
 EIP_FORCE_CLEAN = declare(force_clean_verb("eip"))
