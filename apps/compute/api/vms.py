@@ -205,7 +205,7 @@ class VmOut(ResourceOut):
     cluster = ReferenceOut()
     host = ReferenceOut(allow_null=True, help_text="For administrators only, otherwise null.")
     nics = VmNicOut(many=True)
-    eips = VmEipOut(many=True, help_text="Bound to the VM, the one bound first first.")
+    eips = VmEipOut(many=True, help_text="EIPs bound to the VM, in order of binding.")
     guest_network = GuestNetworkOut()
     disks = VmDiskOut(many=True)
 

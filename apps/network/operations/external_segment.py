@@ -59,7 +59,7 @@ def change_segment(run: OperationContext) -> None:
     if "routes" not in run.operation.args:
         return
     bound = Eip.objects.filter(segment=run.target_id, carrier__isnull=False).order_by("pk")
-    run.step(_("Changing the routes of %(count)s EIPs"), 50, count=bound.count())
+    run.step(_("Updating the routes of %(count)s EIPs"), 50, count=bound.count())
     for eip in bound.iterator():
         _hand_out(run, eip, EIP_RESYNC, _("EIP %(name)s keeps its routes until its next change: %(why)s"))
     enis = Eni.objects.filter(segment=run.target_id, state=State.READY).order_by("pk")
@@ -158,7 +158,7 @@ def _ensure_router_address(run: OperationContext, segment: ExternalSegment) -> N
     mac = probe(run, segment.provider_network, [address]).get(address, own)
     if mac.lower() != own.lower():
         raise DriverError(
-            _("Another machine answers at the router's address %(address)s (%(mac)s)."),
+            _("Another machine answers at the router’s address %(address)s (%(mac)s)."),
             values={"address": address, "mac": mac},
             code="address.conflict",
             permanent=True,
