@@ -59,7 +59,7 @@ def change_segment(run: OperationContext) -> None:
     if "routes" not in run.operation.args:
         return
     bound = Eip.objects.filter(segment=run.target_id, carrier__isnull=False).order_by("pk")
-    run.step(_("Updating the routes of %(count)s EIPs"), 50, count=bound.count())
+    run.step(_("Changing the routes of %(count)s EIPs"), 50, count=bound.count())
     for eip in bound.iterator():
         _hand_out(run, eip, EIP_RESYNC, _("EIP %(name)s keeps its routes until its next change: %(why)s"))
     enis = Eni.objects.filter(segment=run.target_id, state=State.READY).order_by("pk")

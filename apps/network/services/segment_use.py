@@ -66,7 +66,7 @@ def ensure_no_overlap(region: Region, block: Network) -> None:
     for allowed in allowed_ranges():
         if allowed.cidr.overlaps(block):
             raise Invalid(
-                {"cidr": [_("Overlaps the allowed VPC CIDR block %(range)s.") % {"range": allowed.cidr}]},
+                {"cidr": [_("Overlaps %(range)s, which VPCs are created from.") % {"range": allowed.cidr}]},
                 hint=_("Choose another CIDR block, or change the allowed VPC CIDR blocks first."),
             )
     vpc = Vpc.objects.filter(region=region, cidr__net_overlaps=str(block)).order_by("name").first()
