@@ -14,7 +14,7 @@ from apps.network.models import Eip, Nic, NicRole
 from apps.network.segment_plan import MOST_MBIT
 
 OWN_NIC_ROLES = [(role.value, role.label) for role in (NicRole.INTERNAL, NicRole.EXTERNAL)]
-_UNLIMITED = "Mbit/s that it {}; 0: unlimited."
+_UNLIMITED = "{} limit in Mbit/s. 0: unlimited."
 
 
 class NewEipBody(serializers.Serializer[Any]):
@@ -36,10 +36,10 @@ class VmSecurityGroupBody(serializers.Serializer[Any]):
 
 class NicBandwidthBody(serializers.Serializer[Any]):
     mbit_in = serializers.IntegerField(
-        min_value=0, max_value=MOST_MBIT, help_text=_UNLIMITED.format("receives")
+        min_value=0, max_value=MOST_MBIT, help_text=_UNLIMITED.format("Inbound")
     )
     mbit_out = serializers.IntegerField(
-        min_value=0, max_value=MOST_MBIT, help_text=_UNLIMITED.format("sends")
+        min_value=0, max_value=MOST_MBIT, help_text=_UNLIMITED.format("Outbound")
     )
     role = serializers.ChoiceField(choices=OWN_NIC_ROLES, default=NicRole.INTERNAL)
 
@@ -55,8 +55,8 @@ class VmNicOut(serializers.Serializer[Any]):
     subnet = ReferenceOut(allow_null=True)
     vpc = ReferenceOut(allow_null=True)
     security_group = ReferenceOut(allow_null=True)
-    mbit_in = serializers.IntegerField(help_text=_UNLIMITED.format("receives"))
-    mbit_out = serializers.IntegerField(help_text=_UNLIMITED.format("sends"))
+    mbit_in = serializers.IntegerField(help_text=_UNLIMITED.format("Inbound"))
+    mbit_out = serializers.IntegerField(help_text=_UNLIMITED.format("Outbound"))
 
 
 class VmEipOut(ReferenceOut):

@@ -67,7 +67,7 @@ class VmBody(NewResource):
     external_security_group = serializers.UUIDField(
         required=False,
         allow_null=True,
-        help_text="Of the external NIC: covers all EIPs delivered in the guest. Left out: the same as that of the "
+        help_text="Of the external NIC: covers all EIPs delivered in the guest. Left out: the group of the "
         "internal NIC. null: no group, nothing is filtered.",
     )
     eip = serializers.UUIDField(

@@ -37,8 +37,8 @@ def _mbit(help_text: str, **options: Any) -> serializers.IntegerField:
 
 
 def _new_mbit(what: str) -> serializers.IntegerField:
-    usual = "By default unlimited in a subnet, as for an EIP in an external segment."
-    return _mbit(f"What it {what}, in {_LIMIT} {usual}", required=False, allow_null=True, default=None)
+    usual = "By default unlimited in a subnet, and the default bandwidth of an EIP in an external segment."
+    return _mbit(f"{what} limit in {_LIMIT} {usual}", required=False, allow_null=True, default=None)
 
 
 class EniBody(NewResource):
@@ -64,8 +64,8 @@ class EniBody(NewResource):
     security_group = serializers.UUIDField(
         required=False, allow_null=True, default=None, help_text="null: no traffic is filtered."
     )
-    mbit_in = _new_mbit("receives")
-    mbit_out = _new_mbit("sends")
+    mbit_in = _new_mbit("Inbound")
+    mbit_out = _new_mbit("Outbound")
 
 
 class EniBindBody(serializers.Serializer[Any]):
@@ -89,8 +89,8 @@ class EniGroupBody(serializers.Serializer[Any]):
 
 
 class EniBandwidthBody(serializers.Serializer[Any]):
-    mbit_in = _mbit(f"What it receives, in {_LIMIT}")
-    mbit_out = _mbit(f"What it sends, in {_LIMIT}")
+    mbit_in = _mbit(f"Inbound limit in {_LIMIT}")
+    mbit_out = _mbit(f"Outbound limit in {_LIMIT}")
 
 
 class EniOut(ResourceOut):

@@ -70,7 +70,7 @@ class SegmentBody(serializers.Serializer[Any]):
 
 
 class ChangeBody(serializers.Serializer[Any]):
-    """What is not given stays as it is."""
+    """Fields that are left out stay unchanged."""
 
     ranges = Items(SegmentRangeBody(), MOST_RANGES, required=False)
     routes = _routes(required=False)
