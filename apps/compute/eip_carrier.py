@@ -34,14 +34,12 @@ def _unfit(vm: Vm, eip: Eip, delivery: str) -> Text | None:
         version == 6
         and not Nic.objects.filter(owner=vm.pk, role=NicRole.INTERNAL, ip6__isnull=False).exists()
     ):
-        return _(
-            "One-to-one NAT needs an IPv6 address in the VM’s subnet. Choose the delivery “In the guest”."
-        )
+        return _("One-to-one NAT needs an IPv6 address in the VM’s subnet. Bind this EIP in the guest.")
     others = Eip.objects.filter(carrier=vm.pk, delivery=Delivery.TRANSLATED, segment__cidr__family=version)
     if others.exclude(pk=eip.pk).exists():
         # Both would stand for the same address of the guest: by which its packets leave would be chance.
         return _(
-            "The VM already has an IPv%(version)s EIP by one-to-one NAT. Choose the delivery “In the guest”."
+            "The VM already has an IPv%(version)s EIP by one-to-one NAT. Bind this one in the guest."
         ) % {"version": version}
     return None
 

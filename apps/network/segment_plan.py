@@ -122,7 +122,7 @@ def read_routes(routes: Sequence[str], version: int, field: str = "routes") -> l
             told = _("%(route)s is not an IPv%(version)s destination.") % {"route": block, "version": version}
             raise Invalid({field: [told]})
         if block in found:
-            raise Invalid({field: [_("%(route)s is listed twice.") % {"route": block}]})
+            raise Invalid({field: [_("%(route)s is there twice.") % {"route": block}]})
         found.append(block)
     return found
 
@@ -177,16 +177,14 @@ def _read_range(given: Mapping[str, Any], block: Network, field: str) -> Address
         last = ip_address(str(given.get("last") or given["first"]).strip().replace("%", "?"))
     except ValueError:
         values = {"first": given["first"], "last": given.get("last", "")}
-        raise Invalid({field: [_("Not a range of two addresses: %(first)s, %(last)s.") % values]}) from None
+        raise Invalid({field: [_("Not two addresses: %(first)s, %(last)s.") % values]}) from None
     if first not in block or last not in block:
         outside = last if first in block else first
         values = {"address": outside, "block": block}
         raise Invalid({field: [_("%(address)s is not inside the CIDR block %(block)s.") % values]})
     if int(first) > int(last):
         values = {"first": first, "last": last}
-        raise Invalid(
-            {field: [_("%(first)s is higher than %(last)s. Enter the lower address first.") % values]}
-        )
+        raise Invalid({field: [_("%(first)s comes after %(last)s.") % values]})
     return AddressRange(first, last, bool(given.get("kept_back", False)))
 
 
