@@ -163,7 +163,7 @@ class EniGroupForm(RowForm):
 
     def says(self) -> Sequence[str]:
         """Say what becomes of open connections."""
-        return [_("The rules apply to new connections immediately.")]
+        return [_("The rules apply to new connections at once.")]
 
 
 class EniBandwidthForm(RowForm):
