@@ -40,7 +40,7 @@ class SecurityGroupForm(NicForm):
         label=_("Security group"),
         required=False,
         empty_label=_("No security group: all traffic is allowed"),
-        help_text=_("That of the external NIC covers all EIPs delivered in the guest."),
+        help_text=_("The security group of the external NIC covers all EIPs delivered in the guest."),
     )
 
     def prepare(self) -> None:

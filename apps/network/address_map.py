@@ -69,7 +69,7 @@ def address_map(segment: ExternalSegment, rows: QuerySet[SegmentAddress], start:
     spans = spans_given_out(segment)
     named = {
         int(segment.gateway): _("Gateway"),
-        int(segment.router_address): _("Router of the platform"),
+        int(segment.router_address): _("Platform router"),
     }
     return AddressMap(
         [

@@ -70,7 +70,9 @@ class EniForm(BaseForm):
         label=gettext_lazy("IP address"),
         max_length=limits.ADDRESS,
         required=False,
-        help_text=gettext_lazy("Leave empty for any free address. It stays until the NIC is deleted."),
+        help_text=gettext_lazy(
+            "Leave empty for any free address. The NIC keeps its address until it is deleted."
+        ),
     )
     security_group = _group_field()
     mbit_in = _speed(gettext_lazy("Inbound bandwidth (Mbit/s)"))
@@ -94,7 +96,7 @@ class EniForm(BaseForm):
             self.fields[name].required = needed
         for name in ("mbit_in", "mbit_out"):
             self.fields[name].help_text = _(
-                "Leave empty for no limit in a subnet, or the usual bandwidth of an external segment."
+                "Leave empty for the default: unlimited in a subnet, limited in an external segment."
             )
 
     def _offer(self, name: str, rows: QuerySet[Any], describe: Any) -> None:
@@ -179,7 +181,7 @@ class EniBandwidthForm(RowForm):
         nic, segment = self.row.nic, self.row.segment
         self.initial.update({"mbit_in": nic.mbit_in, "mbit_out": nic.mbit_out})
         if segment is None:
-            text = _("0 is unlimited.")
+            text = _("0: unlimited.")
         else:
             text = _("1 to %(most)s in this segment.") % {"most": f"{segment.ceiling_mbit:,}"}
         for name in ("mbit_in", "mbit_out"):

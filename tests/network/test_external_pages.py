@@ -100,7 +100,7 @@ def test_the_address_map_says_of_each_address_what_it_is(
         "203.0.113.3: Free",
         "203.0.113.9: Conflict, 52:54:00:00:00:09",
         "203.0.113.10: Quarantine",
-        "203.0.113.254: Reserved, Router of the platform",
+        "203.0.113.254: Reserved, Platform router",
         "203.0.113.255: Reserved",
     ):
         assert f'title="{says}"' in shown, says

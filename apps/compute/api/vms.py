@@ -67,7 +67,7 @@ class VmBody(NewResource):
     external_security_group = serializers.UUIDField(
         required=False,
         allow_null=True,
-        help_text="Of the external NIC: covers all EIPs delivered in the guest. Left out: the same as that of the "
+        help_text="Of the external NIC: covers all EIPs delivered in the guest. Left out: the group of the "
         "internal NIC. null: no group, nothing is filtered.",
     )
     eip = serializers.UUIDField(
@@ -205,7 +205,7 @@ class VmOut(ResourceOut):
     cluster = ReferenceOut()
     host = ReferenceOut(allow_null=True, help_text="For administrators only, otherwise null.")
     nics = VmNicOut(many=True)
-    eips = VmEipOut(many=True, help_text="Bound to the VM, the one bound first first.")
+    eips = VmEipOut(many=True, help_text="EIPs bound to the VM, in order of binding.")
     guest_network = GuestNetworkOut()
     disks = VmDiskOut(many=True)
 

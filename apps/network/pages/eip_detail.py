@@ -41,7 +41,7 @@ class EipDetail(DetailPage):
                     Property(_("Bandwidth"), _("%(n)s Mbit/s each way") % {"n": f"{row.mbit:,}"}),
                 ],
             ),
-            Properties(_("Binding"), self._binding(row)),
+            Properties(_("Connection"), self._binding(row)),
         ]
 
     def _binding(self, row: Eip) -> list[Property]:

@@ -51,7 +51,7 @@ from apps.portal.view_tabs import ListView
 
 def _unbinding(eip: Eip) -> list[str]:
     return [
-        _("Connections through %(address)s end at once.") % {"address": eip.address},
+        _("Connections through %(address)s end immediately.") % {"address": eip.address},
         _("The EIP stays yours. You can bind it again."),
     ]
 
@@ -172,7 +172,9 @@ class EipList(ListPage):
     search_hint = gettext_lazy("Name, ID or address")
     empty = Empty(
         gettext_lazy("No EIPs yet"),
-        gettext_lazy("An EIP is an address outside your VPCs. Bind it to a VM to reach the VM from there."),
+        gettext_lazy(
+            "An EIP is an address outside your VPCs. Bind it to a VM to reach the VM from outside its VPC."
+        ),
     )
 
 

@@ -175,5 +175,5 @@ class EniList(ListPage):
     search_hint = gettext_lazy("Name, ID, address or MAC")
     empty = Empty(
         gettext_lazy("No elastic NICs yet"),
-        gettext_lazy("An elastic NIC connects a VM to a further network, and can be moved to another VM."),
+        gettext_lazy("An elastic NIC connects a VM to an additional network. You can move it to another VM."),
     )

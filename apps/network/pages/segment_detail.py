@@ -106,12 +106,13 @@ class SegmentDetail(DetailPage):
                 _("Addresses"),
                 [
                     Property(
-                        _("Ranges handed out"), ", ".join(range_lines(row, kept_back=False)) or _("all")
+                        _("Allocation ranges"), ", ".join(range_lines(row, kept_back=False)) or _("all")
                     ),
-                    Property(_("Ranges kept back"), ", ".join(range_lines(row, kept_back=True)) or _("none")),
+                    Property(_("Reserved ranges"), ", ".join(range_lines(row, kept_back=True)) or _("none")),
                     Property(_("Routes"), routes_text(row)),
                     Property(
-                        _("Bandwidth ceiling"), _("%(n)s Mbit/s each way") % {"n": f"{row.ceiling_mbit:,}"}
+                        _("Bandwidth ceiling"),
+                        _("%(n)s Mbit/s each way") % {"n": f"{row.ceiling_mbit:,}"},
                     ),
                     *(
                         Property(WORDS[state], f"{counts[state]:,}")

@@ -45,8 +45,8 @@ def _goes(segment: ExternalSegment) -> list[str]:
 
 def _freeing(segment: ExternalSegment) -> list[str]:
     return [
-        _("The address is given out again."),
-        _("Before that, the platform checks whether something answers at it."),
+        _("The address becomes available again."),
+        _("The platform checks that no machine answers at it before it is assigned."),
     ]
 
 

@@ -102,7 +102,7 @@ def _carrier(change: Change[Eip], pk: UUID | str) -> tuple[Carrier, Any]:
     kind = carrier_of(row.kind) if row is not None else None
     found = kind.rows(change.actor).filter(pk=pk).first() if kind is not None else None
     if kind is None or found is None:
-        raise Invalid({"carrier": [_("Not found, or nothing that an EIP can be bound to.")]})
+        raise Invalid({"carrier": [_("Not found, or EIPs cannot be bound to this kind of resource.")]})
     ensure_may(change.actor, change.verb, found.project_id, found.tenant_id, found.pk)
     ensure_one_region(eip, found, field="carrier")
     ensure_usable(found)
@@ -129,7 +129,7 @@ def _delivery(kind: Carrier, carrier: Any, delivery: str, eip: Eip) -> str:
     way = delivery or str(kind.delivery(carrier))
     if way not in kind.deliveries:
         possible = ", ".join(str(each.label) for each in kind.deliveries)
-        raise Invalid({"delivery": [_("Not possible here. Possible: %(ways)s.") % {"ways": possible}]})
+        raise Invalid({"delivery": [_("Not available here. Available: %(ways)s.") % {"ways": possible}]})
     if reason := kind.unfit(carrier, eip, way):
         raise Invalid({"delivery": [str(reason)]})
     return way

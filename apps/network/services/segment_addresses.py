@@ -112,7 +112,7 @@ def _given_out(segment: ExternalSegment, address: Address | str, field: str) -> 
         raise Invalid({field: [_("Not an IP address.")]}) from None
     if chosen not in segment.cidr:
         values = {"name": segment.name, "cidr": segment.cidr}
-        raise Invalid({field: [_("Not an address of segment %(name)s (%(cidr)s).") % values]})
+        raise Invalid({field: [_("Not an address in segment %(name)s (%(cidr)s).") % values]})
     if not holds(spans_given_out(segment), chosen):
         raise Invalid({field: [_("%(address)s is reserved. Choose another one.") % {"address": chosen}]})
     return chosen
@@ -163,8 +163,8 @@ def _taken(held: SegmentAddress, field: str) -> Refused:
             "Choose another address, or ask an administrator to remove that machine and free the address."
         )
     elif other is not None and other.use == SegmentAddress.Use.QUARANTINE:
-        why = _("%(address)s was released a moment ago and is in quarantine.")
-        hint = _("Choose another address, or try again later.")
+        why = _("%(address)s was recently released and is in quarantine.")
+        hint = _("Choose another address, or retry later.")
     else:
         why = _("%(address)s is in use.")
         hint = _("Choose another address, or leave the field empty for any.")

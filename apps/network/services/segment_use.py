@@ -40,7 +40,7 @@ def ensure_addresses_kept(segment: ExternalSegment, ranges: Sequence[AddressRang
     if users:
         named = ", ".join(f"{row.ip} ({row.holder})" for row in users[:NAMED])
         raise InUse(
-            _("%(count)s addresses in use would be left out: %(named)s.")
+            _("%(count)s addresses in use would be outside the ranges: %(named)s.")
             % {"count": len(users), "named": named},
             hint=_("Release these addresses first, or keep them in a range."),
             field="ranges",

@@ -36,7 +36,7 @@ def _may_be_egress(eip: Any) -> Text | None:
         return _("The EIP is not bound.")
     # One that failed is finished by the same request.
     if eip.is_egress and not eip.error:
-        return _("The EIP is the default egress already.")
+        return _("The EIP is already the default egress.")
     if not eip.segment.has_default_route:
         return _("Its segment has no default route.")
     return None
