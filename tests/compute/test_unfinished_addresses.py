@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from apps.accounts.models import Project, Tenant
 from apps.compute.models import Vm
 from apps.compute.services.delete import delete_vm
-from apps.compute.services.eni_binding import bind_eni
+from apps.compute.services.eni_binding import bind_eni, unbind_eni
 from apps.compute.services.power import power_off_vm, restart_vm, start_vm
 from apps.compute.services.repair import force_clean_vm
 from apps.drivers.errors import DriverError
-from apps.drivers.memory import World
+from apps.drivers.memory import MemoryFabric, World
+from apps.drivers.specs import ExternalPortSpec
+from apps.lifecycle import engine
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.network.models import Eip, ExternalSegment, Subnet
+from apps.network.operations import segment_routes
 from apps.network.services.eip import release_eip, set_bandwidth
 from apps.network.services.eip_binding import bind_eip, unbind_eip
 from apps.network.services.external_segment import change_segment
@@ -23,7 +28,7 @@ from apps.network.tasks import finish_external_changes
 from apps.reconciliation.rules import MOST_TRIES
 from tests import factories
 from tests.compute.eips import addresses, external_port, nic_of, translated
-from tests.compute.elastic import has, make_bound, port_of
+from tests.compute.elastic import has, make_bound, make_eni, port_of
 from tests.compute.factories import Cloud, make_vm
 from tests.network.external import make_eip, make_segment
 from tests.reconciliation.drift import later, look_twice, work
@@ -188,19 +193,12 @@ def test_a_deleted_vm_takes_along_what_an_unbind_has_left_there(
     done(force_clean_vm(SYSTEM, vm) if cleans else delete_vm(owner, vm))
     assert fresh(eip).leaving == []
     assert translated(cloud, eip.pk) is None
-    assert str(nic.pk) not in cloud_ports(cloud)
+    assert str(nic.pk) not in MemoryFabric(cloud.world).inventory().of(ExternalPortSpec)
     later()
     finish_changes()
     work()
     assert fresh(eip).error == {}
     done(release_eip(owner, fresh(eip)))
-
-
-def cloud_ports(cloud: Cloud) -> set[str]:
-    from apps.drivers.memory import MemoryFabric
-    from apps.drivers.specs import ExternalPortSpec
-
-    return set(MemoryFabric(cloud.world).inventory().of(ExternalPortSpec))
 
 
 @DELIVERIES
@@ -223,8 +221,6 @@ def test_an_address_on_its_way_arrives_though_its_former_vm_is_deleted_meanwhile
 def test_a_bind_of_an_elastic_nic_that_failed_is_finished_without_anybody_asking(
     cloud: Cloud, world: World, owner: Actor, vm: Vm, tenant_a: Tenant
 ) -> None:
-    from tests.compute.elastic import make_eni
-
     eni = make_eni(owner, cloud.network(tenant_a, "10.9.0.0/24"))
     refuse(world, "hypervisor.ensure_nics")
     failed(bind_eni(owner, eni, vm=vm.pk))
@@ -240,8 +236,6 @@ def test_an_elastic_nic_whose_unbind_failed_half_way_is_plugged_in_again(
     cloud: Cloud, world: World, owner: Actor, vm: Vm, tenant_a: Tenant
 ) -> None:
     """Its row says that it is bound, until the guest has released it and the operation is done."""
-    from apps.compute.services.eni_binding import unbind_eni
-
     eni = make_bound(owner, cloud.network(tenant_a, "10.9.0.0/24"), vm)
 
     def refuse_after(verb: str, moment: str) -> None:
@@ -258,21 +252,31 @@ def test_an_elastic_nic_whose_unbind_failed_half_way_is_plugged_in_again(
 
 
 @pytest.mark.requirement("EI-1")
-def test_changed_routes_reach_addresses_that_were_busy(
-    cloud: Cloud, owner: Actor, vm: Vm, eip: Eip, segment: ExternalSegment
+def test_changed_routes_reach_all_addresses_also_those_that_were_busy(
+    cloud: Cloud,
+    owner: Actor,
+    vm: Vm,
+    eip: Eip,
+    segment: ExternalSegment,
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    done(bind(owner, eip, vm))
+    second = make_eip(segment, project)
+    for each in (eip, second):
+        done(bind(owner, each, vm))
     eni = make_bound(owner, segment, vm)
+    monkeypatch.setattr(segment_routes, "ROUTES_PATIENCE", timedelta())
     restarting = restart_vm(owner, vm)
     change = change_segment(SYSTEM, segment, routes=["198.51.100.0/24"])
-    Operation.objects.filter(pk=change.pk).update(deadline=change.created_at)
+    monkeypatch.setattr(engine, "MAX_ATTEMPTS", 1)
     assert run(change).status == OperationStatus.FAILED
     done(restarting)
     later()
     assert finish_changes() == 1
     assert work() == ["external_segment.change"]
-    assert set(work()) == {"eip.resync", "eni.resync"}
+    assert sorted(work()) == ["eip.resync", "eip.resync", "eni.resync"]
     port, nic = external_port(cloud, vm), port_of(eni)
-    assert port is not None and port.addresses[0].routes == ("198.51.100.0/24",)
+    assert port is not None
+    assert [each.routes for each in port.addresses] == [("198.51.100.0/24",)] * 2
     assert nic is not None and nic.addresses[0].routes == ("198.51.100.0/24",)  # type: ignore[union-attr]
     ExternalSegment.objects.get(pk=segment.pk, error={})
