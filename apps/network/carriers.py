@@ -38,6 +38,10 @@ def _fits(carrier: Any, eip: Eip, delivery: str) -> Text | None:
     return None
 
 
+def _no_reason(pk: UUID) -> Text:
+    return ""
+
+
 def _in_guest(carrier: Any) -> Eip.Delivery:
     return Eip.Delivery.GUEST
 
@@ -47,9 +51,9 @@ class Carrier:
     """A kind that can carry EIPs.
 
     rows: those the actor may see, with what `obstacle` reads. obstacle: why none may be bound to one now. most: how
-    many of each IP version. delivery: how an EIP reaches one, unless its owner says otherwise; deliveries: what is
-    possible; unfit: why not for this EIP. egress: whether one of the EIPs is the default egress, which its owner may
-    pick.
+    many of each IP version. delivery: how an EIP reaches one, unless its owner says otherwise; why: what of the carrier
+    (by its id) makes it so; deliveries: what is possible; unfit: why not for this EIP. egress: whether one of the EIPs
+    is the default egress, which its owner may pick.
     """
 
     kind: str
@@ -59,6 +63,7 @@ class Carrier:
     delivery: Callable[[Any], Eip.Delivery] = _in_guest
     deliveries: tuple[Eip.Delivery, ...] = (Eip.Delivery.GUEST,)
     unfit: Callable[[Any, Eip, str], Text | None] = _fits
+    why: Callable[[UUID], Text] = _no_reason
     egress: bool = False
 
 

@@ -30,6 +30,8 @@ from apps.portal.selects import SelectWithReasons
 
 #: So many carriers of a kind are offered, by name; an EIP is bound to any other from that one's page.
 MOST_OFFERED = 500
+DELIVERIES = [("", gettext_lazy("Automatic")), *Eip.Delivery.choices]
+DELIVERY_HELP = gettext_lazy("Automatic: in the guest if its image has a guest agent, else one-to-one NAT.")
 
 
 class EipForm(BaseForm):
@@ -98,10 +100,8 @@ class BindForm(RowForm):
     delivery = forms.ChoiceField(
         label=gettext_lazy("Delivery"),
         required=False,
-        choices=[("", gettext_lazy("Automatic")), *Eip.Delivery.choices],
-        help_text=gettext_lazy(
-            "Automatic: in the guest if its image has a guest agent, else one-to-one NAT."
-        ),
+        choices=DELIVERIES,
+        help_text=DELIVERY_HELP,
     )
 
     def prepare(self) -> None:

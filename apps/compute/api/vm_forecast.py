@@ -62,6 +62,9 @@ class NewVmEipOut(serializers.Serializer[Any]):
     segment = ReferenceOut()
     mbit = serializers.IntegerField()
     delivery = serializers.ChoiceField(choices=Eip.Delivery.choices)
+    delivery_chosen = serializers.BooleanField(
+        help_text="Whether it was requested. Otherwise the platform chose it by the image."
+    )
 
 
 class VmForecastOut(serializers.Serializer[Any]):
@@ -115,6 +118,7 @@ def _eip(seen: VmForecast) -> dict[str, Any] | None:
         "segment": segment and _reference(segment),
         "mbit": choice.eip.mbit if choice.eip else choice.mbit,
         "delivery": choice.delivery,
+        "delivery_chosen": choice.delivery_chosen,
     }
 
 

@@ -64,6 +64,9 @@ class VmEipOut(ReferenceOut):
     version = serializers.IntegerField(help_text="4 or 6.")
     mbit = serializers.IntegerField(help_text="Mbit/s in each direction.")
     delivery = serializers.ChoiceField(choices=Eip.Delivery.choices)
+    delivery_chosen = serializers.BooleanField(
+        help_text="Whether it was requested. Otherwise the platform chose it by the VM's image."
+    )
     is_default_egress = serializers.BooleanField(
         help_text="Whether it is the default egress, used for destinations without a more specific route."
     )
@@ -105,6 +108,7 @@ def eips_out(vm: Vm) -> list[dict[str, Any]]:
             "version": eip.version,
             "mbit": eip.mbit,
             "delivery": eip.delivery,
+            "delivery_chosen": eip.delivery_chosen,
             "is_default_egress": eip in egress,
         }
         for eip in vm.shown_eips

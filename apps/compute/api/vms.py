@@ -44,6 +44,7 @@ from apps.compute.verbs import (
     VM_START,
 )
 from apps.lifecycle.actor import Actor
+from apps.network.models import Eip
 from apps.network.verbs import VM_SET_NIC_BANDWIDTH, VM_SET_SECURITY_GROUP
 
 MOST_DATA_DISKS = max(MOST_DISKS.values())
@@ -78,6 +79,14 @@ class VmBody(NewResource):
     )
     new_eip = NewEipBody(
         required=False, allow_null=True, default=None, help_text="EIP to create and bind, one for each VM."
+    )
+    eip_delivery = serializers.ChoiceField(
+        choices=Eip.Delivery.choices,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="How the EIP reaches the VM. By default in the guest if its image has a guest agent (Linux), else "
+        "by one-to-one NAT.",
     )
     disk_gib = serializers.IntegerField(
         required=False,

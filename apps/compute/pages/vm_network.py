@@ -7,9 +7,11 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from apps.compute.eip_carrier import why_delivered
 from apps.compute.models import Vm
 from apps.compute.pages.vm_elastic_nics import vm_elastic_nics
 from apps.lifecycle.selectors import with_open_operations
+from apps.network.delivery_texts import delivery_text
 from apps.network.egress import default_egress
 from apps.network.models import Eip, Nic
 from apps.network.pages.eips import EIP, routes_text
@@ -37,6 +39,7 @@ class EipLine:
     row: Eip
     routes: str
     is_egress: bool
+    delivery: str
     offers: list[Offer]
 
 
@@ -46,7 +49,7 @@ def vm_network(page: DetailPage, vm: Vm) -> dict[str, Any]:
     eips = list(found)
     egress = {version: default_egress(vm.shown_eips, version) for version in (4, 6)}
     leaving = {eip.pk for eip in egress.values() if eip is not None}
-    why = vm.why_not_configured
+    why, suits = vm.why_not_configured, why_delivered(vm.pk) if eips else ""
     return {
         "nics": [NicLine(nic, limits_text(nic)) for nic in vm.shown_nics],
         "eips": [
@@ -54,6 +57,7 @@ def vm_network(page: DetailPage, vm: Vm) -> dict[str, Any]:
                 eip,
                 routes_text(eip.segment),
                 eip.pk in leaving,
+                delivery_text(eip.delivery, chosen=eip.delivery_chosen, why=suits),
                 EIP.offers(page.rights, eip, page.area, only=BUTTONS),
             )
             for eip in eips

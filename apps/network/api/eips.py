@@ -92,6 +92,9 @@ class EipOut(ResourceOut):
     carrier = OwnerOut(allow_null=True, help_text="What it is bound to.")
     bound_at = serializers.DateTimeField(allow_null=True)
     delivery = serializers.ChoiceField(choices=Eip.Delivery.choices)
+    delivery_chosen = serializers.BooleanField(
+        help_text="Whether it was requested. Otherwise the platform chose it by the VM's image."
+    )
     is_egress = serializers.BooleanField(
         help_text="Picked as default egress. If none is picked, it is the first bound EIP with a default "
         "route."
@@ -110,6 +113,7 @@ class EipOut(ResourceOut):
             "carrier": carrier and {"id": str(carrier.pk), "name": carrier.name, "kind": carrier.kind},
             "bound_at": moment(row.bound_at),
             "delivery": row.delivery,
+            "delivery_chosen": row.delivery_chosen,
             "is_egress": row.is_egress,
         }
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.lifecycle.models import Resource
 from apps.network.carriers import carrier_of
+from apps.network.delivery_texts import delivery_text
 from apps.network.models import Eip, ExternalSegment
 from apps.network.pages.eips import EIP, carrier_link, routes_text, segment_link
 from apps.portal.dependencies import Related
@@ -53,7 +54,8 @@ class EipDetail(DetailPage):
             Property(_("Bound since"), moment(row.bound_at)),
         ]
         if kind is not None and len(kind.deliveries) > 1:
-            found.append(Property(_("Delivery"), row.get_delivery_display()))
+            text = delivery_text(row.delivery, chosen=row.delivery_chosen, why=kind.why(row.carrier.pk))
+            found.append(Property(_("Delivery"), text))
         if kind is not None and kind.egress:
             picked = _("Picked") if row.is_egress else _("Not picked")
             found.append(Property(_("Default egress"), picked))

@@ -32,7 +32,7 @@ from apps.network.verbs.eip import EIP_BIND, EIP_UNBIND
 def bind_eip(change: Change[Eip], *, carrier: UUID | str, delivery: str = "") -> Operation:
     """Bind an EIP, or move it from what it is bound to. To the same carrier again: finish, or change the delivery.
 
-    `delivery` is by default what suits the carrier. Raises Invalid (fields "carrier", "delivery"), Refused
+    `delivery` is by default what suits the carrier; "" says so. Raises Invalid (fields "carrier", "delivery"), Refused
     `region.mismatch` and `eip.too_many`, NotNow, Busy.
     """
     eip = change.row
@@ -45,7 +45,7 @@ def bind_eip(change: Change[Eip], *, carrier: UUID | str, delivery: str = "") ->
         Eip.objects.filter(pk=eip.pk).update(
             carrier=found, bound_at=Now(), is_egress=False, leaving=former_carriers(eip, but=found.pk)
         )
-    Eip.objects.filter(pk=eip.pk).update(delivery=way)
+    Eip.objects.filter(pk=eip.pk).update(delivery=way, delivery_chosen=bool(delivery))
     change.bump()
     args = {"carrier": str(found.pk), "delivery": way}
     return change.request(args=args, also=beside(change, found.pk, eip.carrier_id, *eip.leaving))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -107,5 +108,6 @@ EIP_DELETE = declare(
         status=Status.RELEASING,
     )
 )
-EIP_RESYNC = declare(resync_verb("eip"))
+# Of several on one VM all are accepted, as when the routes of their segment change.
+EIP_RESYNC = declare(replace(resync_verb("eip"), takes_turns=True))
 EIP_FORCE_CLEAN = declare(force_clean_verb("eip"))
