@@ -32,13 +32,18 @@ class VpcFilter(ResourceFilter):
 class SubnetFilter(ResourceFilter):
     by = {
         "cidr": Text(_("CIDR block"), "cidr", lookup="istartswith"),
+        "cidr6": Text(_("IPv6 prefix"), "cidr6", lookup="istartswith"),
         "vpc": Choices(_("VPC"), "vpc_id", each=forms.UUIDField),
         "free": Number(_("Free addresses"), expression=FREE_ADDRESSES),
     }
 
     def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Find by name, id, or an address or block in it."""
-        return queryset.filter(named_or_with_id(value.strip()) | _holding(value))
+        return queryset.filter(named_or_with_id(value.strip()) | _holding(value) | _holding(value, "cidr6"))
+
+
+def _nic_with_address(begins: str) -> Q:
+    return Q(ip__istartswith=begins) | Q(ip6__istartswith=begins)
 
 
 class NicFilter(ListFilter):
@@ -52,14 +57,14 @@ class NicFilter(ListFilter):
         "owner": Choices(_("Owner"), "owner_id", each=forms.UUIDField),
         "role": Choices(_("Role"), "role", choices=NicRole.choices),
         "mac": Text(_("MAC"), "mac", lookup="istartswith"),
-        "ip": Text(_("IP address"), "ip", lookup="istartswith"),
+        "ip": Text(_("IP address"), where=_nic_with_address, lookup="istartswith"),
     }
 
     def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Find by address, MAC or the owner's name."""
         text = value.strip()
         found = Q(mac__istartswith=text) | Q(owner__name__icontains=text)
-        return queryset.filter(found | Q(ip=text) if is_address(text) else found)
+        return queryset.filter(found | at_address(text) if is_address(text) else found)
 
 
 def _with_action(actions: list[str]) -> Q:
@@ -79,11 +84,16 @@ def _bound() -> Q:
     return Q(pk__in=Nic.objects.filter(security_group__isnull=False).values("security_group"))
 
 
-def _holding(value: str) -> Q:
+def at_address(text: str) -> Q:
+    """Return the condition that a NIC has this address."""
+    return Q(ip6=text) if ":" in text else Q(ip=text)
+
+
+def _holding(value: str, column: str = "cidr") -> Q:
     text = value.strip()
     if is_address(text):
-        return Q(cidr__net_contains_or_equals=text)
-    return Q(cidr__istartswith=text)
+        return Q(**{f"{column}__net_contains_or_equals": text})
+    return Q(**{f"{column}__istartswith": text})
 
 
 def _of_version(versions: list[str]) -> Q:
@@ -166,7 +176,8 @@ def _eni_of_role(roles: list[str]) -> Q:
 
 
 def _eni_with_address(begins: str) -> Q:
-    return Q(nics__ip__istartswith=begins) | Q(segment_address__ip__istartswith=begins)
+    inside = Q(nics__ip__istartswith=begins) | Q(nics__ip6__istartswith=begins)
+    return inside | Q(segment_address__ip__istartswith=begins)
 
 
 class EniFilter(ResourceFilter):
@@ -189,7 +200,7 @@ class EniFilter(ResourceFilter):
         text = value.strip()
         found = named_or_with_id(text)
         if is_address(text):
-            inside = Nic.objects.filter(ip=text, role=NicRole.ELASTIC).values("owner")
+            inside = Nic.objects.filter(at_address(text), role=NicRole.ELASTIC).values("owner")
             outside = SegmentAddress.objects.filter(ip=text).values("holder")
             return queryset.filter(found | Q(pk__in=inside) | Q(pk__in=outside))
         if ":" in text:

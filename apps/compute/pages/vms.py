@@ -47,7 +47,7 @@ def _goes(vm: Vm) -> list[str]:
     """What deleting destroys and what it leaves."""
     destroyed = _names(disk for disk in vm.shown_disks if disk.is_system)
     kept = _names(disk for disk in vm.shown_disks if not disk.is_system)
-    addresses = ", ".join(str(nic.ip) for nic in vm.shown_nics if nic.ip)
+    addresses = ", ".join(ip for nic in vm.shown_nics for ip in nic.ips)
     eips = ", ".join(eip.address or eip.name for eip in vm.shown_eips)
     return [
         _("VM %(name)s stops immediately.") % {"name": vm.name},

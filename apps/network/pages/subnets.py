@@ -14,10 +14,10 @@ from apps.lifecycle.models import Resource
 from apps.network import selectors
 from apps.network.api.vpcs import SubnetsApi
 from apps.network.filters import SubnetFilter
-from apps.network.forms import SubnetForm
+from apps.network.forms import SubnetForm, SubnetIpv6Form
 from apps.network.models import Nic, Subnet, Vpc
 from apps.network.models.vpc import RESERVED_ADDRESSES
-from apps.network.verbs import SUBNET_CREATE, SUBNET_DELETE, SUBNET_RENAME, SUBNET_RETRY
+from apps.network.verbs import SUBNET_ADD_IPV6, SUBNET_CREATE, SUBNET_DELETE, SUBNET_RENAME, SUBNET_RETRY
 from apps.portal import html
 from apps.portal.columns import (
     CREATED,
@@ -48,6 +48,10 @@ def _what_goes(subnet: Subnet) -> list[str]:
     return [_("Subnet %(cidr)s is deleted. It must be empty.") % {"cidr": subnet.cidr}]
 
 
+def _gains_ipv6(subnet: Subnet) -> list[str]:
+    return [_("New NICs in it get an IPv6 address as well. Existing NICs keep IPv4 only.")]
+
+
 def free_of_all(subnet: Subnet) -> SafeString:
     """Return "free of all", with a bar of those in use."""
     size = int(subnet.cidr.num_addresses) - RESERVED_ADDRESSES
@@ -67,6 +71,7 @@ SUBNET = PageKind(
     create=SUBNET_CREATE,
     actions=(
         Do(SUBNET_RETRY),
+        Do(SUBNET_ADD_IPV6, form=SubnetIpv6Form, says=_gains_ipv6),
         Do(SUBNET_RENAME, form=LabelsForm),
         Do(SUBNET_DELETE, says=_what_goes),
     ),
@@ -91,6 +96,14 @@ class SubnetList(ListPage):
             width="address",
             brief=True,
             text=lambda row, page: str(row.cidr),
+        ),
+        Column(
+            "cidr6",
+            gettext_lazy("IPv6 prefix"),
+            lambda row, page: html.copyable(row.cidr6) if row.cidr6 else "",
+            sort="cidr6",
+            width="address",
+            text=lambda row, page: str(row.cidr6 or ""),
         ),
         Column(
             "vpc",
@@ -123,6 +136,15 @@ class SubnetList(ListPage):
     )
 
 
+def _ipv6(row: Subnet) -> list[Property]:
+    if not row.cidr6:
+        return [Property(_("IPv6 prefix"), _("none: IPv4 only"))]
+    return [
+        Property(_("IPv6 prefix"), row.cidr6, copy=True),
+        Property(_("IPv6 gateway"), row.gateway6, copy=True),
+    ]
+
+
 def _addresses(page: DetailPage, subnet: Subnet) -> dict[str, Any]:
     nics = selectors.visible_nics(page.actor).filter(subnet=subnet).order_by("ip")
     return {"nics": nics[:MOST_NICS], "most": MOST_NICS, "more": subnet.taken_addresses > MOST_NICS}
@@ -130,7 +152,7 @@ def _addresses(page: DetailPage, subnet: Subnet) -> dict[str, Any]:
 
 class SubnetDetail(DetailPage):
     of = SUBNET
-    primary = ("retry", "rename")
+    primary = ("retry", "add_ipv6", "rename")
     tabs = (
         OVERVIEW,
         Tab("addresses", gettext_lazy("Addresses in use"), "network/subnet_addresses.html", _addresses),
@@ -142,6 +164,7 @@ class SubnetDetail(DetailPage):
         return [
             Property(_("CIDR block"), row.cidr, copy=True),
             Property(_("Gateway"), row.gateway, copy=True),
+            *([Property(_("IPv6 prefix"), row.cidr6, copy=True)] if row.cidr6 else []),
         ]
 
     def properties(self, row: Any) -> Sequence[Properties]:
@@ -156,6 +179,7 @@ class SubnetDetail(DetailPage):
                     ),
                     Property(_("CIDR block"), row.cidr, copy=True),
                     Property(_("Gateway"), row.gateway, copy=True),
+                    *_ipv6(row),
                     Property(_("Free addresses"), free_of_all(row)),
                     Property(_("DNS servers"), ", ".join(row.region.dns_servers)),
                 ],

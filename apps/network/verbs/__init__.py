@@ -41,7 +41,29 @@ DEFAULT_NETWORK_CREATE = declare(
 )
 
 SUBNET_CREATE = declare(create_verb("subnet", _("Create subnet")))
-SUBNET_RETRY = declare(retry_verb("subnet"))
+
+
+def _must_lack_ipv6(subnet: Any) -> Text | None:
+    return _("The subnet already has an IPv6 prefix.") if subnet.cidr6 else None
+
+
+# An IPv6 prefix that could not be applied is applied by trying again, too.
+SUBNET_RETRY = declare(
+    retry_verb("subnet", states=frozenset({State.READY, State.ERROR}), obstacle=_must_have_failed)
+)
+SUBNET_ADD_IPV6 = declare(
+    Verb(
+        "subnet.add_ipv6",
+        _("Add IPv6"),
+        _("Adding IPv6"),
+        permission="manage",
+        obstacle=_must_lack_ipv6,
+        cancel=Cancel.NEVER,
+        retried_by="retry",
+        deadline=timedelta(minutes=2),
+        icon="plus",
+    )
+)
 SUBNET_RENAME = declare(rename_verb("subnet"))
 SUBNET_DELETE = declare(delete_verb("subnet"))
 
