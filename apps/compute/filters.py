@@ -22,7 +22,7 @@ from apps.compute.models import Image, PauseReason, Power, Vm
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.models import SILENCE, ComputeCluster
 from apps.lifecycle.models import Operation, State
-from apps.network.filters import at_address
+from apps.network.by_address import at_address
 from apps.network.models import Eip, Nic
 from apps.storage.models import Disk
 

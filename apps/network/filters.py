@@ -12,6 +12,7 @@ from apps.api.filter_fields import Choices, Flag, Number, Text
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
 from apps.api.query_fields import Words
 from apps.api.status_filter import status_filter
+from apps.network.by_address import address_starts, at_address
 from apps.network.models import Eip, Eni, ExternalSegment, Nic, NicRole, SecurityGroupRule, SegmentAddress
 from apps.network.segment_plan import is_address
 from apps.network.selectors import FREE_ADDRESSES, RULE_COUNT
@@ -42,10 +43,6 @@ class SubnetFilter(ResourceFilter):
         return queryset.filter(named_or_with_id(value.strip()) | _holding(value) | _holding(value, "cidr6"))
 
 
-def _nic_with_address(begins: str) -> Q:
-    return Q(ip__istartswith=begins) | Q(ip6__istartswith=begins)
-
-
 class NicFilter(ListFilter):
     """NICs by where they are, whose they are, and what they are called on the wire."""
 
@@ -57,7 +54,7 @@ class NicFilter(ListFilter):
         "owner": Choices(_("Owner"), "owner_id", each=forms.UUIDField),
         "role": Choices(_("Role"), "role", choices=NicRole.choices),
         "mac": Text(_("MAC"), "mac", lookup="istartswith"),
-        "ip": Text(_("IP address"), where=_nic_with_address, lookup="istartswith"),
+        "ip": Text(_("IP address"), where=address_starts, lookup="istartswith"),
     }
 
     def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
@@ -82,11 +79,6 @@ class SecurityGroupFilter(ResourceFilter):
 
 def _bound() -> Q:
     return Q(pk__in=Nic.objects.filter(security_group__isnull=False).values("security_group"))
-
-
-def at_address(text: str) -> Q:
-    """Return the condition that a NIC has this address."""
-    return Q(ip6=text) if ":" in text else Q(ip=text)
 
 
 def _holding(value: str, column: str = "cidr") -> Q:
@@ -176,8 +168,7 @@ def _eni_of_role(roles: list[str]) -> Q:
 
 
 def _eni_with_address(begins: str) -> Q:
-    inside = Q(nics__ip__istartswith=begins) | Q(nics__ip6__istartswith=begins)
-    return inside | Q(segment_address__ip__istartswith=begins)
+    return address_starts(begins, "nics__") | Q(segment_address__ip__istartswith=begins)
 
 
 class EniFilter(ResourceFilter):

@@ -17,8 +17,8 @@ AUTOMATIC = "auto"
 LENGTH = 64
 #: Unique local addresses (RFC 4193), and global ones.
 USABLE = (IPv6Network("fc00::/7"), IPv6Network("2000::/3"))
-#: The last addresses of a /64 are anycast addresses (RFC 2526).
-ANYCAST = 128
+#: Number of the last address before the reserved anycast addresses of a /64 (RFC 2526).
+LAST = 0xFDFF_FFFF_FFFF_FF7F
 _LAST_NUMBER = 2**16 - 1
 
 
@@ -62,7 +62,7 @@ def derived_address(prefix: IPv6Network, block: IPv4Network, address: IPv4Addres
 
 def chosen_addresses(prefix: IPv6Network, block: IPv4Network) -> tuple[IPv6Address, IPv6Address]:
     """Return the first and last address that can be chosen: none that goes with an IPv4 address of the subnet."""
-    return prefix[block.num_addresses], prefix[prefix.num_addresses - ANYCAST - 1]
+    return prefix[block.num_addresses], prefix[LAST]
 
 
 def _own_block(vpc: UUID, avoid: Collection[IPv6Network]) -> IPv6Network:

@@ -18,7 +18,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, NotNow
 from apps.lifecycle.requests import Allowed
 from apps.network.bound_eips import bound_eips
-from apps.network.models import Eip, ExternalSegment
+from apps.network.models import Eip, ExternalSegment, Subnet
 from apps.network.services.eip import add_eip, checked_mbit, chosen_segment
 from apps.network.verbs.eip import EIP_BIND, EIP_CREATE
 
@@ -43,6 +43,21 @@ class EipChoice:
     def delivery_label(self) -> str:
         """How it reaches the guest, in words."""
         return str(Eip.Delivery(self.delivery).label)
+
+    def ensure_fits(self, subnet: Subnet) -> None:
+        """Raise Invalid (fields "eip", "new_eip.segment") where it needs an IPv6 address that the subnet has not."""
+        segment = self.segment or (self.eip and self.eip.segment)
+        if (
+            segment is None
+            or segment.cidr.version == 4
+            or self.delivery == Eip.Delivery.GUEST
+            or subnet.cidr6
+        ):
+            return
+        text = _(
+            "The guest of this image gets EIPs by one-to-one NAT. For IPv6 choose a subnet with an IPv6 prefix."
+        )
+        raise Invalid({"eip" if self.eip else "new_eip.segment": [text]})
 
     def amounts(self, count: int) -> dict[str, int]:
         """Return metric → units of `count` VMs."""

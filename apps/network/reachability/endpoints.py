@@ -11,7 +11,7 @@ from apps.accounts.single_line import clean_line
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.network.bound_eips import bound_eips
-from apps.network.filters import at_address
+from apps.network.by_address import at_address
 from apps.network.models import Eip, Nic, NicRole
 from apps.network.reachability.outside import Outside, leaves_by
 from apps.network.segment_plan import is_address
