@@ -122,6 +122,30 @@ VM_SET_NIC_BANDWIDTH = declare(
     )
 )
 
+
+def _must_lack_an_ipv6_address(vm: Any) -> Text | None:
+    nics = vm.shown_nics if hasattr(vm, "shown_nics") else vm.nics.select_related("subnet")
+    nic = next((nic for nic in nics if nic.role == "internal"), None)
+    if nic is None:
+        return _("The VM has no NIC.")
+    if nic.ip6:
+        return _("The VM already has an IPv6 address.")
+    return None if nic.subnet.cidr6 else _("The subnet has no IPv6 prefix. Add one to the subnet first.")
+
+
+VM_ADD_IPV6 = declare(
+    Verb(
+        "vm.add_ipv6",
+        _("Add IPv6"),
+        _("Adding IPv6"),
+        permission="manage",
+        obstacle=_must_lack_an_ipv6_address,
+        cancel=Cancel.NEVER,
+        deadline=timedelta(minutes=2),
+        icon="plus",
+    )
+)
+
 NETWORK_SET_RANGES = declare(
     Verb(
         "network.set_ranges",
