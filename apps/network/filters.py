@@ -12,7 +12,7 @@ from apps.api.filter_fields import Choices, Flag, Number, Text
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
 from apps.api.query_fields import Words
 from apps.api.status_filter import status_filter
-from apps.network.by_address import address_starts, at_address
+from apps.network.by_address import at_address, starts
 from apps.network.models import Eip, Eni, ExternalSegment, Nic, NicRole, SecurityGroupRule, SegmentAddress
 from apps.network.segment_plan import is_address
 from apps.network.selectors import FREE_ADDRESSES, RULE_COUNT
@@ -20,7 +20,7 @@ from apps.network.selectors import FREE_ADDRESSES, RULE_COUNT
 
 class VpcFilter(ResourceFilter):
     by = {
-        "cidr": Text(_("CIDR block"), "cidr", lookup="istartswith"),
+        "cidr": Text(_("CIDR block"), where=starts("cidr"), lookup="istartswith"),
         "subnets": Number(_("Subnets"), "subnet_count"),
         "vni": Number(_("Identifier"), "vni"),
     }
@@ -32,8 +32,8 @@ class VpcFilter(ResourceFilter):
 
 class SubnetFilter(ResourceFilter):
     by = {
-        "cidr": Text(_("CIDR block"), "cidr", lookup="istartswith"),
-        "cidr6": Text(_("IPv6 prefix"), "cidr6", lookup="istartswith"),
+        "cidr": Text(_("CIDR block"), where=starts("cidr"), lookup="istartswith"),
+        "cidr6": Text(_("IPv6 prefix"), where=starts("cidr6"), lookup="istartswith"),
         "vpc": Choices(_("VPC"), "vpc_id", each=forms.UUIDField),
         "free": Number(_("Free addresses"), expression=FREE_ADDRESSES),
     }
@@ -54,7 +54,7 @@ class NicFilter(ListFilter):
         "owner": Choices(_("Owner"), "owner_id", each=forms.UUIDField),
         "role": Choices(_("Role"), "role", choices=NicRole.choices),
         "mac": Text(_("MAC"), "mac", lookup="istartswith"),
-        "ip": Text(_("IP address"), where=address_starts, lookup="istartswith"),
+        "ip": Text(_("IP address"), where=starts("ip", "ip6"), lookup="istartswith"),
     }
 
     def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
@@ -85,7 +85,7 @@ def _holding(value: str, column: str = "cidr") -> Q:
     text = value.strip()
     if is_address(text):
         return Q(**{f"{column}__net_contains_or_equals": text})
-    return Q(**{f"{column}__istartswith": text})
+    return starts(column)(text)
 
 
 def _of_version(versions: list[str]) -> Q:
@@ -102,7 +102,7 @@ _VERSIONS = (("4", "IPv4"), ("6", "IPv6"))
 class SegmentFilter(ResourceFilter):
     by = {
         "status": status_filter(ExternalSegment),
-        "cidr": Text(_("CIDR block"), "cidr", lookup="istartswith"),
+        "cidr": Text(_("CIDR block"), where=starts("cidr"), lookup="istartswith"),
         "version": Choices(_("IP version"), where=_of_version, choices=_VERSIONS),
         "vlan": Number(_("VLAN"), "provider_network__vlan", admin=True),
         "physical_network": Text(_("Physical network"), "provider_network__physical_network", admin=True),
@@ -123,7 +123,7 @@ class SegmentAddressFilter(ListFilter):
         "segment": Choices(_("External segment"), "segment_id", each=forms.UUIDField),
         "use": Choices(_("Use"), "use", choices=SegmentAddress.Use.choices),
         "holder": Choices(_("Used by"), "holder_id", each=forms.UUIDField),
-        "ip": Text(_("IP address"), "ip", lookup="istartswith"),
+        "ip": Text(_("IP address"), where=starts("ip"), lookup="istartswith"),
         "mac": Text(_("MAC"), "mac", lookup="istartswith"),
     }
 
@@ -137,7 +137,7 @@ class SegmentAddressFilter(ListFilter):
 class EipFilter(ResourceFilter):
     by = {
         "status": status_filter(Eip),
-        "address": Text(_("IP address"), "segment_address__ip", lookup="istartswith"),
+        "address": Text(_("IP address"), where=starts("segment_address__ip"), lookup="istartswith"),
         "version": Choices(_("IP version"), where=_eip_of_version, choices=_VERSIONS),
         "segment": Choices(_("External segment"), "segment_id", each=forms.UUIDField),
         "carrier": Choices(_("Bound to"), "carrier_id", each=forms.UUIDField),
@@ -167,8 +167,7 @@ def _eni_of_role(roles: list[str]) -> Q:
     return found
 
 
-def _eni_with_address(begins: str) -> Q:
-    return address_starts(begins, "nics__") | Q(segment_address__ip__istartswith=begins)
+_ENI_ADDRESSES = ("nics__ip", "nics__ip6", "segment_address__ip")
 
 
 class EniFilter(ResourceFilter):
@@ -182,7 +181,7 @@ class EniFilter(ResourceFilter):
         "vpc": Choices(_("VPC"), "nics__subnet__vpc_id", each=forms.UUIDField),
         "segment": Choices(_("External segment"), "segment_id", each=forms.UUIDField),
         "security_group": Choices(_("Security group"), "nics__security_group_id", each=forms.UUIDField),
-        "address": Text(_("IP address"), where=_eni_with_address),
+        "address": Text(_("IP address"), where=starts(*_ENI_ADDRESSES), lookup="istartswith"),
         "mac": Text(_("MAC"), "nics__mac", lookup="istartswith"),
     }
 

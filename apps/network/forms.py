@@ -108,9 +108,11 @@ class SubnetForm(BaseForm):
 
 
 class SubnetIpv6Form(RowForm):
-    cidr6 = forms.CharField(
-        label=gettext_lazy("IPv6 prefix"), max_length=43, initial=AUTOMATIC, help_text=_IPV6_HELP
-    )
+    cidr6 = forms.CharField(label=gettext_lazy("IPv6 prefix"), max_length=43, help_text=_IPV6_HELP)
+
+    def prepare(self) -> None:
+        """Suggest a free one."""
+        self.initial["cidr6"] = AUTOMATIC
 
 
 class SecurityGroupForm(PlacedForm):
