@@ -57,9 +57,9 @@ def test_a_vm_has_both_addresses_in_fabric_and_first_boot_data(
     plain = make_vm(owner, cloud, subnet, name="plain")
     vm = make_vm(owner, cloud, dual(owner, subnet))
     assert ip6_of(vm) == "fd12:3456:789a:1::3" == internal_port(cloud, vm).ip6
-    assert [nic.dhcp6 for nic in vm_spec(vm).seed.nics] == [True]  # type: ignore[union-attr]
+    assert [nic.dhcp6 for nic in vm_spec(vm).seed.nics] == [True]
     assert internal_port(cloud, plain).ip6 == ""
-    assert [nic.dhcp6 for nic in vm_spec(plain).seed.nics] == [False]  # type: ignore[union-attr]
+    assert [nic.dhcp6 for nic in vm_spec(plain).seed.nics] == [False]
 
 
 def test_api_and_pages_show_and_find_the_ipv6_address(

@@ -125,13 +125,15 @@ def test_pages_show_prefixes_and_ipv6_addresses(page: Client, dual: Subnet, nic:
         assert shown in page.get(path).content.decode(), path
 
 
-def test_an_elastic_nic_is_made_by_its_form_and_shows_both_addresses(page: Client, dual: Subnet) -> None:
+def test_an_elastic_nic_is_made_by_its_form_and_shows_both_addresses(
+    page: Client, dual: Subnet, project_a: Project
+) -> None:
     form = {
         "name": "nic",
         "role": "internal",
         "subnet": dual.pk,
         "address6": "fd12:3456:789a:1::cafe",
-        "project": dual.project.uid,
+        "project": project_a.uid,
     }
     assert page.post("/enis/create/", form).status_code == 302
     eni = Eni.objects.get()

@@ -46,7 +46,7 @@ class EipChoice:
 
     def ensure_fits(self, subnet: Subnet) -> None:
         """Raise Invalid (fields "eip", "new_eip.segment") where it needs an IPv6 address that the subnet has not."""
-        segment = self.segment or (self.eip and self.eip.segment)
+        segment = self.eip.segment if self.eip is not None else self.segment
         if (
             segment is None
             or segment.cidr.version == 4
