@@ -12,6 +12,7 @@ from apps.compute.models import Vm
 from apps.compute.specs import vm_spec
 from apps.drivers.memory import MemoryFabric
 from apps.drivers.memory.records import SUBNETS
+from apps.drivers.specs import GuestNetwork
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, NotNow
 from apps.network.models import Eip, Nic, NicRole, Subnet
@@ -58,7 +59,11 @@ def test_a_vm_has_both_addresses_in_fabric_and_first_boot_data(
     vm = make_vm(owner, cloud, dual(owner, subnet))
     assert ip6_of(vm) == "fd12:3456:789a:1::3" == internal_port(cloud, vm).ip6
     assert [nic.dhcp6 for nic in vm_spec(vm).seed.nics] == [True]
-    assert internal_port(cloud, plain).ip6 == ""
+    network = guest_network(cloud, vm)
+    assert network is not None and [nic.mac for nic in network.nics if nic.addresses] == [
+        vm.nics.get(role=NicRole.INTERNAL).mac
+    ]
+    assert internal_port(cloud, plain).ip6 == "" and guest_network(cloud, plain) in (None, GuestNetwork())
     assert [nic.dhcp6 for nic in vm_spec(plain).seed.nics] == [False]
 
 
@@ -89,7 +94,7 @@ def test_a_vm_from_before_gets_its_ipv6_address_by_a_verb(
     with pytest.raises(NotNow, match="Add one to the subnet first"):
         add_ipv6(owner, vm)
     dual(owner, subnet)
-    assert "at the latest after its next restart" in page.get(f"/vms/{vm.pk}/add-ipv6/").content.decode()
+    assert "The guest agent configures it." in page.get(f"/vms/{vm.pk}/add-ipv6/").content.decode()
     answer = page.post(f"/api/v1/vms/{vm.pk}/add-ipv6", {}, content_type="application/json")
     assert answer.status_code == 202, answer.json()
     settle(vm.operations.latest("sequence"))
@@ -115,7 +120,7 @@ def test_a_guest_with_an_eip_gets_the_address_of_its_internal_nic_too(
     network = guest_network(cloud, Vm.objects.get(pk=vm.pk))
     assert network is not None
     (internal,) = [nic for nic in network.nics if nic.mac == vm.nics.get(role=NicRole.INTERNAL).mac]
-    assert [address.address for address in internal.addresses] == ["10.0.0.2/20", "fd12:3456:789a:1::2/128"]
+    assert [address.address for address in internal.addresses] == ["10.0.0.2/20", "fd12:3456:789a:1::2/64"]
     assert internal.addresses[1].routes == (PREFIX,)
 
 

@@ -46,7 +46,7 @@ from apps.storage.models import Disk
 def _gaining_ipv6(vm: Vm) -> list[str]:
     return [
         _("The internal NIC of %(name)s gets an IPv6 address of its subnet.") % {"name": vm.name},
-        _("The guest gets it by DHCPv6, at the latest after its next restart."),
+        _("The guest agent configures it. A guest without an agent gets it by DHCPv6, after a restart."),
     ]
 
 
