@@ -74,6 +74,12 @@ class EniForm(BaseForm):
             "Leave empty for any free address. The NIC keeps its address until it is deleted."
         ),
     )
+    address6 = forms.CharField(
+        label=gettext_lazy("IPv6 address"),
+        max_length=limits.ADDRESS,
+        required=False,
+        help_text=gettext_lazy("For a subnet with an IPv6 prefix. Leave empty to have one assigned."),
+    )
     security_group = _group_field()
     mbit_in = _speed(gettext_lazy("Inbound bandwidth (Mbit/s)"))
     mbit_out = _speed(gettext_lazy("Outbound bandwidth (Mbit/s)"))
@@ -113,6 +119,8 @@ class EniForm(BaseForm):
             row = data.pop(name, None)
             if row is not None and name in (kept, "security_group"):
                 data[name] = row.pk
+        if kept == "segment":
+            data.pop("address6", None)  # hidden
         return data
 
 

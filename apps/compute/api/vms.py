@@ -45,7 +45,7 @@ from apps.compute.verbs import (
 )
 from apps.lifecycle.actor import Actor
 from apps.network.models import Eip
-from apps.network.verbs import VM_SET_NIC_BANDWIDTH, VM_SET_SECURITY_GROUP
+from apps.network.verbs import VM_ADD_IPV6, VM_SET_NIC_BANDWIDTH, VM_SET_SECURITY_GROUP
 
 MOST_DATA_DISKS = max(MOST_DISKS.values())
 
@@ -288,6 +288,7 @@ class VmApi(ResourceApi):
         Action(VM_RETRY),
         Action(VM_SET_SECURITY_GROUP, VmSecurityGroupBody),
         Action(VM_SET_NIC_BANDWIDTH, NicBandwidthBody),
+        Action(VM_ADD_IPV6),
         Action(VM_SNAPSHOT_DISKS, VmSnapshotBody),
     )
 

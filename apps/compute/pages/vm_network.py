@@ -67,7 +67,7 @@ def vm_network(page: DetailPage, vm: Vm) -> dict[str, Any]:
         "egress": egress[4],
         "egress6": egress[6],
         "actions": page.of.offers(
-            page.rights, vm, page.area, only=("set_security_group", "set_nic_bandwidth")
+            page.rights, vm, page.area, only=("set_security_group", "set_nic_bandwidth", "add_ipv6")
         ),
         "create_eip": EIP.create_url(page.area)
         if page.rights.covers(EIP_CREATE, vm.project_id, vm.tenant_id)

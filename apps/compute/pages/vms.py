@@ -29,7 +29,7 @@ from apps.compute.verbs import (
 )
 from apps.infrastructure.models import ComputeCluster, Host
 from apps.network.models import Eip, Eni, SecurityGroup, Subnet, Vpc
-from apps.network.verbs import VM_SET_NIC_BANDWIDTH, VM_SET_SECURITY_GROUP
+from apps.network.verbs import VM_ADD_IPV6, VM_SET_NIC_BANDWIDTH, VM_SET_SECURITY_GROUP
 from apps.portal import html
 from apps.portal.charts import VM_CHARTS, monitoring
 from apps.portal.dependencies import Related
@@ -43,11 +43,18 @@ from apps.storage.forms import SnapshotOfForm
 from apps.storage.models import Disk
 
 
+def _gaining_ipv6(vm: Vm) -> list[str]:
+    return [
+        _("The internal NIC of %(name)s gets an IPv6 address of its subnet.") % {"name": vm.name},
+        _("The guest agent configures it. A guest without an agent gets it by DHCPv6, after a restart."),
+    ]
+
+
 def _goes(vm: Vm) -> list[str]:
     """What deleting destroys and what it leaves."""
     destroyed = _names(disk for disk in vm.shown_disks if disk.is_system)
     kept = _names(disk for disk in vm.shown_disks if not disk.is_system)
-    addresses = ", ".join(str(nic.ip) for nic in vm.shown_nics if nic.ip)
+    addresses = ", ".join(ip for nic in vm.shown_nics for ip in nic.ips)
     eips = ", ".join(eip.address or eip.name for eip in vm.shown_eips)
     return [
         _("VM %(name)s stops immediately.") % {"name": vm.name},
@@ -99,6 +106,7 @@ VM = PageKind(
         Do(VM_SNAPSHOT_DISKS, form=SnapshotOfForm, says=_taking, bulk=True, also=gettext_lazy("Backup")),
         Do(VM_SET_SECURITY_GROUP, form=SecurityGroupForm, bulk=True),
         Do(VM_SET_NIC_BANDWIDTH, form=NicBandwidthForm, bulk=True),
+        Do(VM_ADD_IPV6, says=_gaining_ipv6, bulk=True),
         Do(VM_RENAME, form=LabelsForm),
         Do(VM_DELETE, form=DeleteVmForm, says=_goes, typed_name=True, bulk=True),
     ),

@@ -281,6 +281,8 @@ def _check_fit(draft: Draft, refusals: ErrorCollector) -> None:
         refusals.attempt(ensure_one_region, cluster, draft.cluster, field="disk_cluster")
     if draft.image is not None:
         refusals.attempt(_ensure_cpus, draft.type, draft.image)
+    if draft.subnet is not None:
+        refusals.attempt(eips.ensure_fits, draft.subnet)
 
 
 def _ensure_cpus(kind: InstanceType, image: Image) -> None:

@@ -54,6 +54,21 @@ class EipChoice:
         """How it reaches the guest, and why so, in words."""
         return delivery_text(self.delivery, chosen=self.delivery_chosen, why=self.why)
 
+    def ensure_fits(self, subnet: Subnet) -> None:
+        """Raise Invalid (fields "eip", "new_eip.segment") where it needs an IPv6 address that the subnet has not."""
+        segment = self.eip.segment if self.eip is not None else self.segment
+        if (
+            segment is None
+            or segment.cidr.version == 4
+            or self.delivery == Eip.Delivery.GUEST
+            or subnet.cidr6
+        ):
+            return
+        text = _(
+            "The guest of this image gets EIPs by one-to-one NAT. For IPv6 choose a subnet with an IPv6 prefix."
+        )
+        raise Invalid({"eip" if self.eip else "new_eip.segment": [text]})
+
     def amounts(self, count: int) -> dict[str, int]:
         """Return metric → units of `count` VMs."""
         return {"eip": count} if self.segment is not None else {}

@@ -61,6 +61,13 @@ class EniBody(NewResource):
         default="",
         help_text="By default any free address. It keeps its address until it is deleted.",
     )
+    address6 = serializers.CharField(
+        max_length=limits.ADDRESS,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="IPv6 address of an internal one, in a subnet with an IPv6 prefix. By default assigned.",
+    )
     security_group = serializers.UUIDField(
         required=False, allow_null=True, default=None, help_text="null: no traffic is filtered."
     )
@@ -98,6 +105,10 @@ class EniOut(ResourceOut):
         choices=ELASTIC_NIC_ROLES, help_text="Whether it is in a subnet or in an external segment."
     )
     address = serializers.CharField(help_text="Empty if it could not be created.")
+    address6 = serializers.CharField(
+        allow_null=True,
+        help_text="IPv6 address of an internal one; null: its subnet had no IPv6 when it was created.",
+    )
     mac = serializers.CharField()
     vpc = ReferenceOut(allow_null=True, help_text="null: an external elastic NIC.")
     subnet = ReferenceOut(allow_null=True, help_text="null: an external elastic NIC.")
@@ -115,6 +126,7 @@ class EniOut(ResourceOut):
         return {
             "role": "external" if row.is_external else "internal",
             "address": row.address,
+            "address6": str(nic.ip6) if nic.ip6 else None,
             "mac": nic.mac,
             "vpc": {"id": str(subnet.vpc_id), "name": subnet.vpc.name} if subnet else None,
             "subnet": {"id": str(subnet.pk), "name": subnet.name} if subnet else None,

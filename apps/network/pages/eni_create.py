@@ -28,7 +28,11 @@ class EniCreate(CreatePage):
     aside = "network/eni_summary.html"
     sections = (
         Section(gettext_lazy("Basics"), ("name", "project", "description")),
-        Section(gettext_lazy("Network"), ("role", "subnet", "segment", "address"), css="one-field eni-place"),
+        Section(
+            gettext_lazy("Network"),
+            ("role", "subnet", "segment", "address", "address6"),
+            css="one-field eni-place",
+        ),
         Section(gettext_lazy("Traffic"), ("security_group", "mbit_in", "mbit_out")),
     )
 
@@ -63,6 +67,7 @@ class EniCreate(CreatePage):
             **place,
             "where": place.get("segment") or place.get("subnet"),
             "address": data.get("address", ""),
+            "address6": data.get("address6", ""),
             "left": left,
             "speed_in": speed_text(speeds[0]),
             "speed_out": speed_text(speeds[1]),

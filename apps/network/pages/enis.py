@@ -52,7 +52,7 @@ def _unbinding(eni: Eni) -> list[str]:
 def _goes(eni: Eni) -> list[str]:
     if not eni.address:
         return [_("The elastic NIC has no address.")]
-    return [_("You lose the address %(address)s.") % {"address": eni.address}]
+    return [_("You lose the address %(address)s.") % {"address": each} for each in eni.addresses]
 
 
 ENI = PageKind(
@@ -63,7 +63,7 @@ ENI = PageKind(
     icon="plug-connected",
     help="networks#elastic-nics",
     visible=visible_enis,
-    beside=lambda eni: eni.address,
+    beside=lambda eni: ", ".join(eni.addresses),
     create=ENI_CREATE,
     copies=True,
     actions=(
@@ -112,10 +112,10 @@ class EniList(ListPage):
         Column(
             "address",
             gettext_lazy("IP address"),
-            lambda row, page: copyable(row.address) if row.address else "",
+            lambda row, page: copyable(", ".join(row.addresses)) if row.addresses else "",
             width="code",
             wide=False,
-            text=lambda row, page: row.address,
+            text=lambda row, page: ", ".join(row.addresses),
         ),
         Column(
             "vm",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ipaddress import IPv6Network
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
@@ -11,7 +12,7 @@ from apps.infrastructure.models import Region
 from apps.lifecycle.errors import InUse, Invalid
 from apps.lifecycle.in_use import NAMED, ensure_unused
 from apps.lifecycle.models import Resource
-from apps.network.models import ExternalSegment, SegmentAddress, Vpc
+from apps.network.models import ExternalSegment, SegmentAddress, Subnet, Vpc
 from apps.network.ranges import allowed_ranges
 from apps.network.segment_plan import Network
 from apps.network.segment_ranges import AddressRange, holds, spans_of
@@ -62,7 +63,12 @@ def ensure_no_overlap(region: Region, block: Network) -> None:
     overlapping = overlapping_segment(region, block)
     if overlapping is not None:
         raise overlapping
-    if block.version != 4:  # VPCs have IPv4 blocks only
+    if block.version == 6:  # VPCs have no IPv6 block, but their subnets may
+        subnets = Subnet.objects.filter(region=region, cidr6__net_overlaps=str(block))
+        subnet = subnets.order_by("name").first()
+        if subnet is not None:
+            values = {"name": subnet.name, "cidr": subnet.cidr6}
+            raise Invalid({"cidr": [_("Overlaps subnet %(name)s (%(cidr)s).") % values]})
         return
     for allowed in allowed_ranges():
         if allowed.cidr.overlaps(block):
@@ -85,6 +91,12 @@ def overlapping_segment(region: Region, block: Network) -> Invalid | None:
         return None
     values = {"name": other.name, "cidr": other.cidr}
     return Invalid({"cidr": [_("Overlaps segment %(name)s (%(cidr)s).") % values]})
+
+
+def ipv6_segments(region_id: int | None) -> list[IPv6Network]:
+    """Return the IPv6 blocks of a region's external segments."""
+    rows = ExternalSegment.objects.filter(edge__region=region_id, cidr__family=6)
+    return list(rows.values_list("cidr", flat=True))
 
 
 def ensure_clear_of_segments(region: Region | None, block: Network, field: str = "cidr") -> None:
