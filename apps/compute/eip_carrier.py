@@ -11,6 +11,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.verbs import Text
 from apps.network.carriers import Carrier
 from apps.network.models import Eip, Nic, NicRole
+from apps.network.services.overlaps import vpcs_at
 
 Delivery = Eip.Delivery
 
@@ -50,5 +51,6 @@ VM_CARRIER = Carrier(
     delivery=lambda vm: suitable_delivery(vm.image),
     deliveries=(Delivery.GUEST, Delivery.TRANSLATED),
     unfit=_unfit,
+    vpcs=lambda vm: vpcs_at(vm.pk),
     egress=True,
 )

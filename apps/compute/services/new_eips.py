@@ -44,6 +44,16 @@ class EipChoice:
         """How it reaches the guest, in words."""
         return str(Eip.Delivery(self.delivery).label)
 
+    @property
+    def used_segment(self) -> UUID | None:
+        """The segment that the VMs get an address of."""
+        return self.eip.segment_id if self.eip is not None else self.segment and self.segment.pk
+
+    @property
+    def field(self) -> str:
+        """Where a refusal of the segment is reported."""
+        return "eip" if self.eip is not None else "new_eip.segment"
+
     def amounts(self, count: int) -> dict[str, int]:
         """Return metric → units of `count` VMs."""
         return {"eip": count} if self.segment is not None else {}

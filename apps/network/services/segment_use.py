@@ -11,8 +11,7 @@ from apps.infrastructure.models import Region
 from apps.lifecycle.errors import InUse, Invalid
 from apps.lifecycle.in_use import NAMED, ensure_unused
 from apps.lifecycle.models import Resource
-from apps.network.models import ExternalSegment, SegmentAddress, Vpc
-from apps.network.ranges import allowed_ranges
+from apps.network.models import ExternalSegment, SegmentAddress
 from apps.network.segment_plan import AddressRange, Network, holds, spans_of
 
 
@@ -57,23 +56,10 @@ def ensure_addresses_kept(segment: ExternalSegment, ranges: Sequence[AddressRang
 
 
 def ensure_no_overlap(region: Region, block: Network) -> None:
-    """Raise Invalid (field "cidr") naming the segment, VPC or VPC range that the block overlaps."""
+    """Raise Invalid (field "cidr") naming the segment that the block overlaps. VPCs may: see `overlaps.py`."""
     overlapping = overlapping_segment(region, block)
     if overlapping is not None:
         raise overlapping
-    if block.version != 4:  # VPCs have IPv4 blocks only
-        return
-    for allowed in allowed_ranges():
-        if allowed.cidr.overlaps(block):
-            raise Invalid(
-                {"cidr": [_("Overlaps %(range)s, which VPCs are created from.") % {"range": allowed.cidr}]},
-                hint=_("Choose another CIDR block, or change the allowed VPC CIDR blocks first."),
-            )
-    vpc = Vpc.objects.filter(region=region, cidr__net_overlaps=str(block)).order_by("name").first()
-    if vpc is not None:
-        raise Invalid(
-            {"cidr": [_("Overlaps VPC %(name)s (%(cidr)s).") % {"name": vpc.name, "cidr": vpc.cidr}]}
-        )
 
 
 def overlapping_segment(region: Region, block: Network) -> Invalid | None:

@@ -20,6 +20,7 @@ from apps.lifecycle.requests import Allowed, Change, lock
 from apps.lifecycle.usable import is_being_removed
 from apps.network.models import Subnet, Vpc
 from apps.network.ranges import subnet_block
+from apps.network.services.overlaps import ensure_clear_of_addresses
 from apps.network.verbs import SUBNET_CREATE, SUBNET_DELETE, SUBNET_RENAME, SUBNET_RETRY
 from apps.quotas.services import reserve_quota
 
@@ -48,6 +49,7 @@ def add_subnet(
     vpc = lock(vpc)
     _ensure_staying(vpc)
     block = subnet_block(cidr, vpc.cidr, field)
+    ensure_clear_of_addresses(vpc, block, field)
     subnet = Subnet(
         kind="subnet",
         name=name,
