@@ -15,9 +15,9 @@ from apps.accounts.access import visible, visible_projects
 from apps.accounts.labels import MAX_NAME
 from apps.api import limits
 from apps.lifecycle.models import State
-from apps.network.eip_forms import free_text
 from apps.network.models import ExternalSegment, SecurityGroup, Subnet
 from apps.network.segment_plan import MOST_MBIT
+from apps.network.segment_texts import segment_pick
 from apps.network.selectors import visible_segments, visible_subnets
 from apps.portal.forms import BaseForm, RowForm
 from apps.portal.pickers import Pick, PickField
@@ -57,14 +57,14 @@ class EniForm(BaseForm):
         label=gettext_lazy("Subnet"),
         required=False,
         empty_label=None,
-        headings=[gettext_lazy("CIDR block"), gettext_lazy("Free addresses")],
+        headings=[gettext_lazy("Free addresses")],
     )
     segment = PickField(
         ExternalSegment.objects.none(),
         label=gettext_lazy("External segment"),
         required=False,
         empty_label=None,
-        headings=[gettext_lazy("CIDR block"), gettext_lazy("Free addresses")],
+        headings=[gettext_lazy("Free addresses")],
     )
     address = forms.CharField(
         label=gettext_lazy("IP address"),
@@ -88,7 +88,7 @@ class EniForm(BaseForm):
         subnets = visible_subnets(self.actor).filter(**ready).order_by("region__name", "vpc__name", "name")
         segments = visible_segments(self.actor).filter(**ready).order_by("region__name", "name")
         self._offer("subnet", subnets.select_related("region"), _subnet)
-        self._offer("segment", segments, _segment)
+        self._offer("segment", segments, segment_pick)
         role = str((self.data if self.is_bound else self.initial).get("role") or INTERNAL)
         for name, needed in (("subnet", role == INTERNAL), ("segment", role == EXTERNAL)):
             self.fields[name].required = needed
@@ -119,12 +119,8 @@ def _groups(form: BaseForm) -> QuerySet[SecurityGroup]:
 
 
 def _subnet(subnet: Any) -> Pick:
-    place = f"{subnet.vpc.name} · {subnet.region.label}"
-    return Pick(subnet.name, place, [str(subnet.cidr), f"{subnet.free_addresses:,}"])
-
-
-def _segment(segment: Any) -> Pick:
-    return Pick(segment.name, segment.region.label, [str(segment.cidr), free_text(segment)])
+    place = f"{subnet.cidr} · {subnet.region.label}"
+    return Pick(f"{subnet.vpc.name} / {subnet.name}", place, [f"{subnet.free_addresses:,}"])
 
 
 class UnbindEniForm(RowForm):

@@ -145,7 +145,7 @@ def test_a_tenant_gets_binds_and_releases_an_eip(
     page.post(f"/eips/{eip.pk}/bind/", {"carrier": carrier.pk})
     settle_all()
     shown = text(page.get(f"/eips/{eip.pk}/"))
-    assert carrier.name in shown and "Not picked" in shown and "20 Mbit/s each way" in shown
+    assert carrier.name in shown and "Yes: bound first" in shown and "20 Mbit/s each way" in shown
     assert "has this EIP" in text(page.get(f"/eips/{eip.pk}/bind/"))
     assert "Connections through 203.0.113.2 end" in text(page.get(f"/eips/{eip.pk}/unbind/"))
     page.post(f"/eips/{eip.pk}/pick-egress/")
