@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django import forms
 from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -17,7 +18,7 @@ from apps.api import limits
 from apps.lifecycle.models import State
 from apps.network.models import ExternalSegment, SecurityGroup, Subnet
 from apps.network.segment_plan import MOST_MBIT
-from apps.network.segment_texts import segment_pick
+from apps.network.segment_texts import segment_pick, usual_segment
 from apps.network.selectors import visible_segments, visible_subnets
 from apps.portal.forms import BaseForm, RowForm
 from apps.portal.pickers import Pick, PickField
@@ -89,6 +90,14 @@ class EniForm(BaseForm):
         segments = visible_segments(self.actor).filter(**ready).order_by("region__name", "name")
         self._offer("subnet", subnets.select_related("region"), _subnet)
         self._offer("segment", segments, segment_pick)
+        if self.fields["segment"].queryset.first() is None:  # type: ignore[attr-defined]
+            self.fields["segment"].help_text = _(
+                "You have no access to any external segment. Ask the administrator."
+            )
+        self.fields["subnet"].make = (  # type: ignore[attr-defined]
+            reverse("portal:vpc.create"),
+            _("Create a VPC with a subnet"),
+        )
         role = str((self.data if self.is_bound else self.initial).get("role") or INTERNAL)
         for name, needed in (("subnet", role == INTERNAL), ("segment", role == EXTERNAL)):
             self.fields[name].required = needed
@@ -101,7 +110,7 @@ class EniForm(BaseForm):
         field = self.fields[name]
         assert isinstance(field, PickField)
         field.queryset, field.describe = rows, describe
-        field.initial = rows.first()
+        field.initial = usual_segment(rows) if name == "segment" else rows.first()
 
     def clean(self) -> dict[str, Any]:
         """Keep of subnet and segment the one that was chosen, and give the service ids."""

@@ -150,7 +150,7 @@ def test_a_tenant_gets_binds_and_releases_an_eip(
     assert "Connections through 203.0.113.2 end" in text(page.get(f"/eips/{eip.pk}/unbind/"))
     page.post(f"/eips/{eip.pk}/pick-egress/")
     settle_all()
-    assert "Picked" in text(page.get(f"/eips/{eip.pk}/"))
+    assert "Yes, picked" in text(page.get(f"/eips/{eip.pk}/"))
     page.post(f"/eips/{eip.pk}/set-bandwidth/", {"mbit": 30})
     settle_all()
     page.post(f"/eips/{eip.pk}/unbind/", {"carrier": carrier.pk})

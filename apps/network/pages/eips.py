@@ -120,7 +120,6 @@ class EipList(ListPage):
             lambda row, page: copyable(row.address) if row.address else "",
             sort="segment_address__ip",
             width="long",
-            wide=False,
             brief=True,
             kept=True,
             text=lambda row, page: row.address,

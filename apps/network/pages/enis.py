@@ -113,8 +113,9 @@ class EniList(ListPage):
             "address",
             gettext_lazy("IP address"),
             lambda row, page: copyable(row.address) if row.address else "",
-            width="code",
-            wide=False,
+            width="long",
+            brief=True,
+            kept=True,
             text=lambda row, page: row.address,
         ),
         Column(

@@ -99,7 +99,13 @@ class SegmentList(ListPage):
         NAME,
         STATE,
         Column(
-            "cidr", gettext_lazy("CIDR block"), lambda row, page: str(row.cidr), sort="cidr", width="long"
+            "cidr",
+            gettext_lazy("CIDR block"),
+            lambda row, page: str(row.cidr),
+            sort="cidr",
+            width="long",
+            brief=True,
+            kept=True,
         ),
         Column(
             "vlan",
@@ -113,7 +119,7 @@ class SegmentList(ListPage):
             gettext_lazy("Free addresses"),
             lambda row, page: free_text(row),
             end=True,
-            wide=False,
+            kept=True,
             text=lambda row, page: free_text(row),
         ),
         Column(
