@@ -140,7 +140,7 @@ def test_an_overlap_is_named(admin: Actor, region: Region, host: Host, project_a
 
 @pytest.mark.requirement("EI-1", "VP-1")
 def test_a_segment_may_overlap_vpcs_and_what_they_are_created_from(
-    owner: Actor, admin: Actor, region: Region, project_a: Project
+    owner: Actor, admin: Actor, region: Region, host: Host, project_a: Project
 ) -> None:
     vpc = make_vpc(project_a, region)
     block = {"cidr": "10.0.200.0/24", "gateway": "10.0.200.1"}
