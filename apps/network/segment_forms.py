@@ -108,7 +108,10 @@ class SegmentForm(_WithRanges):
     cidr = forms.CharField(
         label=gettext_lazy("CIDR block"),
         max_length=43,
-        help_text=gettext_lazy("IPv4 or IPv6, such as 203.0.113.0/24 or 2001:db8:1::/64."),
+        help_text=gettext_lazy(
+            "IPv4 or IPv6, such as 203.0.113.0/24 or 2001:db8:1::/64. VMs whose VPC has a subnet that overlaps "
+            "get no address of it."
+        ),
     )
     gateway = forms.CharField(
         label=gettext_lazy("Gateway"),

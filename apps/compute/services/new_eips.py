@@ -56,18 +56,22 @@ class EipChoice:
 
     def ensure_fits(self, subnet: Subnet) -> None:
         """Raise Invalid (fields "eip", "new_eip.segment") where it needs an IPv6 address that the subnet has not."""
-        segment = self.eip.segment if self.eip is not None else self.segment
-        if (
-            segment is None
-            or segment.cidr.version == 4
-            or self.delivery == Eip.Delivery.GUEST
-            or subnet.cidr6
-        ):
+        if self.version != 6 or self.delivery == Eip.Delivery.GUEST or subnet.cidr6:
             return
-        text = _(
-            "The guest of this image gets EIPs by one-to-one NAT. For IPv6 choose a subnet with an IPv6 prefix."
-        )
-        raise Invalid({"eip" if self.eip else "new_eip.segment": [text]})
+        text = _("With one-to-one NAT an IPv6 EIP needs a subnet with an IPv6 prefix. Choose another subnet.")
+        raise Invalid({self.field: [text]})
+
+    @property
+    def used_segment(self) -> UUID | None:
+        """The segment that the VMs get an address of."""
+        if self.eip is not None:
+            return self.eip.segment_id
+        return self.segment.pk if self.segment is not None else None
+
+    @property
+    def field(self) -> str:
+        """Where a refusal of the segment is reported."""
+        return "eip" if self.eip is not None else "new_eip.segment"
 
     def amounts(self, count: int) -> dict[str, int]:
         """Return metric → units of `count` VMs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import chain
 
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_noop as _
@@ -28,7 +29,8 @@ def change_segment(run: OperationContext) -> None:
     """Hand out changed routes: what is bound is brought up to them, each by an operation of its own."""
     if "routes" not in run.operation.args:
         return
-    run.step(_("Changing the routes of %(count)s addresses"), 30, count=sum(map(len, _with_old_routes(run))))
+    eips, enis = _with_old_routes(run)
+    run.step(_("Changing the routes of %(count)s addresses"), 30, count=len(eips) + len(enis))
     if _hand_out(run):
         return
     # What is done with them now may still hand out the old routes.
@@ -44,13 +46,12 @@ def change_segment(run: OperationContext) -> None:
 def _hand_out(run: OperationContext) -> bool:
     """Have each address brought up to the routes by an operation of its own; return whether all have one."""
     done = True
-    for rows, resync in zip(_with_old_routes(run), (EIP_RESYNC, ENI_RESYNC), strict=True):
-        for row in rows:
-            run.check()
-            try:
-                service_of(resync)(SYSTEM, row)
-            except Refused:
-                done = False
+    for row in chain(*_with_old_routes(run)):
+        run.check()
+        try:
+            service_of(EIP_RESYNC if isinstance(row, Eip) else ENI_RESYNC)(SYSTEM, row)
+        except Refused:
+            done = False
     return done
 
 

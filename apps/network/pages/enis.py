@@ -113,8 +113,9 @@ class EniList(ListPage):
             "address",
             gettext_lazy("IP address"),
             lambda row, page: copyable(", ".join(row.addresses)) if row.addresses else "",
-            width="code",
-            wide=False,
+            width="long",
+            brief=True,
+            kept=True,
             text=lambda row, page: ", ".join(row.addresses),
         ),
         Column(

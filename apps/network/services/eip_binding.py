@@ -25,6 +25,7 @@ from apps.lifecycle.usable import ensure_usable
 from apps.network.carriers import Carrier, carrier_of, limit_text
 from apps.network.models import Eip
 from apps.network.services.carrier_locks import BOUND_EIP, beside
+from apps.network.services.overlaps import ensure_apart
 from apps.network.verbs.eip import EIP_BIND, EIP_UNBIND
 
 
@@ -42,6 +43,7 @@ def bind_eip(change: Change[Eip], *, carrier: UUID | str, delivery: str = "") ->
         raise NotNow(_("The EIP is already bound to %(name)s.") % {"name": found.name})
     if eip.carrier_id != found.pk:
         _ensure_room(kind, found, eip)
+        ensure_apart(kind.vpcs(found), [eip.segment_id], "carrier")
         Eip.objects.filter(pk=eip.pk).update(
             carrier=found, bound_at=Now(), is_egress=False, leaving=former_carriers(eip, but=found.pk)
         )
