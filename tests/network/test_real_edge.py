@@ -24,9 +24,9 @@ from apps.drivers.specs import (
     RuleSpec,
     TranslatedAddressSpec,
 )
-from tests.drivers.netns import NetnsGuest, netns_guest
+from tests.drivers.netns import netns_guest
 from tests.drivers.ovn_tidy import tidy_fabric
-from tests.drivers.samples import a_port, a_subnet, a_vpc, new_id
+from tests.drivers.samples import a_port, a_subnet, a_vpc
 from tests.network.edge_site import (
     AnyGuest,
     EdgeSite,
@@ -35,6 +35,7 @@ from tests.network.edge_site import (
     edge_site,
     namespace_of,
     seen_as,
+    translated_guest,
     wait_answers,
 )
 from tests.network.packets import SEND_PROTOCOLS, catching
@@ -301,24 +302,6 @@ def test_limits_hold_in_and_out_for_an_address_and_for_the_nic(site: EdgeSite) -
     assert 14 < found["in"] < 26 and 7 < found["out"] < 13
     assert 21 < both["in, all"] < 39 and 10 < both["out, all"] < 20
     assert found["VPC"] > 60
-
-
-def translated_guest(site: EdgeSite, host: int, number: int, address: str) -> tuple[NetnsGuest, NetnsGuest]:
-    """Plug in a guest of a VPC of its own with an address by one-to-one NAT, and one beside it that has none."""
-    vpc = a_vpc()
-    subnet = replace(a_subnet(vpc), cidr6="fd99:1::/64", gateway6="fd99:1::1")
-    port = replace(a_port(subnet), ip6="fd99:1::11")
-    spare = a_port(subnet, 12)
-    for spec in (vpc, subnet, port, spare):
-        site.fabric.ensure(spec)
-    guest = site.stack.enter_context(netns_guest(site.box.hosts[host], port, subnet.gateway))
-    guest.exec("ip", "addr", "add", "fd99:1::11/64", "dev", "eth0", "nodad")
-    guest.exec("ip", "-6", "route", "add", "default", "via", "fd99:1::1")
-    for ip, inside in ((address, port.ip), ("2001:db8:101::" + address.rpartition(".")[2], port.ip6)):
-        site.fabric.ensure(
-            TranslatedAddressSpec(new_id(), site.edge.id, vpc.id, number, site.address(ip), inside)
-        )
-    return guest, site.stack.enter_context(netns_guest(site.box.hosts[host], spare, subnet.gateway))
 
 
 @pytest.mark.requirement("NI-1")
