@@ -155,7 +155,9 @@ def seen_as(guest: AnyGuest, server: str) -> str:
     return page.rpartition("came from ")[2].strip()
 
 
-def translated_guest(site: EdgeSite, host: int, number: int, address: str) -> tuple[NetnsGuest, NetnsGuest]:
+def translated_guest(
+    site: EdgeSite, host: int, number: int, address: str, mbit_in: int = 0, mbit_out: int = 0
+) -> tuple[NetnsGuest, NetnsGuest]:
     """Plug in a guest of a VPC of its own with an address by one-to-one NAT, and one beside it that has none."""
     vpc = a_vpc()
     subnet = replace(a_subnet(vpc), cidr6="fd99:1::/64", gateway6="fd99:1::1")
@@ -168,6 +170,8 @@ def translated_guest(site: EdgeSite, host: int, number: int, address: str) -> tu
     guest.exec("ip", "-6", "route", "add", "default", "via", "fd99:1::1")
     for ip, inside in ((address, port.ip), ("2001:db8:101::" + address.rpartition(".")[2], port.ip6)):
         site.fabric.ensure(
-            TranslatedAddressSpec(new_id(), site.edge.id, vpc.id, number, site.address(ip), inside)
+            TranslatedAddressSpec(
+                new_id(), site.edge.id, vpc.id, number, site.address(ip, mbit_in, mbit_out), inside
+            )
         )
     return guest, site.stack.enter_context(netns_guest(site.box.hosts[host], spare, subnet.gateway))
