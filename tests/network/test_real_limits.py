@@ -48,18 +48,14 @@ def test_limits_hold_in_and_out_for_an_address_and_for_the_nic(site: EdgeSite) -
     found = measured(
         {
             "in": (outside, namespace_of(guest), "203.0.113.10"),
-            "out": (namespace_of(guest), outside, "203.0.113.1", "203.0.113.10"),
             "VPC": (namespace_of(inside), namespace_of(beside), ports[1].ip),
         }
     )
+    found |= measured({"out": (namespace_of(guest), outside, "203.0.113.1", "203.0.113.10")})
     site.fabric.ensure(replace(spec, mbit_in=30, mbit_out=15))
     site.box.northbound("--wait=hv", "sync")
-    both = measured(
-        {
-            "in, all": (outside, namespace_of(guest), "203.0.113.11"),
-            "out, all": (namespace_of(guest), outside, "203.0.113.1", "203.0.113.11"),
-        }
-    )
+    both = measured({"in, all": (outside, namespace_of(guest), "203.0.113.11")})
+    both |= measured({"out, all": (namespace_of(guest), outside, "203.0.113.1", "203.0.113.11")})
     assert 14 < found["in"] < 26 and 7 < found["out"] < 13
     assert 21 < both["in, all"] < 39 and 10 < both["out, all"] < 20
     assert found["VPC"] > 60
@@ -69,18 +65,12 @@ def test_limits_hold_for_an_address_by_nat_and_for_a_nic_in_a_vpc(site: EdgeSite
     guest, beside = translated_guest(site, 0, 7, "203.0.113.41", mbit_in=20, mbit_out=10)
     wait_answers(site.gateway(), "203.0.113.41")
     outside, inside, other = site.gateway().command(()), namespace_of(guest), namespace_of(beside)
-    found = measured(
-        {
-            "in": (outside, inside, "203.0.113.41"),
-            "out": (inside, outside, "203.0.113.1"),
-            "VPC": (other, inside, guest.port.ip),
-        }
-    )
+    found = measured({"in": (outside, inside, "203.0.113.41"), "VPC": (other, inside, guest.port.ip)})
+    found |= measured({"out": (inside, outside, "203.0.113.1")})
     site.fabric.ensure(replace(guest.port, mbit_in=30, mbit_out=15))
     site.box.northbound("--wait=hv", "sync")
-    limited = measured(
-        {"in": (other, inside, guest.port.ip), "out": (inside, other, beside.port.ip)},
-    )
+    limited = measured({"in": (other, inside, guest.port.ip)})
+    limited |= measured({"out": (inside, other, beside.port.ip)})
     assert 14 < found["in"] < 26 and 7 < found["out"] < 13
     assert 21 < limited["in"] < 39 and 10 < limited["out"] < 20
     assert found["VPC"] > 60
