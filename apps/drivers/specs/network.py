@@ -118,7 +118,7 @@ class RuleSpec:
 class SecurityGroupSpec:
     """A stateful group: what no rule accepts is denied; of two matching rules the higher priority wins.
 
-    It holds exactly these rules; they act at once on new connections.
+    It holds exactly these rules; they act at once, on open connections too.
     """
 
     id: str
