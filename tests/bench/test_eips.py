@@ -22,7 +22,7 @@ BY_HAND = "203.0.113.200"
 
 def test_what_a_bind_takes_until_the_address_answers_beside_its_bare_steps(lab: Outside) -> None:
     guest = lab.guests[0]
-    lab.change("POST", f"/eips/{lab.eips[INTERNET4].pk}/bind", {"carrier": guest.vm_id})
+    lab.see_done(lab.bind(lab.eips[INTERNET4], guest))
     lab.change("POST", "/eips", {"name": "measured", "segment": lab.segments[INTERNET4]})
     eip = Eip.objects.get(name="measured")
     bare = BareAddress(lab, guest, lab.eips[INTERNET4].address, BY_HAND)

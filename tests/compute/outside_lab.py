@@ -54,23 +54,28 @@ class Outside:
     def change(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
         """Ask for a change and see it done."""
         answer = self.customer.api.change(method, path, body)
-        asked = answer.get("operations") or [answer.get("operation") or answer]
+        self.see_done(answer)
+        return answer
+
+    def see_done(self, *answers: Any) -> None:
+        """Wait until what was accepted is done."""
+        asked = [
+            each for one in answers for each in one.get("operations") or [one.get("operation") or one]
+        ]
         rows = Operation.objects.filter(pk__in=[each["id"] for each in asked])
         wait_until(lambda: not rows.open().exists(), f"the end of {asked}", seconds=90, every=0.05)
         for row in rows:
             assert row.status == OperationStatus.DONE, (row, row.error, row.steps)
-        return answer
 
-    def bind(self, eip: Eip, guest: Guest, **more: str) -> None:
-        """Ask for an EIP to be bound, or moved."""
-        self.customer.api.change("POST", f"/eips/{eip.pk}/bind", {"carrier": guest.vm_id, **more})
+    def bind(self, eip: Eip, guest: Guest, **more: str) -> Any:
+        """Ask for an EIP to be bound, or moved; return what was accepted."""
+        return self.customer.api.change("POST", f"/eips/{eip.pk}/bind", {"carrier": guest.vm_id, **more})
 
     def unbind_all(self) -> None:
         """Unbind what a test left bound."""
-        for eip in Eip.objects.exclude(carrier=None):
-            self.site.wait_ready(pk=eip.pk)
-            self.customer.api.change("POST", f"/eips/{eip.pk}/unbind")
-        self.site.wait_ready(kind="eip")
+        api, bound = self.customer.api, Eip.objects.exclude(carrier=None)
+        wait_until(lambda: not Operation.objects.open().exists(), "all operations to end", seconds=90)
+        self.see_done(*(api.change("POST", f"/eips/{eip.pk}/unbind") for eip in bound))
 
     def wait_answers(self, segment: str, address: str = "") -> None:
         """Wait until an address answers from outside; by default the EIP of the segment."""

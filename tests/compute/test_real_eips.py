@@ -46,10 +46,10 @@ def test_one_vm_has_addresses_of_both_networks_and_replies_by_the_one_it_was_ask
     guest = outside.guests[0]
     for segment, eip in outside.eips.items():
         began = time.monotonic()
-        outside.bind(eip, guest)
+        accepted = outside.bind(eip, guest)
         outside.wait_answers(segment)
         note(f"seconds from bind to the first answer, {segment}", round(time.monotonic() - began, 2))
-        outside.site.wait_ready(pk=eip.pk)
+        outside.see_done(accepted)
     for segment in outside.eips:
         outside.wait_page(guest, segment)
 
@@ -65,13 +65,11 @@ def test_one_vm_has_addresses_of_both_networks_and_replies_by_the_one_it_was_ask
 @pytest.mark.requirement("EI-3", "NI-1")
 def test_a_guest_is_reached_and_leaves_by_an_address_that_it_does_not_have(outside: Outside) -> None:
     guest, eip = outside.guests[1], outside.eips[INTERNET4]
-    outside.bind(eip, guest, delivery="translated")
+    outside.see_done(outside.bind(eip, guest, delivery="translated"))
     outside.wait_answers(INTERNET4)
     outside.wait_page(guest, INTERNET4)
     assert eip.address not in guest.output("ip addr")
-    # Delivered in the guest instead, and back.
-    outside.site.wait_ready(pk=eip.pk)
-    outside.change("POST", f"/eips/{eip.pk}/bind", {"carrier": guest.vm_id, "delivery": "guest"})
+    outside.see_done(outside.bind(eip, guest, delivery="guest"))
     outside.wait_answers(INTERNET4)
     outside.wait_page(guest, INTERNET4)
     assert f" {eip.address}/32" in guest.output("ip addr")
@@ -107,7 +105,7 @@ def test_an_eip_is_moved_under_traffic_and_outlives_its_vm(outside: Outside, not
     first, second = outside.guests
     public, inside = outside.eips[INTERNET4], outside.eips[DATACENTRE4]
     for eip in (public, inside):
-        outside.change("POST", f"/eips/{eip.pk}/bind", {"carrier": first.vm_id})
+        outside.see_done(outside.bind(eip, first))
     outside.wait_answers(INTERNET4)
     outside.wait_page(first, DATACENTRE4)
     outside.wait_page(first, INTERNET4)  # still the default egress
@@ -116,7 +114,7 @@ def test_an_eip_is_moved_under_traffic_and_outlives_its_vm(outside: Outside, not
     gap = outside.gap(
         INTERNET4,
         public.address,
-        lambda: outside.bind(public, second),
+        lambda: outside.see_done(outside.bind(public, second)),
         lambda: outside.wait_page(second, INTERNET4),
     )
     note("seconds without an answer while an EIP is moved", gap)
