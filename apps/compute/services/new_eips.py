@@ -65,7 +65,7 @@ class EipChoice:
     def used_segment(self) -> UUID | None:
         """The segment that the VMs get an address of."""
         if self.eip is not None:
-            return self.eip.segment_id
+            return self.eip.segment.pk
         return self.segment.pk if self.segment is not None else None
 
     @property
