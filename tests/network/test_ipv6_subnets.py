@@ -77,6 +77,17 @@ def test_a_prefix_that_cannot_be_is_refused_at_its_field_and_nothing_is_made(
     assert Quota.objects.get(tenant=tenant_a, metric="subnet").used == 1
 
 
+@pytest.mark.requirement("EI-1")
+@pytest.mark.usefixtures("host")
+def test_a_prefix_that_overlaps_a_segment_of_others_is_refused_without_naming_it(
+    owner: Actor, vpc: Vpc, region: Region, tenant_b: Tenant
+) -> None:
+    make_segment(region, INTERNET6, name="secret", open_to_all=False, tenants=[tenant_b])
+    with pytest.raises(Invalid) as refusal:
+        create_subnet(owner, vpc=vpc.pk, name="db", cidr="10.0.4.0/24", cidr6="2001:db8:101::/64")
+    assert refusal.value.fields == {"cidr6": ["Overlaps a network of the platform. Choose another one."]}
+
+
 @pytest.mark.requirement("VP-3")
 def test_two_vpcs_may_have_the_same_prefix_and_one_may_not(project_a: Project, region: Region) -> None:
     subnets = [make_subnet(make_vpc(project_a, region), cidr6=PREFIX) for _ in range(2)]

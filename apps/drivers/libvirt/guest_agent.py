@@ -28,7 +28,7 @@ def ask(domain: Any, command: str, seconds: int = SECONDS, **arguments: Any) -> 
     try:
         reply = libvirt_qemu.qemuAgentCommand(domain, json.dumps(request), seconds, 0)
         return json.loads(reply)["return"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:  # the last one: lists in lists in lists
         raise NoAnswer from error
     except libvirt.libvirtError as error:
         if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
@@ -40,7 +40,7 @@ def freeze(domain: Any) -> bool:
     """Freeze the guest's file systems; return whether they are frozen now."""
     try:
         return is_frozen(domain) or int(ask(domain, "guest-fsfreeze-freeze", FREEZE_SECONDS)) > 0
-    except (NoAnswer, ValueError, TypeError):
+    except (NoAnswer, ValueError, TypeError, OverflowError):
         return False
 
 

@@ -12,9 +12,10 @@ from apps.infrastructure.models import Region
 from apps.lifecycle.errors import InUse, Invalid
 from apps.lifecycle.in_use import NAMED, ensure_unused
 from apps.lifecycle.models import Resource
-from apps.network.models import ExternalSegment, SegmentAddress, Subnet
+from apps.network.models import ExternalSegment, SegmentAddress, Subnet, Vpc
 from apps.network.segment_plan import Network
 from apps.network.segment_ranges import AddressRange, holds, spans_of
+from apps.network.selectors import usable_segments
 
 
 def segment_users(segment: ExternalSegment) -> QuerySet[Resource]:
@@ -85,10 +86,14 @@ def ipv6_segments(region_id: int | None) -> list[IPv6Network]:
     return list(rows.values_list("cidr", flat=True))
 
 
-def ensure_clear_of_segments(region: Region | None, block: Network, field: str = "cidr") -> None:
-    """Raise Invalid at `field` naming the segment, of the region or of any, that a block of VPCs overlaps."""
-    rows = ExternalSegment.objects.filter(cidr__net_overlaps=str(block))
-    other = (rows.filter(edge__region=region) if region else rows).order_by("name").first()
-    if other is not None:
-        values = {"name": other.name, "cidr": other.cidr}
-        raise Invalid({field: [_("Overlaps external segment %(name)s (%(cidr)s).") % values]})
+def ensure_clear_of_segments(vpc: Vpc, block: Network, field: str) -> None:
+    """Raise Invalid at `field` where a block of a VPC overlaps a segment; named is one that the tenant may use."""
+    rows = ExternalSegment.objects.filter(edge__region=vpc.region_id, cidr__net_overlaps=str(block))
+    if not rows.exists():
+        return
+    assert vpc.tenant_id is not None, "every VPC belongs to a tenant"
+    named = usable_segments(vpc.tenant_id).filter(pk__in=rows.values("pk")).order_by("name").first()
+    if named is None:
+        raise Invalid({field: [_("Overlaps a network of the platform. Choose another one.")]})
+    values = {"name": named.name, "cidr": named.cidr}
+    raise Invalid({field: [_("Overlaps external segment %(name)s (%(cidr)s).") % values]})

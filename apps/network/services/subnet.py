@@ -133,7 +133,7 @@ def _ipv6_prefix(vpc: Vpc, text: str) -> IPv6Network:
     other = rows.filter(cidr6=str(prefix)).first()
     if other is not None:
         raise _overlaps("cidr6", other.name, other.cidr6)
-    ensure_clear_of_segments(vpc.region, prefix, "cidr6")
+    ensure_clear_of_segments(vpc, prefix, "cidr6")
     return prefix
 
 
