@@ -245,6 +245,17 @@ def test_one_bound_address_with_a_default_route_is_the_picked_egress(
     assert not Eip.objects.filter(is_egress=True).exists()
 
 
+@pytest.mark.requirement("EI-4", "EI-6")
+def test_a_pick_of_one_ip_version_leaves_that_of_the_other(
+    owner: Actor, eip: Eip, region: Region, project_a: Project, one: Resource
+) -> None:
+    six = make_eip(make_segment(region, INTERNET6), project_a)
+    for each in (eip, six):
+        settle(bind_eip(owner, each, carrier=one.pk))
+        settle(pick_egress(owner, each))
+    assert set(Eip.objects.filter(is_egress=True)) == {eip, six}
+
+
 @pytest.mark.requirement("EI-2")
 def test_the_bandwidth_of_a_bound_eip_is_changed_live(owner: Actor, eip: Eip, one: Resource) -> None:
     from apps.drivers.fabric.declared import kind_of

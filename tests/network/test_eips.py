@@ -9,7 +9,9 @@ import pytest
 from django.utils import timezone
 
 from apps.accounts.models import Project, Tenant, User
+from apps.drivers.memory.hypervisor import MemoryHypervisor
 from apps.drivers.memory.records import ANSWERING
+from apps.drivers.specs import FoundAddress
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host, Region
 from apps.lifecycle.actor import SYSTEM, Actor
@@ -18,6 +20,7 @@ from apps.lifecycle.errors import Forbidden, Invalid, NotFound, NotNow, QuotaExc
 from apps.lifecycle.models import Operation, OperationStatus, State
 from apps.network.models import Eip, ExternalSegment, SegmentAddress
 from apps.network.platform_settings import ADDRESS_QUARANTINE_MINUTES
+from apps.network.services import segment_addresses
 from apps.network.services.eip import create_eips, release_eip, rename_eip, retry_eip, set_bandwidth
 from apps.network.services.external_segment import change_segment, permit_segment
 from apps.network.services.repair_external import force_clean_eip, free_address
@@ -207,7 +210,7 @@ def test_without_a_host_that_could_look_an_eip_waits(owner: Actor, segment: Exte
 
 @pytest.mark.requirement("EI-2")
 def test_a_released_address_rests_for_the_time_that_is_set(
-    owner: Actor, segment: ExternalSegment, project_a: Project
+    owner: Actor, stranger: Actor, segment: ExternalSegment, project_a: Project
 ) -> None:
     eip = make_eip(segment, project_a)
     address = eip.address
@@ -217,11 +220,67 @@ def test_a_released_address_rests_for_the_time_that_is_set(
     assert held.until is not None
     assert timedelta(minutes=9) < held.until - timezone.now() <= timedelta(minutes=10)
     with pytest.raises(Refused, match="quarantine"):
-        create_eips(owner, segment=segment.pk, name="again", address=address)
+        create_eips(stranger, segment=segment.pk, name="again", address=address)
     assert free_rested_addresses() == 0
     SegmentAddress.objects.update(until=timezone.now() - timedelta(seconds=1))
     assert free_rested_addresses() == 1
     assert make_eip(segment, project_a, address).address == address
+
+
+@pytest.mark.requirement("EI-2")
+def test_a_tenant_gets_back_the_address_that_it_released(
+    owner: Actor, segment: ExternalSegment, project_a: Project
+) -> None:
+    eip = make_eip(segment, project_a)
+    address = eip.address
+    settle(release_eip(owner, eip))
+    assert make_eip(segment, project_a, address).address == address
+    held = SegmentAddress.objects.get()
+    assert (held.use, held.until, held.tenant) == (Use.EIP, None, None)
+
+
+@pytest.mark.requirement("EI-2")
+def test_no_tenant_uses_up_a_segment_by_releasing_what_it_gets(
+    owner: Actor,
+    segment: ExternalSegment,
+    project_a: Project,
+    project_b: Project,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(segment_addresses, "MOST_RESTING", 2)
+    for _ in range(5):
+        settle(release_eip(owner, make_eip(segment, project_a)))
+    assert {str(row.ip) for row in SegmentAddress.objects.all()} == {"203.0.113.2", "203.0.113.3"}
+    with pytest.raises(Refused, match="2 addresses that you released") as refusal:
+        create_eips(owner, segment=segment.pk, name="next", address="203.0.113.77")
+    assert (refusal.value.code, refusal.value.field) == ("address.taken", "address")
+    assert make_eip(segment, project_b).address == "203.0.113.4"
+
+
+def test_the_end_of_its_quarantine_and_its_return_to_its_tenant_are_one_or_the_other(
+    owner: Actor, segment: ExternalSegment, project_a: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment_addresses, "MOST_RESTING", 1)
+    settle(release_eip(owner, make_eip(segment, project_a)))
+    found = segment_addresses._oldest_of_too_many
+
+    def gone(*args: Any) -> Any:
+        oldest = found(*args)
+        SegmentAddress.objects.all().delete()
+        return oldest
+
+    monkeypatch.setattr(segment_addresses, "_oldest_of_too_many", gone)
+    assert make_eip(segment, project_a).address == "203.0.113.3"
+
+
+@pytest.mark.requirement("EI-2")
+def test_a_host_says_nothing_of_addresses_that_were_not_asked_for(
+    segment: ExternalSegment, project_a: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lie = (FoundAddress("203.0.113.9", "52:54:00:00:00:09"),)
+    monkeypatch.setattr(MemoryHypervisor, "probe_addresses", lambda *_: lie)
+    assert make_eip(segment, project_a).address == "203.0.113.2"
+    assert not SegmentAddress.objects.filter(use=Use.CONFLICT).exists()
 
 
 @pytest.mark.requirement("EI-2")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from apps.drivers.bounds import Mark
+from apps.drivers.bounds import Mac, Mark
 from apps.drivers.specs.network import CONNECTION_LIMIT
 
 MOST_PROBED = 64
@@ -113,4 +113,4 @@ class FoundAddress:
     """An address that answers on a provider network, and from which MAC."""
 
     ip: Mark
-    mac: Mark
+    mac: Mac

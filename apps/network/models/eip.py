@@ -21,7 +21,7 @@ class Eip(Kind):
 
     The carrier is a VM now; gateways and load balancers come later (`apps.network.carriers`). Of the addresses that a
     carrier has, the one bound first comes first. `delivery_chosen`: its owner said how it is delivered. `is_egress`:
-    its owner picked it as the default egress. `leaving`: former carriers (ids) whose network may still have it, until
+    its owner picked it as the default egress of its IP version. `leaving`: former carriers (ids) whose network may still have it, until
     an operation has taken it away there. `chosen`: the address that was requested; null: any.
     """
 
@@ -46,7 +46,9 @@ class Eip(Kind):
         verbose_name_plural = _("EIPs")
         constraints = [
             models.UniqueConstraint(
-                fields=["carrier"], condition=Q(is_egress=True), name="one_picked_egress_per_carrier"
+                fields=["carrier", "segment"],
+                condition=Q(is_egress=True),
+                name="one_picked_egress_per_carrier_and_segment",
             ),
             models.CheckConstraint(
                 condition=Q(carrier__isnull=False) | Q(is_egress=False), name="egress_only_while_bound"

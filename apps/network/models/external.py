@@ -137,6 +137,10 @@ class SegmentAddress(models.Model):
     holder = models.OneToOneField(
         Resource, models.PROTECT, null=True, blank=True, related_name="segment_address"
     )
+    # Of a quarantine: who released it.
+    tenant = models.ForeignKey(
+        "tenancy.Tenant", models.SET_NULL, null=True, blank=True, related_name="+", editable=False
+    )
     # Until when it is held; null: as long as it has a holder, or until the administrator frees it.
     until = models.DateTimeField(null=True, blank=True)
     # Of a conflict: from which MAC the address answered.

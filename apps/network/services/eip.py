@@ -131,9 +131,10 @@ def set_bandwidth(change: Change[Eip], *, mbit: int) -> Operation:
 
 @BOUND_EIP.changes(EIP_PICK_EGRESS)
 def pick_egress(change: Change[Eip]) -> Operation:
-    """Make a bound EIP the default egress of its carrier, in place of the one that is. Raises Busy."""
-    eip = change.row
-    Eip.objects.filter(carrier=eip.carrier_id, is_egress=True).update(is_egress=False)
+    """Make a bound EIP the default egress of its carrier, in place of the one of its IP version. Raises Busy."""
+    eip = change.row  # under its carrier's lock: of two picks at once the later one stays
+    same = Eip.objects.filter(carrier=eip.carrier_id, segment__cidr__family=eip.version)
+    same.filter(is_egress=True).update(is_egress=False)
     Eip.objects.filter(pk=eip.pk).update(is_egress=True)
     change.bump()
     return change.request(also=beside(change, eip.carrier_id, *eip.leaving))

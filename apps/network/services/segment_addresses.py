@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -25,6 +26,9 @@ from apps.network.segment_plan import Address
 from apps.network.segment_ranges import AddressRange, holds, size_of, spans_of
 
 Span = tuple[Address, Address]
+#: So many addresses of a segment that a tenant released rest at most, once it applies for others: no tenant can use up
+#: a segment by releasing what it gets, again and again.
+MOST_RESTING = 20
 #: More are not counted: an IPv6 segment has more than programs' numbers hold.
 MOST_FREE = 1_000_000_000
 
@@ -76,17 +80,27 @@ def hold_address(
 ) -> SegmentAddress:
     """Give `holder` an address of the segment: `address`, or the next free one. Call under the segment's row lock.
 
-    Raises Invalid at `field` for what is no address of the segment, Refused `address.taken` or `segment.full`.
+    A tenant gets back what it released itself: an address that it chooses, and any once `MOST_RESTING` are at rest.
+    Raises Invalid at `field` for what is no address of the segment, Refused `address.taken`, also for a
+    chosen one while too many are at rest, or `segment.full`.
     """
     held = SegmentAddress(segment=segment, holder_id=holder.pk, use=use)
     # Read again: those that the caller has may be from before it got the lock.
     spans = _spans(segment, SegmentRange.objects.filter(segment=segment))
     if address:
         held.ip = _given_out(segment, spans, address, field)
+        if (back := _give_back(held, holder)) is not None:
+            return back
+        if (count := _resting(segment, holder).count()) >= MOST_RESTING:
+            raise _too_many_resting(segment, count, field)
         _insert_chosen(held, field)
-    else:
-        held.ip = _take_next(segment, spans)
-        held.save(force_insert=True)
+        return held
+    if (own := _oldest_of_too_many(segment, holder, spans)) is not None:
+        held.ip = own
+        if (back := _give_back(held, holder)) is not None:
+            return back
+    held.ip = _take_next(segment, spans)
+    held.save(force_insert=True)
     return held
 
 
@@ -98,7 +112,7 @@ def quarantine_address(holder: Resource) -> None:
         rows.delete()
         return
     until: Any = Now() + timedelta(minutes=minutes)
-    rows.update(use=SegmentAddress.Use.QUARANTINE, holder=None, until=until)
+    rows.update(use=SegmentAddress.Use.QUARANTINE, holder=None, until=until, tenant=holder.tenant_id)
 
 
 def note_conflict(holder: Resource, mac: str) -> None:
@@ -111,6 +125,32 @@ def free_rested_addresses() -> int:
     """Free the addresses whose quarantine is over; return how many."""
     rested = SegmentAddress.objects.filter(use=SegmentAddress.Use.QUARANTINE, until__lte=Now())
     return rested.delete()[0]
+
+
+def _resting(segment: ExternalSegment, holder: Resource) -> QuerySet[SegmentAddress]:
+    """Return the addresses of the segment that the holder's tenant released, the one that rests longest first."""
+    rows = SegmentAddress.objects.filter(segment=segment, use=SegmentAddress.Use.QUARANTINE)
+    return rows.filter(tenant=holder.tenant_id, tenant__isnull=False).order_by("until", "pk")
+
+
+def _oldest_of_too_many(segment: ExternalSegment, holder: Resource, spans: list[Span]) -> Address | None:
+    """Return which of the tenant's resting addresses it gets instead of a free one; None: too few are at rest."""
+    resting = list(_resting(segment, holder).values_list("ip", flat=True)[: 2 * MOST_RESTING])
+    if len(resting) < MOST_RESTING:
+        return None
+    return next((ip for ip in resting if holds(spans, ip)), None)
+
+
+def _give_back(held: SegmentAddress, holder: Resource) -> SegmentAddress | None:
+    """Give an address to the tenant that released it; None: it does not rest, or another tenant released it."""
+    resting = _resting(held.segment, holder).filter(ip=str(held.ip))
+    # Locked: its quarantine may end at the same moment, and the row with it.
+    row = resting.select_for_update(of=("self",)).first()
+    if row is None:
+        return None
+    row.holder_id, row.use, row.until, row.tenant_id = holder.pk, held.use, None, None
+    row.save(update_fields=["holder", "use", "until", "tenant"])
+    return row
 
 
 def _given_out(segment: ExternalSegment, spans: list[Span], address: Address | str, field: str) -> Address:
@@ -149,6 +189,16 @@ def segment_full(segment: ExternalSegment, field: str = "segment") -> Refused:
         code="segment.full",
         field=field,
         hint=_("Choose another segment, or release an EIP and wait until its address is free."),
+    )
+
+
+def _too_many_resting(segment: ExternalSegment, count: int, field: str) -> Refused:
+    return Refused(
+        _("%(count)s addresses that you released in segment %(name)s are in quarantine.")
+        % {"count": count, "name": segment.name},
+        code="address.taken",
+        field=field,
+        hint=_("Choose one of these, leave the field empty, or retry later."),
     )
 
 
