@@ -6,9 +6,11 @@ Whichever comes first, what is left at the end is of one piece: rows, network an
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from apps.accounts.models import Project, Tenant
 from apps.compute.models import Vm
@@ -19,6 +21,7 @@ from apps.lifecycle.errors import Busy, InUse, NotFound, NotNow, Refused
 from apps.lifecycle.models import Operation
 from apps.network.models import Eip, Eni, ExternalSegment, SegmentAddress, Subnet
 from apps.network.segment_plan import AddressRange, holds, spans_of
+from apps.network.services import segment_addresses
 from apps.network.services.eip import create_eips, release_eip
 from apps.network.services.eip_binding import bind_eip, unbind_eip
 from apps.network.services.external_segment import change_segment
@@ -188,3 +191,18 @@ def test_a_segment_is_not_narrowed_under_an_address_that_is_handed_out_at_the_sa
     ranges = [AddressRange(each.first, each.last, each.kept_back) for each in now.ranges.all()]
     spans = spans_of(now.cidr, (now.gateway, now.router_address), ranges)
     assert all(holds(spans, held.ip) for held in SegmentAddress.objects.all())
+
+
+@pytest.mark.parametrize("attempt", range(2))
+def test_addresses_come_back_while_their_quarantine_ends(
+    owner: Actor, segment: ExternalSegment, project: Project, monkeypatch: pytest.MonkeyPatch, attempt: int
+) -> None:
+    monkeypatch.setattr(segment_addresses, "MOST_RESTING", 3)
+    for eip in [make_eip(segment, project) for _ in range(6)]:
+        done(release_eip(owner, eip))
+    SegmentAddress.objects.update(until=timezone.now())
+    create = partial(create_eips, owner, segment=segment.pk, name="again", count=3, project=project.uid)
+    outcomes = together(create, segment_addresses.free_rested_addresses, create, create)
+    assert [type(outcome) for outcome in outcomes] == [list, int, list, list], outcomes
+    settled(project.tenant)
+    assert SegmentAddress.objects.filter(use=SegmentAddress.Use.EIP).count() == Eip.objects.count() == 9

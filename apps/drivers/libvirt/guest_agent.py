@@ -28,7 +28,7 @@ def ask(domain: Any, command: str, seconds: int = SECONDS, **arguments: Any) -> 
     try:
         reply = libvirt_qemu.qemuAgentCommand(domain, json.dumps(request), seconds, 0)
         return json.loads(reply)["return"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:  # the last one: lists in lists in lists
+    except (ValueError, KeyError, TypeError, RecursionError) as error:  # lists in lists in lists …
         raise NoAnswer from error
     except libvirt.libvirtError as error:
         if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:

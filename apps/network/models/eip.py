@@ -21,8 +21,8 @@ class Eip(Kind):
 
     The carrier is a VM now; gateways and load balancers come later (`apps.network.carriers`). Of the addresses that a
     carrier has, the one bound first comes first. `delivery_chosen`: its owner said how it is delivered. `is_egress`:
-    its owner picked it as the default egress of its IP version. `leaving`: former carriers (ids) whose network may still have it, until
-    an operation has taken it away there. `chosen`: the address that was requested; null: any.
+    its owner picked it as the default egress of its IP version. `leaving`: former carriers (ids) whose network may
+    still have it, until an operation has taken it away there. `chosen`: the address that was requested; null: any.
     """
 
     class Delivery(models.TextChoices):

@@ -124,7 +124,10 @@ def note_conflict(holder: Resource, mac: str) -> None:
 def free_rested_addresses() -> int:
     """Free the addresses whose quarantine is over; return how many."""
     rested = SegmentAddress.objects.filter(use=SegmentAddress.Use.QUARANTINE, until__lte=Now())
-    return rested.delete()[0]
+    with transaction.atomic():
+        # One that its tenant gets back at this moment is left out: waiting for it could be waiting for each other.
+        free = list(rested.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True))
+        return SegmentAddress.objects.filter(pk__in=free).delete()[0]
 
 
 def _resting(segment: ExternalSegment, holder: Resource) -> QuerySet[SegmentAddress]:
