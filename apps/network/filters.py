@@ -15,6 +15,7 @@ from apps.api.status_filter import status_filter
 from apps.network.models import Eip, Eni, ExternalSegment, Nic, NicRole, SecurityGroupRule, SegmentAddress
 from apps.network.segment_plan import is_address
 from apps.network.selectors import FREE_ADDRESSES, RULE_COUNT
+from apps.network.sorting import ENI_NETWORK, ROUTES
 
 
 class VpcFilter(ResourceFilter):
@@ -106,7 +107,8 @@ class SegmentFilter(ResourceFilter):
         "physical_network": Text(_("Physical network"), "provider_network__physical_network", admin=True),
         "ceiling": Number(_("Bandwidth ceiling (Mbit/s)"), "ceiling_mbit"),
         "open_to": Flag(_("Open to all tenants"), "open_to_all"),
-        "taken": Number(_("Not free"), "taken_addresses", admin=True),
+        "routes": Text(_("Routes"), expression=ROUTES),
+        "taken": Number(_("Addresses in use"), "taken_addresses", admin=True),
     }
 
     def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
@@ -177,6 +179,7 @@ class EniFilter(ResourceFilter):
         "vm": Choices(_("Virtual machine"), "vm_id", each=forms.UUIDField),
         "vm_name": Text(_("Virtual machine (name)"), "vm__name"),
         "bound": Flag(_("Bound"), where=lambda value: Q(vm__isnull=not value)),
+        "network": Text(_("Network"), expression=ENI_NETWORK),
         "subnet": Choices(_("Subnet"), "nics__subnet_id", each=forms.UUIDField),
         "vpc": Choices(_("VPC"), "nics__subnet__vpc_id", each=forms.UUIDField),
         "segment": Choices(_("External segment"), "segment_id", each=forms.UUIDField),

@@ -17,6 +17,7 @@ from apps.network.segment_forms import (
     PermitSegmentForm,
 )
 from apps.network.selectors import visible_segments
+from apps.network.sorting import ROUTES
 from apps.network.verbs.external_segment import (
     SEGMENT_CHANGE,
     SEGMENT_CREATE,
@@ -76,6 +77,13 @@ def _vlan(row: Any) -> str:
     return f"{network.physical_network} · {network.vlan or _('untagged')}"
 
 
+def _addresses(row: Any) -> str:
+    return _("%(free)s free, %(taken)s in use") % {
+        "free": free_text(row),
+        "taken": f"{row.taken_addresses:,}",
+    }
+
+
 class SegmentList(ListPage):
     of = SEGMENT
     columns = (
@@ -92,22 +100,13 @@ class SegmentList(ListPage):
             text=lambda row, page: row.provider_network.vlan,
         ),
         Column(
-            "free",
-            gettext_lazy("Free addresses"),
-            lambda row, page: free_text(row),
-            end=True,
-            wide=False,
-            text=lambda row, page: free_text(row),
-        ),
-        Column(
             "taken",
-            gettext_lazy("Not free"),
-            lambda row, page: f"{row.taken_addresses:,}",
+            gettext_lazy("Addresses"),
+            lambda row, page: _addresses(row),
             sort="taken_addresses",
-            end=True,
-            text=lambda row, page: row.taken_addresses,
+            wide=False,
         ),
-        Column("routes", gettext_lazy("Routes"), lambda row, page: routes_text(row)),
+        Column("routes", gettext_lazy("Routes"), lambda row, page: routes_text(row), sort=ROUTES),
         Column(
             "open_to",
             gettext_lazy("Open to"),
