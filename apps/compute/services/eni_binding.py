@@ -26,6 +26,7 @@ from apps.lifecycle.requests import Change, lock
 from apps.lifecycle.usable import ensure_usable
 from apps.network.models import Eni
 from apps.network.services.carrier_locks import BOUND_ENI, beside
+from apps.network.services.overlaps import ensure_apart, segments_at, vpcs_at
 from apps.network.verbs.eni import ENI_BIND, ENI_FORCE_CLEAN, ENI_RESYNC, ENI_UNBIND
 from apps.reconciliation.usage import ensure_not_needed
 
@@ -46,6 +47,7 @@ def bind_eni(change: Change[Eni], *, vm: UUID | str) -> Operation:
     also = beside(change, machine.pk, eni.vm_id)
     if eni.vm_id != machine.pk:
         slot = _free_slot(machine)
+        _ensure_apart(eni, machine)
         Eni.objects.filter(pk=eni.pk).update(next_vm=machine.pk, next_slot=slot)
     change.bump()
     return change.request(args={"vm": str(machine.pk)}, also=also)
@@ -104,6 +106,14 @@ def _machine(change: Change[Eni], pk: UUID | str) -> Vm:
     ensure_one_region(eni, found, field="vm")
     ensure_usable(found)
     return found
+
+
+def _ensure_apart(eni: Eni, vm: Vm) -> None:
+    """Raise Invalid where a segment would overlap a subnet at the VM."""
+    if eni.segment_id is not None:
+        ensure_apart(vpcs_at(vm.pk), [eni.segment_id], "vm")
+    elif eni.nic.subnet is not None:
+        ensure_apart([eni.nic.subnet.vpc_id], segments_at(vm.pk), "vm")
 
 
 def _free_slot(vm: Vm) -> int:

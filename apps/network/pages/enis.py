@@ -53,7 +53,7 @@ def _unbinding(eni: Eni) -> list[str]:
 def _goes(eni: Eni) -> list[str]:
     if not eni.address:
         return [_("The elastic NIC has no address.")]
-    return [_("You lose the address %(address)s.") % {"address": eni.address}]
+    return [_("You lose the address %(address)s.") % {"address": each} for each in eni.addresses]
 
 
 ENI = PageKind(
@@ -64,7 +64,7 @@ ENI = PageKind(
     icon="plug-connected",
     help="networks#elastic-nics",
     visible=visible_enis,
-    beside=lambda eni: eni.address,
+    beside=lambda eni: ", ".join(eni.addresses),
     create=ENI_CREATE,
     copies=True,
     actions=(
@@ -113,11 +113,12 @@ class EniList(ListPage):
         Column(
             "address",
             gettext_lazy("IP address"),
-            lambda row, page: copyable(row.address) if row.address else "",
+            lambda row, page: copyable(", ".join(row.addresses)) if row.addresses else "",
             sort=ENI_ADDRESS,
-            width="code",
-            wide=False,
-            text=lambda row, page: row.address,
+            width="long",
+            brief=True,
+            kept=True,
+            text=lambda row, page: ", ".join(row.addresses),
         ),
         Column(
             "vm",
@@ -180,5 +181,5 @@ class EniList(ListPage):
     search_hint = gettext_lazy("Name, ID, address or MAC")
     empty = Empty(
         gettext_lazy("No elastic NICs yet"),
-        gettext_lazy("An elastic NIC connects a VM to a further network, and can be moved to another VM."),
+        gettext_lazy("An elastic NIC connects a VM to an additional network. You can move it to another VM."),
     )
