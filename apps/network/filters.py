@@ -21,7 +21,7 @@ from apps.network.sorting import ENI_NETWORK, ROUTES
 
 class VpcFilter(ResourceFilter):
     by = {
-        "cidr": Text(_("CIDR block"), where=starts("cidr"), lookup="istartswith"),
+        "cidr": Text(_("CIDR block"), "cidr", where=starts("cidr"), lookup="istartswith"),
         "subnets": Number(_("Subnets"), "subnet_count"),
         "vni": Number(_("Identifier"), "vni"),
     }
@@ -33,8 +33,8 @@ class VpcFilter(ResourceFilter):
 
 class SubnetFilter(ResourceFilter):
     by = {
-        "cidr": Text(_("CIDR block"), where=starts("cidr"), lookup="istartswith"),
-        "cidr6": Text(_("IPv6 prefix"), where=starts("cidr6"), lookup="istartswith"),
+        "cidr": Text(_("CIDR block"), "cidr", where=starts("cidr"), lookup="istartswith"),
+        "cidr6": Text(_("IPv6 prefix"), "cidr6", where=starts("cidr6"), lookup="istartswith"),
         "vpc": Choices(_("VPC"), "vpc_id", each=forms.UUIDField),
         "free": Number(_("Free addresses"), expression=FREE_ADDRESSES),
     }
@@ -55,7 +55,7 @@ class NicFilter(ListFilter):
         "owner": Choices(_("Owner"), "owner_id", each=forms.UUIDField),
         "role": Choices(_("Role"), "role", choices=NicRole.choices),
         "mac": Text(_("MAC"), "mac", lookup="istartswith"),
-        "ip": Text(_("IP address"), where=starts("ip", "ip6"), lookup="istartswith"),
+        "ip": Text(_("IP address"), "ip", where=starts("ip", "ip6"), lookup="istartswith"),
     }
 
     def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
@@ -103,7 +103,7 @@ _VERSIONS = (("4", "IPv4"), ("6", "IPv6"))
 class SegmentFilter(ResourceFilter):
     by = {
         "status": status_filter(ExternalSegment),
-        "cidr": Text(_("CIDR block"), where=starts("cidr"), lookup="istartswith"),
+        "cidr": Text(_("CIDR block"), "cidr", where=starts("cidr"), lookup="istartswith"),
         "version": Choices(_("IP version"), where=_of_version, choices=_VERSIONS),
         "vlan": Number(_("VLAN"), "provider_network__vlan", admin=True),
         "physical_network": Text(_("Physical network"), "provider_network__physical_network", admin=True),
@@ -126,7 +126,7 @@ class SegmentAddressFilter(ListFilter):
         "segment": Choices(_("External segment"), "segment_id", each=forms.UUIDField),
         "use": Choices(_("Use"), "use", choices=SegmentAddress.Use.choices),
         "holder": Choices(_("Used by"), "holder_id", each=forms.UUIDField),
-        "ip": Text(_("IP address"), where=starts("ip"), lookup="istartswith"),
+        "ip": Text(_("IP address"), "ip", where=starts("ip"), lookup="istartswith"),
         "mac": Text(_("MAC"), "mac", lookup="istartswith"),
     }
 
@@ -140,7 +140,9 @@ class SegmentAddressFilter(ListFilter):
 class EipFilter(ResourceFilter):
     by = {
         "status": status_filter(Eip),
-        "address": Text(_("IP address"), where=starts("segment_address__ip"), lookup="istartswith"),
+        "address": Text(
+            _("IP address"), "segment_address__ip", where=starts("segment_address__ip"), lookup="istartswith"
+        ),
         "version": Choices(_("IP version"), where=_eip_of_version, choices=_VERSIONS),
         "segment": Choices(_("External segment"), "segment_id", each=forms.UUIDField),
         "carrier": Choices(_("Bound to"), "carrier_id", each=forms.UUIDField),

@@ -83,7 +83,7 @@ def _word(route: Route, row: str) -> str:
         return "no"  # the form does not offer the group: she does not see it
     if route.name in BULK or (route.takes_key and route.segment in {"vms", "nics", "resources"}):
         return words["otto"]
-    about_all = {"members", "tenants", "audit", "instance-types", "regions"}
+    about_all = {"members", "tenants", "audit", "instance-types", "regions", "external-segments"}
     return words["bob" if route.takes_key and route.segment not in about_all else "vera"]
 
 
