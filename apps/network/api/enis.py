@@ -14,7 +14,7 @@ from apps.api.representation import ReferenceOut, ResourceOut
 from apps.api.views import ResourceApi
 from apps.lifecycle.actor import Actor
 from apps.network import selectors
-from apps.network.filters import EniFilter
+from apps.network.external_filters import EniFilter
 from apps.network.models import Eni
 from apps.network.segment_plan import MOST_MBIT
 from apps.network.sorting import ENI_ADDRESS, IS_EXTERNAL

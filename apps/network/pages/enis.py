@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.lifecycle.models import Resource
 from apps.network.eni_forms import EniBandwidthForm, EniGroupForm, UnbindEniForm
-from apps.network.filters import EniFilter
+from apps.network.external_filters import EniFilter
 from apps.network.models import Eni, Nic, NicRole
 from apps.network.selectors import visible_enis
 from apps.network.sorting import ENI_ADDRESS, ENI_NETWORK, IS_EXTERNAL

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from apps.network.filters import SegmentFilter
+from apps.network.external_filters import SegmentFilter
 from apps.network.models import ExternalSegment
 from apps.network.segment_forms import (
     ChangeSegmentForm,
