@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from apps.accounts.models import Project, Tenant
@@ -17,20 +18,22 @@ from apps.compute.models import Vm
 from apps.compute.services.delete import delete_vm
 from apps.compute.services.eni_binding import bind_eni
 from apps.lifecycle.actor import SYSTEM, Actor
-from apps.lifecycle.errors import Busy, InUse, NotFound, NotNow, Refused
+from apps.lifecycle.errors import Busy, InUse, Invalid, NotFound, NotNow, Refused
 from apps.lifecycle.models import Operation
 from apps.network.models import Eip, Eni, ExternalSegment, SegmentAddress, Subnet
 from apps.network.segment_ranges import AddressRange, holds, spans_of
 from apps.network.services import segment_addresses
 from apps.network.services.eip import create_eips, release_eip
 from apps.network.services.eip_binding import bind_eip, unbind_eip
-from apps.network.services.external_segment import change_segment
+from apps.network.services.eni import create_eni
+from apps.network.services.external_segment import change_segment, permit_segment
 from apps.network.services.unfinished import finish_changes
 from apps.quotas.recount import recount
 from tests import factories
+from tests.compute.eips import image_with_agent
 from tests.compute.elastic import has, make_bound, make_eni
-from tests.compute.factories import Cloud, make_vm
-from tests.concurrency.together import at_once
+from tests.compute.factories import Cloud, ask_for_vms, make_vm
+from tests.concurrency.together import at_once, overtaken
 from tests.network.external import make_eip, make_segment
 from tests.reconciliation.drift import work
 from tests.recovery.audit import audit
@@ -206,3 +209,27 @@ def test_addresses_come_back_while_their_quarantine_ends(
     assert [type(outcome) for outcome in outcomes] == [list, int, list, list], outcomes
     settled(project.tenant)
     assert SegmentAddress.objects.filter(use=SegmentAddress.Use.EIP).count() == Eip.objects.count() == 9
+
+
+@pytest.mark.requirement("EI-1")
+@pytest.mark.parametrize("kind", ["eip", "eni", "vm"])
+def test_whoever_loses_access_to_a_segment_while_waiting_for_it_gets_no_address(
+    owner: Actor, cloud: Cloud, subnet: Subnet, segment: ExternalSegment, project: Project, kind: str
+) -> None:
+    image = image_with_agent(cloud)
+    new_vm = {"image": image.pk, "new_eip": {"segment": segment.pk}}
+    requests: dict[str, Callable[[], Any]] = {
+        "eip": lambda: create_eips(owner, segment=segment.pk, name="late", project=project.uid),
+        "eni": lambda: create_eni(owner, segment=segment.pk, name="late", project=project.uid),
+        "vm": lambda: ask_for_vms(owner, cloud, subnet, **new_vm),
+    }
+
+    def withdraw(go_on: Callable[[], None]) -> None:
+        with transaction.atomic():
+            permit_segment(SYSTEM, segment, open_to_all=False)
+            go_on()
+
+    _done, late = overtaken(withdraw, requests[kind])
+    assert isinstance(late, Invalid), late
+    assert list(late.fields) == ["new_eip.segment" if kind == "vm" else "segment"]
+    assert not SegmentAddress.objects.exists()

@@ -64,6 +64,7 @@ def create_eips(
     speed = checked_mbit(mbit, where)
     names, description = _names_of(name, description, count)
     hold_for_use(where)
+    ensure_permitted(where, into)
     reserve_quota(into.tenant_id, {"eip": count})
     return [add_eip(allowed, into, where, each, speed, address, description) for each in names]
 
@@ -100,9 +101,19 @@ def chosen_segment(actor: Actor, project: Project, pk: UUID) -> ExternalSegment:
     rows: QuerySet[ExternalSegment] = usable_segments(project.tenant_id)
     found = rows.filter(pk=pk).first()
     if found is None:
-        raise Invalid({"segment": [_("Segment not found, or you have no access to it.")]})
+        raise _not_found()
     ensure_open(actor, found.region, "segment")
     return found
+
+
+def ensure_permitted(segment: ExternalSegment, project: Project, field: str = "segment") -> None:
+    """Raise Invalid at `field` if the tenant lost access while the segment was waited for. Call under its lock."""
+    if not usable_segments(project.tenant_id).filter(pk=segment.pk).exists():
+        raise _not_found(field)
+
+
+def _not_found(field: str = "segment") -> Invalid:
+    return Invalid({field: [_("Segment not found, or you have no access to it.")]})
 
 
 def checked_mbit(mbit: int | None, segment: ExternalSegment, field: str = "mbit") -> int:

@@ -22,7 +22,7 @@ from apps.lifecycle.usable import hold_for_use
 from apps.network.models import Eni, ExternalSegment, Nic, NicRole, SecurityGroup, SegmentAddress, Subnet
 from apps.network.segment_plan import MOST_MBIT
 from apps.network.services.addresses import allocate_nic
-from apps.network.services.eip import DEFAULT_MBIT, chosen_segment
+from apps.network.services.eip import DEFAULT_MBIT, chosen_segment, ensure_permitted
 from apps.network.services.nic import bindable_group
 from apps.network.services.segment_addresses import hold_address
 from apps.network.verbs.eni import (
@@ -67,6 +67,8 @@ def create_eni(
     if group is not None:
         ensure_one_region(where, group, field="security_group")
     hold_for_use(where, *([group] if group is not None else []))
+    if isinstance(where, ExternalSegment):
+        ensure_permitted(where, into)
     reserve_quota(into.tenant_id, {"eni": 1})
     eni = Eni(
         kind="eni",
