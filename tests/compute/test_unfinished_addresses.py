@@ -20,6 +20,7 @@ from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.models import Operation, OperationStatus
 from apps.network.models import Eip, ExternalSegment, Subnet
 from apps.network.operations import segment_routes
+from apps.network.services import unfinished
 from apps.network.services.eip import release_eip, set_bandwidth
 from apps.network.services.eip_binding import bind_eip, unbind_eip
 from apps.network.services.external_segment import change_segment
@@ -141,6 +142,29 @@ def test_what_fails_again_and_again_is_tried_a_few_times_an_hour(
             refuse(world, "fabric.ensure_port")
             failed(operation)
     assert tried == MOST_TRIES
+
+
+def test_addresses_of_a_busy_vm_keep_nobody_elses_waiting(
+    world: World,
+    owner: Actor,
+    vm: Vm,
+    other: Vm,
+    segment: ExternalSegment,
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(unfinished, "AT_ONCE", 1)
+    first, second, third = [make_eip(segment, project) for _ in range(3)]
+    done(bind(owner, third, vm))
+    for eip in (first, second):
+        bind(owner, eip, other)
+    power_off_vm(owner, other)  # pushes both aside, and keeps the VM busy
+    refuse(world, "fabric.ensure_external_port")
+    failed(set_bandwidth(owner, fresh(third), mbit=7))
+    later()
+    assert [eip.pk for eip in unfinished.unfinished_eips()][-1] == third.pk
+    assert finish_changes() == 1
+    assert Operation.objects.open().get(verb="eip.resync").target_id == third.pk
 
 
 def test_a_move_that_a_power_off_pushed_aside_is_finished_at_once(

@@ -13,6 +13,8 @@ from apps.drivers.specs.devices import MOST_MOUNTS
 
 SECONDS, FREEZE_SECONDS = 5, 10
 LONGEST_PATH = 128
+LONGEST_REPLY = 2**20
+"""libvirt passes on ten times as much: reading that again and again would keep the agent of the host from all else."""
 SILENT = frozenset({libvirt.VIR_ERR_AGENT_UNRESPONSIVE, libvirt.VIR_ERR_AGENT_UNSYNCED})
 
 
@@ -27,6 +29,8 @@ def ask(domain: Any, command: str, seconds: int = SECONDS, **arguments: Any) -> 
     request = {"execute": command} | ({"arguments": arguments} if arguments else {})
     try:
         reply = libvirt_qemu.qemuAgentCommand(domain, json.dumps(request), seconds, 0)
+        if len(reply) > LONGEST_REPLY:
+            raise NoAnswer
         return json.loads(reply)["return"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:  # lists in lists in lists …
         raise NoAnswer from error

@@ -8,6 +8,9 @@ handed out again by the change that failed.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
+from itertools import islice
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
@@ -27,15 +30,21 @@ from apps.reconciliation.rules import GRACE, MOST_TRIES, TRIES_WITHIN
 
 log = logging.getLogger(__name__)
 
-#: So many of a kind in one round; the next comes in seconds.
-AT_ONCE = 50
+#: So many of a kind in one round; the next comes in seconds. LOOKED_AT: of so many, those whose VM is busy are passed
+#: by, so that a VM with many addresses keeps nobody else's waiting.
+AT_ONCE, LOOKED_AT = 50, 1000
 
 
 def finish_changes() -> int:
     """Request what finishes changes that were left half-way; return how many operations that took."""
-    done = sum(_resync(row, EIP_RESYNC) for row in unfinished_eips()[:AT_ONCE])
-    done += sum(_resync(row, ENI_RESYNC) for row in unfinished_enis()[:AT_ONCE])
-    return done + sum(_retry(row) for row in unfinished_segments()[:AT_ONCE])
+    done = _request(unfinished_eips(), partial(_resync, EIP_RESYNC))
+    done += _request(unfinished_enis(), partial(_resync, ENI_RESYNC))
+    return done + _request(unfinished_segments(), _retry)
+
+
+def _request(rows: QuerySet[Any], finish: Callable[[Any], bool]) -> int:
+    """Request the operations of the first rows that have one now; return how many these are."""
+    return len(list(islice(filter(finish, rows[:LOOKED_AT]), AT_ONCE)))
 
 
 def unfinished_eips() -> QuerySet[Eip]:
@@ -75,7 +84,7 @@ def _due(rows: QuerySet[Any], unfinished: Q, again: Verb) -> QuerySet[Any]:
     )
 
 
-def _resync(row: Resource, verb: Verb) -> bool:
+def _resync(verb: Verb, row: Resource) -> bool:
     try:
         service_of(verb)(SYSTEM, row)
     except Refused as refusal:  # its carrier or VM is busy: another round will do
