@@ -62,7 +62,7 @@ def test_a_file_system_is_found_by_its_disks_place_or_serial_number(monkeypatch:
     [
         "not JSON",
         '{"return": ' + "[" * 100_000 + "]" * 100_000 + "}",
-        json.dumps({"return": [{"mountpoint": "/", "disk": [place(5)]}]}) + " " * 2**20,
+        json.dumps({"return": [{"mountpoint": "/", "disk": [place(5)]}]}) + " " * 2**21,
         "[]",
         '{"return": 5}',
         [5, None, "x", {}],

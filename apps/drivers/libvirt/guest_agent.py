@@ -13,8 +13,8 @@ from apps.drivers.specs.devices import MOST_MOUNTS
 
 SECONDS, FREEZE_SECONDS = 5, 10
 LONGEST_PATH = 128
-LONGEST_REPLY = 2**20
-"""libvirt passes on ten times as much: reading that again and again would keep the agent of the host from all else."""
+LONGEST_REPLY = 2**21
+"""libvirt passes on five times as much: reading that again and again would keep the agent of the host from all else."""
 SILENT = frozenset({libvirt.VIR_ERR_AGENT_UNRESPONSIVE, libvirt.VIR_ERR_AGENT_UNSYNCED})
 
 
