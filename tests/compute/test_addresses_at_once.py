@@ -17,16 +17,19 @@ from apps.accounts.models import Project, Tenant
 from apps.compute.models import Vm
 from apps.compute.services.delete import delete_vm
 from apps.compute.services.eni_binding import bind_eni
+from apps.drivers.specs import ProviderNetworkSpec
+from apps.infrastructure import backends
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.errors import Busy, InUse, Invalid, NotFound, NotNow, Refused
 from apps.lifecycle.models import Operation
-from apps.network.models import Eip, Eni, ExternalSegment, SegmentAddress, Subnet
+from apps.network.models import Eip, Eni, ExternalSegment, ProviderNetwork, SegmentAddress, Subnet
+from apps.network.operations import external_segment
 from apps.network.segment_ranges import AddressRange, holds, spans_of
 from apps.network.services import segment_addresses
 from apps.network.services.eip import create_eips, release_eip
 from apps.network.services.eip_binding import bind_eip, unbind_eip
 from apps.network.services.eni import create_eni
-from apps.network.services.external_segment import change_segment, permit_segment
+from apps.network.services.external_segment import change_segment, create_segment, permit_segment
 from apps.network.services.unfinished import finish_changes
 from apps.quotas.recount import recount
 from tests import factories
@@ -34,7 +37,7 @@ from tests.compute.eips import image_with_agent
 from tests.compute.elastic import has, make_bound, make_eni
 from tests.compute.factories import Cloud, ask_for_vms, make_vm
 from tests.concurrency.together import at_once, overtaken
-from tests.network.external import make_eip, make_segment
+from tests.network.external import INTERNET6, make_eip, make_segment
 from tests.reconciliation.drift import work
 from tests.recovery.audit import audit
 from tests.storage.factories import done
@@ -233,3 +236,37 @@ def test_whoever_loses_access_to_a_segment_while_waiting_for_it_gets_no_address(
     assert isinstance(late, Invalid), late
     assert list(late.fields) == ["new_eip.segment" if kind == "vm" else "segment"]
     assert not SegmentAddress.objects.exists()
+
+
+@pytest.mark.requirement("EI-1")
+def test_the_last_two_segments_of_a_vlan_take_its_network_with_them(
+    cloud: Cloud, segment: ExternalSegment
+) -> None:
+    other = make_segment(cloud.region, INTERNET6)
+
+    def forget(one: ExternalSegment, go_on: Callable[[], None] = lambda: None) -> None:
+        with transaction.atomic():
+            external_segment._forget(one)
+            go_on()
+
+    overtaken(lambda go_on: forget(segment, go_on), lambda: forget(other))
+    assert not ProviderNetwork.objects.exists()
+
+
+@pytest.mark.requirement("EI-1")
+def test_a_segment_is_created_while_the_last_one_of_its_vlan_is_deleted(
+    cloud: Cloud, segment: ExternalSegment
+) -> None:
+    network = str(segment.provider_network_id)
+    backends.fabric(cloud.region).ensure_absent(ProviderNetworkSpec, network)
+
+    def forget(go_on: Callable[[], None]) -> None:
+        with transaction.atomic():
+            external_segment._forget(segment)
+            go_on()
+
+    created = {"region": cloud.region, "name": "next", **INTERNET6}
+    _done, operation = overtaken(forget, lambda: create_segment(SYSTEM, **created))
+    assert isinstance(operation, Operation)
+    done(operation)
+    assert ProviderNetwork.objects.get().segments.count() == 1

@@ -137,6 +137,8 @@ def _ensure_router_address(run: OperationContext, segment: ExternalSegment) -> N
 
 def _forget(segment: ExternalSegment) -> None:
     network_id = segment.provider_network_id
+    # One at a time, so that of the last two segments the second one sees that it is the last.
+    list(ProviderNetwork.objects.select_for_update().filter(pk=network_id).values_list("pk"))
     segment.addresses.all().delete()  # in quarantine or in conflict: nobody has one
     remove([segment])
     ProviderNetwork.objects.filter(pk=network_id, segments__isnull=True).delete()

@@ -150,19 +150,20 @@ def delete_segment(change: Change[ExternalSegment]) -> Operation:
     return change.request()
 
 
-def bump_network(pk: Any) -> None:
-    """Count a change of the segments on a provider network."""
-    ProviderNetwork.objects.filter(pk=pk).update(generation=F("generation") + 1)
+def bump_network(pk: Any) -> bool:
+    """Count a change of the segments on a provider network; return whether it is still there."""
+    return bool(ProviderNetwork.objects.filter(pk=pk).update(generation=F("generation") + 1))
 
 
 def _provider_network(region: Region, physical_network: str, vlan: int) -> ProviderNetwork:
     """Return the provider network, which is made with its first segment, and count the change."""
     edge, _new = Edge.objects.get_or_create(region=region, defaults={"hosts": edge_hosts(region)})
-    network, new = ProviderNetwork.objects.get_or_create(
-        edge=edge, physical_network=physical_network, vlan=vlan
-    )
-    if not new:
-        bump_network(network.pk)
+    place = {"edge": edge, "physical_network": physical_network, "vlan": vlan}
+    network, new = ProviderNetwork.objects.get_or_create(**place)
+    if new or bump_network(network.pk):
+        return network
+    # Deleted with its last segment meanwhile.
+    network, _new = ProviderNetwork.objects.get_or_create(**place)
     return network
 
 
