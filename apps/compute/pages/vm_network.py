@@ -12,7 +12,8 @@ from apps.compute.models import Vm
 from apps.compute.pages.vm_elastic_nics import vm_elastic_nics
 from apps.lifecycle.selectors import with_open_operations
 from apps.network.delivery_texts import delivery_text
-from apps.network.egress import default_egress
+from apps.network.egress import default_egress, leaves_in_guest
+from apps.network.external_specs import GATEWAYS
 from apps.network.models import Eip, Nic
 from apps.network.pages.eips import EIP, routes_text
 from apps.network.pages.enis import limits_text
@@ -50,6 +51,9 @@ def vm_network(page: DetailPage, vm: Vm) -> dict[str, Any]:
     egress = {version: default_egress(vm.shown_eips, version) for version in (4, 6)}
     leaving = {eip.pk for eip in egress.values() if eip is not None}
     why, suits = vm.why_not_configured, why_delivered(vm.pk) if eips else ""
+    translated = next(
+        (eip for eip in eips if eip.delivery == Eip.Delivery.TRANSLATED and eip.version == 4), None
+    )
     return {
         "nics": [NicLine(nic, limits_text(nic)) for nic in vm.shown_nics],
         "eips": [
@@ -64,6 +68,9 @@ def vm_network(page: DetailPage, vm: Vm) -> dict[str, Any]:
         ],
         "in_guest": any(eip.delivery == Eip.Delivery.GUEST for eip in eips),
         "why_not_configured": _(why) if why else "",
+        "manual": GATEWAYS if why and vm.is_on else None,
+        "translated": translated,
+        "leaves_in_guest": leaves_in_guest(vm.shown_eips),
         "egress": egress[4],
         "egress6": egress[6],
         "actions": page.of.offers(

@@ -25,6 +25,8 @@ def ensure_port(replica: Any, transaction: Any, spec: PortSpec) -> None:
     had = bandwidth.parts_of(before) if before is not None else set()
     limits = bandwidth.nic_limits(spec.id, spec.mbit_in, spec.mbit_out)
     address = " ".join(words)
+    if not spec.default_route:
+        dhcp.ensure_routes_only((replica, transaction), spec.subnet_id, switch)
     port, new = ensure_row(
         replica,
         transaction,
