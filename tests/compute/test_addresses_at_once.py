@@ -147,7 +147,7 @@ def test_of_more_elastic_nics_than_a_vm_takes_six_are_bound(
 ) -> None:
     within = cloud.network(tenant_a, "10.9.0.0/24")
     enis = [make_eni(owner, within) for _ in range(8)]
-    outcomes = together(*(lambda one=eni: bind_eni(owner, one, vm=vm.pk) for eni in enis))  # type: ignore[misc]
+    outcomes = together(*(lambda one=eni: bind_eni(owner, one, vm=vm.pk) for eni in enis))
     refused = [outcome.code for outcome in outcomes if isinstance(outcome, Refused)]
     assert (accepted(outcomes), refused) == (6, ["vm.too_many_elastic_nics"] * 2)
     settled(tenant_a)

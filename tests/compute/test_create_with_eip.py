@@ -214,7 +214,7 @@ def test_the_network_tab_shows_nics_eips_and_how_to_change_the_egress(
 def test_how_a_new_vms_eip_is_delivered_is_chosen_or_follows_the_image(
     cloud: Cloud, subnet: Subnet, client: Client, segment: ExternalSegment, chosen: str, way: str
 ) -> None:
-    more = {"new_eip": {"segment": str(segment.pk)}, "eip_delivery": chosen or None}
+    more: dict[str, Any] = {"new_eip": {"segment": str(segment.pk)}, "eip_delivery": chosen or None}
     seen = create(client, cloud, subnet, "?dry_run=1", **more).json()["eip"]
     assert (seen["delivery"], seen["delivery_chosen"]) == (way, bool(chosen))
     answer = create(client, cloud, subnet, **more)
