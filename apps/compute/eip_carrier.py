@@ -14,6 +14,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.verbs import Text
 from apps.network.carriers import Carrier
 from apps.network.models import Eip, Nic, NicRole
+from apps.network.services.overlaps import vpcs_at
 
 Delivery = Eip.Delivery
 NEEDS_IPV6 = gettext_lazy(
@@ -72,5 +73,6 @@ VM_CARRIER = Carrier(
     deliveries=(Delivery.GUEST, Delivery.TRANSLATED),
     unfit=_unfit,
     why=why_delivered,
+    vpcs=lambda vm: vpcs_at(vm.pk),
     egress=True,
 )

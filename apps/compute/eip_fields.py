@@ -13,8 +13,8 @@ from apps.lifecycle.models import State
 from apps.network.eip_forms import DELIVERIES, DELIVERY_HELP
 from apps.network.models import Eip
 from apps.network.segment_plan import MOST_MBIT
+from apps.network.segment_texts import free_text
 from apps.network.selectors import usable_segments, visible_eips
-from apps.network.services.segment_addresses import free_addresses
 from apps.portal.forms import BaseForm
 
 #: Of so many unbound EIPs one is chosen here; any other is bound from its own page.
@@ -69,7 +69,7 @@ class EipFields(BaseForm):
 
 
 def _segment(row: Any) -> str:
-    values = {"name": row.name, "cidr": row.cidr, "free": f"{free_addresses(row):,}", "region": row.region}
+    values = {"name": row.name, "cidr": row.cidr, "free": free_text(row), "region": row.region}
     return _("%(name)s (%(cidr)s), %(free)s free, %(region)s") % values
 
 

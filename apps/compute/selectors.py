@@ -40,6 +40,7 @@ _NICS = (
         "subnet__name",
         "subnet__kind",
         "subnet__cidr",
+        "subnet__cidr6",
         *(f"subnet__vpc__{column}" for column in _NAMED),
         *(f"security_group__{column}" for column in _NAMED),
     )

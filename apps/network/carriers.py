@@ -9,7 +9,7 @@ read; and among its handlers, `@applies("<kind>", guest=…)` on what a worker c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -42,6 +42,10 @@ def _no_reason(pk: UUID) -> Text:
     return ""
 
 
+def _no_vpc(carrier: Any) -> Collection[UUID]:
+    return ()
+
+
 def _in_guest(carrier: Any) -> Eip.Delivery:
     return Eip.Delivery.GUEST
 
@@ -52,8 +56,9 @@ class Carrier:
 
     rows: those the actor may see, with what `obstacle` reads. obstacle: why none may be bound to one now. most: how
     many of each IP version. delivery: how an EIP reaches one, unless its owner says otherwise; why: what of the carrier
-    (by its id) makes it so; deliveries: what is possible; unfit: why not for this EIP. egress: whether one of the EIPs
-    is the default egress, which its owner may pick.
+    (by its id) makes it so; deliveries: what is possible; unfit: why not for this EIP. vpcs: those it is in, whose
+    subnets the EIP's segment may not overlap. egress: whether one of the EIPs is the default egress, which its owner
+    may pick.
     """
 
     kind: str
@@ -64,6 +69,7 @@ class Carrier:
     deliveries: tuple[Eip.Delivery, ...] = (Eip.Delivery.GUEST,)
     unfit: Callable[[Any, Eip, str], Text | None] = _fits
     why: Callable[[UUID], Text] = _no_reason
+    vpcs: Callable[[Any], Collection[UUID]] = _no_vpc
     egress: bool = False
 
 

@@ -7,19 +7,14 @@ from uuid import uuid4
 
 from apps.compute.models import Vm
 from apps.drivers.memory import MemoryFabric
-from apps.drivers.specs import (
-    EdgeSpec,
-    ExternalAddress,
-    ExternalNetwork,
-    ProviderNetworkSpec,
-    TranslatedAddressSpec,
-)
+from apps.drivers.specs import ExternalAddress, TranslatedAddressSpec
 from apps.lifecycle.models import Operation, State
-from apps.network.models import Eip, SegmentAddress
+from apps.network.models import Eip, ProviderNetwork, SegmentAddress
 from apps.network.services import eip, eip_binding
+from apps.network.specs import provider_network_spec
 from tests.compute.factories import Cloud
 from tests.kinds.case import KindCase
-from tests.kinds.external_segment import own_segment
+from tests.kinds.external_segment import known_edge, own_segment
 from tests.kinds.vm import make_vm
 from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, RESYNC, Recipe, done, new_name, spoilt
@@ -77,11 +72,11 @@ def _half_unbound(environment: Environment) -> Eip:
 
 def _stray(cloud: Cloud, vm: Vm) -> None:
     nic = vm.nics.get(role="internal")
-    edge, network, fabric = str(uuid4()), str(uuid4()), MemoryFabric(cloud.world)
-    block = ExternalNetwork("198.18.0.0/24", "198.18.0.1", "198.18.0.254")
-    fabric.ensure(EdgeSpec(edge, "02:00:00:00:97:01", ()))
-    fabric.ensure(ProviderNetworkSpec(network, edge, "physnet1", 9, "02:00:00:00:97:02", (block,)))
-    address = ExternalAddress("198.18.0.9", network)
+    edge, fabric = known_edge(cloud), MemoryFabric(cloud.world)
+    network = ProviderNetwork.objects.create(edge_id=edge, physical_network="physnet1", vlan=9)
+    network.refresh_from_db()
+    fabric.ensure(provider_network_spec(network, ()))
+    address = ExternalAddress("198.18.0.9", str(network.pk))
     assert nic.subnet is not None
     vpc = str(nic.subnet.vpc_id)
     fabric.ensure(TranslatedAddressSpec(str(uuid4()), edge, vpc, 1, address, str(nic.ip)))
@@ -135,7 +130,6 @@ CASE = KindCase(
         "bind": lambda w: {"carrier": str(w.vm.pk)},
         "unbind": lambda w: {},
         "set_bandwidth": lambda w: {"mbit": 20},
-        "pick_egress": lambda w: {},
     },
     forms={"bind": lambda w: {"carrier": str(w.vm.pk)}, "set_bandwidth": lambda w: {"mbit": 20}},
     recipes={

@@ -10,11 +10,11 @@ from apps.compute.services.eni_binding import bind_eni, unbind_eni
 from apps.drivers.memory import MemoryFabric
 from apps.drivers.specs import ExternalPortSpec
 from apps.lifecycle.models import Operation, State
-from apps.network.models import Edge, Eni, Nic, NicRole
+from apps.network.models import Eni, Nic, NicRole
 from apps.network.services import eni
-from apps.network.specs import edge_spec
 from tests.compute.factories import Cloud
 from tests.kinds.case import KindCase
+from tests.kinds.external_segment import known_edge
 from tests.kinds.vm import make_vm
 from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, RESYNC, Recipe, done, new_name, spoilt
@@ -66,10 +66,8 @@ def _elsewhere(environment: Environment) -> Eni:
 
 
 def _stray(cloud: Cloud, vm: Vm) -> None:
-    edge, fabric = Edge.objects.create(region=cloud.region), MemoryFabric(cloud.world)
-    edge.refresh_from_db()
-    fabric.ensure(edge_spec(edge))
-    fabric.ensure(ExternalPortSpec(str(uuid4()), str(edge.pk), "02:00:00:00:96:02"))
+    port = ExternalPortSpec(str(uuid4()), known_edge(cloud), "02:00:00:00:96:02")
+    MemoryFabric(cloud.world).ensure(port)
 
 
 def own_eni(world: World) -> Eni:

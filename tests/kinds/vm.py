@@ -14,8 +14,8 @@ from apps.drivers.specs import PauseReason as DriverPause
 from apps.infrastructure import backends
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation
-from apps.network.models import Eip
-from apps.network.services import nic
+from apps.network.models import Eip, Nic, Subnet
+from apps.network.services import nic, subnet
 from apps.storage.services.create import create_disks
 from tests.kinds.case import KindCase
 from tests.reconciliation.planting import stray_domain
@@ -93,6 +93,16 @@ def _vm_with_all(environment: Environment) -> Vm:
     return made
 
 
+def _vm_in_ipv6(environment: Environment) -> Vm:
+    """A VM that was created before its subnet had an IPv6 prefix."""
+    made = make_vm(environment)
+    row = Subnet.objects.get(pk=environment.subnet.pk)
+    if row.cidr6 is None:
+        done(subnet.add_ipv6(environment.owner, row, cidr6="auto"))
+    Nic.objects.filter(owner=made.pk).update(ip6=None)
+    return made
+
+
 def _delete(environment: Environment, vm: Vm) -> Operation:
     disks = [disk.pk for disk in vm.data_disks]
     return delete.delete_vm(environment.owner, vm, delete_disks=disks, with_snapshots=True)
@@ -137,6 +147,7 @@ CASE = KindCase(
         retry=A_MANAGE,
         set_security_group=A_MANAGE,
         set_nic_bandwidth=A_MANAGE,
+        add_ipv6=A_MANAGE,
         snapshot_disks=A_MANAGE,
     )
     | {"api:vms-metrics GET": A_VIEW},
@@ -152,6 +163,7 @@ CASE = KindCase(
         snapshot_disks=P_MANAGE,
         set_security_group=P_MANAGE,
         set_nic_bandwidth=P_MANAGE,
+        add_ipv6=P_MANAGE,
         rename=P_MANAGE,
         delete=P_MANAGE,
     )
@@ -164,7 +176,7 @@ CASE = KindCase(
         "vm",
         read="one tab.network tab.disks tab.monitoring tab.activity menu",
         acts="start shut_down restart power_off retry snapshot_disks set_security_group set_nic_bandwidth "
-        "rename delete",
+        "add_ipv6 rename delete",
     )
     # The inside of a tenant's machine: an admin acts as the tenant first.
     | dict.fromkeys(
@@ -223,6 +235,7 @@ CASE = KindCase(
             lambda environment, vm: nic.set_nic_bandwidth(environment.owner, vm, mbit_in=10, mbit_out=20),
             make_vm,
         ),
+        "add_ipv6": Recipe(lambda environment, vm: nic.add_ipv6(environment.owner, vm), _vm_in_ipv6),
         "snapshot_disks": Recipe(
             lambda environment, vm: snapshot.snapshot_disks(environment.owner, vm, name=new_name()), make_vm
         ),

@@ -10,6 +10,7 @@ import pytest
 from onebox.outside_networks import DATACENTRE
 from onebox.shell import wait_until
 
+from apps.drivers.specs import GATEWAY_V4
 from tests.drivers.netns import NetnsGuest, netns_guest
 from tests.drivers.ovn_tidy import TidyFabric, tidy_fabric
 from tests.drivers.samples import a_port, a_subnet, a_vpc
@@ -22,23 +23,6 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 #: How many kinds of forged frames `SEND_FORGED` sends.
 KINDS = 24
 OUTSIDE = "198.51.100.10"
-DHCP6_SOLICIT = """
-import os, socket, struct, sys
-request = bytes([1]) + os.urandom(3) + struct.pack("!HHHH", 1, 10, 3, 1) + bytes.fromhex(sys.argv[1].replace(":", ""))
-request += struct.pack("!HHIII", 3, 12, 1, 0, 0)
-sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-sock.bind(("::", 546))
-sock.settimeout(2)
-for _ in range(5):
-    sock.sendto(request, ("ff02::1:2", 547, 0, socket.if_nametoindex("eth0")))
-    try:
-        answer = sock.recv(1500)
-    except TimeoutError:
-        continue
-    at = answer.find(struct.pack("!HH", 5, 24))
-    print(socket.inet_ntop(socket.AF_INET6, answer[at + 4:at + 20]))
-    break
-"""
 
 
 @pytest.fixture
@@ -67,7 +51,7 @@ def test_nothing_forged_leaves_a_guest_on_the_edge(site: EdgeSite) -> None:
     ]
     with catching(*places) as caught:
         arguments = [sly.port.mac, site.edge.mac, "203.0.113.10", "2001:db8:101::10"]
-        arguments += ["203.0.113.20", "2001:db8:101::20", beside.port.mac, OUTSIDE]
+        arguments += ["203.0.113.20", "2001:db8:101::20", beside.port.mac, OUTSIDE, GATEWAY_V4]
         assert sly.exec("python3", "-c", SEND_FORGED, *arguments).strip() == str(KINDS)
         wait_until(lambda: "EDGEND" in caught[0].tags, "the honest frame after them", seconds=10)
     # Without addresses a port sends nothing at all, honest frames included.
@@ -120,11 +104,8 @@ def test_a_subnet_hands_out_ipv6_by_dhcp_and_its_route_by_advertisements(
     with ExitStack() as stack:
         guests = dual_stack(onebox, fabric, stack)
         for guest in guests:
-            solicit = ("python3", "-c", DHCP6_SOLICIT, guest.port.mac)
             wait_until(
-                lambda guest=guest, solicit=solicit: (
-                    guest.exec(*solicit, check=False).strip() == guest.port.ip6
-                ),  # type: ignore[misc]
+                lambda guest=guest: guest.dhcp6_offer() == guest.port.ip6,  # type: ignore[misc]
                 f"an offer of {guest.port.ip6}",
                 seconds=20,
             )

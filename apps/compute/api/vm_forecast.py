@@ -58,7 +58,7 @@ class NewImageCopyOut(serializers.Serializer[Any]):
 
 
 class NewVmEipOut(serializers.Serializer[Any]):
-    address = serializers.CharField(allow_null=True, help_text="null: of a new EIP.")
+    address = serializers.CharField(allow_null=True, help_text="null: a new EIP.")
     segment = ReferenceOut()
     mbit = serializers.IntegerField()
     delivery = serializers.ChoiceField(choices=Eip.Delivery.choices)

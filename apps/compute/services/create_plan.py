@@ -28,6 +28,7 @@ from apps.lifecycle.dry_run import ErrorCollector
 from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.requests import Allowed
 from apps.network.models import SecurityGroup, Subnet
+from apps.network.services.overlaps import overlap_of
 
 MOST_AT_ONCE = 10
 LONGEST_NAME = 63
@@ -281,6 +282,11 @@ def _check_fit(draft: Draft, refusals: ErrorCollector) -> None:
         refusals.attempt(ensure_one_region, cluster, draft.cluster, field="disk_cluster")
     if draft.image is not None:
         refusals.attempt(_ensure_cpus, draft.type, draft.image)
+    if draft.subnet is not None:
+        refusals.attempt(eips.ensure_fits, draft.subnet)
+    if draft.subnet is not None and (segment := eips.used_segment) is not None:
+        overlap = overlap_of([draft.subnet.vpc_id], [segment], eips.field)
+        refusals.found += [overlap] if overlap is not None else []
 
 
 def _ensure_cpus(kind: InstanceType, image: Image) -> None:

@@ -54,6 +54,24 @@ class EipChoice:
         """How it reaches the guest, and why so, in words."""
         return delivery_text(self.delivery, chosen=self.delivery_chosen, why=self.why)
 
+    def ensure_fits(self, subnet: Subnet) -> None:
+        """Raise Invalid (fields "eip", "new_eip.segment") where it needs an IPv6 address that the subnet has not."""
+        if self.version != 6 or self.delivery == Eip.Delivery.GUEST or subnet.cidr6:
+            return
+        text = _("With one-to-one NAT an IPv6 EIP needs a subnet with an IPv6 prefix. Choose another subnet.")
+        raise Invalid({self.field: [text]})
+
+    @property
+    def used_segment(self) -> UUID | None:
+        """The segment that the VMs get an address of."""
+        segment = self.segment or (self.eip and self.eip.segment)
+        return segment.pk if segment else None
+
+    @property
+    def field(self) -> str:
+        """Where a refusal of the segment is reported."""
+        return "eip" if self.eip is not None else "new_eip.segment"
+
     def amounts(self, count: int) -> dict[str, int]:
         """Return metric → units of `count` VMs."""
         return {"eip": count} if self.segment is not None else {}

@@ -62,7 +62,7 @@ class BindBody(serializers.Serializer[Any]):
     delivery = serializers.ChoiceField(
         choices=Eip.Delivery.choices,
         required=False,
-        help_text="How it reaches a VM. By default what suits the VM’s image.",
+        help_text="How the address is delivered to a VM. By default the VM’s image decides.",
     )
 
 
@@ -71,7 +71,7 @@ class UnbindBody(serializers.Serializer[Any]):
         required=False,
         allow_null=True,
         default=None,
-        help_text="What it is believed to be bound to. Bound elsewhere or not at all, nothing is changed.",
+        help_text="Resource that it is expected to be bound to. If it is not, nothing is changed.",
     )
 
 
@@ -96,7 +96,8 @@ class EipOut(ResourceOut):
         help_text="Whether it was requested. Otherwise the platform chose it by the VM's image."
     )
     is_egress = serializers.BooleanField(
-        help_text="Picked as default egress. Without a pick it is the first bound one with a default route."
+        help_text="Picked as default egress. If none is picked, it is the first bound EIP with a default "
+        "route."
     )
 
     @staticmethod

@@ -127,7 +127,7 @@ def _ensure_router_address(run: OperationContext, segment: ExternalSegment) -> N
     mac = probe(run, segment.provider_network, [address]).get(address, own)
     if mac.lower() != own.lower():
         raise DriverError(
-            _("Another machine answers at the router's address %(address)s (%(mac)s)."),
+            _("Another machine answers at the router’s address %(address)s (%(mac)s)."),
             values={"address": address, "mac": mac},
             code="address.conflict",
             permanent=True,

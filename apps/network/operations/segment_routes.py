@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import chain
 
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_noop as _
@@ -12,9 +13,8 @@ from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.acts import service_of
 from apps.lifecycle.errors import Refused
 from apps.lifecycle.handlers import handles
-from apps.lifecycle.models import Operation, Resource, State
+from apps.lifecycle.models import Operation, State
 from apps.lifecycle.operation_context import OperationContext
-from apps.lifecycle.verbs import Verb
 from apps.network.models import Eip, Eni
 from apps.network.verbs.eip import EIP_RESYNC
 from apps.network.verbs.eni import ENI_RESYNC
@@ -29,7 +29,8 @@ def change_segment(run: OperationContext) -> None:
     """Hand out changed routes: what is bound is brought up to them, each by an operation of its own."""
     if "routes" not in run.operation.args:
         return
-    run.step(_("Changing the routes of %(count)s addresses"), 30, count=len(_with_old_routes(run)))
+    eips, enis = _with_old_routes(run)
+    run.step(_("Changing the routes of %(count)s addresses"), 30, count=len(eips) + len(enis))
     if _hand_out(run):
         return
     # What is done with them now may still hand out the old routes.
@@ -45,27 +46,21 @@ def change_segment(run: OperationContext) -> None:
 def _hand_out(run: OperationContext) -> bool:
     """Have each address brought up to the routes by an operation of its own; return whether all have one."""
     done = True
-    for row, resync in _with_old_routes(run):
+    for row in chain(*_with_old_routes(run)):
         run.check()
         try:
-            service_of(resync)(SYSTEM, row)
+            service_of(EIP_RESYNC if isinstance(row, Eip) else ENI_RESYNC)(SYSTEM, row)
         except Refused:
             done = False
     return done
 
 
-def _with_old_routes(run: OperationContext) -> list[tuple[Resource, Verb]]:
-    """Return what may have the old routes, as no resync was requested since the change, with the verb for that."""
+def _with_old_routes(run: OperationContext) -> tuple[list[Eip], list[Eni]]:
+    """Return what may have the old routes: for what no resync was requested since the change."""
     since = Operation.objects.filter(target_id=OuterRef("pk"), sequence__gt=run.operation.sequence)
     eips = Eip.objects.filter(segment=run.target_id, carrier__isnull=False, state=State.READY)
     enis = Eni.objects.filter(segment=run.target_id, state=State.READY)
-    return [
-        *(
-            (eip, EIP_RESYNC)
-            for eip in eips.exclude(Exists(since.filter(verb=EIP_RESYNC.name))).order_by("pk")
-        ),
-        *(
-            (eni, ENI_RESYNC)
-            for eni in enis.exclude(Exists(since.filter(verb=ENI_RESYNC.name))).order_by("pk")
-        ),
-    ]
+    return (
+        list(eips.exclude(Exists(since.filter(verb=EIP_RESYNC.name))).order_by("pk")),
+        list(enis.exclude(Exists(since.filter(verb=ENI_RESYNC.name))).order_by("pk")),
+    )

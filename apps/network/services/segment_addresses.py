@@ -21,7 +21,8 @@ from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.models import Resource
 from apps.network.models import ExternalSegment, SegmentAddress, SegmentRange
 from apps.network.platform_settings import ADDRESS_QUARANTINE_MINUTES
-from apps.network.segment_plan import Address, AddressRange, holds, size_of, spans_of
+from apps.network.segment_plan import Address
+from apps.network.segment_ranges import AddressRange, holds, size_of, spans_of
 
 Span = tuple[Address, Address]
 #: More are not counted: an IPv6 segment has more than programs' numbers hold.
@@ -119,7 +120,7 @@ def _given_out(segment: ExternalSegment, spans: list[Span], address: Address | s
         raise Invalid({field: [_("Not an IP address.")]}) from None
     if chosen not in segment.cidr:
         values = {"name": segment.name, "cidr": segment.cidr}
-        raise Invalid({field: [_("Not an address of segment %(name)s (%(cidr)s).") % values]})
+        raise Invalid({field: [_("Not an address in segment %(name)s (%(cidr)s).") % values]})
     if not holds(spans, chosen):
         raise Invalid({field: [_("%(address)s is reserved. Choose another one.") % {"address": chosen}]})
     return chosen
@@ -169,8 +170,8 @@ def _taken(held: SegmentAddress, field: str) -> Refused:
             "Choose another address, or ask an administrator to remove that machine and free the address."
         )
     elif other is not None and other.use == SegmentAddress.Use.QUARANTINE:
-        why = _("%(address)s was released a moment ago and is in quarantine.")
-        hint = _("Choose another address, or try again later.")
+        why = _("%(address)s was recently released and is in quarantine.")
+        hint = _("Choose another address, or retry later.")
     else:
         why = _("%(address)s is in use.")
         hint = _("Choose another address, or leave the field empty for any.")
