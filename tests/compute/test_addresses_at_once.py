@@ -18,7 +18,7 @@ from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.errors import Busy, InUse, NotFound, NotNow, Refused
 from apps.lifecycle.models import Operation
 from apps.network.models import Eip, Eni, ExternalSegment, SegmentAddress, Subnet
-from apps.network.segment_plan import AddressRange, holds, spans_of
+from apps.network.segment_ranges import AddressRange, holds, spans_of
 from apps.network.services.eip import create_eips, release_eip
 from apps.network.services.eip_binding import bind_eip, unbind_eip
 from apps.network.services.external_segment import change_segment
@@ -147,7 +147,7 @@ def test_of_more_elastic_nics_than_a_vm_takes_six_are_bound(
 ) -> None:
     within = cloud.network(tenant_a, "10.9.0.0/24")
     enis = [make_eni(owner, within) for _ in range(8)]
-    outcomes = together(*(lambda one=eni: bind_eni(owner, one, vm=vm.pk) for eni in enis))
+    outcomes = together(*(lambda one=eni: bind_eni(owner, one, vm=vm.pk) for eni in enis))  # type: ignore[misc]
     refused = [outcome.code for outcome in outcomes if isinstance(outcome, Refused)]
     assert (accepted(outcomes), refused) == (6, ["vm.too_many_elastic_nics"] * 2)
     settled(tenant_a)
