@@ -40,6 +40,12 @@ class EipLine:
     offers: list[Offer]
 
 
+def _actions(vm: Vm) -> tuple[str, ...]:
+    """Return the actions beside the NICs; IPv6 only while there is some to add."""
+    could = any(nic.subnet and nic.subnet.cidr6 and not nic.ip6 for nic in vm.shown_nics)
+    return ("set_security_group", "set_nic_bandwidth", *(("add_ipv6",) if could else ()))
+
+
 def vm_network(page: DetailPage, vm: Vm) -> dict[str, Any]:
     """Return the VM's NICs, its EIPs in the order in which they were bound, and its default egress."""
     found = with_open_operations(EIP.visible(page.actor).filter(carrier=vm.pk)).order_by("bound_at", "pk")
@@ -62,9 +68,7 @@ def vm_network(page: DetailPage, vm: Vm) -> dict[str, Any]:
         "why_not_configured": _(why) if why else "",
         "egress": egress[4],
         "egress6": egress[6],
-        "actions": page.of.offers(
-            page.rights, vm, page.area, only=("set_security_group", "set_nic_bandwidth", "add_ipv6")
-        ),
+        "actions": page.of.offers(page.rights, vm, page.area, only=_actions(vm)),
         "create_eip": EIP.create_url(page.area)
         if page.rights.covers(EIP_CREATE, vm.project_id, vm.tenant_id)
         else "",
