@@ -53,6 +53,7 @@ _EIPS = (
         "bound_at",
         "mbit",
         "delivery",
+        "delivery_chosen",
         "is_egress",
         *_NAMED,
         *(f"segment__{column}" for column in (*_NAMED, "cidr", "routes")),

@@ -108,6 +108,7 @@ class SegmentFilter(ResourceFilter):
         "physical_network": Text(_("Physical network"), "provider_network__physical_network", admin=True),
         "ceiling": Number(_("Bandwidth ceiling (Mbit/s)"), "ceiling_mbit"),
         "open_to": Flag(_("Open to all tenants"), "open_to_all"),
+        "taken": Number(_("Not free"), "taken_addresses", admin=True),
     }
 
     def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:

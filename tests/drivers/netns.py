@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from onebox.hosts import Host
-from onebox.shell import OneboxError
+from onebox.shell import OneboxError, patience
 
 from apps.drivers.specs import ExternalPortSpec, PortSpec
 
@@ -162,7 +162,7 @@ class PluggedIn(Generic[P]):
 
     def wait_reaches(self, address: str, service: str) -> None:
         """Wait until a service answers: the network takes a moment to follow its database."""
-        give_up = time.monotonic() + 20
+        give_up = time.monotonic() + patience(20)
         while not self.reaches(address, service):
             assert time.monotonic() < give_up, f"{address} {service} never answered"
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
-from onebox.shell import wait_until
+from onebox.shell import patience, wait_until
 
 from apps.drivers.errors import DriverError
 from apps.drivers.fabric.declared import ovn_columns
@@ -137,7 +137,7 @@ def test_what_another_hand_changed_is_put_right(fabric: OvnFabric, onebox: Onebo
     port = a_port(subnet)
     fabric.ensure(port)
     onebox.northbound("lsp-set-addresses", port.id, "unknown")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + patience(10)
     while onebox.northbound("lsp-get-addresses", port.id) != f"{port.mac} {port.ip}":
         assert time.monotonic() < deadline, "the port kept the wrong address"
         fabric.ensure(port)
@@ -197,6 +197,7 @@ EDGE_TAMPERINGS = {
     "a rule for guests that lets through": ("edge", "set acl {forged} action=allow"),
     "guests that reach each other": ("edge", "set acl {elsewhere} action=allow"),
     "VPCs that reach each other": ("edge", "set acl {links} action=allow"),
+    "a way to VPCs that is silent about sizes": ("edge", "clear logical_router_port {ways} options"),
     "a provider network on another VLAN": ("network", "set logical_switch_port {localnet} tag=4000"),
     "a provider network without its controller limits": ("network", "clear logical_switch {network} copp"),
     "a port that may use any address": ("port", "clear logical_switch_port {port} port_security"),
@@ -226,6 +227,7 @@ def test_what_an_edge_needs_is_noticed_when_it_is_gone_and_put_back(
         forged=derived(edge.id, "externals-never-forged"),
         elsewhere=derived(edge.id, "externals-nowhere-else"),
         links=derived(edge.id, "links-not-to-each-other"),
+        ways=derived(edge.id, "edge-links-gateway"),
         localnet=derived(network.id, "localnet"),
         everybody=derived(edge.id, "externals"),
         binding=derived(edge.id, f"mac {port.addresses[0].ip}"),

@@ -15,7 +15,7 @@ from apps.drivers.specs import PauseReason as DriverPause
 from apps.infrastructure import backends
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation
-from apps.network.models import Subnet
+from apps.network.models import Eip, Subnet
 from apps.network.services import nic, subnet
 from apps.storage.services.create import create_disks
 from tests.kinds.case import KindCase
@@ -52,8 +52,15 @@ def _create_vm(environment: Environment, _nothing: object = None, **more: Any) -
     return Operation.objects.get(pk=operation.pk)
 
 
-def _create_with_disk(environment: Environment, _nothing: object = None) -> Operation:
-    return _create_vm(environment, data_disks=[{"size_gib": 10, "cluster": environment.storage.pk}])
+def _create_with_parts(environment: Environment, eip: Eip) -> Operation:
+    disk = {"size_gib": 10, "cluster": environment.storage.pk}
+    return _create_vm(environment, data_disks=[disk], eip=eip.pk)
+
+
+def _unbound_eip(environment: Environment) -> Eip:
+    from tests.kinds.eip import made_eip  # that module makes VMs by what is here
+
+    return made_eip(environment)
 
 
 def make_vm(environment: Environment) -> Vm:
@@ -61,9 +68,21 @@ def make_vm(environment: Environment) -> Vm:
     return made
 
 
-def _vm_with_disks(environment: Environment) -> Vm:
-    """A VM with a data disk, and snapshots of both its disks."""
+def _connected(environment: Environment) -> Vm:
+    """A VM with an EIP in the guest, one by one-to-one NAT, and an elastic NIC."""
+    from tests.kinds.eip import bound_eip  # both modules make VMs by what is here
+    from tests.kinds.eni import bound_eni
+
     made = make_vm(environment)
+    for delivery in Eip.Delivery:
+        bound_eip(environment, made, delivery)
+    bound_eni(environment, made)
+    return made
+
+
+def _vm_with_all(environment: Environment) -> Vm:
+    """A connected VM with a data disk, and snapshots of both its disks."""
+    made = _connected(environment)
     (operation,) = create_disks(
         environment.owner,
         name=new_name(),
@@ -93,7 +112,7 @@ def _delete(environment: Environment, vm: Vm) -> Operation:
 
 
 def _stopped_vm(environment: Environment) -> Vm:
-    made: Vm = done(power.power_off_vm(environment.owner, make_vm(environment)))
+    made: Vm = done(power.power_off_vm(environment.owner, _connected(environment)))
     return made
 
 
@@ -197,7 +216,7 @@ CASE = KindCase(
         "snapshot_disks": lambda w: {"name": "new"},
     },
     recipes={
-        "create": Recipe(_create_with_disk),
+        "create": Recipe(_create_with_parts, _unbound_eip),
         "retry": Recipe(
             lambda environment, vm: power.retry_vm(environment.owner, vm),
             lambda environment: spoilt(_create_vm(environment), "hypervisor.ensure_power"),
@@ -208,7 +227,7 @@ CASE = KindCase(
         "resume": Recipe(lambda environment, vm: power.resume_vm(SYSTEM, vm), _paused_vm),
         "finish_first_boot": Recipe(lambda environment, vm: power.finish_first_boot(SYSTEM, vm), make_vm),
         "power_off": Recipe(lambda environment, vm: power.power_off_vm(environment.owner, vm), make_vm),
-        "delete": Recipe(_delete, _vm_with_disks),
+        "delete": Recipe(_delete, _vm_with_all),
         "set_security_group": Recipe(
             lambda environment, vm: nic.set_security_group(
                 environment.owner, vm, security_group=environment.group.pk
@@ -224,9 +243,9 @@ CASE = KindCase(
             lambda environment, vm: snapshot.snapshot_disks(environment.owner, vm, name=new_name()), make_vm
         ),
         "console": Recipe(_open_console, make_vm),
-        "resync": Recipe(RESYNC, make_vm),
+        "resync": Recipe(RESYNC, _connected),
         "roll_back": Recipe(ROLL_BACK, make_vm),
-        "force_clean": Recipe(FORCE_CLEAN, make_vm, gives_up=True),
+        "force_clean": Recipe(FORCE_CLEAN, _connected, gives_up=True),
     },
     stray=stray_domain,
 )

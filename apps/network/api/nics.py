@@ -56,7 +56,7 @@ class NicOut(Out):
 
 
 class NicsApi(ObjectApi):
-    """NICs: attached to a subnet or to the way out of the region, and to a security group.
+    """NICs: in a subnet or in the external network of the region, with a security group.
 
     Created and deleted with their VM.
     """

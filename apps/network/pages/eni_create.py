@@ -7,11 +7,10 @@ from typing import Any
 from django.utils.translation import gettext_lazy
 
 from apps.network.api.enis import EnisApi
-from apps.network.eip_forms import free_text
 from apps.network.eni_forms import EXTERNAL, INTERNAL, EniForm
 from apps.network.models import Eni
-from apps.network.pages.eips import routes_text
 from apps.network.pages.enis import ENI, speed_text
+from apps.network.segment_texts import free_text, routes_text
 from apps.network.selectors import visible_segments, visible_subnets
 from apps.network.services.eip import DEFAULT_MBIT
 from apps.portal.create import CreatePage, Section

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from apps.lifecycle.models import Resource
 from apps.network.models import Eni, ExternalSegment, SecurityGroup, Subnet, Vpc
-from apps.network.pages.eips import routes_text
 from apps.network.pages.enis import ENI, named_link, role_text, speed_text
+from apps.network.segment_texts import routes_text
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
 

@@ -113,8 +113,9 @@ class EniList(ListPage):
             "address",
             gettext_lazy("IP address"),
             lambda row, page: copyable(", ".join(row.addresses)) if row.addresses else "",
-            width="code",
-            wide=False,
+            width="long",
+            brief=True,
+            kept=True,
             text=lambda row, page: ", ".join(row.addresses),
         ),
         Column(
@@ -175,5 +176,5 @@ class EniList(ListPage):
     search_hint = gettext_lazy("Name, ID, address or MAC")
     empty = Empty(
         gettext_lazy("No elastic NICs yet"),
-        gettext_lazy("An elastic NIC connects a VM to a further network, and can be moved to another VM."),
+        gettext_lazy("An elastic NIC connects a VM to an additional network. You can move it to another VM."),
     )

@@ -19,7 +19,7 @@ def port_steps(path: Path, end: End) -> Iterable[Step]:
     if trouble is not None:
         return [trouble]
     if nic.subnet is None:
-        text = _("%(name)s has MAC %(mac)s on its external NIC.") % {"name": nic.owner.name, "mac": nic.mac}
+        text = _("The external NIC of %(name)s has MAC %(mac)s.") % {"name": nic.owner.name, "mac": nic.mac}
         return [Step("port.ready", Result.OK, title, text, resource=nic.owner, end=end)]
     if path.outside is None and path.ip(end) is None:
         text = _("%(name)s has no IPv6 address.") % {"name": nic.owner.name}

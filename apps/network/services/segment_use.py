@@ -12,9 +12,9 @@ from apps.infrastructure.models import Region
 from apps.lifecycle.errors import InUse, Invalid
 from apps.lifecycle.in_use import NAMED, ensure_unused
 from apps.lifecycle.models import Resource
-from apps.network.models import ExternalSegment, SegmentAddress, Subnet, Vpc
-from apps.network.ranges import allowed_ranges
-from apps.network.segment_plan import AddressRange, Network, holds, spans_of
+from apps.network.models import ExternalSegment, SegmentAddress, Subnet
+from apps.network.segment_plan import Network
+from apps.network.segment_ranges import AddressRange, holds, spans_of
 
 
 def segment_users(segment: ExternalSegment) -> QuerySet[Resource]:
@@ -40,7 +40,7 @@ def ensure_addresses_kept(segment: ExternalSegment, ranges: Sequence[AddressRang
     if users:
         named = ", ".join(f"{row.ip} ({row.holder})" for row in users[:NAMED])
         raise InUse(
-            _("%(count)s addresses in use would be left out: %(named)s.")
+            _("%(count)s addresses in use would be outside the ranges: %(named)s.")
             % {"count": len(users), "named": named},
             hint=_("Release these addresses first, or keep them in a range."),
             field="ranges",
@@ -58,28 +58,15 @@ def ensure_addresses_kept(segment: ExternalSegment, ranges: Sequence[AddressRang
 
 
 def ensure_no_overlap(region: Region, block: Network) -> None:
-    """Raise Invalid (field "cidr") naming the segment, VPC or VPC range that the block overlaps."""
+    """Raise Invalid (field "cidr") naming the segment that the block overlaps. VPCs may: see `overlaps.py`."""
     overlapping = overlapping_segment(region, block)
     if overlapping is not None:
         raise overlapping
-    if block.version == 6:  # VPCs have no IPv6 block, but their subnets may
-        subnets = Subnet.objects.filter(region=region, cidr6__net_overlaps=str(block))
-        subnet = subnets.order_by("name").first()
+    if block.version == 6:  # prefixes are plentiful: an overlap is a mistake
+        subnet = Subnet.objects.filter(region=region, cidr6__net_overlaps=str(block)).order_by("name").first()
         if subnet is not None:
             values = {"name": subnet.name, "cidr": subnet.cidr6}
             raise Invalid({"cidr": [_("Overlaps subnet %(name)s (%(cidr)s).") % values]})
-        return
-    for allowed in allowed_ranges():
-        if allowed.cidr.overlaps(block):
-            raise Invalid(
-                {"cidr": [_("Overlaps %(range)s, which VPCs are created from.") % {"range": allowed.cidr}]},
-                hint=_("Choose another CIDR block, or change the allowed VPC CIDR blocks first."),
-            )
-    vpc = Vpc.objects.filter(region=region, cidr__net_overlaps=str(block)).order_by("name").first()
-    if vpc is not None:
-        raise Invalid(
-            {"cidr": [_("Overlaps VPC %(name)s (%(cidr)s).") % {"name": vpc.name, "cidr": vpc.cidr}]}
-        )
 
 
 def overlapping_segment(region: Region, block: Network) -> Invalid | None:

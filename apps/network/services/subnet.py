@@ -22,6 +22,7 @@ from apps.lifecycle.usable import is_being_removed
 from apps.network.models import Subnet, Vpc
 from apps.network.prefixes import AUTOMATIC, free_prefix, read_prefix
 from apps.network.ranges import subnet_block
+from apps.network.services.overlaps import ensure_clear_of_addresses
 from apps.network.services.segment_use import ensure_clear_of_segments, ipv6_segments
 from apps.network.verbs import SUBNET_ADD_IPV6, SUBNET_CREATE, SUBNET_DELETE, SUBNET_RENAME, SUBNET_RETRY
 from apps.quotas.services import reserve_quota
@@ -61,6 +62,7 @@ def add_subnet(
     vpc = lock(vpc)
     _ensure_staying(vpc)
     block = subnet_block(cidr, vpc.cidr, field)
+    ensure_clear_of_addresses(vpc, block, field)
     prefix = _ipv6_prefix(vpc, cidr6) if cidr6.strip() else None
     subnet = Subnet(
         kind="subnet",
