@@ -45,6 +45,7 @@ CAUSES: dict[str, TenantText] = {
             "fabric.invalid",
             "fabric.vpc_missing",
             "fabric.subnet_missing",
+            "fabric.ipv6_missing",
             "fabric.security_group_missing",
             "fabric.address_in_use",
             "fabric.vni_in_use",

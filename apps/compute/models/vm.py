@@ -152,9 +152,10 @@ class Vm(Kind):
 
     @property
     def shown_ips(self) -> list[str]:
-        """Return its addresses, that in its subnet first. Reads what `selectors.visible_vms` has set."""
-        own = [ip for nic in self.shown_nics for ip in nic.ips]
-        return [*own, *(eip.address for eip in self.shown_eips if eip.address)]
+        """Return its addresses, its IPv4 address first and its long one last. Reads what `visible_vms` has set."""
+        own = [str(nic.ip) for nic in self.shown_nics if nic.ip]
+        eips = [eip.address for eip in self.shown_eips if eip.address]
+        return [*own, *eips, *(str(nic.ip6) for nic in self.shown_nics if nic.ip6)]
 
     @property
     def need(self) -> Need:
