@@ -34,8 +34,8 @@ class Column:
     facet: the choices of such a filter, where the FilterSet does not name them.
     width: what kind of thing it holds, and so how wide it is, whatever the rows show; "" = number or text.
     end: numbers, aligned right. wide: hidden on narrow screens. admin: shown in the administration only.
-    brief: on a phone, where there is no room for a column of its own, it stands below the name; in_brief: the text there
-        where that of exports is too long.
+    brief: on a phone, where there is no room for a column of its own, it stands below the name.
+    in_brief: the text there, where that of exports is too long.
     hidden: shown only to who chooses it. observed: comes from the host, and is greyed when that is unreachable.
     kept: among the last that a narrow list leaves out. text: the value in exports, where `value` returns HTML.
     prepare: adds to the query what the column reads.
