@@ -176,7 +176,7 @@ class EniGroupForm(RowForm):
 
     def says(self) -> Sequence[str]:
         """Say what becomes of open connections."""
-        return [_("The rules apply to new connections at once.")]
+        return [_("The rules apply at once. Open connections that they do not accept are cut.")]
 
 
 class EniBandwidthForm(RowForm):

@@ -1,161 +1,133 @@
-"""EIPs of real VMs: reached from an internet and a data centre, moved between VMs that run, kept when theirs goes."""
+"""EIPs and elastic NICs of real VMs: both networks at once, moves between VMs that run, and what outlives its VM."""
 
 from __future__ import annotations
 
-import re
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-from onebox.outside import Gateway
-from onebox.outside_networks import DATACENTRE, INTERNET, PHYSICAL_NETWORK, OutsideNetwork
-from onebox.shell import OneboxError, wait_until
+from onebox.shell import wait_until
 
 from apps.compute.models import Vm
-from apps.infrastructure.models import Region
-from apps.lifecycle.actor import SYSTEM
-from apps.network.models import Eip
-from apps.network.services.external_segment import create_segment
-from tests.drivers.guests import Guest
+from apps.network.models import Eip, Eni
+from tests.compute.outside_lab import (
+    DATACENTRE4,
+    DATACENTRE6,
+    INTERNET4,
+    INTERNET6,
+    PAGES,
+    Outside,
+    elsewhere,
+    lab,
+    outside,
+    page,
+)
 from tests.network.edge_site import answers
-from tests.real_site import Customer, RealSite
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(600), pytest.mark.requirement("EI-3")]
+__all__ = ["lab", "outside"]
 
-Record = Callable[[str, object], None]
-WEB, ARCHIVE = "198.51.100.10", "172.21.0.10"
+pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+
+Note = Callable[[str, object], None]
 #: A move is announced by the network within about a second; the machine may be busy.
 LONGEST_GAP = 10.0
 
 
-@dataclass
-class Outside:
-    """Two VMs whose guests have agents, and a segment on each network outside."""
-
-    site: RealSite
-    customer: Customer
-    segments: dict[str, str]
-
-    def gateway(self, network: OutsideNetwork) -> Gateway:
-        return Gateway(self.site.box.instance, network)
-
-    def eip(self, network: OutsideNetwork) -> Eip:
-        """Apply for an address."""
-        body = {"name": network.name, "segment": self.segments[network.name]}
-        made = self.customer.api.change("POST", "/eips", body)
-        pk = made["resources"][0]["id"]
-        self.site.wait_ready(pk=pk)
-        return Eip.objects.select_related("segment_address").get(pk=pk)
-
-    def vm(self, name: str, **more: Any) -> Guest:
-        """Create a VM and wait until its guest has booted."""
-        body = {
-            "name": name,
-            "instance_type": self.site.small.pk,
-            "image": str(self.site.image.pk),
-            "subnet": self.customer.subnet,
-            "security_group": None,
-            **more,
-        }
-        pk = self.customer.api.change("POST", "/vms", body)["resources"][0]["id"]
-        self.site.wait_ready(pk=pk)
-        host = Vm.objects.select_related("host").get(pk=pk).host
-        assert host is not None
-        guest = Guest(self.site.box.host(host.name), pk)
-        guest.wait_booted()
-        return guest
-
-    def bind(self, eip: Eip, guest: Guest) -> None:
-        self.customer.api.change("POST", f"/eips/{eip.pk}/bind", {"carrier": guest.vm_id})
-
-    def wait_answers(self, eip: Eip, network: OutsideNetwork) -> None:
-        gateway = self.gateway(network)
-        wait_until(lambda: answers(gateway, eip.address), f"{eip.address} to answer", seconds=60, every=0.1)
+@pytest.fixture
+def note(request: pytest.FixtureRequest) -> Note:
+    """Keep a figure in the report of the run."""
+    return lambda what, value: request.node.user_properties.append((what, value))
 
 
-@pytest.fixture(scope="module")
-def outside(real_site: RealSite) -> Iterator[Outside]:
-    customer = real_site.tenant("outside")
-    region = Region.objects.get(name="local")
-    segments = {}
-    for network in (INTERNET, DATACENTRE):
-        block = network.blocks[0]
-        operation = create_segment(
-            SYSTEM,
-            region=region,
-            name=network.name,
-            cidr=block.cidr,
-            gateway=block.gateway,
-            router_address=block.router_address,
-            vlan=network.vlan,
-            physical_network=PHYSICAL_NETWORK,
-            routes=list(block.routes),
-        )
-        segments[network.name] = str(operation.target_id)
-    real_site.wait_ready(kind="external_segment")
-    yield Outside(real_site, customer, segments)
+@pytest.mark.requirement("EI-1", "EI-2", "EI-3", "EI-4", "NI-1", "NI-4", "VM-1")
+def test_one_vm_has_addresses_of_both_networks_and_replies_by_the_one_it_was_asked_by(
+    outside: Outside, note: Note
+) -> None:
+    guest = outside.guests[0]
+    for segment, eip in outside.eips.items():
+        began = time.monotonic()
+        accepted = outside.bind(eip, guest)
+        outside.wait_answers(segment)
+        note(f"seconds from bind to the first answer, {segment}", round(time.monotonic() - began, 2))
+        outside.see_done(accepted)
+    for segment in outside.eips:
+        outside.wait_page(guest, segment)
+
+    # From where no route of the guest leads to: it is answered by the network that the question came in by.
+    asked = {DATACENTRE4: "198.18.0.1", DATACENTRE6: "2001:db8:fffd::1"}
+    for segment, address in asked.items():
+        with elsewhere(outside, segment, address):
+            assert answers(outside.gateway(segment), outside.eips[segment].address, address)
+    for segment in (INTERNET4, INTERNET6):
+        assert answers(outside.gateway(segment), outside.eips[segment].address, PAGES[segment])
 
 
-def page(guest: Guest, server: str) -> str:
-    """Return as whom a page outside knows the guest."""
-    status, text = guest.run(f"wget -q -T 5 -O - http://{server}/")
-    return text.rpartition("came from ")[2].strip() if status == 0 else ""
+@pytest.mark.requirement("EI-3", "NI-1")
+def test_a_guest_is_reached_and_leaves_by_an_address_that_it_does_not_have(outside: Outside) -> None:
+    guest, eip = outside.guests[1], outside.eips[INTERNET4]
+    outside.see_done(outside.bind(eip, guest, delivery="translated"))
+    outside.wait_answers(INTERNET4)
+    outside.wait_page(guest, INTERNET4)
+    assert eip.address not in guest.output("ip addr")
+    outside.see_done(outside.bind(eip, guest, delivery="guest"))
+    outside.wait_answers(INTERNET4)
+    outside.wait_page(guest, INTERNET4)
+    assert f" {eip.address}/32" in guest.output("ip addr")
 
 
-def wait_page(guest: Guest, server: str, eip: Eip) -> None:
-    """Wait until the guest is known outside by an EIP: its agent sets routes a moment after DHCP the address."""
-    try:
-        wait_until(lambda: page(guest, server) == eip.address, f"{server} to be reached", seconds=30)
-    except OneboxError as late:
-        late.add_note(guest.run("ip addr; ip rule; ip route show table all")[1])
-        raise
+@pytest.mark.requirement("EN-1", "EN-2", "EN-4")
+def test_an_external_nic_moves_between_running_vms_under_traffic(outside: Outside, note: Note) -> None:
+    outside.change("POST", "/enis", {"name": "moved", "segment": outside.segments[DATACENTRE4]})
+    eni = Eni.objects.get(name="moved")
+    first, second = outside.guests
 
+    def bind(guest_number: int) -> None:
+        outside.change("POST", f"/enis/{eni.pk}/bind", {"vm": outside.guests[guest_number].vm_id})
 
-def longest_gap(printed: str) -> float:
-    """Return the longest time without an answer, of what `ping -D` printed."""
-    at = [float(moment) for moment in re.findall(r"^\[(\d+\.\d+)\].*bytes from", printed, re.M)]
-    return max((later - earlier for earlier, later in pairwise(at)), default=float("inf"))
+    bind(0)
+    outside.wait_answers(DATACENTRE4, eni.address)
+
+    def has_it() -> None:
+        outside.wait_answers(DATACENTRE4, eni.address)
+        assert f" {eni.address}/32" in second.output("ip addr")
+
+    gap = outside.gap(DATACENTRE4, eni.address, lambda: bind(1), has_it)
+    note("seconds without an answer while an external elastic NIC is moved", gap)
+    assert gap < LONGEST_GAP
+    assert eni.address not in first.output("ip addr")
+    outside.wait_page(second, DATACENTRE4, eni.address)
+    outside.change("POST", f"/enis/{eni.pk}/unbind")
+    assert not answers(outside.gateway(DATACENTRE4), eni.address)
 
 
 @pytest.mark.requirement("EI-2", "EI-4", "NI-1", "VM-10")
-def test_an_eip_is_used_moved_under_traffic_and_outlives_its_vm(
-    outside: Outside, record_property: Record
-) -> None:
-    public, inside = outside.eip(INTERNET), outside.eip(DATACENTRE)
-    first = outside.vm("first", eip=str(public.pk))
-    outside.wait_answers(public, INTERNET)
-    wait_page(first, WEB, public)
+def test_an_eip_is_moved_under_traffic_and_outlives_its_vm(outside: Outside, note: Note) -> None:
+    first, second = outside.guests
+    public, inside = outside.eips[INTERNET4], outside.eips[DATACENTRE4]
+    for eip in (public, inside):
+        outside.see_done(outside.bind(eip, first))
+    outside.wait_answers(INTERNET4)
+    outside.wait_page(first, DATACENTRE4)
+    outside.wait_page(first, INTERNET4)  # still the default egress
 
-    began = time.monotonic()
-    outside.bind(inside, first)
-    outside.wait_answers(inside, DATACENTRE)
-    record_property("seconds from bind to the first answer", round(time.monotonic() - began, 2))
-    wait_page(first, ARCHIVE, inside)
-    assert page(first, WEB) == public.address, "the default egress is still the one bound first"
-
-    second = outside.vm("second")
-    assert page(second, WEB) == ""
-    gateway = outside.gateway(INTERNET)
-    command = gateway.command(("ping", "-D", "-O", "-i", "0.1", "-w", "30", public.address))
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as pinging:
-        assert pinging.stdout is not None
-        printed = next(line for line in pinging.stdout if "bytes from" in line)  # of the first VM
-        outside.bind(public, second)
-        wait_page(second, WEB, public)
-        printed += pinging.stdout.read()
-    gap = longest_gap(printed)
-    record_property("seconds without an answer while an EIP is moved", round(gap, 2))
+    assert page(second, PAGES[INTERNET4]) == ""
+    gap = outside.gap(
+        INTERNET4,
+        public.address,
+        lambda: outside.see_done(outside.bind(public, second)),
+        lambda: outside.wait_page(second, INTERNET4),
+    )
+    note("seconds without an answer while an EIP is moved", gap)
     assert gap < LONGEST_GAP
     wait_until(
-        lambda: page(first, WEB) == "", "the address to be gone from the guest that had it", seconds=30
+        lambda: page(first, PAGES[INTERNET4]) == "",
+        "the address to be gone from the guest that had it",
+        seconds=30,
     )
 
+    # The last test: the VM does not come back.
     outside.customer.api.change("DELETE", f"/vms/{second.vm_id}")
     wait_until(lambda: not Vm.objects.filter(pk=second.vm_id).exists(), "the VM to be deleted", seconds=60)
     left = Eip.objects.get(pk=public.pk)
     assert (left.state, left.carrier_id) == ("ready", None)
-    assert not answers(gateway, public.address)
+    assert not answers(outside.gateway(INTERNET4), public.address)

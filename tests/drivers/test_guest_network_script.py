@@ -171,6 +171,17 @@ def test_a_nic_that_is_missing_is_named_and_the_others_are_configured(guest: Fak
     assert guest.configure(GuestNic(EXTERNAL, (FIRST,))) == (0, "")
 
 
+@pytest.mark.requirement("EN-2")
+def test_a_nic_that_was_just_plugged_in_is_waited_for(guest: FakeGuest) -> None:
+    plugged, directory = GuestNic("02:00:00:00:00:77", (SECOND,)), "/sys/class/net/nic2"
+    later = f"sleep 0.4; ip link add nic2 address {plugged.mac} type veth peer name nic2-peer;"
+    later += f"mkdir -p {directory}/device; echo {plugged.mac} >{directory}/address"
+    guest.run("sh", "-c", f"({later}) >/dev/null 2>&1 &")
+    assert guest.configure(plugged, GuestNic(EXTERNAL, (FIRST,))) == (0, "")
+    assert guest.addresses >= {"nic1 203.0.113.9/32", "nic2 172.20.1.9/32"}
+    assert guest.leaves_by("172.20.1.9", "10.0.1.99") == "nic2"
+
+
 def test_a_command_that_fails_is_reported_and_the_rest_is_done(guest: FakeGuest) -> None:
     guest.run("sysctl", "-qw", "net.ipv6.conf.nic1.disable_ipv6=1")
     status, said = guest.configure(GuestNic(EXTERNAL, (FIRST, SIXTH)))

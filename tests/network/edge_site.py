@@ -22,10 +22,11 @@ from apps.drivers.specs import (
     ProviderNetworkSpec,
     RuleSpec,
     SecurityGroupSpec,
+    TranslatedAddressSpec,
 )
-from tests.drivers.netns import NetnsGuest, PluggedIn, connect, plugged_in
+from tests.drivers.netns import NetnsGuest, PluggedIn, connect, netns_guest, plugged_in
 from tests.drivers.ovn_tidy import TidyFabric
-from tests.drivers.samples import an_edge, new_id, new_mac
+from tests.drivers.samples import a_port, a_subnet, a_vpc, an_edge, new_id, new_mac
 from tests.onebox_fixtures import Onebox
 
 MTU = "1500"
@@ -152,3 +153,25 @@ def seen_as(guest: AnyGuest, server: str) -> str:
     where = f"[{server}]" if ":" in server else server
     page = guest.exec("curl", "-s", "--max-time", "3", f"http://{where}/", check=False)
     return page.rpartition("came from ")[2].strip()
+
+
+def translated_guest(
+    site: EdgeSite, host: int, number: int, address: str, mbit_in: int = 0, mbit_out: int = 0
+) -> tuple[NetnsGuest, NetnsGuest]:
+    """Plug in a guest of a VPC of its own with an address by one-to-one NAT, and one beside it that has none."""
+    vpc = a_vpc()
+    subnet = replace(a_subnet(vpc), cidr6="fd99:1::/64", gateway6="fd99:1::1")
+    port = replace(a_port(subnet), ip6="fd99:1::11")
+    spare = a_port(subnet, 12)
+    for spec in (vpc, subnet, port, spare):
+        site.fabric.ensure(spec)
+    guest = site.stack.enter_context(netns_guest(site.box.hosts[host], port, subnet.gateway))
+    guest.exec("ip", "addr", "add", "fd99:1::11/64", "dev", "eth0", "nodad")
+    guest.exec("ip", "-6", "route", "add", "default", "via", "fd99:1::1")
+    for ip, inside in ((address, port.ip), ("2001:db8:101::" + address.rpartition(".")[2], port.ip6)):
+        site.fabric.ensure(
+            TranslatedAddressSpec(
+                new_id(), site.edge.id, vpc.id, number, site.address(ip, mbit_in, mbit_out), inside
+            )
+        )
+    return guest, site.stack.enter_context(netns_guest(site.box.hosts[host], spare, subnet.gateway))

@@ -67,11 +67,12 @@ for each in packets:
     sock.sendto(each, address)
 """
 )
-#: Sends forged frames from a guest: PROGRAM MAC GATEWAY-MAC OWN-V4 OWN-V6 OTHER-V4 OTHER-V6 NEIGHBOUR-MAC OUTSIDE.
+#: Sends forged frames from a guest:
+#: PROGRAM MAC GATEWAY-MAC OWN-V4 OWN-V6 OTHER-V4 OTHER-V6 NEIGHBOUR-MAC OUTSIDE GATEWAY-V4.
 SEND_FORGED = (
     MAKE
     + """
-me, gateway, own, own6, other, other6, neighbour, outside = sys.argv[1:]
+me, gateway, own, own6, other, other6, neighbour, outside, router = sys.argv[1:]
 me, gateway, neighbour = M(me), M(gateway), M(neighbour)
 stranger, everybody, all6 = M("02:e1:00:00:cc:cc"), b"\\xff" * 6, M("33:33:00:00:00:01")
 half = bytes([me[0] ^ 2, me[1], me[2], 255, 254, *me[3:]])
@@ -90,8 +91,8 @@ forged = [
     v4(echo(own, outside, b"EDGF02"), source=stranger),
     v6(echo(other6, "ff02::1", b"EDGF03")),
     v6(echo("fe80::5", "ff02::1", b"EDGF04")),
-    arp(2, me, "169.254.77.1", "169.254.77.1", b"EDGF05"),
-    arp(1, me, "169.254.77.1", other, b"EDGF06"),
+    arp(2, me, router, router, b"EDGF05"),
+    arp(1, me, router, other, b"EDGF06"),
     arp(1, me, own, own, b"EDGF07"),
     v6(icmp6(local, "ff02::1", struct.pack("!BBHI", 136, 0, 0, 0x20000000) + B(other6) + option(b"EDGF08"))),
     v6(ra(local, b"EDGF09")), v6(ra("fe80::1", b"EDGF10")),

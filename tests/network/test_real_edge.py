@@ -24,9 +24,7 @@ from apps.drivers.specs import (
     RuleSpec,
     TranslatedAddressSpec,
 )
-from tests.drivers.netns import NetnsGuest, netns_guest
 from tests.drivers.ovn_tidy import tidy_fabric
-from tests.drivers.samples import a_port, a_subnet, a_vpc, new_id
 from tests.network.edge_site import (
     AnyGuest,
     EdgeSite,
@@ -35,10 +33,10 @@ from tests.network.edge_site import (
     edge_site,
     namespace_of,
     seen_as,
+    translated_guest,
     wait_answers,
 )
 from tests.network.packets import SEND_PROTOCOLS, catching
-from tests.network.throughput import measured
 from tests.onebox_fixtures import Onebox
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
@@ -263,62 +261,6 @@ def test_fifty_and_ten_addresses_answer_on_one_nic(site: EdgeSite) -> None:
     assert site.gateway().exec("sh", "-c", ask).split() == []
     source = f"for ip in {' '.join(ips[:50])}; do curl -s --max-time 3 --interface $ip http://{WEB}/; done"
     assert re.findall(r"came from (\S+)", guest.exec("sh", "-c", source)) == ips[:50]
-
-
-@pytest.mark.requirement("NI-2")
-@pytest.mark.requirement("EI-6")
-def test_limits_hold_in_and_out_for_an_address_and_for_the_nic(site: EdgeSite) -> None:
-    internet = site.gateway(INTERNET)
-    guest = site.started("203.0.113.10", "203.0.113.11")
-    limited = replace(guest.port.addresses[0], mbit_in=20, mbit_out=10)
-    spec = replace(guest.port, addresses=(limited, guest.port.addresses[1]))
-    site.fabric.ensure(spec)
-    vpc = a_vpc()
-    subnet = a_subnet(vpc)
-    ports = (a_port(subnet, 11), a_port(subnet, 12))
-    for each in (vpc, subnet, *ports):
-        site.fabric.ensure(each)
-    inside, beside = (
-        site.stack.enter_context(netns_guest(site.box.hosts[0], port, subnet.gateway)) for port in ports
-    )
-    site.box.northbound("--wait=hv", "sync")
-    outside = internet.command(())
-    found = measured(
-        {
-            "in": (outside, namespace_of(guest), "203.0.113.10"),
-            "out": (namespace_of(guest), outside, "203.0.113.1", "203.0.113.10"),
-            "VPC": (namespace_of(inside), namespace_of(beside), ports[1].ip),
-        }
-    )
-    site.fabric.ensure(replace(spec, mbit_in=30, mbit_out=15))
-    site.box.northbound("--wait=hv", "sync")
-    both = measured(
-        {
-            "in, all": (outside, namespace_of(guest), "203.0.113.11"),
-            "out, all": (namespace_of(guest), outside, "203.0.113.1", "203.0.113.11"),
-        }
-    )
-    assert 14 < found["in"] < 26 and 7 < found["out"] < 13
-    assert 21 < both["in, all"] < 39 and 10 < both["out, all"] < 20
-    assert found["VPC"] > 60
-
-
-def translated_guest(site: EdgeSite, host: int, number: int, address: str) -> tuple[NetnsGuest, NetnsGuest]:
-    """Plug in a guest of a VPC of its own with an address by one-to-one NAT, and one beside it that has none."""
-    vpc = a_vpc()
-    subnet = replace(a_subnet(vpc), cidr6="fd99:1::/64", gateway6="fd99:1::1")
-    port = replace(a_port(subnet), ip6="fd99:1::11")
-    spare = a_port(subnet, 12)
-    for spec in (vpc, subnet, port, spare):
-        site.fabric.ensure(spec)
-    guest = site.stack.enter_context(netns_guest(site.box.hosts[host], port, subnet.gateway))
-    guest.exec("ip", "addr", "add", "fd99:1::11/64", "dev", "eth0", "nodad")
-    guest.exec("ip", "-6", "route", "add", "default", "via", "fd99:1::1")
-    for ip, inside in ((address, port.ip), ("2001:db8:101::" + address.rpartition(".")[2], port.ip6)):
-        site.fabric.ensure(
-            TranslatedAddressSpec(new_id(), site.edge.id, vpc.id, number, site.address(ip), inside)
-        )
-    return guest, site.stack.enter_context(netns_guest(site.box.hosts[host], spare, subnet.gateway))
 
 
 @pytest.mark.requirement("NI-1")

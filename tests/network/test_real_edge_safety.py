@@ -10,6 +10,7 @@ import pytest
 from onebox.outside_networks import DATACENTRE
 from onebox.shell import wait_until
 
+from apps.drivers.specs import GATEWAY_V4
 from tests.drivers.netns import NetnsGuest, netns_guest
 from tests.drivers.ovn_tidy import TidyFabric, tidy_fabric
 from tests.drivers.samples import a_port, a_subnet, a_vpc
@@ -50,7 +51,7 @@ def test_nothing_forged_leaves_a_guest_on_the_edge(site: EdgeSite) -> None:
     ]
     with catching(*places) as caught:
         arguments = [sly.port.mac, site.edge.mac, "203.0.113.10", "2001:db8:101::10"]
-        arguments += ["203.0.113.20", "2001:db8:101::20", beside.port.mac, OUTSIDE]
+        arguments += ["203.0.113.20", "2001:db8:101::20", beside.port.mac, OUTSIDE, GATEWAY_V4]
         assert sly.exec("python3", "-c", SEND_FORGED, *arguments).strip() == str(KINDS)
         wait_until(lambda: "EDGEND" in caught[0].tags, "the honest frame after them", seconds=10)
     # Without addresses a port sends nothing at all, honest frames included.

@@ -1,11 +1,15 @@
-"""TCP throughput between network namespaces, of several streams at once."""
+"""TCP throughput between network namespaces, of several streams at once.
+
+Two limited streams in opposite directions are measured one after the other: what acknowledges one is a part of the
+other's limit, and dropped as its surplus.
+"""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
 
-SECONDS = 2.5
+SECONDS = 2.0
 RECEIVE = """
 import socket, sys, time
 listener = socket.create_server(("", int(sys.argv[1])))

@@ -64,9 +64,8 @@ class EipChoice:
     @property
     def used_segment(self) -> UUID | None:
         """The segment that the VMs get an address of."""
-        if self.eip is not None:
-            return self.eip.segment_id
-        return self.segment.pk if self.segment is not None else None
+        segment = self.segment or (self.eip and self.eip.segment)
+        return segment.pk if segment else None
 
     @property
     def field(self) -> str:

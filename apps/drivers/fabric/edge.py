@@ -40,7 +40,7 @@ declare(
             edge.remove_edge,
             {
                 "Logical_Router": ("name", "ports", "options", "copp", "static_routes", "policies"),
-                "Logical_Router_Port": ("name", "mac", "networks"),
+                "Logical_Router_Port": ("name", "mac", "networks", "options"),
                 "Logical_Router_Static_Route": ("ip_prefix", "nexthop", "output_port", "route_table"),
                 "Logical_Router_Policy": ("priority", "match", "action", "nexthops"),
                 "Logical_Switch": ("name", "ports", "acls", "copp", "other_config"),

@@ -91,21 +91,36 @@ set_rule() { # set_rule FAMILY PRIORITY ADDRESS TABLE
 
 keep() { printf '%s\n' "$1" >"$file.partial" && mv "$file.partial" "$file"; }
 
+bring() { # what the list names
+    missing=
+    while read -r line; do
+        # shellcheck disable=SC2086 # words
+        set -- $line
+        case $1 in
+        n) if nic "$2"; then ip link set "$dev" up; else missing=$2; fi ;;
+        a) ! nic "$2" || add_address "$3" "$4" ;;
+        r) ! nic "$2" || set_route "$3" "$4" "$5" "$6" "$7" ;;
+        f) set_rule "$2" "$3" "$4" "$5" ;;
+        esac
+    done <<END
+$list
+END
+}
+
+appears() { # appears MAC: whether the NIC is there within 3 seconds; one that was just plugged in takes a moment
+    tries=0
+    until nic "$1"; do
+        [ $tries -lt 15 ] || return 1
+        sleep 0.2 2>/dev/null || { sleep 1 && tries=$((tries + 4)); }
+        tries=$((tries + 1))
+    done
+}
+
 # Before anything is done: a run that is ended in between loses nothing.
 keep "$old$nl$list"
 
-while read -r line; do
-    # shellcheck disable=SC2086 # words
-    set -- $line
-    case $1 in
-    n) if nic "$2"; then ip link set "$dev" up; else missing=$2; fi ;;
-    a) ! nic "$2" || add_address "$3" "$4" ;;
-    r) ! nic "$2" || set_route "$3" "$4" "$5" "$6" "$7" ;;
-    f) set_rule "$2" "$3" "$4" "$5" ;;
-    esac
-done <<END
-$list
-END
+bring
+[ -z "$missing" ] || ! appears "$missing" || bring
 settle
 
 while read -r line; do

@@ -10,7 +10,7 @@ from apps.drivers.fabric_errors import edge_in_use
 from apps.drivers.ovn import edge_rules, fair_shares
 from apps.drivers.ovn.rows import Columns, derived, differs, ensure_child, ensure_row, find, labels
 from apps.drivers.ovn.topology import ROUTER_OPTIONS, SWITCH_OPTIONS
-from apps.drivers.specs import GATEWAY_V4, GATEWAY_V6, EdgeSpec
+from apps.drivers.specs import GATEWAY_V4, GATEWAY_V6, VPC_MTU, EdgeSpec
 
 OUTSIDE = "outside"
 """The route table of what comes in by a provider network. Only there routes lead to addresses of the edge: a guest's
@@ -23,6 +23,11 @@ LINK_V4, LINK_V6 = "169.254.255.254", "fd78::ffff"
 NETWORKS = {
     GUESTS: [f"{GATEWAY_V4}/24", f"{GATEWAY_V6}/64"],
     LINKS: [f"{LINK_V4}/17", f"{LINK_V6}/64"],
+}
+PORT_OPTIONS: dict[str, dict[str, str]] = {
+    GUESTS: {},
+    # Provider networks carry more than VPCs: whoever sends too large a packet learns what passes.
+    LINKS: {"gateway_mtu": str(VPC_MTU)},
 }
 NOWHERE = {"v4": ("0.0.0.0/0", "169.254.77.2"), "v6": ("::/0", "fd77::2")}
 """OVN asks the policies only about what has a route; by these two nothing ever leaves."""
@@ -82,6 +87,7 @@ def edge_holds(replica: Any, router: Any) -> bool:
     """Whether an edge has what every one has."""
     id, mac = router.external_ids["scloud:id"], router.external_ids.get("scloud:mac", "")
     switches = [find_switch(replica, id, part) for part in NETWORKS]
+    ports = {part: find(replica, "Logical_Router_Port", derived(id, f"{part}-gateway")) for part in NETWORKS}
     return (
         fair_shares.controller_limits_hold(replica, id)
         and all(
@@ -89,6 +95,7 @@ def edge_holds(replica: Any, router: Any) -> bool:
             for holder in (router, *switches)
         )
         and not differs(router, {"options": ROUTER_OPTIONS})
+        and not any(differs(port, {"options": PORT_OPTIONS[part]}) for part, port in ports.items())
         and not any(differs(switch, {"other_config": SWITCH_OPTIONS}) for switch in switches)
         and edge_rules.rules_hold(replica, id, mac, router, *switches)
     )
@@ -145,6 +152,7 @@ def _ensure_switch(
         "name": port_name(part, spec.id),
         "mac": spec.mac.lower(),
         "networks": NETWORKS[part],
+        "options": PORT_OPTIONS[part],
         **about,
     }
     ensure_child(ends, "Logical_Router_Port", derived(spec.id, f"{part}-gateway"), gateway, (router, "ports"))

@@ -52,6 +52,7 @@ from apps.drivers.specs.guest_network import (
 )
 from apps.drivers.specs.network import (
     CONNECTION_LIMIT,
+    VPC_MTU,
     Direction,
     FabricInventory,
     FabricSpec,
@@ -96,6 +97,7 @@ __all__ = [
     "MOST_SCREEN_WIDTH",
     "MOST_UPLINKS",
     "RESUMABLE",
+    "VPC_MTU",
     "Architecture",
     "AttachedDisk",
     "ConsoleAddress",

@@ -6,6 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from apps.drivers.bounds import Counter, Id, Line
+from apps.drivers.specs.network import VPC_MTU
 from apps.drivers.specs.storage import VolumeSpec
 
 MOST_DISKS, MOST_MOUNTS, MOST_NICS = 32, 64, 32
@@ -72,7 +73,7 @@ class NicAttachment:
 
     port_id: str
     mac: str
-    mtu: int = 1442
+    mtu: int = VPC_MTU
     slot: int = INTERNAL_SLOT
 
 

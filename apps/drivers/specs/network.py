@@ -6,6 +6,8 @@ from typing import Protocol
 
 CONNECTION_LIMIT = 65_536
 """Of a NIC, where nobody chose another."""
+VPC_MTU = 1442
+"""Of everything in a VPC: between hosts its packets pass a tunnel."""
 
 
 class Direction(StrEnum):
@@ -70,7 +72,7 @@ class SubnetSpec:
     gateway: str
     gateway_mac: str
     dns: tuple[str, ...] = ()
-    mtu: int = 1442
+    mtu: int = VPC_MTU
     generation: int = 1
     cidr6: str = ""
     gateway6: str = ""
@@ -116,7 +118,7 @@ class RuleSpec:
 class SecurityGroupSpec:
     """A stateful group: what no rule accepts is denied; of two matching rules the higher priority wins.
 
-    It holds exactly these rules; they act at once on new connections.
+    It holds exactly these rules; they act at once, on open connections too.
     """
 
     id: str

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("lifecycle", "0017_locks_that_take_turns"),
-        ("network", "0008_elastic_nics_move"),
+        ("network", "0009_deliveries_are_chosen"),
     ]
 
     operations = [
