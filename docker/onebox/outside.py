@@ -220,7 +220,9 @@ def _remove_namespace(name: str) -> None:
 
 def _cable(namespace: str, nic: str, other_namespace: str, other_nic: str) -> None:
     """Connect two namespaces. Checksums are real: the switch reads packets without their offload header."""
+    # Both ends: what was in a removed namespace lasts a moment longer than its name.
     run(["ip", "-n", namespace, "link", "del", nic], check=False)
+    run(["ip", "-n", other_namespace, "link", "del", other_nic], check=False)
     ends = (nic, "type", "veth", "peer", "name", other_nic, "netns", other_namespace)
     run(["ip", "-n", namespace, "link", "add", *ends])
     for place, end in ((namespace, nic), (other_namespace, other_nic)):
