@@ -1,11 +1,14 @@
 """What the driver of Ceph pools says and does when a cluster refuses, is full, or does not answer."""
 
+import errno
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
+import rbd
 from onebox.ceph_site import CephSite
 from onebox.shell import patience, wait_until
 
@@ -89,6 +92,23 @@ def test_a_full_pool_says_so_instead_of_letting_the_worker_wait(ceph: CephSite, 
     finally:
         ceph.ceph("osd", "pool", "set-quota", "failures", "max_bytes", "0")
     volumes.ensure_volume(replace(volume, size_gib=2))
+
+
+@pytest.mark.requirement("OP-4")
+@pytest.mark.parametrize(
+    ("said", "number", "otherwise"),
+    [
+        (rbd.Timeout, errno.ETIMEDOUT, "volumes.ceph_unreachable"),
+        (rbd.ReadOnlyImage, errno.EROFS, "volumes.volume_in_use"),
+    ],
+)
+def test_a_full_pool_is_named_whatever_librbd_makes_of_a_write_that_waits(
+    pool: CephPool, monkeypatch: pytest.MonkeyPatch, said: Any, number: int, otherwise: str
+) -> None:
+    for is_full, code in ((True, "volumes.pool_full"), (False, otherwise)):
+        monkeypatch.setattr(pool.cluster, "_is_full", partial(bool, is_full))
+        with refused(code), pool.cluster.use():
+            raise said("the write waited", errno=number)
 
 
 @pytest.mark.requirement("EV-5")
