@@ -18,7 +18,7 @@ from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.errors import Busy, InUse, NotFound, NotNow, Refused
 from apps.lifecycle.models import Operation
 from apps.network.models import Eip, Eni, ExternalSegment, SegmentAddress, Subnet
-from apps.network.segment_plan import AddressRange, holds, spans_of
+from apps.network.segment_ranges import AddressRange, holds, spans_of
 from apps.network.services.eip import create_eips, release_eip
 from apps.network.services.eip_binding import bind_eip, unbind_eip
 from apps.network.services.external_segment import change_segment
