@@ -48,6 +48,7 @@ SPECTACULAR_SETTINGS = {
         "NicRoleEnum": "apps.network.models.NicRole",
         "OwnNicRoleEnum": "apps.compute.api.vm_nics.OWN_NIC_ROLES",
         "ElasticNicRoleEnum": "apps.network.api.enis.ELASTIC_NIC_ROLES",
+        "EipDeliveryEnum": "apps.network.models.Eip.Delivery",
         "PowerEnum": "apps.compute.models.vm.Power",
         "ReachabilityResultEnum": "apps.network.reachability.steps.Result",
     },

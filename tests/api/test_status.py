@@ -86,6 +86,7 @@ def test_verbs_whose_status_is_updating_are_named_here() -> None:
     }
     # Hosts' verbs are done at once; these change a resource that goes on as it was.
     assert updating == {
+        "add_ipv6",
         "change",
         "clone",
         "finish_first_boot",

@@ -15,7 +15,7 @@ from apps.api.views import ResourceApi
 from apps.lifecycle.actor import Actor
 from apps.network import selectors
 from apps.network.api.nics import OwnerOut
-from apps.network.filters import EipFilter
+from apps.network.external_filters import EipFilter
 from apps.network.models import Eip
 from apps.network.segment_plan import MOST_MBIT
 from apps.network.services.eip import MOST_AT_ONCE

@@ -14,9 +14,10 @@ from apps.api.representation import ReferenceOut, ResourceOut
 from apps.api.views import ResourceApi
 from apps.lifecycle.actor import Actor
 from apps.network import selectors
-from apps.network.filters import EniFilter
+from apps.network.external_filters import EniFilter
 from apps.network.models import Eni
 from apps.network.segment_plan import MOST_MBIT
+from apps.network.sorting import ENI_ADDRESS, IS_EXTERNAL
 from apps.network.verbs.eni import (
     ENI_BIND,
     ENI_CREATE,
@@ -144,6 +145,7 @@ class EnisApi(ResourceApi):
     model = Eni
     out = EniOut
     filterset_class = EniFilter
+    sorts = {"address": ENI_ADDRESS, "role": IS_EXTERNAL}
     create = Create(ENI_CREATE, EniBody, batch=True)
     update = Update(ENI_RENAME)
     delete = Action(ENI_DELETE)

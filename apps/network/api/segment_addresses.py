@@ -13,7 +13,7 @@ from apps.api.views import ObjectApi
 from apps.lifecycle.actor import Actor
 from apps.network import selectors
 from apps.network.api.nics import OwnerOut
-from apps.network.filters import SegmentAddressFilter
+from apps.network.external_filters import SegmentAddressFilter
 from apps.network.models import SegmentAddress
 
 

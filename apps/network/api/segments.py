@@ -18,7 +18,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.models import Operation
 from apps.network import selectors
 from apps.network.api.segment_bodies import ROUTES_HELP, AddressBody, ChangeBody, SegmentBody
-from apps.network.filters import SegmentFilter
+from apps.network.external_filters import SegmentFilter
 from apps.network.models import ExternalSegment
 from apps.network.services import external_segment as services
 from apps.network.services.repair_external import free_address

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.network.eip_forms import BandwidthForm, BindForm, UnbindForm
-from apps.network.filters import EipFilter
+from apps.network.external_filters import EipFilter
 from apps.network.models import Eip
 from apps.network.selectors import visible_eips, visible_segments
 from apps.network.verbs.eip import (

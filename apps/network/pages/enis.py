@@ -7,9 +7,10 @@ from django.utils.translation import gettext_lazy
 
 from apps.lifecycle.models import Resource
 from apps.network.eni_forms import EniBandwidthForm, EniGroupForm, UnbindEniForm
-from apps.network.filters import EniFilter
+from apps.network.external_filters import EniFilter
 from apps.network.models import Eni, Nic, NicRole
 from apps.network.selectors import visible_enis
+from apps.network.sorting import ENI_ADDRESS, ENI_NETWORK, IS_EXTERNAL
 from apps.network.verbs.eni import (
     ENI_CREATE,
     ENI_DELETE,
@@ -113,6 +114,7 @@ class EniList(ListPage):
             "address",
             gettext_lazy("IP address"),
             lambda row, page: copyable(", ".join(row.addresses)) if row.addresses else "",
+            sort=ENI_ADDRESS,
             width="long",
             brief=True,
             kept=True,
@@ -131,26 +133,29 @@ class EniList(ListPage):
             "role",
             gettext_lazy("Type"),
             lambda row, page: role_text(row),
+            sort=IS_EXTERNAL,
             facet=choice_facet("role", gettext_lazy("Type"), lambda page: NicRole.choices[:2]),
         ),
         Column(
             "network",
             gettext_lazy("Network"),
             lambda row, page: named_link(_network(row), page),
+            sort=ENI_NETWORK,
             text=lambda row, page: (found := _network(row)) and found.name,
         ),
         Column(
             "security_group",
             gettext_lazy("Security group"),
             lambda row, page: named_link(row.nic.security_group, page),
+            sort="nics__security_group__name",
             text=lambda row, page: row.nic.security_group.name if row.nic.security_group else "",
         ),
         Column(
             "mac",
             gettext_lazy("MAC"),
             lambda row, page: copyable(row.nic.mac),
+            sort="nics__mac",
             width="code",
-            filter="mac",
             hidden=True,
             text=lambda row, page: row.nic.mac,
         ),
@@ -171,7 +176,7 @@ class EniList(ListPage):
         region_facet,
     )
     views = (ListView("free", gettext_lazy("Unbound"), "bound=false"),)
-    more_filters = ("bound", "subnet", "vpc", "segment", "security_group", "vm")
+    more_filters = ("bound", "subnet", "vpc", "segment", "security_group")
     row_actions = ("bind", "unbind")
     search_hint = gettext_lazy("Name, ID, address or MAC")
     empty = Empty(

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from apps.network.filters import SegmentFilter
+from apps.network.external_filters import SegmentFilter
 from apps.network.models import ExternalSegment
 from apps.network.segment_forms import (
     ChangeSegmentForm,
@@ -17,6 +17,7 @@ from apps.network.segment_forms import (
 from apps.network.segment_texts import free_text, routes_text
 from apps.network.selectors import visible_segments
 from apps.network.services.segment_use import segment_users
+from apps.network.sorting import ROUTES
 from apps.network.verbs.external_segment import (
     SEGMENT_CHANGE,
     SEGMENT_CREATE,
@@ -93,6 +94,13 @@ def _vlan(row: Any) -> str:
     return f"{network.physical_network} · {network.vlan or _('untagged')}"
 
 
+def _addresses(row: Any) -> str:
+    return _("%(free)s free, %(taken)s in use") % {
+        "free": free_text(row),
+        "taken": f"{row.taken_addresses:,}",
+    }
+
+
 class SegmentList(ListPage):
     of = SEGMENT
     columns = (
@@ -115,22 +123,13 @@ class SegmentList(ListPage):
             text=lambda row, page: row.provider_network.vlan,
         ),
         Column(
-            "free",
-            gettext_lazy("Free addresses"),
-            lambda row, page: free_text(row),
-            end=True,
-            kept=True,
-            text=lambda row, page: free_text(row),
-        ),
-        Column(
             "taken",
-            gettext_lazy("Not free"),
-            lambda row, page: f"{row.taken_addresses:,}",
+            gettext_lazy("Addresses"),
+            lambda row, page: _addresses(row),
             sort="taken_addresses",
-            end=True,
-            text=lambda row, page: row.taken_addresses,
+            kept=True,
         ),
-        Column("routes", gettext_lazy("Routes"), lambda row, page: routes_text(row)),
+        Column("routes", gettext_lazy("Routes"), lambda row, page: routes_text(row), sort=ROUTES),
         Column(
             "open_to",
             gettext_lazy("Open to"),
