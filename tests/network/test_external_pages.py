@@ -231,7 +231,7 @@ def test_a_segment_of_ipv6_addresses_is_not_called_nearly_used_up(
 ) -> None:
     segment = make_segment(region, INTERNET6)
     shown = text(admin.get(f"/admin/external-segments/{segment.pk}/"))
-    assert "1,000,000+" in shown and "1,000,000,000" not in shown
+    assert "100,000+" in shown and "1,000,000,000" not in shown
     assert "free addresses left" not in text(admin.get("/admin/"))
     cells = text(admin.get(f"/admin/external-segments/{segment.pk}/addresses/"))
     assert '<span aria-hidden="true">0</span>' in cells
