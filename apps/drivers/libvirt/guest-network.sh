@@ -20,7 +20,7 @@ folder=/run
 file=$folder/scloud-network
 list=$(cat)
 old=$(cat "$file" 2>/dev/null)
-mac= dev= have= missing= failed= looking=
+mac= dev= have= missing= failed= looking= changed=
 
 listed() { case "$nl$2$nl" in *"$nl$1$nl"*) return 0 ;; esac; return 1; }
 begins() { case "$nl$2" in *"$nl$1 "*) return 0 ;; esac; return 1; }
@@ -46,19 +46,32 @@ nic() { # nic MAC: its device, and the addresses it had when it was first asked 
 
 add_address() { # add_address FAMILY ADDRESS
     has_address "$2" && return 0
-    # No duplicate is possible, and looking for one takes a second; not every ip command knows the word.
+    # No duplicate is possible, and looking for one takes a second or two; not every ip command knows the word.
     [ "$1" = 4 ] || ! ip -6 addr add "$2" dev "$dev" nodad 2>/dev/null || return 0
+    [ "$1" = 4 ] || look_not
     try ip "-$1" addr add "$2" dev "$dev" && [ "$1" = 6 ] && looking=yes
 }
 
+look_not() { # have the kernel not look for duplicates on the device until `settle`
+    case " $changed" in *" $dev="*) return 0 ;; esac
+    was=$(cat "/proc/sys/net/ipv6/conf/$dev/accept_dad" 2>/dev/null) || return 0
+    changed="$changed$dev=$was "
+    { echo 0 >"/proc/sys/net/ipv6/conf/$dev/accept_dad"; } 2>/dev/null
+    return 0
+}
+
 settle() { # wait until IPv6 addresses answer and can be the source of a route
-    [ -n "$looking" ] || return 0
+    [ -n "$looking$changed" ] || return 0
     looking= tries=0
     while [ $tries -lt 20 ]; do
-        case $(ip -6 addr show scope global) in *tentative*) ;; *) return 0 ;; esac
-        sleep 0.2 2>/dev/null || sleep 1
+        case $(ip -6 addr show scope global) in *tentative*) ;; *) break ;; esac
+        sleep 0.2 2>/dev/null || { sleep 1 && tries=$((tries + 4)); }
         tries=$((tries + 1))
     done
+    for knob in $changed; do
+        { echo "${knob#*=}" >"/proc/sys/net/ipv6/conf/${knob%%=*}/accept_dad"; } 2>/dev/null
+    done
+    changed=
 }
 
 set_route() { # set_route FAMILY TABLE DESTINATION GATEWAY SOURCE
