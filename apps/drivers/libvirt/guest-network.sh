@@ -105,7 +105,7 @@ set_rule() { # set_rule FAMILY PRIORITY ADDRESS TABLE
 keep() { printf '%s\n' "$1" >"$file.partial" && mv "$file.partial" "$file"; }
 
 bring() { # what the list names
-    missing=
+    missing= failed= mac=
     while read -r line; do
         # shellcheck disable=SC2086 # words
         set -- $line
