@@ -88,10 +88,10 @@ def until_answered(lab: Outside, ip: str, bind: Callable[[], None]) -> float:
     gateway.exec(
         "ip", "neigh", "replace", ip, "lladdr", outside_mac(edge, ip), "dev", "eth0", "nud", "permanent"
     )
-    command = gateway.command(("ping", "-n", "-D", "-i", "0.02", ip))
+    command = gateway.command(("ping", "-n", "-D", "-O", "-i", "0.02", ip))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as pinging:
         assert pinging.stdout is not None
-        assert pinging.stdout.readline().startswith("PING")
+        next(line for line in pinging.stdout if "no answer" in line)
         began = time.time()
         try:
             bind()
