@@ -59,9 +59,7 @@ class Outside:
 
     def see_done(self, *answers: Any) -> None:
         """Wait until what was accepted is done."""
-        asked = [
-            each for one in answers for each in one.get("operations") or [one.get("operation") or one]
-        ]
+        asked = [each for one in answers for each in one.get("operations") or [one.get("operation") or one]]
         rows = Operation.objects.filter(pk__in=[each["id"] for each in asked])
         wait_until(lambda: not rows.open().exists(), f"the end of {asked}", seconds=90, every=0.05)
         for row in rows:
