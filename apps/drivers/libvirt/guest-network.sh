@@ -20,27 +20,52 @@ folder=/run
 file=$folder/scloud-network
 list=$(cat)
 old=$(cat "$file" 2>/dev/null)
-mac= dev= have= missing= failed= looking= changed=
+mac= dev= devices= have= missing= failed= looking= changed= ruled= rules=
 
 listed() { case "$nl$2$nl" in *"$nl$1$nl"*) return 0 ;; esac; return 1; }
 begins() { case "$nl$2" in *"$nl$1 "*) return 0 ;; esac; return 1; }
-has_address() { case $have in *" ${1%/*}/"*) return 0 ;; esac; return 1; }
 try() {
     said=$("$@" 2>&1) && return 0
     failed=${failed:-"$*: $said"}
     return 1
 }
 
-nic() { # nic MAC: its device, and the addresses it had when it was first asked for
-    [ "$1" != "$mac" ] || [ -z "$dev" ] || return 0
-    mac=$1 dev= have=
-    for name in $(ls /sys/class/net); do
-        [ -e "/sys/class/net/$name/device" ] || continue
-        [ "$(cat "/sys/class/net/$name/address" 2>/dev/null)" = "$mac" ] || continue
-        dev=$name
-        have=$(ip addr show dev "$dev")
-        return 0
+# Programs are what takes time in a guest that is emulated or busy: what the shell can read by itself it reads.
+
+look() { # learn each NIC's device
+    set +f
+    for path in /sys/class/net/*; do
+        [ -e "$path/device" ] || continue
+        { read -r word <"$path/address"; } 2>/dev/null && devices="$devices$word=${path##*/} "
     done
+    set -f
+}
+
+nic() { # nic MAC: its device
+    [ "$1" != "$mac" ] || [ -z "$dev" ] || return 0
+    mac=$1 dev=
+    [ -n "$devices" ] || look
+    case " $devices" in *" $1="*) ;; *) return 1 ;; esac
+    dev=${devices#*"$1="}
+    dev=${dev%% *}
+}
+
+up() {
+    word=0
+    { read -r word <"/sys/class/net/$dev/flags"; } 2>/dev/null
+    [ $((word & 1)) = 1 ] || ip link set "$dev" up
+}
+
+has_address() { # has_address ADDRESS/PREFIX: whether the device had it when addresses were first asked for
+    if [ -z "$have" ]; then
+        have=' '
+        while read -r _ name _ word _; do
+            have="$have$name=${word%/*} "
+        done <<END
+$(ip -o addr show 2>/dev/null)
+END
+    fi
+    case $have in *" $dev=${1%/*} "*) return 0 ;; esac
     return 1
 }
 
@@ -98,19 +123,20 @@ del_route() { # del_route FAMILY TABLE DESTINATION
 }
 
 set_rule() { # set_rule FAMILY PRIORITY ADDRESS TABLE
-    case "$nl$(ip "-$1" rule 2>/dev/null)" in *"$nl$2:${tab}from $3 lookup $4"*) return 0 ;; esac
+    [ "$1" = "$ruled" ] || { ruled=$1 && rules=$(ip "-$1" rule 2>/dev/null); }
+    case "$nl$rules" in *"$nl$2:${tab}from $3 lookup $4"*) return 0 ;; esac
     try ip "-$1" rule add pref "$2" from "$3" table "$4"
 }
 
 keep() { printf '%s\n' "$1" >"$file.partial" && mv "$file.partial" "$file"; }
 
 bring() { # what the list names
-    missing= failed= mac=
+    missing= failed= mac= devices= have= ruled=
     while read -r line; do
         # shellcheck disable=SC2086 # words
         set -- $line
         case $1 in
-        n) if nic "$2"; then ip link set "$dev" up; else missing=$2; fi ;;
+        n) if nic "$2"; then up; else missing=$2; fi ;;
         a) ! nic "$2" || add_address "$3" "$4" ;;
         r) ! nic "$2" || set_route "$3" "$4" "$5" "$6" "$7" ;;
         f) set_rule "$2" "$3" "$4" "$5" ;;
@@ -122,7 +148,7 @@ END
 
 appears() { # appears MAC: whether the NIC is there within 3 seconds; one that was just plugged in takes a moment
     tries=0
-    until nic "$1"; do
+    until devices= mac= && nic "$1"; do
         [ $tries -lt 15 ] || return 1
         sleep 0.2 2>/dev/null || { sleep 1 && tries=$((tries + 4)); }
         tries=$((tries + 1))
