@@ -20,6 +20,7 @@ from onebox.ceph_site import CephSite
 from onebox.hosts import Host
 from onebox.instance import Instance
 from onebox.progress import Progress
+from onebox.shell import patience
 
 from apps.drivers.ovn import certificates
 
@@ -97,3 +98,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("hosts")
         if "ceph" in getattr(item, "fixturenames", ()):
             item.add_marker("ceph")
+        limit = item.get_closest_marker("timeout")
+        if limit is not None:
+            item.add_marker(pytest.mark.timeout(patience(limit.args[0])), append=False)

@@ -82,6 +82,7 @@ OPERATION_CODES: dict[str, str] = {
     "reconciliation.changed": "The difference changed before it was repaired.",
     "reconciliation.doubled": "The VM exists on more than one host.",
     "reconciliation.running": "The orphan is running.",
+    "segment.busy": "Other operations on addresses of the segment did not finish in time.",
     "segment.conflicts": "Machines that the platform does not know answer at many addresses of the segment.",
     "segment.full": "The external segment has no free address.",
     "snapshot.not_one_instant": "The guest went on before all disks had a snapshot.",

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from apps.compute.models import Vm
 from apps.compute.services.disk_attachment import MOST_DISKS
+from apps.compute.vm_addresses import named_eips
 from apps.compute.vm_choice import VmChoiceForm
 from apps.infrastructure.models import ComputeCluster
 from apps.portal.forms import RowForm
@@ -72,8 +73,7 @@ class DeleteVmForm(RowForm):
         if self.row is None:
             del self.fields["delete_disks"]  # of many VMs none is deleted: which ones cannot be named here
             return
-        addresses = ", ".join(eip.address or eip.name for eip in self.row.shown_eips)
-        if addresses:
+        if addresses := named_eips(self.row):
             self.fields["release_eips"].help_text = _("EIPs: %(addresses)s.") % {"addresses": addresses}
         else:
             del self.fields["release_eips"]

@@ -10,10 +10,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.lifecycle.models import State
+from apps.network.eip_forms import DELIVERIES, DELIVERY_HELP
 from apps.network.models import Eip
 from apps.network.segment_plan import MOST_MBIT
+from apps.network.segment_texts import free_text
 from apps.network.selectors import usable_segments, visible_eips
-from apps.network.services.segment_addresses import free_addresses
 from apps.portal.forms import BaseForm
 
 #: Of so many unbound EIPs one is chosen here; any other is bound from its own page.
@@ -29,6 +30,12 @@ class EipFields(BaseForm):
         min_value=1,
         max_value=MOST_MBIT,
         help_text=gettext_lazy("In each direction. Leave empty for the default."),
+    )
+    eip_delivery = forms.ChoiceField(
+        label=gettext_lazy("Delivery of the EIP"),
+        required=False,
+        choices=DELIVERIES,
+        help_text=DELIVERY_HELP,
     )
 
     def prepare(self) -> None:
@@ -52,6 +59,8 @@ class EipFields(BaseForm):
         """Give the service an EIP's id, or what a new one is made with."""
         data = super().clean() or {}
         chosen, mbit = str(data.pop("eip", "") or ""), data.pop("eip_mbit", None)
+        if not chosen:
+            data.pop("eip_delivery", None)
         if chosen.startswith(NEW):
             data["new_eip"] = {"segment": UUID(chosen.removeprefix(NEW)), "mbit": mbit}
         elif chosen:
@@ -60,7 +69,7 @@ class EipFields(BaseForm):
 
 
 def _segment(row: Any) -> str:
-    values = {"name": row.name, "cidr": row.cidr, "free": f"{free_addresses(row):,}", "region": row.region}
+    values = {"name": row.name, "cidr": row.cidr, "free": free_text(row), "region": row.region}
     return _("%(name)s (%(cidr)s), %(free)s free, %(region)s") % values
 
 

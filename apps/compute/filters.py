@@ -22,6 +22,7 @@ from apps.compute.models import Image, PauseReason, Power, Vm
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.models import SILENCE, ComputeCluster
 from apps.lifecycle.models import Operation, State
+from apps.network.by_address import at_address
 from apps.network.models import Eip, Nic
 from apps.storage.models import Disk
 
@@ -57,10 +58,12 @@ def _with_address(value: str) -> Q:
         return Q(pk__in=[])
     if "/" in block:
         bound = Eip.objects.filter(segment_address__ip__net_contained_or_equal=block, carrier__isnull=False)
-        return _owning(ip__net_contained_or_equal=block) | Q(pk__in=bound.values("carrier"))
+        column = "ip6" if ":" in block else "ip"
+        inside = _owning(**{f"{column}__net_contained_or_equal": block})
+        return inside | Q(pk__in=bound.values("carrier"))
     bound = Eip.objects.filter(segment_address__ip=block, carrier__isnull=False)
-    nics = Nic.objects.filter(ip6=block) if ":" in block else Nic.objects.filter(ip=block)
-    return _among(nics.values("owner"), bound.values("carrier"))
+    nics = Nic.objects.filter(at_address(block)).values("owner")
+    return _among(nics, bound.values("carrier"))
 
 
 def _among(*ids: QuerySet[Any, Any]) -> Q:

@@ -54,7 +54,7 @@ def guest_steps(path: Path) -> Iterable[Step]:
         return []  # said already
     title = _("Guest")
     if vm.guest_configured:
-        text = _("The guest of %(name)s has the address.") % {"name": vm.name}
+        text = _("The address is configured in the guest of %(name)s.") % {"name": vm.name}
         return [Step("guest.configured", Result.OK, title, text, resource=owner, end=End.TO)]
     reason = WORDS.get(GuestNetworkReason(vm.guest_network_reason), "") or NOT_REPORTED
     hint = _("Change the delivery of the EIP to one-to-one NAT, or configure the address in the guest.")

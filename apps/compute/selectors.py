@@ -40,6 +40,7 @@ _NICS = (
         "subnet__name",
         "subnet__kind",
         "subnet__cidr",
+        "subnet__cidr6",
         *(f"subnet__vpc__{column}" for column in _NAMED),
         *(f"security_group__{column}" for column in _NAMED),
     )
@@ -52,6 +53,7 @@ _EIPS = (
         "bound_at",
         "mbit",
         "delivery",
+        "delivery_chosen",
         "is_egress",
         *_NAMED,
         *(f"segment__{column}" for column in (*_NAMED, "cidr", "routes")),

@@ -101,7 +101,9 @@ class VmForm(EipFields, DataDiskFields, ProjectForm):
         required=False,
         blank=True,
         empty_label=gettext_lazy("No security group: all traffic is allowed"),
-        help_text=gettext_lazy("Of the external NIC: covers all EIPs delivered in the guest."),
+        help_text=gettext_lazy(
+            "The security group of the external NIC covers all EIPs delivered in the guest."
+        ),
     )
     key_pairs = PickSeveralField(KeyPair.objects.none(), label=gettext_lazy("SSH keys"), required=False)
     password = forms.CharField(

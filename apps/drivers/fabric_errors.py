@@ -14,6 +14,8 @@ from apps.drivers.specs import (
     VpcSpec,
 )
 
+ADDRESS_IN_USE = "fabric.address_in_use"
+
 
 def missing_vpc(spec: SubnetSpec | TranslatedAddressSpec) -> DriverError:
     """The VPC of the subnet or address is not in the fabric."""
@@ -50,7 +52,7 @@ def address_in_use(spec: PortSpec) -> DriverError:
     return DriverError(
         _("%(ip)s or %(mac)s belongs to another port of subnet %(subnet_id)s."),
         values={"ip": spec.ip, "mac": spec.mac, "subnet_id": spec.subnet_id},
-        code="fabric.address_in_use",
+        code=ADDRESS_IN_USE,
         permanent=True,
         hint=_("Remove the port that uses the address, or choose another address."),
     )
@@ -132,7 +134,7 @@ def external_address_in_use(owner: str, ip: str) -> DriverError:
     return DriverError(
         _("%(ip)s is not free for %(owner)s: another port or translation has the address."),
         values={"ip": ip, "owner": owner},
-        code="fabric.address_in_use",
+        code=ADDRESS_IN_USE,
         hint=_("Unbind the address there first."),
     )
 
@@ -142,7 +144,7 @@ def mac_in_use(spec: ExternalPortSpec) -> DriverError:
     return DriverError(
         _("%(mac)s belongs to another external port."),
         values={"mac": spec.mac},
-        code="fabric.address_in_use",
+        code=ADDRESS_IN_USE,
         permanent=True,
         hint=_("Remove the port that uses the MAC."),
     )

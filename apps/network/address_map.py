@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.network.models import ExternalSegment, SegmentAddress
-from apps.network.segment_plan import Address, holds
+from apps.network.segment_plan import Address
+from apps.network.segment_ranges import holds
 from apps.network.services.segment_addresses import free_addresses, spans_given_out
 
 #: Addresses of a map: what a /24 has.
@@ -68,7 +69,7 @@ def address_map(segment: ExternalSegment, rows: QuerySet[SegmentAddress], start:
     spans = spans_given_out(segment)
     named = {
         int(segment.gateway): _("Gateway"),
-        int(segment.router_address): _("Router of the platform"),
+        int(segment.router_address): _("Platform router"),
     }
     return AddressMap(
         [
@@ -111,7 +112,7 @@ def _cell(
         about = named.get(int(address), "")
     says = f"{address}: {WORDS[state]}" + (f", {about}" if about else "")
     text = str(address)
-    short = text.rpartition(":" if address.version == 6 else ".")[2]
+    short = text.rpartition(":" if address.version == 6 else ".")[2] or "0"  # of "2001:db8::"
     return Cell(text, short, state, says, held)
 
 

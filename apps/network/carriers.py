@@ -9,7 +9,7 @@ read; and among its handlers, `@applies("<kind>", guest=…)` on what a worker c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -38,6 +38,14 @@ def _fits(carrier: Any, eip: Eip, delivery: str) -> Text | None:
     return None
 
 
+def _no_reason(pk: UUID) -> Text:
+    return ""
+
+
+def _no_vpc(carrier: Any) -> Collection[UUID]:
+    return ()
+
+
 def _in_guest(carrier: Any) -> Eip.Delivery:
     return Eip.Delivery.GUEST
 
@@ -47,9 +55,10 @@ class Carrier:
     """A kind that can carry EIPs.
 
     rows: those the actor may see, with what `obstacle` reads. obstacle: why none may be bound to one now. most: how
-    many of each IP version. delivery: how an EIP reaches one, unless its owner says otherwise; deliveries: what is
-    possible; unfit: why not for this EIP. egress: whether one of the EIPs is the default egress, which its owner may
-    pick.
+    many of each IP version. delivery: how an EIP reaches one, unless its owner says otherwise; why: what of the carrier
+    (by its id) makes it so; deliveries: what is possible; unfit: why not for this EIP. vpcs: those it is in, whose
+    subnets the EIP's segment may not overlap. egress: whether one of the EIPs is the default egress, which its owner
+    may pick.
     """
 
     kind: str
@@ -59,6 +68,8 @@ class Carrier:
     delivery: Callable[[Any], Eip.Delivery] = _in_guest
     deliveries: tuple[Eip.Delivery, ...] = (Eip.Delivery.GUEST,)
     unfit: Callable[[Any, Eip, str], Text | None] = _fits
+    why: Callable[[UUID], Text] = _no_reason
+    vpcs: Callable[[Any], Collection[UUID]] = _no_vpc
     egress: bool = False
 
 

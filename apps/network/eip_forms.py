@@ -19,17 +19,19 @@ from apps.lifecycle.models import State
 from apps.network.carriers import CARRIERS, Carrier, limit_text
 from apps.network.models import Eip, ExternalSegment
 from apps.network.segment_plan import MOST_MBIT
+from apps.network.segment_texts import segment_pick, usual_segment
 from apps.network.selectors import visible_segments
 from apps.network.services.eip import DEFAULT_MBIT, MOST_AT_ONCE
-from apps.network.services.segment_addresses import free_addresses
 from apps.network.verbs.eip import EIP_BIND
 from apps.portal.forms import BaseForm, RowForm
 from apps.portal.kind_registry import kind_word
-from apps.portal.pickers import Pick, PickField
+from apps.portal.pickers import PickField
 from apps.portal.selects import SelectWithReasons
 
 #: So many carriers of a kind are offered, by name; an EIP is bound to any other from that one's page.
 MOST_OFFERED = 500
+DELIVERIES = [("", gettext_lazy("Automatic")), *Eip.Delivery.choices]
+DELIVERY_HELP = gettext_lazy("Automatic: in the guest if its image has a guest agent, else one-to-one NAT.")
 
 
 class EipForm(BaseForm):
@@ -41,7 +43,7 @@ class EipForm(BaseForm):
         ExternalSegment.objects.none(),
         label=gettext_lazy("External segment"),
         empty_label=None,
-        headings=[gettext_lazy("CIDR block"), gettext_lazy("Free addresses")],
+        headings=[gettext_lazy("Free addresses")],
     )
     address = forms.CharField(
         label=gettext_lazy("IP address"),
@@ -66,8 +68,8 @@ class EipForm(BaseForm):
         projects.choices = list(visible_projects(self.actor, "manage").values_list("uid", "name"))
         rows = visible_segments(self.actor).filter(state=State.READY)
         segments.queryset = rows.order_by("region__name", "name")
-        segments.describe = _segment
-        first = segments.queryset.first()
+        segments.describe = segment_pick
+        first = usual_segment(segments.queryset)
         segments.initial = first
         if first is None:
             segments.help_text = _("You have no access to any external segment. Ask the administrator.")
@@ -81,15 +83,6 @@ class EipForm(BaseForm):
         return data
 
 
-def _segment(segment: Any) -> Pick:
-    return Pick(f"{segment.name} · {segment.region.label}", figures=[str(segment.cidr), free_text(segment)])
-
-
-def free_text(segment: Any) -> str:
-    """Return how many addresses of a segment are free, as people read it."""
-    return f"{free_addresses(segment):,}"
-
-
 class BindForm(RowForm):
     """What an EIP, or several, are bound to."""
 
@@ -98,10 +91,8 @@ class BindForm(RowForm):
     delivery = forms.ChoiceField(
         label=gettext_lazy("Delivery"),
         required=False,
-        choices=[("", gettext_lazy("Automatic")), *Eip.Delivery.choices],
-        help_text=gettext_lazy(
-            "Automatic: in the guest if its image has a guest agent, else one-to-one NAT."
-        ),
+        choices=DELIVERIES,
+        help_text=DELIVERY_HELP,
     )
 
     def prepare(self) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from apps.drivers.specs import (
     GATEWAY_V4,
@@ -71,10 +72,20 @@ def eni_guest_nic(eni: Eni, home: Vpc | None) -> GuestNic:
     nic = eni.nic
     if nic.subnet is None:
         return GuestNic(nic.mac, _external_address(eni))
-    own, vpc = subnet_guest_nic(nic), nic.subnet.vpc
-    if home is None or not ip_network(str(vpc.cidr)).overlaps(ip_network(str(home.cidr))):
+    own = subnet_guest_nic(nic)
+    if home is None:
         return own
-    return replace(own, addresses=tuple(replace(each, routes=()) for each in own.addresses))
+    at_home = [home.cidr, *(subnet.cidr6 for subnet in home.subnets.all() if nic.ip6 and subnet.cidr6)]
+    return replace(own, addresses=tuple(_clear_of(each, at_home) for each in own.addresses))
+
+
+def _clear_of(address: GuestAddress, blocks: Iterable[IPv4Network | IPv6Network]) -> GuestAddress:
+    """Return an address without its routes to what overlaps the blocks."""
+    networks = [ip_network(str(block)) for block in blocks]
+    routes = (
+        route for route in address.routes if not any(ip_network(route).overlaps(each) for each in networks)
+    )
+    return replace(address, routes=tuple(routes))
 
 
 def _external_address(eni: Eni) -> tuple[GuestAddress, ...]:

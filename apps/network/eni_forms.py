@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django import forms
 from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -15,9 +16,9 @@ from apps.accounts.access import visible, visible_projects
 from apps.accounts.labels import MAX_NAME
 from apps.api import limits
 from apps.lifecycle.models import State
-from apps.network.eip_forms import free_text
 from apps.network.models import ExternalSegment, SecurityGroup, Subnet
 from apps.network.segment_plan import MOST_MBIT
+from apps.network.segment_texts import segment_pick, usual_segment
 from apps.network.selectors import visible_segments, visible_subnets
 from apps.portal.forms import BaseForm, RowForm
 from apps.portal.pickers import Pick, PickField
@@ -57,20 +58,28 @@ class EniForm(BaseForm):
         label=gettext_lazy("Subnet"),
         required=False,
         empty_label=None,
-        headings=[gettext_lazy("CIDR block"), gettext_lazy("Free addresses")],
+        headings=[gettext_lazy("Free addresses")],
     )
     segment = PickField(
         ExternalSegment.objects.none(),
         label=gettext_lazy("External segment"),
         required=False,
         empty_label=None,
-        headings=[gettext_lazy("CIDR block"), gettext_lazy("Free addresses")],
+        headings=[gettext_lazy("Free addresses")],
     )
     address = forms.CharField(
         label=gettext_lazy("IP address"),
         max_length=limits.ADDRESS,
         required=False,
-        help_text=gettext_lazy("Leave empty for any free address. It stays until the NIC is deleted."),
+        help_text=gettext_lazy(
+            "Leave empty for any free address. The NIC keeps its address until it is deleted."
+        ),
+    )
+    address6 = forms.CharField(
+        label=gettext_lazy("IPv6 address"),
+        max_length=limits.ADDRESS,
+        required=False,
+        help_text=gettext_lazy("For a subnet with an IPv6 prefix. Leave empty to have one assigned."),
     )
     security_group = _group_field()
     mbit_in = _speed(gettext_lazy("Inbound bandwidth (Mbit/s)"))
@@ -88,20 +97,28 @@ class EniForm(BaseForm):
         subnets = visible_subnets(self.actor).filter(**ready).order_by("region__name", "vpc__name", "name")
         segments = visible_segments(self.actor).filter(**ready).order_by("region__name", "name")
         self._offer("subnet", subnets.select_related("region"), _subnet)
-        self._offer("segment", segments, _segment)
+        self._offer("segment", segments, segment_pick)
+        if self.fields["segment"].queryset.first() is None:  # type: ignore[attr-defined]
+            self.fields["segment"].help_text = _(
+                "You have no access to any external segment. Ask the administrator."
+            )
+        self.fields["subnet"].make = (  # type: ignore[attr-defined]
+            reverse("portal:vpc.create"),
+            _("Create a VPC with a subnet"),
+        )
         role = str((self.data if self.is_bound else self.initial).get("role") or INTERNAL)
         for name, needed in (("subnet", role == INTERNAL), ("segment", role == EXTERNAL)):
             self.fields[name].required = needed
         for name in ("mbit_in", "mbit_out"):
             self.fields[name].help_text = _(
-                "Leave empty for no limit in a subnet, or the usual bandwidth of an external segment."
+                "Leave empty for the default: unlimited in a subnet, limited in an external segment."
             )
 
     def _offer(self, name: str, rows: QuerySet[Any], describe: Any) -> None:
         field = self.fields[name]
         assert isinstance(field, PickField)
         field.queryset, field.describe = rows, describe
-        field.initial = rows.first()
+        field.initial = usual_segment(rows) if name == "segment" else rows.first()
 
     def clean(self) -> dict[str, Any]:
         """Keep of subnet and segment the one that was chosen, and give the service ids."""
@@ -111,6 +128,8 @@ class EniForm(BaseForm):
             row = data.pop(name, None)
             if row is not None and name in (kept, "security_group"):
                 data[name] = row.pk
+        if kept == "segment":
+            data.pop("address6", None)  # hidden
         return data
 
 
@@ -119,12 +138,8 @@ def _groups(form: BaseForm) -> QuerySet[SecurityGroup]:
 
 
 def _subnet(subnet: Any) -> Pick:
-    place = f"{subnet.vpc.name} · {subnet.region.label}"
-    return Pick(subnet.name, place, [str(subnet.cidr), f"{subnet.free_addresses:,}"])
-
-
-def _segment(segment: Any) -> Pick:
-    return Pick(segment.name, segment.region.label, [str(segment.cidr), free_text(segment)])
+    place = f"{subnet.cidr} · {subnet.region.label}"
+    return Pick(f"{subnet.vpc.name} / {subnet.name}", place, [f"{subnet.free_addresses:,}"])
 
 
 class UnbindEniForm(RowForm):
@@ -179,7 +194,7 @@ class EniBandwidthForm(RowForm):
         nic, segment = self.row.nic, self.row.segment
         self.initial.update({"mbit_in": nic.mbit_in, "mbit_out": nic.mbit_out})
         if segment is None:
-            text = _("0 is unlimited.")
+            text = _("0: unlimited.")
         else:
             text = _("1 to %(most)s in this segment.") % {"most": f"{segment.ceiling_mbit:,}"}
         for name in ("mbit_in", "mbit_out"):

@@ -102,10 +102,11 @@ def subnet_guest_nic(nic: Nic) -> GuestNic:
     assert nic.subnet is not None
     vpc = nic.subnet.vpc
     own = GuestAddress(f"{nic.ip}/{nic.subnet.cidr.prefixlen}", str(nic.subnet.gateway), (str(vpc.cidr),))
-    if not nic.ip6 or not nic.subnet.gateway6:
+    if not nic.ip6 or not nic.subnet.cidr6:
         return GuestNic(nic.mac, (own,))
     others = tuple(str(subnet.cidr6) for subnet in vpc.subnets.all() if subnet.cidr6)
-    return GuestNic(nic.mac, (own, GuestAddress(f"{nic.ip6}/128", str(nic.subnet.gateway6), others)))
+    length = nic.subnet.cidr6.prefixlen
+    return GuestNic(nic.mac, (own, GuestAddress(f"{nic.ip6}/{length}", str(nic.subnet.gateway6), others)))
 
 
 def guest_network(
@@ -114,10 +115,10 @@ def guest_network(
     """Return all that the agent of a VM's guest configures; `elastic` is what it shall have on its elastic NICs.
 
     The external NIC is named also without addresses: what DHCP has left there is removed. The internal one is left to
-    DHCP until the guest has an address elsewhere.
+    DHCP until the guest has an address elsewhere; one with an IPv6 address is not: many guests have no DHCPv6 client.
     """
     external = [*(guest_nic(nic, eips) for nic in nics if nic.role == NicRole.EXTERNAL), *elastic]
-    if not any(nic.addresses for nic in external):
+    internal = [nic for nic in nics if nic.role == NicRole.INTERNAL]
+    if not any(nic.addresses for nic in external) and not any(nic.ip6 for nic in internal):
         return GuestNetwork(tuple(external), generation)
-    internal = [subnet_guest_nic(nic) for nic in nics if nic.role == NicRole.INTERNAL]
-    return GuestNetwork((*internal, *external), generation)
+    return GuestNetwork((*map(subnet_guest_nic, internal), *external), generation)

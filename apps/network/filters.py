@@ -12,6 +12,7 @@ from apps.api.filter_fields import Choices, Flag, Number, Text
 from apps.api.filters import ListFilter, ResourceFilter, named_or_with_id
 from apps.api.query_fields import Words
 from apps.api.status_filter import status_filter
+from apps.network.by_address import at_address, starts
 from apps.network.models import Eip, Eni, ExternalSegment, Nic, NicRole, SecurityGroupRule, SegmentAddress
 from apps.network.segment_plan import is_address
 from apps.network.selectors import FREE_ADDRESSES, RULE_COUNT
@@ -19,7 +20,7 @@ from apps.network.selectors import FREE_ADDRESSES, RULE_COUNT
 
 class VpcFilter(ResourceFilter):
     by = {
-        "cidr": Text(_("CIDR block"), "cidr", lookup="istartswith"),
+        "cidr": Text(_("CIDR block"), where=starts("cidr"), lookup="istartswith"),
         "subnets": Number(_("Subnets"), "subnet_count"),
         "vni": Number(_("Identifier"), "vni"),
     }
@@ -31,14 +32,15 @@ class VpcFilter(ResourceFilter):
 
 class SubnetFilter(ResourceFilter):
     by = {
-        "cidr": Text(_("CIDR block"), "cidr", lookup="istartswith"),
+        "cidr": Text(_("CIDR block"), where=starts("cidr"), lookup="istartswith"),
+        "cidr6": Text(_("IPv6 prefix"), where=starts("cidr6"), lookup="istartswith"),
         "vpc": Choices(_("VPC"), "vpc_id", each=forms.UUIDField),
         "free": Number(_("Free addresses"), expression=FREE_ADDRESSES),
     }
 
     def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Find by name, id, or an address or block in it."""
-        return queryset.filter(named_or_with_id(value.strip()) | _holding(value))
+        return queryset.filter(named_or_with_id(value.strip()) | _holding(value) | _holding(value, "cidr6"))
 
 
 class NicFilter(ListFilter):
@@ -52,14 +54,14 @@ class NicFilter(ListFilter):
         "owner": Choices(_("Owner"), "owner_id", each=forms.UUIDField),
         "role": Choices(_("Role"), "role", choices=NicRole.choices),
         "mac": Text(_("MAC"), "mac", lookup="istartswith"),
-        "ip": Text(_("IP address"), "ip", lookup="istartswith"),
+        "ip": Text(_("IP address"), where=starts("ip", "ip6"), lookup="istartswith"),
     }
 
     def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Find by address, MAC or the owner's name."""
         text = value.strip()
         found = Q(mac__istartswith=text) | Q(owner__name__icontains=text)
-        return queryset.filter(found | Q(ip=text) if is_address(text) else found)
+        return queryset.filter(found | at_address(text) if is_address(text) else found)
 
 
 def _with_action(actions: list[str]) -> Q:
@@ -79,11 +81,11 @@ def _bound() -> Q:
     return Q(pk__in=Nic.objects.filter(security_group__isnull=False).values("security_group"))
 
 
-def _holding(value: str) -> Q:
+def _holding(value: str, column: str = "cidr") -> Q:
     text = value.strip()
     if is_address(text):
-        return Q(cidr__net_contains_or_equals=text)
-    return Q(cidr__istartswith=text)
+        return Q(**{f"{column}__net_contains_or_equals": text})
+    return starts(column)(text)
 
 
 def _of_version(versions: list[str]) -> Q:
@@ -100,12 +102,13 @@ _VERSIONS = (("4", "IPv4"), ("6", "IPv6"))
 class SegmentFilter(ResourceFilter):
     by = {
         "status": status_filter(ExternalSegment),
-        "cidr": Text(_("CIDR block"), "cidr", lookup="istartswith"),
+        "cidr": Text(_("CIDR block"), where=starts("cidr"), lookup="istartswith"),
         "version": Choices(_("IP version"), where=_of_version, choices=_VERSIONS),
         "vlan": Number(_("VLAN"), "provider_network__vlan", admin=True),
         "physical_network": Text(_("Physical network"), "provider_network__physical_network", admin=True),
         "ceiling": Number(_("Bandwidth ceiling (Mbit/s)"), "ceiling_mbit"),
         "open_to": Flag(_("Open to all tenants"), "open_to_all"),
+        "taken": Number(_("Not free"), "taken_addresses", admin=True),
     }
 
     def search(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
@@ -121,7 +124,7 @@ class SegmentAddressFilter(ListFilter):
         "segment": Choices(_("External segment"), "segment_id", each=forms.UUIDField),
         "use": Choices(_("Use"), "use", choices=SegmentAddress.Use.choices),
         "holder": Choices(_("Used by"), "holder_id", each=forms.UUIDField),
-        "ip": Text(_("IP address"), "ip", lookup="istartswith"),
+        "ip": Text(_("IP address"), where=starts("ip"), lookup="istartswith"),
         "mac": Text(_("MAC"), "mac", lookup="istartswith"),
     }
 
@@ -135,7 +138,7 @@ class SegmentAddressFilter(ListFilter):
 class EipFilter(ResourceFilter):
     by = {
         "status": status_filter(Eip),
-        "address": Text(_("IP address"), "segment_address__ip", lookup="istartswith"),
+        "address": Text(_("IP address"), where=starts("segment_address__ip"), lookup="istartswith"),
         "version": Choices(_("IP version"), where=_eip_of_version, choices=_VERSIONS),
         "segment": Choices(_("External segment"), "segment_id", each=forms.UUIDField),
         "carrier": Choices(_("Bound to"), "carrier_id", each=forms.UUIDField),
@@ -165,8 +168,7 @@ def _eni_of_role(roles: list[str]) -> Q:
     return found
 
 
-def _eni_with_address(begins: str) -> Q:
-    return Q(nics__ip__istartswith=begins) | Q(segment_address__ip__istartswith=begins)
+_ENI_ADDRESSES = ("nics__ip", "nics__ip6", "segment_address__ip")
 
 
 class EniFilter(ResourceFilter):
@@ -180,7 +182,7 @@ class EniFilter(ResourceFilter):
         "vpc": Choices(_("VPC"), "nics__subnet__vpc_id", each=forms.UUIDField),
         "segment": Choices(_("External segment"), "segment_id", each=forms.UUIDField),
         "security_group": Choices(_("Security group"), "nics__security_group_id", each=forms.UUIDField),
-        "address": Text(_("IP address"), where=_eni_with_address),
+        "address": Text(_("IP address"), where=starts(*_ENI_ADDRESSES), lookup="istartswith"),
         "mac": Text(_("MAC"), "nics__mac", lookup="istartswith"),
     }
 
@@ -189,7 +191,7 @@ class EniFilter(ResourceFilter):
         text = value.strip()
         found = named_or_with_id(text)
         if is_address(text):
-            inside = Nic.objects.filter(ip=text, role=NicRole.ELASTIC).values("owner")
+            inside = Nic.objects.filter(at_address(text), role=NicRole.ELASTIC).values("owner")
             outside = SegmentAddress.objects.filter(ip=text).values("holder")
             return queryset.filter(found | Q(pk__in=inside) | Q(pk__in=outside))
         if ":" in text:

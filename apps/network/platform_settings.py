@@ -24,10 +24,11 @@ ADDRESS_QUARANTINE_MINUTES = declare(
     Number(
         name="address_quarantine_minutes",
         group=NETWORKS,
-        label=_("Quarantine of released addresses (minutes)"),
-        help=_("An external address is given out again only after this time. 0: at once."),
+        label=_("Quarantine of released addresses"),
+        help=_("A released external address becomes available after this time. 0: immediately."),
         default=10,
         least=0,
         most=10_080,
+        unit=_("minutes"),
     )
 )

@@ -20,7 +20,7 @@ from apps.network.segment_plan import MOST_MBIT
 from apps.network.services.external_segment import DEFAULT_CEILING_MBIT
 from apps.portal.forms import BaseForm, RowForm
 
-_CEILING_HELP = gettext_lazy("The most that a tenant can set for an address, in each direction.")
+_CEILING_HELP = gettext_lazy("Maximum bandwidth of an address, in each direction.")
 
 
 class LinesField(forms.CharField):
@@ -46,17 +46,15 @@ def _ranges(label: Any, help_text: Any) -> LinesField:
 
 def _given_out() -> LinesField:
     return _ranges(
-        gettext_lazy("Ranges handed out"),
+        gettext_lazy("Allocation ranges"),
         gettext_lazy("One per line, such as 203.0.113.10 - 203.0.113.99. Leave empty for all addresses."),
     )
 
 
 def _kept_back() -> LinesField:
     return _ranges(
-        gettext_lazy("Ranges kept back"),
-        gettext_lazy(
-            "Addresses that tenants never get, such as those of other machines. One range per line."
-        ),
+        gettext_lazy("Reserved ranges"),
+        gettext_lazy("Never assigned to tenants, such as addresses of other machines. One range per line."),
     )
 
 
@@ -64,7 +62,8 @@ def _routes() -> LinesField:
     return LinesField(
         label=gettext_lazy("Routes"),
         help_text=gettext_lazy(
-            "Destinations handed out with the addresses, one per line. 0.0.0.0/0 or ::/0 is the default route."
+            "Destinations that VMs reach through this segment, one per line. 0.0.0.0/0 or ::/0 is "
+            "the default route."
         ),
     )
 
@@ -109,7 +108,10 @@ class SegmentForm(_WithRanges):
     cidr = forms.CharField(
         label=gettext_lazy("CIDR block"),
         max_length=43,
-        help_text=gettext_lazy("IPv4 or IPv6, such as 203.0.113.0/24 or 2001:db8:1::/64."),
+        help_text=gettext_lazy(
+            "IPv4 or IPv6, such as 203.0.113.0/24 or 2001:db8:1::/64. VMs whose VPC has a subnet that overlaps "
+            "get no address of it."
+        ),
     )
     gateway = forms.CharField(
         label=gettext_lazy("Gateway"),
@@ -164,7 +166,7 @@ class ChangeSegmentForm(_WithRanges, RowForm):
                 "ceiling_mbit": segment.ceiling_mbit,
             }
         )
-        self.fields["ceiling_mbit"].help_text = _("EIPs that have more keep it.")
+        self.fields["ceiling_mbit"].help_text = _("EIPs above the new ceiling keep their bandwidth.")
 
 
 class PermitSegmentForm(PermitForm):
@@ -173,7 +175,9 @@ class PermitSegmentForm(PermitForm):
     def prepare(self) -> None:
         """Say what becomes of those of others."""
         super().prepare()
-        self.fields["tenants"].help_text = _("EIPs and NICs that other tenants have in the segment are kept.")
+        self.fields["tenants"].help_text = _(
+            "Other tenants keep the EIPs and NICs that they have in the segment."
+        )
 
 
 class FreeAddressForm(RowForm):

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from itertools import pairwise
-from typing import Any
 
 from django.utils.translation import gettext as _
 
 from apps.accounts.cidr import MaskNotation, not_a_mask, read_network
 from apps.lifecycle.errors import Invalid
+from apps.network.models.external import LAST_VLAN
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 
-MOST_RANGES, MOST_ROUTES = 50, 20
+MOST_ROUTES = 20
 MOST_MBIT = 1_000_000
 #: Shortest and longest prefix, by IP version. A /30 has no room for gateway, router and an EIP.
 PREFIXES: Mapping[int, tuple[int, int]] = {4: (8, 29), 6: (32, 124)}
@@ -27,15 +26,6 @@ NEVER: Mapping[int, tuple[Network, ...]] = {
     6: tuple(IPv6Network(block) for block in ("::/32", "fe80::/10", "ff00::/8", "fd77::/16", "fd78::/16")),
 }
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-
-
-@dataclass(frozen=True, order=True)
-class AddressRange:
-    """Addresses that are given out, or kept back."""
-
-    first: Any
-    last: Any
-    kept_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +69,7 @@ def read_address(text: str, field: str, block: Network) -> Address:
         raise Invalid({field: [_("Not an IPv%(version)s address.") % {"version": block.version}]}) from None
     if found not in block:
         raise Invalid({field: [_("Not inside the CIDR block %(block)s.") % {"block": block}]})
-    if found in _unusable(block):
+    if found in unusable(block):
         text = _("%(address)s is the network or broadcast address of %(block)s.")
         raise Invalid({field: [text % {"address": found, "block": block}]})
     return found
@@ -111,6 +101,20 @@ def read_word(text: str, field: str) -> str:
     return text
 
 
+def read_vlan(vlan: int) -> int:
+    """Return the VLAN. Raises Invalid."""
+    if not 0 <= vlan <= LAST_VLAN:
+        raise Invalid({"vlan": [_("0 to %(last)s; 0 means untagged.") % {"last": LAST_VLAN}]})
+    return vlan
+
+
+def read_ceiling(mbit: int) -> int:
+    """Return the most that tenants may set for an address. Raises Invalid."""
+    if not 1 <= mbit <= MOST_MBIT:
+        raise Invalid({"ceiling_mbit": [_("1 to %(most)s Mbit/s.") % {"most": f"{MOST_MBIT:,}"}]})
+    return mbit
+
+
 def read_routes(routes: Sequence[str], version: int, field: str = "routes") -> list[Network]:
     """Return the destinations handed out, of the segment's IP version. Raises Invalid at `field`."""
     if len(routes) > MOST_ROUTES:
@@ -127,68 +131,7 @@ def read_routes(routes: Sequence[str], version: int, field: str = "routes") -> l
     return found
 
 
-def read_ranges(
-    ranges: Iterable[Mapping[str, Any]], block: Network, field: str = "ranges"
-) -> list[AddressRange]:
-    """Return the ranges in order. Raises Invalid at `field` for one that is outside, reversed or overlaps another."""
-    found = sorted(_read_range(each, block, field) for each in ranges)
-    if len(found) > MOST_RANGES:
-        raise Invalid({field: [_("At most %(most)s ranges.") % {"most": MOST_RANGES}]})
-    for kept in (False, True):
-        same = [each for each in found if each.kept_back == kept]
-        for before, after in pairwise(same):
-            if after.first <= before.last:
-                values = {"first": range_text(before), "second": range_text(after)}
-                raise Invalid({field: [_("%(first)s and %(second)s overlap.") % values]})
-    return found
-
-
-def range_text(span: AddressRange) -> str:
-    """Return a range as people write it."""
-    return str(span.first) if span.first == span.last else f"{span.first} – {span.last}"
-
-
-def spans_of(
-    block: Network, taken: Iterable[Address], ranges: Iterable[AddressRange]
-) -> list[tuple[Address, Address]]:
-    """Return the spans that addresses are given out from: the ranges, or all, less what is kept back or `taken`."""
-    given = [(each.first, each.last) for each in ranges if not each.kept_back]
-    away = [(each.first, each.last) for each in ranges if each.kept_back]
-    away += [(each, each) for each in (*taken, *_unusable(block))]
-    spans = sorted(given) or [(block[0], block[-1])]
-    for first, last in away:
-        spans = [part for span in spans for part in _without(span, first, last)]
-    return spans
-
-
-def size_of(spans: Iterable[tuple[Any, Any]]) -> int:
-    """Return how many addresses are in the spans."""
-    return sum(int(last) - int(first) + 1 for first, last in spans)
-
-
-def holds(spans: Iterable[tuple[Any, Any]], address: Address) -> bool:
-    """Whether an address is in one of the spans."""
-    return any(first <= address <= last for first, last in spans)
-
-
-def _read_range(given: Mapping[str, Any], block: Network, field: str) -> AddressRange:
-    try:
-        first = ip_address(str(given["first"]).strip().replace("%", "?"))
-        last = ip_address(str(given.get("last") or given["first"]).strip().replace("%", "?"))
-    except ValueError:
-        values = {"first": given["first"], "last": given.get("last", "")}
-        raise Invalid({field: [_("Not two addresses: %(first)s, %(last)s.") % values]}) from None
-    if first not in block or last not in block:
-        outside = last if first in block else first
-        values = {"address": outside, "block": block}
-        raise Invalid({field: [_("%(address)s is not inside the CIDR block %(block)s.") % values]})
-    if int(first) > int(last):
-        values = {"first": first, "last": last}
-        raise Invalid({field: [_("%(first)s comes after %(last)s.") % values]})
-    return AddressRange(first, last, bool(given.get("kept_back", False)))
-
-
-def _unusable(block: Network) -> tuple[Address, ...]:
+def unusable(block: Network) -> tuple[Address, ...]:
     """Return network and broadcast address; IPv6 has only the first, the anycast address of its routers."""
     return (block[0], block[-1]) if block.version == 4 else (block[0],)
 
@@ -196,14 +139,3 @@ def _unusable(block: Network) -> tuple[Address, ...]:
 def _last(block: Network, gateway: Address) -> Address:
     last = block[-2] if block.version == 4 else block[-1]
     return last if last != gateway else last - 1
-
-
-def _without(span: tuple[Any, Any], first: Any, last: Any) -> list[tuple[Any, Any]]:
-    if last < span[0] or first > span[1]:
-        return [span]
-    rest = []
-    if first > span[0]:
-        rest.append((span[0], first - 1))
-    if last < span[1]:
-        rest.append((last + 1, span[1]))
-    return rest

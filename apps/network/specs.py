@@ -64,6 +64,8 @@ def subnet_spec(subnet: Subnet) -> SubnetSpec:
         gateway_mac=subnet.gateway_mac,
         dns=tuple(subnet.region.dns_servers) if subnet.region else (),
         generation=subnet.generation,
+        cidr6=str(subnet.cidr6 or ""),
+        gateway6=str(subnet.gateway6 or ""),
     )
 
 

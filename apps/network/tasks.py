@@ -5,6 +5,7 @@ from celery import shared_task
 from apps.network.services.default_network import make_due_networks
 from apps.network.services.edges import follow_hosts
 from apps.network.services.segment_addresses import free_rested_addresses
+from apps.network.services.unfinished import finish_changes
 
 
 @shared_task(name="network.make_due_networks", ignore_result=True)
@@ -23,3 +24,9 @@ def free_addresses() -> None:
 def follow_hosts_with_edges() -> None:
     """Have the edges of regions know which hosts there are."""
     follow_hosts()
+
+
+@shared_task(name="network.finish_changes", ignore_result=True)
+def finish_external_changes() -> None:
+    """Finish changes of EIPs, elastic NICs and segments that were left half-way."""
+    finish_changes()

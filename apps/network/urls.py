@@ -31,7 +31,8 @@ from apps.network.pages.security_groups import (
 )
 from apps.network.pages.segment_detail import SegmentCreate, SegmentDetail
 from apps.network.pages.segments import SEGMENT, SegmentList
-from apps.network.pages.subnets import SUBNET, SubnetCreate, SubnetDetail, SubnetList
+from apps.network.pages.subnet_detail import SubnetDetail
+from apps.network.pages.subnets import SUBNET, SubnetCreate, SubnetList
 from apps.network.pages.vpcs import VPC, VpcCreate, VpcDetail, VpcList
 from apps.portal.kind_urls import kind_paths
 

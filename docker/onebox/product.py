@@ -77,10 +77,25 @@ def load_demo(instance: Instance) -> str:
     ceph, key = _ceph(instance)
     return manage(
         instance,
-        *("demo", *where, *members, *_segments(), *ceph, "--guest-image", f"{POOL}/import/{image.name}"),
+        *(
+            "demo",
+            *where,
+            *members,
+            *_segments(),
+            *_dns(),
+            *ceph,
+            "--guest-image",
+            f"{POOL}/import/{image.name}",
+        ),
         **secret,
         **key,
     )
+
+
+def _dns() -> list[str]:
+    """What VMs ask for names: the server of the internet outside, which those with an EIP reach."""
+    addresses = (address.partition("/")[0] for address in outside_networks.INTERNET.server)
+    return [f"--dns={address}" for address in addresses]
 
 
 def _segments() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -64,12 +65,26 @@ def _output(log: Path | None) -> Iterator[tuple[int | IO[str], int]]:
         yield file, subprocess.STDOUT
 
 
-def wait_until(condition: Callable[[], object], what: str, *, seconds: float, every: float = 0.05) -> None:
-    """Wait until ``condition()`` is true, or raise OneboxError naming ``what`` after ``seconds``."""
-    deadline = time.monotonic() + seconds
+def patience(seconds: float) -> float:
+    """Return for how long to wait for what takes less than ``seconds`` on a machine that does little else.
+
+    SCLOUD_PATIENCE says how many times slower this one may be.
+    """
+    return seconds * float(os.environ.get("SCLOUD_PATIENCE", "1"))
+
+
+def wait_until(
+    condition: Callable[[], object], what: str | Callable[[], str], *, seconds: float, every: float = 0.05
+) -> None:
+    """Wait until ``condition()`` is true, or raise OneboxError naming ``what`` after ``patience(seconds)``.
+
+    A function is asked for ``what`` at the end: it can say what there is instead.
+    """
+    deadline = time.monotonic() + (seconds := patience(seconds))
     while not condition():
         if time.monotonic() > deadline:
-            raise OneboxError(f"timed out after {seconds:g} s waiting for {what}")
+            named = what if isinstance(what, str) else what()
+            raise OneboxError(f"timed out after {seconds:g} s waiting for {named}")
         time.sleep(every)
 
 

@@ -66,6 +66,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 20.0,
         "options": {"expires": 20},
     },
+    "finish changes of addresses": {
+        "task": "network.finish_changes",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     "recount quotas": {"task": "quotas.recount", "schedule": 60.0, "options": {"expires": 60}},
     "forget old sessions": {"task": "tenancy.forget_old", "schedule": 3600.0, "options": {"expires": 600}},
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 from cryptography.fernet import Fernet
+from onebox.shell import patience
 
 from apps.agent.access import acl_rules, user_of
 from apps.agent.order_queue import OrderQueue
@@ -63,7 +64,7 @@ class PretendHost:
         self.process = subprocess.Popen(
             [sys.executable, program, *arguments], env={**os.environ, "PYTHONPATH": str(ROOT)}
         )
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + patience(30)
         while read_report(self.client, self.name, self.key) is None:
             assert self.process.poll() is None, "the agent ended"
             assert time.monotonic() < give_up, "the agent did not report"

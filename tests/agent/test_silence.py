@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from onebox.shell import patience
 
 from apps.drivers.bulkhead import MOST_WAITING
 from apps.drivers.errors import DriverError
@@ -55,7 +56,7 @@ def test_a_host_that_has_fallen_silent_is_not_asked_at_all(dead: PretendHost) ->
     assert dead.client.llen(f"host.{dead.name}") == 0, "an order was left for it"
     code, seconds = ask(dead.remote())
     assert code == "host.unreachable"
-    assert seconds < 0.5
+    assert seconds < patience(0.5)
 
 
 def test_who_waits_for_a_host_that_falls_silent_is_let_go(dead: PretendHost) -> None:
@@ -65,7 +66,7 @@ def test_who_waits_for_a_host_that_falls_silent_is_let_go(dead: PretendHost) -> 
         fall_silent(dead)
         code, seconds = waiting.result()
     assert code == "host.unreachable"
-    assert seconds < 5
+    assert seconds < patience(5)
 
 
 def test_a_dead_host_holds_no_more_threads_than_its_share(dead: PretendHost) -> None:
@@ -83,15 +84,22 @@ def test_a_dead_host_holds_no_more_threads_than_its_share(dead: PretendHost) -> 
 def test_orders_that_died_with_their_agent_are_given_up_once_it_is_back(host: PretendHost) -> None:
     """Not only when their time is over: an agent that systemd has started again is back within seconds."""
     host.kill()
-    remote = host.remote(timeout=30)
+    _stay_fresh(host, 60)
+    remote = host.remote(timeout=60)
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(ask, remote)
         _taken_by_the_one_that_died(host)
         host.start()
-        code, seconds = waiting.result()
+        back = time.monotonic()
+        code, _seconds = waiting.result()
     assert code == "host.restarted"
-    assert seconds < 15
+    assert time.monotonic() - back < patience(5)
     assert ask(remote)[0] == ""
+
+
+def _stay_fresh(host: PretendHost, seconds: int) -> None:
+    """Have the last report count as new for so long: how fast an agent starts depends on the machine."""
+    host.client.expire(heartbeat_key(host.name), KEPT_SECONDS + seconds)
 
 
 def _taken_by_the_one_that_died(host: PretendHost) -> None:

@@ -18,7 +18,7 @@ from apps.quotas.models import Quota
 from tests import factories
 from tests.compute.eips import addresses, image_with_agent, nic_of
 from tests.compute.factories import Cloud, ask_for_vms, make_group, make_vm
-from tests.network.external import make_eip, make_segment
+from tests.network.external import INTERNET6, make_eip, make_segment
 from tests.network.factories import settle
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("VM-1")]
@@ -143,6 +143,7 @@ def test_a_dry_run_says_which_eip_and_group_the_vm_would_have(
         "segment": {"id": str(segment.pk), "name": segment.name},
         "mbit": 50,
         "delivery": "translated",
+        "delivery_chosen": False,
     }
     assert [line["asked"] for line in answer.json()["quotas"] if line["metric"] == "eip"] == [1]
     assert Eip.objects.count() == 0
@@ -203,3 +204,63 @@ def test_the_network_tab_shows_nics_eips_and_how_to_change_the_egress(
     other = make_vm(owner, cloud, subnet, name="other", eip=eip.pk)
     page = client.get(f"/vms/{other.pk}/network/").content.decode()
     assert eip.address in page and "One-to-one NAT" in page and f"Default egress: {eip.address}" in page
+
+
+@pytest.mark.requirement("EI-3")
+@pytest.mark.parametrize(
+    ("chosen", "way"), [("", "translated"), ("guest", "guest"), ("translated", "translated")]
+)
+def test_how_a_new_vms_eip_is_delivered_is_chosen_or_follows_the_image(
+    cloud: Cloud, subnet: Subnet, client: Client, segment: ExternalSegment, chosen: str, way: str
+) -> None:
+    more = {"new_eip": {"segment": str(segment.pk)}, "eip_delivery": chosen or None}
+    seen = create(client, cloud, subnet, "?dry_run=1", **more).json()["eip"]
+    assert (seen["delivery"], seen["delivery_chosen"]) == (way, bool(chosen))
+    answer = create(client, cloud, subnet, **more)
+    assert answer.status_code == 202, answer.json()
+    eip = Eip.objects.get()
+    assert (eip.delivery, eip.delivery_chosen) == (way, bool(chosen))
+    (shown,) = client.get(f"/api/v1/vms/{eip.carrier_id}").json()["eips"]
+    assert (shown["delivery"], shown["delivery_chosen"]) == (way, bool(chosen))
+    settle(Operation.objects.get(verb="eip.create"))
+    why = "chosen" if chosen else "automatic: the image has no guest agent"
+    label = Eip.Delivery(way).label
+    for page in (f"/vms/{eip.carrier_id}/network/", f"/eips/{eip.pk}/"):
+        assert f"{label} ({why})" in client.get(page).content.decode()
+    own = client.get(f"/api/v1/eips/{eip.pk}").json()
+    assert (own["delivery"], own["delivery_chosen"]) == (way, bool(chosen))
+
+
+@pytest.mark.requirement("EI-3", "EI-6")
+def test_one_to_one_nat_of_a_new_vm_is_refused_where_it_has_no_inside_address(
+    cloud: Cloud, subnet: Subnet, client: Client, project: Project
+) -> None:
+    six = make_eip(make_segment(cloud.region, INTERNET6), project)
+    for more in ({"eip": str(six.pk)}, {"eip": str(six.pk), "eip_delivery": "translated"}):
+        answer = create(client, cloud, subnet, **more)
+        assert answer.status_code == 422
+        (error,) = answer.json()["errors"]
+        assert error["field"] == "eip_delivery" and "Bind this EIP in the guest" in error["message"]
+    answer = create(client, cloud, subnet, eip_delivery="guest")
+    assert [error["field"] for error in answer.json()["errors"]] == ["eip_delivery"], "no EIP to deliver"
+    assert create(client, cloud, subnet, eip=str(six.pk), eip_delivery="guest").status_code == 202
+
+
+def test_the_create_page_takes_a_delivery_and_ignores_one_without_an_eip(
+    cloud: Cloud, subnet: Subnet, client: Client, segment: ExternalSegment, project: Project
+) -> None:
+    form = {
+        "name": "web",
+        "count": 1,
+        "project": str(project.uid),
+        "instance_type": cloud.small.pk,
+        "image": str(cloud.image.pk),
+        "subnet": str(subnet.pk),
+        "security_group": "",
+        "external_security_group": "",
+        "eip_delivery": "guest",
+    }
+    assert "One-to-one NAT" in client.get("/vms/create/").content.decode()
+    assert client.post("/vms/create/", form).status_code == 302
+    assert client.post("/vms/create/", {**form, "name": "two", "eip": f"new:{segment.pk}"}).status_code == 302
+    assert list(Eip.objects.values_list("delivery", "delivery_chosen")) == [("guest", True)]

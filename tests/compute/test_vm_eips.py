@@ -17,7 +17,7 @@ from apps.drivers.specs import GATEWAY_V4, ExternalPortSpec
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.errors import Invalid, Refused
 from apps.network.models import Eip, ExternalSegment, NicRole, SegmentAddress, Subnet, VpcUplink
-from apps.network.services.eip import pick_egress, set_bandwidth
+from apps.network.services.eip import create_eips, pick_egress, set_bandwidth
 from apps.network.services.eip_binding import bind_eip, unbind_eip
 from apps.network.services.nic import set_nic_bandwidth, set_security_group
 from apps.quotas.models import Quota
@@ -232,10 +232,12 @@ def test_the_51st_ipv4_and_the_11th_ipv6_address_are_refused_by_name(
     six = make_segment(cloud.region, INTERNET6)
     Quota.objects.filter(metric="eip").update(limit=100)
     for within, most, word in ((segment, 50, "50 IPv4"), (six, 10, "10 IPv6")):
-        full = [make_eip(within, project) for _number in range(most + 1)]
-        Eip.objects.filter(pk__in=[each.pk for each in full[:-1]]).update(carrier=vm.pk)
+        one_more = make_eip(within, project)
+        for _request in range(most // 10):
+            full = create_eips(SYSTEM, segment=within.pk, project=project.uid, name="bound", count=10)
+            Eip.objects.filter(pk__in=[each.target_id for each in full]).update(carrier=vm.pk)
         with pytest.raises(Refused, match=f"{vm.name} already has {word}") as refused:
-            bind_eip(owner, full[-1], carrier=vm.pk)
+            bind_eip(owner, one_more, carrier=vm.pk)
         assert refused.value.code == "eip.too_many"
 
 

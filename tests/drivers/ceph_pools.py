@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import rbd
 from onebox.ceph_site import CephSite
+from onebox.shell import wait_until
 
+from apps.drivers.errors import DriverError
 from apps.drivers.protocols import Volumes
 from apps.drivers.rbd.cluster import CephCluster
 from apps.drivers.rbd.names import volume_name
@@ -74,7 +77,9 @@ class CephPool:
         volumes = RbdVolumes(self.cluster)
         held = volumes.observe(self.spec)
         for id in held.of(PoolKind.VOLUME):
-            volumes.ensure_volume_absent(VolumeSpec(id, self.spec, 1))
+            wait_until(
+                partial(self._removed, volumes, id), f"volume {id} to be closed", seconds=60, every=0.5
+            )
         for id in held.of(PoolKind.IMAGE):
             volumes.ensure_image_absent(ImageSpec(id, self.spec))
         while volumes.purge():
@@ -82,6 +87,16 @@ class CephPool:
         with self.cluster.use() as context:
             assert list(rbd.RBD().list2(context)) == []
         assert self.trash() == []
+
+    def _removed(self, volumes: RbdVolumes, id: str) -> bool:
+        """Remove a volume unless it is open: Ceph counts a call that had no answer as a user for half a minute."""
+        try:
+            volumes.ensure_volume_absent(VolumeSpec(id, self.spec, 1))
+        except DriverError as error:
+            if error.code != "volumes.volume_in_use":
+                raise
+            return False
+        return True
 
 
 def make_pool(site: CephSite, name: str) -> CephPool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from onebox.hosts import Host
-from onebox.shell import OneboxError
+from onebox.shell import OneboxError, patience
 
 BOOT_SECONDS = 300
 
@@ -21,7 +21,7 @@ class Guest:
 
     def wait_booted(self) -> None:
         """Wait until the guest agent answers."""
-        give_up = time.monotonic() + BOOT_SECONDS
+        give_up = time.monotonic() + patience(BOOT_SECONDS)
         while True:
             try:
                 self._ask("guest-ping")
@@ -33,7 +33,7 @@ class Guest:
     def run(self, command: str, seconds: float = 240) -> tuple[int, str]:
         """Run a shell command in the guest; return its exit status and output."""
         started = self._ask("guest-exec", path="/bin/sh", arg=["-c", command], **{"capture-output": True})
-        give_up = time.monotonic() + seconds
+        give_up = time.monotonic() + patience(seconds)
         while True:
             status = self._ask("guest-exec-status", pid=started["pid"])
             if status["exited"]:
@@ -53,7 +53,7 @@ class Guest:
 
     def wait_for_address(self, address: str) -> None:
         """Wait until DHCP has given the guest this address."""
-        give_up = time.monotonic() + 240
+        give_up = time.monotonic() + patience(240)
         while f" {address}/" not in self.output("ip -4 addr show dev eth0"):
             assert time.monotonic() < give_up, self.output("ip addr") + self.serial()
             time.sleep(0.5)

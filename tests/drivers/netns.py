@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from onebox.hosts import Host
-from onebox.shell import OneboxError
+from onebox.shell import OneboxError, patience
 
 from apps.drivers.specs import ExternalPortSpec, PortSpec
 
@@ -83,6 +83,23 @@ for _ in range(5):
         pass
 """
 
+DHCP6_SOLICIT = """
+import os, socket, struct, sys
+request = bytes([1]) + os.urandom(3) + struct.pack("!HHHH", 1, 10, 3, 1) + bytes.fromhex(sys.argv[1].replace(":", ""))
+request += struct.pack("!HHIII", 3, 12, 1, 0, 0)
+sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+sock.bind(("::", 546))
+sock.settimeout(2)
+for _ in range(5):
+    sock.sendto(request, ("ff02::1:2", 547, 0, socket.if_nametoindex("eth0")))
+    try:
+        answer = sock.recv(1500)
+    except TimeoutError:
+        continue
+    at = answer.find(struct.pack("!HH", 5, 24))
+    print(socket.inet_ntop(socket.AF_INET6, answer[at + 4:at + 20]))
+    break
+"""
 
 P = TypeVar("P", PortSpec, ExternalPortSpec)
 
@@ -132,6 +149,10 @@ class PluggedIn(Generic[P]):
         """Return the address that DHCP offers, empty for none."""
         return self.exec("python3", "-c", DHCP_DISCOVER, self.port.mac).strip()
 
+    def dhcp6_offer(self) -> str:
+        """Return the address that DHCPv6 offers, empty for none."""
+        return self.exec("python3", "-c", DHCP6_SOLICIT, self.port.mac, check=False).strip()
+
     def pings(self, address: str) -> bool:
         try:
             self.exec("ping", "-c", "2", "-i", "0.2", "-W", "1", address)
@@ -141,7 +162,7 @@ class PluggedIn(Generic[P]):
 
     def wait_reaches(self, address: str, service: str) -> None:
         """Wait until a service answers: the network takes a moment to follow its database."""
-        give_up = time.monotonic() + 20
+        give_up = time.monotonic() + patience(20)
         while not self.reaches(address, service):
             assert time.monotonic() < give_up, f"{address} {service} never answered"
 

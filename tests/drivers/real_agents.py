@@ -13,7 +13,7 @@ from pathlib import Path
 import redis
 from cryptography.fernet import Fernet
 from onebox.hosts import Host
-from onebox.shell import OneboxError
+from onebox.shell import OneboxError, patience
 
 from apps.agent.access import acl_rules, redis_url, user_of
 from apps.agent.order_queue import OrderQueue
@@ -52,7 +52,7 @@ class RealAgent:
             *("--setenv=PYTHONPATH=/opt/scloud-agent/lib", f"--setenv=SCLOUD_AGENT_CONFIG={path}"),
             *("/opt/scloud-agent/bin/python", "-m", "apps.agent"),
         )
-        give_up = time.monotonic() + 240
+        give_up = time.monotonic() + patience(240)
         while read_report(self.client, self.name, self.key) is None:
             assert time.monotonic() < give_up, self.log()
             time.sleep(0.1)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import redis
+from onebox.shell import patience
 
 
 @contextmanager
@@ -27,7 +28,7 @@ def running_redis(folder: Path) -> Iterator[int]:
 
 
 def _wait(port: int) -> None:
-    give_up = time.monotonic() + 10
+    give_up = time.monotonic() + patience(10)
     with redis.Redis(port=port) as client:
         while True:
             try:

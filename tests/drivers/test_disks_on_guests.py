@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from onebox.shell import patience
 
 from apps.drivers.protocols import Hypervisor, Volumes
 from apps.drivers.specs import (
@@ -112,7 +113,7 @@ def sectors(lab: Lab, path: str) -> int:
 
 
 def until(done: Callable[[], bool], seconds: float = 30) -> None:
-    give_up = time.monotonic() + seconds
+    give_up = time.monotonic() + patience(seconds)
     while not done():
         assert time.monotonic() < give_up
         time.sleep(0.1)

@@ -10,7 +10,7 @@ import pytest
 
 from apps.drivers.libvirt import guest_agent
 from apps.drivers.specs import GuestMounts
-from apps.drivers.specs.compute import MOST_MOUNTS
+from apps.drivers.specs.devices import MOST_MOUNTS
 from tests.drivers.samples import new_id
 
 pytestmark = pytest.mark.requirement("SE-10")

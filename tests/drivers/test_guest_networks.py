@@ -16,6 +16,7 @@ import pytest
 from apps.drivers.guest_network import WORDS
 from apps.drivers.libvirt import domains, guest_networks
 from apps.drivers.libvirt.connection import Connection
+from apps.drivers.libvirt.guest_network_change import missing_addresses
 from apps.drivers.libvirt.guest_networks import GuestNetworks
 from apps.drivers.libvirt.metadata import VmMetadata
 from apps.drivers.specs import GuestNetwork, GuestNetworkState
@@ -280,4 +281,4 @@ def test_what_a_guest_says_of_a_failure_is_cut(networks: GuestNetworks, guest: F
     "answer", [5, [5], [{"ip-addresses": 5}], [{"ip-addresses": [5, {"ip-address": {}}]}]]
 )
 def test_an_answer_that_makes_no_sense_names_no_address(answer: object) -> None:
-    assert guest_networks.missing_addresses(NETWORK, answer) == {"203.0.113.9", "2001:db8::9"}
+    assert missing_addresses(NETWORK, answer) == {"203.0.113.9", "2001:db8::9"}

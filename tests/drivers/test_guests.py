@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from onebox.outside_networks import DATACENTRE, INTERNET
-from onebox.shell import OneboxError
+from onebox.shell import OneboxError, patience
 
 from apps.drivers.ovn.fabric import OvnFabric
 from apps.drivers.remote import RemoteHost
@@ -342,7 +342,7 @@ def echoes(guest: Guest) -> int:
 
 def usage(remote: RemoteHost, guest: Guest) -> VmUsage:
     """Return the guest's counters, as soon as its QEMU gives them."""
-    give_up = time.monotonic() + 120
+    give_up = time.monotonic() + patience(120)
     while True:
         for found in remote.hypervisor().observe().usage:
             if found.id == guest.vm_id:

@@ -12,6 +12,7 @@ from typing import Any
 
 import libvirt
 import pytest
+from onebox.shell import patience
 
 from apps.drivers.libvirt.connection import Connection
 from apps.drivers.libvirt.held import HeldVms
@@ -49,7 +50,7 @@ def is_paused(domain: Any) -> bool:
 
 
 def wait_until_it_runs(domain: Any) -> None:
-    give_up = time.monotonic() + 10
+    give_up = time.monotonic() + patience(10)
     while is_paused(domain):
         assert time.monotonic() < give_up
         time.sleep(0.02)
@@ -78,7 +79,7 @@ def test_an_agent_that_starts_lets_go_what_one_before_it_held(
     after.recover()
     wait_until_it_runs(domain)
     assert after.release(vm_id) == NOTHING
-    give_up = time.monotonic() + 10
+    give_up = time.monotonic() + patience(10)
     while list(tmp_path.iterdir()):
         assert time.monotonic() < give_up
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from onebox.shell import patience
 
 from apps.drivers.errors import DriverError
 from apps.drivers.reports import HostReport, read_report
@@ -42,7 +43,7 @@ def report_of(agent: RealAgent) -> HostReport:
 
 def wait_for_status(agent: RealAgent, wanted: VmStatus, seconds: float) -> HostReport:
     """Wait until the host reports this of a VM."""
-    give_up = time.monotonic() + seconds
+    give_up = time.monotonic() + patience(seconds)
     while True:
         report = report_of(agent)
         if wanted in [replace(seen, disks=None, nics=None) for seen in report.observation.vms]:
@@ -74,7 +75,7 @@ def test_a_vm_that_starts_or_stops_is_reported_at_once(agent: RealAgent, vm: VmS
 @pytest.mark.requirement("MO-1")
 def test_a_host_leaves_its_and_its_vms_counters_apart_from_its_reports(agent: RealAgent, vm: VmSpec) -> None:
     agent.remote.hypervisor().ensure_power(vm.id, Power.ON, boot=1)
-    give_up = time.monotonic() + 3 * STEP_SECONDS
+    give_up = time.monotonic() + patience(3 * STEP_SECONDS)
     while True:
         reading = read_usage(agent.client, agent.name, agent.key)
         found = [usage for usage in reading.vms if usage.id == vm.id] if reading else []
@@ -99,7 +100,7 @@ def test_a_killed_libvirtd_takes_no_vm_with_it_and_is_used_again_when_back(
     hypervisor = agent.remote.hypervisor()
     hypervisor.ensure_power(vm.id, Power.ON, boot=1)
     agent.host.exec("systemctl", "kill", "--signal=KILL", "libvirtd.service")
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + patience(30)
     while True:
         try:
             status = hypervisor.status(vm.id)

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
-from onebox.shell import wait_until
+from onebox.shell import patience, wait_until
 
 from apps.drivers.errors import DriverError
 from apps.drivers.fabric.declared import ovn_columns
@@ -137,7 +137,7 @@ def test_what_another_hand_changed_is_put_right(fabric: OvnFabric, onebox: Onebo
     port = a_port(subnet)
     fabric.ensure(port)
     onebox.northbound("lsp-set-addresses", port.id, "unknown")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + patience(10)
     while onebox.northbound("lsp-get-addresses", port.id) != f"{port.mac} {port.ip}":
         assert time.monotonic() < deadline, "the port kept the wrong address"
         fabric.ensure(port)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import rbd
 from onebox.ceph_site import CephSite
+from onebox.shell import patience
 
 from apps.drivers.rbd import fencing
 from apps.drivers.rbd.names import volume_name
@@ -96,7 +97,7 @@ def test_a_client_that_hangs_is_shut_out_the_next_writes_at_once_and_no_write_of
         assert volumes.fence_clients([volume, a_volume(pool.spec)], {host}) == (held_by,)
         began = time.monotonic()
         pool.write(volume, 7)
-        assert time.monotonic() - began < AT_ONCE_SECONDS
+        assert time.monotonic() - began < patience(AT_ONCE_SECONDS)
         hung.process.send_signal(signal.SIGCONT)
         assert hung.say().startswith("refused")
         assert pool.read(volume, 0, 3) == b"old"
@@ -114,7 +115,7 @@ def test_the_lock_of_a_client_that_was_killed_is_taken_over_at_once(
     began = time.monotonic()
     assert RbdVolumes(pool.cluster).fence_clients([volume], {fencing.host_of(held_by)}) == (held_by,)
     pool.write(volume, 7)
-    assert time.monotonic() - began < AT_ONCE_SECONDS
+    assert time.monotonic() - began < patience(AT_ONCE_SECONDS)
 
 
 def test_nobody_is_shut_out_once_the_guard_refuses(pool: CephPool, volume: VolumeSpec) -> None:

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 import pytest
+from onebox.shell import patience
 
 from apps.drivers.ovn.fabric import OvnFabric
 from apps.drivers.specs import (
@@ -61,7 +62,7 @@ class Net:
 
     def reached(self, *expected: str) -> list[str]:
         """Return which services the client reaches, as soon as they are the expected ones or after 10 s."""
-        give_up = time.monotonic() + 10
+        give_up = time.monotonic() + patience(10)
         while True:
             found = self.client.reaches(self.server.port.ip, *SERVICES)
             if found == list(expected) or time.monotonic() > give_up:
@@ -154,7 +155,7 @@ def test_reject_answers_at_once_and_drop_is_silent(net: Net, direction: Directio
     ):
         net.rules(*everything, *(replace(rule, action=action, direction=direction) for rule in refused))
         for service in ("tcp/80", "udp/53"):
-            give_up = time.monotonic() + 10
+            give_up = time.monotonic() + patience(10)
             while (found := guest.answer(other.port.ip, service))[0] != error:
                 assert time.monotonic() < give_up, (action, service, found)
             assert least <= found[1] <= most, (action, service, found)
@@ -176,7 +177,7 @@ def test_a_change_of_rules_acts_at_once_on_new_connections(net: Net) -> None:
     began = time.monotonic()
     net.rules()
     while net.client.reaches(net.server.port.ip, "tcp/80"):
-        assert time.monotonic() - began < 2, "the rule still held"
+        assert time.monotonic() - began < patience(2), "the rule still held"
 
 
 #: Answers with what it receives until its input ends: PROGRAM TCP-PORT UDP-PORT.

@@ -7,19 +7,14 @@ from uuid import uuid4
 
 from apps.compute.models import Vm
 from apps.drivers.memory import MemoryFabric
-from apps.drivers.specs import (
-    EdgeSpec,
-    ExternalAddress,
-    ExternalNetwork,
-    ProviderNetworkSpec,
-    TranslatedAddressSpec,
-)
+from apps.drivers.specs import ExternalAddress, TranslatedAddressSpec
 from apps.lifecycle.models import Operation, State
-from apps.network.models import Eip, ExternalSegment, SegmentAddress
+from apps.network.models import Eip, ProviderNetwork, SegmentAddress
 from apps.network.services import eip, eip_binding
+from apps.network.specs import provider_network_spec
 from tests.compute.factories import Cloud
 from tests.kinds.case import KindCase
-from tests.kinds.external_segment import made_segment, own_segment
+from tests.kinds.external_segment import known_edge, own_segment
 from tests.kinds.vm import make_vm
 from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, RESYNC, Recipe, done, new_name, spoilt
@@ -29,52 +24,59 @@ if TYPE_CHECKING:
     from tests.security.world import World
 
 
-def _create(environment: Environment, within: ExternalSegment) -> Operation:
+def _create(environment: Environment, _nothing: object = None) -> Operation:
     (operation,) = eip.create_eips(
-        environment.owner, segment=within.pk, name=new_name(), project=environment.project.uid
+        environment.owner, segment=environment.segment.pk, name=new_name(), project=environment.project.uid
     )
     return operation
 
 
 def made_eip(environment: Environment) -> Eip:
-    made: Eip = done(_create(environment, made_segment(environment)))
+    made: Eip = done(_create(environment))
     return made
 
 
-def _beside_a_vm(environment: Environment) -> Eip:
-    """An unbound EIP, and a running VM of the same name."""
-    made, vm = made_eip(environment), make_vm(environment)
-    Vm.objects.filter(pk=vm.pk).update(name=made.name)
-    return made
-
-
-def _bind(environment: Environment, row: Eip) -> Operation:
-    vm = Vm.objects.get(name=row.name)
-    return eip_binding.bind_eip(environment.owner, row, carrier=vm.pk, delivery="guest")
-
-
-def _bound(environment: Environment) -> Eip:
-    made = _beside_a_vm(environment)
-    bound: Eip = done(_bind(environment, made))
+def bound_eip(environment: Environment, vm: Vm | None = None, delivery: str = Eip.Delivery.GUEST) -> Eip:
+    """Return an EIP that a VM has, by default a new one."""
+    vm, made = vm or make_vm(environment), made_eip(environment)
+    bound: Eip = done(eip_binding.bind_eip(environment.owner, made, carrier=vm.pk, delivery=delivery))
     return bound
 
 
+def _translated(environment: Environment) -> Eip:
+    return bound_eip(environment, delivery=Eip.Delivery.TRANSLATED)
+
+
 def _elsewhere(environment: Environment) -> Eip:
-    """An EIP that is bound, and another VM of its name that it can be moved to."""
-    made = _bound(environment)
-    assert made.carrier_id is not None
-    Vm.objects.filter(pk=made.carrier_id).update(name=new_name())
+    """An EIP that a VM has by one-to-one NAT, and another VM of its name that it can be moved to."""
+    made = _translated(environment)
     Vm.objects.filter(pk=make_vm(environment).pk).update(name=made.name)
     return made
 
 
+def _bind(environment: Environment, row: Eip) -> Operation:
+    """Move it to the VM of its name, into the guest."""
+    vm = Vm.objects.get(name=row.name)
+    return eip_binding.bind_eip(environment.owner, row, carrier=vm.pk, delivery=Eip.Delivery.GUEST)
+
+
+def _unbind(environment: Environment, row: Eip) -> Operation:
+    return eip_binding.unbind_eip(environment.owner, row)
+
+
+def _half_unbound(environment: Environment) -> Eip:
+    """One that is bound to nothing, and that its VM still has: its unbind has failed."""
+    left: Eip = spoilt(_unbind(environment, _translated(environment)), "fabric.ensure_port")
+    return left
+
+
 def _stray(cloud: Cloud, vm: Vm) -> None:
     nic = vm.nics.get(role="internal")
-    edge, network, fabric = str(uuid4()), str(uuid4()), MemoryFabric(cloud.world)
-    block = ExternalNetwork("198.18.0.0/24", "198.18.0.1", "198.18.0.254")
-    fabric.ensure(EdgeSpec(edge, "02:00:00:00:97:01", ()))
-    fabric.ensure(ProviderNetworkSpec(network, edge, "physnet1", 9, "02:00:00:00:97:02", (block,)))
-    address = ExternalAddress("198.18.0.9", network)
+    edge, fabric = known_edge(cloud), MemoryFabric(cloud.world)
+    network = ProviderNetwork.objects.create(edge_id=edge, physical_network="physnet1", vlan=9)
+    network.refresh_from_db()
+    fabric.ensure(provider_network_spec(network, ()))
+    address = ExternalAddress("198.18.0.9", str(network.pk))
     assert nic.subnet is not None
     vpc = str(nic.subnet.vpc_id)
     fabric.ensure(TranslatedAddressSpec(str(uuid4()), edge, vpc, 1, address, str(nic.ip)))
@@ -128,26 +130,23 @@ CASE = KindCase(
         "bind": lambda w: {"carrier": str(w.vm.pk)},
         "unbind": lambda w: {},
         "set_bandwidth": lambda w: {"mbit": 20},
-        "pick_egress": lambda w: {},
     },
     forms={"bind": lambda w: {"carrier": str(w.vm.pk)}, "set_bandwidth": lambda w: {"mbit": 20}},
     recipes={
-        "create": Recipe(_create, made_segment),
+        "create": Recipe(_create),
         "retry": Recipe(
             lambda environment, row: eip.retry_eip(environment.owner, row),
-            lambda environment: spoilt(
-                _create(environment, made_segment(environment)), "hypervisor.probe_addresses"
-            ),
+            lambda environment: spoilt(_create(environment), "hypervisor.probe_addresses"),
         ),
         "bind": Recipe(_bind, _elsewhere),
-        "unbind": Recipe(lambda environment, row: eip_binding.unbind_eip(environment.owner, row), _bound),
+        "unbind": Recipe(_unbind, bound_eip),
         "set_bandwidth": Recipe(
-            lambda environment, row: eip.set_bandwidth(environment.owner, row, mbit=20), _bound
+            lambda environment, row: eip.set_bandwidth(environment.owner, row, mbit=20), bound_eip
         ),
-        "pick_egress": Recipe(lambda environment, row: eip.pick_egress(environment.owner, row), _bound),
-        "delete": Recipe(lambda environment, row: eip.release_eip(environment.owner, row), made_eip),
-        "resync": Recipe(RESYNC, _bound),
-        "force_clean": Recipe(FORCE_CLEAN, _bound, gives_up=True),
+        "pick_egress": Recipe(lambda environment, row: eip.pick_egress(environment.owner, row), _translated),
+        "delete": Recipe(lambda environment, row: eip.release_eip(environment.owner, row), _half_unbound),
+        "resync": Recipe(RESYNC, bound_eip),
+        "force_clean": Recipe(FORCE_CLEAN, _translated, gives_up=True),
     },
     stray=_stray,
 )

@@ -10,12 +10,11 @@ from apps.compute.services.eni_binding import bind_eni, unbind_eni
 from apps.drivers.memory import MemoryFabric
 from apps.drivers.specs import ExternalPortSpec
 from apps.lifecycle.models import Operation, State
-from apps.network.models import Edge, Eni, ExternalSegment, Nic, NicRole
+from apps.network.models import Eni, Nic, NicRole
 from apps.network.services import eni
-from apps.network.specs import edge_spec
 from tests.compute.factories import Cloud
 from tests.kinds.case import KindCase
-from tests.kinds.external_segment import made_segment
+from tests.kinds.external_segment import known_edge
 from tests.kinds.vm import make_vm
 from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, RESYNC, Recipe, done, new_name, spoilt
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
     from tests.security.world import World
 
 
-def _create(environment: Environment, within: ExternalSegment | None = None) -> Operation:
-    where = {"segment": within.pk} if within is not None else {"subnet": environment.subnet.pk}
+def _create(environment: Environment, **where: object) -> Operation:
+    where = where or {"subnet": environment.subnet.pk}
     return eni.create_eni(environment.owner, name=new_name(), project=environment.project.uid, **where)
 
 
@@ -35,8 +34,12 @@ def made_eni(environment: Environment) -> Eni:
     return made
 
 
+def _create_external(environment: Environment, _nothing: object = None) -> Operation:
+    return _create(environment, segment=environment.segment.pk)
+
+
 def _external(environment: Environment) -> Eni:
-    made: Eni = done(_create(environment, made_segment(environment)))
+    made: Eni = done(_create_external(environment))
     return made
 
 
@@ -46,8 +49,12 @@ def _bind(environment: Environment, row: Eni) -> Operation:
 
 def _bound(environment: Environment) -> Eni:
     """One that a running VM has."""
-    made = made_eni(environment)
-    bound: Eni = done(bind_eni(environment.owner, made, vm=make_vm(environment).pk))
+    return bound_eni(environment, make_vm(environment))
+
+
+def bound_eni(environment: Environment, vm: Vm) -> Eni:
+    """Return an elastic NIC that a VM has."""
+    bound: Eni = done(bind_eni(environment.owner, made_eni(environment), vm=vm.pk))
     return bound
 
 
@@ -59,10 +66,8 @@ def _elsewhere(environment: Environment) -> Eni:
 
 
 def _stray(cloud: Cloud, vm: Vm) -> None:
-    edge, fabric = Edge.objects.create(region=cloud.region), MemoryFabric(cloud.world)
-    edge.refresh_from_db()
-    fabric.ensure(edge_spec(edge))
-    fabric.ensure(ExternalPortSpec(str(uuid4()), str(edge.pk), "02:00:00:00:96:02"))
+    port = ExternalPortSpec(str(uuid4()), known_edge(cloud), "02:00:00:00:96:02")
+    MemoryFabric(cloud.world).ensure(port)
 
 
 def own_eni(world: World) -> Eni:
@@ -123,7 +128,7 @@ CASE = KindCase(
         "set_bandwidth": lambda w: {"mbit_in": 20, "mbit_out": 0},
     },
     recipes={
-        "create": Recipe(_create, made_segment),
+        "create": Recipe(_create_external),
         "retry": Recipe(
             lambda environment, row: eni.retry_eni(environment.owner, row),
             lambda environment: spoilt(_create(environment), "fabric.ensure_port"),

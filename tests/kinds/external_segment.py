@@ -7,13 +7,14 @@ from uuid import uuid4
 
 from apps.compute.models import Vm
 from apps.drivers.memory import MemoryFabric
-from apps.drivers.specs import EdgeSpec, ProviderNetworkSpec
+from apps.drivers.specs import ProviderNetworkSpec
 from apps.infrastructure.models import Region
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation, State
 from apps.network.models import Edge, ExternalSegment, ProviderNetwork
 from apps.network.models.external import LAST_VLAN
 from apps.network.services import edges, external_segment
+from apps.network.specs import edge_spec
 from tests import factories
 from tests.compute.factories import Cloud
 from tests.kinds.case import KindCase
@@ -60,11 +61,17 @@ def _with_a_new_host(environment: Environment) -> ExternalSegment:
     return made
 
 
+def known_edge(cloud: Cloud) -> str:
+    """Return an edge that is in the database and in the network: no orphan itself."""
+    edge = Edge.objects.create(region=cloud.region)
+    edge.refresh_from_db()
+    MemoryFabric(cloud.world).ensure(edge_spec(edge))
+    return str(edge.pk)
+
+
 def _stray(cloud: Cloud, vm: Vm) -> None:
-    edge = str(uuid4())
-    fabric = MemoryFabric(cloud.world)
-    fabric.ensure(EdgeSpec(edge, "02:00:00:00:98:01", ()))
-    fabric.ensure(ProviderNetworkSpec(str(uuid4()), edge, "physnet1", 7, "02:00:00:00:98:02", ()))
+    network = ProviderNetworkSpec(str(uuid4()), known_edge(cloud), "physnet1", 7, "02:00:00:00:98:02", ())
+    MemoryFabric(cloud.world).ensure(network)
 
 
 def own_segment(world: World) -> ExternalSegment:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from apps.infrastructure.models import Host, Region
 from apps.lifecycle.models import Operation, Resource
 from apps.network.models import Eip, ExternalSegment, SegmentAddress
 from tests.factories import page_client
-from tests.network.external import INTERNET, INTERNET6, make_carrier, make_eip, make_segment
+from tests.network.external import DATA_CENTRE, INTERNET, INTERNET6, make_carrier, make_eip, make_segment
 from tests.network.factories import settle
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("carrier_kind")]
@@ -100,7 +101,7 @@ def test_the_address_map_says_of_each_address_what_it_is(
         "203.0.113.3: Free",
         "203.0.113.9: Conflict, 52:54:00:00:00:09",
         "203.0.113.10: Quarantine",
-        "203.0.113.254: Reserved, Router of the platform",
+        "203.0.113.254: Reserved, Platform router",
         "203.0.113.255: Reserved",
     ):
         assert f'title="{says}"' in shown, says
@@ -145,12 +146,12 @@ def test_a_tenant_gets_binds_and_releases_an_eip(
     page.post(f"/eips/{eip.pk}/bind/", {"carrier": carrier.pk})
     settle_all()
     shown = text(page.get(f"/eips/{eip.pk}/"))
-    assert carrier.name in shown and "Not picked" in shown and "20 Mbit/s each way" in shown
+    assert carrier.name in shown and "Yes: bound first" in shown and "20 Mbit/s each way" in shown
     assert "has this EIP" in text(page.get(f"/eips/{eip.pk}/bind/"))
     assert "Connections through 203.0.113.2 end" in text(page.get(f"/eips/{eip.pk}/unbind/"))
     page.post(f"/eips/{eip.pk}/pick-egress/")
     settle_all()
-    assert "Picked" in text(page.get(f"/eips/{eip.pk}/"))
+    assert "Yes, picked" in text(page.get(f"/eips/{eip.pk}/"))
     page.post(f"/eips/{eip.pk}/set-bandwidth/", {"mbit": 30})
     settle_all()
     page.post(f"/eips/{eip.pk}/unbind/", {"carrier": carrier.pk})
@@ -222,3 +223,35 @@ def test_conflicts_and_the_end_of_the_addresses_are_named_on_the_administrators_
     assert f"{segment.name} has 1 free address left" in text(admin.get("/admin/"))
     SegmentAddress.objects.update(use="conflict", mac="52:54:00:00:00:09")
     assert f"{segment.name}: other machines answer at 9 addresses" in text(admin.get("/admin/"))
+
+
+@pytest.mark.requirement("EI-1")
+def test_a_segment_of_ipv6_addresses_is_not_called_nearly_used_up(
+    admin: Client, region: Region, host: Host
+) -> None:
+    segment = make_segment(region, INTERNET6)
+    shown = text(admin.get(f"/admin/external-segments/{segment.pk}/"))
+    assert "1,000,000+" in shown and "1,000,000,000" not in shown
+    assert "free addresses left" not in text(admin.get("/admin/"))
+    cells = text(admin.get(f"/admin/external-segments/{segment.pk}/addresses/"))
+    assert '<span aria-hidden="true">0</span>' in cells
+
+
+@pytest.mark.requirement("EI-1")
+def test_the_question_before_a_segment_is_deleted_names_who_has_addresses(
+    admin: Client, segment: ExternalSegment, project_a: Project
+) -> None:
+    path = f"/admin/external-segments/{segment.pk}/delete/"
+    assert "Cannot be deleted now" not in text(admin.get(path))
+    eip = make_eip(segment, project_a)
+    assert f"Cannot be deleted now: 1 address is in use ({eip.name}). Release it first." in text(
+        admin.get(path)
+    )
+
+
+@pytest.mark.requirement("EI-2", "UX-13")
+def test_a_segment_with_a_default_route_is_chosen_first(page: Client, region: Region, host: Host) -> None:
+    make_segment(region, DATA_CENTRE, name="aaa")
+    outward = make_segment(region, name="zzz")
+    for path in ("/eips/create/", "/enis/create/?role=external"):
+        assert re.search(rf'value="{outward.pk}"[^>]* checked', text(page.get(path)))

@@ -46,6 +46,7 @@ def test_the_vpc_is_reached_by_the_internal_nic_although_an_eip_is_the_egress() 
 def test_subnets_with_ipv6_are_reached_by_the_internal_nic_too() -> None:
     vpc = Vpc(pk=uuid4(), cidr=VPC.cidr)
     subnet = Subnet(vpc=vpc, cidr=SUBNET.cidr, gateway=SUBNET.gateway, gateway6=ip_address("fd01::1"))
+    subnet.cidr6 = ip_network("fd01::/64")
     other = Subnet(vpc=vpc, cidr6=ip_network("fd02::/64"))
     vpc._prefetched_objects_cache = {"subnets": [subnet, other]}  # type: ignore[attr-defined]
     nic = Nic(
@@ -53,5 +54,8 @@ def test_subnets_with_ipv6_are_reached_by_the_internal_nic_too() -> None:
     )
     eip = an_eip("2001:db8::9", "::/0")
     internal, external = guest_network([nic, EXTERNAL], [eip], generation=4).nics
-    assert internal.addresses == (OWN, GuestAddress("fd01::b/128", "fd01::1", ("fd02::/64",)))
+    assert internal.addresses == (OWN, GuestAddress("fd01::b/64", "fd01::1", ("fd01::/64", "fd02::/64")))
     assert external.addresses[0].routes == ("::/0",)
+    # Without any EIP too: the guest may have no DHCPv6 client.
+    alone = guest_network([nic, EXTERNAL], [], generation=4).nics
+    assert [each.addresses for each in alone] == [internal.addresses, ()]

@@ -23,23 +23,6 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 #: How many kinds of forged frames `SEND_FORGED` sends.
 KINDS = 24
 OUTSIDE = "198.51.100.10"
-DHCP6_SOLICIT = """
-import os, socket, struct, sys
-request = bytes([1]) + os.urandom(3) + struct.pack("!HHHH", 1, 10, 3, 1) + bytes.fromhex(sys.argv[1].replace(":", ""))
-request += struct.pack("!HHIII", 3, 12, 1, 0, 0)
-sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-sock.bind(("::", 546))
-sock.settimeout(2)
-for _ in range(5):
-    sock.sendto(request, ("ff02::1:2", 547, 0, socket.if_nametoindex("eth0")))
-    try:
-        answer = sock.recv(1500)
-    except TimeoutError:
-        continue
-    at = answer.find(struct.pack("!HH", 5, 24))
-    print(socket.inet_ntop(socket.AF_INET6, answer[at + 4:at + 20]))
-    break
-"""
 
 
 @pytest.fixture
@@ -121,11 +104,8 @@ def test_a_subnet_hands_out_ipv6_by_dhcp_and_its_route_by_advertisements(
     with ExitStack() as stack:
         guests = dual_stack(onebox, fabric, stack)
         for guest in guests:
-            solicit = ("python3", "-c", DHCP6_SOLICIT, guest.port.mac)
             wait_until(
-                lambda guest=guest, solicit=solicit: (
-                    guest.exec(*solicit, check=False).strip() == guest.port.ip6
-                ),  # type: ignore[misc]
+                lambda guest=guest: guest.dhcp6_offer() == guest.port.ip6,  # type: ignore[misc]
                 f"an offer of {guest.port.ip6}",
                 seconds=20,
             )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from onebox.shell import wait_until
+from onebox.shell import patience, wait_until
 
 from apps.compute.models import Power, Vm
 from apps.infrastructure.models import Host
@@ -40,8 +40,8 @@ GONE_SECONDS = 60 if LONG else 18
 #: Longer than a transaction waits for the northbound database.
 NETWORK_SECONDS = 20 if LONG else 12
 LIBVIRTD_SECONDS = 20 if LONG else 6
-#: More than a worker has threads.
-FOR_THE_DEAD = 18
+#: Twice; more than a worker has threads.
+FOR_THE_DEAD = 9
 #: What a change of a living host's VM may take while another host is dead, on a busy machine; orders wait for 30 s.
 AT_ONCE_SECONDS = 10
 
@@ -59,12 +59,20 @@ class Environment:
     accepted: list[str] = field(default_factory=list)  # operations of the present outage
 
     def create(self, name: str, on: str) -> str:
-        """Ask for a VM on that host and return its id. Most are deleted before they run: what fits is none of ours."""
+        """Ask for a VM on that host and return its id."""
+        (made,) = self.create_many(1, name, on)
+        return made
+
+    def create_many(self, count: int, name: str, on: str) -> list[str]:
+        """Ask for VMs on that host at once and return their ids.
+
+        Most are deleted before they run: what fits is none of ours.
+        """
         Host.objects.update(accepts_vms=False)
         Host.objects.filter(name=on).update(accepts_vms=True, vcpu_capacity=1000, memory_capacity_mib=1 << 20)
-        answer = self.customer.api.change("POST", "/vms", {**self.body, "name": name})
-        self.accepted.append(answer["operations"][0]["id"])
-        return str(answer["resources"][0]["id"])
+        answer = self.customer.api.change("POST", "/vms", {**self.body, "name": name, "count": count})
+        self.accepted += [operation["id"] for operation in answer["operations"]]
+        return [str(vm["id"]) for vm in answer["resources"]]
 
     def ask(self, method: str, path: str, body: object = None) -> str:
         """Ask for a change; return its operation's id."""
@@ -141,7 +149,10 @@ def test_an_agent_that_is_gone_keeps_its_own_host_waiting_and_no_other(environme
     took = []
     with hosts.away(dead, hosts.AGENT):
         started = time.monotonic()
-        waiting = [environment.create(f"waits-{number}", dead.name) for number in range(FOR_THE_DEAD)]
+        # In few requests: placement leaves out a host that has been silent for some seconds.
+        waiting = [
+            vm for part in ("first", "rest") for vm in environment.create_many(FOR_THE_DEAD, part, dead.name)
+        ]
         beside = environment.create("beside", living.name)
         while time.monotonic() < started + GONE_SECONDS:
             took += [environment.seconds_for("power-off"), environment.seconds_for("start")]
@@ -157,11 +168,11 @@ def test_an_agent_that_is_gone_keeps_its_own_host_waiting_and_no_other(environme
             environment.ask("DELETE", f"/vms/{vm}")
     environment.settle()
     assert any("has not reported for" in words for words in reasons)
-    assert max(took) < AT_ONCE_SECONDS, f"usually {usual:.1f} s, meanwhile {took}"
+    assert max(took) < patience(AT_ONCE_SECONDS), f"usually {usual:.1f} s, meanwhile {took}"
     assert running(waiting[:4]) == 4
     assert hosts.guests(environment.site.box) >= untouched
     saw = f"“{reasons[0]}”; changes on the other host took {max(took):.1f} s at most"
-    environment.reckon(f"agent of a host gone for {GONE_SECONDS} s, {FOR_THE_DEAD} VMs asked for there", saw)
+    environment.reckon(f"agent of a host gone for {GONE_SECONDS} s, {len(waiting)} VMs asked for there", saw)
 
 
 def test_a_host_without_libvirtd_does_what_was_asked_once_it_is_back(environment: Environment) -> None:

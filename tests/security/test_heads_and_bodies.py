@@ -17,7 +17,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from onebox.shell import wait_until
+from onebox.shell import patience, wait_until
 
 from scloud_console.handler import BODY_SECONDS
 from scloud_console.headers import without_middleware
@@ -157,7 +157,7 @@ def test_a_head_in_pieces_that_never_ends_is_cut_in_time(running: Platform) -> N
     with _connect(running.port, timeout=1.0) as peer:
         peer.sendall(b"GET / HTTP/1.1\r\n" + HOST)
         assert _until_cut(peer, lambda n: b"X-%d: y\r\n" % n) in {0, 408}
-    assert time.monotonic() - started < HEAD_SECONDS + MARGIN
+    assert time.monotonic() - started < patience(HEAD_SECONDS + MARGIN)
     assert _memory(running, "web") - held < 5 * MIB
 
 
@@ -193,7 +193,9 @@ def test_a_body_that_drips_is_cut_after_the_same_time(running: Platform) -> None
     with _connect(running.port, timeout=2.0) as peer:
         peer.sendall(b"POST /login/ HTTP/1.1\r\n" + HOST + b"Content-Length: 1000\r\n\r\n")
         while True:
-            assert time.monotonic() - started < BODY_SECONDS + MARGIN, "the body is waited for still"
+            assert time.monotonic() - started < patience(BODY_SECONDS + MARGIN), (
+                "the body is waited for still"
+            )
             try:
                 answer = peer.recv(4096)
                 break
@@ -290,11 +292,11 @@ def test_many_idle_connections_leave_room_for_others(running: Platform) -> None:
             peer.sendall(b"GET / HTTP/1.1\r\n")
         started = time.monotonic()
         _is_well(running)
-        assert time.monotonic() - started < MARGIN
+        assert time.monotonic() - started < patience(MARGIN)
         with ThreadPoolExecutor(64) as pool:
             answers = list(pool.map(_answer, peers))
         assert all(_status(answer) in {0, 408} for answer in answers)
-        assert time.monotonic() - started < HEAD_SECONDS + 2 * MARGIN
+        assert time.monotonic() - started < patience(HEAD_SECONDS + 2 * MARGIN)
 
 
 def test_one_address_has_a_number_of_requests_at_once(running: Platform) -> None:
@@ -371,6 +373,6 @@ def test_a_console_that_is_asked_for_slowly_or_at_length_is_cut(running: Platfor
     with _connect(port, timeout=1.0) as peer:
         peer.sendall(b"GET /console-proxy/ HTTP/1.1\r\n")
         assert _until_cut(peer, lambda n: b"X-%d: y\r\n" % n) in {0, 408}
-    assert time.monotonic() - started < HEAD_SECONDS + MARGIN
+    assert time.monotonic() - started < patience(HEAD_SECONDS + MARGIN)
     long = _exchange(port, b"GET /console-proxy/ HTTP/1.1\r\n" + b"X: " + b"y" * 60_000 + b"\r\n\r\n")
     assert _status(long) == 431, long[:300]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from html import unescape
 from typing import Any
 
-from onebox.shell import wait_until
+from onebox.shell import patience, wait_until
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Origin
@@ -79,7 +79,7 @@ class OpenPage:
 
         wait_until(first, "the page to show it", seconds=max(30, within), every=0.1)
         found = first()
-        assert found is not None and found.at - known < within, found
+        assert found is not None and found.at - known < patience(within), found
         return found
 
     def listen(self) -> None:

@@ -58,10 +58,13 @@ class NewImageCopyOut(serializers.Serializer[Any]):
 
 
 class NewVmEipOut(serializers.Serializer[Any]):
-    address = serializers.CharField(allow_null=True, help_text="null: of a new EIP.")
+    address = serializers.CharField(allow_null=True, help_text="null: a new EIP.")
     segment = ReferenceOut()
     mbit = serializers.IntegerField()
     delivery = serializers.ChoiceField(choices=Eip.Delivery.choices)
+    delivery_chosen = serializers.BooleanField(
+        help_text="Whether it was requested. Otherwise the platform chose it by the image."
+    )
 
 
 class VmForecastOut(serializers.Serializer[Any]):
@@ -115,6 +118,7 @@ def _eip(seen: VmForecast) -> dict[str, Any] | None:
         "segment": segment and _reference(segment),
         "mbit": choice.eip.mbit if choice.eip else choice.mbit,
         "delivery": choice.delivery,
+        "delivery_chosen": choice.delivery_chosen,
     }
 
 

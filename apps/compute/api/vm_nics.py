@@ -14,7 +14,7 @@ from apps.network.models import Eip, Nic, NicRole
 from apps.network.segment_plan import MOST_MBIT
 
 OWN_NIC_ROLES = [(role.value, role.label) for role in (NicRole.INTERNAL, NicRole.EXTERNAL)]
-_UNLIMITED = "Mbit/s that it {}; 0: unlimited."
+_UNLIMITED = "{} limit in Mbit/s. 0: unlimited."
 
 
 class NewEipBody(serializers.Serializer[Any]):
@@ -36,10 +36,10 @@ class VmSecurityGroupBody(serializers.Serializer[Any]):
 
 class NicBandwidthBody(serializers.Serializer[Any]):
     mbit_in = serializers.IntegerField(
-        min_value=0, max_value=MOST_MBIT, help_text=_UNLIMITED.format("receives")
+        min_value=0, max_value=MOST_MBIT, help_text=_UNLIMITED.format("Inbound")
     )
     mbit_out = serializers.IntegerField(
-        min_value=0, max_value=MOST_MBIT, help_text=_UNLIMITED.format("sends")
+        min_value=0, max_value=MOST_MBIT, help_text=_UNLIMITED.format("Outbound")
     )
     role = serializers.ChoiceField(choices=OWN_NIC_ROLES, default=NicRole.INTERNAL)
 
@@ -49,14 +49,14 @@ class VmNicOut(serializers.Serializer[Any]):
     role = serializers.ChoiceField(choices=NicRole.choices)
     mac = serializers.CharField()
     ip = serializers.IPAddressField(
-        allow_null=True, help_text="null: an external NIC has the addresses of the VM's EIPs."
+        allow_null=True, help_text="null: the external NIC, which has the addresses of the VM’s EIPs."
     )
     ip6 = serializers.IPAddressField(allow_null=True)
     subnet = ReferenceOut(allow_null=True)
     vpc = ReferenceOut(allow_null=True)
     security_group = ReferenceOut(allow_null=True)
-    mbit_in = serializers.IntegerField(help_text=_UNLIMITED.format("receives"))
-    mbit_out = serializers.IntegerField(help_text=_UNLIMITED.format("sends"))
+    mbit_in = serializers.IntegerField(help_text=_UNLIMITED.format("Inbound"))
+    mbit_out = serializers.IntegerField(help_text=_UNLIMITED.format("Outbound"))
 
 
 class VmEipOut(ReferenceOut):
@@ -64,17 +64,20 @@ class VmEipOut(ReferenceOut):
     version = serializers.IntegerField(help_text="4 or 6.")
     mbit = serializers.IntegerField(help_text="Mbit/s in each direction.")
     delivery = serializers.ChoiceField(choices=Eip.Delivery.choices)
+    delivery_chosen = serializers.BooleanField(
+        help_text="Whether it was requested. Otherwise the platform chose it by the VM's image."
+    )
     is_default_egress = serializers.BooleanField(
-        help_text="Whether connections to destinations without a route of their own leave by it."
+        help_text="Whether it is the default egress, used for destinations without a more specific route."
     )
 
 
 class GuestNetworkOut(serializers.Serializer[Any]):
     configured = serializers.BooleanField(
-        help_text="Whether the guest has all addresses that are delivered in it, as its host last reported."
+        help_text="Whether all addresses are configured in the guest, as last reported by its host."
     )
     reason = serializers.CharField(
-        help_text="Why it has not, and what to do; empty when there is nothing to say."
+        help_text="Cause and next step if they are not configured; otherwise empty."
     )
 
 
@@ -105,6 +108,7 @@ def eips_out(vm: Vm) -> list[dict[str, Any]]:
             "version": eip.version,
             "mbit": eip.mbit,
             "delivery": eip.delivery,
+            "delivery_chosen": eip.delivery_chosen,
             "is_default_egress": eip in egress,
         }
         for eip in vm.shown_eips

@@ -44,7 +44,8 @@ from apps.compute.verbs import (
     VM_START,
 )
 from apps.lifecycle.actor import Actor
-from apps.network.verbs import VM_SET_NIC_BANDWIDTH, VM_SET_SECURITY_GROUP
+from apps.network.models import Eip
+from apps.network.verbs import VM_ADD_IPV6, VM_SET_NIC_BANDWIDTH, VM_SET_SECURITY_GROUP
 
 MOST_DATA_DISKS = max(MOST_DISKS.values())
 
@@ -67,7 +68,7 @@ class VmBody(NewResource):
     external_security_group = serializers.UUIDField(
         required=False,
         allow_null=True,
-        help_text="Of the external NIC: covers all EIPs delivered in the guest. Left out: the same as that of the "
+        help_text="Of the external NIC: covers all EIPs delivered in the guest. Left out: the group of the "
         "internal NIC. null: no group, nothing is filtered.",
     )
     eip = serializers.UUIDField(
@@ -78,6 +79,14 @@ class VmBody(NewResource):
     )
     new_eip = NewEipBody(
         required=False, allow_null=True, default=None, help_text="EIP to create and bind, one for each VM."
+    )
+    eip_delivery = serializers.ChoiceField(
+        choices=Eip.Delivery.choices,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="How the EIP reaches the VM. By default in the guest if its image has a guest agent (Linux), else "
+        "by one-to-one NAT.",
     )
     disk_gib = serializers.IntegerField(
         required=False,
@@ -205,7 +214,7 @@ class VmOut(ResourceOut):
     cluster = ReferenceOut()
     host = ReferenceOut(allow_null=True, help_text="For administrators only, otherwise null.")
     nics = VmNicOut(many=True)
-    eips = VmEipOut(many=True, help_text="Bound to the VM, the one bound first first.")
+    eips = VmEipOut(many=True, help_text="EIPs bound to the VM, in order of binding.")
     guest_network = GuestNetworkOut()
     disks = VmDiskOut(many=True)
 
@@ -279,6 +288,7 @@ class VmApi(ResourceApi):
         Action(VM_RETRY),
         Action(VM_SET_SECURITY_GROUP, VmSecurityGroupBody),
         Action(VM_SET_NIC_BANDWIDTH, NicBandwidthBody),
+        Action(VM_ADD_IPV6),
         Action(VM_SNAPSHOT_DISKS, VmSnapshotBody),
     )
 

@@ -145,7 +145,7 @@ class Vm(Kind):
     @property
     def shown_ips(self) -> list[str]:
         """Return its addresses, that in its subnet first. Reads what `selectors.visible_vms` has set."""
-        own = [str(nic.ip) for nic in self.shown_nics if nic.ip]
+        own = [ip for nic in self.shown_nics for ip in nic.ips]
         return [*own, *(eip.address for eip in self.shown_eips if eip.address)]
 
     @property

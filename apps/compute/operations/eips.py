@@ -19,8 +19,8 @@ from apps.infrastructure.reachability import is_silent
 from apps.lifecycle.models import State
 from apps.lifecycle.operation_context import OperationContext
 from apps.network.carriers import applies
-from apps.network.models import Eip
 from apps.network.operations.ports import ensure_ports
+from apps.network.services.carried import leaving_eips
 
 
 def configure_guest(run: OperationContext, vm_id: UUID) -> None:
@@ -51,6 +51,7 @@ def apply_ports(run: OperationContext, vm_id: UUID) -> None:
         vm.bound_eips,
         generation=vm.generation,
         untranslated=_untranslated(run, vm),
+        own=run.target_id,
     )
 
 
@@ -72,4 +73,4 @@ def _configure(run: OperationContext, hypervisor: Hypervisor, vm: Vm, host: Host
 
 def _untranslated(run: OperationContext, vm: Vm) -> set[UUID]:
     """Return the EIPs that the VM may have had by one-to-one NAT: those leaving it, and the operation's own."""
-    return {run.target_id, *Eip.objects.filter(leaving__contains=[vm.pk]).values_list("pk", flat=True)}
+    return {run.target_id, *(eip.pk for eip in leaving_eips(vm.pk))}

@@ -39,7 +39,7 @@ def bind_eni(run: OperationContext) -> Settle | None:
     """Have the guest that has the NIC release it, then plug it into the VM that was meant."""
     eni, wanted = load_eni(run.target_id), run.operation.args["vm"]
     if eni is None or wanted not in (str(eni.vm_id), str(eni.next_vm_id)):
-        run.step(_("The elastic NIC is not to be bound to this VM any more. Nothing was changed."))
+        run.step(_("The elastic NIC is no longer assigned to this VM. Nothing was changed."))
         return None
     left: Vm | None = None
     if eni.next_vm_id is not None:
@@ -115,7 +115,7 @@ def ensure_nics(hypervisor: Hypervisor, spec: VmSpec) -> VmNics:
 def _plug_in(run: OperationContext, eni: Eni) -> Vm:
     """Have the VM have its NICs, this one among them, and tell its guest what to do with it."""
     vm, host, _region = load_vm(run, eni.vm_id)
-    run.step(_("Plugging in on %(host)s"), 60, host=host.name)
+    run.step(_("Attaching the NIC on %(host)s"), 60, host=host.name)
     hypervisor = backends.hypervisor(host, run)
     if not ensure_nics(hypervisor, vm_spec(vm)).holds(str(eni.nic.pk)):
         raise DriverError(

@@ -69,7 +69,8 @@ def ensure_ports(run: OperationContext, vm: Vm, region: Region) -> None:
 def switch_on(run: OperationContext, hypervisor: Hypervisor, vm: Vm, host: Host) -> None:
     """Define a VM from `load_vm` and start it. Its host configures the guest's network once the guest is up."""
     hypervisor.ensure_vm(vm_spec(vm))
-    if vm.bound_eips or vm.state != State.PENDING:
+    has_ipv6 = any(nic.ip6 for nic in vm.nics.all())
+    if vm.bound_eips or has_ipv6 or vm.state != State.PENDING:
         hypervisor.ensure_guest_network(str(vm.pk), vm_guest_network(vm))
     fence_if_off(run, hypervisor, vm, host)
     run.no_stop_now()  # cancelled after this, the guest would run all the same

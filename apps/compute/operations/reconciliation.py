@@ -23,6 +23,7 @@ from apps.infrastructure.reachability import is_silent
 from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.operation_context import OperationContext
 from apps.network.operations.ports import ensure_ports_absent
+from apps.network.services.carried import leaving_eips
 from apps.reconciliation.operations.common import keep_remaining, repairing
 from apps.storage.models import Disk
 from apps.storage.operations.disk import remove_copy_point
@@ -103,7 +104,7 @@ def force_clean_vm(run: OperationContext) -> Settle:
         keep_remaining(run, lambda: backends.hypervisor(host, run).ensure_vm_absent(str(vm.pk)))
     run.step(_("Removing from the network"), 50)
     fabric = backends.fabric(region, run)
-    for eip in vm.bound_eips:
+    for eip in [*vm.bound_eips, *leaving_eips(vm.pk)]:
         keep_remaining(run, partial(ensure_ports_absent, fabric, [], [eip]))
     for nic in vm.nics.all():
         keep_remaining(run, partial(ensure_ports_absent, fabric, [nic], []))

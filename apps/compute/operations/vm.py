@@ -16,6 +16,7 @@ from apps.infrastructure import backends
 from apps.lifecycle.handlers import Settle, handles
 from apps.lifecycle.operation_context import OperationContext
 from apps.network.operations.ports import ensure_ports_absent
+from apps.network.services.carried import leaving_eips
 from apps.storage.operations.disk import remove_copy_point
 from apps.storage.specs import volume_spec
 
@@ -53,7 +54,8 @@ def delete(run: OperationContext) -> Settle:
     except DriverError as error:
         raise _with_way_out(error) from error
     run.step(_("Removing from the network"), 50)
-    ensure_ports_absent(backends.fabric(region, run), vm.nics.all(), vm.bound_eips)
+    eips = [*vm.bound_eips, *leaving_eips(vm.pk)]
+    ensure_ports_absent(backends.fabric(region, run), vm.nics.all(), eips)
     run.no_way_back()
     run.step(_("Removing the system disk"), 70)
     if (disk := vm.system_disk) is not None:

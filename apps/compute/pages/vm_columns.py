@@ -6,11 +6,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from django.db.models import QuerySet
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.compute import selectors, sorting
 from apps.compute.models import PauseReason, Power, Vm
+from apps.compute.vm_addresses import first_eip, own_ips
 from apps.infrastructure.selectors import visible_compute_clusters, visible_hosts
 from apps.network.selectors import visible_subnets, visible_vpcs
 from apps.portal import html
@@ -56,7 +58,10 @@ def _macs(row: Vm, page: ListPage) -> str:
 
 
 def _copyable_ips(row: Vm, page: ListPage) -> object:
-    return html.copyable(_ips(row, page)) if row.shown_ips else ""
+    """Return the VM's own addresses, and below them its EIPs in short."""
+    own, eip = ", ".join(own_ips(row)), first_eip(row)
+    below = format_html('<span class="row-description">{}</span>', eip) if eip else ""
+    return format_html("{}{}", html.copyable(own), below) if own else eip
 
 
 def _copyable_macs(row: Vm, page: ListPage) -> object:

@@ -34,7 +34,7 @@ class VmCreate(CreatePage):
         ),
         Section(
             gettext_lazy("Network"),
-            ("subnet", "security_group", "external_security_group", "eip", "eip_mbit"),
+            ("subnet", "security_group", "external_security_group", "eip", "eip_mbit", "eip_delivery"),
             help="virtual-machines#network",
         ),
         Section(

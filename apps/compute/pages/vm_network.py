@@ -2,72 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from apps.compute.models import Vm
+from apps.compute.pages.vm_eips import vm_eips
 from apps.compute.pages.vm_elastic_nics import vm_elastic_nics
-from apps.lifecycle.selectors import with_open_operations
-from apps.network.egress import default_egress
-from apps.network.models import Eip, Nic
-from apps.network.pages.eips import EIP, routes_text
+from apps.network.models import Nic, NicRole
 from apps.network.pages.enis import limits_text
-from apps.network.verbs.eip import EIP_CREATE
 from apps.portal.detail import DetailPage
 from apps.portal.kinds import Offer
 
-#: Actions that stand beside each EIP; all others are on its own page.
-BUTTONS = ("unbind", "pick_egress", "set_bandwidth")
+#: Actions that stand beside each NIC.
+BUTTONS = ("set_security_group", "set_nic_bandwidth")
 
 
 @dataclass(frozen=True)
 class NicLine:
-    """A NIC of the VM. limits: in words."""
+    """A NIC of the VM, with its actions. limits: in words."""
 
     nic: Nic
+    name: str
     limits: str
-
-
-@dataclass(frozen=True)
-class EipLine:
-    """An EIP of the VM, with the actions that stand beside it."""
-
-    row: Eip
-    routes: str
-    is_egress: bool
     offers: list[Offer]
 
 
+def _line(page: DetailPage, vm: Vm, nic: Nic) -> NicLine:
+    """Return a NIC with the actions of the VM that ask about it first."""
+    offers = page.of.offers(page.rights, vm, page.area, only=BUTTONS)
+    asked = [replace(offer, url=f"{offer.url}?role={nic.role}") for offer in offers]
+    if nic.role == NicRole.INTERNAL:
+        asked += page.of.offers(page.rights, vm, page.area, only=("add_ipv6",))
+    return NicLine(nic, nic.get_role_display(), limits_text(nic), asked)
+
+
 def vm_network(page: DetailPage, vm: Vm) -> dict[str, Any]:
-    """Return the VM's NICs, its EIPs in the order in which they were bound, and its default egress."""
-    found = with_open_operations(EIP.visible(page.actor).filter(carrier=vm.pk)).order_by("bound_at", "pk")
-    eips = list(found)
-    egress = {version: default_egress(vm.shown_eips, version) for version in (4, 6)}
-    leaving = {eip.pk for eip in egress.values() if eip is not None}
-    why = vm.why_not_configured
+    """Return the VM's NICs, its EIPs and its elastic NICs."""
     return {
-        "nics": [NicLine(nic, limits_text(nic)) for nic in vm.shown_nics],
-        "eips": [
-            EipLine(
-                eip,
-                routes_text(eip.segment),
-                eip.pk in leaving,
-                EIP.offers(page.rights, eip, page.area, only=BUTTONS),
-            )
-            for eip in eips
-        ],
-        "in_guest": any(eip.delivery == Eip.Delivery.GUEST for eip in eips),
-        "why_not_configured": _(why) if why else "",
-        "egress": egress[4],
-        "egress6": egress[6],
-        "actions": page.of.offers(
-            page.rights, vm, page.area, only=("set_security_group", "set_nic_bandwidth")
-        ),
-        "create_eip": EIP.create_url(page.area)
-        if page.rights.covers(EIP_CREATE, vm.project_id, vm.tenant_id)
-        else "",
+        "nics": [_line(page, vm, nic) for nic in vm.shown_nics],
         "check_url": f"{page.area}:reachability",
+        **vm_eips(page, vm),
         **vm_elastic_nics(page, vm),
     }

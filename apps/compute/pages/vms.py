@@ -27,9 +27,10 @@ from apps.compute.verbs import (
     VM_SNAPSHOT_DISKS,
     VM_START,
 )
+from apps.compute.vm_addresses import brief_ips, eip_addresses, named_eips, own_ips
 from apps.infrastructure.models import ComputeCluster, Host
 from apps.network.models import Eip, Eni, SecurityGroup, Subnet, Vpc
-from apps.network.verbs import VM_SET_NIC_BANDWIDTH, VM_SET_SECURITY_GROUP
+from apps.network.verbs import VM_ADD_IPV6, VM_SET_NIC_BANDWIDTH, VM_SET_SECURITY_GROUP
 from apps.portal import html
 from apps.portal.charts import VM_CHARTS, monitoring
 from apps.portal.dependencies import Related
@@ -42,13 +43,23 @@ from apps.portal.status_filter import with_status
 from apps.storage.forms import SnapshotOfForm
 from apps.storage.models import Disk
 
+#: So many of a VM's EIPs are in its header.
+EIPS_SHOWN = 2
+
+
+def _gaining_ipv6(vm: Vm) -> list[str]:
+    return [
+        _("The internal NIC of %(name)s gets an IPv6 address of its subnet.") % {"name": vm.name},
+        _("The guest agent configures it. A guest without an agent gets it by DHCPv6, after a restart."),
+    ]
+
 
 def _goes(vm: Vm) -> list[str]:
     """What deleting destroys and what it leaves."""
     destroyed = _names(disk for disk in vm.shown_disks if disk.is_system)
     kept = _names(disk for disk in vm.shown_disks if not disk.is_system)
-    addresses = ", ".join(str(nic.ip) for nic in vm.shown_nics if nic.ip)
-    eips = ", ".join(eip.address or eip.name for eip in vm.shown_eips)
+    addresses = ", ".join(own_ips(vm))
+    eips = named_eips(vm)
     return [
         _("VM %(name)s stops immediately.") % {"name": vm.name},
         _("Its system disk and all data on it are destroyed: %(disks)s.") % {"disks": destroyed or "–"},
@@ -87,7 +98,7 @@ VM = PageKind(
     icon="device-desktop",
     help="virtual-machines",
     visible=selectors.visible_vms,
-    beside=lambda vm: ", ".join(vm.shown_ips),
+    beside=brief_ips,
     create=VM_CREATE,
     copies=True,
     actions=(
@@ -99,6 +110,7 @@ VM = PageKind(
         Do(VM_SNAPSHOT_DISKS, form=SnapshotOfForm, says=_taking, bulk=True, also=gettext_lazy("Backup")),
         Do(VM_SET_SECURITY_GROUP, form=SecurityGroupForm, bulk=True),
         Do(VM_SET_NIC_BANDWIDTH, form=NicBandwidthForm, bulk=True),
+        Do(VM_ADD_IPV6, says=_gaining_ipv6, bulk=True),
         Do(VM_RENAME, form=LabelsForm),
         Do(VM_DELETE, form=DeleteVmForm, says=_goes, typed_name=True, bulk=True),
     ),
@@ -140,11 +152,20 @@ class VmDetail(DetailPage):
 
     def facts(self, row: Vm) -> Sequence[Property]:
         """Addresses, size, and for admins where it is."""
-        facts = [Property(_("IP address"), ip, copy=True) for ip in row.shown_ips]
+        facts = [Property(_("IP address"), ip, copy=True) for ip in own_ips(row)]
+        facts += self._eip_facts(row)
         facts.append(Property(_("Size"), size(row)))
         if self.admin and row.host is not None:
             url = resource_url(self.area, "host", row.host_id)
             facts.append(Property(_("Host"), html.link(url, row.host.name)))
+        return facts
+
+    def _eip_facts(self, row: Vm) -> list[Property]:
+        eips = eip_addresses(row)
+        facts = [Property(_("EIP"), address, copy=True) for address in eips[:EIPS_SHOWN]]
+        if len(eips) > EIPS_SHOWN:
+            more = html.link(self.of.url(self.area, "tab.network", row), f"+{len(eips) - EIPS_SHOWN}")
+            facts.append(Property(_("More EIPs"), more))
         return facts
 
     def properties(self, row: Vm) -> Sequence[Properties]:

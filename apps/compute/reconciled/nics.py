@@ -20,9 +20,9 @@ from apps.reconciliation.rules import AT_REST, ATTACHED, GRACE, PLUGGED, UNPLUGG
 if TYPE_CHECKING:
     from apps.infrastructure.reports import Reading
 
-# Both must be at rest, the VM and the elastic NIC. One whose bind failed is listed as in trouble already.
+# Both must be at rest, the VM and the elastic NIC.
 _AT_REST_TOO = """
-    e.state = 'ready' AND e.error = '{}' AND e.updated_at < now() - %(grace)s::interval
+    e.state = 'ready' AND e.updated_at < now() - %(grace)s::interval
     AND NOT EXISTS (SELECT FROM lifecycle_operation o WHERE o.target_id = e.id AND o.exclusive
         AND (o.status IN ('queued', 'running') OR o.finished_at > now() - %(grace)s::interval))
 """

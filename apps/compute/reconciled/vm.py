@@ -113,7 +113,7 @@ def _cleaned(resource: Resource) -> Clean:
             % {"host": vm.host.name}
         )
     disk, nics = vm.system_disk, list(vm.nics.all())
-    addresses = ", ".join(str(nic.ip) for nic in nics if nic.ip)
+    addresses = ", ".join(ip for nic in nics for ip in nic.ips)
     if addresses:
         done.append(_("Addresses released: %(addresses)s.") % {"addresses": addresses})
     if vm.data_disks:

@@ -17,7 +17,7 @@ from apps.accounts.references import chosen_project
 from apps.compute.models import Image, InstanceType
 from apps.compute.services import first_boot, references
 from apps.compute.services.new_disks import NewDisk, new_data_disks
-from apps.compute.services.new_eips import EipChoice, eip_choice
+from apps.compute.services.new_eips import EipChoice, eip_choice, with_delivery
 from apps.compute.services.user_data import UserDataEncoding, read_user_data, sets_hostname
 from apps.compute.verbs import VM_CREATE
 from apps.infrastructure.models import StorageCluster
@@ -28,6 +28,7 @@ from apps.lifecycle.dry_run import ErrorCollector
 from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.requests import Allowed
 from apps.network.models import SecurityGroup, Subnet
+from apps.network.services.overlaps import overlap_of
 
 MOST_AT_ONCE = 10
 LONGEST_NAME = 63
@@ -101,7 +102,7 @@ class VmRequest:
     """A call for VMs as it came in. What is None has not been chosen; a dry run looks at the rest.
 
     security_group: None means no group, so that nothing is filtered; that has to be said. The external NIC's is the
-    same unless another was chosen. new_eip: its `segment` and `mbit`.
+    same unless another was chosen. new_eip: its `segment` and `mbit`. eip_delivery: how either reaches the VM.
     """
 
     name: str | None = None
@@ -112,6 +113,7 @@ class VmRequest:
     external_security_group: UUID | DefaultGroup | None = DEFAULT_GROUP
     eip: UUID | None = None
     new_eip: Mapping[str, Any] | None = None
+    eip_delivery: str | None = None
     project: UUID | None = None
     disk_gib: int | None = None
     disk_cluster: int | None = None
@@ -146,7 +148,11 @@ def look_up(actor: Actor, asked: VmRequest, refusals: ErrorCollector) -> Draft:
     draft.external_group = draft.group
     if not isinstance(asked.external_security_group, DefaultGroup):
         draft.external_group = refusals.attempt(_external_group, actor, into, asked.external_security_group)
-    draft.eips = refusals.attempt(eip_choice, actor, into, draft.image, asked.eip, asked.new_eip, draft.count)
+    draft.eips = refusals.attempt(eip_choice, actor, into, asked.eip, asked.new_eip, draft.count)
+    if draft.eips is not None:
+        draft.eips = refusals.attempt(
+            with_delivery, draft.eips, asked.eip_delivery or "", draft.image, draft.subnet
+        )
     draft.ssh_keys = refusals.attempt(references.public_keys, actor, into, asked.key_pairs)
     draft.data_disks = refusals.attempt(new_data_disks, actor, into, asked.data_disks, draft.type)
     family = draft.image.os_family if draft.image else None
@@ -276,6 +282,11 @@ def _check_fit(draft: Draft, refusals: ErrorCollector) -> None:
         refusals.attempt(ensure_one_region, cluster, draft.cluster, field="disk_cluster")
     if draft.image is not None:
         refusals.attempt(_ensure_cpus, draft.type, draft.image)
+    if draft.subnet is not None:
+        refusals.attempt(eips.ensure_fits, draft.subnet)
+    if draft.subnet is not None and (segment := eips.used_segment) is not None:
+        overlap = overlap_of([draft.subnet.vpc_id], [segment], eips.field)
+        refusals.found += [overlap] if overlap is not None else []
 
 
 def _ensure_cpus(kind: InstanceType, image: Image) -> None:

@@ -25,8 +25,8 @@ from apps.lifecycle.models import Operation, Resource, State
 from apps.lifecycle.requests import Change, lock
 from apps.lifecycle.usable import ensure_usable
 from apps.network.models import Eni
-from apps.network.services.carrier_locks import beside
-from apps.network.services.eni_locks import changes_eni, ensure_held, lock_vms
+from apps.network.services.carrier_locks import BOUND_ENI, beside
+from apps.network.services.overlaps import ensure_apart, segments_at, vpcs_at
 from apps.network.verbs.eni import ENI_BIND, ENI_FORCE_CLEAN, ENI_RESYNC, ENI_UNBIND
 from apps.reconciliation.usage import ensure_not_needed
 
@@ -34,7 +34,7 @@ from apps.reconciliation.usage import ensure_not_needed
 MOST_NICS = {ComputeCluster.Architecture.X86: 6, ComputeCluster.Architecture.ARM: 3}
 
 
-@changes_eni(ENI_BIND)
+@BOUND_ENI.changes(ENI_BIND)
 def bind_eni(change: Change[Eni], *, vm: UUID | str) -> Operation:
     """Bind an elastic NIC to a VM, running or stopped, or move it from the VM that has it.
 
@@ -47,6 +47,7 @@ def bind_eni(change: Change[Eni], *, vm: UUID | str) -> Operation:
     also = beside(change, machine.pk, eni.vm_id)
     if eni.vm_id != machine.pk:
         slot = _free_slot(machine)
+        _ensure_apart(eni, machine)
         Eni.objects.filter(pk=eni.pk).update(next_vm=machine.pk, next_slot=slot)
     change.bump()
     return change.request(args={"vm": str(machine.pk)}, also=also)
@@ -60,22 +61,22 @@ def unbind_eni(actor: Actor, row: Eni, /, *, vm: UUID | str | None = None) -> Op
     `vm`: the VM that it is believed to be bound to; bound elsewhere or not at all, the operation changes nothing.
     Raises NotNow when it is not bound and no VM was named, Busy.
     """
-    held = lock_vms(actor, row.pk)
+    held = BOUND_ENI.lock_others(actor, row.pk)
     if vm and (stale := _stale(actor, row, UUID(str(vm)))) is not None:
         return stale
     change = begin(actor, ENI_UNBIND, Eni(pk=row.pk))
-    ensure_held(change.row, held)
+    BOUND_ENI.ensure_held(change.row, held)
     args = {"vm": str(change.row.vm_id)}
     return change.request(args=args, also=beside(change, change.row.vm_id))
 
 
-@changes_eni(ENI_RESYNC)
+@BOUND_ENI.changes(ENI_RESYNC)
 def resync_eni(change: Change[Eni]) -> Operation:
     """Make network and VM match the row."""
     return change.request(also=beside(change, change.row.vm_id))
 
 
-@changes_eni(ENI_FORCE_CLEAN)
+@BOUND_ENI.changes(ENI_FORCE_CLEAN)
 def force_clean_eni(change: Change[Eni]) -> Operation:
     """Unbind an elastic NIC as far as possible and remove it, whatever state it is in. Raises InUse, Busy."""
     ensure_not_needed(change.row)
@@ -105,6 +106,14 @@ def _machine(change: Change[Eni], pk: UUID | str) -> Vm:
     ensure_one_region(eni, found, field="vm")
     ensure_usable(found)
     return found
+
+
+def _ensure_apart(eni: Eni, vm: Vm) -> None:
+    """Raise Invalid where a segment would overlap a subnet at the VM."""
+    if eni.segment_id is not None:
+        ensure_apart(vpcs_at(vm.pk), [eni.segment_id], "vm")
+    elif eni.nic.subnet is not None:
+        ensure_apart([eni.nic.subnet.vpc_id], segments_at(vm.pk), "vm")
 
 
 def _free_slot(vm: Vm) -> int:

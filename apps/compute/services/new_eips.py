@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -12,13 +12,15 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.access import allow, ensure_may, visible
 from apps.accounts.models import Project
-from apps.compute.eip_carrier import suitable_delivery
+from apps.compute.eip_carrier import NEEDS_IPV6, suitable_delivery, why_suitable
 from apps.compute.models import Image, Vm
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid, NotNow
 from apps.lifecycle.requests import Allowed
+from apps.lifecycle.verbs import Text
 from apps.network.bound_eips import bound_eips
-from apps.network.models import Eip, ExternalSegment
+from apps.network.delivery_texts import delivery_text
+from apps.network.models import Eip, ExternalSegment, Subnet
 from apps.network.services.eip import add_eip, checked_mbit, chosen_segment
 from apps.network.verbs.eip import EIP_BIND, EIP_CREATE
 
@@ -38,11 +40,37 @@ class EipChoice:
     mbit: int = 0
     allowed: Allowed | None = None
     delivery: str = Eip.Delivery.GUEST
+    delivery_chosen: bool = False
+    why: Text = ""
+
+    @property
+    def version(self) -> int:
+        """4 or 6; 0: none was chosen."""
+        segment = self.segment or (self.eip and self.eip.segment)
+        return segment.version if segment else 0
 
     @property
     def delivery_label(self) -> str:
-        """How it reaches the guest, in words."""
-        return str(Eip.Delivery(self.delivery).label)
+        """How it reaches the guest, and why so, in words."""
+        return delivery_text(self.delivery, chosen=self.delivery_chosen, why=self.why)
+
+    def ensure_fits(self, subnet: Subnet) -> None:
+        """Raise Invalid (fields "eip", "new_eip.segment") where it needs an IPv6 address that the subnet has not."""
+        if self.version != 6 or self.delivery == Eip.Delivery.GUEST or subnet.cidr6:
+            return
+        text = _("With one-to-one NAT an IPv6 EIP needs a subnet with an IPv6 prefix. Choose another subnet.")
+        raise Invalid({self.field: [text]})
+
+    @property
+    def used_segment(self) -> UUID | None:
+        """The segment that the VMs get an address of."""
+        segment = self.segment or (self.eip and self.eip.segment)
+        return segment.pk if segment else None
+
+    @property
+    def field(self) -> str:
+        """Where a refusal of the segment is reported."""
+        return "eip" if self.eip is not None else "new_eip.segment"
 
     def amounts(self, count: int) -> dict[str, int]:
         """Return metric → units of `count` VMs."""
@@ -52,17 +80,15 @@ class EipChoice:
 def eip_choice(
     actor: Actor,
     project: Project,
-    image: Image | None,
     eip: UUID | None,
     new: Mapping[str, Any] | None,
     count: int,
 ) -> EipChoice:
     """Return what was chosen. Raises Invalid (fields "eip", "new_eip.segment", "new_eip.mbit") and Forbidden."""
-    delivery = str(suitable_delivery(image))
     if eip is not None and new is not None:
         raise Invalid({"eip": [_("Choose an existing EIP or a new one, not both.")]})
     if eip is not None:
-        return EipChoice(eip=_existing(actor, project, eip, count), delivery=delivery)
+        return EipChoice(eip=_existing(actor, project, eip, count))
     if new is None:
         return EipChoice()
     allowed = allow(actor, EIP_CREATE, project=project, tenant_id=project.tenant_id)
@@ -71,7 +97,19 @@ def eip_choice(
         mbit = checked_mbit(new.get("mbit"), segment)
     except Invalid as error:
         raise Invalid({f"new_eip.{name}": texts for name, texts in error.fields.items()}) from None
-    return EipChoice(segment=segment, mbit=mbit, allowed=allowed, delivery=delivery)
+    return EipChoice(segment=segment, mbit=mbit, allowed=allowed)
+
+
+def with_delivery(choice: EipChoice, delivery: str, image: Image | None, subnet: Subnet | None) -> EipChoice:
+    """Return the choice with how the EIP is delivered: as said, else what suits the image. Raises Invalid."""
+    if not choice.version:
+        if delivery:
+            raise Invalid({"eip_delivery": [_("Choose an EIP as well.")]})
+        return choice
+    way = delivery or str(suitable_delivery(image))
+    if way == Eip.Delivery.TRANSLATED and choice.version == 6 and subnet is not None and not subnet.cidr6:
+        raise Invalid({"eip_delivery": [str(NEEDS_IPV6)]})
+    return replace(choice, delivery=way, delivery_chosen=bool(delivery), why=why_suitable(image))
 
 
 def bind_new_eips(plan: Plan, vm: Vm) -> list[Eip]:
@@ -85,7 +123,8 @@ def bind_new_eips(plan: Plan, vm: Vm) -> list[Eip]:
         rows = Eip.objects.filter(pk=operation.target_id)
     else:
         return []
-    if not rows.update(carrier=vm.pk, bound_at=Now(), delivery=choice.delivery):
+    how = {"delivery": choice.delivery, "delivery_chosen": choice.delivery_chosen}
+    if not rows.update(carrier=vm.pk, bound_at=Now(), **how):
         raise NotNow(_("The EIP is in use."), field="eip", hint=_("Choose another EIP."))
     return bound_eips(vm.pk)
 

@@ -85,7 +85,7 @@ def system_cluster(project: Project, image: Image, pk: int | None) -> StorageClu
 def subnet(actor: Actor, project: Project, pk: UUID) -> Subnet:
     """Return a subnet of the project's tenant. Raises Invalid."""
     rows = visible(actor, Subnet.objects.select_related("region", "vpc"))
-    rows = rows.only("name", "cidr", "region__label", "vpc__name")
+    rows = rows.only("name", "cidr", "cidr6", "region__label", "vpc__name")
     found = rows.filter(pk=pk, tenant_id=project.tenant_id).first()
     if found is None:
         raise Invalid({"subnet": [_("Subnet not found.")]})

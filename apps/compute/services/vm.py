@@ -33,6 +33,7 @@ from apps.lifecycle.dry_run import ErrorCollector
 from apps.lifecycle.models import Operation, State
 from apps.lifecycle.usable import hold_for_use
 from apps.network.services.addresses import add_external_nics, allocate_nic
+from apps.network.services.overlaps import ensure_apart
 from apps.quotas.services import reserve_quota
 from apps.storage.limits import disk_limits
 from apps.storage.models import Disk
@@ -65,6 +66,8 @@ def _reserve_and_insert(plan: Plan, key_pairs: list[dict[str, str]]) -> list[Ope
     copy = hold_image(plan.image, plan.cluster)
     used = [plan.subnet, plan.group, plan.external_group, plan.eips.segment, plan.eips.eip]
     hold_for_use(*{each.pk: each for each in used if each is not None}.values())
+    if (segment := plan.eips.used_segment) is not None:
+        ensure_apart([plan.subnet.vpc_id], [segment], plan.eips.field)
     amounts = new_vm_amounts(plan.need, plan.disk_gib, plan.data_disks, count)
     reserve_quota(plan.project.tenant_id, amounts | plan.eips.amounts(count))
     # Of what was sealed, however it was normalised before.

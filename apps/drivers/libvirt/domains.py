@@ -7,6 +7,7 @@ from typing import Any
 
 import libvirt
 
+from apps.drivers.hypervisor_errors import missing_vm, vm_is_off
 from apps.drivers.libvirt import metadata, pauses
 from apps.drivers.specs import GuestNetworkReason, PauseReason, Power, VmStatus
 
@@ -19,6 +20,22 @@ def find(connection: Any, vm_id: str) -> Any | None:
         if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
             return None
         raise
+
+
+def known(connection: Any, vm_id: str) -> Any:
+    """Return the domain. Raises DriverError when the host does not know it."""
+    domain = find(connection, vm_id)
+    if domain is None:
+        raise missing_vm(vm_id)
+    return domain
+
+
+def running(connection: Any, vm_id: str) -> Any:
+    """Return the domain of a VM that is on. Raises DriverError for any other."""
+    domain = known(connection, vm_id)
+    if not domain.isActive():
+        raise vm_is_off(vm_id)
+    return domain
 
 
 def name_of(vm_id: str) -> str:
@@ -156,3 +173,13 @@ def stop(domain: Any) -> None:
     except libvirt.libvirtError as error:
         if error.get_error_code() not in (libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_NO_DOMAIN):
             raise
+
+
+def undefine(domain: Any) -> None:
+    """Remove the definition and all that libvirt keeps beside it."""
+    domain.undefineFlags(
+        libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+        | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+        | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+        | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+    )

@@ -9,7 +9,7 @@ import libvirt_qemu
 from apps.drivers.hypervisor_errors import silent_guest_agent
 from apps.drivers.libvirt import disk_xml, domains
 from apps.drivers.specs import GuestMounts
-from apps.drivers.specs.compute import MOST_MOUNTS
+from apps.drivers.specs.devices import MOST_MOUNTS
 
 SECONDS, FREEZE_SECONDS = 5, 10
 LONGEST_PATH = 128

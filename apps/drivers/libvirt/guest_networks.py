@@ -16,11 +16,11 @@ import libvirt
 
 from apps.drivers.errors import DriverError
 from apps.drivers.guest_network import lines_of
-from apps.drivers.hypervisor_errors import missing_vm
-from apps.drivers.libvirt import domains, guest_agent, guest_exec
+from apps.drivers.libvirt import domains, guest_agent
 from apps.drivers.libvirt.connection import Connection
 from apps.drivers.libvirt.guest_agent import NoAnswer
-from apps.drivers.libvirt.guest_network_text import SCRIPT, keep, kept
+from apps.drivers.libvirt.guest_network_change import configure, missing_addresses
+from apps.drivers.libvirt.guest_network_text import keep, kept
 from apps.drivers.libvirt.metadata import VmMetadata
 from apps.drivers.specs import GuestNetwork, GuestNetworkState
 from apps.drivers.specs import GuestNetworkReason as Reason
@@ -33,8 +33,6 @@ CHECK_SECONDS = (5.0, 15.0, 60.0)
 """After a guest was configured it is looked at again, the last number again and again: what manages its network may
 come up later than its agent, or be restarted, and remove what it does not know."""
 NOT_ASKED = frozenset({Reason.OFF, Reason.PAUSED, Reason.NO_AGENT})
-NO_TOOLS, NO_NIC = 10, 11
-"""What the script ends with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +67,7 @@ class GuestNetworks:
         """Keep what a guest shall have, and configure it."""
         lines_of(network)
         with self._turn(vm_id), self._connection.use() as connection:
-            domain = domains.find(connection, vm_id)
-            if domain is None:
-                raise missing_vm(vm_id)
+            domain = domains.known(connection, vm_id)
             about = domains.about(domain)
             earlier, text = kept(about.network), keep(network)
             if about.network != text:
@@ -164,7 +160,7 @@ class GuestNetworks:
         if network.is_empty and not (known.rest and domain.isActive()):
             state = GuestNetworkState(applied=True)
         else:
-            state = _configure(domain, network)
+            state = configure(domain, network)
         generation = network.generation if state.applied else 0
         rest = known.rest and not state.applied
         if domain.isActive() and starts == self._starts[vm_id]:
@@ -182,32 +178,3 @@ class GuestNetworks:
     def _turn(self, vm_id: str) -> threading.Lock:
         with self._lock:
             return self._turns.setdefault(vm_id, threading.Lock())
-
-
-def _configure(domain: Any, network: GuestNetwork) -> GuestNetworkState:
-    if not domain.isActive():
-        return GuestNetworkState(applied=False, reason=Reason.OFF)
-    if domains.is_paused(domain):
-        return GuestNetworkState(applied=False, reason=Reason.PAUSED)
-    if not domains.guest_agent_connected(domain):
-        return GuestNetworkState(applied=False, reason=Reason.NO_AGENT)
-    ended = guest_exec.run(domain, SCRIPT, "".join(f"{line}\n" for line in lines_of(network)))
-    if ended.reason:
-        return GuestNetworkState(applied=False, reason=ended.reason)
-    if ended.status == 0:
-        return GuestNetworkState(applied=True)
-    reason = {NO_TOOLS: Reason.NO_TOOLS, NO_NIC: Reason.NO_NIC}.get(ended.status, Reason.FAILED)
-    return GuestNetworkState(applied=False, reason=reason, detail=ended.said)
-
-
-def missing_addresses(network: GuestNetwork, answer: object) -> set[str]:
-    """Return the addresses that a guest shall have, and by its own word has not."""
-    found = {
-        address.get("ip-address")
-        for interface in (answer if isinstance(answer, list) else [])
-        if isinstance(interface, dict) and isinstance(interface.get("ip-addresses"), list)
-        for address in interface["ip-addresses"]
-        if isinstance(address, dict) and isinstance(address.get("ip-address"), str)
-    }
-    wanted = {address.address.partition("/")[0] for nic in network.nics for address in nic.addresses}
-    return wanted - {word for word in found if word}

@@ -4,9 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-import libvirt
-
-from apps.drivers.hypervisor_errors import missing_vm, vm_is_off
+from apps.drivers.hypervisor_errors import missing_vm
 from apps.drivers.ids import checked_id
 from apps.drivers.libvirt import (
     console,
@@ -22,6 +20,7 @@ from apps.drivers.libvirt import (
     rbd_disks,
     screenshot,
     seed,
+    seeds,
     starting,
 )
 from apps.drivers.libvirt.connection import Connection
@@ -70,36 +69,19 @@ class LibvirtHypervisor:
         with self.connection.use() as connection:
             domain = domains.find(connection, spec.id)
             known = domains.about(domain) if domain is not None else VmMetadata()
-            wanted = replace(self._bring_seed(spec.id, spec.seed, known), generation=spec.generation)
+            wanted = replace(
+                seeds.bring(self._settings, spec.id, spec.seed, known), generation=spec.generation
+            )
             places = {disk.volume.id: describe(disk.volume) for disk in spec.disks}
             xml = domain_xml.build(spec, self._settings, places, wanted, console.random_password())
             connection.defineXML(xml)
-
-    def _bring_seed(self, vm_id: str, wanted: SeedSpec, known: VmMetadata) -> VmMetadata:
-        """Bring the seed to what is wanted and return what is to stand of it in the definition."""
-        path, digest = self._settings.seed_path(vm_id), seed.digest(vm_id, wanted)
-        if not path.exists() or (known.seed != digest and wanted.is_secret):
-            seed.write(path, seed.image(vm_id, wanted))
-        elif known.seed != digest:
-            seed.overwrite(path, seed.image(vm_id, wanted))
-        return replace(known, seed=digest, secret=wanted.is_secret)
-
-    def _keep_seed(self, vm_id: str, domain: Any, wanted: SeedSpec) -> None:
-        known = domains.about(domain)
-        if (found := self._bring_seed(vm_id, wanted, known)) != known:
-            domains.set_about(domain, found)
 
     def ensure_vm_absent(self, vm_id: str) -> None:
         with self.connection.use() as connection:
             domain = domains.find(connection, vm_id)
             if domain is not None:
                 domains.stop(domain)
-                domain.undefineFlags(
-                    libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
-                    | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
-                    | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
-                    | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
-                )
+                domains.undefine(domain)
         self._button.forget(vm_id)
         self.networks.forget(vm_id)
         seed.remove(self._settings.seed_path(vm_id))
@@ -134,13 +116,11 @@ class LibvirtHypervisor:
         with self.connection.use() as connection:
             domain = domains.find(connection, vm_id)
             if domain is not None:
-                self._keep_seed(vm_id, domain, seed)
+                seeds.bring_domain(self._settings, vm_id, domain, seed)
 
     def ensure_disks(self, spec: VmSpec) -> VmDisks:
         with self.connection.use() as connection:
-            domain = domains.find(connection, spec.id)
-            if domain is None:
-                raise missing_vm(spec.id)
+            domain = domains.known(connection, spec.id)
             return disks.ensure(domain, spec)
 
     def disks(self, vm_id: str) -> VmDisks:
@@ -150,10 +130,8 @@ class LibvirtHypervisor:
 
     def ensure_nics(self, spec: VmSpec) -> VmNics:
         with self.connection.use() as connection:
-            domain = domains.find(connection, spec.id)
-            if domain is None:
-                raise missing_vm(spec.id)
-            self._keep_seed(spec.id, domain, spec.seed)
+            domain = domains.known(connection, spec.id)
+            seeds.bring_domain(self._settings, spec.id, domain, spec.seed)
             return nics.ensure(domain, spec, self._settings, nic_guard.guard)
 
     def nics(self, vm_id: str) -> VmNics:
@@ -163,9 +141,7 @@ class LibvirtHypervisor:
 
     def mounts(self, vm_id: str) -> GuestMounts:
         with self.connection.use() as connection:
-            domain = domains.find(connection, vm_id)
-            if domain is None:
-                raise missing_vm(vm_id)
+            domain = domains.known(connection, vm_id)
             return guest_agent.mounts(domain) if domain.isActive() else GuestMounts(asked=False)
 
     def ensure_guest_network(self, vm_id: str, network: GuestNetwork) -> GuestNetworkState:
@@ -198,7 +174,7 @@ class LibvirtHypervisor:
 
     def open_console(self, vm_id: str, *, password: str, valid_until: datetime) -> ConsoleAddress:
         with self.connection.use() as connection:
-            return console.open_vnc(self._running(connection, vm_id), password, valid_until)
+            return console.open_vnc(domains.running(connection, vm_id), password, valid_until)
 
     def close_console(self, vm_id: str) -> None:
         with self.connection.use() as connection:
@@ -208,21 +184,13 @@ class LibvirtHypervisor:
 
     def screenshot(self, vm_id: str) -> Screenshot:
         with self.connection.use() as connection:
-            domain = self._running(connection, vm_id)
+            domain = domains.running(connection, vm_id)
             return screenshot.scaled(vm_id, screenshot.take(connection, domain))
 
     def observe(self) -> HostObservation:
         with self.connection.use() as connection:
             virtualisation, look = self._settings.virtualisation, self.networks.look
             return observation.observe(connection, virtualisation, self._meter, look)
-
-    def _running(self, connection: Any, vm_id: str) -> Any:
-        domain = domains.find(connection, vm_id)
-        if domain is None:
-            raise missing_vm(vm_id)
-        if not domain.isActive():
-            raise vm_is_off(vm_id)
-        return domain
 
     def _start(self, vm_id: str, domain: Any, boot: int) -> None:
         if domains.runs(domain):

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 
 from apps.drivers.libvirt.settings import HostSettings
 from apps.drivers.specs import INTERNAL_SLOT, Architecture, NicAttachment
-from apps.drivers.specs.compute import ELASTIC_SLOTS
+from apps.drivers.specs.devices import ELASTIC_SLOTS
 
 NO_OFFLOAD = {
     "host": ("csum", "gso", "tso4", "tso6", "ecn", "ufo"),

@@ -17,7 +17,7 @@ from apps.drivers.libvirt import nic_xml
 from apps.drivers.libvirt.device_change import LIVE, STORED, DeviceChange
 from apps.drivers.libvirt.settings import HostSettings
 from apps.drivers.specs import NicAttachment, VmNics, VmSpec
-from apps.drivers.specs.compute import MOST_NICS
+from apps.drivers.specs.devices import MOST_NICS
 
 Guard = Callable[[str, Any], None]
 

@@ -12,7 +12,7 @@ from apps.drivers.bounds import MOST_COUNT, MOST_NUMBER, clamped, is_id
 from apps.drivers.files.layout import SUFFIX
 from apps.drivers.libvirt import disk_xml, domains, host_usage, nic_xml
 from apps.drivers.specs import DiskUsage, HostObservation, ReportedDisk, VmStatus, VmUsage
-from apps.drivers.specs.compute import MOST_DISKS, MOST_NICS
+from apps.drivers.specs.devices import MOST_DISKS, MOST_NICS
 
 KIB, MIB = 1 << 10, 1 << 20
 STATS = (

@@ -15,7 +15,7 @@ import rbd
 from apps.drivers.bulkhead import Bulkhead
 from apps.drivers.errors import DriverError
 from apps.drivers.pool_errors import ceph_refused, ceph_unreachable, pool_full, pool_missing
-from apps.drivers.rbd.errors import FULL_CHECKS, UNREACHABLE, busy, not_connected, translated
+from apps.drivers.rbd.errors import FULL_CHECKS, IN_USE, UNREACHABLE, busy, not_connected, translated
 from apps.drivers.specs import PoolSpec
 
 TIMEOUT_SECONDS = 5
@@ -92,8 +92,9 @@ class CephCluster:
         failure = translated(error, self.pool)
         if failure.code == UNREACHABLE:
             self._renew_soon()
-        # Ceph lets writes to a full pool wait instead of refusing them.
-        if failure.code == UNREACHABLE and isinstance(error, rbd.Error) and self._is_full():
+        # Ceph lets writes to a full pool wait instead of refusing them; librbd says "read-only" when the write that
+        # takes the image's lock has waited for too long.
+        if failure.code in _OF_FULL_POOLS and isinstance(error, rbd.Error) and self._is_full():
             return pool_full(self.pool)
         return failure
 
@@ -165,5 +166,6 @@ class CephCluster:
         return connection
 
 
+_OF_FULL_POOLS = frozenset({UNREACHABLE, IN_USE})
 #: Of a wrong key, an unknown user, and a key that is none.
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EINVAL})

@@ -9,6 +9,7 @@ from apps.drivers.pool_errors import ceph_unreachable, pool_forbidden, pool_full
 from apps.drivers.specs import PoolSpec
 
 UNREACHABLE = "volumes.ceph_unreachable"
+IN_USE = "volumes.volume_in_use"
 FULL_CHECKS = frozenset({"POOL_FULL", "OSD_FULL"})
 
 
@@ -40,7 +41,7 @@ def image_busy(pool: PoolSpec) -> DriverError:
     return DriverError(
         _("Another client uses this volume in Ceph pool %(pool)s."),
         values={"pool": pool.path},
-        code="volumes.volume_in_use",
+        code=IN_USE,
         hint=_("Power off the VM that uses it. After a host lost power, wait 30 s."),
     )
 

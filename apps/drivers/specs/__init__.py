@@ -5,39 +5,30 @@ into the backend (libvirt metadata, OVN external_ids) so that drift can be seen 
 """
 
 from apps.drivers.specs.compute import (
-    ELASTIC_SLOTS,
-    EXTERNAL_SLOT,
-    INTERNAL_SLOT,
     MOST_SCREEN_HEIGHT,
     MOST_SCREEN_WIDTH,
     RESUMABLE,
     Architecture,
-    AttachedDisk,
     ConsoleAddress,
-    DiskAttachment,
-    DiskUsage,
-    GuestAddress,
-    GuestMounts,
-    GuestNetwork,
-    GuestNetworkReason,
-    GuestNetworkState,
-    GuestNic,
     Held,
-    HostObservation,
-    HostUsage,
-    NicAttachment,
     OsFamily,
     PauseReason,
     Power,
-    ReportedDisk,
     Screenshot,
     SeedNic,
     SeedSpec,
+    VmSpec,
+)
+from apps.drivers.specs.devices import (
+    ELASTIC_SLOTS,
+    EXTERNAL_SLOT,
+    INTERNAL_SLOT,
+    AttachedDisk,
+    DiskAttachment,
+    GuestMounts,
+    NicAttachment,
     VmDisks,
     VmNics,
-    VmSpec,
-    VmStatus,
-    VmUsage,
 )
 from apps.drivers.specs.external import (
     GATEWAY_V4,
@@ -51,6 +42,13 @@ from apps.drivers.specs.external import (
     FoundAddress,
     ProviderNetworkSpec,
     TranslatedAddressSpec,
+)
+from apps.drivers.specs.guest_network import (
+    GuestAddress,
+    GuestNetwork,
+    GuestNetworkReason,
+    GuestNetworkState,
+    GuestNic,
 )
 from apps.drivers.specs.network import (
     CONNECTION_LIMIT,
@@ -67,6 +65,7 @@ from apps.drivers.specs.network import (
     SubnetSpec,
     VpcSpec,
 )
+from apps.drivers.specs.observation import HostObservation, ReportedDisk, VmStatus
 from apps.drivers.specs.storage import (
     CopyProgress,
     HealthCheck,
@@ -84,6 +83,7 @@ from apps.drivers.specs.storage import (
     VolumeSource,
     VolumeSpec,
 )
+from apps.drivers.specs.usage import DiskUsage, HostUsage, VmUsage
 
 __all__ = [
     "CONNECTION_LIMIT",

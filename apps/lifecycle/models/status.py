@@ -15,6 +15,7 @@ class Status(models.TextChoices):
     IMPORTING = "importing"
     UPDATING = "updating"
     DELETING = "deleting"
+    RELEASING = "releasing"
     STARTING = "starting"
     RUNNING = "running"
     SHUTTING_DOWN = "shutting_down"

@@ -62,7 +62,7 @@ class BindBody(serializers.Serializer[Any]):
     delivery = serializers.ChoiceField(
         choices=Eip.Delivery.choices,
         required=False,
-        help_text="How it reaches a VM. By default what suits the VM’s image.",
+        help_text="How the address is delivered to a VM. By default the VM’s image decides.",
     )
 
 
@@ -71,7 +71,7 @@ class UnbindBody(serializers.Serializer[Any]):
         required=False,
         allow_null=True,
         default=None,
-        help_text="What it is believed to be bound to. Bound elsewhere or not at all, nothing is changed.",
+        help_text="Resource that it is expected to be bound to. If it is not, nothing is changed.",
     )
 
 
@@ -92,8 +92,12 @@ class EipOut(ResourceOut):
     carrier = OwnerOut(allow_null=True, help_text="What it is bound to.")
     bound_at = serializers.DateTimeField(allow_null=True)
     delivery = serializers.ChoiceField(choices=Eip.Delivery.choices)
+    delivery_chosen = serializers.BooleanField(
+        help_text="Whether it was requested. Otherwise the platform chose it by the VM's image."
+    )
     is_egress = serializers.BooleanField(
-        help_text="Picked as default egress. Without a pick it is the first bound one with a default route."
+        help_text="Picked as default egress. If none is picked, it is the first bound EIP with a default "
+        "route."
     )
 
     @staticmethod
@@ -109,6 +113,7 @@ class EipOut(ResourceOut):
             "carrier": carrier and {"id": str(carrier.pk), "name": carrier.name, "kind": carrier.kind},
             "bound_at": moment(row.bound_at),
             "delivery": row.delivery,
+            "delivery_chosen": row.delivery_chosen,
             "is_egress": row.is_egress,
         }
 

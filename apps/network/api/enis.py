@@ -37,8 +37,8 @@ def _mbit(help_text: str, **options: Any) -> serializers.IntegerField:
 
 
 def _new_mbit(what: str) -> serializers.IntegerField:
-    usual = "By default unlimited in a subnet, as for an EIP in an external segment."
-    return _mbit(f"What it {what}, in {_LIMIT} {usual}", required=False, allow_null=True, default=None)
+    usual = "By default unlimited in a subnet, and the default bandwidth of an EIP in an external segment."
+    return _mbit(f"{what} limit in {_LIMIT} {usual}", required=False, allow_null=True, default=None)
 
 
 class EniBody(NewResource):
@@ -46,13 +46,13 @@ class EniBody(NewResource):
         required=False,
         allow_null=True,
         default=None,
-        help_text="For an internal one. It may be of another VPC than that of the VM it is bound to.",
+        help_text="For an internal elastic NIC. Its VPC may differ from the VPC of the VM.",
     )
     segment = serializers.UUIDField(
         required=False,
         allow_null=True,
         default=None,
-        help_text="For an external one: external segment. Either subnet or segment is needed.",
+        help_text="External segment, for an external elastic NIC. Specify either subnet or segment.",
     )
     address = serializers.CharField(
         max_length=limits.ADDRESS,
@@ -61,16 +61,24 @@ class EniBody(NewResource):
         default="",
         help_text="By default any free address. It keeps its address until it is deleted.",
     )
+    address6 = serializers.CharField(
+        max_length=limits.ADDRESS,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="IPv6 address of an internal one, in a subnet with an IPv6 prefix. By default assigned.",
+    )
     security_group = serializers.UUIDField(
         required=False, allow_null=True, default=None, help_text="null: no traffic is filtered."
     )
-    mbit_in = _new_mbit("receives")
-    mbit_out = _new_mbit("sends")
+    mbit_in = _new_mbit("Inbound")
+    mbit_out = _new_mbit("Outbound")
 
 
 class EniBindBody(serializers.Serializer[Any]):
     vm = serializers.UUIDField(
-        help_text="VM of the same tenant and region, running or stopped. Bound to another one, it is moved."
+        help_text="VM of the same tenant and region, running or stopped. An elastic NIC bound to another VM "
+        "is moved."
     )
 
 
@@ -79,7 +87,7 @@ class EniUnbindBody(serializers.Serializer[Any]):
         required=False,
         allow_null=True,
         default=None,
-        help_text="What it is believed to be bound to. Bound elsewhere or not at all, nothing is changed.",
+        help_text="Resource that it is expected to be bound to. If it is not, nothing is changed.",
     )
 
 
@@ -88,22 +96,26 @@ class EniGroupBody(serializers.Serializer[Any]):
 
 
 class EniBandwidthBody(serializers.Serializer[Any]):
-    mbit_in = _mbit(f"What it receives, in {_LIMIT}")
-    mbit_out = _mbit(f"What it sends, in {_LIMIT}")
+    mbit_in = _mbit(f"Inbound limit in {_LIMIT}")
+    mbit_out = _mbit(f"Outbound limit in {_LIMIT}")
 
 
 class EniOut(ResourceOut):
     role = serializers.ChoiceField(
-        choices=ELASTIC_NIC_ROLES, help_text="Whether it is in a subnet or outside."
+        choices=ELASTIC_NIC_ROLES, help_text="Whether it is in a subnet or in an external segment."
     )
     address = serializers.CharField(help_text="Empty if it could not be created.")
+    address6 = serializers.CharField(
+        allow_null=True,
+        help_text="IPv6 address of an internal one; null: its subnet had no IPv6 when it was created.",
+    )
     mac = serializers.CharField()
-    vpc = ReferenceOut(allow_null=True, help_text="Of an internal one.")
-    subnet = ReferenceOut(allow_null=True, help_text="Of an internal one.")
-    segment = ReferenceOut(allow_null=True, help_text="Of an external one.")
+    vpc = ReferenceOut(allow_null=True, help_text="null: an external elastic NIC.")
+    subnet = ReferenceOut(allow_null=True, help_text="null: an external elastic NIC.")
+    segment = ReferenceOut(allow_null=True, help_text="null: an internal elastic NIC.")
     security_group = ReferenceOut(allow_null=True)
-    mbit_in = serializers.IntegerField(help_text="Mbit/s that it may receive; 0 is unlimited.")
-    mbit_out = serializers.IntegerField(help_text="Mbit/s that it may send; 0 is unlimited.")
+    mbit_in = serializers.IntegerField(help_text="Inbound limit in Mbit/s. 0: unlimited.")
+    mbit_out = serializers.IntegerField(help_text="Outbound limit in Mbit/s. 0: unlimited.")
     vm = ReferenceOut(allow_null=True, help_text="The VM that it is bound to.")
 
     @staticmethod
@@ -114,6 +126,7 @@ class EniOut(ResourceOut):
         return {
             "role": "external" if row.is_external else "internal",
             "address": row.address,
+            "address6": str(nic.ip6) if nic.ip6 else None,
             "mac": nic.mac,
             "vpc": {"id": str(subnet.vpc_id), "name": subnet.vpc.name} if subnet else None,
             "subnet": {"id": str(subnet.pk), "name": subnet.name} if subnet else None,

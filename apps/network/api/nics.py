@@ -27,6 +27,9 @@ class NicOut(Out):
         allow_null=True,
         help_text="null: an external NIC of a VM has no address of its own, but those of the EIPs bound to the VM.",
     )
+    ip6 = serializers.CharField(
+        allow_null=True, help_text="null: its subnet had no IPv6 when it was created."
+    )
     mac = serializers.CharField()
     owner = OwnerOut()
     vpc = ReferenceOut(allow_null=True)
@@ -42,6 +45,7 @@ class NicOut(Out):
             "id": str(row.pk),
             "role": row.role,
             "ip": str(row.ip) if row.ip else None,
+            "ip6": str(row.ip6) if row.ip6 else None,
             "mac": row.mac,
             "owner": {"id": str(row.owner_id), "name": row.owner.name, "kind": row.owner.kind},
             "vpc": {"id": str(subnet.vpc_id), "name": subnet.vpc.name} if subnet else None,
@@ -52,7 +56,7 @@ class NicOut(Out):
 
 
 class NicsApi(ObjectApi):
-    """NICs: attached to a subnet or to the way out of the region, and to a security group.
+    """NICs: in a subnet or in the external network of the region, with a security group.
 
     Created and deleted with their VM.
     """

@@ -31,7 +31,7 @@ class EndOut(serializers.Serializer[Any]):
     nic = serializers.UUIDField()
     ip = serializers.IPAddressField(
         allow_null=True,
-        help_text="As the other end sees it. null: the sender has no way to the receiver's EIP.",
+        help_text="As the other end sees it. null: the sender has no route to the receiver's EIP.",
     )
     subnet = ReferenceOut(allow_null=True, help_text="null: an external NIC.")
     vpc = ReferenceOut(allow_null=True)

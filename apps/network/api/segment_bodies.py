@@ -9,17 +9,18 @@ from rest_framework import serializers
 from apps.api import limits
 from apps.api.bodies import Items, LineField
 from apps.network.models.external import LAST_VLAN
-from apps.network.segment_plan import MOST_MBIT, MOST_RANGES, MOST_ROUTES
+from apps.network.segment_plan import MOST_MBIT, MOST_ROUTES
+from apps.network.segment_ranges import MOST_RANGES
 from apps.network.services import external_segment as services
 
-ROUTES_HELP = "Destinations handed out with its addresses; 0.0.0.0/0 or ::/0 is the default route."
+ROUTES_HELP = "Destinations that VMs reach through the segment; 0.0.0.0/0 or ::/0 is the default route."
 
 
 class SegmentRangeBody(serializers.Serializer[Any]):
     first = serializers.CharField(max_length=limits.ADDRESS)
     last = serializers.CharField(max_length=limits.ADDRESS)
     kept_back = serializers.BooleanField(
-        required=False, default=False, help_text="true: not given out to tenants."
+        required=False, default=False, help_text="true: reserved, never assigned to tenants."
     )
 
 
@@ -32,7 +33,7 @@ def _ceiling(**more: Any) -> serializers.IntegerField:
     return serializers.IntegerField(
         min_value=1,
         max_value=MOST_MBIT,
-        help_text="Most Mbit/s that a tenant can set for an address.",
+        help_text="Maximum bandwidth of an address in Mbit/s, in each direction.",
         **more,
     )
 
@@ -70,7 +71,7 @@ class SegmentBody(serializers.Serializer[Any]):
 
 
 class ChangeBody(serializers.Serializer[Any]):
-    """What is not given stays as it is."""
+    """Fields that are left out stay unchanged."""
 
     ranges = Items(SegmentRangeBody(), MOST_RANGES, required=False)
     routes = _routes(required=False)

@@ -20,9 +20,9 @@ class Eip(Kind):
     """An address of an external segment (`segment_address.ip`), bound to one carrier or to none.
 
     The carrier is a VM now; gateways and load balancers come later (`apps.network.carriers`). Of the addresses that a
-    carrier has, the one bound first comes first. `is_egress`: its owner picked it as the default egress. `leaving`:
-    former carriers (ids) whose network may still have it, until an operation has taken it away there. `chosen`: the
-    address that was requested; null: any.
+    carrier has, the one bound first comes first. `delivery_chosen`: its owner said how it is delivered. `is_egress`:
+    its owner picked it as the default egress. `leaving`: former carriers (ids) whose network may still have it, until
+    an operation has taken it away there. `chosen`: the address that was requested; null: any.
     """
 
     class Delivery(models.TextChoices):
@@ -37,6 +37,7 @@ class Eip(Kind):
     carrier = models.ForeignKey(Resource, models.PROTECT, null=True, blank=True, related_name="eips")
     bound_at = models.DateTimeField(null=True, blank=True)
     delivery = models.CharField(max_length=10, choices=Delivery, default=Delivery.GUEST)
+    delivery_chosen = models.BooleanField(default=False, db_default=False)
     is_egress = models.BooleanField(default=False)
     leaving = ArrayField(models.UUIDField(), default=list, blank=True, editable=False)
 

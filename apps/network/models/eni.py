@@ -71,6 +71,11 @@ class Eni(Kind):
         return str(held.ip) if held is not None else ""
 
     @property
+    def addresses(self) -> list[str]:
+        """All its addresses: an internal one may have an IPv6 address beside."""
+        return [self.address] if self.is_external and self.address else self.nic.ips
+
+    @property
     def shown_vm(self) -> Resource | None:
         """The VM that it is bound to, or is being bound to."""
         return self.vm or self.next_vm

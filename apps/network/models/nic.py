@@ -57,14 +57,25 @@ class Nic(Loaded):
                 name="address_and_subnet_together",
             ),
             models.CheckConstraint(
+                condition=Q(ip6__isnull=True) | Q(subnet__isnull=False), name="ipv6_address_in_a_subnet"
+            ),
+            models.CheckConstraint(
                 condition=~Q(role="internal") | Q(subnet__isnull=False), name="internal_nics_have_a_subnet"
             ),
         ]
         # Search by address, in whichever subnet.
-        indexes = [models.Index(fields=["ip"], name="nic_address")]
+        indexes = [
+            models.Index(fields=["ip"], name="nic_address"),
+            models.Index(fields=["ip6"], name="nic_ipv6_address", condition=Q(ip6__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.ip} {self.mac}" if self.ip else self.mac
+
+    @property
+    def ips(self) -> list[str]:
+        """Its addresses in the subnet, IPv4 first."""
+        return [str(ip) for ip in (self.ip, self.ip6) if ip]
 
     @property
     def its_subnet(self) -> Subnet:

@@ -51,7 +51,7 @@ def apply_eni(run: OperationContext) -> None:
     """Bring the port up to the rows."""
     eni = load_eni(run.target_id)
     if eni is not None:
-        run.step(_("Changing its port"), 50)
+        run.step(_("Updating the port"), 50)
         ensure_eni_port(run, eni)
 
 

@@ -16,22 +16,14 @@ from apps.drivers.protocols import Fabric
 from apps.drivers.specs import ProviderNetworkSpec
 from apps.infrastructure import backends
 from apps.infrastructure.selectors import host_in_reach
-from apps.lifecycle.actor import SYSTEM
-from apps.lifecycle.acts import service_of
 from apps.lifecycle.bulk_insert import remove
-from apps.lifecycle.errors import Refused
 from apps.lifecycle.handlers import Settle, handles
-from apps.lifecycle.models import Resource, State
 from apps.lifecycle.operation_context import OperationContext
 from apps.lifecycle.usable import is_being_removed
-from apps.lifecycle.verbs import Verb
-from apps.network.models import Edge, Eip, Eni, ExternalSegment, ProviderNetwork
+from apps.network.models import Edge, ExternalSegment, ProviderNetwork
 from apps.network.operations.probing import probe
 from apps.network.specs import edge_spec, provider_network_spec
-from apps.network.verbs.eip import EIP_RESYNC
-from apps.network.verbs.eni import ENI_RESYNC
 from apps.network.verbs.external_segment import (
-    SEGMENT_CHANGE,
     SEGMENT_CREATE,
     SEGMENT_DELETE,
     SEGMENT_FOLLOW_HOSTS,
@@ -51,29 +43,6 @@ def create_segment(run: OperationContext) -> None:
         run.step(_("Checking that nothing answers at %(address)s"), 20, address=segment.router_address)
         _ensure_router_address(run, segment)
     _connect(run, segment)
-
-
-@handles(SEGMENT_CHANGE)
-def change_segment(run: OperationContext) -> None:
-    """Hand out changed routes: what is bound is brought up to them, each by an operation of its own."""
-    if "routes" not in run.operation.args:
-        return
-    bound = Eip.objects.filter(segment=run.target_id, carrier__isnull=False).order_by("pk")
-    run.step(_("Changing the routes of %(count)s EIPs"), 50, count=bound.count())
-    for eip in bound.iterator():
-        _hand_out(run, eip, EIP_RESYNC, _("EIP %(name)s keeps its routes until its next change: %(why)s"))
-    enis = Eni.objects.filter(segment=run.target_id, state=State.READY).order_by("pk")
-    for eni in enis.iterator():
-        text = _("Elastic NIC %(name)s keeps its routes until its next change: %(why)s")
-        _hand_out(run, eni, ENI_RESYNC, text)
-
-
-def _hand_out(run: OperationContext, row: Resource, resync: Verb, otherwise: str) -> None:
-    run.check()
-    try:
-        service_of(resync)(SYSTEM, row)
-    except Refused as refusal:  # busy: what is done with it now may still hand out the old routes
-        run.step(otherwise, None, name=row.name, why=refusal.message)
 
 
 @handles(SEGMENT_FOLLOW_HOSTS)
@@ -158,7 +127,7 @@ def _ensure_router_address(run: OperationContext, segment: ExternalSegment) -> N
     mac = probe(run, segment.provider_network, [address]).get(address, own)
     if mac.lower() != own.lower():
         raise DriverError(
-            _("Another machine answers at the router's address %(address)s (%(mac)s)."),
+            _("Another machine answers at the router’s address %(address)s (%(mac)s)."),
             values={"address": address, "mac": mac},
             code="address.conflict",
             permanent=True,

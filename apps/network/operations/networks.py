@@ -25,6 +25,7 @@ from apps.network.verbs import (
     SECURITY_GROUP_RESYNC,
     SECURITY_GROUP_RETRY,
     SECURITY_GROUP_SET_RULES,
+    SUBNET_ADD_IPV6,
     SUBNET_CREATE,
     SUBNET_DELETE,
     SUBNET_FORCE_CLEAN,
@@ -68,6 +69,14 @@ def create_subnet(run: OperationContext) -> None:
     subnet = Subnet.objects.select_related("region", "vpc").get(pk=run.target_id)
     _await_vpc(run, subnet.vpc)
     run.step(_("Creating the subnet"), 50)
+    _fabric(run, subnet).ensure(subnet_spec(subnet))
+
+
+@handles(SUBNET_ADD_IPV6)
+def add_ipv6(run: OperationContext) -> None:
+    """Bring the subnet up to its row."""
+    subnet = Subnet.objects.select_related("region").get(pk=run.target_id)
+    run.step(_("Applying to the network"), 50)
     _fabric(run, subnet).ensure(subnet_spec(subnet))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from uuid import UUID
 
+from apps.drivers.errors import DriverError
+from apps.drivers.fabric_errors import ADDRESS_IN_USE
 from apps.drivers.protocols import Fabric
 from apps.drivers.specs import ExternalPortSpec, PortSpec, TranslatedAddressSpec
 from apps.network.egress import leaves_in_guest
@@ -21,13 +23,32 @@ def ensure_ports(
     *,
     generation: int,
     untranslated: Collection[UUID] = (),
+    own: UUID | None = None,
 ) -> None:
     """Make the ports of a VM as its rows say; `eips` are all those bound to it, the one bound first first.
 
-    `untranslated`: EIPs that it may still have by one-to-one NAT, though not by its rows. An address is taken away
-    where it was before it is given.
+    `untranslated`: EIPs that it may still have by one-to-one NAT, though not by its rows. `own`: the one that is being
+    moved. Another one whose move has not reached its former carrier is left to its own operation: should the network
+    refuse it, the VM gets all others.
     """
     nics = list(nics)
+    try:
+        _ensure_all(fabric, nics, eips, generation, untranslated)
+    except DriverError as error:
+        here = [eip for eip in eips if eip.pk == own or not eip.leaving]
+        if error.code != ADDRESS_IN_USE or len(here) == len(eips):
+            raise
+        _ensure_all(fabric, nics, here, generation, untranslated)
+
+
+def _ensure_all(
+    fabric: Fabric,
+    nics: Sequence[Nic],
+    eips: Sequence[Eip],
+    generation: int,
+    untranslated: Collection[UUID],
+) -> None:
+    """An address is taken away where it was before it is given."""
     internal = [nic for nic in nics if nic.role == NicRole.INTERNAL]
     for nic in internal:
         default_route = not leaves_in_guest(eips)

@@ -86,5 +86,8 @@ def _answers(address: str, mac: str) -> DriverError:
         values={"address": address, "mac": mac},
         code="address.conflict",
         permanent=True,
-        hint=_("Delete this one and choose another address, or ask an administrator to remove that machine."),
+        hint=_(
+            "Delete this resource and create it with another address, or ask an administrator to "
+            "remove that machine."
+        ),
     )

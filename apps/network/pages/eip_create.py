@@ -11,7 +11,8 @@ from apps.lifecycle.models import Operation
 from apps.network.api.eips import EipsApi
 from apps.network.eip_forms import EipForm
 from apps.network.models import Eip
-from apps.network.pages.eips import EIP, routes_text
+from apps.network.pages.eips import EIP
+from apps.network.segment_texts import routes_text
 from apps.network.selectors import visible_segments
 from apps.network.services.eip import create_eips
 from apps.network.services.segment_addresses import free_addresses

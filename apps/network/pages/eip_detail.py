@@ -8,12 +8,28 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from apps.lifecycle.models import Resource
+from apps.network.bound_eips import bound_eips
 from apps.network.carriers import carrier_of
+from apps.network.delivery_texts import delivery_text
+from apps.network.egress import default_egress
 from apps.network.models import Eip, ExternalSegment
-from apps.network.pages.eips import EIP, carrier_link, routes_text, segment_link
+from apps.network.pages.eips import EIP, carrier_link, segment_link
+from apps.network.segment_texts import routes_text
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
 from apps.portal.html import moment
+
+
+def _egress(eip: Eip) -> str:
+    """Return whether a bound EIP is the default egress of its carrier, and why or why not."""
+    if not eip.segment.has_default_route:
+        return _("No: its segment has no default route")
+    if eip.is_egress:
+        return _("Yes, picked")
+    found = default_egress(bound_eips(eip.carrier_id), eip.version) if eip.carrier_id else None
+    if found == eip:
+        return _("Yes: bound first")
+    return _("No: %(address)s is") % {"address": found.address if found else "–"}
 
 
 class EipDetail(DetailPage):
@@ -41,7 +57,7 @@ class EipDetail(DetailPage):
                     Property(_("Bandwidth"), _("%(n)s Mbit/s each way") % {"n": f"{row.mbit:,}"}),
                 ],
             ),
-            Properties(_("Binding"), self._binding(row)),
+            Properties(_("Connection"), self._binding(row)),
         ]
 
     def _binding(self, row: Eip) -> list[Property]:
@@ -53,10 +69,10 @@ class EipDetail(DetailPage):
             Property(_("Bound since"), moment(row.bound_at)),
         ]
         if kind is not None and len(kind.deliveries) > 1:
-            found.append(Property(_("Delivery"), row.get_delivery_display()))
+            text = delivery_text(row.delivery, chosen=row.delivery_chosen, why=kind.why(row.carrier.pk))
+            found.append(Property(_("Delivery"), text))
         if kind is not None and kind.egress:
-            picked = _("Picked") if row.is_egress else _("Not picked")
-            found.append(Property(_("Default egress"), picked))
+            found.append(Property(_("Default egress"), _egress(row)))
         return found
 
     def uses(self, row: Eip) -> Sequence[Related]:

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.network.eip_forms import BandwidthForm, BindForm, UnbindForm
 from apps.network.filters import EipFilter
-from apps.network.models import Eip, ExternalSegment
+from apps.network.models import Eip
 from apps.network.selectors import visible_eips, visible_segments
 from apps.network.verbs.eip import (
     EIP_BIND,
@@ -51,7 +51,7 @@ from apps.portal.view_tabs import ListView
 
 def _unbinding(eip: Eip) -> list[str]:
     return [
-        _("Connections through %(address)s end at once.") % {"address": eip.address},
+        _("Connections through %(address)s end immediately.") % {"address": eip.address},
         _("The EIP stays yours. You can bind it again."),
     ]
 
@@ -119,8 +119,7 @@ class EipList(ListPage):
             gettext_lazy("IP address"),
             lambda row, page: copyable(row.address) if row.address else "",
             sort="segment_address__ip",
-            width="address",
-            wide=False,
+            width="long",
             brief=True,
             kept=True,
             text=lambda row, page: row.address,
@@ -172,11 +171,7 @@ class EipList(ListPage):
     search_hint = gettext_lazy("Name, ID or address")
     empty = Empty(
         gettext_lazy("No EIPs yet"),
-        gettext_lazy("An EIP is an address outside your VPCs. Bind it to a VM to reach the VM from there."),
+        gettext_lazy(
+            "An EIP is an address outside your VPCs. Bind it to a VM to reach the VM from outside its VPC."
+        ),
     )
-
-
-def routes_text(segment: ExternalSegment) -> str:
-    """Return what a segment's addresses lead to, as people read it."""
-    words = [_("default route") if route.prefixlen == 0 else str(route) for route in segment.routes]
-    return ", ".join(words) or _("none")

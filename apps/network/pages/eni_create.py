@@ -7,11 +7,10 @@ from typing import Any
 from django.utils.translation import gettext_lazy
 
 from apps.network.api.enis import EnisApi
-from apps.network.eip_forms import free_text
 from apps.network.eni_forms import EXTERNAL, INTERNAL, EniForm
 from apps.network.models import Eni
-from apps.network.pages.eips import routes_text
 from apps.network.pages.enis import ENI, speed_text
+from apps.network.segment_texts import free_text, routes_text
 from apps.network.selectors import visible_segments, visible_subnets
 from apps.network.services.eip import DEFAULT_MBIT
 from apps.portal.create import CreatePage, Section
@@ -28,7 +27,11 @@ class EniCreate(CreatePage):
     aside = "network/eni_summary.html"
     sections = (
         Section(gettext_lazy("Basics"), ("name", "project", "description")),
-        Section(gettext_lazy("Network"), ("role", "subnet", "segment", "address"), css="one-field eni-place"),
+        Section(
+            gettext_lazy("Network"),
+            ("role", "subnet", "segment", "address", "address6"),
+            css="one-field eni-place",
+        ),
         Section(gettext_lazy("Traffic"), ("security_group", "mbit_in", "mbit_out")),
     )
 
@@ -63,6 +66,7 @@ class EniCreate(CreatePage):
             **place,
             "where": place.get("segment") or place.get("subnet"),
             "address": data.get("address", ""),
+            "address6": data.get("address6", ""),
             "left": left,
             "speed_in": speed_text(speeds[0]),
             "speed_out": speed_text(speeds[1]),

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from apps.lifecycle.models import Resource
 from apps.network.models import Eni, ExternalSegment, SecurityGroup, Subnet, Vpc
-from apps.network.pages.eips import routes_text
 from apps.network.pages.enis import ENI, named_link, role_text, speed_text
+from apps.network.segment_texts import routes_text
 from apps.portal.dependencies import Related
 from apps.portal.detail import ACTIVITY, OVERVIEW, DetailPage, Properties, Property
 
@@ -22,7 +22,7 @@ class EniDetail(DetailPage):
 
     def facts(self, row: Eni) -> Sequence[Property]:
         """Its address, and where it is."""
-        facts = [Property(_("IP address"), row.address, copy=bool(row.address))]
+        facts = [Property(_("IP address"), each, copy=bool(each)) for each in row.addresses or [""]]
         if row.shown_vm is not None:
             facts.append(Property(_("Virtual machine"), named_link(row.shown_vm, self)))
         return facts
@@ -48,6 +48,7 @@ class EniDetail(DetailPage):
                 [
                     Property(_("Type"), role_text(row)),
                     Property(_("IP address"), row.address, copy=bool(row.address)),
+                    *([Property(_("IPv6 address"), str(nic.ip6), copy=True)] if nic.ip6 else []),
                     Property(_("MAC"), nic.mac, copy=True),
                     *place,
                 ],

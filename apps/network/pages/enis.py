@@ -52,7 +52,7 @@ def _unbinding(eni: Eni) -> list[str]:
 def _goes(eni: Eni) -> list[str]:
     if not eni.address:
         return [_("The elastic NIC has no address.")]
-    return [_("You lose the address %(address)s.") % {"address": eni.address}]
+    return [_("You lose the address %(address)s.") % {"address": each} for each in eni.addresses]
 
 
 ENI = PageKind(
@@ -63,7 +63,7 @@ ENI = PageKind(
     icon="plug-connected",
     help="networks#elastic-nics",
     visible=visible_enis,
-    beside=lambda eni: eni.address,
+    beside=lambda eni: ", ".join(eni.addresses),
     create=ENI_CREATE,
     copies=True,
     actions=(
@@ -112,10 +112,11 @@ class EniList(ListPage):
         Column(
             "address",
             gettext_lazy("IP address"),
-            lambda row, page: copyable(row.address) if row.address else "",
-            width="code",
-            wide=False,
-            text=lambda row, page: row.address,
+            lambda row, page: copyable(", ".join(row.addresses)) if row.addresses else "",
+            width="long",
+            brief=True,
+            kept=True,
+            text=lambda row, page: ", ".join(row.addresses),
         ),
         Column(
             "vm",
@@ -175,5 +176,5 @@ class EniList(ListPage):
     search_hint = gettext_lazy("Name, ID, address or MAC")
     empty = Empty(
         gettext_lazy("No elastic NICs yet"),
-        gettext_lazy("An elastic NIC connects a VM to a further network, and can be moved to another VM."),
+        gettext_lazy("An elastic NIC connects a VM to an additional network. You can move it to another VM."),
     )

@@ -13,7 +13,7 @@ from apps.infrastructure.models import Region
 from apps.infrastructure.pages.attention import FULL, NAMED, NEARLY_FULL, AttentionItem
 from apps.lifecycle.actor import SYSTEM
 from apps.network.models import SegmentAddress
-from apps.network.segment_plan import size_of
+from apps.network.segment_ranges import size_of
 from apps.network.selectors import visible_segments
 from apps.network.services.segment_addresses import free_addresses, spans_given_out
 
@@ -40,7 +40,9 @@ def _items(row: Any) -> Iterator[AttentionItem]:
         )
         yield AttentionItem("warn", text % {"name": row.name, "n": row.conflicts}, f"{url}?use=conflict")
     total, free = size_of(spans_given_out(row)), free_addresses(row)
-    share = 100 * (total - free) / total if total else 100
+    share = (
+        100 * row.taken_addresses / total if total else 100
+    )  # not by `free`, which is counted up to a billion
     if share >= NEARLY_FULL and free < total:
         text = ngettext(
             "%(name)s has %(n)s free address left", "%(name)s has %(n)s free addresses left", free

@@ -23,14 +23,13 @@ from apps.network.address_map import (
     state_of,
 )
 from apps.network.api.segments import SegmentsApi
-from apps.network.eip_forms import free_text
 from apps.network.models import SegmentAddress
-from apps.network.pages.eips import routes_text
 from apps.network.pages.segments import SEGMENT
 from apps.network.segment_forms import (
     SegmentForm,
     range_lines,
 )
+from apps.network.segment_texts import free_text, number_text, routes_text
 from apps.network.selectors import visible_segment_addresses
 from apps.network.services.external_segment import create_segment
 from apps.network.services.segment_use import segment_users
@@ -58,7 +57,7 @@ def _addresses(page: DetailPage, row: Any) -> dict[str, Any]:
     )
     return {
         "map": address_map(row, rows, asked.get("from", "")),
-        "counts": [(state, WORDS[state], number) for state, number in counts_of(row).items()],
+        "counts": [(state, WORDS[state], number_text(number)) for state, number in counts_of(row).items()],
         "reserved": (RESERVED, WORDS[RESERVED]),
         "lines": [(each, state_of(each), WORDS[state_of(each)]) for each in found[:PAGE]],
         "uses": [("", _("All")), *SegmentAddress.Use.choices],
@@ -106,15 +105,16 @@ class SegmentDetail(DetailPage):
                 _("Addresses"),
                 [
                     Property(
-                        _("Ranges handed out"), ", ".join(range_lines(row, kept_back=False)) or _("all")
+                        _("Allocation ranges"), ", ".join(range_lines(row, kept_back=False)) or _("all")
                     ),
-                    Property(_("Ranges kept back"), ", ".join(range_lines(row, kept_back=True)) or _("none")),
+                    Property(_("Reserved ranges"), ", ".join(range_lines(row, kept_back=True)) or _("none")),
                     Property(_("Routes"), routes_text(row)),
                     Property(
-                        _("Bandwidth ceiling"), _("%(n)s Mbit/s each way") % {"n": f"{row.ceiling_mbit:,}"}
+                        _("Bandwidth ceiling"),
+                        _("%(n)s Mbit/s each way") % {"n": f"{row.ceiling_mbit:,}"},
                     ),
                     *(
-                        Property(WORDS[state], f"{counts[state]:,}")
+                        Property(WORDS[state], number_text(counts[state]))
                         for state in (FREE, USED, RESTING, CONFLICT)
                     ),
                 ],

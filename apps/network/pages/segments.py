@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
-from apps.network.eip_forms import free_text
 from apps.network.filters import SegmentFilter
 from apps.network.models import ExternalSegment
-from apps.network.pages.eips import routes_text
 from apps.network.segment_forms import (
     ChangeSegmentForm,
     FreeAddressForm,
     PermitSegmentForm,
 )
+from apps.network.segment_texts import free_text, routes_text
 from apps.network.selectors import visible_segments
+from apps.network.services.segment_use import segment_users
 from apps.network.verbs.external_segment import (
     SEGMENT_CHANGE,
     SEGMENT_CREATE,
@@ -33,20 +33,37 @@ from apps.portal.kinds import Do, PageKind
 from apps.portal.lists import Empty, ListPage
 from apps.portal.status_filter import with_status
 
+#: So many of what uses a segment are named where it cannot be deleted.
+NAMED = 10
 _OPEN_TO = (("true", gettext_lazy("All tenants")), ("false", gettext_lazy("Chosen tenants")))
 
 
 def _goes(segment: ExternalSegment) -> list[str]:
     return [
         _("%(cidr)s is disconnected from the platform.") % {"cidr": segment.cidr},
-        _("Only a segment without addresses in use can be deleted."),
+        *_users(segment),
     ]
+
+
+def _users(segment: ExternalSegment) -> list[str]:
+    users = segment_users(segment)
+    names = list(users.order_by("name", "pk").values_list("name", flat=True)[: NAMED + 1])
+    if not names:
+        return []
+    named = ", ".join(names[:NAMED]) + (" …" if len(names) > NAMED else "")
+    count = len(names) if len(names) <= NAMED else users.count()
+    text = ngettext(
+        "Cannot be deleted now: %(n)s address is in use (%(names)s). Release it first.",
+        "Cannot be deleted now: %(n)s addresses are in use (%(names)s). Release them first.",
+        count,
+    )
+    return [text % {"n": f"{count:,}", "names": named}]
 
 
 def _freeing(segment: ExternalSegment) -> list[str]:
     return [
-        _("The address is given out again."),
-        _("Before that, the platform checks whether something answers at it."),
+        _("The address becomes available again."),
+        _("The platform checks that no machine answers at it before it is assigned."),
     ]
 
 
@@ -82,7 +99,13 @@ class SegmentList(ListPage):
         NAME,
         STATE,
         Column(
-            "cidr", gettext_lazy("CIDR block"), lambda row, page: str(row.cidr), sort="cidr", width="address"
+            "cidr",
+            gettext_lazy("CIDR block"),
+            lambda row, page: str(row.cidr),
+            sort="cidr",
+            width="long",
+            brief=True,
+            kept=True,
         ),
         Column(
             "vlan",
@@ -96,7 +119,7 @@ class SegmentList(ListPage):
             gettext_lazy("Free addresses"),
             lambda row, page: free_text(row),
             end=True,
-            wide=False,
+            kept=True,
             text=lambda row, page: free_text(row),
         ),
         Column(

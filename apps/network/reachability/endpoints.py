@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
 from uuid import UUID
 
 from django.db.models import Q
@@ -12,6 +11,7 @@ from apps.accounts.single_line import clean_line
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.errors import Invalid
 from apps.network.bound_eips import bound_eips
+from apps.network.by_address import at_address
 from apps.network.models import Eip, Nic, NicRole
 from apps.network.reachability.outside import Outside, leaves_by
 from apps.network.segment_plan import is_address
@@ -53,7 +53,7 @@ def find_ends(actor: Actor, source: str, target: str) -> tuple[Nic, Nic, Outside
 def _eip(actor: Actor, text: str) -> Eip | None:
     """Return the EIP of a VM that has this address, unless a NIC has it."""
     address = text.strip()
-    if not is_address(address) or visible_nics(actor).filter(ip=address).exists():
+    if not is_address(address) or visible_nics(actor).filter(at_address(address)).exists():
         return None
     found = visible_eips(actor).filter(segment_address__ip=address, carrier__kind="vm")
     return found.first()
@@ -90,7 +90,4 @@ def _meant(text: str) -> Q:
         pass
     else:
         return Q(owner=key) | Q(pk=key)
-    try:
-        return Q(ip=str(IPv4Address(text)))
-    except ValueError:
-        return Q(owner__name__iexact=text)
+    return at_address(text) if is_address(text) else Q(owner__name__iexact=text)

@@ -48,11 +48,11 @@ def egress_steps(path: Path) -> Iterable[Step]:
     title, sender, leaving = _("Egress"), path.source.owner, path.outside.leaving
     if leaving is None:
         text = _("%(name)s has no default egress and no route to %(address)s.")
-        hint = _("Bind an EIP of a segment with a default route to it, or use the private address.")
+        hint = _("Bind an EIP from a segment with a default route to the VM, or use the private address.")
         names = {"name": sender.name, "address": path.outside.eip.address}
         return [Step("egress.none", Result.BLOCKED, title, text % names, hint, resource=sender, end=End.FROM)]
     names = {"name": sender.name, "address": leaving.address}
-    text = _("%(name)s leaves by its EIP %(address)s.") % names
+    text = _("Traffic of %(name)s leaves through its EIP %(address)s.") % names
     trouble = next(troubles(path, leaving, title, End.FROM), None)
     return [trouble or Step("egress.eip", Result.OK, title, text, resource=leaving, end=End.FROM)]
 

@@ -20,13 +20,22 @@ if TYPE_CHECKING:
 
 
 class Path:
-    """From one NIC to another, for one flow. rights: of who asks. outside: where the receiver is called by an EIP."""
+    """From one NIC to another, for one flow. rights: of who asks. outside: where the receiver is called by an EIP.
+
+    version: 4 or 6, of the addresses within VPCs.
+    """
 
     def __init__(
-        self, rights: Rights, source: Nic, target: Nic, flow: Flow, outside: Outside | None = None
+        self,
+        rights: Rights,
+        source: Nic,
+        target: Nic,
+        flow: Flow,
+        outside: Outside | None = None,
+        version: int = 4,
     ) -> None:
         self.rights, self.source, self.target, self.flow = rights, source, target, flow
-        self.outside = outside
+        self.outside, self.version = outside, version
 
     def nic(self, end: End) -> Nic:
         """Return the NIC at an end."""
@@ -40,7 +49,8 @@ class Path:
         """Return the address that the other end sees; None where nothing gets there."""
         if self.outside is not None:
             return self.outside.ip(end)
-        own: IPv4Address | None = self.nic(end).ip
+        nic = self.nic(end)
+        own: IPv4Address | IPv6Address | None = nic.ip6 if self.version == 6 else nic.ip
         return own
 
     @cached_property

@@ -57,11 +57,11 @@ def _disconnects(finding: Finding) -> Preview:
 
 
 def _nothing_counted(resource: Resource) -> Clean:
-    return Clean([_("Its addresses in quarantine and in conflict are forgotten.")])
+    return Clean([_("Its records of quarantined and conflicting addresses are deleted.")])
 
 
 def _address_rests(resource: Resource) -> Clean:
-    return Clean([_("Its address rests in quarantine and is then given out again.")], amounts={"eip": 1})
+    return Clean([_("Its address is quarantined first. Then it is available again.")], amounts={"eip": 1})
 
 
 declare(

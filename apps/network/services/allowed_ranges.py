@@ -12,8 +12,7 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
 from apps.lifecycle.errors import Invalid
 from apps.network.models import AllowedRange
-from apps.network.ranges import DEFAULT_RANGES, VpcRange, range_of
-from apps.network.services.segment_use import ensure_clear_of_segments
+from apps.network.ranges import VpcRange, range_of
 from apps.network.verbs import NETWORK_SET_RANGES
 
 
@@ -26,9 +25,6 @@ def set_allowed_ranges(actor: Actor, *, ranges: Sequence[Mapping[str, Any]]) -> 
     """
     allowed = allow(actor, NETWORK_SET_RANGES, project=None, tenant_id=None)
     checked = _checked(ranges)
-    if not checked:
-        for default in DEFAULT_RANGES:
-            ensure_clear_of_segments(None, default.cidr, "ranges")
     _lock()
     AllowedRange.objects.all().delete()
     AllowedRange.objects.bulk_create(
@@ -54,9 +50,7 @@ def _checked(ranges: Sequence[Mapping[str, Any]]) -> list[VpcRange]:
     errors: dict[str, list[str]] = {}
     for row, entry in enumerate(ranges):
         try:
-            field = f"ranges.{row}.cidr"
-            one = range_of(entry["cidr"], entry["min_prefix"], entry["max_prefix"], field)
-            ensure_clear_of_segments(None, one.cidr, field)
+            one = range_of(entry["cidr"], entry["min_prefix"], entry["max_prefix"], f"ranges.{row}.cidr")
         except Invalid as error:
             errors |= error.fields
         else:

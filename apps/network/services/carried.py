@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from django.db.models import F, Func, UUIDField, Value
+
 from apps.lifecycle import push
 from apps.lifecycle.bulk_insert import remove
 from apps.lifecycle.models import Resource
@@ -25,10 +27,21 @@ def hold_eips(carrier: UUID) -> list[Eip]:
     return list(Eip.objects.filter(carrier=carrier).select_related("segment").order_by("pk"))
 
 
+def leaving_eips(carrier: UUID) -> list[Eip]:
+    """Return the EIPs that are bound elsewhere or to nothing, but that the network of the carrier may still have.
+
+    The operation of each holds the carrier: whoever deletes that pushes it aside, so what it has not taken away goes
+    with the carrier.
+    """
+    return list(Eip.objects.filter(leaving__contains=[carrier]).order_by("pk"))
+
+
 def unbind_all(carrier: UUID) -> None:
     """Unbind the EIPs of a carrier that is gone from the network. Call in its operation's settle."""
     eips = list(Eip.objects.filter(carrier=carrier))
     Eip.objects.filter(carrier=carrier).update(carrier=None, bound_at=None, is_egress=False)
+    without = Func(F("leaving"), Value(carrier, UUIDField()), function="array_remove")
+    Eip.objects.filter(leaving__contains=[carrier]).update(leaving=without)
     for eip in eips:
         eip.carrier_id = None
         push.resource_changed(eip)

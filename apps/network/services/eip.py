@@ -22,7 +22,7 @@ from apps.lifecycle.requests import Allowed, Change
 from apps.lifecycle.usable import hold_for_use
 from apps.network.models import Eip, ExternalSegment, SegmentAddress
 from apps.network.selectors import usable_segments
-from apps.network.services.carrier_locks import beside, changes_eip
+from apps.network.services.carrier_locks import BOUND_EIP, beside
 from apps.network.services.segment_addresses import hold_address
 from apps.network.verbs.eip import (
     EIP_CREATE,
@@ -119,7 +119,7 @@ retry_eip = requested(EIP_RETRY)
 rename_eip = renames(EIP_RENAME)
 
 
-@changes_eip(EIP_SET_BANDWIDTH)
+@BOUND_EIP.changes(EIP_SET_BANDWIDTH)
 def set_bandwidth(change: Change[Eip], *, mbit: int) -> Operation:
     """Set the bandwidth of an EIP, bound or not. Raises Invalid, Busy."""
     eip = change.row
@@ -129,7 +129,7 @@ def set_bandwidth(change: Change[Eip], *, mbit: int) -> Operation:
     return change.request(args={"mbit": speed}, also=beside(change, eip.carrier_id, *eip.leaving))
 
 
-@changes_eip(EIP_PICK_EGRESS)
+@BOUND_EIP.changes(EIP_PICK_EGRESS)
 def pick_egress(change: Change[Eip]) -> Operation:
     """Make a bound EIP the default egress of its carrier, in place of the one that is. Raises Busy."""
     eip = change.row
@@ -139,7 +139,7 @@ def pick_egress(change: Change[Eip]) -> Operation:
     return change.request(also=beside(change, eip.carrier_id, *eip.leaving))
 
 
-@changes_eip(EIP_DELETE)
+@BOUND_EIP.changes(EIP_DELETE)
 def release_eip(change: Change[Eip]) -> Operation:
     """Give back an unbound EIP; its address rests in quarantine for a while."""
     return change.request(also=beside(change, *change.row.leaving))

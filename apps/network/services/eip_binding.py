@@ -24,15 +24,16 @@ from apps.lifecycle.requests import Change, lock
 from apps.lifecycle.usable import ensure_usable
 from apps.network.carriers import Carrier, carrier_of, limit_text
 from apps.network.models import Eip
-from apps.network.services.carrier_locks import beside, changes_eip, ensure_held, lock_carriers
+from apps.network.services.carrier_locks import BOUND_EIP, beside
+from apps.network.services.overlaps import ensure_apart
 from apps.network.verbs.eip import EIP_BIND, EIP_UNBIND
 
 
-@changes_eip(EIP_BIND)
+@BOUND_EIP.changes(EIP_BIND)
 def bind_eip(change: Change[Eip], *, carrier: UUID | str, delivery: str = "") -> Operation:
     """Bind an EIP, or move it from what it is bound to. To the same carrier again: finish, or change the delivery.
 
-    `delivery` is by default what suits the carrier. Raises Invalid (fields "carrier", "delivery"), Refused
+    `delivery` is by default what suits the carrier; "" says so. Raises Invalid (fields "carrier", "delivery"), Refused
     `region.mismatch` and `eip.too_many`, NotNow, Busy.
     """
     eip = change.row
@@ -42,10 +43,11 @@ def bind_eip(change: Change[Eip], *, carrier: UUID | str, delivery: str = "") ->
         raise NotNow(_("The EIP is already bound to %(name)s.") % {"name": found.name})
     if eip.carrier_id != found.pk:
         _ensure_room(kind, found, eip)
+        ensure_apart(kind.vpcs(found), [eip.segment_id], "carrier")
         Eip.objects.filter(pk=eip.pk).update(
             carrier=found, bound_at=Now(), is_egress=False, leaving=former_carriers(eip, but=found.pk)
         )
-    Eip.objects.filter(pk=eip.pk).update(delivery=way)
+    Eip.objects.filter(pk=eip.pk).update(delivery=way, delivery_chosen=bool(delivery))
     change.bump()
     args = {"carrier": str(found.pk), "delivery": way}
     return change.request(args=args, also=beside(change, found.pk, eip.carrier_id, *eip.leaving))
@@ -58,11 +60,11 @@ def unbind_eip(actor: Actor, row: Eip, /, *, carrier: UUID | str | None = None) 
 
     Raises NotNow when it is not bound and no carrier was named, Busy.
     """
-    held = lock_carriers(actor, row.pk)
+    held = BOUND_EIP.lock_others(actor, row.pk)
     if carrier and (stale := _stale(actor, row, UUID(str(carrier)))) is not None:
         return stale
     change = begin(actor, EIP_UNBIND, Eip(pk=row.pk))
-    ensure_held(change.row, held)
+    BOUND_EIP.ensure_held(change.row, held)
     return unbind(change)
 
 
@@ -102,7 +104,7 @@ def _carrier(change: Change[Eip], pk: UUID | str) -> tuple[Carrier, Any]:
     kind = carrier_of(row.kind) if row is not None else None
     found = kind.rows(change.actor).filter(pk=pk).first() if kind is not None else None
     if kind is None or found is None:
-        raise Invalid({"carrier": [_("Not found, or nothing that an EIP can be bound to.")]})
+        raise Invalid({"carrier": [_("Not found, or EIPs cannot be bound to this kind of resource.")]})
     ensure_may(change.actor, change.verb, found.project_id, found.tenant_id, found.pk)
     ensure_one_region(eip, found, field="carrier")
     ensure_usable(found)
@@ -129,7 +131,7 @@ def _delivery(kind: Carrier, carrier: Any, delivery: str, eip: Eip) -> str:
     way = delivery or str(kind.delivery(carrier))
     if way not in kind.deliveries:
         possible = ", ".join(str(each.label) for each in kind.deliveries)
-        raise Invalid({"delivery": [_("Not possible here. Possible: %(ways)s.") % {"ways": possible}]})
+        raise Invalid({"delivery": [_("Not available here. Available: %(ways)s.") % {"ways": possible}]})
     if reason := kind.unfit(carrier, eip, way):
         raise Invalid({"delivery": [str(reason)]})
     return way

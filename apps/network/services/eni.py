@@ -45,6 +45,7 @@ def create_eni(
     subnet: UUID | None = None,
     segment: UUID | None = None,
     address: str = "",
+    address6: str = "",
     security_group: UUID | None = None,
     mbit_in: int | None = None,
     mbit_out: int | None = None,
@@ -53,6 +54,7 @@ def create_eni(
 ) -> Operation:
     """Create an elastic NIC in a subnet, or in an external segment, with `address` or any free one.
 
+    `address6`: of one in a subnet with an IPv6 prefix, by default the one that goes with its IPv4 address.
     Bandwidth by default: unlimited in a subnet, as for an EIP in a segment. Raises Invalid, Forbidden, NotNow,
     QuotaExceeded and what giving out the address raises; then nothing is made.
     """
@@ -76,7 +78,7 @@ def create_eni(
         segment=where if isinstance(where, ExternalSegment) else None,
     )
     eni.save(force_insert=True)
-    held = _add_nic(eni, where, group, address.strip(), speeds)
+    held = _add_nic(eni, where, group, (address.strip(), address6.strip()), speeds)
     return allowed.request(eni, args={"in": str(where.pk), "address": held})
 
 
@@ -84,16 +86,25 @@ def _add_nic(
     eni: Eni,
     where: Subnet | ExternalSegment,
     group: SecurityGroup | None,
-    address: str,
+    addresses: tuple[str, str],
     speeds: tuple[int, int],
 ) -> str:
-    """Insert the NIC of a new one, give it an address and return that. `where` and `group` are held."""
+    """Insert the NIC of a new one, give it the addresses and return them. `where` and `group` are held."""
+    address, address6 = addresses
     if isinstance(where, Subnet):
         nic = allocate_nic(
-            where, eni, security_group=group, address=address or None, role=NicRole.ELASTIC, held=True
+            where,
+            eni,
+            security_group=group,
+            address=address or None,
+            address6=address6,
+            role=NicRole.ELASTIC,
+            held=True,
         )
         Nic.objects.filter(pk=nic.pk).update(mbit_in=speeds[0], mbit_out=speeds[1])
-        return str(nic.ip)
+        return ", ".join(nic.ips)
+    if address6:
+        raise Invalid({"address6": [_("Only in a subnet.")]})
     nic = Nic(owner_id=eni.pk, role=NicRole.ELASTIC, security_group=group)
     nic.mbit_in, nic.mbit_out = speeds
     nic.save(force_insert=True)

@@ -20,15 +20,8 @@ from apps.lifecycle.models import Operation
 from apps.lifecycle.requests import Allowed, Change
 from apps.network.edge_hosts import edge_hosts
 from apps.network.models import Edge, ExternalSegment, ProviderNetwork, SegmentRange
-from apps.network.models.external import LAST_VLAN
-from apps.network.segment_plan import (
-    MOST_MBIT,
-    AddressRange,
-    read_plan,
-    read_ranges,
-    read_routes,
-    read_word,
-)
+from apps.network.segment_plan import read_ceiling, read_plan, read_routes, read_vlan, read_word
+from apps.network.segment_ranges import AddressRange, read_ranges
 from apps.network.services.segment_use import (
     ensure_addresses_kept,
     ensure_no_overlap,
@@ -74,7 +67,7 @@ def create_segment(
     found_ranges = read_ranges(ranges, plan.cidr)
     found_routes = read_routes(routes, plan.cidr.version)
     ensure_no_overlap(region, plan.cidr)
-    network = _provider_network(region, read_word(physical_network, "physical_network"), _vlan(vlan))
+    network = _provider_network(region, read_word(physical_network, "physical_network"), read_vlan(vlan))
     segment = ExternalSegment(
         kind="external_segment",
         name=name,
@@ -86,7 +79,7 @@ def create_segment(
         gateway=plan.gateway,
         router_address=plan.router_address,
         routes=found_routes,
-        ceiling_mbit=_ceiling(ceiling_mbit),
+        ceiling_mbit=read_ceiling(ceiling_mbit),
         open_to_all=open_to_all,
         last_given=plan.cidr.network_address,
     )
@@ -126,7 +119,7 @@ def change_segment(
         segment.routes = read_routes(routes, segment.version)
         args["routes"] = [str(route) for route in segment.routes]
     if ceiling_mbit is not None:
-        segment.ceiling_mbit = args["ceiling_mbit"] = _ceiling(ceiling_mbit)
+        segment.ceiling_mbit = args["ceiling_mbit"] = read_ceiling(ceiling_mbit)
     ExternalSegment.objects.filter(pk=segment.pk).update(
         routes=segment.routes, ceiling_mbit=segment.ceiling_mbit
     )
@@ -191,15 +184,3 @@ def _set_ranges(segment: ExternalSegment, ranges: Sequence[AddressRange]) -> Non
             for each in ranges
         ]
     )
-
-
-def _vlan(vlan: int) -> int:
-    if not 0 <= vlan <= LAST_VLAN:
-        raise Invalid({"vlan": [_("0 to %(last)s; 0 means untagged.") % {"last": LAST_VLAN}]})
-    return vlan
-
-
-def _ceiling(mbit: int) -> int:
-    if not 1 <= mbit <= MOST_MBIT:
-        raise Invalid({"ceiling_mbit": [_("1 to %(most)s Mbit/s.") % {"most": f"{MOST_MBIT:,}"}]})
-    return mbit

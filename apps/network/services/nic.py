@@ -15,8 +15,9 @@ from apps.lifecycle.models import Operation, Resource
 from apps.lifecycle.requests import Change
 from apps.lifecycle.usable import hold_for_use
 from apps.network.models import Nic, NicRole, SecurityGroup
+from apps.network.prefixes import derived_address
 from apps.network.segment_plan import MOST_MBIT
-from apps.network.verbs import VM_SET_NIC_BANDWIDTH, VM_SET_SECURITY_GROUP
+from apps.network.verbs import VM_ADD_IPV6, VM_SET_NIC_BANDWIDTH, VM_SET_SECURITY_GROUP
 
 
 @changes(VM_SET_SECURITY_GROUP)
@@ -56,6 +57,19 @@ def set_nic_bandwidth(
         raise NotNow(_("The VM has no such NIC."))
     change.bump()
     return change.request(args={"role": str(role), "mbit_in": mbit_in, "mbit_out": mbit_out})
+
+
+@changes(VM_ADD_IPV6)
+def add_ipv6(change: Change[Resource]) -> Operation:
+    """Give the internal NIC of a VM the IPv6 address that goes with its other one. Raises NotNow."""
+    nic = Nic.objects.select_related("subnet").get(owner_id=change.row.pk, role=NicRole.INTERNAL)
+    subnet = nic.its_subnet
+    if not subnet.cidr6 or nic.ip is None:
+        raise NotNow(_("The subnet has no IPv6 prefix."))
+    nic.ip6 = derived_address(subnet.cidr6, subnet.cidr, nic.ip)
+    nic.save(update_fields=["ip6"])
+    change.bump()
+    return change.request(args={"address": str(nic.ip6)})
 
 
 def bindable_group(actor: Actor, owner: Resource, pk: UUID) -> SecurityGroup:

@@ -14,7 +14,7 @@ from apps.lifecycle.models import Operation
 from apps.lifecycle.requests import Change
 from apps.network.models import Eip, ExternalSegment, SegmentAddress
 from apps.network.segment_plan import is_address
-from apps.network.services.carrier_locks import beside, changes_eip
+from apps.network.services.carrier_locks import BOUND_EIP, beside
 from apps.network.services.eip_binding import former_carriers
 from apps.network.services.external_segment import bump_network
 from apps.network.services.segment_use import ensure_segment_unused
@@ -50,14 +50,14 @@ def free_address(change: Change[ExternalSegment], *, address: str) -> ExternalSe
     return segment
 
 
-@changes_eip(EIP_RESYNC)
+@BOUND_EIP.changes(EIP_RESYNC)
 def resync_eip(change: Change[Eip]) -> Operation:
     """Make the network match the row, also of what the EIP was bound to before."""
     eip = change.row
     return change.request(also=beside(change, eip.carrier_id, *eip.leaving))
 
 
-@changes_eip(EIP_FORCE_CLEAN)
+@BOUND_EIP.changes(EIP_FORCE_CLEAN)
 def force_clean_eip(change: Change[Eip]) -> Operation:
     """Unbind an EIP as far as possible and release it, whatever state it is in. Raises InUse, Busy."""
     eip = change.row

@@ -8,6 +8,7 @@ it is a conflict until an administrator frees it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any
@@ -18,10 +19,12 @@ from django.utils.translation import gettext as _
 
 from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.models import Resource
-from apps.network.models import ExternalSegment, SegmentAddress
+from apps.network.models import ExternalSegment, SegmentAddress, SegmentRange
 from apps.network.platform_settings import ADDRESS_QUARANTINE_MINUTES
-from apps.network.segment_plan import Address, AddressRange, holds, size_of, spans_of
+from apps.network.segment_plan import Address
+from apps.network.segment_ranges import AddressRange, holds, size_of, spans_of
 
+Span = tuple[Address, Address]
 #: More are not counted: an IPv6 segment has more than programs' numbers hold.
 MOST_FREE = 1_000_000_000
 
@@ -48,10 +51,14 @@ RETURNING host(next.ip)
 _LAST_GIVEN = "SELECT host(last_given) FROM network_externalsegment WHERE resource_id = %s"
 
 
-def spans_given_out(segment: ExternalSegment) -> list[tuple[Address, Address]]:
+def spans_given_out(segment: ExternalSegment) -> list[Span]:
     """Return the spans of addresses that the segment gives out; its ranges should have been fetched."""
-    ranges = [AddressRange(each.first, each.last, each.kept_back) for each in segment.ranges.all()]
-    return spans_of(segment.cidr, (segment.gateway, segment.router_address), ranges)
+    return _spans(segment, segment.ranges.all())
+
+
+def _spans(segment: ExternalSegment, ranges: Iterable[SegmentRange]) -> list[Span]:
+    found = [AddressRange(each.first, each.last, each.kept_back) for each in ranges]
+    return spans_of(segment.cidr, (segment.gateway, segment.router_address), found)
 
 
 def free_addresses(segment: Any) -> int:
@@ -72,11 +79,13 @@ def hold_address(
     Raises Invalid at `field` for what is no address of the segment, Refused `address.taken` or `segment.full`.
     """
     held = SegmentAddress(segment=segment, holder_id=holder.pk, use=use)
+    # Read again: those that the caller has may be from before it got the lock.
+    spans = _spans(segment, SegmentRange.objects.filter(segment=segment))
     if address:
-        held.ip = _given_out(segment, address, field)
+        held.ip = _given_out(segment, spans, address, field)
         _insert_chosen(held, field)
     else:
-        held.ip = _take_next(segment)
+        held.ip = _take_next(segment, spans)
         held.save(force_insert=True)
     return held
 
@@ -104,21 +113,20 @@ def free_rested_addresses() -> int:
     return rested.delete()[0]
 
 
-def _given_out(segment: ExternalSegment, address: Address | str, field: str) -> Address:
+def _given_out(segment: ExternalSegment, spans: list[Span], address: Address | str, field: str) -> Address:
     try:
         chosen = ip_address(str(address).strip().replace("%", "?"))
     except ValueError:
         raise Invalid({field: [_("Not an IP address.")]}) from None
     if chosen not in segment.cidr:
         values = {"name": segment.name, "cidr": segment.cidr}
-        raise Invalid({field: [_("Not an address of segment %(name)s (%(cidr)s).") % values]})
-    if not holds(spans_given_out(segment), chosen):
+        raise Invalid({field: [_("Not an address in segment %(name)s (%(cidr)s).") % values]})
+    if not holds(spans, chosen):
         raise Invalid({field: [_("%(address)s is reserved. Choose another one.") % {"address": chosen}]})
     return chosen
 
 
-def _take_next(segment: ExternalSegment) -> Address:
-    spans = spans_given_out(segment)
+def _take_next(segment: ExternalSegment, spans: list[Span]) -> Address:
     values = {
         "segment": segment.pk,
         "firsts": [str(first) for first, _last in spans],
@@ -162,8 +170,8 @@ def _taken(held: SegmentAddress, field: str) -> Refused:
             "Choose another address, or ask an administrator to remove that machine and free the address."
         )
     elif other is not None and other.use == SegmentAddress.Use.QUARANTINE:
-        why = _("%(address)s was released a moment ago and is in quarantine.")
-        hint = _("Choose another address, or try again later.")
+        why = _("%(address)s was recently released and is in quarantine.")
+        hint = _("Choose another address, or retry later.")
     else:
         why = _("%(address)s is in use.")
         hint = _("Choose another address, or leave the field empty for any.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ipaddress import IPv6Network
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
@@ -11,9 +12,9 @@ from apps.infrastructure.models import Region
 from apps.lifecycle.errors import InUse, Invalid
 from apps.lifecycle.in_use import NAMED, ensure_unused
 from apps.lifecycle.models import Resource
-from apps.network.models import ExternalSegment, SegmentAddress, Vpc
-from apps.network.ranges import allowed_ranges
-from apps.network.segment_plan import AddressRange, Network, holds, spans_of
+from apps.network.models import ExternalSegment, SegmentAddress, Subnet
+from apps.network.segment_plan import Network
+from apps.network.segment_ranges import AddressRange, holds, spans_of
 
 
 def segment_users(segment: ExternalSegment) -> QuerySet[Resource]:
@@ -39,7 +40,7 @@ def ensure_addresses_kept(segment: ExternalSegment, ranges: Sequence[AddressRang
     if users:
         named = ", ".join(f"{row.ip} ({row.holder})" for row in users[:NAMED])
         raise InUse(
-            _("%(count)s addresses in use would be left out: %(named)s.")
+            _("%(count)s addresses in use would be outside the ranges: %(named)s.")
             % {"count": len(users), "named": named},
             hint=_("Release these addresses first, or keep them in a range."),
             field="ranges",
@@ -57,23 +58,15 @@ def ensure_addresses_kept(segment: ExternalSegment, ranges: Sequence[AddressRang
 
 
 def ensure_no_overlap(region: Region, block: Network) -> None:
-    """Raise Invalid (field "cidr") naming the segment, VPC or VPC range that the block overlaps."""
+    """Raise Invalid (field "cidr") naming the segment that the block overlaps. VPCs may: see `overlaps.py`."""
     overlapping = overlapping_segment(region, block)
     if overlapping is not None:
         raise overlapping
-    if block.version != 4:  # VPCs have IPv4 blocks only
-        return
-    for allowed in allowed_ranges():
-        if allowed.cidr.overlaps(block):
-            raise Invalid(
-                {"cidr": [_("Overlaps %(range)s, which VPCs are created from.") % {"range": allowed.cidr}]},
-                hint=_("Choose another CIDR block, or change the allowed VPC CIDR blocks first."),
-            )
-    vpc = Vpc.objects.filter(region=region, cidr__net_overlaps=str(block)).order_by("name").first()
-    if vpc is not None:
-        raise Invalid(
-            {"cidr": [_("Overlaps VPC %(name)s (%(cidr)s).") % {"name": vpc.name, "cidr": vpc.cidr}]}
-        )
+    if block.version == 6:  # prefixes are plentiful: an overlap is a mistake
+        subnet = Subnet.objects.filter(region=region, cidr6__net_overlaps=str(block)).order_by("name").first()
+        if subnet is not None:
+            values = {"name": subnet.name, "cidr": subnet.cidr6}
+            raise Invalid({"cidr": [_("Overlaps subnet %(name)s (%(cidr)s).") % values]})
 
 
 def overlapping_segment(region: Region, block: Network) -> Invalid | None:
@@ -84,6 +77,12 @@ def overlapping_segment(region: Region, block: Network) -> Invalid | None:
         return None
     values = {"name": other.name, "cidr": other.cidr}
     return Invalid({"cidr": [_("Overlaps segment %(name)s (%(cidr)s).") % values]})
+
+
+def ipv6_segments(region_id: int | None) -> list[IPv6Network]:
+    """Return the IPv6 blocks of a region's external segments."""
+    rows = ExternalSegment.objects.filter(edge__region=region_id, cidr__family=6)
+    return list(rows.values_list("cidr", flat=True))
 
 
 def ensure_clear_of_segments(region: Region | None, block: Network, field: str = "cidr") -> None:

@@ -43,6 +43,6 @@ def _free_number(edge: Edge) -> int:
             values={"most": MOST_UPLINKS},
             code="edge.full",
             permanent=True,
-            hint=_("Bind the EIP in the guest instead."),
+            hint=_("Choose the delivery “In the guest”."),
         )
     return int(number)

@@ -21,7 +21,6 @@ from apps.lifecycle.models import Operation
 from apps.lifecycle.requests import Allowed, Change
 from apps.network.models import Vpc
 from apps.network.ranges import vpc_block
-from apps.network.services.segment_use import ensure_clear_of_segments
 from apps.network.services.subnet import add_subnet
 from apps.network.verbs import SUBNET_CREATE, VPC_CREATE, VPC_DELETE, VPC_RENAME, VPC_RETRY
 from apps.quotas.services import hold, reserve_quota
@@ -62,7 +61,6 @@ def add_vpc(
     """Insert and request a VPC (`allowed` is VPC_CREATE). Call in a transaction."""
     name, description = clean_labels(name, description)
     block = vpc_block(cidr)
-    ensure_clear_of_segments(region, block)
     vpc = Vpc(
         kind="vpc",
         name=name,

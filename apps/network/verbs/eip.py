@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -36,7 +37,7 @@ def _may_be_egress(eip: Any) -> Text | None:
         return _("The EIP is not bound.")
     # One that failed is finished by the same request.
     if eip.is_egress and not eip.error:
-        return _("The EIP is the default egress already.")
+        return _("The EIP is already the default egress.")
     if not eip.segment.has_default_route:
         return _("Its segment has no default route.")
     return None
@@ -98,7 +99,15 @@ EIP_PICK_EGRESS = declare(
 )
 EIP_RENAME = declare(rename_verb("eip"))
 EIP_DELETE = declare(
-    delete_verb("eip", label=_("Release"), doing=_("Releasing"), obstacle=_must_be_unbound, firm=True)
+    delete_verb(
+        "eip",
+        label=_("Release"),
+        doing=_("Releasing"),
+        obstacle=_must_be_unbound,
+        firm=True,
+        status=Status.RELEASING,
+    )
 )
-EIP_RESYNC = declare(resync_verb("eip"))
+# Of several on one VM all are accepted, as when the routes of their segment change.
+EIP_RESYNC = declare(replace(resync_verb("eip"), takes_turns=True))
 EIP_FORCE_CLEAN = declare(force_clean_verb("eip"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -89,5 +90,6 @@ ENI_SET_BANDWIDTH = declare(
 )
 ENI_RENAME = declare(rename_verb("eni"))
 ENI_DELETE = declare(delete_verb("eni", obstacle=_must_be_unbound, firm=True))
-ENI_RESYNC = declare(resync_verb("eni"))
+# Of several on one VM all are accepted, as when the routes of their segment change.
+ENI_RESYNC = declare(replace(resync_verb("eni"), takes_turns=True))
 ENI_FORCE_CLEAN = declare(force_clean_verb("eni"))

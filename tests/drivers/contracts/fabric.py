@@ -1,5 +1,7 @@
 """What every `Fabric` does."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -38,8 +40,12 @@ def built(fabric: Fabric) -> tuple[VpcSpec, SubnetSpec]:
     return vpc, subnet
 
 
-def refused(code: str) -> "pytest.RaisesExc[DriverError]":
-    return pytest.RaisesExc(DriverError, check=lambda error: error.code == code)
+@contextmanager
+def refused(code: str) -> Iterator[None]:
+    """Expect a DriverError with this code, and fail with what came instead."""
+    with pytest.raises(DriverError) as caught:
+        yield
+    assert caught.value.code == code, repr(caught.value)
 
 
 class FabricContract:

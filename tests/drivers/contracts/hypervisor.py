@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from onebox.shell import patience
 
 from apps.drivers.protocols import Hypervisor
 from apps.drivers.specs import (
@@ -32,7 +33,7 @@ from tests.drivers.samples import a_volume, new_id
 
 def wait_until_off(hypervisor: Hypervisor, vm_id: str, seconds: float) -> VmStatus:
     """Ask the guest to shut down, again and again as an operation does, until it is off."""
-    give_up = time.monotonic() + seconds
+    give_up = time.monotonic() + patience(seconds)
     while True:
         status = hypervisor.ensure_power(vm_id, Power.OFF, graceful=True)
         if status.power is Power.OFF:
@@ -396,7 +397,7 @@ class DisksContract:
         hypervisor.ensure_vm(vm)
         hypervisor.ensure_power(vm.id, Power.ON, boot=1)
         assert hypervisor.ensure_held(vm.id, 1, pause=True).paused
-        give_up = time.monotonic() + 20
+        give_up = time.monotonic() + patience(20)
         while hypervisor.status(vm.id).paused:
             assert time.monotonic() < give_up
             time.sleep(0.2)

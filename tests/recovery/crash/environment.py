@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import uuid4
 
 from django.utils import timezone
 
@@ -12,10 +13,11 @@ from apps.compute.models import Image, InstanceType
 from apps.compute.services.instance_type import create_default_types
 from apps.infrastructure.models import Host, Region, StorageCluster
 from apps.lifecycle.actor import Actor
-from apps.network.models import SecurityGroup, Subnet
+from apps.network.models import ExternalSegment, SecurityGroup, Subnet
 from apps.quotas.models import Quota
 from tests import factories
 from tests.compute.factories import make_image
+from tests.network.external import make_segment
 from tests.network.factories import make_group, make_subnet, make_vpc
 
 PLENTY = 1_000_000
@@ -37,6 +39,8 @@ class Environment:
     image: Image
     subnet: Subnet
     group: SecurityGroup
+    #: Where EIPs are from.
+    segment: ExternalSegment
     owner: Actor
     admin: Actor
 
@@ -58,6 +62,9 @@ def make_environment() -> None:
     project = factories.default_project(tenant)
     make_subnet(make_vpc(project, region), "10.0.0.0/18")
     make_group(project, region)
+    # Of a name of its own: a pretend region may outlive the rows.
+    wire = f"wire-{uuid4().hex[:8]}"
+    make_segment(region, cidr="198.18.0.0/15", gateway="198.18.0.1", physical_network=wire)
 
 
 def load_environment() -> Environment:
@@ -71,6 +78,7 @@ def load_environment() -> Environment:
         image=Image.objects.get(),
         subnet=Subnet.objects.get(),
         group=SecurityGroup.objects.get(),
+        segment=ExternalSegment.objects.get(),
         owner=factories.actor_for_user(User.objects.get(username="alice")),
         admin=factories.actor_for_user(User.objects.get(username="ada")),
     )

@@ -57,10 +57,13 @@ class Command(BaseCommand):
             metavar=PARTS,
             help="an external segment; routes are separated by commas",
         )
+        parser.add_argument(
+            "--dns", action="append", default=[], metavar="ADDRESS", help="DNS server of a new region"
+        )
         parser.add_argument("--guest-image", required=True, help="a file in the pool's import directory")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        region = self._region(options["fabric"])
+        region = self._region(options["fabric"], options["dns"])
         compute = ComputeCluster.objects.filter(region=region).first()
         if compute is None:
             compute = create_compute_cluster(SYSTEM, region)
@@ -78,11 +81,13 @@ class Command(BaseCommand):
         self._image(storage, PurePosixPath(options["guest_image"]))
         self._accounts()
 
-    def _region(self, fabric: str) -> Region:
+    def _region(self, fabric: str, dns: list[str]) -> Region:
         region = Region.objects.filter(name=REGION).first()
         if region is None:
             self._made(f"region {REGION}")
-            return create_region(SYSTEM, REGION, "Local", fabric_address=fabric, open_to_tenants=True)
+            return create_region(
+                SYSTEM, REGION, "Local", fabric_address=fabric, dns_servers=dns, open_to_tenants=True
+            )
         if region.fabric_address != fabric:
             change_region(SYSTEM, region, {"fabric_address": fabric})
         return region
