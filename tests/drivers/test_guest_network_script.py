@@ -196,6 +196,14 @@ def test_a_nic_that_was_just_plugged_in_is_waited_for(guest: FakeGuest, tmp_path
     assert guest.leaves_by("172.20.1.9", "10.0.1.99") == "nic2"
 
 
+def test_what_an_earlier_run_adds_meanwhile_is_no_failure(guest: FakeGuest, tmp_path: Path) -> None:
+    """A run that takes too long is given up by the host, and goes on in the guest."""
+    given = GuestNic(EXTERNAL, (FIRST, SECOND))
+    twice = 'case "$*" in *"addr add"* | *"rule add"*) /usr/sbin/ip "$@" ;; esac'
+    assert guest.configure(given, path=ip_command(tmp_path, twice)) == (0, "")
+    assert guest.leaves_by("172.20.1.9", "10.0.1.99") == "nic1"
+
+
 def test_a_command_that_fails_is_reported_and_the_rest_is_done(guest: FakeGuest) -> None:
     guest.run("sysctl", "-qw", "net.ipv6.conf.nic1.disable_ipv6=1")
     status, said = guest.configure(GuestNic(EXTERNAL, (FIRST, SIXTH)))

@@ -74,7 +74,11 @@ add_address() { # add_address FAMILY ADDRESS
     # No duplicate is possible, and looking for one takes a second or two; not every ip command knows the word.
     [ "$1" = 4 ] || ! ip -6 addr add "$2" dev "$dev" nodad 2>/dev/null || return 0
     [ "$1" = 4 ] || look_not
-    try ip "-$1" addr add "$2" dev "$dev" && [ "$1" = 6 ] && looking=yes
+    if ! said=$(ip "-$1" addr add "$2" dev "$dev" 2>&1); then
+        have=
+        has_address "$2" || failed=${failed:-"ip -$1 addr add $2 dev $dev: $said"}
+    fi
+    [ "$1" = 4 ] || looking=yes
 }
 
 look_not() { # have the kernel not look for duplicates on the device until `settle`
@@ -122,10 +126,14 @@ del_route() { # del_route FAMILY TABLE DESTINATION
     ip "-$family" route del "$@" 2>/dev/null
 }
 
+has_rule() { case "$nl$rules" in *"$nl$2:${tab}from $3 lookup $4"*) return 0 ;; esac; return 1; }
 set_rule() { # set_rule FAMILY PRIORITY ADDRESS TABLE
     [ "$1" = "$ruled" ] || { ruled=$1 && rules=$(ip "-$1" rule 2>/dev/null); }
-    case "$nl$rules" in *"$nl$2:${tab}from $3 lookup $4"*) return 0 ;; esac
-    try ip "-$1" rule add pref "$2" from "$3" table "$4"
+    has_rule "$@" && return 0
+    said=$(ip "-$1" rule add pref "$2" from "$3" table "$4" 2>&1) && return 0
+    # An earlier run that nobody waits for any more may be adding the same.
+    rules=$(ip "-$1" rule 2>/dev/null)
+    has_rule "$@" || failed=${failed:-"ip -$1 rule add pref $2 from $3 table $4: $said"}
 }
 
 keep() { printf '%s\n' "$1" >"$file.partial" && mv "$file.partial" "$file"; }
