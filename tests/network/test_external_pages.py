@@ -134,7 +134,7 @@ def test_a_tenant_gets_binds_and_releases_an_eip(
     assert "203.0.113.0/24" in text(page.get("/eips/create/"))
     form = {"name": "web", "count": 1, "segment": segment.pk, "mbit": 20, "project": project_a.uid}
     seen = text(page.post("/eips/create/?preview=1", form))
-    assert "20 Mbit/s each way" in seen and "252" in seen
+    assert "20 Mbit/s in each direction" in seen and "252" in seen
     assert not Eip.objects.exists()
     answer = page.post("/eips/create/", form)
     eip = Eip.objects.get()
@@ -146,7 +146,7 @@ def test_a_tenant_gets_binds_and_releases_an_eip(
     page.post(f"/eips/{eip.pk}/bind/", {"carrier": carrier.pk})
     settle_all()
     shown = text(page.get(f"/eips/{eip.pk}/"))
-    assert carrier.name in shown and "Yes: bound first" in shown and "20 Mbit/s each way" in shown
+    assert carrier.name in shown and "Yes: bound first" in shown and "20 Mbit/s in each direction" in shown
     assert "has this EIP" in text(page.get(f"/eips/{eip.pk}/bind/"))
     assert "Connections through 203.0.113.2 end" in text(page.get(f"/eips/{eip.pk}/unbind/"))
     page.post(f"/eips/{eip.pk}/pick-egress/")
