@@ -31,6 +31,7 @@ OPERATION_CODES: dict[str, str] = {
     "fabric.edge_in_use": "The edge of the region still has external segments or ports.",
     "fabric.edge_missing": "The network does not have the edge of the region.",
     "fabric.invalid": "The network refused the values.",
+    "fabric.ipv6_missing": "The network does not have the IPv6 prefix of the subnet.",
     "fabric.port_missing": "The network does not have the port that an address is translated to.",
     "fabric.provider_network_in_use": "Addresses of the provider network are still in use.",
     "fabric.provider_network_missing": "The network does not have the provider network.",

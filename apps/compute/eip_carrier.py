@@ -18,7 +18,7 @@ from apps.network.services.overlaps import vpcs_at
 
 Delivery = Eip.Delivery
 NEEDS_IPV6 = gettext_lazy(
-    "One-to-one NAT needs an IPv6 address in the VM’s subnet. Bind this EIP in the guest."
+    "One-to-one NAT needs an IPv6 address in the VM’s subnet. Choose the delivery “In the guest”."
 )
 
 
@@ -61,7 +61,7 @@ def _unfit(vm: Vm, eip: Eip, delivery: str) -> Text | None:
     if others.exclude(pk=eip.pk).exists():
         # Both would stand for the same address of the guest: by which its packets leave would be chance.
         return _(
-            "The VM already has an IPv%(version)s EIP by one-to-one NAT. Bind this one in the guest."
+            "The VM already has an IPv%(version)s EIP by one-to-one NAT. Choose the delivery “In the guest”."
         ) % {"version": version}
     return None
 

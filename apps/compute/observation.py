@@ -22,6 +22,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
 
 from apps.accounts.access import granted_among
+from apps.compute.guests_behind import tell_guests_behind
 from apps.compute.models import Image, PauseReason, Power, Vm
 from apps.compute.services.power import finish_first_boot, resume_vm, start_vm
 from apps.compute.verbs import (
@@ -112,6 +113,7 @@ def take_reports(readings: Sequence[Reading]) -> None:
     believe_guests()
     _resume(readings)
     _finish_first_boots(readings)
+    tell_guests_behind([reading.host.pk for reading in readings])
 
 
 def _see_guest_networks(readings: Sequence[Reading]) -> None:

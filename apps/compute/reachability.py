@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from django.utils.translation import gettext as _
 
 from apps.compute.models import PauseReason, Vm
-from apps.compute.models.vm import NOT_REPORTED
+from apps.compute.models.vm import HOST_SILENT, NOT_REPORTED
 from apps.drivers.guest_network import WORDS
 from apps.drivers.specs import GuestNetworkReason
 from apps.lifecycle.models import State
@@ -53,9 +53,11 @@ def guest_steps(path: Path) -> Iterable[Step]:
     if vm is None or not vm.is_on:
         return []  # said already
     title = _("Guest")
-    if vm.guest_configured:
+    if vm.guest_configured and not vm.guest_behind:
         text = _("The address is configured in the guest of %(name)s.") % {"name": vm.name}
         return [Step("guest.configured", Result.OK, title, text, resource=owner, end=End.TO)]
     reason = WORDS.get(GuestNetworkReason(vm.guest_network_reason), "") or NOT_REPORTED
+    if vm.guest_behind:
+        reason = HOST_SILENT
     hint = _("Change the delivery of the EIP to one-to-one NAT, or configure the address in the guest.")
     return [Step("guest.not_configured", Result.UNKNOWN, title, _(reason), hint, resource=owner, end=End.TO)]

@@ -37,6 +37,16 @@ def missing_subnet(spec: PortSpec) -> DriverError:
     )
 
 
+def missing_ipv6(spec: PortSpec) -> DriverError:
+    """The port's subnet has no IPv6 in the fabric."""
+    return DriverError(
+        _("Port %(port)s needs IPv6 in subnet %(subnet_id)s, which has none in the network."),
+        values={"port": spec.id, "subnet_id": spec.subnet_id},
+        code="fabric.ipv6_missing",
+        hint=_("Resync the subnet, then retry."),
+    )
+
+
 def missing_group(spec: PortSpec | ExternalPortSpec, group_id: str) -> DriverError:
     """A security group of the port is not in the fabric."""
     return DriverError(

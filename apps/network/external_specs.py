@@ -18,7 +18,8 @@ from apps.network.egress import default_egress, leaves_in_guest
 from apps.network.models import Edge, Eip, Nic, NicRole, Subnet, VpcUplink
 from apps.network.platform_settings import NIC_CONNECTIONS
 
-_GATEWAYS = {4: GATEWAY_V4, 6: GATEWAY_V6}
+#: Of all addresses on the edge, by IP version.
+GATEWAYS = {4: GATEWAY_V4, 6: GATEWAY_V6}
 _WHOLE = {4: 32, 6: 128}
 
 
@@ -86,7 +87,7 @@ def guest_nic(nic: Nic, eips: Sequence[Eip]) -> GuestNic:
         addresses.append(
             GuestAddress(
                 address=f"{eip.address}/{_WHOLE[eip.version]}",
-                gateway=_GATEWAYS[eip.version],
+                gateway=GATEWAYS[eip.version],
                 routes=tuple(route for route in routes if route not in given),
             )
         )

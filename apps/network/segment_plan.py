@@ -126,7 +126,7 @@ def read_routes(routes: Sequence[str], version: int, field: str = "routes") -> l
             told = _("%(route)s is not an IPv%(version)s destination.") % {"route": block, "version": version}
             raise Invalid({field: [told]})
         if block in found:
-            raise Invalid({field: [_("%(route)s is there twice.") % {"route": block}]})
+            raise Invalid({field: [_("%(route)s is listed twice.") % {"route": block}]})
         found.append(block)
     return found
 

@@ -75,14 +75,16 @@ def _read_range(given: Mapping[str, Any], block: Network, field: str) -> Address
         last = ip_address(str(given.get("last") or given["first"]).strip().replace("%", "?"))
     except ValueError:
         values = {"first": given["first"], "last": given.get("last", "")}
-        raise Invalid({field: [_("Not two addresses: %(first)s, %(last)s.") % values]}) from None
+        raise Invalid({field: [_("Not a range of two addresses: %(first)s, %(last)s.") % values]}) from None
     if first not in block or last not in block:
         outside = last if first in block else first
         values = {"address": outside, "block": block}
         raise Invalid({field: [_("%(address)s is not inside the CIDR block %(block)s.") % values]})
     if int(first) > int(last):
         values = {"first": first, "last": last}
-        raise Invalid({field: [_("%(first)s comes after %(last)s.") % values]})
+        raise Invalid(
+            {field: [_("%(first)s is higher than %(last)s. Enter the lower address first.") % values]}
+        )
     return AddressRange(first, last, bool(given.get("kept_back", False)))
 
 

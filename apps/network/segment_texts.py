@@ -12,7 +12,7 @@ from apps.network.services.segment_addresses import free_addresses
 from apps.portal.pickers import Pick
 
 #: From so many free addresses on, how many there are does not matter.
-MANY = 1_000_000
+MANY = 100_000
 
 
 def free_text(segment: Any) -> str:

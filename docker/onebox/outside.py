@@ -54,13 +54,17 @@ class Gateway:
         """Run a program there and return what it printed."""
         return run(self.command(args), check=check, timeout=timeout).stdout
 
-    def up(self) -> None:
-        """Make the namespace with its addresses, and start what answers there."""
+    def up(self, tree: Path) -> None:
+        """Make the namespace with its addresses, connect it, and start what answers there."""
         if self.pidfile.pid() is not None:
             return
         _make_namespace(self.namespace)
         port = f"out-{self.network.vlan}"
+        # The switch would keep to the cable that it knew.
+        _vsctl(self.instance, tree, "--if-exists", "del-port", BRIDGE, port)
         _cable(_switch(self.instance), port, self.namespace, "eth0")
+        tag = f"tag={self.network.vlan}"
+        _vsctl(self.instance, tree, "add-port", BRIDGE, port, "--", "set", "port", port, tag)
         inside = ["ip", "-n", self.namespace]
         for block in self.network.blocks:
             bits = block.cidr.partition("/")[2]
@@ -101,8 +105,7 @@ def up(instance: Instance, tree: Path) -> None:
     instance.logs.mkdir(parents=True, exist_ok=True)
     _switch_up(instance, tree)
     for gateway in gateways(instance):
-        gateway.up()
-        _plug(instance, tree, f"out-{gateway.network.vlan}", f"tag={gateway.network.vlan}")
+        gateway.up(tree)
 
 
 def down(instance: Instance) -> None:
@@ -132,7 +135,7 @@ def _switch_up(instance: Instance, tree: Path) -> None:
     namespace, directory = _switch(instance), _directory(instance)
     if _pid(instance, "ovs-vswitchd") is not None:
         return
-    _switch_down(instance)  # what an interrupted start left
+    down(instance)  # what an interrupted start left, and gateways whose switch has gone
     directory.mkdir(parents=True, exist_ok=True)
     database = directory / "conf.db"
     database.unlink(missing_ok=True)
@@ -162,10 +165,6 @@ def _switch_down(instance: Instance) -> None:
             os.kill(pid, signal.SIGKILL)
             wait_until(partial(_has_stopped, instance, daemon), f"{daemon} to stop", seconds=10, every=0.01)
     _remove_namespace(_switch(instance))
-
-
-def _plug(instance: Instance, tree: Path, port: str, *settings: str) -> None:
-    _vsctl(instance, tree, "--may-exist", "add-port", BRIDGE, port, "--", "set", "port", port, *settings)
 
 
 def _daemon(instance: Instance, tree: Path, name: str, *args: str) -> None:
@@ -221,7 +220,9 @@ def _remove_namespace(name: str) -> None:
 
 def _cable(namespace: str, nic: str, other_namespace: str, other_nic: str) -> None:
     """Connect two namespaces. Checksums are real: the switch reads packets without their offload header."""
+    # Both ends: what was in a removed namespace lasts a moment longer than its name.
     run(["ip", "-n", namespace, "link", "del", nic], check=False)
+    run(["ip", "-n", other_namespace, "link", "del", other_nic], check=False)
     ends = (nic, "type", "veth", "peer", "name", other_nic, "netns", other_namespace)
     run(["ip", "-n", namespace, "link", "add", *ends])
     for place, end in ((namespace, nic), (other_namespace, other_nic)):

@@ -16,6 +16,9 @@ from typing import Any
 ANSWERS = {1: "198.51.100.10", 28: "2001:db8:ffff::10"}
 """What every name is, by type of question: A and AAAA."""
 
+IP_PKTINFO = 8
+"""An option of Linux that Python 3.11 does not name."""
+
 
 class Page(http.server.BaseHTTPRequestHandler):
     """Say from which address the visitor came."""
@@ -66,7 +69,7 @@ def serve(name: str) -> None:
     names: list[socket.socket] = []
     ready = selectors.DefaultSelector()
     for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):  # noqa: S104 - a namespace of its own
-        names.append(_udp(family, address))
+        names.append(udp(family, address))
         ready.register(names[-1], selectors.EVENT_READ)
     ready.register(web, selectors.EVENT_READ)
     print("ready", flush=True)
@@ -75,21 +78,34 @@ def serve(name: str) -> None:
             if key.fileobj is web:
                 web.handle_request()
             else:
-                _answer_name(key.fileobj)
+                answer_name(key.fileobj)
 
 
-def _udp(family: int, address: str) -> socket.socket:
+def udp(family: int, address: str, port: int = 53) -> socket.socket:
+    """Return a socket for `answer_name`."""
     sock = socket.socket(family, socket.SOCK_DGRAM)
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    sock.bind((address, 53))
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+    sock.bind((address, port))
     return sock
 
 
-def _answer_name(sock: Any) -> None:
-    question, sender = sock.recvfrom(1500)
+def answer_name(sock: Any) -> None:
+    """Answer one question, from the address that was asked: resolvers take no answer from another one."""
+    question, control, _flags, sender = sock.recvmsg(1500, 128)
     if (text := answer(question)) is not None:
-        sock.sendto(text, sender)
+        sock.sendmsg([text], [_from(*each) for each in control], 0, sender)
+
+
+def _from(level: int, kind: int, info: bytes) -> tuple[int, int, bytes]:
+    """Turn where a packet came to into where its answer leaves from, by any interface."""
+    if level == socket.IPPROTO_IPV6:
+        return level, kind, info[:16] + bytes(4)
+    asked = info[8:12]  # ifindex, local address, address asked
+    return level, kind, bytes(4) + asked + bytes(4)
 
 
 if __name__ == "__main__":

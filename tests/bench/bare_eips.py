@@ -13,7 +13,7 @@ from apps.compute.models import Vm
 from apps.drivers.ovn.edge import GUESTS, OUTSIDE, port_name
 from apps.drivers.ovn.external_addresses import outside_mac
 from apps.drivers.specs import GATEWAY_V4
-from apps.network.models import Edge, Nic, NicRole, ProviderNetwork
+from apps.network.models import Edge, ExternalSegment, Nic, NicRole
 from tests.compute.outside_lab import INTERNET4, Outside
 from tests.drivers.guests import Guest
 
@@ -40,11 +40,11 @@ class BareAddress:
     def bind(self) -> None:
         """Give it to port, edge and guest."""
         edge, port = self.edge, str(self.nic.pk)
-        network = ProviderNetwork.objects.get(segments=self.lab.segments[INTERNET4])
+        network = ExternalSegment.objects.get(pk=self.lab.segments[INTERNET4]).provider_network_id
         towards = port_name(GUESTS, edge)
         self._nbctl(
             *self._port(self.other, self.ip),
-            *("--", "--stateless", f"--gateway-port=provider-gw-{network.pk}", "lr-nat-add", f"edge-{edge}"),
+            *("--", "--stateless", f"--gateway-port=provider-gw-{network}", "lr-nat-add", f"edge-{edge}"),
             *("dnat_and_snat", self.ip, self.ip, port, outside_mac(edge, self.ip)),
             *("--", f"--route-table={OUTSIDE}", "lr-route-add", f"edge-{edge}"),
             *(f"{self.ip}/32", self.ip, towards),
@@ -88,10 +88,10 @@ def until_answered(lab: Outside, ip: str, bind: Callable[[], None]) -> float:
     gateway.exec(
         "ip", "neigh", "replace", ip, "lladdr", outside_mac(edge, ip), "dev", "eth0", "nud", "permanent"
     )
-    command = gateway.command(("ping", "-n", "-D", "-i", "0.02", ip))
+    command = gateway.command(("ping", "-n", "-D", "-O", "-i", "0.02", ip))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as pinging:
         assert pinging.stdout is not None
-        assert pinging.stdout.readline().startswith("PING")
+        next(line for line in pinging.stdout if "no answer" in line)
         began = time.time()
         try:
             bind()

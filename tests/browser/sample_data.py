@@ -123,7 +123,7 @@ def network(alice: Actor) -> Subnet:
     create_vpc(alice, name="staging", cidr="172.16.0.0/20", subnet_cidr="172.16.0.0/24")
     production = Vpc.objects.get(name="production", tenant=alice.tenant)
     Subnet.objects.filter(vpc=production).update(name="frontend")
-    create_subnet(alice, vpc=production.pk, name="databases", cidr="10.0.16.0/24")
+    create_subnet(alice, vpc=production.pk, name="databases", cidr="10.0.16.0/24", cidr6="auto")
     return Subnet.objects.get(vpc=production, name="frontend")
 
 

@@ -123,6 +123,9 @@ def lab(real_site: RealSite) -> Outside:
     """The first VM is created with the internet's EIP, and answers by it; then nothing is bound."""
     made = Outside(real_site, real_site.tenant("outside"))
     _make_segments(made)
+    for segment in (INTERNET4, DATACENTRE4):
+        # The gateways may know addresses by the MACs of an earlier edge.
+        made.gateway(segment).exec("ip", "neigh", "flush", "dev", "eth0")
     for segment, id in made.segments.items():
         answer = made.change("POST", "/eips", {"name": segment, "segment": id})
         made.eips[segment] = Eip.objects.select_related("segment_address").get(

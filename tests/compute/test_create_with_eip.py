@@ -14,11 +14,12 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import execute
 from apps.lifecycle.models import Operation, OperationStatus, State
 from apps.network.models import Eip, ExternalSegment, NicRole, Subnet
+from apps.network.services.eip_binding import bind_eip
 from apps.quotas.models import Quota
 from tests import factories
 from tests.compute.eips import addresses, image_with_agent, nic_of
 from tests.compute.factories import Cloud, ask_for_vms, make_group, make_vm
-from tests.network.external import INTERNET6, make_eip, make_segment
+from tests.network.external import DATA_CENTRE, INTERNET6, make_eip, make_segment
 from tests.network.factories import settle
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("VM-1")]
@@ -213,7 +214,7 @@ def test_the_network_tab_shows_nics_eips_and_how_to_change_the_egress(
 def test_how_a_new_vms_eip_is_delivered_is_chosen_or_follows_the_image(
     cloud: Cloud, subnet: Subnet, client: Client, segment: ExternalSegment, chosen: str, way: str
 ) -> None:
-    more = {"new_eip": {"segment": str(segment.pk)}, "eip_delivery": chosen or None}
+    more: dict[str, Any] = {"new_eip": {"segment": str(segment.pk)}, "eip_delivery": chosen or None}
     seen = create(client, cloud, subnet, "?dry_run=1", **more).json()["eip"]
     assert (seen["delivery"], seen["delivery_chosen"]) == (way, bool(chosen))
     answer = create(client, cloud, subnet, **more)
@@ -264,3 +265,21 @@ def test_the_create_page_takes_a_delivery_and_ignores_one_without_an_eip(
     assert client.post("/vms/create/", form).status_code == 302
     assert client.post("/vms/create/", {**form, "name": "two", "eip": f"new:{segment.pk}"}).status_code == 302
     assert list(Eip.objects.values_list("delivery", "delivery_chosen")) == [("guest", True)]
+
+
+@pytest.mark.requirement("EI-3", "EI-4")
+def test_the_network_tab_says_what_a_guest_without_an_agent_gets(
+    cloud: Cloud, subnet: Subnet, owner: Actor, client: Client, project: Project
+) -> None:
+    named = make_segment(cloud.region, DATA_CENTRE)
+    eip = make_eip(named, project)
+    vm = make_vm(owner, cloud, subnet, eip=eip.pk)
+    page = client.get(f"/vms/{vm.pk}/network/").content.decode()
+    assert f"All that it sends out of its VPC leaves by {eip.address}" in page
+    assert "No default egress" not in page and "data-guest-manual" not in page
+    inside = make_eip(make_segment(cloud.region), project)
+    settle(bind_eip(owner, inside, carrier=vm.pk, delivery="guest"))
+    Vm.objects.filter(pk=vm.pk).update(guest_configured=False, guest_network_reason="no_agent")
+    page = client.get(f"/vms/{vm.pk}/network/").content.decode()
+    assert "Replies leave by this EIP, new connections by the default egress" in page
+    assert "only its first IPv4 EIP" in page and "169.254.77.1 (IPv6: fd77::1)" in page

@@ -87,7 +87,10 @@ def test_of_many_eips_lists_and_headers_name_the_first_and_count_the_rest(
     eips = [make_eip(segment, project) for _ in range(5)]
     Eip.objects.filter(pk__in=[eip.pk for eip in eips]).update(carrier=vm.pk, bound_at=vm.created_at)
     first = min(eips, key=lambda eip: eip.pk)
-    assert f"{first.address} +4" in text(client, "/vms/")
+    listed = client.get("/vms/").content.decode()
+    own = vm.nics.get(role=NicRole.INTERNAL).ip
+    assert re.search(rf'row-brief"><span>{own}, {first.address} \+4</span>', listed.replace("\u2060", ""))
+    assert listed.count(f"{first.address} +4") == 2  # in its column, too
     assert "More EIPs +3" in text(client, f"/vms/{vm.pk}/")
     assert f"{first.address} +4" in text(client, "/search/?q=" + eips[-1].address)
     assert all(eip.address in text(client, f"/vms/{vm.pk}/network/") for eip in eips)

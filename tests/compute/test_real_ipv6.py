@@ -42,7 +42,7 @@ def test_a_running_vm_gets_an_ipv6_address_that_its_vpc_reaches(real_site: RealS
     wait_until(lambda: f" {nic.ip6}/" in guest.output("ip -6 addr"), f"{nic.ip6} in the guest", seconds=60)
     assert f" {nic.ip}/" in guest.output("ip -4 addr")
 
-    made = api.change("POST", "/enis", {"name": "peer", "subnet": subnet_id})["resources"][0]["id"]
+    made = api.change("POST", "/enis", {"name": "peer", "subnet": subnet_id})["resource"]["id"]
     real_site.wait_ready(pk=made)
     subnet = Subnet.objects.get(pk=subnet_id)
     eni: Eni = elastic_nics().get(pk=made)

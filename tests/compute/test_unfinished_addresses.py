@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from apps.accounts.models import Project, Tenant
 from apps.compute.models import Vm
+from apps.compute.models.vm import HOST_SILENT
+from apps.compute.selectors import visible_vms
 from apps.compute.services.delete import delete_vm
 from apps.compute.services.eni_binding import bind_eni, unbind_eni
 from apps.compute.services.power import power_off_vm, restart_vm, start_vm
@@ -15,6 +18,8 @@ from apps.compute.services.repair import force_clean_vm
 from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryFabric, World
 from apps.drivers.specs import ExternalPortSpec
+from apps.infrastructure.models import SILENCE, Host
+from apps.infrastructure.reports import collect
 from apps.lifecycle import engine
 from apps.lifecycle.actor import SYSTEM, Actor
 from apps.lifecycle.models import Operation, OperationStatus
@@ -28,7 +33,7 @@ from apps.network.services.unfinished import finish_changes
 from apps.network.tasks import finish_external_changes
 from apps.reconciliation.rules import MOST_TRIES
 from tests import factories
-from tests.compute.eips import addresses, external_port, nic_of, translated
+from tests.compute.eips import addresses, external_port, guest_addresses, nic_of, translated
 from tests.compute.elastic import has, make_bound, make_eni, port_of
 from tests.compute.factories import Cloud, make_vm
 from tests.network.external import make_eip, make_segment
@@ -239,6 +244,27 @@ def test_an_address_on_its_way_arrives_though_its_former_vm_is_deleted_meanwhile
     if delivery == Eip.Delivery.TRANSLATED:
         found = translated(cloud, eip.pk)
         assert found is not None and found.inside_ip == str(nic_of(other, "internal").ip)
+
+
+@pytest.mark.requirement("EI-3")
+def test_a_guest_whose_host_was_silent_is_told_of_its_addresses_when_the_host_answers(
+    cloud: Cloud, owner: Actor, vm: Vm, other: Vm, eip: Eip
+) -> None:
+    done(bind(owner, eip, vm))
+    later()
+    Host.objects.update(last_report_at=timezone.now() - 2 * SILENCE)
+    done(bind(owner, eip, other))
+    assert places(cloud, fresh(eip), vm, other) == ["other"], "the network does not wait for hosts"
+    assert guest_addresses(cloud, vm) == [eip.address] and guest_addresses(cloud, other) == []
+    shown = visible_vms(owner).get(pk=other.pk)
+    assert shown.why_not_configured == HOST_SILENT
+    collect()
+    assert work() == ["vm.resync", "vm.resync"]
+    assert guest_addresses(cloud, vm) == [] and guest_addresses(cloud, other) == [eip.address]
+    assert not Vm.objects.filter(guest_behind=True).exists()
+    later()
+    collect()
+    assert work() == []
 
 
 @pytest.mark.requirement("EN-2")

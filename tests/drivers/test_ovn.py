@@ -100,6 +100,24 @@ def priorities(fabric: OvnFabric) -> Counter[int]:
     )
 
 
+@pytest.mark.requirement("EI-4")
+def test_a_port_of_a_subnet_from_an_older_version_gives_up_its_default_route(
+    fabric: OvnFabric, onebox: Onebox
+) -> None:
+    """The row is missing that says what such a port is handed out; until the subnet is resynced, too."""
+    _, subnet = built(fabric)
+    port, options = a_port(subnet), str(derived(subnet.id, "dhcp-vpc"))
+    fabric.ensure(port)
+    wanted = onebox.northbound("get", "DHCP_Options", options, "options")
+    onebox.northbound("destroy", "DHCP_Options", options)
+    wait_until(lambda: subnet.id in fabric.inventory().unprotected, "the loss to be seen", seconds=10)
+    fabric.ensure(replace(port, default_route=False, generation=2))
+    assert onebox.northbound("get", "DHCP_Options", options, "options") == wanted
+    assert onebox.northbound("get", "Logical_Switch_Port", port.id, "dhcpv4_options") == options
+    assert subnet.id not in fabric.inventory().unprotected
+    fabric.ensure(subnet)
+
+
 @pytest.mark.requirement("SG-3")
 def test_200_rules_are_set_and_replaced_as_a_whole(fabric: OvnFabric, group: SecurityGroupSpec) -> None:
     before = priorities(fabric)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from apps.compute.models import Vm
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.security.world import World
 
 
-def _create(environment: Environment, **where: object) -> Operation:
+def _create(environment: Environment, **where: Any) -> Operation:
     where = where or {"subnet": environment.subnet.pk}
     return eni.create_eni(environment.owner, name=new_name(), project=environment.project.uid, **where)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from apps.compute.models import Vm
@@ -14,10 +15,11 @@ from apps.drivers.specs import PauseReason as DriverPause
 from apps.infrastructure import backends
 from apps.lifecycle.actor import SYSTEM
 from apps.lifecycle.models import Operation
-from apps.network.models import Eip, Nic, Subnet
+from apps.network.models import Eip, Subnet
 from apps.network.services import nic, subnet
 from apps.storage.services.create import create_disks
 from tests.kinds.case import KindCase
+from tests.kinds.vpc import make_vpc
 from tests.reconciliation.planting import stray_domain
 from tests.recovery.crash.environment import Environment
 from tests.recovery.crash.recipe import FORCE_CLEAN, RESYNC, ROLL_BACK, Recipe, done, new_name, spoilt
@@ -93,13 +95,14 @@ def _vm_with_all(environment: Environment) -> Vm:
     return made
 
 
-def _vm_in_ipv6(environment: Environment) -> Vm:
-    """A VM that was created before its subnet had an IPv6 prefix."""
-    made = make_vm(environment)
-    row = Subnet.objects.get(pk=environment.subnet.pk)
-    if row.cidr6 is None:
-        done(subnet.add_ipv6(environment.owner, row, cidr6="auto"))
-    Nic.objects.filter(owner=made.pk).update(ip6=None)
+def _vm_before_ipv6(environment: Environment) -> Vm:
+    """A VM in a subnet of its own that has got an IPv6 prefix since."""
+    asked = subnet.create_subnet(
+        environment.owner, vpc=make_vpc(environment).pk, name=new_name(), cidr="10.0.1.0/24"
+    )
+    own: Subnet = done(asked)
+    made = make_vm(replace(environment, subnet=own))
+    done(subnet.add_ipv6(environment.owner, own, cidr6="auto"))
     return made
 
 
@@ -235,7 +238,7 @@ CASE = KindCase(
             lambda environment, vm: nic.set_nic_bandwidth(environment.owner, vm, mbit_in=10, mbit_out=20),
             make_vm,
         ),
-        "add_ipv6": Recipe(lambda environment, vm: nic.add_ipv6(environment.owner, vm), _vm_in_ipv6),
+        "add_ipv6": Recipe(lambda environment, vm: nic.add_ipv6(environment.owner, vm), _vm_before_ipv6),
         "snapshot_disks": Recipe(
             lambda environment, vm: snapshot.snapshot_disks(environment.owner, vm, name=new_name()), make_vm
         ),

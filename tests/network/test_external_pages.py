@@ -134,7 +134,7 @@ def test_a_tenant_gets_binds_and_releases_an_eip(
     assert "203.0.113.0/24" in text(page.get("/eips/create/"))
     form = {"name": "web", "count": 1, "segment": segment.pk, "mbit": 20, "project": project_a.uid}
     seen = text(page.post("/eips/create/?preview=1", form))
-    assert "20 Mbit/s each way" in seen and "252" in seen
+    assert "20 Mbit/s in each direction" in seen and "252" in seen
     assert not Eip.objects.exists()
     answer = page.post("/eips/create/", form)
     eip = Eip.objects.get()
@@ -146,7 +146,7 @@ def test_a_tenant_gets_binds_and_releases_an_eip(
     page.post(f"/eips/{eip.pk}/bind/", {"carrier": carrier.pk})
     settle_all()
     shown = text(page.get(f"/eips/{eip.pk}/"))
-    assert carrier.name in shown and "Yes: bound first" in shown and "20 Mbit/s each way" in shown
+    assert carrier.name in shown and "Yes: bound first" in shown and "20 Mbit/s in each direction" in shown
     assert "has this EIP" in text(page.get(f"/eips/{eip.pk}/bind/"))
     assert "Connections through 203.0.113.2 end" in text(page.get(f"/eips/{eip.pk}/unbind/"))
     page.post(f"/eips/{eip.pk}/pick-egress/")
@@ -231,7 +231,7 @@ def test_a_segment_of_ipv6_addresses_is_not_called_nearly_used_up(
 ) -> None:
     segment = make_segment(region, INTERNET6)
     shown = text(admin.get(f"/admin/external-segments/{segment.pk}/"))
-    assert "1,000,000+" in shown and "1,000,000,000" not in shown
+    assert "100,000+" in shown and "1,000,000,000" not in shown
     assert "free addresses left" not in text(admin.get("/admin/"))
     cells = text(admin.get(f"/admin/external-segments/{segment.pk}/addresses/"))
     assert '<span aria-hidden="true">0</span>' in cells

@@ -19,7 +19,9 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import execute
 from apps.lifecycle.errors import Invalid, NotNow, Refused
 from apps.lifecycle.models import OperationStatus, State
+from apps.network.elastic_specs import eni_guest_nic
 from apps.network.models import Eni, Nic, Subnet, Vpc
+from apps.network.selectors import elastic_nics
 from apps.network.services.addresses import allocate_nic, free_nics
 from apps.network.services.eni import create_eni
 from apps.network.services.subnet import add_ipv6, create_subnet, retry_subnet
@@ -220,3 +222,17 @@ def test_the_fabric_is_given_what_it_had_before_where_there_is_no_prefix(
     nic = allocate_nic(subnet, make_machine(project_a, region))
     port: PortSpec = port_spec(nic, generation=1)
     assert (nic.ip6, port.ip6) == (None, "")
+
+
+@pytest.mark.requirement("EN-1")
+def test_a_guest_reaches_another_vpc_by_ipv6_unless_its_own_has_the_same_prefix(
+    owner: Actor, project_a: Project, region: Region
+) -> None:
+    home, other = (make_vpc(project_a, region, cidr) for cidr in ("10.0.0.0/16", "172.16.0.0/16"))
+    make_subnet(home, cidr6=PREFIX)
+    same, free = make_subnet(other, "172.16.1.0/24", PREFIX), make_subnet(other, "172.16.2.0/24", "auto")
+    eni = elastic_nics().get(pk=settle(create_eni(owner, name="nic", subnet=same.pk)).target_id)
+    addresses = eni_guest_nic(eni, home).addresses
+    assert [address.address for address in addresses] == ["172.16.1.2/24", "fd12:3456:789a:1::2/64"]
+    assert [address.routes for address in addresses] == [("172.16.0.0/16",), (str(free.cidr6),)]
+    assert [address.routes for address in eni_guest_nic(eni, other).addresses] == [(), ()]

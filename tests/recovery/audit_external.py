@@ -14,7 +14,7 @@ from apps.drivers.memory import MemoryFabric, MemoryHypervisor
 from apps.drivers.memory.records import EXTERNAL_PORTS, TRANSLATED, vms_of
 from apps.infrastructure import backends
 from apps.infrastructure.models import Host, Region
-from apps.lifecycle.models import State
+from apps.lifecycle.models import Resource, State
 from apps.network.models import Edge, Eip, Eni, Nic, NicRole, SegmentAddress
 
 
@@ -46,9 +46,9 @@ def half_way() -> Iterator[str]:
         yield f"EIP {eip.name} may still be at {eip.leaving}"
     for eni in Eni.objects.exclude(next_vm=None):
         yield f"elastic NIC {eni.name} is still on its way to {eni.next_vm_id}"
-    for kind in (Eip, Eni):
-        for row in kind.objects.filter(state=State.READY, observed_generation__lt=F("generation")):
-            yield f"{row.kind} {row.name} has changes that were not applied"
+    behind = Resource.objects.filter(kind__in=("eip", "eni"), observed_generation__lt=F("generation"))
+    for resource in behind.filter(state=State.READY):
+        yield f"{resource.kind} {resource.name} has changes that were not applied"
     held = SegmentAddress.objects.filter(holder__isnull=False).values("holder")
     for row in [*Eip.objects.exclude(pk__in=held), *Eni.objects.exclude(Q(segment=None) | Q(pk__in=held))]:
         if row.state == State.READY:

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 #: Nothing has been reported since an address was bound.
 NOT_REPORTED = gettext_noop("The host has not reported on the guest yet. Reload in a few seconds.")
+HOST_SILENT = gettext_noop(
+    "The VM’s host is unreachable. The guest is configured when the host responds again."
+)
 
 
 class Power(models.TextChoices):
@@ -80,6 +83,8 @@ class Vm(Kind):
     guest_network_reason = models.CharField(
         max_length=16, blank=True, default="", db_default="", editable=False
     )
+    # Its addresses changed while its host did not answer: the host is told once it does.
+    guest_behind = models.BooleanField(default=False, db_default=False, editable=False)
 
     # First-boot data. The crypt(3) hash of the password is kept sealed, the password nowhere. Hash and user data are
     # erased here and on the host once the guest has read them, at `first_boot_done_at`.
@@ -106,6 +111,7 @@ class Vm(Kind):
         verbose_name_plural = gettext_lazy("virtual machines")
         indexes = [
             models.Index(fields=["host"], name="vm_host"),
+            models.Index(fields=["host"], condition=models.Q(guest_behind=True), name="vm_guest_behind"),
             # Those whose first-boot data is still to be removed.
             models.Index(
                 fields=["power_seen_at"],
@@ -138,15 +144,18 @@ class Vm(Kind):
             return ""
         if not self.is_on:
             return WORDS[GuestNetworkReason.OFF]
+        if self.guest_behind:
+            return HOST_SILENT
         if self.guest_configured:
             return ""
         return WORDS.get(GuestNetworkReason(self.guest_network_reason), "") or NOT_REPORTED
 
     @property
     def shown_ips(self) -> list[str]:
-        """Return its addresses, that in its subnet first. Reads what `selectors.visible_vms` has set."""
-        own = [ip for nic in self.shown_nics for ip in nic.ips]
-        return [*own, *(eip.address for eip in self.shown_eips if eip.address)]
+        """Return its addresses, its IPv4 address first and its long one last. Reads what `visible_vms` has set."""
+        own = [str(nic.ip) for nic in self.shown_nics if nic.ip]
+        eips = [eip.address for eip in self.shown_eips if eip.address]
+        return [*own, *eips, *(str(nic.ip6) for nic in self.shown_nics if nic.ip6)]
 
     @property
     def need(self) -> Need:

@@ -34,6 +34,7 @@ def configure_guest(run: OperationContext, vm_id: UUID) -> None:
             host=host.name,
             name=vm.name,
         )
+        Vm.objects.filter(pk=vm.pk).update(guest_behind=True)
         return
     _configure(run, backends.hypervisor(host, run), vm, host)
 
@@ -65,7 +66,7 @@ def _configure(run: OperationContext, hypervisor: Hypervisor, vm: Vm, host: Host
         hypervisor.ensure_vm(spec)
     state = hypervisor.ensure_guest_network(str(vm.pk), vm_guest_network(vm))
     Vm.objects.filter(pk=vm.pk).update(
-        guest_configured=state.applied, guest_network_reason=state.reason.value
+        guest_configured=state.applied, guest_network_reason=state.reason.value, guest_behind=False
     )
     if not state.applied:
         run.step(WORDS[state.reason])

@@ -66,12 +66,18 @@ def ensure_ports(run: OperationContext, vm: Vm, region: Region) -> None:
     ports.ensure_ports(fabric, vm.nics.all(), vm.bound_eips, generation=vm.generation)
 
 
+def tell_guest(hypervisor: Hypervisor, vm: Vm) -> None:
+    """Have the host of a VM from `load_vm` configure the guest, now or once it is up."""
+    hypervisor.ensure_guest_network(str(vm.pk), vm_guest_network(vm))
+    Vm.objects.filter(pk=vm.pk, guest_behind=True).update(guest_behind=False)
+
+
 def switch_on(run: OperationContext, hypervisor: Hypervisor, vm: Vm, host: Host) -> None:
     """Define a VM from `load_vm` and start it. Its host configures the guest's network once the guest is up."""
     hypervisor.ensure_vm(vm_spec(vm))
     has_ipv6 = any(nic.ip6 for nic in vm.nics.all())
     if vm.bound_eips or has_ipv6 or vm.state != State.PENDING:
-        hypervisor.ensure_guest_network(str(vm.pk), vm_guest_network(vm))
+        tell_guest(hypervisor, vm)
     fence_if_off(run, hypervisor, vm, host)
     run.no_stop_now()  # cancelled after this, the guest would run all the same
     hypervisor.ensure_power(str(vm.pk), DriverPower.ON, boot=vm.boot)

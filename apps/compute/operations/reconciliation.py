@@ -10,10 +10,10 @@ from django.utils.translation import gettext_noop as _
 from apps.compute.models import Power, Vm
 from apps.compute.operations.disk import ensure_volume_exists
 from apps.compute.operations.fencing import fence_if_off
-from apps.compute.operations.parts import ensure_ports, load_vm
+from apps.compute.operations.parts import ensure_ports, load_vm, tell_guest
 from apps.compute.operations.settling import forget_disk, named_disks, note_seen, settle_deleted
 from apps.compute.reconciled.reservations import recount_host
-from apps.compute.specs import vm_guest_network, vm_spec
+from apps.compute.specs import vm_spec
 from apps.compute.verbs import VM_FORCE_CLEAN, VM_RESYNC, VM_ROLL_BACK
 from apps.drivers.errors import DriverError
 from apps.drivers.specs import Power as DriverPower
@@ -56,7 +56,7 @@ def resync_vm(run: OperationContext) -> Settle | None:
     hypervisor.ensure_vm(spec)
     hypervisor.ensure_disks(spec)
     hypervisor.ensure_nics(spec)
-    hypervisor.ensure_guest_network(str(vm.pk), vm_guest_network(vm))
+    tell_guest(hypervisor, vm)
     if there and not args.get("power"):
         return None
     run.step(_("Setting the power state on %(host)s"), 80, host=host.name)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.compute import selectors, sorting
 from apps.compute.models import PauseReason, Power, Vm
-from apps.compute.vm_addresses import first_eip, own_ips
+from apps.compute.vm_addresses import brief_ips, first_eip, own_ips
 from apps.infrastructure.selectors import visible_compute_clusters, visible_hosts
 from apps.network.selectors import visible_subnets, visible_vpcs
 from apps.portal import html
@@ -127,6 +127,7 @@ COLUMNS = (
         sort=sorting.IP,
         width="address",
         brief=True,
+        in_brief=brief_ips,
         kept=True,
         text=_ips,
     ),

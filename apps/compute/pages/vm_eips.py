@@ -13,7 +13,8 @@ from apps.compute.models import Vm
 from apps.lifecycle.models import State
 from apps.lifecycle.selectors import with_open_operations
 from apps.network.delivery_texts import delivery_text
-from apps.network.egress import default_egress
+from apps.network.egress import default_egress, leaves_in_guest
+from apps.network.external_specs import GATEWAYS
 from apps.network.models import Eip
 from apps.network.pages.eips import EIP
 from apps.network.segment_texts import routes_text
@@ -60,11 +61,18 @@ def vm_eips(page: DetailPage, vm: Vm) -> dict[str, Any]:
         ],
         "in_guest": any(eip.delivery == Eip.Delivery.GUEST for eip in eips),
         "why_not_configured": _(why) if why else "",
+        "manual": GATEWAYS if why and vm.is_on else None,
+        "translated": next(filter(_is_translated, eips), None),
+        "leaves_in_guest": leaves_in_guest(vm.shown_eips),
         "egress": [eip.address for eip in egress.values() if eip is not None],
         "egress_v4": egress[4],
         "create_eip": EIP.create_url(page.area) if may_create else "",
         **_free(page, vm),
     }
+
+
+def _is_translated(eip: Eip) -> bool:
+    return eip.delivery == Eip.Delivery.TRANSLATED and eip.version == 4
 
 
 def _free(page: DetailPage, vm: Vm) -> dict[str, Any]:

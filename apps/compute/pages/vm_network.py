@@ -31,8 +31,9 @@ def _line(page: DetailPage, vm: Vm, nic: Nic) -> NicLine:
     """Return a NIC with the actions of the VM that ask about it first."""
     offers = page.of.offers(page.rights, vm, page.area, only=BUTTONS)
     asked = [replace(offer, url=f"{offer.url}?role={nic.role}") for offer in offers]
-    if nic.role == NicRole.INTERNAL:
-        asked += page.of.offers(page.rights, vm, page.area, only=("add_ipv6",))
+    if nic.subnet and nic.subnet.cidr6 and not nic.ip6 and nic.role == NicRole.INTERNAL:
+        # In front, so that those of both NICs are below each other.
+        asked = [*page.of.offers(page.rights, vm, page.area, only=("add_ipv6",)), *asked]
     return NicLine(nic, nic.get_role_display(), limits_text(nic), asked)
 
 

@@ -282,8 +282,6 @@ def _check_fit(draft: Draft, refusals: ErrorCollector) -> None:
         refusals.attempt(ensure_one_region, cluster, draft.cluster, field="disk_cluster")
     if draft.image is not None:
         refusals.attempt(_ensure_cpus, draft.type, draft.image)
-    if draft.subnet is not None:
-        refusals.attempt(eips.ensure_fits, draft.subnet)
     if draft.subnet is not None and (segment := eips.used_segment) is not None:
         overlap = overlap_of([draft.subnet.vpc_id], [segment], eips.field)
         refusals.found += [overlap] if overlap is not None else []

@@ -12,17 +12,16 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from apps.accounts.access import begin, ensure_may, visible
+from apps.accounts.access import begin, begin_stale, ensure_may, visible
 from apps.compute.models import Vm
 from apps.drivers.specs import ELASTIC_SLOTS
 from apps.infrastructure.models import ComputeCluster
 from apps.infrastructure.regions import ensure_one_region
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
-from apps.lifecycle.errors import Invalid, NotFound, NotNow, Refused
-from apps.lifecycle.legality import holding
-from apps.lifecycle.models import Operation, Resource, State
-from apps.lifecycle.requests import Change, lock
+from apps.lifecycle.errors import Invalid, NotNow, Refused
+from apps.lifecycle.models import Operation, State
+from apps.lifecycle.requests import Change
 from apps.lifecycle.usable import ensure_usable
 from apps.network.models import Eni
 from apps.network.services.carrier_locks import BOUND_ENI, beside
@@ -85,14 +84,10 @@ def force_clean_eni(change: Change[Eni]) -> Operation:
 
 def _stale(actor: Actor, row: Eni, vm: UUID) -> Operation | None:
     """Return the operation that changes nothing, of a NIC that is not bound to `vm` any more."""
-    try:
-        eni = lock(Eni(pk=row.pk), visible(actor, Resource.objects.all()))
-    except Resource.DoesNotExist:
-        raise NotFound(_("This elastic NIC was not found.")) from None
-    if eni.state != State.READY or eni.vm_id == vm:
-        return None
-    ensure_may(actor, ENI_UNBIND, eni.project_id, eni.tenant_id, eni.pk)
-    return Change(actor, ENI_UNBIND, eni, holding([eni])).request(args={"vm": str(vm)})
+    change = begin_stale(
+        actor, ENI_UNBIND, Eni(pk=row.pk), lambda eni: eni.state == State.READY and eni.vm_id != vm
+    )
+    return change.request(args={"vm": str(vm)}) if change is not None else None
 
 
 def _machine(change: Change[Eni], pk: UUID | str) -> Vm:

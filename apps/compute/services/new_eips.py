@@ -54,13 +54,6 @@ class EipChoice:
         """How it reaches the guest, and why so, in words."""
         return delivery_text(self.delivery, chosen=self.delivery_chosen, why=self.why)
 
-    def ensure_fits(self, subnet: Subnet) -> None:
-        """Raise Invalid (fields "eip", "new_eip.segment") where it needs an IPv6 address that the subnet has not."""
-        if self.version != 6 or self.delivery == Eip.Delivery.GUEST or subnet.cidr6:
-            return
-        text = _("With one-to-one NAT an IPv6 EIP needs a subnet with an IPv6 prefix. Choose another subnet.")
-        raise Invalid({self.field: [text]})
-
     @property
     def used_segment(self) -> UUID | None:
         """The segment that the VMs get an address of."""

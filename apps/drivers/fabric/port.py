@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from apps.drivers.fabric.declared import FabricKind, InMemory, InOvn, declare
-from apps.drivers.fabric_errors import address_in_use, missing_group, missing_subnet
+from apps.drivers.fabric_errors import address_in_use, missing_group, missing_ipv6, missing_subnet
 from apps.drivers.memory.records import ADDRESSES, GROUPS, PORTS, SUBNETS, UNPROTECTED, State
 from apps.drivers.ovn import ports
 from apps.drivers.specs import PortSpec
 
 
 def _ensure(state: State, spec: PortSpec) -> None:
-    if state.get(SUBNETS, spec.subnet_id) is None:
+    subnet = state.get(SUBNETS, spec.subnet_id)
+    if subnet is None:
         raise missing_subnet(spec)
+    if spec.ip6 and not subnet.cidr6:
+        raise missing_ipv6(spec)
     for group_id in spec.security_group_ids:
         if state.get(GROUPS, group_id) is None:
             raise missing_group(spec, group_id)

@@ -20,45 +20,87 @@ folder=/run
 file=$folder/scloud-network
 list=$(cat)
 old=$(cat "$file" 2>/dev/null)
-mac= dev= have= missing= failed= looking=
+mac= dev= devices= have= missing= failed= looking= changed= ruled= rules=
 
 listed() { case "$nl$2$nl" in *"$nl$1$nl"*) return 0 ;; esac; return 1; }
 begins() { case "$nl$2" in *"$nl$1 "*) return 0 ;; esac; return 1; }
-has_address() { case $have in *" ${1%/*}/"*) return 0 ;; esac; return 1; }
 try() {
     said=$("$@" 2>&1) && return 0
     failed=${failed:-"$*: $said"}
     return 1
 }
 
-nic() { # nic MAC: its device, and the addresses it had when it was first asked for
-    [ "$1" != "$mac" ] || [ -z "$dev" ] || return 0
-    mac=$1 dev= have=
-    for name in $(ls /sys/class/net); do
-        [ -e "/sys/class/net/$name/device" ] || continue
-        [ "$(cat "/sys/class/net/$name/address" 2>/dev/null)" = "$mac" ] || continue
-        dev=$name
-        have=$(ip addr show dev "$dev")
-        return 0
+# Programs are what takes time in a guest that is emulated or busy: what the shell can read by itself it reads.
+
+look() { # learn each NIC's device
+    set +f
+    for path in /sys/class/net/*; do
+        [ -e "$path/device" ] || continue
+        { read -r word <"$path/address"; } 2>/dev/null && devices="$devices$word=${path##*/} "
     done
+    set -f
+}
+
+nic() { # nic MAC: its device
+    [ "$1" != "$mac" ] || [ -z "$dev" ] || return 0
+    mac=$1 dev=
+    [ -n "$devices" ] || look
+    case " $devices" in *" $1="*) ;; *) return 1 ;; esac
+    dev=${devices#*"$1="}
+    dev=${dev%% *}
+}
+
+up() {
+    word=0
+    { read -r word <"/sys/class/net/$dev/flags"; } 2>/dev/null
+    [ $((word & 1)) = 1 ] || ip link set "$dev" up
+}
+
+has_address() { # has_address ADDRESS/PREFIX: whether the device had it when addresses were first asked for
+    if [ -z "$have" ]; then
+        have=' '
+        while read -r _ name _ word _; do
+            have="$have$name=${word%/*} "
+        done <<END
+$(ip -o addr show 2>/dev/null)
+END
+    fi
+    case $have in *" $dev=${1%/*} "*) return 0 ;; esac
     return 1
 }
 
 add_address() { # add_address FAMILY ADDRESS
     has_address "$2" && return 0
-    # No duplicate is possible, and looking for one takes a second; not every ip command knows the word.
+    # No duplicate is possible, and looking for one takes a second or two; not every ip command knows the word.
     [ "$1" = 4 ] || ! ip -6 addr add "$2" dev "$dev" nodad 2>/dev/null || return 0
-    try ip "-$1" addr add "$2" dev "$dev" && [ "$1" = 6 ] && looking=yes
+    [ "$1" = 4 ] || look_not
+    if ! said=$(ip "-$1" addr add "$2" dev "$dev" 2>&1); then
+        have=
+        has_address "$2" || failed=${failed:-"ip -$1 addr add $2 dev $dev: $said"}
+    fi
+    [ "$1" = 4 ] || looking=yes
+}
+
+look_not() { # have the kernel not look for duplicates on the device until `settle`
+    case " $changed" in *" $dev="*) return 0 ;; esac
+    was=$(cat "/proc/sys/net/ipv6/conf/$dev/accept_dad" 2>/dev/null) || return 0
+    changed="$changed$dev=$was "
+    { echo 0 >"/proc/sys/net/ipv6/conf/$dev/accept_dad"; } 2>/dev/null
+    return 0
 }
 
 settle() { # wait until IPv6 addresses answer and can be the source of a route
-    [ -n "$looking" ] || return 0
+    [ -n "$looking$changed" ] || return 0
     looking= tries=0
     while [ $tries -lt 20 ]; do
-        case $(ip -6 addr show scope global) in *tentative*) ;; *) return 0 ;; esac
-        sleep 0.2 2>/dev/null || sleep 1
+        case $(ip -6 addr show scope global) in *tentative*) ;; *) break ;; esac
+        sleep 0.2 2>/dev/null || { sleep 1 && tries=$((tries + 4)); }
         tries=$((tries + 1))
     done
+    for knob in $changed; do
+        { echo "${knob#*=}" >"/proc/sys/net/ipv6/conf/${knob%%=*}/accept_dad"; } 2>/dev/null
+    done
+    changed=
 }
 
 set_route() { # set_route FAMILY TABLE DESTINATION GATEWAY SOURCE
@@ -84,20 +126,25 @@ del_route() { # del_route FAMILY TABLE DESTINATION
     ip "-$family" route del "$@" 2>/dev/null
 }
 
+has_rule() { case "$nl$rules" in *"$nl$2:${tab}from $3 lookup $4"*) return 0 ;; esac; return 1; }
 set_rule() { # set_rule FAMILY PRIORITY ADDRESS TABLE
-    case "$nl$(ip "-$1" rule 2>/dev/null)" in *"$nl$2:${tab}from $3 lookup $4"*) return 0 ;; esac
-    try ip "-$1" rule add pref "$2" from "$3" table "$4"
+    [ "$1" = "$ruled" ] || { ruled=$1 && rules=$(ip "-$1" rule 2>/dev/null); }
+    has_rule "$@" && return 0
+    said=$(ip "-$1" rule add pref "$2" from "$3" table "$4" 2>&1) && return 0
+    # An earlier run that nobody waits for any more may be adding the same.
+    rules=$(ip "-$1" rule 2>/dev/null)
+    has_rule "$@" || failed=${failed:-"ip -$1 rule add pref $2 from $3 table $4: $said"}
 }
 
 keep() { printf '%s\n' "$1" >"$file.partial" && mv "$file.partial" "$file"; }
 
 bring() { # what the list names
-    missing=
+    missing= failed= mac= devices= have= ruled=
     while read -r line; do
         # shellcheck disable=SC2086 # words
         set -- $line
         case $1 in
-        n) if nic "$2"; then ip link set "$dev" up; else missing=$2; fi ;;
+        n) if nic "$2"; then up; else missing=$2; fi ;;
         a) ! nic "$2" || add_address "$3" "$4" ;;
         r) ! nic "$2" || set_route "$3" "$4" "$5" "$6" "$7" ;;
         f) set_rule "$2" "$3" "$4" "$5" ;;
@@ -109,7 +156,7 @@ END
 
 appears() { # appears MAC: whether the NIC is there within 3 seconds; one that was just plugged in takes a moment
     tries=0
-    until nic "$1"; do
+    until devices= mac= && nic "$1"; do
         [ $tries -lt 15 ] || return 1
         sleep 0.2 2>/dev/null || { sleep 1 && tries=$((tries + 4)); }
         tries=$((tries + 1))

@@ -53,6 +53,26 @@ def ensure_dhcp(ends: tuple[Any, Any], spec: SubnetSpec, switch: Any, router: An
         _remove_dhcp6(ends[0], spec, switch)
 
 
+def ensure_routes_only(ends: tuple[Any, Any], subnet_id: str, switch: Any) -> None:
+    """Make what a port without a default route is handed out, of a subnet that an older version has made.
+
+    Such a subnet is found to lack it and is resynced; a port need not wait for that.
+    """
+    replica, transaction = ends
+    whole = find(replica, "DHCP_Options", derived(subnet_id, "dhcp"))
+    router = find(replica, "Logical_Router", uuid.UUID(switch.external_ids["scloud:vpc"]))
+    id = derived(subnet_id, "dhcp-vpc")
+    if find(replica, "DHCP_Options", id) is not None or whole is None or router is None:
+        return
+    options = {key: value for key, value in whole.options.items() if key != "router"}
+    options["lease_time"] = str(ROUTES_LEASE_SECONDS)
+    if routes := _routes(router).get(subnet_id, ""):
+        options[ROUTES] = routes
+    about = dict(whole.external_ids)
+    columns = {"cidr": whole.cidr, "options": options, "external_ids": about}
+    ensure_row(replica, transaction, "DHCP_Options", id, columns)
+
+
 def remove_dhcp(replica: Any, subnet_id: str, router: Any | None) -> None:
     """Remove it; the VPC's other subnets lose their route to this one."""
     for part in PARTS:

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from apps.drivers.fabric_errors import address_in_use, missing_group, missing_subnet
+from apps.drivers.fabric_errors import address_in_use, missing_group, missing_ipv6, missing_subnet
 from apps.drivers.ovn import bandwidth, dhcp, fair_shares
 from apps.drivers.ovn.rows import drop_keys, ensure_row, find, labels
 from apps.drivers.specs import ExternalPortSpec, PortSpec
@@ -15,6 +15,8 @@ def ensure_port(replica: Any, transaction: Any, spec: PortSpec) -> None:
     switch = find(replica, "Logical_Switch", uuid.UUID(spec.subnet_id))
     if switch is None:
         raise missing_subnet(spec)
+    if spec.ip6 and find(replica, "DHCP_Options", dhcp.options_v6(spec.subnet_id)) is None:
+        raise missing_ipv6(spec)  # the port would have no DHCPv6, and nobody would notice
     groups = groups_of(replica, spec)
     mac = spec.mac.lower()
     words = [mac, spec.ip, *([spec.ip6] if spec.ip6 else [])]
@@ -25,6 +27,8 @@ def ensure_port(replica: Any, transaction: Any, spec: PortSpec) -> None:
     had = bandwidth.parts_of(before) if before is not None else set()
     limits = bandwidth.nic_limits(spec.id, spec.mbit_in, spec.mbit_out)
     address = " ".join(words)
+    if not spec.default_route:
+        dhcp.ensure_routes_only((replica, transaction), spec.subnet_id, switch)
     port, new = ensure_row(
         replica,
         transaction,

@@ -85,7 +85,7 @@ class PortSpec:
     `security_group_ids` empty means unfiltered; a group without rules denies everything. `connection_limit`: how many
     connections the NIC may have tracked at once on its host, 0 for what its subnet has for all. `default_route`: DHCP
     hands out the default route; without it only that of the VPC. mbit limits what it receives and sends; 0 means
-    unlimited. Its subnet and groups must exist.
+    unlimited. Its subnet and groups must exist, with `ip6` its subnet's IPv6, too.
     """
 
     id: str

@@ -54,7 +54,7 @@ class EipDetail(DetailPage):
                     Property(_("External segment"), segment_link(row, self)),
                     Property(_("Gateway"), str(row.segment.gateway)),
                     Property(_("Routes"), routes_text(row.segment)),
-                    Property(_("Bandwidth"), _("%(n)s Mbit/s each way") % {"n": f"{row.mbit:,}"}),
+                    Property(_("Bandwidth"), _("%(n)s Mbit/s in each direction") % {"n": f"{row.mbit:,}"}),
                 ],
             ),
             Properties(_("Connection"), self._binding(row)),

@@ -111,7 +111,7 @@ class SegmentDetail(DetailPage):
                     Property(_("Routes"), routes_text(row)),
                     Property(
                         _("Bandwidth ceiling"),
-                        _("%(n)s Mbit/s each way") % {"n": f"{row.ceiling_mbit:,}"},
+                        _("%(n)s Mbit/s in each direction") % {"n": f"{row.ceiling_mbit:,}"},
                     ),
                     *(
                         Property(WORDS[state], number_text(counts[state]))

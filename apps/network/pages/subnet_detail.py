@@ -37,7 +37,7 @@ def _addresses(page: DetailPage, subnet: Subnet) -> dict[str, Any]:
 
 class SubnetDetail(DetailPage):
     of = SUBNET
-    primary = ("retry", "add_ipv6", "rename")
+    primary = ("retry", "rename")
     tabs = (
         OVERVIEW,
         Tab("addresses", gettext_lazy("Addresses in use"), "network/subnet_addresses.html", _addresses),

@@ -40,7 +40,10 @@ def _what_goes(subnet: Subnet) -> list[str]:
 
 
 def _gains_ipv6(subnet: Subnet) -> list[str]:
-    return [_("New NICs in it get an IPv6 address as well. Existing NICs keep IPv4 only.")]
+    return [
+        _("New NICs of the subnet get an IPv6 address as well."),
+        _("Existing NICs keep IPv4 only until you add IPv6 to their VM."),
+    ]
 
 
 def free_of_all(subnet: Subnet) -> SafeString:
@@ -94,6 +97,7 @@ class SubnetList(ListPage):
             lambda row, page: html.copyable(row.cidr6) if row.cidr6 else "",
             sort="cidr6",
             width="address",
+            hidden=True,
             text=lambda row, page: str(row.cidr6 or ""),
         ),
         Column(

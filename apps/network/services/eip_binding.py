@@ -13,14 +13,13 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from apps.accounts.access import begin, ensure_may, visible
+from apps.accounts.access import begin, begin_stale, ensure_may
 from apps.infrastructure.regions import ensure_one_region
 from apps.lifecycle.actor import Actor
 from apps.lifecycle.acts import serves
-from apps.lifecycle.errors import Invalid, NotFound, NotNow, Refused
-from apps.lifecycle.legality import holding
+from apps.lifecycle.errors import Invalid, NotNow, Refused
 from apps.lifecycle.models import Operation, Resource, State
-from apps.lifecycle.requests import Change, lock
+from apps.lifecycle.requests import Change
 from apps.lifecycle.usable import ensure_usable
 from apps.network.carriers import Carrier, carrier_of, limit_text
 from apps.network.models import Eip
@@ -81,14 +80,13 @@ def unbind(change: Change[Eip]) -> Operation:
 
 def _stale(actor: Actor, row: Eip, carrier: UUID) -> Operation | None:
     """Return the operation that changes nothing, of an EIP that is not bound to `carrier` any more."""
-    try:
-        eip = lock(Eip(pk=row.pk), visible(actor, Resource.objects.all()))
-    except Resource.DoesNotExist:
-        raise NotFound(_("This EIP was not found.")) from None
-    if eip.state != State.READY or carrier in {eip.carrier_id, *eip.leaving}:
-        return None
-    ensure_may(actor, EIP_UNBIND, eip.project_id, eip.tenant_id, eip.pk)
-    return Change(actor, EIP_UNBIND, eip, holding([eip])).request(args={"carrier": str(carrier)})
+    change = begin_stale(
+        actor,
+        EIP_UNBIND,
+        Eip(pk=row.pk),
+        lambda eip: eip.state == State.READY and carrier not in {eip.carrier_id, *eip.leaving},
+    )
+    return change.request(args={"carrier": str(carrier)}) if change is not None else None
 
 
 def former_carriers(eip: Eip, but: UUID | None = None) -> list[UUID]:

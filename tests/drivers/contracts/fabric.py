@@ -145,6 +145,16 @@ class FabricContract:
         fabric.ensure(replace(a_port(subnet, 12), ip6=port.ip6))
         assert fabric.inventory().unprotected.isdisjoint({vpc.id, subnet.id, port.id})
 
+    @pytest.mark.requirement("VP-2")
+    def test_an_ipv6_address_needs_a_subnet_with_ipv6(self, fabric: Fabric) -> None:
+        _, subnet = built(fabric)
+        port = replace(a_port(subnet), ip6="fd99:1::11")
+        with refused("fabric.ipv6_missing"):
+            fabric.ensure(port)
+        fabric.ensure(replace(subnet, cidr6="fd99:1::/64", gateway6="fd99:1::1", generation=2))
+        fabric.ensure(port)
+        assert fabric.inventory().of(PortSpec)[port.id] == port.generation
+
     @pytest.mark.requirement("EI-4")
     def test_a_port_loses_its_default_route_and_gets_limits(self, fabric: Fabric) -> None:
         vpc, subnet = built(fabric)
