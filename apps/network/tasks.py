@@ -4,7 +4,7 @@ from celery import shared_task
 
 from apps.network.services.default_network import make_due_networks
 from apps.network.services.edges import follow_hosts
-from apps.network.services.segment_addresses import free_rested_addresses
+from apps.network.services.resting_addresses import free_rested_addresses
 from apps.network.services.unfinished import finish_changes
 
 

@@ -11,7 +11,7 @@ from apps.lifecycle import push
 from apps.lifecycle.bulk_insert import remove
 from apps.lifecycle.models import Resource
 from apps.network.models import Eip
-from apps.network.services.segment_addresses import quarantine_address
+from apps.network.services.resting_addresses import quarantine_address
 from apps.quotas.services import release_quota
 
 

@@ -158,7 +158,7 @@ def bump_network(pk: Any) -> bool:
 def _provider_network(region: Region, physical_network: str, vlan: int) -> ProviderNetwork:
     """Return the provider network, which is made with its first segment, and count the change."""
     edge, _new = Edge.objects.get_or_create(region=region, defaults={"hosts": edge_hosts(region)})
-    place = {"edge": edge, "physical_network": physical_network, "vlan": vlan}
+    place: dict[str, Any] = {"edge": edge, "physical_network": physical_network, "vlan": vlan}
     network, new = ProviderNetwork.objects.get_or_create(**place)
     if new or bump_network(network.pk):
         return network

@@ -2,33 +2,27 @@
 
 As for subnets (`addresses.py`): the search walks the index of what is not free from the address given out last, within
 the spans that the segment gives out. Whoever allocates holds the segment's row lock; the unique row of an address is
-the second line. An address that was released rests in quarantine, and one that answers on the wire though nobody has
-it is a conflict until an administrator frees it.
+the second line. One that was released rests (`resting_addresses.py`), and one that answers on the wire though nobody
+has it is a conflict until an administrator frees it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import QuerySet
-from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from apps.lifecycle.errors import Invalid, Refused
 from apps.lifecycle.models import Resource
 from apps.network.models import ExternalSegment, SegmentAddress, SegmentRange
-from apps.network.platform_settings import ADDRESS_QUARANTINE_MINUTES
 from apps.network.segment_plan import Address
 from apps.network.segment_ranges import AddressRange, holds, size_of, spans_of
+from apps.network.services.resting_addresses import ensure_few_rest, give_back, oldest_of_too_many
 
 Span = tuple[Address, Address]
-#: So many addresses of a segment that a tenant released rest at most, once it applies for others: no tenant can use up
-#: a segment by releasing what it gets, again and again.
-MOST_RESTING = 20
 #: More are not counted: an IPv6 segment has more than programs' numbers hold.
 MOST_FREE = 1_000_000_000
 
@@ -80,7 +74,7 @@ def hold_address(
 ) -> SegmentAddress:
     """Give `holder` an address of the segment: `address`, or the next free one. Call under the segment's row lock.
 
-    A tenant gets back what it released itself: an address that it chooses, and any once `MOST_RESTING` are at rest.
+    A tenant gets back what it released itself: an address that it chooses, and any once too many are at rest.
     Raises Invalid at `field` for what is no address of the segment, Refused `address.taken`, also for a
     chosen one while too many are at rest, or `segment.full`.
     """
@@ -89,71 +83,24 @@ def hold_address(
     spans = _spans(segment, SegmentRange.objects.filter(segment=segment))
     if address:
         held.ip = _given_out(segment, spans, address, field)
-        if (back := _give_back(held, holder)) is not None:
+        if (back := give_back(held, holder)) is not None:
             return back
-        if (count := _resting(segment, holder).count()) >= MOST_RESTING:
-            raise _too_many_resting(segment, count, field)
+        ensure_few_rest(segment, holder, field)
         _insert_chosen(held, field)
         return held
-    if (own := _oldest_of_too_many(segment, holder, spans)) is not None:
+    if (own := oldest_of_too_many(segment, holder, spans)) is not None:
         held.ip = own
-        if (back := _give_back(held, holder)) is not None:
+        if (back := give_back(held, holder)) is not None:
             return back
     held.ip = _take_next(segment, spans)
     held.save(force_insert=True)
     return held
 
 
-def quarantine_address(holder: Resource) -> None:
-    """Let the address of `holder` rest for the time that administrators have set. Call once the network has lost it."""
-    rows = SegmentAddress.objects.filter(holder_id=holder.pk)
-    minutes = ADDRESS_QUARANTINE_MINUTES.value()
-    if not minutes:
-        rows.delete()
-        return
-    until: Any = Now() + timedelta(minutes=minutes)
-    rows.update(use=SegmentAddress.Use.QUARANTINE, holder=None, until=until, tenant=holder.tenant_id)
-
-
 def note_conflict(holder: Resource, mac: str) -> None:
     """Take the address of `holder` away: something else answers at it, from `mac`."""
     rows = SegmentAddress.objects.filter(holder_id=holder.pk)
     rows.update(use=SegmentAddress.Use.CONFLICT, holder=None, until=None, mac=mac)
-
-
-def free_rested_addresses() -> int:
-    """Free the addresses whose quarantine is over; return how many."""
-    rested = SegmentAddress.objects.filter(use=SegmentAddress.Use.QUARANTINE, until__lte=Now())
-    with transaction.atomic():
-        # One that its tenant gets back at this moment is left out: waiting for it could be waiting for each other.
-        free = list(rested.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True))
-        return SegmentAddress.objects.filter(pk__in=free).delete()[0]
-
-
-def _resting(segment: ExternalSegment, holder: Resource) -> QuerySet[SegmentAddress]:
-    """Return the addresses of the segment that the holder's tenant released, the one that rests longest first."""
-    rows = SegmentAddress.objects.filter(segment=segment, use=SegmentAddress.Use.QUARANTINE)
-    return rows.filter(tenant=holder.tenant_id, tenant__isnull=False).order_by("until", "pk")
-
-
-def _oldest_of_too_many(segment: ExternalSegment, holder: Resource, spans: list[Span]) -> Address | None:
-    """Return which of the tenant's resting addresses it gets instead of a free one; None: too few are at rest."""
-    resting = list(_resting(segment, holder).values_list("ip", flat=True)[: 2 * MOST_RESTING])
-    if len(resting) < MOST_RESTING:
-        return None
-    return next((ip for ip in resting if holds(spans, ip)), None)
-
-
-def _give_back(held: SegmentAddress, holder: Resource) -> SegmentAddress | None:
-    """Give an address to the tenant that released it; None: it does not rest, or another tenant released it."""
-    resting = _resting(held.segment, holder).filter(ip=str(held.ip))
-    # Locked: its quarantine may end at the same moment, and the row with it.
-    row = resting.select_for_update(of=("self",)).first()
-    if row is None:
-        return None
-    row.holder_id, row.use, row.until, row.tenant_id = holder.pk, held.use, None, None
-    row.save(update_fields=["holder", "use", "until", "tenant"])
-    return row
 
 
 def _given_out(segment: ExternalSegment, spans: list[Span], address: Address | str, field: str) -> Address:
@@ -192,16 +139,6 @@ def segment_full(segment: ExternalSegment, field: str = "segment") -> Refused:
         code="segment.full",
         field=field,
         hint=_("Choose another segment, or release an EIP and wait until its address is free."),
-    )
-
-
-def _too_many_resting(segment: ExternalSegment, count: int, field: str) -> Refused:
-    return Refused(
-        _("%(count)s addresses that you released in segment %(name)s are in quarantine.")
-        % {"count": count, "name": segment.name},
-        code="address.taken",
-        field=field,
-        hint=_("Choose one of these, leave the field empty, or retry later."),
     )
 
 
