@@ -262,7 +262,7 @@ def test_the_end_of_its_quarantine_and_its_return_to_its_tenant_are_one_or_the_o
 ) -> None:
     monkeypatch.setattr(resting_addresses, "MOST_RESTING", 1)
     settle(release_eip(owner, make_eip(segment, project_a)))
-    found = segment_addresses.oldest_of_too_many
+    found = resting_addresses.oldest_of_too_many
 
     def gone(*args: Any) -> Any:
         oldest = found(*args)
