@@ -241,7 +241,7 @@ def test_one_to_one_nat_of_a_new_vm_is_refused_where_it_has_no_inside_address(
         answer = create(client, cloud, subnet, **more)
         assert answer.status_code == 422
         (error,) = answer.json()["errors"]
-        assert error["field"] == "eip_delivery" and "Bind this EIP in the guest" in error["message"]
+        assert error["field"] == "eip_delivery" and "In the guest" in error["message"]
     answer = create(client, cloud, subnet, eip_delivery="guest")
     assert [error["field"] for error in answer.json()["errors"]] == ["eip_delivery"], "no EIP to deliver"
     assert create(client, cloud, subnet, eip=str(six.pk), eip_delivery="guest").status_code == 202
