@@ -261,7 +261,7 @@ def _flags(row: Image) -> tuple[str, ...]:
 def _subnet(row: Subnet) -> Pick:
     return Pick(
         f"{row.vpc.name} / {row.name}",
-        str(row.cidr),
+        " · ".join(str(block) for block in (row.cidr, row.cidr6) if block),
         figures=[f"{row.free_addresses:,}"],
         warning="" if row.free_addresses else _("full"),
         place=row.region.name if row.region else "",

@@ -100,8 +100,8 @@ class BindForm(RowForm):
         if all(len(kind.deliveries) == 1 for kind in CARRIERS):
             del self.fields["delivery"]
         field, eip = self.fields["carrier"], self.row
-        if eip is not None and eip.carrier_id is None:
-            self.initial["delivery"] = ""
+        if eip is not None and not (eip.carrier_id and eip.delivery_chosen):
+            self.initial["delivery"] = ""  # what was chosen by itself for one carrier may not suit another
         assert isinstance(field, forms.TypedChoiceField) and isinstance(field.widget, SelectWithReasons)
         reasons: dict[str, str] = {}
         offered = [(kind, self._rows(kind, reasons)) for kind in CARRIERS]

@@ -138,7 +138,7 @@ def _groups(form: BaseForm) -> QuerySet[SecurityGroup]:
 
 
 def _subnet(subnet: Any) -> Pick:
-    place = f"{subnet.cidr} · {subnet.region.label}"
+    place = " · ".join(str(part) for part in (subnet.cidr, subnet.cidr6, subnet.region.label) if part)
     return Pick(f"{subnet.vpc.name} / {subnet.name}", place, [f"{subnet.free_addresses:,}"])
 
 

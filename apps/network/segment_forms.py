@@ -63,7 +63,7 @@ def _routes() -> LinesField:
         label=gettext_lazy("Routes"),
         help_text=gettext_lazy(
             "Destinations that VMs reach through this segment, one per line. 0.0.0.0/0 or ::/0 is "
-            "the default route."
+            "the default route. Without it, enter the CIDR block too, or VMs only answer machines in it."
         ),
     )
 

@@ -49,6 +49,10 @@ def test_an_eip_is_created_bound_on_the_vms_page_unbound_and_released(sample_sit
     expect(eips).to_contain_text(f"Default egress: {eip.address}.")
     expect(page.locator(".facts")).to_contain_text(eip.address)
 
+    page.set_viewport_size({"width": 390, "height": 844})
+    hidden = "all => all.map(each => each.scrollWidth - each.clientWidth)"
+    assert page.locator(".table-wrap").evaluate_all(hidden) == [0] * 4, "buttons are off a phone's screen"
+    page.set_viewport_size({"width": 1440, "height": 900})
     eips.get_by_role("button", name="Unbind: journey-eip").click()
     fill_in(page)
     send(page, "Unbind")

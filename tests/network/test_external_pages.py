@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from apps.accounts.models import Project, Tenant, User
 from apps.infrastructure.models import Host, Region
 from apps.lifecycle.models import Operation, Resource
+from apps.network.carriers import CARRIERS, Carrier
 from apps.network.models import Eip, ExternalSegment, SegmentAddress
 from tests.factories import page_client
 from tests.network.external import DATA_CENTRE, INTERNET, INTERNET6, make_carrier, make_eip, make_segment
@@ -180,6 +182,28 @@ def test_the_bind_dialog_says_why_a_full_carrier_cannot_have_the_eip(
         Eip.objects.filter(pk=make_eip(segment, project_a).pk).update(carrier=carrier)
     eip = make_eip(segment, project_a)
     assert "already has 3 IPv4 addresses" in text(page.get(f"/eips/{eip.pk}/bind/"))
+
+
+@pytest.mark.requirement("EI-2")
+@pytest.mark.parametrize(("chosen", "offered"), [(False, ""), (True, "guest")])
+def test_the_bind_dialog_of_a_bound_eip_offers_the_delivery_that_its_owner_chose(
+    page: Client,
+    segment: ExternalSegment,
+    project_a: Project,
+    carrier: Resource,
+    carrier_kind: Carrier,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    chosen: bool,
+    offered: str,
+) -> None:
+    both = replace(carrier_kind, deliveries=tuple(Eip.Delivery))
+    monkeypatch.setattr(CARRIERS, "_fillings", [both])
+    eip = make_eip(segment, project_a)
+    Eip.objects.filter(pk=eip.pk).update(carrier=carrier, delivery="guest", delivery_chosen=chosen)
+    shown = text(page.get(f"/eips/{eip.pk}/bind/"))
+    delivery = shown.split('name="delivery"')[1].split("</select>")[0]
+    assert re.findall(r'<option value="([a-z]*)"\s+selected', delivery) == [offered]
 
 
 def test_lists_are_shown_with_a_constant_number_of_queries(

@@ -120,6 +120,8 @@ def test_pages_show_prefixes_and_ipv6_addresses(page: Client, dual: Subnet, nic:
         (f"/subnets/{dual.pk}/addresses/", "fd12:3456:789a:1::2"),
         (f"/vpcs/{dual.vpc_id}/subnets/", PREFIX),
         (f"/vpcs/{dual.vpc_id}/topology/", PREFIX),
+        ("/vms/create/", PREFIX),
+        ("/enis/create/", PREFIX),
     ):
         assert shown in page.get(path).content.decode(), path
 

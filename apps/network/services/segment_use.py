@@ -7,6 +7,7 @@ from ipaddress import IPv6Network
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.infrastructure.models import Region
 from apps.lifecycle.errors import InUse, Invalid
@@ -41,7 +42,11 @@ def ensure_addresses_kept(segment: ExternalSegment, ranges: Sequence[AddressRang
     if users:
         named = ", ".join(f"{row.ip} ({row.holder})" for row in users[:NAMED])
         raise InUse(
-            _("%(count)s addresses in use would be outside the ranges: %(named)s.")
+            ngettext(
+                "%(count)s address in use would be reserved or outside the ranges: %(named)s.",
+                "%(count)s addresses in use would be reserved or outside the ranges: %(named)s.",
+                len(users),
+            )
             % {"count": len(users), "named": named},
             hint=_("Release these addresses first, or keep them in a range."),
             field="ranges",
