@@ -107,6 +107,9 @@ class EniForm(BaseForm):
             _("Create a VPC with a subnet"),
         )
         role = str((self.data if self.is_bound else self.initial).get("role") or INTERNAL)
+        place = self.fields["segment" if role == EXTERNAL else "subnet"].initial
+        if place is not None:  # without a group everything is allowed: never what happens by itself
+            groups.initial = groups.queryset.filter(region=place.region).order_by("created_at").first()
         for name, needed in (("subnet", role == INTERNAL), ("segment", role == EXTERNAL)):
             self.fields[name].required = needed
         for name in ("mbit_in", "mbit_out"):

@@ -123,10 +123,11 @@ def test_pages_show_the_address_and_where_it_is(
 
 
 def test_the_create_page_asks_for_the_network_of_the_type_and_creates(
-    client: Client, subnet: Subnet, segment: ExternalSegment
+    client: Client, subnet: Subnet, segment: ExternalSegment, group: SecurityGroup
 ) -> None:
     page = client.get("/enis/create/").content.decode()
     assert subnet.name in page and segment.name in page
+    assert f'value="{group.pk}" selected' in page, "all traffic would be allowed"
     common = {"name": "one", "project": str(subnet.project.uid), "subnet": str(subnet.pk)}  # type: ignore[union-attr]
     answer = client.post(
         "/enis/create/?preview=1", {**common, "role": "external", "segment": str(segment.pk)}
