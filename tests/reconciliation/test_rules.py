@@ -120,7 +120,7 @@ def test_a_lost_network_object_is_made_again(
         VpcSpec: subnet.vpc_id,
         SubnetSpec: subnet.pk,
         SecurityGroupSpec: group.pk,
-        PortSpec: vm.nics.get().pk,
+        PortSpec: vm.nics.get(role="internal").pk,
     }
     forget(cloud, kind, ids[kind])
     look_twice()
@@ -140,7 +140,7 @@ def test_a_lost_network_object_is_made_again(
 def test_what_lacks_its_limits_gets_them_back(
     cloud: Cloud, vm: Vm, subnet: Subnet, kind: str, verb: str
 ) -> None:
-    id = {"vpc": subnet.vpc_id, "subnet": subnet.pk, "nic": vm.nics.get().pk}[kind]
+    id = {"vpc": subnet.vpc_id, "subnet": subnet.pk, "nic": vm.nics.get(role="internal").pk}[kind]
     with cloud.world.records() as state:
         state.put(UNPROTECTED, str(id), "its limits")
     look_twice()
@@ -153,7 +153,7 @@ def test_what_lacks_its_limits_gets_them_back(
 
 @pytest.mark.requirement("SE-10")
 def test_ports_follow_the_setting_of_connections_per_nic(cloud: Cloud, vm: Vm, admin: Any) -> None:
-    port = str(vm.nics.get().pk)
+    port = str(vm.nics.get(role="internal").pk)
     assert MemoryFabric(cloud.world).inventory().connection_limits[port] == NIC_CONNECTIONS.default
     change_settings(admin, {NIC_CONNECTIONS.name: 4096})
     look_twice()
@@ -169,7 +169,7 @@ def test_a_network_that_is_lost_altogether_is_made_again_from_the_ground_up(
     work()
     before = MemoryFabric(cloud.world).inventory()
     for kind, id in (
-        (PortSpec, vm.nics.get().pk),
+        (PortSpec, vm.nics.get(role="internal").pk),
         (SecurityGroupSpec, group.pk),
         (SubnetSpec, subnet.pk),
         (VpcSpec, subnet.vpc_id),
@@ -246,7 +246,7 @@ def test_an_older_generation_in_the_network_is_brought_up_to_date(
     cloud: Cloud, vm: Vm, subnet: Subnet, project_a: Project, table: Any, verb: str
 ) -> None:
     group = make_group(cloud.region, project_a)
-    nic = vm.nics.get()
+    nic = vm.nics.get(role="internal")
     id = {VPCS: subnet.vpc_id, SUBNETS: subnet.pk, GROUPS: group.pk, PORTS: nic.pk}[table]
     change(cloud, table, id, generation=0)
     look_twice()
@@ -269,7 +269,7 @@ def test_a_running_vm_defined_from_an_older_generation_is_defined_anew_and_runs_
 ) -> None:
     assert vm.host is not None
     Resource.objects.filter(pk=vm.pk).update(generation=5)
-    change(cloud, PORTS, vm.nics.get().pk, generation=5)
+    change(cloud, PORTS, vm.nics.get(role="internal").pk, generation=5)
     look_twice()
     assert work() == ["vm.resync"]
     status = hypervisor(cloud, vm).status(str(vm.pk))
@@ -293,7 +293,7 @@ def test_binding_another_group_needs_no_new_definition(
     look_twice()
     assert findings() == [] and not Operation.objects.filter(verb="vm.resync").exists()
     Resource.objects.filter(pk=vm.pk).update(generation=5)
-    change(cloud, PORTS, vm.nics.get().pk, generation=5)
+    change(cloud, PORTS, vm.nics.get(role="internal").pk, generation=5)
     look_twice()
     assert work() == ["vm.resync"], "that explains one generation, not more"
 
