@@ -60,7 +60,7 @@ MENU.fill(
     MenuSlot(
         "eni.list",
         _("Elastic NICs"),
-        "plug-connected",
+        "topology-star-3",
         portal=(Section.NETWORK, 45),
         admin=(Section.RESOURCES, 56),
     ),

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from apps.accounts.rights import Rights
+from apps.api.bodies import Labels
 from apps.api.declarations import Action, Create, Update
 from apps.api.representation import ReferenceOut, ResourceOut
 from apps.api.views import ResourceApi
@@ -126,7 +127,7 @@ class SegmentsApi(ResourceApi):
     out = SegmentOut
     filterset_class = SegmentFilter
     create = Create(SEGMENT_CREATE, SegmentBody, _create)
-    update = Update(SEGMENT_RENAME)
+    update = Update(SEGMENT_RENAME, Labels, immediate=True)
     delete = Action(SEGMENT_DELETE)
     actions = (
         Action(SEGMENT_CHANGE, ChangeBody, bulk=False),

@@ -61,7 +61,7 @@ ENI = PageKind(
     "enis",
     one=gettext_lazy("elastic NIC"),
     many=gettext_lazy("Elastic NICs"),
-    icon="plug-connected",
+    icon="topology-star-3",
     help="networks#elastic-nics",
     visible=visible_enis,
     beside=lambda eni: ", ".join(eni.addresses),

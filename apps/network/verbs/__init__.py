@@ -61,7 +61,7 @@ SUBNET_ADD_IPV6 = declare(
         cancel=Cancel.NEVER,
         retried_by="retry",
         deadline=timedelta(minutes=2),
-        icon="plus",
+        icon="sitemap",
     )
 )
 SUBNET_RENAME = declare(rename_verb("subnet"))
@@ -142,7 +142,7 @@ VM_ADD_IPV6 = declare(
         obstacle=_must_lack_an_ipv6_address,
         cancel=Cancel.NEVER,
         deadline=timedelta(minutes=2),
-        icon="plus",
+        icon="sitemap",
     )
 )
 

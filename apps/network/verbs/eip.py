@@ -54,7 +54,7 @@ EIP_BIND = declare(
         takes_turns=True,
         cancel=Cancel.NEVER,
         deadline=CARRIER_DEADLINE,
-        icon="link",
+        icon="paperclip",
         status=Status.BINDING,
     )
 )
@@ -68,7 +68,7 @@ EIP_UNBIND = declare(
         obstacle=_must_be_bound,
         cancel=Cancel.NEVER,
         deadline=CARRIER_DEADLINE,
-        icon="unlink",
+        icon="player-eject",
         status=Status.UNBINDING,
     )
 )
@@ -94,7 +94,7 @@ EIP_PICK_EGRESS = declare(
         obstacle=_may_be_egress,
         cancel=Cancel.NEVER,
         deadline=CARRIER_DEADLINE,
-        icon="route",
+        icon="transfer",
     )
 )
 EIP_RENAME = declare(rename_verb("eip"))

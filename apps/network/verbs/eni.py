@@ -48,7 +48,7 @@ ENI_BIND = declare(
         cancel=Cancel.NEVER,
         deadline=GUEST_DEADLINE,
         abandoned=forget_move,
-        icon="link",
+        icon="paperclip",
         status=Status.BINDING,
     )
 )
@@ -62,7 +62,7 @@ ENI_UNBIND = declare(
         obstacle=_must_be_bound,
         cancel=Cancel.NEVER,
         deadline=GUEST_DEADLINE,
-        icon="unlink",
+        icon="player-eject",
         status=Status.UNBINDING,
     )
 )

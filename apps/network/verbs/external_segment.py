@@ -28,7 +28,7 @@ SEGMENT_CHANGE = declare(
         permission="admin",
         states=frozenset({State.READY}),
         cancel=Cancel.NEVER,
-        icon="adjustments",
+        icon="pencil",
     )
 )
 SEGMENT_PERMIT = declare(
