@@ -155,7 +155,7 @@ class PluggedIn(Generic[P]):
 
     def pings(self, address: str) -> bool:
         try:
-            self.exec("ping", "-c", "2", "-i", "0.2", "-W", "1", address)
+            self.exec("ping", "-c", "3", "-i", "0.3", "-W", "1", address)
         except OneboxError:
             return False
         return True

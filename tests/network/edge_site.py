@@ -133,7 +133,7 @@ def answers(gateway: outside.Gateway, ip: str, source: str = "") -> bool:
     """Whether an address answers a ping from outside."""
     origin = ("-I", source) if source else ()
     try:
-        gateway.exec("ping", "-c", "1", "-W", "1", *origin, ip)
+        gateway.exec("ping", "-c", "3", "-i", "0.3", "-W", "1", *origin, ip)
     except OneboxError:
         return False
     return True

@@ -289,7 +289,7 @@ def test_an_address_by_nat_works_in_and_out_and_between_vpcs(site: EdgeSite) -> 
     group = site.group(accept(RuleProtocol.ICMPV4, "203.0.113.1/32"))
     site.fabric.ensure(replace(one.port, security_group_ids=(group.id,)))
     site.box.northbound("--wait=hv", "sync")
-    assert answers(site.gateway(), "203.0.113.41")
+    wait_answers(site.gateway(), "203.0.113.41")
     assert not answers(site.gateway(), "203.0.113.41", WEB)
     site.fabric.ensure(replace(one.port, security_group_ids=()))
 
