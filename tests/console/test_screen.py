@@ -157,7 +157,7 @@ def test_a_browser_session_is_cut_when_idle_and_not_before(
         assert guest.typed(1) == "k", "cut while somebody was typing"
     started = time.monotonic()
     assert how_it_ends(viewer) == EndReason.IDLE.value
-    assert IDLE_SECONDS - 1 < time.monotonic() - started < IDLE_SECONDS + 3
+    assert IDLE_SECONDS - 1 < time.monotonic() - started < patience(IDLE_SECONDS + 3)
 
 
 @pytest.mark.requirement("VN-2")
@@ -169,7 +169,7 @@ def test_a_native_session_is_cut_when_idle_although_the_cursor_blinks(
     viewer.ask_for_picture()
     started = time.monotonic()
     assert is_cut(viewer)
-    assert IDLE_SECONDS - 1 < time.monotonic() - started < IDLE_SECONDS + 3
+    assert IDLE_SECONDS - 1 < time.monotonic() - started < patience(IDLE_SECONDS + 3)
 
 
 @pytest.mark.requirement("VN-2")
@@ -208,10 +208,11 @@ def test_guessing_elsewhere_keeps_the_owner_from_nothing(
     assert native_viewer(address(given), given.password).width
 
 
-def test_a_proxy_that_goes_down_says_so(impatient_proxy: Proxy, guest: EchoGuest, otto: User, vm: Vm) -> None:
-    viewer = looking(impatient_proxy, guest, otto, vm)
-    impatient_proxy.process.terminate()
-    assert how_it_ends(viewer) == EndReason.RESTARTING.value
+def test_a_proxy_that_goes_down_says_so(db: None, guest: EchoGuest, otto: User, vm: Vm) -> None:
+    with running_proxy() as own:
+        viewer = looking(own, guest, otto, vm)
+        own.process.terminate()
+        assert how_it_ends(viewer) == EndReason.RESTARTING.value
 
 
 @pytest.mark.requirement("VN-1")

@@ -69,7 +69,8 @@ def test_an_osd_that_is_killed_gives_guests_no_error_and_the_page_shows_it_and_t
     page.wait_shown(has_osds(3), time.monotonic(), SHOWN_WITHIN)
     rebuilds = [look.rebuild for look in page.looks if look.at > began]
     percents = [rebuild[0] for rebuild in rebuilds if rebuild]
-    assert len(set(percents)) > 2 and percents == sorted(percents), percents
+    # Guests go on writing, so there may be more to copy than a moment ago.
+    assert len(set(percents)) > 2 and percents[-1] == max(percents), percents
     assert rebuilds[-1] is None
     assert any("MiB/s, about" in rebuild[1] for rebuild in rebuilds if rebuild), rebuilds
     for vm in disks:

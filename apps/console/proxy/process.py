@@ -41,7 +41,7 @@ def main() -> None:
     server.shutdown()
     sessions.cut_all(EndReason.RESTARTING)
     deadline = time.monotonic() + LEAVE_WITHIN
-    while sessions.running() and time.monotonic() < deadline:
+    while (server.websockets or sessions.running()) and time.monotonic() < deadline:
         time.sleep(0.05)
 
 

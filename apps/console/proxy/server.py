@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import HTTPServer
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -34,8 +36,9 @@ class ConsoleHandler(RequestHandler):
         """Called by websockify once the WebSocket is open. Refusals come this late on purpose: a browser does not tell
         its page why an upgrade failed, but it does pass a close code on."""
         self.in_time()
-        self.request.block(HANDSHAKE_SECONDS, ADMISSION_SECONDS)
-        self.request.close(self._session(self.request))
+        with self.server.websocket():
+            self.request.block(HANDSHAKE_SECONDS, ADMISSION_SECONDS)
+            self.request.close(self._session(self.request))
 
     def _session(self, browser: WebPeer) -> EndReason:
         try:
@@ -61,6 +64,24 @@ class ConsoleServer(ThreadingMixIn, HTTPServer):
         super().__init__(address, ConsoleHandler)
         self.sessions = sessions
         self._connections = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        self._lock = threading.Lock()
+        self._websockets = 0
+
+    @property
+    def websockets(self) -> int:
+        """How many WebSockets have not been told yet how they ended."""
+        return self._websockets
+
+    @contextmanager
+    def websocket(self) -> Iterator[None]:
+        """Count one until its close code is sent, which is later than the end of its session."""
+        with self._lock:
+            self._websockets += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._websockets -= 1
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start a thread, or drop the connection when there are too many."""
