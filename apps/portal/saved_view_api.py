@@ -90,7 +90,7 @@ class SavedViewsApi(_SavedViews):
         tags=["Saved views"],
         summary="Saved views of a list",
         parameters=[_LIST],
-        responses={200: SavedViewsOut},
+        responses={200: SavedViewsOut, 422: PROBLEM},
     )
     def get(self, request: Request) -> Response:
         """Return them all: there are 100 at most."""
