@@ -73,6 +73,8 @@ def test_the_heat_map_is_one_stop_for_tab_and_the_arrows_lead_through_it(site: S
 @pytest.mark.requirement("UX-11")
 def test_an_admin_acts_as_a_tenant_and_comes_back_with_the_keyboard_alone(site: Site, page: Page) -> None:
     assert site.owner.tenant is not None
+    log = AuditEntry.objects.filter(tenant=site.owner.tenant)
+    before = log.count()
     site.open(page, f"/admin/tenants/{site.owner.tenant.uid}/", site.admin)
     page.get_by_role("link", name="Act as this tenant").first.focus()
     page.keyboard.press("Enter")
@@ -89,7 +91,7 @@ def test_an_admin_acts_as_a_tenant_and_comes_back_with_the_keyboard_alone(site: 
     page.keyboard.press("Enter")
     page.wait_for_url("**/admin/tenants/**")
     expect(page.locator(".acting")).to_have_count(0)
-    verbs = AuditEntry.objects.filter(tenant=site.owner.tenant).order_by("pk").values_list("verb", flat=True)
+    verbs = log.order_by("pk").values_list("verb", flat=True)[before:]
     assert [verb for verb in verbs if "act" in verb] == ["tenant.act_as", "tenant.stop_acting"]
 
 
