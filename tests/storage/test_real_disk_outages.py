@@ -82,8 +82,7 @@ def test_monitors_that_hang_are_shown_and_neither_files_nor_guests_wait_for_them
     lab: DiskLab, disks: dict[str, dict[Disk, str]], page: OpenPage
 ) -> None:
     rows = StorageCluster.objects.filter(pk=lab.clusters[CEPH].pk)
-    # Of an attached disk QEMU takes it, which waits for monitors without an end and says nothing meanwhile.
-    disk = lab.create_disk(CEPH, name="detached")
+    disk = next(disk for disk in disks[lab.vms[CEPH]] if disk.cluster_id == rows.get().pk)
     with lab.ceph.hanging("mon.a"):
         wait_until(lambda: rows.get().check_error, "the cluster's row to say so", seconds=30, every=0.2)
         known = time.monotonic()
