@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from onebox.shell import wait_until
+from onebox.shell import OneboxError, wait_until
 
 from apps.compute.models import Vm
 from apps.storage.models import Disk
@@ -41,8 +41,22 @@ class DiskGuests:
             guest.output(f"umount {MOUNT}")
 
     def acknowledged(self, vm: str) -> int:
-        """Return how many records the guest's disks have acknowledged."""
-        return int(self.guest(vm).output("cat /run/testdata.acked"))
+        """Return how many records the guest's disks have acknowledged.
+
+        The file is empty while it is written again, and an agent answers nothing while its guest is frozen.
+        """
+        found: list[str] = []
+
+        def read() -> bool:
+            try:
+                found[:] = self.guest(vm).output("cat /run/testdata.acked").split()
+            except OneboxError as error:
+                if "frozen" not in str(error):
+                    raise
+            return bool(found)
+
+        wait_until(read, "the guest to say how much was written", seconds=60, every=0.2)
+        return int(found[0])
 
     def wait_writing(self, vm: str, more: int = 1, *, seconds: float = 60) -> None:
         """Wait until the guest's disks have acknowledged so many more records."""

@@ -69,7 +69,7 @@ class ConsoleServer(ThreadingMixIn, HTTPServer):
 
     @property
     def websockets(self) -> int:
-        """How many WebSockets have not been told yet how they ended."""
+        """How many WebSockets have no close code sent yet."""
         return self._websockets
 
     @contextmanager

@@ -104,10 +104,12 @@ class RbdVolumes:
                 rbd.RBD().trash_move(context, name)
 
     def ensure_snapshot(self, spec: SnapshotSpec) -> None:
+        self._ensure_monitors_answer()
         with self._cluster.use() as context:
             snapshots.ensure(context, spec, self._guard)
 
     def ensure_snapshot_absent(self, spec: SnapshotSpec) -> None:
+        self._ensure_monitors_answer()
         with self._cluster.use(long=True) as context:
             snapshots.ensure_absent(context, spec, self._guard)
 
@@ -145,6 +147,14 @@ class RbdVolumes:
         """Remove some of what is in the pool's trash; return how many."""
         with self._cluster.use(long=True) as context:
             return trash.purge(context, self._guard)
+
+    def _ensure_monitors_answer(self) -> None:
+        """Raise `volumes.ceph_unreachable` while no monitor answers.
+
+        Snapshots need one. Those of an attached disk are made by QEMU, which waits for it without an end, and so would
+        whoever asks QEMU.
+        """
+        self._cluster.ask("health")
 
     def _job(self, volume_id: str) -> str:
         return f"{self._cluster.pool.id} {volume_id}"
