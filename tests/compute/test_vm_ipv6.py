@@ -10,11 +10,16 @@ from django.test import Client
 from apps.accounts.models import Project, Tenant, User
 from apps.compute.models import Vm
 from apps.compute.specs import vm_spec
+from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryFabric
 from apps.drivers.memory.records import SUBNETS
 from apps.drivers.specs import GuestNetwork
+from apps.infrastructure import backends
 from apps.lifecycle.actor import Actor
+from apps.lifecycle.engine import execute
 from apps.lifecycle.errors import Invalid, NotNow
+from apps.lifecycle.legality import possibilities
+from apps.lifecycle.models import OperationStatus
 from apps.network.models import Eip, Nic, NicRole, Subnet
 from apps.network.services.eip_binding import bind_eip
 from apps.network.services.nic import add_ipv6
@@ -107,6 +112,23 @@ def test_a_vm_from_before_gets_its_ipv6_address_by_a_verb(
     )
     with pytest.raises(NotNow, match="already has an IPv6 address"):
         add_ipv6(owner, vm)
+
+
+def test_an_ipv6_address_that_could_not_be_applied_is_added_again(
+    cloud: Cloud, subnet: Subnet, owner: Actor
+) -> None:
+    vm = make_vm(owner, cloud, subnet)
+    dual(owner, subnet)
+    backends.memory_world().fail("fabric.ensure_port", DriverError("No.", code="t.refused", permanent=True))
+    operation = add_ipv6(owner, vm)
+    execute(operation.pk)
+    operation.refresh_from_db()
+    assert operation.status == OperationStatus.FAILED
+    assert "vm.add_ipv6" in {one.verb.name for one in possibilities(Vm.objects.get(pk=vm.pk)) if one.allowed}
+    settle(add_ipv6(owner, Vm.objects.get(pk=vm.pk)))
+    assert internal_port(cloud, vm).ip6 == "fd12:3456:789a:1::2"
+    with pytest.raises(NotNow, match="already has an IPv6 address"):
+        add_ipv6(owner, Vm.objects.get(pk=vm.pk))
 
 
 @pytest.mark.requirement("EI-6")

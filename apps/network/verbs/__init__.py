@@ -128,7 +128,8 @@ def _must_lack_an_ipv6_address(vm: Any) -> Text | None:
     nic = next((nic for nic in nics if nic.role == "internal"), None)
     if nic is None:
         return _("The VM has no NIC.")
-    if nic.ip6:
+    # One whose guest or port could not be configured has its address in the row: it is done again.
+    if nic.ip6 and vm.error.get("verb") != "vm.add_ipv6":
         return _("The VM already has an IPv6 address.")
     return None if nic.subnet.cidr6 else _("The subnet has no IPv6 prefix. Add one to the subnet first.")
 

@@ -6,6 +6,7 @@ from itertools import count
 
 from apps.lifecycle.legality import holding, possibilities
 from apps.lifecycle.models import Operation, OperationStatus, State
+from apps.lifecycle.verbs import verb_named
 from apps.reconciliation.repair import settle_repaired
 from apps.storage.models import Snapshot
 from tests.recovery.crash.environment import Environment
@@ -45,6 +46,6 @@ def repair(environment: Environment, operation: Operation) -> Operation:
     if row.state == State.ERROR and not wanted.endswith(".delete"):
         wanted = f"{row.kind}.{'retry' if next(_numbers) % 2 else 'delete'}"
     if wanted not in possible:
-        wanted = INSTEAD.get(wanted, wanted)
+        wanted = INSTEAD.get(wanted, verb_named(wanted).retry)
     assert wanted in possible, f"{wanted} is not offered for {operation}, only {sorted(possible)}"
     return RECIPES[wanted].ask(environment, row)
