@@ -141,9 +141,13 @@ def _power() -> Iterator[str]:
                 yield f"{vm.name}: boot {status.boot} runs, {vm.boot} is wanted"
 
 
+#: Verbs that change a VM's ports and nothing of its definition.
+PORTS_ONLY = ("vm.set_security_group", "vm.set_nic_bandwidth", "vm.add_ipv6")
+
+
 def _of_ports_only(vm: Vm) -> int:
     """Return how many generations changed nothing in the VM's definition: its ports carry them."""
-    return Operation.objects.filter(resource=vm.pk, verb="vm.set_security_group").count()
+    return Operation.objects.filter(resource=vm.pk, verb__in=PORTS_ONLY).count()
 
 
 def _disks() -> Iterator[str]:

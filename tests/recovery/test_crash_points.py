@@ -173,7 +173,7 @@ def test_what_failed_says_why_and_what_next_and_that_works(outcomes: Outcomes) -
 
 @pytest.mark.requirement("OP-2")
 def test_nothing_leaks(outcomes: Outcomes) -> None:
-    assert outcomes.leaks == []
+    assert not outcomes.leaks, "\n".join(outcomes.leaks)
 
 
 def test_the_table_is_told(
