@@ -18,18 +18,18 @@ from apps.network.services.segment_addresses import free_addresses, spans_given_
 
 #: Addresses of a map: what a /24 has.
 CELLS = 256
-FREE, USED, RESTING, CONFLICT, RESERVED = "free", "used", "quarantine", "conflict", "reserved"
+FREE, USED, QUARANTINED, CONFLICT, RESERVED = "free", "used", "quarantine", "conflict", "reserved"
 WORDS: Mapping[str, Any] = {
     FREE: gettext_lazy("Free"),
     USED: gettext_lazy("In use"),
-    RESTING: gettext_lazy("Quarantine"),
+    QUARANTINED: gettext_lazy("Quarantine"),
     CONFLICT: gettext_lazy("Conflict"),
     RESERVED: gettext_lazy("Reserved"),
 }
 _OF_USE = {
     SegmentAddress.Use.EIP: USED,
     SegmentAddress.Use.ENI: USED,
-    SegmentAddress.Use.QUARANTINE: RESTING,
+    SegmentAddress.Use.QUARANTINE: QUARANTINED,
     SegmentAddress.Use.CONFLICT: CONFLICT,
 }
 
@@ -88,7 +88,7 @@ def counts_of(segment: Any) -> dict[str, int]:
     uses = (
         SegmentAddress.objects.filter(segment=segment).order_by().values_list("use").annotate(n=Count("pk"))
     )
-    found = {FREE: free_addresses(segment), USED: 0, RESTING: 0, CONFLICT: 0}
+    found = {FREE: free_addresses(segment), USED: 0, QUARANTINED: 0, CONFLICT: 0}
     for use, number in uses:
         found[_OF_USE[SegmentAddress.Use(use)]] += number
     return found

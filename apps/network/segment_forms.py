@@ -51,7 +51,7 @@ def _given_out() -> LinesField:
     )
 
 
-def _kept_back() -> LinesField:
+def _reserved() -> LinesField:
     return _ranges(
         gettext_lazy("Reserved ranges"),
         gettext_lazy("Never assigned to tenants, such as addresses of other machines. One range per line."),
@@ -81,10 +81,10 @@ class _WithRanges(BaseForm):
     def clean(self) -> dict[str, Any]:
         """Return both kinds of ranges together, as the service takes them."""
         data = super().clean() or {}
-        given, kept = data.pop("ranges", None), data.pop("kept_back", None)
+        given, kept = data.pop("ranges", None), data.pop("reserved", None)
         if given is not None and kept is not None:
             data["ranges"] = [_range(line) for line in given]
-            data["ranges"] += [{**_range(line), "kept_back": True} for line in kept]
+            data["ranges"] += [{**_range(line), "reserved": True} for line in kept]
         return data
 
 
@@ -125,7 +125,7 @@ class SegmentForm(_WithRanges):
         help_text=gettext_lazy("The platform’s own address in the block. Leave empty for the last one."),
     )
     ranges = _given_out()
-    kept_back = _kept_back()
+    reserved = _reserved()
     routes = _routes()
     ceiling_mbit = _ceiling()
     open_to_all = forms.BooleanField(label=gettext_lazy("Open to all tenants"), required=False, initial=True)
@@ -149,7 +149,7 @@ class ChangeSegmentForm(_WithRanges, RowForm):
     """Ranges, routes and bandwidth ceiling of a segment."""
 
     ranges = _given_out()
-    kept_back = _kept_back()
+    reserved = _reserved()
     routes = _routes()
     ceiling_mbit = _ceiling()
 
@@ -160,8 +160,8 @@ class ChangeSegmentForm(_WithRanges, RowForm):
         segment: ExternalSegment = self.row
         self.initial.update(
             {
-                "ranges": range_lines(segment, kept_back=False),
-                "kept_back": range_lines(segment, kept_back=True),
+                "ranges": range_lines(segment, reserved=False),
+                "reserved": range_lines(segment, reserved=True),
                 "routes": [str(route) for route in segment.routes],
                 "ceiling_mbit": segment.ceiling_mbit,
             }
@@ -186,9 +186,9 @@ class FreeAddressForm(RowForm):
     address = forms.CharField(label=gettext_lazy("IP address"), max_length=limits.ADDRESS)
 
 
-def range_lines(segment: ExternalSegment, *, kept_back: bool) -> list[str]:
+def range_lines(segment: ExternalSegment, *, reserved: bool) -> list[str]:
     """Return the ranges of one sort as lines."""
-    return list(_lines((r.first, r.last) for r in segment.ranges.all() if r.kept_back == kept_back))
+    return list(_lines((r.first, r.last) for r in segment.ranges.all() if r.reserved == reserved))
 
 
 def _lines(spans: Iterable[tuple[Any, Any]]) -> Iterable[str]:

@@ -22,7 +22,7 @@ class AddressRange:
 
     first: Any
     last: Any
-    kept_back: bool = False
+    reserved: bool = False
 
 
 def read_ranges(
@@ -33,7 +33,7 @@ def read_ranges(
     if len(found) > MOST_RANGES:
         raise Invalid({field: [_("At most %(most)s ranges.") % {"most": MOST_RANGES}]})
     for kept in (False, True):
-        same = [each for each in found if each.kept_back == kept]
+        same = [each for each in found if each.reserved == kept]
         for before, after in pairwise(same):
             if after.first <= before.last:
                 values = {"first": range_text(before), "second": range_text(after)}
@@ -50,8 +50,8 @@ def spans_of(
     block: Network, taken: Iterable[Address], ranges: Iterable[AddressRange]
 ) -> list[tuple[Address, Address]]:
     """Return the spans that addresses are given out from: the ranges, or all, less what is kept back or `taken`."""
-    given = [(each.first, each.last) for each in ranges if not each.kept_back]
-    away = [(each.first, each.last) for each in ranges if each.kept_back]
+    given = [(each.first, each.last) for each in ranges if not each.reserved]
+    away = [(each.first, each.last) for each in ranges if each.reserved]
     away += [(each, each) for each in (*taken, *unusable(block))]
     spans = sorted(given) or [(block[0], block[-1])]
     for first, last in away:
@@ -85,7 +85,7 @@ def _read_range(given: Mapping[str, Any], block: Network, field: str) -> Address
         raise Invalid(
             {field: [_("%(first)s is higher than %(last)s. Enter the lower address first.") % values]}
         )
-    return AddressRange(first, last, bool(given.get("kept_back", False)))
+    return AddressRange(first, last, bool(given.get("reserved", False)))
 
 
 def _without(span: tuple[Any, Any], first: Any, last: Any) -> list[tuple[Any, Any]]:

@@ -4,7 +4,7 @@ from celery import shared_task
 
 from apps.network.services.default_network import make_due_networks
 from apps.network.services.edges import follow_hosts
-from apps.network.services.resting_addresses import free_rested_addresses
+from apps.network.services.quarantine import end_quarantines
 from apps.network.services.unfinished import finish_changes
 
 
@@ -14,10 +14,10 @@ def make_default_networks() -> None:
     make_due_networks()
 
 
-@shared_task(name="network.free_rested_addresses", ignore_result=True)
+@shared_task(name="network.end_quarantines", ignore_result=True)
 def free_addresses() -> None:
     """Free the external addresses whose quarantine is over."""
-    free_rested_addresses()
+    end_quarantines()
 
 
 @shared_task(name="network.follow_hosts", ignore_result=True)

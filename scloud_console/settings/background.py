@@ -56,8 +56,8 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 20.0,
         "options": {"expires": 20},
     },
-    "free rested addresses": {
-        "task": "network.free_rested_addresses",
+    "end quarantines": {
+        "task": "network.end_quarantines",
         "schedule": 20.0,
         "options": {"expires": 20},
     },

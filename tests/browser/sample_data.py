@@ -213,7 +213,7 @@ def addresses(alice: Actor, cloud: Cloud) -> None:
             routes=routes,
             ranges=[
                 {"first": f"{block}.10", "last": f"{block}.199"},
-                {"first": f"{block}.60", "last": f"{block}.79", "kept_back": True},
+                {"first": f"{block}.60", "last": f"{block}.79", "reserved": True},
             ],
         )
     settle()

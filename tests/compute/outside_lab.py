@@ -96,18 +96,25 @@ class Outside:
         self, segment: str, address: str, action: Callable[[], None], arrived: Callable[[], None]
     ) -> float:
         """Return the longest time without an answer from outside while something is done, until it has taken effect."""
-        command = self.gateway(segment).command(("ping", "-n", "-D", "-i", "0.1", address))
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as pinging:
-            assert pinging.stdout is not None
-            printed = next(line for line in pinging.stdout if "bytes from" in line)
-            try:
-                action()
-                arrived()
-            finally:
-                pinging.send_signal(signal.SIGINT)
-            printed += pinging.stdout.read()
-        at = [float(moment) for moment in re.findall(r"^\[(\d+\.\d+)\].*bytes from", printed, re.M)]
-        return round(max(later - earlier for earlier, later in pairwise(at)), 2)
+        return longest_gap(self.gateway(segment).command(()), address, action, arrived)
+
+
+def longest_gap(
+    seen_from: list[str], address: str, action: Callable[[], None], arrived: Callable[[], None]
+) -> float:
+    """Return the longest time in seconds without an answer to pings; `seen_from` begins the command that pings."""
+    command = [*seen_from, "ping", "-n", "-D", "-i", "0.1", address]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as pinging:
+        assert pinging.stdout is not None
+        printed = next(line for line in pinging.stdout if "bytes from" in line)
+        try:
+            action()
+            arrived()
+        finally:
+            pinging.send_signal(signal.SIGINT)
+        printed += pinging.stdout.read()
+    at = [float(moment) for moment in re.findall(r"^\[(\d+\.\d+)\].*bytes from", printed, re.M)]
+    return round(max(later - earlier for earlier, later in pairwise(at)), 2)
 
 
 def page(guest: Guest, server: str) -> str:

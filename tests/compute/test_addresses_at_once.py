@@ -25,7 +25,7 @@ from apps.lifecycle.models import Operation
 from apps.network.models import Eip, Eni, ExternalSegment, ProviderNetwork, SegmentAddress, Subnet
 from apps.network.operations import external_segment
 from apps.network.segment_ranges import AddressRange, holds, spans_of
-from apps.network.services import resting_addresses
+from apps.network.services import quarantine
 from apps.network.services.eip import create_eips, release_eip
 from apps.network.services.eip_binding import bind_eip, unbind_eip
 from apps.network.services.eni import create_eni
@@ -194,7 +194,7 @@ def test_a_segment_is_not_narrowed_under_an_address_that_is_handed_out_at_the_sa
     assert isinstance(created, list) == isinstance(changed, InUse), (created, changed)
     settled(project.tenant)
     now = ExternalSegment.objects.get(pk=segment.pk)
-    ranges = [AddressRange(each.first, each.last, each.kept_back) for each in now.ranges.all()]
+    ranges = [AddressRange(each.first, each.last, each.reserved) for each in now.ranges.all()]
     spans = spans_of(now.cidr, (now.gateway, now.router_address), ranges)
     assert all(holds(spans, held.ip) for held in SegmentAddress.objects.all())
 
@@ -203,12 +203,12 @@ def test_a_segment_is_not_narrowed_under_an_address_that_is_handed_out_at_the_sa
 def test_addresses_come_back_while_their_quarantine_ends(
     owner: Actor, segment: ExternalSegment, project: Project, monkeypatch: pytest.MonkeyPatch, attempt: int
 ) -> None:
-    monkeypatch.setattr(resting_addresses, "MOST_RESTING", 3)
+    monkeypatch.setattr(quarantine, "MOST_IN_QUARANTINE", 3)
     for eip in [make_eip(segment, project) for _ in range(6)]:
         done(release_eip(owner, eip))
     SegmentAddress.objects.update(until=timezone.now())
     create = partial(create_eips, owner, segment=segment.pk, name="again", count=3, project=project.uid)
-    outcomes = together(create, resting_addresses.free_rested_addresses, create, create)
+    outcomes = together(create, quarantine.end_quarantines, create, create)
     assert [type(outcome) for outcome in outcomes] == [list, int, list, list], outcomes
     settled(project.tenant)
     assert SegmentAddress.objects.filter(use=SegmentAddress.Use.EIP).count() == Eip.objects.count() == 9

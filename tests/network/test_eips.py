@@ -20,11 +20,11 @@ from apps.lifecycle.errors import Forbidden, Invalid, NotFound, NotNow, QuotaExc
 from apps.lifecycle.models import Operation, OperationStatus, State
 from apps.network.models import Eip, ExternalSegment, SegmentAddress
 from apps.network.platform_settings import ADDRESS_QUARANTINE_MINUTES
-from apps.network.services import resting_addresses, segment_addresses
+from apps.network.services import quarantine, segment_addresses
 from apps.network.services.eip import create_eips, release_eip, rename_eip, retry_eip, set_bandwidth
 from apps.network.services.external_segment import change_segment, permit_segment
+from apps.network.services.quarantine import end_quarantines
 from apps.network.services.repair_external import force_clean_eip, free_address
-from apps.network.services.resting_addresses import free_rested_addresses
 from apps.quotas.models import Quota
 from apps.settings_pages.services import change_settings
 from tests import factories
@@ -221,9 +221,9 @@ def test_a_released_address_rests_for_the_time_that_is_set(
     assert timedelta(minutes=9) < held.until - timezone.now() <= timedelta(minutes=10)
     with pytest.raises(Refused, match="quarantine"):
         create_eips(stranger, segment=segment.pk, name="again", address=address)
-    assert free_rested_addresses() == 0
+    assert end_quarantines() == 0
     SegmentAddress.objects.update(until=timezone.now() - timedelta(seconds=1))
-    assert free_rested_addresses() == 1
+    assert end_quarantines() == 1
     assert make_eip(segment, project_a, address).address == address
 
 
@@ -247,7 +247,7 @@ def test_no_tenant_uses_up_a_segment_by_releasing_what_it_gets(
     project_b: Project,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(resting_addresses, "MOST_RESTING", 2)
+    monkeypatch.setattr(quarantine, "MOST_IN_QUARANTINE", 2)
     for _ in range(5):
         settle(release_eip(owner, make_eip(segment, project_a)))
     assert {str(row.ip) for row in SegmentAddress.objects.all()} == {"203.0.113.2", "203.0.113.3"}
@@ -260,9 +260,9 @@ def test_no_tenant_uses_up_a_segment_by_releasing_what_it_gets(
 def test_the_end_of_its_quarantine_and_its_return_to_its_tenant_are_one_or_the_other(
     owner: Actor, segment: ExternalSegment, project_a: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resting_addresses, "MOST_RESTING", 1)
+    monkeypatch.setattr(quarantine, "MOST_IN_QUARANTINE", 1)
     settle(release_eip(owner, make_eip(segment, project_a)))
-    found = resting_addresses.oldest_of_too_many
+    found = quarantine.oldest_of_too_many
 
     def gone(*args: Any) -> Any:
         oldest = found(*args)

@@ -58,7 +58,7 @@ def test_an_administrator_makes_a_segment_from_a_form(
         "name": "internet",
         "region": region.pk,
         "ranges": "203.0.113.10 - 203.0.113.99\n203.0.113.120",
-        "kept_back": "203.0.113.20-203.0.113.29",
+        "reserved": "203.0.113.20-203.0.113.29",
         "routes": "0.0.0.0/0",
         "ceiling_mbit": 500,
         "tenants": [tenant_a.pk],
@@ -79,7 +79,7 @@ def test_an_administrator_makes_a_segment_from_a_form(
     assert "203.0.113.10 - 203.0.113.99" in dialog
     done = admin.post(
         f"/admin/external-segments/{segment.pk}/change/",
-        {"ranges": "203.0.113.10-203.0.113.19", "kept_back": "", "routes": "", "ceiling_mbit": 100},
+        {"ranges": "203.0.113.10-203.0.113.19", "reserved": "", "routes": "", "ceiling_mbit": 100},
     )
     assert done.status_code in (200, 302)
     settle_all()

@@ -202,7 +202,7 @@ def test_a_range_that_leaves_out_an_address_in_use_is_refused_naming_it(
     eip = make_eip(segment, project_a, "203.0.113.50")
     for ranges in (
         [{"first": "203.0.113.60", "last": "203.0.113.70"}],
-        [{"first": "203.0.113.45", "last": "203.0.113.55", "kept_back": True}],
+        [{"first": "203.0.113.45", "last": "203.0.113.55", "reserved": True}],
     ):
         with pytest.raises(InUse, match=f"203.0.113.50 \\({eip.name}\\)"):
             change_segment(admin, segment, ranges=ranges)
@@ -213,11 +213,11 @@ def test_a_range_that_leaves_out_an_address_in_use_is_refused_naming_it(
 
 
 @pytest.mark.requirement("EI-1")
-def test_what_is_kept_back_and_what_the_network_needs_is_not_given_out(region: Region, host: Host) -> None:
+def test_what_is_reserved_and_what_the_network_needs_is_not_given_out(region: Region, host: Host) -> None:
     ranges = [
         {"first": "203.0.113.0", "last": "203.0.113.20"},
         {"first": "203.0.113.100", "last": "203.0.113.110"},
-        {"first": "203.0.113.5", "last": "203.0.113.9", "kept_back": True},
+        {"first": "203.0.113.5", "last": "203.0.113.9", "reserved": True},
     ]
     segment = make_segment(region, ranges=ranges)
     spans = [(str(first), str(last)) for first, last in spans_given_out(segment)]

@@ -19,7 +19,7 @@ ROUTES_HELP = "Destinations that VMs reach through the segment; 0.0.0.0/0 or ::/
 class SegmentRangeBody(serializers.Serializer[Any]):
     first = serializers.CharField(max_length=limits.ADDRESS)
     last = serializers.CharField(max_length=limits.ADDRESS)
-    kept_back = serializers.BooleanField(
+    reserved = serializers.BooleanField(
         required=False, default=False, help_text="true: reserved, never assigned to tenants."
     )
 

@@ -38,7 +38,7 @@ from apps.network.verbs.external_segment import (
 class RangeOut(serializers.Serializer[Any]):
     first = serializers.CharField()
     last = serializers.CharField()
-    kept_back = serializers.BooleanField()
+    reserved = serializers.BooleanField()
 
 
 #: What is no tenant's business, and what a tenant reads instead.
@@ -85,7 +85,7 @@ class SegmentOut(ResourceOut):
             "physical_network": row.provider_network.physical_network,
             "router_address": str(row.router_address),
             "ranges": [
-                {"first": str(each.first), "last": str(each.last), "kept_back": each.kept_back}
+                {"first": str(each.first), "last": str(each.last), "reserved": each.reserved}
                 for each in row.ranges.all()
             ],
             "tenants": [{"id": str(tenant.uid), "name": tenant.name} for tenant in row.tenants.all()],

@@ -203,7 +203,7 @@ class Migration(migrations.Migration):
                 ),
                 ("first", netfields.fields.InetAddressField(max_length=39)),
                 ("last", netfields.fields.InetAddressField(max_length=39)),
-                ("kept_back", models.BooleanField(default=False)),
+                ("reserved", models.BooleanField(default=False)),
             ],
             options={
                 "ordering": ["segment", "first"],

@@ -1,4 +1,4 @@
-"""Who released an address that rests; and one picked egress for each IP version."""
+"""Who released an address that is in quarantine; and one picked egress for each IP version."""
 
 import django.db.models.deletion
 from django.db import migrations, models

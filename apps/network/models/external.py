@@ -113,7 +113,7 @@ class SegmentRange(models.Model):
     segment = models.ForeignKey(ExternalSegment, models.CASCADE, related_name="ranges")
     first = InetAddressField(store_prefix_length=False)
     last = InetAddressField(store_prefix_length=False)
-    kept_back = models.BooleanField(default=False)
+    reserved = models.BooleanField(default=False)
 
     class Meta:
         ordering = ["segment", "first"]

@@ -22,7 +22,7 @@ from apps.network.models import Eni, SegmentAddress
 from apps.network.operations.probing import ensure_free_address
 from apps.network.selectors import elastic_nics
 from apps.network.services.addresses import free_nics
-from apps.network.services.resting_addresses import quarantine_address
+from apps.network.services.quarantine import quarantine_address
 from apps.network.verbs.eni import (
     ENI_CREATE,
     ENI_DELETE,

@@ -14,8 +14,8 @@ from apps.lifecycle.models import Operation
 from apps.network.address_map import (
     CONFLICT,
     FREE,
+    QUARANTINED,
     RESERVED,
-    RESTING,
     USED,
     WORDS,
     address_map,
@@ -104,10 +104,8 @@ class SegmentDetail(DetailPage):
             Properties(
                 _("Addresses"),
                 [
-                    Property(
-                        _("Allocation ranges"), ", ".join(range_lines(row, kept_back=False)) or _("all")
-                    ),
-                    Property(_("Reserved ranges"), ", ".join(range_lines(row, kept_back=True)) or _("none")),
+                    Property(_("Allocation ranges"), ", ".join(range_lines(row, reserved=False)) or _("all")),
+                    Property(_("Reserved ranges"), ", ".join(range_lines(row, reserved=True)) or _("none")),
                     Property(_("Routes"), routes_text(row)),
                     Property(
                         _("Bandwidth ceiling"),
@@ -115,7 +113,7 @@ class SegmentDetail(DetailPage):
                     ),
                     *(
                         Property(WORDS[state], number_text(counts[state]))
-                        for state in (FREE, USED, RESTING, CONFLICT)
+                        for state in (FREE, USED, QUARANTINED, CONFLICT)
                     ),
                 ],
             ),
@@ -146,7 +144,7 @@ class SegmentCreate(CreatePage):
     sections = (
         Section(gettext_lazy("Basics"), ("name", "region", "description")),
         Section(gettext_lazy("Network"), ("physical_network", "vlan", "cidr", "gateway", "router_address")),
-        Section(gettext_lazy("Addresses"), ("ranges", "kept_back", "routes", "ceiling_mbit")),
+        Section(gettext_lazy("Addresses"), ("ranges", "reserved", "routes", "ceiling_mbit")),
         Section(gettext_lazy("Permission"), ("open_to_all", "tenants")),
     )
 

@@ -60,7 +60,7 @@ def _nothing_counted(resource: Resource) -> Clean:
     return Clean([_("Its records of quarantined and conflicting addresses are deleted.")])
 
 
-def _address_rests(resource: Resource) -> Clean:
+def _quarantine_address(resource: Resource) -> Clean:
     return Clean([_("Its address is quarantined first. Then it is available again.")], amounts={"eip": 1})
 
 
@@ -109,6 +109,6 @@ declare(
         resync=EIP_RESYNC,
         force_clean=EIP_FORCE_CLEAN,
         resync_says=resync_says,
-        cleaned=_address_rests,
+        cleaned=_quarantine_address,
     )
 )

@@ -11,7 +11,7 @@ from apps.lifecycle import push
 from apps.lifecycle.bulk_insert import remove
 from apps.lifecycle.models import Resource
 from apps.network.models import Eip
-from apps.network.services.resting_addresses import quarantine_address
+from apps.network.services.quarantine import quarantine_address
 from apps.quotas.services import release_quota
 
 
@@ -48,7 +48,7 @@ def unbind_all(carrier: UUID) -> None:
 
 
 def release_all(eips: Sequence[Eip]) -> None:
-    """Release EIPs that are gone from the network; their addresses rest. Call in the settle of an operation on them."""
+    """Release EIPs that the network has lost, into quarantine. Call in the settle of an operation on them."""
     rows = list(Eip.objects.filter(pk__in=[eip.pk for eip in eips]).order_by("pk"))
     for eip in rows:
         quarantine_address(eip)

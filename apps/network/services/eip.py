@@ -153,7 +153,7 @@ def pick_egress(change: Change[Eip]) -> Operation:
 
 @BOUND_EIP.changes(EIP_DELETE)
 def release_eip(change: Change[Eip]) -> Operation:
-    """Give back an unbound EIP; its address rests in quarantine for a while."""
+    """Give back an unbound EIP; its address is in quarantine for a while."""
     return change.request(also=beside(change, *change.row.leaving))
 
 

@@ -113,7 +113,7 @@ def change_segment(
         segment.ranges.all().delete()
         _set_ranges(segment, found)
         args["ranges"] = [
-            {"first": str(each.first), "last": str(each.last), "kept_back": each.kept_back} for each in found
+            {"first": str(each.first), "last": str(each.last), "reserved": each.reserved} for each in found
         ]
     if routes is not None:
         segment.routes = read_routes(routes, segment.version)
@@ -181,7 +181,7 @@ def _insert(segment: ExternalSegment) -> None:
 def _set_ranges(segment: ExternalSegment, ranges: Sequence[AddressRange]) -> None:
     SegmentRange.objects.bulk_create(
         [
-            SegmentRange(segment=segment, first=each.first, last=each.last, kept_back=each.kept_back)
+            SegmentRange(segment=segment, first=each.first, last=each.last, reserved=each.reserved)
             for each in ranges
         ]
     )

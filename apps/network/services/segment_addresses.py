@@ -2,8 +2,8 @@
 
 As for subnets (`addresses.py`): the search walks the index of what is not free from the address given out last, within
 the spans that the segment gives out. Whoever allocates holds the segment's row lock; the unique row of an address is
-the second line. One that was released rests (`resting_addresses.py`), and one that answers on the wire though nobody
-has it is a conflict until an administrator frees it.
+the second line. One that was released is in quarantine (`quarantine.py`), and one that answers on the wire though
+nobody has it is a conflict until an administrator frees it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from apps.lifecycle.models import Resource
 from apps.network.models import ExternalSegment, SegmentAddress, SegmentRange
 from apps.network.segment_plan import Address
 from apps.network.segment_ranges import AddressRange, holds, size_of, spans_of
-from apps.network.services.resting_addresses import ensure_few_rest, give_back, oldest_of_too_many
+from apps.network.services.quarantine import ensure_few_in_quarantine, give_back, oldest_of_too_many
 
 Span = tuple[Address, Address]
 #: More are not counted: an IPv6 segment has more than programs' numbers hold.
@@ -55,7 +55,7 @@ def spans_given_out(segment: ExternalSegment) -> list[Span]:
 
 
 def _spans(segment: ExternalSegment, ranges: Iterable[SegmentRange]) -> list[Span]:
-    found = [AddressRange(each.first, each.last, each.kept_back) for each in ranges]
+    found = [AddressRange(each.first, each.last, each.reserved) for each in ranges]
     return spans_of(segment.cidr, (segment.gateway, segment.router_address), found)
 
 
@@ -74,9 +74,9 @@ def hold_address(
 ) -> SegmentAddress:
     """Give `holder` an address of the segment: `address`, or the next free one. Call under the segment's row lock.
 
-    A tenant gets back what it released itself: an address that it chooses, and any once too many are at rest.
+    A tenant gets back what it released itself: an address that it chooses, and any once too many are in quarantine.
     Raises Invalid at `field` for what is no address of the segment, Refused `address.taken`, also for a
-    chosen one while too many are at rest, or `segment.full`.
+    chosen one while too many are in quarantine, or `segment.full`.
     """
     held = SegmentAddress(segment=segment, holder_id=holder.pk, use=use)
     # Read again: those that the caller has may be from before it got the lock.
@@ -85,7 +85,7 @@ def hold_address(
         held.ip = _given_out(segment, spans, address, field)
         if (back := give_back(held, holder)) is not None:
             return back
-        ensure_few_rest(segment, holder, field)
+        ensure_few_in_quarantine(segment, holder, field)
         _insert_chosen(held, field)
         return held
     if (own := oldest_of_too_many(segment, holder, spans)) is not None:
