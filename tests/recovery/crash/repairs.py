@@ -33,9 +33,17 @@ def repair_all(environment: Environment) -> None:
 
 
 def _is_settled(operation: Operation) -> bool:
-    """Whether something later has settled what failed: the resource then no longer bears its error."""
+    """Whether something later has settled what failed: the resource then no longer bears its error.
+
+    What runs beside others leaves none there. The platform asks for some of it again by itself.
+    """
     assert operation.resource is not None
-    return operation.exclusive and operation.resource.error.get("operation") != str(operation.pk)
+    if operation.exclusive:
+        return operation.resource.error.get("operation") != str(operation.pk)
+    again = Operation.objects.filter(
+        resource=operation.resource, verb=operation.verb, status=OperationStatus.DONE
+    )
+    return again.filter(created_at__gt=operation.created_at).exists()
 
 
 def repair(environment: Environment, operation: Operation) -> Operation:
