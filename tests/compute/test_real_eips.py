@@ -109,9 +109,9 @@ def test_an_external_nic_moves_between_running_vms_under_traffic(outside: Outsid
 def test_an_internal_nic_of_another_vpc_moves_between_running_vms_under_traffic(
     outside: Outside, note: Note
 ) -> None:
-    outside.change("POST", "/vpcs", {"name": "beside", "cidr": "10.77.0.0/16"})
+    outside.change("POST", "/vpcs", {"name": "beside", "cidr": "172.16.0.0/16"})
     vpc = Vpc.objects.get(name="beside")
-    outside.change("POST", "/subnets", {"name": "beside", "vpc": str(vpc.pk), "cidr": "10.77.1.0/24"})
+    outside.change("POST", "/subnets", {"name": "beside", "vpc": str(vpc.pk), "cidr": "172.16.1.0/24"})
     subnet = Subnet.objects.get(vpc=vpc)
     for name in ("roams", "pings"):
         outside.change("POST", "/enis", {"name": name, "subnet": str(subnet.pk)})
