@@ -10,8 +10,10 @@ import pytest
 
 from apps.accounts.models import Project
 from apps.compute.models import Power, Vm
+from apps.compute.services.delete import delete_vm
 from apps.compute.services.power import power_off_vm, restart_vm
 from apps.compute.specs import vm_spec
+from apps.drivers.errors import DriverError
 from apps.drivers.memory import MemoryFabric, MemoryVolumes
 from apps.drivers.memory.records import GROUPS, PORTS, SUBNETS, UNFINISHED, UNPROTECTED, VOLUMES, VPCS
 from apps.drivers.specs import (
@@ -25,7 +27,9 @@ from apps.drivers.specs import (
     VpcSpec,
 )
 from apps.drivers.specs import Power as DriverPower
-from apps.lifecycle.models import Operation, OperationLock, Resource
+from apps.lifecycle.actor import Actor
+from apps.lifecycle.engine import execute
+from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource
 from apps.lifecycle.stored_messages import rendered_message
 from apps.network.models import Subnet
 from apps.network.platform_settings import NIC_CONNECTIONS
@@ -76,6 +80,21 @@ def test_a_lost_domain_of_a_vm_wanted_off_is_defined_and_stays_off(cloud: Cloud,
     assert work() == ["vm.resync"]
     assert hypervisor(cloud, vm).status(str(vm.pk)).power is DriverPower.OFF
     assert hypervisor(cloud, vm).status(str(vm.pk)).exists
+
+
+def test_a_vm_that_could_not_be_deleted_to_its_end_is_not_made_whole(
+    cloud: Cloud, vm: Vm, owner: Actor
+) -> None:
+    cloud.world.fail("volumes.ensure_volume_absent", DriverError("No.", code="tried.refused", permanent=True))
+    operation = delete_vm(owner, vm)
+    execute(operation.pk)
+    assert Operation.objects.get(pk=operation.pk).status == OperationStatus.FAILED
+    assert not hypervisor(cloud, vm).status(str(vm.pk)).exists
+    look_twice()
+    assert findings(kind="vm", rule=Rule.STALE), "it is listed"
+    assert work() == []
+    done = delete_vm(owner, Vm.objects.get(pk=vm.pk))
+    assert work() == ["vm.delete"] and not Vm.objects.filter(pk=done.target_id).exists()
 
 
 def test_a_lost_volume_is_for_the_administrator_and_never_made_anew(cloud: Cloud, vm: Vm) -> None:
