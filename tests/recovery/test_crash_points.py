@@ -19,12 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from onebox import environment
 from onebox.shell import OneboxError, patience, wait_until
 
-from apps.lifecycle.models import Operation
-from apps.reconciliation.models import Finding
+from apps.lifecycle.models import Operation, OperationStatus
+from apps.reconciliation.models import Finding, FindingState, Rule
 from tests.platform_fixtures import Platform
 from tests.recovery.audit import audit
 from tests.recovery.conftest import SETTLE_SECONDS
@@ -113,9 +114,25 @@ def outcomes(
         settle()
         repairs_failed = [str(row) for row in Operation.objects.filter(pk__in=set(failed()) - failed_before)]
         breaking.tell("go on")
-    found = Finding.objects.shown().exclude(name=PLANTED)
-    leaks = [*audit(), *(f"the reconciler has found: {one} ({one.state})" for one in found)]
+    leaks = [*audit(), *map(_words, _unexplained())]
     return Outcomes(result, verdicts, repairs_failed, leaks)
+
+
+def _unexplained() -> QuerySet[Finding]:
+    """Return what the reconciler has found that no operation explains which was refused for good.
+
+    One of these leaves a difference until somebody repairs it. A slow campaign gives the reconciler time to see it.
+    """
+    refused = Operation.objects.filter(status=OperationStatus.FAILED, target_id=OuterRef("target_id"))
+    of_refused = Finding.objects.filter(Exists(refused))
+    repaired = Q(pk__in=of_refused.filter(state=FindingState.REPAIRED))
+    deleted = Q(pk__in=of_refused.filter(rule=Rule.STALE, resource=None))
+    return Finding.objects.shown().exclude(name=PLANTED).exclude(repaired | deleted)
+
+
+def _words(finding: Finding) -> str:
+    what = f"{finding.rule} {finding.aspect} of {finding.kind}"
+    return f"the reconciler has found: {finding}, {what} ({finding.state})"
 
 
 def settle() -> None:
