@@ -31,9 +31,9 @@ from apps.lifecycle.actor import Actor
 from apps.lifecycle.engine import execute
 from apps.lifecycle.models import Operation, OperationLock, OperationStatus, Resource
 from apps.lifecycle.stored_messages import rendered_message
-from apps.network.models import Subnet
+from apps.network.models import NicRole, Subnet
 from apps.network.platform_settings import NIC_CONNECTIONS
-from apps.network.services.nic import set_security_group
+from apps.network.services.nic import set_nic_bandwidth, set_security_group
 from apps.network.services.vpc import create_vpc
 from apps.reconciliation import tasks
 from apps.reconciliation.models import Finding, FindingState, Look, Rule
@@ -315,6 +315,12 @@ def test_binding_another_group_needs_no_new_definition(
     change(cloud, PORTS, vm.nics.get(role="internal").pk, generation=5)
     look_twice()
     assert work() == ["vm.resync"], "that explains one generation, not more"
+
+
+def test_another_bandwidth_needs_no_new_definition(vm: Vm, owner: Actor) -> None:
+    execute(set_nic_bandwidth(owner, vm, role=NicRole.INTERNAL, mbit_in=10, mbit_out=10).pk)
+    look_twice()
+    assert not Finding.objects.exists()
 
 
 def test_a_vm_running_against_its_owners_will_is_for_the_administrator(cloud: Cloud, vm: Vm) -> None:
